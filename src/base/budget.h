@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+/* A byte budget: a counter with a ceiling, chained to a parent.
+ *
+ * The process has one root (--memory); ingest, parts, cache and each query hold children of it.  What
+ * a client can make large is taken here before it is allocated. */
+#pragma once
+
+#include "base/err.h"
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+struct skep_budget {
+    const char *name; /* static, named in error texts */
+    struct skep_budget *parent;
+    uint64_t limit_bytes; /* set at init, constant afterwards */
+    _Atomic uint64_t used_bytes;
+    _Atomic uint64_t peak_bytes;
+};
+
+/* parent may be NULL; limit_bytes = UINT64_MAX means "only the parent's". */
+void skep_budget_init(struct skep_budget *b, const char *name, uint64_t limit_bytes,
+                      struct skep_budget *parent);
+
+/* Take n bytes here and from all parents, or nothing.
+ * Returns SKEP_OK | SKEP_ENOMEM (err names the budget that is full).  Threads: any. */
+SKEP_NODISCARD skep_rc skep_budget_take(struct skep_budget *b, uint64_t n, skep_err *err);
+
+/* Take without asking: for memory that already exists (recovery, readers of foreign data).
+ * May push used over the limit; later takes then fail until it is given back. */
+void skep_budget_force(struct skep_budget *b, uint64_t n);
+
+/* Give back n bytes taken before. */
+void skep_budget_give(struct skep_budget *b, uint64_t n);
+
+static inline uint64_t skep_budget_used(struct skep_budget *b)
+{
+    return atomic_load_explicit(&b->used_bytes, memory_order_relaxed);
+}

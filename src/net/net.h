@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Listeners: HTTP/1.1, HTTP/2 and gRPC on every port, one route table.
+ *
+ * One accept loop looks at a connection's first bytes: the HTTP/2 preface goes to an nghttp2 session,
+ * anything else to libmicrohttpd.  A handler is called on an I/O thread when the whole body stands in
+ * one buffer, decompressed.  It must not block: it answers at once, or keeps the request and answers
+ * later from any thread, exactly once. */
+#pragma once
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
+
+struct skep_net;
+struct skep_stream;
+
+enum skep_proto { SKEP_PROTO_HTTP1, SKEP_PROTO_HTTP2, SKEP_PROTO_GRPC };
+
+/* One request.  The handler may read it until it answers; everything is borrowed from the request. */
+struct skep_request {
+    enum skep_proto proto;
+    skep_str method;       /* "POST" */
+    skep_str path;         /* percent-decoded, without the query string */
+    skep_str query;        /* raw, behind the '?' */
+    skep_str content_type; /* media type, lower case, without parameters; may be empty */
+    skep_bytes body;       /* decompressed; for gRPC the one message without its prefix */
+    size_t wire_bytes;     /* size of the body as received */
+    skep_str peer;         /* "127.0.0.1:40312" */
+    skep_str listener;     /* "127.0.0.1:4318" */
+    const struct skep_route *route;
+    void *route_ctx;
+    struct skep_arena *arena; /* dies with the request */
+};
+
+/* A header's value (name in any case), or an empty slice.  gRPC metadata are headers too. */
+skep_str skep_request_header(const struct skep_request *req, skep_str name);
+/* Value of a query-string parameter, percent-decoded ('+' is a blank); false when absent. */
+SKEP_NODISCARD bool skep_request_param(struct skep_request *req, skep_str name, skep_str *ret);
+/* What the i-th ":name" or "*" of the route's path matched; i < number of captures. */
+skep_str skep_request_capture(const struct skep_request *req, unsigned i);
+/* True once the client has gone: long work should stop.  Threads: any, until answered. */
+bool skep_request_gone(const struct skep_request *req);
+
+struct skep_header {
+    skep_str name, value;
+};
+
+#define SKEP_RESPONSE_HEADERS_MAX 12
+struct skep_response {
+    int status; /* HTTP status; for gRPC always 200 on the wire */
+    skep_str content_type;
+    skep_bytes body; /* copied */
+    struct skep_header headers[SKEP_RESPONSE_HEADERS_MAX];
+    unsigned n_headers;
+    int retry_after_s;       /* > 0: Retry-After, or RetryInfo detail on gRPC */
+    bool compressible;       /* gzip when the client accepts it and it is worth it */
+    int grpc_status;         /* gRPC only */
+    skep_str grpc_message;   /* gRPC only; text, encoded by net */
+    skep_bytes grpc_details; /* gRPC only: google.rpc.Status, encoded by net */
+};
+
+/* Answer.  Threads: any.  The request is gone afterwards. */
+void skep_respond(struct skep_request *req, const struct skep_response *resp);
+/* The same with a body taken out of `body` (left empty) instead of resp->body. */
+void skep_respond_buf(struct skep_request *req, const struct skep_response *resp,
+                      struct skep_buf *body);
+
+/* Begin an answer of unknown length (chunked; DATA frames on HTTP/2).  The request is gone
+ * afterwards; the stream lives until skep_stream_end.  Threads: any one at a time. */
+struct skep_stream *skep_respond_stream(struct skep_request *req, const struct skep_response *resp);
+/* Append; waits while more than 1 MiB is unsent.
+ * Returns SKEP_OK | SKEP_ECLOSED when the client has gone (end the stream then). */
+SKEP_NODISCARD skep_rc skep_stream_write(struct skep_stream *s, skep_bytes b);
+/* True once the client has gone. */
+bool skep_stream_closed(const struct skep_stream *s);
+void skep_stream_end(struct skep_stream *s);
+
+/* Called on an I/O thread.  ctx = the route table's ctx. */
+typedef void skep_handler_fn(void *ctx, struct skep_request *req);
+/* Write a refusal that net itself decides on (bad encoding, too large, no route, no right), in the
+ * protocol's own form.  Must answer the request. */
+typedef void skep_refuse_fn(void *ctx, struct skep_request *req, int http_status, skep_rc rc,
+                            skep_str message);
+
+enum {
+    SKEP_ROUTE_CORS = 1u << 0,     /* ingest: open to browsers of any origin, OPTIONS answered by net */
+    SKEP_ROUTE_GRPC = 1u << 1,     /* path is /package.Service/Method */
+    SKEP_ROUTE_RAW_BODY = 1u << 2, /* do not undo Content-Encoding */
+    SKEP_ROUTE_PREFIX_SLASH = 1u << 3 /* also match with one trailing slash */
+};
+
+/* path: literal segments, ":name" matches one non-empty segment, a last "*" matches the rest (also
+ * empty).  Literal beats ":name" beats "*".  Matching is case-sensitive, method first. */
+struct skep_route {
+    const char *method; /* "GET" also answers HEAD */
+    const char *path;
+    skep_handler_fn *handle;
+    skep_refuse_fn *refuse; /* NULL = plain text */
+    unsigned flags;
+    size_t body_limit_bytes; /* 0 = the listener's; also the limit after decompression */
+};
+
+struct skep_net_config {
+    const char *const *listen; /* "host:port"; port 0 = chosen by the kernel */
+    unsigned n_listen;
+    const char *const *allow_hosts; /* NAME or *.suffix, beside loopback names */
+    unsigned n_allow_hosts;
+    unsigned n_threads;      /* 0 = number of cores */
+    size_t body_limit_bytes; /* 0 = 64 MiB */
+    struct skep_budget *budget; /* request bodies are taken from it; NULL = none */
+    unsigned idle_timeout_s; /* 0 = 120 */
+};
+
+/* Routes are registered before start; tables are borrowed for the life of the net. */
+struct skep_net *skep_net_new(const struct skep_net_config *cfg);
+/* Returns SKEP_OK | SKEP_EEXISTS (method and path overlap with another route). */
+SKEP_NODISCARD skep_rc skep_net_routes(struct skep_net *net, const struct skep_route *routes,
+                                       size_t n, void *ctx, skep_err *err);
+/* Bind all listeners and start the threads.
+ * Returns SKEP_OK | SKEP_EEXISTS (address in use; err names its holder where /proc tells) | SKEP_EIO. */
+SKEP_NODISCARD skep_rc skep_net_start(struct skep_net *net, skep_err *err);
+/* Address really bound for listen[i], "127.0.0.1:4318".  Valid until free. */
+skep_str skep_net_address(const struct skep_net *net, unsigned i);
+/* Stop accepting; wait up to grace_ms for requests in flight; close the rest. */
+void skep_net_stop(struct skep_net *net, unsigned grace_ms);
+void skep_net_free(struct skep_net *net);
+
+/* Counters for the status page; a consistent enough copy. */
+struct skep_net_stats {
+    uint64_t connections, connections_open, requests, bytes_in, bytes_out;
+    uint64_t refused_host, refused_origin, refused_limit, refused_encoding, refused_budget;
+    uint64_t h2_resets;
+};
+void skep_net_stats(const struct skep_net *net, struct skep_net_stats *ret);

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The question as pure data: what every language narrows to and every engine answers.
+ *
+ * A plan and all it points to live in one arena; nothing here computes. */
+#pragma once
+
+#include "base/arena.h"
+#include "event/event.h"
+
+struct skep_field_ref {
+    skep_str name; /* canonical name; "*" in a CONTAINS test = any string field */
+};
+
+enum skep_cmp {
+    SKEP_CMP_EQ, /* any of the values: IN is the same */
+    SKEP_CMP_NE, /* none of the values; true for absent fields, like all negative ones */
+    SKEP_CMP_LT,
+    SKEP_CMP_LE,
+    SKEP_CMP_GT,
+    SKEP_CMP_GE,
+    SKEP_CMP_STARTS,
+    SKEP_CMP_NOT_STARTS,
+    SKEP_CMP_ENDS,
+    SKEP_CMP_NOT_ENDS,
+    SKEP_CMP_CONTAINS,
+    SKEP_CMP_NOT_CONTAINS,
+    SKEP_CMP_EXISTS,
+    SKEP_CMP_NOT_EXISTS,
+    SKEP_CMP_COUNT
+};
+
+/* A test of one field.  int64 and double compare exactly with each other; a string never equals a
+ * number (a language that wants "200" to match 200 puts both into values).  Order comparisons take one
+ * value: number against numbers, string against strings (bytewise); another type never matches.
+ * String comparisons look inside arrays: true if any element matches.  EQ looks inside arrays too. */
+struct skep_test {
+    struct skep_field_ref field;
+    enum skep_cmp op;
+    const skep_value *values;
+    unsigned n_values;
+    bool fold_case; /* string comparisons ignore ASCII case */
+};
+
+enum skep_expr_op { SKEP_EXPR_TRUE, SKEP_EXPR_AND, SKEP_EXPR_OR, SKEP_EXPR_NOT, SKEP_EXPR_TEST };
+
+struct skep_expr {
+    enum skep_expr_op op;
+    struct skep_expr *const *kids; /* AND, OR: n_kids >= 1; NOT: 1 */
+    unsigned n_kids;
+    struct skep_test test; /* TEST */
+};
+
+enum skep_agg_op {
+    SKEP_AGG_COUNT, /* rows (weighted); with a field: rows where it is present */
+    SKEP_AGG_SUM,
+    SKEP_AGG_AVG,
+    SKEP_AGG_MIN, /* unweighted; numbers */
+    SKEP_AGG_MAX,
+    SKEP_AGG_COUNT_DISTINCT, /* unweighted; any type, keys keep their type */
+    SKEP_AGG_PERCENTILE,     /* param = 0..100 */
+    SKEP_AGG_HEATMAP,
+    SKEP_AGG_RATE_AVG, /* difference of AVG between neighbouring buckets, per second */
+    SKEP_AGG_RATE_SUM,
+    SKEP_AGG_RATE_MAX,
+    SKEP_AGG_CONCURRENCY, /* spans in flight: per bucket the time-weighted mean */
+    SKEP_AGG_OP_COUNT
+};
+
+enum skep_heat_scale { SKEP_HEAT_LOG, SKEP_HEAT_LINEAR };
+
+struct skep_agg {
+    enum skep_agg_op op;
+    struct skep_field_ref field; /* name.n == 0: none */
+    const struct skep_expr *filter; /* of this aggregate alone; NULL = none */
+    skep_str key;                   /* name in results: "COUNT", "P99(duration_ms)" */
+    double param;
+    enum skep_heat_scale heat_scale;
+    unsigned heat_bins; /* wanted; 0 = 40 */
+};
+
+struct skep_order {
+    bool by_agg; /* else by group */
+    unsigned index;
+    bool descending;
+};
+
+struct skep_having {
+    unsigned agg; /* index */
+    enum skep_cmp op; /* EQ NE LT LE GT GE */
+    double value;
+};
+
+struct skep_time_range {
+    skep_ts_ns start_ns; /* inclusive */
+    skep_ts_ns end_ns;   /* exclusive; > start_ns */
+};
+
+enum skep_plan_kind {
+    SKEP_PLAN_AGGREGATE,
+    SKEP_PLAN_ROWS,   /* raw rows */
+    SKEP_PLAN_TRACES, /* trace summaries */
+    SKEP_PLAN_TRACE,  /* all rows of one trace */
+    SKEP_PLAN_ROW,    /* one row by id */
+    SKEP_PLAN_FIELDS, /* names, types, scopes and row counts */
+    SKEP_PLAN_DATASETS
+};
+
+enum skep_traces_sort { SKEP_TRACES_RECENT, SKEP_TRACES_SLOW, SKEP_TRACES_ERRORS };
+
+struct skep_plan {
+    enum skep_plan_kind kind;
+    struct skep_time_range range;
+    skep_str dataset;                /* empty = all; matched case-folded */
+    const struct skep_expr *filter;  /* NULL = all rows */
+    /* AGGREGATE */
+    const struct skep_field_ref *groups;
+    unsigned n_groups;
+    const struct skep_agg *aggs;
+    unsigned n_aggs;
+    const struct skep_order *orders;
+    unsigned n_orders;
+    const struct skep_having *havings;
+    unsigned n_havings;
+    int64_t granularity_ns; /* 0 = totals only, no series */
+    bool ignore_sample_rate; /* usage_mode */
+    /* AGGREGATE, ROWS, TRACES, FIELDS */
+    unsigned limit; /* 0 = the kind's default */
+    /* ROWS */
+    const struct skep_field_ref *columns; /* n_columns == 0: all fields */
+    unsigned n_columns;
+    bool oldest_first;
+    bool has_cursor; /* continue behind this row */
+    skep_ts_ns cursor_time_ns;
+    skep_row_id cursor_id;
+    bool arrival_order; /* by row id instead of time: tail */
+    /* TRACES */
+    enum skep_traces_sort sort;
+    /* TRACE, ROW */
+    skep_trace_id trace_id;
+    skep_row_id row_id;
+};
+
+/* Tests whether a plan obeys its own rules (indexes in range, range not empty, limits).
+ * Returns SKEP_OK | SKEP_EINVAL (err says which). */
+SKEP_NODISCARD skep_rc skep_plan_check(const struct skep_plan *p, skep_err *err);
+
+enum {
+    SKEP_LIMIT_PLAN_AGGS = 100,
+    SKEP_LIMIT_PLAN_GROUPS = 100,
+    SKEP_LIMIT_PLAN_TESTS = 1000,
+    SKEP_LIMIT_PLAN_BUCKETS = 4096,
+    SKEP_LIMIT_PLAN_RESULT_GROUPS = 10000
+};
+
+/* Canonical spelling of an aggregate: "P99", "COUNT_DISTINCT" ...; percentiles by param. */
+skep_str skep_agg_op_name(enum skep_agg_op op, double param);
+/* The inverse; false when unknown.  P001 P01 P05 P10 P20 P25 P50 P75 P80 P90 P95 P99 P999 -> param. */
+SKEP_NODISCARD bool skep_agg_op_parse(skep_str name, enum skep_agg_op *ret_op, double *ret_param);
