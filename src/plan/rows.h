@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Answers that are not aggregates, as pure data: raw rows, trace summaries, field and dataset lists.
+ * An answer lives in the arena it was made in. */
+#pragma once
+
+#include "plan/plan.h"
+
+struct skep_row_field {
+    skep_str name;
+    enum skep_scope scope;
+    skep_value value;
+};
+
+struct skep_row {
+    skep_row_id id;
+    skep_ts_ns time_ns;
+    skep_ts_ns received_ns;
+    int64_t duration_ns; /* -1 = none */
+    enum skep_kind kind;
+    enum skep_source source;
+    skep_trace_id trace_id;
+    uint64_t span_id, parent_id;
+    skep_str name, dataset;
+    uint8_t status, span_kind, severity;
+    uint32_t flags, sample_rate;
+    struct skep_row_field *fields; /* columns asked for (value NULL = absent), or all stored ones */
+    unsigned n_fields;
+};
+
+struct skep_rows {
+    struct skep_row *rows;
+    size_t n;
+    bool more; /* the limit cut the answer; continue behind the last row */
+};
+
+struct skep_trace_service {
+    skep_str name;
+    uint64_t spans, errors;
+};
+
+struct skep_trace_summary {
+    skep_trace_id id;
+    skep_ts_ns start_ns, end_ns;
+    uint64_t spans, errors;
+    bool has_root;
+    skep_str root_service, root_name;
+    int64_t root_status; /* http.status_code or http.response.status_code; -1 = none */
+    struct skep_trace_service *services; /* by first appearance */
+    unsigned n_services;
+};
+
+struct skep_traces {
+    struct skep_trace_summary *traces;
+    size_t n;
+};
+
+struct skep_field_info {
+    skep_str name;
+    uint32_t types;  /* bits 1 << enum skep_type */
+    uint32_t scopes; /* bits 1 << enum skep_scope */
+    uint64_t rows;   /* rows that have it, counted by whole segments and parts touching the range */
+};
+
+struct skep_fields {
+    struct skep_field_info *fields; /* by name */
+    size_t n;
+};
+
+struct skep_dataset_info {
+    skep_str name;
+    uint64_t rows;
+    skep_ts_ns first_ns, last_ns;
+};
+
+struct skep_datasets {
+    struct skep_dataset_info *datasets; /* by name */
+    size_t n;
+};

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+/* An immutable set of rows, read by column: what a part in memory and a segment on disk have in
+ * common.  The executor, the merger and the flusher see nothing else of either.
+ *
+ *   rowset  = row groups of up to 65,536 rows = blocks of 1,024 rows (the last ones shorter)
+ *   block   = unit of decoding and of time bounds
+ *
+ * Rows are numbered 0..n_rows-1 in storage order (parts: arrival; segments: trace-clustered).
+ * Thread-safe for readers: a colreader belongs to one thread, a rowset to any number. */
+#pragma once
+
+#include "base/arena.h"
+#include "event/batch.h"
+#include "event/event.h"
+
+#include <stdatomic.h>
+
+enum { SKEP_BLOCK_ROWS = 1024, SKEP_ROW_GROUP_ROWS = 65536 };
+
+/* A dictionary of strings.  Lives as long as its rowset (or, for a segment's row-group dictionary, as
+ * long as the colreader that returned it has not been closed).  `serial` is unique in the process and
+ * never reused: results computed once per value are cached under it. */
+struct skep_dict {
+    uint64_t serial;
+    uint32_t n;
+    const uint32_t *offsets; /* n + 1, into bytes */
+    const uint8_t *bytes;
+    const uint64_t *hashes; /* skep_hash of each value */
+};
+static inline skep_str skep_dict_str(const struct skep_dict *d, uint32_t i)
+{
+    return (skep_str){(const char *)d->bytes + d->offsets[i], d->offsets[i + 1] - d->offsets[i]};
+}
+
+enum skep_vec_form {
+    SKEP_VEC_I64,  /* i64[n]: integers, bools (0/1), ids, and EMPTY (0) */
+    SKEP_VEC_F64,  /* f64[n] */
+    SKEP_VEC_DICT, /* codes[n] into dict */
+    SKEP_VEC_STR,  /* str[n]: values that have no dictionary */
+    SKEP_VEC_ID16  /* id16[n] */
+};
+
+/* One column over [row0, row0 + n).  Memory belongs to the colreader, valid until its next read.
+ * Values at absent rows are unspecified but readable (codes < dict->n when dict->n > 0). */
+struct skep_vec {
+    enum skep_vec_form form;
+    unsigned n;             /* <= SKEP_BLOCK_ROWS */
+    bool constant;          /* all present rows hold the value at index 0 of the array */
+    const uint64_t *valid;  /* bit r of word r/64: present; NULL = all present */
+    bool none;              /* no row has a value; nothing else is set */
+    const int64_t *i64;
+    const double *f64;
+    const uint32_t *codes;
+    const struct skep_dict *dict;
+    const skep_str *str;
+    const skep_trace_id *id16;
+};
+
+/* A field of a rowset (INTRINSIC and ATTRIBUTE scope; the rest stands in the lists). */
+struct skep_rowset_field {
+    skep_str name;
+    uint8_t scope, type;
+    uint64_t n_present;
+};
+
+/* Interned attribute lists (resources, instrumentation scopes) of a rowset, resident. */
+struct skep_rowset_entry {
+    skep_str name;
+    skep_value value;
+};
+struct skep_rowset_lists {
+    uint32_t n;
+    const uint32_t *first; /* n + 1 */
+    const struct skep_rowset_entry *entries; /* of a list by (name, type) */
+    const uint64_t *hashes; /* content hash of each list, equal across rowsets */
+};
+
+struct skep_block_bounds {
+    skep_ts_ns min_start_ns, max_start_ns; /* of TIME */
+    skep_ts_ns max_end_ns;                 /* of TIME + max(DURATION, 0) */
+};
+
+struct skep_row_range {
+    uint64_t first, end;
+};
+
+struct skep_rowset;
+struct skep_colreader;
+
+struct skep_colreader_ops {
+    /* Rows [row0, row0 + n): inside one block.  Returns SKEP_OK | ECORRUPT | EIO | ENOMEM. */
+    skep_rc (*read)(struct skep_colreader *r, uint64_t row0, unsigned n, struct skep_vec *ret,
+                    skep_err *err);
+    /* Optional: bounds of the present values of the block, numbers only; false = unknown. */
+    bool (*zone)(struct skep_colreader *r, uint64_t block, double *ret_min, double *ret_max);
+    /* Optional: may the block hold the string?  False = certainly not. */
+    bool (*maybe)(struct skep_colreader *r, uint64_t block, uint64_t hash);
+    void (*close)(struct skep_colreader *r);
+};
+
+struct skep_colreader {
+    const struct skep_colreader_ops *ops;
+    struct skep_rowset *rowset;
+};
+
+struct skep_rowset_ops {
+    const char *name; /* "part", "segment" */
+    void (*destroy)(struct skep_rowset *rs);
+    skep_rc (*open_column)(struct skep_rowset *rs, enum skep_column col,
+                           struct skep_colreader **ret, skep_err *err);
+    skep_rc (*open_field)(struct skep_rowset *rs, uint32_t field, struct skep_colreader **ret,
+                          skep_err *err);
+    /* Row ranges that may hold rows of the trace, ascending, at most cap of them; when more would be
+     * needed the last one reaches further.  A segment answers from its index without touching data when
+     * the trace is not there (n = 0). */
+    skep_rc (*find_trace)(struct skep_rowset *rs, const skep_trace_id *id,
+                          struct skep_row_range *ranges, unsigned cap, unsigned *ret_n,
+                          skep_err *err);
+};
+
+struct skep_rowset {
+    const struct skep_rowset_ops *ops;
+    _Atomic uint32_t refs;
+    uint64_t n_rows;
+    uint64_t bytes;                       /* memory of a part, file size of a segment */
+    struct skep_block_bounds bounds;      /* of all rows */
+    uint64_t min_seq, max_seq;            /* commits inside */
+    const struct skep_block_bounds *blocks; /* one a block, resident */
+    const struct skep_rowset_field *fields; /* by (name, scope, type) */
+    uint32_t n_fields;
+    struct skep_rowset_lists resources, scopes;
+    bool trace_clustered; /* rows of one trace are neighbours, ordered by start */
+    void (*on_last_unref)(void *ctx, struct skep_rowset *rs); /* before destroy; optional */
+    void *on_last_unref_ctx;
+};
+
+static inline uint64_t skep_rowset_blocks(const struct skep_rowset *rs)
+{
+    return (rs->n_rows + SKEP_BLOCK_ROWS - 1) / SKEP_BLOCK_ROWS;
+}
+struct skep_rowset *skep_rowset_ref(struct skep_rowset *rs);
+void skep_rowset_unref(struct skep_rowset *rs); /* NULL is fine */
+/* Index of the field, or UINT32_MAX. */
+uint32_t skep_rowset_find_field(const struct skep_rowset *rs, skep_str name, uint8_t scope,
+                                uint8_t type);
+
+/* Live rows: bit r of word r/64 set = visible.  Versioned, immutable, refcounted; NULL = all live. */
+struct skep_live {
+    _Atomic uint32_t refs;
+    uint64_t n_rows, n_live;
+    uint64_t words[];
+};
+
+/* What a query sees: immutable, refcounted. */
+struct skep_snapshot {
+    _Atomic uint32_t refs;
+    uint64_t visible_seq;
+    unsigned n;
+    struct skep_snapshot_set {
+        struct skep_rowset *rowset;
+        struct skep_live *live; /* NULL = all rows */
+    } sets[]; /* by min_seq */
+};
+struct skep_snapshot *skep_snapshot_ref(struct skep_snapshot *s);
+void skep_snapshot_unref(struct skep_snapshot *s);
+
+/* A part: a batch in its lightly encoded form, which is also the WAL frame's payload
+ * (docs/formats/frame.md).  Encode does all the work; opening only checks and makes directories. */
+/* Append the payload to `out`. Returns SKEP_OK | SKEP_ETOOLARGE. */
+SKEP_NODISCARD skep_rc skep_frame_encode(const struct skep_batch *b, struct skep_buf *out,
+                                         skep_err *err);
+/* Open a payload as a rowset with one reference.  Takes `payload` (skep_malloc memory) in every case.
+ * Everything in it is checked: hostile bytes give ECORRUPT with the offset.  budget: charged by force for what the
+ * part holds, given back on destroy. seq numbers the commit.  */
+SKEP_NODISCARD skep_rc skep_part_open(uint8_t *payload, size_t n, uint64_t seq,
+                                      struct skep_budget *budget, struct skep_rowset **ret,
+                                      skep_err *err);
+/* Fold several parts into one with the same rows in the same order (row ids kept). */
+SKEP_NODISCARD skep_rc skep_part_fold(struct skep_rowset *const *parts, unsigned n,
+                                      struct skep_budget *budget, struct skep_rowset **ret,
+                                      skep_err *err);
+
+/* Segments (docs/formats/segment.md). */
+struct skep_os;
+struct skep_cache;
+/* The chunk cache: checked, decompressed-once pages of segments under one budget. */
+struct skep_cache *skep_cache_new(struct skep_budget *parent, uint64_t limit_bytes);
+void skep_cache_free(struct skep_cache *c);
+uint64_t skep_cache_bytes(const struct skep_cache *c);
+
+struct skep_segment_source {
+    struct skep_rowset *rowset;
+    const struct skep_live *live; /* rows to take; NULL = all */
+};
+struct skep_segment_info {
+    uint64_t n_rows, file_bytes, min_seq, max_seq, traces;
+    struct skep_block_bounds bounds;
+};
+struct skep_segment_job {
+    const struct skep_os *os;
+    const char *path; /* written aside by the caller's choice of name; fsynced before return */
+    const struct skep_segment_source *sources;
+    unsigned n_sources;
+    struct skep_budget *budget;          /* working memory; taken, not forced */
+    bool (*canceled)(void *ctx);         /* NULL = never */
+    void (*progress)(void *ctx, uint64_t rows_done); /* NULL = none */
+    void *ctx;
+};
+/* Merge sources into one segment file: rows ordered by (anchor, trace id, start, row id), columns
+ * encoded by measured score.  Returns SKEP_OK | ENOMEM | ENOSPC | EIO | ECORRUPT (a source) | ECANCELED. */
+SKEP_NODISCARD skep_rc skep_segment_write(const struct skep_segment_job *job,
+                                          struct skep_segment_info *ret, skep_err *err);
+/* Open a segment: reads footer, indexes and dictionaries' directories, checks their checksums; data chunks are
+ * checked when loaded.  One reference. */
+SKEP_NODISCARD skep_rc skep_segment_open(const struct skep_os *os, const char *path,
+                                         struct skep_cache *cache, struct skep_rowset **ret,
+                                         skep_err *err);
+/* Read everything and check every checksum and invariant (skep verify).  ret_rows may be NULL. */
+SKEP_NODISCARD skep_rc skep_segment_verify(const struct skep_os *os, const char *path,
+                                           uint64_t *ret_rows, skep_err *err);

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The engine interface: append(batch) and run(plan).  No caller sees a row number, a segment or a
+ * file.  Two engines: store/column (embedded) and, later, store/clickhouse. */
+#pragma once
+
+#include "agg/partial.h"
+#include "event/batch.h"
+#include "os/os.h"
+#include "plan/plan.h"
+#include "plan/rows.h"
+
+struct skep_store;
+struct skep_pool;
+
+struct skep_append_result {
+    uint64_t seq;   /* commit sequence; of the first append when duplicate */
+    uint32_t rows;  /* rows stored; 0 when duplicate */
+    bool duplicate; /* this identity was acknowledged before; nothing was stored */
+};
+
+/* Called exactly once, on the committer's thread: must not block.  rc == SKEP_OK: the rows are on disk
+ * (fsynced) and visible to the next query.  Otherwise nothing of the batch was stored:
+ * SKEP_ENOMEM, SKEP_ENOSPC, SKEP_EIO, SKEP_ECLOSED (retry later), SKEP_ETOOLARGE. */
+typedef void skep_append_done_fn(void *ctx, skep_rc rc, const struct skep_append_result *res,
+                                 const skep_err *err);
+
+struct skep_run_opts {
+    struct skep_budget *budget; /* of this query; NULL = the store's query budget */
+    bool (*canceled)(void *ctx); /* polled about once a millisecond; NULL = never */
+    /* Rows scanned so far of all that might be; from any worker, not concurrently.  NULL = none. */
+    void (*progress)(void *ctx, uint64_t scanned, uint64_t total);
+    void *ctx;
+    struct skep_arena *arena; /* answers are made in it */
+};
+
+/* One answer, by plan kind.  In opts->arena, but for the partial (skep_partial_free). */
+struct skep_answer {
+    struct skep_partial *partial; /* AGGREGATE */
+    struct skep_rows rows;        /* ROWS, TRACE, ROW */
+    struct skep_traces traces;    /* TRACES */
+    struct skep_fields fields;    /* FIELDS */
+    struct skep_datasets datasets; /* DATASETS */
+    uint64_t rows_examined;
+    bool complete;      /* false: something could not be read; `missing` says what */
+    skep_str missing;
+};
+
+struct skep_store_stats {
+    uint64_t rows_live;      /* visible rows */
+    skep_ts_ns oldest_ns, newest_ns; /* 0 while empty */
+    uint64_t parts, part_rows, part_bytes;
+    uint64_t segments, segment_rows, segment_bytes;
+    uint64_t wal_bytes, disk_bytes, disk_limit_bytes;
+    uint64_t memory_bytes, memory_limit_bytes, cache_bytes;
+    uint64_t commits, commit_rows, duplicates, fsyncs;
+    uint64_t merges, merge_rows, expired_rows;
+    bool recovering, read_only;
+};
+
+struct skep_store_ops {
+    const char *name;
+    void (*close)(struct skep_store *s);
+    void (*append)(struct skep_store *s, struct skep_batch *batch, skep_append_done_fn *done,
+                   void *ctx);
+    skep_rc (*run)(struct skep_store *s, const struct skep_plan *plan,
+                   const struct skep_run_opts *opts, struct skep_answer *ret, skep_err *err);
+    void (*stats)(struct skep_store *s, struct skep_store_stats *ret);
+    /* Everything appended so far goes to its final place on disk (tests, shutdown, tools). */
+    skep_rc (*flush)(struct skep_store *s, skep_err *err);
+    /* Sequence of the newest visible commit; wait_visible returns when it is > seq or after
+     * timeout_ms (live tail). */
+    uint64_t (*visible)(struct skep_store *s);
+    uint64_t (*wait_visible)(struct skep_store *s, uint64_t seq, int64_t timeout_ms);
+};
+
+struct skep_store {
+    const struct skep_store_ops *ops;
+};
+
+/* Commit a batch: takes it (frees it in every case).  Does not block on the disk. Threads: any. */
+static inline void skep_store_append(struct skep_store *s, struct skep_batch *batch,
+                                     skep_append_done_fn *done, void *ctx)
+{
+    s->ops->append(s, batch, done, ctx);
+}
+
+/* Answer a plan over one snapshot.  Blocks; uses the store's worker pool.  Threads: any.
+ * Returns SKEP_OK | EINVAL | ENOMEM (over the query's budget; err says what to narrow) | ECANCELED |
+ * ENOTFOUND (ROW, TRACE) | ECORRUPT | EIO. */
+SKEP_NODISCARD static inline skep_rc skep_store_run(struct skep_store *s,
+                                                    const struct skep_plan *plan,
+                                                    const struct skep_run_opts *opts,
+                                                    struct skep_answer *ret, skep_err *err)
+{
+    return s->ops->run(s, plan, opts, ret, err);
+}
+
+/* Configuration of the embedded engine. */
+struct skep_column_config {
+    const struct skep_os *os;
+    const char *dir;
+    struct skep_pool *pool;       /* workers for queries and merges */
+    struct skep_budget *memory;   /* parent of all the engine takes */
+    uint64_t disk_limit_bytes;    /* 0 = no limit but the disk's */
+    int64_t retain_ns;            /* 0 = for ever */
+    int64_t flush_quiet_ns;       /* 0 = 30 s: parts flush when their traces were quiet for so long */
+    uint64_t part_limit_bytes;    /* 0 = a quarter of the memory limit: flush earlier above this */
+    bool no_background;           /* tests: no merge or flush threads; flush() does it */
+};
+
+/* Open (and recover) a data directory; creates it if it is empty or missing.
+ * Returns SKEP_OK | SKEP_EEXISTS (another process owns it) | SKEP_ECORRUPT | SKEP_EIO |
+ * SKEP_EUNSUPPORTED (written by a newer version). */
+SKEP_NODISCARD skep_rc skep_column_open(const struct skep_column_config *cfg,
+                                        struct skep_store **ret, skep_err *err);
