@@ -223,7 +223,10 @@ endfunction()
 
 function(skep__test_executable target depends libs)
   add_executable(${target} ${ARGN})
-  target_compile_options(${target} PRIVATE ${SKEP_WARNINGS} ${SKEP_TEST_WARNINGS})
+  # cmocka.h wants these before itself, wherever clang-format sorts it to.
+  target_compile_options(${target} PRIVATE ${SKEP_WARNINGS} ${SKEP_TEST_WARNINGS}
+    "SHELL:-include stdarg.h" "SHELL:-include stddef.h" "SHELL:-include stdint.h"
+    "SHELL:-include setjmp.h")
   target_include_directories(${target} PRIVATE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/tests)
   target_link_libraries(${target} PRIVATE Threads::Threads)
   set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
@@ -286,6 +289,7 @@ function(skep_fuzz)
     skep__test_executable(${F_NAME} "${F_DEPENDS}" "${F_LIBS}" ${sources})
     target_link_options(${F_NAME} PRIVATE -fsanitize=fuzzer)
     set_target_properties(${F_NAME} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/fuzz)
+    file(WRITE ${CMAKE_BINARY_DIR}/fuzz/${F_NAME}.corpus "${F_CORPUS}\n") # for tools/fuzz.sh
     return()
   endif()
   skep__test_executable(${F_NAME} "${F_DEPENDS}" "${F_LIBS}" ${sources}

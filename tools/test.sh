@@ -1,0 +1,103 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# test.sh - everything `make test` and CI run, stage by stage, each with its duration
+#
+#   setup    packages (tools/setup-debian.sh build test)
+#   page     npm ci, the page's bundle
+#   lint     clang-format, shell syntax
+#   release  gcc build, all tests
+#   asan     clang build with address + undefined sanitizers: unit, fuzz regression, fault tests
+#   tsan     clang build with the thread sanitizer: unit tests
+#   ui       the page's own tests
+#
+# A failed stage does not stop the later ones that do not need it. The last line of the output is
+# "N passed, N failed"; the exit code is 0 only if nothing failed. SKEP_STAGES="lint release" runs
+# only those.
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit 1
+
+jobs=$(nproc 2>/dev/null || echo 2)
+passed=0
+failed=0
+summary=""
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+
+# clang 14's sanitizers cannot place their shadow under high-entropy address randomisation.
+no_aslr=""
+if [ "$(cat /proc/sys/vm/mmap_rnd_bits 2>/dev/null || echo 28)" -gt 28 ] &&
+    setarch "$(uname -m)" -R true 2>/dev/null; then
+    no_aslr="setarch $(uname -m) -R"
+fi
+
+# Adds the counts that a stage's output names: ctest's, Playwright's or node --test's summary lines.
+# Prints "passed failed"; nothing if the output names none.
+counts_of() {
+    awk '
+        /tests passed, [0-9]+ tests failed out of [0-9]+/ {
+            for (i = 1; i <= NF; i++) if ($i == "failed") bad = $(i - 2)
+            ok = $NF - bad; seen = 1
+        }
+        /^ +[0-9]+ passed/ { ok = $1; seen = 1 }
+        /^ +[0-9]+ failed/ { bad = $1; seen = 1 }
+        /^. (pass|tests_passed) [0-9]+/ { ok += $3; seen = 1 }
+        /^. fail [0-9]+/ { bad += $3; seen = 1 }
+        END { if (seen) print ok + 0, bad + 0 }' "$1"
+}
+
+# stage NAME COMMAND...: runs it, prints its duration, adds what it counted. A command that counts
+# nothing adds nothing when it works and one failure when it does not. Returns its verdict.
+stage() {
+    local name=$1 start end verdict=0 ok=0 bad=0 counts
+    shift
+    if [ -n "${SKEP_STAGES:-}" ]; then
+        case " $SKEP_STAGES " in *" ${name%%-*} "*) ;; *) return 0 ;; esac
+    fi
+    echo "== $name"
+    start=$(date +%s)
+    "$@" 2>&1 | tee "$log"
+    verdict=${PIPESTATUS[0]}
+    end=$(date +%s)
+    counts=$(counts_of "$log")
+    if [ -n "$counts" ]; then read -r ok bad <<<"$counts"; fi
+    if [ "$verdict" -ne 0 ] && [ "$bad" -eq 0 ]; then bad=1; fi
+    passed=$((passed + ok))
+    failed=$((failed + bad))
+    summary+=$(printf '%-16s %4d s  %5d passed %4d failed' "$name" $((end - start)) "$ok" "$bad")$'\n'
+    echo "== $name: $((end - start)) s, $ok passed, $bad failed"
+    return "$verdict"
+}
+
+build() {
+    cmake --preset "$1" -DSKEP_STRICT=ON >"$log.cmake" 2>&1 || {
+        cat "$log.cmake"
+        rm -f "$log.cmake"
+        return 1
+    }
+    rm -f "$log.cmake"
+    cmake --build "build/$1" -j "$jobs" -- --quiet
+}
+
+run_ctest() {
+    local preset=$1
+    shift
+    ${no_aslr:-} ctest --test-dir "build/$preset" -j "$jobs" --output-on-failure \
+        --no-tests=error "$@" </dev/null
+}
+
+ui_tests() {
+    CI=true npm --prefix ui test </dev/null
+}
+
+stage setup tools/setup-debian.sh build test || exit 1
+stage page tools/build-page.sh
+stage lint tools/lint.sh quick
+stage release-build build release && stage release-tests run_ctest release -LE bench
+stage asan-build build asan && stage asan-tests run_ctest asan -L 'unit|fuzz|fault'
+stage tsan-build build tsan && stage tsan-tests run_ctest tsan -L unit
+if [ -f ui/package.json ]; then stage ui ui_tests; fi
+
+printf '\n%s' "$summary"
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
