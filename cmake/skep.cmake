@@ -12,7 +12,8 @@
 #   skep_fuzz(NAME fuzz_pb SOURCES fuzz_pb.c DEPENDS wire CORPUS corpus/pb)
 #       libFuzzer binary in the fuzz preset; elsewhere a CTest test that replays the corpus
 #
-# The build type decides the flags: Release (default), Asan, Tsan, Fuzz, Coverage.
+# The keyword NAME may be left out. The build type decides the flags: Release (default), Asan, Tsan,
+# Fuzz, Coverage.
 
 include_guard(GLOBAL)
 include(CheckCCompilerFlag)
@@ -171,10 +172,18 @@ function(skep__link target depends libs)
   endforeach()
 endfunction()
 
+# The name may also stand first without its keyword: skep_module(wire SOURCES ...).
+macro(skep__leading_name prefix)
+  if(NOT ${prefix}_NAME)
+    list(POP_FRONT ${prefix}_UNPARSED_ARGUMENTS ${prefix}_NAME)
+  endif()
+endmacro()
+
 # --- what the project is made of ----------------------------------------------------------------
 
 function(skep_module)
   cmake_parse_arguments(PARSE_ARGV 0 M "" "NAME" "SOURCES;DEPENDS;LIBS;DEFINES")
+  skep__leading_name(M)
   if(M_UNPARSED_ARGUMENTS OR NOT M_NAME)
     message(FATAL_ERROR "skep_module: ${M_NAME} ${M_UNPARSED_ARGUMENTS}: use NAME SOURCES DEPENDS "
                         "LIBS DEFINES")
@@ -195,6 +204,7 @@ endfunction()
 
 function(skep_program)
   cmake_parse_arguments(PARSE_ARGV 0 P "TEST_ONLY" "NAME" "SOURCES;DEPENDS;LIBS;DEFINES")
+  skep__leading_name(P)
   if(P_UNPARSED_ARGUMENTS OR NOT P_NAME)
     message(FATAL_ERROR "skep_program: ${P_NAME} ${P_UNPARSED_ARGUMENTS}: use NAME SOURCES DEPENDS "
                         "LIBS DEFINES TEST_ONLY")
@@ -247,6 +257,7 @@ endfunction()
 
 function(skep_test)
   cmake_parse_arguments(PARSE_ARGV 0 T "" "NAME;TIMEOUT" "SOURCES;DEPENDS;LIBS;LABELS;ARGS")
+  skep__leading_name(T)
   if(T_UNPARSED_ARGUMENTS OR NOT T_NAME)
     message(FATAL_ERROR "skep_test: ${T_NAME} ${T_UNPARSED_ARGUMENTS}: use NAME SOURCES DEPENDS "
                         "LIBS LABELS TIMEOUT ARGS")
@@ -272,6 +283,7 @@ endfunction()
 
 function(skep_fuzz)
   cmake_parse_arguments(PARSE_ARGV 0 F "" "NAME;CORPUS;TIMEOUT" "SOURCES;DEPENDS;LIBS")
+  skep__leading_name(F)
   if(F_UNPARSED_ARGUMENTS OR NOT F_NAME OR NOT F_CORPUS)
     message(FATAL_ERROR "skep_fuzz: ${F_NAME} ${F_UNPARSED_ARGUMENTS}: use NAME SOURCES DEPENDS "
                         "LIBS CORPUS TIMEOUT")
