@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Budgets, arenas and bounded buffers: nothing grows past what it was given. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/mem.h"
+
+static void budget_is_all_or_nothing(void **state)
+{
+    (void)state;
+    struct skep_budget root, child;
+    skep_err err;
+    skep_budget_init(&root, "root", 100, NULL);
+    skep_budget_init(&child, "child", 80, &root);
+    assert_int_equal(skep_budget_take(&child, 60, NULL), SKEP_OK);
+    assert_int_equal(skep_budget_take(&child, 30, &err), SKEP_ENOMEM);
+    assert_non_null(strstr(err.text, "'child'"));
+    assert_int_equal(skep_budget_used(&root), 60);
+    assert_int_equal(skep_budget_take(&root, 30, NULL), SKEP_OK);
+    /* The child has room, the parent has not: neither counter moves. */
+    assert_int_equal(skep_budget_take(&child, 20, &err), SKEP_ENOMEM);
+    assert_non_null(strstr(err.text, "'root'"));
+    assert_int_equal(skep_budget_used(&child), 60);
+    assert_int_equal(skep_budget_used(&root), 90);
+    skep_budget_force(&child, 50);
+    assert_int_equal(skep_budget_used(&root), 140);
+    skep_budget_give(&child, 110);
+    assert_int_equal(skep_budget_used(&root), 30);
+    assert_int_equal(root.peak_bytes, 140);
+    assert_int_equal(skep_budget_take(&root, UINT64_MAX, NULL), SKEP_ENOMEM);
+}
+
+static void arena_zeroes_and_gives_back(void **state)
+{
+    (void)state;
+    struct skep_budget root;
+    struct skep_arena a;
+    skep_budget_init(&root, "root", 1 << 20, NULL);
+    skep_arena_init(&a, "test", &root);
+    for (int round = 0; round < 3; round++) {
+        for (int i = 1; i < 2000; i += 7) {
+            uint8_t *p = skep_arena_alloc(&a, (size_t)i);
+            assert_int_equal((uintptr_t)p % 16, 0);
+            for (int k = 0; k < i; k++)
+                assert_int_equal(p[k], 0);
+            memset(p, 0xaa, (size_t)i);
+        }
+        skep_arena_reset(&a);
+    }
+    assert_null(skep_arena_try_alloc(&a, 2 << 20));
+    assert_non_null(skep_arena_alloc(&a, 2 << 20)); /* small fixed things go by force */
+    skep_arena_done(&a);
+    assert_int_equal(skep_budget_used(&root), 0);
+}
+
+static void arena_text(void **state)
+{
+    (void)state;
+    struct skep_arena a;
+    skep_arena_init(&a, "test", NULL);
+    skep_str s = skep_arena_printf(&a, "%d-%s", 7, "x");
+    assert_true(skep_str_eq(s, SKEP_STR("7-x")));
+    assert_string_equal(skep_cstr(&a, SKEP_STR("abc")), "abc");
+    assert_string_equal(skep_cstr(&a, SKEP_STR_NULL), "");
+    skep_arena_done(&a);
+}
+
+static void buffer_is_bounded(void **state)
+{
+    (void)state;
+    struct skep_buf b;
+    skep_buf_init(&b, 10);
+    skep_buf_u32(&b, 0x04030201);
+    skep_buf_varint(&b, 300);
+    skep_buf_align(&b, 8);
+    assert_int_equal(b.n, 8);
+    assert_int_equal(b.p[0], 1);
+    assert_int_equal(b.p[4], 0xac);
+    assert_int_equal(b.p[7], 0);
+    skep_buf_u32(&b, 1);
+    assert_true(b.bad);
+    assert_int_equal(b.n, 8);
+    skep_buf_u8(&b, 1); /* would fit, but the content is already wrong */
+    assert_int_equal(b.n, 8);
+    skep_buf_reset(&b);
+    skep_buf_printf(&b, "%s", "ten bytes");
+    assert_false(b.bad);
+    assert_true(skep_str_eq(skep_buf_text(&b), SKEP_STR("ten bytes")));
+    size_t n;
+    uint8_t *p = skep_buf_take(&b, &n);
+    assert_int_equal(n, 9);
+    assert_int_equal(b.cap, 0);
+    skep_free(p);
+    skep_buf_done(&b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(budget_is_all_or_nothing),
+        cmocka_unit_test(arena_zeroes_and_gives_back),
+        cmocka_unit_test(arena_text),
+        cmocka_unit_test(buffer_is_bounded),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
