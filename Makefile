@@ -10,15 +10,11 @@ SECONDS_EACH ?= 30
 
 C_FILES = $(shell git ls-files '*.c' '*.h')
 
-.PHONY: all page run test bench lint fuzz fmt clean install setup
+.PHONY: all run test bench lint fuzz fmt clean install setup
 
-all: page
-	cmake --preset release -DSKEP_STRICT=ON
-	cmake --build build/release -j $(JOBS) --target skep
-
-# The page and the demo's Node.js programs; done again only when a lock file or a source changed.
-page:
-	@tools/build-page.sh
+all:
+	@cmake --preset release -DSKEP_STRICT=ON
+	@cmake --build build/release -j $(JOBS) --target skep
 
 setup:
 	@tools/setup-debian.sh build
@@ -26,6 +22,7 @@ setup:
 run:
 	@tools/setup-debian.sh build
 	@$(MAKE) --no-print-directory all
+	@tools/node-packages.sh tests/clients/node
 	@tools/run-demo.sh
 
 test:
@@ -46,7 +43,7 @@ fmt:
 	@clang-format -i $(C_FILES)
 
 clean:
-	rm -rf build ui/dist
+	rm -rf build
 
 install:
 	@test -x build/release/skep || { echo "nothing built yet: run make first" >&2; exit 1; }

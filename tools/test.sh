@@ -4,12 +4,12 @@
 # test.sh - everything `make test` and CI run, stage by stage, each with its duration
 #
 #   setup    packages (tools/setup-debian.sh build test)
-#   page     npm ci, the page's bundle
+#   packages npm ci for the page's tests and the real clients
 #   lint     clang-format, shell syntax
 #   release  gcc build, all tests
 #   asan     clang build with address + undefined sanitizers: unit, fuzz regression, fault tests
 #   tsan     clang build with the thread sanitizer: unit tests
-#   ui       the page's own tests
+#   ui       the page: type check and its own tests
 #
 # A failed stage does not stop the later ones that do not need it. The last line of the output is
 # "N passed, N failed"; the exit code is 0 only if nothing failed. SKEP_STAGES="lint release" runs
@@ -87,11 +87,11 @@ run_ctest() {
 }
 
 ui_tests() {
-    CI=true npm --prefix ui test </dev/null
+    npm --prefix ui run --silent check </dev/null && CI=true npm --prefix ui test </dev/null
 }
 
 stage setup tools/setup-debian.sh build test || exit 1
-stage page tools/build-page.sh
+stage packages tools/node-packages.sh ui tests/clients/node
 stage lint tools/lint.sh quick
 stage release-build build release && stage release-tests run_ctest release -LE bench
 stage asan-build build asan && stage asan-tests run_ctest asan -L 'unit|fuzz|fault'
