@@ -18,6 +18,9 @@
 # libyyjson-dev is not in Debian 12. It then comes from the next suite of the same mirror: a source
 # copied from the machine's own one, in a temporary folder that only these apt calls look at, pinned
 # so that nothing but libyyjson0 and libyyjson-dev can come from it. /etc/apt is never touched.
+
+# Lists of names are split into words on purpose; apt-config's eval sets what is read after it.
+# shellcheck disable=SC2086,SC2207,SC2154
 set -euo pipefail
 
 BUILD_PACKAGES="gcc libc6-dev make cmake ninja-build pkg-config ca-certificates
