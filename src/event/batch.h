@@ -25,7 +25,8 @@ struct skep_batch_strings {
 };
 
 /* One sparse column.  vals[i] belongs to row rows[i].  Payload of vals: STRING, BYTES, ARRAY: string
- * index; INT: the int64's bits; DOUBLE: the double's bits; BOOL: 0 or 1; EMPTY: 0. */
+ * index; INT: the int64's bits; DOUBLE: the double's bits; BOOL: 0 or 1; EMPTY: 0.
+ * n is 0 when each value was replaced by one of another type. */
 struct skep_batch_field {
     uint32_t name; /* string index */
     uint8_t scope; /* INTRINSIC or ATTRIBUTE (resource and instrumentation fields are interned) */
@@ -73,6 +74,8 @@ struct skep_batch {
     struct skep_budget *budget;
     uint64_t budget_bytes;
     bool over_budget; /* sticky: a put was refused; the batch must be thrown away */
+    bool over_limit;  /* sticky: the same for SKEP_LIMIT_*, and 4 GiB of strings */
+    struct skep_batch__scratch *scratch; /* private to batch.c */
 };
 
 /* budget may be NULL.  received_ns: the clock at arrival. */
@@ -80,13 +83,16 @@ struct skep_batch *skep_batch_new(struct skep_budget *budget, skep_ts_ns receive
 void skep_batch_free(struct skep_batch *b);
 
 /* Append a row with all intrinsic columns at their neutral value (kind, time as given, sample_rate 1,
- * duration -1, source as given); the caller then sets b->x[row].  Returns the row. */
+ * duration -1, source as given); the caller then sets b->x[row].  Returns the row.  A batch that is
+ * over_budget gives its last row again, so that the caller need not ask after each call.  The caller
+ * keeps n_rows under SKEP_LIMIT_BATCH_ROWS. */
 uint32_t skep_batch_row(struct skep_batch *b, enum skep_kind kind, skep_ts_ns time_ns,
                         enum skep_source source);
-/* Take rows >= n_rows back, with their field values (a span refused half way). */
+/* Take rows >= n_rows back, with their field values and the fields that only they had (a span refused
+ * half way).  Interned strings and lists stay. */
 void skep_batch_truncate(struct skep_batch *b, uint32_t n_rows);
 
-/* Intern bytes; the index stays valid for the life of the batch. */
+/* Intern bytes; the index stays valid for the life of the batch.  0 when over_budget or over_limit. */
 uint32_t skep_batch_intern(struct skep_batch *b, skep_str s);
 static inline skep_str skep_batch_str(const struct skep_batch *b, uint32_t i)
 {
