@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Schema versions: step i of the table brings a database from version i to i + 1; each step is one
+ * transaction together with its number (PRAGMA user_version).  Steps are never edited once
+ * released. Threads: the one that opens. */
+#include "state/state_priv.h"
+
+#include "base/assert.h"
+
+static const char *const steps[] = {
+    /* 0 -> 1 */
+    "CREATE TABLE query("
+    "  id TEXT PRIMARY KEY, dataset TEXT NOT NULL, spec TEXT NOT NULL, created_ns INTEGER NOT NULL"
+    ") STRICT;"
+    "CREATE UNIQUE INDEX query_spec ON query(dataset, spec);"
+    "CREATE TABLE result("
+    "  seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, query_id TEXT NOT NULL,"
+    "  options TEXT NOT NULL, status INTEGER NOT NULL, data TEXT, created_ns INTEGER NOT NULL,"
+    "  finished_ns INTEGER, bytes INTEGER NOT NULL"
+    ") STRICT;"
+    "CREATE TABLE dataset("
+    "  slug TEXT PRIMARY KEY, name TEXT NOT NULL, description TEXT NOT NULL,"
+    "  created_ns INTEGER NOT NULL"
+    ") STRICT;"
+    "CREATE TABLE \"column\"("
+    "  id TEXT PRIMARY KEY, dataset TEXT NOT NULL, name TEXT NOT NULL, created_ns INTEGER NOT NULL"
+    ") STRICT;"
+    "CREATE UNIQUE INDEX column_name ON \"column\"(dataset, name);",
+};
+
+static skep_rc exec(sqlite3 *db, const char *sql, skep_err *err)
+{
+    if (sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK)
+        return SKEP_OK;
+    skep_rc rc = sqlite3_errcode(db) == SQLITE_NOTADB || sqlite3_errcode(db) == SQLITE_CORRUPT
+                     ? SKEP_ECORRUPT
+                     : SKEP_EIO;
+    return skep_fail(err, rc, "state database: %s", sqlite3_errmsg(db));
+}
+
+static skep_rc version_of(sqlite3 *db, int *ret, skep_err *err)
+{
+    sqlite3_stmt *st = NULL;
+    if (sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &st, NULL) != SQLITE_OK ||
+        sqlite3_step(st) != SQLITE_ROW) {
+        (void)sqlite3_finalize(st);
+        return skep_fail(err, SKEP_ECORRUPT, "state database: %s", sqlite3_errmsg(db));
+    }
+    *ret = sqlite3_column_int(st, 0);
+    (void)sqlite3_finalize(st);
+    return SKEP_OK;
+}
+
+static skep_rc step(sqlite3 *db, int version, skep_err *err)
+{
+    char pragma[48];
+    (void)sqlite3_snprintf(sizeof pragma, pragma, "PRAGMA user_version = %d", version + 1);
+    SKEP_TRY(exec(db, "BEGIN IMMEDIATE", err));
+    skep_rc rc = exec(db, steps[version], err);
+    if (rc == SKEP_OK)
+        rc = exec(db, pragma, err);
+    if (rc == SKEP_OK)
+        return exec(db, "COMMIT", err);
+    (void)exec(db, "ROLLBACK", NULL); /* the first error is the one to report */
+    return rc;
+}
+
+skep_rc skep_state__migrate(sqlite3 *db, skep_err *err)
+{
+    int version = 0;
+    skep_assert(db != NULL);
+    SKEP_TRY(exec(db, "PRAGMA journal_mode = WAL", err));
+    SKEP_TRY(exec(db, "PRAGMA synchronous = FULL", err));
+    SKEP_TRY(exec(db, "PRAGMA cache_size = -1024", err)); /* KiB */
+    SKEP_TRY(exec(db, "PRAGMA journal_size_limit = 4194304", err));
+    SKEP_TRY(version_of(db, &version, err));
+    if (version < 0 || version > (int)SKEP_ARRAY_LEN(steps))
+        return skep_fail(err, SKEP_EUNSUPPORTED,
+                         "state database has version %d, this program knows up to %d", version,
+                         (int)SKEP_ARRAY_LEN(steps));
+    for (int v = version; v < (int)SKEP_ARRAY_LEN(steps); v++)
+        SKEP_TRY(step(db, v, err));
+    /* What ran when the last process ended will never finish. */
+    return exec(db,
+                "UPDATE result SET status = 2, data = 'the server stopped while the query ran'"
+                " WHERE status = 0",
+                err);
+}

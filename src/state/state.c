@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+/* One SQLite connection in WAL mode behind one lock, all statements prepared at open.
+ *
+ *   query    (id, dataset, spec)                  immutable, unique by (dataset, spec)
+ *   result   (seq, id, query_id, status, data)    bounded: the oldest finished ones go first
+ *   dataset  (slug, name, description)            first sight wins
+ *   column   (id, dataset, name)
+ *
+ * I1  a statement is reset before the lock is let go
+ * I2  count and bytes of finished results stay within the limits
+ *
+ * Threads: any; calls are short (a few ms with the fsync of a write), the lock is held throughout.
+ * Memory: SQLite's cache is bounded to 1 MiB. */
+#include "state/state_priv.h"
+
+#include "base/assert.h"
+#include "base/mem.h"
+
+static const char *const sql_of[] = {
+#define X(id, sql) [SKEP_STATE__##id] = (sql),
+    SKEP_STATE__STATEMENTS(X)
+#undef X
+};
+
+static skep_rc prepare_all(struct skep_state *s, skep_err *err)
+{
+    for (int i = 0; i < SKEP_STATE__COUNT; i++)
+        if (sqlite3_prepare_v3(s->db, sql_of[i], -1, SQLITE_PREPARE_PERSISTENT, &s->stmt[i],
+                               NULL) != SQLITE_OK)
+            return skep_fail(err, SKEP_ECORRUPT, "state database: %s", sqlite3_errmsg(s->db));
+    return SKEP_OK;
+}
+
+skep_rc skep_state_open(const struct skep_state_config *cfg, struct skep_state **ret, skep_err *err)
+{
+    skep_assert(cfg->os != NULL);
+    skep_assert(cfg->path != NULL);
+    struct skep_state *s = skep_alloc(struct skep_state);
+    s->os = cfg->os;
+    s->results_limit = cfg->results_limit ? cfg->results_limit : 10000;
+    s->results_limit_bytes = cfg->results_limit_bytes ? cfg->results_limit_bytes : 256ull << 20;
+    skep_mutex_init(&s->lock, "state");
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+    skep_rc rc = SKEP_OK;
+    if (sqlite3_open_v2(cfg->path, &s->db, flags, NULL) != SQLITE_OK)
+        rc = skep_fail(err, SKEP_EIO, "%s: %s", cfg->path,
+                       s->db ? sqlite3_errmsg(s->db) : "out of memory");
+    if (rc == SKEP_OK) {
+        (void)sqlite3_busy_timeout(s->db, 5000);
+        rc = skep_state__migrate(s->db, err);
+    }
+    if (rc == SKEP_OK)
+        rc = prepare_all(s, err);
+    if (rc != SKEP_OK) {
+        skep_state_close(s);
+        return rc;
+    }
+    *ret = s;
+    return SKEP_OK;
+}
+
+void skep_state_close(struct skep_state *s)
+{
+    if (!s)
+        return;
+    for (int i = 0; i < SKEP_STATE__COUNT; i++)
+        (void)sqlite3_finalize(s->stmt[i]);
+    int rc = sqlite3_close(s->db);
+    skep_assert(rc == SQLITE_OK); /* a busy close would mean a statement leaked */
+    skep_mutex_done(&s->lock);
+    skep_free(s);
+}
+
+sqlite3_stmt *skep_state__use(struct skep_state *s, enum skep_state__stmt id)
+{
+    skep_assert_held(&s->lock);
+    skep_assert(s->stmt[id] != NULL);
+    return s->stmt[id];
+}
+
+void skep_state__reset(sqlite3_stmt *st)
+{
+    (void)sqlite3_reset(st); /* repeats the error of the step, which was reported */
+    (void)sqlite3_clear_bindings(st);
+}
+
+/* Statements run before the caller's slices go away, so nothing is copied. */
+void skep_state__bind_str(sqlite3_stmt *st, int i, skep_str v)
+{
+    int rc = sqlite3_bind_text64(st, i, v.p ? v.p : "", v.n, SQLITE_STATIC, SQLITE_UTF8);
+    skep_assert(rc == SQLITE_OK || rc == SQLITE_TOOBIG);
+}
+
+void skep_state__bind_i64(sqlite3_stmt *st, int i, int64_t v)
+{
+    int rc = sqlite3_bind_int64(st, i, v);
+    skep_assert(rc == SQLITE_OK);
+}
+
+skep_rc skep_state__step(struct skep_state *s, sqlite3_stmt *st, bool *ret_row, skep_err *err)
+{
+    int rc = sqlite3_step(st);
+    *ret_row = rc == SQLITE_ROW;
+    if (rc == SQLITE_ROW || rc == SQLITE_DONE)
+        return SKEP_OK;
+    skep_rc code = rc == SQLITE_CORRUPT ? SKEP_ECORRUPT
+                   : rc == SQLITE_FULL  ? SKEP_ENOSPC
+                                        : SKEP_EIO;
+    return skep_fail(err, code, "state database: %s", sqlite3_errmsg(s->db));
+}
+
+skep_rc skep_state__run(struct skep_state *s, sqlite3_stmt *st, skep_err *err)
+{
+    bool row = false;
+    skep_rc rc = skep_state__step(s, st, &row, err);
+    skep_assert(!row);
+    skep_state__reset(st);
+    return rc;
+}
+
+skep_str skep_state__text(struct skep_arena *arena, sqlite3_stmt *st, int column)
+{
+    const void *text = sqlite3_column_blob(st, column);
+    size_t n = (size_t)sqlite3_column_bytes(st, column);
+    return skep_arena_str(arena, (skep_str){text, text ? n : 0});
+}
+
+skep_state_id skep_state__id(sqlite3_stmt *st, int column)
+{
+    skep_state_id id = {{0}};
+    const void *text = sqlite3_column_blob(st, column);
+    size_t n = (size_t)sqlite3_column_bytes(st, column);
+    if (text)
+        memcpy(id.text, text, SKEP_MIN(n, sizeof id.text - 1));
+    return id;
+}
+
+skep_state_id skep_state__new_id(struct skep_state *s)
+{
+    static const char letters[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    skep_state_id id = {{0}};
+    uint64_t r = 0;
+    _Static_assert(sizeof letters == 63, "62 letters: 11 of them are 65 bits");
+    s->os->random(s->os, &r, sizeof r);
+    for (size_t i = 0; i < sizeof id.text - 1; i++) {
+        id.text[i] = letters[r % 62];
+        r /= 62;
+    }
+    return id;
+}

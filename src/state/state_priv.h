@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Shared by the files of src/state: the connection, its statements, small SQLite wrappers. */
+#pragma once
+
+#include <sqlite3.h>
+
+#include "os/thread.h"
+#include "state/state.h"
+
+/* Prepared statements: X(ID, SQL) */
+#define SKEP_STATE__STATEMENTS(X)                                                                  \
+    X(QUERY_FIND, "SELECT id FROM query WHERE dataset = ?1 AND spec = ?2")                         \
+    X(QUERY_PUT, "INSERT INTO query(id, dataset, spec, created_ns) VALUES(?1, ?2, ?3, ?4)")        \
+    X(QUERY_GET, "SELECT id, dataset, spec, created_ns FROM query WHERE id = ?1")                  \
+    X(RESULT_PUT, "INSERT INTO result(id, query_id, options, status, created_ns, bytes)"           \
+                  " VALUES(?1, ?2, ?3, 0, ?4, 0)")                                                 \
+    X(RESULT_FINISH, "UPDATE result SET status = ?2, data = ?3, finished_ns = ?4,"                 \
+                     " bytes = length(?3) WHERE id = ?1")                                          \
+    X(RESULT_GET, "SELECT id, query_id, options, status, data, created_ns, finished_ns"            \
+                  " FROM result WHERE id = ?1")                                                    \
+    X(RESULT_SUM, "SELECT count(*), coalesce(sum(bytes), 0) FROM result")                          \
+    X(RESULT_DROP, "DELETE FROM result WHERE seq IN"                                               \
+                   " (SELECT seq FROM result WHERE status != 0 ORDER BY seq LIMIT 1)")             \
+    X(DATASET_PUT, "INSERT OR IGNORE INTO dataset(slug, name, description, created_ns)"            \
+                   " VALUES(?1, ?2, ?3, ?4)")                                                      \
+    X(DATASET_GET, "SELECT slug, name, description, created_ns FROM dataset WHERE slug = ?1")      \
+    X(DATASET_LIST, "SELECT slug, name, description, created_ns FROM dataset ORDER BY slug")       \
+    X(COLUMN_GET, "SELECT id, created_ns FROM \"column\" WHERE dataset = ?1 AND name = ?2")        \
+    X(COLUMN_PUT, "INSERT INTO \"column\"(id, dataset, name, created_ns) VALUES(?1, ?2, ?3, ?4)")  \
+    X(BEGIN, "BEGIN IMMEDIATE")                                                                    \
+    X(COMMIT, "COMMIT")                                                                            \
+    X(ROLLBACK, "ROLLBACK")
+
+enum skep_state__stmt {
+#define X(id, sql) SKEP_STATE__##id,
+    SKEP_STATE__STATEMENTS(X)
+#undef X
+        SKEP_STATE__COUNT
+};
+
+struct skep_state {
+    const struct skep_os *os;
+    uint64_t results_limit, results_limit_bytes;
+    struct skep_mutex lock; /* guards all below */
+    sqlite3 *db;
+    sqlite3_stmt *stmt[SKEP_STATE__COUNT];
+};
+
+/* A statement ready for binding.  Lock held. */
+sqlite3_stmt *skep_state__use(struct skep_state *s, enum skep_state__stmt id);
+void skep_state__bind_str(sqlite3_stmt *st, int i, skep_str v);
+void skep_state__bind_i64(sqlite3_stmt *st, int i, int64_t v);
+/* One row, or none: *ret_row.  Returns SKEP_OK | SKEP_EIO | SKEP_ECORRUPT | SKEP_ENOSPC. */
+skep_rc skep_state__step(struct skep_state *s, sqlite3_stmt *st, bool *ret_row, skep_err *err);
+/* A statement without rows, then reset. */
+skep_rc skep_state__run(struct skep_state *s, sqlite3_stmt *st, skep_err *err);
+void skep_state__reset(sqlite3_stmt *st);
+skep_str skep_state__text(struct skep_arena *arena, sqlite3_stmt *st, int column);
+skep_state_id skep_state__id(sqlite3_stmt *st, int column);
+/* A fresh random id. */
+skep_state_id skep_state__new_id(struct skep_state *s);
+/* The schema at its newest version. */
+skep_rc skep_state__migrate(sqlite3 *db, skep_err *err);

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: Apache-2.0
+/* State: what was put is there after reopening, the same question is the same query, results stay
+ * within their bounds, damage and newer versions are refused. */
+#include <cmocka.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "os/os.h"
+#include "state/state.h"
+
+static char dir[64], path[80];
+static struct skep_arena arena;
+static struct skep_state *state;
+
+static struct skep_state *open_state(uint64_t limit, uint64_t limit_bytes)
+{
+    struct skep_state *s = NULL;
+    skep_err err;
+    const struct skep_state_config cfg = {.os = skep_os_real(),
+                                          .path = path,
+                                          .results_limit = limit,
+                                          .results_limit_bytes = limit_bytes};
+    skep_rc rc = skep_state_open(&cfg, &s, &err);
+    if (rc != SKEP_OK)
+        fail_msg("%s", err.text);
+    return s;
+}
+
+static int set_up(void **unused)
+{
+    (void)unused;
+    snprintf(dir, sizeof dir, "/tmp/skep-test-state-XXXXXX");
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof path, "%s/state.db", dir);
+    skep_arena_init(&arena, "test", NULL);
+    state = open_state(0, 0);
+    return 0;
+}
+
+static int tear_down(void **unused)
+{
+    static const char *const suffixes[] = {"", "-wal", "-shm"};
+    char name[96];
+    (void)unused;
+    skep_state_close(state);
+    skep_arena_done(&arena);
+    for (size_t i = 0; i < 3; i++) {
+        snprintf(name, sizeof name, "%s%s", path, suffixes[i]);
+        unlink(name);
+    }
+    rmdir(dir);
+    return 0;
+}
+
+static void reopen(uint64_t limit, uint64_t limit_bytes)
+{
+    skep_state_close(state);
+    state = open_state(limit, limit_bytes);
+}
+
+static void test_queries(void **unused)
+{
+    skep_state_id a, b, c, d;
+    struct skep_state_query q;
+    skep_err err;
+    (void)unused;
+    assert_int_equal(skep_state_put_query(state, SKEP_STR("shop"), SKEP_STR("{}"), &a, &err), 0);
+    assert_int_equal(skep_state_put_query(state, SKEP_STR("shop"), SKEP_STR("{}"), &b, &err), 0);
+    assert_int_equal(skep_state_put_query(state, SKEP_STR("other"), SKEP_STR("{}"), &c, &err), 0);
+    assert_string_equal(a.text, b.text);
+    assert_string_not_equal(a.text, c.text);
+    assert_int_equal(skep_str_c(a.text).n, 11);
+    reopen(0, 0);
+    assert_int_equal(skep_state_put_query(state, SKEP_STR("shop"), SKEP_STR("{}"), &d, &err), 0);
+    assert_string_equal(a.text, d.text);
+    assert_int_equal(skep_state_get_query(state, skep_state_id_str(&c), &arena, &q, &err), SKEP_OK);
+    assert_true(skep_str_eq(q.dataset, SKEP_STR("other")));
+    assert_true(skep_str_eq(q.spec, SKEP_STR("{}")));
+    assert_int_equal(skep_state_get_query(state, SKEP_STR("nope"), &arena, &q, &err),
+                     SKEP_ENOTFOUND);
+}
+
+static void test_results(void **unused)
+{
+    skep_state_id done, running;
+    struct skep_state_result r;
+    skep_err err;
+    (void)unused;
+    assert_int_equal(skep_state_new_result(state, SKEP_STR("q"), SKEP_STR("{}"), &done, &err),
+                     SKEP_OK);
+    assert_int_equal(skep_state_new_result(state, SKEP_STR("q"), SKEP_STR("{}"), &running, &err),
+                     SKEP_OK);
+    assert_int_equal(skep_state_finish_result(state, skep_state_id_str(&done), SKEP_RESULT_DONE,
+                                              SKEP_STR("{\"results\":[]}"), &err),
+                     SKEP_OK);
+    assert_int_equal(skep_state_get_result(state, skep_state_id_str(&running), &arena, &r, &err),
+                     SKEP_OK);
+    assert_int_equal(r.status, SKEP_RESULT_RUNNING);
+    reopen(0, 0);
+    assert_int_equal(skep_state_get_result(state, skep_state_id_str(&done), &arena, &r, &err),
+                     SKEP_OK);
+    assert_int_equal(r.status, SKEP_RESULT_DONE);
+    assert_true(skep_str_eq(r.data, SKEP_STR("{\"results\":[]}")));
+    assert_true(r.finished_ns >= r.created_ns);
+    /* What was running when the process ended has failed. */
+    assert_int_equal(skep_state_get_result(state, skep_state_id_str(&running), &arena, &r, &err),
+                     SKEP_OK);
+    assert_int_equal(r.status, SKEP_RESULT_FAILED);
+    assert_true(r.data.n > 0);
+}
+
+static void finish_n(skep_state_id *ids, size_t n)
+{
+    skep_err err;
+    for (size_t i = 0; i < n; i++) {
+        assert_int_equal(skep_state_new_result(state, SKEP_STR("q"), SKEP_STR("{}"), &ids[i], &err),
+                         SKEP_OK);
+        assert_int_equal(skep_state_finish_result(state, skep_state_id_str(&ids[i]),
+                                                  SKEP_RESULT_DONE,
+                                                  SKEP_STR("0123456789012345678901234567890123456"
+                                                           "78901234567890123456789012345678901234"
+                                                           "5678901234567890123456789"),
+                                                  &err),
+                         SKEP_OK);
+    }
+}
+
+static bool is_there(const skep_state_id *id)
+{
+    struct skep_state_result r;
+    skep_err err;
+    return skep_state_get_result(state, skep_state_id_str(id), &arena, &r, &err) == SKEP_OK;
+}
+
+static void test_results_bounded_by_count(void **unused)
+{
+    skep_state_id ids[6];
+    (void)unused;
+    reopen(4, 0);
+    finish_n(ids, 6);
+    assert_false(is_there(&ids[0]));
+    assert_false(is_there(&ids[1]));
+    for (size_t i = 2; i < 6; i++)
+        assert_true(is_there(&ids[i]));
+}
+
+static void test_results_bounded_by_bytes(void **unused)
+{
+    skep_state_id ids[4];
+    (void)unused;
+    reopen(0, 250); /* two of 100 bytes fit */
+    finish_n(ids, 4);
+    assert_false(is_there(&ids[1]));
+    assert_true(is_there(&ids[2]));
+    assert_true(is_there(&ids[3]));
+}
+
+static void test_datasets(void **unused)
+{
+    struct skep_state_dataset d = {.slug = skep_state_slug(&arena, SKEP_STR("My Dataset!")),
+                                   .name = SKEP_STR("My Dataset!"),
+                                   .description = SKEP_STR("first")};
+    struct skep_state_dataset got, *all;
+    size_t n;
+    skep_err err;
+    (void)unused;
+    assert_true(skep_str_eq(d.slug, SKEP_STR("my-dataset-")));
+    assert_int_equal(skep_state_put_dataset(state, &d, &arena, &got, &err), SKEP_OK);
+    d.description = SKEP_STR("second");
+    assert_int_equal(skep_state_put_dataset(state, &d, &arena, &got, &err), SKEP_EEXISTS);
+    assert_true(skep_str_eq(got.description, SKEP_STR("first")));
+    reopen(0, 0);
+    assert_int_equal(skep_state_list_datasets(state, &arena, &all, &n, &err), SKEP_OK);
+    assert_int_equal(n, 1);
+    assert_true(skep_str_eq(all[0].name, SKEP_STR("My Dataset!")));
+}
+
+static void test_columns(void **unused)
+{
+    struct skep_state_column a[2] = {{.name = SKEP_STR("x")}, {.name = SKEP_STR("y")}};
+    struct skep_state_column b[1] = {{.name = SKEP_STR("y")}};
+    skep_err err;
+    (void)unused;
+    assert_int_equal(skep_state_columns(state, SKEP_STR("shop"), a, 2, &err), SKEP_OK);
+    assert_string_not_equal(a[0].id.text, a[1].id.text);
+    reopen(0, 0);
+    assert_int_equal(skep_state_columns(state, SKEP_STR("shop"), b, 1, &err), SKEP_OK);
+    assert_string_equal(a[1].id.text, b[0].id.text);
+    assert_int_equal(a[1].created_ns, b[0].created_ns);
+    assert_int_equal(skep_state_columns(state, SKEP_STR("other"), b, 1, &err), SKEP_OK);
+    assert_string_not_equal(a[1].id.text, b[0].id.text);
+}
+
+static skep_rc try_open(void)
+{
+    struct skep_state *s = NULL;
+    skep_err err;
+    const struct skep_state_config cfg = {.os = skep_os_real(), .path = path};
+    skep_rc rc = skep_state_open(&cfg, &s, &err);
+    skep_state_close(s);
+    return rc;
+}
+
+static void test_foreign_files(void **unused)
+{
+    sqlite3 *db;
+    (void)unused;
+    skep_state_close(state);
+    state = NULL;
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "PRAGMA user_version = 99", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+    assert_int_equal(try_open(), SKEP_EUNSUPPORTED);
+    FILE *f = fopen(path, "wb");
+    assert_non_null(f);
+    for (int i = 0; i < 5000; i++)
+        fputc(i * 7 & 255, f);
+    fclose(f);
+    assert_int_equal(try_open(), SKEP_ECORRUPT);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_queries, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_results, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_results_bounded_by_count, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_results_bounded_by_bytes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_datasets, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_columns, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_foreign_files, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
