@@ -7,7 +7,7 @@
 #   packages npm ci for the page's tests and the real clients
 #   lint     clang-format, shell syntax
 #   release  gcc build, all tests
-#   asan     clang build with address + undefined sanitizers: unit, fuzz regression, fault tests
+#   asan     gcc build with address + undefined sanitizers: unit, fuzz regression, fault tests
 #   tsan     clang build with the thread sanitizer: unit tests
 #   ui       the page: type check and its own tests
 #
@@ -41,8 +41,8 @@ counts_of() {
         }
         /^ +[0-9]+ passed/ { ok = $1; seen = 1 }
         /^ +[0-9]+ failed/ { bad = $1; seen = 1 }
-        /^. (pass|tests_passed) [0-9]+/ { ok += $3; seen = 1 }
-        /^. fail [0-9]+/ { bad += $3; seen = 1 }
+        /^[^ ]+ pass [0-9]+$/ { ok += $3; seen = 1 }
+        /^[^ ]+ fail [0-9]+$/ { bad += $3; seen = 1 }
         END { if (seen) print ok + 0, bad + 0 }' "$1"
 }
 
@@ -76,7 +76,7 @@ build() {
         return 1
     }
     rm -f "$log.cmake"
-    cmake --build "build/$1" -j "$jobs" -- --quiet
+    cmake --build "build/$1" -j "$jobs" -- -k 0 --quiet
 }
 
 run_ctest() {
