@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+// The whole server measured from outside: durable ingest, bytes on disk, latency of a fixed list of
+// queries, memory, start. Reports; asserts nothing about time. Data: gen, seed 42 (docs/performance.md).
+//
+//   node tests/bench/run.mjs [SPANS=1000000] [--memory 512M] [--keep]
+import { execFileSync, spawn } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { freePort, sleep, until } from '../e2e/support.mjs';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
+const build = process.env.SKEP_BUILD || join(root, 'build', 'release');
+const args = process.argv.slice(2);
+const flag = (name, fallback) => (args.includes(name) ? args[args.indexOf(name) + 1] : fallback);
+const spans = Number(args.find((a) => /^\d+$/.test(a)) || 1000000);
+const memory = flag('--memory', '512M');
+const work = join(build, 'bench');
+const file = join(work, `spans-${spans}.bin`);
+const data = join(work, 'data');
+const BASE = 1795132800;
+
+mkdirSync(work, { recursive: true });
+if (!existsSync(file)) console.log(execFileSync(join(build, 'bin', 'gen'), [String(spans), file, String(BASE), '42']).toString().trim());
+rmSync(data, { recursive: true, force: true });
+
+async function start() {
+  const port = await freePort();
+  const grpc = await freePort();
+  const t0 = process.hrtime.bigint();
+  const child = spawn(join(build, 'skep'), ['serve', '--data', data, '--listen', `127.0.0.1:${port}`, '--grpc', `127.0.0.1:${grpc}`,
+    '--memory', memory, '--retain', '0'], { stdio: ['ignore', 'ignore', 'inherit'] });
+  const url = `http://127.0.0.1:${port}`;
+  await until('start', async () => (await fetch(`${url}/skep/v1/status`)).ok, 60000);
+  const startMs = Number(process.hrtime.bigint() - t0) / 1e6;
+  await until('recovery', async () => !(await (await fetch(`${url}/skep/v1/status`)).json()).recovering, 60000);
+  return { child, port, url, startMs, recoveredMs: Number(process.hrtime.bigint() - t0) / 1e6 };
+}
+async function stop(s) {
+  const gone = new Promise((r) => s.child.once('exit', r));
+  s.child.kill('SIGTERM');
+  await gone;
+}
+const proc = (s) => {
+  const stat = readFileSync(`/proc/${s.child.pid}/stat`, 'utf8').split(') ')[1].split(' ');
+  const status = readFileSync(`/proc/${s.child.pid}/status`, 'utf8');
+  const kb = (k) => Number(new RegExp(`${k}:\\s+(\\d+)`).exec(status)[1]) / 1024;
+  return { cpu: (Number(stat[11]) + Number(stat[12])) / 100, rss: kb('VmRSS'), peak: kb('VmHWM') };
+};
+function diskBytes(dir) {
+  let n = 0;
+  for (const e of readdirSync(dir, { withFileTypes: true })) n += e.isDirectory() ? diskBytes(join(dir, e.name)) : statSync(join(dir, e.name)).size;
+  return n;
+}
+const status = async (s) => (await fetch(`${s.url}/skep/v1/status`)).json();
+
+let s = await start();
+await sleep(1500);
+console.log(`start ${s.startMs.toFixed(0)} ms (empty store), idle resident ${proc(s).rss.toFixed(1)} MB`);
+
+const before = proc(s);
+const blast = JSON.parse(execFileSync(join(build, 'bin', 'blast'), ['127.0.0.1', String(s.port), file, '--connections', '8'],
+  { maxBuffer: 1 << 20 }).toString());
+const after = proc(s);
+console.log(`ingest ${spans} spans, 8 connections: ${blast.spans_per_s} spans/s durable, ${blast.mb_per_s} MB/s, p50 ${blast.p50_ms} ms, p99 ${blast.p99_ms} ms, ` +
+  `refused ${blast.refused}; server ${((after.cpu - before.cpu) / spans * 1e6).toFixed(2)} CPU-s per million, client ${(blast.client_cpu_s / spans * 1e6).toFixed(2)}; peak resident ${after.peak.toFixed(0)} MB of ${memory}`);
+
+// Let flushes and merges end: the CPU stands still for two seconds.
+for (let still = 0, cpu = -1; still < 4;) {
+  await sleep(500);
+  const now = proc(s).cpu;
+  still = now - cpu < 0.02 ? still + 1 : 0;
+  cpu = now;
+}
+const settled = proc(s);
+console.log(`settled after ${(settled.cpu - after.cpu).toFixed(1)} CPU-s more; disk ${(diskBytes(data) / spans).toFixed(1)} bytes a span in all, peak resident ${settled.peak.toFixed(0)} MB`);
+
+await stop(s);
+s = await start();
+await until('quiet', async () => {
+  const a = proc(s).cpu;
+  await sleep(700);
+  return proc(s).cpu - a < 0.02;
+}, 120000);
+console.log(`restart: answers after ${s.startMs.toFixed(0)} ms, recovered after ${s.recoveredMs.toFixed(0)} ms; disk ${(diskBytes(data) / spans).toFixed(1)} bytes a span`);
+
+const st = await status(s);
+const range = { start_time: BASE - 60, end_time: Math.ceil(Number(st.newest_ns) / 1e9) + 60 };
+const q = (o) => ({ path: '/skep/v1/query', body: { ...range, ...o } });
+const C = (op, column) => (column ? { op, column } : { op });
+const any = await (await fetch(`${s.url}/skep/v1/rows`, { method: 'POST', body: JSON.stringify({ ...range, limit: 1, filters: [{ column: 'duration_ms', op: '>', value: 400 }] }) })).json();
+const traceId = any.rows[0].fields['trace.trace_id'];
+const queries = {
+  'COUNT': q({ calculations: [C('COUNT')], disable_series: true }),
+  'COUNT by service per minute': q({ calculations: [C('COUNT')], breakdowns: ['service.name'], granularity: 60 }),
+  'P50 P95 P99 by http.route': q({ calculations: [C('P50', 'duration_ms'), C('P95', 'duration_ms'), C('P99', 'duration_ms')], breakdowns: ['http.route'], disable_series: true }),
+  'HEATMAP(duration_ms)': q({ calculations: [C('HEATMAP', 'duration_ms')] }),
+  'COUNT where user.id = u-00042': q({ calculations: [C('COUNT')], filters: [{ column: 'user.id', op: '=', value: 'u-00042' }], disable_series: true }),
+  'top 20 user.id': q({ calculations: [C('COUNT')], breakdowns: ['user.id'], limit: 20, disable_series: true }),
+  'COUNT_DISTINCT(user.id)': q({ calculations: [C('COUNT_DISTINCT', 'user.id')], disable_series: true }),
+  'db.statement contains "warehouse_id = 7"': q({ calculations: [C('COUNT')], filters: [{ column: 'db.statement', op: 'contains', value: 'warehouse_id = 7' }], disable_series: true }),
+  'errors over 100 ms, newest 20 rows': { path: '/skep/v1/rows', body: { ...range, limit: 20, filters: [{ column: 'error', op: '=', value: true }, { column: 'duration_ms', op: '>', value: 100 }] } },
+  'slowest 50 traces': { path: '/skep/v1/traces', body: { ...range, sort: 'slow', limit: 50, filters: [] } },
+  'trace by id': { path: `/skep/v1/trace/${traceId}` },
+  'trace by id, not there': { path: `/skep/v1/trace/${'ab'.repeat(16)}` },
+};
+console.log(`\n| query over ${spans} spans | first ms | median ms of 7 | CPU-s | rows |\n|---|--:|--:|--:|--:|`);
+for (const [name, { path, body }] of Object.entries(queries)) {
+  const times = [];
+  let rows = '';
+  const cpu = proc(s).cpu;
+  for (let i = 0; i < 8; i++) {
+    const t0 = process.hrtime.bigint();
+    const r = await fetch(s.url + path, body ? { method: 'POST', body: JSON.stringify(body), headers: { accept: 'application/json' } } : {});
+    const text = await r.text();
+    times.push(Number(process.hrtime.bigint() - t0) / 1e6);
+    if (r.ok) {
+      const a = JSON.parse(text);
+      rows = a.groups?.length ?? a.traces?.length ?? a.rows?.id?.length ?? a.rows?.length;
+    } else {
+      rows = r.status;
+    }
+  }
+  const warm = times.slice(1).sort((a, b) => a - b);
+  console.log(`| ${name} | ${times[0].toFixed(1)} | ${warm[3].toFixed(1)} | ${((proc(s).cpu - cpu) / 8).toFixed(2)} | ${rows} |`);
+}
+const end = proc(s);
+console.log(`\nresident after the queries ${end.rss.toFixed(0)} MB, peak ${end.peak.toFixed(0)} MB of ${memory}`);
+await stop(s);
+if (!args.includes('--keep')) rmSync(data, { recursive: true, force: true });
