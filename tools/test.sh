@@ -5,7 +5,7 @@
 #
 #   setup    packages (tools/setup-debian.sh build test)
 #   packages npm ci for the page's tests and the real clients
-#   lint     clang-format, shell syntax
+#   lint     clang-format, headers alone, shell syntax
 #   release  gcc build, all tests
 #   asan     gcc build with address + undefined sanitizers: unit, fuzz regression, fault tests
 #   tsan     clang build with the thread sanitizer: unit tests

@@ -67,26 +67,28 @@ static bool names(skep_str text, skep_str path)
     return false;
 }
 
-/* True if the CMakeLists.txt or a *.cmake of `folder` names `path` (given from that folder). */
+/* A file that may list sources. */
+static int is_build_file(const struct dirent *e)
+{
+    skep_str name = skep_str_c(e->d_name);
+    return skep_str_eq(name, SKEP_STR("CMakeLists.txt")) || skep_str_ends(name, SKEP_STR(".cmake"));
+}
+
+/* True if a build file of `folder` names `path` (given from that folder). */
 static bool folder_names(struct tidy *t, const char *root, skep_str folder, skep_str path)
 {
-    const char *dir_path = skep_cstr(
+    const char *dir = skep_cstr(
         t->arena, skep_arena_printf(t->arena, "%s/" SKEP_STRFMT, root, SKEP_STRARG(folder)));
-    DIR *dir = opendir(dir_path);
-    if (dir == NULL)
-        return false;
+    struct dirent **entries = NULL;
+    int n = scandir(dir, &entries, is_build_file, NULL);
     bool found = false;
-    for (struct dirent *e = readdir(dir); e != NULL && !found; e = readdir(dir)) {
-        skep_str name = skep_str_c(e->d_name);
-        if (!skep_str_eq(name, SKEP_STR("CMakeLists.txt")) &&
-            !skep_str_ends(name, SKEP_STR(".cmake")))
-            continue;
+    for (int i = 0; i < n; i++) {
         skep_str text = {0};
-        found =
-            read_text(t, skep_cstr(t->arena, join(t, skep_str_c(dir_path), e->d_name)), &text) &&
-            names(text, path);
+        const char *full = skep_cstr(t->arena, join(t, skep_str_c(dir), entries[i]->d_name));
+        found = found || (read_text(t, full, &text) && names(text, path));
+        free(entries[i]);
     }
-    (void)closedir(dir); // only read
+    free(entries);
     return found;
 }
 
@@ -108,16 +110,19 @@ static void check_is_built(struct tidy *t, const char *root, const struct tidy_f
 /* --- fuzz corpora --------------------------------------------------------------------------------
  */
 
+static int is_visible(const struct dirent *e)
+{
+    return e->d_name[0] != '.';
+}
+
 static bool folder_has_file(const char *path)
 {
-    DIR *dir = opendir(path);
-    if (dir == NULL)
-        return false;
-    bool found = false;
-    for (struct dirent *e = readdir(dir); e != NULL && !found; e = readdir(dir))
-        found = e->d_name[0] != '.';
-    (void)closedir(dir); // only read
-    return found;
+    struct dirent **entries = NULL;
+    int n = scandir(path, &entries, is_visible, NULL);
+    for (int i = 0; i < n; i++)
+        free(entries[i]);
+    free(entries);
+    return n > 0;
 }
 
 /* Cuts the next word (blanks, newlines and parentheses part words) off `*text`; empty at its end.
