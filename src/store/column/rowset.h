@@ -15,6 +15,8 @@
 
 #include <stdatomic.h>
 
+struct skep_buf;
+
 enum { SKEP_BLOCK_ROWS = 1024, SKEP_ROW_GROUP_ROWS = 65536 };
 
 /* A dictionary of strings.  Lives as long as its rowset (or, for a segment's row-group dictionary, as

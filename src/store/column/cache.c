@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The chunk cache: one table, one mutex, CLOCK replacement, pins.
+ *
+ *   key (file, offset, form) -> entry -> data
+ *   ring of entries, a hand moves over it: pinned: skip; used: clear the mark; else evict
+ *
+ * The limit is soft for what is pinned: a query whose working set is larger than the cache still runs,
+ * as long as the parent budget allows it; what is over goes as soon as it is unpinned.  Loading
+ * happens outside the lock.
+ *
+ * I1  an entry with pins > 0 is neither evicted nor dropped.
+ * I2  bytes of all entries == used of c->budget, while nobody is loading.
+ * Threads: any; c->mutex guards everything but the data, which is immutable.
+ * Memory: entries and table by skep_malloc, uncharged (about 100 bytes an object of kilobytes). */
+#include "store/column/cache.h"
+
+#include <stdatomic.h>
+
+#include "base/assert.h"
+#include "base/hash.h"
+#include "base/mem.h"
+#include "os/thread.h"
+#include "store/column/rowset.h"
+
+struct entry {
+    struct skep_cache_key key;
+    struct skep_cache_data *data;
+    struct entry *next; /* in the bucket */
+    struct entry *ring_prev, *ring_next;
+    uint32_t pins;
+    bool used;
+};
+
+struct skep_cache {
+    struct skep_mutex mutex;
+    struct skep_budget budget;   /* of the entries; the ceiling is the parent's */
+    struct skep_budget resident; /* of open segments */
+    uint64_t limit_bytes;
+    struct entry **buckets;
+    size_t n_buckets, n_entries;
+    struct entry *hand; /* any entry of the ring, or NULL */
+};
+
+uint64_t skep_cache_serial(void)
+{
+    static _Atomic uint64_t next = 1;
+    return atomic_fetch_add_explicit(&next, 1, memory_order_relaxed);
+}
+
+struct skep_cache *skep_cache_new(struct skep_budget *parent, uint64_t limit_bytes)
+{
+    struct skep_cache *c = skep_alloc(struct skep_cache);
+    skep_mutex_init(&c->mutex, "chunk cache");
+    skep_budget_init(&c->budget, "chunk cache", UINT64_MAX, parent);
+    skep_budget_init(&c->resident, "open segments", UINT64_MAX, parent);
+    c->limit_bytes = limit_bytes;
+    c->n_buckets = 1024;
+    c->buckets = skep_alloc_n(struct entry *, c->n_buckets);
+    return c;
+}
+
+static SKEP_WRAPS size_t bucket_of(const struct skep_cache *c, const struct skep_cache_key *k)
+{
+    uint64_t h = skep_hash_u64(k->offset * 0x9e3779b97f4a7c15ull + k->file * 64 + k->form);
+    return (size_t)(h & (c->n_buckets - 1));
+}
+
+static bool same_key(const struct skep_cache_key *a, const struct skep_cache_key *b)
+{
+    return a->file == b->file && a->offset == b->offset && a->form == b->form;
+}
+
+static struct entry *find_locked(struct skep_cache *c, const struct skep_cache_key *key)
+{
+    skep_assert_held(&c->mutex);
+    struct entry *e = c->buckets[bucket_of(c, key)];
+    while (e && !same_key(&e->key, key))
+        e = e->next;
+    return e;
+}
+
+static void unlink_locked(struct skep_cache *c, struct entry *e)
+{
+    skep_assert_held(&c->mutex);
+    skep_assert(e->pins == 0);
+    struct entry **at = &c->buckets[bucket_of(c, &e->key)];
+    while (*at != e)
+        at = &(*at)->next;
+    *at = e->next;
+    if (c->hand == e)
+        c->hand = e->ring_next == e ? NULL : e->ring_next;
+    e->ring_prev->ring_next = e->ring_next;
+    e->ring_next->ring_prev = e->ring_prev;
+    c->n_entries--;
+}
+
+/* Out of the table and gone.  Freeing takes no time worth unlocking for. */
+static void evict_locked(struct skep_cache *c, struct entry *e)
+{
+    unlink_locked(c, e);
+    skep_budget_give(&c->budget, e->data->bytes);
+    skep_free(e->data);
+    skep_free(e);
+}
+
+/* One eviction; false when all entries are pinned. */
+static bool evict_one_locked(struct skep_cache *c)
+{
+    skep_assert_held(&c->mutex);
+    for (size_t steps = 0; c->hand && steps < 2 * c->n_entries + 1; steps++) {
+        struct entry *e = c->hand;
+        c->hand = e->ring_next;
+        if (e->pins > 0)
+            continue;
+        if (e->used) {
+            e->used = false;
+            continue;
+        }
+        evict_locked(c, e);
+        return true;
+    }
+    return false;
+}
+
+static void shrink_locked(struct skep_cache *c, uint64_t to_bytes)
+{
+    while (skep_budget_used(&c->budget) > to_bytes)
+        if (!evict_one_locked(c))
+            break;
+}
+
+static void grow_locked(struct skep_cache *c)
+{
+    if (c->n_entries < c->n_buckets * 2)
+        return;
+    struct entry **old = c->buckets;
+    size_t n_old = c->n_buckets;
+    c->n_buckets *= 4;
+    c->buckets = skep_alloc_n(struct entry *, c->n_buckets);
+    for (size_t b = 0; b < n_old; b++) {
+        for (struct entry *e = old[b], *next; e; e = next) {
+            next = e->next;
+            size_t to = bucket_of(c, &e->key);
+            e->next = c->buckets[to];
+            c->buckets[to] = e;
+        }
+    }
+    skep_free(old);
+}
+
+static struct entry *insert_locked(struct skep_cache *c, const struct skep_cache_key *key,
+                                   struct skep_cache_data *data)
+{
+    skep_assert_held(&c->mutex);
+    grow_locked(c);
+    struct entry *e = skep_alloc(struct entry);
+    e->key = *key;
+    e->data = data;
+    data->entry = e;
+    size_t b = bucket_of(c, key);
+    e->next = c->buckets[b];
+    c->buckets[b] = e;
+    if (c->hand) {
+        e->ring_next = c->hand;
+        e->ring_prev = c->hand->ring_prev;
+        e->ring_prev->ring_next = e->ring_next->ring_prev = e;
+    } else {
+        e->ring_next = e->ring_prev = c->hand = e;
+    }
+    c->n_entries++;
+    return e;
+}
+
+/* Ask for memory, evicting what nobody holds. */
+static skep_rc take(struct skep_cache *c, uint64_t n, skep_err *err)
+{
+    skep_mutex_lock(&c->mutex);
+    shrink_locked(c, n < c->limit_bytes ? c->limit_bytes - n : 0);
+    skep_rc rc;
+    while ((rc = skep_budget_take(&c->budget, n, err)) == SKEP_ENOMEM && evict_one_locked(c))
+        ;
+    skep_mutex_unlock(&c->mutex);
+    return rc;
+}
+
+static struct skep_cache_data *pin_if_there(struct skep_cache *c, const struct skep_cache_key *key)
+{
+    struct skep_cache_data *data = NULL;
+    skep_mutex_lock(&c->mutex);
+    struct entry *e = find_locked(c, key);
+    if (e) {
+        e->pins++;
+        e->used = true;
+        data = e->data;
+    }
+    skep_mutex_unlock(&c->mutex);
+    return data;
+}
+
+skep_rc skep_cache_pin(struct skep_cache *c, const struct skep_cache_key *key, uint64_t reserve,
+                       skep_cache_make_fn *make, void *ctx, struct skep_cache_data **ret,
+                       skep_err *err)
+{
+    skep_assert(c && key && make && ret);
+    struct skep_cache_data *data = pin_if_there(c, key);
+    if (data) {
+        *ret = data;
+        return SKEP_OK;
+    }
+    SKEP_TRY(take(c, reserve, err));
+    skep_rc rc = make(ctx, &data, err);
+    if (rc != SKEP_OK) {
+        skep_budget_give(&c->budget, reserve);
+        return rc;
+    }
+    skep_assert(data);
+    skep_mutex_lock(&c->mutex);
+    struct entry *e = find_locked(c, key);
+    if (e) { /* another thread was faster */
+        skep_free(data);
+        skep_budget_give(&c->budget, reserve);
+    } else {
+        e = insert_locked(c, key, data);
+        if (data->bytes > reserve)
+            skep_budget_force(&c->budget, data->bytes - reserve);
+        else
+            skep_budget_give(&c->budget, reserve - data->bytes);
+    }
+    e->pins++;
+    e->used = true;
+    *ret = e->data;
+    skep_mutex_unlock(&c->mutex);
+    return SKEP_OK;
+}
+
+void skep_cache_unpin(struct skep_cache *c, const struct skep_cache_data *data)
+{
+    if (!data)
+        return;
+    struct entry *e = data->entry;
+    skep_mutex_lock(&c->mutex);
+    skep_assert(e->data == data);
+    skep_assert(e->pins > 0);
+    e->pins--;
+    if (e->pins == 0)
+        shrink_locked(c, c->limit_bytes);
+    skep_mutex_unlock(&c->mutex);
+}
+
+void skep_cache_drop(struct skep_cache *c, uint64_t file)
+{
+    skep_mutex_lock(&c->mutex);
+    for (size_t b = 0; b < c->n_buckets; b++) {
+        for (struct entry *e = c->buckets[b], *next; e; e = next) {
+            next = e->next;
+            if (e->key.file == file)
+                evict_locked(c, e);
+        }
+    }
+    skep_mutex_unlock(&c->mutex);
+}
+
+void skep_cache_resident(struct skep_cache *c, int64_t delta_bytes)
+{
+    if (delta_bytes >= 0)
+        skep_budget_force(&c->resident, (uint64_t)delta_bytes);
+    else
+        skep_budget_give(&c->resident, (uint64_t)-delta_bytes);
+}
+
+void skep_cache_free(struct skep_cache *c)
+{
+    if (!c)
+        return;
+    skep_mutex_lock(&c->mutex);
+    while (c->hand) {
+        skep_assert(c->hand->pins == 0);
+        evict_locked(c, c->hand);
+    }
+    skep_mutex_unlock(&c->mutex);
+    skep_assert(skep_budget_used(&c->budget) == 0);
+    skep_assert(skep_budget_used(&c->resident) == 0);
+    skep_mutex_done(&c->mutex);
+    skep_free(c->buckets);
+    skep_free(c);
+}
+
+uint64_t skep_cache_bytes(const struct skep_cache *c)
+{
+    return atomic_load_explicit(&c->budget.used_bytes, memory_order_relaxed);
+}

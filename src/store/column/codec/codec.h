@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Column codecs: an array of 1..65,536 values to bytes and back, any range of it alone.
+ *
+ * One file a codec, all listed in codecs.c; docs/formats/segment.md has the bytes.  Codecs are
+ * stateless; any thread.  Integers are int64 (bools 0/1, doubles their bits, dictionary codes).
+ * To add one: a file, a row in codecs.c, an id here; the conformance suite tests it. */
+#pragma once
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "store/column/codec/bits.h"
+
+enum { SKEP_CODEC_BLOCK = 1024, SKEP_CODEC_MAX_VALUES = 65536 };
+
+/* On disk: never reuse. */
+enum skep_codec_id {
+    SKEP_CODEC_CONSTANT = 1,
+    SKEP_CODEC_RAW64 = 2,
+    SKEP_CODEC_FOR = 3,
+    SKEP_CODEC_DELTA = 4,
+    SKEP_CODEC_RLE = 5,
+    SKEP_CODEC_IDICT = 6,
+    SKEP_CODEC_DECIMAL = 7,
+    SKEP_CODEC_STR = 16,
+    SKEP_CODEC_FSST = 17,
+    /* Not in the table: columns with a layout of their own (segment_ids.c). */
+    SKEP_CODEC_TRACE_RUNS = 32,
+    SKEP_CODEC_PARENT_REFS = 33
+};
+
+enum skep_codec_kind { SKEP_CODEC_INTS, SKEP_CODEC_STRINGS };
+
+/* What is to be encoded; n values of one of the two arrays. */
+struct skep_codec_in {
+    uint32_t n; /* 1..SKEP_CODEC_MAX_VALUES */
+    bool f64;   /* ints are the bits of doubles */
+    const int64_t *ints;
+    const skep_str *strs;
+};
+
+/* Encoded bytes; readable SKEP_BITS_PAD bytes past the end.  The bytes are hostile. */
+struct skep_codec_chunk {
+    const uint8_t *p;
+    size_t n;
+    uint32_t n_values;
+};
+
+/* Memory for decoded strings, reused from call to call. */
+struct skep_codec_scratch {
+    uint8_t *p;
+    size_t cap;
+};
+void skep_codec_scratch_done(struct skep_codec_scratch *s);
+
+struct skep_codec_ops {
+    const char *name; /* shown in skep dump */
+    uint8_t id;
+    uint8_t kind; /* enum skep_codec_kind */
+    /* Encoded size in bytes, exact or estimated; SIZE_MAX = cannot encode these. */
+    size_t (*score)(const struct skep_codec_in *in);
+    /* Append the encoding; goes bad with the buffer's limit. */
+    void (*encode)(const struct skep_codec_in *in, struct skep_buf *out);
+    /* Values [first, first + n) of the chunk, n <= SKEP_CODEC_MAX_VALUES.  INTS: */
+    skep_rc (*decode)(const struct skep_codec_chunk *c, uint32_t first, uint32_t n, int64_t *out);
+    /* STRINGS: out[i] points into the chunk or into the scratch. */
+    skep_rc (*decode_str)(const struct skep_codec_chunk *c, uint32_t first, uint32_t n,
+                          skep_str *out, struct skep_codec_scratch *scratch);
+};
+
+extern const struct skep_codec_ops skep_codec_constant, skep_codec_raw64, skep_codec_for,
+    skep_codec_delta, skep_codec_rle, skep_codec_idict, skep_codec_decimal, skep_codec_str,
+    skep_codec_fsst;
+
+/* The codec of an id, or NULL. */
+const struct skep_codec_ops *skep_codec_find(uint8_t id);
+/* All codecs; *ret_n of them. */
+const struct skep_codec_ops *const *skep_codec_all(size_t *ret_n);
+/* The one with the lowest score for these values. */
+const struct skep_codec_ops *skep_codec_choose(const struct skep_codec_in *in, size_t *ret_score);
+
+/* Building blocks shared by the codecs: frame of reference with exceptions (for.c). */
+size_t skep_codec__for_size(const int64_t *v, uint32_t n);
+void skep_codec__for_put(const int64_t *v, uint32_t n, struct skep_buf *out);
+SKEP_NODISCARD skep_rc skep_codec__for_get(const struct skep_codec_chunk *c, uint32_t first,
+                                           uint32_t n, int64_t *out);
+/* And byte strings back to back with their lengths (str.c): `lengths` of all n values, then the caller
+ * appends the bytes themselves. */
+void skep_codec__heap_put(const int64_t *lengths, uint32_t n, struct skep_buf *out);
+/* Where value `first` begins and the lengths of n values; the n values lie inside the chunk. */
+SKEP_NODISCARD skep_rc skep_codec__heap_get(const struct skep_codec_chunk *c, uint32_t first,
+                                            uint32_t n, const uint8_t **ret_p, uint32_t *lengths);
+size_t skep_codec__heap_size(const int64_t *lengths, uint32_t n);

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Frame of reference with exceptions: each block of 1,024 values as bit-packed distances from its
+ * minimum; the few distances that need more bits keep their upper part in a list.
+ *
+ *   block headers, 16 bytes each, ceil(n / 1024) of them:
+ *     0   i64  base, the minimum
+ *     8   u32  offset of the block's data from the start of this encoding
+ *     12  u16  number of exceptions
+ *     14  u8   width of the packed part, 0..64
+ *     15  u8   bytes of an exception's upper part, 0..8
+ *   data of a block:
+ *     packed distances, ceil(count * width / 8) bytes
+ *     u16 position in the block of each exception, ascending
+ *     upper part (distance >> width) of each exception, that many bytes little-endian
+ *
+ * The width is the one that makes the block smallest, found from a histogram of bit widths.
+ * I1  decode reads inside [p, p + n) plus the pad, whatever the bytes are.
+ * Threads: any. */
+#include "base/assert.h"
+#include "store/column/codec/codec.h"
+
+enum { HEADER_BYTES = 16 };
+
+struct plan {
+    int64_t base;
+    unsigned width, n_exceptions, upper_bytes;
+    size_t bytes;
+};
+
+/* The cheapest width for a block. */
+SKEP_WRAPS static struct plan plan_block(const int64_t *v, uint32_t n)
+{
+    int64_t min = v[0], max = v[0];
+    for (uint32_t i = 1; i < n; i++) {
+        min = SKEP_MIN(min, v[i]);
+        max = SKEP_MAX(max, v[i]);
+    }
+    unsigned top = skep_bits_width((uint64_t)max - (uint64_t)min);
+    struct plan best = {min, top, 0, 0, skep_bits_bytes(n, top)};
+    if (top <= 1)
+        return best;
+    uint32_t hist[65] = {0};
+    for (uint32_t i = 0; i < n; i++)
+        hist[skep_bits_width((uint64_t)v[i] - (uint64_t)min)]++;
+    uint32_t over = 0;
+    for (unsigned w = top; w-- > 0;) {
+        over += hist[w + 1];
+        if (over > n / 8)
+            break;
+        unsigned upper = (top - w + 7) / 8;
+        size_t bytes = skep_bits_bytes(n, w) + (size_t)over * (2 + upper);
+        if (bytes < best.bytes)
+            best = (struct plan){min, w, over, upper, bytes};
+    }
+    return best;
+}
+
+size_t skep_codec__for_size(const int64_t *v, uint32_t n)
+{
+    skep_assert(n > 0);
+    size_t bytes = 0;
+    for (uint32_t at = 0; at < n; at += SKEP_CODEC_BLOCK) {
+        uint32_t count = SKEP_MIN(n - at, (uint32_t)SKEP_CODEC_BLOCK);
+        bytes += HEADER_BYTES + plan_block(v + at, count).bytes;
+    }
+    return bytes;
+}
+
+SKEP_WRAPS static void put_block(const int64_t *v, uint32_t n, const struct plan *p,
+                                 struct skep_buf *out)
+{
+    uint64_t d[SKEP_CODEC_BLOCK];
+    for (uint32_t i = 0; i < n; i++)
+        d[i] = (uint64_t)v[i] - (uint64_t)p->base;
+    size_t packed = skep_bits_bytes(n, p->width);
+    if (!skep_buf_reserve(out, packed))
+        return;
+    skep_bits_pack(out->p + out->n, d, n, p->width);
+    out->n += packed;
+    if (p->n_exceptions == 0)
+        return;
+    unsigned seen = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        if (p->width < 64 && d[i] >> p->width) {
+            skep_buf_u16(out, (uint16_t)i);
+            seen++;
+        }
+    }
+    skep_assert(seen == p->n_exceptions);
+    for (uint32_t i = 0; i < n; i++) {
+        uint64_t upper = p->width < 64 ? d[i] >> p->width : 0;
+        if (upper)
+            skep_buf_put(out, &upper, p->upper_bytes); /* little-endian, its lower bytes */
+    }
+}
+
+void skep_codec__for_put(const int64_t *v, uint32_t n, struct skep_buf *out)
+{
+    skep_assert(n > 0 && n <= SKEP_CODEC_MAX_VALUES);
+    uint32_t blocks = (n + SKEP_CODEC_BLOCK - 1) / SKEP_CODEC_BLOCK;
+    size_t start = out->n;
+    skep_buf_zero(out, (size_t)blocks * HEADER_BYTES);
+    for (uint32_t b = 0; b < blocks && !out->bad; b++) {
+        uint32_t at = b * SKEP_CODEC_BLOCK;
+        uint32_t count = SKEP_MIN(n - at, (uint32_t)SKEP_CODEC_BLOCK);
+        struct plan p = plan_block(v + at, count);
+        uint8_t *h = out->p + start + (size_t)b * HEADER_BYTES;
+        skep_store_le64(h, (uint64_t)p.base);
+        skep_store_le32(h + 8, (uint32_t)(out->n - start));
+        skep_store_le16(h + 12, (uint16_t)p.n_exceptions);
+        h[14] = (uint8_t)p.width;
+        h[15] = (uint8_t)p.upper_bytes;
+        put_block(v + at, count, &p, out);
+    }
+}
+
+/* Add the upper parts of the exceptions in [first, first + n) of the block. */
+SKEP_WRAPS static skep_rc patch(const uint8_t *e, unsigned n_exc, const struct plan *p,
+                                uint32_t first, uint32_t n, int64_t *out)
+{
+    const uint8_t *upper = e + (size_t)n_exc * 2;
+    for (unsigned k = 0; k < n_exc; k++) {
+        uint32_t pos = skep_load_le16(e + (size_t)k * 2);
+        if (pos < first || pos - first >= n)
+            continue;
+        uint64_t u = 0;
+        memcpy(&u, upper + (size_t)k * p->upper_bytes, p->upper_bytes);
+        out[pos - first] = (int64_t)((uint64_t)out[pos - first] + (u << p->width));
+    }
+    return SKEP_OK;
+}
+
+/* [first, first + n) of block b, inside it. */
+static skep_rc get_block(const struct skep_codec_chunk *c, uint32_t b, uint32_t first, uint32_t n,
+                         int64_t *out)
+{
+    uint32_t count = SKEP_MIN(c->n_values - b * SKEP_CODEC_BLOCK, (uint32_t)SKEP_CODEC_BLOCK);
+    const uint8_t *h = c->p + (size_t)b * HEADER_BYTES;
+    struct plan p = {.base = (int64_t)skep_load_le64(h), .width = h[14], .upper_bytes = h[15]};
+    uint32_t offset = skep_load_le32(h + 8);
+    unsigned n_exc = skep_load_le16(h + 12);
+    if (p.width > 64 || p.upper_bytes > 8 || (p.width == 64 && n_exc > 0))
+        return SKEP_ECORRUPT;
+    size_t packed = skep_bits_bytes(count, p.width);
+    size_t need = packed + (size_t)n_exc * (2 + p.upper_bytes);
+    if (offset > c->n || need > c->n - offset)
+        return SKEP_ECORRUPT;
+    skep_bits_unpack(c->p + offset, first, n, p.width, (uint64_t)p.base, out);
+    return n_exc ? patch(c->p + offset + packed, n_exc, &p, first, n, out) : SKEP_OK;
+}
+
+skep_rc skep_codec__for_get(const struct skep_codec_chunk *c, uint32_t first, uint32_t n,
+                            int64_t *out)
+{
+    uint32_t blocks = (uint32_t)(((uint64_t)c->n_values + SKEP_CODEC_BLOCK - 1) / SKEP_CODEC_BLOCK);
+    if ((uint64_t)first + n > c->n_values || c->n < (size_t)blocks * HEADER_BYTES)
+        return SKEP_ECORRUPT;
+    while (n > 0) {
+        uint32_t b = first / SKEP_CODEC_BLOCK;
+        uint32_t in = first % SKEP_CODEC_BLOCK;
+        uint32_t take = SKEP_MIN(n, SKEP_CODEC_BLOCK - in);
+        SKEP_TRY(get_block(c, b, in, take, out));
+        out += take;
+        first += take;
+        n -= take;
+    }
+    return SKEP_OK;
+}
+
+static size_t score(const struct skep_codec_in *in)
+{
+    return skep_codec__for_size(in->ints, in->n);
+}
+
+static void encode(const struct skep_codec_in *in, struct skep_buf *out)
+{
+    skep_codec__for_put(in->ints, in->n, out);
+}
+
+const struct skep_codec_ops skep_codec_for = {
+    .name = "for",
+    .id = SKEP_CODEC_FOR,
+    .kind = SKEP_CODEC_INTS,
+    .score = score,
+    .encode = encode,
+    .decode = skep_codec__for_get,
+};

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Run-length: each run of equal values once, with its length; both arrays in a frame of reference.
+ *
+ *   0   u32  number of runs
+ *   4   u32  bytes of the encoded lengths
+ *   8   index, one entry a block of 1,024 values: u32 run that holds its first value,
+ *            u32 how many values of that run stand before the block
+ *   ..  lengths, frame of reference (for.c)
+ *   ..  values, frame of reference
+ *
+ * Threads: any. */
+#include "base/assert.h"
+#include "base/mem.h"
+#include "store/column/codec/codec.h"
+
+enum { HEADER_BYTES = 8, INDEX_BYTES = 8, STEP = 256 };
+
+static uint32_t count_runs(const int64_t *v, uint32_t n)
+{
+    uint32_t runs = 1;
+    for (uint32_t i = 1; i < n; i++)
+        runs += v[i] != v[i - 1];
+    return runs;
+}
+
+/* Fill lengths and values; returns the number of runs. */
+static uint32_t split(const int64_t *v, uint32_t n, int64_t *lengths, int64_t *values)
+{
+    uint32_t runs = 0;
+    for (uint32_t i = 0; i < n;) {
+        uint32_t j = i + 1;
+        while (j < n && v[j] == v[i])
+            j++;
+        lengths[runs] = j - i;
+        values[runs++] = v[i];
+        i = j;
+    }
+    return runs;
+}
+
+static size_t score(const struct skep_codec_in *in)
+{
+    uint32_t runs = count_runs(in->ints, in->n);
+    if (runs > in->n / 2)
+        return SIZE_MAX;
+    int64_t *lengths = skep_malloc((size_t)runs * 16);
+    split(in->ints, in->n, lengths, lengths + runs);
+    size_t blocks = (in->n + SKEP_CODEC_BLOCK - 1) / SKEP_CODEC_BLOCK;
+    size_t bytes = HEADER_BYTES + blocks * INDEX_BYTES + skep_codec__for_size(lengths, runs) +
+                   skep_codec__for_size(lengths + runs, runs);
+    skep_free(lengths);
+    return bytes;
+}
+
+static void put_index(const int64_t *lengths, uint32_t runs, uint32_t n, struct skep_buf *out)
+{
+    uint32_t run = 0;
+    uint64_t run_start = 0;
+    for (uint32_t at = 0; at < n; at += SKEP_CODEC_BLOCK) {
+        while (run_start + (uint64_t)lengths[run] <= at) {
+            run_start += (uint64_t)lengths[run++];
+            skep_assert(run < runs);
+        }
+        skep_buf_u32(out, run);
+        skep_buf_u32(out, (uint32_t)(at - run_start));
+    }
+}
+
+static void encode(const struct skep_codec_in *in, struct skep_buf *out)
+{
+    skep_assert(in->n > 0 && in->n <= SKEP_CODEC_MAX_VALUES);
+    uint32_t runs = count_runs(in->ints, in->n);
+    int64_t *lengths = skep_malloc((size_t)runs * 16);
+    int64_t *values = lengths + runs;
+    split(in->ints, in->n, lengths, values);
+    size_t start = out->n;
+    skep_buf_u32(out, runs);
+    skep_buf_u32(out, 0);
+    put_index(lengths, runs, in->n, out);
+    size_t lengths_at = out->n;
+    skep_codec__for_put(lengths, runs, out);
+    if (!out->bad)
+        skep_store_le32(out->p + start + 4, (uint32_t)(out->n - lengths_at));
+    skep_codec__for_put(values, runs, out);
+    skep_free(lengths);
+}
+
+struct cursor {
+    struct skep_codec_chunk lengths, values;
+    uint32_t runs;
+};
+
+static skep_rc open_cursor(const struct skep_codec_chunk *c, struct cursor *ret)
+{
+    size_t blocks = ((size_t)c->n_values + SKEP_CODEC_BLOCK - 1) / SKEP_CODEC_BLOCK;
+    size_t head = HEADER_BYTES + blocks * INDEX_BYTES;
+    if (c->n < head)
+        return SKEP_ECORRUPT;
+    uint32_t runs = skep_load_le32(c->p), len = skep_load_le32(c->p + 4);
+    if (runs == 0 || runs > c->n_values || len > c->n - head)
+        return SKEP_ECORRUPT;
+    ret->runs = runs;
+    ret->lengths = (struct skep_codec_chunk){c->p + head, len, runs};
+    ret->values = (struct skep_codec_chunk){c->p + head + len, c->n - head - len, runs};
+    return SKEP_OK;
+}
+
+static skep_rc decode(const struct skep_codec_chunk *c, uint32_t first, uint32_t n, int64_t *out)
+{
+    struct cursor cur;
+    if ((uint64_t)first + n > c->n_values)
+        return SKEP_ECORRUPT;
+    SKEP_TRY(open_cursor(c, &cur));
+    const uint8_t *ix = c->p + HEADER_BYTES + (size_t)(first / SKEP_CODEC_BLOCK) * INDEX_BYTES;
+    uint32_t run = skep_load_le32(ix);
+    /* Values of the current run to step over before the first one wanted. */
+    uint64_t skip = (uint64_t)skep_load_le32(ix + 4) + first % SKEP_CODEC_BLOCK;
+    int64_t lengths[STEP], values[STEP];
+    while (n > 0) {
+        if (run >= cur.runs)
+            return SKEP_ECORRUPT;
+        uint32_t take = SKEP_MIN(cur.runs - run, SKEP_MIN((uint32_t)STEP, n + 1));
+        SKEP_TRY(skep_codec__for_get(&cur.lengths, run, take, lengths));
+        SKEP_TRY(skep_codec__for_get(&cur.values, run, take, values));
+        for (uint32_t k = 0; k < take && n > 0; k++) {
+            if (lengths[k] <= 0 || lengths[k] > (int64_t)c->n_values)
+                return SKEP_ECORRUPT;
+            uint64_t len = (uint64_t)lengths[k];
+            if (skip >= len) {
+                skip -= len;
+                continue;
+            }
+            uint32_t fill = (uint32_t)SKEP_MIN(len - skip, (uint64_t)n);
+            for (uint32_t i = 0; i < fill; i++)
+                out[i] = values[k];
+            out += fill;
+            n -= fill;
+            skip = 0;
+        }
+        run += take;
+    }
+    return SKEP_OK;
+}
+
+const struct skep_codec_ops skep_codec_rle = {
+    .name = "rle",
+    .id = SKEP_CODEC_RLE,
+    .kind = SKEP_CODEC_INTS,
+    .score = score,
+    .encode = encode,
+    .decode = decode,
+};

@@ -1,0 +1,553 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Folding several parts into one with the same rows in the same order.
+ *
+ * The result is a payload like any other, with three more columns (SEQ, ORDINAL, RECEIVED) because
+ * its rows come from several commits, and with a dictionary for each string column instead of one
+ * for all: a question asked once per distinct value then looks only at values of its own field.
+ *
+ *   part 0: code --map--.
+ *   part 1: code --map---+--> union dictionary (by stored hash, then bytes) --> new codes
+ *   part 2: code --map--'
+ *
+ * I1  no string is hashed again: unions use the hashes stored with the dictionaries.
+ * I2  a value keeps its row; row ids (seq, ordinal) are kept as columns.
+ * I3  equal interned lists become one.
+ *
+ * Threads: any one; reads immutable parts.  Memory: scratch of one column, given back at the end.
+ */
+#include "store/column/part.h"
+
+#include <stdlib.h>
+
+#include "base/assert.h"
+#include "base/mem.h"
+
+enum { NONE = -1 };
+
+/* A dictionary in the making. */
+struct dict_union {
+    struct skep_index index;
+    uint32_t n, cap;
+    uint32_t *offsets; /* cap + 1 */
+    uint64_t *hashes;  /* cap */
+    struct skep_buf bytes;
+};
+
+struct fold {
+    struct skep_part **parts;
+    unsigned n_parts;
+    uint32_t n_rows;
+    struct skep_buf out;
+    struct skep_frame_writer w;
+    struct dict_union names; /* dictionary 0 */
+    struct dict_union values;
+    uint32_t n_dicts; /* written so far */
+    /* Scratch: one column over all rows, and the map of one part's codes. */
+    int64_t *vals;
+    uint32_t *rows;
+    int32_t *map;
+    size_t map_cap;
+    uint32_t *list_maps[2]; /* resources, scopes: out index of each list of each part, in order */
+    skep_err *err;
+};
+
+static void union_init(struct dict_union *u)
+{
+    *u = (struct dict_union){0};
+    skep_buf_init(&u->bytes, UINT32_MAX);
+}
+
+static void union_clear(struct dict_union *u)
+{
+    skep_index_clear(&u->index);
+    u->n = 0;
+    skep_buf_reset(&u->bytes);
+}
+
+static void union_done(struct dict_union *u)
+{
+    skep_index_done(&u->index);
+    skep_free(u->offsets);
+    skep_free(u->hashes);
+    skep_buf_done(&u->bytes);
+}
+
+static bool union_is(const struct dict_union *u, uint32_t i, skep_str s)
+{
+    size_t n = u->offsets[i + 1] - u->offsets[i];
+    return n == s.n && (n == 0 || memcmp(u->bytes.p + u->offsets[i], s.p, n) == 0);
+}
+
+static uint32_t union_add(struct dict_union *u, skep_str s, uint64_t hash)
+{
+    struct skep_index_it it = skep_index_begin(&u->index, hash);
+    for (uint32_t i; (i = skep_index_next(&u->index, &it)) != SKEP_INDEX_NONE;)
+        if (u->hashes[i] == hash && union_is(u, i, s))
+            return i;
+    if (u->n == u->cap) {
+        u->cap = u->cap ? u->cap * 2 : 256;
+        u->offsets = skep_realloc(u->offsets, ((size_t)u->cap + 1) * sizeof *u->offsets);
+        u->hashes = skep_realloc(u->hashes, (size_t)u->cap * sizeof *u->hashes);
+        u->offsets[0] = 0;
+    }
+    skep_buf_str(&u->bytes, s); /* over the limit: `bad`, seen when the dictionary is written */
+    u->hashes[u->n] = hash;
+    u->offsets[u->n + 1] = (uint32_t)u->bytes.n;
+    skep_index_add(&u->index, hash, u->n);
+    return u->n++;
+}
+
+static uint32_t union_add_code(struct dict_union *u, const struct skep_dict *d, uint32_t code)
+{
+    return union_add(u, skep_dict_str(d, code), d->hashes[code]);
+}
+
+static skep_rc write_dict(struct fold *f, struct dict_union *u)
+{
+    if (u->bytes.bad)
+        return skep_fail(f->err, SKEP_ETOOLARGE, "a dictionary over 4 GiB");
+    SKEP_TRY(skep_frame__reserve(&f->w, skep_frame__bound_dict(u->n, u->bytes.n), f->err));
+    struct skep_frame_dict_room r = skep_frame__dict(&f->w, u->n, (uint32_t)u->bytes.n);
+    r.offsets[0] = 0;
+    if (u->n > 0) {
+        memcpy(r.offsets, u->offsets, ((size_t)u->n + 1) * sizeof *r.offsets);
+        memcpy(r.hashes, u->hashes, (size_t)u->n * sizeof *r.hashes);
+    }
+    if (u->bytes.n > 0)
+        memcpy(r.bytes, u->bytes.p, u->bytes.n);
+    f->n_dicts++;
+    return SKEP_OK;
+}
+
+/* --- fields of all parts ---------------------------------------------------------------------- */
+
+/* One field of one part; sorted, equal fields are neighbours in order of parts. */
+struct source {
+    const struct skep_rowset_field *field;
+    unsigned part;
+    uint32_t index;
+};
+
+static int same_field(const struct skep_rowset_field *a, const struct skep_rowset_field *b)
+{
+    int c = skep_str_cmp(a->name, b->name);
+    if (c == 0)
+        c = (int)a->scope - (int)b->scope;
+    return c != 0 ? c : (int)a->type - (int)b->type;
+}
+
+static int by_field_and_part(const void *pa, const void *pb)
+{
+    const struct source *a = pa, *b = pb;
+    int c = same_field(a->field, b->field);
+    return c != 0 ? c : (a->part > b->part) - (a->part < b->part);
+}
+
+static bool is_string_type(unsigned type)
+{
+    return type == SKEP_TYPE_STRING || type == SKEP_TYPE_BYTES || type == SKEP_TYPE_ARRAY;
+}
+
+/* --- lists ------------------------------------------------------------------------------------ */
+
+struct list_union {
+    struct skep_index index;
+    uint32_t n, n_entries;
+    uint32_t *first;
+    uint64_t *hashes;
+    struct skep_batch_entry *entries;
+};
+
+static bool value_eq(const skep_value *a, const skep_value *b)
+{
+    if (a->type != b->type)
+        return false;
+    if (is_string_type(a->type))
+        return skep_str_eq(a->s, b->s);
+    switch (a->type) {
+    case SKEP_TYPE_INT: return a->i == b->i;
+    case SKEP_TYPE_DOUBLE: return memcmp(&a->f, &b->f, sizeof a->f) == 0;
+    case SKEP_TYPE_BOOL: return a->b == b->b;
+    case SKEP_TYPE_NULL:
+    case SKEP_TYPE_STRING:
+    case SKEP_TYPE_BYTES:
+    case SKEP_TYPE_ARRAY:
+    case SKEP_TYPE_EMPTY:
+    case SKEP_TYPE_COUNT:
+    default: return true;
+    }
+}
+
+static bool lists_eq(const struct skep_rowset_lists *a, uint32_t i,
+                     const struct skep_rowset_lists *b, uint32_t k)
+{
+    uint32_t n = a->first[i + 1] - a->first[i];
+    if (n != b->first[k + 1] - b->first[k])
+        return false;
+    const struct skep_rowset_entry *x = a->entries + a->first[i], *y = b->entries + b->first[k];
+    for (uint32_t e = 0; e < n; e++)
+        if (!skep_str_eq(x[e].name, y[e].name) || !value_eq(&x[e].value, &y[e].value))
+            return false;
+    return true;
+}
+
+static uint64_t value_bits(struct fold *f, const skep_value *v)
+{
+    uint64_t bits = 0;
+    switch (v->type) {
+    case SKEP_TYPE_STRING:
+    case SKEP_TYPE_BYTES:
+    case SKEP_TYPE_ARRAY: return union_add(&f->names, v->s, skep_hash(skep_str_bytes(v->s)));
+    case SKEP_TYPE_INT: return (uint64_t)v->i;
+    case SKEP_TYPE_DOUBLE: memcpy(&bits, &v->f, sizeof bits); return bits;
+    case SKEP_TYPE_BOOL: return v->b;
+    case SKEP_TYPE_NULL:
+    case SKEP_TYPE_EMPTY:
+    case SKEP_TYPE_COUNT:
+    default: return 0;
+    }
+}
+
+static const struct skep_rowset_lists *lists_of(const struct skep_part *p, bool scopes)
+{
+    return scopes ? &p->base.scopes : &p->base.resources;
+}
+
+/* Where list `at` of the union was first seen. */
+struct origin {
+    const struct skep_rowset_lists *lists;
+    uint32_t index;
+};
+
+/* Builds u and the map; few strings are hashed again here: those of distinct lists alone. */
+static void union_lists(struct fold *f, bool scopes, struct list_union *u, uint32_t *map)
+{
+    size_t total = 0, entries = 0;
+    for (unsigned p = 0; p < f->n_parts; p++) {
+        const struct skep_rowset_lists *l = lists_of(f->parts[p], scopes);
+        total += l->n;
+        entries += l->first[l->n];
+    }
+    *u = (struct list_union){0};
+    u->first = skep_alloc_n(uint32_t, total + 1);
+    u->hashes = skep_alloc_n(uint64_t, total);
+    u->entries = skep_alloc_n(struct skep_batch_entry, entries);
+    struct origin *origins = skep_alloc_n(struct origin, total);
+    for (unsigned p = 0; p < f->n_parts; p++) {
+        const struct skep_rowset_lists *l = lists_of(f->parts[p], scopes);
+        for (uint32_t i = 0; i < l->n; i++) {
+            uint32_t at, hit = SKEP_INDEX_NONE;
+            struct skep_index_it it = skep_index_begin(&u->index, l->hashes[i]);
+            while ((at = skep_index_next(&u->index, &it)) != SKEP_INDEX_NONE)
+                if (u->hashes[at] == l->hashes[i] &&
+                    lists_eq(origins[at].lists, origins[at].index, l, i)) {
+                    hit = at;
+                    break;
+                }
+            if (hit == SKEP_INDEX_NONE) {
+                hit = u->n++;
+                origins[hit] = (struct origin){l, i};
+                u->hashes[hit] = l->hashes[i];
+                skep_index_add(&u->index, l->hashes[i], hit);
+                for (uint32_t e = l->first[i]; e < l->first[i + 1]; e++) {
+                    skep_str name = l->entries[e].name;
+                    u->entries[u->n_entries++] = (struct skep_batch_entry){
+                        .name = union_add(&f->names, name, skep_hash(skep_str_bytes(name))),
+                        .type = l->entries[e].value.type,
+                        .val = value_bits(f, &l->entries[e].value)};
+                }
+                u->first[u->n] = u->n_entries;
+            }
+            *map++ = hit;
+        }
+    }
+    skep_free(origins);
+}
+
+static skep_rc write_lists(struct fold *f, bool scopes, const struct list_union *u)
+{
+    SKEP_TRY(skep_frame__reserve(&f->w, skep_frame__bound_lists(u->n, u->n_entries), f->err));
+    struct skep_frame_lists_room r = skep_frame__lists(&f->w, scopes, u->n, u->n_entries);
+    memcpy(r.first, u->first, ((size_t)u->n + 1) * sizeof *r.first);
+    memcpy(r.hashes, u->hashes, (size_t)u->n * sizeof *r.hashes);
+    if (u->n_entries)
+        memcpy(r.entries, u->entries, (size_t)u->n_entries * sizeof *r.entries);
+    return SKEP_OK;
+}
+
+static void list_union_done(struct list_union *u)
+{
+    skep_index_done(&u->index);
+    skep_free(u->first);
+    skep_free(u->hashes);
+    skep_free(u->entries);
+}
+
+/* --- columns ---------------------------------------------------------------------------------- */
+
+static void reset_map(struct fold *f, uint32_t n)
+{
+    if (n > f->map_cap) {
+        skep_free(f->map);
+        f->map_cap = n + n / 2;
+        f->map = skep_malloc(f->map_cap * sizeof *f->map);
+    }
+    memset(f->map, 0xff, (size_t)n * sizeof *f->map); /* NONE */
+}
+
+/* Replaces n codes of dictionary d by codes of the union. */
+static void remap(struct fold *f, const struct skep_dict *d, int64_t *codes, size_t n)
+{
+    reset_map(f, d->n);
+    for (size_t i = 0; i < n; i++) {
+        uint32_t code = (uint32_t)codes[i];
+        skep_dassert(code < d->n);
+        int32_t to = f->map[code];
+        if (SKEP_UNLIKELY(to == NONE))
+            to = f->map[code] = (int32_t)union_add_code(&f->values, d, code);
+        codes[i] = to;
+    }
+}
+
+static skep_rc fold_int_column(struct fold *f, enum skep_column id)
+{
+    const uint32_t *maps = id == SKEP_COL_RESOURCE ? f->list_maps[0]
+                           : id == SKEP_COL_SCOPE  ? f->list_maps[1]
+                                                   : NULL;
+    size_t at = 0;
+    for (unsigned p = 0; p < f->n_parts; p++) {
+        const struct skep_part *part = f->parts[p];
+        size_t n = part->base.n_rows;
+        if (id == SKEP_COL_ORDINAL && !part->folded)
+            for (size_t i = 0; i < n; i++)
+                f->vals[at + i] = (int64_t)i;
+        else
+            skep_part__values(&part->cols[id], 0, n, f->vals + at);
+        if (maps) {
+            for (size_t i = 0; i < n; i++)
+                f->vals[at + i] = maps[f->vals[at + i]];
+            maps += lists_of(part, id == SKEP_COL_SCOPE)->n;
+        }
+        at += n;
+    }
+    SKEP_TRY(skep_frame__reserve(&f->w, skep_frame__bound_column(f->n_rows), f->err));
+    skep_frame__column(&f->w, id, f->vals, 0);
+    return SKEP_OK;
+}
+
+static skep_rc fold_string_column(struct fold *f, enum skep_column id)
+{
+    union_clear(&f->values);
+    size_t at = 0;
+    for (unsigned p = 0; p < f->n_parts; p++) {
+        const struct skep_part_col *c = &f->parts[p]->cols[id];
+        size_t n = f->parts[p]->base.n_rows;
+        skep_part__values(c, 0, n, f->vals + at);
+        remap(f, c->dict, f->vals + at, n);
+        at += n;
+    }
+    SKEP_TRY(write_dict(f, &f->values));
+    SKEP_TRY(skep_frame__reserve(&f->w, skep_frame__bound_column(f->n_rows), f->err));
+    skep_frame__column(&f->w, id, f->vals, f->n_dicts - 1);
+    return SKEP_OK;
+}
+
+static skep_rc fold_trace_ids(struct fold *f)
+{
+    skep_trace_id *ids = skep_alloc_n(skep_trace_id, f->n_rows);
+    size_t at = 0;
+    for (unsigned p = 0; p < f->n_parts; p++) {
+        const struct skep_part_col *c = &f->parts[p]->cols[SKEP_COL_TRACE_ID];
+        size_t n = f->parts[p]->base.n_rows;
+        if (c->width && n)
+            memcpy(ids + at, c->values, n * sizeof *ids);
+        at += n;
+    }
+    skep_rc rc = skep_frame__reserve(&f->w, (size_t)f->n_rows * sizeof *ids, f->err);
+    if (rc == SKEP_OK)
+        skep_frame__trace_ids(&f->w, ids);
+    skep_free(ids);
+    return rc;
+}
+
+/* Row numbers of a column's values, moved by `base`. */
+static void rows_of(const struct skep_part_col *c, uint32_t base, uint64_t n_rows, uint32_t *to)
+{
+    size_t n = 0;
+    if (c->presence == SKEP_FRAME_ALL) {
+        for (uint32_t i = 0; i < c->n_present; i++)
+            to[i] = base + i;
+        n = c->n_present;
+    } else if (c->presence == SKEP_FRAME_LIST) {
+        for (uint32_t i = 0; i < c->n_present; i++)
+            to[i] = base + c->rows[i];
+        n = c->n_present;
+    } else {
+        for (uint32_t w = 0; w < (n_rows + 63) / 64; w++)
+            for (uint64_t bits = c->bitmap[w]; bits; bits &= bits - 1)
+                to[n++] = base + w * 64 + SKEP_CTZ64(bits);
+    }
+    skep_assert(n == c->n_present);
+}
+
+/* One field of the result from its sources in the parts. */
+static skep_rc fold_field(struct fold *f, const struct source *s, size_t n_sources,
+                          const uint32_t *row_base)
+{
+    struct skep_frame_col col = {.id = s->field->scope, .type = s->field->type};
+    col.name = union_add(&f->names, s->field->name, skep_hash(skep_str_bytes(s->field->name)));
+    bool strings = is_string_type(col.type);
+    if (strings)
+        union_clear(&f->values);
+    uint32_t n = 0;
+    for (size_t i = 0; i < n_sources; i++) {
+        const struct skep_part *part = f->parts[s[i].part];
+        const struct skep_part_col *c = &part->fields[s[i].index];
+        rows_of(c, row_base[s[i].part], part->base.n_rows, f->rows + n);
+        skep_part__values(c, 0, c->n_present, f->vals + n);
+        if (strings)
+            remap(f, c->dict, f->vals + n, c->n_present);
+        n += c->n_present;
+    }
+    if (strings) {
+        SKEP_TRY(write_dict(f, &f->values));
+        col.dict = f->n_dicts - 1;
+    }
+    SKEP_TRY(skep_frame__reserve(&f->w, skep_frame__bound_field(f->n_rows, n), f->err));
+    skep_frame__field(&f->w, &col, n, f->rows, f->vals);
+    return SKEP_OK;
+}
+
+static struct source *collect_sources(struct fold *f, size_t *ret_n)
+{
+    size_t n = 0;
+    for (unsigned p = 0; p < f->n_parts; p++)
+        n += f->parts[p]->base.n_fields;
+    struct source *s = skep_alloc_n(struct source, n);
+    n = 0;
+    for (unsigned p = 0; p < f->n_parts; p++)
+        for (uint32_t i = 0; i < f->parts[p]->base.n_fields; i++)
+            s[n++] = (struct source){&f->parts[p]->base.fields[i], p, i};
+    qsort(s, n, sizeof *s, by_field_and_part);
+    *ret_n = n;
+    return s;
+}
+
+static skep_rc fold_columns(struct fold *f)
+{
+    for (unsigned c = 0; c < SKEP_COL_COUNT; c++) {
+        enum skep_column id = (enum skep_column)c;
+        if (id == SKEP_COL_TRACE_ID)
+            SKEP_TRY(fold_trace_ids(f));
+        else if (id == SKEP_COL_NAME || id == SKEP_COL_DATASET)
+            SKEP_TRY(fold_string_column(f, id));
+        else
+            SKEP_TRY(fold_int_column(f, id));
+    }
+    return SKEP_OK;
+}
+
+/* Number of equal sources at s. */
+static size_t run_of(const struct source *s, size_t n)
+{
+    size_t k = 1;
+    while (k < n && same_field(s[0].field, s[k].field) == 0)
+        k++;
+    return k;
+}
+
+static skep_rc fold_payload(struct fold *f, const struct source *s, size_t n_sources,
+                            const struct list_union lists[2])
+{
+    struct skep_frame_head head = {.flags = SKEP_FRAME_FLAG_FOLDED,
+                                   .n_rows = f->n_rows,
+                                   .n_dicts = 3, /* names; NAME, DATASET */
+                                   .n_columns = SKEP_COL_COUNT,
+                                   .n_resources = lists[0].n,
+                                   .n_scopes = lists[1].n};
+    for (size_t i = 0; i < n_sources; i += run_of(s + i, n_sources - i)) {
+        head.n_fields++;
+        head.n_dicts += is_string_type(s[i].field->type);
+        /* Names come first: dictionary 0 must be whole before it is written. */
+        skep_str name = s[i].field->name;
+        (void)union_add(&f->names, name, skep_hash(skep_str_bytes(name)));
+    }
+    size_t bound = skep_frame__bound_head(head.n_dicts, head.n_columns, head.n_fields);
+    SKEP_TRY(skep_frame__begin(&f->w, &f->out, &head, bound, f->err));
+    SKEP_TRY(write_dict(f, &f->names));
+    SKEP_TRY(write_lists(f, false, &lists[0]));
+    SKEP_TRY(write_lists(f, true, &lists[1]));
+    SKEP_TRY(fold_columns(f));
+    uint32_t *row_base = skep_alloc_n(uint32_t, f->n_parts);
+    for (unsigned p = 1; p < f->n_parts; p++)
+        row_base[p] = row_base[p - 1] + (uint32_t)f->parts[p - 1]->base.n_rows;
+    skep_rc rc = SKEP_OK;
+    for (size_t i = 0, k; i < n_sources && rc == SKEP_OK; i += k) {
+        k = run_of(s + i, n_sources - i);
+        rc = fold_field(f, s + i, k, row_base);
+    }
+    skep_free(row_base);
+    if (rc == SKEP_OK)
+        skep_frame__end(&f->w);
+    return rc;
+}
+
+static skep_rc fold_all(struct fold *f)
+{
+    struct list_union lists[2];
+    for (int k = 0; k < 2; k++) {
+        size_t n = 0;
+        for (unsigned p = 0; p < f->n_parts; p++)
+            n += lists_of(f->parts[p], k == 1)->n;
+        f->list_maps[k] = skep_alloc_n(uint32_t, n);
+        union_lists(f, k == 1, &lists[k], f->list_maps[k]);
+    }
+    size_t n_sources;
+    struct source *s = collect_sources(f, &n_sources);
+    skep_rc rc = fold_payload(f, s, n_sources, lists);
+    skep_free(s);
+    for (int k = 0; k < 2; k++) {
+        list_union_done(&lists[k]);
+        skep_free(f->list_maps[k]);
+    }
+    return rc;
+}
+
+skep_rc skep_part_fold(struct skep_rowset *const *parts, unsigned n, struct skep_budget *budget,
+                       struct skep_rowset **ret, skep_err *err)
+{
+    skep_assert(parts && n > 0 && ret);
+    struct fold f = {.n_parts = n, .err = err};
+    uint64_t n_rows = 0;
+    f.parts = skep_alloc_n(struct skep_part *, n);
+    for (unsigned p = 0; p < n; p++) {
+        f.parts[p] = skep_part_must(parts[p]);
+        n_rows += parts[p]->n_rows;
+    }
+    skep_rc rc;
+    if (n_rows == 0 || n_rows > UINT32_MAX / 2) {
+        skep_free(f.parts);
+        return skep_fail(err, SKEP_ETOOLARGE, "%llu rows in one part", (unsigned long long)n_rows);
+    }
+    f.n_rows = (uint32_t)n_rows;
+    skep_buf_init(&f.out, (size_t)4 << 30);
+    union_init(&f.names);
+    union_init(&f.values);
+    f.vals = skep_malloc(f.n_rows * sizeof *f.vals);
+    f.rows = skep_malloc(f.n_rows * sizeof *f.rows);
+    rc = fold_all(&f);
+    skep_free(f.vals);
+    skep_free(f.rows);
+    skep_free(f.map);
+    union_done(&f.names);
+    union_done(&f.values);
+    skep_free(f.parts);
+    if (rc != SKEP_OK) {
+        skep_buf_done(&f.out);
+        return rc;
+    }
+    size_t bytes;
+    uint8_t *payload = skep_buf_take(&f.out, &bytes);
+    payload = skep_realloc(payload, bytes);
+    return skep_part_open(payload, bytes, 0, budget, ret, err);
+}

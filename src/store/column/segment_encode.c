@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Encode: the values of one column of a row group to chunks and a directory entry.
+ *
+ *   integers, doubles   the codec with the smallest measured size, then min and max of each block
+ *   strings             codes into the segment's dictionary while that stays small (64 KiB a column,
+ *                       2 MiB in all), else codes into a dictionary of the row group, else the
+ *                       strings themselves; the two last by measured size
+ *
+ * Validity bitmaps that are equal within a row group are written once (all http fields of a span are
+ * there or not there together).
+ *
+ * I1  an entry's n_present equals the bits of its bitmap.
+ * Threads: one. */
+#include <math.h>
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "store/column/segment_write.h"
+
+enum {
+    SEGMENT_DICT_BYTES = 64 << 10,
+    SEGMENT_DICT_VALUES = 8192,
+    SEGMENT_DICTS_BYTES = 2 << 20,
+    LOCAL_DICT_BYTES = 1 << 20
+};
+
+void skep_segment__put_entry(struct skep_segment_writer *w, const struct skep_column_entry *e)
+{
+    struct skep_buf *b = &w->entries;
+    size_t start = b->n;
+    skep_buf_u32(b, e->key);
+    skep_buf_u8(b, e->codec);
+    skep_buf_u8(b, e->presence);
+    skep_buf_u8(b, e->flags);
+    skep_buf_u8(b, e->dict_codec);
+    skep_buf_u32(b, e->n_present);
+    skep_buf_u32(b, e->dict_n);
+    skep_segment__put_ref(b, &e->data);
+    skep_segment__put_ref(b, &e->bitmap);
+    skep_segment__put_ref(b, &e->dict);
+    skep_buf_u64(b, e->min);
+    skep_buf_u64(b, e->max);
+    skep_assert(b->bad || b->n - start == SKEP_SEGMENT_ENTRY_BYTES);
+    w->n_entries++;
+}
+
+skep_rc skep_segment__put_bitmap(struct skep_segment_writer *w, struct skep_column_entry *e,
+                                 skep_err *err)
+{
+    e->n_present = w->col.n;
+    if (w->col.n == w->n_rows || w->col.n == 0) {
+        e->presence = w->col.n ? SKEP_PRESENCE_ALL : SKEP_PRESENCE_NONE;
+        return SKEP_OK;
+    }
+    e->presence = SKEP_PRESENCE_BITMAP;
+    skep_bytes b = {(const uint8_t *)w->col.bitmap, (w->n_rows + 63) / 64 * 8};
+    uint64_t hash = skep_hash(b);
+    unsigned known = (unsigned)SKEP_MIN((size_t)w->n_bitmaps, SKEP_ARRAY_LEN(w->bitmaps));
+    for (unsigned i = 0; i < known; i++) {
+        if (w->bitmap_hashes[i] == hash && memcmp(w->bitmap_copies[i], b.p, b.n) == 0) {
+            e->bitmap = w->bitmaps[i];
+            return SKEP_OK;
+        }
+    }
+    SKEP_TRY(skep_segment__put_chunk(w, b, &e->bitmap, err));
+    unsigned slot = w->n_bitmaps++ % SKEP_ARRAY_LEN(w->bitmaps);
+    w->bitmaps[slot] = e->bitmap;
+    w->bitmap_hashes[slot] = hash;
+    memcpy(w->bitmap_copies[slot], b.p, b.n);
+    return SKEP_OK;
+}
+
+static inline double f64_of(int64_t bits)
+{
+    double v;
+    memcpy(&v, &bits, 8);
+    return v;
+}
+
+/* Bounds of doubles as the reader returns them: NaN makes a block unbounded. */
+static void f64_bounds(const int64_t *v, uint32_t n, uint64_t *ret_min, uint64_t *ret_max)
+{
+    double min = INFINITY, max = -INFINITY;
+    for (uint32_t i = 0; i < n; i++) {
+        double x = f64_of(v[i]);
+        if (isnan(x)) {
+            min = -INFINITY;
+            max = INFINITY;
+            break;
+        }
+        min = x < min ? x : min;
+        max = x > max ? x : max;
+    }
+    memcpy(ret_min, &min, 8);
+    memcpy(ret_max, &max, 8);
+}
+
+static void int_bounds(const int64_t *v, uint32_t n, uint64_t *ret_min, uint64_t *ret_max)
+{
+    int64_t min = INT64_MAX, max = INT64_MIN;
+    for (uint32_t i = 0; i < n; i++) {
+        min = SKEP_MIN(min, v[i]);
+        max = SKEP_MAX(max, v[i]);
+    }
+    *ret_min = (uint64_t)min;
+    *ret_max = (uint64_t)max;
+}
+
+/* Append min and max of the present values of each block of rows; an empty block has min > max. */
+static void put_zones(struct skep_segment_writer *w, bool f64, struct skep_column_entry *e)
+{
+    const struct skep_wcolumn *c = &w->col;
+    uint32_t at = 0;
+    for (uint32_t row = 0; row < w->n_rows; row += SKEP_BLOCK_ROWS) {
+        uint32_t count = 0;
+        for (uint32_t k = row / 64; k < (row + SKEP_BLOCK_ROWS) / 64; k++)
+            count += SKEP_POPCOUNT64(c->bitmap[k]);
+        uint64_t min, max;
+        (f64 ? f64_bounds : int_bounds)(c->ints + at, count, &min, &max);
+        skep_buf_u64(&w->chunk, min);
+        skep_buf_u64(&w->chunk, max);
+        at += count;
+    }
+    skep_assert(at == c->n);
+    (f64 ? f64_bounds : int_bounds)(c->ints, c->n, &e->min, &e->max);
+    e->flags |= SKEP_ENTRY_ZONES;
+}
+
+static skep_rc put_ints(struct skep_segment_writer *w, const int64_t *v, bool f64, bool zones,
+                        struct skep_column_entry *e, skep_err *err)
+{
+    struct skep_codec_in in = {.n = w->col.n, .f64 = f64, .ints = v};
+    const struct skep_codec_ops *codec = skep_codec_choose(&in, NULL);
+    skep_buf_reset(&w->chunk);
+    codec->encode(&in, &w->chunk);
+    e->codec = codec->id;
+    if (zones)
+        put_zones(w, f64, e);
+    return skep_segment__put_chunk(w, skep_buf_bytes(&w->chunk), &e->data, err);
+}
+
+skep_rc skep_segment__put_strings(struct skep_segment_writer *w, const skep_str *strs, uint32_t n,
+                                  struct skep_chunk_ref *ret, uint8_t *ret_codec, skep_err *err)
+{
+    struct skep_codec_in in = {.n = n, .strs = strs};
+    const struct skep_codec_ops *codec = skep_codec_choose(&in, NULL);
+    skep_buf_reset(&w->chunk);
+    codec->encode(&in, &w->chunk);
+    *ret_codec = codec->id;
+    return skep_segment__put_chunk(w, skep_buf_bytes(&w->chunk), ret, err);
+}
+
+skep_rc skep_segment__put_dict(struct skep_segment_writer *w, const struct skep_wdict *d,
+                               struct skep_chunk_ref *ret, uint8_t *ret_codec, skep_err *err)
+{
+    skep_assert(d->n > 0 && d->n <= SKEP_CODEC_MAX_VALUES);
+    skep_str *strs = skep_malloc(d->n * sizeof *strs);
+    for (uint32_t i = 0; i < d->n; i++)
+        strs[i] = skep_wdict__str(d, i);
+    skep_rc rc = skep_segment__put_strings(w, strs, d->n, ret, ret_codec, err);
+    skep_free(strs);
+    return rc;
+}
+
+/* Strings themselves, in as many chunks as it takes to keep each near the part size. */
+static skep_rc put_direct(struct skep_segment_writer *w, struct skep_column_entry *e,
+                          skep_err *err)
+{
+    const struct skep_wcolumn *c = &w->col;
+    struct skep_buf list;
+    skep_buf_init(&list, 4 << 20);
+    uint32_t parts = 0;
+    skep_rc rc = SKEP_OK;
+    skep_buf_u32(&list, 0);
+    for (uint32_t at = 0; at < c->n && rc == SKEP_OK;) {
+        size_t bytes = 0;
+        uint32_t to = at;
+        do
+            bytes += c->strs[to++].n;
+        while (to < c->n && bytes + c->strs[to].n <= SKEP_SEGMENT_PART_BYTES);
+        rc = skep_segment__put_strings(w, c->strs + at, to - at, &e->data, &e->codec, err);
+        skep_buf_u32(&list, at);
+        skep_buf_u32(&list, e->codec);
+        skep_segment__put_ref(&list, &e->data);
+        parts++;
+        at = to;
+    }
+    if (rc == SKEP_OK && parts > 1) {
+        skep_store_le32(list.p, parts);
+        e->flags |= SKEP_ENTRY_PARTS;
+        rc = skep_segment__put_chunk(w, skep_buf_bytes(&list), &e->data, err);
+    }
+    skep_buf_done(&list);
+    return rc;
+}
+
+/* Bytes of n strings with the best codec. */
+static size_t strings_size(const skep_str *strs, uint32_t n)
+{
+    struct skep_codec_in in = {.n = n, .strs = strs};
+    size_t bytes;
+    skep_codec_choose(&in, &bytes);
+    return bytes;
+}
+
+/* Is a dictionary of the row group (w->local, codes in w->tmp) smaller than the strings? */
+static bool local_dict_pays(struct skep_segment_writer *w)
+{
+    const struct skep_wdict *d = &w->local;
+    if (d->n <= w->col.n / 8)
+        return true;
+    struct skep_codec_in in = {.n = w->col.n, .ints = w->tmp};
+    size_t codes;
+    skep_codec_choose(&in, &codes);
+    skep_str *strs = skep_malloc(d->n * sizeof *strs);
+    for (uint32_t i = 0; i < d->n; i++)
+        strs[i] = skep_wdict__str(d, i);
+    size_t with = codes + strings_size(strs, d->n);
+    skep_free(strs);
+    return with <= strings_size(w->col.strs, w->col.n);
+}
+
+static skep_rc put_str_column(struct skep_segment_writer *w, uint32_t key,
+                              struct skep_column_entry *e, skep_err *err)
+{
+    uint32_t slot = key < SKEP_SEGMENT_FIELD_KEY ? key
+                                                 : SKEP_COL_COUNT + key - SKEP_SEGMENT_FIELD_KEY;
+    struct skep_wdict *d = &w->dicts[slot];
+    if (!w->dict_off[slot]) {
+        size_t before = d->bytes_n;
+        uint32_t max_n = d->n + SKEP_MAX(w->col.n / 8, 64u);
+        size_t left = SEGMENT_DICTS_BYTES - SKEP_MIN(w->dict_bytes, (size_t)SEGMENT_DICTS_BYTES);
+        if (skep_wdict__map(w, d, SKEP_MIN(max_n, (uint32_t)SEGMENT_DICT_VALUES),
+                            SKEP_MIN((size_t)SEGMENT_DICT_BYTES, before + left))) {
+            w->dict_bytes += d->bytes_n - before;
+            e->flags |= SKEP_ENTRY_DICT_SEGMENT;
+            return put_ints(w, w->tmp, false, false, e, err);
+        }
+        w->dict_off[slot] = true;
+    }
+    skep_wdict__truncate(&w->local, 0);
+    uint32_t max_n = SKEP_MAX(w->col.n / 2, 16u);
+    if (skep_wdict__map(w, &w->local, max_n, LOCAL_DICT_BYTES) && local_dict_pays(w)) {
+        e->flags |= SKEP_ENTRY_DICT_LOCAL;
+        e->dict_n = w->local.n;
+        SKEP_TRY(put_ints(w, w->tmp, false, false, e, err));
+        return skep_segment__put_dict(w, &w->local, &e->dict, &e->dict_codec, err);
+    }
+    return put_direct(w, e, err);
+}
+
+skep_rc skep_segment__encode(struct skep_segment_writer *w, uint32_t key, skep_err *err)
+{
+    struct skep_column_entry e = {.key = key};
+    bool field = key >= SKEP_SEGMENT_FIELD_KEY;
+    enum skep_segment_form form =
+        field ? skep_segment__type_form(w->fields[key - SKEP_SEGMENT_FIELD_KEY].type)
+              : skep_segment__column_form(key);
+    SKEP_TRY(skep_segment__put_bitmap(w, &e, err));
+    if (e.presence != SKEP_PRESENCE_NONE) {
+        bool zones = field || key == SKEP_COL_DURATION || key == SKEP_COL_SEVERITY;
+        switch (form) {
+        case SKEP_FORM_STR: SKEP_TRY(put_str_column(w, key, &e, err)); break;
+        case SKEP_FORM_F64: SKEP_TRY(put_ints(w, w->col.ints, true, true, &e, err)); break;
+        case SKEP_FORM_INT:
+        case SKEP_FORM_EMPTY:
+            SKEP_TRY(put_ints(w, w->col.ints, false, zones && form == SKEP_FORM_INT, &e, err));
+            break;
+        case SKEP_FORM_ID16: skep_unreachable("ids have their own file");
+        }
+    }
+    skep_segment__put_entry(w, &e);
+    return SKEP_OK;
+}

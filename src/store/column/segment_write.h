@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The segment writer from inside.  Internal to store/column/segment_*.c.
+ *
+ *   segment_write.c    the job: row group after row group, footer
+ *   segment_gather.c   values of one column of a row group from the sources, in the new order
+ *   segment_encode.c   values -> chunk(s) and a directory entry
+ *   segment_ids.c      trace ids and parent references
+ *   segment_sparse.c   pages of (field, row, value) */
+#pragma once
+
+#include "store/column/codec/codec.h"
+#include "store/column/rowset.h"
+#include "store/column/segment_format.h"
+#include "store/column/trace_order.h"
+
+/* A growing dictionary: values in order of first appearance. */
+struct skep_wdict {
+    struct skep_index index;
+    uint32_t n, cap;
+    struct skep_wdict_item {
+        uint64_t hash;
+        uint32_t offset, len;
+    } *items;
+    uint8_t *bytes;
+    size_t bytes_n, bytes_cap;
+};
+void skep_wdict__done(struct skep_wdict *d);
+/* Code of s, added when new. */
+uint32_t skep_wdict__add(struct skep_wdict *d, skep_str s, uint64_t hash);
+/* Forget the values from n on. */
+void skep_wdict__truncate(struct skep_wdict *d, uint32_t n);
+skep_str skep_wdict__str(const struct skep_wdict *d, uint32_t i);
+
+/* Remembers the code of a string by its address; entries of older generations do not count. */
+struct skep_wmemo {
+    const char *p;
+    uint32_t n, code, generation;
+};
+enum { SKEP_WMEMO_SLOTS = 8192 };
+
+/* A field of the new segment. */
+struct skep_wfield {
+    skep_str name; /* in a source */
+    uint8_t scope, type;
+    uint64_t n_present;
+};
+
+/* Values of one column of the row group being written: those of the present rows, in row order. */
+struct skep_wcolumn {
+    uint32_t n; /* present */
+    uint64_t *bitmap; /* [SKEP_ROW_GROUP_ROWS / 64], of the rows */
+    int64_t *ints;
+    skep_str *strs;
+    uint64_t *hashes; /* of strs */
+    skep_trace_id *ids;
+};
+
+struct skep_segment_writer {
+    const struct skep_segment_job *job;
+    uint64_t charged_bytes;
+    int fd;
+    struct skep_buf out;  /* not yet written */
+    uint64_t flushed;     /* bytes written */
+    struct skep_buf chunk; /* being encoded */
+    struct skep_order *order;
+
+    /* Schema. */
+    struct skep_wfield *fields;
+    uint32_t n_fields;
+    uint32_t **field_maps; /* [n_sources][n_fields] -> field of the source, UINT32_MAX = none */
+    struct skep_wdict *dicts; /* [SKEP_COL_COUNT + n_fields]: segment dictionaries */
+    bool *dict_off;           /* this column gave its segment dictionary up */
+    size_t dict_bytes;        /* in all of them */
+    uint32_t n_dense;
+    bool *dense; /* [n_fields]: has a dense column somewhere */
+    struct skep_wlists {
+        uint32_t n, cap;
+        struct skep_wlist {
+            uint64_t hash;
+            const struct skep_rowset_lists *lists;
+            uint32_t index; /* in lists */
+        } *items;
+        struct skep_index index;
+        uint32_t **maps; /* [n_sources][lists of the source] */
+    } resources, scopes;
+
+    /* The row group. */
+    struct skep_order_row *rows; /* [n_rows] */
+    uint32_t n_rows;
+    uint64_t *slots;         /* (source row << 16 | row of the group), ascending by source */
+    uint32_t *source_first;  /* n_sources + 1, into slots */
+    struct skep_wcolumn col; /* reused from column to column */
+    int64_t *row_ints;       /* scratch by row */
+    int64_t *tmp;            /* scratch [SKEP_ROW_GROUP_ROWS] */
+    struct skep_arena arena; /* string bytes of one column */
+    struct skep_colreader **readers; /* [n_sources] of the gathered column; NULL = closed */
+    struct skep_wmemo *memo;         /* string pointer -> code, of one dictionary at a time */
+    uint32_t memo_generation;
+    struct skep_wdict local;
+    struct skep_buf entries; /* of the directory */
+    uint32_t n_entries;
+    struct skep_buf sparse;  /* the page being filled */
+    struct skep_buf pages;   /* directory of sparse pages */
+    uint32_t n_pages, page_key;
+    struct skep_chunk_ref bitmaps[16]; /* of this group, to share equal ones */
+    uint64_t bitmap_hashes[16];
+    uint64_t (*bitmap_copies)[SKEP_ROW_GROUP_ROWS / 64]; /* [16] */
+    unsigned n_bitmaps;
+
+    /* For the footer. */
+    struct skep_buf groups; /* refs of directories */
+    uint32_t n_groups;
+    struct skep_buf blocks;
+    struct skep_buf index_entries; /* u64 trace hash, u32 row */
+    skep_trace_id last_trace;
+    uint64_t rows_done, traces, chunk_bytes;
+    uint64_t min_seq, max_seq;
+    struct skep_block_bounds bounds;
+};
+
+/* Codes of w->col's strings in w->tmp.  False, with d as before, when d would go over max_n values or
+ * max_bytes of text. */
+bool skep_wdict__map(struct skep_segment_writer *w, struct skep_wdict *d, uint32_t max_n,
+                     size_t max_bytes);
+
+/* segment_write.c */
+SKEP_NODISCARD skep_rc skep_segment__charge(struct skep_segment_writer *w, uint64_t bytes,
+                                            skep_err *err);
+/* Write bytes as a chunk. */
+SKEP_NODISCARD skep_rc skep_segment__put_chunk(struct skep_segment_writer *w, skep_bytes b,
+                                               struct skep_chunk_ref *ret, skep_err *err);
+void skep_segment__put_ref(struct skep_buf *b, const struct skep_chunk_ref *ref);
+
+/* segment_gather.c: fill w->col.  Key: column, or SKEP_SEGMENT_FIELD_KEY + field. */
+SKEP_NODISCARD skep_rc skep_segment__gather(struct skep_segment_writer *w, uint32_t key,
+                                            skep_err *err);
+void skep_segment__close_readers(struct skep_segment_writer *w);
+/* Sort the rows of the group by source. */
+void skep_segment__slot_rows(struct skep_segment_writer *w);
+
+/* segment_encode.c: write w->col as a dense column. */
+SKEP_NODISCARD skep_rc skep_segment__encode(struct skep_segment_writer *w, uint32_t key,
+                                            skep_err *err);
+SKEP_NODISCARD skep_rc skep_segment__put_bitmap(struct skep_segment_writer *w,
+                                                struct skep_column_entry *e, skep_err *err);
+void skep_segment__put_entry(struct skep_segment_writer *w, const struct skep_column_entry *e);
+/* Encode strings with the best codec; the chunk is not longer than SKEP_SEGMENT_CHUNK_MAX. */
+SKEP_NODISCARD skep_rc skep_segment__put_strings(struct skep_segment_writer *w,
+                                                 const skep_str *strs, uint32_t n,
+                                                 struct skep_chunk_ref *ret, uint8_t *ret_codec,
+                                                 skep_err *err);
+SKEP_NODISCARD skep_rc skep_segment__put_dict(struct skep_segment_writer *w,
+                                              const struct skep_wdict *d,
+                                              struct skep_chunk_ref *ret, uint8_t *ret_codec,
+                                              skep_err *err);
+
+/* segment_ids.c: TRACE_ID, SPAN_ID and PARENT_ID of the group, and the trace index. */
+SKEP_NODISCARD skep_rc skep_segment__write_ids(struct skep_segment_writer *w, skep_err *err);
+SKEP_NODISCARD skep_rc skep_segment__write_index(struct skep_segment_writer *w,
+                                                 struct skep_buf *footer, skep_err *err);
+
+/* segment_sparse.c */
+SKEP_NODISCARD skep_rc skep_segment__sparse_add(struct skep_segment_writer *w, uint32_t key,
+                                                skep_err *err);
+SKEP_NODISCARD skep_rc skep_segment__sparse_end(struct skep_segment_writer *w, skep_err *err);
+
+/* The type of a key's values. */
+enum skep_segment_form {
+    SKEP_FORM_INT,
+    SKEP_FORM_F64,
+    SKEP_FORM_STR,
+    SKEP_FORM_ID16,
+    SKEP_FORM_EMPTY
+};
+static inline enum skep_segment_form skep_segment__type_form(uint8_t type)
+{
+    switch ((enum skep_type)type) {
+    case SKEP_TYPE_STRING:
+    case SKEP_TYPE_BYTES:
+    case SKEP_TYPE_ARRAY: return SKEP_FORM_STR;
+    case SKEP_TYPE_DOUBLE: return SKEP_FORM_F64;
+    case SKEP_TYPE_INT:
+    case SKEP_TYPE_BOOL: return SKEP_FORM_INT;
+    case SKEP_TYPE_EMPTY:
+    case SKEP_TYPE_NULL:
+    case SKEP_TYPE_COUNT:
+    default: return SKEP_FORM_EMPTY;
+    }
+}
+static inline enum skep_segment_form skep_segment__column_form(uint32_t col)
+{
+    if (col == SKEP_COL_NAME || col == SKEP_COL_DATASET)
+        return SKEP_FORM_STR;
+    return col == SKEP_COL_TRACE_ID ? SKEP_FORM_ID16 : SKEP_FORM_INT;
+}

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Reference counts of rowsets and snapshots, and the making of one snapshot from another.
+ *
+ * A snapshot is an immutable list of rowsets by min_seq.  Changing what is visible means building a
+ * new list and swapping the pointer (engine.c, under its snapshot lock); readers keep the old one
+ * as long as they like, and what only they still hold dies with them: a replaced segment's file is
+ * unlinked by on_last_unref.
+ *
+ * I1  sets are ascending by min_seq and their [min_seq, max_seq] do not overlap.
+ * I2  a snapshot holds one reference of each of its rowsets and live bitmaps.
+ *
+ * Threads: any. */
+#include "store/column/snapshot.h"
+
+#include "base/assert.h"
+#include "base/mem.h"
+
+struct skep_rowset *skep_rowset_ref(struct skep_rowset *rs)
+{
+    skep_assert(rs != NULL);
+    /* Relaxed: whoever refs already holds a reference. */
+    uint32_t old = atomic_fetch_add_explicit(&rs->refs, 1, memory_order_relaxed);
+    skep_assert(old > 0);
+    return rs;
+}
+
+void skep_rowset_unref(struct skep_rowset *rs)
+{
+    if (!rs)
+        return;
+    /* acq_rel: the one who destroys must see all that other holders did before they let go. */
+    uint32_t old = atomic_fetch_sub_explicit(&rs->refs, 1, memory_order_acq_rel);
+    skep_assert(old > 0);
+    if (old != 1)
+        return;
+    if (rs->on_last_unref)
+        rs->on_last_unref(rs->on_last_unref_ctx, rs);
+    rs->ops->destroy(rs);
+}
+
+static int cmp_field(const struct skep_rowset_field *f, skep_str name, uint8_t scope, uint8_t type)
+{
+    int c = skep_str_cmp(f->name, name);
+    if (c == 0)
+        c = (int)f->scope - (int)scope;
+    return c != 0 ? c : (int)f->type - (int)type;
+}
+
+uint32_t skep_rowset_find_field(const struct skep_rowset *rs, skep_str name, uint8_t scope,
+                                uint8_t type)
+{
+    uint32_t low = 0, high = rs->n_fields;
+    while (low < high) {
+        uint32_t mid = low + (high - low) / 2;
+        int c = cmp_field(&rs->fields[mid], name, scope, type);
+        if (c == 0)
+            return mid;
+        if (c < 0)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return UINT32_MAX;
+}
+
+static void live_unref(struct skep_live *l)
+{
+    if (l && atomic_fetch_sub_explicit(&l->refs, 1, memory_order_acq_rel) == 1)
+        skep_free(l);
+}
+
+struct skep_snapshot *skep_snapshot_ref(struct skep_snapshot *s)
+{
+    skep_assert(s != NULL);
+    uint32_t old = atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
+    skep_assert(old > 0);
+    return s;
+}
+
+void skep_snapshot_unref(struct skep_snapshot *s)
+{
+    if (!s || atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    for (unsigned i = 0; i < s->n; i++) {
+        skep_rowset_unref(s->sets[i].rowset);
+        live_unref(s->sets[i].live);
+    }
+    skep_free(s);
+}
+
+static struct skep_snapshot *snapshot_new(uint64_t visible_seq, unsigned cap)
+{
+    struct skep_snapshot *s = skep_calloc(1, sizeof *s + cap * sizeof s->sets[0]);
+    atomic_init(&s->refs, 1);
+    s->visible_seq = visible_seq;
+    return s;
+}
+
+struct skep_snapshot *skep_snapshot__empty(uint64_t visible_seq)
+{
+    return snapshot_new(visible_seq, 0);
+}
+
+static void put(struct skep_snapshot *to, struct skep_rowset *rs, struct skep_live *live)
+{
+    if (to->n > 0)
+        skep_assert(to->sets[to->n - 1].rowset->max_seq < rs->min_seq); /* I1 */
+    if (live)
+        atomic_fetch_add_explicit(&live->refs, 1, memory_order_relaxed);
+    to->sets[to->n++] = (struct skep_snapshot_set){skep_rowset_ref(rs), live};
+}
+
+struct skep_snapshot *skep_snapshot__append(const struct skep_snapshot *s,
+                                            struct skep_rowset *const *more, unsigned n,
+                                            uint64_t visible_seq)
+{
+    skep_assert(visible_seq >= s->visible_seq);
+    struct skep_snapshot *to = snapshot_new(visible_seq, s->n + n);
+    for (unsigned i = 0; i < s->n; i++)
+        put(to, s->sets[i].rowset, s->sets[i].live);
+    for (unsigned i = 0; i < n; i++)
+        put(to, more[i], NULL);
+    return to;
+}
+
+static bool is_among(const struct skep_rowset *rs, struct skep_rowset *const *list, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++)
+        if (list[i] == rs)
+            return true;
+    return false;
+}
+
+struct skep_snapshot *skep_snapshot__replace(const struct skep_snapshot *s,
+                                             struct skep_rowset *const *gone, unsigned n_gone,
+                                             struct skep_rowset *by)
+{
+    struct skep_snapshot *to = snapshot_new(s->visible_seq, s->n + 1);
+    unsigned n_dropped = 0;
+    for (unsigned i = 0; i < s->n; i++) {
+        struct skep_rowset *rs = s->sets[i].rowset;
+        if (by && rs->min_seq > by->max_seq) {
+            put(to, by, NULL);
+            by = NULL;
+        }
+        if (is_among(rs, gone, n_gone))
+            n_dropped++;
+        else
+            put(to, rs, s->sets[i].live);
+    }
+    if (by)
+        put(to, by, NULL);
+    skep_assert(n_dropped == n_gone);
+    return to;
+}

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The row order of a segment: (anchor, trace id, start, row id).  Internal to store/column. */
+#pragma once
+
+#include "store/column/rowset.h"
+
+/* A row of a source. */
+struct skep_order_row {
+    uint32_t source, row;
+};
+
+struct skep_order;
+
+/* Decide the order of all live rows of the sources.
+ *
+ * Returns  SKEP_OK | ENOMEM (job->budget refuses the keys) | ECORRUPT | EIO | ECANCELED
+ * Owns     *ret by the caller, skep_order_free; borrows job until then */
+SKEP_NODISCARD skep_rc skep_order_new(const struct skep_segment_job *job, struct skep_order **ret,
+                                      skep_err *err);
+/* Rows in all. */
+uint64_t skep_order_rows(const struct skep_order *o);
+/* The next rows, at most `max`; *ret_n == 0 at the end. */
+SKEP_NODISCARD skep_rc skep_order_next(struct skep_order *o, struct skep_order_row *rows,
+                                       uint32_t max, uint32_t *ret_n, skep_err *err);
+void skep_order_free(struct skep_order *o);
