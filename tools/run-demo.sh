@@ -3,12 +3,16 @@
 #
 # run-demo.sh - the built server on 127.0.0.1 with its data in data/, and the demo shop sending to it
 #
-# Ends both, the shop first, on Ctrl-C or TERM. SKEP_PORT chooses another port than 4318, SKEP_DATA
-# another folder, SKEP_DEMO=no leaves the shop out.
+# Ends both, the shop first, on Ctrl-C or TERM. SKEP_PORT chooses another port than 4318 (gRPC then
+# takes the one below), SKEP_DATA another folder, SKEP_DEMO=no leaves the shop out.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 
 port=${SKEP_PORT:-4318}
+listen=() # by default skep takes 4318 and 4317 on both loopback addresses
+if [ -n "${SKEP_PORT:-}" ]; then
+    listen=(--listen "127.0.0.1:$port" --grpc "127.0.0.1:$((port - 1))")
+fi
 data=${SKEP_DATA:-data}
 url=http://127.0.0.1:$port
 server=""
@@ -43,7 +47,7 @@ if is_open; then
 fi
 
 mkdir -p "$data"
-build/release/skep serve --http "127.0.0.1:$port" --data "$data" &
+build/release/skep serve --data "$data" "${listen[@]}" &
 server=$!
 for ((i = 0; i < 200; i++)); do
     if is_open; then break; fi

@@ -91,7 +91,8 @@ ui_tests() {
 }
 
 stage setup tools/setup-debian.sh build test || exit 1
-stage packages tools/node-packages.sh ui tests/clients/node
+mapfile -t locks < <(git ls-files '*package-lock.json')
+stage packages tools/node-packages.sh "${locks[@]%/package-lock.json}"
 stage lint tools/lint.sh quick
 stage release-build build release && stage release-tests run_ctest release -LE bench
 stage asan-build build asan && stage asan-tests run_ctest asan -L 'unit|fuzz|fault'
