@@ -29,6 +29,10 @@ enum skep_cmp {
     SKEP_CMP_COUNT
 };
 
+/* NE, NOT_STARTS, NOT_ENDS, NOT_CONTAINS, NOT_EXISTS: the exact contrary of their positive twins, so
+ * they hold for rows without the field. */
+bool skep_cmp_negative(enum skep_cmp op);
+
 /* A test of one field.  int64 and double compare exactly with each other; a string never equals a
  * number (a language that wants "200" to match 200 puts both into values).  Order comparisons take one
  * value: number against numbers, string against strings (bytewise); another type never matches.
@@ -76,6 +80,9 @@ struct skep_agg {
     double param;
     enum skep_heat_scale heat_scale;
     unsigned heat_bins; /* wanted; 0 = 40 */
+    /* LINEAR heatmaps: what the bins cover.  skep_query_aggregate finds it in a first pass and sets it;
+     * an engine refuses a linear heatmap without (heat_max > heat_min). */
+    double heat_min, heat_max;
 };
 
 struct skep_order {
@@ -138,6 +145,10 @@ struct skep_plan {
     /* TRACE, ROW */
     skep_trace_id trace_id;
     skep_row_id row_id;
+    /* AGGREGATE, set by skep_query_aggregate: */
+    const skep_value *only_groups; /* [n_only_groups * n_groups]: rows of other groups are left out */
+    size_t n_only_groups;          /* 0 = all groups */
+    uint32_t max_cells;            /* more (group, bucket) cells: ELIMIT; 0 = the budget decides */
 };
 
 /* Tests whether a plan obeys its own rules (indexes in range, range not empty, limits).
@@ -149,7 +160,11 @@ enum {
     SKEP_LIMIT_PLAN_GROUPS = 100,
     SKEP_LIMIT_PLAN_TESTS = 1000,
     SKEP_LIMIT_PLAN_BUCKETS = 4096,
-    SKEP_LIMIT_PLAN_RESULT_GROUPS = 10000
+    SKEP_LIMIT_PLAN_RESULT_GROUPS = 10000,
+    SKEP_LIMIT_PLAN_DEPTH = 100, /* of a filter */
+    SKEP_LIMIT_PLAN_VALUES = 10000, /* of one test */
+    SKEP_LIMIT_PLAN_ROWS = 1000000,
+    SKEP_LIMIT_PLAN_HEAT_BINS = 1000
 };
 
 /* Canonical spelling of an aggregate: "P99", "COUNT_DISTINCT" ...; percentiles by param. */

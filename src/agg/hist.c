@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: Apache-2.0
+/* PERCENTILE: a histogram with bins at the upper bits of the double itself.
+ *
+ *   bin(v) = sign | exponent (11 bits) | upper 6 bits of the mantissa
+ *
+ * so 64 bins a power of two, taken from the bits without a logarithm.  A bin is at most 1/64 of its
+ * lower edge wide; its middle is within 0.79% of every value in it (I1; subnormal numbers
+ * excepted). Counts are integers: merging adds them, in any order (I2).  Up to 512 values are kept
+ * as they are and then give the exact nearest-rank value; whether they are kept depends only on
+ * their number (I3).
+ *
+ * Negative values have a window of their own, mirrored; zero has a counter; NaN is left out;
+ * infinities fall into the last bin.  The answer is clamped to [min, max].
+ *
+ * Threads: one at a time.  Memory: from the partial's; a window of latencies over six powers of ten
+ * has 20 * 64 counters of 4 bytes. */
+#include "agg/hist.h"
+
+#include "base/assert.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+static struct skep_hist *need_hist(struct skep_hist_state *s, struct skep_agg_mem *mem)
+{
+    if (!s->h)
+        s->h = skep_agg_alloc(mem, sizeof *s->h);
+    return s->h;
+}
+
+static size_t count_bytes(const struct skep_hist_window *w)
+{
+    return w->wide ? sizeof(uint64_t) : sizeof(uint32_t);
+}
+
+static skep_rc to_wide(struct skep_hist_window *w, struct skep_agg_mem *mem)
+{
+    uint64_t *wide = skep_agg_alloc(mem, w->n * sizeof *wide);
+    if (!wide)
+        return SKEP_ENOMEM;
+    for (uint32_t i = 0; i < w->n; i++)
+        wide[i] = ((const uint32_t *)w->counts)[i];
+    skep_agg_free(mem, w->counts, w->n * sizeof(uint32_t));
+    w->counts = wide;
+    w->wide = true;
+    return SKEP_OK;
+}
+
+/* Make the window hold bins lo..hi: whole powers of two, grown by a quarter at least. */
+static skep_rc cover(struct skep_hist_window *w, uint32_t lo, uint32_t hi, struct skep_agg_mem *mem)
+{
+    enum { STEP = 1 << SKEP_HIST_SUB_BITS };
+    if (w->n > 0 && lo >= w->base && hi < w->base + w->n)
+        return SKEP_OK;
+    uint32_t spare = w->n / 4;
+    uint32_t base = lo, end = hi + 1;
+    if (w->n > 0) {
+        base = lo < w->base ? (lo > spare ? lo - spare : 0) : w->base;
+        end = hi >= w->base + w->n ? hi + 1 + spare : w->base + w->n;
+    }
+    base = base / STEP * STEP;
+    end = SKEP_MIN((end + STEP - 1) / STEP * STEP, (uint32_t)SKEP_HIST_BINS);
+    size_t size = count_bytes(w);
+    uint8_t *counts = skep_agg_alloc(mem, (end - base) * size);
+    if (!counts)
+        return SKEP_ENOMEM;
+    if (w->n > 0)
+        memcpy(counts + (w->base - base) * size, w->counts, w->n * size);
+    skep_agg_free(mem, w->counts, w->n * size);
+    w->counts = counts;
+    w->base = base;
+    w->n = end - base;
+    return SKEP_OK;
+}
+
+static skep_rc bump(struct skep_hist_window *w, uint32_t bin, uint64_t by, struct skep_agg_mem *mem)
+{
+    if (SKEP_UNLIKELY(bin - w->base >= w->n || bin < w->base))
+        SKEP_TRY(cover(w, bin, bin, mem));
+    uint32_t i = bin - w->base;
+    if (!w->wide) {
+        uint32_t *c = (uint32_t *)w->counts + i;
+        if (SKEP_LIKELY(by <= UINT32_MAX - *c)) {
+            *c += (uint32_t)by;
+            return SKEP_OK;
+        }
+        SKEP_TRY(to_wide(w, mem));
+    }
+    uint64_t *c = (uint64_t *)w->counts + i;
+    *c = skep_agg__add_sat(*c, by);
+    return SKEP_OK;
+}
+
+static skep_rc to_bin(struct skep_hist *h, double v, uint64_t weight, struct skep_agg_mem *mem)
+{
+    if (v > 0)
+        return bump(&h->pos, skep_hist__bin(v), weight, mem);
+    if (v < 0)
+        return bump(&h->neg, skep_hist__bin(-v), weight, mem);
+    h->zero = skep_agg__add_sat(h->zero, weight);
+    return SKEP_OK;
+}
+
+static void free_exact(struct skep_hist *h, struct skep_agg_mem *mem)
+{
+    skep_agg_free(mem, h->values, h->cap_exact * sizeof *h->values);
+    skep_agg_free(mem, h->weights, h->cap_exact * sizeof *h->weights);
+    h->values = NULL;
+    h->weights = NULL;
+    h->cap_exact = 0;
+}
+
+static skep_rc drop_exact(struct skep_hist *h, struct skep_agg_mem *mem)
+{
+    for (uint32_t i = 0; i < h->n_exact; i++)
+        SKEP_TRY(to_bin(h, h->values[i], h->weights ? h->weights[i] : 1, mem));
+    free_exact(h, mem);
+    h->n_exact = SKEP_HIST_EXACT + 1;
+    return SKEP_OK;
+}
+
+static skep_rc keep(struct skep_hist *h, double v, uint64_t weight, struct skep_agg_mem *mem)
+{
+    if (h->n_exact == h->cap_exact) {
+        uint32_t cap = h->cap_exact ? h->cap_exact * 4 : 8;
+        double *values =
+            skep_agg_realloc(mem, h->values, h->cap_exact * sizeof *values, cap * sizeof *values);
+        if (!values)
+            return SKEP_ENOMEM;
+        h->values = values;
+        if (h->weights) {
+            uint32_t *weights = skep_agg_realloc(mem, h->weights, h->cap_exact * sizeof *weights,
+                                                 cap * sizeof *weights);
+            if (!weights) {
+                skep_agg_mem_give(mem, (cap - h->cap_exact) * sizeof *values);
+                return SKEP_ENOMEM;
+            }
+            h->weights = weights;
+        }
+        h->cap_exact = cap;
+    }
+    if (weight != 1 && !h->weights) {
+        h->weights = skep_agg_alloc(mem, h->cap_exact * sizeof *h->weights);
+        if (!h->weights)
+            return SKEP_ENOMEM;
+        for (uint32_t i = 0; i < h->n_exact; i++)
+            h->weights[i] = 1;
+    }
+    h->values[h->n_exact] = v;
+    if (h->weights)
+        h->weights[h->n_exact] = (uint32_t)SKEP_MIN(weight, (uint64_t)UINT32_MAX);
+    h->n_exact++;
+    return SKEP_OK;
+}
+
+static skep_rc add_value(struct skep_hist_state *s, double v, uint64_t weight,
+                         struct skep_agg_mem *mem)
+{
+    if (isnan(v))
+        return SKEP_OK;
+    struct skep_hist *h = need_hist(s, mem);
+    if (!h)
+        return SKEP_ENOMEM;
+    v += 0.0;
+    weight = SKEP_MIN(weight, (uint64_t)UINT32_MAX);
+    h->min = h->total == 0 || v < h->min ? v : h->min;
+    h->max = h->total == 0 || v > h->max ? v : h->max;
+    h->total = skep_agg__add_sat(h->total, weight);
+    if (SKEP_LIKELY(h->n_exact > SKEP_HIST_EXACT))
+        return to_bin(h, v, weight, mem);
+    if (h->n_exact < SKEP_HIST_EXACT)
+        return keep(h, v, weight, mem);
+    SKEP_TRY(drop_exact(h, mem));
+    return to_bin(h, v, weight, mem);
+}
+
+static skep_rc hist_add(void *states, const struct skep_agg_in *in, struct skep_agg_mem *mem)
+{
+    struct skep_hist_state *st = states;
+    for (unsigned i = 0; i < in->sel.n; i++) {
+        unsigned r = skep_agg__row(in, i), at = in->constant ? 0 : r;
+        double v = in->form == SKEP_AGG_F64  ? in->f64[at]
+                   : in->form == SKEP_AGG_NS ? (double)in->i64[at] / 1e6
+                                             : (double)in->i64[at];
+        SKEP_TRY(add_value(&st[skep_agg__cell(in, r)], v, skep_agg__weight(in, r), mem));
+    }
+    return SKEP_OK;
+}
+
+static skep_rc merge_window(struct skep_hist_window *d, const struct skep_hist_window *s,
+                            struct skep_agg_mem *mem)
+{
+    if (s->n == 0)
+        return SKEP_OK;
+    SKEP_TRY(cover(d, s->base, s->base + s->n - 1, mem));
+    for (uint32_t i = 0; i < s->n; i++) {
+        uint64_t n = skep_hist__count(s, i);
+        if (n > 0)
+            SKEP_TRY(bump(d, s->base + i, n, mem));
+    }
+    return SKEP_OK;
+}
+
+static skep_rc hist_merge(void *dst, const void *src, const struct skep_agg *agg,
+                          struct skep_agg_mem *mem)
+{
+    (void)agg;
+    struct skep_hist_state *d = dst;
+    const struct skep_hist *s = ((const struct skep_hist_state *)src)->h;
+    if (!s || s->total == 0)
+        return SKEP_OK;
+    if (s->n_exact <= SKEP_HIST_EXACT) {
+        for (uint32_t i = 0; i < s->n_exact; i++)
+            SKEP_TRY(add_value(d, s->values[i], s->weights ? s->weights[i] : 1, mem));
+        return SKEP_OK;
+    }
+    struct skep_hist *h = need_hist(d, mem);
+    if (!h)
+        return SKEP_ENOMEM;
+    if (h->n_exact <= SKEP_HIST_EXACT)
+        SKEP_TRY(drop_exact(h, mem));
+    SKEP_TRY(merge_window(&h->neg, &s->neg, mem));
+    SKEP_TRY(merge_window(&h->pos, &s->pos, mem));
+    h->min = h->total == 0 || s->min < h->min ? s->min : h->min;
+    h->max = h->total == 0 || s->max > h->max ? s->max : h->max;
+    h->zero = skep_agg__add_sat(h->zero, s->zero);
+    h->total = skep_agg__add_sat(h->total, s->total);
+    return SKEP_OK;
+}
+
+static void hist_done(void *state, struct skep_agg_mem *mem)
+{
+    struct skep_hist_state *s = state;
+    if (!s->h)
+        return;
+    free_exact(s->h, mem);
+    skep_agg_free(mem, s->h->neg.counts, s->h->neg.n * count_bytes(&s->h->neg));
+    skep_agg_free(mem, s->h->pos.counts, s->h->pos.n * count_bytes(&s->h->pos));
+    skep_agg_free(mem, s->h, sizeof *s->h);
+    s->h = NULL;
+}
+
+const struct skep_state_ops skep_state_hist = {
+    .name = "hist",
+    .size = sizeof(struct skep_hist_state),
+    .want = SKEP_AGG_WANT_NUMBERS,
+    .weighted = true,
+    .add = hist_add,
+    .merge = hist_merge,
+    .done = hist_done,
+};
+
+struct weighted {
+    double v;
+    uint32_t w;
+};
+
+static int by_value(const void *a, const void *b)
+{
+    double x = ((const struct weighted *)a)->v, y = ((const struct weighted *)b)->v;
+    return x < y ? -1 : x > y;
+}
+
+static double exact_rank(const struct skep_hist *h, uint64_t rank)
+{
+    struct weighted all[SKEP_HIST_EXACT];
+    for (uint32_t i = 0; i < h->n_exact; i++)
+        all[i] = (struct weighted){h->values[i], h->weights ? h->weights[i] : 1};
+    qsort(all, h->n_exact, sizeof all[0], by_value);
+    uint64_t seen = 0;
+    for (uint32_t i = 0; i < h->n_exact; i++) {
+        seen += all[i].w;
+        if (seen >= rank)
+            return all[i].v;
+    }
+    return h->max;
+}
+
+static double middle(uint32_t bin)
+{
+    double lo = skep_hist__edge(bin), hi = skep_hist__edge(bin + 1);
+    return isinf(hi) ? lo : lo + (hi - lo) / 2;
+}
+
+static double bin_rank(const struct skep_hist *h, uint64_t rank)
+{
+    uint64_t seen = 0;
+    for (uint32_t i = h->neg.n; i-- > 0;) {
+        seen = skep_agg__add_sat(seen, skep_hist__count(&h->neg, i));
+        if (seen >= rank)
+            return -middle(h->neg.base + i);
+    }
+    seen = skep_agg__add_sat(seen, h->zero);
+    if (seen >= rank)
+        return 0;
+    for (uint32_t i = 0; i < h->pos.n; i++) {
+        seen = skep_agg__add_sat(seen, skep_hist__count(&h->pos, i));
+        if (seen >= rank)
+            return middle(h->pos.base + i);
+    }
+    return h->max;
+}
+
+void skep_agg_finish_percentile(const struct skep_agg *agg, void *state, int64_t span_ns,
+                                struct skep_agg_value *ret)
+{
+    (void)span_ns;
+    const struct skep_hist *h = ((struct skep_hist_state *)state)->h;
+    *ret = (struct skep_agg_value){.kind = SKEP_AGG_NULL};
+    if (!h || h->total == 0)
+        return;
+    /* Nearest rank in integers: the param has at most three decimals. */
+    uint64_t milli = (uint64_t)(agg->param * 1000 + 0.5);
+    uint64_t rank = (uint64_t)(((skep_u128)h->total * milli + 99999) / 100000);
+    rank = SKEP_MAX(rank, 1u);
+    double v = h->n_exact <= SKEP_HIST_EXACT ? exact_rank(h, rank) : bin_rank(h, rank);
+    v = SKEP_MIN(SKEP_MAX(v, h->min), h->max);
+    *ret = (struct skep_agg_value){.kind = SKEP_AGG_DOUBLE, .f = v + 0.0};
+}

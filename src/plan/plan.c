@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Checks of a plan against its own rules, and the names of aggregates.
+ *
+ * A plan is built by a language out of what a client sent, so everything wrong in it is a data
+ * error (SKEP_EINVAL with the place), never an assertion.  The engines rely on what is checked
+ * here:
+ *
+ * I1  every index (orders, havings) is in range;
+ * I2  a filter is at most SKEP_LIMIT_PLAN_DEPTH deep and holds at most SKEP_LIMIT_PLAN_TESTS tests
+ *     together with the aggregates' own filters, so recursion over it is bounded;
+ * I3  a test has the number of values that its operator takes;
+ * I4  the range is not empty and, with a granularity, has at most SKEP_LIMIT_PLAN_BUCKETS buckets.
+ *
+ * Threads: any.  Memory: none. */
+#include "plan/plan.h"
+
+#include "base/assert.h"
+
+#include <math.h>
+
+bool skep_cmp_negative(enum skep_cmp op)
+{
+    return op == SKEP_CMP_NE || op == SKEP_CMP_NOT_STARTS || op == SKEP_CMP_NOT_ENDS ||
+           op == SKEP_CMP_NOT_CONTAINS || op == SKEP_CMP_NOT_EXISTS;
+}
+
+static bool order_cmp(enum skep_cmp op)
+{
+    return op == SKEP_CMP_LT || op == SKEP_CMP_LE || op == SKEP_CMP_GT || op == SKEP_CMP_GE;
+}
+
+static skep_rc check_test(const struct skep_test *t, skep_err *err)
+{
+    if ((unsigned)t->op >= SKEP_CMP_COUNT)
+        return skep_fail(err, SKEP_EINVAL, "filter: unknown operator %d", (int)t->op);
+    if (t->field.name.n == 0)
+        return skep_fail(err, SKEP_EINVAL, "filter: a test without a field");
+    bool contains = t->op == SKEP_CMP_CONTAINS || t->op == SKEP_CMP_NOT_CONTAINS;
+    if (skep_str_eq(t->field.name, SKEP_STR("*")) && !contains)
+        return skep_fail(err, SKEP_EINVAL, "filter: field * takes contains only");
+    if (t->op == SKEP_CMP_EXISTS || t->op == SKEP_CMP_NOT_EXISTS)
+        return SKEP_OK;
+    if (t->n_values == 0 || !t->values)
+        return skep_fail(err, SKEP_EINVAL, "filter on " SKEP_STRFMT ": no value",
+                         SKEP_STRARG(t->field.name));
+    if (t->n_values > SKEP_LIMIT_PLAN_VALUES)
+        return skep_fail(err, SKEP_EINVAL, "filter on " SKEP_STRFMT ": more than %d values",
+                         SKEP_STRARG(t->field.name), SKEP_LIMIT_PLAN_VALUES);
+    if (order_cmp(t->op) && t->n_values != 1)
+        return skep_fail(err, SKEP_EINVAL, "filter on " SKEP_STRFMT ": < <= > >= take one value",
+                         SKEP_STRARG(t->field.name));
+    for (unsigned i = 0; i < t->n_values; i++) {
+        if ((unsigned)t->values[i].type >= SKEP_TYPE_COUNT)
+            return skep_fail(err, SKEP_EINVAL, "filter on " SKEP_STRFMT ": unknown type of value",
+                             SKEP_STRARG(t->field.name));
+        bool string_op = !order_cmp(t->op) && t->op != SKEP_CMP_EQ && t->op != SKEP_CMP_NE;
+        if (string_op && t->values[i].type != SKEP_TYPE_STRING)
+            return skep_fail(err, SKEP_EINVAL, "filter on " SKEP_STRFMT ": operator takes strings",
+                             SKEP_STRARG(t->field.name));
+    }
+    return SKEP_OK;
+}
+
+/* Recursion ends at SKEP_LIMIT_PLAN_DEPTH (I2); n_nodes bounds the work on shared subtrees. */
+static skep_rc check_expr(const struct skep_expr *e, unsigned depth, unsigned *n_tests,
+                          skep_err *err)
+{
+    if (!e)
+        return skep_fail(err, SKEP_EINVAL, "filter: a missing operand");
+    if (depth > SKEP_LIMIT_PLAN_DEPTH)
+        return skep_fail(err, SKEP_EINVAL, "filter: deeper than %d", SKEP_LIMIT_PLAN_DEPTH);
+    if (++*n_tests > SKEP_LIMIT_PLAN_TESTS * 2)
+        return skep_fail(err, SKEP_EINVAL, "filter: more than %d tests", SKEP_LIMIT_PLAN_TESTS);
+    switch (e->op) {
+    case SKEP_EXPR_TRUE: return SKEP_OK;
+    case SKEP_EXPR_TEST: return check_test(&e->test, err);
+    case SKEP_EXPR_NOT:
+        if (e->n_kids != 1)
+            return skep_fail(err, SKEP_EINVAL, "filter: NOT takes one operand");
+        break;
+    case SKEP_EXPR_AND:
+    case SKEP_EXPR_OR:
+        if (e->n_kids == 0)
+            return skep_fail(err, SKEP_EINVAL, "filter: AND, OR take operands");
+        break;
+    default: return skep_fail(err, SKEP_EINVAL, "filter: unknown node %d", (int)e->op);
+    }
+    for (unsigned i = 0; i < e->n_kids; i++)
+        SKEP_TRY(check_expr(e->kids[i], depth + 1, n_tests, err));
+    return SKEP_OK;
+}
+
+static skep_rc check_agg(const struct skep_agg *a, unsigned *n_tests, skep_err *err)
+{
+    if ((unsigned)a->op >= SKEP_AGG_OP_COUNT)
+        return skep_fail(err, SKEP_EINVAL, "unknown aggregate %d", (int)a->op);
+    skep_str name = skep_agg_op_name(a->op, a->param);
+    bool has_field = a->field.name.n > 0;
+    if (a->op == SKEP_AGG_CONCURRENCY && has_field)
+        return skep_fail(err, SKEP_EINVAL, "CONCURRENCY takes no field");
+    if (a->op != SKEP_AGG_COUNT && a->op != SKEP_AGG_CONCURRENCY && !has_field)
+        return skep_fail(err, SKEP_EINVAL, SKEP_STRFMT " needs a field", SKEP_STRARG(name));
+    if (a->op == SKEP_AGG_PERCENTILE && !(a->param >= 0 && a->param <= 100))
+        return skep_fail(err, SKEP_EINVAL, "percentile outside 0..100");
+    if (a->op == SKEP_AGG_HEATMAP && a->heat_bins > SKEP_LIMIT_PLAN_HEAT_BINS)
+        return skep_fail(err, SKEP_EINVAL, "heatmap of more than %d bins",
+                         SKEP_LIMIT_PLAN_HEAT_BINS);
+    return a->filter ? check_expr(a->filter, 1, n_tests, err) : SKEP_OK;
+}
+
+static skep_rc check_range(const struct skep_plan *p, skep_err *err)
+{
+    if (p->range.end_ns <= p->range.start_ns)
+        return skep_fail(err, SKEP_EINVAL, "empty time range");
+    if (p->granularity_ns < 0)
+        return skep_fail(err, SKEP_EINVAL, "negative granularity");
+    if (p->granularity_ns > 0) {
+        uint64_t span = (uint64_t)p->range.end_ns - (uint64_t)p->range.start_ns;
+        if (span / (uint64_t)p->granularity_ns > SKEP_LIMIT_PLAN_BUCKETS - 2)
+            return skep_fail(err, SKEP_EINVAL, "more than %d time buckets: coarser granularity",
+                             SKEP_LIMIT_PLAN_BUCKETS);
+    }
+    return SKEP_OK;
+}
+
+static skep_rc check_results(const struct skep_plan *p, skep_err *err)
+{
+    for (unsigned i = 0; i < p->n_orders; i++) {
+        const struct skep_order *o = &p->orders[i];
+        if (o->index >= (o->by_agg ? p->n_aggs : p->n_groups))
+            return skep_fail(err, SKEP_EINVAL, "order %u names no column of the result", i);
+        if (o->by_agg && p->aggs[o->index].op == SKEP_AGG_HEATMAP)
+            return skep_fail(err, SKEP_EINVAL, "a HEATMAP gives no order");
+    }
+    for (unsigned i = 0; i < p->n_havings; i++) {
+        const struct skep_having *h = &p->havings[i];
+        if (h->agg >= p->n_aggs)
+            return skep_fail(err, SKEP_EINVAL, "having %u names no aggregate", i);
+        if (p->aggs[h->agg].op == SKEP_AGG_HEATMAP)
+            return skep_fail(err, SKEP_EINVAL, "having: a HEATMAP has no value");
+        if (!order_cmp(h->op) && h->op != SKEP_CMP_EQ && h->op != SKEP_CMP_NE)
+            return skep_fail(err, SKEP_EINVAL, "having takes = != < <= > >=");
+        if (!isfinite(h->value))
+            return skep_fail(err, SKEP_EINVAL, "having takes a finite number");
+    }
+    if (p->limit > SKEP_LIMIT_PLAN_RESULT_GROUPS)
+        return skep_fail(err, SKEP_EINVAL, "more than %d groups", SKEP_LIMIT_PLAN_RESULT_GROUPS);
+    return SKEP_OK;
+}
+
+static skep_rc check_aggregate(const struct skep_plan *p, unsigned *n_tests, skep_err *err)
+{
+    if (p->n_aggs == 0 || p->n_aggs > SKEP_LIMIT_PLAN_AGGS)
+        return skep_fail(err, SKEP_EINVAL, "1 to %d aggregates", SKEP_LIMIT_PLAN_AGGS);
+    if (p->n_groups > SKEP_LIMIT_PLAN_GROUPS)
+        return skep_fail(err, SKEP_EINVAL, "more than %d groups", SKEP_LIMIT_PLAN_GROUPS);
+    if (p->n_orders > SKEP_LIMIT_PLAN_AGGS || p->n_havings > SKEP_LIMIT_PLAN_AGGS)
+        return skep_fail(err, SKEP_EINVAL, "more than %d orders or havings", SKEP_LIMIT_PLAN_AGGS);
+    for (unsigned i = 0; i < p->n_groups; i++)
+        if (p->groups[i].name.n == 0)
+            return skep_fail(err, SKEP_EINVAL, "group %u names no field", i);
+    for (unsigned i = 0; i < p->n_aggs; i++)
+        SKEP_TRY(check_agg(&p->aggs[i], n_tests, err));
+    return check_results(p, err);
+}
+
+skep_rc skep_plan_check(const struct skep_plan *p, skep_err *err)
+{
+    skep_assert(p != NULL);
+    if ((unsigned)p->kind > SKEP_PLAN_DATASETS)
+        return skep_fail(err, SKEP_EINVAL, "unknown kind of plan %d", (int)p->kind);
+    if (p->kind != SKEP_PLAN_TRACE && p->kind != SKEP_PLAN_ROW)
+        SKEP_TRY(check_range(p, err));
+    unsigned n_tests = 0;
+    if (p->filter)
+        SKEP_TRY(check_expr(p->filter, 1, &n_tests, err));
+    if (p->kind == SKEP_PLAN_AGGREGATE)
+        return check_aggregate(p, &n_tests, err);
+    if (p->limit > SKEP_LIMIT_PLAN_ROWS)
+        return skep_fail(err, SKEP_EINVAL, "limit over %d", SKEP_LIMIT_PLAN_ROWS);
+    for (unsigned i = 0; i < p->n_columns; i++)
+        if (p->columns[i].name.n == 0)
+            return skep_fail(err, SKEP_EINVAL, "column %u names no field", i);
+    return SKEP_OK;
+}
+
+static const struct percentile {
+    skep_str name;
+    double param;
+} percentiles[] = {
+    {{"P001", 4}, 0.1}, {{"P01", 3}, 1},  {{"P05", 3}, 5},     {{"P10", 3}, 10}, {{"P20", 3}, 20},
+    {{"P25", 3}, 25},   {{"P50", 3}, 50}, {{"P75", 3}, 75},    {{"P80", 3}, 80}, {{"P90", 3}, 90},
+    {{"P95", 3}, 95},   {{"P99", 3}, 99}, {{"P999", 4}, 99.9},
+};
+
+static const skep_str op_names[SKEP_AGG_OP_COUNT] = {
+    [SKEP_AGG_COUNT] = {"COUNT", 5},
+    [SKEP_AGG_SUM] = {"SUM", 3},
+    [SKEP_AGG_AVG] = {"AVG", 3},
+    [SKEP_AGG_MIN] = {"MIN", 3},
+    [SKEP_AGG_MAX] = {"MAX", 3},
+    [SKEP_AGG_COUNT_DISTINCT] = {"COUNT_DISTINCT", 14},
+    [SKEP_AGG_PERCENTILE] = {"PERCENTILE", 10},
+    [SKEP_AGG_HEATMAP] = {"HEATMAP", 7},
+    [SKEP_AGG_RATE_AVG] = {"RATE_AVG", 8},
+    [SKEP_AGG_RATE_SUM] = {"RATE_SUM", 8},
+    [SKEP_AGG_RATE_MAX] = {"RATE_MAX", 8},
+    [SKEP_AGG_CONCURRENCY] = {"CONCURRENCY", 11},
+};
+
+skep_str skep_agg_op_name(enum skep_agg_op op, double param)
+{
+    skep_assert((unsigned)op < SKEP_AGG_OP_COUNT);
+    if (op == SKEP_AGG_PERCENTILE) {
+        for (size_t i = 0; i < SKEP_ARRAY_LEN(percentiles); i++)
+            if (fabs(percentiles[i].param - param) < 1e-9)
+                return percentiles[i].name;
+    }
+    return op_names[op];
+}
+
+bool skep_agg_op_parse(skep_str name, enum skep_agg_op *ret_op, double *ret_param)
+{
+    for (size_t i = 0; i < SKEP_ARRAY_LEN(percentiles); i++) {
+        if (skep_str_eq(percentiles[i].name, name)) {
+            *ret_op = SKEP_AGG_PERCENTILE;
+            *ret_param = percentiles[i].param;
+            return true;
+        }
+    }
+    for (unsigned op = 0; op < SKEP_AGG_OP_COUNT; op++) {
+        if (op != SKEP_AGG_PERCENTILE && skep_str_eq(op_names[op], name)) {
+            *ret_op = (enum skep_agg_op)op;
+            *ret_param = 0;
+            return true;
+        }
+    }
+    return false;
+}
