@@ -11,7 +11,12 @@ mode=${1:-quick}
 mapfile -t c_files < <(git ls-files '*.c' '*.h')
 mapfile -t sh_files < <(git ls-files '*.sh' .ci/run)
 
-clang-format --dry-run -Werror "${c_files[@]}"
+# Another version of clang-format means another layout; version 14 (Debian 12's) is the measure.
+if clang-format --version | grep -q 'version 14\.'; then
+    clang-format --dry-run -Werror "${c_files[@]}"
+else
+    echo "lint: layout not checked, it takes clang-format 14"
+fi
 git ls-files 'src/*.h' | xargs -r -P 2 -I{} \
     gcc -std=gnu17 -D_GNU_SOURCE -Isrc -fsyntax-only -Wall -Wextra -Werror -include {} -xc /dev/null
 for file in "${sh_files[@]}"; do bash -n "$file"; done

@@ -214,7 +214,9 @@ prepare_apt() {
 }
 
 has_candidate() {
-    apt-cache policy "$1" | grep -q 'Candidate: [0-9]'
+    local policy
+    policy=$(apt-cache policy "$1")
+    case "$policy" in *"Candidate: "[0-9]*) ;; *) return 1 ;; esac
 }
 
 main() {
