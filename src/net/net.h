@@ -56,7 +56,8 @@ struct skep_response {
     bool compressible;       /* gzip when the client accepts it and it is worth it */
     int grpc_status;         /* gRPC only */
     skep_str grpc_message;   /* gRPC only; text, encoded by net */
-    skep_bytes grpc_details; /* gRPC only: google.rpc.Status, encoded by net */
+    skep_bytes grpc_details; /* gRPC only: google.rpc.Status, base64 is net's; empty = made from
+                              * grpc_status, grpc_message and retry_after_s */
 };
 
 /* Answer.  Threads: any.  The request is gone afterwards. */
@@ -68,7 +69,7 @@ void skep_respond_buf(struct skep_request *req, const struct skep_response *resp
 /* Begin an answer of unknown length (chunked; DATA frames on HTTP/2).  The request is gone
  * afterwards; the stream lives until skep_stream_end.  Threads: any one at a time. */
 struct skep_stream *skep_respond_stream(struct skep_request *req, const struct skep_response *resp);
-/* Append; waits while more than 1 MiB is unsent.
+/* Append; waits while more than 1 MiB is unsent, so never call it from a handler.
  * Returns SKEP_OK | SKEP_ECLOSED when the client has gone (end the stream then). */
 SKEP_NODISCARD skep_rc skep_stream_write(struct skep_stream *s, skep_bytes b);
 /* True once the client has gone. */
@@ -77,8 +78,8 @@ void skep_stream_end(struct skep_stream *s);
 
 /* Called on an I/O thread.  ctx = the route table's ctx. */
 typedef void skep_handler_fn(void *ctx, struct skep_request *req);
-/* Write a refusal that net itself decides on (bad encoding, too large, no route, no right), in the
- * protocol's own form.  Must answer the request. */
+/* Write a refusal that net itself decides on (bad encoding, too large, no budget, no right), in the
+ * protocol's own form.  Must answer the request before it returns. */
 typedef void skep_refuse_fn(void *ctx, struct skep_request *req, int http_status, skep_rc rc,
                             skep_str message);
 
@@ -86,11 +87,14 @@ enum {
     SKEP_ROUTE_CORS = 1u << 0,     /* ingest: open to browsers of any origin, OPTIONS answered by net */
     SKEP_ROUTE_GRPC = 1u << 1,     /* path is /package.Service/Method */
     SKEP_ROUTE_RAW_BODY = 1u << 2, /* do not undo Content-Encoding */
-    SKEP_ROUTE_PREFIX_SLASH = 1u << 3 /* also match with one trailing slash */
+    SKEP_ROUTE_PREFIX_SLASH = 1u << 3, /* also match with one trailing slash */
+    SKEP_ROUTE_NAVIGATE = 1u << 4 /* a page: a link on another site may open it (a top-level GET) */
 };
 
 /* path: literal segments, ":name" matches one non-empty segment, a last "*" matches the rest (also
- * empty).  Literal beats ":name" beats "*".  Matching is case-sensitive, method first. */
+ * empty, but "/ui/" + "*" does not match "/ui").  Segment by segment from the left, literal beats
+ * ":name" beats "*".  Matching is case-sensitive, method first.  A "%2F" in a request is part of its
+ * segment. */
 struct skep_route {
     const char *method; /* "GET" also answers HEAD */
     const char *path;
@@ -109,6 +113,7 @@ struct skep_net_config {
     size_t body_limit_bytes; /* 0 = 64 MiB */
     struct skep_budget *budget; /* request bodies are taken from it; NULL = none */
     unsigned idle_timeout_s; /* 0 = 120 */
+    unsigned connections_max; /* 0 = 4096; more are closed at once */
 };
 
 /* Routes are registered before start; tables are borrowed for the life of the net. */
@@ -123,6 +128,8 @@ SKEP_NODISCARD skep_rc skep_net_start(struct skep_net *net, skep_err *err);
 skep_str skep_net_address(const struct skep_net *net, unsigned i);
 /* Stop accepting; wait up to grace_ms for requests in flight; close the rest. */
 void skep_net_stop(struct skep_net *net, unsigned grace_ms);
+/* Stops first if needed.  Requests still kept by their handlers stay valid until they are answered;
+ * the budget must outlive those.  NULL is fine. */
 void skep_net_free(struct skep_net *net);
 
 /* Counters for the status page; a consistent enough copy. */

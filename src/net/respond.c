@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Answers: what a handler says, made ready for the wire in the handler's own thread.
+ *
+ *   skep_response -> headers (CORS, Retry-After, encoding) + body (gzip, gRPC frame) -> r->answer
+ *                 -> phase ANSWERED -> the connection's I/O thread sends it
+ *
+ * Compression runs here rather than on the I/O thread, so that one large answer does not hold up
+ * the other connections of its thread.
+ *
+ * I1  the request's body is given back before the answer is sent.
+ * I2  r is not touched after the handler's reference is dropped.
+ * Threads: any.  Memory: texts in the request's arena, the body a block of its own. */
+#include "net/net_priv.h"
+
+#include <libdeflate.h>
+
+enum { GZIP_MIN_BYTES = 1024, GZIP_LEVEL = 4 };
+
+/* True if an Accept-Encoding value takes gzip with a weight over 0. */
+static bool accepts_gzip(skep_str value)
+{
+    while (value.p && value.n) {
+        skep_str params = skep_str_cut(&value, ',');
+        skep_str name = skep_str_trim(skep_str_cut(&params, ';'));
+        if (!skep_str_ieq(name, SKEP_STR("gzip")) && !skep_str_ieq(name, SKEP_STR("*")))
+            continue;
+        skep_str q = skep_str_trim(params.p ? params : SKEP_STR(""));
+        double weight = 1;
+        if (q.n > 2 && (q.p[0] == 'q' || q.p[0] == 'Q') && q.p[1] == '=')
+            if (!skep_str_f64(skep_str_skip(q, 2), &weight))
+                weight = 0;
+        return weight > 0;
+    }
+    return false;
+}
+
+/* Replace the body by its gzip form if that is smaller. */
+static void compress_body(struct skep_net__req *r)
+{
+    struct skep_net__answer *a = &r->answer;
+    struct libdeflate_compressor *c = libdeflate_alloc_compressor(GZIP_LEVEL);
+    if (!c)
+        return; /* a larger answer is still an answer */
+    size_t cap = libdeflate_gzip_compress_bound(c, a->body_n);
+    uint8_t *out = skep_malloc(cap);
+    size_t n = libdeflate_gzip_compress(c, a->body, a->body_n, out, cap);
+    libdeflate_free_compressor(c);
+    if (n == 0 || n >= a->body_n) {
+        skep_free(out);
+        return;
+    }
+    skep_free(a->body);
+    a->body = skep_realloc(out, n);
+    a->body_n = n;
+    skep_net__answer_add(r, SKEP_STR("content-encoding"), SKEP_STR("gzip"));
+}
+
+static void add_headers(struct skep_net__req *r, const struct skep_response *resp)
+{
+    skep_assert(resp->n_headers <= SKEP_RESPONSE_HEADERS_MAX);
+    if (resp->content_type.n)
+        skep_net__answer_add(r, SKEP_STR("content-type"), resp->content_type);
+    for (unsigned i = 0; i < resp->n_headers; i++)
+        skep_net__answer_add(r, resp->headers[i].name, resp->headers[i].value);
+    if (resp->retry_after_s > 0)
+        skep_net__answer_add(r, SKEP_STR("retry-after"),
+                             skep_arena_printf(&r->arena, "%d", resp->retry_after_s));
+    if (resp->status == 405 && r->allow.n)
+        skep_net__answer_add(r, SKEP_STR("allow"), r->allow);
+    if (r->action == SKEP_NET__REFUSE)
+        skep_net__answer_add(r, SKEP_STR("x-content-type-options"), SKEP_STR("nosniff"));
+    skep_net__answer_cors(r);
+}
+
+/* Give the request to its transport and drop the handler's reference. */
+static void deliver(struct skep_net__req *r)
+{
+    r->pub.body = (skep_bytes){0};
+    skep_net__intake_done(&r->wire);
+    skep_net__intake_done(&r->body);
+    int before = atomic_load(&r->phase);
+    do {
+        skep_assert(before != SKEP_NET__ANSWERED);
+        if (before == SKEP_NET__ABANDONED)
+            break;
+    } while (!atomic_compare_exchange_weak(&r->phase, &before, SKEP_NET__ANSWERED));
+    if (before == SKEP_NET__PARKED)
+        r->transport->wake(r);
+    skep_net__req_unref(r);
+}
+
+/* takes body: NULL or a block of n bytes */
+static void respond(struct skep_net__req *r, const struct skep_response *resp, uint8_t *body,
+                    size_t n)
+{
+    struct skep_net__answer *a = &r->answer;
+    skep_assert(a->n_headers == 0 && !a->body && !a->stream);
+    if (r->pub.proto == SKEP_PROTO_GRPC) {
+        skep_net__grpc_answer(r, resp, (skep_bytes){body, n});
+        skep_free(body);
+        deliver(r);
+        return;
+    }
+    skep_assert(resp->status >= 200 && resp->status <= 599);
+    a->status = resp->status;
+    a->body = body;
+    a->body_n = n;
+    add_headers(r, resp);
+    if (resp->compressible) {
+        skep_net__answer_add(r, SKEP_STR("vary"), SKEP_STR("Accept-Encoding"));
+        skep_str accept = skep_request_header(&r->pub, SKEP_STR("accept-encoding"));
+        if (n > GZIP_MIN_BYTES && accepts_gzip(accept))
+            compress_body(r);
+    }
+    deliver(r);
+}
+
+void skep_respond(struct skep_request *req, const struct skep_response *resp)
+{
+    struct skep_net__req *r = skep_net__req_of(req);
+    uint8_t *copy = NULL;
+    if (resp->body.n) {
+        copy = skep_malloc(resp->body.n);
+        memcpy(copy, resp->body.p, resp->body.n);
+    }
+    respond(r, resp, copy, resp->body.n);
+}
+
+void skep_respond_buf(struct skep_request *req, const struct skep_response *resp,
+                      struct skep_buf *body)
+{
+    struct skep_net__req *r = skep_net__req_of(req);
+    size_t n = 0;
+    skep_assert(!body->bad);
+    uint8_t *p = skep_buf_take(body, &n);
+    respond(r, resp, p, n);
+}
+
+struct skep_stream *skep_respond_stream(struct skep_request *req, const struct skep_response *resp)
+{
+    struct skep_net__req *r = skep_net__req_of(req);
+    struct skep_net__answer *a = &r->answer;
+    skep_assert(r->pub.proto != SKEP_PROTO_GRPC);
+    skep_assert(resp->status >= 200 && resp->status <= 599 && resp->status != 204);
+    struct skep_stream *s = skep_net__stream_new();
+    a->status = resp->status;
+    a->stream = s;
+    add_headers(r, resp);
+    r->transport->stream(r, s);
+    deliver(r);
+    return s;
+}

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The route table: method first, then the path segment by segment.
+ *
+ *   GET -> [ "/a/b"  "/a/:x"  "/a/" + "*"  "/:y" ]      sorted: literal < ":name" < "*", from the
+ * left
+ *
+ * Patterns of one method are kept in that order, so the first one that matches is the best one.
+ * Patterns of literals only are found by hash before any is tried: nothing can beat them.
+ *
+ * I1  no two entries of a method have the same shape (":a" and ":b" are the same shape).
+ * I2  entries are sorted by compare_shape.
+ * Threads: built before start by one, read by all afterwards.  Memory: own; routes borrowed. */
+#include "net/net_priv.h"
+
+enum { METHODS_MAX = 16, ROUTE_SEGS_MAX = 16 };
+enum kind { LITERAL, NAME, STAR };
+
+struct entry {
+    const struct skep_route *route;
+    void *ctx;
+    skep_str segs[ROUTE_SEGS_MAX];
+    enum kind kinds[ROUTE_SEGS_MAX];
+    unsigned n_segs;
+    bool literal;
+};
+
+struct method {
+    skep_str name;
+    struct entry *entries;
+    uint32_t n, cap;
+    struct skep_index literals; /* -> entries */
+};
+
+struct skep_net__routes {
+    struct method methods[METHODS_MAX];
+    unsigned n_methods;
+};
+
+struct skep_net__routes *skep_net__routes_new(void)
+{
+    return skep_alloc(struct skep_net__routes);
+}
+
+void skep_net__routes_free(struct skep_net__routes *t)
+{
+    if (!t)
+        return;
+    for (unsigned i = 0; i < t->n_methods; i++) {
+        skep_free(t->methods[i].entries);
+        skep_index_done(&t->methods[i].literals);
+    }
+    skep_free(t);
+}
+
+static const struct method *find_method(const struct skep_net__routes *t, skep_str name)
+{
+    for (unsigned i = 0; i < t->n_methods; i++)
+        if (skep_str_eq(t->methods[i].name, name))
+            return &t->methods[i];
+    return NULL;
+}
+
+static struct method *get_method(struct skep_net__routes *t, skep_str name)
+{
+    for (unsigned i = 0; i < t->n_methods; i++)
+        if (skep_str_eq(t->methods[i].name, name))
+            return &t->methods[i];
+    skep_assert(t->n_methods < METHODS_MAX);
+    struct method *m = &t->methods[t->n_methods++];
+    m->name = name;
+    skep_index_init(&m->literals, 16);
+    return m;
+}
+
+static struct entry parse_pattern(const struct skep_route *route, void *ctx)
+{
+    struct entry e = {.route = route, .ctx = ctx, .literal = true};
+    skep_str path = skep_str_c(route->path);
+    skep_assert(path.n > 0 && path.p[0] == '/');
+    skep_str rest = skep_str_skip(path, 1);
+    unsigned n_captures = 0;
+    for (bool more = true; more; e.n_segs++) {
+        more = skep_str_chr(rest, '/') != SIZE_MAX;
+        skep_str seg = skep_str_cut(&rest, '/');
+        skep_assert(e.n_segs < ROUTE_SEGS_MAX);
+        enum kind k = LITERAL;
+        if (seg.n > 1 && seg.p[0] == ':')
+            k = NAME;
+        else if (seg.n == 1 && seg.p[0] == '*')
+            k = STAR;
+        skep_assert(k != STAR || !more);
+        n_captures += k != LITERAL;
+        e.literal = e.literal && k == LITERAL;
+        e.kinds[e.n_segs] = k;
+        e.segs[e.n_segs] = seg.n ? seg : SKEP_STR("");
+    }
+    skep_assert(n_captures <= SKEP_NET__CAPTURES_MAX);
+    return e;
+}
+
+/* <0, 0 (same shape), >0. */
+static int compare_shape(const struct entry *a, const struct entry *b)
+{
+    unsigned n = SKEP_MIN(a->n_segs, b->n_segs);
+    for (unsigned i = 0; i < n; i++) {
+        if (a->kinds[i] != b->kinds[i])
+            return a->kinds[i] < b->kinds[i] ? -1 : 1;
+        if (a->kinds[i] == LITERAL) {
+            int c = skep_str_cmp(a->segs[i], b->segs[i]);
+            if (c != 0)
+                return c;
+        }
+    }
+    return a->n_segs == b->n_segs ? 0 : a->n_segs > b->n_segs ? -1 : 1;
+}
+
+/* The entry that SKEP_ROUTE_PREFIX_SLASH adds. */
+static struct entry with_slash(const struct entry *e)
+{
+    struct entry s = *e;
+    skep_assert(s.n_segs < ROUTE_SEGS_MAX);
+    s.kinds[s.n_segs] = LITERAL;
+    s.segs[s.n_segs++] = SKEP_STR("");
+    return s;
+}
+
+static uint64_t path_hash(const skep_str *segs, unsigned n)
+{
+    uint64_t h = n;
+    for (unsigned i = 0; i < n; i++)
+        h = skep_hash_seed(skep_str_bytes(segs[i]), h);
+    return h;
+}
+
+static skep_rc insert(struct method *m, const struct entry *e, skep_err *err)
+{
+    uint32_t at = 0;
+    while (at < m->n && compare_shape(&m->entries[at], e) < 0)
+        at++;
+    if (at < m->n && compare_shape(&m->entries[at], e) == 0)
+        return skep_fail(err, SKEP_EEXISTS, "routes overlap: %s %s and %s %s", e->route->method,
+                         m->entries[at].route->path, e->route->method, e->route->path);
+    SKEP_GROW(m->entries, m->n, m->cap);
+    memmove(m->entries + at + 1, m->entries + at, (m->n - at) * sizeof *e);
+    m->entries[at] = *e;
+    m->n++;
+    skep_index_clear(&m->literals);
+    for (uint32_t i = 0; i < m->n; i++)
+        if (m->entries[i].literal)
+            skep_index_add(&m->literals, path_hash(m->entries[i].segs, m->entries[i].n_segs), i);
+    return SKEP_OK;
+}
+
+skep_rc skep_net__routes_add(struct skep_net__routes *t, const struct skep_route *route, void *ctx,
+                             skep_err *err)
+{
+    skep_assert(t && route && route->method && route->path && route->handle);
+    skep_str name = skep_str_c(route->method);
+    struct method *m = get_method(t, name);
+    struct entry e = parse_pattern(route, ctx);
+    SKEP_TRY(insert(m, &e, err));
+    bool bare = e.kinds[e.n_segs - 1] != STAR && e.segs[e.n_segs - 1].n > 0;
+    if ((route->flags & SKEP_ROUTE_PREFIX_SLASH) && bare) {
+        struct entry s = with_slash(&e);
+        SKEP_TRY(insert(m, &s, err));
+    }
+    return SKEP_OK;
+}
+
+static bool matches(const struct entry *e, const struct skep_net__uri *uri,
+                    struct skep_net__match *ret)
+{
+    unsigned n_captures = 0;
+    for (unsigned i = 0; i < e->n_segs; i++) {
+        if (i >= uri->n_segs)
+            return false;
+        skep_str seg = uri->segs[i];
+        if (e->kinds[i] == STAR) {
+            const char *end = uri->path.p + uri->path.n;
+            ret->captures[n_captures++] = (skep_str){seg.p, (size_t)(end - seg.p)};
+            ret->n_captures = n_captures;
+            return true;
+        }
+        if (e->kinds[i] == LITERAL ? !skep_str_eq(e->segs[i], seg) : seg.n == 0)
+            return false;
+        if (e->kinds[i] == NAME)
+            ret->captures[n_captures++] = seg;
+    }
+    ret->n_captures = n_captures;
+    return e->n_segs == uri->n_segs;
+}
+
+static bool find_in(const struct method *m, const struct skep_net__uri *uri,
+                    struct skep_net__match *ret)
+{
+    struct skep_net__match found = {0};
+    struct skep_index_it it = skep_index_begin(&m->literals, path_hash(uri->segs, uri->n_segs));
+    for (uint32_t i; (i = skep_index_next(&m->literals, &it)) != SKEP_INDEX_NONE;) {
+        if (matches(&m->entries[i], uri, &found)) {
+            found.route = m->entries[i].route;
+            found.ctx = m->entries[i].ctx;
+            *ret = found;
+            return true;
+        }
+    }
+    for (uint32_t i = 0; i < m->n; i++) {
+        if (m->entries[i].literal || !matches(&m->entries[i], uri, &found))
+            continue;
+        found.route = m->entries[i].route;
+        found.ctx = m->entries[i].ctx;
+        *ret = found;
+        return true;
+    }
+    return false;
+}
+
+bool skep_net__routes_find(const struct skep_net__routes *t, skep_str method,
+                           const struct skep_net__uri *uri, struct skep_net__match *ret)
+{
+    const struct method *m = find_method(t, method);
+    if (m && find_in(m, uri, ret))
+        return true;
+    if (!skep_str_eq(method, SKEP_STR("HEAD")))
+        return false;
+    m = find_method(t, SKEP_STR("GET"));
+    return m && find_in(m, uri, ret);
+}
+
+skep_str skep_net__routes_allow(const struct skep_net__routes *t, struct skep_arena *arena,
+                                const struct skep_net__uri *uri)
+{
+    skep_str all = SKEP_STR("");
+    bool head = false;
+    for (unsigned i = 0; i < t->n_methods; i++) {
+        struct skep_net__match found;
+        if (!find_in(&t->methods[i], uri, &found))
+            continue;
+        skep_str name = t->methods[i].name;
+        head = head || skep_str_eq(name, SKEP_STR("HEAD"));
+        const char *extra = "";
+        if (!head && skep_str_eq(name, SKEP_STR("GET"))) {
+            extra = ", HEAD";
+            head = true;
+        }
+        all = skep_arena_printf(arena, SKEP_STRFMT "%s" SKEP_STRFMT "%s", SKEP_STRARG(all),
+                                all.n ? ", " : "", SKEP_STRARG(name), extra);
+    }
+    return all;
+}
