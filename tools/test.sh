@@ -87,7 +87,8 @@ run_ctest() {
 }
 
 ui_tests() {
-    npm --prefix ui run --silent check </dev/null && CI=true npm --prefix ui test </dev/null
+    npm --prefix ui run --silent check </dev/null &&
+        CI=true timeout -k 10 600 npm --prefix ui test </dev/null
 }
 
 stage setup tools/setup-debian.sh build test || exit 1
