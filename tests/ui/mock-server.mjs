@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A server of docs/api/page.md for tests of the page: generated rows, and modes for what is hard to
+// bring about on purpose (nothing stored, refusals, slow answers, errors). Run by hand:
+//
+//   node mock-server.mjs [--port 0] [--mode data|empty|error|slow] [--dist ../../ui/dist]
+
+import { createReadStream, existsSync, statSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { dirname, extname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Data, deepTrace, hugeTrace, ns, traceOf } from './mock-data.mjs';
+import { Refused, query, select } from './mock-query.mjs';
+
+export const HUGE = 'b'.repeat(32);
+export const DEEP = 'd'.repeat(32);
+export const ORPHAN = '5ca1ab1e'.repeat(4);
+
+const here = dirname(fileURLToPath(import.meta.url));
+const CSP = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'";
+const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' };
+const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
+
+class Mock {
+  constructor({ mode = 'data', dist = process.env.SKEP_UI_DIST ?? join(here, '../../ui/dist'), traces = 1500 } = {}) {
+    Object.assign(this, { mode, dist: resolve(dist), cancelled: 0, asked: [], traces, started: Date.now(), last: [], traceCache: new Map() });
+    this.data = mode === 'empty' ? null : new Data(Date.now(), { traces });
+    this.server = createServer((req, res) => this.handle(req, res).catch((e) => this.fail(res, e)));
+  }
+
+  listen(port = 0) {
+    return new Promise((done) => this.server.listen(port, '127.0.0.1', () => { this.url = `http://127.0.0.1:${this.server.address().port}`; done(this); }));
+  }
+
+  close() {
+    this.server.closeAllConnections();
+    return new Promise((done) => this.server.close(done));
+  }
+
+  fill() { this.data = new Data(Date.now(), { traces: this.traces }); }
+
+  refuse(error) {
+    this.last.unshift({ at_ms: Date.now(), listener: '127.0.0.1:4318', what: 'POST /v1/traces', status: 415, bytes: 210, error });
+  }
+
+  rows() { this.data?.fillTo(Date.now()); return this.data?.rows ?? []; }
+
+  json(res, body, status = 200) {
+    res.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+  }
+
+  fail(res, e) {
+    if (!res.headersSent) this.json(res, { error: e.message, field: e.field }, e instanceof Refused ? 400 : 500);
+    else res.end(JSON.stringify({ type: 'error', error: e.message, field: e.field }) + '\n');
+  }
+
+  async handle(req, res) {
+    const url = new URL(req.url, 'http://x');
+    if (!url.pathname.startsWith('/skep/v1/')) return this.file(url.pathname, res);
+    let body = '';
+    for await (const part of req) body += part;
+    const call = url.pathname.slice('/skep/v1/'.length);
+    this.asked.push(call);
+    if (this.mode === 'error' && call !== 'status') return this.json(res, { error: 'the store is read-only: no space left on device' }, 503);
+    const input = body ? JSON.parse(body) : Object.fromEntries(url.searchParams);
+    const [name, id] = call.split('/');
+    const answer = this[`on_${name}`];
+    if (!answer) return this.json(res, { error: 'no such call' }, 404);
+    return answer.call(this, input, req, res, id && decodeURIComponent(id));
+  }
+
+  file(path, res) {
+    let file = join(this.dist, path.replace(/^\/ui\/assets\//, '/assets/'));
+    if (!path.startsWith('/ui/assets/')) file = join(this.dist, 'index.html');
+    if (!existsSync(file) || !statSync(file).isFile()) return res.writeHead(404).end();
+    res.writeHead(200, { 'content-type': TYPES[extname(file)], 'content-security-policy': CSP });
+    return createReadStream(file).pipe(res);
+  }
+
+  on_status(_, __, res) {
+    const rows = this.rows();
+    const spans = rows.filter((r) => r.kind !== 'log').length;
+    const ledger = rows.length === 0 && this.last.length === 0 ? [] : [
+      { source: 'otlp', signal: 'traces', received: spans + 12, stored: spans, duplicate: 2, rejected: { bad_trace_id: 10 } },
+      { source: 'otlp', signal: 'logs', received: rows.length - spans, stored: rows.length - spans, duplicate: 0, rejected: {} }];
+    const last = rows.length ? [{ at_ms: Date.now() - 350, listener: '127.0.0.1:4318', what: 'POST /v1/traces', status: 200, bytes: 48213, error: null }, ...this.last] : this.last;
+    this.json(res, { version: '0.1.0', uptime_s: (Date.now() - this.started) / 1e3, now_ns: ns(Date.now()), recovering: false, rows: rows.length,
+      oldest_ns: rows.length ? ns(rows[0].t) : null, newest_ns: rows.length ? ns(rows.at(-1).t) : null,
+      memory: { used_bytes: 41 << 20, limit_bytes: 512 << 20 }, disk: { used_bytes: 3.1e9, limit_bytes: 20e9 },
+      listeners: [{ address: '127.0.0.1:4318', takes: ['otlp/http', 'otlp/grpc', 'page'] }, { address: '[::1]:4318', takes: ['otlp/http', 'otlp/grpc', 'page'] },
+        { address: '127.0.0.1:4317', takes: ['otlp/grpc', 'otlp/http'] }], ledger, last: last.slice(0, 16) });
+  }
+
+  on_datasets(_, __, res) {
+    const sets = new Map();
+    for (const r of this.rows()) {
+      const d = sets.get(r.dataset) ?? sets.set(r.dataset, { name: r.dataset, rows: 0, first_ns: ns(r.t), last_ns: '' }).get(r.dataset);
+      d.rows++;
+      d.last_ns = ns(r.t);
+    }
+    this.json(res, { datasets: [...sets.values()].sort((a, b) => (a.name < b.name ? -1 : 1)) });
+  }
+
+  on_fields(_, __, res) {
+    const fields = new Map();
+    for (const r of this.rows()) {
+      for (const [name, v] of Object.entries(r.fields)) {
+        const f = fields.get(name) ?? fields.set(name, { name, types: new Set(), scopes: ['attribute'], rows: 0 }).get(name);
+        f.rows++;
+        f.types.add(typeof v === 'number' ? (Number.isInteger(v) ? 'int' : 'double') : typeof v === 'boolean' ? 'bool' : 'string');
+      }
+    }
+    this.json(res, { fields: [...fields.values()].map((f) => ({ ...f, types: [...f.types] })).sort((a, b) => (a.name < b.name ? -1 : 1)) });
+  }
+
+  on_values(q, _, res) {
+    const counts = new Map();
+    for (const r of this.rows()) {
+      const v = r.fields[q.field];
+      if (v !== undefined && String(v).startsWith(q.prefix ?? '')) counts.set(v, (counts.get(v) ?? 0) + 1);
+    }
+    const values = [...counts].map(([value, rows]) => ({ value, rows })).sort((a, b) => b.rows - a.rows || (a.value < b.value ? -1 : 1));
+    this.json(res, { values: values.slice(0, Number(q.limit ?? 50)), complete: true });
+  }
+
+  async on_query(q, req, res) {
+    this.lastQuery = q;
+    let gone = false;
+    res.on('close', () => { if (!res.writableEnded) { gone = true; this.cancelled++; } });
+    const now = Date.now();
+    const rows = this.rows();
+    if (req.headers.accept === 'application/json') return this.json(res, query(rows, q, now));
+    const result = query(rows, q, now);
+    res.writeHead(200, { 'content-type': 'application/x-ndjson' });
+    const steps = this.mode === 'slow' ? 20 : 1;
+    for (let i = 1; i <= steps && !gone; i++) {
+      res.write(JSON.stringify({ type: 'progress', rows_scanned: Math.round((10e6 * i) / steps), rows_total: 10e6 }) + '\n');
+      if (this.mode === 'slow') await sleep(150);
+    }
+    if (!gone) res.end(JSON.stringify(result) + '\n');
+  }
+
+  on_rows(q, _, res) {
+    this.lastRows = q;
+    const sign = q.order === 'asc' ? 1 : -1;
+    const rows = select(this.rows(), q, Date.now()).sort((a, b) => sign * (a.t - b.t));
+    const skip = Number(q.after ?? 0);
+    const page = rows.slice(skip, skip + (q.limit ?? 100));
+    const fields = (r) => (q.columns ? Object.fromEntries(q.columns.filter((c) => c in r.fields).map((c) => [c, r.fields[c]])) : r.fields);
+    this.json(res, { rows: page.map((r) => ({ id: r.id, time_ns: ns(r.t), kind: r.kind, dataset: r.dataset, fields: fields(r) })),
+      next: skip + page.length < rows.length ? String(skip + page.length) : null, rows_examined: this.rows().length, elapsed_ms: 3.2, complete: true });
+  }
+
+  on_traces(q, _, res) {
+    const all = this.rows();
+    const ids = new Set(select(all, q, Date.now()).map((r) => r.fields['trace.trace_id']).filter(Boolean));
+    const traces = new Map();
+    for (const r of all) {
+      const id = r.fields['trace.trace_id'];
+      if (!ids.has(id)) continue;
+      const t = traces.get(id) ?? traces.set(id, { trace_id: id, from: r.t, to: r.t, spans: 0, errors: 0, root: null, root_missing: true, services: new Map() }).get(id);
+      if (r.kind !== 'span') continue;
+      t.spans++;
+      t.from = Math.min(t.from, r.t);
+      t.to = Math.max(t.to, r.t + r.fields.duration_ms);
+      const s = t.services.get(r.dataset) ?? t.services.set(r.dataset, { name: r.dataset, spans: 0, errors: 0 }).get(r.dataset);
+      s.spans++;
+      if (r.fields.error) { t.errors++; s.errors++; }
+      if (r.fields['http.response.status_code']) t.status = r.fields['http.response.status_code'];
+      if (!r.fields['trace.parent_id']) { t.root = { service: r.dataset, name: r.fields.name, status: null }; t.root_missing = false; }
+    }
+    let list = [...traces.values()].map(({ from, to, services, status, ...t }) => ({ ...t, root: t.root && { ...t.root, status: status ?? null },
+      start_ns: ns(from), duration_ms: to - from, services: [...services.values()] }));
+    if (q.sort === 'errors') list = list.filter((t) => t.errors);
+    list.sort((a, b) => (q.sort === 'slow' ? b.duration_ms - a.duration_ms : a.start_ns < b.start_ns ? 1 : -1));
+    this.json(res, { traces: list.slice(0, q.limit ?? 50), rows_examined: all.length, elapsed_ms: 12.4, complete: true });
+  }
+
+  trace(id) {
+    if (!this.traceCache.has(id)) {
+      const rows = this.rows().filter((r) => r.fields['trace.trace_id'] === id);
+      this.traceCache.set(id, id === HUGE ? hugeTrace(id, 100000) : id === DEEP ? deepTrace(id, 10000) : rows.length ? traceOf(id, rows) : null);
+    }
+    return this.traceCache.get(id);
+  }
+
+  on_trace(q, _, res, id) {
+    const trace = this.trace(id);
+    if (!trace) return this.json(res, { error: `no trace ${id}` }, 404);
+    if (q.search === undefined) return this.json(res, trace);
+    const text = q.search.toLowerCase();
+    const byId = new Map(this.rows().map((r) => [r.id, r]));
+    const has = (i) => trace.rows.name[i].toLowerCase().includes(text) ||
+      Object.values(byId.get(trace.rows.id[i])?.fields ?? {}).some((v) => String(v).toLowerCase().includes(text));
+    return this.json(res, { matches: trace.rows.id.map((_, i) => i).filter(has) });
+  }
+
+  on_row(_, __, res, id) {
+    const row = this.rows().find((r) => r.id === id);
+    if (id.startsWith('99-')) {
+      return this.json(res, { id, time_ns: ns(Date.now()), kind: 'span', dataset: 'batch', trace_id: HUGE, span_id: '', fields: [
+        { name: 'app.row', type: 'int', scope: 'attribute', value: Number(id.slice(3)) }, { name: 'service.name', type: 'string', scope: 'resource', value: 'batch' }] });
+    }
+    if (!row) return this.json(res, { error: `no row ${id}` }, 404);
+    const resource = ['service.name', 'telemetry.sdk.language', 'service.version', 'host.name', 'deployment.environment'];
+    const intrinsic = ['name', 'duration_ms', 'span.kind', 'status_code', 'error', 'trace.trace_id', 'trace.span_id', 'trace.parent_id', 'meta.signal_type', 'body', 'severity'];
+    const scope = (n) => (resource.includes(n) ? 'resource' : intrinsic.includes(n) ? 'intrinsic' : 'attribute');
+    const type = (v) => (typeof v === 'number' ? (Number.isInteger(v) ? 'int' : 'double') : typeof v === 'boolean' ? 'bool' : 'string');
+    return this.json(res, { id, time_ns: ns(row.t), kind: row.kind, dataset: row.dataset, trace_id: row.fields['trace.trace_id'] ?? null, span_id: row.fields['trace.span_id'] ?? null,
+      fields: Object.entries(row.fields).map(([name, value]) => ({ name, type: type(value), scope: scope(name), value })) });
+  }
+
+  async on_tail(q, _, res) {
+    res.writeHead(200, { 'content-type': 'application/x-ndjson' });
+    let gone = false;
+    res.on('close', () => { gone = true; });
+    for (let i = 0; !gone; i++) {
+      const fields = { body: `tailed line ${i}`, severity: i % 5 === 4 ? 'error' : 'info', 'service.name': 'notifier', 'meta.signal_type': 'log' };
+      res.write(JSON.stringify({ id: `77-${i}`, time_ns: ns(Date.now()), kind: 'log', dataset: 'notifier', fields }) + '\n');
+      if (i === 3) res.write('{"type":"ping"}\n{"type":"skipped","rows":7}\n');
+      await sleep(200);
+    }
+  }
+}
+
+export const startMock = (options, port = 0) => new Mock(options).listen(port);
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const arg = (name, other) => { const i = process.argv.indexOf(`--${name}`); return i > 0 ? process.argv[i + 1] : other; };
+  const mock = await startMock({ mode: arg('mode', 'data'), dist: arg('dist', undefined) }, Number(arg('port', 0)));
+  console.log(mock.url);
+}

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+// The frame: rail, top bar, the view of the URL, menu and key help; keys that work everywhere.
+
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { api } from './lib/api';
+import { claim } from './lib/color';
+import { go, href, onLinkClick, patch, useRoute } from './lib/route';
+import { toggleTheme, useTheme } from './lib/theme';
+import { rangeOf, zoomOut } from './lib/time';
+import { useInterval, useLoad } from './lib/use';
+import { Icon } from './parts/Icon';
+import { Keys } from './parts/Keys';
+import { MenuHost } from './parts/Menu';
+import { Empty } from './parts/States';
+import { TimePicker } from './parts/TimePicker';
+import { Home } from './views/Home';
+import { Logs } from './views/Logs';
+import { Query } from './views/Query';
+import { Settings } from './views/Settings';
+import { TraceView } from './views/Trace';
+import { Traces } from './views/Traces';
+
+const VIEWS: { id: string; name: string; key: string; icon: string }[] = [
+  { id: 'home', name: 'Home', key: 'h', icon: 'home' },
+  { id: 'query', name: 'Query', key: 'q', icon: 'query' },
+  { id: 'traces', name: 'Traces', key: 't', icon: 'traces' },
+  { id: 'logs', name: 'Logs', key: 'l', icon: 'logs' },
+  { id: 'settings', name: 'Status', key: 's', icon: 'settings' },
+];
+const TIMED = new Set(['home', 'query', 'traces', 'logs']);
+const LIVE: Record<string, boolean> = { home: true, traces: true, query: false };
+
+// A new query starts as a picture of everything: how many, how slow, by service.
+const viewHref = (id: string) => (id === 'query' ? href('query', { c: ['COUNT', 'HEATMAP(duration_ms)'], by: 'service.name' }) : href(id));
+
+export function App() {
+  const route = useRoute();
+  const [keys, setKeys] = useState(false);
+  useGlobalKeys(() => setKeys((k) => !k));
+  useEffect(() => {
+    const name = VIEWS.find((v) => v.id === route.view)?.name ?? (route.view === 'trace' ? `Trace ${route.arg.slice(0, 8)}` : 'Not found');
+    document.title = `${name} · skep`;
+  }, [route.view, route.arg]);
+  return (
+    <div class="app" onClick={onLinkClick}>
+      <a class="skip" href="#main" onClick={(e) => { e.preventDefault(); document.getElementById('main')?.focus(); }}>Skip to the content</a>
+      <Rail view={route.view} openKeys={() => setKeys(true)} />
+      <div class="column">
+        {TIMED.has(route.view) && <Top view={route.view} />}
+        <main id="main" tabIndex={-1}><View view={route.view} /></main>
+      </div>
+      <MenuHost />
+      {keys && <Keys close={() => setKeys(false)} />}
+    </div>
+  );
+}
+
+function View({ view }: { view: string }) {
+  switch (view) {
+    case 'home': return <Home />;
+    case 'query': return <Query />;
+    case 'traces': return <Traces />;
+    case 'trace': return <TraceView />;
+    case 'logs': return <Logs />;
+    case 'settings': return <Settings />;
+    default: return <div class="view"><Empty title="There is no such page"><a href="/ui/home">Go home</a></Empty></div>;
+  }
+}
+
+function Rail({ view, openKeys }: { view: string; openKeys: () => void }) {
+  const theme = useTheme();
+  const at = view === 'trace' ? 'traces' : view;
+  return (
+    <nav class="rail" aria-label="Views">
+      <a class="brand" href={href('home')} aria-label="skep, home"><img src="/ui/assets/favicon.svg" alt="" width="24" height="24" /><b>skep</b></a>
+      {VIEWS.map((v) => (
+        <a key={v.id} href={viewHref(v.id)} aria-current={at === v.id ? 'page' : undefined} title={`${v.name} (g ${v.key})`}><Icon name={v.icon} /><span>{v.name}</span></a>
+      ))}
+      <span class="rail-gap" />
+      <button type="button" onClick={openKeys} title="Keys (?)"><Icon name="keys" /><span>Keys</span></button>
+      <button type="button" onClick={toggleTheme} title="Theme (d)"><Icon name={theme === 'dark' ? 'sun' : 'moon'} /><span>{theme === 'dark' ? 'Light' : 'Dark'}</span></button>
+    </nav>
+  );
+}
+
+const SETS_MS = 15e3;
+
+function Top({ view }: { view: string }) {
+  const { params } = useRoute();
+  const range = rangeOf(params);
+  const sets = useLoad('datasets', (signal) => api.datasets({}, signal));
+  useInterval(sets.data?.length ? SETS_MS : 2000, sets.reload);
+  const known = useRef(false);
+  if (sets.data && !known.current) {
+    claim(sets.data.map((d) => d.name));
+    known.current = sets.data.length > 0;
+  }
+  const ds = params.get('ds') ?? '';
+  const names = sets.data?.map((d) => d.name) ?? [];
+  const live = view in LIVE && (params.get('live') === null ? LIVE[view]! : params.get('live') === '1');
+  const can = view in LIVE && range.relative !== null;
+  return (
+    <header class="top">
+      <label class="visually-hidden" for="dataset">Dataset</label>
+      <select id="dataset" value={ds} onChange={(e) => patch({ ds: e.currentTarget.value || null })}>
+        <option value="">All datasets</option>
+        {ds && !names.includes(ds) && <option value={ds}>{ds}</option>}
+        {names.map((n) => <option value={n}>{n}</option>)}
+      </select>
+      <TimePicker />
+      {can && (
+        <button type="button" class="button live" aria-pressed={live} data-key="v" onClick={() => patch({ live: live === LIVE[view] ? (live ? '0' : '1') : null }, { replace: true })} title="Refresh by itself (v)">
+          <i class={live ? 'on' : ''} aria-hidden="true" /> Live
+        </button>
+      )}
+    </header>
+  );
+}
+
+const typing = (el: Element | null) => el instanceof HTMLInputElement || el instanceof HTMLTextAreaElement || el instanceof HTMLSelectElement;
+
+const click = (key: string) => document.querySelector<HTMLElement>(`[data-key="${key}"]`)?.click();
+
+// g then a letter goes to a view; / to the search of the view; the rest are single letters.
+function useGlobalKeys(help: () => void) {
+  useEffect(() => {
+    let prefix = 0;
+    const onKey = (e: KeyboardEvent) => {
+      if (e.ctrlKey || e.metaKey || e.altKey || e.defaultPrevented) return;
+      if (typing(e.target as Element)) {
+        if (e.key === 'Escape') (e.target as HTMLElement).blur();
+        return;
+      }
+      const view = VIEWS.find((v) => v.key === e.key);
+      if (prefix && Date.now() - prefix < 1500 && view) {
+        prefix = 0;
+        e.preventDefault();
+        go(viewHref(view.id));
+        return;
+      }
+      prefix = e.key === 'g' ? Date.now() : 0;
+      const run: Record<string, () => void> = {
+        '?': help, d: toggleTheme, t: () => click('t'), v: () => click('v'), f: () => click('f'), o: zoomOut,
+        '/': () => document.querySelector<HTMLElement>('[data-slash]')?.focus(),
+      };
+      if (!run[e.key]) return;
+      e.preventDefault();
+      run[e.key]!();
+    };
+    addEventListener('keydown', onKey);
+    return () => removeEventListener('keydown', onKey);
+  }, []);
+}

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The client of /skep/v1/*. Every call takes an AbortSignal; answers are checked for the members the
+// page relies on, so that a mismatch of versions reads as what it is and not as a crash elsewhere.
+
+import type {
+  Dataset, Field, Progress, QueryResult, QuerySpec, Row, RowDetail, RowsAnswer, Selection, Status,
+  TraceAnswer, TracesAnswer, Value,
+} from './types';
+
+export class ApiError extends Error {
+  constructor(message: string, readonly status: number, readonly field: string | null = null) {
+    super(message);
+  }
+}
+
+type Kind = 'array' | 'object' | 'number' | 'string' | 'boolean';
+
+function check<T>(what: string, body: unknown, shape: Record<string, Kind>): T {
+  const o = body as Record<string, unknown>;
+  for (const [key, kind] of Object.entries(shape)) {
+    const v = o?.[key];
+    const good = kind === 'array' ? Array.isArray(v) : kind === 'object' ? typeof v === 'object' && v !== null : typeof v === kind;
+    if (!good) throw new ApiError(`the answer to "${what}" has no ${kind} "${key}": page and server differ in version`, 0);
+  }
+  return body as T;
+}
+
+async function refusal(res: Response): Promise<ApiError> {
+  const text = await res.text();
+  try {
+    const o = JSON.parse(text) as { error?: string; field?: string };
+    return new ApiError(o.error ?? text, res.status, o.field ?? null);
+  } catch {
+    return new ApiError(text.slice(0, 300) || `${res.status} ${res.statusText}`, res.status);
+  }
+}
+
+async function request(path: string, signal: AbortSignal | undefined, body?: unknown): Promise<Response> {
+  const init: RequestInit = { signal: signal ?? null, headers: { accept: 'application/json, application/x-ndjson' } };
+  if (body !== undefined) {
+    init.method = 'POST';
+    init.body = JSON.stringify(body);
+    init.headers = { ...init.headers, 'content-type': 'application/json' };
+  }
+  let res: Response;
+  try {
+    res = await fetch(`/skep/v1/${path}`, init);
+  } catch (e) {
+    if (signal?.aborted) throw e;
+    throw new ApiError('the server does not answer; is skep still running?', 0);
+  }
+  if (!res.ok) throw await refusal(res);
+  return res;
+}
+
+async function get<T>(path: string, shape: Record<string, Kind>, signal?: AbortSignal): Promise<T> {
+  return check<T>(path.split('?')[0]!, await (await request(path, signal)).json(), shape);
+}
+
+async function post<T>(path: string, body: unknown, shape: Record<string, Kind>, signal?: AbortSignal): Promise<T> {
+  return check<T>(path, await (await request(path, signal, body)).json(), shape);
+}
+
+// Calls `each` with every line of an NDJSON body, as it arrives.
+async function lines(res: Response, each: (line: unknown) => void): Promise<void> {
+  const reader = res.body!.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = '';
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    const parts = (rest + value).split('\n');
+    rest = parts.pop()!;
+    for (const part of parts) if (part) each(JSON.parse(part));
+  }
+  if (rest.trim()) each(JSON.parse(rest));
+}
+
+function search(params: Record<string, string | number | undefined>): string {
+  const p = new URLSearchParams();
+  for (const [k, v] of Object.entries(params)) if (v !== undefined) p.set(k, String(v));
+  const s = p.toString();
+  return s && `?${s}`;
+}
+
+type Range = { dataset?: string | undefined; start?: number | undefined; end?: number | undefined };
+
+export const api = {
+  status: (signal?: AbortSignal) =>
+    get<Status>('status', { rows: 'number', listeners: 'array', ledger: 'array', last: 'array', memory: 'object', disk: 'object' }, signal),
+
+  datasets: (range: Range = {}, signal?: AbortSignal) =>
+    get<{ datasets: Dataset[] }>(`datasets${search(range)}`, { datasets: 'array' }, signal).then((a) => a.datasets),
+
+  fields: (range: Range, signal?: AbortSignal) =>
+    get<{ fields: Field[] }>(`fields${search(range)}`, { fields: 'array' }, signal).then((a) => a.fields),
+
+  values: (field: string, prefix: string, range: Range, signal?: AbortSignal) =>
+    get<{ values: { value: Value; rows: number }[]; complete: boolean }>(
+      `values${search({ field, prefix: prefix || undefined, limit: 50, ...range })}`, { values: 'array' }, signal),
+
+  async query(spec: QuerySpec, signal?: AbortSignal, progress?: (p: Progress) => void): Promise<QueryResult> {
+    const res = await request('query', signal, spec);
+    let result: QueryResult | null = null;
+    await lines(res, (line) => {
+      const o = line as { type: string; error?: string; field?: string };
+      if (o.type === 'progress') progress?.(line as Progress);
+      else if (o.type === 'error') throw new ApiError(o.error ?? 'the query failed', res.status, o.field ?? null);
+      else if (o.type === 'result') {
+        result = check<QueryResult>('query', line, { columns: 'array', groups: 'array', times_ms: 'array', totals: 'object', heatmaps: 'object' });
+      }
+    });
+    if (!result) throw new ApiError('the server ended the answer before the result', 0);
+    return result;
+  },
+
+  rows: (spec: Selection & { columns?: string[]; order?: 'asc' | 'desc'; limit?: number; after?: string | null }, signal?: AbortSignal) =>
+    post<RowsAnswer>('rows', spec, { rows: 'array' }, signal),
+
+  traces: (spec: Selection & { sort: string; limit: number }, signal?: AbortSignal) =>
+    post<TracesAnswer>('traces', spec, { traces: 'array' }, signal),
+
+  trace: (id: string, signal?: AbortSignal) =>
+    get<TraceAnswer>(`trace/${encodeURIComponent(id)}`, { services: 'array', rows: 'object', start_ns: 'string' }, signal),
+
+  traceSearch: (id: string, text: string, signal?: AbortSignal) =>
+    get<{ matches: number[] }>(`trace/${encodeURIComponent(id)}${search({ search: text })}`, { matches: 'array' }, signal).then((a) => a.matches),
+
+  row: (id: string, signal?: AbortSignal) =>
+    get<RowDetail>(`row/${encodeURIComponent(id)}`, { fields: 'array', time_ns: 'string' }, signal),
+
+  async tail(params: Record<string, string>, signal: AbortSignal, row: (r: Row) => void, skipped: (n: number) => void): Promise<void> {
+    await lines(await request(`tail${search(params)}`, signal), (line) => {
+      const o = line as { type?: string; rows?: number; id?: string };
+      if (o.type === 'skipped') skipped(o.rows ?? 0);
+      else if (o.id !== undefined) row(line as Row);
+    });
+  },
+};

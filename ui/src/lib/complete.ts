@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+// Suggestions for each clause of the builder.
+
+import { CALC_OPS, FILTER_OPS, parseCalc, quoteField, splitFilter } from './query';
+import { fields, values } from './schema';
+import { count, si } from './format';
+import type { Field } from './types';
+
+// `text` replaces the input; `done` makes it a chip at once, else typing goes on.
+export interface Suggestion { text: string; label: string; detail?: string; done: boolean }
+
+// Rank: prefix of the name, prefix of a dotted part, anywhere, letters in order.
+function score(name: string, typed: string): number {
+  const n = name.toLowerCase();
+  const t = typed.toLowerCase();
+  if (t === '') return 1;
+  if (n === t) return 6;
+  if (n.startsWith(t)) return 5;
+  if (n.split(/[._-]/).some((p) => p.startsWith(t))) return 4;
+  if (n.includes(t)) return 3;
+  let i = 0;
+  for (const c of n) if (c === t[i]) i++;
+  return i === t.length ? 1 : 0;
+}
+
+function ranked(list: Field[], typed: string): Field[] {
+  return list
+    .map((f) => ({ f, s: score(f.name, typed) }))
+    .filter((x) => x.s > 0)
+    .sort((a, b) => b.s - a.s || b.f.rows - a.f.rows || (a.f.name < b.f.name ? -1 : 1))
+    .map((x) => x.f);
+}
+
+const detail = (f: Field) => `${f.types.join(' | ')} · ${si(f.rows)} rows`;
+
+async function fieldList(typed: string, make: (name: string) => string, done: boolean, only?: (f: Field) => boolean): Promise<Suggestion[]> {
+  let list = await fields();
+  if (only) list = list.filter(only);
+  return ranked(list, typed).slice(0, 200).map((f) => ({ text: make(f.name), label: f.name, detail: detail(f), done }));
+}
+
+const numeric = (f: Field) => f.types.some((t) => t === 'int' || t === 'double');
+
+export async function completeField(text: string): Promise<Suggestion[]> {
+  return fieldList(text.replace(/`/g, ''), (n) => n, true);
+}
+
+const OP_HELP: Record<string, string> = {
+  COUNT: 'rows', HEATMAP: 'distribution over time', COUNT_DISTINCT: 'different values', CONCURRENCY: 'spans in flight',
+  AVG: 'mean', SUM: 'total', MIN: 'smallest', MAX: 'largest', P50: 'median', P999: '99.9th percentile', P001: '0.1th percentile',
+  RATE_AVG: 'change between neighbouring steps', RATE_SUM: 'change between neighbouring steps', RATE_MAX: 'change between neighbouring steps',
+};
+
+export async function completeCalc(text: string): Promise<Suggestion[]> {
+  const m = /^\s*([A-Za-z_0-9]+)\s*\(\s*(.*?)\)?$/.exec(text);
+  if (m) {
+    const op = m[1]!.toUpperCase();
+    const any = op === 'COUNT' || op === 'COUNT_DISTINCT';
+    return fieldList(m[2]!, (n) => `${op}(${n})`, true, any ? undefined : numeric);
+  }
+  const typed = text.trim().toUpperCase();
+  const help = (op: string) => OP_HELP[op] ?? (/^P\d/.test(op) ? `${Number(op.slice(1))}th percentile` : '');
+  const ops = CALC_OPS.filter((op) => op.includes(typed)).sort((a, b) => Number(b.startsWith(typed)) - Number(a.startsWith(typed)));
+  return ops.map((op) => {
+    const alone = op === 'COUNT' || op === 'CONCURRENCY';
+    return { text: alone ? op : `${op}(`, label: alone ? op : `${op}(field)`, detail: help(op), done: alone };
+  });
+}
+
+const TEXT_ONLY = new Set(FILTER_OPS.slice(6, 12));
+const OP_ORDER = ['=', '!=', '>', '>=', '<', '<=', ...FILTER_OPS.slice(6)];
+
+export async function completeFilter(text: string): Promise<Suggestion[]> {
+  const { column, op, value, stage } = splitFilter(text);
+  if (stage === 'field') return fieldList(column, (n) => `${quoteField(n)} `, false);
+  const field = quoteField(column);
+  if (stage === 'op') {
+    const known = (await fields()).find((f) => f.name === column);
+    const texty = !known || known.types.includes('string');
+    return OP_ORDER.filter((o) => o.startsWith(op.toLowerCase()) && (texty || !TEXT_ONLY.has(o))).map((o) => {
+      const done = o === 'exists' || o === 'does-not-exist';
+      return { text: `${field} ${o}${done ? '' : ' '}`, label: o, done };
+    });
+  }
+  if (op === 'exists' || op === 'does-not-exist') return [];
+  const list = op === 'in' || op === 'not-in';
+  const parts = list ? value.split(',') : [value];
+  const typed = parts.pop()!.trim().replace(/^"|"$/g, '');
+  const head = list && parts.length ? `${parts.join(',')}, ` : '';
+  const found = await values(column, typed);
+  return found.map((v) => ({
+    text: `${field} ${op} ${head}${JSON.stringify(v.value)}`, label: typeof v.value === 'string' ? v.value || '"" (empty text)' : JSON.stringify(v.value),
+    detail: count(v.rows), done: !list,
+  }));
+}
+
+export function completeOrder(calcs: string[], by: string[]) {
+  return async (text: string): Promise<Suggestion[]> => {
+    const typed = text.trim().toLowerCase();
+    const keys = [...(calcs.length ? calcs : ['COUNT']).filter((c) => !c.startsWith('HEATMAP')), ...by.map(quoteField)];
+    return keys.flatMap((k) => ['desc', 'asc'].map((d) => `${k} ${d}`))
+      .filter((t) => t.toLowerCase().includes(typed))
+      .map((t) => ({ text: t, label: t, done: true }));
+  };
+}
+
+export function completeHaving(calcs: string[]) {
+  return async (text: string): Promise<Suggestion[]> => {
+    const keys = (calcs.length ? calcs : ['COUNT']).filter((c) => !c.startsWith('HEATMAP'));
+    const whole = keys.find((k) => text.trimStart().startsWith(k));
+    if (whole) {
+      const rest = text.trim().slice(whole.length).trim();
+      return ['>', '>=', '<', '<=', '=', '!='].filter((o) => rest === '' || (o.startsWith(rest) && o !== rest))
+        .map((o) => ({ text: `${whole} ${o} `, label: `${whole} ${o}`, done: false }));
+    }
+    return keys.filter((k) => k.toLowerCase().includes(text.trim().toLowerCase())).map((k) => ({ text: `${k} `, label: k, done: false }));
+  };
+}
+
+// A text that can stand as it is needs no suggestion to be accepted.
+export function isCalc(text: string): boolean {
+  try {
+    parseCalc(text);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A question as text and back. Each clause is a list of short texts, in the URL exactly as in the
+// builder:  c=P99(duration_ms)  w=http.route = "/"  by=service.name  o=COUNT desc  h=COUNT > 10
+
+import type { Calc, Filter, Having, Order, QuerySpec, Scalar, Selection, Value } from './types';
+import { rangeOf, spanOf } from './time';
+
+export const CALC_OPS = [
+  'COUNT', 'HEATMAP', 'P50', 'P90', 'P95', 'P99', 'P999', 'AVG', 'SUM', 'MIN', 'MAX', 'COUNT_DISTINCT', 'CONCURRENCY',
+  'P001', 'P01', 'P05', 'P10', 'P20', 'P25', 'P75', 'P80', 'RATE_AVG', 'RATE_SUM', 'RATE_MAX',
+];
+export const FILTER_OPS = [
+  '=', '!=', '>=', '<=', '>', '<', 'contains', 'does-not-contain', 'starts-with', 'does-not-start-with',
+  'ends-with', 'does-not-end-with', 'exists', 'does-not-exist', 'in', 'not-in',
+];
+const NO_VALUE = new Set(['exists', 'does-not-exist']);
+const LISTS = new Set(['in', 'not-in']);
+const TEXT_OPS = new Set(FILTER_OPS.slice(6, 12));
+
+export class Unreadable extends Error {}
+
+const needsQuotes = (name: string) => !/^[^\s"`()<>=!,][^\s"`()<>=!,]*$/.test(name);
+export const quoteField = (name: string) => (needsQuotes(name) ? `\`${name}\`` : name);
+
+export const calcText = (c: Calc) => (c.column ? `${c.op}(${c.column})` : c.op);
+
+export function parseCalc(text: string): Calc {
+  const m = /^\s*([A-Za-z_0-9]+)\s*(?:\(\s*(.*?)\s*\))?\s*$/.exec(text);
+  const op = m?.[1]?.toUpperCase();
+  if (!m || !op || !CALC_OPS.includes(op)) throw new Unreadable(`“${text}” is not a calculation; try COUNT or P99(duration_ms)`);
+  const column = m[2]?.replace(/^`|`$/g, '');
+  if (column) {
+    if (op === 'CONCURRENCY') throw new Unreadable('CONCURRENCY takes no field');
+    return { op, column };
+  }
+  if (op !== 'COUNT' && op !== 'CONCURRENCY') throw new Unreadable(`${op} needs a field: ${op}(duration_ms)`);
+  return { op };
+}
+
+// Splits "field op value" as far as it goes; used for reading and for completion.
+export function splitFilter(text: string): { column: string; op: string; value: string; stage: 'field' | 'op' | 'value' } {
+  const quoted = /^\s*`([^`]*)`?/.exec(text);
+  const plain = /^\s*([^\s<>=!`]*)/.exec(text)!;
+  const column = (quoted ?? plain)[1]!;
+  const rest = text.slice((quoted ?? plain)[0].length);
+  const closed = quoted ? /^\s*`[^`]*`/.test(text) : true;
+  if (!closed || (rest === '' && !quoted)) return { column, op: '', value: '', stage: 'field' };
+  const trimmed = rest.trimStart();
+  const op = [...FILTER_OPS].sort((a, b) => b.length - a.length)
+    .find((o) => trimmed.toLowerCase().startsWith(o) && (/^[<>=!]/.test(o) || /^(\s|$)/.test(trimmed.slice(o.length))));
+  const after = op ? trimmed.slice(op.length) : '';
+  const complete = op && (/^\s/.test(after) || (/^[<>=!]/.test(op) && after !== '' && !after.startsWith('=')));
+  if (!complete) return { column, op: op ?? trimmed, value: '', stage: op && NO_VALUE.has(op) ? 'value' : 'op' };
+  return { column, op, value: after.trim(), stage: 'value' };
+}
+
+function scalar(text: string, asText: boolean): Scalar {
+  if (/^".*"$/s.test(text) || text.startsWith('{')) {
+    try {
+      return JSON.parse(text) as Scalar;
+    } catch {
+      throw new Unreadable(`the value ${text} is not well quoted`);
+    }
+  }
+  if (asText) return text;
+  if (text === 'true' || text === 'false') return text === 'true';
+  if (/^-?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(text)) {
+    return /^-?\d+$/.test(text) && !Number.isSafeInteger(Number(text)) ? { int: text } : Number(text);
+  }
+  return text;
+}
+
+export type TypesOf = (field: string) => string[] | undefined;
+
+// Reads a filter. `types` lets an unquoted 200 be the text "200" where the field holds text only.
+export function parseFilter(text: string, types: TypesOf = () => undefined): Filter {
+  const { column, op, value } = splitFilter(text.trim());
+  if (!column) throw new Unreadable('a filter starts with a field');
+  if (!FILTER_OPS.includes(op)) throw new Unreadable(op ? `“${op}” is not an operator` : `what about ${column}? add an operator, for instance “${column} exists”`);
+  if (NO_VALUE.has(op)) return { column, op };
+  if (value === '') throw new Unreadable(`“${column} ${op}” needs a value`);
+  const known = types(column);
+  const asText = TEXT_OPS.has(op) || (known?.length === 1 && known[0] === 'string');
+  if (!LISTS.has(op)) return { column, op, value: scalar(value, asText) };
+  if (value.startsWith('[')) {
+    try {
+      return { column, op, value: JSON.parse(value) as Value };
+    } catch {
+      throw new Unreadable('a list is written a, b, c or ["a", "b"]');
+    }
+  }
+  return { column, op, value: value.split(',').map((v) => scalar(v.trim(), asText)).filter((v) => v !== '') };
+}
+
+export function filterText(f: Filter): string {
+  const head = `${quoteField(f.column)} ${f.op}`;
+  return NO_VALUE.has(f.op) ? head : `${head} ${JSON.stringify(f.value)}`;
+}
+
+// The filter that keeps (or drops) exactly the rows with this value.
+export function filterFor(column: string, value: Value | undefined, keep: boolean): Filter {
+  if (value === null || value === undefined) return { column, op: keep ? 'does-not-exist' : 'exists' };
+  return { column, op: keep ? '=' : '!=', value };
+}
+
+export function parseOrder(text: string): Order {
+  const m = /^\s*(.+?)(?:\s+(asc|desc|ascending|descending))?\s*$/i.exec(text);
+  if (!m) throw new Unreadable('order by what?');
+  const order = /^asc/i.test(m[2] ?? 'desc') ? 'ascending' : 'descending';
+  try {
+    const c = parseCalc(m[1]!);
+    return c.column ? { op: c.op, column: c.column, order } : { op: c.op, order };
+  } catch {
+    return { column: m[1]!.replace(/^`|`$/g, ''), order };
+  }
+}
+
+export function orderText(o: Order): string {
+  const what = o.op ? calcText(o.column ? { op: o.op, column: o.column } : { op: o.op }) : quoteField(o.column ?? '');
+  return `${what} ${o.order === 'ascending' ? 'asc' : 'desc'}`;
+}
+
+export function parseHaving(text: string): Having {
+  const m = /^\s*(.+?)\s*(>=|<=|!=|=|>|<)\s*(-?[\d.]+(?:e[-+]?\d+)?)\s*$/i.exec(text);
+  if (!m || Number.isNaN(Number(m[3]))) throw new Unreadable('a having reads like “COUNT > 10”');
+  const c = parseCalc(m[1]!);
+  const h: Having = { calculate_op: c.op, op: m[2]!, value: Number(m[3]) };
+  if (c.column) h.column = c.column;
+  return h;
+}
+
+export function havingText(h: Having): string {
+  return `${calcText(h.column ? { op: h.calculate_op, column: h.column } : { op: h.calculate_op })} ${h.op} ${h.value}`;
+}
+
+// Texts of one parameter that can be read; what cannot is reported by the builder, not here.
+function readable<T>(texts: string[], parse: (t: string) => T): T[] {
+  const out: T[] = [];
+  for (const t of texts) {
+    try {
+      out.push(parse(t));
+    } catch (e) {
+      if (!(e instanceof Unreadable)) throw e;
+    }
+  }
+  return out;
+}
+
+export function filtersOf(params: URLSearchParams): Filter[] {
+  return readable(params.getAll('w'), parseFilter);
+}
+
+export function selectionOf(params: URLSearchParams, extra: Filter[] = []): Selection {
+  const s: Selection = { ...spanOf(rangeOf(params)) };
+  const ds = params.get('ds');
+  if (ds) s.dataset = ds;
+  const own = filtersOf(params);
+  // With OR, further conditions cannot simply be appended; callers that have some say AND.
+  const filters = [...own, ...extra];
+  if (filters.length) s.filters = filters;
+  if (params.get('or') === '1' && own.length > 1 && !extra.length) s.filter_combination = 'OR';
+  return s;
+}
+
+export function specOf(params: URLSearchParams): QuerySpec {
+  const spec: QuerySpec = selectionOf(params);
+  const calcs = readable(params.getAll('c'), parseCalc);
+  spec.calculations = calcs.length ? calcs : [{ op: 'COUNT' }];
+  const by = params.getAll('by');
+  if (by.length) spec.breakdowns = by;
+  const orders = readable(params.getAll('o'), parseOrder);
+  if (orders.length) spec.orders = orders;
+  const havings = readable(params.getAll('h'), parseHaving);
+  if (havings.length) spec.havings = havings;
+  const n = Number(params.get('n'));
+  if (n > 0) spec.limit = n;
+  const g = Number(params.get('g'));
+  if (g > 0) spec.granularity = g;
+  if (spec.calculations.some((c) => c.op === 'HEATMAP')) spec.heatmap = { scale: params.get('hs') === 'linear' ? 'linear' : 'log', bins: 48 };
+  return spec;
+}

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The URL is the state. /ui/<view>[/<arg>]?params; every view shares t or from/to, and ds.
+
+import { useEffect, useState } from 'preact/hooks';
+
+export interface Route { view: string; arg: string; params: URLSearchParams }
+
+export type Changes = Record<string, string | readonly string[] | null>;
+
+const listeners = new Set<() => void>();
+let current = read();
+
+function read(): Route {
+  const [, , view = '', arg = ''] = location.pathname.split('/');
+  return { view: view || 'home', arg: decodeURIComponent(arg), params: new URLSearchParams(location.search) };
+}
+
+function changed() {
+  current = read();
+  for (const l of listeners) l();
+}
+
+addEventListener('popstate', changed);
+
+export const route = () => current;
+
+export function useRoute(): Route {
+  const [r, set] = useState(current);
+  useEffect(() => {
+    const l = () => set(current);
+    listeners.add(l);
+    l();
+    return () => void listeners.delete(l);
+  }, []);
+  return r;
+}
+
+function apply(params: URLSearchParams, changes: Changes) {
+  for (const [k, v] of Object.entries(changes)) {
+    params.delete(k);
+    if (v === null) continue;
+    for (const one of typeof v === 'string' ? [v] : v) params.append(k, one);
+  }
+}
+
+// Spaces as + and a few harmless characters unescaped: links are read by people.
+function text(params: URLSearchParams): string {
+  const s = params.toString().replace(/%(28|29|2F|3A|2C|40|60)/g, (c) => decodeURIComponent(c));
+  return s && `?${s}`;
+}
+
+// The address of a view, with the shared time range and dataset of where we are.
+export function href(view: string, changes: Changes = {}): string {
+  const params = new URLSearchParams();
+  for (const k of ['t', 'from', 'to', 'ds']) {
+    const v = current.params.get(k);
+    if (v !== null) params.set(k, v);
+  }
+  apply(params, changes);
+  return `/ui/${view}${text(params)}`;
+}
+
+export function go(url: string, options: { replace?: boolean; zoom?: boolean } = {}) {
+  const state = options.zoom ? { zoom: true } : null;
+  if (options.replace) history.replaceState(history.state, '', url);
+  else history.pushState(state, '', url);
+  changed();
+}
+
+// Changes parameters of the current view.
+export function patch(changes: Changes, options: { replace?: boolean; zoom?: boolean } = {}) {
+  const params = new URLSearchParams(current.params);
+  apply(params, changes);
+  go(location.pathname + text(params), options);
+}
+
+// One handler for all links of the page: plain clicks stay inside, the rest is the browser's.
+export function onLinkClick(e: MouseEvent) {
+  if (e.defaultPrevented || e.button !== 0 || e.metaKey || e.ctrlKey || e.shiftKey || e.altKey) return;
+  const a = (e.target as Element).closest?.('a');
+  if (!a || a.target || a.origin !== location.origin || !a.pathname.startsWith('/ui')) return;
+  e.preventDefault();
+  go(a.pathname + a.search);
+}

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// What fields and values there are, remembered for half a minute: completion asks at each keystroke.
+
+import { api } from './api';
+import { rangeOf } from './time';
+import { route } from './route';
+import type { Field, Value } from './types';
+
+const KEEP_MS = 30e3;
+const cache = new Map<string, { at: number; answer: Promise<unknown> }>();
+
+function remembered<T>(key: string, ask: () => Promise<T>): Promise<T> {
+  const hit = cache.get(key);
+  if (hit && Date.now() - hit.at < KEEP_MS) return hit.answer as Promise<T>;
+  const answer = ask();
+  cache.set(key, { at: Date.now(), answer });
+  answer.catch(() => cache.delete(key));
+  if (cache.size > 200) cache.delete(cache.keys().next().value!);
+  return answer;
+}
+
+function range() {
+  const r = rangeOf(route().params);
+  const round = (s: number) => Math.floor(s / 30) * 30;
+  return { dataset: route().params.get('ds') ?? undefined, start: round(r.from), end: round(r.to) + 30 };
+}
+
+export function fields(): Promise<Field[]> {
+  const r = range();
+  return remembered(`f ${JSON.stringify(r)}`, () => api.fields(r));
+}
+
+export function values(field: string, prefix: string): Promise<{ value: Value; rows: number }[]> {
+  const r = range();
+  return remembered(`v ${field} ${prefix} ${JSON.stringify(r)}`, () => api.values(field, prefix, r).then((a) => a.values));
+}
+
+let known = new Map<string, string[]>();
+
+// Types of a field as far as they have been seen; filled by fields().
+export const typesOf = (name: string) => known.get(name);
+
+export async function loadTypes() {
+  try {
+    known = new Map((await fields()).map((f) => [f.name, f.types]));
+  } catch {
+    // Completion is a help; the query itself reports what is wrong.
+  }
+}

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// From a result to what charts draw: names, colours, numbers per bucket.
+
+import { groupColors, serviceColor, type Theme } from './color';
+import { value } from './format';
+import type { Bucket, Group, QueryResult } from './types';
+
+export interface Series { id: string; name: string; color: string; key: Group['key']; data: (number | null)[] }
+
+export const groupId = (key: Group['key']) => JSON.stringify(key);
+export const groupName = (key: Group['key']) => (key.length ? key.map(value).join(' · ') : 'all rows');
+
+export const MAX_SERIES = 40;
+
+// A colour for each group, in order. A lone service.name is known by its service's colour.
+export function colorsOf(result: QueryResult, theme: Theme, alone: string): string[] {
+  const by = result.columns.filter((c) => c.kind === 'group').map((c) => c.key);
+  if (by.length === 0) return result.groups.map(() => alone);
+  if (by.length === 1 && by[0] === 'service.name') return result.groups.map((g) => serviceColor(value(g.key[0]), theme));
+  return groupColors(result.groups.map((g) => groupId(g.key)), theme);
+}
+
+const COUNTS = new Set(['COUNT', 'SUM', 'COUNT_DISTINCT', 'CONCURRENCY']);
+
+// Where nothing was counted the count is 0; where nothing was measured there is no number.
+export function numbers(buckets: Bucket[] | undefined, op: string | undefined): (number | null)[] {
+  const zero = op !== undefined && COUNTS.has(op) ? 0 : null;
+  return (buckets ?? []).map((b) => (typeof b === 'number' ? b : zero));
+}
+
+export function seriesOf(result: QueryResult, calc: number, theme: Theme, alone: string): Series[] {
+  const op = result.columns.filter((c) => c.kind === 'calc')[calc]?.op;
+  const colors = colorsOf(result, theme, alone);
+  return result.groups.slice(0, MAX_SERIES).map((g, i) => ({
+    id: groupId(g.key), name: groupName(g.key), color: colors[i]!, key: g.key, data: numbers(g.series?.[calc], op),
+  }));
+}

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The time range every view shares: ?t=2h (relative to now) or ?from=..&to=.. (unix seconds).
+
+import { patch, route } from './route';
+import { dateTime, day, clock } from './format';
+import type { Span } from './types';
+
+export interface TimeRange { relative: number | null; from: number; to: number }
+
+export const DEFAULT_S = 3600;
+const UNIT: Record<string, number> = { s: 1, m: 60, h: 3600, d: 86400, w: 604800 };
+
+export const PRESETS: [string, string][] = [
+  ['5m', '5 minutes'], ['15m', '15 minutes'], ['1h', '1 hour'], ['2h', '2 hours'], ['6h', '6 hours'],
+  ['24h', '24 hours'], ['3d', '3 days'], ['7d', '7 days'], ['30d', '30 days'],
+];
+
+export function seconds(text: string): number | null {
+  const m = /^(\d+(?:\.\d+)?)\s*([smhdw])$/.exec(text.trim());
+  return m ? Number(m[1]) * UNIT[m[2]!]! : null;
+}
+
+export function rangeOf(params: URLSearchParams): TimeRange {
+  const from = Number(params.get('from'));
+  const to = Number(params.get('to'));
+  if (from > 0 && to > from) return { relative: null, from, to };
+  const s = seconds(params.get('t') ?? '') ?? DEFAULT_S;
+  const now = Date.now() / 1e3;
+  return { relative: s, from: now - s, to: now };
+}
+
+// What a request carries; a relative range is resolved by the server's clock.
+export function spanOf(r: TimeRange): Span {
+  return r.relative !== null ? { time_range: r.relative } : { start_time: r.from, end_time: r.to };
+}
+
+export function label(r: TimeRange): string {
+  if (r.relative !== null) {
+    const known = PRESETS.find(([t]) => seconds(t) === r.relative);
+    return `Last ${known ? known[1] : `${r.relative} s`}`;
+  }
+  const same = day(r.from * 1e3) === day(r.to * 1e3);
+  return `${dateTime(r.from * 1e3)} – ${same ? clock(r.to * 1e3) : dateTime(r.to * 1e3)}`;
+}
+
+export const setRelative = (t: string) => patch({ t, from: null, to: null });
+
+const fixed = (s: number) => String(Number(s.toFixed(3)));
+
+export function setAbsolute(from: number, to: number, zoom = false) {
+  const span = Math.max(to - from, 0.002);
+  patch({ t: null, from: fixed(from), to: fixed(from + span) }, { zoom });
+}
+
+// Back out of a zoom: the previous history entry if a zoom made this one, else twice the range.
+export function zoomOut() {
+  if ((history.state as { zoom?: boolean } | null)?.zoom) {
+    history.back();
+    return;
+  }
+  const r = rangeOf(route().params);
+  const half = (r.to - r.from) / 2;
+  setAbsolute(r.from - half, Math.min(r.to + half, Math.max(Date.now() / 1e3, r.to)));
+}

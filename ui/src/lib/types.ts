@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// The shapes of docs/api/page.md.
+
+export type Scalar = string | number | boolean | null | { int: string } | { double: string } | { bytes: string };
+export type Value = Scalar | Value[];
+
+export interface Filter { column: string; op: string; value?: Value }
+export interface Calc { op: string; column?: string }
+export interface Order { op?: string; column?: string; order: 'ascending' | 'descending' }
+export interface Having { calculate_op: string; column?: string; op: string; value: number }
+
+export interface Span { start_time?: number; end_time?: number; time_range?: number }
+
+export interface Selection extends Span {
+  dataset?: string;
+  filters?: Filter[];
+  filter_combination?: 'AND' | 'OR';
+}
+
+export interface QuerySpec extends Selection {
+  calculations?: Calc[];
+  breakdowns?: string[];
+  orders?: Order[];
+  havings?: Having[];
+  limit?: number;
+  granularity?: number;
+  disable_series?: boolean;
+  heatmap?: { scale: 'log' | 'linear'; bins?: number };
+}
+
+export interface Column { key: string; kind: 'group' | 'calc'; op?: string; field?: string | null }
+export type Bucket = number | null | [number, number][];
+export interface Group { key: Value[]; values: (number | null)[]; series?: Bucket[][] }
+
+export interface QueryResult {
+  complete: boolean; rows_examined: number; elapsed_ms: number; warnings: string[];
+  start_ms: number; end_ms: number; granularity_ms: number; times_ms: number[];
+  columns: Column[]; groups: Group[]; totals: Omit<Group, 'key'>; groups_total: number;
+  heatmaps: Record<string, { edges: number[] }>;
+}
+
+export interface Progress { rows_scanned: number; rows_total: number }
+
+export interface Row { id: string; time_ns: string; kind: string; dataset: string; fields: Record<string, Value> }
+export interface RowsAnswer { rows: Row[]; next: string | null; rows_examined: number; elapsed_ms: number; complete: boolean }
+
+export interface TraceSummary {
+  trace_id: string; start_ns: string; duration_ms: number; spans: number; errors: number;
+  root: { service: string; name: string; status: number | string | null } | null; root_missing: boolean;
+  services: { name: string; spans: number; errors: number }[];
+}
+export interface TracesAnswer { traces: TraceSummary[]; rows_examined: number; elapsed_ms: number; complete: boolean }
+
+export interface TraceColumns {
+  id: string[]; kind: string[]; parent: number[]; depth: number[]; span_id: string[]; name: string[];
+  service: number[]; offset_ns: string[]; duration_ns: string[]; span_kind: string[]; error: boolean[]; summary: string[];
+}
+export interface TraceAnswer {
+  trace_id: string; start_ns: string; end_ns: string; services: string[]; spans: number;
+  complete: boolean; missing_parents: number; rows: TraceColumns;
+}
+
+export interface FieldValue { name: string; type: string; scope: string; value: Value }
+export interface RowDetail {
+  id: string; time_ns: string; kind: string; dataset: string;
+  trace_id: string | null; span_id: string | null; fields: FieldValue[];
+}
+
+export interface Ledger { source: string; signal: string; received: number; stored: number; duplicate: number; rejected: Record<string, number> }
+export interface LastRequest { at_ms: number; listener: string; what: string; status: number; bytes: number; error: string | null }
+export interface Status {
+  version: string; uptime_s: number; now_ns: string; recovering: boolean; rows: number;
+  oldest_ns: string | null; newest_ns: string | null;
+  memory: { used_bytes: number; limit_bytes: number }; disk: { used_bytes: number; limit_bytes: number };
+  listeners: { address: string; takes: string[] }[]; ledger: Ledger[]; last: LastRequest[];
+}
+
+export interface Dataset { name: string; rows: number; first_ns: string; last_ns: string }
+export interface Field { name: string; types: string[]; scopes: string[]; rows: number }

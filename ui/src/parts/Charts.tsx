@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+// One chart for each calculation of a result, on a shared time axis.
+
+import { useMemo, useState } from 'preact/hooks';
+import type { CursorBus } from '../lib/cursor';
+import { openExample, rangeFilters, showTraces } from '../lib/example';
+import { calcValue, unitOf, withUnit } from '../lib/format';
+import { filterFor } from '../lib/query';
+import { MAX_SERIES, groupId, groupName, seriesOf } from '../lib/series';
+import { token, useTheme } from '../lib/theme';
+import type { Column, Filter, QueryResult } from '../lib/types';
+import { HeatLegend, Heatmap, type Region } from './Heatmap';
+import { LineChart } from './LineChart';
+import { heatOf } from './heatdraw';
+import { RowPanel } from './RowPanel';
+
+interface Props { result: QueryResult; bus: CursorBus; isolated: string | null; extra?: Filter[]; heatHeight?: number }
+
+export function Charts({ result, bus, isolated, extra = [], heatHeight }: Props) {
+  const calcs = result.columns.filter((c) => c.kind === 'calc');
+  return (
+    <div class="charts">
+      {calcs.map((c, i) => (c.op === 'HEATMAP'
+        ? <HeatPanel key={c.key} result={result} calc={i} column={c} bus={bus} isolated={isolated} extra={extra} height={heatHeight} />
+        : <LinePanel key={c.key} result={result} calc={i} column={c} bus={bus} isolated={isolated} />))}
+    </div>
+  );
+}
+
+function LinePanel({ result, calc, column, bus, isolated }: { result: QueryResult; calc: number; column: Column; bus: CursorBus; isolated: string | null }) {
+  const theme = useTheme();
+  const series = useMemo(() => seriesOf(result, calc, theme, token('accent-line')), [result, calc, theme]);
+  const unit = unitOf(column.field);
+  const counts = column.op === 'COUNT' || column.op === 'COUNT_DISTINCT' || column.op === 'CONCURRENCY';
+  const more = result.groups.length - series.length;
+  return (
+    <figure class="panel chart-panel">
+      <figcaption>
+        <span class="mono">{column.key}</span>
+        {isolated && <span class="muted clip">{series.find((s) => s.id === isolated)?.name}</span>}
+        {more > 0 && <span class="muted">first {MAX_SERIES} of {result.groups.length} groups drawn</span>}
+        <span class="muted num end">{calcValue(result.totals.values[calc], column.op, column.field)} over all</span>
+      </figcaption>
+      <LineChart title={column.key} times={result.times_ms} step={result.granularity_ms} range={[result.start_ms, result.end_ms]} series={series}
+        isolated={isolated} bus={bus} text={(n) => withUnit(n, counts ? '' : unit)} />
+    </figure>
+  );
+}
+
+export function HeatPanel({ result, calc, column, bus, isolated, extra = [], height, title }:
+  { result: QueryResult; calc: number; column: Column; bus: CursorBus; isolated: string | null; extra?: Filter[]; height?: number | undefined; title?: string }) {
+  const [row, setRow] = useState<string | null>(null);
+  const [note, setNote] = useState('');
+  const group = isolated ? result.groups.find((g) => groupId(g.key) === isolated) : undefined;
+  const buckets = (group ?? result.totals).series?.[calc] ?? [];
+  const edges = result.heatmaps[column.key]?.edges ?? [];
+  const max = useMemo(() => heatOf(buckets, edges).max, [buckets, edges]);
+  const by = result.columns.filter((c) => c.kind === 'group').map((c) => c.key);
+  const field = column.field ?? 'duration_ms';
+  const filters = (r: Region) => [...rangeFilters(field, r.low, r.high), ...(group ? by.map((b, i) => filterFor(b, group.key[i], true)) : [])];
+  const example = async (r: Region) => {
+    setNote('looking for an example …');
+    try {
+      const alone = await openExample({ from: r.from, to: r.to, filters: filters(r) }, extra);
+      setNote(alone ? 'this row belongs to no trace' : '');
+      if (alone) setRow(alone.id);
+    } catch (e) {
+      setNote((e as Error).message);
+    }
+  };
+  return (
+    <figure class="panel chart-panel">
+      <figcaption>
+        <span class={title ? '' : 'mono'}>{title ?? column.key}</span>
+        {group && <span class="muted clip">{groupName(group.key)}</span>}
+        <span class="muted" role="status">{note}</span>
+        <span class="end">{max > 0 && <HeatLegend max={max} />}</span>
+      </figcaption>
+      {max > 0
+        ? <Heatmap title={column.key} field={field} times={result.times_ms} step={result.granularity_ms} range={[result.start_ms, result.end_ms]} buckets={buckets}
+            edges={edges} bus={bus} height={height} onExample={(r) => void example(r)} onTraces={(r) => showTraces({ from: r.from, to: r.to, filters: filters(r) }, extra)} />
+        : <p class="muted pad">No numbers of {field} here.</p>}
+      {row && <RowPanel id={row} close={() => setRow(null)} />}
+    </figure>
+  );
+}

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One clause of a question: chips and an input that completes while one types. Enter or Tab takes the
+// suggestion, Enter on a whole text makes a chip, Backspace in the empty input edits the last chip,
+// Delete on a chip removes it. An ARIA combobox with a listbox.
+
+import { useEffect, useId, useRef, useState } from 'preact/hooks';
+import type { Suggestion } from '../lib/complete';
+import { Unreadable } from '../lib/query';
+import { Icon } from './Icon';
+
+interface Props {
+  label: string;
+  items: string[];
+  placeholder: string;
+  read: (text: string) => string;
+  suggest: (text: string) => Promise<Suggestion[]>;
+  onChange: (items: string[]) => void;
+  onRun?: () => void;
+  errorAt?: number | null;
+  slash?: boolean;
+}
+
+export function ChipInput(p: Props) {
+  const id = useId();
+  const input = useRef<HTMLInputElement>(null);
+  const root = useRef<HTMLDivElement>(null);
+  const [text, setText] = useState('');
+  const [list, setList] = useState<Suggestion[]>([]);
+  const [at, setAt] = useState(-1);
+  const [open, setOpen] = useState(false);
+  const [problem, setProblem] = useState('');
+  // The chip whose text is in the input; it stays part of the question until the edit is done.
+  const [editing, setEditing] = useState<number | null>(null);
+  const asked = useRef(0);
+
+  const suggest = async (value: string) => {
+    const turn = ++asked.current;
+    let found: Suggestion[] = [];
+    try {
+      found = await p.suggest(value);
+    } catch {
+      // Without completion one can still type.
+    }
+    if (turn !== asked.current) return;
+    setList(found.slice(0, 100));
+    setAt(value.trim() !== '' && found.length > 0 ? 0 : -1);
+  };
+  const type = (value: string) => {
+    setText(value);
+    setProblem('');
+    setOpen(true);
+    void suggest(value);
+  };
+  const close = () => {
+    asked.current++;
+    setOpen(false);
+    setList([]);
+  };
+  const settle = (items: string[]) => {
+    if (items.length !== p.items.length || items.some((x, i) => x !== p.items[i])) p.onChange(items);
+    setEditing(null);
+    setText('');
+    setProblem('');
+    close();
+  };
+  const commit = (value: string): boolean => {
+    if (value.trim() === '') {
+      if (editing === null) return false;
+      settle(p.items.filter((_, i) => i !== editing));
+      return true;
+    }
+    try {
+      const item = p.read(value);
+      const items = editing === null ? [...p.items, item] : p.items.map((x, i) => (i === editing ? item : x));
+      settle([...new Set(items)]);
+      return true;
+    } catch (e) {
+      if (!(e instanceof Unreadable)) throw e;
+      setProblem(e.message);
+      return false;
+    }
+  };
+  const take = (s: Suggestion) => {
+    if (s.done) {
+      if (commit(s.text)) return;
+    }
+    type(s.text);
+    input.current?.focus();
+  };
+  const edit = (i: number) => {
+    setEditing(i);
+    setText(p.items[i]!);
+    setProblem('');
+    requestAnimationFrame(() => {
+      input.current?.focus();
+      close();
+    });
+  };
+  const remove = (i: number) => {
+    p.onChange(p.items.filter((_, j) => j !== i));
+    input.current?.focus();
+  };
+
+  const onKey = (e: KeyboardEvent) => {
+    const shown = open && list.length > 0;
+    if (e.key === 'Enter' && (e.ctrlKey || e.metaKey)) {
+      e.preventDefault();
+      if (text.trim() === '' || commit(text)) p.onRun?.();
+    } else if (e.key === 'ArrowDown' || e.key === 'ArrowUp') {
+      e.preventDefault();
+      if (!shown) type(text);
+      else setAt((at + (e.key === 'ArrowDown' ? 1 : -1) + list.length + (at < 0 && e.key === 'ArrowUp' ? 1 : 0)) % list.length);
+    } else if (e.key === 'Enter') {
+      e.preventDefault();
+      const exact = shown && at >= 0 ? list[at]! : null;
+      if (exact && exact.text.trim() !== text.trim()) take(exact);
+      else if (text.trim() === '' && editing === null) {
+        close();
+        p.onRun?.();
+      } else commit(text);
+    } else if (e.key === 'Tab' && shown && at >= 0 && text.trim() !== '' && !e.shiftKey) {
+      e.preventDefault();
+      take(list[at]!);
+    } else if (e.key === 'Escape' && (open || text)) {
+      e.preventDefault();
+      e.stopPropagation();
+      if (shown) close();
+      else {
+        setText('');
+        setEditing(null);
+      }
+      setProblem('');
+    } else if (e.key === 'Backspace' && text === '' && editing === null && p.items.length) {
+      e.preventDefault();
+      edit(p.items.length - 1);
+    } else if (e.key === 'ArrowLeft' && text === '') {
+      root.current?.querySelectorAll<HTMLElement>('.chip-text')[p.items.length - 1]?.focus();
+    }
+  };
+  const onChipKey = (e: KeyboardEvent, i: number) => {
+    const chips = root.current!.querySelectorAll<HTMLElement>('.chip-text');
+    if (e.key === 'ArrowLeft') chips[i - 1]?.focus();
+    else if (e.key === 'ArrowRight') (chips[i + 1] ?? input.current)?.focus();
+    else if (e.key === 'Delete' || e.key === 'Backspace') {
+      e.preventDefault();
+      remove(i);
+    }
+  };
+  const onBlur = () => {
+    if (text.trim() !== '' || editing !== null) {
+      try {
+        if (text.trim() !== '') p.read(text);
+        commit(text);
+      } catch {
+        setProblem(`“${text.trim()}” is not complete`);
+      }
+    }
+    close();
+  };
+
+  useEffect(() => {
+    root.current?.querySelector('[aria-selected=true]')?.scrollIntoView({ block: 'nearest' });
+  }, [at]);
+
+  const shown = open && list.length > 0;
+  return (
+    <div class={`clause${problem ? ' bad' : ''}`} ref={root}>
+      <label for={`${id}i`} class="clause-label">{p.label}</label>
+      <div class="clause-box" onPointerDown={(e) => { if (e.target === e.currentTarget) { e.preventDefault(); input.current?.focus(); } }}>
+        {p.items.map((item, i) => i !== editing && (
+          <span class={`chip${p.errorAt === i ? ' bad' : ''}`} key={item}>
+            <button type="button" class="chip-text mono" onClick={() => edit(i)} onKeyDown={(e) => onChipKey(e, i)} aria-label={`${p.label} ${item}: edit`}>{item}</button>
+            <button type="button" class="chip-x" tabIndex={-1} onClick={() => remove(i)} aria-label={`Remove ${item}`}><Icon name="close" /></button>
+          </span>
+        ))}
+        <span class="combo">
+          <input ref={input} id={`${id}i`} class="mono" value={text} placeholder={p.items.length ? '' : p.placeholder} autocomplete="off" spellcheck={false} data-slash={p.slash}
+            role="combobox" aria-expanded={shown} aria-controls={`${id}l`} aria-autocomplete="list" aria-invalid={problem !== ''}
+            aria-describedby={problem ? `${id}e` : undefined} aria-activedescendant={shown && at >= 0 ? `${id}o${at}` : undefined}
+            onInput={(e) => type(e.currentTarget.value)} onKeyDown={onKey} onBlur={onBlur} onFocus={() => type(text)} onPointerDown={() => !open && type(text)} />
+          {shown && (
+            <div class="options" role="listbox" id={`${id}l`} aria-label={`${p.label} suggestions`}>
+              {list.map((s, i) => (
+                <div key={s.text} id={`${id}o${i}`} role="option" aria-selected={i === at} class="option"
+                  onPointerDown={(e) => { e.preventDefault(); take(s); }}>
+                  <span class="mono">{s.label}</span>
+                  {s.detail && <span class="muted">{s.detail}</span>}
+                </div>
+              ))}
+            </div>
+          )}
+        </span>
+        {problem && <span class="clause-problem" id={`${id}e`} role="alert">{problem}</span>}
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// All fields of one row: grouped by scope, narrowed by a filter box, each value with its menu.
+
+import { useState } from 'preact/hooks';
+import { dateTime, duration, nsToMs, value as valueText } from '../lib/format';
+import { valueMenu } from '../lib/actions';
+import type { FieldValue, RowDetail } from '../lib/types';
+import { openMenu } from './Menu';
+
+const SCOPES: [string, string][] = [['intrinsic', 'Span and row'], ['attribute', 'Attributes'], ['instrumentation', 'Instrumentation'], ['resource', 'Resource']];
+
+export function Fields({ row }: { row: RowDetail }) {
+  const [text, set] = useState('');
+  const t = text.toLowerCase();
+  const match = (f: FieldValue) => t === '' || f.name.toLowerCase().includes(t) || valueText(f.value).toLowerCase().includes(t);
+  const shown = row.fields.filter(match);
+  const scopes = [...SCOPES, ...[...new Set(shown.map((f) => f.scope))].filter((s) => !SCOPES.some(([k]) => k === s)).map((s) => [s, s] as [string, string])];
+  return (
+    <div class="fields">
+      <input class="search" type="search" placeholder="Filter fields" aria-label="Filter fields" value={text} onInput={(e) => set(e.currentTarget.value)} />
+      <dl>
+        <FieldRow field={{ name: 'time', type: 'string', scope: '', value: dateTime(nsToMs(row.time_ns), 3) }} still />
+        {scopes.map(([scope, title]) => {
+          const list = shown.filter((f) => f.scope === scope);
+          return list.length > 0 && (
+            <>
+              <dt class="scope">{title}</dt>
+              {list.map((f) => <FieldRow field={f} key={f.scope + f.name + f.type} />)}
+            </>
+          );
+        })}
+      </dl>
+      {shown.length === 0 && <p class="muted">No field matches “{text}”.</p>}
+    </div>
+  );
+}
+
+const shownText = (f: FieldValue) => (f.name === 'duration_ms' && typeof f.value === 'number' ? duration(f.value) : valueText(f.value));
+
+function FieldRow({ field: f, still }: { field: FieldValue; still?: boolean }) {
+  const text = shownText(f);
+  const open = (e: MouseEvent) => openMenu(e, `${f.name} = ${valueText(f.value)}`, valueMenu(f.name, f.value));
+  const long = text.length > 120 || text.includes('\n');
+  return (
+    <div class={`field${long ? ' long' : ''}`}>
+      <dt title={`${f.name} (${f.type})`}>{f.name}</dt>
+      <dd>
+        {still ? <span class="num">{text}</span> : (
+          <button type="button" class={`value mono${f.name === 'error' && f.value === true ? ' error' : ''}`} aria-haspopup="menu" title={`${f.type}: actions`} onClick={open} onContextMenu={open}>{text}</button>
+        )}
+      </dd>
+    </div>
+  );
+}

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// Rate and failures, side by side. Counts become rates by the time each bucket really covers.
+
+import { useMemo } from 'preact/hooks';
+import type { CursorBus } from '../lib/cursor';
+import { short } from '../lib/format';
+import type { HomeAnswer } from '../lib/home';
+import { seriesOf, type Series } from '../lib/series';
+import { token, useTheme } from '../lib/theme';
+import type { QueryResult } from '../lib/types';
+import { LineChart } from './LineChart';
+
+// The first and last bucket may be cut by the range; what covers under a third of a step says nothing.
+export function rates(r: QueryResult, data: (number | null)[]): (number | null)[] {
+  return data.map((n, i) => {
+    const from = Math.max(r.times_ms[i]!, r.start_ms);
+    const to = Math.min(r.times_ms[i]! + r.granularity_ms, r.end_ms);
+    const covered = to - from;
+    return n === null || covered < r.granularity_ms / 3 ? null : n / (covered / 1e3);
+  });
+}
+
+const perSecond = (n: number) => `${short(n)}/s`;
+
+export function HomeCharts({ answer, bus, service }: { answer: HomeAnswer; bus: CursorBus; service: string | null }) {
+  const theme = useTheme();
+  const make = (r: QueryResult): Series[] => seriesOf(r, 0, theme, token('accent-line')).map((s) => ({ ...s, data: rates(r, s.data) }));
+  const main = useMemo(() => make(answer.main), [answer.main, theme]);
+  const errors = useMemo(() => make(answer.errors), [answer.errors, theme]);
+  const what = service ? 'by name' : 'by service';
+  return (
+    <div class="pair">
+      <Panel title={`Requests a second ${what}`} r={answer.main} series={main} bus={bus} />
+      <Panel title={`Failures a second ${what}`} r={answer.errors} series={errors} bus={bus} none="No failures" />
+    </div>
+  );
+}
+
+function Panel({ title, r, series, bus, none }: { title: string; r: QueryResult; series: Series[]; bus: CursorBus; none?: string }) {
+  return (
+    <figure class="panel chart-panel">
+      <figcaption><span>{title}</span></figcaption>
+      {series.length === 0 && none
+        ? <div class="calm" style={{ height: '160px' }}>{none} in this range</div>
+        : <LineChart title={title} times={r.times_ms} step={r.granularity_ms} range={[r.start_ms, r.end_ms]} series={series} isolated={null} bus={bus} height={160} text={perSecond} />}
+    </figure>
+  );
+}

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// The key help: a modal dialog, opened by ?.
+
+import { useEffect, useRef } from 'preact/hooks';
+import { Icon } from './Icon';
+
+const KEYS: [string, [string, string][]][] = [
+  ['Everywhere', [['g h', 'Home'], ['g q', 'Query'], ['g t', 'Traces'], ['g l', 'Logs'], ['g s', 'Status'], ['/', 'search or filter'], ['t', 'time range'], ['o', 'zoom out'], ['v', 'live on or off'], ['d', 'dark or light'], ['?', 'these keys']]],
+  ['Query', [['Enter', 'take the suggestion, make the chip'], ['Tab', 'take the suggestion'], ['Backspace', 'edit the last chip'], ['← →', 'walk the chips'], ['Delete', 'remove a chip'], ['Ctrl Enter', 'ask']]],
+  ['Heatmap', [['← → ↑ ↓', 'walk the cells'], ['Enter', 'example trace'], ['Shift Enter', 'menu of the cell'], ['drag', 'region: zoom or traces'], ['double click', 'zoom out']]],
+  ['Trace', [['↑ ↓  j k', 'walk the rows'], ['← →', 'fold, unfold, to the parent, to the child'], ['Shift ← →', 'fold or unfold everything inside'], ['Shift C  Shift X', 'collapse all, expand all'], ['/', 'search'], ['n  N', 'next and previous match'], ['e  E', 'next and previous failed span'], ['+ − 0', 'zoom in, out, whole trace'], ['z', 'zoom to the span'], ['Esc', 'close the sidebar']]],
+  ['Logs', [['f', 'follow or pause']]],
+];
+
+export function Keys({ close }: { close: () => void }) {
+  const ref = useRef<HTMLDialogElement>(null);
+  useEffect(() => {
+    const before = document.activeElement as HTMLElement | null;
+    ref.current!.showModal();
+    return () => before?.focus?.();
+  }, []);
+  return (
+    <dialog ref={ref} class="keys" aria-label="Keys" onClose={close} onClick={(e) => e.target === e.currentTarget && close()}
+      onKeyDown={(e) => { if (e.key === '?') { e.preventDefault(); close(); } e.stopPropagation(); }}>
+      <header><h2>Keys</h2><button type="button" class="icon-button" onClick={close} aria-label="Close"><Icon name="close" /></button></header>
+      <div class="keys-grid">
+        {KEYS.map(([title, list]) => (
+          <section>
+            <h3>{title}</h3>
+            <dl>{list.map(([k, what]) => <div><dt>{k.split(/ {2}/).map((part) => <kbd>{part}</kbd>)}</dt><dd>{what}</dd></div>)}</dl>
+          </section>
+        ))}
+      </div>
+    </dialog>
+  );
+}

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Lines over time by uPlot. Drag zooms, double click goes back, the crosshair is shared through the
+// bus; the read-out names the series nearest to the pointer first.
+
+import uPlot from 'uplot';
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { clock, dateTime } from '../lib/format';
+import { useTheme, token } from '../lib/theme';
+import { setAbsolute, zoomOut } from '../lib/time';
+import { useSize } from '../lib/use';
+import type { CursorBus } from '../lib/cursor';
+import type { Series } from '../lib/series';
+
+interface Props {
+  title: string;
+  times: number[];
+  step: number;
+  range: [number, number];
+  series: Series[];
+  isolated: string | null;
+  bus: CursorBus;
+  height?: number;
+  text: (n: number) => string;
+  onPick?: (id: string) => void;
+}
+
+interface Hover { x: number; ms: number; rows: { name: string; color: string; text: string; near: boolean }[]; more: number }
+
+const READ_OUT = 8;
+
+// A point stands alone when neither neighbour has a number; lines cannot show it.
+function lonely(data: (number | null)[]): number[] {
+  const out: number[] = [];
+  data.forEach((v, i) => v !== null && (data[i - 1] ?? null) === null && (data[i + 1] ?? null) === null && out.push(i));
+  return out;
+}
+
+function axisTime(ms: number, span: number): string {
+  if (span > 36 * 3600e3) return dateTime(ms).slice(0, -3);
+  return clock(ms, span < 5000 ? 3 : 0).replace(span >= 10 * 60e3 ? /:\d\d$/ : /$^/, '');
+}
+
+export function LineChart(p: Props) {
+  const theme = useTheme();
+  const [box, width] = useSize<HTMLDivElement>();
+  const plot = useRef<uPlot | null>(null);
+  const self = useRef({});
+  const latest = useRef(p);
+  latest.current = p;
+  const [hover, setHover] = useState<Hover | null>(null);
+  const height = p.height ?? 180;
+  const names = p.series.map((s) => s.id + s.color).join('\n');
+
+  useEffect(() => {
+    if (!width || !box.current) return;
+    const u = new uPlot(options(width, height, latest, self.current, setHover), dataOf(p), box.current);
+    plot.current = u;
+    const off = p.bus.on((ms, source) => {
+      if (source === self.current) return;
+      const left = ms === null ? -10 : u.valToPos(ms, 'x');
+      u.setCursor({ left, top: -10 }, false);
+    });
+    return () => {
+      off();
+      u.destroy();
+      plot.current = null;
+    };
+  }, [theme, names, height, width > 0, p.isolated]);
+  useEffect(() => {
+    if (width && plot.current) plot.current.setSize({ width, height });
+  }, [width, height]);
+  useEffect(() => {
+    const u = plot.current;
+    if (!u) return;
+    u.batch(() => {
+      u.setData(dataOf(p), false);
+      u.setScale('x', { min: p.range[0], max: p.range[1] });
+    });
+  }, [p.times, p.series, p.range[0], p.range[1]]);
+
+  const summary = `${p.title}: ${p.series.length} series`;
+  return (
+    <div class="chart" role="img" aria-label={summary} onDblClick={zoomOut} onMouseLeave={() => setHover(null)}>
+      <div class="chart-box" ref={box} style={{ height: `${height}px` }} />
+      {hover && hover.rows.length > 0 && (
+        <div class="readout" style={hover.x < width / 2 ? { left: `${hover.x + 16}px` } : { right: `${width - hover.x + 16}px` }}>
+          <div class="num muted">{dateTime(hover.ms)}</div>
+          {hover.rows.map((r) => (
+            <div class={`readout-row${r.near ? ' near' : ''}`}><i style={{ background: r.color }} /><span class="clip">{r.name}</span><b class="num">{r.text}</b></div>
+          ))}
+          {hover.more > 0 && <div class="muted">and {hover.more} more</div>}
+        </div>
+      )}
+    </div>
+  );
+}
+
+function dataOf(p: Props): uPlot.AlignedData {
+  return [p.times, ...p.series.map((s) => s.data)] as uPlot.AlignedData;
+}
+
+function nearest(u: uPlot, p: Props): Hover | null {
+  const idx = u.cursor.idx;
+  const left = u.cursor.left ?? -1;
+  if (idx === null || idx === undefined || left < 0) return null;
+  const y = u.posToVal(u.cursor.top ?? 0, 'y');
+  const shown = p.series.filter((s) => !p.isolated || s.id === p.isolated);
+  const rows = shown.map((s) => ({ s, v: s.data[idx] ?? null })).filter((r) => r.v !== null) as { s: Series; v: number }[];
+  let best: Series | null = null;
+  let gap = Infinity;
+  for (const r of rows) {
+    if (Math.abs(r.v - y) < gap) {
+      gap = Math.abs(r.v - y);
+      best = r.s;
+    }
+  }
+  rows.sort((a, b) => Number(b.s === best) - Number(a.s === best) || b.v - a.v);
+  return {
+    x: left + u.bbox.left / devicePixelRatio, ms: p.times[idx]!, more: Math.max(0, rows.length - READ_OUT),
+    rows: rows.slice(0, READ_OUT).map((r) => ({ name: r.s.name, color: r.s.color, text: p.text(r.v), near: r.s === best && rows.length > 1 })),
+  };
+}
+
+function options(width: number, height: number, latest: { current: Props }, self: object, hover: (h: Hover | null) => void): uPlot.Options {
+  const p = latest.current;
+  const font = `11px ${token('font')}`;
+  const axis = { stroke: token('muted'), font, grid: { stroke: token('grid'), width: 1 }, ticks: { show: false } };
+  const [from, to] = p.range;
+  return {
+    width, height, ms: 1, legend: { show: false }, padding: [10, 8, 0, 0],
+    scales: {
+      x: { time: true, range: (_u, a, b) => [a ?? from, b ?? to] },
+      y: { range: (_u, a, b) => [Math.min(0, a ?? 0), b === null || b === undefined || b <= 0 ? 1 : b * 1.08] },
+    },
+    axes: [
+      { ...axis, size: 24, gap: 4, values: (u, ticks) => ticks.map((t) => axisTime(t, (u.scales.x!.max ?? 0) - (u.scales.x!.min ?? 0))) },
+      { ...axis, size: 62, gap: 6, values: (_u, ticks) => ticks.map((t) => latest.current.text(t)) },
+    ],
+    cursor: { drag: { x: true, y: false, setScale: false }, points: { size: 6 }, y: false },
+    series: [{}, ...p.series.map((s): uPlot.Series => {
+      const dim = p.isolated !== null && p.isolated !== s.id;
+      return {
+        stroke: s.color, width: dim ? 0.75 : p.isolated === s.id ? 2 : 1.5, alpha: dim ? 0.18 : 1, spanGaps: false,
+        points: { show: (_u, i) => lonely(latest.current.series[i - 1]?.data ?? []).length > 0, size: 4, fill: s.color, filter: (_u, i) => lonely(latest.current.series[i - 1]?.data ?? []) },
+      };
+    })],
+    hooks: {
+      setCursor: [(u) => {
+        const left = u.cursor.left ?? -1;
+        latest.current.bus.set(left < 0 ? null : u.posToVal(left, 'x'), self);
+        hover(left < 0 ? null : nearest(u, latest.current));
+      }],
+      setSelect: [(u) => {
+        if (u.select.width < 4) return;
+        const a = u.posToVal(u.select.left, 'x');
+        const b = u.posToVal(u.select.left + u.select.width, 'x');
+        u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+        setAbsolute(a / 1e3, b / 1e3, true);
+      }],
+    },
+  };
+}

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// The groups of a result with their totals. A row isolates its series in all charts.
+
+import { calcValue } from '../lib/format';
+import { colorsOf, groupId } from '../lib/series';
+import { orderText, parseOrder, quoteField, specOf } from '../lib/query';
+import { patch, useRoute } from '../lib/route';
+import { useTheme, token } from '../lib/theme';
+import type { Column, QueryResult } from '../lib/types';
+import { ValueCell } from './ValueCell';
+
+export function ResultTable({ result, isolated }: { result: QueryResult; isolated: string | null }) {
+  const theme = useTheme();
+  const colors = colorsOf(result, theme, token('accent-line'));
+  const groups = result.columns.filter((c) => c.kind === 'group');
+  const calcs = result.columns.map((c) => c).filter((c) => c.kind === 'calc');
+  const shown = calcs.map((c, i) => ({ c, i })).filter(({ c }) => c.op !== 'HEATMAP');
+  const maxima = shown.map(({ i }) => Math.max(0, ...result.groups.map((g) => g.values[i] ?? 0)));
+  const isolate = (id: string) => patch({ iso: isolated === id ? null : id }, { replace: true });
+  return (
+    <div class="table-wrap" tabIndex={0} role="region" aria-label="Result table">
+      <table class="table">
+        <thead>
+          <tr>
+            {groups.length > 0 && <th class="swatch-col"><span class="visually-hidden">Series</span></th>}
+            {groups.map((c) => <Head column={c} text={c.key} />)}
+            {shown.map(({ c }) => <Head column={c} text={c.key} right />)}
+          </tr>
+        </thead>
+        <tbody>
+          {result.groups.map((g, i) => {
+            const id = groupId(g.key);
+            return (
+              <tr key={id} class={isolated === id ? 'on' : isolated ? 'dim' : ''} onClick={() => groups.length && isolate(id)}>
+                {groups.length > 0 && (
+                  <td class="swatch-col">
+                    <button type="button" class="swatch" aria-pressed={isolated === id} onClick={(e) => { e.stopPropagation(); isolate(id); }}
+                      aria-label={`Show only ${g.key.join(' · ')}`}><i style={{ background: colors[i] }} /></button>
+                  </td>
+                )}
+                {g.key.map((v, k) => <td><ValueCell field={groups[k]!.key} value={v} /></td>)}
+                {shown.map(({ c, i: k }, m) => (
+                  <td class="num right">
+                    {groups.length > 0 && maxima[m]! > 0 && <span class="bar" style={{ width: `${(100 * Math.max(0, g.values[k] ?? 0)) / maxima[m]!}%` }} />}
+                    <span class="bar-text">{calcValue(g.values[k], c.op, c.field)}</span>
+                  </td>
+                ))}
+              </tr>
+            );
+          })}
+        </tbody>
+        {groups.length > 0 && (
+          <tfoot>
+            <tr>
+              <td />
+              <td colSpan={groups.length} class="muted">All rows{result.groups_total > result.groups.length ? ` (${result.groups.length} of ${result.groups_total} groups shown)` : ''}</td>
+              {shown.map(({ c, i }) => <td class="num right">{calcValue(result.totals.values[i], c.op, c.field)}</td>)}
+            </tr>
+          </tfoot>
+        )}
+      </table>
+    </div>
+  );
+}
+
+function Head({ column, text, right }: { column: Column; text: string; right?: boolean }) {
+  const { params } = useRoute();
+  const key = column.kind === 'group' ? quoteField(column.key) : column.key;
+  const first = specOf(params).orders?.[0];
+  const now = first ? orderText(first) : '';
+  const state = now === `${key} desc` ? 'descending' : now === `${key} asc` ? 'ascending' : 'none';
+  const next = state === 'descending' ? 'asc' : 'desc';
+  const sort = () => patch({ o: orderText(parseOrder(`${key} ${next}`)) });
+  return (
+    <th class={right ? 'right' : ''} aria-sort={state}>
+      <button type="button" class="sort" onClick={sort}>{text}<span aria-hidden="true">{state === 'descending' ? ' ↓' : state === 'ascending' ? ' ↑' : ''}</span></button>
+    </th>
+  );
+}

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// A list of traces: when, what, how long against the longest, which services, what failed.
+
+import { api } from '../lib/api';
+import { serviceColor } from '../lib/color';
+import { count, dateTime, duration, nsToMs } from '../lib/format';
+import { href, go } from '../lib/route';
+import { useTheme } from '../lib/theme';
+import { useLive, useLoad } from '../lib/use';
+import type { Selection, TraceSummary } from '../lib/types';
+import { useState } from 'preact/hooks';
+import { Covers, Empty, ErrorBox, Progress } from './States';
+
+interface Props { selection: Selection; sort: string; limit?: number; live?: boolean; compact?: boolean }
+
+const MOST = 1000;
+
+export function TraceTable({ selection, sort, limit = 50, live = false, compact }: Props) {
+  const [more, setMore] = useState(limit);
+  const { dataset, filters, filter_combination, start_time, end_time, time_range } = selection;
+  const spec = { dataset, filters, filter_combination, start_time, end_time, time_range, sort, limit: more };
+  const answer = useLoad(JSON.stringify(spec), (signal) => api.traces(spec, signal));
+  useLive(live, answer.reload);
+  const traces = answer.data?.traces ?? [];
+  return (
+    <div class="traces">
+      {!compact && (
+        <>
+          <div class="bar"><span class="muted num">{answer.data ? `${count(traces.length)} traces` : ''}</span><Covers answer={answer.data} loading={answer.loading} /></div>
+          <Progress loading={answer.loading && !live} progress={null} />
+        </>
+      )}
+      {answer.error && <ErrorBox error={answer.error} retry={answer.reload} />}
+      {answer.data && traces.length === 0 && (
+        <Empty title={sort === 'errors' ? 'No trace with errors' : 'No traces'}><p>{sort === 'errors' ? 'Nothing failed in this range.' : 'No trace has a span that matches in this range.'}</p></Empty>
+      )}
+      {traces.length > 0 && <List traces={traces} />}
+      {!compact && traces.length >= more && more < MOST && (
+        <button type="button" class="button more" onClick={() => setMore(Math.min(MOST, more * 2))}>Show more</button>
+      )}
+    </div>
+  );
+}
+
+function List({ traces }: { traces: TraceSummary[] }) {
+  const longest = Math.max(...traces.map((t) => t.duration_ms), 0.001);
+  return (
+    <div class="table-wrap" role="region" aria-label="Traces" tabIndex={0}>
+      <table class="table trace-table">
+        <thead><tr><th>Start</th><th>Trace</th><th class="right">Status</th><th>Duration</th><th class="right">Spans</th><th class="right">Errors</th><th>Services</th></tr></thead>
+        <tbody>{traces.map((t) => <Line key={t.trace_id} t={t} longest={longest} />)}</tbody>
+      </table>
+    </div>
+  );
+}
+
+function Line({ t, longest }: { t: TraceSummary; longest: number }) {
+  const theme = useTheme();
+  const link = href(`trace/${t.trace_id}`);
+  const status = t.root?.status ?? null;
+  return (
+    <tr class="link-row" onClick={(e) => !(e.target as Element).closest('a,button') && !getSelection()?.toString() && go(link)}>
+      <td class="num nowrap">{dateTime(nsToMs(t.start_ns), 3)}</td>
+      <td class="grow">
+        <a href={link} class="trace-name">
+          {t.root ? <><i class="dot" style={{ background: serviceColor(t.root.service, theme) }} /><span class="muted">{t.root.service}</span> {t.root.name}</> : <span class="warn">root span missing</span>}
+        </a>
+      </td>
+      <td class={`num right${Number(status) >= 500 ? ' error' : ''}`}>{status ?? ''}</td>
+      <td class="dur"><span class="dur-bar" style={{ width: `${(100 * t.duration_ms) / longest}%` }} /><span class="num">{duration(t.duration_ms)}</span></td>
+      <td class="num right">{count(t.spans)}</td>
+      <td class={`num right${t.errors ? ' error' : ' muted'}`}>{t.errors ? count(t.errors) : ''}</td>
+      <td class="nowrap">
+        <span class="services" role="img" aria-label={t.services.map((s) => `${s.name} ${s.spans} spans${s.errors ? `, ${s.errors} errors` : ''}`).join('; ')}>
+          {t.services.slice(0, 12).map((s) => (
+            <i title={`${s.name}: ${s.spans} spans${s.errors ? `, ${s.errors} errors` : ''}`} class={s.errors ? 'bad' : ''} style={{ background: serviceColor(s.name, theme), flexGrow: s.spans }} />
+          ))}
+        </span>
+      </td>
+    </tr>
+  );
+}

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is known of the selected row: its fields, its events and links, its place in the trace.
+
+import { api } from '../lib/api';
+import { duration, percent } from '../lib/format';
+import { href } from '../lib/route';
+import { useLoad } from '../lib/use';
+import { Fields } from '../parts/Fields';
+import { Icon } from '../parts/Icon';
+import { ErrorBox } from '../parts/States';
+import type { Trace } from './model';
+
+const SETTLE_MS = 60;
+const LIST = 50;
+
+export function Sidebar({ trace, i, onSelect, close }: { trace: Trace; i: number; onSelect: (i: number) => void; close: () => void }) {
+  const id = trace.id(i);
+  // Walking through rows by key should not ask for each of them.
+  const row = useLoad(id, async (signal) => {
+    await new Promise((done) => setTimeout(done, SETTLE_MS));
+    signal.throwIfAborted();
+    return api.row(id, signal);
+  });
+  const marks = trace.marks.get(i) ?? [];
+  const span = trace.kind(i) === 'span';
+  return (
+    <aside class="sidebar" aria-label="Selected row">
+      <header>
+        <h2>{trace.name(i)}</h2>
+        <button type="button" class="icon-button" onClick={close} aria-label="Close the sidebar"><Icon name="close" /></button>
+      </header>
+      <div class="muted">{trace.service(i)}{span && trace.spanKind(i) && ` · ${trace.spanKind(i)}`}{!span && ` · ${trace.kind(i).replace('_', ' ')}`}</div>
+      {span && <Facts trace={trace} i={i} />}
+      {trace.kind(i) === 'link' && /^[0-9a-f]{32}$/.test(trace.summary(i)) && (
+        <a class="button" href={href(`trace/${trace.summary(i)}`)}><Icon name="link" /> Open the linked trace</a>
+      )}
+      {marks.length > 0 && (
+        <details open>
+          <summary>Events, links and logs <span class="muted num">{marks.length}</span></summary>
+          <ul class="marks">
+            {marks.slice(0, LIST).map((m) => (
+              <li>
+                <button type="button" class="value" onClick={() => onSelect(m)}>
+                  <span class="num muted">+{duration((trace.start[m]! - trace.start[i]!) / 1e6)}</span>
+                  <span class={trace.error[m] ? 'error' : ''}>{trace.name(m)}</span> <span class="muted clip">{trace.summary(m)}</span>
+                </button>
+                {trace.kind(m) === 'link' && /^[0-9a-f]{32}$/.test(trace.summary(m)) && <a href={href(`trace/${trace.summary(m)}`)}>open</a>}
+              </li>
+            ))}
+            {marks.length > LIST && <li class="muted">and {marks.length - LIST} more, in the rows below the span</li>}
+          </ul>
+        </details>
+      )}
+      {row.error && <ErrorBox error={row.error} retry={row.reload} />}
+      {row.data && <Fields row={row.data} />}
+    </aside>
+  );
+}
+
+function Facts({ trace: t, i }: { trace: Trace; i: number }) {
+  const whole = t.to - t.from;
+  return (
+    <dl class="facts">
+      <div><dt>Starts at</dt><dd class="num">{duration((t.start[i]! - t.from) / 1e6)}</dd></div>
+      <div><dt>Takes</dt><dd class="num">{duration(t.duration(i) / 1e6)}</dd></div>
+      <div><dt>Of the trace</dt><dd class="num">{percent(t.duration(i) / whole)}</dd></div>
+      <div><dt>Own time</dt><dd class="num">{duration(ownTime(t, i) / 1e6)}</dd></div>
+    </dl>
+  );
+}
+
+// Time of the span in which no child span ran. Children come in order of start.
+export function ownTime(t: Trace, i: number): number {
+  let covered = 0;
+  let reach = t.start[i]!;
+  for (let c = i + 1; c < t.end[i]!; c = t.end[c]!) {
+    if (t.kind(c) !== 'span') continue;
+    const a = Math.max(reach, t.start[c]!);
+    const b = Math.min(t.stop[i]!, t.stop[c]!);
+    if (b > a) {
+      covered += b - a;
+      reach = b;
+    }
+  }
+  return t.duration(i) - covered;
+}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// A question and its answer: the builder, one chart per calculation, the table, traces and raw rows.
+
+import { useEffect, useMemo, useState } from 'preact/hooks';
+import { api } from '../lib/api';
+import { CursorBus } from '../lib/cursor';
+import { specOf } from '../lib/query';
+import { loadTypes } from '../lib/schema';
+import { patch, useRoute } from '../lib/route';
+import { useLive, useLoad } from '../lib/use';
+import { Builder } from '../parts/Builder';
+import { Charts } from '../parts/Charts';
+import { ResultTable } from '../parts/ResultTable';
+import { Covers, Empty, ErrorBox, Progress } from '../parts/States';
+import { TraceTable } from '../parts/TraceTable';
+import { RowTable } from '../parts/RowTable';
+
+const TABS: [string, string][] = [['', 'Overview'], ['traces', 'Traces'], ['rows', 'Raw rows']];
+
+export function Query() {
+  const { params } = useRoute();
+  const spec = useMemo(() => specOf(params), [params.toString()]);
+  const key = JSON.stringify({ ...spec, start: params.get('t') });
+  const answer = useLoad(key, (signal, progress) => api.query(spec, signal, progress));
+  const [bus] = useState(() => new CursorBus());
+  const tab = params.get('tab') ?? '';
+  const live = params.get('live') === '1' && params.get('from') === null;
+  useLive(live, answer.reload);
+  useEffect(() => void loadTypes(), [params.get('ds'), params.get('t')]);
+  const result = answer.data;
+  return (
+    <div class="view query">
+      <h1 class="visually-hidden">Query</h1>
+      <Builder error={answer.error} run={answer.reload} loading={answer.loading} />
+      <div class="bar">
+        <div class="tabs" role="tablist" aria-label="Result">
+          {TABS.map(([id, name]) => (
+            <button type="button" role="tab" id={`tab-${id}`} aria-selected={tab === id} tabIndex={tab === id ? 0 : -1} onClick={() => patch({ tab: id || null })}
+              onKeyDown={(e) => moveTab(e, tab)}>{name}</button>
+          ))}
+        </div>
+        <Covers answer={result} loading={answer.loading} progress={answer.progress} />
+      </div>
+      <Progress loading={answer.loading} progress={answer.progress} />
+      <div role="tabpanel" aria-labelledby={`tab-${tab}`} class={`results${answer.loading ? ' stale' : ''}`}>
+        {answer.error && <ErrorBox error={answer.error} retry={answer.reload} />}
+        {tab === 'traces' && <TraceTable selection={spec} sort={params.get('sort') ?? 'recent'} />}
+        {tab === 'rows' && <RowTable selection={spec} />}
+        {tab === '' && result && !answer.error && (
+          result.groups.length === 0 || result.totals.values.every((v) => v === null) && noCells(result)
+            ? <Empty title="No rows match"><p>{result.rows_examined > 0 ? 'Widen the time range or remove a filter.' : 'Nothing is stored in this time range.'}</p></Empty>
+            : <Overview result={result} bus={bus} isolated={params.get('iso')} />
+        )}
+        {tab === '' && !result && answer.loading && <Skeleton />}
+      </div>
+    </div>
+  );
+}
+
+type Result = NonNullable<Awaited<ReturnType<typeof api.query>>>;
+
+function noCells(r: Result): boolean {
+  return !(r.totals.series ?? []).some((s) => s.some((b) => Array.isArray(b) && b.length > 0));
+}
+
+function Overview({ result, bus, isolated }: { result: Result; bus: CursorBus; isolated: string | null }) {
+  const known = isolated !== null && result.groups.some((g) => JSON.stringify(g.key) === isolated) ? isolated : null;
+  return (
+    <>
+      {result.warnings.map((w) => <div class="note" role="status">{w}</div>)}
+      <Charts result={result} bus={bus} isolated={known} />
+      <ResultTable result={result} isolated={known} />
+    </>
+  );
+}
+
+function moveTab(e: KeyboardEvent, now: string) {
+  const step = { ArrowLeft: -1, ArrowRight: 1 }[e.key];
+  if (!step) return;
+  e.preventDefault();
+  const i = TABS.findIndex(([id]) => id === now);
+  const next = TABS.at((i + step) % TABS.length)!;
+  patch({ tab: next[0] || null });
+  document.getElementById(`tab-${next[0]}`)?.focus();
+}
+
+function Skeleton() {
+  return (
+    <div class="skeleton" aria-hidden="true">
+      <div /><div />
+    </div>
+  );
+}
