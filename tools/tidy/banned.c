@@ -77,7 +77,7 @@ static const struct banned table[] = {
     {"popen", "an argument vector and posix_spawn, or nothing", "", false, false},
     {"tmpnam", "mkstemp", "", true, false},
     {"mktemp", "mkstemp", "", true, false},
-    {"signal", "sigaction", "", true, false},
+    {"signal", "sigaction", "", false, false},
     {"fopen", use_os, "os net", false, false},
     {"open", use_os, "os", false, false},
     {"openat", use_os, "os", false, false},
