@@ -25,9 +25,9 @@ void skep_budget_init(struct skep_budget *b, const char *name, uint64_t limit_by
 static void note_peak(struct skep_budget *b, uint64_t used)
 {
     uint64_t peak = atomic_load_explicit(&b->peak_bytes, memory_order_relaxed);
-    while (used > peak && !atomic_compare_exchange_weak_explicit(
-                              &b->peak_bytes, &peak, used, memory_order_relaxed,
-                              memory_order_relaxed)) {
+    while (used > peak &&
+           !atomic_compare_exchange_weak_explicit(&b->peak_bytes, &peak, used, memory_order_relaxed,
+                                                  memory_order_relaxed)) {
     }
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* A byte budget: a counter with a ceiling, chained to a parent.
  *
- * The process has one root (--memory); ingest, parts, cache and each query hold children of it.  What
- * a client can make large is taken here before it is allocated. */
+ * The process has one root (--memory); ingest, parts, cache and each query hold children of it.
+ * What a client can make large is taken here before it is allocated. */
 #pragma once
 
 #include "base/err.h"

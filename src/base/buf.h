@@ -14,6 +14,8 @@ struct skep_buf {
     bool bad; /* a write would have gone over the limit */
 };
 
+/* An empty buffer that never holds more than limit > 0 bytes; done frees it.  Threads: one owner.
+ */
 void skep_buf_init(struct skep_buf *b, size_t limit);
 void skep_buf_done(struct skep_buf *b);
 /* Forget the content, keep the memory, clear `bad`. */
@@ -24,6 +26,7 @@ bool skep_buf_reserve(struct skep_buf *b, size_t n);
 /* Take the memory out: caller frees with skep_free; the buffer is empty afterwards. */
 uint8_t *skep_buf_take(struct skep_buf *b, size_t *ret_n);
 
+/* Append; over the limit nothing is written and `bad` is set.  Numbers are little-endian. */
 void skep_buf_put(struct skep_buf *b, const void *p, size_t n);
 void skep_buf_str(struct skep_buf *b, skep_str s);
 void skep_buf_printf(struct skep_buf *b, const char *fmt, ...) SKEP_PRINTF(2, 3);

@@ -36,8 +36,8 @@ static inline void skep_store_le64(void *p, uint64_t v)
 }
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "big-endian hosts need swapping loads");
 
-/* A reader over borrowed bytes.  After the first read past the end `bad` is set and every later read
- * yields zero: a decoder checks once per message. */
+/* A reader over borrowed bytes.  After the first read past the end `bad` is set and every later
+ * read yields zero: a decoder checks once per message. */
 typedef struct skep_rd {
     const uint8_t *p, *end;
     const uint8_t *start; /* for offsets in messages */

@@ -3,21 +3,21 @@
  * attribute or builtin raw (docs/style.md). */
 #pragma once
 
-#define SKEP_NODISCARD      __attribute__((warn_unused_result))
-#define SKEP_PRINTF(f, a)   __attribute__((format(printf, f, a)))
-#define SKEP_COLD           __attribute__((cold))
-#define SKEP_NOINLINE       __attribute__((noinline))
-#define SKEP_INLINE         static inline __attribute__((always_inline))
-#define SKEP_NORETURN       __attribute__((noreturn))
-#define SKEP_UNUSED         __attribute__((unused))
-#define SKEP_MALLOC         __attribute__((malloc, returns_nonnull))
-#define SKEP_LIKELY(c)      __builtin_expect(!!(c), 1)
-#define SKEP_UNLIKELY(c)    __builtin_expect(!!(c), 0)
-#define SKEP_CACHELINE      64
-#define SKEP_ALIGNED(n)     __attribute__((aligned(n)))
-#define SKEP_ARRAY_LEN(a)   (sizeof(a) / sizeof((a)[0]))
-#define SKEP_MIN(a, b)      ((a) < (b) ? (a) : (b))
-#define SKEP_MAX(a, b)      ((a) > (b) ? (a) : (b))
+#define SKEP_NODISCARD    __attribute__((warn_unused_result))
+#define SKEP_PRINTF(f, a) __attribute__((format(printf, f, a)))
+#define SKEP_COLD         __attribute__((cold))
+#define SKEP_NOINLINE     __attribute__((noinline))
+#define SKEP_INLINE       static inline __attribute__((always_inline))
+#define SKEP_NORETURN     __attribute__((noreturn))
+#define SKEP_UNUSED       __attribute__((unused))
+#define SKEP_MALLOC       __attribute__((malloc, returns_nonnull))
+#define SKEP_LIKELY(c)    __builtin_expect(!!(c), 1)
+#define SKEP_UNLIKELY(c)  __builtin_expect(!!(c), 0)
+#define SKEP_CACHELINE    64
+#define SKEP_ALIGNED(n)   __attribute__((aligned(n)))
+#define SKEP_ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
+#define SKEP_MIN(a, b)    ((a) < (b) ? (a) : (b))
+#define SKEP_MAX(a, b)    ((a) > (b) ? (a) : (b))
 
 /* Each returns true on overflow; *r then holds the wrapped value. */
 #define SKEP_ADD_OVERFLOW(a, b, r) __builtin_add_overflow((a), (b), (r))
@@ -40,7 +40,7 @@
 
 /* One body compiled for AVX2 and for the baseline, chosen at load time.  Off under sanitizers,
  * whose runtimes are not up when ifuncs resolve. */
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) &&                            \
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) &&                             \
     !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define SKEP_CLONES __attribute__((target_clones("avx2", "default")))
 #else

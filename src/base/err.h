@@ -39,15 +39,16 @@ struct skep_rc_info {
 const struct skep_rc_info *skep_rc_info(skep_rc rc);
 
 /* Fill `err` (nullable) and return `rc`.  rc != SKEP_OK.  Use through skep_fail(). */
-skep_rc skep_fail_at(skep_err *err, skep_rc rc, const char *file, int line, const char *fmt, ...)
-    SKEP_COLD SKEP_PRINTF(5, 6);
+/* tidy: allow nodiscard: some callers only want err filled */
+skep_rc skep_fail_at(skep_err *err, skep_rc rc, const char *file, int line, const char *fmt,
+                     ...) SKEP_COLD SKEP_PRINTF(5, 6);
 
 #define skep_fail(err, rc, ...) skep_fail_at((err), (rc), __FILE__, __LINE__, __VA_ARGS__)
 
 /* The only macro that hides a return. */
-#define SKEP_TRY(expr)                                                                            \
-    do {                                                                                          \
-        skep_rc skep_try_rc_ = (expr);                                                            \
-        if (SKEP_UNLIKELY(skep_try_rc_ != SKEP_OK))                                               \
-            return skep_try_rc_;                                                                  \
+#define SKEP_TRY(expr)                                                                             \
+    do {                                                                                           \
+        skep_rc skep_try_rc_ = (expr);                                                             \
+        if (SKEP_UNLIKELY(skep_try_rc_ != SKEP_OK))                                                \
+            return skep_try_rc_;                                                                   \
     } while (0)

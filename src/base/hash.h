@@ -30,7 +30,7 @@ struct skep_index {
     struct skep_index__slot {
         uint32_t tag; /* the hash folded to 32 bits; also places the slot */
         uint32_t idx; /* SKEP_INDEX_NONE = free */
-    } *slots;
+    } * slots;
     size_t cap; /* power of two or 0 */
     size_t n;
 };
@@ -39,6 +39,8 @@ struct skep_index_it {
     size_t at;
     uint32_t tag;
 };
+/* Room for `expected` entries before the first growth; clear keeps the memory; add grows by
+ * doubling and keeps equal hashes apart.  Owns: done frees.  Threads: one owner. */
 void skep_index_init(struct skep_index *ix, size_t expected);
 void skep_index_done(struct skep_index *ix);
 void skep_index_clear(struct skep_index *ix);

@@ -45,18 +45,10 @@ static void put_kv(struct skep_buf *b, const struct skep_log_kv *kv)
 {
     skep_buf_printf(b, " %s=", kv->key);
     switch (kv->kind) {
-    case SKEP_KV_STR:
-        put_value(b, kv->s);
-        break;
-    case SKEP_KV_I64:
-        skep_buf_printf(b, "%" PRId64, kv->i);
-        break;
-    case SKEP_KV_U64:
-        skep_buf_printf(b, "%" PRIu64, kv->u);
-        break;
-    case SKEP_KV_F64:
-        skep_buf_printf(b, "%.6g", kv->f);
-        break;
+    case SKEP_KV_STR: put_value(b, kv->s); break;
+    case SKEP_KV_I64: skep_buf_printf(b, "%" PRId64, kv->i); break;
+    case SKEP_KV_U64: skep_buf_printf(b, "%" PRIu64, kv->u); break;
+    case SKEP_KV_F64: skep_buf_printf(b, "%.6g", kv->f); break;
     }
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Heap memory.  skep_malloc & co. abort with a message when the system has none left; anything whose
- * size a client, a file or a query can influence asks a budget (base/budget.h) first. */
+/* Heap memory.  skep_malloc & co. abort with a message when the system has none left; anything
+ * whose size a client, a file or a query can influence asks a budget (base/budget.h) first. */
 #pragma once
 
 #include "base/compiler.h"
@@ -25,10 +25,10 @@ char *skep_strndup(const char *p, size_t n) SKEP_MALLOC;
 
 /* Make room for one more element in a growable array: `a` (T *), `n` used, `cap` reserved.
  * Invalidates pointers into a. */
-#define SKEP_GROW(a, n, cap)                                                                      \
-    do {                                                                                          \
-        if ((n) >= (cap)) {                                                                       \
-            (cap) = (cap) ? (cap) * 2 : 16;                                                       \
-            (a) = skep_realloc((a), (size_t)(cap) * sizeof *(a));                                 \
-        }                                                                                         \
+#define SKEP_GROW(a, n, cap)                                                                       \
+    do {                                                                                           \
+        if ((n) >= (cap)) {                                                                        \
+            (cap) = (cap) ? (cap)*2 : 16;                                                          \
+            (a) = skep_realloc((a), (size_t)(cap) * sizeof *(a));                                  \
+        }                                                                                          \
     } while (0)

@@ -9,7 +9,8 @@
 #include <stdint.h>
 #include <string.h>
 
-typedef struct skep_str { /* UTF-8 text unless said otherwise, borrowed, no NUL; p may be NULL if n == 0 */
+typedef struct skep_str { /* UTF-8 text unless said otherwise, borrowed, no NUL; p may be NULL if n
+                             == 0 */
     const char *p;
     size_t n;
 } skep_str;
@@ -19,10 +20,10 @@ typedef struct skep_bytes { /* octets, borrowed */
     size_t n;
 } skep_bytes;
 
-#define SKEP_STR(lit)     ((skep_str){"" lit, sizeof(lit) - 1})
-#define SKEP_STR_NULL     ((skep_str){NULL, 0})
-#define SKEP_STRFMT       "%.*s"
-#define SKEP_STRARG(s)    (int)(s).n, (s).p ? (s).p : ""
+#define SKEP_STR(lit)  ((skep_str){"" lit, sizeof(lit) - 1})
+#define SKEP_STR_NULL  ((skep_str){NULL, 0})
+#define SKEP_STRFMT    "%.*s"
+#define SKEP_STRARG(s) (int)(s).n, (s).p ? (s).p : ""
 
 /* A NUL-terminated C string as a slice (the one place that calls strlen on a variable). */
 static inline skep_str skep_str_c(const char *s)
@@ -51,6 +52,7 @@ int skep_str_cmp(skep_str a, skep_str b);
 /* ASCII case-insensitive equality. */
 bool skep_str_ieq(skep_str a, skep_str b);
 
+/* Prefix and suffix, bytewise; the empty slice is both of anything. */
 bool skep_str_starts(skep_str s, skep_str prefix);
 bool skep_str_ends(skep_str s, skep_str suffix);
 

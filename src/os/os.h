@@ -2,8 +2,8 @@
 /* The operating system as a struct of functions, so that a test can replace disk, clock and
  * randomness.  errno does not leave this module.  Sockets are src/net's business.
  *
- * Files are small integers of the implementation (real: descriptors).  All functions are called through
- * the wrappers below; `self` is the struct itself, implementations embed it first. */
+ * Files are small integers of the implementation (real: descriptors).  All functions are called
+ * through the wrappers below; `self` is the struct itself, implementations embed it first. */
 #pragma once
 
 #include "base/err.h"
@@ -51,12 +51,14 @@ struct skep_os {
     skep_rc (*fstat)(const struct skep_os *self, int fd, struct skep_os_stat *ret, skep_err *err);
     skep_rc (*stat)(const struct skep_os *self, const char *path, struct skep_os_stat *ret,
                     skep_err *err); /* ENOTFOUND */
-    skep_rc (*mkdir)(const struct skep_os *self, const char *path, skep_err *err); /* fine if there */
+    skep_rc (*mkdir)(const struct skep_os *self, const char *path,
+                     skep_err *err); /* fine if there */
     skep_rc (*rename)(const struct skep_os *self, const char *from, const char *to, skep_err *err);
     skep_rc (*unlink)(const struct skep_os *self, const char *path, skep_err *err); /* ENOTFOUND */
     skep_rc (*list)(const struct skep_os *self, const char *path, skep_os_name_fn *fn, void *ctx,
                     skep_err *err);
-    /* Exclusive advisory lock on the open file, held until close.  EEXISTS when another holds it. */
+    /* Exclusive advisory lock on the open file, held until close.  EEXISTS when another holds it.
+     */
     skep_rc (*lock)(const struct skep_os *self, int fd, skep_err *err);
     skep_rc (*space)(const struct skep_os *self, const char *path, struct skep_os_space *ret,
                      skep_err *err);

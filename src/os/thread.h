@@ -14,6 +14,7 @@ struct skep_mutex {
     _Atomic uint64_t owner; /* thread number, 0 = free */
     const char *name;
 };
+/* name is static.  lock asserts that the caller does not hold it yet, unlock that it does. */
 void skep_mutex_init(struct skep_mutex *m, const char *name);
 void skep_mutex_done(struct skep_mutex *m);
 void skep_mutex_lock(struct skep_mutex *m);
@@ -23,6 +24,7 @@ void skep_assert_held(struct skep_mutex *m);
 struct skep_cond {
     pthread_cond_t c; /* CLOCK_MONOTONIC */
 };
+/* wait gives the mutex up and takes it again; spurious wake-ups happen: loop on the condition. */
 void skep_cond_init(struct skep_cond *c);
 void skep_cond_done(struct skep_cond *c);
 void skep_cond_wait(struct skep_cond *c, struct skep_mutex *m);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Error records: codes keep their meaning, texts are cut, never overrun. */
+#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <cmocka.h>
 
 #include <string.h>
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Hashes that are stored on disk must never change; the index must find all it was given. */
+#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <cmocka.h>
 
 #include "base/hash.h"
 #include "base/mem.h"

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Budgets, arenas and bounded buffers: nothing grows past what it was given. */
+#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <cmocka.h>
 
 #include "base/arena.h"
 #include "base/buf.h"

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Slices, numbers, hex and UTF-8: edges that telemetry really has. */
+#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <cmocka.h>
 
 #include <math.h>
 
@@ -105,7 +105,7 @@ static void utf8(void **state)
         {"\xf4\x90\x80\x80", 4, false}, /* above 10FFFF */
         {"\xf5\x80\x80\x80", 4, false},
         {"\x80", 1, false},
-        {"ab\xc3", 3, false},           /* cut */
+        {"ab\xc3", 3, false}, /* cut */
         {"ab\xe2\x82", 4, false},
         {"12345678\xff", 9, false},
     };
@@ -141,9 +141,12 @@ static void cursor_is_sticky(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(compares_and_finds), cmocka_unit_test(cuts),
-        cmocka_unit_test(parses_integers),    cmocka_unit_test(parses_doubles),
-        cmocka_unit_test(hex),                cmocka_unit_test(utf8),
+        cmocka_unit_test(compares_and_finds),
+        cmocka_unit_test(cuts),
+        cmocka_unit_test(parses_integers),
+        cmocka_unit_test(parses_doubles),
+        cmocka_unit_test(hex),
+        cmocka_unit_test(utf8),
         cmocka_unit_test(cursor_is_sticky),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
