@@ -1,0 +1,535 @@
+// SPDX-License-Identifier: Apache-2.0
+/* AGGREGATE: rows of a block -> cells -> states.
+ *
+ *   selected rows -> key ids of each group column -> tuple ids \
+ *                                     time bucket of each row  -> cells -> add() of each state
+ *
+ * Where a whole block has one key, one bucket or one value, that is computed once.  CONCURRENCY is
+ * a second look at the block with another selection: spans that overlap the range, cut at the
+ * buckets.
+ *
+ * I1  Nothing here depends on the order of rows, blocks, morsels or workers but the numbering of
+ * ids, which the finished answer does not show.
+ *
+ * Threads: a context belongs to one thread; partials are merged by the caller's thread at the end.
+ */
+#include "base/assert.h"
+#include "base/mem.h"
+#include "store/column/exec/exec_priv.h"
+
+struct skep_x_agg_scratch {
+    struct skep_ids buckets, tuples, cells;
+    uint16_t rows[SKEP_BLOCK_ROWS], some_rows[SKEP_BLOCK_ROWS];
+    int64_t weights[SKEP_BLOCK_ROWS], time[SKEP_BLOCK_ROWS], duration[SKEP_BLOCK_ROWS];
+    int64_t i64[SKEP_BLOCK_ROWS];
+    double f64[SKEP_BLOCK_ROWS];
+    uint64_t hashes[SKEP_BLOCK_ROWS];
+    struct skep_ids keys[]; /* [n_groups + 1] */
+};
+
+static skep_rc fail_memory(skep_rc rc, struct skep_x_ctx *c, skep_err *err)
+{
+    if (rc == SKEP_ELIMIT)
+        return skep_fail(err, rc, "more than %u groups and time buckets",
+                         (unsigned)c->q->plan->max_cells);
+    return skep_fail(err, rc,
+                     "the query needs more memory than it may use (%u groups and buckets so far): "
+                     "group by less, take a coarser granularity or a shorter time range",
+                     (unsigned)c->partial->cells.n);
+}
+
+static skep_rc prepare(struct skep_x_ctx *c, skep_err *err)
+{
+    if (c->partial)
+        return SKEP_OK;
+    const struct skep_plan *plan = c->q->plan;
+    skep_rc rc = skep_partial_new(plan, c->q->opts->budget, &c->partial);
+    if (rc != SKEP_OK)
+        return skep_fail(err, rc, "the query needs more memory than it may use");
+    c->groups = skep_alloc_n(struct skep_x_group, plan->n_groups + 1);
+    for (unsigned g = 0; g < plan->n_groups; g++)
+        c->groups[g].name = skep_x__name(c->q, plan->groups[g].name);
+    c->scratch = skep_malloc(sizeof *c->scratch + (plan->n_groups + 1) * sizeof(struct skep_ids));
+    return SKEP_OK;
+}
+
+void skep_x__aggregate_done(struct skep_x_ctx *c)
+{
+    for (unsigned g = 0; c->groups && g < c->q->plan->n_groups; g++) {
+        for (unsigned i = 0; i < c->groups[g].n_memos; i++)
+            skep_x__memo_done(c, &c->groups[g].memos[i]);
+        skep_free(c->groups[g].memos);
+    }
+    skep_free(c->groups);
+    skep_free(c->scratch);
+    skep_partial_free(c->partial);
+    c->groups = NULL;
+    c->scratch = NULL;
+    c->partial = NULL;
+}
+
+/* Bucket of each selected row; times are inside the range. */
+static skep_rc row_buckets(struct skep_x_ctx *c, struct skep_sel sel, struct skep_ids *ret,
+                           skep_err *err)
+{
+    const struct skep_partial *p = c->partial;
+    int64_t g = p->plan->granularity_ns;
+    ret->constant = true;
+    ret->value = 0;
+    if (p->n_buckets == 1)
+        return SKEP_OK;
+    const struct skep_block_bounds *b = &c->rs->blocks[c->block];
+    const struct skep_time_range *t = &p->plan->range;
+    uint64_t lo = (uint64_t)SKEP_MAX(b->min_start_ns, t->start_ns) - (uint64_t)p->bucket0_ns;
+    uint64_t hi = (uint64_t)SKEP_MIN(b->max_start_ns, t->end_ns - 1) - (uint64_t)p->bucket0_ns;
+    if (lo / (uint64_t)g == hi / (uint64_t)g) {
+        ret->value = (uint32_t)(lo / (uint64_t)g);
+        return SKEP_OK;
+    }
+    ret->constant = false;
+    const int64_t *time = NULL;
+    SKEP_TRY(skep_x__ints(c, SKEP_COL_TIME, c->scratch->time, &time, err));
+    double inverse = 1.0 / (double)g;
+    for (unsigned i = 0; i < sel.n; i++) {
+        unsigned r = sel.rows ? sel.rows[i] : i;
+        uint64_t d = (uint64_t)time[r] - (uint64_t)p->bucket0_ns;
+        uint64_t q = (uint64_t)((double)d * inverse); /* right or off by one */
+        if (q * (uint64_t)g > d)
+            q--;
+        else if (d - q * (uint64_t)g >= (uint64_t)g)
+            q++;
+        ret->v[r] = (uint32_t)q;
+    }
+    return SKEP_OK;
+}
+
+/* Weights of the rows: *ret_weights NULL when all are *ret_weight. */
+static skep_rc row_weights(struct skep_x_ctx *c, struct skep_sel sel, const int64_t **ret_weights,
+                           int64_t *ret_weight, skep_err *err)
+{
+    *ret_weights = NULL;
+    *ret_weight = 1;
+    if (c->q->plan->ignore_sample_rate)
+        return SKEP_OK;
+    const struct skep_vec *v = NULL;
+    SKEP_TRY(skep_x__column(c, SKEP_COL_SAMPLE_RATE, &v, err));
+    if (v->none || (v->constant && v->i64[0] <= 1))
+        return SKEP_OK;
+    if (v->form != SKEP_VEC_I64)
+        return skep_fail(err, SKEP_ECORRUPT, "sample rates are no integers");
+    if (v->constant) {
+        *ret_weight = SKEP_MIN(v->i64[0], (int64_t)UINT32_MAX);
+        c->partial->estimated = true;
+        return SKEP_OK;
+    }
+    bool sampled = false;
+    for (unsigned i = 0; i < sel.n; i++) {
+        unsigned r = sel.rows ? sel.rows[i] : i;
+        c->scratch->weights[r] = SKEP_MIN(v->i64[r], (int64_t)UINT32_MAX);
+        sampled = sampled || v->i64[r] > 1;
+    }
+    if (!sampled)
+        return SKEP_OK;
+    c->partial->estimated = true;
+    *ret_weights = c->scratch->weights;
+    return SKEP_OK;
+}
+
+/* Tuple ids of the rows in bits; rows whose group the plan leaves out are taken from bits. */
+static skep_rc row_tuples(struct skep_x_ctx *c, struct skep_x_bits *bits, skep_err *err)
+{
+    struct skep_x_agg_scratch *s = c->scratch;
+    const struct skep_plan *plan = c->q->plan;
+    for (unsigned g = 0; g < plan->n_groups; g++)
+        SKEP_TRY(skep_x__group_keys(c, g, bits, &s->keys[g], err));
+    struct skep_sel sel = skep_x__rows(bits, c->n, s->rows);
+    skep_rc rc = skep_partial_tuples(c->partial, sel, s->keys, &s->tuples);
+    if (rc != SKEP_OK)
+        return fail_memory(rc, c, err);
+    if (plan->n_only_groups == 0 || plan->n_groups == 0)
+        return SKEP_OK;
+    if (s->tuples.constant) {
+        if (s->tuples.value == SKEP_ID_NONE)
+            memset(bits, 0, sizeof *bits);
+        return SKEP_OK;
+    }
+    for (unsigned i = 0; i < sel.n; i++) {
+        unsigned r = sel.rows ? sel.rows[i] : i;
+        if (s->tuples.v[r] == SKEP_ID_NONE)
+            bits->w[r / 64] &= ~(1ull << (r % 64));
+    }
+    return SKEP_OK;
+}
+
+static skep_rc add(struct skep_x_ctx *c, unsigned state, const struct skep_agg_in *in,
+                   skep_err *err)
+{
+    struct skep_partial *p = c->partial;
+    skep_rc rc = p->states[state].ops->add(p->states[state].data, in, &p->mem);
+    return rc == SKEP_OK ? SKEP_OK : fail_memory(rc, c, err);
+}
+
+/* Numbers out of a list: of mixed types, row by row. */
+static skep_rc add_listed_numbers(struct skep_x_ctx *c, unsigned state, const struct skep_x_vals *v,
+                                  struct skep_sel sel, struct skep_agg_in *in, skep_err *err)
+{
+    struct skep_x_agg_scratch *s = c->scratch;
+    for (int pass = 0; pass < 2; pass++) {
+        uint16_t rows[SKEP_BLOCK_ROWS];
+        unsigned n = 0;
+        for (unsigned i = 0; i < sel.n; i++) {
+            unsigned r = sel.rows ? sel.rows[i] : i;
+            const skep_value *x = &v->list[v->i64[v->constant ? 0 : r]];
+            if (x->type != (pass ? SKEP_TYPE_DOUBLE : SKEP_TYPE_INT))
+                continue;
+            if (pass)
+                s->f64[r] = x->f;
+            else
+                s->i64[r] = x->i;
+            rows[n++] = (uint16_t)r;
+        }
+        if (n == 0)
+            continue;
+        in->sel = (struct skep_sel){n, rows};
+        in->form = pass ? SKEP_AGG_F64 : SKEP_AGG_I64;
+        in->constant = false;
+        in->i64 = s->i64;
+        in->f64 = s->f64;
+        SKEP_TRY(add(c, state, in, err));
+    }
+    return SKEP_OK;
+}
+
+static skep_rc add_numbers(struct skep_x_ctx *c, unsigned state, const struct skep_x_vals *v,
+                           struct skep_sel sel, struct skep_agg_in *in, skep_err *err)
+{
+    if (v->form == SKEP_X_CODES)
+        return add_listed_numbers(c, state, v, sel, in, err);
+    bool ints = v->form == SKEP_X_TIME || (v->form == SKEP_X_I64 && v->type == SKEP_TYPE_INT);
+    if (!ints && v->form != SKEP_X_F64 && v->form != SKEP_X_NS)
+        return SKEP_OK; /* texts and bools are no numbers */
+    in->sel = sel;
+    in->form = ints ? SKEP_AGG_I64 : v->form == SKEP_X_NS ? SKEP_AGG_NS : SKEP_AGG_F64;
+    in->constant = v->constant;
+    in->i64 = v->i64;
+    in->f64 = v->f64;
+    return add(c, state, in, err);
+}
+
+static uint64_t hash_at(const struct skep_x_vals *v, unsigned at)
+{
+    char text[40];
+    switch (v->form) {
+    case SKEP_X_F64: return skep_agg_hash_double(v->f64[at]);
+    case SKEP_X_DICT: return skep_agg_hash_text(v->type, v->dict->hashes[v->codes[at]]);
+    case SKEP_X_I64:
+        if (v->type == SKEP_TYPE_INT)
+            return skep_agg_hash_int(v->i64[at]);
+        break;
+    case SKEP_X_NS:
+    case SKEP_X_STR:
+    case SKEP_X_ID16:
+    case SKEP_X_ID8:
+    case SKEP_X_TIME:
+    case SKEP_X_CODES:
+    default: break;
+    }
+    skep_value value = skep_x__value(v, at, text);
+    return skep_agg_hash_value(&value);
+}
+
+static skep_rc add_hashes(struct skep_x_ctx *c, unsigned state, const struct skep_x_vals *v,
+                          struct skep_sel sel, struct skep_agg_in *in, skep_err *err)
+{
+    uint64_t *hashes = c->scratch->hashes;
+    unsigned last = UINT32_MAX;
+    for (unsigned i = 0; i < (v->constant ? 1 : sel.n); i++) {
+        unsigned r = v->constant ? 0 : sel.rows ? sel.rows[i] : i;
+        /* Neighbours of one trace share its id: do not write it out as text again. */
+        bool same = v->form == SKEP_X_ID16 && last != UINT32_MAX &&
+                    memcmp(&v->id16[last], &v->id16[r], sizeof v->id16[r]) == 0;
+        hashes[r] = same ? hashes[last] : hash_at(v, r);
+        last = r;
+    }
+    in->sel = sel;
+    in->form = SKEP_AGG_HASH;
+    in->constant = v->constant;
+    in->hashes = hashes;
+    return add(c, state, in, err);
+}
+
+/* Walk the sources of the aggregate's field and add what each holds. */
+static skep_rc add_field(struct skep_x_ctx *c, unsigned state, const struct skep_x_bits *bits,
+                         struct skep_agg_in *in, skep_err *err)
+{
+    enum skep_agg_want want = c->partial->states[state].ops->want;
+    const struct skep_x_bound *b = skep_x__sources(c, skep_x__name(c->q, in->agg->field.name));
+    struct skep_x_bits rest = *bits;
+    for (unsigned i = 0; i < b->n && skep_x__any(&rest); i++) {
+        struct skep_x_vals v;
+        SKEP_TRY(skep_x__load(c, &b->sources[i], &rest, &v, err));
+        if (!skep_x__any(&v.present))
+            continue;
+        struct skep_sel sel = skep_x__rows(&v.present, c->n, c->scratch->some_rows);
+        if (want == SKEP_AGG_WANT_NUMBERS) {
+            SKEP_TRY(add_numbers(c, state, &v, sel, in, err));
+        } else if (want == SKEP_AGG_WANT_HASHES) {
+            SKEP_TRY(add_hashes(c, state, &v, sel, in, err));
+        } else {
+            in->sel = sel;
+            in->form = SKEP_AGG_ROWS;
+            SKEP_TRY(add(c, state, in, err));
+        }
+        skep_x__andnot(&rest, &v.present);
+    }
+    return SKEP_OK;
+}
+
+static skep_rc add_states(struct skep_x_ctx *c, const struct skep_x_bits *bits, struct skep_sel sel,
+                          const int64_t *weights, int64_t weight, skep_err *err)
+{
+    struct skep_partial *p = c->partial;
+    uint16_t filtered_rows[SKEP_BLOCK_ROWS];
+    const struct skep_expr *last = NULL;
+    struct skep_x_bits filtered = *bits;
+    struct skep_sel filtered_sel = sel;
+    for (unsigned s = 0; s < p->n_states; s++) {
+        const struct skep_agg *agg = p->states[s].agg;
+        if (p->states[s].ops->want == SKEP_AGG_WANT_SPANS)
+            continue;
+        if (agg->filter != last) {
+            last = agg->filter;
+            filtered = *bits;
+            SKEP_TRY(skep_x__filter(c, c->q->agg_filters[s], &filtered, err));
+            filtered_sel = skep_x__rows(&filtered, c->n, filtered_rows);
+        }
+        if (filtered_sel.n == 0)
+            continue;
+        struct skep_agg_in in = {.agg = agg,
+                                 .sel = filtered_sel,
+                                 .cells = &c->scratch->cells,
+                                 .weights = weights,
+                                 .weight = weight};
+        if (agg->field.name.n > 0)
+            SKEP_TRY(add_field(c, s, &filtered, &in, err));
+        else
+            SKEP_TRY(add(c, s, &in, err));
+    }
+    return SKEP_OK;
+}
+
+static skep_rc block_rows(struct skep_x_ctx *c, skep_err *err)
+{
+    struct skep_x_agg_scratch *s = c->scratch;
+    struct skep_x_bits bits;
+    SKEP_TRY(skep_x__select(c, &bits, err));
+    if (!skep_x__any(&bits))
+        return SKEP_OK;
+    SKEP_TRY(row_tuples(c, &bits, err));
+    struct skep_sel sel = skep_x__rows(&bits, c->n, s->rows);
+    if (sel.n == 0)
+        return SKEP_OK;
+    SKEP_TRY(row_buckets(c, sel, &s->buckets, err));
+    skep_rc rc = skep_partial_cells(c->partial, sel, &s->tuples, &s->buckets, &s->cells);
+    if (rc != SKEP_OK)
+        return fail_memory(rc, c, err);
+    const int64_t *weights = NULL;
+    int64_t weight = 1;
+    SKEP_TRY(row_weights(c, sel, &weights, &weight, err));
+    return add_states(c, &bits, sel, weights, weight, err);
+}
+
+/* Pieces of spans, collected until there are enough for one add(). */
+struct pieces {
+    unsigned state, n;
+    struct skep_ids cells;
+    int64_t ns[SKEP_BLOCK_ROWS], weights[SKEP_BLOCK_ROWS];
+};
+
+static skep_rc flush_pieces(struct skep_x_ctx *c, struct pieces *p, skep_err *err)
+{
+    struct skep_agg_in in = {.agg = c->partial->states[p->state].agg,
+                             .sel = {p->n, NULL},
+                             .cells = &p->cells,
+                             .weights = p->weights,
+                             .weight = 1,
+                             .form = SKEP_AGG_I64,
+                             .i64 = p->ns};
+    p->n = 0;
+    return add(c, p->state, &in, err);
+}
+
+/* Cut one span at the buckets. */
+static skep_rc add_span(struct skep_x_ctx *c, struct pieces *p, uint32_t tuple,
+                        struct skep_time_range span, int64_t weight, skep_err *err)
+{
+    const struct skep_partial *part = c->partial;
+    const struct skep_time_range *range = &part->plan->range;
+    int64_t start = SKEP_MAX(span.start_ns, range->start_ns);
+    int64_t end = SKEP_MIN(span.end_ns, range->end_ns);
+    uint64_t g = (uint64_t)part->plan->granularity_ns;
+    while (start < end) {
+        uint32_t b = 0;
+        int64_t until = end;
+        if (g > 0) {
+            uint64_t at = ((uint64_t)start - (uint64_t)part->bucket0_ns) / g;
+            skep_i128 next = (skep_i128)part->bucket0_ns + ((skep_i128)at + 1) * (skep_i128)g;
+            b = (uint32_t)at;
+            until = next < end ? (int64_t)next : end;
+        }
+        uint32_t cell = 0;
+        skep_rc rc = skep_partial_cell(c->partial, tuple, b, &cell);
+        if (rc != SKEP_OK)
+            return fail_memory(rc, c, err);
+        p->cells.v[p->n] = cell;
+        p->ns[p->n] = until - start;
+        p->weights[p->n++] = weight;
+        if (p->n == SKEP_BLOCK_ROWS)
+            SKEP_TRY(flush_pieces(c, p, err));
+        start = until;
+    }
+    return SKEP_OK;
+}
+
+/* Live rows with a duration that overlap the range and pass the filter. */
+static skep_rc overlapping(struct skep_x_ctx *c, struct skep_x_bits *ret, skep_err *err)
+{
+    struct skep_x_agg_scratch *s = c->scratch;
+    const struct skep_time_range *range = &c->q->plan->range;
+    const int64_t *time = NULL, *duration = NULL;
+    skep_x__live(c, ret);
+    SKEP_TRY(skep_x__ints(c, SKEP_COL_TIME, s->time, &time, err));
+    SKEP_TRY(skep_x__ints(c, SKEP_COL_DURATION, s->duration, &duration, err));
+    uint8_t pass[SKEP_BLOCK_ROWS];
+    memset(pass, 0, sizeof pass);
+    for (unsigned r = 0; r < c->n; r++)
+        pass[r] = duration[r] > 0 && time[r] < range->end_ns &&
+                  (time[r] >= range->start_ns ||
+                   (uint64_t)range->start_ns - (uint64_t)time[r] < (uint64_t)duration[r]);
+    struct skep_x_bits in;
+    skep_x__pack(pass, &in);
+    skep_x__and(ret, &in);
+    return skep_x__filter(c, c->q->filter, ret, err);
+}
+
+static skep_rc span_state(struct skep_x_ctx *c, unsigned state, struct skep_x_bits bits,
+                          const int64_t *weights, int64_t weight, skep_err *err)
+{
+    struct skep_x_agg_scratch *s = c->scratch;
+    SKEP_TRY(skep_x__filter(c, c->q->agg_filters[state], &bits, err));
+    uint16_t rows[SKEP_BLOCK_ROWS];
+    struct skep_sel sel = skep_x__rows(&bits, c->n, rows);
+    const int64_t *time = NULL, *duration = NULL;
+    SKEP_TRY(skep_x__ints(c, SKEP_COL_TIME, s->time, &time, err));
+    SKEP_TRY(skep_x__ints(c, SKEP_COL_DURATION, s->duration, &duration, err));
+    struct pieces p = {.state = state};
+    for (unsigned i = 0; i < sel.n; i++) {
+        unsigned r = sel.rows ? sel.rows[i] : i;
+        struct skep_time_range span = {time[r], 0};
+        if (SKEP_ADD_OVERFLOW(time[r], duration[r], &span.end_ns))
+            span.end_ns = INT64_MAX;
+        uint32_t tuple = s->tuples.constant ? s->tuples.value : s->tuples.v[r];
+        SKEP_TRY(add_span(c, &p, tuple, span, weights ? weights[r] : weight, err));
+    }
+    return p.n > 0 ? flush_pieces(c, &p, err) : SKEP_OK;
+}
+
+static skep_rc block_spans(struct skep_x_ctx *c, skep_err *err)
+{
+    struct skep_x_bits bits;
+    SKEP_TRY(overlapping(c, &bits, err));
+    if (!skep_x__any(&bits))
+        return SKEP_OK;
+    SKEP_TRY(row_tuples(c, &bits, err));
+    struct skep_sel sel = skep_x__rows(&bits, c->n, c->scratch->rows);
+    if (sel.n == 0)
+        return SKEP_OK;
+    const int64_t *weights = NULL;
+    int64_t weight = 1;
+    SKEP_TRY(row_weights(c, sel, &weights, &weight, err));
+    for (unsigned s = 0; s < c->partial->n_states; s++)
+        if (c->partial->states[s].ops->want == SKEP_AGG_WANT_SPANS)
+            SKEP_TRY(span_state(c, s, bits, weights, weight, err));
+    return SKEP_OK;
+}
+
+static skep_rc morsel(struct skep_x_ctx *c, const struct skep_x_morsel *m, skep_err *err)
+{
+    const struct skep_time_range *t = &c->q->plan->range;
+    SKEP_TRY(prepare(c, err));
+    for (uint64_t b = m->block; b < m->end; b++) {
+        const struct skep_block_bounds *bb = &c->rs->blocks[b];
+        bool starts = bb->max_start_ns >= t->start_ns && bb->min_start_ns < t->end_ns;
+        bool spans =
+            c->q->need_overlap && bb->max_end_ns > t->start_ns && bb->min_start_ns < t->end_ns;
+        if (!starts && !spans)
+            continue;
+        skep_x__block(c, b);
+        c->rows_examined += c->n;
+        if (starts)
+            SKEP_TRY(block_rows(c, err));
+        if (spans)
+            SKEP_TRY(block_spans(c, err));
+    }
+    return SKEP_OK;
+}
+
+/* Compile what the partial's states will ask for; the states of every partial are the same. */
+static skep_rc compile_states(struct skep_x_query *q, skep_err *err)
+{
+    struct skep_partial *p = NULL;
+    skep_rc rc = skep_partial_new(q->plan, NULL, &p);
+    if (rc != SKEP_OK)
+        return skep_fail(err, rc, "out of memory");
+    q->agg_filters = skep_new_n(&q->arena, struct skep_x_expr *, p->n_states + 1);
+    for (unsigned s = 0; s < p->n_states; s++) {
+        const struct skep_agg *a = p->states[s].agg;
+        if (a->filter)
+            q->agg_filters[s] = skep_x__compile(q, a->filter);
+        if (a->field.name.n > 0)
+            skep_x__name(q, a->field.name);
+        q->need_overlap = q->need_overlap || p->states[s].ops->want == SKEP_AGG_WANT_SPANS;
+    }
+    for (unsigned g = 0; g < q->plan->n_groups; g++)
+        skep_x__name(q, q->plan->groups[g].name);
+    skep_partial_free(p);
+    return SKEP_OK;
+}
+
+skep_rc skep_x__aggregate(struct skep_x_query *q, struct skep_answer *ret, skep_err *err)
+{
+    for (unsigned i = 0; i < q->plan->n_aggs; i++) {
+        const struct skep_agg *a = &q->plan->aggs[i];
+        if (a->op == SKEP_AGG_HEATMAP && a->heat_scale == SKEP_HEAT_LINEAR &&
+            !(a->heat_max > a->heat_min))
+            return skep_fail(err, SKEP_EINVAL, "a linear heatmap without its range");
+    }
+    SKEP_TRY(compile_states(q, err));
+    SKEP_TRY(skep_x__plan_morsels(q, err));
+    SKEP_TRY(skep_x__run(q, morsel, err));
+    struct skep_partial *all = NULL;
+    for (struct skep_x_ctx *c = q->all; c; c = c->next_all) {
+        if (!c->partial)
+            continue;
+        if (!all) {
+            all = c->partial;
+            c->partial = NULL;
+            continue;
+        }
+        skep_rc rc = skep_partial_merge(all, c->partial);
+        if (rc != SKEP_OK) {
+            rc = fail_memory(rc, c, err);
+            skep_partial_free(all);
+            return rc;
+        }
+        skep_partial_free(c->partial);
+        c->partial = NULL;
+    }
+    if (!all) {
+        skep_rc rc = skep_partial_new(q->plan, q->opts->budget, &all);
+        if (rc != SKEP_OK)
+            return skep_fail(err, rc, "the query needs more memory than it may use");
+    }
+    ret->partial = all;
+    return SKEP_OK;
+}

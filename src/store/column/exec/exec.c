@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Running a plan: morsels over rowsets on the pool, errors, cancellation, progress.
+ *
+ * The blocks that may hold rows of the range are cut into morsels of at most one row group.  Each
+ * morsel is one index of skep_pool_each(), so that queries share the workers fairly; what a worker
+ * keeps between morsels (open columns, memos, its partial answer) is a context taken from a free
+ * list and put back.
+ *
+ * I1  A context is used by one thread at a time (the list is under q->mu, which also orders the
+ * memory). I2  The first error stops the rest; damage (ECORRUPT, EIO) does not: the morsel is left
+ * out, the answer is marked incomplete and the lowest damaged morsel is named. I3  canceled() and
+ * progress() are called under q->mu, never concurrently.
+ *
+ * Memory: contexts from the heap; what grows with the data from opts->budget. */
+#include "store/column/exec.h"
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "store/column/exec/exec_priv.h"
+
+#include <stdlib.h>
+
+skep_rc skep_x__take(struct skep_x_query *q, uint64_t bytes)
+{
+    return q->opts->budget ? skep_budget_take(q->opts->budget, bytes, NULL) : SKEP_OK;
+}
+
+void skep_x__give(struct skep_x_query *q, uint64_t bytes)
+{
+    if (q->opts->budget && bytes > 0)
+        skep_budget_give(q->opts->budget, bytes);
+}
+
+bool skep_x__is_damage(skep_rc rc)
+{
+    return rc == SKEP_ECORRUPT || rc == SKEP_EIO;
+}
+
+struct skep_x_ctx *skep_x__ctx_new(struct skep_x_query *q)
+{
+    struct skep_x_ctx *c = skep_alloc(struct skep_x_ctx);
+    c->q = q;
+    c->set = UINT32_MAX;
+    skep_arena_init(&c->arena, "query binding", q->opts->budget);
+    c->test_memos = skep_alloc_n(struct skep_x_memo *, q->n_tests + 1);
+    c->n_test_memos = skep_alloc_n(unsigned, q->n_tests + 1);
+    c->next_all = q->all;
+    q->all = c;
+    return c;
+}
+
+static void ctx_free(struct skep_x_ctx *c)
+{
+    skep_x__aggregate_done(c);
+    skep_x__unbind(c);
+    skep_arena_done(&c->arena);
+    for (unsigned t = 0; t < c->q->n_tests; t++) {
+        for (unsigned i = 0; i < c->n_test_memos[t]; i++)
+            skep_x__memo_done(c, &c->test_memos[t][i]);
+        skep_free(c->test_memos[t]);
+    }
+    skep_free(c->test_memos);
+    skep_free(c->n_test_memos);
+    skep_x__give(c->q, c->cap_hits * sizeof *c->hits);
+    skep_free(c->hits);
+    skep_free(c);
+}
+
+struct run {
+    struct skep_x_query *q;
+    skep_x_morsel_fn *fn;
+};
+
+void skep_x__damaged(struct skep_x_query *q, size_t at, const skep_err *err)
+{
+    if (q->damaged && q->damaged_at <= at)
+        return;
+    q->damaged = true;
+    q->damaged_at = at;
+    memcpy(q->damage, err->text, sizeof q->damage);
+}
+
+static void run_one(void *arg, unsigned i)
+{
+    struct run *run = arg;
+    struct skep_x_query *q = run->q;
+    if (atomic_load_explicit(&q->stop, memory_order_relaxed))
+        return;
+    skep_mutex_lock(&q->mu);
+    struct skep_x_ctx *c = q->free;
+    if (c)
+        q->free = c->next;
+    else
+        c = skep_x__ctx_new(q);
+    skep_mutex_unlock(&q->mu);
+
+    const struct skep_x_morsel *m = &q->morsels[i];
+    skep_err err = {.rc = SKEP_OK};
+    skep_rc rc = skep_x__bind(c, m->set, &err);
+    if (rc == SKEP_OK)
+        rc = run->fn(c, m, &err);
+
+    skep_mutex_lock(&q->mu);
+    if (skep_x__is_damage(rc)) {
+        skep_x__damaged(q, i, &err);
+    } else if (rc != SKEP_OK && q->rc == SKEP_OK) {
+        q->rc = rc;
+        q->err = err;
+        atomic_store_explicit(&q->stop, true, memory_order_relaxed);
+    }
+    uint64_t end = SKEP_MIN(m->end * SKEP_BLOCK_ROWS, c->rs ? c->rs->n_rows : UINT64_MAX);
+    q->rows_scanned += end - m->block * SKEP_BLOCK_ROWS;
+    if (q->opts->progress)
+        q->opts->progress(q->opts->ctx, q->rows_scanned, q->rows_total);
+    if (q->rc == SKEP_OK && q->opts->canceled && q->opts->canceled(q->opts->ctx)) {
+        q->rc = skep_fail(&q->err, SKEP_ECANCELED, "the query was canceled");
+        atomic_store_explicit(&q->stop, true, memory_order_relaxed);
+    }
+    c->next = q->free;
+    q->free = c;
+    skep_mutex_unlock(&q->mu);
+}
+
+skep_rc skep_x__run(struct skep_x_query *q, skep_x_morsel_fn *fn, skep_err *err)
+{
+    struct run run = {.q = q, .fn = fn};
+    skep_assert(q->n_morsels <= UINT32_MAX);
+    unsigned n = (unsigned)q->n_morsels;
+    if (q->opts->canceled && q->opts->canceled(q->opts->ctx))
+        return skep_fail(err, SKEP_ECANCELED, "the query was canceled");
+    if (q->pool && n > 1)
+        skep_pool_each(q->pool, n, run_one, &run);
+    else
+        for (unsigned i = 0; i < n; i++)
+            run_one(&run, i);
+    if (q->rc != SKEP_OK && err)
+        *err = q->err;
+    return q->rc;
+}
+
+static skep_rc add_morsel(struct skep_x_query *q, uint32_t set, uint64_t block, uint64_t end,
+                          skep_err *err)
+{
+    if (q->n_morsels == q->cap_morsels) {
+        size_t cap = q->cap_morsels ? q->cap_morsels * 2 : 64;
+        if (skep_x__take(q, (cap - q->cap_morsels) * sizeof *q->morsels) != SKEP_OK)
+            return skep_fail(err, SKEP_ENOMEM, "the query needs more memory than it may use");
+        q->morsels = skep_realloc(q->morsels, cap * sizeof *q->morsels);
+        q->cap_morsels = cap;
+    }
+    q->morsels[q->n_morsels++] = (struct skep_x_morsel){set, block, end};
+    const struct skep_rowset *rs = q->snap->sets[set].rowset;
+    q->rows_total += SKEP_MIN(end * SKEP_BLOCK_ROWS, rs->n_rows) - block * SKEP_BLOCK_ROWS;
+    return SKEP_OK;
+}
+
+static bool block_in_range(const struct skep_x_query *q, const struct skep_block_bounds *b)
+{
+    const struct skep_time_range *t = &q->plan->range;
+    if (b->min_start_ns >= t->end_ns)
+        return false;
+    return b->max_start_ns >= t->start_ns || (q->need_overlap && b->max_end_ns > t->start_ns);
+}
+
+/* Morsels of blocks [first, end) of a rowset, without those outside the range at both ends. */
+static skep_rc cut(struct skep_x_query *q, uint32_t set, uint64_t first, uint64_t end,
+                   skep_err *err)
+{
+    const struct skep_rowset *rs = q->snap->sets[set].rowset;
+    for (uint64_t b = first; b < end;) {
+        uint64_t stop = SKEP_MIN(end, (b / SKEP_X_MORSEL_BLOCKS + 1) * SKEP_X_MORSEL_BLOCKS);
+        uint64_t lo = b, hi = stop;
+        while (lo < hi && !block_in_range(q, &rs->blocks[lo]))
+            lo++;
+        while (hi > lo && !block_in_range(q, &rs->blocks[hi - 1]))
+            hi--;
+        if (lo < hi)
+            SKEP_TRY(add_morsel(q, set, lo, hi, err));
+        b = stop;
+    }
+    return SKEP_OK;
+}
+
+/* The test that pins the trace id, if every row that passes must pass it. */
+static const struct skep_x_test *trace_test(const struct skep_x_query *q,
+                                            const struct skep_x_expr *e)
+{
+    if (!e)
+        return NULL;
+    if (e->op == SKEP_EXPR_TEST) {
+        const struct skep_x_test *t = &q->tests[e->test];
+        bool pins = t->str_eq && !t->negative && t->name != SKEP_X_ANY_FIELD &&
+                    q->names[t->name].view && q->names[t->name].view->how == SKEP_VIEW_HEX16;
+        return pins && t->n_ids <= 16 ? t : NULL;
+    }
+    for (unsigned i = 0; e->op == SKEP_EXPR_AND && i < e->n_kids; i++) {
+        const struct skep_x_test *t = trace_test(q, e->kids[i]);
+        if (t)
+            return t;
+    }
+    return NULL;
+}
+
+/* Has the rowset a field of that name in any scope, so that the id column alone does not decide? */
+static bool has_field(const struct skep_rowset *rs, skep_str name)
+{
+    for (int type = 1; type < SKEP_TYPE_COUNT; type++)
+        if (skep_rowset_find_field(rs, name, SKEP_SCOPE_ATTRIBUTE, (uint8_t)type) != UINT32_MAX ||
+            skep_rowset_find_field(rs, name, SKEP_SCOPE_INTRINSIC, (uint8_t)type) != UINT32_MAX)
+            return true;
+    for (int lists = 0; lists < 2; lists++) {
+        const struct skep_rowset_lists *l = lists ? &rs->scopes : &rs->resources;
+        for (uint32_t e = 0; l->n > 0 && e < l->first[l->n]; e++)
+            if (skep_str_eq(l->entries[e].name, name))
+                return true;
+    }
+    return false;
+}
+
+static int by_first(const void *a, const void *b)
+{
+    uint64_t x = ((const struct skep_row_range *)a)->first;
+    uint64_t y = ((const struct skep_row_range *)b)->first;
+    return x < y ? -1 : x > y;
+}
+
+/* Only the row ranges where the traces may stand. */
+static skep_rc cut_traces(struct skep_x_query *q, uint32_t set, const struct skep_x_test *t,
+                          skep_err *err)
+{
+    struct skep_row_range ranges[16 * 8];
+    unsigned n = 0;
+    struct skep_rowset *rs = q->snap->sets[set].rowset;
+    for (unsigned i = 0; i < t->n_ids; i++) {
+        unsigned got = 0;
+        SKEP_TRY(rs->ops->find_trace(rs, &t->ids[i], ranges + n, 8, &got, err));
+        n += got;
+    }
+    qsort(ranges, n, sizeof ranges[0], by_first);
+    uint64_t done = 0; /* blocks below are planned */
+    for (unsigned i = 0; i < n; i++) {
+        uint64_t first = SKEP_MAX(ranges[i].first / SKEP_BLOCK_ROWS, done);
+        uint64_t end =
+            (SKEP_MIN(ranges[i].end, rs->n_rows) + SKEP_BLOCK_ROWS - 1) / SKEP_BLOCK_ROWS;
+        if (first < end) {
+            SKEP_TRY(cut(q, set, first, end, err));
+            done = end;
+        }
+    }
+    return SKEP_OK;
+}
+
+skep_rc skep_x__plan_morsels(struct skep_x_query *q, skep_err *err)
+{
+    const struct skep_x_test *trace = trace_test(q, q->filter);
+    for (uint32_t set = 0; set < q->snap->n; set++) {
+        struct skep_rowset *rs = q->snap->sets[set].rowset;
+        if (rs->n_rows == 0 || !block_in_range(q, &rs->bounds))
+            continue;
+        if (!trace || has_field(rs, q->names[trace->name].name)) {
+            SKEP_TRY(cut(q, set, 0, skep_rowset_blocks(rs), err));
+            continue;
+        }
+        skep_err why;
+        skep_rc rc = cut_traces(q, set, trace, &why);
+        if (skep_x__is_damage(rc)) {
+            skep_x__damaged(q, 0, &why);
+        } else if (rc != SKEP_OK) {
+            if (err)
+                *err = why;
+            return rc;
+        }
+    }
+    return SKEP_OK;
+}
+
+static skep_rc dispatch(struct skep_x_query *q, struct skep_answer *ret, skep_err *err)
+{
+    switch (q->plan->kind) {
+    case SKEP_PLAN_AGGREGATE: return skep_x__aggregate(q, ret, err);
+    case SKEP_PLAN_ROWS:
+    case SKEP_PLAN_TRACE:
+    case SKEP_PLAN_ROW:
+    case SKEP_PLAN_TRACES:
+    case SKEP_PLAN_FIELDS:
+    case SKEP_PLAN_DATASETS:
+    default: return skep_fail(err, SKEP_EUNSUPPORTED, "this kind of plan is not supported");
+    }
+}
+
+static void query_done(struct skep_x_query *q)
+{
+    while (q->all) {
+        struct skep_x_ctx *c = q->all;
+        q->all = c->next_all;
+        ctx_free(c);
+    }
+    skep_x__give(q, q->cap_morsels * sizeof *q->morsels);
+    skep_free(q->morsels);
+    skep_free(q->names);
+    skep_free(q->tests);
+    skep_arena_done(&q->arena);
+    skep_mutex_done(&q->mu);
+}
+
+skep_rc skep_exec_run(struct skep_snapshot *snap, struct skep_pool *pool,
+                      const struct skep_plan *plan, const struct skep_run_opts *opts,
+                      struct skep_answer *ret, skep_err *err)
+{
+    skep_assert(snap && plan && opts && opts->arena && ret);
+    SKEP_TRY(skep_plan_check(plan, err));
+    struct skep_x_query q = {.plan = plan, .opts = opts, .snap = snap, .pool = pool};
+    skep_mutex_init(&q.mu, "query");
+    skep_arena_init(&q.arena, "query", opts->budget);
+    q.filter = skep_x__compile_filter(&q);
+    struct skep_answer answer = {.complete = true};
+    skep_rc rc = dispatch(&q, &answer, err);
+    if (rc == SKEP_OK) {
+        for (struct skep_x_ctx *c = q.all; c; c = c->next_all)
+            answer.rows_examined += c->rows_examined;
+        answer.complete = !q.damaged;
+        if (q.damaged)
+            answer.missing = skep_arena_str(opts->arena, skep_str_c(q.damage));
+        *ret = answer;
+    }
+    query_done(&q);
+    return rc;
+}

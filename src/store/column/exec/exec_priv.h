@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What the executor's files share.
+ *
+ *   skep_x_query   one run: plan, compiled names and tests, morsels, first error
+ *   skep_x_ctx     one worker's view: the rowset it is bound to, open columns, memos, its partial
+ *   skep_x_bits    which rows of the current block are selected
+ *   skep_x_vals    values of one source of a name for some rows of the current block
+ *
+ * A canonical name has up to a few sources in a rowset, in order of precedence: attribute columns
+ * (one a type), the view and intrinsic columns, instrumentation list, resource list.  Every
+ * consumer walks them in that order and hands the rows one source has no value for on to the next.
+ */
+#pragma once
+
+#include "agg/agg.h"
+#include "event/view.h"
+#include "store/column/exec.h"
+
+#include <stdatomic.h>
+
+enum {
+    SKEP_X_WORDS = SKEP_BLOCK_ROWS / 64,
+    SKEP_X_MORSEL_BLOCKS = SKEP_ROW_GROUP_ROWS / SKEP_BLOCK_ROWS,
+    SKEP_X_CACHE = 512 /* entries of a direct-mapped cache of values -> key ids */
+};
+_Static_assert((int)SKEP_IDS_ROWS == (int)SKEP_BLOCK_ROWS, "ids cover one block");
+
+struct skep_x_bits {
+    uint64_t w[SKEP_X_WORDS];
+};
+
+static inline bool skep_x__any(const struct skep_x_bits *b)
+{
+    uint64_t all = 0;
+    for (int i = 0; i < SKEP_X_WORDS; i++)
+        all |= b->w[i];
+    return all != 0;
+}
+static inline unsigned skep_x__count(const struct skep_x_bits *b)
+{
+    unsigned n = 0;
+    for (int i = 0; i < SKEP_X_WORDS; i++)
+        n += SKEP_POPCOUNT64(b->w[i]);
+    return n;
+}
+static inline void skep_x__and(struct skep_x_bits *a, const struct skep_x_bits *b)
+{
+    for (int i = 0; i < SKEP_X_WORDS; i++)
+        a->w[i] &= b->w[i];
+}
+static inline void skep_x__andnot(struct skep_x_bits *a, const struct skep_x_bits *b)
+{
+    for (int i = 0; i < SKEP_X_WORDS; i++)
+        a->w[i] &= ~b->w[i];
+}
+static inline void skep_x__or(struct skep_x_bits *a, const struct skep_x_bits *b)
+{
+    for (int i = 0; i < SKEP_X_WORDS; i++)
+        a->w[i] |= b->w[i];
+}
+static inline bool skep_x__has(const struct skep_x_bits *b, unsigned row)
+{
+    return b->w[row / 64] >> (row % 64) & 1;
+}
+static inline bool skep_x__same(const struct skep_x_bits *a, const struct skep_x_bits *b)
+{
+    return memcmp(a, b, sizeof *a) == 0;
+}
+/* The rows as a list; `rows` has room for SKEP_BLOCK_ROWS.  All of 0..n_block-1: no list. */
+struct skep_sel skep_x__rows(const struct skep_x_bits *b, unsigned n_block, uint16_t *rows);
+/* One bit for each non-zero byte of pass[SKEP_BLOCK_ROWS]. */
+void skep_x__pack(const uint8_t *pass, struct skep_x_bits *ret);
+
+/* A distinct field name of the plan. */
+struct skep_x_name {
+    skep_str name;
+    const struct skep_view *view;
+    skep_value *view_values; /* ENUM: [n_table] */
+};
+
+/* A closed interval of what passes a number test, for each way numbers are stored. */
+struct skep_x_span {
+    int64_t lo, hi; /* integers, or nanoseconds standing for milliseconds */
+};
+struct skep_x_fspan {
+    double lo, hi;
+};
+
+struct skep_x_test {
+    const struct skep_test *t;
+    uint32_t name; /* index into names; UINT32_MAX = any string field */
+    bool negative, exists;
+    unsigned n_ints, n_ns, n_doubles; /* ascending and disjoint for EQ */
+    struct skep_x_span *ints, *ns;
+    struct skep_x_fspan *doubles;
+    /* EQ of exact strings: */
+    bool str_eq;
+    unsigned n_strs;
+    skep_str *strs;
+    uint64_t *hashes; /* skep_hash of strs */
+    unsigned n_ids;   /* strs that are trace ids as the view writes them */
+    skep_trace_id *ids;
+    unsigned n_spans; /* likewise span ids */
+    uint64_t *span_ids;
+};
+
+struct skep_x_expr {
+    enum skep_expr_op op;
+    unsigned n_kids;
+    struct skep_x_expr **kids;
+    uint32_t test;
+};
+
+/* Answers of a test, or key ids, by dictionary code or list index. */
+struct skep_x_memo {
+    uint64_t serial; /* of the dictionary; SKEP_X_LIST for lists; 0 = nothing */
+    uint32_t n, cap;
+    uint32_t *v; /* 0 = not known; else answer + 1 */
+};
+#define SKEP_X_LIST      UINT64_MAX
+#define SKEP_X_ANY_FIELD UINT32_MAX
+
+struct skep_x_col {
+    struct skep_colreader *reader;
+    uint64_t block; /* of vec; UINT64_MAX = none */
+    struct skep_vec vec;
+};
+
+enum skep_x_source_kind { SKEP_X_FIELD, SKEP_X_VIEW, SKEP_X_LISTED, SKEP_X_LIST_ANY };
+
+struct skep_x_source {
+    enum skep_x_source_kind kind;
+    enum skep_type type;     /* FIELD */
+    uint32_t field;          /* FIELD: of the rowset */
+    enum skep_column column; /* VIEW, LISTED: the intrinsic column */
+    const struct skep_view *view;
+    const skep_value *list; /* LISTED: value by list index; VIEW ENUM: by number */
+    uint32_t n_list;
+    const struct skep_rowset_lists *lists; /* LIST_ANY */
+    struct skep_x_scratch *scratch;        /* made when first needed */
+};
+
+struct skep_x_bound {
+    bool bound;
+    unsigned n;
+    struct skep_x_source *sources;
+};
+
+struct skep_x_scratch {
+    int64_t i64[SKEP_BLOCK_ROWS];
+    skep_str str[SKEP_BLOCK_ROWS];
+    char text[SKEP_BLOCK_ROWS][40];
+};
+
+enum skep_x_form {
+    SKEP_X_I64, /* type INT, BOOL, EMPTY */
+    SKEP_X_F64,
+    SKEP_X_NS,   /* i64 nanoseconds that read as milliseconds (DOUBLE) */
+    SKEP_X_DICT, /* type STRING, BYTES, ARRAY */
+    SKEP_X_STR,
+    SKEP_X_ID16, /* trace ids that read as hex text */
+    SKEP_X_ID8,  /* i64 span ids that read as hex text */
+    SKEP_X_TIME, /* i64 ns that compare as numbers and read as RFC 3339 text */
+    SKEP_X_CODES /* i64 indexes into list */
+};
+
+struct skep_x_vals {
+    struct skep_x_bits present; /* rows of those asked for that have a value here */
+    enum skep_x_form form;
+    enum skep_type type;
+    bool constant; /* the value at index 0 stands for all rows */
+    const int64_t *i64;
+    const double *f64;
+    const uint32_t *codes;
+    const struct skep_dict *dict;
+    const skep_str *str;
+    const skep_trace_id *id16;
+    const skep_value *list;
+    uint32_t n_list;
+};
+
+struct skep_x_morsel {
+    uint32_t set;
+    uint64_t block, end; /* blocks */
+};
+
+struct skep_x_cache_entry {
+    uint64_t bits;
+    uint32_t id; /* key id + 1 */
+    uint32_t type;
+};
+
+/* Rows a ROWS, TRACE or ROW plan found: sort key and place. */
+struct skep_x_hit {
+    skep_ts_ns time_ns;
+    skep_row_id id;
+    uint32_t set;
+    uint64_t row;
+};
+
+struct skep_x_ctx {
+    struct skep_x_query *q;
+    struct skep_x_ctx *next; /* free list */
+    struct skep_x_ctx *next_all;
+    /* the rowset */
+    uint32_t set; /* UINT32_MAX = none */
+    struct skep_rowset *rs;
+    const struct skep_live *live;
+    struct skep_arena arena; /* of the binding */
+    struct skep_x_col *cols[SKEP_COL_COUNT];
+    struct skep_x_col **fields;      /* [rs->n_fields] */
+    struct skep_x_bound *bound;      /* [n_names] */
+    struct skep_x_bound any;         /* all string sources */
+    struct skep_x_memo **test_memos; /* [n_tests][of sources], kept over bindings */
+    unsigned *n_test_memos;
+    /* the block */
+    uint64_t block, row0;
+    unsigned n;
+    /* answers */
+    uint64_t rows_examined;
+    struct skep_partial *partial;
+    struct skep_x_group *groups; /* [n_groups] */
+    struct skep_x_agg_scratch *scratch;
+    struct skep_x_hit *hits;
+    size_t n_hits, cap_hits;
+    void *extra; /* of one kind of plan */
+};
+
+struct skep_x_query {
+    const struct skep_plan *plan;
+    const struct skep_run_opts *opts;
+    struct skep_snapshot *snap;
+    struct skep_pool *pool;
+    struct skep_arena arena; /* compiled things */
+    struct skep_x_name *names;
+    unsigned n_names, cap_names;
+    struct skep_x_test *tests;
+    unsigned n_tests, cap_tests;
+    struct skep_x_expr *filter;       /* with the plan's dataset */
+    struct skep_x_expr **agg_filters; /* by state */
+    bool need_overlap;                /* CONCURRENCY is asked for */
+    struct skep_x_morsel *morsels;
+    size_t n_morsels, cap_morsels;
+    uint64_t rows_total;
+    /* under mu while running */
+    struct skep_mutex mu;
+    struct skep_x_ctx *free, *all;
+    uint64_t rows_scanned;
+    bool damaged;
+    size_t damaged_at; /* lowest morsel that could not be read */
+    char damage[232];
+    skep_rc rc;
+    skep_err err;
+    _Atomic bool stop;
+    void *shared; /* of one kind of plan */
+};
+
+/* -- compile.c -- */
+uint32_t skep_x__name(struct skep_x_query *q, skep_str name);
+struct skep_x_expr *skep_x__compile(struct skep_x_query *q, const struct skep_expr *e);
+/* e AND the plan's dataset. */
+struct skep_x_expr *skep_x__compile_filter(struct skep_x_query *q);
+
+/* -- bind.c -- */
+SKEP_NODISCARD skep_rc skep_x__bind(struct skep_x_ctx *c, uint32_t set, skep_err *err);
+void skep_x__unbind(struct skep_x_ctx *c);
+SKEP_NODISCARD skep_rc skep_x__column(struct skep_x_ctx *c, enum skep_column col,
+                                      const struct skep_vec **ret, skep_err *err);
+SKEP_NODISCARD skep_rc skep_x__field(struct skep_x_ctx *c, uint32_t field,
+                                     const struct skep_vec **ret, skep_err *err);
+struct skep_colreader *skep_x__field_reader(struct skep_x_ctx *c, uint32_t field, skep_err *err);
+const struct skep_x_bound *skep_x__sources(struct skep_x_ctx *c, uint32_t name);
+/* Select the block: sets block, row0, n. */
+void skep_x__block(struct skep_x_ctx *c, uint64_t block);
+/* All live rows of the block. */
+void skep_x__live(const struct skep_x_ctx *c, struct skep_x_bits *ret);
+/* An intrinsic integer column as an array of c->n values (constants spread into buf). */
+SKEP_NODISCARD skep_rc skep_x__ints(struct skep_x_ctx *c, enum skep_column col, int64_t *buf,
+                                    const int64_t **ret, skep_err *err);
+
+/* -- load.c -- */
+SKEP_NODISCARD skep_rc skep_x__load(struct skep_x_ctx *c, struct skep_x_source *s,
+                                    const struct skep_x_bits *in, struct skep_x_vals *ret,
+                                    skep_err *err);
+/* The value of one present row; text may stand in buf[40]. */
+skep_value skep_x__value(const struct skep_x_vals *v, unsigned row, char *buf);
+size_t skep_x__hex16(const skep_trace_id *id, char *out);
+size_t skep_x__hex8(uint64_t id, char *out);
+size_t skep_x__rfc3339(skep_ts_ns ns, char *out);
+
+/* -- filter.c -- */
+/* Narrow `bits` to the rows that pass. */
+SKEP_NODISCARD skep_rc skep_x__filter(struct skep_x_ctx *c, const struct skep_x_expr *e,
+                                      struct skep_x_bits *bits, skep_err *err);
+/* Make a memo ready for n entries of `serial`; SKEP_ENOMEM over budget. */
+SKEP_NODISCARD skep_rc skep_x__memo(struct skep_x_ctx *c, struct skep_x_memo *m, uint64_t serial,
+                                    uint32_t n);
+void skep_x__memo_done(struct skep_x_ctx *c, struct skep_x_memo *m);
+/* Live rows of the block inside the plan's range that pass the filter. */
+SKEP_NODISCARD skep_rc skep_x__select(struct skep_x_ctx *c, struct skep_x_bits *ret, skep_err *err);
+
+/* -- exec.c -- */
+typedef skep_rc skep_x_morsel_fn(struct skep_x_ctx *c, const struct skep_x_morsel *m,
+                                 skep_err *err);
+/* Run fn over all morsels on the pool. */
+SKEP_NODISCARD skep_rc skep_x__run(struct skep_x_query *q, skep_x_morsel_fn *fn, skep_err *err);
+SKEP_NODISCARD skep_rc skep_x__plan_morsels(struct skep_x_query *q, skep_err *err);
+struct skep_x_ctx *skep_x__ctx_new(struct skep_x_query *q);
+SKEP_NODISCARD skep_rc skep_x__take(struct skep_x_query *q, uint64_t bytes);
+void skep_x__give(struct skep_x_query *q, uint64_t bytes);
+bool skep_x__is_damage(skep_rc rc);
+void skep_x__damaged(struct skep_x_query *q, size_t at, const skep_err *err);
+
+/* -- group.c -- */
+struct skep_x_group {
+    uint32_t name;
+    struct skep_x_memo *memos; /* by source */
+    unsigned n_memos;
+    struct skep_x_cache_entry cache[SKEP_X_CACHE];
+};
+SKEP_NODISCARD skep_rc skep_x__group_keys(struct skep_x_ctx *c, unsigned group,
+                                          const struct skep_x_bits *bits, struct skep_ids *ret,
+                                          skep_err *err);
+/* The nth memo of a growing set. */
+struct skep_x_memo *skep_x__nth_memo(struct skep_x_memo **memos, unsigned *n, unsigned at);
+
+/* -- aggregate.c, rows.c, traces.c, lists.c -- */
+skep_rc skep_x__aggregate(struct skep_x_query *q, struct skep_answer *ret, skep_err *err);
+void skep_x__aggregate_done(struct skep_x_ctx *c);
+skep_rc skep_x__plan_rows(struct skep_x_query *q, struct skep_answer *ret, skep_err *err);
+skep_rc skep_x__plan_trace(struct skep_x_query *q, struct skep_answer *ret, skep_err *err);
+skep_rc skep_x__plan_row(struct skep_x_query *q, struct skep_answer *ret, skep_err *err);
+skep_rc skep_x__plan_traces(struct skep_x_query *q, struct skep_answer *ret, skep_err *err);
+skep_rc skep_x__plan_fields(struct skep_x_query *q, struct skep_answer *ret, skep_err *err);
+skep_rc skep_x__plan_datasets(struct skep_x_query *q, struct skep_answer *ret, skep_err *err);
+/* fill.c: rows at hits[n], in that order, into the arena. */
+SKEP_NODISCARD skep_rc skep_x__fill(struct skep_x_query *q, const struct skep_x_hit *hits, size_t n,
+                                    struct skep_rows *ret, skep_err *err);

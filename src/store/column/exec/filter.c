@@ -1,0 +1,444 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Filters over blocks: an expression narrows a bitmap of rows.
+ *
+ *   AND   narrows step by step        OR   adds what each operand finds in the rest
+ *   NOT   takes away                  TEST walks the sources of its name
+ *
+ * A test of texts is evaluated once per distinct value (memo by dictionary code), one of a list
+ * once per list, one of a constant column once per block; numbers are compared against intervals in
+ * plain loops the compiler vectorises.
+ *
+ * I1  The result is a subset of the rows given.
+ * I2  A negative operator is the complement of its positive twin within the rows given, so rows
+ *     without the field pass it.
+ *
+ * Threads: a context belongs to one thread.  Memory: memos from the query's budget. */
+#include "base/assert.h"
+#include "base/mem.h"
+#include "plan/compare.h"
+#include "store/column/exec/exec_priv.h"
+
+void skep_x__pack(const uint8_t *pass, struct skep_x_bits *ret)
+{
+    for (int w = 0; w < SKEP_X_WORDS; w++) {
+        uint64_t bits = 0;
+        for (int i = 0; i < 8; i++) {
+            uint64_t eight;
+            memcpy(&eight, pass + w * 64 + i * 8, 8);
+            /* Bytes are 0 or 1: gather the eight of them into the top byte. */
+            bits |= (eight * 0x0102040810204080ull >> 56) << (i * 8);
+        }
+        ret->w[w] = bits;
+    }
+}
+
+struct skep_sel skep_x__rows(const struct skep_x_bits *b, unsigned n_block, uint16_t *rows)
+{
+    unsigned n = 0;
+    if (skep_x__count(b) == n_block)
+        return (struct skep_sel){n_block, NULL};
+    for (unsigned w = 0; w < SKEP_X_WORDS; w++)
+        for (uint64_t word = b->w[w]; word; word &= word - 1)
+            rows[n++] = (uint16_t)(w * 64 + SKEP_CTZ64(word));
+    return (struct skep_sel){n, rows};
+}
+
+skep_rc skep_x__memo(struct skep_x_ctx *c, struct skep_x_memo *m, uint64_t serial, uint32_t n)
+{
+    if (m->serial == serial && m->n == n)
+        return SKEP_OK;
+    if (n > m->cap) {
+        SKEP_TRY(skep_x__take(c->q, (uint64_t)(n - m->cap) * sizeof *m->v));
+        skep_free(m->v);
+        m->v = skep_alloc_n(uint32_t, n);
+        m->cap = n;
+    } else if (n > 0) {
+        memset(m->v, 0, n * sizeof *m->v);
+    }
+    m->serial = serial;
+    m->n = n;
+    return SKEP_OK;
+}
+
+void skep_x__memo_done(struct skep_x_ctx *c, struct skep_x_memo *m)
+{
+    skep_x__give(c->q, (uint64_t)m->cap * sizeof *m->v);
+    skep_free(m->v);
+    *m = (struct skep_x_memo){0};
+}
+
+struct skep_x_memo *skep_x__nth_memo(struct skep_x_memo **memos, unsigned *n, unsigned at)
+{
+    if (at >= *n) {
+        unsigned more = at + 4;
+        *memos = skep_realloc(*memos, more * sizeof **memos);
+        memset(*memos + *n, 0, (more - *n) * sizeof **memos);
+        *n = more;
+    }
+    return &(*memos)[at];
+}
+
+SKEP_CLONES static void ints_between(const int64_t *v, unsigned n, int64_t lo, int64_t hi,
+                                     uint8_t *pass)
+{
+    for (unsigned r = 0; r < n; r++)
+        pass[r] |= (uint8_t)((v[r] >= lo) & (v[r] <= hi));
+}
+
+SKEP_CLONES static void doubles_between(const double *v, unsigned n, double lo, double hi,
+                                        uint8_t *pass)
+{
+    for (unsigned r = 0; r < n; r++)
+        pass[r] |= (uint8_t)((v[r] >= lo) & (v[r] <= hi));
+}
+
+enum { MANY_SPANS = 16 };
+
+/* Is v in one of many disjoint intervals? */
+static uint8_t in_spans(int64_t v, const struct skep_x_span *s, unsigned n)
+{
+    unsigned lo = 0, hi = n;
+    while (lo < hi) {
+        unsigned mid = lo + (hi - lo) / 2;
+        if (s[mid].hi < v)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo < n && s[lo].lo <= v;
+}
+
+static void match_ints(const int64_t *v, unsigned n, const struct skep_x_span *s, unsigned n_spans,
+                       uint8_t *pass)
+{
+    if (n_spans > MANY_SPANS) {
+        for (unsigned r = 0; r < n; r++)
+            pass[r] = in_spans(v[r], s, n_spans);
+        return;
+    }
+    for (unsigned i = 0; i < n_spans; i++)
+        ints_between(v, n, s[i].lo, s[i].hi, pass);
+}
+
+/* Does the string pass?  The common exact equality is done here, all else by compare.h. */
+static bool string_passes(const struct skep_x_test *x, skep_str s, uint64_t hash, bool has_hash)
+{
+    if (x->str_eq) {
+        for (unsigned i = 0; i < x->n_strs; i++)
+            if ((!has_hash || x->hashes[i] == hash) && skep_str_eq(x->strs[i], s))
+                return true;
+        return false;
+    }
+    return skep_value_passes(x->t, &(skep_value){.type = SKEP_TYPE_STRING, .s = s});
+}
+
+static bool text_passes(const struct skep_x_test *x, enum skep_type type, skep_str s, uint64_t hash,
+                        bool has_hash)
+{
+    if (type == SKEP_TYPE_STRING)
+        return string_passes(x, s, hash, has_hash);
+    return skep_value_passes(x->t, &(skep_value){.type = type, .s = s});
+}
+
+static uint32_t dict_answer(const struct skep_x_test *x, const struct skep_x_vals *v,
+                            struct skep_x_memo *m, uint32_t code)
+{
+    if (SKEP_UNLIKELY(m->v[code] == 0)) {
+        bool has_hash = v->dict->hashes != NULL;
+        m->v[code] = 1 + (uint32_t)text_passes(x, v->type, skep_dict_str(v->dict, code),
+                                               has_hash ? v->dict->hashes[code] : 0, has_hash);
+    }
+    return m->v[code] - 1;
+}
+
+static bool list_passes(const struct skep_x_test *x, const struct skep_rowset_lists *l,
+                        uint32_t list)
+{
+    for (uint32_t e = l->first[list]; e < l->first[list + 1]; e++) {
+        const skep_value *v = &l->entries[e].value;
+        if ((v->type == SKEP_TYPE_STRING || v->type == SKEP_TYPE_ARRAY) &&
+            skep_value_passes(x->t, v))
+            return true;
+    }
+    return false;
+}
+
+static uint32_t code_answer(const struct skep_x_test *x, const struct skep_x_source *s,
+                            const struct skep_x_vals *v, struct skep_x_memo *m, int64_t code)
+{
+    if ((uint64_t)code >= v->n_list)
+        return 0;
+    if (m->v[code] == 0)
+        m->v[code] =
+            1 + (uint32_t)(s->kind == SKEP_X_LIST_ANY ? list_passes(x, s->lists, (uint32_t)code)
+                                                      : skep_value_passes(x->t, &v->list[code]));
+    return m->v[code] - 1;
+}
+
+static skep_rc match_memo(struct skep_x_ctx *c, const struct skep_x_test *x,
+                          const struct skep_x_source *s, const struct skep_x_vals *v,
+                          struct skep_x_memo *m, uint8_t *pass)
+{
+    bool dict = v->form == SKEP_X_DICT;
+    /* Lists belong to the rowset: the set's number, which no other binding of this context shares,
+     * names them. */
+    uint64_t serial = dict ? v->dict->serial : SKEP_X_LIST - c->set;
+    skep_rc rc = skep_x__memo(c, m, serial, dict ? v->dict->n : v->n_list);
+    if (rc != SKEP_OK)
+        return rc;
+    if (v->constant) {
+        pass[0] = (uint8_t)(dict ? dict_answer(x, v, m, v->codes[0])
+                                 : code_answer(x, s, v, m, v->i64[0]));
+        return SKEP_OK;
+    }
+    uint16_t rows[SKEP_BLOCK_ROWS];
+    struct skep_sel sel = skep_x__rows(&v->present, c->n, rows);
+    for (unsigned i = 0; i < sel.n; i++) {
+        unsigned r = sel.rows ? sel.rows[i] : i;
+        pass[r] = (uint8_t)(dict ? dict_answer(x, v, m, v->codes[r])
+                                 : code_answer(x, s, v, m, v->i64[r]));
+    }
+    return SKEP_OK;
+}
+
+static bool id_passes(const struct skep_x_test *x, const struct skep_trace_id *id)
+{
+    if (x->str_eq) {
+        for (unsigned i = 0; i < x->n_ids; i++)
+            if (memcmp(&x->ids[i], id, sizeof *id) == 0)
+                return true;
+        return false;
+    }
+    char text[40];
+    return skep_value_passes(
+        x->t, &(skep_value){.type = SKEP_TYPE_STRING, .s = {text, skep_x__hex16(id, text)}});
+}
+
+static bool span_id_passes(const struct skep_x_test *x, uint64_t id)
+{
+    if (x->str_eq) {
+        for (unsigned i = 0; i < x->n_spans; i++)
+            if (x->span_ids[i] == id)
+                return true;
+        return false;
+    }
+    char text[40];
+    return skep_value_passes(
+        x->t, &(skep_value){.type = SKEP_TYPE_STRING, .s = {text, skep_x__hex8(id, text)}});
+}
+
+static void match_each(struct skep_x_ctx *c, const struct skep_x_test *x,
+                       const struct skep_x_vals *v, uint8_t *pass)
+{
+    uint16_t rows[SKEP_BLOCK_ROWS];
+    struct skep_sel sel = skep_x__rows(&v->present, c->n, rows);
+    unsigned n = v->constant ? 1 : sel.n;
+    for (unsigned i = 0; i < n; i++) {
+        unsigned r = v->constant ? 0 : sel.rows ? sel.rows[i] : i;
+        if (v->form == SKEP_X_ID16) {
+            pass[r] = id_passes(x, &v->id16[r]);
+        } else if (v->form == SKEP_X_ID8) {
+            pass[r] = span_id_passes(x, (uint64_t)v->i64[r]);
+        } else if (v->form == SKEP_X_STR) {
+            pass[r] = text_passes(x, v->type, v->str[r], 0, false);
+        } else { /* BOOL, EMPTY: whatever the operator makes of them */
+            char none[1];
+            skep_value value = skep_x__value(v, r, none);
+            pass[r] = skep_value_passes(x->t, &value);
+        }
+    }
+}
+
+/* Rows of v->present that pass the positive form of the test. */
+static skep_rc match(struct skep_x_ctx *c, const struct skep_x_test *x,
+                     const struct skep_x_source *s, const struct skep_x_vals *v,
+                     struct skep_x_memo *m, struct skep_x_bits *ret)
+{
+    *ret = v->present;
+    if (x->exists)
+        return SKEP_OK;
+    uint8_t pass[SKEP_BLOCK_ROWS];
+    unsigned n = v->constant ? 1 : c->n;
+    memset(pass, 0, sizeof pass);
+    if (v->form == SKEP_X_DICT || v->form == SKEP_X_CODES) {
+        SKEP_TRY(match_memo(c, x, s, v, m, pass));
+    } else if (v->form == SKEP_X_NS) {
+        match_ints(v->i64, n, x->ns, x->n_ns, pass);
+    } else if (v->form == SKEP_X_TIME || (v->form == SKEP_X_I64 && v->type == SKEP_TYPE_INT)) {
+        match_ints(v->i64, n, x->ints, x->n_ints, pass);
+    } else if (v->form == SKEP_X_F64) {
+        for (unsigned i = 0; i < x->n_doubles; i++)
+            doubles_between(v->f64, n, x->doubles[i].lo, x->doubles[i].hi, pass);
+    } else {
+        match_each(c, x, v, pass);
+    }
+    if (v->constant) {
+        if (!pass[0])
+            memset(ret, 0, sizeof *ret);
+        return SKEP_OK;
+    }
+    struct skep_x_bits bits;
+    skep_x__pack(pass, &bits);
+    skep_x__and(ret, &bits);
+    return SKEP_OK;
+}
+
+/* Can no value of the block pass?  Only asked for the last source of a name, where being present
+ * does not matter any more. */
+static bool certainly_none(struct skep_x_ctx *c, const struct skep_x_test *x,
+                           const struct skep_x_source *s, skep_err *err)
+{
+    if (s->kind != SKEP_X_FIELD || x->exists)
+        return false;
+    if (s->type == SKEP_TYPE_STRING && x->str_eq) {
+        if (x->n_strs == 0)
+            return true;
+        struct skep_colreader *r = skep_x__field_reader(c, s->field, err);
+        if (!r || !r->ops->maybe)
+            return false;
+        for (unsigned i = 0; i < x->n_strs; i++)
+            if (r->ops->maybe(r, c->block, x->hashes[i]))
+                return false;
+        return true;
+    }
+    bool ints = s->type == SKEP_TYPE_INT && x->n_ints > 0;
+    if (!ints && !(s->type == SKEP_TYPE_DOUBLE && x->n_doubles > 0))
+        return false;
+    struct skep_colreader *r = skep_x__field_reader(c, s->field, err);
+    double min = 0, max = 0;
+    if (!r || !r->ops->zone || !r->ops->zone(r, c->block, &min, &max))
+        return false;
+    /* Bounds of integers are rounded to doubles: compare with room of one rounding on both sides.
+     */
+    unsigned n = ints ? x->n_ints : x->n_doubles;
+    for (unsigned i = 0; i < n; i++) {
+        double lo = ints ? (double)x->ints[i].lo : x->doubles[i].lo;
+        double hi = ints ? (double)x->ints[i].hi : x->doubles[i].hi;
+        if (!(hi < min || lo > max))
+            return false;
+    }
+    return true;
+}
+
+static skep_rc test_any(struct skep_x_ctx *c, uint32_t at, const struct skep_x_bits *in,
+                        struct skep_x_bits *out, skep_err *err)
+{
+    const struct skep_x_test *x = &c->q->tests[at];
+    const struct skep_x_bound *b = skep_x__sources(c, SKEP_X_ANY_FIELD);
+    struct skep_x_bits rest = *in;
+    memset(out, 0, sizeof *out);
+    for (unsigned i = 0; i < b->n && skep_x__any(&rest); i++) {
+        struct skep_x_vals v;
+        struct skep_x_bits hit;
+        SKEP_TRY(skep_x__load(c, &b->sources[i], &rest, &v, err));
+        if (!skep_x__any(&v.present))
+            continue;
+        struct skep_x_memo *m = skep_x__nth_memo(&c->test_memos[at], &c->n_test_memos[at], i);
+        SKEP_TRY(match(c, x, &b->sources[i], &v, m, &hit));
+        skep_x__or(out, &hit);
+        skep_x__andnot(&rest, &hit);
+    }
+    return SKEP_OK;
+}
+
+static skep_rc test_name(struct skep_x_ctx *c, uint32_t at, const struct skep_x_bits *in,
+                         struct skep_x_bits *out, skep_err *err)
+{
+    const struct skep_x_test *x = &c->q->tests[at];
+    const struct skep_x_bound *b = skep_x__sources(c, x->name);
+    struct skep_x_bits rest = *in;
+    memset(out, 0, sizeof *out);
+    for (unsigned i = 0; i < b->n && skep_x__any(&rest); i++) {
+        struct skep_x_source *s = &b->sources[i];
+        struct skep_x_vals v;
+        struct skep_x_bits hit;
+        if (i + 1 == b->n && certainly_none(c, x, s, err))
+            break;
+        SKEP_TRY(skep_x__load(c, s, &rest, &v, err));
+        if (!skep_x__any(&v.present))
+            continue;
+        struct skep_x_memo *m = skep_x__nth_memo(&c->test_memos[at], &c->n_test_memos[at], i);
+        SKEP_TRY(match(c, x, s, &v, m, &hit));
+        skep_x__or(out, &hit);
+        skep_x__andnot(&rest, &v.present);
+    }
+    return SKEP_OK;
+}
+
+static skep_rc filter_test(struct skep_x_ctx *c, uint32_t at, struct skep_x_bits *bits,
+                           skep_err *err)
+{
+    const struct skep_x_test *x = &c->q->tests[at];
+    struct skep_x_bits out;
+    if (x->name == SKEP_X_ANY_FIELD)
+        SKEP_TRY(test_any(c, at, bits, &out, err));
+    else
+        SKEP_TRY(test_name(c, at, bits, &out, err));
+    if (x->negative)
+        skep_x__andnot(bits, &out);
+    else
+        *bits = out;
+    return SKEP_OK;
+}
+
+/* Recursion is bounded by SKEP_LIMIT_PLAN_DEPTH. */
+skep_rc skep_x__filter(struct skep_x_ctx *c, const struct skep_x_expr *e, struct skep_x_bits *bits,
+                       skep_err *err)
+{
+    if (!e || e->op == SKEP_EXPR_TRUE || !skep_x__any(bits))
+        return SKEP_OK;
+    struct skep_x_bits rest = *bits, some;
+    switch (e->op) {
+    case SKEP_EXPR_TEST: return filter_test(c, e->test, bits, err);
+    case SKEP_EXPR_AND:
+        for (unsigned i = 0; i < e->n_kids; i++)
+            SKEP_TRY(skep_x__filter(c, e->kids[i], bits, err));
+        return SKEP_OK;
+    case SKEP_EXPR_OR:
+        for (unsigned i = 0; i < e->n_kids && skep_x__any(&rest); i++) {
+            some = rest;
+            SKEP_TRY(skep_x__filter(c, e->kids[i], &some, err));
+            skep_x__andnot(&rest, &some);
+        }
+        skep_x__andnot(bits, &rest);
+        return SKEP_OK;
+    case SKEP_EXPR_NOT:
+        some = rest;
+        SKEP_TRY(skep_x__filter(c, e->kids[0], &some, err));
+        skep_x__andnot(bits, &some);
+        return SKEP_OK;
+    case SKEP_EXPR_TRUE:
+    default: return SKEP_OK;
+    }
+}
+
+static skep_rc keep_range(struct skep_x_ctx *c, struct skep_x_bits *bits, skep_err *err)
+{
+    const struct skep_time_range *t = &c->q->plan->range;
+    const struct skep_block_bounds *b = &c->rs->blocks[c->block];
+    if (b->min_start_ns >= t->start_ns && b->max_start_ns < t->end_ns)
+        return SKEP_OK;
+    if (b->max_start_ns < t->start_ns || b->min_start_ns >= t->end_ns) {
+        memset(bits, 0, sizeof *bits);
+        return SKEP_OK;
+    }
+    int64_t buf[SKEP_BLOCK_ROWS];
+    const int64_t *time = NULL;
+    SKEP_TRY(skep_x__ints(c, SKEP_COL_TIME, buf, &time, err));
+    uint8_t pass[SKEP_BLOCK_ROWS];
+    memset(pass, 0, sizeof pass);
+    ints_between(time, c->n, t->start_ns, t->end_ns - 1, pass);
+    struct skep_x_bits in;
+    skep_x__pack(pass, &in);
+    skep_x__and(bits, &in);
+    return SKEP_OK;
+}
+
+skep_rc skep_x__select(struct skep_x_ctx *c, struct skep_x_bits *ret, skep_err *err)
+{
+    skep_x__live(c, ret);
+    if (!skep_x__any(ret))
+        return SKEP_OK;
+    SKEP_TRY(keep_range(c, ret, err));
+    return skep_x__filter(c, c->q->filter, ret, err);
+}

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Group keys: a value of each selected row -> id in the partial's interner.
+ *
+ * A dictionary code or list index is looked up once and remembered (skep_x_memo); numbers and ids
+ * go through a small direct-mapped cache in front of the hash table.  Key ids of one partial never
+ * change, so the cache needs no clearing.
+ *
+ * Threads: a context belongs to one thread. */
+#include "base/assert.h"
+#include "base/mem.h"
+#include "store/column/exec/exec_priv.h"
+
+static skep_rc key_of(struct skep_x_ctx *c, unsigned group, const skep_value *v, uint32_t *ret,
+                      skep_err *err)
+{
+    skep_rc rc = skep_keys_get(&c->partial->keys[group], v, skep_agg_hash_value(v), ret);
+    if (rc != SKEP_OK)
+        return skep_fail(err, rc,
+                         "the query needs more memory than it may use: group by " SKEP_STRFMT
+                         " has too many values; group by less, or narrow the time range",
+                         SKEP_STRARG(c->q->plan->groups[group].name));
+    return SKEP_OK;
+}
+
+/* Key of a number, id or bool through the cache. */
+static skep_rc cached_key(struct skep_x_ctx *c, unsigned group, const struct skep_x_vals *v,
+                          unsigned row, uint32_t *ret, skep_err *err)
+{
+    unsigned at = v->constant ? 0 : row;
+    uint64_t bits = 0, mixed = 0;
+    char text[40];
+    if (v->form == SKEP_X_F64) {
+        memcpy(&bits, &v->f64[at], 8);
+    } else if (v->form == SKEP_X_ID16) {
+        uint64_t high;
+        memcpy(&high, v->id16[at].b, 8);
+        memcpy(&bits, v->id16[at].b + 8, 8);
+        mixed = high;
+    } else {
+        bits = (uint64_t)v->i64[at];
+    }
+    uint32_t type = (uint32_t)v->form << 8 | (uint32_t)v->type;
+    struct skep_x_cache_entry *e =
+        &c->groups[group].cache[skep_hash_u64(bits ^ type) % SKEP_X_CACHE];
+    if (mixed == 0 && e->id != 0 && e->bits == bits && e->type == type) {
+        *ret = e->id - 1;
+        return SKEP_OK;
+    }
+    skep_value value = skep_x__value(v, row, text);
+    SKEP_TRY(key_of(c, group, &value, ret, err));
+    if (mixed == 0 && *ret != SKEP_ID_NONE)
+        *e = (struct skep_x_cache_entry){.bits = bits, .id = *ret + 1, .type = type};
+    return SKEP_OK;
+}
+
+static skep_rc code_key(struct skep_x_ctx *c, unsigned group, const struct skep_x_vals *v,
+                        struct skep_x_memo *m, unsigned row, uint32_t *ret, skep_err *err)
+{
+    unsigned at = v->constant ? 0 : row;
+    uint64_t code = v->form == SKEP_X_DICT ? v->codes[at] : (uint64_t)v->i64[at];
+    skep_assert(code < m->n);
+    if (m->v[code] == 0) {
+        char text[40];
+        skep_value value = skep_x__value(v, row, text);
+        uint32_t id = 0;
+        SKEP_TRY(key_of(c, group, &value, &id, err));
+        m->v[code] = id == SKEP_ID_NONE ? SKEP_ID_NONE : id + 1;
+    }
+    *ret = m->v[code] == SKEP_ID_NONE ? SKEP_ID_NONE : m->v[code] - 1;
+    return SKEP_OK;
+}
+
+static skep_rc source_keys(struct skep_x_ctx *c, unsigned group, const struct skep_x_vals *v,
+                           unsigned source, struct skep_sel sel, struct skep_ids *ret,
+                           skep_err *err)
+{
+    struct skep_x_group *g = &c->groups[group];
+    bool coded = v->form == SKEP_X_DICT || v->form == SKEP_X_CODES;
+    struct skep_x_memo *m = skep_x__nth_memo(&g->memos, &g->n_memos, source);
+    if (coded) {
+        bool dict = v->form == SKEP_X_DICT;
+        skep_rc rc = skep_x__memo(c, m, dict ? v->dict->serial : SKEP_X_LIST - c->set,
+                                  dict ? v->dict->n : v->n_list);
+        if (rc != SKEP_OK)
+            return skep_fail(err, rc, "the query needs more memory than it may use");
+    }
+    unsigned n = v->constant ? 1 : sel.n;
+    uint32_t id = 0;
+    char text[40];
+    for (unsigned i = 0; i < n; i++) {
+        unsigned r = sel.rows ? sel.rows[i] : i;
+        if (coded) {
+            SKEP_TRY(code_key(c, group, v, m, r, &id, err));
+        } else if (v->form == SKEP_X_STR || v->form == SKEP_X_TIME) {
+            skep_value value = skep_x__value(v, r, text);
+            SKEP_TRY(key_of(c, group, &value, &id, err));
+        } else {
+            SKEP_TRY(cached_key(c, group, v, r, &id, err));
+        }
+        ret->v[r] = id;
+    }
+    if (v->constant)
+        for (unsigned i = 0; i < sel.n; i++)
+            ret->v[sel.rows ? sel.rows[i] : i] = id;
+    ret->value = id; /* of the last row: the only one of a constant */
+    return SKEP_OK;
+}
+
+skep_rc skep_x__group_keys(struct skep_x_ctx *c, unsigned group, const struct skep_x_bits *bits,
+                           struct skep_ids *ret, skep_err *err)
+{
+    const struct skep_x_bound *b = skep_x__sources(c, c->groups[group].name);
+    struct skep_x_bits rest = *bits;
+    uint16_t rows[SKEP_BLOCK_ROWS];
+    ret->constant = false;
+    for (unsigned i = 0; i < b->n && skep_x__any(&rest); i++) {
+        struct skep_x_vals v;
+        SKEP_TRY(skep_x__load(c, &b->sources[i], &rest, &v, err));
+        if (!skep_x__any(&v.present))
+            continue;
+        bool all = skep_x__same(&v.present, bits);
+        struct skep_sel sel = skep_x__rows(&v.present, c->n, rows);
+        if (all && v.constant) { /* one key for the whole block */
+            struct skep_sel one = {1, sel.rows};
+            ret->constant = true;
+            return source_keys(c, group, &v, i, one, ret, err);
+        }
+        SKEP_TRY(source_keys(c, group, &v, i, sel, ret, err));
+        skep_x__andnot(&rest, &v.present);
+    }
+    if (skep_x__same(&rest, bits)) {
+        ret->constant = true;
+        ret->value = 0;
+        return SKEP_OK;
+    }
+    struct skep_sel absent = skep_x__rows(&rest, c->n, rows);
+    for (unsigned i = 0; i < absent.n; i++)
+        ret->v[absent.rows ? absent.rows[i] : i] = 0;
+    return SKEP_OK;
+}
