@@ -9,6 +9,16 @@ import './style/parts.css';
 import './style/views.css';
 import './style/trace.css';
 import './lib/theme';
+import { api } from './lib/api';
+import { claim } from './lib/color';
 import { App } from './app';
+
+// Services claim their colours before the first of them is drawn, on every page in the same order;
+// a server that is slow to list them does not hold up the page.
+const PATIENCE_MS = 800;
+await Promise.race([
+  api.datasets().then((sets) => claim(sets.map((d) => d.name)), () => {}),
+  new Promise((done) => setTimeout(done, PATIENCE_MS)),
+]);
 
 render(<App />, document.getElementById('app')!);

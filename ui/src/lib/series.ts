@@ -8,7 +8,7 @@ import type { Bucket, Group, QueryResult } from './types';
 export interface Series { id: string; name: string; color: string; key: Group['key']; data: (number | null)[] }
 
 export const groupId = (key: Group['key']) => JSON.stringify(key);
-export const groupName = (key: Group['key']) => (key.length ? key.map(value).join(' · ') : 'all rows');
+export const groupName = (key: Group['key']) => (key.length ? key.map((v) => (v === null ? 'absent' : value(v))).join(' · ') : 'all rows');
 
 export const MAX_SERIES = 40;
 

@@ -43,7 +43,7 @@ function FieldRow({ field: f, still }: { field: FieldValue; still?: boolean }) {
   const long = text.length > 120 || text.includes('\n');
   return (
     <div class={`field${long ? ' long' : ''}`}>
-      <dt title={`${f.name} (${f.type})`}>{f.name}</dt>
+      <dt title={`${f.name} (${f.type})`}>{f.name.split('.').map((part, i) => (i ? <><wbr />.{part}</> : part))}</dt>
       <dd>
         {still ? <span class="num">{text}</span> : (
           <button type="button" class={`value mono${f.name === 'error' && f.value === true ? ' error' : ''}`} aria-haspopup="menu" title={`${f.type}: actions`} onClick={open} onContextMenu={open}>{text}</button>

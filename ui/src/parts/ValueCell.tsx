@@ -7,7 +7,7 @@ import { valueMenu } from '../lib/actions';
 import { openMenu } from './Menu';
 
 export function ValueCell({ field, value, text, mono }: { field: string; value: Value | undefined; text?: string; mono?: boolean }) {
-  const shown = text ?? valueText(value);
+  const shown = text ?? (value === null ? 'absent' : valueText(value));
   const open = (e: MouseEvent) => {
     e.stopPropagation();
     openMenu(e, `${field} = ${shown}`, valueMenu(field, value));

@@ -8,7 +8,7 @@ import type { Trace } from './model';
 
 export const ROW_PX = 24;
 const INDENT = 12;
-const LEVELS = 26;
+const NAME_ROOM = 170;
 const TICKS = 40;
 
 interface Props {
@@ -34,7 +34,7 @@ export function WaterRow(p: Props) {
   return (
     <div class={classes} id={`w${i}`} role="treeitem" aria-level={t.depth[i]! + 1} aria-selected={p.selected} aria-expanded={t.children[i]! > 0 ? !p.collapsed : undefined}
       aria-label={label(t, i)} style={{ transform: `translateY(${p.y}px)`, height: `${ROW_PX}px` }} onClick={() => p.onSelect(i)}>
-      <div class="w-name" style={{ width: `${p.nameWidth}px`, paddingLeft: `${8 + Math.min(LEVELS, Math.max(0, level)) * INDENT}px` }}>
+      <div class="w-name" style={{ width: `${p.nameWidth}px`, paddingLeft: `${8 + Math.min(Math.max(0, p.nameWidth - NAME_ROOM), Math.max(0, level) * INDENT)}px` }}>
         {t.children[i]! > 0
           ? <span class={`w-toggle${p.collapsed ? ' shut' : ''}`} aria-hidden="true" onClick={(e) => { e.stopPropagation(); p.onToggle(i); }}>{p.collapsed ? count(inside) : '▾'}</span>
           : <span class="w-leaf" aria-hidden="true" />}
@@ -67,7 +67,6 @@ function Bar({ trace: t, i, window: [from, to], collapsed, color, span, failed }
   const outlives = collapsed && t.high[i]! > t.stop[i]!;
   const precedes = collapsed && t.low[i]! < t.start[i]!;
   const ticks = (t.marks.get(i) ?? []).slice(0, TICKS);
-  const after = clampB < 84;
   return (
     <>
       {b >= 0 && a <= 100 && <i class={`w-bar${failed ? ' bad' : ''}`} style={{ left: `${clampA}%`, width: `${clampB - clampA}%`, background: color }} />}
@@ -77,7 +76,7 @@ function Bar({ trace: t, i, window: [from, to], collapsed, color, span, failed }
         const x = pos(t.start[m]!);
         return x >= 0 && x <= 100 && <i class={`w-tick${t.error[m] ? ' bad' : ''}`} style={{ left: `${x}%` }} title={t.name(m)} />;
       })}
-      <span class={`w-duration num${after ? '' : ' before'}`} style={after ? { left: `calc(${clampB}% + 6px)` } : { right: `calc(${100 - clampA}% + 6px)` }}>{duration(t.duration(i) / 1e6)}</span>
+      <span class="w-duration num" style={{ left: `calc(${clampB}% + 6px)` }}>{duration(t.duration(i) / 1e6)}</span>
     </>
   );
 }

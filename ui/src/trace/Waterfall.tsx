@@ -93,13 +93,22 @@ export function lowerBound(list: Int32Array, i: number): number {
   return a;
 }
 
+const LONG = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400].map((s) => s * 1e9);
+
+// The next step people count in: 1-2-5 below a second, clock steps above. In ns.
+export function niceStep(least: number): number {
+  const long = least >= 5e8 ? LONG.find((s) => s >= least) : undefined;
+  if (long) return long;
+  const unit = 10 ** Math.floor(Math.log10(least));
+  return [1, 2, 5, 10].map((m) => m * unit).find((s) => s >= least * 0.999) ?? least;
+}
+
 function Ruler({ window: w, from, nameWidth, width, base, onShare }: { window: [number, number]; from: number; nameWidth: number; width: number; base: number; onShare: (s: number) => void }) {
   const drag = useRef(false);
   const span = w[1] - w[0];
   const room = Math.max(1, width - nameWidth - 90);
   const rough = (span / room) * 110;
-  const unit = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].map((m) => m * unit).find((s) => s >= rough) ?? rough;
+  const step = niceStep(rough);
   const marks: number[] = [];
   for (let t = Math.ceil((w[0] - from) / step) * step; t <= w[1] - from; t += step) marks.push(t);
   const move = (e: PointerEvent) => {

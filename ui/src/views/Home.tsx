@@ -2,10 +2,9 @@
 // Home: request rate, errors and latency of every service, the newest traces; or, while nothing is
 // stored, how to send the first row.
 
-import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { useMemo, useState } from 'preact/hooks';
 import { api } from '../lib/api';
 import { CursorBus } from '../lib/cursor';
-import { claim } from '../lib/color';
 import { count, dateTime, duration, nsToMs, percent, short } from '../lib/format';
 import { homeFilters, loadHome, type HomeAnswer } from '../lib/home';
 import { selectionOf } from '../lib/query';
@@ -91,13 +90,6 @@ function Answer({ a, service, bus }: { a: HomeAnswer; service: string | null; bu
   const failed = a.errors.totals.values[0] ?? 0;
   const secs = Math.max(0.001, (a.main.end_ms - a.main.start_ms) / 1e3);
   const heat = a.main.columns.filter((c) => c.kind === 'calc').findIndex((c) => c.op === 'HEATMAP');
-  const known = useRef('');
-  useEffect(() => {
-    if (service) return;
-    const names = a.main.groups.map((g) => String(g.key[0])).sort();
-    if (known.current !== names.join()) claim(names);
-    known.current = names.join();
-  }, [a]);
   return (
     <>
       <div class="tiles">

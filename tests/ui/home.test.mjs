@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// Home: waiting, data arriving, live refresh, errors, an empty range, themes.
+
+import assert from 'node:assert/strict';
+import { params, ui, until } from './support.mjs';
+
+ui('waiting shows where to send and why something was refused, and flips to data by itself', { mode: 'empty' }, async ({ page, url, mock }) => {
+  await page.goto(url);
+  await page.getByRole('heading', { name: 'Waiting for the first row' }).waitFor();
+  await page.getByText('OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318').first().waitFor();
+  for (const name of ['Node.js', 'Python', 'curl']) {
+    await page.getByRole('button', { name, exact: true }).click();
+    await page.locator(`pre[aria-label="commands for ${name}"]`).waitFor();
+  }
+  mock.refuse('unsupported content-type "text/plain"');
+  await page.getByText('unsupported content-type "text/plain"').waitFor({ timeout: 2500 });
+  const before = Date.now();
+  mock.fill();
+  await page.getByRole('heading', { name: 'All services' }).waitFor({ timeout: 2500 });
+  await page.locator('.heat canvas').waitFor();
+  assert.ok(Date.now() - before < 2500, 'the page shows rows within the poll of a second and its answer');
+});
+
+ui('home shows rate, failures, latency and traces, and stays live', { real: true }, async ({ page, url }) => {
+  await page.goto(url);
+  await page.getByText('Requests', { exact: true }).first().waitFor();
+  await page.locator('.uplot canvas').first().waitFor();
+  await page.locator('.heat canvas').first().waitFor();
+  await page.locator('.service-table tbody tr').first().waitFor();
+  await page.locator('.trace-table tbody tr').first().waitFor();
+  assert.match(await page.locator('.covers').first().innerText(), /^[\d,]+ rows, [\d.]+ ms, (in)?complete$/);
+  let asked = 0;
+  page.on('request', (r) => r.url().endsWith('/skep/v1/query') && asked++);
+  await until('two refreshes', () => asked >= 4, 4500);
+  await page.getByRole('button', { name: 'Live' }).click();
+  assert.equal(params(page).get('live'), '0');
+  await page.waitForTimeout(1200);
+  const calm = asked;
+  await page.waitForTimeout(1600);
+  assert.equal(asked, calm, 'a page that is not live asks nothing');
+});
+
+ui('a service opens alone, grouped by name, and back returns', { real: true }, async ({ page, url }) => {
+  await page.goto(`${url}/ui/home?live=0`);
+  const row = page.locator('.service-table tbody tr').first();
+  const name = await row.locator('button').innerText();
+  await row.click();
+  await page.getByRole('heading', { name, exact: true, level: 1 }).waitFor();
+  assert.equal(params(page).get('svc'), name);
+  await page.locator('.service-table th', { hasText: 'Name' }).waitFor();
+  await page.goBack();
+  await page.getByRole('heading', { name: 'All services' }).waitFor();
+});
+
+ui('a range without rows says so and leads to the newest row', {}, async ({ page, url }) => {
+  await page.goto(`${url}/ui/home?from=1600000000&to=1600003600`);
+  await page.getByRole('heading', { name: 'Nothing in this time range' }).waitFor();
+  await page.getByRole('button', { name: 'Show the hour before it' }).click();
+  await page.locator('.service-table tbody tr').first().waitFor();
+});
+
+ui('a store that refuses is an error with the reason, not an empty page', { mode: 'error', quiet: false }, async ({ page, url, mock }) => {
+  await page.goto(`${url}/ui/query`);
+  await page.getByRole('alert').filter({ hasText: 'read-only: no space left' }).first().waitFor();
+  mock.mode = 'data';
+  await page.getByRole('button', { name: 'Try again' }).click();
+  await page.locator('.uplot canvas').first().waitFor();
+});
+
+ui('dark and light: the system decides, the reader overrides, the choice stays', { theme: 'light', real: true }, async ({ page, url }) => {
+  await page.goto(`${url}/ui/settings`);
+  const theme = () => page.evaluate(() => document.documentElement.dataset.theme);
+  assert.equal(await theme(), 'light');
+  await page.getByRole('heading', { name: 'Status' }).waitFor();
+  await page.keyboard.press('d');
+  assert.equal(await theme(), 'dark');
+  await page.reload();
+  assert.equal(await theme(), 'dark');
+  const bg = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  assert.ok(Math.max(...bg.match(/\d+/g).map(Number)) < 60, `dark background, got ${bg}`);
+});
+
+ui('status: the ledger adds up and says what was rejected', {}, async ({ page, url }) => {
+  await page.goto(`${url}/ui/settings`);
+  await page.getByText('bad trace id: 10').waitFor();
+  assert.equal(await page.getByText('accounted for').count(), 2);
+  await page.getByRole('meter', { name: 'Memory' }).waitFor();
+});
