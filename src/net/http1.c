@@ -43,6 +43,7 @@ struct h1_conn {
     struct skep_net__req *parked; /* daemon->mu */
     struct skep_stream *stream;   /* daemon->mu */
     bool suspended;               /* I/O thread */
+    bool lingers;                 /* I/O thread */
     size_t discarded;
     _Atomic int state;
     _Atomic uint64_t since_ms, body_bytes;
@@ -131,6 +132,8 @@ static void notify_connection(void *cls, struct MHD_Connection *mhd, void **sock
     }
     struct h1_conn *c = *socket_context;
     skep_assert(c && !c->parked && !c->stream);
+    if (c->lingers) /* the door has a duplicate: closing ours alone would say nothing */
+        (void)shutdown(c->fd, SHUT_WR);
     lock(d);
     if (c->prev)
         c->prev->next = c->next;
@@ -449,6 +452,7 @@ static enum MHD_Result begin(struct h1_conn *c, skep_str method, skep_str versio
     if (!body || !(r->close || scan.expect || large))
         return MHD_YES; /* read it away: the connection stays usable */
     r->close = true;
+    c->lingers = true;
     skep_net__door_linger(c->daemon->net->door, c->fd);
     return run(c, r);
 }

@@ -350,7 +350,13 @@ static bool sweep_streams(struct skep_net__h2_conn *c, uint64_t now)
     bool ours = false;
     for (struct skep_net__h2_stream *st = c->streams; st; st = st->next) {
         uint64_t ms = now - st->since_ms;
+        bool left_open = st->sent_end && ms > BODY_GRACE_MS;
         ours = ours || st->parked || st->idle;
+        if (left_open &&
+            nghttp2_submit_rst_stream(c->session, NGHTTP2_FLAG_NONE, st->id, NGHTTP2_NO_ERROR) != 0)
+            c->dead = true;
+        if (left_open)
+            touch(c);
         if (st->run || ms <= BODY_GRACE_MS || st->received * 1000 / ms >= BODY_BYTES_PER_S_MIN)
             continue;
         if (nghttp2_submit_rst_stream(c->session, NGHTTP2_FLAG_NONE, st->id, NGHTTP2_CANCEL) != 0)

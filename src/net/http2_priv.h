@@ -69,7 +69,9 @@ struct skep_net__h2_stream {
     size_t sent;                /* of the answer's body */
     struct skep_stream *stream; /* the answer's, with the transport's reference */
     uint64_t since_ms;
-    size_t received;
+    size_t received;  /* body bytes that counted */
+    size_t discarded; /* body bytes after the answer */
+    bool sent_end;    /* the answer is out, all of it */
 };
 
 /* A session for a connection, its first SETTINGS queued.  Returns false without memory. */

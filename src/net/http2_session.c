@@ -4,8 +4,9 @@
  *   HEADERS -> begin_headers, header* -> open (doors, route) -> DATA -> body -> END_STREAM -> run
  *   answer  -> HEADERS [-> DATA ...] [-> trailers (gRPC)]
  *
- * A refusal is answered as soon as it is known; when it has gone out while the client still sends,
- * the stream is reset with NO_ERROR, which tells the client to stop but keeps the answer.
+ * A refusal is answered as soon as it is known.  What the client still sends is thrown away up to
+ * a measure, then the stream is reset with NO_ERROR: the RFC's way to say "stop, but keep the
+ * answer", which some clients (curl 7.88) take for a failure, so it is not the first resort.
  *
  * Floods: resets (a client may open and cancel streams faster than handlers can be stopped), PING
  * and SETTINGS (each wants an ACK), empty DATA frames.  Each has a token bucket; a connection that
@@ -22,6 +23,7 @@ enum {
     STREAMS_MAX = 128,
     FRAME_BYTES = 64 << 10,
     HEADER_TABLE_BYTES = 4096,
+    DISCARD_BYTES = 16 << 20,
 };
 
 static bool spend(struct skep_net__bucket *b)
@@ -336,32 +338,47 @@ static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, v
     return 0;
 }
 
+/* The answer is out and the client still sends: it may stop. */
+static int reset(nghttp2_session *session, int32_t id)
+{
+    if (nghttp2_session_get_stream_remote_close(session, id) != 0)
+        return 0;
+    int rc = nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, id, NGHTTP2_NO_ERROR);
+    return rc == 0 ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
+}
+
 static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *data,
                    size_t n, void *user)
 {
     struct skep_net__h2_stream *st = nghttp2_session_get_stream_user_data(session, id);
     (void)flags;
     (void)user;
+    if (st && st->run) {
+        st->discarded += n;
+        if (st->sent_end && st->discarded > DISCARD_BYTES)
+            return reset(session, id);
+    }
     if (!st || st->run)
-        return 0; /* answered already: thrown away */
+        return 0;
     st->received += n;
     if (!skep_net__req_body(st->req, (skep_bytes){data, n}))
         run(st);
     return 0;
 }
 
-/* The answer is out and the client still sends: it may stop. */
 static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, void *user)
 {
     bool end = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
     (void)user;
     if (!end || (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA))
         return 0;
-    if (nghttp2_session_get_stream_remote_close(session, frame->hd.stream_id) != 0)
+    struct skep_net__h2_stream *st =
+        nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
+    if (!st)
         return 0;
-    int rc = nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
-                                       NGHTTP2_NO_ERROR);
-    return rc == 0 ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
+    st->sent_end = true;
+    st->since_ms = skep_net__now_ms();
+    return st->discarded > DISCARD_BYTES ? reset(session, st->id) : 0;
 }
 
 static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, void *user)

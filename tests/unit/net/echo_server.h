@@ -46,15 +46,12 @@ static inline void echo_hello(void *ctx, struct skep_request *req)
 
 static inline void echo_body(void *ctx, struct skep_request *req)
 {
-    struct skep_response resp = {.status = 200,
-                                 .content_type = req->content_type,
-                                 .body = req->body,
-                                 .compressible = true};
+    struct skep_response resp = {
+        .status = 200, .content_type = req->content_type, .body = req->body, .compressible = true};
     char wire[32];
     (void)ctx;
     (void)snprintf(wire, sizeof wire, "%zu", req->wire_bytes);
-    resp.headers[resp.n_headers++] =
-        (struct skep_header){SKEP_STR("X-Wire"), skep_str_c(wire)};
+    resp.headers[resp.n_headers++] = (struct skep_header){SKEP_STR("X-Wire"), skep_str_c(wire)};
     skep_respond(req, &resp);
 }
 
@@ -76,11 +73,11 @@ static inline void echo_describe(void *ctx, struct skep_request *req)
     skep_str c0 = SKEP_STR("");
     if (strchr(req->route->path, ':') || strchr(req->route->path, '*'))
         c0 = skep_request_capture(req, 0);
-    skep_str s = skep_arena_printf(req->arena, "%s|" SKEP_STRFMT "|" SKEP_STRFMT "|" SKEP_STRFMT
-                                   "|" SKEP_STRFMT "|" SKEP_STRFMT,
-                                   req->route->path, SKEP_STRARG(req->path),
-                                   SKEP_STRARG(req->query), SKEP_STRARG(c0), SKEP_STRARG(q),
-                                   SKEP_STRARG(req->content_type));
+    skep_str s = skep_arena_printf(
+        req->arena,
+        "%s|" SKEP_STRFMT "|" SKEP_STRFMT "|" SKEP_STRFMT "|" SKEP_STRFMT "|" SKEP_STRFMT,
+        req->route->path, SKEP_STRARG(req->path), SKEP_STRARG(req->query), SKEP_STRARG(c0),
+        SKEP_STRARG(q), SKEP_STRARG(req->content_type));
     struct skep_buf b;
     skep_buf_init(&b, 1 << 16);
     skep_buf_str(&b, s);
@@ -204,7 +201,10 @@ static inline void *echo_later_main(void *arg)
 static const struct skep_route echo_routes[] = {
     {.method = "GET", .path = "/", .handle = echo_hello},
     {.method = "POST", .path = "/echo", .handle = echo_body, .refuse = echo_refuse},
-    {.method = "POST", .path = "/small", .handle = echo_body, .refuse = echo_refuse,
+    {.method = "POST",
+     .path = "/small",
+     .handle = echo_body,
+     .refuse = echo_refuse,
      .body_limit_bytes = 1000},
     {.method = "POST", .path = "/raw", .handle = echo_body, .flags = SKEP_ROUTE_RAW_BODY},
     {.method = "POST", .path = "/sink", .handle = echo_sink},
@@ -214,15 +214,25 @@ static const struct skep_route echo_routes[] = {
     {.method = "GET", .path = "/stream", .handle = echo_stream},
     {.method = "GET", .path = "/tail", .handle = echo_stream},
     {.method = "GET", .path = "/page", .handle = echo_hello, .flags = SKEP_ROUTE_NAVIGATE},
-    {.method = "POST", .path = "/v1/traces", .handle = echo_body, .refuse = echo_refuse,
+    {.method = "POST",
+     .path = "/v1/traces",
+     .handle = echo_body,
+     .refuse = echo_refuse,
      .flags = SKEP_ROUTE_CORS | SKEP_ROUTE_PREFIX_SLASH},
     {.method = "GET", .path = "/d/:name", .handle = echo_describe},
     {.method = "GET", .path = "/d/fixed", .handle = echo_describe},
     {.method = "GET", .path = "/files/*", .handle = echo_describe},
-    {.method = "POST", .path = "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
-     .handle = echo_body, .refuse = echo_refuse, .flags = SKEP_ROUTE_GRPC},
-    {.method = "POST", .path = "/test.Later/Call", .handle = echo_later, .refuse = echo_refuse,
-     .flags = SKEP_ROUTE_GRPC, .body_limit_bytes = 100000},
+    {.method = "POST",
+     .path = "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
+     .handle = echo_body,
+     .refuse = echo_refuse,
+     .flags = SKEP_ROUTE_GRPC},
+    {.method = "POST",
+     .path = "/test.Later/Call",
+     .handle = echo_later,
+     .refuse = echo_refuse,
+     .flags = SKEP_ROUTE_GRPC,
+     .body_limit_bytes = 100000},
 };
 
 /* cfg: listen may be NULL = 127.0.0.1:0 */
