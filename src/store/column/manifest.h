@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The manifest: which segments make the store, and up to which commit they do.  Internal to
+ * store/column; format: docs/formats/manifest.md. */
+#pragma once
+
+#include "os/os.h"
+#include "store/column/identity.h"
+#include "store/column/rowset.h"
+
+struct skep_manifest_segment {
+    uint64_t number; /* of the file seg/<number>.seg */
+    uint64_t n_rows, file_bytes, min_seq, max_seq;
+    struct skep_block_bounds bounds;
+    skep_ts_ns received_max_ns;
+};
+
+struct skep_manifest_totals {
+    uint64_t stored_rows;  /* committed and flushed since the store was made */
+    uint64_t expired_rows; /* dropped by age or for space */
+    uint64_t merges, merge_rows;
+};
+
+/* What the records so far amount to. */
+struct skep_manifest_state {
+    struct skep_manifest_segment *segments; /* by min_seq */
+    unsigned n, cap;
+    uint64_t checkpoint;   /* every commit up to here is in the segments */
+    uint64_t next_segment; /* first number never used */
+    struct skep_manifest_totals totals;
+    struct skep_identity_entry *identities; /* of commits up to the checkpoint, by age */
+    size_t identities_n, identities_cap;
+};
+
+/* One atomic step. */
+struct skep_manifest_edit {
+    const struct skep_manifest_segment *add; /* NULL = none */
+    const uint64_t *remove;                  /* numbers */
+    unsigned n_remove;
+    uint64_t checkpoint; /* 0 = as it is */
+    uint64_t next_segment;
+    struct skep_manifest_totals totals;
+    const struct skep_identity_entry *identities; /* new ones */
+    size_t n_identities;
+    skep_ts_ns now_ns; /* older identities than ten minutes are forgotten */
+};
+
+struct skep_manifest;
+
+/* Read `dir`/MANIFEST or, where there is none, make an empty one.
+ * *ret_new: it was made.  Returns SKEP_OK | SKEP_ECORRUPT | SKEP_EUNSUPPORTED | SKEP_EIO ... */
+SKEP_NODISCARD skep_rc skep_manifest_open(const struct skep_os *os, const char *dir,
+                                          struct skep_manifest **ret, bool *ret_new, skep_err *err);
+void skep_manifest_close(struct skep_manifest *m);
+const struct skep_manifest_state *skep_manifest_state(const struct skep_manifest *m);
+/* Make the step durable and take it over into the state.  After a failure the step may or may not
+ * be on disk: files that it names must stay.  The caller's lock serialises edits. */
+SKEP_NODISCARD skep_rc skep_manifest_edit(struct skep_manifest *m,
+                                          const struct skep_manifest_edit *e, skep_err *err);
+uint64_t skep_manifest_bytes(const struct skep_manifest *m);

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The write-ahead log: files of checksummed frames, written in groups.  Internal to store/column;
+ * format: docs/formats/wal.md. */
+#pragma once
+
+#include "base/err.h"
+#include "os/os.h"
+
+enum {
+    SKEP_WAL_HEAD_BYTES = 64,          /* of a file */
+    SKEP_WAL_FRAME_BYTES = 48,         /* header of a frame */
+    SKEP_WAL_FILE_BYTES_MIN = 8 << 20, /* first file of a process; each further one doubles */
+    SKEP_WAL_FILE_BYTES_MAX = 64 << 20
+};
+
+struct skep_wal;
+
+/* One frame to commit; borrowed. */
+struct skep_wal_item {
+    uint64_t seq; /* ascending, never used before, not even by a failed commit */
+    const uint8_t *payload;
+    size_t n;
+    uint32_t crc; /* skep_crc32c of the payload */
+};
+
+/* What replay found wrong. */
+struct skep_wal_damage {
+    uint64_t regions; /* bad stretches that held acknowledged commits */
+    uint64_t torn;    /* unfinished writes at an end: what a power cut leaves, no loss */
+    uint64_t lost_first, lost_last; /* commits that are missing, 0 = none is known */
+    bool gap_at_start; /* the log begins behind the checkpoint: commits between are not in it */
+    char text[200];    /* names the first one; empty = none */
+};
+
+/* A replayed frame.  Takes `payload` (skep_malloc memory) in every case. */
+typedef skep_rc skep_wal_frame_fn(void *ctx, uint64_t seq, uint8_t *payload, size_t n,
+                                  skep_err *err);
+
+/* Look at the log files under `dir` (created if missing); writes nothing else.
+ * file_bytes_max: 0 = SKEP_WAL_FILE_BYTES_MAX.  Returns SKEP_OK | SKEP_EIO | ... of the os. */
+SKEP_NODISCARD skep_rc skep_wal_open(const struct skep_os *os, const char *dir,
+                                     uint64_t file_bytes_max, struct skep_wal **ret, skep_err *err);
+/* Cuts the active file to what is used and closes.  NULL is fine. */
+void skep_wal_close(struct skep_wal *w);
+
+/* Call fn for each frame with seq > checkpoint, ascending; before skep_wal_start.
+ * *ret_last: highest commit the log knows of, at least `checkpoint`.
+ * Returns SKEP_OK | an error of fn | SKEP_EIO. */
+SKEP_NODISCARD skep_rc skep_wal_replay(struct skep_wal *w, uint64_t checkpoint,
+                                       skep_wal_frame_fn *fn, void *ctx,
+                                       struct skep_wal_damage *damage, uint64_t *ret_last,
+                                       skep_err *err);
+
+/* Begin a new file behind all others; last_seq as replay said. */
+SKEP_NODISCARD skep_rc skep_wal_start(struct skep_wal *w, uint64_t last_seq, skep_err *err);
+
+/* Write n frames and make them durable: all or none.  One thread at a time.
+ * A failed write or sync abandons the file and tries once more in a new one.
+ * Returns SKEP_OK | SKEP_ENOSPC (nothing stored, try again later) | SKEP_EIO (the log takes no
+ * more: every later call fails too). */
+SKEP_NODISCARD skep_rc skep_wal_commit(struct skep_wal *w, const struct skep_wal_item *items,
+                                       unsigned n, skep_err *err);
+
+/* Delete files that hold nothing above `checkpoint`; the active one stays, but is left for a new
+ * one at the next commit when it holds nothing above either and is large.  Threads: any. */
+void skep_wal_drop(struct skep_wal *w, uint64_t checkpoint);
+
+/* Bytes reserved by log files; bytes of frames in them. Threads: any. */
+uint64_t skep_wal_disk_bytes(struct skep_wal *w);
+uint64_t skep_wal_used_bytes(struct skep_wal *w);
+uint64_t skep_wal_syncs(struct skep_wal *w);
+bool skep_wal_failed(struct skep_wal *w);

@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The log: what was committed comes back; torn tails end it, damage is named; faults of the disk.
+ */
+#include <cmocka.h>
+#include <stdio.h>
+
+#include "base/hash.h"
+#include "base/mem.h"
+#include "store/column/wal.h"
+#include "support/fault_os.h"
+
+#define DIR "/d/wal"
+
+struct got {
+    uint64_t seqs[4096];
+    unsigned n;
+};
+
+static uint8_t payload_byte(uint64_t seq, size_t i)
+{
+    return (uint8_t)(seq * 31 + i * 7 + 1);
+}
+
+static size_t payload_size(uint64_t seq)
+{
+    return seq % 5 == 0 ? 200000 : 1 + seq * 37 % 3000;
+}
+
+static uint8_t *payload_of(uint64_t seq)
+{
+    size_t n = payload_size(seq);
+    uint8_t *p = skep_malloc(n);
+    for (size_t i = 0; i < n; i++)
+        p[i] = payload_byte(seq, i);
+    return p;
+}
+
+static skep_rc collect(void *ctx, uint64_t seq, uint8_t *payload, size_t n, skep_err *err)
+{
+    (void)err;
+    struct got *g = ctx;
+    assert_int_equal(n, payload_size(seq));
+    uint8_t *want = payload_of(seq);
+    assert_memory_equal(payload, want, n);
+    skep_free(want);
+    assert_true(g->n < 4096);
+    g->seqs[g->n++] = seq;
+    skep_free(payload);
+    return SKEP_OK;
+}
+
+static skep_rc commit(struct skep_wal *w, uint64_t first, unsigned n)
+{
+    struct skep_wal_item items[16];
+    uint8_t *p[16];
+    for (unsigned i = 0; i < n; i++) {
+        p[i] = payload_of(first + i);
+        size_t bytes = payload_size(first + i);
+        items[i] = (struct skep_wal_item){first + i, p[i], bytes,
+                                          skep_crc32c(0, (skep_bytes){p[i], bytes})};
+    }
+    skep_err err;
+    skep_rc rc = skep_wal_commit(w, items, n, &err);
+    for (unsigned i = 0; i < n; i++)
+        skep_free(p[i]);
+    return rc;
+}
+
+static struct skep_wal *reopen(const struct skep_os *os, uint64_t checkpoint, struct got *g,
+                               struct skep_wal_damage *d, uint64_t *last)
+{
+    struct skep_wal *w;
+    skep_err err;
+    g->n = 0;
+    assert_int_equal(skep_wal_open(os, DIR, 256 << 10, &w, &err), SKEP_OK);
+    skep_rc rc = skep_wal_replay(w, checkpoint, collect, g, d, last, &err);
+    if (rc != SKEP_OK)
+        fail_msg("replay: %s", err.text);
+    return w;
+}
+
+static void expect_seqs(const struct got *g, uint64_t first, uint64_t last)
+{
+    assert_int_equal(g->n, last - first + 1);
+    for (unsigned i = 0; i < g->n; i++)
+        assert_int_equal(g->seqs[i], first + i);
+}
+
+static struct mem_os *fresh(uint64_t seed)
+{
+    struct mem_os *m = mem_os_new(seed);
+    const struct skep_os *os = mem_os_ops(m);
+    assert_int_equal(os->mkdir(os, "/d", NULL), SKEP_OK);
+    return m;
+}
+
+static void test_commits_come_back(void **state)
+{
+    (void)state;
+    struct mem_os *m = fresh(1);
+    const struct skep_os *os = mem_os_ops(m);
+    struct got g;
+    struct skep_wal_damage d;
+    uint64_t last;
+    skep_err err;
+    struct skep_wal *w = reopen(os, 0, &g, &d, &last);
+    assert_int_equal(g.n, 0);
+    assert_int_equal(last, 0);
+    assert_int_equal(skep_wal_start(w, 0, &err), SKEP_OK);
+    uint64_t seq = 1;
+    for (unsigned k = 1; k <= 16; seq += k++)
+        assert_int_equal(commit(w, seq, k), SKEP_OK); /* rolls over several files */
+    skep_wal_close(w);
+    for (int round = 0; round < 2; round++) { /* replaying changes nothing */
+        w = reopen(os, 0, &g, &d, &last);
+        expect_seqs(&g, 1, seq - 1);
+        assert_int_equal(last, seq - 1);
+        assert_int_equal(d.regions + d.torn + d.lost_first, 0);
+        assert_string_equal(d.text, "");
+        skep_wal_close(w);
+    }
+    w = reopen(os, 50, &g, &d, &last);
+    expect_seqs(&g, 51, seq - 1);
+    assert_int_equal(skep_wal_start(w, last, &err), SKEP_OK);
+    uint64_t before = skep_wal_disk_bytes(w);
+    skep_wal_drop(w, 100); /* the files of the first commits go */
+    assert_true(skep_wal_disk_bytes(w) < before);
+    assert_int_equal(commit(w, seq, 2), SKEP_OK);
+    skep_wal_close(w);
+    w = reopen(os, 100, &g, &d, &last);
+    expect_seqs(&g, 101, seq + 1);
+    assert_string_equal(d.text, "");
+    skep_wal_close(w);
+    /* A manifest that forgot its last record: the log begins too late. */
+    w = reopen(os, 20, &g, &d, &last);
+    assert_true(d.gap_at_start);
+    assert_int_equal(d.lost_first, 21);
+    skep_wal_close(w);
+    mem_os_free(m);
+}
+
+/* Flip each of many bits: a lost frame is always named, all others come back unchanged. */
+static void test_bit_flips(void **state)
+{
+    (void)state;
+    for (uint64_t round = 0; round < 300; round++) {
+        struct mem_os *m = fresh(round);
+        const struct skep_os *os = mem_os_ops(m);
+        struct got g;
+        struct skep_wal_damage d;
+        uint64_t last;
+        skep_err err;
+        struct skep_wal *w = reopen(os, 0, &g, &d, &last);
+        assert_int_equal(skep_wal_start(w, 0, &err), SKEP_OK);
+        for (uint64_t seq = 1; seq <= 30; seq += 3)
+            assert_int_equal(commit(w, seq, 3), SKEP_OK);
+        uint64_t used = skep_wal_used_bytes(w);
+        skep_wal_close(w);
+        uint64_t bit = (round * 7919 * 64 + round) % (used * 8);
+        bool first = bit % 2; /* in the first or in the second file */
+        const char *path = first ? DIR "/0000000000000001.log" : DIR "/0000000000000002.log";
+        if (!mem_os_flip(m, path, bit)) {
+            mem_os_free(m);
+            continue;
+        }
+        w = reopen(os, 0, &g, &d, &last);
+        unsigned lost = 30 - g.n;
+        if (lost > 0)
+            assert_true(d.text[0] != 0);
+        if (lost > 0 && last == 30 && g.n > 0 && g.seqs[g.n - 1] == 30) {
+            assert_true(d.regions > 0 || d.lost_first > 0);
+            assert_int_equal(lost, 1);
+        }
+        assert_true(lost <= 3); /* the last group at most */
+        skep_wal_close(w);
+        mem_os_free(m);
+    }
+}
+
+/* Power goes at every point of a run: nothing acknowledged is lost, nothing is damaged. */
+static void test_power_cuts(void **state)
+{
+    (void)state;
+    unsigned died = 0, torn = 0;
+    for (int64_t when = 0; when < 400; when++) {
+        struct mem_os *m = fresh((uint64_t)when + 1000);
+        const struct skep_os *os = mem_os_ops(m);
+        struct got g;
+        struct skep_wal_damage d;
+        uint64_t last, acked = 0;
+        for (int life = 0; life < 4; life++) {
+            struct skep_wal *w = reopen(os, 0, &g, &d, &last);
+            assert_int_equal(d.regions + d.lost_first, 0);
+            torn += d.torn > 0;
+            assert_true(last >= acked);
+            if (acked)
+                expect_seqs(&g, 1, last);
+            acked = last;
+            mem_os_die_after(m, when % 57 + life * 3);
+            skep_err err;
+            if (skep_wal_start(w, last, &err) == SKEP_OK)
+                for (unsigned k = 1; k < 12; k++) {
+                    unsigned n = 1 + (unsigned)(when + k) % 5;
+                    if (commit(w, acked + 1, n) != SKEP_OK)
+                        break;
+                    acked += n;
+                }
+            died += mem_os_dead(m);
+            mem_os_power_cut(m);
+            skep_wal_close(w);
+        }
+        mem_os_free(m);
+    }
+    assert_true(died > 500);
+    assert_true(torn > 100);
+}
+
+static void test_failed_sync(void **state)
+{
+    (void)state;
+    struct mem_os *m = fresh(3);
+    struct fault_os f;
+    fault_os_init(&f, mem_os_ops(m));
+    struct got g;
+    struct skep_wal_damage d;
+    uint64_t last;
+    skep_err err;
+    struct skep_wal *w = reopen(&f.os, 0, &g, &d, &last);
+    assert_int_equal(skep_wal_start(w, 0, &err), SKEP_OK);
+    assert_int_equal(commit(w, 1, 3), SKEP_OK);
+    fault_os_arm(&f, FAULT_SYNC, 0, 1, SKEP_EIO); /* once: written again to a new file */
+    assert_int_equal(commit(w, 4, 3), SKEP_OK);
+    fault_os_arm(&f, FAULT_PWRITE, 0, 1, SKEP_EIO);
+    f.torn = true;
+    assert_int_equal(commit(w, 7, 3), SKEP_OK);
+    assert_false(skep_wal_failed(w));
+    fault_os_arm(&f, FAULT_SYNC, 0, 2, SKEP_EIO); /* twice: no more */
+    assert_int_equal(commit(w, 10, 3), SKEP_EIO);
+    assert_true(skep_wal_failed(w));
+    fault_os_arm(&f, 0, 0, 0, SKEP_OK);
+    assert_int_equal(commit(w, 13, 1), SKEP_EIO);
+    skep_wal_close(w);
+    w = reopen(&f.os, 0, &g, &d, &last);
+    expect_seqs(&g, 1, 9);
+    assert_int_equal(d.regions + d.lost_first, 0);
+    assert_int_equal(skep_wal_start(w, last, &err), SKEP_OK);
+    assert_int_equal(commit(w, 10, 3), SKEP_OK);
+    skep_wal_close(w);
+    w = reopen(&f.os, 0, &g, &d, &last);
+    expect_seqs(&g, 1, 12);
+    skep_wal_close(w);
+    mem_os_free(m);
+}
+
+static void test_full_disk_heals(void **state)
+{
+    (void)state;
+    struct mem_os *m = fresh(4);
+    struct fault_os f;
+    fault_os_init(&f, mem_os_ops(m));
+    struct got g;
+    struct skep_wal_damage d;
+    uint64_t last;
+    skep_err err;
+    struct skep_wal *w = reopen(&f.os, 0, &g, &d, &last);
+    assert_int_equal(skep_wal_start(w, 0, &err), SKEP_OK);
+    assert_int_equal(commit(w, 1, 4), SKEP_OK);
+    fault_os_arm(&f, FAULT_PWRITE, 1, 1, SKEP_ENOSPC); /* half of the group is written */
+    assert_int_equal(commit(w, 5, 3), SKEP_ENOSPC);
+    mem_os_limit(m, 1); /* and when a new file is wanted */
+    uint64_t seq = 8;
+    while (commit(w, seq, 3) == SKEP_OK)
+        seq += 3;
+    assert_false(skep_wal_failed(w));
+    mem_os_limit(m, 0);
+    seq += 3; /* a refused number is never used again */
+    assert_int_equal(commit(w, seq, 1), SKEP_OK);
+    skep_wal_close(w);
+    w = reopen(&f.os, 0, &g, &d, &last);
+    assert_int_equal(last, seq);
+    assert_int_equal(g.seqs[3], 4);
+    assert_int_equal(g.seqs[4], 8);
+    assert_int_equal(g.n, 4 + (seq - 3 - 8) + 1);
+    assert_int_equal(d.regions + d.lost_first, 0);
+    skep_wal_close(w);
+    mem_os_free(m);
+}
+
+/* A refused group does not come back when the process dies right after. */
+static void test_refused_stays_refused(void **state)
+{
+    (void)state;
+    struct mem_os *m = fresh(5);
+    struct fault_os f;
+    fault_os_init(&f, mem_os_ops(m));
+    struct got g;
+    struct skep_wal_damage d;
+    uint64_t last;
+    skep_err err;
+    struct skep_wal *w = reopen(&f.os, 0, &g, &d, &last);
+    assert_int_equal(skep_wal_start(w, 0, &err), SKEP_OK);
+    assert_int_equal(commit(w, 1, 1), SKEP_OK);
+    fault_os_arm(&f, FAULT_SYNC, 0, 1, SKEP_ENOSPC);
+    assert_int_equal(commit(w, 2, 3), SKEP_ENOSPC);
+    struct skep_wal *other = reopen(&f.os, 0, &g, &d, &last); /* as after a kill */
+    expect_seqs(&g, 1, 1);
+    skep_wal_close(other);
+    skep_wal_close(w);
+    mem_os_free(m);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_commits_come_back), cmocka_unit_test(test_bit_flips),
+        cmocka_unit_test(test_power_cuts),        cmocka_unit_test(test_failed_sync),
+        cmocka_unit_test(test_full_disk_heals),   cmocka_unit_test(test_refused_stays_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
