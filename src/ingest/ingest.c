@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The ledger of what came in, and the ring of the last requests.
+ *
+ *   received = stored + duplicate + rejected(reason) + pending
+ *
+ * Counters are atomics added to by I/O threads and the committer; the ring has a lock, held for the
+ * copy of one record.
+ *
+ * I1  each unit received is added to exactly one of the other counters once its request is
+ * answered. Threads: all.  Memory: fixed. */
+#include "ingest/ingest_priv.h"
+
+#include <inttypes.h>
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "wire/json_out.h"
+#include "wire/otlp.h"
+
+skep_str skep_rejection_name(enum skep_rejection r)
+{
+    static const skep_str names[SKEP_REJECTION_COUNT] = {
+#define X(id, name) {name, sizeof(name) - 1},
+        SKEP_REJECTIONS(X)
+#undef X
+    };
+    skep_assert(r < SKEP_REJECTION_COUNT);
+    return names[r];
+}
+
+struct skep_ingest *skep_ingest_new(const struct skep_ingest_config *cfg)
+{
+    skep_assert(cfg->store && cfg->os);
+    struct skep_ingest *in = skep_alloc(struct skep_ingest);
+    in->cfg = *cfg;
+    skep_mutex_init(&in->lock, "ingest");
+    return in;
+}
+
+void skep_ingest_free(struct skep_ingest *in)
+{
+    if (!in)
+        return;
+    skep_mutex_done(&in->lock);
+    skep_free(in);
+}
+
+enum skep_rejection skep_ingest__rejection(skep_rc rc)
+{
+    static const uint8_t table[SKEP_RC_COUNT] = {
+        [SKEP_EINVAL] = SKEP_REJECTION_MALFORMED,
+        [SKEP_EMALFORMED] = SKEP_REJECTION_MALFORMED,
+        [SKEP_EUNSUPPORTED] = SKEP_REJECTION_UNSUPPORTED,
+        [SKEP_ETOOLARGE] = SKEP_REJECTION_TOO_LARGE,
+        [SKEP_ENOMEM] = SKEP_REJECTION_NO_MEMORY,
+        [SKEP_ENOSPC] = SKEP_REJECTION_NO_SPACE,
+        [SKEP_EIO] = SKEP_REJECTION_IO_ERROR,
+        [SKEP_ECLOSED] = SKEP_REJECTION_CLOSED,
+    };
+    _Static_assert(SKEP_REJECTION_BAD_TRACE_ID == 0, "0 in the table means \"other\"");
+    unsigned r = rc < SKEP_RC_COUNT ? table[rc] : 0;
+    return r ? (enum skep_rejection)r : SKEP_REJECTION_OTHER;
+}
+
+static void cut(char *to, size_t cap, skep_str s)
+{
+    size_t n = SKEP_MIN(s.n, cap - 1);
+    memcpy(to, s.p ? s.p : "", n);
+    to[n] = 0;
+}
+
+void skep_ingest__note(struct skep_ingest *in, const struct skep_request *req, int status,
+                       skep_str error)
+{
+    struct skep_ingest_event e = {
+        .at_ns = in->cfg.os->now_ns(in->cfg.os), .status = status, .bytes = req->wire_bytes};
+    cut(e.listener, sizeof e.listener, req->listener);
+    cut(e.what, sizeof e.what, req->method);
+    size_t n = strnlen(e.what, sizeof e.what - 2);
+    e.what[n] = ' ';
+    cut(e.what + n + 1, sizeof e.what - n - 1, req->path);
+    cut(e.error, sizeof e.error, error);
+    skep_mutex_lock(&in->lock);
+    in->last[in->n_last++ % SKEP_INGEST_LAST] = e;
+    skep_mutex_unlock(&in->lock);
+}
+
+static uint64_t load(_Atomic uint64_t *counter)
+{
+    return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+void skep_ingest_snapshot(struct skep_ingest *in, struct skep_ingest_snapshot *ret)
+{
+    *ret = (struct skep_ingest_snapshot){0};
+    for (unsigned s = 0; s < SKEP_SIGNAL_COUNT; s++) {
+        struct skep_ledger__counters *c = &in->otlp[s];
+        struct skep_ledger_row *row = &ret->ledger[ret->n_ledger];
+        // What answers a unit is read before what received it: pending cannot come out negative.
+        *row = (struct skep_ledger_row){.source = SKEP_SOURCE_OTLP,
+                                        .signal = (enum skep_signal)s,
+                                        .stored = load(&c->stored),
+                                        .duplicate = load(&c->duplicate)};
+        uint64_t settled = row->stored + row->duplicate;
+        for (unsigned r = 0; r < SKEP_REJECTION_COUNT; r++) {
+            row->rejected[r] = load(&c->rejected[r]);
+            settled += row->rejected[r];
+        }
+        atomic_thread_fence(memory_order_acquire);
+        row->received = load(&c->received);
+        row->pending = row->received > settled ? row->received - settled : 0;
+        ret->n_ledger += row->received > 0;
+    }
+    skep_mutex_lock(&in->lock);
+    ret->n_last = (unsigned)SKEP_MIN(in->n_last, (uint64_t)SKEP_INGEST_LAST);
+    for (unsigned i = 0; i < ret->n_last; i++)
+        ret->last[i] = in->last[(in->n_last - 1 - i) % SKEP_INGEST_LAST];
+    skep_mutex_unlock(&in->lock);
+}
+
+static void ledger_json(const struct skep_ledger_row *row, struct skep_json *j)
+{
+    skep_json_object(j);
+    skep_json_put_str(j, SKEP_STR("source"), skep_source_name(row->source));
+    skep_json_put_str(j, SKEP_STR("signal"),
+                      skep_otlp_signal_name((enum skep_otlp_signal)row->signal));
+    skep_json_put_u64(j, SKEP_STR("received"), row->received);
+    skep_json_put_u64(j, SKEP_STR("stored"), row->stored);
+    skep_json_put_u64(j, SKEP_STR("duplicate"), row->duplicate);
+    skep_json_put_u64(j, SKEP_STR("pending"), row->pending);
+    skep_json_key(j, SKEP_STR("rejected"));
+    skep_json_object(j);
+    for (unsigned r = 0; r < SKEP_REJECTION_COUNT; r++) {
+        if (row->rejected[r])
+            skep_json_put_u64(j, skep_rejection_name((enum skep_rejection)r), row->rejected[r]);
+    }
+    skep_json_end(j);
+    skep_json_end(j);
+}
+
+static void event_json(const struct skep_ingest_event *e, struct skep_json *j)
+{
+    skep_json_object(j);
+    skep_json_put_i64(j, SKEP_STR("at_ms"), e->at_ns / 1000000);
+    skep_json_put_str(j, SKEP_STR("listener"), skep_str_c(e->listener));
+    skep_json_put_str(j, SKEP_STR("what"), skep_str_c(e->what));
+    skep_json_put_i64(j, SKEP_STR("status"), e->status);
+    skep_json_put_u64(j, SKEP_STR("bytes"), e->bytes);
+    skep_json_key(j, SKEP_STR("error"));
+    if (e->error[0])
+        skep_json_str(j, skep_str_c(e->error));
+    else
+        skep_json_null(j);
+    skep_json_end(j);
+}
+
+_Static_assert((int)SKEP_SIGNAL_TRACES == (int)SKEP_OTLP_TRACES &&
+                   (int)SKEP_SIGNAL_LOGS == (int)SKEP_OTLP_LOGS &&
+                   (int)SKEP_SIGNAL_METRICS == (int)SKEP_OTLP_METRICS,
+               "the ledger's signals are OTLP's");
+
+void skep_ingest_status(void *ingest, struct skep_json *json)
+{
+    struct skep_ingest_snapshot s;
+    skep_ingest_snapshot(ingest, &s);
+    skep_json_key(json, SKEP_STR("ledger"));
+    skep_json_array(json);
+    for (unsigned i = 0; i < s.n_ledger; i++)
+        ledger_json(&s.ledger[i], json);
+    skep_json_end(json);
+    skep_json_key(json, SKEP_STR("last"));
+    skep_json_array(json);
+    for (unsigned i = 0; i < s.n_last; i++)
+        event_json(&s.last[i], json);
+    skep_json_end(json);
+}
