@@ -93,6 +93,10 @@ static void conn_free(struct skep_net__h2_conn *c)
         skep_net__h2_stream_free(c->streams);
     nghttp2_session_del(c->session);
     skep_buf_done(&c->out);
+    if (c->calmed) { /* it is still sending: let it see the GOAWAY rather than a reset */
+        skep_net__door_linger(w->net->door, c->fd);
+        (void)shutdown(c->fd, SHUT_WR);
+    }
     (void)close(c->fd); /* what the client did not take it will not get */
     if (c->prev)
         c->prev->next = c->next;

@@ -43,6 +43,7 @@ struct skep_net__h2_conn {
     int fd;
     bool blocked; /* the socket took no more: EPOLLOUT is on */
     bool dead;    /* to be closed by its thread */
+    bool calmed;  /* a flood was answered with GOAWAY */
     bool touched; /* in worker->touched */
     struct skep_net__h2_conn *touch_next;
     struct skep_buf out;

@@ -47,6 +47,7 @@ static struct skep_net__bucket bucket(uint32_t burst, uint32_t per_s)
 
 static int calm_down(struct skep_net__h2_conn *c)
 {
+    c->calmed = true;
     int rc = nghttp2_session_terminate_session(c->session, NGHTTP2_ENHANCE_YOUR_CALM);
     return rc == 0 ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
 }
