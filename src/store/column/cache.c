@@ -4,9 +4,9 @@
  *   key (file, offset, form) -> entry -> data
  *   ring of entries, a hand moves over it: pinned: skip; used: clear the mark; else evict
  *
- * The limit is soft for what is pinned: a query whose working set is larger than the cache still runs,
- * as long as the parent budget allows it; what is over goes as soon as it is unpinned.  Loading
- * happens outside the lock.
+ * The limit is soft for what is pinned: a query whose working set is larger than the cache still
+ * runs, as long as the parent budget allows it; what is over goes as soon as it is unpinned.
+ * Loading happens outside the lock.
  *
  * I1  an entry with pins > 0 is neither evicted nor dropped.
  * I2  bytes of all entries == used of c->budget, while nobody is loading.

@@ -22,8 +22,8 @@ struct skep_cache_key {
     uint32_t form; /* what was made of the bytes: caller's number */
 };
 
-/* Make the object.  Memory is charged by the cache afterwards; `reserve` bytes were already asked for.
- * Runs without a lock. */
+/* Make the object.  Memory is charged by the cache afterwards; `reserve` bytes were already asked
+ * for. Runs without a lock. */
 typedef skep_rc skep_cache_make_fn(void *ctx, struct skep_cache_data **ret, skep_err *err);
 
 /* A number that no other file or object of the process has. */

@@ -2,12 +2,12 @@
 /* Encode: the values of one column of a row group to chunks and a directory entry.
  *
  *   integers, doubles   the codec with the smallest measured size, then min and max of each block
- *   strings             codes into the segment's dictionary while that stays small (64 KiB a column,
- *                       2 MiB in all), else codes into a dictionary of the row group, else the
- *                       strings themselves; the two last by measured size
+ *   strings             codes into the segment's dictionary while that stays small (64 KiB a
+ * column, 2 MiB in all), else codes into a dictionary of the row group, else the strings
+ * themselves; the two last by measured size
  *
- * Validity bitmaps that are equal within a row group are written once (all http fields of a span are
- * there or not there together).
+ * Validity bitmaps that are equal within a row group are written once (all http fields of a span
+ * are there or not there together).
  *
  * I1  an entry's n_present equals the bits of its bitmap.
  * Threads: one. */
@@ -163,8 +163,7 @@ skep_rc skep_segment__put_dict(struct skep_segment_writer *w, const struct skep_
 }
 
 /* Strings themselves, in as many chunks as it takes to keep each near the part size. */
-static skep_rc put_direct(struct skep_segment_writer *w, struct skep_column_entry *e,
-                          skep_err *err)
+static skep_rc put_direct(struct skep_segment_writer *w, struct skep_column_entry *e, skep_err *err)
 {
     const struct skep_wcolumn *c = &w->col;
     struct skep_buf list;
@@ -223,8 +222,8 @@ static bool local_dict_pays(struct skep_segment_writer *w)
 static skep_rc put_str_column(struct skep_segment_writer *w, uint32_t key,
                               struct skep_column_entry *e, skep_err *err)
 {
-    uint32_t slot = key < SKEP_SEGMENT_FIELD_KEY ? key
-                                                 : SKEP_COL_COUNT + key - SKEP_SEGMENT_FIELD_KEY;
+    uint32_t slot =
+        key < SKEP_SEGMENT_FIELD_KEY ? key : SKEP_COL_COUNT + key - SKEP_SEGMENT_FIELD_KEY;
     struct skep_wdict *d = &w->dicts[slot];
     if (!w->dict_off[slot]) {
         size_t before = d->bytes_n;

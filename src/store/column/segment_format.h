@@ -28,6 +28,7 @@ enum {
     SKEP_SEGMENT_CHUNK_MAX = 1 << 30,
     SKEP_SEGMENT_ZONE_BYTES = 16,
     SKEP_SEGMENT_INDEX_PAGE = 1024, /* traces in a page of the trace index */
+    SKEP_SEGMENT_INDEX_SHIFT = 24,  /* of a trace's hash, the index keeps the upper 40 bits */
     SKEP_SEGMENT_FIELD_KEY = 64     /* key of field f in directories: 64 + f; below: columns */
 };
 
@@ -45,10 +46,11 @@ enum skep_presence { SKEP_PRESENCE_NONE = 0, SKEP_PRESENCE_ALL = 1, SKEP_PRESENC
 
 /* What entry.flags say.  On disk. */
 enum {
-    SKEP_ENTRY_DICT_SEGMENT = 1 << 0, /* values are codes into the segment's dictionary of the key */
-    SKEP_ENTRY_DICT_LOCAL = 1 << 1,   /* ... into the chunk `dict` */
-    SKEP_ENTRY_PARTS = 1 << 2,        /* `data` is a list of chunks */
-    SKEP_ENTRY_ZONES = 1 << 3         /* the data chunk ends with min, max of each block */
+    SKEP_ENTRY_DICT_SEGMENT =
+        1 << 0,                     /* values are codes into the segment's dictionary of the key */
+    SKEP_ENTRY_DICT_LOCAL = 1 << 1, /* ... into the chunk `dict` */
+    SKEP_ENTRY_PARTS = 1 << 2,      /* `data` is a list of chunks */
+    SKEP_ENTRY_ZONES = 1 << 3       /* the data chunk ends with min, max of each block */
 };
 
 /* One column of one row group.  On disk 80 bytes, in this order. */

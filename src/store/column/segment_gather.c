@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Gather: the values of one column for the rows of a row group, out of the sources.
  *
- * The group's rows are sorted once by (source, source row); each column is then read block by block in
- * that order and scattered to the rows' new places, which works alike for parts (arrival order) and
- * segments (runs).  Strings of a dictionary stay where they are; others are copied to the writer's
- * arena.
+ * The group's rows are sorted once by (source, source row); each column is then read block by block
+ * in that order and scattered to the rows' new places, which works alike for parts (arrival order)
+ * and segments (runs).  Strings of a dictionary stay where they are; others are copied to the
+ * writer's arena.
  *
  * I1  after gather, w->col holds n values in row order, n = bits set in w->col.bitmap.
  * I2  readers stay open until the next gather: their dictionaries hold the strings.
@@ -47,6 +47,7 @@ struct target {
     struct skep_segment_writer *w;
     enum skep_segment_form form;
     const uint32_t *map; /* list numbers of the source -> of the segment; NULL = as they are */
+    uint32_t map_size;
 };
 
 static skep_rc copy_string(struct target *t, uint32_t row, skep_str s, skep_err *err)
@@ -73,6 +74,8 @@ static skep_rc take_value(struct target *t, const struct skep_vec *v, unsigned i
     switch (v->form) {
     case SKEP_VEC_I64: {
         int64_t x = v->i64[i];
+        if (t->map && (uint64_t)x >= t->map_size)
+            return skep_fail(err, SKEP_ECORRUPT, "a row's list number is out of range");
         w->row_ints[row] = t->map ? (int64_t)t->map[x] : x;
         return SKEP_OK;
     }
@@ -151,11 +154,13 @@ static void compact(struct skep_segment_writer *w, enum skep_segment_form form)
     c->n = n;
 }
 
-static const uint32_t *list_map(const struct skep_segment_writer *w, uint32_t key, unsigned s)
+static void set_map(struct target *t, uint32_t key, unsigned s)
 {
-    if (key == SKEP_COL_RESOURCE)
-        return w->resources.maps[s];
-    return key == SKEP_COL_SCOPE ? w->scopes.maps[s] : NULL;
+    const struct skep_wlists *l = key == SKEP_COL_RESOURCE ? &t->w->resources
+                                  : key == SKEP_COL_SCOPE  ? &t->w->scopes
+                                                           : NULL;
+    t->map = l ? l->maps[s] : NULL;
+    t->map_size = l ? l->map_sizes[s] : 0;
 }
 
 /* Open the key in a source; *ret is NULL when the source does not have it. */
@@ -181,11 +186,11 @@ void skep_segment__close_readers(struct skep_segment_writer *w)
 
 skep_rc skep_segment__gather(struct skep_segment_writer *w, uint32_t key, skep_err *err)
 {
-    struct target t = {.w = w,
-                       .form = key < SKEP_SEGMENT_FIELD_KEY
-                                   ? skep_segment__column_form(key)
-                                   : skep_segment__type_form(
-                                         w->fields[key - SKEP_SEGMENT_FIELD_KEY].type)};
+    struct target t = {
+        .w = w,
+        .form = key < SKEP_SEGMENT_FIELD_KEY
+                    ? skep_segment__column_form(key)
+                    : skep_segment__type_form(w->fields[key - SKEP_SEGMENT_FIELD_KEY].type)};
     memset(w->col.bitmap, 0, SKEP_ROW_GROUP_ROWS / 8);
     if (t.form == SKEP_FORM_ID16)
         memset(w->col.ids, 0, w->n_rows * sizeof *w->col.ids);
@@ -199,7 +204,7 @@ skep_rc skep_segment__gather(struct skep_segment_writer *w, uint32_t key, skep_e
         if (!r)
             continue;
         w->readers[s] = r;
-        t.map = list_map(w, key, s);
+        set_map(&t, key, s);
         SKEP_TRY(take_source(&t, r, s, err));
     }
     compact(w, t.form);

@@ -20,7 +20,7 @@ struct skep_wdict {
     struct skep_wdict_item {
         uint64_t hash;
         uint32_t offset, len;
-    } *items;
+    } * items;
     uint8_t *bytes;
     size_t bytes_n, bytes_cap;
 };
@@ -47,7 +47,7 @@ struct skep_wfield {
 
 /* Values of one column of the row group being written: those of the present rows, in row order. */
 struct skep_wcolumn {
-    uint32_t n; /* present */
+    uint32_t n;       /* present */
     uint64_t *bitmap; /* [SKEP_ROW_GROUP_ROWS / 64], of the rows */
     int64_t *ints;
     skep_str *strs;
@@ -59,15 +59,15 @@ struct skep_segment_writer {
     const struct skep_segment_job *job;
     uint64_t charged_bytes;
     int fd;
-    struct skep_buf out;  /* not yet written */
-    uint64_t flushed;     /* bytes written */
+    struct skep_buf out;   /* not yet written */
+    uint64_t flushed;      /* bytes written */
     struct skep_buf chunk; /* being encoded */
     struct skep_order *order;
 
     /* Schema. */
     struct skep_wfield *fields;
     uint32_t n_fields;
-    uint32_t **field_maps; /* [n_sources][n_fields] -> field of the source, UINT32_MAX = none */
+    uint32_t **field_maps;    /* [n_sources][n_fields] -> field of the source, UINT32_MAX = none */
     struct skep_wdict *dicts; /* [SKEP_COL_COUNT + n_fields]: segment dictionaries */
     bool *dict_off;           /* this column gave its segment dictionary up */
     size_t dict_bytes;        /* in all of them */
@@ -79,9 +79,10 @@ struct skep_segment_writer {
             uint64_t hash;
             const struct skep_rowset_lists *lists;
             uint32_t index; /* in lists */
-        } *items;
+        } * items;
         struct skep_index index;
-        uint32_t **maps; /* [n_sources][lists of the source] */
+        uint32_t **maps;     /* [n_sources][lists of the source] */
+        uint32_t *map_sizes; /* [n_sources] */
     } resources, scopes;
 
     /* The row group. */
@@ -92,6 +93,9 @@ struct skep_segment_writer {
     struct skep_wcolumn col; /* reused from column to column */
     int64_t *row_ints;       /* scratch by row */
     int64_t *tmp;            /* scratch [SKEP_ROW_GROUP_ROWS] */
+    uint64_t *span_ids;      /* [SKEP_ROW_GROUP_ROWS] by row */
+    uint32_t *run_starts;    /* [SKEP_ROW_GROUP_ROWS + 1] of traces */
+    uint32_t *row_slots;     /* [2 * SKEP_ROW_GROUP_ROWS] */
     struct skep_arena arena; /* string bytes of one column */
     struct skep_colreader **readers; /* [n_sources] of the gathered column; NULL = closed */
     struct skep_wmemo *memo;         /* string pointer -> code, of one dictionary at a time */
@@ -99,8 +103,8 @@ struct skep_segment_writer {
     struct skep_wdict local;
     struct skep_buf entries; /* of the directory */
     uint32_t n_entries;
-    struct skep_buf sparse;  /* the page being filled */
-    struct skep_buf pages;   /* directory of sparse pages */
+    struct skep_buf sparse; /* the page being filled */
+    struct skep_buf pages;  /* directory of sparse pages */
     uint32_t n_pages, page_key;
     struct skep_chunk_ref bitmaps[16]; /* of this group, to share equal ones */
     uint64_t bitmap_hashes[16];
@@ -111,15 +115,15 @@ struct skep_segment_writer {
     struct skep_buf groups; /* refs of directories */
     uint32_t n_groups;
     struct skep_buf blocks;
-    struct skep_buf index_entries; /* u64 trace hash, u32 row */
+    struct skep_buf index_entries; /* u64 trace hash, u64 row */
     skep_trace_id last_trace;
     uint64_t rows_done, traces, chunk_bytes;
     uint64_t min_seq, max_seq;
     struct skep_block_bounds bounds;
 };
 
-/* Codes of w->col's strings in w->tmp.  False, with d as before, when d would go over max_n values or
- * max_bytes of text. */
+/* Codes of w->col's strings in w->tmp.  False, with d as before, when d would go over max_n values
+ * or max_bytes of text. */
 bool skep_wdict__map(struct skep_segment_writer *w, struct skep_wdict *d, uint32_t max_n,
                      size_t max_bytes);
 

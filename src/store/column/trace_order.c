@@ -2,9 +2,9 @@
 /* The row order of a segment.
  *
  * Rows are ordered by (anchor, trace id, start, row id), where the anchor is the first start of the
- * trace among the rows that go into the segment; a row without a trace is a trace of its own.  So the
- * rows of a trace are neighbours, traces stand by time, and equal inputs give equal orders whatever
- * they were split into.
+ * trace among the rows that go into the segment; a row without a trace is a trace of its own.  So
+ * the rows of a trace are neighbours, traces stand by time, and equal inputs give equal orders
+ * whatever they were split into.
  *
  *   1. read the keys of every live row: time, trace, row id            (per row 32 bytes)
  *   2. number the traces by hash, remember each one's anchor and size
@@ -19,6 +19,7 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "base/bytes.h"
 #include "base/hash.h"
 #include "base/mem.h"
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Bit packing: n values of `width` bits each, back to back from the lowest bit of the first byte. */
+/* Bit packing: n values of `width` bits each, back to back from the lowest bit of the first byte.
+ */
 #pragma once
 
 #include "base/bytes.h"
@@ -20,8 +21,8 @@ static inline unsigned skep_bits_width(uint64_t v)
  * width <= 64. */
 void skep_bits_pack(uint8_t *dst, const uint64_t *v, size_t n, unsigned width);
 
-/* out[i] = base + value[first + i] (wrapping) for i < n.  `src` is the start of the packed array and
- * must be readable SKEP_BITS_PAD bytes past its end.  width <= 64. */
+/* out[i] = base + value[first + i] (wrapping) for i < n.  `src` is the start of the packed array
+ * and must be readable SKEP_BITS_PAD bytes past its end.  width <= 64. */
 void skep_bits_unpack(const uint8_t *src, size_t first, size_t n, unsigned width, uint64_t base,
                       int64_t *out);
 /* The same, one value at a time: what the fast one is tested against. */

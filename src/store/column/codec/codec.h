@@ -45,11 +45,18 @@ struct skep_codec_chunk {
     uint32_t n_values;
 };
 
-/* Memory for decoded strings, reused from call to call. */
+/* Memory for decoded strings, reused after each reset. */
 struct skep_codec_scratch {
-    uint8_t *p;
-    size_t cap;
+    struct skep_codec__block {
+        struct skep_codec__block *older;
+        size_t n, cap;
+        uint8_t bytes[];
+    } * head;
 };
+/* n bytes, valid until the next reset. */
+uint8_t *skep_codec_scratch_take(struct skep_codec_scratch *s, size_t n);
+/* Keeps the newest block. */
+void skep_codec_scratch_reset(struct skep_codec_scratch *s);
 void skep_codec_scratch_done(struct skep_codec_scratch *s);
 
 struct skep_codec_ops {
@@ -83,8 +90,8 @@ size_t skep_codec__for_size(const int64_t *v, uint32_t n);
 void skep_codec__for_put(const int64_t *v, uint32_t n, struct skep_buf *out);
 SKEP_NODISCARD skep_rc skep_codec__for_get(const struct skep_codec_chunk *c, uint32_t first,
                                            uint32_t n, int64_t *out);
-/* And byte strings back to back with their lengths (str.c): `lengths` of all n values, then the caller
- * appends the bytes themselves. */
+/* And byte strings back to back with their lengths (str.c): `lengths` of all n values, then the
+ * caller appends the bytes themselves. */
 void skep_codec__heap_put(const int64_t *lengths, uint32_t n, struct skep_buf *out);
 /* Where value `first` begins and the lengths of n values; the n values lie inside the chunk. */
 SKEP_NODISCARD skep_rc skep_codec__heap_get(const struct skep_codec_chunk *c, uint32_t first,

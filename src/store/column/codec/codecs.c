@@ -10,9 +10,8 @@
 #include "base/mem.h"
 
 static const struct skep_codec_ops *const all[] = {
-    &skep_codec_constant, &skep_codec_raw64, &skep_codec_for, &skep_codec_delta,
-    &skep_codec_rle,      &skep_codec_idict, &skep_codec_decimal,
-    &skep_codec_str,
+    &skep_codec_constant, &skep_codec_raw64, &skep_codec_for,     &skep_codec_delta,
+    &skep_codec_rle,      &skep_codec_idict, &skep_codec_decimal, &skep_codec_str,
 };
 
 const struct skep_codec_ops *const *skep_codec_all(size_t *ret_n)
@@ -54,8 +53,40 @@ const struct skep_codec_ops *skep_codec_choose(const struct skep_codec_in *in, s
     return best;
 }
 
+uint8_t *skep_codec_scratch_take(struct skep_codec_scratch *s, size_t n)
+{
+    struct skep_codec__block *b = s->head;
+    if (!b || b->cap - b->n < n) {
+        size_t cap = SKEP_MAX(n, b ? b->cap * 2 : (size_t)16 << 10);
+        struct skep_codec__block *fresh = skep_malloc(sizeof *fresh + cap);
+        *fresh = (struct skep_codec__block){.older = b, .cap = cap};
+        s->head = b = fresh;
+    }
+    uint8_t *p = b->bytes + b->n;
+    b->n += n;
+    return p;
+}
+
+static void free_blocks(struct skep_codec__block *b)
+{
+    while (b) {
+        struct skep_codec__block *older = b->older;
+        skep_free(b);
+        b = older;
+    }
+}
+
+void skep_codec_scratch_reset(struct skep_codec_scratch *s)
+{
+    if (!s->head)
+        return;
+    free_blocks(s->head->older);
+    s->head->older = NULL;
+    s->head->n = 0;
+}
+
 void skep_codec_scratch_done(struct skep_codec_scratch *s)
 {
-    skep_free(s->p);
+    free_blocks(s->head);
     *s = (struct skep_codec_scratch){0};
 }

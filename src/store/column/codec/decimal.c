@@ -13,7 +13,7 @@
 #include "store/column/codec/codec.h"
 
 enum { MAX_K = 6 };
-static const double pow10[MAX_K + 1] = {1, 10, 100, 1000, 1e4, 1e5, 1e6};
+static const double powers[MAX_K + 1] = {1, 10, 100, 1000, 1e4, 1e5, 1e6};
 
 static inline double as_f64(int64_t bits)
 {
@@ -32,11 +32,11 @@ static inline int64_t as_bits(double v)
 /* The integer of one value, or false. */
 static bool scale(int64_t bits, unsigned k, int64_t *ret)
 {
-    double scaled = as_f64(bits) * pow10[k];
+    double scaled = as_f64(bits) * powers[k];
     if (!(fabs(scaled) < 4503599627370496.0))
         return false;
     *ret = (int64_t)(scaled + (scaled < 0 ? -0.5 : 0.5));
-    return as_bits((double)*ret / pow10[k]) == bits;
+    return as_bits((double)*ret / powers[k]) == bits;
 }
 
 static bool scale_all(const struct skep_codec_in *in, unsigned *ret_k, int64_t *out)
@@ -82,7 +82,7 @@ static skep_rc decode(const struct skep_codec_chunk *c, uint32_t first, uint32_t
 {
     if (c->n < 1 || c->p[0] > MAX_K || (uint64_t)first + n > c->n_values)
         return SKEP_ECORRUPT;
-    double div = pow10[c->p[0]];
+    double div = powers[c->p[0]];
     struct skep_codec_chunk inner = {c->p + 1, c->n - 1, c->n_values};
     SKEP_TRY(skep_codec__for_get(&inner, first, n, out));
     for (uint32_t i = 0; i < n; i++)

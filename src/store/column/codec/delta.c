@@ -2,7 +2,8 @@
 /* Delta: differences between neighbours in a frame of reference, each block with its own start.
  *
  *   i64 first value of each block of 1,024, ceil(n / 1024) of them
- *   frame of reference (for.c) of n differences; the first of a block repeats the second and is unused
+ *   frame of reference (for.c) of n differences; the first of a block repeats the second and is
+ * unused
  *
  * Threads: any. */
 #include "base/assert.h"

@@ -37,7 +37,8 @@ void skep_codec__heap_put(const int64_t *lengths, uint32_t n, struct skep_buf *o
         skep_store_le32(out->p + start, (uint32_t)(out->n - lengths_at));
 }
 
-/* Sum of lengths of values [first, first + n), all in one block; SIZE_MAX when they are not lengths. */
+/* Sum of lengths of values [first, first + n), all in one block; SIZE_MAX when they are not
+ * lengths. */
 static uint64_t sum_lengths(const int64_t *v, uint32_t n, uint64_t limit)
 {
     uint64_t sum = 0;

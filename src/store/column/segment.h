@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+/* An open segment from inside.  Internal to store/column/segment_*.c.
+ *
+ *   segment_open.c    header, footer, trailer
+ *   segment_load.c    chunks, directories, dictionaries, sparse pages through the cache
+ *   segment_read.c    column readers
+ *   segment_trace.c   trace ids, parents, trace look-up
+ *   segment_verify.c  everything once; dump */
+#pragma once
+
+#include "os/os.h"
+#include "os/thread.h"
+#include "store/column/cache.h"
+#include "store/column/codec/codec.h"
+#include "store/column/rowset.h"
+#include "store/column/segment_format.h"
+
+struct skep_segment_dict {
+    uint32_t key, n;
+    uint8_t codec;
+    struct skep_chunk_ref ref;
+    const struct skep_cache_data *pin; /* NULL = not loaded; under seg->mutex */
+};
+
+struct skep_segment_index_page {
+    struct skep_chunk_ref ref;
+    uint64_t first_hash;
+    uint32_t n;
+};
+
+struct skep_segment {
+    struct skep_rowset base;
+    const struct skep_os *os;
+    int fd;
+    uint64_t serial, file_bytes, data_end; /* chunks end where the footer begins */
+    struct skep_cache *cache;
+    uint8_t *footer; /* names and strings of lists stay in it */
+    uint32_t footer_bytes;
+    struct skep_arena arena;
+    int64_t resident_bytes; /* told to the cache */
+    uint64_t n_traces;
+    uint32_t n_groups;
+    struct skep_chunk_ref *groups;
+    uint32_t *keys; /* of base.fields */
+    uint32_t n_dicts;
+    struct skep_segment_dict *dicts; /* by key */
+    uint32_t n_index_pages;
+    struct skep_segment_index_page *index_pages;
+    struct skep_mutex mutex;
+    char *path; /* for messages */
+};
+
+static inline struct skep_segment *skep_segment__of(struct skep_rowset *rs)
+{
+    return (struct skep_segment *)rs;
+}
+
+/* The bytes of a chunk; padded with SKEP_BITS_PAD readable bytes. */
+struct skep_chunk_data {
+    struct skep_cache_data head;
+    uint32_t length;
+    uint8_t bytes[];
+};
+
+/* A directory of a row group. */
+struct skep_group_page {
+    struct skep_chunk_ref ref;
+    uint32_t raw_bytes, first_key, zstd;
+};
+struct skep_group_dir {
+    struct skep_cache_data head;
+    uint32_t n_rows, n_entries, n_pages;
+    struct skep_group_page *pages;
+    struct skep_column_entry entries[]; /* by key; the pages behind them */
+};
+
+struct skep_dict_data {
+    struct skep_cache_data head;
+    struct skep_dict dict;
+    /* hashes, offsets, bytes */
+};
+
+uint32_t skep_segment__group_rows(const struct skep_segment *seg, uint32_t group);
+bool skep_segment__ref_ok(const struct skep_segment *seg, const struct skep_chunk_ref *ref);
+
+SKEP_NODISCARD skep_rc skep_segment__pin_chunk(struct skep_segment *seg,
+                                               const struct skep_chunk_ref *ref,
+                                               const struct skep_chunk_data **ret, skep_err *err);
+SKEP_NODISCARD skep_rc skep_segment__pin_dir(struct skep_segment *seg, uint32_t group,
+                                             const struct skep_group_dir **ret, skep_err *err);
+/* Dictionary chunk -> dictionary. */
+SKEP_NODISCARD skep_rc skep_segment__pin_dict(struct skep_segment *seg,
+                                              const struct skep_chunk_ref *ref, uint8_t codec,
+                                              uint32_t n, const struct skep_dict_data **ret,
+                                              skep_err *err);
+/* The segment's dictionary of a key; stays pinned until the segment is closed. */
+SKEP_NODISCARD skep_rc skep_segment__dict(struct skep_segment *seg, uint32_t key,
+                                          const struct skep_dict **ret, skep_err *err);
+/* A sparse page, decompressed. */
+SKEP_NODISCARD skep_rc skep_segment__pin_page(struct skep_segment *seg,
+                                              const struct skep_group_page *page,
+                                              const struct skep_chunk_data **ret, skep_err *err);
+/* NULL is fine. */
+void skep_segment__unpin(struct skep_segment *seg, const void *data);
+const struct skep_column_entry *skep_segment__find_entry(const struct skep_group_dir *dir,
+                                                         uint32_t key);
+
+/* A column chunk without its zones, for its codec; checks the lengths. */
+SKEP_NODISCARD skep_rc skep_segment__codec_chunk(struct skep_segment *seg, uint32_t group,
+                                                 const struct skep_column_entry *e,
+                                                 const struct skep_chunk_data *data,
+                                                 struct skep_codec_chunk *ret, skep_err *err);
+
+/* A validity bitmap with the number of present rows before each block. */
+struct skep_presence_map {
+    const struct skep_chunk_data *pin;
+    const uint8_t *bits; /* unaligned words; NULL = all present */
+    uint32_t ranks[SKEP_ROW_GROUP_ROWS / SKEP_BLOCK_ROWS + 1];
+};
+SKEP_NODISCARD skep_rc skep_segment__open_presence(struct skep_segment *seg, uint32_t group,
+                                                   const struct skep_column_entry *e,
+                                                   struct skep_presence_map *ret, skep_err *err);
+/* Present rows before `row`. */
+uint32_t skep_presence__rank(const struct skep_presence_map *m, uint32_t row);
+static inline bool skep_presence__has(const struct skep_presence_map *m, uint32_t row)
+{
+    return !m->bits || (m->bits[row / 8] >> (row % 8) & 1);
+}
+
+/* segment_trace.c */
+SKEP_NODISCARD skep_rc skep_segment__read_trace_ids(struct skep_segment *seg,
+                                                    const struct skep_codec_chunk *c,
+                                                    uint32_t first, uint32_t n, skep_trace_id *out,
+                                                    skep_err *err);
+/* References to parents' rows; codes as stored, exceptions' ids in out where the code is 1. */
+SKEP_NODISCARD skep_rc skep_segment__read_parent_refs(struct skep_segment *seg,
+                                                      const struct skep_codec_chunk *c,
+                                                      uint32_t first, uint32_t n, int64_t *codes,
+                                                      uint64_t *exceptions, skep_err *err);
+SKEP_NODISCARD skep_rc skep_segment__find_trace(struct skep_rowset *rs, const skep_trace_id *id,
+                                                struct skep_row_range *ranges, unsigned cap,
+                                                unsigned *ret_n, skep_err *err);
+
+/* segment_read.c */
+SKEP_NODISCARD skep_rc skep_segment__open_column(struct skep_rowset *rs, enum skep_column col,
+                                                 struct skep_colreader **ret, skep_err *err);
+SKEP_NODISCARD skep_rc skep_segment__open_field(struct skep_rowset *rs, uint32_t field,
+                                                struct skep_colreader **ret, skep_err *err);
+
+#define skep_segment__corrupt(seg, err, at, what)                                                  \
+    skep_fail((err), SKEP_ECORRUPT, "%s: at %llu: %s", (seg)->path, (unsigned long long)(at),      \
+              (what))

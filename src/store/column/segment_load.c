@@ -1,0 +1,439 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Chunks of a segment through the cache: read, check, pin.
+ *
+ *   chunk       the bytes, checksum compared
+ *   directory   of a row group, unpacked to structs
+ *   dictionary  strings decoded, with offsets and hashes
+ *   page        sparse values, decompressed
+ *
+ * I1  nothing of a chunk is looked at before its checksum held.
+ * I2  sizes asked from the cache are bounded by the file's size, and for decoded forms by
+ *     DICT_BYTES_MAX and PAGE_BYTES_MAX.
+ * Threads: any; the results are immutable. */
+#include <zstd.h>
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "store/column/segment.h"
+
+enum { FORM_CHUNK = 0, FORM_DIR = 1, FORM_DICT = 2, FORM_PAGE = 3 };
+enum {
+    DICT_BYTES_MAX = 256 << 20,
+    PAGE_BYTES_MAX = SKEP_SEGMENT_CHUNK_MAX,
+    /* zstd does not compress better than this; a page that claims more is damaged. */
+    PAGE_RATIO_MAX = 20000
+};
+
+struct load {
+    struct skep_segment *seg;
+    const struct skep_chunk_ref *ref;
+    const struct skep_group_page *page;
+    uint32_t group, n;
+    uint8_t codec;
+};
+
+static skep_rc read_chunk(const struct load *l, uint8_t *to, skep_err *err)
+{
+    struct skep_segment *seg = l->seg;
+    SKEP_TRY(seg->os->pread(seg->os, seg->fd, to, l->ref->length, l->ref->offset, err));
+    if (skep_chunk_crc(l->ref->offset, (skep_bytes){to, l->ref->length}) != l->ref->crc)
+        return skep_segment__corrupt(seg, err, l->ref->offset, "chunk checksum");
+    return SKEP_OK;
+}
+
+static struct skep_chunk_data *new_chunk(uint32_t length)
+{
+    size_t bytes = sizeof(struct skep_chunk_data) + length + SKEP_BITS_PAD;
+    struct skep_chunk_data *d = skep_malloc(bytes);
+    d->head = (struct skep_cache_data){.bytes = bytes};
+    d->length = length;
+    memset(d->bytes + length, 0, SKEP_BITS_PAD);
+    return d;
+}
+
+static skep_rc make_chunk(void *ctx, struct skep_cache_data **ret, skep_err *err)
+{
+    const struct load *l = ctx;
+    struct skep_chunk_data *d = new_chunk(l->ref->length);
+    skep_rc rc = read_chunk(l, d->bytes, err);
+    if (rc != SKEP_OK) {
+        skep_free(d);
+        return rc;
+    }
+    *ret = &d->head;
+    return SKEP_OK;
+}
+
+static skep_rc pin(struct skep_segment *seg, uint32_t form, uint64_t reserve,
+                   skep_cache_make_fn *make, struct load *l, const void **ret, skep_err *err)
+{
+    if (!skep_segment__ref_ok(seg, l->ref))
+        return skep_segment__corrupt(seg, err, l->ref->offset, "a chunk reference lies outside");
+    struct skep_cache_key key = {seg->serial, l->ref->offset, form};
+    struct skep_cache_data *d;
+    SKEP_TRY(skep_cache_pin(seg->cache, &key, reserve, make, l, &d, err));
+    *ret = d;
+    return SKEP_OK;
+}
+
+skep_rc skep_segment__pin_chunk(struct skep_segment *seg, const struct skep_chunk_ref *ref,
+                                const struct skep_chunk_data **ret, skep_err *err)
+{
+    struct load l = {.seg = seg, .ref = ref};
+    const void *d;
+    SKEP_TRY(pin(seg, FORM_CHUNK, sizeof(struct skep_chunk_data) + ref->length + SKEP_BITS_PAD,
+                 make_chunk, &l, &d, err));
+    *ret = d;
+    if ((*ret)->length != ref->length) { /* two references to one place that disagree */
+        skep_segment__unpin(seg, d);
+        return skep_segment__corrupt(seg, err, ref->offset, "chunk length");
+    }
+    return SKEP_OK;
+}
+
+void skep_segment__unpin(struct skep_segment *seg, const void *data)
+{
+    skep_cache_unpin(seg->cache, data);
+}
+
+/* --- directory --- */
+
+static struct skep_chunk_ref rd_ref(skep_rd *r)
+{
+    struct skep_chunk_ref ref;
+    ref.offset = skep_rd_u64(r);
+    ref.length = skep_rd_u32(r);
+    ref.crc = skep_rd_u32(r);
+    return ref;
+}
+
+static bool entry_ok(const struct skep_segment *seg, const struct skep_column_entry *e,
+                     uint32_t n_rows)
+{
+    if (e->n_present > n_rows || e->presence > SKEP_PRESENCE_BITMAP)
+        return false;
+    if (e->presence == SKEP_PRESENCE_NONE)
+        return e->n_present == 0;
+    if (e->n_present == 0 || !skep_segment__ref_ok(seg, &e->data))
+        return false;
+    if (e->presence == SKEP_PRESENCE_ALL && e->n_present != n_rows)
+        return false;
+    if (e->presence == SKEP_PRESENCE_BITMAP &&
+        (!skep_segment__ref_ok(seg, &e->bitmap) || e->bitmap.length != (n_rows + 63) / 64 * 8))
+        return false;
+    if ((e->flags & SKEP_ENTRY_DICT_LOCAL) && (!skep_segment__ref_ok(seg, &e->dict) ||
+                                               e->dict_n == 0 || e->dict_n > SKEP_CODEC_MAX_VALUES))
+        return false;
+    return true;
+}
+
+static skep_rc parse_dir(const struct load *l, skep_rd *r, struct skep_group_dir *d, skep_err *err)
+{
+    struct skep_segment *seg = l->seg;
+    for (uint32_t i = 0; i < d->n_entries; i++) {
+        struct skep_column_entry *e = &d->entries[i];
+        e->key = skep_rd_u32(r);
+        e->codec = skep_rd_u8(r);
+        e->presence = skep_rd_u8(r);
+        e->flags = skep_rd_u8(r);
+        e->dict_codec = skep_rd_u8(r);
+        e->n_present = skep_rd_u32(r);
+        e->dict_n = skep_rd_u32(r);
+        e->data = rd_ref(r);
+        e->bitmap = rd_ref(r);
+        e->dict = rd_ref(r);
+        e->min = skep_rd_u64(r);
+        e->max = skep_rd_u64(r);
+        if (r->bad || !entry_ok(seg, e, d->n_rows) || (i > 0 && e->key <= e[-1].key))
+            return skep_segment__corrupt(seg, err, l->ref->offset + skep_rd_offset(r),
+                                         "a directory entry is malformed");
+    }
+    for (uint32_t i = 0; i < d->n_pages; i++) {
+        struct skep_group_page *p = &d->pages[i];
+        p->ref = rd_ref(r);
+        p->raw_bytes = skep_rd_u32(r);
+        p->first_key = skep_rd_u32(r);
+        p->zstd = skep_rd_u32(r);
+        skep_rd_u32(r);
+        if (r->bad || !skep_segment__ref_ok(seg, &p->ref) || p->zstd > 1 ||
+            p->raw_bytes > PAGE_BYTES_MAX ||
+            p->raw_bytes > (uint64_t)p->ref.length * (p->zstd ? PAGE_RATIO_MAX : 1) ||
+            (i > 0 && p->first_key < p[-1].first_key))
+            return skep_segment__corrupt(seg, err, l->ref->offset + skep_rd_offset(r),
+                                         "a sparse page is malformed");
+    }
+    return SKEP_OK;
+}
+
+static skep_rc unpack_dir(const struct load *l, const uint8_t *bytes, struct skep_cache_data **ret,
+                          skep_err *err)
+{
+    skep_rd r = skep_rd_make((skep_bytes){bytes, l->ref->length});
+    uint32_t n_rows = skep_rd_u32(&r), n_entries = skep_rd_u32(&r), n_pages = skep_rd_u32(&r);
+    if (r.bad || n_rows != skep_segment__group_rows(l->seg, l->group) ||
+        (uint64_t)n_entries * SKEP_SEGMENT_ENTRY_BYTES + (uint64_t)n_pages * 32 != skep_rd_left(&r))
+        return skep_segment__corrupt(l->seg, err, l->ref->offset, "directory of a row group");
+    size_t entries_bytes = n_entries * sizeof(struct skep_column_entry);
+    size_t total =
+        sizeof(struct skep_group_dir) + entries_bytes + n_pages * sizeof(struct skep_group_page);
+    struct skep_group_dir *d = skep_calloc(1, total);
+    d->head.bytes = total;
+    d->n_rows = n_rows;
+    d->n_entries = n_entries;
+    d->n_pages = n_pages;
+    d->pages = (struct skep_group_page *)(d->entries + n_entries);
+    skep_rc rc = parse_dir(l, &r, d, err);
+    if (rc != SKEP_OK) {
+        skep_free(d);
+        return rc;
+    }
+    *ret = &d->head;
+    return SKEP_OK;
+}
+
+static skep_rc make_dir(void *ctx, struct skep_cache_data **ret, skep_err *err)
+{
+    const struct load *l = ctx;
+    uint8_t *bytes = skep_malloc(l->ref->length);
+    skep_rc rc = read_chunk(l, bytes, err);
+    if (rc == SKEP_OK)
+        rc = unpack_dir(l, bytes, ret, err);
+    skep_free(bytes);
+    return rc;
+}
+
+skep_rc skep_segment__pin_dir(struct skep_segment *seg, uint32_t group,
+                              const struct skep_group_dir **ret, skep_err *err)
+{
+    skep_assert(group < seg->n_groups);
+    struct load l = {.seg = seg, .ref = &seg->groups[group], .group = group};
+    const void *d;
+    SKEP_TRY(pin(seg, FORM_DIR, (uint64_t)l.ref->length * 3, make_dir, &l, &d, err));
+    *ret = d;
+    return SKEP_OK;
+}
+
+const struct skep_column_entry *skep_segment__find_entry(const struct skep_group_dir *dir,
+                                                         uint32_t key)
+{
+    uint32_t low = 0, high = dir->n_entries;
+    while (low < high) {
+        uint32_t mid = (low + high) / 2;
+        if (dir->entries[mid].key == key)
+            return &dir->entries[mid];
+        if (dir->entries[mid].key < key)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return NULL;
+}
+
+/* --- dictionaries --- */
+
+static skep_rc build_dict(const struct load *l, const skep_str *strs, struct skep_cache_data **ret,
+                          skep_err *err)
+{
+    static _Atomic uint64_t serials;
+    uint64_t text = 0;
+    for (uint32_t i = 0; i < l->n; i++)
+        text += strs[i].n;
+    if (text > DICT_BYTES_MAX)
+        return skep_segment__corrupt(l->seg, err, l->ref->offset, "dictionary over the limit");
+    size_t total =
+        sizeof(struct skep_dict_data) + (size_t)l->n * 8 + ((size_t)l->n + 1) * 4 + (size_t)text;
+    struct skep_dict_data *d = skep_malloc(total);
+    d->head = (struct skep_cache_data){.bytes = total};
+    uint64_t *hashes = (uint64_t *)(d + 1);
+    uint32_t *offsets = (uint32_t *)(hashes + l->n);
+    uint8_t *bytes = (uint8_t *)(offsets + l->n + 1);
+    uint32_t at = 0;
+    for (uint32_t i = 0; i < l->n; i++) {
+        offsets[i] = at;
+        if (strs[i].n)
+            memcpy(bytes + at, strs[i].p, strs[i].n);
+        hashes[i] = skep_hash(skep_str_bytes(strs[i]));
+        at += (uint32_t)strs[i].n;
+    }
+    offsets[l->n] = at;
+    /* The upper half of the numbers is the segments', the lower the parts' (part.c). */
+    uint64_t serial = atomic_fetch_add_explicit(&serials, 1, memory_order_relaxed);
+    d->dict = (struct skep_dict){serial | 1ull << 63, l->n, offsets, bytes, hashes};
+    *ret = &d->head;
+    return SKEP_OK;
+}
+
+static skep_rc make_dict(void *ctx, struct skep_cache_data **ret, skep_err *err)
+{
+    const struct load *l = ctx;
+    const struct skep_codec_ops *codec = skep_codec_find(l->codec);
+    if (!codec || codec->kind != SKEP_CODEC_STRINGS)
+        return skep_segment__corrupt(l->seg, err, l->ref->offset, "dictionary of unknown codec");
+    uint8_t *bytes = skep_malloc((size_t)l->ref->length + SKEP_BITS_PAD);
+    memset(bytes + l->ref->length, 0, SKEP_BITS_PAD);
+    skep_str *strs = skep_malloc((size_t)l->n * sizeof *strs);
+    struct skep_codec_scratch scratch = {0};
+    skep_rc rc = read_chunk(l, bytes, err);
+    if (rc == SKEP_OK) {
+        struct skep_codec_chunk c = {bytes, l->ref->length, l->n};
+        rc = codec->decode_str(&c, 0, l->n, strs, &scratch);
+        if (rc != SKEP_OK)
+            rc = skep_segment__corrupt(l->seg, err, l->ref->offset, "dictionary is malformed");
+        else
+            rc = build_dict(l, strs, ret, err);
+    }
+    skep_codec_scratch_done(&scratch);
+    skep_free(strs);
+    skep_free(bytes);
+    return rc;
+}
+
+skep_rc skep_segment__pin_dict(struct skep_segment *seg, const struct skep_chunk_ref *ref,
+                               uint8_t codec, uint32_t n, const struct skep_dict_data **ret,
+                               skep_err *err)
+{
+    skep_assert(n > 0 && n <= SKEP_CODEC_MAX_VALUES);
+    struct load l = {.seg = seg, .ref = ref, .codec = codec, .n = n};
+    const void *d;
+    uint64_t reserve = (uint64_t)ref->length * 3 + (uint64_t)n * 12;
+    SKEP_TRY(pin(seg, FORM_DICT, reserve, make_dict, &l, &d, err));
+    *ret = d;
+    if ((*ret)->dict.n != n) {
+        skep_segment__unpin(seg, d);
+        return skep_segment__corrupt(seg, err, ref->offset, "dictionary size");
+    }
+    return SKEP_OK;
+}
+
+skep_rc skep_segment__dict(struct skep_segment *seg, uint32_t key, const struct skep_dict **ret,
+                           skep_err *err)
+{
+    struct skep_segment_dict *d = NULL;
+    for (uint32_t low = 0, high = seg->n_dicts; low < high && !d;) {
+        uint32_t mid = (low + high) / 2;
+        if (seg->dicts[mid].key == key)
+            d = &seg->dicts[mid];
+        else if (seg->dicts[mid].key < key)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    if (!d)
+        return skep_segment__corrupt(seg, err, seg->data_end, "a column's dictionary is missing");
+    skep_mutex_lock(&seg->mutex);
+    const struct skep_cache_data *have = d->pin;
+    skep_mutex_unlock(&seg->mutex);
+    if (!have) {
+        const struct skep_dict_data *fresh;
+        SKEP_TRY(skep_segment__pin_dict(seg, &d->ref, d->codec, d->n, &fresh, err));
+        skep_mutex_lock(&seg->mutex);
+        bool lost = d->pin != NULL;
+        if (!lost)
+            d->pin = &fresh->head;
+        have = d->pin;
+        skep_mutex_unlock(&seg->mutex);
+        if (lost)
+            skep_segment__unpin(seg, fresh);
+    }
+    *ret = &((const struct skep_dict_data *)have)->dict;
+    return SKEP_OK;
+}
+
+/* --- sparse pages --- */
+
+static skep_rc make_page(void *ctx, struct skep_cache_data **ret, skep_err *err)
+{
+    const struct load *l = ctx;
+    struct skep_chunk_data *d = new_chunk(l->page->raw_bytes);
+    uint8_t *packed = skep_malloc(l->ref->length);
+    skep_rc rc = read_chunk(l, packed, err);
+    if (rc == SKEP_OK && l->page->zstd) {
+        size_t n = ZSTD_decompress(d->bytes, d->length, packed, l->ref->length);
+        if (ZSTD_isError(n) || n != d->length)
+            rc = skep_segment__corrupt(l->seg, err, l->ref->offset, "sparse page compression");
+    } else if (rc == SKEP_OK) {
+        if (d->length != l->ref->length)
+            rc = skep_segment__corrupt(l->seg, err, l->ref->offset, "sparse page length");
+        else
+            memcpy(d->bytes, packed, d->length);
+    }
+    skep_free(packed);
+    if (rc != SKEP_OK) {
+        skep_free(d);
+        return rc;
+    }
+    *ret = &d->head;
+    return SKEP_OK;
+}
+
+skep_rc skep_segment__pin_page(struct skep_segment *seg, const struct skep_group_page *page,
+                               const struct skep_chunk_data **ret, skep_err *err)
+{
+    struct load l = {.seg = seg, .ref = &page->ref, .page = page};
+    const void *d;
+    uint64_t reserve = (uint64_t)page->raw_bytes + page->ref.length + 64;
+    SKEP_TRY(pin(seg, FORM_PAGE, reserve, make_page, &l, &d, err));
+    *ret = d;
+    return SKEP_OK;
+}
+
+/* --- views of chunks --- */
+
+skep_rc skep_segment__codec_chunk(struct skep_segment *seg, uint32_t group,
+                                  const struct skep_column_entry *e,
+                                  const struct skep_chunk_data *data, struct skep_codec_chunk *ret,
+                                  skep_err *err)
+{
+    uint32_t rows = skep_segment__group_rows(seg, group);
+    size_t zones =
+        e->flags & SKEP_ENTRY_ZONES
+            ? (size_t)((rows + SKEP_BLOCK_ROWS - 1) / SKEP_BLOCK_ROWS) * SKEP_SEGMENT_ZONE_BYTES
+            : 0;
+    if (zones > data->length)
+        return skep_segment__corrupt(seg, err, e->data.offset, "a chunk is too short");
+    *ret = (struct skep_codec_chunk){data->bytes, data->length - zones, e->n_present};
+    return SKEP_OK;
+}
+
+skep_rc skep_segment__open_presence(struct skep_segment *seg, uint32_t group,
+                                    const struct skep_column_entry *e,
+                                    struct skep_presence_map *ret, skep_err *err)
+{
+    ret->pin = NULL;
+    ret->bits = NULL;
+    if (e->presence != SKEP_PRESENCE_BITMAP)
+        return SKEP_OK;
+    SKEP_TRY(skep_segment__pin_chunk(seg, &e->bitmap, &ret->pin, err));
+    ret->bits = ret->pin->bytes;
+    uint32_t words = ret->pin->length / 8, count = 0;
+    for (uint32_t k = 0; k < words; k++) {
+        if (k % (SKEP_BLOCK_ROWS / 64) == 0)
+            ret->ranks[k / (SKEP_BLOCK_ROWS / 64)] = count;
+        count += SKEP_POPCOUNT64(skep_load_le64(ret->bits + (size_t)k * 8));
+    }
+    for (size_t b = (words + 15) / 16; b < SKEP_ARRAY_LEN(ret->ranks); b++)
+        ret->ranks[b] = count;
+    /* Bits behind the last row must be clear, or counts would not be what they say. */
+    uint32_t tail = skep_segment__group_rows(seg, group) % 64;
+    uint64_t last = skep_load_le64(ret->bits + (size_t)(words - 1) * 8);
+    if (count != e->n_present || (tail && last >> tail)) {
+        skep_segment__unpin(seg, ret->pin);
+        ret->pin = NULL;
+        return skep_segment__corrupt(seg, err, e->bitmap.offset, "a validity bitmap disagrees");
+    }
+    return SKEP_OK;
+}
+
+uint32_t skep_presence__rank(const struct skep_presence_map *m, uint32_t row)
+{
+    if (!m->bits)
+        return row;
+    uint32_t rank = m->ranks[row / SKEP_BLOCK_ROWS];
+    uint32_t k = row / SKEP_BLOCK_ROWS * (SKEP_BLOCK_ROWS / 64);
+    for (; k < row / 64; k++)
+        rank += SKEP_POPCOUNT64(skep_load_le64(m->bits + (size_t)k * 8));
+    if (row % 64)
+        rank +=
+            SKEP_POPCOUNT64(skep_load_le64(m->bits + (size_t)k * 8) & ((1ull << (row % 64)) - 1));
+    return rank;
+}

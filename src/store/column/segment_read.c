@@ -1,0 +1,676 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Column readers of a segment.
+ *
+ * A reader stands in one row group at a time and holds pins on what it needs of it: the directory,
+ * the column's chunk (or chunks, for long strings), its validity bitmap.  A read decodes the
+ * present values of the rows asked for and spreads them to their rows.  A field that has no dense
+ * column in the group is looked for in the group's sparse pages, once on entering the group.
+ *
+ * I1  dictionaries handed out stay pinned until close.
+ * I2  codes are checked against the dictionary, list numbers against the lists: hostile bytes
+ * cannot make a caller read outside. Threads: a reader belongs to one. Memory: 8 KiB of values a
+ * reader, more for strings; scratch for decoded strings is bounded by eight times the encoded bytes
+ * of a block. */
+#include <float.h>
+#include <math.h>
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "store/column/segment.h"
+#include "store/column/segment_write.h"
+
+enum { NO_GROUP = UINT32_MAX };
+
+struct part {
+    uint32_t first_value, n_values;
+    uint8_t codec;
+    struct skep_chunk_ref ref;
+    const struct skep_chunk_data *pin;
+};
+
+struct sparse {
+    uint32_t n, cap;
+    uint32_t *rows;
+    union {
+        int64_t *ints;
+        skep_str *strs;
+    };
+    const struct skep_chunk_data **pins;
+    uint32_t n_pins, cap_pins;
+};
+
+struct reader {
+    struct skep_colreader base;
+    struct skep_segment *seg;
+    uint32_t key;
+    enum skep_segment_form form;
+    uint32_t n_lists; /* RESOURCE, SCOPE: values must be below; else UINT32_MAX */
+
+    /* The row group. */
+    uint32_t group;
+    const struct skep_group_dir *dir;
+    const struct skep_column_entry *entry; /* NULL = not dense here */
+    const struct skep_codec_ops *codec;
+    const struct skep_chunk_data *data;
+    struct skep_codec_chunk chunk;
+    struct skep_presence_map presence;
+    const struct skep_dict *dict;
+    struct part *parts;
+    uint32_t n_parts;
+    struct sparse sparse;
+    /* PARENT_ID: the span ids it refers to. */
+    const struct skep_column_entry *span_entry;
+    const struct skep_chunk_data *span_data;
+    struct skep_presence_map span_presence;
+
+    /* Kept to the end. */
+    const struct skep_dict_data **dicts;
+    uint32_t n_dicts, cap_dicts;
+    struct skep_codec_scratch scratch;
+
+    uint64_t valid[SKEP_BLOCK_ROWS / 64];
+    int64_t ints[SKEP_BLOCK_ROWS];
+    void *wide; /* codes, strings or ids: SKEP_BLOCK_ROWS of them */
+};
+
+static skep_rc corrupt(struct reader *r, const char *what, skep_err *err)
+{
+    return skep_fail(err, SKEP_ECORRUPT, "%s: row group %u, column %u at %llu: %s", r->seg->path,
+                     r->group, r->key, (unsigned long long)(r->entry ? r->entry->data.offset : 0),
+                     what);
+}
+
+static void drop_parts(struct reader *r)
+{
+    for (uint32_t i = 0; i < r->n_parts; i++)
+        skep_segment__unpin(r->seg, r->parts[i].pin);
+    skep_free(r->parts);
+    r->parts = NULL;
+    r->n_parts = 0;
+}
+
+static void leave_group(struct reader *r)
+{
+    struct skep_segment *seg = r->seg;
+    drop_parts(r);
+    for (uint32_t i = 0; i < r->sparse.n_pins; i++)
+        skep_segment__unpin(seg, r->sparse.pins[i]);
+    r->sparse.n_pins = r->sparse.n = 0;
+    skep_segment__unpin(seg, r->data);
+    skep_segment__unpin(seg, r->presence.pin);
+    skep_segment__unpin(seg, r->span_data);
+    skep_segment__unpin(seg, r->span_presence.pin);
+    skep_segment__unpin(seg, r->dir);
+    r->data = r->span_data = NULL;
+    r->presence.pin = r->span_presence.pin = NULL;
+    r->dir = NULL;
+    r->entry = r->span_entry = NULL;
+    r->codec = NULL;
+    r->group = NO_GROUP;
+}
+
+/* --- entering a row group --- */
+
+static skep_rc open_parts(struct reader *r, skep_err *err)
+{
+    const struct skep_chunk_data *d = r->data;
+    uint32_t n = d->length >= 4 ? skep_load_le32(d->bytes) : 0;
+    if (n == 0 || d->length != 4 + (uint64_t)n * 24 || n > r->entry->n_present)
+        return corrupt(r, "list of parts", err);
+    r->parts = skep_alloc_n(struct part, n);
+    r->n_parts = n;
+    skep_rd rd = skep_rd_make((skep_bytes){d->bytes + 4, d->length - 4});
+    for (uint32_t i = 0; i < n; i++) {
+        struct part *p = &r->parts[i];
+        p->first_value = skep_rd_u32(&rd);
+        p->codec = (uint8_t)skep_rd_u32(&rd);
+        p->ref.offset = skep_rd_u64(&rd);
+        p->ref.length = skep_rd_u32(&rd);
+        p->ref.crc = skep_rd_u32(&rd);
+        if ((i == 0) != (p->first_value == 0) || (i > 0 && p->first_value <= p[-1].first_value) ||
+            p->first_value >= r->entry->n_present)
+            return corrupt(r, "parts are not in order", err);
+        if (i > 0)
+            p[-1].n_values = p->first_value - p[-1].first_value;
+        p->n_values = r->entry->n_present - p->first_value;
+    }
+    return SKEP_OK;
+}
+
+static skep_rc open_dict(struct reader *r, skep_err *err)
+{
+    const struct skep_column_entry *e = r->entry;
+    r->dict = NULL;
+    if (e->flags & SKEP_ENTRY_DICT_SEGMENT)
+        return skep_segment__dict(r->seg, r->key, &r->dict, err);
+    if (!(e->flags & SKEP_ENTRY_DICT_LOCAL))
+        return SKEP_OK;
+    const struct skep_dict_data *d;
+    SKEP_TRY(skep_segment__pin_dict(r->seg, &e->dict, e->dict_codec, e->dict_n, &d, err));
+    SKEP_GROW(r->dicts, r->n_dicts, r->cap_dicts);
+    r->dicts[r->n_dicts++] = d;
+    r->dict = &d->dict;
+    return SKEP_OK;
+}
+
+static skep_rc open_spans(struct reader *r, skep_err *err)
+{
+    r->span_entry = skep_segment__find_entry(r->dir, SKEP_COL_SPAN_ID);
+    const struct skep_column_entry *e = r->span_entry;
+    if (!e || e->presence == SKEP_PRESENCE_NONE)
+        return SKEP_OK;
+    SKEP_TRY(skep_segment__pin_chunk(r->seg, &e->data, &r->span_data, err));
+    if (e->codec != SKEP_CODEC_RAW64 || r->span_data->length != (uint64_t)e->n_present * 8)
+        return corrupt(r, "span ids", err);
+    return skep_segment__open_presence(r->seg, r->group, e, &r->span_presence, err);
+}
+
+static bool layout_ok(const struct reader *r)
+{
+    const struct skep_column_entry *e = r->entry;
+    bool dict = e->flags & (SKEP_ENTRY_DICT_SEGMENT | SKEP_ENTRY_DICT_LOCAL);
+    switch (r->form) {
+    case SKEP_FORM_ID16: return e->codec == SKEP_CODEC_TRACE_RUNS;
+    case SKEP_FORM_STR:
+        if (e->flags & SKEP_ENTRY_PARTS)
+            return !dict;
+        return r->codec && r->codec->kind == (dict ? SKEP_CODEC_INTS : SKEP_CODEC_STRINGS);
+    case SKEP_FORM_INT:
+    case SKEP_FORM_F64:
+    case SKEP_FORM_EMPTY:
+        if (r->key == SKEP_COL_PARENT_ID)
+            return e->codec == SKEP_CODEC_PARENT_REFS;
+        return !dict && !(e->flags & SKEP_ENTRY_PARTS) && r->codec &&
+               r->codec->kind == SKEP_CODEC_INTS;
+    }
+    return false;
+}
+
+static skep_rc open_dense(struct reader *r, skep_err *err)
+{
+    const struct skep_column_entry *e = r->entry;
+    if (e->presence == SKEP_PRESENCE_NONE)
+        return SKEP_OK;
+    r->codec = skep_codec_find(e->codec);
+    if (!layout_ok(r))
+        return corrupt(r, "a column's codec does not fit its type", err);
+    if ((r->key == SKEP_COL_TRACE_ID || r->key == SKEP_COL_PARENT_ID) &&
+        e->presence != SKEP_PRESENCE_ALL)
+        return corrupt(r, "an id column has holes", err);
+    SKEP_TRY(skep_segment__pin_chunk(r->seg, &e->data, &r->data, err));
+    SKEP_TRY(skep_segment__codec_chunk(r->seg, r->group, e, r->data, &r->chunk, err));
+    SKEP_TRY(skep_segment__open_presence(r->seg, r->group, e, &r->presence, err));
+    SKEP_TRY(open_dict(r, err));
+    if (e->flags & SKEP_ENTRY_PARTS)
+        SKEP_TRY(open_parts(r, err));
+    return r->key == SKEP_COL_PARENT_ID ? open_spans(r, err) : SKEP_OK;
+}
+
+static void sparse_grow(struct reader *r)
+{
+    struct sparse *s = &r->sparse;
+    if (s->n < s->cap)
+        return;
+    s->cap = s->cap ? s->cap * 2 : 256;
+    s->rows = skep_realloc(s->rows, s->cap * sizeof *s->rows);
+    if (r->form == SKEP_FORM_STR)
+        s->strs = skep_realloc(s->strs, s->cap * sizeof *s->strs);
+    else
+        s->ints = skep_realloc(s->ints, s->cap * sizeof *s->ints);
+}
+
+/* One run of this key. */
+static bool sparse_run(struct reader *r, skep_rd *rd, uint64_t n)
+{
+    struct sparse *s = &r->sparse;
+    uint64_t row = 0;
+    for (uint64_t i = 0; i < n; i++) {
+        uint64_t step = skep_rd_varint(rd);
+        if (rd->bad || step > SKEP_ROW_GROUP_ROWS || (i > 0 && step == 0))
+            return false;
+        row += step;
+        if (row >= r->dir->n_rows || (s->n > 0 && row <= s->rows[s->n - 1]))
+            return false;
+        sparse_grow(r);
+        s->rows[s->n] = (uint32_t)row;
+        if (r->form == SKEP_FORM_STR) {
+            uint64_t len = skep_rd_varint(rd);
+            if (len > skep_rd_left(rd))
+                return false;
+            s->strs[s->n] = skep_bytes_str(skep_rd_take(rd, (size_t)len));
+        } else if (r->form == SKEP_FORM_F64) {
+            s->ints[s->n] = (int64_t)skep_rd_u64(rd);
+        } else if (r->form == SKEP_FORM_INT) {
+            uint64_t z = skep_rd_varint(rd);
+            s->ints[s->n] = (int64_t)((z >> 1) ^ (0 - (z & 1)));
+        } else {
+            s->ints[s->n] = 0;
+        }
+        s->n++;
+    }
+    return !rd->bad && skep_rd_left(rd) == 0;
+}
+
+static skep_rc sparse_page(struct reader *r, const struct skep_group_page *page, skep_err *err)
+{
+    const struct skep_chunk_data *d;
+    struct sparse *s = &r->sparse;
+    SKEP_TRY(skep_segment__pin_page(r->seg, page, &d, err));
+    SKEP_GROW(s->pins, s->n_pins, s->cap_pins);
+    s->pins[s->n_pins++] = d;
+    skep_rd rd = skep_rd_make((skep_bytes){d->bytes, d->length});
+    while (skep_rd_left(&rd) > 0) {
+        uint64_t key = skep_rd_varint(&rd), n = skep_rd_varint(&rd), len = skep_rd_varint(&rd);
+        if (rd.bad || len > skep_rd_left(&rd) || n > SKEP_ROW_GROUP_ROWS)
+            return skep_segment__corrupt(r->seg, err, page->ref.offset, "sparse page");
+        skep_rd run = skep_rd_make(skep_rd_take(&rd, (size_t)len));
+        if (key > r->key)
+            break;
+        if (key == r->key && !sparse_run(r, &run, n))
+            return skep_segment__corrupt(r->seg, err, page->ref.offset, "sparse values");
+    }
+    return SKEP_OK;
+}
+
+static skep_rc open_sparse(struct reader *r, skep_err *err)
+{
+    const struct skep_group_dir *d = r->dir;
+    if (r->key < SKEP_SEGMENT_FIELD_KEY)
+        return SKEP_OK;
+    uint32_t i = 0;
+    while (i + 1 < d->n_pages && d->pages[i + 1].first_key < r->key)
+        i++;
+    for (; i < d->n_pages && d->pages[i].first_key <= r->key; i++)
+        SKEP_TRY(sparse_page(r, &d->pages[i], err));
+    return SKEP_OK;
+}
+
+static skep_rc enter_group(struct reader *r, uint32_t group, skep_err *err)
+{
+    if (r->group == group)
+        return SKEP_OK;
+    leave_group(r);
+    skep_rc rc = skep_segment__pin_dir(r->seg, group, &r->dir, err);
+    if (rc == SKEP_OK) {
+        r->group = group;
+        r->entry = skep_segment__find_entry(r->dir, r->key);
+        rc = r->entry ? open_dense(r, err) : open_sparse(r, err);
+    }
+    if (rc != SKEP_OK)
+        leave_group(r);
+    return rc;
+}
+
+/* --- reading --- */
+
+/* A column may have codes in one row group and strings in the next: room for the widest. */
+static void *wide(struct reader *r, size_t size)
+{
+    skep_assert(size <= sizeof(skep_str));
+    if (!r->wide)
+        r->wide = skep_calloc(SKEP_BLOCK_ROWS, sizeof(skep_str));
+    return r->wide;
+}
+
+/* Bits [first, first + n) of the map, moved to bit 0 of r->valid. */
+static void copy_valid(struct reader *r, uint32_t first, uint32_t n)
+{
+    const uint8_t *bits = r->presence.bits;
+    uint32_t words = (n + 63) / 64, shift = first % 64;
+    size_t at = first / 64 * 8;
+    for (uint32_t k = 0; k < words; k++) {
+        uint64_t w = skep_load_le64(bits + at + (size_t)k * 8) >> shift;
+        /* The word behind the last one is the chunk's padding at worst. */
+        if (shift)
+            w |= skep_load_le64(bits + at + (size_t)(k + 1) * 8) << (64 - shift);
+        r->valid[k] = w;
+    }
+    if (n % 64)
+        r->valid[words - 1] &= (1ull << (n % 64)) - 1;
+}
+
+#define SPREAD(T, a, zero)                                                                         \
+    do {                                                                                           \
+        T *a_ = (a);                                                                               \
+        for (uint32_t row_ = n, k_ = count; row_-- > 0;)                                           \
+            a_[row_] = (valid[row_ / 64] >> (row_ % 64) & 1) ? a_[--k_] : (zero);                  \
+    } while (0)
+
+static void spread_ints(const uint64_t *valid, int64_t *a, uint32_t n, uint32_t count)
+{
+    SPREAD(int64_t, a, 0);
+}
+
+static void spread_codes(const uint64_t *valid, uint32_t *a, uint32_t n, uint32_t count)
+{
+    SPREAD(uint32_t, a, 0);
+}
+
+static void spread_strs(const uint64_t *valid, skep_str *a, uint32_t n, uint32_t count)
+{
+    SPREAD(skep_str, a, SKEP_STR_NULL);
+}
+
+static skep_rc decode_ints(struct reader *r, uint32_t first, uint32_t count, struct skep_vec *v,
+                           skep_err *err)
+{
+    if (r->codec == &skep_codec_constant) {
+        v->constant = true;
+        first = 0;
+        count = 1;
+    }
+    if (r->codec->decode(&r->chunk, first, count, r->ints) != SKEP_OK)
+        return corrupt(r, "values", err);
+    return SKEP_OK;
+}
+
+static skep_rc read_codes(struct reader *r, uint32_t first, uint32_t count, struct skep_vec *v,
+                          skep_err *err)
+{
+    SKEP_TRY(decode_ints(r, first, count, v, err));
+    uint32_t *codes = wide(r, sizeof(uint32_t));
+    uint64_t over = 0;
+    if (v->constant)
+        count = 1;
+    for (uint32_t i = 0; i < count; i++) {
+        over |= (uint64_t)r->ints[i] >= r->dict->n;
+        codes[i] = (uint32_t)r->ints[i];
+    }
+    if (over)
+        return corrupt(r, "a code lies outside its dictionary", err);
+    if (v->valid && !v->constant)
+        spread_codes(v->valid, codes, v->n, count);
+    v->form = SKEP_VEC_DICT;
+    v->codes = codes;
+    v->dict = r->dict;
+    return SKEP_OK;
+}
+
+static skep_rc read_part(struct reader *r, struct part *p, uint32_t first, uint32_t n,
+                         skep_str *out, skep_err *err)
+{
+    const struct skep_codec_ops *codec = skep_codec_find(p->codec);
+    if (!codec || codec->kind != SKEP_CODEC_STRINGS)
+        return corrupt(r, "codec of a part", err);
+    if (!p->pin)
+        SKEP_TRY(skep_segment__pin_chunk(r->seg, &p->ref, &p->pin, err));
+    struct skep_codec_chunk c = {p->pin->bytes, p->pin->length, p->n_values};
+    if (codec->decode_str(&c, first, n, out, &r->scratch) != SKEP_OK)
+        return corrupt(r, "strings of a part", err);
+    return SKEP_OK;
+}
+
+static skep_rc read_parts(struct reader *r, uint32_t first, uint32_t count, skep_str *out,
+                          skep_err *err)
+{
+    for (uint32_t i = 0; i < r->n_parts; i++) {
+        struct part *p = &r->parts[i];
+        uint32_t from = SKEP_MAX(first, p->first_value);
+        uint32_t to = SKEP_MIN(first + count, p->first_value + p->n_values);
+        if (from >= to) {
+            skep_segment__unpin(r->seg, p->pin);
+            p->pin = NULL;
+            continue;
+        }
+        SKEP_TRY(read_part(r, p, from - p->first_value, to - from, out + (from - first), err));
+    }
+    return SKEP_OK;
+}
+
+static skep_rc read_strs(struct reader *r, uint32_t first, uint32_t count, struct skep_vec *v,
+                         skep_err *err)
+{
+    skep_str *strs = wide(r, sizeof(skep_str));
+    skep_codec_scratch_reset(&r->scratch);
+    if (r->n_parts)
+        SKEP_TRY(read_parts(r, first, count, strs, err));
+    else if (r->codec->decode_str(&r->chunk, first, count, strs, &r->scratch) != SKEP_OK)
+        return corrupt(r, "strings", err);
+    if (v->valid)
+        spread_strs(v->valid, strs, v->n, count);
+    v->form = SKEP_VEC_STR;
+    v->str = strs;
+    return SKEP_OK;
+}
+
+static skep_rc read_ints(struct reader *r, uint32_t first, uint32_t count, struct skep_vec *v,
+                         skep_err *err)
+{
+    SKEP_TRY(decode_ints(r, first, count, v, err));
+    if (v->constant)
+        count = 1;
+    if (r->n_lists != UINT32_MAX)
+        for (uint32_t i = 0; i < count; i++)
+            if ((uint64_t)r->ints[i] >= r->n_lists)
+                return corrupt(r, "a row's list number is out of range", err);
+    if (v->valid && !v->constant)
+        spread_ints(v->valid, r->ints, v->n, count);
+    if (r->form == SKEP_FORM_F64) {
+        v->form = SKEP_VEC_F64;
+        v->f64 = (const double *)r->ints;
+    } else {
+        v->form = SKEP_VEC_I64;
+        v->i64 = r->ints;
+    }
+    return SKEP_OK;
+}
+
+/* Parents: references to rows become the span ids there. */
+static skep_rc read_parents(struct reader *r, uint32_t first, uint32_t n, struct skep_vec *v,
+                            skep_err *err)
+{
+    uint64_t *exceptions = wide(r, sizeof(uint64_t));
+    SKEP_TRY(skep_segment__read_parent_refs(r->seg, &r->chunk, first, n, r->ints, exceptions, err));
+    for (uint32_t i = 0; i < n; i++) {
+        uint64_t code = (uint64_t)r->ints[i];
+        if (code < 2) {
+            r->ints[i] = code ? (int64_t)exceptions[i] : 0;
+            continue;
+        }
+        uint64_t z = code - 2;
+        int64_t d = (int64_t)(z >> 1) ^ -(int64_t)(z & 1);
+        int64_t at = (int64_t)first + i - d;
+        if (d > SKEP_ROW_GROUP_ROWS || d < -SKEP_ROW_GROUP_ROWS || at < 0 ||
+            at >= (int64_t)r->dir->n_rows || !r->span_data ||
+            !skep_presence__has(&r->span_presence, (uint32_t)at))
+            return corrupt(r, "a parent reference points nowhere", err);
+        uint32_t k = skep_presence__rank(&r->span_presence, (uint32_t)at);
+        r->ints[i] = (int64_t)skep_load_le64(r->span_data->bytes + (size_t)k * 8);
+    }
+    v->form = SKEP_VEC_I64;
+    v->i64 = r->ints;
+    return SKEP_OK;
+}
+
+static skep_rc read_dense(struct reader *r, uint32_t first, uint32_t n, struct skep_vec *v,
+                          skep_err *err)
+{
+    const struct skep_column_entry *e = r->entry;
+    if (e->presence == SKEP_PRESENCE_NONE) {
+        v->none = true;
+        return SKEP_OK;
+    }
+    if (r->key == SKEP_COL_TRACE_ID) {
+        skep_trace_id *ids = wide(r, sizeof(skep_trace_id));
+        v->form = SKEP_VEC_ID16;
+        v->id16 = ids;
+        return skep_segment__read_trace_ids(r->seg, &r->chunk, first, n, ids, err);
+    }
+    if (r->key == SKEP_COL_PARENT_ID)
+        return read_parents(r, first, n, v, err);
+    uint32_t rank = first, count = n;
+    if (r->presence.bits) {
+        rank = skep_presence__rank(&r->presence, first);
+        count = skep_presence__rank(&r->presence, first + n) - rank;
+        if (count == 0) {
+            v->none = true;
+            return SKEP_OK;
+        }
+        if (count < n) {
+            copy_valid(r, first, n);
+            v->valid = r->valid;
+        }
+    }
+    if (r->form != SKEP_FORM_STR)
+        return read_ints(r, rank, count, v, err);
+    return r->dict ? read_codes(r, rank, count, v, err) : read_strs(r, rank, count, v, err);
+}
+
+static void read_sparse(struct reader *r, uint32_t first, uint32_t n, struct skep_vec *v)
+{
+    const struct sparse *s = &r->sparse;
+    uint32_t low = 0, high = s->n;
+    while (low < high) {
+        uint32_t mid = (low + high) / 2;
+        if (s->rows[mid] < first)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    if (low == s->n || s->rows[low] >= first + n) {
+        v->none = true;
+        return;
+    }
+    memset(r->valid, 0, sizeof r->valid);
+    v->valid = r->valid;
+    bool str = r->form == SKEP_FORM_STR;
+    skep_str *strs = str ? wide(r, sizeof(skep_str)) : NULL;
+    if (str)
+        memset(strs, 0, n * sizeof *strs);
+    else
+        memset(r->ints, 0, n * sizeof *r->ints);
+    for (; low < s->n && s->rows[low] < first + n; low++) {
+        uint32_t i = s->rows[low] - first;
+        r->valid[i / 64] |= 1ull << (i % 64);
+        if (str)
+            strs[i] = s->strs[low];
+        else
+            r->ints[i] = s->ints[low];
+    }
+    v->form = str ? SKEP_VEC_STR : r->form == SKEP_FORM_F64 ? SKEP_VEC_F64 : SKEP_VEC_I64;
+    v->str = strs;
+    v->i64 = r->ints;
+    v->f64 = (const double *)r->ints;
+}
+
+static skep_rc read(struct skep_colreader *base, uint64_t row0, unsigned n, struct skep_vec *ret,
+                    skep_err *err)
+{
+    struct reader *r = (struct reader *)base;
+    skep_assert(n > 0 && n <= SKEP_BLOCK_ROWS && row0 + n <= r->seg->base.n_rows);
+    skep_assert(row0 / SKEP_BLOCK_ROWS == (row0 + n - 1) / SKEP_BLOCK_ROWS);
+    SKEP_TRY(enter_group(r, (uint32_t)(row0 / SKEP_ROW_GROUP_ROWS), err));
+    uint32_t first = (uint32_t)(row0 % SKEP_ROW_GROUP_ROWS);
+    struct skep_vec v = {.form = SKEP_VEC_I64, .n = n};
+    if (r->entry)
+        SKEP_TRY(read_dense(r, first, n, &v, err));
+    else if (r->sparse.n)
+        read_sparse(r, first, n, &v);
+    else
+        v.none = true;
+    if (r->key == SKEP_COL_SPAN_ID) { /* 0 is a value of this column */
+        if (v.none) {
+            r->ints[0] = 0;
+            v = (struct skep_vec){.form = SKEP_VEC_I64, .n = n, .constant = true, .i64 = r->ints};
+        }
+        v.valid = NULL;
+    }
+    *ret = v;
+    return SKEP_OK;
+}
+
+/* A double that is not below v (up) or not above it: beyond 2^53 the conversion may round either
+ * way. */
+static double int_bound(int64_t v, bool up)
+{
+    double d = (double)v;
+    double slack = fabs(d) < 9007199254740992.0 ? 0 : fabs(d) * DBL_EPSILON;
+    return up ? d + slack : d - slack;
+}
+
+static bool zone(struct skep_colreader *base, uint64_t block, double *ret_min, double *ret_max)
+{
+    struct reader *r = (struct reader *)base;
+    uint64_t row = block * SKEP_BLOCK_ROWS;
+    skep_assert(row < r->seg->base.n_rows);
+    if (r->form != SKEP_FORM_INT && r->form != SKEP_FORM_F64)
+        return false;
+    if (enter_group(r, (uint32_t)(row / SKEP_ROW_GROUP_ROWS), NULL) != SKEP_OK)
+        return false;
+    const struct skep_column_entry *e = r->entry;
+    if (!e || e->presence == SKEP_PRESENCE_NONE || !(e->flags & SKEP_ENTRY_ZONES))
+        return false;
+    size_t k = (size_t)(row % SKEP_ROW_GROUP_ROWS / SKEP_BLOCK_ROWS);
+    const uint8_t *z = r->chunk.p + r->chunk.n + k * SKEP_SEGMENT_ZONE_BYTES;
+    uint64_t lo = skep_load_le64(z), hi = skep_load_le64(z + 8);
+    if (r->form == SKEP_FORM_F64) {
+        memcpy(ret_min, &lo, 8);
+        memcpy(ret_max, &hi, 8);
+        return !isnan(*ret_min) && !isnan(*ret_max);
+    }
+    if ((int64_t)lo > (int64_t)hi) { /* nothing in the block */
+        *ret_min = INFINITY;
+        *ret_max = -INFINITY;
+        return true;
+    }
+    *ret_min = int_bound((int64_t)lo, false);
+    *ret_max = int_bound((int64_t)hi, true);
+    return true;
+}
+
+static void close_reader(struct skep_colreader *base)
+{
+    struct reader *r = (struct reader *)base;
+    leave_group(r);
+    for (uint32_t i = 0; i < r->n_dicts; i++)
+        skep_segment__unpin(r->seg, r->dicts[i]);
+    skep_free(r->dicts);
+    skep_free(r->sparse.rows);
+    skep_free(r->sparse.ints);
+    skep_free(r->sparse.pins);
+    skep_codec_scratch_done(&r->scratch);
+    skep_free(r->wide);
+    skep_rowset_unref(&r->seg->base);
+    skep_free(r);
+}
+
+static const struct skep_colreader_ops reader_ops = {
+    .read = read,
+    .zone = zone,
+    .close = close_reader,
+};
+
+static struct skep_colreader *new_reader(struct skep_rowset *rs, uint32_t key,
+                                         enum skep_segment_form form)
+{
+    struct reader *r = skep_alloc(struct reader);
+    r->base.ops = &reader_ops;
+    r->base.rowset = skep_rowset_ref(rs);
+    r->seg = skep_segment__of(rs);
+    r->key = key;
+    r->form = form;
+    r->group = NO_GROUP;
+    r->n_lists = key == SKEP_COL_RESOURCE ? rs->resources.n
+                 : key == SKEP_COL_SCOPE  ? rs->scopes.n
+                                          : UINT32_MAX;
+    return &r->base;
+}
+
+skep_rc skep_segment__open_column(struct skep_rowset *rs, enum skep_column col,
+                                  struct skep_colreader **ret, skep_err *err)
+{
+    (void)err;
+    skep_assert((unsigned)col < SKEP_COL_COUNT);
+    *ret = new_reader(rs, col, skep_segment__column_form(col));
+    return SKEP_OK;
+}
+
+skep_rc skep_segment__open_field(struct skep_rowset *rs, uint32_t field,
+                                 struct skep_colreader **ret, skep_err *err)
+{
+    (void)err;
+    skep_assert(field < rs->n_fields);
+    *ret = new_reader(rs, skep_segment__of(rs)->keys[field],
+                      skep_segment__type_form(rs->fields[field].type));
+    return SKEP_OK;
+}

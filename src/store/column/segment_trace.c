@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Trace ids, parent references and the trace index of a segment, read.
+ *
+ * The index is pages of 1,024 (upper 40 bits of the id's hash, first row), sorted by hash; the
+ * first hash of each page is resident.  A look-up reads one page; only where a hash matches does it
+ * read the trace ids of the row group to be sure and to find the trace's end.
+ *
+ * I1  every index taken from the file is checked before it is used.
+ * Threads: any. */
+#include "base/assert.h"
+#include "store/column/segment.h"
+
+enum { HEAD_BYTES = 8, RUN_BYTES = 8, STEP = 256 };
+
+/* An opened TRACE_RUNS chunk (segment_ids.c). */
+struct runs {
+    const uint8_t *index, *ids;
+    struct skep_codec_chunk lengths;
+    uint32_t n, n_rows;
+};
+
+static bool open_runs(const struct skep_codec_chunk *c, struct runs *ret)
+{
+    size_t blocks = ((size_t)c->n_values + SKEP_BLOCK_ROWS - 1) / SKEP_BLOCK_ROWS;
+    size_t head = HEAD_BYTES + blocks * RUN_BYTES;
+    if (c->n < head)
+        return false;
+    uint32_t n = skep_load_le32(c->p), len = skep_load_le32(c->p + 4);
+    if (n == 0 || n > c->n_values || len > c->n - head ||
+        c->n - head - len != (uint64_t)n * sizeof(skep_trace_id))
+        return false;
+    *ret = (struct runs){.index = c->p + HEAD_BYTES,
+                         .ids = c->p + head + len,
+                         .lengths = {c->p + head, len, n},
+                         .n = n,
+                         .n_rows = c->n_values};
+    return true;
+}
+
+/* The run that holds `row`, its first row and length; false when damaged. */
+static bool find_run(const struct runs *r, uint32_t row, uint32_t *ret_run, uint32_t *ret_first,
+                     uint32_t *ret_length)
+{
+    const uint8_t *ix = r->index + (size_t)(row / SKEP_BLOCK_ROWS) * RUN_BYTES;
+    uint32_t run = skep_load_le32(ix), before = skep_load_le32(ix + 4);
+    uint32_t block = row / SKEP_BLOCK_ROWS * SKEP_BLOCK_ROWS;
+    if (before > block)
+        return false;
+    uint32_t first = block - before;
+    int64_t lengths[STEP];
+    while (run < r->n) {
+        uint32_t take = SKEP_MIN(r->n - run, (uint32_t)STEP);
+        if (skep_codec__for_get(&r->lengths, run, take, lengths) != SKEP_OK)
+            return false;
+        for (uint32_t k = 0; k < take; k++) {
+            if (lengths[k] <= 0 || lengths[k] > (int64_t)(r->n_rows - first))
+                return false;
+            if (row < first + (uint32_t)lengths[k]) {
+                *ret_run = run + k;
+                *ret_first = first;
+                *ret_length = (uint32_t)lengths[k];
+                return true;
+            }
+            first += (uint32_t)lengths[k];
+        }
+        run += take;
+    }
+    return false;
+}
+
+skep_rc skep_segment__read_trace_ids(struct skep_segment *seg, const struct skep_codec_chunk *c,
+                                     uint32_t first, uint32_t n, skep_trace_id *out, skep_err *err)
+{
+    struct runs r;
+    uint32_t run, run_first, length;
+    if (!open_runs(c, &r) || (uint64_t)first + n > r.n_rows ||
+        !find_run(&r, first, &run, &run_first, &length))
+        return skep_segment__corrupt(seg, err, 0, "trace ids of a row group");
+    uint32_t left = run_first + length - first;
+    int64_t lengths[STEP];
+    uint32_t have = 0, have_from = 0;
+    for (uint32_t i = 0; i < n; run++) {
+        skep_trace_id id;
+        memcpy(&id, r.ids + (size_t)run * sizeof id, sizeof id);
+        for (uint32_t end = i + SKEP_MIN(left, n - i); i < end; i++)
+            out[i] = id;
+        if (i == n)
+            break;
+        if (run + 1 >= r.n)
+            return skep_segment__corrupt(seg, err, 0, "trace ids end early");
+        if (run + 1 - have_from >= have) {
+            have_from = run + 1;
+            have = SKEP_MIN(r.n - have_from, SKEP_MIN((uint32_t)STEP, n - i));
+            if (skep_codec__for_get(&r.lengths, have_from, have, lengths) != SKEP_OK)
+                return skep_segment__corrupt(seg, err, 0, "lengths of trace ids");
+        }
+        int64_t next = lengths[run + 1 - have_from];
+        if (next <= 0 || next > SKEP_ROW_GROUP_ROWS)
+            return skep_segment__corrupt(seg, err, 0, "length of a trace");
+        left = (uint32_t)next;
+    }
+    return SKEP_OK;
+}
+
+skep_rc skep_segment__read_parent_refs(struct skep_segment *seg, const struct skep_codec_chunk *c,
+                                       uint32_t first, uint32_t n, int64_t *codes,
+                                       uint64_t *exceptions, skep_err *err)
+{
+    size_t blocks = ((size_t)c->n_values + SKEP_BLOCK_ROWS - 1) / SKEP_BLOCK_ROWS;
+    size_t head = HEAD_BYTES + blocks * 4;
+    uint32_t n_exc = c->n >= head ? skep_load_le32(c->p) : 0;
+    uint32_t len = c->n >= head ? skep_load_le32(c->p + 4) : 0;
+    if (c->n < head || len > c->n - head || c->n - head - len != (uint64_t)n_exc * 8 ||
+        (uint64_t)first + n > c->n_values)
+        return skep_segment__corrupt(seg, err, 0, "parents of a row group");
+    struct skep_codec_chunk refs = {c->p + head, len, c->n_values};
+    const uint8_t *list = c->p + head + len;
+    uint32_t block = first / SKEP_BLOCK_ROWS, skip = first % SKEP_BLOCK_ROWS;
+    uint64_t at = skep_load_le32(c->p + HEAD_BYTES + (size_t)block * 4);
+    skep_assert(skip + n <= SKEP_BLOCK_ROWS);
+    int64_t before[SKEP_BLOCK_ROWS];
+    if (skep_codec__for_get(&refs, first - skip, skip, before) != SKEP_OK ||
+        skep_codec__for_get(&refs, first, n, codes) != SKEP_OK)
+        return skep_segment__corrupt(seg, err, 0, "parent references");
+    for (uint32_t i = 0; i < skip; i++)
+        at += before[i] == 1;
+    for (uint32_t i = 0; i < n; i++) {
+        if (codes[i] != 1)
+            continue;
+        if (at >= n_exc)
+            return skep_segment__corrupt(seg, err, 0, "a parent id is missing");
+        exceptions[i] = skep_load_le64(list + (size_t)at++ * 8);
+    }
+    return SKEP_OK;
+}
+
+/* --- look-up --- */
+
+/* Length of the trace in the group when it stands at `row` of it, else 0. */
+static skep_rc rows_of_trace(struct skep_segment *seg, const skep_trace_id *id, uint64_t row,
+                             uint64_t *ret_end, skep_err *err)
+{
+    uint32_t group = (uint32_t)(row / SKEP_ROW_GROUP_ROWS);
+    const struct skep_group_dir *dir;
+    *ret_end = row;
+    SKEP_TRY(skep_segment__pin_dir(seg, group, &dir, err));
+    const struct skep_column_entry *e = skep_segment__find_entry(dir, SKEP_COL_TRACE_ID);
+    const struct skep_chunk_data *data = NULL;
+    skep_rc rc;
+    if (!e || e->codec != SKEP_CODEC_TRACE_RUNS || e->presence != SKEP_PRESENCE_ALL)
+        rc = skep_segment__corrupt(seg, err, 0, "a row group without trace ids");
+    else
+        rc = skep_segment__pin_chunk(seg, &e->data, &data, err);
+    if (rc == SKEP_OK) {
+        struct skep_codec_chunk c = {data->bytes, data->length, dir->n_rows};
+        struct runs r;
+        uint32_t run, first, length, in = (uint32_t)(row % SKEP_ROW_GROUP_ROWS);
+        if (!open_runs(&c, &r) || !find_run(&r, in, &run, &first, &length))
+            rc = skep_segment__corrupt(seg, err, e->data.offset, "trace ids of a row group");
+        else if (memcmp(r.ids + (size_t)run * sizeof *id, id, sizeof *id) == 0)
+            *ret_end = row - in + first + length;
+    }
+    skep_segment__unpin(seg, data);
+    skep_segment__unpin(seg, dir);
+    return rc;
+}
+
+/* The whole trace from its first row on, into the following row groups. */
+static skep_rc trace_at(struct skep_segment *seg, const skep_trace_id *id, uint64_t row,
+                        struct skep_row_range *ret, bool *ret_found, skep_err *err)
+{
+    if (row >= seg->base.n_rows)
+        return skep_segment__corrupt(seg, err, 0, "the trace index points outside");
+    uint64_t end;
+    SKEP_TRY(rows_of_trace(seg, id, row, &end, err));
+    *ret_found = end > row;
+    while (end > row && end % SKEP_ROW_GROUP_ROWS == 0 && end < seg->base.n_rows) {
+        uint64_t more;
+        SKEP_TRY(rows_of_trace(seg, id, end, &more, err));
+        if (more == end)
+            break;
+        end = more;
+    }
+    *ret = (struct skep_row_range){row, end};
+    return SKEP_OK;
+}
+
+/* Candidates in one page: rows whose hash is `hash`. */
+SKEP_NOINLINE static skep_rc scan_page(struct skep_segment *seg,
+                                       const struct skep_segment_index_page *page, uint64_t hash,
+                                       int64_t *rows, uint32_t *ret_n, skep_err *err)
+{
+    const struct skep_chunk_data *d;
+    SKEP_TRY(skep_segment__pin_chunk(seg, &page->ref, &d, err));
+    int64_t hashes[SKEP_SEGMENT_INDEX_PAGE];
+    uint32_t len = d->length >= 4 ? skep_load_le32(d->bytes) : UINT32_MAX;
+    skep_rc rc = SKEP_ECORRUPT;
+    *ret_n = 0;
+    if (len <= d->length - 4) {
+        struct skep_codec_chunk h = {d->bytes + 4, len, page->n};
+        struct skep_codec_chunk r = {d->bytes + 4 + len, d->length - 4 - len, page->n};
+        rc = skep_codec_delta.decode(&h, 0, page->n, hashes);
+        uint32_t from = 0;
+        while (rc == SKEP_OK && from < page->n && (uint64_t)hashes[from] < hash)
+            from++;
+        uint32_t to = from;
+        while (rc == SKEP_OK && to < page->n && (uint64_t)hashes[to] == hash)
+            to++;
+        if (rc == SKEP_OK && to > from)
+            rc = skep_codec__for_get(&r, from, to - from, rows);
+        *ret_n = to - from;
+    }
+    skep_segment__unpin(seg, d);
+    if (rc != SKEP_OK)
+        return skep_segment__corrupt(seg, err, page->ref.offset, "page of the trace index");
+    return SKEP_OK;
+}
+
+skep_rc skep_segment__find_trace(struct skep_rowset *rs, const skep_trace_id *id,
+                                 struct skep_row_range *ranges, unsigned cap, unsigned *ret_n,
+                                 skep_err *err)
+{
+    struct skep_segment *seg = skep_segment__of(rs);
+    skep_assert(cap > 0);
+    uint64_t hash = skep_hash((skep_bytes){id->b, sizeof id->b}) >> SKEP_SEGMENT_INDEX_SHIFT;
+    *ret_n = 0;
+    /* The last page that begins below the hash, and all that begin with it. */
+    uint32_t low = 0, high = seg->n_index_pages;
+    while (low < high) {
+        uint32_t mid = (low + high) / 2;
+        if (seg->index_pages[mid].first_hash < hash)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    for (uint32_t p = low ? low - 1 : 0; p < seg->n_index_pages; p++) {
+        if (seg->index_pages[p].first_hash > hash)
+            break;
+        int64_t rows[SKEP_SEGMENT_INDEX_PAGE];
+        uint32_t n;
+        SKEP_TRY(scan_page(seg, &seg->index_pages[p], hash, rows, &n, err));
+        for (uint32_t i = 0; i < n; i++) {
+            bool found = false;
+            SKEP_TRY(trace_at(seg, id, (uint64_t)rows[i], &ranges[0], &found, err));
+            if (found) {
+                *ret_n = 1;
+                return SKEP_OK;
+            }
+        }
+    }
+    return SKEP_OK;
+}
