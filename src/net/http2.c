@@ -93,6 +93,8 @@ static void conn_free(struct skep_net__h2_conn *c)
         skep_net__h2_stream_free(c->streams);
     nghttp2_session_del(c->session);
     skep_buf_done(&c->out);
+    /* By hand: a duplicate that lingers would keep the registration, and its pointer to c, alive. */
+    (void)epoll_ctl(w->epfd, EPOLL_CTL_DEL, c->fd, NULL);
     if (c->calmed) { /* it is still sending: let it see the GOAWAY rather than a reset */
         skep_net__door_linger(w->net->door, c->fd);
         (void)shutdown(c->fd, SHUT_WR);

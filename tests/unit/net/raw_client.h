@@ -107,7 +107,7 @@ static inline bool raw_exact(int fd, struct reply *r, size_t n)
 
 static inline const char *reply_header(const struct reply *r, const char *name)
 {
-    static char out[1024];
+    static __thread char out[1024];
     char key[128];
     snprintf(key, sizeof key, "\n%s:", name);
     const char *at = strcasestr(r->head, key);

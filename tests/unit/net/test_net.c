@@ -219,12 +219,14 @@ struct hammer {
 static void *hammer_main(void *arg)
 {
     struct hammer *h = arg;
+    static const char chunked[] =
+        "POST /echo HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+        "3\r\nabc\r\n0\r\n\r\n";
     static const char *const texts[] = {
+        chunked,
         "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
         "GET /later?ms=1 HTTP/1.1\r\nHost: localhost\r\n\r\n",
         "POST /later HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n\r\nabc",
-        "POST /echo HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
-        "3\r\nabc\r\n0\r\n\r\n",
     };
     while (!atomic_load(h->quit)) {
         int fd = raw_connect(h->e->port);
