@@ -63,18 +63,28 @@ export function groupColors(keys: string[], theme: Theme): string[] {
 
 const gamma = (x: number) => (x <= 0.0031308 ? 12.92 * x : 1.055 * x ** (1 / 2.4) - 0.055);
 
+// Out of the screen's gamut, colour gives way and lightness stays.
 export function oklchToRgb(l: number, c: number, h: number): [number, number, number] {
+  let chroma = c;
+  let lin = linear(l, chroma, h);
+  while (chroma > 0.005 && lin.some((x) => x < -0.001 || x > 1.001)) {
+    chroma *= 0.96;
+    lin = linear(l, chroma, h);
+  }
+  return lin.map((x) => Math.round(255 * Math.min(1, Math.max(0, gamma(Math.max(0, x)))))) as [number, number, number];
+}
+
+function linear(l: number, c: number, h: number): number[] {
   const a = c * Math.cos((h * Math.PI) / 180);
   const b = c * Math.sin((h * Math.PI) / 180);
   const L = (l + 0.3963377774 * a + 0.2158037573 * b) ** 3;
   const M = (l - 0.1055613458 * a - 0.0638541728 * b) ** 3;
   const S = (l - 0.0894841775 * a - 1.291485548 * b) ** 3;
-  const lin = [
+  return [
     4.0767416621 * L - 3.3077115913 * M + 0.2309699292 * S,
     -1.2684380046 * L + 2.6097574011 * M - 0.3413193965 * S,
     -0.0041960863 * L - 0.7034186147 * M + 1.707614701 * S,
   ];
-  return lin.map((x) => Math.round(255 * Math.min(1, Math.max(0, gamma(Math.max(0, x)))))) as [number, number, number];
 }
 
 function oklch(l: number, c: number, h: number): string {

@@ -6,8 +6,9 @@ import { fields, values } from './schema';
 import { count, si } from './format';
 import type { Field } from './types';
 
-// `text` replaces the input; `done` makes it a chip at once, else typing goes on.
-export interface Suggestion { text: string; label: string; detail?: string; done: boolean }
+// `text` replaces the input; `done` makes it a chip at once, else typing goes on. A weak one is offered
+// but never preferred to what was typed.
+export interface Suggestion { text: string; label: string; detail?: string; done: boolean; weak?: boolean }
 
 // Rank: prefix of the name, prefix of a dotted part, anywhere, letters in order.
 function score(name: string, typed: string): number {
@@ -88,9 +89,11 @@ export async function completeFilter(text: string): Promise<Suggestion[]> {
   const typed = parts.pop()!.trim().replace(/^"|"$/g, '');
   const head = list && parts.length ? `${parts.join(',')}, ` : '';
   const found = await values(column, typed);
+  // 10 means ten, not the first number that begins with 10; a closed quote ends a text.
+  const weak = /^(-?[\d.]+|true|false)$/.test(typed) || /^".*"$/.test(value);
   return found.map((v) => ({
     text: `${field} ${op} ${head}${JSON.stringify(v.value)}`, label: typeof v.value === 'string' ? v.value || '"" (empty text)' : JSON.stringify(v.value),
-    detail: count(v.rows), done: !list,
+    detail: count(v.rows), done: !list, weak,
   }));
 }
 

@@ -56,7 +56,7 @@ export function splitFilter(text: string): { column: string; op: string; value: 
 }
 
 function scalar(text: string, asText: boolean): Scalar {
-  if (/^".*"$/s.test(text) || text.startsWith('{')) {
+  if (text.startsWith('"') || text.startsWith('{"')) {
     try {
       return JSON.parse(text) as Scalar;
     } catch {

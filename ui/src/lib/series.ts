@@ -35,3 +35,13 @@ export function seriesOf(result: QueryResult, calc: number, theme: Theme, alone:
     id: groupId(g.key), name: groupName(g.key), color: colors[i]!, key: g.key, data: numbers(g.series?.[calc], op),
   }));
 }
+
+// The first and last bucket may be cut by the range; what covers under a third of a step says nothing.
+export function rates(r: QueryResult, data: (number | null)[]): (number | null)[] {
+  return data.map((n, i) => {
+    const from = Math.max(r.times_ms[i]!, r.start_ms);
+    const to = Math.min(r.times_ms[i]! + r.granularity_ms, r.end_ms);
+    const covered = to - from;
+    return n === null || covered < r.granularity_ms / 3 ? null : n / (covered / 1e3);
+  });
+}

@@ -4,7 +4,7 @@
 // suggestion, Enter on a whole text makes a chip, Backspace in the empty input edits the last chip,
 // Delete on a chip removes it. An ARIA combobox with a listbox.
 
-import { useEffect, useId, useRef, useState } from 'preact/hooks';
+import { useEffect, useId, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { Suggestion } from '../lib/complete';
 import { Unreadable } from '../lib/query';
 import { Icon } from './Icon';
@@ -44,7 +44,7 @@ export function ChipInput(p: Props) {
     }
     if (turn !== asked.current) return;
     setList(found.slice(0, 100));
-    setAt(value.trim() !== '' && found.length > 0 ? 0 : -1);
+    setAt(value.trim() !== '' && found.length > 0 && !found[0]!.weak ? 0 : -1);
   };
   const type = (value: string) => {
     setText(value);
@@ -92,10 +92,6 @@ export function ChipInput(p: Props) {
     setEditing(i);
     setText(p.items[i]!);
     setProblem('');
-    requestAnimationFrame(() => {
-      input.current?.focus();
-      close();
-    });
   };
   const remove = (i: number) => {
     p.onChange(p.items.filter((_, j) => j !== i));
@@ -114,7 +110,7 @@ export function ChipInput(p: Props) {
     } else if (e.key === 'Enter') {
       e.preventDefault();
       const exact = shown && at >= 0 ? list[at]! : null;
-      if (exact && exact.text.trim() !== text.trim()) take(exact);
+      if (exact && (!exact.done || exact.text.trim() !== text.trim())) take(exact);
       else if (text.trim() === '' && editing === null) {
         close();
         p.onRun?.();
@@ -162,6 +158,13 @@ export function ChipInput(p: Props) {
   useEffect(() => {
     root.current?.querySelector('[aria-selected=true]')?.scrollIntoView({ block: 'nearest' });
   }, [at]);
+
+  useLayoutEffect(() => {
+    if (editing === null) return;
+    input.current!.focus();
+    input.current!.setSelectionRange(text.length, text.length);
+    close();
+  }, [editing]);
 
   const shown = open && list.length > 0;
   return (

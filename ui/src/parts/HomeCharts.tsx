@@ -5,20 +5,10 @@ import { useMemo } from 'preact/hooks';
 import type { CursorBus } from '../lib/cursor';
 import { short } from '../lib/format';
 import type { HomeAnswer } from '../lib/home';
-import { seriesOf, type Series } from '../lib/series';
+import { rates, seriesOf, type Series } from '../lib/series';
 import { token, useTheme } from '../lib/theme';
 import type { QueryResult } from '../lib/types';
 import { LineChart } from './LineChart';
-
-// The first and last bucket may be cut by the range; what covers under a third of a step says nothing.
-export function rates(r: QueryResult, data: (number | null)[]): (number | null)[] {
-  return data.map((n, i) => {
-    const from = Math.max(r.times_ms[i]!, r.start_ms);
-    const to = Math.min(r.times_ms[i]! + r.granularity_ms, r.end_ms);
-    const covered = to - from;
-    return n === null || covered < r.granularity_ms / 3 ? null : n / (covered / 1e3);
-  });
-}
 
 const perSecond = (n: number) => `${short(n)}/s`;
 

@@ -2,7 +2,7 @@
 //
 // The context menu: one at a time, opened from any value by click, Enter, right click or the menu key.
 
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 
 export interface MenuItem { label: string; hint?: string; run: () => void; quiet?: boolean }
 interface Open { x: number; y: number; title: string; items: MenuItem[]; back: HTMLElement | null }
@@ -37,7 +37,7 @@ export function MenuHost() {
 
 function Menu({ open, close }: { open: Open; close: () => void }) {
   const ref = useRef<HTMLDivElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     const el = ref.current!;
     const { width, height } = el.getBoundingClientRect();
     el.style.left = `${Math.max(8, Math.min(open.x, innerWidth - width - 8))}px`;

@@ -19,7 +19,8 @@ export function TimePicker() {
   const button = useRef<HTMLButtonElement>(null);
   useEffect(() => {
     if (!open) return;
-    root.current?.querySelector<HTMLElement>('.picker button[aria-pressed=true], .picker button')?.focus();
+    const find = (what: string) => root.current?.querySelector<HTMLElement>(`.picker ${what}`);
+    (find('button[aria-pressed=true]') ?? find('button'))?.focus();
     const outside = (e: Event) => !root.current?.contains(e.target as Node) && setOpen(false);
     addEventListener('pointerdown', outside, true);
     return () => removeEventListener('pointerdown', outside, true);

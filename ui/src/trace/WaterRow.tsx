@@ -8,7 +8,7 @@ import type { Trace } from './model';
 
 export const ROW_PX = 24;
 const INDENT = 12;
-const NAME_ROOM = 170;
+const NAME_ROOM = 220;
 const TICKS = 40;
 
 interface Props {

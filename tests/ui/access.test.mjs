@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+// For everyone: names on controls, contrast of the tokens, visible focus, landmarks, the key help,
+// the menu's return of focus, and no view that scrolls sideways.
+
+import assert from 'node:assert/strict';
+import { DEEP, ORPHAN } from './mock-server.mjs';
+import { ui, until } from './support.mjs';
+
+const VIEWS = [
+  ['home', '/ui/home?live=0', '.service-table tbody tr'],
+  ['query', '/ui/query?c=COUNT&c=HEATMAP(duration_ms)&by=service.name&w=duration_ms+exists&live=0', '.table tbody tr'],
+  ['traces', '/ui/traces?live=0', '.trace-table tbody tr'],
+  ['trace', `/ui/trace/${ORPHAN}?span=x`, '.w-row'],
+  ['logs', '/ui/logs?t=2h', '.line'],
+  ['status', '/ui/settings', '.tile'],
+];
+
+// What a screen reader would call each control, by the parts of the name computation the page uses.
+function nameless() {
+  const text = (el) => (el.getAttribute('aria-label') ?? '').trim() || (el.getAttribute('aria-labelledby') ?? '').split(' ').map((id) => document.getElementById(id)?.textContent ?? '').join('').trim()
+    || [...(el.labels ?? [])].map((l) => l.textContent).join('').trim() || (['INPUT', 'SELECT'].includes(el.tagName) ? '' : el.textContent.trim());
+  const controls = document.querySelectorAll('a[href],button,input,select,textarea,[tabindex="0"],[role=img],[role=tree],[role=dialog],[role=region],[role=progressbar]:not([aria-hidden=true])');
+  return [...controls].filter((el) => el.getClientRects().length > 0 && !text(el)).map((el) => el.outerHTML.slice(0, 120));
+}
+
+function structure() {
+  const out = [];
+  if (document.querySelectorAll('main').length !== 1) out.push('not exactly one main');
+  if (document.querySelectorAll('h1').length !== 1) out.push(`${document.querySelectorAll('h1').length} h1`);
+  if (!document.documentElement.lang) out.push('no lang');
+  const ids = [...document.querySelectorAll('[id]')].map((e) => e.id);
+  for (const id of ids) if (ids.indexOf(id) !== ids.lastIndexOf(id)) out.push(`id ${id} twice`);
+  for (const attr of ['aria-controls', 'aria-describedby', 'aria-activedescendant']) {
+    for (const el of document.querySelectorAll(`[${attr}]`)) {
+      if (el.getAttribute('aria-expanded') !== 'false' && !document.getElementById(el.getAttribute(attr))) out.push(`${attr} of ${el.outerHTML.slice(0, 80)} leads nowhere`);
+    }
+  }
+  if (document.querySelector('main').scrollWidth > document.querySelector('main').clientWidth + 1) out.push('scrolls sideways');
+  for (const el of document.querySelectorAll('[tabindex]')) if (Number(el.getAttribute('tabindex')) > 0) out.push('positive tabindex');
+  return out;
+}
+
+for (const [name, path, ready] of VIEWS) {
+  for (const theme of ['dark', 'light']) {
+    ui(`${name}, ${theme}: every control has a name, the structure is sound, text has contrast`, { theme }, async ({ page, url }) => {
+      await page.goto(url + path);
+      await page.locator(ready).first().waitFor();
+      assert.deepEqual(await page.evaluate(nameless), []);
+      assert.deepEqual(await page.evaluate(structure), []);
+      assert.deepEqual(await page.evaluate(paleText), []);
+    });
+  }
+}
+
+// Text whose computed colour on its computed background is under 4.5:1 (3:1 when large).
+function paleText() {
+  const rgba = (s) => {
+    const c = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
+    c.fillStyle = s;
+    c.fillRect(0, 0, 1, 1);
+    const d = c.getImageData(0, 0, 1, 1).data;
+    return [d[0], d[1], d[2], d[3] / 255];
+  };
+  const known = new Map();
+  const color = (s) => known.get(s) ?? known.set(s, rgba(s)).get(s);
+  const lum = ([r, g, b]) => [r, g, b].map((v) => v / 255).map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)).reduce((a, v, i) => a + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const background = (el) => {
+    const stack = [];
+    for (let e = el; e; e = e.parentElement) {
+      const c = color(getComputedStyle(e).backgroundColor);
+      if (c[3] > 0) stack.push(c);
+      if (c[3] === 1) break;
+    }
+    return stack.reverse().reduce((under, over) => under.map((u, i) => u * (1 - over[3]) + over[i] * over[3]), [255, 255, 255]);
+  };
+  const out = new Set();
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const el = walker.currentNode.parentElement;
+    if (!walker.currentNode.data.trim() || !el.getClientRects().length || ['SCRIPT', 'STYLE', 'NOSCRIPT', 'OPTION'].includes(el.tagName)) continue;
+    const style = getComputedStyle(el);
+    if (style.visibility === 'hidden' || el.closest('.visually-hidden, .skip, :disabled')) continue;
+    const a = lum(color(style.color)) + 0.05;
+    const b = lum(background(el)) + 0.05;
+    const ratio = a > b ? a / b : b / a;
+    const size = parseFloat(style.fontSize);
+    const need = size >= 24 || (size >= 18.6 && Number(style.fontWeight) >= 600) ? 3 : 4.5;
+    if (ratio < need) out.add(`${ratio.toFixed(2)} "${walker.currentNode.data.trim().slice(0, 30)}" .${el.className}`);
+  }
+  return [...out];
+}
+
+for (const theme of ['dark', 'light']) {
+  ui(`tokens, ${theme}: AA on every surface, 3:1 for graphics`, { theme }, async ({ page, url }) => {
+    await page.goto(`${url}/ui/settings`);
+    await page.locator('.tile').first().waitFor();
+    const low = await page.evaluate(() => {
+      const c = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
+      const style = getComputedStyle(document.documentElement);
+      const lum = (name) => {
+        c.fillStyle = style.getPropertyValue(`--${name}`);
+        c.fillRect(0, 0, 1, 1);
+        const [r, g, b] = [...c.getImageData(0, 0, 1, 1).data].slice(0, 3).map((v) => v / 255).map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4));
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b + 0.05;
+      };
+      const ratio = (a, b) => Math.max(lum(a) / lum(b), lum(b) / lum(a));
+      const bad = [];
+      const need = (a, b, least) => ratio(a, b) < least && bad.push(`${a} on ${b}: ${ratio(a, b).toFixed(2)} < ${least}`);
+      for (const on of ['bg', 'panel', 'raised', 'hover', 'select']) {
+        for (const t of ['text', 'muted']) need(t, on, 4.5);
+        need('error', on, on === 'hover' ? 4 : 4.5);
+      }
+      for (const on of ['bg', 'panel', 'raised']) for (const t of ['link', 'accent']) need(t, on, 4.5);
+      for (const on of ['bg', 'panel']) for (const g of ['focus', 'accent-line', 'error']) need(g, on, 3);
+      need('on-accent', 'accent', 4.5);
+      need('text', 'accent-soft', 4.5);
+      need('text', 'error-soft', 4.5);
+      return bad;
+    });
+    assert.deepEqual(low, []);
+  });
+}
+
+ui('service colours differ from the ground by 3:1, none is red, and they are the same in every view', {}, async ({ page, url }) => {
+  const colorOf = async (path, pick) => {
+    await page.goto(url + path);
+    await page.locator(pick).first().waitFor();
+    return page.locator(pick).first().evaluate((el) => getComputedStyle(el).backgroundColor);
+  };
+  const trace = await colorOf(`/ui/trace/${ORPHAN}`, '.legend-item .dot');
+  const home = await colorOf('/ui/home?live=0', '.service-table tr:has-text("cruddur-api") .dot');
+  const table = await colorOf('/ui/query?c=COUNT&by=service.name', 'tr:has-text("cruddur-api") .swatch i');
+  assert.deepEqual([home, table], [trace, trace]);
+  for (const c of await page.locator('.swatch i').evaluateAll((list) => list.map((el) => getComputedStyle(el).backgroundColor))) {
+    const [r, g, b] = c.match(/\d+/g).map(Number);
+    assert.ok(!(r > 1.6 * g && r > 1.6 * b), `${c} looks like an error`);
+    const lin = [r, g, b].map((v) => v / 255).map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4));
+    assert.ok((0.2126 * lin[0] + 0.7152 * lin[1] + 0.0722 * lin[2] + 0.05) / 0.062 > 3, `${c} is too dark on the panel`);
+  }
+});
+
+ui('keys: ? shows them, Escape closes, focus returns; every view has its key', {}, async ({ page, url }) => {
+  await page.goto(`${url}/ui/home?live=0`);
+  await page.locator('.service-table tbody tr').first().waitFor();
+  await page.keyboard.press('?');
+  await page.getByRole('dialog', { name: 'Keys' }).waitFor();
+  await page.keyboard.press('Escape');
+  await until('closed', async () => (await page.getByRole('dialog').count()) === 0);
+  for (const [key, path] of [['q', 'query'], ['t', 'traces'], ['l', 'logs'], ['s', 'settings'], ['h', 'home']]) {
+    await page.keyboard.press('g');
+    await page.keyboard.press(key);
+    await page.waitForURL(new RegExp(`/ui/${path}`));
+  }
+});
+
+ui('focus is visible on everything one can tab to, and the menu gives it back', {}, async ({ page, url }) => {
+  await page.goto(`${url}/ui/query?c=COUNT&by=service.name&w=duration_ms+exists`);
+  await page.locator('.table tbody tr').first().waitFor();
+  const hidden = [];
+  for (let i = 0; i < 40; i++) {
+    await page.keyboard.press('Tab');
+    const seen = await page.evaluate(() => {
+      const el = document.activeElement;
+      if (el === document.body) return 'end';
+      const s = getComputedStyle(el);
+      const ring = parseFloat(s.outlineWidth) > 0 && s.outlineStyle !== 'none';
+      const boxed = el.closest('.clause-box') && getComputedStyle(el.closest('.clause-box')).borderColor !== getComputedStyle(document.querySelector('.panel')).borderColor;
+      return ring || boxed ? '' : el.outerHTML.slice(0, 100);
+    });
+    if (seen === 'end') break;
+    if (seen) hidden.push(seen);
+  }
+  assert.deepEqual(hidden, []);
+  const value = page.locator('.table tbody .value').first();
+  await value.focus();
+  await page.keyboard.press('Enter');
+  await page.getByRole('menu').waitFor();
+  await page.keyboard.press('Escape');
+  assert.ok(await value.evaluate((el) => el === document.activeElement));
+});
+
+ui('a narrow window works and the policy of the server is kept', { size: { width: 480, height: 800 } }, async ({ page, url }) => {
+  for (const path of ['/ui/home?live=0', '/ui/query?c=COUNT&by=service.name', `/ui/trace/${DEEP}`, '/ui/logs?t=2h', '/ui/settings']) {
+    const res = await page.goto(url + path);
+    assert.match(res.headers()['content-security-policy'], /default-src 'self'/);
+    await page.locator('.view').waitFor();
+    assert.deepEqual(await page.evaluate(() => (document.documentElement.scrollWidth > innerWidth ? [`page ${document.documentElement.scrollWidth}`] : [])), []);
+  }
+});
+
+ui('an address that is no view says so', {}, async ({ page, url }) => {
+  await page.goto(`${url}/ui/nonsense`);
+  await page.getByRole('heading', { name: 'There is no such page' }).waitFor();
+});

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+// The page's plain functions, without a browser: texts of a question and back, tree order, formats.
+
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { after, test } from 'node:test';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+const here = dirname(fileURLToPath(import.meta.url));
+const src = join(here, '../../ui/src');
+const modules = process.env.SKEP_UI_MODULES ?? join(here, '../../ui/node_modules');
+const out = mkdtempSync(join(tmpdir(), 'skep-ui-'));
+after(() => rmSync(out, { recursive: true }));
+
+globalThis.location = new URL('http://127.0.0.1:4318/ui/home');
+globalThis.addEventListener = () => {};
+
+async function load(file) {
+  const esbuild = createRequire(join(modules, 'x.js'))('esbuild');
+  const outfile = join(out, `${file.replace(/\W/g, '_')}.mjs`);
+  await esbuild.build({ entryPoints: [join(src, file)], outfile, bundle: true, format: 'esm', jsx: 'automatic', jsxImportSource: 'preact', nodePaths: [modules],
+    alias: { preact: join(modules, 'preact') }, logLevel: 'error' });
+  return import(pathToFileURL(outfile).href);
+}
+
+const query = await load('lib/query.ts');
+const format = await load('lib/format.ts');
+const model = await load('trace/model.ts');
+const match = await load('lib/match.ts');
+const series = await load('lib/series.ts');
+const color = await load('lib/color.ts');
+const heat = await load('parts/heatdraw.ts');
+
+test('filters read as people type them', () => {
+  const cases = {
+    'http.route = /': { column: 'http.route', op: '=', value: '/' },
+    'status=200': { column: 'status', op: '=', value: 200 },
+    'duration_ms>=1.5': { column: 'duration_ms', op: '>=', value: 1.5 },
+    'x != "200"': { column: 'x', op: '!=', value: '200' },
+    'error = true': { column: 'error', op: '=', value: true },
+    'big = 9007199254740993': { column: 'big', op: '=', value: { int: '9007199254740993' } },
+    '`a field` exists': { column: 'a field', op: 'exists' },
+    'name starts-with GET /x y': { column: 'name', op: 'starts-with', value: 'GET /x y' },
+    'code contains 5': { column: 'code', op: 'contains', value: '5' },
+    'a in 1, b,c d': { column: 'a', op: 'in', value: [1, 'b', 'c d'] },
+    'a not-in ["x, y", 2]': { column: 'a', op: 'not-in', value: ['x, y', 2] },
+    'trace.parent_id does-not-exist': { column: 'trace.parent_id', op: 'does-not-exist' },
+    'does-not-exist exists': { column: 'does-not-exist', op: 'exists' },
+  };
+  for (const [text, want] of Object.entries(cases)) {
+    assert.deepEqual(query.parseFilter(text), want, text);
+  }
+  assert.deepEqual(query.parseFilter('zip = 04109', () => ['string']).value, '04109');
+  for (const text of ['', 'name', 'name =', 'name ~ x', '= 5', 'a = "x', 'a in [1']) assert.throws(() => query.parseFilter(text), query.Unreadable, text);
+});
+
+test('every filter survives its text', () => {
+  const values = ['', ' ', 'a b', '"quoted"', 'back`tick', '{"int":"1"}', '200', 'true', 'ü – €', '[1]', 'a\nb', 0, -1.5, 1e300, true, false, { int: '9223372036854775807' }, { double: 'NaN' }];
+  for (const column of ['a', 'http.status_code', 'with space', 'a=b', 'a(b)', 'x!']) {
+    for (const value of values) {
+      for (const op of typeof value === 'string' ? ['=', '!=', 'contains'] : ['=', '!=', '>']) {
+        const f = { column, op, value };
+        assert.deepEqual(query.parseFilter(query.filterText(f)), f, JSON.stringify(f));
+      }
+    }
+    const list = { column, op: 'in', value: values.slice(0, 8) };
+    assert.deepEqual(query.parseFilter(query.filterText(list)), list);
+  }
+});
+
+test('calculations, orders and havings survive their text', () => {
+  for (const t of ['COUNT', 'P99(duration_ms)', 'COUNT(error)', 'HEATMAP(a b)']) assert.equal(query.calcText(query.parseCalc(t)), t);
+  assert.deepEqual(query.parseCalc('p95( duration_ms )'), { op: 'P95', column: 'duration_ms' });
+  for (const t of ['P99', 'MEDIAN(x)', 'CONCURRENCY(x)', '', 'COUNT)']) assert.throws(() => query.parseCalc(t), query.Unreadable, t);
+  for (const t of ['COUNT desc', 'P99(duration_ms) asc', 'service.name asc']) assert.equal(query.orderText(query.parseOrder(t)), t);
+  for (const t of ['COUNT > 10', 'P99(duration_ms) <= 0.5', 'AVG(x) != -1']) assert.equal(query.havingText(query.parseHaving(t)), t);
+});
+
+test('numbers read well at every size', () => {
+  assert.equal(format.count(10240113), '10,240,113');
+  assert.deepEqual([0.0000005, 0.0123, 1, 999, 1000, 61e3, 3.6e6, 9e7].map(format.duration), ['0.5 ns', '12.3 µs', '1 ms', '999 ms', '1 s', '1.02 min', '1 h', '1.04 d']);
+  assert.deepEqual([0, 12, 999, 1000, 1234567, 5e9].map(format.si), ['0', '12', '999', '1k', '1.23M', '5G']);
+  assert.deepEqual([0, 0.0001, 0.019, 1].map(format.percent), ['0%', '<0.1%', '1.9%', '100%']);
+  assert.equal(format.nsToMs('1795132800123456789'), 1795132800123.456);
+  assert.equal(format.value({ int: '9223372036854775807' }), '9223372036854775807');
+  assert.equal(format.value({ bytes: 'AP8=' }), '0x00ff');
+  assert.deepEqual(['duration_ms', 'db.time_ns', 'size_bytes', 'body.bytes', 'ms', 'forms', 'app.seconds'].map(format.unitOf), ['ms', 'ns', 'bytes', 'bytes', 'ms', '', 's']);
+});
+
+test('tree order: kept when right, repaired when not, safe with cycles', () => {
+  const order = (p) => [...model.treeOrder(p, p.length)];
+  assert.deepEqual(order([-1, 0, 1, 0, -1, 4]), [0, 1, 2, 3, 4, 5]);
+  assert.deepEqual(order([-1, 0, 0, 1, 2]), [0, 1, 3, 2, 4]);
+  const cyclic = order([1, 0, 2, -1, 3]);
+  assert.deepEqual([...cyclic].sort((a, b) => a - b), [0, 1, 2, 3, 4], 'each row once');
+  let seed = 7;
+  const rand = (n) => (seed = (seed * 1103515245 + 12345) % 2147483648) % n;
+  for (let round = 0; round < 200; round++) {
+    const p = Array.from({ length: 1 + rand(40) }, (_, i) => (i === 0 || rand(5) === 0 ? -1 : rand(i)));
+    const o = order(p);
+    assert.equal(new Set(o).size, p.length);
+    const at = o.map(() => 0);
+    o.forEach((x, i) => { at[x] = i; });
+    p.forEach((up, i) => up >= 0 && assert.ok(at[up] < at[i]));
+    assert.deepEqual([...model.treeOrder(o.map((x) => (p[x] < 0 ? -1 : at[p[x]])), p.length)], o.map((_, i) => i), 'its own result is in order');
+  }
+});
+
+test('a trace whose children start first and end last is measured whole', () => {
+  const rows = { id: ['a', 'b', 'c'], kind: ['span', 'span', 'span'], parent: [-1, 0, 0], depth: [0, 1, 1], span_id: ['1', '2', '3'], name: ['r', 'early', 'late'],
+    service: [0, 0, 0], offset_ns: ['100', '0', '150'], duration_ns: ['100', '50', '300'], span_kind: ['', '', ''], error: [false, true, false], summary: ['', '', ''] };
+  const t = new model.Trace({ trace_id: 'x', start_ns: '0', end_ns: '450', services: ['s'], spans: 3, complete: true, missing_parents: 0, rows });
+  assert.deepEqual([t.from, t.to, t.low[0], t.high[0], t.end[0], t.failedBelow[0]], [0, 450, 0, 450, 3, 1]);
+  assert.deepEqual([...t.visible(new Set([0]), new Set())], [0]);
+  assert.deepEqual(t.find('LATE'), [2]);
+});
+
+test('the page filters the tail as the server would', () => {
+  const row = { id: '1', time_ns: '0', kind: 'log', dataset: 'd', fields: { n: 5, s: 'Hello', b: false } };
+  const yes = (column, op, value) => match.matches(row, [{ column, op, value }], false, '');
+  assert.ok(yes('n', '>', 4) && yes('s', 'contains', 'ell') && yes('b', '=', false) && yes('none', 'does-not-exist') && yes('n', 'in', [1, 5]) && yes('none', '!=', 1));
+  assert.ok(!yes('n', '=', '5') && !yes('s', '>', 1) && !yes('none', '=', '') && !yes('s', 'not-in', ['Hello']));
+  assert.ok(match.matches(row, [], false, 'hELL') && !match.matches(row, [], false, 'absent'));
+});
+
+test('services claim distinct colours, the same whatever came first', () => {
+  const names = Array.from({ length: 18 }, (_, i) => `service-${i}`);
+  color.claim(names);
+  const seen = new Set(names.map((n) => color.serviceColor(n, 'dark')));
+  assert.equal(seen.size, 18);
+  assert.equal(typeof color.serviceColor('one more', 'dark'), 'string');
+  const lum = color.ramp('dark').map((c) => c.match(/\d+/g).map(Number)).map((c) => c.map((v) => (v / 255) ** 2.2)).map(([r, g, b]) => 0.2126 * r + 0.7152 * g + 0.0722 * b);
+  for (let i = 1; i < lum.length; i++) assert.ok(lum[i] > lum[i - 1], `the ramp never gets darker, step ${i}`);
+});
+
+test('heatmap geometry: a point maps to its cell and back', () => {
+  const edges = Array.from({ length: 11 }, (_, i) => 2 ** i);
+  const h = heat.heatOf([[[2, 5], [7, 1]], null, [[3, 2]]], edges);
+  assert.deepEqual([h.max, h.low, h.high, h.cells.length], [5, 1, 8, 3]);
+  const g = new heat.Geometry({ width: 400, height: 200, left: 60, right: 10, top: 10, bottom: 20 }, h, edges, [0, 10, 20], 10, [0, 30]);
+  for (const c of h.cells) {
+    const x = g.x(c.bucket * 10 + 5);
+    const y = (g.yOfBin(c.bin) + g.yOfBin(c.bin + 1)) / 2;
+    assert.deepEqual([g.bucket(x), g.bin(y)], [c.bucket, c.bin]);
+    assert.ok(Math.abs(g.y(Math.sqrt(edges[c.bin] * edges[c.bin + 1])) - y) < 0.01, 'a value stands in the middle of its bin');
+  }
+  assert.deepEqual(heat.heatOf([[[0, 0], [99, 3], [-1, 2]]], edges).cells, [], 'bins that are none are ignored');
+});
+
+test('a rate counts the time a bucket really covers', () => {
+  const r = { times_ms: [0, 1000, 2000], granularity_ms: 1000, start_ms: 500, end_ms: 2100 };
+  assert.deepEqual(series.rates(r, [4, 4, 4]), [8, 4, null]);
+});
