@@ -340,6 +340,9 @@ static bool read_double(yyjson_val *v, double *ret)
 {
     if (yyjson_is_num(v)) {
         *ret = yyjson_get_num(v);
+        // "-0" is an integer to yyjson; as a double it has a sign.
+        if (yyjson_is_sint(v) && unsafe_yyjson_get_sint(v) == 0)
+            *ret = -0.0;
         return true;
     }
     if (yyjson_is_raw(v))

@@ -95,8 +95,7 @@ static void test_all(void **state)
                 fwrite(have.p, 1, have.n, f);
                 fclose(f);
             }
-            fail_msg("%s decodes to other rows: diff %s build/golden-have.txt", all[i].file,
-                     path);
+            fail_msg("%s decodes to other rows: diff %s build/golden-have.txt", all[i].file, path);
         }
         skep_buf_done(&have);
         skep_buf_done(&want);
