@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Filters -> expression.
+ *
+ *   {"column":"http.route","op":"starts-with","value":"/api"}   one test
+ *   filter_combination AND | OR                                 how the tests of a list combine
+ *
+ * The sixteen operators are a table.  Order comparisons take one value in the plan: numbers against
+ * numbers, strings against strings, so "200" (a string that also reads as a number) becomes the OR
+ * of both.  Negative operators hold for absent fields; the plan's do, too.
+ * Threads: none of its own.  Memory: the request's arena. */
+#include "base/assert.h"
+#include "lang/lang_priv.h"
+
+/* What an operator takes as its value. */
+enum takes { TAKES_NOTHING, TAKES_ANY, TAKES_ORDERED, TAKES_TEXT, TAKES_LIST };
+
+struct op {
+    skep_str name;
+    enum skep_cmp cmp;
+    enum takes takes;
+};
+
+#define OP(text, cmp, takes)                                                                       \
+    {                                                                                              \
+        {text, sizeof(text) - 1}, SKEP_CMP_##cmp, TAKES_##takes                                    \
+    }
+static const struct op ops[] = {
+    OP("=", EQ, ANY),
+    OP("!=", NE, ANY),
+    OP(">", GT, ORDERED),
+    OP(">=", GE, ORDERED),
+    OP("<", LT, ORDERED),
+    OP("<=", LE, ORDERED),
+    OP("starts-with", STARTS, TEXT),
+    OP("does-not-start-with", NOT_STARTS, TEXT),
+    OP("ends-with", ENDS, TEXT),
+    OP("does-not-end-with", NOT_ENDS, TEXT),
+    OP("exists", EXISTS, NOTHING),
+    OP("does-not-exist", NOT_EXISTS, NOTHING),
+    OP("contains", CONTAINS, TEXT),
+    OP("does-not-contain", NOT_CONTAINS, TEXT),
+    OP("in", EQ, LIST),
+    OP("not-in", NE, LIST),
+};
+#undef OP
+
+static const struct op *find_op(skep_str name)
+{
+    for (size_t i = 0; i < SKEP_ARRAY_LEN(ops); i++)
+        if (skep_str_eq(ops[i].name, name))
+            return &ops[i];
+    return NULL;
+}
+
+static struct skep_expr *test_expr(struct skep_lang__q *q, skep_str column, enum skep_cmp cmp,
+                                   const skep_value *values, unsigned n)
+{
+    struct skep_expr *e = skep_new(q->arena, struct skep_expr);
+    skep_value *copy = n ? skep_new_n(q->arena, skep_value, n) : NULL;
+    if (n)
+        memcpy(copy, values, n * sizeof *values);
+    e->op = SKEP_EXPR_TEST;
+    e->test = (struct skep_test){
+        .field.name = column,
+        .op = cmp,
+        .values = copy,
+        .n_values = n,
+        .fold_case = skep_str_eq(column, SKEP_STR("*")), /* a search box */
+    };
+    return e;
+}
+
+static struct skep_expr *both(struct skep_lang__q *q, struct skep_expr *a, struct skep_expr *b)
+{
+    struct skep_expr *e = skep_new(q->arena, struct skep_expr);
+    struct skep_expr **kids = skep_new_n(q->arena, struct skep_expr *, 2);
+    kids[0] = a;
+    kids[1] = b;
+    *e = (struct skep_expr){.op = SKEP_EXPR_OR, .kids = kids, .n_kids = 2};
+    return e;
+}
+
+static skep_rc ordered(struct skep_lang__q *q, skep_str column, const struct op *op,
+                       yyjson_val *value, struct skep_expr **ret)
+{
+    skep_value forms[SKEP_LANG__FORMS];
+    unsigned n = 0;
+    SKEP_TRY(skep_lang__literal(q, value, forms, &n));
+    skep_assert(n >= 1);
+    if (forms[0].type == SKEP_TYPE_BOOL || forms[0].type == SKEP_TYPE_BYTES)
+        return skep_lang__refuse(q, SKEP_LANG_INCORRECT_TYPE,
+                                 SKEP_STRFMT " takes a number or a string", SKEP_STRARG(op->name));
+    *ret = test_expr(q, column, op->cmp, forms, 1);
+    bool also_number = forms[0].type == SKEP_TYPE_STRING && n > 1 &&
+                       (forms[1].type == SKEP_TYPE_INT || forms[1].type == SKEP_TYPE_DOUBLE);
+    if (also_number)
+        *ret = both(q, *ret, test_expr(q, column, op->cmp, forms + 1, 1));
+    return SKEP_OK;
+}
+
+static skep_rc list(struct skep_lang__q *q, skep_str column, const struct op *op, yyjson_val *value,
+                    struct skep_expr **ret)
+{
+    size_t n_items = yyjson_arr_size(value), i, max;
+    yyjson_val *item;
+    unsigned n = 0;
+    if (!yyjson_is_arr(value))
+        return skep_lang__refuse(q, SKEP_LANG_INCORRECT_TYPE, SKEP_STRFMT " takes an array",
+                                 SKEP_STRARG(op->name));
+    if (n_items == 0 || n_items > SKEP_LIMIT_LANG_VALUES)
+        return skep_lang__refuse(q, SKEP_LANG_INVALID, "give 1 to %d values",
+                                 SKEP_LIMIT_LANG_VALUES);
+    skep_value *values = skep_new_n(q->arena, skep_value, n_items * SKEP_LANG__FORMS);
+    yyjson_arr_foreach(value, i, max, item)
+    {
+        unsigned forms = 0;
+        size_t mark = skep_lang__enter_index(q, i);
+        SKEP_TRY(skep_lang__literal(q, item, values + n, &forms));
+        skep_lang__leave(q, mark);
+        n += forms;
+    }
+    *ret = test_expr(q, column, op->cmp, values, n);
+    return SKEP_OK;
+}
+
+static skep_rc with_value(struct skep_lang__q *q, skep_str column, const struct op *op,
+                          yyjson_val *value, struct skep_expr **ret)
+{
+    skep_value forms[SKEP_LANG__FORMS];
+    unsigned n = 0;
+    switch (op->takes) {
+    case TAKES_ORDERED: return ordered(q, column, op, value, ret);
+    case TAKES_LIST: return list(q, column, op, value, ret);
+    case TAKES_TEXT:
+        forms[0].type = SKEP_TYPE_STRING;
+        SKEP_TRY(skep_lang__literal_text(q, value, &forms[0].s));
+        n = 1;
+        break;
+    case TAKES_ANY: SKEP_TRY(skep_lang__literal(q, value, forms, &n)); break;
+    case TAKES_NOTHING: skep_unreachable("an operator without a value");
+    }
+    *ret = test_expr(q, column, op->cmp, forms, n);
+    return SKEP_OK;
+}
+
+/* exists and does-not-exist: clients send null, "" or nothing. */
+static bool is_nothing(yyjson_val *value)
+{
+    return !value || yyjson_equals_str(value, "");
+}
+
+static skep_rc check_column(struct skep_lang__q *q, skep_str column, const struct op *op)
+{
+    bool any = skep_str_eq(column, SKEP_STR("*"));
+    size_t mark = skep_lang__enter(q, "column");
+    SKEP_TRY(skep_lang__column(q, column));
+    if (any && op->cmp != SKEP_CMP_CONTAINS)
+        return skep_lang__refuse(q, SKEP_LANG_INVALID,
+                                 "\"*\" (any field) works with contains alone");
+    skep_lang__leave(q, mark);
+    return SKEP_OK;
+}
+
+skep_rc skep_lang__filter(struct skep_lang__q *q, skep_str column, skep_str name, yyjson_val *value,
+                          struct skep_expr **ret)
+{
+    size_t mark = skep_lang__enter(q, "op");
+    const struct op *op = find_op(name);
+    if (name.n == 0)
+        return skep_lang__refuse(q, SKEP_LANG_MISSING, "a filter needs an operator");
+    if (!op)
+        return skep_lang__refuse(q, SKEP_LANG_INVALID,
+                                 "unknown operator \"" SKEP_STRFMT
+                                 "\": use = != > >= < <= starts-with ends-with contains exists in, "
+                                 "or does-not-... and not-in",
+                                 (int)SKEP_MIN(name.n, 40u), name.p);
+    skep_lang__leave(q, mark);
+    SKEP_TRY(check_column(q, column, op));
+    if (++q->n_tests > SKEP_LIMIT_PLAN_TESTS)
+        return skep_lang__refuse(q, SKEP_LANG_INVALID, "more than %d filters",
+                                 SKEP_LIMIT_PLAN_TESTS);
+    mark = skep_lang__enter(q, "value");
+    if (op->takes == TAKES_NOTHING) {
+        if (!is_nothing(value))
+            return skep_lang__refuse(q, SKEP_LANG_INVALID, SKEP_STRFMT " takes no value",
+                                     SKEP_STRARG(op->name));
+        *ret = test_expr(q, column, op->cmp, NULL, 0);
+    } else if (!value) {
+        return skep_lang__refuse(q, SKEP_LANG_MISSING,
+                                 SKEP_STRFMT " needs a value (for absent fields use exists or "
+                                             "does-not-exist)",
+                                 SKEP_STRARG(op->name));
+    } else {
+        SKEP_TRY(with_value(q, column, op, value, ret));
+    }
+    skep_lang__leave(q, mark);
+    return SKEP_OK;
+}
+
+static skep_rc filter_object(struct skep_lang__q *q, yyjson_val *v, struct skep_expr **ret)
+{
+    static const char *const keys[] = {"column", "op", "value"};
+    skep_str column, op;
+    if (!yyjson_is_obj(v))
+        return skep_lang__refuse(q, SKEP_LANG_INCORRECT_TYPE,
+                                 "a filter is an object {column, op, value}");
+    SKEP_TRY(skep_lang__known(q, v, keys, SKEP_ARRAY_LEN(keys)));
+    SKEP_TRY(skep_lang__str(q, v, "column", &column));
+    SKEP_TRY(skep_lang__str(q, v, "op", &op));
+    return skep_lang__filter(q, column, op, skep_lang__get(v, "value"), ret);
+}
+
+static skep_rc combination(struct skep_lang__q *q, yyjson_val *obj, enum skep_expr_op *ret)
+{
+    skep_str text;
+    SKEP_TRY(skep_lang__str(q, obj, "filter_combination", &text));
+    *ret = SKEP_EXPR_AND;
+    if (text.n == 0 || skep_str_eq(text, SKEP_STR("AND")))
+        return SKEP_OK;
+    *ret = SKEP_EXPR_OR;
+    if (skep_str_eq(text, SKEP_STR("OR")))
+        return SKEP_OK;
+    (void)skep_lang__enter(q, "filter_combination");
+    return skep_lang__refuse(q, SKEP_LANG_INVALID, "use AND or OR");
+}
+
+skep_rc skep_lang__filters(struct skep_lang__q *q, yyjson_val *obj, const struct skep_expr **ret)
+{
+    yyjson_val *arr, *item;
+    size_t i, max;
+    enum skep_expr_op op;
+
+    *ret = NULL;
+    SKEP_TRY(combination(q, obj, &op));
+    SKEP_TRY(skep_lang__list(q, obj, "filters", SKEP_LIMIT_LANG_FILTERS, &arr));
+    if (yyjson_arr_size(arr) == 0)
+        return SKEP_OK;
+    size_t mark = skep_lang__enter(q, "filters");
+    struct skep_expr **kids = skep_new_n(q->arena, struct skep_expr *, yyjson_arr_size(arr));
+    yyjson_arr_foreach(arr, i, max, item)
+    {
+        size_t at = skep_lang__enter_index(q, i);
+        SKEP_TRY(filter_object(q, item, &kids[i]));
+        skep_lang__leave(q, at);
+    }
+    skep_lang__leave(q, mark);
+    struct skep_expr *e = skep_new(q->arena, struct skep_expr);
+    *e = (struct skep_expr){.op = op, .kids = kids, .n_kids = (unsigned)max};
+    *ret = max == 1 ? kids[0] : e;
+    return SKEP_OK;
+}

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The page's other requests -> plans: raw rows, trace summaries, single tests, ids.
+ *
+ * A cursor is "<time_ns>.<seq>-<ordinal>": where the last answer ended.
+ * Threads: none of its own.  Memory: the request's arena. */
+#include "base/assert.h"
+#include "lang/lang_priv.h"
+
+bool skep_lang_row_id(skep_str text, skep_row_id *ret)
+{
+    skep_row_id id;
+    uint64_t ordinal;
+    skep_str seq = skep_str_cut(&text, '-');
+    if (!skep_str_u64(seq, &id.seq) || !skep_str_u64(text, &ordinal))
+        return false;
+    if (id.seq == 0 || ordinal > UINT32_MAX)
+        return false;
+    id.ordinal = (uint32_t)ordinal;
+    *ret = id;
+    return true;
+}
+
+bool skep_lang_trace_id(skep_str text, skep_trace_id *ret)
+{
+    char digits[32];
+    size_t n = 0;
+    static const skep_trace_id none;
+    bool xray = text.n == 35 && text.p[0] == '1' && text.p[1] == '-';
+    if (xray)
+        text = skep_str_skip(text, 2);
+    for (size_t i = 0; i < text.n; i++) {
+        if (text.p[i] == '-')
+            continue;
+        if (n == sizeof digits)
+            return false;
+        digits[n++] = text.p[i];
+    }
+    if (n != 16 && n != 32)
+        return false;
+    skep_trace_id id = none;
+    if (!skep_hex_decode((skep_str){digits, n}, id.b + (16 - n / 2), n / 2))
+        return false;
+    if (memcmp(&id, &none, sizeof id) == 0)
+        return false;
+    *ret = id;
+    return true;
+}
+
+static bool cursor(skep_str text, struct skep_plan *plan)
+{
+    skep_str time = skep_str_cut(&text, '.');
+    plan->has_cursor = true;
+    return skep_str_i64(time, &plan->cursor_time_ns) && skep_lang_row_id(text, &plan->cursor_id);
+}
+
+static skep_rc columns(struct skep_lang__q *q, yyjson_val *obj, struct skep_plan *plan)
+{
+    yyjson_val *arr, *item;
+    size_t i, max;
+    SKEP_TRY(skep_lang__list(q, obj, "columns", SKEP_LIMIT_PLAN_GROUPS, &arr));
+    if (yyjson_arr_size(arr) == 0)
+        return SKEP_OK;
+    struct skep_field_ref *refs = skep_new_n(q->arena, struct skep_field_ref, yyjson_arr_size(arr));
+    size_t mark = skep_lang__enter(q, "columns");
+    yyjson_arr_foreach(arr, i, max, item)
+    {
+        size_t at = skep_lang__enter_index(q, i);
+        if (!yyjson_is_str(item))
+            return skep_lang__refuse(q, SKEP_LANG_INCORRECT_TYPE, "a column is a name");
+        refs[i].name = skep_lang__text(q, item);
+        SKEP_TRY(skep_lang__column(q, refs[i].name));
+        skep_lang__leave(q, at);
+    }
+    skep_lang__leave(q, mark);
+    plan->columns = refs;
+    plan->n_columns = (unsigned)max;
+    return SKEP_OK;
+}
+
+static skep_rc rows(struct skep_lang__q *q, yyjson_val *obj, struct skep_plan *plan)
+{
+    static const char *const keys[] = {
+        "dataset", "start_time", "end_time", "time_range", "filters", "filter_combination",
+        "columns", "order",      "limit",    "after"};
+    skep_str order, after;
+    SKEP_TRY(skep_lang__known(q, obj, keys, SKEP_ARRAY_LEN(keys)));
+    SKEP_TRY(skep_lang__dataset(q, obj, plan));
+    SKEP_TRY(skep_lang__times(q, obj, &plan->range));
+    SKEP_TRY(skep_lang__filters(q, obj, &plan->filter));
+    SKEP_TRY(columns(q, obj, plan));
+    SKEP_TRY(skep_lang__count(q, obj, "limit", SKEP_LIMIT_LANG_ROWS, &plan->limit));
+    SKEP_TRY(skep_lang__str(q, obj, "order", &order));
+    SKEP_TRY(skep_lang__str(q, obj, "after", &after));
+    plan->limit = plan->limit ? plan->limit : 100;
+    plan->oldest_first = skep_str_eq(order, SKEP_STR("asc"));
+    if (order.n && !plan->oldest_first && !skep_str_eq(order, SKEP_STR("desc"))) {
+        (void)skep_lang__enter(q, "order");
+        return skep_lang__refuse(q, SKEP_LANG_INVALID, "use desc or asc");
+    }
+    if (after.n && !cursor(after, plan)) {
+        (void)skep_lang__enter(q, "after");
+        return skep_lang__refuse(q, SKEP_LANG_INVALID, "not a cursor of an earlier answer");
+    }
+    return skep_lang__whole(q, plan);
+}
+
+static skep_rc traces(struct skep_lang__q *q, yyjson_val *obj, struct skep_plan *plan)
+{
+    static const char *const keys[] = {"dataset", "start_time",         "end_time", "time_range",
+                                       "filters", "filter_combination", "sort",     "limit"};
+    static const skep_str sorts[] = {{"recent", 6}, {"slow", 4}, {"errors", 6}};
+    skep_str sort;
+    unsigned i = 0;
+    SKEP_TRY(skep_lang__known(q, obj, keys, SKEP_ARRAY_LEN(keys)));
+    SKEP_TRY(skep_lang__dataset(q, obj, plan));
+    SKEP_TRY(skep_lang__times(q, obj, &plan->range));
+    SKEP_TRY(skep_lang__filters(q, obj, &plan->filter));
+    SKEP_TRY(skep_lang__count(q, obj, "limit", SKEP_LIMIT_LANG_TRACES, &plan->limit));
+    SKEP_TRY(skep_lang__str(q, obj, "sort", &sort));
+    plan->limit = plan->limit ? plan->limit : 50;
+    while (sort.n && i < SKEP_ARRAY_LEN(sorts) && !skep_str_eq(sorts[i], sort))
+        i++;
+    if (i == SKEP_ARRAY_LEN(sorts)) {
+        (void)skep_lang__enter(q, "sort");
+        return skep_lang__refuse(q, SKEP_LANG_INVALID, "use recent, slow or errors");
+    }
+    plan->sort = (enum skep_traces_sort)i;
+    return skep_lang__whole(q, plan);
+}
+
+typedef skep_rc read_fn(struct skep_lang__q *q, yyjson_val *obj, struct skep_plan *plan);
+
+static skep_rc read_with(struct skep_lang__q *q, skep_bytes json, enum skep_plan_kind kind,
+                         read_fn *fn, const struct skep_plan **ret)
+{
+    struct skep_plan *plan = skep_new(q->arena, struct skep_plan);
+    yyjson_doc *doc = NULL;
+    SKEP_TRY(skep_lang__parse(q, json, &doc));
+    plan->kind = kind;
+    skep_rc rc = fn(q, yyjson_doc_get_root(doc), plan);
+    yyjson_doc_free(doc);
+    SKEP_TRY(rc);
+    *ret = plan;
+    return SKEP_OK;
+}
+
+skep_rc skep_lang_rows(skep_bytes json, const struct skep_lang_opts *opts, struct skep_arena *arena,
+                       const struct skep_plan **ret, struct skep_lang_issue *issue)
+{
+    struct skep_lang__q q = {.arena = arena, .opts = opts, .issue = issue};
+    return read_with(&q, json, SKEP_PLAN_ROWS, rows, ret);
+}
+
+skep_rc skep_lang_traces(skep_bytes json, const struct skep_lang_opts *opts,
+                         struct skep_arena *arena, const struct skep_plan **ret,
+                         struct skep_lang_issue *issue)
+{
+    struct skep_lang__q q = {.arena = arena, .opts = opts, .issue = issue};
+    return read_with(&q, json, SKEP_PLAN_TRACES, traces, ret);
+}
+
+/* The texts become the JSON value they would have been, so that one reader decides. */
+static yyjson_mut_val *text_value(yyjson_mut_doc *doc, skep_str op, skep_str value)
+{
+    bool is_list = skep_str_eq(op, SKEP_STR("in")) || skep_str_eq(op, SKEP_STR("not-in"));
+    if (!is_list)
+        return value.n ? yyjson_mut_strn(doc, value.p, value.n) : yyjson_mut_str(doc, "");
+    yyjson_mut_val *arr = yyjson_mut_arr(doc);
+    while (value.p) {
+        skep_str item = skep_str_cut(&value, ',');
+        yyjson_mut_arr_add_strn(doc, arr, item.p ? item.p : "", item.n);
+    }
+    return arr;
+}
+
+skep_rc skep_lang_test(skep_str column, skep_str op, skep_str value, struct skep_arena *arena,
+                       const struct skep_expr **ret, struct skep_lang_issue *issue)
+{
+    struct skep_lang__q q = {.arena = arena, .issue = issue};
+    struct skep_expr *e = NULL;
+    yyjson_mut_doc *mut = yyjson_mut_doc_new(NULL);
+    skep_assert(mut != NULL);
+    yyjson_mut_doc_set_root(mut, text_value(mut, op, value));
+    yyjson_doc *doc = yyjson_mut_doc_imut_copy(mut, NULL);
+    yyjson_mut_doc_free(mut);
+    skep_assert(doc != NULL);
+    skep_rc rc = skep_lang__filter(&q, skep_arena_str(arena, column), skep_arena_str(arena, op),
+                                   yyjson_doc_get_root(doc), &e);
+    yyjson_doc_free(doc);
+    SKEP_TRY(rc);
+    *ret = e;
+    return SKEP_OK;
+}
