@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: Apache-2.0
+/* From the I/O thread to a worker and back.
+ *
+ *   I/O thread: handler -> job -> queue        worker: arena, budget -> work() -> answer -> free
+ *
+ * I1  a request is answered exactly once: by a fail, or by begin ... end of its `out`
+ * I2  at most SKEP_LIMIT_API_PENDING jobs exist; more are refused with 503
+ * I3  what a question makes is taken from its own budget, a child of cfg.queries
+ *
+ * Threads: handlers on I/O threads, work on the api's pool.  Memory: each job's arena. */
+#include "api/api_priv.h"
+
+#include "base/assert.h"
+#include "base/mem.h"
+
+static const skep_str json_type = {"application/json", 16};
+/* Answers are collected up to this size before they are streamed. */
+static const size_t flush_bytes = 256 << 10;
+/* One item (a row with its values, escaped) must fit. */
+static const size_t out_limit_bytes = 64 << 20;
+
+struct skep_api *skep_api_new(const struct skep_api_config *cfg)
+{
+    skep_assert(cfg->os && cfg->store && cfg->state);
+    skep_assert(cfg->memory && cfg->queries);
+    struct skep_api *api = skep_alloc(struct skep_api);
+    api->cfg = *cfg;
+    unsigned n = cfg->n_workers ? cfg->n_workers : SKEP_MAX(skep_n_cores(), 4u);
+    api->pool = skep_pool_new("api", n);
+    api->started_mono_ns = cfg->os->mono_ns(cfg->os);
+    return api;
+}
+
+skep_rc skep_api_routes(struct skep_api *api, struct skep_net *net, skep_err *err)
+{
+    static const struct skep_api__routes *const all[] = {
+        &skep_api__page_status,       &skep_api__page_names,        &skep_api__page_query,
+        &skep_api__page_rows,         &skep_api__page_traces,       &skep_api__page_tail,
+        &skep_api__page_assets,       &skep_api__honeycomb_auth,    &skep_api__honeycomb_datasets,
+        &skep_api__honeycomb_columns, &skep_api__honeycomb_queries, &skep_api__honeycomb_results,
+    };
+    for (size_t i = 0; i < SKEP_ARRAY_LEN(all); i++)
+        SKEP_TRY(skep_net_routes(net, all[i]->routes, all[i]->n, api, err));
+    return SKEP_OK;
+}
+
+void skep_api_begin_stop(struct skep_api *api)
+{
+    atomic_store(&api->stopping, true);
+}
+
+void skep_api_free(struct skep_api *api)
+{
+    if (!api)
+        return;
+    skep_api_begin_stop(api);
+    skep_api__tails_wait(api);
+    skep_pool_free(api->pool); /* waits for the queued jobs, which see `stopping` */
+    skep_assert(atomic_load(&api->pending) == 0);
+    skep_free(api);
+}
+
+int64_t skep_api__now(const struct skep_api *api)
+{
+    return api->cfg.os->now_ns(api->cfg.os);
+}
+
+bool skep_api__canceled(struct skep_api__job *job)
+{
+    return atomic_load_explicit(&job->api->stopping, memory_order_relaxed) ||
+           skep_api__out_gone(&job->out);
+}
+
+static bool canceled(void *ctx)
+{
+    return skep_api__canceled(ctx);
+}
+
+static void run_job(void *arg)
+{
+    struct skep_api__job *job = arg;
+    struct skep_api *api = job->api;
+    /* Half of what all questions may take: one greedy question leaves room for the others. */
+    skep_budget_init(&job->budget, "query", api->cfg.queries->limit_bytes / 2, api->cfg.queries);
+    skep_arena_init(&job->arena, "request", &job->budget);
+    job->opts = (struct skep_run_opts){
+        .budget = &job->budget, .canceled = canceled, .ctx = job, .arena = &job->arena};
+    job->work(job);
+    skep_assert(job->out.req == NULL && job->out.stream == NULL); /* I1 */
+    skep_arena_done(&job->arena);
+    skep_free(job);
+    atomic_fetch_sub(&api->pending, 1);
+}
+
+void skep_api__run(struct skep_api *api, struct skep_request *req, skep_api__work_fn *work)
+{
+    bool full = atomic_fetch_add(&api->pending, 1) >= SKEP_LIMIT_API_PENDING;
+    if (full || atomic_load(&api->stopping)) { /* I2 */
+        atomic_fetch_sub(&api->pending, 1);
+        skep_api__fail(req, &(struct skep_api__error){
+                                .status = 503,
+                                .text = full ? SKEP_STR("too many questions at once: try again")
+                                             : SKEP_STR("the server is stopping")});
+        return;
+    }
+    struct skep_api__job *job = skep_alloc(struct skep_api__job);
+    job->api = api;
+    job->req = req;
+    job->work = work;
+    job->out.req = req;
+    skep_pool_submit(api->pool, run_job, job);
+}
+
+void skep_api__out_header(struct skep_api__out *out, skep_str name, skep_str value)
+{
+    skep_assert(out->resp.n_headers < SKEP_RESPONSE_HEADERS_MAX);
+    out->resp.headers[out->resp.n_headers++] = (struct skep_header){name, value};
+}
+
+void skep_api__out_begin(struct skep_api__job *job, int status, skep_str content_type)
+{
+    struct skep_api__out *out = &job->out;
+    skep_assert(out->req != NULL && out->stream == NULL);
+    out->resp = (struct skep_response){
+        .status = status, .content_type = content_type, .compressible = true};
+    skep_api__out_header(out, SKEP_STR("Cache-Control"), SKEP_STR("no-store"));
+    skep_api__out_header(out, SKEP_STR("X-Content-Type-Options"), SKEP_STR("nosniff"));
+    skep_buf_init(&out->buf, out_limit_bytes);
+    skep_json_init(&out->json, &out->buf);
+}
+
+void skep_api__json_begin(struct skep_api__job *job, int status)
+{
+    skep_api__out_begin(job, status, json_type);
+}
+
+/* An item larger than any answer may be: an error while one can still be sent, else the answer is
+ * cut short, which its reader notices. */
+static bool too_large(struct skep_api__out *out)
+{
+    if (!out->buf.bad)
+        return false;
+    if (out->req)
+        skep_api__fail(out->req, &(struct skep_api__error){
+                                     .status = 500, .text = SKEP_STR("the answer is too large")});
+    out->req = NULL;
+    out->gone = true;
+    return true;
+}
+
+void skep_api__out_flush(struct skep_api__out *out)
+{
+    if (out->gone && !out->stream)
+        return;
+    skep_assert(out->req != NULL || out->stream != NULL);
+    if (too_large(out))
+        return;
+    if (!out->stream) {
+        out->stream = skep_respond_stream(out->req, &out->resp);
+        out->req = NULL;
+    }
+    if (!out->gone && skep_stream_write(out->stream, skep_buf_bytes(&out->buf)) != SKEP_OK)
+        out->gone = true;
+    skep_buf_reset(&out->buf);
+}
+
+void skep_api__out_check(struct skep_api__out *out)
+{
+    if (out->buf.n >= flush_bytes || out->buf.bad)
+        skep_api__out_flush(out);
+}
+
+void skep_api__out_end(struct skep_api__out *out)
+{
+    if (out->stream) {
+        skep_api__out_flush(out);
+        skep_stream_end(out->stream);
+    } else if (!out->gone && !too_large(out)) {
+        skep_assert(out->req != NULL);
+        skep_respond_buf(out->req, &out->resp, &out->buf);
+    }
+    skep_buf_done(&out->buf);
+    out->req = NULL;
+    out->stream = NULL;
+}
+
+bool skep_api__out_gone(const struct skep_api__out *out)
+{
+    if (out->stream)
+        return out->gone || skep_stream_closed(out->stream);
+    return out->req && skep_request_gone(out->req);
+}
+
+void skep_api__fail(struct skep_request *req, const struct skep_api__error *e)
+{
+    struct skep_buf buf;
+    struct skep_json json;
+    struct skep_response resp = {.status = e->status, .content_type = json_type};
+    skep_assert(e->status >= 400);
+    resp.headers[resp.n_headers++] =
+        (struct skep_header){SKEP_STR("Cache-Control"), SKEP_STR("no-store")};
+    resp.retry_after_s = e->status == 503 || e->status == 429 ? 1 : 0;
+    skep_buf_init(&buf, 64 << 10);
+    skep_json_init(&json, &buf);
+    skep_json_object(&json);
+    skep_json_put_str(&json, SKEP_STR("error"), e->text);
+    if (e->field.n)
+        skep_json_put_str(&json, SKEP_STR("field"), e->field);
+    if (e->has_at)
+        skep_json_put_u64(&json, SKEP_STR("at"), e->at);
+    skep_json_end(&json);
+    skep_respond_buf(req, &resp, &buf);
+    skep_buf_done(&buf);
+}
+
+void skep_api__fail_rc(struct skep_request *req, skep_rc rc, const skep_err *err)
+{
+    const struct skep_rc_info *info = skep_rc_info(rc);
+    skep_str text = skep_str_c(err ? err->text : info->text);
+    skep_api__fail(req, &(struct skep_api__error){.status = info->http, .text = text});
+}
+
+void skep_api__fail_issue(struct skep_request *req, const struct skep_lang_issue *issue)
+{
+    skep_api__fail(req, &(struct skep_api__error){.status = skep_lang_http_status(issue),
+                                                  .text = skep_str_c(issue->text),
+                                                  .field = skep_str_c(issue->field),
+                                                  .has_at = issue->has_at,
+                                                  .at = issue->at});
+}
+
+/* What was begun and not sent is forgotten. */
+static struct skep_request *instead(struct skep_api__job *job)
+{
+    struct skep_request *req = job->out.req;
+    skep_assert(req != NULL && job->out.stream == NULL);
+    skep_buf_done(&job->out.buf);
+    job->out.req = NULL;
+    return req;
+}
+
+void skep_api__job_fail(struct skep_api__job *job, const struct skep_api__error *e)
+{
+    skep_api__fail(instead(job), e);
+}
+
+void skep_api__job_fail_rc(struct skep_api__job *job, skep_rc rc, const skep_err *err)
+{
+    skep_api__fail_rc(instead(job), rc, err);
+}
+
+void skep_api__job_fail_issue(struct skep_api__job *job, const struct skep_lang_issue *issue)
+{
+    skep_api__fail_issue(instead(job), issue);
+}
+
+void skep_api__refuse(void *ctx, struct skep_request *req, int http_status, skep_rc rc,
+                      skep_str message)
+{
+    (void)ctx;
+    (void)rc;
+    skep_api__fail(req, &(struct skep_api__error){.status = http_status, .text = message});
+}
+
+skep_str skep_api__param(struct skep_request *req, skep_str name)
+{
+    skep_str v;
+    return skep_request_param(req, name, &v) ? v : SKEP_STR_NULL;
+}
+
+bool skep_api__scope(struct skep_api__job *job, struct skep_plan *plan)
+{
+    struct skep_request *req = job->req;
+    struct skep_lang_issue issue;
+    skep_rc rc = skep_lang_range(skep_api__param(req, SKEP_STR("start")),
+                                 skep_api__param(req, SKEP_STR("end")), skep_api__now(job->api),
+                                 &plan->range, &issue);
+    if (rc != SKEP_OK) {
+        skep_api__job_fail_issue(job, &issue);
+        return false;
+    }
+    plan->dataset = skep_lang_dataset(skep_api__param(req, SKEP_STR("dataset")));
+    return true;
+}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Shared by the endpoints: the api, a request at work, its answer on the way out. */
+#pragma once
+
+#include "api/api.h"
+#include "lang/honeycomb.h"
+#include "os/thread.h"
+#include "query/query.h"
+
+struct skep_api {
+    struct skep_api_config cfg;
+    struct skep_pool *pool;
+    int64_t started_mono_ns;
+    _Atomic unsigned pending; /* requests on the workers or waiting for one */
+    _Atomic unsigned tails;
+    _Atomic bool stopping;
+};
+
+/* An answer being written: kept in `buf` and sent with its length while it is small, as a stream
+ * from the first flush on.  One thread at a time. */
+struct skep_api__out {
+    struct skep_request *req; /* NULL once answered or streaming */
+    struct skep_stream *stream;
+    struct skep_response resp;
+    struct skep_buf buf;
+    struct skep_json json; /* writes into buf */
+    bool gone;
+};
+
+/* One request on a worker. */
+struct skep_api__job {
+    struct skep_api *api;
+    struct skep_request *req;
+    void (*work)(struct skep_api__job *job);
+    struct skep_arena arena;
+    struct skep_budget budget; /* of this question; the arena's parent */
+    struct skep_run_opts opts; /* arena, budget and cancellation are set */
+    struct skep_api__out out;
+};
+typedef void skep_api__work_fn(struct skep_api__job *job);
+
+/* Hand a request to the workers; `work` must end the answer (skep_api__out_end or a fail). Threads:
+ * I/O. */
+void skep_api__run(struct skep_api *api, struct skep_request *req, skep_api__work_fn *work);
+
+/* --- answers --- */
+
+/* Begin an answer.  Security headers are set. */
+void skep_api__out_begin(struct skep_api__job *job, int status, skep_str content_type);
+void skep_api__out_header(struct skep_api__out *out, skep_str name, skep_str value);
+/* Send what stands in the buffer if it is much; between two items of a long list. */
+void skep_api__out_check(struct skep_api__out *out);
+/* Send what stands in the buffer now. */
+void skep_api__out_flush(struct skep_api__out *out);
+void skep_api__out_end(struct skep_api__out *out);
+/* The client has gone. */
+bool skep_api__out_gone(const struct skep_api__out *out);
+bool skep_api__canceled(struct skep_api__job *job);
+
+/* The usual frame of a JSON answer. */
+void skep_api__json_begin(struct skep_api__job *job, int status);
+
+/* {"error": text, "field": ..., "at": ...}; the answer must not have begun. */
+struct skep_api__error {
+    int status;
+    skep_str text, field;
+    bool has_at;
+    size_t at;
+};
+void skep_api__fail(struct skep_request *req, const struct skep_api__error *e);
+void skep_api__fail_rc(struct skep_request *req, skep_rc rc, const skep_err *err);
+void skep_api__fail_issue(struct skep_request *req, const struct skep_lang_issue *issue);
+/* The same from a worker: instead of the answer. */
+void skep_api__job_fail(struct skep_api__job *job, const struct skep_api__error *e);
+void skep_api__job_fail_rc(struct skep_api__job *job, skep_rc rc, const skep_err *err);
+void skep_api__job_fail_issue(struct skep_api__job *job, const struct skep_lang_issue *issue);
+/* net's own refusals in the same form. */
+skep_refuse_fn skep_api__refuse;
+
+/* --- values --- */
+
+void skep_api__value(struct skep_json *json, const skep_value *v);
+void skep_api__cell(struct skep_json *json, const struct skep_cell *c);
+/* "12-7" */
+skep_str skep_api__row_id(struct skep_arena *arena, skep_row_id id);
+void skep_api__put_row_id(struct skep_json *json, skep_str key, skep_row_id id);
+void skep_api__put_trace_id(struct skep_json *json, skep_str key, const skep_trace_id *id);
+/* 16 hex digits, "" when 0. */
+skep_str skep_api__span_id(char out[16], uint64_t id);
+
+/* A canonical name computed from a row's intrinsic columns; type NULL = absent. */
+struct skep_view;
+skep_value skep_api__view(struct skep_arena *arena, const struct skep_row *row,
+                          const struct skep_view *view);
+/* The value that a name resolves to (event/view.h); type NULL = absent. */
+skep_value skep_api__field(struct skep_arena *arena, const struct skep_row *row, skep_str name);
+/* One row object of /rows and /tail. */
+void skep_api__row(struct skep_json *json, struct skep_arena *arena, const struct skep_row *row,
+                   bool all_fields);
+
+/* --- endpoint groups: a table each --- */
+
+struct skep_api__routes {
+    const struct skep_route *routes;
+    size_t n;
+};
+extern const struct skep_api__routes skep_api__page_status, skep_api__page_names,
+    skep_api__page_query, skep_api__page_rows, skep_api__page_traces, skep_api__page_tail,
+    skep_api__page_assets, skep_api__honeycomb_auth, skep_api__honeycomb_datasets,
+    skep_api__honeycomb_columns, skep_api__honeycomb_queries, skep_api__honeycomb_results;
+
+/* start, end, dataset of the query string -> plan; false when the request has been refused. */
+bool skep_api__scope(struct skep_api__job *job, struct skep_plan *plan);
+/* A parameter of the query string, or an empty slice. */
+skep_str skep_api__param(struct skep_request *req, skep_str name);
+int64_t skep_api__now(const struct skep_api *api);
+
+/* Threads that outlive their request (live tail); counted in api->tails. */
+void skep_api__tails_wait(struct skep_api *api);

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Shared by the files of Honeycomb's API: its answers, its errors, its dataset slugs. */
+#pragma once
+
+#include "api/api_priv.h"
+
+/* Begin an answer with the headers Honeycomb's carry. */
+void skep_api__hny_begin(struct skep_api__job *job, int status);
+
+enum skep_api__problem {
+    SKEP_PROBLEM_UNPARSEABLE,
+    SKEP_PROBLEM_NOT_FOUND,
+    SKEP_PROBLEM_VALIDATION,
+    SKEP_PROBLEM_TOO_LARGE,
+    SKEP_PROBLEM_RATE_LIMITED,
+    SKEP_PROBLEM_INTERNAL
+};
+/* application/problem+json with the legacy "error" member; `field` may be empty. */
+void skep_api__hny_fail(struct skep_api__job *job, enum skep_api__problem problem, skep_str field,
+                        enum skep_lang_code code, skep_str text);
+void skep_api__hny_fail_rc(struct skep_api__job *job, skep_rc rc, const skep_err *err);
+void skep_api__hny_fail_issue(struct skep_api__job *job, const struct skep_lang_issue *issue);
+skep_refuse_fn skep_api__hny_refuse;
+
+/* A dataset that a slug names. */
+struct skep_api__dataset {
+    skep_str name; /* as its rows have it; "" = all (__all__) */
+    skep_str slug;
+    skep_str description;
+    int64_t created_ns, last_ns; /* last_ns 0 = nothing written yet */
+};
+/* All datasets with rows and all created by POST /1/datasets, ordered by slug; on failure the
+ * request has been answered. */
+bool skep_api__hny_datasets(struct skep_api__job *job, struct skep_api__dataset **ret,
+                            size_t *ret_n);
+/* The dataset of the first capture of the route; false after a 404 (or another failure).
+ * with_all: `__all__` is fine, too. */
+bool skep_api__hny_dataset(struct skep_api__job *job, bool with_all, struct skep_api__dataset *ret);
+
+/* Instants as Honeycomb writes them. */
+void skep_api__put_time(struct skep_json *json, skep_str key, int64_t ns);
+
+/* The data member of a finished query result. */
+struct skep_api__result_opts {
+    bool series, totals, others;
+};
+void skep_api__hny_data(struct skep_json *json, const struct skep_result *r,
+                        const struct skep_api__result_opts *opts);

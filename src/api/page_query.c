@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: Apache-2.0
+/* POST /skep/v1/query: Honeycomb's specification in, NDJSON out.
+ *
+ *   {"type":"progress",...}   at most ten a second, only while the question runs
+ *   {"type":"result",...} | {"type":"error",...}   the last line
+ *
+ * With `Accept: application/json` the last line is the body, with its HTTP status.
+ *
+ * I1  a question refused before it ran has an HTTP status; once a line is out, errors are lines
+ * I2  the client's leaving cancels the question (skep_api__canceled is polled by the engine)
+ *
+ * Threads: a worker; progress comes from any of the store's workers, one at a time, while this one
+ * waits, so the answer has one writer at a time.  Memory: the request's arena. */
+#include "api/api_priv.h"
+
+#include "base/assert.h"
+
+static const int64_t progress_every_ns = 100 * 1000000;
+
+struct question {
+    struct skep_api__job *job;
+    bool plain; /* application/json: no progress, no stream */
+    int64_t last_progress_ns;
+};
+
+static double ms(skep_ts_ns ns)
+{
+    return (double)ns / 1e6;
+}
+
+/* "_ms" members: whole milliseconds without a fraction. */
+static void put_ms(struct skep_json *json, skep_ts_ns ns)
+{
+    if (ns % 1000000 == 0)
+        skep_json_i64(json, ns / 1000000);
+    else
+        skep_json_f64(json, ms(ns));
+}
+
+static void put_ms_member(struct skep_json *json, skep_str key, skep_ts_ns ns)
+{
+    skep_json_key(json, key);
+    put_ms(json, ns);
+}
+
+static bool canceled(void *ctx)
+{
+    return skep_api__canceled(((struct question *)ctx)->job);
+}
+
+static void progress(void *ctx, uint64_t scanned, uint64_t total)
+{
+    struct question *q = ctx;
+    struct skep_api__job *job = q->job;
+    int64_t now = job->api->cfg.os->mono_ns(job->api->cfg.os);
+    if (now - q->last_progress_ns < progress_every_ns)
+        return;
+    q->last_progress_ns = now;
+    struct skep_json *json = &job->out.json;
+    skep_json_object(json);
+    skep_json_put_str(json, SKEP_STR("type"), SKEP_STR("progress"));
+    skep_json_put_u64(json, SKEP_STR("rows_scanned"), scanned);
+    skep_json_put_u64(json, SKEP_STR("rows_total"), total);
+    skep_json_end(json);
+    skep_buf_u8(&job->out.buf, '\n');
+    skep_api__out_flush(&job->out);
+}
+
+static void columns(struct skep_json *json, const struct skep_plan *plan)
+{
+    skep_json_key(json, SKEP_STR("columns"));
+    skep_json_array(json);
+    for (unsigned i = 0; i < plan->n_groups; i++) {
+        skep_json_object(json);
+        skep_json_put_str(json, SKEP_STR("key"), plan->groups[i].name);
+        skep_json_put_str(json, SKEP_STR("kind"), SKEP_STR("group"));
+        skep_json_end(json);
+    }
+    for (unsigned i = 0; i < plan->n_aggs; i++) {
+        const struct skep_agg *a = &plan->aggs[i];
+        skep_json_object(json);
+        skep_json_put_str(json, SKEP_STR("key"), a->key);
+        skep_json_put_str(json, SKEP_STR("kind"), SKEP_STR("calc"));
+        skep_json_put_str(json, SKEP_STR("op"), skep_agg_op_name(a->op, a->param));
+        skep_json_key(json, SKEP_STR("field"));
+        if (a->field.name.n)
+            skep_json_str(json, a->field.name);
+        else
+            skep_json_null(json);
+        skep_json_end(json);
+    }
+    skep_json_end(json);
+}
+
+/* values and series of one group (or of the totals). */
+static void cells(struct skep_api__out *out, const struct skep_result *r,
+                  const struct skep_result_group *g)
+{
+    struct skep_json *json = &out->json;
+    unsigned n = r->plan->n_aggs;
+    skep_json_key(json, SKEP_STR("values"));
+    skep_json_array(json);
+    for (unsigned i = 0; i < n; i++) {
+        if (r->plan->aggs[i].op == SKEP_AGG_HEATMAP)
+            skep_json_null(json);
+        else
+            skep_api__cell(json, &g->values[i]);
+    }
+    skep_json_end(json);
+    if (!g->series)
+        return;
+    skep_json_key(json, SKEP_STR("series"));
+    skep_json_array(json);
+    for (unsigned i = 0; i < n; i++) {
+        skep_json_array(json);
+        for (unsigned b = 0; b < r->n_buckets; b++) {
+            skep_api__cell(json, &g->series[(size_t)i * r->n_buckets + b]);
+            skep_api__out_check(out);
+        }
+        skep_json_end(json);
+    }
+    skep_json_end(json);
+}
+
+static void groups(struct skep_api__out *out, const struct skep_result *r)
+{
+    struct skep_json *json = &out->json;
+    skep_json_key(json, SKEP_STR("groups"));
+    skep_json_array(json);
+    for (size_t i = 0; i < r->n_groups; i++) {
+        const struct skep_result_group *g = &r->groups[i];
+        skep_json_object(json);
+        skep_json_key(json, SKEP_STR("key"));
+        skep_json_array(json);
+        for (unsigned k = 0; k < r->plan->n_groups; k++)
+            skep_api__value(json, &g->key[k]);
+        skep_json_end(json);
+        cells(out, r, g);
+        skep_json_end(json);
+        skep_api__out_check(out);
+    }
+    skep_json_end(json);
+    skep_json_key(json, SKEP_STR("totals"));
+    skep_json_object(json);
+    cells(out, r, &r->totals);
+    skep_json_end(json);
+    skep_json_put_u64(json, SKEP_STR("groups_total"), r->n_groups_total);
+}
+
+static void heatmaps(struct skep_json *json, const struct skep_result *r)
+{
+    skep_json_key(json, SKEP_STR("heatmaps"));
+    skep_json_object(json);
+    for (unsigned i = 0; i < r->plan->n_aggs; i++) {
+        if (r->plan->aggs[i].op != SKEP_AGG_HEATMAP)
+            continue;
+        skep_json_key(json, r->plan->aggs[i].key);
+        skep_json_object(json);
+        skep_json_key(json, SKEP_STR("edges"));
+        skep_json_array(json);
+        for (unsigned e = 0; r->heat[i].n && e <= r->heat[i].n; e++)
+            skep_json_f64(json, r->heat[i].edges[e]);
+        skep_json_end(json);
+        skep_json_end(json);
+    }
+    skep_json_end(json);
+}
+
+static void warnings(struct skep_json *json, const struct skep_result *r)
+{
+    skep_json_key(json, SKEP_STR("warnings"));
+    skep_json_array(json);
+    if (r->estimated)
+        skep_json_str(json, SKEP_STR("some rows are sampled: counts, sums and percentiles are "
+                                     "estimates"));
+    if (!r->complete)
+        skep_json_str(json, r->missing.n ? r->missing : SKEP_STR("something could not be read"));
+    if (r->n_groups_total > r->n_groups)
+        skep_json_str(json,
+                      SKEP_STR("more groups than the limit: the list is cut, totals are not"));
+    skep_json_end(json);
+}
+
+static void times(struct skep_json *json, const struct skep_result *r)
+{
+    const struct skep_plan *plan = r->plan;
+    put_ms_member(json, SKEP_STR("start_ms"), plan->range.start_ns);
+    put_ms_member(json, SKEP_STR("end_ms"), plan->range.end_ns);
+    put_ms_member(json, SKEP_STR("granularity_ms"), plan->granularity_ns);
+    skep_json_key(json, SKEP_STR("times_ms"));
+    skep_json_array(json);
+    for (unsigned b = 0; b < r->n_buckets; b++)
+        put_ms(json, r->bucket_starts[b]);
+    skep_json_end(json);
+}
+
+static void write_result(struct skep_api__out *out, const struct skep_result *r)
+{
+    struct skep_json *json = &out->json;
+    skep_json_object(json);
+    skep_json_put_str(json, SKEP_STR("type"), SKEP_STR("result"));
+    skep_json_put_bool(json, SKEP_STR("complete"), r->complete);
+    skep_json_put_u64(json, SKEP_STR("rows_examined"), r->rows_examined);
+    skep_json_put_f64(json, SKEP_STR("elapsed_ms"), ms(r->elapsed_ns));
+    skep_json_put_bool(json, SKEP_STR("estimated"), r->estimated);
+    warnings(json, r);
+    times(json, r);
+    columns(json, r->plan);
+    groups(out, r);
+    heatmaps(json, r);
+    skep_json_end(json);
+    skep_buf_u8(&out->buf, '\n');
+}
+
+/* I1: a line once lines have been sent, an HTTP status before. */
+static void failed(struct skep_api__job *job, skep_rc rc, const skep_err *err)
+{
+    if (!job->out.stream) {
+        skep_api__job_fail_rc(job, rc, err);
+        return;
+    }
+    struct skep_json *json = &job->out.json;
+    skep_json_object(json);
+    skep_json_put_str(json, SKEP_STR("type"), SKEP_STR("error"));
+    skep_json_put_str(json, SKEP_STR("error"), skep_str_c(err->text));
+    skep_json_end(json);
+    skep_buf_u8(&job->out.buf, '\n');
+    skep_api__out_end(&job->out);
+}
+
+static bool wants_plain(struct skep_request *req)
+{
+    skep_str accept = skep_request_header(req, SKEP_STR("Accept"));
+    return skep_str_find(accept, SKEP_STR("application/json")) != SIZE_MAX &&
+           skep_str_find(accept, SKEP_STR("application/x-ndjson")) == SIZE_MAX;
+}
+
+static void query(struct skep_api__job *job)
+{
+    const struct skep_lang_opts lang = {.now_ns = skep_api__now(job->api), .page = true};
+    const struct skep_plan *plan = NULL;
+    struct skep_result *result = NULL;
+    struct skep_lang_issue issue;
+    skep_err err;
+
+    if (skep_lang_honeycomb(job->req->body, &lang, &job->arena, &plan, &issue) != SKEP_OK) {
+        skep_api__job_fail_issue(job, &issue);
+        return;
+    }
+    struct question q = {.job = job,
+                         .plain = wants_plain(job->req),
+                         .last_progress_ns = job->api->cfg.os->mono_ns(job->api->cfg.os)};
+    skep_api__out_begin(job, 200,
+                        q.plain ? SKEP_STR("application/json") : SKEP_STR("application/x-ndjson"));
+    job->opts.ctx = &q;
+    job->opts.canceled = canceled;
+    job->opts.progress = q.plain ? NULL : progress;
+    skep_rc rc = skep_query_aggregate(job->api->cfg.store, plan, &job->opts, &result, &err);
+    if (rc != SKEP_OK) {
+        failed(job, rc, &err);
+        return;
+    }
+    write_result(&job->out, result);
+    skep_api__out_end(&job->out);
+}
+
+static void handle(void *ctx, struct skep_request *req)
+{
+    skep_api__run(ctx, req, query);
+}
+
+static const struct skep_route routes[] = {
+    {.method = "POST",
+     .path = "/skep/v1/query",
+     .handle = handle,
+     .refuse = skep_api__refuse,
+     .body_limit_bytes = SKEP_LIMIT_API_BODY_BYTES},
+};
+
+const struct skep_api__routes skep_api__page_query = {routes, SKEP_ARRAY_LEN(routes)};

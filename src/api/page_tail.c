@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+/* GET /skep/v1/tail: rows as they become readable, one JSON object a line.
+ *
+ *   wait for a commit -> rows behind the cursor, in arrival order -> write -> again
+ *
+ * A tail waits for as long as its client stays, so each has a thread of its own, at most
+ * SKEP_LIMIT_API_TAILS.  A round sends at most `round_rows` rows; what arrived beyond is counted
+ * and skipped, so that a slow reader falls behind by rows, never by memory.
+ *
+ * I1  the cursor only moves forward: no row is sent twice
+ * I2  every row that matched was sent or counted in a "skipped" line
+ *
+ * Threads: one a client.  Memory: an arena, reset each round. */
+#include "api/api_priv.h"
+
+#include "base/assert.h"
+#include "base/mem.h"
+
+enum { ROUND_ROWS = 1000, WAIT_MS = 250 };
+static const int64_t ping_every_ns = 15ll * 1000000000;
+static const int64_t round_every_ns = 50ll * 1000000;
+
+struct tail {
+    struct skep_api *api;
+    struct skep_stream *stream;
+    struct skep_arena arena; /* filter and dataset: as long as the tail */
+    struct skep_arena round;
+    struct skep_plan plan;
+    struct skep_buf buf;
+    struct skep_json json;
+    int64_t last_sent_ns;
+    bool closed;
+};
+
+static bool tail_canceled(void *ctx)
+{
+    const struct tail *t = ctx;
+    return atomic_load_explicit(&t->api->stopping, memory_order_relaxed) ||
+           skep_stream_closed(t->stream);
+}
+
+static void send_lines(struct tail *t)
+{
+    if (t->buf.n && !t->buf.bad && skep_stream_write(t->stream, skep_buf_bytes(&t->buf)) != SKEP_OK)
+        t->closed = true;
+    if (t->buf.bad)
+        t->closed = true;
+    skep_buf_reset(&t->buf);
+    skep_json_init(&t->json, &t->buf);
+    t->last_sent_ns = t->api->cfg.os->mono_ns(t->api->cfg.os);
+}
+
+static void end_line(struct tail *t)
+{
+    skep_buf_u8(&t->buf, '\n');
+    skep_json_init(&t->json, &t->buf);
+    if (t->buf.n > 256 << 10)
+        send_lines(t);
+}
+
+static void line_of(struct tail *t, skep_str type, uint64_t rows, bool with_rows)
+{
+    skep_json_object(&t->json);
+    skep_json_put_str(&t->json, SKEP_STR("type"), type);
+    if (with_rows)
+        skep_json_put_u64(&t->json, SKEP_STR("rows"), rows);
+    skep_json_end(&t->json);
+    end_line(t);
+}
+
+static bool fetch(struct tail *t, struct skep_rows *ret)
+{
+    const struct skep_run_opts opts = {
+        .budget = t->api->cfg.queries, .canceled = tail_canceled, .ctx = t, .arena = &t->round};
+    struct skep_answer a = {0};
+    skep_err err;
+    skep_arena_reset(&t->round);
+    skep_rc rc = skep_query_run(t->api->cfg.store, &t->plan, &opts, &a, &err);
+    if (rc != SKEP_OK) {
+        skep_json_object(&t->json);
+        skep_json_put_str(&t->json, SKEP_STR("type"), SKEP_STR("error"));
+        skep_json_put_str(&t->json, SKEP_STR("error"), skep_str_c(err.text));
+        skep_json_end(&t->json);
+        end_line(t);
+        return false;
+    }
+    *ret = a.rows;
+    if (a.rows.n) {
+        t->plan.cursor_id = a.rows.rows[a.rows.n - 1].id; /* I1 */
+        t->plan.cursor_time_ns = a.rows.rows[a.rows.n - 1].time_ns;
+    }
+    return true;
+}
+
+/* Everything behind the cursor: the first rows are sent, the rest is counted (I2). */
+static bool one_round(struct tail *t)
+{
+    struct skep_rows rows;
+    uint64_t skipped = 0;
+    if (!fetch(t, &rows))
+        return false;
+    for (size_t i = 0; i < rows.n && !t->closed; i++) {
+        skep_api__row(&t->json, &t->round, &rows.rows[i], true);
+        end_line(t);
+    }
+    send_lines(t);
+    while (rows.more && !t->closed && !tail_canceled(t)) {
+        if (!fetch(t, &rows))
+            return false;
+        skipped += rows.n;
+    }
+    if (skipped)
+        line_of(t, SKEP_STR("skipped"), skipped, true);
+    return true;
+}
+
+static void run(struct tail *t)
+{
+    struct skep_store *store = t->api->cfg.store;
+    const struct skep_os *os = t->api->cfg.os;
+    uint64_t seq = t->plan.cursor_id.seq;
+    line_of(t, SKEP_STR("ping"), 0, false); /* headers reach the client before the first row */
+    send_lines(t);
+    while (!t->closed && !tail_canceled(t)) {
+        uint64_t now = store->ops->wait_visible(store, seq, WAIT_MS);
+        int64_t begin = os->mono_ns(os);
+        if (now > seq) {
+            seq = now;
+            if (!one_round(t))
+                break;
+            send_lines(t);
+            /* Many small commits make one round, not many. */
+            int64_t spent = os->mono_ns(os) - begin;
+            if (spent < round_every_ns)
+                (void)store->ops->wait_visible(store, UINT64_MAX,
+                                               (round_every_ns - spent) / 1000000);
+        } else if (begin - t->last_sent_ns >= ping_every_ns) {
+            line_of(t, SKEP_STR("ping"), 0, false);
+            send_lines(t);
+        }
+    }
+    send_lines(t);
+}
+
+static void tail_thread(void *arg)
+{
+    struct tail *t = arg;
+    struct skep_api *api = t->api;
+    run(t);
+    skep_stream_end(t->stream);
+    skep_buf_done(&t->buf);
+    skep_arena_done(&t->round);
+    skep_arena_done(&t->arena);
+    skep_free(t);
+    atomic_fetch_sub(&api->tails, 1);
+}
+
+void skep_api__tails_wait(struct skep_api *api)
+{
+    skep_assert(atomic_load(&api->stopping));
+    while (atomic_load(&api->tails)) {
+        (void)api->cfg.store->ops->wait_visible(api->cfg.store, UINT64_MAX, 5);
+    }
+}
+
+/* dataset, column, op and value of the query string; false when the request has been refused. */
+static bool read_params(struct skep_request *req, struct tail *t)
+{
+    struct skep_lang_issue issue;
+    skep_str column = skep_api__param(req, SKEP_STR("column"));
+    skep_str dataset = skep_lang_dataset(skep_api__param(req, SKEP_STR("dataset")));
+    t->plan.dataset = skep_arena_str(&t->arena, dataset);
+    if (column.n == 0)
+        return true;
+    skep_rc rc =
+        skep_lang_test(column, skep_api__param(req, SKEP_STR("op")),
+                       skep_api__param(req, SKEP_STR("value")), &t->arena, &t->plan.filter, &issue);
+    if (rc == SKEP_OK)
+        return true;
+    skep_api__fail_issue(req, &issue);
+    return false;
+}
+
+static void start(struct skep_api *api, struct skep_request *req)
+{
+    struct tail *t = skep_alloc(struct tail);
+    t->api = api;
+    skep_arena_init(&t->arena, "tail", NULL);
+    t->plan = (struct skep_plan){.kind = SKEP_PLAN_ROWS,
+                                 .range = {0, INT64_MAX},
+                                 .limit = ROUND_ROWS,
+                                 .arrival_order = true,
+                                 .oldest_first = true,
+                                 .has_cursor = true};
+    if (!read_params(req, t)) {
+        skep_arena_done(&t->arena);
+        skep_free(t);
+        atomic_fetch_sub(&api->tails, 1);
+        return;
+    }
+    t->plan.cursor_id.seq = api->cfg.store->ops->visible(api->cfg.store);
+    t->plan.cursor_id.ordinal = UINT32_MAX;
+    t->plan.cursor_time_ns = INT64_MAX;
+    skep_arena_init(&t->round, "tail round", api->cfg.queries);
+    skep_buf_init(&t->buf, 64 << 20);
+    skep_json_init(&t->json, &t->buf);
+    t->stream = skep_respond_stream(
+        req, &(struct skep_response){
+                 .status = 200,
+                 .content_type = SKEP_STR("application/x-ndjson"),
+                 .headers = {{SKEP_STR("Cache-Control"), SKEP_STR("no-store")},
+                             {SKEP_STR("X-Content-Type-Options"), SKEP_STR("nosniff")}},
+                 .n_headers = 2});
+    skep_thread thread;
+    skep_thread_start(&thread, "tail", tail_thread, t);
+    (void)pthread_detach(thread.t); /* counted in api->tails; skep_api__tails_wait waits */
+}
+
+static void handle(void *ctx, struct skep_request *req)
+{
+    struct skep_api *api = ctx;
+    bool full = atomic_fetch_add(&api->tails, 1) >= SKEP_LIMIT_API_TAILS;
+    if (full || atomic_load(&api->stopping)) {
+        atomic_fetch_sub(&api->tails, 1);
+        skep_api__fail(
+            req, &(struct skep_api__error){
+                     .status = 503, .text = SKEP_STR("too many live tails at once: close one")});
+        return;
+    }
+    start(api, req);
+}
+
+static const struct skep_route routes[] = {
+    {.method = "GET", .path = "/skep/v1/tail", .handle = handle, .refuse = skep_api__refuse},
+};
+
+const struct skep_api__routes skep_api__page_tail = {routes, SKEP_ARRAY_LEN(routes)};

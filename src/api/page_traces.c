@@ -1,0 +1,454 @@
+// SPDX-License-Identifier: Apache-2.0
+/* POST /skep/v1/traces (summaries), GET /skep/v1/trace/:id (columnar, or ?search=).
+ * Threads: workers.  Memory: the request's arena. */
+#include "api/api_priv.h"
+
+#include <stdio.h>
+
+#include "base/assert.h"
+#include "event/view.h"
+
+static void summary(struct skep_json *json, const struct skep_trace_summary *t)
+{
+    skep_json_object(json);
+    skep_api__put_trace_id(json, SKEP_STR("trace_id"), &t->id);
+    skep_json_put_i64_str(json, SKEP_STR("start_ns"), t->start_ns);
+    skep_json_put_f64(json, SKEP_STR("duration_ms"), (double)(t->end_ns - t->start_ns) / 1e6);
+    skep_json_put_u64(json, SKEP_STR("spans"), t->spans);
+    skep_json_put_u64(json, SKEP_STR("errors"), t->errors);
+    skep_json_key(json, SKEP_STR("root"));
+    if (t->has_root) {
+        skep_json_object(json);
+        skep_json_put_str(json, SKEP_STR("service"), t->root_service);
+        skep_json_put_str(json, SKEP_STR("name"), t->root_name);
+        skep_json_key(json, SKEP_STR("status"));
+        if (t->root_status >= 0)
+            skep_json_i64(json, t->root_status);
+        else
+            skep_json_null(json);
+        skep_json_end(json);
+    } else {
+        skep_json_null(json);
+    }
+    skep_json_put_bool(json, SKEP_STR("root_missing"), !t->has_root);
+    skep_json_key(json, SKEP_STR("services"));
+    skep_json_array(json);
+    for (unsigned i = 0; i < t->n_services; i++) {
+        skep_json_object(json);
+        skep_json_put_str(json, SKEP_STR("name"), t->services[i].name);
+        skep_json_put_u64(json, SKEP_STR("spans"), t->services[i].spans);
+        skep_json_put_u64(json, SKEP_STR("errors"), t->services[i].errors);
+        skep_json_end(json);
+    }
+    skep_json_end(json);
+    skep_json_end(json);
+}
+
+static void traces(struct skep_api__job *job)
+{
+    const struct skep_os *os = job->api->cfg.os;
+    const struct skep_lang_opts lang = {.now_ns = skep_api__now(job->api), .page = true};
+    const struct skep_plan *plan = NULL;
+    struct skep_answer a = {0};
+    struct skep_lang_issue issue;
+    skep_err err;
+
+    int64_t begin = os->mono_ns(os);
+    if (skep_lang_traces(job->req->body, &lang, &job->arena, &plan, &issue) != SKEP_OK) {
+        skep_api__job_fail_issue(job, &issue);
+        return;
+    }
+    skep_rc rc = skep_query_run(job->api->cfg.store, plan, &job->opts, &a, &err);
+    if (rc != SKEP_OK) {
+        skep_api__job_fail_rc(job, rc, &err);
+        return;
+    }
+    skep_api__json_begin(job, 200);
+    struct skep_json *json = &job->out.json;
+    skep_json_object(json);
+    skep_json_key(json, SKEP_STR("traces"));
+    skep_json_array(json);
+    for (size_t i = 0; i < a.traces.n && !job->out.gone; i++) {
+        summary(json, &a.traces.traces[i]);
+        skep_api__out_check(&job->out);
+    }
+    skep_json_end(json);
+    skep_json_put_u64(json, SKEP_STR("rows_examined"), a.rows_examined);
+    skep_json_put_f64(json, SKEP_STR("elapsed_ms"), (double)(os->mono_ns(os) - begin) / 1e6);
+    skep_json_put_bool(json, SKEP_STR("complete"), a.complete);
+    if (!a.complete)
+        skep_json_put_str(json, SKEP_STR("missing"), a.missing);
+    skep_json_end(json);
+    skep_api__out_end(&job->out);
+}
+
+/* --- one trace --- */
+
+/* What each row of a trace shows, worked out once. */
+struct shown {
+    skep_str name, summary;
+    uint32_t service;
+    bool error;
+};
+
+struct trace {
+    struct skep_trace_tree tree;
+    struct shown *shown; /* [tree.n] */
+    skep_str *services;
+    uint32_t n_services;
+    uint64_t spans;
+    skep_ts_ns start_ns, end_ns;
+};
+
+static skep_str as_text(struct skep_arena *arena, const skep_value *v)
+{
+    switch (v->type) {
+    case SKEP_TYPE_STRING:
+    case SKEP_TYPE_ARRAY: return v->s;
+    case SKEP_TYPE_INT: return skep_arena_printf(arena, "%lld", (long long)v->i);
+    case SKEP_TYPE_DOUBLE: {
+        char *text = skep_arena_alloc(arena, SKEP_JSON_NUMBER_BYTES);
+        return (skep_str){text, skep_json_f64_text(v->f, text)};
+    }
+    case SKEP_TYPE_BOOL: return v->b ? SKEP_STR("true") : SKEP_STR("false");
+    case SKEP_TYPE_BYTES:
+    case SKEP_TYPE_EMPTY:
+    case SKEP_TYPE_NULL:
+    case SKEP_TYPE_COUNT: break;
+    }
+    return SKEP_STR_NULL;
+}
+
+/* The first of `names` that the row has, as text. */
+static skep_str first_text(struct skep_arena *arena, const struct skep_row *row,
+                           const skep_str *names, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        skep_value v = skep_api__field(arena, row, names[i]);
+        if (v.type != SKEP_TYPE_NULL)
+            return as_text(arena, &v);
+    }
+    return SKEP_STR_NULL;
+}
+
+#define FIRST_TEXT(arena, row, ...)                                                                \
+    first_text((arena), (row), (const skep_str[]){__VA_ARGS__},                                    \
+               sizeof((const skep_str[]){__VA_ARGS__}) / sizeof(skep_str))
+
+/* "GET /api 200", or the status message of a span that failed. */
+static skep_str span_summary(struct skep_arena *arena, const struct skep_row *row)
+{
+    skep_str method =
+        FIRST_TEXT(arena, row, SKEP_STR("http.request.method"), SKEP_STR("http.method"));
+    if (method.n == 0)
+        return FIRST_TEXT(arena, row, SKEP_STR("status_message"), SKEP_STR("exception.message"));
+    skep_str target =
+        FIRST_TEXT(arena, row, SKEP_STR("http.route"), SKEP_STR("url.path"),
+                   SKEP_STR("http.target"), SKEP_STR("url.full"), SKEP_STR("http.url"));
+    skep_str status =
+        FIRST_TEXT(arena, row, SKEP_STR("http.response.status_code"), SKEP_STR("http.status_code"));
+    return skep_arena_printf(arena, SKEP_STRFMT "%s" SKEP_STRFMT "%s" SKEP_STRFMT,
+                             SKEP_STRARG(method), target.n ? " " : "", SKEP_STRARG(target),
+                             status.n ? " " : "", SKEP_STRARG(status));
+}
+
+static skep_str row_summary(struct skep_arena *arena, const struct skep_row *row)
+{
+    switch ((int)row->kind) {
+    case SKEP_KIND_SPAN: return span_summary(arena, row);
+    case SKEP_KIND_LINK: return FIRST_TEXT(arena, row, SKEP_STR("trace.link.trace_id"));
+    case SKEP_KIND_SPAN_EVENT:
+        return FIRST_TEXT(arena, row, SKEP_STR("exception.message"), SKEP_STR("message"));
+    default:
+        return FIRST_TEXT(arena, row, SKEP_STR("body"), SKEP_STR("exception.message"),
+                          SKEP_STR("message"));
+    }
+}
+
+static bool is_error(const struct skep_row *row)
+{
+    enum { SEVERITY_ERROR = 17 }; /* OTLP */
+    switch ((int)row->kind) {
+    case SKEP_KIND_SPAN: return row->status == SKEP_STATUS_ERROR;
+    case SKEP_KIND_SPAN_EVENT: return skep_str_eq(row->name, SKEP_STR("exception"));
+    case SKEP_KIND_LOG: return row->severity >= SEVERITY_ERROR;
+    case SKEP_KIND_ERROR: return true;
+    default: return false;
+    }
+}
+
+static uint32_t service_index(struct skep_arena *arena, struct trace *t, const struct skep_row *row)
+{
+    skep_str name = FIRST_TEXT(arena, row, SKEP_STR("service.name"));
+    if (name.n == 0)
+        name = row->dataset;
+    for (uint32_t i = 0; i < t->n_services; i++)
+        if (skep_str_eq(t->services[i], name))
+            return i;
+    t->services[t->n_services] = name;
+    return t->n_services++;
+}
+
+/* Rows of one resource stand together, so the last service is the likely one. */
+static void show_rows(struct skep_arena *arena, struct trace *t)
+{
+    t->shown = skep_new_n(arena, struct shown, t->tree.n);
+    t->services = skep_new_n(arena, skep_str, t->tree.n);
+    t->start_ns = t->tree.start_ns;
+    t->end_ns = t->tree.end_ns;
+    for (size_t i = 0; i < t->tree.n; i++) {
+        const struct skep_row *row = t->tree.nodes[i].row;
+        struct shown *s = &t->shown[i];
+        s->service = service_index(arena, t, row);
+        s->summary = row_summary(arena, row);
+        s->error = is_error(row);
+        s->name = row->name.n ? row->name : FIRST_TEXT(arena, row, SKEP_STR("event.name"));
+        t->spans += row->kind == SKEP_KIND_SPAN;
+    }
+}
+
+/* One array of the columnar answer. */
+typedef void column_fn(struct skep_json *json, const struct trace *t, size_t i);
+
+static void col_id(struct skep_json *json, const struct trace *t, size_t i)
+{
+    char text[40];
+    skep_row_id id = t->tree.nodes[i].row->id;
+    int n = snprintf(text, sizeof text, "%llu-%u", (unsigned long long)id.seq, id.ordinal);
+    skep_json_str(json, (skep_str){text, (size_t)n});
+}
+
+static void col_kind(struct skep_json *json, const struct trace *t, size_t i)
+{
+    skep_json_str(json, skep_kind_name(t->tree.nodes[i].row->kind));
+}
+
+static void col_parent(struct skep_json *json, const struct trace *t, size_t i)
+{
+    skep_json_i64(json, t->tree.nodes[i].parent);
+}
+
+static void col_depth(struct skep_json *json, const struct trace *t, size_t i)
+{
+    skep_json_u64(json, t->tree.nodes[i].depth);
+}
+
+/* Events, links and logs: the span they belong to. */
+static void col_span_id(struct skep_json *json, const struct trace *t, size_t i)
+{
+    char text[16];
+    const struct skep_row *row = t->tree.nodes[i].row;
+    bool span = row->kind == SKEP_KIND_SPAN;
+    skep_json_str(json, skep_api__span_id(text, span ? row->span_id : row->parent_id));
+}
+
+static void col_name(struct skep_json *json, const struct trace *t, size_t i)
+{
+    skep_json_str(json, t->shown[i].name);
+}
+
+static void col_service(struct skep_json *json, const struct trace *t, size_t i)
+{
+    skep_json_u64(json, t->shown[i].service);
+}
+
+static void col_offset(struct skep_json *json, const struct trace *t, size_t i)
+{
+    skep_json_i64_str(json, t->tree.nodes[i].row->time_ns - t->start_ns);
+}
+
+static void col_duration(struct skep_json *json, const struct trace *t, size_t i)
+{
+    skep_json_i64_str(json, SKEP_MAX(t->tree.nodes[i].row->duration_ns, 0));
+}
+
+static void col_span_kind(struct skep_json *json, const struct trace *t, size_t i)
+{
+    static const skep_str names[] = {{"unspecified", 11}, {"internal", 8}, {"server", 6},
+                                     {"client", 6},       {"producer", 8}, {"consumer", 8}};
+    const struct skep_row *row = t->tree.nodes[i].row;
+    if (row->kind == SKEP_KIND_SPAN && row->span_kind < SKEP_ARRAY_LEN(names))
+        skep_json_str(json, names[row->span_kind]);
+    else
+        skep_json_null(json);
+}
+
+static void col_error(struct skep_json *json, const struct trace *t, size_t i)
+{
+    skep_json_bool(json, t->shown[i].error);
+}
+
+static void col_summary(struct skep_json *json, const struct trace *t, size_t i)
+{
+    skep_json_str(json, t->shown[i].summary);
+}
+
+static const struct {
+    skep_str name;
+    column_fn *put;
+} trace_columns[] = {
+    {{"id", 2}, col_id},
+    {{"kind", 4}, col_kind},
+    {{"parent", 6}, col_parent},
+    {{"depth", 5}, col_depth},
+    {{"span_id", 7}, col_span_id},
+    {{"name", 4}, col_name},
+    {{"service", 7}, col_service},
+    {{"offset_ns", 9}, col_offset},
+    {{"duration_ns", 11}, col_duration},
+    {{"span_kind", 9}, col_span_kind},
+    {{"error", 5}, col_error},
+    {{"summary", 7}, col_summary},
+};
+
+static void write_columns(struct skep_api__out *out, const struct trace *t)
+{
+    struct skep_json *json = &out->json;
+    skep_json_key(json, SKEP_STR("rows"));
+    skep_json_object(json);
+    for (size_t c = 0; c < SKEP_ARRAY_LEN(trace_columns); c++) {
+        skep_json_key(json, trace_columns[c].name);
+        skep_json_array(json);
+        for (size_t i = 0; i < t->tree.n; i++) {
+            trace_columns[c].put(json, t, i);
+            skep_api__out_check(out);
+        }
+        skep_json_end(json);
+    }
+    skep_json_end(json);
+}
+
+static void write_trace(struct skep_api__job *job, const skep_trace_id *id, const struct trace *t,
+                        const struct skep_answer *a)
+{
+    struct skep_json *json = &job->out.json;
+    skep_json_object(json);
+    skep_api__put_trace_id(json, SKEP_STR("trace_id"), id);
+    skep_json_put_i64_str(json, SKEP_STR("start_ns"), t->start_ns);
+    skep_json_put_i64_str(json, SKEP_STR("end_ns"), t->end_ns);
+    skep_json_key(json, SKEP_STR("services"));
+    skep_json_array(json);
+    for (uint32_t i = 0; i < t->n_services; i++)
+        skep_json_str(json, t->services[i]);
+    skep_json_end(json);
+    skep_json_put_u64(json, SKEP_STR("spans"), t->spans);
+    skep_json_put_bool(json, SKEP_STR("complete"), a->complete && !a->rows.more);
+    skep_json_put_u64(json, SKEP_STR("missing_parents"), t->tree.missing_parents);
+    write_columns(&job->out, t);
+    skep_json_end(json);
+}
+
+/* --- search in a trace --- */
+
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+/* `needle` is in lower case. */
+static bool contains_folded(skep_str s, skep_str needle)
+{
+    if (needle.n == 0)
+        return true;
+    for (size_t i = 0; i + needle.n <= s.n; i++) {
+        size_t k = 0;
+        while (k < needle.n && lower(s.p[i + k]) == needle.p[k])
+            k++;
+        if (k == needle.n)
+            return true;
+    }
+    return false;
+}
+
+static bool row_matches(struct skep_arena *arena, const struct skep_row *row,
+                        const struct shown *shown, skep_str needle)
+{
+    size_t n;
+    const struct skep_view *views = skep_view_all(&n);
+    if (contains_folded(shown->summary, needle) || contains_folded(row->dataset, needle))
+        return true;
+    for (unsigned i = 0; i < row->n_fields; i++)
+        if (contains_folded(as_text(arena, &row->fields[i].value), needle))
+            return true;
+    for (size_t i = 0; i < n; i++) {
+        skep_value v = skep_api__view(arena, row, &views[i]);
+        if (contains_folded(as_text(arena, &v), needle))
+            return true;
+    }
+    return false;
+}
+
+static void write_matches(struct skep_api__job *job, const struct trace *t, skep_str search)
+{
+    struct skep_json *json = &job->out.json;
+    struct skep_arena scratch;
+    char *needle = skep_arena_alloc(&job->arena, search.n + 1);
+    for (size_t i = 0; i < search.n; i++)
+        needle[i] = lower(search.p[i]);
+    skep_arena_init(&scratch, "search", &job->budget);
+    skep_json_object(json);
+    skep_json_key(json, SKEP_STR("matches"));
+    skep_json_array(json);
+    for (size_t i = 0; i < t->tree.n; i++) {
+        if (row_matches(&scratch, t->tree.nodes[i].row, &t->shown[i], (skep_str){needle, search.n}))
+            skep_json_u64(json, i);
+        skep_arena_reset(&scratch);
+    }
+    skep_json_end(json);
+    skep_json_end(json);
+    skep_arena_done(&scratch);
+}
+
+static void trace(struct skep_api__job *job)
+{
+    struct skep_plan plan = {.kind = SKEP_PLAN_TRACE, .range = {0, INT64_MAX}};
+    struct skep_answer a = {0};
+    struct trace t = {.n_services = 0};
+    skep_str search;
+    skep_err err;
+    skep_rc rc = SKEP_ENOTFOUND;
+
+    if (skep_lang_trace_id(skep_request_capture(job->req, 0), &plan.trace_id))
+        rc = skep_query_run(job->api->cfg.store, &plan, &job->opts, &a, &err);
+    if (rc == SKEP_OK && a.rows.n == 0)
+        rc = SKEP_ENOTFOUND;
+    if (rc == SKEP_ENOTFOUND)
+        (void)skep_fail(&err, rc, "no such trace (it may not have arrived yet, or have expired)");
+    if (rc != SKEP_OK) {
+        skep_api__job_fail_rc(job, rc, &err);
+        return;
+    }
+    skep_query_trace_tree(&a.rows, &job->arena, &t.tree);
+    skep_assert(t.tree.n == a.rows.n);
+    show_rows(&job->arena, &t);
+    skep_api__json_begin(job, 200);
+    if (skep_request_param(job->req, SKEP_STR("search"), &search) && search.n)
+        write_matches(job, &t, search);
+    else
+        write_trace(job, &plan.trace_id, &t, &a);
+    skep_api__out_end(&job->out);
+}
+
+static void handle_traces(void *ctx, struct skep_request *req)
+{
+    skep_api__run(ctx, req, traces);
+}
+
+static void handle_trace(void *ctx, struct skep_request *req)
+{
+    skep_api__run(ctx, req, trace);
+}
+
+static const struct skep_route routes[] = {
+    {.method = "POST",
+     .path = "/skep/v1/traces",
+     .handle = handle_traces,
+     .refuse = skep_api__refuse,
+     .body_limit_bytes = SKEP_LIMIT_API_BODY_BYTES},
+    {.method = "GET",
+     .path = "/skep/v1/trace/:id",
+     .handle = handle_trace,
+     .refuse = skep_api__refuse},
+};
+
+const struct skep_api__routes skep_api__page_traces = {routes, SKEP_ARRAY_LEN(routes)};
