@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What the terminal commands share: flags from a table, calls to a server, text for terminals. */
+#pragma once
+
+#include <curl/curl.h>
+#include <yyjson.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "server/server.h"
+
+struct skep_cli_flag {
+    const char *name, *meta, *help; /* meta NULL: takes no value */
+};
+
+enum { SKEP_CLI_FLAGS_MAX = 12, SKEP_CLI_VALUES_MAX = 40 };
+
+struct skep_cli_args {
+    const char *usage; /* "skep query [SPEC] [flags]" and what it does */
+    const struct skep_cli_flag *flags;
+    unsigned n_flags;
+    struct skep_cli_values {
+        const char *v[SKEP_CLI_VALUES_MAX];
+        unsigned n;
+    } given[SKEP_CLI_FLAGS_MAX]; /* by flag; flags without value count in n */
+    struct skep_cli_values rest; /* arguments that are no flags */
+};
+
+/* Flags every command takes; put into its table first. */
+#define SKEP_CLI_SERVER_FLAG                                                                       \
+    {                                                                                              \
+        "server", "URL", "The server (environment: SKEP_URL); default http://127.0.0.1:4318"       \
+    }
+
+/* Returns -1 to go on, else the exit code (--help, or a mistake that was told). */
+int skep_cli_parse(struct skep_cli_args *args, int argc, char *const *argv);
+/* The last value of a flag, or `absent`. */
+const char *skep_cli_value(const struct skep_cli_args *args, const char *name, const char *absent);
+const struct skep_cli_values *skep_cli_values(const struct skep_cli_args *args, const char *name);
+static inline bool skep_cli_has(const struct skep_cli_args *args, const char *name)
+{
+    return skep_cli_values(args, name)->n > 0;
+}
+
+/* --- calls --- */
+
+struct skep_cli_http {
+    CURL *curl;
+    struct skep_arena arena;
+    skep_str server;      /* without a slash at the end */
+    struct skep_buf body; /* of the last answer */
+    long status;
+    long retry_after_s; /* 0 = not said */
+    /* Instead of collecting the body: called with each whole line; false ends the call. */
+    bool (*line)(void *ctx, skep_str line);
+    void *line_ctx;
+};
+
+/* Finds the server (--server, SKEP_URL, default). */
+void skep_cli_http_init(struct skep_cli_http *h, const struct skep_cli_args *args);
+void skep_cli_http_done(struct skep_cli_http *h);
+
+struct skep_cli_call {
+    const char *method; /* "GET", "POST" */
+    skep_str path;
+    skep_bytes body;
+    const char *content_type, *accept; /* NULL: application/json */
+};
+/* Returns SKEP_OK (any HTTP status) | SKEP_EIO (err: no connection ...) | SKEP_ECANCELED (line said
+ * so). */
+SKEP_NODISCARD skep_rc skep_cli_call(struct skep_cli_http *h, const struct skep_cli_call *call,
+                                     skep_err *err);
+/* The same, but a status of 400 and more is an error, too: prints it.  False: exit with FAILED. */
+bool skep_cli_must(struct skep_cli_http *h, const struct skep_cli_call *call);
+/* Print what an answer's {"error": ...} says, or its status. */
+void skep_cli_print_error(const struct skep_cli_http *h);
+/* Append percent-encoded. */
+void skep_cli_url_encode(struct skep_buf *out, skep_str s);
+
+/* --- text for terminals --- */
+
+/* Append with control characters (C0, DEL, C1) as \xNN, so that no foreign byte steers a terminal,
+ * and ill-formed UTF-8 likewise. */
+void skep_cli_safe(struct skep_buf *out, skep_str s);
+/* Code points of a text, its width in cells near enough. */
+size_t skep_cli_width(skep_str s);
+/* Append a text cut or padded to `cells`; right: pad on the left. */
+void skep_cli_cell(struct skep_buf *out, skep_str s, size_t cells, bool right);
+/* A JSON value as text, strings without quotes; made safe. */
+void skep_cli_json_text(struct skep_buf *out, yyjson_val *v);
+/* "1.24 ms" of ns. */
+void skep_cli_duration(struct skep_buf *out, int64_t ns);
+/* 1234567 -> 1,234,567 */
+void skep_cli_count(struct skep_buf *out, uint64_t n);
+/* Columns of the terminal behind stdout; 100 when it is none. */
+unsigned skep_cli_columns(void);
+bool skep_cli_is_tty(int fd);
+/* Write the buffer to stdout and empty it.  False when stdout is closed. */
+bool skep_cli_print(struct skep_buf *out);

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Configuration of `skep serve`: flags over environment over defaults, from the table config.def.
+ */
+#pragma once
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/log.h"
+
+struct skep_config_list {
+    const char **items;
+    unsigned n;
+};
+
+struct skep_config {
+    const char *data;
+    struct skep_config_list listen, grpc, allow_host;
+    bool listen_given, grpc_given; /* not by default */
+    uint64_t memory_bytes, disk_bytes;
+    int64_t retain_ns;
+    enum skep_log_level log_level;
+};
+
+/* Reads the environment through this, so that tests need not change theirs. */
+typedef const char *skep_getenv_fn(void *ctx, const char *name);
+
+/* Read argv[0 .. argc) (behind the subcommand) and the environment, and check all values.
+ *
+ * ret      texts live in the arena or in argv
+ * Returns  SKEP_OK | SKEP_EINVAL (err: what is wrong with which flag) |
+ *          SKEP_ECANCELED (--help was asked for; print skep_config_help) */
+SKEP_NODISCARD skep_rc skep_config_read(int argc, char *const *argv, skep_getenv_fn *env,
+                                        void *env_ctx, struct skep_arena *arena,
+                                        struct skep_config *ret, skep_err *err);
+/* The text of `skep serve --help`. */
+void skep_config_help(struct skep_buf *out);
+
+/* "256M" -> bytes; K M G T are powers of 1024, an ending B or iB is fine. */
+SKEP_NODISCARD bool skep_parse_size(skep_str s, uint64_t *ret);
+/* "30d" -> ns; ms s m h d w; "0" -> 0. */
+SKEP_NODISCARD bool skep_parse_duration(skep_str s, int64_t *ret_ns);
+/* "host:port" or "[v6]:port" whose host is loopback: 127.0.0.0/8, ::1, localhost. */
+SKEP_NODISCARD bool skep_is_loopback(skep_str host_port);
+
+enum { SKEP_CONFIG_MEMORY_MIN = 64 << 20, SKEP_CONFIG_DISK_MIN = 64 << 20 };

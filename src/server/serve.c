@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: Apache-2.0
+/* `skep serve`: wiring and lifecycle.
+ *
+ *   config -> budgets -> store -> state -> ingest, api -> net         start: from below
+ *   net stops -> api -> store -> net, ingest, state freed             stop: from above
+ *
+ * Memory: the limit given is the process's.  A quarter (at least 24 MiB) is left to what no budget
+ * counts: code, stacks, libraries, the allocator's slack; the rest is the root budget, shared out:
+ *
+ *   55% store (parts, cache, merges)   25% questions   20% request bodies and batches
+ *
+ * I1  nothing is acknowledged after the store was closed: its committer answers what is pending
+ * first I2  a second SIGTERM or SIGINT ends the process at once; the write-ahead log makes that
+ * safe
+ *
+ * Threads: main waits for signals; all others belong to modules and have signals blocked. */
+#include "server/server.h"
+
+#include <malloc.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "api/api.h"
+#include "base/assert.h"
+#include "ingest/ingest.h"
+#include "os/os.h"
+#include "os/thread.h"
+#include "state/state.h"
+#include "store/store.h"
+
+struct server {
+    struct skep_config cfg;
+    const struct skep_os *os;
+    struct skep_arena arena;
+    struct skep_budget memory, store_memory, query_memory, body_memory;
+    struct skep_pool *pool;
+    struct skep_store *store;
+    struct skep_state *state;
+    struct skep_ingest *ingest;
+    struct skep_net *net;
+    struct skep_api *api;
+    const char **listen;
+    unsigned n_listen;
+};
+
+enum { GRACE_MS = 10000 };
+
+static const char *path_in(struct server *s, const char *name)
+{
+    skep_str path = skep_arena_printf(&s->arena, "%s/%s", s->cfg.data, name);
+    return skep_cstr(&s->arena, path);
+}
+
+static void share_memory(struct server *s)
+{
+    uint64_t limit = s->cfg.memory_bytes;
+    uint64_t own = limit / 4 > (24ull << 20) ? limit / 4 : 24ull << 20;
+    uint64_t root = limit - own;
+    skep_budget_init(&s->memory, "memory", root, NULL);
+    skep_budget_init(&s->store_memory, "store", root / 100 * 55, &s->memory);
+    skep_budget_init(&s->query_memory, "queries", root / 100 * 25, &s->memory);
+    skep_budget_init(&s->body_memory, "requests", root / 100 * 20, &s->memory);
+}
+
+static skep_rc open_store(struct server *s, skep_err *err)
+{
+    SKEP_TRY(s->os->mkdir(s->os, s->cfg.data, err));
+    s->pool = skep_pool_new("work", skep_n_cores());
+    const struct skep_column_config cfg = {
+        .os = s->os,
+        .dir = path_in(s, "rows"),
+        .pool = s->pool,
+        .memory = &s->store_memory,
+        .disk_limit_bytes = s->cfg.disk_bytes,
+        .retain_ns = s->cfg.retain_ns,
+    };
+    SKEP_TRY(skep_column_open(&cfg, &s->store, err));
+    const struct skep_state_config state = {.os = s->os, .path = path_in(s, "state.db")};
+    return skep_state_open(&state, &s->state, err);
+}
+
+/* net, ingest and api on the listeners of s->listen. */
+static skep_rc start_net(struct server *s, skep_err *err)
+{
+    const struct skep_net_config net = {
+        .listen = s->listen,
+        .n_listen = s->n_listen,
+        .allow_hosts = s->cfg.allow_host.items,
+        .n_allow_hosts = s->cfg.allow_host.n,
+        .budget = &s->body_memory,
+    };
+    size_t n_routes = 0;
+    s->net = skep_net_new(&net);
+    const struct skep_api_config api = {
+        .os = s->os,
+        .store = s->store,
+        .state = s->state,
+        .net = s->net,
+        .n_listeners = s->n_listen,
+        .memory = &s->memory,
+        .queries = &s->query_memory,
+        .version = SKEP_VERSION_STR,
+        .ingest_status = skep_ingest_status,
+        .ingest_ctx = s->ingest,
+    };
+    s->api = skep_api_new(&api);
+    const struct skep_route *routes = skep_ingest_otlp_routes(&n_routes);
+    SKEP_TRY(skep_net_routes(s->net, routes, n_routes, s->ingest, err));
+    SKEP_TRY(skep_api_routes(s->api, s->net, err));
+    return skep_net_start(s->net, err);
+}
+
+static void drop_net(struct server *s)
+{
+    if (s->api)
+        skep_api_begin_stop(s->api);
+    skep_net_stop(s->net, 0);
+    skep_api_free(s->api);
+    skep_net_free(s->net);
+    s->api = NULL;
+    s->net = NULL;
+}
+
+static void take_addresses(struct server *s, const struct skep_config_list *list, bool with_v6)
+{
+    for (unsigned i = 0; i < list->n; i++)
+        if (with_v6 || list->items[i][0] != '[')
+            s->listen[s->n_listen++] = list->items[i];
+}
+
+/* A machine without IPv6 has no ::1: of addresses nobody asked for, those are left out then. */
+static skep_rc start_listening(struct server *s, skep_err *err)
+{
+    const struct skep_ingest_config ingest = {
+        .store = s->store, .budget = &s->body_memory, .os = s->os};
+    s->ingest = skep_ingest_new(&ingest);
+    s->listen = skep_new_n(&s->arena, const char *, s->cfg.listen.n + s->cfg.grpc.n + 1);
+    take_addresses(s, &s->cfg.listen, true);
+    take_addresses(s, &s->cfg.grpc, true);
+    skep_rc rc = start_net(s, err);
+    bool by_default = !s->cfg.listen_given || !s->cfg.grpc_given;
+    if (rc == SKEP_OK || rc == SKEP_EEXISTS || !by_default)
+        return rc;
+    drop_net(s);
+    s->n_listen = 0;
+    take_addresses(s, &s->cfg.listen, s->cfg.listen_given);
+    take_addresses(s, &s->cfg.grpc, s->cfg.grpc_given);
+    SKEP_TRY(start_net(s, err));
+    skep_log(INFO, "no IPv6 here, listening on IPv4 alone");
+    return SKEP_OK;
+}
+
+static void say_started(struct server *s)
+{
+    (void)printf("skep %s, data in %s\n", SKEP_VERSION, s->cfg.data);
+    for (unsigned i = 0; i < s->n_listen; i++) {
+        skep_str a = skep_net_address(s->net, i);
+        if (i < s->n_listen - s->cfg.grpc.n || s->cfg.grpc.n == 0)
+            (void)printf("  http://" SKEP_STRFMT "  the page, OTLP, Honeycomb's API\n",
+                         SKEP_STRARG(a));
+        else
+            (void)printf("  " SKEP_STRFMT "  OTLP over gRPC (takes everything else, too)\n",
+                         SKEP_STRARG(a));
+    }
+    (void)fflush(stdout);
+}
+
+/* From above: no new requests, the running ones end, the store closes, then what they used. */
+static void stop(struct server *s)
+{
+    if (s->api)
+        skep_api_begin_stop(s->api);
+    if (s->net)
+        skep_net_stop(s->net, GRACE_MS);
+    skep_api_free(s->api);
+    if (s->store)
+        s->store->ops->close(s->store); /* I1 */
+    skep_net_free(s->net);
+    skep_ingest_free(s->ingest);
+    skep_state_close(s->state);
+    if (s->pool)
+        skep_pool_free(s->pool);
+    skep_arena_done(&s->arena);
+}
+
+static int run(struct server *s, const sigset_t *signals)
+{
+    skep_err err;
+    int signal_no = 0;
+    skep_rc rc = open_store(s, &err);
+    if (rc == SKEP_OK)
+        rc = start_listening(s, &err);
+    if (rc != SKEP_OK) {
+        (void)fprintf(stderr, "skep: %s\n", err.text);
+        stop(s);
+        return SKEP_EXIT_FAILED;
+    }
+    say_started(s);
+    while (sigwait(signals, &signal_no) != 0) {
+    }
+    skep_log(INFO, "stopping", SKEP_K_CSTR("signal", signal_no == SIGINT ? "SIGINT" : "SIGTERM"));
+    (void)signal(SIGTERM, SIG_DFL); /* I2 */
+    (void)signal(SIGINT, SIG_DFL);
+    (void)pthread_sigmask(SIG_UNBLOCK, signals, NULL);
+    stop(s);
+    return SKEP_EXIT_OK;
+}
+
+static const char *process_env(void *ctx, const char *name)
+{
+    (void)ctx;
+    return getenv(name);
+}
+
+static int help(void)
+{
+    struct skep_buf out;
+    skep_buf_init(&out, 64 << 10);
+    skep_config_help(&out);
+    (void)fwrite(out.p, 1, out.n, stdout);
+    skep_buf_done(&out);
+    return SKEP_EXIT_OK;
+}
+
+/* Few allocator arenas and prompt return of memory: the idle size is a promise. */
+static void tune_allocator(void)
+{
+    (void)mallopt(M_ARENA_MAX, 2);
+    (void)mallopt(M_MMAP_THRESHOLD, 128 << 10);
+    (void)mallopt(M_TRIM_THRESHOLD, 128 << 10);
+}
+
+int skep_serve(int argc, char *const *argv)
+{
+    struct server s = {.os = skep_os_real()};
+    sigset_t signals;
+    skep_err err;
+    tune_allocator();
+    skep_arena_init(&s.arena, "server", NULL);
+    skep_rc rc = skep_config_read(argc, argv, process_env, NULL, &s.arena, &s.cfg, &err);
+    if (rc != SKEP_OK) {
+        skep_arena_done(&s.arena);
+        if (rc == SKEP_ECANCELED)
+            return help();
+        (void)fprintf(stderr, "skep serve: %s\nTry: skep serve --help\n", err.text);
+        return SKEP_EXIT_USAGE;
+    }
+    skep_log_set_level(s.cfg.log_level);
+    (void)signal(SIGPIPE, SIG_IGN);
+    (void)sigemptyset(&signals);
+    (void)sigaddset(&signals, SIGTERM);
+    (void)sigaddset(&signals, SIGINT);
+    /* Before any thread starts, so that all inherit it and only sigwait sees them. */
+    (void)pthread_sigmask(SIG_BLOCK, &signals, NULL);
+    share_memory(&s);
+    return run(&s, &signals);
+}
