@@ -220,3 +220,7 @@ SKEP_NODISCARD skep_rc skep_segment_open(const struct skep_os *os, const char *p
 /* Read everything and check every checksum and invariant (skep verify).  ret_rows may be NULL. */
 SKEP_NODISCARD skep_rc skep_segment_verify(const struct skep_os *os, const char *path,
                                            uint64_t *ret_rows, skep_err *err);
+/* Append a description to `out`: schema, and bytes by column and codec (skep dump). */
+struct skep_buf;
+SKEP_NODISCARD skep_rc skep_segment_dump(const struct skep_os *os, const char *path,
+                                         struct skep_buf *out, skep_err *err);

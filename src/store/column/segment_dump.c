@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Print a segment: schema, and where its bytes go (skep dump).
+ *
+ *   column            type    present  bytes     B/row  codecs
+ *   http.route        string  451220   214511    0.21   dict/for*7
+ *
+ * Threads: one. */
+#include <stdio.h>
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "store/column/segment.h"
+
+enum { N_CODECS = 40 };
+
+struct sum {
+    uint64_t data, bitmap, dict, present;
+    uint32_t codecs[N_CODECS];
+    uint32_t dict_local, dict_segment;
+};
+
+static const char *codec_name(unsigned id)
+{
+    const struct skep_codec_ops *c = skep_codec_find((uint8_t)id);
+    if (c)
+        return c->name;
+    return id == SKEP_CODEC_TRACE_RUNS    ? "trace-runs"
+           : id == SKEP_CODEC_PARENT_REFS ? "parent-refs"
+                                          : "unknown";
+}
+
+/* Add the entries of one row group; sums by position: columns, then fields. */
+static uint32_t position(const struct skep_segment *seg, uint32_t key)
+{
+    if (key < SKEP_SEGMENT_FIELD_KEY)
+        return key < SKEP_COL_COUNT ? key : UINT32_MAX;
+    for (uint32_t f = 0; f < seg->base.n_fields; f++)
+        if (seg->keys[f] == key)
+            return SKEP_COL_COUNT + f;
+    return UINT32_MAX;
+}
+
+static skep_rc part_bytes(struct skep_segment *seg, const struct skep_column_entry *e,
+                          uint64_t *add_to, skep_err *err)
+{
+    const struct skep_chunk_data *d;
+    SKEP_TRY(skep_segment__pin_chunk(seg, &e->data, &d, err));
+    for (size_t at = 4; at + 24 <= d->length; at += 24)
+        *add_to += skep_load_le32(d->bytes + at + 16);
+    skep_segment__unpin(seg, d);
+    return SKEP_OK;
+}
+
+static skep_rc add_entries(struct skep_segment *seg, const struct skep_group_dir *dir,
+                           struct sum *sums, skep_err *err)
+{
+    uint64_t seen[64] = {0}; /* bitmaps already counted in this group */
+    unsigned n_seen = 0;
+    for (uint32_t i = 0; i < dir->n_entries; i++) {
+        const struct skep_column_entry *e = &dir->entries[i];
+        uint32_t at = position(seg, e->key);
+        if (at == UINT32_MAX || e->presence == SKEP_PRESENCE_NONE)
+            continue;
+        struct sum *s = &sums[at];
+        s->present += e->n_present;
+        s->data += e->data.length;
+        if (e->flags & SKEP_ENTRY_PARTS)
+            SKEP_TRY(part_bytes(seg, e, &s->data, err));
+        unsigned k = 0;
+        while (k < n_seen && seen[k] != e->bitmap.offset)
+            k++;
+        if (e->presence == SKEP_PRESENCE_BITMAP && k == n_seen) {
+            s->bitmap += e->bitmap.length;
+            if (n_seen < SKEP_ARRAY_LEN(seen))
+                seen[n_seen++] = e->bitmap.offset;
+        }
+        if (e->flags & SKEP_ENTRY_DICT_LOCAL) {
+            s->dict += e->dict.length;
+            s->dict_local++;
+        }
+        s->dict_segment += (e->flags & SKEP_ENTRY_DICT_SEGMENT) != 0;
+        s->codecs[e->codec % N_CODECS]++;
+    }
+    return SKEP_OK;
+}
+
+static void print_sum(const struct skep_segment *seg, skep_str name, const char *type,
+                      const struct sum *s, struct skep_buf *out)
+{
+    uint64_t bytes = s->data + s->bitmap + s->dict;
+    skep_buf_printf(out, "%-34.*s %-12s %10llu %11llu %7.3f ", SKEP_STRARG(name), type,
+                    (unsigned long long)s->present, (unsigned long long)bytes,
+                    (double)bytes / (double)seg->base.n_rows);
+    if (s->bitmap || s->dict)
+        skep_buf_printf(out, " (bitmap %llu, dict %llu)", (unsigned long long)s->bitmap,
+                        (unsigned long long)s->dict);
+    for (unsigned c = 0; c < N_CODECS; c++)
+        if (s->codecs[c])
+            skep_buf_printf(out, " %s*%u", codec_name(c), s->codecs[c]);
+    if (s->dict_segment || s->dict_local)
+        skep_buf_printf(out, " of dictionary: segment*%u local*%u", s->dict_segment, s->dict_local);
+    skep_buf_u8(out, '\n');
+}
+
+static void print_columns(struct skep_segment *seg, struct sum *sums, struct skep_buf *out)
+{
+    static const char *const names[] = {
+#define X(id, number, vec, text) [number] = #id,
+        SKEP_COLUMNS(X)
+#undef X
+    };
+    for (uint32_t i = 0; i < seg->n_dicts; i++) {
+        uint32_t at = position(seg, seg->dicts[i].key);
+        if (at != UINT32_MAX)
+            sums[at].dict += seg->dicts[i].ref.length;
+    }
+    for (uint32_t c = 0; c < SKEP_COL_COUNT; c++)
+        print_sum(seg, skep_str_c(names[c]), "intrinsic", &sums[c], out);
+    for (uint32_t f = 0; f < seg->base.n_fields; f++) {
+        const struct skep_rowset_field *x = &seg->base.fields[f];
+        struct sum *s = &sums[SKEP_COL_COUNT + f];
+        if (s->present == 0)
+            continue; /* sparse everywhere: counted with the pages */
+        char type[40];
+        snprintf(type, sizeof type, "%.*s%s", SKEP_STRARG(skep_type_name((enum skep_type)x->type)),
+                 x->scope == SKEP_SCOPE_ATTRIBUTE ? "" : "*");
+        print_sum(seg, x->name, type, s, out);
+    }
+}
+
+static skep_rc dump(struct skep_segment *seg, struct skep_buf *out, skep_err *err)
+{
+    struct skep_rowset *rs = &seg->base;
+    struct sum *sums = skep_alloc_n(struct sum, SKEP_COL_COUNT + rs->n_fields);
+    uint64_t pages = 0, page_bytes = 0, raw = 0, dirs = 0, index = 0;
+    skep_rc rc = SKEP_OK;
+    for (uint32_t g = 0; g < seg->n_groups && rc == SKEP_OK; g++) {
+        const struct skep_group_dir *dir;
+        rc = skep_segment__pin_dir(seg, g, &dir, err);
+        if (rc != SKEP_OK)
+            break;
+        dirs += seg->groups[g].length;
+        rc = add_entries(seg, dir, sums, err);
+        for (uint32_t i = 0; i < dir->n_pages; i++) {
+            pages++;
+            page_bytes += dir->pages[i].ref.length;
+            raw += dir->pages[i].raw_bytes;
+        }
+        skep_segment__unpin(seg, dir);
+    }
+    for (uint32_t i = 0; i < seg->n_index_pages; i++)
+        index += seg->index_pages[i].ref.length;
+    double rows = (double)rs->n_rows;
+    skep_buf_printf(out, "%s: %llu rows, %llu bytes (%.2f a row), %llu traces, %u row groups\n",
+                    seg->path, (unsigned long long)rs->n_rows, (unsigned long long)seg->file_bytes,
+                    (double)seg->file_bytes / rows, (unsigned long long)seg->n_traces,
+                    seg->n_groups);
+    skep_buf_printf(out,
+                    "commits %llu..%llu, start %lld..%lld, fields %u, resources %u, scopes %u\n",
+                    (unsigned long long)rs->min_seq, (unsigned long long)rs->max_seq,
+                    (long long)rs->bounds.min_start_ns, (long long)rs->bounds.max_start_ns,
+                    rs->n_fields, rs->resources.n, rs->scopes.n);
+    skep_buf_printf(out, "sparse: %llu pages, %llu bytes (%.3f a row) of %llu\n",
+                    (unsigned long long)pages, (unsigned long long)page_bytes,
+                    (double)page_bytes / rows, (unsigned long long)raw);
+    skep_buf_printf(out, "directories %.3f, trace index %.3f, footer %.3f bytes a row\n\n",
+                    (double)dirs / rows, (double)index / rows, (double)seg->footer_bytes / rows);
+    skep_buf_printf(out, "%-34s %-12s %10s %11s %7s  codecs by row group\n", "column", "type",
+                    "present", "bytes", "B/row");
+    if (rc == SKEP_OK)
+        print_columns(seg, sums, out);
+    skep_free(sums);
+    return rc;
+}
+
+skep_rc skep_segment_dump(const struct skep_os *os, const char *path, struct skep_buf *out,
+                          skep_err *err)
+{
+    struct skep_cache *cache = skep_cache_new(NULL, 16ull << 20);
+    struct skep_rowset *rs = NULL;
+    skep_rc rc = skep_segment_open(os, path, cache, &rs, err);
+    if (rc == SKEP_OK)
+        rc = dump(skep_segment__of(rs), out, err);
+    skep_rowset_unref(rs);
+    skep_cache_free(cache);
+    return rc;
+}
