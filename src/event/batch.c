@@ -20,6 +20,7 @@
 #include "event/batch_priv.h"
 
 #include "base/assert.h"
+#include "base/bytes.h"
 #include "base/mem.h"
 
 #define NONE SKEP_INDEX_NONE
@@ -308,12 +309,36 @@ static uint64_t field_hash(enum skep_scope scope, skep_str name, enum skep_type 
     return skep_hash_seed(skep_str_bytes(name), ((uint64_t)scope << 8) | (uint64_t)type);
 }
 
-static bool is_field(const struct skep_batch *b, uint32_t f, enum skep_scope scope, skep_str name,
-                     enum skep_type type)
+/* skep_str_eq for names and values, which are short: without a call. */
+SKEP_INLINE bool equal(skep_str a, skep_str b)
+{
+    if (a.n != b.n)
+        return false;
+    if (SKEP_UNLIKELY(a.n > 64))
+        return memcmp(a.p, b.p, a.n) == 0;
+    if (a.n >= 8) {
+        for (size_t i = 0; i + 8 < a.n; i += 8) {
+            if (skep_load_le64(a.p + i) != skep_load_le64(b.p + i))
+                return false;
+        }
+        return skep_load_le64(a.p + a.n - 8) == skep_load_le64(b.p + a.n - 8);
+    }
+    if (a.n >= 4)
+        return skep_load_le32(a.p) == skep_load_le32(b.p) &&
+               skep_load_le32(a.p + a.n - 4) == skep_load_le32(b.p + a.n - 4);
+    for (size_t i = 0; i < a.n; i++) {
+        if (a.p[i] != b.p[i])
+            return false;
+    }
+    return true;
+}
+
+SKEP_INLINE bool is_field(const struct skep_batch *b, uint32_t f, enum skep_scope scope,
+                          skep_str name, enum skep_type type)
 {
     const struct skep_batch_field *field = &b->fields[f];
     return field->scope == scope && field->type == type &&
-           skep_str_eq(skep_batch_str(b, field->name), name);
+           equal(skep_batch_str(b, field->name), name);
 }
 
 static uint32_t look_up(const struct skep_batch *b, enum skep_scope scope, skep_str name,
@@ -403,7 +428,8 @@ static uint32_t find_field(struct skep_batch *b, enum skep_scope scope, skep_str
 
 static bool grow_field(struct skep_batch *b, struct skep_batch_field *field)
 {
-    uint32_t cap = field->cap ? field->cap * 2 : 8;
+    // Few values are common, and so are many: the steps between are made short.
+    uint32_t cap = field->cap == 0 ? 8 : field->cap < 512 ? field->cap * 4 : field->cap * 2;
     if (!skep_batch__charge(b, (uint64_t)(cap - field->cap) *
                                    (sizeof *field->rows + sizeof *field->vals)))
         return false;
@@ -419,7 +445,7 @@ static uint64_t payload_near(struct skep_batch *b, const struct skep_batch_field
 {
     if (field->n > 0 && (v.type == SKEP_TYPE_STRING || v.type == SKEP_TYPE_ARRAY)) {
         uint64_t before = field->vals[field->n - 1];
-        if (skep_str_eq(skep_batch_str(b, (uint32_t)before), v.s))
+        if (equal(skep_batch_str(b, (uint32_t)before), v.s))
             return before;
     }
     return skep_batch__payload(b, v);

@@ -73,10 +73,37 @@ skep_str skep_otlp__utf8(struct skep_buf *into, skep_bytes s)
 // --- reading
 // --------------------------------------------------------------------------------------
 
+/* Nearly every value is one field in the shortest form; false leaves the rest to the cursor. */
+static inline bool read_plain(skep_bytes in, struct skep_otlp__any *ret)
+{
+    if (in.n < 2 || in.n > 129)
+        return false;
+    switch (in.p[0]) {
+    case SKEP_OTLP_ANY_STRING:
+        ret->kind = SKEP_ANY_STRING;
+        ret->bytes = (skep_bytes){in.p + 2, in.n - 2};
+        return in.p[1] == in.n - 2;
+    case SKEP_OTLP_ANY_INT:
+        ret->kind = SKEP_ANY_INT;
+        ret->u = in.p[1] & 0x7fu;
+        if (in.n == 3 && in.p[1] >= 0x80)
+            ret->u |= (uint64_t)in.p[2] << 7;
+        return (in.n == 2 && in.p[1] < 0x80) || (in.n == 3 && in.p[1] >= 0x80 && in.p[2] < 0x80);
+    case SKEP_OTLP_ANY_DOUBLE:
+        ret->kind = SKEP_ANY_DOUBLE;
+        if (in.n == 9)
+            ret->u = skep_load_le64(in.p + 1);
+        return in.n == 9;
+    default: return false;
+    }
+}
+
 void skep_otlp__read_any(struct skep_otlp__dec *d, skep_bytes in, struct skep_otlp__any *ret)
 {
     skep_pb c = skep_pb_sub(&d->pb, in);
     skep_pb_field f;
+    if (SKEP_LIKELY(read_plain(in, ret)))
+        return;
     *ret = (struct skep_otlp__any){.kind = SKEP_ANY_EMPTY};
     while (skep_pb_next(&c, &f)) {
         ret->u = f.u;
@@ -95,11 +122,29 @@ void skep_otlp__read_any(struct skep_otlp__dec *d, skep_bytes in, struct skep_ot
     }
 }
 
+/* The same for key and value, in this order and with lengths of one byte. */
+static inline bool split_plain(skep_bytes in, skep_str *key, skep_bytes *value)
+{
+    if (in.n < 4 || in.p[0] != SKEP_OTLP_KV_KEY || in.p[1] >= 0x80)
+        return false;
+    size_t n = in.p[1];
+    if (in.n < n + 4 || in.p[n + 2] != SKEP_OTLP_KV_VALUE || in.p[n + 3] >= 0x80 ||
+        in.p[n + 3] != in.n - n - 4)
+        return false;
+    *key = (skep_str){(const char *)in.p + 2, n};
+    *value = (skep_bytes){in.p + n + 4, in.n - n - 4};
+    return true;
+}
+
 void skep_otlp__read_kv(struct skep_otlp__dec *d, skep_bytes in, struct skep_otlp__kv *ret)
 {
     skep_pb c = skep_pb_sub(&d->pb, in);
     skep_pb_field f;
     skep_bytes value = {NULL, 0};
+    if (SKEP_LIKELY(split_plain(in, &ret->key, &value))) {
+        skep_otlp__read_any(d, value, &ret->value);
+        return;
+    }
     ret->key = SKEP_STR_NULL;
     while (skep_pb_next(&c, &f)) {
         if (f.tag == SKEP_OTLP_KV_KEY)
