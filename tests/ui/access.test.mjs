@@ -112,7 +112,7 @@ for (const theme of ['dark', 'light']) {
       }
       for (const on of ['bg', 'panel', 'raised']) for (const t of ['link', 'accent']) need(t, on, 4.5);
       for (const on of ['bg', 'panel']) for (const g of ['focus', 'accent-line', 'error']) need(g, on, 3);
-      need('on-accent', 'accent', 4.5);
+      need('on-fill', 'fill', 4.5);
       need('text', 'accent-soft', 4.5);
       need('text', 'error-soft', 4.5);
       return bad;

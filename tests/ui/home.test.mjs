@@ -54,7 +54,7 @@ ui('a service opens alone, grouped by name, and back returns', { real: true }, a
 
 ui('a range without rows says so and leads to the newest row', {}, async ({ page, url }) => {
   await page.goto(`${url}/ui/home?from=1600000000&to=1600003600`);
-  await page.getByRole('heading', { name: 'Nothing in this time range' }).waitFor();
+  await page.getByRole('heading', { name: 'No spans in this time range' }).waitFor();
   await page.getByRole('button', { name: 'Show the hour before it' }).click();
   await page.locator('.service-table tbody tr').first().waitFor();
 });

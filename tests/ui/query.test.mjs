@@ -134,6 +134,31 @@ ui('dragging on a chart zooms; double click goes back', { real: true }, async ({
   await until('the relative range is back', () => params(page).get('t') === '2h' && !params(page).has('from'));
 });
 
+ui('a line chart is walked by key and its menu leads to an example trace of the series', {}, async ({ page, url, mock }) => {
+  await page.goto(`${url}/ui/query?c=P95(duration_ms)&by=service.name&t=2h`);
+  await page.locator('.u-over').waitFor();
+  await page.locator('.chart').focus();
+  for (let i = 0; i < 5; i++) await page.keyboard.press('ArrowLeft');
+  await page.locator('.chart .readout').waitFor();
+  await page.keyboard.press('Enter');
+  const only = page.getByRole('menuitem', { name: /^Only (?!rows)/ });
+  const name = (await only.innerText()).slice(5);
+  await page.getByRole('menuitem', { name: 'An example trace' }).click();
+  await page.waitForURL(/\/ui\/trace\/[0-9a-f]{32}/);
+  assert.deepEqual(mock.lastRows.filters, [{ column: 'service.name', op: '=', value: name }]);
+  assert.equal(mock.lastRows.end_time - mock.lastRows.start_time, 60);
+});
+
+ui('with OR the example still satisfies the filters and the range', {}, async ({ page, url, mock }) => {
+  await page.goto(`${url}/ui/query?c=COUNT&t=2h&or=1&w=name+=+"send+push"&w=name+=+"build+timeline"`);
+  await until('asked with OR', () => mock.lastQuery?.filter_combination === 'OR');
+  await page.locator('.u-over').click({ position: { x: 400, y: 60 } });
+  assert.equal(await page.getByRole('menuitem', { name: 'All traces of this step' }).count(), 0, 'what a link cannot say is not offered');
+  await page.getByRole('menuitem', { name: 'An example trace' }).click();
+  await page.waitForURL(/\/ui\/trace\//);
+  assert.match(await page.locator('.w-row.on .w-title').innerText(), /send push|build timeline/);
+});
+
 ui('the time picker takes presets, own and absolute ranges by keyboard', {}, async ({ page, url, mock }) => {
   await page.goto(`${url}/ui/query?c=COUNT`);
   await page.locator('.uplot').waitFor();

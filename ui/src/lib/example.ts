@@ -2,9 +2,15 @@
 // From a region of a chart to an example trace, or to the list of all such traces.
 
 import { api } from './api';
-import { filterText, selectionOf } from './query';
+import { filterText, filtersOf, selectionOf } from './query';
+import { matches } from './match';
 import { go, href, route } from './route';
 import type { Filter, Row } from './types';
+
+// Rows looked through for one that an OR of filters lets pass.
+const LOOK = 1000;
+
+export const isAny = (params: URLSearchParams) => params.get('or') === '1' && params.getAll('w').length > 1;
 
 export interface Where { from: number; to: number; filters: Filter[] }
 
@@ -16,12 +22,17 @@ export function rangeFilters(field: string, low: number, high: number): Filter[]
 
 // Opens the newest trace among the rows of the region; gives the row back if it has no trace.
 export async function openExample(where: Where, extra: Filter[], signal?: AbortSignal): Promise<Row | null> {
-  const spec = { ...selectionOf(route().params, [...extra, ...where.filters]), limit: 1, order: 'desc' as const };
+  const params = new URLSearchParams(route().params);
+  const own = filtersOf(params);
+  const any = isAny(params);
+  if (any) params.delete('w');
+  const spec = { ...selectionOf(params, [...extra, ...where.filters]), limit: any ? LOOK : 1, order: 'desc' as const };
   delete spec.time_range;
   spec.start_time = where.from / 1e3;
   spec.end_time = where.to / 1e3;
-  const { rows } = await api.rows({ ...spec, columns: ['trace.trace_id', 'trace.span_id'] }, signal);
-  const row = rows[0];
+  const columns = ['trace.trace_id', 'trace.span_id', ...(any ? own.map((f) => f.column) : [])];
+  const { rows } = await api.rows({ ...spec, columns }, signal);
+  const row = any ? rows.find((r) => matches(r, own, true, '')) : rows[0];
   if (!row) return null;
   const trace = row.fields['trace.trace_id'];
   if (typeof trace !== 'string' || trace === '') return row;

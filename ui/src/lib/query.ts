@@ -156,7 +156,8 @@ export function selectionOf(params: URLSearchParams, extra: Filter[] = []): Sele
   const ds = params.get('ds');
   if (ds) s.dataset = ds;
   const own = filtersOf(params);
-  // With OR, further conditions cannot simply be appended; callers that have some say AND.
+  // An OR of filters AND one more condition cannot be said in one list: callers with extra conditions
+  // either do not offer OR or leave the reader's filters out and check them on the rows (example.ts).
   const filters = [...own, ...extra];
   if (filters.length) s.filters = filters;
   if (params.get('or') === '1' && own.length > 1 && !extra.length) s.filter_combination = 'OR';

@@ -3,12 +3,16 @@
 
 import { useMemo, useState } from 'preact/hooks';
 import type { CursorBus } from '../lib/cursor';
-import { openExample, rangeFilters, showTraces } from '../lib/example';
-import { calcValue, unitOf, withUnit } from '../lib/format';
+import { isAny, openExample, rangeFilters, showTraces } from '../lib/example';
+import { addFilters } from '../lib/actions';
+import { patch, useRoute } from '../lib/route';
+import { setAbsolute } from '../lib/time';
+import { calcValue, clock, unitOf, withUnit } from '../lib/format';
 import { filterFor } from '../lib/query';
 import { MAX_SERIES, groupId, groupName, seriesOf } from '../lib/series';
 import { token, useTheme } from '../lib/theme';
 import type { Column, Filter, QueryResult } from '../lib/types';
+import { openMenuAt, type MenuItem } from './Menu';
 import { HeatLegend, Heatmap, type Region } from './Heatmap';
 import { LineChart } from './LineChart';
 import { heatOf } from './heatdraw';
@@ -33,16 +37,45 @@ function LinePanel({ result, calc, column, bus, isolated }: { result: QueryResul
   const unit = unitOf(column.field);
   const counts = column.op === 'COUNT' || column.op === 'COUNT_DISTINCT' || column.op === 'CONCURRENCY';
   const more = result.groups.length - series.length;
+  const any = isAny(useRoute().params);
+  const [note, setNote] = useState('');
+  const [row, setRow] = useState<string | null>(null);
+  const by = result.columns.filter((c) => c.kind === 'group').map((c) => c.key);
+  const example = async (where: { from: number; to: number; filters: Filter[] }) => {
+    setNote('looking for an example …');
+    try {
+      const alone = await openExample(where, []);
+      setNote(alone ? 'this row belongs to no trace' : '');
+      if (alone) setRow(alone.id);
+    } catch (e) {
+      setNote((e as Error).message);
+    }
+  };
+  const pick = (ms: number, id: string | null, x: number, y: number, back: HTMLElement) => {
+    const one = series.find((s) => s.id === id);
+    const filters = one ? by.map((b, i) => filterFor(b, one.key[i], true)) : [];
+    const where = { from: ms, to: ms + result.granularity_ms, filters };
+    const items: MenuItem[] = [{ label: 'An example trace', run: () => void example(where) }];
+    if (!any) items.push({ label: 'All traces of this step', run: () => showTraces(where, []) });
+    items.push({ label: 'Zoom to around this step', run: () => setAbsolute((ms - 5 * result.granularity_ms) / 1e3, (ms + 6 * result.granularity_ms) / 1e3, true) });
+    if (one && by.length) {
+      items.push({ label: isolated === one.id ? 'Show all series' : 'Show only this series', run: () => patch({ iso: isolated === one.id ? null : one.id }, { replace: true }) });
+      items.push({ label: `Only ${one.name}`, run: () => addFilters(filters) });
+    }
+    openMenuAt(x, y, `${one && by.length ? `${one.name}, ` : ''}${clock(ms)}`, items, back);
+  };
   return (
     <figure class="panel chart-panel">
       <figcaption>
         <span class="mono">{column.key}</span>
         {isolated && <span class="muted clip">{series.find((s) => s.id === isolated)?.name}</span>}
+        <span class="muted" role="status">{note}</span>
         {more > 0 && <span class="muted">first {MAX_SERIES} of {result.groups.length} groups drawn</span>}
         <span class="muted num end">{calcValue(result.totals.values[calc], column.op, column.field)} over all</span>
       </figcaption>
       <LineChart title={column.key} times={result.times_ms} step={result.granularity_ms} range={[result.start_ms, result.end_ms]} series={series}
-        isolated={isolated} bus={bus} text={(n) => withUnit(n, counts ? '' : unit)} />
+        isolated={isolated} bus={bus} text={(n) => withUnit(n, counts ? '' : unit)} onPick={pick} />
+      {row && <RowPanel id={row} close={() => setRow(null)} />}
     </figure>
   );
 }
@@ -51,6 +84,7 @@ export function HeatPanel({ result, calc, column, bus, isolated, extra = [], hei
   { result: QueryResult; calc: number; column: Column; bus: CursorBus; isolated: string | null; extra?: Filter[]; height?: number | undefined; title?: string }) {
   const [row, setRow] = useState<string | null>(null);
   const [note, setNote] = useState('');
+  const any = isAny(useRoute().params);
   const group = isolated ? result.groups.find((g) => groupId(g.key) === isolated) : undefined;
   const buckets = (group ?? result.totals).series?.[calc] ?? [];
   const edges = result.heatmaps[column.key]?.edges ?? [];
@@ -78,7 +112,7 @@ export function HeatPanel({ result, calc, column, bus, isolated, extra = [], hei
       </figcaption>
       {max > 0
         ? <Heatmap title={column.key} field={field} times={result.times_ms} step={result.granularity_ms} range={[result.start_ms, result.end_ms]} buckets={buckets}
-            edges={edges} bus={bus} height={height} onExample={(r) => void example(r)} onTraces={(r) => showTraces({ from: r.from, to: r.to, filters: filters(r) }, extra)} />
+            edges={edges} bus={bus} height={height} onExample={(r) => void example(r)} onTraces={any ? undefined : (r) => showTraces({ from: r.from, to: r.to, filters: filters(r) }, extra)} />
         : <p class="muted pad">No numbers of {field} here.</p>}
       {row && <RowPanel id={row} close={() => setRow(null)} />}
     </figure>

@@ -27,7 +27,7 @@ interface Props {
   bus: CursorBus;
   height?: number;
   onExample: (r: Region) => void;
-  onTraces: (r: Region) => void;
+  onTraces?: ((r: Region) => void) | undefined;
 }
 
 interface Point { bucket: number; bin: number }
@@ -73,7 +73,7 @@ export function Heatmap(p: Props) {
     const title = `${text(region.low)} – ${text(region.high)}, ${clock(region.from)} – ${clock(region.to)}`;
     const items: MenuItem[] = [
       { label: 'An example trace', run: () => p.onExample(region) },
-      { label: 'All traces like this', run: () => p.onTraces(region) },
+      ...(p.onTraces ? [{ label: 'All traces like this', run: () => p.onTraces!(region) }] : []),
       { label: 'Zoom to this time', run: () => setAbsolute(region.from / 1e3, region.to / 1e3, true) },
     ];
     openMenuAt(x, y, title, items, box.current);
@@ -175,7 +175,7 @@ function TimeTicks({ g }: { g: Geometry }) {
   const out: number[] = [];
   for (let t = Math.ceil((g.range[0] - offset) / step) * step + offset; t < g.range[1]; t += step) out.push(t);
   const label = (t: number) => (span > 36 * 3600e3 ? dateTime(t).slice(0, -3) : step >= 60e3 ? clock(t).slice(0, 5) : clock(t, step < 1000 ? 3 : 0));
-  return <>{out.map((t) => <span class="num x" style={{ left: `${g.x(t)}px` }}>{label(t)}</span>)}</>;
+  return <>{out.filter((t) => g.x(t) < g.f.left + g.w - 18).map((t) => <span class="num x" style={{ left: `${g.x(t)}px` }}>{label(t)}</span>)}</>;
 }
 
 export function HeatLegend({ max }: { max: number }) {

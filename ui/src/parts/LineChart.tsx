@@ -22,10 +22,10 @@ interface Props {
   bus: CursorBus;
   height?: number;
   text: (n: number) => string;
-  onPick?: (id: string) => void;
+  onPick?: (ms: number, id: string | null, x: number, y: number, back: HTMLElement) => void;
 }
 
-interface Hover { x: number; ms: number; rows: { name: string; color: string; text: string; near: boolean }[]; more: number }
+interface Hover { x: number; ms: number; id: string | null; rows: { name: string; color: string; text: string; near: boolean }[]; more: number }
 
 const READ_OUT = 8;
 
@@ -79,12 +79,35 @@ export function LineChart(p: Props) {
     });
   }, [p.times, p.series, p.range[0], p.range[1]]);
 
-  const summary = `${p.title}: ${p.series.length} series`;
+  const down = useRef<[number, number] | null>(null);
+  const pick = (e: MouseEvent) => {
+    const moved = !down.current || Math.hypot(e.clientX - down.current[0], e.clientY - down.current[1]) > 4;
+    if (p.onPick && hover && !moved && e.detail === 1 && e.button === 0) p.onPick(hover.ms, hover.id, e.clientX, e.clientY, e.currentTarget as HTMLElement);
+  };
+  // By key: walk the steps, open the menu of the step.
+  const onKey = (e: KeyboardEvent) => {
+    const u = plot.current;
+    if (!u || !p.times.length) return;
+    const by = { ArrowLeft: -1, ArrowRight: 1 }[e.key];
+    if (by) {
+      e.preventDefault();
+      const now = hover ? p.times.indexOf(hover.ms) : p.times.length;
+      const i = Math.max(0, Math.min(p.times.length - 1, now + by));
+      const first = p.series.find((s) => (!p.isolated || s.id === p.isolated) && s.data[i] !== null);
+      u.setCursor({ left: u.valToPos(p.times[i]!, 'x'), top: first ? u.valToPos(first.data[i]!, 'y') : 0 });
+    } else if (e.key === 'Enter' && hover && p.onPick) {
+      e.preventDefault();
+      const r = box.current!.getBoundingClientRect();
+      p.onPick(hover.ms, hover.id, r.left + hover.x, r.top + 40, e.currentTarget as HTMLElement);
+    } else if (e.key === 'Escape' && hover) u.setCursor({ left: -10, top: -10 });
+  };
+  const summary = `${p.title}: ${p.series.length} series. Left and right walk the steps${p.onPick ? ', Enter opens what can be done' : ''}.`;
   return (
-    <div class="chart" role="img" aria-label={summary} onDblClick={zoomOut} onMouseLeave={() => setHover(null)}>
+    <div class="chart" role="application" aria-roledescription="chart" aria-label={summary} tabIndex={0} onDblClick={zoomOut} onMouseLeave={() => setHover(null)}
+      onPointerDown={(e) => { down.current = [e.clientX, e.clientY]; }} onClick={pick} onKeyDown={onKey} onBlur={() => setHover(null)}>
       <div class="chart-box" ref={box} style={{ height: `${height}px` }} />
       {hover && hover.rows.length > 0 && (
-        <div class="readout" style={hover.x < width / 2 ? { left: `${hover.x + 16}px` } : { right: `${width - hover.x + 16}px` }}>
+        <div class="readout" aria-live="polite" style={hover.x < width / 2 ? { left: `${hover.x + 16}px` } : { right: `${width - hover.x + 16}px` }}>
           <div class="num muted">{dateTime(hover.ms)}</div>
           {hover.rows.map((r) => (
             <div class={`readout-row${r.near ? ' near' : ''}`}><i style={{ background: r.color }} /><span class="clip">{r.name}</span><b class="num">{r.text}</b></div>
@@ -117,9 +140,23 @@ function nearest(u: uPlot, p: Props): Hover | null {
   }
   rows.sort((a, b) => Number(b.s === best) - Number(a.s === best) || b.v - a.v);
   return {
-    x: left + u.bbox.left / devicePixelRatio, ms: p.times[idx]!, more: Math.max(0, rows.length - READ_OUT),
+    x: left + u.bbox.left / devicePixelRatio, ms: p.times[idx]!, id: best?.id ?? null, more: Math.max(0, rows.length - READ_OUT),
     rows: rows.slice(0, READ_OUT).map((r) => ({ name: r.s.name, color: r.s.color, text: p.text(r.v), near: r.s === best && rows.length > 1 })),
   };
+}
+
+// The first and last step may be cut by the range: their numbers are true but cover less time.
+function shadePartial(u: uPlot, p: Props) {
+  const last = p.times[p.times.length - 1];
+  if (last === undefined) return;
+  u.ctx.fillStyle = token('raised');
+  const band = (a: number, b: number) => {
+    const x0 = Math.max(u.bbox.left, u.valToPos(a, 'x', true));
+    const x1 = Math.min(u.bbox.left + u.bbox.width, u.valToPos(b, 'x', true));
+    if (x1 > x0) u.ctx.fillRect(x0, u.bbox.top, x1 - x0, u.bbox.height);
+  };
+  if (p.times[0]! < p.range[0]) band(p.range[0], Math.min(p.times[0]! + p.step, p.range[1]));
+  if (last + p.step > p.range[1]) band(Math.max(last, p.range[0]), p.range[1]);
 }
 
 function options(width: number, height: number, latest: { current: Props }, self: object, hover: (h: Hover | null) => void): uPlot.Options {
@@ -146,6 +183,7 @@ function options(width: number, height: number, latest: { current: Props }, self
       };
     })],
     hooks: {
+      drawClear: [(u) => shadePartial(u, latest.current)],
       setCursor: [(u) => {
         const left = u.cursor.left ?? -1;
         latest.current.bus.set(left < 0 ? null : u.posToVal(left, 'x'), self);

@@ -60,6 +60,7 @@ export function TimePicker() {
           <div class="own">
             <Relative done={close} />
             <Absolute from={range.from} to={range.to} done={close} />
+            <div class="muted small">Times are in {Intl.DateTimeFormat().resolvedOptions().timeZone}.</div>
           </div>
         </div>
       )}

@@ -16,7 +16,8 @@ export function complaint(error: Error | null, clause: string): number | null {
   return m ? Number(m[1]) : null;
 }
 
-export function Where({ error, onRun, label = 'Where' }: { error: Error | null; onRun?: () => void; label?: string }) {
+// `and`: the view adds conditions of its own, which an OR of the reader's filters could not be told beside.
+export function Where({ error, onRun, label = 'Where', and }: { error: Error | null; onRun?: () => void; label?: string; and?: boolean }) {
   const { params } = useRoute();
   const items = params.getAll('w');
   const any = params.get('or') === '1';
@@ -24,7 +25,7 @@ export function Where({ error, onRun, label = 'Where' }: { error: Error | null; 
     <div class="where">
       <ChipInput label={label} items={items} placeholder="all rows; type a field, e.g. http.route" read={readFilter} suggest={completeFilter}
         onChange={(w) => patch({ w, iso: null })} onRun={onRun} errorAt={complaint(error, 'filters')} slash />
-      {items.length > 1 && (
+      {items.length > 1 && !and && (
         <button type="button" class="button small andor" onClick={() => patch({ or: any ? null : '1' })} aria-label={`Rows match ${any ? 'any' : 'all'} of the filters; switch`}>
           {any ? 'any' : 'all'}
         </button>

@@ -52,6 +52,11 @@ export function Waterfall(p: Props) {
     setTop(box.current.scrollTop);
   }, [p.scrollTo, height > 0]);
 
+  // A page opened on a trace is ready for the arrow keys.
+  useEffect(() => {
+    if (document.activeElement === document.body) box.current?.focus({ preventScroll: true });
+  }, []);
+
   const base = useMemo(() => {
     if (p.trace.maxDepth <= 24) return 0;
     let least = Infinity;

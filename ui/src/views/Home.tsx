@@ -61,8 +61,9 @@ function Dashboard({ newest }: { newest: string | null }) {
       <Progress loading={answer.loading && !a} progress={answer.progress} />
       {answer.error && <ErrorBox error={answer.error} retry={answer.reload} />}
       {nothing && (
-        <Empty title="Nothing in this time range">
-          {newest && <p>The newest row is from <b class="num">{dateTime(nsToMs(newest))}</b>.</p>}
+        <Empty title="No spans in this time range">
+          <p>Log lines, if there are any, are under <a href={href('logs')}>Logs</a>.</p>
+          {newest && <p>The newest row of all is from <b class="num">{dateTime(nsToMs(newest))}</b>.</p>}
           {newest && <button type="button" class="button primary" onClick={() => patch({ t: null, from: String(Math.floor(nsToMs(newest) / 1e3 - 3600)), to: String(Math.ceil(nsToMs(newest) / 1e3 + 1)) })}>Show the hour before it</button>}
         </Empty>
       )}

@@ -29,7 +29,7 @@ export function Logs() {
   const open = params.get('row');
   const [state, set] = useState<State>({ rows: [], last: null, error: null, loading: true, skipped: 0 });
   const extra = useMemo(() => [LOGS, ...(text ? [{ column: '*', op: 'contains', value: text }] : [])], [text]);
-  const spec = useMemo(() => selectionOf(params, extra), [params.get('t'), params.get('from'), params.get('to'), params.get('ds'), params.getAll('w').join('\n'), params.get('or'), extra]);
+  const spec = useMemo(() => selectionOf(params, extra), [params.get('t'), params.get('from'), params.get('to'), params.get('ds'), params.getAll('w').join('\n'), extra]);
   const abort = useRef<AbortController | null>(null);
 
   const load = (rows: Row[], after: string | null) => {
@@ -60,7 +60,7 @@ export function Logs() {
         <Covers answer={state.last} loading={state.loading} />
       </div>
       <div class="panel builder">
-        <Where error={state.error} label="Lines where" />
+        <Where error={state.error} label="Lines where" and />
         <div class="clause"><label class="clause-label" for="log-text">Text</label>
           <input id="log-text" class="search wide" type="search" placeholder="any text in any field" value={text} onChange={(e) => patch({ q: e.currentTarget.value || null })} />
         </div>
@@ -81,12 +81,11 @@ export function Logs() {
 // While following, rows that arrive are put on top; what the server cannot filter is filtered here.
 function useTail(on: boolean, params: URLSearchParams, text: string, set: (f: (s: State) => State) => void) {
   const ds = params.get('ds');
-  const key = on ? `${ds} ${params.getAll('w').join('\n')} ${params.get('or')} ${text}` : '';
+  const key = on ? `${ds} ${params.getAll('w').join('\n')} ${text}` : '';
   useEffect(() => {
     if (!on) return;
     const abort = new AbortController();
     const filters = filtersOf(params);
-    const any = params.get('or') === '1';
     let fresh: Row[] = [];
     let skipped = 0;
     const timer = setInterval(() => {
@@ -102,7 +101,7 @@ function useTail(on: boolean, params: URLSearchParams, text: string, set: (f: (s
     }, 250);
     const query: Record<string, string> = { column: LOGS.column, op: LOGS.op, value: String(LOGS.value) };
     if (ds) query.dataset = ds;
-    api.tail(query, abort.signal, (r) => matches(r, filters, any, text) && fresh.push(r), (n) => (skipped += n)).catch((error: Error) => {
+    api.tail(query, abort.signal, (r) => matches(r, filters, false, text) && fresh.push(r), (n) => (skipped += n)).catch((error: Error) => {
       if (!abort.signal.aborted) set((s) => ({ ...s, error }));
     });
     return () => {

@@ -21,9 +21,9 @@ export function Query() {
   const { params } = useRoute();
   const spec = useMemo(() => specOf(params), [params.toString()]);
   const key = JSON.stringify({ ...spec, start: params.get('t') });
-  const answer = useLoad(key, (signal, progress) => api.query(spec, signal, progress));
-  const [bus] = useState(() => new CursorBus());
   const tab = params.get('tab') ?? '';
+  const answer = useLoad(tab === '' ? key : null, (signal, progress) => api.query(spec, signal, progress));
+  const [bus] = useState(() => new CursorBus());
   const live = params.get('live') === '1' && params.get('from') === null;
   useLive(live, answer.reload);
   useEffect(() => void loadTypes(), [params.get('ds'), params.get('t')]);
@@ -39,7 +39,7 @@ export function Query() {
               onKeyDown={(e) => moveTab(e, tab)}>{name}</button>
           ))}
         </div>
-        <Covers answer={result} loading={answer.loading} progress={answer.progress} />
+        {tab === '' && <Covers answer={result} loading={answer.loading} progress={answer.progress} />}
       </div>
       <Progress loading={answer.loading} progress={answer.progress} />
       <div role="tabpanel" aria-labelledby={`tab-${tab}`} class={`results${answer.loading ? ' stale' : ''}`}>
