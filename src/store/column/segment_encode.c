@@ -146,6 +146,12 @@ skep_rc skep_segment__put_strings(struct skep_segment_writer *w, const skep_str 
     const struct skep_codec_ops *codec = skep_codec_choose(&in, NULL);
     skep_buf_reset(&w->chunk);
     codec->encode(&in, &w->chunk);
+    /* Scores of string codecs are estimates: look at what came out. */
+    if (codec != &skep_codec_str && w->chunk.n > skep_codec_str.score(&in)) {
+        codec = &skep_codec_str;
+        skep_buf_reset(&w->chunk);
+        codec->encode(&in, &w->chunk);
+    }
     *ret_codec = codec->id;
     return skep_segment__put_chunk(w, skep_buf_bytes(&w->chunk), ret, err);
 }
