@@ -17,7 +17,15 @@
 #include "base/mem.h"
 #include "store/column/exec/exec_priv.h"
 
+/* Pieces of spans, collected until there are enough for one add(). */
+struct pieces {
+    unsigned state, n;
+    struct skep_ids cells;
+    int64_t ns[SKEP_BLOCK_ROWS], weights[SKEP_BLOCK_ROWS];
+};
+
 struct skep_x_agg_scratch {
+    struct pieces pieces;
     struct skep_ids buckets, tuples, cells;
     uint16_t rows[SKEP_BLOCK_ROWS], some_rows[SKEP_BLOCK_ROWS];
     int64_t weights[SKEP_BLOCK_ROWS], time[SKEP_BLOCK_ROWS], duration[SKEP_BLOCK_ROWS];
@@ -339,13 +347,6 @@ static skep_rc block_rows(struct skep_x_ctx *c, skep_err *err)
     return add_states(c, &bits, sel, weights, weight, err);
 }
 
-/* Pieces of spans, collected until there are enough for one add(). */
-struct pieces {
-    unsigned state, n;
-    struct skep_ids cells;
-    int64_t ns[SKEP_BLOCK_ROWS], weights[SKEP_BLOCK_ROWS];
-};
-
 static skep_rc flush_pieces(struct skep_x_ctx *c, struct pieces *p, skep_err *err)
 {
     struct skep_agg_in in = {.agg = c->partial->states[p->state].agg,
@@ -422,16 +423,19 @@ static skep_rc span_state(struct skep_x_ctx *c, unsigned state, struct skep_x_bi
     const int64_t *time = NULL, *duration = NULL;
     SKEP_TRY(skep_x__ints(c, SKEP_COL_TIME, s->time, &time, err));
     SKEP_TRY(skep_x__ints(c, SKEP_COL_DURATION, s->duration, &duration, err));
-    struct pieces p = {.state = state};
+    struct pieces *p = &s->pieces;
+    p->state = state;
+    p->n = 0;
+    p->cells.constant = false;
     for (unsigned i = 0; i < sel.n; i++) {
         unsigned r = sel.rows ? sel.rows[i] : i;
         struct skep_time_range span = {time[r], 0};
         if (SKEP_ADD_OVERFLOW(time[r], duration[r], &span.end_ns))
             span.end_ns = INT64_MAX;
         uint32_t tuple = s->tuples.constant ? s->tuples.value : s->tuples.v[r];
-        SKEP_TRY(add_span(c, &p, tuple, span, weights ? weights[r] : weight, err));
+        SKEP_TRY(add_span(c, p, tuple, span, weights ? weights[r] : weight, err));
     }
-    return p.n > 0 ? flush_pieces(c, &p, err) : SKEP_OK;
+    return p->n > 0 ? flush_pieces(c, p, err) : SKEP_OK;
 }
 
 static skep_rc block_spans(struct skep_x_ctx *c, skep_err *err)
