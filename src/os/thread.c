@@ -16,6 +16,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "base/assert.h"
@@ -165,6 +166,12 @@ void skep_thread_join(skep_thread *t)
 {
     int rc = pthread_join(t->t, NULL);
     skep_assert(rc == 0);
+}
+
+void skep_thread_background(void)
+{
+    (void)setpriority(PRIO_PROCESS, 0,
+                      10); /* on Linux: of this thread; a refusal costs speed only */
 }
 
 unsigned skep_n_cores(void)

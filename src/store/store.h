@@ -18,7 +18,8 @@ struct skep_append_result {
     bool duplicate; /* this identity was acknowledged before; nothing was stored */
 };
 
-/* Called exactly once, on the committer's thread: must not block.  rc == SKEP_OK: the rows are on disk
+/* Called exactly once, on the committer's thread or, when the answer is known at once (duplicate, refused), on
+ * the caller's before append returns: must not block.  rc == SKEP_OK: the rows are on disk
  * (fsynced) and visible to the next query.  Otherwise nothing of the batch was stored:
  * SKEP_ENOMEM, SKEP_ENOSPC, SKEP_EIO, SKEP_ECLOSED (retry later), SKEP_ETOOLARGE. */
 typedef void skep_append_done_fn(void *ctx, skep_rc rc, const struct skep_append_result *res,
@@ -54,6 +55,10 @@ struct skep_store_stats {
     uint64_t memory_bytes, memory_limit_bytes, cache_bytes;
     uint64_t commits, commit_rows, duplicates, fsyncs;
     uint64_t merges, merge_rows, expired_rows;
+    uint64_t stored_rows;     /* since the store was made: rows_live + expired_rows when nothing lies */
+    uint64_t damaged_regions; /* found by recovery: stretches of the log that lost commits */
+    uint64_t torn_writes;     /* found by recovery: unfinished, unacknowledged ends */
+    skep_str damage;          /* names the first of either; empty = none; lives with the store */
     bool recovering, read_only;
 };
 

@@ -461,6 +461,7 @@ skep_rc skep_manifest_edit(struct skep_manifest *m, const struct skep_manifest_e
     skep_assert(rc == SKEP_OK); /* the engine removes only what is there */
     bool large = m->at + b.n > REWRITE_BYTES && m->at + b.n > 4 * m->live_bytes;
     rc = large ? SKEP_EAGAIN : append_record(m, &b, err);
+    bool doubt = rc != SKEP_OK && rc != SKEP_EAGAIN && rc != SKEP_ENOSPC;
     if (rc != SKEP_OK) {
         if (!large && m->fd >= 0) {
             m->os->close(m->os, m->fd); /* I3 */
@@ -473,7 +474,9 @@ skep_rc skep_manifest_edit(struct skep_manifest *m, const struct skep_manifest_e
         m->next_record = record;
         if (m->fd >= 0)
             m->os->close(m->os, m->fd);
-        m->fd = -1; /* which of the two files is the manifest now is unknown */
+        m->fd = -1;                     /* which of the two files is the manifest now is unknown */
+        if (doubt && rc == SKEP_ENOSPC) /* the record may have reached the disk */
+            rc = skep_fail(err, SKEP_EIO, "MANIFEST could not be written");
     }
     skep_free(u.segments);
     skep_buf_done(&b);

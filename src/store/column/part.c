@@ -599,6 +599,7 @@ skep_rc skep_part_open(uint8_t *payload, size_t n, uint64_t seq, struct skep_bud
     part->base.ops = &skep_part_ops;
     atomic_init(&part->base.refs, 1);
     part->payload = payload;
+    part->payload_bytes = n;
     struct opening o = {.part = part, .p = payload, .n = n, .err = err};
     skep_rc rc = open_all(&o, seq);
     skep_free(o.dir);

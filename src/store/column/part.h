@@ -21,6 +21,7 @@ struct skep_part_col {
 struct skep_part {
     struct skep_rowset base;
     uint8_t *payload;
+    size_t payload_bytes;
     struct skep_budget *budget;
     uint64_t charged_bytes;
     struct skep_part_col cols[SKEP_COL_COUNT];

@@ -61,7 +61,7 @@ struct skep_wal {
     unsigned n, cap;
     uint64_t checkpoint;
     uint64_t syncs;
-    bool failed;
+    bool failed, started;
 
     /* The active file; the committer's alone. */
     int fd; /* -1 = none */
@@ -518,7 +518,12 @@ skep_rc skep_wal_start(struct skep_wal *w, uint64_t last_seq, skep_err *err)
 {
     skep_assert(w->fd < 0);
     w->last_seq = last_seq;
-    return roll(w, 0, err);
+    SKEP_TRY(roll(w, 0, err));
+    skep_mutex_lock(&w->mu);
+    w->started = true;
+    skep_mutex_unlock(&w->mu);
+    skep_wal_drop(w, 0); /* what was flushed while replaying */
+    return SKEP_OK;
 }
 
 static skep_rc flush_buf(struct skep_wal *w, uint64_t *at, skep_err *err)
@@ -648,7 +653,7 @@ void skep_wal_drop(struct skep_wal *w, uint64_t checkpoint)
     unsigned kept = 0;
     for (unsigned i = 0; i < w->n; i++) {
         struct wal_file f = w->files[i];
-        bool gone = i + 1 < w->n && f.max_seq <= w->checkpoint &&
+        bool gone = w->started && i + 1 < w->n && f.max_seq <= w->checkpoint &&
                     w->os->unlink(w->os, file_path(w, f.epoch).s, NULL) == SKEP_OK;
         if (!gone) /* also when it could not be deleted: the next call tries again */
             w->files[kept++] = f;

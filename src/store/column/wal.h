@@ -62,7 +62,8 @@ SKEP_NODISCARD skep_rc skep_wal_commit(struct skep_wal *w, const struct skep_wal
                                        unsigned n, skep_err *err);
 
 /* Delete files that hold nothing above `checkpoint`; the active one stays, but is left for a new
- * one at the next commit when it holds nothing above either and is large.  Threads: any. */
+ * one at the next commit when it holds nothing above either and is large. Before skep_wal_start
+ * nothing is deleted yet.  Threads: any. */
 void skep_wal_drop(struct skep_wal *w, uint64_t checkpoint);
 
 /* Bytes reserved by log files; bytes of frames in them. Threads: any. */

@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Append: from a batch to an acknowledged commit.
+ *
+ *   caller's thread                      | committer's thread
+ *   -------------------------------------+---------------------------------------------
+ *   identity? -> duplicate, wait, or go  |
+ *   room? -> or ENOMEM, ENOSPC           |
+ *   encode the frame, open it as a part  |
+ *   queue ------------------------------>| take all that wait: one group
+ *                                        | number, write, fdatasync
+ *                                        | publish in a new snapshot
+ *                                        | remember identities, call `done` of each
+ *
+ * No timer: what arrives while an fsync runs forms the next group; an idle store commits at once.
+ *
+ * I1  done(OK) is called after the frame is durable and after a snapshot with it is visible.
+ * I2  done is called exactly once for each append, also when the engine closes.
+ * I3  a twin in flight gets the outcome of the first; a duplicate stores nothing.
+ * I4  memory: what is pending and what is in parts is at most twice the part limit; the queue is
+ *     bounded in number.
+ *
+ * Threads: append any; one committer.  Locks: q_mu, then nothing; snap_mu, then nothing. */
+#include "store/column/engine.h"
+
+#include "base/hash.h"
+#include "base/mem.h"
+#include "store/column/part.h"
+
+/* --- the caller's side ------------------------------------------------------------------------ */
+
+static void answer(struct skep_pending *p, skep_rc rc, uint64_t seq, const skep_err *err)
+{
+    struct skep_append_result res = {.seq = seq, .rows = rc == SKEP_OK ? p->n_rows : 0};
+    p->done(p->ctx, rc, &res, rc == SKEP_OK ? NULL : err);
+}
+
+/* The twin that waited for the outcome of the first one. */
+static void answer_waiter(struct skep_engine *e, struct skep_identity_waiter *w, skep_rc rc,
+                          uint64_t seq, const skep_err *err)
+{
+    struct skep_pending *p =
+        (struct skep_pending *)(void *)((char *)w - offsetof(struct skep_pending, waiter));
+    struct skep_append_result res = {.seq = seq, .duplicate = rc == SKEP_OK};
+    if (rc == SKEP_OK)
+        atomic_fetch_add_explicit(&e->duplicates, 1, memory_order_relaxed);
+    p->done(p->ctx, rc, &res, rc == SKEP_OK ? NULL : err);
+    skep_free(p);
+}
+
+/* The end of every append that was not a duplicate. */
+static void finish(struct skep_engine *e, struct skep_pending *p, skep_rc rc, uint64_t seq,
+                   const skep_err *err)
+{
+    struct skep_identity_waiter *w = NULL;
+    if (p->has_identity)
+        w = skep_identity_settle(e->identity, &p->flight, rc == SKEP_OK ? seq : 0, p->received_ns);
+    answer(p, rc, seq, err);
+    while (w) {
+        struct skep_identity_waiter *next = w->next;
+        answer_waiter(e, w, rc, seq, err);
+        w = next;
+    }
+    skep_rowset_unref(p->part);
+    if (p->charged_bytes)
+        skep_budget_give(&e->pending, p->charged_bytes);
+    skep_free(p);
+}
+
+/* Is there room for a batch?  Takes its bytes from the pending budget. */
+static skep_rc admit(struct skep_engine *e, const struct skep_batch *b, struct skep_pending *p,
+                     skep_err *err)
+{
+    if (skep_wal_failed(e->wal))
+        return skep_fail(err, SKEP_EIO, "the log cannot be written: the store is read-only");
+    uint64_t bytes = skep_batch_bytes(b);
+    uint64_t held = skep_budget_used(&e->parts) + skep_budget_used(&e->pending);
+    if (held + bytes > 2 * e->part_limit_bytes) {
+        atomic_store(&e->want_flush, true);
+        return skep_fail(err, SKEP_ENOMEM,
+                         "%llu bytes are waiting to be written out, at most %llu may",
+                         (unsigned long long)held, (unsigned long long)(2 * e->part_limit_bytes));
+    }
+    if (e->disk_limit_bytes) {
+        uint64_t disk = skep_engine__disk_bytes(e) + skep_budget_used(&e->pending) + bytes;
+        if (disk > e->disk_limit_bytes / 16 * 15)
+            atomic_store(&e->want_space, true);
+        if (disk > e->disk_limit_bytes)
+            return skep_fail(err, SKEP_ENOSPC, "the disk limit of %llu bytes is reached",
+                             (unsigned long long)e->disk_limit_bytes);
+    }
+    skep_rc rc = skep_budget_take(&e->pending, bytes, err);
+    if (rc == SKEP_OK)
+        p->charged_bytes = bytes;
+    else
+        atomic_store(&e->want_flush, true);
+    return rc;
+}
+
+static skep_rc make_part(struct skep_engine *e, const struct skep_batch *b, struct skep_pending *p,
+                         skep_err *err)
+{
+    struct skep_buf buf;
+    skep_buf_init(&buf, (size_t)2 << 30);
+    skep_rc rc = skep_frame_encode(b, &buf, err);
+    if (rc != SKEP_OK) {
+        skep_buf_done(&buf);
+        return rc;
+    }
+    size_t n;
+    uint8_t *payload = skep_buf_take(&buf, &n);
+    payload = skep_realloc(payload, n); /* encoding reserves by an upper bound */
+    p->crc = skep_crc32c(0, (skep_bytes){payload, n});
+    rc = skep_part_open(payload, n, 0, &e->parts, &p->part, err);
+    /* A batch that its own frame cannot hold is the adapter's mistake, not the disk's. */
+    return rc == SKEP_ECORRUPT ? skep_fail(err, SKEP_EINTERNAL, "a malformed batch") : rc;
+}
+
+static skep_rc push(struct skep_engine *e, struct skep_pending *p, skep_err *err)
+{
+    skep_rc rc = SKEP_OK;
+    skep_mutex_lock(&e->q_mu);
+    if (e->closing) {
+        rc = skep_fail(err, SKEP_ECLOSED, "the store is closing");
+    } else if (e->q_n >= SKEP_PENDING_MAX) {
+        rc = skep_fail(err, SKEP_ENOMEM, "%d requests are waiting for the log", SKEP_PENDING_MAX);
+    } else {
+        p->next = NULL;
+        *e->q_tail = p;
+        e->q_tail = &p->next;
+        e->q_n++;
+        e->q_pushed++;
+        if (e->q_n == 1)
+            skep_cond_signal(&e->q_wake);
+    }
+    skep_mutex_unlock(&e->q_mu);
+    return rc;
+}
+
+static bool has_identity(const struct skep_batch *b)
+{
+    static const uint8_t none[16];
+    return memcmp(b->identity, none, sizeof none) != 0;
+}
+
+void skep_engine__append(struct skep_store *s, struct skep_batch *batch, skep_append_done_fn *done,
+                         void *ctx)
+{
+    struct skep_engine *e = skep_engine_of(s);
+    skep_assert(batch && done);
+    struct skep_pending *p = skep_alloc(struct skep_pending);
+    *p = (struct skep_pending){.done = done,
+                               .ctx = ctx,
+                               .n_rows = batch->n_rows,
+                               .received_ns = batch->received_ns,
+                               .has_identity = has_identity(batch)};
+    skep_err err = {0};
+    uint64_t seq = 0;
+    if (p->has_identity) {
+        memcpy(p->flight.id, batch->identity, sizeof p->flight.id);
+        enum skep_identity_verdict v =
+            skep_identity_begin(e->identity, &p->flight, &p->waiter, e->os->now_ns(e->os), &seq);
+        if (v != SKEP_IDENTITY_NEW)
+            skep_batch_free(batch);
+        if (v == SKEP_IDENTITY_DUPLICATE)
+            answer_waiter(e, &p->waiter, SKEP_OK, seq, NULL);
+        if (v != SKEP_IDENTITY_NEW)
+            return; /* a waiter belongs to the first one now */
+    }
+    skep_rc rc = SKEP_OK;
+    if (batch->over_budget)
+        rc = skep_fail(&err, SKEP_ENOMEM, "the request does not fit the memory budget");
+    else if (batch->n_rows > 0)
+        rc = admit(e, batch, p, &err);
+    if (rc == SKEP_OK && batch->n_rows > 0)
+        rc = make_part(e, batch, p, &err);
+    skep_batch_free(batch);
+    if (p->part && p->charged_bytes) { /* the part has charged its own bytes */
+        skep_budget_give(&e->pending, p->charged_bytes);
+        p->charged_bytes = 0;
+    }
+    if (rc == SKEP_OK)
+        rc = push(e, p, &err);
+    if (rc != SKEP_OK)
+        finish(e, p, rc, 0, &err);
+}
+
+/* --- the committer ---------------------------------------------------------------------------- */
+
+/* Takes what waits, in order, up to a group; NULL when the engine closes and nothing waits. */
+static unsigned take_group(struct skep_engine *e, struct skep_pending **group)
+{
+    unsigned n = 0;
+    uint64_t bytes = 0;
+    skep_mutex_lock(&e->q_mu);
+    while (!e->q_head && !e->closing)
+        skep_cond_wait(&e->q_wake, &e->q_mu);
+    while (e->q_head && n < SKEP_GROUP_MAX && bytes < SKEP_GROUP_BYTES) {
+        struct skep_pending *p = e->q_head;
+        e->q_head = p->next;
+        if (!e->q_head)
+            e->q_tail = &e->q_head;
+        e->q_n--;
+        bytes += p->part ? p->part->bytes : 0;
+        group[n++] = p;
+    }
+    skep_mutex_unlock(&e->q_mu);
+    return n;
+}
+
+/* Too many live parts: the folder is behind.  Without one the committer folds by itself. */
+static void back_pressure(struct skep_engine *e)
+{
+    if (!e->background) {
+        while (skep_engine__fold(e)) {
+        }
+        return;
+    }
+    skep_mutex_lock(&e->snap_mu);
+    /* Bounded: when folding cannot help (a flush fails, parts are large) memory is the limit that
+     * counts. */
+    for (int k = 0; k < 10 && skep_engine__parts_locked(e) >= SKEP_PARTS_HARD; k++)
+        (void)skep_cond_wait_ms(&e->changed, &e->snap_mu, 100);
+    skep_mutex_unlock(&e->snap_mu);
+}
+
+static skep_rc commit_group(struct skep_engine *e, struct skep_pending **group, unsigned n,
+                            skep_err *err)
+{
+    struct skep_wal_item items[SKEP_GROUP_MAX];
+    struct skep_rowset *parts[SKEP_GROUP_MAX];
+    unsigned k = 0;
+    uint64_t rows = 0;
+    for (unsigned i = 0; i < n; i++) {
+        struct skep_pending *p = group[i];
+        if (!p->part)
+            continue; /* a request without rows: nothing to store, but answered in order */
+        uint64_t seq = e->next_seq++;
+        skep_part__set_seq(p->part, seq);
+        const struct skep_part *part = skep_part_must(p->part);
+        items[k] = (struct skep_wal_item){
+            .seq = seq, .payload = part->payload, .n = part->payload_bytes, .crc = p->crc};
+        parts[k++] = p->part;
+        rows += p->n_rows;
+    }
+    if (k == 0)
+        return SKEP_OK;
+    SKEP_TRY(skep_wal_commit(e->wal, items, k, err));
+    atomic_fetch_add_explicit(&e->commits, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&e->commit_rows, rows, memory_order_relaxed);
+    skep_engine__publish(e, parts, k, e->next_seq - 1); /* I1 */
+    return SKEP_OK;
+}
+
+void skep_engine__committer(void *engine)
+{
+    struct skep_engine *e = engine;
+    struct skep_pending *group[SKEP_GROUP_MAX];
+    for (unsigned n; (n = take_group(e, group)) > 0;) {
+        back_pressure(e);
+        skep_err err = {0};
+        skep_rc rc = commit_group(e, group, n, &err);
+        for (unsigned i = 0; i < n; i++) {
+            uint64_t seq = group[i]->part ? group[i]->part->min_seq : e->next_seq - 1;
+            finish(e, group[i], rc, seq, &err);
+        }
+        skep_mutex_lock(&e->q_mu);
+        e->q_finished += n;
+        skep_cond_broadcast(&e->q_done);
+        skep_mutex_unlock(&e->q_mu);
+    }
+}
+
+void skep_engine__drain(struct skep_engine *e)
+{
+    skep_mutex_lock(&e->q_mu);
+    uint64_t until = e->q_pushed;
+    while (e->q_finished < until)
+        skep_cond_wait(&e->q_done, &e->q_mu);
+    skep_mutex_unlock(&e->q_mu);
+}

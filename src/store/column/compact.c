@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What is visible, and keeping the number of parts small.
+ *
+ * The snapshot is swapped under snap_mu: by the committer (one more part), the folder (several
+ * neighbouring parts by one), the flusher (parts by a segment), the merger (segments by one, or
+ * none). Building the new list costs one reference a rowset, about a hundred of them.
+ *
+ * Folding: when more than SKEP_PARTS_MAX parts live, the longest run of neighbours whose sum stays
+ * under SKEP_FOLD_ROWS is folded, small ones first, so that a row is folded about twice before it
+ * is flushed.
+ *
+ * I1  parts are neighbours of the snapshot's end: all segments lie before all parts.
+ * I2  a part is being folded or flushed, never both: [fold_first, fold_last] and (0, flush_last] do
+ *     not overlap.
+ *
+ * Threads: any for snapshot; one folder.  Locks: snap_mu alone. */
+#include "store/column/engine.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "store/column/part.h"
+
+struct skep_snapshot *skep_engine__snapshot(struct skep_engine *e)
+{
+    skep_mutex_lock(&e->snap_mu);
+    struct skep_snapshot *s = skep_snapshot_ref(e->snap);
+    skep_mutex_unlock(&e->snap_mu);
+    return s;
+}
+
+static void swap_locked(struct skep_engine *e, struct skep_snapshot *to,
+                        struct skep_snapshot **ret_old)
+{
+    skep_assert_held(&e->snap_mu);
+    *ret_old = e->snap;
+    e->snap = to;
+}
+
+void skep_engine__publish(struct skep_engine *e, struct skep_rowset *const *parts, unsigned n,
+                          uint64_t seq)
+{
+    struct skep_snapshot *old;
+    skep_mutex_lock(&e->snap_mu);
+    swap_locked(e, skep_snapshot__append(e->snap, parts, n, seq), &old);
+    skep_cond_broadcast(&e->visible);
+    if (skep_engine__parts_locked(e) > SKEP_PARTS_MAX)
+        skep_cond_broadcast(&e->changed);
+    skep_mutex_unlock(&e->snap_mu);
+    skep_snapshot_unref(old); /* may destroy rowsets: not under the lock */
+}
+
+void skep_engine__replace(struct skep_engine *e, struct skep_rowset *const *gone, unsigned n,
+                          struct skep_rowset *by)
+{
+    struct skep_snapshot *old;
+    skep_mutex_lock(&e->snap_mu);
+    for (unsigned i = 0; i < n; i++) {
+        struct skep_engine_segment *seg = skep_engine__segment(gone[i]);
+        if (seg)
+            seg->doomed = true;
+    }
+    swap_locked(e, skep_snapshot__replace(e->snap, gone, n, by), &old);
+    skep_cond_broadcast(&e->changed);
+    skep_mutex_unlock(&e->snap_mu);
+    skep_snapshot_unref(old);
+}
+
+/* Index of the first part. */
+static unsigned first_part(const struct skep_snapshot *s)
+{
+    unsigned i = s->n;
+    while (i > 0 && skep_part_of(s->sets[i - 1].rowset))
+        i--;
+    return i;
+}
+
+unsigned skep_engine__parts_locked(const struct skep_engine *e)
+{
+    return e->snap->n - first_part(e->snap);
+}
+
+/* The run of neighbours to fold: *ret_n of them from the returned index, 0 = none. */
+static unsigned choose_locked(const struct skep_engine *e, unsigned *ret_n)
+{
+    const struct skep_snapshot *s = e->snap;
+    unsigned first = first_part(s), best = 0, best_n = 0;
+    *ret_n = 0;
+    if (s->n - first <= SKEP_PARTS_MAX)
+        return 0;
+    /* Small parts gather at the end; look for the longest run of like size, smallest size first. */
+    for (uint64_t size = SKEP_FOLD_ROWS / 64; size <= SKEP_FOLD_ROWS && best_n < 8; size *= 8) {
+        for (unsigned i = first; i < s->n; i++) {
+            uint64_t rows = 0;
+            unsigned k = i;
+            while (k < s->n && s->sets[k].rowset->min_seq > e->flush_last &&
+                   s->sets[k].rowset->n_rows <= size &&
+                   rows + s->sets[k].rowset->n_rows <= SKEP_FOLD_ROWS)
+                rows += s->sets[k++].rowset->n_rows;
+            if (k - i > best_n) {
+                best = i;
+                best_n = k - i;
+            }
+        }
+    }
+    *ret_n = best_n >= 2 ? best_n : 0;
+    return best;
+}
+
+bool skep_engine__fold(struct skep_engine *e)
+{
+    struct skep_rowset *parts[SKEP_PARTS_HARD + SKEP_GROUP_MAX];
+    unsigned n;
+    skep_mutex_lock(&e->snap_mu);
+    skep_assert(e->fold_last == 0);
+    unsigned at = choose_locked(e, &n);
+    n = SKEP_MIN(n, (unsigned)SKEP_ARRAY_LEN(parts));
+    for (unsigned i = 0; i < n; i++)
+        parts[i] = skep_rowset_ref(e->snap->sets[at + i].rowset);
+    if (n > 0) {
+        e->fold_first = parts[0]->min_seq;
+        e->fold_last = parts[n - 1]->max_seq;
+    }
+    skep_mutex_unlock(&e->snap_mu);
+    if (n == 0)
+        return false;
+    struct skep_rowset *folded = NULL;
+    skep_err err;
+    skep_rc rc = skep_part_fold(parts, n, &e->parts, &folded, &err);
+    if (rc == SKEP_OK)
+        skep_engine__replace(e, parts, n, folded);
+    else
+        skep_log(ERROR, "folding failed, parts stay as they are", SKEP_K_RC(rc),
+                 SKEP_K_CSTR("error", err.text));
+    for (unsigned i = 0; i < n; i++)
+        skep_rowset_unref(parts[i]);
+    skep_rowset_unref(folded);
+    skep_mutex_lock(&e->snap_mu);
+    e->fold_first = e->fold_last = 0;
+    skep_cond_broadcast(&e->changed);
+    skep_mutex_unlock(&e->snap_mu);
+    return rc == SKEP_OK;
+}
+
+bool skep_engine__nap(struct skep_engine *e, int64_t ms)
+{
+    skep_mutex_lock(&e->snap_mu);
+    if (!e->stopping)
+        (void)skep_cond_wait_ms(&e->changed, &e->snap_mu, ms); /* woken or not: look again */
+    bool stop = e->stopping;
+    skep_mutex_unlock(&e->snap_mu);
+    return stop;
+}
+
+void skep_engine__folder(void *engine)
+{
+    struct skep_engine *e = engine;
+    for (;;) {
+        while (!atomic_load(&e->cancel) && skep_engine__fold(e)) {
+        }
+        skep_mutex_lock(&e->snap_mu);
+        unsigned n;
+        (void)choose_locked(e, &n);
+        /* Nothing to fold: sleep until the committer or the flusher changes something. */
+        if (n == 0 && !e->stopping)
+            skep_cond_wait(&e->changed, &e->snap_mu);
+        bool stop = e->stopping;
+        skep_mutex_unlock(&e->snap_mu);
+        if (stop)
+            return;
+    }
+}

@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The embedded engine: opening, closing and the table of operations.
+ *
+ * Its parts and how they fit: src/store/README.md.  Files of a data directory:
+ *
+ *   LOCK  MANIFEST  wal/<epoch>.log  seg/<number>.seg
+ *
+ * Threads: committer (commit.c), folder (compact.c), flusher (flush.c), merger (merge.c); queries
+ * on the callers' threads and the pool.  Locks: docs/locks.md.
+ *
+ * Closing: appends are refused, the committer answers what waits, background work is told to give
+ * up, nothing is flushed: the log has it all. */
+#include "store/column/engine.h"
+
+#include "base/mem.h"
+#include "store/column/exec.h"
+#include "store/column/part.h"
+
+#define DEFAULT_QUIET_NS     (30ll * 1000000000)
+#define DEFAULT_MEMORY_BYTES (1ull << 30)
+
+static skep_rc engine_run(struct skep_store *s, const struct skep_plan *plan,
+                          const struct skep_run_opts *opts, struct skep_answer *ret, skep_err *err)
+{
+    struct skep_engine *e = skep_engine_of(s);
+    struct skep_run_opts o = *opts;
+    if (!o.budget)
+        o.budget = &e->query;
+    struct skep_snapshot *snap = skep_engine__snapshot(e);
+    skep_rc rc = skep_exec_run(snap, e->pool, plan, &o, ret, err);
+    skep_snapshot_unref(snap);
+    return rc;
+}
+
+static void count_rowsets(const struct skep_snapshot *s, struct skep_store_stats *r)
+{
+    for (unsigned i = 0; i < s->n; i++) {
+        const struct skep_rowset *rs = s->sets[i].rowset;
+        const struct skep_live *live = s->sets[i].live;
+        uint64_t rows = live ? live->n_live : rs->n_rows;
+        if (rows > 0 && (r->rows_live == 0 || rs->bounds.min_start_ns < r->oldest_ns))
+            r->oldest_ns = rs->bounds.min_start_ns;
+        if (rows > 0 && (r->rows_live == 0 || rs->bounds.max_start_ns > r->newest_ns))
+            r->newest_ns = rs->bounds.max_start_ns;
+        r->rows_live += rows;
+        if (rs->ops == &skep_part_ops) {
+            r->parts++;
+            r->part_rows += rs->n_rows;
+            r->part_bytes += rs->bytes;
+        } else {
+            r->segments++;
+            r->segment_rows += rs->n_rows;
+        }
+    }
+}
+
+static void engine_stats(struct skep_store *s, struct skep_store_stats *ret)
+{
+    struct skep_engine *e = skep_engine_of(s);
+    struct skep_store_stats r = {0};
+    struct skep_snapshot *snap = skep_engine__snapshot(e);
+    count_rowsets(snap, &r);
+    skep_snapshot_unref(snap);
+    r.segment_bytes = atomic_load(&e->segment_bytes);
+    r.wal_bytes = skep_wal_disk_bytes(e->wal);
+    r.disk_bytes = r.wal_bytes + r.segment_bytes;
+    r.disk_limit_bytes = e->disk_limit_bytes;
+    r.memory_bytes = skep_budget_used(e->memory);
+    r.memory_limit_bytes = e->memory->limit_bytes;
+    r.cache_bytes = skep_cache_bytes(e->cache);
+    r.commits = atomic_load(&e->commits);
+    r.commit_rows = atomic_load(&e->commit_rows);
+    r.duplicates = atomic_load(&e->duplicates);
+    r.fsyncs = skep_wal_syncs(e->wal);
+    skep_mutex_lock(&e->manifest_mu);
+    r.merges = e->totals.merges;
+    r.merge_rows = e->totals.merge_rows;
+    r.expired_rows = e->totals.expired_rows;
+    r.stored_rows = e->totals.stored_rows + r.part_rows;
+    skep_mutex_unlock(&e->manifest_mu);
+    r.read_only = skep_wal_failed(e->wal);
+    r.damaged_regions = e->damage.regions + (e->damage.lost_first > 0);
+    r.torn_writes = e->damage.torn;
+    r.damage = skep_str_c(e->damage.text);
+    *ret = r;
+}
+
+static skep_rc engine_flush(struct skep_store *s, skep_err *err)
+{
+    struct skep_engine *e = skep_engine_of(s);
+    skep_engine__drain(e);
+    struct skep_snapshot *snap = skep_engine__snapshot(e);
+    uint64_t last = snap->visible_seq;
+    skep_snapshot_unref(snap);
+    SKEP_TRY(skep_engine__flush_to(e, last, err));
+    if (e->background)
+        return SKEP_OK;
+    SKEP_TRY(skep_engine__expire(e, err));
+    for (bool more = true; more;)
+        SKEP_TRY(skep_engine__merge(e, &more, err));
+    return SKEP_OK;
+}
+
+static uint64_t engine_visible(struct skep_store *s)
+{
+    struct skep_engine *e = skep_engine_of(s);
+    skep_mutex_lock(&e->snap_mu);
+    uint64_t seq = e->snap->visible_seq;
+    skep_mutex_unlock(&e->snap_mu);
+    return seq;
+}
+
+static uint64_t engine_wait_visible(struct skep_store *s, uint64_t seq, int64_t timeout_ms)
+{
+    struct skep_engine *e = skep_engine_of(s);
+    int64_t until = e->os->mono_ns(e->os) + timeout_ms * 1000000;
+    skep_mutex_lock(&e->snap_mu);
+    while (e->snap->visible_seq <= seq && !e->stopping) {
+        int64_t left = until - e->os->mono_ns(e->os);
+        if (left <= 0)
+            break;
+        (void)skep_cond_wait_ms(&e->visible, &e->snap_mu, left / 1000000 + 1);
+    }
+    uint64_t now = e->snap->visible_seq;
+    skep_mutex_unlock(&e->snap_mu);
+    return now;
+}
+
+/* --- life ------------------------------------------------------------------------------------- */
+
+static void stop_threads(struct skep_engine *e)
+{
+    skep_mutex_lock(&e->q_mu);
+    e->closing = true;
+    skep_cond_broadcast(&e->q_wake);
+    skep_mutex_unlock(&e->q_mu);
+    if (e->committer_runs)
+        skep_thread_join(&e->committer);
+    atomic_store(&e->cancel, true);
+    skep_mutex_lock(&e->snap_mu);
+    e->stopping = true;
+    skep_cond_broadcast(&e->changed);
+    skep_cond_broadcast(&e->visible);
+    skep_mutex_unlock(&e->snap_mu);
+    if (!e->background_runs)
+        return;
+    skep_thread_join(&e->folder);
+    skep_thread_join(&e->flusher);
+    skep_thread_join(&e->merger);
+}
+
+static void engine_close(struct skep_store *s)
+{
+    struct skep_engine *e = skep_engine_of(s);
+    stop_threads(e);
+    skep_wal_close(e->wal);
+    skep_snapshot_unref(e->snap);
+    skep_manifest_close(e->manifest);
+    skep_cache_free(e->cache);
+    skep_identity_free(e->identity);
+    if (e->lock_fd >= 0)
+        e->os->close(e->os, e->lock_fd);
+    skep_cond_done(&e->q_wake);
+    skep_cond_done(&e->q_done);
+    skep_cond_done(&e->visible);
+    skep_cond_done(&e->changed);
+    skep_mutex_done(&e->q_mu);
+    skep_mutex_done(&e->snap_mu);
+    skep_mutex_done(&e->flush_mu);
+    skep_mutex_done(&e->merge_mu);
+    skep_mutex_done(&e->manifest_mu);
+    skep_free(e->dir);
+    skep_free(e);
+}
+
+static const struct skep_store_ops column_ops = {
+    .name = "column",
+    .close = engine_close,
+    .append = skep_engine__append,
+    .run = engine_run,
+    .stats = engine_stats,
+    .flush = engine_flush,
+    .visible = engine_visible,
+    .wait_visible = engine_wait_visible,
+};
+
+static void init_limits(struct skep_engine *e, const struct skep_column_config *cfg)
+{
+    if (!cfg->memory)
+        skep_budget_init(&e->own_memory, "store", DEFAULT_MEMORY_BYTES, NULL);
+    e->memory = cfg->memory ? cfg->memory : &e->own_memory;
+    uint64_t all = SKEP_MIN(e->memory->limit_bytes, 16 * DEFAULT_MEMORY_BYTES);
+    e->part_limit_bytes = cfg->part_limit_bytes ? cfg->part_limit_bytes : all / 4;
+    e->disk_limit_bytes = cfg->disk_limit_bytes;
+    e->wal_flush_bytes = cfg->disk_limit_bytes ? cfg->disk_limit_bytes / 16 : 1ull << 30;
+    e->retain_ns = cfg->retain_ns;
+    e->flush_quiet_ns = cfg->flush_quiet_ns ? cfg->flush_quiet_ns : DEFAULT_QUIET_NS;
+    skep_budget_init(&e->parts, "parts", UINT64_MAX, e->memory);
+    skep_budget_init(&e->pending, "pending", UINT64_MAX, e->memory);
+    skep_budget_init(&e->query, "queries", all / 2, e->memory);
+    skep_budget_init(&e->work, "background", all / 2, e->memory);
+    e->cache = skep_cache_new(e->memory, all / 4);
+}
+
+static struct skep_engine *new_engine(const struct skep_column_config *cfg)
+{
+    struct skep_engine *e = skep_alloc(struct skep_engine);
+    e->base.ops = &column_ops;
+    e->os = cfg->os;
+    skep_str dir = skep_str_c(cfg->dir);
+    e->dir = skep_strndup(dir.p, dir.n);
+    e->pool = cfg->pool;
+    e->background = !cfg->no_background;
+    e->lock_fd = -1;
+    e->q_tail = &e->q_head;
+    skep_mutex_init(&e->q_mu, "queue");
+    skep_mutex_init(&e->snap_mu, "snapshot");
+    skep_mutex_init(&e->flush_mu, "flush");
+    skep_mutex_init(&e->merge_mu, "merge");
+    skep_mutex_init(&e->manifest_mu, "manifest");
+    skep_cond_init(&e->q_wake);
+    skep_cond_init(&e->q_done);
+    skep_cond_init(&e->visible);
+    skep_cond_init(&e->changed);
+    e->identity = skep_identity_new();
+    e->snap = skep_snapshot__empty(0);
+    init_limits(e, cfg);
+    return e;
+}
+
+/* Makes the directory's own name durable, as far as its parent lets us. */
+static void sync_parent(const struct skep_engine *e)
+{
+    skep_path parent = skep_path_of("%s", e->dir);
+    char *slash = strrchr(parent.s, '/');
+    if (!slash || slash == parent.s)
+        return;
+    *slash = 0;
+    int fd;
+    if (e->os->open(e->os, parent.s, SKEP_OPEN_DIR, &fd, NULL) != SKEP_OK)
+        return;
+    (void)e->os->fsync(e->os, fd, NULL);
+    e->os->close(e->os, fd);
+}
+
+static skep_rc open_dirs(struct skep_engine *e, skep_err *err)
+{
+    const struct skep_os *os = e->os;
+    SKEP_TRY(os->mkdir(os, e->dir, err));
+    sync_parent(e);
+    unsigned flags = SKEP_OPEN_WRITE | SKEP_OPEN_CREATE;
+    SKEP_TRY(os->open(os, skep_path_of("%s/LOCK", e->dir).s, flags, &e->lock_fd, err));
+    skep_rc rc = os->lock(os, e->lock_fd, err);
+    if (rc == SKEP_EEXISTS)
+        return skep_fail(err, rc, "another process has %s open", e->dir);
+    SKEP_TRY(rc);
+    SKEP_TRY(os->mkdir(os, skep_path_of("%s/seg", e->dir).s, err));
+    uint64_t file_bytes = e->disk_limit_bytes / 32;
+    file_bytes = e->disk_limit_bytes == 0 || file_bytes > SKEP_WAL_FILE_BYTES_MAX
+                     ? 0
+                     : SKEP_MAX(file_bytes, (uint64_t)1 << 20);
+    return skep_wal_open(os, skep_path_of("%s/wal", e->dir).s, file_bytes, &e->wal, err);
+}
+
+skep_rc skep_column_open(const struct skep_column_config *cfg, struct skep_store **ret,
+                         skep_err *err)
+{
+    skep_assert(cfg && cfg->os && cfg->dir && ret);
+    if (skep_str_c(cfg->dir).n > 900)
+        return skep_fail(err, SKEP_EINVAL, "the data directory's name is too long");
+    struct skep_engine *e = new_engine(cfg);
+    skep_rc rc = open_dirs(e, err);
+    if (rc == SKEP_OK)
+        rc = skep_engine__recover(e, err);
+    if (rc != SKEP_OK) {
+        engine_close(&e->base);
+        return rc;
+    }
+    skep_thread_start(&e->committer, "skep-commit", skep_engine__committer, e);
+    e->committer_runs = true;
+    if (e->background) {
+        skep_thread_start(&e->folder, "skep-fold", skep_engine__folder, e);
+        skep_thread_start(&e->flusher, "skep-flush", skep_engine__flusher, e);
+        skep_thread_start(&e->merger, "skep-merge", skep_engine__merger, e);
+        e->background_runs = true;
+    }
+    *ret = &e->base;
+    return SKEP_OK;
+}

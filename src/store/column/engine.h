@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The embedded engine from inside: what its parts share.  Internal to store/column; how they fit:
+ * src/store/README.md. */
+#pragma once
+
+#include "base/budget.h"
+#include "os/thread.h"
+#include "store/column/identity.h"
+#include "store/column/manifest.h"
+#include "store/column/path.h"
+#include "store/column/rowset.h"
+#include "store/column/snapshot.h"
+#include "store/column/wal.h"
+#include "store/store.h"
+
+enum {
+    SKEP_PARTS_MAX = 32,        /* live parts the folder aims at */
+    SKEP_PARTS_HARD = 64,       /* the committer waits above */
+    SKEP_FOLD_ROWS = 128 << 10, /* parts of this size are not folded again */
+    SKEP_SEGMENTS_MAX = 64,
+    SKEP_PENDING_MAX = 1024, /* appends waiting for the log */
+    SKEP_GROUP_MAX = 256,    /* appends in one commit */
+    SKEP_GROUP_BYTES = 16 << 20
+};
+#define SKEP_MERGE_ROWS (32ull << 20)
+
+/* One append between the caller and the committer. */
+struct skep_pending {
+    struct skep_pending *next;
+    struct skep_identity_flight flight;
+    struct skep_identity_waiter waiter;
+    bool has_identity;
+    skep_append_done_fn *done;
+    void *ctx;
+    struct skep_rowset *part;
+    skep_ts_ns received_ns;
+    uint32_t n_rows, crc;
+    uint64_t charged_bytes; /* of the pending budget */
+};
+
+/* A segment of the store; on the rowset as on_last_unref_ctx, freed with it. */
+struct skep_engine_segment {
+    struct skep_engine *engine;
+    struct skep_manifest_segment m;
+    bool doomed; /* no longer in the manifest: delete the file with the last reader.  Under snap_mu
+                  */
+};
+
+struct skep_engine {
+    struct skep_store base; /* first */
+    const struct skep_os *os;
+    char *dir;
+    struct skep_pool *pool;
+    struct skep_budget *memory;
+    int lock_fd;
+    bool background;
+    int64_t retain_ns, flush_quiet_ns;
+    uint64_t disk_limit_bytes, part_limit_bytes, wal_flush_bytes;
+
+    struct skep_budget own_memory; /* when the caller gave none */
+    struct skep_budget parts, pending, query, work;
+    struct skep_wal *wal;
+    struct skep_identity *identity;
+    struct skep_cache *cache;
+
+    /* Appends on their way: commit.c. */
+    struct skep_mutex q_mu;
+    struct skep_cond q_wake; /* committer */
+    struct skep_cond q_done; /* flush waits for the queue to have passed */
+    struct skep_pending *q_head, **q_tail;
+    uint64_t q_n, q_pushed, q_finished;
+    bool closing;
+    uint64_t next_seq; /* the committer's */
+
+    /* What is visible: snapshot.c makes, snap_mu guards. */
+    struct skep_mutex snap_mu;
+    struct skep_cond visible; /* visible_seq grew */
+    struct skep_cond changed; /* a fold or flush ended, parts became fewer */
+    struct skep_snapshot *snap;
+    uint64_t fold_first, fold_last; /* commits being folded; 0 = none */
+    uint64_t flush_last;            /* commits up to here are being flushed; 0 = none */
+    bool stopping;                  /* background threads end */
+
+    /* Segments and manifest: flush.c, merge.c. */
+    struct skep_mutex flush_mu;    /* one flush at a time, held over I/O */
+    struct skep_mutex merge_mu;    /* one merge or expiry at a time, held over I/O */
+    struct skep_mutex manifest_mu; /* held over I/O; innermost of the three */
+    struct skep_manifest *manifest;
+    _Atomic uint64_t next_segment;
+    struct skep_manifest_totals totals; /* under manifest_mu */
+
+    _Atomic bool cancel;     /* background work: give up now */
+    _Atomic bool want_space; /* disk nearly full: merges give way to expiry */
+    _Atomic bool want_flush; /* somebody was refused for lack of memory */
+    _Atomic uint64_t segment_bytes;
+    _Atomic uint64_t commits, commit_rows, duplicates;
+    _Atomic uint64_t sleep_until; /* mono ns: after a failure background work rests */
+    struct skep_wal_damage damage;
+
+    skep_thread committer, folder, flusher, merger;
+    bool committer_runs, background_runs;
+};
+
+static inline struct skep_engine *skep_engine_of(struct skep_store *s)
+{
+    return (struct skep_engine *)s;
+}
+
+/* commit.c */
+void skep_engine__append(struct skep_store *s, struct skep_batch *batch, skep_append_done_fn *done,
+                         void *ctx);
+void skep_engine__committer(void *engine);
+/* Returns when everything appended before the call was committed or refused. */
+void skep_engine__drain(struct skep_engine *e);
+
+/* compact.c: the list of what is visible, and folding. */
+struct skep_snapshot *skep_engine__snapshot(struct skep_engine *e); /* with a reference */
+void skep_engine__publish(struct skep_engine *e, struct skep_rowset *const *parts, unsigned n,
+                          uint64_t seq);
+/* Replace rowsets by another one (or none). */
+void skep_engine__replace(struct skep_engine *e, struct skep_rowset *const *gone, unsigned n,
+                          struct skep_rowset *by);
+unsigned skep_engine__parts_locked(const struct skep_engine *e);
+/* Fold once if there is something to fold; false = nothing to do. */
+bool skep_engine__fold(struct skep_engine *e);
+void skep_engine__folder(void *engine);
+
+/* flush.c */
+/* All parts up to commit `last` into a segment (several when memory is short). */
+SKEP_NODISCARD skep_rc skep_engine__flush_to(struct skep_engine *e, uint64_t last, skep_err *err);
+void skep_engine__flusher(void *engine);
+/* Writes a segment aside and puts it in its place; on success *ret is open, with one reference. */
+SKEP_NODISCARD skep_rc skep_engine__write_segment(struct skep_engine *e,
+                                                  const struct skep_segment_source *sources,
+                                                  unsigned n, bool cancelable,
+                                                  struct skep_rowset **ret, skep_err *err);
+struct skep_engine_segment *skep_engine__segment(struct skep_rowset *rs); /* NULL for a part */
+/* Open the file of a segment named in the manifest. */
+SKEP_NODISCARD skep_rc skep_engine__open_segment(struct skep_engine *e,
+                                                 const struct skep_manifest_segment *m,
+                                                 struct skep_rowset **ret, skep_err *err);
+uint64_t skep_engine__disk_bytes(struct skep_engine *e);
+/* Sleep on `changed` for at most ms; true when the engine stops. */
+bool skep_engine__nap(struct skep_engine *e, int64_t ms);
+
+/* merge.c */
+/* One merge if one is due; *ret_more: it was. */
+SKEP_NODISCARD skep_rc skep_engine__merge(struct skep_engine *e, bool *ret_more, skep_err *err);
+/* Drop whole segments by age and for space. */
+SKEP_NODISCARD skep_rc skep_engine__expire(struct skep_engine *e, skep_err *err);
+void skep_engine__merger(void *engine);
+
+/* recover.c */
+SKEP_NODISCARD skep_rc skep_engine__recover(struct skep_engine *e, skep_err *err);

@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Merging and dropping segments.
+ *
+ * Merging: segments stand in order of their commits.  Four to eight neighbours of the same tier
+ * (rows on a scale of four) become one; above three quarters of SKEP_SEGMENTS_MAX the cheapest
+ * neighbours are merged whatever their tier.  No merge makes a segment of more than SKEP_MERGE_ROWS
+ * rows, or, where rows expire, one that spans more than an eighth of the retention.
+ *
+ * Dropping: whole segments, when the newest row is older than retain_ns; oldest first, when the
+ * disk limit is near.  A row whose timestamp is out of all proportion (before the retention or a
+ * day in the future when it came) is filed under its arrival: the segment's age is then that of its
+ * newest arrival.
+ *
+ * I1  the manifest is durable before any source is doomed.
+ * I2  merges give way: to shutdown, and to expiry when the disk is nearly full.
+ * I3  a merge needs room for its result beside its sources, or it is not begun.
+ *
+ * Threads: the merger and callers of flush() in tests, one at a time under merge_mu.  Locks:
+ * merge_mu -> manifest_mu; merge_mu -> snap_mu. */
+#include "store/column/engine.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "store/column/part.h"
+
+enum { RUN_MIN = 4, RUN_MAX = 8, NAP_MS = 500 };
+#define DAY_NS  (86400ll * 1000000000)
+#define REST_NS (5ll * 1000000000)
+
+static unsigned tier_of(const struct skep_rowset *rs)
+{
+    unsigned t = 0;
+    for (uint64_t rows = rs->n_rows >> 16; rows > 0; rows >>= 2)
+        t++;
+    return t;
+}
+
+/* Age of the newest row that counts. */
+static skep_ts_ns newest_of(const struct skep_engine *e, const struct skep_manifest_segment *m)
+{
+    skep_ts_ns newest = m->bounds.max_start_ns, came = m->received_max_ns;
+    bool odd = newest > came + DAY_NS || (e->retain_ns > 0 && newest < came - e->retain_ns);
+    return odd ? came : newest;
+}
+
+static unsigned n_segments(const struct skep_snapshot *s)
+{
+    unsigned n = 0;
+    while (n < s->n && !skep_part_of(s->sets[n].rowset))
+        n++;
+    return n;
+}
+
+static bool may_join(const struct skep_engine *e, uint64_t rows, skep_ts_ns from, skep_ts_ns to)
+{
+    return rows <= SKEP_MERGE_ROWS && (e->retain_ns == 0 || to - from <= e->retain_ns / 8);
+}
+
+/* Longest run from `at` of tier <= t that may be one; its rows. */
+static unsigned run_from(const struct skep_engine *e, const struct skep_snapshot *s, unsigned n,
+                         unsigned at, unsigned t, uint64_t *ret_rows)
+{
+    skep_ts_ns from = INT64_MAX, to = INT64_MIN;
+    uint64_t rows = 0;
+    unsigned k = at;
+    for (; k < n && k - at < RUN_MAX; k++) {
+        struct skep_rowset *rs = s->sets[k].rowset;
+        skep_ts_ns age = newest_of(e, &skep_engine__segment(rs)->m);
+        from = SKEP_MIN(from, age);
+        to = SKEP_MAX(to, age);
+        if (tier_of(rs) > t || !may_join(e, rows + rs->n_rows, from, to))
+            break;
+        rows += rs->n_rows;
+    }
+    *ret_rows = rows;
+    return k - at;
+}
+
+/* What to merge: *ret_n segments from the returned index; 0 = nothing. */
+static unsigned choose(const struct skep_engine *e, const struct skep_snapshot *s, unsigned *ret_n)
+{
+    unsigned n = n_segments(s), best = 0;
+    uint64_t best_rows = UINT64_MAX, rows;
+    *ret_n = 0;
+    for (unsigned t = 0; t < 8; t++)
+        for (unsigned i = 0; i + RUN_MIN <= n; i++) {
+            unsigned k = run_from(e, s, n, i, t, &rows);
+            if (k >= RUN_MIN) {
+                *ret_n = k;
+                return i;
+            }
+        }
+    if (n <= SKEP_SEGMENTS_MAX * 3 / 4)
+        return 0;
+    for (unsigned i = 0; i + 2 <= n; i++) {
+        unsigned k = run_from(e, s, SKEP_MIN(n, i + 2), i, UINT32_MAX, &rows);
+        if (k == 2 && rows < best_rows) {
+            best_rows = rows;
+            best = i;
+            *ret_n = 2;
+        }
+    }
+    return best;
+}
+
+static skep_rc record(struct skep_engine *e, struct skep_rowset *add,
+                      struct skep_rowset *const *gone, unsigned n, uint64_t expired_rows,
+                      skep_err *err)
+{
+    uint64_t numbers[SKEP_SEGMENTS_MAX];
+    skep_assert(n <= SKEP_ARRAY_LEN(numbers));
+    for (unsigned i = 0; i < n; i++)
+        numbers[i] = skep_engine__segment(gone[i])->m.number;
+    skep_mutex_lock(&e->manifest_mu);
+    struct skep_manifest_edit edit = {.remove = numbers,
+                                      .n_remove = n,
+                                      .next_segment = atomic_load(&e->next_segment),
+                                      .totals = e->totals,
+                                      .now_ns = e->os->now_ns(e->os)};
+    edit.totals.expired_rows += expired_rows;
+    if (add) {
+        edit.add = &skep_engine__segment(add)->m;
+        edit.totals.merges++;
+        edit.totals.merge_rows += add->n_rows;
+    }
+    skep_rc rc = skep_manifest_edit(e->manifest, &edit, err);
+    if (rc == SKEP_OK)
+        e->totals = edit.totals;
+    skep_mutex_unlock(&e->manifest_mu);
+    if (rc == SKEP_ENOSPC && add) {
+        skep_mutex_lock(&e->snap_mu);
+        skep_engine__segment(add)->doomed = true;
+        skep_mutex_unlock(&e->snap_mu);
+    }
+    return rc;
+}
+
+static skep_rc merge_run(struct skep_engine *e, const struct skep_snapshot_set *sets, unsigned n,
+                         skep_err *err)
+{
+    struct skep_segment_source sources[RUN_MAX];
+    struct skep_rowset *gone[RUN_MAX];
+    skep_assert(n >= 2 && n <= RUN_MAX);
+    for (unsigned i = 0; i < n; i++) {
+        sources[i] = (struct skep_segment_source){sets[i].rowset, sets[i].live};
+        gone[i] = sets[i].rowset;
+    }
+    struct skep_rowset *rs = NULL;
+    SKEP_TRY(skep_engine__write_segment(e, sources, n, true, &rs, err));
+    skep_rc rc = record(e, rs, gone, n, 0, err);
+    if (rc == SKEP_OK)
+        skep_engine__replace(e, gone, n, rs); /* I1 */
+    skep_rowset_unref(rs);
+    return rc;
+}
+
+skep_rc skep_engine__merge(struct skep_engine *e, bool *ret_more, skep_err *err)
+{
+    skep_rc rc = SKEP_OK;
+    *ret_more = false;
+    skep_mutex_lock(&e->merge_mu);
+    struct skep_snapshot *s = skep_engine__snapshot(e);
+    unsigned n, at = choose(e, s, &n);
+    uint64_t bytes = 0;
+    for (unsigned i = 0; i < n; i++)
+        bytes += s->sets[at + i].rowset->bytes;
+    bool fits = e->disk_limit_bytes == 0 ||
+                skep_engine__disk_bytes(e) + bytes <= e->disk_limit_bytes; /* I3 */
+    if (n > 0 && fits) {
+        rc = merge_run(e, s->sets + at, n, err);
+        *ret_more = rc == SKEP_OK;
+    }
+    skep_snapshot_unref(s);
+    skep_mutex_unlock(&e->merge_mu);
+    return rc;
+}
+
+static skep_rc drop(struct skep_engine *e, struct skep_rowset *rs, skep_err *err)
+{
+    SKEP_TRY(record(e, NULL, &rs, 1, rs->n_rows, err));
+    skep_engine__replace(e, &rs, 1, NULL);
+    return SKEP_OK;
+}
+
+static struct skep_rowset *oldest(const struct skep_engine *e, const struct skep_snapshot *s)
+{
+    struct skep_rowset *found = NULL;
+    skep_ts_ns age = INT64_MAX;
+    for (unsigned i = 0; i < n_segments(s); i++) {
+        skep_ts_ns t = newest_of(e, &skep_engine__segment(s->sets[i].rowset)->m);
+        if (!found || t < age) {
+            found = s->sets[i].rowset;
+            age = t;
+        }
+    }
+    return found;
+}
+
+static skep_rc expire_by_age(struct skep_engine *e, skep_err *err)
+{
+    if (e->retain_ns == 0)
+        return SKEP_OK;
+    skep_ts_ns limit = e->os->now_ns(e->os) - e->retain_ns;
+    struct skep_snapshot *s = skep_engine__snapshot(e);
+    skep_rc rc = SKEP_OK;
+    for (unsigned i = 0; i < n_segments(s) && rc == SKEP_OK; i++) {
+        struct skep_rowset *rs = s->sets[i].rowset;
+        if (newest_of(e, &skep_engine__segment(rs)->m) < limit)
+            rc = drop(e, rs, err);
+    }
+    skep_snapshot_unref(s);
+    return rc;
+}
+
+static skep_rc expire_for_space(struct skep_engine *e, skep_err *err)
+{
+    uint64_t limit = e->disk_limit_bytes;
+    if (limit == 0 || skep_engine__disk_bytes(e) <= limit / 16 * 15)
+        return SKEP_OK;
+    uint64_t gone = 0, disk = skep_engine__disk_bytes(e);
+    skep_rc rc = SKEP_OK;
+    /* Files that readers still hold free their room later: count what was doomed here. */
+    while (rc == SKEP_OK && disk > gone && disk - gone > limit / 16 * 13) {
+        struct skep_snapshot *s = skep_engine__snapshot(e);
+        struct skep_rowset *rs = oldest(e, s);
+        if (rs) {
+            gone += skep_engine__segment(rs)->m.file_bytes;
+            rc = drop(e, rs, err);
+        }
+        skep_snapshot_unref(s);
+        if (!rs) {
+            atomic_store(&e->want_flush, true); /* the log is all there is */
+            break;
+        }
+    }
+    return rc;
+}
+
+skep_rc skep_engine__expire(struct skep_engine *e, skep_err *err)
+{
+    skep_mutex_lock(&e->merge_mu);
+    skep_rc rc = expire_by_age(e, err);
+    if (rc == SKEP_OK)
+        rc = expire_for_space(e, err);
+    atomic_store(&e->want_space, false);
+    skep_mutex_unlock(&e->merge_mu);
+    return rc;
+}
+
+void skep_engine__merger(void *engine)
+{
+    struct skep_engine *e = engine;
+    int64_t rest_until = 0;
+    bool more = false;
+    skep_thread_background();
+    while (!skep_engine__nap(e, more ? 0 : NAP_MS)) {
+        more = false;
+        if (e->os->mono_ns(e->os) < rest_until)
+            continue;
+        skep_err err;
+        skep_rc rc = skep_engine__expire(e, &err);
+        if (rc == SKEP_OK)
+            rc = skep_engine__merge(e, &more, &err);
+        if (rc == SKEP_OK || rc == SKEP_ECANCELED)
+            continue;
+        rest_until = e->os->mono_ns(e->os) + REST_NS;
+        skep_log(WARN, "merge failed, trying again; segments stay as they are", SKEP_K_RC(rc),
+                 SKEP_K_CSTR("error", err.text));
+    }
+}

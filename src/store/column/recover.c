@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Opening a data directory.
+ *
+ *   MANIFEST -> segments, checkpoint, identities
+ *   seg/: unfinished files and segments no manifest names are deleted, once the log agrees
+ *   wal/: every frame above the checkpoint becomes a part, as it lies; no ingest code runs
+ *   a new log file
+ *
+ * Memory: frames are replayed one by one and folded as they come; when parts reach the limit they
+ * are flushed before the replay goes on, so that starting needs no more memory than running.
+ *
+ * I1  a log that begins behind the checkpoint while unnamed segments lie about means that the
+ *     manifest lost its last records: nothing is deleted, nothing is opened.
+ * I2  recovering twice gives the same rows: nothing before skep_wal_start changes the log.
+ *
+ * Threads: the one that opens; no other runs yet. */
+#include "store/column/engine.h"
+
+#include "base/mem.h"
+#include "store/column/part.h"
+
+struct seg_files {
+    uint64_t *numbers;
+    size_t n, cap;
+    char (*tmp)[64];
+    size_t tmp_n, tmp_cap;
+};
+
+static bool note_segment_file(void *ctx, skep_str name)
+{
+    struct seg_files *f = ctx;
+    uint64_t number;
+    if (skep_path_number(name, SKEP_STR(".seg"), &number)) {
+        SKEP_GROW(f->numbers, f->n, f->cap);
+        f->numbers[f->n++] = number;
+    } else if (skep_path_number(name, SKEP_STR(".tmp"), &number)) {
+        SKEP_GROW(f->tmp, f->tmp_n, f->tmp_cap);
+        (void)snprintf(f->tmp[f->tmp_n++], sizeof f->tmp[0], SKEP_STRFMT, SKEP_STRARG(name));
+    }
+    return true; /* what else lies there is not ours to touch */
+}
+
+static bool is_named(const struct skep_manifest_state *s, uint64_t number)
+{
+    for (unsigned i = 0; i < s->n; i++)
+        if (s->segments[i].number == number)
+            return true;
+    return false;
+}
+
+static skep_rc open_segments(struct skep_engine *e, skep_err *err)
+{
+    const struct skep_manifest_state *s = skep_manifest_state(e->manifest);
+    struct skep_snapshot *snap = skep_snapshot__empty(s->checkpoint);
+    skep_rc rc = SKEP_OK;
+    for (unsigned i = 0; i < s->n && rc == SKEP_OK; i++) {
+        struct skep_rowset *rs = NULL;
+        if (i > 0 && s->segments[i].min_seq <= s->segments[i - 1].max_seq)
+            rc = skep_fail(err, SKEP_ECORRUPT, "MANIFEST: two segments hold the same commits");
+        else
+            rc = skep_engine__open_segment(e, &s->segments[i], &rs, err);
+        if (rc == SKEP_ENOTFOUND)
+            rc = skep_fail(err, SKEP_ECORRUPT, "segment %016" PRIx64 " is missing",
+                           s->segments[i].number);
+        if (rc != SKEP_OK)
+            break;
+        struct skep_snapshot *more = skep_snapshot__append(snap, &rs, 1, snap->visible_seq);
+        skep_snapshot_unref(snap);
+        snap = more;
+        skep_rowset_unref(rs);
+    }
+    skep_snapshot_unref(e->snap);
+    e->snap = snap; /* also after a failure: close lets it go */
+    return rc;
+}
+
+static skep_rc replay_frame(void *ctx, uint64_t seq, uint8_t *payload, size_t n, skep_err *err)
+{
+    struct skep_engine *e = ctx;
+    struct skep_rowset *rs = NULL;
+    skep_rc rc = skep_part_open(payload, n, seq, &e->parts, &rs, err);
+    if (rc == SKEP_ECORRUPT) { /* its checksum holds: it was written like that */
+        e->damage.regions++;
+        if (!e->damage.text[0])
+            (void)snprintf(e->damage.text, sizeof e->damage.text, "commit %" PRIu64 ": %.150s", seq,
+                           err ? err->text : "malformed");
+        return SKEP_OK;
+    }
+    SKEP_TRY(rc);
+    const struct skep_part *part = skep_part_must(rs);
+    static const uint8_t none[16];
+    if (memcmp(part->identity, none, sizeof none) != 0) {
+        struct skep_identity_entry id = {.seq = seq, .received_ns = part->received_max_ns};
+        memcpy(id.id, part->identity, sizeof id.id);
+        skep_identity_remember(e->identity, &id);
+    }
+    if (rs->n_rows > 0)
+        skep_engine__publish(e, &rs, 1, seq);
+    skep_rowset_unref(rs);
+    while (skep_engine__fold(e)) {
+    }
+    if (skep_budget_used(&e->parts) > e->part_limit_bytes)
+        return skep_engine__flush_to(e, seq, err);
+    return SKEP_OK;
+}
+
+static skep_rc replay(struct skep_engine *e, uint64_t *ret_last, skep_err *err)
+{
+    struct skep_wal_damage damage;
+    uint64_t checkpoint = skep_manifest_state(e->manifest)->checkpoint;
+    SKEP_TRY(skep_wal_replay(e->wal, checkpoint, replay_frame, e, &damage, ret_last, err));
+    if (!e->damage.text[0])
+        memcpy(e->damage.text, damage.text, sizeof damage.text);
+    e->damage.regions += damage.regions;
+    e->damage.torn = damage.torn;
+    e->damage.lost_first = damage.lost_first;
+    e->damage.lost_last = damage.lost_last;
+    e->damage.gap_at_start = damage.gap_at_start;
+    return SKEP_OK;
+}
+
+static void delete_leftovers(struct skep_engine *e, const struct seg_files *f)
+{
+    const struct skep_os *os = e->os;
+    for (size_t i = 0; i < f->tmp_n; i++)
+        (void)os->unlink(os, skep_path_of("%s/seg/%s", e->dir, f->tmp[i]).s, NULL);
+    (void)os->unlink(os, skep_path_of("%s/MANIFEST.tmp", e->dir).s, NULL);
+    for (size_t i = 0; i < f->n; i++) {
+        uint64_t number = f->numbers[i];
+        if (!is_named(skep_manifest_state(e->manifest), number))
+            (void)os->unlink(os, skep_path_of("%s/seg/%016" PRIx64 ".seg", e->dir, number).s, NULL);
+    }
+}
+
+static skep_rc recover_with(struct skep_engine *e, struct seg_files *f, skep_err *err)
+{
+    const struct skep_os *os = e->os;
+    SKEP_TRY(os->list(os, skep_path_of("%s/seg", e->dir).s, note_segment_file, f, err));
+    bool fresh;
+    SKEP_TRY(skep_manifest_open(os, e->dir, &e->manifest, &fresh, err));
+    const struct skep_manifest_state *s = skep_manifest_state(e->manifest);
+    uint64_t next = s->next_segment;
+    bool orphans = false;
+    for (size_t i = 0; i < f->n; i++) {
+        orphans |= !is_named(s, f->numbers[i]);
+        next = SKEP_MAX(next, f->numbers[i] + 1);
+    }
+    if (fresh && f->n > 0) {
+        (void)os->unlink(os, skep_path_of("%s/MANIFEST", e->dir).s, NULL); /* as it was found */
+        return skep_fail(err, SKEP_ECORRUPT, "%s has segments but no MANIFEST", e->dir);
+    }
+    atomic_store(&e->next_segment, next);
+    e->totals = s->totals;
+    SKEP_TRY(open_segments(e, err));
+    for (size_t i = 0; i < s->identities_n; i++)
+        skep_identity_remember(e->identity, &s->identities[i]);
+    uint64_t last;
+    SKEP_TRY(replay(e, &last, err));
+    if (e->damage.gap_at_start && orphans) /* I1 */
+        return skep_fail(err, SKEP_ECORRUPT,
+                         "MANIFEST lacks its last records: the log begins at commit %" PRIu64
+                         " and there are segments it does not name",
+                         e->damage.lost_last + 1);
+    delete_leftovers(e, f);
+    skep_engine__publish(e, NULL, 0, last);
+    e->next_seq = last + 1;
+    return skep_wal_start(e->wal, last, err);
+}
+
+skep_rc skep_engine__recover(struct skep_engine *e, skep_err *err)
+{
+    struct seg_files f = {0};
+    skep_rc rc = recover_with(e, &f, err);
+    skep_free(f.numbers);
+    skep_free(f.tmp);
+    return rc;
+}
