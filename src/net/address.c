@@ -31,7 +31,7 @@ skep_rc skep_net__address_parse(skep_str s, struct sockaddr_storage *ret, sockle
         name = SKEP_STR("0.0.0.0");
     struct sockaddr_in6 a6 = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port)};
     struct sockaddr_in a4 = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-    bool ok = name.n > 0 && name.n < sizeof host;
+    bool ok = name.n > 0 && name.n < sizeof host && memchr(name.p, '\0', name.n) == NULL;
     if (ok) {
         memcpy(host, name.p, name.n);
         host[name.n] = '\0';

@@ -125,6 +125,7 @@ static void refuse_no_route(struct skep_net__req *r)
 /* gRPC requests go to gRPC routes and to no others. */
 static bool admit_protocol(struct skep_net__req *r)
 {
+    skep_assert(r->match.route != NULL);
     bool grpc_route = (r->match.route->flags & SKEP_ROUTE_GRPC) != 0;
     if (grpc_route == (r->pub.proto == SKEP_PROTO_GRPC))
         return true;

@@ -67,13 +67,14 @@ static bool parse_authority(skep_str s, struct authority *ret)
 static bool literal(skep_str s, bool v6, uint8_t out[16])
 {
     char text[INET6_ADDRSTRLEN];
-    if (s.n >= sizeof text)
-        return false;
+    if (s.n >= sizeof text || memchr(s.p, '\0', s.n) != NULL)
+        return false; /* inet_pton would stop at a NUL */
     memcpy(text, s.p, s.n);
     text[s.n] = '\0';
     if (v6)
         return inet_pton(AF_INET6, text, out) == 1;
-    memcpy(out, "\0\0\0\0\0\0\0\0\0\0\xff\xff", 12);
+    memset(out, 0, 10);
+    out[10] = out[11] = 0xff;
     return inet_pton(AF_INET, text, out + 12) == 1;
 }
 
@@ -131,8 +132,8 @@ bool skep_net__host_allowed(skep_str host, skep_str local_ip, const char *const 
         if (local_ip.n > 0 && literal(local_ip, own_v6, own) && memcmp(named, own, 16) == 0)
             return true;
     }
-    if (a.v6)
-        return in_list(a.name, allow, n_allow);
+    if (a.v6) /* brackets hold an address, never a name */
+        return literal(a.name, true, named) && in_list(a.name, allow, n_allow);
     if (name_allowed(a.name, allow, n_allow))
         return true;
     for (size_t i = 0; i < SKEP_ARRAY_LEN(prefixes); i++) {

@@ -84,6 +84,7 @@ static bool has_socket(const char *pid, const char *wanted)
     DIR *d = opendir(dir);
     if (!d)
         return false;
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): the stream is this function's own
     for (struct dirent *e; !found && (e = readdir(d)) != NULL;) {
         char path[128];
         char target[64];
@@ -126,6 +127,7 @@ skep_str skep_net__holder(const struct sockaddr_storage *a, char *buf, size_t ca
     char wanted[64];
     (void)snprintf(wanted, sizeof wanted, "socket:[%" PRIu64 "]", inode);
     skep_str holder = SKEP_STR("another program");
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): the stream is this function's own
     for (struct dirent *e; (e = readdir(d)) != NULL;) {
         char command[64];
         if (e->d_name[0] < '0' || e->d_name[0] > '9' || !has_socket(e->d_name, wanted))

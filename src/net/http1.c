@@ -25,8 +25,6 @@
 enum {
     POOL_BYTES = 48 << 10,
     DISCARD_CHUNKED_BYTES = 64 << 20, /* of a refused chunked body; then the connection is cut */
-    BODY_GRACE_MS = 30000,
-    BODY_BYTES_PER_S_MIN = 1024,
     STREAM_BLOCK_BYTES = 32 << 10,
 };
 
@@ -466,6 +464,7 @@ static enum MHD_Result more(struct h1_conn *c, struct skep_net__req *r, const ch
     return c->discarded > DISCARD_CHUNKED_BYTES ? MHD_NO : MHD_YES;
 }
 
+// NOLINTNEXTLINE(readability-function-size): the parameters are libmicrohttpd's
 static enum MHD_Result handle(void *cls, struct MHD_Connection *mhd, const char *url,
                               const char *method, const char *version, const char *upload,
                               size_t *upload_n, void **con_cls)
@@ -540,15 +539,18 @@ void skep_net__h1_adopt(struct skep_net__h1 *h, int fd, const struct sockaddr_st
     }
 }
 
-static bool too_slow(const struct h1_conn *c, uint64_t now, uint64_t idle_ms)
+static bool too_slow(const struct h1_conn *c, uint64_t now)
 {
+    const struct skep_net *net = c->daemon->net;
+    uint64_t idle_ms = (uint64_t)net->cfg.idle_timeout_s * 1000;
+    uint64_t slow_ms = skep_net__timeout_ms(net, SKEP_NET__SLOW_TIMEOUT_MS);
     uint64_t since = atomic_load_explicit(&c->since_ms, memory_order_relaxed);
     uint64_t bytes = atomic_load_explicit(&c->body_bytes, memory_order_relaxed);
     uint64_t ms = now > since ? now - since : 0;
     switch ((enum state)atomic_load_explicit(&c->state, memory_order_relaxed)) {
-    case IDLE: return ms > idle_ms + SKEP_NET__HEADER_TIMEOUT_MS;
-    case HEADERS: return ms > SKEP_NET__HEADER_TIMEOUT_MS;
-    case BODY: return ms > BODY_GRACE_MS && bytes * 1000 / ms < BODY_BYTES_PER_S_MIN;
+    case IDLE: return ms > idle_ms + slow_ms;
+    case HEADERS: return ms > slow_ms;
+    case BODY: return ms > slow_ms && bytes * 1000 / ms < SKEP_NET__BODY_BYTES_PER_S_MIN;
     case BUSY:
     default: return false;
     }
@@ -556,12 +558,11 @@ static bool too_slow(const struct h1_conn *c, uint64_t now, uint64_t idle_ms)
 
 void skep_net__h1_sweep(struct skep_net__h1 *h, uint64_t now_ms)
 {
-    uint64_t idle_ms = (uint64_t)h->net->cfg.idle_timeout_s * 1000;
     for (unsigned i = 0; i < h->n; i++) {
         struct daemon *d = &h->daemons[i];
         lock(d);
         for (struct h1_conn *c = d->conns; c; c = c->next)
-            if (too_slow(c, now_ms, idle_ms))
+            if (too_slow(c, now_ms))
                 (void)shutdown(c->fd, SHUT_RDWR); /* its thread sees the end and closes */
         unlock(d);
     }

@@ -26,9 +26,7 @@ enum {
     IN_BYTES = 64 << 10,
     OUT_BYTES = 64 << 10,
     OUT_LIMIT_BYTES = 1 << 20, /* one frame beyond OUT_BYTES always fits */
-    BODY_GRACE_MS = 30000,
-    BODY_BYTES_PER_S_MIN = 1024,
-    STOP_FLUSH_MS = 1000,
+    FLUSH_ROUNDS = 64,         /* then the other connections have their turn */
 };
 
 struct skep_net__h2 {
@@ -93,7 +91,8 @@ static void conn_free(struct skep_net__h2_conn *c)
         skep_net__h2_stream_free(c->streams);
     nghttp2_session_del(c->session);
     skep_buf_done(&c->out);
-    /* By hand: a duplicate that lingers would keep the registration, and its pointer to c, alive. */
+    /* By hand: a duplicate that lingers would keep the registration, and its pointer to c, alive.
+     */
     (void)epoll_ctl(w->epfd, EPOLL_CTL_DEL, c->fd, NULL);
     if (c->calmed) { /* it is still sending: let it see the GOAWAY rather than a reset */
         skep_net__door_linger(w->net->door, c->fd);
@@ -142,7 +141,11 @@ static void fill(struct skep_net__h2_conn *c)
 
 static void flush(struct skep_net__h2_conn *c)
 {
-    while (!c->dead) {
+    for (unsigned round = 0; !c->dead; round++) {
+        if (round == FLUSH_ROUNDS) {
+            watch_output(c, true);
+            return;
+        }
         if (c->out_head == c->out.n)
             fill(c);
         if (c->out.n == 0)
@@ -354,16 +357,17 @@ static void on_wake(struct skep_net__worker *w)
 static bool sweep_streams(struct skep_net__h2_conn *c, uint64_t now)
 {
     bool ours = false;
+    uint64_t slow_ms = skep_net__timeout_ms(c->worker->net, SKEP_NET__SLOW_TIMEOUT_MS);
     for (struct skep_net__h2_stream *st = c->streams; st; st = st->next) {
         uint64_t ms = now - st->since_ms;
-        bool left_open = st->sent_end && ms > BODY_GRACE_MS;
+        bool left_open = st->sent_end && ms > slow_ms;
         ours = ours || st->parked || st->idle;
         if (left_open &&
             nghttp2_submit_rst_stream(c->session, NGHTTP2_FLAG_NONE, st->id, NGHTTP2_NO_ERROR) != 0)
             c->dead = true;
         if (left_open)
             touch(c);
-        if (st->run || ms <= BODY_GRACE_MS || st->received * 1000 / ms >= BODY_BYTES_PER_S_MIN)
+        if (st->run || ms <= slow_ms || st->received * 1000 / ms >= SKEP_NET__BODY_BYTES_PER_S_MIN)
             continue;
         if (nghttp2_submit_rst_stream(c->session, NGHTTP2_FLAG_NONE, st->id, NGHTTP2_CANCEL) != 0)
             c->dead = true;

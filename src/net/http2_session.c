@@ -66,8 +66,8 @@ static const struct skep_net__transport transport = {skep_net__h2_wake, NULL, pr
 
 static nghttp2_nv nv(skep_str name, skep_str value)
 {
-    return (nghttp2_nv){(uint8_t *)(uintptr_t)name.p, (uint8_t *)(uintptr_t)value.p, name.n,
-                        value.n, NGHTTP2_NV_FLAG_NONE};
+    return (nghttp2_nv){skep_net__unconst(name.p), skep_net__unconst(value.p), name.n, value.n,
+                        NGHTTP2_NV_FLAG_NONE};
 }
 
 static size_t put_trailers(const struct skep_net__answer *a, nghttp2_nv *out)
@@ -96,6 +96,7 @@ static ssize_t read_stream(struct skep_net__h2_stream *st, uint8_t *buf, size_t 
     return (ssize_t)n;
 }
 
+// NOLINTNEXTLINE(readability-function-size): the parameters are nghttp2's
 static ssize_t read_answer(nghttp2_session *session, int32_t id, uint8_t *buf, size_t max,
                            uint32_t *flags, nghttp2_data_source *source, void *user)
 {
@@ -278,9 +279,10 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
     return 0;
 }
 
+// NOLINTNEXTLINE(readability-function-size): the parameters are nghttp2's
 static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name,
                      size_t name_n, const uint8_t *value, size_t value_n, uint8_t flags, void *user)
-{ /* tidy: allow parameters: nghttp2's type */
+{
     struct skep_net__h2_stream *st =
         nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
     skep_str n = {(const char *)name, name_n};

@@ -226,7 +226,7 @@ static void welcome(struct skep_net__door *d, int fd, const struct sockaddr_stor
         return;
     struct source *s = skep_alloc(struct source);
     *s = (struct source){.kind = PENDING, .fd = fd, .peer = *peer};
-    s->until_ms = skep_net__now_ms() + SKEP_NET__SNIFF_TIMEOUT_MS;
+    s->until_ms = skep_net__now_ms() + skep_net__timeout_ms(d->net, SKEP_NET__SNIFF_TIMEOUT_MS);
     link_source(d, s);
     if (!watch(d, s, EPOLLIN | EPOLLRDHUP | EPOLLET))
         close_source(d, s);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Listeners: HTTP/1.1, HTTP/2 and gRPC on every port, one route table.
  *
- * One accept loop looks at a connection's first bytes: the HTTP/2 preface goes to an nghttp2 session,
- * anything else to libmicrohttpd.  A handler is called on an I/O thread when the whole body stands in
- * one buffer, decompressed.  It must not block: it answers at once, or keeps the request and answers
- * later from any thread, exactly once. */
+ * One accept loop looks at a connection's first bytes: the HTTP/2 preface goes to an nghttp2
+ * session, anything else to libmicrohttpd.  A handler is called on an I/O thread when the whole
+ * body stands in one buffer, decompressed.  It must not block: it answers at once, or keeps the
+ * request and answers later from any thread, exactly once. */
 #pragma once
 
 #include "base/arena.h"
@@ -16,7 +16,8 @@ struct skep_stream;
 
 enum skep_proto { SKEP_PROTO_HTTP1, SKEP_PROTO_HTTP2, SKEP_PROTO_GRPC };
 
-/* One request.  The handler may read it until it answers; everything is borrowed from the request. */
+/* One request.  The handler may read it until it answers; everything is borrowed from the request.
+ */
 struct skep_request {
     enum skep_proto proto;
     skep_str method;       /* "POST" */
@@ -84,17 +85,17 @@ typedef void skep_refuse_fn(void *ctx, struct skep_request *req, int http_status
                             skep_str message);
 
 enum {
-    SKEP_ROUTE_CORS = 1u << 0,     /* ingest: open to browsers of any origin, OPTIONS answered by net */
-    SKEP_ROUTE_GRPC = 1u << 1,     /* path is /package.Service/Method */
-    SKEP_ROUTE_RAW_BODY = 1u << 2, /* do not undo Content-Encoding */
+    SKEP_ROUTE_CORS = 1u << 0, /* ingest: open to browsers of any origin, OPTIONS answered by net */
+    SKEP_ROUTE_GRPC = 1u << 1, /* path is /package.Service/Method */
+    SKEP_ROUTE_RAW_BODY = 1u << 2,     /* do not undo Content-Encoding */
     SKEP_ROUTE_PREFIX_SLASH = 1u << 3, /* also match with one trailing slash */
     SKEP_ROUTE_NAVIGATE = 1u << 4 /* a page: a link on another site may open it (a top-level GET) */
 };
 
 /* path: literal segments, ":name" matches one non-empty segment, a last "*" matches the rest (also
  * empty, but "/ui/" + "*" does not match "/ui").  Segment by segment from the left, literal beats
- * ":name" beats "*".  Matching is case-sensitive, method first.  A "%2F" in a request is part of its
- * segment. */
+ * ":name" beats "*".  Matching is case-sensitive, method first.  A "%2F" in a request is part of
+ * its segment. */
 struct skep_route {
     const char *method; /* "GET" also answers HEAD */
     const char *path;
@@ -109,11 +110,11 @@ struct skep_net_config {
     unsigned n_listen;
     const char *const *allow_hosts; /* NAME or *.suffix, beside loopback names */
     unsigned n_allow_hosts;
-    unsigned n_threads;      /* 0 = number of cores */
-    size_t body_limit_bytes; /* 0 = 64 MiB */
+    unsigned n_threads;         /* 0 = number of cores */
+    size_t body_limit_bytes;    /* 0 = 64 MiB */
     struct skep_budget *budget; /* request bodies are taken from it; NULL = none */
-    unsigned idle_timeout_s; /* 0 = 120 */
-    unsigned connections_max; /* 0 = 4096; more are closed at once */
+    unsigned idle_timeout_s;    /* 0 = 120 */
+    unsigned connections_max;   /* 0 = 4096; more are closed at once */
 };
 
 /* Routes are registered before start; tables are borrowed for the life of the net. */
@@ -122,7 +123,8 @@ struct skep_net *skep_net_new(const struct skep_net_config *cfg);
 SKEP_NODISCARD skep_rc skep_net_routes(struct skep_net *net, const struct skep_route *routes,
                                        size_t n, void *ctx, skep_err *err);
 /* Bind all listeners and start the threads.
- * Returns SKEP_OK | SKEP_EEXISTS (address in use; err names its holder where /proc tells) | SKEP_EIO. */
+ * Returns SKEP_OK | SKEP_EEXISTS (address in use; err names its holder where /proc tells) |
+ * SKEP_EIO. */
 SKEP_NODISCARD skep_rc skep_net_start(struct skep_net *net, skep_err *err);
 /* Address really bound for listen[i], "127.0.0.1:4318".  Valid until free. */
 skep_str skep_net_address(const struct skep_net *net, unsigned i);

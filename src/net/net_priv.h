@@ -16,8 +16,9 @@
 enum {
     SKEP_NET__BODY_LIMIT_BYTES = 64 << 20,
     SKEP_NET__IDLE_TIMEOUT_S = 120,
-    SKEP_NET__SNIFF_TIMEOUT_MS = 10000,
-    SKEP_NET__HEADER_TIMEOUT_MS = 30000, /* from the first byte to the end of the headers */
+    SKEP_NET__SNIFF_TIMEOUT_MS = 10000, /* these two: or the idle timeout, if that is shorter */
+    SKEP_NET__SLOW_TIMEOUT_MS = 30000,  /* for the headers; then a body must have come at ... */
+    SKEP_NET__BODY_BYTES_PER_S_MIN = 1024,
     SKEP_NET__CONNECTIONS_MAX = 4096,
     SKEP_NET__THREADS_MAX = 64,
     SKEP_NET__LISTEN_MAX = 16,
@@ -249,6 +250,17 @@ SKEP_NODISCARD bool skep_net__req_abandon(struct skep_net__req *r);
 /* The transport is through with the request, sent or not. */
 void skep_net__req_close(struct skep_net__req *r);
 
+/* p without its const: for libraries that promise not to write but do not say so, and for the
+ * atomics of an object that the contract shows as const. */
+static inline void *skep_net__unconst(const void *p)
+{
+    union {
+        const void *in;
+        void *out;
+    } u = {.in = p};
+    return u.out;
+}
+
 static inline struct skep_net__req *skep_net__req_of(struct skep_request *req)
 {
     struct skep_net__req *r = (struct skep_net__req *)(void *)req;
@@ -394,6 +406,12 @@ struct skep_net {
 };
 
 void skep_net__unref(struct skep_net *net);
+/* The shorter of `ms` and the idle timeout. */
+static inline uint64_t skep_net__timeout_ms(const struct skep_net *net, uint64_t ms)
+{
+    uint64_t idle_ms = (uint64_t)net->cfg.idle_timeout_s * 1000;
+    return SKEP_MIN(idle_ms, ms);
+}
 uint64_t skep_net__now_ms(void);
 /* True when the peer of fd has closed its side or the connection broke. */
 bool skep_net__peer_gone(int fd);

@@ -131,7 +131,7 @@ skep_str skep_request_capture(const struct skep_request *req, unsigned i)
 
 bool skep_request_gone(const struct skep_request *req)
 {
-    struct skep_net__req *r = (struct skep_net__req *)(uintptr_t)(const void *)req;
+    struct skep_net__req *r = skep_net__unconst(req);
     skep_assert(r->magic == SKEP_NET__REQ_MAGIC);
     if (atomic_load_explicit(&r->gone, memory_order_relaxed))
         return true;

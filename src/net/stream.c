@@ -132,7 +132,7 @@ skep_rc skep_stream_write(struct skep_stream *s, skep_bytes b)
 
 bool skep_stream_closed(const struct skep_stream *s)
 {
-    struct skep_stream *w = (struct skep_stream *)(uintptr_t)(const void *)s;
+    struct skep_stream *w = skep_net__unconst(s);
     lock(w);
     look_locked(w);
     bool closed = w->closed;

@@ -81,6 +81,8 @@ static void test_hosts(void **state)
     assert_true(skep_net__host_allowed(SKEP_STR("[fd00::7]:1"), SKEP_STR("fd00::7"), NULL, 0));
     assert_false(skep_net__host_allowed(SKEP_STR("[fd00::7]:1"), SKEP_STR(""), NULL, 0));
     assert_false(skep_net__host_allowed(SKEP_STR("skep.example"), own, NULL, 0));
+    assert_false(skep_net__host_allowed(SKEP_STR("[skep.example]"), own, allow, 2));
+    assert_false(skep_net__host_allowed(SKEP_STR("[::1\0\0]:4318"), own, NULL, 0));
 }
 
 static void test_origins(void **state)

@@ -134,6 +134,47 @@ static void test_preface_cut(void **state)
     echo_stop(&e, 100);
 }
 
+/* Clients that are slow on purpose lose their connection; busy ones do not. */
+static void test_slow_clients(void **state)
+{
+    static const char *const slow[] = {
+        "",                            /* nothing at all */
+        "PRI * HT",                    /* half a preface */
+        "GET / HTTP/1.1\r\nHost: loc", /* half a header */
+        "POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9999\r\n\r\nab",
+        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0", /* then silence */
+    };
+    static struct echo e;
+    skep_err err = {0};
+    int fds[SKEP_ARRAY_LEN(slow)];
+    (void)state;
+    assert_true(echo_start(&e, (struct skep_net_config){.idle_timeout_s = 1}, &err));
+    for (size_t i = 0; i < SKEP_ARRAY_LEN(slow); i++) {
+        fds[i] = raw_connect(e.port);
+        assert_true(raw_puts(fds[i], slow[i]));
+    }
+    int busy = raw_connect(e.port);
+    assert_true(raw_puts(busy, "GET /later?ms=4000 HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+    int dribble = raw_connect(e.port);
+    assert_true(raw_puts(dribble, "GET / HTTP/1.1\r\nHost: localhost\r\nX: "));
+    bool cut = false;
+    for (int i = 0; i < 40 && !cut; i++) { /* a byte now and then keeps MHD's own timeout away */
+        cut = !raw_puts(dribble, "x") || raw_closed(dribble, 100);
+    }
+    assert_true(cut);
+    close(dribble);
+    for (size_t i = 0; i < SKEP_ARRAY_LEN(slow); i++) {
+        if (!raw_closed(fds[i], 5000))
+            fail_msg("still open: \"%s\"", slow[i]);
+        close(fds[i]);
+    }
+    struct reply r = raw_reply(busy, false);
+    assert_int_equal(r.status, 200);
+    free(r.body);
+    close(busy);
+    echo_stop(&e, 100);
+}
+
 /* Requests in flight at stop are finished within the grace. */
 static void test_drain(void **state)
 {
@@ -313,6 +354,7 @@ int main(void)
         cmocka_unit_test(test_connection_limit),
         cmocka_unit_test(test_preface_cut),
         cmocka_unit_test(test_drain),
+        cmocka_unit_test(test_slow_clients),
         cmocka_unit_test(test_stop_busy),
         cmocka_unit_test(test_hammer),
     };
