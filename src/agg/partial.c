@@ -304,5 +304,6 @@ uint32_t skep_partial_n_tuples(const struct skep_partial *p)
 {
     if (p->n_groups == 0)
         return 1;
-    return p->n_groups == 1 ? p->keys[0].n : p->tuples[p->n_groups - 2].n;
+    return p->n_groups == 1 ? SKEP_MAX(p->keys[0].n, 1u) /* id 0 is always known */
+                            : p->tuples[p->n_groups - 2].n;
 }

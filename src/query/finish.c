@@ -117,7 +117,9 @@ void skep_query__to_rates(struct skep_cell *s, unsigned n, double seconds)
         }
         double x = s[b].kind == SKEP_CELL_INT ? (double)s[b].i : s[b].f;
         double y = before.kind == SKEP_CELL_INT ? (double)before.i : before.f;
-        s[b] = (struct skep_cell){.kind = SKEP_CELL_DOUBLE, .f = (x - y) / seconds};
+        double rate = (x - y) / seconds; /* infinity - infinity is none */
+        s[b] =
+            (struct skep_cell){.kind = isnan(rate) ? SKEP_CELL_NULL : SKEP_CELL_DOUBLE, .f = rate};
     }
 }
 
@@ -132,7 +134,7 @@ void skep_query__mean(const struct skep_cell *series, unsigned n, struct skep_ag
         }
     }
     *ret = (struct skep_agg_value){.kind = SKEP_AGG_NULL};
-    if (m > 0)
+    if (m > 0 && !isnan(sum))
         *ret = (struct skep_agg_value){.kind = SKEP_AGG_DOUBLE, .f = sum / m};
 }
 

@@ -1,0 +1,377 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Random batches and plans for the reference query engine, a store over a snapshot, answers as
+ * text. */
+#include "support/refquery.h"
+
+#include <cmocka.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "store/column/exec.h"
+#include "support/rowdump.h"
+
+#define STR(v) ((skep_value){.type = SKEP_TYPE_STRING, .s = (v)})
+#define INT(v) ((skep_value){.type = SKEP_TYPE_INT, .i = (v)})
+#define DBL(v) ((skep_value){.type = SKEP_TYPE_DOUBLE, .f = (v)})
+#define BOO(v) ((skep_value){.type = SKEP_TYPE_BOOL, .b = (v)})
+
+static const skep_str words[] = {
+    SKEP_STR("shop"), SKEP_STR("Shop"),    SKEP_STR("cart"), SKEP_STR("/cart"),
+    SKEP_STR(""),     SKEP_STR("a\"b\\c"), SKEP_STR("200"),  SKEP_STR("carts and shops")};
+
+static const skep_str arrays[] = {SKEP_STR("[]"),
+                                  SKEP_STR("[\"shop\",\"x\"]"),
+                                  SKEP_STR("[1,2.5,-3]"),
+                                  SKEP_STR("[true,null]"),
+                                  SKEP_STR("[\"a\\\"b\\\\c\",[5]]"),
+                                  SKEP_STR("[{\"k\":\"cart\"},200]"),
+                                  SKEP_STR("[\"\\u00e9\\ud83d\\ude00\"]")};
+
+static skep_str word(struct rnd *r)
+{
+    return words[rnd_below(r, SKEP_ARRAY_LEN(words))];
+}
+
+static double odd_double(struct rnd *r)
+{
+    static const double odd[] = {0.0,    -0.0,   1.5,   -2.25,  9007199254740993.0,
+                                 5e-324, 1e-300, 1e200, -1e200, 9223372036854775808.0,
+                                 200.0,  0.1,    0.2,   0.3,    1234.5678};
+    uint32_t k = rnd_below(r, 40);
+    if (k == 0)
+        return NAN;
+    if (k == 1)
+        return rnd_below(r, 4) ? 1.0 : INFINITY;
+    if (k < 2 + SKEP_ARRAY_LEN(odd))
+        return odd[k - 2];
+    return (double)(int64_t)rnd_below(r, 2000000) / 997.0 - 300.0;
+}
+
+static int64_t odd_int(struct rnd *r)
+{
+    static const int64_t odd[] = {
+        0, -1, 200, INT64_MAX, INT64_MIN, 9007199254740993, 9007199254740992, -9007199254740993};
+    uint32_t k = rnd_below(r, 24);
+    return k < SKEP_ARRAY_LEN(odd) ? odd[k] : (int64_t)rnd_below(r, 1000) - 200;
+}
+
+/* One value of any type. */
+static skep_value any_value(struct rnd *r)
+{
+    switch (rnd_below(r, 8)) {
+    case 0: return STR(word(r));
+    case 1: return INT(odd_int(r));
+    case 2: return DBL(odd_double(r));
+    case 3: return BOO(rnd_below(r, 2));
+    case 4: return (skep_value){.type = SKEP_TYPE_BYTES, .s = word(r)};
+    case 5:
+        return (skep_value){.type = SKEP_TYPE_ARRAY,
+                            .s = arrays[rnd_below(r, SKEP_ARRAY_LEN(arrays))]};
+    case 6: return (skep_value){.type = SKEP_TYPE_EMPTY};
+    default: return INT(rnd_below(r, 5));
+    }
+}
+
+static uint32_t random_list(struct rnd *r, struct skep_batch *b, struct skep_batch_lists *into)
+{
+    struct skep_batch_list *l = skep_batch_list_begin(b);
+    if (rnd_below(r, 4))
+        skep_batch_list_put(l, SKEP_STR("service.name"), STR(word(r)));
+    if (rnd_below(r, 2))
+        skep_batch_list_put(l, SKEP_STR("mixed"), any_value(r));
+    if (rnd_below(r, 2))
+        skep_batch_list_put(l, SKEP_STR("library.name"), STR(word(r)));
+    if (rnd_below(r, 3) == 0)
+        skep_batch_list_put(l, SKEP_STR("num"),
+                            rnd_below(r, 2) ? INT(odd_int(r)) : DBL(odd_double(r)));
+    return skep_batch_list_end(l, into);
+}
+
+static void random_fields(struct rnd *r, struct skep_batch *b)
+{
+    char text[32];
+    if (rnd_below(r, 4))
+        skep_batch_put(b, SKEP_SCOPE_ATTRIBUTE, SKEP_STR("mixed"), any_value(r));
+    if (rnd_below(r, 3))
+        skep_batch_put(b, SKEP_SCOPE_ATTRIBUTE, SKEP_STR("num"),
+                       rnd_below(r, 3) ? INT(odd_int(r)) : DBL(odd_double(r)));
+    if (rnd_below(r, 8))
+        skep_batch_put(b, SKEP_SCOPE_ATTRIBUTE, SKEP_STR("route"), STR(word(r)));
+    int n = snprintf(text, sizeof text, "user-%u", rnd_below(r, 100000));
+    skep_batch_put(b, SKEP_SCOPE_ATTRIBUTE, SKEP_STR("user"), STR(((skep_str){text, (size_t)n})));
+    if (rnd_below(r, 16) == 0)
+        skep_batch_put(b, SKEP_SCOPE_ATTRIBUTE, SKEP_STR("service.name"), STR(word(r)));
+    if (rnd_below(r, 16) == 0)
+        skep_batch_put(b, SKEP_SCOPE_ATTRIBUTE, SKEP_STR("duration_ms"), DBL(odd_double(r)));
+    if (rnd_below(r, 16) == 0)
+        skep_batch_put(b, SKEP_SCOPE_ATTRIBUTE, SKEP_STR("error"), any_value(r));
+    if (rnd_below(r, 16) == 0)
+        skep_batch_put(b, SKEP_SCOPE_INTRINSIC, SKEP_STR("mixed"), STR(word(r)));
+    if (rnd_below(r, 16) == 0)
+        skep_batch_put(b, SKEP_SCOPE_INTRINSIC, SKEP_STR("body"), STR(word(r)));
+}
+
+struct skep_batch *ref_batch(struct rnd *r, uint32_t n_rows)
+{
+    struct skep_batch *b = skep_batch_new(NULL, REF_T0 + 12345);
+    uint32_t resources[5], scopes[3];
+    for (int i = 0; i < 5; i++)
+        resources[i] = random_list(r, b, &b->resources);
+    for (int i = 0; i < 3; i++)
+        scopes[i] = random_list(r, b, &b->scopes);
+    bool sampled = rnd_below(r, 3) == 0;
+    for (uint32_t i = 0; i < n_rows; i++) {
+        uint32_t k = rnd_below(r, 10);
+        enum skep_kind kind = k < 6    ? SKEP_KIND_SPAN
+                              : k == 6 ? SKEP_KIND_SPAN_EVENT
+                              : k == 7 ? SKEP_KIND_LINK
+                              : k == 8 ? SKEP_KIND_LOG
+                                       : SKEP_KIND_ERROR;
+        int64_t t = REF_T0 + (int64_t)(rnd_u64(r) % (REF_SPAN_S * UINT64_C(1000000000)));
+        uint32_t row = skep_batch_row(b, kind, t, (enum skep_source)(1 + rnd_below(r, 5)));
+        if (kind == SKEP_KIND_SPAN) {
+            b->duration_ns[row] = rnd_below(r, 9) ? (int64_t)(rnd_u64(r) % 3000000000) : 0;
+            if (rnd_below(r, 40) == 0)
+                b->duration_ns[row] = INT64_C(200000000000);
+            b->span_kind[row] = (uint8_t)rnd_below(r, 6);
+            b->span_id[row] = rnd_u64(r);
+        }
+        if (kind == SKEP_KIND_LOG)
+            b->severity[row] = (uint8_t)rnd_below(r, 25);
+        b->status[row] = (uint8_t)rnd_below(r, 3);
+        if (rnd_below(r, 6)) {
+            uint64_t id = 1 + rnd_below(r, 300);
+            memcpy(b->trace_id[row].b + 8, &id, 8);
+            if (id % 3)
+                memcpy(b->trace_id[row].b, &id, 8);
+        }
+        b->parent_id[row] = rnd_below(r, 3) ? rnd_u64(r) : 0;
+        b->name[row] = skep_batch_intern(b, word(r));
+        b->dataset[row] = skep_batch_intern(b, word(r));
+        b->resource[row] = resources[rnd_below(r, 5)];
+        b->scope[row] = scopes[rnd_below(r, 3)];
+        b->flags[row] = rnd_below(r, 2);
+        if (sampled)
+            b->sample_rate[row] = 1 + rnd_below(r, 20);
+        random_fields(r, b);
+    }
+    return b;
+}
+
+static const skep_str group_names[] = {
+    SKEP_STR("service.name"), SKEP_STR("route"),     SKEP_STR("mixed"),
+    SKEP_STR("status_code"),  SKEP_STR("error"),     SKEP_STR("name"),
+    SKEP_STR("span.kind"),    SKEP_STR("dataset"),   SKEP_STR("is_root"),
+    SKEP_STR("num"),          SKEP_STR("severity"),  SKEP_STR("absent"),
+    SKEP_STR("library.name"), SKEP_STR("meta.kind"), SKEP_STR("trace.trace_id"),
+    SKEP_STR("user"),         SKEP_STR("body"),      SKEP_STR("meta.source"),
+    SKEP_STR("type")};
+
+static const skep_str number_names[] = {
+    SKEP_STR("duration_ms"), SKEP_STR("num"),        SKEP_STR("mixed"),  SKEP_STR("duration_ns"),
+    SKEP_STR("status_code"), SKEP_STR("SampleRate"), SKEP_STR("absent"), SKEP_STR("route")};
+
+static const skep_str test_names[] = {SKEP_STR("trace.span_id"), SKEP_STR("trace.parent_id"),
+                                      SKEP_STR("meta.row_id"), SKEP_STR("*")};
+
+static skep_str pick_name(struct rnd *r)
+{
+    uint32_t k = rnd_below(r, 10);
+    if (k < 6)
+        return group_names[rnd_below(r, SKEP_ARRAY_LEN(group_names))];
+    if (k < 9)
+        return number_names[rnd_below(r, SKEP_ARRAY_LEN(number_names))];
+    return test_names[rnd_below(r, SKEP_ARRAY_LEN(test_names))];
+}
+
+static skep_value literal(struct rnd *r, enum skep_cmp op)
+{
+    bool text = (op >= SKEP_CMP_STARTS && op <= SKEP_CMP_NOT_CONTAINS) || rnd_below(r, 3) == 0;
+    if (!text)
+        return any_value(r);
+    static const skep_str parts[] = {
+        SKEP_STR("sh"), SKEP_STR("art"), SKEP_STR("S"),    SKEP_STR("user-1"),
+        SKEP_STR("0"),  SKEP_STR("\""),  SKEP_STR("span"), SKEP_STR("0000000000000005")};
+    return STR(rnd_below(r, 2) ? parts[rnd_below(r, SKEP_ARRAY_LEN(parts))] : word(r));
+}
+
+static struct skep_expr *random_expr(struct rnd *r, struct skep_arena *a, unsigned depth)
+{
+    struct skep_expr *e = skep_new(a, struct skep_expr);
+    uint32_t k = depth ? rnd_below(r, 6) : 5;
+    if (k == 0) {
+        struct skep_expr **kid = skep_new_n(a, struct skep_expr *, 1);
+        kid[0] = random_expr(r, a, depth - 1);
+        *e = (struct skep_expr){.op = SKEP_EXPR_NOT, .kids = kid, .n_kids = 1};
+        return e;
+    }
+    if (k < 3) {
+        unsigned n = 1 + rnd_below(r, 3);
+        struct skep_expr **kids = skep_new_n(a, struct skep_expr *, n);
+        for (unsigned i = 0; i < n; i++)
+            kids[i] = random_expr(r, a, depth - 1);
+        *e = (struct skep_expr){
+            .op = k == 1 ? SKEP_EXPR_AND : SKEP_EXPR_OR, .kids = kids, .n_kids = n};
+        return e;
+    }
+    enum skep_cmp op = (enum skep_cmp)rnd_below(r, SKEP_CMP_COUNT);
+    skep_str name = pick_name(r);
+    if (name.p[0] == '*')
+        op = rnd_below(r, 2) ? SKEP_CMP_CONTAINS : SKEP_CMP_NOT_CONTAINS;
+    bool order = op >= SKEP_CMP_LT && op <= SKEP_CMP_GE;
+    unsigned n = order ? 1 : 1 + rnd_below(r, rnd_below(r, 8) ? 3 : 40);
+    skep_value *values = skep_new_n(a, skep_value, n);
+    for (unsigned i = 0; i < n; i++)
+        values[i] = literal(r, op);
+    *e = (struct skep_expr){.op = SKEP_EXPR_TEST,
+                            .test = {.field = {name},
+                                     .op = op,
+                                     .values = values,
+                                     .n_values = n,
+                                     .fold_case = rnd_below(r, 4) == 0}};
+    return e;
+}
+
+static void random_agg(struct rnd *r, struct skep_arena *a, struct skep_agg *g)
+{
+    static const double params[] = {0, 0.1, 1, 5, 50, 75, 90, 95, 99, 99.9, 100};
+    *g = (struct skep_agg){.op = (enum skep_agg_op)rnd_below(r, SKEP_AGG_OP_COUNT)};
+    g->param = params[rnd_below(r, SKEP_ARRAY_LEN(params))];
+    if (g->op == SKEP_AGG_COUNT_DISTINCT)
+        g->field.name = group_names[rnd_below(r, SKEP_ARRAY_LEN(group_names))];
+    else if (g->op == SKEP_AGG_COUNT)
+        g->field.name = rnd_below(r, 2) ? SKEP_STR_NULL : pick_name(r);
+    else if (g->op != SKEP_AGG_CONCURRENCY)
+        g->field.name = number_names[rnd_below(r, SKEP_ARRAY_LEN(number_names))];
+    if (g->op == SKEP_AGG_HEATMAP) { /* infinities have no place on an axis */
+        g->field.name = rnd_below(r, 2) ? SKEP_STR("duration_ns") : SKEP_STR("status_code");
+        g->heat_scale = rnd_below(r, 2) ? SKEP_HEAT_LOG : SKEP_HEAT_LINEAR;
+        g->heat_bins = rnd_below(r, 3) ? 0 : 1 + rnd_below(r, 100);
+    }
+    if (rnd_below(r, 4) == 0)
+        g->filter = random_expr(r, a, 1);
+}
+
+const struct skep_plan *ref_plan(struct rnd *r, struct skep_arena *a)
+{
+    struct skep_plan *p = skep_new(a, struct skep_plan);
+    *p = (struct skep_plan){.kind = SKEP_PLAN_AGGREGATE, .limit = 10000};
+    p->range = (struct skep_time_range){REF_T0 - 5, REF_T0 + REF_SPAN_S * INT64_C(1000000000)};
+    if (rnd_below(r, 2)) {
+        p->range.start_ns += (int64_t)(rnd_u64(r) % 300000000000);
+        p->range.end_ns -= (int64_t)(rnd_u64(r) % 250000000000);
+    }
+    if (rnd_below(r, 6) == 0)
+        p->dataset = SKEP_STR("SHOP");
+    p->n_groups = rnd_below(r, 4);
+    struct skep_field_ref *groups = skep_new_n(a, struct skep_field_ref, 4);
+    for (unsigned g = 0; g < p->n_groups; g++)
+        groups[g].name = group_names[rnd_below(r, SKEP_ARRAY_LEN(group_names) - (g > 0 ? 5 : 0))];
+    p->groups = groups;
+    p->n_aggs = 1 + rnd_below(r, 5);
+    struct skep_agg *aggs = skep_new_n(a, struct skep_agg, p->n_aggs);
+    for (unsigned i = 0; i < p->n_aggs; i++)
+        random_agg(r, a, &aggs[i]);
+    p->aggs = aggs;
+    static const int64_t steps[] = {0, 7000000000, 60000000000, 300000000000};
+    p->granularity_ns = steps[rnd_below(r, 4)];
+    p->ignore_sample_rate = rnd_below(r, 3) == 0;
+    if (rnd_below(r, 3))
+        p->filter = random_expr(r, a, 3);
+    return p;
+}
+
+static skep_rc store_run(struct skep_store *s, const struct skep_plan *plan,
+                         const struct skep_run_opts *opts, struct skep_answer *ret, skep_err *err)
+{
+    struct ref_store *r = (struct ref_store *)s;
+    return skep_exec_run(r->snap, r->pool, plan, opts, ret, err);
+}
+
+void ref_store_init(struct ref_store *s, struct skep_snapshot *snap, struct skep_pool *pool)
+{
+    static const struct skep_store_ops ops = {.name = "snapshot", .run = store_run};
+    *s = (struct ref_store){.base = {&ops}, .snap = snap, .pool = pool};
+}
+
+struct skep_rowset *ref_part(const struct skep_batch *b, uint64_t seq)
+{
+    struct skep_buf buf;
+    skep_err err;
+    skep_buf_init(&buf, (size_t)1 << 31);
+    assert_int_equal(skep_frame_encode(b, &buf, &err), SKEP_OK);
+    size_t n;
+    uint8_t *p = skep_buf_take(&buf, &n);
+    struct skep_rowset *rs = NULL;
+    if (skep_part_open(p, n, seq, NULL, &rs, &err) != SKEP_OK)
+        fail_msg("%s", err.text);
+    return rs;
+}
+
+struct skep_snapshot *ref_snapshot(struct skep_rowset **sets, struct skep_live **live, unsigned n)
+{
+    struct skep_snapshot *s = skep_calloc(1, sizeof *s + n * sizeof s->sets[0]);
+    atomic_store(&s->refs, 1);
+    s->n = n;
+    for (unsigned i = 0; i < n; i++) {
+        s->sets[i].rowset = sets[i];
+        s->sets[i].live = live ? live[i] : NULL;
+    }
+    return s;
+}
+
+static void dump_cell(struct skep_buf *b, const struct skep_cell *c)
+{
+    if (c->kind == SKEP_CELL_INT)
+        skep_buf_printf(b, " i%lld", (long long)c->i);
+    else if (c->kind == SKEP_CELL_DOUBLE)
+        skep_buf_printf(b, " %a", c->f);
+    else if (c->kind == SKEP_CELL_NULL)
+        skep_buf_str(b, SKEP_STR(" -"));
+    for (uint32_t i = 0; c->kind == SKEP_CELL_HEAT && i < c->n_heat; i++)
+        skep_buf_printf(b, " %u:%llu", c->heat[i].bin, (unsigned long long)c->heat[i].count);
+}
+
+static void dump_group(struct skep_buf *b, const struct skep_result *r,
+                       const struct skep_result_group *g)
+{
+    for (unsigned k = 0; g->key && k < r->plan->n_groups; k++) {
+        const skep_value *v = &g->key[k];
+        skep_buf_printf(b, "[%d:", (int)v->type);
+        if (v->type == SKEP_TYPE_STRING || v->type == SKEP_TYPE_BYTES || v->type == SKEP_TYPE_ARRAY)
+            skep_buf_str(b, v->s);
+        else if (v->type == SKEP_TYPE_INT)
+            skep_buf_printf(b, "%lld", (long long)v->i);
+        else if (v->type == SKEP_TYPE_DOUBLE)
+            skep_buf_printf(b, "%a", v->f);
+        else if (v->type == SKEP_TYPE_BOOL)
+            skep_buf_printf(b, "%d", v->b);
+        skep_buf_str(b, SKEP_STR("]"));
+    }
+    for (unsigned i = 0; i < r->plan->n_aggs; i++)
+        dump_cell(b, &g->values[i]);
+    skep_buf_str(b, SKEP_STR(" |"));
+    for (unsigned i = 0; g->series && i < r->plan->n_aggs * r->n_buckets; i++)
+        dump_cell(b, &g->series[i]);
+    skep_buf_str(b, SKEP_STR("\n"));
+}
+
+char *ref_dump(const struct skep_result *r)
+{
+    struct skep_buf b;
+    skep_buf_init(&b, (size_t)1 << 30);
+    for (size_t g = 0; g < r->n_groups; g++)
+        dump_group(&b, r, &r->groups[g]);
+    dump_group(&b, r, &r->totals);
+    for (unsigned i = 0; i < r->plan->n_aggs; i++)
+        for (unsigned e = 0; r->heat[i].n && e <= r->heat[i].n; e++)
+            skep_buf_printf(&b, "%a ", r->heat[i].edges[e]);
+    skep_buf_printf(&b, "\n%zu %zu %u %d", r->n_groups, r->n_groups_total, r->n_buckets,
+                    r->estimated);
+    skep_buf_u8(&b, 0);
+    size_t n;
+    return (char *)skep_buf_take(&b, &n);
+}

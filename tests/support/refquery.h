@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+/* A slow, obvious twin of the query engine: row by row over the batches that went in.  It shares no
+ * code with src/plan, src/agg, src/store/column/exec or src/query. */
+#pragma once
+
+#include "query/query.h"
+#include "store/column/rowset.h"
+
+struct ref_data {
+    struct skep_batch **batches; /* batch i was commit i + 1 */
+    unsigned n;
+};
+
+/* The value of a canonical name in a row, by the precedence of view.h.  Text made for ids stands in
+ * buf[64]. */
+skep_value ref_value(const struct skep_batch *b, uint64_t seq, uint32_t row, skep_str name,
+                     char *buf);
+bool ref_passes(const struct skep_batch *b, uint64_t seq, uint32_t row, const struct skep_expr *e);
+/* -1, 0, 1; exact. */
+int ref_number_cmp(const skep_value *a, const skep_value *b);
+
+/* One number an aggregate saw. */
+struct ref_num {
+    skep_value v; /* INT or DOUBLE; ns >= 0: a duration read as milliseconds */
+    int64_t ns;   /* -1 = not a duration */
+    uint64_t weight;
+};
+
+/* Check an answer against the data: every group, value, bucket.  Fails the running test with
+ * `what`. */
+void ref_check(const struct ref_data *d, const struct skep_plan *plan, const struct skep_result *r,
+               const char *what);
+
+/* Batches of random rows made for queries: few names, mixed types under one name, names that stand
+ * in several scopes, odd numbers. */
+struct rnd;
+struct skep_batch *ref_batch(struct rnd *r, uint32_t n_rows);
+/* A random plan over them, in the arena. */
+const struct skep_plan *ref_plan(struct rnd *r, struct skep_arena *a);
+enum { REF_SPAN_S = 600 };
+#define REF_T0 INT64_C(1700000000000000000)
+
+/* A store over a snapshot, for skep_query_aggregate and skep_query_run. */
+struct ref_store {
+    struct skep_store base;
+    struct skep_snapshot *snap;
+    struct skep_pool *pool;
+};
+void ref_store_init(struct ref_store *s, struct skep_snapshot *snap, struct skep_pool *pool);
+struct skep_rowset *ref_part(const struct skep_batch *b, uint64_t seq);
+/* Takes over one reference of each rowset; live[i] may be NULL, as may live. */
+struct skep_snapshot *ref_snapshot(struct skep_rowset **sets, struct skep_live **live, unsigned n);
+
+/* The whole answer as text, to compare answers bit by bit.  Caller frees with skep_free. */
+char *ref_dump(const struct skep_result *r);
