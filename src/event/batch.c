@@ -146,7 +146,9 @@ struct skep_batch *skep_batch_new(struct skep_budget *budget, skep_ts_ns receive
         skep_budget_force(budget, b->budget_bytes);
     b->strings.cap = 16;
     b->strings.items = skep_alloc_n(struct skep_batch_string, b->strings.cap);
-    (void)skep_batch__charge(b, b->strings.cap * sizeof *b->strings.items);
+    b->strings.data_cap = 1024; // never NULL: skep_batch_str adds offsets to it
+    b->strings.data = skep_malloc(b->strings.data_cap);
+    (void)skep_batch__charge(b, b->strings.cap * sizeof *b->strings.items + b->strings.data_cap);
     b->strings.n = 1; // index 0 is ""
     b->strings.items[0].hash = skep_hash((skep_bytes){NULL, 0});
     skep_index_add(&b->strings.index, b->strings.items[0].hash, 0);
@@ -241,7 +243,7 @@ static uint32_t add_string(struct skep_batch *b, skep_str s, uint64_t hash)
         return 0;
     }
     if (t->data_n + s.n > t->data_cap) {
-        size_t cap = t->data_cap ? t->data_cap : 1024;
+        size_t cap = t->data_cap;
         while (cap < t->data_n + s.n)
             cap *= 2;
         if (!skep_batch__charge(b, cap - t->data_cap))

@@ -24,9 +24,9 @@ struct skep_batch_strings {
     struct skep_index index;
 };
 
-/* One sparse column.  vals[i] belongs to row rows[i].  Payload of vals: STRING, BYTES, ARRAY: string
- * index; INT: the int64's bits; DOUBLE: the double's bits; BOOL: 0 or 1; EMPTY: 0.
- * n is 0 when each value was replaced by one of another type. */
+/* One sparse column.  vals[i] belongs to row rows[i].  Payload of vals: STRING, BYTES, ARRAY:
+ * string index; INT: the int64's bits; DOUBLE: the double's bits; BOOL: 0 or 1; EMPTY: 0. n is 0
+ * when each value was replaced by one of another type. */
 struct skep_batch_field {
     uint32_t name; /* string index */
     uint8_t scope; /* INTRINSIC or ATTRIBUTE (resource and instrumentation fields are interned) */
@@ -82,17 +82,18 @@ struct skep_batch {
 struct skep_batch *skep_batch_new(struct skep_budget *budget, skep_ts_ns received_ns);
 void skep_batch_free(struct skep_batch *b);
 
-/* Append a row with all intrinsic columns at their neutral value (kind, time as given, sample_rate 1,
- * duration -1, source as given); the caller then sets b->x[row].  Returns the row.  A batch that is
- * over_budget gives its last row again, so that the caller need not ask after each call.  The caller
- * keeps n_rows under SKEP_LIMIT_BATCH_ROWS. */
+/* Append a row with all intrinsic columns at their neutral value (kind, time as given,
+ * sample_rate 1, duration -1, source as given); the caller then sets b->x[row].  Returns the row.
+ * A batch that is over_budget gives its last row again, so that the caller need not ask after
+ * each call.  The caller keeps n_rows under SKEP_LIMIT_BATCH_ROWS. */
 uint32_t skep_batch_row(struct skep_batch *b, enum skep_kind kind, skep_ts_ns time_ns,
                         enum skep_source source);
-/* Take rows >= n_rows back, with their field values and the fields that only they had (a span refused
- * half way).  Interned strings and lists stay. */
+/* Take rows >= n_rows back, with their field values and the fields that only they had (a span
+ * refused half way).  Interned strings and lists stay. */
 void skep_batch_truncate(struct skep_batch *b, uint32_t n_rows);
 
-/* Intern bytes; the index stays valid for the life of the batch.  0 when over_budget or over_limit. */
+/* Intern bytes; the index stays valid for the life of the batch.  0 when over_budget or
+ * over_limit. */
 uint32_t skep_batch_intern(struct skep_batch *b, skep_str s);
 static inline skep_str skep_batch_str(const struct skep_batch *b, uint32_t i)
 {
@@ -101,8 +102,8 @@ static inline skep_str skep_batch_str(const struct skep_batch *b, uint32_t i)
 }
 
 /* Put a value for the newest row (row == n_rows - 1).  A second value of the same (scope, name)
- * replaces the first, whatever its type.  name longer than SKEP_LIMIT_NAME_BYTES is cut at a character
- * boundary; an empty name is ignored.  scope is INTRINSIC or ATTRIBUTE. */
+ * replaces the first, whatever its type.  name longer than SKEP_LIMIT_NAME_BYTES is cut at a
+ * character boundary; an empty name is ignored.  scope is INTRINSIC or ATTRIBUTE. */
 void skep_batch_put(struct skep_batch *b, enum skep_scope scope, skep_str name, skep_value v);
 
 /* Build an interned list (resource or instrumentation scope): begin, add values, end -> index.
@@ -112,10 +113,10 @@ struct skep_batch_list *skep_batch_list_begin(struct skep_batch *b);
 void skep_batch_list_put(struct skep_batch_list *l, skep_str name, skep_value v);
 uint32_t skep_batch_list_end(struct skep_batch_list *l, struct skep_batch_lists *into);
 
-/* Compute b->identity: XXH3-128 over the identities of the rows in order: for spans
- * (trace, span, kind, time, resource hash), for span events and links the same of their span plus
- * time, name and field count, for logs the content of the row.  Logs without a client timestamp make
- * the whole identity zero: such a request is never a duplicate (design.md, "Identity"). */
+/* Compute b->identity: XXH3-128 over the identities of the rows in order: for spans (trace, span,
+ * kind, time, resource hash), for span events and links the same of their span plus time, name
+ * and field count, for logs the content of the row.  Logs without a client timestamp make the
+ * whole identity zero: such a request is never a duplicate (design.md, "Identity"). */
 void skep_batch_identity(struct skep_batch *b, bool all_logs_have_time);
 
 /* Check the structure's invariants (tests, debug builds). */

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The row: what every wire narrows to and every language asks about.
  *
- * A field's identity is (scope, name, type).  A row has a fixed set of intrinsic columns (below) and any
- * number of typed fields.  Resources and instrumentation scopes are interned: a row holds their id,
- * their fields are virtual columns. */
+ * A field's identity is (scope, name, type).  A row has a fixed set of intrinsic columns (below)
+ * and any number of typed fields.  Resources and instrumentation scopes are interned: a row holds
+ * their id, their fields are virtual columns. */
 #pragma once
 
 #include "base/err.h"
@@ -36,7 +36,7 @@ enum skep_type {
     SKEP_TYPE_DOUBLE = 3,
     SKEP_TYPE_BOOL = 4,
     SKEP_TYPE_BYTES = 5,
-    SKEP_TYPE_ARRAY = 6, /* payload: compact JSON text of the array; bytes inside as {"bytes":b64} */
+    SKEP_TYPE_ARRAY = 6, /* compact JSON text; inside {"bytes":b64} and {"double":"NaN"} */
     SKEP_TYPE_EMPTY = 7, /* an OTLP value that was sent empty ("null"): present, no payload */
     SKEP_TYPE_COUNT
 };
@@ -118,6 +118,8 @@ enum {
 
 /* The text of enum values, "span", "span_event" ...; out of range gives "unknown". */
 skep_str skep_kind_name(enum skep_kind k);
-skep_str skep_type_name(enum skep_type t);   /* "string" "int" "double" "bool" "bytes" "array" "null" */
-skep_str skep_scope_name(enum skep_scope s); /* "intrinsic" "attribute" "instrumentation" "resource" */
+/* "string" "int" "double" "bool" "bytes" "array" "null" */
+skep_str skep_type_name(enum skep_type t);
+/* "intrinsic" "attribute" "instrumentation" "resource" */
+skep_str skep_scope_name(enum skep_scope s);
 skep_str skep_source_name(enum skep_source s);

@@ -2,15 +2,15 @@
 /* Canonical names: Honeycomb's column names as a view over scopes and intrinsic columns.
  *
  * A name asked for by a query resolves, per row, to the first of: the attribute of that name, the
- * computed column of this table, the instrumentation field, the resource field.  An INTRINSIC-scoped
- * field (body, status_message ...) ranks with the computed ones. */
+ * computed column of this table, the instrumentation field, the resource field.  An
+ * INTRINSIC-scoped field (body, status_message ...) ranks with the computed ones. */
 #pragma once
 
 #include "event/event.h"
 
 /* How a canonical name is computed from intrinsic columns. */
 enum skep_view_how {
-    SKEP_VIEW_HEX16,     /* TRACE_ID as hex: 32 digits, 16 when the upper half is zero; none = absent */
+    SKEP_VIEW_HEX16,     /* TRACE_ID as hex: 32 digits, 16 when the upper half is zero */
     SKEP_VIEW_HEX8,      /* SPAN_ID / PARENT_ID as 16 hex digits; 0 = absent */
     SKEP_VIEW_STRING,    /* string column; empty = absent */
     SKEP_VIEW_INT,       /* integer column as is */
@@ -33,11 +33,11 @@ struct skep_view {
     enum skep_type type;
 };
 
-/* The view of a canonical name, or NULL (then it is an ordinary field name).  Names: trace.trace_id,
- * trace.span_id, trace.parent_id, name, parent_name is a stored field, duration_ms, duration_ns,
- * span.kind, type, status_code, error, dataset, service.name is a resource field, severity,
- * severity_code, meta.signal_type, meta.annotation_type, meta.source, meta.kind, SampleRate, flags,
- * is_root, timestamp, meta.received_ns, meta.row_id. */
+/* The view of a canonical name, or NULL (then it is an ordinary field name).  Names:
+ * trace.trace_id, trace.span_id, trace.parent_id, name, parent_name is a stored field,
+ * duration_ms, duration_ns, span.kind, type, status_code, error, dataset, service.name is a
+ * resource field, severity, severity_code, meta.signal_type, meta.annotation_type, meta.source,
+ * meta.kind, SampleRate, flags, is_root, timestamp, meta.received_ns, meta.row_id. */
 const struct skep_view *skep_view_find(skep_str name);
 /* All views, for field lists; *ret_n of them, ordered by name. */
 const struct skep_view *skep_view_all(size_t *ret_n);

@@ -92,7 +92,7 @@ static uint64_t load(_Atomic uint64_t *counter)
 
 void skep_ingest_snapshot(struct skep_ingest *in, struct skep_ingest_snapshot *ret)
 {
-    *ret = (struct skep_ingest_snapshot){0};
+    memset(ret, 0, sizeof *ret);
     for (unsigned s = 0; s < SKEP_SIGNAL_COUNT; s++) {
         struct skep_ledger__counters *c = &in->otlp[s];
         struct skep_ledger_row *row = &ret->ledger[ret->n_ledger];

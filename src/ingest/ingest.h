@@ -16,6 +16,7 @@ struct skep_ingest_config {
 
 struct skep_ingest;
 
+/* Empty ledger, no requests.  Owns: caller, skep_ingest_free. */
 struct skep_ingest *skep_ingest_new(const struct skep_ingest_config *cfg);
 /* All requests must have been answered: stop net and close the store first.  NULL is fine. */
 void skep_ingest_free(struct skep_ingest *in);
@@ -50,6 +51,7 @@ enum skep_rejection {
 #undef X
         SKEP_REJECTION_COUNT
 };
+/* "bad_trace_id" ...  Static text. */
 skep_str skep_rejection_name(enum skep_rejection r);
 
 /* received = stored + duplicate + sum of rejected + pending (being committed). */

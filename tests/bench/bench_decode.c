@@ -128,10 +128,10 @@ static void step_frame(const struct body *body)
 }
 #endif
 
-static void run(const char *name, void (*step)(const struct body *), int rounds)
+static void run(const char *name, void (*step)(const struct body *), uint64_t rounds)
 {
     double best = 1e9;
-    for (int r = 0; r < rounds; r++) {
+    for (uint64_t r = 0; r < rounds; r++) {
         double from = cpu_s();
         n_rows = 0;
         n_frame_bytes = 0;
@@ -153,14 +153,16 @@ int main(int argc, char **argv)
         fprintf(stderr, "use bench_decode FILE [ROUNDS], FILE from gen\n");
         return 2;
     }
-    int rounds = argc > 2 ? atoi(argv[2]) : 3;
+    uint64_t rounds = 3;
+    if (argc > 2 && !skep_str_u64(skep_str_c(argv[2]), &rounds))
+        return 2;
     load(argv[1]);
     if (n_spans == 0) {
         fprintf(stderr, "%s: no bodies\n", argv[1]);
         return 1;
     }
-    printf("%zu bodies, %" PRIu64 " spans, %.1f MB, %.1f bytes/span, best of %d\n", n_bodies,
-           n_spans, (double)n_bytes / 1e6, (double)n_bytes / (double)n_spans, rounds);
+    printf("%zu bodies, %" PRIu64 " spans, %.1f MB, %.1f bytes/span, best of %" PRIu64 "\n",
+           n_bodies, n_spans, (double)n_bytes / 1e6, (double)n_bytes / (double)n_spans, rounds);
     run("walk", step_walk, rounds);
     run("decode", step_decode, rounds);
     run("identity", step_identity, rounds);

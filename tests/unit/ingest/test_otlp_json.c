@@ -224,46 +224,50 @@ static void test_refused_shapes(void **state)
     refused("{\"resourceSpans\":[]", "at byte 19");
     refused("{}x", "at byte 2");
     refused("{\"resourceSpans\":[{}, ]}", "JSON: ");
-    char deep[4000] = "";
-    for (int i = 0; i < 60; i++)
-        strcat(deep, "{\"arrayValue\":{\"values\":[");
-    strcat(deep, "{}");
-    for (int i = 0; i < 60; i++)
-        strcat(deep, "]}}");
-    char text[5000];
-    snprintf(text, sizeof text, ATTR("%s"), deep);
-    refused(text, "nested too deep");
+    struct skep_buf text;
+    skep_buf_init(&text, 1 << 20);
+    enum { DEEP = 60, OPEN = 200000 };
+    skep_buf_str(&text, SKEP_STR("{\"resourceSpans\":[{\"resource\":{\"attributes\":[{\"value\":"));
+    for (int i = 0; i < DEEP; i++)
+        skep_buf_str(&text, SKEP_STR("{\"arrayValue\":{\"values\":["));
+    skep_buf_str(&text, SKEP_STR("{}"));
+    for (int i = 0; i < DEEP; i++)
+        skep_buf_str(&text, SKEP_STR("]}}"));
+    skep_buf_str(&text, SKEP_STR("}]}}]}"));
+    skep_buf_u8(&text, 0);
+    refused((const char *)text.p, "nested too deep");
     // Nesting of what is not asked for costs no stack.
-    size_t n = 200000;
-    char *open = malloc(2 * n + 32);
-    strcpy(open, "{\"x\":");
-    memset(open + 5, '[', n);
-    memset(open + 5 + n, ']', n);
-    strcpy(open + 5 + 2 * n, "}");
-    ok(open);
-    free(open);
+    skep_buf_reset(&text);
+    skep_buf_str(&text, SKEP_STR("{\"x\":"));
+    for (int i = 0; i < OPEN; i++)
+        skep_buf_u8(&text, '[');
+    for (int i = 0; i < OPEN; i++)
+        skep_buf_u8(&text, ']');
+    skep_buf_put(&text, "}", 2);
+    ok((const char *)text.p);
+    skep_buf_done(&text);
 }
 
 static void test_memory_is_budgeted(void **state)
 {
     (void)state;
     struct skep_budget budget;
-    enum { N = 1 << 20 };
-    char *text = malloc(N + 32);
-    size_t at = (size_t)sprintf(text, "{\"x\":[0");
-    while (at < N)
-        at += (size_t)sprintf(text + at, ",0");
-    at += (size_t)sprintf(text + at, "]}");
+    struct skep_buf text;
+    skep_buf_init(&text, 2 << 20);
+    skep_buf_str(&text, SKEP_STR("{\"x\":[0"));
+    while (text.n < 1 << 20)
+        skep_buf_str(&text, SKEP_STR(",0"));
+    skep_buf_str(&text, SKEP_STR("]}"));
     for (uint64_t limit = 1 << 20; limit <= (64 << 20); limit *= 8) {
         skep_budget_init(&budget, "ingest", limit, NULL);
         struct skep_batch *small = skep_batch_new(&budget, 0);
-        skep_rc rc = skep_otlp_decode_json(SKEP_OTLP_TRACES, (skep_bytes){(uint8_t *)text, at},
-                                           small, NULL, &rep, &err);
+        skep_rc rc =
+            skep_otlp_decode_json(SKEP_OTLP_TRACES, skep_buf_bytes(&text), small, NULL, &rep, &err);
         assert_int_equal(rc, limit > (32 << 20) ? SKEP_OK : SKEP_ENOMEM);
         skep_batch_free(small);
         assert_int_equal(skep_budget_used(&budget), 0);
     }
-    free(text);
+    skep_buf_done(&text);
 }
 
 /* The samples published with the protocol: upper-case ids, all kinds of values. */

@@ -71,15 +71,9 @@ static void json_int(int64_t v)
 
 static const char *random_text(void)
 {
-    static const char *const texts[] = {"",
-                                        "GET",
-                                        "POST",
-                                        "a \"quoted\" \\ text\n",
-                                        "/api/",
-                                        "\x01",
-                                        "\xe4\xbd\xa0",
-                                        "a longer text that is "
-                                        "not like the others"};
+    static const char *const texts[] = {
+        "",      "GET",  "POST",         "a \"quoted\" \\ text\n",
+        "/api/", "\x01", "\xe4\xbd\xa0", "a longer text that is like no other"};
     static char number[32];
     if (below(3))
         return texts[below(SKEP_ARRAY_LEN(texts))];
