@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "base/buf.h"
 #include "base/mem.h"
 #include "os/os.h"
 #include "segment_support.h"
@@ -17,7 +18,7 @@ enum { MAX_PARTS = 8 };
 struct fixture {
     struct mem_os *mem;
     const struct skep_os *os;
-    struct skep_budget budget;
+    struct skep_budget budget, work; /* of the cache, of writes */
     struct skep_cache *cache;
 };
 
@@ -27,6 +28,7 @@ static int setup(void **state)
     f->mem = mem_os_new(1);
     f->os = mem_os_ops(f->mem);
     skep_budget_init(&f->budget, "test", 1ull << 30, NULL);
+    skep_budget_init(&f->work, "work", 1ull << 30, NULL);
     f->cache = skep_cache_new(&f->budget, 64 << 20);
     *state = f;
     return 0;
@@ -47,7 +49,7 @@ static skep_rc write_segment(struct fixture *f, const char *path,
                              struct skep_segment_info *info, skep_err *err)
 {
     struct skep_segment_job job = {
-        .os = f->os, .path = path, .sources = sources, .n_sources = n, .budget = &f->budget};
+        .os = f->os, .path = path, .sources = sources, .n_sources = n, .budget = &f->work};
     return skep_segment_write(&job, info, err);
 }
 
@@ -56,10 +58,9 @@ static struct skep_rowset *must_write(struct fixture *f, const char *path,
 {
     struct skep_segment_info info;
     skep_err err;
-    uint64_t before = skep_budget_used(&f->budget);
     if (write_segment(f, path, sources, n, &info, &err) != SKEP_OK)
         fail_msg("write: %s", err.text);
-    assert_int_equal(skep_budget_used(&f->budget), before);
+    assert_int_equal(skep_budget_used(&f->work), 0);
     struct skep_rowset *rs;
     if (skep_segment_open(f->os, path, f->cache, &rs, &err) != SKEP_OK)
         fail_msg("open: %s", err.text);
@@ -148,10 +149,13 @@ static void round_trip(struct fixture *f, uint64_t seed, const struct batch_shap
         free_rows(&got);
     }
     uint64_t rows;
+    skep_err err;
     skep_rowset_unref(seg);
+    if (skep_segment_verify(f->os, "/seg", &rows, &err) != SKEP_OK)
+        fail_msg("verify: %s", err.text);
+    assert_int_equal(rows, want.n);
     for (unsigned i = 0; i < n_parts; i++)
         skep_rowset_unref(src[i].rowset);
-    (void)rows;
     free_rows(&want);
 }
 
@@ -184,12 +188,406 @@ static void test_many_fields(void **state)
     round_trip(*state, 5, &s, 2);
 }
 
+/* Rows whose number leaves 0 modulo n are dead. */
+static struct skep_live *some_live(uint64_t n_rows, unsigned n)
+{
+    struct skep_live *l = skep_calloc(1, sizeof *l + (n_rows + 63) / 64 * 8);
+    l->n_rows = n_rows;
+    for (uint64_t i = 0; i < n_rows; i++) {
+        if (i % n == 0)
+            continue;
+        l->words[i / 64] |= 1ull << (i % 64);
+        l->n_live++;
+    }
+    return l;
+}
+
+static void test_live_rows(void **state)
+{
+    struct fixture *f = *state;
+    struct rng r = {99};
+    struct batch_shape s = {.rows = 5000, .traces = 600, .fields = 20, .per_row = 6};
+    struct skep_segment_source src[3];
+    struct row_texts want = {0};
+    for (unsigned i = 0; i < 3; i++) {
+        src[i].rowset = random_part(&r, &s, 1 + i);
+        src[i].live = some_live(s.rows, 2 + i);
+        assert_int_equal(read_rows(src[i].rowset, src[i].live, 1024, &want, NULL), SKEP_OK);
+    }
+    sort_rows(&want);
+    struct skep_rowset *seg = must_write(f, "/a", src, 3);
+    check_order(seg);
+    struct row_texts got = texts_of(seg, NULL, 1024);
+    sort_rows(&got);
+    same_rows(&want, &got);
+    free_rows(&got);
+    free_rows(&want);
+    /* And dead rows of a segment. */
+    struct skep_live *live = some_live(seg->n_rows, 3);
+    want = texts_of(seg, live, 1024);
+    struct skep_segment_source again = {seg, live};
+    struct skep_rowset *b = must_write(f, "/b", &again, 1);
+    check_order(b);
+    got = texts_of(b, NULL, 1024);
+    sort_rows(&got);
+    sort_rows(&want);
+    same_rows(&want, &got);
+    free_rows(&got);
+    free_rows(&want);
+    skep_rowset_unref(b);
+    skep_rowset_unref(seg);
+    skep_free(live);
+    for (unsigned i = 0; i < 3; i++) {
+        skep_rowset_unref(src[i].rowset);
+        skep_free((void *)src[i].live);
+    }
+}
+
+static struct skep_buf file_of(struct fixture *f, const char *path)
+{
+    struct skep_buf b;
+    struct skep_os_stat st;
+    int fd;
+    assert_int_equal(f->os->stat(f->os, path, &st, NULL), SKEP_OK);
+    skep_buf_init(&b, 1u << 30);
+    skep_buf_zero(&b, st.size_bytes);
+    assert_int_equal(f->os->open(f->os, path, SKEP_OPEN_READ, &fd, NULL), SKEP_OK);
+    assert_int_equal(f->os->pread(f->os, fd, b.p, b.n, 0, NULL), SKEP_OK);
+    f->os->close(f->os, fd);
+    return b;
+}
+
+static void put_file(struct fixture *f, const char *path, const uint8_t *p, size_t n)
+{
+    int fd;
+    assert_int_equal(
+        f->os->open(f->os, path, SKEP_OPEN_WRITE | SKEP_OPEN_CREATE | SKEP_OPEN_TRUNC, &fd, NULL),
+        SKEP_OK);
+    assert_int_equal(f->os->pwrite(f->os, fd, p, n, 0, NULL), SKEP_OK);
+    f->os->close(f->os, fd);
+}
+
+/* Segments of parts, merged by twos and threes: the same file as from the parts at once. */
+static void test_merge_of_merges(void **state)
+{
+    struct fixture *f = *state;
+    for (unsigned round = 0; round < 3; round++) {
+        struct rng r = {1234 + round};
+        struct batch_shape s = {.rows = round == 2 ? 20000 : 3000,
+                                .traces = 900,
+                                .fields = 30,
+                                .per_row = 6,
+                                .hostile = round == 1};
+        struct skep_segment_source part[6], seg[6], two[2];
+        char path[16];
+        for (unsigned i = 0; i < 6; i++) {
+            part[i] = (struct skep_segment_source){random_part(&r, &s, 1 + i), NULL};
+            snprintf(path, sizeof path, "/s%u", i);
+            seg[i] = (struct skep_segment_source){must_write(f, path, &part[i], 1), NULL};
+        }
+        two[0] = (struct skep_segment_source){must_write(f, "/m1", seg, 4), NULL};
+        two[1] = (struct skep_segment_source){must_write(f, "/m2", seg + 4, 2), NULL};
+        skep_rowset_unref(must_write(f, "/all", two, 2));
+        skep_rowset_unref(must_write(f, "/direct", part, 6));
+        skep_rowset_unref(must_write(f, "/once", seg, 6));
+        struct skep_buf a = file_of(f, "/all"), b = file_of(f, "/direct"), c = file_of(f, "/once");
+        assert_int_equal(a.n, b.n);
+        assert_memory_equal(a.p, b.p, a.n);
+        assert_int_equal(c.n, b.n);
+        assert_memory_equal(c.p, b.p, c.n);
+        skep_buf_done(&a);
+        skep_buf_done(&b);
+        skep_buf_done(&c);
+        for (unsigned i = 0; i < 6; i++) {
+            skep_rowset_unref(part[i].rowset);
+            skep_rowset_unref(seg[i].rowset);
+        }
+        skep_rowset_unref(two[0].rowset);
+        skep_rowset_unref(two[1].rowset);
+    }
+}
+
+static struct skep_buf small_segment(struct fixture *f, uint64_t seed)
+{
+    struct rng r = {seed};
+    struct batch_shape s = {.rows = 1500, .traces = 200, .fields = 60, .per_row = 6};
+    struct skep_segment_source src = {random_part(&r, &s, 3), NULL};
+    skep_rowset_unref(must_write(f, "/x", &src, 1));
+    skep_rowset_unref(src.rowset);
+    return file_of(f, "/x");
+}
+
+/* Every byte is under a checksum or a comparison: no flip passes, none crashes. */
+static void test_bit_flips(void **state)
+{
+    struct fixture *f = *state;
+    struct skep_buf b = small_segment(f, 11);
+    struct rng r = {5};
+    for (unsigned i = 0; i < 700; i++) {
+        size_t at = i < 64 ? i : i < 128 ? b.n - 1 - (i - 64) : rng_next(&r) % b.n;
+        uint8_t bit = (uint8_t)(1u << rng_below(&r, 8));
+        b.p[at] ^= bit;
+        put_file(f, "/y", b.p, b.n);
+        skep_err err;
+        skep_rc rc = skep_segment_verify(f->os, "/y", NULL, &err);
+        if (rc != SKEP_ECORRUPT && rc != SKEP_EUNSUPPORTED)
+            fail_msg("flip at %zu of %zu passed: %d", at, b.n, rc);
+        assert_true(err.text[0] != 0);
+        b.p[at] ^= bit;
+    }
+    put_file(f, "/y", b.p, b.n);
+    assert_int_equal(skep_segment_verify(f->os, "/y", NULL, NULL), SKEP_OK);
+    skep_buf_done(&b);
+}
+
+static void test_truncations(void **state)
+{
+    struct fixture *f = *state;
+    struct skep_buf b = small_segment(f, 12);
+    for (size_t n = 0; n < b.n; n += n < 200 || b.n - n < 200 ? 1 : b.n / 97) {
+        put_file(f, "/y", b.p, n);
+        struct skep_rowset *rs = NULL;
+        assert_int_equal(skep_segment_open(f->os, "/y", f->cache, &rs, NULL), SKEP_ECORRUPT);
+        assert_null(rs);
+    }
+    skep_buf_u8(&b, 0);
+    put_file(f, "/y", b.p, b.n);
+    assert_int_equal(skep_segment_verify(f->os, "/y", NULL, NULL), SKEP_ECORRUPT);
+    skep_buf_done(&b);
+}
+
+/* With each budget the write succeeds or says ENOMEM and leaves nothing behind. */
+static void test_budget(void **state)
+{
+    struct fixture *f = *state;
+    struct rng r = {8};
+    struct batch_shape s = {.rows = 20000, .traces = 3000, .fields = 30, .per_row = 6};
+    struct skep_segment_source src = {random_part(&r, &s, 3), NULL};
+    bool refused = false, done = false;
+    for (uint64_t limit = 1 << 20; limit < 64 << 20 && !done; limit += 777777) {
+        struct skep_budget tight;
+        skep_budget_init(&tight, "tight", limit, NULL);
+        struct skep_segment_job job = {
+            .os = f->os, .path = "/t", .sources = &src, .n_sources = 1, .budget = &tight};
+        skep_rc rc = skep_segment_write(&job, NULL, NULL);
+        assert_int_equal(skep_budget_used(&tight), 0);
+        struct skep_os_stat st;
+        skep_rc there = f->os->stat(f->os, "/t", &st, NULL);
+        if (rc == SKEP_OK) {
+            done = true;
+            assert_int_equal(there, SKEP_OK);
+        } else {
+            refused = true;
+            assert_int_equal(rc, SKEP_ENOMEM);
+            assert_int_equal(there, SKEP_ENOTFOUND);
+        }
+    }
+    assert_true(refused && done);
+    skep_rowset_unref(src.rowset);
+}
+
+/* The cache may be tiny or its parent nearly full: answers stay right or say ENOMEM. */
+static void test_cache_pressure(void **state)
+{
+    struct fixture *f = *state;
+    struct skep_buf b = small_segment(f, 13);
+    struct skep_rowset *rs;
+    assert_int_equal(skep_segment_open(f->os, "/x", f->cache, &rs, NULL), SKEP_OK);
+    struct row_texts want = texts_of(rs, NULL, 1024);
+    skep_rowset_unref(rs);
+    bool refused = false, done = false;
+    for (uint64_t limit = 4096; limit < 8 << 20; limit *= 2) {
+        struct skep_budget tight;
+        skep_budget_init(&tight, "tight", limit, NULL);
+        struct skep_cache *c = skep_cache_new(&tight, limit / 2);
+        skep_rc rc = skep_segment_open(f->os, "/x", c, &rs, NULL);
+        assert_int_equal(rc, SKEP_OK);
+        struct row_texts got = {0};
+        rc = read_rows(rs, NULL, 100, &got, NULL);
+        if (rc == SKEP_OK) {
+            done = true;
+            same_rows(&want, &got);
+            assert_true(skep_cache_bytes(c) <= limit);
+        } else {
+            refused = true;
+            assert_int_equal(rc, SKEP_ENOMEM);
+        }
+        free_rows(&got);
+        skep_rowset_unref(rs);
+        assert_int_equal(skep_cache_bytes(c), 0);
+        skep_cache_free(c);
+    }
+    assert_true(refused && done);
+    free_rows(&want);
+    skep_buf_done(&b);
+}
+
+/* Disk errors come out as they are and leave no file. */
+static void test_disk_faults(void **state)
+{
+    struct fixture *f = *state;
+    struct rng r = {8};
+    struct batch_shape s = {.rows = 20000, .traces = 3000, .fields = 30, .per_row = 6};
+    struct skep_segment_source src = {random_part(&r, &s, 3), NULL};
+    struct fault_os fault;
+    fault_os_init(&fault, f->os);
+    struct skep_segment_job job = {
+        .os = &fault.os, .path = "/f", .sources = &src, .n_sources = 1, .budget = &f->work};
+    for (int64_t skip = 0; skip < 3; skip++) {
+        fault_os_arm(&fault, FAULT_PWRITE, skip, 1, SKEP_ENOSPC);
+        skep_rc rc = skep_segment_write(&job, NULL, NULL);
+        struct skep_os_stat st;
+        if (fault.failed) {
+            assert_int_equal(rc, SKEP_ENOSPC);
+            assert_int_equal(f->os->stat(f->os, "/f", &st, NULL), SKEP_ENOTFOUND);
+        }
+        assert_true(skip > 0 || fault.failed);
+    }
+    fault_os_arm(&fault, FAULT_SYNC, 0, 1, SKEP_EIO);
+    assert_int_equal(skep_segment_write(&job, NULL, NULL), SKEP_EIO);
+    fault_os_arm(&fault, 0, 0, 0, SKEP_EIO);
+    assert_int_equal(skep_segment_write(&job, NULL, NULL), SKEP_OK);
+    for (int64_t skip = 0; skip < 40; skip++) {
+        struct skep_rowset *rs = NULL;
+        struct skep_cache *c = skep_cache_new(NULL, 1 << 20);
+        fault_os_arm(&fault, FAULT_PREAD, skip, 1, SKEP_EIO);
+        skep_rc rc = skep_segment_open(&fault.os, "/f", c, &rs, NULL);
+        struct row_texts got = {0};
+        if (rc == SKEP_OK)
+            rc = read_rows(rs, NULL, 1024, &got, NULL);
+        assert_int_equal(rc, SKEP_EIO);
+        free_rows(&got);
+        skep_rowset_unref(rs);
+        skep_cache_free(c);
+    }
+    skep_rowset_unref(src.rowset);
+}
+
+static bool cancel_now(void *ctx)
+{
+    return --*(int *)ctx < 0;
+}
+
+static void test_cancel(void **state)
+{
+    struct fixture *f = *state;
+    struct rng r = {8};
+    struct batch_shape s = {.rows = 3000, .traces = 3000, .fields = 3, .per_row = 3};
+    struct skep_segment_source src = {random_part(&r, &s, 3), NULL};
+    for (int n = 0; n < 4; n++) {
+        int left = n;
+        struct skep_segment_job job = {.os = f->os,
+                                       .path = "/c",
+                                       .sources = &src,
+                                       .n_sources = 1,
+                                       .budget = &f->work,
+                                       .canceled = cancel_now,
+                                       .ctx = &left};
+        assert_int_equal(skep_segment_write(&job, NULL, NULL), SKEP_ECANCELED);
+        struct skep_os_stat st;
+        assert_int_equal(f->os->stat(f->os, "/c", &st, NULL), SKEP_ENOTFOUND);
+    }
+    skep_rowset_unref(src.rowset);
+}
+
+/* A trace longer than a row group, long strings in many chunks, zones that bound their block. */
+static void test_giants(void **state)
+{
+    struct fixture *f = *state;
+    struct rng r = {21};
+    struct skep_batch *b = skep_batch_new(NULL, 1);
+    char *text = skep_malloc(300000);
+    for (uint32_t i = 0; i < 70000; i++) {
+        uint32_t row = skep_batch_row(b, SKEP_KIND_SPAN, 1000000 - (int64_t)i, SKEP_SOURCE_OTLP);
+        memset(b->trace_id[row].b, 7, 16);
+        b->span_id[row] = i + 1;
+        b->parent_id[row] = i % 3 ? rng_below(&r, 70000) : 0;
+        skep_batch_put(b, SKEP_SCOPE_ATTRIBUTE, SKEP_STR("n"),
+                       (skep_value){.type = SKEP_TYPE_INT, .i = (int64_t)i * 1000});
+        if (i % 500 == 0) {
+            memset(text, 'a' + (int)(i / 500 % 26), 300000);
+            memcpy(text, &i, 4);
+            skep_batch_put(b, SKEP_SCOPE_INTRINSIC, SKEP_STR("rare"),
+                           (skep_value){.type = SKEP_TYPE_STRING, .s = {text, 200000}});
+        }
+        if (i % 40 == 0) {
+            for (uint32_t k = 0; k < 4000; k++)
+                text[k] = (char)('a' + rng_below(&r, 26));
+            skep_batch_put(b, SKEP_SCOPE_INTRINSIC, SKEP_STR("body"),
+                           (skep_value){.type = SKEP_TYPE_STRING, .s = {text, 4000}});
+        }
+    }
+    struct skep_buf buf;
+    skep_buf_init(&buf, 1u << 30);
+    assert_int_equal(skep_frame_encode(b, &buf, NULL), SKEP_OK);
+    skep_batch_free(b);
+    skep_free(text);
+    size_t n;
+    uint8_t *payload = skep_buf_take(&buf, &n);
+    struct skep_segment_source src = {0};
+    assert_int_equal(skep_part_open(payload, n, 1, NULL, &src.rowset, NULL), SKEP_OK);
+    struct row_texts want = texts_of(src.rowset, NULL, 1024);
+    struct skep_rowset *seg = must_write(f, "/g", &src, 1);
+    struct row_texts got = texts_of(seg, NULL, 1024);
+    sort_rows(&want);
+    sort_rows(&got);
+    same_rows(&want, &got);
+    free_rows(&want);
+    free_rows(&got);
+    check_order(seg);
+    uint32_t field =
+        skep_rowset_find_field(seg, SKEP_STR("n"), SKEP_SCOPE_ATTRIBUTE, SKEP_TYPE_INT);
+    struct skep_colreader *rd;
+    assert_int_equal(seg->ops->open_field(seg, field, &rd, NULL), SKEP_OK);
+    for (uint64_t block = 0; block < skep_rowset_blocks(seg); block++) {
+        double min, max;
+        struct skep_vec v;
+        assert_true(rd->ops->zone(rd, block, &min, &max));
+        unsigned rows = (unsigned)SKEP_MIN(seg->n_rows - block * 1024, 1024ull);
+        assert_int_equal(rd->ops->read(rd, block * 1024, rows, &v, NULL), SKEP_OK);
+        double lo = 1e300, hi = -1e300;
+        for (unsigned i = 0; i < v.n; i++) {
+            double x = (double)v.i64[v.constant ? 0 : i];
+            lo = x < lo ? x : lo;
+            hi = x > hi ? x : hi;
+        }
+        assert_true(min == lo && max == hi);
+    }
+    rd->ops->close(rd);
+    skep_rowset_unref(seg);
+    skep_rowset_unref(src.rowset);
+}
+
+static void test_dump(void **state)
+{
+    struct fixture *f = *state;
+    struct skep_buf b = small_segment(f, 14), text;
+    skep_buf_init(&text, 1 << 20);
+    assert_int_equal(skep_segment_dump(f->os, "/x", &text, NULL), SKEP_OK);
+    skep_str t = skep_buf_text(&text);
+    assert_true(skep_str_find(t, SKEP_STR("1500 rows")) != SIZE_MAX);
+    assert_true(skep_str_find(t, SKEP_STR("TRACE_ID")) != SIZE_MAX);
+    assert_true(skep_str_find(t, SKEP_STR("attr.0")) != SIZE_MAX);
+    skep_buf_done(&text);
+    skep_buf_done(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_round_trip_small, setup, teardown),
         cmocka_unit_test_setup_teardown(test_round_trip_groups, setup, teardown),
         cmocka_unit_test_setup_teardown(test_many_fields, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_live_rows, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_merge_of_merges, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_bit_flips, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_truncations, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_budget, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_cache_pressure, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_disk_faults, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_cancel, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_giants, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_dump, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
