@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The page's other requests, ids, ranges, single tests. */
+#include <cmocka.h>
+
+#include "lang/honeycomb.h"
+#include "plan_text.h"
+
+static const skep_ts_ns now_ns = 1795132800000000000;
+
+typedef skep_rc read_fn(skep_bytes json, const struct skep_lang_opts *opts,
+                        struct skep_arena *arena, const struct skep_plan **ret,
+                        struct skep_lang_issue *issue);
+
+static void becomes(read_fn *fn, const char *json, const char *want)
+{
+    const struct skep_lang_opts opts = {.now_ns = now_ns, .page = true};
+    struct skep_arena a;
+    struct skep_buf b;
+    const struct skep_plan *plan = NULL;
+    struct skep_lang_issue issue;
+    skep_arena_init(&a, "test", NULL);
+    skep_buf_init(&b, 1 << 16);
+    if (fn(skep_str_bytes(skep_str_c(json)), &opts, &a, &plan, &issue) != SKEP_OK)
+        skep_buf_printf(&b, "%s: %s", issue.field, issue.text);
+    else
+        plan_text(&b, plan, now_ns);
+    skep_buf_u8(&b, '\0');
+    assert_string_equal((const char *)b.p, want);
+    skep_buf_done(&b);
+    skep_arena_done(&a);
+}
+
+static void test_rows(void **state)
+{
+    (void)state;
+    becomes(skep_lang_rows, "{}", "-7200000+0 limit=100");
+    becomes(skep_lang_rows,
+            "{\"dataset\":\"shop\",\"columns\":[\"a\",\"b\"],\"order\":\"asc\",\"limit\":5,"
+            "\"after\":\"1795132799000000000.12-7\",\"time_range\":60,"
+            "\"filters\":[{\"column\":\"a\",\"op\":\"exists\"}]}",
+            "-60000+0 limit=5 ds=shop | a EXISTS col a col b asc after 1795132799000000000.12-7");
+    becomes(skep_lang_rows, "{\"order\":\"up\"}", "order: use desc or asc");
+    becomes(skep_lang_rows, "{\"after\":\"12\"}", "after: not a cursor of an earlier answer");
+    becomes(skep_lang_rows, "{\"limit\":100000}", "limit: use 1 to 10000");
+    becomes(skep_lang_rows, "{\"breakdowns\":[]}", "breakdowns: unknown member");
+    becomes(skep_lang_rows, "{\"columns\":[7]}", "columns[0]: a column is a name");
+}
+
+static void test_traces(void **state)
+{
+    (void)state;
+    becomes(skep_lang_traces, "{}", "-7200000+0 limit=50 sort0");
+    becomes(skep_lang_traces, "{\"sort\":\"errors\",\"limit\":3}", "-7200000+0 limit=3 sort2");
+    becomes(skep_lang_traces, "{\"sort\":\"best\"}", "sort: use recent, slow or errors");
+}
+
+static void test_ids(void **state)
+{
+    skep_row_id row;
+    skep_trace_id t;
+    (void)state;
+    assert_true(skep_lang_row_id(SKEP_STR("12-7"), &row));
+    assert_int_equal(row.seq, 12);
+    assert_int_equal(row.ordinal, 7);
+    static const char *const no_rows[] = {"",    "12",    "12-", "-7", "0-7", "12-4294967296",
+                                          "a-b", "12-7-1"};
+    for (size_t i = 0; i < SKEP_ARRAY_LEN(no_rows); i++)
+        assert_false(skep_lang_row_id(skep_str_c(no_rows[i]), &row));
+    static const char *const same[] = {
+        "4bf92f3577b34da6a3ce929d0e0e4736", "4BF92F3577B34DA6A3CE929D0E0E4736",
+        "1-4bf92f35-77b34da6a3ce929d0e0e4736", "4bf92f35-77b3-4da6-a3ce-929d0e0e4736"};
+    for (size_t i = 0; i < SKEP_ARRAY_LEN(same); i++) {
+        assert_true(skep_lang_trace_id(skep_str_c(same[i]), &t));
+        assert_int_equal(t.b[0], 0x4b);
+        assert_int_equal(t.b[15], 0x36);
+    }
+    assert_true(skep_lang_trace_id(SKEP_STR("a3ce929d0e0e4736"), &t));
+    assert_int_equal(t.b[7], 0);
+    assert_int_equal(t.b[8], 0xa3);
+    static const char *const no_traces[] = {"",
+                                            "0",
+                                            "00000000000000000000000000000000",
+                                            "xyz",
+                                            "4bf92f3577b34da6a3ce929d0e0e47367",
+                                            "4bf92f3577b34da6a3ce929d0e0e473g"};
+    for (size_t i = 0; i < SKEP_ARRAY_LEN(no_traces); i++)
+        assert_false(skep_lang_trace_id(skep_str_c(no_traces[i]), &t));
+}
+
+static void test_range(void **state)
+{
+    struct skep_time_range r;
+    struct skep_lang_issue issue;
+    (void)state;
+    assert_int_equal(skep_lang_range(SKEP_STR(""), SKEP_STR(""), now_ns, &r, &issue), SKEP_OK);
+    assert_true(r.start_ns == 0 && r.end_ns > now_ns);
+    assert_int_equal(skep_lang_range(SKEP_STR("1.5"), SKEP_STR("2"), now_ns, &r, &issue), SKEP_OK);
+    assert_true(r.start_ns == 1500000000 && r.end_ns == 2000000000);
+    assert_int_equal(skep_lang_range(SKEP_STR("x"), SKEP_STR("2"), now_ns, &r, &issue),
+                     SKEP_EINVAL);
+    assert_string_equal(issue.field, "start");
+    assert_int_equal(skep_lang_range(SKEP_STR("2"), SKEP_STR("2"), now_ns, &r, &issue),
+                     SKEP_EINVAL);
+    assert_int_equal(skep_lang_range(SKEP_STR(""), SKEP_STR("nan"), now_ns, &r, &issue),
+                     SKEP_EINVAL);
+    assert_string_equal(issue.field, "end");
+}
+
+static void test_is(const char *column, const char *op, const char *value, const char *want)
+{
+    struct skep_arena a;
+    struct skep_buf b;
+    const struct skep_expr *e = NULL;
+    struct skep_lang_issue issue;
+    skep_arena_init(&a, "test", NULL);
+    skep_buf_init(&b, 1 << 16);
+    if (skep_lang_test(skep_str_c(column), skep_str_c(op), skep_str_c(value), &a, &e, &issue) !=
+        SKEP_OK)
+        skep_buf_printf(&b, "%s refused", issue.field);
+    else
+        text_expr(&b, e);
+    skep_buf_u8(&b, '\0');
+    assert_string_equal((const char *)b.p, want);
+    skep_buf_done(&b);
+    skep_arena_done(&a);
+}
+
+static void test_single(void **state)
+{
+    (void)state;
+    test_is("a", "=", "200", "a EQ '200',200i");
+    test_is("a", "in", "x,200", "a EQ 'x','200',200i");
+    test_is("a", "exists", "", "a EXISTS");
+    test_is("a", "=", "", "a EQ ''");
+    test_is("a", "like", "x", "op refused");
+    test_is("", "=", "x", "column refused");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_rows),  cmocka_unit_test(test_traces), cmocka_unit_test(test_ids),
+        cmocka_unit_test(test_range), cmocka_unit_test(test_single),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
