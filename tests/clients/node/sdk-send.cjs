@@ -22,7 +22,8 @@ const attributes = {
   'int.big': 9007199254740991,
   'double': 0.1,
   'double.tiny': 5e-324,
-  'double.huge': 1.7976931348623157e308,
+  // (A large double without a fraction is an integer to JavaScript, and the SDK sends it as one.)
+  'double.large': 4503599627370495.5,
   'bool.true': true,
   'bool.false': false,
   'array.text': ['a', 'b', ''],
