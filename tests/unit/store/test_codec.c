@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: Apache-2.0
+/* One suite over every codec of the table: what is encoded comes back, from any range; damaged
+ * bytes are refused or harmless; the fast bit unpacker equals the plain one. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "segment_support.h"
+#include "store/column/codec/codec.h"
+
+enum { MAX_N = SKEP_CODEC_MAX_VALUES };
+
+static int64_t bits_of(double v)
+{
+    int64_t bits;
+    memcpy(&bits, &v, 8);
+    return bits;
+}
+
+enum { N_INT_SHAPES = 14 };
+
+/* Arrays that suit one codec or another, and none. */
+static void fill_ints(struct rng *r, unsigned shape, int64_t *v, uint32_t n, bool *ret_f64)
+{
+    *ret_f64 = shape >= 11;
+    int64_t at = 1795132800000000000;
+    for (uint32_t i = 0; i < n; i++) {
+        switch (shape) {
+        case 0: v[i] = -77; break;
+        case 1: v[i] = (int64_t)rng_next(r); break;
+        case 2: v[i] = rng_below(r, 100); break;
+        case 3: v[i] = at += rng_below(r, 1000000); break;
+        case 4: v[i] = i && rng_below(r, 20) ? v[i - 1] : (int64_t)rng_below(r, 1u << 20); break;
+        case 5: v[i] = (int64_t)(rng_next(r) % 7) * 0x123456789abcdefll; break;
+        case 6: v[i] = rng_below(r, 50) ? (int64_t)rng_below(r, 8) : (int64_t)rng_next(r); break;
+        case 7: v[i] = rng_below(r, 2) ? INT64_MIN : INT64_MAX; break;
+        case 8: v[i] = INT64_MAX - (int64_t)i; break;
+        case 9: v[i] = i % 2 ? INT64_MIN + (int64_t)i : (int64_t)i; break;
+        case 10: v[i] = at -= rng_below(r, 3) * 1000; break;
+        case 11: v[i] = bits_of(rng_below(r, 100000) / 1000.0); break;
+        case 12:
+            v[i] = bits_of((double)rng_below(r, 1000) * 1e-3 + (rng_below(r, 99) ? 0 : 1e-9));
+            break;
+        default: {
+            static const double odd[] = {0.0, -0.0, 1e308, -5e-324, 0x1p52, -0x1p53};
+            v[i] = rng_below(r, 30)       ? bits_of((double)(int64_t)rng_below(r, 100) - 50)
+                   : rng_below(r, 7) == 6 ? (int64_t)0x7ff8000000000001ll
+                                          : bits_of(odd[rng_below(r, 6)]);
+        }
+        }
+    }
+}
+
+static const uint32_t sizes[] = {1, 2, 7, 63, 64, 65, 512, 1023, 1024, 1025, 2047, 5000, MAX_N};
+
+static struct skep_codec_chunk padded(struct skep_buf *b, uint32_t n_values)
+{
+    size_t n = b->n;
+    skep_buf_zero(b, SKEP_BITS_PAD);
+    assert_false(b->bad);
+    return (struct skep_codec_chunk){b->p, n, n_values};
+}
+
+static void check_ints(struct rng *r, const struct skep_codec_ops *c,
+                       const struct skep_codec_in *in)
+{
+    struct skep_buf b;
+    skep_buf_init(&b, 1u << 26);
+    /* The encoding may stand anywhere in a buffer. */
+    size_t score = c->score(in);
+    if (score == SIZE_MAX) {
+        skep_buf_done(&b);
+        return;
+    }
+    c->encode(in, &b);
+    assert_true(b.n <= score + 64);
+    struct skep_codec_chunk chunk = padded(&b, in->n);
+    int64_t *out = skep_alloc_n(int64_t, in->n);
+    if (c->decode(&chunk, 0, in->n, out) != SKEP_OK)
+        fail_msg("%s: %u values are not decoded", c->name, in->n);
+    if (memcmp(out, in->ints, in->n * 8ul) != 0)
+        fail_msg("%s: %u values differ", c->name, in->n);
+    for (int k = 0; k < 40; k++) {
+        uint32_t first = rng_below(r, in->n), n = 1 + rng_below(r, in->n - first);
+        uint32_t cap = 1 + rng_below(r, 1100);
+        if (k % 2)
+            n = SKEP_MIN(n, cap);
+        if (c->decode(&chunk, first, n, out) != SKEP_OK)
+            fail_msg("%s: [%u, +%u) of %u is not decoded", c->name, first, n, in->n);
+        assert_memory_equal(out, in->ints + first, n * 8ul);
+    }
+    assert_int_equal(c->decode(&chunk, in->n, 1, out), SKEP_ECORRUPT);
+    assert_int_equal(c->decode(&chunk, 1, in->n, out), SKEP_ECORRUPT);
+    skep_free(out);
+    skep_buf_done(&b);
+}
+
+static void test_ints(void **state)
+{
+    (void)state;
+    struct rng r = {7};
+    size_t n_codecs, used = 0;
+    const struct skep_codec_ops *const *all = skep_codec_all(&n_codecs);
+    int64_t *v = skep_alloc_n(int64_t, MAX_N);
+    uint64_t chosen = 0;
+    for (unsigned shape = 0; shape < N_INT_SHAPES; shape++) {
+        for (size_t s = 0; s < SKEP_ARRAY_LEN(sizes); s++) {
+            struct skep_codec_in in = {.n = sizes[s], .ints = v};
+            fill_ints(&r, shape, v, in.n, &in.f64);
+            for (size_t c = 0; c < n_codecs; c++)
+                if (all[c]->kind == SKEP_CODEC_INTS)
+                    check_ints(&r, all[c], &in);
+            if (in.n > 4000)
+                chosen |= 1ull << skep_codec_choose(&in, NULL)->id;
+        }
+    }
+    for (size_t c = 0; c < n_codecs; c++)
+        used += all[c]->kind == SKEP_CODEC_INTS && (chosen >> all[c]->id & 1);
+    assert_int_equal(used, 7); /* each of them is the best for some shape */
+    skep_free(v);
+}
+
+enum { N_STR_SHAPES = 6 };
+
+static skep_str random_str(struct rng *r, unsigned shape, uint32_t i, char *to)
+{
+    int n = 0;
+    switch (shape) {
+    case 0: break;
+    case 1:
+        n = sprintf(to, "SELECT * FROM orders WHERE id = %u AND user = 'u-%05u'",
+                    rng_below(r, 1u << 22), rng_below(r, 99999));
+        break;
+    case 2:
+        n = (int)rng_below(r, 60);
+        for (int k = 0; k < n; k++)
+            to[k] = (char)rng_next(r);
+        break;
+    case 3: n = i % 3 ? 0 : sprintf(to, "%c", (int)('a' + i % 26)); break;
+    case 4: n = sprintf(to, "%016llx", (unsigned long long)rng_next(r)); break;
+    default:
+        n = (int)rng_below(r, 5) == 0 ? 3000 : 9;
+        memset(to, 0xff, (size_t)n);
+        break;
+    }
+    return (skep_str){to, (size_t)n};
+}
+
+static void check_strs(struct rng *r, const struct skep_codec_ops *c,
+                       const struct skep_codec_in *in)
+{
+    struct skep_buf b;
+    struct skep_codec_scratch scratch = {0};
+    skep_buf_init(&b, 1u << 28);
+    c->encode(in, &b);
+    struct skep_codec_chunk chunk = padded(&b, in->n);
+    skep_str *out = skep_alloc_n(skep_str, in->n);
+    for (int k = 0; k < 12; k++) {
+        uint32_t first = k ? rng_below(r, in->n) : 0;
+        uint32_t n = k ? 1 + rng_below(r, SKEP_MIN(in->n - first, 1500u)) : in->n;
+        skep_codec_scratch_reset(&scratch);
+        assert_int_equal(c->decode_str(&chunk, first, n, out, &scratch), SKEP_OK);
+        for (uint32_t i = 0; i < n; i++)
+            if (!skep_str_eq(out[i], in->strs[first + i]))
+                fail_msg("%s: value %u of %u differs", c->name, first + i, in->n);
+    }
+    assert_int_equal(c->decode_str(&chunk, in->n, 1, out, &scratch), SKEP_ECORRUPT);
+    skep_codec_scratch_done(&scratch);
+    skep_free(out);
+    skep_buf_done(&b);
+}
+
+static void test_strs(void **state)
+{
+    (void)state;
+    struct rng r = {9};
+    size_t n_codecs;
+    const struct skep_codec_ops *const *all = skep_codec_all(&n_codecs);
+    skep_str *v = skep_alloc_n(skep_str, MAX_N);
+    for (unsigned shape = 0; shape < N_STR_SHAPES; shape++) {
+        for (size_t s = 0; s < SKEP_ARRAY_LEN(sizes); s++) {
+            uint32_t n = SKEP_MIN(sizes[s], 20000u);
+            char *text = skep_malloc((size_t)n * 3008), *at = text;
+            for (uint32_t i = 0; i < n; i++) {
+                v[i] = random_str(&r, shape, i, at);
+                at += v[i].n + 1;
+            }
+            struct skep_codec_in in = {.n = n, .strs = v};
+            for (size_t c = 0; c < n_codecs; c++)
+                if (all[c]->kind == SKEP_CODEC_STRINGS)
+                    check_strs(&r, all[c], &in);
+            skep_free(text);
+        }
+    }
+    skep_free(v);
+}
+
+/* FSST is worth its name: text shrinks to less than half. */
+static void test_fsst_ratio(void **state)
+{
+    (void)state;
+    struct rng r = {10};
+    enum { N = 5000 };
+    skep_str *v = skep_alloc_n(skep_str, N);
+    char *text = skep_malloc(N * 100), *at = text;
+    size_t total = 0;
+    for (uint32_t i = 0; i < N; i++) {
+        v[i] = random_str(&r, 1, i, at);
+        at += v[i].n;
+        total += v[i].n;
+    }
+    struct skep_buf b;
+    skep_buf_init(&b, 1u << 28);
+    skep_codec_fsst.encode(&(struct skep_codec_in){.n = N, .strs = v}, &b);
+    assert_true(b.n < total * 2 / 5);
+    skep_buf_done(&b);
+    skep_free(text);
+    skep_free(v);
+}
+
+/* Changed and cut encodings: an error or other values, never a read outside (sanitizers watch). */
+static void test_damage(void **state)
+{
+    (void)state;
+    struct rng r = {11};
+    size_t n_codecs;
+    const struct skep_codec_ops *const *all = skep_codec_all(&n_codecs);
+    enum { N = 3000 };
+    int64_t *v = skep_alloc_n(int64_t, N), *out = skep_alloc_n(int64_t, N);
+    skep_str *strs = skep_alloc_n(skep_str, N), *out_strs = skep_alloc_n(skep_str, N);
+    char *text = skep_malloc(N * 100), *at = text;
+    for (uint32_t i = 0; i < N; i++) {
+        strs[i] = random_str(&r, 1, i, at);
+        at += strs[i].n;
+    }
+    for (size_t c = 0; c < n_codecs; c++) {
+        for (unsigned shape = 0; shape < N_INT_SHAPES; shape++) {
+            struct skep_codec_in in = {.n = N, .ints = v};
+            fill_ints(&r, shape, v, N, &in.f64);
+            bool ints = all[c]->kind == SKEP_CODEC_INTS;
+            if (!ints)
+                in = (struct skep_codec_in){.n = N, .strs = strs};
+            if (all[c]->score(&in) == SIZE_MAX)
+                continue;
+            struct skep_buf b;
+            skep_buf_init(&b, 1u << 26);
+            all[c]->encode(&in, &b);
+            for (int k = 0; k < 150; k++) {
+                size_t n = k % 3 ? b.n : rng_below(&r, (uint32_t)b.n);
+                /* An exact allocation, so that a sanitizer sees every step over the pad. */
+                uint8_t *copy = skep_malloc(n + SKEP_BITS_PAD);
+                memcpy(copy, b.p, n);
+                memset(copy + n, 0, SKEP_BITS_PAD);
+                for (int f = 0; f < k % 5 && n > 0; f++)
+                    copy[rng_below(&r, f % 2 ? (uint32_t)n : (uint32_t)SKEP_MIN(n, 64ul))] ^=
+                        (uint8_t)(1u << rng_below(&r, 8));
+                struct skep_codec_chunk chunk = {copy, n, N};
+                struct skep_codec_scratch scratch = {0};
+                uint32_t first = rng_below(&r, N), count = 1 + rng_below(&r, N - first);
+                skep_rc rc = ints ? all[c]->decode(&chunk, first, count, out)
+                                  : all[c]->decode_str(&chunk, first, count, out_strs, &scratch);
+                assert_true(rc == SKEP_OK || rc == SKEP_ECORRUPT);
+                if (rc == SKEP_OK && !ints) {
+                    uint64_t sum = 0;
+                    for (uint32_t i = 0; i < count; i++)
+                        for (size_t j = 0; j < out_strs[i].n; j++)
+                            sum += (uint8_t)out_strs[i].p[j];
+                    assert_true(sum < UINT64_MAX);
+                }
+                skep_codec_scratch_done(&scratch);
+                skep_free(copy);
+            }
+            skep_buf_done(&b);
+        }
+    }
+    skep_free(text);
+    skep_free(strs);
+    skep_free(out_strs);
+    skep_free(v);
+    skep_free(out);
+}
+
+static void test_bits(void **state)
+{
+    (void)state;
+    struct rng r = {3};
+    enum { N = 700 };
+    uint64_t v[N];
+    int64_t fast[N], plain[N];
+    for (unsigned width = 0; width <= 64; width++) {
+        uint64_t mask = width == 64 ? UINT64_MAX : (1ull << width) - 1;
+        for (int i = 0; i < N; i++)
+            v[i] = rng_next(&r) & mask;
+        size_t bytes = skep_bits_bytes(N, width);
+        uint8_t *p = skep_malloc(bytes + SKEP_BITS_PAD);
+        memset(p + bytes, 0xa5, SKEP_BITS_PAD);
+        skep_bits_pack(p, v, N, width);
+        for (int i = 0; i < SKEP_BITS_PAD; i++)
+            assert_int_equal(p[bytes + (size_t)i], 0xa5);
+        for (int k = 0; k < 60; k++) {
+            uint32_t first = rng_below(&r, N), n = rng_below(&r, N - first + 1);
+            uint64_t base = rng_next(&r);
+            skep_bits_unpack(p, first, n, width, base, fast);
+            skep_bits_unpack_portable(p, first, n, width, base, plain);
+            assert_memory_equal(fast, plain, n * 8ul);
+            for (uint32_t i = 0; i < n; i++)
+                assert_true((uint64_t)plain[i] == base + v[first + i]);
+        }
+        skep_free(p);
+    }
+}
+
+static void test_table(void **state)
+{
+    (void)state;
+    size_t n;
+    const struct skep_codec_ops *const *all = skep_codec_all(&n);
+    for (size_t i = 0; i < n; i++) {
+        assert_ptr_equal(skep_codec_find(all[i]->id), all[i]);
+        assert_true(all[i]->score && all[i]->encode);
+        assert_true(all[i]->kind == SKEP_CODEC_INTS ? all[i]->decode && !all[i]->decode_str
+                                                    : all[i]->decode_str && !all[i]->decode);
+        for (size_t k = 0; k < i; k++)
+            assert_string_not_equal(all[i]->name, all[k]->name);
+    }
+    assert_null(skep_codec_find(0));
+    assert_null(skep_codec_find(SKEP_CODEC_TRACE_RUNS));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_table),      cmocka_unit_test(test_bits),
+        cmocka_unit_test(test_ints),       cmocka_unit_test(test_strs),
+        cmocka_unit_test(test_fsst_ratio), cmocka_unit_test(test_damage),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
