@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Everything at once, for the thread sanitizer and as a test of order: appenders, readers that hold
+ * old snapshots, tails, forced flushes, background folding, flushing, merging, expiry, and closing
+ * with requests under way. */
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "support/fault_os.h"
+#include "support/store_client.h"
+
+enum { APPENDERS = 3, READERS = 2, BATCHES = 1500 };
+
+struct stress {
+    struct skep_store *s;
+    _Atomic uint64_t calls, stored_rows, answered;
+    _Atomic bool stop;
+    _Atomic int next_appender;
+};
+
+static void count_done(void *ctx, skep_rc rc, const struct skep_append_result *res,
+                       const skep_err *err)
+{
+    (void)err;
+    struct stress *t = ctx;
+    if (rc == SKEP_OK) {
+        atomic_fetch_add(&t->stored_rows, res->rows);
+    } else if (rc != SKEP_ENOMEM && rc != SKEP_ECLOSED && rc != SKEP_ENOSPC) {
+        (void)fprintf(stderr, "append: %s\n", err->text);
+        abort();
+    }
+    atomic_fetch_add(&t->answered, 1);
+}
+
+static void appender(void *arg)
+{
+    struct stress *t = arg;
+    struct rnd r = {(uint64_t)atomic_fetch_add(&t->next_appender, 1) * 99991 + 7};
+    for (int i = 0; i < BATCHES; i++) {
+        struct skep_batch *b = random_batch(&r, 1 + rnd_below(&r, 60), t->s ? i + 1 : 1, i);
+        if (i % 3 == 0)
+            b->identity[rnd_below(&r, 2)] = (uint8_t)rnd_below(&r, 20); /* twins */
+        atomic_fetch_add(&t->calls, 1);
+        skep_store_append(t->s, b, count_done, t);
+        if (i % 16 == 0)
+            (void)usleep(1000);
+    }
+}
+
+static void reader(void *arg)
+{
+    struct stress *t = arg;
+    uint64_t seen = 0;
+    while (!atomic_load(&t->stop)) {
+        uint64_t before = atomic_load(&t->stored_rows);
+        struct skep_snapshot *snap = skep_engine__snapshot(skep_engine_of(t->s));
+        uint64_t rows = 0;
+        for (unsigned i = 0; i < snap->n; i++)
+            rows += snap->sets[i].rowset->n_rows;
+        if (rows < before) /* acknowledged means visible */
+            abort();
+        struct skep_store_stats st;
+        t->s->ops->stats(t->s, &st);
+        seen = t->s->ops->wait_visible(t->s, seen, 3);
+        if (snap->n > 0) {
+            struct skep_rowset *rs = snap->sets[seen % snap->n].rowset;
+            dump_free(dump_rowset(rs), rs->n_rows);
+        }
+        skep_snapshot_unref(snap);
+    }
+}
+
+static void flusher(void *arg)
+{
+    struct stress *t = arg;
+    while (!atomic_load(&t->stop)) {
+        skep_err err;
+        skep_rc rc = t->s->ops->flush(t->s, &err);
+        if (rc != SKEP_OK) {
+            (void)fprintf(stderr, "flush: %s\n", err.text);
+            abort();
+        }
+        (void)usleep(20000);
+    }
+}
+
+static void test_stress(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 2; round++) {
+        struct mem_os *m = mem_os_new((uint64_t)round + 1);
+        struct skep_column_config cfg = client_config(mem_os_ops(m), "/data");
+        cfg.no_background = false;
+        cfg.part_limit_bytes = 300 << 10;
+        cfg.flush_quiet_ns = 1000000;
+        struct stress t = {0};
+        skep_err err;
+        assert_int_equal(skep_column_open(&cfg, &t.s, &err), SKEP_OK);
+        skep_thread a[APPENDERS], r[READERS], f;
+        for (int i = 0; i < APPENDERS; i++)
+            skep_thread_start(&a[i], "appender", appender, &t);
+        for (int i = 0; i < READERS; i++)
+            skep_thread_start(&r[i], "reader", reader, &t);
+        skep_thread_start(&f, "flusher", flusher, &t);
+        for (int i = 0; i < APPENDERS; i++)
+            skep_thread_join(&a[i]);
+        atomic_store(&t.stop, true);
+        for (int i = 0; i < READERS; i++)
+            skep_thread_join(&r[i]);
+        skep_thread_join(&f);
+        t.s->ops->close(t.s); /* with requests still in the queue */
+        assert_int_equal(atomic_load(&t.calls), atomic_load(&t.answered));
+        assert_int_equal(skep_column_open(&cfg, &t.s, &err), SKEP_OK);
+        struct skep_store_stats st;
+        t.s->ops->stats(t.s, &st);
+        assert_int_equal(st.rows_live, atomic_load(&t.stored_rows));
+        assert_true(st.merges > 0 && st.segments > 0);
+        t.s->ops->close(t.s);
+        mem_os_free(m);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_stress)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
