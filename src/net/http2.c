@@ -430,7 +430,7 @@ static void *worker_main(void *arg)
     uint64_t swept_ms = skep_net__now_ms();
     while (!atomic_load(&w->stop)) {
         bool wake = false;
-        int n = epoll_wait(w->epfd, events, EVENTS, TICK_MS);
+        int n = epoll_wait(w->epfd, events, EVENTS, w->conns ? TICK_MS : -1);
         for (int i = 0; i < n; i++) {
             /* The queues last: they may end connections that still have an event here. */
             if (events[i].data.ptr)

@@ -117,12 +117,21 @@ static skep_rc fail_bind(const struct listener *l, skep_str text, skep_err *err)
     char buf[96];
     if (errno != EADDRINUSE)
         return skep_fail(err, errno == EADDRNOTAVAIL ? SKEP_EINVAL : SKEP_EIO,
-                         "cannot listen on " SKEP_STRFMT ": errno %d", SKEP_STRARG(text), errno);
+                         "cannot listen on " SKEP_STRFMT ": %s", SKEP_STRARG(text),
+                         strerrordesc_np(errno));
     skep_str holder = skep_net__holder(&l->addr, buf, sizeof buf);
     return skep_fail(err, SKEP_EEXISTS,
                      SKEP_STRFMT " is taken by " SKEP_STRFMT
                                  ": stop it, or choose another address with --listen",
                      SKEP_STRARG(text), SKEP_STRARG(holder));
+}
+
+/* The default is to listen on both loopbacks; a machine without IPv6 has only one. */
+static bool no_ipv6(const struct skep_net__door *d, const struct listener *l)
+{
+    const struct sockaddr_in6 *a6 = (const struct sockaddr_in6 *)(const void *)&l->addr;
+    return l->addr.ss_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&a6->sin6_addr) &&
+           d->net->cfg.n_listen > 1 && (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL);
 }
 
 static skep_rc bind_listener(struct skep_net__door *d, struct listener *l, skep_str text,
@@ -131,16 +140,23 @@ static skep_rc bind_listener(struct skep_net__door *d, struct listener *l, skep_
     const int one = 1;
     SKEP_TRY(skep_net__address_parse(text, &l->addr, &l->addr_n, err));
     int fd = socket(l->addr.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return fail_bind(l, text, err);
     l->source = (struct source){.kind = LISTENER, .fd = fd};
     d->n_listeners++; /* from here on free closes it */
+    if (fd < 0)
+        return no_ipv6(d, l) ? SKEP_OK : fail_bind(l, text, err);
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) != 0)
         return fail_bind(l, text, err);
     if (l->addr.ss_family == AF_INET6 &&
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one) != 0)
         return fail_bind(l, text, err);
-    if (bind(fd, (struct sockaddr *)&l->addr, l->addr_n) != 0 || listen(fd, BACKLOG) != 0)
+    if (bind(fd, (struct sockaddr *)&l->addr, l->addr_n) != 0) {
+        if (!no_ipv6(d, l))
+            return fail_bind(l, text, err);
+        (void)close(fd); /* never used */
+        l->source.fd = -1;
+        return SKEP_OK;
+    }
+    if (listen(fd, BACKLOG) != 0)
         return fail_bind(l, text, err);
     if (getsockname(fd, (struct sockaddr *)&l->addr, &l->addr_n) != 0)
         return fail_bind(l, text, err);
@@ -368,6 +384,13 @@ static void on_event(struct skep_net__door *d, struct source *s)
     }
 }
 
+/* Without connections there is nothing to sweep: sleep until somebody comes. */
+static int tick_ms(struct skep_net__door *d)
+{
+    uint64_t open = atomic_load_explicit(&d->net->count.connections_open, memory_order_relaxed);
+    return open > 0 || d->n_lingering > 0 ? TICK_MS : -1;
+}
+
 static void *door_main(void *arg)
 {
     struct skep_net__door *d = arg;
@@ -375,7 +398,7 @@ static void *door_main(void *arg)
     uint64_t swept_ms = skep_net__now_ms();
     bool paused = false;
     while (!atomic_load(&d->stop)) {
-        int n = epoll_wait(d->epfd, events, EVENTS, paused ? NO_FDS_PAUSE_MS : TICK_MS);
+        int n = epoll_wait(d->epfd, events, EVENTS, paused ? NO_FDS_PAUSE_MS : tick_ms(d));
         for (int i = 0; i < n; i++)
             on_event(d, events[i].data.ptr);
         uint64_t now = skep_net__now_ms();
@@ -399,7 +422,7 @@ skep_rc skep_net__door_start(struct skep_net__door *d, skep_err *err)
     if (d->epfd < 0 || d->waker.fd < 0 || !watch(d, &d->waker, EPOLLIN))
         return skep_fail(err, SKEP_EIO, "cannot make the accept loop: errno %d", errno);
     for (unsigned i = 0; i < d->n_listeners; i++)
-        if (!watch(d, &d->listeners[i].source, EPOLLIN))
+        if (d->listeners[i].source.fd >= 0 && !watch(d, &d->listeners[i].source, EPOLLIN))
             return skep_fail(err, SKEP_EIO, "cannot watch a listener: errno %d", errno);
     int rc = pthread_create(&d->thread, NULL, door_main, d);
     if (rc != 0)
@@ -422,7 +445,8 @@ void skep_net__door_stop(struct skep_net__door *d)
         while (d->lists[i])
             close_source(d, d->lists[i]);
     for (unsigned i = 0; i < d->n_listeners; i++) {
-        (void)close(d->listeners[i].source.fd); /* a listener: nothing to lose */
+        if (d->listeners[i].source.fd >= 0)
+            (void)close(d->listeners[i].source.fd); /* a listener: nothing to lose */
         d->listeners[i].source.fd = -1;
     }
 }

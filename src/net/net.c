@@ -96,20 +96,22 @@ static void stop_parts(struct skep_net *net)
     skep_net__door_stop(net->door);
     skep_net__h1_stop(net->h1);
     skep_net__h2_stop(net->h2);
-    skep_net__door_free(net->door);
     net->h1 = NULL;
-    net->h2 = NULL;
-    net->door = NULL;
+    net->h2 = NULL; /* the door stays: it knows the addresses */
 }
 
 skep_rc skep_net_start(struct skep_net *net, skep_err *err)
 {
     skep_assert(net && !net->running);
+    skep_net__door_free(net->door); /* of an earlier start */
+    net->door = NULL;
     atomic_store(&net->stopping, false);
     atomic_store(&net->draining, false);
     skep_rc rc = start_parts(net, err);
     if (rc != SKEP_OK) {
         stop_parts(net);
+        skep_net__door_free(net->door);
+        net->door = NULL;
         return rc;
     }
     net->running = true;
@@ -153,6 +155,8 @@ void skep_net_free(struct skep_net *net)
     if (!net)
         return;
     skep_net_stop(net, 0);
+    skep_net__door_free(net->door);
+    net->door = NULL;
     skep_net__unref(net);
 }
 

@@ -126,7 +126,8 @@ SKEP_NODISCARD skep_rc skep_net_routes(struct skep_net *net, const struct skep_r
  * Returns SKEP_OK | SKEP_EEXISTS (address in use; err names its holder where /proc tells) |
  * SKEP_EIO. */
 SKEP_NODISCARD skep_rc skep_net_start(struct skep_net *net, skep_err *err);
-/* Address really bound for listen[i], "127.0.0.1:4318".  Valid until free. */
+/* Address really bound for listen[i], "127.0.0.1:4318".  Valid until free.  Empty for a [::1] that
+ * stands beside other listeners on a machine without IPv6. */
 skep_str skep_net_address(const struct skep_net *net, unsigned i);
 /* Stop accepting; wait up to grace_ms for requests in flight; close the rest. */
 void skep_net_stop(struct skep_net *net, unsigned grace_ms);

@@ -2,7 +2,7 @@
 /*
  * net_echo.c - the tests' echo server as a program, for wrk, h2load and curl
  *
- *   net_echo ADDRESS THREADS        e.g. net_echo 127.0.0.1:0 1; ends when stdin does
+ *   net_echo THREADS ADDRESS...     e.g. net_echo 1 127.0.0.1:0 [::1]:0; ends when stdin does
  */
 #include "echo_server.h"
 
@@ -10,18 +10,19 @@ int main(int argc, char **argv)
 {
     static struct echo e;
     skep_err err = {0};
-    if (argc != 3) {
-        fprintf(stderr, "use: net_echo ADDRESS THREADS\n");
+    if (argc < 3) {
+        fprintf(stderr, "use: net_echo THREADS ADDRESS...\n");
         return 2;
     }
-    const char *const listen[] = {argv[1]};
-    struct skep_net_config cfg = {
-        .listen = listen, .n_listen = 1, .n_threads = (unsigned)strtoul(argv[2], NULL, 10)};
+    struct skep_net_config cfg = {.listen = (const char *const *)argv + 2,
+                                  .n_listen = (unsigned)argc - 2,
+                                  .n_threads = (unsigned)strtoul(argv[1], NULL, 10)};
     if (!echo_start(&e, cfg, &err)) {
         fprintf(stderr, "%s\n", err.text);
         return 1;
     }
-    printf("%s\n", e.address);
+    for (unsigned i = 0; i < cfg.n_listen; i++)
+        printf(SKEP_STRFMT "\n", SKEP_STRARG(skep_net_address(e.net, i)));
     fflush(stdout);
     while (getchar() != EOF) {
     }
