@@ -80,12 +80,12 @@ static inline double f64_of(int64_t bits)
 /* Bounds of doubles as the reader returns them: NaN makes a block unbounded. */
 static void f64_bounds(const int64_t *v, uint32_t n, uint64_t *ret_min, uint64_t *ret_max)
 {
-    double min = INFINITY, max = -INFINITY;
+    double min = HUGE_VAL, max = -HUGE_VAL;
     for (uint32_t i = 0; i < n; i++) {
         double x = f64_of(v[i]);
         if (isnan(x)) {
-            min = -INFINITY;
-            max = INFINITY;
+            min = -HUGE_VAL;
+            max = HUGE_VAL;
             break;
         }
         min = x < min ? x : min;

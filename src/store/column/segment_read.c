@@ -609,8 +609,8 @@ static bool zone(struct skep_colreader *base, uint64_t block, double *ret_min, d
         return !isnan(*ret_min) && !isnan(*ret_max);
     }
     if ((int64_t)lo > (int64_t)hi) { /* nothing in the block */
-        *ret_min = INFINITY;
-        *ret_max = -INFINITY;
+        *ret_min = HUGE_VAL;
+        *ret_max = -HUGE_VAL;
         return true;
     }
     *ret_min = int_bound((int64_t)lo, false);
