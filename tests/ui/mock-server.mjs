@@ -17,7 +17,8 @@ export const DEEP = 'd'.repeat(32);
 export const ORPHAN = '5ca1ab1e'.repeat(4);
 
 const here = dirname(fileURLToPath(import.meta.url));
-const CSP = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'";
+// Stricter than the page's promise in ui/README.md or equal to it, like the real server's.
+const CSP = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' };
 const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 
@@ -129,7 +130,7 @@ class Mock {
     res.on('close', () => { if (!res.writableEnded) { gone = true; this.cancelled++; } });
     const now = Date.now();
     const rows = this.rows();
-    if (req.headers.accept === 'application/json') return this.json(res, query(rows, q, now));
+    if (!String(req.headers.accept).includes('ndjson')) return this.json(res, query(rows, q, now));
     const result = query(rows, q, now);
     res.writeHead(200, { 'content-type': 'application/x-ndjson' });
     const steps = this.mode === 'slow' ? 20 : 1;

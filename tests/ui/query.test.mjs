@@ -145,7 +145,7 @@ ui('a line chart is walked by key and its menu leads to an example trace of the 
   const name = (await only.innerText()).slice(5);
   await page.getByRole('menuitem', { name: 'An example trace' }).click();
   await page.waitForURL(/\/ui\/trace\/[0-9a-f]{32}/);
-  assert.deepEqual(mock.lastRows.filters, [{ column: 'service.name', op: '=', value: name }]);
+  assert.deepEqual(mock.lastRows.filters, [{ column: 'duration_ms', op: 'exists' }, { column: 'trace.trace_id', op: 'exists' }, { column: 'service.name', op: '=', value: name }]);
   assert.equal(mock.lastRows.end_time - mock.lastRows.start_time, 60);
 });
 

@@ -36,12 +36,15 @@ async function refusal(res: Response): Promise<ApiError> {
   }
 }
 
-async function request(path: string, signal: AbortSignal | undefined, body?: unknown): Promise<Response> {
-  const init: RequestInit = { signal: signal ?? null, headers: { accept: 'application/json, application/x-ndjson' } };
+const JSON_TYPE = 'application/json';
+const LINES_TYPE = 'application/x-ndjson';
+
+async function request(path: string, signal: AbortSignal | undefined, body?: unknown, accept = JSON_TYPE): Promise<Response> {
+  const init: RequestInit = { signal: signal ?? null, headers: { accept } };
   if (body !== undefined) {
     init.method = 'POST';
     init.body = JSON.stringify(body);
-    init.headers = { ...init.headers, 'content-type': 'application/json' };
+    init.headers = { ...init.headers, 'content-type': JSON_TYPE };
   }
   let res: Response;
   try {
@@ -100,7 +103,7 @@ export const api = {
       `values${search({ field, prefix: prefix || undefined, limit: 50, ...range })}`, { values: 'array' }, signal),
 
   async query(spec: QuerySpec, signal?: AbortSignal, progress?: (p: Progress) => void): Promise<QueryResult> {
-    const res = await request('query', signal, spec);
+    const res = await request('query', signal, spec, LINES_TYPE);
     let result: QueryResult | null = null;
     await lines(res, (line) => {
       const o = line as { type: string; error?: string; field?: string };
@@ -130,7 +133,7 @@ export const api = {
     get<RowDetail>(`row/${encodeURIComponent(id)}`, { fields: 'array', time_ns: 'string' }, signal),
 
   async tail(params: Record<string, string>, signal: AbortSignal, row: (r: Row) => void, skipped: (n: number) => void): Promise<void> {
-    await lines(await request(`tail${search(params)}`, signal), (line) => {
+    await lines(await request(`tail${search(params)}`, signal, undefined, LINES_TYPE), (line) => {
       const o = line as { type?: string; rows?: number; id?: string };
       if (o.type === 'skipped') skipped(o.rows ?? 0);
       else if (o.id !== undefined) row(line as Row);

@@ -20,8 +20,9 @@ export function rangeFilters(field: string, low: number, high: number): Filter[]
   return [{ column: field, op: '>=', value: low }, { column: field, op: '<', value: high }];
 }
 
-// Opens the newest trace among the rows of the region; gives the row back if it has no trace.
-export async function openExample(where: Where, extra: Filter[], signal?: AbortSignal): Promise<Row | null> {
+const TRACED: Filter = { column: 'trace.trace_id', op: 'exists' };
+
+async function find(where: Where, extra: Filter[], signal?: AbortSignal): Promise<Row | null> {
   const params = new URLSearchParams(route().params);
   const own = filtersOf(params);
   const any = isAny(params);
@@ -32,13 +33,19 @@ export async function openExample(where: Where, extra: Filter[], signal?: AbortS
   spec.end_time = where.to / 1e3;
   const columns = ['trace.trace_id', 'trace.span_id', ...(any ? own.map((f) => f.column) : [])];
   const { rows } = await api.rows({ ...spec, columns }, signal);
-  const row = any ? rows.find((r) => matches(r, own, true, '')) : rows[0];
+  return (any ? rows.find((r) => matches(r, own, true, '')) : rows[0]) ?? null;
+}
+
+// Opens the trace of the newest row of the region, preferring rows that have one. Gives back the row
+// when none has, and null when there is no row at all.
+export async function openExample(where: Where, extra: Filter[], signal?: AbortSignal): Promise<Row | 'opened' | null> {
+  const row = (await find(where, [...extra, TRACED], signal)) ?? (await find(where, extra, signal));
   if (!row) return null;
   const trace = row.fields['trace.trace_id'];
   if (typeof trace !== 'string' || trace === '') return row;
   const span = row.fields['trace.span_id'];
   go(href(`trace/${encodeURIComponent(trace)}`, typeof span === 'string' && span ? { span } : { row: row.id }));
-  return null;
+  return 'opened';
 }
 
 export function showTraces(where: Where, extra: Filter[]) {

@@ -33,7 +33,7 @@ export type Bucket = number | null | [number, number][];
 export interface Group { key: Value[]; values: (number | null)[]; series?: Bucket[][] }
 
 export interface QueryResult {
-  complete: boolean; rows_examined: number; elapsed_ms: number; warnings: string[];
+  complete: boolean; rows_examined: number; elapsed_ms: number; warnings: string[]; estimated?: boolean;
   start_ms: number; end_ms: number; granularity_ms: number; times_ms: number[];
   columns: Column[]; groups: Group[]; totals: Omit<Group, 'key'>; groups_total: number;
   heatmaps: Record<string, { edges: number[] }>;
@@ -66,7 +66,7 @@ export interface RowDetail {
   trace_id: string | null; span_id: string | null; fields: FieldValue[];
 }
 
-export interface Ledger { source: string; signal: string; received: number; stored: number; duplicate: number; rejected: Record<string, number> }
+export interface Ledger { source: string; signal: string; received: number; stored: number; duplicate: number; pending?: number; rejected: Record<string, number> }
 export interface LastRequest { at_ms: number; listener: string; what: string; status: number; bytes: number; error: string | null }
 export interface Status {
   version: string; uptime_s: number; now_ns: string; recovering: boolean; rows: number;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // One chart for each calculation of a result, on a shared time axis.
 
-import { useMemo, useState } from 'preact/hooks';
+import { useMemo } from 'preact/hooks';
 import type { CursorBus } from '../lib/cursor';
-import { isAny, openExample, rangeFilters, showTraces } from '../lib/example';
+import { isAny, rangeFilters, showTraces } from '../lib/example';
 import { addFilters } from '../lib/actions';
 import { patch, useRoute } from '../lib/route';
 import { setAbsolute } from '../lib/time';
@@ -13,10 +13,10 @@ import { MAX_SERIES, groupId, groupName, seriesOf } from '../lib/series';
 import { token, useTheme } from '../lib/theme';
 import type { Column, Filter, QueryResult } from '../lib/types';
 import { openMenuAt, type MenuItem } from './Menu';
+import { useExample } from './Example';
 import { HeatLegend, Heatmap, type Region } from './Heatmap';
 import { LineChart } from './LineChart';
 import { heatOf } from './heatdraw';
-import { RowPanel } from './RowPanel';
 
 interface Props { result: QueryResult; bus: CursorBus; isolated: string | null; extra?: Filter[]; heatHeight?: number }
 
@@ -38,24 +38,13 @@ function LinePanel({ result, calc, column, bus, isolated }: { result: QueryResul
   const counts = column.op === 'COUNT' || column.op === 'COUNT_DISTINCT' || column.op === 'CONCURRENCY';
   const more = result.groups.length - series.length;
   const any = isAny(useRoute().params);
-  const [note, setNote] = useState('');
-  const [row, setRow] = useState<string | null>(null);
+  const example = useExample(column.field ? [{ column: column.field, op: 'exists' }] : []);
   const by = result.columns.filter((c) => c.kind === 'group').map((c) => c.key);
-  const example = async (where: { from: number; to: number; filters: Filter[] }) => {
-    setNote('looking for an example …');
-    try {
-      const alone = await openExample(where, []);
-      setNote(alone ? 'this row belongs to no trace' : '');
-      if (alone) setRow(alone.id);
-    } catch (e) {
-      setNote((e as Error).message);
-    }
-  };
   const pick = (ms: number, id: string | null, x: number, y: number, back: HTMLElement) => {
     const one = series.find((s) => s.id === id);
     const filters = one ? by.map((b, i) => filterFor(b, one.key[i], true)) : [];
     const where = { from: ms, to: ms + result.granularity_ms, filters };
-    const items: MenuItem[] = [{ label: 'An example trace', run: () => void example(where) }];
+    const items: MenuItem[] = [{ label: 'An example trace', run: () => example.look(where) }];
     if (!any) items.push({ label: 'All traces of this step', run: () => showTraces(where, []) });
     items.push({ label: 'Zoom to around this step', run: () => setAbsolute((ms - 5 * result.granularity_ms) / 1e3, (ms + 6 * result.granularity_ms) / 1e3, true) });
     if (one && by.length) {
@@ -69,22 +58,21 @@ function LinePanel({ result, calc, column, bus, isolated }: { result: QueryResul
       <figcaption>
         <span class="mono">{column.key}</span>
         {isolated && <span class="muted clip">{series.find((s) => s.id === isolated)?.name}</span>}
-        <span class="muted" role="status">{note}</span>
+        {example.note}
         {more > 0 && <span class="muted">first {MAX_SERIES} of {result.groups.length} groups drawn</span>}
         <span class="muted num end">{calcValue(result.totals.values[calc], column.op, column.field)} over all</span>
       </figcaption>
       <LineChart title={column.key} times={result.times_ms} step={result.granularity_ms} range={[result.start_ms, result.end_ms]} series={series}
         isolated={isolated} bus={bus} text={(n) => withUnit(n, counts ? '' : unit)} onPick={pick} />
-      {row && <RowPanel id={row} close={() => setRow(null)} />}
+      {example.panel}
     </figure>
   );
 }
 
 export function HeatPanel({ result, calc, column, bus, isolated, extra = [], height, title }:
   { result: QueryResult; calc: number; column: Column; bus: CursorBus; isolated: string | null; extra?: Filter[]; height?: number | undefined; title?: string }) {
-  const [row, setRow] = useState<string | null>(null);
-  const [note, setNote] = useState('');
   const any = isAny(useRoute().params);
+  const example = useExample(extra);
   const group = isolated ? result.groups.find((g) => groupId(g.key) === isolated) : undefined;
   const buckets = (group ?? result.totals).series?.[calc] ?? [];
   const edges = result.heatmaps[column.key]?.edges ?? [];
@@ -92,29 +80,19 @@ export function HeatPanel({ result, calc, column, bus, isolated, extra = [], hei
   const by = result.columns.filter((c) => c.kind === 'group').map((c) => c.key);
   const field = column.field ?? 'duration_ms';
   const filters = (r: Region) => [...rangeFilters(field, r.low, r.high), ...(group ? by.map((b, i) => filterFor(b, group.key[i], true)) : [])];
-  const example = async (r: Region) => {
-    setNote('looking for an example …');
-    try {
-      const alone = await openExample({ from: r.from, to: r.to, filters: filters(r) }, extra);
-      setNote(alone ? 'this row belongs to no trace' : '');
-      if (alone) setRow(alone.id);
-    } catch (e) {
-      setNote((e as Error).message);
-    }
-  };
   return (
     <figure class="panel chart-panel">
       <figcaption>
         <span class={title ? '' : 'mono'}>{title ?? column.key}</span>
         {group && <span class="muted clip">{groupName(group.key)}</span>}
-        <span class="muted" role="status">{note}</span>
+        {example.note}
         <span class="end">{max > 0 && <HeatLegend max={max} />}</span>
       </figcaption>
       {max > 0
         ? <Heatmap title={column.key} field={field} times={result.times_ms} step={result.granularity_ms} range={[result.start_ms, result.end_ms]} buckets={buckets}
-            edges={edges} bus={bus} height={height} onExample={(r) => void example(r)} onTraces={any ? undefined : (r) => showTraces({ from: r.from, to: r.to, filters: filters(r) }, extra)} />
+            edges={edges} bus={bus} height={height} onExample={(r) => example.look({ from: r.from, to: r.to, filters: filters(r) })} onTraces={any ? undefined : (r) => showTraces({ from: r.from, to: r.to, filters: filters(r) }, extra)} />
         : <p class="muted pad">No numbers of {field} here.</p>}
-      {row && <RowPanel id={row} close={() => setRow(null)} />}
+      {example.panel}
     </figure>
   );
 }

@@ -10,6 +10,8 @@ import { patch } from '../lib/route';
 import { useTheme } from '../lib/theme';
 import type { Bucket, Group } from '../lib/types';
 import { heatOf, shade } from './heatdraw';
+import { openMenu } from './Menu';
+import { valueMenu } from '../lib/actions';
 import { ValueCell } from './ValueCell';
 
 export function ServiceTable({ answer, service, heat }: { answer: HomeAnswer; service: string | null; heat: number }) {
@@ -44,7 +46,7 @@ function Line({ g, failed, service, heat, edges }: { g: Group; failed: number; s
     <tr class={service ? '' : 'link-row'} onClick={(e) => !(e.target as Element).closest('button') && open()}>
       <td class="grow nowrap">
         <i class="dot" style={{ background: color }} />
-        {service ? <ValueCell field="name" value={g.key[0]} /> : <button type="button" class="value strong" onClick={open} aria-label={`Show ${name} alone`}>{name}</button>}
+        {service ? <ValueCell field="name" value={g.key[0]} /> : <button type="button" class="value strong" onClick={open} onContextMenu={(e) => openMenu(e, name, valueMenu('service.name', g.key[0]))} aria-label={`Show ${name} alone`}>{name}</button>}
       </td>
       <td><Spark data={numbers(g.series?.[0], 'COUNT')} color={color} /></td>
       <td class="num right">{count(n ?? 0)}</td>

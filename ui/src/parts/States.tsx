@@ -41,7 +41,7 @@ export function Empty({ title, children }: { title: string; children?: Component
   );
 }
 
-interface Coverage { rows_examined: number; elapsed_ms: number; complete: boolean }
+interface Coverage { rows_examined: number; elapsed_ms: number; complete: boolean; estimated?: boolean }
 
 // "10,240,113 rows, 84 ms, complete"
 export function Covers({ answer, loading, progress, extra }: { answer: Coverage | null; loading: boolean; progress?: Scan | null; extra?: string }) {
@@ -52,7 +52,7 @@ export function Covers({ answer, loading, progress, extra }: { answer: Coverage 
         <>
           {extra && `${extra} · `}
           {count(answer.rows_examined)} rows, {answer.elapsed_ms < 10 ? answer.elapsed_ms.toFixed(1) : Math.round(answer.elapsed_ms)} ms,{' '}
-          {answer.complete ? 'complete' : <strong class="warn">incomplete</strong>}
+          {answer.complete ? 'complete' : <strong class="warn">incomplete</strong>}{answer.estimated && <>, <strong class="warn">estimated from a sample</strong></>}
         </>
       ))}
     </span>

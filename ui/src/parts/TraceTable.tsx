@@ -20,7 +20,7 @@ export function TraceTable({ selection, sort, limit = 50, live = false, compact 
   const { dataset, filters, filter_combination, start_time, end_time, time_range } = selection;
   const spec = { dataset, filters, filter_combination, start_time, end_time, time_range, sort, limit: more };
   const answer = useLoad(JSON.stringify(spec), (signal) => api.traces(spec, signal));
-  useLive(live, answer.reload);
+  useLive(live, answer.reload, answer.data?.elapsed_ms);
   const traces = answer.data?.traces ?? [];
   return (
     <div class="traces">

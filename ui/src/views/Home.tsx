@@ -37,7 +37,7 @@ function Dashboard({ newest }: { newest: string | null }) {
   const base = { ...spanOf(range), ...(params.get('ds') ? { dataset: params.get('ds')! } : {}) };
   const absolute = range.relative === null ? [range.from, range.to] : range.relative;
   const answer = useLoad(JSON.stringify([absolute, params.get('ds'), service, of]), (signal, progress) => loadHome(base, service, of, signal, progress));
-  useLive(live, answer.reload);
+  useLive(live, answer.reload, answer.data ? answer.data.main.elapsed_ms + answer.data.errors.elapsed_ms : 0);
   const [bus] = useState(() => new CursorBus());
   const sort = params.get('sort') ?? 'recent';
   const a = answer.data;

@@ -12,6 +12,7 @@ import { patch, useRoute } from '../lib/route';
 import { useTheme } from '../lib/theme';
 import type { Filter, Row, RowsAnswer } from '../lib/types';
 import { Icon } from '../parts/Icon';
+import { LogVolume } from '../parts/LogVolume';
 import { RowPanel } from '../parts/RowPanel';
 import { Covers, Empty, ErrorBox, Progress } from '../parts/States';
 import { Where, complaint } from '../parts/Where';
@@ -71,6 +72,7 @@ export function Logs() {
       {!state.loading && !state.error && state.rows.length === 0 && (
         <Empty title="No log lines"><p>Nothing matches in this range. Programs send logs over OTLP to <code>/v1/logs</code>.</p></Empty>
       )}
+      {!text && <LogVolume selection={spec} live={tail} />}
       {state.rows.length > 0 && <Lines rows={state.rows} open={open} />}
       {state.last?.next && !tail && !state.loading && <button type="button" class="button more" onClick={() => load(state.rows, state.last!.next)}>Show {PAGE} more</button>}
       {open && <RowPanel id={open} close={() => patch({ row: null }, { replace: true })} />}

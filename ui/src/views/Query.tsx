@@ -25,7 +25,7 @@ export function Query() {
   const answer = useLoad(tab === '' ? key : null, (signal, progress) => api.query(spec, signal, progress));
   const [bus] = useState(() => new CursorBus());
   const live = params.get('live') === '1' && params.get('from') === null;
-  useLive(live, answer.reload);
+  useLive(live, answer.reload, answer.data?.elapsed_ms);
   useEffect(() => void loadTypes(), [params.get('ds'), params.get('t')]);
   const result = answer.data;
   return (

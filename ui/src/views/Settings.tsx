@@ -57,6 +57,12 @@ function Limit({ name, used, limit }: { name: string; used: number; limit: numbe
 
 const lost = (l: Ledger) => Object.values(l.rejected).reduce((a, b) => a + b, 0);
 
+// Without a `pending` of its own the ledger's open rows are those on their way.
+function balance(open: number, pending = open) {
+  if (open === 0) return 'accounted for';
+  return open === pending ? <span class="num">{count(open)} pending</span> : <span class="num error">{count(open - pending)} unaccounted for</span>;
+}
+
 function LedgerTable({ ledger }: { ledger: Ledger[] }) {
   if (ledger.length === 0) return <p class="muted pad">Nothing has been received yet.</p>;
   return (
@@ -73,7 +79,7 @@ function LedgerTable({ ledger }: { ledger: Ledger[] }) {
                 <td class="num right">{count(l.received)}</td><td class="num right">{count(l.stored)}</td><td class="num right">{count(l.duplicate)}</td>
                 <td class={`num right${lost(l) ? ' error' : ''}`}>{count(lost(l))}</td>
                 <td class="muted">{Object.entries(l.rejected).map(([why, n]) => `${why.replace(/_/g, ' ')}: ${count(n)}`).join(', ')}</td>
-                <td>{open === 0 ? 'accounted for' : <span class="num">{count(open)} pending</span>}</td>
+                <td>{balance(open, l.pending)}</td>
               </tr>
             );
           })}
