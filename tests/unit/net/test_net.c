@@ -155,6 +155,11 @@ static void test_slow_clients(void **state)
     }
     int busy = raw_connect(e.port);
     assert_true(raw_puts(busy, "GET /later?ms=4000 HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+    struct h2_client c; /* a parked HTTP/2 request is not idle either */
+    h2_open(&c, e.port, false);
+    struct h2_reply *parked = h2_request(&c, "GET", "/later?ms=1", NULL, 0, NULL);
+    struct h2_reply *never = h2_request(&c, "GET", "/never", NULL, 0, NULL);
+    nghttp2_session_send(c.session);
     int dribble = raw_connect(e.port);
     assert_true(raw_puts(dribble, "GET / HTTP/1.1\r\nHost: localhost\r\nX: "));
     bool cut = false;
@@ -172,6 +177,11 @@ static void test_slow_clients(void **state)
     assert_int_equal(r.status, 200);
     free(r.body);
     close(busy);
+    while (h2_step(&c, 100)) {
+    }
+    assert_int_equal(parked->status, 200);
+    assert_false(c.ended || never->closed);
+    h2_close(&c);
     echo_stop(&e, 100);
 }
 
