@@ -148,13 +148,8 @@ static void choose_dataset(struct skep_otlp__dec *d, const struct service *servi
     } else if (unknown) {
         name = SKEP_STR("unknown_service");
     }
-    name = skep_otlp__utf8(&d->name, skep_str_bytes(name));
-    if (name.n > SKEP_LIMIT_NAME_BYTES) {
-        name.n = SKEP_LIMIT_NAME_BYTES;
-        while (name.n > 0 && !skep_utf8_valid(name))
-            name.n--;
-    }
-    d->dataset = skep_batch_intern(d->b, name);
+    name.n = SKEP_MIN(name.n, (size_t)SKEP_LIMIT_NAME_BYTES); // a cut character becomes U+FFFD
+    d->dataset = skep_otlp__intern(d, skep_str_bytes(name));
 }
 
 /* A value too large for a resource or scope concerns each of its rows: the request is over a limit.
@@ -171,7 +166,7 @@ static void put_text(struct skep_otlp__dec *d, struct skep_batch_list *list, ske
 {
     if (text.n == 0)
         return;
-    skep_str s = skep_otlp__utf8(&d->text, text);
+    skep_str s = skep_otlp__utf8(d, &d->text, text);
     skep_batch_list_put(list, name, (skep_value){.type = SKEP_TYPE_STRING, .s = s});
 }
 

@@ -60,8 +60,12 @@ void skep_otlp__begin(struct skep_otlp__dec *d, struct skep_batch *b,
 SKEP_NODISCARD skep_rc skep_otlp__finish(struct skep_otlp__dec *d, struct skep_otlp_report *ret,
                                          skep_err *err);
 
-/* The bytes as valid UTF-8: themselves, or a copy with U+FFFD in `into`. */
-skep_str skep_otlp__utf8(struct skep_buf *into, skep_bytes s);
+/* The bytes as valid UTF-8: themselves, or a copy with U+FFFD in `into`, one of d's buffers; sets
+ * d->too_large when that has no room. */
+skep_str skep_otlp__utf8(struct skep_otlp__dec *d, struct skep_buf *into, skep_bytes s);
+/* The bytes as a string of the batch; sets d->too_large (and gives 0) when they are over the limit.
+ */
+uint32_t skep_otlp__intern(struct skep_otlp__dec *d, skep_bytes s);
 
 void skep_otlp__read_any(struct skep_otlp__dec *d, skep_bytes in, struct skep_otlp__any *ret);
 void skep_otlp__read_kv(struct skep_otlp__dec *d, skep_bytes in, struct skep_otlp__kv *ret);

@@ -196,7 +196,7 @@ static void put_event(struct skep_otlp__dec *d, const struct span *s, skep_bytes
     }
     int64_t start = clamp_ns(s->start_ns), time = time_ns ? clamp_ns(time_ns) : start;
     uint32_t r = add_row(d, s, SKEP_KIND_SPAN_EVENT, time);
-    d->b->name[r] = skep_batch_intern(d->b, skep_otlp__utf8(&d->text, name));
+    d->b->name[r] = skep_otlp__intern(d, name);
     skep_otlp__put_text(d, SKEP_STR("parent_name"), s->name);
     skep_otlp__put_double(d, SKEP_STR("meta.time_since_span_start_ms"),
                           time < start ? 0 : (double)(time - start) / 1e6);
@@ -281,7 +281,7 @@ static void put_span(struct skep_otlp__dec *d, const struct span *s, const struc
     b->duration_ns[r] = end < start ? 0 : end - start;
     b->span_kind[r] = s->kind <= SKEP_SPAN_KIND_MAX ? (uint8_t)s->kind : 0;
     b->flags[r] = (uint32_t)s->flags;
-    b->name[r] = skep_batch_intern(b, skep_otlp__utf8(&d->text, s->name));
+    b->name[r] = skep_otlp__intern(d, s->name);
     if (end < start)
         skep_otlp__put_true(d, SKEP_STR("meta.invalid_duration"));
     skep_otlp__put_int(d, SKEP_STR("span.num_events"), s->events.n);

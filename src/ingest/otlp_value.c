@@ -63,11 +63,20 @@ SKEP_COLD static skep_str repair(struct skep_buf *into, skep_str s)
     return skep_buf_text(into);
 }
 
-skep_str skep_otlp__utf8(struct skep_buf *into, skep_bytes s)
+skep_str skep_otlp__utf8(struct skep_otlp__dec *d, struct skep_buf *into, skep_bytes s)
 {
     if (SKEP_LIKELY(is_ascii(s)) || skep_utf8_valid(skep_bytes_str(s)))
         return skep_bytes_str(s);
-    return repair(into, skep_bytes_str(s));
+    skep_str fixed = repair(into, skep_bytes_str(s));
+    d->too_large |= into->bad;
+    return fixed;
+}
+
+uint32_t skep_otlp__intern(struct skep_otlp__dec *d, skep_bytes s)
+{
+    skep_str text = skep_otlp__utf8(d, &d->text, s);
+    d->too_large |= text.n > SKEP_LIMIT_VALUE_BYTES;
+    return d->too_large ? 0 : skep_batch_intern(d->b, text);
 }
 
 // --- reading
@@ -287,7 +296,7 @@ static void put_value(struct skep_otlp__dec *d, const struct skep_otlp__sink *si
     skep_value out = {.type = SKEP_TYPE_EMPTY};
     switch (v->kind) {
     case SKEP_ANY_STRING:
-        emit_text(d, sink, name, SKEP_TYPE_STRING, skep_otlp__utf8(&d->text, v->bytes));
+        emit_text(d, sink, name, SKEP_TYPE_STRING, skep_otlp__utf8(d, &d->text, v->bytes));
         return;
     case SKEP_ANY_BYTES:
         emit_text(d, sink, name, SKEP_TYPE_BYTES, skep_bytes_str(v->bytes));
@@ -335,8 +344,11 @@ static void put_map(struct skep_otlp__dec *d, const struct skep_otlp__sink *sink
         // Names are cut anyway; a longer prefix would only cost time.
         if (base < SKEP_LIMIT_NAME_BYTES) {
             skep_buf_u8(&d->name, '.');
-            skep_buf_str(&d->name, skep_otlp__utf8(&d->octets, skep_str_bytes(kv.key)));
+            skep_buf_str(&d->name, skep_otlp__utf8(d, &d->octets, skep_str_bytes(kv.key)));
+            d->too_large |= d->name.bad;
         }
+        if (SKEP_UNLIKELY(d->too_large))
+            break;
         put_value(d, sink, skep_buf_text(&d->name), &kv.value, depth);
     }
     d->name.n = base;
@@ -396,7 +408,7 @@ void skep_otlp__put_kv(struct skep_otlp__dec *d, const struct skep_otlp__sink *s
 {
     if (kv->key.n == 10 && take_rate(sink, kv))
         return;
-    skep_str name = skep_otlp__utf8(&d->name, skep_str_bytes(kv->key));
+    skep_str name = skep_otlp__utf8(d, &d->name, skep_str_bytes(kv->key));
     if (SKEP_UNLIKELY((const uint8_t *)name.p == d->name.p && kv->value.kind == SKEP_ANY_KVLIST)) {
         // put_value begins by resetting d->name: give it a copy to begin with.
         skep_buf_reset(&d->octets);
@@ -413,7 +425,7 @@ static const struct skep_otlp__sink intrinsic = {.scope = SKEP_SCOPE_INTRINSIC};
 
 void skep_otlp__put_text(struct skep_otlp__dec *d, skep_str name, skep_bytes text)
 {
-    emit_text(d, &intrinsic, name, SKEP_TYPE_STRING, skep_otlp__utf8(&d->text, text));
+    emit_text(d, &intrinsic, name, SKEP_TYPE_STRING, skep_otlp__utf8(d, &d->text, text));
 }
 
 void skep_otlp__put_int(struct skep_otlp__dec *d, skep_str name, int64_t v)

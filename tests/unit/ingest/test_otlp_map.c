@@ -508,6 +508,49 @@ static void test_invalid_utf8_is_made_visible(void **state)
     assert_int_equal(attr("m\xef\xbf\xbd.in\xef\xbf\xbd", 0).i, 7);
 }
 
+/* Repairing triples a byte: what then no longer fits rejects its span, rather than being cut. */
+static void test_what_grows_over_the_limit_is_rejected(void **state)
+{
+    (void)state;
+    enum { N = 2 << 20 };
+    char *bad = malloc(N + 1), *key = malloc(5 << 20);
+    memset(bad, 0xff, N);
+    bad[N] = 0;
+    memset(key, 'k', (5 << 20) - 1);
+    key[(5 << 20) - 1] = 0;
+    begin_spans();
+    begin_span();
+    enc_str(&msg, 9, "v", bad); // a value
+    end_item();
+    begin_span();
+    skep_pb_put_str(&msg, 5, skep_str_c(bad)); // the span's name
+    end_item();
+    begin_span();
+    struct skep_buf any; // a key inside a map
+    skep_buf_init(&any, 16 << 20);
+    size_t list = skep_pb_begin(&any, 6);
+    enc_int(&any, 1, key, 1);
+    enc_int(&any, 1, "other", 2);
+    skep_pb_end(&any, list);
+    enc_kv(&msg, 9, SKEP_STR("m"), skep_buf_bytes(&any));
+    skep_buf_done(&any);
+    end_item();
+    begin_span(); // a key of its own is cut
+    enc_int(&msg, 9, key, 7);
+    end_item();
+    begin_span(); // and nothing sticks to the next one
+    enc_str(&msg, 9, "v", "fine\xff");
+    end_item();
+    end_all();
+    decode(SKEP_OTLP_TRACES);
+    free(bad);
+    free(key);
+    assert_int_equal(rep.rejected[SKEP_OTLP_REJECT_VALUE_TOO_LARGE], 3);
+    assert_int_equal(b->n_rows, 2);
+    assert_true(is_str(attr("v", 1), "fine\xef\xbf\xbd"));
+    assert_int_equal(b->n_fields, 4); // two intrinsic ones, the cut key, v
+}
+
 static void test_duplicate_keys_last_wins(void **state)
 {
     (void)state;
@@ -805,6 +848,41 @@ static void test_budget_refusal(void **state)
     assert_int_equal(skep_budget_used(&budget), 0);
 }
 
+/* Whatever the budget, the outcome is all or ENOMEM, and nothing leaks. */
+static void test_every_budget(void **state)
+{
+    (void)state;
+    begin_group();
+    resource_str("service.name", "shop");
+    begin_items();
+    for (int i = 0; i < 300; i++) {
+        char text[40];
+        begin_span();
+        snprintf(text, sizeof text, "a value that is new each time %d", i);
+        enc_str(&msg, 9, "k", text);
+        enc_int(&msg, 9, i % 3 ? text : "n", i);
+        put_event("exception", 2000, i % 10 == 0);
+        end_item();
+    }
+    end_all();
+    unsigned refused = 0, accepted = 0;
+    for (uint64_t limit = 1 << 10; limit < (1 << 20) && accepted < 5; limit += 3000) {
+        struct skep_budget budget;
+        skep_budget_init(&budget, "ingest", limit, NULL);
+        struct skep_batch *small = skep_batch_new(&budget, 0);
+        skep_rc rc = skep_otlp_traces_pb(skep_buf_bytes(&msg), small, NULL, &rep, &err);
+        assert_true(rc == SKEP_OK || rc == SKEP_ENOMEM);
+        assert_int_equal(rc == SKEP_OK, !small->over_budget);
+        if (rc == SKEP_OK)
+            skep_batch_check(small);
+        accepted += rc == SKEP_OK;
+        refused += rc != SKEP_OK;
+        skep_batch_free(small);
+        assert_int_equal(skep_budget_used(&budget), 0);
+    }
+    assert_true(refused > 20 && accepted == 5);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -820,6 +898,7 @@ int main(void)
         T(test_maps_are_flattened_to_depth_five),
         T(test_nesting_is_bounded),
         T(test_invalid_utf8_is_made_visible),
+        T(test_what_grows_over_the_limit_is_rejected),
         T(test_duplicate_keys_last_wins),
         T(test_scope_and_resource),
         T(test_datasets),
@@ -830,6 +909,7 @@ int main(void)
         T(test_every_cut_is_refused),
         T(test_offset_of_damage),
         T(test_budget_refusal),
+        T(test_every_budget),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
