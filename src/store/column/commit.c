@@ -82,9 +82,10 @@ static skep_rc admit(struct skep_engine *e, const struct skep_batch *b, struct s
     }
     if (e->disk_limit_bytes) {
         uint64_t disk = skep_engine__disk_bytes(e) + skep_budget_used(&e->pending) + bytes;
-        if (disk > e->disk_limit_bytes / 16 * 15)
+        /* The last sixteenth is for a new log file and for flushing. */
+        if (disk > e->disk_limit_bytes / 16 * 14)
             atomic_store(&e->want_space, true);
-        if (disk > e->disk_limit_bytes)
+        if (disk > e->disk_limit_bytes / 16 * 15)
             return skep_fail(err, SKEP_ENOSPC, "the disk limit of %llu bytes is reached",
                              (unsigned long long)e->disk_limit_bytes);
     }
@@ -216,9 +217,11 @@ static void back_pressure(struct skep_engine *e)
         return;
     }
     skep_mutex_lock(&e->snap_mu);
-    /* Bounded: when folding cannot help (a flush fails, parts are large) memory is the limit that
+    /* Bounded: where folding cannot help (parts are large, it fails) memory is the limit that
      * counts. */
-    for (int k = 0; k < 10 && skep_engine__parts_locked(e) >= SKEP_PARTS_HARD; k++)
+    for (int k = 0; k < 10 && skep_engine__parts_locked(e) >= SKEP_PARTS_HARD &&
+                    skep_engine__foldable_locked(e);
+         k++)
         (void)skep_cond_wait_ms(&e->changed, &e->snap_mu, 100);
     skep_mutex_unlock(&e->snap_mu);
 }

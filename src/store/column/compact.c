@@ -88,14 +88,14 @@ static unsigned choose_locked(const struct skep_engine *e, unsigned *ret_n)
     if (s->n - first <= SKEP_PARTS_MAX)
         return 0;
     /* Small parts gather at the end; look for the longest run of like size, smallest size first. */
-    for (uint64_t size = SKEP_FOLD_ROWS / 64; size <= SKEP_FOLD_ROWS && best_n < 8; size *= 8) {
+    for (uint64_t size = e->fold_bytes / 64; size <= e->fold_bytes && best_n < 8; size *= 8) {
         for (unsigned i = first; i < s->n; i++) {
-            uint64_t rows = 0;
+            uint64_t bytes = 0;
             unsigned k = i;
             while (k < s->n && s->sets[k].rowset->min_seq > e->flush_last &&
-                   s->sets[k].rowset->n_rows <= size &&
-                   rows + s->sets[k].rowset->n_rows <= SKEP_FOLD_ROWS)
-                rows += s->sets[k++].rowset->n_rows;
+                   s->sets[k].rowset->bytes <= size &&
+                   bytes + s->sets[k].rowset->bytes <= e->fold_bytes)
+                bytes += s->sets[k++].rowset->bytes;
             if (k - i > best_n) {
                 best = i;
                 best_n = k - i;
@@ -104,6 +104,13 @@ static unsigned choose_locked(const struct skep_engine *e, unsigned *ret_n)
     }
     *ret_n = best_n >= 2 ? best_n : 0;
     return best;
+}
+
+bool skep_engine__foldable_locked(const struct skep_engine *e)
+{
+    unsigned n;
+    (void)choose_locked(e, &n);
+    return n > 0 || e->fold_last != 0;
 }
 
 bool skep_engine__fold(struct skep_engine *e)

@@ -191,6 +191,7 @@ static void init_limits(struct skep_engine *e, const struct skep_column_config *
     e->memory = cfg->memory ? cfg->memory : &e->own_memory;
     uint64_t all = SKEP_MIN(e->memory->limit_bytes, 16 * DEFAULT_MEMORY_BYTES);
     e->part_limit_bytes = cfg->part_limit_bytes ? cfg->part_limit_bytes : all / 4;
+    e->fold_bytes = SKEP_MAX(e->part_limit_bytes / 16, (uint64_t)SKEP_FOLD_BYTES_MIN);
     e->disk_limit_bytes = cfg->disk_limit_bytes;
     e->wal_flush_bytes = cfg->disk_limit_bytes ? cfg->disk_limit_bytes / 16 : 1ull << 30;
     e->retain_ns = cfg->retain_ns;
@@ -258,7 +259,7 @@ static skep_rc open_dirs(struct skep_engine *e, skep_err *err)
     uint64_t file_bytes = e->disk_limit_bytes / 32;
     file_bytes = e->disk_limit_bytes == 0 || file_bytes > SKEP_WAL_FILE_BYTES_MAX
                      ? 0
-                     : SKEP_MAX(file_bytes, (uint64_t)1 << 20);
+                     : SKEP_MAX(file_bytes, (uint64_t)256 << 10);
     return skep_wal_open(os, skep_path_of("%s/wal", e->dir).s, file_bytes, &e->wal, err);
 }
 

@@ -14,9 +14,9 @@
 #include "store/store.h"
 
 enum {
-    SKEP_PARTS_MAX = 32,        /* live parts the folder aims at */
-    SKEP_PARTS_HARD = 64,       /* the committer waits above */
-    SKEP_FOLD_ROWS = 128 << 10, /* parts of this size are not folded again */
+    SKEP_PARTS_MAX = 32,  /* live parts the folder aims at */
+    SKEP_PARTS_HARD = 64, /* the committer waits above */
+    SKEP_FOLD_BYTES_MIN = 16 << 20,
     SKEP_SEGMENTS_MAX = 64,
     SKEP_PENDING_MAX = 1024, /* appends waiting for the log */
     SKEP_GROUP_MAX = 256,    /* appends in one commit */
@@ -56,6 +56,7 @@ struct skep_engine {
     bool background;
     int64_t retain_ns, flush_quiet_ns;
     uint64_t disk_limit_bytes, part_limit_bytes, wal_flush_bytes;
+    uint64_t fold_bytes; /* no fold makes a part larger than this */
 
     struct skep_budget own_memory; /* when the caller gave none */
     struct skep_budget parts, pending, query, work;
@@ -121,6 +122,8 @@ void skep_engine__publish(struct skep_engine *e, struct skep_rowset *const *part
 void skep_engine__replace(struct skep_engine *e, struct skep_rowset *const *gone, unsigned n,
                           struct skep_rowset *by);
 unsigned skep_engine__parts_locked(const struct skep_engine *e);
+/* Is the folder at work, or would it find some? */
+bool skep_engine__foldable_locked(const struct skep_engine *e);
 /* Fold once if there is something to fold; false = nothing to do. */
 bool skep_engine__fold(struct skep_engine *e);
 void skep_engine__folder(void *engine);
@@ -129,10 +132,11 @@ void skep_engine__folder(void *engine);
 /* All parts up to commit `last` into a segment (several when memory is short). */
 SKEP_NODISCARD skep_rc skep_engine__flush_to(struct skep_engine *e, uint64_t last, skep_err *err);
 void skep_engine__flusher(void *engine);
-/* Writes a segment aside and puts it in its place; on success *ret is open, with one reference. */
+/* Writes a segment aside and puts it in its place; on success *ret is open, with one reference.
+ * gives_way: also when the disk is nearly full, not only on close, it ends with SKEP_ECANCELED. */
 SKEP_NODISCARD skep_rc skep_engine__write_segment(struct skep_engine *e,
                                                   const struct skep_segment_source *sources,
-                                                  unsigned n, bool cancelable,
+                                                  unsigned n, bool gives_way,
                                                   struct skep_rowset **ret, skep_err *err);
 struct skep_engine_segment *skep_engine__segment(struct skep_rowset *rs); /* NULL for a part */
 /* Open the file of a segment named in the manifest. */

@@ -75,7 +75,13 @@ uint64_t skep_engine__disk_bytes(struct skep_engine *e)
     return skep_wal_disk_bytes(e->wal) + atomic_load(&e->segment_bytes);
 }
 
-static bool canceled(void *ctx)
+static bool closing(void *ctx)
+{
+    struct skep_engine *e = ctx;
+    return atomic_load_explicit(&e->cancel, memory_order_relaxed);
+}
+
+static bool closing_or_full(void *ctx)
 {
     struct skep_engine *e = ctx;
     return atomic_load_explicit(&e->cancel, memory_order_relaxed) ||
@@ -102,7 +108,7 @@ static skep_rc put_in_place(struct skep_engine *e, uint64_t number, skep_err *er
 }
 
 skep_rc skep_engine__write_segment(struct skep_engine *e, const struct skep_segment_source *sources,
-                                   unsigned n, bool cancelable, struct skep_rowset **ret,
+                                   unsigned n, bool gives_way, struct skep_rowset **ret,
                                    skep_err *err)
 {
     skep_assert(n > 0);
@@ -113,7 +119,7 @@ skep_rc skep_engine__write_segment(struct skep_engine *e, const struct skep_segm
                                    .sources = sources,
                                    .n_sources = n,
                                    .budget = &e->work,
-                                   .canceled = cancelable ? canceled : NULL,
+                                   .canceled = gives_way ? closing_or_full : closing,
                                    .ctx = e};
     struct skep_segment_info info;
     skep_rc rc = skep_segment_write(&job, &info, err);
@@ -277,6 +283,8 @@ void skep_engine__flusher(void *engine)
             atomic_store(&e->want_flush, false);
             continue;
         }
+        if (rc == SKEP_ECANCELED)
+            continue;
         if (rc == SKEP_ENOSPC)
             atomic_store(&e->want_space, true);
         rest_until = e->os->mono_ns(e->os) + REST_NS;

@@ -165,7 +165,7 @@ skep_rc skep_engine__merge(struct skep_engine *e, bool *ret_more, skep_err *err)
     for (unsigned i = 0; i < n; i++)
         bytes += s->sets[at + i].rowset->bytes;
     bool fits = e->disk_limit_bytes == 0 ||
-                skep_engine__disk_bytes(e) + bytes <= e->disk_limit_bytes; /* I3 */
+                skep_engine__disk_bytes(e) + bytes <= e->disk_limit_bytes / 16 * 15; /* I3 */
     if (n > 0 && fits) {
         rc = merge_run(e, s->sets + at, n, err);
         *ret_more = rc == SKEP_OK;
@@ -215,12 +215,12 @@ static skep_rc expire_by_age(struct skep_engine *e, skep_err *err)
 static skep_rc expire_for_space(struct skep_engine *e, skep_err *err)
 {
     uint64_t limit = e->disk_limit_bytes;
-    if (limit == 0 || skep_engine__disk_bytes(e) <= limit / 16 * 15)
+    if (limit == 0 || skep_engine__disk_bytes(e) <= limit / 16 * 14)
         return SKEP_OK;
     uint64_t gone = 0, disk = skep_engine__disk_bytes(e);
     skep_rc rc = SKEP_OK;
     /* Files that readers still hold free their room later: count what was doomed here. */
-    while (rc == SKEP_OK && disk > gone && disk - gone > limit / 16 * 13) {
+    while (rc == SKEP_OK && disk > gone && disk - gone > limit / 16 * 12) {
         struct skep_snapshot *s = skep_engine__snapshot(e);
         struct skep_rowset *rs = oldest(e, s);
         if (rs) {
