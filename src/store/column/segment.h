@@ -141,6 +141,11 @@ SKEP_NODISCARD skep_rc skep_segment__find_trace(struct skep_rowset *rs, const sk
                                                 struct skep_row_range *ranges, unsigned cap,
                                                 unsigned *ret_n, skep_err *err);
 
+/* All of an index page: hashes[n] ascending, rows[n] inside the segment. */
+SKEP_NODISCARD skep_rc skep_segment__read_index_page(struct skep_segment *seg,
+                                                     const struct skep_segment_index_page *page,
+                                                     int64_t *hashes, int64_t *rows, skep_err *err);
+
 /* segment_read.c */
 SKEP_NODISCARD skep_rc skep_segment__open_column(struct skep_rowset *rs, enum skep_column col,
                                                  struct skep_colreader **ret, skep_err *err);

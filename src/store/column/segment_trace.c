@@ -185,35 +185,59 @@ static skep_rc trace_at(struct skep_segment *seg, const skep_trace_id *id, uint6
     return SKEP_OK;
 }
 
+/* Split an index page into its two encoded arrays. */
+static bool open_page(const struct skep_chunk_data *d, uint32_t n, struct skep_codec_chunk *hashes,
+                      struct skep_codec_chunk *rows)
+{
+    uint32_t len = d->length >= 4 ? skep_load_le32(d->bytes) : UINT32_MAX;
+    if (d->length < 4 || len > d->length - 4)
+        return false;
+    *hashes = (struct skep_codec_chunk){d->bytes + 4, len, n};
+    *rows = (struct skep_codec_chunk){d->bytes + 4 + len, d->length - 4 - len, n};
+    return true;
+}
+
+skep_rc skep_segment__read_index_page(struct skep_segment *seg,
+                                      const struct skep_segment_index_page *page, int64_t *hashes,
+                                      int64_t *rows, skep_err *err)
+{
+    const struct skep_chunk_data *d;
+    struct skep_codec_chunk h, r;
+    SKEP_TRY(skep_segment__pin_chunk(seg, &page->ref, &d, err));
+    bool ok = open_page(d, page->n, &h, &r) &&
+              skep_codec_delta.decode(&h, 0, page->n, hashes) == SKEP_OK &&
+              skep_codec__for_get(&r, 0, page->n, rows) == SKEP_OK;
+    for (uint32_t i = 0; i < page->n && ok; i++)
+        ok = (uint64_t)rows[i] < seg->base.n_rows && (i == 0 || hashes[i] >= hashes[i - 1]);
+    skep_segment__unpin(seg, d);
+    return ok ? SKEP_OK
+              : skep_segment__corrupt(seg, err, page->ref.offset, "page of the trace index");
+}
+
 /* Candidates in one page: rows whose hash is `hash`. */
 SKEP_NOINLINE static skep_rc scan_page(struct skep_segment *seg,
                                        const struct skep_segment_index_page *page, uint64_t hash,
                                        int64_t *rows, uint32_t *ret_n, skep_err *err)
 {
     const struct skep_chunk_data *d;
-    SKEP_TRY(skep_segment__pin_chunk(seg, &page->ref, &d, err));
+    struct skep_codec_chunk h, r;
     int64_t hashes[SKEP_SEGMENT_INDEX_PAGE];
-    uint32_t len = d->length >= 4 ? skep_load_le32(d->bytes) : UINT32_MAX;
-    skep_rc rc = SKEP_ECORRUPT;
-    *ret_n = 0;
-    if (len <= d->length - 4) {
-        struct skep_codec_chunk h = {d->bytes + 4, len, page->n};
-        struct skep_codec_chunk r = {d->bytes + 4 + len, d->length - 4 - len, page->n};
-        rc = skep_codec_delta.decode(&h, 0, page->n, hashes);
-        uint32_t from = 0;
-        while (rc == SKEP_OK && from < page->n && (uint64_t)hashes[from] < hash)
+    SKEP_TRY(skep_segment__pin_chunk(seg, &page->ref, &d, err));
+    uint32_t from = 0, to = 0;
+    bool ok =
+        open_page(d, page->n, &h, &r) && skep_codec_delta.decode(&h, 0, page->n, hashes) == SKEP_OK;
+    if (ok) {
+        while (from < page->n && (uint64_t)hashes[from] < hash)
             from++;
-        uint32_t to = from;
-        while (rc == SKEP_OK && to < page->n && (uint64_t)hashes[to] == hash)
+        to = from;
+        while (to < page->n && (uint64_t)hashes[to] == hash)
             to++;
-        if (rc == SKEP_OK && to > from)
-            rc = skep_codec__for_get(&r, from, to - from, rows);
-        *ret_n = to - from;
+        ok = to == from || skep_codec__for_get(&r, from, to - from, rows) == SKEP_OK;
     }
+    *ret_n = to - from;
     skep_segment__unpin(seg, d);
-    if (rc != SKEP_OK)
-        return skep_segment__corrupt(seg, err, page->ref.offset, "page of the trace index");
-    return SKEP_OK;
+    return ok ? SKEP_OK
+              : skep_segment__corrupt(seg, err, page->ref.offset, "page of the trace index");
 }
 
 skep_rc skep_segment__find_trace(struct skep_rowset *rs, const skep_trace_id *id,

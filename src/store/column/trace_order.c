@@ -11,6 +11,8 @@
  *   3. sort the traces; their sizes give each its place
  *   4. put the rows into their trace's place (counting sort), sort inside the trace
  *
+ * Segments are in this order already: a merge of segments alone is streamed (trace_merge.c).
+ *
  * I1  the order is total: row ids are unique.
  * I2  all memory is asked from job->budget before it is allocated.
  * Threads: one. */
@@ -22,6 +24,7 @@
 #include "base/bytes.h"
 #include "base/hash.h"
 #include "base/mem.h"
+#include "store/column/trace_merge.h"
 
 struct key {
     int64_t time_ns;
@@ -37,6 +40,7 @@ struct trace {
 
 struct skep_order {
     const struct skep_segment_job *job;
+    struct skep_trace_merge *merge; /* streams instead of all below */
     uint64_t charged_bytes;
     struct key *keys;
     uint32_t *sorted; /* indexes into keys, in order */
@@ -301,8 +305,9 @@ skep_rc skep_order_new(const struct skep_segment_job *job, struct skep_order **r
     skep_assert(job->budget && job->sources);
     struct skep_order *o = skep_alloc(struct skep_order);
     o->job = job;
-    skep_rc rc = collect(o, err);
-    if (rc == SKEP_OK)
+    bool merge = skep_trace_merge_fits(job);
+    skep_rc rc = merge ? skep_trace_merge_new(job, &o->merge, err) : collect(o, err);
+    if (rc == SKEP_OK && !merge)
         rc = place_rows(o, err);
     if (rc != SKEP_OK) {
         skep_order_free(o);
@@ -313,15 +318,11 @@ skep_rc skep_order_new(const struct skep_segment_job *job, struct skep_order **r
     return SKEP_OK;
 }
 
-uint64_t skep_order_rows(const struct skep_order *o)
-{
-    return o->n_rows;
-}
-
 skep_rc skep_order_next(struct skep_order *o, struct skep_order_row *rows, uint32_t max,
                         uint32_t *ret_n, skep_err *err)
 {
-    (void)err;
+    if (o->merge)
+        return skep_trace_merge_next(o->merge, rows, max, ret_n, err);
     uint32_t n = (uint32_t)SKEP_MIN((uint64_t)max, o->n_rows - o->at);
     for (uint32_t i = 0; i < n; i++) {
         const struct key *k = &o->keys[o->sorted[o->at + i]];
@@ -337,6 +338,7 @@ void skep_order_free(struct skep_order *o)
     if (!o)
         return;
     skep_budget_give(o->job->budget, o->charged_bytes);
+    skep_trace_merge_free(o->merge);
     skep_free(o->keys);
     skep_free(o->sorted);
     skep_free(o->traces);

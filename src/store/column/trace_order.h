@@ -17,8 +17,6 @@ struct skep_order;
  * Owns     *ret by the caller, skep_order_free; borrows job until then */
 SKEP_NODISCARD skep_rc skep_order_new(const struct skep_segment_job *job, struct skep_order **ret,
                                       skep_err *err);
-/* Rows in all. */
-uint64_t skep_order_rows(const struct skep_order *o);
 /* The next rows, at most `max`; *ret_n == 0 at the end. */
 SKEP_NODISCARD skep_rc skep_order_next(struct skep_order *o, struct skep_order_row *rows,
                                        uint32_t max, uint32_t *ret_n, skep_err *err);

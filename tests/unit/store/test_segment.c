@@ -307,6 +307,45 @@ static void test_merge_of_merges(void **state)
     }
 }
 
+/* Segments with dead rows and cut traces, merged: the live rows, in order. */
+static void test_merge_live(void **state)
+{
+    struct fixture *f = *state;
+    for (unsigned round = 0; round < 4; round++) {
+        struct rng r = {77 + round};
+        struct batch_shape s = {.rows = 2500,
+                                .traces = round % 2 ? 4000 : 300,
+                                .fields = 9,
+                                .per_row = 3,
+                                .hostile = round >= 2};
+        struct skep_segment_source seg[3];
+        struct row_texts want = {0};
+        char path[16];
+        for (unsigned i = 0; i < 3; i++) {
+            struct skep_segment_source part = {random_part(&r, &s, 1 + i), NULL};
+            snprintf(path, sizeof path, "/l%u", i);
+            seg[i].rowset = must_write(f, path, &part, 1);
+            seg[i].live = i == 1 ? NULL : some_live(s.rows, 2 + round);
+            assert_int_equal(read_rows(seg[i].rowset, seg[i].live, 1024, &want, NULL), SKEP_OK);
+            skep_rowset_unref(part.rowset);
+        }
+        struct skep_rowset *all = must_write(f, "/merged", seg, 3);
+        check_order(all);
+        struct row_texts got = texts_of(all, NULL, 1024);
+        sort_rows(&want);
+        sort_rows(&got);
+        same_rows(&want, &got);
+        free_rows(&want);
+        free_rows(&got);
+        skep_rowset_unref(all);
+        assert_int_equal(skep_segment_verify(f->os, "/merged", NULL, NULL), SKEP_OK);
+        for (unsigned i = 0; i < 3; i++) {
+            skep_rowset_unref(seg[i].rowset);
+            skep_free((void *)seg[i].live);
+        }
+    }
+}
+
 static struct skep_buf small_segment(struct fixture *f, uint64_t seed)
 {
     struct rng r = {seed};
@@ -580,6 +619,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_many_fields, setup, teardown),
         cmocka_unit_test_setup_teardown(test_live_rows, setup, teardown),
         cmocka_unit_test_setup_teardown(test_merge_of_merges, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_merge_live, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bit_flips, setup, teardown),
         cmocka_unit_test_setup_teardown(test_truncations, setup, teardown),
         cmocka_unit_test_setup_teardown(test_budget, setup, teardown),
