@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "os/os.h"
 #include "store/column/exec.h"
 #include "support/rowdump.h"
 
@@ -374,4 +375,102 @@ char *ref_dump(const struct skep_result *r)
     skep_buf_u8(&b, 0);
     size_t n;
     return (char *)skep_buf_take(&b, &n);
+}
+
+static struct skep_live *live_of(const bool *dead, uint64_t n)
+{
+    struct skep_live *l = skep_calloc(1, sizeof *l + ((n + 63) / 64 + 16) * 8);
+    atomic_store(&l->refs, 1);
+    l->n_rows = n;
+    for (uint64_t r = 0; r < n; r++) {
+        l->words[r / 64] |= (uint64_t)!dead[r] << (r % 64);
+        l->n_live += !dead[r];
+    }
+    return l;
+}
+
+/* Parts from .. to as one segment file. */
+static struct skep_rowset *segment(struct ref_world *w, struct skep_rowset **parts,
+                                   struct skep_live **live, unsigned from, unsigned to)
+{
+    struct skep_segment_source src[REF_BATCHES];
+    char path[128];
+    skep_err err;
+    struct skep_segment_info info;
+    struct skep_rowset *rs = NULL;
+    struct skep_budget budget;
+    skep_budget_init(&budget, "merge", UINT64_C(1) << 31, NULL);
+    for (unsigned i = from; i < to; i++)
+        src[i - from] = (struct skep_segment_source){parts[i], live[i]};
+    snprintf(path, sizeof path, "%s/%u-%u.seg", w->dir, from, to);
+    struct skep_segment_job job = {.os = skep_os_real(),
+                                   .path = path,
+                                   .sources = src,
+                                   .n_sources = to - from,
+                                   .budget = &budget};
+    if (skep_segment_write(&job, &info, &err) != SKEP_OK)
+        fail_msg("segment: %s", err.text);
+    if (skep_segment_open(skep_os_real(), path, w->cache, &rs, &err) != SKEP_OK)
+        fail_msg("segment: %s", err.text);
+    remove(path); /* it stays open */
+    return rs;
+}
+
+void ref_world_make(struct ref_world *w, struct rnd *r, uint32_t max_rows, struct skep_pool *pool)
+{
+    struct skep_rowset *parts[REF_BATCHES], *folded = NULL, *two[2], *mixed[3];
+    struct skep_live *live[REF_BATCHES], *dup[REF_BATCHES];
+    bool *all = NULL;
+    size_t n = 0, first = 0;
+    skep_err err;
+    snprintf(w->dir, sizeof w->dir, "/tmp/skep-query-XXXXXX");
+    assert_non_null(mkdtemp(w->dir));
+    w->cache = skep_cache_new(NULL, 64 << 20);
+    for (unsigned i = 0; i < REF_BATCHES; i++) {
+        struct skep_batch *b = w->batches[i] = ref_batch(r, 1 + rnd_below(r, max_rows));
+        parts[i] = ref_part(b, i + 1);
+        w->dead[i] = skep_alloc_n(bool, b->n_rows);
+        for (uint32_t k = 0; i % 2 && k < b->n_rows; k++)
+            w->dead[i][k] = rnd_below(r, 10) == 0;
+        live[i] = live_of(w->dead[i], b->n_rows);
+        dup[i] = live_of(w->dead[i], b->n_rows);
+        all = skep_realloc(all, (n + b->n_rows) * sizeof *all);
+        memcpy(all + n, w->dead[i], b->n_rows * sizeof *all);
+        n += b->n_rows;
+        first += i < 3 ? b->n_rows : 0;
+    }
+    w->data = (struct ref_data){w->batches, REF_BATCHES, w->dead};
+    assert_int_equal(skep_part_fold(parts, REF_BATCHES, NULL, &folded, &err), SKEP_OK);
+    assert_int_equal(skep_part_fold(parts, 3, NULL, &two[0], &err), SKEP_OK);
+    assert_int_equal(skep_part_fold(parts + 3, 2, NULL, &two[1], &err), SKEP_OK);
+    struct skep_live *folded_live = live_of(all, n);
+    struct skep_live *two_live[2] = {live_of(all, first), live_of(all + first, n - first)};
+    mixed[0] = segment(w, parts, live, 0, 3);
+    struct skep_rowset *segments[2] = {segment(w, parts, live, 0, 2),
+                                       segment(w, parts, live, 2, REF_BATCHES)};
+    for (unsigned i = 0; i < REF_BATCHES; i++)
+        skep_rowset_ref(parts[i]);
+    struct skep_live *mixed_live[3] = {NULL, live_of(w->dead[3], w->batches[3]->n_rows),
+                                       live_of(w->dead[4], w->batches[4]->n_rows)};
+    mixed[1] = skep_rowset_ref(parts[3]);
+    mixed[2] = skep_rowset_ref(parts[4]);
+    ref_store_init(&w->stores[0], ref_snapshot(&folded, &folded_live, 1), NULL);
+    ref_store_init(&w->stores[1], ref_snapshot(parts, live, REF_BATCHES), NULL);
+    ref_store_init(&w->stores[2], ref_snapshot(parts, dup, REF_BATCHES), pool);
+    ref_store_init(&w->stores[3], ref_snapshot(two, two_live, 2), pool);
+    ref_store_init(&w->stores[4], ref_snapshot(segments, NULL, 2), pool);
+    ref_store_init(&w->stores[5], ref_snapshot(mixed, mixed_live, 3), pool);
+    skep_free(all);
+}
+
+void ref_world_done(struct ref_world *w)
+{
+    for (unsigned i = 0; i < REF_STORES; i++)
+        skep_snapshot_unref(w->stores[i].snap);
+    for (unsigned i = 0; i < REF_BATCHES; i++) {
+        skep_batch_free(w->batches[i]);
+        skep_free(w->dead[i]);
+    }
+    skep_cache_free(w->cache);
+    remove(w->dir);
 }

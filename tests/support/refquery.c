@@ -835,7 +835,8 @@ void ref_check(const struct ref_data *d, const struct skep_plan *plan, const str
     }
     for (unsigned i = 0; i < d->n; i++)
         for (uint32_t row = 0; row < d->batches[i]->n_rows; row++)
-            collect_row(&a, d->batches[i], i + 1, row);
+            if (ref_alive(d, i, row))
+                collect_row(&a, d->batches[i], i + 1, row);
     assert_int_equal(r->n_groups_total, plan->n_groups ? a.n : a.n ? 1 : 0);
     struct group total = {.cells = skep_alloc_n(struct cell, plan->n_aggs * a.n_buckets)};
     for (size_t g = 0; g < a.n; g++)

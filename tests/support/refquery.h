@@ -9,7 +9,12 @@
 struct ref_data {
     struct skep_batch **batches; /* batch i was commit i + 1 */
     unsigned n;
+    bool **dead; /* [batch][row]; NULL = none */
 };
+static inline bool ref_alive(const struct ref_data *d, unsigned batch, uint32_t row)
+{
+    return !d->dead || !d->dead[batch][row];
+}
 
 /* The value of a canonical name in a row, by the precedence of view.h.  Text made for ids stands in
  * buf[64]. */
@@ -50,6 +55,20 @@ void ref_store_init(struct ref_store *s, struct skep_snapshot *snap, struct skep
 struct skep_rowset *ref_part(const struct skep_batch *b, uint64_t seq);
 /* Takes over one reference of each rowset; live[i] may be NULL, as may live. */
 struct skep_snapshot *ref_snapshot(struct skep_rowset **sets, struct skep_live **live, unsigned n);
+
+/* The same rows laid out in several ways: folded and looked at by one thread, as parts, in several
+ * folds, in segments, half and half. */
+enum { REF_BATCHES = 5, REF_STORES = 6 };
+struct ref_world {
+    struct skep_batch *batches[REF_BATCHES];
+    bool *dead[REF_BATCHES];
+    struct ref_data data;
+    struct ref_store stores[REF_STORES];
+    struct skep_cache *cache;
+    char dir[64];
+};
+void ref_world_make(struct ref_world *w, struct rnd *r, uint32_t max_rows, struct skep_pool *pool);
+void ref_world_done(struct ref_world *w);
 
 /* The whole answer as text, to compare answers bit by bit.  Caller frees with skep_free. */
 char *ref_dump(const struct skep_result *r);

@@ -10,42 +10,7 @@
 #include "support/refquery.h"
 #include "support/rowdump.h"
 
-enum { BATCHES = 5, PLANS = 60 };
-
-struct world {
-    struct skep_batch *batches[BATCHES];
-    struct ref_data data;
-    struct ref_store stores[4];
-    unsigned n_stores;
-};
-
-static void world_make(struct world *w, struct rnd *r, uint32_t rows, struct skep_pool *pool)
-{
-    struct skep_rowset *parts[BATCHES], *again[BATCHES], *folded = NULL, *two[2];
-    skep_err err;
-    for (unsigned i = 0; i < BATCHES; i++) {
-        w->batches[i] = ref_batch(r, 1 + rnd_below(r, rows));
-        parts[i] = ref_part(w->batches[i], i + 1);
-        again[i] = skep_rowset_ref(parts[i]);
-    }
-    w->data = (struct ref_data){w->batches, BATCHES};
-    assert_int_equal(skep_part_fold(parts, BATCHES, NULL, &folded, &err), SKEP_OK);
-    assert_int_equal(skep_part_fold(parts, 3, NULL, &two[0], &err), SKEP_OK);
-    assert_int_equal(skep_part_fold(parts + 3, 2, NULL, &two[1], &err), SKEP_OK);
-    ref_store_init(&w->stores[0], ref_snapshot(&folded, NULL, 1), NULL);
-    ref_store_init(&w->stores[1], ref_snapshot(parts, NULL, BATCHES), NULL);
-    ref_store_init(&w->stores[2], ref_snapshot(again, NULL, BATCHES), pool);
-    ref_store_init(&w->stores[3], ref_snapshot(two, NULL, 2), pool);
-    w->n_stores = 4;
-}
-
-static void world_done(struct world *w)
-{
-    for (unsigned i = 0; i < w->n_stores; i++)
-        skep_snapshot_unref(w->stores[i].snap);
-    for (unsigned i = 0; i < BATCHES; i++)
-        skep_batch_free(w->batches[i]);
-}
+enum { PLANS = 60 };
 
 static char *answer(struct ref_store *s, const struct skep_plan *plan, const struct ref_data *d,
                     const char *what)
@@ -72,8 +37,8 @@ static void run_plans(uint64_t seed, uint32_t rows, unsigned plans)
 {
     struct rnd r = {seed};
     struct skep_pool *pool = skep_pool_new("test", 3);
-    struct world w;
-    world_make(&w, &r, rows, pool);
+    struct ref_world w;
+    ref_world_make(&w, &r, rows, pool);
     for (unsigned i = 0; i < plans; i++) {
         struct skep_arena arena;
         char what[64];
@@ -81,7 +46,7 @@ static void run_plans(uint64_t seed, uint32_t rows, unsigned plans)
         const struct skep_plan *plan = ref_plan(&r, &arena);
         snprintf(what, sizeof what, "seed %llu plan %u", (unsigned long long)seed, i);
         char *first = answer(&w.stores[0], plan, &w.data, what);
-        for (unsigned s = 1; s < w.n_stores; s++) {
+        for (unsigned s = 1; s < REF_STORES; s++) {
             char *other = answer(&w.stores[s], plan, NULL, what);
             if (strcmp(first, other) != 0)
                 fail_msg("%s: store %u answers differently:\n%.2000s\n---\n%.2000s", what, s, first,
@@ -91,7 +56,7 @@ static void run_plans(uint64_t seed, uint32_t rows, unsigned plans)
         skep_free(first);
         skep_arena_done(&arena);
     }
-    world_done(&w);
+    ref_world_done(&w);
     skep_pool_free(pool);
 }
 

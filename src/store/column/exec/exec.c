@@ -162,17 +162,16 @@ static bool block_in_range(const struct skep_x_query *q, const struct skep_block
     return b->max_start_ns >= t->start_ns || (q->need_overlap && b->max_end_ns > t->start_ns);
 }
 
-/* Morsels of blocks [first, end) of a rowset, without those outside the range at both ends. */
-static skep_rc cut(struct skep_x_query *q, uint32_t set, uint64_t first, uint64_t end,
-                   skep_err *err)
+skep_rc skep_x__cut(struct skep_x_query *q, uint32_t set, uint64_t first, uint64_t end, bool ranged,
+                    skep_err *err)
 {
     const struct skep_rowset *rs = q->snap->sets[set].rowset;
     for (uint64_t b = first; b < end;) {
         uint64_t stop = SKEP_MIN(end, (b / SKEP_X_MORSEL_BLOCKS + 1) * SKEP_X_MORSEL_BLOCKS);
         uint64_t lo = b, hi = stop;
-        while (lo < hi && !block_in_range(q, &rs->blocks[lo]))
+        while (ranged && lo < hi && !block_in_range(q, &rs->blocks[lo]))
             lo++;
-        while (hi > lo && !block_in_range(q, &rs->blocks[hi - 1]))
+        while (ranged && hi > lo && !block_in_range(q, &rs->blocks[hi - 1]))
             hi--;
         if (lo < hi)
             SKEP_TRY(add_morsel(q, set, lo, hi, err));
@@ -191,7 +190,7 @@ static const struct skep_x_test *trace_test(const struct skep_x_query *q,
         const struct skep_x_test *t = &q->tests[e->test];
         bool pins = t->str_eq && !t->negative && t->name != SKEP_X_ANY_FIELD &&
                     q->names[t->name].view && q->names[t->name].view->how == SKEP_VIEW_HEX16;
-        return pins && t->n_ids <= 16 ? t : NULL;
+        return pins && t->n_ids <= 100 ? t : NULL;
     }
     for (unsigned i = 0; e->op == SKEP_EXPR_AND && i < e->n_kids; i++) {
         const struct skep_x_test *t = trace_test(q, e->kids[i]);
@@ -224,30 +223,65 @@ static int by_first(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
+enum { TRACE_RANGES = 32 };
+
+skep_rc skep_x__trace_ranges(struct skep_x_query *q, uint32_t set, const skep_trace_id *ids,
+                             size_t n_ids, struct skep_row_range **ret, size_t *ret_n,
+                             skep_err *err)
+{
+    struct skep_rowset *rs = q->snap->sets[set].rowset;
+    struct skep_row_range *all = NULL;
+    size_t n = 0, cap = 0;
+    for (size_t i = 0; i < n_ids; i++) {
+        struct skep_row_range some[TRACE_RANGES];
+        unsigned got = 0;
+        skep_rc rc = rs->ops->find_trace(rs, &ids[i], some, TRACE_RANGES, &got, err);
+        if (rc != SKEP_OK) {
+            skep_free(all);
+            return rc;
+        }
+        for (unsigned k = 0; k < got; k++) {
+            SKEP_GROW(all, n, cap);
+            all[n++] = some[k];
+        }
+    }
+    if (n > 0)
+        qsort(all, n, sizeof all[0], by_first);
+    size_t m = 0; /* join what overlaps */
+    for (size_t i = 0; i < n; i++) {
+        if (all[i].first >= all[i].end)
+            continue;
+        if (m > 0 && all[i].first <= all[m - 1].end)
+            all[m - 1].end = SKEP_MAX(all[m - 1].end, all[i].end);
+        else
+            all[m++] = all[i];
+    }
+    *ret = all;
+    *ret_n = m;
+    return SKEP_OK;
+}
+
 /* Only the row ranges where the traces may stand. */
 static skep_rc cut_traces(struct skep_x_query *q, uint32_t set, const struct skep_x_test *t,
                           skep_err *err)
 {
-    struct skep_row_range ranges[16 * 8];
-    unsigned n = 0;
-    struct skep_rowset *rs = q->snap->sets[set].rowset;
-    for (unsigned i = 0; i < t->n_ids; i++) {
-        unsigned got = 0;
-        SKEP_TRY(rs->ops->find_trace(rs, &t->ids[i], ranges + n, 8, &got, err));
-        n += got;
-    }
-    qsort(ranges, n, sizeof ranges[0], by_first);
+    struct skep_row_range *ranges = NULL;
+    size_t n = 0;
+    const struct skep_rowset *rs = q->snap->sets[set].rowset;
+    SKEP_TRY(skep_x__trace_ranges(q, set, t->ids, t->n_ids, &ranges, &n, err));
     uint64_t done = 0; /* blocks below are planned */
-    for (unsigned i = 0; i < n; i++) {
+    skep_rc rc = SKEP_OK;
+    for (size_t i = 0; i < n && rc == SKEP_OK; i++) {
         uint64_t first = SKEP_MAX(ranges[i].first / SKEP_BLOCK_ROWS, done);
         uint64_t end =
             (SKEP_MIN(ranges[i].end, rs->n_rows) + SKEP_BLOCK_ROWS - 1) / SKEP_BLOCK_ROWS;
         if (first < end) {
-            SKEP_TRY(cut(q, set, first, end, err));
+            rc = skep_x__cut(q, set, first, end, true, err);
             done = end;
         }
     }
-    return SKEP_OK;
+    skep_free(ranges);
+    return rc;
 }
 
 skep_rc skep_x__plan_morsels(struct skep_x_query *q, skep_err *err)
@@ -258,7 +292,7 @@ skep_rc skep_x__plan_morsels(struct skep_x_query *q, skep_err *err)
         if (rs->n_rows == 0 || !block_in_range(q, &rs->bounds))
             continue;
         if (!trace || has_field(rs, q->names[trace->name].name)) {
-            SKEP_TRY(cut(q, set, 0, skep_rowset_blocks(rs), err));
+            SKEP_TRY(skep_x__cut(q, set, 0, skep_rowset_blocks(rs), true, err));
             continue;
         }
         skep_err why;
@@ -278,13 +312,13 @@ static skep_rc dispatch(struct skep_x_query *q, struct skep_answer *ret, skep_er
 {
     switch (q->plan->kind) {
     case SKEP_PLAN_AGGREGATE: return skep_x__aggregate(q, ret, err);
-    case SKEP_PLAN_ROWS:
-    case SKEP_PLAN_TRACE:
-    case SKEP_PLAN_ROW:
-    case SKEP_PLAN_TRACES:
-    case SKEP_PLAN_FIELDS:
-    case SKEP_PLAN_DATASETS:
-    default: return skep_fail(err, SKEP_EUNSUPPORTED, "this kind of plan is not supported");
+    case SKEP_PLAN_ROWS: return skep_x__plan_rows(q, ret, err);
+    case SKEP_PLAN_TRACE: return skep_x__plan_trace(q, ret, err);
+    case SKEP_PLAN_ROW: return skep_x__plan_row(q, ret, err);
+    case SKEP_PLAN_TRACES: return skep_x__plan_traces(q, ret, err);
+    case SKEP_PLAN_FIELDS: return skep_x__plan_fields(q, ret, err);
+    case SKEP_PLAN_DATASETS: return skep_x__plan_datasets(q, ret, err);
+    default: return skep_fail(err, SKEP_EINVAL, "unknown kind of plan");
     }
 }
 

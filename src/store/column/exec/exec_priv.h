@@ -223,7 +223,8 @@ struct skep_x_ctx {
     struct skep_x_agg_scratch *scratch;
     struct skep_x_hit *hits;
     size_t n_hits, cap_hits;
-    void *extra; /* of one kind of plan */
+    void *extra;                      /* of one kind of plan */
+    int64_t ints[4][SKEP_BLOCK_ROWS]; /* room for spread columns of the current block */
 };
 
 struct skep_x_query {
@@ -282,6 +283,11 @@ SKEP_NODISCARD skep_rc skep_x__ints(struct skep_x_ctx *c, enum skep_column col, 
 SKEP_NODISCARD skep_rc skep_x__load(struct skep_x_ctx *c, struct skep_x_source *s,
                                     const struct skep_x_bits *in, struct skep_x_vals *ret,
                                     skep_err *err);
+/* The value of a name in one row of the block, by precedence; text may stand in buf[40]. */
+SKEP_NODISCARD skep_rc skep_x__row_value(struct skep_x_ctx *c, uint32_t name, unsigned row,
+                                         char *buf, skep_value *ret, enum skep_scope *ret_scope,
+                                         skep_err *err);
+enum skep_scope skep_x__source_scope(const struct skep_x_ctx *c, const struct skep_x_source *s);
 /* The value of one present row; text may stand in buf[40]. */
 skep_value skep_x__value(const struct skep_x_vals *v, unsigned row, char *buf);
 size_t skep_x__hex16(const skep_trace_id *id, char *out);
@@ -296,6 +302,9 @@ SKEP_NODISCARD skep_rc skep_x__filter(struct skep_x_ctx *c, const struct skep_x_
 SKEP_NODISCARD skep_rc skep_x__memo(struct skep_x_ctx *c, struct skep_x_memo *m, uint64_t serial,
                                     uint32_t n);
 void skep_x__memo_done(struct skep_x_ctx *c, struct skep_x_memo *m);
+/* Narrow `bits` to rows that start in the plan's range. */
+SKEP_NODISCARD skep_rc skep_x__in_range(struct skep_x_ctx *c, struct skep_x_bits *bits,
+                                        skep_err *err);
 /* Live rows of the block inside the plan's range that pass the filter. */
 SKEP_NODISCARD skep_rc skep_x__select(struct skep_x_ctx *c, struct skep_x_bits *ret, skep_err *err);
 
@@ -305,6 +314,15 @@ typedef skep_rc skep_x_morsel_fn(struct skep_x_ctx *c, const struct skep_x_morse
 /* Run fn over all morsels on the pool. */
 SKEP_NODISCARD skep_rc skep_x__run(struct skep_x_query *q, skep_x_morsel_fn *fn, skep_err *err);
 SKEP_NODISCARD skep_rc skep_x__plan_morsels(struct skep_x_query *q, skep_err *err);
+/* Add morsels of blocks [first, end) of a set; ranged: without those outside the plan's range. */
+SKEP_NODISCARD skep_rc skep_x__cut(struct skep_x_query *q, uint32_t set, uint64_t first,
+                                   uint64_t end, bool ranged, skep_err *err);
+/* Row ranges of a set that may hold one of the traces, ascending, not overlapping.  Freed by the
+ * caller with skep_free. */
+SKEP_NODISCARD skep_rc skep_x__trace_ranges(struct skep_x_query *q, uint32_t set,
+                                            const skep_trace_id *ids, size_t n_ids,
+                                            struct skep_row_range **ret, size_t *ret_n,
+                                            skep_err *err);
 struct skep_x_ctx *skep_x__ctx_new(struct skep_x_query *q);
 SKEP_NODISCARD skep_rc skep_x__take(struct skep_x_query *q, uint64_t bytes);
 void skep_x__give(struct skep_x_query *q, uint64_t bytes);
@@ -333,6 +351,10 @@ skep_rc skep_x__plan_row(struct skep_x_query *q, struct skep_answer *ret, skep_e
 skep_rc skep_x__plan_traces(struct skep_x_query *q, struct skep_answer *ret, skep_err *err);
 skep_rc skep_x__plan_fields(struct skep_x_query *q, struct skep_answer *ret, skep_err *err);
 skep_rc skep_x__plan_datasets(struct skep_x_query *q, struct skep_answer *ret, skep_err *err);
-/* fill.c: rows at hits[n], in that order, into the arena. */
+/* -1, 0, 1 by sequence, then ordinal. */
+int skep_x__id_order(skep_row_id a, skep_row_id b);
+/* Put a hit into c->hits[], which may grow to any size. */
+SKEP_NODISCARD skep_rc skep_x__push_hit(struct skep_x_ctx *c, struct skep_x_hit h, skep_err *err);
+/* fill.c: rows at hits[n], in that order, into the arena; rows that cannot be read are left out. */
 SKEP_NODISCARD skep_rc skep_x__fill(struct skep_x_query *q, const struct skep_x_hit *hits, size_t n,
                                     struct skep_rows *ret, skep_err *err);

@@ -412,7 +412,7 @@ skep_rc skep_x__filter(struct skep_x_ctx *c, const struct skep_x_expr *e, struct
     }
 }
 
-static skep_rc keep_range(struct skep_x_ctx *c, struct skep_x_bits *bits, skep_err *err)
+skep_rc skep_x__in_range(struct skep_x_ctx *c, struct skep_x_bits *bits, skep_err *err)
 {
     const struct skep_time_range *t = &c->q->plan->range;
     const struct skep_block_bounds *b = &c->rs->blocks[c->block];
@@ -439,6 +439,6 @@ skep_rc skep_x__select(struct skep_x_ctx *c, struct skep_x_bits *ret, skep_err *
     skep_x__live(c, ret);
     if (!skep_x__any(ret))
         return SKEP_OK;
-    SKEP_TRY(keep_range(c, ret, err));
+    SKEP_TRY(skep_x__in_range(c, ret, err));
     return skep_x__filter(c, c->q->filter, ret, err);
 }

@@ -397,3 +397,32 @@ skep_value skep_x__value(const struct skep_x_vals *v, unsigned row, char *buf)
     default: skep_assert(v->list && (uint64_t)v->i64[at] < v->n_list); return v->list[v->i64[at]];
     }
 }
+
+enum skep_scope skep_x__source_scope(const struct skep_x_ctx *c, const struct skep_x_source *s)
+{
+    if (s->kind == SKEP_X_FIELD)
+        return (enum skep_scope)c->rs->fields[s->field].scope;
+    if (s->kind == SKEP_X_VIEW)
+        return SKEP_SCOPE_INTRINSIC;
+    return s->column == SKEP_COL_RESOURCE ? SKEP_SCOPE_RESOURCE : SKEP_SCOPE_INSTRUMENTATION;
+}
+
+skep_rc skep_x__row_value(struct skep_x_ctx *c, uint32_t name, unsigned row, char *buf,
+                          skep_value *ret, enum skep_scope *ret_scope, skep_err *err)
+{
+    const struct skep_x_bound *b = skep_x__sources(c, name);
+    struct skep_x_bits one = {{0}};
+    one.w[row / 64] = 1ull << (row % 64);
+    *ret = (skep_value){.type = SKEP_TYPE_NULL};
+    *ret_scope = SKEP_SCOPE_ATTRIBUTE;
+    for (unsigned i = 0; i < b->n; i++) {
+        struct skep_x_vals v;
+        SKEP_TRY(skep_x__load(c, &b->sources[i], &one, &v, err));
+        if (!skep_x__has(&v.present, row))
+            continue;
+        *ret = skep_x__value(&v, row, buf);
+        *ret_scope = skep_x__source_scope(c, &b->sources[i]);
+        return SKEP_OK;
+    }
+    return SKEP_OK;
+}

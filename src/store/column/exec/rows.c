@@ -1,0 +1,398 @@
+// SPDX-License-Identifier: Apache-2.0
+/* ROWS, TRACE, ROW: which rows, in what order.  Their fields are read afterwards (fill.c), for the
+ * rows of the answer alone.
+ *
+ * ROWS keeps the best limit + 1 rows in a heap per worker.  Morsels are taken from the end of time
+ * asked for; as soon as one heap is full its worst row is a bound for everybody, and blocks that
+ * lie behind it are not looked at.
+ *
+ * I1  The order is total (ties by row id), so the answer does not depend on the order of work.
+ * I2  The bound only ever gets tighter, and a row equal to it in time is still looked at.
+ *
+ * Threads: a context belongs to one thread; the bound is an atomic that may be read late. */
+#include "base/assert.h"
+#include "base/mem.h"
+#include "store/column/exec/exec_priv.h"
+
+#include <stdlib.h>
+
+enum { DEFAULT_ROWS = 100 };
+
+struct bound {
+    _Atomic int64_t time_ns; /* worst time that can still come in */
+    _Atomic uint64_t seq;    /* the same in arrival order */
+};
+
+int skep_x__id_order(skep_row_id a, skep_row_id b)
+{
+    if (a.seq != b.seq)
+        return a.seq < b.seq ? -1 : 1;
+    return a.ordinal < b.ordinal ? -1 : a.ordinal > b.ordinal;
+}
+
+/* < 0 when a stands before b in the answer. */
+static int hit_order(const struct skep_plan *p, const struct skep_x_hit *a,
+                     const struct skep_x_hit *b)
+{
+    int c = 0;
+    if (!p->arrival_order)
+        c = a->time_ns < b->time_ns ? -1 : a->time_ns > b->time_ns;
+    if (c == 0)
+        c = skep_x__id_order(a->id, b->id);
+    return p->oldest_first ? c : -c;
+}
+
+static int hit_cmp(const void *a, const void *b, void *plan)
+{
+    return hit_order(plan, a, b);
+}
+
+skep_rc skep_x__push_hit(struct skep_x_ctx *c, struct skep_x_hit h, skep_err *err)
+{
+    if (c->n_hits == c->cap_hits) {
+        size_t cap = c->cap_hits ? c->cap_hits * 2 : 64;
+        if (skep_x__take(c->q, (cap - c->cap_hits) * sizeof *c->hits) != SKEP_OK)
+            return skep_fail(
+                err, SKEP_ENOMEM,
+                "the answer needs more memory than the query may use: ask for less rows");
+        c->hits = skep_realloc(c->hits, cap * sizeof *c->hits);
+        c->cap_hits = cap;
+    }
+    c->hits[c->n_hits++] = h;
+    return SKEP_OK;
+}
+
+static size_t wanted(const struct skep_plan *p)
+{
+    return (p->limit ? p->limit : DEFAULT_ROWS) + (size_t)1;
+}
+
+/* Restore the heap (worst on top) below `at`. */
+static void sift_down(const struct skep_plan *p, struct skep_x_hit *h, size_t n, size_t at)
+{
+    for (;;) {
+        size_t worst = at, kid = 2 * at + 1;
+        if (kid < n && hit_order(p, &h[kid], &h[worst]) > 0)
+            worst = kid;
+        if (kid + 1 < n && hit_order(p, &h[kid + 1], &h[worst]) > 0)
+            worst = kid + 1;
+        if (worst == at)
+            return;
+        struct skep_x_hit t = h[at];
+        h[at] = h[worst];
+        h[worst] = t;
+        at = worst;
+    }
+}
+
+static void tighten(struct skep_x_ctx *c)
+{
+    struct bound *b = c->q->shared;
+    const struct skep_x_hit *worst = &c->hits[0];
+    bool oldest = c->q->plan->oldest_first;
+    int64_t t = atomic_load_explicit(&b->time_ns, memory_order_relaxed);
+    while ((oldest ? worst->time_ns < t : worst->time_ns > t) &&
+           !atomic_compare_exchange_weak_explicit(&b->time_ns, &t, worst->time_ns,
+                                                  memory_order_relaxed, memory_order_relaxed))
+        ;
+    uint64_t s = atomic_load_explicit(&b->seq, memory_order_relaxed);
+    while ((oldest ? worst->id.seq < s : worst->id.seq > s) &&
+           !atomic_compare_exchange_weak_explicit(&b->seq, &s, worst->id.seq, memory_order_relaxed,
+                                                  memory_order_relaxed))
+        ;
+}
+
+static skep_rc offer(struct skep_x_ctx *c, struct skep_x_hit h, skep_err *err)
+{
+    const struct skep_plan *p = c->q->plan;
+    size_t cap = wanted(p);
+    if (c->n_hits < cap) {
+        SKEP_TRY(skep_x__push_hit(c, h, err));
+        if (c->n_hits < cap)
+            return SKEP_OK;
+        for (size_t i = cap / 2 + 1; i-- > 0;)
+            sift_down(p, c->hits, cap, i);
+        tighten(c);
+        return SKEP_OK;
+    }
+    if (hit_order(p, &h, &c->hits[0]) >= 0)
+        return SKEP_OK;
+    c->hits[0] = h;
+    sift_down(p, c->hits, cap, 0);
+    tighten(c);
+    return SKEP_OK;
+}
+
+/* Could rows of this block stand in the answer? */
+static bool block_useful(const struct skep_x_ctx *c, uint64_t block)
+{
+    const struct skep_plan *p = c->q->plan;
+    struct bound *b = c->q->shared;
+    const struct skep_block_bounds *bb = &c->rs->blocks[block];
+    if (bb->max_start_ns < p->range.start_ns || bb->min_start_ns >= p->range.end_ns)
+        return false;
+    int64_t t = atomic_load_explicit(&b->time_ns, memory_order_relaxed);
+    uint64_t s = atomic_load_explicit(&b->seq, memory_order_relaxed);
+    if (p->arrival_order) {
+        if (p->has_cursor && (p->oldest_first ? c->rs->max_seq < p->cursor_id.seq
+                                              : c->rs->min_seq > p->cursor_id.seq))
+            return false;
+        return p->oldest_first ? c->rs->min_seq <= s : c->rs->max_seq >= s;
+    }
+    if (p->has_cursor && (p->oldest_first ? bb->max_start_ns < p->cursor_time_ns
+                                          : bb->min_start_ns > p->cursor_time_ns))
+        return false;
+    return p->oldest_first ? bb->min_start_ns <= t : bb->max_start_ns >= t;
+}
+
+/* Take away rows that cannot come in, by time alone, before the filter looks at them. */
+static void keep_useful(const struct skep_x_ctx *c, const int64_t *time, struct skep_x_bits *bits)
+{
+    const struct skep_plan *p = c->q->plan;
+    struct bound *b = c->q->shared;
+    if (p->arrival_order)
+        return;
+    int64_t t = atomic_load_explicit(&b->time_ns, memory_order_relaxed);
+    int64_t lo = p->oldest_first ? INT64_MIN : t, hi = p->oldest_first ? t : INT64_MAX;
+    if (p->has_cursor && p->oldest_first)
+        lo = SKEP_MAX(lo, p->cursor_time_ns);
+    else if (p->has_cursor)
+        hi = SKEP_MIN(hi, p->cursor_time_ns);
+    uint8_t pass[SKEP_BLOCK_ROWS];
+    memset(pass, 0, sizeof pass);
+    for (unsigned r = 0; r < c->n; r++)
+        pass[r] = time[r] >= lo && time[r] <= hi;
+    struct skep_x_bits in;
+    skep_x__pack(pass, &in);
+    skep_x__and(bits, &in);
+}
+
+static skep_rc rows_block(struct skep_x_ctx *c, skep_err *err)
+{
+    const struct skep_plan *p = c->q->plan;
+    struct skep_x_bits bits;
+    const int64_t *time = NULL, *seq = NULL, *ordinal = NULL;
+    skep_x__live(c, &bits);
+    SKEP_TRY(skep_x__in_range(c, &bits, err));
+    if (!skep_x__any(&bits))
+        return SKEP_OK;
+    SKEP_TRY(skep_x__ints(c, SKEP_COL_TIME, c->ints[0], &time, err));
+    keep_useful(c, time, &bits);
+    SKEP_TRY(skep_x__filter(c, c->q->filter, &bits, err));
+    if (!skep_x__any(&bits))
+        return SKEP_OK;
+    SKEP_TRY(skep_x__ints(c, SKEP_COL_SEQ, c->ints[1], &seq, err));
+    SKEP_TRY(skep_x__ints(c, SKEP_COL_ORDINAL, c->ints[2], &ordinal, err));
+    uint16_t rows[SKEP_BLOCK_ROWS];
+    struct skep_sel sel = skep_x__rows(&bits, c->n, rows);
+    struct skep_x_hit cursor = {.time_ns = p->cursor_time_ns, .id = p->cursor_id};
+    for (unsigned i = 0; i < sel.n; i++) {
+        /* Newest first within the block too: the heap settles sooner. */
+        unsigned k = p->oldest_first ? i : sel.n - 1 - i;
+        unsigned r = sel.rows ? sel.rows[k] : k;
+        struct skep_x_hit h = {.time_ns = time[r],
+                               .id = {(uint64_t)seq[r], (uint32_t)ordinal[r]},
+                               .set = c->set,
+                               .row = c->row0 + r};
+        if (p->has_cursor && hit_order(p, &h, &cursor) <= 0)
+            continue;
+        SKEP_TRY(offer(c, h, err));
+    }
+    return SKEP_OK;
+}
+
+static skep_rc rows_morsel(struct skep_x_ctx *c, const struct skep_x_morsel *m, skep_err *err)
+{
+    bool oldest = c->q->plan->oldest_first;
+    for (uint64_t i = m->block; i < m->end; i++) {
+        uint64_t b = oldest ? i : m->block + m->end - 1 - i;
+        if (!block_useful(c, b))
+            continue;
+        skep_x__block(c, b);
+        c->rows_examined += c->n;
+        SKEP_TRY(rows_block(c, err));
+    }
+    return SKEP_OK;
+}
+
+static int by_end_of_time(const void *a, const void *b, void *arg)
+{
+    const struct skep_x_query *q = arg;
+    const struct skep_x_morsel *x = a, *y = b;
+    const struct skep_rowset *rx = q->snap->sets[x->set].rowset;
+    const struct skep_rowset *ry = q->snap->sets[y->set].rowset;
+    bool oldest = q->plan->oldest_first;
+    if (q->plan->arrival_order) {
+        uint64_t sx = oldest ? rx->min_seq : rx->max_seq, sy = oldest ? ry->min_seq : ry->max_seq;
+        if (sx != sy)
+            return (sx < sy) == oldest ? -1 : 1;
+    } else {
+        int64_t tx =
+            oldest ? rx->blocks[x->block].min_start_ns : rx->blocks[x->end - 1].max_start_ns;
+        int64_t ty =
+            oldest ? ry->blocks[y->block].min_start_ns : ry->blocks[y->end - 1].max_start_ns;
+        if (tx != ty)
+            return (tx < ty) == oldest ? -1 : 1;
+    }
+    if (x->set != y->set)
+        return x->set < y->set ? -1 : 1;
+    return x->block < y->block ? -1 : x->block > y->block;
+}
+
+/* All workers' hits in one array, in order; taken from the contexts. */
+static skep_rc gather(struct skep_x_query *q, struct skep_x_ctx **ret, skep_err *err)
+{
+    struct skep_x_ctx *all = NULL;
+    for (struct skep_x_ctx *c = q->all; c; c = c->next_all) {
+        if (!all) {
+            all = c;
+            continue;
+        }
+        for (size_t i = 0; i < c->n_hits; i++)
+            SKEP_TRY(skep_x__push_hit(all, c->hits[i], err));
+        c->n_hits = 0;
+    }
+    if (!all)
+        all = skep_x__ctx_new(q);
+    struct skep_plan *plan = (struct skep_plan *)(uintptr_t)q->plan;
+    if (all->n_hits > 1)
+        qsort_r(all->hits, all->n_hits, sizeof *all->hits, hit_cmp, plan);
+    *ret = all;
+    return SKEP_OK;
+}
+
+static void name_columns(struct skep_x_query *q)
+{
+    for (unsigned i = 0; i < q->plan->n_columns; i++)
+        skep_x__name(q, q->plan->columns[i].name);
+}
+
+skep_rc skep_x__plan_rows(struct skep_x_query *q, struct skep_answer *ret, skep_err *err)
+{
+    bool oldest = q->plan->oldest_first;
+    struct bound bound;
+    atomic_init(&bound.time_ns, oldest ? INT64_MAX : INT64_MIN);
+    atomic_init(&bound.seq, oldest ? UINT64_MAX : 0);
+    q->shared = &bound;
+    name_columns(q);
+    SKEP_TRY(skep_x__plan_morsels(q, err));
+    if (q->n_morsels > 1)
+        qsort_r(q->morsels, q->n_morsels, sizeof *q->morsels, by_end_of_time, q);
+    SKEP_TRY(skep_x__run(q, rows_morsel, err));
+    struct skep_x_ctx *all = NULL;
+    SKEP_TRY(gather(q, &all, err));
+    size_t limit = wanted(q->plan) - 1;
+    ret->rows.more = all->n_hits > limit;
+    return skep_x__fill(q, all->hits, SKEP_MIN(all->n_hits, limit), &ret->rows, err);
+}
+
+static skep_rc trace_morsel(struct skep_x_ctx *c, const struct skep_x_morsel *m, skep_err *err)
+{
+    for (uint64_t b = m->block; b < m->end; b++) {
+        struct skep_x_bits live;
+        const struct skep_vec *ids = NULL;
+        const int64_t *time = NULL, *seq = NULL, *ordinal = NULL;
+        skep_x__block(c, b);
+        skep_x__live(c, &live);
+        c->rows_examined += c->n;
+        SKEP_TRY(skep_x__column(c, SKEP_COL_TRACE_ID, &ids, err));
+        if (ids->none || ids->form != SKEP_VEC_ID16)
+            continue;
+        SKEP_TRY(skep_x__ints(c, SKEP_COL_TIME, c->ints[0], &time, err));
+        SKEP_TRY(skep_x__ints(c, SKEP_COL_SEQ, c->ints[1], &seq, err));
+        SKEP_TRY(skep_x__ints(c, SKEP_COL_ORDINAL, c->ints[2], &ordinal, err));
+        for (unsigned r = 0; r < c->n; r++) {
+            const skep_trace_id *id = &ids->id16[ids->constant ? 0 : r];
+            if (!skep_x__has(&live, r) || memcmp(id, &c->q->plan->trace_id, sizeof *id) != 0)
+                continue;
+            struct skep_x_hit h = {.time_ns = time[r],
+                                   .id = {(uint64_t)seq[r], (uint32_t)ordinal[r]},
+                                   .set = c->set,
+                                   .row = c->row0 + r};
+            SKEP_TRY(skep_x__push_hit(c, h, err));
+        }
+    }
+    return SKEP_OK;
+}
+
+skep_rc skep_x__plan_trace(struct skep_x_query *q, struct skep_answer *ret, skep_err *err)
+{
+    struct skep_plan by_time = *q->plan; /* oldest first, whatever the caller left there */
+    by_time.oldest_first = true;
+    by_time.arrival_order = false;
+    q->plan = &by_time;
+    name_columns(q);
+    for (uint32_t set = 0; set < q->snap->n; set++) {
+        struct skep_row_range *ranges = NULL;
+        size_t n = 0;
+        skep_err why;
+        skep_rc rc = skep_x__trace_ranges(q, set, &by_time.trace_id, 1, &ranges, &n, &why);
+        if (skep_x__is_damage(rc)) {
+            skep_x__damaged(q, 0, &why);
+            continue;
+        }
+        uint64_t done = 0;
+        for (size_t i = 0; i < n && rc == SKEP_OK; i++) {
+            uint64_t first = SKEP_MAX(ranges[i].first / SKEP_BLOCK_ROWS, done);
+            done = (ranges[i].end + SKEP_BLOCK_ROWS - 1) / SKEP_BLOCK_ROWS;
+            done = SKEP_MIN(done, skep_rowset_blocks(q->snap->sets[set].rowset));
+            if (first < done)
+                rc = skep_x__cut(q, set, first, done, false, &why);
+        }
+        skep_free(ranges);
+        if (rc != SKEP_OK) {
+            if (err)
+                *err = why;
+            return rc;
+        }
+    }
+    SKEP_TRY(skep_x__run(q, trace_morsel, err));
+    struct skep_x_ctx *all = NULL;
+    SKEP_TRY(gather(q, &all, err));
+    if (all->n_hits == 0 && !q->damaged)
+        return skep_fail(err, SKEP_ENOTFOUND, "no such trace");
+    return skep_x__fill(q, all->hits, all->n_hits, &ret->rows, err);
+}
+
+static skep_rc row_morsel(struct skep_x_ctx *c, const struct skep_x_morsel *m, skep_err *err)
+{
+    skep_row_id want = c->q->plan->row_id;
+    for (uint64_t b = m->block; b < m->end; b++) {
+        struct skep_x_bits live;
+        const int64_t *seq = NULL, *ordinal = NULL;
+        double lo = 0, hi = 0;
+        skep_x__block(c, b);
+        const struct skep_x_col *col = c->cols[SKEP_COL_SEQ];
+        if (col && col->reader->ops->zone && col->reader->ops->zone(col->reader, b, &lo, &hi) &&
+            ((double)want.seq < lo || (double)want.seq > hi))
+            continue;
+        skep_x__live(c, &live);
+        c->rows_examined += c->n;
+        SKEP_TRY(skep_x__ints(c, SKEP_COL_SEQ, c->ints[1], &seq, err));
+        SKEP_TRY(skep_x__ints(c, SKEP_COL_ORDINAL, c->ints[2], &ordinal, err));
+        for (unsigned r = 0; r < c->n; r++) {
+            if ((uint64_t)seq[r] != want.seq || (uint64_t)ordinal[r] != want.ordinal ||
+                !skep_x__has(&live, r))
+                continue;
+            struct skep_x_hit h = {.id = want, .set = c->set, .row = c->row0 + r};
+            SKEP_TRY(skep_x__push_hit(c, h, err));
+        }
+    }
+    return SKEP_OK;
+}
+
+skep_rc skep_x__plan_row(struct skep_x_query *q, struct skep_answer *ret, skep_err *err)
+{
+    name_columns(q);
+    for (uint32_t set = 0; set < q->snap->n; set++) {
+        const struct skep_rowset *rs = q->snap->sets[set].rowset;
+        if (q->plan->row_id.seq >= rs->min_seq && q->plan->row_id.seq <= rs->max_seq)
+            SKEP_TRY(skep_x__cut(q, set, 0, skep_rowset_blocks(rs), false, err));
+    }
+    SKEP_TRY(skep_x__run(q, row_morsel, err));
+    struct skep_x_ctx *all = NULL;
+    SKEP_TRY(gather(q, &all, err));
+    if (all->n_hits == 0 && !q->damaged)
+        return skep_fail(err, SKEP_ENOTFOUND, "no such row");
+    return skep_x__fill(q, all->hits, SKEP_MIN(all->n_hits, 1u), &ret->rows, err);
+}
