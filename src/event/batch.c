@@ -408,8 +408,8 @@ static uint32_t add_field(struct skep_batch *b, enum skep_scope scope, skep_str 
 }
 
 /* The field of a put into the newest row, made if there is none; learns the order of fields. */
-static uint32_t find_field(struct skep_batch *b, enum skep_scope scope, skep_str name,
-                           enum skep_type type)
+SKEP_INLINE uint32_t find_field(struct skep_batch *b, enum skep_scope scope, skep_str name,
+                                enum skep_type type)
 {
     struct skep_batch__scratch *s = b->scratch;
     uint32_t *guess = s->last == NONE ? &s->first[b->kind[b->n_rows - 1]] : &s->after[s->last];
@@ -442,15 +442,19 @@ static bool grow_field(struct skep_batch *b, struct skep_batch_field *field)
 }
 
 /* Like skep_batch__payload, trying the value before it in the column first. */
-static uint64_t payload_near(struct skep_batch *b, const struct skep_batch_field *field,
-                             skep_value v)
+SKEP_INLINE uint64_t payload_near(struct skep_batch *b, const struct skep_batch_field *field,
+                                  const skep_value *v)
 {
-    if (field->n > 0 && (v.type == SKEP_TYPE_STRING || v.type == SKEP_TYPE_ARRAY)) {
+    if (v->type == SKEP_TYPE_INT)
+        return (uint64_t)v->i;
+    if (v->type != SKEP_TYPE_STRING && v->type != SKEP_TYPE_ARRAY)
+        return skep_batch__payload(b, *v);
+    if (field->n > 0) {
         uint64_t before = field->vals[field->n - 1];
-        if (equal(skep_batch_str(b, (uint32_t)before), v.s))
+        if (equal(skep_batch_str(b, (uint32_t)before), v->s))
             return before;
     }
-    return skep_batch__payload(b, v);
+    return skep_batch_intern(b, v->s);
 }
 
 void skep_batch_put(struct skep_batch *b, enum skep_scope scope, skep_str name, skep_value v)
@@ -463,7 +467,7 @@ void skep_batch_put(struct skep_batch *b, enum skep_scope scope, skep_str name, 
     if (f == NONE)
         return;
     struct skep_batch_field *field = &b->fields[f];
-    uint64_t val = payload_near(b, field, v);
+    uint64_t val = payload_near(b, field, &v);
     uint32_t row = b->n_rows - 1;
     for (uint32_t i = b->scratch->sibling[f]; SKEP_UNLIKELY(i != f); i = b->scratch->sibling[i]) {
         struct skep_batch_field *other = &b->fields[i];

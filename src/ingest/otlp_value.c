@@ -267,8 +267,8 @@ skep_str skep_otlp__json(struct skep_otlp__dec *d, const struct skep_otlp__any *
 // --- putting
 // --------------------------------------------------------------------------------------
 
-static void emit(struct skep_otlp__dec *d, const struct skep_otlp__sink *sink, skep_str name,
-                 skep_value v)
+SKEP_INLINE void emit(struct skep_otlp__dec *d, const struct skep_otlp__sink *sink, skep_str name,
+                      skep_value v)
 {
     if (sink->list)
         skep_batch_list_put(sink->list, name, v);
@@ -276,8 +276,8 @@ static void emit(struct skep_otlp__dec *d, const struct skep_otlp__sink *sink, s
         skep_batch_put(d->b, sink->scope, name, v);
 }
 
-static void emit_text(struct skep_otlp__dec *d, const struct skep_otlp__sink *sink, skep_str name,
-                      enum skep_type type, skep_str s)
+SKEP_INLINE void emit_text(struct skep_otlp__dec *d, const struct skep_otlp__sink *sink,
+                           skep_str name, enum skep_type type, skep_str s)
 {
     if (SKEP_UNLIKELY(s.n > SKEP_LIMIT_VALUE_BYTES || d->too_large)) {
         d->too_large = true;
@@ -409,6 +409,11 @@ void skep_otlp__put_kv(struct skep_otlp__dec *d, const struct skep_otlp__sink *s
     if (kv->key.n == 10 && take_rate(sink, kv))
         return;
     skep_str name = skep_otlp__utf8(d, &d->name, skep_str_bytes(kv->key));
+    if (SKEP_LIKELY(!sink->list && kv->value.kind == SKEP_ANY_INT)) {
+        skep_batch_put(d->b, sink->scope, name,
+                       (skep_value){.type = SKEP_TYPE_INT, .i = (int64_t)kv->value.u});
+        return;
+    }
     if (SKEP_UNLIKELY((const uint8_t *)name.p == d->name.p && kv->value.kind == SKEP_ANY_KVLIST)) {
         // put_value begins by resetting d->name: give it a copy to begin with.
         skep_buf_reset(&d->octets);
