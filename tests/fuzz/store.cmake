@@ -1,2 +1,5 @@
 skep_fuzz(NAME fuzz_segment SOURCES fuzz_segment.c DEPENDS store os base CORPUS corpus/segment)
 skep_fuzz(NAME fuzz_codec SOURCES fuzz_codec.c DEPENDS store os base CORPUS corpus/codec)
+skep_fuzz(NAME fuzz_part SOURCES fuzz_part.c DEPENDS store event os base CORPUS corpus/part)
+skep_fuzz(NAME fuzz_wal SOURCES fuzz_wal.c ${CMAKE_SOURCE_DIR}/tests/support/mem_os.c
+          DEPENDS store event os base CORPUS corpus/wal)

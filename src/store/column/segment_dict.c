@@ -26,7 +26,7 @@ skep_str skep_wdict__str(const struct skep_wdict *d, uint32_t i)
 
 static void add_bytes(struct skep_wdict *d, skep_str s)
 {
-    if (d->bytes_cap - d->bytes_n < s.n) {
+    if (!d->bytes || d->bytes_cap - d->bytes_n < s.n) { /* also "": NULL + 0 is undefined */
         size_t cap = d->bytes_cap ? d->bytes_cap : 1024;
         while (cap - d->bytes_n < s.n)
             cap *= 2;
