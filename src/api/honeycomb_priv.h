@@ -37,6 +37,10 @@ bool skep_api__hny_datasets(struct skep_api__job *job, struct skep_api__dataset 
  * with_all: `__all__` is fine, too. */
 bool skep_api__hny_dataset(struct skep_api__job *job, bool with_all, struct skep_api__dataset *ret);
 
+/* Path of the page that shows a specification; relative times count from now_ns. */
+skep_str skep_api__hny_page_path(struct skep_arena *arena, skep_str dataset, skep_str spec,
+                                 skep_ts_ns now_ns);
+
 /* Instants as Honeycomb writes them. */
 void skep_api__put_time(struct skep_json *json, skep_str key, int64_t ns);
 

@@ -61,7 +61,7 @@ static void query_member(struct skep_api__job *job, const struct skep_state_quer
                                           SKEP_STRARG(skep_str_skip(q->spec, 1))));
 }
 
-static void links(struct skep_api__job *job, const skep_state_id *id)
+static void links(struct skep_api__job *job, const struct skep_state_query *q, skep_ts_ns asked_ns)
 {
     struct skep_json *json = &job->out.json;
     skep_str host = skep_request_header(job->req, SKEP_STR("Host"));
@@ -69,14 +69,16 @@ static void links(struct skep_api__job *job, const skep_state_id *id)
         host = job->req->listener;
     skep_json_key(json, SKEP_STR("links"));
     skep_json_object(json);
+    skep_str path = skep_api__hny_page_path(&job->arena, q->dataset, q->spec, asked_ns);
     skep_json_put_str(json, SKEP_STR("query_url"),
-                      skep_arena_printf(&job->arena, "http://" SKEP_STRFMT "/ui/result/%s",
-                                        SKEP_STRARG(host), id->text));
+                      skep_arena_printf(&job->arena, "http://" SKEP_STRFMT SKEP_STRFMT,
+                                        SKEP_STRARG(host), SKEP_STRARG(path)));
     skep_json_end(json);
 }
 
+/* asked_ns: when the result was asked for; relative times count from there. */
 static void answer(struct skep_api__job *job, int status, const skep_state_id *id,
-                   const struct skep_state_query *q, skep_str data)
+                   const struct skep_state_query *q, skep_ts_ns asked_ns, skep_str data)
 {
     struct skep_json *json = &job->out.json;
     skep_api__hny_begin(job, status);
@@ -92,7 +94,7 @@ static void answer(struct skep_api__job *job, int status, const skep_state_id *i
         skep_json_key(json, SKEP_STR("data"));
         skep_json_raw(json, data);
     }
-    links(job, id);
+    links(job, q, asked_ns);
     skep_json_end(json);
     skep_api__out_end(&job->out);
 }
@@ -176,7 +178,7 @@ static void create(struct skep_api__job *job)
         skep_api__hny_fail_rc(job, rc, &err);
         return;
     }
-    answer(job, 201, &id, &q, SKEP_STR_NULL);
+    answer(job, 201, &id, &q, skep_api__now(job->api), SKEP_STR_NULL);
     rc = run_query(job, &q, name, &want, &data, &err);
     finish(job, &id, rc, data, &err);
 }
@@ -196,7 +198,8 @@ static void get(struct skep_api__job *job)
     else if (r.status == SKEP_RESULT_FAILED)
         skep_api__hny_fail(job, SKEP_PROBLEM_INTERNAL, SKEP_STR_NULL, SKEP_LANG_INVALID, r.data);
     else
-        answer(job, 200, &r.id, &q, r.status == SKEP_RESULT_DONE ? r.data : SKEP_STR_NULL);
+        answer(job, 200, &r.id, &q, r.created_ns,
+               r.status == SKEP_RESULT_DONE ? r.data : SKEP_STR_NULL);
 }
 
 static void handle_create(void *ctx, struct skep_request *req)

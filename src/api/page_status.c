@@ -27,6 +27,8 @@ static void listeners(struct skep_json *json, const struct skep_api_config *cfg)
     skep_json_key(json, SKEP_STR("listeners"));
     skep_json_array(json);
     for (unsigned i = 0; i < cfg->n_listeners; i++) {
+        if (skep_net_address(cfg->net, i).n == 0)
+            continue; /* no IPv6 on this machine */
         skep_json_object(json);
         skep_json_put_str(json, SKEP_STR("address"), skep_net_address(cfg->net, i));
         skep_json_key(json, SKEP_STR("takes"));

@@ -34,7 +34,6 @@ enum option_index {
 /* The text of each option, its source for messages, and for lists how many times it was given. */
 struct texts {
     skep_str value[OPTION_COUNT];
-    bool given[OPTION_COUNT];
     bool from_flag[OPTION_COUNT];
 };
 
@@ -157,7 +156,7 @@ static skep_rc take_flag(struct skep_arena *arena, struct texts *t, int i, skep_
         value = skep_arena_printf(arena, SKEP_STRFMT "," SKEP_STRFMT, SKEP_STRARG(t->value[i]),
                                   SKEP_STRARG(value));
     t->value[i] = value;
-    t->from_flag[i] = t->given[i] = true;
+    t->from_flag[i] = true;
     return SKEP_OK;
 }
 
@@ -192,7 +191,6 @@ static void read_env(skep_getenv_fn *env, void *ctx, struct skep_arena *arena, s
     for (int i = 0; i < OPTION_COUNT; i++) {
         const char *value = env(ctx, env_name(arena, options[i].flag).p);
         t->value[i] = skep_str_c(value ? value : options[i].value);
-        t->given[i] = value != NULL;
     }
 }
 
@@ -240,8 +238,6 @@ static skep_rc read_addresses(const struct texts *t, struct skep_arena *arena,
     if (!skep_str_eq(t->value[OPTION_grpc], SKEP_STR("none")))
         split_list(arena, t->value[OPTION_grpc], &ret->grpc);
     split_list(arena, t->value[OPTION_allow_host], &ret->allow_host);
-    ret->listen_given = t->given[OPTION_listen];
-    ret->grpc_given = t->given[OPTION_grpc];
     if (ret->listen.n == 0)
         return bad(t, OPTION_listen, "HOST:PORT", err);
     SKEP_TRY(check_addresses(t, OPTION_listen, &ret->listen, err));
@@ -277,7 +273,7 @@ static skep_rc read_level(const struct texts *t, struct skep_config *ret, skep_e
 skep_rc skep_config_read(int argc, char *const *argv, skep_getenv_fn *env, void *env_ctx,
                          struct skep_arena *arena, struct skep_config *ret, skep_err *err)
 {
-    struct texts t = {.given = {false}};
+    struct texts t = {.from_flag = {false}};
     struct skep_config c = {.data = NULL};
     skep_assert(OPTION_COUNT == SKEP_ARRAY_LEN(options));
     read_env(env, env_ctx, arena, &t);

@@ -15,7 +15,6 @@ struct skep_config_list {
 struct skep_config {
     const char *data;
     struct skep_config_list listen, grpc, allow_host;
-    bool listen_given, grpc_given; /* not by default */
     uint64_t memory_bytes, disk_bytes;
     int64_t retain_ns;
     enum skep_log_level log_level;

@@ -111,44 +111,21 @@ static skep_rc start_net(struct server *s, skep_err *err)
     return skep_net_start(s->net, err);
 }
 
-static void drop_net(struct server *s)
-{
-    if (s->api)
-        skep_api_begin_stop(s->api);
-    skep_net_stop(s->net, 0);
-    skep_api_free(s->api);
-    skep_net_free(s->net);
-    s->api = NULL;
-    s->net = NULL;
-}
-
-static void take_addresses(struct server *s, const struct skep_config_list *list, bool with_v6)
+static void take_addresses(struct server *s, const struct skep_config_list *list)
 {
     for (unsigned i = 0; i < list->n; i++)
-        if (with_v6 || list->items[i][0] != '[')
-            s->listen[s->n_listen++] = list->items[i];
+        s->listen[s->n_listen++] = list->items[i];
 }
 
-/* A machine without IPv6 has no ::1: of addresses nobody asked for, those are left out then. */
 static skep_rc start_listening(struct server *s, skep_err *err)
 {
     const struct skep_ingest_config ingest = {
         .store = s->store, .budget = &s->body_memory, .os = s->os};
     s->ingest = skep_ingest_new(&ingest);
-    s->listen = skep_new_n(&s->arena, const char *, s->cfg.listen.n + s->cfg.grpc.n + 1);
-    take_addresses(s, &s->cfg.listen, true);
-    take_addresses(s, &s->cfg.grpc, true);
-    skep_rc rc = start_net(s, err);
-    bool by_default = !s->cfg.listen_given || !s->cfg.grpc_given;
-    if (rc == SKEP_OK || rc == SKEP_EEXISTS || !by_default)
-        return rc;
-    drop_net(s);
-    s->n_listen = 0;
-    take_addresses(s, &s->cfg.listen, s->cfg.listen_given);
-    take_addresses(s, &s->cfg.grpc, s->cfg.grpc_given);
-    SKEP_TRY(start_net(s, err));
-    skep_log(INFO, "no IPv6 here, listening on IPv4 alone");
-    return SKEP_OK;
+    s->listen = skep_new_n(&s->arena, const char *, s->cfg.listen.n + s->cfg.grpc.n);
+    take_addresses(s, &s->cfg.listen);
+    take_addresses(s, &s->cfg.grpc);
+    return start_net(s, err);
 }
 
 static void say_started(struct server *s)
@@ -156,6 +133,8 @@ static void say_started(struct server *s)
     (void)printf("skep %s, data in %s\n", SKEP_VERSION, s->cfg.data);
     for (unsigned i = 0; i < s->n_listen; i++) {
         skep_str a = skep_net_address(s->net, i);
+        if (a.n == 0)
+            continue; /* [::1] on a machine without IPv6 */
         if (i < s->n_listen - s->cfg.grpc.n || s->cfg.grpc.n == 0)
             (void)printf("  http://" SKEP_STRFMT "  the page, OTLP, Honeycomb's API\n",
                          SKEP_STRARG(a));

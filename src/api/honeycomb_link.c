@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+/* A query specification as an address of the page, so that a link from a script or from Terraform
+ * shows the same question: /ui/query?from=..&to=..&ds=..&c=COUNT&w=name = "x"&by=..&o=COUNT
+ * desc&h=COUNT > 1
+ *
+ * What the page's address cannot say (filters of one calculation, names) is left out.
+ * Threads: none of its own.  Memory: the request's arena. */
+#include <yyjson.h>
+
+#include "api/honeycomb_priv.h"
+#include "base/assert.h"
+#include "base/mem.h"
+
+struct link {
+    struct skep_buf *out;
+    struct skep_arena *arena;
+    bool has_param;
+};
+
+static void param(struct link *l, const char *name, skep_str value)
+{
+    static const skep_str plain = SKEP_STR("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                                           "0123456789-._~()");
+    skep_buf_printf(l->out, "%c%s=", l->has_param ? '&' : '?', name);
+    l->has_param = true;
+    for (size_t i = 0; i < value.n; i++) {
+        if (skep_str_chr(plain, value.p[i]) != SIZE_MAX)
+            skep_buf_u8(l->out, (uint8_t)value.p[i]);
+        else
+            skep_buf_printf(l->out, "%%%02X", (unsigned char)value.p[i]);
+    }
+}
+
+static skep_str str_of(yyjson_val *obj, const char *key)
+{
+    yyjson_val *v = yyjson_obj_get(obj, key);
+    return (skep_str){yyjson_get_str(v), yyjson_get_len(v)};
+}
+
+/* A name as the page's texts hold it: in backticks where it has signs of its own. */
+static skep_str name_text(struct skep_arena *arena, skep_str name)
+{
+    for (size_t i = 0; i < name.n; i++)
+        if (skep_str_chr(SKEP_STR(" \t\"`()<>=!,"), name.p[i]) != SIZE_MAX)
+            return skep_arena_printf(arena, "`" SKEP_STRFMT "`", SKEP_STRARG(name));
+    return name;
+}
+
+static skep_str calc_text(struct skep_arena *arena, skep_str op, skep_str column)
+{
+    if (column.n == 0)
+        return op;
+    return op.n == 0 ? name_text(arena, column)
+                     : skep_arena_printf(arena, SKEP_STRFMT "(" SKEP_STRFMT ")", SKEP_STRARG(op),
+                                         SKEP_STRARG(column));
+}
+
+static void filter(struct link *l, yyjson_val *f)
+{
+    size_t n = 0;
+    yyjson_val *value = yyjson_obj_get(f, "value");
+    char *text = value && !yyjson_is_null(value) ? yyjson_val_write(value, 0, &n) : NULL;
+    param(l, "w",
+          skep_arena_printf(l->arena, SKEP_STRFMT " " SKEP_STRFMT "%s" SKEP_STRFMT,
+                            SKEP_STRARG(name_text(l->arena, str_of(f, "column"))),
+                            SKEP_STRARG(str_of(f, "op")), text ? " " : "",
+                            SKEP_STRARG(((skep_str){text, n}))));
+    skep_free(text);
+}
+
+static void order(struct link *l, yyjson_val *o)
+{
+    bool down = skep_str_eq(str_of(o, "order"), SKEP_STR("descending"));
+    skep_str what = calc_text(l->arena, str_of(o, "op"), str_of(o, "column"));
+    param(l, "o",
+          skep_arena_printf(l->arena, SKEP_STRFMT " %s", SKEP_STRARG(what), down ? "desc" : "asc"));
+}
+
+static void having(struct link *l, yyjson_val *h)
+{
+    skep_str what = calc_text(l->arena, str_of(h, "calculate_op"), str_of(h, "column"));
+    param(l, "h",
+          skep_arena_printf(l->arena, SKEP_STRFMT " " SKEP_STRFMT " %.17g", SKEP_STRARG(what),
+                            SKEP_STRARG(str_of(h, "op")),
+                            yyjson_get_num(yyjson_obj_get(h, "value"))));
+}
+
+static void lists(struct link *l, yyjson_val *root)
+{
+    size_t i, max;
+    yyjson_val *v;
+    yyjson_arr_foreach(yyjson_obj_get(root, "filters"), i, max, v)
+    {
+        filter(l, v);
+    }
+    if (skep_str_eq(str_of(root, "filter_combination"), SKEP_STR("OR")))
+        param(l, "or", SKEP_STR("1"));
+    yyjson_arr_foreach(yyjson_obj_get(root, "orders"), i, max, v)
+    {
+        order(l, v);
+    }
+    yyjson_arr_foreach(yyjson_obj_get(root, "havings"), i, max, v)
+    {
+        having(l, v);
+    }
+}
+
+skep_str skep_api__hny_page_path(struct skep_arena *arena, skep_str dataset, skep_str spec,
+                                 skep_ts_ns now_ns)
+{
+    const struct skep_lang_opts lang = {.now_ns = now_ns};
+    const struct skep_plan *plan = NULL;
+    struct skep_lang_issue issue;
+    struct skep_buf out;
+    if (skep_lang_honeycomb(skep_str_bytes(spec), &lang, arena, &plan, &issue) != SKEP_OK)
+        return SKEP_STR("/ui/query"); /* stored by a version that understood more */
+    skep_buf_init(&out, 1 << 20);
+    struct link l = {.out = &out, .arena = arena};
+    skep_buf_str(&out, SKEP_STR("/ui/query"));
+    param(&l, "from", skep_arena_printf(arena, "%.3f", (double)plan->range.start_ns / 1e9));
+    param(&l, "to", skep_arena_printf(arena, "%.3f", (double)plan->range.end_ns / 1e9));
+    if (skep_lang_dataset(dataset).n)
+        param(&l, "ds", dataset);
+    for (unsigned i = 0; i < plan->n_aggs; i++)
+        param(&l, "c",
+              calc_text(arena, skep_agg_op_name(plan->aggs[i].op, plan->aggs[i].param),
+                        plan->aggs[i].field.name));
+    for (unsigned i = 0; i < plan->n_groups; i++)
+        param(&l, "by", plan->groups[i].name);
+    yyjson_doc *doc = yyjson_read(spec.p, spec.n, 0);
+    lists(&l, yyjson_doc_get_root(doc));
+    yyjson_doc_free(doc);
+    skep_str path = out.bad ? SKEP_STR("/ui/query") : skep_arena_str(arena, skep_buf_text(&out));
+    skep_buf_done(&out);
+    return path;
+}
