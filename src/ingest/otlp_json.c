@@ -618,7 +618,9 @@ skep_rc skep_otlp_json_to_pb(enum skep_otlp_signal signal, skep_bytes in,
     if (in.n == bom)
         return skep_fail(err, SKEP_EMALFORMED, "the body is empty, a JSON object was expected");
     // Not YYJSON_READ_INSITU: the input is only read.
-    char *text = (char *)(uintptr_t)(in.p + bom);
+    const uint8_t *from = in.p + bom;
+    char *text;
+    memcpy(&text, &from, sizeof text);
     yyjson_doc *doc = yyjson_read_opts(text, in.n - bom, flags, &alc, &fault);
     if (!doc && fault.code == YYJSON_READ_ERROR_MEMORY_ALLOCATION)
         return skep_fail(err, SKEP_ENOMEM, "no memory left for this request, try again later");
