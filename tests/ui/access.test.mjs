@@ -149,7 +149,7 @@ ui('keys: ? shows them, Escape closes, focus returns; every view has its key', {
   for (const [key, path] of [['q', 'query'], ['t', 'traces'], ['l', 'logs'], ['s', 'settings'], ['h', 'home']]) {
     await page.keyboard.press('g');
     await page.keyboard.press(key);
-    await page.waitForURL(new RegExp(`/ui/${path}`));
+    await until(`g ${key}`, () => new URL(page.url()).pathname === `/ui/${path}`);
   }
 });
 

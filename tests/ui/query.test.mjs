@@ -68,6 +68,21 @@ ui('a chip can be edited and an unreadable text says what is wrong', {}, async (
   await page.getByRole('alert').filter({ hasText: 'a having reads like' }).waitFor();
 });
 
+ui('what a link says and nobody can read is left out aloud', {}, async ({ page, url, mock }) => {
+  await page.goto(`${url}/ui/query?c=COUNT&c=MEDIAN(x)&w=duration_ms+>+1&w=garbage`);
+  await page.getByText('left out: what about garbage?').waitFor();
+  await page.getByText('left out: “MEDIAN(x)” is not a calculation').waitFor();
+  assert.equal(await page.locator('.chip.bad').count(), 2);
+  assert.equal(mock.lastQuery.filters.length, 1);
+});
+
+ui('an empty store answers a query with where to begin', { mode: 'empty' }, async ({ page, url }) => {
+  await page.goto(`${url}/ui/query?c=COUNT&by=service.name`);
+  await page.getByRole('heading', { name: 'No rows match' }).waitFor();
+  await page.getByRole('link', { name: 'How to send data' }).click();
+  await page.getByRole('heading', { name: 'How to send' }).waitFor();
+});
+
 ui('an error of the server points at the filter', { quiet: false }, async ({ page, url }) => {
   await page.goto(`${url}/ui/query?c=COUNT&w=duration_ms+exists&w=name+>+"x"`);
   await page.getByRole('alert').filter({ hasText: 'needs a number' }).first().waitFor();

@@ -126,7 +126,7 @@ function useGlobalKeys(help: () => void) {
   useEffect(() => {
     let prefix = 0;
     const onKey = (e: KeyboardEvent) => {
-      if (e.ctrlKey || e.metaKey || e.altKey || e.defaultPrevented) return;
+      if (e.ctrlKey || e.metaKey || e.altKey || e.defaultPrevented || document.querySelector('dialog[open]')) return;
       if (typing(e.target as Element)) {
         if (e.key === 'Escape') (e.target as HTMLElement).blur();
         return;

@@ -167,12 +167,22 @@ export function ChipInput(p: Props) {
   }, [editing]);
 
   const shown = open && list.length > 0;
+  // A link may carry what cannot be read: it takes no part in the question, and that is said.
+  const broken = p.items.map((item) => {
+    try {
+      p.read(item);
+      return '';
+    } catch (e) {
+      return (e as Error).message;
+    }
+  });
+  const left = broken.find((b) => b !== '');
   return (
     <div class={`clause${problem ? ' bad' : ''}`} ref={root}>
       <label for={`${id}i`} class="clause-label">{p.label}</label>
       <div class="clause-box" onPointerDown={(e) => { if (e.target === e.currentTarget) { e.preventDefault(); input.current?.focus(); } }}>
         {p.items.map((item, i) => i !== editing && (
-          <span class={`chip${p.errorAt === i ? ' bad' : ''}`} key={item}>
+          <span class={`chip${p.errorAt === i || broken[i] ? ' bad' : ''}`} key={item}>
             <button type="button" class="chip-text mono" onClick={() => edit(i)} onKeyDown={(e) => onChipKey(e, i)} aria-label={`${p.label} ${item}: edit`}>{item}</button>
             <button type="button" class="chip-x" tabIndex={-1} onClick={() => remove(i)} aria-label={`Remove ${item}`}><Icon name="close" /></button>
           </span>
@@ -194,6 +204,7 @@ export function ChipInput(p: Props) {
             </div>
           )}
         </span>
+        {left && <span class="clause-problem" role="alert">left out: {left}</span>}
         {problem && <span class="clause-problem" id={`${id}e`} role="alert">{problem}</span>}
       </div>
     </div>

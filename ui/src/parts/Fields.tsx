@@ -3,7 +3,7 @@
 
 import { useState } from 'preact/hooks';
 import { dateTime, duration, nsToMs, value as valueText } from '../lib/format';
-import { valueMenu } from '../lib/actions';
+import { copy, valueMenu } from '../lib/actions';
 import type { FieldValue, RowDetail } from '../lib/types';
 import { openMenu } from './Menu';
 
@@ -17,7 +17,10 @@ export function Fields({ row }: { row: RowDetail }) {
   const scopes = [...SCOPES, ...[...new Set(shown.map((f) => f.scope))].filter((s) => !SCOPES.some(([k]) => k === s)).map((s) => [s, s] as [string, string])];
   return (
     <div class="fields">
-      <input class="search" type="search" placeholder="Filter fields" aria-label="Filter fields" value={text} onInput={(e) => set(e.currentTarget.value)} />
+      <div class="fields-head">
+        <input class="search" type="search" placeholder="Filter fields" aria-label="Filter fields" value={text} onInput={(e) => set(e.currentTarget.value)} />
+        <button type="button" class="button" onClick={() => copy(asJson(row))}>Copy JSON</button>
+      </div>
       <dl>
         <FieldRow field={{ name: 'time', type: 'string', scope: '', value: dateTime(nsToMs(row.time_ns), 3) }} still />
         {scopes.map(([scope, title]) => {
@@ -34,6 +37,8 @@ export function Fields({ row }: { row: RowDetail }) {
     </div>
   );
 }
+
+const asJson = (row: RowDetail) => JSON.stringify(Object.fromEntries([['time_ns', row.time_ns], ...row.fields.map((f) => [f.name, f.value])]), null, 2);
 
 const shownText = (f: FieldValue) => (f.name === 'duration_ms' && typeof f.value === 'number' ? duration(f.value) : valueText(f.value));
 

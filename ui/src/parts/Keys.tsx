@@ -22,7 +22,7 @@ export function Keys({ close }: { close: () => void }) {
   }, []);
   return (
     <dialog ref={ref} class="keys" aria-label="Keys" onClose={close} onClick={(e) => e.target === e.currentTarget && close()}
-      onKeyDown={(e) => { if (e.key === '?') { e.preventDefault(); close(); } e.stopPropagation(); }}>
+      onKeyDown={(e) => { if (e.key === '?') { e.preventDefault(); close(); } }}>
       <header><h2>Keys</h2><button type="button" class="icon-button" onClick={close} aria-label="Close"><Icon name="close" /></button></header>
       <div class="keys-grid">
         {KEYS.map(([title, list]) => (

@@ -7,7 +7,7 @@ import { count, dateTime, duration, nsToMs, value as text } from '../lib/format'
 import { useRoute } from '../lib/route';
 import type { Row, RowsAnswer, Selection } from '../lib/types';
 import { RowPanel } from './RowPanel';
-import { Covers, Empty, ErrorBox, Progress } from './States';
+import { Covers, Empty, ErrorBox, Hint, Progress } from './States';
 import { ValueCell } from './ValueCell';
 
 const PAGE = 100;
@@ -48,7 +48,7 @@ export function RowTable({ selection }: { selection: Selection }) {
       <div class="bar"><span class="muted num">{count(state.rows.length)} rows shown, newest first</span><Covers answer={state.last} loading={state.loading} /></div>
       <Progress loading={state.loading} progress={null} />
       {state.error && <ErrorBox error={state.error} retry={() => load([], null)} />}
-      {!state.loading && !state.error && state.rows.length === 0 && <Empty title="No rows match"><p>Widen the time range or remove a filter.</p></Empty>}
+      {!state.loading && !state.error && state.rows.length === 0 && <Empty title="No rows match"><Hint examined={state.last?.rows_examined ?? 0} /></Empty>}
       {state.rows.length > 0 && (
         <div class="table-wrap" role="region" aria-label="Raw rows" tabIndex={0}>
           <table class="table">

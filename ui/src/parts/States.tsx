@@ -41,6 +41,12 @@ export function Empty({ title, children }: { title: string; children?: Component
   );
 }
 
+// What to do about an empty answer.
+export function Hint({ examined }: { examined: number }) {
+  if (examined > 0) return <p>Widen the time range or remove a filter.</p>;
+  return <p>Nothing is stored in this time range. <a href="/ui/settings">How to send data</a></p>;
+}
+
 interface Coverage { rows_examined: number; elapsed_ms: number; complete: boolean; estimated?: boolean }
 
 // "10,240,113 rows, 84 ms, complete"

@@ -9,7 +9,7 @@ import { useTheme } from '../lib/theme';
 import { useLive, useLoad } from '../lib/use';
 import type { Selection, TraceSummary } from '../lib/types';
 import { useState } from 'preact/hooks';
-import { Covers, Empty, ErrorBox, Progress } from './States';
+import { Covers, Empty, ErrorBox, Hint, Progress } from './States';
 
 interface Props { selection: Selection; sort: string; limit?: number; live?: boolean; compact?: boolean }
 
@@ -32,7 +32,7 @@ export function TraceTable({ selection, sort, limit = 50, live = false, compact 
       )}
       {answer.error && <ErrorBox error={answer.error} retry={answer.reload} />}
       {answer.data && traces.length === 0 && (
-        <Empty title={sort === 'errors' ? 'No trace with errors' : 'No traces'}><p>{sort === 'errors' ? 'Nothing failed in this range.' : 'No trace has a span that matches in this range.'}</p></Empty>
+        <Empty title={sort === 'errors' ? 'No trace with errors' : 'No traces'}>{sort === 'errors' && answer.data.rows_examined > 0 ? <p>Nothing failed in this range.</p> : <Hint examined={answer.data.rows_examined} />}</Empty>
       )}
       {traces.length > 0 && <List traces={traces} />}
       {!compact && traces.length >= more && more < MOST && (

@@ -112,7 +112,7 @@ function Ruler({ window: w, from, nameWidth, width, base, onShare }: { window: [
   const drag = useRef(false);
   const span = w[1] - w[0];
   const room = Math.max(1, width - nameWidth - 90);
-  const rough = (span / room) * 110;
+  const rough = (span / room) * 90;
   const step = niceStep(rough);
   const marks: number[] = [];
   for (let t = Math.ceil((w[0] - from) / step) * step; t <= w[1] - from; t += step) marks.push(t);

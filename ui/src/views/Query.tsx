@@ -11,7 +11,7 @@ import { useLive, useLoad } from '../lib/use';
 import { Builder } from '../parts/Builder';
 import { Charts } from '../parts/Charts';
 import { ResultTable } from '../parts/ResultTable';
-import { Covers, Empty, ErrorBox, Progress } from '../parts/States';
+import { Covers, Empty, ErrorBox, Hint, Progress } from '../parts/States';
 import { TraceTable } from '../parts/TraceTable';
 import { RowTable } from '../parts/RowTable';
 
@@ -48,7 +48,7 @@ export function Query() {
         {tab === 'rows' && <RowTable selection={spec} />}
         {tab === '' && result && !answer.error && (
           result.groups.length === 0 || result.totals.values.every((v) => v === null) && noCells(result)
-            ? <Empty title="No rows match"><p>{result.rows_examined > 0 ? 'Widen the time range or remove a filter.' : 'Nothing is stored in this time range.'}</p></Empty>
+            ? <Empty title="No rows match"><Hint examined={result.rows_examined} /></Empty>
             : <Overview result={result} bus={bus} isolated={params.get('iso')} />
         )}
         {tab === '' && !result && answer.loading && <Skeleton />}
