@@ -27,6 +27,7 @@ struct skep_api_config {
     void *ingest_ctx;
 };
 
+/* cfg      copied; what it points to outlives the api.  Starts the workers. */
 struct skep_api *skep_api_new(const struct skep_api_config *cfg);
 /* Register all routes; before skep_net_start.  Returns as skep_net_routes. */
 SKEP_NODISCARD skep_rc skep_api_routes(struct skep_api *api, struct skep_net *net, skep_err *err);

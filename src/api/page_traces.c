@@ -4,6 +4,7 @@
 #include "api/api_priv.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/assert.h"
 #include "event/view.h"
@@ -44,6 +45,26 @@ static void summary(struct skep_json *json, const struct skep_trace_summary *t)
     skep_json_end(json);
 }
 
+static int newest_first(const void *a, const void *b)
+{
+    const struct skep_trace_summary *x = a, *y = b;
+    if (x->start_ns != y->start_ns)
+        return x->start_ns > y->start_ns ? -1 : 1;
+    return memcmp(&x->id, &y->id, sizeof x->id);
+}
+
+/* An engine puts traces that failed first; the page's "errors" are those alone, newest first. */
+static void keep_failed(struct skep_traces *t)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < t->n; i++)
+        if (t->traces[i].errors)
+            t->traces[n++] = t->traces[i];
+    t->n = n;
+    if (n)
+        qsort(t->traces, n, sizeof *t->traces, newest_first);
+}
+
 static void traces(struct skep_api__job *job)
 {
     const struct skep_os *os = job->api->cfg.os;
@@ -63,6 +84,8 @@ static void traces(struct skep_api__job *job)
         skep_api__job_fail_rc(job, rc, &err);
         return;
     }
+    if (plan->sort == SKEP_TRACES_ERRORS)
+        keep_failed(&a.traces);
     skep_api__json_begin(job, 200);
     struct skep_json *json = &job->out.json;
     skep_json_object(json);

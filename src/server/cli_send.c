@@ -16,6 +16,9 @@
 
 #include "base/assert.h"
 #include "base/bytes.h"
+#include "base/mem.h"
+#include "os/os.h"
+#include "os/thread.h"
 #include "server/cli.h"
 
 enum { RETRIES_MAX = 10, BODY_MAX = 64 << 20 };
@@ -77,6 +80,19 @@ static uint64_t rejected_of(const struct skep_buf *body)
     return n;
 }
 
+static void wait_s(unsigned seconds)
+{
+    struct skep_mutex lock;
+    struct skep_cond never;
+    skep_mutex_init(&lock, "wait");
+    skep_cond_init(&never);
+    skep_mutex_lock(&lock);
+    (void)skep_cond_wait_ms(&never, &lock, (int64_t)seconds * 1000);
+    skep_mutex_unlock(&lock);
+    skep_cond_done(&never);
+    skep_mutex_done(&lock);
+}
+
 static bool send_one(struct send *s, skep_str path, const char *type, skep_bytes body)
 {
     const struct skep_cli_call call = {
@@ -96,7 +112,7 @@ static bool send_one(struct send *s, skep_str path, const char *type, skep_bytes
         unsigned wait = SKEP_MIN(1u << SKEP_MIN(tries, 5u), 30u);
         if (s->http.retry_after_s > 0)
             wait = (unsigned)SKEP_MIN(s->http.retry_after_s, 300L);
-        (void)sleep(wait);
+        wait_s(wait);
     }
     s->requests++;
     s->rejected += rejected_of(&s->http.body);
@@ -127,22 +143,76 @@ static bool too_large(const char *name)
     return false;
 }
 
+/* A file, or standard input. */
+struct input {
+    const char *name;
+    int fd;            /* -1: standard input */
+    uint64_t size, at; /* of the file; at = behind the chunk */
+    uint8_t *chunk;
+    size_t n, pos;
+};
+
+enum { CHUNK = 64 << 10 };
+
+/* The next chunk; false at the end (or on an error, which is told). */
+static bool fill(struct input *in)
+{
+    const struct skep_os *os = skep_os_real();
+    skep_err err;
+    in->pos = in->n = 0;
+    if (in->fd < 0) {
+        in->n = fread(in->chunk, 1, CHUNK, stdin);
+        return in->n > 0;
+    }
+    size_t n = (size_t)SKEP_MIN(in->size - in->at, (uint64_t)CHUNK);
+    if (n == 0)
+        return false;
+    if (os->pread(os, in->fd, in->chunk, n, in->at, &err) != SKEP_OK) {
+        (void)fprintf(stderr, "skep send: %s: %s\n", in->name, err.text);
+        return false;
+    }
+    in->at += n;
+    in->n = n;
+    return true;
+}
+
+static int next_byte(struct input *in)
+{
+    if (in->pos == in->n && !fill(in))
+        return -1;
+    return in->chunk[in->pos++];
+}
+
+/* n bytes more into b, as far as there are any; true when there were n. */
+static bool read_exactly(struct input *in, struct skep_buf *b, size_t n)
+{
+    while (n) {
+        if (in->pos == in->n && !fill(in))
+            return false;
+        size_t take = SKEP_MIN(n, in->n - in->pos);
+        skep_buf_put(b, in->chunk + in->pos, take);
+        in->pos += take;
+        n -= take;
+    }
+    return !b->bad;
+}
+
 /* One request a line; blank lines are skipped. */
-static bool send_json(struct send *s, FILE *f, const char *name)
+static bool send_json(struct send *s, struct input *in)
 {
     struct skep_buf line;
     bool ok = true;
     int c = 0;
     skep_buf_init(&line, BODY_MAX);
-    while (ok && c != EOF) {
-        c = getc(f);
-        if (c != EOF && c != '\n') {
+    while (ok && c >= 0) {
+        c = next_byte(in);
+        if (c >= 0 && c != '\n') {
             skep_buf_u8(&line, (uint8_t)c);
             continue;
         }
-        s->bytes += line.n + 1;
+        s->bytes += line.n + (c == '\n');
         if (line.bad)
-            ok = too_large(name);
+            ok = too_large(in->name);
         else if (skep_str_trim(skep_buf_text(&line)).n)
             ok = send_one(s, path_of_json(skep_buf_text(&line)), "application/json",
                           skep_buf_bytes(&line));
@@ -153,106 +223,105 @@ static bool send_json(struct send *s, FILE *f, const char *name)
     return ok;
 }
 
-/* n bytes behind what the buffer holds; false at the end of the file. */
-static bool read_exactly(FILE *f, struct skep_buf *b, size_t n)
-{
-    if (!skep_buf_reserve(b, n))
-        return false;
-    size_t got = fread(b->p + b->n, 1, n, f);
-    b->n += got;
-    return got == n;
-}
-
-static bool send_framed(struct send *s, FILE *f, const char *name)
+static bool send_framed(struct send *s, struct input *in)
 {
     struct skep_buf b;
-    bool ok = true;
+    bool ok = true, cut = false;
     skep_buf_init(&b, BODY_MAX);
-    while (ok) {
+    while (ok && !cut) {
         skep_buf_reset(&b);
-        if (!read_exactly(f, &b, 8)) {
-            ok = b.n == 0;
+        if (!read_exactly(in, &b, 8)) {
+            cut = b.n > 0;
             break;
         }
         uint32_t n = skep_load_le32(b.p);
         skep_buf_reset(&b);
-        ok = read_exactly(f, &b, n) &&
-             send_one(s, path_of_signal(s), "application/x-protobuf", skep_buf_bytes(&b));
+        cut = !read_exactly(in, &b, n);
+        if (!cut)
+            ok = send_one(s, path_of_signal(s), "application/x-protobuf", skep_buf_bytes(&b));
         s->bytes += 8 + (uint64_t)n;
         progress(s);
     }
-    if (!ok && ferror(f) == 0 && (b.bad || feof(f)))
-        (void)fprintf(stderr, "skep send: %s: a frame is cut off or too large\n", name);
+    if (cut)
+        (void)fprintf(stderr, "skep send: %s: a frame is cut off or too large\n", in->name);
     skep_buf_done(&b);
-    return ok;
+    return ok && !cut;
 }
 
-static bool send_whole(struct send *s, FILE *f, const char *name)
+static bool send_whole(struct send *s, struct input *in)
 {
     struct skep_buf b;
-    bool ok = true;
     skep_buf_init(&b, BODY_MAX);
-    for (;;) {
-        size_t before = b.n;
-        if (!skep_buf_reserve(&b, 64 << 10)) {
-            ok = too_large(name);
-            break;
-        }
-        (void)read_exactly(f, &b, 64 << 10);
-        if (b.n == before)
-            break;
+    while (read_exactly(in, &b, CHUNK)) {
     }
-    if (ok)
-        ok = send_one(s, path_of_signal(s), "application/x-protobuf", skep_buf_bytes(&b));
+    bool ok = b.bad ? too_large(in->name)
+                    : send_one(s, path_of_signal(s), "application/x-protobuf", skep_buf_bytes(&b));
     s->bytes += b.n;
     progress(s);
     skep_buf_done(&b);
     return ok;
 }
 
-static uint64_t size_of(FILE *f)
+/* A frame's head: a length that fits the file, and 0x0a (field 1 of the request) behind it. */
+static bool is_framed(const struct input *in)
 {
-    long size = fseek(f, 0, SEEK_END) == 0 ? ftell(f) : -1;
-    rewind(f);
-    return size > 0 ? (uint64_t)size : 0;
+    uint64_t length = in->n >= 9 ? skep_load_le32(in->chunk) : 0;
+    return length > 0 && length + 8 <= in->size && in->chunk[8] == 0x0a;
 }
 
-/* A frame's head: a length that fits the file, and 0x0a (field 1 of the request) behind it. */
-static bool is_framed(const uint8_t head[9], size_t n, uint64_t size)
+static bool send_input(struct send *s, struct input *in)
 {
-    uint64_t length = n >= 9 ? skep_load_le32(head) : 0;
-    return n >= 9 && length > 0 && length + 8 <= size && head[8] == 0x0a;
+    if (in->fd < 0)
+        return send_json(s, in);
+    if (!fill(in)) {
+        (void)fprintf(stderr, "skep send: %s is empty\n", in->name);
+        return false;
+    }
+    if (in->chunk[0] == '{')
+        return send_json(s, in);
+    return is_framed(in) ? send_framed(s, in) : send_whole(s, in);
+}
+
+static bool open_input(const char *name, struct input *in)
+{
+    const struct skep_os *os = skep_os_real();
+    struct skep_os_stat st = {.size_bytes = 0};
+    skep_err err;
+    *in = (struct input){.name = name, .fd = -1};
+    if (skep_str_eq(skep_str_c(name), SKEP_STR("-")))
+        return true;
+    skep_rc rc = os->open(os, name, SKEP_OPEN_READ, &in->fd, &err);
+    if (rc == SKEP_OK)
+        rc = os->fstat(os, in->fd, &st, &err);
+    if (rc != SKEP_OK) {
+        (void)fprintf(stderr, "skep send: %s\n", err.text);
+        return false;
+    }
+    in->size = st.size_bytes;
+    return true;
 }
 
 static bool send_file(struct send *s, const char *name)
 {
-    uint8_t head[9];
-    FILE *f = skep_str_eq(skep_str_c(name), SKEP_STR("-")) ? stdin : fopen(name, "rb");
-    if (!f) {
-        (void)fprintf(stderr, "skep send: cannot open %s\n", name);
+    const struct skep_os *os = skep_os_real();
+    struct input in;
+    if (!open_input(name, &in))
         return false;
-    }
-    uint64_t size = f == stdin ? 0 : size_of(f);
-    if (f == stdin)
-        return send_json(s, f, name);
-    size_t n = fread(head, 1, sizeof head, f);
-    rewind(f);
-    bool ok = n && head[0] == '{'        ? send_json(s, f, name)
-              : is_framed(head, n, size) ? send_framed(s, f, name)
-                                         : send_whole(s, f, name);
-    (void)fclose(f);
+    in.chunk = skep_malloc(CHUNK);
+    bool ok = send_input(s, &in);
+    skep_free(in.chunk);
+    if (in.fd >= 0)
+        os->close(os, in.fd);
     return ok;
 }
 
 static void sum_sizes(struct send *s, const struct skep_cli_values *files)
 {
-    for (unsigned i = 0; i < files->n; i++) {
-        FILE *f = fopen(files->v[i], "rb");
-        if (!f)
-            continue;
-        s->total_bytes += size_of(f);
-        (void)fclose(f);
-    }
+    const struct skep_os *os = skep_os_real();
+    struct skep_os_stat st;
+    for (unsigned i = 0; i < files->n; i++)
+        if (os->stat(os, files->v[i], &st, NULL) == SKEP_OK)
+            s->total_bytes += st.size_bytes;
 }
 
 static void summary(const struct send *s)

@@ -7,7 +7,11 @@
  * Memory: the limit given is the process's.  A quarter (at least 24 MiB) is left to what no budget
  * counts: code, stacks, libraries, the allocator's slack; the rest is the root budget, shared out:
  *
- *   55% store (parts, cache, merges)   25% questions   20% request bodies and batches
+ *   50% store (parts, cache, merges)   30% questions   40% request bodies and batches
+ *
+ * The shares overlap, because the root holds whatever they sum to: each is what one kind of work
+ * may take while the others are idle.  One request body may be a third of its share, so that the
+ * rows made of it fit, too.
  *
  * I1  nothing is acknowledged after the store was closed: its committer answers what is pending
  * first I2  a second SIGTERM or SIGINT ends the process at once; the write-ahead log makes that
@@ -45,6 +49,7 @@ struct server {
 };
 
 enum { GRACE_MS = 10000 };
+static const uint64_t body_max_bytes = 64 << 20;
 
 static const char *path_in(struct server *s, const char *name)
 {
@@ -58,9 +63,9 @@ static void share_memory(struct server *s)
     uint64_t own = limit / 4 > (24ull << 20) ? limit / 4 : 24ull << 20;
     uint64_t root = limit - own;
     skep_budget_init(&s->memory, "memory", root, NULL);
-    skep_budget_init(&s->store_memory, "store", root / 100 * 55, &s->memory);
-    skep_budget_init(&s->query_memory, "queries", root / 100 * 25, &s->memory);
-    skep_budget_init(&s->body_memory, "requests", root / 100 * 20, &s->memory);
+    skep_budget_init(&s->store_memory, "store", root / 100 * 50, &s->memory);
+    skep_budget_init(&s->query_memory, "queries", root / 100 * 30, &s->memory);
+    skep_budget_init(&s->body_memory, "requests", root / 100 * 40, &s->memory);
 }
 
 static skep_rc open_store(struct server *s, skep_err *err)
@@ -89,6 +94,7 @@ static skep_rc start_net(struct server *s, skep_err *err)
         .allow_hosts = s->cfg.allow_host.items,
         .n_allow_hosts = s->cfg.allow_host.n,
         .budget = &s->body_memory,
+        .body_limit_bytes = (size_t)SKEP_MIN(s->body_memory.limit_bytes / 3, body_max_bytes),
     };
     size_t n_routes = 0;
     s->net = skep_net_new(&net);
@@ -163,6 +169,13 @@ static void stop(struct server *s)
     skep_arena_done(&s->arena);
 }
 
+static void on_signal(int number, void (*handler)(int))
+{
+    struct sigaction action = {.sa_handler = handler};
+    int rc = sigaction(number, &action, NULL);
+    skep_assert(rc == 0);
+}
+
 static int run(struct server *s, const sigset_t *signals)
 {
     skep_err err;
@@ -179,8 +192,8 @@ static int run(struct server *s, const sigset_t *signals)
     while (sigwait(signals, &signal_no) != 0) {
     }
     skep_log(INFO, "stopping", SKEP_K_CSTR("signal", signal_no == SIGINT ? "SIGINT" : "SIGTERM"));
-    (void)signal(SIGTERM, SIG_DFL); /* I2 */
-    (void)signal(SIGINT, SIG_DFL);
+    on_signal(SIGTERM, SIG_DFL); /* I2 */
+    on_signal(SIGINT, SIG_DFL);
     (void)pthread_sigmask(SIG_UNBLOCK, signals, NULL);
     stop(s);
     return SKEP_EXIT_OK;
@@ -226,7 +239,7 @@ int skep_serve(int argc, char *const *argv)
         return SKEP_EXIT_USAGE;
     }
     skep_log_set_level(s.cfg.log_level);
-    (void)signal(SIGPIPE, SIG_IGN);
+    on_signal(SIGPIPE, SIG_IGN);
     (void)sigemptyset(&signals);
     (void)sigaddset(&signals, SIGTERM);
     (void)sigaddset(&signals, SIGINT);

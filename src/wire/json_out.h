@@ -20,7 +20,9 @@ struct skep_json {
 /* Begin a document at the end of `out`. */
 void skep_json_init(struct skep_json *j, struct skep_buf *out);
 
+/* Begin an object or an array as the next value. */
 void skep_json_object(struct skep_json *j);
+/* See skep_json_object. */
 void skep_json_array(struct skep_json *j);
 /* End the innermost object or array. */
 void skep_json_end(struct skep_json *j);

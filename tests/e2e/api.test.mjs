@@ -210,7 +210,7 @@ test('one trace in tree order, and searching it', async () => {
   assert.equal(r.summary[r.kind.indexOf('log')], 'cart 5 shown');
   assert.match(r.summary[r.kind.indexOf('span_event')], /boom/);
 
-  const found = await skep.json('GET', `/skep/v1/trace/${traceId(5)}?search=${encodeURIComponent('CART 5')}`);
+  const found = await skep.json('GET', `/skep/v1/trace/${traceId(5)}?search=${encodeURIComponent('CART 5 SHOWN')}`);
   assert.deepEqual(found, { matches: [r.kind.indexOf('log')] });
   assert.deepEqual(await skep.json('GET', `/skep/v1/trace/${traceId(5)}?search=nothing-has-this`), { matches: [] });
   for (const id of [hex(32), 'nonsense']) assert.equal((await skep.call('GET', `/skep/v1/trace/${id}`)).status, 404);
