@@ -111,17 +111,26 @@ SKEP_NODISCARD skep_rc skep_segment__codec_chunk(struct skep_segment *seg, uint3
                                                  const struct skep_chunk_data *data,
                                                  struct skep_codec_chunk *ret, skep_err *err);
 
-/* A validity bitmap with the number of present rows before each block. */
+/* A validity bitmap with the number of present rows before each word of it. */
 struct skep_presence_map {
     const struct skep_chunk_data *pin;
     const uint8_t *bits; /* unaligned words; NULL = all present */
-    uint32_t ranks[SKEP_ROW_GROUP_ROWS / SKEP_BLOCK_ROWS + 1];
+    uint32_t ranks[SKEP_ROW_GROUP_ROWS / 64 + 1];
 };
 SKEP_NODISCARD skep_rc skep_segment__open_presence(struct skep_segment *seg, uint32_t group,
                                                    const struct skep_column_entry *e,
                                                    struct skep_presence_map *ret, skep_err *err);
 /* Present rows before `row`. */
-uint32_t skep_presence__rank(const struct skep_presence_map *m, uint32_t row);
+static inline uint32_t skep_presence__rank(const struct skep_presence_map *m, uint32_t row)
+{
+    if (!m->bits)
+        return row;
+    uint32_t rank = m->ranks[row / 64];
+    if (row % 64)
+        rank += SKEP_POPCOUNT64(skep_load_le64(m->bits + (size_t)(row / 64) * 8) &
+                                ((1ull << (row % 64)) - 1));
+    return rank;
+}
 static inline bool skep_presence__has(const struct skep_presence_map *m, uint32_t row)
 {
     return !m->bits || (m->bits[row / 8] >> (row % 8) & 1);

@@ -395,6 +395,18 @@ skep_rc skep_segment__codec_chunk(struct skep_segment *seg, uint32_t group,
     return SKEP_OK;
 }
 
+/* Present rows before each word and, behind the last, in all. */
+SKEP_CLONES static uint32_t count_ranks(const uint8_t *bits, uint32_t words, uint32_t *ranks)
+{
+    uint32_t count = 0;
+    for (uint32_t k = 0; k < words; k++) {
+        ranks[k] = count;
+        count += SKEP_POPCOUNT64(skep_load_le64(bits + (size_t)k * 8));
+    }
+    ranks[words] = count;
+    return count;
+}
+
 skep_rc skep_segment__open_presence(struct skep_segment *seg, uint32_t group,
                                     const struct skep_column_entry *e,
                                     struct skep_presence_map *ret, skep_err *err)
@@ -405,14 +417,8 @@ skep_rc skep_segment__open_presence(struct skep_segment *seg, uint32_t group,
         return SKEP_OK;
     SKEP_TRY(skep_segment__pin_chunk(seg, &e->bitmap, &ret->pin, err));
     ret->bits = ret->pin->bytes;
-    uint32_t words = ret->pin->length / 8, count = 0;
-    for (uint32_t k = 0; k < words; k++) {
-        if (k % (SKEP_BLOCK_ROWS / 64) == 0)
-            ret->ranks[k / (SKEP_BLOCK_ROWS / 64)] = count;
-        count += SKEP_POPCOUNT64(skep_load_le64(ret->bits + (size_t)k * 8));
-    }
-    for (size_t b = (words + 15) / 16; b < SKEP_ARRAY_LEN(ret->ranks); b++)
-        ret->ranks[b] = count;
+    uint32_t words = ret->pin->length / 8;
+    uint32_t count = count_ranks(ret->bits, words, ret->ranks);
     /* Bits behind the last row must be clear, or counts would not be what they say. */
     uint32_t tail = skep_segment__group_rows(seg, group) % 64;
     uint64_t last = skep_load_le64(ret->bits + (size_t)(words - 1) * 8);
@@ -422,18 +428,4 @@ skep_rc skep_segment__open_presence(struct skep_segment *seg, uint32_t group,
         return skep_segment__corrupt(seg, err, e->bitmap.offset, "a validity bitmap disagrees");
     }
     return SKEP_OK;
-}
-
-uint32_t skep_presence__rank(const struct skep_presence_map *m, uint32_t row)
-{
-    if (!m->bits)
-        return row;
-    uint32_t rank = m->ranks[row / SKEP_BLOCK_ROWS];
-    uint32_t k = row / SKEP_BLOCK_ROWS * (SKEP_BLOCK_ROWS / 64);
-    for (; k < row / 64; k++)
-        rank += SKEP_POPCOUNT64(skep_load_le64(m->bits + (size_t)k * 8));
-    if (row % 64)
-        rank +=
-            SKEP_POPCOUNT64(skep_load_le64(m->bits + (size_t)k * 8) & ((1ull << (row % 64)) - 1));
-    return rank;
 }

@@ -19,7 +19,7 @@
 #include "store/column/segment.h"
 #include "store/column/segment_write.h"
 
-enum { NO_GROUP = UINT32_MAX };
+enum { NO_GROUP = UINT32_MAX, FEW_ROWS = 64 };
 
 struct part {
     uint32_t first_value, n_values;
@@ -55,6 +55,7 @@ struct reader {
     struct skep_codec_chunk chunk;
     struct skep_presence_map presence;
     const struct skep_dict *dict;
+    const struct skep_chunk_data *dict_chunk; /* read value by value, see read_few() */
     struct part *parts;
     uint32_t n_parts;
     struct sparse sparse;
@@ -70,6 +71,7 @@ struct reader {
 
     uint64_t valid[SKEP_BLOCK_ROWS / 64];
     int64_t ints[SKEP_BLOCK_ROWS];
+    int64_t packed[SKEP_BLOCK_ROWS + 1];
     void *wide; /* codes, strings or ids: SKEP_BLOCK_ROWS of them */
 };
 
@@ -97,11 +99,13 @@ static void leave_group(struct reader *r)
         skep_segment__unpin(seg, r->sparse.pins[i]);
     r->sparse.n_pins = r->sparse.n = 0;
     skep_segment__unpin(seg, r->data);
+    skep_segment__unpin(seg, r->dict_chunk);
     skep_segment__unpin(seg, r->presence.pin);
     skep_segment__unpin(seg, r->span_data);
     skep_segment__unpin(seg, r->span_presence.pin);
     skep_segment__unpin(seg, r->dir);
-    r->data = r->span_data = NULL;
+    r->data = r->span_data = r->dict_chunk = NULL;
+    r->dict = NULL;
     r->presence.pin = r->span_presence.pin = NULL;
     r->dir = NULL;
     r->entry = r->span_entry = NULL;
@@ -140,11 +144,8 @@ static skep_rc open_parts(struct reader *r, skep_err *err)
 static skep_rc open_dict(struct reader *r, skep_err *err)
 {
     const struct skep_column_entry *e = r->entry;
-    r->dict = NULL;
     if (e->flags & SKEP_ENTRY_DICT_SEGMENT)
         return skep_segment__dict(r->seg, r->key, &r->dict, err);
-    if (!(e->flags & SKEP_ENTRY_DICT_LOCAL))
-        return SKEP_OK;
     const struct skep_dict_data *d;
     SKEP_TRY(skep_segment__pin_dict(r->seg, &e->dict, e->dict_codec, e->dict_n, &d, err));
     SKEP_GROW(r->dicts, r->n_dicts, r->cap_dicts);
@@ -200,7 +201,6 @@ static skep_rc open_dense(struct reader *r, skep_err *err)
     SKEP_TRY(skep_segment__pin_chunk(r->seg, &e->data, &r->data, err));
     SKEP_TRY(skep_segment__codec_chunk(r->seg, r->group, e, r->data, &r->chunk, err));
     SKEP_TRY(skep_segment__open_presence(r->seg, r->group, e, &r->presence, err));
-    SKEP_TRY(open_dict(r, err));
     if (e->flags & SKEP_ENTRY_PARTS)
         SKEP_TRY(open_parts(r, err));
     return r->key == SKEP_COL_PARENT_ID ? open_spans(r, err) : SKEP_OK;
@@ -329,57 +329,117 @@ static void copy_valid(struct reader *r, uint32_t first, uint32_t n)
         r->valid[words - 1] &= (1ull << (n % 64)) - 1;
 }
 
-#define SPREAD(T, a, zero)                                                                         \
-    do {                                                                                           \
-        T *a_ = (a);                                                                               \
-        for (uint32_t row_ = n, k_ = count; row_-- > 0;)                                           \
-            a_[row_] = (valid[row_ / 64] >> (row_ % 64) & 1) ? a_[--k_] : (zero);                  \
-    } while (0)
-
-static void spread_ints(const uint64_t *valid, int64_t *a, uint32_t n, uint32_t count)
+/* Present values in[count] to their rows; an absent row gets some value that is there.  in[count]
+ * must be readable. */
+static void spread_ints(const uint64_t *valid, const int64_t *in, uint32_t n, int64_t *out)
 {
-    SPREAD(int64_t, a, 0);
+    uint32_t k = 0;
+    for (uint32_t row = 0; row < n; row++) {
+        out[row] = in[k];
+        k += valid[row / 64] >> (row % 64) & 1;
+    }
 }
 
-static void spread_codes(const uint64_t *valid, uint32_t *a, uint32_t n, uint32_t count)
+static void spread_codes(const uint64_t *valid, const int64_t *in, uint32_t n, uint32_t *out)
 {
-    SPREAD(uint32_t, a, 0);
+    uint32_t k = 0;
+    for (uint32_t row = 0; row < n; row++) {
+        out[row] = (uint32_t)in[k];
+        k += valid[row / 64] >> (row % 64) & 1;
+    }
 }
 
+/* As spread_ints, but an absent row is 0: that is what a span id says. */
+static void spread_zero(const uint64_t *valid, const int64_t *in, uint32_t n, int64_t *out)
+{
+    uint32_t k = 0;
+    for (uint32_t row = 0; row < n; row++) {
+        uint64_t has = valid[row / 64] >> (row % 64) & 1;
+        out[row] = in[k] & -(int64_t)has;
+        k += (uint32_t)has;
+    }
+}
+
+/* In place, from the end. */
 static void spread_strs(const uint64_t *valid, skep_str *a, uint32_t n, uint32_t count)
 {
-    SPREAD(skep_str, a, SKEP_STR_NULL);
+    for (uint32_t row = n, k = count; row-- > 0;)
+        a[row] = (valid[row / 64] >> (row % 64) & 1) ? a[--k] : SKEP_STR_NULL;
 }
 
-static skep_rc decode_ints(struct reader *r, uint32_t first, uint32_t count, struct skep_vec *v,
-                           skep_err *err)
+/* The values: in r->ints when every row has one, else in r->packed, to be spread. */
+static skep_rc decode_ints(struct reader *r, uint32_t first, uint32_t *count, struct skep_vec *v,
+                           const int64_t **ret, skep_err *err)
 {
     if (r->codec == &skep_codec_constant) {
         v->constant = true;
         first = 0;
-        count = 1;
+        *count = 1;
     }
-    if (r->codec->decode(&r->chunk, first, count, r->ints) != SKEP_OK)
+    int64_t *to = v->valid && !v->constant ? r->packed : r->ints;
+    if (r->codec->decode(&r->chunk, first, *count, to) != SKEP_OK)
         return corrupt(r, "values", err);
+    if (to == r->packed)
+        r->packed[*count] = 0;
+    *ret = to;
+    return SKEP_OK;
+}
+
+/* Is any of v[n] at or over the limit (as unsigned)? */
+static bool any_over(const int64_t *v, uint32_t n, uint64_t limit)
+{
+    uint64_t over = 0;
+    for (uint32_t i = 0; i < n; i++)
+        over |= (uint64_t)v[i] >= limit;
+    return over != 0;
+}
+
+/* Few rows (one trace) of a column with a dictionary of the row group: only their strings are
+ * decoded, for building the whole dictionary would cost more than the rest of the look-up. */
+static skep_rc read_few(struct reader *r, const int64_t *codes, uint32_t count, struct skep_vec *v,
+                        skep_err *err)
+{
+    const struct skep_column_entry *e = r->entry;
+    const struct skep_codec_ops *codec = skep_codec_find(e->dict_codec);
+    if (!codec || codec->kind != SKEP_CODEC_STRINGS)
+        return corrupt(r, "dictionary of unknown codec", err);
+    if (!r->dict_chunk)
+        SKEP_TRY(skep_segment__pin_chunk(r->seg, &e->dict, &r->dict_chunk, err));
+    if (any_over(codes, count, e->dict_n))
+        return corrupt(r, "a code lies outside its dictionary", err);
+    struct skep_codec_chunk c = {r->dict_chunk->bytes, r->dict_chunk->length, e->dict_n};
+    skep_str *strs = wide(r, sizeof(skep_str));
+    skep_codec_scratch_reset(&r->scratch);
+    for (uint32_t i = 0; i < count; i++) {
+        if (i > 0 && codes[i] == codes[i - 1])
+            strs[i] = strs[i - 1];
+        else if (codec->decode_str(&c, (uint32_t)codes[i], 1, &strs[i], &r->scratch) != SKEP_OK)
+            return corrupt(r, "strings of a dictionary", err);
+    }
+    if (v->valid && !v->constant)
+        spread_strs(v->valid, strs, v->n, count);
+    v->form = SKEP_VEC_STR;
+    v->str = strs;
     return SKEP_OK;
 }
 
 static skep_rc read_codes(struct reader *r, uint32_t first, uint32_t count, struct skep_vec *v,
                           skep_err *err)
 {
-    SKEP_TRY(decode_ints(r, first, count, v, err));
-    uint32_t *codes = wide(r, sizeof(uint32_t));
-    uint64_t over = 0;
-    if (v->constant)
-        count = 1;
-    for (uint32_t i = 0; i < count; i++) {
-        over |= (uint64_t)r->ints[i] >= r->dict->n;
-        codes[i] = (uint32_t)r->ints[i];
-    }
-    if (over)
+    const int64_t *in;
+    SKEP_TRY(decode_ints(r, first, &count, v, &in, err));
+    if (!r->dict && (r->entry->flags & SKEP_ENTRY_DICT_LOCAL) && v->n <= FEW_ROWS)
+        return read_few(r, in, count, v, err);
+    if (!r->dict)
+        SKEP_TRY(open_dict(r, err));
+    if (any_over(in, count, r->dict->n))
         return corrupt(r, "a code lies outside its dictionary", err);
-    if (v->valid && !v->constant)
-        spread_codes(v->valid, codes, v->n, count);
+    uint32_t *codes = wide(r, sizeof(uint32_t));
+    if (in == r->packed)
+        spread_codes(v->valid, in, v->n, codes);
+    else
+        for (uint32_t i = 0; i < count; i++)
+            codes[i] = (uint32_t)in[i];
     v->form = SKEP_VEC_DICT;
     v->codes = codes;
     v->dict = r->dict;
@@ -436,15 +496,12 @@ static skep_rc read_strs(struct reader *r, uint32_t first, uint32_t count, struc
 static skep_rc read_ints(struct reader *r, uint32_t first, uint32_t count, struct skep_vec *v,
                          skep_err *err)
 {
-    SKEP_TRY(decode_ints(r, first, count, v, err));
-    if (v->constant)
-        count = 1;
-    if (r->n_lists != UINT32_MAX)
-        for (uint32_t i = 0; i < count; i++)
-            if ((uint64_t)r->ints[i] >= r->n_lists)
-                return corrupt(r, "a row's list number is out of range", err);
-    if (v->valid && !v->constant)
-        spread_ints(v->valid, r->ints, v->n, count);
+    const int64_t *in;
+    SKEP_TRY(decode_ints(r, first, &count, v, &in, err));
+    if (r->n_lists != UINT32_MAX && any_over(in, count, r->n_lists))
+        return corrupt(r, "a row's list number is out of range", err);
+    if (in == r->packed)
+        (r->key == SKEP_COL_SPAN_ID ? spread_zero : spread_ints)(v->valid, in, v->n, r->ints);
     if (r->form == SKEP_FORM_F64) {
         v->form = SKEP_VEC_F64;
         v->f64 = (const double *)r->ints;
@@ -513,7 +570,8 @@ static skep_rc read_dense(struct reader *r, uint32_t first, uint32_t n, struct s
     }
     if (r->form != SKEP_FORM_STR)
         return read_ints(r, rank, count, v, err);
-    return r->dict ? read_codes(r, rank, count, v, err) : read_strs(r, rank, count, v, err);
+    bool dict = e->flags & (SKEP_ENTRY_DICT_SEGMENT | SKEP_ENTRY_DICT_LOCAL);
+    return dict ? read_codes(r, rank, count, v, err) : read_strs(r, rank, count, v, err);
 }
 
 static void read_sparse(struct reader *r, uint32_t first, uint32_t n, struct skep_vec *v)

@@ -130,16 +130,16 @@ static skep_str random_str(struct rng *r, unsigned shape, uint32_t i, char *to)
     switch (shape) {
     case 0: break;
     case 1:
-        n = sprintf(to, "SELECT * FROM orders WHERE id = %u AND user = 'u-%05u'",
-                    rng_below(r, 1u << 22), rng_below(r, 99999));
+        n = snprintf(to, 100, "SELECT * FROM orders WHERE id = %u AND user = 'u-%05u'",
+                     rng_below(r, 1u << 22), rng_below(r, 99999));
         break;
     case 2:
         n = (int)rng_below(r, 60);
         for (int k = 0; k < n; k++)
             to[k] = (char)rng_next(r);
         break;
-    case 3: n = i % 3 ? 0 : sprintf(to, "%c", (int)('a' + i % 26)); break;
-    case 4: n = sprintf(to, "%016llx", (unsigned long long)rng_next(r)); break;
+    case 3: n = i % 3 ? 0 : snprintf(to, 100, "%c", (int)('a' + i % 26)); break;
+    case 4: n = snprintf(to, 100, "%016llx", (unsigned long long)rng_next(r)); break;
     default:
         n = (int)rng_below(r, 5) == 0 ? 3000 : 9;
         memset(to, 0xff, (size_t)n);
