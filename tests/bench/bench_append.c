@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The write path by the numbers: encode, commit, fold, flush, restart.
  *
- *   bench_append GENFILE DIR [IN_FLIGHT]
+ *   bench_append GENFILE DIR [IN_FLIGHT [MEMORY_MIB]]
  *
  * GENFILE is gen's output: one body = one append of about 512 spans.  Decoding is done ahead and
  * not timed. Appends keep IN_FLIGHT (4) requests on their way, as so many connections would.  DIR
@@ -40,6 +40,7 @@ static void die(const char *what, const skep_err *err)
 }
 
 static FILE *in;
+static struct skep_budget *peak_of;
 
 static struct skep_batch *next_batch(void)
 {
@@ -157,6 +158,8 @@ static void bench_append(struct skep_store *s, unsigned in_flight)
     double m = (double)flight.rows / 1e6;
     struct skep_store_stats st;
     s->ops->stats(s, &st);
+    printf("memory     peak %.1f MiB of the budget\n",
+           (double)atomic_load(&peak_of->peak_bytes) / 1048576.0);
     printf("append     %.0f rows/s acknowledged on disk (%u in flight), %.3f s wall; CPU-s per M "
            "rows: "
            "caller %.3f, all %.3f; %llu commits, %llu refused, %.1f MB log\n",
@@ -180,7 +183,7 @@ static struct skep_store *open_store(const char *dir, struct skep_pool *pool,
 int main(int argc, char **argv)
 {
     if (argc < 3)
-        die("usage: bench_append GENFILE DIR [IN_FLIGHT]", NULL);
+        die("usage: bench_append GENFILE DIR [IN_FLIGHT [MEMORY_MIB]]", NULL);
     unsigned in_flight = argc > 3 ? (unsigned)strtoul(argv[3], NULL, 10) : 4;
     skep_mutex_init(&flight.mu, "bench");
     skep_cond_init(&flight.cond);
@@ -190,7 +193,9 @@ int main(int argc, char **argv)
     bench_encode();
     rewind(in);
     struct skep_budget memory;
-    skep_budget_init(&memory, "memory", 4ull << 30, NULL);
+    skep_budget_init(&memory, "memory", (argc > 4 ? strtoull(argv[4], NULL, 10) : 4096) << 20,
+                     NULL);
+    peak_of = &memory;
     struct skep_pool *pool = skep_pool_new("bench", skep_n_cores());
     struct skep_store *s = open_store(argv[2], pool, &memory);
     bench_append(s, in_flight);

@@ -262,7 +262,7 @@ static void test_power_cuts(void **state)
     (void)state;
     unsigned cuts = 0;
     static struct shadow sh;
-    for (uint64_t seed = 1; seed <= 60; seed++) {
+    for (uint64_t seed = 1; seed <= 30; seed++) {
         struct mem_os *m = mem_os_new(seed);
         struct rnd r = {seed * 31337};
         sh.n = 0;
@@ -276,7 +276,7 @@ static void test_power_cuts(void **state)
         power_life(m, &r, &sh, &next); /* with the power on */
         mem_os_free(m);
     }
-    assert_true(cuts > 200);
+    assert_true(cuts > 100);
 }
 
 /* --- faults under load ------------------------------------------------------------------------ */
@@ -290,7 +290,7 @@ static void test_failing_calls(void **state)
     static const unsigned calls[] = {FAULT_PWRITE, FAULT_SYNC,   FAULT_SYNC_DIR, FAULT_PREALLOCATE,
                                      FAULT_RENAME, FAULT_UNLINK, FAULT_OPEN,     FAULT_PREAD};
     unsigned failed = 0;
-    for (unsigned round = 0; round < 160; round++) {
+    for (unsigned round = 0; round < 96; round++) {
         struct mem_os *m = mem_os_new(round + 500);
         struct fault_os f;
         fault_os_init(&f, mem_os_ops(m));
@@ -324,7 +324,7 @@ static void test_failing_calls(void **state)
         s->ops->close(s);
         mem_os_free(m);
     }
-    assert_true(failed > 80);
+    assert_true(failed > 48);
 }
 
 int main(void)

@@ -194,10 +194,11 @@ static skep_rc flush_parts(struct skep_engine *e, struct skep_rowset *const *par
     return rc;
 }
 
-/* References of all parts up to `last`, once no fold touches them; flush_last is set. */
+/* References of all parts up to `last`, once no fold touches them; sets flush_last. */
 static struct skep_rowset **take_parts(struct skep_engine *e, uint64_t last, unsigned *ret_n)
 {
     skep_mutex_lock(&e->snap_mu);
+    e->flush_last = last; /* from here on no fold begins with these */
     while (e->fold_last != 0 && e->fold_first <= last)
         skep_cond_wait(&e->changed, &e->snap_mu);
     struct skep_rowset **parts = skep_alloc_n(struct skep_rowset *, e->snap->n);
@@ -207,7 +208,6 @@ static struct skep_rowset **take_parts(struct skep_engine *e, uint64_t last, uns
         if (skep_part_of(rs) && rs->max_seq <= last)
             parts[n++] = skep_rowset_ref(rs);
     }
-    e->flush_last = n > 0 ? last : 0;
     skep_mutex_unlock(&e->snap_mu);
     *ret_n = n;
     return parts;

@@ -399,6 +399,36 @@ static void test_wait_visible(void **state)
     mem_os_free(m);
 }
 
+/* A question sees what was acknowledged, in parts and segments alike. */
+static void test_run(void **state)
+{
+    (void)state;
+    struct mem_os *m = mem_os_new(77);
+    struct skep_column_config cfg = client_config(mem_os_ops(m), DIR);
+    cfg.pool = skep_pool_new("query", 2);
+    struct skep_store *s = open_store(&cfg);
+    struct rnd r = {78};
+    skep_ts_ns t = NOW;
+    assert_int_equal(client_append(s, random_batch(&r, 40, t, 0)).rc, SKEP_OK);
+    flush(s);
+    assert_int_equal(client_append(s, random_batch(&r, 30, t, 100)).rc, SKEP_OK);
+    struct skep_arena arena;
+    skep_arena_init(&arena, "test", NULL);
+    struct skep_plan plan = {
+        .kind = SKEP_PLAN_ROWS, .range = {t - 2000000000, t + 2000000000}, .limit = 100};
+    struct skep_run_opts opts = {.arena = &arena};
+    struct skep_answer a = {0};
+    skep_err err = {0};
+    if (skep_store_run(s, &plan, &opts, &a, &err) != SKEP_OK)
+        fail_msg("run: %s", err.text);
+    assert_int_equal(a.rows.n, 70);
+    assert_true(a.complete);
+    skep_arena_done(&arena);
+    s->ops->close(s);
+    skep_pool_free(cfg.pool);
+    mem_os_free(m);
+}
+
 /* Bits of the manifest: an error, or nothing lost. */
 static void test_manifest_flips(void **state)
 {
@@ -480,6 +510,7 @@ int main(void)
         cmocka_unit_test(test_retention),
         cmocka_unit_test(test_old_readers_keep_files),
         cmocka_unit_test(test_wait_visible),
+        cmocka_unit_test(test_run),
         cmocka_unit_test(test_manifest_flips),
         cmocka_unit_test(test_model),
     };
