@@ -356,7 +356,19 @@ static void test_too_many_fields_and_too_long_values(void **state)
 // --- identity
 // -------------------------------------------------------------------------------------
 
-enum { SAME, OTHER_START, OTHER_RESOURCE, OTHER_ATTRIBUTE, OTHER_BODY, OTHER_ORDER, NO_LOG_TIME };
+enum {
+    SAME,
+    OTHER_START,
+    OTHER_RESOURCE,
+    OTHER_ATTRIBUTE,
+    OTHER_BODY,
+    OTHER_EVENT_NAME,
+    OTHER_EVENT_FIELDS,
+    OTHER_SEVERITY,
+    OTHER_DATASET,
+    OTHER_ORDER,
+    NO_LOG_TIME
+};
 
 static void identity_of(int variant, uint8_t ret[16])
 {
@@ -370,7 +382,14 @@ static void identity_of(int variant, uint8_t ret[16])
     b->span_id[r] = 77;
     b->trace_id[r].b[3] = 1;
     skep_batch_put(b, SKEP_SCOPE_ATTRIBUTE, SKEP_STR("k"), num(variant == OTHER_ATTRIBUTE ? 2 : 1));
-    skep_batch_row(b, SKEP_KIND_LOG, 9, SKEP_SOURCE_OTLP);
+    r = skep_batch_row(b, SKEP_KIND_SPAN_EVENT, 7, SKEP_SOURCE_OTLP);
+    b->name[r] = skep_batch_intern(b, variant == OTHER_EVENT_NAME ? SKEP_STR("f") : SKEP_STR("e"));
+    if (variant == OTHER_EVENT_FIELDS)
+        skep_batch_put(b, SKEP_SCOPE_ATTRIBUTE, SKEP_STR("k"), num(1));
+    r = skep_batch_row(b, SKEP_KIND_LOG, 9, SKEP_SOURCE_OTLP);
+    b->severity[r] = variant == OTHER_SEVERITY ? 9 : 17;
+    if (variant == OTHER_DATASET)
+        b->dataset[r] = skep_batch_intern(b, SKEP_STR("other"));
     if (variant == OTHER_ORDER) {
         skep_batch_put(b, SKEP_SCOPE_ATTRIBUTE, SKEP_STR("z"), num(4));
         skep_batch_put(b, SKEP_SCOPE_INTRINSIC, SKEP_STR("body"), str("hello"));
@@ -397,7 +416,7 @@ static void test_identity(void **state)
     assert_memory_equal(id, base, 16);
     identity_of(OTHER_ATTRIBUTE, id); // a span is known by its ids
     assert_memory_equal(id, base, 16);
-    for (int v = OTHER_START; v <= OTHER_BODY; v++) {
+    for (int v = OTHER_START; v < OTHER_ORDER; v++) {
         identity_of(v, id);
         if (v != OTHER_ATTRIBUTE)
             assert_memory_not_equal(id, base, 16);

@@ -224,7 +224,11 @@ static void test_events_links_and_lifted_exception(void **state)
     skep_pb_put_i32(&msg, 6, 1);
     skep_pb_end(&msg, link);
     put_event("exception", 500, true);
-    put_event("exception", 600, false);
+    size_t second = skep_pb_begin(&msg, 11); // only the first exception is lifted
+    skep_pb_put_str(&msg, 2, SKEP_STR("exception"));
+    enc_str(&msg, 3, "exception.message", "later");
+    enc_str(&msg, 3, "exception.stacktrace", "later");
+    skep_pb_end(&msg, second);
     enc_str(&msg, 9, "exception.type", "mine");
     enc_int(&msg, 9, "sampleRate", 5);
     skep_pb_put_str(&msg, 5, SKEP_STR("span name")); // behind what needs it
@@ -263,6 +267,7 @@ static void test_events_links_and_lifted_exception(void **state)
     assert_int_equal(intr("span.num_links", 4).i, 1);
     assert_true(is_str(intr("exception.message", 4), "boom"));
     assert_true(is_str(intr("exception.type", 4), "E"));
+    assert_int_equal(intr("exception.stacktrace", 4).type, SKEP_TYPE_NULL);
     assert_true(intr("exception.escaped", 4).b);
     assert_true(is_str(attr("exception.type", 4), "mine"));
     assert_int_equal(attr("sampleRate", 4).type, SKEP_TYPE_NULL);
@@ -423,6 +428,89 @@ static void test_values(void **state)
         "[\"a\",1,true,null,1.0,{\"bytes\":\"Af8=\"},[],{\"k\":{\"double\":\"NaN\"}}]";
     assert_int_equal(v.s.n, strlen(want));
     assert_memory_equal(v.s.p, want, v.s.n);
+}
+
+/* AnyValues other than one field in its shortest form: read as any protobuf is. */
+static void test_values_in_odd_forms(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *any;
+        size_t n;
+        skep_rc rc;
+        skep_value want;
+    } cases[] = {
+        {"\x0a\x01"
+         "a\x18\x05",
+         5,
+         SKEP_OK,
+         {.type = SKEP_TYPE_INT, .i = 5}}, // the last of a oneof wins
+        {"\x18\x05\x0a\x00", 4, SKEP_OK, {.type = SKEP_TYPE_STRING, .s = {"", 0}}},
+        {"\x18\x85\x80\x00", 4, SKEP_OK, {.type = SKEP_TYPE_INT, .i = 5}}, // longer than needed
+        {"\x18\xac\x02", 3, SKEP_OK, {.type = SKEP_TYPE_INT, .i = 300}},
+        {"\x10\x02", 2, SKEP_OK, {.type = SKEP_TYPE_BOOL, .b = true}},
+        {"\x0a\x81\x00z", 4, SKEP_OK, {.type = SKEP_TYPE_STRING, .s = {"z", 1}}},
+        {"\x40\x05", 2, SKEP_OK, {.type = SKEP_TYPE_EMPTY}},                // string_value_strindex
+        {"\x18\x05\x7a\x01z", 5, SKEP_OK, {.type = SKEP_TYPE_INT, .i = 5}}, // unknown field
+        {"\x0a\x05hi", 4, SKEP_EMALFORMED, {.type = SKEP_TYPE_NULL}},
+        {"\x0a\x01hi", 4, SKEP_EMALFORMED, {.type = SKEP_TYPE_NULL}},
+        {"\x18\x80", 2, SKEP_EMALFORMED, {.type = SKEP_TYPE_NULL}},
+        {"\x18\x80\x80", 3, SKEP_EMALFORMED, {.type = SKEP_TYPE_NULL}},
+        {"\x21\x00\x00\x00", 4, SKEP_EMALFORMED, {.type = SKEP_TYPE_NULL}},
+        {"\x0a", 1, SKEP_EMALFORMED, {.type = SKEP_TYPE_NULL}},
+    };
+    for (size_t i = 0; i < SKEP_ARRAY_LEN(cases); i++) {
+        skep_batch_free(b);
+        b = skep_batch_new(NULL, now_ns);
+        skep_buf_reset(&msg);
+        begin_spans();
+        begin_span();
+        enc_kv(&msg, 9, SKEP_STR("k"), (skep_bytes){(const uint8_t *)cases[i].any, cases[i].n});
+        end_item();
+        end_all();
+        skep_rc rc = skep_otlp_traces_pb(skep_buf_bytes(&msg), b, NULL, &rep, &err);
+        if (rc != cases[i].rc)
+            fail_msg("case %zu: %d", i, (int)rc);
+        if (rc != SKEP_OK)
+            continue;
+        assert_int_equal(attr("k", 0).type, cases[i].want.type);
+        if (cases[i].want.type == SKEP_TYPE_STRING)
+            assert_true(skep_str_eq(attr("k", 0).s, cases[i].want.s));
+        if (cases[i].want.type == SKEP_TYPE_INT)
+            assert_int_equal(attr("k", 0).i, cases[i].want.i);
+        if (cases[i].want.type == SKEP_TYPE_BOOL)
+            assert_true(attr("k", 0).b);
+    }
+}
+
+/* KeyValues likewise: fields in another order, more than once, or one missing. */
+static void test_key_values_in_odd_forms(void **state)
+{
+    (void)state;
+    static const char value_first[] = "\x12\x02\x18\x07\x0a\x01k";
+    static const char twice[] = "\x0a\x01x\x12\x02\x18\x01\x0a\x01m\x12\x02\x18\x09";
+    static const char no_value[] = "\x0a\x01n";
+    static const char too_long[] = "\x0a\x01k\x12\x05\x18\x07";
+    begin_spans();
+    begin_span();
+    skep_pb_put_bytes(&msg, 9, bytes_of(value_first));
+    skep_pb_put_bytes(&msg, 9, bytes_of(twice));
+    skep_pb_put_bytes(&msg, 9, bytes_of(no_value));
+    end_item();
+    end_all();
+    decode(SKEP_OTLP_TRACES);
+    assert_int_equal(attr("k", 0).i, 7);
+    assert_int_equal(attr("m", 0).i, 9);
+    assert_int_equal(attr("x", 0).type, SKEP_TYPE_NULL);
+    assert_int_equal(attr("n", 0).type, SKEP_TYPE_EMPTY);
+    skep_buf_reset(&msg);
+    begin_spans();
+    begin_span();
+    skep_pb_put_bytes(&msg, 9, bytes_of(too_long));
+    end_item();
+    end_all();
+    assert_int_equal(skep_otlp_traces_pb(skep_buf_bytes(&msg), b, NULL, &rep, &err),
+                     SKEP_EMALFORMED);
 }
 
 static void test_maps_are_flattened_to_depth_five(void **state)
@@ -895,6 +983,8 @@ int main(void)
         T(test_too_large_value_rejects_its_span_alone),
         T(test_too_many_rows),
         T(test_values),
+        T(test_values_in_odd_forms),
+        T(test_key_values_in_odd_forms),
         T(test_maps_are_flattened_to_depth_five),
         T(test_nesting_is_bounded),
         T(test_invalid_utf8_is_made_visible),
