@@ -79,7 +79,7 @@ static void engine_stats(struct skep_store *s, struct skep_store_stats *ret)
     r.stored_rows = e->totals.stored_rows + r.part_rows;
     skep_mutex_unlock(&e->manifest_mu);
     r.read_only = skep_wal_failed(e->wal);
-    r.damaged_regions = e->damage.regions + (e->damage.lost_first > 0);
+    r.damaged_regions = SKEP_MAX(e->damage.regions, (uint64_t)(e->damage.lost_first > 0));
     r.torn_writes = e->damage.torn;
     r.damage = skep_str_c(e->damage.text);
     *ret = r;

@@ -493,6 +493,11 @@ static skep_rc roll(struct skep_wal *w, uint64_t need, skep_err *err)
     unsigned flags = SKEP_OPEN_READ | SKEP_OPEN_WRITE | SKEP_OPEN_CREATE | SKEP_OPEN_TRUNC;
     SKEP_TRY(os->open(os, path.s, flags, &fd, err));
     skep_rc rc = prepare_file(w, fd, epoch, size, err);
+    while (rc == SKEP_ENOSPC &&
+           size > SKEP_WAL_HEAD_BYTES + need) { /* what room there is will do */
+        size = SKEP_MAX(size / 4, SKEP_WAL_HEAD_BYTES + need);
+        rc = prepare_file(w, fd, epoch, size, err);
+    }
     if (rc != SKEP_OK) {
         os->close(os, fd);
         (void)os->unlink(os, path.s, NULL); /* an empty file is harmless */

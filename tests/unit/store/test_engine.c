@@ -429,6 +429,71 @@ static void test_run(void **state)
     mem_os_free(m);
 }
 
+/* One fsync may fail; after the second the store says so and takes nothing more, but answers. */
+static void test_read_only(void **state)
+{
+    (void)state;
+    struct mem_os *m = mem_os_new(80);
+    struct fault_os f;
+    fault_os_init(&f, mem_os_ops(m));
+    struct skep_column_config cfg = client_config(&f.os, DIR);
+    struct rnd r = {81};
+    struct rowlist want = {0};
+    struct skep_store *s = open_store(&cfg);
+    append_ok(s, &r, &want, 10);
+    fault_os_arm(&f, FAULT_SYNC, 0, 1, SKEP_EIO);
+    append_ok(s, &r, &want, 10);
+    assert_false(stats_of(s).read_only);
+    fault_os_arm(&f, FAULT_SYNC, 0, INT64_MAX, SKEP_EIO);
+    assert_int_equal(client_append(s, random_batch(&r, 10, NOW, 0)).rc, SKEP_EIO);
+    assert_true(stats_of(s).read_only);
+    fault_os_arm(&f, 0, 0, 0, SKEP_OK);
+    assert_int_equal(client_append(s, random_batch(&r, 10, NOW, 0)).rc, SKEP_EIO);
+    expect_rows(s, &want);
+    s->ops->close(s);
+    s = open_store(&cfg);
+    expect_rows(s, &want); /* and what was refused did not come back */
+    append_ok(s, &r, &want, 10);
+    s->ops->close(s);
+    rowlist_done(&want);
+    mem_os_free(m);
+}
+
+/* A damaged frame costs its own rows alone and is reported; lost files are errors. */
+static void test_damage(void **state)
+{
+    (void)state;
+    struct mem_os *m = mem_os_new(82);
+    const struct skep_os *os = mem_os_ops(m);
+    struct skep_column_config cfg = client_config(os, DIR);
+    struct rnd r = {83};
+    struct skep_store *s = open_store(&cfg);
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(client_append(s, random_batch(&r, 10, NOW, 0)).rc, SKEP_OK);
+    uint64_t used = skep_wal_used_bytes(skep_engine_of(s)->wal);
+    s->ops->close(s);
+    assert_true(mem_os_flip(m, DIR "/wal/0000000000000001.log", used / 2 * 8));
+    s = open_store(&cfg);
+    struct skep_store_stats st = stats_of(s);
+    assert_int_equal(st.rows_live, 40);
+    assert_int_equal(st.damaged_regions, 1);
+    assert_non_null(strstr(st.damage.p, "are lost"));
+    flush(s);
+    s->ops->close(s);
+    skep_err err;
+    assert_int_equal(os->rename(os, DIR "/MANIFEST", DIR "/M", NULL), SKEP_OK);
+    assert_int_equal(skep_column_open(&cfg, &s, &err), SKEP_ECORRUPT);
+    assert_non_null(strstr(err.text, "no MANIFEST"));
+    assert_int_equal(os->rename(os, DIR "/M", DIR "/MANIFEST", NULL), SKEP_OK);
+    s = open_store(&cfg);
+    assert_int_equal(stats_of(s).rows_live, 40);
+    s->ops->close(s);
+    assert_int_equal(os->unlink(os, DIR "/seg/0000000000000001.seg", NULL), SKEP_OK);
+    assert_int_equal(skep_column_open(&cfg, &s, &err), SKEP_ECORRUPT);
+    assert_non_null(strstr(err.text, "is missing"));
+    mem_os_free(m);
+}
+
 /* Bits of the manifest: an error, or nothing lost. */
 static void test_manifest_flips(void **state)
 {
@@ -511,6 +576,8 @@ int main(void)
         cmocka_unit_test(test_old_readers_keep_files),
         cmocka_unit_test(test_wait_visible),
         cmocka_unit_test(test_run),
+        cmocka_unit_test(test_read_only),
+        cmocka_unit_test(test_damage),
         cmocka_unit_test(test_manifest_flips),
         cmocka_unit_test(test_model),
     };
