@@ -332,8 +332,8 @@ static bool read_int(yyjson_val *v, bool is_signed, uint64_t *ret)
     }
     if (!is_signed && skep_str_u64(s, ret))
         return true;
-    // Whole numbers beyond 2^53 are not read through a double.
-    return skep_str_f64(s, &x) && fabs(x) <= 0x1p53 && integral(x, is_signed, ret);
+    // From 2^53 on a double may stand for its neighbour: such text is refused, not rounded.
+    return skep_str_f64(s, &x) && fabs(x) < 0x1p53 && integral(x, is_signed, ret);
 }
 
 static bool read_double(yyjson_val *v, double *ret)
