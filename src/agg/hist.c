@@ -261,11 +261,44 @@ static int by_value(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
+/* The value of rank k (from 0) of v[n]; reorders v. */
+static double select_rank(double *v, uint32_t n, uint32_t k)
+{
+    int64_t lo = 0, hi = (int64_t)n - 1;
+    while (lo < hi) { /* Hoare's partition: v[lo..j] <= pivot <= v[j + 1..hi], j < hi */
+        double pivot = v[lo + (hi - lo) / 2];
+        int64_t i = lo - 1, j = hi + 1;
+        for (;;) {
+            do
+                i++;
+            while (v[i] < pivot);
+            do
+                j--;
+            while (v[j] > pivot);
+            if (i >= j)
+                break;
+            double t = v[i];
+            v[i] = v[j];
+            v[j] = t;
+        }
+        if ((int64_t)k <= j)
+            hi = j;
+        else
+            lo = j + 1;
+    }
+    return v[lo];
+}
+
 static double exact_rank(const struct skep_hist *h, uint64_t rank)
 {
+    if (!h->weights) {
+        double values[SKEP_HIST_EXACT];
+        memcpy(values, h->values, h->n_exact * sizeof values[0]);
+        return select_rank(values, h->n_exact, (uint32_t)SKEP_MIN(rank, (uint64_t)h->n_exact) - 1);
+    }
     struct weighted all[SKEP_HIST_EXACT];
     for (uint32_t i = 0; i < h->n_exact; i++)
-        all[i] = (struct weighted){h->values[i], h->weights ? h->weights[i] : 1};
+        all[i] = (struct weighted){h->values[i], h->weights[i]};
     qsort(all, h->n_exact, sizeof all[0], by_value);
     uint64_t seen = 0;
     for (uint32_t i = 0; i < h->n_exact; i++) {

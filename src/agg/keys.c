@@ -158,6 +158,28 @@ skep_rc skep_pairs_get(struct skep_pairs *p, uint32_t a, uint32_t b, uint32_t *r
     return SKEP_OK;
 }
 
+/* The loop of skep_pairs_map; the three flags are constants where it is inlined.  ret may be a or
+ * b, so their constant values are taken first. */
+SKEP_INLINE skep_rc map_rows(struct skep_pairs *p, struct skep_sel sel, const struct skep_ids *a,
+                             const struct skep_ids *b, struct skep_ids *ret, bool a_constant,
+                             bool b_constant, bool dense)
+{
+    uint32_t va = a->value, vb = b->value;
+    for (unsigned i = 0; i < sel.n; i++) {
+        unsigned r = dense ? i : sel.rows[i];
+        uint32_t x = a_constant ? va : a->v[r], y = b_constant ? vb : b->v[r];
+        uint32_t id = 0;
+        if (SKEP_LIKELY(x < p->lut_rows && y < p->stride))
+            id = p->lut[x * p->stride + y];
+        if (SKEP_UNLIKELY(id == 0)) {
+            SKEP_TRY(skep_pairs_get(p, x, y, &id));
+            id++; /* SKEP_ID_NONE wraps to 0 and back */
+        }
+        ret->v[r] = id - 1;
+    }
+    return SKEP_OK;
+}
+
 skep_rc skep_pairs_map(struct skep_pairs *p, struct skep_sel sel, const struct skep_ids *a,
                        const struct skep_ids *b, struct skep_ids *ret)
 {
@@ -168,22 +190,16 @@ skep_rc skep_pairs_map(struct skep_pairs *p, struct skep_sel sel, const struct s
         ret->constant = true;
         return skep_pairs_get(p, a->value, b->value, &ret->value);
     }
-    uint32_t va = a->value, vb = b->value;
-    bool ca = a->constant, cb = b->constant;
-    for (unsigned i = 0; i < sel.n; i++) {
-        unsigned r = sel.rows ? sel.rows[i] : i;
-        uint32_t x = ca ? va : a->v[r], y = cb ? vb : b->v[r];
-        uint32_t id = 0;
-        if (SKEP_LIKELY(x < p->lut_rows && y < p->stride))
-            id = p->lut[x * p->stride + y];
-        if (SKEP_UNLIKELY(id == 0)) {
-            SKEP_TRY(skep_pairs_get(p, x, y, &id));
-            id++; /* SKEP_ID_NONE wraps to 0 and back */
-        }
-        ret->v[r] = id - 1;
-    }
+    bool a_constant = a->constant, b_constant = b->constant; /* ret may be one of them */
     ret->constant = false;
-    return SKEP_OK;
+    if (a_constant)
+        return sel.rows ? map_rows(p, sel, a, b, ret, true, false, false)
+                        : map_rows(p, sel, a, b, ret, true, false, true);
+    if (b_constant)
+        return sel.rows ? map_rows(p, sel, a, b, ret, false, true, false)
+                        : map_rows(p, sel, a, b, ret, false, true, true);
+    return sel.rows ? map_rows(p, sel, a, b, ret, false, false, false)
+                    : map_rows(p, sel, a, b, ret, false, false, true);
 }
 
 void skep_keys_init(struct skep_keys *k, struct skep_agg_mem *mem)

@@ -165,6 +165,7 @@ static void add_listed(struct skep_x_ctx *c, struct skep_x_bound *b, skep_str na
                        const struct skep_rowset_lists *l, enum skep_column col)
 {
     skep_value *values = NULL;
+    uint32_t n_values = 0;
     for (uint32_t i = 0; i < l->n; i++) {
         skep_value v = list_value(l, i, name);
         if (v.type == SKEP_TYPE_NULL)
@@ -172,10 +173,14 @@ static void add_listed(struct skep_x_ctx *c, struct skep_x_bound *b, skep_str na
         if (!values)
             values = skep_new_n(&c->arena, skep_value, l->n);
         values[i] = v;
+        n_values++;
     }
     if (values)
-        b->sources[b->n++] = (struct skep_x_source){
-            .kind = SKEP_X_LISTED, .column = col, .list = values, .n_list = l->n};
+        b->sources[b->n++] = (struct skep_x_source){.kind = SKEP_X_LISTED,
+                                                    .column = col,
+                                                    .list = values,
+                                                    .n_list = l->n,
+                                                    .complete = n_values == l->n};
 }
 
 static void add_fields(struct skep_x_ctx *c, struct skep_x_bound *b, skep_str name,

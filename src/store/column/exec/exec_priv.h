@@ -136,6 +136,9 @@ struct skep_x_source {
     const struct skep_view *view;
     const skep_value *list; /* LISTED: value by list index; VIEW ENUM: by number */
     uint32_t n_list;
+    bool complete;                         /* LISTED: every list has a value */
+    uint64_t full_serial;                  /* VIEW STRING: dictionary of `full` */
+    bool full;                             /* it has no empty text */
     const struct skep_rowset_lists *lists; /* LIST_ANY */
     struct skep_x_scratch *scratch;        /* made when first needed */
 };

@@ -53,21 +53,63 @@ static skep_rc cached_key(struct skep_x_ctx *c, unsigned group, const struct ske
     return SKEP_OK;
 }
 
-static skep_rc code_key(struct skep_x_ctx *c, unsigned group, const struct skep_x_vals *v,
-                        struct skep_x_memo *m, unsigned row, uint32_t *ret, skep_err *err)
+/* The key of one code that the memo does not know yet. */
+static SKEP_NOINLINE skep_rc new_code(struct skep_x_ctx *c, unsigned group,
+                                      const struct skep_x_vals *v, struct skep_x_memo *m,
+                                      unsigned row, skep_err *err)
 {
     unsigned at = v->constant ? 0 : row;
     uint64_t code = v->form == SKEP_X_DICT ? v->codes[at] : (uint64_t)v->i64[at];
     skep_assert(code < m->n);
-    if (m->v[code] == 0) {
-        char text[40];
-        skep_value value = skep_x__value(v, row, text);
-        uint32_t id = 0;
-        SKEP_TRY(key_of(c, group, &value, &id, err));
-        m->v[code] = id == SKEP_ID_NONE ? SKEP_ID_NONE : id + 1;
-    }
-    *ret = m->v[code] == SKEP_ID_NONE ? SKEP_ID_NONE : m->v[code] - 1;
+    char text[40];
+    skep_value value = skep_x__value(v, row, text);
+    uint32_t id = 0;
+    SKEP_TRY(key_of(c, group, &value, &id, err));
+    m->v[code] = id == SKEP_ID_NONE ? SKEP_ID_NONE : id + 1;
     return SKEP_OK;
+}
+
+/* Keys of codes; dict and dense are constants where it is inlined. */
+SKEP_INLINE skep_rc code_keys(struct skep_x_ctx *c, unsigned group, const struct skep_x_vals *v,
+                              struct skep_x_memo *m, struct skep_sel sel, struct skep_ids *ret,
+                              skep_err *err, bool dict, bool dense)
+{
+    for (unsigned i = 0; i < sel.n; i++) {
+        unsigned r = dense ? i : sel.rows[i];
+        uint64_t code = dict ? v->codes[r] : (uint64_t)v->i64[r];
+        skep_dassert(code < m->n);
+        if (SKEP_UNLIKELY(m->v[code] == 0))
+            SKEP_TRY(new_code(c, group, v, m, r, err));
+        uint32_t id = m->v[code];
+        ret->v[r] = id == SKEP_ID_NONE ? id : id - 1;
+    }
+    return SKEP_OK;
+}
+
+static skep_rc coded_keys(struct skep_x_ctx *c, unsigned group, const struct skep_x_vals *v,
+                          struct skep_x_memo *m, struct skep_sel sel, struct skep_ids *ret,
+                          skep_err *err)
+{
+    bool dict = v->form == SKEP_X_DICT;
+    skep_rc rc = skep_x__memo(c, m, dict ? v->dict->serial : SKEP_X_LIST - c->set,
+                              dict ? v->dict->n : v->n_list);
+    if (rc != SKEP_OK)
+        return skep_fail(err, rc, "the query needs more memory than it may use");
+    if (v->constant) {
+        uint64_t code = dict ? v->codes[0] : (uint64_t)v->i64[0];
+        skep_assert(code < m->n);
+        if (m->v[code] == 0)
+            SKEP_TRY(new_code(c, group, v, m, 0, err));
+        ret->value = m->v[code] == SKEP_ID_NONE ? SKEP_ID_NONE : m->v[code] - 1;
+        for (unsigned i = 0; i < sel.n; i++)
+            ret->v[sel.rows ? sel.rows[i] : i] = ret->value;
+        return SKEP_OK;
+    }
+    if (dict)
+        return sel.rows ? code_keys(c, group, v, m, sel, ret, err, true, false)
+                        : code_keys(c, group, v, m, sel, ret, err, true, true);
+    return sel.rows ? code_keys(c, group, v, m, sel, ret, err, false, false)
+                    : code_keys(c, group, v, m, sel, ret, err, false, true);
 }
 
 static skep_rc source_keys(struct skep_x_ctx *c, unsigned group, const struct skep_x_vals *v,
@@ -75,23 +117,15 @@ static skep_rc source_keys(struct skep_x_ctx *c, unsigned group, const struct sk
                            skep_err *err)
 {
     struct skep_x_group *g = &c->groups[group];
-    bool coded = v->form == SKEP_X_DICT || v->form == SKEP_X_CODES;
-    struct skep_x_memo *m = skep_x__nth_memo(&g->memos, &g->n_memos, source);
-    if (coded) {
-        bool dict = v->form == SKEP_X_DICT;
-        skep_rc rc = skep_x__memo(c, m, dict ? v->dict->serial : SKEP_X_LIST - c->set,
-                                  dict ? v->dict->n : v->n_list);
-        if (rc != SKEP_OK)
-            return skep_fail(err, rc, "the query needs more memory than it may use");
-    }
+    if (v->form == SKEP_X_DICT || v->form == SKEP_X_CODES)
+        return coded_keys(c, group, v, skep_x__nth_memo(&g->memos, &g->n_memos, source), sel, ret,
+                          err);
     unsigned n = v->constant ? 1 : sel.n;
     uint32_t id = 0;
     char text[40];
     for (unsigned i = 0; i < n; i++) {
         unsigned r = sel.rows ? sel.rows[i] : i;
-        if (coded) {
-            SKEP_TRY(code_key(c, group, v, m, r, &id, err));
-        } else if (v->form == SKEP_X_STR || v->form == SKEP_X_TIME) {
+        if (v->form == SKEP_X_STR || v->form == SKEP_X_TIME) {
             skep_value value = skep_x__value(v, r, text);
             SKEP_TRY(key_of(c, group, &value, &id, err));
         } else {

@@ -240,8 +240,7 @@ struct datasets {
     struct dataset *items;
     uint32_t n, cap;
     struct skep_index index; /* by the hash of the name in lower case */
-    uint64_t last_serial;    /* dictionary and code of `last` */
-    uint32_t last_code, last;
+    struct skep_x_memo memo; /* code -> item */
     int64_t buf[SKEP_BLOCK_ROWS];
 };
 
@@ -303,20 +302,23 @@ static skep_rc datasets_block(struct skep_x_ctx *c, struct datasets *d, skep_err
     }
     const int64_t *time = NULL;
     SKEP_TRY(skep_x__ints(c, SKEP_COL_TIME, d->buf, &time, err));
+    if (dict)
+        SKEP_TRY(skep_x__memo(c, &d->memo, v->dict->serial, v->dict->n));
     for (unsigned r = 0; r < c->n; r++) {
         unsigned at = v->constant ? 0 : r;
-        bool absent = v->valid && !(v->valid[r / 64] >> (r % 64) & 1);
         if (!skep_x__has(&bits, r))
             continue;
-        skep_str name = absent ? SKEP_STR("")
-                        : dict ? skep_dict_str(v->dict, v->codes[at])
-                               : v->str[at];
-        if (!dict || absent || v->dict->serial != d->last_serial || v->codes[at] != d->last_code) {
-            d->last = find_dataset(d, name);
-            d->last_serial = dict && !absent ? v->dict->serial : 0;
-            d->last_code = dict ? v->codes[at] : 0;
+        if (v->valid && !(v->valid[r / 64] >> (r % 64) & 1)) {
+            add_dataset(d, find_dataset(d, SKEP_STR("")), SKEP_STR(""), 1, time[r], time[r]);
+            continue;
         }
-        add_dataset(d, d->last, name, 1, time[r], time[r]);
+        skep_str name = dict ? skep_dict_str(v->dict, v->codes[at]) : v->str[at];
+        uint32_t known = dict ? d->memo.v[v->codes[at]] : 0;
+        if (known == 0)
+            known = find_dataset(d, name) + 1;
+        if (dict)
+            d->memo.v[v->codes[at]] = known;
+        add_dataset(d, known - 1, name, 1, time[r], time[r]);
     }
     return SKEP_OK;
 }
@@ -351,10 +353,12 @@ static int by_dataset(const void *a, const void *b)
                         ((const struct dataset *)b)->info.name);
 }
 
-static void datasets_free(struct datasets *d)
+static void datasets_free(struct skep_x_ctx *c, struct datasets *d)
 {
     if (!d)
         return;
+    if (c)
+        skep_x__memo_done(c, &d->memo);
     skep_index_done(&d->index);
     skep_free(d->items);
     skep_free(d);
@@ -372,7 +376,7 @@ skep_rc skep_x__plan_datasets(struct skep_x_query *q, struct skep_answer *ret, s
             const struct skep_dataset_info *x = &d->items[i].info;
             add_dataset(all, find_dataset(all, x->name), x->name, x->rows, x->first_ns, x->last_ns);
         }
-        datasets_free(d);
+        datasets_free(c, d);
         c->extra = NULL;
     }
     if (rc == SKEP_OK) {
@@ -386,6 +390,6 @@ skep_rc skep_x__plan_datasets(struct skep_x_query *q, struct skep_answer *ret, s
                 skep_arena_str(q->opts->arena, all->items[i].info.name);
         }
     }
-    datasets_free(all);
+    datasets_free(NULL, all);
     return rc;
 }

@@ -211,9 +211,23 @@ static void keep_ids(const struct skep_vec *v, struct skep_x_bits *bits)
     keep(bits, pass);
 }
 
-/* Keep rows whose text is not empty. */
-static void keep_texts(const struct skep_x_vals *v, unsigned n, struct skep_x_bits *bits)
+static bool dict_is_full(struct skep_x_source *s, const struct skep_dict *d)
 {
+    if (s->full_serial != d->serial) {
+        s->full_serial = d->serial;
+        s->full = true;
+        for (uint32_t i = 0; i < d->n; i++)
+            s->full = s->full && d->offsets[i] != d->offsets[i + 1];
+    }
+    return s->full;
+}
+
+/* Keep rows whose text is not empty. */
+static void keep_texts(struct skep_x_source *s, const struct skep_x_vals *v, unsigned n,
+                       struct skep_x_bits *bits)
+{
+    if (v->form == SKEP_X_DICT && dict_is_full(s, v->dict))
+        return;
     if (v->constant) {
         size_t len = v->form == SKEP_X_DICT ? skep_dict_str(v->dict, v->codes[0]).n : v->str[0].n;
         if (len == 0)
@@ -233,6 +247,15 @@ static void keep_texts(const struct skep_x_vals *v, unsigned n, struct skep_x_bi
     keep(bits, pass);
 }
 
+/* Are all codes list indexes? */
+SKEP_CLONES static bool codes_below(const int64_t *codes, unsigned n, uint32_t n_list)
+{
+    uint64_t bad = 0;
+    for (unsigned r = 0; r < n; r++) /* below zero or at least n_list: the difference is >= 0 */
+        bad |= (uint64_t)codes[r] | ~((uint64_t)codes[r] - n_list);
+    return !(bad >> 63);
+}
+
 static skep_rc load_codes(const struct skep_x_source *s, const struct skep_vec *v, unsigned n,
                           struct skep_x_vals *ret)
 {
@@ -242,8 +265,10 @@ static skep_rc load_codes(const struct skep_x_source *s, const struct skep_vec *
     ret->i64 = v->i64;
     ret->list = s->list;
     ret->n_list = s->n_list;
-    uint8_t pass[SKEP_BLOCK_ROWS];
     unsigned m = v->constant ? 1 : n;
+    if (s->complete && codes_below(v->i64, m, s->n_list))
+        return SKEP_OK;
+    uint8_t pass[SKEP_BLOCK_ROWS];
     for (unsigned r = 0; r < m; r++) {
         uint64_t code = (uint64_t)v->i64[r];
         pass[r] = code < s->n_list && s->list[code].type != SKEP_TYPE_NULL;
@@ -329,7 +354,7 @@ static skep_rc load_view(struct skep_x_ctx *c, struct skep_x_source *s, struct s
         ret->type = SKEP_TYPE_STRING;
         keep_range(v, 0, 0, true, &ret->present);
         return SKEP_OK;
-    case SKEP_VIEW_STRING: keep_texts(ret, v->n, &ret->present); return SKEP_OK;
+    case SKEP_VIEW_STRING: keep_texts(s, ret, v->n, &ret->present); return SKEP_OK;
     case SKEP_VIEW_INT: return SKEP_OK;
     case SKEP_VIEW_MS:
         ret->form = SKEP_X_NS;

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Queries by the numbers, straight on segment files.
+ *
+ *   bench_query [-t THREADS] [-n ROUNDS] [-q NAME] SEGMENT...
+ *
+ * Each query runs ROUNDS (5) times; the first one (cold cache) and the best are printed, with the
+ * rows it looked at and the groups of its answer.  THREADS (cores - 1) help the calling one. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/mem.h"
+#include "os/os.h"
+#include "query/query.h"
+#include "store/column/exec.h"
+#include "store/column/rowset.h"
+
+static struct skep_snapshot *snap;
+static struct skep_pool *pool;
+static struct skep_time_range all;
+
+static double now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+}
+
+static void die(const char *what, const skep_err *err)
+{
+    fprintf(stderr, "bench_query: %s: %s\n", what, err ? err->text : "");
+    exit(1);
+}
+
+static skep_rc run(struct skep_store *s, const struct skep_plan *plan,
+                   const struct skep_run_opts *opts, struct skep_answer *ret, skep_err *err)
+{
+    (void)s;
+    return skep_exec_run(snap, pool, plan, opts, ret, err);
+}
+
+static const struct skep_store_ops ops = {.name = "bench", .run = run};
+
+static struct skep_expr *test(struct skep_arena *a, const char *field, enum skep_cmp op,
+                              skep_value v)
+{
+    skep_value *value = skep_new(a, skep_value);
+    *value = v;
+    struct skep_expr *e = skep_new(a, struct skep_expr);
+    *e = (struct skep_expr){
+        .op = SKEP_EXPR_TEST,
+        .test = {.field = {skep_str_c(field)}, .op = op, .values = value, .n_values = 1}};
+    return e;
+}
+
+struct question {
+    const char *name;
+    enum skep_plan_kind kind;
+    const char *groups[3];
+    enum skep_agg_op op;
+    const char *field;
+    double param;
+    int buckets; /* of the whole range; 0 = totals only */
+    const char *test;
+    enum skep_cmp cmp;
+    skep_value value;
+    enum skep_traces_sort sort;
+    unsigned limit;
+};
+
+#define STRV(t)                                                                                    \
+    {                                                                                              \
+        .type = SKEP_TYPE_STRING, .s = { t, sizeof(t) - 1 }                                        \
+    }
+
+static const struct question questions[] = {
+    {.name = "count", .op = SKEP_AGG_COUNT},
+    {.name = "count-minute", .op = SKEP_AGG_COUNT, .buckets = 120},
+    {.name = "count-service-minute",
+     .op = SKEP_AGG_COUNT,
+     .groups = {"service.name"},
+     .buckets = 120},
+    {.name = "count-name-service",
+     .op = SKEP_AGG_COUNT,
+     .groups = {"name", "service.name"},
+     .buckets = 120},
+    {.name = "p95-route-minute",
+     .op = SKEP_AGG_PERCENTILE,
+     .param = 95,
+     .field = "duration_ms",
+     .groups = {"http.route"},
+     .buckets = 120},
+    {.name = "p95", .op = SKEP_AGG_PERCENTILE, .param = 95, .field = "duration_ms"},
+    {.name = "avg-service", .op = SKEP_AGG_AVG, .field = "duration_ms", .groups = {"service.name"}},
+    {.name = "heatmap", .op = SKEP_AGG_HEATMAP, .field = "duration_ms", .buckets = 120},
+    {.name = "filter-user",
+     .op = SKEP_AGG_COUNT,
+     .buckets = 120,
+     .test = "user.id",
+     .value = STRV("user-77")},
+    {.name = "filter-slow",
+     .op = SKEP_AGG_COUNT,
+     .groups = {"name"},
+     .test = "duration_ms",
+     .cmp = SKEP_CMP_GT,
+     .value = {.type = SKEP_TYPE_INT, .i = 1000}},
+    {.name = "contains-statement",
+     .op = SKEP_AGG_COUNT,
+     .test = "db.statement",
+     .cmp = SKEP_CMP_CONTAINS,
+     .value = STRV("JOIN")},
+    {.name = "contains-any",
+     .op = SKEP_AGG_COUNT,
+     .test = "*",
+     .cmp = SKEP_CMP_CONTAINS,
+     .value = STRV("timeout")},
+    {.name = "errors-service",
+     .op = SKEP_AGG_COUNT,
+     .groups = {"service.name"},
+     .test = "error",
+     .value = {.type = SKEP_TYPE_BOOL, .b = true}},
+    {.name = "group-user", .op = SKEP_AGG_COUNT, .groups = {"user.id"}},
+    {.name = "group-user-minute", .op = SKEP_AGG_COUNT, .groups = {"user.id"}, .buckets = 120},
+    {.name = "distinct-trace", .op = SKEP_AGG_COUNT_DISTINCT, .field = "trace.trace_id"},
+    {.name = "distinct-user-service",
+     .op = SKEP_AGG_COUNT_DISTINCT,
+     .field = "user.id",
+     .groups = {"service.name"}},
+    {.name = "concurrency", .op = SKEP_AGG_CONCURRENCY, .buckets = 120, .groups = {"service.name"}},
+    {.name = "rows-newest", .kind = SKEP_PLAN_ROWS, .limit = 100},
+    {.name = "rows-errors",
+     .kind = SKEP_PLAN_ROWS,
+     .limit = 100,
+     .test = "error",
+     .value = {.type = SKEP_TYPE_BOOL, .b = true}},
+    {.name = "traces-recent", .kind = SKEP_PLAN_TRACES, .limit = 50},
+    {.name = "traces-slow", .kind = SKEP_PLAN_TRACES, .limit = 50, .sort = SKEP_TRACES_SLOW},
+    {.name = "traces-errors", .kind = SKEP_PLAN_TRACES, .limit = 50, .sort = SKEP_TRACES_ERRORS},
+    {.name = "fields", .kind = SKEP_PLAN_FIELDS},
+    {.name = "datasets", .kind = SKEP_PLAN_DATASETS},
+};
+
+static double ask(const struct question *q, uint64_t *ret_rows, size_t *ret_n)
+{
+    struct skep_arena a;
+    skep_err err;
+    struct skep_budget budget;
+    skep_arena_init(&a, "bench", NULL);
+    skep_budget_init(&budget, "query", UINT64_C(2) << 30, NULL);
+    struct skep_run_opts opts = {.arena = &a, .budget = &budget};
+    struct skep_field_ref groups[3];
+    struct skep_agg agg = {.op = q->op, .param = q->param};
+    struct skep_store store = {&ops};
+    agg.field.name = skep_str_c(q->field);
+    struct skep_plan p = {.kind = q->kind,
+                          .range = all,
+                          .aggs = &agg,
+                          .n_aggs = 1,
+                          .groups = groups,
+                          .limit = q->limit,
+                          .sort = q->sort};
+    for (; p.n_groups < 3 && q->groups[p.n_groups]; p.n_groups++)
+        groups[p.n_groups].name = skep_str_c(q->groups[p.n_groups]);
+    if (q->buckets)
+        p.granularity_ns = (all.end_ns - all.start_ns) / q->buckets;
+    if (q->test)
+        p.filter = test(&a, q->test, q->cmp, q->value);
+    double start = now_ms();
+    if (q->kind == SKEP_PLAN_AGGREGATE) {
+        struct skep_result *r = NULL;
+        if (skep_query_aggregate(&store, &p, &opts, &r, &err) != SKEP_OK)
+            die(q->name, &err);
+        *ret_rows = r->rows_examined;
+        *ret_n = r->n_groups_total;
+    } else {
+        struct skep_answer r;
+        if (skep_query_run(&store, &p, &opts, &r, &err) != SKEP_OK)
+            die(q->name, &err);
+        *ret_rows = r.rows_examined;
+        *ret_n = r.rows.n + r.traces.n + r.fields.n + r.datasets.n;
+    }
+    double ms = now_ms() - start;
+    skep_arena_done(&a);
+    return ms;
+}
+
+static void open_all(char **paths, unsigned n)
+{
+    struct skep_cache *cache = skep_cache_new(NULL, UINT64_C(6) << 30);
+    skep_err err;
+    snap = skep_calloc(1, sizeof *snap + n * sizeof snap->sets[0]);
+    atomic_store(&snap->refs, 1);
+    all = (struct skep_time_range){INT64_MAX, INT64_MIN};
+    for (unsigned i = 0; i < n; i++) {
+        struct skep_rowset *rs = NULL;
+        if (skep_segment_open(skep_os_real(), paths[i], cache, &rs, &err) != SKEP_OK)
+            die(paths[i], &err);
+        snap->sets[snap->n++].rowset = rs;
+        all.start_ns = SKEP_MIN(all.start_ns, rs->bounds.min_start_ns);
+        all.end_ns = SKEP_MAX(all.end_ns, rs->bounds.max_start_ns + 1);
+        printf("%s: %llu rows, %u fields, %u resources\n", paths[i], (unsigned long long)rs->n_rows,
+               rs->n_fields, rs->resources.n);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    unsigned threads = skep_n_cores() - 1, rounds = 5;
+    const char *only = NULL;
+    int at = 1;
+    for (; at + 1 < argc && argv[at][0] == '-'; at += 2) {
+        if (argv[at][1] == 't')
+            threads = (unsigned)strtoul(argv[at + 1], NULL, 10);
+        else if (argv[at][1] == 'n')
+            rounds = (unsigned)strtoul(argv[at + 1], NULL, 10);
+        else
+            only = argv[at + 1];
+    }
+    if (at >= argc) {
+        printf("bench_query: name segment files (bench_segment writes one)\n");
+        return 0;
+    }
+    open_all(argv + at, (unsigned)(argc - at));
+    pool = threads ? skep_pool_new("bench", threads) : NULL;
+    printf("%-24s %10s %10s %12s %8s\n", "query", "first ms", "best ms", "rows", "answers");
+    for (size_t i = 0; i < SKEP_ARRAY_LEN(questions); i++) {
+        double first = 0, best = 1e18;
+        uint64_t rows = 0;
+        size_t n = 0;
+        if (only && strcmp(only, questions[i].name) != 0)
+            continue;
+        for (unsigned k = 0; k < rounds; k++) {
+            double ms = ask(&questions[i], &rows, &n);
+            first = k ? first : ms;
+            best = SKEP_MIN(best, ms);
+        }
+        printf("%-24s %10.1f %10.1f %12llu %8zu\n", questions[i].name, first, best,
+               (unsigned long long)rows, n);
+    }
+    return 0;
+}
