@@ -5,7 +5,8 @@
 // alphabetical order from the list of all datasets first, so everyone sees the same colours.
 // Heatmaps use one ramp per theme, even in perceived lightness (computed in OKLCH).
 
-const HUES = [255, 75, 165, 310, 120, 225, 345, 95, 200];
+// Neighbours on the wheel differ in lightness too; the order is the order of probing.
+const HUES: [hue: number, bright: boolean][] = [[262, true], [92, false], [160, false], [300, false], [125, true], [228, false], [340, true], [60, true], [195, true]];
 const SLOTS = HUES.length * 2;
 const claimed = new Map<string, number>();
 const taken = new Set<number>();
@@ -44,9 +45,10 @@ function slotOf(name: string): number {
 export type Theme = 'dark' | 'light';
 
 export function slotColor(slot: number, theme: Theme): string {
-  const second = slot >= HUES.length;
-  const l = theme === 'dark' ? (second ? 0.62 : 0.78) : second ? 0.43 : 0.6;
-  return oklch(l, theme === 'dark' ? 0.12 : 0.13, HUES[slot % HUES.length]!);
+  const [hue, high] = HUES[slot % HUES.length]!;
+  const bright = slot < HUES.length ? high : !high;
+  const l = theme === 'dark' ? (bright ? 0.82 : 0.65) : bright ? 0.61 : 0.46;
+  return oklch(l, 0.13, hue);
 }
 
 export const serviceColor = (name: string, theme: Theme) => slotColor(slotOf(name), theme);

@@ -9,6 +9,15 @@ import { openMenu } from './Menu';
 
 const SCOPES: [string, string][] = [['intrinsic', 'Span and row'], ['attribute', 'Attributes'], ['instrumentation', 'Instrumentation'], ['resource', 'Resource']];
 
+// What people look for first; what the store knows about the row comes last. Others keep their order.
+const FIRST = ['name', 'duration_ms', 'error', 'status_code', 'status_message', 'severity', 'body', 'span.kind', 'trace.trace_id', 'trace.span_id', 'trace.parent_id'];
+const LAST = /^(meta\.|flags$|SampleRate$|is_root$|duration_ns$|timestamp$|dataset$)/;
+
+function rank(f: FieldValue): number {
+  const i = FIRST.indexOf(f.name);
+  return i >= 0 ? i : LAST.test(f.name) ? 1000 : 100;
+}
+
 export function Fields({ row }: { row: RowDetail }) {
   const [text, set] = useState('');
   const t = text.toLowerCase();
@@ -24,7 +33,7 @@ export function Fields({ row }: { row: RowDetail }) {
       <dl>
         <FieldRow field={{ name: 'time', type: 'string', scope: '', value: dateTime(nsToMs(row.time_ns), 3) }} still />
         {scopes.map(([scope, title]) => {
-          const list = shown.filter((f) => f.scope === scope);
+          const list = shown.filter((f) => f.scope === scope).sort((a, b) => rank(a) - rank(b));
           return list.length > 0 && (
             <>
               <dt class="scope">{title}</dt>

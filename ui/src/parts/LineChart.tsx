@@ -145,6 +145,13 @@ function nearest(u: uPlot, p: Props): Hover | null {
   };
 }
 
+// A label at the very edge would be cut off.
+function timeLabel(u: uPlot, t: number): string {
+  const x = u.valToPos(t, 'x');
+  const width = u.bbox.width / devicePixelRatio;
+  return x > width - 16 ? '' : axisTime(t, (u.scales.x!.max ?? 0) - (u.scales.x!.min ?? 0));
+}
+
 // The first and last step may be cut by the range: their numbers are true but cover less time.
 function shadePartial(u: uPlot, p: Props) {
   const last = p.times[p.times.length - 1];
@@ -171,7 +178,7 @@ function options(width: number, height: number, latest: { current: Props }, self
       y: { range: (_u, a, b) => [Math.min(0, a ?? 0), b === null || b === undefined || b <= 0 ? 1 : b * 1.08] },
     },
     axes: [
-      { ...axis, size: 24, gap: 4, values: (u, ticks) => ticks.map((t) => axisTime(t, (u.scales.x!.max ?? 0) - (u.scales.x!.min ?? 0))) },
+      { ...axis, size: 24, gap: 4, values: (u, ticks) => ticks.map((t) => timeLabel(u, t)) },
       { ...axis, size: 62, gap: 6, values: (_u, ticks) => ticks.map((t) => latest.current.text(t)) },
     ],
     cursor: { drag: { x: true, y: false, setScale: false }, points: { size: 6 }, y: false },

@@ -50,7 +50,7 @@ function Line({ g, failed, service, heat, edges }: { g: Group; failed: number; s
       </td>
       <td><Spark data={numbers(g.series?.[0], 'COUNT')} color={color} /></td>
       <td class="num right">{count(n ?? 0)}</td>
-      <td class={`num right${failed ? ' error' : ' muted'}`}>{failed ? `${count(failed)} (${percent(failed / Math.max(1, n ?? 1))})` : '0'}</td>
+      <td class={`num right nowrap${failed ? ' error' : ' muted'}`}>{failed ? `${count(failed)} (${percent(failed / Math.max(1, n ?? 1))})` : '0'}</td>
       {[p50, p95, p99].map((p) => <td class="num right nowrap">{p === null || p === undefined ? '–' : duration(p)}</td>)}
       <td><MiniHeat buckets={g.series?.[heat] ?? []} edges={edges} /></td>
     </tr>

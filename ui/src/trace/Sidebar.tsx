@@ -26,7 +26,7 @@ export function Sidebar({ trace, i, onSelect, close }: { trace: Trace; i: number
   return (
     <aside class="sidebar" aria-label="Selected row">
       <header>
-        <h2>{trace.name(i)}</h2>
+        <h2>{trace.name(i) || trace.kind(i).replace('_', ' ')}</h2>
         <button type="button" class="icon-button" onClick={close} aria-label="Close the sidebar"><Icon name="close" /></button>
       </header>
       <div class="muted">{trace.service(i)}{span && trace.spanKind(i) && ` · ${trace.spanKind(i)}`}{!span && ` · ${trace.kind(i).replace('_', ' ')}`}</div>
@@ -42,7 +42,7 @@ export function Sidebar({ trace, i, onSelect, close }: { trace: Trace; i: number
               <li>
                 <button type="button" class="value" onClick={() => onSelect(m)}>
                   <span class="num muted">+{duration((trace.start[m]! - trace.start[i]!) / 1e6)}</span>
-                  <span class={trace.error[m] ? 'error' : ''}>{trace.name(m)}</span> <span class="muted clip">{trace.summary(m)}</span>
+                  <span class={trace.error[m] ? 'error' : ''}>{trace.name(m) || trace.kind(m)}</span> <span class="muted clip">{trace.summary(m)}</span>
                 </button>
                 {trace.kind(m) === 'link' && /^[0-9a-f]{32}$/.test(trace.summary(m)) && <a href={href(`trace/${trace.summary(m)}`)}>open</a>}
               </li>
