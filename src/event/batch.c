@@ -72,8 +72,7 @@ void skep_batch__index_add(struct skep_batch *b, struct skep_index *ix, uint64_t
         (void)skep_batch__charge(b, (ix->cap - cap) * sizeof *ix->slots);
 }
 
-// --- life
-// -----------------------------------------------------------------------------------------
+// --- life --------------------------------------------------------------------------------------
 
 /* One line a row column, so that growing and freeing cannot forget one. */
 #define ROW_COLUMNS(X)                                                                             \
@@ -196,8 +195,7 @@ uint64_t skep_batch_bytes(const struct skep_batch *b)
     return b->scratch->used_bytes;
 }
 
-// --- rows
-// -----------------------------------------------------------------------------------------
+// --- rows --------------------------------------------------------------------------------------
 
 uint32_t skep_batch_row(struct skep_batch *b, enum skep_kind kind, skep_ts_ns time_ns,
                         enum skep_source source)
@@ -230,8 +228,7 @@ uint32_t skep_batch_row(struct skep_batch *b, enum skep_kind kind, skep_ts_ns ti
     return r;
 }
 
-// --- strings
-// --------------------------------------------------------------------------------------
+// --- strings -----------------------------------------------------------------------------------
 
 static uint32_t add_string(struct skep_batch *b, skep_str s, uint64_t hash)
 {
@@ -303,8 +300,7 @@ uint64_t skep_batch__payload(struct skep_batch *b, skep_value v)
     skep_unreachable("a value of a type that is not stored");
 }
 
-// --- fields
-// ---------------------------------------------------------------------------------------
+// --- fields ------------------------------------------------------------------------------------
 
 static uint64_t field_hash(enum skep_scope scope, skep_str name, enum skep_type type)
 {
@@ -484,8 +480,7 @@ void skep_batch_put(struct skep_batch *b, enum skep_scope scope, skep_str name, 
     field->vals[field->n++] = val;
 }
 
-// --- taking back
-// ----------------------------------------------------------------------------------
+// --- taking back -------------------------------------------------------------------------------
 
 static void reindex_fields(struct skep_batch *b)
 {
@@ -530,8 +525,7 @@ void skep_batch_truncate(struct skep_batch *b, uint32_t n_rows)
     }
 }
 
-// --- invariants
-// -----------------------------------------------------------------------------------
+// --- invariants --------------------------------------------------------------------------------
 
 static void check_strings(const struct skep_batch *b)
 {

@@ -35,8 +35,7 @@ skep_str skep_otlp_reject_name(enum skep_otlp_reject r)
     return rejects[r].name;
 }
 
-// --- life
-// -----------------------------------------------------------------------------------------
+// --- life --------------------------------------------------------------------------------------
 
 void skep_otlp__begin(struct skep_otlp__dec *d, struct skep_batch *b,
                       const struct skep_otlp_opts *opts)
@@ -109,8 +108,7 @@ void skep_otlp__walk(struct skep_otlp__dec *d, skep_bytes in, bool logs, skep_ot
     }
 }
 
-// --- resources
-// ------------------------------------------------------------------------------------
+// --- resources ---------------------------------------------------------------------------------
 
 struct service {
     bool known;
@@ -191,8 +189,7 @@ void skep_otlp__enter_resource(struct skep_otlp__dec *d, skep_bytes group, bool 
     choose_dataset(d, &service, logs);
 }
 
-// --- instrumentation scopes
-// -----------------------------------------------------------------------
+// --- instrumentation scopes --------------------------------------------------------------------
 
 /* Does the name stand for an instrumentation library, rather than for code of the application? */
 static bool is_instrumentation(skep_str name)

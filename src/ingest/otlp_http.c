@@ -58,8 +58,7 @@ static int retry_after_s(skep_rc rc)
     return rc == SKEP_EIO || rc == SKEP_ECLOSED ? 10 : 2;
 }
 
-// --- errors
-// ---------------------------------------------------------------------------------------
+// --- errors ------------------------------------------------------------------------------------
 
 /* Answer with an error in the form of the request. */
 static void respond_error(struct skep_ingest *in, struct skep_request *req, int http_status,
@@ -112,8 +111,7 @@ static void refuse(struct skep_ingest *in, struct skep_request *req, enum skep_o
     respond_error(in, req, http_status, rc, message);
 }
 
-// --- success
-// --------------------------------------------------------------------------------------
+// --- success -----------------------------------------------------------------------------------
 
 static const enum skep_rejection rejection_of[SKEP_OTLP_REJECT_COUNT] = {
     [SKEP_OTLP_REJECT_BAD_TRACE_ID] = SKEP_REJECTION_BAD_TRACE_ID,
@@ -186,8 +184,7 @@ static void committed(void *ctx, skep_rc rc, const struct skep_append_result *re
     respond_error(p->in, p->req, skep_rc_info(rc)->http, rc, message);
 }
 
-// --- requests
-// -------------------------------------------------------------------------------------
+// --- requests ----------------------------------------------------------------------------------
 
 static skep_rc decode(struct pending *p, struct skep_batch *b, skep_err *err)
 {

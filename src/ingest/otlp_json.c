@@ -55,8 +55,7 @@ struct message {
     bool any; /* AnyValue: counts towards ANY_DEPTH_MAX */
 };
 
-// --- tables
-// ---------------------------------------------------------------------------------------
+// --- tables ------------------------------------------------------------------------------------
 
 #define S(lit)                                                                                     \
     {                                                                                              \
@@ -258,8 +257,7 @@ static const struct message *const requests[SKEP_OTLP_SIGNAL_COUNT] = {
     [SKEP_OTLP_METRICS] = &metrics_request,
 };
 
-// --- the walk
-// -------------------------------------------------------------------------------------
+// --- the walk ----------------------------------------------------------------------------------
 
 struct walk {
     struct skep_buf *out;
@@ -560,8 +558,7 @@ static skep_rc put_message(struct walk *w, const struct message *m, yyjson_val *
     return SKEP_OK;
 }
 
-// --- yyjson's memory
-// ------------------------------------------------------------------------------
+// --- yyjson's memory ---------------------------------------------------------------------------
 
 /* Blocks carry their size in front, since free is not told it. */
 struct block {
@@ -604,8 +601,7 @@ static void *alc_realloc(void *ctx, void *p, size_t old_n, size_t n)
     return b + 1;
 }
 
-// --- public
-// ---------------------------------------------------------------------------------------
+// --- public ------------------------------------------------------------------------------------
 
 skep_rc skep_otlp_json_to_pb(enum skep_otlp_signal signal, skep_bytes in,
                              struct skep_budget *budget, struct skep_buf *out, skep_err *err)

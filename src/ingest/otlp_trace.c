@@ -144,8 +144,7 @@ static void put_attributes(struct skep_otlp__dec *d, skep_pb c, uint32_t tag,
     }
 }
 
-// --- events
-// ---------------------------------------------------------------------------------------
+// --- events ------------------------------------------------------------------------------------
 
 static void note_exception(struct exception *x, const struct skep_otlp__kv *kv)
 {
@@ -208,8 +207,7 @@ static void put_event(struct skep_otlp__dec *d, const struct span *s, skep_bytes
         read_exception(d, in, x);
 }
 
-// --- links
-// ----------------------------------------------------------------------------------------
+// --- links -------------------------------------------------------------------------------------
 
 /* Hex as trace.trace_id shows it: 16 digits when the upper half is zero. */
 static void put_link_ids(struct skep_otlp__dec *d, skep_bytes trace_id, skep_bytes span_id)
@@ -255,8 +253,7 @@ static void put_link(struct skep_otlp__dec *d, const struct span *s, skep_bytes 
     put_attributes(d, skep_pb_sub(&d->pb, in), SKEP_OTLP_LINK_ATTRIBUTES, NULL);
 }
 
-// --- spans
-// ----------------------------------------------------------------------------------------
+// --- spans -------------------------------------------------------------------------------------
 
 static void put_exception(struct skep_otlp__dec *d, const struct exception *x)
 {

@@ -24,8 +24,7 @@
 enum { DEPTH_MAX = 24 };
 _Static_assert(DEPTH_MAX + 2 < SKEP_JSON_DEPTH_MAX, "the deepest value and its {\"bytes\":...}");
 
-// --- UTF-8
-// ----------------------------------------------------------------------------------------
+// --- UTF-8 -------------------------------------------------------------------------------------
 
 static inline bool is_ascii(skep_bytes s)
 {
@@ -79,8 +78,7 @@ uint32_t skep_otlp__intern(struct skep_otlp__dec *d, skep_bytes s)
     return d->too_large ? 0 : skep_batch_intern(d->b, text);
 }
 
-// --- reading
-// --------------------------------------------------------------------------------------
+// --- reading -----------------------------------------------------------------------------------
 
 /* Nearly every value is one field in the shortest form; false leaves the rest to the cursor. */
 static inline bool read_plain(skep_bytes in, struct skep_otlp__any *ret)
@@ -164,8 +162,7 @@ void skep_otlp__read_kv(struct skep_otlp__dec *d, skep_bytes in, struct skep_otl
     skep_otlp__read_any(d, value, &ret->value);
 }
 
-// --- JSON
-// -----------------------------------------------------------------------------------------
+// --- JSON --------------------------------------------------------------------------------------
 
 static void write_json(struct skep_otlp__dec *d, struct skep_json *j,
                        const struct skep_otlp__any *v, unsigned depth);
@@ -264,8 +261,7 @@ skep_str skep_otlp__json(struct skep_otlp__dec *d, const struct skep_otlp__any *
     return skep_buf_text(&d->text);
 }
 
-// --- putting
-// --------------------------------------------------------------------------------------
+// --- putting -----------------------------------------------------------------------------------
 
 SKEP_INLINE void emit(struct skep_otlp__dec *d, const struct skep_otlp__sink *sink, skep_str name,
                       skep_value v)
@@ -360,8 +356,7 @@ void skep_otlp__put(struct skep_otlp__dec *d, const struct skep_otlp__sink *sink
     put_value(d, sink, name, v, 0);
 }
 
-// --- sample rates
-// ---------------------------------------------------------------------------------
+// --- sample rates ------------------------------------------------------------------------------
 
 static bool rate_of_double(double v, uint32_t *ret)
 {
@@ -423,8 +418,7 @@ void skep_otlp__put_kv(struct skep_otlp__dec *d, const struct skep_otlp__sink *s
     put_value(d, sink, name, &kv->value, 0);
 }
 
-// --- intrinsic fields
-// -----------------------------------------------------------------------------
+// --- intrinsic fields --------------------------------------------------------------------------
 
 static const struct skep_otlp__sink intrinsic = {.scope = SKEP_SCOPE_INTRINSIC};
 

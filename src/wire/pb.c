@@ -115,8 +115,7 @@ skep_rc skep_pb_check(const struct skep_pb_ctx *ctx, skep_err *err)
     return skep_fail(err, SKEP_EMALFORMED, "%s, at byte %zu", ctx->error, ctx->error_at);
 }
 
-// --- writing
-// --------------------------------------------------------------------------------------
+// --- writing -----------------------------------------------------------------------------------
 
 static void put_tag(struct skep_buf *b, uint32_t number, enum skep_pb_wire wire)
 {

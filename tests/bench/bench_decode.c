@@ -62,8 +62,7 @@ static double cpu_s(void)
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-// --- steps
-// ----------------------------------------------------------------------------------------
+// --- steps -------------------------------------------------------------------------------------
 
 /* Depths: request, resource spans, scope spans, span, attribute, value. */
 static void walk_message(struct skep_pb_ctx *ctx, skep_bytes in, unsigned depth)

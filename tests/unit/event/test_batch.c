@@ -188,8 +188,7 @@ static void test_long_list_and_many_lists(void **state)
     skep_batch_free(b);
 }
 
-// --- the model
-// ------------------------------------------------------------------------------------
+// --- the model ---------------------------------------------------------------------------------
 
 enum { NAMES = 12, ROWS = 300 };
 
@@ -285,8 +284,7 @@ static void test_truncate_forgets_new_fields(void **state)
     skep_batch_free(b);
 }
 
-// --- limits
-// ---------------------------------------------------------------------------------------
+// --- limits ------------------------------------------------------------------------------------
 
 static void fill(struct skep_batch *b, int64_t rows)
 {
@@ -353,8 +351,7 @@ static void test_too_many_fields_and_too_long_values(void **state)
     skep_batch_free(b);
 }
 
-// --- identity
-// -------------------------------------------------------------------------------------
+// --- identity ----------------------------------------------------------------------------------
 
 enum {
     SAME,

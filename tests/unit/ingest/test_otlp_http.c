@@ -8,8 +8,7 @@
 #include "wire/json_out.h"
 #include "wire/otlp.h"
 
-// --- a net of paper
-// -------------------------------------------------------------------------------
+// --- a net of paper ----------------------------------------------------------------------------
 
 static struct {
     unsigned n; /* answers */
@@ -41,8 +40,7 @@ skep_str skep_request_header(const struct skep_request *req, skep_str name)
     return skep_str_ieq(name, SKEP_STR("X-Honeycomb-Dataset")) ? dataset_header : SKEP_STR_NULL;
 }
 
-// --- a store of paper
-// -----------------------------------------------------------------------------
+// --- a store of paper --------------------------------------------------------------------------
 
 static struct {
     struct skep_store base;
@@ -82,8 +80,7 @@ static int64_t paper_now(const struct skep_os *self)
     return 1795000000000000000;
 }
 
-// --- requests
-// -------------------------------------------------------------------------------------
+// --- requests ----------------------------------------------------------------------------------
 
 static const struct skep_store_ops ops = {.name = "paper", .append = paper_append};
 static const struct skep_os os = {.name = "paper", .now_ns = paper_now};
@@ -212,8 +209,7 @@ static bool body_has(const char *text)
     return skep_str_find(skep_buf_text(&answer.body), skep_str_c(text)) != SIZE_MAX;
 }
 
-// --- tests
-// ----------------------------------------------------------------------------------------
+// --- tests -------------------------------------------------------------------------------------
 
 static void test_acknowledged_only_when_committed(void **state)
 {

@@ -26,8 +26,7 @@ static unsigned below(unsigned n)
     return (unsigned)(rnd() >> 33) % n;
 }
 
-// --- what was written
-// -----------------------------------------------------------------------------
+// --- what was written --------------------------------------------------------------------------
 
 enum { NAMES = 24, SPANS_MAX = 40 };
 static const char *const names[NAMES] = {
@@ -44,8 +43,7 @@ static struct written {
 } written[SPANS_MAX];
 static unsigned n_written;
 
-// --- writing both forms
-// ---------------------------------------------------------------------------
+// --- writing both forms ------------------------------------------------------------------------
 
 static void json(const char *text)
 {
@@ -342,8 +340,7 @@ static void request(bool logs)
     json("]}");
 }
 
-// --- comparing
-// ------------------------------------------------------------------------------------
+// --- comparing ---------------------------------------------------------------------------------
 
 static void compare_span(const struct skep_batch *b, uint32_t row, const struct written *w)
 {
