@@ -26,6 +26,7 @@ enum {
     SKEP_SEGMENT_PAGE_BYTES = 128 << 10, /* of sparse values, before compression */
     SKEP_SEGMENT_PART_BYTES = 2 << 20,   /* of string values in one chunk */
     SKEP_SEGMENT_CHUNK_MAX = 1 << 30,
+    SKEP_SEGMENT_FOOTER_MAX = 256 << 20,
     SKEP_SEGMENT_ZONE_BYTES = 16,
     SKEP_SEGMENT_INDEX_PAGE = 1024, /* traces in a page of the trace index */
     SKEP_SEGMENT_INDEX_SHIFT = 24,  /* of a trace's hash, the index keeps the upper 40 bits */

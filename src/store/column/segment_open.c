@@ -266,7 +266,8 @@ static skep_rc read_footer(struct skep_segment *seg, skep_err *err)
     uint32_t length = skep_load_le32(t + 8), crc = skep_load_le32(t + 12);
     if (memcmp(t + 24, SKEP_SEGMENT_END_MAGIC, 8) != 0 || skep_load_le64(t + 16) != seg->file_bytes)
         return skep_segment__corrupt(seg, err, trailer_at, "no trailer: cut off or not finished");
-    if (offset < SKEP_SEGMENT_HEADER_BYTES || offset > trailer_at || length != trailer_at - offset)
+    if (offset < SKEP_SEGMENT_HEADER_BYTES || offset > trailer_at ||
+        length != trailer_at - offset || length > SKEP_SEGMENT_FOOTER_MAX)
         return skep_segment__corrupt(seg, err, trailer_at, "the footer lies elsewhere");
     seg->data_end = offset;
     seg->footer = skep_malloc(length);

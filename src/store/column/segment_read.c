@@ -8,9 +8,11 @@
  *
  * I1  dictionaries handed out stay pinned until close.
  * I2  codes are checked against the dictionary, list numbers against the lists: hostile bytes
- * cannot make a caller read outside. Threads: a reader belongs to one. Memory: 8 KiB of values a
- * reader, more for strings; scratch for decoded strings is bounded by eight times the encoded bytes
- * of a block. */
+ *     cannot make a caller read outside.
+ *
+ * Threads: a reader belongs to one.
+ * Memory: about 28 KiB a reader, 16 more for strings; scratch for decoded strings is bounded by
+ * eight times the encoded bytes of a block. */
 #include <float.h>
 #include <math.h>
 
@@ -336,7 +338,7 @@ static void spread_ints(const uint64_t *valid, const int64_t *in, uint32_t n, in
     uint32_t k = 0;
     for (uint32_t row = 0; row < n; row++) {
         out[row] = in[k];
-        k += valid[row / 64] >> (row % 64) & 1;
+        k += (uint32_t)(valid[row / 64] >> (row % 64) & 1);
     }
 }
 
@@ -345,7 +347,7 @@ static void spread_codes(const uint64_t *valid, const int64_t *in, uint32_t n, u
     uint32_t k = 0;
     for (uint32_t row = 0; row < n; row++) {
         out[row] = (uint32_t)in[k];
-        k += valid[row / 64] >> (row % 64) & 1;
+        k += (uint32_t)(valid[row / 64] >> (row % 64) & 1);
     }
 }
 

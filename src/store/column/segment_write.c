@@ -7,10 +7,13 @@
  *            directory
  *   tail     segment dictionaries, trace index, footer, trailer; fsync
  *
- * I1  chunks stand back to back from the header to the footer: every byte of the file is covered by
- * a checksum. I2  working memory is asked from job->budget: about 12 MiB fixed, 36 bytes a row and
- * about 100 a trace while the order is made, 40 a row after, strings of one column of one row
- * group. Threads: one.  The file is removed when the write fails. */
+ * I1  chunks stand back to back from the header to the footer: every byte of the file is covered
+ *     by a checksum.
+ * I2  working memory is asked from job->budget: 16 MiB fixed, 36 bytes a row and about 100 a trace
+ *     for the order (next to nothing when all sources are segments), and the strings of one
+ *     column of one row group.
+ *
+ * Threads: one.  The file is removed when the write fails. */
 #include <stdlib.h>
 
 #include "base/assert.h"
@@ -18,7 +21,7 @@
 #include "os/os.h"
 #include "store/column/segment_write.h"
 
-enum { OUT_BYTES = 1 << 20, FIXED_BYTES = 12 << 20 };
+enum { OUT_BYTES = 1 << 20, FIXED_BYTES = 16 << 20 };
 
 skep_rc skep_segment__charge(struct skep_segment_writer *w, uint64_t bytes, skep_err *err)
 {
@@ -409,7 +412,7 @@ static skep_rc write_all(struct skep_segment_writer *w, skep_err *err)
     if (w->rows_done == 0)
         return skep_fail(err, SKEP_EINVAL, "no live row to write a segment of");
     struct skep_buf footer;
-    skep_buf_init(&footer, SKEP_SEGMENT_CHUNK_MAX);
+    skep_buf_init(&footer, SKEP_SEGMENT_FOOTER_MAX);
     skep_rc rc = put_footer(w, &footer, err);
     skep_buf_done(&footer);
     SKEP_TRY(rc);

@@ -597,6 +597,28 @@ static void test_giants(void **state)
     skep_rowset_unref(src.rowset);
 }
 
+/* A file written by version 1 reads as it did then. */
+static void test_museum(void **state)
+{
+    struct fixture *f = *state;
+    static const char path[] = "tests/golden/formats/v1/segment";
+    uint64_t rows;
+    skep_err err;
+    if (skep_segment_verify(skep_os_real(), path, &rows, &err) != SKEP_OK)
+        fail_msg("%s", err.text);
+    assert_int_equal(rows, 1500);
+    struct skep_rowset *rs;
+    assert_int_equal(skep_segment_open(skep_os_real(), path, f->cache, &rs, NULL), SKEP_OK);
+    struct row_texts t = texts_of(rs, NULL, 1024);
+    uint64_t hash = 0;
+    for (uint32_t i = 0; i < t.n; i++)
+        hash = skep_hash_seed(skep_str_bytes(skep_str_c(t.rows[i].text)), hash);
+    if (hash != 0x7a5c8aeae915946dull)
+        fail_msg("the rows read differently: %016llx", (unsigned long long)hash);
+    free_rows(&t);
+    skep_rowset_unref(rs);
+}
+
 static void test_dump(void **state)
 {
     struct fixture *f = *state;
@@ -627,6 +649,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_disk_faults, setup, teardown),
         cmocka_unit_test_setup_teardown(test_cancel, setup, teardown),
         cmocka_unit_test_setup_teardown(test_giants, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_museum, setup, teardown),
         cmocka_unit_test_setup_teardown(test_dump, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
