@@ -80,8 +80,9 @@ static void run_job(void *arg)
 {
     struct skep_api__job *job = arg;
     struct skep_api *api = job->api;
-    /* Half of what all questions may take: one greedy question leaves room for the others. */
-    skep_budget_init(&job->budget, "query", api->cfg.queries->limit_bytes / 2, api->cfg.queries);
+    /* Not all that questions may take: one greedy question leaves room for the others. */
+    skep_budget_init(&job->budget, "query", api->cfg.queries->limit_bytes / 4 * 3,
+                     api->cfg.queries);
     skep_arena_init(&job->arena, "request", &job->budget);
     job->opts = (struct skep_run_opts){
         .budget = &job->budget, .canceled = canceled, .ctx = job, .arena = &job->arena};
