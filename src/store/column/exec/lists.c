@@ -213,7 +213,8 @@ skep_rc skep_x__plan_fields(struct skep_x_query *q, struct skep_answer *ret, ske
         if (!q->filter)
             whole_fields(q, &ns);
         merge_counts(q, &ns);
-        qsort(ns.items, ns.n, sizeof *ns.items, by_name);
+        if (ns.n) /* an empty list has no memory */
+            qsort(ns.items, ns.n, sizeof *ns.items, by_name);
         size_t n = q->plan->limit ? SKEP_MIN((size_t)q->plan->limit, ns.n) : ns.n;
         ret->fields.fields = skep_new_n(q->opts->arena, struct skep_field_info, n + 1);
         ret->fields.n = n;
