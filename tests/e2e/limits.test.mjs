@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+// --memory and --disk are limits: under a load that wants more, the server refuses or drops the oldest,
+// lives on, and stays inside. The load is generated shop traffic, about 60 MB of bodies a run.
+import assert from 'node:assert/strict';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { hex, nowNs, otlpTraces, Skep, until } from './support.mjs';
+
+const bin = process.env.SKEP_BENCH_BIN || join(dirname(process.env.SKEP_BIN || 'build/release/skep'), 'bin');
+const BASE = 1790000000;
+const SPANS = 256 * 512;
+let dir, file;
+before(() => {
+  dir = mkdtempSync(join(tmpdir(), 'skep-limits-'));
+  file = join(dir, 'bodies.bin');
+  execFileSync(join(bin, 'gen'), [String(SPANS), file, String(BASE), '3']);
+});
+after(() => rmSync(dir, { recursive: true, force: true }));
+
+function blast(skep, path = file) {
+  const r = spawnSync(join(bin, 'blast'), ['127.0.0.1', String(skep.port), path, '--connections', '8'], { encoding: 'utf8' });
+  return JSON.parse(r.stdout);
+}
+function peakMb(skep) {
+  return Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${skep.child.pid}/status`, 'utf8'))[1]) / 1024;
+}
+function du(path) {
+  let n = 0;
+  for (const e of readdirSync(path, { withFileTypes: true })) {
+    try {
+      n += e.isDirectory() ? du(join(path, e.name)) : statSync(join(path, e.name)).blocks * 512;
+    } catch { /* a merged file has gone */ }
+  }
+  return n;
+}
+const count = async (skep) => (await skep.query({ start_time: BASE - 60, end_time: BASE + 86400, disable_series: true,
+  calculations: [{ op: 'COUNT' }], filters: [{ column: 'meta.annotation_type', op: 'does-not-exist' }] })).totals.values[0];
+
+test('memory stays inside --memory, what was acknowledged is there', { timeout: 120000 }, async () => {
+  const skep = await Skep.start({ args: ['--memory', '64M', '--retain', '0'] });
+  try {
+    const sent = blast(skep);
+    assert.equal(sent.broken, 0, 'no connection broke');
+    assert.ok(sent.spans > 0);
+    assert.equal(await count(skep), sent.spans);
+    for (const calc of [{ op: 'HEATMAP', column: 'duration_ms' }, { op: 'COUNT_DISTINCT', column: 'user.id' }]) {
+      const r = await skep.call('POST', '/skep/v1/query', { start_time: BASE, end_time: BASE + 3600, calculations: [calc], breakdowns: ['user.id'] },
+        { accept: 'application/json' });
+      assert.ok(r.status === 200 || /memory/.test(await r.text()), 'answered or refused for memory');
+    }
+    assert.ok(peakMb(skep) < 64 * 1.1, `peak resident ${peakMb(skep).toFixed(1)} MB`);
+    const { ledger } = await skep.json('GET', '/skep/v1/status');
+    const traces = ledger.find((l) => l.signal === 'traces');
+    assert.equal(traces.stored, sent.spans);
+    assert.equal(await skep.stop(), 0);
+  } finally {
+    await skep.done();
+  }
+});
+
+test('disk stays inside --disk, the oldest goes, the newest is taken', { timeout: 170000 }, async () => {
+  const limit = 64 << 20;
+  const skep = await Skep.start({ args: ['--memory', '128M', '--disk', '64M', '--retain', '0'] });
+  try {
+    let most = 0;
+    let kept = 0;
+    for (let i = 0; i < 8; i++) {
+      const path = join(dir, `later-${i}.bin`);
+      execFileSync(join(bin, 'gen'), [String(SPANS), path, String(BASE + 86400 * (i + 1)), String(i + 10)]);
+      kept += blast(skep, path).spans;
+      most = Math.max(most, du(skep.dir));
+      rmSync(path);
+    }
+    assert.ok(kept > 0);
+    assert.ok(most <= limit * 1.02, `${most} bytes on disk of ${limit}`);
+    const { traceId, spanId } = { traceId: hex(32), spanId: hex(16) };
+    await until('a new span to be taken', async () =>
+      (await skep.call('POST', '/v1/traces', otlpTraces('new', [{ traceId, spanId, startNs: nowNs() }]))).status === 200, 60000);
+    assert.equal((await skep.call('GET', `/skep/v1/trace/${traceId}`)).status, 200);
+    assert.ok(du(skep.dir) <= limit * 1.02);
+  } finally {
+    await skep.done();
+  }
+});
+
+test('a refusal for memory says when to come back', { timeout: 60000 }, async () => {
+  const skep = await Skep.start({ args: ['--memory', '64M', '--retain', '0'] });
+  try {
+    // A body that may be sent but does not fit what requests may hold, from several at once.
+    const big = JSON.stringify(otlpTraces('big', Array.from({ length: 2000 }, () => ({ traceId: hex(32), spanId: hex(16), startNs: nowNs(),
+      attributes: { text: 'x'.repeat(2000) } }))));
+    const answers = await Promise.all(Array.from({ length: 24 }, () => skep.call('POST', '/v1/traces', big, { 'content-type': 'application/json' })));
+    const refused = answers.filter((r) => r.status !== 200);
+    for (const r of refused) {
+      assert.ok([429, 503].includes(r.status), `status ${r.status}`);
+      assert.match(r.headers.get('retry-after') ?? '', /^\d+$/);
+      assert.ok((await r.json()).message.length > 0);
+    }
+    const small = await skep.call('POST', '/v1/traces', otlpTraces('small', [{ traceId: hex(32), spanId: hex(16), startNs: nowNs() }]));
+    assert.equal(small.status, 200);
+    assert.ok(peakMb(skep) < 64 * 1.1, `peak resident ${peakMb(skep).toFixed(1)} MB`);
+  } finally {
+    await skep.done();
+  }
+});
