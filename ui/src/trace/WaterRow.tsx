@@ -76,7 +76,7 @@ function Bar({ trace: t, i, window: [from, to], collapsed, color, span, failed }
         const x = pos(t.start[m]!);
         return x >= 0 && x <= 100 && <i class={`w-tick${t.error[m] ? ' bad' : ''}`} style={{ left: `${x}%` }} title={t.name(m)} />;
       })}
-      <span class="w-duration num" style={{ left: `calc(${clampB}% + 6px)` }}>{duration(t.duration(i) / 1e6)}</span>
+      <span class="w-duration num" style={{ left: `calc(${outlives ? Math.max(clampB, Math.min(100, pos(t.high[i]!))) : clampB}% + 6px)` }}>{duration(t.duration(i) / 1e6)}</span>
     </>
   );
 }
