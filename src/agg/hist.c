@@ -318,6 +318,8 @@ static double middle(uint32_t bin)
 static double bin_rank(const struct skep_hist *h, uint64_t rank)
 {
     uint64_t seen = 0;
+    if (rank <= 1 || rank >= h->total) /* the ends are known exactly */
+        return rank <= 1 ? h->min : h->max;
     for (uint32_t i = h->neg.n; i-- > 0;) {
         seen = skep_agg__add_sat(seen, skep_hist__count(&h->neg, i));
         if (seen >= rank)
