@@ -78,6 +78,8 @@ struct message {
 
 static const struct message any_value, array_value, key_value_list;
 
+enum { ANY_VALUE_DOUBLE = 4 };
+
 static const struct field key_value_fields[] = {
     F("key", "key", 1, STR),
     M("value", "value", 2, MSG, any_value),
@@ -88,7 +90,7 @@ static const struct field any_value_fields[] = {
     F("stringValue", "string_value", 1, STR),
     F("intValue", "int_value", 3, INT64),
     F("boolValue", "bool_value", 2, BOOL),
-    F("doubleValue", "double_value", 4, DOUBLE),
+    F("doubleValue", "double_value", ANY_VALUE_DOUBLE, DOUBLE),
     M("arrayValue", "array_value", 5, MSG, array_value),
     M("kvlistValue", "kvlist_value", 6, MSG, key_value_list),
     F("bytesValue", "bytes_value", 7, BYTES),
@@ -455,9 +457,27 @@ static skep_rc put_u32(struct walk *w, const struct field *f, yyjson_val *v)
     return SKEP_OK;
 }
 
+/* A whole number, not text, beyond 64 bits. */
+static bool beyond_int64(yyjson_val *v, double *ret)
+{
+    if (yyjson_is_uint(v) && unsafe_yyjson_get_uint(v) <= INT64_MAX)
+        return false;
+    if (!yyjson_is_uint(v) && !yyjson_is_real(v))
+        return false;
+    *ret = yyjson_get_num(v);
+    return *ret == floor(*ret) && fabs(*ret) >= 0x1p63 && isfinite(*ret);
+}
+
 static skep_rc put_u64(struct walk *w, const struct field *f, yyjson_val *v)
 {
     uint64_t u = 0;
+    double x = 0;
+    // JavaScript has one type of number: its SDK calls 1e300 an intValue. What no integer holds is
+    // the double it was, not a reason to refuse the spans around it.
+    if (f->type == INT64 && beyond_int64(v, &x)) {
+        skep_pb_put_double(w->out, ANY_VALUE_DOUBLE, x);
+        return SKEP_OK;
+    }
     if (f->type == ENUM && !read_enum(v, f->names, &u))
         return bad(w, "expected a number or a name of the enumeration");
     if (f->type == INT64 && !read_int(v, true, &u))

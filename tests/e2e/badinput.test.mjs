@@ -162,6 +162,14 @@ test('integers of 64 bits, numbers in strings and empty values survive', async (
   assert.equal(await found(0.25), 0);
 });
 
+test('a number JavaScript calls an integer but no integer holds', async () => {
+  const { traceId, json } = body(1);
+  json.resourceSpans[0].scopeSpans[0].spans[0].attributes = [{ key: 'huge', value: { intValue: Number.MAX_VALUE } }];
+  assert.equal((await skep.call('POST', '/v1/traces', json)).status, 200);
+  const { rows } = await skep.json('POST', '/skep/v1/rows', { time_range: 600, filters: [{ column: 'trace.trace_id', op: '=', value: traceId }] });
+  assert.equal(rows[0].fields.huge, Number.MAX_VALUE);
+});
+
 test('two equal events without identity of their own are two events', async () => {
   const log = { resourceLogs: [{ resource: {}, scopeLogs: [{ logRecords: [{ body: { stringValue: 'twice' } }] }] }] };
   for (let i = 0; i < 2; i++) assert.equal((await skep.call('POST', '/v1/logs', log)).status, 200);

@@ -22,7 +22,6 @@ const attributes = {
   'int.big': 9007199254740991,
   'double': 0.1,
   'double.tiny': 5e-324,
-  // (A large double without a fraction is an integer to JavaScript, and the SDK sends it as one.)
   'double.large': 4503599627370495.5,
   'bool.true': true,
   'bool.false': false,
