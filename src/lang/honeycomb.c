@@ -67,7 +67,8 @@ static size_t extend(struct skep_lang__q *q, const char *text, size_t n)
 size_t skep_lang__enter(struct skep_lang__q *q, const char *key)
 {
     char text[80];
-    int n = snprintf(text, sizeof text, "%s%.60s", q->path_n ? "." : "", key);
+    /* The key may be a client's: empty, or cut by a NUL. */
+    int n = snprintf(text, sizeof text, "%s%.60s", q->path_n ? "." : "", key[0] ? key : "\"\"");
     skep_assert(n > 0 && (size_t)n < sizeof text);
     return extend(q, text, (size_t)n);
 }

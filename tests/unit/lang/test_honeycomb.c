@@ -123,6 +123,8 @@ static const struct bad bads[] = {
     {"{}x", "", "not JSON"},
     {"[]", "", "object"},
     {"{\"nonsense\":1}", "nonsense", "unknown"},
+    {"{\"\":1}", "\"\"", "unknown"},
+    {"{\"\\u0000x\":1}", "\"\"", "unknown"},
     {"{\"calculations\":1}", "calculations", "array"},
     {"{\"calculations\":[1]}", "calculations[0]", "object"},
     {"{\"calculations\":[{}]}", "calculations[0].op", "needs an op"},
