@@ -462,9 +462,14 @@ static bool beyond_int64(yyjson_val *v, double *ret)
 {
     if (yyjson_is_uint(v) && unsafe_yyjson_get_uint(v) <= INT64_MAX)
         return false;
-    if (!yyjson_is_uint(v) && !yyjson_is_real(v))
+    if (yyjson_is_raw(v)) { // more digits than 64 bits hold
+        if (!skep_str_f64((skep_str){unsafe_yyjson_get_raw(v), unsafe_yyjson_get_len(v)}, ret))
+            return false;
+    } else if (yyjson_is_uint(v) || yyjson_is_real(v)) {
+        *ret = yyjson_get_num(v);
+    } else {
         return false;
-    *ret = yyjson_get_num(v);
+    }
     return *ret == floor(*ret) && fabs(*ret) >= 0x1p63 && isfinite(*ret);
 }
 
