@@ -65,30 +65,59 @@ static skep_rc copy_string(struct target *t, uint32_t row, skep_str s, skep_err 
     return SKEP_OK;
 }
 
-static skep_rc take_value(struct target *t, const struct skep_vec *v, unsigned i, uint32_t row,
-                          skep_err *err)
+static inline bool has_value(const struct skep_vec *v, unsigned i)
+{
+    return !v->valid || (v->valid[i / 64] >> (i % 64) & 1);
+}
+
+static skep_rc map_lists(struct target *t, const uint64_t *slots, uint32_t n, skep_err *err)
+{
+    int64_t *out = t->w->row_ints;
+    for (uint32_t k = 0; t->map && k < n; k++) {
+        uint32_t row = slots[k] & 0xffff;
+        if (!(t->w->col.bitmap[row / 64] >> (row % 64) & 1))
+            continue;
+        if ((uint64_t)out[row] >= t->map_size)
+            return skep_fail(err, SKEP_ECORRUPT, "a row's list number is out of range");
+        out[row] = t->map[out[row]];
+    }
+    return SKEP_OK;
+}
+
+/* slots[0..n) are rows of v, which begins at row0 of the source.  One loop a form: this is where a
+ * flush spends its time. */
+static skep_rc take_values(struct target *t, const struct skep_vec *v, uint64_t row0,
+                           const uint64_t *slots, uint32_t n, skep_err *err)
 {
     struct skep_segment_writer *w = t->w;
-    if (v->constant)
-        i = 0;
+    uint64_t *bitmap = w->col.bitmap;
+    /* A constant vector holds one value, at index 0. */
+    unsigned step = v->constant ? 0 : UINT32_MAX;
+#define EACH_PRESENT(body)                                                                         \
+    for (uint32_t k = 0; k < n; k++) {                                                             \
+        unsigned i = (unsigned)((slots[k] >> 16) - row0);                                          \
+        uint32_t row = slots[k] & 0xffff;                                                          \
+        if (!has_value(v, i))                                                                      \
+            continue;                                                                              \
+        bitmap[row / 64] |= 1ull << (row % 64);                                                    \
+        i &= step;                                                                                 \
+        body                                                                                       \
+    }
     switch (v->form) {
-    case SKEP_VEC_I64: {
-        int64_t x = v->i64[i];
-        if (t->map && (uint64_t)x >= t->map_size)
-            return skep_fail(err, SKEP_ECORRUPT, "a row's list number is out of range");
-        w->row_ints[row] = t->map ? (int64_t)t->map[x] : x;
+    case SKEP_VEC_I64:
+    case SKEP_VEC_F64: {
+        const int64_t *in = v->form == SKEP_VEC_I64 ? v->i64 : (const int64_t *)v->f64;
+        EACH_PRESENT(w->row_ints[row] = in[i];)
+        return map_lists(t, slots, n, err);
+    }
+    case SKEP_VEC_DICT:
+        EACH_PRESENT(w->col.strs[row] = skep_dict_str(v->dict, v->codes[i]);
+                     w->col.hashes[row] = v->dict->hashes[v->codes[i]];)
         return SKEP_OK;
+    case SKEP_VEC_STR: EACH_PRESENT(SKEP_TRY(copy_string(t, row, v->str[i], err));) return SKEP_OK;
+    case SKEP_VEC_ID16: EACH_PRESENT(w->col.ids[row] = v->id16[i];) return SKEP_OK;
     }
-    case SKEP_VEC_F64: memcpy(&w->row_ints[row], &v->f64[i], 8); return SKEP_OK;
-    case SKEP_VEC_DICT: {
-        uint32_t code = v->codes[i];
-        w->col.strs[row] = skep_dict_str(v->dict, code);
-        w->col.hashes[row] = v->dict->hashes[code];
-        return SKEP_OK;
-    }
-    case SKEP_VEC_STR: return copy_string(t, row, v->str[i], err);
-    case SKEP_VEC_ID16: w->col.ids[row] = v->id16[i]; return SKEP_OK;
-    }
+#undef EACH_PRESENT
     skep_unreachable("vector form");
 }
 
@@ -100,18 +129,7 @@ static skep_rc take_block(struct target *t, struct skep_colreader *r, const uint
     unsigned span = (unsigned)((slots[n - 1] >> 16) - row0 + 1);
     struct skep_vec v;
     SKEP_TRY(r->ops->read(r, row0, span, &v, err));
-    if (v.none)
-        return SKEP_OK;
-    uint64_t *bitmap = t->w->col.bitmap;
-    for (uint32_t k = 0; k < n; k++) {
-        unsigned i = (unsigned)((slots[k] >> 16) - row0);
-        uint32_t row = slots[k] & 0xffff;
-        if (v.valid && !(v.valid[i / 64] >> (i % 64) & 1))
-            continue;
-        bitmap[row / 64] |= 1ull << (row % 64);
-        SKEP_TRY(take_value(t, &v, i, row, err));
-    }
-    return SKEP_OK;
+    return v.none ? SKEP_OK : take_values(t, &v, row0, slots, n, err);
 }
 
 static skep_rc take_source(struct target *t, struct skep_colreader *r, unsigned source,

@@ -65,6 +65,17 @@ static int64_t *make_codes(struct table *t, const int64_t *v, uint32_t n)
     return codes;
 }
 
+/* Does a sample promise codes that are at least two bits narrower than the values? */
+static SKEP_WRAPS bool promising(const struct table *t)
+{
+    int64_t min = t->values[0], max = t->values[0];
+    for (uint32_t k = 1; k < t->n; k++) {
+        min = SKEP_MIN(min, t->values[k]);
+        max = SKEP_MAX(max, t->values[k]);
+    }
+    return skep_bits_width((uint64_t)max - (uint64_t)min) >= skep_bits_width(t->n) + 2;
+}
+
 static size_t score(const struct skep_codec_in *in)
 {
     /* Of no use where the sample is spread, and never for few values. */
@@ -73,7 +84,7 @@ static size_t score(const struct skep_codec_in *in)
     struct table *t = skep_alloc(struct table);
     size_t bytes = SIZE_MAX;
     uint32_t sample = SKEP_MIN(in->n, 512u);
-    if (collect(t, in->ints, sample, sample / 4) &&
+    if (collect(t, in->ints, sample, sample / 4) && promising(t) &&
         collect(t, in->ints, in->n, SKEP_MIN(in->n / 16, (uint32_t)MAX_DISTINCT))) {
         int64_t *codes = make_codes(t, in->ints, in->n);
         bytes = 4 + (size_t)t->n * 8 + skep_codec__for_size(codes, in->n);
