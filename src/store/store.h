@@ -18,15 +18,15 @@ struct skep_append_result {
     bool duplicate; /* this identity was acknowledged before; nothing was stored */
 };
 
-/* Called exactly once, on the committer's thread or, when the answer is known at once (duplicate, refused), on
- * the caller's before append returns: must not block.  rc == SKEP_OK: the rows are on disk
- * (fsynced) and visible to the next query.  Otherwise nothing of the batch was stored:
+/* Called exactly once, on the committer's thread or, when the answer is known at once (duplicate,
+ * refused), on the caller's before append returns: must not block.  rc == SKEP_OK: the rows are on
+ * disk (fsynced) and visible to the next query.  Otherwise nothing of the batch was stored:
  * SKEP_ENOMEM, SKEP_ENOSPC, SKEP_EIO, SKEP_ECLOSED (retry later), SKEP_ETOOLARGE. */
 typedef void skep_append_done_fn(void *ctx, skep_rc rc, const struct skep_append_result *res,
                                  const skep_err *err);
 
 struct skep_run_opts {
-    struct skep_budget *budget; /* of this query; NULL = the store's query budget */
+    struct skep_budget *budget;  /* of this query; NULL = the store's query budget */
     bool (*canceled)(void *ctx); /* polled about once a millisecond; NULL = never */
     /* Rows scanned so far of all that might be; from any worker, not concurrently.  NULL = none. */
     void (*progress)(void *ctx, uint64_t scanned, uint64_t total);
@@ -36,18 +36,18 @@ struct skep_run_opts {
 
 /* One answer, by plan kind.  In opts->arena, but for the partial (skep_partial_free). */
 struct skep_answer {
-    struct skep_partial *partial; /* AGGREGATE */
-    struct skep_rows rows;        /* ROWS, TRACE, ROW */
-    struct skep_traces traces;    /* TRACES */
-    struct skep_fields fields;    /* FIELDS */
+    struct skep_partial *partial;  /* AGGREGATE */
+    struct skep_rows rows;         /* ROWS, TRACE, ROW */
+    struct skep_traces traces;     /* TRACES */
+    struct skep_fields fields;     /* FIELDS */
     struct skep_datasets datasets; /* DATASETS */
     uint64_t rows_examined;
-    bool complete;      /* false: something could not be read; `missing` says what */
+    bool complete; /* false: something could not be read; `missing` says what */
     skep_str missing;
 };
 
 struct skep_store_stats {
-    uint64_t rows_live;      /* visible rows */
+    uint64_t rows_live;              /* visible rows */
     skep_ts_ns oldest_ns, newest_ns; /* 0 while empty */
     uint64_t parts, part_rows, part_bytes;
     uint64_t segments, segment_rows, segment_bytes;
@@ -55,7 +55,7 @@ struct skep_store_stats {
     uint64_t memory_bytes, memory_limit_bytes, cache_bytes;
     uint64_t commits, commit_rows, duplicates, fsyncs;
     uint64_t merges, merge_rows, expired_rows;
-    uint64_t stored_rows;     /* since the store was made: rows_live + expired_rows when nothing lies */
+    uint64_t stored_rows; /* since the store was made: rows_live + expired_rows when nothing lies */
     uint64_t damaged_regions; /* found by recovery: stretches of the log that lost commits */
     uint64_t torn_writes;     /* found by recovery: unfinished, unacknowledged ends */
     skep_str damage;          /* names the first of either; empty = none; lives with the store */
@@ -90,8 +90,8 @@ static inline void skep_store_append(struct skep_store *s, struct skep_batch *ba
 }
 
 /* Answer a plan over one snapshot.  Blocks; uses the store's worker pool.  Threads: any.
- * Returns SKEP_OK | EINVAL | ENOMEM (over the query's budget; err says what to narrow) | ECANCELED |
- * ENOTFOUND (ROW, TRACE) | ECORRUPT | EIO. */
+ * Returns SKEP_OK | EINVAL | ENOMEM (over the query's budget; err says what to narrow) | ECANCELED
+ * | ENOTFOUND (ROW, TRACE) | ECORRUPT | EIO. */
 SKEP_NODISCARD static inline skep_rc skep_store_run(struct skep_store *s,
                                                     const struct skep_plan *plan,
                                                     const struct skep_run_opts *opts,
@@ -104,13 +104,13 @@ SKEP_NODISCARD static inline skep_rc skep_store_run(struct skep_store *s,
 struct skep_column_config {
     const struct skep_os *os;
     const char *dir;
-    struct skep_pool *pool;       /* workers for queries and merges */
-    struct skep_budget *memory;   /* parent of all the engine takes */
-    uint64_t disk_limit_bytes;    /* 0 = no limit but the disk's */
-    int64_t retain_ns;            /* 0 = for ever */
-    int64_t flush_quiet_ns;       /* 0 = 30 s: parts flush when their traces were quiet for so long */
-    uint64_t part_limit_bytes;    /* 0 = a quarter of the memory limit: flush earlier above this */
-    bool no_background;           /* tests: no merge or flush threads; flush() does it */
+    struct skep_pool *pool;     /* workers for queries and merges */
+    struct skep_budget *memory; /* parent of all the engine takes */
+    uint64_t disk_limit_bytes;  /* 0 = no limit but the disk's */
+    int64_t retain_ns;          /* 0 = for ever */
+    int64_t flush_quiet_ns;     /* 0 = 30 s: parts flush when their traces were quiet for so long */
+    uint64_t part_limit_bytes;  /* 0 = a quarter of the memory limit: flush earlier above this */
+    bool no_background;         /* tests: no merge or flush threads; flush() does it */
 };
 
 /* Open (and recover) a data directory; creates it if it is empty or missing.

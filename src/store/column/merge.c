@@ -251,6 +251,7 @@ void skep_engine__merger(void *engine)
 {
     struct skep_engine *e = engine;
     int64_t rest_until = 0;
+    unsigned failures = 0; /* in a row: each rest is twice the last, a damaged source stays one */
     bool more = false;
     skep_thread_background();
     while (!skep_engine__nap(e, more ? 0 : NAP_MS)) {
@@ -261,9 +262,12 @@ void skep_engine__merger(void *engine)
         skep_rc rc = skep_engine__expire(e, &err);
         if (rc == SKEP_OK)
             rc = skep_engine__merge(e, &more, &err);
-        if (rc == SKEP_OK || rc == SKEP_ECANCELED)
+        if (rc == SKEP_OK || rc == SKEP_ECANCELED) {
+            failures = rc == SKEP_OK ? 0 : failures;
             continue;
-        rest_until = e->os->mono_ns(e->os) + REST_NS;
+        }
+        rest_until = e->os->mono_ns(e->os) + (REST_NS << SKEP_MIN(failures, 7u));
+        failures++;
         skep_log(WARN, "merge failed, trying again; segments stay as they are", SKEP_K_RC(rc),
                  SKEP_K_CSTR("error", err.text));
     }

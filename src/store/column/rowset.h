@@ -19,9 +19,9 @@ struct skep_buf;
 
 enum { SKEP_BLOCK_ROWS = 1024, SKEP_ROW_GROUP_ROWS = 65536 };
 
-/* A dictionary of strings.  Lives as long as its rowset (or, for a segment's row-group dictionary, as
- * long as the colreader that returned it has not been closed).  `serial` is unique in the process and
- * never reused: results computed once per value are cached under it. */
+/* A dictionary of strings.  Lives as long as its rowset (or, for a segment's row-group dictionary,
+ * as long as the colreader that returned it has not been closed).  `serial` is unique in the
+ * process and never reused: results computed once per value are cached under it. */
 struct skep_dict {
     uint64_t serial;
     uint32_t n;
@@ -46,10 +46,10 @@ enum skep_vec_form {
  * Values at absent rows are unspecified but readable (codes < dict->n when dict->n > 0). */
 struct skep_vec {
     enum skep_vec_form form;
-    unsigned n;             /* <= SKEP_BLOCK_ROWS */
-    bool constant;          /* all present rows hold the value at index 0 of the array */
-    const uint64_t *valid;  /* bit r of word r/64: present; NULL = all present */
-    bool none;              /* no row has a value; nothing else is set */
+    unsigned n;            /* <= SKEP_BLOCK_ROWS */
+    bool constant;         /* all present rows hold the value at index 0 of the array */
+    const uint64_t *valid; /* bit r of word r/64: present; NULL = all present */
+    bool none;             /* no row has a value; nothing else is set */
     const int64_t *i64;
     const double *f64;
     const uint32_t *codes;
@@ -72,9 +72,9 @@ struct skep_rowset_entry {
 };
 struct skep_rowset_lists {
     uint32_t n;
-    const uint32_t *first; /* n + 1 */
+    const uint32_t *first;                   /* n + 1 */
     const struct skep_rowset_entry *entries; /* of a list by (name, type) */
-    const uint64_t *hashes; /* content hash of each list, equal across rowsets */
+    const uint64_t *hashes;                  /* content hash of each list, equal across rowsets */
 };
 
 struct skep_block_bounds {
@@ -112,9 +112,9 @@ struct skep_rowset_ops {
                            struct skep_colreader **ret, skep_err *err);
     skep_rc (*open_field)(struct skep_rowset *rs, uint32_t field, struct skep_colreader **ret,
                           skep_err *err);
-    /* Row ranges that may hold rows of the trace, ascending, at most cap of them; when more would be
-     * needed the last one reaches further.  A segment answers from its index without touching data when
-     * the trace is not there (n = 0). */
+    /* Row ranges that may hold rows of the trace, ascending, at most cap of them; when more would
+     * be needed the last one reaches further.  A segment answers from its index without touching
+     * data when the trace is not there (n = 0). */
     skep_rc (*find_trace)(struct skep_rowset *rs, const skep_trace_id *id,
                           struct skep_row_range *ranges, unsigned cap, unsigned *ret_n,
                           skep_err *err);
@@ -124,9 +124,9 @@ struct skep_rowset {
     const struct skep_rowset_ops *ops;
     _Atomic uint32_t refs;
     uint64_t n_rows;
-    uint64_t bytes;                       /* memory of a part, file size of a segment */
-    struct skep_block_bounds bounds;      /* of all rows */
-    uint64_t min_seq, max_seq;            /* commits inside */
+    uint64_t bytes;                         /* memory of a part, file size of a segment */
+    struct skep_block_bounds bounds;        /* of all rows */
+    uint64_t min_seq, max_seq;              /* commits inside */
     const struct skep_block_bounds *blocks; /* one a block, resident */
     const struct skep_rowset_field *fields; /* by (name, scope, type) */
     uint32_t n_fields;
@@ -146,7 +146,8 @@ void skep_rowset_unref(struct skep_rowset *rs); /* NULL is fine */
 uint32_t skep_rowset_find_field(const struct skep_rowset *rs, skep_str name, uint8_t scope,
                                 uint8_t type);
 
-/* Live rows: bit r of word r/64 set = visible.  Versioned, immutable, refcounted; NULL = all live. */
+/* Live rows: bit r of word r/64 set = visible.  Versioned, immutable, refcounted; NULL = all live.
+ */
 struct skep_live {
     _Atomic uint32_t refs;
     uint64_t n_rows, n_live;
@@ -161,7 +162,7 @@ struct skep_snapshot {
     struct skep_snapshot_set {
         struct skep_rowset *rowset;
         struct skep_live *live; /* NULL = all rows */
-    } sets[]; /* by min_seq */
+    } sets[];                   /* by min_seq */
 };
 struct skep_snapshot *skep_snapshot_ref(struct skep_snapshot *s);
 void skep_snapshot_unref(struct skep_snapshot *s);
@@ -171,9 +172,9 @@ void skep_snapshot_unref(struct skep_snapshot *s);
 /* Append the payload to `out`. Returns SKEP_OK | SKEP_ETOOLARGE. */
 SKEP_NODISCARD skep_rc skep_frame_encode(const struct skep_batch *b, struct skep_buf *out,
                                          skep_err *err);
-/* Open a payload as a rowset with one reference.  Takes `payload` (skep_malloc memory) in every case.
- * Everything in it is checked: hostile bytes give ECORRUPT with the offset.  budget: charged by force for what the
- * part holds, given back on destroy. seq numbers the commit.  */
+/* Open a payload as a rowset with one reference.  Takes `payload` (skep_malloc memory) in every
+ * case. Everything in it is checked: hostile bytes give ECORRUPT with the offset.  budget: charged
+ * by force for what the part holds, given back on destroy. seq numbers the commit.  */
 SKEP_NODISCARD skep_rc skep_part_open(uint8_t *payload, size_t n, uint64_t seq,
                                       struct skep_budget *budget, struct skep_rowset **ret,
                                       skep_err *err);
@@ -203,17 +204,18 @@ struct skep_segment_job {
     const char *path; /* written aside by the caller's choice of name; fsynced before return */
     const struct skep_segment_source *sources;
     unsigned n_sources;
-    struct skep_budget *budget;          /* working memory; taken, not forced */
-    bool (*canceled)(void *ctx);         /* NULL = never */
+    struct skep_budget *budget;                      /* working memory; taken, not forced */
+    bool (*canceled)(void *ctx);                     /* NULL = never */
     void (*progress)(void *ctx, uint64_t rows_done); /* NULL = none */
     void *ctx;
 };
 /* Merge sources into one segment file: rows ordered by (anchor, trace id, start, row id), columns
- * encoded by measured score.  Returns SKEP_OK | ENOMEM | ENOSPC | EIO | ECORRUPT (a source) | ECANCELED. */
+ * encoded by measured score.  Returns SKEP_OK | ENOMEM | ENOSPC | EIO | ECORRUPT (a source) |
+ * ECANCELED. */
 SKEP_NODISCARD skep_rc skep_segment_write(const struct skep_segment_job *job,
                                           struct skep_segment_info *ret, skep_err *err);
-/* Open a segment: reads footer, indexes and dictionaries' directories, checks their checksums; data chunks are
- * checked when loaded.  One reference. */
+/* Open a segment: reads footer, indexes and dictionaries' directories, checks their checksums; data
+ * chunks are checked when loaded.  One reference. */
 SKEP_NODISCARD skep_rc skep_segment_open(const struct skep_os *os, const char *path,
                                          struct skep_cache *cache, struct skep_rowset **ret,
                                          skep_err *err);
