@@ -251,7 +251,7 @@ skep_rc skep_query__order(struct skep_query_job *j, const struct skep_query_cell
         j->n_groups += stays;
     }
     struct order_ctx o = {plan, c->p};
-    if (plan->n_groups > 0)
+    if (plan->n_groups > 0 && j->n_groups > 0)
         qsort_r(j->groups, j->n_groups, sizeof *j->groups, group_order, &o);
     j->n_groups_total = j->n_groups;
     j->n_groups = SKEP_MIN(j->n_groups, plan->limit ? plan->limit : 1000u);

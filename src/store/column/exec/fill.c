@@ -350,7 +350,8 @@ skep_rc skep_x__fill(struct skep_x_query *q, const struct skep_x_hit *hits, size
     if (rc == SKEP_OK) {
         for (size_t i = 0; i < n; i++)
             f.order[i] = (uint32_t)i;
-        qsort_r(f.order, n, sizeof *f.order, by_place, &f);
+        if (n > 0)
+            qsort_r(f.order, n, sizeof *f.order, by_place, &f);
         rc = fill_all(&f, n, err);
     }
     if (rc == SKEP_OK) {

@@ -214,7 +214,8 @@ skep_rc skep_x__plan_fields(struct skep_x_query *q, struct skep_answer *ret, ske
             whole_fields(q, &ns);
         merge_counts(q, &ns);
         if (ns.n) /* an empty list has no memory */
-            qsort(ns.items, ns.n, sizeof *ns.items, by_name);
+            if (ns.n > 0)
+                qsort(ns.items, ns.n, sizeof *ns.items, by_name);
         size_t n = q->plan->limit ? SKEP_MIN((size_t)q->plan->limit, ns.n) : ns.n;
         ret->fields.fields = skep_new_n(q->opts->arena, struct skep_field_info, n + 1);
         ret->fields.n = n;
@@ -381,7 +382,8 @@ skep_rc skep_x__plan_datasets(struct skep_x_query *q, struct skep_answer *ret, s
         c->extra = NULL;
     }
     if (rc == SKEP_OK) {
-        qsort(all->items, all->n, sizeof *all->items, by_dataset);
+        if (all->n > 0)
+            qsort(all->items, all->n, sizeof *all->items, by_dataset);
         ret->datasets.datasets =
             skep_new_n(q->opts->arena, struct skep_dataset_info, all->n + (size_t)1);
         ret->datasets.n = all->n;

@@ -403,7 +403,8 @@ static void hand_out(struct completion *k, struct skep_traces *ret)
 {
     struct skep_arena *a = k->q->opts->arena;
     enum skep_traces_sort sort = k->q->plan->sort;
-    qsort_r(k->items, k->n, sizeof *k->items, by_sort, &sort);
+    if (k->n > 0)
+        qsort_r(k->items, k->n, sizeof *k->items, by_sort, &sort);
     ret->traces = skep_new_n(a, struct skep_trace_summary, k->n + 1);
     ret->n = 0;
     for (size_t i = 0; i < k->n; i++) {
@@ -421,7 +422,8 @@ static void hand_out(struct completion *k, struct skep_traces *ret)
                                          .root_name = s->root_name,
                                          .root_status = s->has_root ? s->root_status : -1,
                                          .n_services = s->n_services};
-        qsort(s->services, s->n_services, sizeof *s->services, by_first_span);
+        if (s->n_services > 0)
+            qsort(s->services, s->n_services, sizeof *s->services, by_first_span);
         t->services = skep_new_n(a, struct skep_trace_service, s->n_services);
         for (unsigned v = 0; v < s->n_services; v++)
             t->services[v] = (struct skep_trace_service){s->services[v].name, s->services[v].spans,
