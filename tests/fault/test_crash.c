@@ -177,7 +177,9 @@ static void test_kill(void **state)
 {
     (void)state;
     const char *env = getenv("SKEP_CRASH_ROUNDS");
-    int rounds = env ? atoi(env) : 20;
+    int64_t rounds = 20;
+    if (env && !skep_str_i64(skep_str_c(env), &rounds))
+        fail_msg("SKEP_CRASH_ROUNDS=%s is no number", env);
     char dir[] = "/tmp/skep-crash-XXXXXX";
     assert_non_null(mkdtemp(dir));
     static struct shadow sh;
@@ -222,7 +224,7 @@ static void test_kill(void **state)
         assert_true(c.res.duplicate);
         s->ops->close(s);
     }
-    print_message("%zu batches acknowledged in %d rounds\n", sh.n, rounds);
+    print_message("%zu batches acknowledged in %lld rounds\n", sh.n, (long long)rounds);
     assert_true(sh.n > (size_t)rounds * 5);
     remove_dir(dir);
 }

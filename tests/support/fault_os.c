@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+/* Faults on purpose: every call goes through to the inner os unless it is armed to fail.
+ * Threads: any; the counters are atomic. */
 #include "support/fault_os.h"
 
 #include <stdatomic.h>

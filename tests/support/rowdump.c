@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+/* Rows as text from batches and rowsets, by two separate roads, and random batches.
+ * Memory: every text is the caller's. */
 #include "support/rowdump.h"
 
 #include <cmocka.h>

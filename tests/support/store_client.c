@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+/* The engine as a test sees it: appends that wait, all visible rows, all values of one field.
+ * Threads: any; waiting appends block their own. */
 #include "support/store_client.h"
 
 #include <cmocka.h>

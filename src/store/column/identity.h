@@ -35,7 +35,9 @@ enum skep_identity_verdict {
 };
 
 struct skep_identity;
+/* An empty table. */
 struct skep_identity *skep_identity_new(void);
+/* Every entered flight must be settled.  NULL is fine. */
 void skep_identity_free(struct skep_identity *t);
 
 /* Ask and enter.  f->id is set by the caller and not all zero.  Threads: any. */
