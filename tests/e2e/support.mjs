@@ -95,7 +95,10 @@ export class Skep {
   async done() {
     if (this.child.exitCode === null && this.child.signalCode === null) {
       this.child.kill('SIGTERM');
-      const ended = await Promise.race([this.exited, sleep(10000)]);
+      let timer;
+      const late = new Promise((r) => { timer = setTimeout(r, 10000); });
+      const ended = await Promise.race([this.exited, late]);
+      clearTimeout(timer); // or the test would end ten seconds late
       if (!ended) await this.kill();
     }
     if (this.ownDir) rmSync(this.dir, { recursive: true, force: true });
