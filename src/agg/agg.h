@@ -110,15 +110,12 @@ const struct skep_agg_ops *skep_agg_ops(enum skep_agg_op op);
 
 extern const struct skep_state_ops skep_state_count, skep_state_sum, skep_state_minmax,
     skep_state_distinct, skep_state_hist, skep_state_linear, skep_state_concurrency;
-void skep_agg_finish_count(const struct skep_agg *, void *, int64_t, struct skep_agg_value *);
-void skep_agg_finish_sum(const struct skep_agg *, void *, int64_t, struct skep_agg_value *);
-void skep_agg_finish_avg(const struct skep_agg *, void *, int64_t, struct skep_agg_value *);
-void skep_agg_finish_min(const struct skep_agg *, void *, int64_t, struct skep_agg_value *);
-void skep_agg_finish_max(const struct skep_agg *, void *, int64_t, struct skep_agg_value *);
-void skep_agg_finish_distinct(const struct skep_agg *, void *, int64_t, struct skep_agg_value *);
-void skep_agg_finish_percentile(const struct skep_agg *, void *, int64_t, struct skep_agg_value *);
-void skep_agg_finish_heat(const struct skep_agg *, void *, int64_t, struct skep_agg_value *);
-void skep_agg_finish_concurrency(const struct skep_agg *, void *, int64_t, struct skep_agg_value *);
+/* A state to a value.  span_ns: length of the time the cell covers, > 0. */
+typedef void skep_agg_finish_fn(const struct skep_agg *agg, void *state, int64_t span_ns,
+                                struct skep_agg_value *ret);
+extern skep_agg_finish_fn skep_agg_finish_count, skep_agg_finish_sum, skep_agg_finish_avg,
+    skep_agg_finish_min, skep_agg_finish_max, skep_agg_finish_distinct,
+    skep_agg_finish_percentile, skep_agg_finish_heat, skep_agg_finish_concurrency;
 
 /* Typed 64-bit hash of a value: what COUNT_DISTINCT and group keys use.  Equal for equal values (-0
  * is 0, all NaN are one), of different types different.  str_hash: skep_hash of the text, for text
@@ -143,7 +140,9 @@ struct skep_pairs {
 };
 #define SKEP_ID_NONE UINT32_MAX
 
+/* An empty table; memory comes from mem, and done() gives it back. */
 void skep_pairs_init(struct skep_pairs *p, struct skep_agg_mem *mem);
+/* Also fine on a zeroed struct. */
 void skep_pairs_done(struct skep_pairs *p);
 /* Returns SKEP_OK | SKEP_ENOMEM | SKEP_ELIMIT (over max). */
 SKEP_NODISCARD skep_rc skep_pairs_get(struct skep_pairs *p, uint32_t a, uint32_t b, uint32_t *ret);

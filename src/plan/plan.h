@@ -29,14 +29,17 @@ enum skep_cmp {
     SKEP_CMP_COUNT
 };
 
-/* NE, NOT_STARTS, NOT_ENDS, NOT_CONTAINS, NOT_EXISTS: the exact contrary of their positive twins, so
+/* NE, NOT_STARTS, NOT_ENDS, NOT_CONTAINS, NOT_EXISTS: the exact contrary of their positive twins,
+ * so
  * they hold for rows without the field. */
 bool skep_cmp_negative(enum skep_cmp op);
 
 /* A test of one field.  int64 and double compare exactly with each other; a string never equals a
- * number (a language that wants "200" to match 200 puts both into values).  Order comparisons take one
+ * number (a language that wants "200" to match 200 puts both into values).  Order comparisons
+ * take one
  * value: number against numbers, string against strings (bytewise); another type never matches.
- * String comparisons look inside arrays: true if any element matches.  EQ looks inside arrays too. */
+ * String comparisons look inside arrays: true if any element matches.  EQ looks inside arrays
+ * too. */
 struct skep_test {
     struct skep_field_ref field;
     enum skep_cmp op;
@@ -80,7 +83,8 @@ struct skep_agg {
     double param;
     enum skep_heat_scale heat_scale;
     unsigned heat_bins; /* wanted; 0 = 40 */
-    /* LINEAR heatmaps: what the bins cover.  skep_query_aggregate finds it in a first pass and sets it;
+    /* LINEAR heatmaps: what the bins cover.  skep_query_aggregate finds it in a first pass and
+     * sets it;
      * an engine refuses a linear heatmap without (heat_max > heat_min). */
     double heat_min, heat_max;
 };
@@ -146,7 +150,8 @@ struct skep_plan {
     skep_trace_id trace_id;
     skep_row_id row_id;
     /* AGGREGATE, set by skep_query_aggregate: */
-    const skep_value *only_groups; /* [n_only_groups * n_groups]: rows of other groups are left out */
+    /* [n_only_groups * n_groups]: rows of other groups are left out */
+    const skep_value *only_groups;
     size_t n_only_groups;          /* 0 = all groups */
     uint32_t max_cells;            /* more (group, bucket) cells: ELIMIT; 0 = the budget decides */
 };
@@ -169,5 +174,6 @@ enum {
 
 /* Canonical spelling of an aggregate: "P99", "COUNT_DISTINCT" ...; percentiles by param. */
 skep_str skep_agg_op_name(enum skep_agg_op op, double param);
-/* The inverse; false when unknown.  P001 P01 P05 P10 P20 P25 P50 P75 P80 P90 P95 P99 P999 -> param. */
+/* The inverse; false when unknown.  P001 P01 P05 P10 P20 P25 P50 P75 P80 P90 P95 P99 P999 ->
+ * param. */
 SKEP_NODISCARD bool skep_agg_op_parse(skep_str name, enum skep_agg_op *ret_op, double *ret_param);

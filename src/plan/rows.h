@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Answers that are not aggregates, as pure data: raw rows, trace summaries, field and dataset lists.
+/* Answers that are not aggregates, as pure data: raw rows, trace summaries, field and dataset
+ * lists.
  * An answer lives in the arena it was made in. */
 #pragma once
 

@@ -16,7 +16,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { STATE_BYTES = 256 };
+enum { STATE_BYTES = 256, DEFAULT_LIMIT = 1000 };
 
 skep_rc skep_query__no_memory(skep_err *err)
 {
@@ -171,25 +171,29 @@ struct order_ctx {
     const struct skep_partial *p;
 };
 
+/* Key value g of a tuple. */
+static const skep_value *key_at(const struct skep_partial *p, uint32_t tuple, unsigned g)
+{
+    static const skep_value absent = {.type = SKEP_TYPE_NULL};
+    for (unsigned c = p->n_groups - 1; c > g; c--)
+        tuple = p->tuples[c - 1].left[tuple];
+    uint32_t id = g == 0 ? tuple : p->tuples[g - 1].right[tuple];
+    return id == 0 ? &absent : &p->keys[g].values[id];
+}
+
 static int group_order(const void *x, const void *y, void *arg)
 {
     const struct order_ctx *o = arg;
     const struct skep_query_group *a = x, *b = y;
     const struct skep_plan *plan = o->plan;
-    skep_value ka[SKEP_LIMIT_PLAN_GROUPS], kb[SKEP_LIMIT_PLAN_GROUPS];
-    bool keys = false;
     for (unsigned i = 0; i < plan->n_orders; i++) {
         const struct skep_order *by = &plan->orders[i];
         int c = 0;
         if (by->by_agg) {
             c = order_by_agg(&a->values[by->index], &b->values[by->index], by->descending);
         } else {
-            if (!keys) {
-                skep_query__keys(o->p, a->tuple, ka);
-                skep_query__keys(o->p, b->tuple, kb);
-                keys = true;
-            }
-            c = skep_value_order(&ka[by->index], &kb[by->index]);
+            c = skep_value_order(key_at(o->p, a->tuple, by->index),
+                                 key_at(o->p, b->tuple, by->index));
             c = by->descending ? -c : c;
         }
         if (c != 0)
@@ -200,16 +204,44 @@ static int group_order(const void *x, const void *y, void *arg)
         if (c != 0)
             return c;
     }
-    if (!keys) {
-        skep_query__keys(o->p, a->tuple, ka);
-        skep_query__keys(o->p, b->tuple, kb);
-    }
     for (unsigned g = 0; g < plan->n_groups; g++) {
-        int c = skep_value_order(&ka[g], &kb[g]);
+        int c = skep_value_order(key_at(o->p, a->tuple, g), key_at(o->p, b->tuple, g));
         if (c != 0)
             return c;
     }
     return 0;
+}
+
+static void sift_down(struct skep_query_group *h, size_t n, size_t at, struct order_ctx *o)
+{
+    for (;;) {
+        size_t worst = at, kid = 2 * at + 1;
+        if (kid < n && group_order(&h[kid], &h[worst], o) > 0)
+            worst = kid;
+        if (kid + 1 < n && group_order(&h[kid + 1], &h[worst], o) > 0)
+            worst = kid + 1;
+        if (worst == at)
+            return;
+        struct skep_query_group t = h[at];
+        h[at] = h[worst];
+        h[worst] = t;
+        at = worst;
+    }
+}
+
+/* Move the first `k` groups of the order to the front; they are a heap with the worst on top. */
+static void select_first(struct skep_query_group *g, size_t n, size_t k, struct order_ctx *o)
+{
+    for (size_t i = k / 2 + 1; i-- > 0;)
+        sift_down(g, k, i, o);
+    for (size_t i = k; i < n; i++) {
+        if (group_order(&g[i], &g[0], o) >= 0)
+            continue;
+        struct skep_query_group t = g[0];
+        g[0] = g[i];
+        g[i] = t;
+        sift_down(g, k, 0, o);
+    }
 }
 
 static uint32_t count_groups(const struct skep_query_cells *c)
@@ -251,9 +283,14 @@ skep_rc skep_query__order(struct skep_query_job *j, const struct skep_query_cell
         j->n_groups += stays;
     }
     struct order_ctx o = {plan, c->p};
+    size_t limit = plan->limit ? plan->limit : DEFAULT_LIMIT;
+    j->n_groups_total = j->n_groups;
+    if (j->n_groups > 2 * limit) {
+        select_first(j->groups, j->n_groups, limit, &o);
+        j->n_groups = limit;
+    }
     if (plan->n_groups > 0 && j->n_groups > 0)
         qsort_r(j->groups, j->n_groups, sizeof *j->groups, group_order, &o);
-    j->n_groups_total = j->n_groups;
-    j->n_groups = SKEP_MIN(j->n_groups, plan->limit ? plan->limit : 1000u);
+    j->n_groups = SKEP_MIN(j->n_groups, limit);
     return SKEP_OK;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Questions to answers: runs a plan on a store, merges and finishes partial aggregates, orders, cuts,
+/* Questions to answers: runs a plan on a store, merges and finishes partial aggregates, orders,
+ * cuts,
  * fills series. */
 #pragma once
 
@@ -25,7 +26,8 @@ struct skep_cell {
 struct skep_result_group {
     const skep_value *key;           /* [plan->n_groups]; type NULL = absent */
     const struct skep_cell *values;  /* [plan->n_aggs] */
-    const struct skep_cell *series;  /* [plan->n_aggs * n_buckets], agg-major; NULL without series */
+    /* [plan->n_aggs * n_buckets], agg-major; NULL without series */
+    const struct skep_cell *series;
 };
 
 /* The answer to an AGGREGATE plan.  All of it lives in the arena given. */
@@ -49,8 +51,10 @@ struct skep_result {
 };
 
 /* Answer an AGGREGATE plan.  Blocks; call from a worker.  Result in opts->arena.
- * Bucket starts are multiples of granularity since 1970 (UTC); the first and last may be cut by the range.
- * Orders: as the plan says, then by the group key (absent < bool < number < string, bytewise); without
+ * Bucket starts are multiples of granularity since 1970 (UTC); the first and last may be cut by
+ * the range.
+ * Orders: as the plan says, then by the group key (absent < bool < number < string, bytewise);
+ * without
  * orders: first aggregate descending.  Limit 0 = 1000.
  * Returns as skep_store_run. */
 SKEP_NODISCARD skep_rc skep_query_aggregate(struct skep_store *store, const struct skep_plan *plan,
@@ -61,16 +65,19 @@ SKEP_NODISCARD skep_rc skep_query_run(struct skep_store *store, const struct ske
                                       const struct skep_run_opts *opts, struct skep_answer *ret,
                                       skep_err *err);
 
-/* Most frequent values of a field: an AGGREGATE of COUNT by it with an optional prefix; helper that builds
+/* Most frequent values of a field: an AGGREGATE of COUNT by it with an optional prefix; helper
+ * that builds
  * the plan in the arena. */
 const struct skep_plan *skep_query_values_plan(struct skep_arena *a, const struct skep_plan *base,
                                                skep_str field, skep_str prefix, unsigned limit);
 
-/* Automatic granularity for a range: about 120 buckets from the ladder 1 2 5 10 20 50 100 200 500 ms, 1 2 5
+/* Automatic granularity for a range: about 120 buckets from the ladder 1 2 5 10 20 50 100 200 500
+ * ms, 1 2 5
  * 10 15 30 s, 1 2 5 10 15 30 min, 1 2 3 4 6 12 h, 1 2 7 d. */
 int64_t skep_query_auto_granularity(struct skep_time_range range);
 
-/* A trace as a tree: rows of one trace in tree order (parents before children, siblings by start, then
+/* A trace as a tree: rows of one trace in tree order (parents before children, siblings by start,
+ * then
  * id; spans of a missing parent and of cycles become roots).  Iterative: any depth. */
 struct skep_trace_node {
     const struct skep_row *row;

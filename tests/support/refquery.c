@@ -100,13 +100,13 @@ static skep_value viewed(const struct skep_batch *b, uint64_t seq, uint32_t row,
             from = i < 8 && id[i] ? 0 : from;
         }
         for (int i = from; i < 16; i++)
-            n += sprintf(buf + n, "%02x", id[i]);
+            n += snprintf(buf + n, 3, "%02x", id[i]);
         return any ? text(buf, n) : none;
     }
     case SKEP_VIEW_HEX8: {
         int n = 0;
         for (int i = 0; i < 8; i++)
-            n += sprintf(buf + n, "%02x", (unsigned)((uint64_t)c >> (8 * i) & 255));
+            n += snprintf(buf + n, 3, "%02x", (unsigned)((uint64_t)c >> (8 * i) & 255));
         return c ? text(buf, n) : none;
     }
     case SKEP_VIEW_STRING:
@@ -124,7 +124,8 @@ static skep_value viewed(const struct skep_batch *b, uint64_t seq, uint32_t row,
     case SKEP_VIEW_BOOL_EQ:
         return c == v->arg ? (skep_value){.type = SKEP_TYPE_BOOL, .b = true} : none;
     case SKEP_VIEW_IS_ROOT: return (skep_value){.type = SKEP_TYPE_BOOL, .b = c == 0};
-    case SKEP_VIEW_ROW_ID: return text(buf, sprintf(buf, "%llu-%u", (unsigned long long)seq, row));
+    case SKEP_VIEW_ROW_ID:
+        return text(buf, snprintf(buf, 64, "%llu-%u", (unsigned long long)seq, row));
     default: return none;
     }
 }

@@ -111,10 +111,14 @@ static void orders_and_havings(void **state)
         if (c == 0 && x->groups[i].values[1].kind != SKEP_CELL_NULL)
             assert_true(x->groups[i - 1].values[1].kind != SKEP_CELL_NULL);
     }
-    p.limit = 2;
-    struct skep_result *few = ask(&w.stores[4], &p, &a);
-    assert_int_equal(few->n_groups, 2);
-    assert_int_equal(few->n_groups_total, want);
+    for (p.limit = 1; p.limit < want; p.limit++) { /* the first groups of the whole, in order */
+        struct skep_result *few = ask(&w.stores[4], &p, &a);
+        assert_int_equal(few->n_groups, p.limit);
+        assert_int_equal(few->n_groups_total, want);
+        for (size_t i = 0; i < few->n_groups; i++)
+            for (unsigned k = 0; k < 2; k++)
+                assert_int_equal(skep_value_order(&few->groups[i].key[k], &x->groups[i].key[k]), 0);
+    }
     ref_world_done(&w);
     skep_arena_done(&a);
 }
