@@ -9,9 +9,9 @@
  *
  * I1  chunks stand back to back from the header to the footer: every byte of the file is covered
  *     by a checksum.
- * I2  working memory is asked from job->budget: 16 MiB fixed, 36 bytes a row and about 100 a trace
- *     for the order (next to nothing when all sources are segments), and the strings of one
- *     column of one row group.
+ * I2  working memory is asked from job->budget: 15 MiB fixed (less when there are fewer rows
+ *     than a row group has), 36 bytes a row and about 100 a trace for the order (next to nothing
+ *     when all sources are segments), and the strings of one column of one row group.
  *
  * Threads: one.  The file is removed when the write fails. */
 #include <stdlib.h>
@@ -21,7 +21,7 @@
 #include "os/os.h"
 #include "store/column/segment_write.h"
 
-enum { OUT_BYTES = 1 << 20, FIXED_BYTES = 16 << 20 };
+enum { OUT_BYTES = 1 << 20, FIXED_BYTES = 5 << 20, ROW_BYTES = 160 };
 
 skep_rc skep_segment__charge(struct skep_segment_writer *w, uint64_t bytes, skep_err *err)
 {
@@ -404,7 +404,7 @@ static skep_rc write_all(struct skep_segment_writer *w, skep_err *err)
     const struct skep_os *os = w->job->os;
     put_header(w);
     for (;;) {
-        SKEP_TRY(skep_order_next(w->order, w->rows, SKEP_ROW_GROUP_ROWS, &w->n_rows, err));
+        SKEP_TRY(skep_order_next(w->order, w->rows, w->group_rows, &w->n_rows, err));
         if (w->n_rows == 0)
             break;
         SKEP_TRY(write_group(w, err));
@@ -421,12 +421,12 @@ static skep_rc write_all(struct skep_segment_writer *w, skep_err *err)
 
 static void alloc_scratch(struct skep_segment_writer *w)
 {
-    const size_t rows = SKEP_ROW_GROUP_ROWS;
+    const size_t rows = w->group_rows;
     unsigned n_sources = w->job->n_sources;
     w->rows = skep_alloc_n(struct skep_order_row, rows);
     w->slots = skep_alloc_n(uint64_t, rows);
     w->source_first = skep_alloc_n(uint32_t, n_sources + 2);
-    w->col.bitmap = skep_alloc_n(uint64_t, rows / 64);
+    w->col.bitmap = skep_alloc_n(uint64_t, SKEP_ROW_GROUP_ROWS / 64);
     w->col.ints = skep_alloc_n(int64_t, rows);
     w->col.strs = skep_alloc_n(skep_str, rows);
     w->col.hashes = skep_alloc_n(uint64_t, rows);
@@ -518,15 +518,31 @@ static skep_rc run_job(struct skep_segment_writer *w, skep_err *err)
     return rc;
 }
 
+/* Rows to make room for: a row group, or less when the sources together have less.  A power of two,
+ * for the hash table of rows; at least an index page. */
+static uint32_t rows_of_group(const struct skep_segment_job *job)
+{
+    uint64_t all = 0;
+    for (unsigned s = 0; s < job->n_sources; s++)
+        all += job->sources[s].rowset->n_rows;
+    uint32_t rows = SKEP_SEGMENT_INDEX_PAGE;
+    while (rows < all && rows < SKEP_ROW_GROUP_ROWS)
+        rows *= 2;
+    return rows;
+}
+
 skep_rc skep_segment_write(const struct skep_segment_job *job, struct skep_segment_info *ret,
                            skep_err *err)
 {
     skep_assert(job->os && job->path && job->budget);
     skep_assert(job->n_sources > 0 && job->sources);
-    SKEP_TRY(skep_budget_take(job->budget, FIXED_BYTES, err));
+    uint32_t group_rows = rows_of_group(job);
+    uint64_t fixed = FIXED_BYTES + (uint64_t)group_rows * ROW_BYTES;
+    SKEP_TRY(skep_budget_take(job->budget, fixed, err));
     struct skep_segment_writer *w = skep_alloc(struct skep_segment_writer);
     w->job = job;
-    w->charged_bytes = FIXED_BYTES;
+    w->charged_bytes = fixed;
+    w->group_rows = group_rows;
     w->min_seq = UINT64_MAX;
     alloc_scratch(w);
     skep_rc rc = run_job(w, err);

@@ -85,17 +85,18 @@ struct skep_segment_writer {
         uint32_t *map_sizes; /* [n_sources] */
     } resources, scopes;
 
-    /* The row group. */
+    /* The row group.  Arrays have room for group_rows: a row group, or all rows when fewer. */
+    uint32_t group_rows;
     struct skep_order_row *rows; /* [n_rows] */
     uint32_t n_rows;
     uint64_t *slots;         /* (source row << 16 | row of the group), ascending by source */
     uint32_t *source_first;  /* n_sources + 1, into slots */
     struct skep_wcolumn col; /* reused from column to column */
     int64_t *row_ints;       /* scratch by row */
-    int64_t *tmp;            /* scratch [SKEP_ROW_GROUP_ROWS] */
-    uint64_t *span_ids;      /* [SKEP_ROW_GROUP_ROWS] by row */
-    uint32_t *run_starts;    /* [SKEP_ROW_GROUP_ROWS + 1] of traces */
-    uint32_t *row_slots;     /* [2 * SKEP_ROW_GROUP_ROWS] */
+    int64_t *tmp;            /* scratch [group_rows] */
+    uint64_t *span_ids;      /* [group_rows] by row */
+    uint32_t *run_starts;    /* [group_rows + 1] of traces */
+    uint32_t *row_slots;     /* [2 * group_rows] */
     struct skep_arena arena; /* string bytes of one column */
     struct skep_colreader **readers; /* [n_sources] of the gathered column; NULL = closed */
     struct skep_wmemo *memo;         /* string pointer -> code, of one dictionary at a time */
