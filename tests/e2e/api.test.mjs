@@ -254,6 +254,28 @@ test('tail: a row a line as it becomes readable', async () => {
   await reading;
 });
 
+test('tail: a reader that is too slow skips rows, and is told how many', async () => {
+  const total = 30000, each = 1000;
+  const res = await fetch(`${skep.url}/skep/v1/tail?dataset=flood`);
+  for (let i = 0; i < total; i += each) {
+    const spans = Array.from({ length: each }, (_, k) => ({ traceId: hex(32), spanId: hex(16), name: 'x', startNs: nowNs() + BigInt(k), attributes: { pad: 'p'.repeat(300) } }));
+    await skep.json('POST', '/v1/traces', otlpTraces('flood', spans));
+  }
+  let rows = 0, skipped = 0, text = '';
+  for await (const chunk of res.body) { // the first read: until here nothing was taken
+    text += Buffer.from(chunk).toString();
+    const lines = text.split('\n');
+    text = lines.pop();
+    for (const l of lines) {
+      if (l.startsWith('{"id"')) rows++;
+      else if (l.startsWith('{"type":"skipped"')) skipped += JSON.parse(l).rows;
+    }
+    if (rows + skipped >= total) break;
+  }
+  assert.equal(rows + skipped, total);
+  assert.ok(rows > 0 && skipped > 0, `${rows} rows, ${skipped} skipped`);
+});
+
 test('a query whose client leaves does not linger', async () => {
   for (let i = 0; i < 20; i++) {
     const abort = new AbortController();
