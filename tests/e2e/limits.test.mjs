@@ -61,6 +61,21 @@ test('memory stays inside --memory, what was acknowledged is there', { timeout: 
   }
 });
 
+test('with the default memory a fast sender is slowed down, not refused', { timeout: 120000 }, async () => {
+  const skep = await Skep.start({ args: ['--retain', '0'] });
+  const path = join(dir, 'many.bin');
+  try {
+    execFileSync(join(bin, 'gen'), [String(4 * SPANS), path, String(BASE), '4']);
+    const sent = blast(skep, path);
+    assert.equal(sent.refused, 0);
+    assert.equal(await count(skep), 4 * SPANS);
+    assert.ok(peakMb(skep) < 256 * 1.1, `peak resident ${peakMb(skep).toFixed(1)} MB`);
+  } finally {
+    rmSync(path, { force: true });
+    await skep.done();
+  }
+});
+
 test('disk stays inside --disk, the oldest goes, the newest is taken', { timeout: 170000 }, async () => {
   const limit = 64 << 20;
   const skep = await Skep.start({ args: ['--memory', '128M', '--disk', '64M', '--retain', '0'] });

@@ -17,7 +17,7 @@
  * I2  done is called exactly once for each append, also when the engine closes.
  * I3  a twin in flight gets the outcome of the first; a duplicate stores nothing.
  * I4  memory: what is pending and what is in parts is at most twice the part limit; the queue is
- *     bounded in number.
+ *     bounded in number.  From one and a half times on commits wait for the flusher.
  *
  * Threads: append any; one committer.  Locks: q_mu, then nothing; snap_mu, then nothing. */
 #include "store/column/engine.h"
@@ -208,7 +208,21 @@ static unsigned take_group(struct skep_engine *e, struct skep_pending **group)
     return n;
 }
 
-/* Too many live parts: the folder is behind.  Without one the committer folds by itself. */
+/* Bytes of the parts that are visible: what flushing can free. */
+static uint64_t part_bytes_locked(const struct skep_engine *e)
+{
+    uint64_t bytes = 0;
+    skep_assert(e->snap != NULL);
+    for (unsigned i = 0; i < e->snap->n; i++) {
+        const struct skep_part *part = skep_part_of(e->snap->sets[i].rowset);
+        bytes += part ? part->base.bytes : 0;
+    }
+    return bytes;
+}
+
+/* Too many live parts: the folder is behind.  Too large ones: the flusher is.  The committer waits
+ * a little; the senders, who wait for their answers, slow down, and nobody need be refused.
+ * Without background threads the committer folds by itself. */
 static void back_pressure(struct skep_engine *e)
 {
     if (!e->background) {
@@ -223,6 +237,12 @@ static void back_pressure(struct skep_engine *e)
                     skep_engine__foldable_locked(e);
          k++)
         (void)skep_cond_wait_ms(&e->changed, &e->snap_mu, 100);
+    /* Bounded as well: a flush may fail, and then admission refuses. */
+    for (int k = 0; k < 20 && part_bytes_locked(e) > e->part_limit_bytes / 2 * 3; k++) {
+        atomic_store(&e->want_flush, true);
+        skep_cond_broadcast(&e->changed); /* wakes the flusher */
+        (void)skep_cond_wait_ms(&e->changed, &e->snap_mu, 100);
+    }
     skep_mutex_unlock(&e->snap_mu);
 }
 
