@@ -114,8 +114,8 @@ extern const struct skep_state_ops skep_state_count, skep_state_sum, skep_state_
 typedef void skep_agg_finish_fn(const struct skep_agg *agg, void *state, int64_t span_ns,
                                 struct skep_agg_value *ret);
 extern skep_agg_finish_fn skep_agg_finish_count, skep_agg_finish_sum, skep_agg_finish_avg,
-    skep_agg_finish_min, skep_agg_finish_max, skep_agg_finish_distinct,
-    skep_agg_finish_percentile, skep_agg_finish_heat, skep_agg_finish_concurrency;
+    skep_agg_finish_min, skep_agg_finish_max, skep_agg_finish_distinct, skep_agg_finish_percentile,
+    skep_agg_finish_heat, skep_agg_finish_concurrency;
 
 /* Typed 64-bit hash of a value: what COUNT_DISTINCT and group keys use.  Equal for equal values (-0
  * is 0, all NaN are one), of different types different.  str_hash: skep_hash of the text, for text

@@ -4,8 +4,8 @@
  *   bench_query [-t THREADS] [-n ROUNDS] [-q NAME] SEGMENT...
  *
  * Each query runs ROUNDS (5) times; the first one (cold cache) and the best are printed, with the
- * CPU time of all threads (least of the rounds), the rows it looked at and the groups of its answer.
- * THREADS (cores - 1) help the calling one. */
+ * CPU time of all threads (least of the rounds), the rows it looked at and the groups of its
+ * answer. THREADS (cores - 1) help the calling one. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
