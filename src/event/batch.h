@@ -18,7 +18,7 @@ struct skep_batch_strings {
     struct skep_batch_string {
         uint32_t offset, len;
         uint64_t hash; /* skep_hash of the bytes: stored, so that later unions need no strings */
-    } *items;
+    } * items;
     uint8_t *data; /* all bytes, back to back */
     size_t data_n, data_cap;
     struct skep_index index;
@@ -46,7 +46,7 @@ struct skep_batch_lists {
         uint32_t name; /* string index */
         uint32_t type;
         uint64_t val; /* as in skep_batch_field */
-    } *entries;
+    } * entries;
     uint32_t entries_n, entries_cap;
     uint64_t *hashes; /* content hash of each list, independent of string indexes */
     struct skep_index index;

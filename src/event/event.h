@@ -69,25 +69,25 @@ typedef struct skep_row_id {
 } skep_row_id;
 
 /* Intrinsic columns.  On disk: never reuse a number.  X(ID, number, type in vectors, meaning) */
-#define SKEP_COLUMNS(X)                                                                           \
-    X(TIME, 0, I64, "ns since 1970: span start, event or log time")                               \
-    X(DURATION, 1, I64, "ns; spans only, -1 elsewhere")                                           \
-    X(KIND, 2, I64, "enum skep_kind")                                                             \
-    X(TRACE_ID, 3, ID16, "all zero = none")                                                       \
-    X(SPAN_ID, 4, I64, "own id of a span; for events, links and logs 0")                          \
-    X(PARENT_ID, 5, I64, "span: parent's id; event, link, log: id of the span it belongs to")     \
-    X(NAME, 6, STR, "span name, event name; links and logs: empty")                               \
-    X(DATASET, 7, STR, "as first written")                                                        \
-    X(RESOURCE, 8, I64, "index into the rowset's resource table")                                 \
-    X(SCOPE, 9, I64, "index into the rowset's instrumentation table")                             \
-    X(STATUS, 10, I64, "OTLP status code of the span; events and links: of their span")           \
-    X(SPAN_KIND, 11, I64, "OTLP span kind; spans only")                                           \
-    X(SEVERITY, 12, I64, "OTLP severity number; logs only")                                       \
-    X(FLAGS, 13, I64, "OTLP flags field as sent")                                                 \
-    X(SAMPLE_RATE, 14, I64, "weight of the row, >= 1")                                            \
-    X(RECEIVED, 15, I64, "ns since 1970: when the commit arrived")                                \
-    X(SEQ, 16, I64, "skep_row_id.seq")                                                            \
-    X(ORDINAL, 17, I64, "skep_row_id.ordinal")                                                    \
+#define SKEP_COLUMNS(X)                                                                            \
+    X(TIME, 0, I64, "ns since 1970: span start, event or log time")                                \
+    X(DURATION, 1, I64, "ns; spans only, -1 elsewhere")                                            \
+    X(KIND, 2, I64, "enum skep_kind")                                                              \
+    X(TRACE_ID, 3, ID16, "all zero = none")                                                        \
+    X(SPAN_ID, 4, I64, "own id of a span; for events, links and logs 0")                           \
+    X(PARENT_ID, 5, I64, "span: parent's id; event, link, log: id of the span it belongs to")      \
+    X(NAME, 6, STR, "span name, event name; links and logs: empty")                                \
+    X(DATASET, 7, STR, "as first written")                                                         \
+    X(RESOURCE, 8, I64, "index into the rowset's resource table")                                  \
+    X(SCOPE, 9, I64, "index into the rowset's instrumentation table")                              \
+    X(STATUS, 10, I64, "OTLP status code of the span; events and links: of their span")            \
+    X(SPAN_KIND, 11, I64, "OTLP span kind; spans only")                                            \
+    X(SEVERITY, 12, I64, "OTLP severity number; logs only")                                        \
+    X(FLAGS, 13, I64, "OTLP flags field as sent")                                                  \
+    X(SAMPLE_RATE, 14, I64, "weight of the row, >= 1")                                             \
+    X(RECEIVED, 15, I64, "ns since 1970: when the commit arrived")                                 \
+    X(SEQ, 16, I64, "skep_row_id.seq")                                                             \
+    X(ORDINAL, 17, I64, "skep_row_id.ordinal")                                                     \
     X(SOURCE, 18, I64, "enum skep_source")
 
 enum skep_column {
@@ -110,7 +110,7 @@ enum skep_source {
 /* Limits of one request, one table. */
 enum {
     SKEP_LIMIT_BATCH_ROWS = 1 << 20,
-    SKEP_LIMIT_NAME_BYTES = 1024,       /* a field name; longer ones are cut at a character */
+    SKEP_LIMIT_NAME_BYTES = 1024, /* a field name; longer ones are cut at a character */
     SKEP_LIMIT_FIELDS_PER_BATCH = 65536,
     SKEP_LIMIT_VALUE_BYTES = 4 << 20,
     SKEP_LIMIT_MAP_DEPTH = 5

@@ -140,6 +140,7 @@ static inline uint64_t skep_rowset_blocks(const struct skep_rowset *rs)
 {
     return (rs->n_rows + SKEP_BLOCK_ROWS - 1) / SKEP_BLOCK_ROWS;
 }
+/* One more, one fewer holder; the last unref calls on_last_unref, then destroys.  Threads: any. */
 struct skep_rowset *skep_rowset_ref(struct skep_rowset *rs);
 void skep_rowset_unref(struct skep_rowset *rs); /* NULL is fine */
 /* Index of the field, or UINT32_MAX. */
