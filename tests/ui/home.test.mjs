@@ -40,6 +40,19 @@ ui('home shows rate, failures, latency and traces, and stays live', { real: true
   assert.equal(asked, calm, 'a page that is not live asks nothing');
 });
 
+ui('an address without a range shows as much as there is; links stay free of it', {}, async ({ page, url, mock }) => {
+  const rows = mock.data.rows;
+  mock.data.rows = rows.filter((r) => r.t > rows.at(-1).t - 200e3);
+  await page.goto(url);
+  await page.getByRole('button', { name: 'Last 5 minutes' }).waitFor();
+  await page.locator('.service-table tbody tr').first().waitFor();
+  assert.ok(mock.lastQuery.time_range === 300, `asked for ${mock.lastQuery.time_range} s`);
+  assert.equal(params(page).get('t'), null);
+  assert.doesNotMatch(await page.getByRole('link', { name: 'Traces' }).getAttribute('href'), /t=/);
+  mock.data.rows = rows;
+  await page.getByRole('button', { name: 'Last 1 hour' }).waitFor({ timeout: 8000 });
+});
+
 ui('a service opens alone, grouped by name, and back returns', { real: true }, async ({ page, url }) => {
   await page.goto(`${url}/ui/home?live=0`);
   const row = page.locator('.service-table tbody tr').first();

@@ -33,6 +33,8 @@ const match = await load('lib/match.ts');
 const series = await load('lib/series.ts');
 const color = await load('lib/color.ts');
 const heat = await load('parts/heatdraw.ts');
+const time = await load('lib/time.ts');
+const axis = await load('lib/axis.ts');
 
 test('filters read as people type them', () => {
   const cases = {
@@ -153,4 +155,20 @@ test('heatmap geometry: a point maps to its cell and back', () => {
 test('a rate counts the time a bucket really covers', () => {
   const r = { times_ms: [0, 1000, 2000], granularity_ms: 1000, start_ms: 500, end_ms: 2100 };
   assert.deepEqual(series.rates(r, [4, 4, 4]), [8, 4, null]);
+});
+
+test('without a range in the address the smallest that holds all the data is shown, an hour at most', () => {
+  assert.deepEqual([0, 60, 61, 300, 301, 900, 901, 1e7].map(time.fitting), ['1m', '1m', '5m', '5m', '15m', '15m', '1h', '1h']);
+});
+
+test('marks of a time axis stand at round times and have room', () => {
+  const from = new Date(2026, 10, 20, 20, 13, 7).getTime();
+  for (const span of [50, 2000, 60e3, 300e3, 3600e3, 86400e3]) {
+    const ticks = axis.timeTicks(from, from + span, 1000);
+    const step = ticks[1] - ticks[0];
+    assert.ok(ticks.length >= 3 && ticks.length <= 12, `${ticks.length} marks in ${span} ms`);
+    const midnight = new Date(2026, 10, 20).getTime();
+    for (const t of ticks) assert.equal((t - midnight) % step, 0, `${axis.timeLabel(t, from, from + span, 1000)} in steps of ${step}`);
+  }
+  assert.equal(axis.timeLabel(axis.timeTicks(from, from + 3600e3, 1000)[0], from, from + 3600e3, 1000), '20:20');
 });

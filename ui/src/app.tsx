@@ -4,9 +4,9 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { api } from './lib/api';
 import { claim } from './lib/color';
-import { go, href, onLinkClick, patch, useRoute } from './lib/route';
+import { go, href, onLinkClick, patch, useRoute, type Route } from './lib/route';
 import { toggleTheme, useTheme } from './lib/theme';
-import { rangeOf, zoomOut } from './lib/time';
+import { fitDefault, namesRange, rangeOf, zoomOut } from './lib/time';
 import { useInterval, useLoad } from './lib/use';
 import { Icon } from './parts/Icon';
 import { Keys } from './parts/Keys';
@@ -37,6 +37,7 @@ export function App() {
   const route = useRoute();
   const [keys, setKeys] = useState(false);
   useGlobalKeys(() => setKeys((k) => !k));
+  const ready = useDefaultRange(route);
   useEffect(() => {
     const name = VIEWS.find((v) => v.id === route.view)?.name ?? (route.view === 'trace' ? `Trace ${route.arg.slice(0, 8)}` : 'Not found');
     document.title = `${name} · skep`;
@@ -46,8 +47,8 @@ export function App() {
       <a class="skip" href="#main" onClick={(e) => { e.preventDefault(); document.getElementById('main')?.focus(); }}>Skip to the content</a>
       <Rail view={route.view} openKeys={() => setKeys(true)} />
       <div class="column">
-        {TIMED.has(route.view) && <Top view={route.view} />}
-        <main id="main" tabIndex={-1}><View view={route.view} /></main>
+        {TIMED.has(route.view) && ready && <Top view={route.view} />}
+        <main id="main" tabIndex={-1}>{ready && <View view={route.view} />}</main>
       </div>
       <MenuHost />
       {keys && <Keys close={() => setKeys(false)} />}
@@ -83,6 +84,24 @@ function Rail({ view, openKeys }: { view: string; openKeys: () => void }) {
   );
 }
 
+const isLive = (view: string, params: URLSearchParams) => view in LIVE && (params.get('live') === null ? LIVE[view]! : params.get('live') === '1');
+
+const AGE_MS = 5e3;
+
+// An address without a range shows as much as there is. The range is settled before a view asks for
+// rows; it grows with the data where the view is live, and elsewhere when one comes to the view.
+function useDefaultRange({ view, params }: Route): boolean {
+  const [ready, setReady] = useState(namesRange());
+  const fit = (signal?: AbortSignal) => api.status(signal).then(fitDefault, () => undefined);
+  useEffect(() => {
+    const abort = new AbortController();
+    void fit(abort.signal).then(() => !abort.signal.aborted && setReady(true));
+    return () => abort.abort();
+  }, [view]);
+  useInterval(isLive(view, params) && !namesRange() ? AGE_MS : null, () => void fit());
+  return ready;
+}
+
 const SETS_MS = 15e3;
 
 function Top({ view }: { view: string }) {
@@ -97,7 +116,7 @@ function Top({ view }: { view: string }) {
   }
   const ds = params.get('ds') ?? '';
   const names = sets.data?.map((d) => d.name) ?? [];
-  const live = view in LIVE && (params.get('live') === null ? LIVE[view]! : params.get('live') === '1');
+  const live = isLive(view, params);
   const can = view in LIVE && range.relative !== null;
   return (
     <header class="top">
@@ -109,7 +128,7 @@ function Top({ view }: { view: string }) {
       </select>
       <TimePicker />
       {can && (
-        <button type="button" class="button live" aria-pressed={live} data-key="v" onClick={() => patch({ live: live === LIVE[view] ? (live ? '0' : '1') : null }, { replace: true })} title="Refresh by itself (v)">
+        <button type="button" class="button live" aria-pressed={live} data-key="v" onClick={() => patch({ live: live === LIVE[view] ? (live ? '0' : '1') : null }, { replace: true })} title={live ? 'Refreshes by itself; click to hold (v)' : 'Refresh by itself (v)'}>
           <i class={live ? 'on' : ''} aria-hidden="true" /> Live
         </button>
       )}

@@ -3,7 +3,7 @@
 
 import type { MenuItem } from '../parts/Menu';
 import { filterFor, filterText } from './query';
-import { go, href, patch, route, type Changes } from './route';
+import { go, href, named, patch, route, type Changes } from './route';
 import { value as valueText } from './format';
 import type { Filter, Value } from './types';
 
@@ -16,7 +16,7 @@ export function lookAround(fromMs: number, toMs: number) {
 }
 
 export function elsewhere(view: string, changes: Changes): string {
-  const p = route().params;
+  const p = named();
   const timed = p.has('t') || p.has('from');
   return href(view, !timed && route().view === 'trace' && around ? { ...around, ...changes } : changes);
 }

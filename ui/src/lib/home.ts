@@ -19,16 +19,19 @@ export function homeFilters(of: Of, service: string | null): Filter[] {
 
 const D = 'duration_ms';
 
+// Rates of less than a second are noise.
+const finest = (base: Span) => ((base.time_range ?? 61) <= 60 ? { granularity: 1 } : {});
+
 async function ask(of: Of, base: Span & { dataset?: string }, service: string | null, signal: AbortSignal, progress: (p: Progress) => void): Promise<HomeAnswer> {
   const filters = homeFilters(of, service);
   const breakdowns = [service ? 'name' : 'service.name'];
   const main: QuerySpec = {
-    ...base, filters, breakdowns, limit: 100, heatmap: { scale: 'log', bins: 40 },
+    ...base, ...finest(base), filters, breakdowns, limit: 100, heatmap: { scale: 'log', bins: 40 },
     calculations: [{ op: 'COUNT' }, { op: 'P50', column: D }, { op: 'P95', column: D }, { op: 'P99', column: D }, { op: 'HEATMAP', column: D }],
     orders: [{ op: 'COUNT', order: 'descending' }],
   };
   const errors: QuerySpec = {
-    ...base, breakdowns, limit: 100, calculations: [{ op: 'COUNT' }], orders: [{ op: 'COUNT', order: 'descending' }],
+    ...base, ...finest(base), breakdowns, limit: 100, calculations: [{ op: 'COUNT' }], orders: [{ op: 'COUNT', order: 'descending' }],
     filters: [...filters, { column: 'error', op: '=', value: true }],
   };
   const [a, b] = await Promise.all([api.query(main, signal, progress), api.query(errors, signal)]);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The URL is the state. /ui/<view>[/<arg>]?params; every view shares t or from/to, and ds.
+// The URL is the state. /ui/<view>[/<arg>]?params; every view shares t or from/to, and ds. Where it
+// names no range, `params` carries the default one; links and changes carry only what it names.
 
 import { useEffect, useState } from 'preact/hooks';
 
@@ -9,11 +10,19 @@ export interface Route { view: string; arg: string; params: URLSearchParams }
 export type Changes = Record<string, string | readonly string[] | null>;
 
 const listeners = new Set<() => void>();
+let range = '1h';
 let current = read();
+
+// What the address itself says.
+export function named(): URLSearchParams {
+  return new URLSearchParams(location.search);
+}
 
 function read(): Route {
   const [, , view = '', arg = ''] = location.pathname.split('/');
-  return { view: view || 'home', arg: decodeURIComponent(arg), params: new URLSearchParams(location.search) };
+  const params = named();
+  if (!params.has('t') && !params.has('from')) params.set('t', range);
+  return { view: view || 'home', arg: decodeURIComponent(arg), params };
 }
 
 function changed() {
@@ -24,6 +33,13 @@ function changed() {
 addEventListener('popstate', changed);
 
 export const route = () => current;
+
+// The relative range of addresses that name none.
+export function setDefaultRange(t: string) {
+  if (t === range) return;
+  range = t;
+  changed();
+}
 
 export function useRoute(): Route {
   const [r, set] = useState(current);
@@ -53,8 +69,9 @@ function text(params: URLSearchParams): string {
 // The address of a view, with the shared time range and dataset of where we are.
 export function href(view: string, changes: Changes = {}): string {
   const params = new URLSearchParams();
+  const here = named();
   for (const k of ['t', 'from', 'to', 'ds']) {
-    const v = current.params.get(k);
+    const v = here.get(k);
     if (v !== null) params.set(k, v);
   }
   apply(params, changes);
@@ -70,7 +87,7 @@ export function go(url: string, options: { replace?: boolean; zoom?: boolean } =
 
 // Changes parameters of the current view.
 export function patch(changes: Changes, options: { replace?: boolean; zoom?: boolean } = {}) {
-  const params = new URLSearchParams(current.params);
+  const params = named();
   apply(params, changes);
   go(location.pathname + text(params), options);
 }

@@ -36,12 +36,16 @@ export function seriesOf(result: QueryResult, calc: number, theme: Theme, alone:
   }));
 }
 
-// The first and last bucket may be cut by the range; what covers under a third of a step says nothing.
+// The first and last bucket may be cut by the range; what covers under a third of a step says nothing,
+// nor does the running second: its rows are still on their way.
+const LATE_MS = 800;
+
 export function rates(r: QueryResult, data: (number | null)[]): (number | null)[] {
   return data.map((n, i) => {
     const from = Math.max(r.times_ms[i]!, r.start_ms);
     const to = Math.min(r.times_ms[i]! + r.granularity_ms, r.end_ms);
     const covered = to - from;
-    return n === null || covered < r.granularity_ms / 3 ? null : n / (covered / 1e3);
+    const running = to < r.times_ms[i]! + r.granularity_ms && covered < LATE_MS;
+    return n === null || running || covered < r.granularity_ms / 3 ? null : n / (covered / 1e3);
   });
 }

@@ -2,17 +2,16 @@
 //
 // The time range every view shares: ?t=2h (relative to now) or ?from=..&to=.. (unix seconds).
 
-import { patch, route } from './route';
-import { dateTime, day, clock } from './format';
+import { named, patch, route, setDefaultRange } from './route';
+import { dateTime, day, clock, nsToMs } from './format';
 import type { Span } from './types';
 
 export interface TimeRange { relative: number | null; from: number; to: number }
 
-export const DEFAULT_S = 3600;
 const UNIT: Record<string, number> = { s: 1, m: 60, h: 3600, d: 86400, w: 604800 };
 
 export const PRESETS: [string, string][] = [
-  ['5m', '5 minutes'], ['15m', '15 minutes'], ['1h', '1 hour'], ['2h', '2 hours'], ['6h', '6 hours'],
+  ['1m', '1 minute'], ['5m', '5 minutes'], ['15m', '15 minutes'], ['1h', '1 hour'], ['2h', '2 hours'], ['6h', '6 hours'],
   ['24h', '24 hours'], ['3d', '3 days'], ['7d', '7 days'], ['30d', '30 days'],
 ];
 
@@ -25,7 +24,7 @@ export function rangeOf(params: URLSearchParams): TimeRange {
   const from = Number(params.get('from'));
   const to = Number(params.get('to'));
   if (from > 0 && to > from) return { relative: null, from, to };
-  const s = seconds(params.get('t') ?? '') ?? DEFAULT_S;
+  const s = seconds(params.get('t') ?? '') ?? 3600;
   const now = Date.now() / 1e3;
   return { relative: s, from: now - s, to: now };
 }
@@ -43,6 +42,20 @@ export function label(r: TimeRange): string {
   const same = day(r.from * 1e3) === day(r.to * 1e3);
   return `${dateTime(r.from * 1e3)} – ${same ? clock(r.to * 1e3) : dateTime(r.to * 1e3)}`;
 }
+
+// The smallest of these that holds all there is: charts of a young store are not an empty hour.
+const YOUNG = ['1m', '5m', '15m'];
+
+export function fitting(ageSeconds: number): string {
+  return YOUNG.find((t) => ageSeconds <= seconds(t)!) ?? '1h';
+}
+
+// A store without a row has its first row still to come.
+export function fitDefault(status: { oldest_ns: string | null; now_ns: string }) {
+  setDefaultRange(fitting(status.oldest_ns === null ? 0 : (nsToMs(status.now_ns) - nsToMs(status.oldest_ns)) / 1e3));
+}
+
+export const namesRange = () => named().has('t') || named().has('from');
 
 export const setRelative = (t: string) => patch({ t, from: null, to: null });
 

@@ -4,7 +4,8 @@
 // Arrow keys walk the cells, Enter does what a click does, Shift+Enter opens the menu.
 
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { count, dateTime, clock, unitOf, withUnit } from '../lib/format';
+import { timeLabel, timeTicks } from '../lib/axis';
+import { clock, count, dateTime, unitOf, withUnit } from '../lib/format';
 import { ramp } from '../lib/color';
 import { useTheme } from '../lib/theme';
 import { setAbsolute, zoomOut } from '../lib/time';
@@ -166,16 +167,9 @@ function cellStyle(g: Geometry, c: Point) {
   return { left: `${x0}px`, width: `${Math.max(1, x1 - x0)}px`, top: `${g.yOfBin(c.bin + 1)}px`, height: `${g.yOfBin(c.bin) - g.yOfBin(c.bin + 1)}px` };
 }
 
-const STEPS = [1, 2, 5, 10, 20, 50, 100, 200, 500].concat([1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800].map((s) => s * 1e3));
-
 function TimeTicks({ g }: { g: Geometry }) {
-  const span = g.range[1] - g.range[0];
-  const step = STEPS.find((s) => span / s <= Math.max(2, g.w / 90)) ?? 604800e3;
-  const offset = new Date(g.range[0]).getTimezoneOffset() * 60e3;
-  const out: number[] = [];
-  for (let t = Math.ceil((g.range[0] - offset) / step) * step + offset; t < g.range[1]; t += step) out.push(t);
-  const label = (t: number) => (span > 36 * 3600e3 ? dateTime(t).slice(0, -3) : step >= 60e3 ? clock(t).slice(0, 5) : clock(t, step < 1000 ? 3 : 0));
-  return <>{out.filter((t) => g.x(t) < g.f.left + g.w - 18).map((t) => <span class="num x" style={{ left: `${g.x(t)}px` }}>{label(t)}</span>)}</>;
+  const [from, to] = g.range;
+  return <>{timeTicks(from, to, g.w).filter((t) => g.x(t) < g.f.left + g.w - 18).map((t) => <span class="num x" style={{ left: `${g.x(t)}px` }}>{timeLabel(t, from, to, g.w)}</span>)}</>;
 }
 
 export function HeatLegend({ max }: { max: number }) {

@@ -5,7 +5,8 @@
 
 import uPlot from 'uplot';
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { clock, dateTime } from '../lib/format';
+import { timeLabel, timeTicks } from '../lib/axis';
+import { dateTime } from '../lib/format';
 import { useTheme, token } from '../lib/theme';
 import { setAbsolute, zoomOut } from '../lib/time';
 import { useSize } from '../lib/use';
@@ -34,11 +35,6 @@ function lonely(data: (number | null)[]): number[] {
   const out: number[] = [];
   data.forEach((v, i) => v !== null && (data[i - 1] ?? null) === null && (data[i + 1] ?? null) === null && out.push(i));
   return out;
-}
-
-function axisTime(ms: number, span: number): string {
-  if (span > 36 * 3600e3) return dateTime(ms).slice(0, -3);
-  return clock(ms, span < 5000 ? 3 : 0).replace(span >= 10 * 60e3 ? /:\d\d$/ : /$^/, '');
 }
 
 export function LineChart(p: Props) {
@@ -146,11 +142,13 @@ function nearest(u: uPlot, p: Props): Hover | null {
 }
 
 // A label at the very edge would be cut off.
-function timeLabel(u: uPlot, t: number): string {
-  const x = u.valToPos(t, 'x');
-  const width = u.bbox.width / devicePixelRatio;
-  return x > width - 16 ? '' : axisTime(t, (u.scales.x!.max ?? 0) - (u.scales.x!.min ?? 0));
+function edgeLabel(u: uPlot, t: number): string {
+  const { min, max } = u.scales.x!;
+  const width = plotWidth(u);
+  return u.valToPos(t, 'x') > width - 16 ? '' : timeLabel(t, min ?? 0, max ?? 0, width);
 }
+
+const plotWidth = (u: uPlot) => u.bbox.width / devicePixelRatio;
 
 // The first and last step may be cut by the range: their numbers are true but cover less time.
 function shadePartial(u: uPlot, p: Props) {
@@ -178,7 +176,7 @@ function options(width: number, height: number, latest: { current: Props }, self
       y: { range: (_u, a, b) => [Math.min(0, a ?? 0), b === null || b === undefined || b <= 0 ? 1 : b * 1.08] },
     },
     axes: [
-      { ...axis, size: 24, gap: 4, values: (u, ticks) => ticks.map((t) => timeLabel(u, t)) },
+      { ...axis, size: 24, gap: 4, splits: (u, _i, min, max) => timeTicks(min, max, plotWidth(u)), values: (u, ticks) => ticks.map((t) => edgeLabel(u, t)) },
       { ...axis, size: 62, gap: 6, values: (_u, ticks) => ticks.map((t) => latest.current.text(t)) },
     ],
     cursor: { drag: { x: true, y: false, setScale: false }, points: { size: 6 }, y: false },

@@ -41,7 +41,7 @@ export function TimePicker() {
       list.at((i + (e.key === 'ArrowDown' ? 1 : -1)) % list.length)?.focus();
     }
   };
-  const now = params.get('t') ?? '1h';
+  const now = params.get('t');
   return (
     <div class="time" ref={root} onKeyDown={onKey}>
       <button type="button" class="button" data-key="t" ref={button} aria-haspopup="dialog" aria-expanded={open} onClick={() => setOpen(!open)}>

@@ -25,10 +25,10 @@ export function Home() {
   if (status.error && !status.data) return <div class="view"><ErrorBox error={status.error} retry={status.reload} /></div>;
   if (!status.data) return <div class="view"><Progress loading progress={null} /></div>;
   if (empty) return <Waiting status={status.data} error={status.error} />;
-  return <Dashboard newest={status.data.newest_ns} />;
+  return <Dashboard newest={status.data.newest_ns} oldest={status.data.oldest_ns} />;
 }
 
-function Dashboard({ newest }: { newest: string | null }) {
+function Dashboard({ newest, oldest }: { newest: string | null; oldest: string | null }) {
   const { params } = useRoute();
   const service = params.get('svc');
   const of = params.get('of');
@@ -49,10 +49,9 @@ function Dashboard({ newest }: { newest: string | null }) {
       <div class="bar">
         <h1>{service ?? 'All services'}</h1>
         {service && <button type="button" class="button small" onClick={() => patch({ svc: null })}>Show all services</button>}
-        <label class="small-field inline">Requests are
-          <select value={of ?? 'auto'} onChange={(e) => patch({ of: e.currentTarget.value === 'auto' ? null : e.currentTarget.value })}>
-            <option value="auto">chosen by what is there{a && of === null ? ` (${a.of === 'entry' ? 'entry spans' : 'all spans'})` : ''}</option>
-            <option value="entry">entry spans (server, consumer)</option>
+        <label class="small-field inline">Counting
+          <select value={of ?? a?.of ?? 'entry'} onChange={(e) => patch({ of: e.currentTarget.value })}>
+            <option value="entry">entry spans: server and consumer</option>
             <option value="all">all spans</option>
           </select>
         </label>
@@ -67,7 +66,7 @@ function Dashboard({ newest }: { newest: string | null }) {
           {newest && <button type="button" class="button primary" onClick={() => patch({ t: null, from: String(Math.floor(nsToMs(newest) / 1e3 - 3600)), to: String(Math.ceil(nsToMs(newest) / 1e3 + 1)) })}>Show the hour before it</button>}
         </Empty>
       )}
-      {a && !nothing && <Answer a={a} service={service} bus={bus} />}
+      {a && !nothing && <Answer a={a} service={service} bus={bus} oldest={oldest} />}
       {a && !nothing && (
         <section class="panel" aria-label="Traces">
           <div class="bar panel-head">
@@ -86,10 +85,12 @@ function Dashboard({ newest }: { newest: string | null }) {
   );
 }
 
-function Answer({ a, service, bus }: { a: HomeAnswer; service: string | null; bus: CursorBus }) {
+function Answer({ a, service, bus, oldest }: { a: HomeAnswer; service: string | null; bus: CursorBus; oldest: string | null }) {
   const [n, p50, p95, p99] = a.main.totals.values;
   const failed = a.errors.totals.values[0] ?? 0;
-  const secs = Math.max(0.001, (a.main.end_ms - a.main.start_ms) / 1e3);
+  // A store younger than the range has been counted for as long as it is there.
+  const since = Math.max(a.main.start_ms, oldest ? nsToMs(oldest) : 0);
+  const secs = Math.max(1, (a.main.end_ms - since) / 1e3);
   const heat = a.main.columns.filter((c) => c.kind === 'calc').findIndex((c) => c.op === 'HEATMAP');
   return (
     <>
