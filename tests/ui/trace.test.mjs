@@ -67,7 +67,6 @@ ui('rows are walked, folded and unfolded by arrow keys, and the link shows the s
   const total = await rows(page).count();
   await page.locator('.waterfall-rows').focus();
   await page.keyboard.press('ArrowDown');
-  await page.keyboard.press('ArrowDown');
   assert.equal(await selected(page), root.fields.name);
   await page.locator('.sidebar .field').first().waitFor();
   await until('the span in the URL', () => params(page).has('span'));
@@ -91,6 +90,29 @@ ui('rows are walked, folded and unfolded by arrow keys, and the link shows the s
   assert.equal(await other.locator('.w-row.on .w-title').innerText(), name);
   assert.equal(await other.locator('.w-row.on').getAttribute('id'), span);
   await other.close();
+});
+
+ui('the root is selected when a trace opens; a closed panel stays closed by the link', { traces: 300 }, async ({ page, url, mock }) => {
+  const api = mock.data.rows.find((r) => r.dataset === 'cruddur-api');
+  await page.goto(`${url}/ui/trace/${api.fields['trace.trace_id']}`);
+  await page.locator('.sidebar .field').first().waitFor();
+  assert.equal(await page.locator('.w-row.on').getAttribute('id'), 'w0');
+  await page.getByRole('button', { name: 'Close the sidebar' }).click();
+  await until('remembered', () => params(page).get('panel') === '0');
+  await page.reload();
+  await rows(page).first().waitFor();
+  assert.equal(await page.locator('.sidebar').count(), 0);
+  await rows(page).nth(1).click();
+  await page.locator('.sidebar .field').first().waitFor();
+  await until('a selection opens it again', () => params(page).has('span') && !params(page).has('panel'));
+});
+
+ui('on a narrow screen the waterfall comes first', { traces: 300, size: { width: 900, height: 700 } }, async ({ page, url, mock }) => {
+  const api = mock.data.rows.find((r) => r.dataset === 'cruddur-api');
+  await page.goto(`${url}/ui/trace/${api.fields['trace.trace_id']}`);
+  await rows(page).first().waitFor();
+  await page.waitForTimeout(300);
+  assert.equal(await page.locator('.sidebar').count(), 0);
 });
 
 ui('search finds names at once and fields through the server; n and N walk', { traces: 300 }, async ({ page, url, mock }) => {

@@ -116,6 +116,7 @@ test('a trace whose children start first and end last is measured whole', () => 
     service: [0, 0, 0], offset_ns: ['100', '0', '150'], duration_ns: ['100', '50', '300'], span_kind: ['', '', ''], error: [false, true, false], summary: ['', '', ''] };
   const t = new model.Trace({ trace_id: 'x', start_ns: '0', end_ns: '450', services: ['s'], spans: 3, complete: true, missing_parents: 0, rows });
   assert.deepEqual([t.from, t.to, t.low[0], t.high[0], t.end[0], t.failedBelow[0]], [0, 450, 0, 450, 3, 1]);
+  assert.deepEqual([...t.own], [50, 50, 300], 'time in which no child ran');
   assert.deepEqual([...t.visible(new Set([0]), new Set())], [0]);
   assert.deepEqual(t.find('LATE'), [2]);
 });

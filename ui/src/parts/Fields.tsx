@@ -7,15 +7,18 @@ import { copy, valueMenu } from '../lib/actions';
 import type { FieldValue, RowDetail } from '../lib/types';
 import { openMenu } from './Menu';
 
-const SCOPES: [string, string][] = [['intrinsic', 'Span and row'], ['attribute', 'Attributes'], ['instrumentation', 'Instrumentation'], ['resource', 'Resource']];
+const SCOPES: [string, string][] = [['intrinsic', 'Span and row'], ['attribute', 'Attributes'], ['instrumentation', 'Instrumentation'], ['resource', 'Resource'], ['row', 'As stored']];
 
-// What people look for first; what the store knows about the row comes last. Others keep their order.
+// What people look for first. Others keep their order.
 const FIRST = ['name', 'duration_ms', 'error', 'status_code', 'status_message', 'severity', 'body', 'span.kind', 'trace.trace_id', 'trace.span_id', 'trace.parent_id'];
-const LAST = /^(meta\.|flags$|SampleRate$|is_root$|duration_ns$|timestamp$|dataset$)/;
+const LAST = /^(meta\.|flags$|SampleRate$|is_root$|duration_ns$|timestamp$|dataset$|type$|span\.num_)/;
+
+// The row's own bookkeeping stands apart, at the end.
+const scopeOf = (f: FieldValue) => (f.scope === 'intrinsic' && LAST.test(f.name) ? 'row' : f.scope);
 
 function rank(f: FieldValue): number {
   const i = FIRST.indexOf(f.name);
-  return i >= 0 ? i : LAST.test(f.name) ? 1000 : 100;
+  return i >= 0 ? i : 100;
 }
 
 export function Fields({ row }: { row: RowDetail }) {
@@ -33,7 +36,7 @@ export function Fields({ row }: { row: RowDetail }) {
       <dl>
         <FieldRow field={{ name: 'time', type: 'string', scope: '', value: dateTime(nsToMs(row.time_ns), 3) }} still />
         {scopes.map(([scope, title]) => {
-          const list = shown.filter((f) => f.scope === scope).sort((a, b) => rank(a) - rank(b));
+          const list = shown.filter((f) => scopeOf(f) === scope).sort((a, b) => rank(a) - rank(b));
           return list.length > 0 && (
             <>
               <dt class="scope">{title}</dt>

@@ -52,8 +52,8 @@ export function Minimap({ trace, window: win, rows, total, onWindow, onScroll }:
       <canvas ref={canvas} style={{ width: `${width}px`, height: `${HEIGHT}px` }} />
       {zoomed && <div class="minimap-shade" style={{ left: 0, width: `${toX(win[0])}px` }} />}
       {zoomed && <div class="minimap-shade" style={{ left: `${toX(win[1])}px`, right: 0 }} />}
-      <div class="minimap-view" style={{ left: `${toX(win[0])}px`, width: `${Math.max(2, toX(win[1]) - toX(win[0]))}px`,
-        top: `${(rows[0] / Math.max(1, total)) * HEIGHT}px`, height: `${Math.max(3, ((rows[1] - rows[0]) / Math.max(1, total)) * HEIGHT)}px` }} />
+      {(zoomed || rows[1] - rows[0] < total) && <div class="minimap-view" style={{ left: `${toX(win[0])}px`, width: `${Math.max(2, toX(win[1]) - toX(win[0]))}px`,
+        top: `${(rows[0] / Math.max(1, total)) * HEIGHT}px`, height: `${Math.max(3, ((rows[1] - rows[0]) / Math.max(1, total)) * HEIGHT)}px` }} />}
       {drag && <div class="heat-drag" style={{ left: `${Math.min(...drag)}px`, width: `${Math.abs(drag[1] - drag[0])}px`, top: 0, height: `${HEIGHT}px` }} />}
     </div>
   );

@@ -64,23 +64,7 @@ function Facts({ trace: t, i }: { trace: Trace; i: number }) {
       <div><dt>Starts at</dt><dd class="num">{duration((t.start[i]! - t.from) / 1e6)}</dd></div>
       <div><dt>Takes</dt><dd class="num">{duration(t.duration(i) / 1e6)}</dd></div>
       <div><dt>Of the trace</dt><dd class="num">{percent(t.duration(i) / whole)}</dd></div>
-      <div><dt>Own time</dt><dd class="num">{duration(ownTime(t, i) / 1e6)}</dd></div>
+      <div title="time in which no child span ran"><dt>Own time</dt><dd class="num">{duration(t.own[i]! / 1e6)}</dd></div>
     </dl>
   );
-}
-
-// Time of the span in which no child span ran. Children come in order of start.
-export function ownTime(t: Trace, i: number): number {
-  let covered = 0;
-  let reach = t.start[i]!;
-  for (let c = i + 1; c < t.end[i]!; c = t.end[c]!) {
-    if (t.kind(c) !== 'span') continue;
-    const a = Math.max(reach, t.start[c]!);
-    const b = Math.min(t.stop[i]!, t.stop[c]!);
-    if (b > a) {
-      covered += b - a;
-      reach = b;
-    }
-  }
-  return t.duration(i) - covered;
 }

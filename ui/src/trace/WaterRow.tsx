@@ -2,7 +2,7 @@
 // One row: name with its place in the tree, bar with its place in time, ticks for what happened.
 
 import { serviceColor } from '../lib/color';
-import { count, duration } from '../lib/format';
+import { count, duration, percent } from '../lib/format';
 import { useTheme } from '../lib/theme';
 import type { Trace } from './model';
 
@@ -10,6 +10,10 @@ export const ROW_PX = 24;
 const INDENT = 12;
 const NAME_ROOM = 220;
 const TICKS = 40;
+// A span whose own time is this share of the trace is where the time went.
+const HOT = 0.2;
+// Percent of the width a duration may take.
+const CROWDED = 14;
 
 interface Props {
   trace: Trace; i: number; y: number; nameWidth: number; base: number; window: [number, number];
@@ -64,9 +68,17 @@ function Bar({ trace: t, i, window: [from, to], collapsed, color, span, failed }
   const clampA = Math.max(0, Math.min(100, a));
   const clampB = Math.max(0, Math.min(100, b));
   if (!span) return a >= 0 && a <= 100 ? <i class={`w-dot${failed ? ' bad' : ''}`} style={{ left: `${a}%` }} /> : null;
+  const whole = t.to - t.from;
+  const hot = t.own[i]! >= HOT * whole;
   const outlives = collapsed && t.high[i]! > t.stop[i]!;
   const precedes = collapsed && t.low[i]! < t.start[i]!;
   const ticks = (t.marks.get(i) ?? []).slice(0, TICKS);
+  // The duration stands behind all that is drawn at the end of the bar.
+  let free = outlives ? Math.max(clampB, Math.min(100, pos(t.high[i]!))) : clampB;
+  for (const m of ticks) {
+    const x = pos(t.start[m]!);
+    if (x > free && x < free + CROWDED) free = x;
+  }
   return (
     <>
       {b >= 0 && a <= 100 && <i class={`w-bar${failed ? ' bad' : ''}`} style={{ left: `${clampA}%`, width: `${clampB - clampA}%`, background: color }} />}
@@ -76,7 +88,7 @@ function Bar({ trace: t, i, window: [from, to], collapsed, color, span, failed }
         const x = pos(t.start[m]!);
         return x >= 0 && x <= 100 && <i class={`w-tick${t.error[m] ? ' bad' : ''}`} style={{ left: `${x}%` }} title={t.name(m)} />;
       })}
-      <span class="w-duration num" style={{ left: `calc(${outlives ? Math.max(clampB, Math.min(100, pos(t.high[i]!))) : clampB}% + 6px)` }}>{duration(t.duration(i) / 1e6)}</span>
+      <span class={`w-duration num${hot ? ' hot' : ''}`} title={hot ? `own time ${duration(t.own[i]! / 1e6)}, ${percent(t.own[i]! / whole)} of the trace` : undefined} style={{ left: `calc(${free}% + 6px)` }}>{duration(t.duration(i) / 1e6)}</span>
     </>
   );
 }

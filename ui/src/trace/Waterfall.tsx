@@ -12,6 +12,8 @@ import { WaterRow, ROW_PX } from './WaterRow';
 const MAX_PX = 8e6;
 const OVERSCAN = 6;
 const NAME_MIN = 160;
+// Room for the duration of a bar that ends last (margin of .w-time and .ruler-time).
+const TIME_END = 90;
 
 interface Props {
   trace: Trace;
@@ -77,6 +79,7 @@ export function Waterfall(p: Props) {
   return (
     <div class="waterfall">
       <Ruler window={p.window} from={p.trace.from} nameWidth={nameWidth} width={width} base={base} onShare={setShare} />
+      <Grid window={p.window} from={p.trace.from} nameWidth={nameWidth} width={width} />
       <div class="waterfall-rows" ref={box} tabIndex={0} role="tree" aria-label="Spans of the trace" data-slash-back
         aria-activedescendant={p.selected >= 0 ? `w${p.selected}` : undefined}
         onScroll={(e) => setTop(e.currentTarget.scrollTop)} onKeyDown={p.onKey}>
@@ -108,14 +111,28 @@ export function niceStep(least: number): number {
   return [1, 2, 5, 10].map((m) => m * unit).find((s) => s >= least * 0.999) ?? least;
 }
 
+// Where the ruler has marks, in ns since the start of the trace.
+function timeMarks(w: [number, number], from: number, room: number): number[] {
+  const step = niceStep(((w[1] - w[0]) / Math.max(1, room)) * 90);
+  const marks: number[] = [];
+  for (let t = Math.ceil((w[0] - from) / step) * step; t <= w[1] - from; t += step) marks.push(t);
+  return marks;
+}
+
+// The ruler's marks as faint lines behind the rows.
+function Grid({ window: w, from, nameWidth, width }: { window: [number, number]; from: number; nameWidth: number; width: number }) {
+  const room = Math.max(0, width - nameWidth - TIME_END);
+  return (
+    <div class="w-grid" aria-hidden="true" style={{ left: `${nameWidth}px`, width: `${room}px` }}>
+      {timeMarks(w, from, room).map((t) => <i style={{ left: `${((t + from - w[0]) / (w[1] - w[0])) * 100}%` }} />)}
+    </div>
+  );
+}
+
 function Ruler({ window: w, from, nameWidth, width, base, onShare }: { window: [number, number]; from: number; nameWidth: number; width: number; base: number; onShare: (s: number) => void }) {
   const drag = useRef(false);
   const span = w[1] - w[0];
-  const room = Math.max(1, width - nameWidth - 90);
-  const rough = (span / room) * 90;
-  const step = niceStep(rough);
-  const marks: number[] = [];
-  for (let t = Math.ceil((w[0] - from) / step) * step; t <= w[1] - from; t += step) marks.push(t);
+  const marks = timeMarks(w, from, width - nameWidth - TIME_END);
   const move = (e: PointerEvent) => {
     if (!drag.current) return;
     const r = (e.currentTarget as HTMLElement).parentElement!.getBoundingClientRect();
@@ -128,7 +145,7 @@ function Ruler({ window: w, from, nameWidth, width, base, onShare }: { window: [
     onShare(Math.max(0.1, Math.min(0.8, nameWidth / width + step)));
   };
   return (
-    <div class="ruler">
+    <div class="ruler" style={{ width: `${width}px` }}>
       <div class="ruler-name" style={{ width: `${nameWidth}px` }}>Span{base > 0 && <span class="muted num"> from level {base}</span>}</div>
       <div class="splitter" style={{ left: `${nameWidth - 4}px` }} role="separator" aria-orientation="vertical" aria-label="Width of the names" tabIndex={0}
         aria-valuenow={Math.round((100 * nameWidth) / Math.max(1, width))} onKeyDown={key}

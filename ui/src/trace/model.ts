@@ -16,6 +16,8 @@ export class Trace {
   // What the subtree of i covers in time.
   readonly low: Float64Array;
   readonly high: Float64Array;
+  // Time of a span in which none of its child spans ran.
+  readonly own: Float64Array;
   readonly error: Uint8Array;
   // Failed rows in the subtree, the row itself excluded.
   readonly failedBelow: Int32Array;
@@ -76,6 +78,25 @@ export class Trace {
     this.high = this.stop.slice();
     this.failedBelow = new Int32Array(n);
     this.gather();
+    this.own = this.ownTimes();
+  }
+
+  // Children come in order of start: each covers of its parent what no earlier sibling covered.
+  private ownTimes(): Float64Array {
+    const own = new Float64Array(this.n);
+    const reach = this.start.slice();
+    for (let i = 0; i < this.n; i++) {
+      if (this.kind(i) !== 'span') continue;
+      own[i]! += this.duration(i);
+      const p = this.parent[i]!;
+      if (p < 0) continue;
+      const b = Math.min(this.stop[p]!, this.stop[i]!);
+      const a = Math.max(reach[p]!, this.start[i]!);
+      if (b <= a) continue;
+      own[p]! -= b - a;
+      reach[p] = b;
+    }
+    return own;
   }
 
   // Children before parents: every index sums up into its parent once.

@@ -9,9 +9,15 @@ import type { Trace } from './model';
 
 const WRITE_MS = 150;
 
+// Below this the panel would stand in the way of what one came to see.
+const WIDE = matchMedia('(min-width: 1101px)');
+
+// What the address selects; where it selects nothing, the root on a wide screen. ?panel=0 says that
+// the reader has closed the panel.
 function fromParams(trace: Trace, params: URLSearchParams): number {
   const row = params.get('row');
   const span = params.get('span');
+  if (row === null && span === null) return params.get('panel') !== '0' && WIDE.matches ? 0 : -1;
   return row !== null ? trace.byRow(row) : span !== null ? trace.bySpan(span) : -1;
 }
 
@@ -22,7 +28,7 @@ export function useSelection(trace: Trace): [number, (i: number) => void] {
   const [i, set] = useState(() => fromParams(trace, params));
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
   const mine = useRef<string | null>(null);
-  const key = `${params.get('row')} ${params.get('span')}`;
+  const key = `${params.get('row')} ${params.get('span')} ${params.get('panel')}`;
   useEffect(() => {
     if (key !== mine.current) set(fromParams(trace, params));
   }, [trace, key]);
@@ -32,8 +38,8 @@ export function useSelection(trace: Trace): [number, (i: number) => void] {
     timer.current = setTimeout(() => {
       const span = next >= 0 && trace.kind(next) === 'span' ? trace.spanId(next) : null;
       const row = next >= 0 && !span ? trace.id(next) : null;
-      mine.current = `${row} ${span}`;
-      patch({ span: span || null, row }, { replace: true });
+      mine.current = `${row} ${span || null} ${next < 0 ? '0' : null}`;
+      patch({ span: span || null, row, panel: next < 0 ? '0' : null }, { replace: true });
     }, WRITE_MS);
   };
   useEffect(() => () => clearTimeout(timer.current), []);
