@@ -245,8 +245,14 @@ void skep_api__job_fail(struct skep_api__job *job, const struct skep_api__error 
     skep_api__fail(instead(job), e);
 }
 
+skep_rc skep_api__job_rc(struct skep_api__job *job, skep_rc rc)
+{
+    return rc == SKEP_ENOMEM && skep_budget_refused(&job->budget) ? SKEP_EBUDGET : rc;
+}
+
 void skep_api__job_fail_rc(struct skep_api__job *job, skep_rc rc, const skep_err *err)
 {
+    rc = skep_api__job_rc(job, rc);
     skep_api__fail_rc(instead(job), rc, err);
 }
 

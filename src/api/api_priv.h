@@ -70,6 +70,8 @@ struct skep_api__error {
 void skep_api__fail(struct skep_request *req, const struct skep_api__error *e);
 void skep_api__fail_rc(struct skep_request *req, skep_rc rc, const skep_err *err);
 void skep_api__fail_issue(struct skep_request *req, const struct skep_lang_issue *issue);
+/* ENOMEM of the question's own budget is EBUDGET: the client must ask for less, not wait. */
+skep_rc skep_api__job_rc(struct skep_api__job *job, skep_rc rc);
 /* The same from a worker: instead of the answer. */
 void skep_api__job_fail(struct skep_api__job *job, const struct skep_api__error *e);
 void skep_api__job_fail_rc(struct skep_api__job *job, skep_rc rc, const skep_err *err);

@@ -116,7 +116,7 @@ static enum skep_api__problem problem_of(int status)
 
 void skep_api__hny_fail_rc(struct skep_api__job *job, skep_rc rc, const skep_err *err)
 {
-    int status = skep_rc_info(rc)->http;
+    int status = skep_rc_info(skep_api__job_rc(job, rc))->http;
     send_problem(instead(job), problem_of(status), status, SKEP_STR_NULL, SKEP_LANG_INVALID,
                  skep_str_c(err->text));
 }

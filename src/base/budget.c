@@ -20,6 +20,7 @@ void skep_budget_init(struct skep_budget *b, const char *name, uint64_t limit_by
     b->limit_bytes = limit_bytes;
     atomic_init(&b->used_bytes, 0);
     atomic_init(&b->peak_bytes, 0);
+    atomic_init(&b->refused, false);
 }
 
 static void note_peak(struct skep_budget *b, uint64_t used)
@@ -36,11 +37,13 @@ skep_rc skep_budget_take(struct skep_budget *b, uint64_t n, skep_err *err)
     skep_assert(b != NULL);
     uint64_t used = atomic_load_explicit(&b->used_bytes, memory_order_relaxed);
     do {
-        if (n > b->limit_bytes || used > b->limit_bytes - n)
+        if (n > b->limit_bytes || used > b->limit_bytes - n) {
+            atomic_store_explicit(&b->refused, true, memory_order_relaxed);
             return skep_fail(err, SKEP_ENOMEM,
                              "memory budget '%s' is full: %" PRIu64 " of %" PRIu64
                              " bytes used, %" PRIu64 " more asked",
                              b->name, used, b->limit_bytes, n);
+        }
     } while (!atomic_compare_exchange_weak_explicit(&b->used_bytes, &used, used + n,
                                                     memory_order_relaxed, memory_order_relaxed));
     if (b->parent) {

@@ -16,6 +16,7 @@ struct skep_budget {
     uint64_t limit_bytes; /* set at init, constant afterwards */
     _Atomic uint64_t used_bytes;
     _Atomic uint64_t peak_bytes;
+    _Atomic bool refused; /* a take failed here, not at a parent */
 };
 
 /* parent may be NULL; limit_bytes = UINT64_MAX means "only the parent's". */
@@ -32,6 +33,13 @@ void skep_budget_force(struct skep_budget *b, uint64_t n);
 
 /* Give back n bytes taken before. */
 void skep_budget_give(struct skep_budget *b, uint64_t n);
+
+/* Did this budget itself, not a parent, ever refuse?  Then asking for less helps, waiting does not.
+ */
+static inline bool skep_budget_refused(struct skep_budget *b)
+{
+    return atomic_load_explicit(&b->refused, memory_order_relaxed);
+}
 
 static inline uint64_t skep_budget_used(struct skep_budget *b)
 {

@@ -47,9 +47,10 @@ test('memory stays inside --memory, what was acknowledged is there', { timeout: 
     assert.ok(sent.spans > 0);
     assert.equal(await count(skep), sent.spans);
     for (const calc of [{ op: 'HEATMAP', column: 'duration_ms' }, { op: 'COUNT_DISTINCT', column: 'user.id' }]) {
-      const r = await skep.call('POST', '/skep/v1/query', { start_time: BASE, end_time: BASE + 3600, calculations: [calc], breakdowns: ['user.id'] },
+      const r = await skep.call('POST', '/skep/v1/query', { start_time: BASE, end_time: BASE + 3600, calculations: [calc], breakdowns: ['trace.trace_id'] },
         { accept: 'application/json' });
-      assert.ok(r.status === 200 || /memory/.test(await r.text()), 'answered or refused for memory');
+      // Waiting would not help such a question: 422, and what to narrow.
+      assert.ok(r.status === 200 || (r.status === 422 && /memory.*group by less/.test(await r.text())), `status ${r.status}`);
     }
     assert.ok(peakMb(skep) < 64 * 1.1, `peak resident ${peakMb(skep).toFixed(1)} MB`);
     const { ledger } = await skep.json('GET', '/skep/v1/status');

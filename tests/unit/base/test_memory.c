@@ -20,6 +20,8 @@ static void budget_is_all_or_nothing(void **state)
     assert_int_equal(skep_budget_take(&child, 60, NULL), SKEP_OK);
     assert_int_equal(skep_budget_take(&child, 30, &err), SKEP_ENOMEM);
     assert_non_null(strstr(err.text, "'child'"));
+    assert_true(skep_budget_refused(&child));
+    assert_false(skep_budget_refused(&root));
     assert_int_equal(skep_budget_used(&root), 60);
     assert_int_equal(skep_budget_take(&root, 30, NULL), SKEP_OK);
     /* The child has room, the parent has not: neither counter moves. */
