@@ -158,6 +158,12 @@ test('a rate counts the time a bucket really covers', () => {
   assert.deepEqual(series.rates(r, [4, 4, 4]), [8, 4, null]);
 });
 
+test('a count whose bucket is hardly in the range is no fall to nothing', () => {
+  const r = { times_ms: [0, 1000, 2000], granularity_ms: 1000, start_ms: 400, end_ms: 2100 };
+  assert.deepEqual(series.settled(r, [4, 4, 1], 'COUNT'), [4, 4, null]);
+  assert.deepEqual(series.settled(r, [4, 4, 1], 'P95'), [4, 4, 1]);
+});
+
 test('without a range in the address the smallest that holds all the data is shown, an hour at most', () => {
   assert.deepEqual([0, 60, 61, 300, 301, 900, 901, 1e7].map(time.fitting), ['1m', '1m', '5m', '5m', '15m', '15m', '1h', '1h']);
 });

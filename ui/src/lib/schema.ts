@@ -35,14 +35,20 @@ export function values(field: string, prefix: string): Promise<{ value: Value; r
   return remembered(`v ${field} ${prefix} ${JSON.stringify(r)}`, () => api.values(field, prefix, r).then((a) => a.values));
 }
 
-let known = new Map<string, string[]>();
+let known = new Map<string, Field>();
 
 // Types of a field as far as they have been seen; filled by fields().
-export const typesOf = (name: string) => known.get(name);
+export const typesOf = (name: string) => known.get(name)?.types;
+
+// Whether a field is the program's own, said about this row alone.
+export function isOwn(name: string): boolean {
+  const scopes = known.get(name)?.scopes ?? [];
+  return scopes.includes('attribute') && !scopes.includes('resource');
+}
 
 export async function loadTypes() {
   try {
-    known = new Map((await fields()).map((f) => [f.name, f.types]));
+    known = new Map((await fields()).map((f) => [f.name, f]));
   } catch {
     // Completion is a help; the query itself reports what is wrong.
   }

@@ -36,16 +36,26 @@ export function seriesOf(result: QueryResult, calc: number, theme: Theme, alone:
   }));
 }
 
+// How much of a bucket the range covers, in ms.
+function coveredBy(r: QueryResult, i: number): number {
+  return Math.min(r.times_ms[i]! + r.granularity_ms, r.end_ms) - Math.max(r.times_ms[i]!, r.start_ms);
+}
+
+// A line that falls to nothing where the range ends reads as an outage: of what adds up, buckets with
+// less than a third inside the range are not drawn.
+export function settled(r: QueryResult, data: (number | null)[], op: string | undefined): (number | null)[] {
+  if (op === undefined || !COUNTS.has(op)) return data;
+  return data.map((n, i) => (coveredBy(r, i) < r.granularity_ms / 3 ? null : n));
+}
+
 // The first and last bucket may be cut by the range; what covers under a third of a step says nothing,
 // nor does the running second: its rows are still on their way.
 const LATE_MS = 800;
 
 export function rates(r: QueryResult, data: (number | null)[]): (number | null)[] {
   return data.map((n, i) => {
-    const from = Math.max(r.times_ms[i]!, r.start_ms);
-    const to = Math.min(r.times_ms[i]! + r.granularity_ms, r.end_ms);
-    const covered = to - from;
-    const running = to < r.times_ms[i]! + r.granularity_ms && covered < LATE_MS;
+    const covered = coveredBy(r, i);
+    const running = r.end_ms < r.times_ms[i]! + r.granularity_ms && covered < LATE_MS;
     return n === null || running || covered < r.granularity_ms / 3 ? null : n / (covered / 1e3);
   });
 }

@@ -9,7 +9,7 @@ import { patch, useRoute } from '../lib/route';
 import { setAbsolute } from '../lib/time';
 import { calcValue, clock, unitOf, withUnit } from '../lib/format';
 import { filterFor } from '../lib/query';
-import { MAX_SERIES, groupId, groupName, seriesOf } from '../lib/series';
+import { MAX_SERIES, groupId, groupName, seriesOf, settled } from '../lib/series';
 import { token, useTheme } from '../lib/theme';
 import type { Column, Filter, QueryResult } from '../lib/types';
 import { openMenuAt, type MenuItem } from './Menu';
@@ -33,7 +33,7 @@ export function Charts({ result, bus, isolated, extra = [], heatHeight }: Props)
 
 function LinePanel({ result, calc, column, bus, isolated }: { result: QueryResult; calc: number; column: Column; bus: CursorBus; isolated: string | null }) {
   const theme = useTheme();
-  const series = useMemo(() => seriesOf(result, calc, theme, token('accent-line')), [result, calc, theme]);
+  const series = useMemo(() => seriesOf(result, calc, theme, token('accent-line')).map((s) => ({ ...s, data: settled(result, s.data, column.op) })), [result, calc, theme]);
   const unit = unitOf(column.field);
   const counts = column.op === 'COUNT' || column.op === 'COUNT_DISTINCT' || column.op === 'CONCURRENCY';
   const more = result.groups.length - series.length;

@@ -106,7 +106,7 @@ export function drawCells(canvas: HTMLCanvasElement, g: Geometry, theme: Theme) 
       const x1 = Math.min(right, Math.max(x0 + 1, snap(g.x(t + g.step))));
       const y0 = snap(g.yOfBin(cell.bin + 1));
       const y1 = Math.max(y0 + 1, snap(g.yOfBin(cell.bin)));
-      const gap = x1 - x0 > 6 * dpr && y1 - y0 > 3 * dpr ? 1 : 0;
+      const gap = x1 - x0 > 6 * dpr && y1 - y0 > 7 * dpr ? 1 : 0;
       c.fillRect(x0, y0, x1 - x0 - gap, y1 - y0 - gap);
     }
   });

@@ -7,8 +7,8 @@ import { serviceColor } from '../lib/color';
 import { clock, count, dateTime, nsToMs, value } from '../lib/format';
 import { matches } from '../lib/match';
 import { filtersOf, selectionOf } from '../lib/query';
-import { loadTypes } from '../lib/schema';
-import { patch, useRoute } from '../lib/route';
+import { isOwn, loadTypes } from '../lib/schema';
+import { href, patch, useRoute } from '../lib/route';
 import { useTheme } from '../lib/theme';
 import type { Filter, Row, RowsAnswer } from '../lib/types';
 import { Icon } from '../parts/Icon';
@@ -47,7 +47,8 @@ export function Logs() {
     load([], null);
     return () => abort.current?.abort();
   }, [spec]);
-  useEffect(() => void loadTypes(), [params.get('ds'), params.get('t')]);
+  const [, typesCame] = useState(0);
+  useEffect(() => void loadTypes().then(() => typesCame((n) => n + 1)), [params.get('ds'), params.get('t'), state.rows.length > 0]);
   useTail(tail, params, text, set);
 
   return (
@@ -123,17 +124,30 @@ function Lines({ rows, open }: { rows: Row[]; open: string | null }) {
         const service = value(r.fields['service.name'] ?? r.dataset);
         const severity = value(r.fields.severity ?? r.fields.severity_text ?? '');
         const bad = /^(error|fatal|critical)/i.test(severity);
+        const trace = r.fields['trace.trace_id'];
         return (
-          <div role="listitem" key={r.id}>
+          <div role="listitem" class="line-item" key={r.id}>
             <button type="button" class={`line${open === r.id ? ' on' : ''}`} onClick={() => patch({ row: open === r.id ? null : r.id }, { replace: true })}>
               <span class="num muted nowrap">{time(nsToMs(r.time_ns))}</span>
               <span class={`severity${bad ? ' error' : /^warn/i.test(severity) ? ' strong' : ' muted'}`}>{severity}</span>
               <span class="line-service"><i class="dot" style={{ background: serviceColor(service, theme) }} /><span class="clip">{service}</span></span>
-              <span class="mono line-body">{value(r.fields.body ?? r.fields.name ?? '')}</span>
+              <span class="mono line-body">{value(r.fields.body ?? r.fields.name ?? '')}<Extra row={r} /></span>
             </button>
+            {typeof trace === 'string' && trace !== '' && (
+              <a class="line-trace" href={href(`trace/${encodeURIComponent(trace)}`, { row: r.id })} title="Where in its trace this was written"><Icon name="traces" /><span class="visually-hidden">Trace of the line</span></a>
+            )}
           </div>
         );
       })}
     </div>
   );
+}
+
+const BESIDE = 6;
+const BODY = /^body(\.|$)/;
+
+// What the program said beside the text.
+function Extra({ row }: { row: Row }) {
+  const list = Object.entries(row.fields).filter(([k, v]) => isOwn(k) && !BODY.test(k) && v !== null && value(v).length < 60).slice(0, BESIDE);
+  return <>{list.map(([k, v]) => <span class="line-extra"> {k}=<b>{value(v)}</b></span>)}</>;
 }
