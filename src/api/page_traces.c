@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "base/mem.h"
 #include "event/view.h"
 
 static void summary(struct skep_json *json, const struct skep_trace_summary *t)
@@ -383,12 +384,11 @@ static bool contains_folded(skep_str s, skep_str needle)
     return false;
 }
 
-static bool row_matches(struct skep_arena *arena, const struct skep_row *row,
-                        const struct shown *shown, skep_str needle)
+static bool row_matches(struct skep_arena *arena, const struct skep_row *row, skep_str needle)
 {
     size_t n;
     const struct skep_view *views = skep_view_all(&n);
-    if (contains_folded(shown->summary, needle) || contains_folded(row->dataset, needle))
+    if (contains_folded(row_summary(arena, row), needle) || contains_folded(row->dataset, needle))
         return true;
     for (unsigned i = 0; i < row->n_fields; i++)
         if (contains_folded(as_text(arena, &row->fields[i].value), needle))
@@ -401,35 +401,138 @@ static bool row_matches(struct skep_arena *arena, const struct skep_row *row,
     return false;
 }
 
+/* Rows of the trace that match, by id. */
+struct found {
+    skep_row_id *ids;
+    uint32_t n, cap;
+    struct skep_index index;
+};
+
+static uint64_t id_hash(skep_row_id id)
+{
+    return skep_hash_u64(id.seq ^ ((uint64_t)id.ordinal << 32));
+}
+
+static bool is_found(const struct found *f, skep_row_id id)
+{
+    struct skep_index_it it = skep_index_begin(&f->index, id_hash(id));
+    for (uint32_t i; (i = skep_index_next(&f->index, &it)) != SKEP_INDEX_NONE;)
+        if (f->ids[i].seq == id.seq && f->ids[i].ordinal == id.ordinal)
+            return true;
+    return false;
+}
+
+static void look_through(struct skep_arena *page, const struct skep_rows *rows, skep_str needle,
+                         struct found *f)
+{
+    for (size_t i = 0; i < rows->n; i++) {
+        if (!row_matches(page, &rows->rows[i], needle))
+            continue;
+        SKEP_GROW(f->ids, f->n, f->cap);
+        f->ids[f->n] = rows->rows[i].id;
+        skep_index_add(&f->index, id_hash(f->ids[f->n]), f->n);
+        f->n++;
+    }
+}
+
+/* All fields of all rows, a page at a time: a trace of any length is searched in the memory of one
+ * page. */
+static skep_rc search_pages(struct skep_api__job *job, skep_value trace_id, skep_str needle,
+                            struct found *f, skep_err *err)
+{
+    enum { PAGE_ROWS = 5000 };
+    struct skep_expr same_trace = {.op = SKEP_EXPR_TEST,
+                                   .test = {.field = {SKEP_STR("trace.trace_id")},
+                                            .op = SKEP_CMP_EQ,
+                                            .values = &trace_id,
+                                            .n_values = 1}};
+    struct skep_plan plan = {.kind = SKEP_PLAN_ROWS,
+                             .range = {INT64_MIN, INT64_MAX},
+                             .filter = &same_trace,
+                             .limit = PAGE_ROWS,
+                             .oldest_first = true};
+    skep_rc rc = SKEP_OK;
+    for (bool more = true; more && rc == SKEP_OK;) {
+        struct skep_arena page;
+        struct skep_answer a = {0};
+        struct skep_run_opts opts = job->opts;
+        skep_arena_init(&page, "search", &job->budget);
+        opts.arena = &page;
+        rc = skep_query_run(job->api->cfg.store, &plan, &opts, &a, err);
+        more = rc == SKEP_OK && a.rows.more && a.rows.n > 0;
+        if (rc == SKEP_OK)
+            look_through(&page, &a.rows, needle, f);
+        if (more) {
+            plan.has_cursor = true;
+            plan.cursor_time_ns = a.rows.rows[a.rows.n - 1].time_ns;
+            plan.cursor_id = a.rows.rows[a.rows.n - 1].id;
+        }
+        skep_arena_done(&page);
+    }
+    return rc;
+}
+
 static void write_matches(struct skep_api__job *job, const struct trace *t, skep_str search)
 {
     struct skep_json *json = &job->out.json;
-    struct skep_arena scratch;
+    struct found f = {0};
+    skep_err err;
     char *needle = skep_arena_alloc(&job->arena, search.n + 1);
     for (size_t i = 0; i < search.n; i++)
         needle[i] = lower(search.p[i]);
-    skep_arena_init(&scratch, "search", &job->budget);
-    skep_json_object(json);
-    skep_json_key(json, SKEP_STR("matches"));
-    skep_json_array(json);
-    for (size_t i = 0; i < t->tree.n; i++) {
-        if (row_matches(&scratch, t->tree.nodes[i].row, &t->shown[i], (skep_str){needle, search.n}))
-            skep_json_u64(json, i);
-        skep_arena_reset(&scratch);
+    skep_value id = skep_api__field(&job->arena, t->tree.nodes[0].row, SKEP_STR("trace.trace_id"));
+    skep_rc rc = search_pages(job, id, (skep_str){needle, search.n}, &f, &err);
+    if (rc != SKEP_OK) {
+        skep_api__job_fail_rc(job, rc, &err);
+    } else {
+        skep_api__json_begin(job, 200);
+        skep_json_object(json);
+        skep_json_key(json, SKEP_STR("matches"));
+        skep_json_array(json);
+        for (size_t i = 0; i < t->tree.n; i++)
+            if (is_found(&f, t->tree.nodes[i].row->id))
+                skep_json_u64(json, i);
+        skep_json_end(json);
+        skep_json_end(json);
+        skep_api__out_end(&job->out);
     }
-    skep_json_end(json);
-    skep_json_end(json);
-    skep_arena_done(&scratch);
+    skep_index_done(&f.index);
+    skep_free(f.ids);
 }
+
+/* What a waterfall shows of a row. */
+static const struct skep_field_ref shown_fields[] = {
+    {SKEP_STR_INIT("service.name")},
+    {SKEP_STR_INIT("event.name")},
+    {SKEP_STR_INIT("http.request.method")},
+    {SKEP_STR_INIT("http.method")},
+    {SKEP_STR_INIT("http.route")},
+    {SKEP_STR_INIT("url.path")},
+    {SKEP_STR_INIT("http.target")},
+    {SKEP_STR_INIT("url.full")},
+    {SKEP_STR_INIT("http.url")},
+    {SKEP_STR_INIT("http.response.status_code")},
+    {SKEP_STR_INIT("http.status_code")},
+    {SKEP_STR_INIT("status_message")},
+    {SKEP_STR_INIT("exception.message")},
+    {SKEP_STR_INIT("trace.link.trace_id")},
+    {SKEP_STR_INIT("message")},
+    {SKEP_STR_INIT("body")},
+};
 
 static void trace(struct skep_api__job *job)
 {
-    struct skep_plan plan = {.kind = SKEP_PLAN_TRACE, .range = {0, INT64_MAX}};
+    struct skep_plan plan = {.kind = SKEP_PLAN_TRACE,
+                             .range = {0, INT64_MAX},
+                             .columns = shown_fields,
+                             .n_columns = SKEP_ARRAY_LEN(shown_fields),
+                             .only_present = true};
     struct skep_answer a = {0};
     struct trace t = {.n_services = 0};
     skep_str search;
     skep_err err;
     skep_rc rc = SKEP_ENOTFOUND;
+    bool searching = skep_request_param(job->req, SKEP_STR("search"), &search) && search.n;
 
     if (skep_lang_trace_id(skep_request_capture(job->req, 0), &plan.trace_id))
         rc = skep_query_run(job->api->cfg.store, &plan, &job->opts, &a, &err);
@@ -444,11 +547,12 @@ static void trace(struct skep_api__job *job)
     skep_query_trace_tree(&a.rows, &job->arena, &t.tree);
     skep_assert(t.tree.n == a.rows.n);
     show_rows(&job->arena, &t);
-    skep_api__json_begin(job, 200);
-    if (skep_request_param(job->req, SKEP_STR("search"), &search) && search.n)
+    if (searching) {
         write_matches(job, &t, search);
-    else
-        write_trace(job, &plan.trace_id, &t, &a);
+        return;
+    }
+    skep_api__json_begin(job, 200);
+    write_trace(job, &plan.trace_id, &t, &a);
     skep_api__out_end(&job->out);
 }
 

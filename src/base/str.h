@@ -20,7 +20,12 @@ typedef struct skep_bytes { /* octets, borrowed */
     size_t n;
 } skep_bytes;
 
-#define SKEP_STR(lit)  ((skep_str){"" lit, sizeof(lit) - 1})
+#define SKEP_STR(lit) ((skep_str){"" lit, sizeof(lit) - 1})
+/* The same where a constant expression is needed (static tables). */
+#define SKEP_STR_INIT(lit)                                                                         \
+    {                                                                                              \
+        "" lit, sizeof(lit) - 1                                                                    \
+    }
 #define SKEP_STR_NULL  ((skep_str){NULL, 0})
 #define SKEP_STRFMT    "%.*s"
 #define SKEP_STRARG(s) (int)(s).n, (s).p ? (s).p : ""

@@ -178,6 +178,9 @@ skep_rc skep_plan_check(const struct skep_plan *p, skep_err *err)
         return check_aggregate(p, &n_tests, err);
     if (p->limit > SKEP_LIMIT_PLAN_ROWS)
         return skep_fail(err, SKEP_EINVAL, "limit over %d", SKEP_LIMIT_PLAN_ROWS);
+    if (p->only_present && p->n_columns > SKEP_LIMIT_PLAN_PRESENT)
+        return skep_fail(err, SKEP_EINVAL, "more than %d columns with only_present",
+                         SKEP_LIMIT_PLAN_PRESENT);
     for (unsigned i = 0; i < p->n_columns; i++)
         if (p->columns[i].name.n == 0)
             return skep_fail(err, SKEP_EINVAL, "column %u names no field", i);

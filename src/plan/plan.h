@@ -139,6 +139,7 @@ struct skep_plan {
     /* ROWS */
     const struct skep_field_ref *columns; /* n_columns == 0: all fields */
     unsigned n_columns;
+    bool only_present;  /* of `columns` (at most 32 then), a row lists only those it has */
     bool oldest_first;
     bool has_cursor; /* continue behind this row */
     skep_ts_ns cursor_time_ns;
@@ -163,6 +164,7 @@ SKEP_NODISCARD skep_rc skep_plan_check(const struct skep_plan *p, skep_err *err)
 enum {
     SKEP_LIMIT_PLAN_AGGS = 100,
     SKEP_LIMIT_PLAN_GROUPS = 100,
+    SKEP_LIMIT_PLAN_PRESENT = 32,
     SKEP_LIMIT_PLAN_TESTS = 1000,
     SKEP_LIMIT_PLAN_BUCKETS = 4096,
     SKEP_LIMIT_PLAN_RESULT_GROUPS = 10000,

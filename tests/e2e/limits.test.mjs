@@ -122,3 +122,34 @@ test('a refusal for memory says when to come back', { timeout: 60000 }, async ()
     await skep.done();
   }
 });
+
+test('a trace of 100,000 spans is shown and searched in the default memory', { timeout: 120000 }, async () => {
+  const skep = await Skep.start();
+  try {
+    const traceId = hex(32);
+    const t0 = nowNs();
+    const ids = [hex(16)];
+    for (let at = 0; at < 100000; at += 5000) {
+      const spans = Array.from({ length: 5000 }, (_, k) => {
+        const i = at + k;
+        const spanId = i === 0 ? ids[0] : hex(16);
+        const parentId = i === 0 ? undefined : ids[(i * 7919) % ids.length];
+        if (i > 0) ids.push(spanId);
+        return { traceId, spanId, parentId, name: `op ${i % 50}`, startNs: t0 + BigInt(i) * 1000n, endNs: t0 + BigInt(i) * 1000n + 500000n,
+          attributes: { 'user.id': `u-${i % 1000}`, 'db.statement': `SELECT * FROM t WHERE id = ${i}`, n: i, flag: true } };
+      });
+      assert.equal((await skep.call('POST', '/v1/traces', otlpTraces('huge', spans))).status, 200);
+    }
+    const trace = await skep.json('GET', `/skep/v1/trace/${traceId}`);
+    assert.equal(trace.complete, true);
+    assert.equal(trace.rows.id.length, 100000);
+    assert.equal(trace.missing_parents, 0);
+    const { matches } = await skep.json('GET', `/skep/v1/trace/${traceId}?search=${encodeURIComponent('ID = 99998')}`);
+    assert.equal(matches.length, 1);
+    const row = await skep.json('GET', `/skep/v1/row/${trace.rows.id[matches[0]]}`);
+    assert.equal(row.fields.find((f) => f.name === 'n').value, 99998);
+    assert.ok(peakMb(skep) < 256 * 1.1, `peak resident ${peakMb(skep).toFixed(1)} MB`);
+  } finally {
+    await skep.done();
+  }
+});

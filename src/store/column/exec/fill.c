@@ -264,6 +264,35 @@ static skep_rc all_fields(struct fill *f, const struct skep_x_bits *bits, size_t
     return SKEP_OK;
 }
 
+/* The same for only_present: a wide question about a long answer costs what is there. */
+static skep_rc present_fields(struct fill *f, size_t hit, unsigned row, skep_err *err)
+{
+    const struct skep_plan *p = f->q->plan;
+    struct skep_row *r = &f->rows[hit];
+    struct skep_row_field found[SKEP_LIMIT_PLAN_PRESENT];
+    unsigned n = 0;
+    skep_assert(p->n_columns <= SKEP_LIMIT_PLAN_PRESENT);
+    for (unsigned i = 0; i < p->n_columns; i++) {
+        char text[40];
+        skep_value v;
+        struct skep_row_field *field = &found[n];
+        field->name = p->columns[i].name;
+        SKEP_TRY(skep_x__row_value(f->c, skep_x__name(f->q, field->name), row, text, &v,
+                                   &field->scope, err));
+        if (v.type == SKEP_TYPE_NULL)
+            continue;
+        SKEP_TRY(copy_value(f, v, &field->value, err));
+        n++;
+    }
+    r->n_fields = n;
+    r->fields = answer_alloc(f, n * sizeof *r->fields);
+    if (!r->fields)
+        return no_memory(err);
+    if (n > 0)
+        memcpy(r->fields, found, n * sizeof *found);
+    return SKEP_OK;
+}
+
 static skep_rc asked_fields(struct fill *f, size_t hit, unsigned row, skep_err *err)
 {
     const struct skep_plan *p = f->q->plan;
@@ -296,7 +325,8 @@ static skep_rc fill_block(struct fill *f, size_t from, size_t to, skep_err *err)
         bits.w[row / 64] |= 1ull << (row % 64);
         SKEP_TRY(fill_columns(f, row, &f->rows[f->order[k]], err));
         if (f->q->plan->n_columns > 0)
-            SKEP_TRY(asked_fields(f, f->order[k], row, err));
+            SKEP_TRY((f->q->plan->only_present ? present_fields : asked_fields)(f, f->order[k], row,
+                                                                                err));
     }
     return f->q->plan->n_columns > 0 ? SKEP_OK : all_fields(f, &bits, from, to, err);
 }
