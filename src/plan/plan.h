@@ -77,7 +77,7 @@ enum skep_heat_scale { SKEP_HEAT_LOG, SKEP_HEAT_LINEAR };
 
 struct skep_agg {
     enum skep_agg_op op;
-    struct skep_field_ref field; /* name.n == 0: none */
+    struct skep_field_ref field;    /* name.n == 0: none */
     const struct skep_expr *filter; /* of this aggregate alone; NULL = none */
     skep_str key;                   /* name in results: "COUNT", "P99(duration_ms)" */
     double param;
@@ -96,7 +96,7 @@ struct skep_order {
 };
 
 struct skep_having {
-    unsigned agg; /* index */
+    unsigned agg;     /* index */
     enum skep_cmp op; /* EQ NE LT LE GT GE */
     double value;
 };
@@ -121,8 +121,8 @@ enum skep_traces_sort { SKEP_TRACES_RECENT, SKEP_TRACES_SLOW, SKEP_TRACES_ERRORS
 struct skep_plan {
     enum skep_plan_kind kind;
     struct skep_time_range range;
-    skep_str dataset;                /* empty = all; matched case-folded */
-    const struct skep_expr *filter;  /* NULL = all rows */
+    skep_str dataset;               /* empty = all; matched case-folded */
+    const struct skep_expr *filter; /* NULL = all rows */
     /* AGGREGATE */
     const struct skep_field_ref *groups;
     unsigned n_groups;
@@ -132,14 +132,14 @@ struct skep_plan {
     unsigned n_orders;
     const struct skep_having *havings;
     unsigned n_havings;
-    int64_t granularity_ns; /* 0 = totals only, no series */
+    int64_t granularity_ns;  /* 0 = totals only, no series */
     bool ignore_sample_rate; /* usage_mode */
     /* AGGREGATE, ROWS, TRACES, FIELDS */
     unsigned limit; /* 0 = the kind's default */
     /* ROWS */
     const struct skep_field_ref *columns; /* n_columns == 0: all fields */
     unsigned n_columns;
-    bool only_present;  /* of `columns` (at most 32 then), a row lists only those it has */
+    bool only_present; /* of `columns` (at most 32 then), a row lists only those it has */
     bool oldest_first;
     bool has_cursor; /* continue behind this row */
     skep_ts_ns cursor_time_ns;
@@ -153,8 +153,8 @@ struct skep_plan {
     /* AGGREGATE, set by skep_query_aggregate: */
     /* [n_only_groups * n_groups]: rows of other groups are left out */
     const skep_value *only_groups;
-    size_t n_only_groups;          /* 0 = all groups */
-    uint32_t max_cells;            /* more (group, bucket) cells: ELIMIT; 0 = the budget decides */
+    size_t n_only_groups; /* 0 = all groups */
+    uint32_t max_cells;   /* more (group, bucket) cells: ELIMIT; 0 = the budget decides */
 };
 
 /* Tests whether a plan obeys its own rules (indexes in range, range not empty, limits).
@@ -168,7 +168,7 @@ enum {
     SKEP_LIMIT_PLAN_TESTS = 1000,
     SKEP_LIMIT_PLAN_BUCKETS = 4096,
     SKEP_LIMIT_PLAN_RESULT_GROUPS = 10000,
-    SKEP_LIMIT_PLAN_DEPTH = 100, /* of a filter */
+    SKEP_LIMIT_PLAN_DEPTH = 100,    /* of a filter */
     SKEP_LIMIT_PLAN_VALUES = 10000, /* of one test */
     SKEP_LIMIT_PLAN_ROWS = 1000000,
     SKEP_LIMIT_PLAN_HEAT_BINS = 1000

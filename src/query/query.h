@@ -24,8 +24,8 @@ struct skep_cell {
 };
 
 struct skep_result_group {
-    const skep_value *key;           /* [plan->n_groups]; type NULL = absent */
-    const struct skep_cell *values;  /* [plan->n_aggs] */
+    const skep_value *key;          /* [plan->n_groups]; type NULL = absent */
+    const struct skep_cell *values; /* [plan->n_aggs] */
     /* [plan->n_aggs * n_buckets], agg-major; NULL without series */
     const struct skep_cell *series;
 };
@@ -42,7 +42,7 @@ struct skep_result {
     struct skep_heat_edges {
         const double *edges; /* n + 1 */
         unsigned n;
-    } *heat; /* [plan->n_aggs]; n = 0 for other aggregates */
+    } * heat; /* [plan->n_aggs]; n = 0 for other aggregates */
     uint64_t rows_examined;
     int64_t elapsed_ns;
     bool estimated; /* some rows had sample rate > 1 */

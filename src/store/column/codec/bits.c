@@ -71,14 +71,15 @@ SKEP_WRAPS SKEP_INLINE void unpack8(const uint8_t *p, unsigned w, uint64_t base,
         out[k] = (int64_t)(base + ((skep_load_le64(p + (k * w >> 3)) >> (k * w & 7)) & mask));
 }
 
+/* clang-format never comes to rest on this list. */
+// clang-format off
 #define WIDTHS(X)                                                                                  \
-    X(1)                                                                                           \
-    X(2)                                                                                           \
-    X(3)                                                                                           \
-    X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15) X(16) X(17) X(18) X(19)      \
-        X(20) X(21) X(22) X(23) X(24) X(25) X(26) X(27) X(28) X(29) X(30) X(31) X(32) X(33) X(34)  \
-            X(35) X(36) X(37) X(38) X(39) X(40) X(41) X(42) X(43) X(44) X(45) X(46) X(47) X(48)    \
-                X(49) X(50) X(51) X(52) X(53) X(54) X(55) X(56) X(57)
+    X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12)                                 \
+    X(13) X(14) X(15) X(16) X(17) X(18) X(19) X(20) X(21) X(22) X(23) X(24)                        \
+    X(25) X(26) X(27) X(28) X(29) X(30) X(31) X(32) X(33) X(34) X(35) X(36)                        \
+    X(37) X(38) X(39) X(40) X(41) X(42) X(43) X(44) X(45) X(46) X(47) X(48)                        \
+    X(49) X(50) X(51) X(52) X(53) X(54) X(55) X(56) X(57)
+// clang-format on
 
 SKEP_CLONES static void unpack_groups(const uint8_t *p, size_t groups, unsigned width,
                                       uint64_t base, int64_t *out)
