@@ -1,42 +1,40 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The pictures of docs/img, from the mock or from the server SKEP_URL names (seed it with seed.mjs):
+// The pictures of docs/img, from the server SKEP_URL names (let the demo shop run against it for a
+// quarter of an hour) or, without one, from the mock:
 //
-//   node shots.mjs [folder]
+//   SKEP_URL=http://127.0.0.1:4318 node shots.mjs [folder]
 
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { HUGE, startMock } from './mock-server.mjs';
+import { startMock } from './mock-server.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const out = process.argv[2] ?? join(here, '../../docs/img');
 const { chromium } = createRequire(join(process.env.SKEP_UI_TEST_MODULES ?? join(here, 'node_modules'), 'x.js'))('playwright-core');
 
+const t = process.env.SKEP_URL ? '15m' : '2h';
+
+// A failed request; the span shown beside it is an ordinary one.
 const failing = async (page) => {
   await page.locator('tr:has-text("POST") .trace-name').first().click();
-  await page.locator('.w-row').first().waitFor();
-  await page.locator('.waterfall-rows').focus();
-  await page.keyboard.press('e');
+  await page.locator('.w-row').nth(4).click();
   await page.locator('.sidebar .field').first().waitFor();
 };
 
 const SHOTS = [
-  { name: 'home-dark', path: '/ui/home', ready: '.trace-table tbody tr' },
-  { name: 'home-light', theme: 'light', path: '/ui/home', ready: '.trace-table tbody tr' },
-  { name: 'query-dark', path: '/ui/query?t=2h&c=COUNT&c=HEATMAP(duration_ms)&by=service.name', ready: '.table tbody tr' },
-  { name: 'query-light', theme: 'light', path: '/ui/query?t=2h&c=P95(duration_ms)&c=HEATMAP(duration_ms)&by=http.route&w=service.name+=+"cruddur-api"', ready: '.table tbody tr' },
-  { name: 'trace-dark', path: '/ui/traces?sort=errors&live=0', ready: '.trace-table tbody tr', run: failing },
-  { name: 'trace-100k-light', theme: 'light', path: `/ui/trace/${HUGE}`, ready: '.w-row' },
-  { name: 'logs-dark', path: '/ui/logs?t=2h', ready: '.line' },
-  { name: 'waiting-light', theme: 'light', mode: 'empty', path: '/', ready: '.waiting' },
+  { name: 'home-dark', path: `/ui/home?t=${t}`, ready: '.trace-table tbody tr' },
+  { name: 'home-light', theme: 'light', path: `/ui/home?t=${t}`, ready: '.trace-table tbody tr' },
+  { name: 'query-heatmap-dark', path: `/ui/query?t=${t}&c=HEATMAP(duration_ms)&c=P95(duration_ms)&by=http.route&w=span.kind+=+"server"`, ready: '.table tbody tr' },
+  { name: 'trace-dark', path: `/ui/traces?t=${t}&sort=errors&live=0`, ready: '.trace-table tbody tr', run: failing },
+  { name: 'logs-dark', path: `/ui/logs?t=${t}`, ready: '.line' },
 ];
 
 const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
   args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'] });
 for (const s of SHOTS) {
-  if (process.env.SKEP_URL && s.mode) continue;
-  const mock = process.env.SKEP_URL ? null : await startMock({ mode: s.mode ?? 'data' });
+  const mock = process.env.SKEP_URL ? null : await startMock({ mode: 'data' });
   const page = await browser.newPage({ viewport: { width: 1280, height: 800 }, colorScheme: s.theme ?? 'dark', reducedMotion: 'reduce' });
   await page.goto((process.env.SKEP_URL ?? mock.url) + s.path);
   try {
