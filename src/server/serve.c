@@ -176,10 +176,30 @@ static void on_signal(int number, void (*handler)(int))
     skep_assert(rc == 0);
 }
 
+/* Until TERM or INT.  When requests have come and stopped coming, memory that is free is given back
+ * to the system once: while they come it is kept, because faulting it in again costs a tenth of
+ * ingest. */
+static int wait_for_signal(struct server *s, const sigset_t *signals)
+{
+    static const struct timespec interval = {.tv_sec = 1};
+    uint64_t seen = 0, trimmed = 0;
+    for (;;) {
+        int signal_no = sigtimedwait(signals, NULL, &interval);
+        if (signal_no > 0)
+            return signal_no;
+        struct skep_net_stats stats;
+        skep_net_stats(s->net, &stats);
+        if (stats.requests == seen && seen != trimmed) {
+            (void)malloc_trim(0);
+            trimmed = seen;
+        }
+        seen = stats.requests;
+    }
+}
+
 static int run(struct server *s, const sigset_t *signals)
 {
     skep_err err;
-    int signal_no = 0;
     skep_rc rc = open_store(s, &err);
     if (rc == SKEP_OK)
         rc = start_listening(s, &err);
@@ -189,8 +209,7 @@ static int run(struct server *s, const sigset_t *signals)
         return SKEP_EXIT_FAILED;
     }
     say_started(s);
-    while (sigwait(signals, &signal_no) != 0) {
-    }
+    int signal_no = wait_for_signal(s, signals);
     skep_log(INFO, "stopping", SKEP_K_CSTR("signal", signal_no == SIGINT ? "SIGINT" : "SIGTERM"));
     on_signal(SIGTERM, SIG_DFL); /* I2 */
     on_signal(SIGINT, SIG_DFL);
@@ -215,12 +234,14 @@ static int help(void)
     return SKEP_EXIT_OK;
 }
 
-/* Few allocator arenas and prompt return of memory: the idle size is a promise. */
-static void tune_allocator(void)
+/* Few allocator arenas, and free memory kept only up to a small share of --memory: it counts as the
+ * process's size.  A request's buffers are smaller than `keep` and come from there. */
+static void tune_allocator(uint64_t memory_bytes)
 {
-    (void)mallopt(M_ARENA_MAX, 2);
-    (void)mallopt(M_MMAP_THRESHOLD, 128 << 10);
-    (void)mallopt(M_TRIM_THRESHOLD, 128 << 10);
+    uint64_t keep = SKEP_MIN(SKEP_MAX(memory_bytes / 128, 128ull << 10), 8ull << 20);
+    (void)mallopt(M_ARENA_MAX, memory_bytes < (128ull << 20) ? 2 : 4);
+    (void)mallopt(M_MMAP_THRESHOLD, (int)(keep / 2));
+    (void)mallopt(M_TRIM_THRESHOLD, (int)keep);
 }
 
 int skep_serve(int argc, char *const *argv)
@@ -228,7 +249,6 @@ int skep_serve(int argc, char *const *argv)
     struct server s = {.os = skep_os_real()};
     sigset_t signals;
     skep_err err;
-    tune_allocator();
     skep_arena_init(&s.arena, "server", NULL);
     skep_rc rc = skep_config_read(argc, argv, process_env, NULL, &s.arena, &s.cfg, &err);
     if (rc != SKEP_OK) {
@@ -245,6 +265,7 @@ int skep_serve(int argc, char *const *argv)
     (void)sigaddset(&signals, SIGINT);
     /* Before any thread starts, so that all inherit it and only sigwait sees them. */
     (void)pthread_sigmask(SIG_BLOCK, &signals, NULL);
+    tune_allocator(s.cfg.memory_bytes);
     share_memory(&s);
     return run(&s, &signals);
 }
