@@ -238,7 +238,7 @@ static skep_rc granularity(struct skep_lang__q *q, yyjson_val *obj, bool series,
     double s = yyjson_get_num(v);
     if (s < 0 || s > range || (s > 0 && (s < range / 1000.0 || s < 1e-6)))
         return skep_lang__refuse(q, SKEP_LANG_INVALID,
-                                 "use 0 (automatic) or %.6g to %.6g seconds for this time range",
+                                 "use 0 (automatic) or %.12g to %.12g seconds for this time range",
                                  range / 1000.0, range);
     skep_lang__leave(q, mark);
     if (!series)

@@ -17,7 +17,7 @@
  * I2  done is called exactly once for each append, also when the engine closes.
  * I3  a twin in flight gets the outcome of the first; a duplicate stores nothing.
  * I4  memory: what is pending and what is in parts is at most twice the part limit; the queue is
- *     bounded in number.  From one and a half times on commits wait for the flusher.
+ *     bounded in number.  Before that commits wait for the flusher.
  *
  * Threads: append any; one committer.  Locks: q_mu, then nothing; snap_mu, then nothing. */
 #include "store/column/engine.h"
@@ -220,6 +220,17 @@ static uint64_t part_bytes_locked(const struct skep_engine *e)
     return bytes;
 }
 
+/* Parts well over their limit; or all memory nearly taken, with parts whose flush would free some:
+ * the flush itself, merges and the cache need theirs. */
+static bool flush_is_behind_locked(const struct skep_engine *e)
+{
+    uint64_t parts = part_bytes_locked(e);
+    if (parts > e->part_limit_bytes / 4 * 5)
+        return true;
+    return parts > e->part_limit_bytes / 4 &&
+           skep_budget_used(e->memory) > e->memory->limit_bytes / 4 * 3;
+}
+
 /* Too many live parts: the folder is behind.  Too large ones: the flusher is.  The committer waits
  * a little; the senders, who wait for their answers, slow down, and nobody need be refused.
  * Without background threads the committer folds by itself. */
@@ -238,7 +249,7 @@ static void back_pressure(struct skep_engine *e)
          k++)
         (void)skep_cond_wait_ms(&e->changed, &e->snap_mu, 100);
     /* Bounded as well: a flush may fail, and then admission refuses. */
-    for (int k = 0; k < 20 && part_bytes_locked(e) > e->part_limit_bytes / 2 * 3; k++) {
+    for (int k = 0; k < 20 && flush_is_behind_locked(e); k++) {
         atomic_store(&e->want_flush, true);
         skep_cond_broadcast(&e->changed); /* wakes the flusher */
         (void)skep_cond_wait_ms(&e->changed, &e->snap_mu, 100);
