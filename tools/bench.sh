@@ -1,23 +1,34 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# bench.sh - builds and runs every benchmark (programs bench_* of tests/bench), with the machine and
-# the commit in front of the figures
+# bench.sh - every benchmark on the same generated spans, with the machine and the commit in front
+#
+# BENCH_SPANS (default 1000000; ten million take 5 GB) is how many. The data and the stores made of
+# it stay under build/release/bench until `make clean`, the stores are removed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-cmake --build build/release -j 2
+spans=${BENCH_SPANS:-1000000}
+bin=build/release/bin
+work=build/release/bench
+file=$work/spans-$spans.bin
+
+cmake --build build/release -j 2 -- --quiet
+mkdir -p "$work"
+[ -f "$file" ] || "$bin/gen" "$spans" "$file"
 echo "commit $(git describe --always --dirty), $(nproc) cores, $(uname -srm)"
 grep -m 1 'model name' /proc/cpuinfo || true
-found=""
-for bench in build/release/bin/bench_*; do
-    [ -x "$bench" ] || continue
-    found=yes
-    echo "== ${bench##*/}"
-    "$bench"
-done
-if [ -x tests/bench/run.sh ]; then
-    found=yes
-    tests/bench/run.sh
-fi
-[ -n "$found" ] || echo "no benchmark is built"
+
+trap 'rm -rf "$work/append" "$work/segments"' EXIT
+rm -rf "$work/append" "$work/segments"
+mkdir -p "$work/append" "$work/segments"
+echo "== decode: the bare walk of the protobuf, into batches, into frames"
+"$bin/bench_decode" "$file"
+echo "== append: encode, log, fold"
+"$bin/bench_append" "$file" "$work/append"
+echo "== segments: flush, merge, bytes, scans, traces"
+"$bin/bench_segment" "$file" "$work/segments"
+echo "== questions over the merged segment"
+"$bin/bench_query" -n 7 "$work/segments/merged"
+echo "== the server from outside"
+node tests/bench/run.mjs "$spans"
