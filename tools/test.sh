@@ -70,7 +70,7 @@ stage() {
 }
 
 build() {
-    cmake --preset "$1" -DSKEP_STRICT=ON >"$log.cmake" 2>&1 || {
+    cmake --preset "$1" -DSKEP_STRICT=ON -DSKEP_TESTS=ON >"$log.cmake" 2>&1 || {
         cat "$log.cmake"
         rm -f "$log.cmake"
         return 1
