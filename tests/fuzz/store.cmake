@@ -3,3 +3,4 @@ skep_fuzz(NAME fuzz_codec SOURCES fuzz_codec.c DEPENDS store os base CORPUS corp
 skep_fuzz(NAME fuzz_part SOURCES fuzz_part.c DEPENDS store event os base CORPUS corpus/part)
 skep_fuzz(NAME fuzz_wal SOURCES fuzz_wal.c ${CMAKE_SOURCE_DIR}/tests/support/mem_os.c
           DEPENDS store event os base CORPUS corpus/wal)
+skep_fuzz(NAME fuzz_live SOURCES fuzz_live.c DEPENDS store os base CORPUS corpus/live)

@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "os/os.h"
 #include "store/column/exec.h"
+#include "store/column/live.h"
 #include "support/rowdump.h"
 
 #define STR(v) ((skep_value){.type = SKEP_TYPE_STRING, .s = (v)})
@@ -379,13 +380,14 @@ char *ref_dump(const struct skep_result *r)
 
 static struct skep_live *live_of(const bool *dead, uint64_t n)
 {
-    struct skep_live *l = skep_calloc(1, sizeof *l + ((n + 63) / 64 + 16) * 8);
-    atomic_store(&l->refs, 1);
-    l->n_rows = n;
-    for (uint64_t r = 0; r < n; r++) {
-        l->words[r / 64] |= (uint64_t)!dead[r] << (r % 64);
-        l->n_live += !dead[r];
-    }
+    struct skep_mask m;
+    uint64_t killed;
+    skep_mask_init(&m, n);
+    for (uint64_t r = 0; r < n; r++)
+        if (dead[r])
+            skep_mask_add(&m, r);
+    struct skep_live *l = skep_live_kill(NULL, &m, SKEP_DEATH_DELETED, &killed);
+    skep_mask_done(&m);
     return l;
 }
 

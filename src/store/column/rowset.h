@@ -147,13 +147,31 @@ void skep_rowset_unref(struct skep_rowset *rs); /* NULL is fine */
 uint32_t skep_rowset_find_field(const struct skep_rowset *rs, skep_str name, uint8_t scope,
                                 uint8_t type);
 
-/* Live rows: bit r of word r/64 set = visible.  Versioned, immutable, refcounted; NULL = all live.
- */
+/* Live rows: bit r of word r/64 set = visible; a chunk for each row group, NULL = all its rows
+ * live. Versioned, immutable, refcounted; a NULL bitmap = all rows live.  Made in live.c. */
+enum { SKEP_LIVE_WORDS = SKEP_ROW_GROUP_ROWS / 64 };
+struct skep_live_chunk {
+    _Atomic uint32_t refs;
+    uint64_t words[SKEP_LIVE_WORDS]; /* 0 beyond the last row */
+};
 struct skep_live {
     _Atomic uint32_t refs;
-    uint64_t n_rows, n_live;
-    uint64_t words[];
+    uint64_t
+        version; /* unique in the process: what was computed over these rows is kept under it */
+    uint64_t n_rows, n_live, n_deleted, n_superseded; /* n_rows = the sum of the others */
+    struct skep_live_chunk *chunks[];
 };
+static inline bool skep_live_has(const struct skep_live *l, uint64_t row)
+{
+    const struct skep_live_chunk *c = l ? l->chunks[row / SKEP_ROW_GROUP_ROWS] : NULL;
+    return !c || (c->words[row % SKEP_ROW_GROUP_ROWS / 64] >> (row % 64) & 1);
+}
+/* 64 rows from row0, a multiple of 64. */
+static inline uint64_t skep_live_word(const struct skep_live *l, uint64_t row0)
+{
+    const struct skep_live_chunk *c = l ? l->chunks[row0 / SKEP_ROW_GROUP_ROWS] : NULL;
+    return c ? c->words[row0 % SKEP_ROW_GROUP_ROWS / 64] : UINT64_MAX;
+}
 
 /* What a query sees: immutable, refcounted. */
 struct skep_snapshot {

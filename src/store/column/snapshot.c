@@ -14,6 +14,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "store/column/live.h"
 
 struct skep_rowset *skep_rowset_ref(struct skep_rowset *rs)
 {
@@ -63,12 +64,6 @@ uint32_t skep_rowset_find_field(const struct skep_rowset *rs, skep_str name, uin
     return UINT32_MAX;
 }
 
-static void live_unref(struct skep_live *l)
-{
-    if (l && atomic_fetch_sub_explicit(&l->refs, 1, memory_order_acq_rel) == 1)
-        skep_free(l);
-}
-
 struct skep_snapshot *skep_snapshot_ref(struct skep_snapshot *s)
 {
     skep_assert(s != NULL);
@@ -83,7 +78,7 @@ void skep_snapshot_unref(struct skep_snapshot *s)
         return;
     for (unsigned i = 0; i < s->n; i++) {
         skep_rowset_unref(s->sets[i].rowset);
-        live_unref(s->sets[i].live);
+        skep_live_unref(s->sets[i].live);
     }
     skep_free(s);
 }
@@ -105,9 +100,7 @@ static void put(struct skep_snapshot *to, struct skep_rowset *rs, struct skep_li
 {
     if (to->n > 0)
         skep_assert(to->sets[to->n - 1].rowset->max_seq < rs->min_seq); /* I1 */
-    if (live)
-        atomic_fetch_add_explicit(&live->refs, 1, memory_order_relaxed);
-    to->sets[to->n++] = (struct skep_snapshot_set){skep_rowset_ref(rs), live};
+    to->sets[to->n++] = (struct skep_snapshot_set){skep_rowset_ref(rs), skep_live_ref(live)};
 }
 
 struct skep_snapshot *skep_snapshot__append(const struct skep_snapshot *s,

@@ -138,7 +138,7 @@ static bool at_end(const struct cursor *c)
 
 static bool is_live(const struct cursor *c, uint64_t row)
 {
-    return !c->live || (c->live->words[row / 64] >> (row % 64) & 1);
+    return skep_live_has(c->live, row);
 }
 
 static const skep_trace_id *head_id(const struct cursor *c)

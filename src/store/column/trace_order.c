@@ -134,11 +134,6 @@ static int64_t int_at(const struct skep_vec *v, uint32_t i)
     return v->none ? 0 : v->i64[v->constant ? 0 : i];
 }
 
-static bool is_live(const struct skep_live *live, uint64_t row)
-{
-    return !live || (live->words[row / 64] >> (row % 64) & 1);
-}
-
 static skep_rc add_block(struct skep_order *o, const struct key_readers *r, uint32_t source,
                          uint64_t row0, skep_err *err)
 {
@@ -152,7 +147,7 @@ static skep_rc add_block(struct skep_order *o, const struct key_readers *r, uint
     SKEP_TRY(r->ordinal->ops->read(r->ordinal, row0, n, &ordinal, err));
     uint32_t last = UINT32_MAX;
     for (unsigned i = 0; i < n; i++) {
-        if (!is_live(src->live, row0 + i))
+        if (!skep_live_has(src->live, row0 + i))
             continue;
         const skep_trace_id *id = trace.none ? &none : &trace.id16[trace.constant ? 0 : i];
         int64_t t = int_at(&time, i);

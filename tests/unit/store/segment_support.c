@@ -264,8 +264,7 @@ static skep_rc add_range(struct skep_rowset *rs, struct text_reader *t,
         }
     }
     for (unsigned i = 0; i < n; i++) {
-        bool keep =
-            rc == SKEP_OK && (!live || (live->words[(row0 + i) / 64] >> ((row0 + i) % 64) & 1));
+        bool keep = rc == SKEP_OK && skep_live_has(live, row0 + i);
         if (keep) {
             struct row_text x = out->rows[base + i];
             skep_assert(!bufs[i].bad);

@@ -12,6 +12,7 @@
 #include "os/os.h"
 #include "os/thread.h"
 #include "segment_support.h"
+#include "store/column/live.h"
 #include "support/fault_os.h"
 
 enum { MAX_PARTS = 8 };
@@ -192,14 +193,13 @@ static void test_many_fields(void **state)
 /* Rows whose number leaves 0 modulo n are dead. */
 static struct skep_live *some_live(uint64_t n_rows, unsigned n)
 {
-    struct skep_live *l = skep_calloc(1, sizeof *l + (n_rows + 63) / 64 * 8);
-    l->n_rows = n_rows;
-    for (uint64_t i = 0; i < n_rows; i++) {
-        if (i % n == 0)
-            continue;
-        l->words[i / 64] |= 1ull << (i % 64);
-        l->n_live++;
-    }
+    struct skep_mask m;
+    uint64_t killed;
+    skep_mask_init(&m, n_rows);
+    for (uint64_t i = 0; i < n_rows; i += n)
+        skep_mask_add(&m, i);
+    struct skep_live *l = skep_live_kill(NULL, &m, SKEP_DEATH_DELETED, &killed);
+    skep_mask_done(&m);
     return l;
 }
 
@@ -237,10 +237,10 @@ static void test_live_rows(void **state)
     free_rows(&want);
     skep_rowset_unref(b);
     skep_rowset_unref(seg);
-    skep_free(live);
+    skep_live_unref(live);
     for (unsigned i = 0; i < 3; i++) {
         skep_rowset_unref(src[i].rowset);
-        skep_free((void *)src[i].live);
+        skep_live_unref((struct skep_live *)(uintptr_t)src[i].live);
     }
 }
 
@@ -342,7 +342,7 @@ static void test_merge_live(void **state)
         assert_int_equal(skep_segment_verify(f->os, "/merged", NULL, NULL), SKEP_OK);
         for (unsigned i = 0; i < 3; i++) {
             skep_rowset_unref(seg[i].rowset);
-            skep_free((void *)seg[i].live);
+            skep_live_unref((struct skep_live *)(uintptr_t)seg[i].live);
         }
     }
 }

@@ -68,7 +68,7 @@ void skep_x__live(const struct skep_x_ctx *c, struct skep_x_bits *ret)
                        : c->n - first >= 64 ? UINT64_MAX
                                             : (1ull << (c->n - first)) - 1;
         if (all && c->live)
-            all &= c->live->words[c->row0 / 64 + w];
+            all &= skep_live_word(c->live, c->row0 + first);
         ret->w[w] = all;
     }
 }
