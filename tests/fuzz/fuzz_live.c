@@ -16,7 +16,8 @@ static void check(skep_bytes file)
     struct skep_live *l = NULL, *again = NULL;
     uint64_t segment = file.n >= 24 ? skep_load_le64(file.p + 16) : 0;
     uint64_t rows = file.n >= 32 ? skep_load_le64(file.p + 24) : 0;
-    if (rows > 1 << 22 || skep_live_decode(file, segment, rows, &l, NULL) != SKEP_OK)
+    struct skep_rowset rs = {.n_rows = rows, .row_end = rows};
+    if (rows > 1 << 22 || skep_live_decode(file, segment, &rs, &l, NULL) != SKEP_OK)
         return;
     uint64_t live = 0;
     for (uint64_t row = 0; row < rows; row++)
@@ -26,7 +27,7 @@ static void check(skep_bytes file)
     struct skep_buf b;
     skep_buf_init(&b, 64 << 20);
     skep_live_encode(l, segment, &b);
-    skep_rc rc = skep_live_decode(skep_buf_bytes(&b), segment, rows, &again, NULL);
+    skep_rc rc = skep_live_decode(skep_buf_bytes(&b), segment, &rs, &again, NULL);
     skep_assert(rc == SKEP_OK);
     for (uint64_t row = 0; row < rows; row += 64)
         skep_assert(skep_live_word(l, row) == skep_live_word(again, row));

@@ -133,11 +133,13 @@ static uint64_t read_all(struct skep_rowset *rs)
         skep_rc rc = c < SKEP_COL_COUNT ? rs->ops->open_column(rs, (enum skep_column)c, &r, NULL)
                                         : rs->ops->open_field(rs, c - SKEP_COL_COUNT, &r, NULL);
         skep_assert(rc == SKEP_OK);
-        uint64_t rows = SKEP_MIN(rs->n_rows, 200000ull);
-        for (uint64_t row = 0; rc == SKEP_OK && row < rows; row += SKEP_BLOCK_ROWS) {
+        uint64_t end = SKEP_MIN(rs->row_end, 400000ull);
+        for (uint64_t row = 0; rc == SKEP_OK && row < end; row += SKEP_BLOCK_ROWS) {
             struct skep_vec v;
             double min, max;
-            unsigned n = (unsigned)SKEP_MIN(rows - row, (uint64_t)SKEP_BLOCK_ROWS);
+            unsigned n = skep_rowset_block_rows(rs, row / SKEP_BLOCK_ROWS);
+            if (n == 0)
+                continue;
             (void)r->ops->zone(r, row / SKEP_BLOCK_ROWS, &min, &max);
             rc = r->ops->read(r, row, n, &v, NULL);
             sum += rc == SKEP_OK ? touch(&v) : 0;

@@ -382,7 +382,7 @@ static struct skep_live *live_of(const bool *dead, uint64_t n)
 {
     struct skep_mask m;
     uint64_t killed;
-    skep_mask_init(&m, n);
+    skep_mask_init(&m, &(struct skep_rowset){.n_rows = n, .row_end = n});
     for (uint64_t r = 0; r < n; r++)
         if (dead[r])
             skep_mask_add(&m, r);
@@ -409,6 +409,7 @@ static struct skep_rowset *segment(struct ref_world *w, struct skep_rowset **par
                                    .path = path,
                                    .sources = src,
                                    .n_sources = to - from,
+                                   .group_rows = 400, /* gaps in the row numbers */
                                    .budget = &budget};
     if (skep_segment_write(&job, &info, &err) != SKEP_OK)
         fail_msg("segment: %s", err.text);

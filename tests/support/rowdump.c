@@ -217,8 +217,10 @@ char **dump_rowset(struct skep_rowset *rs)
     struct skep_colreader **fields = skep_alloc_n(struct skep_colreader *, rs->n_fields);
     for (uint32_t f = 0; f < rs->n_fields; f++)
         assert_int_equal(rs->ops->open_field(rs, f, &fields[f], &err), SKEP_OK);
-    for (uint64_t row0 = 0; row0 < rs->n_rows; row0 += SKEP_BLOCK_ROWS) {
-        unsigned n = (unsigned)SKEP_MIN((uint64_t)SKEP_BLOCK_ROWS, rs->n_rows - row0);
+    for (uint64_t row0 = 0, at = 0; row0 < rs->row_end; row0 += SKEP_BLOCK_ROWS) {
+        unsigned n = skep_rowset_block_rows(rs, row0 / SKEP_BLOCK_ROWS);
+        if (n == 0)
+            continue;
         struct skep_buf *out = skep_alloc_n(struct skep_buf, n);
         for (unsigned i = 0; i < n; i++)
             skep_buf_init(&out[i], 16 << 20);
@@ -233,7 +235,7 @@ char **dump_rowset(struct skep_rowset *rs)
                 }
         }
         for (unsigned i = 0; i < n; i++)
-            ret[row0 + i] = text_of(&out[i]);
+            ret[at++] = text_of(&out[i]);
         skep_free(out);
     }
     for (int c = 0; c < SKEP_COL_COUNT; c++)

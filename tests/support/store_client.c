@@ -120,9 +120,11 @@ int64_t *client_tags(struct skep_store *s, const char *name, size_t *ret_n)
         struct skep_colreader *r;
         skep_err err;
         assert_int_equal(rs->ops->open_field(rs, f, &r, &err), SKEP_OK);
-        for (uint64_t row = 0; row < rs->n_rows; row += SKEP_BLOCK_ROWS) {
+        for (uint64_t row = 0; row < rs->row_end; row += SKEP_BLOCK_ROWS) {
             struct skep_vec v;
-            unsigned k = (unsigned)SKEP_MIN((uint64_t)SKEP_BLOCK_ROWS, rs->n_rows - row);
+            unsigned k = skep_rowset_block_rows(rs, row / SKEP_BLOCK_ROWS);
+            if (k == 0)
+                continue;
             assert_int_equal(r->ops->read(r, row, k, &v, &err), SKEP_OK);
             for (unsigned j = 0; j < k; j++) {
                 if (v.none || (v.valid && !(v.valid[j / 64] >> (j % 64) & 1)))

@@ -30,14 +30,16 @@
 enum { HEAD_BYTES = 64, VERSION = 1, LIST_MAX = 4096, CHUNK_BYTES = SKEP_LIVE_WORDS * 8 };
 static const char MAGIC[8] = "SKEPLIV1";
 
-static uint64_t groups_of(uint64_t n_rows)
+static uint64_t groups_of(const struct skep_rowset *rs)
 {
-    return (n_rows + SKEP_ROW_GROUP_ROWS - 1) / SKEP_ROW_GROUP_ROWS;
+    return (rs->row_end + SKEP_ROW_GROUP_ROWS - 1) / SKEP_ROW_GROUP_ROWS;
 }
 
 /* Rows of group g. */
-static uint32_t rows_in(uint64_t n_rows, uint64_t g)
+static uint32_t rows_in(uint64_t n_rows, const uint32_t *group_rows, uint64_t g)
 {
+    if (group_rows)
+        return group_rows[g];
     return (uint32_t)SKEP_MIN(n_rows - g * SKEP_ROW_GROUP_ROWS, (uint64_t)SKEP_ROW_GROUP_ROWS);
 }
 
@@ -61,14 +63,15 @@ static uint32_t count(const uint64_t *words)
 
 /* --- masks --- */
 
-void skep_mask_init(struct skep_mask *m, uint64_t n_rows)
+void skep_mask_init(struct skep_mask *m, const struct skep_rowset *rs)
 {
-    *m = (struct skep_mask){.n_rows = n_rows};
+    *m = (struct skep_mask){
+        .n_rows = rs->n_rows, .n_groups = groups_of(rs), .group_rows = rs->group_rows};
 }
 
 void skep_mask_done(struct skep_mask *m)
 {
-    for (uint64_t g = 0; m->chunks && g < groups_of(m->n_rows); g++)
+    for (uint64_t g = 0; m->chunks && g < m->n_groups; g++)
         skep_free(m->chunks[g]);
     skep_free(m->chunks);
     *m = (struct skep_mask){0};
@@ -76,9 +79,9 @@ void skep_mask_done(struct skep_mask *m)
 
 uint64_t *skep_mask_chunk(struct skep_mask *m, uint64_t group)
 {
-    skep_assert(group < groups_of(m->n_rows));
+    skep_assert(group < m->n_groups);
     if (!m->chunks)
-        m->chunks = skep_calloc(groups_of(m->n_rows), sizeof *m->chunks);
+        m->chunks = skep_calloc(m->n_groups, sizeof *m->chunks);
     if (!m->chunks[group])
         m->chunks[group] = skep_calloc(1, sizeof *m->chunks[group]);
     return *m->chunks[group];
@@ -86,7 +89,9 @@ uint64_t *skep_mask_chunk(struct skep_mask *m, uint64_t group)
 
 void skep_mask_add(struct skep_mask *m, uint64_t row)
 {
-    skep_assert(row < m->n_rows);
+    uint64_t group = row / SKEP_ROW_GROUP_ROWS;
+    skep_assert(group < m->n_groups &&
+                row % SKEP_ROW_GROUP_ROWS < rows_in(m->n_rows, m->group_rows, group));
     uint64_t *w = skep_mask_chunk(m, row / SKEP_ROW_GROUP_ROWS);
     uint64_t bit = 1ull << (row % 64), *at = &w[row % SKEP_ROW_GROUP_ROWS / 64];
     m->n += !(*at & bit);
@@ -96,19 +101,21 @@ void skep_mask_add(struct skep_mask *m, uint64_t row)
 void skep_mask_recount(struct skep_mask *m)
 {
     m->n = 0;
-    for (uint64_t g = 0; m->chunks && g < groups_of(m->n_rows); g++)
+    for (uint64_t g = 0; m->chunks && g < m->n_groups; g++)
         m->n += m->chunks[g] ? count(*m->chunks[g]) : 0;
 }
 
 /* --- versions --- */
 
-static struct skep_live *live_new(uint64_t n_rows)
+static struct skep_live *live_new(uint64_t n_rows, uint64_t n_groups, const uint32_t *group_rows)
 {
     static _Atomic uint64_t versions;
-    struct skep_live *l = skep_calloc(1, sizeof *l + groups_of(n_rows) * sizeof l->chunks[0]);
+    struct skep_live *l = skep_calloc(1, sizeof *l + n_groups * sizeof l->chunks[0]);
     atomic_init(&l->refs, 1);
     l->version = atomic_fetch_add_explicit(&versions, 1, memory_order_relaxed) + 1;
     l->n_rows = l->n_live = n_rows;
+    l->n_groups = n_groups;
+    l->group_rows = group_rows;
     return l;
 }
 
@@ -147,22 +154,19 @@ void skep_live_unref(struct skep_live *l)
 {
     if (!l || atomic_fetch_sub_explicit(&l->refs, 1, memory_order_acq_rel) != 1)
         return;
-    for (uint64_t g = 0; g < groups_of(l->n_rows); g++)
+    for (uint64_t g = 0; g < l->n_groups; g++)
         chunk_unref(l->chunks[g]);
     skep_free(l);
 }
 
 /* A version with the same chunks and counts. */
-static struct skep_live *copy(const struct skep_live *from, uint64_t n_rows)
+static struct skep_live *copy(const struct skep_live *from)
 {
-    struct skep_live *l = live_new(n_rows);
-    if (!from)
-        return l;
-    skep_assert(from->n_rows == n_rows);
+    struct skep_live *l = live_new(from->n_rows, from->n_groups, from->group_rows);
     l->n_live = from->n_live;
     l->n_deleted = from->n_deleted;
     l->n_superseded = from->n_superseded;
-    for (uint64_t g = 0; g < groups_of(n_rows); g++)
+    for (uint64_t g = 0; g < l->n_groups; g++)
         l->chunks[g] = chunk_ref(from->chunks[g]);
     return l;
 }
@@ -189,12 +193,15 @@ struct skep_live *skep_live_kill(struct skep_live *from, const struct skep_mask 
                                  enum skep_death why, uint64_t *ret_killed)
 {
     uint64_t killed = 0;
-    struct skep_live *l = copy(from, mask->n_rows);
-    for (uint64_t g = 0; mask->chunks && g < groups_of(mask->n_rows); g++) {
+    skep_assert(!from || (from->n_rows == mask->n_rows && from->n_groups == mask->n_groups));
+    struct skep_live *l =
+        from ? copy(from) : live_new(mask->n_rows, mask->n_groups, mask->group_rows);
+    for (uint64_t g = 0; mask->chunks && g < mask->n_groups; g++) {
         if (!mask->chunks[g])
             continue;
         struct skep_live_chunk *old = l->chunks[g];
-        l->chunks[g] = kill_in(old, *mask->chunks[g], rows_in(mask->n_rows, g), &killed);
+        l->chunks[g] =
+            kill_in(old, *mask->chunks[g], rows_in(l->n_rows, l->group_rows, g), &killed);
         chunk_unref(old);
     }
     *ret_killed = killed;
@@ -215,22 +222,22 @@ struct skep_live *skep_live_recount(struct skep_live *from, uint64_t n_deleted,
                                     uint64_t n_superseded)
 {
     skep_assert(from->n_deleted + from->n_superseded == n_deleted + n_superseded);
-    struct skep_live *l = copy(from, from->n_rows);
+    struct skep_live *l = copy(from);
     l->n_deleted = n_deleted;
     l->n_superseded = n_superseded;
     return l;
 }
 
-void skep_live_diff(const struct skep_live *before, const struct skep_live *after, uint64_t n_rows,
-                    struct skep_mask *ret)
+void skep_live_diff(const struct skep_live *before, const struct skep_live *after,
+                    const struct skep_rowset *rs, struct skep_mask *ret)
 {
-    skep_mask_init(ret, n_rows);
+    skep_mask_init(ret, rs);
     uint64_t all[SKEP_LIVE_WORDS];
-    for (uint64_t g = 0; after && g < groups_of(n_rows); g++) {
+    for (uint64_t g = 0; after && g < ret->n_groups; g++) {
         const struct skep_live_chunk *a = after->chunks[g], *b = before ? before->chunks[g] : NULL;
         if (!a || a == b)
             continue;
-        fill(all, rows_in(n_rows, g));
+        fill(all, rows_in(ret->n_rows, ret->group_rows, g));
         uint64_t any = 0, *to = NULL;
         for (uint32_t w = 0; w < SKEP_LIVE_WORDS; w++) {
             uint64_t died = (b ? b->words[w] : all[w]) & ~a->words[w];
@@ -279,7 +286,7 @@ void skep_live_encode(const struct skep_live *l, uint64_t segment, struct skep_b
 {
     skep_assert(out->n == 0);
     uint64_t chunks = 0;
-    for (uint64_t g = 0; g < groups_of(l->n_rows); g++)
+    for (uint64_t g = 0; g < l->n_groups; g++)
         chunks += l->chunks[g] != NULL;
     skep_buf_put(out, MAGIC, sizeof MAGIC);
     skep_buf_u32(out, VERSION);
@@ -290,9 +297,9 @@ void skep_live_encode(const struct skep_live *l, uint64_t segment, struct skep_b
     skep_buf_u64(out, l->n_deleted);
     skep_buf_u64(out, l->n_superseded);
     skep_buf_u64(out, chunks);
-    for (uint64_t g = 0; g < groups_of(l->n_rows); g++)
+    for (uint64_t g = 0; g < l->n_groups; g++)
         if (l->chunks[g])
-            put_chunk(out, l->chunks[g], g, rows_in(l->n_rows, g));
+            put_chunk(out, l->chunks[g], g, rows_in(l->n_rows, l->group_rows, g));
     if (!out->bad)
         skep_store_le32(out->p + 12, checksum(skep_buf_bytes(out)));
 }
@@ -331,9 +338,9 @@ static bool get_chunks(skep_rd *r, struct skep_live *l, uint64_t chunks)
     int64_t last = -1;
     for (uint64_t i = 0; i < chunks; i++) {
         uint32_t g = skep_rd_u32(r), dead = skep_rd_u32(r);
-        if (r->bad || g >= groups_of(l->n_rows) || (int64_t)g <= last)
+        if (r->bad || g >= l->n_groups || (int64_t)g <= last)
             return false;
-        uint32_t rows = rows_in(l->n_rows, g);
+        uint32_t rows = rows_in(l->n_rows, l->group_rows, g);
         if (dead == 0 || dead > rows)
             return false;
         last = g;
@@ -345,8 +352,8 @@ static bool get_chunks(skep_rd *r, struct skep_live *l, uint64_t chunks)
     return !r->bad && skep_rd_left(r) == 0 && dead_rows == l->n_rows - l->n_live;
 }
 
-skep_rc skep_live_decode(skep_bytes file, uint64_t segment, uint64_t n_rows, struct skep_live **ret,
-                         skep_err *err)
+skep_rc skep_live_decode(skep_bytes file, uint64_t segment, const struct skep_rowset *rs,
+                         struct skep_live **ret, skep_err *err)
 {
     if (file.n < HEAD_BYTES || memcmp(file.p, MAGIC, sizeof MAGIC) != 0 ||
         skep_load_le32(file.p + 12) != checksum(file))
@@ -358,11 +365,11 @@ skep_rc skep_live_decode(skep_bytes file, uint64_t segment, uint64_t n_rows, str
     skep_rd r = skep_rd_make((skep_bytes){file.p + 16, file.n - 16});
     uint64_t of = skep_rd_u64(&r), rows = skep_rd_u64(&r), live = skep_rd_u64(&r);
     uint64_t deleted = skep_rd_u64(&r), superseded = skep_rd_u64(&r), chunks = skep_rd_u64(&r);
-    if (of != segment || rows != n_rows || live > rows || deleted > rows - live ||
+    if (of != segment || rows != rs->n_rows || live > rows || deleted > rows - live ||
         superseded != rows - live - deleted)
         return skep_fail(err, SKEP_ECORRUPT, "live rows of segment %016llx are of another one",
                          (unsigned long long)segment);
-    struct skep_live *l = live_new(n_rows);
+    struct skep_live *l = live_new(rows, groups_of(rs), rs->group_rows);
     l->n_live = live;
     l->n_deleted = deleted;
     l->n_superseded = superseded;

@@ -11,11 +11,13 @@
 /* A set of rows of one rowset; a chunk for each row group, NULL = none of its rows. One thread. */
 struct skep_mask {
     uint64_t n_rows, n; /* of the rowset; in the mask */
+    uint64_t n_groups;
+    const uint32_t *group_rows; /* of the rowset, which lives longer; NULL: as there */
     uint64_t (**chunks)[SKEP_LIVE_WORDS];
 };
-void skep_mask_init(struct skep_mask *m, uint64_t n_rows);
+void skep_mask_init(struct skep_mask *m, const struct skep_rowset *rs);
 void skep_mask_done(struct skep_mask *m); /* all zero is fine */
-/* Add a row that may be there already. */
+/* Add a row that may be there already, by its number. */
 void skep_mask_add(struct skep_mask *m, uint64_t row);
 static inline bool skep_mask_has(const struct skep_mask *m, uint64_t row)
 {
@@ -40,8 +42,8 @@ struct skep_live *skep_live_kill(struct skep_live *from, const struct skep_mask 
 struct skep_live *skep_live_recount(struct skep_live *from, uint64_t n_deleted,
                                     uint64_t n_superseded);
 /* Rows that live in `before` and not in `after`, both of one rowset. */
-void skep_live_diff(const struct skep_live *before, const struct skep_live *after, uint64_t n_rows,
-                    struct skep_mask *ret);
+void skep_live_diff(const struct skep_live *before, const struct skep_live *after,
+                    const struct skep_rowset *rs, struct skep_mask *ret);
 static inline uint64_t skep_live_rows(const struct skep_live *l, const struct skep_rowset *rs)
 {
     return l ? l->n_live : rs->n_rows;
@@ -50,5 +52,6 @@ static inline uint64_t skep_live_rows(const struct skep_live *l, const struct sk
 /* The file of a version (docs/formats/live.md). */
 void skep_live_encode(const struct skep_live *l, uint64_t segment, struct skep_buf *out);
 /* Returns SKEP_OK | ECORRUPT | EUNSUPPORTED.  Owns *ret by the caller. */
-SKEP_NODISCARD skep_rc skep_live_decode(skep_bytes file, uint64_t segment, uint64_t n_rows,
-                                        struct skep_live **ret, skep_err *err);
+SKEP_NODISCARD skep_rc skep_live_decode(skep_bytes file, uint64_t segment,
+                                        const struct skep_rowset *rs, struct skep_live **ret,
+                                        skep_err *err);

@@ -523,7 +523,7 @@ static skep_rc open_head(struct opening *o)
         return bad(o, SKEP_FRAME_AT_ROWS, "too many rows");
     if (o->part->folded && o->n_rows / 64 > o->n)
         return bad(o, SKEP_FRAME_AT_ROWS, "more rows than fit");
-    o->part->base.n_rows = o->n_rows;
+    o->part->base.n_rows = o->part->base.row_end = o->n_rows;
     return SKEP_OK;
 }
 

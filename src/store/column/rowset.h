@@ -5,7 +5,17 @@
  *   rowset  = row groups of up to 65,536 rows = blocks of 1,024 rows (the last ones shorter)
  *   block   = unit of decoding and of time bounds
  *
- * Rows are numbered 0..n_rows-1 in storage order (parts: arrival; segments: trace-clustered).
+ * Rows are numbered in storage order (parts: arrival; segments: trace-clustered): a row's number is
+ * group * 65,536 + its place in the group, so a block never lies in two groups.  A segment that was
+ * merged may have short groups before the last one; then the numbers have gaps:
+ *
+ *   group 0: 65,536 rows   group 1: 40,000 rows          group 2: 7 rows
+ *   0 ......... 65,535     65,536 .... 105,535 | no rows | 131,072 .. 131,078     row_end = 131,079
+ *
+ * Numbers are below row_end, which is n_rows where there are no gaps.  Whoever walks over blocks
+ * asks skep_rowset_block_rows(): 0 is a block in a gap, which must not be read.  A live bitmap has
+ * a bit a number; those in gaps are 0.
+ *
  * Thread-safe for readers: a colreader belongs to one thread, a rowset to any number. */
 #pragma once
 
@@ -124,10 +134,12 @@ struct skep_rowset {
     const struct skep_rowset_ops *ops;
     _Atomic uint32_t refs;
     uint64_t n_rows;
-    uint64_t bytes;                         /* memory of a part, file size of a segment */
-    struct skep_block_bounds bounds;        /* of all rows */
-    uint64_t min_seq, max_seq;              /* commits inside */
-    const struct skep_block_bounds *blocks; /* one a block, resident */
+    uint64_t row_end;                /* row numbers are below; >= n_rows */
+    const uint32_t *group_rows;      /* rows of each row group; NULL = all full but the last */
+    uint64_t bytes;                  /* memory of a part, file size of a segment */
+    struct skep_block_bounds bounds; /* of all rows */
+    uint64_t min_seq, max_seq;       /* commits inside */
+    const struct skep_block_bounds *blocks; /* one a block, resident; in a gap: of no time */
     const struct skep_rowset_field *fields; /* by (name, scope, type) */
     uint32_t n_fields;
     struct skep_rowset_lists resources, scopes;
@@ -136,9 +148,18 @@ struct skep_rowset {
     void *on_last_unref_ctx;
 };
 
+/* Blocks, those in gaps included. */
 static inline uint64_t skep_rowset_blocks(const struct skep_rowset *rs)
 {
-    return (rs->n_rows + SKEP_BLOCK_ROWS - 1) / SKEP_BLOCK_ROWS;
+    return (rs->row_end + SKEP_BLOCK_ROWS - 1) / SKEP_BLOCK_ROWS;
+}
+/* Rows of a block: numbers [block * 1,024, + what is returned); 0 in a gap. */
+static inline unsigned skep_rowset_block_rows(const struct skep_rowset *rs, uint64_t block)
+{
+    enum { BLOCKS = SKEP_ROW_GROUP_ROWS / SKEP_BLOCK_ROWS };
+    uint64_t first = rs->group_rows ? block % BLOCKS * SKEP_BLOCK_ROWS : block * SKEP_BLOCK_ROWS;
+    uint64_t end = rs->group_rows ? rs->group_rows[block / BLOCKS] : rs->row_end;
+    return first >= end ? 0 : (unsigned)SKEP_MIN(end - first, (uint64_t)SKEP_BLOCK_ROWS);
 }
 /* One more, one fewer holder; the last unref calls on_last_unref, then destroys.  Threads: any. */
 struct skep_rowset *skep_rowset_ref(struct skep_rowset *rs);
@@ -147,18 +168,21 @@ void skep_rowset_unref(struct skep_rowset *rs); /* NULL is fine */
 uint32_t skep_rowset_find_field(const struct skep_rowset *rs, skep_str name, uint8_t scope,
                                 uint8_t type);
 
-/* Live rows: bit r of word r/64 set = visible; a chunk for each row group, NULL = all its rows
- * live. Versioned, immutable, refcounted; a NULL bitmap = all rows live.  Made in live.c. */
+/* Live rows: bit r of word r/64 set = the row numbered r is visible; a chunk for each row group,
+ * NULL = all its rows live. Versioned, immutable, refcounted; a NULL bitmap = all rows live.  Made
+ * in live.c. */
 enum { SKEP_LIVE_WORDS = SKEP_ROW_GROUP_ROWS / 64 };
 struct skep_live_chunk {
     _Atomic uint32_t refs;
-    uint64_t words[SKEP_LIVE_WORDS]; /* 0 beyond the last row */
+    uint64_t words[SKEP_LIVE_WORDS]; /* 0 beyond the last row of the group */
 };
 struct skep_live {
     _Atomic uint32_t refs;
     uint64_t
         version; /* unique in the process: what was computed over these rows is kept under it */
     uint64_t n_rows, n_live, n_deleted, n_superseded; /* n_rows = the sum of the others */
+    uint64_t n_groups;
+    const uint32_t *group_rows; /* of the rowset, which lives longer; NULL: as there */
     struct skep_live_chunk *chunks[];
 };
 static inline bool skep_live_has(const struct skep_live *l, uint64_t row)
@@ -223,8 +247,9 @@ struct skep_segment_job {
     const char *path; /* written aside by the caller's choice of name; fsynced before return */
     const struct skep_segment_source *sources;
     unsigned n_sources;
-    struct skep_budget *budget;                      /* working memory; taken, not forced */
-    bool (*canceled)(void *ctx);                     /* NULL = never */
+    struct skep_budget *budget;  /* working memory; taken, not forced */
+    uint32_t group_rows;         /* row groups of this size at most; 0 = 65,536 */
+    bool (*canceled)(void *ctx); /* NULL = never */
     void (*progress)(void *ctx, uint64_t rows_done); /* NULL = none */
     void *ctx;
 };

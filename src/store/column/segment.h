@@ -33,6 +33,7 @@ struct skep_segment {
     const struct skep_os *os;
     int fd;
     uint64_t serial, file_bytes, data_end; /* chunks end where the footer begins */
+    uint64_t required;                     /* features in the header */
     struct skep_cache *cache;
     uint8_t *footer; /* names and strings of lists stay in it */
     uint32_t footer_bytes;
@@ -81,6 +82,12 @@ struct skep_dict_data {
 };
 
 uint32_t skep_segment__group_rows(const struct skep_segment *seg, uint32_t group);
+/* Is it the number of a row? */
+static inline bool skep_segment__row_ok(const struct skep_segment *seg, uint64_t row)
+{
+    return row < seg->base.row_end &&
+           row % SKEP_ROW_GROUP_ROWS < seg->base.group_rows[row / SKEP_ROW_GROUP_ROWS];
+}
 bool skep_segment__ref_ok(const struct skep_segment *seg, const struct skep_chunk_ref *ref);
 
 SKEP_NODISCARD skep_rc skep_segment__pin_chunk(struct skep_segment *seg,

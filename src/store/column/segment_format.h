@@ -34,7 +34,8 @@ enum {
 };
 
 /* Required features: a reader that lacks one refuses the file.  Optional: it may ignore them. */
-#define SKEP_SEGMENT_REQUIRED_KNOWN 0ull
+#define SKEP_SEGMENT_SHORT_GROUPS   1ull /* row groups before the last may be short */
+#define SKEP_SEGMENT_REQUIRED_KNOWN SKEP_SEGMENT_SHORT_GROUPS
 #define SKEP_SEGMENT_OPTIONAL_KNOWN 0ull
 
 /* Where a chunk is.  On disk: u64 offset, u32 length, u32 crc.  length 0 = no chunk. */

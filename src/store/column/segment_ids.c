@@ -50,7 +50,7 @@ static uint32_t find_runs(struct skep_segment_writer *w)
         uint32_t end = row + 1;
         while (end < w->n_rows && same_id(&ids[end], &ids[row]))
             end++;
-        add_index_entry(w, &ids[row], w->rows_done + row);
+        add_index_entry(w, &ids[row], (uint64_t)w->n_groups * SKEP_ROW_GROUP_ROWS + row);
         w->last_trace = ids[row];
         w->tmp[runs++] = end - row;
         row = end;

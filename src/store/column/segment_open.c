@@ -14,6 +14,8 @@
 
 extern const struct skep_rowset_ops skep_segment_ops;
 
+enum { GAP_BLOCKS = 4096 };
+
 static skep_rc bad(struct skep_segment *seg, const skep_rd *r, const char *what, skep_err *err)
 {
     return skep_segment__corrupt(seg, err, seg->data_end + skep_rd_offset(r), what);
@@ -21,9 +23,8 @@ static skep_rc bad(struct skep_segment *seg, const skep_rd *r, const char *what,
 
 uint32_t skep_segment__group_rows(const struct skep_segment *seg, uint32_t group)
 {
-    uint64_t first = (uint64_t)group * SKEP_ROW_GROUP_ROWS;
-    skep_assert(first < seg->base.n_rows);
-    return (uint32_t)SKEP_MIN(seg->base.n_rows - first, (uint64_t)SKEP_ROW_GROUP_ROWS);
+    skep_assert(group < seg->n_groups);
+    return seg->base.group_rows[group];
 }
 
 bool skep_segment__ref_ok(const struct skep_segment *seg, const struct skep_chunk_ref *ref)
@@ -54,6 +55,56 @@ static skep_str get_str(skep_rd *r)
     return skep_bytes_str(skep_rd_take(r, (size_t)n));
 }
 
+/* Rows of each group: listed, or, without the feature, 65,536 and what is left in the last. */
+static skep_rc parse_group_rows(struct skep_segment *seg, skep_rd *r, skep_err *err)
+{
+    struct skep_rowset *b = &seg->base;
+    bool listed = seg->required & SKEP_SEGMENT_SHORT_GROUPS;
+    uint32_t *rows = skep_new_n(&seg->arena, uint32_t, seg->n_groups);
+    uint64_t sum = 0;
+    for (uint32_t g = 0; g < seg->n_groups; g++) {
+        rows[g] = listed ? skep_rd_u32(r)
+                         : (uint32_t)SKEP_MIN(b->n_rows - sum, (uint64_t)SKEP_ROW_GROUP_ROWS);
+        sum += rows[g];
+        if (r->bad || rows[g] == 0 || rows[g] > SKEP_ROW_GROUP_ROWS || sum > b->n_rows)
+            return bad(seg, r, "rows of a row group", err);
+    }
+    if (sum != b->n_rows)
+        return bad(seg, r, "row counts disagree", err);
+    b->group_rows = rows;
+    b->row_end = (uint64_t)(seg->n_groups - 1) * SKEP_ROW_GROUP_ROWS + rows[seg->n_groups - 1];
+    return SKEP_OK;
+}
+
+static skep_rc parse_blocks(struct skep_segment *seg, skep_rd *r, skep_err *err)
+{
+    struct skep_rowset *b = &seg->base;
+    static const struct skep_block_bounds never = {INT64_MAX, INT64_MIN, INT64_MIN};
+    uint64_t n_blocks = skep_rowset_blocks(b), stored = 0;
+    for (uint32_t g = 0; g < seg->n_groups; g++)
+        stored += (b->group_rows[g] + SKEP_BLOCK_ROWS - 1) / SKEP_BLOCK_ROWS;
+    if (stored * 24 > skep_rd_left(r))
+        return bad(seg, r, "the footer is too short for its row groups", err);
+    if (n_blocks > stored * 4 + GAP_BLOCKS) /* I1: the gaps take memory, too */
+        return bad(seg, r, "row groups are too short", err);
+    struct skep_block_bounds *blocks = skep_new_n(&seg->arena, struct skep_block_bounds, n_blocks);
+    b->bounds = never;
+    for (uint64_t i = 0; i < n_blocks; i++) {
+        struct skep_block_bounds *x = &blocks[i];
+        *x = never;
+        if (skep_rowset_block_rows(b, i) == 0)
+            continue;
+        x->min_start_ns = (int64_t)skep_rd_u64(r);
+        x->max_start_ns = (int64_t)skep_rd_u64(r);
+        x->max_end_ns = (int64_t)skep_rd_u64(r);
+        b->bounds.min_start_ns = SKEP_MIN(b->bounds.min_start_ns, x->min_start_ns);
+        b->bounds.max_start_ns = SKEP_MAX(b->bounds.max_start_ns, x->max_start_ns);
+        b->bounds.max_end_ns = SKEP_MAX(b->bounds.max_end_ns, x->max_end_ns);
+    }
+    b->blocks = blocks;
+    return SKEP_OK;
+}
+
 static skep_rc parse_groups(struct skep_segment *seg, skep_rd *r, skep_err *err)
 {
     struct skep_rowset *b = &seg->base;
@@ -64,28 +115,16 @@ static skep_rc parse_groups(struct skep_segment *seg, skep_rd *r, skep_err *err)
     seg->n_groups = skep_rd_u32(r);
     if (r->bad || b->n_rows == 0 || b->n_rows >= UINT32_MAX || b->min_seq > b->max_seq ||
         seg->n_traces > b->n_rows ||
-        seg->n_groups != (b->n_rows + SKEP_ROW_GROUP_ROWS - 1) / SKEP_ROW_GROUP_ROWS)
+        seg->n_groups < (b->n_rows + SKEP_ROW_GROUP_ROWS - 1) / SKEP_ROW_GROUP_ROWS ||
+        seg->n_groups > UINT32_MAX / SKEP_ROW_GROUP_ROWS)
         return bad(seg, r, "row counts disagree", err);
-    uint64_t n_blocks = skep_rowset_blocks(b);
-    if ((uint64_t)seg->n_groups * SKEP_SEGMENT_REF_BYTES + n_blocks * 24 > skep_rd_left(r))
+    if ((uint64_t)seg->n_groups * SKEP_SEGMENT_REF_BYTES > skep_rd_left(r))
         return bad(seg, r, "the footer is too short for its row groups", err);
     seg->groups = skep_new_n(&seg->arena, struct skep_chunk_ref, seg->n_groups);
     for (uint32_t g = 0; g < seg->n_groups; g++)
         SKEP_TRY(get_ref(seg, r, &seg->groups[g], err));
-    struct skep_block_bounds *blocks = skep_new_n(&seg->arena, struct skep_block_bounds, n_blocks);
-    for (uint64_t i = 0; i < n_blocks; i++) {
-        struct skep_block_bounds *x = &blocks[i];
-        x->min_start_ns = (int64_t)skep_rd_u64(r);
-        x->max_start_ns = (int64_t)skep_rd_u64(r);
-        x->max_end_ns = (int64_t)skep_rd_u64(r);
-        if (i == 0)
-            b->bounds = *x;
-        b->bounds.min_start_ns = SKEP_MIN(b->bounds.min_start_ns, x->min_start_ns);
-        b->bounds.max_start_ns = SKEP_MAX(b->bounds.max_start_ns, x->max_start_ns);
-        b->bounds.max_end_ns = SKEP_MAX(b->bounds.max_end_ns, x->max_end_ns);
-    }
-    b->blocks = blocks;
-    return SKEP_OK;
+    SKEP_TRY(parse_group_rows(seg, r, err));
+    return parse_blocks(seg, r, err);
 }
 
 static skep_rc parse_fields(struct skep_segment *seg, skep_rd *r, skep_err *err)
@@ -250,7 +289,8 @@ static skep_rc check_header(struct skep_segment *seg, skep_err *err)
         return skep_segment__corrupt(seg, err, 12, "header checksum");
     if (version != SKEP_SEGMENT_VERSION)
         return skep_fail(err, SKEP_EUNSUPPORTED, "%s: segment version %u", seg->path, version);
-    uint64_t unknown = skep_load_le64(h + 16) & ~SKEP_SEGMENT_REQUIRED_KNOWN;
+    seg->required = skep_load_le64(h + 16);
+    uint64_t unknown = seg->required & ~SKEP_SEGMENT_REQUIRED_KNOWN;
     if (unknown)
         return skep_fail(err, SKEP_EUNSUPPORTED, "%s: needs features %llx", seg->path,
                          (unsigned long long)unknown);

@@ -617,8 +617,8 @@ static skep_rc read(struct skep_colreader *base, uint64_t row0, unsigned n, stru
                     skep_err *err)
 {
     struct reader *r = (struct reader *)base;
-    skep_assert(n > 0 && n <= SKEP_BLOCK_ROWS && row0 + n <= r->seg->base.n_rows);
-    skep_assert(row0 / SKEP_BLOCK_ROWS == (row0 + n - 1) / SKEP_BLOCK_ROWS);
+    skep_assert(n > 0 && row0 % SKEP_BLOCK_ROWS + n <=
+                             skep_rowset_block_rows(&r->seg->base, row0 / SKEP_BLOCK_ROWS));
     SKEP_TRY(enter_group(r, (uint32_t)(row0 / SKEP_ROW_GROUP_ROWS), err));
     uint32_t first = (uint32_t)(row0 % SKEP_ROW_GROUP_ROWS);
     struct skep_vec v = {.form = SKEP_VEC_I64, .n = n};
@@ -652,7 +652,7 @@ static bool zone(struct skep_colreader *base, uint64_t block, double *ret_min, d
 {
     struct reader *r = (struct reader *)base;
     uint64_t row = block * SKEP_BLOCK_ROWS;
-    skep_assert(row < r->seg->base.n_rows);
+    skep_assert(skep_rowset_block_rows(&r->seg->base, block) > 0);
     if (r->form != SKEP_FORM_INT && r->form != SKEP_FORM_F64)
         return false;
     if (enter_group(r, (uint32_t)(row / SKEP_ROW_GROUP_ROWS), NULL) != SKEP_OK)

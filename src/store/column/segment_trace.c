@@ -169,15 +169,20 @@ static skep_rc rows_of_trace(struct skep_segment *seg, const skep_trace_id *id, 
 static skep_rc trace_at(struct skep_segment *seg, const skep_trace_id *id, uint64_t row,
                         struct skep_row_range *ret, bool *ret_found, skep_err *err)
 {
-    if (row >= seg->base.n_rows)
+    if (!skep_segment__row_ok(seg, row))
         return skep_segment__corrupt(seg, err, 0, "the trace index points outside");
     uint64_t end;
     SKEP_TRY(rows_of_trace(seg, id, row, &end, err));
     *ret_found = end > row;
-    while (end > row && end % SKEP_ROW_GROUP_ROWS == 0 && end < seg->base.n_rows) {
-        uint64_t more;
-        SKEP_TRY(rows_of_trace(seg, id, end, &more, err));
-        if (more == end)
+    for (uint64_t group = row / SKEP_ROW_GROUP_ROWS; end > row && group + 1 < seg->n_groups;
+         group++) {
+        uint64_t group_end =
+            group * SKEP_ROW_GROUP_ROWS + skep_segment__group_rows(seg, (uint32_t)group);
+        uint64_t next = (group + 1) * SKEP_ROW_GROUP_ROWS, more;
+        if (end != group_end)
+            break;
+        SKEP_TRY(rows_of_trace(seg, id, next, &more, err));
+        if (more == next)
             break;
         end = more;
     }
@@ -208,7 +213,7 @@ skep_rc skep_segment__read_index_page(struct skep_segment *seg,
               skep_codec_delta.decode(&h, 0, page->n, hashes) == SKEP_OK &&
               skep_codec__for_get(&r, 0, page->n, rows) == SKEP_OK;
     for (uint32_t i = 0; i < page->n && ok; i++)
-        ok = (uint64_t)rows[i] < seg->base.n_rows && (i == 0 || hashes[i] >= hashes[i - 1]);
+        ok = skep_segment__row_ok(seg, (uint64_t)rows[i]) && (i == 0 || hashes[i] >= hashes[i - 1]);
     skep_segment__unpin(seg, d);
     return ok ? SKEP_OK
               : skep_segment__corrupt(seg, err, page->ref.offset, "page of the trace index");

@@ -130,8 +130,10 @@ static skep_rc read_column(struct skep_segment *seg, struct skep_colreader *r,
 {
     skep_rc rc = SKEP_OK;
     *ret_present = 0;
-    for (uint64_t row = 0; row < seg->base.n_rows && rc == SKEP_OK; row += SKEP_BLOCK_ROWS) {
-        unsigned n = (unsigned)SKEP_MIN(seg->base.n_rows - row, (uint64_t)SKEP_BLOCK_ROWS);
+    for (uint64_t row = 0; row < seg->base.row_end && rc == SKEP_OK; row += SKEP_BLOCK_ROWS) {
+        unsigned n = skep_rowset_block_rows(&seg->base, row / SKEP_BLOCK_ROWS);
+        if (n == 0)
+            continue;
         struct skep_vec v;
         rc = r->ops->read(r, row, n, &v, err);
         if (rc == SKEP_OK)
@@ -216,8 +218,10 @@ static skep_rc check_rows(struct skep_segment *seg, skep_err *err)
     skep_rc rc = rs->ops->open_column(rs, SKEP_COL_TIME, &time, err);
     if (rc == SKEP_OK)
         rc = rs->ops->open_column(rs, SKEP_COL_TRACE_ID, &trace, err);
-    for (uint64_t row = 0; row < rs->n_rows && rc == SKEP_OK; row += SKEP_BLOCK_ROWS) {
-        unsigned n = (unsigned)SKEP_MIN(rs->n_rows - row, (uint64_t)SKEP_BLOCK_ROWS);
+    for (uint64_t row = 0; row < rs->row_end && rc == SKEP_OK; row += SKEP_BLOCK_ROWS) {
+        unsigned n = skep_rowset_block_rows(rs, row / SKEP_BLOCK_ROWS);
+        if (n == 0)
+            continue;
         struct skep_vec t, id;
         rc = time->ops->read(time, row, n, &t, err);
         if (rc == SKEP_OK)

@@ -3,8 +3,8 @@
  *
  *   schema   union of the sources' fields and interned lists
  *   order    trace_order.c decides the sequence of all live rows
- *   groups   65,536 rows at a time: each column is gathered, encoded, appended; then the group's
- *            directory
+ *   groups   65,536 rows at a time (job->group_rows): each column is gathered, encoded, appended;
+ *            then the group's directory
  *   tail     segment dictionaries, trace index, footer, trailer; fsync
  *
  * I1  chunks stand back to back from the header to the footer: every byte of the file is covered
@@ -257,6 +257,7 @@ static skep_rc write_directory(struct skep_segment_writer *w, skep_err *err)
     struct skep_chunk_ref ref;
     SKEP_TRY(skep_segment__put_chunk(w, skep_buf_bytes(b), &ref, err));
     skep_segment__put_ref(&w->groups, &ref);
+    skep_buf_u32(&w->group_sizes, w->n_rows);
     w->n_groups++;
     return SKEP_OK;
 }
@@ -284,17 +285,24 @@ static skep_rc write_group(struct skep_segment_writer *w, skep_err *err)
 
 /* --- head and tail --- */
 
-static void put_header(struct skep_segment_writer *w)
+static void make_header(uint64_t required, uint8_t *h)
 {
-    struct skep_buf *b = &w->out;
-    skep_buf_put(b, SKEP_SEGMENT_MAGIC, 8);
-    skep_buf_u32(b, SKEP_SEGMENT_VERSION);
-    skep_buf_u32(b, 0);
-    skep_buf_u64(b, 0); /* required features */
-    skep_buf_u64(b, 0); /* optional features */
-    skep_assert(b->n == SKEP_SEGMENT_HEADER_BYTES);
-    uint32_t crc = skep_crc32c(0, skep_buf_bytes(b));
-    skep_store_le32(b->p + 12, crc);
+    memset(h, 0, SKEP_SEGMENT_HEADER_BYTES);
+    memcpy(h, SKEP_SEGMENT_MAGIC, 8);
+    skep_store_le32(h + 8, SKEP_SEGMENT_VERSION);
+    skep_store_le64(h + 16, required);
+    skep_store_le32(h + 12, skep_crc32c(0, (skep_bytes){h, SKEP_SEGMENT_HEADER_BYTES}));
+}
+
+/* Which features a file needs is known when it is written: its header is put right at the end. */
+static skep_rc finish_header(struct skep_segment_writer *w, skep_err *err)
+{
+    const struct skep_os *os = w->job->os;
+    uint8_t h[SKEP_SEGMENT_HEADER_BYTES];
+    if (w->required == 0)
+        return SKEP_OK;
+    make_header(w->required, h);
+    return os->pwrite(os, w->fd, h, sizeof h, 0, err);
 }
 
 static void put_list_value(struct skep_buf *f, const skep_value *v)
@@ -383,13 +391,15 @@ static skep_rc put_footer(struct skep_segment_writer *w, struct skep_buf *f, ske
     skep_buf_u64(f, w->traces);
     skep_buf_u32(f, w->n_groups);
     skep_buf_put(f, w->groups.p, w->groups.n);
+    if (w->required & SKEP_SEGMENT_SHORT_GROUPS)
+        skep_buf_put(f, w->group_sizes.p, w->group_sizes.n);
     skep_buf_put(f, w->blocks.p, w->blocks.n);
     put_fields(w, f);
     put_lists(f, &w->resources);
     put_lists(f, &w->scopes);
     SKEP_TRY(put_dicts(w, f, err));
     SKEP_TRY(skep_segment__write_index(w, f, err));
-    if (f->bad || w->groups.bad || w->blocks.bad || w->index_entries.bad)
+    if (f->bad || w->groups.bad || w->group_sizes.bad || w->blocks.bad || w->index_entries.bad)
         return skep_fail(err, SKEP_ENOMEM, "segment: footer over its limit");
     struct skep_chunk_ref ref;
     SKEP_TRY(skep_segment__put_chunk(w, skep_buf_bytes(f), &ref, err));
@@ -402,11 +412,18 @@ static skep_rc put_footer(struct skep_segment_writer *w, struct skep_buf *f, ske
 static skep_rc write_all(struct skep_segment_writer *w, skep_err *err)
 {
     const struct skep_os *os = w->job->os;
-    put_header(w);
-    for (;;) {
-        SKEP_TRY(skep_order_next(w->order, w->rows, w->group_rows, &w->n_rows, err));
+    uint8_t header[SKEP_SEGMENT_HEADER_BYTES];
+    uint32_t most = w->group_rows;
+    if (w->job->group_rows > 0)
+        most = SKEP_MIN(most, w->job->group_rows);
+    make_header(0, header);
+    skep_buf_put(&w->out, header, sizeof header);
+    for (uint32_t last = SKEP_ROW_GROUP_ROWS;; last = w->n_rows) {
+        SKEP_TRY(skep_order_next(w->order, w->rows, most, &w->n_rows, err));
         if (w->n_rows == 0)
             break;
+        if (last < SKEP_ROW_GROUP_ROWS)
+            w->required |= SKEP_SEGMENT_SHORT_GROUPS;
         SKEP_TRY(write_group(w, err));
     }
     if (w->rows_done == 0)
@@ -416,6 +433,7 @@ static skep_rc write_all(struct skep_segment_writer *w, skep_err *err)
     skep_rc rc = put_footer(w, &footer, err);
     skep_buf_done(&footer);
     SKEP_TRY(rc);
+    SKEP_TRY(finish_header(w, err));
     return os->fsync(os, w->fd, err);
 }
 
@@ -448,7 +466,8 @@ static void alloc_scratch(struct skep_segment_writer *w)
     skep_buf_init(&w->out, SKEP_SEGMENT_CHUNK_MAX + 2 * (size_t)OUT_BYTES);
     skep_buf_init(&w->chunk, SKEP_SEGMENT_CHUNK_MAX);
     skep_buf_init(&w->sparse, SKEP_SEGMENT_CHUNK_MAX);
-    struct skep_buf *meta[] = {&w->entries, &w->pages, &w->groups, &w->blocks, &w->index_entries};
+    struct skep_buf *meta[] = {&w->entries,     &w->pages,  &w->groups,
+                               &w->group_sizes, &w->blocks, &w->index_entries};
     for (size_t i = 0; i < SKEP_ARRAY_LEN(meta); i++)
         skep_buf_init(meta[i], SKEP_SEGMENT_CHUNK_MAX);
     skep_arena_init(&w->arena, "segment write", w->job->budget);
@@ -495,8 +514,8 @@ static void free_writer(struct skep_segment_writer *w)
                       w->fields};
     for (size_t i = 0; i < SKEP_ARRAY_LEN(blocks); i++)
         skep_free(blocks[i]);
-    struct skep_buf *bufs[] = {&w->out,   &w->chunk,  &w->sparse, &w->entries,
-                               &w->pages, &w->groups, &w->blocks, &w->index_entries};
+    struct skep_buf *bufs[] = {&w->out,    &w->chunk,       &w->sparse, &w->entries,      &w->pages,
+                               &w->groups, &w->group_sizes, &w->blocks, &w->index_entries};
     for (size_t i = 0; i < SKEP_ARRAY_LEN(bufs); i++)
         skep_buf_done(bufs[i]);
     skep_arena_done(&w->arena);

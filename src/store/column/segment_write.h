@@ -113,7 +113,9 @@ struct skep_segment_writer {
     unsigned n_bitmaps;
 
     /* For the footer. */
-    struct skep_buf groups; /* refs of directories */
+    uint64_t required;           /* features */
+    struct skep_buf groups;      /* refs of directories */
+    struct skep_buf group_sizes; /* u32 rows of each */
     uint32_t n_groups;
     struct skep_buf blocks;
     struct skep_buf index_entries; /* u64 trace hash, u64 row */

@@ -45,7 +45,7 @@ struct cursor {
 struct piece {
     skep_trace_id id;
     int64_t anchor_ns;
-    uint32_t source, first, n;
+    uint32_t source, first, n; /* row numbers [first, first + n), gaps included */
 };
 
 struct stray_row {
@@ -108,7 +108,7 @@ static skep_rc read_ints(struct cursor *c, unsigned k, unsigned n, int64_t *out,
 static skep_rc load_block(struct cursor *c, uint64_t row, skep_err *err)
 {
     c->block0 = row / SKEP_BLOCK_ROWS * SKEP_BLOCK_ROWS;
-    unsigned n = (unsigned)SKEP_MIN(c->seg->base.n_rows - c->block0, (uint64_t)SKEP_BLOCK_ROWS);
+    unsigned n = skep_rowset_block_rows(&c->seg->base, c->block0 / SKEP_BLOCK_ROWS);
     c->block_end = c->block0; /* nothing, should a read fail */
     struct skep_vec v;
     SKEP_TRY(read_ints(c, 0, n, c->time, err));
@@ -123,17 +123,20 @@ static skep_rc load_block(struct cursor *c, uint64_t row, skep_err *err)
     return SKEP_OK;
 }
 
+/* Move the head to a row, or, when it would be in a gap, to the first one behind. */
 static skep_rc at_row(struct cursor *c, uint64_t row, skep_err *err)
 {
+    if (row < c->seg->base.row_end && !skep_segment__row_ok(c->seg, row))
+        row = (row / SKEP_ROW_GROUP_ROWS + 1) * SKEP_ROW_GROUP_ROWS;
     c->row = row;
-    if (row >= c->seg->base.n_rows || (row >= c->block0 && row < c->block_end))
+    if (row >= c->seg->base.row_end || (row >= c->block0 && row < c->block_end))
         return SKEP_OK;
     return load_block(c, row, err);
 }
 
 static bool at_end(const struct cursor *c)
 {
-    return c->row >= c->seg->base.n_rows;
+    return c->row >= c->seg->base.row_end;
 }
 
 static bool is_live(const struct cursor *c, uint64_t row)
@@ -385,7 +388,7 @@ static skep_rc add_stray_rows(struct skep_trace_merge *m, const struct piece *p,
     struct cursor *c = m->cursors[p->source];
     uint64_t back = c->row;
     for (uint64_t row = p->first; row < (uint64_t)p->first + p->n; row++) {
-        if (!is_live(c, row))
+        if (!skep_segment__row_ok(c->seg, row) || !is_live(c, row))
             continue;
         SKEP_TRY(at_row(c, row, err));
         size_t i = row - c->block0;

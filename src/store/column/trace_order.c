@@ -139,7 +139,9 @@ static skep_rc add_block(struct skep_order *o, const struct key_readers *r, uint
 {
     static const skep_trace_id none;
     const struct skep_segment_source *src = &o->job->sources[source];
-    unsigned n = (unsigned)SKEP_MIN(src->rowset->n_rows - row0, (uint64_t)SKEP_BLOCK_ROWS);
+    unsigned n = skep_rowset_block_rows(src->rowset, row0 / SKEP_BLOCK_ROWS);
+    if (n == 0)
+        return SKEP_OK;
     struct skep_vec time, trace, seq, ordinal;
     SKEP_TRY(r->time->ops->read(r->time, row0, n, &time, err));
     SKEP_TRY(r->trace->ops->read(r->trace, row0, n, &trace, err));
@@ -172,7 +174,7 @@ static skep_rc add_source(struct skep_order *o, uint32_t source, skep_err *err)
     struct skep_rowset *rs = o->job->sources[source].rowset;
     struct key_readers r;
     skep_rc rc = open_readers(rs, &r, err);
-    for (uint64_t row = 0; rc == SKEP_OK && row < rs->n_rows; row += SKEP_BLOCK_ROWS) {
+    for (uint64_t row = 0; rc == SKEP_OK && row < rs->row_end; row += SKEP_BLOCK_ROWS) {
         if (o->job->canceled && o->job->canceled(o->job->ctx))
             rc = skep_fail(err, SKEP_ECANCELED, "segment write canceled");
         else

@@ -287,9 +287,14 @@ skep_rc read_rows(struct skep_rowset *rs, const struct skep_live *live, unsigned
         rc = rs->ops->open_column(rs, c, &t.cols[c], err);
     for (uint32_t f = 0; f < rs->n_fields && rc == SKEP_OK; f++)
         rc = rs->ops->open_field(rs, f, &t.fields[f], err);
-    for (uint64_t row = 0; row < rs->n_rows && rc == SKEP_OK;) {
-        uint64_t left = SKEP_BLOCK_ROWS - row % SKEP_BLOCK_ROWS;
-        unsigned n = (unsigned)SKEP_MIN(SKEP_MIN(left, rs->n_rows - row), (uint64_t)step);
+    for (uint64_t row = 0; row < rs->row_end && rc == SKEP_OK;) {
+        unsigned rows = skep_rowset_block_rows(rs, row / SKEP_BLOCK_ROWS);
+        unsigned at = (unsigned)(row % SKEP_BLOCK_ROWS);
+        if (at >= rows) {
+            row += SKEP_BLOCK_ROWS - at;
+            continue;
+        }
+        unsigned n = SKEP_MIN(rows - at, step);
         rc = add_range(rs, &t, live, row, n, out, err);
         row += n;
     }
@@ -342,12 +347,14 @@ int64_t *int_column(struct skep_rowset *rs, enum skep_column col)
     int64_t *out = skep_alloc_n(int64_t, rs->n_rows);
     struct skep_colreader *r;
     assert_int_equal(rs->ops->open_column(rs, col, &r, NULL), SKEP_OK);
-    for (uint64_t row = 0; row < rs->n_rows; row += SKEP_BLOCK_ROWS) {
-        unsigned n = (unsigned)SKEP_MIN(rs->n_rows - row, (uint64_t)SKEP_BLOCK_ROWS);
+    for (uint64_t row = 0, at = 0; row < rs->row_end; row += SKEP_BLOCK_ROWS) {
+        unsigned n = skep_rowset_block_rows(rs, row / SKEP_BLOCK_ROWS);
         struct skep_vec v;
+        if (n == 0)
+            continue;
         assert_int_equal(r->ops->read(r, row, n, &v, NULL), SKEP_OK);
         for (unsigned i = 0; i < n; i++)
-            out[row + i] = is_valid(&v, i) ? int_of(&v, i) : 0;
+            out[at++] = is_valid(&v, i) ? int_of(&v, i) : 0;
     }
     r->ops->close(r);
     return out;
@@ -358,13 +365,14 @@ skep_trace_id *trace_column(struct skep_rowset *rs)
     skep_trace_id *out = skep_alloc_n(skep_trace_id, rs->n_rows);
     struct skep_colreader *r;
     assert_int_equal(rs->ops->open_column(rs, SKEP_COL_TRACE_ID, &r, NULL), SKEP_OK);
-    for (uint64_t row = 0; row < rs->n_rows; row += SKEP_BLOCK_ROWS) {
-        unsigned n = (unsigned)SKEP_MIN(rs->n_rows - row, (uint64_t)SKEP_BLOCK_ROWS);
+    for (uint64_t row = 0, at = 0; row < rs->row_end; row += SKEP_BLOCK_ROWS) {
+        unsigned n = skep_rowset_block_rows(rs, row / SKEP_BLOCK_ROWS);
         struct skep_vec v;
+        if (n == 0)
+            continue;
         assert_int_equal(r->ops->read(r, row, n, &v, NULL), SKEP_OK);
         for (unsigned i = 0; i < n; i++)
-            if (is_valid(&v, i))
-                out[row + i] = v.id16[v.constant ? 0 : i];
+            out[at++] = is_valid(&v, i) ? v.id16[v.constant ? 0 : i] : (skep_trace_id){{0}};
     }
     r->ops->close(r);
     return out;

@@ -56,8 +56,8 @@ void skep_x__block(struct skep_x_ctx *c, uint64_t block)
     skep_assert(c->rs != NULL);
     c->block = block;
     c->row0 = block * SKEP_BLOCK_ROWS;
-    skep_assert(c->row0 < c->rs->n_rows);
-    c->n = (unsigned)SKEP_MIN((uint64_t)SKEP_BLOCK_ROWS, c->rs->n_rows - c->row0);
+    c->n = skep_rowset_block_rows(c->rs, block);
+    skep_assert(c->n > 0);
 }
 
 void skep_x__live(const struct skep_x_ctx *c, struct skep_x_bits *ret)

@@ -80,6 +80,15 @@ void skep_x__damaged(struct skep_x_query *q, size_t at, const skep_err *err)
     memcpy(q->damage, err->text, sizeof q->damage);
 }
 
+static uint64_t rows_of(const struct skep_x_query *q, const struct skep_x_morsel *m)
+{
+    const struct skep_rowset *rs = q->snap->sets[m->set].rowset;
+    uint64_t rows = 0;
+    for (uint64_t b = m->block; b < m->end; b++)
+        rows += skep_rowset_block_rows(rs, b);
+    return rows;
+}
+
 static void run_one(void *arg, unsigned i)
 {
     struct run *run = arg;
@@ -108,8 +117,7 @@ static void run_one(void *arg, unsigned i)
         q->err = err;
         atomic_store_explicit(&q->stop, true, memory_order_relaxed);
     }
-    uint64_t end = SKEP_MIN(m->end * SKEP_BLOCK_ROWS, c->rs ? c->rs->n_rows : UINT64_MAX);
-    q->rows_scanned += end - m->block * SKEP_BLOCK_ROWS;
+    q->rows_scanned += rows_of(q, m);
     if (q->opts->progress)
         q->opts->progress(q->opts->ctx, q->rows_scanned, q->rows_total);
     if (q->rc == SKEP_OK && q->opts->canceled && q->opts->canceled(q->opts->ctx)) {
@@ -148,9 +156,8 @@ static skep_rc add_morsel(struct skep_x_query *q, uint32_t set, uint64_t block, 
         q->morsels = skep_realloc(q->morsels, cap * sizeof *q->morsels);
         q->cap_morsels = cap;
     }
-    q->morsels[q->n_morsels++] = (struct skep_x_morsel){set, block, end};
-    const struct skep_rowset *rs = q->snap->sets[set].rowset;
-    q->rows_total += SKEP_MIN(end * SKEP_BLOCK_ROWS, rs->n_rows) - block * SKEP_BLOCK_ROWS;
+    q->morsels[q->n_morsels] = (struct skep_x_morsel){set, block, end};
+    q->rows_total += rows_of(q, &q->morsels[q->n_morsels++]);
     return SKEP_OK;
 }
 
@@ -169,6 +176,8 @@ skep_rc skep_x__cut(struct skep_x_query *q, uint32_t set, uint64_t first, uint64
     for (uint64_t b = first; b < end;) {
         uint64_t stop = SKEP_MIN(end, (b / SKEP_X_MORSEL_BLOCKS + 1) * SKEP_X_MORSEL_BLOCKS);
         uint64_t lo = b, hi = stop;
+        while (hi > lo && skep_rowset_block_rows(rs, hi - 1) == 0) /* behind a short row group */
+            hi--;
         while (ranged && lo < hi && !block_in_range(q, &rs->blocks[lo]))
             lo++;
         while (ranged && hi > lo && !block_in_range(q, &rs->blocks[hi - 1]))
@@ -274,7 +283,7 @@ static skep_rc cut_traces(struct skep_x_query *q, uint32_t set, const struct ske
     for (size_t i = 0; i < n && rc == SKEP_OK; i++) {
         uint64_t first = SKEP_MAX(ranges[i].first / SKEP_BLOCK_ROWS, done);
         uint64_t end =
-            (SKEP_MIN(ranges[i].end, rs->n_rows) + SKEP_BLOCK_ROWS - 1) / SKEP_BLOCK_ROWS;
+            (SKEP_MIN(ranges[i].end, rs->row_end) + SKEP_BLOCK_ROWS - 1) / SKEP_BLOCK_ROWS;
         if (first < end) {
             rc = skep_x__cut(q, set, first, end, true, err);
             done = end;

@@ -366,6 +366,8 @@ static skep_rc complete_set(struct completion *k, uint32_t set, const skep_trace
                                 skep_rowset_blocks(k->c->rs));
         for (uint64_t b = SKEP_MAX(ranges[i].first / SKEP_BLOCK_ROWS, next);
              b < end && rc == SKEP_OK; b++) {
+            if (skep_rowset_block_rows(k->c->rs, b) == 0) /* the trace goes over a gap */
+                continue;
             skep_x__block(k->c, b);
             rc = complete_block(k, err);
             next = b + 1;
