@@ -4,7 +4,8 @@
 # bench.sh - every benchmark on the same generated spans, with the machine and the commit in front
 #
 # BENCH_SPANS (default 1000000; ten million take 5 GB) is how many. The data and the stores made of
-# it stay under build/release/bench until `make clean`, the stores are removed.
+# it stay under build/release/bench until `make clean`, the stores are removed. BENCH_PEERS=no leaves
+# out DuckDB and ClickHouse (npm packages of 600 MB, installed by this script alone).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -32,3 +33,8 @@ echo "== questions over the merged segment"
 "$bin/bench_query" -n 7 "$work/segments/merged"
 echo "== the server from outside"
 node tests/bench/run.mjs "$spans"
+if [ "${BENCH_PEERS:-yes}" != no ]; then
+    echo "== DuckDB and ClickHouse on the same data"
+    tools/node-packages.sh tests/bench/peers
+    node tests/bench/peers/peers.mjs
+fi

@@ -4,10 +4,11 @@
 //
 //   node tests/bench/run.mjs [SPANS=1000000] [--memory 512M] [--keep]
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { freePort, sleep, until } from '../e2e/support.mjs';
+import { median, questions, table } from './questions.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 const build = process.env.SKEP_BUILD || join(root, 'build', 'release');
@@ -67,15 +68,17 @@ const after = proc(s);
 console.log(`ingest ${spans} spans, 8 connections: ${blast.spans_per_s} spans/s durable, ${blast.mb_per_s} MB/s, p50 ${blast.p50_ms} ms, p99 ${blast.p99_ms} ms, ` +
   `refused ${blast.refused}; server ${((after.cpu - before.cpu) / spans * 1e6).toFixed(2)} CPU-s per million, client ${(blast.client_cpu_s / spans * 1e6).toFixed(2)}; peak resident ${after.peak.toFixed(0)} MB of ${memory}`);
 
-// Let flushes and merges end: the CPU stands still for two seconds.
+// Let flushes and merges end: what came is flushed when it was quiet for half a minute; then the CPU stands
+// still for two seconds.
+for (let i = 0; i < 90 && (await status(s)).store.parts > 0; i++) await sleep(1000);
 for (let still = 0, cpu = -1; still < 4;) {
   await sleep(500);
   const now = proc(s).cpu;
   still = now - cpu < 0.02 ? still + 1 : 0;
   cpu = now;
 }
-const settled = proc(s);
-console.log(`settled after ${(settled.cpu - after.cpu).toFixed(1)} CPU-s more; disk ${(diskBytes(data) / spans).toFixed(1)} bytes a span in all, peak resident ${settled.peak.toFixed(0)} MB`);
+const settled = proc(s), held = (await status(s)).store;
+console.log(`settled after ${(settled.cpu - after.cpu).toFixed(1)} CPU-s more; segments ${(held.segment_bytes / held.segment_rows).toFixed(1)} bytes a row, disk ${(diskBytes(data) / spans).toFixed(1)} a span with the log's preallocated files, ${held.merges} merges of ${held.merge_rows} rows, peak resident ${settled.peak.toFixed(0)} MB`);
 
 await stop(s);
 s = await start();
@@ -88,32 +91,17 @@ console.log(`restart: answers after ${s.startMs.toFixed(0)} ms, recovered after 
 
 const st = await status(s);
 const range = { start_time: BASE - 60, end_time: Math.ceil(Number(st.newest_ns) / 1e9) + 60 };
-const q = (o) => ({ path: '/skep/v1/query', body: { ...range, ...o } });
-const C = (op, column) => (column ? { op, column } : { op });
 const any = await (await fetch(`${s.url}/skep/v1/rows`, { method: 'POST', body: JSON.stringify({ ...range, limit: 1, filters: [{ column: 'duration_ms', op: '>', value: 400 }] }) })).json();
 const traceId = any.rows[0].fields['trace.trace_id'];
-const queries = {
-  'COUNT': q({ calculations: [C('COUNT')], disable_series: true }),
-  'COUNT by service per minute': q({ calculations: [C('COUNT')], breakdowns: ['service.name'], granularity: 60 }),
-  'P50 P95 P99 by http.route': q({ calculations: [C('P50', 'duration_ms'), C('P95', 'duration_ms'), C('P99', 'duration_ms')], breakdowns: ['http.route'], disable_series: true }),
-  'HEATMAP(duration_ms)': q({ calculations: [C('HEATMAP', 'duration_ms')] }),
-  'COUNT where user.id = u-00042': q({ calculations: [C('COUNT')], filters: [{ column: 'user.id', op: '=', value: 'u-00042' }], disable_series: true }),
-  'top 20 user.id': q({ calculations: [C('COUNT')], breakdowns: ['user.id'], limit: 20, disable_series: true }),
-  'COUNT_DISTINCT(user.id)': q({ calculations: [C('COUNT_DISTINCT', 'user.id')], disable_series: true }),
-  'db.statement contains "warehouse_id = 7"': q({ calculations: [C('COUNT')], filters: [{ column: 'db.statement', op: 'contains', value: 'warehouse_id = 7' }], disable_series: true }),
-  'errors over 100 ms, newest 20 rows': { path: '/skep/v1/rows', body: { ...range, limit: 20, filters: [{ column: 'error', op: '=', value: true }, { column: 'duration_ms', op: '>', value: 100 }] } },
-  'slowest 50 traces': { path: '/skep/v1/traces', body: { ...range, sort: 'slow', limit: 50, filters: [] } },
-  'trace by id': { path: `/skep/v1/trace/${traceId}` },
-  'trace by id, not there': { path: `/skep/v1/trace/${'ab'.repeat(16)}` },
-};
-console.log(`\n| query over ${spans} spans | first ms | median ms of 7 | CPU-s | rows |\n|---|--:|--:|--:|--:|`);
-for (const [name, { path, body }] of Object.entries(queries)) {
-  const times = [];
+const asked = [];
+for (const { name, skep } of questions) {
+  const { path, body } = typeof skep === 'function' ? skep({ traceId }) : skep;
+  const n = 15, times = [];
   let rows = '';
   const cpu = proc(s).cpu;
-  for (let i = 0; i < 8; i++) {
+  for (let i = 0; i <= n; i++) {
     const t0 = process.hrtime.bigint();
-    const r = await fetch(s.url + path, body ? { method: 'POST', body: JSON.stringify(body), headers: { accept: 'application/json' } } : {});
+    const r = await fetch(s.url + path, body ? { method: 'POST', body: JSON.stringify({ ...range, ...body }), headers: { accept: 'application/json' } } : {});
     const text = await r.text();
     times.push(Number(process.hrtime.bigint() - t0) / 1e6);
     if (r.ok) {
@@ -123,10 +111,12 @@ for (const [name, { path, body }] of Object.entries(queries)) {
       rows = r.status;
     }
   }
-  const warm = times.slice(1).sort((a, b) => a - b);
-  console.log(`| ${name} | ${times[0].toFixed(1)} | ${warm[3].toFixed(1)} | ${((proc(s).cpu - cpu) / 8).toFixed(2)} | ${rows} |`);
+  asked.push({ name, first: times[0], warm: median(times.slice(1)), cpu: (proc(s).cpu - cpu) / (n + 1) * 1000, rows, n });
 }
+table(`question over ${spans} spans`, asked);
 const end = proc(s);
+writeFileSync(join(work, 'skep.json'), JSON.stringify({ name: 'skep', spans, traceId, asked, load: {
+  cpuPerM: (settled.cpu - before.cpu) / spans * 1e6, perS: blast.spans_per_s, bytes: held.segment_bytes / spans, peakMb: settled.peak } }));
 console.log(`\nresident after the queries ${end.rss.toFixed(0)} MB, peak ${end.peak.toFixed(0)} MB of ${memory}`);
 await stop(s);
 if (!args.includes('--keep')) rmSync(data, { recursive: true, force: true });
