@@ -1,26 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The columnar batch builder: rows, sparse typed fields, the string table.
+/* The columnar batch: life, rows, the string table.  Fields and puts: fields.c.
  *
- * Finding the field of a put is the hot step.  Senders write attributes in the same order span
- * after span, so each field remembers which field came behind it the last time; the guess is
- * checked by comparing bytes and usually right, and then neither hash nor table is touched.  The
- * same holds for values: a value equal to the one before it in its column is found by one
- * comparison.
- *
- *   put(scope, name, value)
- *     guess = after[last put] ------ equal (scope, name, type)? --> field
- *       no: hash(scope, name, type) -> field_index -> field, or a new one
- *     rows[n], vals[n] = newest row, payload
+ * Requests come one after another, so a batch that is freed is kept, emptied, for the next one:
+ * its arrays have about the right size then and no page of them is faulted in anew.  A few small
+ * ones are kept at most, beside every budget; the one that gets such a batch pays for its arrays.
  *
  * I1  rows of a field ascend strictly and are < n_rows.
  * I2  no two fields have the same (scope, name, type); no row has values in two fields of one ring
- * of siblings (same scope and name). I3  strings.items[0] is ""; no two strings are equal. I4
- * scratch->used_bytes <= budget_bytes unless over_budget. Threads: one at a time.  Memory: each
- * array is charged to the budget before it grows. */
+ *     of siblings (same scope and name).
+ * I3  strings.items[0] is ""; no two strings are equal.
+ * I4  scratch->used_bytes <= budget_bytes unless over_budget or without a budget.
+ * I5  what a batch holds does not depend on what its memory held before.
+ *
+ * Threads: one at a time; any for what is kept.  Memory: each array is charged to the budget before
+ * it grows. */
 #include "event/batch_priv.h"
 
+#include <stdatomic.h>
+
 #include "base/assert.h"
-#include "base/bytes.h"
+#include "base/hash_inline.h"
 #include "base/mem.h"
 
 #define NONE SKEP_INDEX_NONE
@@ -113,64 +112,41 @@ static size_t row_bytes(const struct skep_batch *b)
 
 static void lists_init(struct skep_batch *b, struct skep_batch_lists *l)
 {
-    void *first = NULL, *hashes = NULL;
     l->cap = 8;
-    first = skep_alloc_n(uint32_t, l->cap + 1);
-    hashes = skep_alloc_n(uint64_t, l->cap);
-    l->first = first;
-    l->hashes = hashes;
-    l->n = 1; // list 0: empty, from entry 0 to entry 0
+    l->first = skep_alloc_n(uint32_t, l->cap + 1);
+    l->hashes = skep_alloc_n(uint64_t, l->cap);
     skep_index_init(&l->index, 0);
     b->scratch->used_bytes += (l->cap + 1) * sizeof *l->first + l->cap * sizeof *l->hashes;
 }
 
-struct skep_batch *skep_batch_new(struct skep_budget *budget, skep_ts_ns received_ns)
+/* With the arrays every batch has. */
+static struct skep_batch *make(void)
 {
     struct skep_batch *b = skep_alloc(struct skep_batch);
-    b->scratch = skep_alloc(struct skep_batch__scratch);
-    b->budget = budget;
-    b->received_ns = received_ns;
-    b->scratch->list.batch = b;
-    for (unsigned k = 0; k < SKEP_KIND_COUNT; k++)
-        b->scratch->first[k] = NONE;
-    b->scratch->last = NONE;
+    struct skep_batch__scratch *s = b->scratch = skep_alloc(struct skep_batch__scratch);
+    s->list.batch = b;
+    s->follow = skep_alloc_n(struct skep_batch__follow, SKEP_KIND_COUNT);
     resize_rows(b, ROWS_MIN);
-    skep_index_init(&b->strings.index, 0);
     skep_index_init(&b->field_index, 0);
     lists_init(b, &b->resources);
     lists_init(b, &b->scopes);
-    b->scratch->used_bytes += sizeof *b + sizeof *b->scratch + ROWS_MIN * row_bytes(b);
-    b->budget_bytes = b->scratch->used_bytes; // what a batch holds at least is taken by force
-    if (budget)
-        skep_budget_force(budget, b->budget_bytes);
     b->strings.cap = 16;
     b->strings.items = skep_alloc_n(struct skep_batch_string, b->strings.cap);
     b->strings.data_cap = 1024; // never NULL: skep_batch_str adds offsets to it
     b->strings.data = skep_malloc(b->strings.data_cap);
-    (void)skep_batch__charge(b, b->strings.cap * sizeof *b->strings.items + b->strings.data_cap);
-    b->strings.n = 1; // index 0 is ""
-    b->strings.items[0].hash = skep_hash((skep_bytes){NULL, 0});
-    skep_index_add(&b->strings.index, b->strings.items[0].hash, 0);
-    (void)skep_batch__charge(b, b->strings.index.cap * sizeof *b->strings.index.slots);
+    skep_index_init(&b->strings.index, 8);
+    s->used_bytes += sizeof *b + sizeof *s + SKEP_KIND_COUNT * sizeof *s->follow +
+                     ROWS_MIN * row_bytes(b) + b->strings.cap * sizeof *b->strings.items +
+                     b->strings.data_cap + b->strings.index.cap * sizeof *b->strings.index.slots;
     return b;
 }
 
-static void lists_done(struct skep_batch_lists *l)
+static void unmake(struct skep_batch *b)
 {
-    skep_free(l->first);
-    skep_free(l->entries);
-    skep_free(l->hashes);
-    skep_index_done(&l->index);
-}
-
-void skep_batch_free(struct skep_batch *b)
-{
-    if (!b)
-        return;
 #define X(column) skep_free(b->column);
     ROW_COLUMNS(X)
 #undef X
-    for (uint32_t i = 0; i < b->n_fields; i++) {
+    for (uint32_t i = 0; i < b->cap_fields; i++) {
         skep_free(b->fields[i].rows);
         skep_free(b->fields[i].vals);
     }
@@ -179,15 +155,132 @@ void skep_batch_free(struct skep_batch *b)
     skep_free(b->strings.items);
     skep_free(b->strings.data);
     skep_index_done(&b->strings.index);
-    lists_done(&b->resources);
-    lists_done(&b->scopes);
+    struct skep_batch_lists *lists[] = {&b->resources, &b->scopes};
+    for (unsigned k = 0; k < SKEP_ARRAY_LEN(lists); k++) {
+        skep_free(lists[k]->first);
+        skep_free(lists[k]->entries);
+        skep_free(lists[k]->hashes);
+        skep_index_done(&lists[k]->index);
+    }
     skep_free(b->scratch->list.entries);
-    skep_free(b->scratch->after);
+    skep_free(b->scratch->follow);
+    skep_free(b->scratch->labels);
     skep_free(b->scratch->sibling);
     skep_free(b->scratch);
+    skep_free(b);
+}
+
+/* An index that was little used is made anew: clearing it would cost more than filling it. */
+static void reset_index(struct skep_batch *b, struct skep_index *ix)
+{
+    enum { KEEP_SLOTS = 64, SPARE = 16 };
+    if (ix->cap <= KEEP_SLOTS || ix->n * SPARE >= ix->cap) {
+        skep_index_clear(ix);
+        return;
+    }
+    b->scratch->used_bytes -= ix->cap * sizeof *ix->slots;
+    skep_index_done(ix);
+}
+
+static void reset_lists(struct skep_batch *b, struct skep_batch_lists *l)
+{
+    l->n = 1; // list 0: empty, from entry 0 to entry 0
+    l->first[1] = 0;
+    l->entries_n = 0;
+    reset_index(b, &l->index);
+}
+
+/* Everything as in a new batch, but for the room in its arrays. */
+static void reset(struct skep_batch *b)
+{
+    struct skep_batch__scratch *s = b->scratch;
+    b->n_rows = 0;
+    skep_batch__forget_fields(b);
+    reset_lists(b, &b->resources);
+    reset_lists(b, &b->scopes);
+    b->strings.n = 0;
+    b->strings.data_n = 0;
+    reset_index(b, &b->strings.index);
+    s->list.n = 0;
+    s->list.open = false;
+    memset(b->identity, 0, sizeof b->identity);
+    b->budget = NULL;
+    b->budget_bytes = 0;
+    b->over_budget = b->over_limit = false;
+}
+
+/* Batches kept for the next request: as many as threads decode at once, more or less. */
+enum { KEPT_MAX = 8, KEPT_BYTES_MAX = 1 << 20 };
+static _Atomic(struct skep_batch *) kept[KEPT_MAX];
+
+static struct skep_batch *take_kept(struct skep_budget *budget)
+{
+    for (unsigned i = 0; i < KEPT_MAX; i++) {
+        if (!atomic_load_explicit(&kept[i], memory_order_relaxed))
+            continue;
+        /* acquire: what the one who kept it wrote */
+        struct skep_batch *b = atomic_exchange_explicit(&kept[i], NULL, memory_order_acquire);
+        if (!b)
+            continue;
+        if (!budget || skep_budget_take(budget, b->scratch->used_bytes, NULL) == SKEP_OK) {
+            b->budget_bytes = budget ? b->scratch->used_bytes : 0;
+            return b;
+        }
+        unmake(b);
+    }
+    return NULL;
+}
+
+static bool keep(struct skep_batch *b)
+{
+    if (b->scratch->used_bytes > KEPT_BYTES_MAX)
+        return false;
+    reset(b);
+    for (unsigned i = 0; i < KEPT_MAX; i++) {
+        struct skep_batch *none = NULL;
+        /* release: the one who takes it sees it emptied */
+        if (atomic_compare_exchange_strong_explicit(&kept[i], &none, b, memory_order_release,
+                                                    memory_order_relaxed))
+            return true;
+    }
+    return false;
+}
+
+void skep_batch_trim(void)
+{
+    for (unsigned i = 0; i < KEPT_MAX; i++) {
+        struct skep_batch *b = atomic_exchange_explicit(&kept[i], NULL, memory_order_acquire);
+        if (b)
+            unmake(b);
+    }
+}
+
+struct skep_batch *skep_batch_new(struct skep_budget *budget, skep_ts_ns received_ns)
+{
+    struct skep_batch *b = take_kept(budget);
+    if (!b) {
+        b = make();
+        reset(b);
+        b->budget_bytes = b->scratch->used_bytes; // what a batch holds at least is taken by force
+        if (budget)
+            skep_budget_force(budget, b->budget_bytes);
+    }
+    b->budget = budget;
+    b->received_ns = received_ns;
+    b->strings.n = 1; // index 0 is ""
+    b->strings.items[0] = (struct skep_batch_string){.hash = skep_hash((skep_bytes){NULL, 0})};
+    skep_batch__index_add(b, &b->strings.index, b->strings.items[0].hash, 0);
+    return b;
+}
+
+void skep_batch_free(struct skep_batch *b)
+{
+    if (!b)
+        return;
     if (b->budget)
         skep_budget_give(b->budget, b->budget_bytes);
-    skep_free(b);
+    if (!keep(b))
+        unmake(b);
 }
 
 uint64_t skep_batch_bytes(const struct skep_batch *b)
@@ -224,7 +317,7 @@ uint32_t skep_batch_row(struct skep_batch *b, enum skep_kind kind, skep_ts_ns ti
     b->scope[r] = 0;
     b->flags[r] = 0;
     b->sample_rate[r] = 1;
-    b->scratch->last = NONE;
+    b->scratch->last = kind;
     return r;
 }
 
@@ -264,10 +357,10 @@ uint32_t skep_batch_intern(struct skep_batch *b, skep_str s)
 {
     if (s.n == 0)
         return 0;
-    uint64_t hash = skep_hash(skep_str_bytes(s));
+    uint64_t hash = skep_hash_inline(skep_str_bytes(s));
     struct skep_index_it it = skep_index_begin(&b->strings.index, hash);
     for (uint32_t i; (i = skep_index_next(&b->strings.index, &it)) != NONE;) {
-        if (b->strings.items[i].hash == hash && skep_str_eq(skep_batch_str(b, i), s))
+        if (b->strings.items[i].hash == hash && skep_batch__equal(skep_batch_str(b, i), s))
             return i;
     }
     return add_string(b, s, hash);
@@ -300,231 +393,6 @@ uint64_t skep_batch__payload(struct skep_batch *b, skep_value v)
     skep_unreachable("a value of a type that is not stored");
 }
 
-// --- fields ------------------------------------------------------------------------------------
-
-static uint64_t field_hash(enum skep_scope scope, skep_str name, enum skep_type type)
-{
-    return skep_hash_seed(skep_str_bytes(name), ((uint64_t)scope << 8) | (uint64_t)type);
-}
-
-/* skep_str_eq for names and values, which are short: without a call. */
-SKEP_INLINE bool equal(skep_str a, skep_str b)
-{
-    if (a.n != b.n)
-        return false;
-    if (SKEP_UNLIKELY(a.n > 64))
-        return memcmp(a.p, b.p, a.n) == 0;
-    if (a.n >= 8) {
-        for (size_t i = 0; i + 8 < a.n; i += 8) {
-            if (skep_load_le64(a.p + i) != skep_load_le64(b.p + i))
-                return false;
-        }
-        return skep_load_le64(a.p + a.n - 8) == skep_load_le64(b.p + a.n - 8);
-    }
-    if (a.n >= 4)
-        return skep_load_le32(a.p) == skep_load_le32(b.p) &&
-               skep_load_le32(a.p + a.n - 4) == skep_load_le32(b.p + a.n - 4);
-    for (size_t i = 0; i < a.n; i++) {
-        if (a.p[i] != b.p[i])
-            return false;
-    }
-    return true;
-}
-
-SKEP_INLINE bool is_field(const struct skep_batch *b, uint32_t f, enum skep_scope scope,
-                          skep_str name, enum skep_type type)
-{
-    const struct skep_batch_field *field = &b->fields[f];
-    return field->scope == scope && field->type == type &&
-           equal(skep_batch_str(b, field->name), name);
-}
-
-static uint32_t look_up(const struct skep_batch *b, enum skep_scope scope, skep_str name,
-                        enum skep_type type)
-{
-    struct skep_index_it it = skep_index_begin(&b->field_index, field_hash(scope, name, type));
-    for (uint32_t f; (f = skep_index_next(&b->field_index, &it)) != NONE;) {
-        if (is_field(b, f, scope, name, type))
-            return f;
-    }
-    return NONE;
-}
-
-static bool grow_fields(struct skep_batch *b)
-{
-    struct skep_batch__scratch *s = b->scratch;
-    if (b->n_fields < b->cap_fields)
-        return true;
-    uint32_t cap = b->cap_fields ? b->cap_fields * 2 : 32;
-    uint64_t each = sizeof *b->fields + sizeof *s->after + sizeof *s->sibling;
-    if (!skep_batch__charge(b, (cap - b->cap_fields) * each))
-        return false;
-    b->fields = skep_realloc(b->fields, cap * sizeof *b->fields);
-    s->after = skep_realloc(s->after, cap * sizeof *s->after);
-    s->sibling = skep_realloc(s->sibling, cap * sizeof *s->sibling);
-    b->cap_fields = cap;
-    return true;
-}
-
-/* Put the new field f into the ring of its (scope, name). */
-static void join_ring(struct skep_batch *b, uint32_t f, enum skep_scope scope, skep_str name)
-{
-    uint32_t *sibling = b->scratch->sibling;
-    sibling[f] = f;
-    for (unsigned t = SKEP_TYPE_STRING; t < SKEP_TYPE_COUNT; t++) {
-        if (t == b->fields[f].type)
-            continue;
-        uint32_t other = look_up(b, scope, name, (enum skep_type)t);
-        if (other != NONE) {
-            sibling[f] = sibling[other];
-            sibling[other] = f;
-            return;
-        }
-    }
-}
-
-static uint32_t add_field(struct skep_batch *b, enum skep_scope scope, skep_str name,
-                          enum skep_type type)
-{
-    if (b->n_fields == SKEP_LIMIT_FIELDS_PER_BATCH) {
-        b->over_limit = true;
-        return NONE;
-    }
-    uint32_t string = skep_batch_intern(b, name);
-    if (b->over_budget || b->over_limit || !grow_fields(b))
-        return NONE;
-    uint32_t f = b->n_fields++;
-    b->fields[f] =
-        (struct skep_batch_field){.name = string, .scope = (uint8_t)scope, .type = (uint8_t)type};
-    b->scratch->after[f] = NONE;
-    name = skep_batch_str(b, string);
-    join_ring(b, f, scope, name);
-    skep_batch__index_add(b, &b->field_index, field_hash(scope, name, type), f);
-    return f;
-}
-
-/* The field of a put into the newest row, made if there is none; learns the order of fields. */
-SKEP_INLINE uint32_t find_field(struct skep_batch *b, enum skep_scope scope, skep_str name,
-                                enum skep_type type)
-{
-    struct skep_batch__scratch *s = b->scratch;
-    uint32_t *guess = s->last == NONE ? &s->first[b->kind[b->n_rows - 1]] : &s->after[s->last];
-    uint32_t f = *guess;
-    if (SKEP_UNLIKELY(f == NONE || !is_field(b, f, scope, name, type))) {
-        f = look_up(b, scope, name, type);
-        if (f == NONE) {
-            f = add_field(b, scope, name, type);
-            if (f == NONE)
-                return NONE;
-        }
-        // add_field may have moved `after`
-        *(s->last == NONE ? &s->first[b->kind[b->n_rows - 1]] : &s->after[s->last]) = f;
-    }
-    s->last = f;
-    return f;
-}
-
-static bool grow_field(struct skep_batch *b, struct skep_batch_field *field)
-{
-    // Few values are common, and so are many: the steps between are made short.
-    uint32_t cap = field->cap == 0 ? 8 : field->cap < 512 ? field->cap * 4 : field->cap * 2;
-    if (!skep_batch__charge(b, (uint64_t)(cap - field->cap) *
-                                   (sizeof *field->rows + sizeof *field->vals)))
-        return false;
-    field->rows = skep_realloc(field->rows, cap * sizeof *field->rows);
-    field->vals = skep_realloc(field->vals, cap * sizeof *field->vals);
-    field->cap = cap;
-    return true;
-}
-
-/* Like skep_batch__payload, trying the value before it in the column first. */
-SKEP_INLINE uint64_t payload_near(struct skep_batch *b, const struct skep_batch_field *field,
-                                  const skep_value *v)
-{
-    if (v->type == SKEP_TYPE_INT)
-        return (uint64_t)v->i;
-    if (v->type != SKEP_TYPE_STRING && v->type != SKEP_TYPE_ARRAY)
-        return skep_batch__payload(b, *v);
-    if (field->n > 0) {
-        uint64_t before = field->vals[field->n - 1];
-        if (equal(skep_batch_str(b, (uint32_t)before), v->s))
-            return before;
-    }
-    return skep_batch_intern(b, v->s);
-}
-
-void skep_batch_put(struct skep_batch *b, enum skep_scope scope, skep_str name, skep_value v)
-{
-    skep_assert(b->n_rows > 0);
-    skep_assert(scope == SKEP_SCOPE_INTRINSIC || scope == SKEP_SCOPE_ATTRIBUTE);
-    if (name.n == 0 || v.type == SKEP_TYPE_NULL || b->over_budget || b->over_limit)
-        return;
-    uint32_t f = find_field(b, scope, skep_batch__name(name), v.type);
-    if (f == NONE)
-        return;
-    struct skep_batch_field *field = &b->fields[f];
-    uint64_t val = payload_near(b, field, &v);
-    uint32_t row = b->n_rows - 1;
-    for (uint32_t i = b->scratch->sibling[f]; SKEP_UNLIKELY(i != f); i = b->scratch->sibling[i]) {
-        struct skep_batch_field *other = &b->fields[i];
-        if (other->n > 0 && other->rows[other->n - 1] == row)
-            other->n--;
-    }
-    if (field->n > 0 && field->rows[field->n - 1] == row) {
-        field->vals[field->n - 1] = val;
-        return;
-    }
-    if (field->n == field->cap && !grow_field(b, field))
-        return;
-    field->rows[field->n] = row;
-    field->vals[field->n++] = val;
-}
-
-// --- taking back -------------------------------------------------------------------------------
-
-static void reindex_fields(struct skep_batch *b)
-{
-    skep_index_clear(&b->field_index);
-    for (uint32_t f = 0; f < b->n_fields; f++) {
-        const struct skep_batch_field *field = &b->fields[f];
-        skep_str name = skep_batch_str(b, field->name);
-        join_ring(b, f, (enum skep_scope)field->scope, name);
-        skep_index_add(&b->field_index,
-                       field_hash((enum skep_scope)field->scope, name, (enum skep_type)field->type),
-                       f);
-        b->scratch->after[f] = NONE;
-    }
-    for (unsigned k = 0; k < SKEP_KIND_COUNT; k++)
-        b->scratch->first[k] = NONE;
-}
-
-void skep_batch_truncate(struct skep_batch *b, uint32_t n_rows)
-{
-    skep_assert(n_rows <= b->n_rows);
-    if (n_rows == b->n_rows)
-        return;
-    for (uint32_t f = 0; f < b->n_fields; f++) {
-        struct skep_batch_field *field = &b->fields[f];
-        while (field->n > 0 && field->rows[field->n - 1] >= n_rows)
-            field->n--;
-    }
-    b->n_rows = n_rows;
-    b->scratch->last = NONE;
-    // A field made by the rows taken back stands behind all older ones.
-    uint32_t n_fields = b->n_fields;
-    while (n_fields > 0 && b->fields[n_fields - 1].n == 0) {
-        struct skep_batch_field *field = &b->fields[--n_fields];
-        b->scratch->used_bytes -=
-            (uint64_t)field->cap * (sizeof *field->rows + sizeof *field->vals);
-        skep_free(field->rows);
-        skep_free(field->vals);
-    }
-    if (n_fields != b->n_fields) {
-        b->n_fields = n_fields;
-        reindex_fields(b);
-    }
-}
-
 // --- invariants --------------------------------------------------------------------------------
 
 static void check_strings(const struct skep_batch *b)
@@ -554,8 +422,8 @@ static void check_field(const struct skep_batch *b, uint32_t f)
     skep_assert(scope == SKEP_SCOPE_INTRINSIC || scope == SKEP_SCOPE_ATTRIBUTE);
     skep_assert(field->type > SKEP_TYPE_NULL && field->type < SKEP_TYPE_COUNT);
     skep_assert(field->n <= field->cap && field->name > 0 && field->name < b->strings.n);
-    skep_assert(look_up(b, scope, skep_batch_str(b, field->name), (enum skep_type)field->type) ==
-                f);
+    skep_assert(skep_batch__look_up(b, scope, skep_batch_str(b, field->name),
+                                    (enum skep_type)field->type) == f);
     for (uint32_t i = 0; i < field->n; i++) {
         skep_assert(field->rows[i] < b->n_rows);
         skep_assert(i == 0 || field->rows[i] > field->rows[i - 1]);

@@ -75,12 +75,15 @@ struct skep_batch {
     uint64_t budget_bytes;
     bool over_budget; /* sticky: a put was refused; the batch must be thrown away */
     bool over_limit;  /* sticky: the same for SKEP_LIMIT_*, and 4 GiB of strings */
-    struct skep_batch__scratch *scratch; /* private to batch.c */
+    struct skep_batch__scratch *scratch; /* private to src/event */
 };
 
 /* budget may be NULL.  received_ns: the clock at arrival. */
 struct skep_batch *skep_batch_new(struct skep_budget *budget, skep_ts_ns received_ns);
+/* The memory of a few small batches is kept for the next ones, outside of any budget. */
 void skep_batch_free(struct skep_batch *b);
+/* Give that memory back.  Threads: any. */
+void skep_batch_trim(void);
 
 /* Append a row with all intrinsic columns at their neutral value (kind, time as given,
  * sample_rate 1, duration -1, source as given); the caller then sets b->x[row].  Returns the row.

@@ -85,17 +85,8 @@ static void put_record(struct skep_otlp__dec *d, const struct record *r, skep_by
         put_body(d, r->body);
     skep_otlp__put_count(d, SKEP_STR("meta.dropped_attributes"), r->dropped);
 
-    const struct skep_otlp__sink sink = {.scope = SKEP_SCOPE_ATTRIBUTE, .rate = &d->item_rate};
-    skep_pb c = skep_pb_sub(&d->pb, in);
-    skep_pb_field f;
     d->item_rate = (struct skep_otlp__rate){0};
-    while (skep_pb_next(&c, &f)) {
-        struct skep_otlp__kv kv;
-        if (f.tag != SKEP_OTLP_LOG_ATTRIBUTES)
-            continue;
-        skep_otlp__read_kv(d, f.bytes, &kv);
-        skep_otlp__put_kv(d, &sink, &kv);
-    }
+    skep_otlp__put_attributes(d, skep_pb_sub(&d->pb, in), SKEP_OTLP_LOG_ATTRIBUTES, &d->item_rate);
     b->sample_rate[row] = skep_otlp__rate_of(d, (skep_bytes){NULL, 0});
 }
 

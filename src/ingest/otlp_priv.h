@@ -76,6 +76,9 @@ void skep_otlp__put(struct skep_otlp__dec *d, const struct skep_otlp__sink *sink
 /* Put an attribute: the same with the key as sent, and the sample rate taken out. */
 void skep_otlp__put_kv(struct skep_otlp__dec *d, const struct skep_otlp__sink *sink,
                        const struct skep_otlp__kv *kv);
+/* Put the attributes among the fields of a message, those of `tag` (below 128). */
+void skep_otlp__put_attributes(struct skep_otlp__dec *d, skep_pb c, uint32_t tag,
+                               struct skep_otlp__rate *rate);
 /* The value as compact JSON, in d->text. */
 skep_str skep_otlp__json(struct skep_otlp__dec *d, const struct skep_otlp__any *v);
 

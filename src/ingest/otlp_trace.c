@@ -68,7 +68,7 @@ static void read_span(struct skep_otlp__dec *d, skep_bytes in, struct span *s)
     skep_pb_field f;
     for (;;) {
         const uint8_t *at = c.p;
-        if (!skep_pb_next(&c, &f))
+        if (!skep_pb_next_hot(&c, &f))
             return;
         switch (f.tag) {
         case SKEP_OTLP_SPAN_ATTRIBUTES: extend(&s->attributes, at, c.p); break;
@@ -130,20 +130,6 @@ static uint32_t add_row(struct skep_otlp__dec *d, const struct span *s, enum ske
     return r;
 }
 
-static void put_attributes(struct skep_otlp__dec *d, skep_pb c, uint32_t tag,
-                           struct skep_otlp__rate *rate)
-{
-    const struct skep_otlp__sink sink = {.scope = SKEP_SCOPE_ATTRIBUTE, .rate = rate};
-    skep_pb_field f;
-    while (skep_pb_next(&c, &f)) {
-        struct skep_otlp__kv kv;
-        if (f.tag != tag)
-            continue;
-        skep_otlp__read_kv(d, f.bytes, &kv);
-        skep_otlp__put_kv(d, &sink, &kv);
-    }
-}
-
 // --- events ------------------------------------------------------------------------------------
 
 static void note_exception(struct exception *x, const struct skep_otlp__kv *kv)
@@ -202,7 +188,7 @@ static void put_event(struct skep_otlp__dec *d, const struct span *s, skep_bytes
     if (time < start)
         skep_otlp__put_true(d, SKEP_STR("meta.invalid_time_since_span_start"));
     skep_otlp__put_count(d, SKEP_STR("meta.dropped_attributes"), dropped);
-    put_attributes(d, skep_pb_sub(&d->pb, in), SKEP_OTLP_EVENT_ATTRIBUTES, NULL);
+    skep_otlp__put_attributes(d, skep_pb_sub(&d->pb, in), SKEP_OTLP_EVENT_ATTRIBUTES, NULL);
     if (!x->seen && skep_str_eq(skep_bytes_str(name), SKEP_STR("exception")))
         read_exception(d, in, x);
 }
@@ -250,7 +236,7 @@ static void put_link(struct skep_otlp__dec *d, const struct span *s, skep_bytes 
     if (trace_state.n)
         skep_otlp__put_text(d, SKEP_STR("trace.trace_state"), trace_state);
     skep_otlp__put_count(d, SKEP_STR("meta.dropped_attributes"), dropped);
-    put_attributes(d, skep_pb_sub(&d->pb, in), SKEP_OTLP_LINK_ATTRIBUTES, NULL);
+    skep_otlp__put_attributes(d, skep_pb_sub(&d->pb, in), SKEP_OTLP_LINK_ATTRIBUTES, NULL);
 }
 
 // --- spans -------------------------------------------------------------------------------------
@@ -293,7 +279,8 @@ static void put_span(struct skep_otlp__dec *d, const struct span *s, const struc
     if (x->seen)
         put_exception(d, x);
     if (s->attributes.from)
-        put_attributes(d, walk_range(d, &s->attributes), SKEP_OTLP_SPAN_ATTRIBUTES, &d->item_rate);
+        skep_otlp__put_attributes(d, walk_range(d, &s->attributes), SKEP_OTLP_SPAN_ATTRIBUTES,
+                                  &d->item_rate);
 }
 
 /* All rows of a span; it is known to fit. */

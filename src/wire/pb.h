@@ -69,6 +69,40 @@ static inline bool skep_pb_next(struct skep_pb *c, skep_pb_field *ret)
     return skep_pb__next(c, ret);
 }
 
+/* The same for inner loops: a tag of one byte with any plain value is read without a call. */
+SKEP_INLINE bool skep_pb_next_hot(struct skep_pb *c, skep_pb_field *ret)
+{
+    const uint8_t *p = c->p;
+    size_t left = (size_t)(c->end - p), n;
+    if (SKEP_UNLIKELY(left < 9 || p[0] >= 0x80 || p[0] < 8))
+        return skep_pb_next(c, ret);
+    switch (p[0] & 7) {
+    case SKEP_PB_LEN:
+        n = p[1] < 0x80 ? p[1] : (p[1] & 0x7fu) | (size_t)p[2] << 7;
+        p += p[1] < 0x80 ? 2 : 3;
+        if (SKEP_UNLIKELY((p[-1] & 0x80) || n > (size_t)(c->end - p)))
+            break;
+        ret->tag = c->p[0];
+        ret->bytes = (skep_bytes){p, n};
+        c->p = p + n;
+        return true;
+    case SKEP_PB_VARINT:
+        if (SKEP_UNLIKELY(p[1] >= 0x80))
+            break;
+        ret->tag = p[0];
+        ret->u = p[1];
+        c->p = p + 2;
+        return true;
+    case SKEP_PB_I64:
+        ret->tag = p[0];
+        ret->u = skep_load_le64(p + 1);
+        c->p = p + 9;
+        return true;
+    default: break;
+    }
+    return skep_pb__next(c, ret);
+}
+
 /* SKEP_OK, or EMALFORMED with the text and byte offset of the context's error. */
 SKEP_NODISCARD skep_rc skep_pb_check(const struct skep_pb_ctx *ctx, skep_err *err);
 

@@ -6,7 +6,7 @@
  * Prints, for the best round of each step, CPU seconds per million spans, spans/s and MB/s of
  * bodies. walk      the cursor over every field of every message, nothing kept decode    into a
  * fresh batch per body identity  decode, and the identity of the request frame     all that, and
- * the frame that goes to the log (only in builds with the store)
+ * the frame that goes to the log, with a hash of all frames (only in builds with the store)
  *
  * One thread; nothing is asserted about time. */
 #include <inttypes.h>
@@ -16,6 +16,7 @@
 #include <time.h>
 
 #include "base/bytes.h"
+#include "base/hash.h"
 #include "base/mem.h"
 #include "ingest/otlp.h"
 #if defined(BENCH_FRAME)
@@ -31,7 +32,7 @@ struct body {
 
 static struct body *bodies;
 static size_t n_bodies;
-static uint64_t n_spans, n_bytes, n_rows, n_frame_bytes, checksum;
+static uint64_t n_spans, n_bytes, n_rows, n_frame_bytes, frames_hash, checksum;
 
 static void load(const char *path)
 {
@@ -123,6 +124,7 @@ static void step_frame(const struct body *body)
     if (skep_frame_encode(b, &out, NULL) != SKEP_OK)
         abort();
     n_frame_bytes += out.n;
+    frames_hash = skep_hash_u64(frames_hash ^ skep_hash(skep_buf_bytes(&out)));
     skep_batch_free(b);
 }
 #endif
@@ -133,7 +135,7 @@ static void run(const char *name, void (*step)(const struct body *), uint64_t ro
     for (uint64_t r = 0; r < rounds; r++) {
         double from = cpu_s();
         n_rows = 0;
-        n_frame_bytes = 0;
+        n_frame_bytes = frames_hash = 0;
         for (size_t i = 0; i < n_bodies; i++)
             step(&bodies[i]);
         double took = cpu_s() - from;
@@ -142,7 +144,8 @@ static void run(const char *name, void (*step)(const struct body *), uint64_t ro
     printf("%-9s %.3f cpu-s/Mspan  %9.0f spans/s  %7.1f MB/s", name, best / (double)n_spans * 1e6,
            (double)n_spans / best, (double)n_bytes / best / 1e6);
     if (n_frame_bytes)
-        printf("  %.1f bytes/span", (double)n_frame_bytes / (double)n_spans);
+        printf("  %.1f bytes/span, hash %016" PRIx64, (double)n_frame_bytes / (double)n_spans,
+               frames_hash);
     printf("\n");
 }
 

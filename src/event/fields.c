@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The fields of a batch: sparse columns, one per (scope, name, type), and puts into them.
+ *
+ *   put(scope, name, value)
+ *     put.h: one of those seen behind the last put ---- equal (scope, name, type)? --> field
+ *       no: hash(scope, name, type) -> field_index -> field, or a new one; seen from now on
+ *     rows[n], vals[n] = newest row, payload
+ *
+ * A value equal to the one before it in its column is found by one comparison.
+ *
+ * Invariants, threads, memory: batch.c. */
+#include "event/batch_priv.h"
+
+#include "base/assert.h"
+#include "base/mem.h"
+
+#define NONE SKEP_BATCH_NONE
+
+// --- fields ------------------------------------------------------------------------------------
+
+static uint64_t field_hash(enum skep_scope scope, skep_str name, enum skep_type type)
+{
+    return skep_hash_seed(skep_str_bytes(name), ((uint64_t)scope << 8) | (uint64_t)type);
+}
+
+SKEP_INLINE bool is_field(const struct skep_batch *b, uint32_t f, enum skep_scope scope,
+                          skep_str name, enum skep_type type)
+{
+    const struct skep_batch_field *field = &b->fields[f];
+    return field->scope == scope && field->type == type &&
+           skep_batch__equal(skep_batch_str(b, field->name), name);
+}
+
+uint32_t skep_batch__look_up(const struct skep_batch *b, enum skep_scope scope, skep_str name,
+                             enum skep_type type)
+{
+    struct skep_index_it it = skep_index_begin(&b->field_index, field_hash(scope, name, type));
+    for (uint32_t f; (f = skep_index_next(&b->field_index, &it)) != NONE;) {
+        if (is_field(b, f, scope, name, type))
+            return f;
+    }
+    return NONE;
+}
+
+static bool grow_fields(struct skep_batch *b)
+{
+    struct skep_batch__scratch *s = b->scratch;
+    if (b->n_fields < b->cap_fields)
+        return true;
+    uint32_t old = b->cap_fields, cap = old ? old * 2 : 32;
+    uint64_t each = sizeof *b->fields + sizeof *s->follow + sizeof *s->labels + sizeof *s->sibling;
+    if (!skep_batch__charge(b, (cap - old) * each))
+        return false;
+    b->fields = skep_realloc(b->fields, cap * sizeof *b->fields);
+    memset(b->fields + old, 0, (cap - old) * sizeof *b->fields);
+    s->follow = skep_realloc(s->follow, (SKEP_KIND_COUNT + cap) * sizeof *s->follow);
+    s->labels = skep_realloc(s->labels, cap * sizeof *s->labels);
+    s->sibling = skep_realloc(s->sibling, cap * sizeof *s->sibling);
+    b->cap_fields = cap;
+    return true;
+}
+
+static const struct skep_batch__follow nothing = {{NONE, NONE, NONE, NONE}};
+_Static_assert(SKEP_ARRAY_LEN(nothing.field) == 4, "one NONE a way");
+
+/* Put the new field f into the ring of its (scope, name). */
+static void join_ring(struct skep_batch *b, uint32_t f, enum skep_scope scope, skep_str name)
+{
+    uint32_t *sibling = b->scratch->sibling;
+    sibling[f] = f;
+    for (unsigned t = SKEP_TYPE_STRING; t < SKEP_TYPE_COUNT; t++) {
+        if (t == b->fields[f].type)
+            continue;
+        uint32_t other = skep_batch__look_up(b, scope, name, (enum skep_type)t);
+        if (other != NONE) {
+            sibling[f] = sibling[other];
+            sibling[other] = f;
+            return;
+        }
+    }
+}
+
+static uint32_t add_field(struct skep_batch *b, enum skep_scope scope, skep_str name,
+                          enum skep_type type)
+{
+    if (b->n_fields == SKEP_LIMIT_FIELDS_PER_BATCH) {
+        b->over_limit = true;
+        return NONE;
+    }
+    uint32_t string = skep_batch_intern(b, name);
+    if (b->over_budget || b->over_limit || !grow_fields(b))
+        return NONE;
+    uint32_t f = b->n_fields++;
+    struct skep_batch_field *field = &b->fields[f]; // its arrays may be there already
+    field->name = string;
+    field->scope = (uint8_t)scope;
+    field->type = (uint8_t)type;
+    field->n = 0;
+    name = skep_batch_str(b, string);
+    b->scratch->follow[SKEP_KIND_COUNT + f] = nothing;
+    b->scratch->labels[f] = (struct skep_batch__label){
+        b->strings.items[string].offset, skep_batch__label_key(scope, name.n, type)};
+    join_ring(b, f, scope, name);
+    skep_batch__index_add(b, &b->field_index, field_hash(scope, name, type), f);
+    return f;
+}
+
+/* The field of a put into the newest row, made if there is none; learns the order of fields. */
+SKEP_INLINE uint32_t find_field(struct skep_batch *b, enum skep_scope scope, skep_str name,
+                                enum skep_type type)
+{
+    uint32_t f = skep_batch_predict(b, scope, name, type);
+    if (SKEP_LIKELY(f != NONE))
+        return f;
+    f = skep_batch__look_up(b, scope, name, type);
+    if (f == NONE) {
+        f = add_field(b, scope, name, type);
+        if (f == NONE)
+            return NONE;
+    }
+    struct skep_batch__scratch *s = b->scratch;
+    uint32_t *way = s->follow[s->last].field;
+    unsigned at = 0; // the first free place, or that of the least likely
+    while (at < SKEP_BATCH__WAYS - 1 && way[at] != NONE)
+        at++;
+    way[at] = f;
+    s->last = SKEP_KIND_COUNT + f;
+    return f;
+}
+
+static bool grow_field(struct skep_batch *b, struct skep_batch_field *field)
+{
+    // Few values are common, and so are many: the steps between are made short.
+    uint32_t cap = field->cap == 0 ? 8 : field->cap < 512 ? field->cap * 4 : field->cap * 2;
+    if (!skep_batch__charge(b, (uint64_t)(cap - field->cap) *
+                                   (sizeof *field->rows + sizeof *field->vals)))
+        return false;
+    field->rows = skep_realloc(field->rows, cap * sizeof *field->rows);
+    field->vals = skep_realloc(field->vals, cap * sizeof *field->vals);
+    field->cap = cap;
+    return true;
+}
+
+void skep_batch__put_bits(struct skep_batch *b, uint32_t f, uint64_t val)
+{
+    struct skep_batch_field *field = &b->fields[f];
+    uint32_t row = b->n_rows - 1;
+    skep_assert(f < b->n_fields);
+    for (uint32_t i = b->scratch->sibling[f]; i != f; i = b->scratch->sibling[i]) {
+        struct skep_batch_field *other = &b->fields[i];
+        if (other->n > 0 && other->rows[other->n - 1] == row)
+            other->n--;
+    }
+    if (field->n > 0 && field->rows[field->n - 1] == row) {
+        field->vals[field->n - 1] = val;
+        return;
+    }
+    if (field->n == field->cap && !grow_field(b, field))
+        return;
+    field->rows[field->n] = row;
+    field->vals[field->n++] = val;
+}
+
+void skep_batch_put(struct skep_batch *b, enum skep_scope scope, skep_str name, skep_value v)
+{
+    skep_assert(b->n_rows > 0);
+    skep_assert(scope == SKEP_SCOPE_INTRINSIC || scope == SKEP_SCOPE_ATTRIBUTE);
+    if (name.n == 0 || v.type == SKEP_TYPE_NULL || b->over_budget || b->over_limit)
+        return;
+    uint32_t f = find_field(b, scope, skep_batch__name(name), v.type);
+    if (f == NONE)
+        return;
+    bool text = v.type == SKEP_TYPE_STRING || v.type == SKEP_TYPE_ARRAY;
+    if (text && skep_batch_put_again(b, f, v.s))
+        return;
+    skep_batch_put_bits(b, f, skep_batch__payload(b, v));
+}
+
+// --- taking back -------------------------------------------------------------------------------
+
+static void reindex_fields(struct skep_batch *b)
+{
+    skep_index_clear(&b->field_index);
+    for (uint32_t f = 0; f < b->n_fields; f++) {
+        const struct skep_batch_field *field = &b->fields[f];
+        skep_str name = skep_batch_str(b, field->name);
+        join_ring(b, f, (enum skep_scope)field->scope, name);
+        skep_index_add(&b->field_index,
+                       field_hash((enum skep_scope)field->scope, name, (enum skep_type)field->type),
+                       f);
+        b->scratch->follow[SKEP_KIND_COUNT + f] = nothing;
+    }
+    for (unsigned k = 0; k < SKEP_KIND_COUNT; k++)
+        b->scratch->follow[k] = nothing;
+}
+
+void skep_batch_truncate(struct skep_batch *b, uint32_t n_rows)
+{
+    skep_assert(n_rows <= b->n_rows);
+    if (n_rows == b->n_rows)
+        return;
+    for (uint32_t f = 0; f < b->n_fields; f++) {
+        struct skep_batch_field *field = &b->fields[f];
+        while (field->n > 0 && field->rows[field->n - 1] >= n_rows)
+            field->n--;
+    }
+    b->n_rows = n_rows;
+    b->scratch->last = 0; // no kind: the next row says which
+    // A field made by the rows taken back stands behind all older ones; its arrays stay.
+    uint32_t n_fields = b->n_fields;
+    while (n_fields > 0 && b->fields[n_fields - 1].n == 0)
+        n_fields--;
+    if (n_fields != b->n_fields) {
+        b->n_fields = n_fields;
+        reindex_fields(b);
+    }
+}
+
+void skep_batch__forget_fields(struct skep_batch *b)
+{
+    b->n_fields = 0;
+    reindex_fields(b);
+    b->scratch->last = 0;
+}
