@@ -98,8 +98,8 @@ static uint32_t add_field(struct skep_batch *b, enum skep_scope scope, skep_str 
     field->n = 0;
     name = skep_batch_str(b, string);
     b->scratch->follow[SKEP_KIND_COUNT + f] = nothing;
-    b->scratch->labels[f] = (struct skep_batch__label){
-        b->strings.items[string].offset, skep_batch__label_key(scope, name.n, type)};
+    b->scratch->labels[f] = (struct skep_batch__label){b->strings.items[string].offset,
+                                                       skep_batch__label_key(scope, name.n, type)};
     join_ring(b, f, scope, name);
     skep_batch__index_add(b, &b->field_index, field_hash(scope, name, type), f);
     return f;

@@ -14,7 +14,8 @@
 
 #include "event/put.h"
 
-/* A length of one or two bytes at *p, as any writer puts it; false leaves the rest to the cursor. */
+/* A length of one or two bytes at *p, as any writer puts it; false leaves the rest to the cursor.
+ */
 SKEP_INLINE bool short_length(const uint8_t **p, const uint8_t *end, size_t *ret)
 {
     const uint8_t *at = *p;
@@ -65,9 +66,7 @@ SKEP_INLINE bool read_plain_value(const uint8_t *p, const uint8_t *end, struct p
             return false;
         ret->text = (skep_str){(const char *)p, n};
         return n == (size_t)(end - p);
-    case SKEP_OTLP_ANY_INT:
-        ret->type = SKEP_TYPE_INT;
-        return plain_varint(p, end, &ret->bits);
+    case SKEP_OTLP_ANY_INT: ret->type = SKEP_TYPE_INT; return plain_varint(p, end, &ret->bits);
     case SKEP_OTLP_ANY_DOUBLE:
         ret->type = SKEP_TYPE_DOUBLE;
         if (n == 9)

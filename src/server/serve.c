@@ -27,6 +27,7 @@
 
 #include "api/api.h"
 #include "base/assert.h"
+#include "event/batch.h"
 #include "ingest/ingest.h"
 #include "os/os.h"
 #include "os/thread.h"
@@ -190,6 +191,7 @@ static int wait_for_signal(struct server *s, const sigset_t *signals)
         struct skep_net_stats stats;
         skep_net_stats(s->net, &stats);
         if (stats.requests == seen && seen != trimmed) {
+            skep_batch_trim();
             (void)malloc_trim(0);
             trimmed = seen;
         }

@@ -324,6 +324,78 @@ static void test_budget_is_charged_refuses_and_is_given_back(void **state)
     }
 }
 
+// --- memory kept for the next batch ------------------------------------------------------------
+
+/* A batch in memory that held another one is the same as one in fresh memory. */
+static void test_kept_memory_does_not_show(void **state)
+{
+    (void)state;
+    static const uint8_t none[16];
+    for (int64_t rows = 0; rows <= 600; rows += 60) {
+        skep_batch_trim();
+        struct skep_batch *fresh = skep_batch_new(NULL, 5);
+        struct skep_batch *before = skep_batch_new(NULL, 9);
+        fill(before, 700 - rows);
+        skep_batch_put(before, SKEP_SCOPE_INTRINSIC, SKEP_STR("k"), num(1));
+        skep_batch_identity(before, true);
+        skep_batch_free(before);
+        struct skep_batch *again = skep_batch_new(NULL, 5);
+        assert_ptr_equal(again, before);
+        assert_int_equal(again->n_rows, 0);
+        assert_int_equal(again->n_fields, 0);
+        assert_int_equal(again->received_ns, 5);
+        assert_memory_equal(again->identity, none, 16);
+        fill(fresh, rows);
+        fill(again, rows);
+        skep_batch_check(again);
+        assert_int_equal(again->n_fields, fresh->n_fields);
+        assert_int_equal(again->strings.n, fresh->strings.n);
+        assert_int_equal(again->resources.n, fresh->resources.n);
+        for (uint32_t f = 0; f < fresh->n_fields; f++) {
+            const struct skep_batch_field *x = &fresh->fields[f], *y = &again->fields[f];
+            assert_int_equal(x->name, y->name);
+            assert_int_equal(x->scope, y->scope);
+            assert_int_equal(x->type, y->type);
+            assert_int_equal(x->n, y->n);
+            assert_memory_equal(x->rows, y->rows, x->n * sizeof *x->rows);
+            assert_memory_equal(x->vals, y->vals, x->n * sizeof *x->vals);
+        }
+        skep_batch_identity(fresh, true);
+        skep_batch_identity(again, true);
+        assert_memory_equal(fresh->identity, again->identity, 16);
+        skep_batch_free(fresh);
+        skep_batch_free(again);
+    }
+}
+
+static void test_kept_memory_is_paid_for(void **state)
+{
+    (void)state;
+    struct skep_budget budget;
+    skep_batch_trim();
+    struct skep_batch *b = skep_batch_new(NULL, 0);
+    fill(b, 700);
+    uint64_t bytes = skep_batch_bytes(b);
+    skep_batch_free(b);
+    // Too little for what is kept: a small one is made.
+    skep_budget_init(&budget, "ingest", bytes - 1, NULL);
+    b = skep_batch_new(&budget, 0);
+    assert_true(skep_batch_bytes(b) < bytes / 4);
+    assert_true(skep_budget_used(&budget) >= skep_batch_bytes(b));
+    skep_batch_free(b);
+    assert_int_equal(skep_budget_used(&budget), 0);
+    // A large one is not kept at all.
+    skep_batch_trim();
+    b = skep_batch_new(NULL, 0);
+    fill(b, 20000);
+    bytes = skep_batch_bytes(b);
+    assert_true(bytes > 1 << 20);
+    skep_batch_free(b);
+    b = skep_batch_new(NULL, 0);
+    assert_true(skep_batch_bytes(b) < bytes / 100);
+    skep_batch_free(b);
+}
+
 static void test_too_many_fields_and_too_long_values(void **state)
 {
     (void)state;
@@ -434,6 +506,8 @@ int main(void)
         cmocka_unit_test(test_against_model),
         cmocka_unit_test(test_truncate_forgets_new_fields),
         cmocka_unit_test(test_budget_is_charged_refuses_and_is_given_back),
+        cmocka_unit_test(test_kept_memory_does_not_show),
+        cmocka_unit_test(test_kept_memory_is_paid_for),
         cmocka_unit_test(test_too_many_fields_and_too_long_values),
         cmocka_unit_test(test_identity),
     };
