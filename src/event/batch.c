@@ -288,6 +288,21 @@ uint64_t skep_batch_bytes(const struct skep_batch *b)
     return b->scratch->used_bytes;
 }
 
+uint64_t skep_batch_content_bytes(const struct skep_batch *b)
+{
+    const struct skep_batch_lists *lists[] = {&b->resources, &b->scopes};
+    uint64_t n = (uint64_t)b->n_rows * row_bytes(b) + b->strings.data_n +
+                 (uint64_t)b->strings.n * sizeof *b->strings.items;
+    for (uint32_t f = 0; f < b->n_fields; f++)
+        n += sizeof b->fields[f] +
+             (uint64_t)b->fields[f].n * (sizeof *b->fields[f].rows + sizeof *b->fields[f].vals);
+    for (unsigned k = 0; k < SKEP_ARRAY_LEN(lists); k++)
+        n += lists[k]->n * (sizeof *lists[k]->first + sizeof *lists[k]->hashes) +
+             lists[k]->entries_n * sizeof *lists[k]->entries;
+    skep_assert(n <= skep_batch_bytes(b));
+    return n;
+}
+
 // --- rows --------------------------------------------------------------------------------------
 
 uint32_t skep_batch_row(struct skep_batch *b, enum skep_kind kind, skep_ts_ns time_ns,

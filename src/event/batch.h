@@ -125,5 +125,7 @@ void skep_batch_identity(struct skep_batch *b, bool all_logs_have_time);
 /* Check the structure's invariants (tests, debug builds). */
 void skep_batch_check(const struct skep_batch *b);
 
-/* Memory the batch holds, in bytes. */
+/* Memory the batch holds, in bytes: the room of its arrays, used or not. */
 uint64_t skep_batch_bytes(const struct skep_batch *b);
+/* The part of it that is used. */
+uint64_t skep_batch_content_bytes(const struct skep_batch *b);

@@ -72,7 +72,7 @@ static skep_rc admit(struct skep_engine *e, const struct skep_batch *b, struct s
 {
     if (skep_wal_failed(e->wal))
         return skep_fail(err, SKEP_EIO, "the log cannot be written: the store is read-only");
-    uint64_t bytes = skep_batch_bytes(b);
+    uint64_t bytes = skep_batch_content_bytes(b);
     uint64_t held = skep_budget_used(&e->parts) + skep_budget_used(&e->pending);
     if (held + bytes > 2 * e->part_limit_bytes) {
         atomic_store(&e->want_flush, true);
