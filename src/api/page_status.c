@@ -42,11 +42,32 @@ static void listeners(struct skep_json *json, const struct skep_api_config *cfg)
     skep_json_end(json);
 }
 
-static void store_counters(struct skep_json *json, const struct skep_store_stats *s)
+static void loss(void *ctx, skep_str text)
+{
+    skep_json_str(ctx, text);
+}
+
+/* What is known to be lost, and what recovery found. */
+static void losses(struct skep_json *json, struct skep_store *store,
+                   const struct skep_store_stats *s)
+{
+    skep_json_key(json, SKEP_STR("missing"));
+    skep_json_array(json);
+    if (store->ops->each_loss)
+        store->ops->each_loss(store, loss, json);
+    skep_json_end(json);
+    skep_json_put_u64(json, SKEP_STR("lost_rows"), s->lost_rows);
+    skep_json_put_u64(json, SKEP_STR("damaged_regions"), s->damaged_regions);
+    skep_json_put_u64(json, SKEP_STR("torn_writes"), s->torn_writes);
+}
+
+static void store_counters(struct skep_json *json, struct skep_store *store,
+                           const struct skep_store_stats *s)
 {
     skep_json_key(json, SKEP_STR("store"));
     skep_json_object(json);
     skep_json_put_bool(json, SKEP_STR("read_only"), s->read_only);
+    losses(json, store, s);
     skep_json_put_u64(json, SKEP_STR("parts"), s->parts);
     skep_json_put_u64(json, SKEP_STR("part_rows"), s->part_rows);
     skep_json_put_u64(json, SKEP_STR("part_bytes"), s->part_bytes);
@@ -102,7 +123,7 @@ static void status(struct skep_api *api, struct skep_json *json)
     size_pair(json, SKEP_STR("memory"), skep_budget_used(cfg->memory), cfg->memory->limit_bytes);
     size_pair(json, SKEP_STR("disk"), s.disk_bytes, s.disk_limit_bytes);
     listeners(json, cfg);
-    store_counters(json, &s);
+    store_counters(json, cfg->store, &s);
     net_counters(json, cfg->net);
     if (cfg->ingest_status)
         cfg->ingest_status(cfg->ingest_ctx, json);

@@ -168,6 +168,14 @@ void skep_thread_join(skep_thread *t)
     skep_assert(rc == 0);
 }
 
+void skep_sleep_ms(int64_t ms)
+{
+    skep_assert(ms >= 0);
+    struct timespec left = {.tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000};
+    while (nanosleep(&left, &left) != 0 && errno == EINTR) {
+    }
+}
+
 void skep_thread_background(void)
 {
     (void)setpriority(PRIO_PROCESS, 0,

@@ -40,6 +40,9 @@ typedef struct skep_thread {
 void skep_thread_start(skep_thread *t, const char *name, void (*fn)(void *), void *arg);
 void skep_thread_join(skep_thread *t);
 
+/* Sleep; for tools and retries, never in the engine's paths. */
+void skep_sleep_ms(int64_t ms);
+
 /* Lower the calling thread's priority for good: background work gives way to everything else. */
 void skep_thread_background(void);
 

@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "server/server.h"
+#include "store/tools.h"
 
 struct skep_cli_flag {
     const char *name, *meta, *help; /* meta NULL: takes no value */
@@ -76,6 +77,36 @@ bool skep_cli_must(struct skep_cli_http *h, const struct skep_cli_call *call);
 void skep_cli_print_error(const struct skep_cli_http *h);
 /* Append percent-encoded. */
 void skep_cli_url_encode(struct skep_buf *out, skep_str s);
+
+/* --- tools on a data directory (store/tools.h) --- */
+
+#define SKEP_CLI_DATA_FLAG                                                                         \
+    {                                                                                              \
+        "data", "DIR", "The data folder (environment: SKEP_DATA); default skep-data"               \
+    }
+
+/* A run of a tool: findings as lines or JSON, a progress bar on a terminal. */
+struct skep_cli_tool {
+    struct skep_tool tool; /* hand this on */
+    const char *name;      /* "skep verify" */
+    const char *data;      /* --data */
+    struct skep_arena arena;
+    bool json, bar;
+    int last_percent;
+    uint64_t damages, notes;
+    struct skep_buf out;
+};
+void skep_cli_tool_init(struct skep_cli_tool *t, const char *name,
+                        const struct skep_cli_args *args);
+void skep_cli_tool_done(struct skep_cli_tool *t);
+/* "<data>/<name>", in the tool's arena. */
+const char *skep_cli_tool_path(struct skep_cli_tool *t, const char *name);
+/* Take the bar off the terminal, before anything else is written. */
+void skep_cli_tool_clear(struct skep_cli_tool *t);
+/* "skep verify: text" to stderr; FAILED. */
+int skep_cli_tool_fail(struct skep_cli_tool *t, const skep_err *err);
+/* 1536000 -> "1.5 MB" */
+void skep_cli_bytes(struct skep_buf *out, uint64_t n);
 
 /* --- text for terminals --- */
 

@@ -14,6 +14,7 @@ static const struct command {
     {"trace", "ID", "show a trace as a waterfall", skep_cli_trace},
     {"tail", "[flags]", "show rows as they arrive", skep_cli_tail},
     {"send", "FILE...", "send OTLP files to a server", skep_cli_send},
+    {"verify", "[flags]", "check everything on disk", skep_cli_verify},
 };
 
 static void usage(FILE *out)

@@ -207,6 +207,11 @@ static int run(struct server *s, const sigset_t *signals)
         rc = start_listening(s, &err);
     if (rc != SKEP_OK) {
         (void)fprintf(stderr, "skep: %s\n", err.text);
+        if (rc == SKEP_ECORRUPT && !s->store)
+            (void)fprintf(stderr,
+                          "skep: nothing was changed. See what is damaged: skep verify --data %s\n"
+                          "skep: set it aside and serve the rest:    skep repair --data %s\n",
+                          s->cfg.data, s->cfg.data);
         stop(s);
         return SKEP_EXIT_FAILED;
     }

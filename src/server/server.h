@@ -10,6 +10,7 @@ enum { SKEP_EXIT_OK = 0, SKEP_EXIT_FAILED = 1, SKEP_EXIT_USAGE = 2 };
 /* argv[0 .. argc) is what stands behind the subcommand.  Returns the exit code. */
 typedef int skep_command_fn(int argc, char *const *argv);
 
-skep_command_fn skep_serve, skep_cli_query, skep_cli_trace, skep_cli_tail, skep_cli_send;
+skep_command_fn skep_serve, skep_cli_query, skep_cli_trace, skep_cli_tail, skep_cli_send,
+    skep_cli_verify;
 
 #define SKEP_VERSION_STR SKEP_STR(SKEP_VERSION)

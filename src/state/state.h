@@ -113,3 +113,10 @@ struct skep_state_column {
 SKEP_NODISCARD skep_rc skep_state_columns(struct skep_state *s, skep_str dataset,
                                           struct skep_state_column *columns, size_t n,
                                           skep_err *err);
+
+/* --- tools: on a database that a server may have open --- */
+
+/* SQLite's own check of all pages and indexes.  Returns SKEP_OK | SKEP_ECORRUPT | SKEP_EIO. */
+SKEP_NODISCARD skep_rc skep_state_check(const char *path, skep_err *err);
+/* One moment of the database as a new file.  Returns SKEP_OK | SKEP_ENOSPC | SKEP_EIO. */
+SKEP_NODISCARD skep_rc skep_state_copy(const char *from, const char *to, skep_err *err);

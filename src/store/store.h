@@ -56,11 +56,15 @@ struct skep_store_stats {
     uint64_t commits, commit_rows, duplicates, fsyncs;
     uint64_t merges, merge_rows, expired_rows;
     uint64_t stored_rows; /* since the store was made: rows_live + expired_rows when nothing lies */
+    uint64_t losses,
+        lost_rows; /* records of what is known to be lost; rows of those that count them */
     uint64_t damaged_regions; /* found by recovery: stretches of the log that lost commits */
     uint64_t torn_writes;     /* found by recovery: unfinished, unacknowledged ends */
     skep_str damage;          /* names the first of either; empty = none; lives with the store */
     bool recovering, read_only;
 };
+
+typedef void skep_store_loss_fn(void *ctx, skep_str text);
 
 struct skep_store_ops {
     const char *name;
@@ -76,6 +80,8 @@ struct skep_store_ops {
      * timeout_ms (live tail). */
     uint64_t (*visible)(struct skep_store *s);
     uint64_t (*wait_visible)(struct skep_store *s, uint64_t seq, int64_t timeout_ms);
+    /* Each thing that is known to be lost, as a text; NULL = the engine keeps no such list. */
+    void (*each_loss)(struct skep_store *s, skep_store_loss_fn *fn, void *ctx);
 };
 
 struct skep_store {
@@ -111,10 +117,14 @@ struct skep_column_config {
     int64_t flush_quiet_ns;     /* 0 = 30 s: parts flush when their traces were quiet for so long */
     uint64_t part_limit_bytes;  /* 0 = a quarter of the memory limit: flush earlier above this */
     bool no_background;         /* tests: no merge or flush threads; flush() does it */
+    /* Look at a directory that another process may own; nothing is written, appends are refused,
+     * what comes later is not seen (column/read_only.c). */
+    bool read_only;
 };
 
 /* Open (and recover) a data directory; creates it if it is empty or missing.
- * Returns SKEP_OK | SKEP_EEXISTS (another process owns it) | SKEP_ECORRUPT | SKEP_EIO |
- * SKEP_EUNSUPPORTED (written by a newer version). */
+ * Returns SKEP_OK | SKEP_EEXISTS (another process owns it) | SKEP_ECORRUPT (skep repair mends it)
+ * | SKEP_EIO | SKEP_EUNSUPPORTED (written by a newer version) | SKEP_ENOTFOUND (read_only: there
+ * is nothing). */
 SKEP_NODISCARD skep_rc skep_column_open(const struct skep_column_config *cfg,
                                         struct skep_store **ret, skep_err *err);

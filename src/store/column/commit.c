@@ -156,6 +156,12 @@ void skep_engine__append(struct skep_store *s, struct skep_batch *batch, skep_ap
                                .has_identity = has_identity(batch)};
     skep_err err = {0};
     uint64_t seq = 0;
+    if (e->read_only) {
+        skep_batch_free(batch);
+        p->has_identity = false;
+        finish(e, p, skep_fail(&err, SKEP_EFORBIDDEN, "the store is open read-only"), 0, &err);
+        return;
+    }
     if (p->has_identity) {
         memcpy(p->flight.id, batch->identity, sizeof p->flight.id);
         enum skep_identity_verdict v =

@@ -29,6 +29,8 @@ static skep_rc engine_run(struct skep_store *s, const struct skep_plan *plan,
     struct skep_snapshot *snap = skep_engine__snapshot(e);
     skep_rc rc = skep_exec_run(snap, e->pool, plan, &o, ret, err);
     skep_snapshot_unref(snap);
+    if (rc == SKEP_OK)
+        skep_engine__mark_losses(e, plan, &o, ret);
     return rc;
 }
 
@@ -78,7 +80,8 @@ static void engine_stats(struct skep_store *s, struct skep_store_stats *ret)
     r.expired_rows = e->totals.expired_rows;
     r.stored_rows = e->totals.stored_rows + r.part_rows;
     skep_mutex_unlock(&e->manifest_mu);
-    r.read_only = skep_wal_failed(e->wal);
+    r.read_only = e->read_only || skep_wal_failed(e->wal);
+    skep_engine__loss_stats(e, &r);
     r.damaged_regions = SKEP_MAX(e->damage.regions, (uint64_t)(e->damage.lost_first > 0));
     r.torn_writes = e->damage.torn;
     r.damage = skep_str_c(e->damage.text);
@@ -88,6 +91,8 @@ static void engine_stats(struct skep_store *s, struct skep_store_stats *ret)
 static skep_rc engine_flush(struct skep_store *s, skep_err *err)
 {
     struct skep_engine *e = skep_engine_of(s);
+    if (e->read_only)
+        return skep_fail(err, SKEP_EFORBIDDEN, "the store is open read-only");
     skep_engine__drain(e);
     struct skep_snapshot *snap = skep_engine__snapshot(e);
     uint64_t last = snap->visible_seq;
@@ -164,6 +169,7 @@ static void engine_close(struct skep_store *s)
     skep_cond_done(&e->q_done);
     skep_cond_done(&e->visible);
     skep_cond_done(&e->changed);
+    skep_missing__done(&e->missing);
     skep_mutex_done(&e->q_mu);
     skep_mutex_done(&e->snap_mu);
     skep_mutex_done(&e->flush_mu);
@@ -182,6 +188,7 @@ static const struct skep_store_ops column_ops = {
     .flush = engine_flush,
     .visible = engine_visible,
     .wait_visible = engine_wait_visible,
+    .each_loss = skep_engine__each_loss,
 };
 
 static void init_limits(struct skep_engine *e, const struct skep_column_config *cfg)
@@ -211,7 +218,8 @@ static struct skep_engine *new_engine(const struct skep_column_config *cfg)
     skep_str dir = skep_str_c(cfg->dir);
     e->dir = skep_strndup(dir.p, dir.n);
     e->pool = cfg->pool;
-    e->background = !cfg->no_background;
+    e->read_only = cfg->read_only;
+    e->background = !cfg->no_background && !e->read_only;
     e->lock_fd = -1;
     e->q_tail = &e->q_head;
     skep_mutex_init(&e->q_mu, "queue");
@@ -270,13 +278,16 @@ skep_rc skep_column_open(const struct skep_column_config *cfg, struct skep_store
     if (skep_str_c(cfg->dir).n > 900)
         return skep_fail(err, SKEP_EINVAL, "the data directory's name is too long");
     struct skep_engine *e = new_engine(cfg);
-    skep_rc rc = open_dirs(e, err);
+    skep_rc rc = e->read_only ? SKEP_OK : open_dirs(e, err);
     if (rc == SKEP_OK)
-        rc = skep_engine__recover(e, err);
+        rc = e->read_only ? skep_engine__open_read_only(e, err) : skep_engine__recover(e, err);
     if (rc != SKEP_OK) {
         engine_close(&e->base);
         return rc;
     }
+    *ret = &e->base;
+    if (e->read_only)
+        return SKEP_OK;
     skep_thread_start(&e->committer, "skep-commit", skep_engine__committer, e);
     e->committer_runs = true;
     if (e->background) {
@@ -285,6 +296,5 @@ skep_rc skep_column_open(const struct skep_column_config *cfg, struct skep_store
         skep_thread_start(&e->merger, "skep-merge", skep_engine__merger, e);
         e->background_runs = true;
     }
-    *ret = &e->base;
     return SKEP_OK;
 }

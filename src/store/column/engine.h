@@ -53,7 +53,7 @@ struct skep_engine {
     struct skep_pool *pool;
     struct skep_budget *memory;
     int lock_fd;
-    bool background;
+    bool background, read_only;
     int64_t retain_ns, flush_quiet_ns;
     uint64_t disk_limit_bytes, part_limit_bytes, wal_flush_bytes;
     uint64_t fold_bytes; /* no fold makes a part larger than this */
@@ -78,9 +78,10 @@ struct skep_engine {
     struct skep_cond visible; /* visible_seq grew */
     struct skep_cond changed; /* a fold or flush ended, parts became fewer */
     struct skep_snapshot *snap;
-    uint64_t fold_first, fold_last; /* commits being folded; 0 = none */
-    uint64_t flush_last;            /* commits up to here are being flushed; 0 = none */
-    bool stopping;                  /* background threads end */
+    struct skep_missing_list missing; /* what is known to be lost */
+    uint64_t fold_first, fold_last;   /* commits being folded; 0 = none */
+    uint64_t flush_last;              /* commits up to here are being flushed; 0 = none */
+    bool stopping;                    /* background threads end */
 
     /* Segments and manifest: flush.c, merge.c. */
     struct skep_mutex flush_mu;    /* one flush at a time, held over I/O */
@@ -154,5 +155,23 @@ SKEP_NODISCARD skep_rc skep_engine__merge(struct skep_engine *e, bool *ret_more,
 SKEP_NODISCARD skep_rc skep_engine__expire(struct skep_engine *e, skep_err *err);
 void skep_engine__merger(void *engine);
 
+/* losses.c: what is lost, in the manifest and in answers. */
+/* After the replay: record the holes it found; also sets what answers say. */
+void skep_engine__record_losses(struct skep_engine *e);
+/* Records of rows older than `limit` go; their rows count as expired. */
+SKEP_NODISCARD skep_rc skep_engine__settle_losses(struct skep_engine *e, skep_ts_ns limit,
+                                                  skep_err *err);
+void skep_engine__mark_losses(struct skep_engine *e, const struct skep_plan *plan,
+                              const struct skep_run_opts *opts, struct skep_answer *a);
+void skep_engine__loss_stats(struct skep_engine *e, struct skep_store_stats *r);
+void skep_engine__each_loss(struct skep_store *s, skep_store_loss_fn *fn, void *ctx);
+
+/* read_only.c */
+SKEP_NODISCARD skep_rc skep_engine__open_read_only(struct skep_engine *e, skep_err *err);
+
 /* recover.c */
+/* The segments of the manifest as the snapshot; every frame of the log as a part. */
+SKEP_NODISCARD skep_rc skep_engine__open_segments(struct skep_engine *e, skep_err *err);
+SKEP_NODISCARD skep_rc skep_engine__replay(struct skep_engine *e, uint64_t *ret_last,
+                                           skep_err *err);
 SKEP_NODISCARD skep_rc skep_engine__recover(struct skep_engine *e, skep_err *err);

@@ -43,13 +43,15 @@ enum op {
     OP_CHECKPOINT = 3,
     OP_NEXT_SEGMENT = 4,
     OP_TOTALS = 5,
-    OP_IDENTITIES = 6
+    OP_IDENTITIES = 6,
+    OP_MISSING = 11 /* missing.c */
 };
 
 struct skep_manifest {
     const struct skep_os *os;
     char *dir;
     int fd; /* -1: must be rewritten before the next edit (I3) */
+    bool read_only;
     uint64_t at;
     uint64_t live_bytes; /* size after the last rewrite */
     uint64_t next_record;
@@ -186,6 +188,7 @@ static skep_rc apply(struct skep_manifest_state *s, skep_bytes payload)
             s->totals.merge_rows = skep_rd_u64(&r);
             break;
         case OP_IDENTITIES: rc = apply_identities(s, &r); break;
+        case OP_MISSING: rc = skep_missing__apply(&s->missing, &r); break;
         default: return SKEP_ECORRUPT;
         }
         SKEP_TRY(rc);
@@ -261,6 +264,8 @@ static skep_rc rewrite(struct skep_manifest *m, skep_err *err)
     for (unsigned i = 0; i < m->s.n; i++)
         put_segment(&b, &m->s.segments[i]);
     put_identities(&b, m->s.identities, m->s.identities_n);
+    for (unsigned i = 0; i < m->s.missing.n; i++)
+        skep_missing__put(&b, &m->s.missing.items[i]);
     uint64_t record = m->next_record;
     end_record(m, &b, at);
     int fd = -1;
@@ -277,10 +282,9 @@ static skep_rc rewrite(struct skep_manifest *m, skep_err *err)
     return rc;
 }
 
-/* A record at `at`: its length with header, or 0. */
-static uint64_t record_at(skep_bytes file, uint64_t at)
+uint64_t skep_manifest__record_at(skep_bytes file, uint64_t at)
 {
-    if (file.n - at < RECORD_BYTES)
+    if (at > file.n || file.n - at < RECORD_BYTES)
         return 0;
     const uint8_t *p = file.p + at;
     uint64_t n = skep_load_le32(p);
@@ -291,7 +295,7 @@ static uint64_t record_at(skep_bytes file, uint64_t at)
                                                                                  : 0;
 }
 
-static skep_rc parse_head(skep_bytes file, skep_err *err)
+skep_rc skep_manifest__head(skep_bytes file, skep_err *err)
 {
     if (file.n < HEAD_BYTES || memcmp(file.p, MAGIC, 8) != 0 ||
         skep_load_le32(file.p + 28) != skep_crc32c(0, (skep_bytes){file.p, 28}))
@@ -306,10 +310,10 @@ static skep_rc parse_head(skep_bytes file, skep_err *err)
 
 static skep_rc parse(struct skep_manifest *m, skep_bytes file, skep_err *err)
 {
-    SKEP_TRY(parse_head(file, err));
+    SKEP_TRY(skep_manifest__head(file, err));
     uint64_t at = HEAD_BYTES;
     unsigned n_records = 0;
-    for (uint64_t n; at < file.n && (n = record_at(file, at)) > 0; at += n) {
+    for (uint64_t n; at < file.n && (n = skep_manifest__record_at(file, at)) > 0; at += n) {
         uint64_t number = skep_load_le64(file.p + at + 8);
         if (n_records++ > 0 && number != m->next_record)
             return skep_fail(err, SKEP_ECORRUPT, "MANIFEST: record %" PRIu64 " is missing",
@@ -321,10 +325,47 @@ static skep_rc parse(struct skep_manifest *m, skep_bytes file, skep_err *err)
     if (n_records == 0)
         return skep_fail(err, SKEP_ECORRUPT, "MANIFEST: no whole record");
     for (uint64_t more = at; more < file.n; more += 8) /* I2 */
-        if (record_at(file, more) > 0)
+        if (skep_manifest__record_at(file, more) > 0)
             return skep_fail(err, SKEP_ECORRUPT, "MANIFEST: damaged at byte %" PRIu64, at);
     m->at = m->live_bytes = at;
     return SKEP_OK;
+}
+
+skep_rc skep_manifest__read(const struct skep_os *os, const char *path, uint8_t **ret,
+                            size_t *ret_n, skep_err *err)
+{
+    struct skep_os_stat st;
+    int fd;
+    SKEP_TRY(os->open(os, path, SKEP_OPEN_READ, &fd, err));
+    skep_rc rc = os->fstat(os, fd, &st, err);
+    if (rc == SKEP_OK && st.size_bytes > MAX_BYTES)
+        rc = skep_fail(err, SKEP_ECORRUPT, "MANIFEST of %" PRIu64 " bytes", st.size_bytes);
+    if (rc == SKEP_OK) {
+        uint8_t *p = skep_malloc(st.size_bytes);
+        rc = os->pread(os, fd, p, st.size_bytes, 0, err);
+        if (rc == SKEP_OK) {
+            *ret = p;
+            *ret_n = st.size_bytes;
+        } else {
+            skep_free(p);
+        }
+    }
+    os->close(os, fd);
+    return rc;
+}
+
+skep_rc skep_manifest__apply(struct skep_manifest_state *s, skep_bytes record)
+{
+    skep_assert(record.n >= RECORD_BYTES);
+    return apply(s, (skep_bytes){record.p + RECORD_BYTES, record.n - RECORD_BYTES});
+}
+
+void skep_manifest__state_done(struct skep_manifest_state *s)
+{
+    skep_free(s->segments);
+    skep_free(s->identities);
+    skep_missing__done(&s->missing);
+    *s = (struct skep_manifest_state){0};
 }
 
 static skep_rc read_all(struct skep_manifest *m, skep_err *err)
@@ -345,16 +386,39 @@ static skep_rc read_all(struct skep_manifest *m, skep_err *err)
     return rc;
 }
 
-skep_rc skep_manifest_open(const struct skep_os *os, const char *dir, struct skep_manifest **ret,
-                           bool *ret_new, skep_err *err)
+static struct skep_manifest *new_manifest(const struct skep_os *os, const char *dir)
 {
-    skep_assert(os && dir && ret && ret_new);
     struct skep_manifest *m = skep_alloc(struct skep_manifest);
     m->os = os;
     skep_str d = skep_str_c(dir);
     m->dir = skep_strndup(d.p, d.n);
     m->fd = -1;
     m->s.next_segment = 1;
+    return m;
+}
+
+skep_rc skep_manifest_load(const struct skep_os *os, const char *dir, struct skep_manifest **ret,
+                           skep_err *err)
+{
+    skep_assert(os && dir && ret);
+    struct skep_manifest *m = new_manifest(os, dir);
+    m->read_only = true;
+    skep_rc rc = os->open(os, skep_path_of("%s/MANIFEST", dir).s, SKEP_OPEN_READ, &m->fd, err);
+    if (rc == SKEP_OK)
+        rc = read_all(m, err);
+    if (rc != SKEP_OK) {
+        skep_manifest_close(m);
+        return rc;
+    }
+    *ret = m;
+    return SKEP_OK;
+}
+
+skep_rc skep_manifest_open(const struct skep_os *os, const char *dir, struct skep_manifest **ret,
+                           bool *ret_new, skep_err *err)
+{
+    skep_assert(os && dir && ret && ret_new);
+    struct skep_manifest *m = new_manifest(os, dir);
     skep_path path = skep_path_of("%s/MANIFEST", dir);
     skep_rc rc = os->open(os, path.s, SKEP_OPEN_READ | SKEP_OPEN_WRITE, &m->fd, err);
     *ret_new = rc == SKEP_ENOTFOUND;
@@ -376,8 +440,7 @@ void skep_manifest_close(struct skep_manifest *m)
         return;
     if (m->fd >= 0)
         m->os->close(m->os, m->fd);
-    skep_free(m->s.segments);
-    skep_free(m->s.identities);
+    skep_manifest__state_done(&m->s);
     skep_free(m->dir);
     skep_free(m);
 }
@@ -402,6 +465,18 @@ static skep_rc append_record(struct skep_manifest *m, const struct skep_buf *b, 
     return SKEP_OK;
 }
 
+skep_rc skep_manifest__write(const struct skep_os *os, const char *dir,
+                             const struct skep_manifest_state *s, skep_err *err)
+{
+    struct skep_manifest *m = new_manifest(os, dir);
+    struct skep_manifest_state own = m->s;
+    m->s = *s; /* borrowed */
+    skep_rc rc = rewrite(m, err);
+    m->s = own;
+    skep_manifest_close(m);
+    return rc;
+}
+
 /* Takes back what an edit did to the state; segments it removed are put back from `old`. */
 struct undo {
     struct skep_manifest_segment *segments;
@@ -409,6 +484,7 @@ struct undo {
     uint64_t checkpoint, next_segment;
     struct skep_manifest_totals totals;
     size_t identities_n;
+    struct skep_missing_list missing;
 };
 
 static struct undo keep(const struct skep_manifest_state *s)
@@ -421,6 +497,7 @@ static struct undo keep(const struct skep_manifest_state *s)
     u.segments = skep_malloc(s->n * sizeof *u.segments);
     if (s->n)
         memcpy(u.segments, s->segments, s->n * sizeof *u.segments);
+    skep_missing__copy(&u.missing, &s->missing);
     return u;
 }
 
@@ -434,11 +511,13 @@ static void take_back(struct skep_manifest_state *s, const struct undo *u)
     s->next_segment = u->next_segment;
     s->totals = u->totals;
     s->identities_n = u->identities_n;
+    skep_missing__copy(&s->missing, &u->missing);
 }
 
 skep_rc skep_manifest_edit(struct skep_manifest *m, const struct skep_manifest_edit *e,
                            skep_err *err)
 {
+    skep_assert(!m->read_only);
     skep_assert(e->checkpoint == 0 || e->checkpoint >= m->s.checkpoint);
     skep_assert(e->next_segment >= m->s.next_segment);
     forget_old(&m->s, e->now_ns);
@@ -454,6 +533,10 @@ skep_rc skep_manifest_edit(struct skep_manifest *m, const struct skep_manifest_e
         put_segment(&b, e->add);
     put_numbers(&b, e->checkpoint ? e->checkpoint : m->s.checkpoint, e->next_segment, &e->totals);
     put_identities(&b, e->identities, e->n_identities);
+    if (e->forget_missing)
+        skep_missing__put(&b, &(struct skep_missing){.kind = SKEP_MISSING_FORGET});
+    for (unsigned i = 0; i < e->n_missing; i++)
+        skep_missing__put(&b, &e->missing[i]);
     end_record(m, &b, at);
 
     struct undo u = keep(&m->s);
@@ -479,6 +562,7 @@ skep_rc skep_manifest_edit(struct skep_manifest *m, const struct skep_manifest_e
             rc = skep_fail(err, SKEP_EIO, "MANIFEST could not be written");
     }
     skep_free(u.segments);
+    skep_missing__done(&u.missing);
     skep_buf_done(&b);
     return rc;
 }

@@ -5,6 +5,7 @@
 
 #include "os/os.h"
 #include "store/column/identity.h"
+#include "store/column/missing.h"
 #include "store/column/rowset.h"
 
 struct skep_manifest_segment {
@@ -29,6 +30,7 @@ struct skep_manifest_state {
     struct skep_manifest_totals totals;
     struct skep_identity_entry *identities; /* of commits up to the checkpoint, by age */
     size_t identities_n, identities_cap;
+    struct skep_missing_list missing; /* what is known to be lost */
 };
 
 /* One atomic step. */
@@ -41,6 +43,9 @@ struct skep_manifest_edit {
     struct skep_manifest_totals totals;
     const struct skep_identity_entry *identities; /* new ones */
     size_t n_identities;
+    bool forget_missing; /* all records so far; new ones may follow */
+    const struct skep_missing *missing;
+    unsigned n_missing;
     skep_ts_ns now_ns; /* older identities than ten minutes are forgotten */
 };
 
@@ -50,10 +55,26 @@ struct skep_manifest;
  * *ret_new: it was made.  Returns SKEP_OK | SKEP_ECORRUPT | SKEP_EUNSUPPORTED | SKEP_EIO ... */
 SKEP_NODISCARD skep_rc skep_manifest_open(const struct skep_os *os, const char *dir,
                                           struct skep_manifest **ret, bool *ret_new, skep_err *err);
+/* Read `dir`/MANIFEST and write nothing, ever: edits are a programmer's error.
+ * Returns as above and SKEP_ENOTFOUND. */
+SKEP_NODISCARD skep_rc skep_manifest_load(const struct skep_os *os, const char *dir,
+                                          struct skep_manifest **ret, skep_err *err);
 void skep_manifest_close(struct skep_manifest *m);
 const struct skep_manifest_state *skep_manifest_state(const struct skep_manifest *m);
 /* Make the step durable and take it over into the state.  After a failure the step may or may not
  * be on disk: files that it names must stay.  The caller's lock serialises edits. */
 SKEP_NODISCARD skep_rc skep_manifest_edit(struct skep_manifest *m,
                                           const struct skep_manifest_edit *e, skep_err *err);
+/* For tools (manifest_scan.c): the file's bytes (skep_free); its head; the length of the good
+ * record at a byte, with its header, or 0; one record taken over into a state. */
+SKEP_NODISCARD skep_rc skep_manifest__read(const struct skep_os *os, const char *path,
+                                           uint8_t **ret, size_t *ret_n, skep_err *err);
+SKEP_NODISCARD skep_rc skep_manifest__head(skep_bytes file, skep_err *err);
+uint64_t skep_manifest__record_at(skep_bytes file, uint64_t at);
+SKEP_NODISCARD skep_rc skep_manifest__apply(struct skep_manifest_state *s, skep_bytes record);
+void skep_manifest__state_done(struct skep_manifest_state *s);
+/* Write a manifest of this state in the place of the one that is there, if any (repair, restore).
+ */
+SKEP_NODISCARD skep_rc skep_manifest__write(const struct skep_os *os, const char *dir,
+                                            const struct skep_manifest_state *s, skep_err *err);
 uint64_t skep_manifest_bytes(const struct skep_manifest *m);

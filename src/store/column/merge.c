@@ -240,6 +240,8 @@ skep_rc skep_engine__expire(struct skep_engine *e, skep_err *err)
 {
     skep_mutex_lock(&e->merge_mu);
     skep_rc rc = expire_by_age(e, err);
+    if (rc == SKEP_OK && e->retain_ns > 0)
+        rc = skep_engine__settle_losses(e, e->os->now_ns(e->os) - e->retain_ns, err);
     if (rc == SKEP_OK)
         rc = expire_for_space(e, err);
     atomic_store(&e->want_space, false);

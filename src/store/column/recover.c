@@ -48,7 +48,7 @@ static bool is_named(const struct skep_manifest_state *s, uint64_t number)
     return false;
 }
 
-static skep_rc open_segments(struct skep_engine *e, skep_err *err)
+skep_rc skep_engine__open_segments(struct skep_engine *e, skep_err *err)
 {
     const struct skep_manifest_state *s = skep_manifest_state(e->manifest);
     struct skep_snapshot *snap = skep_snapshot__empty(s->checkpoint);
@@ -59,7 +59,7 @@ static skep_rc open_segments(struct skep_engine *e, skep_err *err)
             rc = skep_fail(err, SKEP_ECORRUPT, "MANIFEST: two segments hold the same commits");
         else
             rc = skep_engine__open_segment(e, &s->segments[i], &rs, err);
-        if (rc == SKEP_ENOTFOUND)
+        if (rc == SKEP_ENOTFOUND && !e->read_only)
             rc = skep_fail(err, SKEP_ECORRUPT, "segment %016" PRIx64 " is missing",
                            s->segments[i].number);
         if (rc != SKEP_OK)
@@ -74,6 +74,18 @@ static skep_rc open_segments(struct skep_engine *e, skep_err *err)
     return rc;
 }
 
+/* A commit that stands in the log and cannot be read. */
+static void lose(struct skep_engine *e, uint64_t seq)
+{
+    struct skep_wal_damage *d = &e->damage;
+    d->lost_first = d->lost_first ? d->lost_first : seq;
+    d->lost_last = seq;
+    if (d->n_gaps < SKEP_WAL_GAPS_MAX)
+        d->gaps[d->n_gaps++] = (struct skep_wal_gap){.first = seq, .last = seq};
+    else
+        d->gaps[SKEP_WAL_GAPS_MAX - 1].last = seq;
+}
+
 static skep_rc replay_frame(void *ctx, uint64_t seq, uint8_t *payload, size_t n, skep_err *err)
 {
     struct skep_engine *e = ctx;
@@ -84,6 +96,7 @@ static skep_rc replay_frame(void *ctx, uint64_t seq, uint8_t *payload, size_t n,
         if (!e->damage.text[0])
             (void)snprintf(e->damage.text, sizeof e->damage.text, "commit %" PRIu64 ": %.150s", seq,
                            err ? err->text : "malformed");
+        lose(e, seq);
         return SKEP_OK;
     }
     SKEP_TRY(rc);
@@ -99,12 +112,12 @@ static skep_rc replay_frame(void *ctx, uint64_t seq, uint8_t *payload, size_t n,
     skep_rowset_unref(rs);
     while (skep_engine__fold(e)) {
     }
-    if (skep_budget_used(&e->parts) > e->part_limit_bytes)
+    if (!e->read_only && skep_budget_used(&e->parts) > e->part_limit_bytes)
         return skep_engine__flush_to(e, seq, err);
     return SKEP_OK;
 }
 
-static skep_rc replay(struct skep_engine *e, uint64_t *ret_last, skep_err *err)
+skep_rc skep_engine__replay(struct skep_engine *e, uint64_t *ret_last, skep_err *err)
 {
     struct skep_wal_damage damage;
     uint64_t checkpoint = skep_manifest_state(e->manifest)->checkpoint;
@@ -113,9 +126,15 @@ static skep_rc replay(struct skep_engine *e, uint64_t *ret_last, skep_err *err)
         memcpy(e->damage.text, damage.text, sizeof damage.text);
     e->damage.regions += damage.regions;
     e->damage.torn = damage.torn;
-    e->damage.lost_first = damage.lost_first;
-    e->damage.lost_last = damage.lost_last;
     e->damage.gap_at_start = damage.gap_at_start;
+    if (damage.lost_first > 0) {
+        e->damage.lost_first = e->damage.lost_first
+                                   ? SKEP_MIN(e->damage.lost_first, damage.lost_first)
+                                   : damage.lost_first;
+        e->damage.lost_last = SKEP_MAX(e->damage.lost_last, damage.lost_last);
+    }
+    for (unsigned i = 0; i < damage.n_gaps && e->damage.n_gaps < SKEP_WAL_GAPS_MAX; i++)
+        e->damage.gaps[e->damage.n_gaps++] = damage.gaps[i];
     return SKEP_OK;
 }
 
@@ -151,17 +170,18 @@ static skep_rc recover_with(struct skep_engine *e, struct seg_files *f, skep_err
     }
     atomic_store(&e->next_segment, next);
     e->totals = s->totals;
-    SKEP_TRY(open_segments(e, err));
+    SKEP_TRY(skep_engine__open_segments(e, err));
     for (size_t i = 0; i < s->identities_n; i++)
         skep_identity_remember(e->identity, &s->identities[i]);
     uint64_t last;
-    SKEP_TRY(replay(e, &last, err));
+    SKEP_TRY(skep_engine__replay(e, &last, err));
     if (e->damage.gap_at_start && orphans) /* I1 */
         return skep_fail(err, SKEP_ECORRUPT,
                          "MANIFEST lacks its last records: the log begins at commit %" PRIu64
                          " and there are segments it does not name",
                          e->damage.lost_last + 1);
     delete_leftovers(e, f);
+    skep_engine__record_losses(e);
     skep_engine__publish(e, NULL, 0, last);
     e->next_seq = last + 1;
     return skep_wal_start(e->wal, last, err);

@@ -162,6 +162,9 @@ SKEP_NODISCARD skep_rc skep_segment__read_index_page(struct skep_segment *seg,
                                                      const struct skep_segment_index_page *page,
                                                      int64_t *hashes, int64_t *rows, skep_err *err);
 
+/* segment_verify.c: all of an open segment. */
+SKEP_NODISCARD skep_rc skep_segment__verify(struct skep_rowset *rs, skep_err *err);
+
 /* segment_read.c */
 SKEP_NODISCARD skep_rc skep_segment__open_column(struct skep_rowset *rs, enum skep_column col,
                                                  struct skep_colreader **ret, skep_err *err);

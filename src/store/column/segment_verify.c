@@ -238,22 +238,24 @@ static skep_rc check_rows(struct skep_segment *seg, skep_err *err)
     return rc;
 }
 
+skep_rc skep_segment__verify(struct skep_rowset *rs, skep_err *err)
+{
+    struct skep_segment *seg = skep_segment__of(rs);
+    SKEP_TRY(check_chunks(seg, err));
+    SKEP_TRY(check_columns(seg, err));
+    return check_rows(seg, err);
+}
+
 skep_rc skep_segment_verify(const struct skep_os *os, const char *path, uint64_t *ret_rows,
                             skep_err *err)
 {
     struct skep_cache *cache = skep_cache_new(NULL, 64ull << 20);
     struct skep_rowset *rs = NULL;
     skep_rc rc = skep_segment_open(os, path, cache, &rs, err);
-    if (rc == SKEP_OK) {
-        struct skep_segment *seg = skep_segment__of(rs);
-        rc = check_chunks(seg, err);
-        if (rc == SKEP_OK)
-            rc = check_columns(seg, err);
-        if (rc == SKEP_OK)
-            rc = check_rows(seg, err);
-        if (rc == SKEP_OK && ret_rows)
-            *ret_rows = rs->n_rows;
-    }
+    if (rc == SKEP_OK)
+        rc = skep_segment__verify(rs, err);
+    if (rc == SKEP_OK && ret_rows)
+        *ret_rows = rs->n_rows;
     skep_rowset_unref(rs);
     skep_cache_free(cache);
     return rc;

@@ -162,11 +162,6 @@ void skep_wal_close(struct skep_wal *w)
 
 /* --- replay ----------------------------------------------------------------------------------- */
 
-struct frame_head {
-    uint64_t seq, prev_seq, synced_seq, length;
-    uint32_t crc;
-};
-
 struct replay {
     struct skep_wal *w;
     struct wal_file *file;
@@ -198,18 +193,35 @@ static const uint8_t *peek(struct replay *r, uint64_t at, size_t n, skep_rc *ret
     return r->window + (at - r->window_at);
 }
 
-static bool load_head(const struct replay *r, const uint8_t *p, uint64_t at, struct frame_head *h)
+bool skep_wal__frame_head(const uint8_t *p, uint64_t epoch, uint64_t room,
+                          struct skep_wal_frame_head *h)
 {
-    if (skep_load_le32(p) != FRAME_MAGIC ||
-        skep_load_le32(p + 44) != salted_crc(r->file->epoch, p, 44))
+    if (room < SKEP_WAL_FRAME_BYTES || skep_load_le32(p) != FRAME_MAGIC ||
+        skep_load_le32(p + 44) != salted_crc(epoch, p, 44))
         return false;
-    *h = (struct frame_head){.seq = skep_load_le64(p + 8),
-                             .prev_seq = skep_load_le64(p + 16),
-                             .synced_seq = skep_load_le64(p + 24),
-                             .length = skep_load_le64(p + 32),
-                             .crc = skep_load_le32(p + 40)};
-    return h->length <= SKEP_FRAME_MAX_BYTES && h->length <= r->size - at - SKEP_WAL_FRAME_BYTES &&
+    *h = (struct skep_wal_frame_head){.seq = skep_load_le64(p + 8),
+                                      .prev_seq = skep_load_le64(p + 16),
+                                      .synced_seq = skep_load_le64(p + 24),
+                                      .length = skep_load_le64(p + 32),
+                                      .crc = skep_load_le32(p + 40)};
+    return h->length <= SKEP_FRAME_MAX_BYTES && h->length <= room - SKEP_WAL_FRAME_BYTES &&
            h->prev_seq < h->seq && h->synced_seq <= h->prev_seq && h->seq <= INT64_MAX;
+}
+
+static bool load_head(const struct replay *r, const uint8_t *p, uint64_t at,
+                      struct skep_wal_frame_head *h)
+{
+    return skep_wal__frame_head(p, r->file->epoch, r->size - at, h);
+}
+
+bool skep_wal__file_head(const uint8_t *p, uint64_t *ret_epoch, uint64_t *ret_last_seq)
+{
+    if (memcmp(p, FILE_MAGIC, 8) != 0 ||
+        skep_load_le32(p + 60) != skep_crc32c(0, (skep_bytes){p, 60}))
+        return false;
+    *ret_epoch = skep_load_le64(p + 16);
+    *ret_last_seq = skep_load_le64(p + 24);
+    return true;
 }
 
 static void SKEP_PRINTF(2, 3) note_damage(struct replay *r, const char *fmt, ...)
@@ -222,6 +234,14 @@ static void SKEP_PRINTF(2, 3) note_damage(struct replay *r, const char *fmt, ...
     va_end(ap);
 }
 
+static void note_gap(struct skep_wal_damage *d, uint64_t first, uint64_t last, uint64_t epoch)
+{
+    if (d->n_gaps == SKEP_WAL_GAPS_MAX)
+        d->gaps[SKEP_WAL_GAPS_MAX - 1].last = last;
+    else
+        d->gaps[d->n_gaps++] = (struct skep_wal_gap){first, last, epoch};
+}
+
 /* Something names `prev` as the commit before it: are commits missing between? */
 static void check_chain(struct replay *r, uint64_t prev)
 {
@@ -229,6 +249,7 @@ static void check_chain(struct replay *r, uint64_t prev)
         if (r->damage->lost_first == 0)
             r->damage->lost_first = r->last + 1;
         r->damage->lost_last = prev;
+        note_gap(r->damage, r->last + 1, prev, r->file->epoch);
         if (!r->any)
             r->damage->gap_at_start = true;
         note_damage(r, "commits %" PRIu64 " to %" PRIu64 " are missing before %016" PRIx64 ".log",
@@ -244,14 +265,14 @@ static void check_file_head(struct replay *r)
     if (r->size < SKEP_WAL_HEAD_BYTES)
         return; /* created, never synced */
     const uint8_t *p = peek(r, 0, SKEP_WAL_HEAD_BYTES, &rc);
-    if (p && memcmp(p, FILE_MAGIC, 8) == 0 && skep_load_le64(p + 16) == r->file->epoch &&
-        skep_load_le32(p + 60) == skep_crc32c(0, (skep_bytes){p, 60}))
-        check_chain(r, skep_load_le64(p + 24));
+    uint64_t epoch, last_seq;
+    if (p && skep_wal__file_head(p, &epoch, &last_seq) && epoch == r->file->epoch)
+        check_chain(r, last_seq);
 }
 
 /* The next good frame at or behind *at; false at the end of the file.  Takes its payload. */
-static skep_rc next_frame(struct replay *r, uint64_t *at, bool *ret_found, struct frame_head *h,
-                          uint8_t **ret_payload)
+static skep_rc next_frame(struct replay *r, uint64_t *at, bool *ret_found,
+                          struct skep_wal_frame_head *h, uint8_t **ret_payload)
 {
     const struct skep_os *os = r->w->os;
     *ret_found = false;
@@ -280,7 +301,7 @@ static skep_rc next_frame(struct replay *r, uint64_t *at, bool *ret_found, struc
 static skep_rc synced_by_rest(struct replay *r, uint64_t at, bool first_only, uint64_t *ret_seq)
 {
     for (;;) {
-        struct frame_head h;
+        struct skep_wal_frame_head h;
         uint8_t *payload = NULL;
         bool found;
         SKEP_TRY(next_frame(r, &at, &found, &h, &payload));
@@ -344,7 +365,7 @@ static skep_rc end_of_file(struct replay *r, uint64_t at)
 
 /* A frame at `at` says that commits before it are missing.  Either they were lost, or the power
  * went while they and this frame were written in one group, none of which was acknowledged. */
-static skep_rc missing_before(struct replay *r, const struct frame_head *h, uint64_t from,
+static skep_rc missing_before(struct replay *r, const struct skep_wal_frame_head *h, uint64_t from,
                               uint64_t at, bool *ret_torn)
 {
     uint64_t acked = h->synced_seq;
@@ -370,7 +391,7 @@ static skep_rc replay_frames(struct replay *r, skep_wal_frame_fn *fn, void *ctx)
 {
     uint64_t at = SKEP_WAL_HEAD_BYTES;
     for (;;) {
-        struct frame_head h;
+        struct skep_wal_frame_head h;
         uint8_t *payload = NULL;
         bool found;
         uint64_t from = at;

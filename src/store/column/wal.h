@@ -23,14 +23,35 @@ struct skep_wal_item {
     uint32_t crc; /* skep_crc32c of the payload */
 };
 
+/* Commits that something behind them knows of and that are not there. */
+struct skep_wal_gap {
+    uint64_t first, last;
+    uint64_t epoch; /* of the file in which, or before which, they are missing */
+};
+enum { SKEP_WAL_GAPS_MAX = 32 };
+
 /* What replay found wrong. */
 struct skep_wal_damage {
     uint64_t regions; /* bad stretches that held acknowledged commits */
     uint64_t torn;    /* unfinished writes at an end: what a power cut leaves, no loss */
     uint64_t lost_first, lost_last; /* commits that are missing, 0 = none is known */
     bool gap_at_start; /* the log begins behind the checkpoint: commits between are not in it */
-    char text[200];    /* names the first one; empty = none */
+    /* Each hole by itself; the last one reaches from the first of the rest to the last of it. */
+    struct skep_wal_gap gaps[SKEP_WAL_GAPS_MAX];
+    unsigned n_gaps;
+    char text[200]; /* names the first one; empty = none */
 };
+
+struct skep_wal_frame_head {
+    uint64_t seq, prev_seq, synced_seq, length;
+    uint32_t crc; /* of the payload */
+};
+/* The 48 bytes at p as a frame's header, with `room` bytes from p to the end of the file; false:
+ * they are none. */
+bool skep_wal__frame_head(const uint8_t *p, uint64_t epoch, uint64_t room,
+                          struct skep_wal_frame_head *ret);
+/* The 64 bytes at p as a file's head. */
+bool skep_wal__file_head(const uint8_t *p, uint64_t *ret_epoch, uint64_t *ret_last_seq);
 
 /* A replayed frame.  Takes `payload` (skep_malloc memory) in every case. */
 typedef skep_rc skep_wal_frame_fn(void *ctx, uint64_t seq, uint8_t *payload, size_t n,

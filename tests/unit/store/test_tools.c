@@ -1,0 +1,371 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What an operator relies on: verify names every flipped bit and nothing else, a directory can be
+ * looked at while it is owned, and what is lost stays said. */
+#include <cmocka.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "store/tools.h"
+#include "support/fault_os.h"
+#include "support/store_client.h"
+
+#define DIR "/data"
+#define NOW (1790000000ll * 1000000000)
+
+/* --- a store of three segments and a log ------------------------------------------------------ */
+
+struct world {
+    struct mem_os *mem;
+    const struct skep_os *os;
+    struct skep_column_config cfg;
+    struct rnd rnd;
+    struct rowlist want;
+    uint64_t n_rows;
+    int64_t tag;
+};
+
+static struct skep_store *open_store(struct world *w)
+{
+    struct skep_store *s = NULL;
+    skep_err err;
+    if (skep_column_open(&w->cfg, &s, &err) != SKEP_OK)
+        fail_msg("open: %s", err.text);
+    return s;
+}
+
+static void append(struct world *w, struct skep_store *s, uint32_t n)
+{
+    struct skep_batch *b = random_batch(&w->rnd, n, NOW, w->tag += 100000);
+    rowlist_add_batch(&w->want, b, skep_engine_of(s)->next_seq);
+    struct client_result c = client_append(s, b);
+    assert_int_equal(c.rc, SKEP_OK);
+    w->n_rows += n;
+}
+
+static void flush(struct skep_store *s)
+{
+    skep_err err;
+    if (s->ops->flush(s, &err) != SKEP_OK)
+        fail_msg("flush: %s", err.text);
+}
+
+static void world_init(struct world *w, uint64_t seed)
+{
+    *w = (struct world){.mem = mem_os_new(seed), .rnd = {seed}};
+    w->os = mem_os_ops(w->mem);
+    w->cfg = client_config(w->os, DIR);
+}
+
+static void world_done(struct world *w)
+{
+    rowlist_done(&w->want);
+    mem_os_free(w->mem);
+}
+
+static void fill(struct world *w, unsigned n_segments, unsigned n_commits)
+{
+    struct skep_store *s = open_store(w);
+    for (unsigned i = 0; i < n_segments; i++) {
+        append(w, s, 150);
+        append(w, s, 40);
+        flush(s);
+    }
+    for (unsigned i = 0; i < n_commits; i++)
+        append(w, s, 20 + i);
+    s->ops->close(s);
+}
+
+/* --- verify ----------------------------------------------------------------------------------- */
+
+struct found {
+    unsigned damages, notes;
+    char file[64], text[200]; /* of the first damage */
+    uint64_t offset, min_seq, max_seq;
+};
+
+static void on_found(void *ctx, const struct skep_finding *f)
+{
+    struct found *x = ctx;
+    if (f->level == SKEP_FINDING_NOTE) {
+        x->notes++;
+        return;
+    }
+    if (x->damages++ > 0)
+        return;
+    (void)snprintf(x->file, sizeof x->file, SKEP_STRFMT, SKEP_STRARG(f->file));
+    (void)snprintf(x->text, sizeof x->text, SKEP_STRFMT, SKEP_STRARG(f->text));
+    x->offset = f->offset;
+    x->min_seq = f->min_seq;
+    x->max_seq = f->max_seq;
+}
+
+static struct skep_verify_result verify(struct world *w, struct found *f)
+{
+    const struct skep_tool t = {.os = w->os, .found = on_found, .ctx = f};
+    struct skep_verify_result r = {0};
+    skep_err err;
+    *f = (struct found){0};
+    if (skep_tool_verify(&t, DIR, &r, &err) != SKEP_OK)
+        fail_msg("verify: %s", err.text);
+    assert_int_equal(r.damages, f->damages);
+    return r;
+}
+
+static void expect_clean(struct world *w)
+{
+    struct found f;
+    struct skep_verify_result r = verify(w, &f);
+    if (f.damages)
+        fail_msg("%s at %" PRIu64 ": %s", f.file, f.offset, f.text);
+    assert_int_equal(r.rows, w->n_rows);
+}
+
+struct files {
+    char path[32][64];
+    unsigned n;
+    const char *sub;
+};
+
+static bool note_file(void *ctx, skep_str name)
+{
+    struct files *f = ctx;
+    assert_true(f->n < 32);
+    (void)snprintf(f->path[f->n++], sizeof f->path[0], "%s" SKEP_STRFMT, f->sub, SKEP_STRARG(name));
+    return true;
+}
+
+static void list_files(struct world *w, struct files *f)
+{
+    *f = (struct files){.sub = "seg/"};
+    assert_int_equal(w->os->list(w->os, DIR "/seg", note_file, f, NULL), SKEP_OK);
+    f->sub = "wal/";
+    assert_int_equal(w->os->list(w->os, DIR "/wal", note_file, f, NULL), SKEP_OK);
+    (void)snprintf(f->path[f->n++], sizeof f->path[0], "MANIFEST");
+}
+
+static uint64_t size_of(struct world *w, const char *name)
+{
+    struct skep_os_stat st;
+    char path[128];
+    (void)snprintf(path, sizeof path, DIR "/%s", name);
+    assert_int_equal(w->os->stat(w->os, path, &st, NULL), SKEP_OK);
+    return st.size_bytes;
+}
+
+static void flip(struct world *w, const char *name, uint64_t bit)
+{
+    char path[128];
+    (void)snprintf(path, sizeof path, DIR "/%s", name);
+    assert_true(mem_os_flip(w->mem, path, bit));
+}
+
+/* Every bit of every file is under a check, and the check names the file. */
+static void test_flips(void **state)
+{
+    (void)state;
+    struct world w;
+    struct files files;
+    world_init(&w, 11);
+    fill(&w, 3, 5);
+    expect_clean(&w);
+    list_files(&w, &files);
+    unsigned n_flips = 0;
+    for (unsigned i = 0; i < files.n; i++) {
+        uint64_t bits = size_of(&w, files.path[i]) * 8;
+        for (unsigned k = 0; k < 150 && bits > 0; k++) {
+            uint64_t bit = rnd_u64(&w.rnd) % bits;
+            struct found f;
+            flip(&w, files.path[i], bit);
+            (void)verify(&w, &f);
+            if (f.damages == 0)
+                fail_msg("bit %" PRIu64 " of %s is not missed", bit, files.path[i]);
+            /* A hole in the log may show where the next file begins. */
+            if (memcmp(files.path[i], "wal/", 4) == 0)
+                assert_memory_equal(f.file, "wal/", 4);
+            else if (strcmp(files.path[i], f.file) != 0)
+                fail_msg("bit %" PRIu64 " of %s: told of %s: %s", bit, files.path[i], f.file,
+                         f.text);
+            flip(&w, files.path[i], bit);
+            n_flips++;
+        }
+    }
+    assert_true(n_flips >= 5 * 150);
+    expect_clean(&w);
+    world_done(&w);
+}
+
+/* A commit in the middle of the log is named by its number. */
+static void test_log_names_commits(void **state)
+{
+    (void)state;
+    struct world w;
+    struct found f;
+    struct files files;
+    world_init(&w, 12);
+    fill(&w, 0, 5);
+    list_files(&w, &files);
+    const char *log = files.path[0];
+    assert_memory_equal(log, "wal/", 4);
+    flip(&w, log, (64 + 48 + 100) * 8); /* in the first payload */
+    (void)verify(&w, &f);
+    assert_int_equal(f.damages, 1);
+    assert_int_equal(f.offset, 64);
+    assert_int_equal(f.min_seq, 1);
+    assert_int_equal(f.max_seq, 1);
+    world_done(&w);
+}
+
+static void test_files_of_their_own(void **state)
+{
+    (void)state;
+    struct world w;
+    struct files files;
+    world_init(&w, 13);
+    fill(&w, 2, 2);
+    list_files(&w, &files);
+    for (unsigned i = 0; i < files.n; i++) {
+        struct found f = {0};
+        const struct skep_tool t = {.os = w.os, .found = on_found, .ctx = &f};
+        struct skep_verify_result r;
+        char path[128];
+        skep_err err;
+        (void)snprintf(path, sizeof path, DIR "/%s", files.path[i]);
+        assert_int_equal(skep_tool_verify_file(&t, path, &r, &err), SKEP_OK);
+        if (f.damages)
+            fail_msg("%s: %s", path, f.text);
+        assert_int_equal(r.files, 1);
+    }
+    world_done(&w);
+}
+
+/* --- read-only -------------------------------------------------------------------------------- */
+
+static void expect_rows(struct world *w, struct skep_store *s)
+{
+    struct rowlist got = client_rows(s);
+    rowlist_sort(&w->want);
+    rowlist_expect(&got, &w->want);
+    rowlist_done(&got);
+}
+
+static void test_read_only(void **state)
+{
+    (void)state;
+    struct world w;
+    struct found f;
+    world_init(&w, 14);
+    fill(&w, 2, 3);
+    struct skep_store *owner = open_store(&w);
+    append(&w, owner, 33); /* not flushed: only in the log */
+    uint64_t used = mem_os_used(w.mem);
+    struct skep_column_config cfg = w.cfg;
+    cfg.read_only = true;
+    struct skep_store *s;
+    skep_err err;
+    if (skep_column_open(&cfg, &s, &err) != SKEP_OK)
+        fail_msg("%s", err.text);
+    expect_rows(&w, s);
+    struct skep_store_stats st;
+    s->ops->stats(s, &st);
+    assert_true(st.read_only);
+    assert_int_equal(st.rows_live, w.n_rows);
+    struct client_result c = client_append(s, random_batch(&w.rnd, 5, NOW, 1));
+    assert_int_equal(c.rc, SKEP_EFORBIDDEN);
+    assert_int_equal(s->ops->flush(s, &err), SKEP_EFORBIDDEN);
+    s->ops->close(s);
+    assert_int_equal(mem_os_used(w.mem), used);
+    (void)verify(&w, &f);
+    assert_int_equal(f.damages, 0);
+    expect_rows(&w, owner); /* and it works on */
+    append(&w, owner, 7);
+    owner->ops->close(owner);
+    struct skep_store *again = open_store(&w);
+    expect_rows(&w, again);
+    again->ops->close(again);
+    world_done(&w);
+}
+
+static void test_read_only_of_nothing(void **state)
+{
+    (void)state;
+    struct world w;
+    world_init(&w, 15);
+    struct skep_column_config cfg = w.cfg;
+    cfg.read_only = true;
+    struct skep_store *s;
+    skep_err err;
+    assert_int_equal(skep_column_open(&cfg, &s, &err), SKEP_ENOTFOUND);
+    assert_int_equal(mem_os_used(w.mem), 0);
+    world_done(&w);
+}
+
+/* --- what is lost ------------------------------------------------------------------------------
+ */
+
+static struct skep_answer count(struct skep_store *s, struct skep_arena *arena, skep_ts_ns from,
+                                skep_ts_ns to)
+{
+    const struct skep_plan plan = {.kind = SKEP_PLAN_DATASETS, .range = {from, to}};
+    const struct skep_run_opts opts = {.arena = arena};
+    struct skep_answer a = {0};
+    skep_err err;
+    if (skep_store_run(s, &plan, &opts, &a, &err) != SKEP_OK)
+        fail_msg("%s", err.text);
+    return a;
+}
+
+/* A lost commit is said by every answer, after a flush and a restart too, until it is past the
+ * retention. */
+static void test_losses_stay_said(void **state)
+{
+    (void)state;
+    struct world w;
+    struct files files;
+    struct skep_arena arena;
+    world_init(&w, 16);
+    fill(&w, 0, 5);
+    list_files(&w, &files);
+    flip(&w, files.path[0], (64 + 48 + 100) * 8);
+    skep_arena_init(&arena, "test", NULL);
+    for (unsigned round = 0; round < 3; round++) {
+        struct skep_store *s = open_store(&w);
+        struct skep_answer a = count(s, &arena, 0, INT64_MAX);
+        assert_false(a.complete);
+        assert_true(skep_str_find(a.missing, SKEP_STR("commit 1,")) != SIZE_MAX);
+        struct skep_store_stats st;
+        s->ops->stats(s, &st);
+        assert_int_equal(st.losses, 1);
+        if (round == 1)
+            flush(s); /* the damaged file goes */
+        s->ops->close(s);
+    }
+    struct found f;
+    (void)verify(&w, &f);
+    assert_int_equal(f.damages, 0);
+    assert_int_equal(f.notes, 1);
+
+    /* The clock of the double is the real one: a nanosecond of retention is past at once. */
+    w.cfg.retain_ns = 1;
+    struct skep_store *s = open_store(&w);
+    flush(s); /* without background threads it expires, too */
+    struct skep_answer a = count(s, &arena, 0, INT64_MAX);
+    assert_true(a.complete);
+    s->ops->close(s);
+    skep_arena_done(&arena);
+    world_done(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_flips),
+        cmocka_unit_test(test_log_names_commits),
+        cmocka_unit_test(test_files_of_their_own),
+        cmocka_unit_test(test_read_only),
+        cmocka_unit_test(test_read_only_of_nothing),
+        cmocka_unit_test(test_losses_stay_said),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
