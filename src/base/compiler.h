@@ -14,6 +14,13 @@
 #define SKEP_LIKELY(c)    __builtin_expect(!!(c), 1)
 #define SKEP_UNLIKELY(c)  __builtin_expect(!!(c), 0)
 #define SKEP_CACHELINE    64
+/* A large local array that is filled before it is read: not zeroed at every call, as all other
+ * locals are (-ftrivial-auto-var-init). */
+#if defined(__clang__) || __GNUC__ >= 12
+#define SKEP_UNINIT __attribute__((uninitialized))
+#else
+#define SKEP_UNINIT
+#endif
 #define SKEP_ALIGNED(n)   __attribute__((aligned(n)))
 #define SKEP_ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 #define SKEP_MIN(a, b)    ((a) < (b) ? (a) : (b))
@@ -45,6 +52,13 @@
 #define SKEP_CLONES __attribute__((target_clones("avx2", "default")))
 #else
 #define SKEP_CLONES
+#endif
+
+/* Functions written with AVX2 intrinsics: compile where SKEP_AVX2 is defined, call after
+ * SKEP_HAS_AVX2(). */
+#if defined(__x86_64__) && defined(__GNUC__)
+#define SKEP_AVX2       __attribute__((target("avx2")))
+#define SKEP_HAS_AVX2() __builtin_cpu_supports("avx2")
 #endif
 
 __extension__ typedef __int128 skep_i128;

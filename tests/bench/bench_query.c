@@ -19,6 +19,7 @@
 static struct skep_snapshot *snap;
 static struct skep_pool *pool;
 static struct skep_time_range all;
+static skep_trace_id some_trace;
 
 static double ms_of(clockid_t clock)
 {
@@ -61,10 +62,13 @@ struct question {
     enum skep_agg_op op;
     const char *field;
     double param;
-    int buckets; /* of the whole range; 0 = totals only */
+    int buckets;     /* of the whole range; 0 = totals only */
+    int64_t step_ns; /* or the granularity itself */
+    unsigned n_aggs; /* 3: two more percentiles */
     const char *test;
     enum skep_cmp cmp;
     skep_value value;
+    int64_t slower_ms; /* and duration_ms above this */
     enum skep_traces_sort sort;
     unsigned limit;
 };
@@ -75,6 +79,44 @@ struct question {
     }
 
 static const struct question questions[] = {
+    /* The table of goals: the data of gen, seed 42. */
+    {.name = "goal-count-service-5m",
+     .op = SKEP_AGG_COUNT,
+     .groups = {"service.name"},
+     .step_ns = INT64_C(300000000000)},
+    {.name = "goal-percentiles-route",
+     .op = SKEP_AGG_PERCENTILE,
+     .param = 50,
+     .n_aggs = 3,
+     .field = "duration_ms",
+     .groups = {"http.route"}},
+    {.name = "goal-heatmap",
+     .op = SKEP_AGG_HEATMAP,
+     .field = "duration_ms",
+     .step_ns = INT64_C(300000000000)},
+    {.name = "goal-user-common", .op = SKEP_AGG_COUNT, .test = "user.id", .value = STRV("u-00042")},
+    {.name = "goal-user-rare", .op = SKEP_AGG_COUNT, .test = "user.id", .value = STRV("u-99990")},
+    {.name = "goal-top-user", .op = SKEP_AGG_COUNT, .groups = {"user.id"}, .limit = 20},
+    {.name = "goal-distinct-user", .op = SKEP_AGG_COUNT_DISTINCT, .field = "user.id"},
+    {.name = "goal-slow-errors-20",
+     .kind = SKEP_PLAN_ROWS,
+     .limit = 20,
+     .test = "error",
+     .value = {.type = SKEP_TYPE_BOOL, .b = true},
+     .slower_ms = 1000},
+    {.name = "goal-trace", .kind = SKEP_PLAN_TRACE},
+    {.name = "goal-top-session", .op = SKEP_AGG_COUNT, .groups = {"session.id"}, .limit = 20},
+    {.name = "goal-substring-common",
+     .op = SKEP_AGG_COUNT,
+     .test = "db.statement",
+     .cmp = SKEP_CMP_CONTAINS,
+     .value = STRV("warehouse_id = 7")},
+    {.name = "goal-substring-rare",
+     .op = SKEP_AGG_COUNT,
+     .test = "db.statement",
+     .cmp = SKEP_CMP_CONTAINS,
+     .value = STRV("id = 123456")},
+    /* Others. */
     {.name = "count", .op = SKEP_AGG_COUNT},
     {.name = "count-minute", .op = SKEP_AGG_COUNT, .buckets = 120},
     {.name = "count-service-minute",
@@ -150,15 +192,20 @@ static double ask(const struct question *q, double *ret_cpu_ms, uint64_t *ret_ro
     skep_budget_init(&budget, "query", UINT64_C(2) << 30, NULL);
     struct skep_run_opts opts = {.arena = &a, .budget = &budget};
     struct skep_field_ref groups[3];
-    struct skep_agg agg = {.op = q->op, .param = q->param};
+    struct skep_agg aggs[3];
     struct skep_store store = {&ops};
-    agg.field.name = skep_str_c(q->field);
+    for (unsigned i = 0; i < 3; i++) {
+        aggs[i] = (struct skep_agg){.op = q->op, .param = i ? 90 + 4.5 * i : q->param};
+        aggs[i].field.name = skep_str_c(q->field);
+    }
     struct skep_plan p = {.kind = q->kind,
                           .range = all,
-                          .aggs = &agg,
-                          .n_aggs = 1,
+                          .aggs = aggs,
+                          .n_aggs = q->n_aggs ? q->n_aggs : 1,
                           .groups = groups,
                           .limit = q->limit,
+                          .granularity_ns = q->step_ns,
+                          .trace_id = some_trace,
                           .sort = q->sort};
     for (; p.n_groups < 3 && q->groups[p.n_groups]; p.n_groups++)
         groups[p.n_groups].name = skep_str_c(q->groups[p.n_groups]);
@@ -166,6 +213,15 @@ static double ask(const struct question *q, double *ret_cpu_ms, uint64_t *ret_ro
         p.granularity_ns = (all.end_ns - all.start_ns) / q->buckets;
     if (q->test)
         p.filter = test(&a, q->test, q->cmp, q->value);
+    if (q->slower_ms) {
+        struct skep_expr *both = skep_new(&a, struct skep_expr);
+        struct skep_expr **kids = skep_new_n(&a, struct skep_expr *, 2);
+        kids[0] = (struct skep_expr *)(uintptr_t)p.filter;
+        kids[1] = test(&a, "duration_ms", SKEP_CMP_GT,
+                       (skep_value){.type = SKEP_TYPE_INT, .i = q->slower_ms});
+        *both = (struct skep_expr){.op = SKEP_EXPR_AND, .kids = kids, .n_kids = 2};
+        p.filter = both;
+    }
     double start = ms_of(CLOCK_MONOTONIC), cpu = ms_of(CLOCK_PROCESS_CPUTIME_ID);
     if (q->kind == SKEP_PLAN_AGGREGATE) {
         struct skep_result *r = NULL;
@@ -184,6 +240,20 @@ static double ask(const struct question *q, double *ret_cpu_ms, uint64_t *ret_ro
     *ret_cpu_ms = ms_of(CLOCK_PROCESS_CPUTIME_ID) - cpu;
     skep_arena_done(&a);
     return ms;
+}
+
+/* The trace of some row in the middle. */
+static void find_trace(void)
+{
+    struct skep_rowset *rs = snap->sets[snap->n / 2].rowset;
+    struct skep_colreader *r = NULL;
+    struct skep_vec v;
+    skep_err err;
+    if (rs->ops->open_column(rs, SKEP_COL_TRACE_ID, &r, &err) != SKEP_OK ||
+        r->ops->read(r, rs->n_rows / 2, 1, &v, &err) != SKEP_OK || v.form != SKEP_VEC_ID16)
+        die("a trace", &err);
+    some_trace = v.id16[0];
+    r->ops->close(r);
 }
 
 static void open_all(char **paths, unsigned n)
@@ -223,6 +293,7 @@ int main(int argc, char **argv)
         return 0;
     }
     open_all(argv + at, (unsigned)(argc - at));
+    find_trace();
     pool = threads ? skep_pool_new("bench", threads) : NULL;
     printf("%-24s %10s %10s %10s %12s %8s\n", "query", "first ms", "best ms", "CPU ms", "rows",
            "answers");
@@ -230,7 +301,7 @@ int main(int argc, char **argv)
         double first = 0, best = 1e18, best_cpu = 1e18;
         uint64_t rows = 0;
         size_t n = 0;
-        if (only && strcmp(only, questions[i].name) != 0)
+        if (only && strstr(questions[i].name, only) == NULL)
             continue;
         for (unsigned k = 0; k < rounds; k++) {
             double cpu = 0, ms = ask(&questions[i], &cpu, &rows, &n);

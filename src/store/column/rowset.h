@@ -103,11 +103,27 @@ struct skep_colreader_ops {
     /* Rows [row0, row0 + n): inside one block.  Returns SKEP_OK | ECORRUPT | EIO | ENOMEM. */
     skep_rc (*read)(struct skep_colreader *r, uint64_t row0, unsigned n, struct skep_vec *ret,
                     skep_err *err);
-    /* Optional: bounds of the present values of the block, numbers only; false = unknown. */
-    bool (*zone)(struct skep_colreader *r, uint64_t block, double *ret_min, double *ret_max);
-    /* Optional: may the block hold the string?  False = certainly not. */
-    bool (*maybe)(struct skep_colreader *r, uint64_t block, uint64_t hash);
     void (*close)(struct skep_colreader *r);
+    /* The rest is optional: shorter ways to an answer, over rows [row0, row0 + n) of one row group
+     * (more than one block only where it says so).  Where one says false, read() has the answer -
+     * or the error. */
+    /* Bounds of the present values, numbers only; false = unknown.  Any n. */
+    bool (*zone)(struct skep_colreader *r, uint64_t row0, unsigned n, double *ret_min,
+                 double *ret_max);
+    /* May one of the rows hold a string of that hash?  False = certainly not.  Any n. */
+    bool (*maybe)(struct skep_colreader *r, uint64_t row0, unsigned n, uint64_t hash);
+    /* Bit i of bits: row0 + i has an integer in [lo, hi]; ceil(n / 64) words.  False = unknown. */
+    bool (*between)(struct skep_colreader *r, uint64_t row0, unsigned n, int64_t lo, int64_t hi,
+                    uint64_t *bits);
+    /* Have the values of row0's row group codes?  Then *ret_dict is the dictionary, or NULL where
+     * the codes are list numbers; they are below *ret_n (0: no row of the group has a value).
+     * False = they have none. */
+    bool (*coded)(struct skep_colreader *r, uint64_t row0, const struct skep_dict **ret_dict,
+                  uint32_t *ret_n);
+    /* Only where coded() says so: counts[code] += rows that have it, *ret_present = their sum.  Any
+     * n.  Returns SKEP_OK | ECORRUPT | EIO | ENOMEM. */
+    skep_rc (*tally)(struct skep_colreader *r, uint64_t row0, unsigned n, uint32_t *counts,
+                     uint32_t *ret_present, skep_err *err);
 };
 
 struct skep_colreader {

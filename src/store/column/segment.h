@@ -81,6 +81,15 @@ struct skep_dict_data {
     /* hashes, offsets, bytes */
 };
 
+/* Codes of a dictionary by hash: open addressing over the hash's low bits.  A slot is 0 (free) or
+ * 1 << 31 | 15 other bits of the hash << 16 | code; so what is not there is mostly refused without
+ * the dictionary. */
+struct skep_dict_index {
+    struct skep_cache_data head;
+    uint32_t mask;
+    uint32_t slots[];
+};
+
 uint32_t skep_segment__group_rows(const struct skep_segment *seg, uint32_t group);
 /* Is it the number of a row? */
 static inline bool skep_segment__row_ok(const struct skep_segment *seg, uint64_t row)
@@ -100,6 +109,13 @@ SKEP_NODISCARD skep_rc skep_segment__pin_dict(struct skep_segment *seg,
                                               const struct skep_chunk_ref *ref, uint8_t codec,
                                               uint32_t n, const struct skep_dict_data **ret,
                                               skep_err *err);
+/* The code of the value with that hash in the dictionary chunk, or SKEP_NO_CODE; the chunk is only
+ * loaded when its index (made once, cached) has the hash. */
+SKEP_NODISCARD skep_rc skep_segment__find_code(struct skep_segment *seg,
+                                               const struct skep_chunk_ref *ref, uint8_t codec,
+                                               uint32_t n, uint64_t hash, uint32_t *ret,
+                                               skep_err *err);
+#define SKEP_NO_CODE UINT32_MAX
 /* The segment's dictionary of a key; stays pinned until the segment is closed. */
 SKEP_NODISCARD skep_rc skep_segment__dict(struct skep_segment *seg, uint32_t key,
                                           const struct skep_dict **ret, skep_err *err);

@@ -3,7 +3,7 @@
  *
  *   chunk       the bytes, checksum compared
  *   directory   of a row group, unpacked to structs
- *   dictionary  strings decoded, with offsets and hashes
+ *   dictionary  strings decoded, with offsets and hashes; and an index of it by hash
  *   page        sparse values, decompressed
  *
  * I1  nothing of a chunk is looked at before its checksum held.
@@ -16,7 +16,7 @@
 #include "base/mem.h"
 #include "store/column/segment.h"
 
-enum { FORM_CHUNK = 0, FORM_DIR = 1, FORM_DICT = 2, FORM_PAGE = 3 };
+enum { FORM_CHUNK = 0, FORM_DIR = 1, FORM_DICT = 2, FORM_PAGE = 3, FORM_DICT_INDEX = 4 };
 enum {
     DICT_BYTES_MAX = 256 << 20,
     PAGE_BYTES_MAX = SKEP_SEGMENT_CHUNK_MAX,
@@ -303,6 +303,71 @@ skep_rc skep_segment__pin_dict(struct skep_segment *seg, const struct skep_chunk
         return skep_segment__corrupt(seg, err, ref->offset, "dictionary size");
     }
     return SKEP_OK;
+}
+
+static uint32_t slot_tag(uint64_t hash, uint32_t code)
+{
+    return 1u << 31 | (uint32_t)(hash >> 49) << 16 | code;
+}
+
+static uint32_t index_slots(uint32_t n)
+{
+    uint32_t slots = 16;
+    while (slots < 2 * n)
+        slots *= 2;
+    return slots;
+}
+
+static skep_rc make_index(void *ctx, struct skep_cache_data **ret, skep_err *err)
+{
+    const struct load *l = ctx;
+    const struct skep_dict_data *d;
+    _Static_assert(SKEP_CODEC_MAX_VALUES <= 1 << 16, "a code has 16 bits");
+    SKEP_TRY(skep_segment__pin_dict(l->seg, l->ref, l->codec, l->n, &d, err));
+    uint32_t slots = index_slots(l->n);
+    size_t bytes = sizeof(struct skep_dict_index) + slots * sizeof(uint32_t);
+    struct skep_dict_index *ix = skep_calloc(1, bytes);
+    ix->head.bytes = bytes;
+    ix->mask = slots - 1;
+    for (uint32_t i = 0; i < l->n; i++) {
+        uint32_t at = (uint32_t)d->dict.hashes[i] & ix->mask;
+        while (ix->slots[at])
+            at = (at + 1) & ix->mask;
+        ix->slots[at] = slot_tag(d->dict.hashes[i], i);
+    }
+    skep_segment__unpin(l->seg, d);
+    *ret = &ix->head;
+    return SKEP_OK;
+}
+
+skep_rc skep_segment__find_code(struct skep_segment *seg, const struct skep_chunk_ref *ref,
+                                uint8_t codec, uint32_t n, uint64_t hash, uint32_t *ret,
+                                skep_err *err)
+{
+    struct load l = {.seg = seg, .ref = ref, .codec = codec, .n = n};
+    const void *pinned;
+    *ret = SKEP_NO_CODE;
+    SKEP_TRY(pin(seg, FORM_DICT_INDEX, index_slots(n) * sizeof(uint32_t) + 64, make_index, &l,
+                 &pinned, err));
+    const struct skep_dict_index *ix = pinned;
+    const struct skep_dict_data *d = NULL;
+    uint32_t tag = slot_tag(hash, 0) >> 16;
+    skep_rc rc = SKEP_OK;
+    for (uint32_t at = (uint32_t)hash & ix->mask; ix->slots[at] && *ret == SKEP_NO_CODE;
+         at = (at + 1) & ix->mask) {
+        uint32_t code = ix->slots[at] & 0xffff;
+        if (ix->slots[at] >> 16 != tag || code >= n)
+            continue;
+        if (!d)
+            rc = skep_segment__pin_dict(seg, ref, codec, n, &d, err);
+        if (rc != SKEP_OK)
+            break;
+        if (d->dict.hashes[code] == hash)
+            *ret = code;
+    }
+    skep_segment__unpin(seg, d);
+    skep_segment__unpin(seg, ix);
+    return rc;
 }
 
 skep_rc skep_segment__dict(struct skep_segment *seg, uint32_t key, const struct skep_dict **ret,

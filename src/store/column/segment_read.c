@@ -52,6 +52,7 @@ struct reader {
     uint32_t group;
     const struct skep_group_dir *dir;
     const struct skep_column_entry *entry; /* NULL = not dense here */
+    bool opened;                           /* the rest of the group's members are set */
     const struct skep_codec_ops *codec;
     const struct skep_chunk_data *data;
     struct skep_codec_chunk chunk;
@@ -65,6 +66,10 @@ struct reader {
     const struct skep_column_entry *span_entry;
     const struct skep_chunk_data *span_data;
     struct skep_presence_map span_presence;
+
+    /* The string asked for last, and its code. */
+    uint64_t asked;
+    uint32_t asked_group, asked_code;
 
     /* Kept to the end. */
     const struct skep_dict_data **dicts;
@@ -111,6 +116,7 @@ static void leave_group(struct reader *r)
     r->presence.pin = r->span_presence.pin = NULL;
     r->dir = NULL;
     r->entry = r->span_entry = NULL;
+    r->opened = false;
     r->codec = NULL;
     r->group = NO_GROUP;
 }
@@ -287,19 +293,29 @@ static skep_rc open_sparse(struct reader *r, skep_err *err)
     return SKEP_OK;
 }
 
-static skep_rc enter_group(struct reader *r, uint32_t group, skep_err *err)
+/* What the directory says of the column; its chunks stay where they are. */
+static skep_rc look_at_group(struct reader *r, uint32_t group, skep_err *err)
 {
     if (r->group == group)
         return SKEP_OK;
     leave_group(r);
-    skep_rc rc = skep_segment__pin_dir(r->seg, group, &r->dir, err);
-    if (rc == SKEP_OK) {
-        r->group = group;
-        r->entry = skep_segment__find_entry(r->dir, r->key);
+    SKEP_TRY(skep_segment__pin_dir(r->seg, group, &r->dir, err));
+    r->group = group;
+    r->entry = skep_segment__find_entry(r->dir, r->key);
+    return SKEP_OK;
+}
+
+static skep_rc enter_group(struct reader *r, uint32_t group, skep_err *err)
+{
+    if (r->group == group && r->opened)
+        return SKEP_OK;
+    skep_rc rc = look_at_group(r, group, err);
+    if (rc == SKEP_OK)
         rc = r->entry ? open_dense(r, err) : open_sparse(r, err);
-    }
     if (rc != SKEP_OK)
         leave_group(r);
+    else
+        r->opened = true;
     return rc;
 }
 
@@ -342,12 +358,21 @@ static void spread_ints(const uint64_t *valid, const int64_t *in, uint32_t n, in
     }
 }
 
-static void spread_codes(const uint64_t *valid, const int64_t *in, uint32_t n, uint32_t *out)
+static void spread_codes(const uint64_t *valid, const uint32_t *in, uint32_t n, uint32_t *out)
 {
     uint32_t k = 0;
-    for (uint32_t row = 0; row < n; row++) {
-        out[row] = (uint32_t)in[k];
-        k += (uint32_t)(valid[row / 64] >> (row % 64) & 1);
+    for (uint32_t row = 0; row < n; row += 64) {
+        uint32_t m = SKEP_MIN(n - row, 64u);
+        uint64_t word = valid[row / 64];
+        if (word == UINT64_MAX) {
+            memcpy(out + row, in + k, 64 * sizeof *out);
+            k += 64;
+            continue;
+        }
+        for (uint32_t i = 0; i < m; i++) {
+            out[row + i] = in[k];
+            k += (uint32_t)(word >> i & 1);
+        }
     }
 }
 
@@ -425,23 +450,39 @@ static skep_rc read_few(struct reader *r, const int64_t *codes, uint32_t count, 
     return SKEP_OK;
 }
 
+SKEP_CLONES static uint32_t highest(const uint32_t *v, uint32_t n)
+{
+    uint32_t top = 0;
+    for (uint32_t i = 0; i < n; i++)
+        top = SKEP_MAX(top, v[i]);
+    return top;
+}
+
 static skep_rc read_codes(struct reader *r, uint32_t first, uint32_t count, struct skep_vec *v,
                           skep_err *err)
 {
-    const int64_t *in;
-    SKEP_TRY(decode_ints(r, first, &count, v, &in, err));
-    if (!r->dict && (r->entry->flags & SKEP_ENTRY_DICT_LOCAL) && v->n <= FEW_ROWS)
+    if (!r->dict && (r->entry->flags & SKEP_ENTRY_DICT_LOCAL) && v->n <= FEW_ROWS) {
+        const int64_t *in;
+        SKEP_TRY(decode_ints(r, first, &count, v, &in, err));
         return read_few(r, in, count, v, err);
+    }
     if (!r->dict)
         SKEP_TRY(open_dict(r, err));
-    if (any_over(in, count, r->dict->n))
-        return corrupt(r, "a code lies outside its dictionary", err);
+    if (r->codec == &skep_codec_constant) {
+        v->constant = true;
+        first = 0;
+        count = 1;
+    }
     uint32_t *codes = wide(r, sizeof(uint32_t));
-    if (in == r->packed)
-        spread_codes(v->valid, in, v->n, codes);
-    else
-        for (uint32_t i = 0; i < count; i++)
-            codes[i] = (uint32_t)in[i];
+    uint32_t *to = v->valid && !v->constant ? (uint32_t *)r->packed : codes;
+    if (skep_codec_decode32(r->codec, &r->chunk, first, count, to) != SKEP_OK)
+        return corrupt(r, "values", err);
+    if (highest(to, count) >= r->dict->n)
+        return corrupt(r, "a code lies outside its dictionary", err);
+    if (to != codes) {
+        to[count] = 0;
+        spread_codes(v->valid, to, v->n, codes);
+    }
     v->form = SKEP_VEC_DICT;
     v->codes = codes;
     v->dict = r->dict;
@@ -648,21 +689,48 @@ static double int_bound(int64_t v, bool up)
     return up ? d + slack : d - slack;
 }
 
-static bool zone(struct skep_colreader *base, uint64_t block, double *ret_min, double *ret_max)
+/* Zones of the blocks that hold rows [first, first + n) of the group, or of all of it. */
+static void zone_bits(struct reader *r, uint32_t first, unsigned n, uint64_t *ret_lo,
+                      uint64_t *ret_hi)
+{
+    const uint8_t *z = r->chunk.p + r->chunk.n;
+    bool f64 = r->form == SKEP_FORM_F64;
+    uint32_t k = first / SKEP_BLOCK_ROWS, end = (first + n - 1) / SKEP_BLOCK_ROWS;
+    *ret_lo = skep_load_le64(z + (size_t)k * SKEP_SEGMENT_ZONE_BYTES);
+    *ret_hi = skep_load_le64(z + (size_t)k * SKEP_SEGMENT_ZONE_BYTES + 8);
+    while (k++ < end) {
+        uint64_t lo = skep_load_le64(z + (size_t)k * SKEP_SEGMENT_ZONE_BYTES);
+        uint64_t hi = skep_load_le64(z + (size_t)k * SKEP_SEGMENT_ZONE_BYTES + 8);
+        double a, b, c, d;
+        memcpy(&a, &lo, 8);
+        memcpy(&b, ret_lo, 8);
+        memcpy(&c, &hi, 8);
+        memcpy(&d, ret_hi, 8);
+        if (f64 ? !(a >= b) : (int64_t)lo < (int64_t)*ret_lo)
+            *ret_lo = lo;
+        if (f64 ? !(c <= d) : (int64_t)hi > (int64_t)*ret_hi)
+            *ret_hi = hi;
+    }
+}
+
+static bool zone(struct skep_colreader *base, uint64_t row0, unsigned n, double *ret_min,
+                 double *ret_max)
 {
     struct reader *r = (struct reader *)base;
-    uint64_t row = block * SKEP_BLOCK_ROWS;
-    skep_assert(skep_rowset_block_rows(&r->seg->base, block) > 0);
+    skep_assert(n > 0 && row0 + n <= r->seg->base.row_end);
     if (r->form != SKEP_FORM_INT && r->form != SKEP_FORM_F64)
         return false;
-    if (enter_group(r, (uint32_t)(row / SKEP_ROW_GROUP_ROWS), NULL) != SKEP_OK)
+    if (look_at_group(r, (uint32_t)(row0 / SKEP_ROW_GROUP_ROWS), NULL) != SKEP_OK)
         return false;
     const struct skep_column_entry *e = r->entry;
     if (!e || e->presence == SKEP_PRESENCE_NONE || !(e->flags & SKEP_ENTRY_ZONES))
         return false;
-    size_t k = (size_t)(row % SKEP_ROW_GROUP_ROWS / SKEP_BLOCK_ROWS);
-    const uint8_t *z = r->chunk.p + r->chunk.n + k * SKEP_SEGMENT_ZONE_BYTES;
-    uint64_t lo = skep_load_le64(z), hi = skep_load_le64(z + 8);
+    uint64_t lo = e->min, hi = e->max;
+    if (n < r->dir->n_rows) {
+        if (enter_group(r, r->group, NULL) != SKEP_OK)
+            return false;
+        zone_bits(r, (uint32_t)(row0 % SKEP_ROW_GROUP_ROWS), n, &lo, &hi);
+    }
     if (r->form == SKEP_FORM_F64) {
         memcpy(ret_min, &lo, 8);
         memcpy(ret_max, &hi, 8);
@@ -676,6 +744,169 @@ static bool zone(struct skep_colreader *base, uint64_t block, double *ret_min, d
     *ret_min = int_bound((int64_t)lo, false);
     *ret_max = int_bound((int64_t)hi, true);
     return true;
+}
+
+/* --- shorter ways --- */
+
+/* Codes or integers of a column that is dense in the group, without a layout of its own. */
+static bool plain_ints(const struct reader *r)
+{
+    return r->codec && r->codec->kind == SKEP_CODEC_INTS &&
+           (r->form == SKEP_FORM_INT || r->form == SKEP_FORM_STR) && r->n_parts == 0 &&
+           r->key != SKEP_COL_SPAN_ID && r->key != SKEP_COL_PARENT_ID;
+}
+
+/* Bits of present values to the bits of their rows. */
+static uint64_t deposit(uint64_t valid, uint64_t bits)
+{
+    uint64_t out = 0;
+    for (; valid && bits; valid &= valid - 1, bits >>= 1)
+        out |= (bits & 1) * (valid & (0 - valid));
+    return out;
+}
+
+static void spread_bits(const uint64_t *valid, uint32_t n, const uint64_t *packed, uint64_t *bits)
+{
+    uint32_t k = 0; /* bits taken */
+    for (uint32_t w = 0; w < (n + 63) / 64; w++) {
+        uint64_t some = packed[k / 64] >> k % 64;
+        if (k % 64)
+            some |= packed[k / 64 + 1] << (64 - k % 64);
+        bits[w] = valid[w] == UINT64_MAX ? some : deposit(valid[w], some);
+        k += SKEP_POPCOUNT64(valid[w]);
+    }
+}
+
+/* Rows of one block whose value (or code) lies in [lo, hi]. */
+static bool rows_between(struct reader *r, uint32_t first, unsigned n, int64_t lo, int64_t hi,
+                         uint64_t *bits)
+{
+    uint32_t rank = skep_presence__rank(&r->presence, first);
+    uint32_t count = skep_presence__rank(&r->presence, first + n) - rank;
+    uint64_t packed[SKEP_BLOCK_ROWS / 64 + 2] = {0};
+    if (count == n)
+        return skep_codec_between(r->codec, &r->chunk, rank, n, lo, hi, bits) == SKEP_OK;
+    memset(bits, 0, (n + 63) / 64 * sizeof *bits);
+    if (count == 0)
+        return true;
+    if (skep_codec_between(r->codec, &r->chunk, rank, count, lo, hi, packed) != SKEP_OK)
+        return false;
+    copy_valid(r, first, n);
+    spread_bits(r->valid, n, packed, bits);
+    return true;
+}
+
+static bool between(struct skep_colreader *base, uint64_t row0, unsigned n, int64_t lo, int64_t hi,
+                    uint64_t *bits)
+{
+    struct reader *r = (struct reader *)base;
+    skep_assert(n > 0 && n <= SKEP_BLOCK_ROWS && row0 + n <= r->seg->base.row_end);
+    if (r->form != SKEP_FORM_INT ||
+        enter_group(r, (uint32_t)(row0 / SKEP_ROW_GROUP_ROWS), NULL) != SKEP_OK)
+        return false;
+    if (!r->entry || r->entry->presence == SKEP_PRESENCE_NONE) {
+        memset(bits, 0, (n + 63) / 64 * sizeof *bits);
+        return r->sparse.n == 0 && r->key != SKEP_COL_SPAN_ID;
+    }
+    return plain_ints(r) &&
+           rows_between(r, (uint32_t)(row0 % SKEP_ROW_GROUP_ROWS), n, lo, hi, bits);
+}
+
+static bool coded(struct skep_colreader *base, uint64_t row0, const struct skep_dict **ret_dict,
+                  uint32_t *ret_n)
+{
+    struct reader *r = (struct reader *)base;
+    *ret_dict = NULL;
+    *ret_n = 0;
+    if (enter_group(r, (uint32_t)(row0 / SKEP_ROW_GROUP_ROWS), NULL) != SKEP_OK)
+        return false;
+    if (!r->entry || r->entry->presence == SKEP_PRESENCE_NONE)
+        return r->sparse.n == 0 && r->key != SKEP_COL_SPAN_ID;
+    if (!plain_ints(r))
+        return false;
+    *ret_n = r->n_lists;
+    if (r->form == SKEP_FORM_INT)
+        return r->n_lists != UINT32_MAX;
+    if (!r->dict && open_dict(r, NULL) != SKEP_OK)
+        return false;
+    *ret_dict = r->dict;
+    *ret_n = r->dict->n;
+    return true;
+}
+
+static skep_rc tally(struct skep_colreader *base, uint64_t row0, unsigned n, uint32_t *counts,
+                     uint32_t *ret_present, skep_err *err)
+{
+    struct reader *r = (struct reader *)base;
+    uint32_t first = (uint32_t)(row0 % SKEP_ROW_GROUP_ROWS);
+    skep_assert(n > 0 && row0 + n <= r->seg->base.row_end && first + n <= SKEP_ROW_GROUP_ROWS);
+    SKEP_TRY(enter_group(r, (uint32_t)(row0 / SKEP_ROW_GROUP_ROWS), err));
+    *ret_present = 0;
+    if (!r->entry || r->entry->presence == SKEP_PRESENCE_NONE)
+        return SKEP_OK;
+    skep_assert(plain_ints(r));
+    uint32_t rank = skep_presence__rank(&r->presence, first);
+    uint32_t count = skep_presence__rank(&r->presence, first + n) - rank;
+    uint32_t n_codes = r->dict ? r->dict->n : r->n_lists;
+    if (count > 0 && skep_codec_tally(r->codec, &r->chunk, rank, count, counts, n_codes) != SKEP_OK)
+        return corrupt(r, "codes", err);
+    *ret_present = count;
+    return SKEP_OK;
+}
+
+/* Code of the string in the group's dictionary. */
+static skep_rc find_code(struct reader *r, uint64_t hash, uint32_t *ret)
+{
+    const struct skep_column_entry *e = r->entry;
+    if (r->asked == hash && r->asked_group == r->group) {
+        *ret = r->asked_code;
+        return SKEP_OK;
+    }
+    if (e->flags & SKEP_ENTRY_DICT_LOCAL) {
+        SKEP_TRY(
+            skep_segment__find_code(r->seg, &e->dict, e->dict_codec, e->dict_n, hash, ret, NULL));
+    } else {
+        const struct skep_dict *d = NULL;
+        SKEP_TRY(skep_segment__dict(r->seg, r->key, &d, NULL));
+        *ret = SKEP_NO_CODE;
+        for (uint32_t i = 0; i < d->n && *ret == SKEP_NO_CODE; i++)
+            if (d->hashes[i] == hash)
+                *ret = i;
+    }
+    r->asked = hash;
+    r->asked_group = r->group;
+    r->asked_code = *ret;
+    return SKEP_OK;
+}
+
+static bool maybe(struct skep_colreader *base, uint64_t row0, unsigned n, uint64_t hash)
+{
+    struct reader *r = (struct reader *)base;
+    uint32_t code = 0;
+    skep_assert(n > 0 && row0 + n <= r->seg->base.row_end);
+    if (r->form != SKEP_FORM_STR ||
+        look_at_group(r, (uint32_t)(row0 / SKEP_ROW_GROUP_ROWS), NULL) != SKEP_OK)
+        return true;
+    if (!r->entry)
+        return enter_group(r, r->group, NULL) != SKEP_OK || r->sparse.n > 0;
+    if (r->entry->presence == SKEP_PRESENCE_NONE)
+        return false;
+    if (!(r->entry->flags & (SKEP_ENTRY_DICT_SEGMENT | SKEP_ENTRY_DICT_LOCAL)) ||
+        find_code(r, hash, &code) != SKEP_OK)
+        return true;
+    if (code == SKEP_NO_CODE)
+        return false;
+    uint64_t bits[SKEP_BLOCK_ROWS / 64] = {0}, any = 0;
+    if (n > SKEP_BLOCK_ROWS || enter_group(r, r->group, NULL) != SKEP_OK || !plain_ints(r))
+        return true;
+    uint32_t first = (uint32_t)(row0 % SKEP_ROW_GROUP_ROWS);
+    uint32_t rank = skep_presence__rank(&r->presence, first);
+    uint32_t count = skep_presence__rank(&r->presence, first + n) - rank;
+    if (count > 0 && skep_codec_between(r->codec, &r->chunk, rank, count, code, code, bits))
+        return true;
+    for (unsigned w = 0; w < SKEP_BLOCK_ROWS / 64; w++)
+        any |= bits[w];
+    return any != 0;
 }
 
 static void close_reader(struct skep_colreader *base)
@@ -696,8 +927,12 @@ static void close_reader(struct skep_colreader *base)
 
 static const struct skep_colreader_ops reader_ops = {
     .read = read,
-    .zone = zone,
     .close = close_reader,
+    .zone = zone,
+    .maybe = maybe,
+    .between = between,
+    .coded = coded,
+    .tally = tally,
 };
 
 static struct skep_colreader *new_reader(struct skep_rowset *rs, uint32_t key,
@@ -709,7 +944,7 @@ static struct skep_colreader *new_reader(struct skep_rowset *rs, uint32_t key,
     r->seg = skep_segment__of(rs);
     r->key = key;
     r->form = form;
-    r->group = NO_GROUP;
+    r->group = r->asked_group = NO_GROUP;
     r->n_lists = key == SKEP_COL_RESOURCE ? rs->resources.n
                  : key == SKEP_COL_SCOPE  ? rs->scopes.n
                                           : UINT32_MAX;

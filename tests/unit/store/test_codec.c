@@ -63,6 +63,45 @@ static struct skep_codec_chunk padded(struct skep_buf *b, uint32_t n_values)
     return (struct skep_codec_chunk){b->p, n, n_values};
 }
 
+/* Narrow values, counts and comparisons of [first, first + n), against the values themselves. */
+static void check_codes(struct rng *r, const struct skep_codec_ops *c,
+                        const struct skep_codec_chunk *chunk, const int64_t *v, uint32_t first,
+                        uint32_t n)
+{
+    enum { COUNTS = 5000 };
+    uint32_t *narrow = skep_alloc_n(uint32_t, n + 1), *counts = skep_alloc_n(uint32_t, COUNTS);
+    bool fits = true, few = true;
+    for (uint32_t i = 0; i < n; i++) {
+        fits = fits && (uint64_t)v[first + i] <= UINT32_MAX;
+        few = few && (uint64_t)v[first + i] < COUNTS;
+    }
+    assert_int_equal(skep_codec_decode32(c, chunk, first, n, narrow),
+                     fits ? SKEP_OK : SKEP_ECORRUPT);
+    for (uint32_t i = 0; fits && i < n; i++)
+        assert_true(narrow[i] == (uint64_t)v[first + i]);
+    assert_int_equal(skep_codec_tally(c, chunk, first, n, counts, COUNTS),
+                     few ? SKEP_OK : SKEP_ECORRUPT);
+    for (uint32_t i = 0; few && i < n; i++)
+        counts[v[first + i]]--;
+    for (uint32_t k = 0; few && k < COUNTS; k++)
+        assert_int_equal(counts[k], 0);
+    for (int k = 0; k < 4; k++) {
+        uint64_t bits[SKEP_CODEC_BLOCK / 64];
+        uint32_t m = SKEP_MIN(n, (uint32_t)SKEP_CODEC_BLOCK);
+        int64_t a = v[first + rng_below(r, n)], b = v[first + rng_below(r, n)];
+        int64_t lo = k == 3 ? INT64_MIN : SKEP_MIN(a, b), hi = k == 2 ? INT64_MAX : SKEP_MAX(a, b);
+        if (k == 1)
+            lo = hi = a; /* one value */
+        assert_int_equal(skep_codec_between(c, chunk, first, m, lo, hi, bits), SKEP_OK);
+        for (uint32_t i = 0; i < m; i++)
+            if ((bits[i / 64] >> (i % 64) & 1) != (v[first + i] >= lo && v[first + i] <= hi))
+                fail_msg("%s: value %u is on the wrong side", c->name, first + i);
+        assert_true(m % 64 == 0 || bits[m / 64] >> (m % 64) == 0);
+    }
+    skep_free(narrow);
+    skep_free(counts);
+}
+
 static void check_ints(struct rng *r, const struct skep_codec_ops *c,
                        const struct skep_codec_in *in)
 {
@@ -90,6 +129,8 @@ static void check_ints(struct rng *r, const struct skep_codec_ops *c,
         if (c->decode(&chunk, first, n, out) != SKEP_OK)
             fail_msg("%s: [%u, +%u) of %u is not decoded", c->name, first, n, in->n);
         assert_memory_equal(out, in->ints + first, n * 8ul);
+        if (k < 12)
+            check_codes(r, c, &chunk, in->ints, first, n);
     }
     assert_int_equal(c->decode(&chunk, in->n, 1, out), SKEP_ECORRUPT);
     assert_int_equal(c->decode(&chunk, 1, in->n, out), SKEP_ECORRUPT);
@@ -262,6 +303,19 @@ static void test_damage(void **state)
                 skep_rc rc = ints ? all[c]->decode(&chunk, first, count, out)
                                   : all[c]->decode_str(&chunk, first, count, out_strs, &scratch);
                 assert_true(rc == SKEP_OK || rc == SKEP_ECORRUPT);
+                if (ints) {
+                    uint32_t *counts = skep_alloc_n(uint32_t, 100);
+                    uint64_t bits[SKEP_CODEC_BLOCK / 64];
+                    skep_rc narrow =
+                        skep_codec_decode32(all[c], &chunk, first, count, (uint32_t *)out);
+                    assert_true(narrow == SKEP_OK || narrow == SKEP_ECORRUPT);
+                    skep_rc tally = skep_codec_tally(all[c], &chunk, first, count, counts, 100);
+                    assert_true(tally == SKEP_OK || tally == SKEP_ECORRUPT);
+                    uint32_t some = SKEP_MIN(count, (uint32_t)SKEP_CODEC_BLOCK);
+                    rc = skep_codec_between(all[c], &chunk, first, some, -5, 1000, bits);
+                    assert_true(rc == SKEP_OK || rc == SKEP_ECORRUPT);
+                    skep_free(counts);
+                }
                 if (rc == SKEP_OK && !ints) {
                     uint64_t sum = 0;
                     for (uint32_t i = 0; i < count; i++)
@@ -289,6 +343,7 @@ static void test_bits(void **state)
     enum { N = 700 };
     uint64_t v[N];
     int64_t fast[N], plain[N];
+    uint32_t fast32[N], plain32[N];
     for (unsigned width = 0; width <= 64; width++) {
         uint64_t mask = width == 64 ? UINT64_MAX : (1ull << width) - 1;
         for (int i = 0; i < N; i++)
@@ -307,6 +362,13 @@ static void test_bits(void **state)
             assert_memory_equal(fast, plain, n * 8ul);
             for (uint32_t i = 0; i < n; i++)
                 assert_true((uint64_t)plain[i] == base + v[first + i]);
+            if (width > 32)
+                continue;
+            skep_bits_unpack32(p, first, n, width, (uint32_t)base, fast32);
+            skep_bits_unpack32_portable(p, first, n, width, (uint32_t)base, plain32);
+            assert_memory_equal(fast32, plain32, n * 4ul);
+            for (uint32_t i = 0; i < n; i++)
+                assert_true(plain32[i] == (uint32_t)(base + v[first + i]));
         }
         skep_free(p);
     }

@@ -29,4 +29,10 @@ void skep_bits_unpack(const uint8_t *src, size_t first, size_t n, unsigned width
 void skep_bits_unpack_portable(const uint8_t *src, size_t first, size_t n, unsigned width,
                                uint64_t base, int64_t *out);
 
+/* out[i] = base + value[first + i], wrapping at 2^32.  width <= 32; src as above. */
+void skep_bits_unpack32(const uint8_t *src, size_t first, size_t n, unsigned width, uint32_t base,
+                        uint32_t *out);
+void skep_bits_unpack32_portable(const uint8_t *src, size_t first, size_t n, unsigned width,
+                                 uint32_t base, uint32_t *out);
+
 enum { SKEP_BITS_PAD = 16 };

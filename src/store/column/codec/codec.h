@@ -69,6 +69,16 @@ struct skep_codec_ops {
     void (*encode)(const struct skep_codec_in *in, struct skep_buf *out);
     /* Values [first, first + n) of the chunk, n <= SKEP_CODEC_MAX_VALUES.  INTS: */
     skep_rc (*decode)(const struct skep_codec_chunk *c, uint32_t first, uint32_t n, int64_t *out);
+    /* INTS, all optional; callers use the functions below, which do without.
+     * The same values as 32-bit numbers; ECORRUPT when one does not fit. */
+    skep_rc (*decode32)(const struct skep_codec_chunk *c, uint32_t first, uint32_t n,
+                        uint32_t *out);
+    /* counts[v] += 1 for each value v; ECORRUPT for one that is not below n_counts. */
+    skep_rc (*tally)(const struct skep_codec_chunk *c, uint32_t first, uint32_t n, uint32_t *counts,
+                     uint32_t n_counts);
+    /* Bit i of bits: is value first + i in [lo, hi]?  Sets ceil(n / 64) words. */
+    skep_rc (*between)(const struct skep_codec_chunk *c, uint32_t first, uint32_t n, int64_t lo,
+                       int64_t hi, uint64_t *bits);
     /* STRINGS: out[i] points into the chunk or into the scratch. */
     skep_rc (*decode_str)(const struct skep_codec_chunk *c, uint32_t first, uint32_t n,
                           skep_str *out, struct skep_codec_scratch *scratch);
@@ -85,11 +95,31 @@ const struct skep_codec_ops *const *skep_codec_all(size_t *ret_n);
 /* The one with the lowest score for these values. */
 const struct skep_codec_ops *skep_codec_choose(const struct skep_codec_in *in, size_t *ret_score);
 
+/* The optional members, or what does the same by decode (codes.c).  n <= SKEP_CODEC_BLOCK for
+ * between(). */
+SKEP_NODISCARD skep_rc skep_codec_decode32(const struct skep_codec_ops *o,
+                                           const struct skep_codec_chunk *c, uint32_t first,
+                                           uint32_t n, uint32_t *out);
+SKEP_NODISCARD skep_rc skep_codec_tally(const struct skep_codec_ops *o,
+                                        const struct skep_codec_chunk *c, uint32_t first,
+                                        uint32_t n, uint32_t *counts, uint32_t n_counts);
+SKEP_NODISCARD skep_rc skep_codec_between(const struct skep_codec_ops *o,
+                                          const struct skep_codec_chunk *c, uint32_t first,
+                                          uint32_t n, int64_t lo, int64_t hi, uint64_t *bits);
+/* bits[i / 64] bit i % 64 = v[i] in [lo, hi]; ceil(n / 64) words. */
+void skep_codec__bits_between(const int64_t *v, uint32_t n, int64_t lo, int64_t hi, uint64_t *bits);
+void skep_codec__bits_between32(const uint32_t *v, uint32_t n, uint32_t lo, uint32_t hi,
+                                uint64_t *bits);
+/* Set bits [first, first + n). */
+void skep_codec__set_bits(uint64_t *bits, uint32_t first, uint32_t n);
+
 /* Building blocks shared by the codecs: frame of reference with exceptions (for.c). */
 size_t skep_codec__for_size(const int64_t *v, uint32_t n);
 void skep_codec__for_put(const int64_t *v, uint32_t n, struct skep_buf *out);
 SKEP_NODISCARD skep_rc skep_codec__for_get(const struct skep_codec_chunk *c, uint32_t first,
                                            uint32_t n, int64_t *out);
+SKEP_NODISCARD skep_rc skep_codec__for_get32(const struct skep_codec_chunk *c, uint32_t first,
+                                             uint32_t n, uint32_t *out);
 /* And byte strings back to back with their lengths (str.c): `lengths` of all n values, then the
  * caller appends the bytes themselves. */
 void skep_codec__heap_put(const int64_t *lengths, uint32_t n, struct skep_buf *out);

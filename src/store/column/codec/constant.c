@@ -31,6 +31,27 @@ static skep_rc decode(const struct skep_codec_chunk *c, uint32_t first, uint32_t
     return SKEP_OK;
 }
 
+static skep_rc tally(const struct skep_codec_chunk *c, uint32_t first, uint32_t n, uint32_t *counts,
+                     uint32_t n_counts)
+{
+    if (c->n < 8 || (uint64_t)first + n > c->n_values || skep_load_le64(c->p) >= n_counts)
+        return SKEP_ECORRUPT;
+    counts[skep_load_le64(c->p)] += n;
+    return SKEP_OK;
+}
+
+static skep_rc between(const struct skep_codec_chunk *c, uint32_t first, uint32_t n, int64_t lo,
+                       int64_t hi, uint64_t *bits)
+{
+    if (c->n < 8 || (uint64_t)first + n > c->n_values)
+        return SKEP_ECORRUPT;
+    int64_t v = (int64_t)skep_load_le64(c->p);
+    memset(bits, 0, ((size_t)n + 63) / 64 * 8);
+    if (v >= lo && v <= hi)
+        skep_codec__set_bits(bits, 0, n);
+    return SKEP_OK;
+}
+
 const struct skep_codec_ops skep_codec_constant = {
     .name = "constant",
     .id = SKEP_CODEC_CONSTANT,
@@ -38,4 +59,6 @@ const struct skep_codec_ops skep_codec_constant = {
     .score = score,
     .encode = encode,
     .decode = decode,
+    .tally = tally,
+    .between = between,
 };

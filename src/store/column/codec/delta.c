@@ -60,7 +60,7 @@ static skep_rc decode(const struct skep_codec_chunk *c, uint32_t first, uint32_t
     if (c->n < blocks * 8 || (uint64_t)first + n > c->n_values)
         return SKEP_ECORRUPT;
     struct skep_codec_chunk inner = {c->p + blocks * 8, c->n - blocks * 8, c->n_values};
-    int64_t d[SKEP_CODEC_BLOCK];
+    SKEP_UNINIT int64_t d[SKEP_CODEC_BLOCK];
     while (n > 0) {
         uint32_t b = first / SKEP_CODEC_BLOCK;
         uint32_t skip = first % SKEP_CODEC_BLOCK;

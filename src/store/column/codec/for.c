@@ -130,23 +130,40 @@ SKEP_WRAPS static skep_rc patch(const uint8_t *e, unsigned n_exc, const struct p
     return SKEP_OK;
 }
 
+/* A block as its header describes it; all of it lies inside the chunk. */
+struct block {
+    struct plan plan;
+    const uint8_t *data, *exceptions;
+};
+
+static skep_rc open_block(const struct skep_codec_chunk *c, uint32_t b, struct block *ret)
+{
+    uint32_t count = SKEP_MIN(c->n_values - b * SKEP_CODEC_BLOCK, (uint32_t)SKEP_CODEC_BLOCK);
+    const uint8_t *h = c->p + (size_t)b * HEADER_BYTES;
+    struct plan p = {.base = (int64_t)skep_load_le64(h),
+                     .width = h[14],
+                     .n_exceptions = skep_load_le16(h + 12),
+                     .upper_bytes = h[15]};
+    uint32_t offset = skep_load_le32(h + 8);
+    if (p.width > 64 || p.upper_bytes > 8 || (p.width == 64 && p.n_exceptions > 0))
+        return SKEP_ECORRUPT;
+    size_t packed = skep_bits_bytes(count, p.width);
+    size_t need = packed + (size_t)p.n_exceptions * (2 + p.upper_bytes);
+    if (offset > c->n || need > c->n - offset)
+        return SKEP_ECORRUPT;
+    *ret = (struct block){p, c->p + offset, c->p + offset + packed};
+    return SKEP_OK;
+}
+
 /* [first, first + n) of block b, inside it. */
 static skep_rc get_block(const struct skep_codec_chunk *c, uint32_t b, uint32_t first, uint32_t n,
                          int64_t *out)
 {
-    uint32_t count = SKEP_MIN(c->n_values - b * SKEP_CODEC_BLOCK, (uint32_t)SKEP_CODEC_BLOCK);
-    const uint8_t *h = c->p + (size_t)b * HEADER_BYTES;
-    struct plan p = {.base = (int64_t)skep_load_le64(h), .width = h[14], .upper_bytes = h[15]};
-    uint32_t offset = skep_load_le32(h + 8);
-    unsigned n_exc = skep_load_le16(h + 12);
-    if (p.width > 64 || p.upper_bytes > 8 || (p.width == 64 && n_exc > 0))
-        return SKEP_ECORRUPT;
-    size_t packed = skep_bits_bytes(count, p.width);
-    size_t need = packed + (size_t)n_exc * (2 + p.upper_bytes);
-    if (offset > c->n || need > c->n - offset)
-        return SKEP_ECORRUPT;
-    skep_bits_unpack(c->p + offset, first, n, p.width, (uint64_t)p.base, out);
-    return n_exc ? patch(c->p + offset + packed, n_exc, &p, first, n, out) : SKEP_OK;
+    struct block k;
+    SKEP_TRY(open_block(c, b, &k));
+    const struct plan *p = &k.plan;
+    skep_bits_unpack(k.data, first, n, p->width, (uint64_t)p->base, out);
+    return p->n_exceptions ? patch(k.exceptions, p->n_exceptions, p, first, n, out) : SKEP_OK;
 }
 
 skep_rc skep_codec__for_get(const struct skep_codec_chunk *c, uint32_t first, uint32_t n,
@@ -163,6 +180,113 @@ skep_rc skep_codec__for_get(const struct skep_codec_chunk *c, uint32_t first, ui
         out += take;
         first += take;
         n -= take;
+    }
+    return SKEP_OK;
+}
+
+/* The distance of exception k, with what the packed part holds of it. */
+SKEP_WRAPS static uint64_t exception(const struct block *k, unsigned i, uint32_t pos)
+{
+    const struct plan *p = &k->plan;
+    const uint8_t *upper = k->exceptions + (size_t)p->n_exceptions * 2;
+    int64_t low = 0;
+    uint64_t u = 0;
+    skep_bits_unpack_portable(k->data, pos, 1, p->width, 0, &low);
+    memcpy(&u, upper + (size_t)i * p->upper_bytes, p->upper_bytes);
+    return (uint64_t)low + (p->width < 64 ? u << p->width : 0);
+}
+
+static skep_rc narrow_block(const struct skep_codec_chunk *c, uint32_t b, uint32_t first,
+                            uint32_t n, uint32_t *out)
+{
+    SKEP_UNINIT int64_t wide[SKEP_CODEC_BLOCK];
+    SKEP_TRY(get_block(c, b, first, n, wide));
+    for (uint32_t i = 0; i < n; i++) {
+        if ((uint64_t)wide[i] > UINT32_MAX)
+            return SKEP_ECORRUPT;
+        out[i] = (uint32_t)wide[i];
+    }
+    return SKEP_OK;
+}
+
+static skep_rc get_block32(const struct skep_codec_chunk *c, uint32_t b, uint32_t first, uint32_t n,
+                           uint32_t *out)
+{
+    struct block k;
+    SKEP_TRY(open_block(c, b, &k));
+    const struct plan *p = &k.plan;
+    /* No sum of a base and a packed distance leaves 32 bits. */
+    if (p->base < 0 || p->base > INT32_MAX || p->width > 25)
+        return narrow_block(c, b, first, n, out);
+    skep_bits_unpack32(k.data, first, n, p->width, (uint32_t)p->base, out);
+    for (unsigned i = 0; i < p->n_exceptions; i++) {
+        uint32_t pos = skep_load_le16(k.exceptions + (size_t)i * 2);
+        if (pos < first || pos - first >= n)
+            continue;
+        uint64_t v = exception(&k, i, pos);
+        if (v > UINT32_MAX - (uint64_t)p->base)
+            return SKEP_ECORRUPT;
+        out[pos - first] = (uint32_t)(v + (uint64_t)p->base);
+    }
+    return SKEP_OK;
+}
+
+skep_rc skep_codec__for_get32(const struct skep_codec_chunk *c, uint32_t first, uint32_t n,
+                              uint32_t *out)
+{
+    uint32_t blocks = (uint32_t)(((uint64_t)c->n_values + SKEP_CODEC_BLOCK - 1) / SKEP_CODEC_BLOCK);
+    if ((uint64_t)first + n > c->n_values || c->n < (size_t)blocks * HEADER_BYTES)
+        return SKEP_ECORRUPT;
+    while (n > 0) {
+        uint32_t in = first % SKEP_CODEC_BLOCK;
+        uint32_t take = SKEP_MIN(n, SKEP_CODEC_BLOCK - in);
+        SKEP_TRY(get_block32(c, first / SKEP_CODEC_BLOCK, in, take, out));
+        out += take;
+        first += take;
+        n -= take;
+    }
+    return SKEP_OK;
+}
+
+SKEP_WRAPS static skep_rc between(const struct skep_codec_chunk *c, uint32_t first, uint32_t n,
+                                  int64_t lo, int64_t hi, uint64_t *bits)
+{
+    SKEP_UNINIT int64_t wide[SKEP_CODEC_BLOCK];
+    SKEP_UNINIT uint32_t narrow[SKEP_CODEC_BLOCK];
+    uint32_t blocks = (uint32_t)(((uint64_t)c->n_values + SKEP_CODEC_BLOCK - 1) / SKEP_CODEC_BLOCK);
+    uint32_t in = first % SKEP_CODEC_BLOCK;
+    struct block k;
+    if ((uint64_t)first + n > c->n_values || c->n < (size_t)blocks * HEADER_BYTES)
+        return SKEP_ECORRUPT;
+    if (n > SKEP_CODEC_BLOCK - in || n == 0) { /* not inside one block */
+        SKEP_TRY(skep_codec__for_get(c, first, n, wide));
+        skep_codec__bits_between(wide, n, lo, hi, bits);
+        return SKEP_OK;
+    }
+    SKEP_TRY(open_block(c, first / SKEP_CODEC_BLOCK, &k));
+    const struct plan *p = &k.plan;
+    int64_t top;
+    if (p->width > 25 || SKEP_ADD_OVERFLOW(p->base, (int64_t)1 << p->width, &top)) {
+        SKEP_TRY(get_block(c, first / SKEP_CODEC_BLOCK, in, n, wide));
+        skep_codec__bits_between(wide, n, lo, hi, bits);
+        return SKEP_OK;
+    }
+    memset(bits, 0, ((size_t)n + 63) / 64 * 8);
+    if (lo <= p->base && hi >= top) {
+        skep_codec__set_bits(bits, 0, n);
+    } else if (hi >= p->base && lo < top) { /* else no packed value is inside */
+        uint64_t from = lo <= p->base ? 0 : (uint64_t)lo - (uint64_t)p->base;
+        uint64_t to = hi >= top ? UINT32_MAX : (uint64_t)hi - (uint64_t)p->base;
+        skep_bits_unpack32(k.data, in, n, p->width, 0, narrow);
+        skep_codec__bits_between32(narrow, n, (uint32_t)from, (uint32_t)to, bits);
+    }
+    for (unsigned i = 0; i < p->n_exceptions; i++) {
+        uint32_t pos = skep_load_le16(k.exceptions + (size_t)i * 2) - in;
+        if (pos >= n)
+            continue;
+        int64_t v = (int64_t)((uint64_t)p->base + exception(&k, i, pos + in));
+        bits[pos / 64] &= ~(1ull << pos % 64);
+        bits[pos / 64] |= (uint64_t)(v >= lo && v <= hi) << pos % 64;
     }
     return SKEP_OK;
 }
@@ -184,4 +308,6 @@ const struct skep_codec_ops skep_codec_for = {
     .score = score,
     .encode = encode,
     .decode = skep_codec__for_get,
+    .decode32 = skep_codec__for_get32,
+    .between = between,
 };

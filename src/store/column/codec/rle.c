@@ -105,39 +105,130 @@ static skep_rc open_cursor(const struct skep_codec_chunk *c, struct cursor *ret)
     return SKEP_OK;
 }
 
-static skep_rc decode(const struct skep_codec_chunk *c, uint32_t first, uint32_t n, int64_t *out)
-{
+/* Runs from the one that holds value `first` on, STEP of them at a time. */
+struct walk {
     struct cursor cur;
+    uint32_t run;     /* next to be fetched */
+    uint32_t max_len; /* no run is longer */
+    uint64_t skip;    /* values of the first run that stand before `first` */
+    uint32_t n, k;    /* fetched, and taken of them */
+    uint32_t lengths[STEP];
+    int64_t values[STEP];
+};
+
+static skep_rc walk_from(const struct skep_codec_chunk *c, uint32_t first, uint32_t n,
+                         struct walk *w)
+{
     if ((uint64_t)first + n > c->n_values)
         return SKEP_ECORRUPT;
-    SKEP_TRY(open_cursor(c, &cur));
+    SKEP_TRY(open_cursor(c, &w->cur));
     const uint8_t *ix = c->p + HEADER_BYTES + (size_t)(first / SKEP_CODEC_BLOCK) * INDEX_BYTES;
-    uint32_t run = skep_load_le32(ix);
-    /* Values of the current run to step over before the first one wanted. */
-    uint64_t skip = (uint64_t)skep_load_le32(ix + 4) + first % SKEP_CODEC_BLOCK;
-    int64_t lengths[STEP], values[STEP];
-    while (n > 0) {
-        if (run >= cur.runs)
+    w->run = skep_load_le32(ix);
+    w->max_len = c->n_values;
+    w->skip = (uint64_t)skep_load_le32(ix + 4) + first % SKEP_CODEC_BLOCK;
+    w->n = w->k = 0;
+    return SKEP_OK;
+}
+
+static skep_rc fetch(struct walk *w, uint32_t wanted)
+{
+    if (w->run >= w->cur.runs)
+        return SKEP_ECORRUPT;
+    uint32_t take = SKEP_MIN(w->cur.runs - w->run, SKEP_MIN((uint32_t)STEP, wanted));
+    SKEP_TRY(skep_codec__for_get32(&w->cur.lengths, w->run, take, w->lengths));
+    SKEP_TRY(skep_codec__for_get(&w->cur.values, w->run, take, w->values));
+    w->run += take;
+    w->n = take;
+    w->k = 0;
+    return SKEP_OK;
+}
+
+/* The next run, cut to at most `left` > 0 values: at least one, with its value. */
+static inline skep_rc next_run(struct walk *w, uint32_t left, uint32_t *ret_len, int64_t *ret_value)
+{
+    for (;;) {
+        if (w->k == w->n)
+            SKEP_TRY(fetch(w, SKEP_MAX(left / 4, 16u)));
+        uint32_t len = w->lengths[w->k];
+        int64_t value = w->values[w->k++];
+        if (len == 0 || len > w->max_len)
             return SKEP_ECORRUPT;
-        uint32_t take = SKEP_MIN(cur.runs - run, SKEP_MIN((uint32_t)STEP, n + 1));
-        SKEP_TRY(skep_codec__for_get(&cur.lengths, run, take, lengths));
-        SKEP_TRY(skep_codec__for_get(&cur.values, run, take, values));
-        for (uint32_t k = 0; k < take && n > 0; k++) {
-            if (lengths[k] <= 0 || lengths[k] > (int64_t)c->n_values)
-                return SKEP_ECORRUPT;
-            uint64_t len = (uint64_t)lengths[k];
-            if (skip >= len) {
-                skip -= len;
-                continue;
-            }
-            uint32_t fill = (uint32_t)SKEP_MIN(len - skip, (uint64_t)n);
-            for (uint32_t i = 0; i < fill; i++)
-                out[i] = values[k];
-            out += fill;
-            n -= fill;
-            skip = 0;
+        if (w->skip >= len) {
+            w->skip -= len;
+            continue;
         }
-        run += take;
+        len -= (uint32_t)w->skip;
+        w->skip = 0;
+        *ret_len = SKEP_MIN(len, left);
+        *ret_value = value;
+        return SKEP_OK;
+    }
+}
+
+static skep_rc decode(const struct skep_codec_chunk *c, uint32_t first, uint32_t n, int64_t *out)
+{
+    SKEP_UNINIT struct walk w;
+    SKEP_TRY(walk_from(c, first, n, &w));
+    while (n > 0) {
+        uint32_t len = 0;
+        int64_t value = 0;
+        SKEP_TRY(next_run(&w, n, &len, &value));
+        for (uint32_t i = 0; i < len; i++)
+            out[i] = value;
+        out += len;
+        n -= len;
+    }
+    return SKEP_OK;
+}
+
+static skep_rc decode32(const struct skep_codec_chunk *c, uint32_t first, uint32_t n, uint32_t *out)
+{
+    SKEP_UNINIT struct walk w;
+    SKEP_TRY(walk_from(c, first, n, &w));
+    while (n > 0) {
+        uint32_t len = 0;
+        int64_t value = 0;
+        SKEP_TRY(next_run(&w, n, &len, &value));
+        if ((uint64_t)value > UINT32_MAX)
+            return SKEP_ECORRUPT;
+        for (uint32_t i = 0; i < len; i++)
+            out[i] = (uint32_t)value;
+        out += len;
+        n -= len;
+    }
+    return SKEP_OK;
+}
+
+static skep_rc tally(const struct skep_codec_chunk *c, uint32_t first, uint32_t n, uint32_t *counts,
+                     uint32_t n_counts)
+{
+    SKEP_UNINIT struct walk w;
+    SKEP_TRY(walk_from(c, first, n, &w));
+    while (n > 0) {
+        uint32_t len = 0;
+        int64_t value = 0;
+        SKEP_TRY(next_run(&w, n, &len, &value));
+        if ((uint64_t)value >= n_counts)
+            return SKEP_ECORRUPT;
+        counts[value] += len;
+        n -= len;
+    }
+    return SKEP_OK;
+}
+
+static skep_rc between(const struct skep_codec_chunk *c, uint32_t first, uint32_t n, int64_t lo,
+                       int64_t hi, uint64_t *bits)
+{
+    SKEP_UNINIT struct walk w;
+    SKEP_TRY(walk_from(c, first, n, &w));
+    memset(bits, 0, ((size_t)n + 63) / 64 * 8);
+    for (uint32_t at = 0; at < n;) {
+        uint32_t len = 0;
+        int64_t value = 0;
+        SKEP_TRY(next_run(&w, n - at, &len, &value));
+        if (value >= lo && value <= hi)
+            skep_codec__set_bits(bits, at, len);
+        at += len;
     }
     return SKEP_OK;
 }
@@ -149,4 +240,7 @@ const struct skep_codec_ops skep_codec_rle = {
     .score = score,
     .encode = encode,
     .decode = decode,
+    .decode32 = decode32,
+    .tally = tally,
+    .between = between,
 };

@@ -297,7 +297,7 @@ static bool certainly_none(struct skep_x_ctx *c, const struct skep_x_test *x,
         if (!r || !r->ops->maybe)
             return false;
         for (unsigned i = 0; i < x->n_strs; i++)
-            if (r->ops->maybe(r, c->block, x->hashes[i]))
+            if (r->ops->maybe(r, c->row0, c->n, x->hashes[i]))
                 return false;
         return true;
     }
@@ -306,7 +306,7 @@ static bool certainly_none(struct skep_x_ctx *c, const struct skep_x_test *x,
         return false;
     struct skep_colreader *r = skep_x__field_reader(c, s->field, err);
     double min = 0, max = 0;
-    if (!r || !r->ops->zone || !r->ops->zone(r, c->block, &min, &max))
+    if (!r || !r->ops->zone || !r->ops->zone(r, c->row0, c->n, &min, &max))
         return false;
     /* Bounds of integers are rounded to doubles: compare with room of one rounding on both sides.
      */

@@ -363,7 +363,8 @@ static skep_rc row_morsel(struct skep_x_ctx *c, const struct skep_x_morsel *m, s
         double lo = 0, hi = 0;
         skep_x__block(c, b);
         const struct skep_x_col *col = c->cols[SKEP_COL_SEQ];
-        if (col && col->reader->ops->zone && col->reader->ops->zone(col->reader, b, &lo, &hi) &&
+        if (col && col->reader->ops->zone &&
+            col->reader->ops->zone(col->reader, c->row0, c->n, &lo, &hi) &&
             ((double)want.seq < lo || (double)want.seq > hi))
             continue;
         skep_x__live(c, &live);
