@@ -153,6 +153,19 @@ static skep_rc keep(struct skep_hist *h, double v, uint64_t weight, struct skep_
     return SKEP_OK;
 }
 
+/* Before the total grows. */
+static void widen(struct skep_hist *h, double lo, double hi)
+{
+    if (h->total == 0 || lo < h->min) {
+        h->min = lo;
+        h->lo_bin = lo > 0 ? skep_hist__bin(lo) : 0;
+    }
+    if (h->total == 0 || hi > h->max) {
+        h->max = hi;
+        h->hi_bin = hi > 0 ? skep_hist__bin(hi) : 0;
+    }
+}
+
 static skep_rc add_value(struct skep_hist_state *s, double v, uint64_t weight,
                          struct skep_agg_mem *mem)
 {
@@ -163,8 +176,7 @@ static skep_rc add_value(struct skep_hist_state *s, double v, uint64_t weight,
         return SKEP_ENOMEM;
     v += 0.0;
     weight = SKEP_MIN(weight, (uint64_t)UINT32_MAX);
-    h->min = h->total == 0 || v < h->min ? v : h->min;
-    h->max = h->total == 0 || v > h->max ? v : h->max;
+    widen(h, v, v);
     h->total = skep_agg__add_sat(h->total, weight);
     if (SKEP_LIKELY(h->n_exact > SKEP_HIST_EXACT))
         return to_bin(h, v, weight, mem);
@@ -174,15 +186,138 @@ static skep_rc add_value(struct skep_hist_state *s, double v, uint64_t weight,
     return to_bin(h, v, weight, mem);
 }
 
+enum { SHIFT = 52 - SKEP_HIST_SUB_BITS };
+
+/* Bins of durations in nanoseconds, read as milliseconds.  A product with 1e-6 is within three
+ * units in the last place of the quotient by 1e6, so it has the quotient's bin unless it lies that
+ * close to an edge.  Returns 0, or a number with bit 0 (some value is close to an edge) or bit 1
+ * (some value is not in 1..2^51: no bin here is of use) set. */
+SKEP_CLONES SKEP_WRAPS static unsigned ns_bins(const int64_t *ns, unsigned n, uint32_t *bins)
+{
+    uint64_t odd = 0, near = 0;
+    for (unsigned i = 0; i < n; i++) {
+        uint64_t x = (uint64_t)ns[i], b = x | 0x4330000000000000ull; /* 2^52 + x, as a double */
+        double d;
+        odd |= (x - 1) >> 51;
+        memcpy(&d, &b, sizeof d);
+        d = (d - 0x1p52) * 1e-6;
+        memcpy(&b, &d, sizeof b);
+        bins[i] = (uint32_t)(b >> SHIFT);
+        near |= (uint64_t)(((b + 4) & ((1ull << SHIFT) - 1)) < 8);
+    }
+    return (unsigned)(odd != 0) << 1 | (unsigned)near;
+}
+
+SKEP_CLONES SKEP_WRAPS static void ns_bins_exact(const int64_t *ns, unsigned n, uint32_t *bins)
+{
+    for (unsigned i = 0; i < n; i++) {
+        uint64_t b = (uint64_t)ns[i] | 0x4330000000000000ull;
+        double d;
+        memcpy(&d, &b, sizeof d);
+        d = (d - 0x1p52) / 1e6;
+        memcpy(&b, &d, sizeof b);
+        bins[i] = (uint32_t)(b >> SHIFT);
+    }
+}
+
+/* False when some value is not positive and finite. */
+SKEP_CLONES SKEP_WRAPS static bool double_bins(const double *v, unsigned n, uint32_t *bins)
+{
+    uint64_t odd = 0;
+    for (unsigned i = 0; i < n; i++) {
+        uint64_t b;
+        memcpy(&b, &v[i], sizeof b);
+        odd |= (uint64_t)(b - 1 >= 0x7ff0000000000000ull - 1);
+        bins[i] = (uint32_t)(b >> SHIFT);
+    }
+    return odd == 0;
+}
+
+/* Bins of the selected values, in order of the selection; false: take them one by one. */
+static bool plain_bins(const struct skep_agg_in *in, uint32_t *bins)
+{
+    SKEP_UNINIT int64_t packed[SKEP_IDS_ROWS];
+    const int64_t *v = in->form == SKEP_AGG_F64 ? (const int64_t *)(const void *)in->f64 : in->i64;
+    if (in->sel.rows) { /* doubles move as their bits */
+        for (unsigned i = 0; i < in->sel.n; i++)
+            memcpy(&packed[i], (const uint8_t *)v + (size_t)in->sel.rows[i] * 8, 8);
+        v = packed;
+    }
+    if (in->form == SKEP_AGG_F64)
+        return double_bins((const double *)(const void *)v, in->sel.n, bins);
+    if (in->form != SKEP_AGG_NS)
+        return false;
+    unsigned how = ns_bins(v, in->sel.n, bins);
+    if (how == 1)
+        ns_bins_exact(v, in->sel.n, bins);
+    return how < 2;
+}
+
+static double value_at(const struct skep_agg_in *in, unsigned at)
+{
+    return in->form == SKEP_AGG_F64  ? in->f64[at]
+           : in->form == SKEP_AGG_NS ? (double)in->i64[at] / 1e6
+                                     : (double)in->i64[at];
+}
+
+/* Is the bin in the window, and neither that of the minimum nor that of the maximum? */
+static SKEP_WRAPS inline bool inside(const struct skep_hist *h, uint32_t bin)
+{
+    return bin > h->lo_bin && bin < h->hi_bin && bin - h->pos.base < h->pos.n &&
+           h->n_exact > SKEP_HIST_EXACT && !h->pos.wide &&
+           ((uint32_t *)h->pos.counts)[bin - h->pos.base] != UINT32_MAX;
+}
+
+/* Values of weight 1 with known bins.  Between the bins of minimum and maximum one counter changes;
+ * all else goes the long way. */
+static skep_rc add_bins(struct skep_hist_state *st, const struct skep_agg_in *in,
+                        const uint32_t *bins, struct skep_agg_mem *mem)
+{
+    for (unsigned i = 0; i < in->sel.n; i++) {
+        unsigned r = skep_agg__row(in, i);
+        struct skep_hist_state *s = &st[skep_agg__cell(in, r)];
+        struct skep_hist *h = s->h;
+        if (SKEP_LIKELY(h && inside(h, bins[i]))) {
+            ((uint32_t *)h->pos.counts)[bins[i] - h->pos.base]++;
+            h->total++;
+            continue;
+        }
+        SKEP_TRY(add_value(s, value_at(in, r), 1, mem));
+    }
+    return SKEP_OK;
+}
+
+/* The same where all go to one state. */
+static skep_rc add_bins_to_one(struct skep_hist_state *s, const struct skep_agg_in *in,
+                               const uint32_t *bins, struct skep_agg_mem *mem)
+{
+    unsigned i = 0;
+    while (i < in->sel.n) {
+        struct skep_hist *h = s->h;
+        if (!h || !inside(h, bins[i])) {
+            SKEP_TRY(add_value(s, value_at(in, skep_agg__row(in, i)), 1, mem));
+            i++;
+            continue;
+        }
+        unsigned start = i;
+        for (; i < in->sel.n && inside(h, bins[i]); i++)
+            ((uint32_t *)h->pos.counts)[bins[i] - h->pos.base]++;
+        h->total = skep_agg__add_sat(h->total, i - start);
+    }
+    return SKEP_OK;
+}
+
 static skep_rc hist_add(void *states, const struct skep_agg_in *in, struct skep_agg_mem *mem)
 {
     struct skep_hist_state *st = states;
+    SKEP_UNINIT uint32_t bins[SKEP_IDS_ROWS];
+    if (!in->weights && in->weight <= 1 && !in->constant && plain_bins(in, bins))
+        return in->cells->constant ? add_bins_to_one(&st[in->cells->value], in, bins, mem)
+                                   : add_bins(st, in, bins, mem);
     for (unsigned i = 0; i < in->sel.n; i++) {
-        unsigned r = skep_agg__row(in, i), at = in->constant ? 0 : r;
-        double v = in->form == SKEP_AGG_F64  ? in->f64[at]
-                   : in->form == SKEP_AGG_NS ? (double)in->i64[at] / 1e6
-                                             : (double)in->i64[at];
-        SKEP_TRY(add_value(&st[skep_agg__cell(in, r)], v, skep_agg__weight(in, r), mem));
+        unsigned r = skep_agg__row(in, i);
+        SKEP_TRY(add_value(&st[skep_agg__cell(in, r)], value_at(in, in->constant ? 0 : r),
+                           skep_agg__weight(in, r), mem));
     }
     return SKEP_OK;
 }
@@ -221,8 +356,7 @@ static skep_rc hist_merge(void *dst, const void *src, const struct skep_agg *agg
         SKEP_TRY(drop_exact(h, mem));
     SKEP_TRY(merge_window(&h->neg, &s->neg, mem));
     SKEP_TRY(merge_window(&h->pos, &s->pos, mem));
-    h->min = h->total == 0 || s->min < h->min ? s->min : h->min;
-    h->max = h->total == 0 || s->max > h->max ? s->max : h->max;
+    widen(h, s->min, s->max);
     h->zero = skep_agg__add_sat(h->zero, s->zero);
     h->total = skep_agg__add_sat(h->total, s->total);
     return SKEP_OK;

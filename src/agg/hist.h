@@ -19,12 +19,17 @@ struct skep_hist_window {
 };
 
 struct skep_hist {
-    uint32_t n_exact, cap_exact; /* values kept; SKEP_HIST_EXACT + 1 = turned into bins */
+    /* What adding a positive number to a histogram of bins looks at, together. */
+    struct skep_hist_window pos;
+    uint32_t n_exact;        /* values kept; SKEP_HIST_EXACT + 1 = turned into bins */
+    uint32_t lo_bin, hi_bin; /* of min and max; 0 for what is not positive */
+    uint32_t cap_exact;
+    uint64_t total;
+    double min, max;
+    uint64_t zero;
+    struct skep_hist_window neg;
     double *values;
     uint32_t *weights; /* of the values; NULL = all 1 */
-    struct skep_hist_window neg, pos;
-    uint64_t zero, total;
-    double min, max;
 };
 
 struct skep_hist_state {
