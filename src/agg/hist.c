@@ -156,14 +156,25 @@ static skep_rc keep(struct skep_hist *h, double v, uint64_t weight, struct skep_
 /* Before the total grows. */
 static void widen(struct skep_hist *h, double lo, double hi)
 {
-    if (h->total == 0 || lo < h->min) {
-        h->min = lo;
-        h->lo_bin = lo > 0 ? skep_hist__bin(lo) : 0;
-    }
-    if (h->total == 0 || hi > h->max) {
-        h->max = hi;
-        h->hi_bin = hi > 0 ? skep_hist__bin(hi) : 0;
-    }
+    h->min = h->total == 0 || lo < h->min ? lo : h->min;
+    h->max = h->total == 0 || hi > h->max ? hi : h->max;
+}
+
+/* After anything but a counter of `mid` changed. */
+static void set_mid(struct skep_hist *h)
+{
+    h->mid_n = 0;
+    if (h->n_exact <= SKEP_HIST_EXACT || h->pos.wide || h->pos.n == 0 || !(h->max > 0))
+        return;
+    uint32_t from = h->min > 0 ? skep_hist__bin(h->min) + 1 : h->pos.base;
+    uint32_t to = skep_hist__bin(h->max);
+    from = SKEP_MAX(from, h->pos.base);
+    to = SKEP_MIN(to, h->pos.base + h->pos.n);
+    if (from >= to)
+        return;
+    h->mid = (uint32_t *)h->pos.counts + (from - h->pos.base);
+    h->mid_base = from;
+    h->mid_n = to - from;
 }
 
 static skep_rc add_value(struct skep_hist_state *s, double v, uint64_t weight,
@@ -178,12 +189,14 @@ static skep_rc add_value(struct skep_hist_state *s, double v, uint64_t weight,
     weight = SKEP_MIN(weight, (uint64_t)UINT32_MAX);
     widen(h, v, v);
     h->total = skep_agg__add_sat(h->total, weight);
-    if (SKEP_LIKELY(h->n_exact > SKEP_HIST_EXACT))
-        return to_bin(h, v, weight, mem);
     if (h->n_exact < SKEP_HIST_EXACT)
         return keep(h, v, weight, mem);
-    SKEP_TRY(drop_exact(h, mem));
-    return to_bin(h, v, weight, mem);
+    h->mid_n = 0; /* counters may move */
+    if (h->n_exact == SKEP_HIST_EXACT)
+        SKEP_TRY(drop_exact(h, mem));
+    SKEP_TRY(to_bin(h, v, weight, mem));
+    set_mid(h);
+    return SKEP_OK;
 }
 
 enum { SHIFT = 52 - SKEP_HIST_SUB_BITS };
@@ -260,12 +273,10 @@ static double value_at(const struct skep_agg_in *in, unsigned at)
                                      : (double)in->i64[at];
 }
 
-/* Is the bin in the window, and neither that of the minimum nor that of the maximum? */
-static SKEP_WRAPS inline bool inside(const struct skep_hist *h, uint32_t bin)
+/* Is there a counter that can take one more without looking?  None is greater than the total. */
+static SKEP_WRAPS inline bool in_mid(const struct skep_hist *h, uint32_t bin)
 {
-    return bin > h->lo_bin && bin < h->hi_bin && bin - h->pos.base < h->pos.n &&
-           h->n_exact > SKEP_HIST_EXACT && !h->pos.wide &&
-           ((uint32_t *)h->pos.counts)[bin - h->pos.base] != UINT32_MAX;
+    return bin - h->mid_base < h->mid_n && h->total < UINT32_MAX;
 }
 
 /* Values of weight 1 with known bins.  Between the bins of minimum and maximum one counter changes;
@@ -275,10 +286,10 @@ static skep_rc add_bins(struct skep_hist_state *st, const struct skep_agg_in *in
 {
     for (unsigned i = 0; i < in->sel.n; i++) {
         unsigned r = skep_agg__row(in, i);
-        struct skep_hist_state *s = &st[skep_agg__cell(in, r)];
+        struct skep_hist_state *s = &st[in->cells->v[r]];
         struct skep_hist *h = s->h;
-        if (SKEP_LIKELY(h && inside(h, bins[i]))) {
-            ((uint32_t *)h->pos.counts)[bins[i] - h->pos.base]++;
+        if (SKEP_LIKELY(h && in_mid(h, bins[i]))) {
+            h->mid[bins[i] - h->mid_base]++;
             h->total++;
             continue;
         }
@@ -288,21 +299,21 @@ static skep_rc add_bins(struct skep_hist_state *st, const struct skep_agg_in *in
 }
 
 /* The same where all go to one state. */
-static skep_rc add_bins_to_one(struct skep_hist_state *s, const struct skep_agg_in *in,
-                               const uint32_t *bins, struct skep_agg_mem *mem)
+SKEP_WRAPS static skep_rc add_bins_to_one(struct skep_hist_state *s, const struct skep_agg_in *in,
+                                          const uint32_t *bins, struct skep_agg_mem *mem)
 {
-    unsigned i = 0;
-    while (i < in->sel.n) {
+    for (unsigned i = 0; i < in->sel.n;) {
         struct skep_hist *h = s->h;
-        if (!h || !inside(h, bins[i])) {
+        if (!h || !in_mid(h, bins[i]) || h->total > UINT32_MAX - in->sel.n) {
             SKEP_TRY(add_value(s, value_at(in, skep_agg__row(in, i)), 1, mem));
             i++;
             continue;
         }
+        uint32_t *mid = h->mid, base = h->mid_base, n = h->mid_n;
         unsigned start = i;
-        for (; i < in->sel.n && inside(h, bins[i]); i++)
-            ((uint32_t *)h->pos.counts)[bins[i] - h->pos.base]++;
-        h->total = skep_agg__add_sat(h->total, i - start);
+        for (; i < in->sel.n && (uint32_t)(bins[i] - base) < n; i++)
+            mid[bins[i] - base]++;
+        h->total += i - start;
     }
     return SKEP_OK;
 }
@@ -352,6 +363,7 @@ static skep_rc hist_merge(void *dst, const void *src, const struct skep_agg *agg
     struct skep_hist *h = need_hist(d, mem);
     if (!h)
         return SKEP_ENOMEM;
+    h->mid_n = 0;
     if (h->n_exact <= SKEP_HIST_EXACT)
         SKEP_TRY(drop_exact(h, mem));
     SKEP_TRY(merge_window(&h->neg, &s->neg, mem));
@@ -359,6 +371,7 @@ static skep_rc hist_merge(void *dst, const void *src, const struct skep_agg *agg
     widen(h, s->min, s->max);
     h->zero = skep_agg__add_sat(h->zero, s->zero);
     h->total = skep_agg__add_sat(h->total, s->total);
+    set_mid(h);
     return SKEP_OK;
 }
 

@@ -19,13 +19,15 @@ struct skep_hist_window {
 };
 
 struct skep_hist {
-    /* What adding a positive number to a histogram of bins looks at, together. */
-    struct skep_hist_window pos;
-    uint32_t n_exact;        /* values kept; SKEP_HIST_EXACT + 1 = turned into bins */
-    uint32_t lo_bin, hi_bin; /* of min and max; 0 for what is not positive */
-    uint32_t cap_exact;
+    /* What adding a positive number to a histogram of bins looks at: counters of the bins
+     * mid_base .. mid_base + mid_n - 1, which are those between the bins of min and max, as far as
+     * the window goes; none while values are kept or counters are wide. */
+    uint32_t *mid;
+    uint32_t mid_base, mid_n;
     uint64_t total;
+    struct skep_hist_window pos;
     double min, max;
+    uint32_t n_exact, cap_exact; /* values kept; SKEP_HIST_EXACT + 1 = turned into bins */
     uint64_t zero;
     struct skep_hist_window neg;
     double *values;

@@ -114,6 +114,13 @@ void skep_codec__for_put(const int64_t *v, uint32_t n, struct skep_buf *out)
     }
 }
 
+/* Upper part of exception k; the eight bytes read may reach into the chunk's pad. */
+static inline uint64_t upper_part(const uint8_t *upper, unsigned k, const struct plan *p)
+{
+    uint64_t u = skep_load_le64(upper + (size_t)k * p->upper_bytes);
+    return p->upper_bytes >= 8 ? u : u & ((1ull << p->upper_bytes * 8) - 1);
+}
+
 /* Add the upper parts of the exceptions in [first, first + n) of the block. */
 SKEP_WRAPS static skep_rc patch(const uint8_t *e, unsigned n_exc, const struct plan *p,
                                 uint32_t first, uint32_t n, int64_t *out)
@@ -123,8 +130,7 @@ SKEP_WRAPS static skep_rc patch(const uint8_t *e, unsigned n_exc, const struct p
         uint32_t pos = skep_load_le16(e + (size_t)k * 2);
         if (pos < first || pos - first >= n)
             continue;
-        uint64_t u = 0;
-        memcpy(&u, upper + (size_t)k * p->upper_bytes, p->upper_bytes);
+        uint64_t u = upper_part(upper, k, p);
         out[pos - first] = (int64_t)((uint64_t)out[pos - first] + (u << p->width));
     }
     return SKEP_OK;
@@ -190,9 +196,8 @@ SKEP_WRAPS static uint64_t exception(const struct block *k, unsigned i, uint32_t
     const struct plan *p = &k->plan;
     const uint8_t *upper = k->exceptions + (size_t)p->n_exceptions * 2;
     int64_t low = 0;
-    uint64_t u = 0;
     skep_bits_unpack_portable(k->data, pos, 1, p->width, 0, &low);
-    memcpy(&u, upper + (size_t)i * p->upper_bytes, p->upper_bytes);
+    uint64_t u = upper_part(upper, i, p);
     return (uint64_t)low + (p->width < 64 ? u << p->width : 0);
 }
 

@@ -93,14 +93,26 @@ static skep_rc read_col(struct skep_x_ctx *c, struct skep_x_col *col, const stru
     return SKEP_OK;
 }
 
-skep_rc skep_x__column(struct skep_x_ctx *c, enum skep_column col, const struct skep_vec **ret,
-                       skep_err *err)
+static skep_rc open_column(struct skep_x_ctx *c, enum skep_column col, skep_err *err)
 {
     if (!c->cols[col]) {
         struct skep_colreader *r = NULL;
         SKEP_TRY(c->rs->ops->open_column(c->rs, col, &r, err));
         c->cols[col] = new_col(c, r);
     }
+    return SKEP_OK;
+}
+
+struct skep_colreader *skep_x__column_reader(struct skep_x_ctx *c, enum skep_column col,
+                                             skep_err *err)
+{
+    return open_column(c, col, err) == SKEP_OK ? c->cols[col]->reader : NULL;
+}
+
+skep_rc skep_x__column(struct skep_x_ctx *c, enum skep_column col, const struct skep_vec **ret,
+                       skep_err *err)
+{
+    SKEP_TRY(open_column(c, col, err));
     return read_col(c, c->cols[col], ret, err);
 }
 

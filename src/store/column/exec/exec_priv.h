@@ -31,10 +31,10 @@ struct skep_x_bits {
 
 static inline bool skep_x__any(const struct skep_x_bits *b)
 {
-    uint64_t all = 0;
-    for (int i = 0; i < SKEP_X_WORDS; i++)
-        all |= b->w[i];
-    return all != 0;
+    for (int i = 0; i < SKEP_X_WORDS; i++) /* the first word mostly decides */
+        if (b->w[i])
+            return true;
+    return false;
 }
 static inline unsigned skep_x__count(const struct skep_x_bits *b)
 {
@@ -272,7 +272,10 @@ SKEP_NODISCARD skep_rc skep_x__column(struct skep_x_ctx *c, enum skep_column col
                                       const struct skep_vec **ret, skep_err *err);
 SKEP_NODISCARD skep_rc skep_x__field(struct skep_x_ctx *c, uint32_t field,
                                      const struct skep_vec **ret, skep_err *err);
+/* The open reader, or NULL with the error set. */
 struct skep_colreader *skep_x__field_reader(struct skep_x_ctx *c, uint32_t field, skep_err *err);
+struct skep_colreader *skep_x__column_reader(struct skep_x_ctx *c, enum skep_column col,
+                                             skep_err *err);
 const struct skep_x_bound *skep_x__sources(struct skep_x_ctx *c, uint32_t name);
 /* Select the block: sets block, row0, n. */
 void skep_x__block(struct skep_x_ctx *c, uint64_t block);
@@ -283,6 +286,10 @@ SKEP_NODISCARD skep_rc skep_x__ints(struct skep_x_ctx *c, enum skep_column col, 
                                     const int64_t **ret, skep_err *err);
 
 /* -- load.c -- */
+/* Narrow bits to rows of the block where the integer column lies in [lo, hi]; false when its reader
+ * cannot say without reading. */
+bool skep_x__between(struct skep_x_ctx *c, enum skep_column col, int64_t lo, int64_t hi,
+                     struct skep_x_bits *bits, skep_err *err);
 SKEP_NODISCARD skep_rc skep_x__load(struct skep_x_ctx *c, struct skep_x_source *s,
                                     const struct skep_x_bits *in, struct skep_x_vals *ret,
                                     skep_err *err);

@@ -32,15 +32,52 @@ void skep_x__pack(const uint8_t *pass, struct skep_x_bits *ret)
     }
 }
 
-struct skep_sel skep_x__rows(const struct skep_x_bits *b, unsigned n_block, uint16_t *rows)
+/* Places of the set bits of each byte, lowest first; the rest is 0. */
+#define BIT(b, k) ((b) >> (k)&1)
+#define BELOW(b, k)                                                                                \
+    (((k) > 0 && BIT(b, 0)) + ((k) > 1 && BIT(b, 1)) + ((k) > 2 && BIT(b, 2)) +                    \
+     ((k) > 3 && BIT(b, 3)) + ((k) > 4 && BIT(b, 4)) + ((k) > 5 && BIT(b, 5)) +                    \
+     ((k) > 6 && BIT(b, 6)))
+#define IS(b, k, j) (BIT(b, k) && BELOW(b, k) == (j) ? (k) : 0)
+#define PLACE(b, j)                                                                                \
+    (IS(b, 1, j) + IS(b, 2, j) + IS(b, 3, j) + IS(b, 4, j) + IS(b, 5, j) + IS(b, 6, j) +           \
+     IS(b, 7, j))
+#define PLACES(b)                                                                                  \
+    {                                                                                              \
+        PLACE(b, 0), PLACE(b, 1), PLACE(b, 2), PLACE(b, 3), PLACE(b, 4), PLACE(b, 5), PLACE(b, 6), \
+            PLACE(b, 7)                                                                            \
+    }
+#define PLACES4(b)  PLACES(b), PLACES((b) + 1), PLACES((b) + 2), PLACES((b) + 3)
+#define PLACES16(b) PLACES4(b), PLACES4((b) + 4), PLACES4((b) + 8), PLACES4((b) + 12)
+#define PLACES64(b) PLACES16(b), PLACES16((b) + 16), PLACES16((b) + 32), PLACES16((b) + 48)
+static const uint8_t places[256][8] = {PLACES64(0), PLACES64(64), PLACES64(128), PLACES64(192)};
+
+/* A byte at a time: eight numbers are stored, as many as there are bits are kept. */
+SKEP_CLONES static unsigned list_rows(const uint64_t *words, uint16_t *rows)
 {
     unsigned n = 0;
-    if (skep_x__count(b) == n_block)
+    for (unsigned w = 0; w < SKEP_X_WORDS; w++) {
+        if (words[w] == 0)
+            continue;
+        for (unsigned b = 0; b < 8; b++) {
+            const uint8_t *p = places[words[w] >> b * 8 & 0xff];
+            uint16_t base = (uint16_t)(w * 64 + b * 8);
+            for (unsigned j = 0; j < 8; j++) /* n <= base: there is room for eight */
+                rows[n + j] = (uint16_t)(base + p[j]);
+            n += SKEP_POPCOUNT64(words[w] >> b * 8 & 0xff);
+        }
+    }
+    return n;
+}
+
+struct skep_sel skep_x__rows(const struct skep_x_bits *b, unsigned n_block, uint16_t *rows)
+{
+    unsigned w = 0;
+    while (w < n_block / 64 && b->w[w] == UINT64_MAX)
+        w++;
+    if (w == n_block / 64 && (n_block % 64 == 0 || b->w[w] == (1ull << n_block % 64) - 1))
         return (struct skep_sel){n_block, NULL};
-    for (unsigned w = 0; w < SKEP_X_WORDS; w++)
-        for (uint64_t word = b->w[w]; word; word &= word - 1)
-            rows[n++] = (uint16_t)(w * 64 + SKEP_CTZ64(word));
-    return (struct skep_sel){n, rows};
+    return (struct skep_sel){list_rows(b->w, rows), rows};
 }
 
 skep_rc skep_x__memo(struct skep_x_ctx *c, struct skep_x_memo *m, uint64_t serial, uint32_t n)

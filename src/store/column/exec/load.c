@@ -8,6 +8,7 @@
  * Threads: a context belongs to one thread.  Memory: scratch in the binding's arena. */
 #include "base/assert.h"
 #include "base/mem.h"
+#include "store/column/codec/codec.h"
 #include "store/column/exec/exec_priv.h"
 
 #include <stdio.h>
@@ -151,12 +152,45 @@ static skep_rc load_field(struct skep_x_ctx *c, const struct skep_x_source *s,
     return v->none ? SKEP_OK : from_vec(v, s->type, ret, err);
 }
 
+/* Keep rows where the integer column lies in [lo, hi] (or, inverted, outside). */
+static void keep_range(const struct skep_vec *v, int64_t lo, int64_t hi, bool invert,
+                       struct skep_x_bits *bits)
+{
+    if (v->constant) {
+        if ((v->i64[0] >= lo && v->i64[0] <= hi) == invert)
+            memset(bits, 0, sizeof *bits);
+        return;
+    }
+    uint64_t in[SKEP_X_WORDS];
+    skep_codec__bits_between(v->i64, v->n, lo, hi, in);
+    for (unsigned w = 0; w < (v->n + 63) / 64; w++)
+        bits->w[w] &= invert ? ~in[w] : in[w];
+}
+
+bool skep_x__between(struct skep_x_ctx *c, enum skep_column col, int64_t lo, int64_t hi,
+                     struct skep_x_bits *bits, skep_err *err)
+{
+    struct skep_x_bits in;
+    struct skep_colreader *r = skep_x__column_reader(c, col, err);
+    if (!r || !r->ops->between || !r->ops->between(r, c->row0, c->n, lo, hi, in.w))
+        return false;
+    for (unsigned w = 0; w < (c->n + 63) / 64; w++)
+        bits->w[w] &= in.w[w];
+    return true;
+}
+
 /* Keep rows of the kinds on which the view exists. */
 static skep_rc keep_kinds(struct skep_x_ctx *c, uint32_t kinds, struct skep_x_bits *bits,
                           skep_err *err)
 {
     uint32_t all = (1u << SKEP_KIND_COUNT) - 2;
     if ((kinds & all) == all)
+        return SKEP_OK;
+    unsigned first = SKEP_CTZ64((uint64_t)(kinds & all) | 1ull << 63);
+    unsigned end = first + SKEP_POPCOUNT64(kinds & all);
+    bool neighbours =
+        first < 63 && kinds & all && (kinds & all) >> first == (1u << (end - first)) - 1;
+    if (neighbours && skep_x__between(c, SKEP_COL_KIND, first, (int64_t)end - 1, bits, err))
         return SKEP_OK;
     const struct skep_vec *v = NULL;
     SKEP_TRY(skep_x__column(c, SKEP_COL_KIND, &v, err));
@@ -168,28 +202,12 @@ static skep_rc keep_kinds(struct skep_x_ctx *c, uint32_t kinds, struct skep_x_bi
             memset(bits, 0, sizeof *bits);
         return SKEP_OK;
     }
-    uint8_t pass[SKEP_BLOCK_ROWS];
+    SKEP_UNINIT uint8_t pass[SKEP_BLOCK_ROWS];
     for (unsigned r = 0; r < v->n; r++)
         pass[r] = kinds >> ((uint64_t)v->i64[r] & 31) & 1;
     memset(pass + v->n, 0, SKEP_BLOCK_ROWS - v->n);
     keep(bits, pass);
     return SKEP_OK;
-}
-
-/* Keep rows where the integer column lies in [lo, hi] (or, inverted, outside). */
-static void keep_range(const struct skep_vec *v, int64_t lo, int64_t hi, bool invert,
-                       struct skep_x_bits *bits)
-{
-    if (v->constant) {
-        if ((v->i64[0] >= lo && v->i64[0] <= hi) == invert)
-            memset(bits, 0, sizeof *bits);
-        return;
-    }
-    uint8_t pass[SKEP_BLOCK_ROWS];
-    for (unsigned r = 0; r < v->n; r++)
-        pass[r] = (uint8_t)((v->i64[r] >= lo && v->i64[r] <= hi) != invert);
-    memset(pass + v->n, 0, SKEP_BLOCK_ROWS - v->n);
-    keep(bits, pass);
 }
 
 static void keep_ids(const struct skep_vec *v, struct skep_x_bits *bits)
@@ -200,7 +218,7 @@ static void keep_ids(const struct skep_vec *v, struct skep_x_bits *bits)
             memset(bits, 0, sizeof *bits);
         return;
     }
-    uint8_t pass[SKEP_BLOCK_ROWS];
+    SKEP_UNINIT uint8_t pass[SKEP_BLOCK_ROWS];
     for (unsigned r = 0; r < v->n; r++) {
         uint64_t a, b;
         memcpy(&a, v->id16[r].b, 8);
@@ -234,7 +252,7 @@ static void keep_texts(struct skep_x_source *s, const struct skep_x_vals *v, uns
             memset(bits, 0, sizeof *bits);
         return;
     }
-    uint8_t pass[SKEP_BLOCK_ROWS];
+    SKEP_UNINIT uint8_t pass[SKEP_BLOCK_ROWS];
     if (v->form == SKEP_X_DICT) {
         const uint32_t *at = v->dict->offsets;
         for (unsigned r = 0; r < n; r++)
@@ -268,7 +286,7 @@ static skep_rc load_codes(const struct skep_x_source *s, const struct skep_vec *
     unsigned m = v->constant ? 1 : n;
     if (s->complete && codes_below(v->i64, m, s->n_list))
         return SKEP_OK;
-    uint8_t pass[SKEP_BLOCK_ROWS];
+    SKEP_UNINIT uint8_t pass[SKEP_BLOCK_ROWS];
     for (unsigned r = 0; r < m; r++) {
         uint64_t code = (uint64_t)v->i64[r];
         pass[r] = code < s->n_list && s->list[code].type != SKEP_TYPE_NULL;
