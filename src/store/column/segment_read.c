@@ -879,6 +879,32 @@ static skep_rc find_code(struct reader *r, uint64_t hash, uint32_t *ret)
     return SKEP_OK;
 }
 
+static bool equal(struct skep_colreader *base, uint64_t row0, unsigned n, skep_str s, uint64_t hash,
+                  uint64_t *bits)
+{
+    struct reader *r = (struct reader *)base;
+    uint32_t code = 0;
+    skep_assert(n > 0 && n <= SKEP_BLOCK_ROWS && row0 + n <= r->seg->base.row_end);
+    if (r->form != SKEP_FORM_STR ||
+        look_at_group(r, (uint32_t)(row0 / SKEP_ROW_GROUP_ROWS), NULL) != SKEP_OK || !r->entry)
+        return false;
+    memset(bits, 0, (n + 63) / 64 * sizeof *bits);
+    if (r->entry->presence == SKEP_PRESENCE_NONE)
+        return true;
+    if (!(r->entry->flags & (SKEP_ENTRY_DICT_SEGMENT | SKEP_ENTRY_DICT_LOCAL)) ||
+        find_code(r, hash, &code) != SKEP_OK)
+        return false;
+    if (code == SKEP_NO_CODE)
+        return true;
+    if (enter_group(r, r->group, NULL) != SKEP_OK || !plain_ints(r) ||
+        (!r->dict && open_dict(r, NULL) != SKEP_OK))
+        return false;
+    /* Two strings of one hash: read() compares them. */
+    if (code >= r->dict->n || !skep_str_eq(skep_dict_str(r->dict, code), s))
+        return false;
+    return rows_between(r, (uint32_t)(row0 % SKEP_ROW_GROUP_ROWS), n, code, code, bits);
+}
+
 static bool maybe(struct skep_colreader *base, uint64_t row0, unsigned n, uint64_t hash)
 {
     struct reader *r = (struct reader *)base;
@@ -930,6 +956,7 @@ static const struct skep_colreader_ops reader_ops = {
     .close = close_reader,
     .zone = zone,
     .maybe = maybe,
+    .equal = equal,
     .between = between,
     .coded = coded,
     .tally = tally,

@@ -410,7 +410,7 @@ static skep_rc overlapping(struct skep_x_ctx *c, struct skep_x_bits *ret, skep_e
     struct skep_x_bits in;
     skep_x__pack(pass, &in);
     skep_x__and(ret, &in);
-    return skep_x__filter(c, c->q->filter, ret, err);
+    return skep_x__filter_block(c, ret, err);
 }
 
 static skep_rc span_state(struct skep_x_ctx *c, unsigned state, struct skep_x_bits bits,

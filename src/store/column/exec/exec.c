@@ -89,6 +89,16 @@ static uint64_t rows_of(const struct skep_x_query *q, const struct skep_x_morsel
     return rows;
 }
 
+/* Can no row of the morsel pass the filter? */
+static bool ruled_out(struct skep_x_ctx *c, const struct skep_x_morsel *m)
+{
+    if (!c->q->filter)
+        return false;
+    uint64_t last = m->end - 1, row0 = m->block * SKEP_BLOCK_ROWS;
+    uint64_t end = last * SKEP_BLOCK_ROWS + skep_rowset_block_rows(c->rs, last);
+    return skep_x__none(c, c->q->filter, row0, (unsigned)(end - row0));
+}
+
 static void run_one(void *arg, unsigned i)
 {
     struct run *run = arg;
@@ -106,7 +116,7 @@ static void run_one(void *arg, unsigned i)
     const struct skep_x_morsel *m = &q->morsels[i];
     skep_err err = {.rc = SKEP_OK};
     skep_rc rc = skep_x__bind(c, m->set, &err);
-    if (rc == SKEP_OK)
+    if (rc == SKEP_OK && !ruled_out(c, m))
         rc = run->fn(c, m, &err);
 
     skep_mutex_lock(&q->mu);

@@ -141,6 +141,8 @@ struct skep_x_source {
     bool full;                             /* it has no empty text */
     const struct skep_rowset_lists *lists; /* LIST_ANY */
     struct skep_x_scratch *scratch;        /* made when first needed */
+    uint32_t ruled_test;                   /* LISTED: what `ruled_out` is of */
+    uint8_t ruled_out;                     /* 0 not known, 1 some list may pass, 2 none does */
 };
 
 struct skep_x_bound {
@@ -304,7 +306,26 @@ size_t skep_x__hex16(const skep_trace_id *id, char *out);
 size_t skep_x__hex8(uint64_t id, char *out);
 size_t skep_x__rfc3339(skep_ts_ns ns, char *out);
 
+/* Keep rows of the kinds (bits 1 << kind) on which a view exists. */
+SKEP_NODISCARD skep_rc skep_x__keep_kinds(struct skep_x_ctx *c, uint32_t kinds,
+                                          struct skep_x_bits *bits, skep_err *err);
+
+/* -- prune.c -- */
+/* Can certainly none of the rows [row0, row0 + n), of one row group, pass?  NULL: no. */
+bool skep_x__none(struct skep_x_ctx *c, const struct skep_x_expr *e, uint64_t row0, unsigned n);
+/* The same for one source of the test's name. */
+bool skep_x__source_none(struct skep_x_ctx *c, uint32_t test, struct skep_x_source *s,
+                         uint64_t row0, unsigned n, skep_err *err);
+/* Rows of `in` whose value in this source passes the (positive) test, without unpacking values;
+ * false when that cannot be said. */
+bool skep_x__direct(struct skep_x_ctx *c, const struct skep_x_test *x,
+                    const struct skep_x_source *s, const struct skep_x_bits *in,
+                    struct skep_x_bits *ret, skep_err *err);
+
 /* -- filter.c -- */
+/* Narrow `bits`, rows of the block, to those that pass the query's filter. */
+SKEP_NODISCARD skep_rc skep_x__filter_block(struct skep_x_ctx *c, struct skep_x_bits *bits,
+                                            skep_err *err);
 /* Narrow `bits` to the rows that pass. */
 SKEP_NODISCARD skep_rc skep_x__filter(struct skep_x_ctx *c, const struct skep_x_expr *e,
                                       struct skep_x_bits *bits, skep_err *err);

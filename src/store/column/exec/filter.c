@@ -16,6 +16,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "plan/compare.h"
+#include "store/column/codec/codec.h"
 #include "store/column/exec/exec_priv.h"
 
 void skep_x__pack(const uint8_t *pass, struct skep_x_bits *ret)
@@ -228,7 +229,7 @@ static skep_rc match_memo(struct skep_x_ctx *c, const struct skep_x_test *x,
                                  : code_answer(x, s, v, m, v->i64[0]));
         return SKEP_OK;
     }
-    uint16_t rows[SKEP_BLOCK_ROWS];
+    SKEP_UNINIT uint16_t rows[SKEP_BLOCK_ROWS];
     struct skep_sel sel = skep_x__rows(&v->present, c->n, rows);
     for (unsigned i = 0; i < sel.n; i++) {
         unsigned r = sel.rows ? sel.rows[i] : i;
@@ -267,7 +268,7 @@ static bool span_id_passes(const struct skep_x_test *x, uint64_t id)
 static void match_each(struct skep_x_ctx *c, const struct skep_x_test *x,
                        const struct skep_x_vals *v, uint8_t *pass)
 {
-    uint16_t rows[SKEP_BLOCK_ROWS];
+    SKEP_UNINIT uint16_t rows[SKEP_BLOCK_ROWS];
     struct skep_sel sel = skep_x__rows(&v->present, c->n, rows);
     unsigned n = v->constant ? 1 : sel.n;
     for (unsigned i = 0; i < n; i++) {
@@ -294,7 +295,7 @@ static skep_rc match(struct skep_x_ctx *c, const struct skep_x_test *x,
     *ret = v->present;
     if (x->exists)
         return SKEP_OK;
-    uint8_t pass[SKEP_BLOCK_ROWS];
+    SKEP_UNINIT uint8_t pass[SKEP_BLOCK_ROWS];
     unsigned n = v->constant ? 1 : c->n;
     memset(pass, 0, sizeof pass);
     if (v->form == SKEP_X_DICT || v->form == SKEP_X_CODES) {
@@ -318,43 +319,6 @@ static skep_rc match(struct skep_x_ctx *c, const struct skep_x_test *x,
     skep_x__pack(pass, &bits);
     skep_x__and(ret, &bits);
     return SKEP_OK;
-}
-
-/* Can no value of the block pass?  Only asked for the last source of a name, where being present
- * does not matter any more. */
-static bool certainly_none(struct skep_x_ctx *c, const struct skep_x_test *x,
-                           const struct skep_x_source *s, skep_err *err)
-{
-    if (s->kind != SKEP_X_FIELD || x->exists)
-        return false;
-    if (s->type == SKEP_TYPE_STRING && x->str_eq) {
-        if (x->n_strs == 0)
-            return true;
-        struct skep_colreader *r = skep_x__field_reader(c, s->field, err);
-        if (!r || !r->ops->maybe)
-            return false;
-        for (unsigned i = 0; i < x->n_strs; i++)
-            if (r->ops->maybe(r, c->row0, c->n, x->hashes[i]))
-                return false;
-        return true;
-    }
-    bool ints = s->type == SKEP_TYPE_INT && x->n_ints > 0;
-    if (!ints && !(s->type == SKEP_TYPE_DOUBLE && x->n_doubles > 0))
-        return false;
-    struct skep_colreader *r = skep_x__field_reader(c, s->field, err);
-    double min = 0, max = 0;
-    if (!r || !r->ops->zone || !r->ops->zone(r, c->row0, c->n, &min, &max))
-        return false;
-    /* Bounds of integers are rounded to doubles: compare with room of one rounding on both sides.
-     */
-    unsigned n = ints ? x->n_ints : x->n_doubles;
-    for (unsigned i = 0; i < n; i++) {
-        double lo = ints ? (double)x->ints[i].lo : x->doubles[i].lo;
-        double hi = ints ? (double)x->ints[i].hi : x->doubles[i].hi;
-        if (!(hi < min || lo > max))
-            return false;
-    }
-    return true;
 }
 
 static skep_rc test_any(struct skep_x_ctx *c, uint32_t at, const struct skep_x_bits *in,
@@ -389,7 +353,12 @@ static skep_rc test_name(struct skep_x_ctx *c, uint32_t at, const struct skep_x_
         struct skep_x_source *s = &b->sources[i];
         struct skep_x_vals v;
         struct skep_x_bits hit;
-        if (i + 1 == b->n && certainly_none(c, x, s, err))
+        /* For the last source it does not matter any more which rows have a value. */
+        if (i + 1 == b->n && skep_x__direct(c, x, s, &rest, &hit, err)) {
+            skep_x__or(out, &hit);
+            break;
+        }
+        if (i + 1 == b->n && skep_x__source_none(c, at, s, c->row0, c->n, err))
             break;
         SKEP_TRY(skep_x__load(c, s, &rest, &v, err));
         if (!skep_x__any(&v.present))
@@ -449,6 +418,15 @@ skep_rc skep_x__filter(struct skep_x_ctx *c, const struct skep_x_expr *e, struct
     }
 }
 
+skep_rc skep_x__filter_block(struct skep_x_ctx *c, struct skep_x_bits *bits, skep_err *err)
+{
+    if (c->q->filter && skep_x__none(c, c->q->filter, c->row0, c->n)) {
+        memset(bits, 0, sizeof *bits);
+        return SKEP_OK;
+    }
+    return skep_x__filter(c, c->q->filter, bits, err);
+}
+
 skep_rc skep_x__in_range(struct skep_x_ctx *c, struct skep_x_bits *bits, skep_err *err)
 {
     const struct skep_time_range *t = &c->q->plan->range;
@@ -459,15 +437,13 @@ skep_rc skep_x__in_range(struct skep_x_ctx *c, struct skep_x_bits *bits, skep_er
         memset(bits, 0, sizeof *bits);
         return SKEP_OK;
     }
-    int64_t buf[SKEP_BLOCK_ROWS];
+    SKEP_UNINIT int64_t buf[SKEP_BLOCK_ROWS];
     const int64_t *time = NULL;
     SKEP_TRY(skep_x__ints(c, SKEP_COL_TIME, buf, &time, err));
-    uint8_t pass[SKEP_BLOCK_ROWS];
-    memset(pass, 0, sizeof pass);
-    ints_between(time, c->n, t->start_ns, t->end_ns - 1, pass);
-    struct skep_x_bits in;
-    skep_x__pack(pass, &in);
-    skep_x__and(bits, &in);
+    uint64_t in[SKEP_X_WORDS];
+    skep_codec__bits_between(time, c->n, t->start_ns, t->end_ns - 1, in);
+    for (unsigned w = 0; w < (c->n + 63) / 64; w++)
+        bits->w[w] &= in[w];
     return SKEP_OK;
 }
 
@@ -477,5 +453,5 @@ skep_rc skep_x__select(struct skep_x_ctx *c, struct skep_x_bits *ret, skep_err *
     if (!skep_x__any(ret))
         return SKEP_OK;
     SKEP_TRY(skep_x__in_range(c, ret, err));
-    return skep_x__filter(c, c->q->filter, ret, err);
+    return skep_x__filter_block(c, ret, err);
 }

@@ -179,9 +179,8 @@ bool skep_x__between(struct skep_x_ctx *c, enum skep_column col, int64_t lo, int
     return true;
 }
 
-/* Keep rows of the kinds on which the view exists. */
-static skep_rc keep_kinds(struct skep_x_ctx *c, uint32_t kinds, struct skep_x_bits *bits,
-                          skep_err *err)
+skep_rc skep_x__keep_kinds(struct skep_x_ctx *c, uint32_t kinds, struct skep_x_bits *bits,
+                           skep_err *err)
 {
     uint32_t all = (1u << SKEP_KIND_COUNT) - 2;
     if ((kinds & all) == all)
@@ -351,7 +350,7 @@ static skep_rc load_view(struct skep_x_ctx *c, struct skep_x_source *s, struct s
                          skep_err *err)
 {
     const struct skep_view *view = s->view;
-    SKEP_TRY(keep_kinds(c, view->kinds, &ret->present, err));
+    SKEP_TRY(skep_x__keep_kinds(c, view->kinds, &ret->present, err));
     if (view->how == SKEP_VIEW_ROW_ID)
         return load_row_ids(c, s, ret, err);
     const struct skep_vec *v = NULL;

@@ -178,7 +178,7 @@ static skep_rc rows_block(struct skep_x_ctx *c, skep_err *err)
         return SKEP_OK;
     SKEP_TRY(skep_x__ints(c, SKEP_COL_TIME, c->ints[0], &time, err));
     keep_useful(c, time, &bits);
-    SKEP_TRY(skep_x__filter(c, c->q->filter, &bits, err));
+    SKEP_TRY(skep_x__filter_block(c, &bits, err));
     if (!skep_x__any(&bits))
         return SKEP_OK;
     SKEP_TRY(skep_x__ints(c, SKEP_COL_SEQ, c->ints[1], &seq, err));

@@ -178,7 +178,7 @@ static skep_rc candidates_block(struct skep_x_ctx *c, struct table *t, skep_err 
     SKEP_TRY(skep_x__ints(c, SKEP_COL_DURATION, t->bufs[2], &duration, err));
     SKEP_TRY(skep_x__ints(c, SKEP_COL_STATUS, t->bufs[3], &status, err));
     keep_useful(c, t, kind, time, duration, status, &bits);
-    SKEP_TRY(skep_x__filter(c, c->q->filter, &bits, err));
+    SKEP_TRY(skep_x__filter_block(c, &bits, err));
     if (!skep_x__any(&bits))
         return SKEP_OK;
     SKEP_TRY(skep_x__column(c, SKEP_COL_TRACE_ID, &ids, err));

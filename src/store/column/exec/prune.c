@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What a filter can say about many rows without reading them.
+ *
+ *   none      can no row of a stretch (a block, a row group) pass?  From dictionaries, bounds and
+ *             lists: AND needs one operand that says so, OR all of them
+ *   direct    which rows of a block pass a test of one source, from packed values
+ *
+ * I1  "none" may be wrong in one direction only: rows it rules out do not pass.
+ * I2  "direct" answers exactly or not at all.
+ *
+ * Threads: a context belongs to one thread.  Memory: none. */
+#include "base/assert.h"
+#include "base/mem.h"
+#include "plan/compare.h"
+#include "store/column/exec/exec_priv.h"
+
+/* Do [lo, hi] and the bounds of the rows miss each other, for all intervals of the test? */
+static bool outside(struct skep_colreader *r, uint64_t row0, unsigned n,
+                    const struct skep_x_span *ints, unsigned n_ints,
+                    const struct skep_x_fspan *doubles, unsigned n_doubles)
+{
+    double min = 0, max = 0;
+    if (!r || !r->ops->zone || !r->ops->zone(r, row0, n, &min, &max))
+        return false;
+    for (unsigned i = 0; i < n_ints; i++)
+        if (!((double)ints[i].hi < min || (double)ints[i].lo > max))
+            return false;
+    for (unsigned i = 0; i < n_doubles; i++)
+        if (!(doubles[i].hi < min || doubles[i].lo > max))
+            return false;
+    return true;
+}
+
+static bool field_none(struct skep_x_ctx *c, const struct skep_x_test *x,
+                       const struct skep_x_source *s, uint64_t row0, unsigned n, skep_err *err)
+{
+    if (s->type == SKEP_TYPE_STRING && x->str_eq) {
+        struct skep_colreader *r = skep_x__field_reader(c, s->field, err);
+        if (x->n_strs == 0)
+            return true;
+        if (!r || !r->ops->maybe)
+            return false;
+        for (unsigned i = 0; i < x->n_strs; i++)
+            if (r->ops->maybe(r, row0, n, x->hashes[i]))
+                return false;
+        return true;
+    }
+    if (s->type == SKEP_TYPE_INT && x->n_ints > 0)
+        return outside(skep_x__field_reader(c, s->field, err), row0, n, x->ints, x->n_ints, NULL,
+                       0);
+    if (s->type == SKEP_TYPE_DOUBLE && x->n_doubles > 0)
+        return outside(skep_x__field_reader(c, s->field, err), row0, n, NULL, 0, x->doubles,
+                       x->n_doubles);
+    return false;
+}
+
+static bool view_none(struct skep_x_ctx *c, const struct skep_x_test *x,
+                      const struct skep_x_source *s, uint64_t row0, unsigned n, skep_err *err)
+{
+    if (s->view->how == SKEP_VIEW_MS && x->n_ns > 0)
+        return outside(skep_x__column_reader(c, s->view->column, err), row0, n, x->ns, x->n_ns,
+                       NULL, 0);
+    if (s->view->how == SKEP_VIEW_INT && x->n_ints > 0)
+        return outside(skep_x__column_reader(c, s->view->column, err), row0, n, x->ints, x->n_ints,
+                       NULL, 0);
+    return false;
+}
+
+/* Does no list of the rowset hold a value that passes?  Asked once for a binding. */
+static bool lists_none(const struct skep_x_test *x, struct skep_x_source *s)
+{
+    if (s->ruled_out == 0) {
+        s->ruled_out = 2;
+        for (uint32_t i = 0; i < s->n_list && s->ruled_out == 2; i++)
+            if (s->list[i].type != SKEP_TYPE_NULL && skep_value_passes(x->t, &s->list[i]))
+                s->ruled_out = 1;
+    }
+    return s->ruled_out == 2;
+}
+
+bool skep_x__source_none(struct skep_x_ctx *c, uint32_t test, struct skep_x_source *s,
+                         uint64_t row0, unsigned n, skep_err *err)
+{
+    const struct skep_x_test *x = &c->q->tests[test];
+    if (x->exists)
+        return false;
+    if (s->kind == SKEP_X_FIELD)
+        return field_none(c, x, s, row0, n, err);
+    if (s->kind == SKEP_X_VIEW)
+        return view_none(c, x, s, row0, n, err);
+    if (s->kind != SKEP_X_LISTED)
+        return false;
+    if (s->ruled_test != test) {
+        s->ruled_test = test;
+        s->ruled_out = 0;
+    }
+    return lists_none(x, s);
+}
+
+static bool test_none(struct skep_x_ctx *c, uint32_t test, uint64_t row0, unsigned n, skep_err *err)
+{
+    const struct skep_x_test *x = &c->q->tests[test];
+    if (x->negative || x->exists || x->name == SKEP_X_ANY_FIELD)
+        return false;
+    const struct skep_x_bound *b = skep_x__sources(c, x->name);
+    for (unsigned i = 0; i < b->n; i++)
+        if (!skep_x__source_none(c, test, &b->sources[i], row0, n, err))
+            return false;
+    return true;
+}
+
+/* Recursion is bounded by SKEP_LIMIT_PLAN_DEPTH. */
+bool skep_x__none(struct skep_x_ctx *c, const struct skep_x_expr *e, uint64_t row0, unsigned n)
+{
+    skep_err err;
+    if (!e)
+        return false;
+    switch (e->op) {
+    case SKEP_EXPR_TEST: return test_none(c, e->test, row0, n, &err);
+    case SKEP_EXPR_AND:
+        for (unsigned i = 0; i < e->n_kids; i++)
+            if (skep_x__none(c, e->kids[i], row0, n))
+                return true;
+        return false;
+    case SKEP_EXPR_OR:
+        for (unsigned i = 0; i < e->n_kids; i++)
+            if (!skep_x__none(c, e->kids[i], row0, n))
+                return false;
+        return true;
+    case SKEP_EXPR_NOT:
+    case SKEP_EXPR_TRUE:
+    default: return false;
+    }
+}
+
+static bool ints_direct(struct skep_x_ctx *c, struct skep_colreader *r,
+                        const struct skep_x_span *spans, unsigned n_spans, int64_t least,
+                        struct skep_x_bits *ret)
+{
+    (void)c;
+    if (!r || !r->ops->between || n_spans > 1)
+        return false;
+    memset(ret, 0, sizeof *ret);
+    if (n_spans == 0 || spans[0].hi < least)
+        return true;
+    return r->ops->between(r, c->row0, c->n, SKEP_MAX(spans[0].lo, least), spans[0].hi, ret->w);
+}
+
+static bool bool_passes(const struct skep_x_test *x, bool b)
+{
+    return skep_value_passes(x->t, &(skep_value){.type = SKEP_TYPE_BOOL, .b = b});
+}
+
+static bool field_direct(struct skep_x_ctx *c, const struct skep_x_test *x,
+                         const struct skep_x_source *s, struct skep_x_bits *ret, skep_err *err)
+{
+    struct skep_colreader *r = skep_x__field_reader(c, s->field, err);
+    if (!r)
+        return false;
+    if (s->type == SKEP_TYPE_INT && x->t->op <= SKEP_CMP_GE)
+        return ints_direct(c, r, x->ints, x->n_ints, INT64_MIN, ret);
+    if (s->type == SKEP_TYPE_BOOL && r->ops->between) {
+        bool no = bool_passes(x, false), yes = bool_passes(x, true);
+        memset(ret, 0, sizeof *ret);
+        return (!no && !yes) ||
+               r->ops->between(r, c->row0, c->n, no ? INT64_MIN : 1, yes ? INT64_MAX : 0, ret->w);
+    }
+    if (s->type == SKEP_TYPE_STRING && x->str_eq && x->n_strs == 1 && r->ops->equal) {
+        memset(ret, 0, sizeof *ret);
+        return r->ops->equal(r, c->row0, c->n, x->strs[0], x->hashes[0], ret->w);
+    }
+    return false;
+}
+
+bool skep_x__direct(struct skep_x_ctx *c, const struct skep_x_test *x,
+                    const struct skep_x_source *s, const struct skep_x_bits *in,
+                    struct skep_x_bits *ret, skep_err *err)
+{
+    bool done = false;
+    if (x->exists || x->negative)
+        return false;
+    if (s->kind == SKEP_X_FIELD) {
+        done = field_direct(c, x, s, ret, err);
+    } else if (s->kind == SKEP_X_VIEW) {
+        const struct skep_view *v = s->view;
+        struct skep_colreader *r = skep_x__column_reader(c, v->column, err);
+        if (v->how == SKEP_VIEW_MS && x->t->op <= SKEP_CMP_GE)
+            done = ints_direct(c, r, x->ns, x->n_ns, 0, ret);
+        else if (v->how == SKEP_VIEW_INT && x->t->op <= SKEP_CMP_GE)
+            done = ints_direct(c, r, x->ints, x->n_ints, INT64_MIN, ret);
+        else if (v->how == SKEP_VIEW_BOOL_EQ)
+            done = ints_direct(c, r, &(struct skep_x_span){v->arg, v->arg}, bool_passes(x, true),
+                               INT64_MIN, ret);
+        if (done && skep_x__any(ret))
+            done = skep_x__keep_kinds(c, v->kinds, ret, err) == SKEP_OK;
+    }
+    if (done)
+        skep_x__and(ret, in);
+    return done;
+}
