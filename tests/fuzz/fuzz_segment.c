@@ -125,6 +125,34 @@ static uint64_t touch(const struct skep_vec *v)
     return sum;
 }
 
+/* The shorter ways to an answer. */
+static uint64_t ask(struct skep_colreader *r, uint64_t row, unsigned n)
+{
+    uint64_t bits[SKEP_BLOCK_ROWS / 64], sum = 0;
+    double min = 0, max = 0;
+    const struct skep_dict *dict = NULL;
+    uint32_t n_codes = 0, present = 0;
+    skep_str s = SKEP_STR("u-1");
+    uint64_t hash = skep_hash(skep_str_bytes(s));
+    sum += r->ops->zone(r, row, n, &min, &max) && min > max;
+    sum += r->ops->maybe(r, row, n, hash);
+    if (r->ops->between(r, row, n, -1, 70, bits))
+        sum += bits[0];
+    if (r->ops->equal(r, row, n, s, hash, bits))
+        sum += bits[0];
+    if (!r->ops->coded(r, row, &dict, &n_codes) || n_codes > 1u << 20)
+        return sum;
+    if (dict && dict->n > 0) { /* a string that is there, mostly */
+        s = skep_dict_str(dict, dict->n / 2);
+        if (r->ops->equal(r, row, n, s, dict->hashes[dict->n / 2], bits))
+            sum += bits[0];
+    }
+    uint32_t *counts = skep_alloc_n(uint32_t, n_codes + (size_t)1);
+    sum += r->ops->tally(r, row, n, counts, &present, NULL) == SKEP_OK ? present : 0;
+    skep_free(counts);
+    return sum;
+}
+
 static uint64_t read_all(struct skep_rowset *rs)
 {
     uint64_t sum = 0;
@@ -136,11 +164,10 @@ static uint64_t read_all(struct skep_rowset *rs)
         uint64_t end = SKEP_MIN(rs->row_end, 400000ull);
         for (uint64_t row = 0; rc == SKEP_OK && row < end; row += SKEP_BLOCK_ROWS) {
             struct skep_vec v;
-            double min, max;
             unsigned n = skep_rowset_block_rows(rs, row / SKEP_BLOCK_ROWS);
             if (n == 0)
                 continue;
-            (void)r->ops->zone(r, row / SKEP_BLOCK_ROWS, &min, &max);
+            sum += ask(r, row, n);
             rc = r->ops->read(r, row, n, &v, NULL);
             sum += rc == SKEP_OK ? touch(&v) : 0;
         }
