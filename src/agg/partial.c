@@ -51,7 +51,7 @@ int64_t skep_agg_bucket_span(const struct skep_plan *plan, skep_ts_ns bucket0_ns
 
 static bool same_field(const struct skep_agg *a, const struct skep_agg *b)
 {
-    return skep_str_eq(a->field.name, b->field.name) && a->filter == b->filter;
+    return skep_field_same(&a->field, &b->field) && a->filter == b->filter;
 }
 
 static bool same_params(const struct skep_agg *a, const struct skep_agg *b)

@@ -79,7 +79,7 @@ static void data_member(struct skep_json *json, const struct skep_result *r,
     skep_json_key(json, SKEP_STR("data"));
     skep_json_object(json);
     for (unsigned i = 0; g->key && i < r->plan->n_groups; i++) {
-        skep_json_key(json, r->plan->groups[i].name);
+        skep_json_key(json, skep_field_label(&r->plan->groups[i]));
         plain_value(json, &g->key[i]);
     }
     for (unsigned i = 0; i < r->plan->n_aggs; i++) {

@@ -124,9 +124,9 @@ skep_str skep_api__hny_page_path(struct skep_arena *arena, skep_str dataset, ske
     for (unsigned i = 0; i < plan->n_aggs; i++)
         param(&l, "c",
               calc_text(arena, skep_agg_op_name(plan->aggs[i].op, plan->aggs[i].param),
-                        plan->aggs[i].field.name));
+                        skep_field_label(&plan->aggs[i].field)));
     for (unsigned i = 0; i < plan->n_groups; i++)
-        param(&l, "by", plan->groups[i].name);
+        param(&l, "by", skep_field_label(&plan->groups[i]));
     yyjson_doc *doc = yyjson_read(spec.p, spec.n, 0);
     lists(&l, yyjson_doc_get_root(doc));
     yyjson_doc_free(doc);

@@ -72,7 +72,7 @@ static void columns(struct skep_json *json, const struct skep_plan *plan)
     skep_json_array(json);
     for (unsigned i = 0; i < plan->n_groups; i++) {
         skep_json_object(json);
-        skep_json_put_str(json, SKEP_STR("key"), plan->groups[i].name);
+        skep_json_put_str(json, SKEP_STR("key"), skep_field_label(&plan->groups[i]));
         skep_json_put_str(json, SKEP_STR("kind"), SKEP_STR("group"));
         skep_json_end(json);
     }

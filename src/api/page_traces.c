@@ -442,7 +442,7 @@ static skep_rc search_pages(struct skep_api__job *job, skep_value trace_id, skep
 {
     enum { PAGE_ROWS = 5000 };
     struct skep_expr same_trace = {.op = SKEP_EXPR_TEST,
-                                   .test = {.field = {SKEP_STR("trace.trace_id")},
+                                   .test = {.field.name = SKEP_STR("trace.trace_id"),
                                             .op = SKEP_CMP_EQ,
                                             .values = &trace_id,
                                             .n_values = 1}};
@@ -502,22 +502,22 @@ static void write_matches(struct skep_api__job *job, const struct trace *t, skep
 
 /* What a waterfall shows of a row. */
 static const struct skep_field_ref shown_fields[] = {
-    {SKEP_STR_INIT("service.name")},
-    {SKEP_STR_INIT("event.name")},
-    {SKEP_STR_INIT("http.request.method")},
-    {SKEP_STR_INIT("http.method")},
-    {SKEP_STR_INIT("http.route")},
-    {SKEP_STR_INIT("url.path")},
-    {SKEP_STR_INIT("http.target")},
-    {SKEP_STR_INIT("url.full")},
-    {SKEP_STR_INIT("http.url")},
-    {SKEP_STR_INIT("http.response.status_code")},
-    {SKEP_STR_INIT("http.status_code")},
-    {SKEP_STR_INIT("status_message")},
-    {SKEP_STR_INIT("exception.message")},
-    {SKEP_STR_INIT("trace.link.trace_id")},
-    {SKEP_STR_INIT("message")},
-    {SKEP_STR_INIT("body")},
+    {.name = SKEP_STR_INIT("service.name")},
+    {.name = SKEP_STR_INIT("event.name")},
+    {.name = SKEP_STR_INIT("http.request.method")},
+    {.name = SKEP_STR_INIT("http.method")},
+    {.name = SKEP_STR_INIT("http.route")},
+    {.name = SKEP_STR_INIT("url.path")},
+    {.name = SKEP_STR_INIT("http.target")},
+    {.name = SKEP_STR_INIT("url.full")},
+    {.name = SKEP_STR_INIT("http.url")},
+    {.name = SKEP_STR_INIT("http.response.status_code")},
+    {.name = SKEP_STR_INIT("http.status_code")},
+    {.name = SKEP_STR_INIT("status_message")},
+    {.name = SKEP_STR_INIT("exception.message")},
+    {.name = SKEP_STR_INIT("trace.link.trace_id")},
+    {.name = SKEP_STR_INIT("message")},
+    {.name = SKEP_STR_INIT("body")},
 };
 
 static void trace(struct skep_api__job *job)

@@ -48,11 +48,8 @@ static skep_rc calc_column(struct skep_lang__q *q, skep_str column, struct skep_
         return skep_lang__refuse(q, SKEP_LANG_INVALID, SKEP_STRFMT " takes no column",
                                  SKEP_STRARG(op));
     if (column.n)
-        SKEP_TRY(skep_lang__column(q, column));
-    if (skep_str_eq(column, SKEP_STR("*")))
-        return skep_lang__refuse(q, SKEP_LANG_INVALID, "\"*\" stands in filters alone");
+        SKEP_TRY(skep_lang__value_column(q, column, &agg->field));
     skep_lang__leave(q, mark);
-    agg->field.name = column;
     return SKEP_OK;
 }
 
@@ -64,7 +61,7 @@ static skep_str calc_key(struct skep_lang__q *q, const struct skep_agg *agg, ske
     if (agg->field.name.n == 0)
         return op;
     return skep_arena_printf(q->arena, SKEP_STRFMT "(" SKEP_STRFMT ")", SKEP_STRARG(op),
-                             SKEP_STRARG(agg->field.name));
+                             SKEP_STRARG(skep_field_label(&agg->field)));
 }
 
 static skep_rc calculation(struct skep_lang__q *q, yyjson_val *v, struct skep_agg *agg)
@@ -80,7 +77,10 @@ static skep_rc calculation(struct skep_lang__q *q, yyjson_val *v, struct skep_ag
     SKEP_TRY(skep_lang__str(q, v, "name", &name));
     SKEP_TRY(calc_op(q, op, agg));
     SKEP_TRY(calc_column(q, column, agg));
+    const struct skep_expr *found[SKEP_LANG__PREFIXES]; /* of the query's own filters */
+    memcpy(found, q->found, sizeof found);
     SKEP_TRY(skep_lang__filters(q, v, &agg->filter));
+    memcpy(q->found, found, sizeof found);
     if (agg->filter && name.n == 0) {
         (void)skep_lang__enter(q, "name");
         return skep_lang__refuse(q, SKEP_LANG_MISSING, "a calculation with filters needs a name");
@@ -124,10 +124,10 @@ static skep_rc unique_breakdown(struct skep_lang__q *q, const struct skep_field_
                                 size_t i, const struct skep_plan *plan)
 {
     for (size_t k = 0; k < i; k++)
-        if (skep_str_eq(groups[k].name, groups[i].name))
+        if (skep_str_eq(groups[k].label, groups[i].label))
             return skep_lang__refuse(q, SKEP_LANG_INVALID, "the same as breakdowns[%zu]", k);
     for (unsigned k = 0; k < plan->n_aggs; k++)
-        if (skep_str_eq(plan->aggs[k].key, groups[i].name))
+        if (skep_str_eq(plan->aggs[k].key, groups[i].label))
             return skep_lang__refuse(q, SKEP_LANG_INVALID, "the same name as calculations[%u]", k);
     return SKEP_OK;
 }
@@ -147,10 +147,7 @@ skep_rc skep_lang__breakdowns(struct skep_lang__q *q, yyjson_val *obj, struct sk
         size_t at = skep_lang__enter_index(q, i);
         if (!yyjson_is_str(item))
             return skep_lang__refuse(q, SKEP_LANG_INCORRECT_TYPE, "a breakdown is a column name");
-        groups[i].name = skep_lang__text(q, item);
-        SKEP_TRY(skep_lang__column(q, groups[i].name));
-        if (skep_str_eq(groups[i].name, SKEP_STR("*")))
-            return skep_lang__refuse(q, SKEP_LANG_INVALID, "\"*\" stands in filters alone");
+        SKEP_TRY(skep_lang__value_column(q, skep_lang__text(q, item), &groups[i]));
         SKEP_TRY(unique_breakdown(q, groups, i, plan));
         skep_lang__leave(q, at);
     }
@@ -171,7 +168,7 @@ static unsigned find_calc(const struct skep_plan *plan, skep_str op, skep_str co
             continue;
         }
         if (skep_str_eq(skep_agg_op_name(a->op, a->param), op) &&
-            (skep_str_eq(a->field.name, column) || skep_str_eq(a->key, column)))
+            (skep_str_eq(skep_field_label(&a->field), column) || skep_str_eq(a->key, column)))
             return i;
     }
     return plan->n_aggs;
@@ -180,7 +177,7 @@ static unsigned find_calc(const struct skep_plan *plan, skep_str op, skep_str co
 static unsigned find_group(const struct skep_plan *plan, skep_str column)
 {
     unsigned i = 0;
-    while (i < plan->n_groups && !skep_str_eq(plan->groups[i].name, column))
+    while (i < plan->n_groups && !skep_str_eq(skep_field_label(&plan->groups[i]), column))
         i++;
     return i;
 }

@@ -52,8 +52,9 @@ static const struct op *find_op(skep_str name)
     return NULL;
 }
 
-static struct skep_expr *test_expr(struct skep_lang__q *q, skep_str column, enum skep_cmp cmp,
-                                   const skep_value *values, unsigned n)
+/* The field of a test: only root and parent are the test's own business. */
+static struct skep_expr *test_expr(struct skep_lang__q *q, const struct skep_field_ref *column,
+                                   enum skep_cmp cmp, const skep_value *values, unsigned n)
 {
     struct skep_expr *e = skep_new(q->arena, struct skep_expr);
     skep_value *copy = n ? skep_new_n(q->arena, skep_value, n) : NULL;
@@ -61,11 +62,11 @@ static struct skep_expr *test_expr(struct skep_lang__q *q, skep_str column, enum
         memcpy(copy, values, n * sizeof *values);
     e->op = SKEP_EXPR_TEST;
     e->test = (struct skep_test){
-        .field.name = column,
+        .field = *column,
         .op = cmp,
         .values = copy,
         .n_values = n,
-        .fold_case = skep_str_eq(column, SKEP_STR("*")), /* a search box */
+        .fold_case = skep_str_eq(column->name, SKEP_STR("*")), /* a search box */
     };
     return e;
 }
@@ -80,8 +81,8 @@ static struct skep_expr *both(struct skep_lang__q *q, struct skep_expr *a, struc
     return e;
 }
 
-static skep_rc ordered(struct skep_lang__q *q, skep_str column, const struct op *op,
-                       yyjson_val *value, struct skep_expr **ret)
+static skep_rc ordered(struct skep_lang__q *q, const struct skep_field_ref *column,
+                       const struct op *op, yyjson_val *value, struct skep_expr **ret)
 {
     skep_value forms[SKEP_LANG__FORMS];
     unsigned n = 0;
@@ -98,8 +99,8 @@ static skep_rc ordered(struct skep_lang__q *q, skep_str column, const struct op 
     return SKEP_OK;
 }
 
-static skep_rc list(struct skep_lang__q *q, skep_str column, const struct op *op, yyjson_val *value,
-                    struct skep_expr **ret)
+static skep_rc list(struct skep_lang__q *q, const struct skep_field_ref *column,
+                    const struct op *op, yyjson_val *value, struct skep_expr **ret)
 {
     size_t n_items = yyjson_arr_size(value), i, max;
     yyjson_val *item;
@@ -123,8 +124,8 @@ static skep_rc list(struct skep_lang__q *q, skep_str column, const struct op *op
     return SKEP_OK;
 }
 
-static skep_rc with_value(struct skep_lang__q *q, skep_str column, const struct op *op,
-                          yyjson_val *value, struct skep_expr **ret)
+static skep_rc with_value(struct skep_lang__q *q, const struct skep_field_ref *column,
+                          const struct op *op, yyjson_val *value, struct skep_expr **ret)
 {
     skep_value forms[SKEP_LANG__FORMS];
     unsigned n = 0;
@@ -149,21 +150,24 @@ static bool is_nothing(yyjson_val *value)
     return !value || yyjson_equals_str(value, "");
 }
 
-static skep_rc check_column(struct skep_lang__q *q, skep_str column, const struct op *op)
+static skep_rc read_column(struct skep_lang__q *q, skep_str text, const struct op *op,
+                           struct skep_field_ref *ret, enum skep_lang__prefix *ret_prefix)
 {
-    bool any = skep_str_eq(column, SKEP_STR("*"));
     size_t mark = skep_lang__enter(q, "column");
-    SKEP_TRY(skep_lang__column(q, column));
-    if (any && op->cmp != SKEP_CMP_CONTAINS)
+    SKEP_TRY(skep_lang__column(q, text, ret, ret_prefix));
+    if (skep_str_eq(ret->name, SKEP_STR("*")) && op->cmp != SKEP_CMP_CONTAINS)
         return skep_lang__refuse(q, SKEP_LANG_INVALID,
                                  "\"*\" (any field) works with contains alone");
+    if (*ret_prefix > SKEP_LANG__PARENT) /* said around the test */
+        ret->relation = SKEP_REL_SELF;
     skep_lang__leave(q, mark);
     return SKEP_OK;
 }
 
 skep_rc skep_lang__filter(struct skep_lang__q *q, skep_str column, skep_str name, yyjson_val *value,
-                          struct skep_expr **ret)
+                          struct skep_expr **ret, enum skep_lang__prefix *ret_prefix)
 {
+    struct skep_field_ref field;
     size_t mark = skep_lang__enter(q, "op");
     const struct op *op = find_op(name);
     if (name.n == 0)
@@ -175,7 +179,7 @@ skep_rc skep_lang__filter(struct skep_lang__q *q, skep_str column, skep_str name
                                  "or does-not-... and not-in",
                                  (int)SKEP_MIN(name.n, 40u), name.p);
     skep_lang__leave(q, mark);
-    SKEP_TRY(check_column(q, column, op));
+    SKEP_TRY(read_column(q, column, op, &field, ret_prefix));
     if (++q->n_tests > SKEP_LIMIT_PLAN_TESTS)
         return skep_lang__refuse(q, SKEP_LANG_INVALID, "more than %d filters",
                                  SKEP_LIMIT_PLAN_TESTS);
@@ -184,20 +188,21 @@ skep_rc skep_lang__filter(struct skep_lang__q *q, skep_str column, skep_str name
         if (!is_nothing(value))
             return skep_lang__refuse(q, SKEP_LANG_INVALID, SKEP_STRFMT " takes no value",
                                      SKEP_STRARG(op->name));
-        *ret = test_expr(q, column, op->cmp, NULL, 0);
+        *ret = test_expr(q, &field, op->cmp, NULL, 0);
     } else if (!value) {
         return skep_lang__refuse(q, SKEP_LANG_MISSING,
                                  SKEP_STRFMT " needs a value (for absent fields use exists or "
                                              "does-not-exist)",
                                  SKEP_STRARG(op->name));
     } else {
-        SKEP_TRY(with_value(q, column, op, value, ret));
+        SKEP_TRY(with_value(q, &field, op, value, ret));
     }
     skep_lang__leave(q, mark);
     return SKEP_OK;
 }
 
-static skep_rc filter_object(struct skep_lang__q *q, yyjson_val *v, struct skep_expr **ret)
+static skep_rc filter_object(struct skep_lang__q *q, yyjson_val *v, struct skep_expr **ret,
+                             enum skep_lang__prefix *ret_prefix)
 {
     static const char *const keys[] = {"column", "op", "value"};
     skep_str column, op;
@@ -207,7 +212,7 @@ static skep_rc filter_object(struct skep_lang__q *q, yyjson_val *v, struct skep_
     SKEP_TRY(skep_lang__known(q, v, keys, SKEP_ARRAY_LEN(keys)));
     SKEP_TRY(skep_lang__str(q, v, "column", &column));
     SKEP_TRY(skep_lang__str(q, v, "op", &op));
-    return skep_lang__filter(q, column, op, skep_lang__get(v, "value"), ret);
+    return skep_lang__filter(q, column, op, skep_lang__get(v, "value"), ret, ret_prefix);
 }
 
 static skep_rc combination(struct skep_lang__q *q, yyjson_val *obj, enum skep_expr_op *ret)
@@ -231,21 +236,21 @@ skep_rc skep_lang__filters(struct skep_lang__q *q, yyjson_val *obj, const struct
     enum skep_expr_op op;
 
     *ret = NULL;
+    memset(q->found, 0, sizeof q->found);
     SKEP_TRY(combination(q, obj, &op));
     SKEP_TRY(skep_lang__list(q, obj, "filters", SKEP_LIMIT_LANG_FILTERS, &arr));
     if (yyjson_arr_size(arr) == 0)
         return SKEP_OK;
     size_t mark = skep_lang__enter(q, "filters");
     struct skep_expr **kids = skep_new_n(q->arena, struct skep_expr *, yyjson_arr_size(arr));
+    enum skep_lang__prefix prefixes[SKEP_LIMIT_LANG_FILTERS];
     yyjson_arr_foreach(arr, i, max, item)
     {
         size_t at = skep_lang__enter_index(q, i);
-        SKEP_TRY(filter_object(q, item, &kids[i]));
+        SKEP_TRY(filter_object(q, item, &kids[i], &prefixes[i]));
         skep_lang__leave(q, at);
     }
     skep_lang__leave(q, mark);
-    struct skep_expr *e = skep_new(q->arena, struct skep_expr);
-    *e = (struct skep_expr){.op = op, .kids = kids, .n_kids = (unsigned)max};
-    *ret = max == 1 ? kids[0] : e;
+    *ret = skep_lang__combine(q, op, kids, prefixes, (unsigned)max);
     return SKEP_OK;
 }

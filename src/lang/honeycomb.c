@@ -142,24 +142,6 @@ skep_rc skep_lang__list(struct skep_lang__q *q, yyjson_val *obj, const char *key
     return SKEP_OK;
 }
 
-skep_rc skep_lang__column(struct skep_lang__q *q, skep_str name)
-{
-    static const skep_str relational[] = {{"root.", 5}, {"parent.", 7}, {"child.", 6}, {"any.", 4},
-                                          {"any2.", 5}, {"any3.", 5},   {"none.", 5}};
-    if (name.n == 0)
-        return skep_lang__refuse(q, SKEP_LANG_MISSING, "name a column");
-    if (name.n > SKEP_LIMIT_NAME_BYTES)
-        return skep_lang__refuse(q, SKEP_LANG_INVALID, "a column name has at most %d bytes",
-                                 SKEP_LIMIT_NAME_BYTES);
-    for (size_t i = 0; i < SKEP_ARRAY_LEN(relational); i++)
-        if (skep_str_starts(name, relational[i]))
-            return skep_lang__refuse(q, SKEP_LANG_INVALID,
-                                     "relational fields (" SKEP_STRFMT
-                                     "...) are not supported by this version",
-                                     SKEP_STRARG(relational[i]));
-    return SKEP_OK;
-}
-
 /* Members that a later version will understand; present and not empty is refused (I1). */
 static skep_rc check_unsupported(struct skep_lang__q *q, yyjson_val *obj)
 {
@@ -317,7 +299,7 @@ static skep_rc specification(struct skep_lang__q *q, yyjson_val *obj, struct ske
     SKEP_TRY(granularity(q, obj, series, plan));
     SKEP_TRY(limit(q, obj, series, plan));
     SKEP_TRY(skep_lang__filters(q, obj, &plan->filter));
-    SKEP_TRY(skep_lang__calculations(q, obj, plan));
+    SKEP_TRY(skep_lang__calculations(q, obj, plan)); /* see what the filters found */
     SKEP_TRY(skep_lang__breakdowns(q, obj, plan));
     SKEP_TRY(skep_lang__orders(q, obj, plan));
     SKEP_TRY(skep_lang__havings(q, obj, plan));

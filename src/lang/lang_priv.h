@@ -6,6 +6,19 @@
 
 #include "lang/honeycomb.h"
 
+/* Whose column: relations.c. */
+enum skep_lang__prefix {
+    SKEP_LANG__OWN,
+    SKEP_LANG__ROOT,
+    SKEP_LANG__PARENT,
+    SKEP_LANG__CHILD,
+    SKEP_LANG__ANY,
+    SKEP_LANG__ANY2,
+    SKEP_LANG__ANY3,
+    SKEP_LANG__NONE,
+    SKEP_LANG__PREFIXES
+};
+
 struct skep_lang__q {
     struct skep_arena *arena;
     const struct skep_lang_opts *opts;
@@ -13,6 +26,8 @@ struct skep_lang__q {
     char path[160];
     size_t path_n;
     unsigned n_tests;
+    /* By prefix: what the filters read last say of one span of that prefix; NULL = nothing. */
+    const struct skep_expr *found[SKEP_LANG__PREFIXES];
 };
 
 /* Fill the issue with the current path; returns EINVAL. */
@@ -37,16 +52,29 @@ skep_rc skep_lang__str(struct skep_lang__q *q, yyjson_val *obj, const char *key,
 /* An array member of at most `max` items; NULL when absent. */
 skep_rc skep_lang__list(struct skep_lang__q *q, yyjson_val *obj, const char *key, size_t max,
                         yyjson_val **ret);
-/* A column name: not empty, not too long, without a relational prefix.  Path points at it. */
-skep_rc skep_lang__column(struct skep_lang__q *q, skep_str name);
+/* A column name: not empty, not too long.  The field refers to root or parent where the prefix says
+ * so.  Path points at it; text stays. */
+skep_rc skep_lang__column(struct skep_lang__q *q, skep_str text, struct skep_field_ref *ret,
+                          enum skep_lang__prefix *ret_prefix);
+/* The same of a breakdown or calculation: one value a row, also of a child or any span. */
+skep_rc skep_lang__value_column(struct skep_lang__q *q, skep_str text, struct skep_field_ref *ret);
+/* The same without relations. */
+skep_rc skep_lang__own_column(struct skep_lang__q *q, skep_str text, struct skep_field_ref *ret);
+/* A test of some span of that prefix, or of none. */
+struct skep_expr *skep_lang__relate(struct skep_lang__q *q, enum skep_lang__prefix prefix,
+                                    struct skep_expr *kid);
+/* Join the tests of a list; under AND those of one prefix hold on one span.  Sets q->found. */
+struct skep_expr *skep_lang__combine(struct skep_lang__q *q, enum skep_expr_op op,
+                                     struct skep_expr **tests,
+                                     const enum skep_lang__prefix *prefixes_of, unsigned n);
 /* A JSON string in the arena. */
 skep_str skep_lang__text(struct skep_lang__q *q, yyjson_val *v);
 
 /* filters and filter_combination of `obj` -> *ret, NULL when there are none. */
 skep_rc skep_lang__filters(struct skep_lang__q *q, yyjson_val *obj, const struct skep_expr **ret);
-/* One test. */
+/* One test, of a span of *ret_prefix. */
 skep_rc skep_lang__filter(struct skep_lang__q *q, skep_str column, skep_str op, yyjson_val *value,
-                          struct skep_expr **ret);
+                          struct skep_expr **ret, enum skep_lang__prefix *ret_prefix);
 
 /* calculations, breakdowns, orders, havings of `obj` -> plan. */
 skep_rc skep_lang__calculations(struct skep_lang__q *q, yyjson_val *obj, struct skep_plan *plan);

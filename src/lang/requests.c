@@ -67,8 +67,7 @@ static skep_rc columns(struct skep_lang__q *q, yyjson_val *obj, struct skep_plan
         size_t at = skep_lang__enter_index(q, i);
         if (!yyjson_is_str(item))
             return skep_lang__refuse(q, SKEP_LANG_INCORRECT_TYPE, "a column is a name");
-        refs[i].name = skep_lang__text(q, item);
-        SKEP_TRY(skep_lang__column(q, refs[i].name));
+        SKEP_TRY(skep_lang__own_column(q, skep_lang__text(q, item), &refs[i]));
         skep_lang__leave(q, at);
     }
     skep_lang__leave(q, mark);
@@ -178,6 +177,7 @@ skep_rc skep_lang_test(skep_str column, skep_str op, skep_str value, struct skep
 {
     struct skep_lang__q q = {.arena = arena, .issue = issue};
     struct skep_expr *e = NULL;
+    enum skep_lang__prefix prefix;
     yyjson_mut_doc *mut = yyjson_mut_doc_new(NULL);
     skep_assert(mut != NULL);
     yyjson_mut_doc_set_root(mut, text_value(mut, op, value));
@@ -185,9 +185,9 @@ skep_rc skep_lang_test(skep_str column, skep_str op, skep_str value, struct skep
     yyjson_mut_doc_free(mut);
     skep_assert(doc != NULL);
     skep_rc rc = skep_lang__filter(&q, skep_arena_str(arena, column), skep_arena_str(arena, op),
-                                   yyjson_doc_get_root(doc), &e);
+                                   yyjson_doc_get_root(doc), &e, &prefix);
     yyjson_doc_free(doc);
     SKEP_TRY(rc);
-    *ret = e;
+    *ret = skep_lang__relate(&q, prefix, e);
     return SKEP_OK;
 }

@@ -9,7 +9,9 @@
  * I2  a filter is at most SKEP_LIMIT_PLAN_DEPTH deep and holds at most SKEP_LIMIT_PLAN_TESTS tests
  *     together with the aggregates' own filters, so recursion over it is bounded;
  * I3  a test has the number of values that its operator takes;
- * I4  the range is not empty and, with a granularity, has at most SKEP_LIMIT_PLAN_BUCKETS buckets.
+ * I4  a plan has at most SKEP_LIMIT_PLAN_RELATIONS relations; a test is of the row, its root or its
+ *     parent, a group or aggregate of one of those, a child or any span;
+ * I5  the range is not empty and, with a granularity, has at most SKEP_LIMIT_PLAN_BUCKETS buckets.
  *
  * Threads: any.  Memory: none. */
 #include "plan/plan.h"
@@ -18,10 +20,37 @@
 
 #include <math.h>
 
+bool skep_field_same(const struct skep_field_ref *a, const struct skep_field_ref *b)
+{
+    return a->relation == b->relation && a->on == b->on && skep_str_eq(a->name, b->name);
+}
+
 bool skep_cmp_negative(enum skep_cmp op)
 {
     return op == SKEP_CMP_NE || op == SKEP_CMP_NOT_STARTS || op == SKEP_CMP_NOT_ENDS ||
            op == SKEP_CMP_NOT_CONTAINS || op == SKEP_CMP_NOT_EXISTS;
+}
+
+enum skep_cmp skep_cmp_positive(enum skep_cmp op)
+{
+    switch (op) {
+    case SKEP_CMP_NE: return SKEP_CMP_EQ;
+    case SKEP_CMP_NOT_STARTS: return SKEP_CMP_STARTS;
+    case SKEP_CMP_NOT_ENDS: return SKEP_CMP_ENDS;
+    case SKEP_CMP_NOT_CONTAINS: return SKEP_CMP_CONTAINS;
+    case SKEP_CMP_NOT_EXISTS: return SKEP_CMP_EXISTS;
+    case SKEP_CMP_EQ:
+    case SKEP_CMP_LT:
+    case SKEP_CMP_LE:
+    case SKEP_CMP_GT:
+    case SKEP_CMP_GE:
+    case SKEP_CMP_STARTS:
+    case SKEP_CMP_ENDS:
+    case SKEP_CMP_CONTAINS:
+    case SKEP_CMP_EXISTS:
+    case SKEP_CMP_COUNT:
+    default: return op;
+    }
 }
 
 static bool order_cmp(enum skep_cmp op)
@@ -29,8 +58,27 @@ static bool order_cmp(enum skep_cmp op)
     return op == SKEP_CMP_LT || op == SKEP_CMP_LE || op == SKEP_CMP_GT || op == SKEP_CMP_GE;
 }
 
-static skep_rc check_test(const struct skep_test *t, skep_err *err)
+/* What is counted while walking a plan. */
+struct counts {
+    unsigned tests, relations;
+};
+
+static skep_rc add_relation(struct counts *n, skep_err *err)
 {
+    if (++n->relations > SKEP_LIMIT_PLAN_RELATIONS)
+        return skep_fail(err, SKEP_EINVAL, "more than %d relations to other spans",
+                         SKEP_LIMIT_PLAN_RELATIONS);
+    return SKEP_OK;
+}
+
+static skep_rc check_test(const struct skep_test *t, struct counts *n, skep_err *err)
+{
+    if (t->field.relation != SKEP_REL_SELF) {
+        if (t->field.relation != SKEP_REL_ROOT && t->field.relation != SKEP_REL_PARENT)
+            return skep_fail(err, SKEP_EINVAL,
+                             "filter: a test of neither the row, root nor parent");
+        SKEP_TRY(add_relation(n, err));
+    }
     if ((unsigned)t->op >= SKEP_CMP_COUNT)
         return skep_fail(err, SKEP_EINVAL, "filter: unknown operator %d", (int)t->op);
     if (t->field.name.n == 0)
@@ -62,18 +110,25 @@ static skep_rc check_test(const struct skep_test *t, skep_err *err)
 }
 
 /* Recursion ends at SKEP_LIMIT_PLAN_DEPTH (I2); n_nodes bounds the work on shared subtrees. */
-static skep_rc check_expr(const struct skep_expr *e, unsigned depth, unsigned *n_tests,
+static skep_rc check_expr(const struct skep_expr *e, unsigned depth, struct counts *n,
                           skep_err *err)
 {
     if (!e)
         return skep_fail(err, SKEP_EINVAL, "filter: a missing operand");
     if (depth > SKEP_LIMIT_PLAN_DEPTH)
         return skep_fail(err, SKEP_EINVAL, "filter: deeper than %d", SKEP_LIMIT_PLAN_DEPTH);
-    if (++*n_tests > SKEP_LIMIT_PLAN_TESTS * 2)
+    if (++n->tests > SKEP_LIMIT_PLAN_TESTS * 2)
         return skep_fail(err, SKEP_EINVAL, "filter: more than %d tests", SKEP_LIMIT_PLAN_TESTS);
     switch (e->op) {
     case SKEP_EXPR_TRUE: return SKEP_OK;
-    case SKEP_EXPR_TEST: return check_test(&e->test, err);
+    case SKEP_EXPR_TEST: return check_test(&e->test, n, err);
+    case SKEP_EXPR_RELATED:
+        if (e->relation <= SKEP_REL_SELF || (unsigned)e->relation >= SKEP_REL_COUNT)
+            return skep_fail(err, SKEP_EINVAL, "filter: unknown relation %d", (int)e->relation);
+        SKEP_TRY(add_relation(n, err));
+        if (e->n_kids != 1)
+            return skep_fail(err, SKEP_EINVAL, "filter: a relation takes one operand");
+        break;
     case SKEP_EXPR_NOT:
         if (e->n_kids != 1)
             return skep_fail(err, SKEP_EINVAL, "filter: NOT takes one operand");
@@ -86,11 +141,26 @@ static skep_rc check_expr(const struct skep_expr *e, unsigned depth, unsigned *n
     default: return skep_fail(err, SKEP_EINVAL, "filter: unknown node %d", (int)e->op);
     }
     for (unsigned i = 0; i < e->n_kids; i++)
-        SKEP_TRY(check_expr(e->kids[i], depth + 1, n_tests, err));
+        SKEP_TRY(check_expr(e->kids[i], depth + 1, n, err));
     return SKEP_OK;
 }
 
-static skep_rc check_agg(const struct skep_agg *a, unsigned *n_tests, skep_err *err)
+/* A field of a group or aggregate. */
+static skep_rc check_field(const struct skep_field_ref *f, struct counts *n, skep_err *err)
+{
+    bool many = f->relation == SKEP_REL_CHILD || f->relation == SKEP_REL_ANY;
+    bool one = f->relation == SKEP_REL_ROOT || f->relation == SKEP_REL_PARENT;
+    if (f->relation == SKEP_REL_SELF)
+        return SKEP_OK;
+    if (!many && !one)
+        return skep_fail(err, SKEP_EINVAL, "a field of neither root, parent, child nor any span");
+    if (f->on && !many)
+        return skep_fail(err, SKEP_EINVAL, "a root or parent takes no condition");
+    SKEP_TRY(add_relation(n, err));
+    return f->on ? check_expr(f->on, 1, n, err) : SKEP_OK;
+}
+
+static skep_rc check_agg(const struct skep_agg *a, struct counts *n, skep_err *err)
 {
     if ((unsigned)a->op >= SKEP_AGG_OP_COUNT)
         return skep_fail(err, SKEP_EINVAL, "unknown aggregate %d", (int)a->op);
@@ -105,7 +175,8 @@ static skep_rc check_agg(const struct skep_agg *a, unsigned *n_tests, skep_err *
     if (a->op == SKEP_AGG_HEATMAP && a->heat_bins > SKEP_LIMIT_PLAN_HEAT_BINS)
         return skep_fail(err, SKEP_EINVAL, "heatmap of more than %d bins",
                          SKEP_LIMIT_PLAN_HEAT_BINS);
-    return a->filter ? check_expr(a->filter, 1, n_tests, err) : SKEP_OK;
+    SKEP_TRY(check_field(&a->field, n, err));
+    return a->filter ? check_expr(a->filter, 1, n, err) : SKEP_OK;
 }
 
 static skep_rc check_range(const struct skep_plan *p, skep_err *err)
@@ -148,7 +219,7 @@ static skep_rc check_results(const struct skep_plan *p, skep_err *err)
     return SKEP_OK;
 }
 
-static skep_rc check_aggregate(const struct skep_plan *p, unsigned *n_tests, skep_err *err)
+static skep_rc check_aggregate(const struct skep_plan *p, struct counts *n, skep_err *err)
 {
     if (p->n_aggs == 0 || p->n_aggs > SKEP_LIMIT_PLAN_AGGS)
         return skep_fail(err, SKEP_EINVAL, "1 to %d aggregates", SKEP_LIMIT_PLAN_AGGS);
@@ -156,11 +227,13 @@ static skep_rc check_aggregate(const struct skep_plan *p, unsigned *n_tests, ske
         return skep_fail(err, SKEP_EINVAL, "more than %d groups", SKEP_LIMIT_PLAN_GROUPS);
     if (p->n_orders > SKEP_LIMIT_PLAN_AGGS || p->n_havings > SKEP_LIMIT_PLAN_AGGS)
         return skep_fail(err, SKEP_EINVAL, "more than %d orders or havings", SKEP_LIMIT_PLAN_AGGS);
-    for (unsigned i = 0; i < p->n_groups; i++)
+    for (unsigned i = 0; i < p->n_groups; i++) {
         if (p->groups[i].name.n == 0)
             return skep_fail(err, SKEP_EINVAL, "group %u names no field", i);
+        SKEP_TRY(check_field(&p->groups[i], n, err));
+    }
     for (unsigned i = 0; i < p->n_aggs; i++)
-        SKEP_TRY(check_agg(&p->aggs[i], n_tests, err));
+        SKEP_TRY(check_agg(&p->aggs[i], n, err));
     return check_results(p, err);
 }
 
@@ -171,11 +244,11 @@ skep_rc skep_plan_check(const struct skep_plan *p, skep_err *err)
         return skep_fail(err, SKEP_EINVAL, "unknown kind of plan %d", (int)p->kind);
     if (p->kind != SKEP_PLAN_TRACE && p->kind != SKEP_PLAN_ROW)
         SKEP_TRY(check_range(p, err));
-    unsigned n_tests = 0;
+    struct counts n = {0};
     if (p->filter)
-        SKEP_TRY(check_expr(p->filter, 1, &n_tests, err));
+        SKEP_TRY(check_expr(p->filter, 1, &n, err));
     if (p->kind == SKEP_PLAN_AGGREGATE)
-        return check_aggregate(p, &n_tests, err);
+        return check_aggregate(p, &n, err);
     if (p->limit > SKEP_LIMIT_PLAN_ROWS)
         return skep_fail(err, SKEP_EINVAL, "limit over %d", SKEP_LIMIT_PLAN_ROWS);
     if (p->only_present && p->n_columns > SKEP_LIMIT_PLAN_PRESENT)
@@ -184,6 +257,9 @@ skep_rc skep_plan_check(const struct skep_plan *p, skep_err *err)
     for (unsigned i = 0; i < p->n_columns; i++)
         if (p->columns[i].name.n == 0)
             return skep_fail(err, SKEP_EINVAL, "column %u names no field", i);
+    for (unsigned i = 0; i < p->n_columns; i++)
+        if (p->columns[i].relation != SKEP_REL_SELF)
+            return skep_fail(err, SKEP_EINVAL, "column %u: rows list their own fields alone", i);
     return SKEP_OK;
 }
 

@@ -7,9 +7,48 @@
 #include "base/arena.h"
 #include "event/event.h"
 
-struct skep_field_ref {
-    skep_str name; /* canonical name; "*" in a CONTAINS test = any string field */
+/* Whose field, or whose expression: a row's relatives inside its trace.
+ *
+ * A relative is always a span; the row that is asked about may be of any kind, if it has a trace
+ * id. "First" is by (start, row id).
+ *
+ *   ROOT        the first span without a parent id
+ *   PARENT      the first span whose id is the row's parent id; for an event, a link or a log the
+ * span it belongs to.  A span is not its own parent CHILD       spans whose parent the row is ANY
+ * every span of the trace, the row itself too ANCESTOR    the parent, its parent ... each once,
+ * never the row itself: a cycle ends there DESCENDANT  spans of which the row is an ancestor
+ *   SIBLING     other spans with the same parent (one that is there)
+ *
+ * Relatives are looked for in the whole trace, whatever the plan's range and dataset. */
+enum skep_relation {
+    SKEP_REL_SELF,
+    SKEP_REL_ROOT,
+    SKEP_REL_PARENT,
+    SKEP_REL_CHILD,
+    SKEP_REL_ANY,
+    SKEP_REL_ANCESTOR,
+    SKEP_REL_DESCENDANT,
+    SKEP_REL_SIBLING,
+    SKEP_REL_COUNT
 };
+
+struct skep_expr;
+
+/* A field of the row or of a relative.  Without such a relative the field is absent. */
+struct skep_field_ref {
+    skep_str name;  /* canonical name; "*" in a CONTAINS test = any string field */
+    skep_str label; /* what results call it ("root.name"); empty = name */
+    enum skep_relation relation;
+    /* CHILD, ANY: of several the first that passes; NULL = the first */
+    const struct skep_expr *on;
+};
+/* What results call the field. */
+static inline skep_str skep_field_label(const struct skep_field_ref *f)
+{
+    return f->label.n > 0 ? f->label : f->name;
+}
+/* Do both name the same field of the same relative? */
+bool skep_field_same(const struct skep_field_ref *a, const struct skep_field_ref *b);
 
 enum skep_cmp {
     SKEP_CMP_EQ, /* any of the values: IN is the same */
@@ -33,6 +72,8 @@ enum skep_cmp {
  * so
  * they hold for rows without the field. */
 bool skep_cmp_negative(enum skep_cmp op);
+/* The positive twin of a negative operator; itself of a positive one. */
+enum skep_cmp skep_cmp_positive(enum skep_cmp op);
 
 /* A test of one field.  int64 and double compare exactly with each other; a string never equals a
  * number (a language that wants "200" to match 200 puts both into values).  Order comparisons
@@ -48,13 +89,21 @@ struct skep_test {
     bool fold_case; /* string comparisons ignore ASCII case */
 };
 
-enum skep_expr_op { SKEP_EXPR_TRUE, SKEP_EXPR_AND, SKEP_EXPR_OR, SKEP_EXPR_NOT, SKEP_EXPR_TEST };
+enum skep_expr_op {
+    SKEP_EXPR_TRUE,
+    SKEP_EXPR_AND,
+    SKEP_EXPR_OR,
+    SKEP_EXPR_NOT,
+    SKEP_EXPR_TEST,
+    SKEP_EXPR_RELATED /* some relative of that kind passes kids[0] */
+};
 
 struct skep_expr {
     enum skep_expr_op op;
-    struct skep_expr *const *kids; /* AND, OR: n_kids >= 1; NOT: 1 */
+    struct skep_expr *const *kids; /* AND, OR: n_kids >= 1; NOT, RELATED: 1 */
     unsigned n_kids;
-    struct skep_test test; /* TEST */
+    struct skep_test test;       /* TEST: of the row, its root or its parent */
+    enum skep_relation relation; /* RELATED: not SELF */
 };
 
 enum skep_agg_op {
@@ -171,7 +220,8 @@ enum {
     SKEP_LIMIT_PLAN_DEPTH = 100,    /* of a filter */
     SKEP_LIMIT_PLAN_VALUES = 10000, /* of one test */
     SKEP_LIMIT_PLAN_ROWS = 1000000,
-    SKEP_LIMIT_PLAN_HEAT_BINS = 1000
+    SKEP_LIMIT_PLAN_HEAT_BINS = 1000,
+    SKEP_LIMIT_PLAN_RELATIONS = 32 /* tests and expressions of relatives, related fields */
 };
 
 /* Canonical spelling of an aggregate: "P99", "COUNT_DISTINCT" ...; percentiles by param. */

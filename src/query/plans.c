@@ -57,12 +57,12 @@ const struct skep_plan *skep_query_values_plan(struct skep_arena *a, const struc
 
     struct skep_expr *test = skep_new(a, struct skep_expr);
     test->op = SKEP_EXPR_TEST;
-    test->test = (struct skep_test){.field = {field}, .op = SKEP_CMP_EXISTS};
+    test->test = (struct skep_test){.field.name = field, .op = SKEP_CMP_EXISTS};
     if (prefix.n > 0) {
         skep_value *v = skep_new(a, skep_value);
         *v = (skep_value){.type = SKEP_TYPE_STRING, .s = prefix};
         test->test = (struct skep_test){
-            .field = {field}, .op = SKEP_CMP_STARTS, .values = v, .n_values = 1, .fold_case = true};
+            .field.name = field, .op = SKEP_CMP_STARTS, .values = v, .n_values = 1, .fold_case = true};
     }
     p->filter = test;
     if (base->filter) {

@@ -51,7 +51,7 @@ static struct skep_expr *test(struct skep_arena *a, const char *field, enum skep
     struct skep_expr *e = skep_new(a, struct skep_expr);
     *e = (struct skep_expr){
         .op = SKEP_EXPR_TEST,
-        .test = {.field = {skep_str_c(field)}, .op = op, .values = value, .n_values = 1}};
+        .test = {.field.name = skep_str_c(field), .op = op, .values = value, .n_values = 1}};
     return e;
 }
 

@@ -116,6 +116,12 @@ static void random_fields(struct rnd *r, struct skep_batch *b)
         skep_batch_put(b, SKEP_SCOPE_INTRINSIC, SKEP_STR("body"), STR(word(r)));
 }
 
+/* An id of a span, often one that several spans of a trace have. */
+static uint64_t some_id(struct rnd *r)
+{
+    return rnd_below(r, 4) ? 1 + rnd_below(r, 9) : rnd_u64(r);
+}
+
 struct skep_batch *ref_batch(struct rnd *r, uint32_t n_rows)
 {
     struct skep_batch *b = skep_batch_new(NULL, REF_T0 + 12345);
@@ -139,18 +145,18 @@ struct skep_batch *ref_batch(struct rnd *r, uint32_t n_rows)
             if (rnd_below(r, 40) == 0)
                 b->duration_ns[row] = INT64_C(200000000000);
             b->span_kind[row] = (uint8_t)rnd_below(r, 6);
-            b->span_id[row] = rnd_u64(r);
+            b->span_id[row] = some_id(r);
         }
         if (kind == SKEP_KIND_LOG)
             b->severity[row] = (uint8_t)rnd_below(r, 25);
         b->status[row] = (uint8_t)rnd_below(r, 3);
         if (rnd_below(r, 6)) {
-            uint64_t id = 1 + rnd_below(r, 300);
+            uint64_t id = 1 + rnd_below(r, rnd_below(r, 3) ? 30 : 300);
             memcpy(b->trace_id[row].b + 8, &id, 8);
             if (id % 3)
                 memcpy(b->trace_id[row].b, &id, 8);
         }
-        b->parent_id[row] = rnd_below(r, 3) ? rnd_u64(r) : 0;
+        b->parent_id[row] = rnd_below(r, 4) ? some_id(r) : 0;
         b->name[row] = skep_batch_intern(b, word(r));
         b->dataset[row] = skep_batch_intern(b, word(r));
         b->resource[row] = resources[rnd_below(r, 5)];
@@ -203,7 +209,14 @@ static skep_value literal(struct rnd *r, enum skep_cmp op)
 static struct skep_expr *random_expr(struct rnd *r, struct skep_arena *a, unsigned depth)
 {
     struct skep_expr *e = skep_new(a, struct skep_expr);
-    uint32_t k = depth ? rnd_below(r, 6) : 5;
+    uint32_t k = depth ? rnd_below(r, 7) : 5;
+    if (k == 6) {
+        struct skep_expr **kid = skep_new_n(a, struct skep_expr *, 1);
+        kid[0] = random_expr(r, a, depth - 1);
+        *e = (struct skep_expr){.op = SKEP_EXPR_RELATED, .kids = kid, .n_kids = 1};
+        e->relation = (enum skep_relation)(1 + rnd_below(r, SKEP_REL_COUNT - 1));
+        return e;
+    }
     if (k == 0) {
         struct skep_expr **kid = skep_new_n(a, struct skep_expr *, 1);
         kid[0] = random_expr(r, a, depth - 1);
@@ -229,12 +242,27 @@ static struct skep_expr *random_expr(struct rnd *r, struct skep_arena *a, unsign
     for (unsigned i = 0; i < n; i++)
         values[i] = literal(r, op);
     *e = (struct skep_expr){.op = SKEP_EXPR_TEST,
-                            .test = {.field = {name},
+                            .test = {.field = {.name = name,
+                                               .relation = rnd_below(r, 8)   ? SKEP_REL_SELF
+                                                           : rnd_below(r, 2) ? SKEP_REL_ROOT
+                                                                             : SKEP_REL_PARENT},
                                      .op = op,
                                      .values = values,
                                      .n_values = n,
                                      .fold_case = rnd_below(r, 4) == 0}};
     return e;
+}
+
+/* Now and then the field of a relative. */
+static void random_relation(struct rnd *r, struct skep_arena *a, struct skep_field_ref *f)
+{
+    static const enum skep_relation some[] = {SKEP_REL_ROOT, SKEP_REL_PARENT, SKEP_REL_CHILD,
+                                              SKEP_REL_ANY};
+    if (f->name.n == 0 || rnd_below(r, 4))
+        return;
+    f->relation = some[rnd_below(r, 4)];
+    if (f->relation >= SKEP_REL_CHILD && rnd_below(r, 4))
+        f->on = random_expr(r, a, 1);
 }
 
 static void random_agg(struct rnd *r, struct skep_arena *a, struct skep_agg *g)
@@ -253,6 +281,7 @@ static void random_agg(struct rnd *r, struct skep_arena *a, struct skep_agg *g)
         g->heat_scale = rnd_below(r, 2) ? SKEP_HEAT_LOG : SKEP_HEAT_LINEAR;
         g->heat_bins = rnd_below(r, 3) ? 0 : 1 + rnd_below(r, 100);
     }
+    random_relation(r, a, &g->field);
     if (rnd_below(r, 4) == 0)
         g->filter = random_expr(r, a, 1);
 }
@@ -270,8 +299,10 @@ const struct skep_plan *ref_plan(struct rnd *r, struct skep_arena *a)
         p->dataset = SKEP_STR("SHOP");
     p->n_groups = rnd_below(r, 4);
     struct skep_field_ref *groups = skep_new_n(a, struct skep_field_ref, 4);
-    for (unsigned g = 0; g < p->n_groups; g++)
+    for (unsigned g = 0; g < p->n_groups; g++) {
         groups[g].name = group_names[rnd_below(r, SKEP_ARRAY_LEN(group_names) - (g > 0 ? 5 : 0))];
+        random_relation(r, a, &groups[g]);
+    }
     p->groups = groups;
     p->n_aggs = 1 + rnd_below(r, 5);
     struct skep_agg *aggs = skep_new_n(a, struct skep_agg, p->n_aggs);
@@ -442,7 +473,8 @@ void ref_world_make(struct ref_world *w, struct rnd *r, uint32_t max_rows, struc
         n += b->n_rows;
         first += i < 3 ? b->n_rows : 0;
     }
-    w->data = (struct ref_data){w->batches, REF_BATCHES, w->dead};
+    w->data = (struct ref_data){.batches = w->batches, .n = REF_BATCHES, .dead = w->dead};
+    ref_traces_make(&w->data);
     assert_int_equal(skep_part_fold(parts, REF_BATCHES, NULL, &folded, &err), SKEP_OK);
     assert_int_equal(skep_part_fold(parts, 3, NULL, &two[0], &err), SKEP_OK);
     assert_int_equal(skep_part_fold(parts + 3, 2, NULL, &two[1], &err), SKEP_OK);
@@ -470,6 +502,7 @@ void ref_world_done(struct ref_world *w)
 {
     for (unsigned i = 0; i < REF_STORES; i++)
         skep_snapshot_unref(w->stores[i].snap);
+    ref_traces_done(&w->data);
     for (unsigned i = 0; i < REF_BATCHES; i++) {
         skep_batch_free(w->batches[i]);
         skep_free(w->dead[i]);

@@ -286,29 +286,50 @@ static bool any_passes(const struct skep_batch *b, uint32_t row, enum skep_cmp o
            texts_pass(op, t, viewed(b, 0, row, skep_view_find(SKEP_STR("dataset")), buf));
 }
 
-bool ref_passes(const struct skep_batch *b, uint64_t seq, uint32_t row, const struct skep_expr *e)
+skep_value ref_field(const struct ref_data *d, unsigned *batch, uint32_t *row,
+                     const struct skep_field_ref *f, char *buf)
+{
+    if (f->relation != SKEP_REL_SELF &&
+        !ref_relative(d, *batch, *row, f->relation, f->on, batch, row))
+        return (skep_value){0};
+    return ref_value(d->batches[*batch], *batch + 1, *row, f->name, buf);
+}
+
+static bool test_passes(const struct ref_data *d, unsigned batch, uint32_t row,
+                        const struct skep_test *t)
 {
     char buf[64];
     bool negate;
+    enum skep_cmp op = without_not(t->op, &negate);
+    if (skep_str_eq(t->field.name, SKEP_STR("*"))) {
+        bool there = t->field.relation == SKEP_REL_SELF ||
+                     ref_relative(d, batch, row, t->field.relation, NULL, &batch, &row);
+        return (there && any_passes(d->batches[batch], row, op, t)) != negate;
+    }
+    skep_value v = ref_field(d, &batch, &row, &t->field, buf);
+    return value_passes(op, t, &v) != negate;
+}
+
+bool ref_passes(const struct ref_data *d, unsigned batch, uint32_t row, const struct skep_expr *e)
+{
+    unsigned other_batch;
+    uint32_t other_row;
     switch (e ? e->op : SKEP_EXPR_TRUE) {
     case SKEP_EXPR_AND:
         for (unsigned i = 0; i < e->n_kids; i++)
-            if (!ref_passes(b, seq, row, e->kids[i]))
+            if (!ref_passes(d, batch, row, e->kids[i]))
                 return false;
         return true;
     case SKEP_EXPR_OR:
         for (unsigned i = 0; i < e->n_kids; i++)
-            if (ref_passes(b, seq, row, e->kids[i]))
+            if (ref_passes(d, batch, row, e->kids[i]))
                 return true;
         return false;
-    case SKEP_EXPR_NOT: return !ref_passes(b, seq, row, e->kids[0]);
-    case SKEP_EXPR_TEST: {
-        enum skep_cmp op = without_not(e->test.op, &negate);
-        if (skep_str_eq(e->test.field.name, SKEP_STR("*")))
-            return any_passes(b, row, op, &e->test) != negate;
-        skep_value v = ref_value(b, seq, row, e->test.field.name, buf);
-        return value_passes(op, &e->test, &v) != negate;
-    }
+    case SKEP_EXPR_NOT: return !ref_passes(d, batch, row, e->kids[0]);
+    case SKEP_EXPR_TEST: return test_passes(d, batch, row, &e->test);
+    case SKEP_EXPR_RELATED:
+        return ref_relative(d, batch, row, e->relation, e->kids[0], &other_batch, &other_row);
+    case SKEP_EXPR_TRUE:
     default: return true;
     }
 }
@@ -330,6 +351,7 @@ struct group {
 };
 
 struct all {
+    const struct ref_data *data;
     const struct skep_plan *plan;
     struct group *groups;
     size_t n, cap;
@@ -386,15 +408,16 @@ static void push_num(struct cell *c, struct ref_num x)
     c->nums[c->n++] = x;
 }
 
-static void add_row(struct all *a, struct cell *c, const struct skep_agg *g,
-                    const struct skep_batch *b, uint64_t seq, uint32_t row, uint64_t w)
+static void add_row(struct all *a, struct cell *c, const struct skep_agg *g, unsigned batch,
+                    uint32_t row, uint64_t w)
 {
     char buf[64];
     if (g->field.name.n == 0) {
         c->rows += w;
         return;
     }
-    skep_value v = ref_value(b, seq, row, g->field.name, buf);
+    skep_value v = ref_field(a->data, &batch, &row, &g->field, buf);
+    const struct skep_batch *b = a->data->batches[batch];
     if (v.type == SKEP_TYPE_NULL)
         return;
     c->rows += w;
@@ -441,9 +464,10 @@ static bool dataset_ok(const struct skep_plan *p, skep_str s)
     return true;
 }
 
-static void collect_row(struct all *a, const struct skep_batch *b, uint64_t seq, uint32_t row)
+static void collect_row(struct all *a, unsigned batch, uint32_t row)
 {
     const struct skep_plan *p = a->plan;
+    const struct skep_batch *b = a->data->batches[batch];
     char bufs[4][64];
     skep_value keys[4];
     int64_t t = b->time_ns[row], dur = b->duration_ns[row];
@@ -454,14 +478,18 @@ static void collect_row(struct all *a, const struct skep_batch *b, uint64_t seq,
         wants = wants || p->aggs[i].op == SKEP_AGG_CONCURRENCY;
     if (!in && !(over && wants))
         return;
-    if (!dataset_ok(p, skep_batch_str(b, b->dataset[row])) || !ref_passes(b, seq, row, p->filter))
+    if (!dataset_ok(p, skep_batch_str(b, b->dataset[row])) ||
+        !ref_passes(a->data, batch, row, p->filter))
         return;
-    for (unsigned k = 0; k < p->n_groups; k++)
-        keys[k] = ref_value(b, seq, row, p->groups[k].name, bufs[k]);
+    for (unsigned k = 0; k < p->n_groups; k++) {
+        unsigned at = batch;
+        uint32_t at_row = row;
+        keys[k] = ref_field(a->data, &at, &at_row, &p->groups[k], bufs[k]);
+    }
     uint64_t w = p->ignore_sample_rate || b->sample_rate[row] < 1 ? 1 : b->sample_rate[row];
     struct group *g = in ? find_group(a, keys, true) : NULL;
     for (unsigned i = 0; i < p->n_aggs; i++) {
-        if (!ref_passes(b, seq, row, p->aggs[i].filter))
+        if (!ref_passes(a->data, batch, row, p->aggs[i].filter))
             continue;
         if (p->aggs[i].op == SKEP_AGG_CONCURRENCY) {
             if (over)
@@ -470,7 +498,7 @@ static void collect_row(struct all *a, const struct skep_batch *b, uint64_t seq,
         }
         unsigned bucket = p->granularity_ns ? (unsigned)((t - a->bucket0) / p->granularity_ns) : 0;
         if (in)
-            add_row(a, &g->cells[i * a->n_buckets + bucket], &p->aggs[i], b, seq, row, w);
+            add_row(a, &g->cells[i * a->n_buckets + bucket], &p->aggs[i], batch, row, w);
     }
 }
 
@@ -826,7 +854,8 @@ static void expect_group(struct all *a, const struct group *g, const struct skep
 void ref_check(const struct ref_data *d, const struct skep_plan *plan, const struct skep_result *r,
                const char *what)
 {
-    struct all a = {.plan = plan, .n_buckets = 1, .bucket0 = plan->range.start_ns};
+    struct all a = {.data = d, .plan = plan, .n_buckets = 1, .bucket0 = plan->range.start_ns};
+    ref_traces_forget(d);
     skep_arena_init(&a.arena, "reference", NULL);
     if (plan->granularity_ns > 0) {
         a.bucket0 -= a.bucket0 % plan->granularity_ns;
@@ -837,7 +866,7 @@ void ref_check(const struct ref_data *d, const struct skep_plan *plan, const str
     for (unsigned i = 0; i < d->n; i++)
         for (uint32_t row = 0; row < d->batches[i]->n_rows; row++)
             if (ref_alive(d, i, row))
-                collect_row(&a, d->batches[i], i + 1, row);
+                collect_row(&a, i, row);
     assert_int_equal(r->n_groups_total, plan->n_groups ? a.n : a.n ? 1 : 0);
     struct group total = {.cells = skep_alloc_n(struct cell, plan->n_aggs * a.n_buckets)};
     for (size_t g = 0; g < a.n; g++)

@@ -9,7 +9,8 @@
 struct ref_data {
     struct skep_batch **batches; /* batch i was commit i + 1 */
     unsigned n;
-    bool **dead; /* [batch][row]; NULL = none */
+    bool **dead;               /* [batch][row]; NULL = none */
+    struct ref_traces *traces; /* for plans with relations */
 };
 static inline bool ref_alive(const struct ref_data *d, unsigned batch, uint32_t row)
 {
@@ -20,7 +21,17 @@ static inline bool ref_alive(const struct ref_data *d, unsigned batch, uint32_t 
  * buf[64]. */
 skep_value ref_value(const struct skep_batch *b, uint64_t seq, uint32_t row, skep_str name,
                      char *buf);
-bool ref_passes(const struct skep_batch *b, uint64_t seq, uint32_t row, const struct skep_expr *e);
+bool ref_passes(const struct ref_data *d, unsigned batch, uint32_t row, const struct skep_expr *e);
+/* The value of a field, the row's own or a relative's, and where it stands. */
+skep_value ref_field(const struct ref_data *d, unsigned *batch, uint32_t *row,
+                     const struct skep_field_ref *f, char *buf);
+/* The first relative of that kind that passes; false when there is none.  reftrace.c. */
+bool ref_relative(const struct ref_data *d, unsigned batch, uint32_t row, enum skep_relation how,
+                  const struct skep_expr *kid, unsigned *ret_batch, uint32_t *ret_row);
+void ref_traces_make(struct ref_data *d);
+/* Before another plan's expressions are looked at. */
+void ref_traces_forget(const struct ref_data *d);
+void ref_traces_done(struct ref_data *d);
 /* -1, 0, 1; exact. */
 int ref_number_cmp(const skep_value *a, const skep_value *b);
 

@@ -147,7 +147,17 @@ struct skep_rowset_ops {
     skep_rc (*find_trace)(struct skep_rowset *rs, const skep_trace_id *id,
                           struct skep_row_range *ranges, unsigned cap, unsigned *ret_n,
                           skep_err *err);
+    /* Of clustered rowsets, optional: the traces as (fingerprint, first row), by fingerprint, in
+     * pages of at most SKEP_TRACE_PAGE; a page's lowest fingerprint is resident. */
+    uint32_t (*trace_pages)(const struct skep_rowset *rs);
+    uint64_t (*trace_page_first)(const struct skep_rowset *rs, uint32_t page);
+    skep_rc (*trace_page)(struct skep_rowset *rs, uint32_t page, int64_t *fingerprints,
+                          int64_t *rows, unsigned *ret_n, skep_err *err);
 };
+
+enum { SKEP_TRACE_PAGE = 1024, SKEP_TRACE_FINGERPRINT_SHIFT = 24 };
+/* What stands in the index for a trace id: equal ids have equal ones, others hardly ever. */
+uint64_t skep_trace_fingerprint(const skep_trace_id *id);
 
 struct skep_rowset {
     const struct skep_rowset_ops *ops;

@@ -181,6 +181,13 @@ SKEP_NODISCARD skep_rc skep_segment__read_index_page(struct skep_segment *seg,
 /* segment_verify.c: all of an open segment. */
 SKEP_NODISCARD skep_rc skep_segment__verify(struct skep_rowset *rs, skep_err *err);
 
+/* The index a page at a time: rowset.h. */
+uint32_t skep_segment__trace_pages(const struct skep_rowset *rs);
+uint64_t skep_segment__trace_page_first(const struct skep_rowset *rs, uint32_t page);
+SKEP_NODISCARD skep_rc skep_segment__trace_page(struct skep_rowset *rs, uint32_t page,
+                                                int64_t *fingerprints, int64_t *rows,
+                                                unsigned *ret_n, skep_err *err);
+
 /* segment_read.c */
 SKEP_NODISCARD skep_rc skep_segment__open_column(struct skep_rowset *rs, enum skep_column col,
                                                  struct skep_colreader **ret, skep_err *err);

@@ -382,4 +382,7 @@ const struct skep_rowset_ops skep_segment_ops = {
     .open_column = skep_segment__open_column,
     .open_field = skep_segment__open_field,
     .find_trace = skep_segment__find_trace,
+    .trace_pages = skep_segment__trace_pages,
+    .trace_page_first = skep_segment__trace_page_first,
+    .trace_page = skep_segment__trace_page,
 };

@@ -219,6 +219,32 @@ skep_rc skep_segment__read_index_page(struct skep_segment *seg,
               : skep_segment__corrupt(seg, err, page->ref.offset, "page of the trace index");
 }
 
+_Static_assert((int)SKEP_TRACE_PAGE == (int)SKEP_SEGMENT_INDEX_PAGE &&
+                   (int)SKEP_TRACE_FINGERPRINT_SHIFT == (int)SKEP_SEGMENT_INDEX_SHIFT,
+               "a rowset's index is a segment's");
+
+uint32_t skep_segment__trace_pages(const struct skep_rowset *rs)
+{
+    return ((const struct skep_segment *)rs)->n_index_pages;
+}
+
+uint64_t skep_segment__trace_page_first(const struct skep_rowset *rs, uint32_t page)
+{
+    const struct skep_segment *seg = (const struct skep_segment *)rs;
+    skep_assert(page < seg->n_index_pages);
+    return seg->index_pages[page].first_hash;
+}
+
+skep_rc skep_segment__trace_page(struct skep_rowset *rs, uint32_t page, int64_t *fingerprints,
+                                 int64_t *rows, unsigned *ret_n, skep_err *err)
+{
+    struct skep_segment *seg = skep_segment__of(rs);
+    skep_assert(page < seg->n_index_pages);
+    SKEP_TRY(skep_segment__read_index_page(seg, &seg->index_pages[page], fingerprints, rows, err));
+    *ret_n = seg->index_pages[page].n;
+    return SKEP_OK;
+}
+
 /* Candidates in one page: rows whose hash is `hash`. */
 SKEP_NOINLINE static skep_rc scan_page(struct skep_segment *seg,
                                        const struct skep_segment_index_page *page, uint64_t hash,

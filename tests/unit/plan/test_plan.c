@@ -85,7 +85,7 @@ static void checks(void **state)
     p = good();
     p.aggs = &sum;
     refused(&p);
-    struct skep_agg p50 = {.op = SKEP_AGG_PERCENTILE, .field = {SKEP_STR("x")}, .param = NAN};
+    struct skep_agg p50 = {.op = SKEP_AGG_PERCENTILE, .field.name = SKEP_STR("x"), .param = NAN};
     p.aggs = &p50;
     refused(&p);
     p.kind = (enum skep_plan_kind)99;
@@ -102,7 +102,7 @@ static void filters(void **state)
     struct skep_expr *e = skep_new(&a, struct skep_expr);
     *e = (struct skep_expr){
         .op = SKEP_EXPR_TEST,
-        .test = {.field = {SKEP_STR("x")}, .op = SKEP_CMP_EQ, .values = &v, .n_values = 1}};
+        .test = {.field.name = SKEP_STR("x"), .op = SKEP_CMP_EQ, .values = &v, .n_values = 1}};
     struct skep_plan p = good();
     struct skep_expr *deep = e;
     for (int i = 0; i < SKEP_LIMIT_PLAN_DEPTH + 1; i++) {
@@ -229,7 +229,7 @@ static void comparisons(void **state)
 {
     (void)state;
     for (size_t i = 0; i < SKEP_ARRAY_LEN(table); i++) {
-        struct skep_test t = {.field = {SKEP_STR("x")},
+        struct skep_test t = {.field.name = SKEP_STR("x"),
                               .op = table[i].op,
                               .values = &table[i].literal,
                               .n_values = 1,
@@ -246,7 +246,7 @@ static void hostile_arrays(void **state)
     static const char full[] = "[\"a\\u12\",{\"b\":[1,\"]\"]},-1.5e3,true,\"\\ud83d\\udc1d\",null]";
     skep_value x = {.type = SKEP_TYPE_STRING, .s = SKEP_STR("zzz")};
     struct skep_test t = {
-        .field = {SKEP_STR("x")}, .op = SKEP_CMP_CONTAINS, .values = &x, .n_values = 1};
+        .field.name = SKEP_STR("x"), .op = SKEP_CMP_CONTAINS, .values = &x, .n_values = 1};
     for (size_t n = 0; n < sizeof full; n++) {
         char *copy = malloc(n + 1); /* exactly as long, for the sanitizer */
         for (size_t at = 0; at < n; at++) {

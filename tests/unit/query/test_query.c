@@ -76,9 +76,9 @@ static void orders_and_havings(void **state)
     struct skep_arena a;
     ref_world_make(&w, &r, 500, NULL);
     skep_arena_init(&a, "plan", NULL);
-    struct skep_field_ref groups[] = {{SKEP_STR("name")}, {SKEP_STR("span.kind")}};
+    struct skep_field_ref groups[] = {{.name = SKEP_STR("name")}, {.name = SKEP_STR("span.kind")}};
     struct skep_agg aggs[] = {{.op = SKEP_AGG_COUNT},
-                              {.op = SKEP_AGG_MAX, .field = {SKEP_STR("num")}}};
+                              {.op = SKEP_AGG_MAX, .field.name = SKEP_STR("num")}};
     struct skep_order orders[] = {{.by_agg = false, .index = 1, .descending = true},
                                   {.by_agg = true, .index = 1}};
     struct skep_having havings[] = {{.agg = 0, .op = SKEP_CMP_GE, .value = 5}};
@@ -134,9 +134,9 @@ static void empty_store(void **state)
     for (int i = 0; i < SKEP_AGG_OP_COUNT; i++)
         aggs[i] = (struct skep_agg){.op = (enum skep_agg_op)i,
                                     .param = 50,
-                                    .field = {i == SKEP_AGG_COUNT || i == SKEP_AGG_CONCURRENCY
-                                                  ? SKEP_STR_NULL
-                                                  : SKEP_STR("num")}};
+                                    .field.name = i == SKEP_AGG_COUNT || i == SKEP_AGG_CONCURRENCY
+                                                      ? SKEP_STR_NULL
+                                                      : SKEP_STR("num")};
     struct skep_plan p = {.kind = SKEP_PLAN_AGGREGATE,
                           .range = {-30, 100},
                           .aggs = aggs,
@@ -314,7 +314,7 @@ static void damage(void **state)
     struct skep_rowset *sets[2] = {&broken, good};
     ref_store_init(&s, ref_snapshot(sets, NULL, 2), NULL);
     struct skep_agg count = {.op = SKEP_AGG_COUNT};
-    struct skep_field_ref group = {SKEP_STR("status_code")};
+    struct skep_field_ref group = {.name = SKEP_STR("status_code")};
     struct skep_plan p = {.kind = SKEP_PLAN_AGGREGATE,
                           .range = {REF_T0 - 10, REF_T0 + REF_SPAN_S * INT64_C(1000000000)},
                           .groups = &group,

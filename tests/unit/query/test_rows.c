@@ -35,11 +35,12 @@ static struct place *expected(const struct ref_data *d, const struct skep_plan *
 {
     struct place *all = NULL;
     size_t n = 0, cap = 0;
+    ref_traces_forget(d);
     for (unsigned i = 0; i < d->n; i++)
         for (uint32_t r = 0; r < d->batches[i]->n_rows; r++) {
             int64_t t = d->batches[i]->time_ns[r];
             if (!ref_alive(d, i, r) || t < p->range.start_ns || t >= p->range.end_ns ||
-                !ref_passes(d->batches[i], i + 1, r, p->filter))
+                !ref_passes(d, i, r, p->filter))
                 continue;
             SKEP_GROW(all, n, cap);
             all[n++] = (struct place){i, r, t};
@@ -148,10 +149,10 @@ static void rows_pages(void **state)
 {
     (void)state;
     static const struct skep_field_ref columns[] = {
-        {SKEP_STR("service.name")},   {SKEP_STR("mixed")},
-        {SKEP_STR("duration_ms")},    {SKEP_STR("error")},
-        {SKEP_STR("trace.trace_id")}, {SKEP_STR("absent")},
-        {SKEP_STR("meta.row_id")},    {SKEP_STR("num")}};
+        {.name = SKEP_STR("service.name")},   {.name = SKEP_STR("mixed")},
+        {.name = SKEP_STR("duration_ms")},    {.name = SKEP_STR("error")},
+        {.name = SKEP_STR("trace.trace_id")}, {.name = SKEP_STR("absent")},
+        {.name = SKEP_STR("meta.row_id")},    {.name = SKEP_STR("num")}};
     struct skep_pool *pool = skep_pool_new("test", 3);
     for (uint64_t seed = 1; seed <= 6; seed++) {
         struct rnd r = {seed * 77};
@@ -300,6 +301,7 @@ static void expect_traces(const struct ref_data *d, const struct skep_plan *p,
 {
     static struct best all[400];
     size_t n = 0;
+    ref_traces_forget(d);
     static const skep_trace_id none;
     for (unsigned i = 0; i < d->n; i++) {
         const struct skep_batch *b = d->batches[i];
@@ -307,7 +309,7 @@ static void expect_traces(const struct ref_data *d, const struct skep_plan *p,
             int64_t t = b->time_ns[r];
             if (b->kind[r] != SKEP_KIND_SPAN || !ref_alive(d, i, r) ||
                 memcmp(&b->trace_id[r], &none, 16) == 0 || t < p->range.start_ns ||
-                t >= p->range.end_ns || !ref_passes(b, i + 1, r, p->filter))
+                t >= p->range.end_ns || !ref_passes(d, i, r, p->filter))
                 continue;
             struct best x = {b->trace_id[r], {0, t}};
             if (p->sort == SKEP_TRACES_SLOW)

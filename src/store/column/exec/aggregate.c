@@ -55,8 +55,10 @@ static skep_rc prepare(struct skep_x_ctx *c, skep_err *err)
     if (rc != SKEP_OK)
         return skep_fail(err, rc, "the query needs more memory than it may use");
     c->groups = skep_alloc_n(struct skep_x_group, plan->n_groups + 1);
-    for (unsigned g = 0; g < plan->n_groups; g++)
+    for (unsigned g = 0; g < plan->n_groups; g++) {
         c->groups[g].name = skep_x__name(c->q, plan->groups[g].name);
+        c->groups[g].rel = skep_x__rel_field(c->q, &plan->groups[g]);
+    }
     c->scratch = skep_malloc(sizeof *c->scratch + (plan->n_groups + 1) * sizeof(struct skep_ids));
     return SKEP_OK;
 }
@@ -169,8 +171,8 @@ static skep_rc row_tuples(struct skep_x_ctx *c, struct skep_x_bits *bits, skep_e
     return SKEP_OK;
 }
 
-static skep_rc add(struct skep_x_ctx *c, unsigned state, const struct skep_agg_in *in,
-                   skep_err *err)
+skep_rc skep_x__add(struct skep_x_ctx *c, unsigned state, const struct skep_agg_in *in,
+                    skep_err *err)
 {
     struct skep_partial *p = c->partial;
     skep_rc rc = p->states[state].ops->add(p->states[state].data, in, &p->mem);
@@ -203,7 +205,7 @@ static skep_rc add_listed_numbers(struct skep_x_ctx *c, unsigned state, const st
         in->constant = false;
         in->i64 = s->i64;
         in->f64 = s->f64;
-        SKEP_TRY(add(c, state, in, err));
+        SKEP_TRY(skep_x__add(c, state, in, err));
     }
     return SKEP_OK;
 }
@@ -221,7 +223,7 @@ static skep_rc add_numbers(struct skep_x_ctx *c, unsigned state, const struct sk
     in->constant = v->constant;
     in->i64 = v->i64;
     in->f64 = v->f64;
-    return add(c, state, in, err);
+    return skep_x__add(c, state, in, err);
 }
 
 static uint64_t hash_at(const struct skep_x_vals *v, unsigned at)
@@ -263,7 +265,7 @@ static skep_rc add_hashes(struct skep_x_ctx *c, unsigned state, const struct ske
     in->form = SKEP_AGG_HASH;
     in->constant = v->constant;
     in->hashes = hashes;
-    return add(c, state, in, err);
+    return skep_x__add(c, state, in, err);
 }
 
 /* Walk the sources of the aggregate's field and add what each holds. */
@@ -271,6 +273,8 @@ static skep_rc add_field(struct skep_x_ctx *c, unsigned state, const struct skep
                          struct skep_agg_in *in, skep_err *err)
 {
     enum skep_agg_want want = c->partial->states[state].ops->want;
+    if (in->agg->field.relation != SKEP_REL_SELF)
+        return skep_x__related_add(c, state, bits, in, err);
     const struct skep_x_bound *b = skep_x__sources(c, skep_x__name(c->q, in->agg->field.name));
     struct skep_x_bits rest = *bits;
     for (unsigned i = 0; i < b->n && skep_x__any(&rest); i++) {
@@ -286,7 +290,7 @@ static skep_rc add_field(struct skep_x_ctx *c, unsigned state, const struct skep
         } else {
             in->sel = sel;
             in->form = SKEP_AGG_ROWS;
-            SKEP_TRY(add(c, state, in, err));
+            SKEP_TRY(skep_x__add(c, state, in, err));
         }
         skep_x__andnot(&rest, &v.present);
     }
@@ -321,7 +325,7 @@ static skep_rc add_states(struct skep_x_ctx *c, const struct skep_x_bits *bits, 
         if (agg->field.name.n > 0)
             SKEP_TRY(add_field(c, s, &filtered, &in, err));
         else
-            SKEP_TRY(add(c, s, &in, err));
+            SKEP_TRY(skep_x__add(c, s, &in, err));
     }
     return SKEP_OK;
 }
@@ -357,7 +361,7 @@ static skep_rc flush_pieces(struct skep_x_ctx *c, struct pieces *p, skep_err *er
                              .form = SKEP_AGG_I64,
                              .i64 = p->ns};
     p->n = 0;
-    return add(c, p->state, &in, err);
+    return skep_x__add(c, p->state, &in, err);
 }
 
 /* Cut one span at the buckets. */
@@ -461,6 +465,7 @@ static skep_rc morsel(struct skep_x_ctx *c, const struct skep_x_morsel *m, skep_
 {
     const struct skep_time_range *t = &c->q->plan->range;
     SKEP_TRY(prepare(c, err));
+    SKEP_TRY(skep_x__relate_values(c, err));
     for (uint64_t b = m->block; b < m->end; b++) {
         const struct skep_block_bounds *bb = &c->rs->blocks[b];
         bool starts = bb->max_start_ns >= t->start_ns && bb->min_start_ns < t->end_ns;
@@ -492,10 +497,13 @@ static skep_rc compile_states(struct skep_x_query *q, skep_err *err)
             q->agg_filters[s] = skep_x__compile(q, a->filter);
         if (a->field.name.n > 0)
             skep_x__name(q, a->field.name);
+        (void)skep_x__rel_field(q, &a->field); /* the number is asked for again */
         q->need_overlap = q->need_overlap || p->states[s].ops->want == SKEP_AGG_WANT_SPANS;
     }
-    for (unsigned g = 0; g < q->plan->n_groups; g++)
+    for (unsigned g = 0; g < q->plan->n_groups; g++) {
         skep_x__name(q, q->plan->groups[g].name);
+        (void)skep_x__rel_field(q, &q->plan->groups[g]);
+    }
     skep_partial_free(p);
     return SKEP_OK;
 }

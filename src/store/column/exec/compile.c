@@ -185,10 +185,39 @@ static uint32_t compile_test(struct skep_x_query *q, const struct skep_test *t)
     return q->n_tests++;
 }
 
+/* A test of the root or parent: does the relative pass the positive test?  Without a relative it
+ * does not, as an absent field does not; the negative operators are the contrary. */
+static struct skep_x_expr *related_test(struct skep_x_query *q, const struct skep_test *t)
+{
+    struct skep_test *own = skep_new(&q->arena, struct skep_test);
+    struct skep_x_expr *kid = skep_new(&q->arena, struct skep_x_expr);
+    struct skep_x_expr *x = skep_new(&q->arena, struct skep_x_expr);
+    *own = *t;
+    own->field.relation = SKEP_REL_SELF;
+    if (skep_cmp_negative(t->op))
+        own->op = skep_cmp_positive(t->op);
+    *kid = (struct skep_x_expr){.op = SKEP_EXPR_TEST, .test = compile_test(q, own)};
+    *x = (struct skep_x_expr){.op = SKEP_EXPR_RELATED,
+                              .test = skep_x__rel(q, t->field.relation, kid, false)};
+    if (!skep_cmp_negative(t->op))
+        return x;
+    struct skep_x_expr *not = skep_new(&q->arena, struct skep_x_expr);
+    *not = (struct skep_x_expr){
+        .op = SKEP_EXPR_NOT, .n_kids = 1, .kids = skep_new(&q->arena, struct skep_x_expr *)};
+    not ->kids[0] = x;
+    return not ;
+}
+
 struct skep_x_expr *skep_x__compile(struct skep_x_query *q, const struct skep_expr *e)
 {
+    if (e->op == SKEP_EXPR_TEST && e->test.field.relation != SKEP_REL_SELF)
+        return related_test(q, &e->test);
     struct skep_x_expr *x = skep_new(&q->arena, struct skep_x_expr);
     x->op = e->op;
+    if (e->op == SKEP_EXPR_RELATED) {
+        x->test = skep_x__rel(q, e->relation, skep_x__compile(q, e->kids[0]), false);
+        return x;
+    }
     if (e->op == SKEP_EXPR_TEST) {
         x->test = compile_test(q, &e->test);
         return x;
@@ -210,7 +239,7 @@ struct skep_x_expr *skep_x__compile_filter(struct skep_x_query *q)
     struct skep_value *v = skep_new(&q->arena, skep_value);
     *v = (skep_value){.type = SKEP_TYPE_STRING, .s = q->plan->dataset};
     struct skep_test *t = skep_new(&q->arena, struct skep_test);
-    *t = (struct skep_test){.field = {SKEP_STR("dataset")},
+    *t = (struct skep_test){.field.name = SKEP_STR("dataset"),
                             .op = SKEP_CMP_EQ,
                             .values = v,
                             .n_values = 1,

@@ -51,6 +51,7 @@ struct skep_x_ctx *skep_x__ctx_new(struct skep_x_query *q)
 
 static void ctx_free(struct skep_x_ctx *c)
 {
+    skep_x__relate_ctx_done(c);
     skep_x__aggregate_done(c);
     skep_x__unbind(c);
     skep_arena_done(&c->arena);
@@ -116,7 +117,10 @@ static void run_one(void *arg, unsigned i)
     const struct skep_x_morsel *m = &q->morsels[i];
     skep_err err = {.rc = SKEP_OK};
     skep_rc rc = skep_x__bind(c, m->set, &err);
-    if (rc == SKEP_OK && !ruled_out(c, m))
+    bool looked_at = rc == SKEP_OK && !ruled_out(c, m);
+    if (looked_at && q->n_rels > 0)
+        rc = skep_x__relate_morsel(c, m, &err);
+    if (looked_at && rc == SKEP_OK)
         rc = run->fn(c, m, &err);
 
     skep_mutex_lock(&q->mu);
@@ -324,7 +328,7 @@ skep_rc skep_x__plan_morsels(struct skep_x_query *q, skep_err *err)
             return rc;
         }
     }
-    return SKEP_OK;
+    return q->n_rels > 0 ? skep_x__relate(q, err) : SKEP_OK;
 }
 
 static skep_rc dispatch(struct skep_x_query *q, struct skep_answer *ret, skep_err *err)
@@ -348,6 +352,7 @@ static void query_done(struct skep_x_query *q)
         q->all = c->next_all;
         ctx_free(c);
     }
+    skep_x__relate_done(q);
     skep_x__give(q, q->cap_morsels * sizeof *q->morsels);
     skep_free(q->morsels);
     skep_free(q->names);

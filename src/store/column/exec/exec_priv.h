@@ -108,7 +108,7 @@ struct skep_x_expr {
     enum skep_expr_op op;
     unsigned n_kids;
     struct skep_x_expr **kids;
-    uint32_t test;
+    uint32_t test; /* TEST; RELATED: index into rels */
 };
 
 /* Answers of a test, or key ids, by dictionary code or list index. */
@@ -229,6 +229,7 @@ struct skep_x_ctx {
     struct skep_x_hit *hits;
     size_t n_hits, cap_hits;
     void *extra;                      /* of one kind of plan */
+    struct skep_x_window *window;     /* relations of the morsel's rows; NULL = none asked for */
     int64_t ints[4][SKEP_BLOCK_ROWS]; /* room for spread columns of the current block */
 };
 
@@ -242,6 +243,15 @@ struct skep_x_query {
     unsigned n_names, cap_names;
     struct skep_x_test *tests;
     unsigned n_tests, cap_tests;
+    struct skep_x_rel *rels; /* relate.h */
+    unsigned n_rels, cap_rels;
+    struct skep_x_field_of { /* relations of fields, made once */
+        enum skep_relation relation;
+        const struct skep_expr *on;
+        uint32_t rel;
+    } * fields_of;
+    unsigned n_fields_of, cap_fields_of;
+    struct skep_x_cut *cut;
     struct skep_x_expr *filter;       /* with the plan's dataset */
     struct skep_x_expr **agg_filters; /* by state */
     bool need_overlap;                /* CONCURRENCY is asked for */
@@ -361,8 +371,10 @@ bool skep_x__is_damage(skep_rc rc);
 void skep_x__damaged(struct skep_x_query *q, size_t at, const skep_err *err);
 
 /* -- group.c -- */
+#define SKEP_X_NO_REL UINT32_MAX
 struct skep_x_group {
     uint32_t name;
+    uint32_t rel;              /* SKEP_X_NO_REL: the row's own field */
     struct skep_x_memo *memos; /* by source */
     unsigned n_memos;
     struct skep_x_cache_entry cache[SKEP_X_CACHE];
@@ -370,10 +382,46 @@ struct skep_x_group {
 SKEP_NODISCARD skep_rc skep_x__group_keys(struct skep_x_ctx *c, unsigned group,
                                           const struct skep_x_bits *bits, struct skep_ids *ret,
                                           skep_err *err);
+/* The same of the row's own fields, whatever the group's relation. */
+SKEP_NODISCARD skep_rc skep_x__own_keys(struct skep_x_ctx *c, unsigned group,
+                                        const struct skep_x_bits *bits, struct skep_ids *ret,
+                                        skep_err *err);
+/* The id of a value; SKEP_ENOMEM names what to narrow. */
+SKEP_NODISCARD skep_rc skep_x__key(struct skep_x_ctx *c, unsigned group, const skep_value *v,
+                                   uint32_t *ret, skep_err *err);
 /* The nth memo of a growing set. */
 struct skep_x_memo *skep_x__nth_memo(struct skep_x_memo **memos, unsigned *n, unsigned at);
 
+/* -- relate*.c -- */
+/* Compile a relation whose kid is compiled already. */
+uint32_t skep_x__rel(struct skep_x_query *q, enum skep_relation how, struct skep_x_expr *kid,
+                     bool first);
+/* The relation behind a field of a group or aggregate; SKEP_X_NO_REL for the row's own. */
+uint32_t skep_x__rel_field(struct skep_x_query *q, const struct skep_field_ref *f);
+/* After the morsels are planned: gather cut traces, keep giants in one morsel. */
+SKEP_NODISCARD skep_rc skep_x__relate(struct skep_x_query *q, skep_err *err);
+/* Before a morsel is looked at: answer all relations for its rows. */
+SKEP_NODISCARD skep_rc skep_x__relate_morsel(struct skep_x_ctx *c, const struct skep_x_morsel *m,
+                                             skep_err *err);
+/* The same of the fields of relatives, when the context has its partial. */
+SKEP_NODISCARD skep_rc skep_x__relate_values(struct skep_x_ctx *c, skep_err *err);
+/* Narrow bits to the rows for which the relation holds. */
+void skep_x__related(const struct skep_x_ctx *c, uint32_t rel, struct skep_x_bits *bits);
+/* Keys of a group of relatives. */
+SKEP_NODISCARD skep_rc skep_x__related_keys(struct skep_x_ctx *c, unsigned group,
+                                            const struct skep_x_bits *bits, struct skep_ids *ret,
+                                            skep_err *err);
+/* Feed a state with the relatives' values. */
+SKEP_NODISCARD skep_rc skep_x__related_add(struct skep_x_ctx *c, unsigned state,
+                                           const struct skep_x_bits *bits, struct skep_agg_in *in,
+                                           skep_err *err);
+void skep_x__relate_ctx_done(struct skep_x_ctx *c);
+void skep_x__relate_done(struct skep_x_query *q);
+
 /* -- aggregate.c, rows.c, traces.c, lists.c -- */
+/* Add to a state of the context's partial. */
+SKEP_NODISCARD skep_rc skep_x__add(struct skep_x_ctx *c, unsigned state,
+                                   const struct skep_agg_in *in, skep_err *err);
 skep_rc skep_x__aggregate(struct skep_x_query *q, struct skep_answer *ret, skep_err *err);
 void skep_x__aggregate_done(struct skep_x_ctx *c);
 skep_rc skep_x__plan_rows(struct skep_x_query *q, struct skep_answer *ret, skep_err *err);

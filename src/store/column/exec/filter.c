@@ -413,6 +413,7 @@ skep_rc skep_x__filter(struct skep_x_ctx *c, const struct skep_x_expr *e, struct
         SKEP_TRY(skep_x__filter(c, e->kids[0], &some, err));
         skep_x__andnot(bits, &some);
         return SKEP_OK;
+    case SKEP_EXPR_RELATED: skep_x__related(c, e->test, bits); return SKEP_OK;
     case SKEP_EXPR_TRUE:
     default: return SKEP_OK;
     }

@@ -10,15 +10,15 @@
 #include "base/mem.h"
 #include "store/column/exec/exec_priv.h"
 
-static skep_rc key_of(struct skep_x_ctx *c, unsigned group, const skep_value *v, uint32_t *ret,
-                      skep_err *err)
+skep_rc skep_x__key(struct skep_x_ctx *c, unsigned group, const skep_value *v, uint32_t *ret,
+                    skep_err *err)
 {
     skep_rc rc = skep_keys_get(&c->partial->keys[group], v, skep_agg_hash_value(v), ret);
     if (rc != SKEP_OK)
         return skep_fail(err, rc,
                          "the query needs more memory than it may use: group by " SKEP_STRFMT
                          " has too many values; group by less, or narrow the time range",
-                         SKEP_STRARG(c->q->plan->groups[group].name));
+                         SKEP_STRARG(skep_field_label(&c->q->plan->groups[group])));
     return SKEP_OK;
 }
 
@@ -47,7 +47,7 @@ static skep_rc cached_key(struct skep_x_ctx *c, unsigned group, const struct ske
         return SKEP_OK;
     }
     skep_value value = skep_x__value(v, row, text);
-    SKEP_TRY(key_of(c, group, &value, ret, err));
+    SKEP_TRY(skep_x__key(c, group, &value, ret, err));
     if (mixed == 0 && *ret != SKEP_ID_NONE)
         *e = (struct skep_x_cache_entry){.bits = bits, .id = *ret + 1, .type = type};
     return SKEP_OK;
@@ -64,7 +64,7 @@ static SKEP_NOINLINE skep_rc new_code(struct skep_x_ctx *c, unsigned group,
     char text[40];
     skep_value value = skep_x__value(v, row, text);
     uint32_t id = 0;
-    SKEP_TRY(key_of(c, group, &value, &id, err));
+    SKEP_TRY(skep_x__key(c, group, &value, &id, err));
     m->v[code] = id == SKEP_ID_NONE ? SKEP_ID_NONE : id + 1;
     return SKEP_OK;
 }
@@ -127,7 +127,7 @@ static skep_rc source_keys(struct skep_x_ctx *c, unsigned group, const struct sk
         unsigned r = sel.rows ? sel.rows[i] : i;
         if (v->form == SKEP_X_STR || v->form == SKEP_X_TIME) {
             skep_value value = skep_x__value(v, r, text);
-            SKEP_TRY(key_of(c, group, &value, &id, err));
+            SKEP_TRY(skep_x__key(c, group, &value, &id, err));
         } else {
             SKEP_TRY(cached_key(c, group, v, r, &id, err));
         }
@@ -142,6 +142,13 @@ static skep_rc source_keys(struct skep_x_ctx *c, unsigned group, const struct sk
 
 skep_rc skep_x__group_keys(struct skep_x_ctx *c, unsigned group, const struct skep_x_bits *bits,
                            struct skep_ids *ret, skep_err *err)
+{
+    return c->groups[group].rel == SKEP_X_NO_REL ? skep_x__own_keys(c, group, bits, ret, err)
+                                                 : skep_x__related_keys(c, group, bits, ret, err);
+}
+
+skep_rc skep_x__own_keys(struct skep_x_ctx *c, unsigned group, const struct skep_x_bits *bits,
+                         struct skep_ids *ret, skep_err *err)
 {
     const struct skep_x_bound *b = skep_x__sources(c, c->groups[group].name);
     struct skep_x_bits rest = *bits;

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Finding cut traces by the sorted fingerprints that every clustered rowset has.
+ *
+ *   among   the indexes of all rowsets are merged, a page of each at a time: a fingerprint met in
+ *           two of them is a cut trace
+ *   of      given fingerprints, ascending like the index, are looked for page by page; a page that
+ *           can hold none is not read
+ *
+ * I1  what is found is never too little: the same trace has the same fingerprint everywhere.
+ * Threads: any; each call has its own state.  Memory: a page of each rowset, and the places. */
+#include "store/column/cuts.h"
+
+#include <stdlib.h>
+
+#include "base/assert.h"
+#include "base/hash.h"
+#include "base/mem.h"
+
+uint64_t skep_trace_fingerprint(const skep_trace_id *id)
+{
+    return skep_hash((skep_bytes){id->b, sizeof id->b}) >> SKEP_TRACE_FINGERPRINT_SHIFT;
+}
+
+static skep_rc push(struct skep_cut_places *l, uint32_t set, uint64_t row, skep_err *err)
+{
+    if (l->n == l->cap) {
+        size_t cap = l->cap ? l->cap * 2 : 64;
+        if (l->budget &&
+            skep_budget_take(l->budget, (cap - l->cap) * sizeof *l->p, NULL) != SKEP_OK)
+            return skep_fail(
+                err, SKEP_ENOMEM,
+                "the query needs more memory than it may use: too many traces stand in "
+                "several segments");
+        l->p = skep_realloc(l->p, cap * sizeof *l->p);
+        l->cap = cap;
+    }
+    l->p[l->n++] = (struct skep_cut_place){set, row};
+    return SKEP_OK;
+}
+
+void skep_cuts_done(struct skep_cut_places *l)
+{
+    if (l->budget)
+        skep_budget_give(l->budget, l->cap * sizeof *l->p);
+    skep_free(l->p);
+    *l = (struct skep_cut_places){.budget = l->budget};
+}
+
+static int by_place(const void *a, const void *b)
+{
+    const struct skep_cut_place *x = a, *y = b;
+    if (x->set != y->set)
+        return x->set < y->set ? -1 : 1;
+    return (x->row > y->row) - (x->row < y->row);
+}
+
+void skep_cuts_sort(struct skep_cut_places *l)
+{
+    if (l->n > 1)
+        qsort(l->p, l->n, sizeof *l->p, by_place);
+    size_t n = 0;
+    for (size_t i = 0; i < l->n; i++)
+        if (n == 0 || by_place(&l->p[n - 1], &l->p[i]) != 0)
+            l->p[n++] = l->p[i];
+    l->n = n;
+}
+
+/* The index of one rowset, read on. */
+struct cursor {
+    struct skep_rowset *rs;
+    uint32_t set, page, n_pages; /* page: the next one */
+    unsigned at, n;
+    int64_t fingerprints[SKEP_TRACE_PAGE], rows[SKEP_TRACE_PAGE];
+};
+
+static skep_rc read_page(struct cursor *c, skep_err *err)
+{
+    c->at = 0;
+    c->n = 0;
+    if (c->page == c->n_pages)
+        return SKEP_OK;
+    return c->rs->ops->trace_page(c->rs, c->page++, c->fingerprints, c->rows, &c->n, err);
+}
+
+static skep_rc next(struct cursor *c, skep_err *err)
+{
+    return ++c->at < c->n ? SKEP_OK : read_page(c, err);
+}
+
+static uint64_t head(const struct cursor *c)
+{
+    return c->at < c->n ? (uint64_t)c->fingerprints[c->at] : UINT64_MAX;
+}
+
+/* Heap of cursors by their heads, lowest on top. */
+static void sift(struct cursor **heap, unsigned n, unsigned at)
+{
+    for (;;) {
+        unsigned least = at, kid = 2 * at + 1;
+        if (kid < n && head(heap[kid]) < head(heap[least]))
+            least = kid;
+        if (kid + 1 < n && head(heap[kid + 1]) < head(heap[least]))
+            least = kid + 1;
+        if (least == at)
+            return;
+        struct cursor *t = heap[at];
+        heap[at] = heap[least];
+        heap[least] = t;
+        at = least;
+    }
+}
+
+static skep_rc merge(struct cursor **heap, unsigned n, struct skep_cut_places *places,
+                     skep_err *err)
+{
+    for (unsigned i = n / 2 + 1; i-- > 0;)
+        sift(heap, n, i);
+    uint64_t last = UINT64_MAX; /* the fingerprint at hand */
+    size_t mark = places->n;    /* its places begin here */
+    bool several = false;       /* in more than one rowset */
+    while (n > 0 && head(heap[0]) != UINT64_MAX) {
+        struct cursor *c = heap[0];
+        if (head(c) != last) {
+            places->n = several ? places->n : mark;
+            mark = places->n;
+            several = false;
+            last = head(c);
+        }
+        several = several || (places->n > mark && places->p[mark].set != c->set);
+        SKEP_TRY(push(places, c->set, (uint64_t)c->rows[c->at], err));
+        SKEP_TRY(next(c, err));
+        sift(heap, n, 0);
+    }
+    places->n = several ? places->n : mark;
+    return SKEP_OK;
+}
+
+static bool has_index(const struct skep_rowset *rs)
+{
+    return rs->trace_clustered && rs->ops->trace_page && rs->n_rows > 0;
+}
+
+skep_rc skep_cuts_among(const struct skep_snapshot *snap, struct skep_cut_places *places,
+                        skep_err *err)
+{
+    unsigned n = 0;
+    for (uint32_t s = 0; s < snap->n; s++)
+        n += has_index(snap->sets[s].rowset);
+    if (n < 2)
+        return SKEP_OK;
+    struct cursor *cursors = skep_alloc_n(struct cursor, n);
+    struct cursor **heap = skep_alloc_n(struct cursor *, n);
+    skep_rc rc = SKEP_OK;
+    unsigned k = 0;
+    for (uint32_t s = 0; s < snap->n && rc == SKEP_OK; s++) {
+        struct skep_rowset *rs = snap->sets[s].rowset;
+        if (!has_index(rs))
+            continue;
+        cursors[k] = (struct cursor){.rs = rs, .set = s, .n_pages = rs->ops->trace_pages(rs)};
+        rc = read_page(&cursors[k], err);
+        heap[k] = &cursors[k];
+        k++;
+    }
+    if (rc == SKEP_OK)
+        rc = merge(heap, n, places, err);
+    skep_free(heap);
+    skep_free(cursors);
+    return rc;
+}
+
+/* The first page that may hold the fingerprint, from `from` on. */
+static uint32_t page_of(struct skep_rowset *rs, uint32_t from, uint32_t n_pages, uint64_t fp)
+{
+    uint32_t low = from, high = n_pages;
+    while (low < high) {
+        uint32_t mid = low + (high - low) / 2;
+        if (rs->ops->trace_page_first(rs, mid) < fp)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low > from ? low - 1 : from; /* equal ones may begin at the end of the page before */
+}
+
+skep_rc skep_cuts_of(const struct skep_snapshot *snap, uint32_t set, const uint64_t *fps, size_t n,
+                     struct skep_cut_places *places, skep_err *err)
+{
+    struct skep_rowset *rs = snap->sets[set].rowset;
+    if (!has_index(rs) || n == 0)
+        return SKEP_OK;
+    struct cursor *c = skep_alloc(struct cursor);
+    *c = (struct cursor){.rs = rs, .set = set, .n_pages = rs->ops->trace_pages(rs)};
+    skep_rc rc = SKEP_OK;
+    for (size_t i = 0; i < n && rc == SKEP_OK; i++) {
+        skep_assert(i == 0 || fps[i - 1] < fps[i]);
+        if (c->n == 0 || (uint64_t)c->fingerprints[c->n - 1] < fps[i]) {
+            c->page = page_of(rs, c->page, c->n_pages, fps[i]);
+            rc = read_page(c, err);
+        }
+        while (rc == SKEP_OK && head(c) < fps[i])
+            rc = next(c, err);
+        while (rc == SKEP_OK && head(c) == fps[i]) {
+            rc = push(places, set, (uint64_t)c->rows[c->at], err);
+            if (rc == SKEP_OK)
+                rc = next(c, err);
+        }
+    }
+    skep_free(c);
+    return rc;
+}

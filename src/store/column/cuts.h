@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Traces that stand in several rowsets: where.  Internal to store/column. */
+#pragma once
+
+#include "base/budget.h"
+#include "store/column/rowset.h"
+
+/* Where a trace begins in a clustered rowset. */
+struct skep_cut_place {
+    uint32_t set; /* of the snapshot */
+    uint64_t row;
+};
+
+struct skep_cut_places {
+    struct skep_cut_place *p;
+    size_t n, cap;
+    struct skep_budget *budget; /* NULL = unbounded */
+};
+
+/* Places of all traces whose fingerprint stands in more than one clustered rowset of the snapshot:
+ * a few may be of whole traces (fingerprints collide), none is missing.
+ * Returns SKEP_OK | ENOMEM | ECORRUPT | EIO (of an index). */
+SKEP_NODISCARD skep_rc skep_cuts_among(const struct skep_snapshot *snap,
+                                       struct skep_cut_places *places, skep_err *err);
+/* Places in one clustered rowset of traces with one of the fingerprints (ascending). */
+SKEP_NODISCARD skep_rc skep_cuts_of(const struct skep_snapshot *snap, uint32_t set,
+                                    const uint64_t *fingerprints, size_t n,
+                                    struct skep_cut_places *places, skep_err *err);
+/* In the order of (set, row), each once. */
+void skep_cuts_sort(struct skep_cut_places *places);
+void skep_cuts_done(struct skep_cut_places *places);
