@@ -61,8 +61,11 @@ const struct skep_plan *skep_query_values_plan(struct skep_arena *a, const struc
     if (prefix.n > 0) {
         skep_value *v = skep_new(a, skep_value);
         *v = (skep_value){.type = SKEP_TYPE_STRING, .s = prefix};
-        test->test = (struct skep_test){
-            .field.name = field, .op = SKEP_CMP_STARTS, .values = v, .n_values = 1, .fold_case = true};
+        test->test = (struct skep_test){.field.name = field,
+                                        .op = SKEP_CMP_STARTS,
+                                        .values = v,
+                                        .n_values = 1,
+                                        .fold_case = true};
     }
     p->filter = test;
     if (base->filter) {

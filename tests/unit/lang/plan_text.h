@@ -27,21 +27,43 @@ static void text_value(struct skep_buf *b, const skep_value *v)
     }
 }
 
+static const char *const relations[SKEP_REL_COUNT] = {"self", "root",     "parent",     "child",
+                                                      "any",  "ancestor", "descendant", "sibling"};
+
+static void text_expr(struct skep_buf *b, const struct skep_expr *e);
+
+static void text_field(struct skep_buf *b, const struct skep_field_ref *f)
+{
+    if (f->relation != SKEP_REL_SELF)
+        skep_buf_printf(b, "%s:", relations[f->relation]);
+    skep_buf_printf(b, SKEP_STRFMT, SKEP_STRARG(f->name));
+    if (f->on) {
+        skep_buf_str(b, SKEP_STR("{"));
+        text_expr(b, f->on);
+        skep_buf_str(b, SKEP_STR("}"));
+    }
+}
+
 static void text_expr(struct skep_buf *b, const struct skep_expr *e)
 {
     static const char *const ops[SKEP_CMP_COUNT] = {
         "EQ",      "NE",   "LT",    "LE",       "GT",        "GE",     "STARTS",
         "NSTARTS", "ENDS", "NENDS", "CONTAINS", "NCONTAINS", "EXISTS", "NEXISTS"};
     if (e->op == SKEP_EXPR_TEST) {
-        skep_buf_printf(b, SKEP_STRFMT " %s%s", SKEP_STRARG(e->test.field.name), ops[e->test.op],
-                        e->test.fold_case ? "~" : "");
+        text_field(b, &e->test.field);
+        skep_buf_printf(b, " %s%s", ops[e->test.op], e->test.fold_case ? "~" : "");
         for (unsigned i = 0; i < e->test.n_values; i++) {
             skep_buf_u8(b, i ? ',' : ' ');
             text_value(b, &e->test.values[i]);
         }
         return;
     }
-    skep_buf_str(b, e->op == SKEP_EXPR_AND ? SKEP_STR("AND(") : SKEP_STR("OR("));
+    if (e->op == SKEP_EXPR_RELATED)
+        skep_buf_printf(b, "%s(", relations[e->relation]);
+    else
+        skep_buf_str(b, e->op == SKEP_EXPR_AND   ? SKEP_STR("AND(")
+                        : e->op == SKEP_EXPR_NOT ? SKEP_STR("NOT(")
+                                                 : SKEP_STR("OR("));
     for (unsigned i = 0; i < e->n_kids; i++) {
         if (i)
             skep_buf_str(b, SKEP_STR("; "));
@@ -54,8 +76,10 @@ static void text_agg(struct skep_buf *b, const struct skep_agg *a)
 {
     skep_str op = skep_agg_op_name(a->op, a->param);
     skep_buf_printf(b, " " SKEP_STRFMT "=" SKEP_STRFMT, SKEP_STRARG(a->key), SKEP_STRARG(op));
-    if (a->field.name.n)
-        skep_buf_printf(b, ":" SKEP_STRFMT, SKEP_STRARG(a->field.name));
+    if (a->field.name.n) {
+        skep_buf_u8(b, ':');
+        text_field(b, &a->field);
+    }
     if (a->op == SKEP_AGG_HEATMAP)
         skep_buf_printf(b, "/%s%u", a->heat_scale == SKEP_HEAT_LOG ? "log" : "linear",
                         a->heat_bins);
@@ -82,8 +106,10 @@ static void plan_text(struct skep_buf *b, const struct skep_plan *p, skep_ts_ns 
         skep_buf_str(b, SKEP_STR(" |"));
     for (unsigned i = 0; i < p->n_aggs; i++)
         text_agg(b, &p->aggs[i]);
-    for (unsigned i = 0; i < p->n_groups; i++)
-        skep_buf_printf(b, " by " SKEP_STRFMT, SKEP_STRARG(p->groups[i].name));
+    for (unsigned i = 0; i < p->n_groups; i++) {
+        skep_buf_str(b, SKEP_STR(" by "));
+        text_field(b, &p->groups[i]);
+    }
     if (p->filter) {
         skep_buf_str(b, SKEP_STR(" | "));
         text_expr(b, p->filter);

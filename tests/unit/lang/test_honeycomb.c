@@ -34,6 +34,36 @@ static const struct good goods[] = {
     {"{\"calculations\":[{\"op\":\"HEATMAP\",\"column\":\"x\"}],"
      "\"heatmap\":{\"scale\":\"linear\",\"bins\":20}}",
      T " | HEATMAP(x)=HEATMAP:x/linear20"},
+    /* relations */
+    {"{\"filters\":[{\"column\":\"root.name\",\"op\":\"!=\",\"value\":\"x\"},{\"column\":\"parent."
+     "a\",\"op\":\"exists\"}]}",
+     T " | COUNT=COUNT | AND(root:name NE 'x'; parent:a EXISTS)"},
+    {"{\"filters\":[{\"column\":\"any.a\",\"op\":\"exists\"},{\"column\":\"b\",\"op\":\"exists\"},{"
+     "\"column\":\"any2.a\",\"op\":\"exists\"},{\"column\":\"any.c\",\"op\":\"exists\"},{"
+     "\"column\":\"none.d\",\"op\":\"exists\"},{\"column\":\"none.e\",\"op\":\"exists\"},{"
+     "\"column\":\"child.f\",\"op\":\"exists\"}]}",
+     T " | COUNT=COUNT | AND(any(AND(a EXISTS; c EXISTS)); b EXISTS; any(a EXISTS); NOT(any(AND(d "
+       "EXISTS; e EXISTS))); child(f EXISTS))"},
+    {"{\"filters\":[{\"column\":\"any.a\",\"op\":\"exists\"},{\"column\":\"any.b\",\"op\":"
+     "\"exists\"},{\"column\":\"none.c\",\"op\":\"exists\"}],\"filter_combination\":\"OR\"}",
+     T " | COUNT=COUNT | OR(any(a EXISTS); any(b EXISTS); NOT(any(c EXISTS)))"},
+    {"{\"filters\":[{\"column\":\"any.*\",\"op\":\"contains\",\"value\":\"x\"}]}",
+     T " | COUNT=COUNT | any(* CONTAINS~ 'x')"},
+    {"{\"filters\":[{\"column\":\"none.trace.parent_id\",\"op\":\"does-not-exist\"}]}",
+     T " | COUNT=COUNT | NOT(any(trace.parent_id NEXISTS))"},
+    {"{\"filters\":[{\"column\":\".root.x\",\"op\":\"exists\"},{\"column\":\"..any.x\",\"op\":"
+     "\"exists\"},{\"column\":\".x\",\"op\":\"exists\"},{\"column\":\"root.parent.x\",\"op\":"
+     "\"exists\"},{\"column\":\"rooted\",\"op\":\"exists\"}]}",
+     T " | COUNT=COUNT | AND(root.x EXISTS; .any.x EXISTS; .x EXISTS; root:parent.x EXISTS; rooted "
+       "EXISTS)"},
+    {"{\"calculations\":[{\"op\":\"COUNT\"},{\"op\":\"P95\",\"column\":\"root.duration_ms\"}],"
+     "\"breakdowns\":[\"parent.name\",\"any.x\",\"child.y\"],\"filters\":[{\"column\":\"any.a\","
+     "\"op\":\"exists\"}],\"orders\":[{\"op\":\"P95\",\"column\":\"root.duration_ms\"},{\"column\":"
+     "\"parent.name\"}],\"havings\":[{\"calculate_op\":\"P95\",\"column\":\"root.duration_ms\","
+     "\"op\":\">\",\"value\":1}]}",
+     T " | COUNT=COUNT P95(root.duration_ms)=P95:root:duration_ms by parent:name by any:x{a EXISTS}"
+       " by child:y{y EXISTS} | any(a EXISTS)"
+       " order agg1+ order group0+ having agg1 op4 1"},
     /* filters: every operator */
     {"{\"filters\":[{\"column\":\"a\",\"op\":\"=\",\"value\":\"x\"}]}",
      T " | COUNT=COUNT | a EQ 'x'"},
@@ -138,8 +168,10 @@ static const struct bad bads[] = {
     {"{\"calculations\":[{\"op\":\"COUNT\"},{\"op\":\"COUNT\"}]}", "calculations[1]",
      "calculations[0]"},
     {"{\"calculations\":[{\"op\":\"COUNT\",\"x\":1}]}", "calculations[0].x", "unknown"},
-    {"{\"calculations\":[{\"op\":\"SUM\",\"column\":\"root.x\"}]}", "calculations[0].column",
-     "relational"},
+    {"{\"calculations\":[{\"op\":\"SUM\",\"column\":\"none.x\"}]}", "calculations[0].column",
+     "filters alone"},
+    {"{\"calculations\":[{\"op\":\"SUM\",\"column\":\"root.\"}]}", "calculations[0].column",
+     "behind root."},
     {"{\"filters\":[{\"op\":\"=\",\"value\":1}]}", "filters[0].column", "column"},
     {"{\"filters\":[{\"column\":\"a\",\"value\":1}]}", "filters[0].op", "operator"},
     {"{\"filters\":[{\"column\":\"a\",\"op\":\"~\",\"value\":1}]}", "filters[0].op", "unknown"},
@@ -159,15 +191,17 @@ static const struct bad bads[] = {
      "filters[0].value", "64 bits"},
     {"{\"filters\":[{\"column\":\"*\",\"op\":\"=\",\"value\":1}]}", "filters[0].column",
      "contains alone"},
-    {"{\"filters\":[{\"column\":\"any2.x\",\"op\":\"exists\"}]}", "filters[0].column",
-     "relational"},
-    {"{\"filters\":[{\"column\":\"none.x\",\"op\":\"exists\"}]}", "filters[0].column",
-     "relational"},
+    {"{\"filters\":[{\"column\":\"any2.\",\"op\":\"exists\"}]}", "filters[0].column",
+     "behind any2."},
+    {"{\"filters\":[{\"column\":\"any.*\",\"op\":\"=\",\"value\":1}]}", "filters[0].column",
+     "contains alone"},
     {"{\"filter_combination\":\"XOR\"}", "filter_combination", "AND or OR"},
     {"{\"breakdowns\":[1]}", "breakdowns[0]", "column name"},
     {"{\"breakdowns\":[\"a\",\"a\"]}", "breakdowns[1]", "breakdowns[0]"},
     {"{\"breakdowns\":[\"COUNT\"]}", "breakdowns[0]", "calculations[0]"},
-    {"{\"breakdowns\":[\"parent.a\"]}", "breakdowns[0]", "relational"},
+    {"{\"breakdowns\":[\"none.a\"]}", "breakdowns[0]", "filters alone"},
+    {"{\"breakdowns\":[\"root.*\"]}", "breakdowns[0]", "filters alone"},
+    {"{\"breakdowns\":[\"parent.a\",\"parent.a\"]}", "breakdowns[1]", "breakdowns[0]"},
     {"{\"orders\":[{\"column\":\"zzz\"}]}", "orders[0]", "must name"},
     {"{\"orders\":[{}]}", "orders[0]", "needs"},
     {"{\"orders\":[{\"op\":\"COUNT\",\"order\":\"up\"}]}", "orders[0].order", "ascending"},

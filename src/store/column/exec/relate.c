@@ -13,8 +13,9 @@
  * block's words up.  Rows of traces that stand in several places, and all rows of rowsets that are
  * not clustered, are answered by the cut (relate_cut.c) instead.
  *
- * A trace that covers whole row groups would be read by each of their morsels: such morsels become
- * one (keep_giants), so no row is read more than twice.
+ * A trace that covers whole row groups widens the window of each of their morsels alike, so the
+ * next morsel inside finds its answers in the window that is there (covers): such a trace is read
+ * about once by each worker.
  *
  * I1  answers of rows of the window that are outside the morsel may be wrong: their traces may
  *     reach beyond.
@@ -150,9 +151,10 @@ skep_rc skep_x__window(struct skep_x_ctx *c, uint64_t block, uint64_t end, skep_
         c->window = window_new(q);
     struct skep_x_window *w = c->window;
     uint64_t row0 = block * SKEP_BLOCK_ROWS;
-    uint64_t rows = SKEP_MIN(end * SKEP_BLOCK_ROWS, c->rs->n_rows) - row0;
+    uint64_t rows = SKEP_MIN(end * SKEP_BLOCK_ROWS, c->rs->row_end) - row0; /* gaps too */
     if (rows >= UINT32_MAX - SKEP_BLOCK_ROWS)
         return skep_fail(err, SKEP_ENOMEM, "a trace of more than 2^32 rows");
+    w->answered = w->valued = false;
     w->set = c->set;
     w->block = block;
     w->end = end;
@@ -223,27 +225,44 @@ static skep_rc edge_ids(struct skep_x_ctx *c, uint64_t block, skep_trace_id *ret
     return SKEP_OK;
 }
 
-/* Widen [block, end) until no trace reaches over its edges. */
-static skep_rc widen(struct skep_x_ctx *c, uint64_t *block, uint64_t *end, skep_err *err)
+/* The nearest block with rows before or behind; UINT64_MAX when there is none. */
+static uint64_t block_before(const struct skep_rowset *rs, uint64_t block)
 {
-    skep_trace_id first, last, edge;
-    uint64_t blocks = skep_rowset_blocks(c->rs);
-    SKEP_TRY(edge_ids(c, *block, &edge, &last, err));
-    while (*block > 0 && !no_id(&edge)) {
-        SKEP_TRY(edge_ids(c, *block - 1, &first, &last, err));
-        if (!same_id(&last, &edge))
+    while (block-- > 0)
+        if (skep_rowset_block_rows(rs, block) > 0)
+            return block;
+    return UINT64_MAX;
+}
+
+static uint64_t block_behind(const struct skep_rowset *rs, uint64_t block)
+{
+    for (uint64_t end = skep_rowset_blocks(rs); ++block < end;)
+        if (skep_rowset_block_rows(rs, block) > 0)
+            return block;
+    return UINT64_MAX;
+}
+
+/* Widen [*first, *last] until no trace reaches over its edges. */
+static skep_rc widen(struct skep_x_ctx *c, uint64_t *first, uint64_t *last, skep_err *err)
+{
+    skep_trace_id head, tail, edge;
+    uint64_t b;
+    SKEP_TRY(edge_ids(c, *first, &edge, &tail, err));
+    while (!no_id(&edge) && (b = block_before(c->rs, *first)) != UINT64_MAX) {
+        SKEP_TRY(edge_ids(c, b, &head, &tail, err));
+        if (!same_id(&tail, &edge))
             break;
-        --*block;
-        if (!same_id(&first, &edge))
+        *first = b;
+        if (!same_id(&head, &edge))
             break;
     }
-    SKEP_TRY(edge_ids(c, *end - 1, &first, &edge, err));
-    while (*end < blocks && !no_id(&edge)) {
-        SKEP_TRY(edge_ids(c, *end, &first, &last, err));
-        if (!same_id(&first, &edge))
+    SKEP_TRY(edge_ids(c, *last, &head, &edge, err));
+    while (!no_id(&edge) && (b = block_behind(c->rs, *last)) != UINT64_MAX) {
+        SKEP_TRY(edge_ids(c, b, &head, &tail, err));
+        if (!same_id(&head, &edge))
             break;
-        ++*end;
-        if (!same_id(&last, &edge))
+        *last = b;
+        if (!same_id(&tail, &edge))
             break;
     }
     return SKEP_OK;
@@ -329,11 +348,17 @@ static skep_rc load_graph(struct skep_x_ctx *c, skep_err *err)
     w->spans = w->rooms[SKEP_X_ROOM_SPANS].p;
     w->parent_ids = w->rooms[SKEP_X_ROOM_PARENT_IDS].p;
     w->spans[words - 1] = 0;
+    if (c->rs->group_rows) /* rows in gaps are read, not used */
+        memset(w->parent_ids, 0, w->n * sizeof(int64_t));
     struct runs u = {.c = c, .cut = w->cut0};
     for (uint64_t b = w->block; b < w->end; b++) {
         struct skep_x_bits spans;
         const int64_t *parents = NULL;
         uint32_t at = (uint32_t)((b - w->block) * SKEP_BLOCK_ROWS);
+        if (skep_rowset_block_rows(c->rs, b) == 0) {
+            memset(w->spans + at / 64, 0, sizeof spans.w);
+            continue;
+        }
         skep_x__block(c, b);
         SKEP_TRY(block_spans(c, &spans, err));
         memcpy(w->spans + at / 64, spans.w, sizeof spans.w);
@@ -365,8 +390,12 @@ static skep_rc load_parents(struct skep_x_ctx *c, skep_err *err)
         skep_relate_scratch_init(&w->scratch, longest);
     }
     int64_t *ids = w->rooms[SKEP_X_ROOM_SPAN_IDS].p;
+    if (c->rs->group_rows)
+        memset(ids, 0, w->n * sizeof *ids);
     for (uint64_t b = w->block; b < w->end; b++) {
         const int64_t *v = NULL;
+        if (skep_rowset_block_rows(c->rs, b) == 0)
+            continue;
         skep_x__block(c, b);
         SKEP_TRY(skep_x__ints(c, SKEP_COL_SPAN_ID, c->ints[0], &v, err));
         memcpy(ids + (b - w->block) * SKEP_BLOCK_ROWS, v, c->n * sizeof *v);
@@ -427,16 +456,26 @@ static skep_rc answer(struct skep_x_ctx *c, uint32_t i, skep_err *err)
     return SKEP_OK;
 }
 
+/* Is the morsel inside the window, where no trace reaches over the edges? */
+static bool covers(const struct skep_x_ctx *c, const struct skep_x_morsel *m)
+{
+    const struct skep_x_window *w = c->window;
+    return w->answered && w->set == m->set && w->block < m->block && m->end < w->end;
+}
+
 skep_rc skep_x__relate_morsel(struct skep_x_ctx *c, const struct skep_x_morsel *m, skep_err *err)
 {
-    uint64_t block = m->block, end = m->end;
+    uint64_t first = m->block, last = m->end - 1;
+    if (c->window && covers(c, m))
+        return SKEP_OK;
     if (c->rs->trace_clustered)
-        SKEP_TRY(widen(c, &block, &end, err));
-    SKEP_TRY(skep_x__window(c, block, end, err));
+        SKEP_TRY(widen(c, &first, &last, err));
+    SKEP_TRY(skep_x__window(c, first, last + 1, err));
     if (c->rs->trace_clustered)
         SKEP_TRY(load_graph(c, err));
     for (uint32_t i = 0; i < c->q->n_rels; i++)
         SKEP_TRY(answer(c, i, err));
+    c->window->answered = true;
     return SKEP_OK;
 }
 
@@ -450,61 +489,7 @@ void skep_x__related(const struct skep_x_ctx *c, uint32_t rel, struct skep_x_bit
         bits->w[i] &= words[i];
 }
 
-/* ---- giants ----------------------------------------------------------------------------- */
-
-/* Does one trace reach from morsel a over all of morsel b, or the other way round? */
-static skep_rc one_trace(struct skep_x_ctx *c, const struct skep_x_morsel *a,
-                         const struct skep_x_morsel *b, bool *ret, skep_err *err)
-{
-    skep_trace_id a_first, a_last, b_first, b_last, other;
-    *ret = false;
-    SKEP_TRY(edge_ids(c, a->end - 1, &other, &a_last, err));
-    SKEP_TRY(edge_ids(c, b->block, &b_first, &other, err));
-    if (no_id(&a_last) || !same_id(&a_last, &b_first))
-        return SKEP_OK;
-    SKEP_TRY(edge_ids(c, a->block, &a_first, &other, err));
-    SKEP_TRY(edge_ids(c, b->end - 1, &other, &b_last, err));
-    *ret = same_id(&a_first, &a_last) || same_id(&b_last, &b_first);
-    return SKEP_OK;
-}
-
-static skep_rc keep_giants(struct skep_x_query *q, skep_err *err)
-{
-    struct skep_x_ctx *c = skep_x__ctx_new(q);
-    size_t n = 0;
-    skep_rc rc = SKEP_OK;
-    for (size_t i = 0; i < q->n_morsels && rc == SKEP_OK; i++) {
-        struct skep_x_morsel m = q->morsels[i];
-        struct skep_x_morsel *before = n > 0 ? &q->morsels[n - 1] : NULL;
-        bool one = false;
-        if (before && before->set == m.set && before->end == m.block &&
-            q->snap->sets[m.set].rowset->trace_clustered) {
-            skep_err why;
-            rc = skep_x__bind(c, m.set, &why);
-            /* The morsel before may have grown: its last row group is what counts. */
-            struct skep_x_morsel tail = *before;
-            tail.block =
-                SKEP_MAX(tail.block, (tail.end - 1) / SKEP_X_MORSEL_BLOCKS * SKEP_X_MORSEL_BLOCKS);
-            if (rc == SKEP_OK)
-                rc = one_trace(c, &tail, &m, &one, &why);
-            if (skep_x__is_damage(rc))
-                rc = SKEP_OK; /* its morsel will say so */
-            else if (rc != SKEP_OK && err)
-                *err = why;
-        }
-        if (one)
-            before->end = m.end;
-        else
-            q->morsels[n++] = m;
-    }
-    q->n_morsels = n;
-    c->next = q->free;
-    q->free = c;
-    return rc;
-}
-
 skep_rc skep_x__relate(struct skep_x_query *q, skep_err *err)
 {
-    SKEP_TRY(keep_giants(q, err));
     return q->n_morsels > 0 ? skep_x__cut_new(q, err) : SKEP_OK;
 }

@@ -46,8 +46,9 @@ struct skep_x_window {
     uint32_t set;
     uint64_t block, end; /* blocks */
     uint64_t row0;
-    uint32_t n;          /* rows */
-    uint32_t cut0, cut1; /* rows of cut traces: places of the cut */
+    uint32_t n;            /* rows, and row numbers in gaps */
+    bool answered, valued; /* all relations; their fields too */
+    uint32_t cut0, cut1;   /* rows of cut traces: places of the cut */
     struct skep_relate_graph graph;
     struct skep_relate_scratch scratch;
     uint64_t *spans;

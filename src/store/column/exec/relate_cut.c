@@ -158,11 +158,13 @@ static skep_rc gather_all(struct gather *g, uint32_t set, skep_err *err)
 {
     bool end;
     SKEP_TRY(skep_x__bind(g->c, set, err));
-    if (g->c->rs->n_rows >= UINT32_MAX)
+    if (g->c->rs->row_end >= UINT32_MAX)
         return too_many(err);
     for (uint64_t b = 0; b < skep_rowset_blocks(g->c->rs); b++) {
         if (b % SKEP_X_MORSEL_BLOCKS == 0)
             SKEP_TRY(canceled(g, err));
+        if (skep_rowset_block_rows(g->c->rs, b) == 0)
+            continue;
         skep_x__block(g->c, b);
         SKEP_TRY(gather_block(g, 0, NULL, &end, err));
     }
@@ -176,9 +178,11 @@ static skep_rc gather_trace(struct gather *g, uint32_t set, uint64_t row, skep_e
     const struct skep_vec *ids = NULL;
     bool end = false;
     SKEP_TRY(skep_x__bind(g->c, set, err));
-    if (g->c->rs->n_rows >= UINT32_MAX)
+    if (g->c->rs->row_end >= UINT32_MAX)
         return too_many(err);
-    skep_assert(row < g->c->rs->n_rows);
+    if (row >= g->c->rs->row_end ||
+        skep_rowset_block_rows(g->c->rs, row / SKEP_BLOCK_ROWS) <= row % SKEP_BLOCK_ROWS)
+        return skep_fail(err, SKEP_ECORRUPT, "the trace index points outside");
     skep_x__block(g->c, row / SKEP_BLOCK_ROWS);
     SKEP_TRY(skep_x__column(g->c, SKEP_COL_TRACE_ID, &ids, err));
     if (ids->none || ids->form != SKEP_VEC_ID16)
@@ -186,6 +190,8 @@ static skep_rc gather_trace(struct gather *g, uint32_t set, uint64_t row, skep_e
     id = ids->id16[ids->constant ? 0 : row % SKEP_BLOCK_ROWS];
     SKEP_TRY(gather_block(g, (unsigned)(row % SKEP_BLOCK_ROWS), &id, &end, err));
     for (uint64_t b = g->c->block + 1; !end && b < skep_rowset_blocks(g->c->rs); b++) {
+        if (skep_rowset_block_rows(g->c->rs, b) == 0)
+            continue;
         skep_x__block(g->c, b);
         SKEP_TRY(gather_block(g, 0, &id, &end, err));
     }

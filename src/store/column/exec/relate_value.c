@@ -155,7 +155,7 @@ static skep_rc window_parts(struct skep_x_ctx *c, unsigned state, const uint64_t
 skep_rc skep_x__relate_values(struct skep_x_ctx *c, skep_err *err)
 {
     const uint64_t *set = NULL;
-    if (c->q->n_fields_of == 0)
+    if (c->q->n_fields_of == 0 || c->window->valued)
         return SKEP_OK;
     for (unsigned f = 0; f < c->q->n_fields_of; f++) {
         uint32_t rel = c->q->fields_of[f].rel;
@@ -167,6 +167,7 @@ skep_rc skep_x__relate_values(struct skep_x_ctx *c, skep_err *err)
             if (skep_x__rel_field(c->q, &c->partial->states[s].agg->field) == rel)
                 SKEP_TRY(window_parts(c, s, set, err));
     }
+    c->window->valued = true;
     return SKEP_OK;
 }
 
