@@ -430,7 +430,10 @@ static skep_rc members(struct skep_x_ctx *c, const struct skep_x_rel *rel, uint6
             continue;
         if (rel->kid) {
             skep_x__block(c, b);
-            SKEP_TRY(skep_x__filter(c, rel->kid, &bits, err));
+            if (skep_x__none(c, rel->kid, c->row0, c->n))
+                memset(&bits, 0, sizeof bits);
+            else
+                SKEP_TRY(skep_x__filter(c, rel->kid, &bits, err));
             memcpy(at, bits.w, sizeof bits.w);
         }
         *ret_any = *ret_any || skep_x__any(&bits);
