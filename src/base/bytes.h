@@ -36,6 +36,30 @@ static inline void skep_store_le64(void *p, uint64_t v)
 }
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "big-endian hosts need swapping loads");
 
+/* skep_str_eq for texts that are mostly short, in inner loops: without a call. */
+SKEP_INLINE bool skep_str_eq_short(skep_str a, skep_str b)
+{
+    if (a.n != b.n)
+        return false;
+    if (SKEP_UNLIKELY(a.n > 64))
+        return memcmp(a.p, b.p, a.n) == 0;
+    if (a.n >= 8) {
+        for (size_t i = 0; i + 8 < a.n; i += 8) {
+            if (skep_load_le64(a.p + i) != skep_load_le64(b.p + i))
+                return false;
+        }
+        return skep_load_le64(a.p + a.n - 8) == skep_load_le64(b.p + a.n - 8);
+    }
+    if (a.n >= 4)
+        return skep_load_le32(a.p) == skep_load_le32(b.p) &&
+               skep_load_le32(a.p + a.n - 4) == skep_load_le32(b.p + a.n - 4);
+    for (size_t i = 0; i < a.n; i++) {
+        if (a.p[i] != b.p[i])
+            return false;
+    }
+    return true;
+}
+
 /* A reader over borrowed bytes.  After the first read past the end `bad` is set and every later
  * read yields zero: a decoder checks once per message. */
 typedef struct skep_rd {

@@ -375,7 +375,7 @@ uint32_t skep_batch_intern(struct skep_batch *b, skep_str s)
     uint64_t hash = skep_hash_inline(skep_str_bytes(s));
     struct skep_index_it it = skep_index_begin(&b->strings.index, hash);
     for (uint32_t i; (i = skep_index_next(&b->strings.index, &it)) != NONE;) {
-        if (b->strings.items[i].hash == hash && skep_batch__equal(skep_batch_str(b, i), s))
+        if (b->strings.items[i].hash == hash && skep_str_eq_short(skep_batch_str(b, i), s))
             return i;
     }
     return add_string(b, s, hash);

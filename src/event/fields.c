@@ -28,7 +28,7 @@ SKEP_INLINE bool is_field(const struct skep_batch *b, uint32_t f, enum skep_scop
 {
     const struct skep_batch_field *field = &b->fields[f];
     return field->scope == scope && field->type == type &&
-           skep_batch__equal(skep_batch_str(b, field->name), name);
+           skep_str_eq_short(skep_batch_str(b, field->name), name);
 }
 
 uint32_t skep_batch__look_up(const struct skep_batch *b, enum skep_scope scope, skep_str name,

@@ -51,30 +51,6 @@ struct skep_batch__scratch {
     uint32_t *sibling; /* ring of the fields with the same (scope, name) */
 };
 
-/* skep_str_eq for names and values, which are short: without a call. */
-SKEP_INLINE bool skep_batch__equal(skep_str a, skep_str b)
-{
-    if (a.n != b.n)
-        return false;
-    if (SKEP_UNLIKELY(a.n > 64))
-        return memcmp(a.p, b.p, a.n) == 0;
-    if (a.n >= 8) {
-        for (size_t i = 0; i + 8 < a.n; i += 8) {
-            if (skep_load_le64(a.p + i) != skep_load_le64(b.p + i))
-                return false;
-        }
-        return skep_load_le64(a.p + a.n - 8) == skep_load_le64(b.p + a.n - 8);
-    }
-    if (a.n >= 4)
-        return skep_load_le32(a.p) == skep_load_le32(b.p) &&
-               skep_load_le32(a.p + a.n - 4) == skep_load_le32(b.p + a.n - 4);
-    for (size_t i = 0; i < a.n; i++) {
-        if (a.p[i] != b.p[i])
-            return false;
-    }
-    return true;
-}
-
 /* Names are at most SKEP_LIMIT_NAME_BYTES long: they fit. */
 SKEP_INLINE uint32_t skep_batch__label_key(enum skep_scope scope, size_t name_n,
                                            enum skep_type type)
@@ -97,7 +73,7 @@ SKEP_INLINE uint32_t skep_batch_predict(struct skep_batch *b, enum skep_scope sc
         if (s->labels[f].key != key)
             continue;
         const char *known = (const char *)b->strings.data + s->labels[f].offset;
-        if (!skep_batch__equal((skep_str){known, name.n}, name))
+        if (!skep_str_eq_short((skep_str){known, name.n}, name))
             continue;
         if (i > 0) {
             way[i] = way[i - 1];
@@ -134,7 +110,7 @@ SKEP_INLINE bool skep_batch_put_again(struct skep_batch *b, uint32_t f, skep_str
     if (field->n == 0)
         return false;
     uint64_t before = field->vals[field->n - 1];
-    if (!skep_batch__equal(skep_batch_str(b, (uint32_t)before), s))
+    if (!skep_str_eq_short(skep_batch_str(b, (uint32_t)before), s))
         return false;
     skep_batch_put_bits(b, f, before);
     return true;

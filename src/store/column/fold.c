@@ -15,14 +15,12 @@
  *
  * Threads: any one; reads immutable parts.  Memory: scratch of one column, given back at the end.
  */
-#include "store/column/part.h"
+#include "store/column/fold.h"
 
 #include <stdlib.h>
 
 #include "base/assert.h"
 #include "base/mem.h"
-
-enum { NONE = -1 };
 
 /* A dictionary in the making. */
 struct dict_union {
@@ -41,12 +39,16 @@ struct fold {
     struct skep_frame_writer w;
     struct dict_union names; /* dictionary 0 */
     struct dict_union values;
-    uint32_t n_dicts; /* written so far */
-    /* Scratch: one column over all rows, and the map of one part's codes. */
-    int64_t *vals;
-    uint32_t *rows;
-    int32_t *map;
+    uint32_t n_dicts;   /* written so far */
+    uint32_t *row_base; /* of each part */
+    /* Scratch: the codes of one column over all rows, and the map of one part's codes, where an
+     * element counts only with the right stamp. */
+    uint32_t *codes;
+    struct mapped {
+        uint32_t stamp, to;
+    } * map;
     size_t map_cap;
+    uint32_t stamp;
     uint32_t *list_maps[2]; /* resources, scopes: out index of each list of each part, in order */
     skep_err *err;
 };
@@ -59,7 +61,11 @@ static void union_init(struct dict_union *u)
 
 static void union_clear(struct dict_union *u)
 {
-    skep_index_clear(&u->index);
+    enum { KEEP_SLOTS = 256, SPARE = 8 };
+    if (u->index.cap > KEEP_SLOTS && u->index.n * SPARE < u->index.cap)
+        skep_index_done(&u->index); /* clearing it would cost more than filling it */
+    else
+        skep_index_clear(&u->index);
     u->n = 0;
     skep_buf_reset(&u->bytes);
 }
@@ -75,7 +81,8 @@ static void union_done(struct dict_union *u)
 static bool union_is(const struct dict_union *u, uint32_t i, skep_str s)
 {
     size_t n = u->offsets[i + 1] - u->offsets[i];
-    return n == s.n && (n == 0 || memcmp(u->bytes.p + u->offsets[i], s.p, n) == 0);
+    return n == s.n && (n == 0 || skep_str_eq_short(
+                                      (skep_str){(const char *)u->bytes.p + u->offsets[i], n}, s));
 }
 
 static uint32_t union_add(struct dict_union *u, skep_str s, uint64_t hash)
@@ -285,136 +292,173 @@ static void list_union_done(struct list_union *u)
 
 /* --- columns ---------------------------------------------------------------------------------- */
 
+/* An empty map of n codes. */
 static void reset_map(struct fold *f, uint32_t n)
 {
-    if (n > f->map_cap) {
+    if (n > f->map_cap || f->stamp == UINT32_MAX) {
         skep_free(f->map);
-        f->map_cap = n + n / 2;
-        f->map = skep_malloc(f->map_cap * sizeof *f->map);
+        f->map_cap = SKEP_MAX((size_t)n + n / 2, f->map_cap);
+        f->map = skep_alloc_n(struct mapped, f->map_cap);
+        f->stamp = 0;
     }
-    memset(f->map, 0xff, (size_t)n * sizeof *f->map); /* NONE */
+    f->stamp++;
 }
 
-/* Replaces n codes of dictionary d by codes of the union. */
-static void remap(struct fold *f, const struct skep_dict *d, int64_t *codes, size_t n)
+/* The codes of c as codes of the union. */
+static void remap(struct fold *f, const struct skep_part_col *c, uint32_t *codes)
 {
-    reset_map(f, d->n);
-    for (size_t i = 0; i < n; i++) {
-        uint32_t code = (uint32_t)codes[i];
-        skep_dassert(code < d->n);
-        int32_t to = f->map[code];
-        if (SKEP_UNLIKELY(to == NONE))
-            to = f->map[code] = (int32_t)union_add_code(&f->values, d, code);
-        codes[i] = to;
+    const struct skep_dict *d = c->dict;
+    if (c->width == 0) { /* one value */
+        uint32_t code = union_add_code(&f->values, d, (uint32_t)c->base);
+        for (size_t i = 0; i < c->n_present; i++)
+            codes[i] = code;
+        return;
     }
+    reset_map(f, d->n);
+    skep_fold__load_u32(c, codes);
+    for (size_t i = 0; i < c->n_present; i++) {
+        skep_dassert(codes[i] < d->n);
+        struct mapped *m = &f->map[codes[i]];
+        if (SKEP_UNLIKELY(m->stamp != f->stamp))
+            *m = (struct mapped){f->stamp, union_add_code(&f->values, d, codes[i])};
+        codes[i] = m->to;
+    }
+}
+
+/* --- columns ---------------------------------------------------------------------------------- */
+
+/* Room for a column of codes or list numbers, all below n. */
+static skep_rc store_codes(struct fold *f, enum skep_column id, int64_t min, int64_t max,
+                           uint32_t dict)
+{
+    SKEP_TRY(skep_frame__reserve(&f->w, skep_frame__bound_column(f->n_rows), f->err));
+    struct skep_frame_room r = skep_frame__column_room(&f->w, id, min, max, dict);
+    skep_fold__store_u32(&r, 0, f->codes, f->n_rows);
+    return SKEP_OK;
+}
+
+static skep_rc fold_list_column(struct fold *f, enum skep_column id)
+{
+    const uint32_t *map = f->list_maps[id == SKEP_COL_SCOPE];
+    uint32_t min = UINT32_MAX, max = 0;
+    for (unsigned p = 0; p < f->n_parts; p++) {
+        const struct skep_part *part = f->parts[p];
+        uint32_t *codes = f->codes + f->row_base[p];
+        skep_fold__load_u32(&part->cols[id], codes);
+        for (size_t i = 0; i < part->base.n_rows; i++) {
+            codes[i] = map[codes[i]];
+            min = SKEP_MIN(min, codes[i]);
+            max = SKEP_MAX(max, codes[i]);
+        }
+        map += lists_of(part, id == SKEP_COL_SCOPE)->n;
+    }
+    return store_codes(f, id, min, max, 0);
+}
+
+/* Ordinals of a part that is one commit are its row numbers. */
+static bool counts_rows(const struct skep_part *part, enum skep_column id)
+{
+    return id == SKEP_COL_ORDINAL && !part->folded;
 }
 
 static skep_rc fold_int_column(struct fold *f, enum skep_column id)
 {
-    const uint32_t *maps = id == SKEP_COL_RESOURCE ? f->list_maps[0]
-                           : id == SKEP_COL_SCOPE  ? f->list_maps[1]
-                                                   : NULL;
-    size_t at = 0;
+    int64_t min = INT64_MAX, max = INT64_MIN;
     for (unsigned p = 0; p < f->n_parts; p++) {
         const struct skep_part *part = f->parts[p];
-        size_t n = part->base.n_rows;
-        if (id == SKEP_COL_ORDINAL && !part->folded)
-            for (size_t i = 0; i < n; i++)
-                f->vals[at + i] = (int64_t)i;
-        else
-            skep_part__values(&part->cols[id], 0, n, f->vals + at);
-        if (maps) {
-            for (size_t i = 0; i < n; i++)
-                f->vals[at + i] = maps[f->vals[at + i]];
-            maps += lists_of(part, id == SKEP_COL_SCOPE)->n;
-        }
-        at += n;
+        int64_t low = 0, high = (int64_t)part->base.n_rows - 1;
+        if (part->base.n_rows == 0)
+            continue;
+        if (!counts_rows(part, id))
+            skep_part__range(&part->cols[id], &low, &high);
+        min = SKEP_MIN(min, low);
+        max = SKEP_MAX(max, high);
     }
     SKEP_TRY(skep_frame__reserve(&f->w, skep_frame__bound_column(f->n_rows), f->err));
-    skep_frame__column(&f->w, id, f->vals, 0);
+    struct skep_frame_room r = skep_frame__column_room(&f->w, id, min, max, 0);
+    for (unsigned p = 0; p < f->n_parts; p++) {
+        const struct skep_part *part = f->parts[p];
+        if (!counts_rows(part, id)) {
+            skep_fold__store(&r, f->row_base[p], &part->cols[id]);
+            continue;
+        }
+        for (uint32_t i = 0; i < part->base.n_rows; i++)
+            f->codes[i] = i;
+        skep_fold__store_u32(&r, f->row_base[p], f->codes, part->base.n_rows);
+    }
     return SKEP_OK;
 }
 
 static skep_rc fold_string_column(struct fold *f, enum skep_column id)
 {
     union_clear(&f->values);
-    size_t at = 0;
-    for (unsigned p = 0; p < f->n_parts; p++) {
-        const struct skep_part_col *c = &f->parts[p]->cols[id];
-        size_t n = f->parts[p]->base.n_rows;
-        skep_part__values(c, 0, n, f->vals + at);
-        remap(f, c->dict, f->vals + at, n);
-        at += n;
-    }
+    for (unsigned p = 0; p < f->n_parts; p++)
+        if (f->parts[p]->base.n_rows > 0)
+            remap(f, &f->parts[p]->cols[id], f->codes + f->row_base[p]);
     SKEP_TRY(write_dict(f, &f->values));
-    SKEP_TRY(skep_frame__reserve(&f->w, skep_frame__bound_column(f->n_rows), f->err));
-    skep_frame__column(&f->w, id, f->vals, f->n_dicts - 1);
-    return SKEP_OK;
+    /* Each entry of the union was made for a value: the codes are 0 .. n - 1. */
+    return store_codes(f, id, 0, (int64_t)f->values.n - 1, f->n_dicts - 1);
 }
 
 static skep_rc fold_trace_ids(struct fold *f)
 {
-    skep_trace_id *ids = skep_alloc_n(skep_trace_id, f->n_rows);
-    size_t at = 0;
-    for (unsigned p = 0; p < f->n_parts; p++) {
+    bool any = false;
+    for (unsigned p = 0; p < f->n_parts; p++)
+        any |= f->parts[p]->cols[SKEP_COL_TRACE_ID].width && f->parts[p]->base.n_rows > 0;
+    SKEP_TRY(skep_frame__reserve(&f->w, (size_t)f->n_rows * sizeof(skep_trace_id), f->err));
+    skep_trace_id *ids = skep_frame__trace_ids_room(&f->w, any);
+    for (unsigned p = 0; ids && p < f->n_parts; p++) {
         const struct skep_part_col *c = &f->parts[p]->cols[SKEP_COL_TRACE_ID];
-        size_t n = f->parts[p]->base.n_rows;
+        size_t n = f->parts[p]->base.n_rows * sizeof *ids;
         if (c->width && n)
-            memcpy(ids + at, c->values, n * sizeof *ids);
-        at += n;
+            memcpy(ids + f->row_base[p], c->values, n);
+        else
+            memset(ids + f->row_base[p], 0, n);
     }
-    skep_rc rc = skep_frame__reserve(&f->w, (size_t)f->n_rows * sizeof *ids, f->err);
-    if (rc == SKEP_OK)
-        skep_frame__trace_ids(&f->w, ids);
-    skep_free(ids);
-    return rc;
-}
-
-/* Row numbers of a column's values, moved by `base`. */
-static void rows_of(const struct skep_part_col *c, uint32_t base, uint64_t n_rows, uint32_t *to)
-{
-    size_t n = 0;
-    if (c->presence == SKEP_FRAME_ALL) {
-        for (uint32_t i = 0; i < c->n_present; i++)
-            to[i] = base + i;
-        n = c->n_present;
-    } else if (c->presence == SKEP_FRAME_LIST) {
-        for (uint32_t i = 0; i < c->n_present; i++)
-            to[i] = base + c->rows[i];
-        n = c->n_present;
-    } else {
-        for (uint32_t w = 0; w < (n_rows + 63) / 64; w++)
-            for (uint64_t bits = c->bitmap[w]; bits; bits &= bits - 1)
-                to[n++] = base + w * 64 + SKEP_CTZ64(bits);
-    }
-    skep_assert(n == c->n_present);
+    return SKEP_OK;
 }
 
 /* One field of the result from its sources in the parts. */
-static skep_rc fold_field(struct fold *f, const struct source *s, size_t n_sources,
-                          const uint32_t *row_base)
+static skep_rc fold_field(struct fold *f, const struct source *s, size_t n_sources)
 {
     struct skep_frame_col col = {.id = s->field->scope, .type = s->field->type};
     col.name = union_add(&f->names, s->field->name, skep_hash(skep_str_bytes(s->field->name)));
     bool strings = is_string_type(col.type);
+    int64_t min = INT64_MAX, max = INT64_MIN;
+    uint32_t n = 0;
     if (strings)
         union_clear(&f->values);
-    uint32_t n = 0;
     for (size_t i = 0; i < n_sources; i++) {
-        const struct skep_part *part = f->parts[s[i].part];
-        const struct skep_part_col *c = &part->fields[s[i].index];
-        rows_of(c, row_base[s[i].part], part->base.n_rows, f->rows + n);
-        skep_part__values(c, 0, c->n_present, f->vals + n);
-        if (strings)
-            remap(f, c->dict, f->vals + n, c->n_present);
+        const struct skep_part_col *c = &f->parts[s[i].part]->fields[s[i].index];
+        int64_t low, high;
+        if (strings) {
+            remap(f, c, f->codes + n);
+        } else {
+            skep_part__range(c, &low, &high);
+            min = SKEP_MIN(min, low);
+            max = SKEP_MAX(max, high);
+        }
         n += c->n_present;
     }
     if (strings) {
         SKEP_TRY(write_dict(f, &f->values));
         col.dict = f->n_dicts - 1;
+        min = 0;
+        max = (int64_t)f->values.n - 1;
     }
     SKEP_TRY(skep_frame__reserve(&f->w, skep_frame__bound_field(f->n_rows, n), f->err));
-    skep_frame__field(&f->w, &col, n, f->rows, f->vals);
+    struct skep_frame_presence_room presence;
+    struct skep_frame_room r = skep_frame__field_room(&f->w, &col, n, min, max, &presence);
+    if (strings)
+        skep_fold__store_u32(&r, 0, f->codes, n);
+    for (size_t i = 0, at = 0; i < n_sources; i++) {
+        const struct skep_part *part = f->parts[s[i].part];
+        const struct skep_part_col *c = &part->fields[s[i].index];
+        if (!strings)
+            skep_fold__store(&r, at, c);
+        skep_fold__presence(&presence, at, c, f->row_base[s[i].part], (uint32_t)part->base.n_rows);
+        at += c->n_present;
+    }
     return SKEP_OK;
 }
 
@@ -441,6 +485,8 @@ static skep_rc fold_columns(struct fold *f)
             SKEP_TRY(fold_trace_ids(f));
         else if (id == SKEP_COL_NAME || id == SKEP_COL_DATASET)
             SKEP_TRY(fold_string_column(f, id));
+        else if (id == SKEP_COL_RESOURCE || id == SKEP_COL_SCOPE)
+            SKEP_TRY(fold_list_column(f, id));
         else
             SKEP_TRY(fold_int_column(f, id));
     }
@@ -478,15 +524,11 @@ static skep_rc fold_payload(struct fold *f, const struct source *s, size_t n_sou
     SKEP_TRY(write_lists(f, false, &lists[0]));
     SKEP_TRY(write_lists(f, true, &lists[1]));
     SKEP_TRY(fold_columns(f));
-    uint32_t *row_base = skep_alloc_n(uint32_t, f->n_parts);
-    for (unsigned p = 1; p < f->n_parts; p++)
-        row_base[p] = row_base[p - 1] + (uint32_t)f->parts[p - 1]->base.n_rows;
     skep_rc rc = SKEP_OK;
     for (size_t i = 0, k; i < n_sources && rc == SKEP_OK; i += k) {
         k = run_of(s + i, n_sources - i);
-        rc = fold_field(f, s + i, k, row_base);
+        rc = fold_field(f, s + i, k);
     }
-    skep_free(row_base);
     if (rc == SKEP_OK)
         skep_frame__end(&f->w);
     return rc;
@@ -519,26 +561,31 @@ skep_rc skep_part_fold(struct skep_rowset *const *parts, unsigned n, struct skep
     skep_assert(parts && n > 0 && ret);
     struct fold f = {.n_parts = n, .err = err};
     uint64_t n_rows = 0;
+    size_t bytes = 0;
     f.parts = skep_alloc_n(struct skep_part *, n);
+    f.row_base = skep_alloc_n(uint32_t, n);
     for (unsigned p = 0; p < n; p++) {
         f.parts[p] = skep_part_must(parts[p]);
+        f.row_base[p] = (uint32_t)n_rows;
         n_rows += parts[p]->n_rows;
+        bytes += f.parts[p]->payload_bytes;
     }
     skep_rc rc;
     if (n_rows == 0 || n_rows > UINT32_MAX / 2) {
         skep_free(f.parts);
+        skep_free(f.row_base);
         return skep_fail(err, SKEP_ETOOLARGE, "%llu rows in one part", (unsigned long long)n_rows);
     }
     f.n_rows = (uint32_t)n_rows;
     skep_buf_init(&f.out, (size_t)4 << 30);
+    (void)skep_buf_reserve(&f.out, bytes); /* about as much as is needed; not enough: it grows */
     union_init(&f.names);
     union_init(&f.values);
-    f.vals = skep_malloc(f.n_rows * sizeof *f.vals);
-    f.rows = skep_malloc(f.n_rows * sizeof *f.rows);
+    f.codes = skep_malloc(f.n_rows * sizeof *f.codes);
     rc = fold_all(&f);
-    skep_free(f.vals);
-    skep_free(f.rows);
+    skep_free(f.codes);
     skep_free(f.map);
+    skep_free(f.row_base);
     union_done(&f.names);
     union_done(&f.values);
     skep_free(f.parts);
@@ -546,7 +593,6 @@ skep_rc skep_part_fold(struct skep_rowset *const *parts, unsigned n, struct skep
         skep_buf_done(&f.out);
         return rc;
     }
-    size_t bytes;
     uint8_t *payload = skep_buf_take(&f.out, &bytes);
     payload = skep_realloc(payload, bytes);
     return skep_part_open(payload, bytes, 0, budget, ret, err);

@@ -167,18 +167,17 @@ static unsigned width_of(uint64_t range)
     return range <= UINT8_MAX ? 1 : range <= UINT16_MAX ? 2 : range <= UINT32_MAX ? 4 : 8;
 }
 
-/* Chooses base and width of n values (n > 0). */
-SKEP_CLONES static void choose_width(const int64_t *vals, uint32_t n, struct skep_frame_col *c)
+/* Of n values, n > 0. */
+SKEP_CLONES static void range_of(const int64_t *vals, uint32_t n, int64_t *ret_min,
+                                 int64_t *ret_max)
 {
     int64_t min = vals[0], max = vals[0];
     for (uint32_t i = 1; i < n; i++) {
         min = vals[i] < min ? vals[i] : min;
         max = vals[i] > max ? vals[i] : max;
     }
-    unsigned width = width_of((uint64_t)max - (uint64_t)min);
-    c->width = (uint8_t)width;
-    bool zero_base = width == 8 || (width > 0 && min >= 0 && width_of((uint64_t)max) == width);
-    c->base = zero_base ? 0 : min;
+    *ret_min = min;
+    *ret_max = max;
 }
 
 SKEP_CLONES static void store_values(uint8_t *to, const int64_t *vals, uint32_t n, unsigned width,
@@ -202,75 +201,125 @@ SKEP_CLONES static void store_values(uint8_t *to, const int64_t *vals, uint32_t 
     }
 }
 
-static void put_values(struct skep_frame_writer *w, struct skep_frame_col *c, const int64_t *vals,
-                       uint32_t n)
+/* Chooses base and width, makes room for n values, n > 0. */
+static struct skep_frame_room values_room(struct skep_frame_writer *w, struct skep_frame_col *c,
+                                          uint32_t n, int64_t min, int64_t max)
 {
-    skep_assert(n > 0);
-    choose_width(vals, n, c);
+    skep_assert(n > 0 && min <= max);
+    unsigned width = width_of((uint64_t)max - (uint64_t)min);
+    bool zero_base = width == 8 || (width > 0 && min >= 0 && width_of((uint64_t)max) == width);
+    struct skep_frame_room r = {.width = width, .base = zero_base ? 0 : min};
+    c->width = (uint8_t)width;
+    c->base = r.base;
     c->values_at = 0;
-    if (c->width == 0)
-        return;
-    c->values_at = here(w);
-    store_values(room(w, (size_t)n * c->width), vals, n, c->width, c->base);
+    if (width > 0) {
+        c->values_at = here(w);
+        r.to = room(w, (size_t)n * width);
+    }
+    return r;
+}
+
+struct skep_frame_room skep_frame__column_room(struct skep_frame_writer *w, enum skep_column id,
+                                               int64_t min, int64_t max, uint32_t dict)
+{
+    skep_assert(w->next_column < w->n_columns && dict < w->n_dicts && w->n_rows > 0);
+    struct skep_frame_col c = {.id = (uint8_t)id, .n_present = w->n_rows, .dict = dict};
+    struct skep_frame_room r = values_room(w, &c, w->n_rows, min, max);
+    put_col(w, w->next_column++, &c);
+    return r;
 }
 
 void skep_frame__column(struct skep_frame_writer *w, enum skep_column id, const int64_t *vals,
                         uint32_t dict)
 {
-    skep_assert(w->next_column < w->n_columns && dict < w->n_dicts);
-    struct skep_frame_col c = {.id = (uint8_t)id, .n_present = w->n_rows, .dict = dict};
-    if (w->n_rows > 0)
-        put_values(w, &c, vals, w->n_rows);
+    int64_t min, max;
+    if (w->n_rows == 0) {
+        struct skep_frame_col c = {.id = (uint8_t)id, .dict = dict};
+        skep_assert(w->next_column < w->n_columns && dict < w->n_dicts);
+        put_col(w, w->next_column++, &c);
+        return;
+    }
+    range_of(vals, w->n_rows, &min, &max);
+    struct skep_frame_room r = skep_frame__column_room(w, id, min, max, dict);
+    if (r.to)
+        store_values(r.to, vals, w->n_rows, r.width, r.base);
+}
+
+skep_trace_id *skep_frame__trace_ids_room(struct skep_frame_writer *w, bool any)
+{
+    skep_assert(w->next_column < w->n_columns);
+    struct skep_frame_col c = {.id = SKEP_COL_TRACE_ID, .n_present = w->n_rows};
+    skep_trace_id *ids = NULL;
+    if (any) {
+        c.width = 16;
+        c.values_at = here(w);
+        ids = (void *)room(w, (size_t)w->n_rows * sizeof *ids);
+    }
     put_col(w, w->next_column++, &c);
+    return ids;
 }
 
 void skep_frame__trace_ids(struct skep_frame_writer *w, const skep_trace_id *ids)
 {
-    skep_assert(w->next_column < w->n_columns);
     static const skep_trace_id none;
-    struct skep_frame_col c = {.id = SKEP_COL_TRACE_ID, .n_present = w->n_rows};
-    for (uint32_t i = 0; i < w->n_rows && c.width == 0; i++)
-        if (memcmp(&ids[i], &none, sizeof none) != 0)
-            c.width = 16;
-    if (c.width) {
-        c.values_at = here(w);
-        memcpy(room(w, (size_t)w->n_rows * 16), ids, (size_t)w->n_rows * 16);
-    }
-    put_col(w, w->next_column++, &c);
+    bool any = false;
+    for (uint32_t i = 0; i < w->n_rows && !any; i++)
+        any = memcmp(&ids[i], &none, sizeof none) != 0;
+    skep_trace_id *to = skep_frame__trace_ids_room(w, any);
+    if (to)
+        memcpy(to, ids, (size_t)w->n_rows * sizeof *to);
 }
 
-static void put_presence(struct skep_frame_writer *w, struct skep_frame_col *c,
-                         const uint32_t *rows, uint32_t n)
+static struct skep_frame_presence_room presence_room(struct skep_frame_writer *w,
+                                                     struct skep_frame_col *c, uint32_t n)
 {
     size_t words = ((size_t)w->n_rows + 63) / 64;
-    if (n == w->n_rows) {
-        c->presence = SKEP_FRAME_ALL;
-        return;
-    }
+    struct skep_frame_presence_room r = {NULL, NULL};
+    c->presence = SKEP_FRAME_ALL;
+    c->presence_at = 0;
+    if (n == w->n_rows)
+        return r;
     c->presence_at = here(w);
     if ((size_t)n * 4 < words * 8) {
         c->presence = SKEP_FRAME_LIST;
-        memcpy(room(w, (size_t)n * 4), rows, (size_t)n * 4);
-        return;
+        r.rows = (void *)room(w, (size_t)n * 4);
+    } else {
+        c->presence = SKEP_FRAME_BITMAP;
+        r.bitmap = (void *)room(w, words * 8);
+        memset(r.bitmap, 0, words * 8);
     }
-    c->presence = SKEP_FRAME_BITMAP;
-    uint64_t *bits = (void *)room(w, words * 8);
-    memset(bits, 0, words * 8);
-    for (uint32_t i = 0; i < n; i++)
-        bits[rows[i] / 64] |= 1ull << (rows[i] % 64);
+    return r;
 }
 
-void skep_frame__field(struct skep_frame_writer *w, const struct skep_frame_col *col, uint32_t n,
-                       const uint32_t *rows, const int64_t *vals)
+struct skep_frame_room skep_frame__field_room(struct skep_frame_writer *w,
+                                              const struct skep_frame_col *col, uint32_t n,
+                                              int64_t min, int64_t max,
+                                              struct skep_frame_presence_room *ret_presence)
 {
     skep_assert(w->next_column == w->n_columns && w->next_field < w->n_fields);
     skep_assert(n > 0 && n <= w->n_rows && col->dict < w->n_dicts);
     struct skep_frame_col c = *col;
     c.n_present = n;
-    c.presence_at = 0;
-    put_presence(w, &c, rows, n);
-    put_values(w, &c, vals, n);
+    *ret_presence = presence_room(w, &c, n);
+    struct skep_frame_room r = values_room(w, &c, n, min, max);
     put_col(w, w->n_columns + w->next_field++, &c);
+    return r;
+}
+
+void skep_frame__field(struct skep_frame_writer *w, const struct skep_frame_col *col, uint32_t n,
+                       const uint32_t *rows, const int64_t *vals)
+{
+    int64_t min, max;
+    struct skep_frame_presence_room p;
+    skep_assert(n > 0);
+    range_of(vals, n, &min, &max);
+    struct skep_frame_room r = skep_frame__field_room(w, col, n, min, max, &p);
+    if (p.rows)
+        memcpy(p.rows, rows, (size_t)n * sizeof *rows);
+    for (uint32_t i = 0; p.bitmap && i < n; i++)
+        p.bitmap[rows[i] / 64] |= 1ull << (rows[i] % 64);
+    if (r.to)
+        store_values(r.to, vals, n, r.width, r.base);
 }
 
 void skep_frame__end(struct skep_frame_writer *w)

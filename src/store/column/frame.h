@@ -112,6 +112,27 @@ void skep_frame__field(struct skep_frame_writer *w, const struct skep_frame_col 
                        const uint32_t *rows, const int64_t *vals);
 void skep_frame__end(struct skep_frame_writer *w);
 
+/* The same for values that the caller stores itself: value - base, `width` bytes each.  min and max
+ * are those of the values.  to: NULL when the width is 0, there is nothing to store then. */
+struct skep_frame_room {
+    uint8_t *to;
+    unsigned width;
+    int64_t base;
+};
+struct skep_frame_room skep_frame__column_room(struct skep_frame_writer *w, enum skep_column id,
+                                               int64_t min, int64_t max, uint32_t dict);
+/* NULL when none is set. */
+skep_trace_id *skep_frame__trace_ids_room(struct skep_frame_writer *w, bool any);
+/* presence: at most one of them, to be filled, the bitmap zeroed; neither: every row. */
+struct skep_frame_presence_room {
+    uint64_t *bitmap;
+    uint32_t *rows;
+};
+struct skep_frame_room skep_frame__field_room(struct skep_frame_writer *w,
+                                              const struct skep_frame_col *col, uint32_t n,
+                                              int64_t min, int64_t max,
+                                              struct skep_frame_presence_room *ret_presence);
+
 /* Upper bound of what dictionaries, lists and columns can take, for begin. */
 size_t skep_frame__bound_dict(size_t n, size_t bytes_n);
 size_t skep_frame__bound_lists(size_t n, size_t n_entries);

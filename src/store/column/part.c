@@ -169,22 +169,61 @@ void skep_part__values(const struct skep_part_col *c, size_t first, size_t n, in
     }
 }
 
-/* Smallest and largest value; n_present > 0. */
-SKEP_CLONES static void range_of(const struct skep_part_col *c, int64_t *ret_min, int64_t *ret_max)
+#define RANGE(type)                                                                                \
+    do {                                                                                           \
+        const type *v = (const void *)c->values;                                                   \
+        type low = v[0], high = v[0];                                                              \
+        for (size_t i = 1; i < n; i++) {                                                           \
+            low = v[i] < low ? v[i] : low;                                                         \
+            high = v[i] > high ? v[i] : high;                                                      \
+        }                                                                                          \
+        min = low;                                                                                 \
+        max = high;                                                                                \
+    } while (0)
+
+/* Of the numbers as stored; width > 0. */
+SKEP_CLONES static void stored_range(const struct skep_part_col *c, uint64_t *ret_min,
+                                     uint64_t *ret_max)
 {
-    int64_t buf[256];
-    int64_t min = INT64_MAX, max = INT64_MIN;
-    size_t n = c->width == 0 ? 1 : c->n_present;
-    for (size_t at = 0; at < n; at += SKEP_ARRAY_LEN(buf)) {
-        size_t k = SKEP_MIN(SKEP_ARRAY_LEN(buf), n - at);
-        skep_part__values(c, at, k, buf);
-        for (size_t i = 0; i < k; i++) {
-            min = buf[i] < min ? buf[i] : min;
-            max = buf[i] > max ? buf[i] : max;
-        }
+    uint64_t min, max;
+    size_t n = c->n_present;
+    switch (c->width) {
+    case 1: RANGE(uint8_t); break;
+    case 2: RANGE(uint16_t); break;
+    case 4: RANGE(uint32_t); break;
+    default: RANGE(uint64_t); break;
     }
     *ret_min = min;
     *ret_max = max;
+}
+
+/* Of numbers that wrap around, or take all 64 bits. */
+SKEP_WRAPS SKEP_CLONES static void wrapped_range(const struct skep_part_col *c, int64_t *ret_min,
+                                                 int64_t *ret_max)
+{
+    int64_t min = INT64_MAX, max = INT64_MIN;
+    for (size_t i = 0; i < c->n_present; i++) {
+        int64_t v = skep_part__value(c, i);
+        min = v < min ? v : min;
+        max = v > max ? v : max;
+    }
+    *ret_min = min;
+    *ret_max = max;
+}
+
+void skep_part__range(const struct skep_part_col *c, int64_t *ret_min, int64_t *ret_max)
+{
+    skep_assert(c->n_present > 0);
+    *ret_min = *ret_max = c->base;
+    if (c->width == 0)
+        return;
+    uint64_t min, max;
+    if (c->width < 8) {
+        stored_range(c, &min, &max);
+        if (!SKEP_ADD_OVERFLOW(c->base, min, ret_min) && !SKEP_ADD_OVERFLOW(c->base, max, ret_max))
+            return;
+    }
+    wrapped_range(c, ret_min, ret_max);
 }
 
 /* Values of the column; the limits are inclusive. */
@@ -206,7 +245,7 @@ static skep_rc open_values(struct opening *o, const struct skep_frame_col *c, in
     if (low == INT64_MIN && high == INT64_MAX)
         return SKEP_OK;
     int64_t min, max;
-    range_of(col, &min, &max);
+    skep_part__range(col, &min, &max);
     return min >= low && max <= high ? SKEP_OK : bad(o, c->values_at, "a value out of range");
 }
 
@@ -468,10 +507,11 @@ static skep_rc make_commit(struct opening *o, uint64_t seq)
     if (o->n_rows == 0)
         return bad(o, SKEP_FRAME_AT_ROWS, "a folded frame without rows");
     int64_t min, max;
-    range_of(&part->cols[SKEP_COL_SEQ], &min, &max);
+    skep_part__range(&part->cols[SKEP_COL_SEQ], &min, &max);
     part->base.min_seq = (uint64_t)min;
     part->base.max_seq = (uint64_t)max;
-    range_of(&part->cols[SKEP_COL_RECEIVED], &part->received_min_ns, &part->received_max_ns);
+    skep_part__range(&part->cols[SKEP_COL_RECEIVED], &part->received_min_ns,
+                     &part->received_max_ns);
     return SKEP_OK;
 }
 

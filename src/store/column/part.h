@@ -64,3 +64,6 @@ static inline int64_t skep_part__value(const struct skep_part_col *c, size_t i)
 
 /* Values [first, first + n) into `to`, widened. */
 void skep_part__values(const struct skep_part_col *c, size_t first, size_t n, int64_t *to);
+
+/* Smallest and largest value; n_present > 0. */
+void skep_part__range(const struct skep_part_col *c, int64_t *ret_min, int64_t *ret_max);
