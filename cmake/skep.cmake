@@ -92,7 +92,7 @@ if(CMAKE_BUILD_TYPE STREQUAL "Release")
   set(hardening "")
   skep_known_flags(hardening -fstack-protector-strong -fstack-clash-protection -fcf-protection
                    -ftrivial-auto-var-init=zero)
-  add_compile_options(-O2 ${hardening} -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
+  add_compile_options(-O2 -fvect-cost-model=dynamic ${hardening} -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
   add_link_options(-Wl,-z,relro,-z,now)
 elseif(CMAKE_BUILD_TYPE STREQUAL "Coverage")
   add_compile_definitions(SKEP_DEBUG)
