@@ -242,10 +242,12 @@ static int help(void)
 }
 
 /* Few allocator arenas, and free memory kept only up to a small share of --memory: it counts as the
- * process's size.  A request's buffers are smaller than `keep` and come from there. */
+ * process's size.  What comes and goes all the time, a request's buffers and folded parts, is
+ * smaller than `keep` and comes from there: faulting its pages in anew each time costs a tenth of
+ * ingest. */
 static void tune_allocator(uint64_t memory_bytes)
 {
-    uint64_t keep = SKEP_MIN(SKEP_MAX(memory_bytes / 128, 128ull << 10), 8ull << 20);
+    uint64_t keep = SKEP_MIN(SKEP_MAX(memory_bytes / 32, 128ull << 10), 32ull << 20);
     (void)mallopt(M_ARENA_MAX, memory_bytes < (128ull << 20) ? 2 : 4);
     (void)mallopt(M_MMAP_THRESHOLD, (int)(keep / 2));
     (void)mallopt(M_TRIM_THRESHOLD, (int)keep);
