@@ -2,6 +2,10 @@
 /* Unaligned little-endian loads and stores, and skep_rd: a bounded cursor with a sticky flag. */
 #pragma once
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
 #include "base/str.h"
 
 static inline uint16_t skep_load_le16(const void *p)
@@ -35,6 +39,29 @@ static inline void skep_store_le64(void *p, uint64_t v)
     memcpy(p, &v, sizeof v);
 }
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "big-endian hosts need swapping loads");
+
+/* Bytes that must be readable behind both sides of skep_eq_padded. */
+enum { SKEP_EQ_PAD = 32 };
+
+/* Are n bytes equal?  SKEP_EQ_PAD bytes from a and from b must be readable whatever n is: short
+ * texts are compared without a loop. */
+SKEP_INLINE bool skep_eq_padded(const void *a, const void *b, size_t n)
+{
+#if defined(__SSE2__)
+    const uint8_t *p = a, *q = b;
+    if (SKEP_UNLIKELY(n > 32))
+        return memcmp(p, q, n) == 0;
+    unsigned same = (unsigned)_mm_movemask_epi8(
+        _mm_cmpeq_epi8(_mm_loadu_si128((const void *)p), _mm_loadu_si128((const void *)q)));
+    if (n <= 16)
+        return (~same & ((1u << n) - 1)) == 0;
+    unsigned more = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(
+        _mm_loadu_si128((const void *)(p + 16)), _mm_loadu_si128((const void *)(q + 16))));
+    return same == 0xffff && (~more & ((1u << (n - 16)) - 1)) == 0;
+#else
+    return memcmp(a, b, n) == 0;
+#endif
+}
 
 /* skep_str_eq for texts that are mostly short, in inner loops: without a call. */
 SKEP_INLINE bool skep_str_eq_short(skep_str a, skep_str b)

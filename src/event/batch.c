@@ -133,7 +133,8 @@ static struct skep_batch *make(void)
     b->strings.cap = 16;
     b->strings.items = skep_alloc_n(struct skep_batch_string, b->strings.cap);
     b->strings.data_cap = 1024; // never NULL: skep_batch_str adds offsets to it
-    b->strings.data = skep_malloc(b->strings.data_cap);
+    b->strings.data = skep_malloc(b->strings.data_cap + SKEP_EQ_PAD);
+    memset(b->strings.data, 0, b->strings.data_cap + SKEP_EQ_PAD);
     skep_index_init(&b->strings.index, 8);
     s->used_bytes += sizeof *b + sizeof *s + SKEP_KIND_COUNT * sizeof *s->follow +
                      ROWS_MIN * row_bytes(b) + b->strings.cap * sizeof *b->strings.items +
@@ -353,7 +354,7 @@ static uint32_t add_string(struct skep_batch *b, skep_str s, uint64_t hash)
             cap *= 2;
         if (!skep_batch__charge(b, cap - t->data_cap))
             return 0;
-        t->data = skep_realloc(t->data, cap);
+        t->data = skep_realloc(t->data, cap + SKEP_EQ_PAD);
         t->data_cap = cap;
     }
     void *items = t->items;

@@ -106,24 +106,24 @@ static uint32_t add_field(struct skep_batch *b, enum skep_scope scope, skep_str 
 }
 
 /* The field of a put into the newest row, made if there is none; learns the order of fields. */
-SKEP_INLINE uint32_t find_field(struct skep_batch *b, enum skep_scope scope, skep_str name,
-                                enum skep_type type)
+static uint32_t find_field(struct skep_batch *b, enum skep_scope scope, skep_str name,
+                           enum skep_type type)
 {
-    uint32_t f = skep_batch_predict(b, scope, name, type);
-    if (SKEP_LIKELY(f != NONE))
-        return f;
-    f = skep_batch__look_up(b, scope, name, type);
+    struct skep_batch__scratch *s = b->scratch;
+    const uint32_t *known = s->follow[s->last].field;
+    uint32_t f = NONE;
+    unsigned at = 0; // where it is remembered
+    for (; at < SKEP_BATCH__WAYS && known[at] != NONE && f == NONE; at++)
+        f = is_field(b, known[at], scope, name, type) ? known[at] : NONE;
     if (f == NONE) {
-        f = add_field(b, scope, name, type);
+        f = skep_batch__look_up(b, scope, name, type);
+        if (f == NONE)
+            f = add_field(b, scope, name, type);
         if (f == NONE)
             return NONE;
+        // add_field may have moved `follow`; the first free place, or that of the least likely
+        s->follow[s->last].field[SKEP_MIN(at, (unsigned)SKEP_BATCH__WAYS - 1)] = f;
     }
-    struct skep_batch__scratch *s = b->scratch;
-    uint32_t *way = s->follow[s->last].field;
-    unsigned at = 0; // the first free place, or that of the least likely
-    while (at < SKEP_BATCH__WAYS - 1 && way[at] != NONE)
-        at++;
-    way[at] = f;
     s->last = SKEP_KIND_COUNT + f;
     return f;
 }
@@ -170,9 +170,15 @@ void skep_batch_put(struct skep_batch *b, enum skep_scope scope, skep_str name, 
     uint32_t f = find_field(b, scope, skep_batch__name(name), v.type);
     if (f == NONE)
         return;
+    const struct skep_batch_field *field = &b->fields[f];
     bool text = v.type == SKEP_TYPE_STRING || v.type == SKEP_TYPE_ARRAY;
-    if (text && skep_batch_put_again(b, f, v.s))
-        return;
+    if (text && field->n > 0) {
+        uint64_t before = field->vals[field->n - 1];
+        if (skep_str_eq_short(skep_batch_str(b, (uint32_t)before), v.s)) {
+            skep_batch_put_bits(b, f, before);
+            return;
+        }
+    }
     skep_batch_put_bits(b, f, skep_batch__payload(b, v));
 }
 

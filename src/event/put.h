@@ -59,7 +59,8 @@ SKEP_INLINE uint32_t skep_batch__label_key(enum skep_scope scope, size_t name_n,
 }
 
 /* The field of a put into the newest row, if it is one of those that came here before; else NONE,
- * and nothing has changed.  name: at most SKEP_LIMIT_NAME_BYTES. */
+ * and nothing has changed.  name: at most SKEP_LIMIT_NAME_BYTES, with SKEP_EQ_PAD readable bytes at
+ * name.p. */
 SKEP_INLINE uint32_t skep_batch_predict(struct skep_batch *b, enum skep_scope scope, skep_str name,
                                         enum skep_type type)
 {
@@ -72,10 +73,9 @@ SKEP_INLINE uint32_t skep_batch_predict(struct skep_batch *b, enum skep_scope sc
             return f;
         if (s->labels[f].key != key)
             continue;
-        const char *known = (const char *)b->strings.data + s->labels[f].offset;
-        if (!skep_str_eq_short((skep_str){known, name.n}, name))
+        if (!skep_eq_padded(b->strings.data + s->labels[f].offset, name.p, name.n))
             continue;
-        if (i > 0) {
+        if (SKEP_UNLIKELY(i > 0)) {
             way[i] = way[i - 1];
             way[i - 1] = f;
         }
@@ -103,14 +103,16 @@ SKEP_INLINE void skep_batch_put_bits(struct skep_batch *b, uint32_t f, uint64_t 
     field->n = n + 1;
 }
 
-/* Put s into field f, of strings or arrays, if it is the value before it in that column. */
+/* Put s into field f, of strings or arrays, if it is the value before it in that column.  s as the
+ * name above. */
 SKEP_INLINE bool skep_batch_put_again(struct skep_batch *b, uint32_t f, skep_str s)
 {
     const struct skep_batch_field *field = &b->fields[f];
     if (field->n == 0)
         return false;
     uint64_t before = field->vals[field->n - 1];
-    if (!skep_str_eq_short(skep_batch_str(b, (uint32_t)before), s))
+    const struct skep_batch_string *known = &b->strings.items[before];
+    if (known->len != s.n || !skep_eq_padded(b->strings.data + known->offset, s.p, s.n))
         return false;
     skep_batch_put_bits(b, f, before);
     return true;

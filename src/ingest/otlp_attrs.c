@@ -33,14 +33,6 @@ SKEP_INLINE bool short_length(const uint8_t **p, const uint8_t *end, size_t *ret
     return true;
 }
 
-/* An attribute as drawn above: [p, end) behind its tag and length. */
-struct plain {
-    skep_str key;
-    enum skep_type type;
-    uint64_t bits;
-    skep_str text; /* of STRING */
-};
-
 /* A varint of at most nine bytes that is all of [p, end). */
 SKEP_INLINE bool plain_varint(const uint8_t *p, const uint8_t *end, uint64_t *ret)
 {
@@ -54,45 +46,13 @@ SKEP_INLINE bool plain_varint(const uint8_t *p, const uint8_t *end, uint64_t *re
     return p + 1 == end;
 }
 
-SKEP_INLINE bool read_plain_value(const uint8_t *p, const uint8_t *end, struct plain *ret)
-{
-    size_t n = (size_t)(end - p);
-    if (n < 2)
-        return false;
-    switch (*p++) {
-    case SKEP_OTLP_ANY_STRING:
-        ret->type = SKEP_TYPE_STRING;
-        if (!short_length(&p, end, &n))
-            return false;
-        ret->text = (skep_str){(const char *)p, n};
-        return n == (size_t)(end - p);
-    case SKEP_OTLP_ANY_INT: ret->type = SKEP_TYPE_INT; return plain_varint(p, end, &ret->bits);
-    case SKEP_OTLP_ANY_DOUBLE:
-        ret->type = SKEP_TYPE_DOUBLE;
-        if (n == 9)
-            ret->bits = skep_load_le64(p);
-        return n == 9;
-    case SKEP_OTLP_ANY_BOOL:
-        ret->type = SKEP_TYPE_BOOL;
-        ret->bits = p[0] == 1;
-        return n == 2 && p[0] <= 1;
-    default: return false;
-    }
-}
-
-SKEP_INLINE bool read_plain(const uint8_t *p, const uint8_t *end, struct plain *ret)
-{
-    size_t n;
-    if (end - p < 6 || p[0] != SKEP_OTLP_KV_KEY || p[1] >= 0x80)
-        return false;
-    n = p[1];
-    p += 2;
-    if ((size_t)(end - p) < n + 4 || p[n] != SKEP_OTLP_KV_VALUE)
-        return false;
-    ret->key = (skep_str){(const char *)p, n};
-    p += n + 1;
-    return short_length(&p, end, &n) && n == (size_t)(end - p) && read_plain_value(p, end, ret);
-}
+/* Tags of AnyValue that are read here. */
+static const uint8_t type_of[64] = {
+    [SKEP_OTLP_ANY_STRING] = SKEP_TYPE_STRING,
+    [SKEP_OTLP_ANY_BOOL] = SKEP_TYPE_BOOL,
+    [SKEP_OTLP_ANY_INT] = SKEP_TYPE_INT,
+    [SKEP_OTLP_ANY_DOUBLE] = SKEP_TYPE_DOUBLE,
+};
 
 SKEP_INLINE bool is_ascii(skep_str s)
 {
@@ -109,31 +69,66 @@ SKEP_INLINE bool is_ascii(skep_str s)
     return !(acc & 0x8080808080808080ull);
 }
 
-/* Puts the attribute that begins behind its tag at *at; false: not this way. */
-SKEP_INLINE bool put_plain(struct skep_otlp__dec *d, const uint8_t **at, const uint8_t *end,
-                           bool rated)
+/* Puts the text at [p, end), whose length stands first. */
+SKEP_INLINE bool put_text(struct skep_otlp__dec *d, uint32_t f, const uint8_t *p,
+                          const uint8_t *end)
 {
-    struct plain a = {.bits = 0};
-    const uint8_t *p = *at;
     size_t n;
-    if (!short_length(&p, end, &n) || n > (size_t)(end - p) || !read_plain(p, p + n, &a))
+    if (!short_length(&p, end, &n) || n != (size_t)(end - p))
         return false;
-    /* "sampleRate" may be no field at all. */
-    if (SKEP_UNLIKELY(rated && a.key.n == 10 && (a.key.p[0] | 0x20) == 's'))
-        return false;
-    uint32_t f = skep_batch_predict(d->b, SKEP_SCOPE_ATTRIBUTE, a.key, a.type);
-    if (f == SKEP_BATCH_NONE)
-        return false;
-    if (a.type == SKEP_TYPE_STRING) {
-        *at = p + n;
-        if (skep_batch_put_again(d->b, f, a.text))
-            return true;
-        a.bits = SKEP_LIKELY(is_ascii(a.text)) ? skep_batch_intern(d->b, a.text)
-                                               : skep_otlp__intern(d, skep_str_bytes(a.text));
-    }
-    skep_batch_put_bits(d->b, f, a.bits);
-    *at = p + n;
+    skep_str s = {(const char *)p, n};
+    if (!skep_batch_put_again(d->b, f, s))
+        skep_batch_put_bits(d->b, f,
+                            SKEP_LIKELY(is_ascii(s)) ? skep_batch_intern(d->b, s)
+                                                     : skep_otlp__intern(d, skep_str_bytes(s)));
     return true;
+}
+
+/* Puts the attribute that begins behind its tag at p; NULL: not this way, else its end. */
+SKEP_INLINE const uint8_t *put_plain(struct skep_otlp__dec *d, const uint8_t *p, const uint8_t *end,
+                                     bool rated)
+{
+    size_t n, key_n;
+    if (!short_length(&p, end, &n) || n > (size_t)(end - p) || p + n > d->padded || n < 6)
+        return NULL;
+    end = p + n;
+    key_n = p[1];
+    if (p[0] != SKEP_OTLP_KV_KEY || key_n >= 0x80 || key_n + 6 > n ||
+        p[key_n + 2] != SKEP_OTLP_KV_VALUE)
+        return NULL;
+    skep_str key = {(const char *)p + 2, key_n};
+    p += key_n + 3;
+    if (!short_length(&p, end, &n) || n != (size_t)(end - p) || n < 2 || *p >= sizeof type_of)
+        return NULL;
+    enum skep_type type = (enum skep_type)type_of[*p++];
+    /* "sampleRate" may be no field at all. */
+    if (SKEP_UNLIKELY(type == SKEP_TYPE_NULL || (rated && key_n == 10 && (key.p[0] | 0x20) == 's')))
+        return NULL;
+    uint32_t last = d->b->scratch->last,
+             f = skep_batch_predict(d->b, SKEP_SCOPE_ATTRIBUTE, key, type);
+    if (f == SKEP_BATCH_NONE)
+        return NULL;
+    uint64_t bits = 0;
+    bool ok;
+    if (type == SKEP_TYPE_STRING) {
+        if (SKEP_LIKELY(put_text(d, f, p, end)))
+            return end;
+        ok = false;
+    } else if (type == SKEP_TYPE_INT) {
+        ok = plain_varint(p, end, &bits);
+    } else if (type == SKEP_TYPE_DOUBLE) {
+        ok = n == 9;
+        bits = ok ? skep_load_le64(p) : 0;
+    } else {
+        bits = p[0];
+        ok = n == 2 && bits <= 1;
+    }
+    if (SKEP_UNLIKELY(!ok)) {
+        d->b->scratch->last = last;
+        return NULL;
+    }
+    skep_batch_put_bits(d->b, f, bits);
+    return end;
 }
 
 void skep_otlp__put_attributes(struct skep_otlp__dec *d, skep_pb c, uint32_t tag,
@@ -143,9 +138,9 @@ void skep_otlp__put_attributes(struct skep_otlp__dec *d, skep_pb c, uint32_t tag
     skep_pb_field f;
     for (;;) {
         if (SKEP_LIKELY(c.p < c.end && c.p[0] == tag && !d->too_large)) {
-            const uint8_t *p = c.p + 1;
-            if (put_plain(d, &p, c.end, rate != NULL)) {
-                c.p = p;
+            const uint8_t *end = put_plain(d, c.p + 1, c.end, rate != NULL);
+            if (SKEP_LIKELY(end != NULL)) {
+                c.p = end;
                 continue;
             }
         }

@@ -85,6 +85,7 @@ void skep_otlp__reject(struct skep_otlp__dec *d, enum skep_otlp_reject why, skep
 void skep_otlp__walk(struct skep_otlp__dec *d, skep_bytes in, bool logs, skep_otlp__item_fn *fn)
 {
     skep_pb request = skep_pb_make(&d->pb, in);
+    d->padded = in.n > SKEP_EQ_PAD ? in.p + (in.n - SKEP_EQ_PAD) : in.p;
     skep_pb_field group, scope, item;
     for (; skep_pb_next(&request, &group); d->group_i += group.tag == SKEP_OTLP_REQUEST_RESOURCES) {
         if (group.tag != SKEP_OTLP_REQUEST_RESOURCES)
@@ -98,7 +99,7 @@ void skep_otlp__walk(struct skep_otlp__dec *d, skep_bytes in, bool logs, skep_ot
             skep_otlp__enter_scope(d, scope.bytes);
             skep_pb items = skep_pb_sub(&d->pb, scope.bytes);
             d->item_i = 0;
-            for (; skep_pb_next(&items, &item); d->item_i += item.tag == SKEP_OTLP_ITEMS) {
+            for (; skep_pb_next_hot(&items, &item); d->item_i += item.tag == SKEP_OTLP_ITEMS) {
                 if (item.tag == SKEP_OTLP_ITEMS)
                     fn(d, item.bytes);
                 if (d->pb.error || d->b->over_budget || d->b->over_limit)
@@ -251,7 +252,7 @@ void skep_otlp__enter_scope(struct skep_otlp__dec *d, skep_bytes group)
     d->scope_rate = (struct skep_otlp__rate){0};
     d->too_large = false;
     struct skep_otlp__sink sink = {.list = skep_batch_list_begin(d->b), .rate = &d->scope_rate};
-    while (skep_pb_next(&c, &f)) {
+    while (skep_pb_next_hot(&c, &f)) {
         if (f.tag == SKEP_OTLP_ITEMS_SCOPE)
             put_scope(d, &sink, f.bytes);
         else if (f.tag == SKEP_OTLP_ITEMS_SCHEMA_URL)

@@ -10,6 +10,7 @@ struct skep_otlp__dec {
     const struct skep_otlp_opts *opts;
     struct skep_otlp_report rep;
     struct skep_pb_ctx pb;
+    const uint8_t *padded;  /* up to here SKEP_EQ_PAD bytes of the message can be read */
     struct skep_buf name;   /* a flattened name, or a repaired one */
     struct skep_buf text;   /* a value as JSON, or a repaired one */
     struct skep_buf octets; /* base64 inside JSON, repaired keys inside names */

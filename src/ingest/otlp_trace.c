@@ -15,6 +15,7 @@
 #include "ingest/otlp_priv.h"
 
 #include "base/assert.h"
+#include "event/put.h"
 
 /* Part of a message that holds all fields of one tag, perhaps with others between them. */
 struct range {
@@ -62,11 +63,28 @@ static void read_status(struct skep_otlp__dec *d, skep_bytes in, struct span *s)
     }
 }
 
+/* Attributes one behind the other, with lengths of one byte, are nearly all of a span. */
+static inline void skip_attributes(skep_pb *c, struct span *s)
+{
+    const uint8_t *p = c->p;
+    uint32_t n = 0;
+    for (; c->end - p >= 2 && p[0] == SKEP_OTLP_SPAN_ATTRIBUTES && p[1] < 0x80 &&
+           p[1] <= c->end - p - 2;
+         n++)
+        p += 2 + p[1];
+    if (n == 0)
+        return;
+    extend(&s->attributes, c->p, p);
+    s->attributes.n += n - 1;
+    c->p = p;
+}
+
 static void read_span(struct skep_otlp__dec *d, skep_bytes in, struct span *s)
 {
     skep_pb c = skep_pb_sub(&d->pb, in);
     skep_pb_field f;
     for (;;) {
+        skip_attributes(&c, s);
         const uint8_t *at = c.p;
         if (!skep_pb_next_hot(&c, &f))
             return;
@@ -254,6 +272,21 @@ static void put_exception(struct skep_otlp__dec *d, const struct exception *x)
                        SKEP_STR("exception.escaped"), &x->escaped);
 }
 
+/* Names put into every span; longer than they are for skep_batch_predict. */
+static const char num_events[SKEP_EQ_PAD] = "span.num_events";
+static const char num_links[SKEP_EQ_PAD] = "span.num_links";
+
+static inline void put_number(struct skep_otlp__dec *d, const char name[static SKEP_EQ_PAD],
+                              uint32_t v)
+{
+    skep_str s = skep_str_c(name);
+    uint32_t f = skep_batch_predict(d->b, SKEP_SCOPE_INTRINSIC, s, SKEP_TYPE_INT);
+    if (SKEP_LIKELY(f != SKEP_BATCH_NONE))
+        skep_batch_put_bits(d->b, f, v);
+    else
+        skep_otlp__put_int(d, s, v);
+}
+
 static void put_span(struct skep_otlp__dec *d, const struct span *s, const struct exception *x)
 {
     struct skep_batch *b = d->b;
@@ -267,8 +300,8 @@ static void put_span(struct skep_otlp__dec *d, const struct span *s, const struc
     b->name[r] = skep_otlp__intern(d, s->name);
     if (end < start)
         skep_otlp__put_true(d, SKEP_STR("meta.invalid_duration"));
-    skep_otlp__put_int(d, SKEP_STR("span.num_events"), s->events.n);
-    skep_otlp__put_int(d, SKEP_STR("span.num_links"), s->links.n);
+    put_number(d, num_events, s->events.n);
+    put_number(d, num_links, s->links.n);
     if (s->status_message.n)
         skep_otlp__put_text(d, SKEP_STR("status_message"), s->status_message);
     if (s->trace_state.n)
