@@ -49,3 +49,29 @@ SKEP_NODISCARD skep_rc skep_tool_verify(const struct skep_tool *t, const char *d
  * Returns as above | SKEP_EUNSUPPORTED (not a file of ours). */
 SKEP_NODISCARD skep_rc skep_tool_verify_file(const struct skep_tool *t, const char *path,
                                              struct skep_verify_result *ret, skep_err *err);
+
+/* --- dump --- */
+
+enum skep_dump_type { SKEP_DUMP_U64, SKEP_DUMP_HEX, SKEP_DUMP_TIME, SKEP_DUMP_TEXT };
+struct skep_dump_value {
+    const char *key; /* static */
+    enum skep_dump_type type;
+    uint64_t u; /* U64, HEX; TIME: ns since 1970 as int64 */
+    skep_str s; /* TEXT; borrowed for the call */
+};
+/* One thing that stands in a file: "head", "frame", "segment", "column", "edit", "damage" ... */
+typedef void skep_dump_fn(void *ctx, const char *what, const struct skep_dump_value *values,
+                          unsigned n);
+
+/* What stands in a segment, log file, manifest or live bitmap.  What is damaged comes out as
+ * "damage"; the rest is still told.
+ * Returns SKEP_OK | SKEP_ECORRUPT (nothing of it can be read) | SKEP_EUNSUPPORTED (not ours, or of
+ * a newer version) | SKEP_ENOTFOUND | SKEP_EIO. */
+SKEP_NODISCARD skep_rc skep_tool_dump(const struct skep_os *os, const char *path, skep_dump_fn *fn,
+                                      void *ctx, skep_err *err);
+
+/* The rows of a segment or a log file, dead ones too.  False from fn ends it.
+ * Returns as above; SKEP_EINVAL: the file holds no rows. */
+typedef bool skep_dump_row_fn(void *ctx, const struct skep_row *row);
+SKEP_NODISCARD skep_rc skep_tool_dump_rows(const struct skep_os *os, const char *path,
+                                           skep_dump_row_fn *fn, void *ctx, skep_err *err);

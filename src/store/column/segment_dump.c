@@ -9,6 +9,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "store/column/dump.h"
 #include "store/column/segment.h"
 
 enum { N_CODECS = 40 };
@@ -102,23 +103,19 @@ static void print_sum(const struct skep_segment *seg, skep_str name, const char 
     skep_buf_u8(out, '\n');
 }
 
-static void print_columns(struct skep_segment *seg, struct sum *sums, struct skep_buf *out)
+static void print_columns(const struct skep_segment *seg, const struct sum *sums,
+                          struct skep_buf *out)
 {
     static const char *const names[] = {
 #define X(id, number, vec, text) [number] = #id,
         SKEP_COLUMNS(X)
 #undef X
     };
-    for (uint32_t i = 0; i < seg->n_dicts; i++) {
-        uint32_t at = position(seg, seg->dicts[i].key);
-        if (at != UINT32_MAX)
-            sums[at].dict += seg->dicts[i].ref.length;
-    }
     for (uint32_t c = 0; c < SKEP_COL_COUNT; c++)
         print_sum(seg, skep_str_c(names[c]), "intrinsic", &sums[c], out);
     for (uint32_t f = 0; f < seg->base.n_fields; f++) {
         const struct skep_rowset_field *x = &seg->base.fields[f];
-        struct sum *s = &sums[SKEP_COL_COUNT + f];
+        const struct sum *s = &sums[SKEP_COL_COUNT + f];
         if (s->present == 0)
             continue; /* sparse everywhere: counted with the pages */
         char type[40];
@@ -128,28 +125,47 @@ static void print_columns(struct skep_segment *seg, struct sum *sums, struct ske
     }
 }
 
+/* Bytes that are no column's. */
+struct rest {
+    uint64_t pages, page_bytes, raw, dirs, index;
+};
+
+static skep_rc add_group(struct skep_segment *seg, uint32_t group, struct sum *sums,
+                         struct rest *rest, skep_err *err)
+{
+    const struct skep_group_dir *dir;
+    SKEP_TRY(skep_segment__pin_dir(seg, group, &dir, err));
+    rest->dirs += seg->groups[group].length;
+    skep_rc rc = add_entries(seg, dir, sums, err);
+    for (uint32_t i = 0; i < dir->n_pages; i++) {
+        rest->pages++;
+        rest->page_bytes += dir->pages[i].ref.length;
+        rest->raw += dir->pages[i].raw_bytes;
+    }
+    skep_segment__unpin(seg, dir);
+    return rc;
+}
+
+static void add_rest(const struct skep_segment *seg, struct sum *sums, struct rest *rest)
+{
+    for (uint32_t i = 0; i < seg->n_index_pages; i++)
+        rest->index += seg->index_pages[i].ref.length;
+    for (uint32_t i = 0; i < seg->n_dicts; i++) {
+        uint32_t at = position(seg, seg->dicts[i].key);
+        if (at != UINT32_MAX)
+            sums[at].dict += seg->dicts[i].ref.length;
+    }
+}
+
 static skep_rc dump(struct skep_segment *seg, struct skep_buf *out, skep_err *err)
 {
     struct skep_rowset *rs = &seg->base;
     struct sum *sums = skep_alloc_n(struct sum, SKEP_COL_COUNT + rs->n_fields);
-    uint64_t pages = 0, page_bytes = 0, raw = 0, dirs = 0, index = 0;
+    struct rest rest = {0};
     skep_rc rc = SKEP_OK;
-    for (uint32_t g = 0; g < seg->n_groups && rc == SKEP_OK; g++) {
-        const struct skep_group_dir *dir;
-        rc = skep_segment__pin_dir(seg, g, &dir, err);
-        if (rc != SKEP_OK)
-            break;
-        dirs += seg->groups[g].length;
-        rc = add_entries(seg, dir, sums, err);
-        for (uint32_t i = 0; i < dir->n_pages; i++) {
-            pages++;
-            page_bytes += dir->pages[i].ref.length;
-            raw += dir->pages[i].raw_bytes;
-        }
-        skep_segment__unpin(seg, dir);
-    }
-    for (uint32_t i = 0; i < seg->n_index_pages; i++)
-        index += seg->index_pages[i].ref.length;
+    for (uint32_t g = 0; g < seg->n_groups && rc == SKEP_OK; g++)
+        rc = add_group(seg, g, sums, &rest, err);
+    add_rest(seg, sums, &rest);
     double rows = (double)rs->n_rows;
     skep_buf_printf(out, "%s: %llu rows, %llu bytes (%.2f a row), %llu traces, %u row groups\n",
                     seg->path, (unsigned long long)rs->n_rows, (unsigned long long)seg->file_bytes,
@@ -161,14 +177,110 @@ static skep_rc dump(struct skep_segment *seg, struct skep_buf *out, skep_err *er
                     (long long)rs->bounds.min_start_ns, (long long)rs->bounds.max_start_ns,
                     rs->n_fields, rs->resources.n, rs->scopes.n);
     skep_buf_printf(out, "sparse: %llu pages, %llu bytes (%.3f a row) of %llu\n",
-                    (unsigned long long)pages, (unsigned long long)page_bytes,
-                    (double)page_bytes / rows, (unsigned long long)raw);
+                    (unsigned long long)rest.pages, (unsigned long long)rest.page_bytes,
+                    (double)rest.page_bytes / rows, (unsigned long long)rest.raw);
     skep_buf_printf(out, "directories %.3f, trace index %.3f, footer %.3f bytes a row\n\n",
-                    (double)dirs / rows, (double)index / rows, (double)seg->footer_bytes / rows);
+                    (double)rest.dirs / rows, (double)rest.index / rows,
+                    (double)seg->footer_bytes / rows);
     skep_buf_printf(out, "%-34s %-12s %10s %11s %7s  codecs by row group\n", "column", "type",
                     "present", "bytes", "B/row");
     if (rc == SKEP_OK)
         print_columns(seg, sums, out);
+    skep_free(sums);
+    return rc;
+}
+
+/* --- the same as items (dump.h) --- */
+
+static void tell_head(const struct skep_dump *d, const struct skep_segment *seg,
+                      const struct rest *rest)
+{
+    const struct skep_rowset *rs = &seg->base;
+    const struct skep_dump_value v[] = {
+        skep_dump_hex("required", seg->required),
+        skep_dump_u64("rows", rs->n_rows),
+        skep_dump_u64("bytes", seg->file_bytes),
+        skep_dump_u64("traces", seg->n_traces),
+        skep_dump_u64("row_groups", seg->n_groups),
+        skep_dump_u64("first_commit", rs->min_seq),
+        skep_dump_u64("last_commit", rs->max_seq),
+        skep_dump_time("first_start", rs->bounds.min_start_ns),
+        skep_dump_time("last_start", rs->bounds.max_start_ns),
+        skep_dump_u64("fields", rs->n_fields),
+        skep_dump_u64("resources", rs->resources.n),
+        skep_dump_u64("scopes", rs->scopes.n),
+        skep_dump_u64("sparse_bytes", rest->page_bytes),
+        skep_dump_u64("directory_bytes", rest->dirs),
+        skep_dump_u64("trace_index_bytes", rest->index),
+        skep_dump_u64("footer_bytes", seg->footer_bytes)};
+    d->fn(d->ctx, "segment", v, SKEP_ARRAY_LEN(v));
+}
+
+static void tell_column(const struct skep_dump *d, skep_str name, skep_str type, skep_str scope,
+                        const struct sum *s)
+{
+    struct skep_buf codecs;
+    skep_buf_init(&codecs, 4096);
+    for (unsigned c = 0; c < N_CODECS; c++)
+        if (s->codecs[c])
+            skep_buf_printf(&codecs, "%s%s*%u", codecs.n ? " " : "", codec_name(c), s->codecs[c]);
+    if (s->dict_segment || s->dict_local)
+        skep_buf_printf(&codecs, " of dictionary: segment*%u local*%u", s->dict_segment,
+                        s->dict_local);
+    const struct skep_dump_value v[] = {
+        skep_dump_text("name", name),
+        skep_dump_text("scope", scope),
+        skep_dump_text("type", type),
+        skep_dump_u64("present", s->present),
+        skep_dump_u64("bytes", s->data + s->bitmap + s->dict),
+        skep_dump_u64("bitmap_bytes", s->bitmap),
+        skep_dump_u64("dictionary_bytes", s->dict),
+        skep_dump_text("codecs", skep_buf_text(&codecs))};
+    d->fn(d->ctx, "column", v, SKEP_ARRAY_LEN(v));
+    skep_buf_done(&codecs);
+}
+
+static void tell_columns(const struct skep_dump *d, const struct skep_segment *seg,
+                         const struct sum *sums)
+{
+    static const char *const names[] = {
+#define X(id, number, vec, text) [number] = #id,
+        SKEP_COLUMNS(X)
+#undef X
+    };
+    for (uint32_t c = 0; c < SKEP_COL_COUNT; c++)
+        tell_column(d, skep_str_c(names[c]), SKEP_STR("column"), SKEP_STR("intrinsic"), &sums[c]);
+    for (uint32_t f = 0; f < seg->base.n_fields; f++) {
+        const struct skep_rowset_field *x = &seg->base.fields[f];
+        struct sum s = sums[SKEP_COL_COUNT + f];
+        s.present = x->n_present; /* sparse values, too; their bytes are the pages' */
+        tell_column(d, x->name, skep_type_name((enum skep_type)x->type),
+                    skep_scope_name((enum skep_scope)x->scope), &s);
+    }
+}
+
+skep_rc skep_dump__segment(const struct skep_dump *d, struct skep_rowset *rs, skep_err *err)
+{
+    struct skep_segment *seg = skep_segment__of(rs);
+    struct sum *sums = skep_alloc_n(struct sum, SKEP_COL_COUNT + rs->n_fields);
+    struct rest rest = {0};
+    skep_rc rc = SKEP_OK;
+    for (uint32_t g = 0; g < seg->n_groups && rc == SKEP_OK; g++) {
+        skep_err why;
+        rc = add_group(seg, g, sums, &rest, &why);
+        if (rc == SKEP_ECORRUPT || rc == SKEP_EIO) {
+            const struct skep_dump_value v[] = {skep_dump_u64("offset", seg->groups[g].offset),
+                                                skep_dump_u64("row_group", g),
+                                                skep_dump_text("text", skep_str_c(why.text))};
+            d->fn(d->ctx, "damage", v, SKEP_ARRAY_LEN(v));
+            rc = SKEP_OK;
+        } else if (rc != SKEP_OK && err) {
+            *err = why;
+        }
+    }
+    add_rest(seg, sums, &rest);
+    tell_head(d, seg, &rest);
+    tell_columns(d, seg, sums);
     skep_free(sums);
     return rc;
 }
