@@ -8,6 +8,7 @@
  * I1  a line yields one row or an error; nothing in it is an assertion.
  *
  * Threads: one a reader.  Memory: yyjson's values of one line, taken from the budget before. */
+#include <math.h>
 #include <yyjson.h>
 
 #include "base/assert.h"
@@ -126,11 +127,11 @@ static skep_rc tagged_value(struct skep_row_reader *r, yyjson_val *v, skep_value
     } else if (skep_str_eq(name, SKEP_STR("double"))) {
         ret->type = SKEP_TYPE_DOUBLE;
         if (skep_str_eq(s, SKEP_STR("NaN")))
-            ret->f = __builtin_nan("");
+            ret->f = (double)NAN;
         else if (skep_str_eq(s, SKEP_STR("Infinity")))
-            ret->f = __builtin_inf();
+            ret->f = (double)INFINITY;
         else if (skep_str_eq(s, SKEP_STR("-Infinity")))
-            ret->f = -__builtin_inf();
+            ret->f = -(double)INFINITY;
         else
             ret->type = SKEP_TYPE_NULL;
     } else if (skep_str_eq(name, SKEP_STR("bytes"))) {
@@ -294,7 +295,8 @@ static skep_rc put_list(struct skep_row_reader *r, struct skep_batch *b, bool re
     return rc;
 }
 
-/* --- the line ---------------------------------------------------------------------------------- */
+/* --- the line ----------------------------------------------------------------------------------
+ */
 
 static bool is_ignored(skep_str key)
 {
@@ -375,9 +377,9 @@ skep_rc skep_row_read(struct skep_row_reader *r, skep_str line, struct skep_batc
         SKEP_TRY(skep_budget_take(r->budget, memory, err));
     yyjson_read_err why;
     yyjson_doc *doc = yyjson_read_opts((char *)(uintptr_t)line.p, line.n, 0, NULL, &why);
-    skep_rc rc = doc ? row_of(r, yyjson_doc_get_root(doc), b, err)
-                     : skep_fail(err, SKEP_EMALFORMED, "not JSON at byte %zu: %s", why.pos,
-                                 why.msg);
+    skep_rc rc =
+        doc ? row_of(r, yyjson_doc_get_root(doc), b, err)
+            : skep_fail(err, SKEP_EMALFORMED, "not JSON at byte %zu: %s", why.pos, why.msg);
     yyjson_doc_free(doc);
     if (r->budget)
         skep_budget_give(r->budget, memory);

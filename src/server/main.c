@@ -15,6 +15,7 @@ static const struct command {
     {"tail", "[flags]", "show rows as they arrive", skep_cli_tail},
     {"send", "FILE...", "send OTLP files to a server", skep_cli_send},
     {"verify", "[flags]", "check everything on disk", skep_cli_verify},
+    {"repair", "[flags]", "serve what is good, say what is missing", skep_cli_repair},
     {"dump", "FILE", "show what stands in a file of the store", skep_cli_dump},
 };
 

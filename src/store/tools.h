@@ -75,3 +75,29 @@ SKEP_NODISCARD skep_rc skep_tool_dump(const struct skep_os *os, const char *path
 typedef bool skep_dump_row_fn(void *ctx, const struct skep_row *row);
 SKEP_NODISCARD skep_rc skep_tool_dump_rows(const struct skep_os *os, const char *path,
                                            skep_dump_row_fn *fn, void *ctx, skep_err *err);
+
+/* --- repair --- */
+
+struct skep_repair_opts {
+    bool dry_run;               /* only say what would be done */
+    bool forget;                /* settle what is known to be lost: answers no longer speak of it */
+    struct skep_budget *memory; /* for saving rows of a damaged segment: about 100 bytes a row */
+};
+struct skep_repair_result {
+    uint64_t rows;           /* served afterwards */
+    uint64_t segments_aside; /* set aside whole */
+    uint64_t segments_saved; /* written anew from their good row groups */
+    uint64_t lost_rows;      /* known by number; of these segments */
+    uint64_t log_holes;      /* stretches of the log that lost commits */
+    uint64_t forgotten;      /* records settled */
+    bool manifest_rebuilt, changed;
+};
+
+/* Make a directory servable again, and say what is missing from it.  Bad files go to
+ * DIR/quarantine; what was lost is recorded, so that answers over it say so.  `found` gets a note
+ * for each thing that is done, a damage for each thing that is lost.
+ * Returns SKEP_OK | SKEP_EEXISTS (a process owns it) | SKEP_ENOTFOUND | SKEP_ENOSPC | SKEP_EIO ...
+ */
+SKEP_NODISCARD skep_rc skep_tool_repair(const struct skep_tool *t, const char *dir,
+                                        const struct skep_repair_opts *opts,
+                                        struct skep_repair_result *ret, skep_err *err);

@@ -23,7 +23,8 @@
 
 enum { PAGE_ROWS = 1000, CACHE_BYTES = 64 << 20 };
 
-/* --- the log ----------------------------------------------------------------------------------- */
+/* --- the log -----------------------------------------------------------------------------------
+ */
 
 struct log {
     const struct skep_dump *d;
@@ -41,11 +42,10 @@ static struct skep_rowset *part_of(struct log *l, const struct skep_wal_piece *p
 
 static void dump_frame(struct log *l, const struct skep_wal_piece *p)
 {
-    struct skep_dump_value v[12] = {skep_dump_u64("offset", p->offset),
-                                    skep_dump_u64("bytes", p->bytes),
-                                    skep_dump_u64("commit", p->frame.seq),
-                                    skep_dump_u64("previous", p->frame.prev_seq),
-                                    skep_dump_u64("synced", p->frame.synced_seq)};
+    struct skep_dump_value v[12] = {
+        skep_dump_u64("offset", p->offset), skep_dump_u64("bytes", p->bytes),
+        skep_dump_u64("commit", p->frame.seq), skep_dump_u64("previous", p->frame.prev_seq),
+        skep_dump_u64("synced", p->frame.synced_seq)};
     unsigned n = 5;
     char identity[32];
     skep_err why;
@@ -101,7 +101,8 @@ static bool on_piece(void *ctx, const struct skep_wal_piece *p)
     return true;
 }
 
-/* --- rows -------------------------------------------------------------------------------------- */
+/* --- rows --------------------------------------------------------------------------------------
+ */
 
 struct rows {
     skep_dump_row_fn *fn;
@@ -169,7 +170,8 @@ static skep_rc open_segment(const struct skep_os *os, const char *path, struct s
     return rc;
 }
 
-/* --- any file ---------------------------------------------------------------------------------- */
+/* --- any file ----------------------------------------------------------------------------------
+ */
 
 skep_rc skep_tool_dump(const struct skep_os *os, const char *path, skep_dump_fn *fn, void *ctx,
                        skep_err *err)

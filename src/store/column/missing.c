@@ -125,7 +125,9 @@ void skep_missing__text(struct skep_buf *out, const struct skep_missing *m)
         skep_buf_printf(out, " of log %016" PRIx64, m->number);
     else
         skep_buf_str(out, SKEP_STR(", expired or lost,"));
-    if (m->min_seq == m->max_seq)
+    if (m->min_seq == 0)
+        skep_buf_str(out, SKEP_STR(" (commits not known, "));
+    else if (m->min_seq == m->max_seq)
         skep_buf_printf(out, " (commit %" PRIu64 ", ", m->min_seq);
     else
         skep_buf_printf(out, " (commits %" PRIu64 " to %" PRIu64 ", ", m->min_seq, m->max_seq);

@@ -22,7 +22,7 @@ enum skep_missing_kind {
 
 struct skep_missing {
     uint64_t kind, number;     /* of the segment's file, or the epoch of the log file */
-    uint64_t min_seq, max_seq; /* the rows are of these commits */
+    uint64_t min_seq, max_seq; /* the rows are of these commits; 0 .. UINT64_MAX: not known */
     uint64_t rows;
     skep_ts_ns min_start_ns, max_start_ns; /* of the rows; INT64_MIN .. INT64_MAX: not known */
     skep_ts_ns found_ns;                   /* when it was noticed */

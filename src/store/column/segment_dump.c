@@ -196,23 +196,22 @@ static void tell_head(const struct skep_dump *d, const struct skep_segment *seg,
                       const struct rest *rest)
 {
     const struct skep_rowset *rs = &seg->base;
-    const struct skep_dump_value v[] = {
-        skep_dump_hex("required", seg->required),
-        skep_dump_u64("rows", rs->n_rows),
-        skep_dump_u64("bytes", seg->file_bytes),
-        skep_dump_u64("traces", seg->n_traces),
-        skep_dump_u64("row_groups", seg->n_groups),
-        skep_dump_u64("first_commit", rs->min_seq),
-        skep_dump_u64("last_commit", rs->max_seq),
-        skep_dump_time("first_start", rs->bounds.min_start_ns),
-        skep_dump_time("last_start", rs->bounds.max_start_ns),
-        skep_dump_u64("fields", rs->n_fields),
-        skep_dump_u64("resources", rs->resources.n),
-        skep_dump_u64("scopes", rs->scopes.n),
-        skep_dump_u64("sparse_bytes", rest->page_bytes),
-        skep_dump_u64("directory_bytes", rest->dirs),
-        skep_dump_u64("trace_index_bytes", rest->index),
-        skep_dump_u64("footer_bytes", seg->footer_bytes)};
+    const struct skep_dump_value v[] = {skep_dump_hex("required", seg->required),
+                                        skep_dump_u64("rows", rs->n_rows),
+                                        skep_dump_u64("bytes", seg->file_bytes),
+                                        skep_dump_u64("traces", seg->n_traces),
+                                        skep_dump_u64("row_groups", seg->n_groups),
+                                        skep_dump_u64("first_commit", rs->min_seq),
+                                        skep_dump_u64("last_commit", rs->max_seq),
+                                        skep_dump_time("first_start", rs->bounds.min_start_ns),
+                                        skep_dump_time("last_start", rs->bounds.max_start_ns),
+                                        skep_dump_u64("fields", rs->n_fields),
+                                        skep_dump_u64("resources", rs->resources.n),
+                                        skep_dump_u64("scopes", rs->scopes.n),
+                                        skep_dump_u64("sparse_bytes", rest->page_bytes),
+                                        skep_dump_u64("directory_bytes", rest->dirs),
+                                        skep_dump_u64("trace_index_bytes", rest->index),
+                                        skep_dump_u64("footer_bytes", seg->footer_bytes)};
     d->fn(d->ctx, "segment", v, SKEP_ARRAY_LEN(v));
 }
 
@@ -227,15 +226,14 @@ static void tell_column(const struct skep_dump *d, skep_str name, skep_str type,
     if (s->dict_segment || s->dict_local)
         skep_buf_printf(&codecs, " of dictionary: segment*%u local*%u", s->dict_segment,
                         s->dict_local);
-    const struct skep_dump_value v[] = {
-        skep_dump_text("name", name),
-        skep_dump_text("scope", scope),
-        skep_dump_text("type", type),
-        skep_dump_u64("present", s->present),
-        skep_dump_u64("bytes", s->data + s->bitmap + s->dict),
-        skep_dump_u64("bitmap_bytes", s->bitmap),
-        skep_dump_u64("dictionary_bytes", s->dict),
-        skep_dump_text("codecs", skep_buf_text(&codecs))};
+    const struct skep_dump_value v[] = {skep_dump_text("name", name),
+                                        skep_dump_text("scope", scope),
+                                        skep_dump_text("type", type),
+                                        skep_dump_u64("present", s->present),
+                                        skep_dump_u64("bytes", s->data + s->bitmap + s->dict),
+                                        skep_dump_u64("bitmap_bytes", s->bitmap),
+                                        skep_dump_u64("dictionary_bytes", s->dict),
+                                        skep_dump_text("codecs", skep_buf_text(&codecs))};
     d->fn(d->ctx, "column", v, SKEP_ARRAY_LEN(v));
     skep_buf_done(&codecs);
 }

@@ -22,7 +22,10 @@ struct world {
     struct skep_column_config cfg;
     struct rnd rnd;
     struct rowlist want;
-    uint64_t n_rows;
+    struct commit {
+        struct rowlist rows;
+    } commits[64]; /* by number */
+    uint64_t n_rows, n_commits;
     int64_t tag;
 };
 
@@ -38,7 +41,11 @@ static struct skep_store *open_store(struct world *w)
 static void append(struct world *w, struct skep_store *s, uint32_t n)
 {
     struct skep_batch *b = random_batch(&w->rnd, n, NOW, w->tag += 100000);
-    rowlist_add_batch(&w->want, b, skep_engine_of(s)->next_seq);
+    uint64_t seq = skep_engine_of(s)->next_seq;
+    rowlist_add_batch(&w->want, b, seq);
+    assert_true(seq < SKEP_ARRAY_LEN(w->commits));
+    rowlist_add_batch(&w->commits[seq].rows, b, seq);
+    w->n_commits = seq;
     struct client_result c = client_append(s, b);
     assert_int_equal(c.rc, SKEP_OK);
     w->n_rows += n;
@@ -61,6 +68,8 @@ static void world_init(struct world *w, uint64_t seed)
 static void world_done(struct world *w)
 {
     rowlist_done(&w->want);
+    for (size_t i = 0; i < SKEP_ARRAY_LEN(w->commits); i++)
+        rowlist_done(&w->commits[i].rows);
     mem_os_free(w->mem);
 }
 
@@ -357,9 +366,218 @@ static void test_losses_stay_said(void **state)
     world_done(&w);
 }
 
+/* --- repair ------------------------------------------------------------------------------------
+ */
+
+static struct skep_repair_result repair(struct world *w, const struct skep_repair_opts *opts,
+                                        struct found *f)
+{
+    const struct skep_tool t = {.os = w->os, .found = on_found, .ctx = f};
+    struct skep_repair_result r = {0};
+    skep_err err;
+    *f = (struct found){0};
+    if (skep_tool_repair(&t, DIR, opts, &r, &err) != SKEP_OK)
+        fail_msg("repair: %s", err.text);
+    return r;
+}
+
+/* Is this row of the sorted list there? */
+static bool in_list(const struct rowlist *l, const char *row)
+{
+    size_t low = 0, high = l->n;
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        int c = strcmp(l->rows[mid], row);
+        if (c == 0)
+            return true;
+        if (c < 0)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return false;
+}
+
+static bool is_recorded(struct skep_store *s, uint64_t seq)
+{
+    const struct skep_missing_list *l = &skep_engine_of(s)->missing;
+    for (unsigned i = 0; i < l->n; i++)
+        if (seq >= l->items[i].min_seq && seq <= l->items[i].max_seq)
+            return true;
+    return false;
+}
+
+/* Each commit is there whole or not at all, nothing else is there, and what is not there is said.
+ * Returns how many commits are not. */
+static unsigned expect_rest(struct world *w, uint64_t torn_from)
+{
+    struct skep_arena arena;
+    struct skep_store *s = open_store(w);
+    struct rowlist got = client_rows(s);
+    unsigned n_absent = 0, n_said = 0;
+    size_t n_rows = 0;
+    for (uint64_t seq = 1; seq <= w->n_commits; seq++) {
+        const struct rowlist *c = &w->commits[seq].rows;
+        bool first = in_list(&got, c->rows[0]);
+        for (size_t i = 0; i < c->n; i++)
+            if (in_list(&got, c->rows[i]) != first)
+                fail_msg("commit %" PRIu64 " is there in part", seq);
+        n_rows += first ? c->n : 0;
+        if (first)
+            continue;
+        n_absent++;
+        bool said = is_recorded(s, seq);
+        n_said += said;
+        if (!said && seq < torn_from)
+            fail_msg("commit %" PRIu64 " is gone and nothing says so", seq);
+    }
+    assert_int_equal(got.n, n_rows);
+    skep_arena_init(&arena, "test", NULL);
+    struct skep_answer a = count(s, &arena, 0, INT64_MAX);
+    if (n_said > 0)
+        assert_false(a.complete);
+    skep_arena_done(&arena);
+    rowlist_done(&got);
+    s->ops->close(s);
+    return n_absent;
+}
+
+/* A bit of any file: repair serves all that was not in the damaged piece. */
+static void test_repair_flips(void **state)
+{
+    (void)state;
+    unsigned n_lost = 0, n_kept = 0;
+    for (unsigned round = 0; round < 120; round++) {
+        struct world w;
+        struct files files;
+        struct found f;
+        world_init(&w, 100 + round);
+        fill(&w, 3, 5);
+        list_files(&w, &files);
+        const char *file = files.path[round % files.n];
+        uint64_t size = size_of(&w, file);
+        if (size > 0)
+            flip(&w, file, rnd_u64(&w.rnd) % (size * 8));
+        const struct skep_repair_opts opts = {.memory = NULL};
+        (void)repair(&w, &opts, &f);
+        (void)verify(&w, &f);
+        if (f.damages)
+            fail_msg("round %u, %s: after repair: %s: %s", round, file, f.file, f.text);
+        unsigned lost = expect_rest(&w, w.n_commits);
+        /* Three segments of two commits each, five commits in the log. */
+        if (memcmp(file, "seg/", 4) == 0)
+            assert_true(lost == 0 || lost == 2);
+        else if (memcmp(file, "wal/", 4) == 0)
+            assert_true(lost <= 1);
+        else
+            assert_int_equal(lost, 0);
+        n_lost += lost > 0;
+        n_kept += lost == 0;
+        world_done(&w);
+    }
+    assert_true(n_lost > 20 && n_kept > 20);
+}
+
+static void test_repair_without_manifest(void **state)
+{
+    (void)state;
+    struct world w;
+    struct found f;
+    world_init(&w, 21);
+    fill(&w, 3, 4);
+    assert_int_equal(w.os->unlink(w.os, DIR "/MANIFEST", NULL), SKEP_OK);
+    struct skep_store *s;
+    skep_err err;
+    assert_int_equal(skep_column_open(&w.cfg, &s, &err), SKEP_ECORRUPT);
+    const struct skep_repair_opts dry = {.dry_run = true}, wet = {.dry_run = false};
+    struct skep_repair_result r = repair(&w, &dry, &f);
+    assert_true(r.manifest_rebuilt);
+    assert_int_equal(skep_column_open(&w.cfg, &s, &err), SKEP_ECORRUPT); /* nothing was done */
+    r = repair(&w, &wet, &f);
+    assert_true(r.manifest_rebuilt);
+    assert_int_equal(r.rows, w.n_rows);
+    assert_int_equal(f.damages, 0);
+    expect_clean(&w);
+    assert_int_equal(expect_rest(&w, UINT64_MAX), 0);
+    world_done(&w);
+}
+
+static void test_repair_of_an_owned_directory(void **state)
+{
+    (void)state;
+    struct world w;
+    struct found f = {0};
+    world_init(&w, 22);
+    fill(&w, 1, 1);
+    struct skep_store *owner = open_store(&w);
+    const struct skep_tool t = {.os = w.os, .found = on_found, .ctx = &f};
+    const struct skep_repair_opts opts = {.dry_run = false};
+    struct skep_repair_result r;
+    skep_err err;
+    assert_int_equal(skep_tool_repair(&t, DIR, &opts, &r, &err), SKEP_EEXISTS);
+    owner->ops->close(owner);
+    (void)repair(&w, &opts, &f);
+    assert_int_equal(expect_rest(&w, UINT64_MAX), 0);
+    world_done(&w);
+}
+
+/* Two row groups, one damaged: the other one's rows are served, to the row. */
+static void test_repair_saves_row_groups(void **state)
+{
+    (void)state;
+    enum { ROWS = 70000, STEP = 10000 };
+    struct world w;
+    struct found f;
+    struct files files;
+    world_init(&w, 23);
+    struct skep_store *s = open_store(&w);
+    for (unsigned i = 0; i < ROWS / STEP; i++)
+        append(&w, s, STEP);
+    flush(s);
+    s->ops->close(s);
+    list_files(&w, &files);
+    flip(&w, files.path[0], 40 * 8); /* the first chunk is of the first row group */
+    (void)verify(&w, &f);
+    assert_int_equal(f.damages, 1);
+    const struct skep_repair_opts opts = {.memory = NULL};
+    struct skep_repair_result r = repair(&w, &opts, &f);
+    assert_int_equal(r.segments_saved, 1);
+    assert_int_equal(r.lost_rows, 65536);
+    assert_int_equal(r.rows, ROWS - 65536);
+    (void)verify(&w, &f);
+    if (f.damages)
+        fail_msg("%s: %s", f.file, f.text);
+    s = open_store(&w);
+    struct rowlist got = client_rows(s);
+    rowlist_sort(&w.want);
+    assert_int_equal(got.n, ROWS - 65536);
+    for (size_t i = 0; i < got.n; i++)
+        assert_true(in_list(&w.want, got.rows[i]));
+    struct skep_store_stats st;
+    s->ops->stats(s, &st);
+    assert_int_equal(st.lost_rows, 65536);
+    assert_int_equal(st.stored_rows, st.rows_live + st.lost_rows);
+    rowlist_done(&got);
+    s->ops->close(s);
+    /* An operator settles it. */
+    const struct skep_repair_opts forget = {.forget = true};
+    r = repair(&w, &forget, &f);
+    assert_int_equal(r.forgotten, 1);
+    s = open_store(&w);
+    s->ops->stats(s, &st);
+    assert_int_equal(st.losses, 0);
+    assert_int_equal(st.stored_rows, st.rows_live + st.expired_rows);
+    s->ops->close(s);
+    world_done(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_repair_flips),
+        cmocka_unit_test(test_repair_without_manifest),
+        cmocka_unit_test(test_repair_of_an_owned_directory),
+        cmocka_unit_test(test_repair_saves_row_groups),
         cmocka_unit_test(test_flips),
         cmocka_unit_test(test_log_names_commits),
         cmocka_unit_test(test_files_of_their_own),

@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: Apache-2.0
+/* skep repair: the manifest.
+ *
+ *   good                                 taken as it is
+ *   good, but it lost its last records   (the log begins behind its checkpoint, and there are
+ *                                        segments it does not name): made anew
+ *   damaged, or not there                made anew
+ *
+ * Made anew: every whole record that is left is taken over for what only it knows (totals,
+ * identities, what is missing); the segments are those that can be opened, the newest number first,
+ * as far as their commits do not overlap: the result of a merge wins over its sources, which hold
+ * the same rows.  Commits between segments that are in none are recorded as a gap.  The checkpoint
+ * is the newest commit in a segment; what the log has behind it is replayed.
+ *
+ * Threads: one.  Memory: the manifest, a footer at a time. */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "store/column/manifest_scan.h"
+#include "store/column/path.h"
+#include "store/column/repair.h"
+#include "store/column/wal.h"
+
+enum { CACHE_BYTES = 64 << 20 };
+
+struct numbers {
+    uint64_t *v;
+    size_t n, cap;
+};
+
+static bool note_number(void *ctx, skep_str name)
+{
+    struct numbers *f = ctx;
+    uint64_t number;
+    if (skep_path_number(name, SKEP_STR(".seg"), &number)) {
+        SKEP_GROW(f->v, f->n, f->cap);
+        f->v[f->n++] = number;
+    }
+    return true;
+}
+
+static int newest_first(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x < y) - (x > y);
+}
+
+static skep_rc list_segments(const struct skep_repair *p, struct numbers *f, skep_err *err)
+{
+    const struct skep_os *os = p->t->os;
+    skep_rc rc = os->list(os, skep_path_of("%s/seg", p->dir).s, note_number, f, err);
+    if (f->n > 1)
+        qsort(f->v, f->n, sizeof *f->v, newest_first);
+    return rc == SKEP_ENOTFOUND ? SKEP_OK : rc;
+}
+
+/* --- a manifest that is good --------------------------------------------------------------------
+ */
+
+static skep_rc no_frame(void *ctx, uint64_t seq, uint8_t *payload, size_t n, skep_err *err)
+{
+    (void)ctx;
+    (void)seq;
+    (void)n;
+    (void)err;
+    skep_free(payload);
+    return SKEP_OK;
+}
+
+/* Does the log begin behind the checkpoint? */
+static skep_rc begins_late(const struct skep_repair *p, uint64_t checkpoint, bool *ret,
+                           skep_err *err)
+{
+    struct skep_wal *w;
+    struct skep_wal_damage damage;
+    uint64_t last;
+    SKEP_TRY(skep_wal_open(p->t->os, skep_path_of("%s/wal", p->dir).s, 0, &w, err));
+    skep_rc rc = skep_wal_replay(w, checkpoint, no_frame, NULL, &damage, &last, err);
+    skep_wal_close(w);
+    *ret = rc == SKEP_OK && damage.gap_at_start;
+    return rc;
+}
+
+static void copy_state(struct skep_manifest_state *to, const struct skep_manifest_state *from)
+{
+    *to = (struct skep_manifest_state){
+        .checkpoint = from->checkpoint, .next_segment = from->next_segment, .totals = from->totals};
+    for (unsigned i = 0; i < from->n; i++) {
+        SKEP_GROW(to->segments, to->n, to->cap);
+        to->segments[to->n++] = from->segments[i];
+    }
+    for (size_t i = 0; i < from->identities_n; i++) {
+        SKEP_GROW(to->identities, to->identities_n, to->identities_cap);
+        to->identities[to->identities_n++] = from->identities[i];
+    }
+    skep_missing__copy(&to->missing, &from->missing);
+}
+
+static bool names(const struct skep_manifest_state *s, uint64_t number)
+{
+    for (unsigned i = 0; i < s->n; i++)
+        if (s->segments[i].number == number)
+            return true;
+    return false;
+}
+
+static void note_bad(void *ctx, const struct skep_manifest_piece *piece)
+{
+    *(bool *)ctx |= !piece->good;
+}
+
+/* A last edit that was not finished (or is damaged, and nothing shows that it was): the file is
+ * written anew without it. */
+static void check_tail(struct skep_repair *p)
+{
+    uint8_t *bytes;
+    size_t n;
+    bool bad = false;
+    skep_path path = skep_path_of("%s/MANIFEST", p->dir);
+    if (skep_manifest__read(p->t->os, path.s, &bytes, &n, NULL) == SKEP_OK) {
+        skep_manifest__scan((skep_bytes){bytes, n}, note_bad, &bad);
+        skep_free(bytes);
+    }
+    if (!bad)
+        return;
+    p->r.changed = true;
+    skep_repair__tell(p, SKEP_FINDING_NOTE, SKEP_STR("MANIFEST"),
+                      "its last edit is unfinished or damaged and is left out: the files do not "
+                      "need it");
+}
+
+static skep_rc try_good(struct skep_repair *p, const struct numbers *files, skep_err *err)
+{
+    struct skep_manifest *m;
+    skep_err why;
+    skep_rc rc = skep_manifest_load(p->t->os, p->dir, &m, &why);
+    if (rc != SKEP_OK) {
+        if (rc == SKEP_ECORRUPT || rc == SKEP_ENOTFOUND || rc == SKEP_EIO)
+            return SKEP_OK; /* not good */
+        if (err)
+            *err = why;
+        return rc;
+    }
+    const struct skep_manifest_state *s = skep_manifest_state(m);
+    bool orphans = false, late = false;
+    for (size_t i = 0; i < files->n; i++)
+        orphans |= !names(s, files->v[i]);
+    if (orphans)
+        rc = begins_late(p, s->checkpoint, &late, err);
+    if (rc == SKEP_OK && !late) {
+        p->manifest_ok = true;
+        copy_state(&p->s, s);
+        check_tail(p);
+    }
+    skep_manifest_close(m);
+    return rc;
+}
+
+/* --- made anew -----------------------------------------------------------------------------------
+ */
+
+static void take_record(void *ctx, const struct skep_manifest_piece *piece)
+{
+    struct skep_manifest_state *s = ctx;
+    if (piece->good) /* one that builds on a lost one fails in part: what it holds alone counts */
+        (void)(skep_manifest__apply(s, piece->whole) == SKEP_OK);
+}
+
+/* What is left of the old manifest; its list of segments is only what it may have been. */
+static void take_rest(struct skep_repair *p, struct skep_manifest_state *known)
+{
+    uint8_t *bytes;
+    size_t n;
+    skep_path path = skep_path_of("%s/MANIFEST", p->dir);
+    if (skep_manifest__read(p->t->os, path.s, &bytes, &n, NULL) != SKEP_OK)
+        return;
+    skep_manifest__scan((skep_bytes){bytes, n}, take_record, &p->s);
+    skep_free(bytes);
+    copy_state(known, &p->s);
+    p->s.n = 0;
+    p->s.checkpoint = 0; /* what it says may be in a segment that is gone: the files decide */
+}
+
+/* Newest arrival: in no footer. */
+static skep_rc newest_arrival(struct skep_rowset *rs, skep_ts_ns *ret, skep_err *err)
+{
+    struct skep_colreader *r;
+    skep_rc rc = rs->ops->open_column(rs, SKEP_COL_RECEIVED, &r, err);
+    *ret = INT64_MIN;
+    if (rc != SKEP_OK)
+        return rc;
+    for (uint64_t b = 0; b < skep_rowset_blocks(rs) && rc == SKEP_OK; b++) {
+        struct skep_vec v;
+        unsigned n = skep_rowset_block_rows(rs, b);
+        if (n == 0)
+            continue;
+        rc = r->ops->read(r, b * SKEP_BLOCK_ROWS, n, &v, err);
+        for (unsigned i = 0; rc == SKEP_OK && !v.none && i < (v.constant ? 1 : n); i++)
+            *ret = SKEP_MAX(*ret, v.i64[i]);
+    }
+    r->ops->close(r);
+    return rc;
+}
+
+static bool overlaps(const struct skep_manifest_state *s, const struct skep_rowset *rs)
+{
+    for (unsigned i = 0; i < s->n; i++)
+        if (rs->min_seq <= s->segments[i].max_seq && rs->max_seq >= s->segments[i].min_seq)
+            return true;
+    return false;
+}
+
+static void insert(struct skep_manifest_state *s, const struct skep_manifest_segment *g)
+{
+    unsigned at = s->n;
+    SKEP_GROW(s->segments, s->n, s->cap);
+    while (at > 0 && s->segments[at - 1].min_seq > g->min_seq) {
+        s->segments[at] = s->segments[at - 1];
+        at--;
+    }
+    s->segments[at] = *g;
+    s->n++;
+}
+
+/* A segment that cannot be opened: what the old manifest said of it, or nothing. */
+static void lose_segment(struct skep_repair *p, const struct skep_manifest_state *known,
+                         uint64_t number)
+{
+    struct skep_missing m = {.kind = SKEP_MISSING_SEGMENT,
+                             .number = number,
+                             .max_seq = UINT64_MAX,
+                             .rows = SKEP_MISSING_ROWS_UNKNOWN,
+                             .min_start_ns = INT64_MIN,
+                             .max_start_ns = INT64_MAX,
+                             .found_ns = p->now_ns};
+    for (unsigned i = 0; i < known->n; i++) {
+        const struct skep_manifest_segment *g = &known->segments[i];
+        if (g->number != number)
+            continue;
+        m.min_seq = g->min_seq;
+        m.max_seq = g->max_seq;
+        m.rows = g->n_rows;
+        m.min_start_ns = g->bounds.min_start_ns;
+        m.max_start_ns = g->bounds.max_start_ns;
+        p->r.lost_rows += g->n_rows;
+    }
+    skep_repair__lose(p, &m);
+    skep_repair__set_aside(p, number);
+    p->r.segments_aside++;
+}
+
+static skep_rc take_segment(struct skep_repair *p, const struct skep_manifest_state *known,
+                            uint64_t number, skep_err *err)
+{
+    struct skep_cache *cache = skep_cache_new(NULL, CACHE_BYTES);
+    struct skep_rowset *rs = NULL;
+    char name[32];
+    skep_err why;
+    (void)snprintf(name, sizeof name, "seg/%016" PRIx64 ".seg", number);
+    skep_rc rc =
+        skep_segment_open(p->t->os, skep_path_of("%s/%s", p->dir, name).s, cache, &rs, &why);
+    if (rc == SKEP_ECORRUPT || rc == SKEP_EIO) {
+        skep_repair__tell(p, SKEP_FINDING_DAMAGE, skep_str_c(name),
+                          "it cannot be opened and is set aside: %s", why.text);
+        lose_segment(p, known, number);
+        rc = SKEP_OK;
+    } else if (rc == SKEP_OK && overlaps(&p->s, rs)) {
+        skep_repair__tell(p, SKEP_FINDING_NOTE, skep_str_c(name),
+                          "its commits %" PRIu64 " to %" PRIu64
+                          " are in a newer segment, too: it was merged, and is set aside",
+                          rs->min_seq, rs->max_seq);
+        skep_repair__set_aside(p, number);
+    } else if (rc == SKEP_OK) {
+        struct skep_manifest_segment g = {.number = number,
+                                          .n_rows = rs->n_rows,
+                                          .file_bytes = rs->bytes,
+                                          .min_seq = rs->min_seq,
+                                          .max_seq = rs->max_seq,
+                                          .bounds = rs->bounds};
+        if (newest_arrival(rs, &g.received_max_ns, NULL) != SKEP_OK)
+            g.received_max_ns = p->now_ns; /* its damage is told when it is looked through */
+        insert(&p->s, &g);
+    } else if (err) {
+        *err = why;
+    }
+    skep_rowset_unref(rs);
+    skep_cache_free(cache);
+    return rc;
+}
+
+static void find_gaps(struct skep_repair *p)
+{
+    for (unsigned i = 1; i < p->s.n; i++) {
+        const struct skep_manifest_segment *a = &p->s.segments[i - 1], *b = a + 1;
+        if (b->min_seq <= a->max_seq + 1)
+            continue;
+        const struct skep_missing m = {.kind = SKEP_MISSING_GAP,
+                                       .min_seq = a->max_seq + 1,
+                                       .max_seq = b->min_seq - 1,
+                                       .rows = SKEP_MISSING_ROWS_UNKNOWN,
+                                       .min_start_ns = INT64_MIN,
+                                       .max_start_ns = INT64_MAX,
+                                       .found_ns = p->now_ns};
+        skep_repair__lose(p, &m);
+    }
+}
+
+static skep_rc make_anew(struct skep_repair *p, const struct numbers *files, skep_err *err)
+{
+    struct skep_manifest_state known = {0};
+    skep_rc rc = SKEP_OK;
+    take_rest(p, &known);
+    p->r.manifest_rebuilt = true;
+    skep_repair__tell(p, SKEP_FINDING_NOTE, SKEP_STR("MANIFEST"),
+                      "it is damaged, incomplete or not there, and is made anew from the segments; "
+                      "requests of the last ten minutes may not be recognised when they are sent "
+                      "again");
+    for (size_t i = 0; i < files->n && rc == SKEP_OK; i++)
+        rc = take_segment(p, &known, files->v[i], err);
+    find_gaps(p);
+    uint64_t rows = skep_missing__rows(&p->s.missing);
+    for (unsigned i = 0; i < p->s.n; i++) {
+        p->s.checkpoint = SKEP_MAX(p->s.checkpoint, p->s.segments[i].max_seq);
+        rows += p->s.segments[i].n_rows;
+    }
+    /* What is there was stored once. */
+    p->s.totals.stored_rows = SKEP_MAX(p->s.totals.stored_rows, rows + p->s.totals.expired_rows);
+    skep_manifest__state_done(&known);
+    return rc;
+}
+
+skep_rc skep_repair__manifest(struct skep_repair *p, skep_err *err)
+{
+    struct numbers files = {0};
+    SKEP_TRY(list_segments(p, &files, err));
+    skep_rc rc = try_good(p, &files, err);
+    if (rc == SKEP_OK && !p->manifest_ok)
+        rc = make_anew(p, &files, err);
+    for (size_t i = 0; i < files.n; i++)
+        p->s.next_segment = SKEP_MAX(p->s.next_segment, files.v[i] + 1);
+    p->s.next_segment = SKEP_MAX(p->s.next_segment, 1u);
+    skep_free(files.v);
+    return rc;
+}

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+/* skep repair: one segment.
+ *
+ *   every chunk good, every promise kept   it stays
+ *   some row groups damaged                the others are written to a new segment (slice.c), the
+ *                                          damaged ones are lost; the old file is set aside
+ *   only the trace index damaged           the same, and nothing is lost
+ *   anything else                          it is set aside whole
+ *
+ * I1  what is served afterwards are exactly the rows of undamaged row groups.
+ *
+ * Threads: one.  Memory: the order of the saved rows, from the budget given; without enough of it
+ * the segment is set aside whole, and the message says how much it takes. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "store/column/path.h"
+#include "store/column/repair.h"
+#include "store/column/segment.h"
+#include "store/column/segment_check.h"
+#include "store/column/slice.h"
+
+enum { CACHE_BYTES = 64 << 20 };
+
+struct patient {
+    struct skep_repair *p;
+    unsigned i; /* in p->s.segments */
+    struct skep_rowset *rs;
+    struct skep_segment_health h;
+    char name[32];
+};
+
+static const struct skep_manifest_segment *said(const struct patient *x)
+{
+    return &x->p->s.segments[x->i];
+}
+
+static void drop(struct skep_manifest_state *s, unsigned i)
+{
+    memmove(s->segments + i, s->segments + i + 1, (s->n - i - 1) * sizeof s->segments[0]);
+    s->n--;
+}
+
+static void lose_all(struct patient *x, const char *why)
+{
+    const struct skep_manifest_segment *m = said(x);
+    const struct skep_missing lost = {.kind = SKEP_MISSING_SEGMENT,
+                                      .number = m->number,
+                                      .min_seq = m->min_seq,
+                                      .max_seq = m->max_seq,
+                                      .rows = m->n_rows,
+                                      .min_start_ns = m->bounds.min_start_ns,
+                                      .max_start_ns = m->bounds.max_start_ns,
+                                      .found_ns = x->p->now_ns};
+    skep_repair__tell(x->p, SKEP_FINDING_NOTE, skep_str_c(x->name), "set aside: %s", why);
+    skep_repair__lose(x->p, &lost);
+    skep_repair__set_aside(x->p, m->number);
+    x->p->r.segments_aside++;
+    x->p->r.lost_rows += m->n_rows;
+    drop(&x->p->s, x->i);
+}
+
+/* Times of the damaged groups. */
+static void lose_groups(struct patient *x)
+{
+    enum { BLOCKS = SKEP_ROW_GROUP_ROWS / SKEP_BLOCK_ROWS };
+    const struct skep_manifest_segment *m = said(x);
+    struct skep_missing lost = {.kind = SKEP_MISSING_SEGMENT,
+                                .number = m->number,
+                                .min_seq = m->min_seq,
+                                .max_seq = m->max_seq,
+                                .rows = x->h.bad_rows,
+                                .min_start_ns = INT64_MAX,
+                                .max_start_ns = INT64_MIN,
+                                .found_ns = x->p->now_ns};
+    for (uint64_t b = 0; b < skep_rowset_blocks(x->rs); b++) {
+        if (!x->h.bad_group[b / BLOCKS] || skep_rowset_block_rows(x->rs, b) == 0)
+            continue;
+        lost.min_start_ns = SKEP_MIN(lost.min_start_ns, x->rs->blocks[b].min_start_ns);
+        lost.max_start_ns = SKEP_MAX(lost.max_start_ns, x->rs->blocks[b].max_start_ns);
+    }
+    if (x->h.bad_rows == 0)
+        return;
+    skep_repair__lose(x->p, &lost);
+    x->p->r.lost_rows += x->h.bad_rows;
+}
+
+static skep_rc write_anew(struct patient *x, struct skep_rowset *good, uint64_t number,
+                          struct skep_segment_info *info, skep_err *err)
+{
+    struct skep_repair *p = x->p;
+    const struct skep_os *os = p->t->os;
+    const struct skep_segment_source source = {.rowset = good};
+    skep_path tmp = skep_path_of("%s/seg/%016" PRIx64 ".tmp", p->dir, number);
+    skep_path path = skep_path_of("%s/seg/%016" PRIx64 ".seg", p->dir, number);
+    const struct skep_segment_job job = {
+        .os = os, .path = tmp.s, .sources = &source, .n_sources = 1, .budget = p->memory};
+    skep_rc rc = skep_segment_write(&job, info, err);
+    if (rc == SKEP_OK)
+        rc = os->rename(os, tmp.s, path.s, err);
+    if (rc == SKEP_OK)
+        rc = skep_segment_verify(os, path.s, NULL, err);
+    if (rc != SKEP_OK) {
+        (void)os->unlink(os, tmp.s, NULL);
+        (void)os->unlink(os, path.s, NULL);
+    }
+    return rc;
+}
+
+/* The good row groups as a new segment in place of the old one. */
+static skep_rc save(struct patient *x, skep_err *err)
+{
+    struct skep_repair *p = x->p;
+    uint32_t *groups = skep_alloc_n(uint32_t, x->h.n_groups);
+    uint32_t n = 0;
+    for (uint32_t g = 0; g < x->h.n_groups; g++)
+        if (!x->h.bad_group[g])
+            groups[n++] = g;
+    struct skep_rowset *good = skep_slice_new(x->rs, groups, n);
+    skep_free(groups);
+    struct skep_segment_info info = {.n_rows = good->n_rows};
+    uint64_t number = p->s.next_segment++;
+    skep_rc rc = p->opts->dry_run ? SKEP_OK : write_anew(x, good, number, &info, err);
+    skep_rowset_unref(good);
+    if (rc != SKEP_OK)
+        return rc;
+    lose_groups(x);
+    skep_repair__tell(p, SKEP_FINDING_NOTE, skep_str_c(x->name),
+                      "%u of %u row groups are damaged; the other %" PRIu64
+                      " rows were saved to segment %016" PRIx64,
+                      x->h.n_bad_groups, x->h.n_groups, info.n_rows, number);
+    skep_repair__set_aside(p, said(x)->number);
+    p->r.segments_saved++;
+    struct skep_manifest_segment *m = &p->s.segments[x->i];
+    m->number = number;
+    m->n_rows = info.n_rows;
+    if (!p->opts->dry_run) {
+        m->file_bytes = info.file_bytes;
+        m->min_seq = info.min_seq;
+        m->max_seq = info.max_seq;
+        m->bounds = info.bounds;
+    }
+    return SKEP_OK;
+}
+
+static skep_rc opened(struct patient *x, bool *ret_dropped, skep_err *err)
+{
+    const struct skep_manifest_segment *m = said(x);
+    skep_err why;
+    SKEP_TRY(skep_segment__health(x->rs, NULL, NULL, &x->h, err));
+    skep_rc rc = SKEP_OK;
+    if (x->rs->n_rows != m->n_rows || x->rs->min_seq != m->min_seq ||
+        x->rs->max_seq != m->max_seq) {
+        lose_all(x, "it is not the segment that the manifest names");
+        *ret_dropped = true;
+    } else if (x->h.n_bad == 0) {
+        rc = skep_segment__verify(x->rs, &why);
+        if (rc == SKEP_ECORRUPT || rc == SKEP_EIO) {
+            lose_all(x, why.text);
+            *ret_dropped = true;
+            rc = SKEP_OK;
+        }
+    } else if (x->h.n_bad_groups < x->h.n_groups) {
+        rc = save(x, &why);
+        if (rc == SKEP_ENOMEM || rc == SKEP_ECORRUPT || rc == SKEP_EIO) {
+            lose_all(x, why.text);
+            *ret_dropped = true;
+            rc = SKEP_OK;
+        }
+    } else {
+        lose_all(x, "all of its row groups are damaged");
+        *ret_dropped = true;
+    }
+    if (rc != SKEP_OK && err)
+        *err = why;
+    skep_free(x->h.bad_group);
+    return rc;
+}
+
+skep_rc skep_repair__segment(struct skep_repair *p, unsigned i, bool *ret_dropped, skep_err *err)
+{
+    struct patient x = {.p = p, .i = i};
+    struct skep_cache *cache = skep_cache_new(NULL, CACHE_BYTES);
+    skep_err why;
+    (void)snprintf(x.name, sizeof x.name, "seg/%016" PRIx64 ".seg", said(&x)->number);
+    *ret_dropped = false;
+    skep_rc rc =
+        skep_segment_open(p->t->os, skep_path_of("%s/%s", p->dir, x.name).s, cache, &x.rs, &why);
+    if (rc == SKEP_ECORRUPT || rc == SKEP_EIO || rc == SKEP_ENOTFOUND) {
+        lose_all(&x, rc == SKEP_ENOTFOUND ? "the file is not there" : why.text);
+        *ret_dropped = true;
+        rc = SKEP_OK;
+    } else if (rc == SKEP_OK) {
+        rc = opened(&x, ret_dropped, err);
+    } else if (err) {
+        *err = why;
+    }
+    skep_rowset_unref(x.rs);
+    skep_cache_free(cache);
+    return rc;
+}
