@@ -134,6 +134,10 @@ SKEP_NODISCARD skep_rc skep_segment__codec_chunk(struct skep_segment *seg, uint3
                                                  const struct skep_chunk_data *data,
                                                  struct skep_codec_chunk *ret, skep_err *err);
 
+/* Bounds of a block of the row group, when the entry has zones. */
+bool skep_segment__zone(const struct skep_column_entry *e, const struct skep_chunk_data *data,
+                        uint32_t blocks, uint32_t block, int64_t *ret_min, int64_t *ret_max);
+
 /* A validity bitmap with the number of present rows before each word of it. */
 struct skep_presence_map {
     const struct skep_chunk_data *pin;
@@ -141,8 +145,14 @@ struct skep_presence_map {
     uint32_t ranks[SKEP_ROW_GROUP_ROWS / 64 + 1];
 };
 SKEP_NODISCARD skep_rc skep_segment__open_presence(struct skep_segment *seg, uint32_t group,
+                                                   const struct skep_group_dir *dir,
                                                    const struct skep_column_entry *e,
                                                    struct skep_presence_map *ret, skep_err *err);
+/* segment_base.c: a packed presence as a bitmap into words, which are zero. */
+SKEP_NODISCARD skep_rc skep_segment__expand_presence(struct skep_segment *seg, uint32_t group,
+                                                     const struct skep_group_dir *dir,
+                                                     const struct skep_column_entry *e,
+                                                     uint64_t *words, skep_err *err);
 /* Present rows before `row`. */
 static inline uint32_t skep_presence__rank(const struct skep_presence_map *m, uint32_t row)
 {

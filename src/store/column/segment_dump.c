@@ -12,7 +12,7 @@
 #include "store/column/dump.h"
 #include "store/column/segment.h"
 
-enum { N_CODECS = 40 };
+enum { N_CODECS = 48 };
 
 struct sum {
     uint64_t data, bitmap, dict, present;
@@ -27,6 +27,7 @@ static const char *codec_name(unsigned id)
         return c->name;
     return id == SKEP_CODEC_TRACE_RUNS    ? "trace-runs"
            : id == SKEP_CODEC_PARENT_REFS ? "parent-refs"
+           : id == SKEP_CODEC_MAP         ? "map"
                                           : "unknown";
 }
 
@@ -70,7 +71,7 @@ static skep_rc add_entries(struct skep_segment *seg, const struct skep_group_dir
         unsigned k = 0;
         while (k < n_seen && seen[k] != e->bitmap.offset)
             k++;
-        if (e->presence == SKEP_PRESENCE_BITMAP && k == n_seen) {
+        if (e->presence >= SKEP_PRESENCE_BITMAP && k == n_seen) {
             s->bitmap += e->bitmap.length;
             if (n_seen < SKEP_ARRAY_LEN(seen))
                 seen[n_seen++] = e->bitmap.offset;

@@ -27,7 +27,7 @@ enum {
 void skep_segment__put_entry(struct skep_segment_writer *w, const struct skep_column_entry *e)
 {
     struct skep_buf *b = &w->entries;
-    size_t start = b->n;
+    size_t start = b->n, at = start;
     skep_buf_u32(b, e->key);
     skep_buf_u8(b, e->codec);
     skep_buf_u8(b, e->presence);
@@ -40,8 +40,19 @@ void skep_segment__put_entry(struct skep_segment_writer *w, const struct skep_co
     skep_segment__put_ref(b, &e->dict);
     skep_buf_u64(b, e->min);
     skep_buf_u64(b, e->max);
-    skep_assert(b->bad || b->n - start == SKEP_SEGMENT_ENTRY_BYTES);
     w->n_entries++;
+    if (b->bad)
+        return;
+    skep_assert(b->n - start == SKEP_SEGMENT_ENTRY_BYTES);
+    /* A directory is sorted by key; columns are not written quite in that order. */
+    while (at > 0 && skep_load_le32(b->p + at - SKEP_SEGMENT_ENTRY_BYTES) > e->key)
+        at -= SKEP_SEGMENT_ENTRY_BYTES;
+    if (at == start)
+        return;
+    uint8_t entry[SKEP_SEGMENT_ENTRY_BYTES];
+    memcpy(entry, b->p + start, sizeof entry);
+    memmove(b->p + at + sizeof entry, b->p + at, start - at);
+    memcpy(b->p + at, entry, sizeof entry);
 }
 
 skep_rc skep_segment__put_bitmap(struct skep_segment_writer *w, struct skep_column_entry *e,
@@ -52,20 +63,23 @@ skep_rc skep_segment__put_bitmap(struct skep_segment_writer *w, struct skep_colu
         e->presence = w->col.n ? SKEP_PRESENCE_ALL : SKEP_PRESENCE_NONE;
         return SKEP_OK;
     }
-    e->presence = SKEP_PRESENCE_BITMAP;
     skep_bytes b = {(const uint8_t *)w->col.bitmap, (w->n_rows + 63) / 64 * 8};
     uint64_t hash = skep_hash(b);
     unsigned known = (unsigned)SKEP_MIN((size_t)w->n_bitmaps, SKEP_ARRAY_LEN(w->bitmaps));
     for (unsigned i = 0; i < known; i++) {
         if (w->bitmap_hashes[i] == hash && memcmp(w->bitmap_copies[i], b.p, b.n) == 0) {
             e->bitmap = w->bitmaps[i];
+            e->presence = w->bitmap_kinds[i];
             return SKEP_OK;
         }
     }
-    SKEP_TRY(skep_segment__put_chunk(w, b, &e->bitmap, err));
+    e->presence = skep_segment__pack_presence(w);
+    skep_bytes packed = e->presence == SKEP_PRESENCE_BITMAP ? b : skep_buf_bytes(&w->chunk);
+    SKEP_TRY(skep_segment__put_chunk(w, packed, &e->bitmap, err));
     unsigned slot = w->n_bitmaps++ % SKEP_ARRAY_LEN(w->bitmaps);
     w->bitmaps[slot] = e->bitmap;
     w->bitmap_hashes[slot] = hash;
+    w->bitmap_kinds[slot] = e->presence;
     memcpy(w->bitmap_copies[slot], b.p, b.n);
     return SKEP_OK;
 }
@@ -110,32 +124,49 @@ static void int_bounds(const int64_t *v, uint32_t n, uint64_t *ret_min, uint64_t
 static void put_zones(struct skep_segment_writer *w, bool f64, struct skep_column_entry *e)
 {
     const struct skep_wcolumn *c = &w->col;
-    uint32_t at = 0;
+    int64_t min[SKEP_ROW_GROUP_ROWS / SKEP_BLOCK_ROWS], max[SKEP_ROW_GROUP_ROWS / SKEP_BLOCK_ROWS];
+    uint32_t at = 0, n = 0;
     for (uint32_t row = 0; row < w->n_rows; row += SKEP_BLOCK_ROWS) {
         uint32_t count = 0;
         for (uint32_t k = row / 64; k < (row + SKEP_BLOCK_ROWS) / 64; k++)
             count += SKEP_POPCOUNT64(c->bitmap[k]);
-        uint64_t min, max;
-        (f64 ? f64_bounds : int_bounds)(c->ints + at, count, &min, &max);
-        skep_buf_u64(&w->chunk, min);
-        skep_buf_u64(&w->chunk, max);
+        uint64_t lo, hi;
+        (f64 ? f64_bounds : int_bounds)(c->ints + at, count, &lo, &hi);
+        min[n] = (int64_t)lo;
+        max[n++] = (int64_t)hi;
         at += count;
     }
     skep_assert(at == c->n);
+    size_t start = w->chunk.n;
+    skep_codec__for_put(min, n, &w->chunk);
+    size_t mins = w->chunk.n - start;
+    skep_codec__for_put(max, n, &w->chunk);
+    skep_buf_u16(&w->chunk, (uint16_t)mins);
+    skep_buf_u16(&w->chunk, (uint16_t)(w->chunk.n + 2 - start));
     (f64 ? f64_bounds : int_bounds)(c->ints, c->n, &e->min, &e->max);
-    e->flags |= SKEP_ENTRY_ZONES;
+    e->flags |= SKEP_ENTRY_ZONES_PACKED;
+    w->required |= SKEP_SEGMENT_NEEDS_CODECS;
 }
 
+/* Encode integers, or codes, of w->col. */
 static skep_rc put_ints(struct skep_segment_writer *w, const int64_t *v, bool f64, bool zones,
                         struct skep_column_entry *e, skep_err *err)
 {
     struct skep_codec_in in = {.n = w->col.n, .f64 = f64, .ints = v};
-    const struct skep_codec_ops *codec = skep_codec_choose(&in, NULL);
-    skep_buf_reset(&w->chunk);
-    codec->encode(&in, &w->chunk);
-    e->codec = codec->id;
+    /* A constant is read as one: nothing is faster. */
+    if (skep_codec_constant.score(&in) == SIZE_MAX && skep_segment__derive(w, v)) {
+        e->codec = SKEP_CODEC_MAP;
+    } else {
+        const struct skep_codec_ops *codec = skep_codec_choose(&in, NULL);
+        skep_buf_reset(&w->chunk);
+        codec->encode(&in, &w->chunk);
+        e->codec = codec->id;
+    }
     if (zones)
         put_zones(w, f64, e);
+    bool codes = e->flags & (SKEP_ENTRY_DICT_SEGMENT | SKEP_ENTRY_DICT_LOCAL);
+    if (e->codec != SKEP_CODEC_MAP && (codes || e->key == SKEP_COL_RESOURCE))
+        skep_segment__add_base(w, e->key, e->presence, v);
     return skep_segment__put_chunk(w, skep_buf_bytes(&w->chunk), &e->data, err);
 }
 
@@ -153,6 +184,8 @@ skep_rc skep_segment__put_strings(struct skep_segment_writer *w, const skep_str 
         codec->encode(&in, &w->chunk);
     }
     *ret_codec = codec->id;
+    if (codec == &skep_codec_tmpl)
+        w->required |= SKEP_SEGMENT_NEEDS_CODECS;
     return skep_segment__put_chunk(w, skep_buf_bytes(&w->chunk), ret, err);
 }
 

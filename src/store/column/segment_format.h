@@ -22,7 +22,7 @@ enum {
     SKEP_SEGMENT_REF_BYTES = 16,
     SKEP_SEGMENT_ENTRY_BYTES = 80,
     SKEP_SEGMENT_MAX_DENSE = 1024,       /* dense columns of attributes */
-    SKEP_SEGMENT_DENSE_SHARE = 64,       /* dense when present in 1/64 of the rows */
+    SKEP_SEGMENT_DENSE_SHARE = 256,      /* dense when present in 1/256 of the rows */
     SKEP_SEGMENT_PAGE_BYTES = 128 << 10, /* of sparse values, before compression */
     SKEP_SEGMENT_PART_BYTES = 2 << 20,   /* of string values in one chunk */
     SKEP_SEGMENT_CHUNK_MAX = 1 << 30,
@@ -34,8 +34,9 @@ enum {
 };
 
 /* Required features: a reader that lacks one refuses the file.  Optional: it may ignore them. */
-#define SKEP_SEGMENT_SHORT_GROUPS   1ull /* row groups before the last may be short */
-#define SKEP_SEGMENT_REQUIRED_KNOWN SKEP_SEGMENT_SHORT_GROUPS
+#define SKEP_SEGMENT_SHORT_GROUPS   1ull        /* row groups before the last may be short */
+#define SKEP_SEGMENT_NEEDS_CODECS   (1ull << 1) /* codecs and presences beyond the first set */
+#define SKEP_SEGMENT_REQUIRED_KNOWN (SKEP_SEGMENT_SHORT_GROUPS | SKEP_SEGMENT_NEEDS_CODECS)
 #define SKEP_SEGMENT_OPTIONAL_KNOWN 0ull
 
 /* Where a chunk is.  On disk: u64 offset, u32 length, u32 crc.  length 0 = no chunk. */
@@ -44,15 +45,23 @@ struct skep_chunk_ref {
     uint32_t length, crc;
 };
 
-enum skep_presence { SKEP_PRESENCE_NONE = 0, SKEP_PRESENCE_ALL = 1, SKEP_PRESENCE_BITMAP = 2 };
+/* Which rows have a value.  On disk; the last two need feature bit 1 (segment_base.c). */
+enum skep_presence {
+    SKEP_PRESENCE_NONE = 0,
+    SKEP_PRESENCE_ALL = 1,
+    SKEP_PRESENCE_BITMAP = 2,
+    SKEP_PRESENCE_ROWS = 3, /* few have, or few have not: a list */
+    SKEP_PRESENCE_CODES = 4 /* follows the codes of another column */
+};
 
 /* What entry.flags say.  On disk. */
 enum {
     SKEP_ENTRY_DICT_SEGMENT =
-        1 << 0,                     /* values are codes into the segment's dictionary of the key */
-    SKEP_ENTRY_DICT_LOCAL = 1 << 1, /* ... into the chunk `dict` */
-    SKEP_ENTRY_PARTS = 1 << 2,      /* `data` is a list of chunks */
-    SKEP_ENTRY_ZONES = 1 << 3       /* the data chunk ends with min, max of each block */
+        1 << 0,                      /* values are codes into the segment's dictionary of the key */
+    SKEP_ENTRY_DICT_LOCAL = 1 << 1,  /* ... into the chunk `dict` */
+    SKEP_ENTRY_PARTS = 1 << 2,       /* `data` is a list of chunks */
+    SKEP_ENTRY_ZONES = 1 << 3,       /* the data chunk ends with min, max of each block */
+    SKEP_ENTRY_ZONES_PACKED = 1 << 4 /* the same, each in a frame of reference; feature bit 1 */
 };
 
 /* One column of one row group.  On disk 80 bytes, in this order. */

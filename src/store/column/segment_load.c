@@ -5,6 +5,7 @@
  *   directory   of a row group, unpacked to structs
  *   dictionary  strings decoded, with offsets and hashes; and an index of it by hash
  *   page        sparse values, decompressed
+ *   bits        a packed presence as a bitmap
  *
  * I1  nothing of a chunk is looked at before its checksum held.
  * I2  sizes asked from the cache are bounded by the file's size, and for decoded forms by
@@ -16,7 +17,14 @@
 #include "base/mem.h"
 #include "store/column/segment.h"
 
-enum { FORM_CHUNK = 0, FORM_DIR = 1, FORM_DICT = 2, FORM_PAGE = 3, FORM_DICT_INDEX = 4 };
+enum {
+    FORM_CHUNK = 0,
+    FORM_DIR = 1,
+    FORM_DICT = 2,
+    FORM_PAGE = 3,
+    FORM_DICT_INDEX = 4,
+    FORM_BITS = 5
+};
 enum {
     DICT_BYTES_MAX = 256 << 20,
     PAGE_BYTES_MAX = SKEP_SEGMENT_CHUNK_MAX,
@@ -30,6 +38,8 @@ struct load {
     const struct skep_group_page *page;
     uint32_t group, n;
     uint8_t codec;
+    const struct skep_group_dir *dir;
+    const struct skep_column_entry *entry;
 };
 
 static skep_rc read_chunk(const struct load *l, uint8_t *to, skep_err *err)
@@ -110,7 +120,7 @@ static struct skep_chunk_ref rd_ref(skep_rd *r)
 static bool entry_ok(const struct skep_segment *seg, const struct skep_column_entry *e,
                      uint32_t n_rows)
 {
-    if (e->n_present > n_rows || e->presence > SKEP_PRESENCE_BITMAP)
+    if (e->n_present > n_rows || e->presence > SKEP_PRESENCE_CODES)
         return false;
     if (e->presence == SKEP_PRESENCE_NONE)
         return e->n_present == 0;
@@ -120,6 +130,8 @@ static bool entry_ok(const struct skep_segment *seg, const struct skep_column_en
         return false;
     if (e->presence == SKEP_PRESENCE_BITMAP &&
         (!skep_segment__ref_ok(seg, &e->bitmap) || e->bitmap.length != (n_rows + 63) / 64 * 8))
+        return false;
+    if (e->presence > SKEP_PRESENCE_BITMAP && !skep_segment__ref_ok(seg, &e->bitmap))
         return false;
     if ((e->flags & SKEP_ENTRY_DICT_LOCAL) && (!skep_segment__ref_ok(seg, &e->dict) ||
                                                e->dict_n == 0 || e->dict_n > SKEP_CODEC_MAX_VALUES))
@@ -444,19 +456,84 @@ skep_rc skep_segment__pin_page(struct skep_segment *seg, const struct skep_group
 
 /* --- views of chunks --- */
 
+/* Bytes that the zones of an entry take at the end of its chunk; SIZE_MAX when they do not fit. */
+static size_t zones_bytes(const struct skep_column_entry *e, const struct skep_chunk_data *data,
+                          uint32_t blocks)
+{
+    if (e->flags & SKEP_ENTRY_ZONES_PACKED) {
+        if (data->length < 4)
+            return SIZE_MAX;
+        uint32_t mins = skep_load_le16(data->bytes + data->length - 4);
+        uint32_t all = skep_load_le16(data->bytes + data->length - 2);
+        return all <= data->length && mins + 4 <= all ? all : SIZE_MAX;
+    }
+    size_t n = e->flags & SKEP_ENTRY_ZONES ? (size_t)blocks * SKEP_SEGMENT_ZONE_BYTES : 0;
+    return n <= data->length ? n : SIZE_MAX;
+}
+
 skep_rc skep_segment__codec_chunk(struct skep_segment *seg, uint32_t group,
                                   const struct skep_column_entry *e,
                                   const struct skep_chunk_data *data, struct skep_codec_chunk *ret,
                                   skep_err *err)
 {
     uint32_t rows = skep_segment__group_rows(seg, group);
-    size_t zones =
-        e->flags & SKEP_ENTRY_ZONES
-            ? (size_t)((rows + SKEP_BLOCK_ROWS - 1) / SKEP_BLOCK_ROWS) * SKEP_SEGMENT_ZONE_BYTES
-            : 0;
-    if (zones > data->length)
+    size_t zones = zones_bytes(e, data, (rows + SKEP_BLOCK_ROWS - 1) / SKEP_BLOCK_ROWS);
+    if (zones == SIZE_MAX)
         return skep_segment__corrupt(seg, err, e->data.offset, "a chunk is too short");
     *ret = (struct skep_codec_chunk){data->bytes, data->length - zones, e->n_present};
+    return SKEP_OK;
+}
+
+bool skep_segment__zone(const struct skep_column_entry *e, const struct skep_chunk_data *data,
+                        uint32_t blocks, uint32_t block, int64_t *ret_min, int64_t *ret_max)
+{
+    size_t zones = zones_bytes(e, data, blocks);
+    if (zones == SIZE_MAX || zones == 0 || block >= blocks)
+        return false;
+    const uint8_t *p = data->bytes + data->length - zones;
+    if (e->flags & SKEP_ENTRY_ZONES_PACKED) {
+        uint32_t mins = skep_load_le16(data->bytes + data->length - 4);
+        struct skep_codec_chunk lo = {p, mins, blocks}, hi = {p + mins, zones - 4 - mins, blocks};
+        return skep_codec__for_get(&lo, block, 1, ret_min) == SKEP_OK &&
+               skep_codec__for_get(&hi, block, 1, ret_max) == SKEP_OK;
+    }
+    *ret_min = (int64_t)skep_load_le64(p + (size_t)block * SKEP_SEGMENT_ZONE_BYTES);
+    *ret_max = (int64_t)skep_load_le64(p + (size_t)block * SKEP_SEGMENT_ZONE_BYTES + 8);
+    return true;
+}
+
+static skep_rc make_bits(void *ctx, struct skep_cache_data **ret, skep_err *err)
+{
+    const struct load *l = ctx;
+    uint32_t words = (l->dir->n_rows + 63) / 64;
+    struct skep_chunk_data *d = new_chunk(words * 8);
+    uint64_t bits[SKEP_ROW_GROUP_ROWS / 64] = {0};
+    skep_rc rc = skep_segment__expand_presence(l->seg, l->group, l->dir, l->entry, bits, err);
+    if (rc != SKEP_OK) {
+        skep_free(d);
+        return rc;
+    }
+    for (uint32_t k = 0; k < words; k++)
+        skep_store_le64(d->bytes + (size_t)k * 8, bits[k]);
+    *ret = &d->head;
+    return SKEP_OK;
+}
+
+static skep_rc pin_bitmap(struct skep_segment *seg, uint32_t group,
+                          const struct skep_group_dir *dir, const struct skep_column_entry *e,
+                          const struct skep_chunk_data **ret, skep_err *err)
+{
+    if (e->presence == SKEP_PRESENCE_BITMAP)
+        return skep_segment__pin_chunk(seg, &e->bitmap, ret, err);
+    struct load l = {.seg = seg, .ref = &e->bitmap, .group = group, .dir = dir, .entry = e};
+    const void *d;
+    uint64_t reserve = sizeof(struct skep_chunk_data) + SKEP_ROW_GROUP_ROWS / 8 + SKEP_BITS_PAD;
+    SKEP_TRY(pin(seg, FORM_BITS, reserve, make_bits, &l, &d, err));
+    *ret = d;
+    if ((*ret)->length != (dir->n_rows + 63) / 64 * 8) { /* of another row group: damage */
+        skep_segment__unpin(seg, d);
+        return skep_segment__corrupt(seg, err, e->bitmap.offset, "presence of another row group");
+    }
     return SKEP_OK;
 }
 
@@ -473,14 +550,15 @@ SKEP_CLONES static uint32_t count_ranks(const uint8_t *bits, uint32_t words, uin
 }
 
 skep_rc skep_segment__open_presence(struct skep_segment *seg, uint32_t group,
+                                    const struct skep_group_dir *dir,
                                     const struct skep_column_entry *e,
                                     struct skep_presence_map *ret, skep_err *err)
 {
     ret->pin = NULL;
     ret->bits = NULL;
-    if (e->presence != SKEP_PRESENCE_BITMAP)
+    if (e->presence < SKEP_PRESENCE_BITMAP)
         return SKEP_OK;
-    SKEP_TRY(skep_segment__pin_chunk(seg, &e->bitmap, &ret->pin, err));
+    SKEP_TRY(pin_bitmap(seg, group, dir, e, &ret->pin, err));
     ret->bits = ret->pin->bytes;
     uint32_t words = ret->pin->length / 8;
     uint32_t count = count_ranks(ret->bits, words, ret->ranks);

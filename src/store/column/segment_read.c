@@ -18,8 +18,8 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
-#include "store/column/segment.h"
-#include "store/column/segment_write.h"
+#include "store/column/segment_mapped.h"
+#include "store/column/segment_sparse.h"
 
 enum { NO_GROUP = UINT32_MAX, FEW_ROWS = 64 };
 
@@ -28,17 +28,6 @@ struct part {
     uint8_t codec;
     struct skep_chunk_ref ref;
     const struct skep_chunk_data *pin;
-};
-
-struct sparse {
-    uint32_t n, cap;
-    uint32_t *rows;
-    union {
-        int64_t *ints;
-        skep_str *strs;
-    };
-    const struct skep_chunk_data **pins;
-    uint32_t n_pins, cap_pins;
 };
 
 struct reader {
@@ -61,7 +50,9 @@ struct reader {
     const struct skep_chunk_data *dict_chunk; /* read value by value, see read_few() */
     struct part *parts;
     uint32_t n_parts;
-    struct sparse sparse;
+    struct skep_sparse sparse;
+    struct skep_mapped *mapped; /* codec MAP; else NULL */
+    uint32_t row;               /* of the group, the first that is read */
     /* PARENT_ID: the span ids it refers to. */
     const struct skep_column_entry *span_entry;
     const struct skep_chunk_data *span_data;
@@ -102,9 +93,10 @@ static void leave_group(struct reader *r)
 {
     struct skep_segment *seg = r->seg;
     drop_parts(r);
-    for (uint32_t i = 0; i < r->sparse.n_pins; i++)
-        skep_segment__unpin(seg, r->sparse.pins[i]);
-    r->sparse.n_pins = r->sparse.n = 0;
+    skep_sparse_clear(seg, &r->sparse);
+    skep_mapped_close(seg, r->mapped);
+    r->mapped = NULL;
+    skep_codec_scratch_forget(&r->scratch);
     skep_segment__unpin(seg, r->data);
     skep_segment__unpin(seg, r->dict_chunk);
     skep_segment__unpin(seg, r->presence.pin);
@@ -171,7 +163,7 @@ static skep_rc open_spans(struct reader *r, skep_err *err)
     SKEP_TRY(skep_segment__pin_chunk(r->seg, &e->data, &r->span_data, err));
     if (e->codec != SKEP_CODEC_RAW64 || r->span_data->length != (uint64_t)e->n_present * 8)
         return corrupt(r, "span ids", err);
-    return skep_segment__open_presence(r->seg, r->group, e, &r->span_presence, err);
+    return skep_segment__open_presence(r->seg, r->group, r->dir, e, &r->span_presence, err);
 }
 
 static bool layout_ok(const struct reader *r)
@@ -183,14 +175,19 @@ static bool layout_ok(const struct reader *r)
     case SKEP_FORM_STR:
         if (e->flags & SKEP_ENTRY_PARTS)
             return !dict;
+        if (e->codec == SKEP_CODEC_MAP)
+            return dict;
         return r->codec && r->codec->kind == (dict ? SKEP_CODEC_INTS : SKEP_CODEC_STRINGS);
     case SKEP_FORM_INT:
     case SKEP_FORM_F64:
     case SKEP_FORM_EMPTY:
         if (r->key == SKEP_COL_PARENT_ID)
             return e->codec == SKEP_CODEC_PARENT_REFS;
-        return !dict && !(e->flags & SKEP_ENTRY_PARTS) && r->codec &&
-               r->codec->kind == SKEP_CODEC_INTS;
+        if (dict || (e->flags & SKEP_ENTRY_PARTS))
+            return false;
+        if (e->codec == SKEP_CODEC_MAP)
+            return r->key != SKEP_COL_SPAN_ID;
+        return r->codec && r->codec->kind == SKEP_CODEC_INTS;
     }
     return false;
 }
@@ -208,89 +205,19 @@ static skep_rc open_dense(struct reader *r, skep_err *err)
         return corrupt(r, "an id column has holes", err);
     SKEP_TRY(skep_segment__pin_chunk(r->seg, &e->data, &r->data, err));
     SKEP_TRY(skep_segment__codec_chunk(r->seg, r->group, e, r->data, &r->chunk, err));
-    SKEP_TRY(skep_segment__open_presence(r->seg, r->group, e, &r->presence, err));
+    SKEP_TRY(skep_segment__open_presence(r->seg, r->group, r->dir, e, &r->presence, err));
     if (e->flags & SKEP_ENTRY_PARTS)
         SKEP_TRY(open_parts(r, err));
+    if (e->codec == SKEP_CODEC_MAP)
+        SKEP_TRY(skep_mapped_open(r->seg, r->group, r->dir, &r->chunk, &r->mapped, err));
     return r->key == SKEP_COL_PARENT_ID ? open_spans(r, err) : SKEP_OK;
-}
-
-static void sparse_grow(struct reader *r)
-{
-    struct sparse *s = &r->sparse;
-    if (s->n < s->cap)
-        return;
-    s->cap = s->cap ? s->cap * 2 : 256;
-    s->rows = skep_realloc(s->rows, s->cap * sizeof *s->rows);
-    if (r->form == SKEP_FORM_STR)
-        s->strs = skep_realloc(s->strs, s->cap * sizeof *s->strs);
-    else
-        s->ints = skep_realloc(s->ints, s->cap * sizeof *s->ints);
-}
-
-/* One run of this key. */
-static bool sparse_run(struct reader *r, skep_rd *rd, uint64_t n)
-{
-    struct sparse *s = &r->sparse;
-    uint64_t row = 0;
-    for (uint64_t i = 0; i < n; i++) {
-        uint64_t step = skep_rd_varint(rd);
-        if (rd->bad || step > SKEP_ROW_GROUP_ROWS || (i > 0 && step == 0))
-            return false;
-        row += step;
-        if (row >= r->dir->n_rows || (s->n > 0 && row <= s->rows[s->n - 1]))
-            return false;
-        sparse_grow(r);
-        s->rows[s->n] = (uint32_t)row;
-        if (r->form == SKEP_FORM_STR) {
-            uint64_t len = skep_rd_varint(rd);
-            if (len > skep_rd_left(rd))
-                return false;
-            s->strs[s->n] = skep_bytes_str(skep_rd_take(rd, (size_t)len));
-        } else if (r->form == SKEP_FORM_F64) {
-            s->ints[s->n] = (int64_t)skep_rd_u64(rd);
-        } else if (r->form == SKEP_FORM_INT) {
-            uint64_t z = skep_rd_varint(rd);
-            s->ints[s->n] = (int64_t)((z >> 1) ^ (0 - (z & 1)));
-        } else {
-            s->ints[s->n] = 0;
-        }
-        s->n++;
-    }
-    return !rd->bad && skep_rd_left(rd) == 0;
-}
-
-static skep_rc sparse_page(struct reader *r, const struct skep_group_page *page, skep_err *err)
-{
-    const struct skep_chunk_data *d;
-    struct sparse *s = &r->sparse;
-    SKEP_TRY(skep_segment__pin_page(r->seg, page, &d, err));
-    SKEP_GROW(s->pins, s->n_pins, s->cap_pins);
-    s->pins[s->n_pins++] = d;
-    skep_rd rd = skep_rd_make((skep_bytes){d->bytes, d->length});
-    while (skep_rd_left(&rd) > 0) {
-        uint64_t key = skep_rd_varint(&rd), n = skep_rd_varint(&rd), len = skep_rd_varint(&rd);
-        if (rd.bad || len > skep_rd_left(&rd) || n > SKEP_ROW_GROUP_ROWS)
-            return skep_segment__corrupt(r->seg, err, page->ref.offset, "sparse page");
-        skep_rd run = skep_rd_make(skep_rd_take(&rd, (size_t)len));
-        if (key > r->key)
-            break;
-        if (key == r->key && !sparse_run(r, &run, n))
-            return skep_segment__corrupt(r->seg, err, page->ref.offset, "sparse values");
-    }
-    return SKEP_OK;
 }
 
 static skep_rc open_sparse(struct reader *r, skep_err *err)
 {
-    const struct skep_group_dir *d = r->dir;
     if (r->key < SKEP_SEGMENT_FIELD_KEY)
         return SKEP_OK;
-    uint32_t i = 0;
-    while (i + 1 < d->n_pages && d->pages[i + 1].first_key < r->key)
-        i++;
-    for (; i < d->n_pages && d->pages[i].first_key <= r->key; i++)
-        SKEP_TRY(sparse_page(r, &d->pages[i], err));
-    return SKEP_OK;
+    return skep_sparse_load(r->seg, r->dir, r->key, &r->sparse, err);
 }
 
 /* What the directory says of the column; its chunks stay where they are. */
@@ -394,10 +321,18 @@ static void spread_strs(const uint64_t *valid, skep_str *a, uint32_t n, uint32_t
         a[row] = (valid[row / 64] >> (row % 64) & 1) ? a[--k] : SKEP_STR_NULL;
 }
 
-/* The values: in r->ints when every row has one, else in r->packed, to be spread. */
+/* The values: in r->ints when every row has one, or each is known by row, else in r->packed, to be
+ * spread. */
 static skep_rc decode_ints(struct reader *r, uint32_t first, uint32_t *count, struct skep_vec *v,
                            const int64_t **ret, skep_err *err)
 {
+    if (r->mapped) {
+        *count = v->n;
+        *ret = r->ints;
+        return skep_mapped_ints(r->mapped, r->row, v->n, r->ints) == SKEP_OK
+                   ? SKEP_OK
+                   : corrupt(r, "a column that follows another", err);
+    }
     if (r->codec == &skep_codec_constant) {
         v->constant = true;
         first = 0;
@@ -443,7 +378,7 @@ static skep_rc read_few(struct reader *r, const int64_t *codes, uint32_t count, 
         else if (codec->decode_str(&c, (uint32_t)codes[i], 1, &strs[i], &r->scratch) != SKEP_OK)
             return corrupt(r, "strings of a dictionary", err);
     }
-    if (v->valid && !v->constant)
+    if (codes == r->packed)
         spread_strs(v->valid, strs, v->n, count);
     v->form = SKEP_VEC_STR;
     v->str = strs;
@@ -474,10 +409,13 @@ static skep_rc read_codes(struct reader *r, uint32_t first, uint32_t count, stru
         count = 1;
     }
     uint32_t *codes = wide(r, sizeof(uint32_t));
-    uint32_t *to = v->valid && !v->constant ? (uint32_t *)r->packed : codes;
-    if (skep_codec_decode32(r->codec, &r->chunk, first, count, to) != SKEP_OK)
+    uint32_t *to = v->valid && !v->constant && !r->mapped ? (uint32_t *)r->packed : codes;
+    if (r->mapped) {
+        if (skep_mapped_codes(r->mapped, r->row, v->n, r->dict->n, codes) != SKEP_OK)
+            return corrupt(r, "a column that follows another", err);
+    } else if (skep_codec_decode32(r->codec, &r->chunk, first, count, to) != SKEP_OK)
         return corrupt(r, "values", err);
-    if (highest(to, count) >= r->dict->n)
+    if (!r->mapped && highest(to, count) >= r->dict->n)
         return corrupt(r, "a code lies outside its dictionary", err);
     if (to != codes) {
         to[count] = 0;
@@ -511,6 +449,8 @@ static skep_rc read_parts(struct reader *r, uint32_t first, uint32_t count, skep
         uint32_t from = SKEP_MAX(first, p->first_value);
         uint32_t to = SKEP_MIN(first + count, p->first_value + p->n_values);
         if (from >= to) {
+            if (p->pin)
+                skep_codec_scratch_forget(&r->scratch);
             skep_segment__unpin(r->seg, p->pin);
             p->pin = NULL;
             continue;
@@ -599,6 +539,7 @@ static skep_rc read_dense(struct reader *r, uint32_t first, uint32_t n, struct s
     if (r->key == SKEP_COL_PARENT_ID)
         return read_parents(r, first, n, v, err);
     uint32_t rank = first, count = n;
+    r->row = first;
     if (r->presence.bits) {
         rank = skep_presence__rank(&r->presence, first);
         count = skep_presence__rank(&r->presence, first + n) - rank;
@@ -619,7 +560,7 @@ static skep_rc read_dense(struct reader *r, uint32_t first, uint32_t n, struct s
 
 static void read_sparse(struct reader *r, uint32_t first, uint32_t n, struct skep_vec *v)
 {
-    const struct sparse *s = &r->sparse;
+    const struct skep_sparse *s = &r->sparse;
     uint32_t low = 0, high = s->n;
     while (low < high) {
         uint32_t mid = (low + high) / 2;
@@ -689,28 +630,28 @@ static double int_bound(int64_t v, bool up)
     return up ? d + slack : d - slack;
 }
 
-/* Zones of the blocks that hold rows [first, first + n) of the group, or of all of it. */
-static void zone_bits(struct reader *r, uint32_t first, unsigned n, uint64_t *ret_lo,
-                      uint64_t *ret_hi)
+/* Zones of the blocks that hold rows [first, first + n) of the group. */
+static bool zone_bits(struct reader *r, uint32_t first, unsigned n, int64_t *ret_lo,
+                      int64_t *ret_hi)
 {
-    const uint8_t *z = r->chunk.p + r->chunk.n;
     bool f64 = r->form == SKEP_FORM_F64;
-    uint32_t k = first / SKEP_BLOCK_ROWS, end = (first + n - 1) / SKEP_BLOCK_ROWS;
-    *ret_lo = skep_load_le64(z + (size_t)k * SKEP_SEGMENT_ZONE_BYTES);
-    *ret_hi = skep_load_le64(z + (size_t)k * SKEP_SEGMENT_ZONE_BYTES + 8);
-    while (k++ < end) {
-        uint64_t lo = skep_load_le64(z + (size_t)k * SKEP_SEGMENT_ZONE_BYTES);
-        uint64_t hi = skep_load_le64(z + (size_t)k * SKEP_SEGMENT_ZONE_BYTES + 8);
+    uint32_t from = first / SKEP_BLOCK_ROWS, end = (first + n - 1) / SKEP_BLOCK_ROWS;
+    uint32_t blocks = (r->dir->n_rows + SKEP_BLOCK_ROWS - 1) / SKEP_BLOCK_ROWS;
+    for (uint32_t k = from; k <= end; k++) {
+        int64_t lo, hi;
+        if (!skep_segment__zone(r->entry, r->data, blocks, k, &lo, &hi))
+            return false;
         double a, b, c, d;
         memcpy(&a, &lo, 8);
         memcpy(&b, ret_lo, 8);
         memcpy(&c, &hi, 8);
         memcpy(&d, ret_hi, 8);
-        if (f64 ? !(a >= b) : (int64_t)lo < (int64_t)*ret_lo)
+        if (k == from || (f64 ? !(a >= b) : lo < *ret_lo))
             *ret_lo = lo;
-        if (f64 ? !(c <= d) : (int64_t)hi > (int64_t)*ret_hi)
+        if (k == from || (f64 ? !(c <= d) : hi > *ret_hi))
             *ret_hi = hi;
     }
+    return true;
 }
 
 static bool zone(struct skep_colreader *base, uint64_t row0, unsigned n, double *ret_min,
@@ -723,26 +664,27 @@ static bool zone(struct skep_colreader *base, uint64_t row0, unsigned n, double 
     if (look_at_group(r, (uint32_t)(row0 / SKEP_ROW_GROUP_ROWS), NULL) != SKEP_OK)
         return false;
     const struct skep_column_entry *e = r->entry;
-    if (!e || e->presence == SKEP_PRESENCE_NONE || !(e->flags & SKEP_ENTRY_ZONES))
+    if (!e || e->presence == SKEP_PRESENCE_NONE ||
+        !(e->flags & (SKEP_ENTRY_ZONES | SKEP_ENTRY_ZONES_PACKED)))
         return false;
-    uint64_t lo = e->min, hi = e->max;
+    int64_t lo = (int64_t)e->min, hi = (int64_t)e->max;
     if (n < r->dir->n_rows) {
-        if (enter_group(r, r->group, NULL) != SKEP_OK)
+        if (enter_group(r, r->group, NULL) != SKEP_OK ||
+            !zone_bits(r, (uint32_t)(row0 % SKEP_ROW_GROUP_ROWS), n, &lo, &hi))
             return false;
-        zone_bits(r, (uint32_t)(row0 % SKEP_ROW_GROUP_ROWS), n, &lo, &hi);
     }
     if (r->form == SKEP_FORM_F64) {
         memcpy(ret_min, &lo, 8);
         memcpy(ret_max, &hi, 8);
         return !isnan(*ret_min) && !isnan(*ret_max);
     }
-    if ((int64_t)lo > (int64_t)hi) { /* nothing in the block */
+    if (lo > hi) { /* nothing in the block */
         *ret_min = HUGE_VAL;
         *ret_max = -HUGE_VAL;
         return true;
     }
-    *ret_min = int_bound((int64_t)lo, false);
-    *ret_max = int_bound((int64_t)hi, true);
+    *ret_min = int_bound(lo, false);
+    *ret_max = int_bound(hi, true);
     return true;
 }
 
@@ -751,7 +693,7 @@ static bool zone(struct skep_colreader *base, uint64_t row0, unsigned n, double 
 /* Codes or integers of a column that is dense in the group, without a layout of its own. */
 static bool plain_ints(const struct reader *r)
 {
-    return r->codec && r->codec->kind == SKEP_CODEC_INTS &&
+    return (r->mapped || (r->codec && r->codec->kind == SKEP_CODEC_INTS)) &&
            (r->form == SKEP_FORM_INT || r->form == SKEP_FORM_STR) && r->n_parts == 0 &&
            r->key != SKEP_COL_SPAN_ID && r->key != SKEP_COL_PARENT_ID;
 }
@@ -777,10 +719,25 @@ static void spread_bits(const uint64_t *valid, uint32_t n, const uint64_t *packe
     }
 }
 
+static bool mapped_between(struct reader *r, uint32_t first, unsigned n, int64_t lo, int64_t hi,
+                           uint64_t *bits)
+{
+    if (skep_mapped_between(r->mapped, first, n, lo, hi, bits) != SKEP_OK)
+        return false;
+    if (r->presence.bits) {
+        copy_valid(r, first, n);
+        for (uint32_t w = 0; w < (n + 63) / 64; w++)
+            bits[w] &= r->valid[w];
+    }
+    return true;
+}
+
 /* Rows of one block whose value (or code) lies in [lo, hi]. */
 static bool rows_between(struct reader *r, uint32_t first, unsigned n, int64_t lo, int64_t hi,
                          uint64_t *bits)
 {
+    if (r->mapped)
+        return mapped_between(r, first, n, lo, hi, bits);
     uint32_t rank = skep_presence__rank(&r->presence, first);
     uint32_t count = skep_presence__rank(&r->presence, first + n) - rank;
     uint64_t packed[SKEP_BLOCK_ROWS / 64 + 2] = {0};
@@ -834,6 +791,23 @@ static bool coded(struct skep_colreader *base, uint64_t row0, const struct skep_
     return true;
 }
 
+static skep_rc mapped_tally(struct reader *r, uint32_t first, unsigned n, uint32_t n_codes,
+                            uint32_t *counts, skep_err *err)
+{
+    uint32_t *codes = wide(r, sizeof(uint32_t));
+    for (uint32_t end = first + n; first < end;) {
+        uint32_t take = SKEP_MIN(end - first, SKEP_BLOCK_ROWS - first % SKEP_BLOCK_ROWS);
+        if (skep_mapped_codes(r->mapped, first, take, n_codes, codes) != SKEP_OK)
+            return corrupt(r, "a column that follows another", err);
+        if (r->presence.bits)
+            copy_valid(r, first, take);
+        for (uint32_t i = 0; i < take; i++)
+            counts[codes[i]] += !r->presence.bits || (r->valid[i / 64] >> (i % 64) & 1);
+        first += take;
+    }
+    return SKEP_OK;
+}
+
 static skep_rc tally(struct skep_colreader *base, uint64_t row0, unsigned n, uint32_t *counts,
                      uint32_t *ret_present, skep_err *err)
 {
@@ -848,7 +822,10 @@ static skep_rc tally(struct skep_colreader *base, uint64_t row0, unsigned n, uin
     uint32_t rank = skep_presence__rank(&r->presence, first);
     uint32_t count = skep_presence__rank(&r->presence, first + n) - rank;
     uint32_t n_codes = r->dict ? r->dict->n : r->n_lists;
-    if (count > 0 && skep_codec_tally(r->codec, &r->chunk, rank, count, counts, n_codes) != SKEP_OK)
+    if (count > 0 && r->mapped)
+        SKEP_TRY(mapped_tally(r, first, n, n_codes, counts, err));
+    else if (count > 0 &&
+             skep_codec_tally(r->codec, &r->chunk, rank, count, counts, n_codes) != SKEP_OK)
         return corrupt(r, "codes", err);
     *ret_present = count;
     return SKEP_OK;
@@ -923,7 +900,8 @@ static bool maybe(struct skep_colreader *base, uint64_t row0, unsigned n, uint64
     if (code == SKEP_NO_CODE)
         return false;
     uint64_t bits[SKEP_BLOCK_ROWS / 64] = {0}, any = 0;
-    if (n > SKEP_BLOCK_ROWS || enter_group(r, r->group, NULL) != SKEP_OK || !plain_ints(r))
+    if (n > SKEP_BLOCK_ROWS || enter_group(r, r->group, NULL) != SKEP_OK || !plain_ints(r) ||
+        r->mapped)
         return true;
     uint32_t first = (uint32_t)(row0 % SKEP_ROW_GROUP_ROWS);
     uint32_t rank = skep_presence__rank(&r->presence, first);
@@ -942,9 +920,7 @@ static void close_reader(struct skep_colreader *base)
     for (uint32_t i = 0; i < r->n_dicts; i++)
         skep_segment__unpin(r->seg, r->dicts[i]);
     skep_free(r->dicts);
-    skep_free(r->sparse.rows);
-    skep_free(r->sparse.ints);
-    skep_free(r->sparse.pins);
+    skep_sparse_done(r->seg, &r->sparse);
     skep_codec_scratch_done(&r->scratch);
     skep_free(r->wide);
     skep_rowset_unref(&r->seg->base);
@@ -970,7 +946,7 @@ static struct skep_colreader *new_reader(struct skep_rowset *rs, uint32_t key,
     r->base.rowset = skep_rowset_ref(rs);
     r->seg = skep_segment__of(rs);
     r->key = key;
-    r->form = form;
+    r->form = r->sparse.form = form;
     r->group = r->asked_group = NO_GROUP;
     r->n_lists = key == SKEP_COL_RESOURCE ? rs->resources.n
                  : key == SKEP_COL_SCOPE  ? rs->scopes.n

@@ -56,7 +56,7 @@ static skep_rc add_group_refs(struct skep_segment *seg, uint32_t group, struct r
         if (e->presence == SKEP_PRESENCE_NONE)
             continue;
         add_ref(refs, &e->data);
-        if (e->presence == SKEP_PRESENCE_BITMAP)
+        if (e->presence >= SKEP_PRESENCE_BITMAP)
             add_ref(refs, &e->bitmap);
         if (e->flags & SKEP_ENTRY_DICT_LOCAL)
             add_ref(refs, &e->dict);

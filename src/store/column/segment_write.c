@@ -21,7 +21,7 @@
 #include "os/os.h"
 #include "store/column/segment_write.h"
 
-enum { OUT_BYTES = 1 << 20, FIXED_BYTES = 5 << 20, ROW_BYTES = 160 };
+enum { OUT_BYTES = 1 << 20, FIXED_BYTES = 5 << 20, ROW_BYTES = 160 + 2 * SKEP_WBASES };
 
 skep_rc skep_segment__charge(struct skep_segment_writer *w, uint64_t bytes, skep_err *err)
 {
@@ -203,7 +203,13 @@ static void note_seqs(struct skep_segment_writer *w)
 
 static skep_rc write_columns(struct skep_segment_writer *w, skep_err *err)
 {
-    for (uint32_t col = 0; col < SKEP_COL_COUNT; col++) {
+    /* What others follow comes before them. */
+    static const uint8_t first[] = {SKEP_COL_RESOURCE, SKEP_COL_NAME};
+    enum { N_FIRST = SKEP_ARRAY_LEN(first) };
+    for (uint32_t i = 0; i < SKEP_COL_COUNT + N_FIRST; i++) {
+        uint32_t col = i < N_FIRST ? first[i] : i - N_FIRST;
+        if (i >= N_FIRST && (col == SKEP_COL_RESOURCE || col == SKEP_COL_NAME))
+            continue; /* done */
         if (col == SKEP_COL_SPAN_ID || col == SKEP_COL_PARENT_ID)
             continue; /* with the trace ids */
         if (col == SKEP_COL_TRACE_ID) {
@@ -271,6 +277,7 @@ static skep_rc write_group(struct skep_segment_writer *w, skep_err *err)
     skep_buf_reset(&w->pages);
     w->n_entries = w->n_pages = 0;
     w->n_bitmaps = 0;
+    w->n_bases = 0;
     size_t held = w->blocks.n + w->index_entries.n;
     skep_segment__slot_rows(w);
     SKEP_TRY(write_columns(w, err));
@@ -514,6 +521,8 @@ static void free_writer(struct skep_segment_writer *w)
                       w->fields};
     for (size_t i = 0; i < SKEP_ARRAY_LEN(blocks); i++)
         skep_free(blocks[i]);
+    for (unsigned i = 0; i < SKEP_WBASES; i++)
+        skep_free(w->bases[i].x);
     struct skep_buf *bufs[] = {&w->out,    &w->chunk,       &w->sparse, &w->entries,      &w->pages,
                                &w->groups, &w->group_sizes, &w->blocks, &w->index_entries};
     for (size_t i = 0; i < SKEP_ARRAY_LEN(bufs); i++)

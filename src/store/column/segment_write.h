@@ -4,6 +4,7 @@
  *   segment_write.c    the job: row group after row group, footer
  *   segment_gather.c   values of one column of a row group from the sources, in the new order
  *   segment_encode.c   values -> chunk(s) and a directory entry
+ *   segment_derive.c   columns and bitmaps that follow from other columns
  *   segment_ids.c      trace ids and parent references
  *   segment_sparse.c   pages of (field, row, value) */
 #pragma once
@@ -37,6 +38,14 @@ struct skep_wmemo {
     uint32_t n, code, generation;
 };
 enum { SKEP_WMEMO_SLOTS = 8192 };
+
+/* A column with few codes, by row: others may follow it (segment_derive.c). */
+struct skep_wbase {
+    uint32_t key, m;  /* x is below m */
+    uint8_t presence; /* enum skep_presence */
+    uint16_t *x;      /* [group_rows] 0 = no value, else code + 1 */
+};
+enum { SKEP_WBASES = 8 };
 
 /* A field of the new segment. */
 struct skep_wfield {
@@ -110,7 +119,10 @@ struct skep_segment_writer {
     struct skep_chunk_ref bitmaps[16]; /* of this group, to share equal ones */
     uint64_t bitmap_hashes[16];
     uint64_t (*bitmap_copies)[SKEP_ROW_GROUP_ROWS / 64]; /* [16] */
+    uint8_t bitmap_kinds[16];                            /* enum skep_presence */
     unsigned n_bitmaps;
+    struct skep_wbase bases[SKEP_WBASES];
+    unsigned n_bases; /* seen in this group, the latest are kept */
 
     /* For the footer. */
     uint64_t required;           /* features */
@@ -160,6 +172,16 @@ SKEP_NODISCARD skep_rc skep_segment__put_dict(struct skep_segment_writer *w,
                                               const struct skep_wdict *d,
                                               struct skep_chunk_ref *ret, uint8_t *ret_codec,
                                               skep_err *err);
+
+/* segment_derive.c */
+/* Remember the column in w->col, whose codes are these, as one that others may follow. */
+void skep_segment__add_base(struct skep_segment_writer *w, uint32_t key, uint8_t presence,
+                            const int64_t *codes);
+/* Encode v, the values of w->col, as a function of a base into w->chunk, if that is the smallest.
+ */
+bool skep_segment__derive(struct skep_segment_writer *w, const int64_t *v);
+/* Encode w->col.bitmap into w->chunk; returns how (enum skep_presence), BITMAP: as it is. */
+uint8_t skep_segment__pack_presence(struct skep_segment_writer *w);
 
 /* segment_ids.c: TRACE_ID, SPAN_ID and PARENT_ID of the group, and the trace index. */
 SKEP_NODISCARD skep_rc skep_segment__write_ids(struct skep_segment_writer *w, skep_err *err);

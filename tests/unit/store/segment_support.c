@@ -82,7 +82,9 @@ static int64_t random_time(struct rng *r, const struct batch_shape *s)
     return 1795132800000000000 + (int64_t)rng_below(r, 2000000000);
 }
 
-static void fill_row(struct rng *r, struct skep_batch *b, const struct batch_shape *s, uint32_t row)
+/* Returns the number in the row's name. */
+static uint32_t fill_row(struct rng *r, struct skep_batch *b, const struct batch_shape *s,
+                         uint32_t row)
 {
     uint64_t t = s->trace_base + rng_below(r, s->traces);
     if (!s->hostile || rng_below(r, 5)) {
@@ -103,10 +105,38 @@ static void fill_row(struct rng *r, struct skep_batch *b, const struct batch_sha
     b->flags[row] = rng_below(r, 4) ? 0x101 : (uint32_t)rng_next(r);
     b->sample_rate[row] = 1 + rng_below(r, 3);
     char name[64];
-    int n = snprintf(name, sizeof name, "GET /x/%u", rng_below(r, 40));
+    uint32_t number = rng_below(r, 40);
+    int n = snprintf(name, sizeof name, "GET /x/%u", number);
     b->name[row] = skep_batch_intern(b, (skep_str){name, (size_t)n});
     n = snprintf(name, sizeof name, "set-%u", rng_below(r, 3));
     b->dataset[row] = skep_batch_intern(b, (skep_str){name, (size_t)n});
+    return number;
+}
+
+/* Fields that follow from the name or the resource, some with exceptions, some in certain rows. */
+static void put_followers(struct rng *r, struct skep_batch *b, uint32_t name, uint32_t resource)
+{
+    char text[64];
+    int n = snprintf(text, sizeof text, "/x/{%u}", name % 20);
+    skep_str route = {text, (size_t)n};
+    if (name % 3 == 0)
+        skep_batch_put(b, SKEP_SCOPE_ATTRIBUTE, SKEP_STR("follow.route"),
+                       (skep_value){.type = SKEP_TYPE_STRING, .s = route});
+    bool odd = rng_below(r, 50) == 0;
+    skep_batch_put(b, SKEP_SCOPE_ATTRIBUTE, SKEP_STR("follow.status"),
+                   (skep_value){.type = SKEP_TYPE_INT, .i = odd ? -7 : (int64_t)(200 + name % 5)});
+    if (name % 3 == 0)
+        skep_batch_put(b, SKEP_SCOPE_ATTRIBUTE, SKEP_STR("follow.weight"),
+                       (skep_value){.type = SKEP_TYPE_DOUBLE, .f = resource * 0.5});
+    if (name % 4 == 1)
+        skep_batch_put(b, SKEP_SCOPE_ATTRIBUTE, SKEP_STR("peer"),
+                       (skep_value){.type = SKEP_TYPE_STRING, .s = route});
+    if (name % 4 == 1)
+        skep_batch_put(b, SKEP_SCOPE_ATTRIBUTE, SKEP_STR("peer.port"),
+                       (skep_value){.type = SKEP_TYPE_INT, .i = name % 20 + 8000});
+    if (odd)
+        skep_batch_put(b, SKEP_SCOPE_ATTRIBUTE, SKEP_STR("rare.text"),
+                       (skep_value){.type = SKEP_TYPE_STRING, .s = route});
 }
 
 struct skep_rowset *random_part(struct rng *r, const struct batch_shape *s, uint64_t seq)
@@ -121,8 +151,9 @@ struct skep_rowset *random_part(struct rng *r, const struct batch_shape *s, uint
     for (uint32_t i = 0; i < s->rows; i++) {
         uint32_t row = skep_batch_row(b, (enum skep_kind)(1 + rng_below(r, 5)), random_time(r, s),
                                       SKEP_SOURCE_OTLP);
-        fill_row(r, b, s, row);
-        b->resource[row] = lists[rng_below(r, 8)];
+        uint32_t name_number = fill_row(r, b, s, row), resource = rng_below(r, 8);
+        b->resource[row] = lists[resource];
+        put_followers(r, b, name_number, resource);
         b->scope[row] = scopes[rng_below(r, 3)];
         for (uint32_t k = rng_below(r, s->per_row + 1); k-- > 0;) {
             /* A few fields are common, most are rare. */

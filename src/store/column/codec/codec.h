@@ -23,9 +23,11 @@ enum skep_codec_id {
     SKEP_CODEC_DECIMAL = 7,
     SKEP_CODEC_STR = 16,
     SKEP_CODEC_FSST = 17,
+    SKEP_CODEC_TMPL = 18,
     /* Not in the table: columns with a layout of their own (segment_ids.c). */
     SKEP_CODEC_TRACE_RUNS = 32,
-    SKEP_CODEC_PARENT_REFS = 33
+    SKEP_CODEC_PARENT_REFS = 33,
+    SKEP_CODEC_MAP = 34 /* map.h: values follow another column */
 };
 
 enum skep_codec_kind { SKEP_CODEC_INTS, SKEP_CODEC_STRINGS };
@@ -45,8 +47,16 @@ struct skep_codec_chunk {
     uint32_t n_values;
 };
 
+/* What a codec has made of a chunk to decode it, kept from call to call. */
+struct skep_codec_opened {
+    const uint8_t *p;
+    size_t n;
+    void *state;
+    void (*close)(void *state);
+};
 /* Memory for decoded strings, reused after each reset. */
 struct skep_codec_scratch {
+    struct skep_codec_opened opened;
     struct skep_codec__block {
         struct skep_codec__block *older;
         size_t n, cap;
@@ -57,6 +67,8 @@ struct skep_codec_scratch {
 uint8_t *skep_codec_scratch_take(struct skep_codec_scratch *s, size_t n);
 /* Keeps the newest block. */
 void skep_codec_scratch_reset(struct skep_codec_scratch *s);
+/* Before the bytes of a chunk that was decoded with this scratch go, or change. */
+void skep_codec_scratch_forget(struct skep_codec_scratch *s);
 void skep_codec_scratch_done(struct skep_codec_scratch *s);
 
 struct skep_codec_ops {
@@ -86,7 +98,7 @@ struct skep_codec_ops {
 
 extern const struct skep_codec_ops skep_codec_constant, skep_codec_raw64, skep_codec_for,
     skep_codec_delta, skep_codec_rle, skep_codec_idict, skep_codec_decimal, skep_codec_str,
-    skep_codec_fsst;
+    skep_codec_fsst, skep_codec_tmpl;
 
 /* The codec of an id, or NULL. */
 const struct skep_codec_ops *skep_codec_find(uint8_t id);

@@ -11,7 +11,7 @@
 
 static const struct skep_codec_ops *const all[] = {
     &skep_codec_constant, &skep_codec_raw64,   &skep_codec_for, &skep_codec_delta, &skep_codec_rle,
-    &skep_codec_idict,    &skep_codec_decimal, &skep_codec_str, &skep_codec_fsst,
+    &skep_codec_idict,    &skep_codec_decimal, &skep_codec_str, &skep_codec_fsst,  &skep_codec_tmpl,
 };
 
 const struct skep_codec_ops *const *skep_codec_all(size_t *ret_n)
@@ -85,8 +85,16 @@ void skep_codec_scratch_reset(struct skep_codec_scratch *s)
     s->head->n = 0;
 }
 
+void skep_codec_scratch_forget(struct skep_codec_scratch *s)
+{
+    if (s->opened.close)
+        s->opened.close(s->opened.state);
+    s->opened = (struct skep_codec_opened){0};
+}
+
 void skep_codec_scratch_done(struct skep_codec_scratch *s)
 {
+    skep_codec_scratch_forget(s);
     free_blocks(s->head);
     *s = (struct skep_codec_scratch){0};
 }

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0
+/* A column as a function of another one in the same row: the route of a span follows from its name,
+ * the service from the resource, the port from the peer; what disagrees stands in a list.
+ *
+ *   0   u32  key of the base column
+ *   4   u32  m, entries of the table, 1..65,536; entry 0 is for rows where the base has no value
+ *   8   u32  bytes of the table
+ *   12  u32  exceptions e
+ *   16  table: m values, frame of reference (for.c)
+ *   where e > 0:
+ *   ..  u32  exceptions before each block of 1,024 rows, ceil(rows / 1024) of them
+ *   ..  u32  bytes of the places
+ *   ..  places of the exceptions: row modulo 1,024, ascending in a block; frame of reference
+ *   ..  values of the exceptions, frame of reference
+ *
+ * The table is found by a majority vote an x (Boyer and Moore): one pass elects, one counts.  A
+ * look at the first rows keeps columns that have nothing to do with each other cheap.
+ *
+ * I1  table[x] of an x that no present row has is some value that occurs (codes stay in range).
+ * Threads: any. */
+#include "store/column/codec/map.h"
+
+#include "base/assert.h"
+#include "base/mem.h"
+
+enum {
+    HEADER_BYTES = 16,
+    SAMPLE = 256,
+    SAMPLE_MISSES = SAMPLE / 8,
+    EXCEPTIONS_SHARE = 16,
+    STEP = 256
+};
+
+struct vote {
+    int64_t value;
+    int32_t lead; /* -1 = nothing seen */
+};
+
+/* Rows of a bitmap word after word: `row` is the next present one, `k` counts them. */
+#define EACH_ROW(in, row, k)                                                                       \
+    for (uint32_t word_ = 0, k = 0; word_ < ((in)->n_rows + 63) / 64; word_++)                     \
+        for (uint64_t m_ = (in)->bitmap[word_]; m_; m_ &= m_ - 1, k++)                             \
+            for (uint32_t row = word_ * 64 + SKEP_CTZ64(m_), once_ = 1; once_; once_ = 0)
+
+static bool sample_agrees(const struct skep_map_in *in, struct vote *votes)
+{
+    uint32_t misses = 0, seen = 0;
+    bool ok = true;
+    for (uint32_t word = 0; word < (in->n_rows + 63) / 64 && seen < SAMPLE && ok; word++) {
+        for (uint64_t m = in->bitmap[word]; m; m &= m - 1, seen++) {
+            struct vote *v = &votes[in->x[word * 64 + SKEP_CTZ64(m)]];
+            misses += v->lead >= 0 && v->value != in->v[seen];
+            *v = (struct vote){in->v[seen], 0};
+        }
+        ok = misses <= SAMPLE_MISSES;
+    }
+    return ok;
+}
+
+static void elect(const struct skep_map_in *in, struct vote *votes)
+{
+    for (uint32_t i = 0; i < in->m; i++)
+        votes[i].lead = -1;
+    EACH_ROW(in, row, k)
+    {
+        struct vote *v = &votes[in->x[row]];
+        if (v->lead <= 0)
+            *v = (struct vote){in->v[k], 1};
+        else
+            v->lead += v->value == in->v[k] ? 1 : -1;
+    }
+}
+
+static uint32_t count_exceptions(const struct skep_map_in *in, const int64_t *table)
+{
+    uint32_t n = 0;
+    EACH_ROW(in, row, k)
+    n += table[in->x[row]] != in->v[k];
+    return n;
+}
+
+bool skep_map_try(const struct skep_map_in *in, struct skep_map_fit *ret)
+{
+    skep_assert(in->n > 0 && in->m > 0 && in->m <= SKEP_CODEC_MAX_VALUES);
+    struct vote *votes = skep_malloc(in->m * sizeof *votes);
+    for (uint32_t i = 0; i < in->m; i++)
+        votes[i].lead = -1;
+    bool ok = sample_agrees(in, votes);
+    if (ok) {
+        elect(in, votes);
+        int64_t *table = skep_malloc(in->m * sizeof *table);
+        for (uint32_t i = 0; i < in->m; i++)
+            table[i] = votes[i].lead < 0 ? in->v[0] : votes[i].value;
+        uint32_t n = count_exceptions(in, table);
+        ok = n <= in->n / EXCEPTIONS_SHARE;
+        size_t bytes =
+            HEADER_BYTES + skep_codec__for_size(table, in->m) + (n ? 300 + (size_t)n * 3 : 0);
+        if (ok)
+            *ret = (struct skep_map_fit){table, in->m, n, bytes};
+        else
+            skep_free(table);
+    }
+    skep_free(votes);
+    return ok;
+}
+
+void skep_map_fit_done(struct skep_map_fit *fit)
+{
+    skep_free(fit->table);
+    *fit = (struct skep_map_fit){0};
+}
+
+static void put_exceptions(const struct skep_map_in *in, const struct skep_map_fit *fit,
+                           struct skep_buf *out)
+{
+    int64_t *rows = skep_malloc((size_t)fit->n_exceptions * 16);
+    int64_t *values = rows + fit->n_exceptions;
+    uint32_t n = 0, blocks = 0;
+    EACH_ROW(in, row, k)
+    {
+        if (fit->table[in->x[row]] == in->v[k])
+            continue;
+        for (; blocks <= row / SKEP_CODEC_BLOCK; blocks++)
+            skep_buf_u32(out, n);
+        rows[n] = row % SKEP_CODEC_BLOCK;
+        values[n++] = in->v[k];
+    }
+    skep_assert(n == fit->n_exceptions);
+    for (; blocks < (in->n_rows + SKEP_CODEC_BLOCK - 1) / SKEP_CODEC_BLOCK; blocks++)
+        skep_buf_u32(out, n);
+    size_t at = out->n;
+    skep_buf_u32(out, 0);
+    skep_codec__for_put(rows, n, out);
+    if (!out->bad)
+        skep_store_le32(out->p + at, (uint32_t)(out->n - at - 4));
+    skep_codec__for_put(values, n, out);
+    skep_free(rows);
+}
+
+void skep_map_put(const struct skep_map_in *in, const struct skep_map_fit *fit, uint32_t base_key,
+                  struct skep_buf *out)
+{
+    skep_buf_u32(out, base_key);
+    skep_buf_u32(out, fit->m);
+    size_t at = out->n;
+    skep_buf_u32(out, 0);
+    skep_buf_u32(out, fit->n_exceptions);
+    skep_codec__for_put(fit->table, fit->m, out);
+    if (!out->bad)
+        skep_store_le32(out->p + at, (uint32_t)(out->n - at - 8));
+    if (fit->n_exceptions)
+        put_exceptions(in, fit, out);
+}
+
+bool skep_map_try_presence(const struct skep_map_in *in, uint8_t *bits)
+{
+    /* 0 not seen, 1 absent, 2 present. */
+    uint8_t *seen = skep_calloc(in->m, 1);
+    bool ok = true;
+    for (uint32_t row = 0; row < in->n_rows && ok; row += 64) {
+        uint64_t word = in->bitmap[row / 64];
+        unsigned both = 0;
+        for (uint32_t i = row; i < SKEP_MIN(row + 64, in->n_rows); i++) {
+            seen[in->x[i]] |= (uint8_t)(1u << (word >> (i % 64) & 1));
+            both |= seen[in->x[i]] == 3;
+        }
+        ok = !both;
+    }
+    memset(bits, 0, (in->m + 7) / 8);
+    for (uint32_t i = 0; i < in->m; i++)
+        bits[i / 8] |= (uint8_t)((seen[i] == 2) << (i % 8));
+    skep_free(seen);
+    return ok;
+}
+
+/* --- reading --- */
+
+skep_rc skep_map_open(const uint8_t *p, size_t n, uint32_t n_rows, struct skep_map *ret)
+{
+    if (n < HEADER_BYTES)
+        return SKEP_ECORRUPT;
+    uint32_t m = skep_load_le32(p + 4), len = skep_load_le32(p + 8), e = skep_load_le32(p + 12);
+    size_t left = n - HEADER_BYTES;
+    if (m == 0 || m > SKEP_CODEC_MAX_VALUES || len > left || e > n_rows)
+        return SKEP_ECORRUPT;
+    struct skep_map map = {.base_key = skep_load_le32(p),
+                           .m = m,
+                           .n_rows = n_rows,
+                           .n_exceptions = e,
+                           .table = {p + HEADER_BYTES, len, m}};
+    if (e > 0) {
+        size_t index = ((size_t)n_rows + SKEP_CODEC_BLOCK - 1) / SKEP_CODEC_BLOCK * 4 + 4;
+        map.index = p + HEADER_BYTES + len;
+        left -= len;
+        if (left < index)
+            return SKEP_ECORRUPT;
+        uint32_t rows = skep_load_le32(map.index + index - 4);
+        if (rows > left - index)
+            return SKEP_ECORRUPT;
+        map.rows = (struct skep_codec_chunk){map.index + index, rows, e};
+        map.values = (struct skep_codec_chunk){map.index + index + rows, left - index - rows, e};
+    }
+    *ret = map;
+    return SKEP_OK;
+}
+
+skep_rc skep_map_table(const struct skep_map *map, int64_t *out)
+{
+    return skep_codec__for_get(&map->table, 0, map->m, out);
+}
+
+skep_rc skep_map_patch(const struct skep_map *map, uint32_t first, uint32_t n, int64_t *out)
+{
+    skep_assert(n > 0 && first / SKEP_CODEC_BLOCK == (first + n - 1) / SKEP_CODEC_BLOCK);
+    if (map->n_exceptions == 0)
+        return SKEP_OK;
+    uint32_t block = first / SKEP_CODEC_BLOCK, in = first % SKEP_CODEC_BLOCK;
+    bool last = (block + 1) * (uint64_t)SKEP_CODEC_BLOCK >= map->n_rows;
+    uint32_t from = skep_load_le32(map->index + (size_t)block * 4);
+    uint32_t to = last ? map->n_exceptions : skep_load_le32(map->index + (size_t)block * 4 + 4);
+    if (from > to || to > map->n_exceptions || to - from > SKEP_CODEC_BLOCK)
+        return SKEP_ECORRUPT;
+    int64_t rows[STEP], values[STEP];
+    while (from < to) {
+        uint32_t take = SKEP_MIN(to - from, (uint32_t)STEP);
+        SKEP_TRY(skep_codec__for_get(&map->rows, from, take, rows));
+        SKEP_TRY(skep_codec__for_get(&map->values, from, take, values));
+        for (uint32_t i = 0; i < take; i++)
+            if (rows[i] >= in && rows[i] < (int64_t)in + n)
+                out[rows[i] - in] = values[i];
+        from += take;
+    }
+    return SKEP_OK;
+}

@@ -1,0 +1,454 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Templates found: strings split into tokens, strings of one shape put together.
+ *
+ *   "GET carts:orders:u-00042"  ->  W " " W ":" W ":" W "-" Z5
+ *
+ *   W   word: letters and _
+ *   D   digits without a leading zero, up to 18;  Z5: five digits with leading zeros
+ *   H24 24 hex digits: a run of at least 8, of digits and a..f (or A..F), some of each; behind one
+ *       and a "-" also shorter ones (uuid)
+ *   the rest is literal
+ *
+ * Strings with equal literals and equal kinds of tokens have one shape.  Words that are the same in
+ * all strings of a shape, and such numbers, become literal again; other words are looked up in a
+ * domain, a list of words that slots share when they hold about the same ones.
+ *
+ * A word is first held against the last one of its slot: most are found so.
+ *
+ * I1  two strings have a shape when every literal byte and every kind agrees (compared, not only
+ *     hashed).
+ * Threads: any.  Memory: about 150 KiB and 8 bytes a variable token, at most CELLS_MAX. */
+#include "base/assert.h"
+#include "base/hash.h"
+#include "base/mem.h"
+#include "store/column/codec/tmpl.h"
+
+enum {
+    CELLS_MAX = 512 << 10,
+    FEW_VALUES = 4,   /* a shape of fewer strings is given up */
+    HEX_MIN = 8,      /* a shorter run of hex digits is a word or a number */
+    HEX_MIN_NEXT = 4, /* behind a hex run and "-" */
+    DOMAIN_SHARE = 4, /* a word slot is given up with more distinct words than strings / that */
+    DOMAIN_FEW = 64   /* but never with fewer */
+};
+
+/* Classes of bytes. */
+enum { OTHER = 0, LETTER = 1, DIGIT = 2, LOWER_HEX = 4, UPPER_HEX = 8 };
+
+static uint8_t class_of(uint8_t c)
+{
+    if (c >= '0' && c <= '9')
+        return DIGIT;
+    if (c >= 'a' && c <= 'z')
+        return LETTER | (c <= 'f' ? LOWER_HEX : 0);
+    if (c >= 'A' && c <= 'Z')
+        return LETTER | (c <= 'F' ? UPPER_HEX : 0);
+    return c == '_' ? LETTER : OTHER;
+}
+
+struct splitter {
+    const uint8_t *p;
+    size_t n, n_tokens;
+    struct tmpl_token *tokens;
+    uint64_t hash;
+    bool full;
+};
+
+static inline SKEP_WRAPS void mix(struct splitter *s, uint64_t v)
+{
+    s->hash = (s->hash ^ v) * 0x9fb21c651e98df25ull;
+    s->hash ^= s->hash >> 32;
+}
+
+static void add_token(struct splitter *s, size_t from, size_t to, uint8_t kind)
+{
+    if (s->n_tokens == TMPL_TOKENS_MAX) {
+        s->full = true;
+        return;
+    }
+    s->tokens[s->n_tokens++] = (struct tmpl_token){(uint16_t)from, (uint16_t)(to - from), kind};
+    bool sized = kind == TMPL_ZDEC || kind == TMPL_HEX || kind == TMPL_UPPER;
+    mix(s, 256 + kind + (sized ? (uint64_t)(to - from) << 16 : 0));
+}
+
+static void add_digits(struct splitter *s, size_t from, size_t to)
+{
+    /* Longer ones: pieces, each with its length, so that they come back as they were. */
+    while (to - from > TMPL_DIGITS_MAX) {
+        add_token(s, from, from + TMPL_DIGITS_MAX, TMPL_ZDEC);
+        from += TMPL_DIGITS_MAX;
+    }
+    bool zero = s->p[from] == '0' && to - from > 1;
+    add_token(s, from, to, zero ? TMPL_ZDEC : TMPL_DEC);
+}
+
+/* Is the hex run [from, to) one that follows another by a "-"? */
+static bool follows_hex(const struct splitter *s, size_t from)
+{
+    if (s->n_tokens == 0 || from == 0 || s->p[from - 1] != '-')
+        return false;
+    const struct tmpl_token *t = &s->tokens[s->n_tokens - 1];
+    return t->at + t->len + 1u == from && (t->kind == TMPL_HEX || t->kind == TMPL_UPPER);
+}
+
+/* A run of letters and digits: are all of them hex digits, lower-case or upper-case?  `any` has the
+ * classes of all bytes. */
+static void add_run(struct splitter *s, size_t from, size_t to, bool lower, bool upper, uint8_t any)
+{
+    if ((lower || upper) && to - from >= HEX_MIN_NEXT) {
+        bool mixed = (any & DIGIT) && (any & LETTER);
+        if ((to - from >= HEX_MIN && mixed) || follows_hex(s, from)) {
+            add_token(s, from, to, lower ? TMPL_HEX : TMPL_UPPER);
+            return;
+        }
+    }
+    while (from < to) {
+        size_t end = from + 1;
+        bool digit = class_of(s->p[from]) == DIGIT;
+        while (end < to && (class_of(s->p[end]) == DIGIT) == digit)
+            end++;
+        if (digit)
+            add_digits(s, from, end);
+        else
+            add_token(s, from, end, TMPL_WORD);
+        from = end;
+    }
+}
+
+size_t tmpl_split(skep_str str, struct tmpl_token *tokens, uint64_t *ret_hash)
+{
+    static const uint8_t hex_lower = DIGIT | LOWER_HEX, hex_upper = DIGIT | UPPER_HEX;
+    if (str.n == 0 || str.n > TMPL_TEXT_MAX)
+        return SIZE_MAX;
+    struct splitter s = {.p = (const uint8_t *)str.p, .n = str.n, .tokens = tokens, .hash = 1};
+    for (size_t i = 0; i < s.n && !s.full;) {
+        uint8_t class = class_of(s.p[i]);
+        if (class == OTHER) {
+            mix(&s, s.p[i++]);
+            continue;
+        }
+        size_t from = i;
+        uint8_t any = 0;
+        bool lower = true, upper = true;
+        do {
+            any |= class;
+            lower &= (class & hex_lower) != 0;
+            upper &= (class & hex_upper) != 0;
+            i++;
+            class = i < s.n ? class_of(s.p[i]) : OTHER;
+        } while (class != OTHER);
+        add_run(&s, from, i, lower, upper, any);
+    }
+    *ret_hash = s.hash;
+    return s.full ? SIZE_MAX : s.n_tokens;
+}
+
+/* --- words --- */
+
+/* The number of a word; UINT32_MAX when there is no room for a new one. */
+static uint32_t word_number(struct tmpl_builder *b, skep_str s)
+{
+    uint64_t hash = skep_hash(skep_str_bytes(s));
+    size_t slots = SKEP_ARRAY_LEN(b->word_slots), at = hash % slots;
+    for (; b->word_slots[at]; at = (at + 1) % slots) {
+        uint32_t k = b->word_slots[at] - 1u;
+        if (b->word_hashes[k] == hash && skep_str_eq(b->words[k], s))
+            return k;
+    }
+    if (b->n_words == TMPL_WORDS_MAX)
+        return UINT32_MAX;
+    b->words[b->n_words] = s;
+    b->word_hashes[b->n_words] = hash;
+    b->word_slots[at] = (uint16_t)++b->n_words;
+    return b->n_words - 1;
+}
+
+/* --- shapes --- */
+
+static bool same_shape(const struct tmpl_shape *x, skep_str s, const struct tmpl_token *t, size_t n)
+{
+    if (x->n_tokens != n)
+        return false;
+    size_t a = 0, b = 0; /* where the literal before the token begins */
+    for (size_t i = 0; i <= n; i++) {
+        size_t a_end = i < n ? x->tokens[i].at : x->first.n, b_end = i < n ? t[i].at : s.n;
+        if (a_end - a != b_end - b || memcmp(x->first.p + a, s.p + b, a_end - a) != 0)
+            return false;
+        if (i == n)
+            return true;
+        bool sized = t[i].kind != TMPL_WORD && t[i].kind != TMPL_DEC;
+        if (x->tokens[i].kind != t[i].kind || (sized && x->tokens[i].len != t[i].len))
+            return false;
+        a = a_end + x->tokens[i].len;
+        b = b_end + t[i].len;
+    }
+    return true;
+}
+
+static struct tmpl_shape *new_shape(struct tmpl_builder *b, skep_str s, uint64_t hash,
+                                    const struct tmpl_token *t, size_t n)
+{
+    struct tmpl_shape *x = &b->shapes[b->n_shapes++];
+    *x = (struct tmpl_shape){.hash = hash, .first = s, .n_tokens = (uint32_t)n};
+    x->tokens = skep_malloc((n + 1) * sizeof *x->tokens);
+    x->slots = skep_alloc_n(struct tmpl_slot, n + 1);
+    if (n > 0)
+        memcpy(x->tokens, t, n * sizeof *t);
+    for (size_t i = 0; i < n; i++) {
+        struct tmpl_slot *slot = &x->slots[i];
+        bool hex = t[i].kind == TMPL_HEX || t[i].kind == TMPL_UPPER;
+        *slot = (struct tmpl_slot){.kind = t[i].kind,
+                                   .cell = (uint16_t)x->n_cells,
+                                   .n_cells = (uint16_t)(hex ? (t[i].len + 15u) / 16 : 1),
+                                   .min = UINT64_MAX};
+        x->n_cells += slot->n_cells;
+    }
+    return x;
+}
+
+/* The shape of s, made when it is new; NULL when there is no room. */
+static struct tmpl_shape *shape_for(struct tmpl_builder *b, skep_str s, uint64_t hash,
+                                    const struct tmpl_token *t, size_t n)
+{
+    size_t slots = SKEP_ARRAY_LEN(b->shape_slots), at = hash % slots;
+    for (; b->shape_slots[at]; at = (at + 1) % slots) {
+        struct tmpl_shape *x = &b->shapes[b->shape_slots[at] - 1];
+        if (x->hash == hash && same_shape(x, s, t, n))
+            return x;
+    }
+    if (b->n_shapes == TMPL_SHAPES_MAX)
+        return NULL;
+    b->shape_slots[at] = (uint16_t)(b->n_shapes + 1);
+    return new_shape(b, s, hash, t, n);
+}
+
+static uint64_t number(const char *p, size_t n)
+{
+    uint64_t v = 0;
+    for (size_t i = 0; i < n; i++)
+        v = v * 10 + (uint64_t)(p[i] - '0');
+    return v;
+}
+
+static uint64_t nibbles(const char *p, size_t n)
+{
+    uint64_t v = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint8_t c = (uint8_t)p[i];
+        v |= (uint64_t)(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10) << (4 * i);
+    }
+    return v;
+}
+
+static bool take_word(struct tmpl_builder *b, struct tmpl_slot *slot, skep_str s, uint64_t *cell)
+{
+    if (slot->last_word) {
+        skep_str last = b->words[slot->last_word - 1];
+        if (last.n == s.n && memcmp(last.p, s.p, s.n) == 0) {
+            *cell = slot->last_word - 1;
+            return true;
+        }
+        slot->varies = true;
+    }
+    uint32_t k = word_number(b, s);
+    if (k == UINT32_MAX)
+        return false;
+    slot->last_word = k + 1;
+    *cell = k;
+    return true;
+}
+
+/* The tokens of a string into its shape's cells; false when a word does not fit. */
+static bool take_tokens(struct tmpl_builder *b, struct tmpl_shape *x, skep_str s,
+                        const struct tmpl_token *t)
+{
+    if (x->n_values == x->cap) {
+        x->cap = x->cap ? x->cap * 2 : 8;
+        x->cells = skep_realloc(x->cells, (size_t)x->cap * (x->n_cells + !x->n_cells) * 8);
+    }
+    uint64_t *cells = x->cells + (size_t)x->n_values * x->n_cells;
+    for (uint32_t i = 0; i < x->n_tokens; i++) {
+        struct tmpl_slot *slot = &x->slots[i];
+        const char *p = s.p + t[i].at;
+        uint64_t *cell = cells + slot->cell;
+        if (slot->kind == TMPL_WORD) {
+            if (!take_word(b, slot, (skep_str){p, t[i].len}, cell))
+                return false;
+        } else if (slot->kind == TMPL_HEX || slot->kind == TMPL_UPPER) {
+            for (uint32_t k = 0; k < slot->n_cells; k++)
+                cell[k] = nibbles(p + k * 16, SKEP_MIN(t[i].len - k * 16u, 16u));
+            slot->varies = slot->varies ||
+                           memcmp(cell, x->cells + slot->cell, slot->n_cells * sizeof *cell) != 0;
+        } else {
+            *cell = number(p, t[i].len);
+            slot->min = SKEP_MIN(slot->min, *cell);
+            slot->max = SKEP_MAX(slot->max, *cell);
+        }
+    }
+    x->n_values++;
+    x->text_bytes += s.n;
+    b->n_cells += x->n_cells;
+    return true;
+}
+
+static uint32_t take_string(struct tmpl_builder *b, skep_str s)
+{
+    struct tmpl_token tokens[TMPL_TOKENS_MAX];
+    uint64_t hash;
+    size_t n = b->n_cells < CELLS_MAX ? tmpl_split(s, tokens, &hash) : SIZE_MAX;
+    if (n == SIZE_MAX)
+        return 0;
+    struct tmpl_shape *x = shape_for(b, s, hash, tokens, n);
+    if (!x || x->given_up)
+        return 0;
+    /* What a slot has seen of a string that did not fit would not be in the cells. */
+    x->given_up = !take_tokens(b, x, s, tokens);
+    return x->given_up ? 0 : (uint32_t)(x - b->shapes) + 1;
+}
+
+/* --- domains --- */
+
+static void domain_add(struct tmpl_domain *d, uint16_t word)
+{
+    if (d->code_of[word])
+        return;
+    d->words[d->n++] = word;
+    d->code_of[word] = (uint16_t)d->n;
+    d->width = (uint8_t)skep_bits_width(d->n - 1);
+}
+
+static struct tmpl_domain *new_domain(struct tmpl_builder *b)
+{
+    if (b->n_domains == TMPL_DOMAINS_MAX)
+        return NULL;
+    struct tmpl_domain *d = &b->domains[b->n_domains++];
+    d->words = skep_malloc(TMPL_WORDS_MAX * sizeof *d->words);
+    d->code_of = skep_alloc_n(uint16_t, TMPL_WORDS_MAX);
+    return d;
+}
+
+/* A domain for the words list[n]: one that has most of them and does not grow wider by the others,
+ * or a new one. */
+static bool choose_domain(struct tmpl_builder *b, struct tmpl_slot *slot, const uint16_t *list,
+                          uint32_t n)
+{
+    struct tmpl_domain *to = NULL;
+    for (unsigned i = 0; i < b->n_domains && !to; i++) {
+        struct tmpl_domain *d = &b->domains[i];
+        uint32_t known = 0;
+        for (uint32_t k = 0; k < n; k++)
+            known += d->code_of[list[k]] != 0;
+        unsigned width = skep_bits_width(d->n + (n - known) - 1);
+        if (known * 2 >= n && width <= SKEP_MAX(skep_bits_width(n - 1), 1u) + 1 &&
+            (width == d->width || d->n <= n))
+            to = d;
+    }
+    if (!to)
+        to = new_domain(b);
+    if (!to)
+        return false;
+    for (uint32_t k = 0; k < n; k++)
+        domain_add(to, list[k]);
+    slot->domain = (uint16_t)(to - b->domains);
+    return true;
+}
+
+static bool settle_word(struct tmpl_builder *b, const struct tmpl_shape *x, struct tmpl_slot *slot,
+                        uint16_t *list, uint16_t *seen, uint16_t mark)
+{
+    uint32_t n = 0, most = SKEP_MAX(x->n_values / DOMAIN_SHARE, (uint32_t)DOMAIN_FEW);
+    for (uint32_t i = 0; i < x->n_values; i++) {
+        uint16_t word = (uint16_t)x->cells[(size_t)i * x->n_cells + slot->cell];
+        if (seen[word] == mark)
+            continue;
+        if (n == most || b->words[word].n > TMPL_WORD_MAX)
+            return false;
+        seen[word] = mark;
+        list[n++] = word;
+    }
+    return choose_domain(b, slot, list, n);
+}
+
+struct settling {
+    uint16_t list[TMPL_WORDS_MAX], seen[TMPL_WORDS_MAX];
+    uint16_t mark;
+};
+
+/* Decide what of a shape varies; false when its strings are better kept whole. */
+static bool settle_shape(struct tmpl_builder *b, struct tmpl_shape *x, struct settling *s)
+{
+    if (x->n_values < FEW_VALUES || x->given_up)
+        return false;
+    for (uint32_t i = 0; i < x->n_tokens; i++) {
+        struct tmpl_slot *slot = &x->slots[i];
+        if (slot->kind == TMPL_WORD) {
+            if (slot->varies && !settle_word(b, x, slot, s->list, s->seen, ++s->mark))
+                return false;
+        } else if (slot->kind == TMPL_DEC || slot->kind == TMPL_ZDEC) {
+            slot->varies = slot->min != slot->max;
+            slot->width = (uint8_t)skep_bits_width(slot->max - slot->min);
+        }
+    }
+    return true;
+}
+
+/* Bits of a record; domains have their final widths now. */
+static uint32_t record_bits(const struct tmpl_builder *b, struct tmpl_shape *x)
+{
+    uint32_t bits = 0;
+    for (uint32_t i = 0; i < x->n_tokens; i++) {
+        struct tmpl_slot *slot = &x->slots[i];
+        if (!slot->varies)
+            continue;
+        if (slot->kind == TMPL_WORD)
+            slot->width = b->domains[slot->domain].width;
+        bool hex = slot->kind == TMPL_HEX || slot->kind == TMPL_UPPER;
+        bits += hex ? x->tokens[i].len * 4u : slot->width;
+    }
+    return bits;
+}
+
+static void settle(struct tmpl_builder *b)
+{
+    struct settling *s = skep_alloc(struct settling);
+    bool keep[TMPL_SHAPES_MAX];
+    for (unsigned i = 0; i < b->n_shapes; i++)
+        keep[i] = settle_shape(b, &b->shapes[i], s);
+    skep_free(s);
+    for (unsigned i = 0; i < b->n_shapes; i++) {
+        struct tmpl_shape *x = &b->shapes[i];
+        if (!keep[i])
+            continue;
+        x->bits = record_bits(b, x);
+        /* Other codecs about halve text. */
+        uint64_t bytes = (uint64_t)x->bits * x->n_values / 8 + x->first.n + x->n_tokens;
+        if (bytes <= x->text_bytes / 8 * 5 + 1 && x->bits <= TMPL_BITS_MAX)
+            x->code = (uint8_t)++b->n_codes;
+    }
+}
+
+struct tmpl_builder *tmpl_build(const struct skep_codec_in *in, uint32_t step)
+{
+    struct tmpl_builder *b = skep_alloc(struct tmpl_builder);
+    uint32_t n = (in->n + step - 1) / step;
+    b->shape_of = skep_malloc(n * sizeof *b->shape_of);
+    for (uint32_t i = 0; i < n; i++)
+        b->shape_of[i] = take_string(b, in->strs[(size_t)i * step]);
+    settle(b);
+    return b;
+}
+
+void tmpl_builder_free(struct tmpl_builder *b)
+{
+    for (unsigned i = 0; i < b->n_shapes; i++) {
+        skep_free(b->shapes[i].tokens);
+        skep_free(b->shapes[i].slots);
+        skep_free(b->shapes[i].cells);
+    }
+    for (unsigned i = 0; i < b->n_domains; i++) {
+        skep_free(b->domains[i].words);
+        skep_free(b->domains[i].code_of);
+    }
+    skep_free(b->shape_of);
+    skep_free(b);
+}

@@ -1,0 +1,443 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Templates, read (tmpl.c has the bytes).
+ *
+ * The templates of a chunk are unpacked once to pieces, a literal and the slot behind it each, and
+ * kept in the scratch; a string is then made by a few short copies.
+ *
+ * I1  every read stays inside the chunk and its pad, every write inside the bytes taken: a
+ *     template's longest string is known when it is opened and is at most TMPL_LENGTH_MAX.
+ * Threads: any; a scratch belongs to one. */
+#include "base/assert.h"
+#include "base/mem.h"
+#include "store/column/codec/tmpl.h"
+
+enum { HEADER_BYTES = 16, PIECE = 512, SLACK = 32 };
+
+struct word {
+    const uint8_t *p;
+    uint32_t n;
+};
+
+/* A literal and the slot behind it. */
+struct piece {
+    const uint8_t *literal;
+    uint32_t literal_n;
+    uint8_t kind, width;
+    uint16_t digits;
+    uint32_t n_words; /* of the slot's domain */
+    const struct word *words;
+    uint64_t base;
+};
+
+struct template
+{
+    uint32_t first, n; /* pieces */
+    uint32_t bits, longest;
+};
+
+struct opened {
+    uint32_t n_templates;
+    struct template templates[TMPL_SHAPES_MAX + 1]; /* by code; 0 is not one */
+    struct piece *pieces;
+    size_t n_pieces, cap_pieces;
+    struct word *words; /* of all domains, one after the other */
+    uint32_t domain_first[TMPL_DOMAINS_MAX + 1], domain_longest[TMPL_DOMAINS_MAX];
+    uint32_t n_domains;
+    struct skep_codec_chunk codes, rest;
+    const struct skep_codec_ops *rest_codec;
+    const uint8_t *index, *rest_index, *records;
+    uint64_t record_bits;
+};
+
+static void close_opened(void *state)
+{
+    struct opened *o = state;
+    skep_free(o->pieces);
+    skep_free(o->words);
+    skep_free(o);
+}
+
+static bool read_words(skep_rd *r, struct word **ret, uint32_t *ret_n)
+{
+    uint64_t n = skep_rd_varint(r);
+    if (r->bad || n > TMPL_WORDS_MAX || n > skep_rd_left(r))
+        return false;
+    struct word *w = *ret = skep_malloc((n + 1) * sizeof *w);
+    *ret_n = (uint32_t)n;
+    for (uint64_t i = 0; i < n; i++) {
+        uint64_t len = skep_rd_varint(r);
+        if (r->bad || len > TMPL_WORD_MAX || len > skep_rd_left(r))
+            return false;
+        w[i] = (struct word){skep_rd_take(r, (size_t)len).p, (uint32_t)len};
+    }
+    return true;
+}
+
+static bool read_domains(skep_rd *r, struct opened *o, const struct word *words, uint32_t n_words)
+{
+    uint64_t n = skep_rd_varint(r);
+    if (r->bad || n > TMPL_DOMAINS_MAX)
+        return false;
+    o->n_domains = (uint32_t)n;
+    uint32_t total = 0, cap = 0;
+    for (uint32_t d = 0; d < n; d++) {
+        uint64_t size = skep_rd_varint(r);
+        if (r->bad || size == 0 || size > n_words)
+            return false;
+        for (uint64_t i = 0; i < size; i++) {
+            uint64_t k = skep_rd_varint(r);
+            if (r->bad || k >= n_words)
+                return false;
+            SKEP_GROW(o->words, total, cap);
+            o->words[total++] = words[k];
+            o->domain_longest[d] = SKEP_MAX(o->domain_longest[d], words[k].n);
+        }
+        o->domain_first[d + 1] = total;
+    }
+    return true;
+}
+
+/* The slot behind a literal; its longest text, or UINT32_MAX. */
+static uint32_t read_slot(skep_rd *r, const struct opened *o, struct piece *p)
+{
+    uint64_t v;
+    switch (p->kind) {
+    case TMPL_DEC:
+    case TMPL_ZDEC:
+        p->digits = p->kind == TMPL_ZDEC ? skep_rd_u8(r) : 20;
+        p->width = skep_rd_u8(r);
+        p->base = skep_rd_varint(r);
+        return p->width > 64 || p->digits > 20 ? UINT32_MAX : p->digits;
+    case TMPL_HEX:
+    case TMPL_UPPER:
+        v = skep_rd_varint(r);
+        p->digits = (uint16_t)v;
+        return v == 0 || v > TMPL_TEXT_MAX ? UINT32_MAX : (uint32_t)v;
+    case TMPL_WORD:
+        v = skep_rd_varint(r);
+        if (r->bad || v >= o->n_domains)
+            return UINT32_MAX;
+        p->words = o->words + o->domain_first[v];
+        p->n_words = o->domain_first[v + 1] - o->domain_first[v];
+        p->width = (uint8_t)skep_bits_width(p->n_words - 1);
+        return o->domain_longest[v];
+    default: return UINT32_MAX;
+    }
+}
+
+static bool read_template(skep_rd *r, struct opened *o, struct template *t)
+{
+    t->first = (uint32_t)o->n_pieces;
+    for (;;) {
+        uint64_t n = skep_rd_varint(r);
+        if (r->bad || n > skep_rd_left(r) || t->n > TMPL_TOKENS_MAX)
+            return false;
+        struct piece p = {.literal = skep_rd_take(r, (size_t)n).p, .literal_n = (uint32_t)n};
+        p.kind = skep_rd_u8(r);
+        uint32_t longest = p.kind == TMPL_END ? 0 : read_slot(r, o, &p);
+        if (r->bad || longest == UINT32_MAX || n + longest > TMPL_LENGTH_MAX - t->longest)
+            return false;
+        t->longest += (uint32_t)n + longest;
+        t->bits += p.kind == TMPL_HEX || p.kind == TMPL_UPPER ? p.digits * 4u : p.width;
+        SKEP_GROW(o->pieces, o->n_pieces, o->cap_pieces);
+        o->pieces[o->n_pieces++] = p;
+        t->n++;
+        if (p.kind == TMPL_END)
+            return true;
+    }
+}
+
+static bool read_templates(skep_rd *r, struct opened *o)
+{
+    struct word *words = NULL;
+    uint32_t n_words = 0;
+    bool ok = read_words(r, &words, &n_words) && read_domains(r, o, words, n_words);
+    skep_free(words);
+    uint64_t n = ok ? skep_rd_varint(r) : 0;
+    if (!ok || r->bad || n > TMPL_SHAPES_MAX)
+        return false;
+    o->n_templates = (uint32_t)n;
+    for (uint32_t i = 1; i <= n; i++)
+        if (!read_template(r, o, &o->templates[i]))
+            return false;
+    return skep_rd_left(r) == 0;
+}
+
+/* The parts behind the templates. */
+static bool read_parts(skep_rd *r, const struct skep_codec_chunk *c, struct opened *o,
+                       const uint32_t *sizes)
+{
+    size_t steps = ((size_t)c->n_values + TMPL_STEP - 1) / TMPL_STEP;
+    uint32_t e = sizes[3];
+    if (sizes[1] > 0) {
+        o->codes = (struct skep_codec_chunk){skep_rd_take(r, sizes[1]).p, sizes[1], c->n_values};
+        o->index = skep_rd_take(r, steps * 4).p;
+        if (e > 0)
+            o->rest_index = skep_rd_take(r, steps * 4).p;
+    } else if (e > 0 || o->n_templates != 1) {
+        return false;
+    }
+    o->records = skep_rd_take(r, sizes[2]).p;
+    o->record_bits = (uint64_t)sizes[2] * 8;
+    if (r->bad)
+        return false;
+    if (e > 0) {
+        uint8_t id = skep_rd_u8(r);
+        o->rest_codec = id == SKEP_CODEC_STR    ? &skep_codec_str
+                        : id == SKEP_CODEC_FSST ? &skep_codec_fsst
+                                                : NULL;
+        o->rest = (struct skep_codec_chunk){r->p, skep_rd_left(r), e};
+        return !r->bad && o->rest_codec && e <= c->n_values;
+    }
+    return skep_rd_left(r) == 0;
+}
+
+static struct opened *open_chunk(const struct skep_codec_chunk *c)
+{
+    if (c->n < HEADER_BYTES)
+        return NULL;
+    struct opened *o = skep_alloc(struct opened);
+    skep_rd r = skep_rd_make((skep_bytes){c->p, c->n});
+    uint32_t sizes[4];
+    for (unsigned i = 0; i < 4; i++)
+        sizes[i] = skep_rd_u32(&r);
+    skep_bytes head = skep_rd_take(&r, sizes[0]);
+    skep_rd t = skep_rd_make(head);
+    if (r.bad || !read_templates(&t, o) || !read_parts(&r, c, o, sizes)) {
+        close_opened(o);
+        return NULL;
+    }
+    return o;
+}
+
+static struct opened *opened_of(const struct skep_codec_chunk *c, struct skep_codec_scratch *s)
+{
+    if (s->opened.p == c->p && s->opened.n == c->n && s->opened.close == close_opened)
+        return s->opened.state;
+    skep_codec_scratch_forget(s);
+    struct opened *o = open_chunk(c);
+    if (o)
+        s->opened = (struct skep_codec_opened){c->p, c->n, o, close_opened};
+    return o;
+}
+
+/* --- writing a string --- */
+
+SKEP_INLINE uint64_t get_bits(const uint8_t *p, uint64_t at, unsigned width)
+{
+    unsigned shift = at & 7;
+    p += at >> 3;
+    uint64_t v = skep_load_le64(p) >> shift;
+    if (SKEP_UNLIKELY(shift + width > 64))
+        v |= (uint64_t)p[8] << (64 - shift);
+    return width >= 64 ? v : v & ((1ull << width) - 1);
+}
+
+/* n bytes from readable 16 past p + n to writable 16 past to + n. */
+SKEP_INLINE uint8_t *copy(uint8_t *to, const uint8_t *p, uint32_t n)
+{
+    memcpy(to, p, 16);
+    if (SKEP_UNLIKELY(n > 16))
+        memcpy(to + 16, p + 16, n - 16);
+    return to + n;
+}
+
+static const char pairs[] = "00010203040506070809101112131415161718192021222324252627282930313233"
+                            "34353637383940414243444546474849505152535455565758596061626364656667"
+                            "6869707172737475767778798081828384858687888990919293949596979899";
+
+/* The last `digits` digits of v. */
+SKEP_INLINE uint8_t *put_digits(uint8_t *to, uint64_t v, unsigned digits)
+{
+    uint8_t *at = to + digits;
+    for (; digits >= 2; digits -= 2) {
+        at -= 2;
+        memcpy(at, pairs + v % 100 * 2, 2);
+        v /= 100;
+    }
+    if (digits)
+        at[-1] = (uint8_t)('0' + v % 10);
+    return to;
+}
+
+static unsigned count_digits(uint64_t v)
+{
+    static const uint64_t tens[] = {1ull,
+                                    10ull,
+                                    100ull,
+                                    1000ull,
+                                    10000ull,
+                                    100000ull,
+                                    1000000ull,
+                                    10000000ull,
+                                    100000000ull,
+                                    1000000000ull,
+                                    10000000000ull,
+                                    100000000000ull,
+                                    1000000000000ull,
+                                    10000000000000ull,
+                                    100000000000000ull,
+                                    1000000000000000ull,
+                                    10000000000000000ull,
+                                    100000000000000000ull,
+                                    1000000000000000000ull,
+                                    10000000000000000000ull};
+    if (v < 10)
+        return 1;
+    unsigned guess = skep_bits_width(v) * 1233 >> 12; /* log10(2) */
+    return guess + (guess > 19 || v >= tens[guess]);
+}
+
+static uint8_t *put_hex(uint8_t *to, const uint8_t *records, uint64_t at, unsigned digits,
+                        bool upper)
+{
+    const char *set = upper ? "0123456789ABCDEF" : "0123456789abcdef";
+    for (unsigned i = 0; i < digits; i += 16) {
+        unsigned n = SKEP_MIN(digits - i, 16u);
+        uint64_t v = get_bits(records, at + i * 4, n * 4);
+        for (unsigned k = 0; k < n; k++, v >>= 4)
+            *to++ = (uint8_t)set[v & 15];
+    }
+    return to;
+}
+
+SKEP_INLINE SKEP_WRAPS uint8_t *put_slot(uint8_t *to, const struct opened *o, const struct piece *p,
+                                         uint64_t *at)
+{
+    if (p->kind == TMPL_HEX || p->kind == TMPL_UPPER) {
+        to = put_hex(to, o->records, *at, p->digits, p->kind == TMPL_UPPER);
+        *at += p->digits * 4u;
+        return to;
+    }
+    uint64_t v = get_bits(o->records, *at, p->width);
+    *at += p->width;
+    if (p->kind == TMPL_WORD) {
+        if (SKEP_UNLIKELY(v >= p->n_words))
+            return NULL;
+        return copy(to, p->words[v].p, p->words[v].n);
+    }
+    v += p->base;
+    unsigned digits = p->kind == TMPL_ZDEC ? p->digits : count_digits(v);
+    return put_digits(to, v, digits) + digits;
+}
+
+/* The string of template t whose record begins at bit `at`; its end, or NULL. */
+static uint8_t *put_string(uint8_t *to, const struct opened *o, const struct template *t,
+                           uint64_t at)
+{
+    const struct piece *p = o->pieces + t->first;
+    for (;; p++) {
+        to = copy(to, p->literal, p->literal_n);
+        if (p->kind == TMPL_END)
+            return to;
+        to = put_slot(to, o, p, &at);
+        if (SKEP_UNLIKELY(!to))
+            return NULL;
+    }
+}
+
+/* --- ranges --- */
+
+/* All values have template 1. */
+static skep_rc decode_plain(const struct opened *o, uint32_t first, uint32_t n, skep_str *out,
+                            struct skep_codec_scratch *scratch)
+{
+    const struct template *t = &o->templates[1];
+    uint64_t at = (uint64_t)first * t->bits;
+    if (at + (uint64_t)n * t->bits > o->record_bits)
+        return SKEP_ECORRUPT;
+    uint8_t *to = skep_codec_scratch_take(scratch, (size_t)n * t->longest + SLACK);
+    for (uint32_t i = 0; i < n; i++, at += t->bits) {
+        uint8_t *end = put_string(to, o, t, at);
+        if (!end)
+            return SKEP_ECORRUPT;
+        out[i] = (skep_str){(const char *)to, (size_t)(end - to)};
+        to = end;
+    }
+    return SKEP_OK;
+}
+
+/* What the values of the step before `first` take. */
+struct place {
+    uint64_t at;
+    uint32_t rest;
+};
+
+static skep_rc decode_coded(const struct opened *o, const int64_t *codes, uint32_t n,
+                            struct place place, const skep_str *rest, skep_str *out,
+                            struct skep_codec_scratch *scratch)
+{
+    size_t room = SLACK;
+    uint64_t end = place.at;
+    for (uint32_t i = 0; i < n; i++) {
+        room += o->templates[codes[i]].longest;
+        end += o->templates[codes[i]].bits;
+    }
+    if (end > o->record_bits)
+        return SKEP_ECORRUPT;
+    uint8_t *to = skep_codec_scratch_take(scratch, room);
+    for (uint32_t i = 0; i < n; i++) {
+        const struct template *t = &o->templates[codes[i]];
+        if (codes[i] == 0) {
+            out[i] = *rest++;
+            continue;
+        }
+        uint8_t *stop = put_string(to, o, t, place.at);
+        if (!stop)
+            return SKEP_ECORRUPT;
+        out[i] = (skep_str){(const char *)to, (size_t)(stop - to)};
+        to = stop;
+        place.at += t->bits;
+    }
+    return SKEP_OK;
+}
+
+/* [first, first + n), n <= PIECE. */
+static skep_rc decode_piece(const struct opened *o, uint32_t first, uint32_t n, skep_str *out,
+                            struct skep_codec_scratch *scratch)
+{
+    int64_t codes[PIECE + TMPL_STEP];
+    uint32_t step = first / TMPL_STEP, skip = first % TMPL_STEP, e = 0;
+    SKEP_TRY(skep_codec__for_get(&o->codes, first - skip, skip + n, codes));
+    struct place place = {.at = skep_load_le32(o->index + (size_t)step * 4)};
+    uint64_t over = 0;
+    for (uint32_t i = 0; i < skip + n; i++)
+        over |= (uint64_t)codes[i] > o->n_templates;
+    if (over)
+        return SKEP_ECORRUPT;
+    for (uint32_t i = 0; i < skip; i++) {
+        place.at += o->templates[codes[i]].bits;
+        place.rest += codes[i] == 0;
+    }
+    for (uint32_t i = skip; i < skip + n; i++)
+        e += codes[i] == 0;
+    skep_str *rest = NULL;
+    if (e > 0) {
+        if (!o->rest_index)
+            return SKEP_ECORRUPT;
+        uint64_t from = (uint64_t)skep_load_le32(o->rest_index + (size_t)step * 4) + place.rest;
+        if (from + e > o->rest.n_values)
+            return SKEP_ECORRUPT;
+        rest = (skep_str *)(void *)skep_codec_scratch_take(scratch, e * sizeof *rest + 8);
+        rest = (skep_str *)(((uintptr_t)rest + 7) & ~(uintptr_t)7);
+        SKEP_TRY(o->rest_codec->decode_str(&o->rest, (uint32_t)from, e, rest, scratch));
+    }
+    return decode_coded(o, codes + skip, n, place, rest, out, scratch);
+}
+
+skep_rc tmpl_decode(const struct skep_codec_chunk *c, uint32_t first, uint32_t n, skep_str *out,
+                    struct skep_codec_scratch *scratch)
+{
+    if ((uint64_t)first + n > c->n_values || n == 0)
+        return SKEP_ECORRUPT;
+    const struct opened *o = opened_of(c, scratch);
+    if (!o)
+        return SKEP_ECORRUPT;
+    for (uint32_t at = 0; at < n;) {
+        uint32_t take = SKEP_MIN(n - at, (uint32_t)PIECE);
+        SKEP_TRY(o->codes.n_values ? decode_piece(o, first + at, take, out + at, scratch)
+                                   : decode_plain(o, first + at, take, out + at, scratch));
+        at += take;
+    }
+    return SKEP_OK;
+}

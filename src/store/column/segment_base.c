@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Base columns and packed presence, read (segment_derive.c writes them).
+ *
+ * A base is a column with codes or small integers of its own; x of a row is its code + 1, or 0
+ * where the base has no value.
+ *
+ *   presence ROWS: chunk of        u32 n, u32 1 = the rows listed are the absent ones,
+ *                                  frame of reference of n: row minus the row listed before minus 1
+ *                                  (the first: the row)
+ *   presence CODES: chunk of       u32 key of the base, u32 m, (m + 7) / 8 bytes: bit x says
+ * whether rows with that x have a value
+ *
+ * Either is expanded once to a bitmap, which the cache keeps.
+ *
+ * I1  every x is below the table's size, or the file is damaged.
+ * I2  presence of a base for presence is not CODES; values of a base are not mapped: depth is at
+ *     most three.
+ * Threads: any. */
+#include "store/column/segment_base.h"
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "store/column/segment_write.h"
+
+static bool can_be_base(uint32_t key, const struct skep_column_entry *e, bool deep)
+{
+    if (key == SKEP_COL_TRACE_ID || key == SKEP_COL_SPAN_ID || key == SKEP_COL_PARENT_ID)
+        return false;
+    return e->presence != SKEP_PRESENCE_NONE && (deep || e->presence != SKEP_PRESENCE_CODES) &&
+           !(e->flags & (SKEP_ENTRY_PARTS | SKEP_ENTRY_ZONES | SKEP_ENTRY_ZONES_PACKED));
+}
+
+skep_rc skep_base_open(struct skep_segment *seg, uint32_t group, const struct skep_group_dir *dir,
+                       uint32_t key, uint32_t m, bool deep, struct skep_base *ret, skep_err *err)
+{
+    const struct skep_column_entry *e = skep_segment__find_entry(dir, key);
+    if (!e || !can_be_base(key, e, deep))
+        return skep_segment__corrupt(seg, err, seg->groups[group].offset, "a column's base");
+    *ret = (struct skep_base){.entry = e, .codec = skep_codec_find(e->codec), .m = m};
+    if (!ret->codec || ret->codec->kind != SKEP_CODEC_INTS)
+        return skep_segment__corrupt(seg, err, e->data.offset, "codec of a column's base");
+    SKEP_TRY(skep_segment__pin_chunk(seg, &e->data, &ret->data, err));
+    ret->chunk = (struct skep_codec_chunk){ret->data->bytes, ret->data->length, e->n_present};
+    skep_rc rc = skep_segment__open_presence(seg, group, dir, e, &ret->presence, err);
+    if (rc != SKEP_OK)
+        skep_base_close(seg, ret);
+    return rc;
+}
+
+void skep_base_close(struct skep_segment *seg, struct skep_base *b)
+{
+    skep_segment__unpin(seg, b->data);
+    skep_segment__unpin(seg, b->presence.pin);
+    b->data = NULL;
+    b->presence.pin = NULL;
+}
+
+static void spread(const struct skep_presence_map *presence, const int64_t *packed, uint32_t first,
+                   uint32_t n, int64_t *x)
+{
+    uint32_t k = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        bool has = skep_presence__has(presence, first + i);
+        x[i] = has ? packed[k] + 1 : 0;
+        k += has;
+    }
+}
+
+/* Is any of v[n], as unsigned, at or over the limit? */
+SKEP_CLONES static bool any_over(const int64_t *v, uint32_t n, uint64_t limit)
+{
+    uint64_t over = 0;
+    for (uint32_t i = 0; i < n; i++)
+        over |= (uint64_t)v[i] >= limit;
+    return over != 0;
+}
+
+skep_rc skep_base_codes(const struct skep_base *b, uint32_t first, uint32_t n, int64_t *codes)
+{
+    skep_assert(skep_base_full(b));
+    return b->codec->decode(&b->chunk, first, n, codes);
+}
+
+skep_rc skep_base_read(const struct skep_base *b, uint32_t first, uint32_t n, int64_t *x)
+{
+    skep_assert(n > 0 && n <= SKEP_BLOCK_ROWS);
+    if (!b->presence.bits) {
+        SKEP_TRY(b->codec->decode(&b->chunk, first, n, x));
+        if (any_over(x, n, b->m - 1))
+            return SKEP_ECORRUPT;
+        for (uint32_t i = 0; i < n; i++)
+            x[i]++;
+        return SKEP_OK;
+    }
+    int64_t packed[SKEP_BLOCK_ROWS];
+    uint32_t from = skep_presence__rank(&b->presence, first);
+    uint32_t count = skep_presence__rank(&b->presence, first + n) - from;
+    if (count > 0)
+        SKEP_TRY(b->codec->decode(&b->chunk, from, count, packed));
+    if (any_over(packed, count, b->m - 1))
+        return SKEP_ECORRUPT;
+    spread(&b->presence, packed, first, n, x);
+    return SKEP_OK;
+}
+
+/* --- packed presence --- */
+
+struct expand {
+    struct skep_segment *seg;
+    const struct skep_group_dir *dir;
+    const struct skep_column_entry *e;
+    uint32_t group, n_rows;
+};
+
+static skep_rc expand_rows(const struct expand *x, const struct skep_chunk_data *d, uint64_t *words)
+{
+    if (d->length < 8)
+        return SKEP_ECORRUPT;
+    uint32_t n = skep_load_le32(d->bytes), absent = skep_load_le32(d->bytes + 4);
+    if (n == 0 || n > x->n_rows || absent > 1)
+        return SKEP_ECORRUPT;
+    struct skep_codec_chunk c = {d->bytes + 8, d->length - 8, n};
+    int64_t steps[SKEP_CODEC_BLOCK];
+    uint64_t row = UINT64_MAX; /* one before 0 */
+    for (uint32_t at = 0; at < n; at += SKEP_CODEC_BLOCK) {
+        uint32_t take = SKEP_MIN(n - at, (uint32_t)SKEP_CODEC_BLOCK);
+        SKEP_TRY(skep_codec__for_get(&c, at, take, steps));
+        for (uint32_t i = 0; i < take; i++) {
+            if ((uint64_t)steps[i] >= x->n_rows)
+                return SKEP_ECORRUPT;
+            row = row + 1 + (uint64_t)steps[i];
+            if (row >= x->n_rows)
+                return SKEP_ECORRUPT;
+            words[row / 64] |= 1ull << (row % 64);
+        }
+    }
+    for (uint32_t k = 0; absent && k < (x->n_rows + 63) / 64; k++)
+        words[k] = ~words[k];
+    if (absent && x->n_rows % 64)
+        words[x->n_rows / 64] &= (1ull << (x->n_rows % 64)) - 1;
+    return SKEP_OK;
+}
+
+/* Bit i of the words says has[x[i]]. */
+static void gather_bits(const uint8_t *has, const int64_t *x, uint32_t n, uint64_t *words)
+{
+    for (uint32_t at = 0; at < n; at += 64) {
+        uint64_t word = 0;
+        for (uint32_t i = 0; i < SKEP_MIN(n - at, 64u); i++)
+            word |= (uint64_t)has[x[at + i]] << i;
+        words[at / 64] = word;
+    }
+}
+
+static skep_rc expand_codes(const struct expand *x, const struct skep_chunk_data *d,
+                            uint64_t *words, skep_err *err)
+{
+    uint32_t m = d->length >= 8 ? skep_load_le32(d->bytes + 4) : 0;
+    if (m == 0 || m > SKEP_CODEC_MAX_VALUES || d->length != 8 + ((uint64_t)m + 7) / 8)
+        return skep_segment__corrupt(x->seg, err, x->e->bitmap.offset, "presence by codes");
+    const uint8_t *bits = d->bytes + 8;
+    struct skep_base base;
+    int64_t codes[SKEP_BLOCK_ROWS];
+    SKEP_TRY(
+        skep_base_open(x->seg, x->group, x->dir, skep_load_le32(d->bytes), m, false, &base, err));
+    skep_rc rc = SKEP_OK;
+    uint8_t *has = skep_malloc(m);
+    for (uint32_t i = 0; i < m; i++)
+        has[i] = bits[i / 8] >> (i % 8) & 1;
+    for (uint32_t row = 0; row < x->n_rows && rc == SKEP_OK; row += SKEP_BLOCK_ROWS) {
+        uint32_t n = SKEP_MIN(x->n_rows - row, (uint32_t)SKEP_BLOCK_ROWS);
+        if (skep_base_read(&base, row, n, codes) != SKEP_OK)
+            rc = skep_segment__corrupt(x->seg, err, base.entry->data.offset, "codes of a base");
+        else
+            gather_bits(has, codes, n, words + row / 64);
+    }
+    skep_free(has);
+    skep_base_close(x->seg, &base);
+    return rc;
+}
+
+skep_rc skep_segment__expand_presence(struct skep_segment *seg, uint32_t group,
+                                      const struct skep_group_dir *dir,
+                                      const struct skep_column_entry *e, uint64_t *words,
+                                      skep_err *err)
+{
+    struct expand x = {seg, dir, e, group, dir->n_rows};
+    const struct skep_chunk_data *d;
+    SKEP_TRY(skep_segment__pin_chunk(seg, &e->bitmap, &d, err));
+    skep_rc rc;
+    if (e->presence == SKEP_PRESENCE_CODES)
+        rc = expand_codes(&x, d, words, err);
+    else if ((rc = expand_rows(&x, d, words)) != SKEP_OK)
+        rc = skep_segment__corrupt(seg, err, e->bitmap.offset, "presence by rows");
+    skep_segment__unpin(seg, d);
+    return rc;
+}
