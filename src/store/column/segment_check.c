@@ -123,7 +123,7 @@ static skep_rc entry(struct check *c, uint32_t group, const struct skep_column_e
     if (e->presence == SKEP_PRESENCE_NONE)
         return SKEP_OK;
     SKEP_TRY(group_chunk(c, group, &e->data, "values", e->key));
-    if (e->presence == SKEP_PRESENCE_BITMAP)
+    if (e->presence >= SKEP_PRESENCE_BITMAP)
         SKEP_TRY(group_chunk(c, group, &e->bitmap, "bitmap", e->key));
     if (e->flags & SKEP_ENTRY_DICT_LOCAL)
         SKEP_TRY(group_chunk(c, group, &e->dict, "dictionary", e->key));
