@@ -89,5 +89,6 @@ void tmpl_builder_free(struct tmpl_builder *b);
 /* Tokens of s; SIZE_MAX when it is not to be split. */
 size_t tmpl_split(skep_str s, struct tmpl_token *tokens, uint64_t *ret_hash);
 
+/* The codec's decode_str: values [first, first + n).  Returns SKEP_OK | SKEP_ECORRUPT. */
 SKEP_NODISCARD skep_rc tmpl_decode(const struct skep_codec_chunk *c, uint32_t first, uint32_t n,
                                    skep_str *out, struct skep_codec_scratch *scratch);
