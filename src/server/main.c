@@ -15,6 +15,8 @@ static const struct command {
     {"tail", "[flags]", "show rows as they arrive", skep_cli_tail},
     {"send", "FILE...", "send OTLP files to a server", skep_cli_send},
     {"verify", "[flags]", "check everything on disk", skep_cli_verify},
+    {"backup", "--to DIR", "copy a moment of the data, beside a running server", skep_cli_backup},
+    {"restore", "--from DIR ...", "make a data folder of a backup", skep_cli_restore},
     {"repair", "[flags]", "serve what is good, say what is missing", skep_cli_repair},
     {"dump", "FILE", "show what stands in a file of the store", skep_cli_dump},
 };
@@ -26,7 +28,7 @@ static void usage(FILE *out)
                   "process.\n\nUsage: skep COMMAND ...\n\n",
                   SKEP_VERSION);
     for (size_t i = 0; i < SKEP_ARRAY_LEN(commands); i++)
-        (void)fprintf(out, "  skep %-6s %-15s %s\n", commands[i].name, commands[i].meta,
+        (void)fprintf(out, "  skep %-7s %-15s %s\n", commands[i].name, commands[i].meta,
                       commands[i].help);
     (void)fprintf(out, "  skep --version\n\n'skep COMMAND --help' lists a command's flags.\n");
 }

@@ -9,6 +9,7 @@
  * Threads: one call at a time per struct skep_tool. */
 #pragma once
 
+#include "base/arena.h"
 #include "base/buf.h"
 #include "os/os.h"
 #include "plan/rows.h"
@@ -101,3 +102,46 @@ struct skep_repair_result {
 SKEP_NODISCARD skep_rc skep_tool_repair(const struct skep_tool *t, const char *dir,
                                         const struct skep_repair_opts *opts,
                                         struct skep_repair_result *ret, skep_err *err);
+
+/* --- backup and restore (docs/formats/backup.md) --- */
+
+struct skep_backup_opts {
+    const char *name;  /* of this backup; letters, digits, '-' and '_' */
+    const char *state; /* a copy of state.db made for this backup, or NULL; it stays */
+    unsigned keep;     /* drop the oldest ones beyond so many; 0 = keep all */
+};
+struct skep_backup_result {
+    uint64_t commit, rows;         /* the newest commit in it; rows of segments and log */
+    uint64_t files, bytes;         /* of the backup */
+    uint64_t new_files, new_bytes; /* of these, copied by this run */
+    uint64_t dropped;              /* older backups that went */
+    uint64_t damages;              /* findings: the store was damaged before it was copied */
+};
+
+/* One moment of the directory `rows` into the folder `to`, which may hold backups already: what
+ * they have is not copied again.  The server may run.  Everything acknowledged before the call is
+ * in it; all that was copied has been read back when it returns. Returns SKEP_OK | SKEP_EEXISTS (a
+ * backup of that name is there, or `to` holds something else) | SKEP_ENOTFOUND (no store) |
+ * SKEP_ENOSPC | SKEP_EIO | SKEP_ECORRUPT (what was read back differs). */
+SKEP_NODISCARD skep_rc skep_tool_backup(const struct skep_tool *t, const char *rows, const char *to,
+                                        const struct skep_backup_opts *opts,
+                                        struct skep_backup_result *ret, skep_err *err);
+
+struct skep_backup_info {
+    skep_str name;
+    skep_ts_ns made_ns;
+    uint64_t commit, rows, files, bytes;
+};
+/* The backups in a folder, oldest first, in the arena. */
+SKEP_NODISCARD skep_rc skep_tool_backups(const struct skep_os *os, const char *from,
+                                         struct skep_arena *arena, struct skep_backup_info **ret,
+                                         unsigned *ret_n, skep_err *err);
+
+/* The backup `at` (NULL = the newest) as the data folder `data`, which must not be there or be
+ * empty. Everything is checked against the listing on the way, then verified as a store, and only
+ * then put in its place.
+ * Returns SKEP_OK | SKEP_EEXISTS (`data` holds something) | SKEP_ENOTFOUND (no such backup) |
+ * SKEP_ECORRUPT (the backup is damaged: `found` says where) | SKEP_ENOSPC | SKEP_EIO. */
+SKEP_NODISCARD skep_rc skep_tool_restore(const struct skep_tool *t, const char *from,
+                                         const char *at, const char *data,
+                                         struct skep_backup_result *ret, skep_err *err);

@@ -6,3 +6,4 @@ skep_fuzz(NAME fuzz_wal SOURCES fuzz_wal.c ${CMAKE_SOURCE_DIR}/tests/support/mem
 skep_fuzz(NAME fuzz_live SOURCES fuzz_live.c DEPENDS store os base CORPUS corpus/live)
 skep_fuzz(NAME fuzz_tools SOURCES fuzz_tools.c ${CMAKE_SOURCE_DIR}/tests/support/mem_os.c
           DEPENDS store event os base CORPUS corpus/tools)
+skep_fuzz(NAME fuzz_backup SOURCES fuzz_backup.c DEPENDS store os base CORPUS corpus/backup)
