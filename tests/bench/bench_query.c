@@ -43,15 +43,42 @@ static skep_rc run(struct skep_store *s, const struct skep_plan *plan,
 
 static const struct skep_store_ops ops = {.name = "bench", .run = run};
 
+/* "root.name" -> the field of the root. */
+static struct skep_field_ref refer(const char *text)
+{
+    struct skep_field_ref f = {.name = skep_str_c(text), .label = skep_str_c(text)};
+    if (skep_str_starts(f.name, SKEP_STR("root."))) {
+        f.relation = SKEP_REL_ROOT;
+        f.name = skep_str_skip(f.name, 5);
+    } else if (skep_str_starts(f.name, SKEP_STR("parent."))) {
+        f.relation = SKEP_REL_PARENT;
+        f.name = skep_str_skip(f.name, 7);
+    }
+    return f;
+}
+
+/* "any.error", "child.error": some span passes; else a test of the row, its root or parent. */
 static struct skep_expr *test(struct skep_arena *a, const char *field, enum skep_cmp op,
                               skep_value v)
 {
+    skep_str name = skep_str_c(field);
+    bool any = skep_str_starts(name, SKEP_STR("any."));
+    if (any || skep_str_starts(name, SKEP_STR("child."))) {
+        struct skep_expr **kid = skep_new_n(a, struct skep_expr *, 1);
+        kid[0] = test(a, field + (any ? 4 : 6), op, v);
+        struct skep_expr *some = skep_new(a, struct skep_expr);
+        *some = (struct skep_expr){.op = SKEP_EXPR_RELATED,
+                                   .relation = any ? SKEP_REL_ANY : SKEP_REL_CHILD,
+                                   .kids = kid,
+                                   .n_kids = 1};
+        return some;
+    }
     skep_value *value = skep_new(a, skep_value);
     *value = v;
     struct skep_expr *e = skep_new(a, struct skep_expr);
     *e = (struct skep_expr){
         .op = SKEP_EXPR_TEST,
-        .test = {.field.name = skep_str_c(field), .op = op, .values = value, .n_values = 1}};
+        .test = {.field = refer(field), .op = op, .values = value, .n_values = 1}};
     return e;
 }
 
@@ -170,6 +197,46 @@ static const struct question questions[] = {
      .field = "user.id",
      .groups = {"service.name"}},
     {.name = "concurrency", .op = SKEP_AGG_CONCURRENCY, .buckets = 120, .groups = {"service.name"}},
+    /* Each relation behind the same question without. */
+    {.name = "by-name", .op = SKEP_AGG_COUNT, .groups = {"name"}},
+    {.name = "by-root-name", .op = SKEP_AGG_COUNT, .groups = {"root.name"}},
+    {.name = "by-service", .op = SKEP_AGG_COUNT, .groups = {"service.name", "name"}},
+    {.name = "edges", .op = SKEP_AGG_COUNT, .groups = {"parent.service.name", "service.name"}},
+    {.name = "p95-service",
+     .op = SKEP_AGG_PERCENTILE,
+     .param = 95,
+     .field = "duration_ms",
+     .groups = {"service.name"}},
+    {.name = "p95-edges",
+     .op = SKEP_AGG_PERCENTILE,
+     .param = 95,
+     .field = "duration_ms",
+     .groups = {"parent.service.name", "service.name"}},
+    {.name = "p95-root-duration",
+     .op = SKEP_AGG_PERCENTILE,
+     .param = 95,
+     .field = "root.duration_ms",
+     .groups = {"service.name"}},
+    {.name = "where-name",
+     .op = SKEP_AGG_COUNT,
+     .groups = {"service.name"},
+     .test = "name",
+     .value = STRV("POST /checkout")},
+    {.name = "where-root-name",
+     .op = SKEP_AGG_COUNT,
+     .groups = {"service.name"},
+     .test = "root.name",
+     .value = STRV("POST /checkout")},
+    {.name = "where-any-error",
+     .op = SKEP_AGG_COUNT,
+     .groups = {"service.name"},
+     .test = "any.error",
+     .value = {.type = SKEP_TYPE_BOOL, .b = true}},
+    {.name = "where-child-error",
+     .op = SKEP_AGG_COUNT,
+     .groups = {"service.name"},
+     .test = "child.error",
+     .value = {.type = SKEP_TYPE_BOOL, .b = true}},
     {.name = "rows-newest", .kind = SKEP_PLAN_ROWS, .limit = 100},
     {.name = "rows-errors",
      .kind = SKEP_PLAN_ROWS,
@@ -196,7 +263,7 @@ static double ask(const struct question *q, double *ret_cpu_ms, uint64_t *ret_ro
     struct skep_store store = {&ops};
     for (unsigned i = 0; i < 3; i++) {
         aggs[i] = (struct skep_agg){.op = q->op, .param = i ? 90 + 4.5 * i : q->param};
-        aggs[i].field.name = skep_str_c(q->field);
+        aggs[i].field = refer(q->field ? q->field : "");
     }
     struct skep_plan p = {.kind = q->kind,
                           .range = all,
@@ -208,7 +275,7 @@ static double ask(const struct question *q, double *ret_cpu_ms, uint64_t *ret_ro
                           .trace_id = some_trace,
                           .sort = q->sort};
     for (; p.n_groups < 3 && q->groups[p.n_groups]; p.n_groups++)
-        groups[p.n_groups].name = skep_str_c(q->groups[p.n_groups]);
+        groups[p.n_groups] = refer(q->groups[p.n_groups]);
     if (q->buckets)
         p.granularity_ns = (all.end_ns - all.start_ns) / q->buckets;
     if (q->test)

@@ -96,6 +96,22 @@ struct skep_row_range {
     uint64_t first, end;
 };
 
+/* Rows of one row group of a clustered rowset, as traces. */
+struct skep_trace_run {
+    uint32_t end;   /* rows from the first one asked for */
+    uint32_t named; /* 0: rows without a trace id */
+};
+struct skep_trace_shape {
+    struct skep_trace_run *runs; /* room for as many as rows */
+    uint32_t n_runs;
+    skep_trace_id first, last; /* ids of the first and last run */
+    /* Room for as many as rows: how many rows above its own a row's parent stands (below: < 0), in
+     * the row group's part of the trace; of several rows with the parent's id the first. */
+    int32_t *back;
+};
+#define SKEP_BACK_NONE      INT32_MIN /* no parent id */
+#define SKEP_BACK_ELSEWHERE INT32_MAX /* not in the row group's part of the trace */
+
 struct skep_rowset;
 struct skep_colreader;
 
@@ -153,6 +169,9 @@ struct skep_rowset_ops {
     uint64_t (*trace_page_first)(const struct skep_rowset *rs, uint32_t page);
     skep_rc (*trace_page)(struct skep_rowset *rs, uint32_t page, int64_t *fingerprints,
                           int64_t *rows, unsigned *ret_n, skep_err *err);
+    /* Of clustered rowsets: rows [row0, row0 + n) of one row group; want_back: ret->back too. */
+    skep_rc (*shape)(struct skep_rowset *rs, uint64_t row0, uint32_t n, bool want_back,
+                     struct skep_trace_shape *ret, skep_err *err);
 };
 
 enum { SKEP_TRACE_PAGE = 1024, SKEP_TRACE_FINGERPRINT_SHIFT = 24 };

@@ -191,6 +191,19 @@ SKEP_NODISCARD skep_rc skep_segment__read_index_page(struct skep_segment *seg,
 /* segment_verify.c: all of an open segment. */
 SKEP_NODISCARD skep_rc skep_segment__verify(struct skep_rowset *rs, skep_err *err);
 
+/* The codes of parent references alone; rows of one block. */
+SKEP_NODISCARD skep_rc skep_segment__parent_codes(struct skep_segment *seg,
+                                                  const struct skep_codec_chunk *c, uint32_t first,
+                                                  uint32_t n, int64_t *codes, skep_err *err);
+/* Runs of rows with one trace id. */
+SKEP_NODISCARD skep_rc skep_segment__read_runs(struct skep_segment *seg,
+                                               const struct skep_codec_chunk *c, uint32_t first,
+                                               uint32_t n, struct skep_trace_shape *ret,
+                                               skep_err *err);
+/* segment_shape.c */
+SKEP_NODISCARD skep_rc skep_segment__shape(struct skep_rowset *rs, uint64_t row0, uint32_t n,
+                                           bool want_back, struct skep_trace_shape *ret,
+                                           skep_err *err);
 /* The index a page at a time: rowset.h. */
 uint32_t skep_segment__trace_pages(const struct skep_rowset *rs);
 uint64_t skep_segment__trace_page_first(const struct skep_rowset *rs, uint32_t page);

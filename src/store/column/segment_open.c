@@ -385,4 +385,5 @@ const struct skep_rowset_ops skep_segment_ops = {
     .trace_pages = skep_segment__trace_pages,
     .trace_page_first = skep_segment__trace_page_first,
     .trace_page = skep_segment__trace_page,
+    .shape = skep_segment__shape,
 };

@@ -102,19 +102,79 @@ skep_rc skep_segment__read_trace_ids(struct skep_segment *seg, const struct skep
     return SKEP_OK;
 }
 
-skep_rc skep_segment__read_parent_refs(struct skep_segment *seg, const struct skep_codec_chunk *c,
-                                       uint32_t first, uint32_t n, int64_t *codes,
-                                       uint64_t *exceptions, skep_err *err)
+skep_rc skep_segment__read_runs(struct skep_segment *seg, const struct skep_codec_chunk *c,
+                                uint32_t first, uint32_t n, struct skep_trace_shape *ret,
+                                skep_err *err)
+{
+    static const skep_trace_id none;
+    struct runs r;
+    uint32_t run, run_first, length;
+    if (!open_runs(c, &r) || (uint64_t)first + n > r.n_rows ||
+        !find_run(&r, first, &run, &run_first, &length))
+        return skep_segment__corrupt(seg, err, 0, "trace ids of a row group");
+    int64_t lengths[STEP];
+    uint32_t have = 0, have_from = 0, end = run_first + length - first;
+    memcpy(&ret->first, r.ids + (size_t)run * sizeof none, sizeof none);
+    for (ret->n_runs = 0;;) {
+        const uint8_t *id = r.ids + (size_t)run * sizeof none;
+        ret->runs[ret->n_runs++] = (struct skep_trace_run){
+            .end = SKEP_MIN(end, n), .named = memcmp(id, &none, sizeof none) != 0};
+        if (end >= n) {
+            memcpy(&ret->last, id, sizeof none);
+            return SKEP_OK;
+        }
+        if (++run >= r.n)
+            return skep_segment__corrupt(seg, err, 0, "trace ids end early");
+        if (run - have_from >= have) {
+            have_from = run;
+            have = SKEP_MIN(r.n - have_from, SKEP_MIN((uint32_t)STEP, n - end));
+            if (skep_codec__for_get(&r.lengths, have_from, have, lengths) != SKEP_OK)
+                return skep_segment__corrupt(seg, err, 0, "lengths of trace ids");
+        }
+        int64_t next = lengths[run - have_from];
+        if (next <= 0 || next > SKEP_ROW_GROUP_ROWS)
+            return skep_segment__corrupt(seg, err, 0, "length of a trace");
+        end += (uint32_t)next;
+    }
+}
+
+/* An opened PARENT_REFS chunk. */
+static bool open_refs(const struct skep_codec_chunk *c, struct skep_codec_chunk *ret_refs,
+                      const uint8_t **ret_exceptions, uint32_t *ret_n_exceptions)
 {
     size_t blocks = ((size_t)c->n_values + SKEP_BLOCK_ROWS - 1) / SKEP_BLOCK_ROWS;
     size_t head = HEAD_BYTES + blocks * 4;
     uint32_t n_exc = c->n >= head ? skep_load_le32(c->p) : 0;
     uint32_t len = c->n >= head ? skep_load_le32(c->p + 4) : 0;
-    if (c->n < head || len > c->n - head || c->n - head - len != (uint64_t)n_exc * 8 ||
-        (uint64_t)first + n > c->n_values)
+    if (c->n < head || len > c->n - head || c->n - head - len != (uint64_t)n_exc * 8)
+        return false;
+    *ret_refs = (struct skep_codec_chunk){c->p + head, len, c->n_values};
+    *ret_exceptions = c->p + head + len;
+    *ret_n_exceptions = n_exc;
+    return true;
+}
+
+skep_rc skep_segment__parent_codes(struct skep_segment *seg, const struct skep_codec_chunk *c,
+                                   uint32_t first, uint32_t n, int64_t *codes, skep_err *err)
+{
+    struct skep_codec_chunk refs;
+    const uint8_t *list;
+    uint32_t n_exc;
+    if (!open_refs(c, &refs, &list, &n_exc) || (uint64_t)first + n > c->n_values ||
+        skep_codec__for_get(&refs, first, n, codes) != SKEP_OK)
         return skep_segment__corrupt(seg, err, 0, "parents of a row group");
-    struct skep_codec_chunk refs = {c->p + head, len, c->n_values};
-    const uint8_t *list = c->p + head + len;
+    return SKEP_OK;
+}
+
+skep_rc skep_segment__read_parent_refs(struct skep_segment *seg, const struct skep_codec_chunk *c,
+                                       uint32_t first, uint32_t n, int64_t *codes,
+                                       uint64_t *exceptions, skep_err *err)
+{
+    struct skep_codec_chunk refs;
+    const uint8_t *list;
+    uint32_t n_exc;
+    if (!open_refs(c, &refs, &list, &n_exc) || (uint64_t)first + n > c->n_values)
+        return skep_segment__corrupt(seg, err, 0, "parents of a row group");
     uint32_t block = first / SKEP_BLOCK_ROWS, skip = first % SKEP_BLOCK_ROWS;
     uint64_t at = skep_load_le32(c->p + HEAD_BYTES + (size_t)block * 4);
     skep_assert(skip + n <= SKEP_BLOCK_ROWS);

@@ -5,7 +5,9 @@
  * morsel, widened to whole traces, is all there is to know about its rows:
  *
  *   window   blocks [block, end): the morsel's, and those into which its first and last trace reach
- *   graph    runs of rows with one trace id; roots; parents by span id, when they are asked for
+ *   graph    runs of rows with one trace id and how far back each parent stands, as the rowset has
+ *            them; roots.  Where a trace lies in several row groups or has dead rows, parents by
+ *            span id
  *   answers  one relation after the other: the spans that pass its kid (filter.c, block by block),
  *            then one pass over the graph: a bitmap of rows, or the first relative of each row
  *
@@ -199,29 +201,20 @@ static bool same_id(const skep_trace_id *a, const skep_trace_id *b)
     return memcmp(a, b, sizeof *a) == 0;
 }
 
-static skep_rc block_ids(struct skep_x_ctx *c, const skep_trace_id **ret, bool *ret_same,
-                         skep_err *err)
-{
-    static const skep_trace_id none;
-    const struct skep_vec *v = NULL;
-    SKEP_TRY(skep_x__column(c, SKEP_COL_TRACE_ID, &v, err));
-    if (!v->none && v->form != SKEP_VEC_ID16)
-        return skep_fail(err, SKEP_ECORRUPT, "trace ids have another form");
-    *ret = v->none ? &none : v->id16;
-    *ret_same = v->none || v->constant;
-    return SKEP_OK;
-}
-
 /* First and last trace id of a block. */
 static skep_rc edge_ids(struct skep_x_ctx *c, uint64_t block, skep_trace_id *ret_first,
                         skep_trace_id *ret_last, skep_err *err)
 {
-    const skep_trace_id *ids = NULL;
-    bool same = false;
+    const struct skep_vec *v = NULL;
     skep_x__block(c, block);
-    SKEP_TRY(block_ids(c, &ids, &same, err));
-    *ret_first = ids[0];
-    *ret_last = ids[same ? 0 : c->n - 1];
+    SKEP_TRY(skep_x__column(c, SKEP_COL_TRACE_ID, &v, err));
+    *ret_first = *ret_last = (skep_trace_id){{0}};
+    if (v->none)
+        return SKEP_OK;
+    if (v->form != SKEP_VEC_ID16 || !v->id16)
+        return skep_fail(err, SKEP_ECORRUPT, "trace ids have another form");
+    *ret_first = v->id16[0];
+    *ret_last = v->id16[v->constant ? 0 : c->n - 1];
     return SKEP_OK;
 }
 
@@ -291,118 +284,217 @@ static skep_rc block_spans(struct skep_x_ctx *c, struct skep_x_bits *ret, skep_e
     return SKEP_OK;
 }
 
-/* Finding the runs while ids go by. */
-struct runs {
+/* Putting the shapes of row groups together. */
+struct shaping {
     struct skep_x_ctx *c;
-    struct skep_trace_id id; /* of the open run */
-    uint32_t first;          /* of the open run; n_runs counts closed ones */
-    bool open;
     uint32_t cut; /* next place of the cut */
+    bool open;    /* a run that may go on in the next row group */
+    bool odd;     /* it lies in several, or has dead rows */
+    uint32_t first, end;
+    skep_trace_id id; /* its */
 };
 
-static skep_rc close_run(struct runs *u, uint32_t end, skep_err *err)
+static skep_rc close_run(struct shaping *u, skep_err *err)
 {
     struct skep_x_window *w = u->c->window;
-    const struct skep_x_cut *cut = u->c->q->cut;
+    struct skep_x_query *q = u->c->q;
+    struct skep_relate_graph *g = &w->graph;
     if (!u->open)
         return SKEP_OK;
     u->open = false;
-    while (u->cut < w->cut1 && cut->rows[u->cut] < w->row0 + u->first)
+    while (u->cut < w->cut1 && q->cut->rows[u->cut] < w->row0 + u->first)
         u->cut++;
-    if (u->cut < w->cut1 && cut->rows[u->cut] < w->row0 + end)
+    if (u->cut < w->cut1 && q->cut->rows[u->cut] < w->row0 + u->end)
         return SKEP_OK; /* the cut answers for it */
-    struct skep_relate_graph *g = &w->graph;
-    SKEP_TRY(skep_x__room(u->c->q, &w->rooms[SKEP_X_ROOM_RUNS],
-                          (g->n_runs + 1ull) * sizeof *g->runs, err));
+    SKEP_TRY(
+        skep_x__room(q, &w->rooms[SKEP_X_ROOM_RUNS], (g->n_runs + 1ull) * sizeof *g->runs, err));
     g->runs = w->rooms[SKEP_X_ROOM_RUNS].p;
+    if (u->odd) {
+        SKEP_TRY(
+            skep_x__room(q, &w->rooms[SKEP_X_ROOM_ODD], (w->n_odd + 1ull) * sizeof *w->odd, err));
+        w->odd = w->rooms[SKEP_X_ROOM_ODD].p;
+        w->odd[w->n_odd++] = g->n_runs;
+    }
     g->runs[g->n_runs++] =
-        (struct skep_relate_run){.first = u->first, .end = end, .root = SKEP_RELATE_NONE};
+        (struct skep_relate_run){.first = u->first, .end = u->end, .root = SKEP_RELATE_NONE};
     return SKEP_OK;
 }
 
-static skep_rc block_runs(struct runs *u, uint32_t at, skep_err *err)
+/* Are all rows [first, end) of the window alive? */
+static bool all_live(const struct skep_x_ctx *c, uint32_t first, uint32_t end)
 {
-    const skep_trace_id *ids = NULL;
-    bool same = false;
-    SKEP_TRY(block_ids(u->c, &ids, &same, err));
-    unsigned n = same ? 1 : u->c->n;
-    for (unsigned r = 0; r < n; r++) {
-        if (u->open && same_id(&u->id, &ids[r]))
-            continue;
-        SKEP_TRY(close_run(u, at + r, err));
-        u->open = !no_id(&ids[r]);
-        u->id = ids[r];
-        u->first = at + r;
+    const struct skep_x_window *w = c->window;
+    for (uint32_t i = first; c->live && i < end; i++)
+        if (!skep_live_has(c->live, w->row0 + i))
+            return false;
+    return true;
+}
+
+/* Rows [at, at + n) of the window, in one row group. */
+static skep_rc add_shape(struct shaping *u, uint32_t at, uint32_t n, bool want_back, skep_err *err)
+{
+    struct skep_x_ctx *c = u->c;
+    struct skep_x_window *w = c->window;
+    struct skep_x_room *room = &w->rooms[SKEP_X_ROOM_SHAPE];
+    SKEP_TRY(skep_x__room(c->q, room, n * sizeof(struct skep_trace_run), err));
+    struct skep_trace_shape s = {.runs = room->p, .back = want_back ? w->back + at : NULL};
+    SKEP_TRY(c->rs->ops->shape(c->rs, w->row0 + at, n, want_back, &s, err));
+    uint32_t first = 0;
+    for (uint32_t k = 0; k < s.n_runs; first = s.runs[k++].end) {
+        bool goes_on = k == 0 && u->open && s.runs[0].named && same_id(&u->id, &s.first);
+        if (!goes_on) {
+            SKEP_TRY(close_run(u, err));
+            u->first = at + first;
+            u->open = s.runs[k].named;
+            u->odd = false;
+        }
+        u->end = at + s.runs[k].end;
+        u->odd = u->odd || goes_on || !all_live(c, at + first, u->end);
+    }
+    u->id = s.last;
+    return SKEP_OK;
+}
+
+static skep_rc load_spans(struct skep_x_ctx *c, skep_err *err)
+{
+    struct skep_x_window *w = c->window;
+    size_t words = (size_t)(w->end - w->block) * SKEP_X_WORDS + 1;
+    SKEP_TRY(skep_x__room(c->q, &w->rooms[SKEP_X_ROOM_SPANS], words * 8, err));
+    SKEP_TRY(skep_x__room(c->q, &w->rooms[SKEP_X_ROOM_SET], words * 8, err));
+    w->spans = w->rooms[SKEP_X_ROOM_SPANS].p;
+    w->spans[words - 1] = 0;
+    for (uint64_t b = w->block; b < w->end; b++) {
+        struct skep_x_bits spans = {{0}};
+        if (skep_rowset_block_rows(c->rs, b) > 0) {
+            skep_x__block(c, b);
+            SKEP_TRY(block_spans(c, &spans, err));
+        }
+        memcpy(w->spans + (b - w->block) * SKEP_X_WORDS, spans.w, sizeof spans.w);
     }
     return SKEP_OK;
+}
+
+static uint32_t root_of(const struct skep_x_window *w, const struct skep_relate_run *run)
+{
+    for (uint32_t i = run->first; i < run->end; i++)
+        if (w->back[i] == SKEP_BACK_NONE && skep_relate_has(w->spans, i))
+            return i;
+    return SKEP_RELATE_NONE;
 }
 
 static skep_rc load_graph(struct skep_x_ctx *c, skep_err *err)
 {
     struct skep_x_window *w = c->window;
     struct skep_x_query *q = c->q;
-    size_t words = (size_t)(w->end - w->block) * SKEP_X_WORDS + 1;
-    SKEP_TRY(skep_x__room(q, &w->rooms[SKEP_X_ROOM_SPANS], words * 8, err));
-    SKEP_TRY(skep_x__room(q, &w->rooms[SKEP_X_ROOM_SET], words * 8, err));
-    SKEP_TRY(skep_x__room(q, &w->rooms[SKEP_X_ROOM_PARENT_IDS], w->n * sizeof(int64_t), err));
-    w->spans = w->rooms[SKEP_X_ROOM_SPANS].p;
-    w->parent_ids = w->rooms[SKEP_X_ROOM_PARENT_IDS].p;
-    w->spans[words - 1] = 0;
-    if (c->rs->group_rows) /* rows in gaps are read, not used */
-        memset(w->parent_ids, 0, w->n * sizeof(int64_t));
-    struct runs u = {.c = c, .cut = w->cut0};
-    for (uint64_t b = w->block; b < w->end; b++) {
-        struct skep_x_bits spans;
-        const int64_t *parents = NULL;
-        uint32_t at = (uint32_t)((b - w->block) * SKEP_BLOCK_ROWS);
-        if (skep_rowset_block_rows(c->rs, b) == 0) {
-            memset(w->spans + at / 64, 0, sizeof spans.w);
-            continue;
-        }
-        skep_x__block(c, b);
-        SKEP_TRY(block_spans(c, &spans, err));
-        memcpy(w->spans + at / 64, spans.w, sizeof spans.w);
-        SKEP_TRY(skep_x__ints(c, SKEP_COL_PARENT_ID, c->ints[0], &parents, err));
-        memcpy(w->parent_ids + at, parents, c->n * sizeof *parents);
-        SKEP_TRY(block_runs(&u, at, err));
+    bool want_back = false;
+    for (uint32_t i = 0; i < q->n_rels; i++)
+        want_back = want_back || q->rels[i].how != SKEP_REL_ANY;
+    SKEP_TRY(load_spans(c, err));
+    if (want_back)
+        SKEP_TRY(skep_x__room(q, &w->rooms[SKEP_X_ROOM_BACK], w->n * sizeof(int32_t), err));
+    w->back = want_back ? w->rooms[SKEP_X_ROOM_BACK].p : NULL;
+    w->n_odd = 0;
+    struct shaping u = {.c = c, .cut = w->cut0};
+    uint64_t end = w->row0 + w->n;
+    for (uint64_t row = w->row0; row < end;) {
+        uint64_t next = (row / SKEP_ROW_GROUP_ROWS + 1) * SKEP_ROW_GROUP_ROWS;
+        uint64_t last = (SKEP_MIN(next, end) - 1) / SKEP_BLOCK_ROWS;
+        while (skep_rowset_block_rows(c->rs, last) == 0) /* a gap; `row` has a block with rows */
+            last--;
+        uint64_t stop = last * SKEP_BLOCK_ROWS + skep_rowset_block_rows(c->rs, last);
+        skep_assert(stop > row && stop <= end);
+        SKEP_TRY(add_shape(&u, (uint32_t)(row - w->row0), (uint32_t)(stop - row), want_back, err));
+        for (uint64_t i = stop; want_back && i < SKEP_MIN(next, end); i++)
+            w->back[i - w->row0] = SKEP_BACK_NONE;
+        row = next;
     }
-    SKEP_TRY(close_run(&u, w->n, err));
-    for (uint32_t r = 0; r < w->graph.n_runs; r++)
-        w->graph.runs[r].root = skep_relate_root(&w->graph.runs[r], w->spans, w->parent_ids);
+    SKEP_TRY(close_run(&u, err));
+    for (uint32_t r = 0; want_back && r < w->graph.n_runs; r++)
+        w->graph.runs[r].root = root_of(w, &w->graph.runs[r]);
+    return SKEP_OK;
+}
+
+/* Ids of the blocks in which the run stands. */
+static skep_rc load_ids(struct skep_x_ctx *c, const struct skep_relate_run *run, int64_t *span_ids,
+                        int64_t *parent_ids, skep_err *err)
+{
+    const struct skep_x_window *w = c->window;
+    for (uint64_t b = w->block + run->first / SKEP_BLOCK_ROWS;
+         b <= w->block + (run->end - 1) / SKEP_BLOCK_ROWS; b++) {
+        const int64_t *spans = NULL, *parents = NULL;
+        uint64_t at = (b - w->block) * SKEP_BLOCK_ROWS;
+        unsigned n = skep_rowset_block_rows(c->rs, b);
+        uint64_t room = SKEP_MIN((uint64_t)SKEP_BLOCK_ROWS, w->n - at);
+        memset(span_ids + at + n, 0, (room - n) * sizeof *span_ids);
+        memset(parent_ids + at + n, 0, (room - n) * sizeof *parent_ids);
+        if (n == 0)
+            continue;
+        skep_x__block(c, b);
+        SKEP_TRY(skep_x__ints(c, SKEP_COL_SPAN_ID, c->ints[0], &spans, err));
+        SKEP_TRY(skep_x__ints(c, SKEP_COL_PARENT_ID, c->ints[1], &parents, err));
+        memcpy(span_ids + at, spans, n * sizeof *spans);
+        memcpy(parent_ids + at, parents, n * sizeof *parents);
+    }
+    return SKEP_OK;
+}
+
+/* Scratch for the longest run. */
+static skep_rc scratch(struct skep_x_ctx *c, skep_err *err)
+{
+    struct skep_x_window *w = c->window;
+    uint32_t longest = skep_relate_longest(&w->graph);
+    if (longest <= w->scratch.longest)
+        return SKEP_OK;
+    drop_scratch(c->q, w);
+    if (skep_x__take(c->q, skep_relate_scratch_bytes(longest)) != SKEP_OK)
+        return skep_fail(err, SKEP_ENOMEM,
+                         "the query needs more memory than it may use: a trace of %u rows",
+                         longest);
+    w->scratch_bytes = skep_relate_scratch_bytes(longest);
+    skep_relate_scratch_init(&w->scratch, longest);
+    return SKEP_OK;
+}
+
+/* Parents of the odd runs, by ids. */
+static skep_rc odd_parents(struct skep_x_ctx *c, skep_err *err)
+{
+    struct skep_x_window *w = c->window;
+    struct skep_x_room *spans = &w->rooms[SKEP_X_ROOM_SPAN_IDS];
+    struct skep_x_room *parents = &w->rooms[SKEP_X_ROOM_PARENT_IDS];
+    SKEP_TRY(skep_x__room(c->q, spans, w->n * sizeof(int64_t), err));
+    SKEP_TRY(skep_x__room(c->q, parents, w->n * sizeof(int64_t), err));
+    for (uint32_t k = 0; k < w->n_odd; k++) {
+        const struct skep_relate_run *run = &w->graph.runs[w->odd[k]];
+        SKEP_TRY(load_ids(c, run, spans->p, parents->p, err));
+        skep_relate_parents_run(&w->graph, run, w->spans, spans->p, parents->p, &w->scratch);
+    }
     return SKEP_OK;
 }
 
 static skep_rc load_parents(struct skep_x_ctx *c, skep_err *err)
 {
     struct skep_x_window *w = c->window;
+    struct skep_relate_graph *g = &w->graph;
     struct skep_x_query *q = c->q;
-    SKEP_TRY(skep_x__room(q, &w->rooms[SKEP_X_ROOM_SPAN_IDS], w->n * sizeof(int64_t), err));
     SKEP_TRY(
         skep_x__room(q, &w->rooms[SKEP_X_ROOM_PARENTS], (w->n + 1ull) * sizeof(uint32_t), err));
-    uint32_t longest = skep_relate_longest(&w->graph);
-    if (longest > w->scratch.longest) {
-        drop_scratch(q, w);
-        if (skep_x__take(q, skep_relate_scratch_bytes(longest)) != SKEP_OK)
-            return skep_fail(err, SKEP_ENOMEM,
-                             "the query needs more memory than it may use: a trace of %u rows",
-                             longest);
-        w->scratch_bytes = skep_relate_scratch_bytes(longest);
-        skep_relate_scratch_init(&w->scratch, longest);
+    SKEP_TRY(skep_x__room(q, &w->rooms[SKEP_X_ROOM_ODD], (g->n_runs + 1ull) * sizeof *w->odd, err));
+    SKEP_TRY(scratch(c, err));
+    w->odd = w->rooms[SKEP_X_ROOM_ODD].p;
+    g->parent = w->rooms[SKEP_X_ROOM_PARENTS].p;
+    uint32_t at = 0, known = w->n_odd, k = 0;
+    for (uint32_t r = 0; r < g->n_runs; r++) {
+        while (at < g->runs[r].first) /* rows without a trace, of cut ones, in gaps */
+            g->parent[at++] = g->n;
+        at = g->runs[r].end;
+        if (k < known && w->odd[k] == r)
+            k++;
+        else if (!skep_relate_parents_back(g, &g->runs[r], w->spans, w->back))
+            w->odd[w->n_odd++] = r;
     }
-    int64_t *ids = w->rooms[SKEP_X_ROOM_SPAN_IDS].p;
-    if (c->rs->group_rows)
-        memset(ids, 0, w->n * sizeof *ids);
-    for (uint64_t b = w->block; b < w->end; b++) {
-        const int64_t *v = NULL;
-        if (skep_rowset_block_rows(c->rs, b) == 0)
-            continue;
-        skep_x__block(c, b);
-        SKEP_TRY(skep_x__ints(c, SKEP_COL_SPAN_ID, c->ints[0], &v, err));
-        memcpy(ids + (b - w->block) * SKEP_BLOCK_ROWS, v, c->n * sizeof *v);
-    }
-    w->graph.parent = w->rooms[SKEP_X_ROOM_PARENTS].p;
-    skep_relate_parents(&w->graph, w->spans, ids, w->parent_ids, &w->scratch);
-    return SKEP_OK;
+    while (at < g->n)
+        g->parent[at++] = g->n;
+    return w->n_odd > 0 ? odd_parents(c, err) : SKEP_OK;
 }
 
 /* ---- answers ---------------------------------------------------------------------------- */

@@ -35,6 +35,9 @@ struct skep_x_part {
 enum skep_x_window_room {
     SKEP_X_ROOM_SPANS,
     SKEP_X_ROOM_SET,
+    SKEP_X_ROOM_BACK,
+    SKEP_X_ROOM_SHAPE,
+    SKEP_X_ROOM_ODD,
     SKEP_X_ROOM_PARENT_IDS,
     SKEP_X_ROOM_SPAN_IDS,
     SKEP_X_ROOM_PARENTS,
@@ -52,7 +55,9 @@ struct skep_x_window {
     struct skep_relate_graph graph;
     struct skep_relate_scratch scratch;
     uint64_t *spans;
-    int64_t *parent_ids;
+    int32_t *back; /* to parents, of rowset.h */
+    uint32_t *odd; /* runs whose parents take ids: over row groups, with dead rows */
+    uint32_t n_odd;
     uint64_t **bits;  /* [n_rels], of each 16 words a block; NULL for those with `first` */
     uint32_t **first; /* [n_rels][n]: row of the window, SKEP_RELATE_NONE; NULL without `first` */
     uint32_t **keys;  /* [n_groups][n]: key ids of relatives; NULL for own fields */

@@ -19,6 +19,7 @@
 #include "base/assert.h"
 #include "base/hash.h"
 #include "base/mem.h"
+#include "store/column/rowset.h"
 
 enum { SMALL_RUN = 8 };
 
@@ -116,6 +117,30 @@ static void parents_of_many(struct skep_relate_graph *g, const struct skep_relat
     }
 }
 
+void skep_relate_parents_run(struct skep_relate_graph *g, const struct skep_relate_run *run,
+                             const uint64_t *spans, const int64_t *span_ids,
+                             const int64_t *parent_ids, struct skep_relate_scratch *s)
+{
+    if (run->end - run->first <= SMALL_RUN)
+        parents_of_few(g, run, spans, span_ids, parent_ids);
+    else
+        parents_of_many(g, run, spans, span_ids, parent_ids, s);
+}
+
+bool skep_relate_parents_back(struct skep_relate_graph *g, const struct skep_relate_run *run,
+                              const uint64_t *spans, const int32_t *back)
+{
+    bool sure = true;
+    for (uint32_t i = run->first; i < run->end; i++) {
+        uint32_t p = i - (uint32_t)back[i];
+        bool named = back[i] != SKEP_BACK_NONE && back[i] != SKEP_BACK_ELSEWHERE;
+        bool there = named && p >= run->first && p < run->end && skep_relate_has(spans, p);
+        sure = sure && there == named;
+        g->parent[i] = there && p != i ? p : g->n;
+    }
+    return sure;
+}
+
 void skep_relate_parents(struct skep_relate_graph *g, const uint64_t *spans,
                          const int64_t *span_ids, const int64_t *parent_ids,
                          struct skep_relate_scratch *s)
@@ -127,10 +152,7 @@ void skep_relate_parents(struct skep_relate_graph *g, const uint64_t *spans,
         skep_assert(run->end - run->first <= s->longest);
         while (at < run->first)
             g->parent[at++] = g->n;
-        if (run->end - run->first <= SMALL_RUN)
-            parents_of_few(g, run, spans, span_ids, parent_ids);
-        else
-            parents_of_many(g, run, spans, span_ids, parent_ids, s);
+        skep_relate_parents_run(g, run, spans, span_ids, parent_ids, s);
         at = run->end;
     }
     while (at < g->n)

@@ -55,6 +55,14 @@ uint32_t skep_relate_root(const struct skep_relate_run *run, const uint64_t *spa
 void skep_relate_parents(struct skep_relate_graph *g, const uint64_t *spans,
                          const int64_t *span_ids, const int64_t *parent_ids,
                          struct skep_relate_scratch *s);
+/* The same of one run. */
+void skep_relate_parents_run(struct skep_relate_graph *g, const struct skep_relate_run *run,
+                             const uint64_t *spans, const int64_t *span_ids,
+                             const int64_t *parent_ids, struct skep_relate_scratch *s);
+/* The same by how far back each parent stands (rowset.h); false when a parent is not among the
+ * run's spans: then it takes the ids to be sure. */
+bool skep_relate_parents_back(struct skep_relate_graph *g, const struct skep_relate_run *run,
+                              const uint64_t *spans, const int32_t *back);
 /* Does the relation look at g->parent? */
 bool skep_relate_needs_parents(enum skep_relation how);
 /* Put into ret, which is empty, the nodes of which some relative is in `set`, a subset of the
