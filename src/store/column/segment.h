@@ -194,7 +194,7 @@ SKEP_NODISCARD skep_rc skep_segment__verify(struct skep_rowset *rs, skep_err *er
 /* The codes of parent references alone; rows of one block. */
 SKEP_NODISCARD skep_rc skep_segment__parent_codes(struct skep_segment *seg,
                                                   const struct skep_codec_chunk *c, uint32_t first,
-                                                  uint32_t n, int64_t *codes, skep_err *err);
+                                                  uint32_t n, uint32_t *codes, skep_err *err);
 /* Runs of rows with one trace id. */
 SKEP_NODISCARD skep_rc skep_segment__read_runs(struct skep_segment *seg,
                                                const struct skep_codec_chunk *c, uint32_t first,

@@ -29,23 +29,30 @@ static skep_rc pin(struct skep_segment *seg, const struct skep_group_dir *dir, u
     return skep_segment__codec_chunk(seg, group, e, ret->data, &ret->chunk, err);
 }
 
+/* Codes to rows; false when one is out of bounds. */
+SKEP_CLONES static bool back_of(const uint32_t *codes, uint32_t n, int32_t *back)
+{
+    uint32_t over = 0;
+    for (uint32_t k = 0; k < n; k++) {
+        uint32_t z = codes[k] - 2;
+        int32_t d = (int32_t)(z >> 1) ^ -(int32_t)(z & 1);
+        int32_t none = codes[k] ? SKEP_BACK_ELSEWHERE : SKEP_BACK_NONE;
+        over |= codes[k] >> 18; /* 2 * 65,536 + 2 is less */
+        back[k] = codes[k] >= 2 ? d : none;
+    }
+    return over == 0;
+}
+
 /* Rows back to each parent, a block at a time. */
 static skep_rc unpack_back(struct skep_segment *seg, const struct pinned *parents, uint32_t first,
                            uint32_t n, int32_t *back, skep_err *err)
 {
-    int64_t codes[SKEP_BLOCK_ROWS];
+    SKEP_UNINIT uint32_t codes[SKEP_BLOCK_ROWS];
     for (uint32_t i = 0; i < n;) {
         uint32_t take = SKEP_BLOCK_ROWS - (first + i) % SKEP_BLOCK_ROWS;
         take = SKEP_MIN(take, n - i);
         SKEP_TRY(skep_segment__parent_codes(seg, &parents->chunk, first + i, take, codes, err));
-        uint64_t over = 0;
-        for (uint32_t k = 0; k < take; k++) {
-            uint64_t z = (uint64_t)codes[k] - 2;
-            int32_t d = (int32_t)(uint32_t)(z >> 1) ^ -(int32_t)(z & 1);
-            over |= (uint64_t)codes[k] >> 18; /* 2 * 65,536 + 2 is less */
-            back[i + k] = codes[k] >= 2 ? d : codes[k] ? SKEP_BACK_ELSEWHERE : SKEP_BACK_NONE;
-        }
-        if (over)
+        if (!back_of(codes, take, back + i))
             return skep_segment__corrupt(seg, err, 0, "a parent reference points nowhere");
         i += take;
     }

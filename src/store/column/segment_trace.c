@@ -155,13 +155,13 @@ static bool open_refs(const struct skep_codec_chunk *c, struct skep_codec_chunk 
 }
 
 skep_rc skep_segment__parent_codes(struct skep_segment *seg, const struct skep_codec_chunk *c,
-                                   uint32_t first, uint32_t n, int64_t *codes, skep_err *err)
+                                   uint32_t first, uint32_t n, uint32_t *codes, skep_err *err)
 {
     struct skep_codec_chunk refs;
     const uint8_t *list;
     uint32_t n_exc;
     if (!open_refs(c, &refs, &list, &n_exc) || (uint64_t)first + n > c->n_values ||
-        skep_codec__for_get(&refs, first, n, codes) != SKEP_OK)
+        skep_codec__for_get32(&refs, first, n, codes) != SKEP_OK)
         return skep_segment__corrupt(seg, err, 0, "parents of a row group");
     return SKEP_OK;
 }

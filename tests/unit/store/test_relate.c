@@ -117,7 +117,8 @@ static void check(struct model *m, uint64_t seed)
             skep_relate_first(&g, (enum skep_relation)how, m->set, first);
         for (uint32_t i = 0; i < m->n; i++) {
             uint32_t want = first_of(m, i, (enum skep_relation)how);
-            if (skep_relate_has(some, i) != (want != SKEP_RELATE_NONE) || (one && first[i] != want))
+            if (skep_relate_has(some, i) != (want != SKEP_RELATE_NONE) ||
+                (one && first[i] != (want == SKEP_RELATE_NONE ? m->n : want)))
                 fail_msg("seed %llu relation %d node %u: %d %u, expected %u",
                          (unsigned long long)seed, how, i, skep_relate_has(some, i),
                          one ? first[i] : 0, want);

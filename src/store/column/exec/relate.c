@@ -168,11 +168,13 @@ skep_rc skep_x__window(struct skep_x_ctx *c, uint64_t block, uint64_t end, skep_
     size_t words = (size_t)(end - block) * SKEP_X_WORDS + 1;
     for (uint32_t i = 0; i < q->n_rels; i++) {
         struct skep_x_room *r = &w->rooms[SKEP_X_ROOMS + i];
-        bool first = q->rels[i].first;
-        SKEP_TRY(skep_x__room(q, r, first ? rows * sizeof(uint32_t) : words * 8, err));
-        w->first[i] = first ? r->p : NULL;
-        w->bits[i] = first ? NULL : r->p;
-        memset(r->p, first ? 0xff : 0, first ? rows * sizeof(uint32_t) : words * 8);
+        w->first[i] = NULL;
+        w->bits[i] = NULL;
+        if (q->rels[i].first)
+            continue;
+        SKEP_TRY(skep_x__room(q, r, words * 8, err));
+        w->bits[i] = r->p;
+        memset(r->p, 0, words * 8);
     }
     skep_x__cut_range(q->cut, c->set, row0, row0 + rows, &w->cut0, &w->cut1);
     return SKEP_OK;
@@ -533,6 +535,25 @@ static skep_rc members(struct skep_x_ctx *c, const struct skep_x_rel *rel, uint6
     return SKEP_OK;
 }
 
+/* set: spans that pass; NULL = none. */
+static skep_rc first_relatives(struct skep_x_ctx *c, uint32_t i, const uint64_t *set, skep_err *err)
+{
+    struct skep_x_window *w = c->window;
+    struct skep_x_room *room = &w->rooms[SKEP_X_ROOMS + i];
+    const struct skep_x_rel *rel = &c->q->rels[i];
+    if (set && rel->how == SKEP_REL_PARENT && !rel->kid) { /* what the graph says already */
+        w->first[i] = w->graph.parent;
+        return SKEP_OK;
+    }
+    SKEP_TRY(skep_x__room(c->q, room, w->n * sizeof(uint32_t), err));
+    w->first[i] = room->p;
+    if (set)
+        skep_relate_first(&w->graph, rel->how, set, w->first[i]);
+    for (uint32_t r = 0; !set && r < w->n; r++)
+        w->first[i][r] = w->n;
+    return SKEP_OK;
+}
+
 static skep_rc answer(struct skep_x_ctx *c, uint32_t i, skep_err *err)
 {
     struct skep_x_window *w = c->window;
@@ -543,9 +564,9 @@ static skep_rc answer(struct skep_x_ctx *c, uint32_t i, skep_err *err)
         SKEP_TRY(members(c, rel, set, &any, err));
     if (any && !w->graph.parent && skep_relate_needs_parents(rel->how))
         SKEP_TRY(load_parents(c, err));
-    if (any && rel->first)
-        skep_relate_first(&w->graph, rel->how, set, w->first[i]);
-    else if (any)
+    if (rel->first)
+        return first_relatives(c, i, any ? set : NULL, err);
+    if (any)
         skep_relate_some(&w->graph, rel->how, set, &w->scratch, w->bits[i]);
     skep_x__window_cut(c, i);
     return SKEP_OK;

@@ -59,9 +59,9 @@ struct skep_x_window {
     uint32_t *odd; /* runs whose parents take ids: over row groups, with dead rows */
     uint32_t n_odd;
     uint64_t **bits;  /* [n_rels], of each 16 words a block; NULL for those with `first` */
-    uint32_t **first; /* [n_rels][n]: row of the window, SKEP_RELATE_NONE; NULL without `first` */
-    uint32_t **keys;  /* [n_groups][n]: key ids of relatives; NULL for own fields */
-    struct skep_x_part **parts; /* [n_states][n] */
+    uint32_t **first; /* [n_rels][n]: row of the window, n = none; NULL without `first` */
+    uint32_t **keys;  /* [n_groups][n + 1]: key ids of relatives; NULL for own fields */
+    struct skep_x_part **parts; /* [n_states][n + 1] */
     struct skep_x_room *rooms;  /* behind all of it */
     unsigned n_rooms;
     uint64_t scratch_bytes;

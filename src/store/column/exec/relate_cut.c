@@ -597,7 +597,7 @@ static skep_rc field_values(struct gather *g, const struct skep_field_ref *ref, 
     uint64_t *nodes = skep_calloc(1, bytes);
     for (uint32_t node = 0; node < cut->n; node++) {
         uint32_t first = cut->first[rel][node];
-        if (first != SKEP_RELATE_NONE && f.values[first] == 0)
+        if (first < cut->n && f.values[first] == 0)
             skep_relate_add(nodes, first);
     }
     skep_rc rc = each_block(g, nodes, run_field, &f, err);

@@ -130,15 +130,16 @@ void skep_relate_parents_run(struct skep_relate_graph *g, const struct skep_rela
 bool skep_relate_parents_back(struct skep_relate_graph *g, const struct skep_relate_run *run,
                               const uint64_t *spans, const int32_t *back)
 {
-    bool sure = true;
-    for (uint32_t i = run->first; i < run->end; i++) {
-        uint32_t p = i - (uint32_t)back[i];
+    uint32_t first = run->first, len = run->end - first, unsure = 0;
+    for (uint32_t i = first; i < run->end; i++) {
+        uint32_t p = i - (uint32_t)back[i]; /* not in the run, when there is none */
         bool named = back[i] != SKEP_BACK_NONE && back[i] != SKEP_BACK_ELSEWHERE;
-        bool there = named && p >= run->first && p < run->end && skep_relate_has(spans, p);
-        sure = sure && there == named;
+        bool in = p - first < len;
+        bool there = in && skep_relate_has(spans, in ? p : first);
+        unsure |= (uint32_t)(there != named);
         g->parent[i] = there && p != i ? p : g->n;
     }
-    return sure;
+    return !unsure;
 }
 
 void skep_relate_parents(struct skep_relate_graph *g, const uint64_t *spans,
@@ -344,25 +345,31 @@ static void some_descendants(const struct skep_relate_graph *g, const struct ske
             skep_relate_add(ret, g->parent[i]);
 }
 
-static void some_parents(const struct skep_relate_graph *g, const struct skep_relate_run *run,
-                         const uint64_t *set, uint64_t *ret)
+/* Nodes outside the runs have no parents. */
+static void some_parents(const struct skep_relate_graph *g, const uint64_t *set, uint64_t *ret)
 {
-    for (uint32_t i = run->first; i < run->end; i++)
+    for (uint32_t i = 0; i < g->n; i++)
         ret[i / 64] |= (uint64_t)skep_relate_has(set, g->parent[i]) << (i % 64);
 }
 
-static void some_children(const struct skep_relate_graph *g, const struct skep_relate_run *run,
-                          const uint64_t *set, uint64_t *ret)
+static void some_children(const struct skep_relate_graph *g, const uint64_t *set, uint64_t *ret)
 {
-    for (uint32_t i = run->first; i < run->end; i++)
-        if (skep_relate_has(set, i) && g->parent[i] != g->n)
-            skep_relate_add(ret, g->parent[i]);
+    for (size_t w = 0; w < skep_relate_words(g->n); w++)
+        for (uint64_t rest = set[w]; rest; rest &= rest - 1)
+            skep_relate_add(ret, g->parent[w * 64 + SKEP_CTZ64(rest)]);
+    ret[g->n / 64] &= ~(1ull << (g->n % 64)); /* of those without a parent */
 }
 
 void skep_relate_some(const struct skep_relate_graph *g, enum skep_relation how,
                       const uint64_t *set, struct skep_relate_scratch *s, uint64_t *ret)
 {
     skep_assert(!skep_relate_needs_parents(how) || g->parent != NULL);
+    if (how == SKEP_REL_PARENT)
+        some_parents(g, set, ret);
+    else if (how == SKEP_REL_CHILD)
+        some_children(g, set, ret);
+    if (how == SKEP_REL_PARENT || how == SKEP_REL_CHILD)
+        return;
     for (uint32_t r = 0; r < g->n_runs; r++) {
         const struct skep_relate_run *run = &g->runs[r];
         bool whole = false;
@@ -371,11 +378,11 @@ void skep_relate_some(const struct skep_relate_graph *g, enum skep_relation how,
             whole = run->root != SKEP_RELATE_NONE && skep_relate_has(set, run->root);
             break;
         case SKEP_REL_ANY: whole = any_in(set, run->first, run->end); break;
-        case SKEP_REL_PARENT: some_parents(g, run, set, ret); break;
-        case SKEP_REL_CHILD: some_children(g, run, set, ret); break;
         case SKEP_REL_ANCESTOR: some_ancestors(g, run, set, s, ret); break;
         case SKEP_REL_DESCENDANT: some_descendants(g, run, set, s, ret); break;
         case SKEP_REL_SIBLING: some_siblings(g, run, set, s, ret); break;
+        case SKEP_REL_PARENT:
+        case SKEP_REL_CHILD:
         case SKEP_REL_SELF:
         case SKEP_REL_COUNT:
         default: skep_unreachable("not a relation to others");
@@ -387,41 +394,40 @@ void skep_relate_some(const struct skep_relate_graph *g, enum skep_relation how,
 
 /* ---- first ------------------------------------------------------------------------------ */
 
-static uint32_t first_in(const uint64_t *set, uint32_t first, uint32_t end)
+static uint32_t first_in(const uint64_t *set, uint32_t first, uint32_t end, uint32_t none)
 {
     for (uint32_t i = first; i < end; i++)
         if (skep_relate_has(set, i))
             return i;
-    return SKEP_RELATE_NONE;
+    return none;
 }
 
 void skep_relate_first(const struct skep_relate_graph *g, enum skep_relation how,
                        const uint64_t *set, uint32_t *ret)
 {
     skep_assert(!skep_relate_needs_parents(how) || g->parent != NULL);
-    memset(ret, 0xff, (size_t)g->n * sizeof *ret);
+    for (uint32_t i = 0; i < g->n; i++)
+        ret[i] = g->n;
+    if (how == SKEP_REL_PARENT) {
+        for (uint32_t i = 0; i < g->n; i++)
+            ret[i] = skep_relate_has(set, g->parent[i]) ? g->parent[i] : g->n;
+        return;
+    }
     for (uint32_t r = 0; r < g->n_runs; r++) {
         const struct skep_relate_run *run = &g->runs[r];
-        uint32_t same = SKEP_RELATE_NONE;
-        if (how == SKEP_REL_PARENT) {
-            for (uint32_t i = run->first; i < run->end; i++)
-                if (skep_relate_has(set, g->parent[i]))
-                    ret[i] = g->parent[i];
-            continue;
-        }
         if (how == SKEP_REL_CHILD) {
             for (uint32_t i = run->first; i < run->end; i++)
-                if (skep_relate_has(set, i) && g->parent[i] != g->n &&
-                    ret[g->parent[i]] == SKEP_RELATE_NONE)
+                if (skep_relate_has(set, i) && g->parent[i] != g->n && ret[g->parent[i]] == g->n)
                     ret[g->parent[i]] = i;
             continue;
         }
+        uint32_t same = g->n;
         skep_assert(how == SKEP_REL_ROOT || how == SKEP_REL_ANY);
         if (how == SKEP_REL_ANY)
-            same = first_in(set, run->first, run->end);
+            same = first_in(set, run->first, run->end, g->n);
         else if (run->root != SKEP_RELATE_NONE && skep_relate_has(set, run->root))
             same = run->root;
-        for (uint32_t i = run->first; same != SKEP_RELATE_NONE && i < run->end; i++)
+        for (uint32_t i = run->first; i < run->end; i++)
             ret[i] = same;
     }
 }

@@ -69,6 +69,6 @@ bool skep_relate_needs_parents(enum skep_relation how);
  * spans. */
 void skep_relate_some(const struct skep_relate_graph *g, enum skep_relation how,
                       const uint64_t *set, struct skep_relate_scratch *s, uint64_t *ret);
-/* The first relative in `set` of each node, ret[n], or SKEP_RELATE_NONE: ROOT PARENT CHILD ANY. */
+/* The first relative in `set` of each node, ret[n], or n: ROOT PARENT CHILD ANY. */
 void skep_relate_first(const struct skep_relate_graph *g, enum skep_relation how,
                        const uint64_t *set, uint32_t *ret);

@@ -91,15 +91,16 @@ static skep_rc wanted(struct skep_x_ctx *c, uint32_t rel, const uint64_t **ret, 
     SKEP_TRY(skep_x__room(c->q, &w->rooms[SKEP_X_ROOM_SET], words * 8, err));
     uint64_t *set = w->rooms[SKEP_X_ROOM_SET].p;
     const uint32_t *first = w->first[rel];
+    enum skep_relation how = c->q->rels[rel].how;
     memset(set, 0, words * 8);
-    uint32_t last = SKEP_RELATE_NONE;
-    for (uint32_t r = 0; r < w->n; r++) {
-        if (first[r] == last)
-            continue;
-        last = first[r];
-        if (last != SKEP_RELATE_NONE)
-            skep_relate_add(set, last);
+    if (how == SKEP_REL_ROOT || how == SKEP_REL_ANY) { /* one for a run */
+        for (uint32_t r = 0; r < w->graph.n_runs; r++)
+            skep_relate_add(set, first[w->graph.runs[r].first]);
+    } else {
+        for (uint32_t r = 0; r < w->n; r++)
+            skep_relate_add(set, first[r]);
     }
+    set[w->n / 64] &= ~(1ull << (w->n % 64)); /* none */
     *ret = set;
     return SKEP_OK;
 }
@@ -108,8 +109,9 @@ static skep_rc window_keys(struct skep_x_ctx *c, unsigned group, const uint64_t 
 {
     struct skep_x_window *w = c->window;
     struct skep_x_room *room = &w->rooms[SKEP_X_ROOMS + c->q->n_rels + group];
-    SKEP_TRY(skep_x__room(c->q, room, (uint64_t)w->n * sizeof(uint32_t), err));
+    SKEP_TRY(skep_x__room(c->q, room, (w->n + 1ull) * sizeof(uint32_t), err));
     uint32_t *keys = w->keys[group] = room->p;
+    keys[w->n] = 0; /* absent */
     struct skep_ids ids;
     for (uint64_t b = w->block; b < w->end; b++) {
         struct skep_x_bits bits;
@@ -119,6 +121,10 @@ static skep_rc window_keys(struct skep_x_ctx *c, unsigned group, const uint64_t 
         skep_x__block(c, b);
         SKEP_TRY(skep_x__own_keys(c, group, &bits, &ids, err));
         uint32_t *to = keys + (b - w->block) * SKEP_BLOCK_ROWS;
+        if (skep_x__count(&bits) == c->n && !ids.constant) {
+            memcpy(to, ids.v, c->n * sizeof *to);
+            continue;
+        }
         uint16_t rows[SKEP_BLOCK_ROWS];
         struct skep_sel sel = skep_x__rows(&bits, c->n, rows);
         for (unsigned i = 0; i < sel.n; i++) {
@@ -136,8 +142,9 @@ static skep_rc window_parts(struct skep_x_ctx *c, unsigned state, const uint64_t
     const struct skep_partial_state *s = &c->partial->states[state];
     unsigned n_groups = c->q->plan->n_groups;
     struct skep_x_room *room = &w->rooms[SKEP_X_ROOMS + c->q->n_rels + n_groups + state];
-    SKEP_TRY(skep_x__room(c->q, room, (uint64_t)w->n * sizeof(struct skep_x_part), err));
+    SKEP_TRY(skep_x__room(c->q, room, (w->n + 1ull) * sizeof(struct skep_x_part), err));
     struct skep_x_part *parts = w->parts[state] = room->p;
+    parts[w->n] = (struct skep_x_part){.present = false};
     uint32_t name = skep_x__name(c->q, s->agg->field.name);
     for (uint64_t b = w->block; b < w->end; b++) {
         struct skep_x_bits bits;
@@ -160,9 +167,11 @@ skep_rc skep_x__relate_values(struct skep_x_ctx *c, skep_err *err)
     for (unsigned f = 0; f < c->q->n_fields_of; f++) {
         uint32_t rel = c->q->fields_of[f].rel;
         SKEP_TRY(wanted(c, rel, &set, err));
+        /* Most spans are somebody's parent: all of them are no more work. */
+        bool all = c->q->rels[rel].how == SKEP_REL_PARENT && c->window->graph.n_runs > 0;
         for (unsigned g = 0; g < c->q->plan->n_groups; g++)
             if (c->groups[g].rel == rel)
-                SKEP_TRY(window_keys(c, g, set, err));
+                SKEP_TRY(window_keys(c, g, all ? c->window->spans : set, err));
         for (unsigned s = 0; s < c->partial->n_states; s++)
             if (skep_x__rel_field(c->q, &c->partial->states[s].agg->field) == rel)
                 SKEP_TRY(window_parts(c, s, set, err));
@@ -196,7 +205,7 @@ static skep_rc cut_key(struct skep_x_ctx *c, unsigned group, uint32_t value, uin
 static uint32_t cut_value(const struct skep_x_cut *cut, uint32_t place, uint32_t rel, uint32_t name)
 {
     uint32_t first = cut->first[rel][cut->node_of[place]];
-    return first == SKEP_RELATE_NONE ? UINT32_MAX : cut->values[name][first] - 1;
+    return first == cut->n ? UINT32_MAX : cut->values[name][first] - 1;
 }
 
 skep_rc skep_x__related_keys(struct skep_x_ctx *c, unsigned group, const struct skep_x_bits *bits,
@@ -210,7 +219,7 @@ skep_rc skep_x__related_keys(struct skep_x_ctx *c, unsigned group, const struct 
     ret->constant = false;
     for (unsigned i = 0; i < sel.n; i++) {
         unsigned r = sel.rows ? sel.rows[i] : i;
-        ret->v[r] = first[r] == SKEP_RELATE_NONE ? 0 : keys[first[r]];
+        ret->v[r] = keys[first[r]];
     }
     uint32_t p, end;
     skep_x__cut_range(c->q->cut, c->set, c->row0, c->row0 + c->n, &p, &end);
@@ -239,7 +248,7 @@ static void feed(struct skep_x_ctx *c, unsigned state, const struct skep_x_bits 
     const struct skep_x_part *parts = w->parts[state];
     memset(ret->present, 0, sizeof ret->present);
     for (unsigned r = 0; r < c->n; r++) {
-        if (first[r] == SKEP_RELATE_NONE || !skep_x__has(bits, r) || !parts[first[r]].present)
+        if (!skep_x__has(bits, r) || !parts[first[r]].present)
             continue;
         ret->present[r] = (uint8_t)(1 + parts[first[r]].number);
         ret->bits[r] = parts[first[r]].bits;
