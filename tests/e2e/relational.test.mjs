@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Relational columns through every door, over traces whose spans came before and after a restart: the root
-// last, into a part, what is under it into a segment. The answers do not change when all are in segments.
+// Relational columns through every door, over traces whose spans came in different requests, before and after
+// a restart: the root last. (Parts and segments mixed: tests/unit/query.)
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -36,7 +36,7 @@ function rest(i) {
 before(async () => {
   skep = await Skep.start({ dir });
   for (let i = 0; i < N; i++) await skep.json('POST', '/v1/traces', { resourceSpans: rest(i) });
-  await skep.stop(); // flushes
+  await skep.stop();
   skep = await Skep.start({ dir });
   for (let i = 0; i < N; i++) await skep.json('POST', '/v1/traces', root(i));
 });
@@ -49,7 +49,7 @@ const table = (r) => Object.fromEntries(r.groups.map((g) => [g.key.join(' > '), 
 const count = async (...filters) => (await skep.query({ ...range, filters })).groups[0]?.values[0] ?? 0;
 const f = (column, op, value) => ({ column, op, ...(value === undefined ? {} : { value }) });
 
-// Run twice: cut, and after another restart.
+// Run twice: as they came, and after another restart.
 async function questions() {
   assert.equal(await count(f('root.name', '=', 'GET /checkout')), 3 * N / 3);
   assert.equal(await count(f('root.name', '!=', 'GET /checkout')), 3 * N * 2 / 3);
@@ -78,7 +78,7 @@ async function questions() {
   assert.equal(traces.traces.length, N / 5);
 }
 
-test('over traces that are cut', questions);
+test('over traces that came in pieces', questions);
 
 test('the relatives may lie outside the range asked for', async () => {
   const r = await skep.query({ start_time: endS - 5 + 0.0015, end_time: endS + 2, disable_series: true, breakdowns: ['root.name'], filters: [f('name', '=', 'SELECT')] });
@@ -121,7 +121,7 @@ test('what is refused names its place', async () => {
   await bad({ filters: [f('root.', 'exists')] }, 'filters[0].column');
 });
 
-test('after another restart, when all rows are in segments', async () => {
+test('after another restart', async () => {
   await skep.stop();
   skep = await Skep.start({ dir });
   await questions();

@@ -38,6 +38,29 @@ ui('a question is built with the keyboard alone', {}, async ({ page, url, mock }
   assert.equal(mock.lastQuery.time_range, 7200, 'the time range of Home is kept');
 });
 
+ui('a field of another span of the trace is completed like any other', {}, async ({ page, url, mock }) => {
+  await page.goto(`${url}/ui/query?t=2h&c=COUNT`);
+  await clause(page, 'Where').focus();
+  await page.keyboard.type('roo');
+  await page.getByRole('option', { name: /^root\.…/ }).waitFor();
+  await page.keyboard.press('Tab');
+  await page.keyboard.type('rout');
+  await page.getByRole('option', { name: /^root\.http\.route/ }).waitFor();
+  await page.keyboard.press('Enter');
+  await page.keyboard.type('= ');
+  await page.getByRole('option', { name: /\/api\/search/ }).waitFor();
+  await page.keyboard.type('/api/se');
+  await until('values narrowed', async () => (await page.locator('.option').count()) === 1);
+  await page.keyboard.press('Enter');
+  await until('the filter in the URL', () => params(page).getAll('w')[0] === 'root.http.route = "/api/search"');
+  await clause(page, 'Group by').focus();
+  await page.keyboard.type('parent.servi');
+  await page.getByRole('option', { name: /^parent\.service\.name/ }).waitFor();
+  await page.keyboard.press('Enter');
+  await until('asked', () => mock.lastQuery.breakdowns?.[0] === 'parent.service.name');
+  assert.deepEqual(mock.lastQuery.filters, [{ column: 'root.http.route', op: '=', value: '/api/search' }]);
+});
+
 ui('the URL alone gives the same question back, and history walks through it', {}, async ({ page, url, mock }) => {
   const path = '/ui/query?t=2h&c=COUNT&c=P95(duration_ms)&w=http.response.status_code+>=+500&w=service.name+in+["cruddur-api","auth"]&by=http.route&o=COUNT+asc&h=COUNT+>+0&n=5&g=300';
   await page.goto(url + path);

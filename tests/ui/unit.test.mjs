@@ -35,6 +35,7 @@ const color = await load('lib/color.ts');
 const heat = await load('parts/heatdraw.ts');
 const time = await load('lib/time.ts');
 const axis = await load('lib/axis.ts');
+const relation = await load('lib/relation.ts');
 
 test('filters read as people type them', () => {
   const cases = {
@@ -178,4 +179,10 @@ test('marks of a time axis stand at round times and have room', () => {
     for (const t of ticks) assert.equal((t - midnight) % step, 0, `${axis.timeLabel(t, from, from + span, 1000)} in steps of ${step}`);
   }
   assert.equal(axis.timeLabel(axis.timeTicks(from, from + 3600e3, 1000)[0], from, from + 3600e3, 1000), '20:20');
+});
+
+test('relations before a field, and fields that are called like one', () => {
+  const cases = { 'root.name': ['root.', 'name'], 'any2.error': ['any2.', 'error'], name: ['', 'name'], rooted: ['', 'rooted'], 'root.parent.x': ['root.', 'parent.x'], '.root.x': ['', 'root.x'], '..any.x': ['', '.any.x'], '.x': ['', '.x'] };
+  for (const [column, [prefix, field]] of Object.entries(cases)) assert.deepEqual(relation.relationOf(column), { prefix, field }, column);
+  for (const field of ['name', 'root.x', '.any.x', '.x', 'any']) assert.deepEqual(relation.relationOf(relation.ownColumn(field)), { prefix: '', field }, field);
 });

@@ -4,6 +4,7 @@
 import { CALC_OPS, FILTER_OPS, parseCalc, quoteField, splitFilter } from './query';
 import { fields, values } from './schema';
 import { count, si } from './format';
+import { ownColumn, relationOf, RELATIONS } from './relation';
 import type { Field } from './types';
 
 // `text` replaces the input; `done` makes it a chip at once, else typing goes on. A weak one is offered
@@ -34,16 +35,34 @@ function ranked(list: Field[], typed: string): Field[] {
 
 const detail = (f: Field) => `${f.types.join(' | ')} · ${si(f.rows)} rows`;
 
-async function fieldList(typed: string, make: (name: string) => string, done: boolean, only?: (f: Field) => boolean): Promise<Suggestion[]> {
+interface Wanted {
+  done: boolean;
+  only?: (f: Field) => boolean;
+  prefixes: string[]; // relations that may stand before a field
+  open: (text: string) => string; // the input while a prefix is all there is
+}
+
+const ALL = RELATIONS.map(([p]) => p);
+const VALUED = ALL.filter((p) => p !== 'none.'); // where a field has to have one value
+
+async function fieldList(typed: string, make: (name: string) => string, want: Wanted): Promise<Suggestion[]> {
+  const { prefix, field } = relationOf(typed);
+  const related = want.prefixes.includes(prefix);
   let list = await fields();
-  if (only) list = list.filter(only);
-  return ranked(list, typed).slice(0, 200).map((f) => ({ text: make(f.name), label: f.name, detail: detail(f), done }));
+  if (want.only) list = list.filter(want.only);
+  const found = ranked(list, related ? field : typed).slice(0, 200).map((f) => {
+    const name = related ? prefix + f.name : ownColumn(f.name);
+    return { text: make(name), label: name, detail: detail(f), done: want.done };
+  });
+  const begun = typed === '' || related ? [] : RELATIONS.filter(([p]) => want.prefixes.includes(p) && p.startsWith(typed.toLowerCase()));
+  const open = begun.map(([p, what]) => ({ text: want.open(p), label: `${p}…`, detail: what, done: false }));
+  return typed.length > 1 && !list.some((f) => f.name === typed) ? [...open, ...found] : [...found, ...open];
 }
 
 const numeric = (f: Field) => f.types.some((t) => t === 'int' || t === 'double');
 
 export async function completeField(text: string): Promise<Suggestion[]> {
-  return fieldList(text.replace(/`/g, ''), (n) => n, true);
+  return fieldList(text.replace(/`/g, ''), (n) => n, { done: true, prefixes: VALUED, open: (p) => p });
 }
 
 const OP_HELP: Record<string, string> = {
@@ -57,7 +76,7 @@ export async function completeCalc(text: string): Promise<Suggestion[]> {
   if (m) {
     const op = m[1]!.toUpperCase();
     const any = op === 'COUNT' || op === 'COUNT_DISTINCT';
-    return fieldList(m[2]!, (n) => `${op}(${n})`, true, any ? undefined : numeric);
+    return fieldList(m[2]!, (n) => `${op}(${n})`, { done: true, only: any ? undefined : numeric, prefixes: VALUED, open: (p) => `${op}(${p}` });
   }
   const typed = text.trim().toUpperCase();
   const help = (op: string) => OP_HELP[op] ?? (/^P\d/.test(op) ? `${Number(op.slice(1))}th percentile` : '');
@@ -73,10 +92,10 @@ const OP_ORDER = ['=', '!=', '>', '>=', '<', '<=', ...FILTER_OPS.slice(6)];
 
 export async function completeFilter(text: string): Promise<Suggestion[]> {
   const { column, op, value, stage } = splitFilter(text);
-  if (stage === 'field') return fieldList(column, (n) => `${quoteField(n)} `, false);
+  if (stage === 'field') return fieldList(column, (n) => `${quoteField(n)} `, { done: false, prefixes: ALL, open: (p) => p });
   const field = quoteField(column);
   if (stage === 'op') {
-    const known = (await fields()).find((f) => f.name === column);
+    const known = (await fields()).find((f) => f.name === relationOf(column).field);
     const texty = !known || known.types.includes('string');
     return OP_ORDER.filter((o) => o.startsWith(op.toLowerCase()) && (texty || !TEXT_ONLY.has(o))).map((o) => {
       const done = o === 'exists' || o === 'does-not-exist';
@@ -88,7 +107,7 @@ export async function completeFilter(text: string): Promise<Suggestion[]> {
   const parts = list ? value.split(',') : [value];
   const typed = parts.pop()!.trim().replace(/^"|"$/g, '');
   const head = list && parts.length ? `${parts.join(',')}, ` : '';
-  const found = await values(column, typed);
+  const found = await values(relationOf(column).field, typed);
   // 10 means ten, not the first number that begins with 10; a closed quote ends a text.
   const weak = /^(-?[\d.]+|true|false)$/.test(typed) || /^".*"$/.test(value);
   return found.map((v) => ({

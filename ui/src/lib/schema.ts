@@ -2,6 +2,7 @@
 // What fields and values there are, remembered for half a minute: completion asks at each keystroke.
 
 import { api } from './api';
+import { relationOf } from './relation';
 import { rangeOf } from './time';
 import { route } from './route';
 import type { Field, Value } from './types';
@@ -37,8 +38,8 @@ export function values(field: string, prefix: string): Promise<{ value: Value; r
 
 let known = new Map<string, Field>();
 
-// Types of a field as far as they have been seen; filled by fields().
-export const typesOf = (name: string) => known.get(name)?.types;
+// Types of a column's field as far as they have been seen; filled by fields().
+export const typesOf = (column: string) => known.get(relationOf(column).field)?.types;
 
 // Whether a field is the program's own, said about this row alone.
 export function isOwn(name: string): boolean {

@@ -4,6 +4,7 @@
 import { useState } from 'preact/hooks';
 import { dateTime, duration, nsToMs, value as valueText } from '../lib/format';
 import { copy, valueMenu } from '../lib/actions';
+import { ownColumn } from '../lib/relation';
 import type { FieldValue, RowDetail } from '../lib/types';
 import { openMenu } from './Menu';
 
@@ -56,7 +57,7 @@ const shownText = (f: FieldValue) => (f.name === 'duration_ms' && typeof f.value
 
 function FieldRow({ field: f, still }: { field: FieldValue; still?: boolean }) {
   const text = shownText(f);
-  const open = (e: MouseEvent) => openMenu(e, `${f.name} = ${valueText(f.value)}`, valueMenu(f.name, f.value));
+  const open = (e: MouseEvent) => openMenu(e, `${f.name} = ${valueText(f.value)}`, valueMenu(ownColumn(f.name), f.value));
   const long = text.length > 120 || text.includes('\n');
   return (
     <div class={`field${long ? ' long' : ''}`}>

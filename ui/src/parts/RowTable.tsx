@@ -4,6 +4,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { api } from '../lib/api';
 import { count, dateTime, duration, nsToMs, value as text } from '../lib/format';
+import { ownColumn, relationOf } from '../lib/relation';
 import { useRoute } from '../lib/route';
 import type { Row, RowsAnswer, Selection } from '../lib/types';
 import { RowPanel } from './RowPanel';
@@ -15,7 +16,8 @@ const BASE = ['name', 'duration_ms'];
 
 // The columns worth seeing: what the question speaks of, then name and duration, then the log's text.
 function columnsOf(params: URLSearchParams, selection: Selection, rows: Row[]): string[] {
-  const asked = [...params.getAll('by'), ...(selection.filters ?? []).map((f) => f.column)].filter((c) => c !== '*' && c !== 'service.name');
+  const asked = [...params.getAll('by'), ...(selection.filters ?? []).map((f) => f.column)]
+    .map(relationOf).filter((c) => c.prefix === '').map((c) => c.field).filter((c) => c !== '*' && c !== 'service.name');
   const present = new Set(rows.flatMap((r) => Object.keys(r.fields)));
   return [...new Set([...BASE, 'severity', 'body', 'error', ...asked])].filter((c) => present.has(c) || asked.includes(c));
 }
@@ -61,7 +63,7 @@ export function RowTable({ selection }: { selection: Selection }) {
                   <td class="nowrap"><ValueCell field="service.name" value={r.fields['service.name'] ?? r.dataset} /></td>
                   {columns.map((c) => (
                     <td class={c === 'duration_ms' ? 'num right' : 'cell'}>
-                      {c in r.fields && <ValueCell field={c} value={r.fields[c]} text={c === 'duration_ms' ? duration(Number(r.fields[c])) : text(r.fields[c])} />}
+                      {c in r.fields && <ValueCell field={ownColumn(c)} value={r.fields[c]} text={c === 'duration_ms' ? duration(Number(r.fields[c])) : text(r.fields[c])} />}
                     </td>
                   ))}
                 </tr>
