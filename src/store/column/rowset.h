@@ -131,6 +131,8 @@ struct skep_colreader_ops {
     /* Bit i of bits: row0 + i has an integer in [lo, hi]; ceil(n / 64) words.  False = unknown. */
     bool (*between)(struct skep_colreader *r, uint64_t row0, unsigned n, int64_t lo, int64_t hi,
                     uint64_t *bits);
+    /* The integer that all of the rows have; false = they differ, or it is not known.  Any n. */
+    bool (*same)(struct skep_colreader *r, uint64_t row0, unsigned n, int64_t *ret);
     /* Bit i of bits: row0 + i has the string s (of that hash).  False = unknown. */
     bool (*equal)(struct skep_colreader *r, uint64_t row0, unsigned n, skep_str s, uint64_t hash,
                   uint64_t *bits);

@@ -856,6 +856,16 @@ static skep_rc find_code(struct reader *r, uint64_t hash, uint32_t *ret)
     return SKEP_OK;
 }
 
+static bool same(struct skep_colreader *base, uint64_t row0, unsigned n, int64_t *ret)
+{
+    struct reader *r = (struct reader *)base;
+    (void)n; /* what is constant is so in the whole group */
+    return r->form == SKEP_FORM_INT &&
+           enter_group(r, (uint32_t)(row0 / SKEP_ROW_GROUP_ROWS), NULL) == SKEP_OK && r->entry &&
+           r->entry->presence == SKEP_PRESENCE_ALL && r->codec == &skep_codec_constant &&
+           r->codec->decode(&r->chunk, 0, 1, ret) == SKEP_OK;
+}
+
 static bool equal(struct skep_colreader *base, uint64_t row0, unsigned n, skep_str s, uint64_t hash,
                   uint64_t *bits)
 {
@@ -934,6 +944,7 @@ static const struct skep_colreader_ops reader_ops = {
     .maybe = maybe,
     .equal = equal,
     .between = between,
+    .same = same,
     .coded = coded,
     .tally = tally,
 };

@@ -35,7 +35,7 @@ struct skep_x_agg_scratch {
     struct skep_ids keys[]; /* [n_groups + 1] */
 };
 
-static skep_rc fail_memory(skep_rc rc, struct skep_x_ctx *c, skep_err *err)
+skep_rc skep_x__fail_memory(skep_rc rc, struct skep_x_ctx *c, skep_err *err)
 {
     if (rc == SKEP_ELIMIT)
         return skep_fail(err, rc, "more than %u groups and time buckets",
@@ -72,10 +72,28 @@ void skep_x__aggregate_done(struct skep_x_ctx *c)
     }
     skep_free(c->groups);
     skep_free(c->scratch);
+    skep_x__tally_done(c);
+    skep_x__memo_done(c, &c->cell_memo);
     skep_partial_free(c->partial);
     c->groups = NULL;
     c->scratch = NULL;
     c->partial = NULL;
+}
+
+/* The bucket of all rows of the block inside the range, if there is one. */
+static bool block_bucket(const struct skep_x_ctx *c, uint64_t block, uint32_t *ret)
+{
+    const struct skep_partial *p = c->partial;
+    uint64_t g = (uint64_t)p->plan->granularity_ns;
+    *ret = 0;
+    if (p->n_buckets == 1)
+        return true;
+    const struct skep_block_bounds *b = &c->rs->blocks[block];
+    const struct skep_time_range *t = &p->plan->range;
+    uint64_t lo = (uint64_t)SKEP_MAX(b->min_start_ns, t->start_ns) - (uint64_t)p->bucket0_ns;
+    uint64_t hi = (uint64_t)SKEP_MIN(b->max_start_ns, t->end_ns - 1) - (uint64_t)p->bucket0_ns;
+    *ret = (uint32_t)(lo / g);
+    return lo / g == hi / g;
 }
 
 /* Bucket of each selected row; times are inside the range. */
@@ -84,19 +102,9 @@ static skep_rc row_buckets(struct skep_x_ctx *c, struct skep_sel sel, struct ske
 {
     const struct skep_partial *p = c->partial;
     int64_t g = p->plan->granularity_ns;
-    ret->constant = true;
-    ret->value = 0;
-    if (p->n_buckets == 1)
+    ret->constant = block_bucket(c, c->block, &ret->value);
+    if (ret->constant)
         return SKEP_OK;
-    const struct skep_block_bounds *b = &c->rs->blocks[c->block];
-    const struct skep_time_range *t = &p->plan->range;
-    uint64_t lo = (uint64_t)SKEP_MAX(b->min_start_ns, t->start_ns) - (uint64_t)p->bucket0_ns;
-    uint64_t hi = (uint64_t)SKEP_MIN(b->max_start_ns, t->end_ns - 1) - (uint64_t)p->bucket0_ns;
-    if (lo / (uint64_t)g == hi / (uint64_t)g) {
-        ret->value = (uint32_t)(lo / (uint64_t)g);
-        return SKEP_OK;
-    }
-    ret->constant = false;
     const int64_t *time = NULL;
     SKEP_TRY(skep_x__ints(c, SKEP_COL_TIME, c->scratch->time, &time, err));
     double inverse = 1.0 / (double)g;
@@ -155,7 +163,7 @@ static skep_rc row_tuples(struct skep_x_ctx *c, struct skep_x_bits *bits, skep_e
     struct skep_sel sel = skep_x__rows(bits, c->n, s->rows);
     skep_rc rc = skep_partial_tuples(c->partial, sel, s->keys, &s->tuples);
     if (rc != SKEP_OK)
-        return fail_memory(rc, c, err);
+        return skep_x__fail_memory(rc, c, err);
     if (plan->n_only_groups == 0 || plan->n_groups == 0)
         return SKEP_OK;
     if (s->tuples.constant) {
@@ -176,7 +184,7 @@ skep_rc skep_x__add(struct skep_x_ctx *c, unsigned state, const struct skep_agg_
 {
     struct skep_partial *p = c->partial;
     skep_rc rc = p->states[state].ops->add(p->states[state].data, in, &p->mem);
-    return rc == SKEP_OK ? SKEP_OK : fail_memory(rc, c, err);
+    return rc == SKEP_OK ? SKEP_OK : skep_x__fail_memory(rc, c, err);
 }
 
 /* Numbers out of a list: of mixed types, row by row. */
@@ -185,7 +193,7 @@ static skep_rc add_listed_numbers(struct skep_x_ctx *c, unsigned state, const st
 {
     struct skep_x_agg_scratch *s = c->scratch;
     for (int pass = 0; pass < 2; pass++) {
-        uint16_t rows[SKEP_BLOCK_ROWS];
+        SKEP_UNINIT uint16_t rows[SKEP_BLOCK_ROWS];
         unsigned n = 0;
         for (unsigned i = 0; i < sel.n; i++) {
             unsigned r = sel.rows ? sel.rows[i] : i;
@@ -301,7 +309,7 @@ static skep_rc add_states(struct skep_x_ctx *c, const struct skep_x_bits *bits, 
                           const int64_t *weights, int64_t weight, skep_err *err)
 {
     struct skep_partial *p = c->partial;
-    uint16_t filtered_rows[SKEP_BLOCK_ROWS];
+    SKEP_UNINIT uint16_t filtered_rows[SKEP_BLOCK_ROWS];
     const struct skep_expr *last = NULL;
     struct skep_x_bits filtered = *bits;
     struct skep_sel filtered_sel = sel;
@@ -330,21 +338,102 @@ static skep_rc add_states(struct skep_x_ctx *c, const struct skep_x_bits *bits, 
     return SKEP_OK;
 }
 
-static skep_rc block_rows(struct skep_x_ctx *c, skep_err *err)
+static SKEP_NOINLINE skep_rc new_cell(struct skep_x_ctx *c, const skep_value *v, uint64_t hash,
+                                      uint32_t *ret, skep_err *err)
+{
+    uint32_t key = 0, cell = 0;
+    SKEP_TRY(skep_x__key(c, 0, v, hash, &key, err));
+    skep_rc rc = skep_partial_cell(c->partial, key, c->cell_bucket, &cell);
+    if (rc != SKEP_OK)
+        return skep_x__fail_memory(rc, c, err);
+    *ret = cell + 1;
+    return SKEP_OK;
+}
+
+static skep_rc new_code_cell(struct skep_x_ctx *c, const struct skep_x_vals *v, unsigned row,
+                             uint32_t *ret, skep_err *err)
+{
+    char none[1];
+    skep_value value = skep_x__value(v, row, none); /* of texts and lists: no room needed */
+    uint64_t hash = v->form == SKEP_X_DICT
+                        ? skep_agg_hash_text(v->type, v->dict->hashes[v->codes[row]])
+                        : skep_agg_hash_value(&value);
+    return new_cell(c, &value, hash, ret, err);
+}
+
+/* Cells straight from codes: one group column with one source in this rowset, and one bucket. */
+static skep_rc code_cells(struct skep_x_ctx *c, const struct skep_x_bits *bits, uint32_t bucket,
+                          bool *ret_done, skep_err *err)
+{
+    const struct skep_x_bound *b = skep_x__sources(c, c->groups[0].name);
+    struct skep_x_vals v;
+    *ret_done = false;
+    if (b->n != 1)
+        return SKEP_OK;
+    SKEP_TRY(skep_x__load(c, &b->sources[0], bits, &v, err));
+    bool dict = v.form == SKEP_X_DICT;
+    if (v.constant || !skep_x__any(&v.present) || (!dict && v.form != SKEP_X_CODES))
+        return SKEP_OK;
+    struct skep_x_memo *m = &c->cell_memo;
+    if (bucket != c->cell_bucket)
+        m->serial = 0;
+    c->cell_bucket = bucket;
+    skep_rc rc = skep_x__memo(c, m, dict ? v.dict->serial : SKEP_X_LIST - c->set,
+                              dict ? v.dict->n : v.n_list);
+    if (rc != SKEP_OK)
+        return skep_x__fail_memory(rc, c, err);
+    struct skep_ids *cells = &c->scratch->cells;
+    cells->constant = false;
+    if (!skep_x__same(&v.present, bits)) {
+        uint32_t absent = 0;
+        SKEP_TRY(new_cell(c, &(skep_value){.type = SKEP_TYPE_NULL}, 0, &absent, err));
+        for (unsigned r = 0; r < c->n; r++)
+            cells->v[r] = absent - 1;
+    }
+    struct skep_sel sel = skep_x__rows(&v.present, c->n, c->scratch->some_rows);
+    for (unsigned i = 0; i < sel.n; i++) {
+        unsigned r = sel.rows ? sel.rows[i] : i;
+        uint64_t code = dict ? v.codes[r] : (uint64_t)v.i64[r];
+        skep_dassert(code < m->n);
+        if (SKEP_UNLIKELY(m->v[code] == 0))
+            SKEP_TRY(new_code_cell(c, &v, r, &m->v[code], err));
+        cells->v[r] = m->v[code] - 1;
+    }
+    *ret_done = true;
+    return SKEP_OK;
+}
+
+/* Cells of the rows in bits, less those of groups that the plan leaves out. */
+static skep_rc row_cells(struct skep_x_ctx *c, struct skep_x_bits *bits, struct skep_sel *ret_sel,
+                         skep_err *err)
 {
     struct skep_x_agg_scratch *s = c->scratch;
+    const struct skep_plan *plan = c->q->plan;
+    uint32_t bucket = 0;
+    bool done = false;
+    if (plan->n_groups == 1 && plan->n_only_groups == 0 && c->groups[0].rel == SKEP_X_NO_REL &&
+        block_bucket(c, c->block, &bucket))
+        SKEP_TRY(code_cells(c, bits, bucket, &done, err));
+    if (!done)
+        SKEP_TRY(row_tuples(c, bits, err));
+    *ret_sel = skep_x__rows(bits, c->n, s->rows);
+    if (done || ret_sel->n == 0)
+        return SKEP_OK;
+    SKEP_TRY(row_buckets(c, *ret_sel, &s->buckets, err));
+    skep_rc rc = skep_partial_cells(c->partial, *ret_sel, &s->tuples, &s->buckets, &s->cells);
+    return rc == SKEP_OK ? SKEP_OK : skep_x__fail_memory(rc, c, err);
+}
+
+static skep_rc block_rows(struct skep_x_ctx *c, skep_err *err)
+{
     struct skep_x_bits bits;
+    struct skep_sel sel;
     SKEP_TRY(skep_x__select(c, &bits, err));
     if (!skep_x__any(&bits))
         return SKEP_OK;
-    SKEP_TRY(row_tuples(c, &bits, err));
-    struct skep_sel sel = skep_x__rows(&bits, c->n, s->rows);
+    SKEP_TRY(row_cells(c, &bits, &sel, err));
     if (sel.n == 0)
         return SKEP_OK;
-    SKEP_TRY(row_buckets(c, sel, &s->buckets, err));
-    skep_rc rc = skep_partial_cells(c->partial, sel, &s->tuples, &s->buckets, &s->cells);
-    if (rc != SKEP_OK)
-        return fail_memory(rc, c, err);
     const int64_t *weights = NULL;
     int64_t weight = 1;
     SKEP_TRY(row_weights(c, sel, &weights, &weight, err));
@@ -385,7 +474,7 @@ static skep_rc add_span(struct skep_x_ctx *c, struct pieces *p, uint32_t tuple,
         uint32_t cell = 0;
         skep_rc rc = skep_partial_cell(c->partial, tuple, b, &cell);
         if (rc != SKEP_OK)
-            return fail_memory(rc, c, err);
+            return skep_x__fail_memory(rc, c, err);
         p->cells.v[p->n] = cell;
         p->ns[p->n] = until - start;
         p->weights[p->n++] = weight;
@@ -422,7 +511,7 @@ static skep_rc span_state(struct skep_x_ctx *c, unsigned state, struct skep_x_bi
 {
     struct skep_x_agg_scratch *s = c->scratch;
     SKEP_TRY(skep_x__filter(c, c->q->agg_filters[state], &bits, err));
-    uint16_t rows[SKEP_BLOCK_ROWS];
+    SKEP_UNINIT uint16_t rows[SKEP_BLOCK_ROWS];
     struct skep_sel sel = skep_x__rows(&bits, c->n, rows);
     const int64_t *time = NULL, *duration = NULL;
     SKEP_TRY(skep_x__ints(c, SKEP_COL_TIME, s->time, &time, err));
@@ -461,26 +550,59 @@ static skep_rc block_spans(struct skep_x_ctx *c, skep_err *err)
     return SKEP_OK;
 }
 
-static skep_rc morsel(struct skep_x_ctx *c, const struct skep_x_morsel *m, skep_err *err)
+/* How many blocks from `block` on lie inside the range, in one bucket, with all rows alive. */
+static uint64_t stretch(const struct skep_x_ctx *c, uint64_t block, uint64_t end,
+                        uint32_t *ret_bucket)
 {
     const struct skep_time_range *t = &c->q->plan->range;
+    uint64_t b = block;
+    if (c->live && c->live->chunks[block * SKEP_BLOCK_ROWS / SKEP_ROW_GROUP_ROWS])
+        return 0;
+    for (; b < end; b++) {
+        const struct skep_block_bounds *bb = &c->rs->blocks[b];
+        uint32_t bucket = 0;
+        if (bb->min_start_ns < t->start_ns || bb->max_start_ns >= t->end_ns ||
+            !block_bucket(c, b, &bucket) || (b > block && bucket != *ret_bucket))
+            break;
+        *ret_bucket = bucket;
+    }
+    return b - block;
+}
+
+static skep_rc one_block(struct skep_x_ctx *c, uint64_t b, skep_err *err)
+{
+    const struct skep_time_range *t = &c->q->plan->range;
+    const struct skep_block_bounds *bb = &c->rs->blocks[b];
+    bool starts = bb->max_start_ns >= t->start_ns && bb->min_start_ns < t->end_ns;
+    bool spans = c->q->need_overlap && bb->max_end_ns > t->start_ns && bb->min_start_ns < t->end_ns;
+    if (!starts && !spans)
+        return SKEP_OK;
+    skep_x__block(c, b);
+    c->rows_examined += c->n;
+    if (starts)
+        SKEP_TRY(block_rows(c, err));
+    return spans ? block_spans(c, err) : SKEP_OK;
+}
+
+static skep_rc morsel(struct skep_x_ctx *c, const struct skep_x_morsel *m, skep_err *err)
+{
     SKEP_TRY(prepare(c, err));
     SKEP_TRY(skep_x__relate_values(c, err));
-    for (uint64_t b = m->block; b < m->end; b++) {
-        const struct skep_block_bounds *bb = &c->rs->blocks[b];
-        bool starts = bb->max_start_ns >= t->start_ns && bb->min_start_ns < t->end_ns;
-        bool spans =
-            c->q->need_overlap && bb->max_end_ns > t->start_ns && bb->min_start_ns < t->end_ns;
-        if (!starts && !spans)
-            continue;
-        skep_x__block(c, b);
-        c->rows_examined += c->n;
-        if (starts)
-            SKEP_TRY(block_rows(c, err));
-        if (spans)
-            SKEP_TRY(block_spans(c, err));
+    for (uint64_t b = m->block; b < m->end;) {
+        uint32_t bucket = 0;
+        bool counted = false;
+        uint64_t n = stretch(c, b, m->end, &bucket);
+        if (n > 0)
+            SKEP_TRY(skep_x__tally(c, b, b + n, bucket, &counted, err));
+        if (!counted)
+            n = 1;
+        for (uint64_t k = b; counted && k < b + n; k++)
+            c->rows_examined += skep_rowset_block_rows(c->rs, k);
+        if (!counted)
+            SKEP_TRY(one_block(c, b, err));
+        b += n;
     }
-    return SKEP_OK;
+    return skep_x__tally_settle(c, err);
 }
 
 /* Compile what the partial's states will ask for; the states of every partial are the same. */
@@ -530,7 +652,7 @@ skep_rc skep_x__aggregate(struct skep_x_query *q, struct skep_answer *ret, skep_
         }
         skep_rc rc = skep_partial_merge(all, c->partial);
         if (rc != SKEP_OK) {
-            rc = fail_memory(rc, c, err);
+            rc = skep_x__fail_memory(rc, c, err);
             skep_partial_free(all);
             return rc;
         }

@@ -226,6 +226,9 @@ struct skep_x_ctx {
     struct skep_partial *partial;
     struct skep_x_group *groups; /* [n_groups] */
     struct skep_x_agg_scratch *scratch;
+    struct skep_x_tally *tally;
+    struct skep_x_memo cell_memo; /* code -> cell, of `cell_bucket` */
+    uint32_t cell_bucket;
     struct skep_x_hit *hits;
     size_t n_hits, cap_hits;
     void *extra;                      /* of one kind of plan */
@@ -386,11 +389,21 @@ SKEP_NODISCARD skep_rc skep_x__group_keys(struct skep_x_ctx *c, unsigned group,
 SKEP_NODISCARD skep_rc skep_x__own_keys(struct skep_x_ctx *c, unsigned group,
                                         const struct skep_x_bits *bits, struct skep_ids *ret,
                                         skep_err *err);
-/* The id of a value; SKEP_ENOMEM names what to narrow. */
-SKEP_NODISCARD skep_rc skep_x__key(struct skep_x_ctx *c, unsigned group, const skep_value *v,
-                                   uint32_t *ret, skep_err *err);
 /* The nth memo of a growing set. */
 struct skep_x_memo *skep_x__nth_memo(struct skep_x_memo **memos, unsigned *n, unsigned at);
+
+/* The id of a value; hash as skep_keys_get() wants it; SKEP_ENOMEM names what to narrow. */
+SKEP_NODISCARD skep_rc skep_x__key(struct skep_x_ctx *c, unsigned group, const skep_value *v,
+                                   uint64_t hash, uint32_t *ret, skep_err *err);
+
+/* -- tally.c -- */
+/* Count blocks [block, end) of one row group, all of whose rows are selected and lie in `bucket`,
+ * by code; *ret_done false: it cannot be done that way.  What was counted is in the partial after
+ * settling, which every morsel ends with. */
+SKEP_NODISCARD skep_rc skep_x__tally(struct skep_x_ctx *c, uint64_t block, uint64_t end,
+                                     uint32_t bucket, bool *ret_done, skep_err *err);
+SKEP_NODISCARD skep_rc skep_x__tally_settle(struct skep_x_ctx *c, skep_err *err);
+void skep_x__tally_done(struct skep_x_ctx *c);
 
 /* -- relate*.c -- */
 /* Compile a relation whose kid is compiled already. */
@@ -422,6 +435,8 @@ void skep_x__relate_done(struct skep_x_query *q);
 /* Add to a state of the context's partial. */
 SKEP_NODISCARD skep_rc skep_x__add(struct skep_x_ctx *c, unsigned state,
                                    const struct skep_agg_in *in, skep_err *err);
+/* rc with a message that says what to narrow. */
+skep_rc skep_x__fail_memory(skep_rc rc, struct skep_x_ctx *c, skep_err *err);
 skep_rc skep_x__aggregate(struct skep_x_query *q, struct skep_answer *ret, skep_err *err);
 void skep_x__aggregate_done(struct skep_x_ctx *c);
 skep_rc skep_x__plan_rows(struct skep_x_query *q, struct skep_answer *ret, skep_err *err);

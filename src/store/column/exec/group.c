@@ -10,16 +10,22 @@
 #include "base/mem.h"
 #include "store/column/exec/exec_priv.h"
 
-skep_rc skep_x__key(struct skep_x_ctx *c, unsigned group, const skep_value *v, uint32_t *ret,
-                    skep_err *err)
+skep_rc skep_x__key(struct skep_x_ctx *c, unsigned group, const skep_value *v, uint64_t hash,
+                    uint32_t *ret, skep_err *err)
 {
-    skep_rc rc = skep_keys_get(&c->partial->keys[group], v, skep_agg_hash_value(v), ret);
+    skep_rc rc = skep_keys_get(&c->partial->keys[group], v, hash, ret);
     if (rc != SKEP_OK)
         return skep_fail(err, rc,
                          "the query needs more memory than it may use: group by " SKEP_STRFMT
                          " has too many values; group by less, or narrow the time range",
                          SKEP_STRARG(skep_field_label(&c->q->plan->groups[group])));
     return SKEP_OK;
+}
+
+static skep_rc key_of(struct skep_x_ctx *c, unsigned group, const skep_value *v, uint32_t *ret,
+                      skep_err *err)
+{
+    return skep_x__key(c, group, v, skep_agg_hash_value(v), ret, err);
 }
 
 /* Key of a number, id or bool through the cache. */
@@ -47,7 +53,7 @@ static skep_rc cached_key(struct skep_x_ctx *c, unsigned group, const struct ske
         return SKEP_OK;
     }
     skep_value value = skep_x__value(v, row, text);
-    SKEP_TRY(skep_x__key(c, group, &value, ret, err));
+    SKEP_TRY(key_of(c, group, &value, ret, err));
     if (mixed == 0 && *ret != SKEP_ID_NONE)
         *e = (struct skep_x_cache_entry){.bits = bits, .id = *ret + 1, .type = type};
     return SKEP_OK;
@@ -63,8 +69,10 @@ static SKEP_NOINLINE skep_rc new_code(struct skep_x_ctx *c, unsigned group,
     skep_assert(code < m->n);
     char text[40];
     skep_value value = skep_x__value(v, row, text);
+    uint64_t hash = v->form == SKEP_X_DICT ? skep_agg_hash_text(v->type, v->dict->hashes[code])
+                                           : skep_agg_hash_value(&value);
     uint32_t id = 0;
-    SKEP_TRY(skep_x__key(c, group, &value, &id, err));
+    SKEP_TRY(skep_x__key(c, group, &value, hash, &id, err));
     m->v[code] = id == SKEP_ID_NONE ? SKEP_ID_NONE : id + 1;
     return SKEP_OK;
 }
@@ -127,7 +135,7 @@ static skep_rc source_keys(struct skep_x_ctx *c, unsigned group, const struct sk
         unsigned r = sel.rows ? sel.rows[i] : i;
         if (v->form == SKEP_X_STR || v->form == SKEP_X_TIME) {
             skep_value value = skep_x__value(v, r, text);
-            SKEP_TRY(skep_x__key(c, group, &value, &id, err));
+            SKEP_TRY(key_of(c, group, &value, &id, err));
         } else {
             SKEP_TRY(cached_key(c, group, v, r, &id, err));
         }
@@ -152,7 +160,7 @@ skep_rc skep_x__own_keys(struct skep_x_ctx *c, unsigned group, const struct skep
 {
     const struct skep_x_bound *b = skep_x__sources(c, c->groups[group].name);
     struct skep_x_bits rest = *bits;
-    uint16_t rows[SKEP_BLOCK_ROWS];
+    SKEP_UNINIT uint16_t rows[SKEP_BLOCK_ROWS];
     ret->constant = false;
     for (unsigned i = 0; i < b->n && skep_x__any(&rest); i++) {
         struct skep_x_vals v;

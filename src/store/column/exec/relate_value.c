@@ -194,7 +194,8 @@ static skep_rc cut_key(struct skep_x_ctx *c, unsigned group, uint32_t value, uin
     uint32_t *known = (uint32_t *)room->p + value;
     if (*known == 0) {
         uint32_t id = 0;
-        SKEP_TRY(skep_x__key(c, group, &cut->table[value].v, &id, err));
+        const skep_value *v = &cut->table[value].v;
+        SKEP_TRY(skep_x__key(c, group, v, skep_agg_hash_value(v), &id, err));
         *known = id == SKEP_ID_NONE ? SKEP_ID_NONE : id + 1;
     }
     *ret = *known == SKEP_ID_NONE ? SKEP_ID_NONE : *known - 1;

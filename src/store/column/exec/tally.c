@@ -1,0 +1,339 @@
+// SPDX-License-Identifier: Apache-2.0
+/* COUNT and COUNT_DISTINCT of stretches of rows that are counted by code.
+ *
+ * Where nothing selects rows - no filter, all of a stretch alive, inside the range and inside one
+ * time bucket - and each column asked for has codes, no row is looked at: the reader counts codes
+ * (a run at once), and each code with a count is one addition to a cell.
+ *
+ *   stretch   blocks of one row group
+ *   tally     counts by code of one column, over stretches of one dictionary and one bucket
+ *   settle    counts -> keys -> cells; before the dictionary or the bucket changes, and at the end
+ *             of a morsel
+ *
+ * I1  What stands in a tally belongs to one dictionary (or the lists of one rowset), one bucket and
+ *     one weight.
+ * I2  Codes that were counted go through the same keys, cells and states as rows do, so the answer
+ *     is the same.
+ *
+ * Threads: a context belongs to one thread.  Memory: counts from the query's budget. */
+#include "base/assert.h"
+#include "base/mem.h"
+#include "store/column/exec/exec_priv.h"
+
+struct column {
+    uint32_t name;  /* UINT32_MAX: none, all rows are alike */
+    unsigned state; /* COUNT_DISTINCT; else UINT_MAX: the group column */
+    struct skep_x_source *source;
+    enum skep_type type;
+    const struct skep_dict *dict;
+    uint32_t n_codes, cap;
+    uint32_t *counts;
+};
+
+struct skep_x_tally {
+    bool able; /* the plan is made of what is done here */
+    uint32_t set;
+    bool set_able;
+    uint64_t group; /* row group of the dictionaries */
+    bool group_able;
+    uint32_t bucket;
+    int64_t weight;
+    uint64_t rows; /* counted and not settled */
+    unsigned n;    /* columns: the group column, then the distinct ones */
+    struct column columns[];
+};
+
+static bool plan_able(const struct skep_x_ctx *c)
+{
+    const struct skep_plan *plan = c->q->plan;
+    const struct skep_partial *p = c->partial;
+    if (plan->n_groups > 1 || c->q->filter || c->q->need_overlap || c->q->n_rels > 0)
+        return false;
+    for (unsigned s = 0; s < p->n_states; s++) {
+        const struct skep_agg *a = p->states[s].agg;
+        bool count = p->states[s].ops == &skep_state_count && a->field.name.n == 0;
+        bool distinct = p->states[s].ops == &skep_state_distinct && plan->n_groups == 0;
+        if (a->filter || !(count || distinct))
+            return false;
+    }
+    return true;
+}
+
+static struct skep_x_tally *tally_new(struct skep_x_ctx *c)
+{
+    const struct skep_partial *p = c->partial;
+    struct skep_x_tally *t = skep_calloc(1, sizeof *t + (p->n_states + 1) * sizeof t->columns[0]);
+    t->able = plan_able(c);
+    t->set = UINT32_MAX;
+    t->group = UINT64_MAX;
+    if (!t->able)
+        return t;
+    t->columns[t->n++] = (struct column){
+        .name = c->q->plan->n_groups ? c->groups[0].name : UINT32_MAX, .state = UINT32_MAX};
+    for (unsigned s = 0; s < p->n_states; s++)
+        if (p->states[s].ops == &skep_state_distinct)
+            t->columns[t->n++] = (struct column){
+                .name = skep_x__name(c->q, p->states[s].agg->field.name), .state = s};
+    return t;
+}
+
+void skep_x__tally_done(struct skep_x_ctx *c)
+{
+    struct skep_x_tally *t = c->tally;
+    for (unsigned i = 0; t && i < t->n; i++) {
+        skep_x__give(c->q, (uint64_t)t->columns[i].cap * sizeof(uint32_t));
+        skep_free(t->columns[i].counts);
+    }
+    skep_free(t);
+    c->tally = NULL;
+}
+
+/* --- settling --- */
+
+static skep_rc add_to(struct skep_x_ctx *c, unsigned state, struct skep_agg_in *in, skep_err *err)
+{
+    struct skep_partial *p = c->partial;
+    in->agg = p->states[state].agg;
+    skep_rc rc = p->states[state].ops->add(p->states[state].data, in, &p->mem);
+    return rc == SKEP_OK ? SKEP_OK : skep_x__fail_memory(rc, c, err);
+}
+
+/* n rows, by cell and how many, to every COUNT. */
+static skep_rc add_counts(struct skep_x_ctx *c, const struct skep_ids *cells,
+                          const int64_t *weights, unsigned n, skep_err *err)
+{
+    for (unsigned s = 0; s < c->partial->n_states; s++) {
+        struct skep_agg_in in = {.sel = {n, NULL}, .cells = cells, .weights = weights};
+        if (c->partial->states[s].ops == &skep_state_count)
+            SKEP_TRY(add_to(c, s, &in, err));
+    }
+    return SKEP_OK;
+}
+
+static skep_value code_value(const struct column *k, uint32_t code)
+{
+    if (!k->dict)
+        return k->source->list[code];
+    return (skep_value){.type = k->type, .s = skep_dict_str(k->dict, code)};
+}
+
+static uint64_t code_hash(const struct column *k, uint32_t code, const skep_value *v)
+{
+    return k->dict ? skep_agg_hash_text(k->type, k->dict->hashes[code]) : skep_agg_hash_value(v);
+}
+
+static skep_rc cell_of(struct skep_x_ctx *c, uint32_t key, uint32_t *ret, skep_err *err)
+{
+    skep_rc rc = skep_partial_cell(c->partial, key, c->tally->bucket, ret);
+    return rc == SKEP_OK ? SKEP_OK : skep_x__fail_memory(rc, c, err);
+}
+
+/* Groups of the codes; rows without one have the absent key. */
+static skep_rc settle_groups(struct skep_x_ctx *c, const struct column *k, skep_err *err)
+{
+    struct skep_x_tally *t = c->tally;
+    SKEP_UNINIT struct skep_ids cells;
+    SKEP_UNINIT int64_t weights[SKEP_IDS_ROWS];
+    uint64_t absent = t->rows;
+    unsigned n = 0;
+    cells.constant = false;
+    for (uint32_t code = 0; code <= k->n_codes; code++) { /* the last one: absent */
+        uint64_t rows = code < k->n_codes ? k->counts[code] : absent;
+        if (rows == 0)
+            continue;
+        uint32_t key = 0, cell = 0;
+        if (code < k->n_codes) {
+            skep_value v = code_value(k, code);
+            if (v.type == SKEP_TYPE_NULL)
+                continue; /* stays in absent */
+            absent -= rows;
+            SKEP_TRY(skep_x__key(c, 0, &v, code_hash(k, code, &v), &key, err));
+        }
+        SKEP_TRY(cell_of(c, key, &cell, err));
+        if (cell == SKEP_ID_NONE)
+            continue;
+        cells.v[n] = cell;
+        weights[n++] = (int64_t)rows * t->weight;
+        if (n == SKEP_IDS_ROWS) {
+            SKEP_TRY(add_counts(c, &cells, weights, n, err));
+            n = 0;
+        }
+    }
+    return n > 0 ? add_counts(c, &cells, weights, n, err) : SKEP_OK;
+}
+
+static skep_rc settle_distinct(struct skep_x_ctx *c, const struct column *k, skep_err *err)
+{
+    SKEP_UNINIT uint64_t hashes[SKEP_IDS_ROWS];
+    struct skep_ids cells;
+    unsigned n = 0;
+    cells.constant = true;
+    SKEP_TRY(cell_of(c, 0, &cells.value, err));
+    for (uint32_t code = 0; code < k->n_codes; code++) {
+        skep_value v = {.type = SKEP_TYPE_NULL};
+        if (k->counts[code] > 0)
+            v = code_value(k, code);
+        if (v.type != SKEP_TYPE_NULL)
+            hashes[n++] = code_hash(k, code, &v);
+        if (n == SKEP_IDS_ROWS || (n > 0 && code + 1 == k->n_codes)) {
+            struct skep_agg_in in = {.sel = {n, NULL},
+                                     .cells = &cells,
+                                     .weight = 1,
+                                     .form = SKEP_AGG_HASH,
+                                     .hashes = hashes};
+            SKEP_TRY(add_to(c, k->state, &in, err));
+            n = 0;
+        }
+    }
+    return SKEP_OK;
+}
+
+skep_rc skep_x__tally_settle(struct skep_x_ctx *c, skep_err *err)
+{
+    struct skep_x_tally *t = c->tally;
+    if (!t || t->rows == 0)
+        return SKEP_OK;
+    if (t->weight > 1)
+        c->partial->estimated = true;
+    for (unsigned i = 0; i < t->n; i++) {
+        struct column *k = &t->columns[i];
+        SKEP_TRY(k->state == UINT32_MAX ? settle_groups(c, k, err) : settle_distinct(c, k, err));
+        if (k->n_codes > 0)
+            memset(k->counts, 0, k->n_codes * sizeof *k->counts);
+    }
+    t->rows = 0;
+    return SKEP_OK;
+}
+
+/* --- counting --- */
+
+/* Has every column one source in the rowset, of a kind that has codes? */
+static void enter_set(struct skep_x_ctx *c, struct skep_x_tally *t)
+{
+    t->set = c->set;
+    t->group = UINT64_MAX;
+    t->set_able = true;
+    for (unsigned i = 0; i < t->n; i++) {
+        struct column *k = &t->columns[i];
+        k->source = NULL;
+        k->dict = NULL;
+        k->n_codes = 0;
+        if (k->name == UINT32_MAX)
+            continue;
+        const struct skep_x_bound *b = skep_x__sources(c, k->name);
+        if (b->n == 0)
+            continue;
+        struct skep_x_source *s = &b->sources[0];
+        bool text =
+            s->kind == SKEP_X_FIELD && (s->type == SKEP_TYPE_STRING || s->type == SKEP_TYPE_BYTES ||
+                                        s->type == SKEP_TYPE_ARRAY);
+        t->set_able = t->set_able && b->n == 1 && (text || s->kind == SKEP_X_LISTED);
+        k->source = s;
+        k->type = s->type;
+    }
+}
+
+static struct skep_colreader *reader_of(struct skep_x_ctx *c, const struct column *k, skep_err *err)
+{
+    return k->source->kind == SKEP_X_FIELD ? skep_x__field_reader(c, k->source->field, err)
+                                           : skep_x__column_reader(c, k->source->column, err);
+}
+
+static skep_rc room(struct skep_x_ctx *c, struct column *k, uint32_t n, skep_err *err)
+{
+    if (n > k->cap) {
+        if (skep_x__take(c->q, (uint64_t)(n - k->cap) * sizeof *k->counts) != SKEP_OK)
+            return skep_x__fail_memory(SKEP_ENOMEM, c, err);
+        skep_free(k->counts);
+        k->counts = skep_alloc_n(uint32_t, n);
+        k->cap = n;
+    } else if (n > 0) {
+        memset(k->counts, 0, n * sizeof *k->counts);
+    }
+    k->n_codes = n;
+    return SKEP_OK;
+}
+
+/* The dictionaries of the row group; what was counted by others is settled first. */
+static skep_rc enter_group(struct skep_x_ctx *c, struct skep_x_tally *t, uint64_t row0,
+                           skep_err *err)
+{
+    t->group = row0 / SKEP_ROW_GROUP_ROWS;
+    t->group_able = true;
+    for (unsigned i = 0; i < t->n && t->group_able; i++) {
+        struct column *k = &t->columns[i];
+        const struct skep_dict *dict = NULL;
+        uint32_t n = 0;
+        if (!k->source)
+            continue;
+        struct skep_colreader *r = reader_of(c, k, err);
+        if (!r)
+            return err->rc;
+        t->group_able = r->ops->coded && r->ops->coded(r, row0, &dict, &n);
+        bool lists = k->source->kind == SKEP_X_LISTED;
+        if (n > 0 && lists != (dict == NULL))
+            t->group_able = false;
+        if (!t->group_able || (dict == k->dict && n == k->n_codes))
+            continue;
+        SKEP_TRY(skep_x__tally_settle(c, err));
+        SKEP_TRY(room(c, k, n, err));
+        k->dict = dict;
+    }
+    return SKEP_OK;
+}
+
+/* The weight all rows of the stretch have; false when they differ or it is not known. */
+static bool one_weight(struct skep_x_ctx *c, uint64_t row0, unsigned n, int64_t *ret)
+{
+    skep_err err;
+    *ret = 1;
+    if (c->q->plan->ignore_sample_rate)
+        return true;
+    struct skep_colreader *r = skep_x__column_reader(c, SKEP_COL_SAMPLE_RATE, &err);
+    if (!r || !r->ops->same || !r->ops->same(r, row0, n, ret))
+        return false;
+    *ret = SKEP_MIN(SKEP_MAX(*ret, 1), (int64_t)UINT32_MAX);
+    return true;
+}
+
+skep_rc skep_x__tally(struct skep_x_ctx *c, uint64_t block, uint64_t end, uint32_t bucket,
+                      bool *ret_done, skep_err *err)
+{
+    *ret_done = false;
+    if (!c->tally)
+        c->tally = tally_new(c);
+    struct skep_x_tally *t = c->tally;
+    if (!t->able)
+        return SKEP_OK;
+    uint64_t row0 = block * SKEP_BLOCK_ROWS, last = end - 1;
+    unsigned n = (unsigned)(last * SKEP_BLOCK_ROWS + skep_rowset_block_rows(c->rs, last) - row0);
+    int64_t weight = 1;
+    if (t->set != c->set) {
+        SKEP_TRY(skep_x__tally_settle(c, err));
+        enter_set(c, t);
+    }
+    if (!t->set_able)
+        return SKEP_OK;
+    if (t->group != row0 / SKEP_ROW_GROUP_ROWS)
+        SKEP_TRY(enter_group(c, t, row0, err));
+    if (!t->group_able || !one_weight(c, row0, n, &weight))
+        return SKEP_OK;
+    if (t->rows > 0 && (t->bucket != bucket || t->weight != weight ||
+                        t->rows > (uint64_t)UINT32_MAX - SKEP_ROW_GROUP_ROWS))
+        SKEP_TRY(skep_x__tally_settle(c, err));
+    t->bucket = bucket;
+    t->weight = weight;
+    for (unsigned i = 0; i < t->n; i++) {
+        struct column *k = &t->columns[i];
+        uint32_t present = 0;
+        if (k->n_codes == 0)
+            continue;
+        struct skep_colreader *r = reader_of(c, k, err);
+        if (!r)
+            return err->rc;
+        SKEP_TRY(r->ops->tally(r, row0, n, k->counts, &present, err));
+    }
+    t->rows += n;
+    *ret_done = true;
+    return SKEP_OK;
+}
