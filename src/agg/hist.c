@@ -253,7 +253,7 @@ static bool plain_bins(const struct skep_agg_in *in, uint32_t *bins)
     const int64_t *v = in->form == SKEP_AGG_F64 ? (const int64_t *)(const void *)in->f64 : in->i64;
     if (in->sel.rows) { /* doubles move as their bits */
         for (unsigned i = 0; i < in->sel.n; i++)
-            memcpy(&packed[i], (const uint8_t *)v + (size_t)in->sel.rows[i] * 8, 8);
+            packed[i] = v[in->sel.rows[i]];
         v = packed;
     }
     if (in->form == SKEP_AGG_F64)

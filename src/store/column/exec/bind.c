@@ -5,7 +5,7 @@
  * groups and aggregates look at it.  A binding lasts as long as the worker gets morsels of the same
  * rowset.
  *
- * I1  vectors stay valid until the same column is read at another block.
+ * I1  vectors stay valid until the same column is read at other rows.
  * I2  sources stand in order of precedence: attribute, view, intrinsic field, instrumentation,
  * resource.
  *
@@ -60,6 +60,14 @@ void skep_x__block(struct skep_x_ctx *c, uint64_t block)
     skep_assert(c->n > 0);
 }
 
+void skep_x__window(struct skep_x_ctx *c, uint64_t row0, unsigned n)
+{
+    skep_x__block(c, row0 / SKEP_BLOCK_ROWS);
+    skep_assert(n > 0 && row0 + n <= c->row0 + c->n);
+    c->row0 = row0;
+    c->n = n;
+}
+
 void skep_x__live(const struct skep_x_ctx *c, struct skep_x_bits *ret)
 {
     for (unsigned w = 0; w < SKEP_X_WORDS; w++) {
@@ -77,17 +85,17 @@ static struct skep_x_col *new_col(struct skep_x_ctx *c, struct skep_colreader *r
 {
     struct skep_x_col *col = skep_new(&c->arena, struct skep_x_col);
     col->reader = r;
-    col->block = UINT64_MAX;
+    col->row0 = UINT64_MAX;
     return col;
 }
 
 static skep_rc read_col(struct skep_x_ctx *c, struct skep_x_col *col, const struct skep_vec **ret,
                         skep_err *err)
 {
-    if (col->block != c->block) {
-        col->block = UINT64_MAX;
+    if (col->row0 != c->row0 || col->vec.n != c->n) {
+        col->row0 = UINT64_MAX;
         SKEP_TRY(col->reader->ops->read(col->reader, c->row0, c->n, &col->vec, err));
-        col->block = c->block;
+        col->row0 = c->row0;
     }
     *ret = &col->vec;
     return SKEP_OK;

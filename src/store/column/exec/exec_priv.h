@@ -122,7 +122,7 @@ struct skep_x_memo {
 
 struct skep_x_col {
     struct skep_colreader *reader;
-    uint64_t block; /* of vec; UINT64_MAX = none */
+    uint64_t row0; /* of vec; UINT64_MAX = none */
     struct skep_vec vec;
 };
 
@@ -218,7 +218,7 @@ struct skep_x_ctx {
     struct skep_x_bound any;         /* all string sources */
     struct skep_x_memo **test_memos; /* [n_tests][of sources], kept over bindings */
     unsigned *n_test_memos;
-    /* the block */
+    /* the block, or the part of it that is looked at: rows [row0, row0 + n) */
     uint64_t block, row0;
     unsigned n;
     /* answers */
@@ -294,7 +294,9 @@ struct skep_colreader *skep_x__column_reader(struct skep_x_ctx *c, enum skep_col
 const struct skep_x_bound *skep_x__sources(struct skep_x_ctx *c, uint32_t name);
 /* Select the block: sets block, row0, n. */
 void skep_x__block(struct skep_x_ctx *c, uint64_t block);
-/* All live rows of the block. */
+/* Look at rows [row0, row0 + n), of one block, alone: what is read is then no more. */
+void skep_x__window(struct skep_x_ctx *c, uint64_t row0, unsigned n);
+/* All live rows of the block (not of a window). */
 void skep_x__live(const struct skep_x_ctx *c, struct skep_x_bits *ret);
 /* An intrinsic integer column as an array of c->n values (constants spread into buf). */
 SKEP_NODISCARD skep_rc skep_x__ints(struct skep_x_ctx *c, enum skep_column col, int64_t *buf,

@@ -12,6 +12,7 @@
  * Threads: a context belongs to one thread; the bound is an atomic that may be read late. */
 #include "base/assert.h"
 #include "base/mem.h"
+#include "store/column/codec/codec.h"
 #include "store/column/exec/exec_priv.h"
 
 #include <stdlib.h>
@@ -145,7 +146,7 @@ static bool block_useful(const struct skep_x_ctx *c, uint64_t block)
     return p->oldest_first ? bb->min_start_ns <= t : bb->max_start_ns >= t;
 }
 
-/* Take away rows that cannot come in, by time alone, before the filter looks at them. */
+/* Take away rows that cannot come in, by time alone. */
 static void keep_useful(const struct skep_x_ctx *c, const int64_t *time, struct skep_x_bits *bits)
 {
     const struct skep_plan *p = c->q->plan;
@@ -158,13 +159,10 @@ static void keep_useful(const struct skep_x_ctx *c, const int64_t *time, struct 
         lo = SKEP_MAX(lo, p->cursor_time_ns);
     else if (p->has_cursor)
         hi = SKEP_MIN(hi, p->cursor_time_ns);
-    uint8_t pass[SKEP_BLOCK_ROWS];
-    memset(pass, 0, sizeof pass);
-    for (unsigned r = 0; r < c->n; r++)
-        pass[r] = time[r] >= lo && time[r] <= hi;
-    struct skep_x_bits in;
-    skep_x__pack(pass, &in);
-    skep_x__and(bits, &in);
+    uint64_t in[SKEP_X_WORDS];
+    skep_codec__bits_between(time, c->n, lo, hi, in);
+    for (unsigned w = 0; w < (c->n + 63) / 64; w++)
+        bits->w[w] &= in[w];
 }
 
 static skep_rc rows_block(struct skep_x_ctx *c, skep_err *err)
@@ -176,14 +174,16 @@ static skep_rc rows_block(struct skep_x_ctx *c, skep_err *err)
     SKEP_TRY(skep_x__in_range(c, &bits, err));
     if (!skep_x__any(&bits))
         return SKEP_OK;
+    SKEP_TRY(skep_x__filter_block(c, &bits, err));
+    if (!skep_x__any(&bits))
+        return SKEP_OK;
     SKEP_TRY(skep_x__ints(c, SKEP_COL_TIME, c->ints[0], &time, err));
     keep_useful(c, time, &bits);
-    SKEP_TRY(skep_x__filter_block(c, &bits, err));
     if (!skep_x__any(&bits))
         return SKEP_OK;
     SKEP_TRY(skep_x__ints(c, SKEP_COL_SEQ, c->ints[1], &seq, err));
     SKEP_TRY(skep_x__ints(c, SKEP_COL_ORDINAL, c->ints[2], &ordinal, err));
-    uint16_t rows[SKEP_BLOCK_ROWS];
+    SKEP_UNINIT uint16_t rows[SKEP_BLOCK_ROWS];
     struct skep_sel sel = skep_x__rows(&bits, c->n, rows);
     struct skep_x_hit cursor = {.time_ns = p->cursor_time_ns, .id = p->cursor_id};
     for (unsigned i = 0; i < sel.n; i++) {
