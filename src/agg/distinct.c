@@ -1,23 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
-/* COUNT_DISTINCT: a set of 64-bit hashes of typed values up to 65,536 of them, HyperLogLog above.
+/* COUNT_DISTINCT: a set of 64-bit hashes of typed values up to a number of them that the aggregate
+ * names (65,536 where it names none), HyperLogLog above.
  *
  * I1  The registers are a function of the set of hashes (a maximum each), and a partial turns to
  * registers only when its own set is larger than the threshold, hence the whole is; so the answer,
  * and whether it is exact, depend on the set alone. I2  The hash 0 cannot stand in the table (0 =
  * free slot): it has a flag.
  *
- * Exact: two of n values collide with probability n^2 / 2^65, for 65,536 values 1 : 10^10.
+ * Exact: two of n values collide with probability n^2 / 2^65, for 65,536 values 1 : 10^10, for
+ * 262,144 1 : 5 * 10^8.
  * Above: 65,536 registers, relative standard error 1.04 / sqrt(65536) = 0.41%.  The estimate is
  * Ertl's (arXiv 1702.01284), which needs no correction tables.
  *
- * Threads: one at a time.  Memory: set 16 bytes a value at most, registers 64 KiB. */
+ * Threads: one at a time.  Memory: set 22 bytes a value at most, registers 64 KiB. */
 #include "agg/agg_priv.h"
 
 #include "base/assert.h"
 
 #include <math.h>
 
-enum { EXACT = 65536, P = 16, M = 1 << P, Q = 64 - P };
+enum { P = 16, M = 1 << P, Q = 64 - P };
 
 struct distinct {
     uint64_t *set; /* [cap], linear probing; NULL when registers are in use */
@@ -74,7 +76,12 @@ static skep_rc grow(struct distinct *d, struct skep_agg_mem *mem)
     return SKEP_OK;
 }
 
-static skep_rc put(struct distinct *d, uint64_t h, struct skep_agg_mem *mem)
+static uint32_t exact_of(const struct skep_agg *agg)
+{
+    return agg->exact ? agg->exact : SKEP_AGG_EXACT;
+}
+
+static skep_rc put(struct distinct *d, uint64_t h, uint32_t exact, struct skep_agg_mem *mem)
 {
     if (d->regs) {
         to_register(d->regs, h);
@@ -95,7 +102,7 @@ static skep_rc put(struct distinct *d, uint64_t h, struct skep_agg_mem *mem)
         d->set[at] = h;
         d->n++;
     }
-    return d->n > EXACT ? to_registers(d, mem) : SKEP_OK;
+    return d->n > exact ? to_registers(d, mem) : SKEP_OK;
 }
 
 static struct distinct *need_set(struct distinct_state *s, struct skep_agg_mem *mem)
@@ -110,6 +117,7 @@ static skep_rc distinct_add(void *states, const struct skep_agg_in *in, struct s
     skep_assert(in->form == SKEP_AGG_HASH);
     struct distinct_state *st = states;
     uint64_t last = 0;
+    uint32_t exact = exact_of(in->agg);
     struct distinct_state *last_state = NULL;
     for (unsigned i = 0; i < in->sel.n; i++) {
         unsigned r = skep_agg__row(in, i);
@@ -120,7 +128,7 @@ static skep_rc distinct_add(void *states, const struct skep_agg_in *in, struct s
         struct distinct *d = need_set(s, mem);
         if (!d)
             return SKEP_ENOMEM;
-        SKEP_TRY(put(d, h, mem));
+        SKEP_TRY(put(d, h, exact, mem));
         last = h;
         last_state = s;
     }
@@ -130,7 +138,7 @@ static skep_rc distinct_add(void *states, const struct skep_agg_in *in, struct s
 static skep_rc distinct_merge(void *dst, const void *src, const struct skep_agg *agg,
                               struct skep_agg_mem *mem)
 {
-    (void)agg;
+    uint32_t exact = exact_of(agg);
     const struct distinct *s = ((const struct distinct_state *)src)->d;
     if (!s)
         return SKEP_OK;
@@ -146,8 +154,8 @@ static skep_rc distinct_merge(void *dst, const void *src, const struct skep_agg 
     }
     for (uint32_t i = 0; i < s->cap; i++)
         if (s->set[i] != 0)
-            SKEP_TRY(put(d, s->set[i], mem));
-    return s->has_zero ? put(d, 0, mem) : SKEP_OK;
+            SKEP_TRY(put(d, s->set[i], exact, mem));
+    return s->has_zero ? put(d, 0, exact, mem) : SKEP_OK;
 }
 
 static void distinct_done(void *state, struct skep_agg_mem *mem)

@@ -122,6 +122,8 @@ enum skep_agg_op {
     SKEP_AGG_OP_COUNT
 };
 
+enum { SKEP_AGG_EXACT = 65536 };
+
 enum skep_heat_scale { SKEP_HEAT_LOG, SKEP_HEAT_LINEAR };
 
 struct skep_agg {
@@ -130,6 +132,7 @@ struct skep_agg {
     const struct skep_expr *filter; /* of this aggregate alone; NULL = none */
     skep_str key;                   /* name in results: "COUNT", "P99(duration_ms)" */
     double param;
+    uint32_t exact; /* COUNT_DISTINCT: counted exactly up to so many values; 0 = SKEP_AGG_EXACT */
     enum skep_heat_scale heat_scale;
     unsigned heat_bins; /* wanted; 0 = 40 */
     /* LINEAR heatmaps: what the bins cover.  skep_query_aggregate finds it in a first pass and

@@ -22,7 +22,7 @@
 
 #include <math.h>
 
-enum { CELLS_MAX = 250000 };
+enum { CELLS_MAX = 250000, EXACT_ALONE = 262144 };
 
 static skep_rc run(struct skep_query_job *j, const struct skep_plan *plan,
                    struct skep_query_cells *ret, skep_err *err)
@@ -171,6 +171,11 @@ static skep_rc answer(struct skep_query_job *j, struct skep_result **ret, skep_e
         j->plan.granularity_ns = skep_query_auto_granularity(j->plan.range);
         j->hidden_series = true;
     }
+    /* One cell alone may hold a larger set than each of many. */
+    if (j->plan.n_groups == 0 && j->plan.granularity_ns == 0)
+        for (unsigned a = 0; a < j->plan.n_aggs; a++)
+            if (j->aggs[a].op == SKEP_AGG_COUNT_DISTINCT && j->aggs[a].exact == 0)
+                j->aggs[a].exact = EXACT_ALONE;
     if (j->plan.max_cells == 0 && may_cut(&j->plan))
         j->plan.max_cells = CELLS_MAX;
     skep_rc rc = run(j, &j->plan, &j->series, err);
