@@ -168,7 +168,10 @@ struct skep_keys {
 };
 void skep_keys_init(struct skep_keys *k, struct skep_agg_mem *mem);
 void skep_keys_done(struct skep_keys *k);
-/* hash = skep_agg_hash_value(v).  Returns SKEP_OK | SKEP_ENOMEM. */
+/* skep_keys_get: hash = skep_agg_hash_value(v).  Returns SKEP_OK | SKEP_ENOMEM.
+ * skep_keys_prefetch: fetch what looking up these hashes will read: in a table larger than the
+ * caches a group of look-ups then waits once, not each for itself. */
+void skep_keys_prefetch(const struct skep_keys *k, const uint64_t *hashes, unsigned n);
 SKEP_NODISCARD skep_rc skep_keys_get(struct skep_keys *k, const skep_value *v, uint64_t hash,
                                      uint32_t *ret);
 

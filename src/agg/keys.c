@@ -20,9 +20,11 @@
 #include <math.h>
 
 enum {
-    LUT_LIMIT = 1 << 20, /* entries: 4 MiB */
+    LUT_LIMIT = 1 << 20, /* entries: 4 MiB, */
+    LUT_SPARSE = 4,      /* or so many a pair: no more than hashing takes */
     BLOCK_BYTES = 4096,
-    INDEX_BYTES = 16 /* of a hash table for each entry, at load 1/2 */
+    PREFETCH_MIN = 4096, /* keys: less stand in the caches */
+    INDEX_BYTES = 16     /* of a hash table for each entry, at load 1/2 */
 };
 
 void skep_pairs_init(struct skep_pairs *p, struct skep_agg_mem *mem)
@@ -56,7 +58,7 @@ static uint64_t pair_hash(uint32_t a, uint32_t b)
 
 static uint32_t pow2_above(uint32_t x)
 {
-    uint32_t n = 4;
+    uint32_t n = 1;
     while (n <= x && n < (1u << 30))
         n *= 2;
     return n;
@@ -80,7 +82,7 @@ static skep_rc widen(struct skep_pairs *p, uint32_t a, uint32_t b)
 {
     uint32_t stride = SKEP_MAX(p->stride, b < p->stride ? p->stride : pow2_above(b));
     uint32_t rows = SKEP_MAX(p->lut_rows, a < p->lut_rows ? p->lut_rows : pow2_above(a));
-    if ((uint64_t)stride * rows > LUT_LIMIT)
+    if ((uint64_t)stride * rows > SKEP_MAX((uint64_t)LUT_LIMIT, (uint64_t)p->n * LUT_SPARSE))
         return to_hash(p);
     uint32_t *lut = skep_agg_alloc(p->mem, (size_t)stride * rows * sizeof *lut);
     if (!lut)
@@ -290,6 +292,26 @@ static skep_rc grow_keys(struct skep_keys *k)
     k->values = values;
     k->cap = cap;
     return SKEP_OK;
+}
+
+void skep_keys_prefetch(const struct skep_keys *k, const uint64_t *hashes, unsigned n)
+{
+    if (k->n < PREFETCH_MIN)
+        return;
+    for (unsigned i = 0; i < n; i++)
+        skep_index_prefetch(&k->index, hashes[i]);
+    for (unsigned i = 0; i < n; i++) {
+        uint32_t at = skep_index_peek(&k->index, hashes[i]);
+        if (at < k->n) {
+            SKEP_PREFETCH(&k->hashes[at]);
+            SKEP_PREFETCH(&k->values[at]);
+        }
+    }
+    for (unsigned i = 0; i < n; i++) {
+        uint32_t at = skep_index_peek(&k->index, hashes[i]);
+        if (at < k->n && k->hashes[at] == hashes[i] && text_type(k->values[at].type))
+            SKEP_PREFETCH(k->values[at].s.p);
+    }
 }
 
 skep_rc skep_keys_get(struct skep_keys *k, const skep_value *v, uint64_t hash, uint32_t *ret)

@@ -15,6 +15,8 @@
 #include "base/assert.h"
 #include "base/mem.h"
 
+enum { MAP_STEP = 32 };
+
 static int64_t floor_div(int64_t a, int64_t b)
 {
     int64_t q = a / b;
@@ -226,8 +228,11 @@ skep_rc skep_partial_cell(struct skep_partial *p, uint32_t tuple, uint32_t bucke
 /* Map src ids of one level to dst ids. */
 static skep_rc map_keys(struct skep_keys *dst, const struct skep_keys *src, uint32_t *map)
 {
-    for (uint32_t i = 0; i < src->n; i++)
+    for (uint32_t i = 0; i < src->n; i++) {
+        if (i % MAP_STEP == 0)
+            skep_keys_prefetch(dst, src->hashes + i, SKEP_MIN(src->n - i, (uint32_t)MAP_STEP));
         SKEP_TRY(skep_keys_get(dst, &src->values[i], src->hashes[i], &map[i]));
+    }
     return SKEP_OK;
 }
 

@@ -14,6 +14,7 @@
 #define SKEP_LIKELY(c)    __builtin_expect(!!(c), 1)
 #define SKEP_UNLIKELY(c)  __builtin_expect(!!(c), 0)
 #define SKEP_CACHELINE    64
+#define SKEP_PREFETCH(p)  __builtin_prefetch(p)
 /* A large local array that is filled before it is read: not zeroed at every call, as all other
  * locals are (-ftrivial-auto-var-init). */
 #if defined(__clang__) || __GNUC__ >= 12

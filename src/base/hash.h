@@ -50,6 +50,17 @@ static inline struct skep_index_it skep_index_begin(const struct skep_index *ix,
     uint32_t tag = (uint32_t)(hash ^ (hash >> 32));
     return (struct skep_index_it){tag & (ix->cap - 1), tag};
 }
+/* The first index that next() would look at, without comparing: for fetching early what will be
+ * compared.  SKEP_INDEX_NONE: none. */
+static inline uint32_t skep_index_peek(const struct skep_index *ix, uint64_t hash)
+{
+    return ix->cap ? ix->slots[skep_index_begin(ix, hash).at].idx : SKEP_INDEX_NONE;
+}
+static inline void skep_index_prefetch(const struct skep_index *ix, uint64_t hash)
+{
+    if (ix->cap)
+        SKEP_PREFETCH(&ix->slots[skep_index_begin(ix, hash).at]);
+}
 static inline uint32_t skep_index_next(const struct skep_index *ix, struct skep_index_it *it)
 {
     if (SKEP_UNLIKELY(ix->cap == 0))

@@ -20,6 +20,8 @@
 #include "base/mem.h"
 #include "store/column/exec/exec_priv.h"
 
+enum { BATCH = 64 };
+
 struct column {
     uint32_t name;  /* UINT32_MAX: none, all rows are alike */
     unsigned state; /* COUNT_DISTINCT; else UINT_MAX: the group column */
@@ -128,62 +130,78 @@ static skep_rc cell_of(struct skep_x_ctx *c, uint32_t key, uint32_t *ret, skep_e
     return rc == SKEP_OK ? SKEP_OK : skep_x__fail_memory(rc, c, err);
 }
 
+/* Codes that were counted, a few at a time, with their hashes. */
+struct batch {
+    unsigned n;
+    uint32_t codes[BATCH];
+    uint64_t hashes[BATCH];
+};
+
+/* The next codes from *at on; those whose list has no value are left out. */
+static void next_batch(const struct column *k, uint32_t *at, struct batch *b)
+{
+    b->n = 0;
+    for (; *at < k->n_codes && b->n < BATCH; (*at)++) {
+        if (k->counts[*at] == 0)
+            continue;
+        skep_value v = code_value(k, *at);
+        if (v.type == SKEP_TYPE_NULL)
+            continue;
+        b->hashes[b->n] = code_hash(k, *at, &v);
+        b->codes[b->n++] = *at;
+    }
+}
+
 /* Groups of the codes; rows without one have the absent key. */
 static skep_rc settle_groups(struct skep_x_ctx *c, const struct column *k, skep_err *err)
 {
     struct skep_x_tally *t = c->tally;
+    SKEP_UNINIT struct batch b;
     SKEP_UNINIT struct skep_ids cells;
-    SKEP_UNINIT int64_t weights[SKEP_IDS_ROWS];
+    SKEP_UNINIT int64_t weights[BATCH + 1];
     uint64_t absent = t->rows;
-    unsigned n = 0;
+    uint32_t at = 0;
     cells.constant = false;
-    for (uint32_t code = 0; code <= k->n_codes; code++) { /* the last one: absent */
-        uint64_t rows = code < k->n_codes ? k->counts[code] : absent;
-        if (rows == 0)
-            continue;
+    do {
+        unsigned n = 0;
         uint32_t key = 0, cell = 0;
-        if (code < k->n_codes) {
-            skep_value v = code_value(k, code);
-            if (v.type == SKEP_TYPE_NULL)
-                continue; /* stays in absent */
-            absent -= rows;
-            SKEP_TRY(skep_x__key(c, 0, &v, code_hash(k, code, &v), &key, err));
+        next_batch(k, &at, &b);
+        skep_keys_prefetch(&c->partial->keys[0], b.hashes, b.n);
+        for (unsigned i = 0; i < b.n; i++) {
+            skep_value v = code_value(k, b.codes[i]);
+            absent -= k->counts[b.codes[i]];
+            SKEP_TRY(skep_x__key(c, 0, &v, b.hashes[i], &key, err));
+            SKEP_TRY(cell_of(c, key, &cell, err));
+            if (cell == SKEP_ID_NONE)
+                continue;
+            cells.v[n] = cell;
+            weights[n++] = (int64_t)k->counts[b.codes[i]] * t->weight;
         }
-        SKEP_TRY(cell_of(c, key, &cell, err));
-        if (cell == SKEP_ID_NONE)
-            continue;
-        cells.v[n] = cell;
-        weights[n++] = (int64_t)rows * t->weight;
-        if (n == SKEP_IDS_ROWS) {
-            SKEP_TRY(add_counts(c, &cells, weights, n, err));
-            n = 0;
+        if (at >= k->n_codes && absent > 0) {
+            SKEP_TRY(cell_of(c, 0, &cell, err));
+            cells.v[n] = cell;
+            weights[n] = (int64_t)absent * t->weight;
+            n += cell != SKEP_ID_NONE;
         }
-    }
-    return n > 0 ? add_counts(c, &cells, weights, n, err) : SKEP_OK;
+        SKEP_TRY(add_counts(c, &cells, weights, n, err));
+    } while (at < k->n_codes);
+    return SKEP_OK;
 }
 
 static skep_rc settle_distinct(struct skep_x_ctx *c, const struct column *k, skep_err *err)
 {
-    SKEP_UNINIT uint64_t hashes[SKEP_IDS_ROWS];
-    struct skep_ids cells;
-    unsigned n = 0;
+    SKEP_UNINIT struct batch b;
+    SKEP_UNINIT struct skep_ids cells;
     cells.constant = true;
     SKEP_TRY(cell_of(c, 0, &cells.value, err));
-    for (uint32_t code = 0; code < k->n_codes; code++) {
-        skep_value v = {.type = SKEP_TYPE_NULL};
-        if (k->counts[code] > 0)
-            v = code_value(k, code);
-        if (v.type != SKEP_TYPE_NULL)
-            hashes[n++] = code_hash(k, code, &v);
-        if (n == SKEP_IDS_ROWS || (n > 0 && code + 1 == k->n_codes)) {
-            struct skep_agg_in in = {.sel = {n, NULL},
-                                     .cells = &cells,
-                                     .weight = 1,
-                                     .form = SKEP_AGG_HASH,
-                                     .hashes = hashes};
-            SKEP_TRY(add_to(c, k->state, &in, err));
-            n = 0;
-        }
+    for (uint32_t at = 0; at < k->n_codes;) {
+        next_batch(k, &at, &b);
+        struct skep_agg_in in = {.sel = {b.n, NULL},
+                                 .cells = &cells,
+                                 .weight = 1,
+                                 .form = SKEP_AGG_HASH,
+                                 .hashes = b.hashes};
+        SKEP_TRY(add_to(c, k->state, &in, err));
     }
     return SKEP_OK;
 }
