@@ -10,6 +10,10 @@
 
 #include "base/assert.h"
 
+#ifdef SKEP_AVX2
+#include <immintrin.h>
+#endif
+
 int skep_str_cmp(skep_str a, skep_str b)
 {
     size_t n = SKEP_MIN(a.n, b.n);
@@ -45,7 +49,38 @@ bool skep_str_ends(skep_str s, skep_str suffix)
            (suffix.n == 0 || memcmp(s.p + (s.n - suffix.n), suffix.p, suffix.n) == 0);
 }
 
-size_t skep_str_find(skep_str s, skep_str needle)
+#ifdef SKEP_AVX2
+enum { WIDTH = 32 };
+
+SKEP_AVX2 static inline __m256i load32(const char *p)
+{
+    return _mm256_loadu_si256((const __m256i *)(const void *)p);
+}
+
+/* Places where the first and the last byte of the needle stand at their distance are compared in
+ * full, 32 places at a time.  Texts in which that is often in vain are left to memmem, which is
+ * linear whatever they hold: *ret_from is where to go on. */
+SKEP_AVX2 static size_t find_pairs(skep_str s, skep_str needle, size_t *ret_from)
+{
+    __m256i first = _mm256_set1_epi8(needle.p[0]);
+    __m256i last = _mm256_set1_epi8(needle.p[needle.n - 1]);
+    size_t at = 0, vain = 0;
+    for (; at + needle.n + WIDTH - 1 <= s.n && vain <= at / 8 + 64; at += WIDTH) {
+        __m256i a = _mm256_cmpeq_epi8(load32(s.p + at), first);
+        __m256i b = _mm256_cmpeq_epi8(load32(s.p + at + needle.n - 1), last);
+        uint32_t both = (uint32_t)_mm256_movemask_epi8(_mm256_and_si256(a, b));
+        for (; both; both &= both - 1, vain++) {
+            size_t k = at + SKEP_CTZ64(both);
+            if (memcmp(s.p + k, needle.p, needle.n) == 0)
+                return k;
+        }
+    }
+    *ret_from = at;
+    return SIZE_MAX;
+}
+#endif
+
+size_t skep_str_find_portable(skep_str s, skep_str needle)
 {
     if (needle.n == 0)
         return 0;
@@ -53,6 +88,20 @@ size_t skep_str_find(skep_str s, skep_str needle)
         return SIZE_MAX;
     const char *at = memmem(s.p, s.n, needle.p, needle.n);
     return at ? (size_t)(at - s.p) : SIZE_MAX;
+}
+
+size_t skep_str_find(skep_str s, skep_str needle)
+{
+#ifdef SKEP_AVX2
+    if (needle.n >= 2 && s.n >= needle.n + WIDTH && SKEP_HAS_AVX2()) {
+        size_t from = 0, at = find_pairs(s, needle, &from);
+        if (at != SIZE_MAX)
+            return at;
+        at = skep_str_find_portable(skep_str_skip(s, from), needle);
+        return at == SIZE_MAX ? at : at + from;
+    }
+#endif
+    return skep_str_find_portable(s, needle);
 }
 
 size_t skep_str_chr(skep_str s, char c)

@@ -63,6 +63,8 @@ bool skep_str_ends(skep_str s, skep_str suffix);
 
 /* Offset of the first occurrence of `needle`, or SIZE_MAX.  An empty needle is found at 0. */
 size_t skep_str_find(skep_str s, skep_str needle);
+/* The same without vectors: what it is tested against. */
+size_t skep_str_find_portable(skep_str s, skep_str needle);
 
 /* Offset of the first byte `c`, or SIZE_MAX. */
 size_t skep_str_chr(skep_str s, char c);

@@ -30,6 +30,27 @@ static void compares_and_finds(void **state)
     assert_true(skep_str_eq(skep_str_trim(SKEP_STR(" \ta b\r\n")), SKEP_STR("a b")));
 }
 
+/* The fast search finds what the plain one finds, at every place and near every end. */
+static void finds_like_the_plain_one(void **state)
+{
+    (void)state;
+    uint64_t x = 88172645463325252ull;
+    for (int k = 0; k < 20000; k++) {
+        char text[400], needle[40];
+        x ^= x << 13, x ^= x >> 7, x ^= x << 17;
+        size_t n = x % 300, m = x / 1000 % 20;
+        unsigned letters = 1 + (unsigned)(x / 100000 % 4);
+        for (size_t i = 0; i < n + m; i++) {
+            x ^= x << 13, x ^= x >> 7, x ^= x << 17;
+            *(i < n ? &text[i] : &needle[i - n]) = (char)('a' + x % letters);
+        }
+        if (k % 2 && m <= n) /* put it somewhere */
+            memcpy(text + x % (n - m + 1), needle, m);
+        skep_str s = {text, n}, d = {needle, m};
+        assert_true(skep_str_find(s, d) == skep_str_find_portable(s, d));
+    }
+}
+
 static void cuts(void **state)
 {
     (void)state;
@@ -142,6 +163,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(compares_and_finds),
+        cmocka_unit_test(finds_like_the_plain_one),
         cmocka_unit_test(cuts),
         cmocka_unit_test(parses_integers),
         cmocka_unit_test(parses_doubles),
