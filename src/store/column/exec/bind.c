@@ -60,7 +60,7 @@ void skep_x__block(struct skep_x_ctx *c, uint64_t block)
     skep_assert(c->n > 0);
 }
 
-void skep_x__window(struct skep_x_ctx *c, uint64_t row0, unsigned n)
+void skep_x__look_at(struct skep_x_ctx *c, uint64_t row0, unsigned n)
 {
     skep_x__block(c, row0 / SKEP_BLOCK_ROWS);
     skep_assert(n > 0 && row0 + n <= c->row0 + c->n);

@@ -295,7 +295,7 @@ const struct skep_x_bound *skep_x__sources(struct skep_x_ctx *c, uint32_t name);
 /* Select the block: sets block, row0, n. */
 void skep_x__block(struct skep_x_ctx *c, uint64_t block);
 /* Look at rows [row0, row0 + n), of one block, alone: what is read is then no more. */
-void skep_x__window(struct skep_x_ctx *c, uint64_t row0, unsigned n);
+void skep_x__look_at(struct skep_x_ctx *c, uint64_t row0, unsigned n);
 /* All live rows of the block (not of a window). */
 void skep_x__live(const struct skep_x_ctx *c, struct skep_x_bits *ret);
 /* An intrinsic integer column as an array of c->n values (constants spread into buf). */

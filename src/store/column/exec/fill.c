@@ -321,7 +321,7 @@ static skep_rc fill_block(struct fill *f, size_t from, size_t to, skep_err *err)
     SKEP_TRY(new_set(f, first->set, err));
     /* Hits are by place: of few rows of the block nothing else is read. */
     uint64_t last = f->hits[f->order[to - 1]].row;
-    skep_x__window(f->c, first->row, (unsigned)(last - first->row + 1));
+    skep_x__look_at(f->c, first->row, (unsigned)(last - first->row + 1));
     for (size_t k = from; k < to; k++) {
         unsigned row = (unsigned)(f->hits[f->order[k]].row - f->c->row0);
         bits.w[row / 64] |= 1ull << (row % 64);
