@@ -214,8 +214,13 @@ SKEP_NODISCARD skep_rc skep_partial_cells(struct skep_partial *p, struct skep_se
                                           const struct skep_ids *buckets, struct skep_ids *ret);
 SKEP_NODISCARD skep_rc skep_partial_cell(struct skep_partial *p, uint32_t tuple, uint32_t bucket,
                                          uint32_t *ret);
-/* Add src's content; src is unchanged.  Both of the same plan. Returns OK | ENOMEM | ELIMIT. */
+/* Add src's content; src is unchanged.  Both of the same plan, or src detached from one that
+ * differs in its range alone, whose buckets lie inside dst's. Returns OK | ENOMEM | ELIMIT. */
 SKEP_NODISCARD skep_rc skep_partial_merge(struct skep_partial *dst, const struct skep_partial *src);
+/* Memory it holds. */
+uint64_t skep_partial_bytes(const struct skep_partial *p);
+/* Let go of plan and budget: what is left may be merged from and freed. */
+void skep_partial_detach(struct skep_partial *p);
 static inline void *skep_partial_state(const struct skep_partial *p, unsigned state, uint32_t cell)
 {
     return p->states[state].data + (size_t)cell * p->states[state].ops->size;

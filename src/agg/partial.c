@@ -236,13 +236,24 @@ static skep_rc map_keys(struct skep_keys *dst, const struct skep_keys *src, uint
     return SKEP_OK;
 }
 
+/* What is bucket 0 in src has this number in dst. */
+static uint32_t bucket_shift(const struct skep_partial *dst, const struct skep_partial *src)
+{
+    int64_t g = dst->plan->granularity_ns;
+    if (g == 0 || src->bucket0_ns == dst->bucket0_ns)
+        return 0;
+    skep_assert(src->bucket0_ns > dst->bucket0_ns);
+    return (uint32_t)(((uint64_t)src->bucket0_ns - (uint64_t)dst->bucket0_ns) / (uint64_t)g);
+}
+
 static skep_rc merge_cells(struct skep_partial *dst, const struct skep_partial *src,
                            const uint32_t *tuple_map)
 {
+    uint32_t shift = bucket_shift(dst, src);
     for (uint32_t c = 0; c < src->cells.n; c++) {
         uint32_t tuple = tuple_map ? tuple_map[src->cells.left[c]] : src->cells.left[c];
         uint32_t cell = 0;
-        SKEP_TRY(skep_partial_cell(dst, tuple, src->cells.right[c], &cell));
+        SKEP_TRY(skep_partial_cell(dst, tuple, src->cells.right[c] + shift, &cell));
         if (cell == SKEP_ID_NONE)
             continue;
         for (unsigned s = 0; s < dst->n_states; s++)
@@ -253,9 +264,22 @@ static skep_rc merge_cells(struct skep_partial *dst, const struct skep_partial *
     return SKEP_OK;
 }
 
+uint64_t skep_partial_bytes(const struct skep_partial *p)
+{
+    return p->mem.used + sizeof *p;
+}
+
+void skep_partial_detach(struct skep_partial *p)
+{
+    if (p->mem.budget && p->mem.taken > 0)
+        skep_budget_give(p->mem.budget, p->mem.taken);
+    p->mem.budget = NULL;
+    p->plan = NULL;
+}
+
 skep_rc skep_partial_merge(struct skep_partial *dst, const struct skep_partial *src)
 {
-    skep_assert(dst->plan == src->plan);
+    skep_assert(dst->plan == src->plan || !src->plan);
     dst->estimated = dst->estimated || src->estimated;
     if (src->n_groups == 0)
         return merge_cells(dst, src, NULL);

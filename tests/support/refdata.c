@@ -321,7 +321,7 @@ static skep_rc store_run(struct skep_store *s, const struct skep_plan *plan,
                          const struct skep_run_opts *opts, struct skep_answer *ret, skep_err *err)
 {
     struct ref_store *r = (struct ref_store *)s;
-    return skep_exec_run(r->snap, r->pool, plan, opts, ret, err);
+    return skep_exec_run_kept(r->snap, r->pool, r->partials, plan, opts, ret, err);
 }
 
 void ref_store_init(struct ref_store *s, struct skep_snapshot *snap, struct skep_pool *pool)

@@ -61,6 +61,7 @@ struct ref_store {
     struct skep_store base;
     struct skep_snapshot *snap;
     struct skep_pool *pool;
+    struct skep_partials *partials; /* NULL = none are kept */
 };
 void ref_store_init(struct ref_store *s, struct skep_snapshot *snap, struct skep_pool *pool);
 struct skep_rowset *ref_part(const struct skep_batch *b, uint64_t seq);

@@ -27,7 +27,7 @@ static skep_rc engine_run(struct skep_store *s, const struct skep_plan *plan,
     if (!o.budget)
         o.budget = &e->query;
     struct skep_snapshot *snap = skep_engine__snapshot(e);
-    skep_rc rc = skep_exec_run(snap, e->pool, plan, &o, ret, err);
+    skep_rc rc = skep_exec_run_kept(snap, e->pool, e->partials, plan, &o, ret, err);
     skep_snapshot_unref(snap);
     if (rc == SKEP_OK)
         skep_engine__mark_losses(e, plan, &o, ret);
@@ -161,6 +161,7 @@ static void engine_close(struct skep_store *s)
     skep_wal_close(e->wal);
     skep_snapshot_unref(e->snap);
     skep_manifest_close(e->manifest);
+    skep_partials_free(e->partials);
     skep_cache_free(e->cache);
     skep_identity_free(e->identity);
     if (e->lock_fd >= 0)
@@ -208,6 +209,7 @@ static void init_limits(struct skep_engine *e, const struct skep_column_config *
     skep_budget_init(&e->query, "queries", all / 2, e->memory);
     skep_budget_init(&e->work, "background", all / 2, e->memory);
     e->cache = skep_cache_new(e->memory, all / 4);
+    e->partials = skep_partials_new(e->memory, all / 32);
 }
 
 static struct skep_engine *new_engine(const struct skep_column_config *cfg)

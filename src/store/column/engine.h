@@ -63,6 +63,7 @@ struct skep_engine {
     struct skep_wal *wal;
     struct skep_identity *identity;
     struct skep_cache *cache;
+    struct skep_partials *partials; /* answers of whole segments */
 
     /* Appends on their way: commit.c. */
     struct skep_mutex q_mu;

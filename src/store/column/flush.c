@@ -20,6 +20,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "store/column/exec.h"
 #include "store/column/part.h"
 
 enum {
@@ -41,9 +42,9 @@ struct skep_engine_segment *skep_engine__segment(struct skep_rowset *rs)
 
 static void last_unref(void *ctx, struct skep_rowset *rs)
 {
-    (void)rs;
     struct skep_engine_segment *seg = ctx;
     struct skep_engine *e = seg->engine;
+    skep_partials_drop(e->partials, rs->serial);
     if (seg->doomed) { /* I2; if it fails the next start finds an orphan */
         (void)e->os->unlink(e->os, segment_path(e, seg->m.number, ".seg").s, NULL);
         atomic_fetch_sub(&e->segment_bytes, seg->m.file_bytes);

@@ -359,7 +359,7 @@ skep_rc skep_segment_open(const struct skep_os *os, const char *path, struct ske
     seg->base.trace_clustered = true;
     seg->os = os;
     seg->fd = -1;
-    seg->serial = skep_cache_serial();
+    seg->serial = seg->base.serial = skep_cache_serial();
     seg->cache = cache;
     seg->path = skep_strndup(name.p, name.n);
     skep_mutex_init(&seg->mutex, "segment");

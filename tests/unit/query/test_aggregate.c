@@ -7,6 +7,8 @@
 
 #include "base/mem.h"
 #include "os/thread.h"
+#include "store/column/exec.h"
+#include "store/column/live.h"
 #include "support/refquery.h"
 #include "support/rowdump.h"
 
@@ -33,12 +35,37 @@ static char *answer(struct ref_store *s, const struct skep_plan *plan, const str
     return text;
 }
 
-static void run_plans(uint64_t seed, uint32_t rows, unsigned plans)
+static void same(const char *a, char *b, const char *what, const char *how)
+{
+    if (strcmp(a, b) != 0)
+        fail_msg("%s: %s answers differently:\n%.2000s\n---\n%.2000s", what, how, a, b);
+    skep_free(b);
+}
+
+/* The same question about another range: its buckets have other numbers. */
+static void moved(struct ref_world *w, const struct skep_plan *plan, struct rnd *r,
+                  const char *what)
+{
+    struct skep_plan p = *plan;
+    p.range.start_ns -= (int64_t)(rnd_u64(r) % 1000000000000);
+    p.range.end_ns += (int64_t)(rnd_u64(r) % 1000000000000);
+    char *want = answer(&w->stores[0], &p, NULL, what);
+    same(want, answer(&w->stores[4], &p, NULL, what), what, "a kept partial");
+    same(want, answer(&w->stores[5], &p, NULL, what), what, "a kept partial beside parts");
+    skep_free(want);
+}
+
+static uint64_t n_evicted; /* from all caches */
+
+static void run_plans(uint64_t seed, uint32_t rows, unsigned plans, uint64_t keep_bytes)
 {
     struct rnd r = {seed};
     struct skep_pool *pool = skep_pool_new("test", 3);
+    struct skep_partials *partials = skep_partials_new(NULL, keep_bytes);
+    struct skep_partials_stats stats;
     struct ref_world w;
     ref_world_make(&w, &r, rows, pool);
+    w.stores[4].partials = w.stores[5].partials = partials;
     for (unsigned i = 0; i < plans; i++) {
         struct skep_arena arena;
         char what[64];
@@ -47,31 +74,86 @@ static void run_plans(uint64_t seed, uint32_t rows, unsigned plans)
         snprintf(what, sizeof what, "seed %llu plan %u", (unsigned long long)seed, i);
         char *first = answer(&w.stores[0], plan, &w.data, what);
         for (unsigned s = 1; s < REF_STORES; s++) {
-            char *other = answer(&w.stores[s], plan, NULL, what);
-            if (strcmp(first, other) != 0)
-                fail_msg("%s: store %u answers differently:\n%.2000s\n---\n%.2000s", what, s, first,
-                         other);
-            skep_free(other);
+            char how[32];
+            snprintf(how, sizeof how, "store %u", s);
+            same(first, answer(&w.stores[s], plan, NULL, what), what, how);
+            if (w.stores[s].partials) /* out of what was kept just now */
+                same(first, answer(&w.stores[s], plan, NULL, what), what, "the second time");
         }
         skep_free(first);
+        moved(&w, plan, &r, what);
         skep_arena_done(&arena);
     }
+    skep_partials_stats(partials, &stats);
+    assert_true(stats.bytes <= keep_bytes);
+    assert_true(stats.hits > 0);
+    n_evicted += stats.evicted;
+    for (unsigned i = 0; i < w.stores[4].snap->n; i++)
+        skep_partials_drop(partials, w.stores[4].snap->sets[i].rowset->serial);
+    skep_partials_drop(partials, w.stores[5].snap->sets[0].rowset->serial);
+    skep_partials_stats(partials, &stats);
+    assert_true(stats.bytes == 0 && stats.entries == 0);
     ref_world_done(&w);
+    skep_partials_free(partials);
     skep_pool_free(pool);
+}
+
+/* Rows that die make another version of their segment: what was kept of the old one is not its
+ * answer. */
+static void kept_partials_follow_deletes(void **state)
+{
+    (void)state;
+    struct rnd r = {77};
+    struct skep_partials *partials = skep_partials_new(NULL, 1 << 20);
+    struct skep_agg count = {.op = SKEP_AGG_COUNT};
+    struct skep_plan plan = {.kind = SKEP_PLAN_AGGREGATE,
+                             .range = {INT64_MIN / 2, INT64_MAX / 2},
+                             .aggs = &count,
+                             .n_aggs = 1};
+    struct ref_world w;
+    ref_world_make(&w, &r, 300, NULL);
+    struct ref_store *s = &w.stores[4];
+    s->partials = partials;
+    skep_free(answer(s, &plan, NULL, "before"));
+    struct skep_rowset *rs = s->snap->sets[0].rowset;
+    for (unsigned k = 0; k < 3; k++) {
+        struct skep_mask m;
+        uint64_t killed = 0;
+        struct skep_live *old = s->snap->sets[0].live;
+        skep_mask_init(&m, rs);
+        skep_mask_add(&m, k);
+        struct skep_live *live = skep_live_kill(old, &m, SKEP_DEATH_DELETED, &killed);
+        skep_mask_done(&m);
+        assert_int_equal(killed, 1);
+        struct skep_rowset *sets[2] = {skep_rowset_ref(rs),
+                                       skep_rowset_ref(s->snap->sets[1].rowset)};
+        struct skep_live *lives[2] = {live, NULL};
+        skep_snapshot_unref(s->snap);
+        s->snap = ref_snapshot(sets, lives, 2);
+        s->partials = NULL;
+        char *want = answer(s, &plan, NULL, "after");
+        s->partials = partials;
+        same(want, answer(s, &plan, NULL, "after"), "after", "kept");
+        same(want, answer(s, &plan, NULL, "after"), "after", "kept again");
+        skep_free(want);
+    }
+    ref_world_done(&w);
+    skep_partials_free(partials);
 }
 
 static void small_data(void **state)
 {
     (void)state;
     for (uint64_t seed = 1; seed <= 12; seed++)
-        run_plans(seed, 60, PLANS);
+        run_plans(seed, 60, PLANS, seed % 2 ? 8 << 20 : 32 << 10);
+    assert_true(n_evicted > 0);
 }
 
 static void several_blocks(void **state)
 {
     (void)state;
-    run_plans(101, 1500, 30);
-    run_plans(102, 1500, 30);
+    run_plans(101, 1500, 30, 64 << 20);
+    run_plans(102, 1500, 30, 256 << 10);
 }
 
 int main(void)
@@ -79,6 +161,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(small_data),
         cmocka_unit_test(several_blocks),
+        cmocka_unit_test(kept_partials_follow_deletes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -586,6 +586,7 @@ static skep_rc one_block(struct skep_x_ctx *c, uint64_t b, skep_err *err)
 
 static skep_rc morsel(struct skep_x_ctx *c, const struct skep_x_morsel *m, skep_err *err)
 {
+    skep_x__keep_enter(c);
     SKEP_TRY(prepare(c, err));
     SKEP_TRY(skep_x__relate_values(c, err));
     for (uint64_t b = m->block; b < m->end;) {
@@ -630,6 +631,16 @@ static skep_rc compile_states(struct skep_x_query *q, skep_err *err)
     return SKEP_OK;
 }
 
+static skep_rc fail_merge(skep_rc rc, struct skep_x_query *q, skep_err *err)
+{
+    if (rc == SKEP_ELIMIT)
+        return skep_fail(err, rc, "more than %u groups and time buckets",
+                         (unsigned)q->plan->max_cells);
+    return skep_fail(err, rc,
+                     "the query needs more memory than it may use: group by less, take a coarser "
+                     "granularity or a shorter time range");
+}
+
 skep_rc skep_x__aggregate(struct skep_x_query *q, struct skep_answer *ret, skep_err *err)
 {
     for (unsigned i = 0; i < q->plan->n_aggs; i++) {
@@ -639,31 +650,17 @@ skep_rc skep_x__aggregate(struct skep_x_query *q, struct skep_answer *ret, skep_
             return skep_fail(err, SKEP_EINVAL, "a linear heatmap without its range");
     }
     SKEP_TRY(compile_states(q, err));
-    SKEP_TRY(skep_x__plan_morsels(q, err));
-    SKEP_TRY(skep_x__run(q, morsel, err));
+    skep_x__keep_begin(q);
     struct skep_partial *all = NULL;
-    for (struct skep_x_ctx *c = q->all; c; c = c->next_all) {
-        if (!c->partial)
-            continue;
-        if (!all) {
-            all = c->partial;
-            c->partial = NULL;
-            continue;
-        }
-        skep_rc rc = skep_partial_merge(all, c->partial);
-        if (rc != SKEP_OK) {
-            rc = skep_x__fail_memory(rc, c, err);
-            skep_partial_free(all);
-            return rc;
-        }
-        skep_partial_free(c->partial);
-        c->partial = NULL;
-    }
-    if (!all) {
-        skep_rc rc = skep_partial_new(q->plan, q->opts->budget, &all);
+    skep_rc rc = skep_x__plan_morsels(q, err);
+    if (rc == SKEP_OK)
+        rc = skep_x__run(q, morsel, err);
+    if (rc == SKEP_OK) {
+        rc = skep_x__keep_finish(q, &all);
         if (rc != SKEP_OK)
-            return skep_fail(err, rc, "the query needs more memory than it may use");
+            rc = fail_merge(rc, q, err);
     }
+    skep_x__keep_done(q);
     ret->partial = all;
-    return SKEP_OK;
+    return rc;
 }

@@ -312,7 +312,7 @@ skep_rc skep_x__plan_morsels(struct skep_x_query *q, skep_err *err)
     const struct skep_x_test *trace = trace_test(q, q->filter);
     for (uint32_t set = 0; set < q->snap->n; set++) {
         struct skep_rowset *rs = q->snap->sets[set].rowset;
-        if (rs->n_rows == 0 || !block_in_range(q, &rs->bounds))
+        if (rs->n_rows == 0 || !block_in_range(q, &rs->bounds) || skep_x__kept(q, set))
             continue;
         if (!trace || has_field(rs, q->names[trace->name].name)) {
             SKEP_TRY(skep_x__cut(q, set, 0, skep_rowset_blocks(rs), true, err));
@@ -361,19 +361,21 @@ static void query_done(struct skep_x_query *q)
     skep_mutex_done(&q->mu);
 }
 
-skep_rc skep_exec_run(struct skep_snapshot *snap, struct skep_pool *pool,
-                      const struct skep_plan *plan, const struct skep_run_opts *opts,
-                      struct skep_answer *ret, skep_err *err)
+skep_rc skep_exec_run_kept(struct skep_snapshot *snap, struct skep_pool *pool,
+                           struct skep_partials *partials, const struct skep_plan *plan,
+                           const struct skep_run_opts *opts, struct skep_answer *ret, skep_err *err)
 {
     skep_assert(snap && plan && opts && opts->arena && ret);
     SKEP_TRY(skep_plan_check(plan, err));
-    struct skep_x_query q = {.plan = plan, .opts = opts, .snap = snap, .pool = pool};
+    struct skep_x_query q = {
+        .plan = plan, .opts = opts, .snap = snap, .pool = pool, .partials = partials};
     skep_mutex_init(&q.mu, "query");
     skep_arena_init(&q.arena, "query", opts->budget);
     q.filter = skep_x__compile_filter(&q);
     struct skep_answer answer = {.complete = true};
     skep_rc rc = dispatch(&q, &answer, err);
     if (rc == SKEP_OK) {
+        answer.rows_examined = q.rows_kept;
         for (struct skep_x_ctx *c = q.all; c; c = c->next_all)
             answer.rows_examined += c->rows_examined;
         answer.complete = !q.damaged;
@@ -383,4 +385,11 @@ skep_rc skep_exec_run(struct skep_snapshot *snap, struct skep_pool *pool,
     }
     query_done(&q);
     return rc;
+}
+
+skep_rc skep_exec_run(struct skep_snapshot *snap, struct skep_pool *pool,
+                      const struct skep_plan *plan, const struct skep_run_opts *opts,
+                      struct skep_answer *ret, skep_err *err)
+{
+    return skep_exec_run_kept(snap, pool, NULL, plan, opts, ret, err);
 }

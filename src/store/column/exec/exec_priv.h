@@ -224,6 +224,8 @@ struct skep_x_ctx {
     /* answers */
     uint64_t rows_examined;
     struct skep_partial *partial;
+    uint32_t partial_set;        /* of whose rows it is, where that matters (keep.c) */
+    uint64_t partial_rows;       /* rows_examined before it */
     struct skep_x_group *groups; /* [n_groups] */
     struct skep_x_agg_scratch *scratch;
     struct skep_x_tally *tally;
@@ -271,7 +273,10 @@ struct skep_x_query {
     skep_rc rc;
     skep_err err;
     _Atomic bool stop;
-    void *shared; /* of one kind of plan */
+    void *shared;                   /* of one kind of plan */
+    struct skep_partials *partials; /* kept partials; NULL = none */
+    struct skep_x_keep *keep;       /* AGGREGATE */
+    uint64_t rows_kept;             /* rows behind the kept partials of the answer */
 };
 
 /* -- compile.c -- */
@@ -397,6 +402,17 @@ struct skep_x_memo *skep_x__nth_memo(struct skep_x_memo **memos, unsigned *n, un
 /* The id of a value; hash as skep_keys_get() wants it; SKEP_ENOMEM names what to narrow. */
 SKEP_NODISCARD skep_rc skep_x__key(struct skep_x_ctx *c, unsigned group, const skep_value *v,
                                    uint64_t hash, uint32_t *ret, skep_err *err);
+
+/* -- keep.c -- */
+/* Look for kept partials of the snapshot's segments, before morsels are planned. */
+void skep_x__keep_begin(struct skep_x_query *q);
+/* Is the set's partial kept, so that it needs no morsels? */
+bool skep_x__kept(const struct skep_x_query *q, uint32_t set);
+/* A worker begins a morsel of c->set. */
+void skep_x__keep_enter(struct skep_x_ctx *c);
+/* All contexts' and kept partials as one.  Returns SKEP_OK | ENOMEM | ELIMIT. */
+SKEP_NODISCARD skep_rc skep_x__keep_finish(struct skep_x_query *q, struct skep_partial **ret);
+void skep_x__keep_done(struct skep_x_query *q);
 
 /* -- tally.c -- */
 /* Count blocks [block, end) of one row group, all of whose rows are selected and lie in `bucket`,

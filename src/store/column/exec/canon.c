@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The question of an AGGREGATE plan as bytes.
+ *
+ *   u64 granularity, u8 ignore_sample_rate, dataset, filter, groups, aggregates, only_groups
+ *   text    u32 length, bytes
+ *   value   u8 type, payload
+ *   expr    u8 op + 1 (0 = none); TEST: field, u8 op, u8 fold, values; else u32 kids, each
+ *   agg     u8 op, field, u32 first aggregate with the same filter, filter, parameters
+ *
+ * What only matters to the answer (orders, havings, limit, names, max_cells) and the range stay
+ * out.  Which aggregates share one filter stands in it, because that decides which states there
+ * are (agg/partial.c).
+ *
+ * I1  different bytes for plans whose partials could differ: every variable part has its length.
+ *
+ * Threads: any. */
+#include "store/column/exec/partials.h"
+
+static void put_text(struct skep_buf *b, skep_str s)
+{
+    skep_buf_u32(b, (uint32_t)s.n);
+    skep_buf_str(b, s);
+}
+
+static void put_value(struct skep_buf *b, const skep_value *v)
+{
+    skep_buf_u8(b, (uint8_t)v->type);
+    switch (v->type) {
+    case SKEP_TYPE_STRING:
+    case SKEP_TYPE_BYTES:
+    case SKEP_TYPE_ARRAY: put_text(b, v->s); return;
+    case SKEP_TYPE_INT: skep_buf_u64(b, (uint64_t)v->i); return;
+    case SKEP_TYPE_DOUBLE: skep_buf_put(b, &v->f, sizeof v->f); return;
+    case SKEP_TYPE_BOOL: skep_buf_u8(b, v->b); return;
+    case SKEP_TYPE_NULL:
+    case SKEP_TYPE_EMPTY:
+    case SKEP_TYPE_COUNT:
+    default: return;
+    }
+}
+
+static void put_field(struct skep_buf *b, const struct skep_field_ref *f)
+{
+    skep_buf_u8(b, (uint8_t)f->relation);
+    put_text(b, f->name);
+}
+
+/* Recursion is bounded by SKEP_LIMIT_PLAN_DEPTH. */
+static void put_expr(struct skep_buf *b, const struct skep_expr *e)
+{
+    skep_buf_u8(b, (uint8_t)(e ? e->op + 1 : 0));
+    if (!e || b->bad)
+        return;
+    if (e->op == SKEP_EXPR_TEST) {
+        put_field(b, &e->test.field);
+        skep_buf_u8(b, (uint8_t)e->test.op);
+        skep_buf_u8(b, e->test.fold_case);
+        skep_buf_u32(b, e->test.n_values);
+        for (unsigned i = 0; i < e->test.n_values; i++)
+            put_value(b, &e->test.values[i]);
+        return;
+    }
+    skep_buf_u8(b, (uint8_t)e->relation);
+    skep_buf_u32(b, e->n_kids);
+    for (unsigned i = 0; i < e->n_kids; i++)
+        put_expr(b, e->kids[i]);
+}
+
+static void put_agg(struct skep_buf *b, const struct skep_plan *plan, unsigned at)
+{
+    const struct skep_agg *a = &plan->aggs[at];
+    unsigned same = 0;
+    while (plan->aggs[same].filter != a->filter)
+        same++;
+    skep_buf_u8(b, (uint8_t)a->op);
+    put_field(b, &a->field);
+    skep_buf_u32(b, same);
+    put_expr(b, same == at ? a->filter : NULL);
+    skep_buf_put(b, &a->param, sizeof a->param);
+    skep_buf_u32(b, a->exact);
+    skep_buf_u8(b, (uint8_t)a->heat_scale);
+    skep_buf_u32(b, a->heat_bins);
+    skep_buf_put(b, &a->heat_min, sizeof a->heat_min);
+    skep_buf_put(b, &a->heat_max, sizeof a->heat_max);
+}
+
+bool skep_partials_question(const struct skep_plan *plan, struct skep_buf *out)
+{
+    skep_buf_u64(out, (uint64_t)plan->granularity_ns);
+    skep_buf_u8(out, plan->ignore_sample_rate);
+    put_text(out, plan->dataset);
+    put_expr(out, plan->filter);
+    skep_buf_u32(out, plan->n_groups);
+    for (unsigned g = 0; g < plan->n_groups; g++)
+        put_field(out, &plan->groups[g]);
+    skep_buf_u32(out, plan->n_aggs);
+    for (unsigned a = 0; a < plan->n_aggs; a++)
+        put_agg(out, plan, a);
+    skep_buf_u64(out, plan->n_only_groups);
+    for (size_t i = 0; i < plan->n_only_groups * plan->n_groups && !out->bad; i++)
+        put_value(out, &plan->only_groups[i]);
+    return !out->bad;
+}

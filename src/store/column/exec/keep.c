@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+/* AGGREGATE with kept partials: which sets need no work, and what is kept of those that did.
+ *
+ *   begin      for each segment that lies wholly inside the range: is its partial kept?
+ *   hand over  when a worker goes on to another set, its partial of the one before is put aside,
+ *              so that it holds rows of one set alone (only where that set can be kept)
+ *   finish     the partials of each set become one; it is kept, and added to the answer
+ *
+ * I1  With and without the cache the answer has the same bits: a partial is a function of its rows
+ *     (agg/agg.h), and merging adds.
+ * I2  Nothing is kept of a run in which something could not be read.
+ *
+ * Threads: begin and finish run on the calling thread; what is put aside is under q->mu. */
+#include "base/assert.h"
+#include "base/mem.h"
+#include "store/column/exec/exec_priv.h"
+#include "store/column/exec/partials.h"
+
+struct aside { /* one worker's partial of one set */
+    struct skep_partial *partial;
+    uint64_t rows_examined;
+    struct aside *next;
+};
+
+struct kept_set {
+    bool able; /* a segment wholly inside the range */
+    const struct skep_partials_entry *hit;
+    struct aside *asides;
+};
+
+struct skep_x_keep {
+    struct skep_buf question;
+    struct kept_set sets[];
+};
+
+static struct skep_partials_key key_of(const struct skep_x_query *q, uint32_t set)
+{
+    const struct skep_live *live = q->snap->sets[set].live;
+    return (struct skep_partials_key){q->snap->sets[set].rowset->serial, live ? live->version : 0,
+                                      skep_buf_bytes(&q->keep->question)};
+}
+
+void skep_x__keep_begin(struct skep_x_query *q)
+{
+    skep_ts_ns bucket0 = 0;
+    (void)skep_agg_buckets(q->plan, &bucket0); /* only the start is of interest */
+    bool able = q->partials && !q->need_overlap && q->n_rels == 0 && bucket0 > INT64_MIN;
+    q->keep = skep_calloc(1, sizeof *q->keep + q->snap->n * sizeof q->keep->sets[0]);
+    skep_buf_init(&q->keep->question, SKEP_PARTIALS_QUESTION_MAX);
+    if (!able || !skep_partials_question(q->plan, &q->keep->question))
+        return;
+    const struct skep_time_range *t = &q->plan->range;
+    for (uint32_t i = 0; i < q->snap->n; i++) {
+        const struct skep_rowset *rs = q->snap->sets[i].rowset;
+        struct kept_set *s = &q->keep->sets[i];
+        s->able = rs->serial != 0 && rs->n_rows > 0 && rs->bounds.min_start_ns >= t->start_ns &&
+                  rs->bounds.max_start_ns < t->end_ns;
+        struct skep_partials_key key = key_of(q, i);
+        if (s->able)
+            s->hit = skep_partials_get(q->partials, &key);
+    }
+}
+
+bool skep_x__kept(const struct skep_x_query *q, uint32_t set)
+{
+    return q->keep && q->keep->sets[set].hit;
+}
+
+static void put_aside(struct skep_x_ctx *c)
+{
+    struct aside *a = skep_alloc(struct aside);
+    struct kept_set *s = &c->q->keep->sets[c->partial_set];
+    *a = (struct aside){c->partial, c->rows_examined - c->partial_rows, s->asides};
+    s->asides = a;
+    c->partial_rows = c->rows_examined;
+    c->partial = NULL;
+}
+
+void skep_x__keep_enter(struct skep_x_ctx *c)
+{
+    struct skep_x_keep *k = c->q->keep;
+    if (c->partial && c->partial_set != c->set &&
+        (k->sets[c->partial_set].able || k->sets[c->set].able)) {
+        skep_mutex_lock(&c->q->mu);
+        put_aside(c);
+        skep_mutex_unlock(&c->q->mu);
+        skep_x__aggregate_done(c); /* ids of keys are those of the partial */
+    }
+    c->partial_set = c->set;
+}
+
+/* src into *total; takes src when it becomes the total. */
+static skep_rc add(struct skep_x_query *q, struct skep_partial **total, struct skep_partial *src)
+{
+    if (!*total && src->plan == q->plan) {
+        *total = src;
+        return SKEP_OK;
+    }
+    skep_rc rc = SKEP_OK;
+    if (!*total)
+        rc = skep_partial_new(q->plan, q->opts->budget, total);
+    if (rc == SKEP_OK)
+        rc = skep_partial_merge(*total, src);
+    if (src->plan) /* not the cache's */
+        skep_partial_free(src);
+    return rc;
+}
+
+/* What the workers have of a set, as one; NULL: nothing. */
+static skep_rc join(struct kept_set *s, struct skep_partial **ret, uint64_t *ret_rows)
+{
+    skep_rc rc = SKEP_OK;
+    for (struct aside *a = s->asides; a && rc == SKEP_OK; a = a->next) {
+        *ret_rows += a->rows_examined;
+        if (!*ret) {
+            *ret = a->partial;
+            a->partial = NULL;
+        } else {
+            rc = skep_partial_merge(*ret, a->partial);
+        }
+    }
+    return rc;
+}
+
+static skep_rc finish_set(struct skep_x_query *q, uint32_t set, struct skep_partial **total)
+{
+    struct kept_set *s = &q->keep->sets[set];
+    struct skep_partial *p = NULL;
+    uint64_t rows = 0;
+    if (s->hit) {
+        q->rows_kept += s->hit->rows_examined;
+        return add(q, total, s->hit->partial);
+    }
+    skep_rc rc = join(s, &p, &rows);
+    if (rc != SKEP_OK || !p) {
+        skep_partial_free(p);
+        return rc;
+    }
+    struct skep_partials_key key = key_of(q, set);
+    if (s->able && !q->damaged)
+        s->hit = skep_partials_put(q->partials, &key, p, rows);
+    return add(q, total, s->hit ? s->hit->partial : p);
+}
+
+skep_rc skep_x__keep_finish(struct skep_x_query *q, struct skep_partial **ret)
+{
+    skep_rc rc = SKEP_OK;
+    for (struct skep_x_ctx *c = q->all; c; c = c->next_all)
+        if (c->partial)
+            put_aside(c);
+    for (uint32_t i = 0; i < q->snap->n && rc == SKEP_OK; i++)
+        rc = finish_set(q, i, ret);
+    if (rc == SKEP_OK && !*ret)
+        rc = skep_partial_new(q->plan, q->opts->budget, ret);
+    if (rc != SKEP_OK) {
+        skep_partial_free(*ret);
+        *ret = NULL;
+    }
+    return rc;
+}
+
+void skep_x__keep_done(struct skep_x_query *q)
+{
+    for (uint32_t i = 0; q->keep && i < q->snap->n; i++) {
+        struct kept_set *s = &q->keep->sets[i];
+        if (s->hit)
+            skep_partials_let_go(q->partials, s->hit);
+        while (s->asides) {
+            struct aside *a = s->asides;
+            s->asides = a->next;
+            skep_partial_free(a->partial);
+            skep_free(a);
+        }
+    }
+    if (q->keep)
+        skep_buf_done(&q->keep->question);
+    skep_free(q->keep);
+    q->keep = NULL;
+}

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The cache of partial answers.
+ *
+ *   (segment, version of its live rows, question) -> partial over all those rows
+ *
+ * A segment that lies wholly inside the range asked for contributes the same partial each time;
+ * buckets are multiples of the granularity since 1970, so a later range only numbers them
+ * otherwise. Parts are never kept: they go in seconds.  A deleted row makes another version, a
+ * merge other segments; what belonged to the old ones is never asked for again and leaves as the
+ * least recently used, or with its segment.
+ *
+ * I1  an entry with holders is not freed: it is taken from the table, its last holder frees it.
+ * I2  memory of all entries is taken from `budget`, also of those only held.
+ * I3  a partial larger than an eighth of the cache is not kept: it would push out everything.
+ *
+ * Threads: any; `mu` guards all but the partials, which are immutable. */
+#include "store/column/exec/partials.h"
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "os/thread.h"
+
+enum { LARGEST_SHARE = 8, ENTRY_BYTES = 256 };
+
+struct entry {
+    struct skep_partials_entry base; /* first */
+    uint64_t rowset, live, hash, bytes;
+    uint8_t *question;
+    size_t question_n;
+    uint32_t refs;               /* holders, and the table */
+    struct entry *newer, *older; /* by use */
+    struct entry *next;          /* in the bucket */
+};
+
+enum { BUCKETS = 1024 };
+
+struct skep_partials {
+    struct skep_mutex mu;
+    struct skep_budget budget;
+    uint64_t limit_bytes;
+    struct entry *buckets[BUCKETS];
+    struct entry *newest, *oldest;
+    struct skep_partials_stats stats;
+};
+
+struct skep_partials *skep_partials_new(struct skep_budget *parent, uint64_t limit_bytes)
+{
+    struct skep_partials *c = skep_alloc(struct skep_partials);
+    skep_mutex_init(&c->mu, "partial answers");
+    skep_budget_init(&c->budget, "partial answers", limit_bytes, parent);
+    c->limit_bytes = limit_bytes;
+    return c;
+}
+
+static void unref_locked(struct skep_partials *c, struct entry *e)
+{
+    skep_assert_held(&c->mu);
+    skep_assert(e->refs > 0);
+    if (--e->refs > 0)
+        return;
+    skep_partial_free(e->base.partial);
+    skep_budget_give(&c->budget, e->bytes);
+    skep_free(e->question);
+    skep_free(e);
+}
+
+static void unlink_use(struct skep_partials *c, struct entry *e)
+{
+    if (e->newer)
+        e->newer->older = e->older;
+    else
+        c->newest = e->older;
+    if (e->older)
+        e->older->newer = e->newer;
+    else
+        c->oldest = e->newer;
+}
+
+static void link_newest(struct skep_partials *c, struct entry *e)
+{
+    e->newer = NULL;
+    e->older = c->newest;
+    if (c->newest)
+        c->newest->newer = e;
+    else
+        c->oldest = e;
+    c->newest = e;
+}
+
+static void remove_locked(struct skep_partials *c, struct entry *e)
+{
+    struct entry **at = &c->buckets[e->hash % BUCKETS];
+    while (*at != e)
+        at = &(*at)->next;
+    *at = e->next;
+    unlink_use(c, e);
+    c->stats.entries--;
+    unref_locked(c, e);
+}
+
+void skep_partials_free(struct skep_partials *c)
+{
+    if (!c)
+        return;
+    skep_mutex_lock(&c->mu);
+    while (c->newest)
+        remove_locked(c, c->newest);
+    skep_mutex_unlock(&c->mu);
+    skep_assert(skep_budget_used(&c->budget) == 0);
+    skep_mutex_done(&c->mu);
+    skep_free(c);
+}
+
+void skep_partials_drop(struct skep_partials *c, uint64_t rowset)
+{
+    skep_mutex_lock(&c->mu);
+    for (struct entry *e = c->newest, *older; e; e = older) {
+        older = e->older;
+        if (e->rowset == rowset)
+            remove_locked(c, e);
+    }
+    skep_mutex_unlock(&c->mu);
+}
+
+void skep_partials_stats(struct skep_partials *c, struct skep_partials_stats *ret)
+{
+    skep_mutex_lock(&c->mu);
+    *ret = c->stats;
+    ret->bytes = skep_budget_used(&c->budget);
+    skep_mutex_unlock(&c->mu);
+}
+
+static uint64_t key_hash(const struct skep_partials_key *k)
+{
+    return skep_hash_u64(skep_hash_seed(k->question, k->rowset) ^ k->live);
+}
+
+static struct entry *find_locked(struct skep_partials *c, const struct skep_partials_key *k,
+                                 uint64_t hash)
+{
+    struct entry *e = c->buckets[hash % BUCKETS];
+    while (e && (e->hash != hash || e->rowset != k->rowset || e->live != k->live ||
+                 e->question_n != k->question.n ||
+                 memcmp(e->question, k->question.p, k->question.n) != 0))
+        e = e->next;
+    return e;
+}
+
+const struct skep_partials_entry *skep_partials_get(struct skep_partials *c,
+                                                    const struct skep_partials_key *key)
+{
+    uint64_t hash = key_hash(key);
+    skep_mutex_lock(&c->mu);
+    struct entry *e = find_locked(c, key, hash);
+    if (e) {
+        e->refs++;
+        c->stats.hits++;
+        unlink_use(c, e);
+        link_newest(c, e);
+    } else {
+        c->stats.misses++;
+    }
+    skep_mutex_unlock(&c->mu);
+    return e ? &e->base : NULL;
+}
+
+void skep_partials_let_go(struct skep_partials *c, const struct skep_partials_entry *e)
+{
+    skep_mutex_lock(&c->mu);
+    unref_locked(c, (struct entry *)(uintptr_t)e);
+    skep_mutex_unlock(&c->mu);
+}
+
+/* Room for n bytes, at the cost of what was not asked for longest. */
+static bool make_room_locked(struct skep_partials *c, uint64_t n)
+{
+    while (skep_budget_take(&c->budget, n, NULL) != SKEP_OK) {
+        if (!c->oldest)
+            return false;
+        remove_locked(c, c->oldest);
+        c->stats.evicted++;
+    }
+    return true;
+}
+
+const struct skep_partials_entry *skep_partials_put(struct skep_partials *c,
+                                                    const struct skep_partials_key *key,
+                                                    struct skep_partial *p, uint64_t rows_examined)
+{
+    uint64_t bytes = skep_partial_bytes(p) + key->question.n + ENTRY_BYTES;
+    uint64_t hash = key_hash(key);
+    if (bytes > c->limit_bytes / LARGEST_SHARE)
+        return NULL;
+    skep_mutex_lock(&c->mu);
+    struct entry *e = find_locked(c, key, hash);
+    if (e || !make_room_locked(c, bytes)) { /* somebody else was faster: theirs is as good */
+        skep_mutex_unlock(&c->mu);
+        return NULL;
+    }
+    skep_partial_detach(p);
+    e = skep_alloc(struct entry);
+    *e = (struct entry){.base = {p, rows_examined},
+                        .rowset = key->rowset,
+                        .live = key->live,
+                        .hash = hash,
+                        .bytes = bytes,
+                        .question = skep_malloc(key->question.n + 1),
+                        .question_n = key->question.n,
+                        .refs = 2,
+                        .next = c->buckets[hash % BUCKETS]};
+    memcpy(e->question, key->question.p, key->question.n);
+    c->buckets[hash % BUCKETS] = e;
+    link_newest(c, e);
+    c->stats.entries++;
+    skep_mutex_unlock(&c->mu);
+    return &e->base;
+}
