@@ -2,13 +2,20 @@
 /* OTLP/HTTP load: sends the bodies of a file made by gen over N keep-alive connections, no encoding
  * work, each body once.  Prints one JSON line of what it measured.
  *
- *   blast HOST PORT FILE [--requests N] [--connections N] [--path /v1/traces] [--acks FILE]
+ *   blast HOST PORT FILE [--requests N] [--connections N] [--rate SPANS_PER_S]
+ *                        [--path /v1/traces] [--acks FILE]
+ *
+ * Without --rate each connection sends its next body when the last one is answered.  With it every
+ * body has a time at which it is due, and its latency is counted from there, also when no
+ * connection was free to send it: a server that stalls is charged for all that would have come
+ * meanwhile.
  *
  * --acks appends the index of each acknowledged body (u32le) as it is acknowledged: the crash
  * test's memory of what must have survived.  A connection that breaks ends its thread; the bodies
  * it had not got an answer for count as unanswered. Threads: one a connection; they share the next
  * index and the counters. */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
@@ -34,14 +41,18 @@ static struct {
     const char *host, *path;
     uint16_t port;
     int acks_fd;
+    uint64_t rate; /* spans a second; 0 = as fast as they are answered */
+    double begin_s;
     struct body {
         const uint8_t *p;
         uint32_t bytes, spans;
+        double due_s; /* after begin_s */
     } * bodies;
     uint32_t n_bodies, cap_bodies;
     double *latency_s;
     _Atomic uint32_t next, answered, refused, broken;
     _Atomic uint64_t spans, bytes;
+    uint64_t warm;
 } run = {.path = "/v1/traces", .acks_fd = -1};
 
 static double now_s(void)
@@ -112,6 +123,19 @@ static int read_answer(int fd)
     }
 }
 
+/* Sleeps until body b is due; returns the time its latency counts from. */
+static double wait_due(const struct body *b)
+{
+    if (run.rate == 0)
+        return now_s();
+    double due = run.begin_s + b->due_s;
+    struct timespec t = {.tv_sec = (time_t)due};
+    t.tv_nsec = (long)((due - (double)t.tv_sec) * 1e9);
+    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL) == EINTR) {
+    }
+    return due;
+}
+
 static void *connection(void *arg)
 {
     int fd = dial();
@@ -120,7 +144,7 @@ static void *connection(void *arg)
         uint32_t i = atomic_fetch_add(&run.next, 1);
         if (i >= run.n_bodies)
             break;
-        double t0 = now_s();
+        double t0 = wait_due(&run.bodies[i]);
         int status = send_body(fd, &run.bodies[i]) ? read_answer(fd) : 0;
         run.latency_s[i] = now_s() - t0;
         if (status == 0) {
@@ -150,18 +174,23 @@ static bool load(const char *path, uint32_t limit)
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0 || fstat(fd, &st))
         return false;
-    const uint8_t *m = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
+    const uint8_t *m = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
     close(fd);
     if (m == MAP_FAILED)
         return false;
     skep_rd r = skep_rd_make((skep_bytes){m, (size_t)st.st_size});
+    uint64_t spans_before = 0;
     while (skep_rd_left(&r) && run.n_bodies < limit) {
         uint32_t bytes = skep_rd_u32(&r), spans = skep_rd_u32(&r);
         skep_bytes b = skep_rd_take(&r, bytes);
         if (r.bad)
             return false;
         SKEP_GROW(run.bodies, run.n_bodies, run.cap_bodies);
-        run.bodies[run.n_bodies++] = (struct body){b.p, bytes, spans};
+        double due_s = run.rate ? (double)spans_before / (double)run.rate : 0;
+        run.bodies[run.n_bodies++] = (struct body){b.p, bytes, spans, due_s};
+        spans_before += spans;
+        for (size_t at = 0; at < b.n; at += 4096) /* in memory before the clock runs */
+            run.warm += b.p[at];
     }
     run.latency_s = skep_alloc_n(double, run.n_bodies);
     return true;
@@ -171,6 +200,13 @@ static int by_value(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
     return x < y ? -1 : x > y;
+}
+
+/* Of the sorted latencies. */
+static double quantile_ms(double q)
+{
+    uint32_t n = run.n_bodies;
+    return n ? run.latency_s[SKEP_MIN((uint32_t)((double)n * q), n - 1)] * 1e3 : 0;
 }
 
 static void report(double wall_s, unsigned connections)
@@ -183,13 +219,13 @@ static void report(double wall_s, unsigned connections)
                  (double)(ru.ru_utime.tv_usec + ru.ru_stime.tv_usec) * 1e-6;
     (void)printf("{\"spans\":%llu,\"bytes\":%llu,\"requests\":%u,\"answered\":%u,\"refused\":%u,"
                  "\"broken\":%u,\"wall_s\":%.3f,\"spans_per_s\":%.0f,\"mb_per_s\":%.1f,"
-                 "\"client_cpu_s\":%.3f,\"p50_ms\":%.2f,\"p99_ms\":%.2f,\"max_ms\":%.2f,"
-                 "\"connections\":%u}\n",
+                 "\"client_cpu_s\":%.3f,\"p50_ms\":%.2f,\"p90_ms\":%.2f,\"p99_ms\":%.2f,"
+                 "\"p999_ms\":%.2f,\"max_ms\":%.2f,\"rate\":%llu,\"connections\":%u}\n",
                  (unsigned long long)run.spans, (unsigned long long)run.bytes, n, run.answered,
                  run.refused, run.broken, wall_s, (double)run.spans / wall_s,
-                 (double)run.bytes / wall_s / 1e6, cpu, n ? run.latency_s[n / 2] * 1e3 : 0,
-                 n ? run.latency_s[(size_t)((double)n * 0.99)] * 1e3 : 0,
-                 n ? run.latency_s[n - 1] * 1e3 : 0, connections);
+                 (double)run.bytes / wall_s / 1e6, cpu, quantile_ms(0.5), quantile_ms(0.9),
+                 quantile_ms(0.99), quantile_ms(0.999), quantile_ms(1),
+                 (unsigned long long)run.rate, connections);
 }
 
 int main(int argc, char **argv)
@@ -203,6 +239,8 @@ int main(int argc, char **argv)
             ok = skep_str_u64(value, &requests) && requests <= UINT32_MAX;
         else if (skep_str_eq(flag, SKEP_STR("--connections")))
             ok = skep_str_u64(value, &connections) && connections - 1 < CONNECTIONS_MAX;
+        else if (skep_str_eq(flag, SKEP_STR("--rate")))
+            ok = skep_str_u64(value, &run.rate) && run.rate > 0;
         else if (skep_str_eq(flag, SKEP_STR("--path")))
             run.path = argv[i + 1];
         else if (skep_str_eq(flag, SKEP_STR("--acks")))
@@ -213,7 +251,7 @@ int main(int argc, char **argv)
     }
     if (!ok) {
         (void)fprintf(stderr, "usage: blast HOST PORT FILE [--requests N] [--connections N] "
-                              "[--path P] [--acks FILE]\n");
+                              "[--rate SPANS_PER_S] [--path P] [--acks FILE]\n");
         return 2;
     }
     run.host = argv[1];
@@ -224,7 +262,7 @@ int main(int argc, char **argv)
         return 1;
     }
     pthread_t threads[CONNECTIONS_MAX];
-    double t0 = now_s();
+    double t0 = run.begin_s = now_s();
     for (uint64_t i = 0; i < connections; i++)
         if (pthread_create(&threads[i], NULL, connection, NULL))
             return 1;
