@@ -47,6 +47,9 @@ struct skep_os {
     skep_rc (*fsync)(const struct skep_os *self, int fd, skep_err *err); /* also directories */
     /* Reserve [0, size); the size of the file becomes at least `size`, new bytes read as zero. */
     skep_rc (*preallocate)(const struct skep_os *self, int fd, uint64_t size, skep_err *err);
+    /* The same with zeros written: a later write inside changes data alone, so that syncing it need
+     * not wait for the file system's journal.  Durable after fsync. */
+    skep_rc (*zero)(const struct skep_os *self, int fd, uint64_t size, skep_err *err);
     skep_rc (*truncate)(const struct skep_os *self, int fd, uint64_t size, skep_err *err);
     skep_rc (*fstat)(const struct skep_os *self, int fd, struct skep_os_stat *ret, skep_err *err);
     skep_rc (*stat)(const struct skep_os *self, const char *path, struct skep_os_stat *ret,

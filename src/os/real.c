@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "base/mem.h"
 
 static skep_rc rc_of_errno(int e)
 {
@@ -159,6 +160,38 @@ static skep_rc real_preallocate(const struct skep_os *self, int fd, uint64_t siz
     if ((uint64_t)st.st_size >= size || ftruncate(fd, (off_t)size) == 0)
         return SKEP_OK;
     return fail_fd(err, "ftruncate", fd);
+}
+
+enum { ZERO_BLOCK_BYTES = 1 << 20, ZERO_ALIGN = 4096 };
+
+static bool write_zeros(int fd, const uint8_t *zeros, uint64_t size)
+{
+    for (uint64_t at = 0; at < size;) {
+        size_t n = (size_t)SKEP_MIN(size - at, (uint64_t)ZERO_BLOCK_BYTES);
+        ssize_t w = pwrite(fd, zeros, n, (off_t)at);
+        if (w < 0 && errno == EINTR)
+            continue;
+        if (w <= 0)
+            return false;
+        at += (uint64_t)w;
+    }
+    return true;
+}
+
+/* Past the page cache where the file system lets us: the zeros are not looked at again. */
+static skep_rc real_zero(const struct skep_os *self, int fd, uint64_t size, skep_err *err)
+{
+    SKEP_TRY(real_preallocate(self, fd, size, err));
+    int flags = fcntl(fd, F_GETFL);
+    uint8_t *zeros = skep_malloc_aligned(ZERO_ALIGN, ZERO_BLOCK_BYTES);
+    memset(zeros, 0, ZERO_BLOCK_BYTES);
+    bool direct = flags >= 0 && size % ZERO_ALIGN == 0 && fcntl(fd, F_SETFL, flags | O_DIRECT) == 0;
+    bool ok = write_zeros(fd, zeros, size);
+    if (direct && fcntl(fd, F_SETFL, flags) == 0 && !ok)
+        ok = write_zeros(fd, zeros, size);
+    skep_rc rc = ok ? SKEP_OK : fail_fd(err, "pwrite", fd);
+    skep_free(zeros);
+    return rc;
 }
 
 static skep_rc real_truncate(const struct skep_os *self, int fd, uint64_t size, skep_err *err)
@@ -320,6 +353,7 @@ const struct skep_os *skep_os_real(void)
         .fdatasync = real_fdatasync,
         .fsync = real_fsync,
         .preallocate = real_preallocate,
+        .zero = real_zero,
         .truncate = real_truncate,
         .fstat = real_fstat,
         .stat = real_stat,

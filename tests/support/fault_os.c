@@ -113,6 +113,14 @@ static skep_rc f_preallocate(const struct skep_os *os, int fd, uint64_t size, sk
     return f->inner->preallocate(f->inner, fd, size, err);
 }
 
+static skep_rc f_zero(const struct skep_os *os, int fd, uint64_t size, skep_err *err)
+{
+    struct fault_os *f = self_of(os);
+    if (hit(f, FAULT_PREALLOCATE, bit_get(f->watched, fd)))
+        return FAIL(f, err, "zero");
+    return f->inner->zero(f->inner, fd, size, err);
+}
+
 static skep_rc f_truncate(const struct skep_os *os, int fd, uint64_t size, skep_err *err)
 {
     struct fault_os *f = self_of(os);
@@ -205,6 +213,7 @@ void fault_os_init(struct fault_os *f, const struct skep_os *inner)
                              .fdatasync = f_fdatasync,
                              .fsync = f_fsync,
                              .preallocate = f_preallocate,
+                             .zero = f_zero,
                              .truncate = f_truncate,
                              .fstat = f_fstat,
                              .stat = f_stat,

@@ -530,6 +530,7 @@ struct mem_os *mem_os_new(uint64_t seed)
                              .fdatasync = m_fsync,
                              .fsync = m_fsync,
                              .preallocate = m_preallocate,
+                             .zero = m_preallocate,
                              .truncate = m_truncate,
                              .fstat = m_fstat,
                              .stat = m_stat,

@@ -16,8 +16,9 @@
  * I1  done(OK) is called after the frame is durable and after a snapshot with it is visible.
  * I2  done is called exactly once for each append, also when the engine closes.
  * I3  a twin in flight gets the outcome of the first; a duplicate stores nothing.
- * I4  memory: what is pending and what is in parts is at most twice the part limit; the queue is
- *     bounded in number.  Before that commits wait for the flusher.
+ * I4  memory: what is pending and what is in parts is at most three times the part limit; the queue
+ *     is bounded in number.  Before that, from twice the limit on, commits wait for the flusher,
+ *     which begins at the limit.
  *
  * Threads: append any; one committer.  Locks: q_mu, then nothing; snap_mu, then nothing. */
 #include "store/column/engine.h"
@@ -74,11 +75,11 @@ static skep_rc admit(struct skep_engine *e, const struct skep_batch *b, struct s
         return skep_fail(err, SKEP_EIO, "the log cannot be written: the store is read-only");
     uint64_t bytes = skep_batch_content_bytes(b);
     uint64_t held = skep_budget_used(&e->parts) + skep_budget_used(&e->pending);
-    if (held + bytes > 2 * e->part_limit_bytes) {
+    if (held + bytes > 3 * e->part_limit_bytes) {
         atomic_store(&e->want_flush, true);
         return skep_fail(err, SKEP_ENOMEM,
                          "%llu bytes are waiting to be written out, at most %llu may",
-                         (unsigned long long)held, (unsigned long long)(2 * e->part_limit_bytes));
+                         (unsigned long long)held, (unsigned long long)(3 * e->part_limit_bytes));
     }
     if (e->disk_limit_bytes) {
         uint64_t disk = skep_engine__disk_bytes(e) + skep_budget_used(&e->pending) + bytes;
@@ -231,10 +232,10 @@ static uint64_t part_bytes_locked(const struct skep_engine *e)
 static bool flush_is_behind_locked(const struct skep_engine *e)
 {
     uint64_t parts = part_bytes_locked(e);
-    if (parts > e->part_limit_bytes / 4 * 5)
+    if (parts > 2 * e->part_limit_bytes)
         return true;
     return parts > e->part_limit_bytes / 4 &&
-           skep_budget_used(e->memory) > e->memory->limit_bytes / 4 * 3;
+           skep_budget_used(e->memory) > e->memory->limit_bytes / 8 * 7;
 }
 
 /* Too many live parts: the folder is behind.  Too large ones: the flusher is.  The committer waits

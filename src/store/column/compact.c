@@ -40,10 +40,11 @@ void skep_engine__publish(struct skep_engine *e, struct skep_rowset *const *part
                           uint64_t seq)
 {
     struct skep_snapshot *old;
+    bool wake = skep_wal_wants_next(e->wal) || skep_budget_used(&e->parts) > e->part_limit_bytes;
     skep_mutex_lock(&e->snap_mu);
     swap_locked(e, skep_snapshot__append(e->snap, parts, n, seq), &old);
     skep_cond_broadcast(&e->visible);
-    if (skep_engine__parts_locked(e) > SKEP_PARTS_MAX)
+    if (wake || skep_engine__parts_locked(e) > SKEP_PARTS_MAX)
         skep_cond_broadcast(&e->changed);
     skep_mutex_unlock(&e->snap_mu);
     skep_snapshot_unref(old); /* may destroy rowsets: not under the lock */
@@ -158,17 +159,20 @@ bool skep_engine__nap(struct skep_engine *e, int64_t ms)
     return stop;
 }
 
+/* Folds, and has the next log file ready. */
 void skep_engine__folder(void *engine)
 {
     struct skep_engine *e = engine;
     for (;;) {
+        skep_wal_prepare(e->wal);
         while (!atomic_load(&e->cancel) && skep_engine__fold(e)) {
         }
+        bool log = skep_wal_wants_next(e->wal);
         skep_mutex_lock(&e->snap_mu);
         unsigned n;
         (void)choose_locked(e, &n);
-        /* Nothing to fold: sleep until the committer or the flusher changes something. */
-        if (n == 0 && !e->stopping)
+        /* Nothing to do: sleep until the committer or the flusher changes something. */
+        if (n == 0 && !log && !e->stopping)
             skep_cond_wait(&e->changed, &e->snap_mu);
         bool stop = e->stopping;
         skep_mutex_unlock(&e->snap_mu);

@@ -17,14 +17,18 @@
  *
  * I1  seq ascends through all files and is never used twice, not even after a failed commit; what a
  *     failed commit left behind is passed over when a later frame has overwritten part of it.
- * I2  file and directory are fsynced before the first frame of a file is acknowledged.
+ * The file after the active one is made ready by a background thread once the active one is half
+ * full: zeros are written over it, so that a group changes data alone and its fdatasync waits for
+ * no journal, where the file system would first write out what others have written.
+ *
+ * I2  file, head and directory are synced before the first frame of a file is acknowledged.
  * I3  after a failed write or sync nothing more is written to that file: the kernel may have
  * dropped its dirty pages.  Its frames are written again to a new file; the second failure ends
  * writing. I4  there is always at least one file once the log was started; its head names the last
  * commit before it, so that a lost manifest record shows as a gap.
  *
- * Threads: commit, start, replay by one thread; drop and the counters by any (list under mu).
- * Memory: one group buffer; while replaying one frame. */
+ * Threads: commit, start, replay by one thread; prepare by another one; drop and the counters by
+ * any (list under mu). Memory: one group buffer; while replaying one frame. */
 #include "store/column/wal.h"
 
 #include <stdlib.h>
@@ -42,7 +46,8 @@ enum {
     GROUP_BYTES = 1 << 20,    /* of the group buffer */
     DIRECT_BYTES = 128 << 10, /* payloads from here on are not copied */
     WINDOW_BYTES = 64 << 10,
-    LEAVE_BYTES = 4 << 20 /* an active file this full is left when all of it is flushed */
+    LEAVE_BYTES = 4 << 20, /* an active file this full is left when all of it is flushed */
+    CUT_BYTES = 1 << 20    /* an unused rest from here on is cut off */
 };
 static const char FILE_MAGIC[8] = "SKEPWAL1";
 
@@ -62,10 +67,20 @@ struct skep_wal {
     uint64_t checkpoint;
     uint64_t syncs;
     bool failed, started;
+    uint64_t next_bytes; /* size of the next file; the committer's alone to change */
+    /* A file made ready for when the active one is full; fd -1 = none.  disk_bytes counts while it
+     * is being made, too. */
+    struct {
+        int fd;
+        uint64_t epoch, disk_bytes;
+    } next;
+    bool preparing;
+    uint64_t not_prepared; /* epoch that could not be made ready: not tried again */
+    struct skep_cond prepared;
 
     /* The active file; the committer's alone. */
     int fd; /* -1 = none */
-    uint64_t epoch, at, size, next_bytes;
+    uint64_t epoch, at, size;
     uint64_t last_seq; /* durable */
     bool synced;       /* something was committed to the active file */
     uint8_t *buf;
@@ -123,9 +138,10 @@ skep_rc skep_wal_open(const struct skep_os *os, const char *dir, uint64_t file_b
     w->dir = skep_strndup(d.p, d.n);
     w->file_bytes_max = file_bytes_max ? file_bytes_max : SKEP_WAL_FILE_BYTES_MAX;
     w->next_bytes = SKEP_MIN(w->file_bytes_max, (uint64_t)SKEP_WAL_FILE_BYTES_MIN);
-    w->fd = -1;
+    w->fd = w->next.fd = -1;
     w->buf = skep_malloc(GROUP_BYTES);
     skep_mutex_init(&w->mu, "wal");
+    skep_cond_init(&w->prepared);
     struct listing l = {w};
     skep_rc rc = os->list(os, dir, note_file, &l, err);
     if (w->n > 1)
@@ -153,6 +169,11 @@ void skep_wal_close(struct skep_wal *w)
             (void)w->os->truncate(w->os, w->fd, w->at, NULL);
         w->os->close(w->os, w->fd);
     }
+    if (w->next.fd >= 0) {
+        w->os->close(w->os, w->next.fd);
+        (void)w->os->unlink(w->os, file_path(w, w->next.epoch).s, NULL); /* it is empty */
+    }
+    skep_cond_done(&w->prepared);
     skep_mutex_done(&w->mu);
     skep_free(w->files);
     skep_free(w->buf);
@@ -270,6 +291,16 @@ static void check_file_head(struct replay *r)
         check_chain(r, last_seq);
 }
 
+/* Words of zeros from p on that stand in the window with a whole header behind them, but for the
+ * last: the unused rest of a file is mostly what is looked at. */
+static uint64_t zeros_at(const struct replay *r, const uint8_t *p)
+{
+    const uint8_t *end = r->window + r->window_n - SKEP_WAL_FRAME_BYTES, *from = p;
+    while (p + 8 <= end && skep_load_le64(p) == 0)
+        p += 8;
+    return p > from ? (uint64_t)(p - from) - 8 : 0;
+}
+
 /* The next good frame at or behind *at; false at the end of the file.  Takes its payload. */
 static skep_rc next_frame(struct replay *r, uint64_t *at, bool *ret_found,
                           struct skep_wal_frame_head *h, uint8_t **ret_payload)
@@ -281,7 +312,8 @@ static skep_rc next_frame(struct replay *r, uint64_t *at, bool *ret_found,
         const uint8_t *p = peek(r, *at, SKEP_WAL_FRAME_BYTES, &rc);
         if (!p)
             return rc;
-        if (SKEP_LIKELY(skep_load_le32(p) != FRAME_MAGIC) || !load_head(r, p, *at, h))
+        *at += zeros_at(r, p);
+        if (p[0] == 0 || SKEP_LIKELY(skep_load_le32(p) != FRAME_MAGIC) || !load_head(r, p, *at, h))
             continue;
         uint8_t *payload = skep_malloc(h->length);
         rc = os->pread(os, r->fd, payload, h->length, *at + SKEP_WAL_FRAME_BYTES, r->err);
@@ -494,7 +526,8 @@ static void leave_file(struct skep_wal *w, bool clean)
 {
     if (w->fd < 0)
         return;
-    if (w->os->truncate(w->os, w->fd, w->at, NULL) == SKEP_OK && clean) {
+    if ((!clean || w->size - w->at >= CUT_BYTES) &&
+        w->os->truncate(w->os, w->fd, w->at, NULL) == SKEP_OK && clean) {
         skep_mutex_lock(&w->mu);
         w->files[w->n - 1].disk_bytes = w->at;
         skep_mutex_unlock(&w->mu);
@@ -503,10 +536,59 @@ static void leave_file(struct skep_wal *w, bool clean)
     w->fd = -1;
 }
 
+/* The file is the active one from here on. */
+static void take_file(struct skep_wal *w, int fd, uint64_t epoch, uint64_t size)
+{
+    leave_file(w, true);
+    skep_mutex_lock(&w->mu);
+    SKEP_GROW(w->files, w->n, w->cap);
+    w->files[w->n++] =
+        (struct wal_file){.epoch = epoch, .max_seq = w->last_seq, .disk_bytes = size};
+    w->syncs++;
+    w->next_bytes = SKEP_MIN(w->next_bytes * 2, w->file_bytes_max);
+    skep_mutex_unlock(&w->mu);
+    w->fd = fd;
+    w->epoch = epoch;
+    w->at = SKEP_WAL_HEAD_BYTES;
+    w->size = size;
+    w->synced = false;
+}
+
+/* Takes the file made ready, if it has room for `need` bytes of frames.  Its head becomes durable
+ * with the first group. */
+static skep_rc take_next(struct skep_wal *w, uint64_t need, bool *ret_taken, skep_err *err)
+{
+    const struct skep_os *os = w->os;
+    skep_mutex_lock(&w->mu);
+    while (w->preparing)
+        skep_cond_wait(&w->prepared, &w->mu);
+    int fd = w->next.fd;
+    uint64_t epoch = w->next.epoch, size = w->next.disk_bytes;
+    w->next.fd = -1;
+    w->next.disk_bytes = 0;
+    skep_mutex_unlock(&w->mu);
+    *ret_taken = false;
+    if (fd < 0)
+        return SKEP_OK;
+    if (size < SKEP_WAL_HEAD_BYTES + need) {
+        os->close(os, fd);
+        return os->unlink(os, file_path(w, epoch).s, err);
+    }
+    take_file(w, fd, epoch, size);
+    *ret_taken = true;
+    uint8_t head[SKEP_WAL_HEAD_BYTES];
+    file_head(head, epoch, w->last_seq);
+    return os->pwrite(os, fd, head, sizeof head, 0, err);
+}
+
 /* Begin a file with room for `need` bytes of frames. */
 static skep_rc roll(struct skep_wal *w, uint64_t need, skep_err *err)
 {
     const struct skep_os *os = w->os;
+    bool taken;
+    SKEP_TRY(take_next(w, need, &taken, err));
+    if (taken)
+        return SKEP_OK;
     uint64_t epoch = w->n ? w->files[w->n - 1].epoch + 1 : 1;
     uint64_t size = SKEP_MAX(w->next_bytes, SKEP_WAL_HEAD_BYTES + need);
     skep_path path = file_path(w, epoch);
@@ -524,20 +606,67 @@ static skep_rc roll(struct skep_wal *w, uint64_t need, skep_err *err)
         (void)os->unlink(os, path.s, NULL); /* an empty file is harmless */
         return rc;
     }
-    leave_file(w, true);
-    skep_mutex_lock(&w->mu);
-    SKEP_GROW(w->files, w->n, w->cap);
-    w->files[w->n++] =
-        (struct wal_file){.epoch = epoch, .max_seq = w->last_seq, .disk_bytes = size};
-    w->syncs++;
-    skep_mutex_unlock(&w->mu);
-    w->fd = fd;
-    w->epoch = epoch;
-    w->at = SKEP_WAL_HEAD_BYTES;
-    w->size = size;
-    w->synced = false;
-    w->next_bytes = SKEP_MIN(w->next_bytes * 2, w->file_bytes_max);
+    take_file(w, fd, epoch, size);
     return SKEP_OK;
+}
+
+static bool wants_next_locked(const struct skep_wal *w)
+{
+    const struct wal_file *active = w->n ? &w->files[w->n - 1] : NULL;
+    return w->started && !w->failed && !w->preparing && w->next.fd < 0 && active &&
+           active->used_bytes > active->disk_bytes / 2 && w->not_prepared != active->epoch + 1;
+}
+
+bool skep_wal_wants_next(struct skep_wal *w)
+{
+    skep_mutex_lock(&w->mu);
+    bool wants = wants_next_locked(w);
+    skep_mutex_unlock(&w->mu);
+    return wants;
+}
+
+static skep_rc make_next(struct skep_wal *w, uint64_t epoch, uint64_t size, int *ret_fd)
+{
+    const struct skep_os *os = w->os;
+    skep_path path = file_path(w, epoch);
+    unsigned flags = SKEP_OPEN_READ | SKEP_OPEN_WRITE | SKEP_OPEN_CREATE | SKEP_OPEN_TRUNC;
+    SKEP_TRY(os->open(os, path.s, flags, ret_fd, NULL));
+    skep_rc rc = os->zero(os, *ret_fd, size, NULL);
+    if (rc == SKEP_OK)
+        rc = os->fsync(os, *ret_fd, NULL);
+    if (rc == SKEP_OK)
+        rc = sync_dir(w, NULL);
+    if (rc != SKEP_OK) {
+        os->close(os, *ret_fd);
+        (void)os->unlink(os, path.s, NULL); /* an empty file is harmless */
+    }
+    return rc;
+}
+
+void skep_wal_prepare(struct skep_wal *w)
+{
+    skep_mutex_lock(&w->mu);
+    bool wants = wants_next_locked(w);
+    uint64_t size = w->next_bytes, epoch = w->n ? w->files[w->n - 1].epoch + 1 : 1;
+    if (wants) {
+        w->preparing = true;
+        w->next.disk_bytes = size;
+    }
+    skep_mutex_unlock(&w->mu);
+    if (!wants)
+        return;
+    int fd = -1;
+    skep_rc rc = make_next(w, epoch, size, &fd);
+    skep_mutex_lock(&w->mu);
+    w->preparing = false;
+    w->next.epoch = epoch;
+    w->next.fd = rc == SKEP_OK ? fd : -1;
+    if (rc != SKEP_OK) { /* the committer will find out why, if it still is so */
+        w->next.disk_bytes = 0;
+        w->not_prepared = epoch;
+    }
+    skep_cond_broadcast(&w->prepared);
+    skep_mutex_unlock(&w->mu);
 }
 
 skep_rc skep_wal_start(struct skep_wal *w, uint64_t last_seq, skep_err *err)
@@ -690,8 +819,8 @@ void skep_wal_drop(struct skep_wal *w, uint64_t checkpoint)
 
 uint64_t skep_wal_disk_bytes(struct skep_wal *w)
 {
-    uint64_t sum = 0;
     skep_mutex_lock(&w->mu);
+    uint64_t sum = w->next.disk_bytes;
     for (unsigned i = 0; i < w->n; i++)
         sum += w->files[i].disk_bytes;
     skep_mutex_unlock(&w->mu);

@@ -82,6 +82,12 @@ SKEP_NODISCARD skep_rc skep_wal_start(struct skep_wal *w, uint64_t last_seq, ske
 SKEP_NODISCARD skep_rc skep_wal_commit(struct skep_wal *w, const struct skep_wal_item *items,
                                        unsigned n, skep_err *err);
 
+/* Is it time to make the next file ready?  Threads: any. */
+bool skep_wal_wants_next(struct skep_wal *w);
+/* Make it ready, if it is time; a failure is left for the commit that needs the file.  Threads: one
+ * beside the committer. */
+void skep_wal_prepare(struct skep_wal *w);
+
 /* Delete files that hold nothing above `checkpoint`; the active one stays, but is left for a new
  * one at the next commit when it holds nothing above either and is large. Before skep_wal_start
  * nothing is deleted yet.  Threads: any. */

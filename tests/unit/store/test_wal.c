@@ -204,6 +204,8 @@ static void test_power_cuts(void **state)
                     if (commit(w, acked + 1, n) != SKEP_OK)
                         break;
                     acked += n;
+                    if (when % 2)
+                        skep_wal_prepare(w);
                 }
             died += mem_os_dead(m);
             mem_os_power_cut(m);
@@ -309,12 +311,113 @@ static void test_refused_stays_refused(void **state)
     mem_os_free(m);
 }
 
+/* Commits of 1 KiB and more until the next file is wanted; returns the next number. */
+static uint64_t fill_half(struct skep_wal *w, uint64_t seq)
+{
+    for (; !skep_wal_wants_next(w); seq += 2)
+        assert_int_equal(commit(w, seq, 2), SKEP_OK);
+    return seq;
+}
+
+/* The file made ready is the one that is written next, and nothing need be created then. */
+static void test_next_file_is_ready(void **state)
+{
+    (void)state;
+    struct mem_os *m = fresh(6);
+    struct fault_os f;
+    fault_os_init(&f, mem_os_ops(m));
+    struct got g;
+    struct skep_wal_damage d;
+    struct skep_os_stat st;
+    uint64_t last;
+    skep_err err;
+    struct skep_wal *w = reopen(&f.os, 0, &g, &d, &last);
+    assert_int_equal(skep_wal_start(w, 0, &err), SKEP_OK);
+    skep_wal_prepare(w); /* not yet */
+    assert_int_equal(f.os.stat(&f.os, DIR "/0000000000000002.log", &st, &err), SKEP_ENOTFOUND);
+    uint64_t seq = fill_half(w, 1), before = skep_wal_disk_bytes(w);
+    skep_wal_prepare(w);
+    assert_false(skep_wal_wants_next(w));
+    assert_int_equal(skep_wal_disk_bytes(w), before + (256 << 10));
+    assert_int_equal(f.os.stat(&f.os, DIR "/0000000000000002.log", &st, &err), SKEP_OK);
+    /* As after a kill: an empty file behind the last one is no damage. */
+    struct skep_wal *other = reopen(&f.os, 0, &g, &d, &last);
+    expect_seqs(&g, 1, seq - 1);
+    assert_string_equal(d.text, "");
+    skep_wal_close(other);
+    fault_os_arm(&f, FAULT_OPEN | FAULT_PREALLOCATE | FAULT_SYNC_DIR, 0, INT64_MAX, SKEP_EIO);
+    for (; skep_wal_used_bytes(w) < (300 << 10); seq++)
+        assert_int_equal(commit(w, seq, 1), SKEP_OK);
+    assert_int_equal(f.failed, 0);
+    fault_os_arm(&f, 0, 0, 0, SKEP_OK);
+    uint64_t head_epoch, head_last;
+    uint8_t head[SKEP_WAL_HEAD_BYTES];
+    int fd;
+    assert_int_equal(f.os.open(&f.os, DIR "/0000000000000002.log", SKEP_OPEN_READ, &fd, &err),
+                     SKEP_OK);
+    assert_int_equal(f.os.pread(&f.os, fd, head, sizeof head, 0, &err), SKEP_OK);
+    f.os.close(&f.os, fd);
+    assert_true(skep_wal__file_head(head, &head_epoch, &head_last));
+    assert_int_equal(head_epoch, 2);
+    assert_true(head_last > 0 && head_last < seq);
+    skep_wal_close(w);
+    w = reopen(&f.os, 0, &g, &d, &last);
+    expect_seqs(&g, 1, seq - 1);
+    assert_string_equal(d.text, "");
+    skep_wal_close(w);
+    mem_os_free(m);
+}
+
+/* A file that could not be made ready, is too small, or was not needed. */
+static void test_next_file_is_not_used(void **state)
+{
+    (void)state;
+    struct mem_os *m = fresh(7);
+    struct fault_os f;
+    fault_os_init(&f, mem_os_ops(m));
+    struct got g;
+    struct skep_wal_damage d;
+    struct skep_os_stat st;
+    uint64_t last;
+    skep_err err;
+    struct skep_wal *w = reopen(&f.os, 0, &g, &d, &last);
+    assert_int_equal(skep_wal_start(w, 0, &err), SKEP_OK);
+    uint64_t seq = fill_half(w, 1), before = skep_wal_disk_bytes(w);
+    fault_os_arm(&f, FAULT_PREALLOCATE, 0, 1, SKEP_ENOSPC);
+    skep_wal_prepare(w);
+    assert_int_equal(f.failed, 1);
+    assert_false(skep_wal_wants_next(w)); /* the commit that needs it will say */
+    assert_int_equal(skep_wal_disk_bytes(w), before);
+    for (; skep_wal_used_bytes(w) < (300 << 10); seq++)
+        assert_int_equal(commit(w, seq, 1), SKEP_OK);
+    seq = fill_half(w, seq);
+    skep_wal_prepare(w);
+    struct skep_wal_item large = {.seq = seq++, .n = 1 << 20};
+    uint8_t *p = skep_calloc(1, large.n);
+    large.payload = p;
+    large.crc = skep_crc32c(0, (skep_bytes){p, large.n});
+    assert_int_equal(skep_wal_commit(w, &large, 1, &err), SKEP_OK);
+    skep_free(p);
+    skep_wal_drop(w, large.seq);
+    seq = fill_half(w, seq);
+    skep_wal_prepare(w);
+    assert_int_equal(f.os.stat(&f.os, DIR "/0000000000000004.log", &st, &err), SKEP_OK);
+    skep_wal_close(w);
+    assert_int_equal(f.os.stat(&f.os, DIR "/0000000000000004.log", &st, &err), SKEP_ENOTFOUND);
+    w = reopen(&f.os, large.seq, &g, &d, &last);
+    expect_seqs(&g, large.seq + 1, seq - 1);
+    assert_string_equal(d.text, "");
+    skep_wal_close(w);
+    mem_os_free(m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_commits_come_back), cmocka_unit_test(test_bit_flips),
-        cmocka_unit_test(test_power_cuts),        cmocka_unit_test(test_failed_sync),
-        cmocka_unit_test(test_full_disk_heals),   cmocka_unit_test(test_refused_stays_refused),
+        cmocka_unit_test(test_commits_come_back),  cmocka_unit_test(test_bit_flips),
+        cmocka_unit_test(test_power_cuts),         cmocka_unit_test(test_failed_sync),
+        cmocka_unit_test(test_full_disk_heals),    cmocka_unit_test(test_refused_stays_refused),
+        cmocka_unit_test(test_next_file_is_ready), cmocka_unit_test(test_next_file_is_not_used),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
