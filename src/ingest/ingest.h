@@ -23,6 +23,8 @@ void skep_ingest_free(struct skep_ingest *in);
 
 /* OTLP over HTTP (protobuf and JSON) and gRPC.  Route context: the struct skep_ingest. */
 const struct skep_route *skep_ingest_otlp_routes(size_t *ret_n);
+/* Rows as JSON lines, in bulk: POST /skep/v1/import.  The same context. */
+const struct skep_route *skep_ingest_import_routes(size_t *ret_n);
 
 /* What is counted: spans, log records, data points.  A request that could not be read counts as
  * one. */

@@ -23,8 +23,7 @@ struct skep_row_reader {
     struct skep_buf text; /* an array's text, a value's octets */
     /* The last list of each: lines that follow each other mostly have the same. */
     struct {
-        const struct skep_batch *batch;
-        struct skep_buf json;
+        struct skep_buf json; /* empty = none of this batch */
         uint32_t index;
     } last[2];
 };
@@ -270,8 +269,8 @@ static skep_rc put_list(struct skep_row_reader *r, struct skep_batch *b, bool re
     char *text = yyjson_val_write(v, 0, &n);
     skep_assert(text != NULL);
     skep_str json = {text, n};
-    bool same = r->last[resource].batch == b && r->last[resource].json.n > 0 &&
-                skep_str_eq(skep_buf_text(&r->last[resource].json), json);
+    bool same =
+        r->last[resource].json.n > 0 && skep_str_eq(skep_buf_text(&r->last[resource].json), json);
     if (same) {
         *ret = r->last[resource].index;
         skep_free(text);
@@ -286,7 +285,6 @@ static skep_rc put_list(struct skep_row_reader *r, struct skep_batch *b, bool re
             skep_batch_list_put(l, text_of(key), value);
     }
     *ret = skep_batch_list_end(l, resource ? &b->resources : &b->scopes);
-    r->last[resource].batch = b;
     r->last[resource].index = *ret;
     skep_buf_reset(&r->last[resource].json);
     if (rc == SKEP_OK && n <= COPY_MAX)
@@ -369,6 +367,9 @@ static skep_rc row_of(struct skep_row_reader *r, yyjson_val *root, struct skep_b
 skep_rc skep_row_read(struct skep_row_reader *r, skep_str line, struct skep_batch *b, skep_err *err)
 {
     skep_assert(r && b);
+    if (b->n_rows == 0) /* a new batch, which may lie where the last one did */
+        for (unsigned i = 0; i < SKEP_ARRAY_LEN(r->last); i++)
+            skep_buf_reset(&r->last[i].json);
     if (line.n == 0 || line.n > SKEP_LIMIT_ROW_LINE_BYTES)
         return skep_fail(err, line.n ? SKEP_ETOOLARGE : SKEP_EMALFORMED, "a line of %zu bytes",
                          line.n);

@@ -7,7 +7,9 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "os/thread.h"
 
+enum { RETRIES_MAX = 10 };
 static const size_t body_limit_bytes = 512u << 20;
 
 static void help(const struct skep_cli_args *args)
@@ -154,6 +156,8 @@ static struct curl_slist *headers(const struct skep_cli_call *call, struct skep_
         skep_arena_printf(arena, "Accept: %s", call->accept ? call->accept : "application/json");
     list = curl_slist_append(list, skep_cstr(arena, type));
     list = curl_slist_append(list, skep_cstr(arena, accept));
+    if (call->header)
+        list = curl_slist_append(list, call->header);
     /* libcurl asks for permission before larger bodies and waits a second for it. */
     list = curl_slist_append(list, "Expect:");
     skep_assert(list != NULL);
@@ -241,6 +245,52 @@ bool skep_cli_must(struct skep_cli_http *h, const struct skep_cli_call *call)
         return false;
     }
     return true;
+}
+
+static bool is_worth_a_retry(skep_rc rc, long status)
+{
+    return rc == SKEP_EIO || status == 429 || status == 502 || status == 503 || status == 504;
+}
+
+bool skep_cli_persist(struct skep_cli_http *h, const struct skep_cli_call *call,
+                      const char *command)
+{
+    skep_err err = {.text = ""};
+    for (unsigned tries = 0;; tries++) {
+        skep_rc rc = skep_cli_call(h, call, &err);
+        if (rc == SKEP_OK && h->status < 400)
+            return true;
+        if (!is_worth_a_retry(rc, h->status) || tries == RETRIES_MAX) {
+            if (rc != SKEP_OK)
+                (void)fprintf(stderr, "%s: %s\n", command, err.text);
+            else
+                skep_cli_print_error(h);
+            return false;
+        }
+        unsigned wait = SKEP_MIN(1u << SKEP_MIN(tries, 5u), 30u);
+        if (h->retry_after_s > 0)
+            wait = (unsigned)SKEP_MIN(h->retry_after_s, 300L);
+        skep_sleep_ms((int64_t)wait * 1000);
+    }
+}
+
+uint64_t skep_cli_rejected(const struct skep_buf *body)
+{
+    static const char *const names[] = {"rejectedSpans", "rejectedLogRecords",
+                                        "rejectedDataPoints"};
+    uint64_t n = 0;
+    yyjson_doc *doc = body->n ? yyjson_read((const char *)body->p, body->n, 0) : NULL;
+    yyjson_val *partial = yyjson_obj_get(yyjson_doc_get_root(doc), "partialSuccess");
+    for (size_t i = 0; i < SKEP_ARRAY_LEN(names); i++) {
+        uint64_t one = 0;
+        yyjson_val *v = yyjson_obj_get(partial, names[i]);
+        if (yyjson_is_uint(v))
+            n += yyjson_get_uint(v);
+        else if (skep_str_u64((skep_str){yyjson_get_str(v), yyjson_get_len(v)}, &one))
+            n += one;
+    }
+    yyjson_doc_free(doc);
+    return n;
 }
 
 void skep_cli_url_encode(struct skep_buf *out, skep_str s)

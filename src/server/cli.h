@@ -66,6 +66,7 @@ struct skep_cli_call {
     skep_str path;
     skep_bytes body;
     const char *content_type, *accept; /* NULL: application/json */
+    const char *header;                /* one more, "Name: value"; NULL = none */
 };
 /* Returns SKEP_OK (any HTTP status) | SKEP_EIO (err: no connection ...) | SKEP_ECANCELED (line said
  * so). */
@@ -73,6 +74,12 @@ SKEP_NODISCARD skep_rc skep_cli_call(struct skep_cli_http *h, const struct skep_
                                      skep_err *err);
 /* The same, but a status of 400 and more is an error, too: prints it.  False: exit with FAILED. */
 bool skep_cli_must(struct skep_cli_http *h, const struct skep_cli_call *call);
+/* The same for what must arrive: a request refused with 429, 502, 503 or 504, or not answered at
+ * all, is sent again, as Retry-After says or after 1, 2, 4 ... 30 s, at most ten times. */
+bool skep_cli_persist(struct skep_cli_http *h, const struct skep_cli_call *call,
+                      const char *command);
+/* Items that an OTLP answer (JSON) says were refused one by one. */
+uint64_t skep_cli_rejected(const struct skep_buf *body);
 /* Print what an answer's {"error": ...} says, or its status. */
 void skep_cli_print_error(const struct skep_cli_http *h);
 /* Append percent-encoded. */

@@ -16,12 +16,11 @@
 
 #include "base/assert.h"
 #include "base/bytes.h"
-#include "base/mem.h"
 #include "os/os.h"
-#include "os/thread.h"
 #include "server/cli.h"
+#include "server/cli_input.h"
 
-enum { RETRIES_MAX = 10, BODY_MAX = 64 << 20 };
+enum { BODY_MAX = 64 << 20 };
 
 static const struct skep_cli_flag flags[] = {
     SKEP_CLI_SERVER_FLAG,
@@ -34,6 +33,7 @@ struct send {
     const char *signal; /* of protobuf */
     bool quiet, tty;
     uint64_t bytes, requests, rejected;
+    uint64_t before;      /* bytes of the files before this one */
     uint64_t total_bytes; /* of all files; 0 = unknown */
     int last_percent;
 };
@@ -55,67 +55,14 @@ static void progress(struct send *s)
                   (unsigned long long)s->requests);
 }
 
-static bool is_worth_a_retry(skep_rc rc, long status)
-{
-    return rc == SKEP_EIO || status == 429 || status == 502 || status == 503 || status == 504;
-}
-
-/* Rejected items of a partial success, as JSON answers tell them. */
-static uint64_t rejected_of(const struct skep_buf *body)
-{
-    static const char *const names[] = {"rejectedSpans", "rejectedLogRecords",
-                                        "rejectedDataPoints"};
-    uint64_t n = 0;
-    yyjson_doc *doc = body->n ? yyjson_read((const char *)body->p, body->n, 0) : NULL;
-    yyjson_val *partial = yyjson_obj_get(yyjson_doc_get_root(doc), "partialSuccess");
-    for (size_t i = 0; i < SKEP_ARRAY_LEN(names); i++) {
-        uint64_t one = 0;
-        yyjson_val *v = yyjson_obj_get(partial, names[i]);
-        if (yyjson_is_uint(v))
-            n += yyjson_get_uint(v);
-        else if (skep_str_u64((skep_str){yyjson_get_str(v), yyjson_get_len(v)}, &one))
-            n += one;
-    }
-    yyjson_doc_free(doc);
-    return n;
-}
-
-static void wait_s(unsigned seconds)
-{
-    struct skep_mutex lock;
-    struct skep_cond never;
-    skep_mutex_init(&lock, "wait");
-    skep_cond_init(&never);
-    skep_mutex_lock(&lock);
-    (void)skep_cond_wait_ms(&never, &lock, (int64_t)seconds * 1000);
-    skep_mutex_unlock(&lock);
-    skep_cond_done(&never);
-    skep_mutex_done(&lock);
-}
-
 static bool send_one(struct send *s, skep_str path, const char *type, skep_bytes body)
 {
     const struct skep_cli_call call = {
         .method = "POST", .path = path, .body = body, .content_type = type, .accept = type};
-    skep_err err = {.text = ""};
-    for (unsigned tries = 0;; tries++) {
-        skep_rc rc = skep_cli_call(&s->http, &call, &err);
-        if (rc == SKEP_OK && s->http.status < 400)
-            break;
-        if (!is_worth_a_retry(rc, s->http.status) || tries == RETRIES_MAX) {
-            if (rc != SKEP_OK)
-                (void)fprintf(stderr, "skep send: %s\n", err.text);
-            else
-                skep_cli_print_error(&s->http);
-            return false;
-        }
-        unsigned wait = SKEP_MIN(1u << SKEP_MIN(tries, 5u), 30u);
-        if (s->http.retry_after_s > 0)
-            wait = (unsigned)SKEP_MIN(s->http.retry_after_s, 300L);
-        wait_s(wait);
-    }
+    if (!skep_cli_persist(&s->http, &call, "skep send"))
+        return false;
     s->requests++;
-    s->rejected += rejected_of(&s->http.body);
+    s->rejected += skep_cli_rejected(&s->http.body);
     return true;
 }
 
@@ -143,74 +90,14 @@ static bool too_large(const char *name)
     return false;
 }
 
-/* A file, or standard input. */
-struct input {
-    const char *name;
-    int fd;            /* -1: standard input */
-    uint64_t size, at; /* of the file; at = behind the chunk */
-    uint8_t *chunk;
-    size_t n, pos;
-};
-
-enum { CHUNK = 64 << 10 };
-
-/* The next chunk; false at the end (or on an error, which is told). */
-static bool fill(struct input *in)
-{
-    const struct skep_os *os = skep_os_real();
-    skep_err err;
-    in->pos = in->n = 0;
-    if (in->fd < 0) {
-        in->n = fread(in->chunk, 1, CHUNK, stdin);
-        return in->n > 0;
-    }
-    size_t n = (size_t)SKEP_MIN(in->size - in->at, (uint64_t)CHUNK);
-    if (n == 0)
-        return false;
-    if (os->pread(os, in->fd, in->chunk, n, in->at, &err) != SKEP_OK) {
-        (void)fprintf(stderr, "skep send: %s: %s\n", in->name, err.text);
-        return false;
-    }
-    in->at += n;
-    in->n = n;
-    return true;
-}
-
-static int next_byte(struct input *in)
-{
-    if (in->pos == in->n && !fill(in))
-        return -1;
-    return in->chunk[in->pos++];
-}
-
-/* n bytes more into b, as far as there are any; true when there were n. */
-static bool read_exactly(struct input *in, struct skep_buf *b, size_t n)
-{
-    while (n) {
-        if (in->pos == in->n && !fill(in))
-            return false;
-        size_t take = SKEP_MIN(n, in->n - in->pos);
-        skep_buf_put(b, in->chunk + in->pos, take);
-        in->pos += take;
-        n -= take;
-    }
-    return !b->bad;
-}
-
 /* One request a line; blank lines are skipped. */
-static bool send_json(struct send *s, struct input *in)
+static bool send_json(struct send *s, struct skep_cli_input *in)
 {
     struct skep_buf line;
     bool ok = true;
-    int c = 0;
     skep_buf_init(&line, BODY_MAX);
-    while (ok && c >= 0) {
-        c = next_byte(in);
-        if (c >= 0 && c != '\n') {
-            skep_buf_u8(&line, (uint8_t)c);
-            continue;
-        }
-        s->bytes += line.n + (c == '\n');
+    while (ok && skep_cli_input_line(in, &line)) {
+        s->bytes = s->before + skep_cli_input_offset(in);
         if (line.bad)
             ok = too_large(in->name);
         else if (skep_str_trim(skep_buf_text(&line)).n)
@@ -220,26 +107,26 @@ static bool send_json(struct send *s, struct input *in)
         progress(s);
     }
     skep_buf_done(&line);
-    return ok;
+    return ok && !in->failed;
 }
 
-static bool send_framed(struct send *s, struct input *in)
+static bool send_framed(struct send *s, struct skep_cli_input *in)
 {
     struct skep_buf b;
     bool ok = true, cut = false;
     skep_buf_init(&b, BODY_MAX);
     while (ok && !cut) {
         skep_buf_reset(&b);
-        if (!read_exactly(in, &b, 8)) {
+        if (!skep_cli_input_take(in, &b, 8)) {
             cut = b.n > 0;
             break;
         }
         uint32_t n = skep_load_le32(b.p);
         skep_buf_reset(&b);
-        cut = !read_exactly(in, &b, n);
+        cut = !skep_cli_input_take(in, &b, n);
         if (!cut)
             ok = send_one(s, path_of_signal(s), "application/x-protobuf", skep_buf_bytes(&b));
-        s->bytes += 8 + (uint64_t)n;
+        s->bytes = s->before + skep_cli_input_offset(in);
         progress(s);
     }
     if (cut)
@@ -248,70 +135,34 @@ static bool send_framed(struct send *s, struct input *in)
     return ok && !cut;
 }
 
-static bool send_whole(struct send *s, struct input *in)
+static bool send_whole(struct send *s, struct skep_cli_input *in)
 {
     struct skep_buf b;
     skep_buf_init(&b, BODY_MAX);
-    while (read_exactly(in, &b, CHUNK)) {
+    while (skep_cli_input_take(in, &b, 64 << 10)) {
     }
     bool ok = b.bad ? too_large(in->name)
-                    : send_one(s, path_of_signal(s), "application/x-protobuf", skep_buf_bytes(&b));
+                    : !in->failed && send_one(s, path_of_signal(s), "application/x-protobuf",
+                                              skep_buf_bytes(&b));
     s->bytes += b.n;
     progress(s);
     skep_buf_done(&b);
     return ok;
 }
 
-/* A frame's head: a length that fits the file, and 0x0a (field 1 of the request) behind it. */
-static bool is_framed(const struct input *in)
-{
-    uint64_t length = in->n >= 9 ? skep_load_le32(in->chunk) : 0;
-    return length > 0 && length + 8 <= in->size && in->chunk[8] == 0x0a;
-}
-
-static bool send_input(struct send *s, struct input *in)
-{
-    if (in->fd < 0)
-        return send_json(s, in);
-    if (!fill(in)) {
-        (void)fprintf(stderr, "skep send: %s is empty\n", in->name);
-        return false;
-    }
-    if (in->chunk[0] == '{')
-        return send_json(s, in);
-    return is_framed(in) ? send_framed(s, in) : send_whole(s, in);
-}
-
-static bool open_input(const char *name, struct input *in)
-{
-    const struct skep_os *os = skep_os_real();
-    struct skep_os_stat st = {.size_bytes = 0};
-    skep_err err;
-    *in = (struct input){.name = name, .fd = -1};
-    if (skep_str_eq(skep_str_c(name), SKEP_STR("-")))
-        return true;
-    skep_rc rc = os->open(os, name, SKEP_OPEN_READ, &in->fd, &err);
-    if (rc == SKEP_OK)
-        rc = os->fstat(os, in->fd, &st, &err);
-    if (rc != SKEP_OK) {
-        (void)fprintf(stderr, "skep send: %s\n", err.text);
-        return false;
-    }
-    in->size = st.size_bytes;
-    return true;
-}
-
 static bool send_file(struct send *s, const char *name)
 {
-    const struct skep_os *os = skep_os_real();
-    struct input in;
-    if (!open_input(name, &in))
+    struct skep_cli_input in;
+    enum skep_cli_form form;
+    if (!skep_cli_input_open(&in, "skep send", name))
         return false;
-    in.chunk = skep_malloc(CHUNK);
-    bool ok = send_input(s, &in);
-    skep_free(in.chunk);
-    if (in.fd >= 0)
-        os->close(os, in.fd);
+    s->before = s->bytes;
+    bool ok = skep_cli_input_form(&in, &form);
+    if (ok)
+        ok = form == SKEP_CLI_LINES    ? send_json(s, &in)
+             : form == SKEP_CLI_FRAMED ? send_framed(s, &in)
+                                       : send_whole(s, &in);
+    skep_cli_input_close(&in);
     return ok;
 }
 

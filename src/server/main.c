@@ -9,16 +9,9 @@ static const struct command {
     const char *name, *meta, *help;
     skep_command_fn *run;
 } commands[] = {
-    {"serve", "[flags]", "take in telemetry, keep it, answer questions", skep_serve},
-    {"query", "[SPEC] [flags]", "ask a question, print a table", skep_cli_query},
-    {"trace", "ID", "show a trace as a waterfall", skep_cli_trace},
-    {"tail", "[flags]", "show rows as they arrive", skep_cli_tail},
-    {"send", "FILE...", "send OTLP files to a server", skep_cli_send},
-    {"verify", "[flags]", "check everything on disk", skep_cli_verify},
-    {"backup", "--to DIR", "copy a moment of the data, beside a running server", skep_cli_backup},
-    {"restore", "--from DIR ...", "make a data folder of a backup", skep_cli_restore},
-    {"repair", "[flags]", "serve what is good, say what is missing", skep_cli_repair},
-    {"dump", "FILE", "show what stands in a file of the store", skep_cli_dump},
+#define X(name, meta, help, run) {name, meta, help, run},
+#include "server/commands.def"
+#undef X
 };
 
 static void usage(FILE *out)

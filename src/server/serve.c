@@ -114,6 +114,8 @@ static skep_rc start_net(struct server *s, skep_err *err)
     s->api = skep_api_new(&api);
     const struct skep_route *routes = skep_ingest_otlp_routes(&n_routes);
     SKEP_TRY(skep_net_routes(s->net, routes, n_routes, s->ingest, err));
+    routes = skep_ingest_import_routes(&n_routes);
+    SKEP_TRY(skep_net_routes(s->net, routes, n_routes, s->ingest, err));
     SKEP_TRY(skep_api_routes(s->api, s->net, err));
     return skep_net_start(s->net, err);
 }
