@@ -237,10 +237,24 @@ static skep_rc check_aggregate(const struct skep_plan *p, struct counts *n, skep
     return check_results(p, err);
 }
 
+static skep_rc check_facets(const struct skep_plan *p, struct counts *n, skep_err *err)
+{
+    if (!p->selection)
+        return skep_fail(err, SKEP_EINVAL, "no selection to compare by");
+    if (p->n_groups == 0 || p->n_groups > SKEP_LIMIT_PLAN_GROUPS)
+        return skep_fail(err, SKEP_EINVAL, "1 to %d fields are compared", SKEP_LIMIT_PLAN_GROUPS);
+    if (p->limit > SKEP_LIMIT_PLAN_RESULT_GROUPS)
+        return skep_fail(err, SKEP_EINVAL, "limit over %d", SKEP_LIMIT_PLAN_RESULT_GROUPS);
+    for (unsigned i = 0; i < p->n_groups; i++)
+        if (p->groups[i].name.n == 0 || p->groups[i].relation != SKEP_REL_SELF)
+            return skep_fail(err, SKEP_EINVAL, "field %u is none of the row's own", i);
+    return check_expr(p->selection, 1, n, err);
+}
+
 skep_rc skep_plan_check(const struct skep_plan *p, skep_err *err)
 {
     skep_assert(p != NULL);
-    if ((unsigned)p->kind > SKEP_PLAN_DATASETS)
+    if ((unsigned)p->kind > SKEP_PLAN_FACETS)
         return skep_fail(err, SKEP_EINVAL, "unknown kind of plan %d", (int)p->kind);
     if (p->kind != SKEP_PLAN_TRACE && p->kind != SKEP_PLAN_ROW)
         SKEP_TRY(check_range(p, err));
@@ -249,6 +263,8 @@ skep_rc skep_plan_check(const struct skep_plan *p, skep_err *err)
         SKEP_TRY(check_expr(p->filter, 1, &n, err));
     if (p->kind == SKEP_PLAN_AGGREGATE)
         return check_aggregate(p, &n, err);
+    if (p->kind == SKEP_PLAN_FACETS)
+        SKEP_TRY(check_facets(p, &n, err));
     if (p->limit > SKEP_LIMIT_PLAN_ROWS)
         return skep_fail(err, SKEP_EINVAL, "limit over %d", SKEP_LIMIT_PLAN_ROWS);
     if (p->only_present && p->n_columns > SKEP_LIMIT_PLAN_PRESENT)

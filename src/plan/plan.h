@@ -165,7 +165,8 @@ enum skep_plan_kind {
     SKEP_PLAN_TRACE,  /* all rows of one trace */
     SKEP_PLAN_ROW,    /* one row by id */
     SKEP_PLAN_FIELDS, /* names, types, scopes and row counts */
-    SKEP_PLAN_DATASETS
+    SKEP_PLAN_DATASETS,
+    SKEP_PLAN_FACETS /* how the values of many fields differ between a selection and the rest */
 };
 
 enum skep_traces_sort { SKEP_TRACES_RECENT, SKEP_TRACES_SLOW, SKEP_TRACES_ERRORS };
@@ -175,6 +176,9 @@ struct skep_plan {
     struct skep_time_range range;
     skep_str dataset;               /* empty = all; matched case-folded */
     const struct skep_expr *filter; /* NULL = all rows */
+    /* FACETS: the rows that pass the filter are compared by this; `groups` are the fields, of the
+     * row itself, `limit` the values of each that are answered */
+    const struct skep_expr *selection;
     /* AGGREGATE */
     const struct skep_field_ref *groups;
     unsigned n_groups;
@@ -224,7 +228,8 @@ enum {
     SKEP_LIMIT_PLAN_VALUES = 10000, /* of one test */
     SKEP_LIMIT_PLAN_ROWS = 1000000,
     SKEP_LIMIT_PLAN_HEAT_BINS = 1000,
-    SKEP_LIMIT_PLAN_RELATIONS = 32 /* tests and expressions of relatives, related fields */
+    SKEP_LIMIT_PLAN_FACET_VALUES = 131072, /* distinct; a field with more is only named */
+    SKEP_LIMIT_PLAN_RELATIONS = 32         /* tests and expressions of relatives, related fields */
 };
 
 /* Canonical spelling of an aggregate: "P99", "COUNT_DISTINCT" ...; percentiles by param. */

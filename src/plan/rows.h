@@ -77,3 +77,23 @@ struct skep_datasets {
     struct skep_dataset_info *datasets; /* by name */
     size_t n;
 };
+
+/* FACETS: a value of a field (NULL type: rows without it) and its rows on both sides. */
+struct skep_facet_value {
+    skep_value value;
+    uint64_t selected, rest;
+};
+struct skep_facet {
+    skep_str name;
+    double difference; /* of the two distributions: 0 = the same .. 1 = no value in common */
+    uint64_t n_values; /* distinct, rows without it not counted; 0 with too_many */
+    bool too_many;     /* more than SKEP_LIMIT_PLAN_FACET_VALUES: nothing else is set */
+    size_t n;          /* the values that differ most */
+    struct skep_facet_value *values;
+};
+struct skep_facets {
+    struct skep_facet *facets; /* by difference, then by name; those of too many values last */
+    size_t n;
+    uint64_t selected, rest; /* rows */
+    bool estimated;          /* some of them stand for more than one */
+};

@@ -41,6 +41,7 @@ struct skep_answer {
     struct skep_traces traces;     /* TRACES */
     struct skep_fields fields;     /* FIELDS */
     struct skep_datasets datasets; /* DATASETS */
+    struct skep_facets facets;     /* FACETS */
     uint64_t rows_examined;
     bool complete; /* false: something could not be read; `missing` says what */
     skep_str missing;

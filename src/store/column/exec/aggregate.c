@@ -17,24 +17,6 @@
 #include "base/mem.h"
 #include "store/column/exec/exec_priv.h"
 
-/* Pieces of spans, collected until there are enough for one add(). */
-struct pieces {
-    unsigned state, n;
-    struct skep_ids cells;
-    int64_t ns[SKEP_BLOCK_ROWS], weights[SKEP_BLOCK_ROWS];
-};
-
-struct skep_x_agg_scratch {
-    struct pieces pieces;
-    struct skep_ids buckets, tuples, cells;
-    uint16_t rows[SKEP_BLOCK_ROWS], some_rows[SKEP_BLOCK_ROWS];
-    int64_t weights[SKEP_BLOCK_ROWS], time[SKEP_BLOCK_ROWS], duration[SKEP_BLOCK_ROWS];
-    int64_t i64[SKEP_BLOCK_ROWS];
-    double f64[SKEP_BLOCK_ROWS];
-    uint64_t hashes[SKEP_BLOCK_ROWS];
-    struct skep_ids keys[]; /* [n_groups + 1] */
-};
-
 skep_rc skep_x__fail_memory(skep_rc rc, struct skep_x_ctx *c, skep_err *err)
 {
     if (rc == SKEP_ELIMIT)
@@ -46,7 +28,7 @@ skep_rc skep_x__fail_memory(skep_rc rc, struct skep_x_ctx *c, skep_err *err)
                      (unsigned)c->partial->cells.n);
 }
 
-static skep_rc prepare(struct skep_x_ctx *c, skep_err *err)
+skep_rc skep_x__prepare(struct skep_x_ctx *c, skep_err *err)
 {
     if (c->partial)
         return SKEP_OK;
@@ -122,8 +104,8 @@ static skep_rc row_buckets(struct skep_x_ctx *c, struct skep_sel sel, struct ske
 }
 
 /* Weights of the rows: *ret_weights NULL when all are *ret_weight. */
-static skep_rc row_weights(struct skep_x_ctx *c, struct skep_sel sel, const int64_t **ret_weights,
-                           int64_t *ret_weight, skep_err *err)
+skep_rc skep_x__row_weights(struct skep_x_ctx *c, struct skep_sel sel, const int64_t **ret_weights,
+                            int64_t *ret_weight, skep_err *err)
 {
     *ret_weights = NULL;
     *ret_weight = 1;
@@ -436,11 +418,11 @@ static skep_rc block_rows(struct skep_x_ctx *c, skep_err *err)
         return SKEP_OK;
     const int64_t *weights = NULL;
     int64_t weight = 1;
-    SKEP_TRY(row_weights(c, sel, &weights, &weight, err));
+    SKEP_TRY(skep_x__row_weights(c, sel, &weights, &weight, err));
     return add_states(c, &bits, sel, weights, weight, err);
 }
 
-static skep_rc flush_pieces(struct skep_x_ctx *c, struct pieces *p, skep_err *err)
+static skep_rc flush_pieces(struct skep_x_ctx *c, struct skep_x_pieces *p, skep_err *err)
 {
     struct skep_agg_in in = {.agg = c->partial->states[p->state].agg,
                              .sel = {p->n, NULL},
@@ -454,7 +436,7 @@ static skep_rc flush_pieces(struct skep_x_ctx *c, struct pieces *p, skep_err *er
 }
 
 /* Cut one span at the buckets. */
-static skep_rc add_span(struct skep_x_ctx *c, struct pieces *p, uint32_t tuple,
+static skep_rc add_span(struct skep_x_ctx *c, struct skep_x_pieces *p, uint32_t tuple,
                         struct skep_time_range span, int64_t weight, skep_err *err)
 {
     const struct skep_partial *part = c->partial;
@@ -516,7 +498,7 @@ static skep_rc span_state(struct skep_x_ctx *c, unsigned state, struct skep_x_bi
     const int64_t *time = NULL, *duration = NULL;
     SKEP_TRY(skep_x__ints(c, SKEP_COL_TIME, s->time, &time, err));
     SKEP_TRY(skep_x__ints(c, SKEP_COL_DURATION, s->duration, &duration, err));
-    struct pieces *p = &s->pieces;
+    struct skep_x_pieces *p = &s->pieces;
     p->state = state;
     p->n = 0;
     p->cells.constant = false;
@@ -543,7 +525,7 @@ static skep_rc block_spans(struct skep_x_ctx *c, skep_err *err)
         return SKEP_OK;
     const int64_t *weights = NULL;
     int64_t weight = 1;
-    SKEP_TRY(row_weights(c, sel, &weights, &weight, err));
+    SKEP_TRY(skep_x__row_weights(c, sel, &weights, &weight, err));
     for (unsigned s = 0; s < c->partial->n_states; s++)
         if (c->partial->states[s].ops->want == SKEP_AGG_WANT_SPANS)
             SKEP_TRY(span_state(c, s, bits, weights, weight, err));
@@ -587,7 +569,7 @@ static skep_rc one_block(struct skep_x_ctx *c, uint64_t b, skep_err *err)
 static skep_rc morsel(struct skep_x_ctx *c, const struct skep_x_morsel *m, skep_err *err)
 {
     skep_x__keep_enter(c);
-    SKEP_TRY(prepare(c, err));
+    SKEP_TRY(skep_x__prepare(c, err));
     SKEP_TRY(skep_x__relate_values(c, err));
     for (uint64_t b = m->block; b < m->end;) {
         uint32_t bucket = 0;

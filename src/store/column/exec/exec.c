@@ -341,6 +341,7 @@ static skep_rc dispatch(struct skep_x_query *q, struct skep_answer *ret, skep_er
     case SKEP_PLAN_TRACES: return skep_x__plan_traces(q, ret, err);
     case SKEP_PLAN_FIELDS: return skep_x__plan_fields(q, ret, err);
     case SKEP_PLAN_DATASETS: return skep_x__plan_datasets(q, ret, err);
+    case SKEP_PLAN_FACETS: return skep_x__plan_facets(q, ret, err);
     default: return skep_fail(err, SKEP_EINVAL, "unknown kind of plan");
     }
 }

@@ -453,6 +453,29 @@ void skep_x__relate_done(struct skep_x_query *q);
 /* Add to a state of the context's partial. */
 SKEP_NODISCARD skep_rc skep_x__add(struct skep_x_ctx *c, unsigned state,
                                    const struct skep_agg_in *in, skep_err *err);
+/* Pieces of spans, collected until there are enough for one add(). */
+struct skep_x_pieces {
+    unsigned state, n;
+    struct skep_ids cells;
+    int64_t ns[SKEP_BLOCK_ROWS], weights[SKEP_BLOCK_ROWS];
+};
+
+struct skep_x_agg_scratch {
+    struct skep_x_pieces pieces;
+    struct skep_ids buckets, tuples, cells;
+    uint16_t rows[SKEP_BLOCK_ROWS], some_rows[SKEP_BLOCK_ROWS];
+    int64_t weights[SKEP_BLOCK_ROWS], time[SKEP_BLOCK_ROWS], duration[SKEP_BLOCK_ROWS];
+    int64_t i64[SKEP_BLOCK_ROWS];
+    double f64[SKEP_BLOCK_ROWS];
+    uint64_t hashes[SKEP_BLOCK_ROWS];
+    struct skep_ids keys[]; /* [n_groups + 1] */
+};
+/* The context's partial, groups and scratch, made once. */
+SKEP_NODISCARD skep_rc skep_x__prepare(struct skep_x_ctx *c, skep_err *err);
+/* Weights of the rows: *ret_weights NULL when all are *ret_weight. */
+SKEP_NODISCARD skep_rc skep_x__row_weights(struct skep_x_ctx *c, struct skep_sel sel,
+                                           const int64_t **ret_weights, int64_t *ret_weight,
+                                           skep_err *err);
 /* rc with a message that says what to narrow. */
 skep_rc skep_x__fail_memory(skep_rc rc, struct skep_x_ctx *c, skep_err *err);
 skep_rc skep_x__aggregate(struct skep_x_query *q, struct skep_answer *ret, skep_err *err);
@@ -462,6 +485,7 @@ skep_rc skep_x__plan_trace(struct skep_x_query *q, struct skep_answer *ret, skep
 skep_rc skep_x__plan_row(struct skep_x_query *q, struct skep_answer *ret, skep_err *err);
 skep_rc skep_x__plan_traces(struct skep_x_query *q, struct skep_answer *ret, skep_err *err);
 skep_rc skep_x__plan_fields(struct skep_x_query *q, struct skep_answer *ret, skep_err *err);
+skep_rc skep_x__plan_facets(struct skep_x_query *q, struct skep_answer *ret, skep_err *err);
 skep_rc skep_x__plan_datasets(struct skep_x_query *q, struct skep_answer *ret, skep_err *err);
 /* -1, 0, 1 by sequence, then ordinal. */
 int skep_x__id_order(skep_row_id a, skep_row_id b);
