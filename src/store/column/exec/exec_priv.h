@@ -21,7 +21,7 @@
 enum {
     SKEP_X_WORDS = SKEP_BLOCK_ROWS / 64,
     SKEP_X_MORSEL_BLOCKS = SKEP_ROW_GROUP_ROWS / SKEP_BLOCK_ROWS,
-    SKEP_X_CACHE = 512 /* entries of a direct-mapped cache of values -> key ids */
+    SKEP_X_CACHE = 4096 /* entries of a direct-mapped cache of values -> key ids */
 };
 _Static_assert((int)SKEP_IDS_ROWS == (int)SKEP_BLOCK_ROWS, "ids cover one block");
 

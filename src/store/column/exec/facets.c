@@ -28,7 +28,7 @@
 
 #include <stdlib.h>
 
-enum { DEFAULT_VALUES = 20, MERGE_STEP = 64 };
+enum { DEFAULT_VALUES = 20, STEP = 64 };
 
 struct sides {
     uint64_t all, selected;
@@ -127,29 +127,42 @@ static struct skep_colreader *only_reader(struct skep_x_ctx *c, unsigned f,
     return text ? skep_x__field_reader(c, b->sources[0].field, err) : NULL;
 }
 
+static skep_value code_value(const struct skep_x_source *s, const struct skep_dict *dict,
+                             uint32_t code)
+{
+    return dict ? (skep_value){.type = s->type, .s = skep_dict_str(dict, code)} : s->list[code];
+}
+
 /* Counts by code to counts by key. */
 static skep_rc settle(struct skep_x_ctx *c, unsigned f, const struct skep_x_source *s,
                       const struct skep_dict *dict, uint32_t n_codes, uint64_t rows, int64_t weight,
                       skep_err *err)
 {
     struct field *x = &((struct facets *)c->extra)->fields[f];
-    for (uint32_t code = 0; code < n_codes; code++) {
-        uint32_t n = x->counts[code], id = 0;
-        if (n == 0)
-            continue;
-        x->counts[code] = 0;
-        skep_value v =
-            dict ? (skep_value){.type = s->type, .s = skep_dict_str(dict, code)} : s->list[code];
-        if (v.type == SKEP_TYPE_NULL)
-            continue;
-        SKEP_TRY(skep_x__key(c, f, &v,
-                             dict ? skep_agg_hash_text(s->type, dict->hashes[code])
-                                  : skep_agg_hash_value(&v),
-                             &id, err));
-        SKEP_TRY(room(c, f, err));
-        x->by_id[id].all += (uint64_t)n * (uint64_t)weight;
-        rows -= n;
+    SKEP_UNINIT uint64_t hashes[STEP];
+    SKEP_UNINIT uint32_t codes[STEP];
+    for (uint32_t code = 0; code < n_codes;) {
+        unsigned n = 0;
+        for (; code < n_codes && n < STEP; code++) {
+            skep_value v = code_value(s, dict, code);
+            if (x->counts[code] == 0 || v.type == SKEP_TYPE_NULL)
+                continue;
+            hashes[n] =
+                dict ? skep_agg_hash_text(s->type, dict->hashes[code]) : skep_agg_hash_value(&v);
+            codes[n++] = code;
+        }
+        skep_keys_prefetch(&c->partial->keys[f], hashes, n);
+        for (unsigned i = 0; i < n; i++) {
+            skep_value v = code_value(s, dict, codes[i]);
+            uint32_t id = 0;
+            SKEP_TRY(skep_x__key(c, f, &v, hashes[i], &id, err));
+            SKEP_TRY(room(c, f, err));
+            x->by_id[id].all += (uint64_t)x->counts[codes[i]] * (uint64_t)weight;
+            rows -= x->counts[codes[i]];
+        }
     }
+    if (n_codes > 0)
+        memset(x->counts, 0, n_codes * sizeof *x->counts);
     SKEP_TRY(room(c, f, err));
     x->by_id[0].all += rows * (uint64_t)weight;
     return SKEP_OK;
@@ -308,9 +321,9 @@ static skep_rc merge_field(struct skep_x_ctx *to, struct skep_x_ctx *from, unsig
     struct field *y = &((struct facets *)to->extra)->fields[f];
     for (uint32_t i = 0; i < k->n || (i == 0 && x->cap > 0); i++) {
         uint32_t id = 0;
-        if (i > 0 && i % MERGE_STEP == 1)
+        if (i > 0 && i % STEP == 1)
             skep_keys_prefetch(&to->partial->keys[f], k->hashes + i,
-                               SKEP_MIN(k->n - i, (uint32_t)MERGE_STEP));
+                               SKEP_MIN(k->n - i, (uint32_t)STEP));
         if (i > 0)
             SKEP_TRY(skep_x__key(to, f, &k->values[i], k->hashes[i], &id, err));
         if (i >= x->cap)
