@@ -234,9 +234,29 @@ static uint64_t weight_of(const struct block *b, unsigned r)
     return w < 1 ? 1 : (uint64_t)w;
 }
 
+/* The flags are constants where it is inlined. */
+SKEP_INLINE void add_rows(struct sides *by_id, const struct block *b, struct skep_sel sel,
+                          const uint32_t *ids, bool selected, bool dense)
+{
+    uint64_t w = weight_of(b, 0);
+    for (unsigned i = 0; i < sel.n; i++) {
+        unsigned r = dense ? i : sel.rows[i];
+        struct sides *x = &by_id[ids[r]];
+        *(selected ? &x->selected : &x->all) += w;
+    }
+}
+
 static void add(struct sides *by_id, const struct block *b, struct skep_sel sel,
                 const struct skep_ids *ids, bool selected)
 {
+    if (!b->weights && !ids->constant && !sel.rows && !selected) {
+        add_rows(by_id, b, sel, ids->v, false, true);
+        return;
+    }
+    if (!b->weights && !ids->constant && sel.rows && !selected) {
+        add_rows(by_id, b, sel, ids->v, false, false);
+        return;
+    }
     for (unsigned i = 0; i < sel.n; i++) {
         unsigned r = sel.rows ? sel.rows[i] : i;
         struct sides *x = &by_id[ids->constant ? ids->value : ids->v[r]];
