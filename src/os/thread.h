@@ -59,3 +59,12 @@ unsigned skep_pool_threads(const struct skep_pool *p);
 /* Run fn(arg, i) for i in [0, n) on the calling thread and idle workers; returns when all are done.
  * May be called from a job of the pool. */
 void skep_pool_each(struct skep_pool *p, unsigned n, void (*fn)(void *arg, unsigned i), void *arg);
+
+/* Something that must not wait is under way (requests that wait for their acknowledgement): until
+ * the matching end, one each() has at most half of the cores.  Nests; costs one atomic add.
+ * Threads: any. */
+void skep_pool_urgent_begin(struct skep_pool *p, unsigned n);
+void skep_pool_urgent_end(struct skep_pool *p, unsigned n);
+/* For long calls of each()'s fn, about once a millisecond: a thread that only helps rests up to
+ * two milliseconds while something urgent is under way.  p may be NULL. */
+void skep_pool_give_way(struct skep_pool *p);

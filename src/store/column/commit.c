@@ -55,6 +55,8 @@ static void finish(struct skep_engine *e, struct skep_pending *p, skep_rc rc, ui
     struct skep_identity_waiter *w = NULL;
     if (p->has_identity)
         w = skep_identity_settle(e->identity, &p->flight, rc == SKEP_OK ? seq : 0, p->received_ns);
+    if (p->urgent)
+        skep_pool_urgent_end(e->pool, 1);
     answer(p, rc, seq, err);
     while (w) {
         struct skep_identity_waiter *next = w->next;
@@ -131,6 +133,9 @@ static skep_rc push(struct skep_engine *e, struct skep_pending *p, skep_err *err
         e->q_tail = &p->next;
         e->q_n++;
         e->q_pushed++;
+        p->urgent = e->pool != NULL; /* questions have half the machine until it is answered */
+        if (p->urgent)
+            skep_pool_urgent_begin(e->pool, 1);
         if (e->q_n == 1)
             skep_cond_signal(&e->q_wake);
     }

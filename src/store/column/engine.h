@@ -26,6 +26,7 @@ enum {
 
 /* One append between the caller and the committer. */
 struct skep_pending {
+    bool urgent; /* the pool was told that somebody waits for this acknowledgement */
     struct skep_pending *next;
     struct skep_identity_flight flight;
     struct skep_identity_waiter waiter;

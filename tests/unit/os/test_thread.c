@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "os/thread.h"
 
 struct shared {
@@ -175,9 +176,57 @@ static void test_cores(void **state)
     assert_true(skep_n_cores() >= 1);
 }
 
+/* While something is urgent, one each() has at most half of the cores; jobs go on; all indexes are
+ * done once. */
+struct urgent {
+    struct skep_pool *pool;
+    pthread_t caller;
+    _Atomic unsigned inside, most, done[400], jobs;
+};
+
+static void urgent_one(void *arg, unsigned i)
+{
+    struct urgent *u = arg;
+    unsigned now = atomic_fetch_add(&u->inside, 1) + 1, most = atomic_load(&u->most);
+    while (now > most && !atomic_compare_exchange_weak(&u->most, &most, now))
+        ;
+    for (volatile unsigned k = 0; k < 20000; k++)
+        ;
+    skep_pool_give_way(u->pool);
+    atomic_fetch_sub(&u->inside, 1);
+    atomic_fetch_add(&u->done[i], 1);
+}
+
+static void urgent_job(void *arg)
+{
+    atomic_fetch_add(&((struct urgent *)arg)->jobs, 1);
+}
+
+static void urgent_work_gets_half(void **state)
+{
+    (void)state;
+    struct urgent *u = skep_alloc(struct urgent);
+    unsigned half = skep_n_cores() / 2 > 1 ? skep_n_cores() / 2 : 1;
+    u->pool = skep_pool_new("urgent", 4);
+    skep_pool_urgent_begin(u->pool, 2);
+    skep_pool_urgent_end(u->pool, 1);
+    for (unsigned k = 0; k < 10; k++)
+        skep_pool_submit(u->pool, urgent_job, u);
+    skep_pool_each(u->pool, 400, urgent_one, u);
+    assert_true(atomic_load(&u->most) <= half);
+    skep_pool_urgent_end(u->pool, 1);
+    skep_pool_each(u->pool, 400, urgent_one, u);
+    for (unsigned i = 0; i < 400; i++)
+        assert_int_equal(atomic_load(&u->done[i]), 2);
+    skep_pool_free(u->pool);
+    assert_int_equal(atomic_load(&u->jobs), 10);
+    skep_free(u);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(urgent_work_gets_half),
         cmocka_unit_test(test_mutex_and_threads),
         cmocka_unit_test(test_mutex_misuse_aborts),
         cmocka_unit_test(test_cond),

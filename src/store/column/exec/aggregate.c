@@ -559,6 +559,7 @@ static skep_rc one_block(struct skep_x_ctx *c, uint64_t b, skep_err *err)
     bool spans = c->q->need_overlap && bb->max_end_ns > t->start_ns && bb->min_start_ns < t->end_ns;
     if (!starts && !spans)
         return SKEP_OK;
+    SKEP_TRY(skep_x__tick(c, err));
     skep_x__block(c, b);
     c->rows_examined += c->n;
     if (starts)

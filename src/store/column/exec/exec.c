@@ -20,6 +20,8 @@
 
 #include <stdlib.h>
 
+enum { SLICE_NS = 500000 };
+
 skep_rc skep_x__take(struct skep_x_query *q, uint64_t bytes)
 {
     return q->opts->budget ? skep_budget_take(q->opts->budget, bytes, NULL) : SKEP_OK;
@@ -100,6 +102,33 @@ static bool ruled_out(struct skep_x_ctx *c, const struct skep_x_morsel *m)
     return skep_x__none(c, c->q->filter, row0, (unsigned)(end - row0));
 }
 
+static void poll_canceled_locked(struct skep_x_query *q)
+{
+    skep_assert_held(&q->mu);
+    if (q->rc == SKEP_OK && q->opts->canceled && q->opts->canceled(q->opts->ctx)) {
+        q->rc = skep_fail(&q->err, SKEP_ECANCELED, "the query was canceled");
+        atomic_store_explicit(&q->stop, true, memory_order_relaxed);
+    }
+}
+
+skep_rc skep_x__tick(struct skep_x_ctx *c, skep_err *err)
+{
+    struct skep_x_query *q = c->q;
+    const struct skep_os *os = skep_os_real();
+    int64_t now_ns = os->mono_ns(os);
+    if (now_ns - c->slice_ns > SLICE_NS) {
+        skep_pool_give_way(q->pool);
+        skep_mutex_lock(&q->mu);
+        poll_canceled_locked(q);
+        skep_mutex_unlock(&q->mu);
+        c->slice_ns = os->mono_ns(os);
+    }
+    /* Why it stops is in q already. */
+    return atomic_load_explicit(&q->stop, memory_order_relaxed)
+               ? skep_fail(err, SKEP_ECANCELED, "the query was canceled")
+               : SKEP_OK;
+}
+
 static void run_one(void *arg, unsigned i)
 {
     struct run *run = arg;
@@ -115,6 +144,7 @@ static void run_one(void *arg, unsigned i)
     skep_mutex_unlock(&q->mu);
 
     const struct skep_x_morsel *m = &q->morsels[i];
+    c->slice_ns = skep_os_real()->mono_ns(skep_os_real());
     skep_err err = {.rc = SKEP_OK};
     skep_rc rc = skep_x__bind(c, m->set, &err);
     bool looked_at = rc == SKEP_OK && !ruled_out(c, m);
@@ -134,10 +164,7 @@ static void run_one(void *arg, unsigned i)
     q->rows_scanned += rows_of(q, m);
     if (q->opts->progress)
         q->opts->progress(q->opts->ctx, q->rows_scanned, q->rows_total);
-    if (q->rc == SKEP_OK && q->opts->canceled && q->opts->canceled(q->opts->ctx)) {
-        q->rc = skep_fail(&q->err, SKEP_ECANCELED, "the query was canceled");
-        atomic_store_explicit(&q->stop, true, memory_order_relaxed);
-    }
+    poll_canceled_locked(q);
     c->next = q->free;
     q->free = c;
     skep_mutex_unlock(&q->mu);

@@ -221,6 +221,7 @@ struct skep_x_ctx {
     /* the block, or the part of it that is looked at: rows [row0, row0 + n) */
     uint64_t block, row0;
     unsigned n;
+    int64_t slice_ns; /* when skep_x__tick() last looked around */
     /* answers */
     uint64_t rows_examined;
     struct skep_partial *partial;
@@ -374,6 +375,9 @@ SKEP_NODISCARD skep_rc skep_x__trace_ranges(struct skep_x_query *q, uint32_t set
                                             const skep_trace_id *ids, size_t n_ids,
                                             struct skep_row_range **ret, size_t *ret_n,
                                             skep_err *err);
+/* Before each block: is the query stopped or canceled (looked at once a millisecond)?  Rests when
+ * others must not wait.  Returns SKEP_OK | ECANCELED. */
+SKEP_NODISCARD skep_rc skep_x__tick(struct skep_x_ctx *c, skep_err *err);
 struct skep_x_ctx *skep_x__ctx_new(struct skep_x_query *q);
 SKEP_NODISCARD skep_rc skep_x__take(struct skep_x_query *q, uint64_t bytes);
 void skep_x__give(struct skep_x_query *q, uint64_t bytes);

@@ -323,6 +323,7 @@ static skep_rc morsel(struct skep_x_ctx *c, const struct skep_x_morsel *m, skep_
             drop(c, f);
     }
     for (uint64_t b = m->block; b < m->end; b++) {
+        SKEP_TRY(skep_x__tick(c, err));
         skep_x__block(c, b);
         c->rows_examined += c->n;
         SKEP_TRY(facets_block(c, err));

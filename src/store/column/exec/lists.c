@@ -121,6 +121,7 @@ static skep_rc fields_morsel(struct skep_x_ctx *c, const struct skep_x_morsel *m
     start_set(c, k);
     for (uint64_t b = m->block; b < m->end; b++) {
         struct skep_x_bits bits;
+        SKEP_TRY(skep_x__tick(c, err));
         skep_x__block(c, b);
         skep_x__live(c, &bits);
         SKEP_TRY(skep_x__filter(c, c->q->filter, &bits, err));
@@ -334,6 +335,7 @@ static skep_rc datasets_morsel(struct skep_x_ctx *c, const struct skep_x_morsel 
     }
     struct datasets *d = c->extra;
     for (uint64_t b = m->block; b < m->end; b++) {
+        SKEP_TRY(skep_x__tick(c, err));
         skep_x__block(c, b);
         c->rows_examined += c->n;
         SKEP_TRY(datasets_block(c, d, err));

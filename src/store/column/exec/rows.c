@@ -208,6 +208,7 @@ static skep_rc rows_morsel(struct skep_x_ctx *c, const struct skep_x_morsel *m, 
         uint64_t b = oldest ? i : m->block + m->end - 1 - i;
         if (!block_useful(c, b))
             continue;
+        SKEP_TRY(skep_x__tick(c, err));
         skep_x__block(c, b);
         c->rows_examined += c->n;
         SKEP_TRY(rows_block(c, err));

@@ -210,6 +210,7 @@ static skep_rc candidates_morsel(struct skep_x_ctx *c, const struct skep_x_morse
         struct key best = {0, bb->max_start_ns};
         if (c->q->plan->sort == SKEP_TRACES_RECENT && t->full && key_order(best, t->floor) < 0)
             continue;
+        SKEP_TRY(skep_x__tick(c, err));
         skep_x__block(c, b);
         c->rows_examined += c->n;
         SKEP_TRY(candidates_block(c, t, err));
