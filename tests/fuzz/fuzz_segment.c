@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "base/mem.h"
 #include "os/os.h"
+#include "store/column/exec.h"
 #include "store/column/segment.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
@@ -182,14 +183,51 @@ static uint64_t read_all(struct skep_rowset *rs)
     return sum;
 }
 
+/* Relations over the segment alone, and beside itself, where every trace is cut. */
+static void relate(struct skep_rowset *rs, unsigned sets)
+{
+    struct skep_snapshot *snap = skep_calloc(1, sizeof *snap + sets * sizeof snap->sets[0]);
+    atomic_store(&snap->refs, 1);
+    for (; snap->n < sets; snap->n++)
+        snap->sets[snap->n].rowset = skep_rowset_ref(rs);
+    struct skep_field_ref by[2] = {{.name = SKEP_STR("name"), .relation = SKEP_REL_ROOT},
+                                   {.name = SKEP_STR("duration_ms"), .relation = SKEP_REL_PARENT}};
+    struct skep_agg sum = {.op = SKEP_AGG_SUM, .field = by[1]};
+    struct skep_expr all = {.op = SKEP_EXPR_TRUE};
+    struct skep_expr *kid[1] = {&all};
+    struct skep_expr below = {
+        .op = SKEP_EXPR_RELATED, .relation = SKEP_REL_DESCENDANT, .kids = kid, .n_kids = 1};
+    struct skep_plan plan = {.kind = SKEP_PLAN_AGGREGATE,
+                             .range = {INT64_MIN, INT64_MAX},
+                             .filter = &below,
+                             .groups = by,
+                             .n_groups = 2,
+                             .aggs = &sum,
+                             .n_aggs = 1};
+    struct skep_arena arena;
+    struct skep_budget budget;
+    struct skep_answer answer;
+    skep_budget_init(&budget, "query", 16u << 20, NULL);
+    skep_arena_init(&arena, "answer", &budget);
+    struct skep_run_opts opts = {.arena = &arena, .budget = &budget};
+    if (skep_exec_run(snap, NULL, &plan, &opts, &answer, NULL) == SKEP_OK)
+        skep_partial_free(answer.partial);
+    skep_arena_done(&arena);
+    skep_assert(skep_budget_used(&budget) == 0);
+    skep_snapshot_unref(snap);
+}
+
 static void open_and_read(struct one_file *f)
 {
     struct skep_budget budget;
     skep_budget_init(&budget, "fuzz", 64u << 20, NULL);
     struct skep_cache *cache = skep_cache_new(&budget, 16u << 20);
     struct skep_rowset *rs = NULL;
-    if (skep_segment_open(&f->os, "fuzz", cache, &rs, NULL) == SKEP_OK)
+    if (skep_segment_open(&f->os, "fuzz", cache, &rs, NULL) == SKEP_OK) {
         (void)read_all(rs);
+        relate(rs, 1);
+        relate(rs, 2);
+    }
     skep_rowset_unref(rs);
     skep_cache_free(cache);
     skep_assert(skep_budget_used(&budget) == 0);

@@ -6,8 +6,13 @@
  *   of      given fingerprints, ascending like the index, are looked for page by page; a page that
  *           can hold none is not read
  *
+ * The first question that needs `among` leaves the answer in the snapshot's cache, where later ones
+ * of any snapshot with the same segments find it.  Over KEPT_MAX places it is made anew each time.
+ *
  * I1  what is found is never too little: the same trace has the same fingerprint everywhere.
- * Threads: any; each call has its own state.  Memory: a page of each rowset, and the places. */
+ * I2  a cache is written once; its places name segments by their number among the segments, which
+ * is the same in all snapshots that share it. Threads: any; each call has its own state.  Memory: a
+ * page of each rowset, and the places; a cache has at most 4 MiB, beyond any budget. */
 #include "store/column/cuts.h"
 
 #include <stdlib.h>
@@ -15,6 +20,17 @@
 #include "base/assert.h"
 #include "base/hash.h"
 #include "base/mem.h"
+#include "os/thread.h"
+
+enum { KEPT_MAX = 1 << 18 };
+
+struct skep_cut_cache {
+    _Atomic uint32_t refs;
+    struct skep_mutex mu;
+    bool known;
+    struct skep_cut_place *p;
+    size_t n;
+};
 
 uint64_t skep_trace_fingerprint(const skep_trace_id *id)
 {
@@ -140,8 +156,8 @@ static bool has_index(const struct skep_rowset *rs)
     return rs->trace_clustered && rs->ops->trace_page && rs->n_rows > 0;
 }
 
-skep_rc skep_cuts_among(const struct skep_snapshot *snap, struct skep_cut_places *places,
-                        skep_err *err)
+static skep_rc among(const struct skep_snapshot *snap, struct skep_cut_places *places,
+                     skep_err *err)
 {
     unsigned n = 0;
     for (uint32_t s = 0; s < snap->n; s++)
@@ -166,6 +182,90 @@ skep_rc skep_cuts_among(const struct skep_snapshot *snap, struct skep_cut_places
     skep_free(heap);
     skep_free(cursors);
     return rc;
+}
+
+struct skep_cut_cache *skep_cut_cache_new(void)
+{
+    struct skep_cut_cache *c = skep_alloc(struct skep_cut_cache);
+    atomic_init(&c->refs, 1);
+    skep_mutex_init(&c->mu, "cuts");
+    return c;
+}
+
+struct skep_cut_cache *skep_cut_cache_ref(struct skep_cut_cache *c)
+{
+    uint32_t old = atomic_fetch_add_explicit(&c->refs, 1, memory_order_relaxed);
+    skep_assert(old > 0);
+    return c;
+}
+
+void skep_cut_cache_unref(struct skep_cut_cache *c)
+{
+    if (!c || atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    skep_mutex_done(&c->mu);
+    skep_free(c->p);
+    skep_free(c);
+}
+
+/* The nth segment of a snapshot as a set, and the other way round. */
+static uint32_t set_of(const struct skep_snapshot *snap, uint32_t nth)
+{
+    for (uint32_t s = 0; s < snap->n; s++)
+        if (snap->sets[s].rowset->trace_clustered && nth-- == 0)
+            return s;
+    skep_unreachable("a cache of other segments");
+}
+
+static uint32_t number_of(const struct skep_snapshot *snap, uint32_t set)
+{
+    uint32_t nth = 0;
+    for (uint32_t s = 0; s < set; s++)
+        nth += snap->sets[s].rowset->trace_clustered;
+    return nth;
+}
+
+static skep_rc recall(struct skep_cut_cache *c, const struct skep_snapshot *snap,
+                      struct skep_cut_places *places, bool *ret_known, skep_err *err)
+{
+    skep_rc rc = SKEP_OK;
+    skep_mutex_lock(&c->mu);
+    *ret_known = c->known;
+    for (size_t i = 0; c->known && i < c->n && rc == SKEP_OK; i++)
+        rc = push(places, set_of(snap, c->p[i].set), c->p[i].row, err);
+    skep_mutex_unlock(&c->mu);
+    return rc;
+}
+
+static void remember(struct skep_cut_cache *c, const struct skep_snapshot *snap,
+                     const struct skep_cut_place *p, size_t n)
+{
+    if (n > KEPT_MAX)
+        return;
+    skep_mutex_lock(&c->mu);
+    if (!c->known) { /* another question may have been faster */
+        c->p = skep_alloc_n(struct skep_cut_place, n + 1);
+        c->n = n;
+        c->known = true;
+        for (size_t i = 0; i < n; i++)
+            c->p[i] = (struct skep_cut_place){number_of(snap, p[i].set), p[i].row};
+    }
+    skep_mutex_unlock(&c->mu);
+}
+
+skep_rc skep_cuts_among(const struct skep_snapshot *snap, struct skep_cut_places *places,
+                        skep_err *err)
+{
+    bool known = false;
+    size_t before = places->n;
+    if (snap->cuts)
+        SKEP_TRY(recall(snap->cuts, snap, places, &known, err));
+    if (known)
+        return SKEP_OK;
+    SKEP_TRY(among(snap, places, err));
+    if (snap->cuts)
+        remember(snap->cuts, snap, places->p + before, places->n - before);
+    return SKEP_OK;
 }
 
 /* The first page that may hold the fingerprint, from `from` on. */

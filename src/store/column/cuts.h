@@ -17,6 +17,12 @@ struct skep_cut_places {
     struct skep_budget *budget; /* NULL = unbounded */
 };
 
+/* What skep_cuts_among found for one list of segments, when it is not much: kept from question to
+ * question.  Threads: any. */
+struct skep_cut_cache *skep_cut_cache_new(void);
+struct skep_cut_cache *skep_cut_cache_ref(struct skep_cut_cache *c);
+void skep_cut_cache_unref(struct skep_cut_cache *c); /* NULL is fine */
+
 /* Places of all traces whose fingerprint stands in more than one clustered rowset of the snapshot:
  * a few may be of whole traces (fingerprints collide), none is missing.
  * Returns SKEP_OK | ENOMEM | ECORRUPT | EIO (of an index). */

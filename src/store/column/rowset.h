@@ -249,9 +249,11 @@ static inline uint64_t skep_live_word(const struct skep_live *l, uint64_t row0)
 }
 
 /* What a query sees: immutable, refcounted. */
+struct skep_cut_cache;
 struct skep_snapshot {
     _Atomic uint32_t refs;
     uint64_t visible_seq;
+    struct skep_cut_cache *cuts; /* cuts.h; shared by snapshots of the same segments; NULL = none */
     unsigned n;
     struct skep_snapshot_set {
         struct skep_rowset *rowset;

@@ -13,7 +13,7 @@
  *              reference: 0 no parent; 1 the next exception; else zigzag(row - parent's row) + 2,
  *              the parent's row being one of the same row group whose SPAN_ID is the parent id
  *
- * A repeated span id does no harm: whichever of the rows is referred to has the id.  A parent in
+ * Of several rows of the trace with the parent's span id the first is referred to.  A parent in
  * another segment or row group is an exception.  The trace index takes each trace's first row.
  *
  * I1  a reference points to a row of the same row group.

@@ -14,6 +14,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "store/column/cuts.h"
 #include "store/column/live.h"
 
 struct skep_rowset *skep_rowset_ref(struct skep_rowset *rs)
@@ -80,6 +81,7 @@ void skep_snapshot_unref(struct skep_snapshot *s)
         skep_rowset_unref(s->sets[i].rowset);
         skep_live_unref(s->sets[i].live);
     }
+    skep_cut_cache_unref(s->cuts);
     skep_free(s);
 }
 
@@ -103,6 +105,26 @@ static void put(struct skep_snapshot *to, struct skep_rowset *rs, struct skep_li
     to->sets[to->n++] = (struct skep_snapshot_set){skep_rowset_ref(rs), skep_live_ref(live)};
 }
 
+/* The next segment of a snapshot from `at` on; n when there is none. */
+static unsigned next_clustered(const struct skep_snapshot *s, unsigned at)
+{
+    while (at < s->n && !s->sets[at].rowset->trace_clustered)
+        at++;
+    return at;
+}
+
+/* As long as the segments stay the same, so do the traces that stand in several of them. */
+static void inherit_cuts(struct skep_snapshot *to, const struct skep_snapshot *from)
+{
+    unsigned a = next_clustered(to, 0), b = next_clustered(from, 0);
+    while (a < to->n && b < from->n && to->sets[a].rowset == from->sets[b].rowset) {
+        a = next_clustered(to, a + 1);
+        b = next_clustered(from, b + 1);
+    }
+    bool same = a == to->n && b == from->n && from->cuts;
+    to->cuts = same ? skep_cut_cache_ref(from->cuts) : skep_cut_cache_new();
+}
+
 struct skep_snapshot *skep_snapshot__append(const struct skep_snapshot *s,
                                             struct skep_rowset *const *more, unsigned n,
                                             uint64_t visible_seq)
@@ -113,6 +135,7 @@ struct skep_snapshot *skep_snapshot__append(const struct skep_snapshot *s,
         put(to, s->sets[i].rowset, s->sets[i].live);
     for (unsigned i = 0; i < n; i++)
         put(to, more[i], NULL);
+    inherit_cuts(to, s);
     return to;
 }
 
@@ -144,5 +167,6 @@ struct skep_snapshot *skep_snapshot__replace(const struct skep_snapshot *s,
     if (by)
         put(to, by, NULL);
     skep_assert(n_dropped == n_gone);
+    inherit_cuts(to, s);
     return to;
 }

@@ -255,10 +255,12 @@ static skep_rc gather_places(struct gather *g, struct skep_cut_places *places, s
     for (uint32_t s = 0; s < snap->n; s++) {
         if (!snap->sets[s].rowset->trace_clustered)
             continue;
-        g->cut->set_first[s] = (uint32_t)g->n;
+        uint32_t first = g->cut->set_first[s] = (uint32_t)g->n;
         for (; at < places->n && places->p[at].set == s; at++) {
             if (at % 1024 == 0)
                 SKEP_TRY(canceled(g, err));
+            if (g->n > first && places->p[at].row <= g->entries[g->n - 1].row)
+                continue; /* a damaged index: inside of the trace before (I2) */
             rc = gather_trace(g, s, places->p[at].row, &why);
             SKEP_TRY(or_damaged(g, rc, &why, err));
         }
