@@ -238,10 +238,9 @@ void skep_live_diff(const struct skep_live *before, const struct skep_live *afte
         if (!a || a == b)
             continue;
         fill(all, rows_in(ret->n_rows, ret->group_rows, g));
-        uint64_t any = 0, *to = NULL;
+        uint64_t *to = NULL;
         for (uint32_t w = 0; w < SKEP_LIVE_WORDS; w++) {
             uint64_t died = (b ? b->words[w] : all[w]) & ~a->words[w];
-            any |= died;
             if (died && !to)
                 to = skep_mask_chunk(ret, g);
             if (died)
