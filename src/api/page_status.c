@@ -86,7 +86,22 @@ static void store_counters(struct skep_json *json, struct skep_store *store,
     skep_json_end(json);
 }
 
-static void net_counters(struct skep_json *json, const struct skep_net *net)
+static void unknown_paths(struct skep_json *json, struct skep_net *net)
+{
+    struct skep_net_stray strays[SKEP_NET_STRAYS];
+    unsigned n = skep_net_strays(net, strays);
+    skep_json_key(json, SKEP_STR("unknown_paths"));
+    skep_json_array(json);
+    for (unsigned i = 0; i < n; i++) {
+        skep_json_object(json);
+        skep_json_put_str(json, SKEP_STR("what"), skep_str_c(strays[i].what));
+        skep_json_put_u64(json, SKEP_STR("times"), strays[i].times);
+        skep_json_end(json);
+    }
+    skep_json_end(json);
+}
+
+static void net_counters(struct skep_json *json, struct skep_net *net)
 {
     struct skep_net_stats n;
     skep_net_stats(net, &n);
@@ -103,6 +118,7 @@ static void net_counters(struct skep_json *json, const struct skep_net *net)
     skep_json_put_u64(json, SKEP_STR("refused_encoding"), n.refused_encoding);
     skep_json_put_u64(json, SKEP_STR("refused_budget"), n.refused_budget);
     skep_json_put_u64(json, SKEP_STR("h2_resets"), n.h2_resets);
+    unknown_paths(json, net);
     skep_json_end(json);
 }
 

@@ -115,6 +115,7 @@ static void refuse_no_route(struct skep_net__req *r)
                               "method " SKEP_STRFMT " is not allowed here: use " SKEP_STRFMT,
                               SKEP_STRARG(shown(r, r->pub.method)), SKEP_STRARG(r->allow)));
     } else {
+        skep_net__stray(r->net, shown(r, r->pub.method), path);
         skep_net__req_refuse(r, 404, SKEP_ENOTFOUND,
                              skep_arena_printf(&r->arena, "nothing at " SKEP_STRFMT " " SKEP_STRFMT,
                                                SKEP_STRARG(shown(r, r->pub.method)),

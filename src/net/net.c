@@ -66,6 +66,8 @@ struct skep_net *skep_net_new(const struct skep_net_config *cfg)
     skep_assert(cfg && cfg->n_listen <= SKEP_NET__LISTEN_MAX);
     struct skep_net *net = skep_alloc(struct skep_net);
     atomic_init(&net->refs, 1);
+    int mu = pthread_mutex_init(&net->strays_mu, NULL);
+    skep_assert(mu == 0);
     own_config(net, cfg);
     net->routes = skep_net__routes_new();
     skep_rc rc = skep_net__routes_add(net->routes, &health, net, NULL);
@@ -144,6 +146,7 @@ void skep_net__unref(struct skep_net *net)
 {
     if (atomic_fetch_sub_explicit(&net->refs, 1, memory_order_acq_rel) != 1)
         return;
+    (void)pthread_mutex_destroy(&net->strays_mu); /* nobody is left to hold it */
     skep_net__routes_free(net->routes);
     free_strings(net->listen);
     free_strings(net->allow_hosts);

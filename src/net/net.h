@@ -142,3 +142,12 @@ struct skep_net_stats {
     uint64_t h2_resets;
 };
 void skep_net_stats(const struct skep_net *net, struct skep_net_stats *ret);
+
+/* Where senders found nothing: the newest distinct "POST /path", newest first; returns how many.
+ * Threads: any. */
+enum { SKEP_NET_STRAYS = 8 };
+struct skep_net_stray {
+    char what[112];
+    uint64_t times;
+};
+unsigned skep_net_strays(struct skep_net *net, struct skep_net_stray ret[SKEP_NET_STRAYS]);

@@ -403,8 +403,13 @@ struct skep_net {
     _Atomic bool stopping;      /* nothing is parked any more */
     _Atomic uint64_t in_flight; /* requests between open and close */
     struct skep_net__counters count;
+    pthread_mutex_t strays_mu; /* guards the two below */
+    struct skep_net_stray strays[SKEP_NET_STRAYS];
+    unsigned n_strays;
 };
 
+/* strays.c: a request that no route takes. */
+void skep_net__stray(struct skep_net *net, skep_str method, skep_str path);
 void skep_net__unref(struct skep_net *net);
 /* The shorter of `ms` and the idle timeout. */
 static inline uint64_t skep_net__timeout_ms(const struct skep_net *net, uint64_t ms)

@@ -254,3 +254,39 @@ test('import of OTLP lines, and going on where it was cut', { timeout: 60000 }, 
     rmSync(dir, { recursive: true, force: true });
   }
 });
+
+test('doctor says what is wrong and what to do about it', { timeout: 60000 }, async () => {
+  const skep = await Skep.start({ args: ['--disk', '100G'] });
+  try {
+    await fill(skep, 3);
+    const well = await run(['doctor', '--data', skep.dir, '--server', skep.url, '--json']);
+    const seen = jsonLines(well.stdout);
+    assert.ok(seen.some((f) => /answers at .* and holds 3 rows/.test(f.text)), well.stdout);
+    assert.ok(seen.some((f) => /an fsync takes/.test(f.text)));
+    assert.ok(seen.some((f) => /nothing was refused/.test(f.text)));
+    assert.equal(well.code, seen.some((f) => f.level === 'problem') ? 1 : 0);
+
+    // A sender with a wrong path, one with a bad body, one with a bad span.
+    for (let i = 0; i < 2; i++) await skep.call('POST', '/v1/traces/v1/traces', '{}', { 'content-type': 'application/json' });
+    await skep.call('POST', '/v1/traces', '{', { 'content-type': 'application/json' });
+    await skep.json('POST', '/v1/traces', otlpTraces('shop', [{ traceId: '00'.repeat(16), spanId: hex(16), startNs: nowNs() }]));
+    const r = await run(['doctor', '--data', skep.dir, '--server', skep.url, '--json']);
+    assert.equal(r.code, 1);
+    const problems = jsonLines(r.stdout).filter((f) => f.level === 'problem');
+    const about = (what) => problems.find((f) => f.text.includes(what));
+    assert.match(about('POST /v1/traces/v1/traces').text, /2 times/);
+    assert.match(about('POST /v1/traces/v1/traces').do, /OTEL_EXPORTER_OTLP_ENDPOINT/);
+    assert.ok(about('could not be read'));
+    assert.ok(about('trace ids'));
+    assert.ok(problems.every((f) => f.do.length > 10), 'each problem says what to do');
+    assert.deepEqual(readdirSync(skep.dir).filter((f) => f.includes('scratch')), []);
+    const text = await run(['doctor', '--data', skep.dir, '--server', skep.url]);
+    assert.match(text.stdout, /^PROBLEM {2}a sender tries/m);
+  } finally {
+    await skep.done();
+  }
+  const alone = await run(['doctor', '--data', '/nowhere/at/all', '--server', 'http://127.0.0.1:1']);
+  assert.equal(alone.code, 1);
+  assert.match(alone.stdout, /no skep answers at/);
+  assert.match(alone.stdout, /is no data folder/);
+});
