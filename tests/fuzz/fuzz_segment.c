@@ -141,6 +141,8 @@ static uint64_t ask(struct skep_colreader *r, uint64_t row, unsigned n)
         sum += bits[0];
     if (r->ops->equal(r, row, n, s, hash, bits))
         sum += bits[0];
+    if (r->ops->contains(r, row, n, s, bits))
+        sum += bits[0];
     if (!r->ops->coded(r, row, &dict, &n_codes) || n_codes > 1u << 20)
         return sum;
     if (dict && dict->n > 0) { /* a string that is there, mostly */

@@ -136,6 +136,9 @@ struct skep_colreader_ops {
     /* Bit i of bits: row0 + i has the string s (of that hash).  False = unknown. */
     bool (*equal)(struct skep_colreader *r, uint64_t row0, unsigned n, skep_str s, uint64_t hash,
                   uint64_t *bits);
+    /* Bit i of bits: row0 + i has a string that contains the needle, which is not empty. */
+    bool (*contains)(struct skep_colreader *r, uint64_t row0, unsigned n, skep_str needle,
+                     uint64_t *bits);
     /* Have the values of row0's row group codes?  Then *ret_dict is the dictionary, or NULL where
      * the codes are list numbers; they are below *ret_n (0: no row of the group has a value).
      * False = they have none. */

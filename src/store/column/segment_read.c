@@ -18,69 +18,18 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
-#include "store/column/segment_mapped.h"
-#include "store/column/segment_sparse.h"
+#include "store/column/segment_reader.h"
 
-enum { NO_GROUP = UINT32_MAX, FEW_ROWS = 64 };
+enum { FEW_ROWS = 64 };
 
-struct part {
-    uint32_t first_value, n_values;
-    uint8_t codec;
-    struct skep_chunk_ref ref;
-    const struct skep_chunk_data *pin;
-};
-
-struct reader {
-    struct skep_colreader base;
-    struct skep_segment *seg;
-    uint32_t key;
-    enum skep_segment_form form;
-    uint32_t n_lists; /* RESOURCE, SCOPE: values must be below; else UINT32_MAX */
-
-    /* The row group. */
-    uint32_t group;
-    const struct skep_group_dir *dir;
-    const struct skep_column_entry *entry; /* NULL = not dense here */
-    bool opened;                           /* the rest of the group's members are set */
-    const struct skep_codec_ops *codec;
-    const struct skep_chunk_data *data;
-    struct skep_codec_chunk chunk;
-    struct skep_presence_map presence;
-    const struct skep_dict *dict;
-    const struct skep_chunk_data *dict_chunk; /* read value by value, see read_few() */
-    struct part *parts;
-    uint32_t n_parts;
-    struct skep_sparse sparse;
-    struct skep_mapped *mapped; /* codec MAP; else NULL */
-    uint32_t row;               /* of the group, the first that is read */
-    /* PARENT_ID: the span ids it refers to. */
-    const struct skep_column_entry *span_entry;
-    const struct skep_chunk_data *span_data;
-    struct skep_presence_map span_presence;
-
-    /* The string asked for last, and its code. */
-    uint64_t asked;
-    uint32_t asked_group, asked_code;
-
-    /* Kept to the end. */
-    const struct skep_dict_data **dicts;
-    uint32_t n_dicts, cap_dicts;
-    struct skep_codec_scratch scratch;
-
-    uint64_t valid[SKEP_BLOCK_ROWS / 64];
-    int64_t ints[SKEP_BLOCK_ROWS];
-    int64_t packed[SKEP_BLOCK_ROWS + 1];
-    void *wide; /* codes, strings or ids: SKEP_BLOCK_ROWS of them */
-};
-
-static skep_rc corrupt(struct reader *r, const char *what, skep_err *err)
+skep_rc skep_reader__corrupt(struct skep_segment_reader *r, const char *what, skep_err *err)
 {
     return skep_fail(err, SKEP_ECORRUPT, "%s: row group %u, column %u at %llu: %s", r->seg->path,
                      r->group, r->key, (unsigned long long)(r->entry ? r->entry->data.offset : 0),
                      what);
 }
 
-static void drop_parts(struct reader *r)
+static void drop_parts(struct skep_segment_reader *r)
 {
     for (uint32_t i = 0; i < r->n_parts; i++)
         skep_segment__unpin(r->seg, r->parts[i].pin);
@@ -89,7 +38,7 @@ static void drop_parts(struct reader *r)
     r->n_parts = 0;
 }
 
-static void leave_group(struct reader *r)
+static void leave_group(struct skep_segment_reader *r)
 {
     struct skep_segment *seg = r->seg;
     drop_parts(r);
@@ -110,22 +59,22 @@ static void leave_group(struct reader *r)
     r->entry = r->span_entry = NULL;
     r->opened = false;
     r->codec = NULL;
-    r->group = NO_GROUP;
+    r->group = SKEP_NO_GROUP;
 }
 
 /* --- entering a row group --- */
 
-static skep_rc open_parts(struct reader *r, skep_err *err)
+static skep_rc open_parts(struct skep_segment_reader *r, skep_err *err)
 {
     const struct skep_chunk_data *d = r->data;
     uint32_t n = d->length >= 4 ? skep_load_le32(d->bytes) : 0;
     if (n == 0 || d->length != 4 + (uint64_t)n * 24 || n > r->entry->n_present)
-        return corrupt(r, "list of parts", err);
-    r->parts = skep_alloc_n(struct part, n);
+        return skep_reader__corrupt(r, "list of parts", err);
+    r->parts = skep_alloc_n(struct skep_segment_part, n);
     r->n_parts = n;
     skep_rd rd = skep_rd_make((skep_bytes){d->bytes + 4, d->length - 4});
     for (uint32_t i = 0; i < n; i++) {
-        struct part *p = &r->parts[i];
+        struct skep_segment_part *p = &r->parts[i];
         p->first_value = skep_rd_u32(&rd);
         p->codec = (uint8_t)skep_rd_u32(&rd);
         p->ref.offset = skep_rd_u64(&rd);
@@ -133,7 +82,7 @@ static skep_rc open_parts(struct reader *r, skep_err *err)
         p->ref.crc = skep_rd_u32(&rd);
         if ((i == 0) != (p->first_value == 0) || (i > 0 && p->first_value <= p[-1].first_value) ||
             p->first_value >= r->entry->n_present)
-            return corrupt(r, "parts are not in order", err);
+            return skep_reader__corrupt(r, "parts are not in order", err);
         if (i > 0)
             p[-1].n_values = p->first_value - p[-1].first_value;
         p->n_values = r->entry->n_present - p->first_value;
@@ -141,7 +90,7 @@ static skep_rc open_parts(struct reader *r, skep_err *err)
     return SKEP_OK;
 }
 
-static skep_rc open_dict(struct reader *r, skep_err *err)
+skep_rc skep_reader__dict(struct skep_segment_reader *r, skep_err *err)
 {
     const struct skep_column_entry *e = r->entry;
     if (e->flags & SKEP_ENTRY_DICT_SEGMENT)
@@ -154,7 +103,7 @@ static skep_rc open_dict(struct reader *r, skep_err *err)
     return SKEP_OK;
 }
 
-static skep_rc open_spans(struct reader *r, skep_err *err)
+static skep_rc open_spans(struct skep_segment_reader *r, skep_err *err)
 {
     r->span_entry = skep_segment__find_entry(r->dir, SKEP_COL_SPAN_ID);
     const struct skep_column_entry *e = r->span_entry;
@@ -162,11 +111,11 @@ static skep_rc open_spans(struct reader *r, skep_err *err)
         return SKEP_OK;
     SKEP_TRY(skep_segment__pin_chunk(r->seg, &e->data, &r->span_data, err));
     if (e->codec != SKEP_CODEC_RAW64 || r->span_data->length != (uint64_t)e->n_present * 8)
-        return corrupt(r, "span ids", err);
+        return skep_reader__corrupt(r, "span ids", err);
     return skep_segment__open_presence(r->seg, r->group, r->dir, e, &r->span_presence, err);
 }
 
-static bool layout_ok(const struct reader *r)
+static bool layout_ok(const struct skep_segment_reader *r)
 {
     const struct skep_column_entry *e = r->entry;
     bool dict = e->flags & (SKEP_ENTRY_DICT_SEGMENT | SKEP_ENTRY_DICT_LOCAL);
@@ -192,17 +141,17 @@ static bool layout_ok(const struct reader *r)
     return false;
 }
 
-static skep_rc open_dense(struct reader *r, skep_err *err)
+static skep_rc open_dense(struct skep_segment_reader *r, skep_err *err)
 {
     const struct skep_column_entry *e = r->entry;
     if (e->presence == SKEP_PRESENCE_NONE)
         return SKEP_OK;
     r->codec = skep_codec_find(e->codec);
     if (!layout_ok(r))
-        return corrupt(r, "a column's codec does not fit its type", err);
+        return skep_reader__corrupt(r, "a column's codec does not fit its type", err);
     if ((r->key == SKEP_COL_TRACE_ID || r->key == SKEP_COL_PARENT_ID) &&
         e->presence != SKEP_PRESENCE_ALL)
-        return corrupt(r, "an id column has holes", err);
+        return skep_reader__corrupt(r, "an id column has holes", err);
     SKEP_TRY(skep_segment__pin_chunk(r->seg, &e->data, &r->data, err));
     SKEP_TRY(skep_segment__codec_chunk(r->seg, r->group, e, r->data, &r->chunk, err));
     SKEP_TRY(skep_segment__open_presence(r->seg, r->group, r->dir, e, &r->presence, err));
@@ -213,7 +162,7 @@ static skep_rc open_dense(struct reader *r, skep_err *err)
     return r->key == SKEP_COL_PARENT_ID ? open_spans(r, err) : SKEP_OK;
 }
 
-static skep_rc open_sparse(struct reader *r, skep_err *err)
+static skep_rc open_sparse(struct skep_segment_reader *r, skep_err *err)
 {
     if (r->key < SKEP_SEGMENT_FIELD_KEY)
         return SKEP_OK;
@@ -221,7 +170,7 @@ static skep_rc open_sparse(struct reader *r, skep_err *err)
 }
 
 /* What the directory says of the column; its chunks stay where they are. */
-static skep_rc look_at_group(struct reader *r, uint32_t group, skep_err *err)
+skep_rc skep_reader__look_at(struct skep_segment_reader *r, uint32_t group, skep_err *err)
 {
     if (r->group == group)
         return SKEP_OK;
@@ -232,11 +181,11 @@ static skep_rc look_at_group(struct reader *r, uint32_t group, skep_err *err)
     return SKEP_OK;
 }
 
-static skep_rc enter_group(struct reader *r, uint32_t group, skep_err *err)
+skep_rc skep_reader__enter(struct skep_segment_reader *r, uint32_t group, skep_err *err)
 {
     if (r->group == group && r->opened)
         return SKEP_OK;
-    skep_rc rc = look_at_group(r, group, err);
+    skep_rc rc = skep_reader__look_at(r, group, err);
     if (rc == SKEP_OK)
         rc = r->entry ? open_dense(r, err) : open_sparse(r, err);
     if (rc != SKEP_OK)
@@ -249,7 +198,7 @@ static skep_rc enter_group(struct reader *r, uint32_t group, skep_err *err)
 /* --- reading --- */
 
 /* A column may have codes in one row group and strings in the next: room for the widest. */
-static void *wide(struct reader *r, size_t size)
+void *skep_reader__wide(struct skep_segment_reader *r, size_t size)
 {
     skep_assert(size <= sizeof(skep_str));
     if (!r->wide)
@@ -258,7 +207,7 @@ static void *wide(struct reader *r, size_t size)
 }
 
 /* Bits [first, first + n) of the map, moved to bit 0 of r->valid. */
-static void copy_valid(struct reader *r, uint32_t first, uint32_t n)
+void skep_reader__valid(struct skep_segment_reader *r, uint32_t first, uint32_t n)
 {
     const uint8_t *bits = r->presence.bits;
     uint32_t words = (n + 63) / 64, shift = first % 64;
@@ -323,15 +272,15 @@ static void spread_strs(const uint64_t *valid, skep_str *a, uint32_t n, uint32_t
 
 /* The values: in r->ints when every row has one, or each is known by row, else in r->packed, to be
  * spread. */
-static skep_rc decode_ints(struct reader *r, uint32_t first, uint32_t *count, struct skep_vec *v,
-                           const int64_t **ret, skep_err *err)
+static skep_rc decode_ints(struct skep_segment_reader *r, uint32_t first, uint32_t *count,
+                           struct skep_vec *v, const int64_t **ret, skep_err *err)
 {
     if (r->mapped) {
         *count = v->n;
         *ret = r->ints;
         return skep_mapped_ints(r->mapped, r->row, v->n, r->ints) == SKEP_OK
                    ? SKEP_OK
-                   : corrupt(r, "a column that follows another", err);
+                   : skep_reader__corrupt(r, "a column that follows another", err);
     }
     if (r->codec == &skep_codec_constant) {
         v->constant = true;
@@ -340,7 +289,7 @@ static skep_rc decode_ints(struct reader *r, uint32_t first, uint32_t *count, st
     }
     int64_t *to = v->valid && !v->constant ? r->packed : r->ints;
     if (r->codec->decode(&r->chunk, first, *count, to) != SKEP_OK)
-        return corrupt(r, "values", err);
+        return skep_reader__corrupt(r, "values", err);
     if (to == r->packed)
         r->packed[*count] = 0;
     *ret = to;
@@ -358,25 +307,25 @@ static bool any_over(const int64_t *v, uint32_t n, uint64_t limit)
 
 /* Few rows (one trace) of a column with a dictionary of the row group: only their strings are
  * decoded, for building the whole dictionary would cost more than the rest of the look-up. */
-static skep_rc read_few(struct reader *r, const int64_t *codes, uint32_t count, struct skep_vec *v,
-                        skep_err *err)
+static skep_rc read_few(struct skep_segment_reader *r, const int64_t *codes, uint32_t count,
+                        struct skep_vec *v, skep_err *err)
 {
     const struct skep_column_entry *e = r->entry;
     const struct skep_codec_ops *codec = skep_codec_find(e->dict_codec);
     if (!codec || codec->kind != SKEP_CODEC_STRINGS)
-        return corrupt(r, "dictionary of unknown codec", err);
+        return skep_reader__corrupt(r, "dictionary of unknown codec", err);
     if (!r->dict_chunk)
         SKEP_TRY(skep_segment__pin_chunk(r->seg, &e->dict, &r->dict_chunk, err));
     if (any_over(codes, count, e->dict_n))
-        return corrupt(r, "a code lies outside its dictionary", err);
+        return skep_reader__corrupt(r, "a code lies outside its dictionary", err);
     struct skep_codec_chunk c = {r->dict_chunk->bytes, r->dict_chunk->length, e->dict_n};
-    skep_str *strs = wide(r, sizeof(skep_str));
+    skep_str *strs = skep_reader__wide(r, sizeof(skep_str));
     skep_codec_scratch_reset(&r->scratch);
     for (uint32_t i = 0; i < count; i++) {
         if (i > 0 && codes[i] == codes[i - 1])
             strs[i] = strs[i - 1];
         else if (codec->decode_str(&c, (uint32_t)codes[i], 1, &strs[i], &r->scratch) != SKEP_OK)
-            return corrupt(r, "strings of a dictionary", err);
+            return skep_reader__corrupt(r, "strings of a dictionary", err);
     }
     if (codes == r->packed)
         spread_strs(v->valid, strs, v->n, count);
@@ -393,8 +342,8 @@ SKEP_CLONES static uint32_t highest(const uint32_t *v, uint32_t n)
     return top;
 }
 
-static skep_rc read_codes(struct reader *r, uint32_t first, uint32_t count, struct skep_vec *v,
-                          skep_err *err)
+static skep_rc read_codes(struct skep_segment_reader *r, uint32_t first, uint32_t count,
+                          struct skep_vec *v, skep_err *err)
 {
     if (!r->dict && (r->entry->flags & SKEP_ENTRY_DICT_LOCAL) && v->n <= FEW_ROWS) {
         const int64_t *in;
@@ -402,21 +351,21 @@ static skep_rc read_codes(struct reader *r, uint32_t first, uint32_t count, stru
         return read_few(r, in, count, v, err);
     }
     if (!r->dict)
-        SKEP_TRY(open_dict(r, err));
+        SKEP_TRY(skep_reader__dict(r, err));
     if (r->codec == &skep_codec_constant) {
         v->constant = true;
         first = 0;
         count = 1;
     }
-    uint32_t *codes = wide(r, sizeof(uint32_t));
+    uint32_t *codes = skep_reader__wide(r, sizeof(uint32_t));
     uint32_t *to = v->valid && !v->constant && !r->mapped ? (uint32_t *)r->packed : codes;
     if (r->mapped) {
         if (skep_mapped_codes(r->mapped, r->row, v->n, r->dict->n, codes) != SKEP_OK)
-            return corrupt(r, "a column that follows another", err);
+            return skep_reader__corrupt(r, "a column that follows another", err);
     } else if (skep_codec_decode32(r->codec, &r->chunk, first, count, to) != SKEP_OK)
-        return corrupt(r, "values", err);
+        return skep_reader__corrupt(r, "values", err);
     if (!r->mapped && highest(to, count) >= r->dict->n)
-        return corrupt(r, "a code lies outside its dictionary", err);
+        return skep_reader__corrupt(r, "a code lies outside its dictionary", err);
     if (to != codes) {
         to[count] = 0;
         spread_codes(v->valid, to, v->n, codes);
@@ -427,25 +376,25 @@ static skep_rc read_codes(struct reader *r, uint32_t first, uint32_t count, stru
     return SKEP_OK;
 }
 
-static skep_rc read_part(struct reader *r, struct part *p, uint32_t first, uint32_t n,
-                         skep_str *out, skep_err *err)
+static skep_rc read_part(struct skep_segment_reader *r, struct skep_segment_part *p, uint32_t first,
+                         uint32_t n, skep_str *out, skep_err *err)
 {
     const struct skep_codec_ops *codec = skep_codec_find(p->codec);
     if (!codec || codec->kind != SKEP_CODEC_STRINGS)
-        return corrupt(r, "codec of a part", err);
+        return skep_reader__corrupt(r, "codec of a part", err);
     if (!p->pin)
         SKEP_TRY(skep_segment__pin_chunk(r->seg, &p->ref, &p->pin, err));
     struct skep_codec_chunk c = {p->pin->bytes, p->pin->length, p->n_values};
     if (codec->decode_str(&c, first, n, out, &r->scratch) != SKEP_OK)
-        return corrupt(r, "strings of a part", err);
+        return skep_reader__corrupt(r, "strings of a part", err);
     return SKEP_OK;
 }
 
-static skep_rc read_parts(struct reader *r, uint32_t first, uint32_t count, skep_str *out,
-                          skep_err *err)
+static skep_rc read_parts(struct skep_segment_reader *r, uint32_t first, uint32_t count,
+                          skep_str *out, skep_err *err)
 {
     for (uint32_t i = 0; i < r->n_parts; i++) {
-        struct part *p = &r->parts[i];
+        struct skep_segment_part *p = &r->parts[i];
         uint32_t from = SKEP_MAX(first, p->first_value);
         uint32_t to = SKEP_MIN(first + count, p->first_value + p->n_values);
         if (from >= to) {
@@ -460,15 +409,15 @@ static skep_rc read_parts(struct reader *r, uint32_t first, uint32_t count, skep
     return SKEP_OK;
 }
 
-static skep_rc read_strs(struct reader *r, uint32_t first, uint32_t count, struct skep_vec *v,
-                         skep_err *err)
+static skep_rc read_strs(struct skep_segment_reader *r, uint32_t first, uint32_t count,
+                         struct skep_vec *v, skep_err *err)
 {
-    skep_str *strs = wide(r, sizeof(skep_str));
+    skep_str *strs = skep_reader__wide(r, sizeof(skep_str));
     skep_codec_scratch_reset(&r->scratch);
     if (r->n_parts)
         SKEP_TRY(read_parts(r, first, count, strs, err));
     else if (r->codec->decode_str(&r->chunk, first, count, strs, &r->scratch) != SKEP_OK)
-        return corrupt(r, "strings", err);
+        return skep_reader__corrupt(r, "strings", err);
     if (v->valid)
         spread_strs(v->valid, strs, v->n, count);
     v->form = SKEP_VEC_STR;
@@ -476,13 +425,13 @@ static skep_rc read_strs(struct reader *r, uint32_t first, uint32_t count, struc
     return SKEP_OK;
 }
 
-static skep_rc read_ints(struct reader *r, uint32_t first, uint32_t count, struct skep_vec *v,
-                         skep_err *err)
+static skep_rc read_ints(struct skep_segment_reader *r, uint32_t first, uint32_t count,
+                         struct skep_vec *v, skep_err *err)
 {
     const int64_t *in;
     SKEP_TRY(decode_ints(r, first, &count, v, &in, err));
     if (r->n_lists != UINT32_MAX && any_over(in, count, r->n_lists))
-        return corrupt(r, "a row's list number is out of range", err);
+        return skep_reader__corrupt(r, "a row's list number is out of range", err);
     if (in == r->packed)
         (r->key == SKEP_COL_SPAN_ID ? spread_zero : spread_ints)(v->valid, in, v->n, r->ints);
     if (r->form == SKEP_FORM_F64) {
@@ -496,10 +445,10 @@ static skep_rc read_ints(struct reader *r, uint32_t first, uint32_t count, struc
 }
 
 /* Parents: references to rows become the span ids there. */
-static skep_rc read_parents(struct reader *r, uint32_t first, uint32_t n, struct skep_vec *v,
-                            skep_err *err)
+static skep_rc read_parents(struct skep_segment_reader *r, uint32_t first, uint32_t n,
+                            struct skep_vec *v, skep_err *err)
 {
-    uint64_t *exceptions = wide(r, sizeof(uint64_t));
+    uint64_t *exceptions = skep_reader__wide(r, sizeof(uint64_t));
     SKEP_TRY(skep_segment__read_parent_refs(r->seg, &r->chunk, first, n, r->ints, exceptions, err));
     for (uint32_t i = 0; i < n; i++) {
         uint64_t code = (uint64_t)r->ints[i];
@@ -513,7 +462,7 @@ static skep_rc read_parents(struct reader *r, uint32_t first, uint32_t n, struct
         if (d > SKEP_ROW_GROUP_ROWS || d < -SKEP_ROW_GROUP_ROWS || at < 0 ||
             at >= (int64_t)r->dir->n_rows || !r->span_data ||
             !skep_presence__has(&r->span_presence, (uint32_t)at))
-            return corrupt(r, "a parent reference points nowhere", err);
+            return skep_reader__corrupt(r, "a parent reference points nowhere", err);
         uint32_t k = skep_presence__rank(&r->span_presence, (uint32_t)at);
         r->ints[i] = (int64_t)skep_load_le64(r->span_data->bytes + (size_t)k * 8);
     }
@@ -522,8 +471,8 @@ static skep_rc read_parents(struct reader *r, uint32_t first, uint32_t n, struct
     return SKEP_OK;
 }
 
-static skep_rc read_dense(struct reader *r, uint32_t first, uint32_t n, struct skep_vec *v,
-                          skep_err *err)
+static skep_rc read_dense(struct skep_segment_reader *r, uint32_t first, uint32_t n,
+                          struct skep_vec *v, skep_err *err)
 {
     const struct skep_column_entry *e = r->entry;
     if (e->presence == SKEP_PRESENCE_NONE) {
@@ -531,7 +480,7 @@ static skep_rc read_dense(struct reader *r, uint32_t first, uint32_t n, struct s
         return SKEP_OK;
     }
     if (r->key == SKEP_COL_TRACE_ID) {
-        skep_trace_id *ids = wide(r, sizeof(skep_trace_id));
+        skep_trace_id *ids = skep_reader__wide(r, sizeof(skep_trace_id));
         v->form = SKEP_VEC_ID16;
         v->id16 = ids;
         return skep_segment__read_trace_ids(r->seg, &r->chunk, first, n, ids, err);
@@ -548,7 +497,7 @@ static skep_rc read_dense(struct reader *r, uint32_t first, uint32_t n, struct s
             return SKEP_OK;
         }
         if (count < n) {
-            copy_valid(r, first, n);
+            skep_reader__valid(r, first, n);
             v->valid = r->valid;
         }
     }
@@ -558,7 +507,8 @@ static skep_rc read_dense(struct reader *r, uint32_t first, uint32_t n, struct s
     return dict ? read_codes(r, rank, count, v, err) : read_strs(r, rank, count, v, err);
 }
 
-static void read_sparse(struct reader *r, uint32_t first, uint32_t n, struct skep_vec *v)
+static void read_sparse(struct skep_segment_reader *r, uint32_t first, uint32_t n,
+                        struct skep_vec *v)
 {
     const struct skep_sparse *s = &r->sparse;
     uint32_t low = 0, high = s->n;
@@ -576,7 +526,7 @@ static void read_sparse(struct reader *r, uint32_t first, uint32_t n, struct ske
     memset(r->valid, 0, sizeof r->valid);
     v->valid = r->valid;
     bool str = r->form == SKEP_FORM_STR;
-    skep_str *strs = str ? wide(r, sizeof(skep_str)) : NULL;
+    skep_str *strs = str ? skep_reader__wide(r, sizeof(skep_str)) : NULL;
     if (str)
         memset(strs, 0, n * sizeof *strs);
     else
@@ -598,10 +548,10 @@ static void read_sparse(struct reader *r, uint32_t first, uint32_t n, struct ske
 static skep_rc read(struct skep_colreader *base, uint64_t row0, unsigned n, struct skep_vec *ret,
                     skep_err *err)
 {
-    struct reader *r = (struct reader *)base;
+    struct skep_segment_reader *r = (struct skep_segment_reader *)base;
     skep_assert(n > 0 && row0 % SKEP_BLOCK_ROWS + n <=
                              skep_rowset_block_rows(&r->seg->base, row0 / SKEP_BLOCK_ROWS));
-    SKEP_TRY(enter_group(r, (uint32_t)(row0 / SKEP_ROW_GROUP_ROWS), err));
+    SKEP_TRY(skep_reader__enter(r, (uint32_t)(row0 / SKEP_ROW_GROUP_ROWS), err));
     uint32_t first = (uint32_t)(row0 % SKEP_ROW_GROUP_ROWS);
     struct skep_vec v = {.form = SKEP_VEC_I64, .n = n};
     if (r->entry)
@@ -621,315 +571,14 @@ static skep_rc read(struct skep_colreader *base, uint64_t row0, unsigned n, stru
     return SKEP_OK;
 }
 
-/* A double that is not below v (up) or not above it: beyond 2^53 the conversion may round either
- * way. */
-static double int_bound(int64_t v, bool up)
-{
-    double d = (double)v;
-    double slack = fabs(d) < 9007199254740992.0 ? 0 : fabs(d) * DBL_EPSILON;
-    return up ? d + slack : d - slack;
-}
-
-/* Zones of the blocks that hold rows [first, first + n) of the group. */
-static bool zone_bits(struct reader *r, uint32_t first, unsigned n, int64_t *ret_lo,
-                      int64_t *ret_hi)
-{
-    bool f64 = r->form == SKEP_FORM_F64;
-    uint32_t from = first / SKEP_BLOCK_ROWS, end = (first + n - 1) / SKEP_BLOCK_ROWS;
-    uint32_t blocks = (r->dir->n_rows + SKEP_BLOCK_ROWS - 1) / SKEP_BLOCK_ROWS;
-    for (uint32_t k = from; k <= end; k++) {
-        int64_t lo, hi;
-        if (!skep_segment__zone(r->entry, r->data, blocks, k, &lo, &hi))
-            return false;
-        double a, b, c, d;
-        memcpy(&a, &lo, 8);
-        memcpy(&b, ret_lo, 8);
-        memcpy(&c, &hi, 8);
-        memcpy(&d, ret_hi, 8);
-        if (k == from || (f64 ? !(a >= b) : lo < *ret_lo))
-            *ret_lo = lo;
-        if (k == from || (f64 ? !(c <= d) : hi > *ret_hi))
-            *ret_hi = hi;
-    }
-    return true;
-}
-
-static bool zone(struct skep_colreader *base, uint64_t row0, unsigned n, double *ret_min,
-                 double *ret_max)
-{
-    struct reader *r = (struct reader *)base;
-    skep_assert(n > 0 && row0 + n <= r->seg->base.row_end);
-    if (r->form != SKEP_FORM_INT && r->form != SKEP_FORM_F64)
-        return false;
-    if (look_at_group(r, (uint32_t)(row0 / SKEP_ROW_GROUP_ROWS), NULL) != SKEP_OK)
-        return false;
-    const struct skep_column_entry *e = r->entry;
-    if (!e || e->presence == SKEP_PRESENCE_NONE ||
-        !(e->flags & (SKEP_ENTRY_ZONES | SKEP_ENTRY_ZONES_PACKED)))
-        return false;
-    int64_t lo = (int64_t)e->min, hi = (int64_t)e->max;
-    if (n < r->dir->n_rows) {
-        if (enter_group(r, r->group, NULL) != SKEP_OK ||
-            !zone_bits(r, (uint32_t)(row0 % SKEP_ROW_GROUP_ROWS), n, &lo, &hi))
-            return false;
-    }
-    if (r->form == SKEP_FORM_F64) {
-        memcpy(ret_min, &lo, 8);
-        memcpy(ret_max, &hi, 8);
-        return !isnan(*ret_min) && !isnan(*ret_max);
-    }
-    if (lo > hi) { /* nothing in the block */
-        *ret_min = HUGE_VAL;
-        *ret_max = -HUGE_VAL;
-        return true;
-    }
-    *ret_min = int_bound(lo, false);
-    *ret_max = int_bound(hi, true);
-    return true;
-}
-
-/* --- shorter ways --- */
-
-/* Codes or integers of a column that is dense in the group, without a layout of its own. */
-static bool plain_ints(const struct reader *r)
-{
-    return (r->mapped || (r->codec && r->codec->kind == SKEP_CODEC_INTS)) &&
-           (r->form == SKEP_FORM_INT || r->form == SKEP_FORM_STR) && r->n_parts == 0 &&
-           r->key != SKEP_COL_SPAN_ID && r->key != SKEP_COL_PARENT_ID;
-}
-
-/* Bits of present values to the bits of their rows. */
-static uint64_t deposit(uint64_t valid, uint64_t bits)
-{
-    uint64_t out = 0;
-    for (; valid && bits; valid &= valid - 1, bits >>= 1)
-        out |= (bits & 1) * (valid & (0 - valid));
-    return out;
-}
-
-static void spread_bits(const uint64_t *valid, uint32_t n, const uint64_t *packed, uint64_t *bits)
-{
-    uint32_t k = 0; /* bits taken */
-    for (uint32_t w = 0; w < (n + 63) / 64; w++) {
-        uint64_t some = packed[k / 64] >> k % 64;
-        if (k % 64)
-            some |= packed[k / 64 + 1] << (64 - k % 64);
-        bits[w] = valid[w] == UINT64_MAX ? some : deposit(valid[w], some);
-        k += SKEP_POPCOUNT64(valid[w]);
-    }
-}
-
-static bool mapped_between(struct reader *r, uint32_t first, unsigned n, int64_t lo, int64_t hi,
-                           uint64_t *bits)
-{
-    if (skep_mapped_between(r->mapped, first, n, lo, hi, bits) != SKEP_OK)
-        return false;
-    if (r->presence.bits) {
-        copy_valid(r, first, n);
-        for (uint32_t w = 0; w < (n + 63) / 64; w++)
-            bits[w] &= r->valid[w];
-    }
-    return true;
-}
-
-/* Rows of one block whose value (or code) lies in [lo, hi]. */
-static bool rows_between(struct reader *r, uint32_t first, unsigned n, int64_t lo, int64_t hi,
-                         uint64_t *bits)
-{
-    if (r->mapped)
-        return mapped_between(r, first, n, lo, hi, bits);
-    uint32_t rank = skep_presence__rank(&r->presence, first);
-    uint32_t count = skep_presence__rank(&r->presence, first + n) - rank;
-    uint64_t packed[SKEP_BLOCK_ROWS / 64 + 2] = {0};
-    if (count == n)
-        return skep_codec_between(r->codec, &r->chunk, rank, n, lo, hi, bits) == SKEP_OK;
-    memset(bits, 0, (n + 63) / 64 * sizeof *bits);
-    if (count == 0)
-        return true;
-    if (skep_codec_between(r->codec, &r->chunk, rank, count, lo, hi, packed) != SKEP_OK)
-        return false;
-    copy_valid(r, first, n);
-    spread_bits(r->valid, n, packed, bits);
-    return true;
-}
-
-static bool between(struct skep_colreader *base, uint64_t row0, unsigned n, int64_t lo, int64_t hi,
-                    uint64_t *bits)
-{
-    struct reader *r = (struct reader *)base;
-    skep_assert(n > 0 && n <= SKEP_BLOCK_ROWS && row0 + n <= r->seg->base.row_end);
-    if (r->form != SKEP_FORM_INT ||
-        enter_group(r, (uint32_t)(row0 / SKEP_ROW_GROUP_ROWS), NULL) != SKEP_OK)
-        return false;
-    if (!r->entry || r->entry->presence == SKEP_PRESENCE_NONE) {
-        memset(bits, 0, (n + 63) / 64 * sizeof *bits);
-        return r->sparse.n == 0 && r->key != SKEP_COL_SPAN_ID;
-    }
-    return plain_ints(r) &&
-           rows_between(r, (uint32_t)(row0 % SKEP_ROW_GROUP_ROWS), n, lo, hi, bits);
-}
-
-static bool coded(struct skep_colreader *base, uint64_t row0, const struct skep_dict **ret_dict,
-                  uint32_t *ret_n)
-{
-    struct reader *r = (struct reader *)base;
-    *ret_dict = NULL;
-    *ret_n = 0;
-    if (enter_group(r, (uint32_t)(row0 / SKEP_ROW_GROUP_ROWS), NULL) != SKEP_OK)
-        return false;
-    if (!r->entry || r->entry->presence == SKEP_PRESENCE_NONE)
-        return r->sparse.n == 0 && r->key != SKEP_COL_SPAN_ID;
-    if (!plain_ints(r))
-        return false;
-    *ret_n = r->n_lists;
-    if (r->form == SKEP_FORM_INT)
-        return r->n_lists != UINT32_MAX;
-    if (!r->dict && open_dict(r, NULL) != SKEP_OK)
-        return false;
-    *ret_dict = r->dict;
-    *ret_n = r->dict->n;
-    return true;
-}
-
-static skep_rc mapped_tally(struct reader *r, uint32_t first, unsigned n, uint32_t n_codes,
-                            uint32_t *counts, skep_err *err)
-{
-    uint32_t *codes = wide(r, sizeof(uint32_t));
-    for (uint32_t end = first + n; first < end;) {
-        uint32_t take = SKEP_MIN(end - first, SKEP_BLOCK_ROWS - first % SKEP_BLOCK_ROWS);
-        if (skep_mapped_codes(r->mapped, first, take, n_codes, codes) != SKEP_OK)
-            return corrupt(r, "a column that follows another", err);
-        if (r->presence.bits)
-            copy_valid(r, first, take);
-        for (uint32_t i = 0; i < take; i++)
-            counts[codes[i]] += !r->presence.bits || (r->valid[i / 64] >> (i % 64) & 1);
-        first += take;
-    }
-    return SKEP_OK;
-}
-
-static skep_rc tally(struct skep_colreader *base, uint64_t row0, unsigned n, uint32_t *counts,
-                     uint32_t *ret_present, skep_err *err)
-{
-    struct reader *r = (struct reader *)base;
-    uint32_t first = (uint32_t)(row0 % SKEP_ROW_GROUP_ROWS);
-    skep_assert(n > 0 && row0 + n <= r->seg->base.row_end && first + n <= SKEP_ROW_GROUP_ROWS);
-    SKEP_TRY(enter_group(r, (uint32_t)(row0 / SKEP_ROW_GROUP_ROWS), err));
-    *ret_present = 0;
-    if (!r->entry || r->entry->presence == SKEP_PRESENCE_NONE)
-        return SKEP_OK;
-    skep_assert(plain_ints(r));
-    uint32_t rank = skep_presence__rank(&r->presence, first);
-    uint32_t count = skep_presence__rank(&r->presence, first + n) - rank;
-    uint32_t n_codes = r->dict ? r->dict->n : r->n_lists;
-    if (count > 0 && r->mapped)
-        SKEP_TRY(mapped_tally(r, first, n, n_codes, counts, err));
-    else if (count > 0 &&
-             skep_codec_tally(r->codec, &r->chunk, rank, count, counts, n_codes) != SKEP_OK)
-        return corrupt(r, "codes", err);
-    *ret_present = count;
-    return SKEP_OK;
-}
-
-/* Code of the string in the group's dictionary. */
-static skep_rc find_code(struct reader *r, uint64_t hash, uint32_t *ret)
-{
-    const struct skep_column_entry *e = r->entry;
-    if (r->asked == hash && r->asked_group == r->group) {
-        *ret = r->asked_code;
-        return SKEP_OK;
-    }
-    if (e->flags & SKEP_ENTRY_DICT_LOCAL) {
-        SKEP_TRY(
-            skep_segment__find_code(r->seg, &e->dict, e->dict_codec, e->dict_n, hash, ret, NULL));
-    } else {
-        const struct skep_dict *d = NULL;
-        SKEP_TRY(skep_segment__dict(r->seg, r->key, &d, NULL));
-        *ret = SKEP_NO_CODE;
-        for (uint32_t i = 0; i < d->n && *ret == SKEP_NO_CODE; i++)
-            if (d->hashes[i] == hash)
-                *ret = i;
-    }
-    r->asked = hash;
-    r->asked_group = r->group;
-    r->asked_code = *ret;
-    return SKEP_OK;
-}
-
-static bool same(struct skep_colreader *base, uint64_t row0, unsigned n, int64_t *ret)
-{
-    struct reader *r = (struct reader *)base;
-    (void)n; /* what is constant is so in the whole group */
-    return r->form == SKEP_FORM_INT &&
-           enter_group(r, (uint32_t)(row0 / SKEP_ROW_GROUP_ROWS), NULL) == SKEP_OK && r->entry &&
-           r->entry->presence == SKEP_PRESENCE_ALL && r->codec == &skep_codec_constant &&
-           r->codec->decode(&r->chunk, 0, 1, ret) == SKEP_OK;
-}
-
-static bool equal(struct skep_colreader *base, uint64_t row0, unsigned n, skep_str s, uint64_t hash,
-                  uint64_t *bits)
-{
-    struct reader *r = (struct reader *)base;
-    uint32_t code = 0;
-    skep_assert(n > 0 && n <= SKEP_BLOCK_ROWS && row0 + n <= r->seg->base.row_end);
-    if (r->form != SKEP_FORM_STR ||
-        look_at_group(r, (uint32_t)(row0 / SKEP_ROW_GROUP_ROWS), NULL) != SKEP_OK || !r->entry)
-        return false;
-    memset(bits, 0, (n + 63) / 64 * sizeof *bits);
-    if (r->entry->presence == SKEP_PRESENCE_NONE)
-        return true;
-    if (!(r->entry->flags & (SKEP_ENTRY_DICT_SEGMENT | SKEP_ENTRY_DICT_LOCAL)) ||
-        find_code(r, hash, &code) != SKEP_OK)
-        return false;
-    if (code == SKEP_NO_CODE)
-        return true;
-    if (enter_group(r, r->group, NULL) != SKEP_OK || !plain_ints(r) ||
-        (!r->dict && open_dict(r, NULL) != SKEP_OK))
-        return false;
-    /* Two strings of one hash: read() compares them. */
-    if (code >= r->dict->n || !skep_str_eq(skep_dict_str(r->dict, code), s))
-        return false;
-    return rows_between(r, (uint32_t)(row0 % SKEP_ROW_GROUP_ROWS), n, code, code, bits);
-}
-
-static bool maybe(struct skep_colreader *base, uint64_t row0, unsigned n, uint64_t hash)
-{
-    struct reader *r = (struct reader *)base;
-    uint32_t code = 0;
-    skep_assert(n > 0 && row0 + n <= r->seg->base.row_end);
-    if (r->form != SKEP_FORM_STR ||
-        look_at_group(r, (uint32_t)(row0 / SKEP_ROW_GROUP_ROWS), NULL) != SKEP_OK)
-        return true;
-    if (!r->entry)
-        return enter_group(r, r->group, NULL) != SKEP_OK || r->sparse.n > 0;
-    if (r->entry->presence == SKEP_PRESENCE_NONE)
-        return false;
-    if (!(r->entry->flags & (SKEP_ENTRY_DICT_SEGMENT | SKEP_ENTRY_DICT_LOCAL)) ||
-        find_code(r, hash, &code) != SKEP_OK)
-        return true;
-    if (code == SKEP_NO_CODE)
-        return false;
-    uint64_t bits[SKEP_BLOCK_ROWS / 64] = {0}, any = 0;
-    if (n > SKEP_BLOCK_ROWS || enter_group(r, r->group, NULL) != SKEP_OK || !plain_ints(r) ||
-        r->mapped)
-        return true;
-    uint32_t first = (uint32_t)(row0 % SKEP_ROW_GROUP_ROWS);
-    uint32_t rank = skep_presence__rank(&r->presence, first);
-    uint32_t count = skep_presence__rank(&r->presence, first + n) - rank;
-    if (count > 0 && skep_codec_between(r->codec, &r->chunk, rank, count, code, code, bits))
-        return true;
-    for (unsigned w = 0; w < SKEP_BLOCK_ROWS / 64; w++)
-        any |= bits[w];
-    return any != 0;
-}
-
 static void close_reader(struct skep_colreader *base)
 {
-    struct reader *r = (struct reader *)base;
+    struct skep_segment_reader *r = (struct skep_segment_reader *)base;
     leave_group(r);
     for (uint32_t i = 0; i < r->n_dicts; i++)
         skep_segment__unpin(r->seg, r->dicts[i]);
     skep_free(r->dicts);
+    skep_free(r->found);
     skep_sparse_done(r->seg, &r->sparse);
     skep_codec_scratch_done(&r->scratch);
     skep_free(r->wide);
@@ -940,25 +589,26 @@ static void close_reader(struct skep_colreader *base)
 static const struct skep_colreader_ops reader_ops = {
     .read = read,
     .close = close_reader,
-    .zone = zone,
-    .maybe = maybe,
-    .equal = equal,
-    .between = between,
-    .same = same,
-    .coded = coded,
-    .tally = tally,
+    .zone = skep_reader__zone,
+    .maybe = skep_reader__maybe,
+    .equal = skep_reader__equal,
+    .contains = skep_reader__contains,
+    .between = skep_reader__between,
+    .same = skep_reader__same,
+    .coded = skep_reader__coded,
+    .tally = skep_reader__tally,
 };
 
 static struct skep_colreader *new_reader(struct skep_rowset *rs, uint32_t key,
                                          enum skep_segment_form form)
 {
-    struct reader *r = skep_alloc(struct reader);
+    struct skep_segment_reader *r = skep_alloc(struct skep_segment_reader);
     r->base.ops = &reader_ops;
     r->base.rowset = skep_rowset_ref(rs);
     r->seg = skep_segment__of(rs);
     r->key = key;
     r->form = r->sparse.form = form;
-    r->group = r->asked_group = NO_GROUP;
+    r->group = r->asked_group = SKEP_NO_GROUP;
     r->n_lists = key == SKEP_COL_RESOURCE ? rs->resources.n
                  : key == SKEP_COL_SCOPE  ? rs->scopes.n
                                           : UINT32_MAX;

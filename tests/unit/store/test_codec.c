@@ -252,6 +252,36 @@ static skep_str random_str(struct rng *r, unsigned shape, uint32_t i, char *to)
     return (skep_str){to, (size_t)n};
 }
 
+/* Strings that contain a text - a piece of one of them, sometimes changed - against a search of
+ * each. */
+static void check_contains(struct rng *r, const struct skep_codec_ops *c,
+                           const struct skep_codec_chunk *chunk, const struct skep_codec_in *in,
+                           uint32_t first, uint32_t n)
+{
+    struct skep_codec_scratch scratch = {0};
+    for (int k = 0; k < 6; k++) {
+        uint64_t bits[SKEP_CODEC_BLOCK / 64];
+        char text[32];
+        skep_str s = in->strs[first + rng_below(r, n)];
+        size_t at = s.n ? rng_below(r, (uint32_t)s.n) : 0;
+        skep_str needle = {text, SKEP_MIN(s.n - at, 1 + (size_t)rng_below(r, 30))};
+        if (needle.n == 0)
+            needle = SKEP_STR("x");
+        else
+            memcpy(text, s.p + at, needle.n);
+        if (k % 3 == 0 && needle.p == text)
+            text[rng_below(r, (uint32_t)needle.n)] ^= (char)(1 + rng_below(r, 3));
+        assert_int_equal(skep_codec_contains(c, chunk, first, n, needle, bits, &scratch), SKEP_OK);
+        for (uint32_t i = 0; i < n; i++)
+            if ((bits[i / 64] >> (i % 64) & 1) !=
+                (skep_str_find_portable(in->strs[first + i], needle) != SIZE_MAX))
+                fail_msg("%s: string %u is on the wrong side of '%.*s'", c->name, first + i,
+                         (int)needle.n, needle.p);
+        assert_true(n % 64 == 0 || bits[n / 64] >> (n % 64) == 0);
+    }
+    skep_codec_scratch_done(&scratch);
+}
+
 static void check_strs(struct rng *r, const struct skep_codec_ops *c,
                        const struct skep_codec_in *in)
 {
@@ -264,6 +294,9 @@ static void check_strs(struct rng *r, const struct skep_codec_ops *c,
     for (int k = 0; k < 12; k++) {
         uint32_t first = k ? rng_below(r, in->n) : 0;
         uint32_t n = k ? 1 + rng_below(r, SKEP_MIN(in->n - first, 1500u)) : in->n;
+        skep_codec_scratch_reset(&scratch);
+        assert_int_equal(c->decode_str(&chunk, first, n, out, &scratch), SKEP_OK);
+        check_contains(r, c, &chunk, in, first, SKEP_MIN(n, (uint32_t)SKEP_CODEC_BLOCK));
         skep_codec_scratch_reset(&scratch);
         assert_int_equal(c->decode_str(&chunk, first, n, out, &scratch), SKEP_OK);
         for (uint32_t i = 0; i < n; i++)

@@ -146,6 +146,40 @@ static void check_bounds(struct skep_colreader *rd, uint64_t row0, const struct 
     }
 }
 
+/* Rows whose string contains a text, against strings read. */
+static void check_contains(struct skep_colreader *rd, uint64_t row0, const struct skep_vec *v)
+{
+    uint64_t bits[SKEP_BLOCK_ROWS / 64];
+    char text[16];
+    for (unsigned k = 0; k < 4; k++) {
+        unsigned row = k * (v->n - 1) / 4, at = v->constant ? 0 : row;
+        skep_str s = v->form == SKEP_VEC_STR ? v->str[at] : skep_dict_str(v->dict, v->codes[at]);
+        if (!vec_has(v, row) || s.n == 0)
+            continue;
+        skep_str needle = {text, SKEP_MIN(s.n, 1 + (size_t)k * 3)};
+        memcpy(text, s.p + (s.n - needle.n) / 2, needle.n);
+        skep_str copies[SKEP_BLOCK_ROWS]; /* the question may use the reader's memory */
+        for (unsigned i = 0; i < v->n; i++) {
+            unsigned from = v->constant ? 0 : i;
+            skep_str x =
+                v->form == SKEP_VEC_STR ? v->str[from] : skep_dict_str(v->dict, v->codes[from]);
+            copies[i] = vec_has(v, i) ? ((skep_str){skep_strndup(x.p, x.n), x.n}) : SKEP_STR_NULL;
+        }
+        bool has[SKEP_BLOCK_ROWS];
+        for (unsigned i = 0; i < v->n; i++)
+            has[i] = vec_has(v, i);
+        unsigned n = v->n;
+        bool done = rd->ops->contains(rd, row0, n, needle, bits);
+        for (unsigned i = 0; i < n; i++) {
+            if (done)
+                assert_int_equal(bits[i / 64] >> (i % 64) & 1,
+                                 has[i] && skep_str_find_portable(copies[i], needle) != SIZE_MAX);
+            skep_free((void *)(uintptr_t)copies[i].p);
+        }
+        return; /* the vector is gone */
+    }
+}
+
 /* Codes of a row group counted at once, against codes read block by block. */
 static void check_tally(struct skep_rowset *rs, struct skep_colreader *rd, uint64_t group,
                         uint64_t from)
@@ -201,6 +235,8 @@ static void check_ways(struct skep_rowset *rs)
             if (v.none || v.form == SKEP_VEC_I64)
                 check_between(rd, row, &v);
             check_bounds(rd, row, &v);
+            if (!v.none && (v.form == SKEP_VEC_STR || v.form == SKEP_VEC_DICT))
+                check_contains(rd, row, &v);
             if (row % (SKEP_ROW_GROUP_ROWS / 2) == 0)
                 check_tally(rs, rd, row / SKEP_ROW_GROUP_ROWS, row);
         }

@@ -94,6 +94,10 @@ struct skep_codec_ops {
     /* STRINGS: out[i] points into the chunk or into the scratch. */
     skep_rc (*decode_str)(const struct skep_codec_chunk *c, uint32_t first, uint32_t n,
                           skep_str *out, struct skep_codec_scratch *scratch);
+    /* STRINGS, optional (skep_codec_contains() does without).  Bit i of bits: does string first + i
+     * contain the text?  n <= SKEP_CODEC_BLOCK; ceil(n / 64) words. */
+    skep_rc (*contains)(const struct skep_codec_chunk *c, uint32_t first, uint32_t n,
+                        skep_str needle, uint64_t *bits, struct skep_codec_scratch *scratch);
 };
 
 extern const struct skep_codec_ops skep_codec_constant, skep_codec_raw64, skep_codec_for,
@@ -122,6 +126,12 @@ SKEP_NODISCARD skep_rc skep_codec_between(const struct skep_codec_ops *o,
 void skep_codec__bits_between(const int64_t *v, uint32_t n, int64_t lo, int64_t hi, uint64_t *bits);
 void skep_codec__bits_between32(const uint32_t *v, uint32_t n, uint32_t lo, uint32_t hi,
                                 uint64_t *bits);
+SKEP_NODISCARD skep_rc skep_codec_contains(const struct skep_codec_ops *o,
+                                           const struct skep_codec_chunk *c, uint32_t first,
+                                           uint32_t n, skep_str needle, uint64_t *bits,
+                                           struct skep_codec_scratch *scratch);
+/* Which of the strings contain the text; fastest where they stand back to back (search.c). */
+void skep_codec_search(const skep_str *s, uint32_t n, skep_str needle, uint64_t *bits);
 /* Set bits [first, first + n). */
 void skep_codec__set_bits(uint64_t *bits, uint32_t first, uint32_t n);
 

@@ -27,7 +27,7 @@
  *
  * I1  what does not come back byte by byte from a template is in the rest.
  * Threads: any. */
-#include "store/column/codec/tmpl.h"
+#include "store/column/codec/tmpl_open.h"
 
 #include "base/assert.h"
 #include "base/mem.h"
@@ -299,4 +299,5 @@ const struct skep_codec_ops skep_codec_tmpl = {
     .score = score,
     .encode = encode,
     .decode_str = tmpl_decode,
+    .contains = tmpl_contains,
 };

@@ -7,73 +7,39 @@
  * I1  every read stays inside the chunk and its pad, every write inside the bytes taken: a
  *     template's longest string is known when it is opened and is at most TMPL_LENGTH_MAX.
  * Threads: any; a scratch belongs to one. */
+#include "store/column/codec/tmpl_open.h"
+
 #include "base/assert.h"
 #include "base/mem.h"
-#include "store/column/codec/tmpl.h"
 
 enum { HEADER_BYTES = 16, PIECE = 512, SLACK = 32 };
 
-struct word {
-    const uint8_t *p;
-    uint32_t n;
-};
-
-/* A literal and the slot behind it. */
-struct piece {
-    const uint8_t *literal;
-    uint32_t literal_n;
-    uint8_t kind, width;
-    uint16_t digits;
-    uint32_t n_words; /* of the slot's domain */
-    const struct word *words;
-    uint64_t base;
-};
-
-struct template
-{
-    uint32_t first, n; /* pieces */
-    uint32_t bits, longest;
-};
-
-struct opened {
-    uint32_t n_templates;
-    struct template templates[TMPL_SHAPES_MAX + 1]; /* by code; 0 is not one */
-    struct piece *pieces;
-    size_t n_pieces, cap_pieces;
-    struct word *words; /* of all domains, one after the other */
-    uint32_t domain_first[TMPL_DOMAINS_MAX + 1], domain_longest[TMPL_DOMAINS_MAX];
-    uint32_t n_domains;
-    struct skep_codec_chunk codes, rest;
-    const struct skep_codec_ops *rest_codec;
-    const uint8_t *index, *rest_index, *records;
-    uint64_t record_bits;
-};
-
 static void close_opened(void *state)
 {
-    struct opened *o = state;
+    struct tmpl_opened *o = state;
     skep_free(o->pieces);
     skep_free(o->words);
     skep_free(o);
 }
 
-static bool read_words(skep_rd *r, struct word **ret, uint32_t *ret_n)
+static bool read_words(skep_rd *r, struct tmpl_entry **ret, uint32_t *ret_n)
 {
     uint64_t n = skep_rd_varint(r);
     if (r->bad || n > TMPL_WORDS_MAX || n > skep_rd_left(r))
         return false;
-    struct word *w = *ret = skep_malloc((n + 1) * sizeof *w);
+    struct tmpl_entry *w = *ret = skep_malloc((n + 1) * sizeof *w);
     *ret_n = (uint32_t)n;
     for (uint64_t i = 0; i < n; i++) {
         uint64_t len = skep_rd_varint(r);
         if (r->bad || len > TMPL_WORD_MAX || len > skep_rd_left(r))
             return false;
-        w[i] = (struct word){skep_rd_take(r, (size_t)len).p, (uint32_t)len};
+        w[i] = (struct tmpl_entry){skep_rd_take(r, (size_t)len).p, (uint32_t)len};
     }
     return true;
 }
 
-static bool read_domains(skep_rd *r, struct opened *o, const struct word *words, uint32_t n_words)
+static bool read_domains(skep_rd *r, struct tmpl_opened *o, const struct tmpl_entry *words,
+                         uint32_t n_words)
 {
     uint64_t n = skep_rd_varint(r);
     if (r->bad || n > TMPL_DOMAINS_MAX)
@@ -91,6 +57,8 @@ static bool read_domains(skep_rd *r, struct opened *o, const struct word *words,
             SKEP_GROW(o->words, total, cap);
             o->words[total++] = words[k];
             o->domain_longest[d] = SKEP_MAX(o->domain_longest[d], words[k].n);
+            for (uint32_t c = 0; c < words[k].n; c++)
+                o->domain_bytes[d][words[k].p[c] / 8] |= (uint8_t)(1u << words[k].p[c] % 8);
         }
         o->domain_first[d + 1] = total;
     }
@@ -98,7 +66,7 @@ static bool read_domains(skep_rd *r, struct opened *o, const struct word *words,
 }
 
 /* The slot behind a literal; its longest text, or UINT32_MAX. */
-static uint32_t read_slot(skep_rd *r, const struct opened *o, struct piece *p)
+static uint32_t read_slot(skep_rd *r, const struct tmpl_opened *o, struct tmpl_run *p)
 {
     uint64_t v;
     switch (p->kind) {
@@ -120,23 +88,25 @@ static uint32_t read_slot(skep_rd *r, const struct opened *o, struct piece *p)
         p->words = o->words + o->domain_first[v];
         p->n_words = o->domain_first[v + 1] - o->domain_first[v];
         p->width = (uint8_t)skep_bits_width(p->n_words - 1);
+        p->bytes = o->domain_bytes[v];
         return o->domain_longest[v];
     default: return UINT32_MAX;
     }
 }
 
-static bool read_template(skep_rd *r, struct opened *o, struct template *t)
+static bool read_template(skep_rd *r, struct tmpl_opened *o, struct tmpl_text *t)
 {
     t->first = (uint32_t)o->n_pieces;
     for (;;) {
         uint64_t n = skep_rd_varint(r);
         if (r->bad || n > skep_rd_left(r) || t->n > TMPL_TOKENS_MAX)
             return false;
-        struct piece p = {.literal = skep_rd_take(r, (size_t)n).p, .literal_n = (uint32_t)n};
+        struct tmpl_run p = {.literal = skep_rd_take(r, (size_t)n).p, .literal_n = (uint32_t)n};
         p.kind = skep_rd_u8(r);
         uint32_t longest = p.kind == TMPL_END ? 0 : read_slot(r, o, &p);
         if (r->bad || longest == UINT32_MAX || n + longest > TMPL_LENGTH_MAX - t->longest)
             return false;
+        p.longest = longest;
         t->longest += (uint32_t)n + longest;
         t->bits += p.kind == TMPL_HEX || p.kind == TMPL_UPPER ? p.digits * 4u : p.width;
         SKEP_GROW(o->pieces, o->n_pieces, o->cap_pieces);
@@ -147,9 +117,9 @@ static bool read_template(skep_rd *r, struct opened *o, struct template *t)
     }
 }
 
-static bool read_templates(skep_rd *r, struct opened *o)
+static bool read_templates(skep_rd *r, struct tmpl_opened *o)
 {
-    struct word *words = NULL;
+    struct tmpl_entry *words = NULL;
     uint32_t n_words = 0;
     bool ok = read_words(r, &words, &n_words) && read_domains(r, o, words, n_words);
     skep_free(words);
@@ -164,7 +134,7 @@ static bool read_templates(skep_rd *r, struct opened *o)
 }
 
 /* The parts behind the templates. */
-static bool read_parts(skep_rd *r, const struct skep_codec_chunk *c, struct opened *o,
+static bool read_parts(skep_rd *r, const struct skep_codec_chunk *c, struct tmpl_opened *o,
                        const uint32_t *sizes)
 {
     size_t steps = ((size_t)c->n_values + TMPL_STEP - 1) / TMPL_STEP;
@@ -192,11 +162,11 @@ static bool read_parts(skep_rd *r, const struct skep_codec_chunk *c, struct open
     return skep_rd_left(r) == 0;
 }
 
-static struct opened *open_chunk(const struct skep_codec_chunk *c)
+static struct tmpl_opened *open_chunk(const struct skep_codec_chunk *c)
 {
     if (c->n < HEADER_BYTES)
         return NULL;
-    struct opened *o = skep_alloc(struct opened);
+    struct tmpl_opened *o = skep_alloc(struct tmpl_opened);
     skep_rd r = skep_rd_make((skep_bytes){c->p, c->n});
     uint32_t sizes[4];
     for (unsigned i = 0; i < 4; i++)
@@ -210,12 +180,12 @@ static struct opened *open_chunk(const struct skep_codec_chunk *c)
     return o;
 }
 
-static struct opened *opened_of(const struct skep_codec_chunk *c, struct skep_codec_scratch *s)
+struct tmpl_opened *tmpl_opened_of(const struct skep_codec_chunk *c, struct skep_codec_scratch *s)
 {
     if (s->opened.p == c->p && s->opened.n == c->n && s->opened.close == close_opened)
         return s->opened.state;
     skep_codec_scratch_forget(s);
-    struct opened *o = open_chunk(c);
+    struct tmpl_opened *o = open_chunk(c);
     if (o)
         s->opened = (struct skep_codec_opened){c->p, c->n, o, close_opened};
     return o;
@@ -301,8 +271,8 @@ static uint8_t *put_hex(uint8_t *to, const uint8_t *records, uint64_t at, unsign
     return to;
 }
 
-SKEP_INLINE SKEP_WRAPS uint8_t *put_slot(uint8_t *to, const struct opened *o, const struct piece *p,
-                                         uint64_t *at)
+SKEP_INLINE SKEP_WRAPS uint8_t *put_slot(uint8_t *to, const struct tmpl_opened *o,
+                                         const struct tmpl_run *p, uint64_t *at)
 {
     if (p->kind == TMPL_HEX || p->kind == TMPL_UPPER) {
         to = put_hex(to, o->records, *at, p->digits, p->kind == TMPL_UPPER);
@@ -322,10 +292,10 @@ SKEP_INLINE SKEP_WRAPS uint8_t *put_slot(uint8_t *to, const struct opened *o, co
 }
 
 /* The string of template t whose record begins at bit `at`; its end, or NULL. */
-static uint8_t *put_string(uint8_t *to, const struct opened *o, const struct template *t,
+static uint8_t *put_string(uint8_t *to, const struct tmpl_opened *o, const struct tmpl_text *t,
                            uint64_t at)
 {
-    const struct piece *p = o->pieces + t->first;
+    const struct tmpl_run *p = o->pieces + t->first;
     for (;; p++) {
         to = copy(to, p->literal, p->literal_n);
         if (p->kind == TMPL_END)
@@ -338,16 +308,27 @@ static uint8_t *put_string(uint8_t *to, const struct opened *o, const struct tem
 
 /* --- ranges --- */
 
-/* All values have template 1. */
-static skep_rc decode_plain(const struct opened *o, uint32_t first, uint32_t n, skep_str *out,
-                            struct skep_codec_scratch *scratch)
+/* What stands for a string that is not made: NULL and whether it is known to contain the text. */
+static bool known(const uint8_t *found, int64_t code, skep_str *out)
 {
-    const struct template *t = &o->templates[1];
+    if (!found || found[code] == TMPL_PERHAPS)
+        return false;
+    *out = (skep_str){NULL, found[code] == TMPL_ALWAYS};
+    return true;
+}
+
+/* All values have template 1. */
+static skep_rc decode_plain(const struct tmpl_opened *o, uint32_t first, uint32_t n, skep_str *out,
+                            struct skep_codec_scratch *scratch, const uint8_t *found)
+{
+    const struct tmpl_text *t = &o->templates[1];
     uint64_t at = (uint64_t)first * t->bits;
     if (at + (uint64_t)n * t->bits > o->record_bits)
         return SKEP_ECORRUPT;
     uint8_t *to = skep_codec_scratch_take(scratch, (size_t)n * t->longest + SLACK);
     for (uint32_t i = 0; i < n; i++, at += t->bits) {
+        if (known(found, 1, &out[i]))
+            continue;
         uint8_t *end = put_string(to, o, t, at);
         if (!end)
             return SKEP_ECORRUPT;
@@ -363,9 +344,9 @@ struct place {
     uint32_t rest;
 };
 
-static skep_rc decode_coded(const struct opened *o, const int64_t *codes, uint32_t n,
+static skep_rc decode_coded(const struct tmpl_opened *o, const int64_t *codes, uint32_t n,
                             struct place place, const skep_str *rest, skep_str *out,
-                            struct skep_codec_scratch *scratch)
+                            struct skep_codec_scratch *scratch, const uint8_t *found)
 {
     size_t room = SLACK;
     uint64_t end = place.at;
@@ -377,9 +358,13 @@ static skep_rc decode_coded(const struct opened *o, const int64_t *codes, uint32
         return SKEP_ECORRUPT;
     uint8_t *to = skep_codec_scratch_take(scratch, room);
     for (uint32_t i = 0; i < n; i++) {
-        const struct template *t = &o->templates[codes[i]];
+        const struct tmpl_text *t = &o->templates[codes[i]];
         if (codes[i] == 0) {
             out[i] = *rest++;
+            continue;
+        }
+        if (known(found, codes[i], &out[i])) {
+            place.at += t->bits;
             continue;
         }
         uint8_t *stop = put_string(to, o, t, place.at);
@@ -393,10 +378,10 @@ static skep_rc decode_coded(const struct opened *o, const int64_t *codes, uint32
 }
 
 /* [first, first + n), n <= PIECE. */
-static skep_rc decode_piece(const struct opened *o, uint32_t first, uint32_t n, skep_str *out,
-                            struct skep_codec_scratch *scratch)
+static skep_rc decode_piece(const struct tmpl_opened *o, uint32_t first, uint32_t n, skep_str *out,
+                            struct skep_codec_scratch *scratch, const uint8_t *found)
 {
-    int64_t codes[PIECE + TMPL_STEP];
+    SKEP_UNINIT int64_t codes[PIECE + TMPL_STEP];
     uint32_t step = first / TMPL_STEP, skip = first % TMPL_STEP, e = 0;
     SKEP_TRY(skep_codec__for_get(&o->codes, first - skip, skip + n, codes));
     struct place place = {.at = skep_load_le32(o->index + (size_t)step * 4)};
@@ -422,22 +407,28 @@ static skep_rc decode_piece(const struct opened *o, uint32_t first, uint32_t n, 
         rest = (skep_str *)(((uintptr_t)rest + 7) & ~(uintptr_t)7);
         SKEP_TRY(o->rest_codec->decode_str(&o->rest, (uint32_t)from, e, rest, scratch));
     }
-    return decode_coded(o, codes + skip, n, place, rest, out, scratch);
+    return decode_coded(o, codes + skip, n, place, rest, out, scratch, found);
+}
+
+skep_rc tmpl_decode_some(const struct skep_codec_chunk *c, uint32_t first, uint32_t n,
+                         skep_str *out, struct skep_codec_scratch *scratch, const uint8_t *found)
+{
+    if ((uint64_t)first + n > c->n_values || n == 0)
+        return SKEP_ECORRUPT;
+    const struct tmpl_opened *o = tmpl_opened_of(c, scratch);
+    if (!o)
+        return SKEP_ECORRUPT;
+    for (uint32_t at = 0; at < n;) {
+        uint32_t take = SKEP_MIN(n - at, (uint32_t)PIECE);
+        SKEP_TRY(o->codes.n_values ? decode_piece(o, first + at, take, out + at, scratch, found)
+                                   : decode_plain(o, first + at, take, out + at, scratch, found));
+        at += take;
+    }
+    return SKEP_OK;
 }
 
 skep_rc tmpl_decode(const struct skep_codec_chunk *c, uint32_t first, uint32_t n, skep_str *out,
                     struct skep_codec_scratch *scratch)
 {
-    if ((uint64_t)first + n > c->n_values || n == 0)
-        return SKEP_ECORRUPT;
-    const struct opened *o = opened_of(c, scratch);
-    if (!o)
-        return SKEP_ECORRUPT;
-    for (uint32_t at = 0; at < n;) {
-        uint32_t take = SKEP_MIN(n - at, (uint32_t)PIECE);
-        SKEP_TRY(o->codes.n_values ? decode_piece(o, first + at, take, out + at, scratch)
-                                   : decode_plain(o, first + at, take, out + at, scratch));
-        at += take;
-    }
-    return SKEP_OK;
+    return tmpl_decode_some(c, first, n, out, scratch, NULL);
 }

@@ -331,11 +331,14 @@ static skep_rc test_any(struct skep_x_ctx *c, uint32_t at, const struct skep_x_b
     for (unsigned i = 0; i < b->n && skep_x__any(&rest); i++) {
         struct skep_x_vals v;
         struct skep_x_bits hit;
-        SKEP_TRY(skep_x__load(c, &b->sources[i], &rest, &v, err));
-        if (!skep_x__any(&v.present))
-            continue;
-        struct skep_x_memo *m = skep_x__nth_memo(&c->test_memos[at], &c->n_test_memos[at], i);
-        SKEP_TRY(match(c, x, &b->sources[i], &v, m, &hit));
+        /* No source hides another one here: what passes in any of them passes. */
+        if (!skep_x__direct(c, x, &b->sources[i], &rest, &hit, err)) {
+            SKEP_TRY(skep_x__load(c, &b->sources[i], &rest, &v, err));
+            if (!skep_x__any(&v.present))
+                continue;
+            struct skep_x_memo *m = skep_x__nth_memo(&c->test_memos[at], &c->n_test_memos[at], i);
+            SKEP_TRY(match(c, x, &b->sources[i], &v, m, &hit));
+        }
         skep_x__or(out, &hit);
         skep_x__andnot(&rest, &hit);
     }

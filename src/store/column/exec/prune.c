@@ -152,6 +152,23 @@ static bool bool_passes(const struct skep_x_test *x, bool b)
     return skep_value_passes(x->t, &(skep_value){.type = SKEP_TYPE_BOOL, .b = b});
 }
 
+/* Any of the texts. */
+static bool contains_direct(struct skep_x_ctx *c, struct skep_colreader *r,
+                            const struct skep_x_test *x, struct skep_x_bits *ret)
+{
+    if (!r || !r->ops->contains || x->t->fold_case)
+        return false;
+    memset(ret, 0, sizeof *ret);
+    for (unsigned i = 0; i < x->t->n_values; i++) {
+        struct skep_x_bits some = {{0}};
+        skep_str needle = x->t->values[i].s;
+        if (needle.n == 0 || !r->ops->contains(r, c->row0, c->n, needle, some.w))
+            return false;
+        skep_x__or(ret, &some);
+    }
+    return true;
+}
+
 static bool field_direct(struct skep_x_ctx *c, const struct skep_x_test *x,
                          const struct skep_x_source *s, struct skep_x_bits *ret, skep_err *err)
 {
@@ -166,6 +183,8 @@ static bool field_direct(struct skep_x_ctx *c, const struct skep_x_test *x,
         return (!no && !yes) ||
                r->ops->between(r, c->row0, c->n, no ? INT64_MIN : 1, yes ? INT64_MAX : 0, ret->w);
     }
+    if (s->type == SKEP_TYPE_STRING && x->t->op == SKEP_CMP_CONTAINS)
+        return contains_direct(c, r, x, ret);
     if (s->type == SKEP_TYPE_STRING && x->str_eq && x->n_strs == 1 && r->ops->equal) {
         memset(ret, 0, sizeof *ret);
         return r->ops->equal(r, c->row0, c->n, x->strs[0], x->hashes[0], ret->w);
@@ -192,6 +211,8 @@ bool skep_x__direct(struct skep_x_ctx *c, const struct skep_x_test *x,
         else if (v->how == SKEP_VIEW_BOOL_EQ)
             done = ints_direct(c, r, &(struct skep_x_span){v->arg, v->arg}, bool_passes(x, true),
                                INT64_MIN, ret);
+        else if (v->how == SKEP_VIEW_STRING && x->t->op == SKEP_CMP_CONTAINS)
+            done = contains_direct(c, r, x, ret);
         if (done && skep_x__any(ret))
             done = skep_x__keep_kinds(c, v->kinds, ret, err) == SKEP_OK;
     }

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Which strings made of templates contain a text.
+ *
+ * A template decides for most of its strings without their slots:
+ *
+ *   always   the text stands in one of its literals
+ *   never    the text cannot stand anywhere: laid over the template at every place it meets a byte
+ *            of a literal that differs, or one that the slot there cannot hold
+ *   perhaps  the rest; these strings are made and searched
+ *
+ * A slot is taken for any text of its bytes (digits, hex digits, those of its words) up to its
+ * longest; so "never" is never wrong, "perhaps" may be in vain.
+ *
+ * I1  the work of laying over is bounded by STEPS a template; over it the answer is "perhaps".
+ * Threads: any; a scratch belongs to one. */
+#include "store/column/codec/tmpl_open.h"
+
+#include "base/assert.h"
+#include "base/mem.h"
+
+enum { STEPS = 20000, STEP = 512 };
+
+struct lay {
+    const struct tmpl_opened *o;
+    const struct tmpl_text *t;
+    skep_str needle;
+    unsigned steps;
+};
+
+static bool slot_holds(const struct tmpl_run *p, uint8_t c)
+{
+    switch (p->kind) {
+    case TMPL_DEC:
+    case TMPL_ZDEC: return c >= '0' && c <= '9';
+    case TMPL_HEX: return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+    case TMPL_UPPER: return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'F');
+    default: return p->bytes[c / 8] >> c % 8 & 1;
+    }
+}
+
+/* Can needle[at..] stand from byte `from` of the literal of piece k on?  Recursion is at most as
+ * deep as the needle is long, and STEPS. */
+static bool fits(struct lay *l, uint32_t k, uint32_t from, size_t at)
+{
+    const struct tmpl_run *p = &l->o->pieces[l->t->first + k];
+    for (; from < p->literal_n; from++, at++) {
+        if (at == l->needle.n || ++l->steps > STEPS)
+            return true;
+        if (p->literal[from] != (uint8_t)l->needle.p[at])
+            return false;
+    }
+    if (p->kind == TMPL_END)
+        return at == l->needle.n;
+    for (uint32_t used = 0;; used++, at++) { /* less than it must hold is no harm */
+        if (at == l->needle.n || ++l->steps > STEPS || fits(l, k + 1, 0, at))
+            return true;
+        if (used == p->longest || !slot_holds(p, (uint8_t)l->needle.p[at]))
+            return false;
+    }
+}
+
+static enum tmpl_found judge(const struct tmpl_opened *o, const struct tmpl_text *t,
+                             skep_str needle)
+{
+    struct lay l = {o, t, needle, 0};
+    bool perhaps = false;
+    for (uint32_t k = 0; k < t->n; k++) {
+        const struct tmpl_run *p = &o->pieces[t->first + k];
+        skep_str literal = {(const char *)p->literal, p->literal_n};
+        if (skep_str_find(literal, needle) != SIZE_MAX)
+            return TMPL_ALWAYS;
+        for (uint32_t from = 0; from <= p->literal_n && !perhaps;
+             from++) /* the last: in the slot */
+            perhaps = fits(&l, k, from, 0);
+    }
+    return perhaps ? TMPL_PERHAPS : TMPL_NEVER;
+}
+
+static void judge_all(struct tmpl_opened *o, skep_str needle, uint64_t hash)
+{
+    for (uint32_t i = 1; i <= o->n_templates; i++)
+        o->found[i] = (uint8_t)judge(o, &o->templates[i], needle);
+    o->found[0] = TMPL_PERHAPS; /* the rest */
+    o->found_hash = hash;
+    o->found_any = false;
+    for (uint32_t i = o->codes.n_values ? 0 : 1; i <= o->n_templates; i++)
+        o->found_any = o->found_any || o->found[i] != TMPL_NEVER;
+}
+
+skep_rc tmpl_contains(const struct skep_codec_chunk *c, uint32_t first, uint32_t n, skep_str needle,
+                      uint64_t *bits, struct skep_codec_scratch *scratch)
+{
+    skep_assert(n > 0 && n <= SKEP_CODEC_BLOCK);
+    if ((uint64_t)first + n > c->n_values)
+        return SKEP_ECORRUPT;
+    struct tmpl_opened *o = tmpl_opened_of(c, scratch);
+    uint64_t hash = skep_hash(skep_str_bytes(needle)) | 1;
+    if (!o)
+        return SKEP_ECORRUPT;
+    if (o->found_hash != hash)
+        judge_all(o, needle, hash);
+    memset(bits, 0, ((size_t)n + 63) / 64 * 8);
+    if (!o->found_any)
+        return SKEP_OK;
+    SKEP_UNINIT skep_str s[STEP];
+    for (uint32_t at = 0; at < n; at += STEP) {
+        uint32_t take = SKEP_MIN(n - at, (uint32_t)STEP);
+        skep_codec_scratch_reset(scratch);
+        SKEP_TRY(tmpl_decode_some(c, first + at, take, s, scratch, o->found));
+        for (uint32_t i = 0; i < take; i++) {
+            bool in = s[i].p ? skep_str_find(s[i], needle) != SIZE_MAX : s[i].n > 0;
+            bits[(at + i) / 64] |= (uint64_t)in << i % 64;
+        }
+    }
+    return SKEP_OK;
+}

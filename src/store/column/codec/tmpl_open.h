@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+/* A chunk of templates, unpacked: what tmpl_read.c and tmpl_find.c share.  Internal to the codec.
+ */
+#pragma once
+
+#include "base/hash.h"
+#include "store/column/codec/tmpl.h"
+
+struct tmpl_entry {
+    const uint8_t *p;
+    uint32_t n;
+};
+
+/* A literal and the slot behind it. */
+struct tmpl_run {
+    const uint8_t *literal;
+    uint32_t literal_n;
+    uint8_t kind, width;
+    uint16_t digits;
+    uint32_t n_words; /* of the slot's domain */
+    const struct tmpl_entry *words;
+    uint64_t base;
+    uint32_t longest;     /* text of the slot */
+    const uint8_t *bytes; /* WORD: those its words are made of, a bit each */
+};
+
+struct tmpl_text {
+    uint32_t first, n; /* pieces */
+    uint32_t bits, longest;
+};
+
+struct tmpl_opened {
+    uint32_t n_templates;
+    struct tmpl_text templates[TMPL_SHAPES_MAX + 1]; /* by code; 0 is not one */
+    struct tmpl_run *pieces;
+    size_t n_pieces, cap_pieces;
+    struct tmpl_entry *words; /* of all domains, one after the other */
+    uint32_t domain_first[TMPL_DOMAINS_MAX + 1], domain_longest[TMPL_DOMAINS_MAX];
+    uint8_t domain_bytes[TMPL_DOMAINS_MAX][32];
+    uint32_t n_domains;
+    struct skep_codec_chunk codes, rest;
+    const struct skep_codec_ops *rest_codec;
+    const uint8_t *index, *rest_index, *records;
+    uint64_t record_bits;
+    /* What the text asked for last is to each template (tmpl_find.c). */
+    uint64_t found_hash; /* of that text; 0 = none */
+    bool found_any;
+    uint8_t found[TMPL_SHAPES_MAX + 1];
+};
+
+/* May a template's strings contain a text? */
+enum tmpl_found { TMPL_NEVER, TMPL_ALWAYS, TMPL_PERHAPS };
+
+/* Kept in the scratch until another chunk comes; NULL when the bytes are damaged. */
+struct tmpl_opened *tmpl_opened_of(const struct skep_codec_chunk *c, struct skep_codec_scratch *s);
+/* As tmpl_decode(), but strings of templates that are not PERHAPS by found[code] are not made: p is
+ * NULL and n is 1 for ALWAYS, 0 for NEVER.  found NULL: all are made.
+ * Returns SKEP_OK | SKEP_ECORRUPT. */
+SKEP_NODISCARD skep_rc tmpl_decode_some(const struct skep_codec_chunk *c, uint32_t first,
+                                        uint32_t n, skep_str *out,
+                                        struct skep_codec_scratch *scratch, const uint8_t *found);
+/* The codec's contains().  Returns SKEP_OK | SKEP_ECORRUPT. */
+SKEP_NODISCARD skep_rc tmpl_contains(const struct skep_codec_chunk *c, uint32_t first, uint32_t n,
+                                     skep_str needle, uint64_t *bits,
+                                     struct skep_codec_scratch *scratch);
