@@ -109,6 +109,16 @@ static inline skep_str skep_batch_str(const struct skep_batch *b, uint32_t i)
  * character boundary; an empty name is ignored.  scope is INTRINSIC or ATTRIBUTE. */
 void skep_batch_put(struct skep_batch *b, enum skep_scope scope, skep_str name, skep_value v);
 
+/* The newest row is revision `revision` of the span (trace, span, source): of all rows of a span
+ * that say so one is visible, that of the highest revision, of equal ones the last committed.  The
+ * row must have a trace and a span id.  Kept as an intrinsic integer field of this name. */
+#define SKEP_REVISION_FIELD SKEP_STR("meta.revision")
+static inline void skep_batch_revision(struct skep_batch *b, int64_t revision)
+{
+    skep_batch_put(b, SKEP_SCOPE_INTRINSIC, SKEP_REVISION_FIELD,
+                   (skep_value){.type = SKEP_TYPE_INT, .i = revision});
+}
+
 /* Build an interned list (resource or instrumentation scope): begin, add values, end -> index.
  * Later values of the same name win.  Lists cannot nest. */
 struct skep_batch_list; /* scratch, owned by the batch */

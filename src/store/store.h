@@ -56,13 +56,24 @@ struct skep_store_stats {
     uint64_t memory_bytes, memory_limit_bytes, cache_bytes;
     uint64_t commits, commit_rows, duplicates, fsyncs;
     uint64_t merges, merge_rows, expired_rows;
-    uint64_t stored_rows; /* since the store was made: rows_live + expired_rows when nothing lies */
+    uint64_t deleted_rows, superseded_rows; /* since the store was made, wherever they are */
+    uint64_t dead_rows;                     /* of those, still in parts and segments */
+    /* Since the store was made: rows_live + expired + deleted + superseded when nothing lies. */
+    uint64_t stored_rows;
     uint64_t losses,
         lost_rows; /* records of what is known to be lost; rows of those that count them */
     uint64_t damaged_regions; /* found by recovery: stretches of the log that lost commits */
     uint64_t torn_writes;     /* found by recovery: unfinished, unacknowledged ends */
     skep_str damage;          /* names the first of either; empty = none; lives with the store */
     bool recovering, read_only;
+};
+
+/* Which rows a delete may kill, and whether it does. */
+struct skep_delete_opts {
+    struct skep_run_opts run; /* arena unused */
+    bool dry_run;             /* only count them */
+    bool has_expected;        /* kill only if exactly so many match: what a dry run said */
+    uint64_t expected;
 };
 
 typedef void skep_store_loss_fn(void *ctx, skep_str text);
@@ -74,6 +85,9 @@ struct skep_store_ops {
                    void *ctx);
     skep_rc (*run)(struct skep_store *s, const struct skep_plan *plan,
                    const struct skep_run_opts *opts, struct skep_answer *ret, skep_err *err);
+    /* See skep_store_delete. */
+    skep_rc (*delete_rows)(struct skep_store *s, const struct skep_plan *plan,
+                           const struct skep_delete_opts *opts, uint64_t *ret_rows, skep_err *err);
     void (*stats)(struct skep_store *s, struct skep_store_stats *ret);
     /* Everything appended so far goes to its final place on disk (tests, shutdown, tools). */
     skep_rc (*flush)(struct skep_store *s, skep_err *err);
@@ -105,6 +119,23 @@ SKEP_NODISCARD static inline skep_rc skep_store_run(struct skep_store *s,
                                                     struct skep_answer *ret, skep_err *err)
 {
     return s->ops->run(s, plan, opts, ret, err);
+}
+
+/* Delete the rows that a plan's range, dataset and filter select (its kind is ROWS, the rest of it
+ * does not matter) among those that are visible when it begins.  Durable and effective for the next
+ * query when it returns.  *ret_rows: rows deleted; in a dry run, or when they are not as many as
+ * expected, rows that match.  Blocks.  Threads: any.
+ * Returns SKEP_OK | EINVAL | EEXISTS (not as many as expected) | ENOMEM | ECANCELED | ECORRUPT |
+ * EIO (a part of the rows cannot be read: nothing was deleted) | ENOSPC | EAGAIN | ECLOSED |
+ * EUNSUPPORTED (an engine that cannot). */
+SKEP_NODISCARD static inline skep_rc skep_store_delete(struct skep_store *s,
+                                                       const struct skep_plan *plan,
+                                                       const struct skep_delete_opts *opts,
+                                                       uint64_t *ret_rows, skep_err *err)
+{
+    if (!s->ops->delete_rows)
+        return SKEP_EUNSUPPORTED;
+    return s->ops->delete_rows(s, plan, opts, ret_rows, err);
 }
 
 /* Configuration of the embedded engine. */

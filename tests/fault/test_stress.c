@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Everything at once, for the thread sanitizer and as a test of order: appenders, readers that hold
- * old snapshots, tails, forced flushes, background folding, flushing, merging, expiry, and closing
- * with requests under way. */
+ * old snapshots, tails, forced flushes, deletes, background folding, flushing, merging, expiry, and
+ * closing with requests under way. */
 #include <cmocka.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,11 +11,11 @@
 #include "support/fault_os.h"
 #include "support/store_client.h"
 
-enum { APPENDERS = 3, READERS = 2, BATCHES = 1500 };
+enum { APPENDERS = 3, READERS = 2, BATCHES = 1500, TAGS = 1560 };
 
 struct stress {
     struct skep_store *s;
-    _Atomic uint64_t calls, stored_rows, answered;
+    _Atomic uint64_t calls, stored_rows, answered, deleted_rows, deletes;
     _Atomic bool stop;
     _Atomic int next_appender;
 };
@@ -59,10 +59,11 @@ static void reader(void *arg)
         uint64_t rows = 0;
         for (unsigned i = 0; i < snap->n; i++)
             rows += snap->sets[i].rowset->n_rows;
-        if (rows < before) /* acknowledged means visible */
-            abort();
         struct skep_store_stats st;
         t->s->ops->stats(t->s, &st);
+        /* Acknowledged means visible, or deleted since. */
+        if (rows < before && rows + st.deleted_rows < before)
+            abort();
         seen = t->s->ops->wait_visible(t->s, seen, 3);
         if (snap->n > 0) {
             struct skep_rowset *rs = snap->sets[seen % snap->n].rowset;
@@ -70,6 +71,52 @@ static void reader(void *arg)
         }
         skep_snapshot_unref(snap);
     }
+}
+
+/* Deletes rows by their tag while all else goes on; a query right after does not see them.  Rows
+ * that came with the same tags after the delete began live: so only older commits are looked at. */
+static void deleter(void *arg)
+{
+    struct stress *t = arg;
+    struct rnd r = {4711};
+    struct skep_arena arena;
+    skep_arena_init(&arena, "deleter", NULL);
+    while (!atomic_load(&t->stop)) {
+        int64_t tag = rnd_below(&r, TAGS);
+        skep_value v[2] = {{.type = SKEP_TYPE_INT, .i = tag},
+                           {.type = SKEP_TYPE_INT, .i = tag + 3}};
+        struct skep_expr from = {.op = SKEP_EXPR_TEST,
+                                 .test = {{SKEP_STR("tag")}, SKEP_CMP_GE, &v[0], 1, false}};
+        struct skep_expr to = {.op = SKEP_EXPR_TEST,
+                               .test = {{SKEP_STR("tag")}, SKEP_CMP_LT, &v[1], 1, false}};
+        struct skep_expr *both[] = {&from, &to};
+        struct skep_expr all = {.op = SKEP_EXPR_AND, .kids = both, .n_kids = 2};
+        struct skep_plan plan = {.kind = SKEP_PLAN_ROWS,
+                                 .range = {INT64_MIN, INT64_MAX},
+                                 .filter = &all,
+                                 .limit = 100000};
+        uint64_t before = t->s->ops->visible(t->s), rows;
+        struct skep_delete_opts opts = {0};
+        skep_err err;
+        if (skep_store_delete(t->s, &plan, &opts, &rows, &err) != SKEP_OK) {
+            (void)fprintf(stderr, "delete: %s\n", err.text);
+            abort();
+        }
+        atomic_fetch_add(&t->deleted_rows, rows);
+        atomic_fetch_add(&t->deletes, 1);
+        struct skep_run_opts run = {.arena = &arena};
+        struct skep_answer a = {0};
+        if (skep_store_run(t->s, &plan, &run, &a, &err) != SKEP_OK) {
+            (void)fprintf(stderr, "run: %s\n", err.text);
+            abort();
+        }
+        for (size_t i = 0; i < a.rows.n; i++)
+            if (a.rows.rows[i].id.seq <= before)
+                abort(); /* it was there, and it is still */
+        skep_arena_reset(&arena);
+        (void)usleep(2000);
+    }
+    skep_arena_done(&arena);
 }
 
 static void flusher(void *arg)
@@ -98,24 +145,29 @@ static void test_stress(void **state)
         struct stress t = {0};
         skep_err err;
         assert_int_equal(skep_column_open(&cfg, &t.s, &err), SKEP_OK);
-        skep_thread a[APPENDERS], r[READERS], f;
+        skep_thread a[APPENDERS], r[READERS], f, d;
         for (int i = 0; i < APPENDERS; i++)
             skep_thread_start(&a[i], "appender", appender, &t);
         for (int i = 0; i < READERS; i++)
             skep_thread_start(&r[i], "reader", reader, &t);
         skep_thread_start(&f, "flusher", flusher, &t);
+        skep_thread_start(&d, "deleter", deleter, &t);
         for (int i = 0; i < APPENDERS; i++)
             skep_thread_join(&a[i]);
         atomic_store(&t.stop, true);
         for (int i = 0; i < READERS; i++)
             skep_thread_join(&r[i]);
         skep_thread_join(&f);
+        skep_thread_join(&d);
         t.s->ops->close(t.s); /* with requests still in the queue */
         assert_int_equal(atomic_load(&t.calls), atomic_load(&t.answered));
         assert_int_equal(skep_column_open(&cfg, &t.s, &err), SKEP_OK);
         struct skep_store_stats st;
         t.s->ops->stats(t.s, &st);
-        assert_int_equal(st.rows_live, atomic_load(&t.stored_rows));
+        assert_int_equal(st.stored_rows, atomic_load(&t.stored_rows));
+        assert_int_equal(st.deleted_rows, atomic_load(&t.deleted_rows));
+        assert_int_equal(st.rows_live + st.deleted_rows, st.stored_rows);
+        assert_true(atomic_load(&t.deletes) > 20 && st.deleted_rows > 0);
         assert_true(st.merges > 0 && st.segments > 0);
         t.s->ops->close(t.s);
         mem_os_free(m);

@@ -1,3 +1,4 @@
+skep_fuzz(NAME fuzz_kill SOURCES fuzz_kill.c DEPENDS store event os base CORPUS corpus/kill)
 skep_fuzz(NAME fuzz_segment SOURCES fuzz_segment.c DEPENDS store os base CORPUS corpus/segment)
 skep_fuzz(NAME fuzz_codec SOURCES fuzz_codec.c DEPENDS store os base CORPUS corpus/codec)
 skep_fuzz(NAME fuzz_part SOURCES fuzz_part.c DEPENDS store event os base CORPUS corpus/part)

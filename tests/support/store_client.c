@@ -84,8 +84,15 @@ struct rowlist client_rows(struct skep_store *s)
     for (unsigned i = 0; i < snap->n; i++) {
         struct skep_rowset *rs = snap->sets[i].rowset;
         char **rows = dump_rowset(rs);
-        for (uint64_t r = 0; r < rs->n_rows; r++)
-            rowlist_add(&l, rows[r]);
+        uint64_t at = 0;
+        for (uint64_t b = 0; b < skep_rowset_blocks(rs); b++) {
+            for (unsigned r = 0; r < skep_rowset_block_rows(rs, b); r++, at++) {
+                if (skep_live_has(snap->sets[i].live, b * SKEP_BLOCK_ROWS + r))
+                    rowlist_add(&l, rows[at]);
+                else
+                    skep_free(rows[at]);
+            }
+        }
         skep_free(rows);
     }
     skep_snapshot_unref(snap);
@@ -127,7 +134,8 @@ int64_t *client_tags(struct skep_store *s, const char *name, size_t *ret_n)
                 continue;
             assert_int_equal(r->ops->read(r, row, k, &v, &err), SKEP_OK);
             for (unsigned j = 0; j < k; j++) {
-                if (v.none || (v.valid && !(v.valid[j / 64] >> (j % 64) & 1)))
+                if (v.none || (v.valid && !(v.valid[j / 64] >> (j % 64) & 1)) ||
+                    !skep_live_has(snap->sets[i].live, row + j))
                     continue;
                 SKEP_GROW(tags, n, cap);
                 tags[n++] = v.i64[v.constant ? 0 : j];

@@ -26,6 +26,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "store/column/part.h"
+#include "store/column/supersede.h"
 
 /* --- the caller's side ------------------------------------------------------------------------ */
 
@@ -119,7 +120,7 @@ static skep_rc make_part(struct skep_engine *e, const struct skep_batch *b, stru
     return rc == SKEP_ECORRUPT ? skep_fail(err, SKEP_EINTERNAL, "a malformed batch") : rc;
 }
 
-static skep_rc push(struct skep_engine *e, struct skep_pending *p, skep_err *err)
+skep_rc skep_engine__push(struct skep_engine *e, struct skep_pending *p, skep_err *err)
 {
     skep_rc rc = SKEP_OK;
     skep_mutex_lock(&e->q_mu);
@@ -192,14 +193,14 @@ void skep_engine__append(struct skep_store *s, struct skep_batch *batch, skep_ap
         p->charged_bytes = 0;
     }
     if (rc == SKEP_OK)
-        rc = push(e, p, &err);
+        rc = skep_engine__push(e, p, &err);
     if (rc != SKEP_OK)
         finish(e, p, rc, 0, &err);
 }
 
 /* --- the committer ---------------------------------------------------------------------------- */
 
-/* Takes what waits, in order, up to a group; NULL when the engine closes and nothing waits. */
+/* Takes what waits, in order, up to a group; 0 when the engine closes and nothing waits. */
 static unsigned take_group(struct skep_engine *e, struct skep_pending **group)
 {
     unsigned n = 0;
@@ -209,6 +210,8 @@ static unsigned take_group(struct skep_engine *e, struct skep_pending **group)
         skep_cond_wait(&e->q_wake, &e->q_mu);
     while (e->q_head && n < SKEP_GROUP_MAX && bytes < SKEP_GROUP_BYTES) {
         struct skep_pending *p = e->q_head;
+        if (n > 0 && (p->kill || group[0]->kill))
+            break; /* a delete is a group of its own */
         e->q_head = p->next;
         if (!e->q_head)
             e->q_tail = &e->q_head;
@@ -269,13 +272,20 @@ static void back_pressure(struct skep_engine *e)
     skep_mutex_unlock(&e->snap_mu);
 }
 
-static skep_rc commit_group(struct skep_engine *e, struct skep_pending **group, unsigned n,
-                            skep_err *err)
-{
-    struct skep_wal_item items[SKEP_GROUP_MAX];
+/* The parts of a group, and what their commit changes. */
+struct group {
+    struct skep_wal_item items[SKEP_GROUP_MAX + 1];
     struct skep_rowset *parts[SKEP_GROUP_MAX];
-    unsigned k = 0;
-    uint64_t rows = 0;
+    unsigned n;
+    uint64_t rows;
+    bool revises; /* rows take the place of others: change_mu is held */
+    struct skep_changes changes;
+    struct skep_buf arrived_dead; /* a frame of their ids; empty = none */
+};
+
+static void number_parts(struct skep_engine *e, struct skep_pending **group, unsigned n,
+                         struct group *g)
+{
     for (unsigned i = 0; i < n; i++) {
         struct skep_pending *p = group[i];
         if (!p->part)
@@ -283,18 +293,77 @@ static skep_rc commit_group(struct skep_engine *e, struct skep_pending **group, 
         uint64_t seq = e->next_seq++;
         skep_part__set_seq(p->part, seq);
         const struct skep_part *part = skep_part_must(p->part);
-        items[k] = (struct skep_wal_item){
+        g->items[g->n] = (struct skep_wal_item){
             .seq = seq, .payload = part->payload, .n = part->payload_bytes, .crc = p->crc};
-        parts[k++] = p->part;
-        rows += p->n_rows;
+        g->parts[g->n++] = p->part;
+        g->rows += p->n_rows;
+        g->revises |= skep_supersede__any(p->part);
     }
-    if (k == 0)
-        return SKEP_OK;
-    SKEP_TRY(skep_wal_commit(e->wal, items, k, err));
+}
+
+/* Who dies by these parts. */
+static void revise(struct skep_engine *e, struct group *g)
+{
+    struct skep_snapshot *now = skep_engine__snapshot(e);
+    struct skep_snapshot_set *sets = skep_alloc_n(struct skep_snapshot_set, now->n + g->n);
+    struct skep_row_keys dead = {0};
+    memcpy(sets, now->sets, now->n * sizeof *sets);
+    for (unsigned i = 0; i < g->n; i++) {
+        skep_supersede(sets, now->n + i, g->parts[i], &g->changes, &dead);
+        sets[now->n + i] = (struct skep_snapshot_set){.rowset = g->parts[i]};
+    }
+    if (dead.n > 0) {
+        skep_row_keys_sort(&dead);
+        skep_kill_encode(&dead, SKEP_DEATH_SUPERSEDED, e->os->now_ns(e->os), &g->arrived_dead);
+        g->items[g->n] =
+            (struct skep_wal_item){.seq = e->next_seq++,
+                                   .payload = g->arrived_dead.p,
+                                   .n = g->arrived_dead.n,
+                                   .crc = skep_crc32c(0, skep_buf_bytes(&g->arrived_dead))};
+    }
+    skep_row_keys_done(&dead);
+    skep_free(sets);
+    skep_snapshot_unref(now);
+}
+
+static skep_rc write_group(struct skep_engine *e, struct group *g, skep_err *err)
+{
+    if (g->revises)
+        revise(e, g);
+    SKEP_TRY(skep_wal_commit(e->wal, g->items, g->n + (g->arrived_dead.n > 0), err));
     atomic_fetch_add_explicit(&e->commits, 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&e->commit_rows, rows, memory_order_relaxed);
-    skep_engine__publish(e, parts, k, e->next_seq - 1); /* I1 */
+    atomic_fetch_add_explicit(&e->commit_rows, g->rows, memory_order_relaxed);
+    skep_engine__publish(e, g->parts, g->n, e->next_seq - 1, &g->changes); /* I1 */
     return SKEP_OK;
+}
+
+static skep_rc commit_group(struct skep_engine *e, struct skep_pending **group, unsigned n,
+                            skep_err *err)
+{
+    struct group *g = skep_alloc(struct group);
+    skep_buf_init(&g->arrived_dead, SKEP_GROUP_BYTES);
+    number_parts(e, group, n, g);
+    skep_rc rc = SKEP_OK;
+    if (g->revises)
+        skep_mutex_lock(&e->change_mu);
+    if (g->n > 0)
+        rc = write_group(e, g, err);
+    if (g->revises)
+        skep_mutex_unlock(&e->change_mu);
+    skep_changes__done(&g->changes);
+    skep_buf_done(&g->arrived_dead);
+    skep_free(g);
+    return rc;
+}
+
+static void commit_rows(struct skep_engine *e, struct skep_pending **group, unsigned n)
+{
+    skep_err err = {0};
+    skep_rc rc = commit_group(e, group, n, &err);
+    for (unsigned i = 0; i < n; i++) {
+        uint64_t seq = group[i]->part ? group[i]->part->min_seq : e->next_seq - 1;
+        finish(e, group[i], rc, seq, &err);
+    }
 }
 
 void skep_engine__committer(void *engine)
@@ -303,12 +372,10 @@ void skep_engine__committer(void *engine)
     struct skep_pending *group[SKEP_GROUP_MAX];
     for (unsigned n; (n = take_group(e, group)) > 0;) {
         back_pressure(e);
-        skep_err err = {0};
-        skep_rc rc = commit_group(e, group, n, &err);
-        for (unsigned i = 0; i < n; i++) {
-            uint64_t seq = group[i]->part ? group[i]->part->min_seq : e->next_seq - 1;
-            finish(e, group[i], rc, seq, &err);
-        }
+        if (group[0]->kill)
+            skep_engine__commit_kill(e, group[0]);
+        else
+            commit_rows(e, group, n);
         skep_mutex_lock(&e->q_mu);
         e->q_finished += n;
         skep_cond_broadcast(&e->q_done);

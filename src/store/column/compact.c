@@ -13,11 +13,12 @@
  * I2  a part is being folded or flushed, never both: [fold_first, fold_last] and (0, flush_last] do
  *     not overlap.
  *
- * Threads: any for snapshot; one folder.  Locks: snap_mu alone. */
+ * Threads: any for snapshot; one folder.  Locks: change_mu -> snap_mu. */
 #include "store/column/engine.h"
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "store/column/live.h"
 #include "store/column/part.h"
 
 struct skep_snapshot *skep_engine__snapshot(struct skep_engine *e)
@@ -37,12 +38,14 @@ static void swap_locked(struct skep_engine *e, struct skep_snapshot *to,
 }
 
 void skep_engine__publish(struct skep_engine *e, struct skep_rowset *const *parts, unsigned n,
-                          uint64_t seq)
+                          uint64_t seq, const struct skep_changes *changes)
 {
+    static const struct skep_changes none;
     struct skep_snapshot *old;
     bool wake = skep_wal_wants_next(e->wal) || skep_budget_used(&e->parts) > e->part_limit_bytes;
+    const struct skep_changes *c = changes ? changes : &none;
     skep_mutex_lock(&e->snap_mu);
-    swap_locked(e, skep_snapshot__append(e->snap, parts, n, seq), &old);
+    swap_locked(e, skep_snapshot__append(e->snap, parts, n, seq, c->sets, c->n), &old);
     skep_cond_broadcast(&e->visible);
     if (wake || skep_engine__parts_locked(e) > SKEP_PARTS_MAX)
         skep_cond_broadcast(&e->changed);
@@ -51,16 +54,17 @@ void skep_engine__publish(struct skep_engine *e, struct skep_rowset *const *part
 }
 
 void skep_engine__replace(struct skep_engine *e, struct skep_rowset *const *gone, unsigned n,
-                          struct skep_rowset *by)
+                          const struct skep_snapshot_set *by, unsigned n_by)
 {
     struct skep_snapshot *old;
+    skep_assert_held(&e->change_mu);
     skep_mutex_lock(&e->snap_mu);
     for (unsigned i = 0; i < n; i++) {
         struct skep_engine_segment *seg = skep_engine__segment(gone[i]);
         if (seg)
             seg->doomed = true;
     }
-    swap_locked(e, skep_snapshot__replace(e->snap, gone, n, by), &old);
+    swap_locked(e, skep_snapshot__replace(e->snap, gone, n, by, n_by), &old);
     skep_cond_broadcast(&e->changed);
     skep_mutex_unlock(&e->snap_mu);
     skep_snapshot_unref(old);
@@ -114,6 +118,37 @@ bool skep_engine__foldable_locked(const struct skep_engine *e)
     return n > 0 || e->fold_last != 0;
 }
 
+/* The folded part takes the place of its sources, and over their dead rows: it has the same rows in
+ * the same order, whoever died until now. */
+static void put_folded(struct skep_engine *e, struct skep_rowset *const *parts, unsigned n,
+                       struct skep_rowset *folded)
+{
+    struct skep_mask dead;
+    struct skep_snapshot_set by = {.rowset = folded};
+    uint64_t deleted = 0, superseded = 0, row0 = 0, killed;
+    skep_mask_init(&dead, folded);
+    skep_mutex_lock(&e->change_mu);
+    struct skep_snapshot *s = skep_engine__snapshot(e);
+    for (unsigned i = 0; i < n; row0 += parts[i++]->n_rows) {
+        const struct skep_live *live = skep_snapshot__find(s, parts[i])->live;
+        deleted += live ? live->n_deleted : 0;
+        superseded += live ? live->n_superseded : 0;
+        for (uint64_t row = 0; live && row < parts[i]->n_rows; row++)
+            if (!skep_live_has(live, row))
+                skep_mask_add(&dead, row0 + row);
+    }
+    if (dead.n > 0) {
+        struct skep_live *live = skep_live_kill(NULL, &dead, SKEP_DEATH_DELETED, &killed);
+        by.live = skep_live_recount(live, deleted, superseded);
+        skep_live_unref(live);
+    }
+    skep_engine__replace(e, parts, n, &by, 1);
+    skep_mutex_unlock(&e->change_mu);
+    skep_snapshot_unref(s);
+    skep_live_unref(by.live);
+    skep_mask_done(&dead);
+}
+
 bool skep_engine__fold(struct skep_engine *e)
 {
     struct skep_rowset *parts[SKEP_PARTS_HARD + SKEP_GROUP_MAX];
@@ -135,7 +170,7 @@ bool skep_engine__fold(struct skep_engine *e)
     skep_err err;
     skep_rc rc = skep_part_fold(parts, n, &e->parts, &folded, &err);
     if (rc == SKEP_OK)
-        skep_engine__replace(e, parts, n, folded);
+        put_folded(e, parts, n, folded);
     else
         skep_log(ERROR, "folding failed, parts stay as they are", SKEP_K_RC(rc),
                  SKEP_K_CSTR("error", err.text));

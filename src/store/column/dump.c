@@ -16,6 +16,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "store/column/exec.h"
+#include "store/column/kill.h"
 #include "store/column/part.h"
 #include "store/column/snapshot.h"
 #include "store/column/tool.h"
@@ -40,6 +41,26 @@ static struct skep_rowset *part_of(struct log *l, const struct skep_wal_piece *p
     return rc == SKEP_OK ? rs : NULL;
 }
 
+/* A delete; v has n values and room for four more. */
+static void dump_kill(struct log *l, const struct skep_wal_piece *p, struct skep_dump_value *v,
+                      unsigned n)
+{
+    struct skep_row_keys keys = {0};
+    enum skep_death death;
+    skep_err why;
+    if (skep_kill_decode((skep_bytes){p->payload, p->frame.length}, &keys, &death, &why) !=
+        SKEP_OK) {
+        v[n++] = skep_dump_text("text", skep_str_c(why.text));
+        l->d->fn(l->d->ctx, "damage", v, n);
+        return;
+    }
+    v[n++] = skep_dump_u64("rows", keys.n);
+    v[n++] = skep_dump_u64("first_commit", keys.keys[0].seq);
+    v[n++] = skep_dump_u64("last_commit", keys.keys[keys.n - 1].seq);
+    l->d->fn(l->d->ctx, death == SKEP_DEATH_DELETED ? "delete" : "superseded", v, n);
+    skep_row_keys_done(&keys);
+}
+
 static void dump_frame(struct log *l, const struct skep_wal_piece *p)
 {
     struct skep_dump_value v[12] = {
@@ -49,6 +70,10 @@ static void dump_frame(struct log *l, const struct skep_wal_piece *p)
     unsigned n = 5;
     char identity[32];
     skep_err why;
+    if (skep_kill_is((skep_bytes){p->payload, p->frame.length})) {
+        dump_kill(l, p, v, n);
+        return;
+    }
     struct skep_rowset *rs = part_of(l, p, &why);
     if (!rs) {
         v[n++] = skep_dump_text("text", skep_str_c(why.text));
@@ -116,7 +141,7 @@ struct rows {
 static skep_rc rows_of(struct rows *r, struct skep_rowset *rs)
 {
     struct skep_snapshot *none = skep_snapshot__empty(0);
-    struct skep_snapshot *snap = skep_snapshot__append(none, &rs, 1, rs->max_seq);
+    struct skep_snapshot *snap = skep_snapshot__append(none, &rs, 1, rs->max_seq, NULL, 0);
     struct skep_plan plan = {.kind = SKEP_PLAN_ROWS,
                              .range = {INT64_MIN, INT64_MAX},
                              .limit = PAGE_ROWS,

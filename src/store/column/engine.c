@@ -45,6 +45,8 @@ static void count_rowsets(const struct skep_snapshot *s, struct skep_store_stats
         if (rows > 0 && (r->rows_live == 0 || rs->bounds.max_start_ns > r->newest_ns))
             r->newest_ns = rs->bounds.max_start_ns;
         r->rows_live += rows;
+        r->deleted_rows += live ? live->n_deleted : 0;
+        r->superseded_rows += live ? live->n_superseded : 0;
         if (rs->ops == &skep_part_ops) {
             r->parts++;
             r->part_rows += rs->n_rows;
@@ -60,9 +62,17 @@ static void engine_stats(struct skep_store *s, struct skep_store_stats *ret)
 {
     struct skep_engine *e = skep_engine_of(s);
     struct skep_store_stats r = {0};
+    skep_mutex_lock(&e->change_mu); /* snapshot and totals of one moment */
     struct skep_snapshot *snap = skep_engine__snapshot(e);
+    skep_mutex_lock(&e->manifest_mu);
+    struct skep_manifest_totals totals = e->totals;
+    skep_mutex_unlock(&e->manifest_mu);
+    skep_mutex_unlock(&e->change_mu);
     count_rowsets(snap, &r);
     skep_snapshot_unref(snap);
+    r.dead_rows = r.deleted_rows + r.superseded_rows;
+    r.deleted_rows += totals.deleted_rows;
+    r.superseded_rows += totals.superseded_rows;
     r.segment_bytes = atomic_load(&e->segment_bytes);
     r.wal_bytes = skep_wal_disk_bytes(e->wal);
     r.disk_bytes = r.wal_bytes + r.segment_bytes;
@@ -74,12 +84,10 @@ static void engine_stats(struct skep_store *s, struct skep_store_stats *ret)
     r.commit_rows = atomic_load(&e->commit_rows);
     r.duplicates = atomic_load(&e->duplicates);
     r.fsyncs = skep_wal_syncs(e->wal);
-    skep_mutex_lock(&e->manifest_mu);
-    r.merges = e->totals.merges;
-    r.merge_rows = e->totals.merge_rows;
-    r.expired_rows = e->totals.expired_rows;
-    r.stored_rows = e->totals.stored_rows + r.part_rows;
-    skep_mutex_unlock(&e->manifest_mu);
+    r.merges = totals.merges;
+    r.merge_rows = totals.merge_rows;
+    r.expired_rows = totals.expired_rows;
+    r.stored_rows = totals.stored_rows + r.part_rows;
     r.read_only = e->read_only || skep_wal_failed(e->wal);
     skep_engine__loss_stats(e, &r);
     r.damaged_regions = SKEP_MAX(e->damage.regions, (uint64_t)(e->damage.lost_first > 0));
@@ -175,6 +183,8 @@ static void engine_close(struct skep_store *s)
     skep_mutex_done(&e->snap_mu);
     skep_mutex_done(&e->flush_mu);
     skep_mutex_done(&e->merge_mu);
+    skep_mutex_done(&e->delete_mu);
+    skep_mutex_done(&e->change_mu);
     skep_mutex_done(&e->manifest_mu);
     skep_free(e->dir);
     skep_free(e);
@@ -185,6 +195,7 @@ static const struct skep_store_ops column_ops = {
     .close = engine_close,
     .append = skep_engine__append,
     .run = engine_run,
+    .delete_rows = skep_engine__delete,
     .stats = engine_stats,
     .flush = engine_flush,
     .visible = engine_visible,
@@ -228,6 +239,8 @@ static struct skep_engine *new_engine(const struct skep_column_config *cfg)
     skep_mutex_init(&e->snap_mu, "snapshot");
     skep_mutex_init(&e->flush_mu, "flush");
     skep_mutex_init(&e->merge_mu, "merge");
+    skep_mutex_init(&e->delete_mu, "delete");
+    skep_mutex_init(&e->change_mu, "change");
     skep_mutex_init(&e->manifest_mu, "manifest");
     skep_cond_init(&e->q_wake);
     skep_cond_init(&e->q_done);

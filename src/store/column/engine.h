@@ -6,6 +6,7 @@
 #include "base/budget.h"
 #include "os/thread.h"
 #include "store/column/identity.h"
+#include "store/column/live.h"
 #include "store/column/manifest.h"
 #include "store/column/path.h"
 #include "store/column/rowset.h"
@@ -37,12 +38,20 @@ struct skep_pending {
     skep_ts_ns received_ns;
     uint32_t n_rows, crc;
     uint64_t charged_bytes; /* of the pending budget */
+    struct skep_kill *kill; /* a delete, not rows */
+};
+
+/* Sets whose live rows change with a publication; each with a reference of its live rows. */
+struct skep_changes {
+    struct skep_snapshot_set *sets;
+    unsigned n, cap;
 };
 
 /* A segment of the store; on the rowset as on_last_unref_ctx, freed with it. */
 struct skep_engine_segment {
     struct skep_engine *engine;
-    struct skep_manifest_segment m;
+    struct skep_manifest_segment m; /* m.live: under change_mu */
+    struct skep_live *saved;        /* the version that m.live names; under change_mu */
     bool doomed; /* no longer in the manifest: delete the file with the last reader.  Under snap_mu
                   */
 };
@@ -86,9 +95,13 @@ struct skep_engine {
     bool stopping;                    /* background threads end */
 
     /* Segments and manifest: flush.c, merge.c. */
-    struct skep_mutex flush_mu;    /* one flush at a time, held over I/O */
-    struct skep_mutex merge_mu;    /* one merge or expiry at a time, held over I/O */
-    struct skep_mutex manifest_mu; /* held over I/O; innermost of the three */
+    struct skep_mutex flush_mu;  /* one flush at a time, held over I/O */
+    struct skep_mutex merge_mu;  /* one merge or expiry at a time, held over I/O */
+    struct skep_mutex delete_mu; /* one delete at a time */
+    /* What rowsets there are and which of their rows live: whoever replaces rowsets or kills rows
+     * holds it from looking at the snapshot to the new one.  Publishing more parts needs it not. */
+    struct skep_mutex change_mu;
+    struct skep_mutex manifest_mu; /* held over I/O; inside the others */
     struct skep_manifest *manifest;
     _Atomic uint64_t next_segment;
     struct skep_manifest_totals totals; /* under manifest_mu */
@@ -113,17 +126,21 @@ static inline struct skep_engine *skep_engine_of(struct skep_store *s)
 /* commit.c */
 void skep_engine__append(struct skep_store *s, struct skep_batch *batch, skep_append_done_fn *done,
                          void *ctx);
+/* Queue it for the committer. */
+SKEP_NODISCARD skep_rc skep_engine__push(struct skep_engine *e, struct skep_pending *p,
+                                         skep_err *err);
 void skep_engine__committer(void *engine);
 /* Returns when everything appended before the call was committed or refused. */
 void skep_engine__drain(struct skep_engine *e);
 
 /* compact.c: the list of what is visible, and folding. */
 struct skep_snapshot *skep_engine__snapshot(struct skep_engine *e); /* with a reference */
+/* More parts, and sets whose live rows change (then under change_mu); changes may be NULL. */
 void skep_engine__publish(struct skep_engine *e, struct skep_rowset *const *parts, unsigned n,
-                          uint64_t seq);
-/* Replace rowsets by another one (or none). */
+                          uint64_t seq, const struct skep_changes *changes);
+/* Replace rowsets by others (or none).  Under change_mu. */
 void skep_engine__replace(struct skep_engine *e, struct skep_rowset *const *gone, unsigned n,
-                          struct skep_rowset *by);
+                          const struct skep_snapshot_set *by, unsigned n_by);
 unsigned skep_engine__parts_locked(const struct skep_engine *e);
 /* Is the folder at work, or would it find some? */
 bool skep_engine__foldable_locked(const struct skep_engine *e);
@@ -142,10 +159,14 @@ SKEP_NODISCARD skep_rc skep_engine__write_segment(struct skep_engine *e,
                                                   unsigned n, bool gives_way,
                                                   struct skep_rowset **ret, skep_err *err);
 struct skep_engine_segment *skep_engine__segment(struct skep_rowset *rs); /* NULL for a part */
+struct skep_engine_segment *skep_engine__segment_must(struct skep_rowset *rs);
 /* Open the file of a segment named in the manifest. */
 SKEP_NODISCARD skep_rc skep_engine__open_segment(struct skep_engine *e,
                                                  const struct skep_manifest_segment *m,
                                                  struct skep_rowset **ret, skep_err *err);
+uint64_t skep_engine__checkpoint(struct skep_engine *e);
+/* Its file goes with the last reader: no manifest names it. */
+void skep_engine__doom(struct skep_engine *e, struct skep_rowset *rs);
 uint64_t skep_engine__disk_bytes(struct skep_engine *e);
 /* Sleep on `changed` for at most ms; true when the engine stops. */
 bool skep_engine__nap(struct skep_engine *e, int64_t ms);
@@ -156,6 +177,52 @@ SKEP_NODISCARD skep_rc skep_engine__merge(struct skep_engine *e, bool *ret_more,
 /* Drop whole segments by age and for space. */
 SKEP_NODISCARD skep_rc skep_engine__expire(struct skep_engine *e, skep_err *err);
 void skep_engine__merger(void *engine);
+
+/* deaths.c */
+struct skep_kill; /* a delete on its way */
+SKEP_NODISCARD skep_rc skep_engine__delete(struct skep_store *s, const struct skep_plan *plan,
+                                           const struct skep_delete_opts *opts, uint64_t *ret_rows,
+                                           skep_err *err);
+/* The committer's part: log and publish it. */
+void skep_engine__commit_kill(struct skep_engine *e, struct skep_pending *p);
+/* A logged delete, read again. */
+SKEP_NODISCARD skep_rc skep_engine__replay_kill(struct skep_engine *e, uint64_t seq,
+                                                skep_bytes payload, skep_err *err);
+void skep_changes__done(struct skep_changes *c);
+/* Live rows of a set after the changes so far. */
+struct skep_live *skep_changes__live(const struct skep_changes *c,
+                                     const struct skep_snapshot_set *set);
+/* Kill the mask's rows of a set; *ret_killed of them lived. */
+void skep_changes__kill(struct skep_changes *c, const struct skep_snapshot_set *set,
+                        const struct skep_mask *mask, enum skep_death why, uint64_t *ret_killed);
+
+/* carry.c: deaths and rewriting. */
+/* Rows of `used` that died since, in the rowsets that were made of them: live rows of by[]. Each
+ * of used[].live is what its rowset's rows were taken by. Under change_mu.
+ * Returns SKEP_OK | ENOMEM | ECORRUPT | EIO. */
+SKEP_NODISCARD skep_rc skep_engine__carry(struct skep_engine *e,
+                                          const struct skep_snapshot_set *used, unsigned n,
+                                          struct skep_snapshot_set *by, unsigned n_by,
+                                          skep_err *err);
+/* Files of live rows that are not on disk yet, ready to be named in an edit. */
+struct skep_saved {
+    struct skep_manifest_new_live *lives;
+    struct skep_snapshot_set *sets; /* with references */
+    unsigned n;
+};
+/* Write those of sets[]; under change_mu.  On failure nothing stays. */
+SKEP_NODISCARD skep_rc skep_engine__save(struct skep_engine *e,
+                                         const struct skep_snapshot_set *sets, unsigned n,
+                                         struct skep_saved *ret, skep_err *err);
+/* The edit that names them is durable, or (kept false) certainly is not.  Files of unknown fate:
+ * neither, only done. */
+void skep_engine__settle_saved(struct skep_engine *e, struct skep_saved *s, bool kept);
+void skep_saved__done(struct skep_saved *s);
+/* The live rows the manifest names for a segment; NULL when it names none. */
+SKEP_NODISCARD skep_rc skep_live_load(const struct skep_os *os, const char *dir,
+                                      const struct skep_manifest_segment *m,
+                                      const struct skep_rowset *rs, struct skep_live **ret,
+                                      skep_err *err);
 
 /* losses.c: what is lost, in the manifest and in answers. */
 /* After the replay: record the holes it found; also sets what answers say. */

@@ -27,3 +27,15 @@ SKEP_NODISCARD skep_rc skep_exec_run_kept(struct skep_snapshot *snap, struct ske
                                           const struct skep_plan *plan,
                                           const struct skep_run_opts *opts, struct skep_answer *ret,
                                           skep_err *err);
+
+struct skep_mask;
+/* The rows that a ROWS plan's range, dataset and filter select, as one mask for each set.
+ *
+ * masks  [snap->n], initialised here; the caller's with skep_mask_done, also after a failure; their
+ *        skep_mask_bytes are charged to opts->budget for the caller to give back
+ * opts   arena unused
+ * Returns SKEP_OK | EINVAL | ENOMEM | ECANCELED | ECORRUPT, EIO (something cannot be read) */
+SKEP_NODISCARD skep_rc skep_exec_mask(struct skep_snapshot *snap, struct skep_pool *pool,
+                                      const struct skep_plan *plan,
+                                      const struct skep_run_opts *opts, struct skep_mask *masks,
+                                      skep_err *err);

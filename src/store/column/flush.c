@@ -40,6 +40,13 @@ struct skep_engine_segment *skep_engine__segment(struct skep_rowset *rs)
     return skep_part_of(rs) ? NULL : rs->on_last_unref_ctx;
 }
 
+struct skep_engine_segment *skep_engine__segment_must(struct skep_rowset *rs)
+{
+    struct skep_engine_segment *seg = skep_engine__segment(rs);
+    skep_assert(seg != NULL);
+    return seg;
+}
+
 static void last_unref(void *ctx, struct skep_rowset *rs)
 {
     struct skep_engine_segment *seg = ctx;
@@ -47,8 +54,11 @@ static void last_unref(void *ctx, struct skep_rowset *rs)
     skep_partials_drop(e->partials, rs->serial);
     if (seg->doomed) { /* I2; if it fails the next start finds an orphan */
         (void)e->os->unlink(e->os, segment_path(e, seg->m.number, ".seg").s, NULL);
-        atomic_fetch_sub(&e->segment_bytes, seg->m.file_bytes);
+        if (seg->m.live.number)
+            (void)e->os->unlink(e->os, segment_path(e, seg->m.live.number, ".live").s, NULL);
+        atomic_fetch_sub(&e->segment_bytes, seg->m.file_bytes + seg->m.live.bytes);
     }
+    skep_live_unref(seg->saved);
     skep_free(seg);
 }
 
@@ -57,7 +67,8 @@ skep_rc skep_engine__open_segment(struct skep_engine *e, const struct skep_manif
 {
     struct skep_rowset *rs = NULL;
     SKEP_TRY(skep_segment_open(e->os, segment_path(e, m->number, ".seg").s, e->cache, &rs, err));
-    if (rs->n_rows != m->n_rows || rs->min_seq != m->min_seq || rs->max_seq != m->max_seq) {
+    if (rs->layout != m->layout || rs->n_rows != m->n_rows || rs->min_seq != m->min_seq ||
+        rs->max_seq != m->max_seq) {
         skep_rowset_unref(rs);
         return skep_fail(err, SKEP_ECORRUPT,
                          "segment %016" PRIx64 " is not the one the manifest names", m->number);
@@ -66,7 +77,7 @@ skep_rc skep_engine__open_segment(struct skep_engine *e, const struct skep_manif
     *seg = (struct skep_engine_segment){.engine = e, .m = *m};
     rs->on_last_unref = last_unref;
     rs->on_last_unref_ctx = seg;
-    atomic_fetch_add(&e->segment_bytes, m->file_bytes);
+    atomic_fetch_add(&e->segment_bytes, m->file_bytes + m->live.bytes);
     *ret = rs;
     return SKEP_OK;
 }
@@ -74,6 +85,20 @@ skep_rc skep_engine__open_segment(struct skep_engine *e, const struct skep_manif
 uint64_t skep_engine__disk_bytes(struct skep_engine *e)
 {
     return skep_wal_disk_bytes(e->wal) + atomic_load(&e->segment_bytes);
+}
+
+/* What a flush made. */
+struct skep_flushed {
+    struct skep_snapshot_set sets[SKEP_LAYOUT_COUNT];
+    unsigned n;
+    bool unknown; /* the manifest may name them */
+};
+
+void skep_engine__doom(struct skep_engine *e, struct skep_rowset *rs)
+{
+    skep_mutex_lock(&e->snap_mu);
+    skep_engine__segment_must(rs)->doomed = true;
+    skep_mutex_unlock(&e->snap_mu);
 }
 
 static bool closing(void *ctx)
@@ -92,7 +117,7 @@ static bool closing_or_full(void *ctx)
 static skep_ts_ns received_max(struct skep_rowset *rs)
 {
     const struct skep_part *part = skep_part_of(rs);
-    return part ? part->received_max_ns : skep_engine__segment(rs)->m.received_max_ns;
+    return part ? part->received_max_ns : skep_engine__segment_must(rs)->m.received_max_ns;
 }
 
 static skep_rc put_in_place(struct skep_engine *e, uint64_t number, skep_err *err)
@@ -126,7 +151,8 @@ skep_rc skep_engine__write_segment(struct skep_engine *e, const struct skep_segm
     skep_rc rc = skep_segment_write(&job, &info, err);
     if (rc == SKEP_OK)
         rc = put_in_place(e, number, err);
-    struct skep_manifest_segment m = {.number = number, .received_max_ns = INT64_MIN};
+    struct skep_manifest_segment m = {
+        .number = number, .received_max_ns = INT64_MIN, .filed_max_ns = INT64_MIN};
     if (rc == SKEP_OK) {
         m.n_rows = info.n_rows;
         m.file_bytes = info.file_bytes;
@@ -144,19 +170,37 @@ skep_rc skep_engine__write_segment(struct skep_engine *e, const struct skep_segm
     return rc;
 }
 
-/* Makes a flushed segment part of the store. */
-static skep_rc record_flush(struct skep_engine *e, struct skep_rowset *rs, uint64_t checkpoint,
-                            skep_err *err)
+/* Counts of a flush: all rows of the parts are stored; those that were dead by `sets` are gone. */
+static void count_flushed(const struct skep_snapshot_set *sets, unsigned n,
+                          struct skep_manifest_totals *t)
 {
-    struct skep_engine_segment *seg = skep_engine__segment(rs);
+    for (unsigned i = 0; i < n; i++) {
+        const struct skep_live *live = sets[i].live;
+        t->stored_rows += sets[i].rowset->n_rows;
+        t->deleted_rows += live ? live->n_deleted : 0;
+        t->superseded_rows += live ? live->n_superseded : 0;
+    }
+}
+
+/* One record: the new segments, all bitmaps that are not on disk, the checkpoint. */
+static skep_rc record_flush(struct skep_engine *e, const struct skep_snapshot_set *sets, unsigned n,
+                            const struct skep_saved *saved, const struct skep_flushed *out,
+                            uint64_t checkpoint, skep_err *err)
+{
     skep_ts_ns now = e->os->now_ns(e->os);
+    struct skep_manifest_segment add[SKEP_LAYOUT_COUNT];
+    for (unsigned i = 0; i < out->n; i++)
+        add[i] = skep_engine__segment_must(out->sets[i].rowset)->m;
     skep_mutex_lock(&e->manifest_mu);
-    struct skep_manifest_edit edit = {.add = &seg->m,
+    struct skep_manifest_edit edit = {.add = add,
+                                      .n_add = out->n,
+                                      .lives = saved->lives,
+                                      .n_lives = saved->n,
                                       .checkpoint = checkpoint,
                                       .next_segment = atomic_load(&e->next_segment),
                                       .totals = e->totals,
                                       .now_ns = now};
-    edit.totals.stored_rows += rs->n_rows;
+    count_flushed(sets, n, &edit.totals);
     struct skep_identity_entry *ids =
         skep_identity_list(e->identity, skep_manifest_state(e->manifest)->checkpoint, checkpoint,
                            now - SKEP_IDENTITY_NS, &edit.n_identities);
@@ -166,52 +210,124 @@ static skep_rc record_flush(struct skep_engine *e, struct skep_rowset *rs, uint6
         e->totals = edit.totals;
     skep_mutex_unlock(&e->manifest_mu);
     skep_free(ids);
-    if (rc == SKEP_ENOSPC) {
-        skep_mutex_lock(&e->snap_mu);
-        seg->doomed = true; /* certainly not recorded; anything else: I3 */
-        skep_mutex_unlock(&e->snap_mu);
-    }
     return rc;
 }
 
-static skep_rc flush_parts(struct skep_engine *e, struct skep_rowset *const *parts, unsigned n,
-                           skep_err *err)
+/* Makes what was written part of the store. */
+static skep_rc publish_flush(struct skep_engine *e, const struct skep_snapshot_set *sets,
+                             unsigned n, struct skep_flushed *out, uint64_t checkpoint,
+                             skep_err *err)
+{
+    skep_assert_held(&e->change_mu);
+    SKEP_TRY(skep_engine__carry(e, sets, n, out->sets, out->n, err));
+    struct skep_snapshot *now = skep_engine__snapshot(e);
+    unsigned n_all = now->n + out->n;
+    struct skep_snapshot_set *all = skep_alloc_n(struct skep_snapshot_set, n_all);
+    memcpy(all, now->sets, now->n * sizeof *all);
+    memcpy(all + now->n, out->sets, out->n * sizeof *all);
+    struct skep_saved saved;
+    skep_rc rc = skep_engine__save(e, all, n_all, &saved, err);
+    if (rc == SKEP_OK) {
+        rc = record_flush(e, sets, n, &saved, out, checkpoint, err);
+        if (rc == SKEP_OK || rc == SKEP_ENOSPC) /* anything else: I3 */
+            skep_engine__settle_saved(e, &saved, rc == SKEP_OK);
+        skep_saved__done(&saved);
+        out->unknown = rc != SKEP_OK && rc != SKEP_ENOSPC;
+    }
+    if (rc == SKEP_OK) {
+        struct skep_rowset **gone = skep_alloc_n(struct skep_rowset *, n);
+        for (unsigned i = 0; i < n; i++)
+            gone[i] = sets[i].rowset;
+        skep_engine__replace(e, gone, n, out->sets, out->n);
+        skep_free(gone);
+    }
+    skep_free(all);
+    skep_snapshot_unref(now);
+    return rc;
+}
+
+/* A segment for each layout that has live rows. */
+static skep_rc write_segments(struct skep_engine *e, const struct skep_snapshot_set *sets,
+                              unsigned n, struct skep_flushed *out, skep_err *err)
 {
     struct skep_segment_source *sources = skep_alloc_n(struct skep_segment_source, n);
-    for (unsigned i = 0; i < n; i++)
-        sources[i].rowset = parts[i];
-    struct skep_rowset *rs = NULL;
-    skep_rc rc = skep_engine__write_segment(e, sources, n, false, &rs, err);
-    skep_free(sources);
-    if (rc != SKEP_OK)
-        return rc;
-    uint64_t checkpoint = parts[n - 1]->max_seq;
-    rc = record_flush(e, rs, checkpoint, err);
-    if (rc == SKEP_OK) {
-        skep_engine__replace(e, parts, n, rs);
-        skep_wal_drop(e->wal, checkpoint); /* I1 */
+    uint64_t live = 0;
+    for (unsigned i = 0; i < n; i++) {
+        sources[i] = (struct skep_segment_source){sets[i].rowset, sets[i].live};
+        live += skep_live_rows(sets[i].live, sets[i].rowset);
     }
-    skep_rowset_unref(rs);
+    skep_rc rc = SKEP_OK;
+    if (live > 0) {
+        rc = skep_engine__write_segment(e, sources, n, false, &out->sets[out->n].rowset, err);
+        out->n += rc == SKEP_OK;
+    }
+    skep_free(sources);
     return rc;
 }
 
-/* References of all parts up to `last`, once no fold touches them; sets flush_last. */
-static struct skep_rowset **take_parts(struct skep_engine *e, uint64_t last, unsigned *ret_n)
+static skep_rc flush_parts(struct skep_engine *e, const struct skep_snapshot_set *sets, unsigned n,
+                           uint64_t checkpoint, skep_err *err)
+{
+    struct skep_flushed out = {0};
+    skep_rc rc = write_segments(e, sets, n, &out, err);
+    if (rc == SKEP_OK) {
+        skep_mutex_lock(&e->change_mu);
+        rc = publish_flush(e, sets, n, &out, checkpoint, err);
+        skep_mutex_unlock(&e->change_mu);
+    }
+    for (unsigned i = 0; i < out.n; i++) {
+        if (rc != SKEP_OK && !out.unknown)
+            skep_engine__doom(e, out.sets[i].rowset);
+        skep_live_unref(out.sets[i].live);
+        skep_rowset_unref(out.sets[i].rowset);
+    }
+    if (rc == SKEP_OK)
+        skep_wal_drop(e->wal, checkpoint); /* I1 */
+    return rc;
+}
+
+/* The sets of all parts up to `last`, with references, once no fold touches them; sets flush_last.
+ */
+static struct skep_snapshot_set *take_parts(struct skep_engine *e, uint64_t last, unsigned *ret_n)
 {
     skep_mutex_lock(&e->snap_mu);
     e->flush_last = last; /* from here on no fold begins with these */
     while (e->fold_last != 0 && e->fold_first <= last)
         skep_cond_wait(&e->changed, &e->snap_mu);
-    struct skep_rowset **parts = skep_alloc_n(struct skep_rowset *, e->snap->n);
+    struct skep_snapshot_set *sets = skep_alloc_n(struct skep_snapshot_set, e->snap->n);
     unsigned n = 0;
     for (unsigned i = 0; i < e->snap->n; i++) {
         struct skep_rowset *rs = e->snap->sets[i].rowset;
         if (skep_part_of(rs) && rs->max_seq <= last)
-            parts[n++] = skep_rowset_ref(rs);
+            sets[n++] = (struct skep_snapshot_set){skep_rowset_ref(rs),
+                                                   skep_live_ref(e->snap->sets[i].live)};
     }
     skep_mutex_unlock(&e->snap_mu);
     *ret_n = n;
-    return parts;
+    return sets;
+}
+
+uint64_t skep_engine__checkpoint(struct skep_engine *e)
+{
+    skep_mutex_lock(&e->manifest_mu);
+    uint64_t seq = skep_manifest_state(e->manifest)->checkpoint;
+    skep_mutex_unlock(&e->manifest_mu);
+    return seq;
+}
+
+/* Are there deletes in the log that the checkpoint has not passed? */
+static bool has_unsaved(struct skep_engine *e)
+{
+    struct skep_snapshot *s = skep_engine__snapshot(e);
+    bool any = false;
+    skep_mutex_lock(&e->change_mu);
+    for (unsigned i = 0; i < s->n; i++) {
+        const struct skep_engine_segment *seg = skep_engine__segment(s->sets[i].rowset);
+        any |= seg && s->sets[i].live != seg->saved;
+    }
+    skep_mutex_unlock(&e->change_mu);
+    skep_snapshot_unref(s);
+    return any;
 }
 
 skep_rc skep_engine__flush_to(struct skep_engine *e, uint64_t last, skep_err *err)
@@ -220,17 +336,20 @@ skep_rc skep_engine__flush_to(struct skep_engine *e, uint64_t last, skep_err *er
     skep_mutex_lock(&e->flush_mu);
     for (bool more = true; more && rc == SKEP_OK;) {
         unsigned n, take;
-        struct skep_rowset **parts = take_parts(e, last, &n);
+        struct skep_snapshot_set *sets = take_parts(e, last, &n);
         take = n;
-        if (n > 0)
-            rc = flush_parts(e, parts, take, err);
+        uint64_t reached = skep_engine__checkpoint(e);
+        if (n > 0 || has_unsaved(e))
+            rc = flush_parts(e, sets, take, SKEP_MAX(last, reached), err);
         while (rc == SKEP_ENOMEM && take > 1) { /* the memory for ordering them is not there */
             take = (take + 1) / 2;
-            rc = flush_parts(e, parts, take, err);
+            rc = flush_parts(e, sets, take, sets[take - 1].rowset->max_seq, err);
         }
-        for (unsigned i = 0; i < n; i++)
-            skep_rowset_unref(parts[i]);
-        skep_free(parts);
+        for (unsigned i = 0; i < n; i++) {
+            skep_live_unref(sets[i].live);
+            skep_rowset_unref(sets[i].rowset);
+        }
+        skep_free(sets);
         more = take < n;
     }
     skep_mutex_lock(&e->snap_mu);
@@ -262,6 +381,8 @@ static uint64_t due(struct skep_engine *e)
         oldest = SKEP_MIN(oldest, part->received_min_ns);
     }
     skep_snapshot_unref(s);
+    if (last == 0 && skep_wal_used_bytes(e->wal) > e->wal_flush_bytes && has_unsaved(e))
+        return e->base.ops->visible(&e->base); /* deletes alone have filled it */
     bool worth = pressed || bytes >= FLUSH_BYTES || now - oldest > FLUSH_AGES * e->flush_quiet_ns;
     return last > 0 && worth ? last : 0;
 }

@@ -105,6 +105,14 @@ void skep_mask_recount(struct skep_mask *m)
         m->n += m->chunks[g] ? count(*m->chunks[g]) : 0;
 }
 
+uint64_t skep_mask_bytes(const struct skep_mask *m)
+{
+    uint64_t bytes = 0;
+    for (uint64_t g = 0; m->chunks && g < m->n_groups; g++)
+        bytes += m->chunks[g] ? CHUNK_BYTES : 0;
+    return bytes;
+}
+
 /* --- versions --- */
 
 static struct skep_live *live_new(uint64_t n_rows, uint64_t n_groups, const uint32_t *group_rows)

@@ -26,11 +26,13 @@ static inline bool skep_mask_has(const struct skep_mask *m, uint64_t row)
 }
 /* The words of a row group, made when missing. */
 uint64_t *skep_mask_chunk(struct skep_mask *m, uint64_t group);
+/* Memory of its chunks. */
+uint64_t skep_mask_bytes(const struct skep_mask *m);
 /* Count the rows again after the words were written to. */
 void skep_mask_recount(struct skep_mask *m);
 
-/* Why rows die: what the counts say. */
-enum skep_death { SKEP_DEATH_DELETED, SKEP_DEATH_SUPERSEDED, SKEP_DEATH_COUNT };
+/* Why rows die: what the counts say.  On disk: never reuse a number. */
+enum skep_death { SKEP_DEATH_DELETED = 0, SKEP_DEATH_SUPERSEDED = 1, SKEP_DEATH_COUNT };
 
 struct skep_live *skep_live_ref(struct skep_live *l); /* NULL is fine */
 void skep_live_unref(struct skep_live *l);            /* NULL is fine */

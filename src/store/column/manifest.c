@@ -30,7 +30,8 @@ enum {
     HEAD_BYTES = 32,
     RECORD_BYTES = 16, /* length, crc, record number */
     VERSION = 1,
-    REQUIRED_FEATURES = 0, /* bits a reader must know */
+    FEATURE_DEATHS = 1,    /* operations 7 to 9 */
+    REQUIRED_FEATURES = 1, /* bits a reader must know: those it may find */
     MAX_BYTES = 256 << 20,
     REWRITE_BYTES = 1 << 20
 };
@@ -44,6 +45,9 @@ enum op {
     OP_NEXT_SEGMENT = 4,
     OP_TOTALS = 5,
     OP_IDENTITIES = 6,
+    OP_LIVE = 7,
+    OP_REMOVED = 8,
+    OP_FILED = 9,
     OP_MISSING = 11 /* missing.c */
 };
 
@@ -55,10 +59,22 @@ struct skep_manifest {
     uint64_t at;
     uint64_t live_bytes; /* size after the last rewrite */
     uint64_t next_record;
+    uint32_t features; /* in the file's head */
     struct skep_manifest_state s;
 };
 
 /* --- records ---------------------------------------------------------------------------------- */
+
+static void put_live(struct skep_buf *b, uint64_t segment, const struct skep_manifest_live *l)
+{
+    skep_buf_u64(b, OP_LIVE);
+    skep_buf_u64(b, segment);
+    skep_buf_u64(b, l->number);
+    skep_buf_u64(b, l->bytes);
+    skep_buf_u64(b, l->crc);
+    skep_buf_u64(b, l->deleted);
+    skep_buf_u64(b, l->superseded);
+}
 
 static void put_segment(struct skep_buf *b, const struct skep_manifest_segment *s)
 {
@@ -72,6 +88,12 @@ static void put_segment(struct skep_buf *b, const struct skep_manifest_segment *
     skep_buf_u64(b, (uint64_t)s->bounds.max_start_ns);
     skep_buf_u64(b, (uint64_t)s->bounds.max_end_ns);
     skep_buf_u64(b, (uint64_t)s->received_max_ns);
+    skep_buf_u64(b, OP_FILED);
+    skep_buf_u64(b, s->number);
+    skep_buf_u64(b, s->layout);
+    skep_buf_u64(b, (uint64_t)s->filed_max_ns);
+    if (s->live.number)
+        put_live(b, s->number, &s->live);
 }
 
 static void put_numbers(struct skep_buf *b, uint64_t checkpoint, uint64_t next_segment,
@@ -86,6 +108,9 @@ static void put_numbers(struct skep_buf *b, uint64_t checkpoint, uint64_t next_s
     skep_buf_u64(b, t->expired_rows);
     skep_buf_u64(b, t->merges);
     skep_buf_u64(b, t->merge_rows);
+    skep_buf_u64(b, OP_REMOVED);
+    skep_buf_u64(b, t->deleted_rows);
+    skep_buf_u64(b, t->superseded_rows);
 }
 
 static void put_identities(struct skep_buf *b, const struct skep_identity_entry *e, size_t n)
@@ -119,7 +144,7 @@ static void end_record(struct skep_manifest *m, struct skep_buf *b, size_t at)
 
 static skep_rc apply_add(struct skep_manifest_state *s, skep_rd *r)
 {
-    struct skep_manifest_segment g = {.number = skep_rd_u64(r)};
+    struct skep_manifest_segment g = {.number = skep_rd_u64(r), .filed_max_ns = INT64_MIN};
     g.n_rows = skep_rd_u64(r);
     g.file_bytes = skep_rd_u64(r);
     g.min_seq = skep_rd_u64(r);
@@ -150,6 +175,40 @@ static skep_rc apply_remove(struct skep_manifest_state *s, uint64_t number)
         return SKEP_OK;
     }
     return SKEP_ECORRUPT;
+}
+
+static struct skep_manifest_segment *find(struct skep_manifest_state *s, uint64_t number)
+{
+    for (unsigned i = 0; i < s->n; i++)
+        if (s->segments[i].number == number)
+            return &s->segments[i];
+    return NULL;
+}
+
+static skep_rc apply_live(struct skep_manifest_state *s, skep_rd *r)
+{
+    struct skep_manifest_segment *g = find(s, skep_rd_u64(r));
+    struct skep_manifest_live l = {.number = skep_rd_u64(r)};
+    l.bytes = skep_rd_u64(r);
+    l.crc = skep_rd_u64(r);
+    l.deleted = skep_rd_u64(r);
+    l.superseded = skep_rd_u64(r);
+    if (r->bad || !g || l.number == 0 || l.deleted > g->n_rows ||
+        l.superseded > g->n_rows - l.deleted)
+        return SKEP_ECORRUPT;
+    g->live = l;
+    return SKEP_OK;
+}
+
+static skep_rc apply_filed(struct skep_manifest_state *s, skep_rd *r)
+{
+    struct skep_manifest_segment *g = find(s, skep_rd_u64(r));
+    uint64_t layout = skep_rd_u64(r), filed = skep_rd_u64(r);
+    if (r->bad || !g || layout >= SKEP_LAYOUT_COUNT)
+        return SKEP_ECORRUPT;
+    g->layout = layout;
+    g->filed_max_ns = (int64_t)filed;
+    return SKEP_OK;
 }
 
 static skep_rc apply_identities(struct skep_manifest_state *s, skep_rd *r)
@@ -188,6 +247,12 @@ static skep_rc apply(struct skep_manifest_state *s, skep_bytes payload)
             s->totals.merge_rows = skep_rd_u64(&r);
             break;
         case OP_IDENTITIES: rc = apply_identities(s, &r); break;
+        case OP_LIVE: rc = apply_live(s, &r); break;
+        case OP_REMOVED:
+            s->totals.deleted_rows = skep_rd_u64(&r);
+            s->totals.superseded_rows = skep_rd_u64(&r);
+            break;
+        case OP_FILED: rc = apply_filed(s, &r); break;
         case OP_MISSING: rc = skep_missing__apply(&s->missing, &r); break;
         default: return SKEP_ECORRUPT;
         }
@@ -222,7 +287,7 @@ static void put_head(struct skep_buf *b)
 {
     skep_buf_put(b, MAGIC, 8);
     skep_buf_u32(b, VERSION);
-    skep_buf_u32(b, REQUIRED_FEATURES);
+    skep_buf_u32(b, FEATURE_DEATHS);
     skep_buf_u64(b, 0);
     skep_buf_u32(b, 0);
     skep_buf_u32(b, skep_crc32c(0, (skep_bytes){b->p, 28}));
@@ -275,6 +340,7 @@ static skep_rc rewrite(struct skep_manifest *m, skep_err *err)
             m->os->close(m->os, m->fd);
         m->fd = fd;
         m->at = m->live_bytes = b.n;
+        m->features = FEATURE_DEATHS;
     } else {
         m->next_record = record;
     }
@@ -311,6 +377,7 @@ skep_rc skep_manifest__head(skep_bytes file, skep_err *err)
 static skep_rc parse(struct skep_manifest *m, skep_bytes file, skep_err *err)
 {
     SKEP_TRY(skep_manifest__head(file, err));
+    m->features = skep_load_le32(file.p + 12);
     uint64_t at = HEAD_BYTES;
     unsigned n_records = 0;
     for (uint64_t n; at < file.n && (n = skep_manifest__record_at(file, at)) > 0; at += n) {
@@ -529,8 +596,10 @@ skep_rc skep_manifest_edit(struct skep_manifest *m, const struct skep_manifest_e
         skep_buf_u64(&b, OP_REMOVE);
         skep_buf_u64(&b, e->remove[i]);
     }
-    if (e->add)
-        put_segment(&b, e->add);
+    for (unsigned i = 0; i < e->n_add; i++)
+        put_segment(&b, &e->add[i]);
+    for (unsigned i = 0; i < e->n_lives; i++)
+        put_live(&b, e->lives[i].segment, &e->lives[i].live);
     put_numbers(&b, e->checkpoint ? e->checkpoint : m->s.checkpoint, e->next_segment, &e->totals);
     put_identities(&b, e->identities, e->n_identities);
     if (e->forget_missing)
@@ -542,7 +611,9 @@ skep_rc skep_manifest_edit(struct skep_manifest *m, const struct skep_manifest_e
     struct undo u = keep(&m->s);
     skep_rc rc = apply(&m->s, (skep_bytes){b.p + at + RECORD_BYTES, b.n - at - RECORD_BYTES});
     skep_assert(rc == SKEP_OK); /* the engine removes only what is there */
-    bool large = m->at + b.n > REWRITE_BYTES && m->at + b.n > 4 * m->live_bytes;
+    /* A file of before that feature gets it by being written anew. */
+    bool large = !(m->features & FEATURE_DEATHS) ||
+                 (m->at + b.n > REWRITE_BYTES && m->at + b.n > 4 * m->live_bytes);
     rc = large ? SKEP_EAGAIN : append_record(m, &b, err);
     bool doubt = rc != SKEP_OK && rc != SKEP_EAGAIN && rc != SKEP_ENOSPC;
     if (rc != SKEP_OK) {

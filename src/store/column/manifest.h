@@ -13,17 +13,26 @@ struct skep_manifest_segment {
     uint64_t n_rows, file_bytes, min_seq, max_seq;
     struct skep_block_bounds bounds;
     skep_ts_ns received_max_ns;
+    uint64_t layout;         /* enum skep_layout */
+    skep_ts_ns filed_max_ns; /* newest row for retention; INT64_MIN: written before it was kept */
+    struct skep_manifest_live {
+        uint64_t number; /* of the file seg/<number>.live; 0 = all rows live */
+        uint64_t bytes, crc, deleted, superseded;
+    } live;
 };
 
 struct skep_manifest_totals {
     uint64_t stored_rows;  /* committed and flushed since the store was made */
     uint64_t expired_rows; /* dropped by age or for space */
     uint64_t merges, merge_rows;
+    /* Dead rows that are gone: merged away, or never flushed.  Those still in a segment are counted
+     * by its live rows. */
+    uint64_t deleted_rows, superseded_rows;
 };
 
 /* What the records so far amount to. */
 struct skep_manifest_state {
-    struct skep_manifest_segment *segments; /* by min_seq */
+    struct skep_manifest_segment *segments; /* by min_seq; of one layout they do not overlap */
     unsigned n, cap;
     uint64_t checkpoint;   /* every commit up to here is in the segments */
     uint64_t next_segment; /* first number never used */
@@ -35,9 +44,15 @@ struct skep_manifest_state {
 
 /* One atomic step. */
 struct skep_manifest_edit {
-    const struct skep_manifest_segment *add; /* NULL = none */
-    const uint64_t *remove;                  /* numbers */
+    const struct skep_manifest_segment *add; /* with their live rows */
+    unsigned n_add;
+    const uint64_t *remove; /* numbers */
     unsigned n_remove;
+    const struct skep_manifest_new_live { /* of segments that stay */
+        uint64_t segment;
+        struct skep_manifest_live live;
+    } * lives;
+    unsigned n_lives;
     uint64_t checkpoint; /* 0 = as it is */
     uint64_t next_segment;
     struct skep_manifest_totals totals;

@@ -6,24 +6,28 @@
  * neighbours are merged whatever their tier.  No merge makes a segment of more than SKEP_MERGE_ROWS
  * rows, or, where rows expire, one that spans more than an eighth of the retention.
  *
- * Dropping: whole segments, when the newest row is older than retain_ns; oldest first, when the
- * disk limit is near.  A row whose timestamp is out of all proportion (before the retention or a
- * day in the future when it came) is filed under its arrival: the segment's age is then that of its
- * newest arrival.
+ * A segment of which a quarter is dead is written anew alone.
+ *
+ * Dropping: whole segments, when no row of them lives; when the newest row is older than retain_ns;
+ * oldest first, when the disk limit is near.  A row whose timestamp is out of all proportion
+ * (before the retention or a day in the future when it came) is filed under its arrival: the
+ * segment's age is then that of its newest arrival.
  *
  * I1  the manifest is durable before any source is doomed.
  * I2  merges give way: to shutdown, and to expiry when the disk is nearly full.
  * I3  a merge needs room for its result beside its sources, or it is not begun.
  *
+ * I4  rows that die while a merge runs are dead in its result (carry.c).
+ *
  * Threads: the merger and callers of flush() in tests, one at a time under merge_mu.  Locks:
- * merge_mu -> manifest_mu; merge_mu -> snap_mu. */
+ * merge_mu -> change_mu -> manifest_mu; change_mu -> snap_mu. */
 #include "store/column/engine.h"
 
 #include "base/log.h"
 #include "base/mem.h"
 #include "store/column/part.h"
 
-enum { RUN_MIN = 4, RUN_MAX = 8, NAP_MS = 500 };
+enum { RUN_MIN = 4, RUN_MAX = 8, NAP_MS = 500, DEAD_PERCENT = 25 };
 #define DAY_NS  (86400ll * 1000000000)
 #define REST_NS (5ll * 1000000000)
 
@@ -65,15 +69,34 @@ static unsigned run_from(const struct skep_engine *e, const struct skep_snapshot
     unsigned k = at;
     for (; k < n && k - at < RUN_MAX; k++) {
         struct skep_rowset *rs = s->sets[k].rowset;
-        skep_ts_ns age = newest_of(e, &skep_engine__segment(rs)->m);
+        skep_ts_ns age = newest_of(e, &skep_engine__segment_must(rs)->m);
+        if (rs->layout != s->sets[at].rowset->layout)
+            break;
         from = SKEP_MIN(from, age);
         to = SKEP_MAX(to, age);
         if (tier_of(rs) > t || !may_join(e, rows + rs->n_rows, from, to))
             break;
+        if (skep_live_rows(s->sets[k].live, rs) == 0)
+            break; /* it is dropped */
         rows += rs->n_rows;
     }
     *ret_rows = rows;
     return k - at;
+}
+
+/* The segment with the largest share of dead rows, if that is worth writing it anew. */
+static bool mostly_dead(const struct skep_snapshot *s, unsigned n, unsigned *ret_at)
+{
+    uint64_t best = DEAD_PERCENT - 1;
+    for (unsigned i = 0; i < n; i++) {
+        const struct skep_live *live = s->sets[i].live;
+        uint64_t percent = live ? 100 - live->n_live * 100 / live->n_rows : 0;
+        if (percent <= best || live->n_live == 0)
+            continue; /* those without a live row are dropped, not merged */
+        best = percent;
+        *ret_at = i;
+    }
+    return best >= DEAD_PERCENT;
 }
 
 /* What to merge: *ret_n segments from the returned index; 0 = nothing. */
@@ -82,6 +105,10 @@ static unsigned choose(const struct skep_engine *e, const struct skep_snapshot *
     unsigned n = n_segments(s), best = 0;
     uint64_t best_rows = UINT64_MAX, rows;
     *ret_n = 0;
+    if (mostly_dead(s, n, &best)) {
+        *ret_n = 1;
+        return best;
+    }
     for (unsigned t = 0; t < 8; t++)
         for (unsigned i = 0; i + RUN_MIN <= n; i++) {
             unsigned k = run_from(e, s, n, i, t, &rows);
@@ -103,35 +130,65 @@ static unsigned choose(const struct skep_engine *e, const struct skep_snapshot *
     return best;
 }
 
-static skep_rc record(struct skep_engine *e, struct skep_rowset *add,
-                      struct skep_rowset *const *gone, unsigned n, uint64_t expired_rows,
-                      skep_err *err)
+/* One record: segments go, with their dead rows counted as gone; one may come, with its bitmap. */
+static skep_rc record(struct skep_engine *e, const struct skep_snapshot_set *gone, unsigned n,
+                      const struct skep_snapshot_set *add, const struct skep_saved *saved,
+                      bool expired, skep_err *err)
 {
     uint64_t numbers[SKEP_SEGMENTS_MAX];
     skep_assert(n <= SKEP_ARRAY_LEN(numbers));
-    for (unsigned i = 0; i < n; i++)
-        numbers[i] = skep_engine__segment(gone[i])->m.number;
+    struct skep_manifest_segment m;
     skep_mutex_lock(&e->manifest_mu);
     struct skep_manifest_edit edit = {.remove = numbers,
                                       .n_remove = n,
+                                      .lives = saved ? saved->lives : NULL,
+                                      .n_lives = saved ? saved->n : 0,
                                       .next_segment = atomic_load(&e->next_segment),
                                       .totals = e->totals,
                                       .now_ns = e->os->now_ns(e->os)};
-    edit.totals.expired_rows += expired_rows;
+    for (unsigned i = 0; i < n; i++) {
+        const struct skep_live *live = gone[i].live;
+        numbers[i] = skep_engine__segment_must(gone[i].rowset)->m.number;
+        edit.totals.expired_rows += expired ? skep_live_rows(live, gone[i].rowset) : 0;
+        edit.totals.deleted_rows += live ? live->n_deleted : 0;
+        edit.totals.superseded_rows += live ? live->n_superseded : 0;
+    }
     if (add) {
-        edit.add = &skep_engine__segment(add)->m;
+        m = skep_engine__segment_must(add->rowset)->m;
+        edit.add = &m;
+        edit.n_add = 1;
         edit.totals.merges++;
-        edit.totals.merge_rows += add->n_rows;
+        edit.totals.merge_rows += add->rowset->n_rows;
     }
     skep_rc rc = skep_manifest_edit(e->manifest, &edit, err);
     if (rc == SKEP_OK)
         e->totals = edit.totals;
     skep_mutex_unlock(&e->manifest_mu);
-    if (rc == SKEP_ENOSPC && add) {
-        skep_mutex_lock(&e->snap_mu);
-        skep_engine__segment(add)->doomed = true;
-        skep_mutex_unlock(&e->snap_mu);
+    return rc;
+}
+
+static skep_rc put_merged(struct skep_engine *e, const struct skep_snapshot_set *sets, unsigned n,
+                          struct skep_snapshot_set *by, skep_err *err)
+{
+    struct skep_rowset *gone[RUN_MAX];
+    struct skep_saved saved;
+    for (unsigned i = 0; i < n; i++)
+        gone[i] = sets[i].rowset;
+    skep_rc rc = skep_engine__carry(e, sets, n, by, 1, err);
+    if (rc == SKEP_OK)
+        rc = skep_engine__save(e, by, 1, &saved, err);
+    if (rc != SKEP_OK) {
+        skep_engine__doom(e, by->rowset);
+        return rc;
     }
+    rc = record(e, sets, n, by, &saved, false, err);
+    if (rc == SKEP_OK || rc == SKEP_ENOSPC) /* anything else: the manifest may name them */
+        skep_engine__settle_saved(e, &saved, rc == SKEP_OK);
+    skep_saved__done(&saved);
+    if (rc == SKEP_OK)
+        skep_engine__replace(e, gone, n, by, 1); /* I1 */
+    else if (rc == SKEP_ENOSPC)
+        skep_engine__doom(e, by->rowset);
     return rc;
 }
 
@@ -139,19 +196,25 @@ static skep_rc merge_run(struct skep_engine *e, const struct skep_snapshot_set *
                          skep_err *err)
 {
     struct skep_segment_source sources[RUN_MAX];
-    struct skep_rowset *gone[RUN_MAX];
-    skep_assert(n >= 2 && n <= RUN_MAX);
-    for (unsigned i = 0; i < n; i++) {
+    struct skep_snapshot_set by = {0};
+    skep_assert(n >= 1 && n <= RUN_MAX);
+    for (unsigned i = 0; i < n; i++)
         sources[i] = (struct skep_segment_source){sets[i].rowset, sets[i].live};
-        gone[i] = sets[i].rowset;
-    }
-    struct skep_rowset *rs = NULL;
-    SKEP_TRY(skep_engine__write_segment(e, sources, n, true, &rs, err));
-    skep_rc rc = record(e, rs, gone, n, 0, err);
-    if (rc == SKEP_OK)
-        skep_engine__replace(e, gone, n, rs); /* I1 */
-    skep_rowset_unref(rs);
+    SKEP_TRY(skep_engine__write_segment(e, sources, n, true, &by.rowset, err));
+    skep_mutex_lock(&e->change_mu);
+    skep_rc rc = put_merged(e, sets, n, &by, err);
+    skep_mutex_unlock(&e->change_mu);
+    skep_live_unref(by.live);
+    skep_rowset_unref(by.rowset);
     return rc;
+}
+
+/* Bytes its live rows take, about. */
+static uint64_t live_bytes(const struct skep_snapshot_set *set)
+{
+    const struct skep_rowset *rs = set->rowset;
+    return (uint64_t)((double)rs->bytes * (double)skep_live_rows(set->live, rs) /
+                      (double)SKEP_MAX(rs->n_rows, (uint64_t)1));
 }
 
 skep_rc skep_engine__merge(struct skep_engine *e, bool *ret_more, skep_err *err)
@@ -163,7 +226,7 @@ skep_rc skep_engine__merge(struct skep_engine *e, bool *ret_more, skep_err *err)
     unsigned n, at = choose(e, s, &n);
     uint64_t bytes = 0;
     for (unsigned i = 0; i < n; i++)
-        bytes += s->sets[at + i].rowset->bytes;
+        bytes += live_bytes(&s->sets[at + i]);
     bool fits = e->disk_limit_bytes == 0 ||
                 skep_engine__disk_bytes(e) + bytes <= e->disk_limit_bytes / 16 * 15; /* I3 */
     if (n > 0 && fits) {
@@ -175,11 +238,31 @@ skep_rc skep_engine__merge(struct skep_engine *e, bool *ret_more, skep_err *err)
     return rc;
 }
 
+/* A whole segment goes: its live rows expire, or there are none. */
 static skep_rc drop(struct skep_engine *e, struct skep_rowset *rs, skep_err *err)
 {
-    SKEP_TRY(record(e, NULL, &rs, 1, rs->n_rows, err));
-    skep_engine__replace(e, &rs, 1, NULL);
-    return SKEP_OK;
+    skep_mutex_lock(&e->change_mu);
+    struct skep_snapshot *now = skep_engine__snapshot(e);
+    const struct skep_snapshot_set *set = skep_snapshot__find(now, rs);
+    skep_assert(set != NULL); /* under merge_mu */
+    skep_rc rc = record(e, set, 1, NULL, NULL, true, err);
+    if (rc == SKEP_OK)
+        skep_engine__replace(e, &rs, 1, NULL, 0);
+    skep_mutex_unlock(&e->change_mu);
+    skep_snapshot_unref(now);
+    return rc;
+}
+
+/* Segments of which no row lives. */
+static skep_rc drop_dead(struct skep_engine *e, skep_err *err)
+{
+    struct skep_snapshot *s = skep_engine__snapshot(e);
+    skep_rc rc = SKEP_OK;
+    for (unsigned i = 0; i < n_segments(s) && rc == SKEP_OK; i++)
+        if (s->sets[i].live && s->sets[i].live->n_live == 0)
+            rc = drop(e, s->sets[i].rowset, err);
+    skep_snapshot_unref(s);
+    return rc;
 }
 
 static struct skep_rowset *oldest(const struct skep_engine *e, const struct skep_snapshot *s)
@@ -187,7 +270,7 @@ static struct skep_rowset *oldest(const struct skep_engine *e, const struct skep
     struct skep_rowset *found = NULL;
     skep_ts_ns age = INT64_MAX;
     for (unsigned i = 0; i < n_segments(s); i++) {
-        skep_ts_ns t = newest_of(e, &skep_engine__segment(s->sets[i].rowset)->m);
+        skep_ts_ns t = newest_of(e, &skep_engine__segment_must(s->sets[i].rowset)->m);
         if (!found || t < age) {
             found = s->sets[i].rowset;
             age = t;
@@ -205,7 +288,7 @@ static skep_rc expire_by_age(struct skep_engine *e, skep_err *err)
     skep_rc rc = SKEP_OK;
     for (unsigned i = 0; i < n_segments(s) && rc == SKEP_OK; i++) {
         struct skep_rowset *rs = s->sets[i].rowset;
-        if (newest_of(e, &skep_engine__segment(rs)->m) < limit)
+        if (newest_of(e, &skep_engine__segment_must(rs)->m) < limit)
             rc = drop(e, rs, err);
     }
     skep_snapshot_unref(s);
@@ -224,7 +307,7 @@ static skep_rc expire_for_space(struct skep_engine *e, skep_err *err)
         struct skep_snapshot *s = skep_engine__snapshot(e);
         struct skep_rowset *rs = oldest(e, s);
         if (rs) {
-            gone += skep_engine__segment(rs)->m.file_bytes;
+            gone += skep_engine__segment_must(rs)->m.file_bytes;
             rc = drop(e, rs, err);
         }
         skep_snapshot_unref(s);
@@ -239,7 +322,9 @@ static skep_rc expire_for_space(struct skep_engine *e, skep_err *err)
 skep_rc skep_engine__expire(struct skep_engine *e, skep_err *err)
 {
     skep_mutex_lock(&e->merge_mu);
-    skep_rc rc = expire_by_age(e, err);
+    skep_rc rc = drop_dead(e, err);
+    if (rc == SKEP_OK)
+        rc = expire_by_age(e, err);
     if (rc == SKEP_OK && e->retain_ns > 0)
         rc = skep_engine__settle_losses(e, e->os->now_ns(e->os) - e->retain_ns, err);
     if (rc == SKEP_OK)

@@ -18,10 +18,13 @@
 
 #include "base/mem.h"
 #include "store/column/part.h"
+#include "store/column/supersede.h"
 
 struct seg_files {
     uint64_t *numbers;
     size_t n, cap;
+    uint64_t *lives; /* numbers of files of live rows */
+    size_t lives_n, lives_cap;
     char (*tmp)[64];
     size_t tmp_n, tmp_cap;
 };
@@ -33,6 +36,9 @@ static bool note_segment_file(void *ctx, skep_str name)
     if (skep_path_number(name, SKEP_STR(".seg"), &number)) {
         SKEP_GROW(f->numbers, f->n, f->cap);
         f->numbers[f->n++] = number;
+    } else if (skep_path_number(name, SKEP_STR(".live"), &number)) {
+        SKEP_GROW(f->lives, f->lives_n, f->lives_cap);
+        f->lives[f->lives_n++] = number;
     } else if (skep_path_number(name, SKEP_STR(".tmp"), &number)) {
         SKEP_GROW(f->tmp, f->tmp_n, f->tmp_cap);
         (void)snprintf(f->tmp[f->tmp_n++], sizeof f->tmp[0], SKEP_STRFMT, SKEP_STRARG(name));
@@ -48,30 +54,71 @@ static bool is_named(const struct skep_manifest_state *s, uint64_t number)
     return false;
 }
 
+static bool names_live(const struct skep_manifest_state *s, uint64_t number)
+{
+    for (unsigned i = 0; i < s->n; i++)
+        if (s->segments[i].live.number == number)
+            return true;
+    return false;
+}
+
+/* Segments of one layout hold disjoint commits, in order. */
+static bool overlaps(const struct skep_manifest_state *s, unsigned at)
+{
+    for (unsigned i = 0; i < at; i++)
+        if (s->segments[i].layout == s->segments[at].layout &&
+            s->segments[i].max_seq >= s->segments[at].min_seq)
+            return true;
+    return false;
+}
+
+static skep_rc open_segment(struct skep_engine *e, const struct skep_manifest_segment *m,
+                            skep_err *err)
+{
+    struct skep_snapshot_set set = {0};
+    skep_rc rc = skep_engine__open_segment(e, m, &set.rowset, err);
+    if (rc == SKEP_ENOTFOUND && !e->read_only)
+        rc = skep_fail(err, SKEP_ECORRUPT, "segment %016" PRIx64 " is missing", m->number);
+    SKEP_TRY(rc);
+    rc = skep_live_load(e->os, e->dir, m, set.rowset, &set.live, err);
+    if (rc == SKEP_ENOTFOUND && !e->read_only)
+        rc = skep_fail(err, SKEP_ECORRUPT, "the live rows of segment %016" PRIx64 " are missing",
+                       m->number);
+    if (rc == SKEP_OK) {
+        struct skep_snapshot *more = skep_snapshot__replace(e->snap, NULL, 0, &set, 1);
+        skep_engine__segment_must(set.rowset)->saved = skep_live_ref(set.live);
+        skep_snapshot_unref(e->snap);
+        e->snap = more;
+    }
+    skep_live_unref(set.live);
+    skep_rowset_unref(set.rowset);
+    return rc;
+}
+
 skep_rc skep_engine__open_segments(struct skep_engine *e, skep_err *err)
 {
     const struct skep_manifest_state *s = skep_manifest_state(e->manifest);
-    struct skep_snapshot *snap = skep_snapshot__empty(s->checkpoint);
-    skep_rc rc = SKEP_OK;
-    for (unsigned i = 0; i < s->n && rc == SKEP_OK; i++) {
-        struct skep_rowset *rs = NULL;
-        if (i > 0 && s->segments[i].min_seq <= s->segments[i - 1].max_seq)
-            rc = skep_fail(err, SKEP_ECORRUPT, "MANIFEST: two segments hold the same commits");
-        else
-            rc = skep_engine__open_segment(e, &s->segments[i], &rs, err);
-        if (rc == SKEP_ENOTFOUND && !e->read_only)
-            rc = skep_fail(err, SKEP_ECORRUPT, "segment %016" PRIx64 " is missing",
-                           s->segments[i].number);
-        if (rc != SKEP_OK)
-            break;
-        struct skep_snapshot *more = skep_snapshot__append(snap, &rs, 1, snap->visible_seq);
-        skep_snapshot_unref(snap);
-        snap = more;
-        skep_rowset_unref(rs);
-    }
     skep_snapshot_unref(e->snap);
-    e->snap = snap; /* also after a failure: close lets it go */
-    return rc;
+    e->snap = skep_snapshot__empty(s->checkpoint);
+    for (unsigned i = 0; i < s->n; i++) {
+        if (overlaps(s, i))
+            return skep_fail(err, SKEP_ECORRUPT, "MANIFEST: two segments hold the same commits");
+        SKEP_TRY(open_segment(e, &s->segments[i], err));
+    }
+    return SKEP_OK;
+}
+
+/* As the committer did; a death on arrival is in the log by itself. */
+static void publish_part(struct skep_engine *e, struct skep_rowset *rs, uint64_t seq)
+{
+    struct skep_changes changes = {0};
+    struct skep_row_keys dead = {0};
+    skep_mutex_lock(&e->change_mu);
+    skep_supersede(e->snap->sets, e->snap->n, rs, &changes, &dead);
+    skep_engine__publish(e, &rs, 1, seq, &changes);
+    skep_mutex_unlock(&e->change_mu);
+    skep_row_keys_done(&dead);
+    skep_changes__done(&changes);
 }
 
 /* A commit that stands in the log and cannot be read. */
@@ -86,19 +133,35 @@ static void lose(struct skep_engine *e, uint64_t seq)
         d->gaps[SKEP_WAL_GAPS_MAX - 1].last = seq;
 }
 
+/* A frame that is not what it should be, though its checksum holds: it was written like that. */
+static skep_rc pass_over(struct skep_engine *e, uint64_t seq, const skep_err *err)
+{
+    e->damage.regions++;
+    if (!e->damage.text[0])
+        (void)snprintf(e->damage.text, sizeof e->damage.text, "commit %" PRIu64 ": %.150s", seq,
+                       err->text);
+    lose(e, seq);
+    return SKEP_OK;
+}
+
 static skep_rc replay_frame(void *ctx, uint64_t seq, uint8_t *payload, size_t n, skep_err *err)
 {
     struct skep_engine *e = ctx;
     struct skep_rowset *rs = NULL;
-    skep_rc rc = skep_part_open(payload, n, seq, &e->parts, &rs, err);
-    if (rc == SKEP_ECORRUPT) { /* its checksum holds: it was written like that */
-        e->damage.regions++;
-        if (!e->damage.text[0])
-            (void)snprintf(e->damage.text, sizeof e->damage.text, "commit %" PRIu64 ": %.150s", seq,
-                           err ? err->text : "malformed");
-        lose(e, seq);
-        return SKEP_OK;
+    skep_err why = {0};
+    skep_rc rc;
+    if (skep_kill_is((skep_bytes){payload, n})) {
+        rc = skep_engine__replay_kill(e, seq, (skep_bytes){payload, n}, &why);
+        skep_free(payload);
+        if (rc == SKEP_OK)
+            return SKEP_OK;
+    } else {
+        rc = skep_part_open(payload, n, seq, &e->parts, &rs, &why);
     }
+    if (rc == SKEP_ECORRUPT)
+        return pass_over(e, seq, &why);
+    if (rc != SKEP_OK && err)
+        *err = why;
     SKEP_TRY(rc);
     const struct skep_part *part = skep_part_must(rs);
     static const uint8_t none[16];
@@ -108,7 +171,7 @@ static skep_rc replay_frame(void *ctx, uint64_t seq, uint8_t *payload, size_t n,
         skep_identity_remember(e->identity, &id);
     }
     if (rs->n_rows > 0)
-        skep_engine__publish(e, &rs, 1, seq);
+        publish_part(e, rs, seq);
     skep_rowset_unref(rs);
     while (skep_engine__fold(e)) {
     }
@@ -149,6 +212,10 @@ static void delete_leftovers(struct skep_engine *e, const struct seg_files *f)
         if (!is_named(skep_manifest_state(e->manifest), number))
             (void)os->unlink(os, skep_path_of("%s/seg/%016" PRIx64 ".seg", e->dir, number).s, NULL);
     }
+    for (size_t i = 0; i < f->lives_n; i++)
+        if (!names_live(skep_manifest_state(e->manifest), f->lives[i]))
+            (void)os->unlink(os, skep_path_of("%s/seg/%016" PRIx64 ".live", e->dir, f->lives[i]).s,
+                             NULL);
 }
 
 static skep_rc recover_with(struct skep_engine *e, struct seg_files *f, skep_err *err)
@@ -164,6 +231,8 @@ static skep_rc recover_with(struct skep_engine *e, struct seg_files *f, skep_err
         orphans |= !is_named(s, f->numbers[i]);
         next = SKEP_MAX(next, f->numbers[i] + 1);
     }
+    for (size_t i = 0; i < f->lives_n; i++)
+        next = SKEP_MAX(next, f->lives[i] + 1);
     if (fresh && f->n > 0) {
         (void)os->unlink(os, skep_path_of("%s/MANIFEST", e->dir).s, NULL); /* as it was found */
         return skep_fail(err, SKEP_ECORRUPT, "%s has segments but no MANIFEST", e->dir);
@@ -182,7 +251,7 @@ static skep_rc recover_with(struct skep_engine *e, struct seg_files *f, skep_err
                          e->damage.lost_last + 1);
     delete_leftovers(e, f);
     skep_engine__record_losses(e);
-    skep_engine__publish(e, NULL, 0, last);
+    skep_engine__publish(e, NULL, 0, last, NULL);
     e->next_seq = last + 1;
     return skep_wal_start(e->wal, last, err);
 }
@@ -192,6 +261,7 @@ skep_rc skep_engine__recover(struct skep_engine *e, skep_err *err)
     struct seg_files f = {0};
     skep_rc rc = recover_with(e, &f, err);
     skep_free(f.numbers);
+    skep_free(f.lives);
     skep_free(f.tmp);
     return rc;
 }

@@ -207,7 +207,8 @@ static skep_rc newest_arrival(struct skep_rowset *rs, skep_ts_ns *ret, skep_err 
 static bool overlaps(const struct skep_manifest_state *s, const struct skep_rowset *rs)
 {
     for (unsigned i = 0; i < s->n; i++)
-        if (rs->min_seq <= s->segments[i].max_seq && rs->max_seq >= s->segments[i].min_seq)
+        if (rs->layout == s->segments[i].layout && rs->min_seq <= s->segments[i].max_seq &&
+            rs->max_seq >= s->segments[i].min_seq)
             return true;
     return false;
 }
@@ -278,7 +279,9 @@ static skep_rc take_segment(struct skep_repair *p, const struct skep_manifest_st
                                           .file_bytes = rs->bytes,
                                           .min_seq = rs->min_seq,
                                           .max_seq = rs->max_seq,
-                                          .bounds = rs->bounds};
+                                          .bounds = rs->bounds,
+                                          .layout = rs->layout,
+                                          .filed_max_ns = INT64_MIN};
         if (newest_arrival(rs, &g.received_max_ns, NULL) != SKEP_OK)
             g.received_max_ns = p->now_ns; /* its damage is told when it is looked through */
         insert(&p->s, &g);
@@ -290,10 +293,13 @@ static skep_rc take_segment(struct skep_repair *p, const struct skep_manifest_st
     return rc;
 }
 
+/* By first commit; segments of the two layouts overlap. */
 static void find_gaps(struct skep_repair *p)
 {
-    for (unsigned i = 1; i < p->s.n; i++) {
-        const struct skep_manifest_segment *a = &p->s.segments[i - 1], *b = a + 1;
+    for (unsigned i = 1, top = 0; i < p->s.n; i++) {
+        const struct skep_manifest_segment *a = &p->s.segments[top], *b = &p->s.segments[i];
+        if (b->max_seq > a->max_seq)
+            top = i;
         if (b->min_seq <= a->max_seq + 1)
             continue;
         const struct skep_missing m = {.kind = SKEP_MISSING_GAP,

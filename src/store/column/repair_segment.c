@@ -16,6 +16,8 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "store/column/engine.h"
+#include "store/column/kill.h"
 #include "store/column/path.h"
 #include "store/column/repair.h"
 #include "store/column/segment.h"
@@ -87,12 +89,40 @@ static void lose_groups(struct patient *x)
     x->p->r.lost_rows += x->h.bad_rows;
 }
 
-static skep_rc write_anew(struct patient *x, struct skep_rowset *good, uint64_t number,
-                          struct skep_segment_info *info, skep_err *err)
+/* The live rows of the part that is good: rows keep their ids, not their numbers. */
+static skep_rc live_of(struct patient *x, struct skep_rowset *good, struct skep_live **ret,
+                       skep_err *err)
+{
+    struct skep_live *was = NULL;
+    struct skep_mask dead, still;
+    struct skep_row_keys keys = {0};
+    uint64_t killed;
+    *ret = NULL;
+    SKEP_TRY(skep_live_load(x->p->t->os, x->p->dir, said(x), x->rs, &was, err));
+    skep_live_diff(NULL, was, x->rs, &dead);
+    skep_mask_init(&still, good);
+    skep_rc rc = SKEP_OK;
+    for (uint32_t g = 0; g < x->h.n_groups && rc == SKEP_OK; g++)
+        if (!x->h.bad_group[g])
+            rc = skep_row_keys_of(x->rs, &dead, g, &keys, err);
+    skep_row_keys_sort(&keys);
+    if (rc == SKEP_OK && keys.n > 0)
+        rc = skep_row_keys_find(good, &keys, &still, err);
+    if (rc == SKEP_OK)
+        *ret = skep_live_kill(NULL, &still, SKEP_DEATH_DELETED, &killed);
+    skep_row_keys_done(&keys);
+    skep_mask_done(&still);
+    skep_mask_done(&dead);
+    skep_live_unref(was);
+    return rc;
+}
+
+static skep_rc write_anew(struct patient *x, struct skep_rowset *good, struct skep_live *live,
+                          uint64_t number, struct skep_segment_info *info, skep_err *err)
 {
     struct skep_repair *p = x->p;
     const struct skep_os *os = p->t->os;
-    const struct skep_segment_source source = {.rowset = good};
+    const struct skep_segment_source source = {.rowset = good, .live = live};
     skep_path tmp = skep_path_of("%s/seg/%016" PRIx64 ".tmp", p->dir, number);
     skep_path path = skep_path_of("%s/seg/%016" PRIx64 ".seg", p->dir, number);
     const struct skep_segment_job job = {
@@ -122,7 +152,13 @@ static skep_rc save(struct patient *x, skep_err *err)
     skep_free(groups);
     struct skep_segment_info info = {.n_rows = good->n_rows};
     uint64_t number = p->s.next_segment++;
-    skep_rc rc = p->opts->dry_run ? SKEP_OK : write_anew(x, good, number, &info, err);
+    struct skep_live *live = NULL;
+    skep_rc rc = live_of(x, good, &live, err);
+    if (rc == SKEP_OK && live)
+        info.n_rows = live->n_live;
+    if (rc == SKEP_OK && !p->opts->dry_run)
+        rc = write_anew(x, good, live, number, &info, err);
+    skep_live_unref(live);
     skep_rowset_unref(good);
     if (rc != SKEP_OK)
         return rc;
@@ -134,6 +170,9 @@ static skep_rc save(struct patient *x, skep_err *err)
     skep_repair__set_aside(p, said(x)->number);
     p->r.segments_saved++;
     struct skep_manifest_segment *m = &p->s.segments[x->i];
+    p->s.totals.deleted_rows += m->live.deleted; /* gone with the old one */
+    p->s.totals.superseded_rows += m->live.superseded;
+    m->live = (struct skep_manifest_live){0};
     m->number = number;
     m->n_rows = info.n_rows;
     if (!p->opts->dry_run) {

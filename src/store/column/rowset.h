@@ -29,6 +29,13 @@ struct skep_buf;
 
 enum { SKEP_BLOCK_ROWS = 1024, SKEP_ROW_GROUP_ROWS = 65536 };
 
+/* The order of a segment's rows.  On disk: never reuse a number. */
+enum skep_layout {
+    SKEP_LAYOUT_SPANS = 0, /* by trace; also what was written before there were two */
+    SKEP_LAYOUT_LOGS = 1,  /* by dataset and time */
+    SKEP_LAYOUT_COUNT
+};
+
 /* A dictionary of strings.  Lives as long as its rowset (or, for a segment's row-group dictionary,
  * as long as the colreader that returned it has not been closed).  `serial` is unique in the
  * process and never reused: results computed once per value are cached under it. */
@@ -197,6 +204,7 @@ struct skep_rowset {
     const struct skep_rowset_field *fields; /* by (name, scope, type) */
     uint32_t n_fields;
     struct skep_rowset_lists resources, scopes;
+    uint8_t layout;       /* enum skep_layout; parts: 0 */
     bool trace_clustered; /* rows of one trace are neighbours, ordered by start */
     void (*on_last_unref)(void *ctx, struct skep_rowset *rs); /* before destroy; optional */
     void *on_last_unref_ctx;

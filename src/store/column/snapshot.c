@@ -6,8 +6,9 @@
  * as long as they like, and what only they still hold dies with them: a replaced segment's file is
  * unlinked by on_last_unref.
  *
- * I1  sets are ascending by min_seq and their [min_seq, max_seq] do not overlap.
- * I2  a snapshot holds one reference of each of its rowsets and live bitmaps.
+ * I1  segments of spans come first, then those of logs, then parts; inside each of the three sets
+ * are ascending by min_seq and their [min_seq, max_seq] do not overlap. I2  a snapshot holds one
+ * reference of each of its rowsets and live bitmaps.
  *
  * Threads: any. */
 #include "store/column/snapshot.h"
@@ -16,6 +17,7 @@
 #include "base/mem.h"
 #include "store/column/cuts.h"
 #include "store/column/live.h"
+#include "store/column/part.h"
 
 struct skep_rowset *skep_rowset_ref(struct skep_rowset *rs)
 {
@@ -98,10 +100,23 @@ struct skep_snapshot *skep_snapshot__empty(uint64_t visible_seq)
     return snapshot_new(visible_seq, 0);
 }
 
+/* Place of a rowset in the list (I1). */
+static unsigned rank_of(const struct skep_rowset *rs)
+{
+    return rs->ops == &skep_part_ops ? SKEP_LAYOUT_COUNT : rs->layout;
+}
+
+static bool stands_before(const struct skep_rowset *a, const struct skep_rowset *b)
+{
+    unsigned x = rank_of(a), y = rank_of(b);
+    return x != y ? x < y : a->max_seq < b->min_seq;
+}
+
 static void put(struct skep_snapshot *to, struct skep_rowset *rs, struct skep_live *live)
 {
     if (to->n > 0)
-        skep_assert(to->sets[to->n - 1].rowset->max_seq < rs->min_seq); /* I1 */
+        skep_assert(stands_before(to->sets[to->n - 1].rowset, rs)); /* I1 */
+    skep_assert(!live || live->n_rows == rs->n_rows);
     to->sets[to->n++] = (struct skep_snapshot_set){skep_rowset_ref(rs), skep_live_ref(live)};
 }
 
@@ -125,16 +140,28 @@ static void inherit_cuts(struct skep_snapshot *to, const struct skep_snapshot *f
     to->cuts = same ? skep_cut_cache_ref(from->cuts) : skep_cut_cache_new();
 }
 
+/* The live rows of a set after a change. */
+static struct skep_live *after(struct skep_rowset *rs, struct skep_live *live,
+                               const struct skep_snapshot_set *changed, unsigned n_changed)
+{
+    for (unsigned i = 0; i < n_changed; i++)
+        if (changed[i].rowset == rs)
+            return changed[i].live;
+    return live;
+}
+
 struct skep_snapshot *skep_snapshot__append(const struct skep_snapshot *s,
                                             struct skep_rowset *const *more, unsigned n,
-                                            uint64_t visible_seq)
+                                            uint64_t visible_seq,
+                                            const struct skep_snapshot_set *changed,
+                                            unsigned n_changed)
 {
     skep_assert(visible_seq >= s->visible_seq);
     struct skep_snapshot *to = snapshot_new(visible_seq, s->n + n);
     for (unsigned i = 0; i < s->n; i++)
-        put(to, s->sets[i].rowset, s->sets[i].live);
+        put(to, s->sets[i].rowset, after(s->sets[i].rowset, s->sets[i].live, changed, n_changed));
     for (unsigned i = 0; i < n; i++)
-        put(to, more[i], NULL);
+        put(to, more[i], after(more[i], NULL, changed, n_changed));
     inherit_cuts(to, s);
     return to;
 }
@@ -149,24 +176,32 @@ static bool is_among(const struct skep_rowset *rs, struct skep_rowset *const *li
 
 struct skep_snapshot *skep_snapshot__replace(const struct skep_snapshot *s,
                                              struct skep_rowset *const *gone, unsigned n_gone,
-                                             struct skep_rowset *by)
+                                             const struct skep_snapshot_set *by, unsigned n_by)
 {
-    struct skep_snapshot *to = snapshot_new(s->visible_seq, s->n + 1);
-    unsigned n_dropped = 0;
+    struct skep_snapshot *to = snapshot_new(s->visible_seq, s->n + n_by);
+    unsigned n_dropped = 0, at = 0;
     for (unsigned i = 0; i < s->n; i++) {
         struct skep_rowset *rs = s->sets[i].rowset;
-        if (by && rs->min_seq > by->max_seq) {
-            put(to, by, NULL);
-            by = NULL;
-        }
-        if (is_among(rs, gone, n_gone))
+        if (is_among(rs, gone, n_gone)) {
             n_dropped++;
-        else
-            put(to, rs, s->sets[i].live);
+            continue;
+        }
+        for (; at < n_by && stands_before(by[at].rowset, rs); at++)
+            put(to, by[at].rowset, by[at].live);
+        put(to, rs, s->sets[i].live);
     }
-    if (by)
-        put(to, by, NULL);
+    for (; at < n_by; at++)
+        put(to, by[at].rowset, by[at].live);
     skep_assert(n_dropped == n_gone);
     inherit_cuts(to, s);
     return to;
+}
+
+const struct skep_snapshot_set *skep_snapshot__find(const struct skep_snapshot *s,
+                                                    const struct skep_rowset *rs)
+{
+    for (unsigned i = 0; i < s->n; i++)
+        if (s->sets[i].rowset == rs)
+            return &s->sets[i];
+    return NULL;
 }

@@ -6,11 +6,16 @@
 
 /* Each returns a new snapshot with one reference; the inputs stay as they are. */
 struct skep_snapshot *skep_snapshot__empty(uint64_t visible_seq);
-/* s and n more rowsets behind it. */
+/* s and n more parts behind it; sets of either that `changed` names get the live rows it says. */
 struct skep_snapshot *skep_snapshot__append(const struct skep_snapshot *s,
                                             struct skep_rowset *const *more, unsigned n,
-                                            uint64_t visible_seq);
-/* s without `gone` (all of them must be there) and with `by` (may be NULL) in its place by seq. */
+                                            uint64_t visible_seq,
+                                            const struct skep_snapshot_set *changed,
+                                            unsigned n_changed);
+/* s without `gone` (all of them must be there) and with `by`, each in its place. */
 struct skep_snapshot *skep_snapshot__replace(const struct skep_snapshot *s,
                                              struct skep_rowset *const *gone, unsigned n_gone,
-                                             struct skep_rowset *by);
+                                             const struct skep_snapshot_set *by, unsigned n_by);
+/* The set of a rowset, NULL when it is not there. */
+const struct skep_snapshot_set *skep_snapshot__find(const struct skep_snapshot *s,
+                                                    const struct skep_rowset *rs);

@@ -21,6 +21,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "os/thread.h"
+#include "store/column/kill.h"
 #include "store/column/part.h"
 #include "store/column/tool.h"
 #include "store/column/wal_scan.h"
@@ -82,13 +83,34 @@ static void missing(struct chain *c, uint64_t prev, uint64_t at)
     c->any = true;
 }
 
+/* A delete: its rows are ids. */
+static skep_rc open_kill(const struct skep_wal_piece *p, skep_err *err)
+{
+    struct skep_row_keys keys = {0};
+    enum skep_death why;
+    skep_rc rc = skep_kill_decode((skep_bytes){p->payload, p->frame.length}, &keys, &why, err);
+    skep_row_keys_done(&keys);
+    return rc;
+}
+
+static skep_rc open_rows(struct chain *c, const struct skep_wal_piece *p, struct skep_rowset **ret,
+                         skep_err *err)
+{
+    uint8_t *payload = skep_malloc(p->frame.length);
+    memcpy(payload, p->payload, p->frame.length);
+    return skep_part_open(payload, p->frame.length, p->frame.seq, &c->budget, ret, err);
+}
+
 static void open_frame(struct chain *c, const struct skep_wal_piece *p)
 {
     struct skep_rowset *rs = NULL;
     skep_err why;
-    uint8_t *payload = skep_malloc(p->frame.length);
-    memcpy(payload, p->payload, p->frame.length);
-    skep_rc rc = skep_part_open(payload, p->frame.length, p->frame.seq, &c->budget, &rs, &why);
+    skep_rc rc;
+    if (skep_kill_is((skep_bytes){p->payload, p->frame.length})) {
+        rc = open_kill(p, &why);
+    } else {
+        rc = open_rows(c, p, &rs, &why);
+    }
     if (rc != SKEP_OK) {
         struct skep_finding f = {.offset = p->offset,
                                  .bytes = p->bytes,
@@ -97,7 +119,7 @@ static void open_frame(struct chain *c, const struct skep_wal_piece *p)
         keep(c, f, "commit %" PRIu64 ": %.150s", p->frame.seq, why.text);
         return;
     }
-    if (p->frame.seq > c->checkpoint)
+    if (rs && p->frame.seq > c->checkpoint)
         c->rows += rs->n_rows;
     skep_rowset_unref(rs);
 }

@@ -4,11 +4,12 @@
  *   head, footer, trailer       one finding: without them nothing of it can be read
  *   every chunk                 a finding for each bad one, with the rows it concerns
  *   what the chunks hold        when all are good: values, order, bounds, index (segment_verify.c)
- *   what the manifest says      rows, bytes, commits, times
+ *   what the manifest says      rows, bytes, commits, times, the file of its live rows
  *
  * Threads: one.  Memory: a cache of 64 MiB, and the segment's footer. */
 #include "base/assert.h"
 #include "base/mem.h"
+#include "store/column/engine.h"
 #include "store/column/segment.h"
 #include "store/column/segment_check.h"
 #include "store/column/tool.h"
@@ -17,6 +18,7 @@ struct seen {
     struct skep_verify *v;
     struct skep_rowset *rs;
     skep_str name;
+    const char *path; /* DIR/seg/<number>.seg */
 };
 
 static void on_bad(void *ctx, const struct skep_segment_bad *b)
@@ -57,13 +59,41 @@ static void against_manifest(struct seen *s, const struct skep_manifest_segment 
                        "it is not the segment that the manifest names");
 }
 
+/* The file of its live rows, beside it.  SKEP_ENOTFOUND: gone, or replaced a moment ago. */
+static skep_rc live_rows(struct seen *s, const struct skep_manifest_segment *m, skep_err *err)
+{
+    skep_path dir = skep_path_of("%s", s->path);
+    for (int k = 0; k < 2; k++) /* without "/seg/<number>.seg" */
+        *strrchr(dir.s, '/') = 0;
+    struct skep_live *live = NULL;
+    skep_err why;
+    skep_rc rc = skep_live_load(s->v->t->os, dir.s, m, s->rs, &live, &why);
+    skep_live_unref(live);
+    s->v->r.bytes += rc == SKEP_OK ? m->live.bytes : 0;
+    if (rc == SKEP_ECORRUPT || rc == SKEP_EIO) {
+        skep_verify__found(s->v,
+                           (struct skep_finding){.level = SKEP_FINDING_DAMAGE,
+                                                 .file = s->name,
+                                                 .min_seq = m->min_seq,
+                                                 .max_seq = m->max_seq,
+                                                 .rows = m->n_rows},
+                           "%s", why.text);
+        return SKEP_OK;
+    }
+    if (rc != SKEP_OK && err)
+        *err = why;
+    return rc;
+}
+
 static skep_rc opened(struct seen *s, const struct skep_manifest_segment *m, skep_err *err)
 {
     struct skep_segment_health h;
     SKEP_TRY(skep_segment__health(s->rs, on_bad, s, &h, err));
     skep_free(h.bad_group);
-    if (m)
+    if (m) {
         against_manifest(s, m);
+        SKEP_TRY(live_rows(s, m, err));
+    }
     if (h.n_bad > 0)
         return SKEP_OK;
     skep_err why;
@@ -87,7 +117,7 @@ skep_rc skep_verify__segment(struct skep_verify *v, const char *path, skep_str n
                              const struct skep_manifest_segment *m, skep_err *err)
 {
     struct skep_cache *cache = skep_cache_new(NULL, 64ull << 20);
-    struct seen s = {.v = v, .name = name};
+    struct seen s = {.v = v, .name = name, .path = path};
     skep_err why;
     skep_rc rc = skep_segment_open(v->t->os, path, cache, &s.rs, &why);
     if (rc == SKEP_ECORRUPT || rc == SKEP_EIO) {

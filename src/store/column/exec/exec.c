@@ -17,6 +17,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "store/column/exec/exec_priv.h"
+#include "store/column/live.h"
 
 #include <stdlib.h>
 
@@ -389,17 +390,24 @@ static void query_done(struct skep_x_query *q)
     skep_mutex_done(&q->mu);
 }
 
+static void query_init(struct skep_x_query *q, struct skep_snapshot *snap, struct skep_pool *pool,
+                       const struct skep_plan *plan, const struct skep_run_opts *opts)
+{
+    *q = (struct skep_x_query){.plan = plan, .opts = opts, .snap = snap, .pool = pool};
+    skep_mutex_init(&q->mu, "query");
+    skep_arena_init(&q->arena, "query", opts->budget);
+    q->filter = skep_x__compile_filter(q);
+}
+
 skep_rc skep_exec_run_kept(struct skep_snapshot *snap, struct skep_pool *pool,
                            struct skep_partials *partials, const struct skep_plan *plan,
                            const struct skep_run_opts *opts, struct skep_answer *ret, skep_err *err)
 {
     skep_assert(snap && plan && opts && opts->arena && ret);
     SKEP_TRY(skep_plan_check(plan, err));
-    struct skep_x_query q = {
-        .plan = plan, .opts = opts, .snap = snap, .pool = pool, .partials = partials};
-    skep_mutex_init(&q.mu, "query");
-    skep_arena_init(&q.arena, "query", opts->budget);
-    q.filter = skep_x__compile_filter(&q);
+    struct skep_x_query q;
+    query_init(&q, snap, pool, plan, opts);
+    q.partials = partials;
     struct skep_answer answer = {.complete = true};
     skep_rc rc = dispatch(&q, &answer, err);
     if (rc == SKEP_OK) {
@@ -420,4 +428,22 @@ skep_rc skep_exec_run(struct skep_snapshot *snap, struct skep_pool *pool,
                       struct skep_answer *ret, skep_err *err)
 {
     return skep_exec_run_kept(snap, pool, NULL, plan, opts, ret, err);
+}
+
+skep_rc skep_exec_mask(struct skep_snapshot *snap, struct skep_pool *pool,
+                       const struct skep_plan *plan, const struct skep_run_opts *opts,
+                       struct skep_mask *masks, skep_err *err)
+{
+    skep_assert(snap && plan && opts && masks);
+    for (unsigned i = 0; i < snap->n; i++)
+        skep_mask_init(&masks[i], snap->sets[i].rowset);
+    SKEP_TRY(skep_plan_check(plan, err));
+    struct skep_x_query q;
+    query_init(&q, snap, pool, plan, opts);
+    q.shared = masks;
+    skep_rc rc = skep_x__plan_mask(&q, err);
+    if (rc == SKEP_OK && q.damaged)
+        rc = skep_fail(err, SKEP_ECORRUPT, "%s", q.damage);
+    query_done(&q);
+    return rc;
 }

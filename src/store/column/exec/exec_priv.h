@@ -495,6 +495,8 @@ skep_rc skep_x__plan_datasets(struct skep_x_query *q, struct skep_answer *ret, s
 int skep_x__id_order(skep_row_id a, skep_row_id b);
 /* Put a hit into c->hits[], which may grow to any size. */
 SKEP_NODISCARD skep_rc skep_x__push_hit(struct skep_x_ctx *c, struct skep_x_hit h, skep_err *err);
+/* mask.c: fills skep_x_query.shared, masks by set. */
+SKEP_NODISCARD skep_rc skep_x__plan_mask(struct skep_x_query *q, skep_err *err);
 /* fill.c: rows at hits[n], in that order, into the arena; rows that cannot be read are left out. */
 SKEP_NODISCARD skep_rc skep_x__fill(struct skep_x_query *q, const struct skep_x_hit *hits, size_t n,
                                     struct skep_rows *ret, skep_err *err);

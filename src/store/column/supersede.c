@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Revisions: a row that says so takes the place of an earlier one.
+ *
+ * A row with the intrinsic integer field meta.revision (skep_batch_revision) is one state of a
+ * thing with the key (trace, span, source).  Of all rows of a key one lives: that of the highest
+ * revision, of equal ones the last committed.
+ *
+ *   rows of the commit, by key: the winner inside the batch; the others die in their own part
+ *   for each trace of winners, for each rowset that has the field at all: find_trace -> rows of the
+ *   key that live; an older one dies; a newer one kills the winner
+ *
+ * I1  old rows die in the snapshot that first shows the new one.
+ * I2  replay does the same again and gives the same rows, but for a row that died on arrival: what
+ *     killed it may have been deleted since, in a bitmap that is already on disk.  So that death is
+ *     logged, as a frame of ids behind the rows (commit.c).
+ * I3  what cannot be read has no rows of the key: a damaged segment does not stop ingest.
+ *
+ * Memory: 48 bytes a revision of the commit, 24 a row found; not charged: bounded by the batch.
+ * Threads: who holds change_mu. */
+#include "store/column/supersede.h"
+
+#include <stdlib.h>
+
+#include "base/assert.h"
+#include "base/bytes.h"
+#include "base/hash.h"
+#include "base/mem.h"
+
+enum { RANGES = 32 };
+
+struct revision {
+    skep_trace_id trace;
+    uint64_t span;
+    int64_t source, revision;
+    uint32_t row;
+    bool loses; /* to a row that lives */
+};
+
+struct match {
+    uint32_t set, winner;
+    uint64_t row;
+};
+
+struct search {
+    struct revision *winners; /* by key */
+    size_t n;
+    struct match *matches;
+    size_t n_matches, cap_matches;
+};
+
+static int by_key(const void *a, const void *b)
+{
+    const struct revision *x = a, *y = b;
+    int c = memcmp(&x->trace, &y->trace, sizeof x->trace);
+    if (c != 0)
+        return c;
+    if (x->span != y->span)
+        return x->span < y->span ? -1 : 1;
+    return (x->source > y->source) - (x->source < y->source);
+}
+
+/* Of one key the winner comes last. */
+static int by_key_and_revision(const void *a, const void *b)
+{
+    const struct revision *x = a, *y = b;
+    int c = by_key(a, b);
+    if (c != 0)
+        return c;
+    if (x->revision != y->revision)
+        return x->revision < y->revision ? -1 : 1;
+    return (x->row > y->row) - (x->row < y->row);
+}
+
+static uint32_t revision_field(const struct skep_rowset *rs)
+{
+    return skep_rowset_find_field(rs, SKEP_REVISION_FIELD, SKEP_SCOPE_INTRINSIC, SKEP_TYPE_INT);
+}
+
+bool skep_supersede__any(const struct skep_rowset *rs)
+{
+    return revision_field(rs) != UINT32_MAX;
+}
+
+/* --- reading keys --- */
+
+struct key_readers {
+    struct skep_colreader *trace, *span, *source, *revision;
+};
+
+static void close_readers(struct key_readers *r)
+{
+    struct skep_colreader *all[] = {r->trace, r->span, r->source, r->revision};
+    for (size_t i = 0; i < SKEP_ARRAY_LEN(all); i++)
+        if (all[i])
+            all[i]->ops->close(all[i]);
+}
+
+static skep_rc open_readers(struct skep_rowset *rs, struct key_readers *r)
+{
+    *r = (struct key_readers){0};
+    SKEP_TRY(rs->ops->open_column(rs, SKEP_COL_TRACE_ID, &r->trace, NULL));
+    SKEP_TRY(rs->ops->open_column(rs, SKEP_COL_SPAN_ID, &r->span, NULL));
+    SKEP_TRY(rs->ops->open_column(rs, SKEP_COL_SOURCE, &r->source, NULL));
+    return rs->ops->open_field(rs, revision_field(rs), &r->revision, NULL);
+}
+
+static int64_t int_at(const struct skep_vec *v, unsigned i)
+{
+    bool has = !v->none && (!v->valid || (v->valid[i / 64] >> (i % 64) & 1));
+    return has ? v->i64[v->constant ? 0 : i] : 0;
+}
+
+typedef void row_fn(void *ctx, const struct revision *r, uint64_t row);
+
+/* fn for each row of [row0, row0 + n) that is a revision of a span. */
+static skep_rc each_in_block(struct key_readers *r, uint64_t row0, unsigned n, row_fn *fn,
+                             void *ctx)
+{
+    static const skep_trace_id none;
+    struct skep_vec trace, span, source, revision;
+    SKEP_TRY(r->revision->ops->read(r->revision, row0, n, &revision, NULL));
+    if (revision.none)
+        return SKEP_OK;
+    SKEP_TRY(r->trace->ops->read(r->trace, row0, n, &trace, NULL));
+    SKEP_TRY(r->span->ops->read(r->span, row0, n, &span, NULL));
+    SKEP_TRY(r->source->ops->read(r->source, row0, n, &source, NULL));
+    for (unsigned i = 0; i < n; i++) {
+        if (revision.valid && !(revision.valid[i / 64] >> (i % 64) & 1))
+            continue;
+        struct revision k = {.trace = trace.none ? none : trace.id16[trace.constant ? 0 : i],
+                             .span = (uint64_t)int_at(&span, i),
+                             .source = int_at(&source, i),
+                             .revision = revision.i64[revision.constant ? 0 : i],
+                             .row = (uint32_t)(row0 + i)};
+        if (k.span != 0 && memcmp(&k.trace, &none, sizeof none) != 0)
+            fn(ctx, &k, row0 + i);
+    }
+    return SKEP_OK;
+}
+
+static skep_rc each_in(struct skep_rowset *rs, struct skep_row_range range, row_fn *fn, void *ctx)
+{
+    struct key_readers r;
+    skep_rc rc = open_readers(rs, &r);
+    uint64_t end = SKEP_MIN(range.end, rs->row_end);
+    for (uint64_t row = range.first; rc == SKEP_OK && row < end;) {
+        uint64_t block = row / SKEP_BLOCK_ROWS, next = (block + 1) * SKEP_BLOCK_ROWS;
+        uint64_t stop = SKEP_MIN(end, block * SKEP_BLOCK_ROWS + skep_rowset_block_rows(rs, block));
+        if (row < stop) /* else a gap */
+            rc = each_in_block(&r, row, (unsigned)(stop - row), fn, ctx);
+        row = next;
+    }
+    close_readers(&r);
+    return rc;
+}
+
+/* --- the commit's own rows --- */
+
+struct own {
+    struct revision *all;
+    size_t n, cap;
+};
+
+static void note_own(void *ctx, const struct revision *r, uint64_t row)
+{
+    (void)row;
+    struct own *o = ctx;
+    SKEP_GROW(o->all, o->n, o->cap);
+    o->all[o->n++] = *r;
+}
+
+/* Winners to the front; the others die. */
+static void settle_own(struct own *o, struct skep_mask *dead)
+{
+    size_t n = 0;
+    if (o->n > 1)
+        qsort(o->all, o->n, sizeof *o->all, by_key_and_revision);
+    for (size_t i = 0; i < o->n; i++) {
+        if (i + 1 < o->n && by_key(&o->all[i], &o->all[i + 1]) == 0)
+            skep_mask_add(dead, o->all[i].row);
+        else
+            o->all[n++] = o->all[i];
+    }
+    o->n = n;
+}
+
+/* --- the rows before it --- */
+
+struct looking {
+    struct search *s;
+    const struct skep_live *live;
+    uint32_t set;
+};
+
+static void note_match(void *ctx, const struct revision *r, uint64_t row)
+{
+    struct looking *l = ctx;
+    struct search *s = l->s;
+    if (!skep_live_has(l->live, row))
+        return;
+    struct revision *w = bsearch(r, s->winners, s->n, sizeof *w, by_key);
+    if (!w)
+        return;
+    w->loses |= r->revision > w->revision;
+    SKEP_GROW(s->matches, s->n_matches, s->cap_matches);
+    s->matches[s->n_matches++] = (struct match){l->set, (uint32_t)(w - s->winners), row};
+}
+
+static void look_in(struct search *s, const struct skep_snapshot_set *set, uint32_t number,
+                    const struct skep_changes *changes)
+{
+    struct skep_rowset *rs = set->rowset;
+    if (!skep_supersede__any(rs))
+        return;
+    struct looking l = {.s = s, .live = skep_changes__live(changes, set), .set = number};
+    for (size_t i = 0; i < s->n; i++) {
+        if (i > 0 &&
+            memcmp(&s->winners[i].trace, &s->winners[i - 1].trace, sizeof(skep_trace_id)) == 0)
+            continue; /* once a trace */
+        struct skep_row_range ranges[RANGES];
+        unsigned n = 0;
+        if (rs->ops->find_trace(rs, &s->winners[i].trace, ranges, RANGES, &n, NULL) != SKEP_OK)
+            continue; /* I3 */
+        for (unsigned k = 0; k < n; k++)
+            (void)each_in(rs, ranges[k], note_match, &l); /* I3 */
+    }
+}
+
+static int by_place(const void *a, const void *b)
+{
+    const struct match *x = a, *y = b;
+    if (x->set != y->set)
+        return x->set < y->set ? -1 : 1;
+    return (x->row > y->row) - (x->row < y->row);
+}
+
+/* The matches that lose die, set by set. */
+static void kill_matches(struct search *s, const struct skep_snapshot_set *sets,
+                         struct skep_changes *changes)
+{
+    if (s->n_matches > 1)
+        qsort(s->matches, s->n_matches, sizeof *s->matches, by_place);
+    for (size_t i = 0, end; i < s->n_matches; i = end) {
+        const struct skep_snapshot_set *set = &sets[s->matches[i].set];
+        struct skep_mask mask;
+        uint64_t killed;
+        skep_mask_init(&mask, set->rowset);
+        for (end = i; end < s->n_matches && s->matches[end].set == s->matches[i].set; end++)
+            if (!s->winners[s->matches[end].winner].loses)
+                skep_mask_add(&mask, s->matches[end].row);
+        skep_changes__kill(changes, set, &mask, SKEP_DEATH_SUPERSEDED, &killed);
+        skep_mask_done(&mask);
+    }
+}
+
+void skep_supersede(const struct skep_snapshot_set *sets, unsigned n, struct skep_rowset *part,
+                    struct skep_changes *changes, struct skep_row_keys *arrived_dead)
+{
+    if (!skep_supersede__any(part))
+        return;
+    struct own own = {0};
+    struct skep_mask dead;
+    uint64_t killed;
+    skep_mask_init(&dead, part);
+    (void)each_in(part, (struct skep_row_range){0, part->n_rows}, note_own, &own);
+    settle_own(&own, &dead);
+    struct search s = {.winners = own.all, .n = own.n};
+    for (uint32_t i = 0; i < n && s.n > 0; i++)
+        look_in(&s, &sets[i], i, changes);
+    kill_matches(&s, sets, changes);
+    for (size_t i = 0; i < s.n; i++) {
+        if (!s.winners[i].loses)
+            continue;
+        skep_mask_add(&dead, s.winners[i].row);
+        SKEP_GROW(arrived_dead->keys, arrived_dead->n, arrived_dead->cap);
+        arrived_dead->keys[arrived_dead->n++] =
+            (struct skep_row_key){part->min_seq, s.winners[i].row};
+    }
+    struct skep_snapshot_set self = {.rowset = part};
+    skep_changes__kill(changes, &self, &dead, SKEP_DEATH_SUPERSEDED, &killed);
+    skep_mask_done(&dead);
+    skep_free(own.all);
+    skep_free(s.matches);
+}
