@@ -99,8 +99,11 @@ static skep_rc hold_named(struct backup *b, const char *fmt, uint64_t number, sk
 static skep_rc hold_segments(struct backup *b, skep_err *err)
 {
     const struct skep_manifest_state *s = skep_manifest_state(b->manifest);
-    for (unsigned i = 0; i < s->n; i++)
+    for (unsigned i = 0; i < s->n; i++) {
         SKEP_TRY(hold_named(b, ".seg", s->segments[i].number, err));
+        if (s->segments[i].live.number)
+            SKEP_TRY(hold_named(b, ".live", s->segments[i].live.number, err));
+    }
     return SKEP_OK;
 }
 

@@ -156,8 +156,9 @@ void skep_engine__flusher(void *engine);
  * gives_way: also when the disk is nearly full, not only on close, it ends with SKEP_ECANCELED. */
 SKEP_NODISCARD skep_rc skep_engine__write_segment(struct skep_engine *e,
                                                   const struct skep_segment_source *sources,
-                                                  unsigned n, bool gives_way,
-                                                  struct skep_rowset **ret, skep_err *err);
+                                                  unsigned n, enum skep_layout layout,
+                                                  bool gives_way, struct skep_rowset **ret,
+                                                  skep_err *err);
 struct skep_engine_segment *skep_engine__segment(struct skep_rowset *rs); /* NULL for a part */
 struct skep_engine_segment *skep_engine__segment_must(struct skep_rowset *rs);
 /* Open the file of a segment named in the manifest. */

@@ -21,6 +21,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "store/column/exec.h"
+#include "store/column/layout.h"
 #include "store/column/part.h"
 
 enum {
@@ -134,8 +135,8 @@ static skep_rc put_in_place(struct skep_engine *e, uint64_t number, skep_err *er
 }
 
 skep_rc skep_engine__write_segment(struct skep_engine *e, const struct skep_segment_source *sources,
-                                   unsigned n, bool gives_way, struct skep_rowset **ret,
-                                   skep_err *err)
+                                   unsigned n, enum skep_layout layout, bool gives_way,
+                                   struct skep_rowset **ret, skep_err *err)
 {
     skep_assert(n > 0);
     uint64_t number = atomic_fetch_add(&e->next_segment, 1);
@@ -144,6 +145,7 @@ skep_rc skep_engine__write_segment(struct skep_engine *e, const struct skep_segm
                                    .path = tmp.s,
                                    .sources = sources,
                                    .n_sources = n,
+                                   .layout = layout,
                                    .budget = &e->work,
                                    .canceled = gives_way ? closing_or_full : closing,
                                    .ctx = e};
@@ -151,8 +153,10 @@ skep_rc skep_engine__write_segment(struct skep_engine *e, const struct skep_segm
     skep_rc rc = skep_segment_write(&job, &info, err);
     if (rc == SKEP_OK)
         rc = put_in_place(e, number, err);
-    struct skep_manifest_segment m = {
-        .number = number, .received_max_ns = INT64_MIN, .filed_max_ns = INT64_MIN};
+    struct skep_manifest_segment m = {.number = number,
+                                      .layout = layout,
+                                      .received_max_ns = INT64_MIN,
+                                      .filed_max_ns = INT64_MIN};
     if (rc == SKEP_OK) {
         m.n_rows = info.n_rows;
         m.file_bytes = info.file_bytes;
@@ -251,15 +255,23 @@ static skep_rc write_segments(struct skep_engine *e, const struct skep_snapshot_
                               unsigned n, struct skep_flushed *out, skep_err *err)
 {
     struct skep_segment_source *sources = skep_alloc_n(struct skep_segment_source, n);
-    uint64_t live = 0;
-    for (unsigned i = 0; i < n; i++) {
-        sources[i] = (struct skep_segment_source){sets[i].rowset, sets[i].live};
-        live += skep_live_rows(sets[i].live, sets[i].rowset);
-    }
     skep_rc rc = SKEP_OK;
-    if (live > 0) {
-        rc = skep_engine__write_segment(e, sources, n, false, &out->sets[out->n].rowset, err);
-        out->n += rc == SKEP_OK;
+    for (unsigned layout = 0; layout < SKEP_LAYOUT_COUNT && rc == SKEP_OK; layout++) {
+        unsigned k = 0;
+        for (unsigned i = 0; i < n && rc == SKEP_OK; i++) {
+            struct skep_live *live = NULL;
+            rc = skep_layout_rows(&sets[i], (enum skep_layout)layout, &live, err);
+            if (rc == SKEP_OK && skep_live_rows(live, sets[i].rowset) > 0)
+                sources[k++] = (struct skep_segment_source){sets[i].rowset, live};
+            else
+                skep_live_unref(live);
+        }
+        if (rc == SKEP_OK && k > 0)
+            rc = skep_engine__write_segment(e, sources, k, (enum skep_layout)layout, false,
+                                            &out->sets[out->n].rowset, err);
+        out->n += rc == SKEP_OK && k > 0;
+        for (unsigned i = 0; i < k; i++)
+            skep_live_unref((struct skep_live *)(uintptr_t)sources[i].live);
     }
     skep_free(sources);
     return rc;

@@ -512,6 +512,16 @@ void skep_manifest_close(struct skep_manifest *m)
     skep_free(m);
 }
 
+bool skep_manifest_overlaps(const struct skep_manifest_state *s, unsigned at)
+{
+    skep_assert(at < s->n);
+    for (unsigned i = 0; i < at; i++)
+        if (s->segments[i].layout == s->segments[at].layout &&
+            s->segments[i].max_seq >= s->segments[at].min_seq)
+            return true;
+    return false;
+}
+
 const struct skep_manifest_state *skep_manifest_state(const struct skep_manifest *m)
 {
     return &m->s;

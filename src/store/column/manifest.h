@@ -76,6 +76,8 @@ SKEP_NODISCARD skep_rc skep_manifest_load(const struct skep_os *os, const char *
                                           struct skep_manifest **ret, skep_err *err);
 void skep_manifest_close(struct skep_manifest *m);
 const struct skep_manifest_state *skep_manifest_state(const struct skep_manifest *m);
+/* Does the segment hold commits of one before it in the list and of the same layout? */
+bool skep_manifest_overlaps(const struct skep_manifest_state *s, unsigned at);
 /* Make the step durable and take it over into the state.  After a failure the step may or may not
  * be on disk: files that it names must stay.  The caller's lock serialises edits. */
 SKEP_NODISCARD skep_rc skep_manifest_edit(struct skep_manifest *m,

@@ -200,7 +200,8 @@ static skep_rc merge_run(struct skep_engine *e, const struct skep_snapshot_set *
     skep_assert(n >= 1 && n <= RUN_MAX);
     for (unsigned i = 0; i < n; i++)
         sources[i] = (struct skep_segment_source){sets[i].rowset, sets[i].live};
-    SKEP_TRY(skep_engine__write_segment(e, sources, n, true, &by.rowset, err));
+    SKEP_TRY(skep_engine__write_segment(e, sources, n, (enum skep_layout)sets[0].rowset->layout,
+                                        true, &by.rowset, err));
     skep_mutex_lock(&e->change_mu);
     skep_rc rc = put_merged(e, sets, n, &by, err);
     skep_mutex_unlock(&e->change_mu);

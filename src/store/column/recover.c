@@ -62,16 +62,6 @@ static bool names_live(const struct skep_manifest_state *s, uint64_t number)
     return false;
 }
 
-/* Segments of one layout hold disjoint commits, in order. */
-static bool overlaps(const struct skep_manifest_state *s, unsigned at)
-{
-    for (unsigned i = 0; i < at; i++)
-        if (s->segments[i].layout == s->segments[at].layout &&
-            s->segments[i].max_seq >= s->segments[at].min_seq)
-            return true;
-    return false;
-}
-
 static skep_rc open_segment(struct skep_engine *e, const struct skep_manifest_segment *m,
                             skep_err *err)
 {
@@ -101,7 +91,7 @@ skep_rc skep_engine__open_segments(struct skep_engine *e, skep_err *err)
     skep_snapshot_unref(e->snap);
     e->snap = skep_snapshot__empty(s->checkpoint);
     for (unsigned i = 0; i < s->n; i++) {
-        if (overlaps(s, i))
+        if (skep_manifest_overlaps(s, i))
             return skep_fail(err, SKEP_ECORRUPT, "MANIFEST: two segments hold the same commits");
         SKEP_TRY(open_segment(e, &s->segments[i], err));
     }

@@ -125,8 +125,12 @@ static skep_rc write_anew(struct patient *x, struct skep_rowset *good, struct sk
     const struct skep_segment_source source = {.rowset = good, .live = live};
     skep_path tmp = skep_path_of("%s/seg/%016" PRIx64 ".tmp", p->dir, number);
     skep_path path = skep_path_of("%s/seg/%016" PRIx64 ".seg", p->dir, number);
-    const struct skep_segment_job job = {
-        .os = os, .path = tmp.s, .sources = &source, .n_sources = 1, .budget = p->memory};
+    const struct skep_segment_job job = {.os = os,
+                                         .path = tmp.s,
+                                         .sources = &source,
+                                         .n_sources = 1,
+                                         .layout = (enum skep_layout)good->layout,
+                                         .budget = p->memory};
     skep_rc rc = skep_segment_write(&job, info, err);
     if (rc == SKEP_OK)
         rc = os->rename(os, tmp.s, path.s, err);

@@ -94,6 +94,12 @@ struct skep_rowset_lists {
     const uint64_t *hashes;                  /* content hash of each list, equal across rowsets */
 };
 
+/* Rows of one dataset, neighbours in a logs segment; they end where the next run begins. */
+struct skep_dataset_run {
+    skep_str dataset; /* as written */
+    uint64_t first;   /* row number */
+};
+
 struct skep_block_bounds {
     skep_ts_ns min_start_ns, max_start_ns; /* of TIME */
     skep_ts_ns max_end_ns;                 /* of TIME + max(DURATION, 0) */
@@ -204,7 +210,9 @@ struct skep_rowset {
     const struct skep_rowset_field *fields; /* by (name, scope, type) */
     uint32_t n_fields;
     struct skep_rowset_lists resources, scopes;
-    uint8_t layout;       /* enum skep_layout; parts: 0 */
+    uint8_t layout;                      /* enum skep_layout; parts: 0 */
+    const struct skep_dataset_run *runs; /* LOGS: by dataset bytes, resident */
+    uint32_t n_runs;
     bool trace_clustered; /* rows of one trace are neighbours, ordered by start */
     void (*on_last_unref)(void *ctx, struct skep_rowset *rs); /* before destroy; optional */
     void *on_last_unref_ctx;
@@ -311,15 +319,16 @@ struct skep_segment_job {
     const char *path; /* written aside by the caller's choice of name; fsynced before return */
     const struct skep_segment_source *sources;
     unsigned n_sources;
-    struct skep_budget *budget;  /* working memory; taken, not forced */
+    struct skep_budget *budget; /* working memory; taken, not forced */
+    enum skep_layout layout;
     uint32_t group_rows;         /* row groups of this size at most; 0 = 65,536 */
     bool (*canceled)(void *ctx); /* NULL = never */
     void (*progress)(void *ctx, uint64_t rows_done); /* NULL = none */
     void *ctx;
 };
-/* Merge sources into one segment file: rows ordered by (anchor, trace id, start, row id), columns
- * encoded by measured score.  Returns SKEP_OK | ENOMEM | ENOSPC | EIO | ECORRUPT (a source) |
- * ECANCELED. */
+/* Merge sources into one segment file: rows ordered by (anchor, trace id, start, row id), or in the
+ * logs layout by (dataset, time, row id); columns encoded by measured score.  Returns SKEP_OK |
+ * ENOMEM | ENOSPC | EIO | ECORRUPT (a source) | ECANCELED. */
 SKEP_NODISCARD skep_rc skep_segment_write(const struct skep_segment_job *job,
                                           struct skep_segment_info *ret, skep_err *err);
 /* Open a segment: reads footer, indexes and dictionaries' directories, checks their checksums; data

@@ -14,7 +14,8 @@
  *              the parent's row being one of the same row group whose SPAN_ID is the parent id
  *
  * Of several rows of the trace with the parent's span id the first is referred to.  A parent in
- * another segment or row group is an exception.  The trace index takes each trace's first row.
+ * another segment or row group is an exception.  The trace index takes each trace's first row; in
+ * the logs layout, where traces are scattered, the first row of each block that has rows of it.
  *
  * I1  a reference points to a row of the same row group.
  * Threads: one. */
@@ -34,17 +35,49 @@ static bool same_id(const skep_trace_id *a, const skep_trace_id *b)
 static void add_index_entry(struct skep_segment_writer *w, const skep_trace_id *id, uint64_t row)
 {
     static const skep_trace_id none;
-    if (same_id(id, &none) || (row > 0 && same_id(id, &w->last_trace)))
+    bool logs = w->job->layout == SKEP_LAYOUT_LOGS;
+    if (same_id(id, &none) || (!logs && row > 0 && same_id(id, &w->last_trace)))
         return;
+    if (logs)
+        row -= row % SKEP_BLOCK_ROWS;
     skep_buf_u64(&w->index_entries, skep_hash((skep_bytes){id->b, sizeof id->b}));
     skep_buf_u64(&w->index_entries, row);
     w->traces++;
+}
+
+struct index_entry {
+    uint64_t hash, row;
+};
+
+static int by_hash(const void *a, const void *b)
+{
+    const struct index_entry *x = a, *y = b;
+    if (x->hash != y->hash)
+        return x->hash < y->hash ? -1 : 1;
+    return (x->row > y->row) - (x->row < y->row);
+}
+
+/* LOGS: a trace once a block; the entries of this group begin at byte `from`. */
+static void thin_index(struct skep_segment_writer *w, size_t from)
+{
+    struct skep_buf *b = &w->index_entries;
+    if (b->bad || b->n == from)
+        return;
+    struct index_entry *e = (void *)(b->p + from);
+    size_t all = (b->n - from) / sizeof *e, n = 0;
+    qsort(e, all, sizeof *e, by_hash);
+    for (size_t i = 0; i < all; i++)
+        if (i == 0 || by_hash(&e[i], &e[n - 1]) != 0)
+            e[n++] = e[i];
+    b->n = from + n * sizeof *e;
+    w->traces -= all - n;
 }
 
 /* Lengths of the runs in w->tmp; returns how many. */
 static uint32_t find_runs(struct skep_segment_writer *w)
 {
     const skep_trace_id *ids = w->col.ids;
+    const size_t from = w->index_entries.n;
     uint32_t runs = 0;
     for (uint32_t row = 0; row < w->n_rows;) {
         uint32_t end = row + 1;
@@ -53,8 +86,15 @@ static uint32_t find_runs(struct skep_segment_writer *w)
         add_index_entry(w, &ids[row], (uint64_t)w->n_groups * SKEP_ROW_GROUP_ROWS + row);
         w->last_trace = ids[row];
         w->tmp[runs++] = end - row;
+        /* LOGS: every block that the run reaches into. */
+        uint64_t first = (uint64_t)w->n_groups * SKEP_ROW_GROUP_ROWS;
+        for (uint32_t block = row / SKEP_BLOCK_ROWS + 1;
+             w->job->layout == SKEP_LAYOUT_LOGS && block * SKEP_BLOCK_ROWS < end; block++)
+            add_index_entry(w, &ids[row], first + (uint64_t)block * SKEP_BLOCK_ROWS);
         row = end;
     }
+    if (w->job->layout == SKEP_LAYOUT_LOGS)
+        thin_index(w, from);
     return runs;
 }
 
@@ -225,18 +265,6 @@ skep_rc skep_segment__write_ids(struct skep_segment_writer *w, skep_err *err)
     for (uint32_t k = 0; k < runs; k++)
         refer(w, &t, parent, w->run_starts[k], w->run_starts[k + 1]);
     return write_parents(w, parent, err);
-}
-
-struct index_entry {
-    uint64_t hash, row;
-};
-
-static int by_hash(const void *a, const void *b)
-{
-    const struct index_entry *x = a, *y = b;
-    if (x->hash != y->hash)
-        return x->hash < y->hash ? -1 : 1;
-    return (x->row > y->row) - (x->row < y->row);
 }
 
 static skep_rc write_index_page(struct skep_segment_writer *w, const struct index_entry *e,

@@ -263,6 +263,31 @@ static skep_rc parse_index(struct skep_segment *seg, skep_rd *r, skep_err *err)
     return SKEP_OK;
 }
 
+/* Where datasets begin; LOGS alone. */
+static skep_rc parse_runs(struct skep_segment *seg, skep_rd *r, skep_err *err)
+{
+    struct skep_rowset *b = &seg->base;
+    if (!(seg->required & SKEP_SEGMENT_LOGS))
+        return SKEP_OK;
+    uint32_t n = skep_rd_u32(r);
+    if (r->bad || n == 0 || n > skep_rd_left(r) / 9)
+        return bad(seg, r, "too many datasets, or none", err);
+    struct skep_dataset_run *runs = skep_new_n(&seg->arena, struct skep_dataset_run, n);
+    for (uint32_t i = 0; i < n; i++) {
+        runs[i].first = skep_rd_u64(r);
+        runs[i].dataset = get_str(r);
+        bool begins = i == 0 ? runs[i].first == 0 : runs[i].first > runs[i - 1].first;
+        if (r->bad || !begins || !skep_segment__row_ok(seg, runs[i].first) ||
+            (i > 0 && skep_str_cmp(runs[i - 1].dataset, runs[i].dataset) >= 0))
+            return bad(seg, r, "datasets are not in order", err);
+    }
+    b->layout = SKEP_LAYOUT_LOGS;
+    b->trace_clustered = false;
+    b->runs = runs;
+    b->n_runs = n;
+    return SKEP_OK;
+}
+
 static skep_rc parse_footer(struct skep_segment *seg, skep_err *err)
 {
     skep_rd r = skep_rd_make((skep_bytes){seg->footer, seg->footer_bytes});
@@ -272,6 +297,7 @@ static skep_rc parse_footer(struct skep_segment *seg, skep_err *err)
     SKEP_TRY(parse_lists(seg, &r, &seg->base.scopes, err));
     SKEP_TRY(parse_dicts(seg, &r, err));
     SKEP_TRY(parse_index(seg, &r, err));
+    SKEP_TRY(parse_runs(seg, &r, err));
     if (r.bad || skep_rd_left(&r) != 0)
         return bad(seg, &r, "the footer has bytes left over", err);
     return SKEP_OK;

@@ -331,6 +331,18 @@ SKEP_NOINLINE static skep_rc scan_page(struct skep_segment *seg,
               : skep_segment__corrupt(seg, err, page->ref.offset, "page of the trace index");
 }
 
+/* LOGS: a block that has, or with another trace of the same hash may have, rows of the trace. */
+static void add_block(const struct skep_segment *seg, uint64_t row, struct skep_row_range *ranges,
+                      unsigned cap, unsigned *n)
+{
+    uint64_t first = row - row % SKEP_BLOCK_ROWS;
+    uint64_t end = first + skep_rowset_block_rows(&seg->base, row / SKEP_BLOCK_ROWS);
+    if (*n > 0 && (ranges[*n - 1].end >= first || *n == cap))
+        ranges[*n - 1].end = SKEP_MAX(ranges[*n - 1].end, end);
+    else
+        ranges[(*n)++] = (struct skep_row_range){first, end};
+}
+
 skep_rc skep_segment__find_trace(struct skep_rowset *rs, const skep_trace_id *id,
                                  struct skep_row_range *ranges, unsigned cap, unsigned *ret_n,
                                  skep_err *err)
@@ -356,6 +368,12 @@ skep_rc skep_segment__find_trace(struct skep_rowset *rs, const skep_trace_id *id
         SKEP_TRY(scan_page(seg, &seg->index_pages[p], hash, rows, &n, err));
         for (uint32_t i = 0; i < n; i++) {
             bool found = false;
+            if ((uint64_t)rows[i] >= seg->base.row_end)
+                return skep_segment__corrupt(seg, err, 0, "the trace index points outside");
+            if (seg->base.layout == SKEP_LAYOUT_LOGS) {
+                add_block(seg, (uint64_t)rows[i], ranges, cap, ret_n);
+                continue;
+            }
             SKEP_TRY(trace_at(seg, id, (uint64_t)rows[i], &ranges[0], &found, err));
             if (found) {
                 *ret_n = 1;

@@ -5,7 +5,7 @@
  * checksum
  *   2. every chunk is read, its checksum compared
  *   3. every column is read through the ordinary readers; presence counts match the footer
- *   4. time bounds hold; rows are in order; each trace is found where it stands
+ *   4. time bounds hold; rows are in order of the layout; each trace is found where it stands
  *
  * Threads: one.  Memory: a private cache of 64 MiB. */
 #include <stdlib.h>
@@ -187,6 +187,137 @@ static skep_rc check_trace(struct skep_segment *seg, const skep_trace_id *id, ui
     return SKEP_OK;
 }
 
+/* --- rows by dataset and time --- */
+
+/* What check_log_rows() carries from row to row. */
+struct log_order {
+    uint32_t run;
+    int64_t time_ns;
+    uint64_t seq, ordinal, entries;
+};
+
+struct log_readers {
+    struct skep_colreader *time, *seq, *ordinal, *dataset, *trace;
+};
+
+struct log_block {
+    struct skep_vec time, seq, ordinal, dataset, trace;
+};
+
+static int by_u64(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Each trace of the block is found in it; they are counted as the index does. */
+static skep_rc check_log_traces(struct skep_segment *seg, const struct skep_vec *trace,
+                                uint64_t row0, struct log_order *o, skep_err *err)
+{
+    uint64_t hashes[SKEP_BLOCK_ROWS];
+    unsigned n = 0, distinct = 0;
+    for (unsigned i = 0; i < trace->n && !trace->none; i++) {
+        const skep_trace_id *id = &trace->id16[trace->constant ? 0 : i];
+        if (is_none(id))
+            continue;
+        hashes[n++] = skep_hash((skep_bytes){id->b, sizeof id->b});
+        struct skep_row_range ranges[64];
+        unsigned k;
+        SKEP_TRY(skep_segment__find_trace(&seg->base, id, ranges, 64, &k, err));
+        bool found = false;
+        for (unsigned r = 0; r < k; r++)
+            found |= row0 + i >= ranges[r].first && row0 + i < ranges[r].end;
+        if (!found)
+            return skep_segment__corrupt(seg, err, seg->data_end,
+                                         "a trace is not where its index says");
+    }
+    qsort(hashes, n, sizeof hashes[0], by_u64);
+    for (unsigned i = 0; i < n; i++)
+        distinct += i == 0 || hashes[i] != hashes[i - 1];
+    o->entries += distinct;
+    return SKEP_OK;
+}
+
+static skep_str dataset_at(const struct skep_vec *v, unsigned i)
+{
+    if (v->none || (v->valid && !(v->valid[i / 64] >> (i % 64) & 1)))
+        return SKEP_STR("");
+    unsigned k = v->constant ? 0 : i;
+    return v->form == SKEP_VEC_DICT ? skep_dict_str(v->dict, v->codes[k]) : v->str[k];
+}
+
+static int64_t int_at(const struct skep_vec *v, unsigned i)
+{
+    return v->none ? 0 : v->i64[v->constant ? 0 : i];
+}
+
+static skep_rc check_log_row(struct skep_segment *seg, const struct log_block *b, unsigned i,
+                             uint64_t row, struct log_order *o, skep_err *err)
+{
+    const struct skep_rowset *rs = &seg->base;
+    int64_t time = int_at(&b->time, i);
+    uint64_t seq = (uint64_t)int_at(&b->seq, i), ordinal = (uint64_t)int_at(&b->ordinal, i);
+    bool begins = row == 0;
+    if (o->run + 1 < rs->n_runs && rs->runs[o->run + 1].first == row) {
+        o->run++;
+        begins = true;
+    }
+    if (!skep_str_eq(dataset_at(&b->dataset, i), rs->runs[o->run].dataset))
+        return skep_segment__corrupt(seg, err, seg->data_end, "a row outside its dataset");
+    bool after = time > o->time_ns ||
+                 (time == o->time_ns && (seq > o->seq || (seq == o->seq && ordinal > o->ordinal)));
+    if (!begins && !after)
+        return skep_segment__corrupt(seg, err, 0, "rows of a dataset are not in order");
+    o->time_ns = time;
+    o->seq = seq;
+    o->ordinal = ordinal;
+    const struct skep_block_bounds *x = &rs->blocks[row / SKEP_BLOCK_ROWS];
+    if (time < x->min_start_ns || time > x->max_start_ns || x->max_end_ns < x->max_start_ns)
+        return skep_segment__corrupt(seg, err, seg->data_end, "time bounds of a block");
+    return SKEP_OK;
+}
+
+static skep_rc check_log_block(struct skep_segment *seg, struct log_readers *r, uint64_t block,
+                               struct log_order *o, skep_err *err)
+{
+    unsigned n = skep_rowset_block_rows(&seg->base, block);
+    uint64_t row0 = block * SKEP_BLOCK_ROWS;
+    struct log_block b;
+    if (n == 0)
+        return SKEP_OK;
+    SKEP_TRY(r->time->ops->read(r->time, row0, n, &b.time, err));
+    SKEP_TRY(r->seq->ops->read(r->seq, row0, n, &b.seq, err));
+    SKEP_TRY(r->ordinal->ops->read(r->ordinal, row0, n, &b.ordinal, err));
+    SKEP_TRY(r->dataset->ops->read(r->dataset, row0, n, &b.dataset, err));
+    SKEP_TRY(r->trace->ops->read(r->trace, row0, n, &b.trace, err));
+    for (unsigned i = 0; i < n; i++)
+        SKEP_TRY(check_log_row(seg, &b, i, row0 + i, o, err));
+    return check_log_traces(seg, &b.trace, row0, o, err);
+}
+
+static skep_rc check_log_rows(struct skep_segment *seg, skep_err *err)
+{
+    struct skep_rowset *rs = &seg->base;
+    struct log_readers r = {0};
+    struct skep_colreader **all[] = {&r.time, &r.seq, &r.ordinal, &r.dataset, &r.trace};
+    static const enum skep_column columns[] = {SKEP_COL_TIME, SKEP_COL_SEQ, SKEP_COL_ORDINAL,
+                                               SKEP_COL_DATASET, SKEP_COL_TRACE_ID};
+    struct log_order o = {0};
+    skep_rc rc = SKEP_OK;
+    for (size_t i = 0; i < SKEP_ARRAY_LEN(all) && rc == SKEP_OK; i++)
+        rc = rs->ops->open_column(rs, columns[i], all[i], err);
+    for (uint64_t b = 0; b < skep_rowset_blocks(rs) && rc == SKEP_OK; b++)
+        rc = check_log_block(seg, &r, b, &o, err);
+    if (rc == SKEP_OK && (o.entries != seg->n_traces || o.run + 1 != rs->n_runs))
+        rc = skep_segment__corrupt(seg, err, seg->data_end, "number of traces or datasets");
+    for (size_t i = 0; i < SKEP_ARRAY_LEN(all); i++)
+        if (*all[i])
+            (*all[i])->ops->close(*all[i]);
+    return rc;
+}
+
+/* --- rows by trace --- */
+
 static skep_rc check_row(struct skep_segment *seg, struct order *o, const skep_trace_id *id,
                          int64_t time_ns, uint64_t row, skep_err *err)
 {
@@ -243,7 +374,7 @@ skep_rc skep_segment__verify(struct skep_rowset *rs, skep_err *err)
     struct skep_segment *seg = skep_segment__of(rs);
     SKEP_TRY(check_chunks(seg, err));
     SKEP_TRY(check_columns(seg, err));
-    return check_rows(seg, err);
+    return rs->layout == SKEP_LAYOUT_LOGS ? check_log_rows(seg, err) : check_rows(seg, err);
 }
 
 skep_rc skep_segment_verify(const struct skep_os *os, const char *path, uint64_t *ret_rows,

@@ -201,6 +201,27 @@ static void note_seqs(struct skep_segment_writer *w)
     }
 }
 
+/* Where datasets begin, when the rows are in that order; the group's DATASET is in w->col. */
+static void note_runs(struct skep_segment_writer *w)
+{
+    uint32_t at = 0;
+    for (uint32_t row = 0; row < w->n_rows; row++) {
+        bool has = w->col.bitmap[row / 64] >> (row % 64) & 1;
+        skep_str dataset = has ? w->col.strs[at++] : SKEP_STR("");
+        skep_str last = {(const char *)w->runs.p + w->last_run_at, w->last_run_n};
+        if (w->n_runs > 0 && skep_str_eq(dataset, last))
+            continue;
+        skep_buf_u64(&w->runs, (uint64_t)w->n_groups * SKEP_ROW_GROUP_ROWS + row);
+        skep_buf_varint(&w->runs, dataset.n);
+        w->last_run_at = w->runs.n;
+        w->last_run_n = dataset.n;
+        skep_buf_str(&w->runs, dataset);
+        w->n_runs++;
+        if (w->runs.bad)
+            return; /* seen with the footer */
+    }
+}
+
 static skep_rc write_columns(struct skep_segment_writer *w, skep_err *err)
 {
     /* What others follow comes before them. */
@@ -223,6 +244,8 @@ static skep_rc write_columns(struct skep_segment_writer *w, skep_err *err)
             put_bounds(w);
         if (col == SKEP_COL_SEQ)
             note_seqs(w);
+        if (col == SKEP_COL_DATASET && w->job->layout == SKEP_LAYOUT_LOGS)
+            note_runs(w);
         SKEP_TRY(skep_segment__encode(w, col, err));
     }
     return SKEP_OK;
@@ -278,12 +301,12 @@ static skep_rc write_group(struct skep_segment_writer *w, skep_err *err)
     w->n_entries = w->n_pages = 0;
     w->n_bitmaps = 0;
     w->n_bases = 0;
-    size_t held = w->blocks.n + w->index_entries.n;
+    size_t held = w->runs.n + w->blocks.n + w->index_entries.n;
     skep_segment__slot_rows(w);
     SKEP_TRY(write_columns(w, err));
     SKEP_TRY(write_fields(w, err));
     SKEP_TRY(write_directory(w, err));
-    SKEP_TRY(skep_segment__charge(w, w->blocks.n + w->index_entries.n - held, err));
+    SKEP_TRY(skep_segment__charge(w, w->runs.n + w->blocks.n + w->index_entries.n - held, err));
     w->rows_done += w->n_rows;
     if (job->progress)
         job->progress(job->ctx, w->rows_done);
@@ -406,7 +429,12 @@ static skep_rc put_footer(struct skep_segment_writer *w, struct skep_buf *f, ske
     put_lists(f, &w->scopes);
     SKEP_TRY(put_dicts(w, f, err));
     SKEP_TRY(skep_segment__write_index(w, f, err));
-    if (f->bad || w->groups.bad || w->group_sizes.bad || w->blocks.bad || w->index_entries.bad)
+    if (w->required & SKEP_SEGMENT_LOGS) {
+        skep_buf_u32(f, w->n_runs);
+        skep_buf_put(f, w->runs.p, w->runs.n);
+    }
+    if (f->bad || w->runs.bad || w->groups.bad || w->group_sizes.bad || w->blocks.bad ||
+        w->index_entries.bad)
         return skep_fail(err, SKEP_ENOMEM, "segment: footer over its limit");
     struct skep_chunk_ref ref;
     SKEP_TRY(skep_segment__put_chunk(w, skep_buf_bytes(f), &ref, err));
@@ -423,6 +451,8 @@ static skep_rc write_all(struct skep_segment_writer *w, skep_err *err)
     uint32_t most = w->group_rows;
     if (w->job->group_rows > 0)
         most = SKEP_MIN(most, w->job->group_rows);
+    if (w->job->layout == SKEP_LAYOUT_LOGS)
+        w->required |= SKEP_SEGMENT_LOGS;
     make_header(0, header);
     skep_buf_put(&w->out, header, sizeof header);
     for (uint32_t last = SKEP_ROW_GROUP_ROWS;; last = w->n_rows) {
@@ -473,7 +503,7 @@ static void alloc_scratch(struct skep_segment_writer *w)
     skep_buf_init(&w->out, SKEP_SEGMENT_CHUNK_MAX + 2 * (size_t)OUT_BYTES);
     skep_buf_init(&w->chunk, SKEP_SEGMENT_CHUNK_MAX);
     skep_buf_init(&w->sparse, SKEP_SEGMENT_CHUNK_MAX);
-    struct skep_buf *meta[] = {&w->entries,     &w->pages,  &w->groups,
+    struct skep_buf *meta[] = {&w->entries,     &w->runs,   &w->pages,        &w->groups,
                                &w->group_sizes, &w->blocks, &w->index_entries};
     for (size_t i = 0; i < SKEP_ARRAY_LEN(meta); i++)
         skep_buf_init(meta[i], SKEP_SEGMENT_CHUNK_MAX);
@@ -523,8 +553,9 @@ static void free_writer(struct skep_segment_writer *w)
         skep_free(blocks[i]);
     for (unsigned i = 0; i < SKEP_WBASES; i++)
         skep_free(w->bases[i].x);
-    struct skep_buf *bufs[] = {&w->out,    &w->chunk,       &w->sparse, &w->entries,      &w->pages,
-                               &w->groups, &w->group_sizes, &w->blocks, &w->index_entries};
+    struct skep_buf *bufs[] = {&w->out,    &w->chunk,        &w->sparse, &w->entries,
+                               &w->pages,  &w->runs,         &w->groups, &w->group_sizes,
+                               &w->blocks, &w->index_entries};
     for (size_t i = 0; i < SKEP_ARRAY_LEN(bufs); i++)
         skep_buf_done(bufs[i]);
     skep_arena_done(&w->arena);

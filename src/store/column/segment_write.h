@@ -132,6 +132,9 @@ struct skep_segment_writer {
     struct skep_buf blocks;
     struct skep_buf index_entries; /* u64 trace hash, u64 row */
     skep_trace_id last_trace;
+    struct skep_buf runs; /* LOGS: u64 row, varint bytes, dataset */
+    uint32_t n_runs;
+    size_t last_run_at, last_run_n; /* the newest one's dataset in it */
     uint64_t rows_done, traces, chunk_bytes;
     uint64_t min_seq, max_seq;
     struct skep_block_bounds bounds;

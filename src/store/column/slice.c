@@ -149,6 +149,7 @@ struct skep_rowset *skep_slice_new(struct skep_rowset *of, const uint32_t *group
                                    .n_fields = of->n_fields,
                                    .resources = of->resources,
                                    .scopes = of->scopes,
+                                   .layout = of->layout,
                                    .trace_clustered = of->trace_clustered};
     atomic_init(&s->base.refs, 1);
     s->of = skep_rowset_ref(of);

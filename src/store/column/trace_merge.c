@@ -89,7 +89,8 @@ static bool same_id(const skep_trace_id *a, const skep_trace_id *b)
 bool skep_trace_merge_fits(const struct skep_segment_job *job)
 {
     for (unsigned s = 0; s < job->n_sources; s++)
-        if (job->sources[s].rowset->ops != &skep_segment_ops)
+        if (job->sources[s].rowset->ops != &skep_segment_ops ||
+            !job->sources[s].rowset->trace_clustered)
             return false;
     return true;
 }

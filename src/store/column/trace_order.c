@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The row order of a segment.
+/* The row order of a segment (of spans; of logs: log_order.c).
  *
  * Rows are ordered by (anchor, trace id, start, row id), where the anchor is the first start of the
  * trace among the rows that go into the segment; a row without a trace is a trace of its own.  So
@@ -24,6 +24,7 @@
 #include "base/bytes.h"
 #include "base/hash.h"
 #include "base/mem.h"
+#include "store/column/log_order.h"
 #include "store/column/trace_merge.h"
 
 struct key {
@@ -40,6 +41,7 @@ struct trace {
 
 struct skep_order {
     const struct skep_segment_job *job;
+    struct skep_log_order *logs;    /* the other layout: instead of all below */
     struct skep_trace_merge *merge; /* streams instead of all below */
     uint64_t charged_bytes;
     struct key *keys;
@@ -302,6 +304,14 @@ skep_rc skep_order_new(const struct skep_segment_job *job, struct skep_order **r
     skep_assert(job->budget && job->sources);
     struct skep_order *o = skep_alloc(struct skep_order);
     o->job = job;
+    if (job->layout == SKEP_LAYOUT_LOGS) {
+        skep_rc rc = skep_log_order_new(job, &o->logs, err);
+        if (rc != SKEP_OK)
+            skep_order_free(o);
+        else
+            *ret = o;
+        return rc;
+    }
     bool merge = skep_trace_merge_fits(job);
     skep_rc rc = merge ? skep_trace_merge_new(job, &o->merge, err) : collect(o, err);
     if (rc == SKEP_OK && !merge)
@@ -318,6 +328,8 @@ skep_rc skep_order_new(const struct skep_segment_job *job, struct skep_order **r
 skep_rc skep_order_next(struct skep_order *o, struct skep_order_row *rows, uint32_t max,
                         uint32_t *ret_n, skep_err *err)
 {
+    if (o->logs)
+        return skep_log_order_next(o->logs, rows, max, ret_n, err);
     if (o->merge)
         return skep_trace_merge_next(o->merge, rows, max, ret_n, err);
     uint32_t n = (uint32_t)SKEP_MIN((uint64_t)max, o->n_rows - o->at);
@@ -335,6 +347,7 @@ void skep_order_free(struct skep_order *o)
     if (!o)
         return;
     skep_budget_give(o->job->budget, o->charged_bytes);
+    skep_log_order_free(o->logs);
     skep_trace_merge_free(o->merge);
     skep_free(o->keys);
     skep_free(o->sorted);

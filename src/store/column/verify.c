@@ -126,9 +126,9 @@ static void check_state(struct records *r)
     struct skep_finding f = {.level = SKEP_FINDING_DAMAGE, .file = r->name};
     for (unsigned i = 0; i < s->n; i++) {
         const struct skep_manifest_segment *g = &s->segments[i];
-        if (g->number >= s->next_segment || g->max_seq > s->checkpoint ||
-            (i > 0 && g->min_seq <= g[-1].max_seq)) {
-            r->ok = r->ok && (i == 0 || g->min_seq > g[-1].max_seq);
+        bool twice = skep_manifest_overlaps(s, i);
+        if (g->number >= s->next_segment || g->max_seq > s->checkpoint || twice) {
+            r->ok = r->ok && !twice;
             f.min_seq = g->min_seq;
             f.max_seq = g->max_seq;
             skep_verify__found(r->v, f, "segment %016" PRIx64 " contradicts the other records",

@@ -283,7 +283,7 @@ static void test_damaged_backup(void **state)
     (void)snprintf(dir, sizeof dir, "%s/objects", p.to);
     o.dir = dir;
     assert_int_equal(skep_os_real()->list(skep_os_real(), dir, note_object, &o, NULL), SKEP_OK);
-    assert_int_equal(o.n, 3); /* manifest, segment, log */
+    assert_int_equal(o.n, 4); /* manifest, segments of spans and logs, log */
     for (unsigned i = 0; i < o.n; i++) {
         struct found f;
         skep_err err;

@@ -27,6 +27,7 @@ struct world {
     } commits[64]; /* by number */
     uint64_t n_rows, n_commits;
     int64_t tag;
+    bool logs; /* append logs, not spans */
 };
 
 static struct skep_store *open_store(struct world *w)
@@ -42,6 +43,10 @@ static void append(struct world *w, struct skep_store *s, uint32_t n)
 {
     struct skep_batch *b = random_batch(&w->rnd, n, NOW, w->tag += 100000);
     uint64_t seq = skep_engine_of(s)->next_seq;
+    /* A commit of one layout: it is in one segment. */
+    for (uint32_t i = 0; i < n; i++)
+        b->kind[i] =
+            (uint8_t)(w->logs ? SKEP_KIND_LOG + b->kind[i] % 2 : SKEP_KIND_SPAN + b->kind[i] % 3);
     rowlist_add_batch(&w->want, b, seq);
     assert_true(seq < SKEP_ARRAY_LEN(w->commits));
     rowlist_add_batch(&w->commits[seq].rows, b, seq);
@@ -77,10 +82,12 @@ static void fill(struct world *w, unsigned n_segments, unsigned n_commits)
 {
     struct skep_store *s = open_store(w);
     for (unsigned i = 0; i < n_segments; i++) {
+        w->logs = i == 1;
         append(w, s, 150);
         append(w, s, 40);
         flush(s);
     }
+    w->logs = false;
     for (unsigned i = 0; i < n_commits; i++)
         append(w, s, 20 + i);
     s->ops->close(s);

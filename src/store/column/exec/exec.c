@@ -274,7 +274,7 @@ static int by_first(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-enum { TRACE_RANGES = 32 };
+enum { TRACE_RANGES = 256 };
 
 skep_rc skep_x__trace_ranges(struct skep_x_query *q, uint32_t set, const skep_trace_id *ids,
                              size_t n_ids, struct skep_row_range **ret, size_t *ret_n,
@@ -335,6 +335,24 @@ static skep_rc cut_traces(struct skep_x_query *q, uint32_t set, const struct ske
     return rc;
 }
 
+/* Only the runs of the plan's dataset, where rows lie by dataset. */
+static skep_rc cut_dataset(struct skep_x_query *q, uint32_t set, skep_err *err)
+{
+    const struct skep_rowset *rs = q->snap->sets[set].rowset;
+    uint64_t done = 0; /* blocks below are planned: two runs may meet in one */
+    for (uint32_t i = 0; i < rs->n_runs; i++) {
+        if (!skep_str_ieq(rs->runs[i].dataset, q->plan->dataset))
+            continue;
+        uint64_t stop = i + 1 < rs->n_runs ? rs->runs[i + 1].first : rs->row_end;
+        uint64_t first = SKEP_MAX(rs->runs[i].first / SKEP_BLOCK_ROWS, done);
+        uint64_t end = (stop + SKEP_BLOCK_ROWS - 1) / SKEP_BLOCK_ROWS;
+        if (first < end)
+            SKEP_TRY(skep_x__cut(q, set, first, end, true, err));
+        done = SKEP_MAX(done, end);
+    }
+    return SKEP_OK;
+}
+
 skep_rc skep_x__plan_morsels(struct skep_x_query *q, skep_err *err)
 {
     const struct skep_x_test *trace = trace_test(q, q->filter);
@@ -342,6 +360,10 @@ skep_rc skep_x__plan_morsels(struct skep_x_query *q, skep_err *err)
         struct skep_rowset *rs = q->snap->sets[set].rowset;
         if (rs->n_rows == 0 || !block_in_range(q, &rs->bounds) || skep_x__kept(q, set))
             continue;
+        if (rs->n_runs > 0 && q->plan->dataset.n > 0) {
+            SKEP_TRY(cut_dataset(q, set, err));
+            continue;
+        }
         if (!trace || has_field(rs, q->names[trace->name].name)) {
             SKEP_TRY(skep_x__cut(q, set, 0, skep_rowset_blocks(rs), true, err));
             continue;

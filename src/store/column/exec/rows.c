@@ -216,6 +216,18 @@ static skep_rc rows_morsel(struct skep_x_ctx *c, const struct skep_x_morsel *m, 
     return SKEP_OK;
 }
 
+/* The end of time asked for among a morsel's blocks.  Where rows lie by trace, blocks ascend. */
+static int64_t end_of_time(const struct skep_x_query *q, const struct skep_x_morsel *m)
+{
+    const struct skep_rowset *rs = q->snap->sets[m->set].rowset;
+    bool oldest = q->plan->oldest_first;
+    int64_t t = oldest ? rs->blocks[m->block].min_start_ns : rs->blocks[m->end - 1].max_start_ns;
+    for (uint64_t b = m->block; rs->n_runs > 0 && b < m->end; b++)
+        t = oldest ? SKEP_MIN(t, rs->blocks[b].min_start_ns)
+                   : SKEP_MAX(t, rs->blocks[b].max_start_ns);
+    return t;
+}
+
 static int by_end_of_time(const void *a, const void *b, void *arg)
 {
     const struct skep_x_query *q = arg;
@@ -228,10 +240,7 @@ static int by_end_of_time(const void *a, const void *b, void *arg)
         if (sx != sy)
             return (sx < sy) == oldest ? -1 : 1;
     } else {
-        int64_t tx =
-            oldest ? rx->blocks[x->block].min_start_ns : rx->blocks[x->end - 1].max_start_ns;
-        int64_t ty =
-            oldest ? ry->blocks[y->block].min_start_ns : ry->blocks[y->end - 1].max_start_ns;
+        int64_t tx = end_of_time(q, x), ty = end_of_time(q, y);
         if (tx != ty)
             return (tx < ty) == oldest ? -1 : 1;
     }
