@@ -83,6 +83,9 @@ static void store_counters(struct skep_json *json, struct skep_store *store,
     skep_json_put_u64(json, SKEP_STR("merges"), s->merges);
     skep_json_put_u64(json, SKEP_STR("merge_rows"), s->merge_rows);
     skep_json_put_u64(json, SKEP_STR("expired_rows"), s->expired_rows);
+    skep_json_put_u64(json, SKEP_STR("deleted_rows"), s->deleted_rows);
+    skep_json_put_u64(json, SKEP_STR("superseded_rows"), s->superseded_rows);
+    skep_json_put_u64(json, SKEP_STR("stored_rows"), s->stored_rows);
     skep_json_end(json);
 }
 

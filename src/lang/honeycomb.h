@@ -54,6 +54,16 @@ SKEP_NODISCARD skep_rc skep_lang_honeycomb_text(skep_bytes json, struct skep_are
 SKEP_NODISCARD skep_rc skep_lang_rows(skep_bytes json, const struct skep_lang_opts *opts,
                                       struct skep_arena *arena, const struct skep_plan **ret,
                                       struct skep_lang_issue *issue);
+/* Body of POST /skep/v1/delete -> a ROWS plan with the rows to delete, and whether to.  A time
+ * range must be in it.  Returns as skep_lang_honeycomb. */
+struct skep_lang_confirm {
+    enum { SKEP_CONFIRM_NO, SKEP_CONFIRM_ROWS, SKEP_CONFIRM_ANY } how;
+    uint64_t rows; /* ROWS: so many and no others */
+};
+SKEP_NODISCARD skep_rc skep_lang_delete(skep_bytes json, const struct skep_lang_opts *opts,
+                                        struct skep_arena *arena, const struct skep_plan **ret,
+                                        struct skep_lang_confirm *ret_confirm,
+                                        struct skep_lang_issue *issue);
 /* Body of POST /skep/v1/traces -> a TRACES plan.  Returns as skep_lang_honeycomb. */
 SKEP_NODISCARD skep_rc skep_lang_traces(skep_bytes json, const struct skep_lang_opts *opts,
                                         struct skep_arena *arena, const struct skep_plan **ret,

@@ -103,6 +103,38 @@ static skep_rc rows(struct skep_lang__q *q, yyjson_val *obj, struct skep_plan *p
     return skep_lang__whole(q, plan);
 }
 
+static skep_rc deletion(struct skep_lang__q *q, yyjson_val *obj, struct skep_plan *plan)
+{
+    static const char *const keys[] = {"dataset", "start_time",         "end_time", "time_range",
+                                       "filters", "filter_combination", "confirm"};
+    SKEP_TRY(skep_lang__known(q, obj, keys, SKEP_ARRAY_LEN(keys)));
+    SKEP_TRY(skep_lang__dataset(q, obj, plan));
+    SKEP_TRY(skep_lang__times(q, obj, &plan->range));
+    SKEP_TRY(skep_lang__filters(q, obj, &plan->filter));
+    bool timed = yyjson_obj_get(obj, "start_time") || yyjson_obj_get(obj, "time_range");
+    if (!timed) {
+        (void)skep_lang__enter(q, "time_range");
+        return skep_lang__refuse(q, SKEP_LANG_INVALID,
+                                 "say which times: time_range, or start_time and end_time");
+    }
+    return skep_lang__whole(q, plan);
+}
+
+static skep_rc confirmation(struct skep_lang__q *q, yyjson_val *obj, struct skep_lang_confirm *ret)
+{
+    yyjson_val *v = yyjson_obj_get(obj, "confirm");
+    *ret = (struct skep_lang_confirm){.how = SKEP_CONFIRM_NO};
+    if (!v || yyjson_is_null(v) || yyjson_is_false(v))
+        return SKEP_OK;
+    ret->how = yyjson_is_true(v) ? SKEP_CONFIRM_ANY : SKEP_CONFIRM_ROWS;
+    ret->rows = yyjson_get_uint(v);
+    if (yyjson_is_true(v) || yyjson_is_uint(v))
+        return SKEP_OK;
+    (void)skep_lang__enter(q, "confirm");
+    return skep_lang__refuse(q, SKEP_LANG_INCORRECT_TYPE,
+                             "true, or the number of rows a call without it has given");
+}
+
 static skep_rc traces(struct skep_lang__q *q, yyjson_val *obj, struct skep_plan *plan)
 {
     static const char *const keys[] = {"dataset", "start_time",         "end_time", "time_range",
@@ -148,6 +180,25 @@ skep_rc skep_lang_rows(skep_bytes json, const struct skep_lang_opts *opts, struc
 {
     struct skep_lang__q q = {.arena = arena, .opts = opts, .issue = issue};
     return read_with(&q, json, SKEP_PLAN_ROWS, rows, ret);
+}
+
+skep_rc skep_lang_delete(skep_bytes json, const struct skep_lang_opts *opts,
+                         struct skep_arena *arena, const struct skep_plan **ret,
+                         struct skep_lang_confirm *ret_confirm, struct skep_lang_issue *issue)
+{
+    struct skep_lang__q q = {.arena = arena, .opts = opts, .issue = issue};
+    struct skep_plan *plan = skep_new(arena, struct skep_plan);
+    yyjson_doc *doc = NULL;
+    SKEP_TRY(skep_lang__parse(&q, json, &doc));
+    plan->kind = SKEP_PLAN_ROWS;
+    plan->limit = 1;
+    skep_rc rc = deletion(&q, yyjson_doc_get_root(doc), plan);
+    if (rc == SKEP_OK)
+        rc = confirmation(&q, yyjson_doc_get_root(doc), ret_confirm);
+    yyjson_doc_free(doc);
+    SKEP_TRY(rc);
+    *ret = plan;
+    return SKEP_OK;
 }
 
 skep_rc skep_lang_traces(skep_bytes json, const struct skep_lang_opts *opts,

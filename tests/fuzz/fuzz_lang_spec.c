@@ -46,6 +46,15 @@ static void canonical(skep_bytes in)
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+/* A delete, without its confirmation, so that it is a reader like the others. */
+static skep_rc deletion(skep_bytes json, const struct skep_lang_opts *opts,
+                        struct skep_arena *arena, const struct skep_plan **ret,
+                        struct skep_lang_issue *issue)
+{
+    struct skep_lang_confirm confirm;
+    return skep_lang_delete(json, opts, arena, ret, &confirm, issue);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const skep_bytes in = {data, size};
@@ -54,6 +63,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     one(skep_lang_honeycomb, in);
     one(skep_lang_rows, in);
     one(skep_lang_traces, in);
+    one(deletion, in);
     canonical(in);
     return 0;
 }

@@ -46,6 +46,33 @@ static void test_rows(void **state)
     becomes(skep_lang_rows, "{\"columns\":[7]}", "columns[0]: a column is a name");
 }
 
+static struct skep_lang_confirm confirmed;
+
+static skep_rc deletion(skep_bytes json, const struct skep_lang_opts *opts,
+                        struct skep_arena *arena, const struct skep_plan **ret,
+                        struct skep_lang_issue *issue)
+{
+    return skep_lang_delete(json, opts, arena, ret, &confirmed, issue);
+}
+
+static void test_delete(void **state)
+{
+    (void)state;
+    becomes(deletion, "{\"time_range\":60,\"dataset\":\"shop\"}", "-60000+0 limit=1 ds=shop");
+    assert_int_equal(confirmed.how, SKEP_CONFIRM_NO);
+    becomes(deletion, "{\"time_range\":60,\"confirm\":12}", "-60000+0 limit=1");
+    assert_int_equal(confirmed.how, SKEP_CONFIRM_ROWS);
+    assert_int_equal(confirmed.rows, 12);
+    becomes(deletion, "{\"time_range\":60,\"confirm\":true}", "-60000+0 limit=1");
+    assert_int_equal(confirmed.how, SKEP_CONFIRM_ANY);
+    becomes(deletion, "{}", "time_range: say which times: time_range, or start_time and end_time");
+    becomes(deletion, "{\"time_range\":60,\"limit\":7}", "limit: unknown member");
+    becomes(deletion, "{\"time_range\":60,\"confirm\":-1}",
+            "confirm: true, or the number of rows a call without it has given");
+    becomes(deletion, "{\"time_range\":60,\"confirm\":\"yes\"}",
+            "confirm: true, or the number of rows a call without it has given");
+}
+
 static void test_traces(void **state)
 {
     (void)state;
@@ -139,8 +166,8 @@ static void test_single(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rows),  cmocka_unit_test(test_traces), cmocka_unit_test(test_ids),
-        cmocka_unit_test(test_range), cmocka_unit_test(test_single),
+        cmocka_unit_test(test_rows), cmocka_unit_test(test_delete), cmocka_unit_test(test_traces),
+        cmocka_unit_test(test_ids),  cmocka_unit_test(test_range),  cmocka_unit_test(test_single),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -321,6 +321,43 @@ static void test_disk_limit(void **state)
     mem_os_free(m);
 }
 
+/* At the disk limit nothing more is taken, but all can be deleted, and then there is room again. */
+static void test_delete_when_full(void **state)
+{
+    (void)state;
+    struct mem_os *m = mem_os_new(17);
+    struct skep_column_config cfg = client_config(mem_os_ops(m), DIR);
+    cfg.disk_limit_bytes = 4 << 20;
+    cfg.part_limit_bytes = 64 << 20;
+    struct skep_store *s = open_store(&cfg);
+    struct rnd r = {18};
+    uint64_t rows = 0, gone = 0;
+    skep_rc rc = SKEP_OK;
+    for (int i = 0; i < 1000 && rc == SKEP_OK; i++) {
+        rc = client_append(s, random_batch(&r, 500, NOW, 0)).rc;
+        rows += rc == SKEP_OK ? 500 : 0;
+    }
+    assert_int_equal(rc, SKEP_ENOSPC);
+    struct skep_plan plan = {.kind = SKEP_PLAN_ROWS, .range = {INT64_MIN, INT64_MAX}, .limit = 1};
+    const struct skep_delete_opts opts = {.has_expected = true, .expected = rows};
+    skep_err err;
+    if (skep_store_delete(s, &plan, &opts, &gone, &err) != SKEP_OK)
+        fail_msg("delete: %s", err.text);
+    assert_int_equal(gone, rows);
+    assert_int_equal(stats_of(s).rows_live, 0);
+    assert_true(mem_os_used(m) <= cfg.disk_limit_bytes);
+    flush(s);
+    assert_int_equal(client_append(s, random_batch(&r, 500, NOW, 0)).rc, SKEP_OK);
+    s->ops->close(s);
+    s = open_store(&cfg);
+    struct skep_store_stats st = stats_of(s);
+    assert_int_equal(st.rows_live, 500);
+    assert_int_equal(st.deleted_rows, rows);
+    assert_int_equal(st.stored_rows, rows + 500);
+    s->ops->close(s);
+    mem_os_free(m);
+}
+
 static void test_retention(void **state)
 {
     (void)state;
@@ -565,21 +602,14 @@ static void test_model(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_life),
-        cmocka_unit_test(test_folds_and_merges_keep_rows),
-        cmocka_unit_test(test_identity),
-        cmocka_unit_test(test_twins_in_flight),
-        cmocka_unit_test(test_memory_limit),
-        cmocka_unit_test(test_replay_is_bounded),
-        cmocka_unit_test(test_disk_limit),
-        cmocka_unit_test(test_retention),
-        cmocka_unit_test(test_old_readers_keep_files),
-        cmocka_unit_test(test_wait_visible),
-        cmocka_unit_test(test_run),
-        cmocka_unit_test(test_read_only),
-        cmocka_unit_test(test_damage),
-        cmocka_unit_test(test_manifest_flips),
-        cmocka_unit_test(test_model),
+        cmocka_unit_test(test_life),           cmocka_unit_test(test_folds_and_merges_keep_rows),
+        cmocka_unit_test(test_identity),       cmocka_unit_test(test_twins_in_flight),
+        cmocka_unit_test(test_memory_limit),   cmocka_unit_test(test_replay_is_bounded),
+        cmocka_unit_test(test_disk_limit),     cmocka_unit_test(test_delete_when_full),
+        cmocka_unit_test(test_retention),      cmocka_unit_test(test_old_readers_keep_files),
+        cmocka_unit_test(test_wait_visible),   cmocka_unit_test(test_run),
+        cmocka_unit_test(test_read_only),      cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_manifest_flips), cmocka_unit_test(test_model),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
