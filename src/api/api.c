@@ -22,9 +22,10 @@ static const size_t out_limit_bytes = 64 << 20;
 struct skep_api *skep_api_new(const struct skep_api_config *cfg)
 {
     skep_assert(cfg->os && cfg->store && cfg->state);
-    skep_assert(cfg->memory && cfg->queries);
+    skep_assert(cfg->memory && cfg->queries && cfg->ingest);
     struct skep_api *api = skep_alloc(struct skep_api);
     api->cfg = *cfg;
+    skep_mutex_init(&api->running_mu, "running questions");
     unsigned n = cfg->n_workers ? cfg->n_workers : SKEP_MAX(skep_n_cores(), 4u);
     api->pool = skep_pool_new("api", n);
     api->started_mono_ns = cfg->os->mono_ns(cfg->os);
@@ -34,11 +35,23 @@ struct skep_api *skep_api_new(const struct skep_api_config *cfg)
 skep_rc skep_api_routes(struct skep_api *api, struct skep_net *net, skep_err *err)
 {
     static const struct skep_api__routes *const all[] = {
-        &skep_api__page_status,       &skep_api__page_names,         &skep_api__page_query,
-        &skep_api__page_rows,         &skep_api__page_traces,        &skep_api__page_tail,
-        &skep_api__page_export,       &skep_api__page_delete,        &skep_api__page_assets,
-        &skep_api__honeycomb_auth,    &skep_api__honeycomb_datasets, &skep_api__honeycomb_columns,
-        &skep_api__honeycomb_queries, &skep_api__honeycomb_results,
+        &skep_api__page_status,
+        &skep_api__page_names,
+        &skep_api__page_query,
+        &skep_api__page_rows,
+        &skep_api__page_traces,
+        &skep_api__page_tail,
+        &skep_api__page_export,
+        &skep_api__page_delete,
+        &skep_api__page_assets,
+        &skep_api__honeycomb_auth,
+        &skep_api__honeycomb_datasets,
+        &skep_api__honeycomb_columns,
+        &skep_api__honeycomb_queries,
+        &skep_api__honeycomb_results,
+        &skep_api__page_ledger,
+        &skep_api__page_running,
+        &skep_api__metrics,
     };
     for (size_t i = 0; i < SKEP_ARRAY_LEN(all); i++)
         SKEP_TRY(skep_net_routes(net, all[i]->routes, all[i]->n, api, err));
@@ -57,7 +70,8 @@ void skep_api_free(struct skep_api *api)
     skep_api_begin_stop(api);
     skep_api__tails_wait(api);
     skep_pool_free(api->pool); /* waits for the queued jobs, which see `stopping` */
-    skep_assert(atomic_load(&api->pending) == 0);
+    skep_assert(atomic_load(&api->pending) == 0 && api->running == NULL);
+    skep_mutex_done(&api->running_mu);
     skep_free(api);
 }
 
@@ -66,10 +80,23 @@ int64_t skep_api__now(const struct skep_api *api)
     return api->cfg.os->now_ns(api->cfg.os);
 }
 
+bool skep_api__stopped(struct skep_api__job *job)
+{
+    bool stop = atomic_load_explicit(&job->api->stopping, memory_order_relaxed) ||
+                atomic_load_explicit(&job->running.cancel, memory_order_relaxed);
+    if (stop)
+        atomic_store_explicit(&job->running.stopped, true, memory_order_relaxed);
+    return stop;
+}
+
 bool skep_api__canceled(struct skep_api__job *job)
 {
-    return atomic_load_explicit(&job->api->stopping, memory_order_relaxed) ||
-           skep_api__out_gone(&job->out);
+    if (skep_api__stopped(job))
+        return true;
+    bool gone = skep_api__out_gone(&job->out);
+    if (gone)
+        atomic_store_explicit(&job->running.stopped, true, memory_order_relaxed);
+    return gone;
 }
 
 static bool canceled(void *ctx)
@@ -87,8 +114,11 @@ static void run_job(void *arg)
     skep_arena_init(&job->arena, "request", &job->budget);
     job->opts = (struct skep_run_opts){
         .budget = &job->budget, .canceled = canceled, .ctx = job, .arena = &job->arena};
+    job->opts.progress = skep_api__progress;
+    atomic_store(&job->running.begun, true);
     job->work(job);
     skep_assert(job->out.req == NULL && job->out.stream == NULL); /* I1 */
+    skep_api__running_leave(job);
     skep_arena_done(&job->arena);
     skep_free(job);
     atomic_fetch_sub(&api->pending, 1);
@@ -99,6 +129,7 @@ void skep_api__run(struct skep_api *api, struct skep_request *req, skep_api__wor
     bool full = atomic_fetch_add(&api->pending, 1) >= SKEP_LIMIT_API_PENDING;
     if (full || atomic_load(&api->stopping)) { /* I2 */
         atomic_fetch_sub(&api->pending, 1);
+        atomic_fetch_add(&api->outcomes[SKEP_API__REFUSED], 1);
         skep_api__fail(req, &(struct skep_api__error){
                                 .status = 503,
                                 .text = full ? SKEP_STR("too many questions at once: try again")
@@ -110,6 +141,7 @@ void skep_api__run(struct skep_api *api, struct skep_request *req, skep_api__wor
     job->req = req;
     job->work = work;
     job->out.req = req;
+    skep_api__running_enter(job);
     skep_pool_submit(api->pool, run_job, job);
 }
 
@@ -238,6 +270,7 @@ static struct skep_request *instead(struct skep_api__job *job)
     skep_assert(req != NULL && job->out.stream == NULL);
     skep_buf_done(&job->out.buf);
     job->out.req = NULL;
+    job->failed = true;
     return req;
 }
 

@@ -11,20 +11,35 @@
 #include "wire/json_out.h"
 
 struct skep_api;
+struct skep_ingest;
+
+/* What the server finds when it writes to itself and reads it back (src/server/self.c). */
+struct skep_api_self {
+    int64_t interval_ns; /* 0 = it does not */
+    uint64_t attempts, failures;
+    skep_ts_ns last_ns;      /* of the last attempt; 0 = none yet */
+    skep_ts_ns last_good_ns; /* of the last that succeeded; 0 = none yet */
+    int64_t ack_ns;          /* last good one: until it was acknowledged, */
+    int64_t visible_ns;      /* then until a question had it, */
+    unsigned queries;        /* the how manyeth */
+    char error[168];         /* of the last attempt; "" = it succeeded */
+};
 
 struct skep_api_config {
     const struct skep_os *os;
     struct skep_store *store;
     struct skep_state *state;
-    struct skep_net *net;        /* for the list of listeners and its counters */
-    unsigned n_listeners;        /* addresses of net to show */
-    struct skep_budget *memory;  /* the process's root, shown in the status */
-    struct skep_budget *queries; /* parent of each query's budget */
+    struct skep_net *net;           /* for the list of listeners and its counters */
+    unsigned n_listeners;           /* addresses of net to show */
+    struct skep_budget *memory;     /* the process's root, shown in the status */
+    struct skep_budget *queries;    /* parent of each query's budget */
+    struct skep_budget *budgets[8]; /* shown in /metrics, by their names */
+    unsigned n_budgets;
     skep_str version;
-    unsigned n_workers; /* 0 = cores, at least 4 */
-    /* Writes the members "ledger" and "last" of the status (docs/api/page.md); may be NULL. */
-    void (*ingest_status)(void *ctx, struct skep_json *json);
-    void *ingest_ctx;
+    unsigned n_workers;                                 /* 0 = cores, at least 4 */
+    void (*self)(void *ctx, struct skep_api_self *ret); /* NULL = there is none */
+    void *self_ctx;
+    struct skep_ingest *ingest; /* for the ledger and the last requests */
 };
 
 /* cfg      copied; what it points to outlives the api.  Starts the workers. */

@@ -3,9 +3,34 @@
 #pragma once
 
 #include "api/api.h"
+#include "base/histogram.h"
 #include "lang/honeycomb.h"
 #include "os/thread.h"
 #include "query/query.h"
+
+/* How a question ended. */
+enum skep_api__outcome {
+    SKEP_API__ANSWERED,
+    SKEP_API__FAILED,
+    SKEP_API__CANCELED,
+    SKEP_API__OVER_BUDGET,
+    SKEP_API__REFUSED, /* too many at once */
+    SKEP_API__OUTCOMES
+};
+
+/* A question in the list of those at work; embedded in its job. */
+struct skep_api__running {
+    struct skep_api__running *next, *prev; /* under running_mu, like all that is not atomic */
+    uint64_t id;
+    skep_str kind; /* static */
+    char path[128], text[512];
+    skep_ts_ns since_ns;
+    int64_t began_mono_ns;
+    _Atomic uint64_t scanned, total;
+    _Atomic bool begun;   /* a worker has it */
+    _Atomic bool cancel;  /* asked for */
+    _Atomic bool stopped; /* the question was told so, or that its client has gone */
+};
 
 struct skep_api {
     struct skep_api_config cfg;
@@ -14,6 +39,13 @@ struct skep_api {
     _Atomic unsigned pending; /* requests on the workers or waiting for one */
     _Atomic unsigned tails;
     _Atomic bool stopping;
+    /* Questions at work and what became of the others: running.c. */
+    struct skep_mutex running_mu; /* of the two below */
+    struct skep_api__running *running;
+    uint64_t running_last_id;
+    _Atomic uint64_t outcomes[SKEP_API__OUTCOMES];
+    _Atomic uint64_t rows_scanned;
+    struct skep_histogram latency;
 };
 
 /* An answer being written: kept in `buf` and sent with its length while it is small, as a stream
@@ -36,12 +68,22 @@ struct skep_api__job {
     struct skep_budget budget; /* of this question; the arena's parent */
     struct skep_run_opts opts; /* arena, budget and cancellation are set */
     struct skep_api__out out;
+    struct skep_api__running running;
+    bool failed; /* answered with an error */
 };
 typedef void skep_api__work_fn(struct skep_api__job *job);
 
 /* Hand a request to the workers; `work` must end the answer (skep_api__out_end or a fail). Threads:
  * I/O. */
 void skep_api__run(struct skep_api *api, struct skep_request *req, skep_api__work_fn *work);
+
+/* --- running.c --- */
+
+/* Into the list when it comes, out of it, and counted, when its answer has been sent. */
+void skep_api__running_enter(struct skep_api__job *job);
+void skep_api__running_leave(struct skep_api__job *job);
+/* Fits skep_run_opts.progress; ctx is the job. */
+void skep_api__progress(void *job, uint64_t scanned, uint64_t total);
 
 /* --- answers --- */
 
@@ -56,6 +98,8 @@ void skep_api__out_end(struct skep_api__out *out);
 /* The client has gone. */
 bool skep_api__out_gone(const struct skep_api__out *out);
 bool skep_api__canceled(struct skep_api__job *job);
+/* Told to end, whether or not the client is still there. */
+bool skep_api__stopped(struct skep_api__job *job);
 
 /* The usual frame of a JSON answer. */
 void skep_api__json_begin(struct skep_api__job *job, int status);
@@ -110,7 +154,7 @@ extern const struct skep_api__routes skep_api__page_status, skep_api__page_names
     skep_api__page_query, skep_api__page_rows, skep_api__page_traces, skep_api__page_tail,
     skep_api__page_export, skep_api__page_delete, skep_api__page_assets, skep_api__honeycomb_auth,
     skep_api__honeycomb_datasets, skep_api__honeycomb_columns, skep_api__honeycomb_queries,
-    skep_api__honeycomb_results;
+    skep_api__honeycomb_results, skep_api__page_ledger, skep_api__page_running, skep_api__metrics;
 
 /* start, end, dataset of the query string -> plan; false when the request has been refused. */
 bool skep_api__scope(struct skep_api__job *job, struct skep_plan *plan);

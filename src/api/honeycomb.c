@@ -97,6 +97,7 @@ static struct skep_request *instead(struct skep_api__job *job)
     skep_assert(req != NULL && job->out.stream == NULL);
     skep_buf_done(&job->out.buf);
     job->out.req = NULL;
+    job->failed = true;
     return req;
 }
 

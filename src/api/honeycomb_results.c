@@ -103,8 +103,7 @@ static void answer(struct skep_api__job *job, int status, const skep_state_id *i
 
 static bool stopping(void *ctx)
 {
-    const struct skep_api__job *job = ctx;
-    return atomic_load_explicit(&job->api->stopping, memory_order_relaxed);
+    return skep_api__stopped(ctx);
 }
 
 /* The dataset's real name behind its slug: the URL's text matches names case-folded already;

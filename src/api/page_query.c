@@ -53,7 +53,8 @@ static void progress(void *ctx, uint64_t scanned, uint64_t total)
     struct question *q = ctx;
     struct skep_api__job *job = q->job;
     int64_t now = job->api->cfg.os->mono_ns(job->api->cfg.os);
-    if (now - q->last_progress_ns < progress_every_ns)
+    skep_api__progress(job, scanned, total);
+    if (q->plain || now - q->last_progress_ns < progress_every_ns)
         return;
     q->last_progress_ns = now;
     struct skep_json *json = &job->out.json;
@@ -220,6 +221,7 @@ static void failed(struct skep_api__job *job, skep_rc rc, const skep_err *err)
         return;
     }
     struct skep_json *json = &job->out.json;
+    job->failed = true;
     skep_json_object(json);
     skep_json_put_str(json, SKEP_STR("type"), SKEP_STR("error"));
     skep_json_put_str(json, SKEP_STR("error"), skep_str_c(err->text));
@@ -254,7 +256,7 @@ static void query(struct skep_api__job *job)
                         q.plain ? SKEP_STR("application/json") : SKEP_STR("application/x-ndjson"));
     job->opts.ctx = &q;
     job->opts.canceled = canceled;
-    job->opts.progress = q.plain ? NULL : progress;
+    job->opts.progress = progress;
     skep_rc rc = skep_query_aggregate(job->api->cfg.store, plan, &job->opts, &result, &err);
     if (rc != SKEP_OK) {
         failed(job, rc, &err);

@@ -3,6 +3,8 @@
  * Threads: answered on the I/O thread from counters; nothing waits. */
 #include "api/api_priv.h"
 
+#include "ingest/ingest.h"
+
 static void size_pair(struct skep_json *json, skep_str key, uint64_t used, uint64_t limit)
 {
     skep_json_key(json, key);
@@ -125,6 +127,41 @@ static void net_counters(struct skep_json *json, struct skep_net *net)
     skep_json_end(json);
 }
 
+static void self(struct skep_json *json, const struct skep_api_config *cfg)
+{
+    struct skep_api_self s;
+    if (!cfg->self)
+        return;
+    cfg->self(cfg->self_ctx, &s);
+    bool good = s.last_good_ns != 0;
+    skep_json_key(json, SKEP_STR("self"));
+    skep_json_object(json);
+    skep_json_put_f64(json, SKEP_STR("interval_s"), (double)s.interval_ns / 1e9);
+    skep_json_put_u64(json, SKEP_STR("attempts"), s.attempts);
+    skep_json_put_u64(json, SKEP_STR("failures"), s.failures);
+    skep_json_key(json, SKEP_STR("last_ms"));
+    if (good)
+        skep_json_i64(json, s.last_good_ns / 1000000);
+    else
+        skep_json_null(json);
+    skep_json_key(json, SKEP_STR("last_error"));
+    if (s.error[0])
+        skep_json_str(json, skep_str_c(s.error));
+    else
+        skep_json_null(json);
+    static const skep_str keys[] = {SKEP_STR("ack_ms"), SKEP_STR("visible_ms"),
+                                    SKEP_STR("queries")};
+    const double values[] = {(double)s.ack_ns / 1e6, (double)s.visible_ns / 1e6, s.queries};
+    for (size_t i = 0; i < SKEP_ARRAY_LEN(keys); i++) {
+        skep_json_key(json, keys[i]);
+        if (good)
+            skep_json_f64(json, values[i]);
+        else
+            skep_json_null(json);
+    }
+    skep_json_end(json);
+}
+
 static void status(struct skep_api *api, struct skep_json *json)
 {
     const struct skep_api_config *cfg = &api->cfg;
@@ -136,16 +173,16 @@ static void status(struct skep_api *api, struct skep_json *json)
     skep_json_put_f64(json, SKEP_STR("uptime_s"), (double)(up_ns / 1000000) / 1000.0);
     skep_json_put_i64_str(json, SKEP_STR("now_ns"), skep_api__now(api));
     skep_json_put_bool(json, SKEP_STR("recovering"), s.recovering);
-    skep_json_put_u64(json, SKEP_STR("rows"), s.rows_live);
-    time_or_null(json, SKEP_STR("oldest_ns"), s.oldest_ns, s.rows_live > 0);
-    time_or_null(json, SKEP_STR("newest_ns"), s.newest_ns, s.rows_live > 0);
+    skep_json_put_u64(json, SKEP_STR("rows"), s.rows_live - s.hidden_rows);
+    time_or_null(json, SKEP_STR("oldest_ns"), s.oldest_ns, s.rows_live > s.hidden_rows);
+    time_or_null(json, SKEP_STR("newest_ns"), s.newest_ns, s.rows_live > s.hidden_rows);
     size_pair(json, SKEP_STR("memory"), skep_budget_used(cfg->memory), cfg->memory->limit_bytes);
     size_pair(json, SKEP_STR("disk"), s.disk_bytes, s.disk_limit_bytes);
     listeners(json, cfg);
     store_counters(json, cfg->store, &s);
     net_counters(json, cfg->net);
-    if (cfg->ingest_status)
-        cfg->ingest_status(cfg->ingest_ctx, json);
+    self(json, cfg);
+    skep_ingest_status(cfg->ingest, json);
     skep_json_end(json);
 }
 

@@ -205,6 +205,7 @@ static void reset(struct skep_batch *b)
     s->list.n = 0;
     s->list.open = false;
     memset(b->identity, 0, sizeof b->identity);
+    b->receipt = (struct skep_receipt){0};
     b->budget = NULL;
     b->budget_bytes = 0;
     b->over_budget = b->over_limit = false;

@@ -12,6 +12,7 @@
 #include "base/budget.h"
 #include "base/hash.h"
 #include "event/event.h"
+#include "event/ledger.h"
 
 struct skep_batch_strings {
     uint32_t n, cap;
@@ -70,7 +71,8 @@ struct skep_batch {
     struct skep_batch_lists resources, scopes;
 
     skep_ts_ns received_ns;
-    uint8_t identity[16]; /* of the whole request, or all zero: see skep_batch_identity */
+    uint8_t identity[16];        /* of the whole request, or all zero: see skep_batch_identity */
+    struct skep_receipt receipt; /* what the wire says of the request; set before append */
     struct skep_budget *budget;
     uint64_t budget_bytes;
     bool over_budget; /* sticky: a put was refused; the batch must be thrown away */

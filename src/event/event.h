@@ -104,6 +104,7 @@ enum skep_source {
     SKEP_SOURCE_XRAY = 3,
     SKEP_SOURCE_LOGS = 4,
     SKEP_SOURCE_ROLLBAR = 5,
+    SKEP_SOURCE_SELF = 6, /* the server's own telemetry: hidden unless asked for */
     SKEP_SOURCE_COUNT
 };
 

@@ -51,7 +51,7 @@ skep_str skep_source_name(enum skep_source s)
     static const skep_str names[SKEP_SOURCE_COUNT] = {
         [SKEP_SOURCE_OTLP] = S("otlp"),       [SKEP_SOURCE_EVENTS] = S("events"),
         [SKEP_SOURCE_XRAY] = S("xray"),       [SKEP_SOURCE_LOGS] = S("logs"),
-        [SKEP_SOURCE_ROLLBAR] = S("rollbar"),
+        [SKEP_SOURCE_ROLLBAR] = S("rollbar"), [SKEP_SOURCE_SELF] = S("skep"),
     };
     return name_of(names, SKEP_SOURCE_COUNT, (size_t)s);
 }

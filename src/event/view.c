@@ -47,7 +47,7 @@ static const skep_str kinds[SKEP_KIND_COUNT] = {
 static const skep_str sources[SKEP_SOURCE_COUNT] = {
     [SKEP_SOURCE_OTLP] = S("otlp"),       [SKEP_SOURCE_EVENTS] = S("events"),
     [SKEP_SOURCE_XRAY] = S("xray"),       [SKEP_SOURCE_LOGS] = S("logs"),
-    [SKEP_SOURCE_ROLLBAR] = S("rollbar"),
+    [SKEP_SOURCE_ROLLBAR] = S("rollbar"), [SKEP_SOURCE_SELF] = S("skep"),
 };
 
 #define FOUR(lit) S(lit), S(lit), S(lit), S(lit)

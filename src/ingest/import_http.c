@@ -20,6 +20,7 @@ struct pending {
     struct skep_ingest *in;
     struct skep_request *req;
     uint32_t rows;
+    struct skep_ingest__mixture mixture; /* for the ledger */
 };
 
 static void respond(struct skep_ingest *in, struct skep_request *req, int status, int retry_after_s,
@@ -55,6 +56,7 @@ static void committed(void *ctx, skep_rc rc, const struct skep_append_result *re
 {
     struct pending *p = ctx;
     struct skep_buf buf;
+    skep_ingest__settled_mixture(p->in, &p->mixture, rc, res->duplicate);
     if (rc != SKEP_OK) {
         refuse_with(p->in, p->req, rc, skep_rc_info(rc)->http,
                     skep_str_c(err && err->text[0] ? err->text : skep_rc_info(rc)->text), 0);
@@ -115,6 +117,8 @@ static void handle(void *ctx, struct skep_request *req)
     }
     struct pending *p = skep_new(req->arena, struct pending);
     *p = (struct pending){.in = in, .req = req, .rows = b->n_rows};
+    skep_ingest__mixture_of(b, &p->mixture);
+    skep_ingest__received_mixture(in, &p->mixture);
     skep_store_append(in->cfg.store, b, committed, p);
 }
 

@@ -1,13 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The ledger of what came in, and the ring of the last requests.
- *
- *   received = stored + duplicate + rejected(reason) + pending
- *
- * Counters are atomics added to by I/O threads and the committer; the ring has a lock, held for the
- * copy of one record.
- *
- * I1  each unit received is added to exactly one of the other counters once its request is
- * answered. Threads: all.  Memory: fixed. */
+/* Life, the ring of the last requests, and the two in the status.  The ledger is ledger.c.
+ * Threads: all; the ring has a lock, held for the copy of one record.  Memory: fixed. */
 #include "ingest/ingest_priv.h"
 
 #include <inttypes.h>
@@ -17,23 +10,13 @@
 #include "wire/json_out.h"
 #include "wire/otlp.h"
 
-skep_str skep_rejection_name(enum skep_rejection r)
-{
-    static const skep_str names[SKEP_REJECTION_COUNT] = {
-#define X(id, name) {name, sizeof(name) - 1},
-        SKEP_REJECTIONS(X)
-#undef X
-    };
-    skep_assert(r < SKEP_REJECTION_COUNT);
-    return names[r];
-}
-
 struct skep_ingest *skep_ingest_new(const struct skep_ingest_config *cfg)
 {
     skep_assert(cfg->store && cfg->os);
     struct skep_ingest *in = skep_alloc(struct skep_ingest);
     in->cfg = *cfg;
     skep_mutex_init(&in->lock, "ingest");
+    skep_mutex_init(&in->ledger_lock, "ingest ledger");
     return in;
 }
 
@@ -42,6 +25,10 @@ void skep_ingest_free(struct skep_ingest *in)
     if (!in)
         return;
     skep_mutex_done(&in->lock);
+    skep_mutex_done(&in->ledger_lock);
+    skep_ledger_done(&in->book);
+    skep_ledger_done(&in->unsaved);
+    skep_ledger_done(&in->totals);
     skep_free(in);
 }
 
@@ -80,37 +67,16 @@ void skep_ingest__note(struct skep_ingest *in, const struct skep_request *req, i
     e.what[n] = ' ';
     cut(e.what + n + 1, sizeof e.what - n - 1, req->path);
     cut(e.error, sizeof e.error, error);
+    atomic_fetch_add_explicit(&in->bytes, req->wire_bytes, memory_order_relaxed);
     skep_mutex_lock(&in->lock);
     in->last[in->n_last++ % SKEP_INGEST_LAST] = e;
     skep_mutex_unlock(&in->lock);
 }
 
-static uint64_t load(_Atomic uint64_t *counter)
-{
-    return atomic_load_explicit(counter, memory_order_relaxed);
-}
-
 void skep_ingest_snapshot(struct skep_ingest *in, struct skep_ingest_snapshot *ret)
 {
     memset(ret, 0, sizeof *ret);
-    for (unsigned s = 0; s < SKEP_SIGNAL_COUNT; s++) {
-        struct skep_ledger__counters *c = &in->otlp[s];
-        struct skep_ledger_row *row = &ret->ledger[ret->n_ledger];
-        // What answers a unit is read before what received it: pending cannot come out negative.
-        *row = (struct skep_ledger_row){.source = SKEP_SOURCE_OTLP,
-                                        .signal = (enum skep_signal)s,
-                                        .stored = load(&c->stored),
-                                        .duplicate = load(&c->duplicate)};
-        uint64_t settled = row->stored + row->duplicate;
-        for (unsigned r = 0; r < SKEP_REJECTION_COUNT; r++) {
-            row->rejected[r] = load(&c->rejected[r]);
-            settled += row->rejected[r];
-        }
-        atomic_thread_fence(memory_order_acquire);
-        row->received = load(&c->received);
-        row->pending = row->received > settled ? row->received - settled : 0;
-        ret->n_ledger += row->received > 0;
-    }
+    skep_ingest__rows(in, ret);
     skep_mutex_lock(&in->lock);
     ret->n_last = (unsigned)SKEP_MIN(in->n_last, (uint64_t)SKEP_INGEST_LAST);
     for (unsigned i = 0; i < ret->n_last; i++)
@@ -118,12 +84,20 @@ void skep_ingest_snapshot(struct skep_ingest *in, struct skep_ingest_snapshot *r
     skep_mutex_unlock(&in->lock);
 }
 
+void skep_ingest_stats(struct skep_ingest *in, struct skep_ingest_stats *ret)
+{
+    skep_mutex_lock(&in->lock);
+    ret->requests = in->n_last;
+    skep_mutex_unlock(&in->lock);
+    ret->bytes = atomic_load_explicit(&in->bytes, memory_order_relaxed);
+    skep_histogram_read(&in->ack_times, &ret->ack);
+}
+
 static void ledger_json(const struct skep_ledger_row *row, struct skep_json *j)
 {
     skep_json_object(j);
     skep_json_put_str(j, SKEP_STR("source"), skep_source_name(row->source));
-    skep_json_put_str(j, SKEP_STR("signal"),
-                      skep_otlp_signal_name((enum skep_otlp_signal)row->signal));
+    skep_json_put_str(j, SKEP_STR("signal"), skep_signal_name(row->signal));
     skep_json_put_u64(j, SKEP_STR("received"), row->received);
     skep_json_put_u64(j, SKEP_STR("stored"), row->stored);
     skep_json_put_u64(j, SKEP_STR("duplicate"), row->duplicate);
@@ -159,10 +133,10 @@ _Static_assert((int)SKEP_SIGNAL_TRACES == (int)SKEP_OTLP_TRACES &&
                    (int)SKEP_SIGNAL_METRICS == (int)SKEP_OTLP_METRICS,
                "the ledger's signals are OTLP's");
 
-void skep_ingest_status(void *ingest, struct skep_json *json)
+void skep_ingest_status(struct skep_ingest *in, struct skep_json *json)
 {
     struct skep_ingest_snapshot s;
-    skep_ingest_snapshot(ingest, &s);
+    skep_ingest_snapshot(in, &s);
     skep_json_key(json, SKEP_STR("ledger"));
     skep_json_array(json);
     for (unsigned i = 0; i < s.n_ledger; i++)

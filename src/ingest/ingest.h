@@ -2,16 +2,20 @@
 /* The ingest adapters, their ledger and what the status page tells of them. */
 #pragma once
 
+#include "base/histogram.h"
+#include "event/ledger.h"
 #include "net/net.h"
 #include "os/os.h"
 #include "store/store.h"
 
 struct skep_json;
+struct skep_state;
 
 struct skep_ingest_config {
     struct skep_store *store;   /* outlives the ingest */
     struct skep_budget *budget; /* of requests being decoded and committed; NULL = none */
     const struct skep_os *os;   /* clock */
+    struct skep_state *state;   /* keeps the counts that no row carries; NULL = nobody does */
 };
 
 struct skep_ingest;
@@ -21,40 +25,24 @@ struct skep_ingest *skep_ingest_new(const struct skep_ingest_config *cfg);
 /* All requests must have been answered: stop net and close the store first.  NULL is fine. */
 void skep_ingest_free(struct skep_ingest *in);
 
+/* Take over what earlier processes counted: what rows carry from the store, the rest from state.
+ * Before the first request. */
+SKEP_NODISCARD skep_rc skep_ingest_load(struct skep_ingest *in, skep_err *err);
+/* Make the counts that no row carries durable; does nothing when there are none.  Waits for the
+ * disk.  A crash loses what was counted since the last call.  Threads: one at a time. */
+SKEP_NODISCARD skep_rc skep_ingest_save(struct skep_ingest *in, skep_err *err);
+
 /* OTLP over HTTP (protobuf and JSON) and gRPC.  Route context: the struct skep_ingest. */
 const struct skep_route *skep_ingest_otlp_routes(size_t *ret_n);
 /* Rows as JSON lines, in bulk: POST /skep/v1/import.  The same context. */
 const struct skep_route *skep_ingest_import_routes(size_t *ret_n);
 
-/* What is counted: spans, log records, data points.  A request that could not be read counts as
- * one. */
-enum skep_signal { SKEP_SIGNAL_TRACES, SKEP_SIGNAL_LOGS, SKEP_SIGNAL_METRICS, SKEP_SIGNAL_COUNT };
-
-/* Why something received was not stored.  X(id, name) */
-#define SKEP_REJECTIONS(X)                                                                         \
-    X(BAD_TRACE_ID, "bad_trace_id")                                                                \
-    X(BAD_SPAN_ID, "bad_span_id")                                                                  \
-    X(BAD_PARENT_ID, "bad_parent_id")                                                              \
-    X(TOO_MANY_ROWS, "too_many_rows")                                                              \
-    X(VALUE_TOO_LARGE, "value_too_large")                                                          \
-    X(METRICS_NOT_STORED, "metrics_not_stored")                                                    \
-    X(MALFORMED, "malformed")                                                                      \
-    X(UNSUPPORTED, "unsupported")                                                                  \
-    X(TOO_LARGE, "too_large")                                                                      \
-    X(NO_MEMORY, "no_memory")                                                                      \
-    X(NO_SPACE, "no_space")                                                                        \
-    X(IO_ERROR, "io_error")                                                                        \
-    X(CLOSED, "closed")                                                                            \
-    X(OTHER, "other")
-
-enum skep_rejection {
-#define X(id, name) SKEP_REJECTION_##id,
-    SKEP_REJECTIONS(X)
-#undef X
-        SKEP_REJECTION_COUNT
-};
-/* "bad_trace_id" ...  Static text. */
-skep_str skep_rejection_name(enum skep_rejection r);
+/* The outcome of skep_ingest_own; err when rc is not SKEP_OK.  Must not block. */
+typedef void skep_ingest_own_done_fn(void *ctx, skep_rc rc, const skep_err *err);
+/* Store spans of the server's own: `body` is an OTLP ExportTraceServiceRequest, borrowed for the
+ * call.  The rows get the source `skep`; datasets should begin with "_skep". */
+void skep_ingest_own(struct skep_ingest *in, skep_bytes body, skep_ingest_own_done_fn *done,
+                     void *ctx);
 
 /* received = stored + duplicate + sum of rejected + pending (being committed). */
 struct skep_ledger_row {
@@ -77,7 +65,8 @@ struct skep_ingest_event {
 enum { SKEP_INGEST_LAST = 16 };
 
 struct skep_ingest_snapshot {
-    struct skep_ledger_row ledger[SKEP_SIGNAL_COUNT]; /* those with something received */
+    /* Those with something received since the ledger was begun, without the server's own. */
+    struct skep_ledger_row ledger[SKEP_SOURCE_COUNT * SKEP_SIGNAL_COUNT];
     unsigned n_ledger;
     struct skep_ingest_event last[SKEP_INGEST_LAST]; /* newest first */
     unsigned n_last;
@@ -86,6 +75,51 @@ struct skep_ingest_snapshot {
 /* A consistent enough copy.  Threads: any. */
 void skep_ingest_snapshot(struct skep_ingest *in, struct skep_ingest_snapshot *ret);
 
+/* Counters since the start. */
+struct skep_ingest_stats {
+    uint64_t requests, bytes;      /* answered; their bodies as they came */
+    struct skep_histogram_sum ack; /* from the last byte to the answer, when rows were stored */
+};
+void skep_ingest_stats(struct skep_ingest *in, struct skep_ingest_stats *ret);
+
 /* The same as the members "ledger" and "last" of the object at hand (docs/api/page.md, status);
- * fits skep_api_config.ingest_status.  Threads: any. */
-void skep_ingest_status(void *ingest, struct skep_json *json);
+ * answers from counters.  Threads: any. */
+void skep_ingest_status(struct skep_ingest *in, struct skep_json *json);
+
+/* --- the ledger, both sides beside each other (docs/api/page.md, ledger) --- */
+
+/* One stretch of time of one source and signal.
+ *
+ *   received = stored + pending + duplicate + superseded + sampled + sum of rejected + difference
+ *   stored   = live + expired + deleted + store_difference
+ *
+ * pending are at most those whose answer is on its way; with none, difference is exact. */
+struct skep_ledger_line {
+    skep_ts_ns start_ns;
+    uint8_t source, signal;
+    uint64_t received, duplicate, sampled, pending; /* the wire's side */
+    uint64_t rejected[SKEP_REJECTION_COUNT];
+    uint64_t stored, live, expired, deleted, superseded; /* the store's side */
+    uint64_t stored_rows, live_rows;
+    int64_t difference, store_difference;
+};
+
+struct skep_ledger_report {
+    struct skep_ledger_line *lines; /* by source, signal, start; those with anything in them */
+    size_t n;
+    uint32_t step_minutes;
+    uint64_t unread_rows; /* stored rows that could not be read: `live` lacks them */
+    skep_str why;
+};
+
+enum skep_ledger_sources { SKEP_LEDGER_NOT_SELF = 0, SKEP_LEDGER_ALL = SKEP_SOURCE_COUNT };
+
+/* Compare both sides over [start, end).  The step is the finest that both kept and that gives no
+ * more than 400 stretches; start and end are widened to it.
+ *
+ * source   enum skep_source, or enum skep_ledger_sources
+ * Threads: any that may wait: rows may be read.  Owns: all of it lives in the arena. */
+void skep_ingest_ledger(struct skep_ingest *in, skep_ts_ns start_ns, skep_ts_ns end_ns, int source,
+                        struct skep_arena *arena, struct skep_ledger_report *ret);
+/* Sums of what was counted since the process started, under minute 0.  The caller's. */
+void skep_ingest_totals(struct skep_ingest *in, struct skep_ledger *ret);

@@ -5,17 +5,48 @@
 #include "ingest/ingest.h"
 #include "os/thread.h"
 
-struct skep_ledger__counters {
-    _Atomic uint64_t received, stored, duplicate, rejected[SKEP_REJECTION_COUNT];
-};
-
 struct skep_ingest {
     struct skep_ingest_config cfg;
-    struct skep_ledger__counters otlp[SKEP_SIGNAL_COUNT];
-    struct skep_mutex lock; /* of the two below */
+    struct skep_mutex ledger_lock;  /* of the four below: ledger.c */
+    struct skep_ledger book;        /* all that was received, by minute */
+    struct skep_ledger unsaved;     /* of it, what no row carries and state has not yet */
+    struct skep_ledger totals;      /* since the start, under minute 0 */
+    uint32_t book_hour, saved_hour; /* in which they were folded */
+    struct skep_mutex lock;         /* of the two below */
     struct skep_ingest_event last[SKEP_INGEST_LAST];
+    _Atomic uint64_t bytes;
+    struct skep_histogram ack_times;
     uint64_t n_last; /* ever noted; the newest is last[(n_last - 1) % SKEP_INGEST_LAST] */
 };
+
+/* Where a request is counted; `what` is not used. */
+struct skep_ledger_key skep_ingest__at(enum skep_source source, enum skep_signal signal,
+                                       skep_ts_ns received_ns);
+/* Count what came in; then, once, what became of it.  carried: its rows are in the store, and their
+ * receipt with them; otherwise the counts are for state to keep. */
+void skep_ingest__received(struct skep_ingest *in, struct skep_ledger_key at, uint64_t n);
+struct skep_ingest__outcome {
+    uint64_t received, accepted, duplicate;
+    uint64_t rejected[SKEP_REJECTION_COUNT];
+    bool carried;
+};
+void skep_ingest__settled(struct skep_ingest *in, struct skep_ledger_key at,
+                          const struct skep_ingest__outcome *o);
+
+/* Things of each source and signal among the rows of a batch that no receipt goes with (import):
+ * the store counts the same rows as received. */
+struct skep_ingest__mixture {
+    skep_ts_ns received_ns;
+    uint32_t n[SKEP_SOURCE_COUNT][SKEP_SIGNAL_COUNT];
+};
+void skep_ingest__mixture_of(const struct skep_batch *b, struct skep_ingest__mixture *ret);
+/* Count them as received; then, once, as the store answered. */
+void skep_ingest__received_mixture(struct skep_ingest *in, const struct skep_ingest__mixture *m);
+void skep_ingest__settled_mixture(struct skep_ingest *in, const struct skep_ingest__mixture *m,
+                                  skep_rc rc, bool duplicate);
+
+/* The sums of the book, for the snapshot. */
+void skep_ingest__rows(struct skep_ingest *in, struct skep_ingest_snapshot *ret);
 
 /* The rejection a failed request is counted under. */
 enum skep_rejection skep_ingest__rejection(skep_rc rc);
@@ -23,9 +54,3 @@ enum skep_rejection skep_ingest__rejection(skep_rc rc);
 /* Note a request in the ring of the last ones. */
 void skep_ingest__note(struct skep_ingest *in, const struct skep_request *req, int status,
                        skep_str error);
-
-static inline void skep_ledger__add(_Atomic uint64_t *counter, uint64_t n)
-{
-    /* Counters are independent; a snapshot need not be a moment in time. */
-    atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
-}

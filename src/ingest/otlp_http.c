@@ -36,6 +36,8 @@ struct pending {
     enum skep_otlp_signal signal;
     enum form form;
     struct skep_otlp_report rep;
+    struct skep_ledger_key at; /* where it is counted */
+    skep_ts_ns received_ns;
 };
 
 static enum form form_of(const struct skep_request *req)
@@ -106,8 +108,12 @@ static void respond_error(struct skep_ingest *in, struct skep_request *req, int 
 static void refuse(struct skep_ingest *in, struct skep_request *req, enum skep_otlp_signal signal,
                    skep_rc rc, int http_status, skep_str message)
 {
-    skep_ledger__add(&in->otlp[signal].received, 1);
-    skep_ledger__add(&in->otlp[signal].rejected[skep_ingest__rejection(rc)], 1);
+    struct skep_ingest__outcome o = {.received = 1};
+    o.rejected[skep_ingest__rejection(rc)] = 1;
+    struct skep_ledger_key at =
+        skep_ingest__at(SKEP_SOURCE_OTLP, (enum skep_signal)signal, in->cfg.os->now_ns(in->cfg.os));
+    skep_ingest__received(in, at, 1);
+    skep_ingest__settled(in, at, &o);
     respond_error(in, req, http_status, rc, message);
 }
 
@@ -149,9 +155,6 @@ static void respond_success(struct pending *p)
     struct skep_buf body;
     struct skep_response resp = {.status = 200, .content_type = p->req->content_type};
     uint64_t rejected = p->rep.received - p->rep.accepted;
-    struct skep_ledger__counters *c = &p->in->otlp[p->signal];
-    for (unsigned r = 0; r < SKEP_OTLP_REJECT_COUNT; r++)
-        skep_ledger__add(&c->rejected[rejection_of[r]], p->rep.rejected[r]);
     if (rejected)
         message = partial_message(&p->rep, rejected, text, sizeof text);
     skep_buf_init(&body, 8192);
@@ -168,18 +171,33 @@ static void respond_success(struct pending *p)
     skep_buf_done(&body);
 }
 
+/* What the report says of spans that were refused one by one. */
+static struct skep_ingest__outcome outcome_of(const struct skep_otlp_report *rep)
+{
+    struct skep_ingest__outcome o = {.received = rep->received};
+    for (unsigned r = 0; r < SKEP_OTLP_REJECT_COUNT; r++)
+        o.rejected[rejection_of[r]] += rep->rejected[r];
+    return o;
+}
+
 /* The store's answer. */
 static void committed(void *ctx, skep_rc rc, const struct skep_append_result *res,
                       const skep_err *err)
 {
     struct pending *p = ctx;
-    struct skep_ledger__counters *c = &p->in->otlp[p->signal];
     if (rc == SKEP_OK) {
-        skep_ledger__add(res->duplicate ? &c->duplicate : &c->stored, p->rep.accepted);
+        struct skep_ingest__outcome o = outcome_of(&p->rep);
+        o.carried = !res->duplicate;
+        *(o.carried ? &o.accepted : &o.duplicate) = p->rep.accepted;
+        skep_ingest__settled(p->in, p->at, &o);
+        const struct skep_os *os = p->in->cfg.os;
+        skep_histogram_add(&p->in->ack_times, os->now_ns(os) - p->received_ns);
         respond_success(p);
         return;
     }
-    skep_ledger__add(&c->rejected[skep_ingest__rejection(rc)], p->rep.received);
+    struct skep_ingest__outcome o = {.received = p->rep.received};
+    o.rejected[skep_ingest__rejection(rc)] = p->rep.received;
+    skep_ingest__settled(p->in, p->at, &o);
     skep_str message = skep_str_c(err && err->text[0] ? err->text : skep_rc_info(rc)->text);
     respond_error(p->in, p->req, skep_rc_info(rc)->http, rc, message);
 }
@@ -193,6 +211,18 @@ static skep_rc decode(struct pending *p, struct skep_batch *b, skep_err *err)
     if (p->form == JSON)
         return skep_otlp_decode_json(p->signal, p->req->body, b, &opts, &p->rep, err);
     return skep_otlp_decode_pb(p->signal, p->req->body, b, &opts, &p->rep, err);
+}
+
+/* What goes with the rows; a request is at most 64 MiB, so its counts fit. */
+static struct skep_receipt receipt_of(const struct pending *p)
+{
+    struct skep_receipt r = {.source = p->at.source, .signal = p->at.signal};
+    struct skep_ingest__outcome o = outcome_of(&p->rep);
+    skep_assert(o.received <= UINT32_MAX);
+    r.received = (uint32_t)o.received;
+    for (unsigned i = 0; i < SKEP_REJECTION_COUNT; i++)
+        r.rejected[i] = (uint32_t)o.rejected[i];
+    return r;
 }
 
 static void handle(struct skep_ingest *in, struct skep_request *req, enum skep_otlp_signal signal)
@@ -212,12 +242,17 @@ static void handle(struct skep_ingest *in, struct skep_request *req, enum skep_o
         refuse(in, req, signal, rc, skep_rc_info(rc)->http, skep_str_c(err.text));
         return;
     }
-    skep_ledger__add(&in->otlp[signal].received, p->rep.received);
+    p->received_ns = b->received_ns;
+    p->at = skep_ingest__at(SKEP_SOURCE_OTLP, (enum skep_signal)signal, b->received_ns);
+    skep_ingest__received(in, p->at, p->rep.received);
     if (b->n_rows == 0) {
+        struct skep_ingest__outcome o = outcome_of(&p->rep);
         skep_batch_free(b);
+        skep_ingest__settled(in, p->at, &o);
         respond_success(p);
         return;
     }
+    b->receipt = receipt_of(p);
     skep_batch_identity(b, p->rep.logs_have_time);
     skep_store_append(in->cfg.store, b, committed, p);
 }

@@ -178,5 +178,7 @@ void skep_net_stats(const struct skep_net *net, struct skep_net_stats *ret)
     COPY(refused_encoding);
     COPY(refused_budget);
     COPY(h2_resets);
+    for (unsigned i = 0; i < SKEP_ARRAY_LEN(ret->answers); i++)
+        COPY(answers[i]);
 #undef COPY
 }

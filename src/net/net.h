@@ -140,6 +140,7 @@ struct skep_net_stats {
     uint64_t connections, connections_open, requests, bytes_in, bytes_out;
     uint64_t refused_host, refused_origin, refused_limit, refused_encoding, refused_budget;
     uint64_t h2_resets;
+    uint64_t answers[6]; /* [2] = 2xx ...; of gRPC by the status HTTP would have had */
 };
 void skep_net_stats(const struct skep_net *net, struct skep_net_stats *ret);
 

@@ -387,6 +387,7 @@ struct skep_net__counters {
     _Atomic uint64_t connections, connections_open, requests, bytes_in, bytes_out;
     _Atomic uint64_t refused_host, refused_origin, refused_limit, refused_encoding, refused_budget;
     _Atomic uint64_t h2_resets;
+    _Atomic uint64_t answers[6]; /* by class of their status */
 };
 
 struct skep_net {

@@ -89,12 +89,25 @@ static void deliver(struct skep_net__req *r)
     skep_net__req_unref(r);
 }
 
+/* Count by class: 2 for 2xx ... */
+static void count_answer(const struct skep_net__req *r, const struct skep_response *resp)
+{
+    int status = resp->status;
+    if (r->pub.proto == SKEP_PROTO_GRPC && resp->grpc_status != 0) {
+        /* 2 UNKNOWN, 12 UNIMPLEMENTED, 13 INTERNAL, 14 UNAVAILABLE, 15 DATA_LOSS: the server's. */
+        bool ours = resp->grpc_status == 2 || resp->grpc_status >= 12;
+        status = ours && resp->grpc_status != 16 ? 500 : 400;
+    }
+    skep_net__count(r->net, answers[status / 100 % 6], 1);
+}
+
 /* takes body: NULL or a block of n bytes */
 static void respond(struct skep_net__req *r, const struct skep_response *resp, uint8_t *body,
                     size_t n)
 {
     struct skep_net__answer *a = &r->answer;
     skep_assert(a->n_headers == 0 && !a->body && !a->stream);
+    count_answer(r, resp);
     if (r->pub.proto == SKEP_PROTO_GRPC) {
         skep_net__grpc_answer(r, resp, (skep_bytes){body, n});
         skep_free(body);
@@ -143,6 +156,7 @@ struct skep_stream *skep_respond_stream(struct skep_request *req, const struct s
     skep_assert(r->pub.proto != SKEP_PROTO_GRPC);
     skep_assert(resp->status >= 200 && resp->status <= 599 && resp->status != 204);
     struct skep_stream *s = skep_net__stream_new();
+    count_answer(r, resp);
     a->status = resp->status;
     a->stream = s;
     add_headers(r, resp);

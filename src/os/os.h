@@ -72,3 +72,12 @@ struct skep_os {
 
 /* The real system.  Static, thread-safe. */
 const struct skep_os *skep_os_real(void);
+
+/* What the system says of this process. */
+struct skep_os_process {
+    int64_t cpu_ns; /* user and system */
+    uint64_t resident_bytes, virtual_bytes, open_fds, max_fds, threads;
+    double start_s; /* unix time */
+};
+/* Zeros where the system does not tell.  Threads: any. */
+void skep_os_process(struct skep_os_process *ret);

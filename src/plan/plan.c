@@ -251,6 +251,14 @@ static skep_rc check_facets(const struct skep_plan *p, struct counts *n, skep_er
     return check_expr(p->selection, 1, n, err);
 }
 
+bool skep_plan_shows_own(const struct skep_plan *p)
+{
+    skep_str begin = SKEP_STR("_skep");
+    if (p->kind == SKEP_PLAN_TRACE || p->kind == SKEP_PLAN_ROW)
+        return true;
+    return p->dataset.n >= begin.n && skep_str_ieq((skep_str){p->dataset.p, begin.n}, begin);
+}
+
 skep_rc skep_plan_check(const struct skep_plan *p, skep_err *err)
 {
     skep_assert(p != NULL);

@@ -217,6 +217,11 @@ struct skep_plan {
  * Returns SKEP_OK | SKEP_EINVAL (err says which). */
 SKEP_NODISCARD skep_rc skep_plan_check(const struct skep_plan *p, skep_err *err);
 
+/* The server's own telemetry stands in datasets that begin with "_skep" and is hidden from plans
+ * over all datasets.  Does this plan see it?  Those that name such a dataset, a trace or a row do.
+ */
+bool skep_plan_shows_own(const struct skep_plan *p);
+
 enum {
     SKEP_LIMIT_PLAN_AGGS = 100,
     SKEP_LIMIT_PLAN_GROUPS = 100,

@@ -16,7 +16,7 @@ struct skep_config {
     const char *data;
     struct skep_config_list listen, grpc, allow_host;
     uint64_t memory_bytes, disk_bytes;
-    int64_t retain_ns;
+    int64_t retain_ns, self_probe_ns;
     enum skep_log_level log_level;
 };
 
@@ -41,4 +41,5 @@ SKEP_NODISCARD bool skep_parse_duration(skep_str s, int64_t *ret_ns);
 /* "host:port" or "[v6]:port" whose host is loopback: 127.0.0.0/8, ::1, localhost. */
 SKEP_NODISCARD bool skep_is_loopback(skep_str host_port);
 
+#define SKEP_CONFIG_SELF_PROBE_MIN_NS INT64_C(1000000000)
 enum { SKEP_CONFIG_MEMORY_MIN = 64 << 20, SKEP_CONFIG_DISK_MIN = 64 << 20 };

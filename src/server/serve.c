@@ -31,6 +31,7 @@
 #include "ingest/ingest.h"
 #include "os/os.h"
 #include "os/thread.h"
+#include "server/self.h"
 #include "state/state.h"
 #include "store/store.h"
 
@@ -45,6 +46,7 @@ struct server {
     struct skep_ingest *ingest;
     struct skep_net *net;
     struct skep_api *api;
+    struct skep_self *self;
     const char **listen;
     unsigned n_listen;
 };
@@ -107,9 +109,12 @@ static skep_rc start_net(struct server *s, skep_err *err)
         .n_listeners = s->n_listen,
         .memory = &s->memory,
         .queries = &s->query_memory,
+        .budgets = {&s->memory, &s->store_memory, &s->query_memory, &s->body_memory},
+        .n_budgets = 4,
         .version = SKEP_VERSION_STR,
-        .ingest_status = skep_ingest_status,
-        .ingest_ctx = s->ingest,
+        .ingest = s->ingest,
+        .self = skep_self_stats,
+        .self_ctx = s->self,
     };
     s->api = skep_api_new(&api);
     const struct skep_route *routes = skep_ingest_otlp_routes(&n_routes);
@@ -129,12 +134,25 @@ static void take_addresses(struct server *s, const struct skep_config_list *list
 static skep_rc start_listening(struct server *s, skep_err *err)
 {
     const struct skep_ingest_config ingest = {
-        .store = s->store, .budget = &s->body_memory, .os = s->os};
+        .store = s->store, .budget = &s->body_memory, .os = s->os, .state = s->state};
     s->ingest = skep_ingest_new(&ingest);
+    skep_err why;
+    skep_rc rc = skep_ingest_load(s->ingest, &why);
+    if (rc != SKEP_OK)
+        skep_log(WARN, "the ledger of refusals cannot be read, beginning a new one", SKEP_K_RC(rc),
+                 SKEP_K_CSTR("error", why.text));
+    const struct skep_self_config self = {.os = s->os,
+                                          .ingest = s->ingest,
+                                          .store = s->store,
+                                          .queries = &s->query_memory,
+                                          .probe_interval_ns = s->cfg.self_probe_ns};
+    s->self = skep_self_new(&self);
     s->listen = skep_new_n(&s->arena, const char *, s->cfg.listen.n + s->cfg.grpc.n);
     take_addresses(s, &s->cfg.listen);
     take_addresses(s, &s->cfg.grpc);
-    return start_net(s, err);
+    SKEP_TRY(start_net(s, err));
+    skep_self_start(s->self);
+    return SKEP_OK;
 }
 
 static void say_started(struct server *s)
@@ -162,8 +180,10 @@ static void stop(struct server *s)
     if (s->net)
         skep_net_stop(s->net, GRACE_MS);
     skep_api_free(s->api);
+    skep_self_quiesce(s->self);
     if (s->store)
         s->store->ops->close(s->store); /* I1 */
+    skep_self_free(s->self);            /* all are answered: the last counts are kept */
     skep_net_free(s->net);
     skep_ingest_free(s->ingest);
     skep_state_close(s->state);

@@ -25,6 +25,8 @@ static const char *const steps[] = {
     "  id TEXT PRIMARY KEY, dataset TEXT NOT NULL, name TEXT NOT NULL, created_ns INTEGER NOT NULL"
     ") STRICT;"
     "CREATE UNIQUE INDEX column_name ON \"column\"(dataset, name);",
+    /* 1 -> 2 */
+    "CREATE TABLE ledger(key INTEGER PRIMARY KEY, n INTEGER NOT NULL) STRICT;",
 };
 
 static skep_rc exec(sqlite3 *db, const char *sql, skep_err *err)

@@ -5,6 +5,7 @@
  *   result   (seq, id, query_id, status, data)    bounded: the oldest finished ones go first
  *   dataset  (slug, name, description)            first sight wins
  *   column   (id, dataset, name)
+ *   ledger   (key, n)                             counts that no row carries
  *
  * I1  a statement is reset before the lock is let go
  * I2  count and bytes of finished results stay within the limits

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "base/arena.h"
+#include "event/ledger.h"
 #include "os/os.h"
 
 struct skep_state;
@@ -120,3 +121,15 @@ SKEP_NODISCARD skep_rc skep_state_columns(struct skep_state *s, skep_str dataset
 SKEP_NODISCARD skep_rc skep_state_check(const char *path, skep_err *err);
 /* One moment of the database as a new file.  Returns SKEP_OK | SKEP_ENOSPC | SKEP_EIO. */
 SKEP_NODISCARD skep_rc skep_state_copy(const char *from, const char *to, skep_err *err);
+
+/* --- the ledger's counts that no row carries (event/ledger.h) --- */
+
+/* Add all entries to ret.  Returns SKEP_OK | SKEP_EIO | SKEP_ECORRUPT. */
+SKEP_NODISCARD skep_rc skep_state_ledger_load(struct skep_state *s, struct skep_ledger *ret,
+                                              skep_err *err);
+/* Add the numbers to those kept, in one transaction: all of them or none.
+ *
+ * fold_ns  not 0: also fold what is old, as of then
+ * Returns  SKEP_OK | SKEP_EIO | SKEP_ENOSPC */
+SKEP_NODISCARD skep_rc skep_state_ledger_add(struct skep_state *s, const struct skep_ledger *more,
+                                             skep_ts_ns fold_ns, skep_err *err);

@@ -27,6 +27,10 @@
     X(DATASET_LIST, "SELECT slug, name, description, created_ns FROM dataset ORDER BY slug")       \
     X(COLUMN_GET, "SELECT id, created_ns FROM \"column\" WHERE dataset = ?1 AND name = ?2")        \
     X(COLUMN_PUT, "INSERT INTO \"column\"(id, dataset, name, created_ns) VALUES(?1, ?2, ?3, ?4)")  \
+    X(LEDGER_LIST, "SELECT key, n FROM ledger")                                                    \
+    X(LEDGER_ADD, "INSERT INTO ledger(key, n) VALUES(?1, ?2)"                                      \
+                  " ON CONFLICT(key) DO UPDATE SET n = n + excluded.n")                            \
+    X(LEDGER_CLEAR, "DELETE FROM ledger")                                                          \
     X(BEGIN, "BEGIN IMMEDIATE")                                                                    \
     X(COMMIT, "COMMIT")                                                                            \
     X(ROLLBACK, "ROLLBACK")

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "agg/partial.h"
+#include "base/histogram.h"
 #include "event/batch.h"
 #include "os/os.h"
 #include "plan/plan.h"
@@ -47,9 +48,17 @@ struct skep_answer {
     skep_str missing;
 };
 
+/* Background work of one kind, since the process started. */
+struct skep_store_work {
+    uint64_t n, rows, bytes; /* done; rows and bytes written */
+    uint64_t failed;         /* attempts that did not, and will be made again */
+    int64_t ns;              /* time it took */
+};
+
 struct skep_store_stats {
-    uint64_t rows_live;              /* visible rows */
-    skep_ts_ns oldest_ns, newest_ns; /* 0 while empty */
+    uint64_t rows_live;              /* visible rows, and the server's own: */
+    uint64_t hidden_rows;            /* only shown when asked for */
+    skep_ts_ns oldest_ns, newest_ns; /* of the visible ones; 0 while empty */
     uint64_t parts, part_rows, part_bytes;
     uint64_t segments, segment_rows, segment_bytes;
     uint64_t wal_bytes, disk_bytes, disk_limit_bytes;
@@ -66,6 +75,9 @@ struct skep_store_stats {
     uint64_t torn_writes;     /* found by recovery: unfinished, unacknowledged ends */
     skep_str damage;          /* names the first of either; empty = none; lives with the store */
     bool recovering, read_only;
+    struct skep_store_work fold, flush, merge;
+    struct skep_histogram_sum fsync; /* how long the log took to become durable */
+    uint64_t cache_hits, cache_misses;
 };
 
 /* Which rows a delete may kill, and whether it does. */
@@ -78,6 +90,15 @@ struct skep_delete_opts {
 
 typedef void skep_store_loss_fn(void *ctx, skep_str text);
 
+/* The store's side of the ledger (event/ledger.h): RECEIVED and REJECTED as the receipts of its
+ * commits say, STORED, EXPIRED, DELETED and SUPERSEDED since the ledger was begun, LIVE as of now.
+ */
+struct skep_store_ledger {
+    struct skep_ledger counts; /* the caller's: skep_ledger_done */
+    uint64_t unread_rows;      /* live rows that could not be read: LIVE lacks them */
+    char why[232];             /* the first of them */
+};
+
 struct skep_store_ops {
     const char *name;
     void (*close)(struct skep_store *s);
@@ -89,6 +110,10 @@ struct skep_store_ops {
     skep_rc (*delete_rows)(struct skep_store *s, const struct skep_plan *plan,
                            const struct skep_delete_opts *opts, uint64_t *ret_rows, skep_err *err);
     void (*stats)(struct skep_store *s, struct skep_store_stats *ret);
+    /* Entries of `from_ns` and later.  live: with LIVE, for which rows may be read: never on an I/O
+     * thread.  Threads: any. */
+    void (*ledger)(struct skep_store *s, skep_ts_ns from_ns, bool live,
+                   struct skep_store_ledger *ret);
     /* Everything appended so far goes to its final place on disk (tests, shutdown, tools). */
     skep_rc (*flush)(struct skep_store *s, skep_err *err);
     /* Sequence of the newest visible commit; wait_visible returns when it is > seq or after

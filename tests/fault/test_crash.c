@@ -58,6 +58,7 @@ static int by_number(const void *a, const void *b)
  * all. */
 static void expect_acked(struct skep_store *s, struct shadow *sh)
 {
+    client_ledger_expect(s);
     size_t n;
     int64_t *tags = client_tags(s, "tag", &n);
     qsort(sh->acked, sh->n, sizeof sh->acked[0], by_number);

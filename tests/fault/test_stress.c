@@ -38,10 +38,13 @@ static void appender(void *arg)
 {
     struct stress *t = arg;
     struct rnd r = {(uint64_t)atomic_fetch_add(&t->next_appender, 1) * 99991 + 7};
+    skep_ts_ns now = skep_os_real()->now_ns(skep_os_real());
     for (int i = 0; i < BATCHES; i++) {
-        struct skep_batch *b = random_batch(&r, 1 + rnd_below(&r, 60), t->s ? i + 1 : 1, i);
+        struct skep_batch *b = random_batch(&r, 1 + rnd_below(&r, 60), now + i, i);
         if (i % 3 == 0)
             b->identity[rnd_below(&r, 2)] = (uint8_t)rnd_below(&r, 20); /* twins */
+        if (i % 5 == 0)
+            memset(b->source, SKEP_SOURCE_SELF, b->n_rows); /* hidden */
         atomic_fetch_add(&t->calls, 1);
         skep_store_append(t->s, b, count_done, t);
         if (i % 16 == 0)
@@ -119,6 +122,44 @@ static void deleter(void *arg)
     skep_arena_done(&arena);
 }
 
+static uint64_t sum_of(const struct skep_ledger *l, unsigned what)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; i < l->n; i++)
+        n += (l->items[i].key & 0xff) == what ? l->items[i].n : 0;
+    return n;
+}
+
+/* The ledger balances at every moment, whatever is folded, flushed, merged and dropped meanwhile;
+ * and questions that hide the server's own rows find each time what lives. */
+static void accountant(void *arg)
+{
+    struct stress *t = arg;
+    while (!atomic_load(&t->stop)) {
+        uint64_t before = atomic_load(&t->stored_rows);
+        struct skep_store_ledger l;
+        t->s->ops->ledger(t->s, 0, true, &l);
+        uint64_t stored = sum_of(&l.counts, SKEP_LEDGER_STORED_ROWS);
+        uint64_t there = sum_of(&l.counts, SKEP_LEDGER_LIVE_ROWS) +
+                         sum_of(&l.counts, SKEP_LEDGER_EXPIRED_ROWS) +
+                         sum_of(&l.counts, SKEP_LEDGER_DELETED_ROWS) +
+                         sum_of(&l.counts, SKEP_LEDGER_SUPERSEDED_ROWS);
+        skep_ledger_done(&l.counts);
+        if (stored < before || stored != there || l.unread_rows > 0)
+            abort();
+        struct skep_arena arena;
+        struct skep_answer a = {0};
+        skep_err err;
+        skep_arena_init(&arena, "stress", NULL);
+        const struct skep_plan plan = {.kind = SKEP_PLAN_DATASETS, .range = {0, INT64_MAX}};
+        const struct skep_run_opts opts = {.arena = &arena};
+        if (skep_store_run(t->s, &plan, &opts, &a, &err) != SKEP_OK || !a.complete)
+            abort();
+        skep_arena_done(&arena);
+        (void)usleep(2000);
+    }
+}
+
 static void flusher(void *arg)
 {
     struct stress *t = arg;
@@ -145,13 +186,14 @@ static void test_stress(void **state)
         struct stress t = {0};
         skep_err err;
         assert_int_equal(skep_column_open(&cfg, &t.s, &err), SKEP_OK);
-        skep_thread a[APPENDERS], r[READERS], f, d;
+        skep_thread a[APPENDERS], r[READERS], f, d, c;
         for (int i = 0; i < APPENDERS; i++)
             skep_thread_start(&a[i], "appender", appender, &t);
         for (int i = 0; i < READERS; i++)
             skep_thread_start(&r[i], "reader", reader, &t);
         skep_thread_start(&f, "flusher", flusher, &t);
         skep_thread_start(&d, "deleter", deleter, &t);
+        skep_thread_start(&c, "accountant", accountant, &t);
         for (int i = 0; i < APPENDERS; i++)
             skep_thread_join(&a[i]);
         atomic_store(&t.stop, true);
@@ -159,6 +201,7 @@ static void test_stress(void **state)
             skep_thread_join(&r[i]);
         skep_thread_join(&f);
         skep_thread_join(&d);
+        skep_thread_join(&c);
         t.s->ops->close(t.s); /* with requests still in the queue */
         assert_int_equal(atomic_load(&t.calls), atomic_load(&t.answered));
         assert_int_equal(skep_column_open(&cfg, &t.s, &err), SKEP_OK);

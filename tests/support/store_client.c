@@ -155,3 +155,64 @@ struct skep_column_config client_config(const struct skep_os *os, const char *di
     return (struct skep_column_config){
         .os = os, .dir = dir, .part_limit_bytes = 64 << 20, .no_background = true};
 }
+
+static struct skep_store_ledger ledger_of(struct skep_store *s)
+{
+    struct skep_store_ledger l;
+    s->ops->ledger(s, 0, true, &l);
+    assert_int_equal(l.unread_rows, 0);
+    assert_true(skep_ledger_check(&l.counts));
+    return l;
+}
+
+static uint64_t count_of(const struct skep_ledger *l, struct skep_ledger_key k, unsigned what)
+{
+    k.what = (uint8_t)what;
+    return skep_ledger_get(l, k);
+}
+
+/* One way of looking at a minute; `more` is 0 for things, 1 for rows. */
+static void expect_balance(const struct skep_ledger *l, struct skep_ledger_key k, unsigned more)
+{
+    uint64_t stored = count_of(l, k, SKEP_LEDGER_STORED + more);
+    uint64_t there = count_of(l, k, SKEP_LEDGER_LIVE + more);
+    uint64_t gone = count_of(l, k, SKEP_LEDGER_EXPIRED + more) +
+                    count_of(l, k, SKEP_LEDGER_DELETED + more) +
+                    count_of(l, k, SKEP_LEDGER_SUPERSEDED + more);
+    if (stored != there + gone)
+        fail_msg("minute %u width %d source %u signal %u: %" PRIu64 " stored, %" PRIu64
+                 " live, %" PRIu64 " gone",
+                 k.minute, (int)k.width, k.source, k.signal, stored, there, gone);
+}
+
+void client_ledger_expect(struct skep_store *s)
+{
+    struct skep_store_ledger l = ledger_of(s);
+    struct skep_store_stats st;
+    uint64_t live = 0;
+    for (size_t i = 0; i < l.counts.n; i++) {
+        struct skep_ledger_key k;
+        assert_true(skep_ledger_unpack(l.counts.items[i].key, &k));
+        live += k.what == SKEP_LEDGER_LIVE_ROWS ? l.counts.items[i].n : 0;
+        expect_balance(&l.counts, k, 0);
+        expect_balance(&l.counts, k, 1);
+        uint64_t rejected = 0;
+        for (unsigned r = 0; r < SKEP_REJECTION_COUNT; r++)
+            rejected += count_of(&l.counts, k, SKEP_LEDGER_REJECTED + r);
+        assert_int_equal(count_of(&l.counts, k, SKEP_LEDGER_RECEIVED),
+                         count_of(&l.counts, k, SKEP_LEDGER_STORED) + rejected);
+    }
+    s->ops->stats(s, &st);
+    assert_int_equal(live, st.rows_live);
+    skep_ledger_done(&l.counts);
+}
+
+uint64_t client_ledger_total(struct skep_store *s, unsigned what)
+{
+    struct skep_store_ledger l = ledger_of(s);
+    uint64_t n = 0;
+    for (size_t i = 0; i < l.counts.n; i++)
+        n += (l.counts.items[i].key & 0xff) == what ? l.counts.items[i].n : 0;
+    skep_ledger_done(&l.counts);
+    return n;
+}

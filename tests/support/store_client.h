@@ -31,5 +31,12 @@ void rowlist_expect(const struct rowlist *got, const struct rowlist *want);
 /* All values of the int attribute `name` in visible rows, sorted; *ret_n of them, skep_free. */
 int64_t *client_tags(struct skep_store *s, const char *name, size_t *ret_n);
 
+/* The store's ledger balances, minute by minute: stored = live + expired + deleted + superseded,
+ * for things and for rows, received = stored + rejected; and its live rows are those of the stats.
+ */
+void client_ledger_expect(struct skep_store *s);
+/* Sum of one count over all minutes. */
+uint64_t client_ledger_total(struct skep_store *s, unsigned what);
+
 /* A config over `os` with small limits and no background. */
 struct skep_column_config client_config(const struct skep_os *os, const char *dir);

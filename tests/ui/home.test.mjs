@@ -92,10 +92,3 @@ ui('dark and light: the system decides, the reader overrides, the choice stays',
   const bg = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
   assert.ok(Math.max(...bg.match(/\d+/g).map(Number)) < 60, `dark background, got ${bg}`);
 });
-
-ui('status: the ledger adds up and says what was rejected', {}, async ({ page, url }) => {
-  await page.goto(`${url}/ui/settings`);
-  await page.getByText('bad trace id: 10').waitFor();
-  assert.equal(await page.getByText('accounted for').count(), 2);
-  await page.getByRole('meter', { name: 'Memory' }).waitFor();
-});

@@ -24,7 +24,7 @@ const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 
 class Mock {
   constructor({ mode = 'data', dist = process.env.SKEP_UI_DIST ?? join(here, '../../ui/dist'), traces = 1500 } = {}) {
-    Object.assign(this, { mode, dist: resolve(dist), cancelled: 0, asked: [], traces, started: Date.now(), last: [], traceCache: new Map() });
+    Object.assign(this, { mode, dist: resolve(dist), cancelled: 0, asked: [], traces, started: Date.now(), last: [], running: [], wrong: 0, traceCache: new Map() });
     this.data = mode === 'empty' ? null : new Data(Date.now(), { traces });
     this.server = createServer((req, res) => this.handle(req, res).catch((e) => this.fail(res, e)));
   }
@@ -89,7 +89,44 @@ class Mock {
       oldest_ns: rows.length ? ns(rows[0].t) : null, newest_ns: rows.length ? ns(rows.at(-1).t) : null,
       memory: { used_bytes: 41 << 20, limit_bytes: 512 << 20 }, disk: { used_bytes: 3.1e9, limit_bytes: 20e9 },
       listeners: [{ address: '127.0.0.1:4318', takes: ['otlp/http', 'otlp/grpc', 'page'] }, { address: '[::1]:4318', takes: ['otlp/http', 'otlp/grpc', 'page'] },
-        { address: '127.0.0.1:4317', takes: ['otlp/grpc', 'otlp/http'] }], ledger, last: last.slice(0, 16) });
+        { address: '127.0.0.1:4317', takes: ['otlp/grpc', 'otlp/http'] }], ledger, last: last.slice(0, 16),
+      self: { interval_s: 60, attempts: 12, failures: 0, last_ms: Date.now() - 21e3, last_error: null, ack_ms: 3.4, visible_ms: 0.6, queries: 1 } });
+  }
+
+  // `wrong` rows of the last step are missing from what is stored.
+  on_ledger(q, _, res) {
+    const end = Number(q.end ?? Date.now() / 1e3);
+    const start = Number(q.start ?? end - 86400);
+    const span = end - start;
+    const step = span > 15 * 86400 ? 86400 : span > 7200 ? 300 : 60;
+    const line = (signal, per, reasons, duplicate) => {
+      const s = { start_s: [], received: [], stored: [], pending: [], duplicate: [], superseded: [], sampled: [], live: [], rejected: [], difference: [] };
+      const first = Math.max(Math.ceil(start / step), Math.floor(end / step) - 280);
+      for (let b = first; b * step < end; b++) {
+        const stored = Math.round(per * step * (1 + 0.6 * Math.sin(b / 9)));
+        const rejected = reasons && b % 37 === 0 ? Math.round(stored / 3) : 0;
+        const twice = duplicate && b % 11 === 0 ? 40 : 0;
+        const lost = this.wrong && (b + 1) * step >= end ? this.wrong : 0;
+        for (const [k, v] of Object.entries({ start_s: b * step, received: stored + rejected + twice, stored: stored - lost, pending: 0, duplicate: twice,
+          superseded: 0, sampled: 0, live: stored - lost, rejected, difference: lost })) s[k].push(v);
+      }
+      const sum = (k) => s[k].reduce((x, y) => x + y, 0);
+      return { source: 'otlp', signal, series: s, totals: { received: sum('received'), stored: sum('stored'), pending: 0, duplicate: sum('duplicate'), superseded: 0,
+        sampled: 0, live: sum('live'), expired: 0, deleted: 0, stored_rows: sum('stored'), live_rows: sum('live'),
+        rejected: sum('rejected') ? { bad_trace_id: sum('rejected') } : {}, difference: sum('difference'), store_difference: 0 } };
+    };
+    const sources = this.rows().length === 0 ? [] : [line('traces', 41, true, true), line('logs', 12, false, false)];
+    this.json(res, { start_s: start, end_s: end, step_s: step, complete: true, differences: this.wrong && sources.length ? 2 : 0, sources });
+  }
+
+  on_running(_, req, res, id) {
+    if (req.method === 'POST') {
+      const at = this.running.findIndex((r) => String(r.id) === id);
+      if (at < 0) return this.json(res, { error: 'no such question runs' }, 404);
+      this.running.splice(at, 1);
+      return this.json(res, { canceled: true });
+    }
+    return this.json(res, { running: this.running });
   }
 
   on_datasets(_, __, res) {

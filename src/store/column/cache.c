@@ -39,6 +39,7 @@ struct skep_cache {
     struct entry **buckets;
     size_t n_buckets, n_entries;
     struct entry *hand; /* any entry of the ring, or NULL */
+    uint64_t hits, misses;
 };
 
 uint64_t skep_cache_serial(void)
@@ -193,6 +194,7 @@ static struct skep_cache_data *pin_if_there(struct skep_cache *c, const struct s
         e->used = true;
         data = e->data;
     }
+    *(e ? &c->hits : &c->misses) += 1;
     skep_mutex_unlock(&c->mutex);
     return data;
 }
@@ -288,4 +290,12 @@ void skep_cache_free(struct skep_cache *c)
 uint64_t skep_cache_bytes(const struct skep_cache *c)
 {
     return atomic_load_explicit(&c->budget.used_bytes, memory_order_relaxed);
+}
+
+void skep_cache_lookups(struct skep_cache *c, uint64_t *ret_hits, uint64_t *ret_misses)
+{
+    skep_mutex_lock(&c->mutex);
+    *ret_hits = c->hits;
+    *ret_misses = c->misses;
+    skep_mutex_unlock(&c->mutex);
 }

@@ -42,3 +42,5 @@ void skep_cache_unpin(struct skep_cache *c, const struct skep_cache_data *data);
 void skep_cache_drop(struct skep_cache *c, uint64_t file);
 /* Memory that open segments hold outside the cache (footers): charged by force. */
 void skep_cache_resident(struct skep_cache *c, int64_t delta_bytes);
+/* Look-ups so far. */
+void skep_cache_lookups(struct skep_cache *c, uint64_t *ret_hits, uint64_t *ret_misses);

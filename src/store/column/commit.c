@@ -333,7 +333,7 @@ static skep_rc write_group(struct skep_engine *e, struct group *g, skep_err *err
     SKEP_TRY(skep_wal_commit(e->wal, g->items, g->n + (g->arrived_dead.n > 0), err));
     atomic_fetch_add_explicit(&e->commits, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&e->commit_rows, g->rows, memory_order_relaxed);
-    skep_engine__publish(e, g->parts, g->n, e->next_seq - 1, &g->changes); /* I1 */
+    skep_engine__publish_counted(e, g->parts, g->n, e->next_seq - 1, &g->changes); /* I1 */
     return SKEP_OK;
 }
 

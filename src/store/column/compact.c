@@ -168,7 +168,9 @@ bool skep_engine__fold(struct skep_engine *e)
         return false;
     struct skep_rowset *folded = NULL;
     skep_err err;
+    int64_t begun = e->os->mono_ns(e->os);
     skep_rc rc = skep_part_fold(parts, n, &e->parts, &folded, &err);
+    skep_engine__worked(e, &e->fold_work, begun, rc, folded);
     if (rc == SKEP_OK)
         put_folded(e, parts, n, folded);
     else

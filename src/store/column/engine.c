@@ -13,6 +13,7 @@
 #include "store/column/engine.h"
 
 #include "base/mem.h"
+#include "store/column/cache.h"
 #include "store/column/exec.h"
 #include "store/column/part.h"
 
@@ -27,6 +28,8 @@ static skep_rc engine_run(struct skep_store *s, const struct skep_plan *plan,
     if (!o.budget)
         o.budget = &e->query;
     struct skep_snapshot *snap = skep_engine__snapshot(e);
+    if (!skep_plan_shows_own(plan))
+        snap = skep_engine__shown(e, snap);
     skep_rc rc = skep_exec_run_kept(snap, e->pool, e->partials, plan, &o, ret, err);
     skep_snapshot_unref(snap);
     if (rc == SKEP_OK)
@@ -34,19 +37,26 @@ static skep_rc engine_run(struct skep_store *s, const struct skep_plan *plan,
     return rc;
 }
 
-static void count_rowsets(const struct skep_snapshot *s, struct skep_store_stats *r)
+static void count_rowsets(struct skep_engine *e, const struct skep_snapshot *s,
+                          struct skep_store_stats *r)
 {
     for (unsigned i = 0; i < s->n; i++) {
         const struct skep_rowset *rs = s->sets[i].rowset;
         const struct skep_live *live = s->sets[i].live;
         uint64_t rows = live ? live->n_live : rs->n_rows;
-        if (rows > 0 && (r->rows_live == 0 || rs->bounds.min_start_ns < r->oldest_ns))
-            r->oldest_ns = rs->bounds.min_start_ns;
-        if (rows > 0 && (r->rows_live == 0 || rs->bounds.max_start_ns > r->newest_ns))
-            r->newest_ns = rs->bounds.max_start_ns;
+        skep_ts_ns min, max;
+        if (rs->ops == &skep_part_ops) /* in memory: looking is cheap */
+            skep_engine__look_at_own(e, &s->sets[i]);
+        uint64_t hidden = skep_engine__shown_stats(e, &s->sets[i], &min, &max);
+        bool first = r->rows_live == r->hidden_rows;
+        if (rows > hidden && (first || min < r->oldest_ns))
+            r->oldest_ns = min;
+        if (rows > hidden && (first || max > r->newest_ns))
+            r->newest_ns = max;
         r->rows_live += rows;
         r->deleted_rows += live ? live->n_deleted : 0;
         r->superseded_rows += live ? live->n_superseded : 0;
+        r->hidden_rows += hidden;
         if (rs->ops == &skep_part_ops) {
             r->parts++;
             r->part_rows += rs->n_rows;
@@ -56,6 +66,28 @@ static void count_rowsets(const struct skep_snapshot *s, struct skep_store_stats
             r->segment_rows += rs->n_rows;
         }
     }
+}
+
+void skep_engine__worked(struct skep_engine *e, struct skep_engine_work *w, int64_t begun_ns,
+                         skep_rc rc, const struct skep_rowset *made)
+{
+    atomic_fetch_add_explicit(&w->ns, e->os->mono_ns(e->os) - begun_ns, memory_order_relaxed);
+    if (rc == SKEP_OK) {
+        atomic_fetch_add_explicit(&w->n, 1, memory_order_relaxed);
+        atomic_fetch_add_explicit(&w->rows, made ? made->n_rows : 0, memory_order_relaxed);
+        atomic_fetch_add_explicit(&w->bytes, made ? made->bytes : 0, memory_order_relaxed);
+    } else if (rc != SKEP_ECANCELED) {
+        atomic_fetch_add_explicit(&w->failed, 1, memory_order_relaxed);
+    }
+}
+
+static struct skep_store_work work_of(struct skep_engine_work *w)
+{
+    return (struct skep_store_work){.n = atomic_load(&w->n),
+                                    .rows = atomic_load(&w->rows),
+                                    .bytes = atomic_load(&w->bytes),
+                                    .failed = atomic_load(&w->failed),
+                                    .ns = atomic_load(&w->ns)};
 }
 
 static void engine_stats(struct skep_store *s, struct skep_store_stats *ret)
@@ -68,7 +100,7 @@ static void engine_stats(struct skep_store *s, struct skep_store_stats *ret)
     struct skep_manifest_totals totals = e->totals;
     skep_mutex_unlock(&e->manifest_mu);
     skep_mutex_unlock(&e->change_mu);
-    count_rowsets(snap, &r);
+    count_rowsets(e, snap, &r);
     skep_snapshot_unref(snap);
     r.dead_rows = r.deleted_rows + r.superseded_rows;
     r.deleted_rows += totals.deleted_rows;
@@ -84,6 +116,11 @@ static void engine_stats(struct skep_store *s, struct skep_store_stats *ret)
     r.commit_rows = atomic_load(&e->commit_rows);
     r.duplicates = atomic_load(&e->duplicates);
     r.fsyncs = skep_wal_syncs(e->wal);
+    skep_histogram_read(skep_wal_sync_times(e->wal), &r.fsync);
+    skep_cache_lookups(e->cache, &r.cache_hits, &r.cache_misses);
+    r.fold = work_of(&e->fold_work);
+    r.flush = work_of(&e->flush_work);
+    r.merge = work_of(&e->merge_work);
     r.merges = totals.merges;
     r.merge_rows = totals.merge_rows;
     r.expired_rows = totals.expired_rows;
@@ -186,6 +223,9 @@ static void engine_close(struct skep_store *s)
     skep_mutex_done(&e->delete_mu);
     skep_mutex_done(&e->change_mu);
     skep_mutex_done(&e->manifest_mu);
+    skep_mutex_done(&e->ledger_mu);
+    skep_mutex_done(&e->shown_mu);
+    skep_ledger_done(&e->book);
     skep_free(e->dir);
     skep_free(e);
 }
@@ -198,6 +238,7 @@ static const struct skep_store_ops column_ops = {
     .delete_rows = skep_engine__delete,
     .stats = engine_stats,
     .flush = engine_flush,
+    .ledger = skep_engine__ledger,
     .visible = engine_visible,
     .wait_visible = engine_wait_visible,
     .each_loss = skep_engine__each_loss,
@@ -242,6 +283,8 @@ static struct skep_engine *new_engine(const struct skep_column_config *cfg)
     skep_mutex_init(&e->delete_mu, "delete");
     skep_mutex_init(&e->change_mu, "change");
     skep_mutex_init(&e->manifest_mu, "manifest");
+    skep_mutex_init(&e->ledger_mu, "ledger");
+    skep_mutex_init(&e->shown_mu, "own rows");
     skep_cond_init(&e->q_wake);
     skep_cond_init(&e->q_done);
     skep_cond_init(&e->visible);

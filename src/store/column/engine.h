@@ -47,11 +47,28 @@ struct skep_changes {
     unsigned n, cap;
 };
 
+/* Rows as the ledger counts them. */
+struct skep_engine_counted {
+    struct skep_ledger ledger;
+    uint64_t unread_rows; /* could not be read, and are not in it */
+    char why[232];
+};
+
+/* Counters of one kind of background work. */
+struct skep_engine_work {
+    _Atomic uint64_t n, rows, bytes, failed;
+    _Atomic int64_t ns;
+};
+
 /* A segment of the store; on the rowset as on_last_unref_ctx, freed with it. */
 struct skep_engine_segment {
     struct skep_engine *engine;
     struct skep_manifest_segment m; /* m.live: under change_mu */
     struct skep_live *saved;        /* the version that m.live names; under change_mu */
+    /* Its live rows as the ledger counts them, once asked (counts.c).  Under ledger_mu. */
+    struct skep_engine_counted counted;
+    uint64_t counted_version; /* of the bitmap, 0 = none */
+    bool is_counted;
     bool doomed; /* no longer in the manifest: delete the file with the last reader.  Under snap_mu
                   */
 };
@@ -106,6 +123,12 @@ struct skep_engine {
     _Atomic uint64_t next_segment;
     struct skep_manifest_totals totals; /* under manifest_mu */
 
+    /* The store's side of the ledger: counts.c. */
+    struct skep_mutex ledger_mu;
+    struct skep_ledger book;
+    struct skep_mutex shown_mu; /* `shown` of rowsets: hidden.c */
+    uint32_t book_hour;         /* it was folded in */
+
     _Atomic bool cancel;     /* background work: give up now */
     _Atomic bool want_space; /* disk nearly full: merges give way to expiry */
     _Atomic bool want_flush; /* somebody was refused for lack of memory */
@@ -113,6 +136,8 @@ struct skep_engine {
     _Atomic uint64_t commits, commit_rows, duplicates;
     _Atomic uint64_t sleep_until; /* mono ns: after a failure background work rests */
     struct skep_wal_damage damage;
+
+    struct skep_engine_work fold_work, flush_work, merge_work;
 
     skep_thread committer, folder, flusher, merger;
     bool committer_runs, background_runs;
@@ -238,6 +263,52 @@ void skep_engine__each_loss(struct skep_store *s, skep_store_loss_fn *fn, void *
 
 /* read_only.c */
 SKEP_NODISCARD skep_rc skep_engine__open_read_only(struct skep_engine *e, skep_err *err);
+
+/* engine.c */
+/* Note a piece of work that began at mono time `begun_ns` and ended with rc; made: what it wrote,
+ * NULL = nothing. */
+void skep_engine__worked(struct skep_engine *e, struct skep_engine_work *w, int64_t begun_ns,
+                         skep_rc rc, const struct skep_rowset *made);
+
+/* hidden.c: the server's own rows. */
+/* The snapshot without them; takes the reference of the one given. */
+struct skep_snapshot *skep_engine__shown(struct skep_engine *e, struct skep_snapshot *snap);
+/* Find a rowset's now, so that no question need. */
+void skep_engine__look_at_own(struct skep_engine *e, const struct skep_snapshot_set *set);
+/* Live rows that are hidden, and the bounds of the others' times; as far as somebody looked. */
+uint64_t skep_engine__shown_stats(struct skep_engine *e, const struct skep_snapshot_set *set,
+                                  skep_ts_ns *ret_min_ns, skep_ts_ns *ret_max_ns);
+
+/* counts.c: the store's side of the ledger. */
+/* Publish parts, and enter them in the book. */
+void skep_engine__publish_counted(struct skep_engine *e, struct skep_rowset *const *parts,
+                                  unsigned n, uint64_t seq, const struct skep_changes *changes);
+/* Replace rowsets, and enter in the book which rows are left out.  Under change_mu. */
+void skep_engine__replace_counted(struct skep_engine *e, struct skep_rowset *const *gone,
+                                  unsigned n, const struct skep_snapshot_set *by, unsigned n_by,
+                                  const struct skep_ledger *ended);
+/* Add up: what commits counted that stand in parts; dead rows of sets; all rows of a set, the live
+ * ones as expired. */
+void skep_engine__parts_ledger(const struct skep_snapshot_set *sets, unsigned n,
+                               struct skep_ledger *to);
+void skep_engine__count_dead(struct skep_engine *e, const struct skep_snapshot_set *sets,
+                             unsigned n, struct skep_ledger *to);
+void skep_engine__count_expired(struct skep_engine *e, const struct skep_snapshot_set *set,
+                                struct skep_ledger *to);
+/* Rows that live in `live` and not in `but`: with both, the rows that died between two versions. */
+struct skep_engine_which {
+    const struct skep_live *live; /* NULL = all */
+    const struct skep_live *but;  /* NULL = none */
+};
+/* Count such rows by reading them.  as: STORED, EXPIRED, DELETED, SUPERSEDED or LIVE; the rows twin
+ * is filled, too.  The ledger is the caller's: for rows that die it goes into the manifest edit
+ * that lets them, then into the book. */
+void skep_engine__count_rows(struct skep_rowset *rs, const struct skep_engine_which *which,
+                             enum skep_ledger_what as, struct skep_engine_counted *ret);
+/* The book as the manifest has it; segments are open, nothing was replayed. */
+SKEP_NODISCARD skep_rc skep_engine__found_book(struct skep_engine *e, skep_err *err);
+void skep_engine__ledger(struct skep_store *s, skep_ts_ns from_ns, bool live,
+                         struct skep_store_ledger *ret);
 
 /* recover.c */
 /* The segments of the manifest as the snapshot; every frame of the log as a part. */

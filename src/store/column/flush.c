@@ -27,6 +27,7 @@
 enum {
     FLUSH_BYTES = 32 << 20, /* quiet parts of this size are worth a segment */
     FLUSH_AGES = 10,        /* so many times flush_quiet_ns old they go anyway */
+    OWN_AGES = 720,         /* and those with nothing but the server's own rows so much later */
     NAP_MS = 250,
     REST_NS = 2 * 1000000000 /* after a failure */
 };
@@ -60,6 +61,7 @@ static void last_unref(void *ctx, struct skep_rowset *rs)
         atomic_fetch_sub(&e->segment_bytes, seg->m.file_bytes + seg->m.live.bytes);
     }
     skep_live_unref(seg->saved);
+    skep_ledger_done(&seg->counted.ledger);
     skep_free(seg);
 }
 
@@ -189,7 +191,7 @@ static void count_flushed(const struct skep_snapshot_set *sets, unsigned n,
 /* One record: the new segments, all bitmaps that are not on disk, the checkpoint. */
 static skep_rc record_flush(struct skep_engine *e, const struct skep_snapshot_set *sets, unsigned n,
                             const struct skep_saved *saved, const struct skep_flushed *out,
-                            uint64_t checkpoint, skep_err *err)
+                            const struct skep_ledger *ledger, uint64_t checkpoint, skep_err *err)
 {
     skep_ts_ns now = e->os->now_ns(e->os);
     struct skep_manifest_segment add[SKEP_LAYOUT_COUNT];
@@ -203,6 +205,7 @@ static skep_rc record_flush(struct skep_engine *e, const struct skep_snapshot_se
                                       .checkpoint = checkpoint,
                                       .next_segment = atomic_load(&e->next_segment),
                                       .totals = e->totals,
+                                      .ledger = ledger,
                                       .now_ns = now};
     count_flushed(sets, n, &edit.totals);
     struct skep_identity_entry *ids =
@@ -230,9 +233,15 @@ static skep_rc publish_flush(struct skep_engine *e, const struct skep_snapshot_s
     memcpy(all, now->sets, now->n * sizeof *all);
     memcpy(all + now->n, out->sets, out->n * sizeof *all);
     struct skep_saved saved;
+    struct skep_ledger ended = {0}; /* dead rows, which are left out */
     skep_rc rc = skep_engine__save(e, all, n_all, &saved, err);
     if (rc == SKEP_OK) {
-        rc = record_flush(e, sets, n, &saved, out, checkpoint, err);
+        struct skep_ledger stored = {0};
+        skep_engine__count_dead(e, sets, n, &ended);
+        skep_ledger_merge(&stored, &ended);
+        skep_engine__parts_ledger(sets, n, &stored);
+        rc = record_flush(e, sets, n, &saved, out, &stored, checkpoint, err);
+        skep_ledger_done(&stored);
         if (rc == SKEP_OK || rc == SKEP_ENOSPC) /* anything else: I3 */
             skep_engine__settle_saved(e, &saved, rc == SKEP_OK);
         skep_saved__done(&saved);
@@ -242,9 +251,12 @@ static skep_rc publish_flush(struct skep_engine *e, const struct skep_snapshot_s
         struct skep_rowset **gone = skep_alloc_n(struct skep_rowset *, n);
         for (unsigned i = 0; i < n; i++)
             gone[i] = sets[i].rowset;
-        skep_engine__replace(e, gone, n, out->sets, out->n);
+        for (unsigned i = 0; i < out->n; i++)
+            skep_engine__look_at_own(e, &out->sets[i]);
+        skep_engine__replace_counted(e, gone, n, out->sets, out->n, &ended);
         skep_free(gone);
     }
+    skep_ledger_done(&ended);
     skep_free(all);
     skep_snapshot_unref(now);
     return rc;
@@ -266,9 +278,12 @@ static skep_rc write_segments(struct skep_engine *e, const struct skep_snapshot_
             else
                 skep_live_unref(live);
         }
-        if (rc == SKEP_OK && k > 0)
+        int64_t begun = e->os->mono_ns(e->os);
+        if (rc == SKEP_OK && k > 0) {
             rc = skep_engine__write_segment(e, sources, k, (enum skep_layout)layout, false,
                                             &out->sets[out->n].rowset, err);
+            skep_engine__worked(e, &e->flush_work, begun, rc, out->sets[out->n].rowset);
+        }
         out->n += rc == SKEP_OK && k > 0;
         for (unsigned i = 0; i < k; i++)
             skep_live_unref((struct skep_live *)(uintptr_t)sources[i].live);
@@ -390,7 +405,10 @@ static uint64_t due(struct skep_engine *e)
             break;
         last = part->base.max_seq;
         bytes += part->base.bytes;
-        oldest = SKEP_MIN(oldest, part->received_min_ns);
+        skep_ts_ns age = part->received_min_ns;
+        if (skep_part__only_own(part))
+            age += OWN_AGES * e->flush_quiet_ns; /* an idle disk is left alone */
+        oldest = SKEP_MIN(oldest, age);
     }
     skep_snapshot_unref(s);
     if (last == 0 && skep_wal_used_bytes(e->wal) > e->wal_flush_bytes && has_unsaved(e))
@@ -403,6 +421,10 @@ void skep_engine__flusher(void *engine)
 {
     struct skep_engine *e = engine;
     int64_t rest_until = 0;
+    struct skep_snapshot *found = skep_engine__snapshot(e);
+    for (unsigned i = 0; i < found->n; i++)
+        skep_engine__look_at_own(e, &found->sets[i]);
+    skep_snapshot_unref(found);
     while (!skep_engine__nap(e, NAP_MS)) {
         if (e->os->mono_ns(e->os) < rest_until)
             continue;

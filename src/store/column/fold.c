@@ -555,6 +555,17 @@ static skep_rc fold_all(struct fold *f)
     return rc;
 }
 
+/* What the parts counted, summed. */
+static void fold_ledgers(struct skep_part *to, struct skep_rowset *const *parts, unsigned n)
+{
+    for (unsigned p = 0; p < n; p++)
+        skep_ledger_merge(&to->ledger, &skep_part_must(parts[p])->ledger);
+    uint64_t bytes = to->ledger.cap * sizeof *to->ledger.items;
+    to->charged_bytes += bytes;
+    if (to->budget)
+        skep_budget_force(to->budget, bytes);
+}
+
 skep_rc skep_part_fold(struct skep_rowset *const *parts, unsigned n, struct skep_budget *budget,
                        struct skep_rowset **ret, skep_err *err)
 {
@@ -595,5 +606,7 @@ skep_rc skep_part_fold(struct skep_rowset *const *parts, unsigned n, struct skep
     }
     uint8_t *payload = skep_buf_take(&f.out, &bytes);
     payload = skep_realloc(payload, bytes);
-    return skep_part_open(payload, bytes, 0, budget, ret, err);
+    SKEP_TRY(skep_part_open(payload, bytes, 0, budget, ret, err));
+    fold_ledgers(skep_part_must(*ret), parts, n);
+    return SKEP_OK;
 }

@@ -41,6 +41,11 @@ size_t skep_frame__bound_lists(size_t n, size_t n_entries)
     return align8((n + 1) * 4) + n * 8 + n_entries * SKEP_FRAME_ENTRY_BYTES;
 }
 
+size_t skep_frame__bound_receipt(void)
+{
+    return (size_t)SKEP_REJECTION_COUNT * SKEP_FRAME_REASON_BYTES;
+}
+
 size_t skep_frame__bound_head(size_t n_dicts, size_t n_columns, size_t n_fields)
 {
     return SKEP_FRAME_HEAD_BYTES + n_dicts * SKEP_FRAME_DICT_BYTES +
@@ -76,6 +81,30 @@ static uint64_t here(const struct skep_frame_writer *w)
     return w->out->n - w->start;
 }
 
+/* What the wire says of the request; the room was reserved. */
+static void put_receipt(struct skep_frame_writer *w, const struct skep_receipt *r)
+{
+    size_t n = 0;
+    uint8_t *head = w->out->p + w->start;
+    for (unsigned i = 0; i < SKEP_REJECTION_COUNT; i++)
+        n += r->rejected[i] > 0;
+    head[SKEP_FRAME_AT_SOURCE] = r->source;
+    head[SKEP_FRAME_AT_SIGNAL] = r->signal;
+    skep_store_le16(head + SKEP_FRAME_AT_REASONS, (uint16_t)n);
+    skep_store_le32(head + SKEP_FRAME_AT_WIRE, r->received);
+    if (n == 0)
+        return;
+    skep_store_le64(head + SKEP_FRAME_AT_REJECTED_AT, here(w));
+    uint8_t *p = room(w, n * SKEP_FRAME_REASON_BYTES);
+    for (uint32_t i = 0; i < SKEP_REJECTION_COUNT; i++) {
+        if (r->rejected[i] == 0)
+            continue;
+        skep_store_le32(p, i);
+        skep_store_le32(p + 4, r->rejected[i]);
+        p += SKEP_FRAME_REASON_BYTES;
+    }
+}
+
 skep_rc skep_frame__begin(struct skep_frame_writer *w, struct skep_buf *out,
                           const struct skep_frame_head *head, size_t bound_bytes, skep_err *err)
 {
@@ -104,6 +133,8 @@ skep_rc skep_frame__begin(struct skep_frame_writer *w, struct skep_buf *out,
     skep_store_le32(p + SKEP_FRAME_AT_SCOPES, head->n_scopes);
     skep_store_le64(p + SKEP_FRAME_AT_RECEIVED, (uint64_t)head->received_ns);
     memcpy(p + SKEP_FRAME_AT_IDENTITY, head->identity, sizeof head->identity);
+    if (head->receipt && head->receipt->source != 0)
+        put_receipt(w, head->receipt);
     return SKEP_OK;
 }
 
@@ -419,7 +450,7 @@ static const int64_t *widen(const struct skep_batch *b, enum skep_column col, in
 
 static size_t batch_bound(const struct skep_batch *b, size_t strings_n, uint32_t n_fields)
 {
-    size_t n = skep_frame__bound_head(1, PLAIN_COLUMNS, n_fields);
+    size_t n = skep_frame__bound_head(1, PLAIN_COLUMNS, n_fields) + skep_frame__bound_receipt();
     n += skep_frame__bound_dict(b->strings.n, strings_n);
     n += skep_frame__bound_lists(b->resources.n, b->resources.entries_n);
     n += skep_frame__bound_lists(b->scopes.n, b->scopes.entries_n);
@@ -468,7 +499,8 @@ skep_rc skep_frame_encode(const struct skep_batch *b, struct skep_buf *out, skep
                                    .n_fields = n_fields,
                                    .n_resources = b->resources.n,
                                    .n_scopes = b->scopes.n,
-                                   .received_ns = b->received_ns};
+                                   .received_ns = b->received_ns,
+                                   .receipt = &b->receipt};
     memcpy(head.identity, b->identity, sizeof head.identity);
     struct skep_frame_writer w;
     skep_rc rc = skep_frame__begin(&w, out, &head, batch_bound(b, strings_n, n_fields), err);

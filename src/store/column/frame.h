@@ -15,6 +15,7 @@ enum {
     SKEP_FRAME_DICT_BYTES = 16,
     SKEP_FRAME_COL_BYTES = 40,
     SKEP_FRAME_ENTRY_BYTES = 16, /* one entry of an interned list */
+    SKEP_FRAME_REASON_BYTES = 8, /* one entry of the rejections */
     SKEP_FRAME_MAX_BYTES = 256 << 20
 };
 
@@ -34,7 +35,11 @@ enum {
     SKEP_FRAME_AT_BYTES = 56,
     SKEP_FRAME_AT_RESOURCES_AT = 64,
     SKEP_FRAME_AT_SCOPES_AT = 72,
-    SKEP_FRAME_AT_ZERO = 80
+    SKEP_FRAME_AT_SOURCE = 80, /* the receipt: 0 = none */
+    SKEP_FRAME_AT_SIGNAL = 81,
+    SKEP_FRAME_AT_REASONS = 82, /* n of rejections */
+    SKEP_FRAME_AT_WIRE = 84,    /* things received */
+    SKEP_FRAME_AT_REJECTED_AT = 88
 };
 
 /* Which rows of a column have a value.  On disk: never reuse a number. */
@@ -63,6 +68,7 @@ struct skep_frame_head {
     uint32_t n_resources, n_scopes;
     skep_ts_ns received_ns;
     uint8_t identity[16];
+    const struct skep_receipt *receipt; /* NULL or source 0: none */
 };
 
 /* A payload being written at the end of `out`, in one pass.  Room is reserved ahead, by begin or by
@@ -136,6 +142,7 @@ struct skep_frame_room skep_frame__field_room(struct skep_frame_writer *w,
 /* Upper bound of what dictionaries, lists and columns can take, for begin. */
 size_t skep_frame__bound_dict(size_t n, size_t bytes_n);
 size_t skep_frame__bound_lists(size_t n, size_t n_entries);
+size_t skep_frame__bound_receipt(void);
 size_t skep_frame__bound_head(size_t n_dicts, size_t n_columns, size_t n_fields);
 size_t skep_frame__bound_column(size_t n_rows);
 size_t skep_frame__bound_field(size_t n_rows, size_t n_present);

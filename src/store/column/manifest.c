@@ -48,7 +48,8 @@ enum op {
     OP_LIVE = 7,
     OP_REMOVED = 8,
     OP_FILED = 9,
-    OP_MISSING = 11 /* missing.c */
+    OP_MISSING = 11, /* missing.c */
+    OP_LEDGER = 12
 };
 
 struct skep_manifest {
@@ -123,6 +124,16 @@ static void put_identities(struct skep_buf *b, const struct skep_identity_entry 
         skep_buf_put(b, e[i].id, sizeof e[i].id);
         skep_buf_u64(b, e[i].seq);
         skep_buf_u64(b, (uint64_t)e[i].received_ns);
+    }
+}
+
+static void put_ledger(struct skep_buf *b, const struct skep_ledger *l)
+{
+    skep_buf_u64(b, OP_LEDGER);
+    skep_buf_u64(b, l->n);
+    for (size_t i = 0; i < l->n; i++) {
+        skep_buf_u64(b, l->items[i].key);
+        skep_buf_u64(b, l->items[i].n);
     }
 }
 
@@ -230,6 +241,21 @@ static skep_rc apply_identities(struct skep_manifest_state *s, skep_rd *r)
     return SKEP_OK;
 }
 
+static skep_rc apply_ledger(struct skep_manifest_state *s, skep_rd *r)
+{
+    uint64_t n = skep_rd_u64(r);
+    if (n > skep_rd_left(r) / sizeof(struct skep_ledger_entry))
+        return SKEP_ECORRUPT;
+    for (uint64_t i = 0; i < n; i++) {
+        struct skep_ledger_key k;
+        if (!skep_ledger_unpack(skep_rd_u64(r), &k))
+            return SKEP_ECORRUPT;
+        skep_ledger_add(&s->ledger, k, skep_rd_u64(r));
+    }
+    s->has_ledger = true;
+    return s->ledger.n <= SKEP_LEDGER_ENTRIES_MAX ? SKEP_OK : SKEP_ECORRUPT;
+}
+
 static skep_rc apply(struct skep_manifest_state *s, skep_bytes payload)
 {
     skep_rd r = skep_rd_make(payload);
@@ -254,6 +280,7 @@ static skep_rc apply(struct skep_manifest_state *s, skep_bytes payload)
             break;
         case OP_FILED: rc = apply_filed(s, &r); break;
         case OP_MISSING: rc = skep_missing__apply(&s->missing, &r); break;
+        case OP_LEDGER: rc = apply_ledger(s, &r); break;
         default: return SKEP_ECORRUPT;
         }
         SKEP_TRY(rc);
@@ -331,6 +358,7 @@ static skep_rc rewrite(struct skep_manifest *m, skep_err *err)
     put_identities(&b, m->s.identities, m->s.identities_n);
     for (unsigned i = 0; i < m->s.missing.n; i++)
         skep_missing__put(&b, &m->s.missing.items[i]);
+    put_ledger(&b, &m->s.ledger);
     uint64_t record = m->next_record;
     end_record(m, &b, at);
     int fd = -1;
@@ -432,6 +460,7 @@ void skep_manifest__state_done(struct skep_manifest_state *s)
     skep_free(s->segments);
     skep_free(s->identities);
     skep_missing__done(&s->missing);
+    skep_ledger_done(&s->ledger);
     *s = (struct skep_manifest_state){0};
 }
 
@@ -491,8 +520,10 @@ skep_rc skep_manifest_open(const struct skep_os *os, const char *dir, struct ske
     *ret_new = rc == SKEP_ENOTFOUND;
     if (rc == SKEP_OK)
         rc = read_all(m, err);
-    else if (rc == SKEP_ENOTFOUND)
+    else if (rc == SKEP_ENOTFOUND) {
+        m->s.has_ledger = true;
         rc = rewrite(m, err);
+    }
     if (rc != SKEP_OK) {
         skep_manifest_close(m);
         return rc;
@@ -598,6 +629,7 @@ skep_rc skep_manifest_edit(struct skep_manifest *m, const struct skep_manifest_e
     skep_assert(e->checkpoint == 0 || e->checkpoint >= m->s.checkpoint);
     skep_assert(e->next_segment >= m->s.next_segment);
     forget_old(&m->s, e->now_ns);
+    (void)skep_ledger_fold(&m->s.ledger, e->now_ns);
     struct skep_buf b;
     skep_buf_init(&b, MAX_BYTES);
     uint64_t record = m->next_record;
@@ -616,6 +648,8 @@ skep_rc skep_manifest_edit(struct skep_manifest *m, const struct skep_manifest_e
         skep_missing__put(&b, &(struct skep_missing){.kind = SKEP_MISSING_FORGET});
     for (unsigned i = 0; i < e->n_missing; i++)
         skep_missing__put(&b, &e->missing[i]);
+    if (e->ledger)
+        put_ledger(&b, e->ledger);
     end_record(m, &b, at);
 
     struct undo u = keep(&m->s);
@@ -635,6 +669,8 @@ skep_rc skep_manifest_edit(struct skep_manifest *m, const struct skep_manifest_e
     }
     if (rc != SKEP_OK) {
         take_back(&m->s, &u);
+        if (e->ledger)
+            skep_ledger_unmerge(&m->s.ledger, e->ledger);
         m->next_record = record;
         if (m->fd >= 0)
             m->os->close(m->os, m->fd);

@@ -3,6 +3,7 @@
  * store/column; format: docs/formats/manifest.md. */
 #pragma once
 
+#include "event/ledger.h"
 #include "os/os.h"
 #include "store/column/identity.h"
 #include "store/column/missing.h"
@@ -40,6 +41,8 @@ struct skep_manifest_state {
     struct skep_identity_entry *identities; /* of commits up to the checkpoint, by age */
     size_t identities_n, identities_cap;
     struct skep_missing_list missing; /* what is known to be lost */
+    struct skep_ledger ledger; /* of commits up to the checkpoint, and of rows that have gone */
+    bool has_ledger;           /* false: written before there was one */
 };
 
 /* One atomic step. */
@@ -61,7 +64,8 @@ struct skep_manifest_edit {
     bool forget_missing; /* all records so far; new ones may follow */
     const struct skep_missing *missing;
     unsigned n_missing;
-    skep_ts_ns now_ns; /* older identities than ten minutes are forgotten */
+    const struct skep_ledger *ledger; /* to be added; NULL = nothing */
+    skep_ts_ns now_ns; /* older identities than ten minutes are forgotten, the ledger is folded */
 };
 
 struct skep_manifest;

@@ -133,7 +133,7 @@ static unsigned choose(const struct skep_engine *e, const struct skep_snapshot *
 /* One record: segments go, with their dead rows counted as gone; one may come, with its bitmap. */
 static skep_rc record(struct skep_engine *e, const struct skep_snapshot_set *gone, unsigned n,
                       const struct skep_snapshot_set *add, const struct skep_saved *saved,
-                      bool expired, skep_err *err)
+                      bool expired, const struct skep_ledger *ledger, skep_err *err)
 {
     uint64_t numbers[SKEP_SEGMENTS_MAX];
     skep_assert(n <= SKEP_ARRAY_LEN(numbers));
@@ -145,6 +145,7 @@ static skep_rc record(struct skep_engine *e, const struct skep_snapshot_set *gon
                                       .n_lives = saved ? saved->n : 0,
                                       .next_segment = atomic_load(&e->next_segment),
                                       .totals = e->totals,
+                                      .ledger = ledger,
                                       .now_ns = e->os->now_ns(e->os)};
     for (unsigned i = 0; i < n; i++) {
         const struct skep_live *live = gone[i].live;
@@ -181,14 +182,19 @@ static skep_rc put_merged(struct skep_engine *e, const struct skep_snapshot_set 
         skep_engine__doom(e, by->rowset);
         return rc;
     }
-    rc = record(e, sets, n, by, &saved, false, err);
+    struct skep_ledger ended = {0}; /* dead rows, which are left out */
+    skep_engine__count_dead(e, sets, n, &ended);
+    rc = record(e, sets, n, by, &saved, false, &ended, err);
     if (rc == SKEP_OK || rc == SKEP_ENOSPC) /* anything else: the manifest may name them */
         skep_engine__settle_saved(e, &saved, rc == SKEP_OK);
     skep_saved__done(&saved);
-    if (rc == SKEP_OK)
-        skep_engine__replace(e, gone, n, by, 1); /* I1 */
-    else if (rc == SKEP_ENOSPC)
+    if (rc == SKEP_OK) {
+        skep_engine__look_at_own(e, by);
+        skep_engine__replace_counted(e, gone, n, by, 1, &ended); /* I1 */
+    } else if (rc == SKEP_ENOSPC) {
         skep_engine__doom(e, by->rowset);
+    }
+    skep_ledger_done(&ended);
     return rc;
 }
 
@@ -200,10 +206,13 @@ static skep_rc merge_run(struct skep_engine *e, const struct skep_snapshot_set *
     skep_assert(n >= 1 && n <= RUN_MAX);
     for (unsigned i = 0; i < n; i++)
         sources[i] = (struct skep_segment_source){sets[i].rowset, sets[i].live};
-    SKEP_TRY(skep_engine__write_segment(e, sources, n, (enum skep_layout)sets[0].rowset->layout,
-                                        true, &by.rowset, err));
+    int64_t begun = e->os->mono_ns(e->os);
+    skep_rc rc = skep_engine__write_segment(e, sources, n, (enum skep_layout)sets[0].rowset->layout,
+                                            true, &by.rowset, err);
+    skep_engine__worked(e, &e->merge_work, begun, rc, by.rowset);
+    SKEP_TRY(rc);
     skep_mutex_lock(&e->change_mu);
-    skep_rc rc = put_merged(e, sets, n, &by, err);
+    rc = put_merged(e, sets, n, &by, err);
     skep_mutex_unlock(&e->change_mu);
     skep_live_unref(by.live);
     skep_rowset_unref(by.rowset);
@@ -246,10 +255,13 @@ static skep_rc drop(struct skep_engine *e, struct skep_rowset *rs, skep_err *err
     struct skep_snapshot *now = skep_engine__snapshot(e);
     const struct skep_snapshot_set *set = skep_snapshot__find(now, rs);
     skep_assert(set != NULL); /* under merge_mu */
-    skep_rc rc = record(e, set, 1, NULL, NULL, true, err);
+    struct skep_ledger ended = {0};
+    skep_engine__count_expired(e, set, &ended);
+    skep_rc rc = record(e, set, 1, NULL, NULL, true, &ended, err);
     if (rc == SKEP_OK)
-        skep_engine__replace(e, &rs, 1, NULL, 0);
+        skep_engine__replace_counted(e, &rs, 1, NULL, 0, &ended);
     skep_mutex_unlock(&e->change_mu);
+    skep_ledger_done(&ended);
     skep_snapshot_unref(now);
     return rc;
 }

@@ -515,6 +515,45 @@ static skep_rc make_commit(struct opening *o, uint64_t seq)
     return SKEP_OK;
 }
 
+/* The receipt of a plain frame. */
+static skep_rc open_receipt(const struct opening *o, struct skep_receipt *r)
+{
+    *r = (struct skep_receipt){.source = o->p[SKEP_FRAME_AT_SOURCE],
+                               .signal = o->p[SKEP_FRAME_AT_SIGNAL],
+                               .received = skep_load_le32(o->p + SKEP_FRAME_AT_WIRE)};
+    uint16_t n = skep_load_le16(o->p + SKEP_FRAME_AT_REASONS);
+    uint64_t at = skep_load_le64(o->p + SKEP_FRAME_AT_REJECTED_AT);
+    if (r->source >= SKEP_SOURCE_COUNT || r->signal >= SKEP_SIGNAL_COUNT)
+        return bad(o, SKEP_FRAME_AT_SOURCE, "a receipt of an unknown source or signal");
+    if (r->source == 0 && (r->signal | r->received | n | at) != 0)
+        return bad(o, SKEP_FRAME_AT_SOURCE, "a receipt without a source");
+    if (n == 0)
+        return at == 0 ? SKEP_OK : bad(o, SKEP_FRAME_AT_REJECTED_AT, "rejections of no reason");
+    if (!inside(o, at, n, SKEP_FRAME_REASON_BYTES))
+        return bad(o, at, "rejections lie outside");
+    for (uint16_t i = 0; i < n; i++) {
+        const uint8_t *p = o->p + at + (size_t)i * SKEP_FRAME_REASON_BYTES;
+        uint32_t reason = skep_load_le32(p);
+        if (reason >= SKEP_REJECTION_COUNT)
+            return bad(o, at, "a rejection of an unknown reason");
+        r->rejected[reason] = skep_load_le32(p + 4);
+    }
+    return SKEP_OK;
+}
+
+/* Plain frames: what the wire said and what the rows are; folding sums them up. */
+static skep_rc make_ledger(struct opening *o)
+{
+    struct skep_part *part = o->part;
+    struct skep_receipt receipt;
+    if (part->folded)
+        return SKEP_OK;
+    SKEP_TRY(open_receipt(o, &receipt));
+    skep_part__count(part, &receipt);
+    part->charged_bytes += part->ledger.cap * sizeof *part->ledger.items;
+    return SKEP_OK;
+}
+
 struct skep_part *skep_part_must(struct skep_rowset *rs)
 {
     skep_assert(rs && rs->ops == &skep_part_ops);
@@ -611,6 +650,7 @@ static skep_rc open_all(struct opening *o, uint64_t seq)
     SKEP_TRY(open_columns(o));
     SKEP_TRY(open_fields(o));
     SKEP_TRY(make_commit(o, seq));
+    SKEP_TRY(make_ledger(o));
     make_bounds(part);
     return SKEP_OK;
 }
@@ -627,6 +667,7 @@ static void part_destroy(struct skep_rowset *rs)
     skep_free(part->fields);
     skep_free(part->dicts);
     skep_free(part->ranks);
+    skep_ledger_done(&part->ledger);
     skep_free(part->payload);
     skep_free(part);
 }

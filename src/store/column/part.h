@@ -32,7 +32,8 @@ struct skep_part {
     skep_ts_ns received_min_ns, received_max_ns;
     uint8_t identity[16]; /* zero for folded parts */
     bool folded;
-    int64_t seq0; /* plain: the commit */
+    struct skep_ledger ledger; /* RECEIVED, REJECTED as frames say; STORED as rows are */
+    int64_t seq0;              /* plain: the commit */
 };
 
 extern const struct skep_rowset_ops skep_part_ops;
@@ -44,6 +45,12 @@ static inline struct skep_part *skep_part_of(struct skep_rowset *rs)
 
 /* The same where it must be one. */
 struct skep_part *skep_part_must(struct skep_rowset *rs);
+
+/* Fill the ledger of a plain part (counts.c). */
+void skep_part__count(struct skep_part *part, const struct skep_receipt *receipt);
+
+/* Has it rows of the server itself, and no others? */
+bool skep_part__only_own(const struct skep_part *part);
 
 /* Number a plain part, before anyone else can see it. */
 void skep_part__set_seq(struct skep_rowset *rs, uint64_t seq);

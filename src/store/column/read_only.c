@@ -33,6 +33,7 @@ static void forget(struct skep_engine *e)
     skep_identity_free(e->identity);
     e->identity = skep_identity_new();
     e->damage = (struct skep_wal_damage){0};
+    skep_ledger_done(&e->book);
 }
 
 static skep_rc view(struct skep_engine *e, skep_err *err)
@@ -46,6 +47,7 @@ static skep_rc view(struct skep_engine *e, skep_err *err)
     SKEP_TRY(rc);
     e->totals = skep_manifest_state(e->manifest)->totals;
     SKEP_TRY(skep_engine__open_segments(e, err));
+    SKEP_TRY(skep_engine__found_book(e, err));
     SKEP_TRY(os->stat(os, wal.s, &st, err));
     SKEP_TRY(skep_wal_open(os, wal.s, 0, &e->wal, err));
     uint64_t last;

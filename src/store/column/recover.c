@@ -105,7 +105,7 @@ static void publish_part(struct skep_engine *e, struct skep_rowset *rs, uint64_t
     struct skep_row_keys dead = {0};
     skep_mutex_lock(&e->change_mu);
     skep_supersede(e->snap->sets, e->snap->n, rs, &changes, &dead);
-    skep_engine__publish(e, &rs, 1, seq, &changes);
+    skep_engine__publish_counted(e, &rs, 1, seq, &changes);
     skep_mutex_unlock(&e->change_mu);
     skep_row_keys_done(&dead);
     skep_changes__done(&changes);
@@ -232,6 +232,7 @@ static skep_rc recover_with(struct skep_engine *e, struct seg_files *f, skep_err
     SKEP_TRY(skep_engine__open_segments(e, err));
     for (size_t i = 0; i < s->identities_n; i++)
         skep_identity_remember(e->identity, &s->identities[i]);
+    SKEP_TRY(skep_engine__found_book(e, err));
     uint64_t last;
     SKEP_TRY(skep_engine__replay(e, &last, err));
     if (e->damage.gap_at_start && orphans) /* I1 */

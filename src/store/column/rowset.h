@@ -127,6 +127,8 @@ struct skep_trace_shape {
 
 struct skep_rowset;
 struct skep_colreader;
+struct skep_shown;
+void skep_shown_free(struct skep_shown *s); /* NULL is fine */
 
 struct skep_colreader_ops {
     /* Rows [row0, row0 + n): inside one block.  Returns SKEP_OK | ECORRUPT | EIO | ENOMEM. */
@@ -216,6 +218,7 @@ struct skep_rowset {
     bool trace_clustered; /* rows of one trace are neighbours, ordered by start */
     void (*on_last_unref)(void *ctx, struct skep_rowset *rs); /* before destroy; optional */
     void *on_last_unref_ctx;
+    struct skep_shown *shown; /* without the server's own rows; hidden.c, under its lock */
 };
 
 /* Blocks, those in gaps included. */

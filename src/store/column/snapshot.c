@@ -39,6 +39,7 @@ void skep_rowset_unref(struct skep_rowset *rs)
         return;
     if (rs->on_last_unref)
         rs->on_last_unref(rs->on_last_unref_ctx, rs);
+    skep_shown_free(rs->shown);
     rs->ops->destroy(rs);
 }
 
@@ -204,4 +205,14 @@ const struct skep_snapshot_set *skep_snapshot__find(const struct skep_snapshot *
         if (s->sets[i].rowset == rs)
             return &s->sets[i];
     return NULL;
+}
+
+struct skep_snapshot *skep_snapshot__relive(const struct skep_snapshot *s,
+                                            struct skep_live *const *lives)
+{
+    struct skep_snapshot *to = snapshot_new(s->visible_seq, s->n);
+    for (unsigned i = 0; i < s->n; i++)
+        put(to, s->sets[i].rowset, lives[i]);
+    inherit_cuts(to, s);
+    return to;
 }

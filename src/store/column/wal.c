@@ -66,6 +66,7 @@ struct skep_wal {
     unsigned n, cap;
     uint64_t checkpoint;
     uint64_t syncs;
+    struct skep_histogram sync_times;
     bool failed, started;
     uint64_t next_bytes; /* size of the next file; the committer's alone to change */
     /* A file made ready for when the active one is full; fd -1 = none.  disk_bytes counts while it
@@ -758,7 +759,9 @@ static skep_rc try_group(struct skep_wal *w, const struct skep_wal_item *items, 
     }
     uint64_t end = w->at;
     SKEP_TRY(write_group(w, items, n, &end, err));
+    int64_t begun = w->os->mono_ns(w->os);
     SKEP_TRY(w->os->fdatasync(w->os, w->fd, err));
+    skep_histogram_add(&w->sync_times, w->os->mono_ns(w->os) - begun);
     skep_assert(end == w->at + bytes && end <= w->size);
     w->at = end;
     w->last_seq = items[n - 1].seq;
@@ -835,6 +838,11 @@ uint64_t skep_wal_used_bytes(struct skep_wal *w)
         sum += w->files[i].used_bytes;
     skep_mutex_unlock(&w->mu);
     return sum;
+}
+
+struct skep_histogram *skep_wal_sync_times(struct skep_wal *w)
+{
+    return &w->sync_times;
 }
 
 uint64_t skep_wal_syncs(struct skep_wal *w)

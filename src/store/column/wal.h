@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/err.h"
+#include "base/histogram.h"
 #include "os/os.h"
 
 enum {
@@ -97,4 +98,6 @@ void skep_wal_drop(struct skep_wal *w, uint64_t checkpoint);
 uint64_t skep_wal_disk_bytes(struct skep_wal *w);
 uint64_t skep_wal_used_bytes(struct skep_wal *w);
 uint64_t skep_wal_syncs(struct skep_wal *w);
+/* How long the syncs of commits took. */
+struct skep_histogram *skep_wal_sync_times(struct skep_wal *w);
 bool skep_wal_failed(struct skep_wal *w);

@@ -292,11 +292,33 @@ static void orders(void **state)
         }
 }
 
+static void test_own_rows_are_asked_for_by_name(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *dataset;
+        bool shown;
+    } sets[] = {
+        {"", false}, {"_skep", true}, {"_SKEP.x", true}, {"_ske", false}, {"x_skep", false}};
+    for (size_t i = 0; i < SKEP_ARRAY_LEN(sets); i++) {
+        const struct skep_plan p = {.kind = SKEP_PLAN_ROWS, .dataset = skep_str_c(sets[i].dataset)};
+        assert_int_equal(skep_plan_shows_own(&p), sets[i].shown);
+    }
+    assert_true(skep_plan_shows_own(&(struct skep_plan){.kind = SKEP_PLAN_TRACE}));
+    assert_true(skep_plan_shows_own(&(struct skep_plan){.kind = SKEP_PLAN_ROW}));
+    assert_false(skep_plan_shows_own(&(struct skep_plan){.kind = SKEP_PLAN_DATASETS}));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(names),       cmocka_unit_test(checks),         cmocka_unit_test(filters),
-        cmocka_unit_test(comparisons), cmocka_unit_test(hostile_arrays), cmocka_unit_test(orders),
+        cmocka_unit_test(names),
+        cmocka_unit_test(checks),
+        cmocka_unit_test(filters),
+        cmocka_unit_test(comparisons),
+        cmocka_unit_test(hostile_arrays),
+        cmocka_unit_test(orders),
+        cmocka_unit_test(test_own_rows_are_asked_for_by_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -203,6 +203,36 @@ static skep_rc try_open(void)
     return rc;
 }
 
+static void test_ledger(void **unused)
+{
+    (void)unused;
+    struct skep_ledger some = {0}, got = {0};
+    skep_err err;
+    const uint32_t now = 29918400; // minutes
+    struct skep_ledger_key k = {
+        .minute = now - 5, .source = SKEP_SOURCE_OTLP, .what = SKEP_LEDGER_DUPLICATE};
+    skep_ledger_add(&some, k, 3);
+    k.minute = now - 3 * 1440; // old: an hour when it is folded
+    skep_ledger_add(&some, k, 4);
+    assert_int_equal(skep_state_ledger_add(state, &some, 0, &err), SKEP_OK);
+    assert_int_equal(skep_state_ledger_add(state, &some, 0, &err), SKEP_OK);
+    reopen(0, 0);
+    assert_int_equal(skep_state_ledger_load(state, &got, &err), SKEP_OK);
+    assert_int_equal(got.n, 2);
+    assert_int_equal(skep_ledger_get(&got, k), 8);
+    skep_ledger_done(&got);
+    assert_int_equal(skep_state_ledger_add(state, &some, now * 60ll * 1000000000, &err), SKEP_OK);
+    assert_int_equal(skep_state_ledger_load(state, &got, &err), SKEP_OK);
+    assert_int_equal(got.n, 2);
+    assert_int_equal(skep_ledger_get(&got, k), 0);
+    k.width = SKEP_LEDGER_HOUR;
+    k.minute = k.minute / 60 * 60;
+    assert_int_equal(skep_ledger_get(&got, k), 12);
+    assert_true(skep_ledger_check(&got));
+    skep_ledger_done(&got);
+    skep_ledger_done(&some);
+}
+
 static void test_foreign_files(void **unused)
 {
     sqlite3 *db;
@@ -230,6 +260,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_results_bounded_by_bytes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_datasets, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_columns, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_ledger, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_foreign_files, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

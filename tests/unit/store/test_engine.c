@@ -41,6 +41,7 @@ static void expect_rows(struct skep_store *s, struct rowlist *want)
     rowlist_sort(want);
     rowlist_expect(&got, want);
     rowlist_done(&got);
+    client_ledger_expect(s);
 }
 
 static void append_ok(struct skep_store *s, struct rnd *r, struct rowlist *want, uint32_t n)
@@ -386,9 +387,13 @@ static void test_retention(void **state)
     flush(s);
     assert_int_equal(stats_of(s).rows_live, 10);
     assert_int_equal(stats_of(s).expired_rows, 20);
+    client_ledger_expect(s);
+    assert_int_equal(client_ledger_total(s, SKEP_LEDGER_EXPIRED_ROWS), 20);
     s->ops->close(s);
     s = open_store(&cfg);
     assert_int_equal(stats_of(s).rows_live, 10);
+    client_ledger_expect(s);
+    assert_int_equal(client_ledger_total(s, SKEP_LEDGER_EXPIRED_ROWS), 20);
     s->ops->close(s);
     mem_os_free(m);
 }

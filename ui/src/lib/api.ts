@@ -4,7 +4,7 @@
 // page relies on, so that a mismatch of versions reads as what it is and not as a crash elsewhere.
 
 import type {
-  Dataset, Field, Progress, QueryResult, QuerySpec, Row, RowDetail, RowsAnswer, Selection, Status,
+  Dataset, Field, LedgerAnswer, Progress, QueryResult, QuerySpec, Row, RowDetail, RowsAnswer, RunningQuestion, Selection, Status,
   TraceAnswer, TracesAnswer, Value,
 } from './types';
 
@@ -91,6 +91,13 @@ type Range = { dataset?: string | undefined; start?: number | undefined; end?: n
 export const api = {
   status: (signal?: AbortSignal) =>
     get<Status>('status', { rows: 'number', listeners: 'array', ledger: 'array', last: 'array', memory: 'object', disk: 'object' }, signal),
+
+  ledger: (range: { start?: number; end?: number; source?: string } = {}, signal?: AbortSignal) =>
+    get<LedgerAnswer>(`ledger${search(range)}`, { sources: 'array', step_s: 'number', differences: 'number', complete: 'boolean' }, signal),
+
+  running: (signal?: AbortSignal) => get<{ running: RunningQuestion[] }>('running', { running: 'array' }, signal).then((a) => a.running),
+
+  cancel: (id: number) => post<{ canceled: boolean }>(`running/${id}/cancel`, {}, { canceled: 'boolean' }),
 
   datasets: (range: Range = {}, signal?: AbortSignal) =>
     get<{ datasets: Dataset[] }>(`datasets${search(range)}`, { datasets: 'array' }, signal).then((a) => a.datasets),

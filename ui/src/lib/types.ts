@@ -67,12 +67,39 @@ export interface RowDetail {
 }
 
 export interface Ledger { source: string; signal: string; received: number; stored: number; duplicate: number; pending?: number; rejected: Record<string, number> }
+export interface LedgerTotals {
+  received: number; stored: number; pending: number; duplicate: number; superseded: number; sampled: number;
+  live: number; expired: number; deleted: number; stored_rows: number; live_rows: number;
+  rejected: Record<string, number>; difference: number; store_difference: number;
+}
+export interface LedgerSeries {
+  start_s: number[]; received: number[]; stored: number[]; pending: number[]; duplicate: number[];
+  superseded: number[]; sampled: number[]; live: number[]; rejected: number[]; difference: number[];
+}
+export interface LedgerSource { source: string; signal: string; totals: LedgerTotals; series: LedgerSeries }
+export interface LedgerAnswer {
+  start_s: number; end_s: number; step_s: number; complete: boolean; missing?: string; unread_rows?: number;
+  differences: number; sources: LedgerSource[];
+}
+
+export interface RunningQuestion {
+  id: number; kind: string; path: string; text: string; state: 'waiting' | 'running' | 'canceling';
+  since_ms: number; elapsed_ms: number; rows_scanned: number; rows_total: number; memory_bytes: number;
+}
+
+// What the server finds when it writes to itself and reads it back; null where it never did.
+export interface SelfProbe {
+  interval_s: number; attempts: number; failures: number; last_ms: number | null; last_error: string | null;
+  ack_ms: number | null; visible_ms: number | null; queries: number | null;
+}
+
 export interface LastRequest { at_ms: number; listener: string; what: string; status: number; bytes: number; error: string | null }
 export interface Status {
   version: string; uptime_s: number; now_ns: string; recovering: boolean; rows: number;
   oldest_ns: string | null; newest_ns: string | null;
   memory: { used_bytes: number; limit_bytes: number }; disk: { used_bytes: number; limit_bytes: number };
   listeners: { address: string; takes: string[] }[]; ledger: Ledger[]; last: LastRequest[];
+  self?: SelfProbe;
 }
 
 export interface Dataset { name: string; rows: number; first_ns: string; last_ns: string }

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// Status: what came in and what became of it, limits, listeners, and how to send.
+// Status: limits, what came in and what became of it, what runs, listeners, and how to send.
 
 import { api } from '../lib/api';
 import { bytes, count, dateTime, duration, nsToMs, percent } from '../lib/format';
 import { useInterval, useLoad } from '../lib/use';
 import { HowToSend } from '../parts/HowToSend';
 import { LastRequests } from '../parts/LastRequests';
+import { LedgerPanel } from '../parts/LedgerPanel';
+import { RunningPanel } from '../parts/RunningPanel';
 import { ErrorBox, Progress } from '../parts/States';
-import type { Ledger, Status } from '../lib/types';
+import type { SelfProbe, Status } from '../lib/types';
 
 export function Settings() {
   const status = useLoad('status', api.status);
@@ -32,8 +34,10 @@ function Body({ s }: { s: Status }) {
           <div class="muted num">{s.oldest_ns && s.newest_ns ? `${dateTime(nsToMs(s.oldest_ns))} – ${dateTime(nsToMs(s.newest_ns))}` : 'nothing yet'}</div></div>
         <Limit name="Memory" used={s.memory.used_bytes} limit={s.memory.limit_bytes} />
         <Limit name="Disk" used={s.disk.used_bytes} limit={s.disk.limit_bytes} />
+        {s.self && <Self self={s.self} />}
       </div>
-      <section class="panel"><h2>Ledger</h2><LedgerTable ledger={s.ledger} /></section>
+      <LedgerPanel />
+      <RunningPanel />
       <section class="panel"><h2>Last requests</h2><LastRequests status={s} /></section>
       <section class="panel"><h2>Listeners</h2>
         <ul class="listeners">{s.listeners.map((l) => <li><code>{l.address}</code><span class="muted">{l.takes.join(', ')}</span></li>)}</ul>
@@ -55,36 +59,20 @@ function Limit({ name, used, limit }: { name: string; used: number; limit: numbe
   );
 }
 
-const lost = (l: Ledger) => Object.values(l.rejected).reduce((a, b) => a + b, 0);
-
-// Without a `pending` of its own the ledger's open rows are those on their way.
-function balance(open: number, pending = open) {
-  if (open === 0) return 'accounted for';
-  return open === pending ? <span class="num">{count(open)} pending</span> : <span class="num error">{count(open - pending)} unaccounted for</span>;
-}
-
-function LedgerTable({ ledger }: { ledger: Ledger[] }) {
-  if (ledger.length === 0) return <p class="muted pad">Nothing has been received yet.</p>;
+// Each minute the server writes a trace to itself, the way everybody does, and reads it back.
+function Self({ self }: { self: SelfProbe }) {
+  const well = self.failures === 0 || (self.last_error === null && self.last_ms !== null);
   return (
-    <div class="table-wrap">
-      <table class="table">
-        <caption class="visually-hidden">Received equals stored plus duplicate plus rejected, per source</caption>
-        <thead><tr><th>Source</th><th>Signal</th><th class="right">Received</th><th class="right">Stored</th><th class="right">Duplicate</th><th class="right">Rejected</th><th>Why</th><th>Balance</th></tr></thead>
-        <tbody>
-          {ledger.map((l) => {
-            const open = l.received - l.stored - l.duplicate - lost(l);
-            return (
-              <tr key={`${l.source} ${l.signal}`}>
-                <td>{l.source}</td><td>{l.signal}</td>
-                <td class="num right">{count(l.received)}</td><td class="num right">{count(l.stored)}</td><td class="num right">{count(l.duplicate)}</td>
-                <td class={`num right${lost(l) ? ' error' : ''}`}>{count(lost(l))}</td>
-                <td class="muted">{Object.entries(l.rejected).map(([why, n]) => `${why.replace(/_/g, ' ')}: ${count(n)}`).join(', ')}</td>
-                <td>{balance(open, l.pending)}</td>
-              </tr>
-            );
-          })}
-        </tbody>
-      </table>
+    <div class="panel tile">
+      <div class="muted">Write and read back</div>
+      {self.last_ms === null
+        ? <div class="tile-value">{self.interval_s === 0 ? 'off' : '…'}</div>
+        : <div class={`tile-value num${well ? '' : ' error'}`}>{well ? duration((self.ack_ms ?? 0) + (self.visible_ms ?? 0)) : 'failed'}</div>}
+      <div class={well ? 'muted num' : 'error'}>
+        {self.last_error ?? (self.last_ms === null
+          ? self.interval_s === 0 ? '--self-probe 0' : `the first within ${duration(self.interval_s * 1e3)}`
+          : `stored in ${duration(self.ack_ms ?? 0)}, seen by ${self.queries === 1 ? 'the first question' : `question ${self.queries}`}`)}
+      </div>
     </div>
   );
 }
