@@ -15,6 +15,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "store/column/segment_lag.h"
 #include "store/column/segment_write.h"
 
 enum {
@@ -159,11 +160,18 @@ static skep_rc put_ints(struct skep_segment_writer *w, const int64_t *v, bool f6
     if (skep_codec_constant.score(&in) == SIZE_MAX && skep_segment__derive(w, v)) {
         e->codec = SKEP_CODEC_MAP;
     } else {
-        const struct skep_codec_ops *codec = skep_codec_choose(&in, NULL);
-        skep_buf_reset(&w->chunk);
-        codec->encode(&in, &w->chunk);
+        size_t bytes;
+        const struct skep_codec_ops *codec = skep_codec_choose(&in, &bytes);
         e->codec = codec->id;
-        if (codec == &skep_codec_classes || codec == &skep_codec_dclasses)
+        if (e->key == SKEP_COL_ORDINAL && w->n_bases > 0 && w->col.n == w->n_rows &&
+            skep_lag_put(w, &w->bases[0], v, bytes)) {
+            e->codec = SKEP_CODEC_LAG;
+        } else {
+            skep_buf_reset(&w->chunk);
+            codec->encode(&in, &w->chunk);
+        }
+        if (e->codec == SKEP_CODEC_LAG || codec == &skep_codec_classes ||
+            codec == &skep_codec_dclasses)
             w->required |= SKEP_SEGMENT_NEEDS_CODECS;
     }
     if (zones)

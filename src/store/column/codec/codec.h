@@ -33,7 +33,8 @@ enum skep_codec_id {
     /* Not in the table: columns with a layout of their own (segment_ids.c). */
     SKEP_CODEC_TRACE_RUNS = 32,
     SKEP_CODEC_PARENT_REFS = 33,
-    SKEP_CODEC_MAP = 34 /* map.h: values follow another column */
+    SKEP_CODEC_MAP = 34, /* map.h: values follow another column */
+    SKEP_CODEC_LAG = 35  /* segment_lag.h: steps beside another column */
 };
 
 enum skep_codec_kind { SKEP_CODEC_INTS, SKEP_CODEC_STRINGS };
