@@ -20,6 +20,7 @@ enum {
     BASE_CODES = 4096, /* a base has fewer */
     KEPT_BASES = 2,    /* the first ones stay, the others go in turn */
     LISTED_SHARE = 16, /* a list of rows is tried when at most so many are listed */
+    MAX_LOOKS = 2,     /* bases that a column is held against in full */
     TINY_SHARE = 64    /* bytes a value; an encoding that small is taken without looking further */
 };
 
@@ -64,11 +65,17 @@ bool skep_segment__derive(struct skep_segment_writer *w, const int64_t *v)
 {
     struct skep_map_fit best = {.bytes = SIZE_MAX};
     unsigned best_at = 0, n = SKEP_MIN(w->n_bases, (unsigned)SKEP_WBASES);
-    for (unsigned i = 0; i < n && best.bytes > w->col.n / TINY_SHARE; i++) {
+    /* What nearly fits one base does so often, being nearly constant: others are no better. */
+    unsigned looks = 0;
+    for (unsigned i = 0; i < n && looks < MAX_LOOKS; i++) {
         struct skep_map_in in = map_input(w, &w->bases[i], v);
         struct skep_map_fit fit;
-        if (!skep_map_try(&in, &fit))
+        bool looked = false, fits = skep_map_try(&in, &fit, &looked);
+        looks += looked;
+        if (!fits)
             continue;
+        if (fit.bytes <= w->col.n / TINY_SHARE)
+            looks = MAX_LOOKS;
         if (fit.bytes < best.bytes) {
             skep_map_fit_done(&best);
             best = fit;

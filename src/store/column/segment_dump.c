@@ -28,6 +28,7 @@ static const char *codec_name(unsigned id)
     return id == SKEP_CODEC_TRACE_RUNS    ? "trace-runs"
            : id == SKEP_CODEC_PARENT_REFS ? "parent-refs"
            : id == SKEP_CODEC_MAP         ? "map"
+           : id == SKEP_CODEC_LAG         ? "lag"
                                           : "unknown";
 }
 

@@ -15,6 +15,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "store/column/segment_lag.h"
 #include "store/column/segment_write.h"
 
 enum {
@@ -152,20 +153,30 @@ static void put_zones(struct skep_segment_writer *w, bool f64, struct skep_colum
 static skep_rc put_ints(struct skep_segment_writer *w, const int64_t *v, bool f64, bool zones,
                         struct skep_column_entry *e, skep_err *err)
 {
-    struct skep_codec_in in = {.n = w->col.n, .f64 = f64, .ints = v};
+    bool codes = (e->flags & (SKEP_ENTRY_DICT_SEGMENT | SKEP_ENTRY_DICT_LOCAL)) != 0 ||
+                 e->key == SKEP_COL_RESOURCE || e->key == SKEP_COL_SCOPE;
+    struct skep_codec_in in = {.n = w->col.n, .f64 = f64, .codes = codes, .ints = v};
     /* A constant is read as one: nothing is faster. */
     if (skep_codec_constant.score(&in) == SIZE_MAX && skep_segment__derive(w, v)) {
         e->codec = SKEP_CODEC_MAP;
     } else {
-        const struct skep_codec_ops *codec = skep_codec_choose(&in, NULL);
-        skep_buf_reset(&w->chunk);
-        codec->encode(&in, &w->chunk);
+        size_t bytes;
+        const struct skep_codec_ops *codec = skep_codec_choose(&in, &bytes);
         e->codec = codec->id;
+        if (e->key == SKEP_COL_ORDINAL && w->n_bases > 0 && w->col.n == w->n_rows &&
+            skep_lag_put(w, &w->bases[0], v, bytes)) {
+            e->codec = SKEP_CODEC_LAG;
+        } else {
+            skep_buf_reset(&w->chunk);
+            codec->encode(&in, &w->chunk);
+        }
+        if (e->codec == SKEP_CODEC_LAG || codec == &skep_codec_classes ||
+            codec == &skep_codec_dclasses)
+            w->required |= SKEP_SEGMENT_NEEDS_CODECS;
     }
     if (zones)
         put_zones(w, f64, e);
-    bool codes = e->flags & (SKEP_ENTRY_DICT_SEGMENT | SKEP_ENTRY_DICT_LOCAL);
-    if (e->codec != SKEP_CODEC_MAP && (codes || e->key == SKEP_COL_RESOURCE))
+    if (e->codec != SKEP_CODEC_MAP && codes)
         skep_segment__add_base(w, e->key, e->presence, v);
     return skep_segment__put_chunk(w, skep_buf_bytes(&w->chunk), &e->data, err);
 }
@@ -247,7 +258,7 @@ static bool local_dict_pays(struct skep_segment_writer *w)
     const struct skep_wdict *d = &w->local;
     if (d->n <= w->col.n / 8)
         return true;
-    struct skep_codec_in in = {.n = w->col.n, .ints = w->tmp};
+    struct skep_codec_in in = {.n = w->col.n, .codes = true, .ints = w->tmp};
     size_t codes;
     skep_codec_choose(&in, &codes);
     skep_str *strs = skep_malloc(d->n * sizeof *strs);

@@ -45,6 +45,8 @@ static void leave_group(struct skep_segment_reader *r)
     skep_sparse_clear(seg, &r->sparse);
     skep_mapped_close(seg, r->mapped);
     r->mapped = NULL;
+    skep_lag_close(seg, r->lag);
+    r->lag = NULL;
     skep_codec_scratch_forget(&r->scratch);
     skep_segment__unpin(seg, r->data);
     skep_segment__unpin(seg, r->dict_chunk);
@@ -136,6 +138,8 @@ static bool layout_ok(const struct skep_segment_reader *r)
             return false;
         if (e->codec == SKEP_CODEC_MAP)
             return r->key != SKEP_COL_SPAN_ID;
+        if (e->codec == SKEP_CODEC_LAG)
+            return r->key == SKEP_COL_ORDINAL;
         return r->codec && r->codec->kind == SKEP_CODEC_INTS;
     }
     return false;
@@ -159,6 +163,8 @@ static skep_rc open_dense(struct skep_segment_reader *r, skep_err *err)
         SKEP_TRY(open_parts(r, err));
     if (e->codec == SKEP_CODEC_MAP)
         SKEP_TRY(skep_mapped_open(r->seg, r->group, r->dir, &r->chunk, &r->mapped, err));
+    if (e->codec == SKEP_CODEC_LAG)
+        SKEP_TRY(skep_lag_open(r->seg, r->group, r->dir, &r->chunk, &r->lag, err));
     return r->key == SKEP_COL_PARENT_ID ? open_spans(r, err) : SKEP_OK;
 }
 
@@ -281,6 +287,12 @@ static skep_rc decode_ints(struct skep_segment_reader *r, uint32_t first, uint32
         return skep_mapped_ints(r->mapped, r->row, v->n, r->ints) == SKEP_OK
                    ? SKEP_OK
                    : skep_reader__corrupt(r, "a column that follows another", err);
+    }
+    if (r->lag) {
+        *ret = r->ints;
+        return skep_lag_read(r->lag, r->row, v->n, r->ints) == SKEP_OK
+                   ? SKEP_OK
+                   : skep_reader__corrupt(r, "a column of steps", err);
     }
     if (r->codec == &skep_codec_constant) {
         v->constant = true;
@@ -510,35 +522,13 @@ static skep_rc read_dense(struct skep_segment_reader *r, uint32_t first, uint32_
 static void read_sparse(struct skep_segment_reader *r, uint32_t first, uint32_t n,
                         struct skep_vec *v)
 {
-    const struct skep_sparse *s = &r->sparse;
-    uint32_t low = 0, high = s->n;
-    while (low < high) {
-        uint32_t mid = (low + high) / 2;
-        if (s->rows[mid] < first)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    if (low == s->n || s->rows[low] >= first + n) {
+    bool str = r->form == SKEP_FORM_STR;
+    skep_str *strs = str ? skep_reader__wide(r, sizeof(skep_str)) : NULL;
+    if (!skep_sparse_spread(&r->sparse, first, n, r->valid, r->ints, strs)) {
         v->none = true;
         return;
     }
-    memset(r->valid, 0, sizeof r->valid);
     v->valid = r->valid;
-    bool str = r->form == SKEP_FORM_STR;
-    skep_str *strs = str ? skep_reader__wide(r, sizeof(skep_str)) : NULL;
-    if (str)
-        memset(strs, 0, n * sizeof *strs);
-    else
-        memset(r->ints, 0, n * sizeof *r->ints);
-    for (; low < s->n && s->rows[low] < first + n; low++) {
-        uint32_t i = s->rows[low] - first;
-        r->valid[i / 64] |= 1ull << (i % 64);
-        if (str)
-            strs[i] = s->strs[low];
-        else
-            r->ints[i] = s->ints[low];
-    }
     v->form = str ? SKEP_VEC_STR : r->form == SKEP_FORM_F64 ? SKEP_VEC_F64 : SKEP_VEC_I64;
     v->str = strs;
     v->i64 = r->ints;

@@ -3,6 +3,7 @@
  * (shorter ways to an answer) share. */
 #pragma once
 
+#include "store/column/segment_lag.h"
 #include "store/column/segment_mapped.h"
 #include "store/column/segment_sparse.h"
 
@@ -37,6 +38,7 @@ struct skep_segment_reader {
     uint32_t n_parts;
     struct skep_sparse sparse;
     struct skep_mapped *mapped; /* codec MAP; else NULL */
+    struct skep_lag *lag;       /* codec LAG; else NULL */
     uint32_t row;               /* of the group, the first that is read */
     /* PARENT_ID: the span ids it refers to. */
     const struct skep_column_entry *span_entry;

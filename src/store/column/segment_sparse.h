@@ -22,6 +22,10 @@ struct skep_sparse {
  * Returns SKEP_OK | ECORRUPT | EIO | ENOMEM. */
 SKEP_NODISCARD skep_rc skep_sparse_load(struct skep_segment *seg, const struct skep_group_dir *dir,
                                         uint32_t key, struct skep_sparse *s, skep_err *err);
+/* Values of the rows [first, first + n), inside one block, with the bits of those that have one:
+ * into ints[n], or strs[n] where the values are strings.  False: none of them has. */
+bool skep_sparse_spread(const struct skep_sparse *s, uint32_t first, uint32_t n, uint64_t *valid,
+                        int64_t *ints, skep_str *strs);
 /* Empty it, keep the memory. */
 void skep_sparse_clear(struct skep_segment *seg, struct skep_sparse *s);
 void skep_sparse_done(struct skep_segment *seg, struct skep_sparse *s);

@@ -99,3 +99,32 @@ void skep_sparse_done(struct skep_segment *seg, struct skep_sparse *s)
     skep_free(s->ints);
     skep_free(s->pins);
 }
+
+bool skep_sparse_spread(const struct skep_sparse *s, uint32_t first, uint32_t n, uint64_t *valid,
+                        int64_t *ints, skep_str *strs)
+{
+    uint32_t low = 0, high = s->n;
+    while (low < high) {
+        uint32_t mid = (low + high) / 2;
+        if (s->rows[mid] < first)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    if (low == s->n || s->rows[low] >= first + n)
+        return false;
+    memset(valid, 0, SKEP_BLOCK_ROWS / 8);
+    if (strs)
+        memset(strs, 0, n * sizeof *strs);
+    else
+        memset(ints, 0, n * sizeof *ints);
+    for (; low < s->n && s->rows[low] < first + n; low++) {
+        uint32_t i = s->rows[low] - first;
+        valid[i / 64] |= 1ull << (i % 64);
+        if (strs)
+            strs[i] = s->strs[low];
+        else
+            ints[i] = s->ints[low];
+    }
+    return true;
+}

@@ -20,12 +20,12 @@ static int64_t bits_of(double v)
     return bits;
 }
 
-enum { N_INT_SHAPES = 14 };
+enum { N_INT_SHAPES = 16 };
 
 /* Arrays that suit one codec or another, and none. */
 static void fill_ints(struct rng *r, unsigned shape, int64_t *v, uint32_t n, bool *ret_f64)
 {
-    *ret_f64 = shape >= 11;
+    *ret_f64 = shape >= 11 && shape <= 13;
     int64_t at = 1795132800000000000;
     for (uint32_t i = 0; i < n; i++) {
         switch (shape) {
@@ -40,6 +40,8 @@ static void fill_ints(struct rng *r, unsigned shape, int64_t *v, uint32_t n, boo
         case 8: v[i] = INT64_MAX - (int64_t)i; break;
         case 9: v[i] = i % 2 ? INT64_MIN + (int64_t)i : (int64_t)i; break;
         case 10: v[i] = at -= rng_below(r, 3) * 1000; break;
+        case 14: v[i] = (int64_t)(rng_next(r) >> (24 + rng_below(r, 40))); break;
+        case 15: v[i] = at += (int64_t)(rng_next(r) >> (24 + rng_below(r, 40))) - 500; break;
         case 11: v[i] = bits_of(rng_below(r, 100000) / 1000.0); break;
         case 12:
             v[i] = bits_of((double)rng_below(r, 1000) * 1e-3 + (rng_below(r, 99) ? 0 : 1e-9));
@@ -160,7 +162,7 @@ static void test_ints(void **state)
     }
     for (size_t c = 0; c < n_codecs; c++)
         used += all[c]->kind == SKEP_CODEC_INTS && (chosen >> all[c]->id & 1);
-    assert_int_equal(used, 7); /* each of them is the best for some shape */
+    assert_int_equal(used, 9); /* each of them is the best for some shape */
     skep_free(v);
 }
 
@@ -494,7 +496,8 @@ static void check_map(struct rng *r, uint32_t odd)
     struct map_case *m = skep_alloc(struct map_case);
     make_map_case(r, odd, m);
     struct skep_map_fit fit;
-    assert_true(skep_map_try(&m->in, &fit));
+    bool looked;
+    assert_true(skep_map_try(&m->in, &fit, &looked));
     assert_true((fit.n_exceptions > 0) == (odd > 0));
     struct skep_buf b;
     skep_buf_init(&b, 1 << 20);
@@ -530,8 +533,9 @@ static void test_map(void **state)
     /* What has nothing to do with x is not followed. */
     struct map_case *m = skep_alloc(struct map_case);
     struct skep_map_fit fit;
+    bool looked;
     make_map_case(&r, 2, m);
-    assert_false(skep_map_try(&m->in, &fit));
+    assert_false(skep_map_try(&m->in, &fit, &looked));
     /* Presence: exactly the x that are not divisible by 3. */
     uint8_t bits[(MAP_CODES + 7) / 8];
     assert_true(skep_map_try_presence(&m->in, bits));
@@ -550,7 +554,8 @@ static void test_map_damage(void **state)
     struct map_case *m = skep_alloc(struct map_case);
     make_map_case(&r, 40, m);
     struct skep_map_fit fit;
-    assert_true(skep_map_try(&m->in, &fit));
+    bool looked;
+    assert_true(skep_map_try(&m->in, &fit, &looked));
     struct skep_buf b;
     skep_buf_init(&b, 1 << 20);
     skep_map_put(&m->in, &fit, 1, &b);

@@ -10,7 +10,11 @@
 #include "base/err.h"
 #include "store/column/codec/bits.h"
 
-enum { SKEP_CODEC_BLOCK = 1024, SKEP_CODEC_MAX_VALUES = 65536 };
+enum {
+    SKEP_CODEC_BLOCK = 1024,
+    SKEP_CODEC_MAX_VALUES = 65536,
+    SKEP_CODEC_SAMPLE = 768 /* values looked at before all are */
+};
 
 /* On disk: never reuse. */
 enum skep_codec_id {
@@ -21,13 +25,16 @@ enum skep_codec_id {
     SKEP_CODEC_RLE = 5,
     SKEP_CODEC_IDICT = 6,
     SKEP_CODEC_DECIMAL = 7,
+    SKEP_CODEC_CLASSES = 8,
+    SKEP_CODEC_DCLASSES = 9,
     SKEP_CODEC_STR = 16,
     SKEP_CODEC_FSST = 17,
     SKEP_CODEC_TMPL = 18,
     /* Not in the table: columns with a layout of their own (segment_ids.c). */
     SKEP_CODEC_TRACE_RUNS = 32,
     SKEP_CODEC_PARENT_REFS = 33,
-    SKEP_CODEC_MAP = 34 /* map.h: values follow another column */
+    SKEP_CODEC_MAP = 34, /* map.h: values follow another column */
+    SKEP_CODEC_LAG = 35  /* segment_lag.h: steps beside another column */
 };
 
 enum skep_codec_kind { SKEP_CODEC_INTS, SKEP_CODEC_STRINGS };
@@ -36,6 +43,7 @@ enum skep_codec_kind { SKEP_CODEC_INTS, SKEP_CODEC_STRINGS };
 struct skep_codec_in {
     uint32_t n; /* 1..SKEP_CODEC_MAX_VALUES */
     bool f64;   /* ints are the bits of doubles */
+    bool codes; /* ints are codes of a dictionary or list numbers: counted and compared packed */
     const int64_t *ints;
     const skep_str *strs;
 };
@@ -101,8 +109,8 @@ struct skep_codec_ops {
 };
 
 extern const struct skep_codec_ops skep_codec_constant, skep_codec_raw64, skep_codec_for,
-    skep_codec_delta, skep_codec_rle, skep_codec_idict, skep_codec_decimal, skep_codec_str,
-    skep_codec_fsst, skep_codec_tmpl;
+    skep_codec_delta, skep_codec_rle, skep_codec_idict, skep_codec_decimal, skep_codec_classes,
+    skep_codec_dclasses, skep_codec_str, skep_codec_fsst, skep_codec_tmpl;
 
 /* The codec of an id, or NULL. */
 const struct skep_codec_ops *skep_codec_find(uint8_t id);
@@ -149,3 +157,13 @@ void skep_codec__heap_put(const int64_t *lengths, uint32_t n, struct skep_buf *o
 SKEP_NODISCARD skep_rc skep_codec__heap_get(const struct skep_codec_chunk *c, uint32_t first,
                                             uint32_t n, const uint8_t **ret_p, uint32_t *lengths);
 size_t skep_codec__heap_size(const int64_t *lengths, uint32_t n);
+
+/* Classes (classes.c).  Size in bytes, weighted for being slower; SIZE_MAX = not these. */
+size_t skep_codec__classes_size(const int64_t *v, uint32_t n);
+void skep_codec__classes_put(const int64_t *v, uint32_t n, struct skep_buf *out);
+SKEP_NODISCARD skep_rc skep_codec__classes_get(const struct skep_codec_chunk *c, uint32_t first,
+                                               uint32_t n, int64_t *out);
+/* Would classes be enough smaller than a frame of reference for a sample like this? */
+bool skep_codec__classes_promise(const int64_t *v, uint32_t n);
+/* Runs of v[n], n > SKEP_CODEC_SAMPLE, or of the differences there; room for SKEP_CODEC_SAMPLE. */
+uint32_t skep_codec__sample(const int64_t *v, uint32_t n, bool differences, int64_t *out);

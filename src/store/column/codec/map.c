@@ -13,8 +13,8 @@
  *   ..  places of the exceptions: row modulo 1,024, ascending in a block; frame of reference
  *   ..  values of the exceptions, frame of reference
  *
- * The table is found by a majority vote an x (Boyer and Moore): one pass elects, one counts.  A
- * look at the first rows keeps columns that have nothing to do with each other cheap.
+ * The table is found by one pass where no value disagrees, else by a majority vote an x (Boyer and
+ * Moore).  A look at the first rows keeps columns that have nothing to do with each other cheap.
  *
  * I1  table[x] of an x that no present row has is some value that occurs (codes stay in range).
  * Threads: any. */
@@ -57,10 +57,34 @@ static bool sample_agrees(const struct skep_map_in *in, struct vote *votes)
     return ok;
 }
 
-static void elect(const struct skep_map_in *in, struct vote *votes)
+/* One pass that takes the first value of each x for its value; returns how many others there are,
+ * or more than `most` as soon as there are. */
+static uint32_t take_first(const struct skep_map_in *in, struct vote *votes, uint32_t most)
+{
+    uint32_t misses = 0, k = 0;
+    for (uint32_t row = 0; row < in->n_rows && misses <= most; row += 64) {
+        uint64_t m = in->bitmap[row / 64];
+        const uint16_t *x = in->x + row;
+        bool full = m == UINT64_MAX;
+        for (uint32_t i = 0; full ? i < 64 : m != 0; i++, m &= m - 1, k++) {
+            struct vote *v = &votes[x[full ? i : SKEP_CTZ64(m)]];
+            if (SKEP_UNLIKELY(v->lead < 0))
+                *v = (struct vote){in->v[k], 0};
+            misses += v->value != in->v[k];
+        }
+    }
+    return misses;
+}
+
+static void forget(const struct skep_map_in *in, struct vote *votes)
 {
     for (uint32_t i = 0; i < in->m; i++)
         votes[i].lead = -1;
+}
+
+static void elect(const struct skep_map_in *in, struct vote *votes)
+{
+    forget(in, votes);
     EACH_ROW(in, row, k)
     {
         struct vote *v = &votes[in->x[row]];
@@ -71,6 +95,12 @@ static void elect(const struct skep_map_in *in, struct vote *votes)
     }
 }
 
+static void make_table(const struct skep_map_in *in, const struct vote *votes, int64_t *table)
+{
+    for (uint32_t i = 0; i < in->m; i++)
+        table[i] = votes[i].lead < 0 ? in->v[0] : votes[i].value;
+}
+
 static uint32_t count_exceptions(const struct skep_map_in *in, const int64_t *table)
 {
     uint32_t n = 0;
@@ -79,29 +109,40 @@ static uint32_t count_exceptions(const struct skep_map_in *in, const int64_t *ta
     return n;
 }
 
-bool skep_map_try(const struct skep_map_in *in, struct skep_map_fit *ret)
+bool skep_map_try(const struct skep_map_in *in, struct skep_map_fit *ret, bool *ret_looked)
 {
     skep_assert(in->n > 0 && in->m > 0 && in->m <= SKEP_CODEC_MAX_VALUES);
     struct vote *votes = skep_malloc(in->m * sizeof *votes);
-    for (uint32_t i = 0; i < in->m; i++)
-        votes[i].lead = -1;
+    forget(in, votes);
     bool ok = sample_agrees(in, votes);
+    *ret_looked = ok;
+    int64_t *table = NULL;
+    uint32_t n = 0;
     if (ok) {
-        elect(in, votes);
-        int64_t *table = skep_malloc(in->m * sizeof *table);
-        for (uint32_t i = 0; i < in->m; i++)
-            table[i] = votes[i].lead < 0 ? in->v[0] : votes[i].value;
-        uint32_t n = count_exceptions(in, table);
+        forget(in, votes);
+        n = take_first(in, votes, in->n / 4);
+        ok = n <= in->n / 4;
+    }
+    if (ok) {
+        table = skep_malloc(in->m * sizeof *table);
+        if (n > 0) { /* the first of an x may be its odd one */
+            elect(in, votes);
+            make_table(in, votes, table);
+            n = count_exceptions(in, table);
+        } else {
+            make_table(in, votes, table);
+        }
         ok = n <= in->n / EXCEPTIONS_SHARE;
-        size_t bytes =
-            HEADER_BYTES + skep_codec__for_size(table, in->m) + (n ? 300 + (size_t)n * 3 : 0);
-        if (ok)
-            *ret = (struct skep_map_fit){table, in->m, n, bytes};
-        else
-            skep_free(table);
     }
     skep_free(votes);
-    return ok;
+    if (!ok) {
+        skep_free(table);
+        return false;
+    }
+    size_t bytes =
+        HEADER_BYTES + skep_codec__for_size(table, in->m) + (n ? 300 + (size_t)n * 3 : 0);
+    *ret = (struct skep_map_fit){table, in->m, n, bytes};
+    return true;
 }
 
 void skep_map_fit_done(struct skep_map_fit *fit)

@@ -22,9 +22,10 @@ struct skep_map_fit {
     size_t bytes; /* of the encoding, about */
 };
 
-/* Look for the function.  Returns false (nothing to free) when too many values disagree with it.
+/* Look for the function.  Returns false (nothing to free) when too many values disagree with it;
+ * *ret_looked: it took more than a look at the first rows to see.
  * Threads: any. */
-bool skep_map_try(const struct skep_map_in *in, struct skep_map_fit *ret);
+bool skep_map_try(const struct skep_map_in *in, struct skep_map_fit *ret, bool *ret_looked);
 void skep_map_fit_done(struct skep_map_fit *fit);
 /* Append the encoding. */
 void skep_map_put(const struct skep_map_in *in, const struct skep_map_fit *fit, uint32_t base_key,

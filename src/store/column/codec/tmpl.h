@@ -14,9 +14,10 @@ enum {
     TMPL_BITS_MAX = 32768, /* of one record */
     TMPL_WORD_MAX = 64,    /* bytes of a word in a slot */
     TMPL_LENGTH_MAX =
-        16384,           /* of a string a template can make: TEXT_MAX + TOKENS_MAX * WORD_MAX fit */
-    TMPL_STEP = 256,     /* values between two entries of the index */
-    TMPL_DIGITS_MAX = 18 /* of a number in a slot */
+        16384,       /* of a string a template can make: TEXT_MAX + TOKENS_MAX * WORD_MAX fit */
+    TMPL_STEP = 256, /* values between two entries of the index */
+    TMPL_DIGITS_MAX = 18,
+    TMPL_RECENT = 1024 /* strings remembered by their looks */
 };
 
 /* What stands in a slot.  On disk: never reuse. */
@@ -53,10 +54,12 @@ struct tmpl_shape {
     struct tmpl_token *tokens;
     struct tmpl_slot *slots;
     uint32_t n_tokens, n_cells;
-    uint32_t n_values, cap; /* strings seen */
-    uint64_t *cells;        /* [n_values * n_cells] numbers, hex digits, word numbers */
-    uint64_t text_bytes;    /* of all its strings */
-    uint32_t bits;          /* of a record */
+    uint32_t n_values, cap;    /* strings seen */
+    uint64_t *cells;           /* [n_values * n_cells] numbers, hex digits, word numbers */
+    uint64_t text_bytes;       /* of all its strings */
+    uint32_t bits;             /* of a record */
+    struct tmpl_piece *pieces; /* to match it (tmpl_match.c) */
+    bool pieces_ok;            /* they are those of what varies now */
     bool given_up;
     uint8_t code; /* 0 = given up: its strings are in the rest */
 };
@@ -78,6 +81,7 @@ struct tmpl_builder {
     uint32_t n_words;
     uint16_t word_slots[2 * TMPL_WORDS_MAX];   /* word + 1 */
     uint16_t shape_slots[4 * TMPL_SHAPES_MAX]; /* shape + 1 */
+    uint16_t recent[TMPL_RECENT][2];           /* shape + 1 of strings alike, the latest first */
     struct tmpl_domain domains[TMPL_DOMAINS_MAX];
     unsigned n_domains;
 };
@@ -88,6 +92,15 @@ void tmpl_builder_free(struct tmpl_builder *b);
 
 /* Tokens of s; SIZE_MAX when it is not to be split. */
 size_t tmpl_split(skep_str s, struct tmpl_token *tokens, uint64_t *ret_hash);
+
+/* Number of a known word; UINT32_MAX = it is not known. */
+uint32_t tmpl_find_word(const struct tmpl_builder *b, skep_str s, uint64_t hash);
+/* Room for the cells of the shape's next string. */
+uint64_t *tmpl_next_cells(struct tmpl_shape *x);
+/* They are filled: the string is the shape's. */
+void tmpl_took(struct tmpl_builder *b, struct tmpl_shape *x, skep_str s);
+/* Is s one of the shape, as far as known by now?  Then it is taken. */
+bool tmpl_match(struct tmpl_builder *b, struct tmpl_shape *x, skep_str s);
 
 /* The codec's decode_str: values [first, first + n).  Returns SKEP_OK | SKEP_ECORRUPT. */
 SKEP_NODISCARD skep_rc tmpl_decode(const struct skep_codec_chunk *c, uint32_t first, uint32_t n,

@@ -32,19 +32,29 @@ enum {
     DOMAIN_FEW = 64   /* but never with fewer */
 };
 
-/* Classes of bytes. */
-enum { OTHER = 0, LETTER = 1, DIGIT = 2, LOWER_HEX = 4, UPPER_HEX = 8 };
+/* Classes of bytes: which bits stand for hex digits stays set in the and of a run of them. */
+enum { OTHER = 0, LETTER = 1, DIGIT = 2, LOWER = 4, UPPER = 8 };
 
-static uint8_t class_of(uint8_t c)
-{
-    if (c >= '0' && c <= '9')
-        return DIGIT;
-    if (c >= 'a' && c <= 'z')
-        return LETTER | (c <= 'f' ? LOWER_HEX : 0);
-    if (c >= 'A' && c <= 'Z')
-        return LETTER | (c <= 'F' ? UPPER_HEX : 0);
-    return c == '_' ? LETTER : OTHER;
-}
+// clang-format off
+#define D (DIGIT | LOWER | UPPER)
+#define L LETTER
+#define X (LETTER | LOWER)
+#define Y (LETTER | UPPER)
+static const uint8_t classes[256] = {
+    ['0'] = D, ['1'] = D, ['2'] = D, ['3'] = D, ['4'] = D, ['5'] = D, ['6'] = D, ['7'] = D,
+    ['8'] = D, ['9'] = D, ['_'] = L, ['a'] = X, ['b'] = X, ['c'] = X, ['d'] = X, ['e'] = X,
+    ['f'] = X, ['g'] = L, ['h'] = L, ['i'] = L, ['j'] = L, ['k'] = L, ['l'] = L, ['m'] = L,
+    ['n'] = L, ['o'] = L, ['p'] = L, ['q'] = L, ['r'] = L, ['s'] = L, ['t'] = L, ['u'] = L,
+    ['v'] = L, ['w'] = L, ['x'] = L, ['y'] = L, ['z'] = L, ['A'] = Y, ['B'] = Y, ['C'] = Y,
+    ['D'] = Y, ['E'] = Y, ['F'] = Y, ['G'] = L, ['H'] = L, ['I'] = L, ['J'] = L, ['K'] = L,
+    ['L'] = L, ['M'] = L, ['N'] = L, ['O'] = L, ['P'] = L, ['Q'] = L, ['R'] = L, ['S'] = L,
+    ['T'] = L, ['U'] = L, ['V'] = L, ['W'] = L, ['X'] = L, ['Y'] = L, ['Z'] = L,
+};
+#undef D
+#undef L
+#undef X
+#undef Y
+// clang-format on
 
 struct splitter {
     const uint8_t *p;
@@ -91,21 +101,21 @@ static bool follows_hex(const struct splitter *s, size_t from)
     return t->at + t->len + 1u == from && (t->kind == TMPL_HEX || t->kind == TMPL_UPPER);
 }
 
-/* A run of letters and digits: are all of them hex digits, lower-case or upper-case?  `any` has the
- * classes of all bytes. */
-static void add_run(struct splitter *s, size_t from, size_t to, bool lower, bool upper, uint8_t any)
+/* A run of letters and digits that has both, or may be hex; the classes of its bytes or'ed and
+ * and'ed. */
+static void add_mixed(struct splitter *s, size_t from, size_t to, uint8_t any, uint8_t all)
 {
-    if ((lower || upper) && to - from >= HEX_MIN_NEXT) {
+    if ((all & (LOWER | UPPER)) && to - from >= HEX_MIN_NEXT) {
         bool mixed = (any & DIGIT) && (any & LETTER);
         if ((to - from >= HEX_MIN && mixed) || follows_hex(s, from)) {
-            add_token(s, from, to, lower ? TMPL_HEX : TMPL_UPPER);
+            add_token(s, from, to, all & LOWER ? TMPL_HEX : TMPL_UPPER);
             return;
         }
     }
     while (from < to) {
         size_t end = from + 1;
-        bool digit = class_of(s->p[from]) == DIGIT;
-        while (end < to && (class_of(s->p[end]) == DIGIT) == digit)
+        uint8_t digit = classes[s->p[from]] & DIGIT;
+        while (end < to && (classes[s->p[end]] & DIGIT) == digit)
             end++;
         if (digit)
             add_digits(s, from, end);
@@ -117,27 +127,25 @@ static void add_run(struct splitter *s, size_t from, size_t to, bool lower, bool
 
 size_t tmpl_split(skep_str str, struct tmpl_token *tokens, uint64_t *ret_hash)
 {
-    static const uint8_t hex_lower = DIGIT | LOWER_HEX, hex_upper = DIGIT | UPPER_HEX;
     if (str.n == 0 || str.n > TMPL_TEXT_MAX)
         return SIZE_MAX;
     struct splitter s = {.p = (const uint8_t *)str.p, .n = str.n, .tokens = tokens, .hash = 1};
     for (size_t i = 0; i < s.n && !s.full;) {
-        uint8_t class = class_of(s.p[i]);
+        uint8_t class = classes[s.p[i]];
         if (class == OTHER) {
             mix(&s, s.p[i++]);
             continue;
         }
-        size_t from = i;
-        uint8_t any = 0;
-        bool lower = true, upper = true;
-        do {
+        size_t from = i++;
+        uint8_t any = class, all = class;
+        for (; i < s.n && (class = classes[s.p[i]]) != OTHER; i++) {
             any |= class;
-            lower &= (class & hex_lower) != 0;
-            upper &= (class & hex_upper) != 0;
-            i++;
-            class = i < s.n ? class_of(s.p[i]) : OTHER;
-        } while (class != OTHER);
-        add_run(&s, from, i, lower, upper, any);
+            all &= class;
+        }
+        if ((any & DIGIT) || (all & (LOWER | UPPER)))
+            add_mixed(&s, from, i, any, all);
+        else
+            add_token(&s, from, i, TMPL_WORD);
     }
     *ret_hash = s.hash;
     return s.full ? SIZE_MAX : s.n_tokens;
@@ -145,16 +153,30 @@ size_t tmpl_split(skep_str str, struct tmpl_token *tokens, uint64_t *ret_hash)
 
 /* --- words --- */
 
-/* The number of a word; UINT32_MAX when there is no room for a new one. */
-static uint32_t word_number(struct tmpl_builder *b, skep_str s)
+static size_t word_slot(const struct tmpl_builder *b, skep_str s, uint64_t hash)
 {
-    uint64_t hash = skep_hash(skep_str_bytes(s));
     size_t slots = SKEP_ARRAY_LEN(b->word_slots), at = hash % slots;
     for (; b->word_slots[at]; at = (at + 1) % slots) {
         uint32_t k = b->word_slots[at] - 1u;
         if (b->word_hashes[k] == hash && skep_str_eq(b->words[k], s))
-            return k;
+            break;
     }
+    return at;
+}
+
+uint32_t tmpl_find_word(const struct tmpl_builder *b, skep_str s, uint64_t hash)
+{
+    size_t at = word_slot(b, s, hash);
+    return b->word_slots[at] ? b->word_slots[at] - 1u : UINT32_MAX;
+}
+
+/* The number of a word; UINT32_MAX when there is no room for a new one. */
+static uint32_t word_number(struct tmpl_builder *b, skep_str s)
+{
+    uint64_t hash = skep_hash(skep_str_bytes(s));
+    size_t at = word_slot(b, s, hash);
+    if (b->word_slots[at])
+        return b->word_slots[at] - 1u;
     if (b->n_words == TMPL_WORDS_MAX)
         return UINT32_MAX;
     b->words[b->n_words] = s;
@@ -199,8 +221,7 @@ static struct tmpl_shape *new_shape(struct tmpl_builder *b, skep_str s, uint64_t
         bool hex = t[i].kind == TMPL_HEX || t[i].kind == TMPL_UPPER;
         *slot = (struct tmpl_slot){.kind = t[i].kind,
                                    .cell = (uint16_t)x->n_cells,
-                                   .n_cells = (uint16_t)(hex ? (t[i].len + 15u) / 16 : 1),
-                                   .min = UINT64_MAX};
+                                   .n_cells = (uint16_t)(hex ? (t[i].len + 15u) / 16 : 1)};
         x->n_cells += slot->n_cells;
     }
     return x;
@@ -240,7 +261,8 @@ static uint64_t nibbles(const char *p, size_t n)
     return v;
 }
 
-static bool take_word(struct tmpl_builder *b, struct tmpl_slot *slot, skep_str s, uint64_t *cell)
+static bool take_word(struct tmpl_builder *b, struct tmpl_shape *x, struct tmpl_slot *slot,
+                      skep_str s, uint64_t *cell)
 {
     if (slot->last_word) {
         skep_str last = b->words[slot->last_word - 1];
@@ -248,6 +270,7 @@ static bool take_word(struct tmpl_builder *b, struct tmpl_slot *slot, skep_str s
             *cell = slot->last_word - 1;
             return true;
         }
+        x->pieces_ok = x->pieces_ok && slot->varies;
         slot->varies = true;
     }
     uint32_t k = word_number(b, s);
@@ -258,44 +281,59 @@ static bool take_word(struct tmpl_builder *b, struct tmpl_slot *slot, skep_str s
     return true;
 }
 
-/* The tokens of a string into its shape's cells; false when a word does not fit. */
-static bool take_tokens(struct tmpl_builder *b, struct tmpl_shape *x, skep_str s,
-                        const struct tmpl_token *t)
+uint64_t *tmpl_next_cells(struct tmpl_shape *x)
 {
     if (x->n_values == x->cap) {
         x->cap = x->cap ? x->cap * 2 : 8;
         x->cells = skep_realloc(x->cells, (size_t)x->cap * (x->n_cells + !x->n_cells) * 8);
     }
-    uint64_t *cells = x->cells + (size_t)x->n_values * x->n_cells;
+    return x->cells + (size_t)x->n_values * x->n_cells;
+}
+
+void tmpl_took(struct tmpl_builder *b, struct tmpl_shape *x, skep_str s)
+{
+    x->n_values++;
+    x->text_bytes += s.n;
+    b->n_cells += x->n_cells;
+}
+
+/* The tokens of a string into its shape's cells; false when a word does not fit. */
+static bool take_tokens(struct tmpl_builder *b, struct tmpl_shape *x, skep_str s,
+                        const struct tmpl_token *t)
+{
+    uint64_t *cells = tmpl_next_cells(x);
     for (uint32_t i = 0; i < x->n_tokens; i++) {
         struct tmpl_slot *slot = &x->slots[i];
         const char *p = s.p + t[i].at;
         uint64_t *cell = cells + slot->cell;
         if (slot->kind == TMPL_WORD) {
-            if (!take_word(b, slot, (skep_str){p, t[i].len}, cell))
+            if (!take_word(b, x, slot, (skep_str){p, t[i].len}, cell))
                 return false;
         } else if (slot->kind == TMPL_HEX || slot->kind == TMPL_UPPER) {
             for (uint32_t k = 0; k < slot->n_cells; k++)
                 cell[k] = nibbles(p + k * 16, SKEP_MIN(t[i].len - k * 16u, 16u));
-            slot->varies = slot->varies ||
-                           memcmp(cell, x->cells + slot->cell, slot->n_cells * sizeof *cell) != 0;
         } else {
             *cell = number(p, t[i].len);
-            slot->min = SKEP_MIN(slot->min, *cell);
-            slot->max = SKEP_MAX(slot->max, *cell);
         }
     }
-    x->n_values++;
-    x->text_bytes += s.n;
-    b->n_cells += x->n_cells;
+    tmpl_took(b, x, s);
     return true;
 }
 
-static uint32_t take_string(struct tmpl_builder *b, skep_str s)
+/* Strings that begin and end alike and are as long are probably of one shape. */
+static uint16_t *recent_of(struct tmpl_builder *b, skep_str s)
+{
+    uint32_t head = 0;
+    memcpy(&head, s.p, SKEP_MIN(s.n, sizeof head));
+    uint64_t looks = (uint64_t)head << 32 | (uint64_t)s.n << 8 | classes[(uint8_t)s.p[s.n - 1]];
+    return b->recent[skep_hash_u64(looks) % TMPL_RECENT];
+}
+
+static uint32_t split_string(struct tmpl_builder *b, skep_str s)
 {
     struct tmpl_token tokens[TMPL_TOKENS_MAX];
     uint64_t hash;
-    size_t n = b->n_cells < CELLS_MAX ? tmpl_split(s, tokens, &hash) : SIZE_MAX;
+    size_t n = tmpl_split(s, tokens, &hash);
     if (n == SIZE_MAX)
         return 0;
     struct tmpl_shape *x = shape_for(b, s, hash, tokens, n);
@@ -304,6 +342,22 @@ static uint32_t take_string(struct tmpl_builder *b, skep_str s)
     /* What a slot has seen of a string that did not fit would not be in the cells. */
     x->given_up = !take_tokens(b, x, s, tokens);
     return x->given_up ? 0 : (uint32_t)(x - b->shapes) + 1;
+}
+
+static uint32_t take_string(struct tmpl_builder *b, skep_str s)
+{
+    if (s.n == 0 || s.n > TMPL_TEXT_MAX || b->n_cells >= CELLS_MAX)
+        return 0;
+    uint16_t *recent = recent_of(b, s);
+    for (unsigned k = 0; k < 2; k++)
+        if (recent[k] && tmpl_match(b, &b->shapes[recent[k] - 1], s))
+            return recent[k];
+    uint32_t shape = split_string(b, s);
+    if (shape) {
+        recent[1] = recent[0];
+        recent[0] = (uint16_t)shape;
+    }
+    return shape;
 }
 
 /* --- domains --- */
@@ -374,6 +428,24 @@ struct settling {
     uint16_t mark;
 };
 
+/* What the numbers, or hex digits, of a slot are like. */
+static void settle_number(const struct tmpl_shape *x, struct tmpl_slot *slot)
+{
+    const uint64_t *cell = x->cells + slot->cell;
+    bool hex = slot->kind == TMPL_HEX || slot->kind == TMPL_UPPER;
+    slot->min = slot->max = *cell;
+    for (uint32_t i = 0; i < x->n_values; i++, cell += x->n_cells) {
+        slot->min = SKEP_MIN(slot->min, *cell);
+        slot->max = SKEP_MAX(slot->max, *cell);
+        if (hex && memcmp(cell, x->cells + slot->cell, slot->n_cells * sizeof *cell) != 0)
+            slot->varies = true;
+    }
+    if (!hex) {
+        slot->varies = slot->min != slot->max;
+        slot->width = (uint8_t)skep_bits_width(slot->max - slot->min);
+    }
+}
+
 /* Decide what of a shape varies; false when its strings are better kept whole. */
 static bool settle_shape(struct tmpl_builder *b, struct tmpl_shape *x, struct settling *s)
 {
@@ -381,13 +453,10 @@ static bool settle_shape(struct tmpl_builder *b, struct tmpl_shape *x, struct se
         return false;
     for (uint32_t i = 0; i < x->n_tokens; i++) {
         struct tmpl_slot *slot = &x->slots[i];
-        if (slot->kind == TMPL_WORD) {
-            if (slot->varies && !settle_word(b, x, slot, s->list, s->seen, ++s->mark))
-                return false;
-        } else if (slot->kind == TMPL_DEC || slot->kind == TMPL_ZDEC) {
-            slot->varies = slot->min != slot->max;
-            slot->width = (uint8_t)skep_bits_width(slot->max - slot->min);
-        }
+        if (slot->kind != TMPL_WORD)
+            settle_number(x, slot);
+        else if (slot->varies && !settle_word(b, x, slot, s->list, s->seen, ++s->mark))
+            return false;
     }
     return true;
 }
@@ -443,6 +512,7 @@ void tmpl_builder_free(struct tmpl_builder *b)
     for (unsigned i = 0; i < b->n_shapes; i++) {
         skep_free(b->shapes[i].tokens);
         skep_free(b->shapes[i].slots);
+        skep_free(b->shapes[i].pieces);
         skep_free(b->shapes[i].cells);
     }
     for (unsigned i = 0; i < b->n_domains; i++) {
