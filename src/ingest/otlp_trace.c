@@ -279,7 +279,7 @@ static const char num_links[SKEP_EQ_PAD] = "span.num_links";
 static inline void put_number(struct skep_otlp__dec *d, const char name[static SKEP_EQ_PAD],
                               uint32_t v)
 {
-    skep_str s = skep_str_c(name);
+    skep_str s = {name, strnlen(name, SKEP_EQ_PAD)};
     uint32_t f = skep_batch_predict(d->b, SKEP_SCOPE_INTRINSIC, s, SKEP_TYPE_INT);
     if (SKEP_LIKELY(f != SKEP_BATCH_NONE))
         skep_batch_put_bits(d->b, f, v);
