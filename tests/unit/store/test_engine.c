@@ -362,7 +362,7 @@ static void test_delete_when_full(void **state)
 static void test_full_disk_heals(void **state)
 {
     (void)state;
-    for (unsigned room = 0; room <= 400; room += 50) {
+    for (unsigned room = 0; room <= 400; room += 100) {
         struct mem_os *m = mem_os_new(70 + room);
         struct skep_column_config cfg = client_config(mem_os_ops(m), DIR);
         cfg.disk_limit_bytes = 64 << 20; /* small log files */
