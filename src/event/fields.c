@@ -3,7 +3,8 @@
  *
  *   put(scope, name, value)
  *     put.h: one of those seen behind the last put ---- equal (scope, name, type)? --> field
- *       no: hash(scope, name, type) -> field_index -> field, or a new one; seen from now on
+ *       no: hash(scope, name) -> field_index -> ring of siblings -> field, or a new one; seen from
+ *           now on
  *     rows[n], vals[n] = newest row, payload
  *
  * A value equal to the one before it in its column is found by one comparison.
@@ -12,34 +13,61 @@
 #include "event/batch_priv.h"
 
 #include "base/assert.h"
+#include "base/hash_inline.h"
 #include "base/mem.h"
 
 #define NONE SKEP_BATCH_NONE
 
 // --- fields ------------------------------------------------------------------------------------
 
-static uint64_t field_hash(enum skep_scope scope, skep_str name, enum skep_type type)
+static uint64_t field_hash(enum skep_scope scope, skep_str name)
 {
-    return skep_hash_seed(skep_str_bytes(name), ((uint64_t)scope << 8) | (uint64_t)type);
+    return skep_hash_inline(skep_str_bytes(name)) + scope;
+}
+
+SKEP_INLINE bool is_name(const struct skep_batch *b, uint32_t f, enum skep_scope scope,
+                         skep_str name)
+{
+    const struct skep_batch_field *field = &b->fields[f];
+    return field->scope == scope && skep_str_eq_short(skep_batch_str(b, field->name), name);
 }
 
 SKEP_INLINE bool is_field(const struct skep_batch *b, uint32_t f, enum skep_scope scope,
                           skep_str name, enum skep_type type)
 {
-    const struct skep_batch_field *field = &b->fields[f];
-    return field->scope == scope && field->type == type &&
-           skep_str_eq_short(skep_batch_str(b, field->name), name);
+    return b->fields[f].type == type && is_name(b, f, scope, name);
+}
+
+/* Any field of the name, whatever its type; the index has one of each ring. */
+static uint32_t find_ring(const struct skep_batch *b, enum skep_scope scope, skep_str name,
+                          uint64_t hash)
+{
+    struct skep_index_it it = skep_index_begin(&b->field_index, hash);
+    for (uint32_t f; (f = skep_index_next(&b->field_index, &it)) != NONE;) {
+        if (is_name(b, f, scope, name))
+            return f;
+    }
+    return NONE;
+}
+
+/* The one of that type in the ring of f, or NONE. */
+static uint32_t in_ring(const struct skep_batch *b, uint32_t f, enum skep_type type)
+{
+    uint32_t first = f;
+    if (f == NONE)
+        return NONE;
+    do {
+        if (b->fields[f].type == type)
+            return f;
+        f = b->scratch->sibling[f];
+    } while (f != first);
+    return NONE;
 }
 
 uint32_t skep_batch__look_up(const struct skep_batch *b, enum skep_scope scope, skep_str name,
                              enum skep_type type)
 {
-    struct skep_index_it it = skep_index_begin(&b->field_index, field_hash(scope, name, type));
-    for (uint32_t f; (f = skep_index_next(&b->field_index, &it)) != NONE;) {
-        if (is_field(b, f, scope, name, type))
-            return f;
-    }
-    return NONE;
+    return in_ring(b, find_ring(b, scope, name, field_hash(scope, name)), type);
 }
 
 static bool grow_fields(struct skep_batch *b)
@@ -63,25 +91,22 @@ static bool grow_fields(struct skep_batch *b)
 static const struct skep_batch__follow nothing = {{NONE, NONE, NONE, NONE}};
 _Static_assert(SKEP_ARRAY_LEN(nothing.field) == 4, "one NONE a way");
 
-/* Put the new field f into the ring of its (scope, name). */
-static void join_ring(struct skep_batch *b, uint32_t f, enum skep_scope scope, skep_str name)
+/* Put the new field f into the ring of its (scope, name), or make one. */
+static void join_ring(struct skep_batch *b, uint32_t f, uint32_t other, uint64_t hash)
 {
     uint32_t *sibling = b->scratch->sibling;
     sibling[f] = f;
-    for (unsigned t = SKEP_TYPE_STRING; t < SKEP_TYPE_COUNT; t++) {
-        if (t == b->fields[f].type)
-            continue;
-        uint32_t other = skep_batch__look_up(b, scope, name, (enum skep_type)t);
-        if (other != NONE) {
-            sibling[f] = sibling[other];
-            sibling[other] = f;
-            return;
-        }
+    if (other == NONE) {
+        skep_batch__index_add(b, &b->field_index, hash, f);
+        return;
     }
+    sibling[f] = sibling[other];
+    sibling[other] = f;
 }
 
+/* other: a field of the same name, or NONE */
 static uint32_t add_field(struct skep_batch *b, enum skep_scope scope, skep_str name,
-                          enum skep_type type)
+                          enum skep_type type, uint32_t other, uint64_t hash)
 {
     if (b->n_fields == SKEP_LIMIT_FIELDS_PER_BATCH) {
         b->over_limit = true;
@@ -100,14 +125,14 @@ static uint32_t add_field(struct skep_batch *b, enum skep_scope scope, skep_str 
     b->scratch->follow[SKEP_KIND_COUNT + f] = nothing;
     b->scratch->labels[f] = (struct skep_batch__label){b->strings.items[string].offset,
                                                        skep_batch__label_key(scope, name.n, type)};
-    join_ring(b, f, scope, name);
-    skep_batch__index_add(b, &b->field_index, field_hash(scope, name, type), f);
+    join_ring(b, f, other, hash);
     return f;
 }
 
-/* The field of a put into the newest row, made if there is none; learns the order of fields. */
-static uint32_t find_field(struct skep_batch *b, enum skep_scope scope, skep_str name,
-                           enum skep_type type)
+/* The field of a put into the newest row, made if there is none and `make`; learns the order of
+ * fields. */
+SKEP_INLINE uint32_t find_field(struct skep_batch *b, enum skep_scope scope, skep_str name,
+                                enum skep_type type, bool make)
 {
     struct skep_batch__scratch *s = b->scratch;
     const uint32_t *known = s->follow[s->last].field;
@@ -116,9 +141,11 @@ static uint32_t find_field(struct skep_batch *b, enum skep_scope scope, skep_str
     for (; at < SKEP_BATCH__WAYS && known[at] != NONE && f == NONE; at++)
         f = is_field(b, known[at], scope, name, type) ? known[at] : NONE;
     if (f == NONE) {
-        f = skep_batch__look_up(b, scope, name, type);
-        if (f == NONE)
-            f = add_field(b, scope, name, type);
+        uint64_t hash = field_hash(scope, name);
+        uint32_t ring = find_ring(b, scope, name, hash);
+        f = in_ring(b, ring, type);
+        if (f == NONE && make)
+            f = add_field(b, scope, name, type, ring, hash);
         if (f == NONE)
             return NONE;
         // add_field may have moved `follow`; the first free place, or that of the least likely
@@ -126,6 +153,13 @@ static uint32_t find_field(struct skep_batch *b, enum skep_scope scope, skep_str
     }
     s->last = SKEP_KIND_COUNT + f;
     return f;
+}
+
+uint32_t skep_batch_find(struct skep_batch *b, enum skep_scope scope, skep_str name,
+                         enum skep_type type)
+{
+    skep_assert(b->n_rows > 0);
+    return find_field(b, scope, name, type, false);
 }
 
 static bool grow_field(struct skep_batch *b, struct skep_batch_field *field)
@@ -167,7 +201,7 @@ void skep_batch_put(struct skep_batch *b, enum skep_scope scope, skep_str name, 
     skep_assert(scope == SKEP_SCOPE_INTRINSIC || scope == SKEP_SCOPE_ATTRIBUTE);
     if (name.n == 0 || v.type == SKEP_TYPE_NULL || b->over_budget || b->over_limit)
         return;
-    uint32_t f = find_field(b, scope, skep_batch__name(name), v.type);
+    uint32_t f = find_field(b, scope, skep_batch__name(name), v.type, true);
     if (f == NONE)
         return;
     const struct skep_batch_field *field = &b->fields[f];
@@ -190,10 +224,8 @@ static void reindex_fields(struct skep_batch *b)
     for (uint32_t f = 0; f < b->n_fields; f++) {
         const struct skep_batch_field *field = &b->fields[f];
         skep_str name = skep_batch_str(b, field->name);
-        join_ring(b, f, (enum skep_scope)field->scope, name);
-        skep_index_add(&b->field_index,
-                       field_hash((enum skep_scope)field->scope, name, (enum skep_type)field->type),
-                       f);
+        uint64_t hash = field_hash((enum skep_scope)field->scope, name);
+        join_ring(b, f, find_ring(b, (enum skep_scope)field->scope, name, hash), hash);
         b->scratch->follow[SKEP_KIND_COUNT + f] = nothing;
     }
     for (unsigned k = 0; k < SKEP_KIND_COUNT; k++)

@@ -6,7 +6,8 @@
  * then neither hash nor table is touched.  An adapter that finds its field here may also spare the
  * check of the name: it was put before.
  *
- *   f = skep_batch_predict(b, scope, name, type)      NONE: skep_batch_put does all
+ *   f = skep_batch_predict(b, scope, name, type)      NONE: skep_batch_find; NONE again:
+ *                                                     skep_batch_put does all
  *   skep_batch_put_bits(b, f, payload)                int, double, bool
  *   skep_batch_put_again(b, f, s)                     the value before it in its column?
  *   skep_batch_put_bits(b, f, skep_batch_intern(b, s))
@@ -84,6 +85,10 @@ SKEP_INLINE uint32_t skep_batch_predict(struct skep_batch *b, enum skep_scope sc
     }
     return SKEP_BATCH_NONE;
 }
+
+/* The same for any field that is there, and learns that it came here. */
+uint32_t skep_batch_find(struct skep_batch *b, enum skep_scope scope, skep_str name,
+                         enum skep_type type);
 
 /* The general case of skep_batch_put_bits. */
 void skep_batch__put_bits(struct skep_batch *b, uint32_t f, uint64_t val);

@@ -3,8 +3,8 @@
  *
  *   tag len | 0a klen key | 12 vlen value        nearly every attribute, lengths under 16,384
  *
- * Such an attribute is read at once where it lies; if its field is one that came at this place
- * before (event/put.h), its name is known to be fine, and if its value is the one before it in its
+ * Such an attribute is read at once where it lies; if its field is there already
+ * (event/put.h), its name is known to be fine, and if its value is the one before it in its
  * column, that is as well.  Whatever is not as expected goes the general way (otlp_value.c), from
  * the beginning: nothing was changed.
  *
@@ -106,7 +106,9 @@ SKEP_INLINE const uint8_t *put_plain(struct skep_otlp__dec *d, const uint8_t *p,
         return NULL;
     uint32_t last = d->b->scratch->last,
              f = skep_batch_predict(d->b, SKEP_SCOPE_ATTRIBUTE, key, type);
-    if (f == SKEP_BATCH_NONE)
+    if (SKEP_UNLIKELY(f == SKEP_BATCH_NONE))
+        f = skep_batch_find(d->b, SKEP_SCOPE_ATTRIBUTE, key, type);
+    if (SKEP_UNLIKELY(f == SKEP_BATCH_NONE))
         return NULL;
     uint64_t bits = 0;
     bool ok;

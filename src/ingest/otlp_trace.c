@@ -272,19 +272,17 @@ static void put_exception(struct skep_otlp__dec *d, const struct exception *x)
                        SKEP_STR("exception.escaped"), &x->escaped);
 }
 
-/* Names put into every span; longer than they are for skep_batch_predict. */
+/* Names put into every span; room behind them for skep_batch_predict. */
 static const char num_events[SKEP_EQ_PAD] = "span.num_events";
 static const char num_links[SKEP_EQ_PAD] = "span.num_links";
 
-static inline void put_number(struct skep_otlp__dec *d, const char name[static SKEP_EQ_PAD],
-                              uint32_t v)
+static inline void put_number(struct skep_otlp__dec *d, skep_str padded_name, uint32_t v)
 {
-    skep_str s = skep_str_c(name);
-    uint32_t f = skep_batch_predict(d->b, SKEP_SCOPE_INTRINSIC, s, SKEP_TYPE_INT);
+    uint32_t f = skep_batch_predict(d->b, SKEP_SCOPE_INTRINSIC, padded_name, SKEP_TYPE_INT);
     if (SKEP_LIKELY(f != SKEP_BATCH_NONE))
         skep_batch_put_bits(d->b, f, v);
     else
-        skep_otlp__put_int(d, s, v);
+        skep_otlp__put_int(d, padded_name, v);
 }
 
 static void put_span(struct skep_otlp__dec *d, const struct span *s, const struct exception *x)
@@ -300,8 +298,8 @@ static void put_span(struct skep_otlp__dec *d, const struct span *s, const struc
     b->name[r] = skep_otlp__intern(d, s->name);
     if (end < start)
         skep_otlp__put_true(d, SKEP_STR("meta.invalid_duration"));
-    put_number(d, num_events, s->events.n);
-    put_number(d, num_links, s->links.n);
+    put_number(d, (skep_str){num_events, 15}, s->events.n);
+    put_number(d, (skep_str){num_links, 14}, s->links.n);
     if (s->status_message.n)
         skep_otlp__put_text(d, SKEP_STR("status_message"), s->status_message);
     if (s->trace_state.n)

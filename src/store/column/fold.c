@@ -9,7 +9,7 @@
  *   part 1: code --map---+--> union dictionary (by stored hash, then bytes) --> new codes
  *   part 2: code --map--'
  *
- * I1  no string is hashed again: unions use the hashes stored with the dictionaries.
+ * I1  no value is hashed again: unions use the hashes stored with the dictionaries.
  * I2  a value keeps its row; row ids (seq, ordinal) are kept as columns.
  * I3  equal interned lists become one.
  *
@@ -20,6 +20,7 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "base/hash_inline.h"
 #include "base/mem.h"
 
 /* A dictionary in the making. */
@@ -143,11 +144,16 @@ static int same_field(const struct skep_rowset_field *a, const struct skep_rowse
     return c != 0 ? c : (int)a->type - (int)b->type;
 }
 
-static int by_field_and_part(const void *pa, const void *pb)
+/* The fields of the result, each with its sources' number. */
+struct group {
+    const struct skep_rowset_field *field;
+    uint32_t n, at; /* number, place of the next one */
+    uint32_t first; /* in the order they were met */
+};
+
+static int by_field(const void *pa, const void *pb)
 {
-    const struct source *a = pa, *b = pb;
-    int c = same_field(a->field, b->field);
-    return c != 0 ? c : (a->part > b->part) - (a->part < b->part);
+    return same_field(((const struct group *)pa)->field, ((const struct group *)pb)->field);
 }
 
 static bool is_string_type(unsigned type)
@@ -462,17 +468,56 @@ static skep_rc fold_field(struct fold *f, const struct source *s, size_t n_sourc
     return SKEP_OK;
 }
 
+/* The group of a field, made if there is none. */
+static uint32_t group_of(struct group **groups, uint32_t *n, uint32_t *cap,
+                         struct skep_index *index, const struct skep_rowset_field *field)
+{
+    uint64_t hash = skep_hash_inline(skep_str_bytes(field->name)) + field->scope * 8u + field->type;
+    struct skep_index_it it = skep_index_begin(index, hash);
+    for (uint32_t g; (g = skep_index_next(index, &it)) != SKEP_INDEX_NONE;)
+        if (same_field((*groups)[g].field, field) == 0)
+            return g;
+    SKEP_GROW(*groups, *n, *cap);
+    (*groups)[*n] = (struct group){.field = field, .first = *n};
+    skep_index_add(index, hash, *n);
+    return (*n)++;
+}
+
+/* The fields of all parts, sorted, and equal ones by part: they are counted in groups, so that only
+ * the groups need be sorted. */
 static struct source *collect_sources(struct fold *f, size_t *ret_n)
 {
-    size_t n = 0;
+    struct skep_index index;
+    struct group *groups = NULL;
+    uint32_t n_groups = 0, cap = 0;
+    size_t n = 0, k = 0;
+    skep_index_init(&index, 64);
     for (unsigned p = 0; p < f->n_parts; p++)
         n += f->parts[p]->base.n_fields;
+    uint32_t *of = skep_alloc_n(uint32_t, n);
+    for (unsigned p = 0; p < f->n_parts; p++)
+        for (uint32_t i = 0; i < f->parts[p]->base.n_fields; i++) {
+            of[k] = group_of(&groups, &n_groups, &cap, &index, &f->parts[p]->base.fields[i]);
+            groups[of[k++]].n++;
+        }
+    if (n_groups > 1)
+        qsort(groups, n_groups, sizeof *groups, by_field);
+    uint32_t *place = skep_alloc_n(uint32_t, n_groups); /* of each group in the order it was met */
+    uint32_t at = 0;
+    for (uint32_t g = 0; g < n_groups; g++) {
+        groups[g].at = at;
+        at += groups[g].n;
+        place[groups[g].first] = g;
+    }
     struct source *s = skep_alloc_n(struct source, n);
-    n = 0;
+    k = 0;
     for (unsigned p = 0; p < f->n_parts; p++)
         for (uint32_t i = 0; i < f->parts[p]->base.n_fields; i++)
-            s[n++] = (struct source){&f->parts[p]->base.fields[i], p, i};
-    qsort(s, n, sizeof *s, by_field_and_part);
+            s[groups[place[of[k++]]].at++] = (struct source){&f->parts[p]->base.fields[i], p, i};
+    skep_index_done(&index);
+    skep_free(groups);
+    skep_free(place);
+    skep_free(of);
     *ret_n = n;
     return s;
 }

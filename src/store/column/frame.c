@@ -365,17 +365,65 @@ void skep_frame__end(struct skep_frame_writer *w)
 /* Columns of a plain frame: all but those the commit itself says. */
 enum { PLAIN_COLUMNS = SKEP_COL_COUNT - 3 };
 
-static int by_name(const void *pa, const void *pb, void *ctx)
+/* A field to be put in order: the part of its name behind what all names begin with, eight bytes of
+ * it as a number that sorts like them. */
+struct named {
+    uint64_t first; /* zeros behind a shorter one: then the length decides */
+    skep_str rest;  /* what stands behind these eight */
+    uint32_t field, n;
+    uint8_t scope, type;
+};
+
+static int by_name(const void *pa, const void *pb)
 {
-    const struct skep_batch *b = ctx;
-    const struct skep_batch_field *x = &b->fields[*(const uint32_t *)pa];
-    const struct skep_batch_field *y = &b->fields[*(const uint32_t *)pb];
-    int c = x->name == y->name
-                ? 0
-                : skep_str_cmp(skep_batch_str(b, x->name), skep_batch_str(b, y->name));
+    const struct named *x = pa, *y = pb;
+    if (x->first != y->first)
+        return x->first < y->first ? -1 : 1;
+    int c = skep_str_cmp(x->rest, y->rest);
+    if (c == 0)
+        c = (x->n > y->n) - (x->n < y->n);
     if (c == 0)
         c = (int)x->scope - (int)y->scope;
     return c != 0 ? c : (int)x->type - (int)y->type;
+}
+
+static size_t common_prefix(skep_str a, skep_str b, size_t max)
+{
+    size_t n = 0;
+    max = SKEP_MIN(max, SKEP_MIN(a.n, b.n));
+    while (n < max && a.p[n] == b.p[n])
+        n++;
+    return n;
+}
+
+/* The fields that are not empty, in order (I3); *ret_n of them. */
+static struct named *order_fields(const struct skep_batch *b, uint32_t *ret_n)
+{
+    struct named *order = skep_malloc(((size_t)b->n_fields + 1) * sizeof *order);
+    size_t prefix = SIZE_MAX;
+    uint32_t n = 0;
+    for (uint32_t f = 0; f < b->n_fields; f++) {
+        const struct skep_batch_field *field = &b->fields[f];
+        if (field->n == 0)
+            continue;
+        order[n] = (struct named){.rest = skep_batch_str(b, field->name),
+                                  .field = f,
+                                  .scope = field->scope,
+                                  .type = field->type};
+        prefix = n ? common_prefix(order[0].rest, order[n].rest, prefix) : order[0].rest.n;
+        n++;
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        struct named *o = &order[i];
+        o->rest = skep_str_skip(o->rest, prefix);
+        o->n = (uint32_t)o->rest.n;
+        for (size_t k = 0; k < 8; k++)
+            o->first = o->first << 8 | (k < o->rest.n ? (uint8_t)o->rest.p[k] : 0);
+        o->rest = skep_str_skip(o->rest, SKEP_MIN(o->rest.n, (size_t)8));
+    }
+    qsort(order, n, sizeof *order, by_name);
+    *ret_n = n;
+    return order;
 }
 
 static void encode_strings(struct skep_frame_writer *w, const struct skep_batch_strings *s,
@@ -486,13 +534,8 @@ skep_rc skep_frame_encode(const struct skep_batch *b, struct skep_buf *out, skep
         strings_n += b->strings.items[i].len;
     if (strings_n > SKEP_FRAME_MAX_BYTES)
         return skep_fail(err, SKEP_ETOOLARGE, "%zu bytes of strings in one request", strings_n);
-    uint32_t n_fields = 0;
-    uint32_t *order = skep_malloc(((size_t)b->n_fields + 1) * sizeof *order);
-    for (uint32_t f = 0; f < b->n_fields; f++)
-        if (b->fields[f].n > 0)
-            order[n_fields++] = f;
-    qsort_r(order, n_fields, sizeof *order, by_name, (void *)(uintptr_t)b);
-
+    uint32_t n_fields;
+    struct named *order = order_fields(b, &n_fields);
     struct skep_frame_head head = {.n_rows = b->n_rows,
                                    .n_dicts = 1,
                                    .n_columns = PLAIN_COLUMNS,
@@ -513,7 +556,7 @@ skep_rc skep_frame_encode(const struct skep_batch *b, struct skep_buf *out, skep
     encode_lists(&w, true, &b->scopes);
     encode_columns(&w, b);
     for (uint32_t i = 0; i < n_fields; i++) {
-        const struct skep_batch_field *f = &b->fields[order[i]];
+        const struct skep_batch_field *f = &b->fields[order[i].field];
         struct skep_frame_col c = {.id = f->scope, .type = f->type, .name = f->name};
         skep_frame__field(&w, &c, f->n, f->rows, (const int64_t *)f->vals);
     }

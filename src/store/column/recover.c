@@ -6,8 +6,9 @@
  *   wal/: every frame above the checkpoint becomes a part, as it lies; no ingest code runs
  *   a new log file
  *
- * Memory: frames are replayed one by one and folded as they come; when parts reach the limit they
- * are flushed before the replay goes on, so that starting needs no more memory than running.
+ * Memory: frames are replayed one by one; when parts take as much as they may take while running
+ * they are flushed before the replay goes on, so that starting needs no more memory.  Folding is
+ * left to the folder, where there is one: questions are answered meanwhile.
  *
  * I1  a log that begins behind the checkpoint while unnamed segments lie about means that the
  *     manifest lost its last records: nothing is deleted, nothing is opened.
@@ -134,13 +135,47 @@ static skep_rc pass_over(struct skep_engine *e, uint64_t seq, const skep_err *er
     return SKEP_OK;
 }
 
+/* Parts of replayed commits that are not visible yet: making a snapshot for each would cost the
+ * square of their number. */
+enum { REPLAY_PARTS = 256 };
+struct replayed {
+    struct skep_engine *e;
+    struct skep_rowset *parts[REPLAY_PARTS];
+    unsigned n;
+    uint64_t seq;
+};
+
+static void publish_replayed(struct replayed *r)
+{
+    if (r->n > 0)
+        skep_engine__publish(r->e, r->parts, r->n, r->seq, NULL);
+    for (unsigned i = 0; i < r->n; i++)
+        skep_rowset_unref(r->parts[i]);
+    r->n = 0;
+    /* The folder, where there is one, does it while questions are answered already. */
+    while (!r->e->background && skep_engine__fold(r->e)) {
+    }
+}
+
+static void remember_identity(struct skep_engine *e, const struct skep_part *part, uint64_t seq)
+{
+    static const uint8_t none[16];
+    if (memcmp(part->identity, none, sizeof none) == 0)
+        return;
+    struct skep_identity_entry id = {.seq = seq, .received_ns = part->received_max_ns};
+    memcpy(id.id, part->identity, sizeof id.id);
+    skep_identity_remember(e->identity, &id);
+}
+
 static skep_rc replay_frame(void *ctx, uint64_t seq, uint8_t *payload, size_t n, skep_err *err)
 {
-    struct skep_engine *e = ctx;
+    struct replayed *r = ctx;
+    struct skep_engine *e = r->e;
     struct skep_rowset *rs = NULL;
     skep_err why = {0};
     skep_rc rc;
     if (skep_kill_is((skep_bytes){payload, n})) {
+        publish_replayed(r);
         rc = skep_engine__replay_kill(e, seq, (skep_bytes){payload, n}, &why);
         skep_free(payload);
         if (rc == SKEP_OK)
@@ -153,28 +188,34 @@ static skep_rc replay_frame(void *ctx, uint64_t seq, uint8_t *payload, size_t n,
     if (rc != SKEP_OK && err)
         *err = why;
     SKEP_TRY(rc);
-    const struct skep_part *part = skep_part_must(rs);
-    static const uint8_t none[16];
-    if (memcmp(part->identity, none, sizeof none) != 0) {
-        struct skep_identity_entry id = {.seq = seq, .received_ns = part->received_max_ns};
-        memcpy(id.id, part->identity, sizeof id.id);
-        skep_identity_remember(e->identity, &id);
-    }
-    if (rs->n_rows > 0)
+    remember_identity(e, skep_part_must(rs), seq);
+    if (skep_supersede__any(rs)) { /* it may concern any row before it */
+        publish_replayed(r);
         publish_part(e, rs, seq);
-    skep_rowset_unref(rs);
-    while (skep_engine__fold(e)) {
+        skep_rowset_unref(rs);
+    } else if (rs->n_rows > 0) {
+        r->parts[r->n++] = rs;
+    } else {
+        skep_rowset_unref(rs);
     }
-    if (!e->read_only && skep_budget_used(&e->parts) > e->part_limit_bytes)
-        return skep_engine__flush_to(e, seq, err);
-    return SKEP_OK;
+    r->seq = seq;
+    /* With a flusher about to start, as much as commits may take while it runs. */
+    uint64_t limit = e->part_limit_bytes * (e->background ? 2 : 1);
+    bool full = !e->read_only && skep_budget_used(&e->parts) > limit;
+    if (full || !e->background || r->n == REPLAY_PARTS)
+        publish_replayed(r);
+    return full ? skep_engine__flush_to(e, seq, err) : SKEP_OK;
 }
 
 skep_rc skep_engine__replay(struct skep_engine *e, uint64_t *ret_last, skep_err *err)
 {
     struct skep_wal_damage damage;
     uint64_t checkpoint = skep_manifest_state(e->manifest)->checkpoint;
-    SKEP_TRY(skep_wal_replay(e->wal, checkpoint, replay_frame, e, &damage, ret_last, err));
+    struct replayed replayed = {.e = e};
+    skep_rc rc =
+        skep_wal_replay(e->wal, checkpoint, replay_frame, &replayed, &damage, ret_last, err);
+    publish_replayed(&replayed);
+    SKEP_TRY(rc);
     if (!e->damage.text[0])
         memcpy(e->damage.text, damage.text, sizeof damage.text);
     e->damage.regions += damage.regions;

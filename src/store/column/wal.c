@@ -45,6 +45,7 @@ enum {
     VERSION = 1,
     GROUP_BYTES = 1 << 20,    /* of the group buffer */
     DIRECT_BYTES = 128 << 10, /* payloads from here on are not copied */
+    PEEK_BYTES = 4 << 10,
     WINDOW_BYTES = 64 << 10,
     LEAVE_BYTES = 4 << 20, /* an active file this full is left when all of it is flushed */
     CUT_BYTES = 1 << 20    /* an unused rest from here on is cut off */
@@ -198,13 +199,20 @@ struct replay {
     skep_err *err;
 };
 
-/* n <= WINDOW_BYTES bytes at `at`, or NULL with *ret_rc set; the caller knows they are in the file.
- */
+static bool in_window(const struct replay *r, uint64_t at, uint64_t n)
+{
+    return at >= r->window_at && at + n <= r->window_at + r->window_n;
+}
+
+/* n <= PEEK_BYTES bytes at `at`, or NULL with *ret_rc set; the caller knows they are in the file.
+ * Little is read where a header is expected, more and more where one is searched for. */
 static const uint8_t *peek(struct replay *r, uint64_t at, size_t n, skep_rc *ret_rc)
 {
-    if (at < r->window_at || at + n > r->window_at + r->window_n) {
+    if (!in_window(r, at, n)) {
+        bool onward = in_window(r, at, 0);
+        uint64_t want = onward ? SKEP_MIN(r->window_n * 4, (uint64_t)WINDOW_BYTES) : 0;
         r->window_at = at;
-        r->window_n = SKEP_MIN((uint64_t)WINDOW_BYTES, r->size - at);
+        r->window_n = SKEP_MIN(SKEP_MAX(want, (uint64_t)PEEK_BYTES), r->size - at);
         *ret_rc = r->w->os->pread(r->w->os, r->fd, r->window, r->window_n, at, r->err);
         if (*ret_rc != SKEP_OK) {
             r->window_n = 0;
@@ -317,7 +325,11 @@ static skep_rc next_frame(struct replay *r, uint64_t *at, bool *ret_found,
         if (p[0] == 0 || SKEP_LIKELY(skep_load_le32(p) != FRAME_MAGIC) || !load_head(r, p, *at, h))
             continue;
         uint8_t *payload = skep_malloc(h->length);
-        rc = os->pread(os, r->fd, payload, h->length, *at + SKEP_WAL_FRAME_BYTES, r->err);
+        uint64_t from = *at + SKEP_WAL_FRAME_BYTES;
+        if (in_window(r, from, h->length))
+            memcpy(payload, r->window + (from - r->window_at), h->length);
+        else
+            rc = os->pread(os, r->fd, payload, h->length, from, r->err);
         if (rc == SKEP_OK && skep_crc32c(0, (skep_bytes){payload, h->length}) == h->crc) {
             *ret_found = true;
             *ret_payload = payload;

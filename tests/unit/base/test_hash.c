@@ -19,6 +19,36 @@ static void hashes_are_fixed(void **state)
     assert_int_equal(skep_crc32c(half, skep_str_bytes(SKEP_STR("6789"))), 0xe3069283u);
 }
 
+static uint32_t crc_bit_by_bit(uint32_t crc, const uint8_t *p, size_t n)
+{
+    crc = ~crc;
+    for (size_t i = 0; i < n; i++) {
+        crc ^= p[i];
+        for (int k = 0; k < 8; k++)
+            crc = (crc >> 1) ^ (0x82f63b78u & (0u - (crc & 1u)));
+    }
+    return ~crc;
+}
+
+/* Whatever the machine computes it with: any length, any alignment, in one piece or in two. */
+static void crc_is_that_of_the_bits(void **state)
+{
+    (void)state;
+    enum { BYTES = 20000 };
+    uint8_t *p = skep_malloc(BYTES);
+    for (size_t i = 0; i < BYTES; i++)
+        p[i] = (uint8_t)(skep_hash_u64(i) >> 17);
+    for (size_t n = 0; n <= BYTES - 8; n += n < 70 ? 1 : 499) {
+        const uint8_t *from = p + n % 8;
+        uint32_t want = crc_bit_by_bit(0, from, n);
+        assert_int_equal(skep_crc32c(0, (skep_bytes){from, n}), want);
+        size_t cut = n * 2 / 3;
+        uint32_t first = skep_crc32c(0, (skep_bytes){from, cut});
+        assert_int_equal(skep_crc32c(first, (skep_bytes){from + cut, n - cut}), want);
+    }
+    skep_free(p);
+}
+
 static void index_finds_all(void **state)
 {
     (void)state;
@@ -58,6 +88,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(hashes_are_fixed),
+        cmocka_unit_test(crc_is_that_of_the_bits),
         cmocka_unit_test(index_finds_all),
         cmocka_unit_test(empty_index_is_safe),
     };

@@ -359,6 +359,55 @@ static void test_delete_when_full(void **state)
     mem_os_free(m);
 }
 
+/* A full disk refuses and loses nothing; once there is room again all goes on by itself. */
+static void test_full_disk_heals(void **state)
+{
+    (void)state;
+    for (unsigned room = 0; room <= 400; room += 100) {
+        struct mem_os *m = mem_os_new(70 + room);
+        struct skep_column_config cfg = client_config(mem_os_ops(m), DIR);
+        cfg.disk_limit_bytes = 64 << 20; /* small log files */
+        struct skep_store *s = open_store(&cfg);
+        struct rnd r = {room + 1};
+        struct rowlist want = {0};
+        for (int i = 0; i < 3; i++)
+            append_ok(s, &r, &want, 1000);
+        mem_os_limit(m, mem_os_used(m) + (room << 10));
+        unsigned refused = 0;
+        for (int i = 0; i < 200 && refused < 5; i++) {
+            struct skep_batch *b = random_batch(&r, 1000, NOW, 0);
+            struct rowlist mine = {0};
+            rowlist_add_batch(&mine, b, skep_engine_of(s)->next_seq);
+            struct client_result c = client_append(s, b);
+            for (size_t k = 0; c.rc == SKEP_OK && k < mine.n; k++)
+                rowlist_add(&want, mine.rows[k]);
+            if (c.rc == SKEP_OK) {
+                skep_free(mine.rows);
+                continue;
+            }
+            assert_int_equal(c.rc, SKEP_ENOSPC);
+            rowlist_done(&mine);
+            refused++;
+            skep_err err;
+            skep_rc rc = s->ops->flush(s, &err); /* may find room in what the log leaves */
+            assert_true(rc == SKEP_OK || rc == SKEP_ENOSPC);
+        }
+        assert_int_equal(refused, 5);
+        assert_false(stats_of(s).read_only);
+        expect_rows(s, &want);
+        mem_os_limit(m, 0);
+        append_ok(s, &r, &want, 1000);
+        flush(s);
+        expect_rows(s, &want);
+        s->ops->close(s);
+        s = open_store(&cfg);
+        expect_rows(s, &want);
+        s->ops->close(s);
+        rowlist_done(&want);
+        mem_os_free(m);
+    }
+}
+
 static void test_retention(void **state)
 {
     (void)state;
@@ -607,14 +656,23 @@ static void test_model(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_life),           cmocka_unit_test(test_folds_and_merges_keep_rows),
-        cmocka_unit_test(test_identity),       cmocka_unit_test(test_twins_in_flight),
-        cmocka_unit_test(test_memory_limit),   cmocka_unit_test(test_replay_is_bounded),
-        cmocka_unit_test(test_disk_limit),     cmocka_unit_test(test_delete_when_full),
-        cmocka_unit_test(test_retention),      cmocka_unit_test(test_old_readers_keep_files),
-        cmocka_unit_test(test_wait_visible),   cmocka_unit_test(test_run),
-        cmocka_unit_test(test_read_only),      cmocka_unit_test(test_damage),
-        cmocka_unit_test(test_manifest_flips), cmocka_unit_test(test_model),
+        cmocka_unit_test(test_life),
+        cmocka_unit_test(test_folds_and_merges_keep_rows),
+        cmocka_unit_test(test_identity),
+        cmocka_unit_test(test_twins_in_flight),
+        cmocka_unit_test(test_memory_limit),
+        cmocka_unit_test(test_replay_is_bounded),
+        cmocka_unit_test(test_disk_limit),
+        cmocka_unit_test(test_delete_when_full),
+        cmocka_unit_test(test_full_disk_heals),
+        cmocka_unit_test(test_retention),
+        cmocka_unit_test(test_old_readers_keep_files),
+        cmocka_unit_test(test_wait_visible),
+        cmocka_unit_test(test_run),
+        cmocka_unit_test(test_read_only),
+        cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_manifest_flips),
+        cmocka_unit_test(test_model),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

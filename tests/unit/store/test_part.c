@@ -152,6 +152,44 @@ static void test_round_trip(void **state)
     }
 }
 
+/* Names that are each other's beginning, or differ in what a text rarely has. */
+static void test_order_of_names(void **state)
+{
+    (void)state;
+    static const skep_str names[] = {SKEP_STR_INIT("abcdefgh.1"), SKEP_STR_INIT("a"),
+                                     SKEP_STR_INIT("a\0"),        SKEP_STR_INIT("a\0b"),
+                                     SKEP_STR_INIT("ab"),         SKEP_STR_INIT("abcdefgh"),
+                                     SKEP_STR_INIT("abcdefg"),    SKEP_STR_INIT("\xc3\xa4"),
+                                     SKEP_STR_INIT("abcdefgh.0"), SKEP_STR_INIT("a\0\0\0\0\0\0\0x"),
+                                     SKEP_STR_INIT("abcdefgh.10")};
+    for (unsigned skip = 0; skip < 2; skip++) { /* with names that have a beginning in common */
+        struct skep_batch *b = skep_batch_new(NULL, 1);
+        skep_batch_row(b, SKEP_KIND_SPAN, 5, SKEP_SOURCE_OTLP);
+        unsigned n = 0;
+        for (unsigned i = 0; i < SKEP_ARRAY_LEN(names); i++) {
+            if (skip && names[i].p[0] != 'a')
+                continue;
+            skep_value v = {.type = i % 2 ? SKEP_TYPE_INT : SKEP_TYPE_BOOL};
+            skep_batch_put(b, i % 3 ? SKEP_SCOPE_ATTRIBUTE : SKEP_SCOPE_INTRINSIC, names[i], v);
+            n++;
+        }
+        skep_err err;
+        struct skep_buf buf;
+        struct skep_rowset *rs = NULL;
+        size_t size;
+        skep_buf_init(&buf, 1 << 20);
+        assert_int_equal(skep_frame_encode(b, &buf, &err), SKEP_OK);
+        uint8_t *payload = skep_buf_take(&buf, &size);
+        if (skep_part_open(payload, size, 1, NULL, &rs, &err) != SKEP_OK)
+            fail_msg("%s", err.text); /* it checks the order */
+        assert_int_equal(rs->n_fields, n);
+        for (uint32_t i = 1; i < rs->n_fields; i++)
+            assert_true(skep_str_cmp(rs->fields[i - 1].name, rs->fields[i].name) < 0);
+        skep_rowset_unref(rs);
+        skep_batch_free(b);
+    }
+}
+
 static void test_fold(void **state)
 {
     (void)state;
@@ -259,9 +297,8 @@ int main(void)
 {
     print_message("seed %llu (SKEP_SEED)\n", (unsigned long long)seed_of_run());
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),
-        cmocka_unit_test(test_fold),
-        cmocka_unit_test(test_same_batch_same_bytes),
+        cmocka_unit_test(test_round_trip), cmocka_unit_test(test_order_of_names),
+        cmocka_unit_test(test_fold),       cmocka_unit_test(test_same_batch_same_bytes),
         cmocka_unit_test(test_hostile),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
