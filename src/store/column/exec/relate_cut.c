@@ -273,6 +273,33 @@ static skep_rc loose_places(struct gather *g, struct skep_cut_places *places, sk
     return rc;
 }
 
+/* Only traces that have rows in some morsel are asked about: those that begin in it, and the last
+ * one that begins before it.  Takes places in order, leaves them so. */
+static void keep_asked(const struct skep_x_query *q, struct skep_cut_places *places)
+{
+    uint64_t *asked = skep_alloc_n(uint64_t, places->n_groups / 64 + (size_t)1);
+    size_t at = 0;
+    for (size_t i = 0; i < q->n_morsels; i++) {
+        const struct skep_x_morsel *m = &q->morsels[i];
+        uint64_t first = m->block * SKEP_BLOCK_ROWS, end = m->end * SKEP_BLOCK_ROWS;
+        skep_assert(i == 0 || m->set > m[-1].set || (m->set == m[-1].set && m->block >= m[-1].end));
+        while (at < places->n && (places->p[at].set < m->set ||
+                                  (places->p[at].set == m->set && places->p[at].row < first)))
+            at++;
+        if (at > 0 && places->p[at - 1].set == m->set && places->p[at - 1].group != SKEP_CUT_LOOSE)
+            skep_relate_add(asked, places->p[at - 1].group);
+        for (; at < places->n && places->p[at].set == m->set && places->p[at].row < end; at++)
+            if (places->p[at].group != SKEP_CUT_LOOSE)
+                skep_relate_add(asked, places->p[at].group);
+    }
+    size_t n = 0;
+    for (size_t i = 0; i < places->n; i++)
+        if (places->p[i].group == SKEP_CUT_LOOSE || skep_relate_has(asked, places->p[i].group))
+            places->p[n++] = places->p[i];
+    places->n = n;
+    skep_free(asked);
+}
+
 static skep_rc gather_places(struct gather *g, struct skep_cut_places *places, skep_err *err)
 {
     const struct skep_snapshot *snap = g->q->snap;
@@ -281,6 +308,7 @@ static skep_rc gather_places(struct gather *g, struct skep_cut_places *places, s
     SKEP_TRY(skep_x__cut_damaged(g->q, rc, &why, err));
     SKEP_TRY(loose_places(g, places, err));
     skep_cuts_sort(places);
+    keep_asked(g->q, places);
     size_t at = 0;
     for (uint32_t s = 0; s < snap->n; s++) {
         if (!snap->sets[s].rowset->trace_clustered)
@@ -290,7 +318,7 @@ static skep_rc gather_places(struct gather *g, struct skep_cut_places *places, s
             if (at % 1024 == 0)
                 SKEP_TRY(skep_x__cut_canceled(g->q, err));
             if (g->n > first && places->p[at].row <= g->entries[g->n - 1].row)
-                continue; /* a damaged index: inside of the trace before (I2) */
+                continue; /* found twice; or, by a damaged index, inside the trace before (I2) */
             rc = gather_trace(g, s, places->p[at].row, &why);
             SKEP_TRY(skep_x__cut_damaged(g->q, rc, &why, err));
         }
