@@ -139,6 +139,8 @@ struct skep_batch *ref_batch(struct rnd *r, uint32_t n_rows)
                               : k == 8 ? SKEP_KIND_LOG
                                        : SKEP_KIND_ERROR;
         int64_t t = REF_T0 + (int64_t)(rnd_u64(r) % (REF_SPAN_S * UINT64_C(1000000000)));
+        if (t % 4 == 0) /* often the same as others' */
+            t -= (t - REF_T0) % INT64_C(100000000000);
         uint32_t row = skep_batch_row(b, kind, t, (enum skep_source)(1 + rnd_below(r, 5)));
         if (kind == SKEP_KIND_SPAN) {
             b->duration_ns[row] = rnd_below(r, 9) ? (int64_t)(rnd_u64(r) % 3000000000) : 0;

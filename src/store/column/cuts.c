@@ -30,6 +30,7 @@ struct skep_cut_cache {
     bool known;
     struct skep_cut_place *p;
     size_t n;
+    uint32_t n_groups;
 };
 
 uint64_t skep_trace_fingerprint(const skep_trace_id *id)
@@ -37,7 +38,7 @@ uint64_t skep_trace_fingerprint(const skep_trace_id *id)
     return skep_hash((skep_bytes){id->b, sizeof id->b}) >> SKEP_TRACE_FINGERPRINT_SHIFT;
 }
 
-static skep_rc push(struct skep_cut_places *l, uint32_t set, uint64_t row, skep_err *err)
+static skep_rc push(struct skep_cut_places *l, struct skep_cut_place p, skep_err *err)
 {
     if (l->n == l->cap) {
         size_t cap = l->cap ? l->cap * 2 : 64;
@@ -50,7 +51,7 @@ static skep_rc push(struct skep_cut_places *l, uint32_t set, uint64_t row, skep_
         l->p = skep_realloc(l->p, cap * sizeof *l->p);
         l->cap = cap;
     }
-    l->p[l->n++] = (struct skep_cut_place){set, row};
+    l->p[l->n++] = p;
     return SKEP_OK;
 }
 
@@ -74,11 +75,6 @@ void skep_cuts_sort(struct skep_cut_places *l)
 {
     if (l->n > 1)
         qsort(l->p, l->n, sizeof *l->p, by_place);
-    size_t n = 0;
-    for (size_t i = 0; i < l->n; i++)
-        if (n == 0 || by_place(&l->p[n - 1], &l->p[i]) != 0)
-            l->p[n++] = l->p[i];
-    l->n = n;
 }
 
 /* The index of one rowset, read on. */
@@ -138,16 +134,19 @@ static skep_rc merge(struct cursor **heap, unsigned n, struct skep_cut_places *p
         struct cursor *c = heap[0];
         if (head(c) != last) {
             places->n = several ? places->n : mark;
+            places->n_groups += several;
             mark = places->n;
             several = false;
             last = head(c);
         }
         several = several || (places->n > mark && places->p[mark].set != c->set);
-        SKEP_TRY(push(places, c->set, (uint64_t)c->rows[c->at], err));
+        struct skep_cut_place here = {c->set, places->n_groups, (uint64_t)c->rows[c->at]};
+        SKEP_TRY(push(places, here, err));
         SKEP_TRY(next(c, err));
         sift(heap, n, 0);
     }
     places->n = several ? places->n : mark;
+    places->n_groups += several;
     return SKEP_OK;
 }
 
@@ -208,63 +207,70 @@ void skep_cut_cache_unref(struct skep_cut_cache *c)
     skep_free(c);
 }
 
-/* The nth segment of a snapshot as a set, and the other way round. */
-static uint32_t set_of(const struct skep_snapshot *snap, uint32_t nth)
+/* The segments of a snapshot: sets[nth], or with `inverse` number[set]. */
+static uint32_t *numbers(const struct skep_snapshot *snap, bool inverse)
 {
-    for (uint32_t s = 0; s < snap->n; s++)
-        if (snap->sets[s].rowset->trace_clustered && nth-- == 0)
-            return s;
-    skep_unreachable("a cache of other segments");
-}
-
-static uint32_t number_of(const struct skep_snapshot *snap, uint32_t set)
-{
-    uint32_t nth = 0;
-    for (uint32_t s = 0; s < set; s++)
-        nth += snap->sets[s].rowset->trace_clustered;
-    return nth;
+    uint32_t *v = skep_alloc_n(uint32_t, snap->n + 1), nth = 0;
+    for (uint32_t s = 0; s < snap->n; s++) {
+        if (!snap->sets[s].rowset->trace_clustered)
+            continue;
+        v[inverse ? s : nth] = inverse ? nth : s;
+        nth++;
+    }
+    return v;
 }
 
 static skep_rc recall(struct skep_cut_cache *c, const struct skep_snapshot *snap,
                       struct skep_cut_places *places, bool *ret_known, skep_err *err)
 {
     skep_rc rc = SKEP_OK;
+    uint32_t *sets = numbers(snap, false);
     skep_mutex_lock(&c->mu);
     *ret_known = c->known;
-    for (size_t i = 0; c->known && i < c->n && rc == SKEP_OK; i++)
-        rc = push(places, set_of(snap, c->p[i].set), c->p[i].row, err);
+    for (size_t i = 0; c->known && i < c->n && rc == SKEP_OK; i++) {
+        struct skep_cut_place here = c->p[i];
+        here.set = sets[here.set];
+        rc = push(places, here, err);
+    }
+    places->n_groups = c->n_groups;
     skep_mutex_unlock(&c->mu);
+    skep_free(sets);
     return rc;
 }
 
 static void remember(struct skep_cut_cache *c, const struct skep_snapshot *snap,
-                     const struct skep_cut_place *p, size_t n)
+                     const struct skep_cut_places *places)
 {
-    if (n > KEPT_MAX)
+    if (places->n > KEPT_MAX)
         return;
+    uint32_t *number = numbers(snap, true);
     skep_mutex_lock(&c->mu);
     if (!c->known) { /* another question may have been faster */
-        c->p = skep_alloc_n(struct skep_cut_place, n + 1);
-        c->n = n;
+        c->p = skep_alloc_n(struct skep_cut_place, places->n + 1);
+        c->n = places->n;
+        c->n_groups = places->n_groups;
         c->known = true;
-        for (size_t i = 0; i < n; i++)
-            c->p[i] = (struct skep_cut_place){number_of(snap, p[i].set), p[i].row};
+        for (size_t i = 0; i < places->n; i++) {
+            c->p[i] = places->p[i];
+            c->p[i].set = number[places->p[i].set];
+        }
     }
     skep_mutex_unlock(&c->mu);
+    skep_free(number);
 }
 
 skep_rc skep_cuts_among(const struct skep_snapshot *snap, struct skep_cut_places *places,
                         skep_err *err)
 {
     bool known = false;
-    size_t before = places->n;
+    skep_assert(places->n == 0);
     if (snap->cuts)
         SKEP_TRY(recall(snap->cuts, snap, places, &known, err));
     if (known)
         return SKEP_OK;
     SKEP_TRY(among(snap, places, err));
     if (snap->cuts)
-        remember(snap->cuts, snap, places->p + before, places->n - before);
+        remember(snap->cuts, snap, places);
     return SKEP_OK;
 }
 
@@ -300,7 +306,8 @@ skep_rc skep_cuts_of(const struct skep_snapshot *snap, uint32_t set, const uint6
         while (rc == SKEP_OK && head(c) < fps[i])
             rc = next(c, err);
         while (rc == SKEP_OK && head(c) == fps[i]) {
-            rc = push(places, set, (uint64_t)c->rows[c->at], err);
+            struct skep_cut_place here = {set, SKEP_CUT_LOOSE, (uint64_t)c->rows[c->at]};
+            rc = push(places, here, err);
             if (rc == SKEP_OK)
                 rc = next(c, err);
         }

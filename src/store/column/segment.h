@@ -204,6 +204,9 @@ SKEP_NODISCARD skep_rc skep_segment__read_runs(struct skep_segment *seg,
 SKEP_NODISCARD skep_rc skep_segment__shape(struct skep_rowset *rs, uint64_t row0, uint32_t n,
                                            bool want_back, struct skep_trace_shape *ret,
                                            skep_err *err);
+/* Do the parent references of a row group say what the ids say? */
+SKEP_NODISCARD skep_rc skep_segment__check_parents(struct skep_segment *seg, uint32_t group,
+                                                   skep_err *err);
 /* The index a page at a time: rowset.h. */
 uint32_t skep_segment__trace_pages(const struct skep_rowset *rs);
 uint64_t skep_segment__trace_page_first(const struct skep_rowset *rs, uint32_t page);

@@ -5,7 +5,8 @@
  * checksum
  *   2. every chunk is read, its checksum compared
  *   3. every column is read through the ordinary readers; presence counts match the footer
- *   4. time bounds hold; rows are in order of the layout; each trace is found where it stands
+ *   4. parent references name the first row of the trace with the parent's id (spans)
+ *   5. time bounds hold; rows are in order of the layout; each trace is found where it stands
  *
  * Threads: one.  Memory: a private cache of 64 MiB. */
 #include <stdlib.h>
@@ -374,7 +375,11 @@ skep_rc skep_segment__verify(struct skep_rowset *rs, skep_err *err)
     struct skep_segment *seg = skep_segment__of(rs);
     SKEP_TRY(check_chunks(seg, err));
     SKEP_TRY(check_columns(seg, err));
-    return rs->layout == SKEP_LAYOUT_LOGS ? check_log_rows(seg, err) : check_rows(seg, err);
+    if (rs->layout == SKEP_LAYOUT_LOGS)
+        return check_log_rows(seg, err);
+    for (uint32_t g = 0; g < seg->n_groups; g++)
+        SKEP_TRY(skep_segment__check_parents(seg, g, err));
+    return check_rows(seg, err);
 }
 
 skep_rc skep_segment_verify(const struct skep_os *os, const char *path, uint64_t *ret_rows,

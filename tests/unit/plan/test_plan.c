@@ -142,6 +142,66 @@ static void filters(void **state)
     skep_arena_done(&a);
 }
 
+static void relations(void **state)
+{
+    (void)state;
+    skep_err err;
+    skep_value v = {.type = SKEP_TYPE_INT, .i = 1};
+    struct skep_expr test = {
+        .op = SKEP_EXPR_TEST,
+        .test = {.field.name = SKEP_STR("x"), .op = SKEP_CMP_EQ, .values = &v, .n_values = 1}};
+    struct skep_expr *kid[1] = {&test};
+    struct skep_expr some = {.op = SKEP_EXPR_RELATED, .kids = kid, .n_kids = 1};
+    struct skep_plan p = good();
+    p.filter = &some;
+    refused(&p); /* of oneself */
+    for (int how = SKEP_REL_ROOT; how < SKEP_REL_COUNT; how++) {
+        some.relation = (enum skep_relation)how;
+        assert_int_equal(skep_plan_check(&p, &err), SKEP_OK);
+        test.test.field.relation = (enum skep_relation)how; /* of one relative alone */
+        assert_int_equal(skep_plan_check(&p, &err), how <= SKEP_REL_PARENT ? SKEP_OK : SKEP_EINVAL);
+        test.test.field.relation = SKEP_REL_SELF;
+    }
+    some.relation = SKEP_REL_COUNT;
+    refused(&p);
+    some.relation = SKEP_REL_ANY;
+    some.n_kids = 0;
+    refused(&p);
+    p.filter = NULL;
+    struct skep_field_ref by = {.name = SKEP_STR("x")};
+    p.groups = &by;
+    p.n_groups = 1;
+    for (int how = SKEP_REL_SELF; how <= SKEP_REL_COUNT; how++) {
+        by.relation = (enum skep_relation)how;
+        assert_int_equal(skep_plan_check(&p, &err), how <= SKEP_REL_ANY ? SKEP_OK : SKEP_EINVAL);
+    }
+    by.on = &test; /* which of several: one has no choice */
+    by.relation = SKEP_REL_ANY;
+    assert_int_equal(skep_plan_check(&p, &err), SKEP_OK);
+    by.relation = SKEP_REL_ROOT;
+    refused(&p);
+    struct skep_field_ref many[SKEP_LIMIT_PLAN_RELATIONS + 1];
+    for (size_t i = 0; i < SKEP_ARRAY_LEN(many); i++)
+        many[i] = (struct skep_field_ref){.name = SKEP_STR("x"), .relation = SKEP_REL_ROOT};
+    p.groups = many;
+    p.n_groups = SKEP_LIMIT_PLAN_RELATIONS;
+    assert_int_equal(skep_plan_check(&p, &err), SKEP_OK);
+    p.n_groups++;
+    refused(&p);
+    struct skep_plan rows = {
+        .kind = SKEP_PLAN_ROWS, .range = {0, 1}, .columns = &by, .n_columns = 1};
+    refused(&rows);
+    struct skep_field_ref a = {.name = SKEP_STR("x")}, b = a;
+    assert_true(skep_field_same(&a, &b));
+    b.relation = SKEP_REL_PARENT;
+    assert_false(skep_field_same(&a, &b));
+    for (int op = 0; op < SKEP_CMP_COUNT; op++) {
+        enum skep_cmp positive = skep_cmp_positive((enum skep_cmp)op);
+        assert_false(skep_cmp_negative(positive));
+        assert_int_equal(positive == (enum skep_cmp)op, !skep_cmp_negative((enum skep_cmp)op));
+    }
+}
+
 #define STR(lit)                                                                                   \
     {                                                                                              \
         .type = SKEP_TYPE_STRING, .s = { lit, sizeof(lit) - 1 }                                    \
@@ -315,6 +375,7 @@ int main(void)
         cmocka_unit_test(names),
         cmocka_unit_test(checks),
         cmocka_unit_test(filters),
+        cmocka_unit_test(relations),
         cmocka_unit_test(comparisons),
         cmocka_unit_test(hostile_arrays),
         cmocka_unit_test(orders),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Relations in a query: what relate.c, relate_cut.c and relate_value.c share, and the hooks the
+/* Relations in a query: what the files relate*.c share, and the hooks the
  * rest of the executor calls.
  *
  *   skep_x_rel      a compiled relation: which relatives, and what they must pass
@@ -110,6 +110,16 @@ void skep_x__cut_range(const struct skep_x_cut *cut, uint32_t set, uint64_t firs
 /* q->cut: the rows of traces that stand in more than one place; NULL when there are none. */
 SKEP_NODISCARD skep_rc skep_x__cut_new(struct skep_x_query *q, skep_err *err);
 void skep_x__cut_free(struct skep_x_query *q);
+/* Memory that stays with the cut, zeroed; NULL over budget. */
+void *skep_x__cut_keep(struct skep_x_query *q, uint64_t bytes);
+SKEP_NODISCARD skep_rc skep_x__cut_too_many(skep_err *err) SKEP_COLD;
+SKEP_NODISCARD skep_rc skep_x__cut_canceled(const struct skep_x_query *q, skep_err *err);
+/* What cannot be read is left out, and the answer says so: damage becomes SKEP_OK. */
+SKEP_NODISCARD skep_rc skep_x__cut_damaged(struct skep_x_query *q, skep_rc rc, const skep_err *why,
+                                           skep_err *err);
+
+/* relate_answer.c: with the cut's graph made, on the context that gathered it. */
+SKEP_NODISCARD skep_rc skep_x__cut_answer(struct skep_x_ctx *c, skep_err *err);
 
 /* relate_value.c */
 /* The value of one present row as a number. */

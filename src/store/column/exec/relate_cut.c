@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Relations of traces that stand in more than one place.
  *
- *   1  where      rows of rowsets that are not clustered; places of traces that stand in several
- *                 clustered ones, or there too (cuts.c)
- *   2  gather     one place a row: time, row id, span and parent id          (about 60 bytes a row)
- *   3  order      traces numbered by id, rows of each by (start, row id): nodes
- *   4  graph      as in a window; of the gathered only (set, row), node and parent stay
- *   5  answers    each relation's kid is run over the gathered rows, block by block of their
- *                 rowsets, then the relation over the graph
- *   6  values     of the first relatives whose fields are asked for, each different one once
+ *   1  where      rows of rowsets that are not clustered: all spans, and of the other kinds, which
+ * are nobody's relatives, what passes the filter's own part (own_filter); places of traces that
+ * stand in several clustered rowsets, or there too (cuts.c) 2  gather     one place a row: time,
+ * row id, span and parent id          (about 60 bytes a row) 3  order      traces numbered by id,
+ * rows of each by (start, row id): nodes 4  graph      as in a window; of the gathered only (set,
+ * row), node and parent stay 5  answers    each relation's kid is run over the gathered rows, block
+ * by block of their rowsets, then the relation over the graph 6  values     of the first relatives
+ * whose fields are asked for, each different one once
  *
  * The caller's thread does all of it before the workers start, which then only look things up.
  *
@@ -37,6 +37,8 @@ struct gather {
     struct skep_x_query *q;
     struct skep_x_ctx *c;
     struct skep_x_cut *cut;
+    const struct skep_x_expr
+        *own_filter; /* what the filter says of the rows themselves; NULL = nothing */
     struct entry *entries;
     uint64_t n, cap;
     skep_trace_id *ids;
@@ -47,19 +49,18 @@ struct gather {
     int64_t bufs[6][SKEP_BLOCK_ROWS];
 };
 
-static skep_rc too_many(skep_err *err)
+skep_rc skep_x__cut_too_many(skep_err *err)
 {
     return skep_fail(err, SKEP_ENOMEM,
                      "the query needs more memory than it may use to relate spans that stand in "
                      "several places: ask again when they are merged, or without relations");
 }
 
-/* Memory that stays with the cut. */
-static void *keep(struct gather *g, uint64_t bytes)
+void *skep_x__cut_keep(struct skep_x_query *q, uint64_t bytes)
 {
-    if (skep_x__take(g->q, bytes) != SKEP_OK)
+    if (skep_x__take(q, bytes) != SKEP_OK)
         return NULL;
-    g->cut->bytes += bytes;
+    q->cut->bytes += bytes;
     return skep_calloc(1, bytes ? bytes : 1);
 }
 
@@ -82,7 +83,7 @@ static skep_rc number_trace(struct gather *g, const skep_trace_id *id, uint32_t 
         if (g->n_ids == g->cap_ids) {
             uint32_t cap = g->cap_ids ? g->cap_ids * 2 : 256;
             if (skep_x__take(g->q, (cap - g->cap_ids) * (sizeof *id + 32ull)) != SKEP_OK)
-                return too_many(err);
+                return skep_x__cut_too_many(err);
             g->ids = skep_realloc(g->ids, cap * sizeof *g->ids);
             g->cap_ids = cap;
         }
@@ -99,7 +100,7 @@ static skep_rc push_entry(struct gather *g, struct entry e, skep_err *err)
     if (g->n == g->cap) {
         uint64_t cap = g->cap ? g->cap * 2 : 1024;
         if (cap >= UINT32_MAX || skep_x__take(g->q, (cap - g->cap) * sizeof e) != SKEP_OK)
-            return too_many(err);
+            return skep_x__cut_too_many(err);
         g->entries = skep_realloc(g->entries, cap * sizeof e);
         g->cap = cap;
     }
@@ -107,10 +108,10 @@ static skep_rc push_entry(struct gather *g, struct entry e, skep_err *err)
     return SKEP_OK;
 }
 
-/* Rows [from, ...) of the current block: of all traces, or of the one that stands at `from` until
- * another one comes.  *ret_end: the trace ended in this block. */
-static skep_rc gather_block(struct gather *g, unsigned from, const skep_trace_id *only,
-                            bool *ret_end, skep_err *err)
+/* Rows [from, ...) of the current block that are in `take`: of all traces, or of the one that
+ * stands at `from` until another one comes.  *ret_end: the trace ended in this block. */
+static skep_rc gather_block(struct gather *g, unsigned from, const struct skep_x_bits *take,
+                            const skep_trace_id *only, bool *ret_end, skep_err *err)
 {
     static const enum skep_column cols[6] = {SKEP_COL_TIME, SKEP_COL_SEQ,     SKEP_COL_ORDINAL,
                                              SKEP_COL_KIND, SKEP_COL_SPAN_ID, SKEP_COL_PARENT_ID};
@@ -118,8 +119,6 @@ static skep_rc gather_block(struct gather *g, unsigned from, const skep_trace_id
     struct skep_x_ctx *c = g->c;
     const struct skep_vec *ids = NULL;
     const int64_t *v[6];
-    struct skep_x_bits live;
-    skep_x__live(c, &live);
     *ret_end = false;
     SKEP_TRY(skep_x__column(c, SKEP_COL_TRACE_ID, &ids, err));
     if (ids->none || ids->form != SKEP_VEC_ID16)
@@ -132,7 +131,7 @@ static skep_rc gather_block(struct gather *g, unsigned from, const skep_trace_id
             *ret_end = true;
             return SKEP_OK;
         }
-        if (!skep_x__has(&live, r) || memcmp(id, &none, sizeof none) == 0)
+        if (!skep_x__has(take, r) || memcmp(id, &none, sizeof none) == 0)
             continue;
         struct entry e = {.time_ns = v[0][r],
                           .seq = (uint64_t)v[1][r],
@@ -147,26 +146,55 @@ static skep_rc gather_block(struct gather *g, unsigned from, const skep_trace_id
     return SKEP_OK;
 }
 
-static skep_rc canceled(const struct gather *g, skep_err *err)
+skep_rc skep_x__cut_canceled(const struct skep_x_query *q, skep_err *err)
 {
-    if (g->q->opts->canceled && g->q->opts->canceled(g->q->opts->ctx))
+    if (q->opts->canceled && q->opts->canceled(q->opts->ctx))
         return skep_fail(err, SKEP_ECANCELED, "the query was canceled");
+    return SKEP_OK;
+}
+
+/* Has the block certainly no span? */
+static bool no_spans(struct skep_x_ctx *c)
+{
+    double min = 0, max = 0;
+    struct skep_colreader *r = skep_x__column_reader(c, SKEP_COL_KIND, NULL);
+    return r && r->ops->zone && r->ops->zone(r, c->row0, c->n, &min, &max) &&
+           (min > SKEP_KIND_SPAN || max < SKEP_KIND_SPAN);
+}
+
+/* Rows of the block that matter: spans, and what may be asked about. */
+static skep_rc block_take(struct gather *g, struct skep_x_bits *ret, skep_err *err)
+{
+    struct skep_x_ctx *c = g->c;
+    struct skep_x_bits spans = {{0}};
+    skep_x__live(c, ret);
+    if (!no_spans(c)) {
+        spans = *ret;
+        SKEP_TRY(skep_x__keep_kinds(c, 1u << SKEP_KIND_SPAN, &spans, err));
+        skep_x__andnot(ret, &spans);
+    }
+    SKEP_TRY(skep_x__in_range(c, ret, err));
+    SKEP_TRY(skep_x__filter(c, g->own_filter, ret, err));
+    skep_x__or(ret, &spans);
     return SKEP_OK;
 }
 
 static skep_rc gather_all(struct gather *g, uint32_t set, skep_err *err)
 {
     bool end;
+    struct skep_x_bits take;
     SKEP_TRY(skep_x__bind(g->c, set, err));
     if (g->c->rs->row_end >= UINT32_MAX)
-        return too_many(err);
+        return skep_x__cut_too_many(err);
     for (uint64_t b = 0; b < skep_rowset_blocks(g->c->rs); b++) {
         if (b % SKEP_X_MORSEL_BLOCKS == 0)
-            SKEP_TRY(canceled(g, err));
+            SKEP_TRY(skep_x__cut_canceled(g->q, err));
         if (skep_rowset_block_rows(g->c->rs, b) == 0)
             continue;
         skep_x__block(g->c, b);
-        SKEP_TRY(gather_block(g, 0, NULL, &end, err));
+        SKEP_TRY(block_take(g, &take, err));
+        if (skep_x__any(&take))
+            SKEP_TRY(gather_block(g, 0, &take, NULL, &end, err));
     }
     return SKEP_OK;
 }
@@ -176,10 +204,11 @@ static skep_rc gather_trace(struct gather *g, uint32_t set, uint64_t row, skep_e
 {
     skep_trace_id id;
     const struct skep_vec *ids = NULL;
+    struct skep_x_bits live;
     bool end = false;
     SKEP_TRY(skep_x__bind(g->c, set, err));
     if (g->c->rs->row_end >= UINT32_MAX)
-        return too_many(err);
+        return skep_x__cut_too_many(err);
     if (row >= g->c->rs->row_end ||
         skep_rowset_block_rows(g->c->rs, row / SKEP_BLOCK_ROWS) <= row % SKEP_BLOCK_ROWS)
         return skep_fail(err, SKEP_ECORRUPT, "the trace index points outside");
@@ -188,21 +217,22 @@ static skep_rc gather_trace(struct gather *g, uint32_t set, uint64_t row, skep_e
     if (ids->none || ids->form != SKEP_VEC_ID16)
         return SKEP_OK;
     id = ids->id16[ids->constant ? 0 : row % SKEP_BLOCK_ROWS];
-    SKEP_TRY(gather_block(g, (unsigned)(row % SKEP_BLOCK_ROWS), &id, &end, err));
+    skep_x__live(g->c, &live);
+    SKEP_TRY(gather_block(g, (unsigned)(row % SKEP_BLOCK_ROWS), &live, &id, &end, err));
     for (uint64_t b = g->c->block + 1; !end && b < skep_rowset_blocks(g->c->rs); b++) {
         if (skep_rowset_block_rows(g->c->rs, b) == 0)
             continue;
         skep_x__block(g->c, b);
-        SKEP_TRY(gather_block(g, 0, &id, &end, err));
+        skep_x__live(g->c, &live);
+        SKEP_TRY(gather_block(g, 0, &live, &id, &end, err));
     }
     return SKEP_OK;
 }
 
-/* What cannot be read is left out, and the answer says so. */
-static skep_rc or_damaged(struct gather *g, skep_rc rc, const skep_err *why, skep_err *err)
+skep_rc skep_x__cut_damaged(struct skep_x_query *q, skep_rc rc, const skep_err *why, skep_err *err)
 {
     if (skep_x__is_damage(rc)) {
-        skep_x__damaged(g->q, 0, why);
+        skep_x__damaged(q, 0, why);
         return SKEP_OK;
     }
     if (rc != SKEP_OK && err)
@@ -223,7 +253,7 @@ static skep_rc loose_places(struct gather *g, struct skep_cut_places *places, sk
     if (g->n_ids == 0)
         return SKEP_OK;
     if (skep_x__take(g->q, g->n_ids * sizeof(uint64_t)) != SKEP_OK)
-        return too_many(err);
+        return skep_x__cut_too_many(err);
     uint64_t *fps = skep_alloc_n(uint64_t, g->n_ids);
     for (uint32_t i = 0; i < g->n_ids; i++)
         fps[i] = skep_trace_fingerprint(&g->ids[i]);
@@ -236,11 +266,38 @@ static skep_rc loose_places(struct gather *g, struct skep_cut_places *places, sk
     for (uint32_t s = 0; s < snap->n && rc == SKEP_OK; s++) {
         skep_err why;
         rc = skep_cuts_of(snap, s, fps, n, places, &why);
-        rc = or_damaged(g, rc, &why, err);
+        rc = skep_x__cut_damaged(g->q, rc, &why, err);
     }
     skep_free(fps);
     skep_x__give(g->q, g->n_ids * sizeof(uint64_t));
     return rc;
+}
+
+/* Only traces that have rows in some morsel are asked about: those that begin in it, and the last
+ * one that begins before it.  Takes places in order, leaves them so. */
+static void keep_asked(const struct skep_x_query *q, struct skep_cut_places *places)
+{
+    uint64_t *asked = skep_alloc_n(uint64_t, places->n_groups / 64 + (size_t)1);
+    size_t at = 0;
+    for (size_t i = 0; i < q->n_morsels; i++) {
+        const struct skep_x_morsel *m = &q->morsels[i];
+        uint64_t first = m->block * SKEP_BLOCK_ROWS, end = m->end * SKEP_BLOCK_ROWS;
+        skep_assert(i == 0 || m->set > m[-1].set || (m->set == m[-1].set && m->block >= m[-1].end));
+        while (at < places->n && (places->p[at].set < m->set ||
+                                  (places->p[at].set == m->set && places->p[at].row < first)))
+            at++;
+        if (at > 0 && places->p[at - 1].set == m->set && places->p[at - 1].group != SKEP_CUT_LOOSE)
+            skep_relate_add(asked, places->p[at - 1].group);
+        for (; at < places->n && places->p[at].set == m->set && places->p[at].row < end; at++)
+            if (places->p[at].group != SKEP_CUT_LOOSE)
+                skep_relate_add(asked, places->p[at].group);
+    }
+    size_t n = 0;
+    for (size_t i = 0; i < places->n; i++)
+        if (places->p[i].group == SKEP_CUT_LOOSE || skep_relate_has(asked, places->p[i].group))
+            places->p[n++] = places->p[i];
+    places->n = n;
+    skep_free(asked);
 }
 
 static skep_rc gather_places(struct gather *g, struct skep_cut_places *places, skep_err *err)
@@ -248,9 +305,10 @@ static skep_rc gather_places(struct gather *g, struct skep_cut_places *places, s
     const struct skep_snapshot *snap = g->q->snap;
     skep_err why;
     skep_rc rc = skep_cuts_among(snap, places, &why);
-    SKEP_TRY(or_damaged(g, rc, &why, err));
+    SKEP_TRY(skep_x__cut_damaged(g->q, rc, &why, err));
     SKEP_TRY(loose_places(g, places, err));
     skep_cuts_sort(places);
+    keep_asked(g->q, places);
     size_t at = 0;
     for (uint32_t s = 0; s < snap->n; s++) {
         if (!snap->sets[s].rowset->trace_clustered)
@@ -258,11 +316,11 @@ static skep_rc gather_places(struct gather *g, struct skep_cut_places *places, s
         uint32_t first = g->cut->set_first[s] = (uint32_t)g->n;
         for (; at < places->n && places->p[at].set == s; at++) {
             if (at % 1024 == 0)
-                SKEP_TRY(canceled(g, err));
+                SKEP_TRY(skep_x__cut_canceled(g->q, err));
             if (g->n > first && places->p[at].row <= g->entries[g->n - 1].row)
-                continue; /* a damaged index: inside of the trace before (I2) */
+                continue; /* found twice; or, by a damaged index, inside the trace before (I2) */
             rc = gather_trace(g, s, places->p[at].row, &why);
-            SKEP_TRY(or_damaged(g, rc, &why, err));
+            SKEP_TRY(skep_x__cut_damaged(g->q, rc, &why, err));
         }
         g->cut->set_end[s] = (uint32_t)g->n;
     }
@@ -278,7 +336,7 @@ static skep_rc gather_rows(struct gather *g, skep_err *err)
         skep_err why;
         g->cut->set_first[s] = (uint32_t)g->n;
         skep_rc rc = gather_all(g, s, &why);
-        SKEP_TRY(or_damaged(g, rc, &why, err));
+        SKEP_TRY(skep_x__cut_damaged(g->q, rc, &why, err));
         g->cut->set_end[s] = (uint32_t)g->n;
     }
     struct skep_cut_places places = {.budget = g->q->opts->budget};
@@ -320,13 +378,14 @@ static skep_rc order_nodes(struct gather *g, skep_err *err)
 {
     struct skep_x_cut *cut = g->cut;
     uint32_t n = cut->n = (uint32_t)g->n;
-    cut->rows = keep(g, n * sizeof(uint32_t));
-    cut->node_of = cut->rows ? keep(g, n * sizeof(uint32_t)) : NULL;
-    cut->place_of = cut->node_of ? keep(g, n * sizeof(uint32_t)) : NULL;
-    struct skep_relate_run *runs = cut->place_of ? keep(g, g->n_ids * sizeof *runs) : NULL;
+    cut->rows = skep_x__cut_keep(g->q, n * sizeof(uint32_t));
+    cut->node_of = cut->rows ? skep_x__cut_keep(g->q, n * sizeof(uint32_t)) : NULL;
+    cut->place_of = cut->node_of ? skep_x__cut_keep(g->q, n * sizeof(uint32_t)) : NULL;
+    struct skep_relate_run *runs =
+        cut->place_of ? skep_x__cut_keep(g->q, g->n_ids * sizeof *runs) : NULL;
     cut->graph = (struct skep_relate_graph){.n = n, .runs = runs, .n_runs = runs ? g->n_ids : 0};
     if (!runs)
-        return too_many(err);
+        return skep_x__cut_too_many(err);
     g->order = cut->place_of;
     for (uint32_t i = 0; i < n; i++) {
         cut->rows[i] = g->entries[i].row;
@@ -353,17 +412,17 @@ static skep_rc make_graph(struct gather *g, skep_err *err)
     struct skep_x_cut *cut = g->cut;
     uint32_t n = cut->n, longest = skep_relate_longest(&cut->graph);
     uint64_t ids_bytes = n * sizeof(int64_t) * 2, scratch = skep_relate_scratch_bytes(longest);
-    cut->spans = keep(g, skep_relate_words(n) * 8);
-    uint32_t *parent = cut->spans ? keep(g, (n + 1ull) * sizeof(uint32_t)) : NULL;
+    cut->spans = skep_x__cut_keep(g->q, skep_relate_words(n) * 8);
+    uint32_t *parent = cut->spans ? skep_x__cut_keep(g->q, (n + 1ull) * sizeof(uint32_t)) : NULL;
     if (!parent || skep_x__take(g->q, scratch) != SKEP_OK) {
         skep_free(parent);
-        return too_many(err);
+        return skep_x__cut_too_many(err);
     }
     cut->graph.parent = parent;
     cut->bytes += scratch;
     skep_relate_scratch_init(&cut->scratch, longest);
     if (skep_x__take(g->q, ids_bytes) != SKEP_OK)
-        return too_many(err);
+        return skep_x__cut_too_many(err);
     int64_t *span_ids = skep_alloc_n(int64_t, n + 1), *parent_ids = skep_alloc_n(int64_t, n + 1);
     for (uint32_t node = 0; node < n; node++) {
         const struct entry *e = &g->entries[g->order[node]];
@@ -391,233 +450,6 @@ static void gather_done(struct gather *g)
     g->entries = NULL;
     g->ids = NULL;
     g->cap = g->cap_ids = 0;
-}
-
-/* ---- answers ---------------------------------------------------------------------------- */
-
-/* Called for the places [from, to) of one block that are in `nodes`; the block is selected. */
-typedef skep_rc block_fn(struct gather *g, uint32_t from, uint32_t to, const uint64_t *nodes,
-                         void *arg, skep_err *err);
-
-static skep_rc each_block_of(struct gather *g, uint32_t set, const uint64_t *nodes, block_fn *fn,
-                             void *arg, skep_err *err)
-{
-    const struct skep_x_cut *cut = g->cut;
-    SKEP_TRY(skep_x__bind(g->c, set, err));
-    for (uint32_t p = cut->set_first[set], to; p < cut->set_end[set]; p = to) {
-        uint64_t block = cut->rows[p] / SKEP_BLOCK_ROWS;
-        bool some = false;
-        for (to = p; to < cut->set_end[set] && cut->rows[to] / SKEP_BLOCK_ROWS == block; to++)
-            some = some || skep_relate_has(nodes, cut->node_of[to]);
-        if (!some)
-            continue;
-        SKEP_TRY(canceled(g, err));
-        skep_x__block(g->c, block);
-        SKEP_TRY(fn(g, p, to, nodes, arg, err));
-    }
-    return SKEP_OK;
-}
-
-static skep_rc each_block(struct gather *g, const uint64_t *nodes, block_fn *fn, void *arg,
-                          skep_err *err)
-{
-    for (uint32_t s = 0; s < g->q->snap->n; s++) {
-        skep_err why;
-        if (g->cut->set_first[s] == g->cut->set_end[s])
-            continue;
-        skep_rc rc = each_block_of(g, s, nodes, fn, arg, &why);
-        SKEP_TRY(or_damaged(g, rc, &why, err));
-    }
-    return SKEP_OK;
-}
-
-static void block_bits(const struct gather *g, uint32_t from, uint32_t to, const uint64_t *nodes,
-                       struct skep_x_bits *ret)
-{
-    memset(ret, 0, sizeof *ret);
-    for (uint32_t p = from; p < to; p++) {
-        unsigned r = (unsigned)(g->cut->rows[p] - g->c->row0);
-        if (skep_relate_has(nodes, g->cut->node_of[p]))
-            ret->w[r / 64] |= 1ull << (r % 64);
-    }
-}
-
-struct kid {
-    uint32_t rel;
-    uint64_t *set; /* nodes that pass */
-};
-
-static skep_rc run_kid(struct gather *g, uint32_t from, uint32_t to, const uint64_t *nodes,
-                       void *arg, skep_err *err)
-{
-    const struct kid *k = arg;
-    const struct skep_x_rel *rel = &g->q->rels[k->rel];
-    struct skep_x_bits bits;
-    block_bits(g, from, to, nodes, &bits);
-    if (rel->nested) {
-        uint64_t block = g->c->block;
-        SKEP_TRY(skep_x__window(g->c, block, block + 1, err));
-        for (uint32_t i = 0; i < k->rel; i++)
-            skep_x__window_cut(g->c, i);
-    }
-    SKEP_TRY(skep_x__filter(g->c, rel->kid, &bits, err));
-    for (uint32_t p = from; p < to; p++)
-        if (skep_x__has(&bits, (unsigned)(g->cut->rows[p] - g->c->row0)))
-            skep_relate_add(k->set, g->cut->node_of[p]);
-    return SKEP_OK;
-}
-
-static skep_rc answer(struct gather *g, uint32_t i, skep_err *err)
-{
-    struct skep_x_cut *cut = g->cut;
-    const struct skep_x_rel *rel = &g->q->rels[i];
-    uint64_t bytes = skep_relate_words(cut->n) * 8;
-    if (rel->first)
-        cut->first[i] = keep(g, cut->n * sizeof(uint32_t));
-    else
-        cut->bits[i] = keep(g, bytes);
-    if ((!cut->first[i] && !cut->bits[i]) || skep_x__take(g->q, 2 * bytes) != SKEP_OK)
-        return too_many(err);
-    uint64_t *domain = skep_calloc(1, bytes), *set = skep_calloc(1, bytes);
-    memcpy(domain, cut->spans, bytes);
-    if (rel->how == SKEP_REL_ROOT) {
-        memset(domain, 0, bytes);
-        for (uint32_t r = 0; r < cut->graph.n_runs; r++)
-            if (cut->graph.runs[r].root != SKEP_RELATE_NONE)
-                skep_relate_add(domain, cut->graph.runs[r].root);
-    }
-    skep_rc rc = SKEP_OK;
-    if (rel->kid)
-        rc = each_block(g, domain, run_kid, &(struct kid){i, set}, err);
-    const uint64_t *members = rel->kid ? set : domain;
-    if (rc == SKEP_OK && rel->first)
-        skep_relate_first(&cut->graph, rel->how, members, cut->first[i]);
-    else if (rc == SKEP_OK)
-        skep_relate_some(&cut->graph, rel->how, members, &cut->scratch, cut->bits[i]);
-    skep_free(domain);
-    skep_free(set);
-    skep_x__give(g->q, 2 * bytes);
-    return rc;
-}
-
-/* ---- values ----------------------------------------------------------------------------- */
-
-static bool same_value(const struct skep_x_cut_value *a, const struct skep_x_cut_value *b)
-{
-    if (a->hash != b->hash || a->v.type != b->v.type || a->number.number != b->number.number ||
-        a->number.bits != b->number.bits)
-        return false;
-    bool text = a->v.type == SKEP_TYPE_STRING || a->v.type == SKEP_TYPE_BYTES ||
-                a->v.type == SKEP_TYPE_ARRAY;
-    return text ? skep_str_eq(a->v.s, b->v.s)
-                : a->v.type == SKEP_TYPE_EMPTY || memcmp(&a->v.i, &b->v.i, 8) == 0;
-}
-
-static skep_rc intern(struct gather *g, struct skep_x_cut_value x, uint32_t *ret, skep_err *err)
-{
-    struct skep_x_cut *cut = g->cut;
-    struct skep_index_it it = skep_index_begin(&cut->table_index, x.hash);
-    uint32_t i;
-    while ((i = skep_index_next(&cut->table_index, &it)) != SKEP_INDEX_NONE)
-        if (same_value(&cut->table[i], &x))
-            break;
-    if (i != SKEP_INDEX_NONE) {
-        *ret = i;
-        return SKEP_OK;
-    }
-    if (cut->n_table == cut->cap_table) {
-        uint32_t cap = cut->cap_table ? cut->cap_table * 2 : 64;
-        uint64_t bytes = (cap - cut->cap_table) * (sizeof x + 32ull);
-        if (skep_x__take(g->q, bytes) != SKEP_OK)
-            return too_many(err);
-        cut->bytes += bytes;
-        cut->table = skep_realloc(cut->table, cap * sizeof x);
-        cut->cap_table = cap;
-    }
-    if (x.v.type == SKEP_TYPE_STRING || x.v.type == SKEP_TYPE_BYTES ||
-        x.v.type == SKEP_TYPE_ARRAY) {
-        char *copy = skep_arena_try_alloc(&g->q->arena, x.v.s.n + 1);
-        if (!copy)
-            return too_many(err);
-        memcpy(copy, x.v.s.p, x.v.s.n);
-        x.v.s.p = copy;
-    }
-    i = cut->n_table++;
-    cut->table[i] = x;
-    skep_index_add(&cut->table_index, x.hash, i);
-    *ret = i;
-    return SKEP_OK;
-}
-
-struct field {
-    uint32_t name;
-    uint32_t *values; /* by node */
-};
-
-static skep_rc run_field(struct gather *g, uint32_t from, uint32_t to, const uint64_t *nodes,
-                         void *arg, skep_err *err)
-{
-    const struct field *f = arg;
-    struct skep_x_ctx *c = g->c;
-    struct skep_x_bits rest;
-    block_bits(g, from, to, nodes, &rest);
-    const struct skep_x_bound *b = skep_x__sources(c, f->name);
-    for (unsigned i = 0; i < b->n && skep_x__any(&rest); i++) {
-        struct skep_x_vals v;
-        SKEP_TRY(skep_x__load(c, &b->sources[i], &rest, &v, err));
-        for (uint32_t p = from; p < to; p++) {
-            unsigned r = (unsigned)(g->cut->rows[p] - c->row0);
-            char text[40];
-            uint32_t value = 0;
-            if (!skep_x__has(&v.present, r))
-                continue;
-            struct skep_x_cut_value x = {.v = skep_x__value(&v, r, text),
-                                         .number = skep_x__number(&v, r)};
-            x.hash = skep_agg_hash_value(&x.v);
-            SKEP_TRY(intern(g, x, &value, err));
-            f->values[g->cut->node_of[p]] = value + 1;
-        }
-        skep_x__andnot(&rest, &v.present);
-    }
-    return SKEP_OK;
-}
-
-/* Values of a field of all nodes that are first relatives by `rel`. */
-static skep_rc field_values(struct gather *g, const struct skep_field_ref *ref, skep_err *err)
-{
-    struct skep_x_cut *cut = g->cut;
-    uint32_t rel = skep_x__rel_field(g->q, ref);
-    if (rel == SKEP_X_NO_REL)
-        return SKEP_OK;
-    struct field f = {.name = skep_x__name(g->q, ref->name)};
-    if (!cut->values[f.name])
-        cut->values[f.name] = keep(g, cut->n * sizeof(uint32_t));
-    f.values = cut->values[f.name];
-    uint64_t bytes = skep_relate_words(cut->n) * 8;
-    if (!f.values || skep_x__take(g->q, bytes) != SKEP_OK)
-        return too_many(err);
-    uint64_t *nodes = skep_calloc(1, bytes);
-    for (uint32_t node = 0; node < cut->n; node++) {
-        uint32_t first = cut->first[rel][node];
-        if (first < cut->n && f.values[first] == 0)
-            skep_relate_add(nodes, first);
-    }
-    skep_rc rc = each_block(g, nodes, run_field, &f, err);
-    skep_free(nodes);
-    skep_x__give(g->q, bytes);
-    return rc;
-}
-
-static skep_rc answers(struct gather *g, skep_err *err)
-{
-    const struct skep_plan *plan = g->q->plan;
-    for (uint32_t i = 0; i < g->q->n_rels; i++)
-        SKEP_TRY(answer(g, i, err));
-    for (unsigned i = 0; plan->kind == SKEP_PLAN_AGGREGATE && i < plan->n_groups; i++)
-        SKEP_TRY(field_values(g, &plan->groups[i], err));
-    for (unsigned i = 0; plan->kind == SKEP_PLAN_AGGREGATE && i < plan->n_aggs; i++)
-        SKEP_TRY(field_values(g, &plan->aggs[i].field, err));
-    return SKEP_OK;
 }
 
 /* ---- from outside ----------------------------------------------------------------------- */
@@ -652,6 +484,34 @@ void skep_x__cut_free(struct skep_x_query *q)
     q->cut = NULL;
 }
 
+static bool has_relations(const struct skep_x_expr *e)
+{
+    if (e->op == SKEP_EXPR_RELATED)
+        return true;
+    for (unsigned i = 0; i < e->n_kids; i++)
+        if (has_relations(e->kids[i]))
+            return true;
+    return false;
+}
+
+/* What of e a row has to pass whatever its relatives are; NULL = nothing. */
+static const struct skep_x_expr *own_part(struct skep_x_query *q, const struct skep_x_expr *e)
+{
+    if (!e || !has_relations(e))
+        return e;
+    if (e->op != SKEP_EXPR_AND)
+        return NULL;
+    struct skep_x_expr *own = skep_new(&q->arena, struct skep_x_expr);
+    *own = (struct skep_x_expr){.op = SKEP_EXPR_AND,
+                                .kids = skep_new_n(&q->arena, struct skep_x_expr *, e->n_kids)};
+    for (unsigned i = 0; i < e->n_kids; i++) {
+        const struct skep_x_expr *kid = own_part(q, e->kids[i]);
+        if (kid)
+            own->kids[own->n_kids++] = (struct skep_x_expr *)(uintptr_t)kid;
+    }
+    return own->n_kids > 0 ? own : NULL;
+}
+
 static skep_rc build(struct gather *g, skep_err *err)
 {
     SKEP_TRY(gather_rows(g, err));
@@ -660,7 +520,7 @@ static skep_rc build(struct gather *g, skep_err *err)
     SKEP_TRY(order_nodes(g, err));
     SKEP_TRY(make_graph(g, err));
     gather_done(g);
-    return answers(g, err);
+    return skep_x__cut_answer(g->c, err);
 }
 
 skep_rc skep_x__cut_new(struct skep_x_query *q, skep_err *err)
@@ -679,6 +539,7 @@ skep_rc skep_x__cut_new(struct skep_x_query *q, skep_err *err)
     g->cut = cut;
     g->c = skep_x__ctx_new(q);
     g->last = UINT32_MAX;
+    g->own_filter = own_part(q, q->filter);
     skep_index_init(&g->index, 0);
     skep_rc rc = build(g, err);
     gather_done(g);
