@@ -271,7 +271,7 @@ SKEP_WRAPS static skep_rc between(const struct skep_codec_chunk *c, uint32_t fir
     SKEP_TRY(open_block(c, first / SKEP_CODEC_BLOCK, &k));
     const struct plan *p = &k.plan;
     int64_t top;
-    if (p->width > 25 || SKEP_ADD_OVERFLOW(p->base, (int64_t)1 << p->width, &top)) {
+    if (p->width > 57 || SKEP_ADD_OVERFLOW(p->base, (int64_t)1 << p->width, &top)) {
         SKEP_TRY(get_block(c, first / SKEP_CODEC_BLOCK, in, n, wide));
         skep_codec__bits_between(wide, n, lo, hi, bits);
         return SKEP_OK;
@@ -279,6 +279,9 @@ SKEP_WRAPS static skep_rc between(const struct skep_codec_chunk *c, uint32_t fir
     memset(bits, 0, ((size_t)n + 63) / 64 * 8);
     if (lo <= p->base && hi >= top) {
         skep_codec__set_bits(bits, 0, n);
+    } else if (hi >= p->base && lo < top && p->width > 25) {
+        skep_bits_unpack(k.data, in, n, p->width, (uint64_t)p->base, wide);
+        skep_codec__bits_between(wide, n, lo, hi, bits);
     } else if (hi >= p->base && lo < top) { /* else no packed value is inside */
         uint64_t from = lo <= p->base ? 0 : (uint64_t)lo - (uint64_t)p->base;
         uint64_t to = hi >= top ? UINT32_MAX : (uint64_t)hi - (uint64_t)p->base;
