@@ -606,7 +606,8 @@ static skep_rc morsel(struct skep_x_ctx *c, const struct skep_x_morsel *m, skep_
             SKEP_TRY(one_block(c, b, err));
         b += n;
     }
-    return skep_x__tally_settle(c, err);
+    SKEP_TRY(skep_x__tally_settle(c, err));
+    return skep_x__keep_spill(c, err);
 }
 
 /* Compile what the partial's states will ask for; the states of every partial are the same. */
