@@ -19,7 +19,7 @@
 
 /* A worker's partial of more is added to the common one at once: of a million groups each worker
  * would else have its own. */
-enum { SPILL_BYTES = 12 << 20 };
+enum { SPILL_BYTES = 8 << 20 };
 
 struct aside { /* one worker's partial of one set */
     struct skep_partial *partial;
