@@ -82,7 +82,7 @@ static void run_job(void *arg)
     struct skep_api__job *job = arg;
     struct skep_api *api = job->api;
     /* Not all that questions may take: one greedy question leaves room for the others. */
-    skep_budget_init(&job->budget, "query", api->cfg.queries->limit_bytes / 4 * 3,
+    skep_budget_init(&job->budget, "query", api->cfg.queries->limit_bytes / 8 * 7,
                      api->cfg.queries);
     skep_arena_init(&job->arena, "request", &job->budget);
     job->opts = (struct skep_run_opts){
