@@ -18,6 +18,12 @@ static inline unsigned skep_agg__row(const struct skep_agg_in *in, unsigned i)
 {
     return in->sel.rows ? in->sel.rows[i] : i;
 }
+/* The next capacity of a growing table: twice, when it is large a quarter more, so that a million
+ * groups do not hold room for another million. */
+static inline uint32_t skep_agg__more(uint32_t cap)
+{
+    return cap < 16 ? 16 : cap < 65536 ? cap * 2 : cap + cap / 4;
+}
 /* Adds that stop at the top stay associative and commutative. */
 static inline uint64_t skep_agg__add_sat(uint64_t a, uint64_t b)
 {

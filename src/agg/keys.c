@@ -12,7 +12,7 @@
  * I2  after `frozen` is set no id is made: what is not known gets SKEP_ID_NONE.
  *
  * Threads: one at a time.  Memory: all from the partial's skep_agg_mem. */
-#include "agg/agg.h"
+#include "agg/agg_priv.h"
 
 #include "base/assert.h"
 #include "base/mem.h"
@@ -113,7 +113,7 @@ uint32_t skep_pairs_find(const struct skep_pairs *p, uint32_t a, uint32_t b)
 
 static skep_rc grow_pairs(struct skep_pairs *p)
 {
-    uint32_t cap = p->cap ? p->cap * 2 : 16;
+    uint32_t cap = skep_agg__more(p->cap);
     size_t old_bytes = (size_t)p->cap * sizeof(uint32_t), bytes = (size_t)cap * sizeof(uint32_t);
     if (p->hashed)
         SKEP_TRY(skep_agg_mem_take(p->mem, (uint64_t)(cap - p->cap) * INDEX_BYTES));
@@ -272,7 +272,7 @@ static skep_str keep_text(struct skep_keys *k, skep_str s)
 
 static skep_rc grow_keys(struct skep_keys *k)
 {
-    uint32_t cap = k->cap ? k->cap * 2 : 16;
+    uint32_t cap = skep_agg__more(k->cap);
     uint64_t index_bytes = (uint64_t)(cap - k->cap) * INDEX_BYTES;
     SKEP_TRY(skep_agg_mem_take(k->mem, index_bytes));
     uint64_t *hashes = skep_agg_realloc(k->mem, k->hashes, (size_t)k->cap * sizeof *hashes,

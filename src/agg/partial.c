@@ -10,7 +10,7 @@
  *
  * Threads: one at a time; each worker of a query has its own and they are merged at the end.
  * Memory: from the budget given; all given back by skep_partial_free. */
-#include "agg/agg.h"
+#include "agg/agg_priv.h"
 
 #include "base/assert.h"
 #include "base/mem.h"
@@ -191,9 +191,9 @@ static skep_rc room_for_cells(struct skep_partial *p)
 {
     if (p->cells.n <= p->cap_cells)
         return SKEP_OK;
-    uint32_t cap = p->cap_cells ? p->cap_cells : 16;
+    uint32_t cap = SKEP_MAX(p->cap_cells, 16u);
     while (cap < p->cells.n)
-        cap *= 2;
+        cap = skep_agg__more(cap);
     uint64_t added = 0;
     for (unsigned s = 0; s < p->n_states; s++) {
         size_t size = p->states[s].ops->size;

@@ -35,23 +35,12 @@ struct skep_api *skep_api_new(const struct skep_api_config *cfg)
 skep_rc skep_api_routes(struct skep_api *api, struct skep_net *net, skep_err *err)
 {
     static const struct skep_api__routes *const all[] = {
-        &skep_api__page_status,
-        &skep_api__page_names,
-        &skep_api__page_query,
-        &skep_api__page_rows,
-        &skep_api__page_traces,
-        &skep_api__page_tail,
-        &skep_api__page_export,
-        &skep_api__page_delete,
-        &skep_api__page_assets,
-        &skep_api__honeycomb_auth,
-        &skep_api__honeycomb_datasets,
-        &skep_api__honeycomb_columns,
-        &skep_api__honeycomb_queries,
-        &skep_api__honeycomb_results,
-        &skep_api__page_ledger,
-        &skep_api__page_running,
-        &skep_api__metrics,
+        &skep_api__page_status,       &skep_api__page_names,        &skep_api__page_query,
+        &skep_api__page_facets,       &skep_api__page_rows,         &skep_api__page_traces,
+        &skep_api__page_tail,         &skep_api__page_export,       &skep_api__page_delete,
+        &skep_api__page_assets,       &skep_api__honeycomb_auth,    &skep_api__honeycomb_datasets,
+        &skep_api__honeycomb_columns, &skep_api__honeycomb_queries, &skep_api__honeycomb_results,
+        &skep_api__page_ledger,       &skep_api__page_running,      &skep_api__metrics,
     };
     for (size_t i = 0; i < SKEP_ARRAY_LEN(all); i++)
         SKEP_TRY(skep_net_routes(net, all[i]->routes, all[i]->n, api, err));
@@ -109,7 +98,7 @@ static void run_job(void *arg)
     struct skep_api__job *job = arg;
     struct skep_api *api = job->api;
     /* Not all that questions may take: one greedy question leaves room for the others. */
-    skep_budget_init(&job->budget, "query", api->cfg.queries->limit_bytes / 4 * 3,
+    skep_budget_init(&job->budget, "query", api->cfg.queries->limit_bytes / 8 * 7,
                      api->cfg.queries);
     skep_arena_init(&job->arena, "request", &job->budget);
     job->opts = (struct skep_run_opts){

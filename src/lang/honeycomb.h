@@ -64,6 +64,10 @@ SKEP_NODISCARD skep_rc skep_lang_delete(skep_bytes json, const struct skep_lang_
                                         struct skep_arena *arena, const struct skep_plan **ret,
                                         struct skep_lang_confirm *ret_confirm,
                                         struct skep_lang_issue *issue);
+/* Body of POST /skep/v1/facets -> a FACETS plan.  Returns as skep_lang_honeycomb. */
+SKEP_NODISCARD skep_rc skep_lang_facets(skep_bytes json, const struct skep_lang_opts *opts,
+                                        struct skep_arena *arena, const struct skep_plan **ret,
+                                        struct skep_lang_issue *issue);
 /* Body of POST /skep/v1/traces -> a TRACES plan.  Returns as skep_lang_honeycomb. */
 SKEP_NODISCARD skep_rc skep_lang_traces(skep_bytes json, const struct skep_lang_opts *opts,
                                         struct skep_arena *arena, const struct skep_plan **ret,
@@ -93,5 +97,6 @@ enum {
     SKEP_LIMIT_LANG_FILTERS = 100,
     SKEP_LIMIT_LANG_VALUES = 1000, /* in one `in` */
     SKEP_LIMIT_LANG_ROWS = 10000,
+    SKEP_LIMIT_LANG_FACET_VALUES = 1000,
     SKEP_LIMIT_LANG_TRACES = 1000
 };

@@ -135,6 +135,45 @@ static skep_rc confirmation(struct skep_lang__q *q, yyjson_val *obj, struct skep
                              "true, or the number of rows a call without it has given");
 }
 
+/* {"filters", "filter_combination"}: at least one filter. */
+static skep_rc selection(struct skep_lang__q *q, yyjson_val *obj, struct skep_plan *plan)
+{
+    static const char *const keys[] = {"filters", "filter_combination"};
+    yyjson_val *of = skep_lang__get(obj, "selection");
+    size_t mark = skep_lang__enter(q, "selection");
+    if (!of || !yyjson_is_obj(of))
+        return skep_lang__refuse(q, SKEP_LANG_INCORRECT_TYPE, "say what is selected, with filters");
+    SKEP_TRY(skep_lang__known(q, of, keys, SKEP_ARRAY_LEN(keys)));
+    SKEP_TRY(skep_lang__filters(q, of, &plan->selection));
+    if (!plan->selection)
+        return skep_lang__refuse(q, SKEP_LANG_INVALID, "a selection has at least one filter");
+    skep_lang__leave(q, mark);
+    return SKEP_OK;
+}
+
+static skep_rc facets(struct skep_lang__q *q, yyjson_val *obj, struct skep_plan *plan)
+{
+    static const char *const keys[] = {"dataset",    "start_time", "end_time",
+                                       "time_range", "filters",    "filter_combination",
+                                       "columns",    "selection",  "limit"};
+    SKEP_TRY(skep_lang__known(q, obj, keys, SKEP_ARRAY_LEN(keys)));
+    SKEP_TRY(skep_lang__dataset(q, obj, plan));
+    SKEP_TRY(skep_lang__times(q, obj, &plan->range));
+    SKEP_TRY(skep_lang__filters(q, obj, &plan->filter));
+    SKEP_TRY(selection(q, obj, plan));
+    SKEP_TRY(columns(q, obj, plan));
+    SKEP_TRY(skep_lang__count(q, obj, "limit", SKEP_LIMIT_LANG_FACET_VALUES, &plan->limit));
+    if (plan->n_columns == 0) {
+        (void)skep_lang__enter(q, "columns");
+        return skep_lang__refuse(q, SKEP_LANG_INVALID, "name the columns to compare");
+    }
+    plan->groups = plan->columns;
+    plan->n_groups = plan->n_columns;
+    plan->n_columns = 0;
+    plan->limit = plan->limit ? plan->limit : 20;
+    return skep_lang__whole(q, plan);
+}
+
 static skep_rc traces(struct skep_lang__q *q, yyjson_val *obj, struct skep_plan *plan)
 {
     static const char *const keys[] = {"dataset", "start_time",         "end_time", "time_range",
@@ -199,6 +238,14 @@ skep_rc skep_lang_delete(skep_bytes json, const struct skep_lang_opts *opts,
     SKEP_TRY(rc);
     *ret = plan;
     return SKEP_OK;
+}
+
+skep_rc skep_lang_facets(skep_bytes json, const struct skep_lang_opts *opts,
+                         struct skep_arena *arena, const struct skep_plan **ret,
+                         struct skep_lang_issue *issue)
+{
+    struct skep_lang__q q = {.arena = arena, .opts = opts, .issue = issue};
+    return read_with(&q, json, SKEP_PLAN_FACETS, facets, ret);
 }
 
 skep_rc skep_lang_traces(skep_bytes json, const struct skep_lang_opts *opts,

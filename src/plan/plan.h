@@ -233,7 +233,7 @@ enum {
     SKEP_LIMIT_PLAN_VALUES = 10000, /* of one test */
     SKEP_LIMIT_PLAN_ROWS = 1000000,
     SKEP_LIMIT_PLAN_HEAT_BINS = 1000,
-    SKEP_LIMIT_PLAN_FACET_VALUES = 131072, /* distinct; a field with more is only named */
+    SKEP_LIMIT_PLAN_FACET_VALUES = 65536, /* distinct; a field with more is only named */
     SKEP_LIMIT_PLAN_RELATIONS = 32         /* tests and expressions of relatives, related fields */
 };
 

@@ -255,17 +255,23 @@ static uint32_t count_groups(const struct skep_query_cells *c)
 skep_rc skep_query__order(struct skep_query_job *j, const struct skep_query_cells *c, skep_err *err)
 {
     const struct skep_plan *plan = &j->plan;
-    j->cap_groups = count_groups(c) + 1;
+    size_t limit = plan->limit ? plan->limit : DEFAULT_LIMIT;
+    /* Never more than some way over the limit at once, however many groups there are. */
+    j->cap_groups = SKEP_MIN((size_t)count_groups(c) + 1, 2 * limit + 64);
     j->values_bytes = j->cap_groups * plan->n_aggs * sizeof(struct skep_agg_value);
     j->groups = skep_agg_alloc(&j->mem, j->cap_groups * sizeof *j->groups);
     j->values_block = skep_agg_alloc(&j->mem, j->values_bytes);
     if (!j->groups || !j->values_block)
         return skep_query__no_memory(err);
+    for (size_t g = 0; g < j->cap_groups; g++)
+        j->groups[g].values = j->values_block + g * plan->n_aggs;
     skep_ts_ns start = 0;
     (void)skep_agg_buckets(plan, &start); /* only the start is of interest */
     struct skep_plan whole = *plan;
     whole.granularity_ns = 0;
     int64_t span_ns = skep_agg_bucket_span(&whole, start, 0);
+    struct order_ctx o = {plan, c->p};
+    bool heap = false; /* groups[0 .. limit) are one, with the worst on top */
     for (uint32_t t = 0; t < c->n_tuples; t++) {
         uint32_t n = c->first[t + 1] - c->first[t];
         const uint32_t *cells = c->cells + c->first[t];
@@ -273,18 +279,21 @@ skep_rc skep_query__order(struct skep_query_job *j, const struct skep_query_cell
             continue;
         struct skep_query_group *g = &j->groups[j->n_groups];
         g->tuple = t;
-        g->values = j->values_block + j->n_groups * plan->n_aggs;
         SKEP_TRY(skep_query__values(j, c, cells, n, span_ns, g->values, err));
         if (plan->granularity_ns > 0)
             SKEP_TRY(skep_query__rates(j, c, cells, n, g->values, err));
         bool stays = true;
         for (unsigned h = 0; h < plan->n_havings && stays; h++)
             stays = passes(&plan->havings[h], g->values);
-        j->n_groups += stays;
+        j->n_groups_total += stays;
+        if (!stays || (heap && group_order(g, &j->groups[0], &o) >= 0))
+            continue;
+        if (++j->n_groups == j->cap_groups && j->n_groups > limit) {
+            select_first(j->groups, j->n_groups, limit, &o);
+            j->n_groups = limit;
+            heap = limit > 0;
+        }
     }
-    struct order_ctx o = {plan, c->p};
-    size_t limit = plan->limit ? plan->limit : DEFAULT_LIMIT;
-    j->n_groups_total = j->n_groups;
     if (j->n_groups > 2 * limit) {
         select_first(j->groups, j->n_groups, limit, &o);
         j->n_groups = limit;

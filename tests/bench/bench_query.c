@@ -4,8 +4,8 @@
  *   bench_query [-t THREADS] [-n ROUNDS] [-q NAME] SEGMENT...
  *
  * Each query runs ROUNDS (5) times; the first one (cold cache) and the best are printed, with the
- * CPU time of all threads (least of the rounds), the rows it looked at and the groups of its
- * answer. THREADS (cores - 1) help the calling one. */
+ * CPU time of all threads (least of the rounds), the rows it looked at, the groups of its answer
+ * and the most it took of its budget. THREADS (cores - 1) help the calling one. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -20,6 +20,7 @@ static struct skep_snapshot *snap;
 static struct skep_pool *pool;
 static struct skep_time_range all;
 static skep_trace_id some_trace;
+static uint64_t peak_bytes; /* of the budget, last question */
 
 static double ms_of(clockid_t clock)
 {
@@ -320,6 +321,7 @@ static double ask(const struct question *q, double *ret_cpu_ms, uint64_t *ret_ro
     }
     double ms = ms_of(CLOCK_MONOTONIC) - start;
     *ret_cpu_ms = ms_of(CLOCK_PROCESS_CPUTIME_ID) - cpu;
+    peak_bytes = atomic_load(&budget.peak_bytes);
     skep_arena_done(&a);
     return ms;
 }
@@ -377,8 +379,8 @@ int main(int argc, char **argv)
     open_all(argv + at, (unsigned)(argc - at));
     find_trace();
     pool = threads ? skep_pool_new("bench", threads) : NULL;
-    printf("%-24s %10s %10s %10s %12s %8s\n", "query", "first ms", "best ms", "CPU ms", "rows",
-           "answers");
+    printf("%-24s %10s %10s %10s %12s %8s %8s\n", "query", "first ms", "best ms", "CPU ms", "rows",
+           "answers", "MiB");
     for (size_t i = 0; i < SKEP_ARRAY_LEN(questions); i++) {
         double first = 0, best = 1e18, best_cpu = 1e18;
         uint64_t rows = 0;
@@ -391,8 +393,8 @@ int main(int argc, char **argv)
             best = SKEP_MIN(best, ms);
             best_cpu = SKEP_MIN(best_cpu, cpu);
         }
-        printf("%-24s %10.1f %10.1f %10.1f %12llu %8zu\n", questions[i].name, first, best, best_cpu,
-               (unsigned long long)rows, n);
+        printf("%-24s %10.1f %10.1f %10.1f %12llu %8zu %8.1f\n", questions[i].name, first, best,
+               best_cpu, (unsigned long long)rows, n, (double)peak_bytes / 1048576);
     }
     return 0;
 }

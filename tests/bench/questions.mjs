@@ -14,6 +14,13 @@ const heat = (time) => `SELECT ${time} b, CAST(floor(2 * log2(duration_ns)) AS I
 const ids = '* EXCEPT (trace_id, span_id, parent_id), hex(trace_id) AS trace, hex(span_id) AS span, hex(parent_id) AS parent';
 const newest = 'FROM t WHERE status_code = 2 AND duration_ns > 1000000000 ORDER BY start_ns DESC LIMIT 20';
 
+// What gen's spans carry, resources included.
+const columns = ['service.name', 'service.version', 'k8s.pod.name', 'region', 'app.cache_hit', 'app.items', 'client.address', 'code.function',
+  'code.namespace', 'db.name', 'db.operation', 'db.pool.wait_ms', 'db.rows_affected', 'db.sql.table', 'db.statement', 'db.system',
+  'feature_flag.key', 'feature_flag.on', 'http.method', 'http.request_content_length', 'http.response_content_length', 'http.route',
+  'http.status_code', 'http.target', 'http.url', 'name', 'net.host.name', 'net.peer.name', 'net.peer.port', 'peer.service', 'retry.count',
+  'session.id', 'span.kind', 'span.num_events', 'status_code', 'tenant.id', 'thread.id', 'user.id', 'user_agent.original'];
+
 export const questions = [
   { name: 'COUNT by service.name and 5 minutes',
     skep: { path: '/skep/v1/query', body: { calculations: [C('COUNT')], breakdowns: ['service.name'], granularity: 300 } },
@@ -46,6 +53,8 @@ export const questions = [
   { name: 'db.statement contains, rare', skep: count([{ column: 'db.statement', op: 'contains', value: 'sku-004242' }]),
     ...both(`SELECT count(*) n FROM t WHERE "db.statement" LIKE '%sku-004242%'`) },
   // Further ones of skep alone.
+  { name: 'facets of 39 columns, slower than 1 s against the rest',
+    skep: { path: '/skep/v1/facets', body: { columns, selection: { filters: [{ column: 'duration_ms', op: '>', value: 1000 }] } } } },
   { name: 'COUNT', skep: sum({ calculations: [C('COUNT')] }) },
   { name: 'COUNT by service.name per minute',
     skep: { path: '/skep/v1/query', body: { calculations: [C('COUNT')], breakdowns: ['service.name'], granularity: 60 } } },

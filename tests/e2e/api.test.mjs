@@ -185,6 +185,24 @@ test('traces: recent, slow, errors', async () => {
   assert.deepEqual(filtered.traces.map((x) => x.trace_id), [traceId(4)]);
 });
 
+test('facets: what distinguishes the failed ones', async () => {
+  const a = await skep.json('POST', '/skep/v1/facets', {
+    ...range,
+    selection: { filters: [{ column: 'error', op: '=', value: true }] },
+    columns: ['http.response.status_code', 'service.name', 'nowhere'],
+  });
+  const count = await skep.json('POST', '/skep/v1/query', { ...range, calculations: [{ op: 'COUNT' }], breakdowns: ['http.response.status_code'], filters: [{ column: 'error', op: '=', value: true }], disable_series: true });
+  assert.equal(a.complete, true);
+  assert.equal(a.selected, count.groups.reduce((n, g) => n + g.values[0], 0));
+  assert.deepEqual(a.facets.map((f) => f.column).sort(), ['http.response.status_code', 'nowhere', 'service.name']);
+  const nowhere = a.facets.find((f) => f.column === 'nowhere');
+  assert.equal(nowhere.difference, 0);
+  assert.deepEqual(nowhere.values, [{ value: null, selected: a.selected, rest: a.rest }]);
+  const status = a.facets.find((f) => f.column === 'http.response.status_code');
+  assert.ok(status.difference > 0 && status.difference <= 1);
+  for (const g of count.groups) assert.equal(status.values.find((v) => v.value === g.key[0]).selected, g.values[0]);
+});
+
 test('one trace in tree order, and searching it', async () => {
   const t = await skep.json('GET', `/skep/v1/trace/${traceId(5)}`);
   const r = t.rows;
@@ -300,6 +318,7 @@ test('mistakes are told with their place', async () => {
   await bad('/skep/v1/query', { formulas: [{ name: 'x', expression: '1' }] }, 422, 'formulas');
   await bad('/skep/v1/rows', { order: 'up' }, 422, 'order');
   await bad('/skep/v1/traces', { sort: 'up' }, 422, 'sort');
+  await bad('/skep/v1/facets', { columns: ['a'] }, 422, 'selection');
   await bad('/skep/v1/query', 'x'.repeat(2 << 20), 413);
   const range = await skep.call('GET', '/skep/v1/datasets?start=2&end=1');
   assert.equal(range.status, 422);

@@ -62,6 +62,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     one(skep_lang_honeycomb, in);
     one(skep_lang_rows, in);
+    one(skep_lang_facets, in);
     one(skep_lang_traces, in);
     one(deletion, in);
     canonical(in);

@@ -81,6 +81,22 @@ static void test_traces(void **state)
     becomes(skep_lang_traces, "{\"sort\":\"best\"}", "sort: use recent, slow or errors");
 }
 
+static void test_facets(void **state)
+{
+    (void)state;
+#define SLOW "\"selection\":{\"filters\":[{\"column\":\"d\",\"op\":\">\",\"value\":1}]}"
+    becomes(skep_lang_facets, "{" SLOW ",\"columns\":[\"a\",\"b\"],\"limit\":7}",
+            "-7200000+0 limit=7 by a by b");
+    becomes(skep_lang_facets, "{" SLOW ",\"columns\":[\"a\"]}", "-7200000+0 limit=20 by a");
+    becomes(skep_lang_facets, "{\"columns\":[\"a\"]}",
+            "selection: say what is selected, with filters");
+    becomes(skep_lang_facets, "{\"columns\":[\"a\"],\"selection\":{}}",
+            "selection: a selection has at least one filter");
+    becomes(skep_lang_facets, "{\"columns\":[\"a\"],\"selection\":{\"x\":1}}",
+            "selection.x: unknown member");
+    becomes(skep_lang_facets, "{" SLOW "}", "columns: name the columns to compare");
+}
+
 static void test_ids(void **state)
 {
     skep_row_id row;
@@ -166,8 +182,9 @@ static void test_single(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rows), cmocka_unit_test(test_delete), cmocka_unit_test(test_traces),
-        cmocka_unit_test(test_ids),  cmocka_unit_test(test_range),  cmocka_unit_test(test_single),
+        cmocka_unit_test(test_facets), cmocka_unit_test(test_rows), cmocka_unit_test(test_delete),
+        cmocka_unit_test(test_traces), cmocka_unit_test(test_ids),  cmocka_unit_test(test_range),
+        cmocka_unit_test(test_single),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

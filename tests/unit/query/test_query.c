@@ -211,6 +211,60 @@ static void budgets(void **state)
     skep_pool_free(pool);
 }
 
+/* More groups than a worker keeps to itself: all are there once, in the memory of one table. */
+static void very_many_groups(void **state)
+{
+    (void)state;
+    enum { ROWS = 330000, KEYS = 300000 };
+    struct skep_pool *pool = skep_pool_new("test", 3);
+    struct skep_batch *b = skep_batch_new(NULL, REF_T0);
+    for (uint32_t i = 0; i < ROWS; i++) {
+        char text[32];
+        (void)skep_batch_row(b, SKEP_KIND_SPAN, REF_T0 + i, SKEP_SOURCE_OTLP);
+        int n = snprintf(text, sizeof text, "session-%06u", (i * 7919u) % KEYS);
+        skep_batch_put(b, SKEP_SCOPE_ATTRIBUTE, SKEP_STR("session"),
+                       (skep_value){.type = SKEP_TYPE_STRING, .s = {text, (size_t)n}});
+    }
+    struct skep_rowset *part = ref_part(b, 1);
+    struct skep_field_ref group = {.name = SKEP_STR("session")};
+    struct skep_agg count = {.op = SKEP_AGG_COUNT};
+    struct skep_plan p = {.kind = SKEP_PLAN_AGGREGATE,
+                          .range = {REF_T0, REF_T0 + ROWS},
+                          .groups = &group,
+                          .n_groups = 1,
+                          .aggs = &count,
+                          .n_aggs = 1,
+                          .limit = 20};
+    for (int threads = 0; threads < 2; threads++) {
+        struct ref_store s;
+        struct skep_arena a;
+        struct skep_budget budget;
+        struct skep_result *r = NULL;
+        skep_err err;
+        skep_arena_init(&a, "answer", NULL);
+        skep_budget_init(&budget, "query", UINT64_C(100) << 20, NULL);
+        struct skep_run_opts opts = {.arena = &a, .budget = &budget};
+        struct skep_rowset *set = skep_rowset_ref(part);
+        ref_store_init(&s, ref_snapshot(&set, NULL, 1), threads ? pool : NULL);
+        if (skep_query_aggregate(&s.base, &p, &opts, &r, &err) != SKEP_OK)
+            fail_msg("%s", err.text);
+        assert_int_equal(r->n_groups_total, KEYS);
+        assert_int_equal(r->n_groups, 20);
+        assert_int_equal(r->totals.values[0].i, ROWS);
+        for (unsigned g = 0; g < 20; g++) { /* twice each, by name */
+            assert_int_equal(r->groups[g].values[0].i, 2);
+            assert_true(g == 0 ||
+                        skep_str_cmp(r->groups[g - 1].key[0].s, r->groups[g].key[0].s) < 0);
+        }
+        assert_int_equal(skep_budget_used(&budget), 0);
+        skep_snapshot_unref(s.snap);
+        skep_arena_done(&a);
+    }
+    skep_pool_free(pool);
+    skep_rowset_unref(part);
+    skep_batch_free(b);
+}
+
 struct watch {
     int polls_left;
     uint64_t last, total;
@@ -457,11 +511,17 @@ static void deep_tree(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(two_passes),   cmocka_unit_test(orders_and_havings),
-        cmocka_unit_test(empty_store),  cmocka_unit_test(budgets),
-        cmocka_unit_test(cancellation), cmocka_unit_test(damage),
-        cmocka_unit_test(granularity),  cmocka_unit_test(values_of_a_field),
-        cmocka_unit_test(trees),        cmocka_unit_test(deep_tree),
+        cmocka_unit_test(two_passes),
+        cmocka_unit_test(orders_and_havings),
+        cmocka_unit_test(empty_store),
+        cmocka_unit_test(budgets),
+        cmocka_unit_test(very_many_groups),
+        cmocka_unit_test(cancellation),
+        cmocka_unit_test(damage),
+        cmocka_unit_test(granularity),
+        cmocka_unit_test(values_of_a_field),
+        cmocka_unit_test(trees),
+        cmocka_unit_test(deep_tree),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

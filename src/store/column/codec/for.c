@@ -253,6 +253,25 @@ skep_rc skep_codec__for_get32(const struct skep_codec_chunk *c, uint32_t first, 
     return SKEP_OK;
 }
 
+/* Does exception i lie in [lo, hi]?  Mostly its upper part decides. */
+SKEP_WRAPS static bool exception_in(const struct block *k, unsigned i, uint32_t pos, int64_t lo,
+                                    int64_t hi)
+{
+    const struct plan *p = &k->plan;
+    uint64_t u = upper_part(k->exceptions + (size_t)p->n_exceptions * 2, i, p);
+    int64_t least = 0, most = 0;
+    if (p->width < 62 && u >> (62 - p->width) == 0 &&
+        !SKEP_ADD_OVERFLOW(p->base, (int64_t)(u << p->width), &least) &&
+        !SKEP_ADD_OVERFLOW(least, ((int64_t)1 << p->width) - 1, &most)) {
+        if (most < lo || least > hi)
+            return false;
+        if (least >= lo && most <= hi)
+            return true;
+    }
+    int64_t v = (int64_t)((uint64_t)p->base + exception(k, i, pos));
+    return v >= lo && v <= hi;
+}
+
 SKEP_WRAPS static skep_rc between(const struct skep_codec_chunk *c, uint32_t first, uint32_t n,
                                   int64_t lo, int64_t hi, uint64_t *bits)
 {
@@ -271,7 +290,7 @@ SKEP_WRAPS static skep_rc between(const struct skep_codec_chunk *c, uint32_t fir
     SKEP_TRY(open_block(c, first / SKEP_CODEC_BLOCK, &k));
     const struct plan *p = &k.plan;
     int64_t top;
-    if (p->width > 25 || SKEP_ADD_OVERFLOW(p->base, (int64_t)1 << p->width, &top)) {
+    if (p->width > 57 || SKEP_ADD_OVERFLOW(p->base, (int64_t)1 << p->width, &top)) {
         SKEP_TRY(get_block(c, first / SKEP_CODEC_BLOCK, in, n, wide));
         skep_codec__bits_between(wide, n, lo, hi, bits);
         return SKEP_OK;
@@ -279,6 +298,9 @@ SKEP_WRAPS static skep_rc between(const struct skep_codec_chunk *c, uint32_t fir
     memset(bits, 0, ((size_t)n + 63) / 64 * 8);
     if (lo <= p->base && hi >= top) {
         skep_codec__set_bits(bits, 0, n);
+    } else if (hi >= p->base && lo < top && p->width > 25) {
+        skep_bits_unpack(k.data, in, n, p->width, (uint64_t)p->base, wide);
+        skep_codec__bits_between(wide, n, lo, hi, bits);
     } else if (hi >= p->base && lo < top) { /* else no packed value is inside */
         uint64_t from = lo <= p->base ? 0 : (uint64_t)lo - (uint64_t)p->base;
         uint64_t to = hi >= top ? UINT32_MAX : (uint64_t)hi - (uint64_t)p->base;
@@ -289,9 +311,8 @@ SKEP_WRAPS static skep_rc between(const struct skep_codec_chunk *c, uint32_t fir
         uint32_t pos = skep_load_le16(k.exceptions + (size_t)i * 2) - in;
         if (pos >= n)
             continue;
-        int64_t v = (int64_t)((uint64_t)p->base + exception(&k, i, pos + in));
         bits[pos / 64] &= ~(1ull << pos % 64);
-        bits[pos / 64] |= (uint64_t)(v >= lo && v <= hi) << pos % 64;
+        bits[pos / 64] |= (uint64_t)exception_in(&k, i, pos + in, lo, hi) << pos % 64;
     }
     return SKEP_OK;
 }

@@ -216,12 +216,43 @@ static skep_rc tally(const struct skep_codec_chunk *c, uint32_t first, uint32_t 
     return SKEP_OK;
 }
 
+/* Has none of the runs that [first, first + n) lies in a value in [lo, hi]?  Looks at the values
+ * alone; false also when it cannot say. */
+static bool runs_miss(const struct skep_codec_chunk *c, const struct cursor *cur, uint32_t first,
+                      uint32_t n, int64_t lo, int64_t hi)
+{
+    SKEP_UNINIT uint32_t values[STEP];
+    uint32_t last = (first + n - 1) / SKEP_CODEC_BLOCK + 1;
+    const uint8_t *ix = c->p + HEADER_BYTES;
+    uint32_t run = skep_load_le32(ix + (size_t)(first / SKEP_CODEC_BLOCK) * INDEX_BYTES);
+    uint32_t end = (uint64_t)last * SKEP_CODEC_BLOCK < c->n_values
+                       ? skep_load_le32(ix + (size_t)last * INDEX_BYTES)
+                       : cur->runs - 1;
+    if (lo < 0 || lo > UINT32_MAX || end >= cur->runs || run > end)
+        return false;
+    uint32_t top = (uint32_t)SKEP_MIN(hi, (int64_t)UINT32_MAX);
+    for (; run <= end; run += STEP) {
+        uint64_t in[STEP / 64], any = 0;
+        uint32_t take = SKEP_MIN(end + 1 - run, (uint32_t)STEP);
+        if (skep_codec__for_get32(&cur->values, run, take, values) != SKEP_OK)
+            return false;
+        skep_codec__bits_between32(values, take, (uint32_t)lo, top, in);
+        for (uint32_t w = 0; w < (take + 63) / 64; w++)
+            any |= in[w];
+        if (any)
+            return false;
+    }
+    return true;
+}
+
 static skep_rc between(const struct skep_codec_chunk *c, uint32_t first, uint32_t n, int64_t lo,
                        int64_t hi, uint64_t *bits)
 {
     SKEP_UNINIT struct walk w;
     SKEP_TRY(walk_from(c, first, n, &w));
     memset(bits, 0, ((size_t)n + 63) / 64 * 8);
+    if (n > 0 && runs_miss(c, &w.cur, first, n, lo, hi))
+        return SKEP_OK;
     for (uint32_t at = 0; at < n;) {
         uint32_t len = 0;
         int64_t value = 0;

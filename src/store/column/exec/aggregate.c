@@ -343,13 +343,19 @@ static skep_rc new_code_cell(struct skep_x_ctx *c, const struct skep_x_vals *v, 
     return new_cell(c, &value, hash, ret, err);
 }
 
+/* Rows and their cells in scratch->cells; with `direct` the rows without a key apart. */
+struct cells {
+    bool direct;
+    struct skep_x_bits present, absent;
+    uint32_t absent_cell;
+};
+
 /* Cells straight from codes: one group column with one source in this rowset, and one bucket. */
 static skep_rc code_cells(struct skep_x_ctx *c, const struct skep_x_bits *bits, uint32_t bucket,
-                          bool *ret_done, skep_err *err)
+                          struct cells *ret, skep_err *err)
 {
     const struct skep_x_bound *b = skep_x__sources(c, c->groups[0].name);
     struct skep_x_vals v;
-    *ret_done = false;
     if (b->n != 1)
         return SKEP_OK;
     SKEP_TRY(skep_x__load(c, &b->sources[0], bits, &v, err));
@@ -366,12 +372,13 @@ static skep_rc code_cells(struct skep_x_ctx *c, const struct skep_x_bits *bits, 
         return skep_x__fail_memory(rc, c, err);
     struct skep_ids *cells = &c->scratch->cells;
     cells->constant = false;
-    if (!skep_x__same(&v.present, bits)) {
-        uint32_t absent = 0;
-        SKEP_TRY(new_cell(c, &(skep_value){.type = SKEP_TYPE_NULL}, 0, &absent, err));
-        for (unsigned r = 0; r < c->n; r++)
-            cells->v[r] = absent - 1;
+    ret->absent = *bits;
+    skep_x__andnot(&ret->absent, &v.present);
+    if (skep_x__any(&ret->absent)) {
+        SKEP_TRY(new_cell(c, &(skep_value){.type = SKEP_TYPE_NULL}, 0, &ret->absent_cell, err));
+        ret->absent_cell--;
     }
+    ret->present = v.present;
     struct skep_sel sel = skep_x__rows(&v.present, c->n, c->scratch->some_rows);
     for (unsigned i = 0; i < sel.n; i++) {
         unsigned r = sel.rows ? sel.rows[i] : i;
@@ -381,45 +388,58 @@ static skep_rc code_cells(struct skep_x_ctx *c, const struct skep_x_bits *bits, 
             SKEP_TRY(new_code_cell(c, &v, r, &m->v[code], err));
         cells->v[r] = m->v[code] - 1;
     }
-    *ret_done = true;
+    ret->direct = true;
     return SKEP_OK;
 }
 
 /* Cells of the rows in bits, less those of groups that the plan leaves out. */
-static skep_rc row_cells(struct skep_x_ctx *c, struct skep_x_bits *bits, struct skep_sel *ret_sel,
+static skep_rc row_cells(struct skep_x_ctx *c, const struct skep_x_bits *bits, struct cells *ret,
                          skep_err *err)
 {
     struct skep_x_agg_scratch *s = c->scratch;
     const struct skep_plan *plan = c->q->plan;
     uint32_t bucket = 0;
-    bool done = false;
     if (plan->n_groups == 1 && plan->n_only_groups == 0 && c->groups[0].rel == SKEP_X_NO_REL &&
         block_bucket(c, c->block, &bucket))
-        SKEP_TRY(code_cells(c, bits, bucket, &done, err));
-    if (!done)
-        SKEP_TRY(row_tuples(c, bits, err));
-    *ret_sel = skep_x__rows(bits, c->n, s->rows);
-    if (done || ret_sel->n == 0)
+        SKEP_TRY(code_cells(c, bits, bucket, ret, err));
+    if (ret->direct)
         return SKEP_OK;
-    SKEP_TRY(row_buckets(c, *ret_sel, &s->buckets, err));
-    skep_rc rc = skep_partial_cells(c->partial, *ret_sel, &s->tuples, &s->buckets, &s->cells);
+    ret->present = *bits;
+    SKEP_TRY(row_tuples(c, &ret->present, err));
+    struct skep_sel sel = skep_x__rows(&ret->present, c->n, s->rows);
+    if (sel.n == 0)
+        return SKEP_OK;
+    SKEP_TRY(row_buckets(c, sel, &s->buckets, err));
+    skep_rc rc = skep_partial_cells(c->partial, sel, &s->tuples, &s->buckets, &s->cells);
     return rc == SKEP_OK ? SKEP_OK : skep_x__fail_memory(rc, c, err);
+}
+
+/* Rows whose cells stand in scratch->cells. */
+static skep_rc add_rows(struct skep_x_ctx *c, const struct skep_x_bits *bits, skep_err *err)
+{
+    const int64_t *weights = NULL;
+    int64_t weight = 1;
+    struct skep_sel sel = skep_x__rows(bits, c->n, c->scratch->rows);
+    if (sel.n == 0)
+        return SKEP_OK;
+    SKEP_TRY(skep_x__row_weights(c, sel, &weights, &weight, err));
+    return add_states(c, bits, sel, weights, weight, err);
 }
 
 static skep_rc block_rows(struct skep_x_ctx *c, skep_err *err)
 {
     struct skep_x_bits bits;
-    struct skep_sel sel;
+    struct cells cells = {.direct = false};
     SKEP_TRY(skep_x__select(c, &bits, err));
     if (!skep_x__any(&bits))
         return SKEP_OK;
-    SKEP_TRY(row_cells(c, &bits, &sel, err));
-    if (sel.n == 0)
+    SKEP_TRY(row_cells(c, &bits, &cells, err));
+    SKEP_TRY(add_rows(c, &cells.present, err));
+    if (!cells.direct || !skep_x__any(&cells.absent))
         return SKEP_OK;
-    const int64_t *weights = NULL;
-    int64_t weight = 1;
-    SKEP_TRY(skep_x__row_weights(c, sel, &weights, &weight, err));
-    return add_states(c, &bits, sel, weights, weight, err);
+    c->scratch->cells.constant = true; /* all of one cell: states add them faster */
+    c->scratch->cells.value = cells.absent_cell;
+    return add_rows(c, &cells.absent, err);
 }
 
 static skep_rc flush_pieces(struct skep_x_ctx *c, struct skep_x_pieces *p, skep_err *err)
@@ -586,7 +606,8 @@ static skep_rc morsel(struct skep_x_ctx *c, const struct skep_x_morsel *m, skep_
             SKEP_TRY(one_block(c, b, err));
         b += n;
     }
-    return skep_x__tally_settle(c, err);
+    SKEP_TRY(skep_x__tally_settle(c, err));
+    return skep_x__keep_spill(c, err);
 }
 
 /* Compile what the partial's states will ask for; the states of every partial are the same. */

@@ -414,6 +414,8 @@ void skep_x__keep_begin(struct skep_x_query *q);
 bool skep_x__kept(const struct skep_x_query *q, uint32_t set);
 /* A worker begins a morsel of c->set. */
 void skep_x__keep_enter(struct skep_x_ctx *c);
+/* After a morsel: a partial that has grown large is added to the common one. */
+SKEP_NODISCARD skep_rc skep_x__keep_spill(struct skep_x_ctx *c, skep_err *err);
 /* All contexts' and kept partials as one.  Returns SKEP_OK | ENOMEM | ELIMIT. */
 SKEP_NODISCARD skep_rc skep_x__keep_finish(struct skep_x_query *q, struct skep_partial **ret);
 void skep_x__keep_done(struct skep_x_query *q);

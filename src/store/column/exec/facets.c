@@ -93,9 +93,9 @@ static skep_rc room(struct skep_x_ctx *c, unsigned f, skep_err *err)
     uint32_t n = SKEP_MAX(c->partial->keys[f].n, 1u); /* 0, absent, may come before any key */
     if (n <= x->cap)
         return SKEP_OK;
-    uint32_t cap = x->cap ? x->cap : 16;
+    uint32_t cap = SKEP_MAX(x->cap, 16u);
     while (cap < n)
-        cap *= 2;
+        cap += cap < 4096 ? cap : cap / 4;
     struct sides *by_id =
         skep_agg_realloc(&c->partial->mem, x->by_id, x->cap * sizeof *by_id, cap * sizeof *by_id);
     if (!by_id)

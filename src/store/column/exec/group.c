@@ -22,41 +22,78 @@ skep_rc skep_x__key(struct skep_x_ctx *c, unsigned group, const skep_value *v, u
     return SKEP_OK;
 }
 
-static skep_rc key_of(struct skep_x_ctx *c, unsigned group, const skep_value *v, uint32_t *ret,
-                      skep_err *err)
+/* Where the key of a number, id or bool is remembered, and the bits to compare; NULL: nowhere. */
+static struct skep_x_cache_entry *cache_slot(struct skep_x_group *g, const struct skep_x_vals *v,
+                                             unsigned at, struct skep_x_cache_entry *ret)
 {
-    return skep_x__key(c, group, v, skep_agg_hash_value(v), ret, err);
-}
-
-/* Key of a number, id or bool through the cache. */
-static skep_rc cached_key(struct skep_x_ctx *c, unsigned group, const struct skep_x_vals *v,
-                          unsigned row, uint32_t *ret, skep_err *err)
-{
-    unsigned at = v->constant ? 0 : row;
-    uint64_t bits = 0, mixed = 0;
-    char text[40];
+    uint64_t bits = 0, high = 0;
+    if (v->form == SKEP_X_STR || v->form == SKEP_X_TIME)
+        return NULL;
     if (v->form == SKEP_X_F64) {
         memcpy(&bits, &v->f64[at], 8);
     } else if (v->form == SKEP_X_ID16) {
-        uint64_t high;
         memcpy(&high, v->id16[at].b, 8);
         memcpy(&bits, v->id16[at].b + 8, 8);
-        mixed = high;
     } else {
         bits = (uint64_t)v->i64[at];
     }
-    uint32_t type = (uint32_t)v->form << 8 | (uint32_t)v->type;
-    struct skep_x_cache_entry *e =
-        &c->groups[group].cache[skep_hash_u64(bits ^ type) % SKEP_X_CACHE];
-    if (mixed == 0 && e->id != 0 && e->bits == bits && e->type == type) {
-        *ret = e->id - 1;
-        return SKEP_OK;
+    *ret = (struct skep_x_cache_entry){.bits = bits,
+                                       .type = (uint32_t)v->form << 8 | (uint32_t)v->type};
+    return high ? NULL : &g->cache[skep_hash_u64(bits ^ ret->type) % SKEP_X_CACHE];
+}
+
+enum { BATCH = 32 };
+
+/* Rows whose keys have to be looked up, a few together: see skep_keys_prefetch(). */
+struct lookups {
+    unsigned n;
+    uint16_t rows[BATCH];
+    uint64_t hashes[BATCH];
+    struct skep_x_cache_entry *slots[BATCH], fresh[BATCH];
+};
+
+static skep_rc look_up(struct skep_x_ctx *c, unsigned group, const struct skep_x_vals *v,
+                       struct lookups *l, struct skep_ids *ret, skep_err *err)
+{
+    char text[40];
+    skep_keys_prefetch(&c->partial->keys[group], l->hashes, l->n);
+    for (unsigned i = 0; i < l->n; i++) {
+        skep_value value = skep_x__value(v, l->rows[i], text);
+        uint32_t id = 0;
+        SKEP_TRY(skep_x__key(c, group, &value, l->hashes[i], &id, err));
+        ret->v[l->rows[i]] = id;
+        if (l->slots[i] && id != SKEP_ID_NONE) {
+            l->fresh[i].id = id + 1;
+            *l->slots[i] = l->fresh[i];
+        }
     }
-    skep_value value = skep_x__value(v, row, text);
-    SKEP_TRY(key_of(c, group, &value, ret, err));
-    if (mixed == 0 && *ret != SKEP_ID_NONE)
-        *e = (struct skep_x_cache_entry){.bits = bits, .id = *ret + 1, .type = type};
+    l->n = 0;
     return SKEP_OK;
+}
+
+/* Keys of values without codes. */
+static skep_rc value_keys(struct skep_x_ctx *c, unsigned group, const struct skep_x_vals *v,
+                          struct skep_sel sel, struct skep_ids *ret, skep_err *err)
+{
+    SKEP_UNINIT struct lookups l;
+    char text[40];
+    l.n = 0;
+    for (unsigned i = 0; i < sel.n; i++) {
+        unsigned r = sel.rows ? sel.rows[i] : i;
+        struct skep_x_cache_entry *e =
+            cache_slot(&c->groups[group], v, v->constant ? 0 : r, &l.fresh[l.n]);
+        if (e && e->id != 0 && e->bits == l.fresh[l.n].bits && e->type == l.fresh[l.n].type) {
+            ret->v[r] = e->id - 1;
+            continue;
+        }
+        skep_value value = skep_x__value(v, r, text);
+        l.slots[l.n] = e;
+        l.rows[l.n] = (uint16_t)r;
+        l.hashes[l.n++] = skep_agg_hash_value(&value);
+        if (l.n == BATCH)
+            SKEP_TRY(look_up(c, group, v, &l, ret, err));
+    }
+    return look_up(c, group, v, &l, ret, err);
 }
 
 /* The key of one code that the memo does not know yet. */
@@ -128,23 +165,13 @@ static skep_rc source_keys(struct skep_x_ctx *c, unsigned group, const struct sk
     if (v->form == SKEP_X_DICT || v->form == SKEP_X_CODES)
         return coded_keys(c, group, v, skep_x__nth_memo(&g->memos, &g->n_memos, source), sel, ret,
                           err);
-    unsigned n = v->constant ? 1 : sel.n;
-    uint32_t id = 0;
-    char text[40];
-    for (unsigned i = 0; i < n; i++) {
-        unsigned r = sel.rows ? sel.rows[i] : i;
-        if (v->form == SKEP_X_STR || v->form == SKEP_X_TIME) {
-            skep_value value = skep_x__value(v, r, text);
-            SKEP_TRY(key_of(c, group, &value, &id, err));
-        } else {
-            SKEP_TRY(cached_key(c, group, v, r, &id, err));
-        }
-        ret->v[r] = id;
-    }
-    if (v->constant)
-        for (unsigned i = 0; i < sel.n; i++)
-            ret->v[sel.rows ? sel.rows[i] : i] = id;
-    ret->value = id; /* of the last row: the only one of a constant */
+    if (!v->constant)
+        return value_keys(c, group, v, sel, ret, err);
+    unsigned first = sel.rows ? sel.rows[0] : 0;
+    SKEP_TRY(value_keys(c, group, v, (struct skep_sel){1, sel.rows}, ret, err));
+    ret->value = ret->v[first];
+    for (unsigned i = 0; i < sel.n; i++)
+        ret->v[sel.rows ? sel.rows[i] : i] = ret->value;
     return SKEP_OK;
 }
 

@@ -5,16 +5,21 @@
  *   hand over  when a worker goes on to another set, its partial of the one before is put aside,
  *              so that it holds rows of one set alone (only where that set can be kept)
  *   finish     the partials of each set become one; it is kept, and added to the answer
+ *   spill      a partial that grows large is added to a common one and made anew
  *
  * I1  With and without the cache the answer has the same bits: a partial is a function of its rows
  *     (agg/agg.h), and merging adds.
  * I2  Nothing is kept of a run in which something could not be read.
  *
- * Threads: begin and finish run on the calling thread; what is put aside is under q->mu. */
+ * Threads: begin and finish run on the calling thread; what workers put aside is under `mu`. */
 #include "base/assert.h"
 #include "base/mem.h"
 #include "store/column/exec/exec_priv.h"
 #include "store/column/exec/partials.h"
+
+/* A worker's partial of more is added to the common one at once: of a million groups each worker
+ * would else have its own. */
+enum { SPILL_BYTES = 8 << 20 };
 
 struct aside { /* one worker's partial of one set */
     struct skep_partial *partial;
@@ -29,6 +34,8 @@ struct kept_set {
 };
 
 struct skep_x_keep {
+    struct skep_mutex mu;       /* of total and of what is able, while workers run */
+    struct skep_partial *total; /* what was too large to put aside */
     struct skep_buf question;
     struct kept_set sets[];
 };
@@ -46,6 +53,7 @@ void skep_x__keep_begin(struct skep_x_query *q)
     (void)skep_agg_buckets(q->plan, &bucket0); /* only the start is of interest */
     bool able = q->partials && !q->need_overlap && q->n_rels == 0 && bucket0 > INT64_MIN;
     q->keep = skep_calloc(1, sizeof *q->keep + q->snap->n * sizeof q->keep->sets[0]);
+    skep_mutex_init(&q->keep->mu, "kept partials");
     skep_buf_init(&q->keep->question, SKEP_PARTIALS_QUESTION_MAX);
     if (!able || !skep_partials_question(q->plan, &q->keep->question))
         return;
@@ -79,14 +87,39 @@ static void put_aside(struct skep_x_ctx *c)
 void skep_x__keep_enter(struct skep_x_ctx *c)
 {
     struct skep_x_keep *k = c->q->keep;
-    if (c->partial && c->partial_set != c->set &&
-        (k->sets[c->partial_set].able || k->sets[c->set].able)) {
-        skep_mutex_lock(&c->q->mu);
-        put_aside(c);
-        skep_mutex_unlock(&c->q->mu);
-        skep_x__aggregate_done(c); /* ids of keys are those of the partial */
+    if (c->partial && c->partial_set != c->set) {
+        skep_mutex_lock(&k->mu);
+        bool apart = k->sets[c->partial_set].able || k->sets[c->set].able;
+        if (apart)
+            put_aside(c);
+        skep_mutex_unlock(&k->mu);
+        if (apart)
+            skep_x__aggregate_done(c); /* ids of keys are those of the partial */
     }
+    if (!c->partial)
+        c->partial_rows = c->rows_examined;
     c->partial_set = c->set;
+}
+
+skep_rc skep_x__keep_spill(struct skep_x_ctx *c, skep_err *err)
+{
+    struct skep_x_keep *k = c->q->keep;
+    if (!c->partial || skep_partial_bytes(c->partial) < SPILL_BYTES)
+        return SKEP_OK;
+    skep_rc rc = SKEP_OK;
+    skep_mutex_lock(&k->mu);
+    k->sets[c->partial_set].able = false; /* too large to be kept */
+    if (k->total)
+        rc = skep_partial_merge(k->total, c->partial);
+    else
+        k->total = c->partial;
+    if (k->total == c->partial)
+        c->partial = NULL;
+    skep_mutex_unlock(&k->mu);
+    if (rc != SKEP_OK)
+        return skep_x__fail_memory(rc, c, err);
+    skep_x__aggregate_done(c);
+    return SKEP_OK;
 }
 
 /* src into *total; takes src when it becomes the total. */
@@ -145,6 +178,8 @@ static skep_rc finish_set(struct skep_x_query *q, uint32_t set, struct skep_part
 skep_rc skep_x__keep_finish(struct skep_x_query *q, struct skep_partial **ret)
 {
     skep_rc rc = SKEP_OK;
+    *ret = q->keep->total;
+    q->keep->total = NULL;
     for (struct skep_x_ctx *c = q->all; c; c = c->next_all)
         if (c->partial)
             put_aside(c);
@@ -172,8 +207,11 @@ void skep_x__keep_done(struct skep_x_query *q)
             skep_free(a);
         }
     }
-    if (q->keep)
+    if (q->keep) {
+        skep_partial_free(q->keep->total);
         skep_buf_done(&q->keep->question);
+        skep_mutex_done(&q->keep->mu);
+    }
     skep_free(q->keep);
     q->keep = NULL;
 }

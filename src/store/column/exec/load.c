@@ -350,7 +350,8 @@ static skep_rc load_view(struct skep_x_ctx *c, struct skep_x_source *s, struct s
                          skep_err *err)
 {
     const struct skep_view *view = s->view;
-    SKEP_TRY(skep_x__keep_kinds(c, view->kinds, &ret->present, err));
+    if (view->how != SKEP_VIEW_MS) /* rows of other kinds have the duration -1: absent */
+        SKEP_TRY(skep_x__keep_kinds(c, view->kinds, &ret->present, err));
     if (view->how == SKEP_VIEW_ROW_ID)
         return load_row_ids(c, s, ret, err);
     const struct skep_vec *v = NULL;

@@ -213,7 +213,7 @@ bool skep_x__direct(struct skep_x_ctx *c, const struct skep_x_test *x,
                                INT64_MIN, ret);
         else if (v->how == SKEP_VIEW_STRING && x->t->op == SKEP_CMP_CONTAINS)
             done = contains_direct(c, r, x, ret);
-        if (done && skep_x__any(ret))
+        if (done && v->how != SKEP_VIEW_MS && skep_x__any(ret)) /* as in load.c */
             done = skep_x__keep_kinds(c, v->kinds, ret, err) == SKEP_OK;
     }
     if (done)
