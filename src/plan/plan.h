@@ -234,7 +234,7 @@ enum {
     SKEP_LIMIT_PLAN_ROWS = 1000000,
     SKEP_LIMIT_PLAN_HEAT_BINS = 1000,
     SKEP_LIMIT_PLAN_FACET_VALUES = 65536, /* distinct; a field with more is only named */
-    SKEP_LIMIT_PLAN_RELATIONS = 32         /* tests and expressions of relatives, related fields */
+    SKEP_LIMIT_PLAN_RELATIONS = 32        /* tests and expressions of relatives, related fields */
 };
 
 /* Canonical spelling of an aggregate: "P99", "COUNT_DISTINCT" ...; percentiles by param. */

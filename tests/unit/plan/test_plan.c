@@ -372,14 +372,10 @@ static void test_own_rows_are_asked_for_by_name(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(names),
-        cmocka_unit_test(checks),
-        cmocka_unit_test(filters),
-        cmocka_unit_test(relations),
-        cmocka_unit_test(comparisons),
-        cmocka_unit_test(hostile_arrays),
-        cmocka_unit_test(orders),
-        cmocka_unit_test(test_own_rows_are_asked_for_by_name),
+        cmocka_unit_test(names),       cmocka_unit_test(checks),
+        cmocka_unit_test(filters),     cmocka_unit_test(relations),
+        cmocka_unit_test(comparisons), cmocka_unit_test(hostile_arrays),
+        cmocka_unit_test(orders),      cmocka_unit_test(test_own_rows_are_asked_for_by_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
