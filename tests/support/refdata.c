@@ -548,6 +548,10 @@ void ref_world_make(struct ref_world *w, struct rnd *r, uint32_t max_rows, struc
     struct skep_rowset *segments[2] = {segment(w, parts, live, 0, 2, SKEP_LAYOUT_SPANS),
                                        segment(w, parts, live, 2, REF_BATCHES, SKEP_LAYOUT_SPANS)};
     by_layout(w, parts, &w->stores[6], pool);
+    struct skep_live *none[REF_BATCHES] = {NULL};
+    struct skep_rowset *whole = segment(w, parts, none, 0, REF_BATCHES, SKEP_LAYOUT_SPANS);
+    struct skep_live *whole_live = live_in(w, whole);
+    ref_store_init(&w->stores[7], ref_snapshot(&whole, &whole_live, 1), pool);
     for (unsigned i = 0; i < REF_BATCHES; i++)
         skep_rowset_ref(parts[i]);
     struct skep_live *mixed_live[3] = {NULL, live_of(w->dead[3], w->batches[3]->n_rows),
