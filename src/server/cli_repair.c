@@ -17,14 +17,16 @@ static const struct skep_cli_flag flags[] = {
 
 static void as_json(struct skep_buf *out, const struct skep_repair_result *r)
 {
-    skep_buf_printf(out,
-                    "{\"level\":\"sum\",\"rows\":%llu,\"lost_rows\":%llu,\"segments_aside\":%llu,"
-                    "\"segments_saved\":%llu,\"log_holes\":%llu,\"forgotten\":%llu,"
-                    "\"manifest_rebuilt\":%s,\"changed\":%s}\n",
-                    (unsigned long long)r->rows, (unsigned long long)r->lost_rows,
-                    (unsigned long long)r->segments_aside, (unsigned long long)r->segments_saved,
-                    (unsigned long long)r->log_holes, (unsigned long long)r->forgotten,
-                    r->manifest_rebuilt ? "true" : "false", r->changed ? "true" : "false");
+    skep_buf_printf(
+        out,
+        "{\"level\":\"sum\",\"rows\":%llu,\"lost_rows\":%llu,\"segments_aside\":%llu,"
+        "\"segments_saved\":%llu,\"undeleted_rows\":%llu,\"log_holes\":%llu,\"forgotten\":%llu,"
+        "\"manifest_rebuilt\":%s,\"changed\":%s}\n",
+        (unsigned long long)r->rows, (unsigned long long)r->lost_rows,
+        (unsigned long long)r->segments_aside, (unsigned long long)r->segments_saved,
+        (unsigned long long)r->undeleted_rows, (unsigned long long)r->log_holes,
+        (unsigned long long)r->forgotten, r->manifest_rebuilt ? "true" : "false",
+        r->changed ? "true" : "false");
 }
 
 static void as_text(struct skep_cli_tool *t, const struct skep_repair_result *r, bool dry_run)
@@ -46,6 +48,11 @@ static void as_text(struct skep_cli_tool *t, const struct skep_repair_result *r,
         skep_buf_str(out, SKEP_STR(", "));
         skep_cli_count(out, r->lost_rows);
         skep_buf_str(out, SKEP_STR(" lost"));
+    }
+    if (r->undeleted_rows) {
+        skep_buf_str(out, SKEP_STR(", "));
+        skep_cli_count(out, r->undeleted_rows);
+        skep_buf_str(out, SKEP_STR(" that were dead are back"));
     }
     skep_buf_u8(out, '\n');
     if (t->damages && !dry_run) {

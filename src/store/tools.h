@@ -85,12 +85,14 @@ struct skep_repair_opts {
     struct skep_budget *memory; /* for saving rows of a damaged segment: about 100 bytes a row */
 };
 struct skep_repair_result {
-    uint64_t rows;           /* served afterwards */
-    uint64_t segments_aside; /* set aside whole */
-    uint64_t segments_saved; /* written anew from their good row groups */
-    uint64_t lost_rows;      /* known by number; of these segments */
-    uint64_t log_holes;      /* stretches of the log that lost commits */
-    uint64_t forgotten;      /* records settled */
+    uint64_t rows;                 /* served afterwards */
+    uint64_t segments_aside;       /* set aside whole */
+    uint64_t segments_saved;       /* written anew from their good row groups */
+    uint64_t lost_rows;            /* known by number; of these segments */
+    uint64_t segments_left_to_log; /* set aside because the log has all of their commits */
+    uint64_t undeleted_rows;       /* dead rows that are back: the file that said so is damaged */
+    uint64_t log_holes;            /* stretches of the log that lost commits */
+    uint64_t forgotten;            /* records settled */
     bool manifest_rebuilt, changed;
 };
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Any bytes as a segment, a log file or a manifest: dump, its rows, and verify end in output or an
- * error; repair of a directory that holds them, in a directory that opens.
+/* Any bytes as a segment, a log file, a manifest or a file of live rows: dump, its rows, and verify
+ * end in output or an error; repair of a directory that holds them, in a directory that opens.
  *
- * The first byte chooses: bits 0-1 the kind (0 segment, 1 log, 2 manifest), bit 2 whether repair
- * runs too. */
+ * The first byte chooses: bits 0-1 the kind (0 segment, 1 log, 2 manifest, 3 live rows), bit 2
+ * whether repair runs too. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -78,8 +78,9 @@ static void mend(const struct skep_os *os)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
     static const char *const paths[] = {DIR "/seg/0000000000000001.seg",
-                                        DIR "/wal/0000000000000001.log", DIR "/MANIFEST"};
-    if (n == 0 || n > 256 << 10 || (data[0] & 3) == 3)
+                                        DIR "/wal/0000000000000001.log", DIR "/MANIFEST",
+                                        DIR "/seg/0000000000000002.live"};
+    if (n == 0 || n > 256 << 10)
         return 0;
     struct mem_os *m = mem_os_new(1);
     const struct skep_os *os = mem_os_ops(m);

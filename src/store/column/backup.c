@@ -25,6 +25,7 @@
 #include "base/mem.h"
 #include "os/thread.h"
 #include "store/column/backup_list.h"
+#include "store/column/kill.h"
 #include "store/column/part.h"
 #include "store/column/segment_check.h"
 #include "store/column/tool.h"
@@ -348,7 +349,7 @@ static bool on_piece(void *ctx, const struct skep_wal_piece *p)
         return true;
     l->good_end = (p->offset + p->bytes + 7) & ~7ull;
     l->last = SKEP_MAX(l->last, p->frame.seq);
-    if (p->frame.seq > l->checkpoint) {
+    if (p->frame.seq > l->checkpoint && !skep_kill_is((skep_bytes){p->payload, p->frame.length})) {
         struct skep_rowset *rs = NULL;
         uint8_t *payload = skep_malloc(p->frame.length);
         memcpy(payload, p->payload, p->frame.length);
@@ -448,7 +449,8 @@ static skep_rc take_manifest(struct backup *b, skep_err *err)
     (void)b->os->unlink(b->os, path.s, NULL);
     b->list.commit = SKEP_MAX(b->list.commit, s->checkpoint);
     for (unsigned i = 0; i < s->n; i++)
-        b->list.rows += s->segments[i].n_rows;
+        b->list.rows +=
+            s->segments[i].n_rows - s->segments[i].live.deleted - s->segments[i].live.superseded;
     return rc;
 }
 

@@ -4,6 +4,7 @@
  *   segment    its head, each column with its bytes and codecs           (segment_dump.c)
  *   log        its head, each frame: commit, rows, identity; damage      (here)
  *   manifest   each record and its operations                            (dump_manifest.c)
+ *   live       of which segment, how many of its rows are dead            (here)
  *
  * Rows come through the executor, as questions get them: a snapshot of the one rowset, read in
  * pages, oldest first.
@@ -195,6 +196,23 @@ static skep_rc open_segment(const struct skep_os *os, const char *path, struct s
     return rc;
 }
 
+/* Which rows of a segment are dead: their numbers. */
+static skep_rc dump_live(const struct skep_dump *d, const char *path, skep_err *err)
+{
+    struct skep_live_head h;
+    SKEP_TRY(skep_tool__live_head(d->os, path, &h, err));
+    const struct skep_dump_value v[] = {skep_dump_u64("version", h.version),
+                                        skep_dump_u64("bytes", h.bytes),
+                                        skep_dump_hex("segment", h.segment),
+                                        skep_dump_u64("rows", h.rows),
+                                        skep_dump_u64("live", h.live),
+                                        skep_dump_u64("deleted", h.deleted),
+                                        skep_dump_u64("superseded", h.superseded),
+                                        skep_dump_u64("row_groups", h.chunks)};
+    d->fn(d->ctx, "live", v, SKEP_ARRAY_LEN(v));
+    return SKEP_OK;
+}
+
 /* --- any file ----------------------------------------------------------------------------------
  */
 
@@ -213,6 +231,7 @@ skep_rc skep_tool_dump(const struct skep_os *os, const char *path, skep_dump_fn 
     case SKEP_FILE_LOG:
         return skep_wal_scan(os, path, skep_tool__epoch_of(path), on_piece, &l, err);
     case SKEP_FILE_MANIFEST: return skep_dump__manifest(&d, path, err);
+    case SKEP_FILE_LIVE: return dump_live(&d, path, err);
     case SKEP_FILE_SEGMENT: break;
     case SKEP_FILE_UNKNOWN:
     default: return skep_fail(err, SKEP_EUNSUPPORTED, "%s is no file of skep's store", path);
@@ -240,6 +259,7 @@ skep_rc skep_tool_dump_rows(const struct skep_os *os, const char *path, skep_dum
         return r.rc;
     case SKEP_FILE_SEGMENT: break;
     case SKEP_FILE_MANIFEST:
+    case SKEP_FILE_LIVE:
     case SKEP_FILE_UNKNOWN:
     default: return skep_fail(err, SKEP_EINVAL, "%s holds no rows", path);
     }

@@ -25,6 +25,9 @@ static const struct op {
     {4, "next segment", "x", {"segment"}},
     {5, "totals", "uuuu", {"stored_rows", "expired_rows", "merges", "merge_rows"}},
     {6, "identities", "u", {"n"}}, /* and 32 bytes each */
+    {7, "live rows", "xxuxuu", {"segment", "live", "bytes", "checksum", "deleted", "superseded"}},
+    {8, "gone", "uu", {"deleted_rows", "superseded_rows"}},
+    {9, "filed", "xut", {"segment", "layout", "newest"}},
     {11,
      "missing",
      "uxuuuttt",

@@ -147,9 +147,12 @@ static skep_rc move_aside(struct skep_repair *p, const struct bad_files *logs, s
         SKEP_TRY(copy_file(
             os, skep_path_of("%s/wal/%016" PRIx64 ".log", p->dir, logs->epochs[i]).s,
             skep_path_of("%s/quarantine/%016" PRIx64 ".log", p->dir, logs->epochs[i]).s, err));
-    for (size_t i = 0; i < p->aside_n; i++) {
-        skep_path from = skep_path_of("%s/seg/%016" PRIx64 ".seg", p->dir, p->aside[i]);
-        skep_path to = skep_path_of("%s/quarantine/%016" PRIx64 ".seg", p->dir, p->aside[i]);
+    static const char *const suffixes[] = {".seg", ".live"}; /* of one series of numbers */
+    for (size_t i = 0; i < p->aside_n * SKEP_ARRAY_LEN(suffixes); i++) {
+        uint64_t number = p->aside[i / 2];
+        const char *suffix = suffixes[i % 2];
+        skep_path from = skep_path_of("%s/seg/%016" PRIx64 "%s", p->dir, number, suffix);
+        skep_path to = skep_path_of("%s/quarantine/%016" PRIx64 "%s", p->dir, number, suffix);
         if (os->stat(os, from.s, &st, NULL) == SKEP_OK)
             SKEP_TRY(os->rename(os, from.s, to.s, err));
     }
@@ -226,8 +229,10 @@ static skep_rc look(struct skep_repair *p, struct bad_files *logs, skep_err *err
         skep_repair__tell(p, SKEP_FINDING_NOTE, skep_str_c(name),
                           "damaged or unfinished: copied to quarantine; what is good of it stays");
     }
-    for (unsigned i = 0; i < p->s.n; i++)
-        p->r.rows += p->s.segments[i].n_rows;
+    for (unsigned i = 0; i < p->s.n; i++) {
+        const struct skep_manifest_segment *m = &p->s.segments[i];
+        p->r.rows += m->n_rows - m->live.deleted - m->live.superseded;
+    }
     p->r.changed |= p->aside_n + logs->n > 0 || p->r.manifest_rebuilt || p->r.segments_aside > 0;
     return SKEP_OK;
 }

@@ -9,17 +9,22 @@
  * Made anew: every whole record that is left is taken over for what only it knows (totals,
  * identities, what is missing); the segments are those that can be opened, the newest number first,
  * as far as their commits do not overlap: the result of a merge wins over its sources, which hold
- * the same rows.  Commits between segments that are in none are recorded as a gap.  The checkpoint
- * is the newest commit in a segment; what the log has behind it is replayed.
+ * the same rows.  Those whose commits are all in the log, and that nothing left of the manifest
+ * vouches for, may be half of an unfinished flush: they are left out, and the log is read again.
+ * Which rows are dead says the newest file of live rows of a segment.  Commits between segments
+ * that are in none are recorded as a gap.  The checkpoint is the newest commit in a segment; what
+ * the log has behind it is replayed.
  *
  * Threads: one.  Memory: the manifest, a footer at a time. */
 #include <inttypes.h>
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "base/bytes.h"
+#include "base/hash.h"
 #include "base/mem.h"
+#include "store/column/engine.h"
 #include "store/column/manifest_scan.h"
-#include "store/column/path.h"
 #include "store/column/repair.h"
 #include "store/column/wal.h"
 
@@ -313,6 +318,117 @@ static void find_gaps(struct skep_repair *p)
     }
 }
 
+/* The first commit from which on the log has everything; UINT64_MAX: none. */
+static skep_rc log_begins(const struct skep_repair *p, uint64_t *ret, skep_err *err)
+{
+    struct skep_wal *w;
+    struct skep_wal_damage damage;
+    uint64_t last = 0;
+    *ret = UINT64_MAX;
+    SKEP_TRY(skep_wal_open(p->t->os, skep_path_of("%s/wal", p->dir).s, 0, &w, err));
+    skep_rc rc = skep_wal_replay(w, 0, no_frame, NULL, &damage, &last, err);
+    skep_wal_close(w);
+    if (rc == SKEP_OK && last > 0)
+        *ret = damage.n_gaps ? damage.gaps[damage.n_gaps - 1].last + 1 : 1;
+    return rc;
+}
+
+static skep_rc leave_to_log(struct skep_repair *p, const struct skep_manifest_state *known,
+                            skep_err *err)
+{
+    uint64_t from;
+    SKEP_TRY(log_begins(p, &from, err));
+    if (known->checkpoint > 0 && from <= known->checkpoint)
+        from = known->checkpoint + 1; /* up to there all is in segments */
+    unsigned kept = 0;
+    for (unsigned i = 0; i < p->s.n; i++) {
+        const struct skep_manifest_segment *g = &p->s.segments[i];
+        if (g->min_seq < from) {
+            p->s.segments[kept++] = *g;
+            continue;
+        }
+        skep_repair__tell(p, SKEP_FINDING_NOTE, SKEP_STR("MANIFEST"),
+                          "segment %016" PRIx64 " (commits %" PRIu64 " to %" PRIu64
+                          ") is set aside: the log has all of them, and is read again",
+                          g->number, g->min_seq, g->max_seq);
+        skep_repair__set_aside(p, g->number);
+        p->r.segments_left_to_log++;
+    }
+    p->s.n = kept;
+    return SKEP_OK;
+}
+
+/* --- live rows ----------------------------------------------------------------------------------
+ */
+
+static bool note_live(void *ctx, skep_str name)
+{
+    struct numbers *f = ctx;
+    uint64_t number;
+    if (skep_path_number(name, SKEP_STR(".live"), &number)) {
+        SKEP_GROW(f->v, f->n, f->cap);
+        f->v[f->n++] = number;
+    }
+    return true;
+}
+
+/* The file as live rows of this segment, if it is of it and good. */
+static void try_live(struct skep_repair *p, struct skep_manifest_segment *g, uint64_t number,
+                     skep_bytes file)
+{
+    enum { DELETED_AT = 40, SUPERSEDED_AT = 48 };
+    struct skep_manifest_segment with = *g;
+    with.live = (struct skep_manifest_live){.number = number,
+                                            .bytes = file.n,
+                                            .crc = skep_crc32c(0, file),
+                                            .deleted = skep_load_le64(file.p + DELETED_AT),
+                                            .superseded = skep_load_le64(file.p + SUPERSEDED_AT)};
+    struct skep_cache *cache = skep_cache_new(NULL, CACHE_BYTES);
+    struct skep_rowset *rs = NULL;
+    struct skep_live *live = NULL;
+    skep_path path = skep_path_of("%s/seg/%016" PRIx64 ".seg", p->dir, g->number);
+    skep_rc rc = skep_segment_open(p->t->os, path.s, cache, &rs, NULL);
+    if (rc == SKEP_OK && skep_live_load(p->t->os, p->dir, &with, rs, &live, NULL) == SKEP_OK)
+        *g = with;
+    skep_live_unref(live);
+    skep_rowset_unref(rs);
+    skep_cache_free(cache);
+}
+
+/* Take a file of live rows for the segment that it is of, unless that has a newer one. */
+static skep_rc take_live(struct skep_repair *p, uint64_t number, skep_err *err)
+{
+    enum { SEGMENT_AT = 16, HEAD = 64 };
+    uint8_t *file;
+    size_t n;
+    skep_path path = skep_path_of("%s/seg/%016" PRIx64 ".live", p->dir, number);
+    skep_rc rc = skep_manifest__read(p->t->os, path.s, &file, &n, err);
+    if (rc == SKEP_ECORRUPT || rc == SKEP_EIO)
+        return SKEP_OK; /* an older one may be good */
+    SKEP_TRY(rc);
+    for (unsigned i = 0; i < p->s.n && n >= HEAD; i++) {
+        struct skep_manifest_segment *g = &p->s.segments[i];
+        if (g->number == skep_load_le64(file + SEGMENT_AT) && g->live.number == 0)
+            try_live(p, g, number, (skep_bytes){file, n});
+    }
+    skep_free(file);
+    return SKEP_OK;
+}
+
+static skep_rc take_lives(struct skep_repair *p, skep_err *err)
+{
+    struct numbers lives = {0};
+    skep_rc rc = p->t->os->list(p->t->os, skep_path_of("%s/seg", p->dir).s, note_live, &lives, err);
+    if (lives.n > 1)
+        qsort(lives.v, lives.n, sizeof *lives.v, newest_first);
+    for (size_t i = 0; i < lives.n && rc == SKEP_OK; i++) {
+        p->s.next_segment = SKEP_MAX(p->s.next_segment, lives.v[i] + 1);
+        rc = take_live(p, lives.v[i], err);
+    }
+    skep_free(lives.v);
+    return rc;
+}
+
 static skep_rc make_anew(struct skep_repair *p, const struct numbers *files, skep_err *err)
 {
     struct skep_manifest_state known = {0};
@@ -325,6 +441,10 @@ static skep_rc make_anew(struct skep_repair *p, const struct numbers *files, ske
                       "again");
     for (size_t i = 0; i < files->n && rc == SKEP_OK; i++)
         rc = take_segment(p, &known, files->v[i], err);
+    if (rc == SKEP_OK)
+        rc = leave_to_log(p, &known, err);
+    if (rc == SKEP_OK)
+        rc = take_lives(p, err);
     find_gaps(p);
     uint64_t rows = skep_missing__rows(&p->s.missing);
     for (unsigned i = 0; i < p->s.n; i++) {

@@ -7,7 +7,12 @@
  *   only the trace index damaged           the same, and nothing is lost
  *   anything else                          it is set aside whole
  *
- * I1  what is served afterwards are exactly the rows of undamaged row groups.
+ *
+ * Which of its rows are dead stands in a file beside it (live.c).  When that cannot be read the
+ * segment stays, and the rows that were deleted or superseded are back: losing them all would be
+ * worse, and it is said how many they are.
+ *
+ * I1  what is served afterwards are exactly the live rows of undamaged row groups.
  *
  * Threads: one.  Memory: the order of the saved rows, from the budget given; without enough of it
  * the segment is set aside whole, and the message says how much it takes. */
@@ -31,6 +36,7 @@ struct patient {
     unsigned i; /* in p->s.segments */
     struct skep_rowset *rs;
     struct skep_segment_health h;
+    struct skep_live *live; /* NULL = all rows live */
     char name[32];
 };
 
@@ -45,23 +51,48 @@ static void drop(struct skep_manifest_state *s, unsigned i)
     s->n--;
 }
 
+/* Dead rows go with the old file: they are counted as gone, not as lost. */
+static void count_dead(struct patient *x)
+{
+    struct skep_manifest_totals *t = &x->p->s.totals;
+    t->deleted_rows += said(x)->live.deleted;
+    t->superseded_rows += said(x)->live.superseded;
+    x->p->s.segments[x->i].live = (struct skep_manifest_live){0};
+}
+
 static void lose_all(struct patient *x, const char *why)
 {
     const struct skep_manifest_segment *m = said(x);
+    uint64_t rows = m->n_rows - m->live.deleted - m->live.superseded;
+    count_dead(x);
     const struct skep_missing lost = {.kind = SKEP_MISSING_SEGMENT,
                                       .number = m->number,
                                       .min_seq = m->min_seq,
                                       .max_seq = m->max_seq,
-                                      .rows = m->n_rows,
+                                      .rows = rows,
                                       .min_start_ns = m->bounds.min_start_ns,
                                       .max_start_ns = m->bounds.max_start_ns,
                                       .found_ns = x->p->now_ns};
     skep_repair__tell(x->p, SKEP_FINDING_NOTE, skep_str_c(x->name), "set aside: %s", why);
-    skep_repair__lose(x->p, &lost);
+    if (rows > 0)
+        skep_repair__lose(x->p, &lost);
     skep_repair__set_aside(x->p, m->number);
     x->p->r.segments_aside++;
-    x->p->r.lost_rows += m->n_rows;
+    x->p->r.lost_rows += rows;
     drop(&x->p->s, x->i);
+}
+
+/* Live rows of the damaged groups. */
+static uint64_t rows_lost(const struct patient *x)
+{
+    uint64_t rows = x->h.bad_rows;
+    for (uint64_t row = 0; x->live && row < x->rs->row_end; row++) {
+        uint64_t block = row / SKEP_BLOCK_ROWS;
+        if (x->h.bad_group[row / SKEP_ROW_GROUP_ROWS] &&
+            row % SKEP_BLOCK_ROWS < skep_rowset_block_rows(x->rs, block))
+            rows -= !skep_live_has(x->live, row);
+    }
+    return rows;
 }
 
 /* Times of the damaged groups. */
@@ -73,7 +104,7 @@ static void lose_groups(struct patient *x)
                                 .number = m->number,
                                 .min_seq = m->min_seq,
                                 .max_seq = m->max_seq,
-                                .rows = x->h.bad_rows,
+                                .rows = rows_lost(x),
                                 .min_start_ns = INT64_MAX,
                                 .max_start_ns = INT64_MIN,
                                 .found_ns = x->p->now_ns};
@@ -83,23 +114,23 @@ static void lose_groups(struct patient *x)
         lost.min_start_ns = SKEP_MIN(lost.min_start_ns, x->rs->blocks[b].min_start_ns);
         lost.max_start_ns = SKEP_MAX(lost.max_start_ns, x->rs->blocks[b].max_start_ns);
     }
-    if (x->h.bad_rows == 0)
+    if (lost.rows == 0)
         return;
     skep_repair__lose(x->p, &lost);
-    x->p->r.lost_rows += x->h.bad_rows;
+    x->p->r.lost_rows += lost.rows;
 }
 
 /* The live rows of the part that is good: rows keep their ids, not their numbers. */
 static skep_rc live_of(struct patient *x, struct skep_rowset *good, struct skep_live **ret,
                        skep_err *err)
 {
-    struct skep_live *was = NULL;
     struct skep_mask dead, still;
     struct skep_row_keys keys = {0};
     uint64_t killed;
     *ret = NULL;
-    SKEP_TRY(skep_live_load(x->p->t->os, x->p->dir, said(x), x->rs, &was, err));
-    skep_live_diff(NULL, was, x->rs, &dead);
+    if (!x->live)
+        return SKEP_OK;
+    skep_live_diff(NULL, x->live, x->rs, &dead);
     skep_mask_init(&still, good);
     skep_rc rc = SKEP_OK;
     for (uint32_t g = 0; g < x->h.n_groups && rc == SKEP_OK; g++)
@@ -113,7 +144,6 @@ static skep_rc live_of(struct patient *x, struct skep_rowset *good, struct skep_
     skep_row_keys_done(&keys);
     skep_mask_done(&still);
     skep_mask_done(&dead);
-    skep_live_unref(was);
     return rc;
 }
 
@@ -144,7 +174,7 @@ static skep_rc write_anew(struct patient *x, struct skep_rowset *good, struct sk
 }
 
 /* The good row groups as a new segment in place of the old one. */
-static skep_rc save(struct patient *x, skep_err *err)
+static skep_rc save(struct patient *x, bool *ret_dropped, skep_err *err)
 {
     struct skep_repair *p = x->p;
     uint32_t *groups = skep_alloc_n(uint32_t, x->h.n_groups);
@@ -160,7 +190,7 @@ static skep_rc save(struct patient *x, skep_err *err)
     skep_rc rc = live_of(x, good, &live, err);
     if (rc == SKEP_OK && live)
         info.n_rows = live->n_live;
-    if (rc == SKEP_OK && !p->opts->dry_run)
+    if (rc == SKEP_OK && !p->opts->dry_run && info.n_rows > 0)
         rc = write_anew(x, good, live, number, &info, err);
     skep_live_unref(live);
     skep_rowset_unref(good);
@@ -174,9 +204,12 @@ static skep_rc save(struct patient *x, skep_err *err)
     skep_repair__set_aside(p, said(x)->number);
     p->r.segments_saved++;
     struct skep_manifest_segment *m = &p->s.segments[x->i];
-    p->s.totals.deleted_rows += m->live.deleted; /* gone with the old one */
-    p->s.totals.superseded_rows += m->live.superseded;
-    m->live = (struct skep_manifest_live){0};
+    count_dead(x);
+    if (info.n_rows == 0) { /* what is good of it is dead */
+        drop(&p->s, x->i);
+        *ret_dropped = true;
+        return SKEP_OK;
+    }
     m->number = number;
     m->n_rows = info.n_rows;
     if (!p->opts->dry_run) {
@@ -185,6 +218,33 @@ static skep_rc save(struct patient *x, skep_err *err)
         m->max_seq = info.max_seq;
         m->bounds = info.bounds;
     }
+    return SKEP_OK;
+}
+
+/* Which rows are dead; damage of that file is told, and all of them live. */
+static skep_rc load_live(struct patient *x, skep_err *err)
+{
+    struct skep_manifest_segment *m = &x->p->s.segments[x->i];
+    skep_err why;
+    char name[32];
+    skep_rc rc = skep_live_load(x->p->t->os, x->p->dir, m, x->rs, &x->live, &why);
+    if (rc == SKEP_OK)
+        return rc;
+    if (rc != SKEP_ECORRUPT && rc != SKEP_EIO && rc != SKEP_ENOTFOUND) {
+        if (err)
+            *err = why;
+        return rc;
+    }
+    (void)snprintf(name, sizeof name, "seg/%016" PRIx64 ".live", m->live.number);
+    skep_repair__tell(x->p, SKEP_FINDING_DAMAGE, skep_str_c(name),
+                      "it cannot be read: %" PRIu64 " deleted and %" PRIu64
+                      " superseded rows of segment %016" PRIx64
+                      " are back; what must not be there has to be deleted again",
+                      m->live.deleted, m->live.superseded, m->number);
+    x->p->r.undeleted_rows += m->live.deleted + m->live.superseded;
+    x->p->r.changed = true;
+    skep_repair__set_aside(x->p, m->live.number);
+    m->live = (struct skep_manifest_live){0};
     return SKEP_OK;
 }
 
@@ -198,6 +258,8 @@ static skep_rc opened(struct patient *x, bool *ret_dropped, skep_err *err)
         x->rs->max_seq != m->max_seq) {
         lose_all(x, "it is not the segment that the manifest names");
         *ret_dropped = true;
+    } else if ((rc = load_live(x, &why)) != SKEP_OK) {
+        skep_assert(why.text[0]);
     } else if (x->h.n_bad == 0) {
         rc = skep_segment__verify(x->rs, &why);
         if (rc == SKEP_ECORRUPT || rc == SKEP_EIO) {
@@ -206,7 +268,7 @@ static skep_rc opened(struct patient *x, bool *ret_dropped, skep_err *err)
             rc = SKEP_OK;
         }
     } else if (x->h.n_bad_groups < x->h.n_groups) {
-        rc = save(x, &why);
+        rc = save(x, ret_dropped, &why);
         if (rc == SKEP_ENOMEM || rc == SKEP_ECORRUPT || rc == SKEP_EIO) {
             lose_all(x, why.text);
             *ret_dropped = true;
@@ -219,6 +281,8 @@ static skep_rc opened(struct patient *x, bool *ret_dropped, skep_err *err)
     if (rc != SKEP_OK && err)
         *err = why;
     skep_free(x->h.bad_group);
+    skep_live_unref(x->live);
+    x->live = NULL;
     return rc;
 }
 

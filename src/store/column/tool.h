@@ -7,11 +7,28 @@
 #include "store/tools.h"
 
 /* What a file is, by its first 8 bytes. */
-enum skep_file_kind { SKEP_FILE_UNKNOWN, SKEP_FILE_SEGMENT, SKEP_FILE_LOG, SKEP_FILE_MANIFEST };
+enum skep_file_kind {
+    SKEP_FILE_UNKNOWN,
+    SKEP_FILE_SEGMENT,
+    SKEP_FILE_LOG,
+    SKEP_FILE_MANIFEST,
+    SKEP_FILE_LIVE
+};
 SKEP_NODISCARD skep_rc skep_tool__kind(const struct skep_os *os, const char *path,
                                        enum skep_file_kind *ret, skep_err *err);
 /* "<16 hex digits>.log" at the end of a path -> epoch, 0 = no such name. */
 uint64_t skep_tool__epoch_of(const char *path);
+
+/* The head of a file of live rows (docs/formats/live.md). */
+struct skep_live_head {
+    uint32_t version;
+    uint64_t segment, rows, live, deleted, superseded, chunks;
+    uint64_t bytes;
+};
+/* Whole file against its checksum; its bitmap is checked with its segment.
+ * Returns SKEP_OK | ECORRUPT | EIO ... */
+SKEP_NODISCARD skep_rc skep_tool__live_head(const struct skep_os *os, const char *path,
+                                            struct skep_live_head *ret, skep_err *err);
 
 /* Findings and counters of one run of verify. */
 struct skep_verify {

@@ -18,6 +18,8 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "base/bytes.h"
+#include "base/hash.h"
 #include "base/mem.h"
 #include "os/thread.h"
 #include "store/column/manifest_scan.h"
@@ -48,7 +50,8 @@ skep_rc skep_tool__kind(const struct skep_os *os, const char *path, enum skep_fi
         enum skep_file_kind kind;
     } kinds[] = {{"skepseg\n", SKEP_FILE_SEGMENT},
                  {"SKEPWAL1", SKEP_FILE_LOG},
-                 {"SKEPMAN1", SKEP_FILE_MANIFEST}};
+                 {"SKEPMAN1", SKEP_FILE_MANIFEST},
+                 {"SKEPLIV1", SKEP_FILE_LIVE}};
     struct skep_os_stat st;
     char head[8] = {0};
     int fd;
@@ -71,6 +74,8 @@ skep_rc skep_tool__kind(const struct skep_os *os, const char *path, enum skep_fi
         *ret = SKEP_FILE_LOG;
     else if (skep_str_ends(name, SKEP_STR("MANIFEST")))
         *ret = SKEP_FILE_MANIFEST;
+    else if (skep_str_ends(name, SKEP_STR(".live")))
+        *ret = SKEP_FILE_LIVE;
     return SKEP_OK;
 }
 
@@ -81,6 +86,31 @@ uint64_t skep_tool__epoch_of(const char *path)
     if (s.n < 20 || !skep_path_number(skep_str_skip(s, s.n - 20), SKEP_STR(".log"), &epoch))
         return 0;
     return epoch;
+}
+
+skep_rc skep_tool__live_head(const struct skep_os *os, const char *path, struct skep_live_head *ret,
+                             skep_err *err)
+{
+    enum { HEAD = 64, CRC_AT = 12, BEHIND_CRC = 16 };
+    uint8_t *p;
+    size_t n;
+    SKEP_TRY(skep_manifest__read(os, path, &p, &n, err));
+    skep_rc rc = SKEP_OK;
+    if (n < HEAD || memcmp(p, "SKEPLIV1", 8) != 0 ||
+        skep_load_le32(p + CRC_AT) != skep_crc32c(skep_crc32c(0, (skep_bytes){p, CRC_AT}),
+                                                  (skep_bytes){p + BEHIND_CRC, n - BEHIND_CRC}))
+        rc = skep_fail(err, SKEP_ECORRUPT, "its checksum does not hold");
+    if (rc == SKEP_OK)
+        *ret = (struct skep_live_head){.version = skep_load_le32(p + 8),
+                                       .segment = skep_load_le64(p + 16),
+                                       .rows = skep_load_le64(p + 24),
+                                       .live = skep_load_le64(p + 32),
+                                       .deleted = skep_load_le64(p + 40),
+                                       .superseded = skep_load_le64(p + 48),
+                                       .chunks = skep_load_le64(p + 56),
+                                       .bytes = n};
+    skep_free(p);
+    return rc;
 }
 
 /* --- the manifest --- */
@@ -383,6 +413,22 @@ skep_rc skep_tool_verify(const struct skep_tool *t, const char *dir, struct skep
     return SKEP_OK;
 }
 
+static skep_rc verify_live(struct skep_verify *v, const char *path, skep_err *err)
+{
+    struct skep_live_head h;
+    skep_err why;
+    skep_rc rc = skep_tool__live_head(v->t->os, path, &h, &why);
+    if (rc == SKEP_ECORRUPT)
+        skep_verify__found(
+            v, (struct skep_finding){.level = SKEP_FINDING_DAMAGE, .file = skep_str_c(path)}, "%s",
+            why.text);
+    else if (rc != SKEP_OK && err)
+        *err = why;
+    v->r.files++;
+    v->r.bytes += rc == SKEP_OK ? h.bytes : 0;
+    return rc == SKEP_ECORRUPT ? SKEP_OK : rc;
+}
+
 skep_rc skep_tool_verify_file(const struct skep_tool *t, const char *path,
                               struct skep_verify_result *ret, skep_err *err)
 {
@@ -396,6 +442,7 @@ skep_rc skep_tool_verify_file(const struct skep_tool *t, const char *path,
     case SKEP_FILE_SEGMENT: SKEP_TRY(skep_verify__segment(&v, path, name, NULL, err)); break;
     case SKEP_FILE_LOG: SKEP_TRY(skep_verify__log(&v, NULL, path, err)); break;
     case SKEP_FILE_MANIFEST: SKEP_TRY(skep_verify__manifest(&v, path, name, &ok, err)); break;
+    case SKEP_FILE_LIVE: SKEP_TRY(verify_live(&v, path, err)); break;
     case SKEP_FILE_UNKNOWN:
     default: return skep_fail(err, SKEP_EUNSUPPORTED, "%s is no file of skep's store", path);
     }

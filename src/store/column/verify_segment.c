@@ -67,16 +67,18 @@ static skep_rc live_rows(struct seen *s, const struct skep_manifest_segment *m, 
         *strrchr(dir.s, '/') = 0;
     struct skep_live *live = NULL;
     skep_err why;
+    char name[32];
+    (void)snprintf(name, sizeof name, "seg/%016" PRIx64 ".live", m->live.number);
     skep_rc rc = skep_live_load(s->v->t->os, dir.s, m, s->rs, &live, &why);
     skep_live_unref(live);
     s->v->r.bytes += rc == SKEP_OK ? m->live.bytes : 0;
     if (rc == SKEP_ECORRUPT || rc == SKEP_EIO) {
         skep_verify__found(s->v,
                            (struct skep_finding){.level = SKEP_FINDING_DAMAGE,
-                                                 .file = s->name,
+                                                 .file = skep_str_c(name),
                                                  .min_seq = m->min_seq,
                                                  .max_seq = m->max_seq,
-                                                 .rows = m->n_rows},
+                                                 .rows = m->live.deleted + m->live.superseded},
                            "%s", why.text);
         return SKEP_OK;
     }

@@ -233,29 +233,6 @@ static void test_log_names_commits(void **state)
     world_done(&w);
 }
 
-static void test_files_of_their_own(void **state)
-{
-    (void)state;
-    struct world w;
-    struct files files;
-    world_init(&w, 13);
-    fill(&w, 2, 2);
-    list_files(&w, &files);
-    for (unsigned i = 0; i < files.n; i++) {
-        struct found f = {0};
-        const struct skep_tool t = {.os = w.os, .found = on_found, .ctx = &f};
-        struct skep_verify_result r;
-        char path[128];
-        skep_err err;
-        (void)snprintf(path, sizeof path, DIR "/%s", files.path[i]);
-        assert_int_equal(skep_tool_verify_file(&t, path, &r, &err), SKEP_OK);
-        if (f.damages)
-            fail_msg("%s: %s", path, f.text);
-        assert_int_equal(r.files, 1);
-    }
-    world_done(&w);
-}
-
 /* --- read-only -------------------------------------------------------------------------------- */
 
 static void expect_rows(struct world *w, struct skep_store *s)
@@ -578,9 +555,194 @@ static void test_repair_saves_row_groups(void **state)
     world_done(&w);
 }
 
+/* --- deleted rows -------------------------------------------------------------------------------
+ */
+
+enum { DELETED = 10 };
+
+static int64_t *tags_of(struct world *w, size_t *ret_n)
+{
+    struct skep_store *s = open_store(w);
+    int64_t *tags = client_tags(s, "tag", ret_n);
+    s->ops->close(s);
+    return tags;
+}
+
+/* The first rows of a commit: its tags begin at 100,000 times its number. */
+static void delete_some(struct skep_store *s, int64_t commit)
+{
+    const skep_value from = {.type = SKEP_TYPE_INT, .i = commit * 100000};
+    const skep_value to = {.type = SKEP_TYPE_INT, .i = commit * 100000 + DELETED};
+    struct skep_expr tests[2] = {
+        {.op = SKEP_EXPR_TEST,
+         .test = {.field = {SKEP_STR("tag")}, .op = SKEP_CMP_GE, .values = &from, .n_values = 1}},
+        {.op = SKEP_EXPR_TEST,
+         .test = {.field = {SKEP_STR("tag")}, .op = SKEP_CMP_LT, .values = &to, .n_values = 1}}};
+    struct skep_expr *const kids[2] = {&tests[0], &tests[1]};
+    const struct skep_expr both = {.op = SKEP_EXPR_AND, .kids = kids, .n_kids = 2};
+    const struct skep_plan plan = {
+        .kind = SKEP_PLAN_ROWS, .range = {INT64_MIN, INT64_MAX}, .filter = &both};
+    const struct skep_delete_opts opts = {.dry_run = false};
+    uint64_t rows;
+    skep_err err;
+    if (skep_store_delete(s, &plan, &opts, &rows, &err) != SKEP_OK)
+        fail_msg("delete: %s", err.text);
+    assert_int_equal(rows, DELETED);
+}
+
+/* Three segments, the first and the last with dead rows. */
+static void fill_and_delete(struct world *w)
+{
+    fill(w, 3, 4);
+    struct skep_store *s = open_store(w);
+    delete_some(s, 1);
+    delete_some(s, 5);
+    append(w, s, 30);
+    flush(s);
+    s->ops->close(s);
+}
+
+static void test_files_of_their_own(void **state)
+{
+    (void)state;
+    struct world w;
+    struct files files;
+    world_init(&w, 13);
+    fill_and_delete(&w);
+    list_files(&w, &files);
+    for (unsigned i = 0; i < files.n; i++) {
+        struct found f = {0};
+        const struct skep_tool t = {.os = w.os, .found = on_found, .ctx = &f};
+        struct skep_verify_result r;
+        char path[128];
+        skep_err err;
+        (void)snprintf(path, sizeof path, DIR "/%s", files.path[i]);
+        assert_int_equal(skep_tool_verify_file(&t, path, &r, &err), SKEP_OK);
+        if (f.damages)
+            fail_msg("%s: %s", path, f.text);
+        assert_int_equal(r.files, 1);
+    }
+    world_done(&w);
+}
+
+static bool has_tag(const int64_t *tags, size_t n, int64_t tag)
+{
+    for (size_t i = 0; i < n; i++)
+        if (tags[i] == tag)
+            return true;
+    return false;
+}
+
+static unsigned list_lives(struct world *w, struct files *ret)
+{
+    struct files all;
+    list_files(w, &all);
+    *ret = (struct files){.n = 0};
+    for (unsigned i = 0; i < all.n; i++)
+        if (skep_str_ends(skep_str_c(all.path[i]), SKEP_STR(".live")))
+            memcpy(ret->path[ret->n++], all.path[i], sizeof all.path[i]);
+    return ret->n;
+}
+
+/* Without its manifest a store is the same again: what was deleted stays deleted. */
+static void test_repair_keeps_deletes(void **state)
+{
+    (void)state;
+    struct world w;
+    struct found f;
+    struct files lives;
+    size_t n, again;
+    world_init(&w, 31);
+    fill_and_delete(&w);
+    int64_t *before = tags_of(&w, &n);
+    assert_true(list_lives(&w, &lives) > 0);
+    assert_int_equal(n, w.n_rows - 2 * DELETED);
+    (void)verify(&w, &f);
+    if (f.damages)
+        fail_msg("%s: %s", f.file, f.text);
+    assert_int_equal(w.os->unlink(w.os, DIR "/MANIFEST", NULL), SKEP_OK);
+    const struct skep_repair_opts opts = {.dry_run = false};
+    struct skep_repair_result r = repair(&w, &opts, &f);
+    assert_int_equal(r.undeleted_rows, 0);
+    int64_t *after = tags_of(&w, &again);
+    assert_int_equal(again, n);
+    assert_memory_equal(after, before, n * sizeof *before);
+    skep_free(before);
+    skep_free(after);
+    world_done(&w);
+}
+
+/* A damaged file of live rows is named; repair keeps the segment and says how many rows are back.
+ */
+static void test_damaged_live_rows(void **state)
+{
+    (void)state;
+    struct world w;
+    struct found f;
+    struct files lives;
+    size_t n;
+    world_init(&w, 32);
+    fill_and_delete(&w);
+    unsigned n_lives = list_lives(&w, &lives);
+    for (unsigned i = 0; i < n_lives; i++)
+        for (unsigned k = 0; k < 40; k++) {
+            uint64_t bit = rnd_u64(&w.rnd) % (size_of(&w, lives.path[i]) * 8);
+            flip(&w, lives.path[i], bit);
+            (void)verify(&w, &f);
+            assert_true(f.damages > 0);
+            assert_string_equal(f.file, lives.path[i]);
+            flip(&w, lives.path[i], bit);
+        }
+    flip(&w, lives.path[0], 300);
+    const struct skep_repair_opts opts = {.dry_run = false};
+    struct skep_repair_result r = repair(&w, &opts, &f);
+    assert_true(r.undeleted_rows == DELETED || r.undeleted_rows == 2 * DELETED);
+    assert_int_equal(f.damages, 1);
+    (void)verify(&w, &f);
+    assert_int_equal(f.damages, 0);
+    int64_t *tags = tags_of(&w, &n);
+    assert_int_equal(n, w.n_rows - 2 * DELETED + r.undeleted_rows);
+    assert_true(has_tag(tags, n, 200000)); /* what was not deleted is there in any case */
+    skep_free(tags);
+    struct skep_store *s = open_store(&w);
+    struct skep_store_stats st;
+    s->ops->stats(s, &st);
+    assert_int_equal(st.stored_rows, st.rows_live + st.deleted_rows);
+    s->ops->close(s);
+    world_done(&w);
+}
+
+/* A damaged segment with dead rows: those are not counted as lost. */
+static void test_dead_rows_are_not_lost(void **state)
+{
+    (void)state;
+    struct world w;
+    struct found f;
+    struct files files;
+    world_init(&w, 33);
+    fill_and_delete(&w);
+    list_files(&w, &files);
+    for (unsigned i = 0; i < files.n; i++)
+        if (skep_str_ends(skep_str_c(files.path[i]), SKEP_STR(".seg")))
+            flip(&w, files.path[i], 40 * 8);
+    const struct skep_repair_opts opts = {.dry_run = false};
+    (void)repair(&w, &opts, &f);
+    struct skep_store *s = open_store(&w);
+    struct skep_store_stats st;
+    s->ops->stats(s, &st);
+    assert_true(st.lost_rows > 0);
+    assert_int_equal(st.stored_rows, st.rows_live + st.lost_rows + st.deleted_rows);
+    assert_int_equal(st.deleted_rows, 2 * DELETED);
+    s->ops->close(s);
+    world_done(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_repair_keeps_deletes),
+        cmocka_unit_test(test_damaged_live_rows),
+        cmocka_unit_test(test_dead_rows_are_not_lost),
         cmocka_unit_test(test_repair_flips),
         cmocka_unit_test(test_repair_without_manifest),
         cmocka_unit_test(test_repair_of_an_owned_directory),
