@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "os/os.h"
 #include "store/column/exec.h"
+#include "store/column/layout.h"
 #include "store/column/live.h"
 #include "support/rowdump.h"
 
@@ -426,7 +427,8 @@ static struct skep_live *live_of(const bool *dead, uint64_t n)
 
 /* Parts from .. to as one segment file. */
 static struct skep_rowset *segment(struct ref_world *w, struct skep_rowset **parts,
-                                   struct skep_live **live, unsigned from, unsigned to)
+                                   struct skep_live **live, unsigned from, unsigned to,
+                                   enum skep_layout layout)
 {
     struct skep_segment_source src[REF_BATCHES];
     char path[128];
@@ -442,6 +444,7 @@ static struct skep_rowset *segment(struct ref_world *w, struct skep_rowset **par
                                    .path = path,
                                    .sources = src,
                                    .n_sources = to - from,
+                                   .layout = layout,
                                    .group_rows = 400, /* gaps in the row numbers */
                                    .budget = &budget};
     if (skep_segment_write(&job, &info, &err) != SKEP_OK)
@@ -450,6 +453,65 @@ static struct skep_rowset *segment(struct ref_world *w, struct skep_rowset **par
         fail_msg("segment: %s", err.text);
     remove(path); /* it stays open */
     return rs;
+}
+
+/* Which rows of a segment are dead, by their row ids. */
+static struct skep_live *live_in(const struct ref_world *w, struct skep_rowset *rs)
+{
+    struct skep_colreader *seq = NULL, *ordinal = NULL;
+    struct skep_mask m;
+    uint64_t killed;
+    skep_err err;
+    assert_int_equal(rs->ops->open_column(rs, SKEP_COL_SEQ, &seq, &err), SKEP_OK);
+    assert_int_equal(rs->ops->open_column(rs, SKEP_COL_ORDINAL, &ordinal, &err), SKEP_OK);
+    skep_mask_init(&m, rs);
+    for (uint64_t b = 0; b < skep_rowset_blocks(rs); b++) {
+        struct skep_vec s, o;
+        unsigned n = skep_rowset_block_rows(rs, b);
+        if (n == 0)
+            continue;
+        assert_int_equal(seq->ops->read(seq, b * SKEP_BLOCK_ROWS, n, &s, &err), SKEP_OK);
+        assert_int_equal(ordinal->ops->read(ordinal, b * SKEP_BLOCK_ROWS, n, &o, &err), SKEP_OK);
+        for (unsigned i = 0; i < n; i++)
+            if (w->dead[s.i64[s.constant ? 0 : i] - 1][o.i64[o.constant ? 0 : i]])
+                skep_mask_add(&m, b * SKEP_BLOCK_ROWS + i);
+    }
+    seq->ops->close(seq);
+    ordinal->ops->close(ordinal);
+    struct skep_live *l = skep_live_kill(NULL, &m, SKEP_DEATH_DELETED, &killed);
+    skep_mask_done(&m);
+    return l;
+}
+
+/* Segments of both layouts with the dead rows in them. */
+static void by_layout(struct ref_world *w, struct skep_rowset **parts, struct ref_store *s,
+                      struct skep_pool *pool)
+{
+    static const unsigned cuts[] = {0, 2, REF_BATCHES};
+    struct skep_rowset *sets[4];
+    struct skep_live *live[4];
+    unsigned n = 0;
+    skep_err err;
+    for (unsigned k = 0; k < 2; k++) {
+        for (int layout = 0; layout < SKEP_LAYOUT_COUNT; layout++) {
+            struct skep_live *of[REF_BATCHES] = {NULL};
+            uint64_t rows = 0;
+            for (unsigned i = cuts[k]; i < cuts[k + 1]; i++) {
+                struct skep_snapshot_set all = {.rowset = parts[i]};
+                assert_int_equal(skep_layout_rows(&all, (enum skep_layout)layout, &of[i], &err),
+                                 SKEP_OK);
+                rows += of[i] ? of[i]->n_live : parts[i]->n_rows;
+            }
+            if (rows > 0) {
+                sets[n] = segment(w, parts, of, cuts[k], cuts[k + 1], (enum skep_layout)layout);
+                live[n] = live_in(w, sets[n]);
+                n++;
+            }
+            for (unsigned i = cuts[k]; i < cuts[k + 1]; i++)
+                skep_live_unref(of[i]);
+        }
+    }
+    ref_store_init(s, ref_snapshot(sets, live, n), pool);
 }
 
 void ref_world_make(struct ref_world *w, struct rnd *r, uint32_t max_rows, struct skep_pool *pool)
@@ -482,9 +544,14 @@ void ref_world_make(struct ref_world *w, struct rnd *r, uint32_t max_rows, struc
     assert_int_equal(skep_part_fold(parts + 3, 2, NULL, &two[1], &err), SKEP_OK);
     struct skep_live *folded_live = live_of(all, n);
     struct skep_live *two_live[2] = {live_of(all, first), live_of(all + first, n - first)};
-    mixed[0] = segment(w, parts, live, 0, 3);
-    struct skep_rowset *segments[2] = {segment(w, parts, live, 0, 2),
-                                       segment(w, parts, live, 2, REF_BATCHES)};
+    mixed[0] = segment(w, parts, live, 0, 3, SKEP_LAYOUT_SPANS);
+    struct skep_rowset *segments[2] = {segment(w, parts, live, 0, 2, SKEP_LAYOUT_SPANS),
+                                       segment(w, parts, live, 2, REF_BATCHES, SKEP_LAYOUT_SPANS)};
+    by_layout(w, parts, &w->stores[6], pool);
+    struct skep_live *none[REF_BATCHES] = {NULL};
+    struct skep_rowset *whole = segment(w, parts, none, 0, REF_BATCHES, SKEP_LAYOUT_SPANS);
+    struct skep_live *whole_live = live_in(w, whole);
+    ref_store_init(&w->stores[7], ref_snapshot(&whole, &whole_live, 1), pool);
     for (unsigned i = 0; i < REF_BATCHES; i++)
         skep_rowset_ref(parts[i]);
     struct skep_live *mixed_live[3] = {NULL, live_of(w->dead[3], w->batches[3]->n_rows),

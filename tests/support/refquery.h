@@ -69,8 +69,9 @@ struct skep_rowset *ref_part(const struct skep_batch *b, uint64_t seq);
 struct skep_snapshot *ref_snapshot(struct skep_rowset **sets, struct skep_live **live, unsigned n);
 
 /* The same rows laid out in several ways: folded and looked at by one thread, as parts, in several
- * folds, in segments, half and half. */
-enum { REF_BATCHES = 5, REF_STORES = 6 };
+ * folds, in segments, half and half, in segments of both layouts with dead rows,
+ * in one such segment, where every trace is whole. */
+enum { REF_BATCHES = 5, REF_STORES = 8 };
 struct ref_world {
     struct skep_batch *batches[REF_BATCHES];
     bool *dead[REF_BATCHES];

@@ -156,11 +156,65 @@ static void several_blocks(void **state)
     run_plans(102, 1500, 30, 256 << 10);
 }
 
+/* Each relation by itself, over segments of many small row groups and ranges shorter than most
+ * traces: what a trace has in another row group, segment or outside the range counts. */
+static void relations_one_by_one(void **state)
+{
+    (void)state;
+    static const skep_str fields[] = {SKEP_STR("name"), SKEP_STR("error"), SKEP_STR("status_code"),
+                                      SKEP_STR("route"), SKEP_STR("duration_ms")};
+    struct skep_pool *pool = skep_pool_new("test", 3);
+    for (uint64_t seed = 1; seed <= 3; seed++) {
+        struct rnd r = {seed * 104729};
+        struct ref_world w;
+        ref_world_make(&w, &r, 900, pool);
+        for (int how = SKEP_REL_ROOT; how < SKEP_REL_COUNT * 6; how++) {
+            enum skep_relation relation = (enum skep_relation)(how % SKEP_REL_COUNT);
+            skep_value two = {.type = SKEP_TYPE_INT, .i = 1};
+            struct skep_expr test = {
+                .op = SKEP_EXPR_TEST,
+                .test = {.field.name = fields[rnd_below(&r, SKEP_ARRAY_LEN(fields))],
+                         .op = rnd_below(&r, 2) ? SKEP_CMP_EXISTS : SKEP_CMP_NE,
+                         .values = &two,
+                         .n_values = 1}};
+            struct skep_expr *kid[1] = {&test};
+            struct skep_expr some = {.op = SKEP_EXPR_RELATED, .kids = kid, .n_kids = 1};
+            some.relation = relation ? relation : SKEP_REL_DESCENDANT;
+            struct skep_field_ref by = {.name = SKEP_STR("name"),
+                                        .relation =
+                                            (enum skep_relation)(1 + rnd_below(&r, SKEP_REL_ANY))};
+            struct skep_agg sum = {
+                .op = SKEP_AGG_SUM,
+                .field = {.name = SKEP_STR("duration_ms"),
+                          .relation = (enum skep_relation)(1 + rnd_below(&r, SKEP_REL_ANY))}};
+            int64_t width = INT64_C(1000000000) * (1 + rnd_below(&r, how % 2 ? 60 : REF_SPAN_S));
+            struct skep_plan p = {.kind = SKEP_PLAN_AGGREGATE,
+                                  .range.start_ns = REF_T0 + (int64_t)(rnd_u64(&r) % 500000000000),
+                                  .filter = how % 3 ? &some : NULL,
+                                  .groups = &by,
+                                  .n_groups = 1,
+                                  .aggs = &sum,
+                                  .n_aggs = 1,
+                                  .limit = 10000};
+            char what[64];
+            p.range.end_ns = p.range.start_ns + width;
+            snprintf(what, sizeof what, "seed %llu relation %d", (unsigned long long)seed, how);
+            char *first = answer(&w.stores[0], &p, &w.data, what);
+            for (unsigned s = 1; s < REF_STORES; s++)
+                same(first, answer(&w.stores[s], &p, NULL, what), what, "another store");
+            skep_free(first);
+        }
+        ref_world_done(&w);
+    }
+    skep_pool_free(pool);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(small_data),
         cmocka_unit_test(several_blocks),
+        cmocka_unit_test(relations_one_by_one),
         cmocka_unit_test(kept_partials_follow_deletes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
