@@ -148,7 +148,7 @@ struct replayed {
 static void publish_replayed(struct replayed *r)
 {
     if (r->n > 0)
-        skep_engine__publish(r->e, r->parts, r->n, r->seq, NULL);
+        skep_engine__publish_counted(r->e, r->parts, r->n, r->seq, NULL);
     for (unsigned i = 0; i < r->n; i++)
         skep_rowset_unref(r->parts[i]);
     r->n = 0;
