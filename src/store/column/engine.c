@@ -34,16 +34,30 @@ static skep_rc engine_run(struct skep_store *s, const struct skep_plan *plan,
     return rc;
 }
 
-static void count_rowsets(const struct skep_snapshot *s, struct skep_store_stats *r)
+/* Oldest and newest row as retention counts, so that a wrong clock does not say how old the data
+ * is; for a part by its bounds. */
+static struct skep_filed times_of(const struct skep_engine *e, struct skep_rowset *rs)
+{
+    const struct skep_engine_segment *seg = skep_engine__segment(rs);
+    const struct skep_part *part = skep_part_of(rs);
+    if (seg)
+        return skep_filed_segment(e, &seg->m);
+    return skep_filed_bounds(e, &rs->bounds, part ? part->received_min_ns : INT64_MIN,
+                             part ? part->received_max_ns : INT64_MAX);
+}
+
+static void count_rowsets(const struct skep_engine *e, const struct skep_snapshot *s,
+                          struct skep_store_stats *r)
 {
     for (unsigned i = 0; i < s->n; i++) {
-        const struct skep_rowset *rs = s->sets[i].rowset;
+        struct skep_rowset *rs = s->sets[i].rowset;
         const struct skep_live *live = s->sets[i].live;
         uint64_t rows = live ? live->n_live : rs->n_rows;
-        if (rows > 0 && (r->rows_live == 0 || rs->bounds.min_start_ns < r->oldest_ns))
-            r->oldest_ns = rs->bounds.min_start_ns;
-        if (rows > 0 && (r->rows_live == 0 || rs->bounds.max_start_ns > r->newest_ns))
-            r->newest_ns = rs->bounds.max_start_ns;
+        struct skep_filed f = times_of(e, rs);
+        if (rows > 0 && (r->rows_live == 0 || f.min_ns < r->oldest_ns))
+            r->oldest_ns = f.min_ns;
+        if (rows > 0 && (r->rows_live == 0 || f.max_ns > r->newest_ns))
+            r->newest_ns = f.max_ns;
         r->rows_live += rows;
         r->deleted_rows += live ? live->n_deleted : 0;
         r->superseded_rows += live ? live->n_superseded : 0;
@@ -68,7 +82,7 @@ static void engine_stats(struct skep_store *s, struct skep_store_stats *ret)
     struct skep_manifest_totals totals = e->totals;
     skep_mutex_unlock(&e->manifest_mu);
     skep_mutex_unlock(&e->change_mu);
-    count_rowsets(snap, &r);
+    count_rowsets(e, snap, &r);
     skep_snapshot_unref(snap);
     r.dead_rows = r.deleted_rows + r.superseded_rows;
     r.deleted_rows += totals.deleted_rows;
