@@ -218,9 +218,11 @@ void skep_batch_put(struct skep_batch *b, enum skep_scope scope, skep_str name, 
 
 void skep_batch_mark(struct skep_batch *b, skep_str name, const uint32_t *rows, uint32_t n)
 {
-    uint32_t f = skep_batch__look_up(b, SKEP_SCOPE_INTRINSIC, name, SKEP_TYPE_BOOL);
+    uint64_t hash = field_hash(SKEP_SCOPE_INTRINSIC, name);
+    uint32_t ring = find_ring(b, SKEP_SCOPE_INTRINSIC, name, hash);
+    uint32_t f = in_ring(b, ring, SKEP_TYPE_BOOL);
     if (f == NONE && n > 0 && !b->over_budget && !b->over_limit)
-        f = add_field(b, SKEP_SCOPE_INTRINSIC, name, SKEP_TYPE_BOOL);
+        f = add_field(b, SKEP_SCOPE_INTRINSIC, name, SKEP_TYPE_BOOL, ring, hash);
     if (f == NONE)
         return;
     struct skep_batch_field *field = &b->fields[f];
