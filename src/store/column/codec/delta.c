@@ -18,8 +18,22 @@ SKEP_WRAPS static void differences(const int64_t *v, uint32_t n, int64_t *d)
         d[at] = at + 1 < n ? d[at + 1] : 0;
 }
 
+/* Can differences be smaller than the values?  What a sample says, with room for error. */
+static bool promising(const struct skep_codec_in *in)
+{
+    int64_t values[SKEP_CODEC_SAMPLE], steps[SKEP_CODEC_SAMPLE];
+    if (in->n < 2 * SKEP_CODEC_SAMPLE)
+        return true;
+    uint32_t n = skep_codec__sample(in->ints, in->n, true, steps);
+    (void)skep_codec__sample(in->ints, in->n, false, values);
+    size_t plain = skep_codec__for_size(values, n);
+    return skep_codec__for_size(steps, n) < plain + plain / 16;
+}
+
 static size_t score(const struct skep_codec_in *in)
 {
+    if (!promising(in))
+        return SIZE_MAX;
     int64_t d[SKEP_CODEC_BLOCK];
     size_t bytes = 0;
     for (uint32_t at = 0; at < in->n; at += SKEP_CODEC_BLOCK) {
