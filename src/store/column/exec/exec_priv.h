@@ -235,6 +235,7 @@ struct skep_x_ctx {
     struct skep_x_hit *hits;
     size_t n_hits, cap_hits;
     void *extra;                      /* of one kind of plan */
+    struct skep_x_cut *cut;           /* where rows of cut traces are looked up */
     struct skep_x_window *window;     /* relations of the morsel's rows; NULL = none asked for */
     int64_t ints[4][SKEP_BLOCK_ROWS]; /* room for spread columns of the current block */
 };
@@ -257,6 +258,7 @@ struct skep_x_query {
         uint32_t rel;
     } * fields_of;
     unsigned n_fields_of, cap_fields_of;
+    const struct skep_x_expr *own_filter; /* what the filter says of the rows themselves */
     struct skep_x_cut *cut;
     struct skep_x_expr *filter;       /* with the plan's dataset */
     struct skep_x_expr **agg_filters; /* by state */

@@ -13,7 +13,8 @@
  *
  * A kid's own relations have lower numbers and are answered already.  Filters then only look a
  * block's words up.  Rows of traces that stand in several places, and all rows of rowsets that are
- * not clustered, are answered by the cut (relate_cut.c) instead.
+ * not clustered, are answered by the cut (relate_cut.c) instead: the query's, for rows of the logs
+ * layout their morsel's own.
  *
  * A trace that covers whole row groups widens the window of each of their morsels alike, so the
  * next morsel inside finds its answers in the window that is there (covers): such a trace is read
@@ -96,9 +97,31 @@ static struct skep_x_window *window_new(struct skep_x_query *q)
     return w;
 }
 
+/* Key ids of a cut's values mean nothing for another cut. */
+static void forget_keys(struct skep_x_ctx *c)
+{
+    struct skep_x_window *w = c->window;
+    for (unsigned i = 0; w && i < c->q->plan->n_groups; i++) {
+        skep_x__give(c->q, w->cut_keys[i].bytes);
+        skep_free(w->cut_keys[i].p);
+        w->cut_keys[i] = (struct skep_x_room){0};
+    }
+}
+
+/* Back from the cut of a morsel to the query's. */
+static void drop_cut(struct skep_x_ctx *c)
+{
+    if (c->cut && c->cut != c->q->cut) {
+        skep_x__cut_free(c->q, c->cut);
+        forget_keys(c);
+    }
+    c->cut = c->q->cut;
+}
+
 void skep_x__relate_ctx_done(struct skep_x_ctx *c)
 {
     struct skep_x_window *w = c->window;
+    drop_cut(c);
     if (!w)
         return;
     drop_scratch(c->q, w);
@@ -122,7 +145,7 @@ void skep_x__relate_ctx_done(struct skep_x_ctx *c)
 
 void skep_x__relate_done(struct skep_x_query *q)
 {
-    skep_x__cut_free(q);
+    skep_x__cut_free(q, q->cut);
     skep_free(q->rels);
     skep_free(q->fields_of);
 }
@@ -176,14 +199,14 @@ skep_rc skep_x__window(struct skep_x_ctx *c, uint64_t block, uint64_t end, skep_
         w->bits[i] = r->p;
         memset(r->p, 0, words * 8);
     }
-    skep_x__cut_range(q->cut, c->set, row0, row0 + rows, &w->cut0, &w->cut1);
+    skep_x__cut_range(c->cut, c->set, row0, row0 + rows, &w->cut0, &w->cut1);
     return SKEP_OK;
 }
 
 void skep_x__window_cut(struct skep_x_ctx *c, uint32_t rel)
 {
     const struct skep_x_window *w = c->window;
-    const struct skep_x_cut *cut = c->q->cut;
+    const struct skep_x_cut *cut = c->cut;
     uint64_t *bits = w->bits[rel];
     for (uint32_t p = w->cut0; bits && p < w->cut1; p++)
         if (skep_relate_has(cut->bits[rel], cut->node_of[p]))
@@ -304,9 +327,9 @@ static skep_rc close_run(struct shaping *u, skep_err *err)
     if (!u->open)
         return SKEP_OK;
     u->open = false;
-    while (u->cut < w->cut1 && q->cut->rows[u->cut] < w->row0 + u->first)
+    while (u->cut < w->cut1 && u->c->cut->rows[u->cut] < w->row0 + u->first)
         u->cut++;
-    if (u->cut < w->cut1 && q->cut->rows[u->cut] < w->row0 + u->end)
+    if (u->cut < w->cut1 && u->c->cut->rows[u->cut] < w->row0 + u->end)
         return SKEP_OK; /* the cut answers for it */
     SKEP_TRY(
         skep_x__room(q, &w->rooms[SKEP_X_ROOM_RUNS], (g->n_runs + 1ull) * sizeof *g->runs, err));
@@ -584,6 +607,12 @@ skep_rc skep_x__relate_morsel(struct skep_x_ctx *c, const struct skep_x_morsel *
     uint64_t first = m->block, last = m->end - 1;
     if (c->window && covers(c, m))
         return SKEP_OK;
+    drop_cut(c);
+    if (c->rs->layout == SKEP_LAYOUT_LOGS) {
+        forget_keys(c);
+        SKEP_TRY(skep_x__cut_morsel(c, m, &c->cut, err));
+        SKEP_TRY(skep_x__bind(c, m->set, err));
+    }
     if (c->rs->trace_clustered)
         SKEP_TRY(widen(c, &first, &last, err));
     SKEP_TRY(skep_x__window(c, first, last + 1, err));
@@ -607,5 +636,5 @@ void skep_x__related(const struct skep_x_ctx *c, uint32_t rel, struct skep_x_bit
 
 skep_rc skep_x__relate(struct skep_x_query *q, skep_err *err)
 {
-    return q->n_morsels > 0 ? skep_x__cut_new(q, err) : SKEP_OK;
+    return q->n_morsels > 0 ? skep_x__cut_all(q, err) : SKEP_OK;
 }

@@ -91,7 +91,8 @@ struct skep_x_cut {
     struct skep_x_cut_value *table;
     uint32_t n_table, cap_table;
     struct skep_index table_index;
-    uint64_t bytes; /* charged */
+    struct skep_arena arena; /* texts of the table */
+    uint64_t bytes;          /* charged */
 };
 
 /* relate.c */
@@ -107,13 +108,18 @@ void skep_x__cut_range(const struct skep_x_cut *cut, uint32_t set, uint64_t firs
                        uint32_t *ret_from, uint32_t *ret_to);
 
 /* relate_cut.c */
-/* q->cut: the rows of traces that stand in more than one place; NULL when there are none. */
-SKEP_NODISCARD skep_rc skep_x__cut_new(struct skep_x_query *q, skep_err *err);
-void skep_x__cut_free(struct skep_x_query *q);
+/* q->cut: the rows of traces that stand in more than one place, of parts too; NULL when there are
+ * none.  Rows of the logs layout are left to skep_x__cut_morsel. */
+SKEP_NODISCARD skep_rc skep_x__cut_all(struct skep_x_query *q, skep_err *err);
+/* The rows of a morsel of the logs layout and the spans of their traces.  Binds the context to
+ * other rowsets.  Owns: *ret (NULL when no row has a trace) by the caller, skep_x__cut_free. */
+SKEP_NODISCARD skep_rc skep_x__cut_morsel(struct skep_x_ctx *c, const struct skep_x_morsel *m,
+                                          struct skep_x_cut **ret, skep_err *err);
+void skep_x__cut_free(struct skep_x_query *q, struct skep_x_cut *cut); /* NULL is fine */
 /* Memory that stays with the cut, zeroed; NULL over budget. */
-void *skep_x__cut_keep(struct skep_x_query *q, uint64_t bytes);
+void *skep_x__cut_keep(struct skep_x_query *q, struct skep_x_cut *cut, uint64_t bytes);
 SKEP_NODISCARD skep_rc skep_x__cut_too_many(skep_err *err) SKEP_COLD;
-SKEP_NODISCARD skep_rc skep_x__cut_canceled(const struct skep_x_query *q, skep_err *err);
+SKEP_NODISCARD skep_rc skep_x__cut_canceled(struct skep_x_query *q, skep_err *err);
 /* What cannot be read is left out, and the answer says so: damage becomes SKEP_OK. */
 SKEP_NODISCARD skep_rc skep_x__cut_damaged(struct skep_x_query *q, skep_rc rc, const skep_err *why,
                                            skep_err *err);

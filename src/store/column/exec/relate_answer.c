@@ -7,7 +7,7 @@
  *
  * I1  a kid's own relations have lower numbers: their answers are in the cut already.
  *
- * Threads: one, before the workers start.  Memory: from the query's budget. */
+ * Threads: one, which owns the context.  Memory: from the query's budget. */
 #include "base/assert.h"
 #include "base/mem.h"
 #include "store/column/exec/relate.h"
@@ -21,7 +21,7 @@ typedef skep_rc block_fn(struct skep_x_ctx *c, uint32_t from, uint32_t to, const
 static skep_rc each_block_of(struct skep_x_ctx *c, uint32_t set, const uint64_t *nodes,
                              block_fn *fn, void *arg, skep_err *err)
 {
-    const struct skep_x_cut *cut = c->q->cut;
+    const struct skep_x_cut *cut = c->cut;
     SKEP_TRY(skep_x__bind(c, set, err));
     for (uint32_t p = cut->set_first[set], to; p < cut->set_end[set]; p = to) {
         uint64_t block = cut->rows[p] / SKEP_BLOCK_ROWS;
@@ -42,7 +42,7 @@ static skep_rc each_block(struct skep_x_ctx *c, const uint64_t *nodes, block_fn 
 {
     for (uint32_t s = 0; s < c->q->snap->n; s++) {
         skep_err why;
-        if (c->q->cut->set_first[s] == c->q->cut->set_end[s])
+        if (c->cut->set_first[s] == c->cut->set_end[s])
             continue;
         skep_rc rc = each_block_of(c, s, nodes, fn, arg, &why);
         SKEP_TRY(skep_x__cut_damaged(c->q, rc, &why, err));
@@ -55,8 +55,8 @@ static void block_bits(const struct skep_x_ctx *c, uint32_t from, uint32_t to,
 {
     memset(ret, 0, sizeof *ret);
     for (uint32_t p = from; p < to; p++) {
-        unsigned r = (unsigned)(c->q->cut->rows[p] - c->row0);
-        if (skep_relate_has(nodes, c->q->cut->node_of[p]))
+        unsigned r = (unsigned)(c->cut->rows[p] - c->row0);
+        if (skep_relate_has(nodes, c->cut->node_of[p]))
             ret->w[r / 64] |= 1ull << (r % 64);
     }
 }
@@ -81,20 +81,20 @@ static skep_rc run_kid(struct skep_x_ctx *c, uint32_t from, uint32_t to, const u
     }
     SKEP_TRY(skep_x__filter(c, rel->kid, &bits, err));
     for (uint32_t p = from; p < to; p++)
-        if (skep_x__has(&bits, (unsigned)(c->q->cut->rows[p] - c->row0)))
-            skep_relate_add(k->set, c->q->cut->node_of[p]);
+        if (skep_x__has(&bits, (unsigned)(c->cut->rows[p] - c->row0)))
+            skep_relate_add(k->set, c->cut->node_of[p]);
     return SKEP_OK;
 }
 
 static skep_rc answer(struct skep_x_ctx *c, uint32_t i, skep_err *err)
 {
-    struct skep_x_cut *cut = c->q->cut;
+    struct skep_x_cut *cut = c->cut;
     const struct skep_x_rel *rel = &c->q->rels[i];
     uint64_t bytes = skep_relate_words(cut->n) * 8;
     if (rel->first)
-        cut->first[i] = skep_x__cut_keep(c->q, cut->n * sizeof(uint32_t));
+        cut->first[i] = skep_x__cut_keep(c->q, c->cut, cut->n * sizeof(uint32_t));
     else
-        cut->bits[i] = skep_x__cut_keep(c->q, bytes);
+        cut->bits[i] = skep_x__cut_keep(c->q, c->cut, bytes);
     if ((!cut->first[i] && !cut->bits[i]) || skep_x__take(c->q, 2 * bytes) != SKEP_OK)
         return skep_x__cut_too_many(err);
     uint64_t *domain = skep_calloc(1, bytes), *set = skep_calloc(1, bytes);
@@ -134,7 +134,7 @@ static bool same_value(const struct skep_x_cut_value *a, const struct skep_x_cut
 
 static skep_rc intern(struct skep_x_ctx *c, struct skep_x_cut_value x, uint32_t *ret, skep_err *err)
 {
-    struct skep_x_cut *cut = c->q->cut;
+    struct skep_x_cut *cut = c->cut;
     struct skep_index_it it = skep_index_begin(&cut->table_index, x.hash);
     uint32_t i;
     while ((i = skep_index_next(&cut->table_index, &it)) != SKEP_INDEX_NONE)
@@ -155,7 +155,7 @@ static skep_rc intern(struct skep_x_ctx *c, struct skep_x_cut_value x, uint32_t 
     }
     if (x.v.type == SKEP_TYPE_STRING || x.v.type == SKEP_TYPE_BYTES ||
         x.v.type == SKEP_TYPE_ARRAY) {
-        char *copy = skep_arena_try_alloc(&c->q->arena, x.v.s.n + 1);
+        char *copy = skep_arena_try_alloc(&c->cut->arena, x.v.s.n + 1);
         if (!copy)
             return skep_x__cut_too_many(err);
         memcpy(copy, x.v.s.p, x.v.s.n);
@@ -184,7 +184,7 @@ static skep_rc run_field(struct skep_x_ctx *c, uint32_t from, uint32_t to, const
         struct skep_x_vals v;
         SKEP_TRY(skep_x__load(c, &b->sources[i], &rest, &v, err));
         for (uint32_t p = from; p < to; p++) {
-            unsigned r = (unsigned)(c->q->cut->rows[p] - c->row0);
+            unsigned r = (unsigned)(c->cut->rows[p] - c->row0);
             char text[40];
             uint32_t value = 0;
             if (!skep_x__has(&v.present, r))
@@ -193,7 +193,7 @@ static skep_rc run_field(struct skep_x_ctx *c, uint32_t from, uint32_t to, const
                                          .number = skep_x__number(&v, r)};
             x.hash = skep_agg_hash_value(&x.v);
             SKEP_TRY(intern(c, x, &value, err));
-            f->values[c->q->cut->node_of[p]] = value + 1;
+            f->values[c->cut->node_of[p]] = value + 1;
         }
         skep_x__andnot(&rest, &v.present);
     }
@@ -203,13 +203,13 @@ static skep_rc run_field(struct skep_x_ctx *c, uint32_t from, uint32_t to, const
 /* Values of a field of all nodes that are first relatives by `rel`. */
 static skep_rc field_values(struct skep_x_ctx *c, const struct skep_field_ref *ref, skep_err *err)
 {
-    struct skep_x_cut *cut = c->q->cut;
+    struct skep_x_cut *cut = c->cut;
     uint32_t rel = skep_x__rel_field(c->q, ref);
     if (rel == SKEP_X_NO_REL)
         return SKEP_OK;
     struct field f = {.name = skep_x__name(c->q, ref->name)};
     if (!cut->values[f.name])
-        cut->values[f.name] = skep_x__cut_keep(c->q, cut->n * sizeof(uint32_t));
+        cut->values[f.name] = skep_x__cut_keep(c->q, c->cut, cut->n * sizeof(uint32_t));
     f.values = cut->values[f.name];
     uint64_t bytes = skep_relate_words(cut->n) * 8;
     if (!f.values || skep_x__take(c->q, bytes) != SKEP_OK)

@@ -10,14 +10,16 @@
  * by block of their rowsets, then the relation over the graph 6  values     of the first relatives
  * whose fields are asked for, each different one once
  *
- * The caller's thread does all of it before the workers start, which then only look things up.
+ * The caller's thread does all of it before the workers start, which then only look things up. Rows
+ * of the logs layout are nobody's relatives and may be many: each of their morsels has a cut of its
+ * own, of its rows and the spans of their traces, made by the worker that looks at it.
  *
  * I1  all places of a trace that is gathered are gathered, so its answers are those it would have
  *     in one place.
  * I2  places of one set ascend by row.
  *
- * Threads: one, then any that read.  Memory: from the query's budget; over it the query ends with
- * what to narrow. */
+ * Threads: one makes a cut, then any that read.  Memory: from the query's budget; over it the query
+ * ends with what to narrow. */
 #include "store/column/exec/relate.h"
 
 #include <stdlib.h>
@@ -37,8 +39,8 @@ struct gather {
     struct skep_x_query *q;
     struct skep_x_ctx *c;
     struct skep_x_cut *cut;
-    const struct skep_x_expr
-        *own_filter; /* what the filter says of the rows themselves; NULL = nothing */
+    bool morsel;     /* of the logs layout: of other rows only spans of traces that are known */
+    bool known_only; /* rows of other traces are passed over */
     struct entry *entries;
     uint64_t n, cap;
     skep_trace_id *ids;
@@ -56,11 +58,11 @@ skep_rc skep_x__cut_too_many(skep_err *err)
                      "several places: ask again when they are merged, or without relations");
 }
 
-void *skep_x__cut_keep(struct skep_x_query *q, uint64_t bytes)
+void *skep_x__cut_keep(struct skep_x_query *q, struct skep_x_cut *cut, uint64_t bytes)
 {
     if (skep_x__take(q, bytes) != SKEP_OK)
         return NULL;
-    q->cut->bytes += bytes;
+    cut->bytes += bytes;
     return skep_calloc(1, bytes ? bytes : 1);
 }
 
@@ -79,6 +81,10 @@ static skep_rc number_trace(struct gather *g, const skep_trace_id *id, uint32_t 
     while ((i = skep_index_next(&g->index, &it)) != SKEP_INDEX_NONE)
         if (memcmp(&g->ids[i], id, sizeof *id) == 0)
             break;
+    if (i == SKEP_INDEX_NONE && g->known_only) {
+        *ret = UINT32_MAX;
+        return SKEP_OK;
+    }
     if (i == SKEP_INDEX_NONE) {
         if (g->n_ids == g->cap_ids) {
             uint32_t cap = g->cap_ids ? g->cap_ids * 2 : 256;
@@ -141,16 +147,20 @@ static skep_rc gather_block(struct gather *g, unsigned from, const struct skep_x
                           .parent_id = v[5][r],
                           .row = (uint32_t)(c->row0 + r)};
         SKEP_TRY(number_trace(g, id, &e.trace, err));
-        SKEP_TRY(push_entry(g, e, err));
+        if (e.trace != UINT32_MAX)
+            SKEP_TRY(push_entry(g, e, err));
     }
     return SKEP_OK;
 }
 
-skep_rc skep_x__cut_canceled(const struct skep_x_query *q, skep_err *err)
+skep_rc skep_x__cut_canceled(struct skep_x_query *q, skep_err *err)
 {
-    if (q->opts->canceled && q->opts->canceled(q->opts->ctx))
-        return skep_fail(err, SKEP_ECANCELED, "the query was canceled");
-    return SKEP_OK;
+    if (!q->opts->canceled)
+        return SKEP_OK;
+    skep_mutex_lock(&q->mu);
+    bool yes = q->opts->canceled(q->opts->ctx);
+    skep_mutex_unlock(&q->mu);
+    return yes ? skep_fail(err, SKEP_ECANCELED, "the query was canceled") : SKEP_OK;
 }
 
 /* Has the block certainly no span? */
@@ -173,20 +183,26 @@ static skep_rc block_take(struct gather *g, struct skep_x_bits *ret, skep_err *e
         SKEP_TRY(skep_x__keep_kinds(c, 1u << SKEP_KIND_SPAN, &spans, err));
         skep_x__andnot(ret, &spans);
     }
+    if (g->known_only) {
+        *ret = spans;
+        return SKEP_OK;
+    }
     SKEP_TRY(skep_x__in_range(c, ret, err));
-    SKEP_TRY(skep_x__filter(c, g->own_filter, ret, err));
+    SKEP_TRY(skep_x__filter(c, g->q->own_filter, ret, err));
     skep_x__or(ret, &spans);
     return SKEP_OK;
 }
 
-static skep_rc gather_all(struct gather *g, uint32_t set, skep_err *err)
+/* Blocks [block, end) of a rowset that is not clustered. */
+static skep_rc gather_loose(struct gather *g, uint32_t set, uint64_t block, uint64_t end_block,
+                            skep_err *err)
 {
     bool end;
     struct skep_x_bits take;
     SKEP_TRY(skep_x__bind(g->c, set, err));
     if (g->c->rs->row_end >= UINT32_MAX)
         return skep_x__cut_too_many(err);
-    for (uint64_t b = 0; b < skep_rowset_blocks(g->c->rs); b++) {
+    for (uint64_t b = block; b < end_block; b++) {
         if (b % SKEP_X_MORSEL_BLOCKS == 0)
             SKEP_TRY(skep_x__cut_canceled(g->q, err));
         if (skep_rowset_block_rows(g->c->rs, b) == 0)
@@ -197,6 +213,13 @@ static skep_rc gather_all(struct gather *g, uint32_t set, skep_err *err)
             SKEP_TRY(gather_block(g, 0, &take, NULL, &end, err));
     }
     return SKEP_OK;
+}
+
+/* Rows of the block that a cut takes of a clustered rowset. */
+static skep_rc clustered_take(struct gather *g, struct skep_x_bits *ret, skep_err *err)
+{
+    skep_x__live(g->c, ret);
+    return g->morsel ? skep_x__keep_kinds(g->c, 1u << SKEP_KIND_SPAN, ret, err) : SKEP_OK;
 }
 
 /* The trace that begins at `row`. */
@@ -217,13 +240,13 @@ static skep_rc gather_trace(struct gather *g, uint32_t set, uint64_t row, skep_e
     if (ids->none || ids->form != SKEP_VEC_ID16)
         return SKEP_OK;
     id = ids->id16[ids->constant ? 0 : row % SKEP_BLOCK_ROWS];
-    skep_x__live(g->c, &live);
+    SKEP_TRY(clustered_take(g, &live, err));
     SKEP_TRY(gather_block(g, (unsigned)(row % SKEP_BLOCK_ROWS), &live, &id, &end, err));
     for (uint64_t b = g->c->block + 1; !end && b < skep_rowset_blocks(g->c->rs); b++) {
         if (skep_rowset_block_rows(g->c->rs, b) == 0)
             continue;
         skep_x__block(g->c, b);
-        skep_x__live(g->c, &live);
+        SKEP_TRY(clustered_take(g, &live, err));
         SKEP_TRY(gather_block(g, 0, &live, &id, &end, err));
     }
     return SKEP_OK;
@@ -232,7 +255,9 @@ static skep_rc gather_trace(struct gather *g, uint32_t set, uint64_t row, skep_e
 skep_rc skep_x__cut_damaged(struct skep_x_query *q, skep_rc rc, const skep_err *why, skep_err *err)
 {
     if (skep_x__is_damage(rc)) {
+        skep_mutex_lock(&q->mu);
         skep_x__damaged(q, 0, why);
+        skep_mutex_unlock(&q->mu);
         return SKEP_OK;
     }
     if (rc != SKEP_OK && err)
@@ -304,11 +329,15 @@ static skep_rc gather_places(struct gather *g, struct skep_cut_places *places, s
 {
     const struct skep_snapshot *snap = g->q->snap;
     skep_err why;
-    skep_rc rc = skep_cuts_among(snap, places, &why);
-    SKEP_TRY(skep_x__cut_damaged(g->q, rc, &why, err));
+    skep_rc rc = SKEP_OK;
+    if (!g->morsel) {
+        rc = skep_cuts_among(snap, places, &why);
+        SKEP_TRY(skep_x__cut_damaged(g->q, rc, &why, err));
+    }
     SKEP_TRY(loose_places(g, places, err));
     skep_cuts_sort(places);
-    keep_asked(g->q, places);
+    if (!g->morsel)
+        keep_asked(g->q, places);
     size_t at = 0;
     for (uint32_t s = 0; s < snap->n; s++) {
         if (!snap->sets[s].rowset->trace_clustered)
@@ -327,18 +356,35 @@ static skep_rc gather_places(struct gather *g, struct skep_cut_places *places, s
     return SKEP_OK;
 }
 
-static skep_rc gather_rows(struct gather *g, skep_err *err)
+/* Rows of parts: all, or the spans of traces that are known. */
+static skep_rc gather_parts(struct gather *g, skep_err *err)
 {
     const struct skep_snapshot *snap = g->q->snap;
     for (uint32_t s = 0; s < snap->n; s++) {
-        if (snap->sets[s].rowset->trace_clustered)
+        const struct skep_rowset *rs = snap->sets[s].rowset;
+        if (rs->trace_clustered || rs->layout == SKEP_LAYOUT_LOGS)
             continue;
         skep_err why;
         g->cut->set_first[s] = (uint32_t)g->n;
-        skep_rc rc = gather_all(g, s, &why);
+        skep_rc rc = gather_loose(g, s, 0, skep_rowset_blocks(rs), &why);
         SKEP_TRY(skep_x__cut_damaged(g->q, rc, &why, err));
         g->cut->set_end[s] = (uint32_t)g->n;
     }
+    return SKEP_OK;
+}
+
+static skep_rc gather_rows(struct gather *g, const struct skep_x_morsel *m, skep_err *err)
+{
+    if (m) {
+        g->cut->set_first[m->set] = 0;
+        SKEP_TRY(gather_loose(g, m->set, m->block, m->end, err));
+        g->cut->set_end[m->set] = (uint32_t)g->n;
+        if (g->n == 0)
+            return SKEP_OK;
+    }
+    g->known_only = m != NULL;
+    SKEP_TRY(gather_parts(g, err));
+    g->known_only = false;
     struct skep_cut_places places = {.budget = g->q->opts->budget};
     skep_rc rc = gather_places(g, &places, err);
     skep_cuts_done(&places);
@@ -378,11 +424,11 @@ static skep_rc order_nodes(struct gather *g, skep_err *err)
 {
     struct skep_x_cut *cut = g->cut;
     uint32_t n = cut->n = (uint32_t)g->n;
-    cut->rows = skep_x__cut_keep(g->q, n * sizeof(uint32_t));
-    cut->node_of = cut->rows ? skep_x__cut_keep(g->q, n * sizeof(uint32_t)) : NULL;
-    cut->place_of = cut->node_of ? skep_x__cut_keep(g->q, n * sizeof(uint32_t)) : NULL;
+    cut->rows = skep_x__cut_keep(g->q, g->cut, n * sizeof(uint32_t));
+    cut->node_of = cut->rows ? skep_x__cut_keep(g->q, g->cut, n * sizeof(uint32_t)) : NULL;
+    cut->place_of = cut->node_of ? skep_x__cut_keep(g->q, g->cut, n * sizeof(uint32_t)) : NULL;
     struct skep_relate_run *runs =
-        cut->place_of ? skep_x__cut_keep(g->q, g->n_ids * sizeof *runs) : NULL;
+        cut->place_of ? skep_x__cut_keep(g->q, g->cut, g->n_ids * sizeof *runs) : NULL;
     cut->graph = (struct skep_relate_graph){.n = n, .runs = runs, .n_runs = runs ? g->n_ids : 0};
     if (!runs)
         return skep_x__cut_too_many(err);
@@ -412,8 +458,9 @@ static skep_rc make_graph(struct gather *g, skep_err *err)
     struct skep_x_cut *cut = g->cut;
     uint32_t n = cut->n, longest = skep_relate_longest(&cut->graph);
     uint64_t ids_bytes = n * sizeof(int64_t) * 2, scratch = skep_relate_scratch_bytes(longest);
-    cut->spans = skep_x__cut_keep(g->q, skep_relate_words(n) * 8);
-    uint32_t *parent = cut->spans ? skep_x__cut_keep(g->q, (n + 1ull) * sizeof(uint32_t)) : NULL;
+    cut->spans = skep_x__cut_keep(g->q, g->cut, skep_relate_words(n) * 8);
+    uint32_t *parent =
+        cut->spans ? skep_x__cut_keep(g->q, g->cut, (n + 1ull) * sizeof(uint32_t)) : NULL;
     if (!parent || skep_x__take(g->q, scratch) != SKEP_OK) {
         skep_free(parent);
         return skep_x__cut_too_many(err);
@@ -454,9 +501,8 @@ static void gather_done(struct gather *g)
 
 /* ---- from outside ----------------------------------------------------------------------- */
 
-void skep_x__cut_free(struct skep_x_query *q)
+void skep_x__cut_free(struct skep_x_query *q, struct skep_x_cut *cut)
 {
-    struct skep_x_cut *cut = q->cut;
     if (!cut)
         return;
     for (uint32_t i = 0; i < q->n_rels; i++) {
@@ -479,9 +525,9 @@ void skep_x__cut_free(struct skep_x_query *q)
     skep_free(cut->graph.runs);
     skep_free(cut->graph.parent);
     skep_free(cut->spans);
+    skep_arena_done(&cut->arena);
     skep_x__give(q, cut->bytes);
     skep_free(cut);
-    q->cut = NULL;
 }
 
 static bool has_relations(const struct skep_x_expr *e)
@@ -512,9 +558,9 @@ static const struct skep_x_expr *own_part(struct skep_x_query *q, const struct s
     return own->n_kids > 0 ? own : NULL;
 }
 
-static skep_rc build(struct gather *g, skep_err *err)
+static skep_rc build(struct gather *g, const struct skep_x_morsel *m, skep_err *err)
 {
-    SKEP_TRY(gather_rows(g, err));
+    SKEP_TRY(gather_rows(g, m, err));
     if (g->n == 0)
         return SKEP_OK;
     SKEP_TRY(order_nodes(g, err));
@@ -523,8 +569,11 @@ static skep_rc build(struct gather *g, skep_err *err)
     return skep_x__cut_answer(g->c, err);
 }
 
-skep_rc skep_x__cut_new(struct skep_x_query *q, skep_err *err)
+/* m: only its rows are asked about; NULL: all that stand in several places. */
+static skep_rc cut_new(struct skep_x_ctx *c, const struct skep_x_morsel *m, struct skep_x_cut **ret,
+                       skep_err *err)
 {
+    struct skep_x_query *q = c->q;
     struct skep_x_cut *cut = skep_alloc(struct skep_x_cut);
     cut->set_first = skep_alloc_n(uint32_t, q->snap->n + 1);
     cut->set_end = skep_alloc_n(uint32_t, q->snap->n + 1);
@@ -533,20 +582,38 @@ skep_rc skep_x__cut_new(struct skep_x_query *q, skep_err *err)
     cut->n_values = q->n_names;
     cut->values = skep_alloc_n(uint32_t *, q->n_names + 1);
     skep_index_init(&cut->table_index, 0);
-    q->cut = cut;
+    skep_arena_init(&cut->arena, "cut traces", q->opts->budget);
     struct gather *g = skep_alloc(struct gather);
     g->q = q;
-    g->cut = cut;
-    g->c = skep_x__ctx_new(q);
+    g->c = c;
+    g->cut = c->cut = cut;
+    g->morsel = m != NULL;
     g->last = UINT32_MAX;
-    g->own_filter = own_part(q, q->filter);
     skep_index_init(&g->index, 0);
-    skep_rc rc = build(g, err);
+    skep_rc rc = build(g, m, err);
     gather_done(g);
-    g->c->next = q->free;
-    q->free = g->c;
     skep_free(g);
-    if (rc == SKEP_OK && cut->n == 0)
-        skep_x__cut_free(q);
+    c->cut = NULL;
+    if (rc != SKEP_OK || cut->n == 0) {
+        skep_x__cut_free(q, cut);
+        cut = NULL;
+    }
+    *ret = cut;
     return rc;
+}
+
+skep_rc skep_x__cut_all(struct skep_x_query *q, skep_err *err)
+{
+    struct skep_x_ctx *c = skep_x__ctx_new(q);
+    q->own_filter = own_part(q, q->filter);
+    skep_rc rc = cut_new(c, NULL, &q->cut, err);
+    c->next = q->free;
+    q->free = c;
+    return rc;
+}
+
+skep_rc skep_x__cut_morsel(struct skep_x_ctx *c, const struct skep_x_morsel *m,
+                           struct skep_x_cut **ret, skep_err *err)
+{
+    return cut_new(c, m, ret, err);
 }

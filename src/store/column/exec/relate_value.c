@@ -185,7 +185,7 @@ skep_rc skep_x__relate_values(struct skep_x_ctx *c, skep_err *err)
 static skep_rc cut_key(struct skep_x_ctx *c, unsigned group, uint32_t value, uint32_t *ret,
                        skep_err *err)
 {
-    const struct skep_x_cut *cut = c->q->cut;
+    const struct skep_x_cut *cut = c->cut;
     struct skep_x_room *room = &c->window->cut_keys[group];
     if (room->bytes == 0) {
         SKEP_TRY(skep_x__room(c->q, room, (cut->n_table + 1ull) * sizeof(uint32_t), err));
@@ -223,10 +223,10 @@ skep_rc skep_x__related_keys(struct skep_x_ctx *c, unsigned group, const struct 
         ret->v[r] = keys[first[r]];
     }
     uint32_t p, end;
-    skep_x__cut_range(c->q->cut, c->set, c->row0, c->row0 + c->n, &p, &end);
+    skep_x__cut_range(c->cut, c->set, c->row0, c->row0 + c->n, &p, &end);
     for (; p < end; p++) {
-        unsigned r = (unsigned)(c->q->cut->rows[p] - c->row0);
-        uint32_t value = cut_value(c->q->cut, p, g->rel, g->name);
+        unsigned r = (unsigned)(c->cut->rows[p] - c->row0);
+        uint32_t value = cut_value(c->cut, p, g->rel, g->name);
         if (skep_x__has(bits, r) && value != UINT32_MAX)
             SKEP_TRY(cut_key(c, group, value, &ret->v[r], err));
     }
@@ -255,13 +255,13 @@ static void feed(struct skep_x_ctx *c, unsigned state, const struct skep_x_bits 
         ret->bits[r] = parts[first[r]].bits;
     }
     uint32_t p, end, name = skep_x__name(c->q, s->agg->field.name);
-    skep_x__cut_range(c->q->cut, c->set, c->row0, c->row0 + c->n, &p, &end);
+    skep_x__cut_range(c->cut, c->set, c->row0, c->row0 + c->n, &p, &end);
     for (; p < end; p++) {
-        unsigned r = (unsigned)(c->q->cut->rows[p] - c->row0);
-        uint32_t value = cut_value(c->q->cut, p, rel, name);
+        unsigned r = (unsigned)(c->cut->rows[p] - c->row0);
+        uint32_t value = cut_value(c->cut, p, rel, name);
         if (!skep_x__has(bits, r) || value == UINT32_MAX)
             continue;
-        const struct skep_x_cut_value *x = &c->q->cut->table[value];
+        const struct skep_x_cut_value *x = &c->cut->table[value];
         bool hash = s->ops->want == SKEP_AGG_WANT_HASHES;
         ret->present[r] = (uint8_t)(1 + (hash ? SKEP_X_NO_NUMBER : x->number.number));
         ret->bits[r] = hash ? x->hash : x->number.bits;
