@@ -24,7 +24,7 @@ static const struct op {
     {3, "checkpoint", "u", {"commit"}},
     {4, "next segment", "x", {"segment"}},
     {5, "totals", "uuuu", {"stored_rows", "expired_rows", "merges", "merge_rows"}},
-    {6, "identities", "u", {"n"}}, /* and 32 bytes each */
+    {6, "identities", "u", {"n"}},
     {7, "live rows", "xxuxuu", {"segment", "live", "bytes", "checksum", "deleted", "superseded"}},
     {8, "gone", "uu", {"deleted_rows", "superseded_rows"}},
     {9, "filed", "xut", {"segment", "layout", "newest"}},
@@ -33,9 +33,13 @@ static const struct op {
      "uxuuuttt",
      {"kind", "number", "first_commit", "last_commit", "rows", "first_start", "last_start",
       "found"}},
+    {12, "ledger", "u", {"n"}},
 };
 
-enum { TAG_IDENTITIES = 6, IDENTITY_BYTES = 32 };
+/* Behind the first value of these tags stand so many entries of a size. */
+static const struct list {
+    uint64_t tag, entry_bytes;
+} lists[] = {{6, 32}, {12, 16}};
 
 static const struct op *find(uint64_t tag)
 {
@@ -68,10 +72,12 @@ static bool operation(const struct skep_dump *d, uint64_t record, skep_rd *r)
     v[1] = skep_dump_text("operation", skep_str_c(op->name));
     for (unsigned i = 0; op->types[i]; i++)
         v[n++] = value(op, i, skep_rd_u64(r));
-    if (tag == TAG_IDENTITIES && v[2].u <= skep_rd_left(r) / IDENTITY_BYTES)
-        (void)skep_rd_take(r, (size_t)v[2].u * IDENTITY_BYTES);
-    else if (tag == TAG_IDENTITIES)
-        r->bad = true;
+    for (size_t i = 0; i < SKEP_ARRAY_LEN(lists); i++) {
+        if (lists[i].tag != tag)
+            continue;
+        bool fits = v[2].u <= skep_rd_left(r) / lists[i].entry_bytes;
+        (void)skep_rd_take(r, fits ? (size_t)(v[2].u * lists[i].entry_bytes) : SIZE_MAX);
+    }
     d->fn(d->ctx, r->bad ? "damage" : "edit", v, n);
     return !r->bad;
 }

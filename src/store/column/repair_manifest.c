@@ -88,19 +88,24 @@ static skep_rc begins_late(const struct skep_repair *p, uint64_t checkpoint, boo
     return rc;
 }
 
-static void copy_state(struct skep_manifest_state *to, const struct skep_manifest_state *from)
+static void take_record(void *ctx, const struct skep_manifest_piece *piece)
 {
-    *to = (struct skep_manifest_state){
-        .checkpoint = from->checkpoint, .next_segment = from->next_segment, .totals = from->totals};
-    for (unsigned i = 0; i < from->n; i++) {
-        SKEP_GROW(to->segments, to->n, to->cap);
-        to->segments[to->n++] = from->segments[i];
-    }
-    for (size_t i = 0; i < from->identities_n; i++) {
-        SKEP_GROW(to->identities, to->identities_n, to->identities_cap);
-        to->identities[to->identities_n++] = from->identities[i];
-    }
-    skep_missing__copy(&to->missing, &from->missing);
+    struct skep_manifest_state *s = ctx;
+    if (piece->good) /* one that builds on a lost one fails in part: what it holds alone counts */
+        (void)(skep_manifest__apply(s, piece->whole) == SKEP_OK);
+}
+
+/* What the whole records of the manifest amount to, every member of it. */
+static void read_state(const struct skep_repair *p, struct skep_manifest_state *ret)
+{
+    uint8_t *bytes;
+    size_t n;
+    skep_path path = skep_path_of("%s/MANIFEST", p->dir);
+    *ret = (struct skep_manifest_state){.next_segment = 1};
+    if (skep_manifest__read(p->t->os, path.s, &bytes, &n, NULL) != SKEP_OK)
+        return;
+    skep_manifest__scan((skep_bytes){bytes, n}, take_record, ret);
+    skep_free(bytes);
 }
 
 static bool names(const struct skep_manifest_state *s, uint64_t number)
@@ -156,7 +161,7 @@ static skep_rc try_good(struct skep_repair *p, const struct numbers *files, skep
         rc = begins_late(p, s->checkpoint, &late, err);
     if (rc == SKEP_OK && !late) {
         p->manifest_ok = true;
-        copy_state(&p->s, s);
+        read_state(p, &p->s);
         check_tail(p);
     }
     skep_manifest_close(m);
@@ -166,24 +171,11 @@ static skep_rc try_good(struct skep_repair *p, const struct numbers *files, skep
 /* --- made anew -----------------------------------------------------------------------------------
  */
 
-static void take_record(void *ctx, const struct skep_manifest_piece *piece)
-{
-    struct skep_manifest_state *s = ctx;
-    if (piece->good) /* one that builds on a lost one fails in part: what it holds alone counts */
-        (void)(skep_manifest__apply(s, piece->whole) == SKEP_OK);
-}
-
 /* What is left of the old manifest; its list of segments is only what it may have been. */
 static void take_rest(struct skep_repair *p, struct skep_manifest_state *known)
 {
-    uint8_t *bytes;
-    size_t n;
-    skep_path path = skep_path_of("%s/MANIFEST", p->dir);
-    if (skep_manifest__read(p->t->os, path.s, &bytes, &n, NULL) != SKEP_OK)
-        return;
-    skep_manifest__scan((skep_bytes){bytes, n}, take_record, &p->s);
-    skep_free(bytes);
-    copy_state(known, &p->s);
+    read_state(p, known);
+    read_state(p, &p->s);
     p->s.n = 0;
     p->s.checkpoint = 0; /* what it says may be in a segment that is gone: the files decide */
 }
