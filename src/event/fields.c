@@ -216,6 +216,26 @@ void skep_batch_put(struct skep_batch *b, enum skep_scope scope, skep_str name, 
     skep_batch_put_bits(b, f, skep_batch__payload(b, v));
 }
 
+void skep_batch_mark(struct skep_batch *b, skep_str name, const uint32_t *rows, uint32_t n)
+{
+    uint64_t hash = field_hash(SKEP_SCOPE_INTRINSIC, name);
+    uint32_t ring = find_ring(b, SKEP_SCOPE_INTRINSIC, name, hash);
+    uint32_t f = in_ring(b, ring, SKEP_TYPE_BOOL);
+    if (f == NONE && n > 0 && !b->over_budget && !b->over_limit)
+        f = add_field(b, SKEP_SCOPE_INTRINSIC, name, SKEP_TYPE_BOOL, ring, hash);
+    if (f == NONE)
+        return;
+    struct skep_batch_field *field = &b->fields[f];
+    field->n = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        skep_assert(rows[i] < b->n_rows && (i == 0 || rows[i] > rows[i - 1]));
+        if (field->n == field->cap && !grow_field(b, field))
+            return;
+        field->rows[field->n] = rows[i];
+        field->vals[field->n++] = 1;
+    }
+}
+
 // --- taking back -------------------------------------------------------------------------------
 
 static void reindex_fields(struct skep_batch *b)

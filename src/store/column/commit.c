@@ -185,8 +185,10 @@ void skep_engine__append(struct skep_store *s, struct skep_batch *batch, skep_ap
         rc = skep_fail(&err, SKEP_ENOMEM, "the request does not fit the memory budget");
     else if (batch->n_rows > 0)
         rc = admit(e, batch, p, &err);
-    if (rc == SKEP_OK && batch->n_rows > 0)
+    if (rc == SKEP_OK && batch->n_rows > 0) {
+        skep_engine__mark_misdated(e, batch);
         rc = make_part(e, batch, p, &err);
+    }
     skep_batch_free(batch);
     if (p->part && p->charged_bytes) { /* the part has charged its own bytes */
         skep_budget_give(&e->pending, p->charged_bytes);

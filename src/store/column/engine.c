@@ -37,17 +37,32 @@ static skep_rc engine_run(struct skep_store *s, const struct skep_plan *plan,
     return rc;
 }
 
+/* Oldest and newest row as retention counts, so that a wrong clock does not say how old the data
+ * is; for a part by its bounds. */
+static struct skep_filed times_of(const struct skep_engine *e, struct skep_rowset *rs)
+{
+    const struct skep_engine_segment *seg = skep_engine__segment(rs);
+    const struct skep_part *part = skep_part_of(rs);
+    if (seg)
+        return skep_filed_segment(e, &seg->m);
+    return skep_filed_bounds(e, &rs->bounds, part ? part->received_min_ns : INT64_MIN,
+                             part ? part->received_max_ns : INT64_MAX);
+}
+
 static void count_rowsets(struct skep_engine *e, const struct skep_snapshot *s,
                           struct skep_store_stats *r)
 {
     for (unsigned i = 0; i < s->n; i++) {
-        const struct skep_rowset *rs = s->sets[i].rowset;
+        struct skep_rowset *rs = s->sets[i].rowset;
         const struct skep_live *live = s->sets[i].live;
         uint64_t rows = live ? live->n_live : rs->n_rows;
         skep_ts_ns min, max;
         if (rs->ops == &skep_part_ops) /* in memory: looking is cheap */
             skep_engine__look_at_own(e, &s->sets[i]);
         uint64_t hidden = skep_engine__shown_stats(e, &s->sets[i], &min, &max);
+        struct skep_filed f = times_of(e, rs);
+        min = SKEP_MAX(min, f.min_ns);
+        max = SKEP_MIN(max, f.max_ns);
         bool first = r->rows_live == r->hidden_rows;
         if (rows > hidden && (first || min < r->oldest_ns))
             r->oldest_ns = min;

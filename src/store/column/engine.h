@@ -204,6 +204,24 @@ SKEP_NODISCARD skep_rc skep_engine__merge(struct skep_engine *e, bool *ret_more,
 SKEP_NODISCARD skep_rc skep_engine__expire(struct skep_engine *e, skep_err *err);
 void skep_engine__merger(void *engine);
 
+/* filed.c: what retention goes by. */
+/* Rows whose time is out of all proportion are marked (meta.misdated). */
+void skep_engine__mark_misdated(const struct skep_engine *e, struct skep_batch *b);
+/* Oldest and newest time that the live rows of a set are filed under.  Returns SKEP_OK | ECORRUPT |
+ * EIO. */
+struct skep_filed {
+    skep_ts_ns min_ns, max_ns; /* no row: INT64_MAX, INT64_MIN */
+};
+SKEP_NODISCARD skep_rc skep_engine__filed(const struct skep_engine *e, struct skep_rowset *rs,
+                                          const struct skep_live *live, struct skep_filed *ret,
+                                          skep_err *err);
+/* The same of rows with these bounds that came between two times: a wrong end is the arrival's. */
+struct skep_filed skep_filed_bounds(const struct skep_engine *e, const struct skep_block_bounds *b,
+                                    skep_ts_ns received_min_ns, skep_ts_ns received_max_ns);
+/* The same for a segment as the manifest knows it, whoever of it lives. */
+struct skep_filed skep_filed_segment(const struct skep_engine *e,
+                                     const struct skep_manifest_segment *m);
+
 /* deaths.c */
 struct skep_kill; /* a delete on its way */
 SKEP_NODISCARD skep_rc skep_engine__delete(struct skep_store *s, const struct skep_plan *plan,

@@ -136,6 +136,24 @@ static skep_rc put_in_place(struct skep_engine *e, uint64_t number, skep_err *er
     return rc;
 }
 
+/* Arrival and filing of what went into a segment. */
+static skep_rc note_times(struct skep_engine *e, const struct skep_segment_source *sources,
+                          unsigned n, struct skep_manifest_segment *m, skep_err *err)
+{
+    for (unsigned i = 0; i < n; i++) {
+        struct skep_rowset *rs = sources[i].rowset;
+        struct skep_filed f;
+        m->received_max_ns = SKEP_MAX(m->received_max_ns, received_max(rs));
+        if (skep_part_of(rs))
+            SKEP_TRY(skep_engine__filed(e, rs, sources[i].live, &f, err));
+        else
+            f = skep_filed_segment(e, &skep_engine__segment_must(rs)->m);
+        m->filed_min_ns = SKEP_MIN(m->filed_min_ns, f.min_ns);
+        m->filed_max_ns = SKEP_MAX(m->filed_max_ns, f.max_ns);
+    }
+    return SKEP_OK;
+}
+
 skep_rc skep_engine__write_segment(struct skep_engine *e, const struct skep_segment_source *sources,
                                    unsigned n, enum skep_layout layout, bool gives_way,
                                    struct skep_rowset **ret, skep_err *err)
@@ -158,6 +176,7 @@ skep_rc skep_engine__write_segment(struct skep_engine *e, const struct skep_segm
     struct skep_manifest_segment m = {.number = number,
                                       .layout = layout,
                                       .received_max_ns = INT64_MIN,
+                                      .filed_min_ns = INT64_MAX,
                                       .filed_max_ns = INT64_MIN};
     if (rc == SKEP_OK) {
         m.n_rows = info.n_rows;
@@ -165,8 +184,9 @@ skep_rc skep_engine__write_segment(struct skep_engine *e, const struct skep_segm
         m.min_seq = info.min_seq;
         m.max_seq = info.max_seq;
         m.bounds = info.bounds;
-        for (unsigned i = 0; i < n; i++)
-            m.received_max_ns = SKEP_MAX(m.received_max_ns, received_max(sources[i].rowset));
+        rc = note_times(e, sources, n, &m, err);
+    }
+    if (rc == SKEP_OK) {
         rc = skep_engine__open_segment(e, &m, ret, err);
     }
     if (rc != SKEP_OK) { /* no manifest knows it */

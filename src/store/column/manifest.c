@@ -30,7 +30,7 @@ enum {
     HEAD_BYTES = 32,
     RECORD_BYTES = 16, /* length, crc, record number */
     VERSION = 1,
-    FEATURE_DEATHS = 1,    /* operations 7 to 9 */
+    FEATURE_DEATHS = 1,    /* operations 7 to 10 */
     REQUIRED_FEATURES = 1, /* bits a reader must know: those it may find */
     MAX_BYTES = 256 << 20,
     REWRITE_BYTES = 1 << 20
@@ -48,6 +48,7 @@ enum op {
     OP_LIVE = 7,
     OP_REMOVED = 8,
     OP_FILED = 9,
+    OP_FILED_FROM = 10,
     OP_MISSING = 11, /* missing.c */
     OP_LEDGER = 12
 };
@@ -93,6 +94,9 @@ static void put_segment(struct skep_buf *b, const struct skep_manifest_segment *
     skep_buf_u64(b, s->number);
     skep_buf_u64(b, s->layout);
     skep_buf_u64(b, (uint64_t)s->filed_max_ns);
+    skep_buf_u64(b, OP_FILED_FROM);
+    skep_buf_u64(b, s->number);
+    skep_buf_u64(b, (uint64_t)s->filed_min_ns);
     if (s->live.number)
         put_live(b, s->number, &s->live);
 }
@@ -155,7 +159,8 @@ static void end_record(struct skep_manifest *m, struct skep_buf *b, size_t at)
 
 static skep_rc apply_add(struct skep_manifest_state *s, skep_rd *r)
 {
-    struct skep_manifest_segment g = {.number = skep_rd_u64(r), .filed_max_ns = INT64_MIN};
+    struct skep_manifest_segment g = {
+        .number = skep_rd_u64(r), .filed_min_ns = INT64_MAX, .filed_max_ns = INT64_MIN};
     g.n_rows = skep_rd_u64(r);
     g.file_bytes = skep_rd_u64(r);
     g.min_seq = skep_rd_u64(r);
@@ -222,6 +227,16 @@ static skep_rc apply_filed(struct skep_manifest_state *s, skep_rd *r)
     return SKEP_OK;
 }
 
+static skep_rc apply_filed_from(struct skep_manifest_state *s, skep_rd *r)
+{
+    struct skep_manifest_segment *g = find(s, skep_rd_u64(r));
+    uint64_t filed = skep_rd_u64(r);
+    if (r->bad || !g)
+        return SKEP_ECORRUPT;
+    g->filed_min_ns = (int64_t)filed;
+    return SKEP_OK;
+}
+
 static skep_rc apply_identities(struct skep_manifest_state *s, skep_rd *r)
 {
     uint64_t n = skep_rd_u64(r);
@@ -279,6 +294,7 @@ static skep_rc apply(struct skep_manifest_state *s, skep_bytes payload)
             s->totals.superseded_rows = skep_rd_u64(&r);
             break;
         case OP_FILED: rc = apply_filed(s, &r); break;
+        case OP_FILED_FROM: rc = apply_filed_from(s, &r); break;
         case OP_MISSING: rc = skep_missing__apply(&s->missing, &r); break;
         case OP_LEDGER: rc = apply_ledger(s, &r); break;
         default: return SKEP_ECORRUPT;

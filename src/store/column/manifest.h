@@ -14,8 +14,9 @@ struct skep_manifest_segment {
     uint64_t n_rows, file_bytes, min_seq, max_seq;
     struct skep_block_bounds bounds;
     skep_ts_ns received_max_ns;
-    uint64_t layout;         /* enum skep_layout */
-    skep_ts_ns filed_max_ns; /* newest row for retention; INT64_MIN: written before it was kept */
+    uint64_t layout; /* enum skep_layout */
+    /* Oldest and newest row for retention; INT64_MAX and INT64_MIN: not known. */
+    skep_ts_ns filed_min_ns, filed_max_ns;
     struct skep_manifest_live {
         uint64_t number; /* of the file seg/<number>.live; 0 = all rows live */
         uint64_t bytes, crc, deleted, superseded;

@@ -28,7 +28,6 @@
 #include "store/column/part.h"
 
 enum { RUN_MIN = 4, RUN_MAX = 8, NAP_MS = 500, DEAD_PERCENT = 25 };
-#define DAY_NS  (86400ll * 1000000000)
 #define REST_NS (5ll * 1000000000)
 
 static unsigned tier_of(const struct skep_rowset *rs)
@@ -42,9 +41,7 @@ static unsigned tier_of(const struct skep_rowset *rs)
 /* Age of the newest row that counts. */
 static skep_ts_ns newest_of(const struct skep_engine *e, const struct skep_manifest_segment *m)
 {
-    skep_ts_ns newest = m->bounds.max_start_ns, came = m->received_max_ns;
-    bool odd = newest > came + DAY_NS || (e->retain_ns > 0 && newest < came - e->retain_ns);
-    return odd ? came : newest;
+    return skep_filed_segment(e, m).max_ns;
 }
 
 static unsigned n_segments(const struct skep_snapshot *s)

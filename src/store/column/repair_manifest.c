@@ -286,6 +286,7 @@ static skep_rc take_segment(struct skep_repair *p, const struct skep_manifest_st
                                           .max_seq = rs->max_seq,
                                           .bounds = rs->bounds,
                                           .layout = rs->layout,
+                                          .filed_min_ns = INT64_MAX,
                                           .filed_max_ns = INT64_MIN};
         if (newest_arrival(rs, &g.received_max_ns, NULL) != SKEP_OK)
             g.received_max_ns = p->now_ns; /* its damage is told when it is looked through */

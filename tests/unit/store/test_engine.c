@@ -476,6 +476,72 @@ static void test_old_readers_keep_files(void **state)
     mem_os_free(m);
 }
 
+/* Rows of 1970 and 2100 among good ones: marked, found under their time, and they live as long as
+ * their arrival says; what the store says of its age is that of the good ones. */
+static void test_misdated(void **state)
+{
+    (void)state;
+    struct mem_os *m = mem_os_new(19);
+    struct fault_os f;
+    fault_os_init(&f, mem_os_ops(m));
+    skep_ts_ns t0 = 1700000000000000000, day = 86400ll * 1000000000, far = 4102444800000000000;
+    atomic_store(&f.now_ns, t0);
+    struct skep_column_config cfg = client_config(&f.os, DIR);
+    cfg.retain_ns = 10 * day;
+    struct skep_store *s = open_store(&cfg);
+    struct rnd r = {20};
+    for (int k = 0; k < 5; k++) { /* merged into one of each layout */
+        struct skep_batch *b = random_batch(&r, 50, t0, 100 * k);
+        b->time_ns[3] = 1;
+        b->time_ns[7] = far;
+        b->time_ns[9] = t0 + day; /* just in time, both */
+        b->time_ns[11] = t0 - cfg.retain_ns;
+        assert_int_equal(client_append(s, b).rc, SKEP_OK);
+        for (int part = 0; part < 2; part++) {
+            struct skep_store_stats st = stats_of(s);
+            assert_true(st.oldest_ns >= t0 - cfg.retain_ns && st.oldest_ns <= t0);
+            assert_true(st.newest_ns >= t0 - 1000000000 && st.newest_ns <= t0 + day);
+            flush(s);
+        }
+    }
+    assert_int_equal(stats_of(s).oldest_ns, t0 - cfg.retain_ns); /* of segments exact */
+    assert_int_equal(stats_of(s).newest_ns, t0 + day);
+    struct skep_arena arena;
+    skep_arena_init(&arena, "test", NULL);
+    struct skep_value yes = {.type = SKEP_TYPE_BOOL, .b = true};
+    struct skep_expr marked = {.op = SKEP_EXPR_TEST,
+                               .test = {{SKEP_STR("meta.misdated")}, SKEP_CMP_EQ, &yes, 1, false}};
+    struct skep_plan plan = {.kind = SKEP_PLAN_ROWS,
+                             .range = {INT64_MIN, INT64_MAX},
+                             .filter = &marked,
+                             .oldest_first = true,
+                             .limit = 100};
+    struct skep_run_opts opts = {.arena = &arena};
+    struct skep_answer a = {0};
+    skep_err err;
+    assert_int_equal(skep_store_run(s, &plan, &opts, &a, &err), SKEP_OK);
+    assert_int_equal(a.rows.n, 10);
+    for (unsigned i = 0; i < 10; i++)
+        assert_int_equal(a.rows.rows[i].time_ns, i < 5 ? 1 : far);
+    plan.filter = NULL;
+    plan.range = (struct skep_time_range){far, far + 1}; /* under its own time */
+    assert_int_equal(skep_store_run(s, &plan, &opts, &a, &err), SKEP_OK);
+    assert_int_equal(a.rows.n, 5);
+    skep_arena_done(&arena);
+    atomic_store(&f.now_ns, t0 + 10 * day); /* the newest good row is a day younger */
+    flush(s);
+    assert_int_equal(stats_of(s).rows_live, 250);
+    s->ops->close(s);
+    s = open_store(&cfg);
+    assert_int_equal(stats_of(s).newest_ns, t0 + day);
+    atomic_store(&f.now_ns, t0 + 11 * day + 1);
+    flush(s);
+    assert_int_equal(stats_of(s).rows_live, 0);
+    assert_int_equal(stats_of(s).expired_rows, 250);
+    s->ops->close(s);
+    mem_os_free(m);
+}
+
 static void test_wait_visible(void **state)
 {
     (void)state;
@@ -667,6 +733,7 @@ int main(void)
         cmocka_unit_test(test_full_disk_heals),
         cmocka_unit_test(test_retention),
         cmocka_unit_test(test_old_readers_keep_files),
+        cmocka_unit_test(test_misdated),
         cmocka_unit_test(test_wait_visible),
         cmocka_unit_test(test_run),
         cmocka_unit_test(test_read_only),
