@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Everything at once, for the thread sanitizer and as a test of order: appenders, readers that hold
- * old snapshots, tails, forced flushes, deletes, background folding, flushing, merging, expiry, and
- * closing with requests under way. */
+ * old snapshots, tails, forced flushes, deletes, revisions, background folding, flushing, merging,
+ * expiry, and closing with requests under way. */
 #include <cmocka.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,6 +34,14 @@ static void count_done(void *ctx, skep_rc rc, const struct skep_append_result *r
     atomic_fetch_add(&t->answered, 1);
 }
 
+static void revise(struct rnd *r, struct skep_batch *b)
+{
+    uint32_t row = b->n_rows - 1;
+    b->trace_id[row] = (skep_trace_id){{(uint8_t)(1 + rnd_below(r, 6))}};
+    b->span_id[row] = 1 + rnd_below(r, 5);
+    skep_batch_revision(b, rnd_below(r, 3));
+}
+
 static void appender(void *arg)
 {
     struct stress *t = arg;
@@ -41,6 +49,8 @@ static void appender(void *arg)
     skep_ts_ns now = skep_os_real()->now_ns(skep_os_real());
     for (int i = 0; i < BATCHES; i++) {
         struct skep_batch *b = random_batch(&r, 1 + rnd_below(&r, 60), now + i, i);
+        if (i % 4 == 0 && i % 5 != 0) /* the last row is a revision */
+            revise(&r, b);
         if (i % 3 == 0)
             b->identity[rnd_below(&r, 2)] = (uint8_t)rnd_below(&r, 20); /* twins */
         if (i % 5 == 0)
@@ -64,8 +74,8 @@ static void reader(void *arg)
             rows += snap->sets[i].rowset->n_rows;
         struct skep_store_stats st;
         t->s->ops->stats(t->s, &st);
-        /* Acknowledged means visible, or deleted since. */
-        if (rows < before && rows + st.deleted_rows < before)
+        /* Acknowledged means visible, or dead since. */
+        if (rows < before && rows + st.deleted_rows + st.superseded_rows < before)
             abort();
         seen = t->s->ops->wait_visible(t->s, seen, 3);
         if (snap->n > 0) {
@@ -174,6 +184,28 @@ static void flusher(void *arg)
     }
 }
 
+/* Of each span that has revisions at most one row lives. */
+static void expect_one_each(struct skep_store *s)
+{
+    struct skep_arena arena;
+    skep_arena_init(&arena, "test", NULL);
+    struct skep_expr revised = {.op = SKEP_EXPR_TEST,
+                                .test = {{SKEP_REVISION_FIELD}, SKEP_CMP_EXISTS, NULL, 0, false}};
+    struct skep_plan plan = {
+        .kind = SKEP_PLAN_ROWS, .range = {INT64_MIN, INT64_MAX}, .filter = &revised, .limit = 1000};
+    struct skep_run_opts opts = {.arena = &arena};
+    struct skep_answer a = {0};
+    skep_err err;
+    bool seen[8][8] = {{false}};
+    assert_int_equal(skep_store_run(s, &plan, &opts, &a, &err), SKEP_OK);
+    for (size_t i = 0; i < a.rows.n; i++) {
+        bool *at = &seen[a.rows.rows[i].trace_id.b[0]][a.rows.rows[i].span_id];
+        assert_false(*at);
+        *at = true;
+    }
+    skep_arena_done(&arena);
+}
+
 static void test_stress(void **state)
 {
     (void)state;
@@ -209,7 +241,9 @@ static void test_stress(void **state)
         t.s->ops->stats(t.s, &st);
         assert_int_equal(st.stored_rows, atomic_load(&t.stored_rows));
         assert_int_equal(st.deleted_rows, atomic_load(&t.deleted_rows));
-        assert_int_equal(st.rows_live + st.deleted_rows, st.stored_rows);
+        assert_int_equal(st.rows_live + st.deleted_rows + st.superseded_rows, st.stored_rows);
+        assert_true(st.superseded_rows > 0);
+        expect_one_each(t.s);
         assert_true(atomic_load(&t.deletes) > 20 && st.deleted_rows > 0);
         assert_true(st.merges > 0 && st.segments > 0);
         t.s->ops->close(t.s);
