@@ -60,13 +60,14 @@ static void count_rowsets(struct skep_engine *e, const struct skep_snapshot *s,
         if (rs->ops == &skep_part_ops) /* in memory: looking is cheap */
             skep_engine__look_at_own(e, &s->sets[i]);
         uint64_t hidden = skep_engine__shown_stats(e, &s->sets[i], &min, &max);
-        struct skep_filed f =
-            hidden > 0 ? (struct skep_filed){.min_ns = min, .max_ns = max} : times_of(e, rs);
+        struct skep_filed f = times_of(e, rs);
+        min = SKEP_MAX(min, f.min_ns);
+        max = SKEP_MIN(max, f.max_ns);
         bool first = r->rows_live == r->hidden_rows;
-        if (rows > hidden && (first || f.min_ns < r->oldest_ns))
-            r->oldest_ns = f.min_ns;
-        if (rows > hidden && (first || f.max_ns > r->newest_ns))
-            r->newest_ns = f.max_ns;
+        if (rows > hidden && (first || min < r->oldest_ns))
+            r->oldest_ns = min;
+        if (rows > hidden && (first || max > r->newest_ns))
+            r->newest_ns = max;
         r->rows_live += rows;
         r->deleted_rows += live ? live->n_deleted : 0;
         r->superseded_rows += live ? live->n_superseded : 0;

@@ -733,6 +733,7 @@ int main(void)
         cmocka_unit_test(test_full_disk_heals),
         cmocka_unit_test(test_retention),
         cmocka_unit_test(test_old_readers_keep_files),
+        cmocka_unit_test(test_misdated),
         cmocka_unit_test(test_wait_visible),
         cmocka_unit_test(test_run),
         cmocka_unit_test(test_read_only),
