@@ -184,6 +184,8 @@ SKEP_NODISCARD skep_rc skep_engine__write_segment(struct skep_engine *e,
                                                   unsigned n, enum skep_layout layout,
                                                   bool gives_way, struct skep_rowset **ret,
                                                   skep_err *err);
+skep_path skep_engine__segment_path(const struct skep_engine *e, uint64_t number,
+                                    const char *suffix);
 struct skep_engine_segment *skep_engine__segment(struct skep_rowset *rs); /* NULL for a part */
 struct skep_engine_segment *skep_engine__segment_must(struct skep_rowset *rs);
 /* Open the file of a segment named in the manifest. */

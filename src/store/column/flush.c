@@ -32,7 +32,8 @@ enum {
     REST_NS = 2 * 1000000000 /* after a failure */
 };
 
-static skep_path segment_path(const struct skep_engine *e, uint64_t number, const char *suffix)
+skep_path skep_engine__segment_path(const struct skep_engine *e, uint64_t number,
+                                    const char *suffix)
 {
     return skep_path_of("%s/seg/%016" PRIx64 "%s", e->dir, number, suffix);
 }
@@ -55,9 +56,10 @@ static void last_unref(void *ctx, struct skep_rowset *rs)
     struct skep_engine *e = seg->engine;
     skep_partials_drop(e->partials, rs->serial);
     if (seg->doomed) { /* I2; if it fails the next start finds an orphan */
-        (void)e->os->unlink(e->os, segment_path(e, seg->m.number, ".seg").s, NULL);
+        (void)e->os->unlink(e->os, skep_engine__segment_path(e, seg->m.number, ".seg").s, NULL);
         if (seg->m.live.number)
-            (void)e->os->unlink(e->os, segment_path(e, seg->m.live.number, ".live").s, NULL);
+            (void)e->os->unlink(e->os, skep_engine__segment_path(e, seg->m.live.number, ".live").s,
+                                NULL);
         atomic_fetch_sub(&e->segment_bytes, seg->m.file_bytes + seg->m.live.bytes);
     }
     skep_live_unref(seg->saved);
@@ -69,7 +71,8 @@ skep_rc skep_engine__open_segment(struct skep_engine *e, const struct skep_manif
                                   struct skep_rowset **ret, skep_err *err)
 {
     struct skep_rowset *rs = NULL;
-    SKEP_TRY(skep_segment_open(e->os, segment_path(e, m->number, ".seg").s, e->cache, &rs, err));
+    SKEP_TRY(skep_segment_open(e->os, skep_engine__segment_path(e, m->number, ".seg").s, e->cache,
+                               &rs, err));
     if (rs->layout != m->layout || rs->n_rows != m->n_rows || rs->min_seq != m->min_seq ||
         rs->max_seq != m->max_seq) {
         skep_rowset_unref(rs);
@@ -126,8 +129,8 @@ static skep_ts_ns received_max(struct skep_rowset *rs)
 static skep_rc put_in_place(struct skep_engine *e, uint64_t number, skep_err *err)
 {
     const struct skep_os *os = e->os;
-    SKEP_TRY(
-        os->rename(os, segment_path(e, number, ".tmp").s, segment_path(e, number, ".seg").s, err));
+    SKEP_TRY(os->rename(os, skep_engine__segment_path(e, number, ".tmp").s,
+                        skep_engine__segment_path(e, number, ".seg").s, err));
     skep_path dir = skep_path_of("%s/seg", e->dir);
     int fd;
     SKEP_TRY(os->open(os, dir.s, SKEP_OPEN_DIR, &fd, err));
@@ -142,7 +145,7 @@ skep_rc skep_engine__write_segment(struct skep_engine *e, const struct skep_segm
 {
     skep_assert(n > 0);
     uint64_t number = atomic_fetch_add(&e->next_segment, 1);
-    skep_path tmp = segment_path(e, number, ".tmp");
+    skep_path tmp = skep_engine__segment_path(e, number, ".tmp");
     struct skep_segment_job job = {.os = e->os,
                                    .path = tmp.s,
                                    .sources = sources,
@@ -171,7 +174,7 @@ skep_rc skep_engine__write_segment(struct skep_engine *e, const struct skep_segm
     }
     if (rc != SKEP_OK) { /* no manifest knows it */
         (void)e->os->unlink(e->os, tmp.s, NULL);
-        (void)e->os->unlink(e->os, segment_path(e, number, ".seg").s, NULL);
+        (void)e->os->unlink(e->os, skep_engine__segment_path(e, number, ".seg").s, NULL);
     }
     return rc;
 }

@@ -325,6 +325,7 @@ struct skep_segment_job {
     struct skep_budget *budget; /* working memory; taken, not forced */
     enum skep_layout layout;
     uint32_t group_rows;         /* row groups of this size at most; 0 = 65,536 */
+    bool recode;                 /* take no row group over as it is */
     bool (*canceled)(void *ctx); /* NULL = never */
     void (*progress)(void *ctx, uint64_t rows_done); /* NULL = none */
     void *ctx;
