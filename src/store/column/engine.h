@@ -73,6 +73,13 @@ struct skep_engine_segment {
                   */
 };
 
+/* A segment being written: set by the one thread that writes it, read by any. */
+struct skep_engine_writing {
+    _Atomic uint64_t rows; /* 0 = none is */
+    _Atomic uint64_t rows_done, bytes;
+    _Atomic int64_t since_ns;
+};
+
 struct skep_engine {
     struct skep_store base; /* first */
     const struct skep_os *os;
@@ -133,6 +140,10 @@ struct skep_engine {
     _Atomic bool want_space; /* disk nearly full: merges give way to expiry */
     _Atomic bool want_flush; /* somebody was refused for lack of memory */
     _Atomic uint64_t segment_bytes;
+    struct skep_engine_writing flushing, merging;
+    _Atomic uint64_t backlog_rows; /* in segments that are to be merged */
+    _Atomic int64_t backlog_since_ns;
+    _Atomic unsigned questions; /* being answered */
     _Atomic uint64_t commits, commit_rows, duplicates;
     _Atomic uint64_t sleep_until; /* mono ns: after a failure background work rests */
     struct skep_wal_damage damage;

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Merging and dropping segments.
  *
- * Merging: segments stand in order of their commits.  Four to eight neighbours of the same tier
- * (rows on a scale of four) become one; above three quarters of SKEP_SEGMENTS_MAX the cheapest
- * neighbours are merged whatever their tier.  No merge makes a segment of more than SKEP_MERGE_ROWS
- * rows, or, where rows expire, one that spans more than an eighth of the retention.
+ * Merging: segments stand in order of their commits.  Neighbours of the same tier (rows on a scale
+ * of eight) become one; above three quarters of SKEP_SEGMENTS_MAX the cheapest neighbours are
+ * merged whatever their tier.  No merge makes a segment of more than SKEP_MERGE_ROWS rows, or,
+ * where rows expire, one that spans more than an eighth of the retention.
+ *
+ * How many: of segments under 128 Ki rows four to eight, for their row groups are short and slow to
+ * read. Larger ones are read as well apart as together: a merge only takes their row groups over,
+ * and makes the list of segments shorter.  So it waits for 24 to 32: most rows are merged once.
  *
  * A segment of which a quarter is dead is written anew alone.
  *
@@ -27,16 +31,31 @@
 #include "base/mem.h"
 #include "store/column/part.h"
 
-enum { RUN_MIN = 4, RUN_MAX = 8, NAP_MS = 500, DEAD_PERCENT = 25, ASIDE_BYTES = 8 << 20 };
+enum {
+    RUN_MIN_SMALL = 4,
+    RUN_MAX_SMALL = 8,
+    RUN_MIN = 24,
+    RUN_MAX = 32,
+    SMALL_ROWS = 128 << 10,
+    TIERS = 5,
+    NAP_MS = 500,
+    DEAD_PERCENT = 25,
+    ASIDE_BYTES = 8 << 20
+};
 #define DAY_NS  (86400ll * 1000000000)
 #define REST_NS (5ll * 1000000000)
 
 static unsigned tier_of(const struct skep_rowset *rs)
 {
     unsigned t = 0;
-    for (uint64_t rows = rs->n_rows >> 16; rows > 0; rows >>= 2)
+    for (uint64_t rows = rs->n_rows / SMALL_ROWS; rows > 0; rows >>= 3)
         t++;
     return t;
+}
+
+static unsigned run_min(unsigned tier)
+{
+    return tier == 0 ? RUN_MIN_SMALL : RUN_MIN;
 }
 
 /* Age of the newest row that counts. */
@@ -67,7 +86,8 @@ static unsigned run_from(const struct skep_engine *e, const struct skep_snapshot
     skep_ts_ns from = INT64_MAX, to = INT64_MIN;
     uint64_t rows = 0;
     unsigned k = at;
-    for (; k < n && k - at < RUN_MAX; k++) {
+    unsigned max = t == 0 ? RUN_MAX_SMALL : RUN_MAX;
+    for (; k < n && k - at < max; k++) {
         struct skep_rowset *rs = s->sets[k].rowset;
         skep_ts_ns age = newest_of(e, &skep_engine__segment_must(rs)->m);
         if (rs->layout != s->sets[at].rowset->layout)
@@ -109,10 +129,10 @@ static unsigned choose(const struct skep_engine *e, const struct skep_snapshot *
         *ret_n = 1;
         return best;
     }
-    for (unsigned t = 0; t < 8; t++)
-        for (unsigned i = 0; i + RUN_MIN <= n; i++) {
+    for (unsigned t = 0; t < TIERS; t++)
+        for (unsigned i = 0; i + run_min(t) <= n; i++) {
             unsigned k = run_from(e, s, n, i, t, &rows);
-            if (k >= RUN_MIN) {
+            if (k >= run_min(t)) {
                 *ret_n = k;
                 return i;
             }
@@ -128,6 +148,26 @@ static unsigned choose(const struct skep_engine *e, const struct skep_snapshot *
         }
     }
     return best;
+}
+
+/* Rows of all segments that are to be merged, for who watches. */
+static void note_backlog(struct skep_engine *e, const struct skep_snapshot *s)
+{
+    unsigned n = n_segments(s);
+    uint64_t sum = 0, rows;
+    for (unsigned i = 0, k; i < n; i += SKEP_MAX(k, 1u)) {
+        k = 0;
+        for (unsigned t = 0; t < TIERS && k == 0; t++) {
+            unsigned run = run_from(e, s, n, i, t, &rows);
+            k = run >= run_min(t) ? run : 0;
+        }
+        sum += k > 0 ? rows : 0;
+    }
+    atomic_store(&e->backlog_rows, sum);
+    if (sum == 0)
+        atomic_store(&e->backlog_since_ns, 0);
+    else if (atomic_load(&e->backlog_since_ns) == 0)
+        atomic_store(&e->backlog_since_ns, e->os->now_ns(e->os));
 }
 
 /* One record: segments go, with their dead rows counted as gone; one may come, with its bitmap. */
@@ -263,6 +303,7 @@ skep_rc skep_engine__merge(struct skep_engine *e, bool *ret_more, skep_err *err)
     skep_mutex_lock(&e->merge_mu);
     struct skep_snapshot *s = skep_engine__snapshot(e);
     unsigned n, at = choose(e, s, &n);
+    note_backlog(e, s);
     uint64_t bytes = 0;
     for (unsigned i = 0; i < n; i++)
         bytes += live_bytes(&s->sets[at + i]);

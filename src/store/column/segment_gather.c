@@ -337,6 +337,8 @@ skep_rc skep_segment__gather(struct skep_segment_writer *w, uint32_t key, skep_e
         .form = key < SKEP_SEGMENT_FIELD_KEY
                     ? skep_segment__column_form(key)
                     : skep_segment__type_form(w->fields[key - SKEP_SEGMENT_FIELD_KEY].type)};
+    if (w->job->canceled && w->job->canceled(w->job->ctx))
+        return skep_fail(err, SKEP_ECANCELED, "segment write canceled");
     memset(w->col.bitmap, 0, SKEP_ROW_GROUP_ROWS / 8);
     if (t.form == SKEP_FORM_ID16)
         memset(w->col.ids, 0, w->n_rows * sizeof *w->col.ids);

@@ -210,6 +210,7 @@ static void note_seqs(struct skep_segment_writer *w)
 static void note_runs(struct skep_segment_writer *w)
 {
     uint32_t at = 0;
+    skep_segment__spell(w);
     for (uint32_t row = 0; row < w->n_rows; row++) {
         bool has = w->col.bitmap[row / 64] >> (row % 64) & 1;
         skep_str dataset = has ? w->col.strs[at++] : SKEP_STR("");
@@ -320,7 +321,7 @@ skep_rc skep_segment__end_group(struct skep_segment_writer *w, uint8_t origin, s
         skep_segment__charge(w, w->runs.n + w->blocks.n + w->index_entries.n - w->group_held, err));
     w->rows_done += w->n_rows;
     if (job->progress)
-        job->progress(job->ctx, w->rows_done);
+        job->progress(job->ctx, w->rows_done, w->flushed + w->out.n);
     return SKEP_OK;
 }
 
