@@ -2,13 +2,14 @@
 /* Merging and dropping segments.
  *
  * Merging: segments stand in order of their commits.  Neighbours of the same tier (rows on a scale
- * of eight) become one; above three quarters of SKEP_SEGMENTS_MAX the cheapest neighbours are
- * merged whatever their tier.  No merge makes a segment of more than SKEP_MERGE_ROWS rows, or,
- * where rows expire, one that spans more than an eighth of the retention.
+ * of eight) become one; above three quarters of SKEP_SEGMENTS_MAX the run of neighbours that costs
+ * the fewest rows for each segment less is merged, however short.  No merge makes a segment of more
+ * than SKEP_MERGE_ROWS rows, or, where rows expire, one that spans more than an eighth of the
+ * retention.
  *
  * How many: of segments under 128 Ki rows four to eight, for their row groups are short and slow to
  * read. Larger ones are read as well apart as together: a merge only takes their row groups over,
- * and makes the list of segments shorter.  So it waits for 24 to 32: most rows are merged once.
+ * and makes the list of segments shorter.  So it waits for 32: most rows are merged once.
  *
  * A segment of which a quarter is dead is written anew alone.
  *
@@ -34,7 +35,7 @@
 enum {
     RUN_MIN_SMALL = 4,
     RUN_MAX_SMALL = 8,
-    RUN_MIN = 24,
+    RUN_MIN = 32,
     RUN_MAX = 32,
     SMALL_ROWS = 128 << 10,
     TIERS = 5,
@@ -139,14 +140,16 @@ static unsigned choose(const struct skep_engine *e, const struct skep_snapshot *
         }
     if (n <= SKEP_SEGMENTS_MAX * 3 / 4)
         return 0;
-    for (unsigned i = 0; i + 2 <= n; i++) {
-        unsigned k = run_from(e, s, SKEP_MIN(n, i + 2), i, UINT32_MAX, &rows);
-        if (k == 2 && rows < best_rows) {
-            best_rows = rows;
-            best = i;
-            *ret_n = 2;
+    /* Too many: the run that costs the fewest rows for each segment it does away with. */
+    for (unsigned t = 0; t < TIERS; t++)
+        for (unsigned i = 0; i + 2 <= n; i++) {
+            unsigned k = run_from(e, s, n, i, t, &rows);
+            if (k >= 2 && rows / (k - 1) < best_rows) {
+                best_rows = rows / (k - 1);
+                best = i;
+                *ret_n = k;
+            }
         }
-    }
     return best;
 }
 
