@@ -63,6 +63,21 @@ static void losses(struct skep_json *json, struct skep_store *store,
     skep_json_put_u64(json, SKEP_STR("torn_writes"), s->torn_writes);
 }
 
+static void work(struct skep_json *json, skep_str key, const struct skep_store_writing *w)
+{
+    skep_json_key(json, key);
+    if (!w->running) {
+        skep_json_null(json);
+        return;
+    }
+    skep_json_object(json);
+    skep_json_put_u64(json, SKEP_STR("rows"), w->rows);
+    skep_json_put_u64(json, SKEP_STR("rows_done"), w->rows_done);
+    skep_json_put_u64(json, SKEP_STR("bytes_written"), w->bytes_written);
+    skep_json_put_i64_str(json, SKEP_STR("since_ns"), w->since_ns);
+    skep_json_end(json);
+}
+
 static void store_counters(struct skep_json *json, struct skep_store *store,
                            const struct skep_store_stats *s)
 {
@@ -88,6 +103,11 @@ static void store_counters(struct skep_json *json, struct skep_store *store,
     skep_json_put_u64(json, SKEP_STR("deleted_rows"), s->deleted_rows);
     skep_json_put_u64(json, SKEP_STR("superseded_rows"), s->superseded_rows);
     skep_json_put_u64(json, SKEP_STR("stored_rows"), s->stored_rows);
+    work(json, SKEP_STR("flush"), &s->writing_flush);
+    work(json, SKEP_STR("merge"), &s->writing_merge);
+    skep_json_put_u64(json, SKEP_STR("merge_backlog_rows"), s->merge_backlog_rows);
+    time_or_null(json, SKEP_STR("merge_backlog_since_ns"), s->merge_backlog_since_ns,
+                 s->merge_backlog_since_ns > 0);
     skep_json_end(json);
 }
 

@@ -55,6 +55,13 @@ struct skep_store_work {
     int64_t ns;              /* time it took */
 };
 
+/* A segment being written. */
+struct skep_store_writing {
+    bool running; /* false: the rest is 0 */
+    uint64_t rows, rows_done, bytes_written;
+    skep_ts_ns since_ns;
+};
+
 struct skep_store_stats {
     uint64_t rows_live;              /* visible rows, and the server's own: */
     uint64_t hidden_rows;            /* only shown when asked for */
@@ -69,6 +76,9 @@ struct skep_store_stats {
     uint64_t dead_rows;                     /* of those, still in parts and segments */
     /* Since the store was made: rows_live + expired + deleted + superseded when nothing lies. */
     uint64_t stored_rows;
+    struct skep_store_writing writing_flush, writing_merge; /* now */
+    uint64_t merge_backlog_rows;       /* in segments that are to be merged, now or next */
+    skep_ts_ns merge_backlog_since_ns; /* when the first of them came to be; 0 = there is none */
     uint64_t losses,
         lost_rows; /* records of what is known to be lost; rows of those that count them */
     uint64_t damaged_regions; /* found by recovery: stretches of the log that lost commits */

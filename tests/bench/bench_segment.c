@@ -124,10 +124,12 @@ static void scan(struct skep_rowset *rs, struct skep_colreader *r, const char *n
     const char *form = "none";
     for (int round = 0; round < 4; round++) {
         double cpu = now(CLOCK_PROCESS_CPUTIME_ID);
-        for (uint64_t row = 0; row < rs->n_rows; row += SKEP_BLOCK_ROWS) {
+        for (uint64_t row = 0; row < rs->row_end; row += SKEP_BLOCK_ROWS) {
             static const char *const forms[] = {"i64", "f64", "dict", "str", "id16"};
-            unsigned n = (unsigned)SKEP_MIN(rs->n_rows - row, (uint64_t)SKEP_BLOCK_ROWS);
+            unsigned n = skep_rowset_block_rows(rs, row / SKEP_BLOCK_ROWS);
             struct skep_vec v;
+            if (n == 0)
+                continue;
             if (r->ops->read(r, row, n, &v, &err) != SKEP_OK)
                 die("read", &err);
             if (!v.none)
@@ -183,9 +185,14 @@ static uint64_t read_range(struct skep_rowset *rs, struct skep_row_range range)
         skep_rc rc = c < SKEP_COL_COUNT ? rs->ops->open_column(rs, (enum skep_column)c, &r, &err)
                                         : rs->ops->open_field(rs, c - SKEP_COL_COUNT, &r, &err);
         for (uint64_t row = range.first; rc == SKEP_OK && row < range.end;) {
-            uint64_t to = (row / SKEP_BLOCK_ROWS + 1) * SKEP_BLOCK_ROWS;
+            uint64_t block = row / SKEP_BLOCK_ROWS;
+            uint64_t to = block * SKEP_BLOCK_ROWS + skep_rowset_block_rows(rs, block);
             struct skep_vec v;
             to = SKEP_MIN(to, range.end);
+            if (to <= row) {
+                row = (block + 1) * SKEP_BLOCK_ROWS;
+                continue;
+            }
             rc = r->ops->read(r, row, (unsigned)(to - row), &v, &err);
             values += v.n;
             row = to;
@@ -213,7 +220,9 @@ static void lookups(const char *path, uint64_t limit_bytes, const char *name, in
         struct skep_row_range range;
         unsigned found;
         seed = seed * 6364136223846793005ull + 1442695040888963407ull;
-        uint64_t row = (seed >> 20) % rs->n_rows;
+        uint64_t row = (seed >> 20) % rs->row_end;
+        if (row % SKEP_BLOCK_ROWS >= skep_rowset_block_rows(rs, row / SKEP_BLOCK_ROWS))
+            continue;
         if (r->ops->read(r, row, 1, &v, &err) != SKEP_OK)
             die("id", &err);
         skep_trace_id id = v.id16[0];

@@ -28,6 +28,8 @@ test('status counts what came and where it came from', async () => {
   assert.ok(s.uptime_s >= 0 && BigInt(s.now_ns) > 0n && BigInt(s.oldest_ns) < BigInt(s.newest_ns));
   assert.ok(s.memory.used_bytes > 0 && s.memory.used_bytes < s.memory.limit_bytes);
   assert.ok(s.disk.used_bytes > 0);
+  // Nothing is being written or waits: a few rows are not worth a segment yet.
+  assert.deepEqual([s.store.flush, s.store.merge, s.store.merge_backlog_rows, s.store.merge_backlog_since_ns], [null, null, 0, null]);
   assert.deepEqual(s.listeners.map((l) => l.address), [`127.0.0.1:${skep.port}`, `127.0.0.1:${skep.grpcPort}`]);
   const traces = s.ledger.find((l) => l.signal === 'traces');
   assert.equal(traces.received, traces.stored + traces.duplicate + Object.values(traces.rejected).reduce((a, b) => a + b, 0));

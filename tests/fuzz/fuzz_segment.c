@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A file as a segment: open and read everything, twice: as it is, and with every checksum on the
- * way to the data mended, so that the fuzzer gets past them.  Never a crash, never more memory than
- * the file accounts for (the cache's budget is 64 MiB). */
+/* A file as a segment: open it, read everything, merge it with itself; twice: as it is, and with
+ * every checksum on the way to the data mended, so that the fuzzer gets past them.  Never a crash,
+ * never more memory than the file accounts for (the cache's budget is 64 MiB). */
 #include <stdlib.h>
 
 #include "base/assert.h"
@@ -45,6 +45,23 @@ static skep_rc one_fstat(const struct skep_os *os, int fd, struct skep_os_stat *
 {
     (void)fd, (void)err;
     *ret = (struct skep_os_stat){.size_bytes = ((const struct one_file *)os)->n};
+    return SKEP_OK;
+}
+
+static skep_rc one_pwrite(const struct skep_os *os, int fd, const void *buf, size_t n,
+                          uint64_t offset, skep_err *err)
+{
+    (void)os, (void)fd, (void)buf, (void)n, (void)offset, (void)err;
+    return SKEP_OK;
+}
+static skep_rc one_fsync(const struct skep_os *os, int fd, skep_err *err)
+{
+    (void)os, (void)fd, (void)err;
+    return SKEP_OK;
+}
+static skep_rc one_unlink(const struct skep_os *os, const char *path, skep_err *err)
+{
+    (void)os, (void)path, (void)err;
     return SKEP_OK;
 }
 
@@ -219,6 +236,24 @@ static void relate(struct skep_rowset *rs, unsigned sets)
     skep_snapshot_unref(snap);
 }
 
+/* Small row groups, so that they are taken over; what is written goes nowhere. */
+static void merge(struct one_file *f, struct skep_rowset *rs)
+{
+    struct skep_budget budget;
+    skep_budget_init(&budget, "merge", 128u << 20, NULL);
+    struct skep_segment_source src[2] = {{rs, NULL}, {rs, NULL}};
+    for (unsigned n = 1; n <= 2 && rs->n_rows < 100000; n++) {
+        struct skep_segment_job job = {.os = &f->os,
+                                       .path = "out",
+                                       .sources = src,
+                                       .n_sources = n,
+                                       .budget = &budget,
+                                       .group_rows = 64};
+        (void)!skep_segment_write(&job, NULL, NULL);
+        skep_assert(skep_budget_used(&budget) == 0);
+    }
+}
+
 static void open_and_read(struct one_file *f)
 {
     struct skep_budget budget;
@@ -229,6 +264,7 @@ static void open_and_read(struct one_file *f)
         (void)read_all(rs);
         relate(rs, 1);
         relate(rs, 2);
+        merge(f, rs);
     }
     skep_rowset_unref(rs);
     skep_cache_free(cache);
@@ -243,7 +279,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
                                 .open = one_open,
                                 .close = one_close,
                                 .pread = one_pread,
-                                .fstat = one_fstat},
+                                .fstat = one_fstat,
+                                .pwrite = one_pwrite,
+                                .fsync = one_fsync,
+                                .unlink = one_unlink},
                          .p = skep_malloc(n),
                          .n = n};
     if (n)

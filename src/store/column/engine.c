@@ -30,7 +30,9 @@ static skep_rc engine_run(struct skep_store *s, const struct skep_plan *plan,
     struct skep_snapshot *snap = skep_engine__snapshot(e);
     if (!skep_plan_shows_own(plan))
         snap = skep_engine__shown(e, snap);
+    atomic_fetch_add_explicit(&e->questions, 1, memory_order_relaxed);
     skep_rc rc = skep_exec_run_kept(snap, e->pool, e->partials, plan, &o, ret, err);
+    atomic_fetch_sub_explicit(&e->questions, 1, memory_order_relaxed);
     skep_snapshot_unref(snap);
     if (rc == SKEP_OK)
         skep_engine__mark_losses(e, plan, &o, ret);
@@ -105,6 +107,18 @@ static struct skep_store_work work_of(struct skep_engine_work *w)
                                     .ns = atomic_load(&w->ns)};
 }
 
+static struct skep_store_writing writing_of(const struct skep_engine_writing *w)
+{
+    uint64_t rows = atomic_load(&w->rows);
+    if (rows == 0)
+        return (struct skep_store_writing){0};
+    return (struct skep_store_writing){.running = true,
+                                       .rows = rows,
+                                       .rows_done = atomic_load(&w->rows_done),
+                                       .bytes_written = atomic_load(&w->bytes),
+                                       .since_ns = atomic_load(&w->since_ns)};
+}
+
 static void engine_stats(struct skep_store *s, struct skep_store_stats *ret)
 {
     struct skep_engine *e = skep_engine_of(s);
@@ -136,6 +150,10 @@ static void engine_stats(struct skep_store *s, struct skep_store_stats *ret)
     r.fold = work_of(&e->fold_work);
     r.flush = work_of(&e->flush_work);
     r.merge = work_of(&e->merge_work);
+    r.writing_flush = writing_of(&e->flushing);
+    r.writing_merge = writing_of(&e->merging);
+    r.merge_backlog_rows = atomic_load(&e->backlog_rows);
+    r.merge_backlog_since_ns = atomic_load(&e->backlog_since_ns);
     r.merges = totals.merges;
     r.merge_rows = totals.merge_rows;
     r.expired_rows = totals.expired_rows;

@@ -81,6 +81,13 @@ struct skep_bell {
     bool rung;
 };
 
+/* A segment being written: set by the one thread that writes it, read by any. */
+struct skep_engine_writing {
+    _Atomic uint64_t rows; /* 0 = none is */
+    _Atomic uint64_t rows_done, bytes;
+    _Atomic int64_t since_ns;
+};
+
 struct skep_engine {
     struct skep_store base; /* first */
     const struct skep_os *os;
@@ -142,6 +149,10 @@ struct skep_engine {
     _Atomic bool want_space; /* disk nearly full: merges give way to expiry */
     _Atomic bool want_flush; /* somebody was refused for lack of memory */
     _Atomic uint64_t segment_bytes;
+    struct skep_engine_writing flushing, merging;
+    _Atomic uint64_t backlog_rows; /* in segments that are to be merged */
+    _Atomic int64_t backlog_since_ns;
+    _Atomic unsigned questions; /* being answered */
     _Atomic uint64_t commits, commit_rows, duplicates;
     _Atomic uint64_t sleep_until; /* mono ns: after a failure background work rests */
     struct skep_wal_damage damage;
@@ -193,6 +204,8 @@ SKEP_NODISCARD skep_rc skep_engine__write_segment(struct skep_engine *e,
                                                   unsigned n, enum skep_layout layout,
                                                   bool gives_way, struct skep_rowset **ret,
                                                   skep_err *err);
+skep_path skep_engine__segment_path(const struct skep_engine *e, uint64_t number,
+                                    const char *suffix);
 struct skep_engine_segment *skep_engine__segment(struct skep_rowset *rs); /* NULL for a part */
 struct skep_engine_segment *skep_engine__segment_must(struct skep_rowset *rs);
 /* Open the file of a segment named in the manifest. */

@@ -22,6 +22,7 @@
 #include "base/mem.h"
 #include "store/column/exec.h"
 #include "store/column/layout.h"
+#include "store/column/live.h"
 #include "store/column/part.h"
 
 enum {
@@ -29,10 +30,13 @@ enum {
     FLUSH_AGES = 10,        /* so many times flush_quiet_ns old they go anyway */
     OWN_AGES = 720,         /* and those with nothing but the server's own rows so much later */
     NAP_MS = 250,
-    REST_NS = 2 * 1000000000 /* after a failure */
+    REST_NS = 2 * 1000000000, /* after a failure */
+    SLICE_NS = 2000000        /* of a merge between two looks at who waits */
 };
+#define PATIENCE_NS (10ll * 1000000000) /* of segments that wait for a merge */
 
-static skep_path segment_path(const struct skep_engine *e, uint64_t number, const char *suffix)
+skep_path skep_engine__segment_path(const struct skep_engine *e, uint64_t number,
+                                    const char *suffix)
 {
     return skep_path_of("%s/seg/%016" PRIx64 "%s", e->dir, number, suffix);
 }
@@ -55,9 +59,10 @@ static void last_unref(void *ctx, struct skep_rowset *rs)
     struct skep_engine *e = seg->engine;
     skep_partials_drop(e->partials, rs->serial);
     if (seg->doomed) { /* I2; if it fails the next start finds an orphan */
-        (void)e->os->unlink(e->os, segment_path(e, seg->m.number, ".seg").s, NULL);
+        (void)e->os->unlink(e->os, skep_engine__segment_path(e, seg->m.number, ".seg").s, NULL);
         if (seg->m.live.number)
-            (void)e->os->unlink(e->os, segment_path(e, seg->m.live.number, ".live").s, NULL);
+            (void)e->os->unlink(e->os, skep_engine__segment_path(e, seg->m.live.number, ".live").s,
+                                NULL);
         atomic_fetch_sub(&e->segment_bytes, seg->m.file_bytes + seg->m.live.bytes);
     }
     skep_live_unref(seg->saved);
@@ -69,7 +74,8 @@ skep_rc skep_engine__open_segment(struct skep_engine *e, const struct skep_manif
                                   struct skep_rowset **ret, skep_err *err)
 {
     struct skep_rowset *rs = NULL;
-    SKEP_TRY(skep_segment_open(e->os, segment_path(e, m->number, ".seg").s, e->cache, &rs, err));
+    SKEP_TRY(skep_segment_open(e->os, skep_engine__segment_path(e, m->number, ".seg").s, e->cache,
+                               &rs, err));
     if (rs->layout != m->layout || rs->n_rows != m->n_rows || rs->min_seq != m->min_seq ||
         rs->max_seq != m->max_seq) {
         skep_rowset_unref(rs);
@@ -104,17 +110,61 @@ void skep_engine__doom(struct skep_engine *e, struct skep_rowset *rs)
     skep_mutex_unlock(&e->snap_mu);
 }
 
-static bool closing(void *ctx)
+/* A segment being written, for the writer's callbacks. */
+struct writing {
+    struct skep_engine *e;
+    struct skep_engine_writing *work;
+    bool gives_way;
+    int64_t slice_ns; /* when it began to work */
+};
+
+/* A merge rests after each slice while appends wait or questions are answered.  Not when the slice
+ * took much longer than it should, for then the scheduler made it wait already; nor when segments
+ * have been waiting for it for long. */
+static void give_way(struct writing *w)
 {
-    struct skep_engine *e = ctx;
-    return atomic_load_explicit(&e->cancel, memory_order_relaxed);
+    struct skep_engine *e = w->e;
+    int64_t took = e->os->mono_ns(e->os) - w->slice_ns;
+    if (took < SLICE_NS)
+        return;
+    int64_t since = atomic_load(&e->backlog_since_ns);
+    bool late = since > 0 && e->os->now_ns(e->os) - since > PATIENCE_NS;
+    if (took < 2 * SLICE_NS && !late) {
+        skep_mutex_lock(&e->q_mu);
+        bool wanted = e->q_pushed != e->q_finished;
+        skep_mutex_unlock(&e->q_mu);
+        if (wanted || atomic_load_explicit(&e->questions, memory_order_relaxed) > 0)
+            (void)skep_engine__nap(e, &e->merge_bell, SLICE_NS / 1000000);
+    }
+    w->slice_ns = e->os->mono_ns(e->os);
 }
 
-static bool closing_or_full(void *ctx)
+static bool canceled(void *ctx)
 {
-    struct skep_engine *e = ctx;
-    return atomic_load_explicit(&e->cancel, memory_order_relaxed) ||
-           atomic_load_explicit(&e->want_space, memory_order_relaxed);
+    struct writing *w = ctx;
+    if (w->gives_way && w->e->background)
+        give_way(w);
+    return atomic_load_explicit(&w->e->cancel, memory_order_relaxed) ||
+           (w->gives_way && atomic_load_explicit(&w->e->want_space, memory_order_relaxed));
+}
+
+static void progress(void *ctx, uint64_t rows_done, uint64_t bytes)
+{
+    struct skep_engine_writing *work = ((struct writing *)ctx)->work;
+    atomic_store(&work->rows_done, rows_done);
+    atomic_store(&work->bytes, bytes);
+}
+
+static void begin_work(struct skep_engine *e, struct skep_engine_writing *work,
+                       const struct skep_segment_source *sources, unsigned n)
+{
+    uint64_t rows = 0;
+    for (unsigned i = 0; i < n; i++)
+        rows += skep_live_rows(sources[i].live, sources[i].rowset);
+    atomic_store(&work->rows_done, 0);
+    atomic_store(&work->bytes, 0);
+    atomic_store(&work->since_ns, e->os->now_ns(e->os));
+    atomic_store(&work->rows, rows);
 }
 
 static skep_ts_ns received_max(struct skep_rowset *rs)
@@ -126,8 +176,8 @@ static skep_ts_ns received_max(struct skep_rowset *rs)
 static skep_rc put_in_place(struct skep_engine *e, uint64_t number, skep_err *err)
 {
     const struct skep_os *os = e->os;
-    SKEP_TRY(
-        os->rename(os, segment_path(e, number, ".tmp").s, segment_path(e, number, ".seg").s, err));
+    SKEP_TRY(os->rename(os, skep_engine__segment_path(e, number, ".tmp").s,
+                        skep_engine__segment_path(e, number, ".seg").s, err));
     skep_path dir = skep_path_of("%s/seg", e->dir);
     int fd;
     SKEP_TRY(os->open(os, dir.s, SKEP_OPEN_DIR, &fd, err));
@@ -160,17 +210,24 @@ skep_rc skep_engine__write_segment(struct skep_engine *e, const struct skep_segm
 {
     skep_assert(n > 0);
     uint64_t number = atomic_fetch_add(&e->next_segment, 1);
-    skep_path tmp = segment_path(e, number, ".tmp");
+    skep_path tmp = skep_engine__segment_path(e, number, ".tmp");
+    struct writing writing = {.e = e,
+                              .work = gives_way ? &e->merging : &e->flushing,
+                              .gives_way = gives_way,
+                              .slice_ns = e->os->mono_ns(e->os)};
     struct skep_segment_job job = {.os = e->os,
                                    .path = tmp.s,
                                    .sources = sources,
                                    .n_sources = n,
                                    .layout = layout,
                                    .budget = &e->work,
-                                   .canceled = gives_way ? closing_or_full : closing,
-                                   .ctx = e};
+                                   .canceled = canceled,
+                                   .progress = progress,
+                                   .ctx = &writing};
     struct skep_segment_info info;
+    begin_work(e, writing.work, sources, n);
     skep_rc rc = skep_segment_write(&job, &info, err);
+    atomic_store(&writing.work->rows, 0);
     if (rc == SKEP_OK)
         rc = put_in_place(e, number, err);
     struct skep_manifest_segment m = {.number = number,
@@ -191,7 +248,7 @@ skep_rc skep_engine__write_segment(struct skep_engine *e, const struct skep_segm
     }
     if (rc != SKEP_OK) { /* no manifest knows it */
         (void)e->os->unlink(e->os, tmp.s, NULL);
-        (void)e->os->unlink(e->os, segment_path(e, number, ".seg").s, NULL);
+        (void)e->os->unlink(e->os, skep_engine__segment_path(e, number, ".seg").s, NULL);
     }
     return rc;
 }

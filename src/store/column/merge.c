@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Merging and dropping segments.
  *
- * Merging: segments stand in order of their commits.  Four to eight neighbours of the same tier
- * (rows on a scale of four) become one; above three quarters of SKEP_SEGMENTS_MAX the cheapest
- * neighbours are merged whatever their tier.  No merge makes a segment of more than SKEP_MERGE_ROWS
- * rows, or, where rows expire, one that spans more than an eighth of the retention.
+ * Merging: segments stand in order of their commits.  Neighbours of the same tier (rows on a scale
+ * of eight) become one; above three quarters of SKEP_SEGMENTS_MAX the run of neighbours that costs
+ * the fewest rows for each segment less is merged, however short.  No merge makes a segment of more
+ * than SKEP_MERGE_ROWS rows, or, where rows expire, one that spans more than an eighth of the
+ * retention.
+ *
+ * How many: of segments under 128 Ki rows four to eight, for their row groups are short and slow to
+ * read. Larger ones are read as well apart as together: a merge only takes their row groups over,
+ * and makes the list of segments shorter.  So it waits for 32: most rows are merged once.
  *
  * A segment of which a quarter is dead is written anew alone.
  *
@@ -16,8 +21,8 @@
  * I1  the manifest is durable before any source is doomed.
  * I2  merges give way: to shutdown, and to expiry when the disk is nearly full.
  * I3  a merge needs room for its result beside its sources, or it is not begun.
- *
  * I4  rows that die while a merge runs are dead in its result (carry.c).
+ * I5  a merge reads past the chunk cache: what queries have there stays.
  *
  * Threads: the merger and callers of flush() in tests, one at a time under merge_mu.  Locks:
  * merge_mu -> change_mu -> manifest_mu; change_mu -> snap_mu. */
@@ -27,15 +32,30 @@
 #include "base/mem.h"
 #include "store/column/part.h"
 
-enum { RUN_MIN = 4, RUN_MAX = 8, NAP_MS = 500, DEAD_PERCENT = 25 };
+enum {
+    RUN_MIN_SMALL = 4,
+    RUN_MAX_SMALL = 8,
+    RUN_MIN = 32,
+    RUN_MAX = 32,
+    SMALL_ROWS = 128 << 10,
+    TIERS = 5,
+    NAP_MS = 500,
+    DEAD_PERCENT = 25,
+    ASIDE_BYTES = 8 << 20
+};
 #define REST_NS (5ll * 1000000000)
 
 static unsigned tier_of(const struct skep_rowset *rs)
 {
     unsigned t = 0;
-    for (uint64_t rows = rs->n_rows >> 16; rows > 0; rows >>= 2)
+    for (uint64_t rows = rs->n_rows / SMALL_ROWS; rows > 0; rows >>= 3)
         t++;
     return t;
+}
+
+static unsigned run_min(unsigned tier)
+{
+    return tier == 0 ? RUN_MIN_SMALL : RUN_MIN;
 }
 
 /* Age of the newest row that counts. */
@@ -64,7 +84,8 @@ static unsigned run_from(const struct skep_engine *e, const struct skep_snapshot
     skep_ts_ns from = INT64_MAX, to = INT64_MIN;
     uint64_t rows = 0;
     unsigned k = at;
-    for (; k < n && k - at < RUN_MAX; k++) {
+    unsigned max = t == 0 ? RUN_MAX_SMALL : RUN_MAX;
+    for (; k < n && k - at < max; k++) {
         struct skep_rowset *rs = s->sets[k].rowset;
         skep_ts_ns age = newest_of(e, &skep_engine__segment_must(rs)->m);
         if (rs->layout != s->sets[at].rowset->layout)
@@ -106,25 +127,47 @@ static unsigned choose(const struct skep_engine *e, const struct skep_snapshot *
         *ret_n = 1;
         return best;
     }
-    for (unsigned t = 0; t < 8; t++)
-        for (unsigned i = 0; i + RUN_MIN <= n; i++) {
+    for (unsigned t = 0; t < TIERS; t++)
+        for (unsigned i = 0; i + run_min(t) <= n; i++) {
             unsigned k = run_from(e, s, n, i, t, &rows);
-            if (k >= RUN_MIN) {
+            if (k >= run_min(t)) {
                 *ret_n = k;
                 return i;
             }
         }
     if (n <= SKEP_SEGMENTS_MAX * 3 / 4)
         return 0;
-    for (unsigned i = 0; i + 2 <= n; i++) {
-        unsigned k = run_from(e, s, SKEP_MIN(n, i + 2), i, UINT32_MAX, &rows);
-        if (k == 2 && rows < best_rows) {
-            best_rows = rows;
-            best = i;
-            *ret_n = 2;
+    /* Too many: the run that costs the fewest rows for each segment it does away with. */
+    for (unsigned t = 0; t < TIERS; t++)
+        for (unsigned i = 0; i + 2 <= n; i++) {
+            unsigned k = run_from(e, s, n, i, t, &rows);
+            if (k >= 2 && rows / (k - 1) < best_rows) {
+                best_rows = rows / (k - 1);
+                best = i;
+                *ret_n = k;
+            }
         }
-    }
     return best;
+}
+
+/* Rows of all segments that are to be merged, for who watches. */
+static void note_backlog(struct skep_engine *e, const struct skep_snapshot *s)
+{
+    unsigned n = n_segments(s);
+    uint64_t sum = 0, rows;
+    for (unsigned i = 0, k; i < n; i += SKEP_MAX(k, 1u)) {
+        k = 0;
+        for (unsigned t = 0; t < TIERS && k == 0; t++) {
+            unsigned run = run_from(e, s, n, i, t, &rows);
+            k = run >= run_min(t) ? run : 0;
+        }
+        sum += k > 0 ? rows : 0;
+    }
+    atomic_store(&e->backlog_rows, sum);
+    if (sum == 0)
+        atomic_store(&e->backlog_since_ns, 0);
+    else if (atomic_load(&e->backlog_since_ns) == 0)
+        atomic_store(&e->backlog_since_ns, e->os->now_ns(e->os));
 }
 
 /* One record: segments go, with their dead rows counted as gone; one may come, with its bitmap. */
@@ -195,18 +238,47 @@ static skep_rc put_merged(struct skep_engine *e, const struct skep_snapshot_set 
     return rc;
 }
 
+/* I5: the sources opened once more, with a small cache of their own. */
+struct aside {
+    struct skep_cache *cache;
+    struct skep_segment_source sources[RUN_MAX];
+    unsigned n;
+};
+
+static skep_rc open_aside(struct skep_engine *e, const struct skep_snapshot_set *sets, unsigned n,
+                          struct aside *a, skep_err *err)
+{
+    a->cache = skep_cache_new(&e->work, ASIDE_BYTES);
+    for (; a->n < n; a->n++) {
+        struct skep_rowset *of = sets[a->n].rowset, *rs = NULL;
+        skep_path path = skep_engine__segment_path(e, skep_engine__segment(of)->m.number, ".seg");
+        SKEP_TRY(skep_segment_open(e->os, path.s, a->cache, &rs, err));
+        rs->on_last_unref_ctx = of->on_last_unref_ctx; /* so it is known which one; not its end */
+        a->sources[a->n] = (struct skep_segment_source){rs, sets[a->n].live};
+    }
+    return SKEP_OK;
+}
+
+static void close_aside(struct aside *a)
+{
+    for (unsigned i = 0; i < a->n; i++)
+        skep_rowset_unref(a->sources[i].rowset);
+    skep_cache_free(a->cache);
+}
+
 static skep_rc merge_run(struct skep_engine *e, const struct skep_snapshot_set *sets, unsigned n,
                          skep_err *err)
 {
-    struct skep_segment_source sources[RUN_MAX];
     struct skep_snapshot_set by = {0};
+    struct aside aside = {0};
     skep_assert(n >= 1 && n <= RUN_MAX);
-    for (unsigned i = 0; i < n; i++)
-        sources[i] = (struct skep_segment_source){sets[i].rowset, sets[i].live};
     int64_t begun = e->os->mono_ns(e->os);
-    skep_rc rc = skep_engine__write_segment(e, sources, n, (enum skep_layout)sets[0].rowset->layout,
-                                            true, &by.rowset, err);
+    skep_rc rc = open_aside(e, sets, n, &aside, err);
+    if (rc == SKEP_OK)
+        rc = skep_engine__write_segment(
+            e, aside.sources, n, (enum skep_layout)sets[0].rowset->layout, true, &by.rowset, err);
     skep_engine__worked(e, &e->merge_work, begun, rc, by.rowset);
+    close_aside(&aside);
     SKEP_TRY(rc);
     skep_mutex_lock(&e->change_mu);
     rc = put_merged(e, sets, n, &by, err);
@@ -231,6 +303,7 @@ skep_rc skep_engine__merge(struct skep_engine *e, bool *ret_more, skep_err *err)
     skep_mutex_lock(&e->merge_mu);
     struct skep_snapshot *s = skep_engine__snapshot(e);
     unsigned n, at = choose(e, s, &n);
+    note_backlog(e, s);
     uint64_t bytes = 0;
     for (unsigned i = 0; i < n; i++)
         bytes += live_bytes(&s->sets[at + i]);

@@ -324,9 +324,12 @@ struct skep_segment_job {
     unsigned n_sources;
     struct skep_budget *budget; /* working memory; taken, not forced */
     enum skep_layout layout;
-    uint32_t group_rows;         /* row groups of this size at most; 0 = 65,536 */
+    uint32_t group_rows; /* row groups of this size at most; 0 = 65,536 */
+    bool recode;         /* take no row group over as it is */
+    /* Asked at each column and row group; may take its time. */
     bool (*canceled)(void *ctx); /* NULL = never */
-    void (*progress)(void *ctx, uint64_t rows_done); /* NULL = none */
+    /* After each row group; bytes of the file so far.  NULL = none. */
+    void (*progress)(void *ctx, uint64_t rows_done, uint64_t bytes);
     void *ctx;
 };
 /* Merge sources into one segment file: rows ordered by (anchor, trace id, start, row id), or in the

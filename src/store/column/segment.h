@@ -2,6 +2,7 @@
 /* An open segment from inside.  Internal to store/column/segment_*.c.
  *
  *   segment_open.c    header, footer, trailer
+ *   segment_origin.c  row groups taken over from other files
  *   segment_load.c    chunks, directories, dictionaries, sparse pages through the cache
  *   segment_read.c    column readers
  *   segment_trace.c   trace ids, parents, trace look-up
@@ -21,6 +22,20 @@ struct skep_segment_dict {
     struct skep_chunk_ref ref;
     const struct skep_cache_data *pin; /* NULL = not loaded; under seg->mutex */
 };
+
+/* Numbers of lists in a row group -> in the file; to == NULL: as they are. */
+struct skep_segment_numbers {
+    uint32_t n;
+    const uint32_t *to;
+};
+/* What the numbers in some row groups mean (segment_origin.c). */
+struct skep_segment_origin {
+    uint32_t n_fields, n_dicts;
+    const uint32_t *keys, *fields; /* [n_fields] key in a directory, place in base.fields */
+    struct skep_segment_numbers resources, scopes;
+    struct skep_segment_dict *dicts; /* by key */
+};
+enum { SKEP_SEGMENT_MAX_ORIGINS = 256 };
 
 struct skep_segment_index_page {
     struct skep_chunk_ref ref;
@@ -43,8 +58,9 @@ struct skep_segment {
     uint32_t n_groups;
     struct skep_chunk_ref *groups;
     uint32_t *keys; /* of base.fields */
-    uint32_t n_dicts;
-    struct skep_segment_dict *dicts; /* by key */
+    uint32_t n_origins;
+    struct skep_segment_origin *origins; /* [0] is the file itself */
+    const uint8_t *group_origins;        /* [n_groups] */
     uint32_t n_index_pages;
     struct skep_segment_index_page *index_pages;
     struct skep_mutex mutex;
@@ -116,8 +132,10 @@ SKEP_NODISCARD skep_rc skep_segment__find_code(struct skep_segment *seg,
                                                uint32_t n, uint64_t hash, uint32_t *ret,
                                                skep_err *err);
 #define SKEP_NO_CODE UINT32_MAX
-/* The segment's dictionary of a key; stays pinned until the segment is closed. */
-SKEP_NODISCARD skep_rc skep_segment__dict(struct skep_segment *seg, uint32_t key,
+/* The dictionary that row groups of an origin share, of a key; stays pinned until the segment is
+ * closed. */
+SKEP_NODISCARD skep_rc skep_segment__dict(struct skep_segment *seg,
+                                          const struct skep_segment_origin *o, uint32_t key,
                                           const struct skep_dict **ret, skep_err *err);
 /* A sparse page, decompressed. */
 SKEP_NODISCARD skep_rc skep_segment__pin_page(struct skep_segment *seg,
@@ -169,7 +187,37 @@ static inline bool skep_presence__has(const struct skep_presence_map *m, uint32_
     return !m->bits || (m->bits[row / 8] >> (row % 8) & 1);
 }
 
+/* segment_origin.c */
+static inline const struct skep_segment_origin *skep_segment__origin(const struct skep_segment *seg,
+                                                                     uint32_t group)
+{
+    return &seg->origins[seg->group_origins[group]];
+}
+/* Key of a field in the directories of the origin's row groups; field of a key.  UINT32_MAX: none.
+ */
+uint32_t skep_segment__key_in(const struct skep_segment_origin *o, uint32_t field);
+uint32_t skep_segment__field_of(const struct skep_segment_origin *o, uint32_t key);
+/* Of RESOURCE and SCOPE; other columns: n is UINT32_MAX. */
+struct skep_segment_numbers skep_segment__numbers(const struct skep_segment_origin *o,
+                                                  uint32_t key);
+/* v[n], below numbers->n, to those of the file; numbers->to is set. */
+void skep_segment__renumber(const struct skep_segment_numbers *numbers, uint32_t n, int64_t *v);
+struct skep_segment_dict *skep_segment__find_dict(const struct skep_segment_origin *o,
+                                                  uint32_t key);
+/* The file as an origin, without its dictionaries. */
+void skep_segment__own_origin(struct skep_segment *seg, struct skep_segment_origin *ret);
+SKEP_NODISCARD skep_rc skep_segment__parse_dicts(struct skep_segment *seg, skep_rd *r,
+                                                 struct skep_segment_origin *o, skep_err *err);
+SKEP_NODISCARD skep_rc skep_segment__parse_origins(struct skep_segment *seg, skep_rd *r,
+                                                   skep_err *err);
+
 /* segment_trace.c */
+/* All runs of a TRACE_RUNS chunk: lengths[c->n_values], which add up to n_values; ids, 16 bytes
+ * each. */
+SKEP_NODISCARD skep_rc skep_segment__all_runs(struct skep_segment *seg,
+                                              const struct skep_codec_chunk *c, int64_t *lengths,
+                                              const uint8_t **ret_ids, uint32_t *ret_n,
+                                              skep_err *err);
 SKEP_NODISCARD skep_rc skep_segment__read_trace_ids(struct skep_segment *seg,
                                                     const struct skep_codec_chunk *c,
                                                     uint32_t first, uint32_t n, skep_trace_id *out,

@@ -157,7 +157,8 @@ bool skep_reader__between(struct skep_colreader *base, uint64_t row0, unsigned n
     struct skep_segment_reader *r = (struct skep_segment_reader *)base;
     skep_assert(n > 0 && n <= SKEP_BLOCK_ROWS && row0 + n <= r->seg->base.row_end);
     if (r->form != SKEP_FORM_INT ||
-        skep_reader__enter(r, (uint32_t)(row0 / SKEP_ROW_GROUP_ROWS), NULL) != SKEP_OK)
+        skep_reader__enter(r, (uint32_t)(row0 / SKEP_ROW_GROUP_ROWS), NULL) != SKEP_OK ||
+        r->lists.to)
         return false;
     if (!r->entry || r->entry->presence == SKEP_PRESENCE_NONE) {
         memset(bits, 0, (n + 63) / 64 * sizeof *bits);
@@ -179,9 +180,11 @@ bool skep_reader__coded(struct skep_colreader *base, uint64_t row0,
         return r->sparse.n == 0 && r->key != SKEP_COL_SPAN_ID;
     if (!plain_ints(r))
         return false;
-    *ret_n = r->n_lists;
-    if (r->form == SKEP_FORM_INT)
-        return r->n_lists != UINT32_MAX;
+    if (r->form == SKEP_FORM_INT) {
+        const struct skep_rowset *rs = &r->seg->base;
+        *ret_n = r->key == SKEP_COL_RESOURCE ? rs->resources.n : rs->scopes.n;
+        return r->lists.n != UINT32_MAX;
+    }
     if (!r->dict && skep_reader__dict(r, NULL) != SKEP_OK)
         return false;
     *ret_dict = r->dict;
@@ -219,14 +222,20 @@ skep_rc skep_reader__tally(struct skep_colreader *base, uint64_t row0, unsigned 
     skep_assert(plain_ints(r));
     uint32_t rank = skep_presence__rank(&r->presence, first);
     uint32_t count = skep_presence__rank(&r->presence, first + n) - rank;
-    uint32_t n_codes = r->dict ? r->dict->n : r->n_lists;
+    uint32_t n_codes = r->dict ? r->dict->n : r->lists.n;
+    uint32_t *here = r->lists.to ? skep_alloc_n(uint32_t, n_codes) : counts;
+    skep_rc rc = SKEP_OK;
     if (count > 0 && r->mapped)
-        SKEP_TRY(mapped_tally(r, first, n, n_codes, counts, err));
+        rc = mapped_tally(r, first, n, n_codes, here, err);
     else if (count > 0 &&
-             skep_codec_tally(r->codec, &r->chunk, rank, count, counts, n_codes) != SKEP_OK)
-        return skep_reader__corrupt(r, "codes", err);
+             skep_codec_tally(r->codec, &r->chunk, rank, count, here, n_codes) != SKEP_OK)
+        rc = skep_reader__corrupt(r, "codes", err);
+    for (uint32_t i = 0; r->lists.to && i < n_codes; i++) /* numbers of another file */
+        counts[r->lists.to[i]] += here[i];
+    if (r->lists.to)
+        skep_free(here);
     *ret_present = count;
-    return SKEP_OK;
+    return rc;
 }
 
 /* Code of the string in the group's dictionary. */
@@ -242,7 +251,7 @@ static skep_rc find_code(struct skep_segment_reader *r, uint64_t hash, uint32_t 
             skep_segment__find_code(r->seg, &e->dict, e->dict_codec, e->dict_n, hash, ret, NULL));
     } else {
         const struct skep_dict *d = NULL;
-        SKEP_TRY(skep_segment__dict(r->seg, r->key, &d, NULL));
+        SKEP_TRY(skep_segment__dict(r->seg, r->origin, r->key_here, &d, NULL));
         *ret = SKEP_NO_CODE;
         for (uint32_t i = 0; i < d->n && *ret == SKEP_NO_CODE; i++)
             if (d->hashes[i] == hash)
@@ -260,7 +269,7 @@ bool skep_reader__same(struct skep_colreader *base, uint64_t row0, unsigned n, i
     (void)n; /* what is constant is so in the whole group */
     return r->form == SKEP_FORM_INT &&
            skep_reader__enter(r, (uint32_t)(row0 / SKEP_ROW_GROUP_ROWS), NULL) == SKEP_OK &&
-           r->entry && r->entry->presence == SKEP_PRESENCE_ALL &&
+           !r->lists.to && r->entry && r->entry->presence == SKEP_PRESENCE_ALL &&
            r->codec == &skep_codec_constant && r->codec->decode(&r->chunk, 0, 1, ret) == SKEP_OK;
 }
 

@@ -16,13 +16,14 @@
 
 struct check {
     struct skep_segment *seg;
+    const struct skep_segment_origin *origin; /* what keys mean at the moment */
     skep_segment_bad_fn *fn;
     void *ctx;
     struct skep_segment_health *h;
     skep_err *err;
 };
 
-static skep_str column_name(const struct skep_segment *seg, uint32_t key)
+static skep_str column_name(const struct check *c, uint32_t key)
 {
     static const char *const names[SKEP_COL_COUNT] = {
 #define X(id, number, vec, text) [number] = #id,
@@ -31,10 +32,8 @@ static skep_str column_name(const struct skep_segment *seg, uint32_t key)
     };
     if (key < SKEP_COL_COUNT)
         return skep_str_c(names[key]);
-    for (uint32_t f = 0; f < seg->base.n_fields; f++)
-        if (seg->keys[f] == key)
-            return seg->base.fields[f].name;
-    return SKEP_STR_NULL;
+    uint32_t field = skep_segment__field_of(c->origin, key);
+    return field == UINT32_MAX ? SKEP_STR_NULL : c->seg->base.fields[field].name;
 }
 
 static void bad_group(struct check *c, uint32_t group)
@@ -58,7 +57,7 @@ static void tell(struct check *c, const struct skep_chunk_ref *ref, const char *
                                          .n_rows = n_rows,
                                          .what = what,
                                          .column = key == UINT32_MAX ? SKEP_STR_NULL
-                                                                     : column_name(c->seg, key)};
+                                                                     : column_name(c, key)};
     c->fn(c->ctx, &bad);
 }
 
@@ -130,10 +129,12 @@ static skep_rc entry(struct check *c, uint32_t group, const struct skep_column_e
     return e->flags & SKEP_ENTRY_PARTS ? parts(c, group, e) : SKEP_OK;
 }
 
-/* bad_dict[i]: the segment's dictionary i cannot be read. */
-static skep_rc group_chunks(struct check *c, uint32_t group, const bool *bad_dict)
+/* bad_dict[k][i]: dictionary i of origin k cannot be read. */
+static skep_rc group_chunks(struct check *c, uint32_t group, bool *const *bad_dict)
 {
     const struct skep_group_dir *dir = NULL;
+    const struct skep_segment_origin *o = c->origin = skep_segment__origin(c->seg, group);
+    const bool *bad = bad_dict[o - c->seg->origins];
     skep_rc rc = skep_segment__pin_dir(c->seg, group, &dir, c->err);
     if (rc == SKEP_ECORRUPT || rc == SKEP_EIO) {
         bad_group(c, group);
@@ -145,8 +146,8 @@ static skep_rc group_chunks(struct check *c, uint32_t group, const bool *bad_dic
     for (uint32_t i = 0; i < dir->n_entries && rc == SKEP_OK; i++) {
         const struct skep_column_entry *e = &dir->entries[i];
         rc = entry(c, group, e);
-        for (uint32_t k = 0; k < c->seg->n_dicts && (e->flags & SKEP_ENTRY_DICT_SEGMENT); k++)
-            if (bad_dict[k] && c->seg->dicts[k].key == e->key)
+        for (uint32_t k = 0; k < o->n_dicts && (e->flags & SKEP_ENTRY_DICT_SEGMENT); k++)
+            if (bad[k] && o->dicts[k].key == e->key)
                 bad_group(c, group);
     }
     for (uint32_t i = 0; i < dir->n_pages && rc == SKEP_OK; i++)
@@ -155,10 +156,11 @@ static skep_rc group_chunks(struct check *c, uint32_t group, const bool *bad_dic
     return rc;
 }
 
-static skep_rc dictionaries(struct check *c, bool *bad_dict)
+static skep_rc dictionaries(struct check *c, uint32_t k, bool *bad_dict)
 {
-    for (uint32_t i = 0; i < c->seg->n_dicts; i++) {
-        const struct skep_segment_dict *d = &c->seg->dicts[i];
+    c->origin = &c->seg->origins[k];
+    for (uint32_t i = 0; i < c->origin->n_dicts; i++) {
+        const struct skep_segment_dict *d = &c->origin->dicts[i];
         bool ok;
         SKEP_TRY(try_chunk(c, &d->ref, &ok, NULL));
         bad_dict[i] = !ok;
@@ -175,8 +177,12 @@ skep_rc skep_segment__health(struct skep_rowset *rs, skep_segment_bad_fn *fn, vo
     struct check c = {.seg = seg, .fn = fn, .ctx = ctx, .h = ret, .err = err};
     *ret = (struct skep_segment_health){.n_groups = seg->n_groups};
     ret->bad_group = skep_calloc(seg->n_groups + 1, 1);
-    bool *bad_dict = skep_calloc(seg->n_dicts + 1, sizeof *bad_dict);
-    skep_rc rc = dictionaries(&c, bad_dict);
+    bool **bad_dict = skep_alloc_n(bool *, seg->n_origins);
+    skep_rc rc = SKEP_OK;
+    for (uint32_t k = 0; k < seg->n_origins && rc == SKEP_OK; k++) {
+        bad_dict[k] = skep_alloc_n(bool, seg->origins[k].n_dicts + 1);
+        rc = dictionaries(&c, k, bad_dict[k]);
+    }
     for (uint32_t g = 0; g < seg->n_groups && rc == SKEP_OK; g++)
         rc = group_chunks(&c, g, bad_dict);
     for (uint32_t i = 0; i < seg->n_index_pages && rc == SKEP_OK; i++) {
@@ -185,6 +191,8 @@ skep_rc skep_segment__health(struct skep_rowset *rs, skep_segment_bad_fn *fn, vo
         if (rc == SKEP_OK && !ok)
             tell(&c, &seg->index_pages[i].ref, "page of the trace index", UINT32_MAX, 0, 0);
     }
+    for (uint32_t k = 0; k < seg->n_origins; k++)
+        skep_free(bad_dict[k]);
     skep_free(bad_dict);
     if (rc != SKEP_OK)
         skep_free(ret->bad_group);

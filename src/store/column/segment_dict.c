@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Dictionaries of the segment writer: strings in order of first appearance.
  *
- * Sources bring each string with its hash, so a string is looked up without being hashed again; a
- * small memo by address catches the repeats before that.
+ * Sources bring each string with its hash, so a string is looked up without being hashed again, and
+ * only once a source: its code is kept by token (segment_gather.c).
  *
  * I1  items[i].offset + len <= bytes_n; strings are unique.
  * Threads: one. */
@@ -63,24 +63,53 @@ void skep_wdict__truncate(struct skep_wdict *d, uint32_t n)
         skep_index_add(&d->index, d->items[i].hash, i);
 }
 
+skep_str skep_segment__token(const struct skep_segment_writer *w, uint32_t token,
+                             uint64_t *ret_hash)
+{
+    uint32_t low = 0, high = w->n_domains;
+    while (high - low > 1) {
+        uint32_t mid = (low + high) / 2;
+        if (w->domains[mid].base <= token)
+            low = mid;
+        else
+            high = mid;
+    }
+    const struct skep_wdomain *d = &w->domains[low];
+    uint32_t i = token - d->base;
+    if (!d->dict) {
+        *ret_hash = skep_hash(skep_str_bytes(d->strs[i]));
+        return d->strs[i];
+    }
+    *ret_hash = d->dict->hashes[i];
+    return skep_dict_str(d->dict, i);
+}
+
+void skep_segment__spell(struct skep_segment_writer *w)
+{
+    uint64_t hash;
+    for (uint32_t i = 0; i < w->col.n; i++)
+        w->col.strs[i] = i > 0 && w->tokens[i] == w->tokens[i - 1]
+                             ? w->col.strs[i - 1]
+                             : skep_segment__token(w, w->tokens[i], &hash);
+}
+
 bool skep_wdict__map(struct skep_segment_writer *w, struct skep_wdict *d, uint32_t max_n,
                      size_t max_bytes)
 {
     uint32_t before = d->n;
-    uint32_t generation = ++w->memo_generation;
     for (uint32_t i = 0; i < w->col.n; i++) {
-        skep_str s = w->col.strs[i];
-        size_t slot = (size_t)((uintptr_t)s.p / 4 * 2654435761u >> 7) % SKEP_WMEMO_SLOTS;
-        struct skep_wmemo *m = &w->memo[slot];
-        if (m->generation != generation || m->p != s.p || m->n != s.n) {
-            *m = (struct skep_wmemo){s.p, (uint32_t)s.n, skep_wdict__add(d, s, w->col.hashes[i]),
-                                     generation};
+        uint32_t token = w->tokens[i], code = w->token_codes[token];
+        if (code == UINT32_MAX) {
+            uint64_t hash;
+            skep_str s = skep_segment__token(w, token, &hash);
+            code = w->token_codes[token] = skep_wdict__add(d, s, hash);
             if (d->n > max_n || d->bytes_n > max_bytes) {
                 skep_wdict__truncate(d, before);
+                memset(w->token_codes, 0xff, w->n_tokens * sizeof *w->token_codes);
                 return false;
             }
         }
-        w->tmp[i] = m->code;
+        w->tmp[i] = code;
     }
     return true;
 }

@@ -33,14 +33,12 @@ static const char *codec_name(unsigned id)
 }
 
 /* Add the entries of one row group; sums by position: columns, then fields. */
-static uint32_t position(const struct skep_segment *seg, uint32_t key)
+static uint32_t position(const struct skep_segment_origin *o, uint32_t key)
 {
     if (key < SKEP_SEGMENT_FIELD_KEY)
         return key < SKEP_COL_COUNT ? key : UINT32_MAX;
-    for (uint32_t f = 0; f < seg->base.n_fields; f++)
-        if (seg->keys[f] == key)
-            return SKEP_COL_COUNT + f;
-    return UINT32_MAX;
+    uint32_t f = skep_segment__field_of(o, key);
+    return f == UINT32_MAX ? f : SKEP_COL_COUNT + f;
 }
 
 static skep_rc part_bytes(struct skep_segment *seg, const struct skep_column_entry *e,
@@ -54,14 +52,14 @@ static skep_rc part_bytes(struct skep_segment *seg, const struct skep_column_ent
     return SKEP_OK;
 }
 
-static skep_rc add_entries(struct skep_segment *seg, const struct skep_group_dir *dir,
-                           struct sum *sums, skep_err *err)
+static skep_rc add_entries(struct skep_segment *seg, uint32_t group,
+                           const struct skep_group_dir *dir, struct sum *sums, skep_err *err)
 {
     uint64_t seen[64] = {0}; /* bitmaps already counted in this group */
     unsigned n_seen = 0;
     for (uint32_t i = 0; i < dir->n_entries; i++) {
         const struct skep_column_entry *e = &dir->entries[i];
-        uint32_t at = position(seg, e->key);
+        uint32_t at = position(skep_segment__origin(seg, group), e->key);
         if (at == UINT32_MAX || e->presence == SKEP_PRESENCE_NONE)
             continue;
         struct sum *s = &sums[at];
@@ -138,7 +136,7 @@ static skep_rc add_group(struct skep_segment *seg, uint32_t group, struct sum *s
     const struct skep_group_dir *dir;
     SKEP_TRY(skep_segment__pin_dir(seg, group, &dir, err));
     rest->dirs += seg->groups[group].length;
-    skep_rc rc = add_entries(seg, dir, sums, err);
+    skep_rc rc = add_entries(seg, group, dir, sums, err);
     for (uint32_t i = 0; i < dir->n_pages; i++) {
         rest->pages++;
         rest->page_bytes += dir->pages[i].ref.length;
@@ -152,10 +150,13 @@ static void add_rest(const struct skep_segment *seg, struct sum *sums, struct re
 {
     for (uint32_t i = 0; i < seg->n_index_pages; i++)
         rest->index += seg->index_pages[i].ref.length;
-    for (uint32_t i = 0; i < seg->n_dicts; i++) {
-        uint32_t at = position(seg, seg->dicts[i].key);
-        if (at != UINT32_MAX)
-            sums[at].dict += seg->dicts[i].ref.length;
+    for (uint32_t k = 0; k < seg->n_origins; k++) {
+        const struct skep_segment_origin *o = &seg->origins[k];
+        for (uint32_t i = 0; i < o->n_dicts; i++) {
+            uint32_t at = position(o, o->dicts[i].key);
+            if (at != UINT32_MAX)
+                sums[at].dict += o->dicts[i].ref.length;
+        }
     }
 }
 
@@ -169,10 +170,11 @@ static skep_rc dump(struct skep_segment *seg, struct skep_buf *out, skep_err *er
         rc = add_group(seg, g, sums, &rest, err);
     add_rest(seg, sums, &rest);
     double rows = (double)rs->n_rows;
-    skep_buf_printf(out, "%s: %llu rows, %llu bytes (%.2f a row), %llu traces, %u row groups\n",
-                    seg->path, (unsigned long long)rs->n_rows, (unsigned long long)seg->file_bytes,
-                    (double)seg->file_bytes / rows, (unsigned long long)seg->n_traces,
-                    seg->n_groups);
+    skep_buf_printf(
+        out, "%s: %llu rows, %llu bytes (%.2f a row), %llu traces, %u row groups, %u origins\n",
+        seg->path, (unsigned long long)rs->n_rows, (unsigned long long)seg->file_bytes,
+        (double)seg->file_bytes / rows, (unsigned long long)seg->n_traces, seg->n_groups,
+        seg->n_origins);
     skep_buf_printf(out,
                     "commits %llu..%llu, start %lld..%lld, fields %u, resources %u, scopes %u\n",
                     (unsigned long long)rs->min_seq, (unsigned long long)rs->max_seq,

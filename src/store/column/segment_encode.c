@@ -22,7 +22,8 @@ enum {
     SEGMENT_DICT_BYTES = 64 << 10,
     SEGMENT_DICT_VALUES = 8192,
     SEGMENT_DICTS_BYTES = 2 << 20,
-    LOCAL_DICT_BYTES = 1 << 20
+    LOCAL_DICT_BYTES = 1 << 20,
+    LOCAL_REST = 7 /* row groups */
 };
 
 void skep_segment__put_entry(struct skep_segment_writer *w, const struct skep_column_entry *e)
@@ -217,6 +218,7 @@ static skep_rc put_direct(struct skep_segment_writer *w, struct skep_column_entr
 {
     const struct skep_wcolumn *c = &w->col;
     struct skep_buf list;
+    skep_segment__spell(w);
     skep_buf_init(&list, 4 << 20);
     uint32_t parts = 0;
     skep_rc rc = SKEP_OK;
@@ -266,6 +268,7 @@ static bool local_dict_pays(struct skep_segment_writer *w)
         strs[i] = skep_wdict__str(d, i);
     size_t with = codes + strings_size(strs, d->n);
     skep_free(strs);
+    skep_segment__spell(w);
     return with <= strings_size(w->col.strs, w->col.n);
 }
 
@@ -289,12 +292,17 @@ static skep_rc put_str_column(struct skep_segment_writer *w, uint32_t key,
     }
     skep_wdict__truncate(&w->local, 0);
     uint32_t max_n = SKEP_MAX(w->col.n / 2, 16u);
+    if (w->local_rest[slot] > 0) { /* it did not pay lately: not tried for a while */
+        w->local_rest[slot]--;
+        return put_direct(w, e, err);
+    }
     if (skep_wdict__map(w, &w->local, max_n, LOCAL_DICT_BYTES) && local_dict_pays(w)) {
         e->flags |= SKEP_ENTRY_DICT_LOCAL;
         e->dict_n = w->local.n;
         SKEP_TRY(put_ints(w, w->tmp, false, false, e, err));
         return skep_segment__put_dict(w, &w->local, &e->dict, &e->dict_codec, err);
     }
+    w->local_rest[slot] = LOCAL_REST;
     return put_direct(w, e, err);
 }
 

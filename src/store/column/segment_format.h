@@ -34,11 +34,11 @@ enum {
 };
 
 /* Required features: a reader that lacks one refuses the file.  Optional: it may ignore them. */
-#define SKEP_SEGMENT_SHORT_GROUPS 1ull        /* row groups before the last may be short */
+#define SKEP_SEGMENT_TAKEN_OVER   1ull        /* row groups may be short, and of other origins */
 #define SKEP_SEGMENT_NEEDS_CODECS (1ull << 1) /* codecs and presences beyond the first set */
 #define SKEP_SEGMENT_LOGS         (1ull << 2) /* rows by dataset and time, not by trace */
 #define SKEP_SEGMENT_REQUIRED_KNOWN                                                                \
-    (SKEP_SEGMENT_SHORT_GROUPS | SKEP_SEGMENT_NEEDS_CODECS | SKEP_SEGMENT_LOGS)
+    (SKEP_SEGMENT_TAKEN_OVER | SKEP_SEGMENT_NEEDS_CODECS | SKEP_SEGMENT_LOGS)
 #define SKEP_SEGMENT_OPTIONAL_KNOWN 0ull
 
 /* Where a chunk is.  On disk: u64 offset, u32 length, u32 crc.  length 0 = no chunk. */

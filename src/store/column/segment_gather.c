@@ -3,8 +3,14 @@
  *
  * The group's rows are sorted once by (source, source row); each column is then read block by block
  * in that order and scattered to the rows' new places, which works alike for parts (arrival order)
- * and segments (runs).  Strings of a dictionary stay where they are; others are copied to the
- * writer's arena.
+ * and segments (runs).
+ *
+ * A string is a token here: a number that says where it is, in a dictionary of a source or among
+ * the strings copied to the writer's arena.  Dictionaries one after the other make up the numbers:
+ *
+ *   domain 0: dictionary of source 0, tokens 0 .. 499    domain 1: of source 1, 500 .. 870   ...
+ *
+ * Equal tokens are equal strings; what is found out about one (its code) is kept by token.
  *
  * I1  after gather, w->col holds n values in row order, n = bits set in w->col.bitmap.
  * I2  readers stay open until the next gather: their dictionaries hold the strings.
@@ -48,78 +54,164 @@ struct target {
     enum skep_segment_form form;
     const uint32_t *map; /* list numbers of the source -> of the segment; NULL = as they are */
     uint32_t map_size;
+    bool marking; /* w->present says which rows have a value; until then all before `at` have */
+    uint32_t at;  /* slots gone through */
 };
 
-static skep_rc copy_string(struct target *t, uint32_t row, skep_str s, skep_err *err)
+/* From here on rows lack values: those before had one. */
+static void start_marking(struct target *t)
 {
     struct skep_segment_writer *w = t->w;
-    w->col.hashes[row] = skep_hash(skep_str_bytes(s));
-    if (s.n > 0) {
-        char *p = skep_arena_try_alloc(&w->arena, s.n);
+    if (t->marking)
+        return;
+    memset(w->present, 0, ((size_t)w->n_rows + 63) / 64 * 64);
+    for (uint32_t k = 0; k < t->at; k++)
+        w->present[(uint16_t)w->slots[k]] = 1;
+    t->marking = true;
+}
+
+/* Tokens for n strings of a new domain; *ret_base is the first one's. */
+static skep_rc add_domain(struct skep_segment_writer *w, const struct skep_dict *dict,
+                          const skep_str *strs, uint32_t n, uint32_t *ret_base, skep_err *err)
+{
+    uint32_t base = w->n_tokens;
+    if (n > UINT32_MAX - base)
+        return skep_fail(err, SKEP_ENOMEM, "too many strings in one column");
+    if (base + n > w->cap_tokens) {
+        uint32_t cap = SKEP_MAX(base + n, w->cap_tokens < UINT32_MAX / 2 ? w->cap_tokens * 2 : 0);
+        SKEP_TRY(skep_segment__charge(w, (uint64_t)(cap - w->cap_tokens) * 4, err));
+        w->token_codes = skep_realloc(w->token_codes, (size_t)cap * sizeof *w->token_codes);
+        w->cap_tokens = cap;
+    }
+    memset(w->token_codes + base, 0xff, (size_t)n * sizeof *w->token_codes);
+    SKEP_GROW(w->domains, w->n_domains, w->cap_domains);
+    w->domains[w->n_domains++] = (struct skep_wdomain){base, dict, strs};
+    w->n_tokens = base + n;
+    *ret_base = base;
+    return SKEP_OK;
+}
+
+static skep_rc dict_base(struct target *t, const struct skep_dict *dict, uint32_t *ret,
+                         skep_err *err)
+{
+    struct skep_segment_writer *w = t->w;
+    for (uint32_t k = w->n_domains; k-- > w->source_domain;) {
+        if (w->domains[k].dict == dict) {
+            *ret = w->domains[k].base;
+            return SKEP_OK;
+        }
+    }
+    return add_domain(w, dict, NULL, dict->n, ret, err);
+}
+
+/* Strings that have no dictionary: copies in the arena, a token each, by the vector's place. */
+static skep_rc copy_strings(struct target *t, const struct skep_vec *v, uint32_t *ret_base,
+                            skep_err *err)
+{
+    struct skep_segment_writer *w = t->w;
+    unsigned n = v->constant ? 1 : v->n;
+    skep_str *to = skep_arena_try_alloc(&w->arena, n * sizeof *to);
+    for (unsigned i = 0; to && i < n; i++) {
+        skep_str s = v->str[i];
+        bool has = v->constant || !v->valid || (v->valid[i / 64] >> (i % 64) & 1);
+        char *p = has && s.n > 0 ? skep_arena_try_alloc(&w->arena, s.n) : NULL;
+        to[i] = SKEP_STR("");
+        if (!has || s.n == 0)
+            continue;
         if (!p)
             return skep_fail(err, SKEP_ENOMEM, "no budget for the strings of a row group");
         memcpy(p, s.p, s.n);
-        s.p = p;
+        to[i] = (skep_str){p, s.n};
     }
-    w->col.strs[row] = s;
-    return SKEP_OK;
+    if (!to)
+        return skep_fail(err, SKEP_ENOMEM, "no budget for the strings of a row group");
+    return add_domain(w, NULL, to, n, ret_base, err);
 }
 
-static inline bool has_value(const struct skep_vec *v, unsigned i)
+/* List numbers of the source to those of the segment, into out. */
+static skep_rc map_lists(const struct target *t, const struct skep_vec *v, int64_t *out,
+                         skep_err *err)
 {
-    return !v->valid || (v->valid[i / 64] >> (i % 64) & 1);
-}
-
-static skep_rc map_lists(struct target *t, const uint64_t *slots, uint32_t n, skep_err *err)
-{
-    int64_t *out = t->w->row_ints;
-    for (uint32_t k = 0; t->map && k < n; k++) {
-        uint32_t row = slots[k] & 0xffff;
-        if (!(t->w->col.bitmap[row / 64] >> (row % 64) & 1))
-            continue;
-        if ((uint64_t)out[row] >= t->map_size)
+    unsigned n = v->constant ? 1 : v->n;
+    for (unsigned i = 0; i < n; i++) {
+        bool has = v->constant || !v->valid || (v->valid[i / 64] >> (i % 64) & 1);
+        if (has && (uint64_t)v->i64[i] >= t->map_size)
             return skep_fail(err, SKEP_ECORRUPT, "a row's list number is out of range");
-        out[row] = t->map[out[row]];
+        out[i] = has ? t->map[v->i64[i]] : 0;
     }
     return SKEP_OK;
 }
 
-/* slots[0..n) are rows of v, which begins at row0 of the source.  One loop a form: this is where a
- * flush spends its time. */
+/* For the rows of v among slots[0..n), v beginning at row0 of the source: `row` of the group takes
+ * value i.  Rows that are neighbours in the source, as in a flush nearly all are, go without a look
+ * at their number; absent ones are stepped over 64 at a time. */
+#define EACH_PRESENT(body)                                                                         \
+    if (!v->valid && dense) {                                                                      \
+        for (uint32_t k = 0; k < n; k++) {                                                         \
+            const uint32_t row = (uint16_t)slots[k], i = k & step;                                 \
+            body;                                                                                  \
+        }                                                                                          \
+    } else if (dense) {                                                                            \
+        for (uint32_t word = 0; word < (n + 63) / 64; word++)                                      \
+            for (uint64_t m = v->valid[word]; m; m &= m - 1) {                                     \
+                const uint32_t at = word * 64 + SKEP_CTZ64(m);                                     \
+                const uint32_t row = (uint16_t)slots[at], i = at & step;                           \
+                w->present[row] = 1;                                                               \
+                body;                                                                              \
+            }                                                                                      \
+    } else {                                                                                       \
+        for (uint32_t k = 0; k < n; k++) {                                                         \
+            const uint32_t at = (uint32_t)((slots[k] >> 16) - row0), row = (uint16_t)slots[k];     \
+            const uint32_t i = at & step;                                                          \
+            if (v->valid && !(v->valid[at / 64] >> (at % 64) & 1))                                 \
+                continue;                                                                          \
+            w->present[row] = 1;                                                                   \
+            body;                                                                                  \
+        }                                                                                          \
+    }
+
+/* One loop a form: this is where a flush spends its time. */
 static skep_rc take_values(struct target *t, const struct skep_vec *v, uint64_t row0,
                            const uint64_t *slots, uint32_t n, skep_err *err)
 {
     struct skep_segment_writer *w = t->w;
-    uint64_t *bitmap = w->col.bitmap;
-    /* A constant vector holds one value, at index 0. */
-    unsigned step = v->constant ? 0 : UINT32_MAX;
-#define EACH_PRESENT(body)                                                                         \
-    for (uint32_t k = 0; k < n; k++) {                                                             \
-        unsigned i = (unsigned)((slots[k] >> 16) - row0);                                          \
-        uint32_t row = slots[k] & 0xffff;                                                          \
-        if (!has_value(v, i))                                                                      \
-            continue;                                                                              \
-        bitmap[row / 64] |= 1ull << (row % 64);                                                    \
-        i &= step;                                                                                 \
-        body                                                                                       \
-    }
+    int64_t mapped[SKEP_BLOCK_ROWS];
+    const bool dense = v->n == n;
+    const uint32_t step = v->constant ? 0 : UINT32_MAX; /* a constant stands at index 0 */
+    uint32_t base;
     switch (v->form) {
     case SKEP_VEC_I64:
     case SKEP_VEC_F64: {
         const int64_t *in = v->form == SKEP_VEC_I64 ? v->i64 : (const int64_t *)v->f64;
-        EACH_PRESENT(w->row_ints[row] = in[i];)
-        return map_lists(t, slots, n, err);
-    }
-    case SKEP_VEC_DICT:
-        EACH_PRESENT(w->col.strs[row] = skep_dict_str(v->dict, v->codes[i]);
-                     w->col.hashes[row] = v->dict->hashes[v->codes[i]];)
+        int64_t *out = w->row_ints;
+        if (t->map) {
+            SKEP_TRY(map_lists(t, v, mapped, err));
+            in = mapped;
+        }
+        EACH_PRESENT(out[row] = in[i])
         return SKEP_OK;
-    case SKEP_VEC_STR: EACH_PRESENT(SKEP_TRY(copy_string(t, row, v->str[i], err));) return SKEP_OK;
-    case SKEP_VEC_ID16: EACH_PRESENT(w->col.ids[row] = v->id16[i];) return SKEP_OK;
     }
-#undef EACH_PRESENT
+    case SKEP_VEC_DICT: {
+        uint32_t *out = w->tokens;
+        SKEP_TRY(dict_base(t, v->dict, &base, err));
+        EACH_PRESENT(out[row] = base + v->codes[i])
+        return SKEP_OK;
+    }
+    case SKEP_VEC_STR: {
+        uint32_t *out = w->tokens;
+        SKEP_TRY(copy_strings(t, v, &base, err));
+        EACH_PRESENT(out[row] = base + i)
+        return SKEP_OK;
+    }
+    case SKEP_VEC_ID16: {
+        skep_trace_id *out = w->col.ids;
+        EACH_PRESENT(out[row] = v->id16[i])
+        return SKEP_OK;
+    }
+    }
     skep_unreachable("vector form");
 }
+#undef EACH_PRESENT
 
 /* slots[0..n) lie in one block of the source. */
 static skep_rc take_block(struct target *t, struct skep_colreader *r, const uint64_t *slots,
@@ -129,7 +221,15 @@ static skep_rc take_block(struct target *t, struct skep_colreader *r, const uint
     unsigned span = (unsigned)((slots[n - 1] >> 16) - row0 + 1);
     struct skep_vec v;
     SKEP_TRY(r->ops->read(r, row0, span, &v, err));
-    return v.none ? SKEP_OK : take_values(t, &v, row0, slots, n, err);
+    if (v.none || v.valid)
+        start_marking(t);
+    if (!v.none)
+        SKEP_TRY(take_values(t, &v, row0, slots, n, err));
+    if (t->marking && !v.none && !v.valid && span == n)
+        for (uint32_t k = 0; k < n; k++)
+            t->w->present[(uint16_t)slots[k]] = 1;
+    t->at += n;
+    return SKEP_OK;
 }
 
 static skep_rc take_source(struct target *t, struct skep_colreader *r, unsigned source,
@@ -137,6 +237,7 @@ static skep_rc take_source(struct target *t, struct skep_colreader *r, unsigned 
 {
     struct skep_segment_writer *w = t->w;
     uint32_t at = w->source_first[source], end = w->source_first[source + 1];
+    w->source_domain = w->n_domains;
     while (at < end) {
         uint64_t block = (w->slots[at] >> 16) / SKEP_BLOCK_ROWS;
         uint32_t to = at + 1;
@@ -148,28 +249,55 @@ static skep_rc take_source(struct target *t, struct skep_colreader *r, unsigned 
     return SKEP_OK;
 }
 
+/* w->col.bitmap of what w->present says; returns how many rows. */
+static uint32_t pack_present(struct skep_segment_writer *w)
+{
+    uint32_t n = 0;
+    for (uint32_t word = 0; word < (w->n_rows + 63) / 64; word++) {
+        uint64_t bits = 0;
+        for (unsigned k = 0; k < 8; k++) {
+            uint64_t bytes = skep_load_le64(w->present + (size_t)word * 64 + (size_t)k * 8);
+            bits |= ((bytes * 0x0102040810204080ull) >> 56) << (k * 8);
+        }
+        w->col.bitmap[word] = bits;
+        n += SKEP_POPCOUNT64(bits);
+    }
+    return n;
+}
+
+/* Every row has a value: nothing to push together. */
+static void all_present(struct skep_segment_writer *w, enum skep_segment_form form)
+{
+    struct skep_wcolumn *c = &w->col;
+    memset(c->bitmap, 0xff, (size_t)w->n_rows / 64 * 8);
+    if (w->n_rows % 64)
+        c->bitmap[w->n_rows / 64] = (1ull << (w->n_rows % 64)) - 1;
+    c->n = w->n_rows;
+    if (form == SKEP_FORM_INT || form == SKEP_FORM_F64)
+        c->ints = w->row_ints;
+    else if (form == SKEP_FORM_EMPTY)
+        memset(c->ints, 0, c->n * sizeof *c->ints);
+}
+
 /* Push the present values together, in row order. */
 static void compact(struct skep_segment_writer *w, enum skep_segment_form form)
 {
     struct skep_wcolumn *c = &w->col;
     uint32_t n = 0;
+    c->n = pack_present(w);
+    if (form == SKEP_FORM_EMPTY)
+        memset(c->ints, 0, c->n * sizeof *c->ints);
+    if (form == SKEP_FORM_EMPTY || form == SKEP_FORM_ID16)
+        return; /* ids are kept by row */
     for (uint32_t word = 0; word < (w->n_rows + 63) / 64; word++) {
-        for (uint64_t m = c->bitmap[word]; m; m &= m - 1) {
+        for (uint64_t m = c->bitmap[word]; m; m &= m - 1, n++) {
             uint32_t row = word * 64 + SKEP_CTZ64(m);
-            switch (form) {
-            case SKEP_FORM_INT:
-            case SKEP_FORM_F64: c->ints[n] = w->row_ints[row]; break;
-            case SKEP_FORM_EMPTY: c->ints[n] = 0; break;
-            case SKEP_FORM_STR:
-                c->strs[n] = c->strs[row];
-                c->hashes[n] = c->hashes[row];
-                break;
-            case SKEP_FORM_ID16: break; /* kept by row */
-            }
-            n++;
+            if (form == SKEP_FORM_STR)
+                w->tokens[n] = w->tokens[row];
+            else
+                c->ints[n] = w->row_ints[row];
         }
     }
-    c->n = n;
 }
 
 static void set_map(struct target *t, uint32_t key, unsigned s)
@@ -209,23 +337,31 @@ skep_rc skep_segment__gather(struct skep_segment_writer *w, uint32_t key, skep_e
         .form = key < SKEP_SEGMENT_FIELD_KEY
                     ? skep_segment__column_form(key)
                     : skep_segment__type_form(w->fields[key - SKEP_SEGMENT_FIELD_KEY].type)};
+    if (w->job->canceled && w->job->canceled(w->job->ctx))
+        return skep_fail(err, SKEP_ECANCELED, "segment write canceled");
     memset(w->col.bitmap, 0, SKEP_ROW_GROUP_ROWS / 8);
     if (t.form == SKEP_FORM_ID16)
         memset(w->col.ids, 0, w->n_rows * sizeof *w->col.ids);
     skep_segment__close_readers(w);
     skep_arena_reset(&w->arena);
+    w->n_domains = w->n_tokens = 0;
+    w->col.ints = w->packed_ints;
     for (unsigned s = 0; s < w->job->n_sources; s++) {
-        if (w->source_first[s] == w->source_first[s + 1])
+        uint32_t n = w->source_first[s + 1] - w->source_first[s];
+        struct skep_colreader *r = NULL;
+        if (n == 0)
             continue;
-        struct skep_colreader *r;
         SKEP_TRY(open_key(w, key, s, &r, err));
-        if (!r)
+        if (!r) {
+            start_marking(&t);
+            t.at += n;
             continue;
+        }
         w->readers[s] = r;
         set_map(&t, key, s);
         SKEP_TRY(take_source(&t, r, s, err));
     }
-    compact(w, t.form);
+    (t.marking ? compact : all_present)(w, t.form);
     skep_assert(w->col.n <= w->n_rows);
     return SKEP_OK;
 }

@@ -382,19 +382,10 @@ skep_rc skep_segment__find_code(struct skep_segment *seg, const struct skep_chun
     return rc;
 }
 
-skep_rc skep_segment__dict(struct skep_segment *seg, uint32_t key, const struct skep_dict **ret,
-                           skep_err *err)
+skep_rc skep_segment__dict(struct skep_segment *seg, const struct skep_segment_origin *o,
+                           uint32_t key, const struct skep_dict **ret, skep_err *err)
 {
-    struct skep_segment_dict *d = NULL;
-    for (uint32_t low = 0, high = seg->n_dicts; low < high && !d;) {
-        uint32_t mid = (low + high) / 2;
-        if (seg->dicts[mid].key == key)
-            d = &seg->dicts[mid];
-        else if (seg->dicts[mid].key < key)
-            low = mid + 1;
-        else
-            high = mid;
-    }
+    struct skep_segment_dict *d = skep_segment__find_dict(o, key);
     if (!d)
         return skep_segment__corrupt(seg, err, seg->data_end, "a column's dictionary is missing");
     skep_mutex_lock(&seg->mutex);

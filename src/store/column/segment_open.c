@@ -6,7 +6,7 @@
  *
  * I1  every count in the footer is checked against the bytes left before memory for it is taken.
  * I2  every chunk reference lies between header and footer.
- * Threads: open one; afterwards everything is immutable but seg->dicts[].pin (seg->mutex).
+ * Threads: open one; afterwards everything is immutable but the pins of dictionaries (seg->mutex).
  * Memory: told to the cache as resident. */
 #include "base/assert.h"
 #include "base/mem.h"
@@ -59,12 +59,15 @@ static skep_str get_str(skep_rd *r)
 static skep_rc parse_group_rows(struct skep_segment *seg, skep_rd *r, skep_err *err)
 {
     struct skep_rowset *b = &seg->base;
-    bool listed = seg->required & SKEP_SEGMENT_SHORT_GROUPS;
+    bool listed = seg->required & SKEP_SEGMENT_TAKEN_OVER;
     uint32_t *rows = skep_new_n(&seg->arena, uint32_t, seg->n_groups);
+    uint8_t *origins = skep_new_n(&seg->arena, uint8_t, seg->n_groups);
     uint64_t sum = 0;
     for (uint32_t g = 0; g < seg->n_groups; g++) {
-        rows[g] = listed ? skep_rd_u32(r)
+        uint32_t packed = listed ? skep_rd_u32(r) : 0;
+        rows[g] = listed ? packed & 0xffffff
                          : (uint32_t)SKEP_MIN(b->n_rows - sum, (uint64_t)SKEP_ROW_GROUP_ROWS);
+        origins[g] = (uint8_t)(packed >> 24);
         sum += rows[g];
         if (r->bad || rows[g] == 0 || rows[g] > SKEP_ROW_GROUP_ROWS || sum > b->n_rows)
             return bad(seg, r, "rows of a row group", err);
@@ -72,6 +75,7 @@ static skep_rc parse_group_rows(struct skep_segment *seg, skep_rd *r, skep_err *
     if (sum != b->n_rows)
         return bad(seg, r, "row counts disagree", err);
     b->group_rows = rows;
+    seg->group_origins = origins;
     b->row_end = (uint64_t)(seg->n_groups - 1) * SKEP_ROW_GROUP_ROWS + rows[seg->n_groups - 1];
     return SKEP_OK;
 }
@@ -221,25 +225,6 @@ static skep_rc parse_lists(struct skep_segment *seg, skep_rd *r, struct skep_row
     return SKEP_OK;
 }
 
-static skep_rc parse_dicts(struct skep_segment *seg, skep_rd *r, skep_err *err)
-{
-    uint32_t n = skep_rd_u32(r);
-    if (r->bad || n > skep_rd_left(r) / 28)
-        return bad(seg, r, "too many dictionaries", err);
-    seg->dicts = skep_new_n(&seg->arena, struct skep_segment_dict, n + 1);
-    for (uint32_t i = 0; i < n; i++) {
-        struct skep_segment_dict *d = &seg->dicts[i];
-        d->key = skep_rd_u32(r);
-        d->n = skep_rd_u32(r);
-        d->codec = (uint8_t)skep_rd_u32(r);
-        SKEP_TRY(get_ref(seg, r, &d->ref, err));
-        if (d->n == 0 || d->n > SKEP_CODEC_MAX_VALUES || (i > 0 && d->key <= seg->dicts[i - 1].key))
-            return bad(seg, r, "a dictionary is malformed", err);
-    }
-    seg->n_dicts = n;
-    return SKEP_OK;
-}
-
 static skep_rc parse_index(struct skep_segment *seg, skep_rd *r, skep_err *err)
 {
     uint32_t n = skep_rd_u32(r);
@@ -295,9 +280,14 @@ static skep_rc parse_footer(struct skep_segment *seg, skep_err *err)
     SKEP_TRY(parse_fields(seg, &r, err));
     SKEP_TRY(parse_lists(seg, &r, &seg->base.resources, err));
     SKEP_TRY(parse_lists(seg, &r, &seg->base.scopes, err));
-    SKEP_TRY(parse_dicts(seg, &r, err));
+    seg->origins = skep_new_n(&seg->arena, struct skep_segment_origin, 1);
+    seg->n_origins = 1;
+    skep_segment__own_origin(seg, &seg->origins[0]);
+    SKEP_TRY(skep_segment__parse_dicts(seg, &r, &seg->origins[0], err));
     SKEP_TRY(parse_index(seg, &r, err));
     SKEP_TRY(parse_runs(seg, &r, err));
+    if (seg->required & SKEP_SEGMENT_TAKEN_OVER)
+        SKEP_TRY(skep_segment__parse_origins(seg, &r, err));
     if (r.bad || skep_rd_left(&r) != 0)
         return bad(seg, &r, "the footer has bytes left over", err);
     return SKEP_OK;
@@ -360,9 +350,10 @@ static skep_rc open_file(struct skep_segment *seg, skep_err *err)
 static void destroy(struct skep_rowset *rs)
 {
     struct skep_segment *seg = skep_segment__of(rs);
-    for (uint32_t i = 0; i < seg->n_dicts; i++)
-        if (seg->dicts[i].pin)
-            skep_cache_unpin(seg->cache, seg->dicts[i].pin);
+    for (uint32_t k = 0; k < seg->n_origins; k++)
+        for (uint32_t i = 0; i < seg->origins[k].n_dicts; i++)
+            if (seg->origins[k].dicts[i].pin)
+                skep_cache_unpin(seg->cache, seg->origins[k].dicts[i].pin);
     skep_cache_drop(seg->cache, seg->serial);
     skep_cache_resident(seg->cache, -seg->resident_bytes);
     if (seg->fd >= 0)

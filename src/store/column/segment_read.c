@@ -96,7 +96,7 @@ skep_rc skep_reader__dict(struct skep_segment_reader *r, skep_err *err)
 {
     const struct skep_column_entry *e = r->entry;
     if (e->flags & SKEP_ENTRY_DICT_SEGMENT)
-        return skep_segment__dict(r->seg, r->key, &r->dict, err);
+        return skep_segment__dict(r->seg, r->origin, r->key_here, &r->dict, err);
     const struct skep_dict_data *d;
     SKEP_TRY(skep_segment__pin_dict(r->seg, &e->dict, e->dict_codec, e->dict_n, &d, err));
     SKEP_GROW(r->dicts, r->n_dicts, r->cap_dicts);
@@ -170,9 +170,20 @@ static skep_rc open_dense(struct skep_segment_reader *r, skep_err *err)
 
 static skep_rc open_sparse(struct skep_segment_reader *r, skep_err *err)
 {
-    if (r->key < SKEP_SEGMENT_FIELD_KEY)
+    if (r->key < SKEP_SEGMENT_FIELD_KEY || r->key_here == UINT32_MAX)
         return SKEP_OK;
-    return skep_sparse_load(r->seg, r->dir, r->key, &r->sparse, err);
+    return skep_sparse_load(r->seg, r->dir, r->key_here, &r->sparse, err);
+}
+
+/* What numbers mean in the row group. */
+static void set_origin(struct skep_segment_reader *r)
+{
+    const struct skep_segment_origin *o = skep_segment__origin(r->seg, r->group);
+    if (o == r->origin)
+        return;
+    r->origin = o;
+    r->key_here = r->field == UINT32_MAX ? r->key : skep_segment__key_in(o, r->field);
+    r->lists = skep_segment__numbers(o, r->key);
 }
 
 /* What the directory says of the column; its chunks stay where they are. */
@@ -183,7 +194,8 @@ skep_rc skep_reader__look_at(struct skep_segment_reader *r, uint32_t group, skep
     leave_group(r);
     SKEP_TRY(skep_segment__pin_dir(r->seg, group, &r->dir, err));
     r->group = group;
-    r->entry = skep_segment__find_entry(r->dir, r->key);
+    set_origin(r);
+    r->entry = skep_segment__find_entry(r->dir, r->key_here);
     return SKEP_OK;
 }
 
@@ -442,8 +454,10 @@ static skep_rc read_ints(struct skep_segment_reader *r, uint32_t first, uint32_t
 {
     const int64_t *in;
     SKEP_TRY(decode_ints(r, first, &count, v, &in, err));
-    if (r->n_lists != UINT32_MAX && any_over(in, count, r->n_lists))
+    if (r->lists.n != UINT32_MAX && any_over(in, count, r->lists.n))
         return skep_reader__corrupt(r, "a row's list number is out of range", err);
+    if (r->lists.to)
+        skep_segment__renumber(&r->lists, count, in == r->packed ? r->packed : r->ints);
     if (in == r->packed)
         (r->key == SKEP_COL_SPAN_ID ? spread_zero : spread_ints)(v->valid, in, v->n, r->ints);
     if (r->form == SKEP_FORM_F64) {
@@ -589,7 +603,7 @@ static const struct skep_colreader_ops reader_ops = {
     .tally = skep_reader__tally,
 };
 
-static struct skep_colreader *new_reader(struct skep_rowset *rs, uint32_t key,
+static struct skep_colreader *new_reader(struct skep_rowset *rs, uint32_t key, uint32_t field,
                                          enum skep_segment_form form)
 {
     struct skep_segment_reader *r = skep_alloc(struct skep_segment_reader);
@@ -597,11 +611,9 @@ static struct skep_colreader *new_reader(struct skep_rowset *rs, uint32_t key,
     r->base.rowset = skep_rowset_ref(rs);
     r->seg = skep_segment__of(rs);
     r->key = key;
+    r->field = field;
     r->form = r->sparse.form = form;
     r->group = r->asked_group = SKEP_NO_GROUP;
-    r->n_lists = key == SKEP_COL_RESOURCE ? rs->resources.n
-                 : key == SKEP_COL_SCOPE  ? rs->scopes.n
-                                          : UINT32_MAX;
     return &r->base;
 }
 
@@ -610,7 +622,7 @@ skep_rc skep_segment__open_column(struct skep_rowset *rs, enum skep_column col,
 {
     (void)err;
     skep_assert((unsigned)col < SKEP_COL_COUNT);
-    *ret = new_reader(rs, col, skep_segment__column_form(col));
+    *ret = new_reader(rs, col, UINT32_MAX, skep_segment__column_form(col));
     return SKEP_OK;
 }
 
@@ -619,7 +631,7 @@ skep_rc skep_segment__open_field(struct skep_rowset *rs, uint32_t field,
 {
     (void)err;
     skep_assert(field < rs->n_fields);
-    *ret = new_reader(rs, skep_segment__of(rs)->keys[field],
+    *ret = new_reader(rs, skep_segment__of(rs)->keys[field], field,
                       skep_segment__type_form(rs->fields[field].type));
     return SKEP_OK;
 }

@@ -19,12 +19,14 @@ struct skep_segment_part {
 struct skep_segment_reader {
     struct skep_colreader base;
     struct skep_segment *seg;
-    uint32_t key;
+    uint32_t key, field; /* field: UINT32_MAX for a column */
     enum skep_segment_form form;
-    uint32_t n_lists; /* RESOURCE, SCOPE: values must be below; else UINT32_MAX */
 
     /* The row group. */
     uint32_t group;
+    const struct skep_segment_origin *origin;
+    uint32_t key_here;                 /* in the directory; UINT32_MAX = it is not there */
+    struct skep_segment_numbers lists; /* RESOURCE, SCOPE: values are below n; else UINT32_MAX */
     const struct skep_group_dir *dir;
     const struct skep_column_entry *entry; /* NULL = not dense here */
     bool opened;                           /* the rest of the group's members are set */

@@ -22,6 +22,17 @@
 #include "base/mem.h"
 #include "store/column/segment_write.h"
 
+void skep_segment__put_page(struct skep_segment_writer *w, const struct skep_chunk_ref *ref,
+                            uint32_t raw_bytes, uint32_t first_key, bool zstd)
+{
+    skep_segment__put_ref(&w->pages, ref);
+    skep_buf_u32(&w->pages, raw_bytes);
+    skep_buf_u32(&w->pages, first_key);
+    skep_buf_u32(&w->pages, zstd);
+    skep_buf_u32(&w->pages, 0);
+    w->n_pages++;
+}
+
 static skep_rc flush_page(struct skep_segment_writer *w, skep_err *err)
 {
     struct skep_buf *page = &w->sparse;
@@ -41,12 +52,7 @@ static skep_rc flush_page(struct skep_segment_writer *w, skep_err *err)
     skep_bytes b = zstd ? (skep_bytes){w->chunk.p, packed} : skep_buf_bytes(page);
     struct skep_chunk_ref ref;
     SKEP_TRY(skep_segment__put_chunk(w, b, &ref, err));
-    skep_segment__put_ref(&w->pages, &ref);
-    skep_buf_u32(&w->pages, (uint32_t)page->n);
-    skep_buf_u32(&w->pages, w->page_key);
-    skep_buf_u32(&w->pages, zstd);
-    skep_buf_u32(&w->pages, 0);
-    w->n_pages++;
+    skep_segment__put_page(w, &ref, (uint32_t)page->n, w->page_key, zstd);
     skep_buf_reset(page);
     return SKEP_OK;
 }
@@ -89,6 +95,8 @@ skep_rc skep_segment__sparse_add(struct skep_segment_writer *w, uint32_t key, sk
     enum skep_segment_form form =
         skep_segment__type_form(w->fields[key - SKEP_SEGMENT_FIELD_KEY].type);
     struct skep_buf body;
+    if (form == SKEP_FORM_STR)
+        skep_segment__spell(w);
     skep_buf_init(&body, SKEP_SEGMENT_CHUNK_MAX / 2);
     skep_rc rc = SKEP_OK;
     uint32_t i = 0, in_run = 0, last = 0;

@@ -102,6 +102,26 @@ skep_rc skep_segment__read_trace_ids(struct skep_segment *seg, const struct skep
     return SKEP_OK;
 }
 
+skep_rc skep_segment__all_runs(struct skep_segment *seg, const struct skep_codec_chunk *c,
+                               int64_t *lengths, const uint8_t **ret_ids, uint32_t *ret_n,
+                               skep_err *err)
+{
+    struct runs r;
+    uint64_t sum = 0;
+    if (!open_runs(c, &r) || skep_codec__for_get(&r.lengths, 0, r.n, lengths) != SKEP_OK)
+        return skep_segment__corrupt(seg, err, 0, "trace ids of a row group");
+    for (uint32_t i = 0; i < r.n; i++) {
+        if (lengths[i] <= 0 || lengths[i] > SKEP_ROW_GROUP_ROWS)
+            return skep_segment__corrupt(seg, err, 0, "length of a trace");
+        sum += (uint64_t)lengths[i];
+    }
+    if (sum != c->n_values)
+        return skep_segment__corrupt(seg, err, 0, "trace ids do not cover their rows");
+    *ret_ids = r.ids;
+    *ret_n = r.n;
+    return SKEP_OK;
+}
+
 skep_rc skep_segment__read_runs(struct skep_segment *seg, const struct skep_codec_chunk *c,
                                 uint32_t first, uint32_t n, struct skep_trace_shape *ret,
                                 skep_err *err)

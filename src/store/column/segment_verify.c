@@ -103,8 +103,9 @@ static skep_rc check_chunks(struct skep_segment *seg, skep_err *err)
     skep_rc rc = SKEP_OK;
     for (uint32_t g = 0; g < seg->n_groups && rc == SKEP_OK; g++)
         rc = add_group_refs(seg, g, &refs, err);
-    for (uint32_t i = 0; i < seg->n_dicts; i++)
-        add_ref(&refs, &seg->dicts[i].ref);
+    for (uint32_t k = 0; k < seg->n_origins; k++)
+        for (uint32_t i = 0; i < seg->origins[k].n_dicts; i++)
+            add_ref(&refs, &seg->origins[k].dicts[i].ref);
     for (uint32_t i = 0; i < seg->n_index_pages; i++)
         add_ref(&refs, &seg->index_pages[i].ref);
     if (rc == SKEP_OK)

@@ -163,6 +163,18 @@ static skep_rc collect_lists(struct skep_segment_writer *w, struct skep_wlists *
 
 /* --- a row group --- */
 
+void skep_segment__put_bounds(struct skep_segment_writer *w, const struct skep_block_bounds *b)
+{
+    skep_buf_u64(&w->blocks, (uint64_t)b->min_start_ns);
+    skep_buf_u64(&w->blocks, (uint64_t)b->max_start_ns);
+    skep_buf_u64(&w->blocks, (uint64_t)b->max_end_ns);
+    if (w->blocks.n == 24)
+        w->bounds = *b;
+    w->bounds.min_start_ns = SKEP_MIN(w->bounds.min_start_ns, b->min_start_ns);
+    w->bounds.max_start_ns = SKEP_MAX(w->bounds.max_start_ns, b->max_start_ns);
+    w->bounds.max_end_ns = SKEP_MAX(w->bounds.max_end_ns, b->max_end_ns);
+}
+
 /* Time bounds of the group's blocks; w->span_ids holds TIME by row, w->col has DURATION. */
 static void put_bounds(struct skep_segment_writer *w)
 {
@@ -181,14 +193,7 @@ static void put_bounds(struct skep_segment_writer *w)
         b.max_end_ns = SKEP_MAX(b.max_end_ns, end);
         if ((row + 1) % SKEP_BLOCK_ROWS != 0 && row + 1 < w->n_rows)
             continue;
-        skep_buf_u64(&w->blocks, (uint64_t)b.min_start_ns);
-        skep_buf_u64(&w->blocks, (uint64_t)b.max_start_ns);
-        skep_buf_u64(&w->blocks, (uint64_t)b.max_end_ns);
-        if (w->blocks.n == 24)
-            w->bounds = b;
-        w->bounds.min_start_ns = SKEP_MIN(w->bounds.min_start_ns, b.min_start_ns);
-        w->bounds.max_start_ns = SKEP_MAX(w->bounds.max_start_ns, b.max_start_ns);
-        w->bounds.max_end_ns = SKEP_MAX(w->bounds.max_end_ns, b.max_end_ns);
+        skep_segment__put_bounds(w, &b);
     }
 }
 
@@ -205,6 +210,7 @@ static void note_seqs(struct skep_segment_writer *w)
 static void note_runs(struct skep_segment_writer *w)
 {
     uint32_t at = 0;
+    skep_segment__spell(w);
     for (uint32_t row = 0; row < w->n_rows; row++) {
         bool has = w->col.bitmap[row / 64] >> (row % 64) & 1;
         skep_str dataset = has ? w->col.strs[at++] : SKEP_STR("");
@@ -272,7 +278,7 @@ static skep_rc write_fields(struct skep_segment_writer *w, skep_err *err)
     return skep_segment__sparse_end(w, err);
 }
 
-static skep_rc write_directory(struct skep_segment_writer *w, skep_err *err)
+static skep_rc write_directory(struct skep_segment_writer *w, uint8_t origin, skep_err *err)
 {
     struct skep_buf *b = &w->chunk;
     skep_buf_reset(b);
@@ -286,31 +292,114 @@ static skep_rc write_directory(struct skep_segment_writer *w, skep_err *err)
     struct skep_chunk_ref ref;
     SKEP_TRY(skep_segment__put_chunk(w, skep_buf_bytes(b), &ref, err));
     skep_segment__put_ref(&w->groups, &ref);
-    skep_buf_u32(&w->group_sizes, w->n_rows);
+    skep_buf_u32(&w->group_sizes, w->n_rows | (uint32_t)origin << 24);
     w->n_groups++;
     return SKEP_OK;
 }
 
-static skep_rc write_group(struct skep_segment_writer *w, skep_err *err)
+static skep_rc begin_group(struct skep_segment_writer *w, skep_err *err)
 {
     const struct skep_segment_job *job = w->job;
     if (job->canceled && job->canceled(job->ctx))
         return skep_fail(err, SKEP_ECANCELED, "segment write canceled");
+    if (w->n_rows < SKEP_ROW_GROUP_ROWS && w->n_groups > 0) /* the one before is short */
+        w->required |= SKEP_SEGMENT_TAKEN_OVER;
     skep_buf_reset(&w->entries);
     skep_buf_reset(&w->pages);
     w->n_entries = w->n_pages = 0;
     w->n_bitmaps = 0;
     w->n_bases = 0;
-    size_t held = w->runs.n + w->blocks.n + w->index_entries.n;
+    w->group_held = w->runs.n + w->blocks.n + w->index_entries.n;
+    return SKEP_OK;
+}
+
+skep_rc skep_segment__end_group(struct skep_segment_writer *w, uint8_t origin, skep_err *err)
+{
+    const struct skep_segment_job *job = w->job;
+    SKEP_TRY(write_directory(w, origin, err));
+    SKEP_TRY(
+        skep_segment__charge(w, w->runs.n + w->blocks.n + w->index_entries.n - w->group_held, err));
+    w->rows_done += w->n_rows;
+    if (job->progress)
+        job->progress(job->ctx, w->rows_done, w->flushed + w->out.n);
+    return SKEP_OK;
+}
+
+/* Encode the rows in w->rows as a row group. */
+static skep_rc write_group(struct skep_segment_writer *w, uint32_t n_rows, skep_err *err)
+{
+    SKEP_TRY(begin_group(w, err));
+    w->n_rows = n_rows;
     skep_segment__slot_rows(w);
     SKEP_TRY(write_columns(w, err));
     SKEP_TRY(write_fields(w, err));
-    SKEP_TRY(write_directory(w, err));
-    SKEP_TRY(skep_segment__charge(w, w->runs.n + w->blocks.n + w->index_entries.n - held, err));
-    w->rows_done += w->n_rows;
-    if (job->progress)
-        job->progress(job->ctx, w->rows_done);
-    return SKEP_OK;
+    return skep_segment__end_group(w, 0, err);
+}
+
+/* May `pending` rows become a row group of their own, however few?  While the average stays at half
+ * of the most; so small ones do not pile up. */
+static bool may_be_short(const struct skep_segment_writer *w, uint32_t pending, uint32_t most)
+{
+    return (w->rows_done + pending) / (w->n_groups + 1) >= most / 2;
+}
+
+/* A flush overlaps its neighbours at its ends, whose row groups a merge encodes anew.  So those are
+ * short, and what is between is cut evenly, not into full row groups and a rest. */
+struct even {
+    uint32_t n, size; /* row groups between the short ones; 0 = all are full */
+};
+enum { BORDER_ROWS = 8192 };
+
+static struct even plan_even(uint64_t rows)
+{
+    if (rows < 3ull * SKEP_ROW_GROUP_ROWS)
+        return (struct even){0};
+    uint64_t inner = rows - 2 * BORDER_ROWS;
+    uint64_t n = (inner + SKEP_ROW_GROUP_ROWS - 1) / SKEP_ROW_GROUP_ROWS;
+    return (struct even){(uint32_t)n, (uint32_t)((inner + n - 1) / n)};
+}
+
+static uint32_t next_even(const struct even *e, uint32_t group, uint32_t most)
+{
+    if (e->n == 0)
+        return most;
+    return group == 0 ? BORDER_ROWS : SKEP_MIN(e->size, most);
+}
+
+/* Rows gather in w->rows until they are a row group, or a row group comes that is taken over.  If
+ * the rows before that would be too few, its rows are gathered too and both cut in halves. */
+static skep_rc write_groups(struct skep_segment_writer *w, skep_err *err)
+{
+    uint32_t most = w->group_rows, pending = 0, halves = 0, half = 0;
+    struct even even = {0};
+    if (w->job->group_rows > 0)
+        most = SKEP_MIN(most, w->job->group_rows);
+    else
+        even = plan_even(skep_order_rows(w->order));
+    for (;;) {
+        uint32_t limit = halves ? half : next_even(&even, w->n_groups, most), n;
+        struct skep_order_group g;
+        SKEP_TRY(skep_order_next(w->order, w->rows + pending, limit - pending, &n, err));
+        pending += n;
+        bool stands = skep_order_whole(w->order, &g);
+        bool whole = stands && skep_segment__may_copy(w, g.source, g.group);
+        if (whole && pending > 0 && pending < limit && !may_be_short(w, pending, most)) {
+            whole = false;
+            halves = pending + g.n_rows > most ? 2 : 0;
+            half = (pending + g.n_rows + 1) / 2;
+        } else if (pending > 0 && (whole || pending == limit || (n == 0 && !stands))) {
+            SKEP_TRY(write_group(w, pending, err));
+            halves -= halves > 0;
+            pending = 0;
+        }
+        if (whole) {
+            SKEP_TRY(begin_group(w, err));
+            SKEP_TRY(skep_segment__copy_group(w, g.source, g.group, err));
+            SKEP_TRY(skep_order_take(w->order, err));
+        } else if (n == 0 && !stands && pending == 0) {
+            return SKEP_OK;
+        }
+    }
 }
 
 /* --- head and tail --- */
@@ -421,7 +510,7 @@ static skep_rc put_footer(struct skep_segment_writer *w, struct skep_buf *f, ske
     skep_buf_u64(f, w->traces);
     skep_buf_u32(f, w->n_groups);
     skep_buf_put(f, w->groups.p, w->groups.n);
-    if (w->required & SKEP_SEGMENT_SHORT_GROUPS)
+    if (w->required & SKEP_SEGMENT_TAKEN_OVER)
         skep_buf_put(f, w->group_sizes.p, w->group_sizes.n);
     skep_buf_put(f, w->blocks.p, w->blocks.n);
     put_fields(w, f);
@@ -433,8 +522,12 @@ static skep_rc put_footer(struct skep_segment_writer *w, struct skep_buf *f, ske
         skep_buf_u32(f, w->n_runs);
         skep_buf_put(f, w->runs.p, w->runs.n);
     }
-    if (f->bad || w->runs.bad || w->groups.bad || w->group_sizes.bad || w->blocks.bad ||
-        w->index_entries.bad)
+    if (w->required & SKEP_SEGMENT_TAKEN_OVER) {
+        skep_buf_u32(f, w->n_origins - 1);
+        skep_buf_put(f, w->origins.p, w->origins.n);
+    }
+    if (f->bad || w->runs.bad || w->groups.bad || w->group_sizes.bad || w->origins.bad ||
+        w->blocks.bad || w->index_entries.bad)
         return skep_fail(err, SKEP_ENOMEM, "segment: footer over its limit");
     struct skep_chunk_ref ref;
     SKEP_TRY(skep_segment__put_chunk(w, skep_buf_bytes(f), &ref, err));
@@ -448,21 +541,11 @@ static skep_rc write_all(struct skep_segment_writer *w, skep_err *err)
 {
     const struct skep_os *os = w->job->os;
     uint8_t header[SKEP_SEGMENT_HEADER_BYTES];
-    uint32_t most = w->group_rows;
-    if (w->job->group_rows > 0)
-        most = SKEP_MIN(most, w->job->group_rows);
     if (w->job->layout == SKEP_LAYOUT_LOGS)
         w->required |= SKEP_SEGMENT_LOGS;
     make_header(0, header);
     skep_buf_put(&w->out, header, sizeof header);
-    for (uint32_t last = SKEP_ROW_GROUP_ROWS;; last = w->n_rows) {
-        SKEP_TRY(skep_order_next(w->order, w->rows, most, &w->n_rows, err));
-        if (w->n_rows == 0)
-            break;
-        if (last < SKEP_ROW_GROUP_ROWS)
-            w->required |= SKEP_SEGMENT_SHORT_GROUPS;
-        SKEP_TRY(write_group(w, err));
-    }
+    SKEP_TRY(write_groups(w, err));
     if (w->rows_done == 0)
         return skep_fail(err, SKEP_EINVAL, "no live row to write a segment of");
     struct skep_buf footer;
@@ -482,19 +565,20 @@ static void alloc_scratch(struct skep_segment_writer *w)
     w->slots = skep_alloc_n(uint64_t, rows);
     w->source_first = skep_alloc_n(uint32_t, n_sources + 2);
     w->col.bitmap = skep_alloc_n(uint64_t, SKEP_ROW_GROUP_ROWS / 64);
-    w->col.ints = skep_alloc_n(int64_t, rows);
+    w->packed_ints = skep_alloc_n(int64_t, rows);
+    w->present = skep_alloc_n(uint8_t, rows + 64);
+    w->tokens = skep_alloc_n(uint32_t, rows);
     w->col.strs = skep_alloc_n(skep_str, rows);
-    w->col.hashes = skep_alloc_n(uint64_t, rows);
     w->col.ids = skep_alloc_n(skep_trace_id, rows);
     w->row_ints = skep_alloc_n(int64_t, rows);
     w->tmp = skep_alloc_n(int64_t, rows);
     w->span_ids = skep_alloc_n(uint64_t, rows);
     w->run_starts = skep_alloc_n(uint32_t, rows + 1);
     w->row_slots = skep_alloc_n(uint32_t, 2 * rows);
-    w->memo = skep_alloc_n(struct skep_wmemo, SKEP_WMEMO_SLOTS);
     w->bitmap_copies = skep_calloc(SKEP_ARRAY_LEN(w->bitmaps), sizeof *w->bitmap_copies);
     w->readers = skep_alloc_n(struct skep_colreader *, n_sources);
     w->field_maps = skep_alloc_n(uint32_t *, n_sources);
+    w->copies = skep_alloc_n(struct skep_wcopy, n_sources);
     struct skep_wlists *lists[] = {&w->resources, &w->scopes};
     for (unsigned i = 0; i < 2; i++) {
         lists[i]->maps = skep_alloc_n(uint32_t *, n_sources);
@@ -503,8 +587,8 @@ static void alloc_scratch(struct skep_segment_writer *w)
     skep_buf_init(&w->out, SKEP_SEGMENT_CHUNK_MAX + 2 * (size_t)OUT_BYTES);
     skep_buf_init(&w->chunk, SKEP_SEGMENT_CHUNK_MAX);
     skep_buf_init(&w->sparse, SKEP_SEGMENT_CHUNK_MAX);
-    struct skep_buf *meta[] = {&w->entries,     &w->runs,   &w->pages,        &w->groups,
-                               &w->group_sizes, &w->blocks, &w->index_entries};
+    struct skep_buf *meta[] = {&w->entries,     &w->runs,   &w->pages,         &w->groups,
+                               &w->group_sizes, &w->blocks, &w->index_entries, &w->origins};
     for (size_t i = 0; i < SKEP_ARRAY_LEN(meta); i++)
         skep_buf_init(meta[i], SKEP_SEGMENT_CHUNK_MAX);
     skep_arena_init(&w->arena, "segment write", w->job->budget);
@@ -515,9 +599,10 @@ static skep_rc prepare(struct skep_segment_writer *w, skep_err *err)
     SKEP_TRY(collect_fields(w, err));
     SKEP_TRY(collect_lists(w, &w->resources, true, err));
     SKEP_TRY(collect_lists(w, &w->scopes, false, err));
-    SKEP_TRY(skep_segment__charge(w, (uint64_t)w->n_fields * (sizeof *w->dicts + 2), err));
+    SKEP_TRY(skep_segment__charge(w, (uint64_t)w->n_fields * (sizeof *w->dicts + 3), err));
     w->dicts = skep_alloc_n(struct skep_wdict, SKEP_COL_COUNT + w->n_fields);
     w->dict_off = skep_alloc_n(bool, SKEP_COL_COUNT + w->n_fields);
+    w->local_rest = skep_alloc_n(uint8_t, SKEP_COL_COUNT + w->n_fields);
     w->dense = skep_alloc_n(bool, w->n_fields + 1);
     return skep_order_new(w->job, &w->order, err);
 }
@@ -539,23 +624,28 @@ static void free_writer(struct skep_segment_writer *w)
         skep_segment__close_readers(w);
     for (unsigned s = 0; s < n_sources && w->field_maps; s++)
         skep_free(w->field_maps[s]);
+    for (unsigned s = 0; s < n_sources && w->copies; s++) {
+        skep_free(w->copies[s].origins);
+        skep_free(w->copies[s].field_to);
+    }
+    skep_free(w->copies);
     free_lists(&w->resources, n_sources);
     free_lists(&w->scopes, n_sources);
     for (uint32_t i = 0; w->dicts && i < SKEP_COL_COUNT + w->n_fields; i++)
         skep_wdict__done(&w->dicts[i]);
     skep_wdict__done(&w->local);
-    void *blocks[] = {w->rows,     w->slots,   w->source_first,  w->col.bitmap, w->col.ints,
-                      w->col.strs, w->col.ids, w->col.hashes,    w->row_ints,   w->tmp,
-                      w->span_ids, w->memo,    w->run_starts,    w->row_slots,  w->dicts,
-                      w->dict_off, w->dense,   w->bitmap_copies, w->readers,    w->field_maps,
-                      w->fields};
+    void *blocks[] = {w->rows,          w->slots,    w->source_first, w->col.bitmap, w->packed_ints,
+                      w->col.strs,      w->col.ids,  w->present,      w->tokens,     w->token_codes,
+                      w->domains,       w->row_ints, w->tmp,          w->span_ids,   w->run_starts,
+                      w->row_slots,     w->dicts,    w->dict_off,     w->local_rest, w->dense,
+                      w->bitmap_copies, w->readers,  w->field_maps,   w->fields};
     for (size_t i = 0; i < SKEP_ARRAY_LEN(blocks); i++)
         skep_free(blocks[i]);
     for (unsigned i = 0; i < SKEP_WBASES; i++)
         skep_free(w->bases[i].x);
-    struct skep_buf *bufs[] = {&w->out,    &w->chunk,        &w->sparse, &w->entries,
-                               &w->pages,  &w->runs,         &w->groups, &w->group_sizes,
-                               &w->blocks, &w->index_entries};
+    struct skep_buf *bufs[] = {&w->out,    &w->chunk,         &w->sparse, &w->entries,
+                               &w->pages,  &w->runs,          &w->groups, &w->group_sizes,
+                               &w->blocks, &w->index_entries, &w->origins};
     for (size_t i = 0; i < SKEP_ARRAY_LEN(bufs); i++)
         skep_buf_done(bufs[i]);
     skep_arena_done(&w->arena);
@@ -603,6 +693,7 @@ skep_rc skep_segment_write(const struct skep_segment_job *job, struct skep_segme
     w->charged_bytes = fixed;
     w->group_rows = group_rows;
     w->min_seq = UINT64_MAX;
+    w->n_origins = 1;
     alloc_scratch(w);
     skep_rc rc = run_job(w, err);
     if (rc == SKEP_OK && ret)

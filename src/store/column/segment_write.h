@@ -6,7 +6,8 @@
  *   segment_encode.c   values -> chunk(s) and a directory entry
  *   segment_derive.c   columns and bitmaps that follow from other columns
  *   segment_ids.c      trace ids and parent references
- *   segment_sparse.c   pages of (field, row, value) */
+ *   segment_sparse.c   pages of (field, row, value)
+ *   segment_copy.c     row groups taken over as they are */
 #pragma once
 
 #include "store/column/codec/codec.h"
@@ -32,12 +33,12 @@ uint32_t skep_wdict__add(struct skep_wdict *d, skep_str s, uint64_t hash);
 void skep_wdict__truncate(struct skep_wdict *d, uint32_t n);
 skep_str skep_wdict__str(const struct skep_wdict *d, uint32_t i);
 
-/* Remembers the code of a string by its address; entries of older generations do not count. */
-struct skep_wmemo {
-    const char *p;
-    uint32_t n, code, generation;
+/* Strings of a gathered column that are numbered together: a dictionary, or copies. */
+struct skep_wdomain {
+    uint32_t base;                /* token of the first */
+    const struct skep_dict *dict; /* NULL: strs */
+    const skep_str *strs;
 };
-enum { SKEP_WMEMO_SLOTS = 8192 };
 
 /* A column with few codes, by row: others may follow it (segment_derive.c). */
 struct skep_wbase {
@@ -54,13 +55,18 @@ struct skep_wfield {
     uint64_t n_present;
 };
 
+/* A source that row groups are taken over from. */
+struct skep_wcopy {
+    uint8_t *origins;   /* [its origins] number in the new file; 0 = none yet */
+    uint32_t *field_to; /* [its fields] */
+};
+
 /* Values of one column of the row group being written: those of the present rows, in row order. */
 struct skep_wcolumn {
     uint32_t n;       /* present */
     uint64_t *bitmap; /* [SKEP_ROW_GROUP_ROWS / 64], of the rows */
     int64_t *ints;
-    skep_str *strs;
-    uint64_t *hashes; /* of strs */
+    skep_str *strs; /* after skep_segment__spell() */
     skep_trace_id *ids;
 };
 
@@ -79,6 +85,7 @@ struct skep_segment_writer {
     uint32_t **field_maps;    /* [n_sources][n_fields] -> field of the source, UINT32_MAX = none */
     struct skep_wdict *dicts; /* [SKEP_COL_COUNT + n_fields]: segment dictionaries */
     bool *dict_off;           /* this column gave its segment dictionary up */
+    uint8_t *local_rest;      /* row groups to go before a dictionary of one is tried again */
     size_t dict_bytes;        /* in all of them */
     uint32_t n_dense;
     bool *dense; /* [n_fields]: has a dense column somewhere */
@@ -108,8 +115,13 @@ struct skep_segment_writer {
     uint32_t *row_slots;     /* [2 * group_rows] */
     struct skep_arena arena; /* string bytes of one column */
     struct skep_colreader **readers; /* [n_sources] of the gathered column; NULL = closed */
-    struct skep_wmemo *memo;         /* string pointer -> code, of one dictionary at a time */
-    uint32_t memo_generation;
+    uint8_t *present;                /* [group_rows] by row, while gathering */
+    int64_t *packed_ints;            /* [group_rows] */
+    uint32_t *tokens; /* [group_rows] strings: by row while gathering, then of the present rows */
+    uint32_t *token_codes; /* [n_tokens] code in the dictionary being made; UINT32_MAX = none yet */
+    uint32_t n_tokens, cap_tokens;
+    struct skep_wdomain *domains;                   /* by base */
+    uint32_t n_domains, cap_domains, source_domain; /* source_domain: first of the source at hand */
     struct skep_wdict local;
     struct skep_buf entries; /* of the directory */
     uint32_t n_entries;
@@ -126,8 +138,11 @@ struct skep_segment_writer {
 
     /* For the footer. */
     uint64_t required;           /* features */
+    struct skep_wcopy *copies;   /* [n_sources] */
+    struct skep_buf origins;     /* of the footer */
+    uint32_t n_origins;          /* the file itself counted */
     struct skep_buf groups;      /* refs of directories */
-    struct skep_buf group_sizes; /* u32 rows of each */
+    struct skep_buf group_sizes; /* u32 of each: rows, origin */
     uint32_t n_groups;
     struct skep_buf blocks;
     struct skep_buf index_entries; /* u64 trace hash, u64 row */
@@ -136,10 +151,16 @@ struct skep_segment_writer {
     uint32_t n_runs;
     size_t last_run_at, last_run_n; /* the newest one's dataset in it */
     uint64_t rows_done, traces, chunk_bytes;
+    size_t group_held; /* bytes kept for the footer before the row group */
     uint64_t min_seq, max_seq;
     struct skep_block_bounds bounds;
 };
 
+/* String of a token, and its hash. */
+skep_str skep_segment__token(const struct skep_segment_writer *w, uint32_t token,
+                             uint64_t *ret_hash);
+/* Fill w->col.strs. */
+void skep_segment__spell(struct skep_segment_writer *w);
 /* Codes of w->col's strings in w->tmp.  False, with d as before, when d would go over max_n values
  * or max_bytes of text. */
 bool skep_wdict__map(struct skep_segment_writer *w, struct skep_wdict *d, uint32_t max_n,
@@ -152,6 +173,11 @@ SKEP_NODISCARD skep_rc skep_segment__charge(struct skep_segment_writer *w, uint6
 SKEP_NODISCARD skep_rc skep_segment__put_chunk(struct skep_segment_writer *w, skep_bytes b,
                                                struct skep_chunk_ref *ret, skep_err *err);
 void skep_segment__put_ref(struct skep_buf *b, const struct skep_chunk_ref *ref);
+/* Time bounds of the next block. */
+void skep_segment__put_bounds(struct skep_segment_writer *w, const struct skep_block_bounds *b);
+/* Write the directory of the row group at hand. */
+SKEP_NODISCARD skep_rc skep_segment__end_group(struct skep_segment_writer *w, uint8_t origin,
+                                               skep_err *err);
 
 /* segment_gather.c: fill w->col.  Key: column, or SKEP_SEGMENT_FIELD_KEY + field. */
 SKEP_NODISCARD skep_rc skep_segment__gather(struct skep_segment_writer *w, uint32_t key,
@@ -188,6 +214,8 @@ uint8_t skep_segment__pack_presence(struct skep_segment_writer *w);
 
 /* segment_ids.c: TRACE_ID, SPAN_ID and PARENT_ID of the group, and the trace index. */
 SKEP_NODISCARD skep_rc skep_segment__write_ids(struct skep_segment_writer *w, skep_err *err);
+/* Traces of a row group taken over: n ids of 16 bytes, lengths in w->tmp. */
+void skep_segment__index_runs(struct skep_segment_writer *w, const uint8_t *ids, uint32_t runs);
 SKEP_NODISCARD skep_rc skep_segment__write_index(struct skep_segment_writer *w,
                                                  struct skep_buf *footer, skep_err *err);
 
@@ -195,6 +223,15 @@ SKEP_NODISCARD skep_rc skep_segment__write_index(struct skep_segment_writer *w,
 SKEP_NODISCARD skep_rc skep_segment__sparse_add(struct skep_segment_writer *w, uint32_t key,
                                                 skep_err *err);
 SKEP_NODISCARD skep_rc skep_segment__sparse_end(struct skep_segment_writer *w, skep_err *err);
+
+void skep_segment__put_page(struct skep_segment_writer *w, const struct skep_chunk_ref *ref,
+                            uint32_t raw_bytes, uint32_t first_key, bool zstd);
+
+/* segment_copy.c: the source is a segment. */
+/* Is there room for what the row group brings along? */
+bool skep_segment__may_copy(const struct skep_segment_writer *w, unsigned source, uint32_t group);
+SKEP_NODISCARD skep_rc skep_segment__copy_group(struct skep_segment_writer *w, unsigned source,
+                                                uint32_t group, skep_err *err);
 
 /* The type of a key's values. */
 enum skep_segment_form {

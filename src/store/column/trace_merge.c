@@ -12,6 +12,9 @@
  *   source 1   t2 t3 [t7] t8 ...      -> t1 t2 t3 t4 t5 t7 t8
  *   strays     t7 = rows of source 0 + rows of source 1
  *
+ * Where a row group begins at a head, and its last trace still stands before all other heads and
+ * strays, the row group is offered whole: it can be copied instead of being read row by row.
+ *
  * I1  the order is that of trace_order.c, row for row.
  * I2  memory: cursors of about 64 KiB a source, 40 bytes a piece, 32 bytes a row of the stray being
  *     given out; all asked from job->budget.
@@ -37,6 +40,7 @@ struct cursor {
     uint64_t block0;                   /* rows [block0, block_end) are in the arrays */
     uint64_t block_end;
     const uint32_t *skips; /* first rows of strays, ascending, then UINT32_MAX */
+    bool *touched;         /* [n_groups] the row group has rows of a stray */
     int64_t time[SKEP_BLOCK_ROWS], seq[SKEP_BLOCK_ROWS], ordinal[SKEP_BLOCK_ROWS];
     skep_trace_id id[SKEP_BLOCK_ROWS];
 };
@@ -66,6 +70,11 @@ struct skep_trace_merge {
     struct cursor *giving; /* gives rows of its head trace */
     skep_trace_id giving_id;
     uint32_t giving_source;
+    bool whole; /* the next rows are a whole row group */
+    struct skep_order_group group;
+    skep_trace_id group_id; /* its last trace */
+    uint64_t refused_row;   /* its first row, of group.source, once its rows were asked for */
+    uint32_t least;         /* rows of what is offered whole */
 };
 
 static skep_rc charge(struct skep_trace_merge *m, uint64_t bytes, skep_err *err)
@@ -200,6 +209,7 @@ static skep_rc open_cursor(struct skep_trace_merge *m, unsigned s, skep_err *err
     m->cursors[s] = c;
     c->seg = skep_segment__of(rs);
     c->live = m->job->sources[s].live;
+    c->touched = skep_alloc_n(bool, c->seg->n_groups);
     for (unsigned k = 0; k < 4; k++)
         SKEP_TRY(rs->ops->open_column(rs, columns[k], &c->readers[k], err));
     return at_row(c, 0, err);
@@ -335,6 +345,15 @@ static int by_place(const void *a, const void *b)
     return (x->first > y->first) - (x->first < y->first);
 }
 
+static void touch(const struct piece *p, bool *touched)
+{
+    if (p->n == 0)
+        return;
+    uint64_t last = (p->first + (uint64_t)p->n - 1) / SKEP_ROW_GROUP_ROWS;
+    for (uint64_t g = p->first / SKEP_ROW_GROUP_ROWS; g <= last; g++)
+        touched[g] = true;
+}
+
 /* Remove doubles (cut and beheaded), give each trace's pieces one anchor, list what to skip. */
 static void order_strays(struct skep_trace_merge *m)
 {
@@ -350,8 +369,10 @@ static void order_strays(struct skep_trace_merge *m)
     size_t at = 0, out = 0;
     for (unsigned s = 0; s < m->job->n_sources; s++) {
         m->cursors[s]->skips = m->skips + out;
-        for (; at < n && p[at].source == s; at++)
+        for (; at < n && p[at].source == s; at++) {
+            touch(&p[at], m->cursors[s]->touched);
             m->skips[out++] = p[at].first;
+        }
         m->skips[out++] = UINT32_MAX;
     }
     if (n)
@@ -414,18 +435,124 @@ static skep_rc open_stray(struct skep_trace_merge *m, skep_err *err)
     return SKEP_OK;
 }
 
-/* Does the head of a stand before the head of b?  Traceless rows of one time go by row id. */
-static bool head_before(const struct cursor *a, const struct cursor *b)
+/* Where a trace stands: by its first row.  Traceless rows of one time go by row id. */
+struct place {
+    int64_t time_ns;
+    skep_trace_id id;
+    uint64_t seq;
+    int64_t ordinal;
+};
+
+static struct place head_place(const struct cursor *c)
 {
-    size_t i = a->row - a->block0, k = b->row - b->block0;
-    if (a->time[i] != b->time[k])
-        return a->time[i] < b->time[k];
-    int c = memcmp(&a->id[i], &b->id[k], sizeof a->id[i]);
+    size_t i = c->row - c->block0;
+    return (struct place){c->time[i], c->id[i], (uint64_t)c->seq[i], c->ordinal[i]};
+}
+
+static bool before(const struct place *a, const struct place *b)
+{
+    if (a->time_ns != b->time_ns)
+        return a->time_ns < b->time_ns;
+    int c = memcmp(&a->id, &b->id, sizeof a->id);
     if (c != 0)
         return c < 0;
-    if (a->seq[i] != b->seq[k])
-        return (uint64_t)a->seq[i] < (uint64_t)b->seq[k];
-    return a->ordinal[i] < b->ordinal[k];
+    return a->seq != b->seq ? a->seq < b->seq : a->ordinal < b->ordinal;
+}
+
+static bool head_before(const struct cursor *a, const struct cursor *b)
+{
+    struct place x = head_place(a), y = head_place(b);
+    return before(&x, &y);
+}
+
+/* --- whole row groups --- */
+
+/* Where the last trace of the row group stands, whose first row of this group is *ret_first. */
+static skep_rc last_place(struct cursor *c, uint32_t group, struct place *ret, uint64_t *ret_first,
+                          skep_err *err)
+{
+    uint64_t first = (uint64_t)group * SKEP_ROW_GROUP_ROWS;
+    uint64_t row = first + skep_segment__group_rows(c->seg, group) - 1;
+    SKEP_TRY(at_row(c, row, err));
+    *ret = head_place(c);
+    while (row > first && !is_none(&ret->id)) {
+        SKEP_TRY(at_row(c, row - 1, err));
+        if (!same_id(head_id(c), &ret->id))
+            break;
+        *ret = head_place(c);
+        row--;
+    }
+    *ret_first = row;
+    return SKEP_OK;
+}
+
+/* Does the row group stand before what all others give? */
+static bool is_next(const struct skep_trace_merge *m, const struct cursor *c,
+                    const struct place *last)
+{
+    for (unsigned s = 0; s < m->job->n_sources; s++) {
+        const struct cursor *other = m->cursors[s];
+        struct place head;
+        if (other == c || at_end(other))
+            continue;
+        head = head_place(other);
+        if (!before(last, &head))
+            return false;
+    }
+    if (m->at_piece == m->n_pieces)
+        return true;
+    const struct piece *p = &m->pieces[m->at_piece];
+    return last->time_ns < p->anchor_ns ||
+           (last->time_ns == p->anchor_ns && memcmp(&last->id, &p->id, sizeof p->id) < 0);
+}
+
+/* Offer the row group that begins at the head of source s, if it can be. */
+static skep_rc try_whole(struct skep_trace_merge *m, unsigned s, skep_err *err)
+{
+    struct cursor *c = m->cursors[s];
+    uint64_t row = c->row, first;
+    uint32_t group = (uint32_t)(row / SKEP_ROW_GROUP_ROWS);
+    uint32_t n = skep_segment__group_rows(c->seg, group);
+    if (n < m->least || c->touched[group] || (c->live && c->live->chunks[group]) ||
+        (m->group.source == s && m->refused_row == row))
+        return SKEP_OK;
+    struct place last;
+    SKEP_TRY(last_place(c, group, &last, &first, err));
+    SKEP_TRY(at_row(c, row, err));
+    /* A trace that goes on from the row group before is being given: it comes next anyhow. */
+    bool goes_on = m->giving == c && first == row && same_id(&last.id, &m->giving_id);
+    if (!goes_on && !is_next(m, c, &last))
+        return SKEP_OK;
+    m->whole = true;
+    m->group = (struct skep_order_group){s, group, n};
+    m->group_id = last.id;
+    return SKEP_OK;
+}
+
+static bool at_group(const struct cursor *c)
+{
+    return !at_end(c) && c->row % SKEP_ROW_GROUP_ROWS == 0;
+}
+
+bool skep_trace_merge_whole(const struct skep_trace_merge *m, struct skep_order_group *ret)
+{
+    *ret = m->group;
+    return m->whole;
+}
+
+skep_rc skep_trace_merge_take(struct skep_trace_merge *m, skep_err *err)
+{
+    struct cursor *c = m->cursors[m->group.source];
+    skep_assert(m->whole && at_group(c));
+    m->whole = false;
+    m->giving = NULL;
+    SKEP_TRY(at_row(c, c->row + SKEP_ROW_GROUP_ROWS, err));
+    if (!at_end(c) && !is_none(&m->group_id) && same_id(head_id(c), &m->group_id)) {
+        m->giving = c; /* its last trace goes on */
+        m->giving_id = m->group_id;
+        m->giving_source = m->group.source;
+    }
+    return SKEP_OK;
 }
 
 /* Choose what comes next: m->giving, or m->stray; neither at the end. */
@@ -447,9 +574,12 @@ static skep_rc choose(struct skep_trace_merge *m, skep_err *err)
             (p->anchor_ns == head && memcmp(&p->id, head_id(best), sizeof p->id) < 0))
             return open_stray(m, err);
     }
-    m->giving = best;
-    if (best)
+    if (best && at_group(best))
+        SKEP_TRY(try_whole(m, m->giving_source, err));
+    if (best && !m->whole) {
+        m->giving = best;
         m->giving_id = *head_id(best);
+    }
     return SKEP_OK;
 }
 
@@ -460,6 +590,11 @@ static skep_rc give(struct skep_trace_merge *m, struct skep_order_row *rows, uin
     struct cursor *c = m->giving;
     bool single = is_none(&m->giving_id);
     while (*n < max) {
+        if (at_group(c)) {
+            SKEP_TRY(try_whole(m, m->giving_source, err));
+            if (m->whole)
+                break;
+        }
         if (is_live(c, c->row))
             rows[(*n)++] = (struct skep_order_row){m->giving_source, (uint32_t)c->row};
         SKEP_TRY(at_row(c, c->row + 1, err));
@@ -475,7 +610,12 @@ skep_rc skep_trace_merge_next(struct skep_trace_merge *m, struct skep_order_row 
                               uint32_t *ret_n, skep_err *err)
 {
     *ret_n = 0;
-    while (*ret_n < max) {
+    skep_assert(max > 0);
+    if (m->whole) {
+        m->whole = false;
+        m->refused_row = m->cursors[m->group.source]->row;
+    }
+    while (*ret_n < max && !m->whole) {
         if (m->giving) {
             SKEP_TRY(give(m, rows, max, ret_n, err));
         } else if (m->at_stray < m->n_stray) {
@@ -484,7 +624,7 @@ skep_rc skep_trace_merge_next(struct skep_trace_merge *m, struct skep_order_row 
         } else {
             size_t piece = m->at_piece;
             SKEP_TRY(choose(m, err));
-            if (!m->giving && m->at_piece == piece)
+            if (!m->giving && !m->whole && m->at_piece == piece)
                 return SKEP_OK; /* the end */
         }
     }
@@ -517,6 +657,10 @@ skep_rc skep_trace_merge_new(const struct skep_segment_job *job, struct skep_tra
     skep_assert(skep_trace_merge_fits(job));
     struct skep_trace_merge *m = skep_alloc(struct skep_trace_merge);
     m->job = job;
+    m->refused_row = UINT64_MAX;
+    m->least = (job->group_rows ? job->group_rows : SKEP_ROW_GROUP_ROWS) / 2;
+    if (job->recode)
+        m->least = UINT32_MAX;
     m->cursors = skep_alloc_n(struct cursor *, job->n_sources);
     skep_rc rc = prepare(m, err);
     if (rc != SKEP_OK) {
@@ -536,6 +680,8 @@ void skep_trace_merge_free(struct skep_trace_merge *m)
         for (unsigned k = 0; c && k < 4; k++)
             if (c->readers[k])
                 c->readers[k]->ops->close(c->readers[k]);
+        if (c)
+            skep_free(c->touched);
         skep_free(c);
     }
     skep_budget_give(m->job->budget, m->charged_bytes);

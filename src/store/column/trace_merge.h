@@ -15,4 +15,7 @@ SKEP_NODISCARD skep_rc skep_trace_merge_new(const struct skep_segment_job *job,
 SKEP_NODISCARD skep_rc skep_trace_merge_next(struct skep_trace_merge *m,
                                              struct skep_order_row *rows, uint32_t max,
                                              uint32_t *ret_n, skep_err *err);
+/* See skep_order_whole, skep_order_take. */
+bool skep_trace_merge_whole(const struct skep_trace_merge *m, struct skep_order_group *ret);
+SKEP_NODISCARD skep_rc skep_trace_merge_take(struct skep_trace_merge *m, skep_err *err);
 void skep_trace_merge_free(struct skep_trace_merge *m);

@@ -342,6 +342,22 @@ skep_rc skep_order_next(struct skep_order *o, struct skep_order_row *rows, uint3
     return SKEP_OK;
 }
 
+uint64_t skep_order_rows(const struct skep_order *o)
+{
+    return o->merge ? 0 : o->n_rows;
+}
+
+bool skep_order_whole(const struct skep_order *o, struct skep_order_group *ret)
+{
+    return o->merge && skep_trace_merge_whole(o->merge, ret);
+}
+
+skep_rc skep_order_take(struct skep_order *o, skep_err *err)
+{
+    skep_assert(o->merge);
+    return skep_trace_merge_take(o->merge, err);
+}
+
 void skep_order_free(struct skep_order *o)
 {
     if (!o)

@@ -79,7 +79,7 @@ static int64_t random_time(struct rng *r, const struct batch_shape *s)
     static const int64_t extremes[] = {0, -1, INT64_MIN, INT64_MAX, 1};
     if (s->hostile && rng_below(r, 10) == 0)
         return extremes[rng_below(r, 5)];
-    return 1795132800000000000 + (int64_t)rng_below(r, 2000000000);
+    return 1795132800000000000 + s->start_ns + (int64_t)rng_below(r, 2000000000);
 }
 
 /* Returns the number in the row's name. */
@@ -159,7 +159,7 @@ struct skep_rowset *random_part(struct rng *r, const struct batch_shape *s, uint
             /* A few fields are common, most are rare. */
             uint32_t f =
                 rng_below(r, 3) ? rng_below(r, SKEP_MIN(s->fields, 12u)) : rng_below(r, s->fields);
-            int n = snprintf(name, sizeof name, "attr.%u", f);
+            int n = snprintf(name, sizeof name, "attr.%u", s->first_field + f);
             skep_batch_put(b, f % 11 == 10 ? SKEP_SCOPE_INTRINSIC : SKEP_SCOPE_ATTRIBUTE,
                            (skep_str){name, (size_t)n}, random_value(r, f, text, sizeof text));
         }

@@ -14,11 +14,13 @@ uint32_t rng_below(struct rng *r, uint32_t n);
 
 struct batch_shape {
     uint32_t rows;
-    uint32_t traces;     /* rows choose among so many */
-    uint64_t trace_base; /* traces of equal number are equal across batches with one base */
-    uint32_t fields;     /* names attr.0 .. attr.<fields - 1> */
-    uint32_t per_row;    /* fields a row has at most */
-    bool hostile;        /* extremes of time, repeated span ids, cycles, no traces */
+    uint32_t traces;      /* rows choose among so many */
+    uint64_t trace_base;  /* traces of equal number are equal across batches with one base */
+    uint32_t fields;      /* names attr.0 .. attr.<fields - 1> */
+    uint32_t per_row;     /* fields a row has at most */
+    uint32_t first_field; /* names begin at attr.<first_field> */
+    int64_t start_ns;     /* times lie from here on, after a fixed one; 2 s of them */
+    bool hostile;         /* extremes of time, repeated span ids, cycles, no traces */
 };
 
 /* One part with random rows of every type. */

@@ -4,6 +4,7 @@
 #include <cmocka.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "support/fault_os.h"
@@ -542,6 +543,80 @@ static void test_misdated(void **state)
     mem_os_free(m);
 }
 
+/* What a store says of its work while a segment is being written. */
+static struct {
+    struct skep_store *store;
+    int fd; /* of the segment */
+    skep_rc (*open)(const struct skep_os *os, const char *path, unsigned flags, int *ret,
+                    skep_err *err);
+    skep_rc (*pwrite)(const struct skep_os *os, int fd, const void *p, size_t n, uint64_t at,
+                      skep_err *err);
+    struct skep_store_writing flush, merge;
+    uint64_t backlog_rows;
+} spy;
+
+static skep_rc spy_open(const struct skep_os *os, const char *path, unsigned flags, int *ret,
+                        skep_err *err)
+{
+    skep_rc rc = spy.open(os, path, flags, ret, err);
+    if (strstr(path, ".tmp"))
+        spy.fd = *ret;
+    return rc;
+}
+
+static skep_rc spy_pwrite(const struct skep_os *os, int fd, const void *p, size_t n, uint64_t at,
+                          skep_err *err)
+{
+    if (spy.store && fd == spy.fd) {
+        struct skep_store_stats st = stats_of(spy.store);
+        if (st.writing_flush.running)
+            spy.flush = st.writing_flush;
+        if (st.writing_merge.running) {
+            spy.merge = st.writing_merge;
+            spy.backlog_rows = st.merge_backlog_rows;
+        }
+    }
+    return spy.pwrite(os, fd, p, n, at, err);
+}
+
+static void test_work_is_seen(void **state)
+{
+    (void)state;
+    struct mem_os *m = mem_os_new(91);
+    struct fault_os f;
+    fault_os_init(&f, mem_os_ops(m));
+    spy.open = f.os.open;
+    spy.pwrite = f.os.pwrite;
+    f.os.open = spy_open;
+    f.os.pwrite = spy_pwrite;
+    struct skep_column_config cfg = client_config(&f.os, DIR);
+    struct rnd r = {92};
+    struct rowlist want = {0};
+    struct skep_store *s = spy.store = open_store(&cfg);
+    for (int i = 0; i < 4; i++) {
+        append_ok(s, &r, &want, 100);
+        spy.flush = (struct skep_store_writing){0};
+        flush(s);
+        /* One segment a layout; the footer comes after the rows. */
+        assert_true(spy.flush.running && spy.flush.rows > 0 && spy.flush.rows <= 100);
+        assert_int_equal(spy.flush.rows_done, spy.flush.rows);
+        assert_true(spy.flush.bytes_written > 0 && spy.flush.since_ns > 0);
+        assert_false(stats_of(s).writing_flush.running);
+        assert_int_equal(spy.merge.running, i == 3);
+    }
+    assert_true(spy.merge.rows > 0 && spy.merge.rows <= 400);
+    assert_int_equal(spy.merge.rows_done, spy.merge.rows);
+    assert_true(spy.backlog_rows >= spy.merge.rows);
+    struct skep_store_stats st = stats_of(s);
+    assert_false(st.writing_merge.running);
+    assert_int_equal(st.merge_backlog_rows, 0);
+    assert_int_equal(st.merge_backlog_since_ns, 0);
+    spy.store = NULL;
+    s->ops->close(s);
+    rowlist_done(&want);
+    mem_os_free(m);
+}
+
 static void test_wait_visible(void **state)
 {
     (void)state;
@@ -734,6 +809,7 @@ int main(void)
         cmocka_unit_test(test_retention),
         cmocka_unit_test(test_old_readers_keep_files),
         cmocka_unit_test(test_misdated),
+        cmocka_unit_test(test_work_is_seen),
         cmocka_unit_test(test_wait_visible),
         cmocka_unit_test(test_run),
         cmocka_unit_test(test_read_only),

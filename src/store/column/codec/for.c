@@ -39,12 +39,21 @@ SKEP_WRAPS static struct plan plan_block(const int64_t *v, uint32_t n)
     struct plan best = {min, top, 0, 0, skep_bits_bytes(n, top)};
     if (top <= 1)
         return best;
-    uint32_t hist[65] = {0};
-    for (uint32_t i = 0; i < n; i++)
-        hist[skep_bits_width((uint64_t)v[i] - (uint64_t)min)]++;
+    /* Four counts side by side: equal widths one after the other would wait for each other. */
+    uint16_t hist[66][4] = {{0}};
+    uint32_t i = 0;
+    for (; i + 4 <= n; i += 4) {
+        hist[skep_bits_width((uint64_t)v[i] - (uint64_t)min)][0]++;
+        hist[skep_bits_width((uint64_t)v[i + 1] - (uint64_t)min)][1]++;
+        hist[skep_bits_width((uint64_t)v[i + 2] - (uint64_t)min)][2]++;
+        hist[skep_bits_width((uint64_t)v[i + 3] - (uint64_t)min)][3]++;
+    }
+    for (; i < n; i++)
+        hist[skep_bits_width((uint64_t)v[i] - (uint64_t)min)][0]++;
     uint32_t over = 0;
     for (unsigned w = top; w-- > 0;) {
-        over += hist[w + 1];
+        const uint16_t *h = hist[w + 1];
+        over += (uint32_t)h[0] + h[1] + h[2] + h[3];
         if (over > n / 8)
             break;
         unsigned upper = (top - w + 7) / 8;
