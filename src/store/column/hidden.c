@@ -2,7 +2,7 @@
 /* The server's own rows (source `skep`) are hidden from questions that do not ask for them.
  *
  *   snapshot       rowset A, all live      rowset B, live bitmap 7       rowset C
- *   for a plan     rowset A, bitmap A'     rowset B, bitmap 7'           rowset C, none lives
+ *   for a plan     rowset A, bitmap A'     rowset B, bitmap 7'           (left out: all its own)
  *
  * A hidden row is treated like one that is not alive: a bitmap is made, for each version of a
  * rowset's live rows, without them, and kept with the rowset.  Nothing in the executor knows of it,

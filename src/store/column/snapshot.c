@@ -212,7 +212,8 @@ struct skep_snapshot *skep_snapshot__relive(const struct skep_snapshot *s,
 {
     struct skep_snapshot *to = snapshot_new(s->visible_seq, s->n);
     for (unsigned i = 0; i < s->n; i++)
-        put(to, s->sets[i].rowset, lives[i]);
+        if (skep_live_rows(lives[i], s->sets[i].rowset) > 0)
+            put(to, s->sets[i].rowset, lives[i]);
     inherit_cuts(to, s);
     return to;
 }

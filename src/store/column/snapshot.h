@@ -19,6 +19,7 @@ struct skep_snapshot *skep_snapshot__replace(const struct skep_snapshot *s,
 /* The set of a rowset, NULL when it is not there. */
 const struct skep_snapshot_set *skep_snapshot__find(const struct skep_snapshot *s,
                                                     const struct skep_rowset *rs);
-/* The same rowsets with other live rows, lives[i] for the ith (NULL = all). */
+/* The same rowsets with other live rows, lives[i] for the ith (NULL = all); those without any are
+ * left out. */
 struct skep_snapshot *skep_snapshot__relive(const struct skep_snapshot *s,
                                             struct skep_live *const *lives);
