@@ -75,7 +75,7 @@ static void import_all(struct skep_store *s, skep_str text)
     struct skep_row_reader *r = skep_row_reader_new(NULL);
     skep_err err;
     while (text.n) { /* batches of 100 rows, as chunks are */
-        struct skep_batch *b = skep_batch_new(NULL, 1);
+        struct skep_batch *b = skep_batch_new(NULL, 1790000000ll * 1000000000); /* as sent */
         for (unsigned i = 0; i < 100 && text.n; i++)
             if (skep_row_read(r, skep_str_cut(&text, '\n'), b, &err) != SKEP_OK)
                 fail_msg("%s", err.text);
