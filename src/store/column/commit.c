@@ -123,6 +123,7 @@ static skep_rc make_part(struct skep_engine *e, const struct skep_batch *b, stru
 skep_rc skep_engine__push(struct skep_engine *e, struct skep_pending *p, skep_err *err)
 {
     skep_rc rc = SKEP_OK;
+    bool wake = false;
     skep_mutex_lock(&e->q_mu);
     if (e->closing) {
         rc = skep_fail(err, SKEP_ECLOSED, "the store is closing");
@@ -137,10 +138,11 @@ skep_rc skep_engine__push(struct skep_engine *e, struct skep_pending *p, skep_er
         p->urgent = e->pool != NULL; /* questions have half the machine until it is answered */
         if (p->urgent)
             skep_pool_urgent_begin(e->pool, 1);
-        if (e->q_n == 1)
-            skep_cond_signal(&e->q_wake);
+        wake = e->q_n == 1;
     }
     skep_mutex_unlock(&e->q_mu);
+    if (wake) /* not under the lock: whoever signals may have to wait for a thread to run */
+        skep_cond_signal(&e->q_wake);
     return rc;
 }
 
@@ -266,7 +268,7 @@ static void back_pressure(struct skep_engine *e)
     /* Bounded as well: a flush may fail, and then admission refuses. */
     for (int k = 0; k < 20 && flush_is_behind_locked(e); k++) {
         atomic_store(&e->want_flush, true);
-        skep_cond_broadcast(&e->changed); /* wakes the flusher */
+        skep_engine__ring_locked(e, &e->flush_bell);
         (void)skep_cond_wait_ms(&e->changed, &e->snap_mu, 100);
     }
     skep_mutex_unlock(&e->snap_mu);

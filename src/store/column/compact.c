@@ -42,13 +42,15 @@ void skep_engine__publish(struct skep_engine *e, struct skep_rowset *const *part
 {
     static const struct skep_changes none;
     struct skep_snapshot *old;
-    bool wake = skep_wal_wants_next(e->wal) || skep_budget_used(&e->parts) > e->part_limit_bytes;
+    bool log = skep_wal_wants_next(e->wal);
     const struct skep_changes *c = changes ? changes : &none;
     skep_mutex_lock(&e->snap_mu);
     swap_locked(e, skep_snapshot__append(e->snap, parts, n, seq, c->sets, c->n), &old);
     skep_cond_broadcast(&e->visible);
-    if (wake || skep_engine__parts_locked(e) > SKEP_PARTS_MAX)
-        skep_cond_broadcast(&e->changed);
+    if (log || skep_engine__parts_locked(e) > SKEP_PARTS_MAX)
+        skep_engine__ring_locked(e, &e->fold_bell);
+    if (skep_budget_used(&e->parts) > e->part_limit_bytes)
+        skep_engine__ring_locked(e, &e->flush_bell);
     skep_mutex_unlock(&e->snap_mu);
     skep_snapshot_unref(old); /* may destroy rowsets: not under the lock */
 }
@@ -66,6 +68,8 @@ void skep_engine__replace(struct skep_engine *e, struct skep_rowset *const *gone
     }
     swap_locked(e, skep_snapshot__replace(e->snap, gone, n, by, n_by), &old);
     skep_cond_broadcast(&e->changed);
+    skep_engine__ring_locked(e, &e->fold_bell);
+    skep_engine__ring_locked(e, &e->merge_bell);
     skep_mutex_unlock(&e->snap_mu);
     skep_snapshot_unref(old);
 }
@@ -151,7 +155,8 @@ static void put_folded(struct skep_engine *e, struct skep_rowset *const *parts, 
 
 bool skep_engine__fold(struct skep_engine *e)
 {
-    struct skep_rowset *parts[SKEP_PARTS_HARD + SKEP_GROUP_MAX];
+    /* Not more at once: what is folded, and what comes of it, should stay in the cache. */
+    struct skep_rowset *parts[2 * SKEP_PARTS_MAX];
     unsigned n;
     skep_mutex_lock(&e->snap_mu);
     skep_assert(e->fold_last == 0);
@@ -186,11 +191,21 @@ bool skep_engine__fold(struct skep_engine *e)
     return rc == SKEP_OK;
 }
 
-bool skep_engine__nap(struct skep_engine *e, int64_t ms)
+void skep_engine__ring_locked(struct skep_engine *e, struct skep_bell *bell)
+{
+    skep_assert_held(&e->snap_mu);
+    if (bell->rung)
+        return;
+    bell->rung = true;
+    skep_cond_signal(&bell->cond);
+}
+
+bool skep_engine__nap(struct skep_engine *e, struct skep_bell *bell, int64_t ms)
 {
     skep_mutex_lock(&e->snap_mu);
-    if (!e->stopping)
-        (void)skep_cond_wait_ms(&e->changed, &e->snap_mu, ms); /* woken or not: look again */
+    if (!e->stopping && !bell->rung)
+        (void)skep_cond_wait_ms(&bell->cond, &e->snap_mu, ms); /* woken or not: look again */
+    bell->rung = false;
     bool stop = e->stopping;
     skep_mutex_unlock(&e->snap_mu);
     return stop;
@@ -209,8 +224,9 @@ void skep_engine__folder(void *engine)
         unsigned n;
         (void)choose_locked(e, &n);
         /* Nothing to do: sleep until the committer or the flusher changes something. */
-        if (n == 0 && !log && !e->stopping)
-            skep_cond_wait(&e->changed, &e->snap_mu);
+        if (n == 0 && !log && !e->stopping && !e->fold_bell.rung)
+            skep_cond_wait(&e->fold_bell.cond, &e->snap_mu);
+        e->fold_bell.rung = false;
         bool stop = e->stopping;
         skep_mutex_unlock(&e->snap_mu);
         if (stop)

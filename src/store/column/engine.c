@@ -190,6 +190,9 @@ static void stop_threads(struct skep_engine *e)
     skep_mutex_lock(&e->snap_mu);
     e->stopping = true;
     skep_cond_broadcast(&e->changed);
+    struct skep_bell *bells[] = {&e->fold_bell, &e->flush_bell, &e->merge_bell};
+    for (unsigned i = 0; i < SKEP_ARRAY_LEN(bells); i++)
+        skep_cond_broadcast(&bells[i]->cond);
     skep_cond_broadcast(&e->visible);
     skep_mutex_unlock(&e->snap_mu);
     if (!e->background_runs)
@@ -215,6 +218,9 @@ static void engine_close(struct skep_store *s)
     skep_cond_done(&e->q_done);
     skep_cond_done(&e->visible);
     skep_cond_done(&e->changed);
+    skep_cond_done(&e->fold_bell.cond);
+    skep_cond_done(&e->flush_bell.cond);
+    skep_cond_done(&e->merge_bell.cond);
     skep_missing__done(&e->missing);
     skep_mutex_done(&e->q_mu);
     skep_mutex_done(&e->snap_mu);
@@ -289,6 +295,9 @@ static struct skep_engine *new_engine(const struct skep_column_config *cfg)
     skep_cond_init(&e->q_done);
     skep_cond_init(&e->visible);
     skep_cond_init(&e->changed);
+    skep_cond_init(&e->fold_bell.cond);
+    skep_cond_init(&e->flush_bell.cond);
+    skep_cond_init(&e->merge_bell.cond);
     e->identity = skep_identity_new();
     e->snap = skep_snapshot__empty(0);
     init_limits(e, cfg);

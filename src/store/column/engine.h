@@ -15,8 +15,8 @@
 #include "store/store.h"
 
 enum {
-    SKEP_PARTS_MAX = 32,  /* live parts the folder aims at */
-    SKEP_PARTS_HARD = 64, /* the committer waits above */
+    SKEP_PARTS_MAX = 32,   /* live parts the folder aims at */
+    SKEP_PARTS_HARD = 256, /* the committer waits above: a question over so many costs 5 ms more */
     SKEP_FOLD_BYTES_MIN = 16 << 20,
     SKEP_SEGMENTS_MAX = 64,
     SKEP_PENDING_MAX = 1024, /* appends waiting for the log */
@@ -73,6 +73,14 @@ struct skep_engine_segment {
                   */
 };
 
+/* Wakes one background thread.  It is rung once until the thread has looked: who signals a
+ * condition variable may have to wait until those woken before have left it, and a commit must not
+ * wait for a thread of low priority.  Under snap_mu. */
+struct skep_bell {
+    struct skep_cond cond;
+    bool rung;
+};
+
 struct skep_engine {
     struct skep_store base; /* first */
     const struct skep_os *os;
@@ -105,6 +113,7 @@ struct skep_engine {
     struct skep_mutex snap_mu;
     struct skep_cond visible; /* visible_seq grew */
     struct skep_cond changed; /* a fold or flush ended, parts became fewer */
+    struct skep_bell fold_bell, flush_bell, merge_bell;
     struct skep_snapshot *snap;
     struct skep_missing_list missing; /* what is known to be lost */
     uint64_t fold_first, fold_last;   /* commits being folded; 0 = none */
@@ -194,8 +203,9 @@ uint64_t skep_engine__checkpoint(struct skep_engine *e);
 /* Its file goes with the last reader: no manifest names it. */
 void skep_engine__doom(struct skep_engine *e, struct skep_rowset *rs);
 uint64_t skep_engine__disk_bytes(struct skep_engine *e);
-/* Sleep on `changed` for at most ms; true when the engine stops. */
-bool skep_engine__nap(struct skep_engine *e, int64_t ms);
+void skep_engine__ring_locked(struct skep_engine *e, struct skep_bell *bell);
+/* Sleep until the bell is rung, for at most ms; true when the engine stops. */
+bool skep_engine__nap(struct skep_engine *e, struct skep_bell *bell, int64_t ms);
 
 /* merge.c */
 /* One merge if one is due; *ret_more: it was. */

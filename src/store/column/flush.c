@@ -382,6 +382,7 @@ skep_rc skep_engine__flush_to(struct skep_engine *e, uint64_t last, skep_err *er
     skep_mutex_lock(&e->snap_mu);
     e->flush_last = 0;
     skep_cond_broadcast(&e->changed);
+    skep_engine__ring_locked(e, &e->fold_bell);
     skep_mutex_unlock(&e->snap_mu);
     skep_mutex_unlock(&e->flush_mu);
     return rc;
@@ -425,7 +426,7 @@ void skep_engine__flusher(void *engine)
     for (unsigned i = 0; i < found->n; i++)
         skep_engine__look_at_own(e, &found->sets[i]);
     skep_snapshot_unref(found);
-    while (!skep_engine__nap(e, NAP_MS)) {
+    while (!skep_engine__nap(e, &e->flush_bell, NAP_MS)) {
         if (e->os->mono_ns(e->os) < rest_until)
             continue;
         uint64_t last = due(e);

@@ -354,7 +354,7 @@ void skep_engine__merger(void *engine)
     unsigned failures = 0; /* in a row: each rest is twice the last, a damaged source stays one */
     bool more = false;
     skep_thread_background();
-    while (!skep_engine__nap(e, more ? 0 : NAP_MS)) {
+    while (!skep_engine__nap(e, &e->merge_bell, more ? 0 : NAP_MS)) {
         more = false;
         if (e->os->mono_ns(e->os) < rest_until)
             continue;

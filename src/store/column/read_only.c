@@ -76,7 +76,7 @@ skep_rc skep_engine__open_read_only(struct skep_engine *e, skep_err *err)
     SKEP_TRY(e->os->stat(e->os, e->dir, &st, err));
     for (unsigned i = 0; i < ATTEMPTS; i++) {
         if (i > 0) {
-            (void)skep_engine__nap(e, PAUSE_MS);
+            (void)skep_engine__nap(e, &e->flush_bell, PAUSE_MS);
             forget(e);
         }
         rc = view(e, err);
