@@ -155,7 +155,8 @@ static void put_folded(struct skep_engine *e, struct skep_rowset *const *parts, 
 
 bool skep_engine__fold(struct skep_engine *e)
 {
-    struct skep_rowset *parts[SKEP_PARTS_HARD + SKEP_GROUP_MAX];
+    /* Not more at once: what is folded, and what comes of it, should stay in the cache. */
+    struct skep_rowset *parts[2 * SKEP_PARTS_MAX];
     unsigned n;
     skep_mutex_lock(&e->snap_mu);
     skep_assert(e->fold_last == 0);
