@@ -40,7 +40,8 @@ export async function until(what, probe, ms = 10000) {
 }
 
 export class Skep {
-  static async start({ dir, args = [], env = {} } = {}) {
+  // wrap: a command that starts the one given behind it (a shell that enters a control group first).
+  static async start({ dir, args = [], env = {}, wrap = [] } = {}) {
     const s = new Skep();
     s.ownDir = !dir;
     s.dir = dir || mkdtempSync(join(tmpdir(), 'skep-e2e-'));
@@ -48,7 +49,8 @@ export class Skep {
     s.grpcPort = await freePort();
     s.url = `http://127.0.0.1:${s.port}`;
     s.log = '';
-    s.child = spawn(binary, ['serve', '--data', s.dir, '--listen', `127.0.0.1:${s.port}`,
+    const [command, ...before] = [...wrap, binary];
+    s.child = spawn(command, [...before, 'serve', '--data', s.dir, '--listen', `127.0.0.1:${s.port}`,
       '--grpc', `127.0.0.1:${s.grpcPort}`, ...(args.includes('--self-probe') ? [] : ['--self-probe', '0']), ...args], { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
     for (const stream of [s.child.stdout, s.child.stderr]) stream.on('data', (d) => { s.log += d; });
     s.exited = new Promise((resolve) => s.child.once('exit', (code, signal) => resolve({ code, signal })));

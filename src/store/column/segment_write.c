@@ -680,14 +680,28 @@ static uint32_t rows_of_group(const struct skep_segment_job *job)
     return rows;
 }
 
+/* The fixed memory; row groups of fewer rows where there is not enough of it (a small --memory must
+ * be able to flush). */
+static skep_rc take_fixed(const struct skep_segment_job *job, uint32_t *group_rows,
+                          uint64_t *ret_bytes, skep_err *err)
+{
+    for (;;) {
+        *ret_bytes = FIXED_BYTES + (uint64_t)*group_rows * ROW_BYTES;
+        skep_rc rc = skep_budget_take(job->budget, *ret_bytes, err);
+        if (rc == SKEP_OK || *group_rows <= SKEP_SEGMENT_INDEX_PAGE)
+            return rc;
+        *group_rows /= 2;
+    }
+}
+
 skep_rc skep_segment_write(const struct skep_segment_job *job, struct skep_segment_info *ret,
                            skep_err *err)
 {
     skep_assert(job->os && job->path && job->budget);
     skep_assert(job->n_sources > 0 && job->sources);
     uint32_t group_rows = rows_of_group(job);
-    uint64_t fixed = FIXED_BYTES + (uint64_t)group_rows * ROW_BYTES;
-    SKEP_TRY(skep_budget_take(job->budget, fixed, err));
+    uint64_t fixed = 0;
+    SKEP_TRY(take_fixed(job, &group_rows, &fixed, err));
     struct skep_segment_writer *w = skep_alloc(struct skep_segment_writer);
     w->job = job;
     w->charged_bytes = fixed;
