@@ -94,6 +94,8 @@ static unsigned choose_locked(const struct skep_engine *e, unsigned *ret_n)
     const struct skep_snapshot *s = e->snap;
     unsigned first = first_part(s), best = 0, best_n = 0;
     *ret_n = 0;
+    while (first < s->n && s->sets[first].rowset->min_seq <= e->flush_last)
+        first++; /* those on their way to a segment: folding a few others would not help */
     if (s->n - first <= SKEP_PARTS_MAX)
         return 0;
     /* Small parts gather at the end; look for the longest run of like size, smallest size first. */
