@@ -148,7 +148,7 @@ test('what --disk lets go is expired, and a 503 is a rejection', { timeout: 1700
   let skep = await Skep.start({ dir: join(dir, 'data'), args });
   try {
     for (let i = 0, expired = 0; expired === 0; i++) {
-      assert.ok(i < 20, 'the disk is not full yet');
+      assert.ok(i < 60, 'the disk is not full yet'); // a busy machine refuses some for memory
       const file = join(dir, 'bodies.bin');
       execFileSync(join(bin, 'gen'), [String(256 * 512), file, String(1790000000 + 86400 * i), String(i + 10)]);
       spawnSync(join(bin, 'blast'), ['127.0.0.1', String(skep.port), file, '--connections', '8'], { stdio: 'ignore' }); // may be refused

@@ -130,6 +130,7 @@ struct skep_engine {
     /* Segments and manifest: flush.c, merge.c. */
     struct skep_mutex flush_mu;  /* one flush at a time, held over I/O */
     struct skep_mutex merge_mu;  /* one merge or expiry at a time, held over I/O */
+    unsigned merge_most;         /* segments a merge had memory for; 0 = any.  Under merge_mu */
     struct skep_mutex delete_mu; /* one delete at a time */
     /* What rowsets there are and which of their rows live: whoever replaces rowsets or kills rows
      * holds it from looking at the snapshot to the new one.  Publishing more parts needs it not. */

@@ -296,6 +296,23 @@ static uint64_t live_bytes(const struct skep_snapshot_set *set)
                       (double)SKEP_MAX(rs->n_rows, (uint64_t)1));
 }
 
+/* All of the run, or the first half of it, or of that, when the memory for reading so many at once
+ * is not there: under a small --memory merges are smaller, not absent. */
+static skep_rc merge_some(struct skep_engine *e, const struct skep_snapshot_set *sets, unsigned n,
+                          skep_err *err)
+{
+    if (e->merge_most > 0)
+        n = SKEP_MIN(n, e->merge_most);
+    skep_rc rc = merge_run(e, sets, n, err);
+    while (rc == SKEP_ENOMEM && n > 2) {
+        n = (n + 1) / 2;
+        rc = merge_run(e, sets, n, err);
+        if (rc == SKEP_OK)
+            e->merge_most = n;
+    }
+    return rc;
+}
+
 skep_rc skep_engine__merge(struct skep_engine *e, bool *ret_more, skep_err *err)
 {
     skep_rc rc = SKEP_OK;
@@ -310,7 +327,7 @@ skep_rc skep_engine__merge(struct skep_engine *e, bool *ret_more, skep_err *err)
     bool fits = e->disk_limit_bytes == 0 ||
                 skep_engine__disk_bytes(e) + bytes <= e->disk_limit_bytes / 16 * 15; /* I3 */
     if (n > 0 && fits) {
-        rc = merge_run(e, s->sets + at, n, err);
+        rc = merge_some(e, s->sets + at, n, err);
         *ret_more = rc == SKEP_OK;
     }
     skep_snapshot_unref(s);

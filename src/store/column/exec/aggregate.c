@@ -589,7 +589,7 @@ static skep_rc one_block(struct skep_x_ctx *c, uint64_t b, skep_err *err)
 
 static skep_rc morsel(struct skep_x_ctx *c, const struct skep_x_morsel *m, skep_err *err)
 {
-    skep_x__keep_enter(c);
+    SKEP_TRY(skep_x__keep_enter(c, err));
     SKEP_TRY(skep_x__prepare(c, err));
     SKEP_TRY(skep_x__relate_values(c, err));
     for (uint64_t b = m->block; b < m->end;) {

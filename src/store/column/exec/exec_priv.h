@@ -415,7 +415,7 @@ void skep_x__keep_begin(struct skep_x_query *q);
 /* Is the set's partial kept, so that it needs no morsels? */
 bool skep_x__kept(const struct skep_x_query *q, uint32_t set);
 /* A worker begins a morsel of c->set. */
-void skep_x__keep_enter(struct skep_x_ctx *c);
+SKEP_NODISCARD skep_rc skep_x__keep_enter(struct skep_x_ctx *c, skep_err *err);
 /* After a morsel: a partial that has grown large is added to the common one. */
 SKEP_NODISCARD skep_rc skep_x__keep_spill(struct skep_x_ctx *c, skep_err *err);
 /* All contexts' and kept partials as one.  Returns SKEP_OK | ENOMEM | ELIMIT. */

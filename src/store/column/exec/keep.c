@@ -84,13 +84,34 @@ static void put_aside(struct skep_x_ctx *c)
     c->partial = NULL;
 }
 
-void skep_x__keep_enter(struct skep_x_ctx *c)
+/* The worker's partial into the common one. */
+static skep_rc spill(struct skep_x_ctx *c)
 {
     struct skep_x_keep *k = c->q->keep;
+    skep_assert_held(&k->mu);
+    k->sets[c->partial_set].able = false; /* too large to be kept */
+    skep_rc rc = SKEP_OK;
+    if (k->total)
+        rc = skep_partial_merge(k->total, c->partial);
+    else
+        k->total = c->partial;
+    if (k->total == c->partial)
+        c->partial = NULL;
+    return rc;
+}
+
+/* What cannot be kept is not put aside either: a question of many groups over many segments would
+ * else hold a partial for each. */
+skep_rc skep_x__keep_enter(struct skep_x_ctx *c, skep_err *err)
+{
+    struct skep_x_keep *k = c->q->keep;
+    skep_rc rc = SKEP_OK;
     if (c->partial && c->partial_set != c->set) {
         skep_mutex_lock(&k->mu);
         bool apart = k->sets[c->partial_set].able || k->sets[c->set].able;
-        if (apart)
+        if (apart && skep_partial_bytes(c->partial) > skep_partials_largest(c->q->partials))
+            rc = spill(c);
+        else if (apart)
             put_aside(c);
         skep_mutex_unlock(&k->mu);
         if (apart)
@@ -99,6 +120,7 @@ void skep_x__keep_enter(struct skep_x_ctx *c)
     if (!c->partial)
         c->partial_rows = c->rows_examined;
     c->partial_set = c->set;
+    return rc == SKEP_OK ? SKEP_OK : skep_x__fail_memory(rc, c, err);
 }
 
 skep_rc skep_x__keep_spill(struct skep_x_ctx *c, skep_err *err)
@@ -106,15 +128,8 @@ skep_rc skep_x__keep_spill(struct skep_x_ctx *c, skep_err *err)
     struct skep_x_keep *k = c->q->keep;
     if (!c->partial || skep_partial_bytes(c->partial) < SPILL_BYTES)
         return SKEP_OK;
-    skep_rc rc = SKEP_OK;
     skep_mutex_lock(&k->mu);
-    k->sets[c->partial_set].able = false; /* too large to be kept */
-    if (k->total)
-        rc = skep_partial_merge(k->total, c->partial);
-    else
-        k->total = c->partial;
-    if (k->total == c->partial)
-        c->partial = NULL;
+    skep_rc rc = spill(c);
     skep_mutex_unlock(&k->mu);
     if (rc != SKEP_OK)
         return skep_x__fail_memory(rc, c, err);

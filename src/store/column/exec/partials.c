@@ -98,6 +98,11 @@ static void remove_locked(struct skep_partials *c, struct entry *e)
     unref_locked(c, e);
 }
 
+uint64_t skep_partials_largest(const struct skep_partials *c)
+{
+    return c->limit_bytes / LARGEST_SHARE;
+}
+
 void skep_partials_free(struct skep_partials *c)
 {
     if (!c)
@@ -189,7 +194,7 @@ const struct skep_partials_entry *skep_partials_put(struct skep_partials *c,
 {
     uint64_t bytes = skep_partial_bytes(p) + key->question.n + ENTRY_BYTES;
     uint64_t hash = key_hash(key);
-    if (bytes > c->limit_bytes / LARGEST_SHARE)
+    if (bytes > skep_partials_largest(c))
         return NULL;
     skep_mutex_lock(&c->mu);
     struct entry *e = find_locked(c, key, hash);

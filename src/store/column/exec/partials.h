@@ -10,6 +10,8 @@ struct skep_partials;
 
 /* A cache of at most limit_bytes, taken from parent (NULL = unbounded).  Threads: any. */
 struct skep_partials *skep_partials_new(struct skep_budget *parent, uint64_t limit_bytes);
+/* Bytes of the largest partial it would keep. */
+uint64_t skep_partials_largest(const struct skep_partials *c);
 /* No entry may be held. */
 void skep_partials_free(struct skep_partials *c);
 /* Forget all of a rowset: it is gone. */
