@@ -206,7 +206,8 @@ static void add_to_row(struct skep_ledger_row *row, unsigned what, uint64_t n)
 
 void skep_ingest__rows(struct skep_ingest *in, struct skep_ingest_snapshot *ret)
 {
-    struct skep_ledger_row rows[SKEP_SOURCE_COUNT][SKEP_SIGNAL_COUNT] = {{{0}}};
+    struct skep_ledger_row rows[SKEP_SOURCE_COUNT][SKEP_SIGNAL_COUNT];
+    memset(rows, 0, sizeof rows);
     skep_mutex_lock(&in->ledger_lock);
     for (size_t i = 0; i < in->book.n; i++) {
         struct skep_ledger_key k;

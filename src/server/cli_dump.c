@@ -80,8 +80,7 @@ static const struct skep_dump_value *find(const struct skep_dump_value *v, unsig
     for (unsigned i = 0; i < n; i++)
         if (skep_str_eq(skep_str_c(v[i].key), skep_str_c(key)))
             return &v[i];
-    skep_assert(!"a column has all of its values");
-    return NULL;
+    skep_unreachable("a column has all of its values");
 }
 
 /* A line of the table of columns. */

@@ -245,8 +245,10 @@ static bool import_open(struct import *x)
 {
     enum skep_cli_form form;
     mark_load(&x->mark, &x->in);
-    if (x->again)
-        x->mark.offset = 0, x->mark.done = false;
+    if (x->again) {
+        x->mark.offset = 0;
+        x->mark.done = false;
+    }
     if (x->mark.done) {
         if (!x->quiet)
             (void)fprintf(stderr, "%s: imported before (--again imports it once more)\n",

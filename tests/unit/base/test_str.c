@@ -30,6 +30,13 @@ static void compares_and_finds(void **state)
     assert_true(skep_str_eq(skep_str_trim(SKEP_STR(" \ta b\r\n")), SKEP_STR("a b")));
 }
 
+static uint64_t next_random(uint64_t x)
+{
+    x ^= x << 13;
+    x ^= x >> 7;
+    return x ^ x << 17;
+}
+
 /* The fast search finds what the plain one finds, at every place and near every end. */
 static void finds_like_the_plain_one(void **state)
 {
@@ -37,11 +44,11 @@ static void finds_like_the_plain_one(void **state)
     uint64_t x = 88172645463325252ull;
     for (int k = 0; k < 20000; k++) {
         char text[400], needle[40];
-        x ^= x << 13, x ^= x >> 7, x ^= x << 17;
+        x = next_random(x);
         size_t n = x % 300, m = x / 1000 % 20;
         unsigned letters = 1 + (unsigned)(x / 100000 % 4);
         for (size_t i = 0; i < n + m; i++) {
-            x ^= x << 13, x ^= x >> 7, x ^= x << 17;
+            x = next_random(x);
             *(i < n ? &text[i] : &needle[i - n]) = (char)('a' + x % letters);
         }
         if (k % 2 && m <= n) /* put it somewhere */
