@@ -396,14 +396,31 @@ static skep_rc put_log(struct backup *b, const char *tmp, const struct held *h, 
     return rc;
 }
 
+static skep_rc cut(struct backup *b, const char *path, uint64_t bytes, skep_err *err)
+{
+    int fd;
+    SKEP_TRY(b->os->open(b->os, path, SKEP_OPEN_READ | SKEP_OPEN_WRITE, &fd, err));
+    skep_rc rc = b->os->truncate(b->os, fd, bytes, err);
+    b->os->close(b->os, fd);
+    return rc;
+}
+
+/* A hole with frames behind it is where the copying met the writing, if it is filled when the file
+ * is copied again: then the new copy is cut where its own hole is.  What was acknowledged before
+ * the first copy stands before the first hole. */
 static skep_rc take_log(struct backup *b, struct held *h, skep_err *err)
 {
     skep_path tmp = skep_path_of("%s/objects/log.tmp", b->to);
-    struct log_look l;
+    struct log_look l = {0};
     skep_rc rc = SKEP_OK;
     for (unsigned i = 0; i < COPIES; i++) {
+        uint64_t hole_before = l.behind ? l.good_end : UINT64_MAX;
         l = (struct log_look){.b = b, .checkpoint = skep_manifest_state(b->manifest)->checkpoint};
         rc = copy_log(b, h, tmp.s, &l, err);
+        if (rc == SKEP_OK && l.behind && l.good_end > hole_before) {
+            rc = cut(b, tmp.s, l.good_end, err);
+            l.behind = false;
+        }
         if (rc != SKEP_ECORRUPT && (rc != SKEP_OK || !l.behind))
             break;
         skep_sleep_ms(PAUSE_MS); /* it was cut, or written to, while it was copied */
