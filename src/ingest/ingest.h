@@ -93,7 +93,8 @@ void skep_ingest_status(struct skep_ingest *in, struct skep_json *json);
  *   received = stored + pending + duplicate + superseded + sampled + sum of rejected + difference
  *   stored   = live + expired + deleted + store_difference
  *
- * pending are at most those whose answer is on its way; with none, difference is exact. */
+ * pending are at most those whose answer is on its way; with none, difference is exact.
+ * store_difference is 0 in a report with unread rows: what was not read is not called lost. */
 struct skep_ledger_line {
     skep_ts_ns start_ns;
     uint8_t source, signal;

@@ -140,7 +140,9 @@ static void enter(struct lines *l, const struct cursor *c)
         *place += c->l->items[c->at].n;
 }
 
-static void compare(struct skep_ledger_line *x)
+/* Rows that could not be read are neither live nor lost: with any of them the store's equation is
+ * left open, and the report says how many they are (I2 of store/column/counts.c). */
+static void compare(struct skep_ledger_line *x, bool all_read)
 {
     uint64_t settled = x->duplicate + x->sampled, sure = x->pending;
     for (unsigned r = 0; r < SKEP_REJECTION_COUNT; r++)
@@ -149,7 +151,9 @@ static void compare(struct skep_ledger_line *x)
     uint64_t there = x->stored;
     x->pending = most > SKEP_MAX(there, sure) ? most - SKEP_MAX(there, sure) : 0;
     x->difference = (int64_t)(most - there - x->pending);
-    x->store_difference = (int64_t)(x->stored - x->live - x->expired - x->deleted - x->superseded);
+    if (all_read)
+        x->store_difference =
+            (int64_t)(x->stored - x->live - x->expired - x->deleted - x->superseded);
     /* In the first equation what was superseded stands beside what is stored. */
     x->stored -= SKEP_MIN(x->superseded, x->stored);
 }
@@ -197,7 +201,7 @@ void skep_ingest_ledger(struct skep_ingest *in, skep_ts_ns start_ns, skep_ts_ns 
     for (struct cursor *c; (c = next_of(cursors, SKEP_ARRAY_LEN(cursors))) != NULL; c->at++)
         enter(&l, c);
     for (size_t i = 0; i < l.n; i++)
-        compare(&l.items[i]);
+        compare(&l.items[i], b.store.unread_rows == 0);
     *ret = (struct skep_ledger_report){.n = l.n,
                                        .step_minutes = l.step,
                                        .unread_rows = b.store.unread_rows,

@@ -29,6 +29,7 @@ skep_str skep_request_header(const struct skep_request *req, skep_str name)
 }
 
 static struct skep_ledger says; /* the store */
+static uint64_t unread;
 static struct skep_ledger_key at;
 static struct skep_ingest *ingest;
 static struct skep_arena arena;
@@ -39,7 +40,7 @@ static void paper_ledger(struct skep_store *s, skep_ts_ns from_ns, bool live,
 {
     (void)s;
     (void)live;
-    *ret = (struct skep_store_ledger){0};
+    *ret = (struct skep_store_ledger){.unread_rows = unread};
     skep_ledger_copy(&ret->counts, &says, skep_ledger_minute(from_ns));
     if (meanwhile)
         meanwhile();
@@ -70,6 +71,7 @@ static int set_up(void **unused)
     skep_arena_init(&arena, "test", NULL);
     at = skep_ingest__at(SKEP_SOURCE_OTLP, SKEP_SIGNAL_TRACES, NOW_NS);
     meanwhile = NULL;
+    unread = 0;
     ingest = make(NULL);
     return 0;
 }
@@ -130,6 +132,19 @@ static void lost_and_invented_rows_are_shown(void **unused)
     expect(17, 0, -2);                    // two out of nothing
     skep_ingest__received(ingest, at, 4); // in flight: they may be those
     expect(17, 2, 0);
+}
+
+/* A store that lost two rows has a difference; one that could not read two has none, and says so.
+ */
+static void unread_rows_are_not_called_lost(void **unused)
+{
+    (void)unused;
+    skep_ingest__received(ingest, at, 10);
+    accept(10);
+    store_has(10, 8);
+    assert_int_equal(look(SKEP_LEDGER_NOT_SELF).store_difference, 2);
+    unread = 2;
+    assert_int_equal(look(SKEP_LEDGER_NOT_SELF).store_difference, 0);
 }
 
 static void settle_five(void)
@@ -274,6 +289,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(lost_and_invented_rows_are_shown),
+        TEST(unread_rows_are_not_called_lost),
         TEST(requests_between_the_looks_are_no_difference),
         TEST(the_stores_own_account_is_checked_too),
         TEST(the_servers_own_is_shown_when_asked_for),
