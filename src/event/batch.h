@@ -111,9 +111,18 @@ static inline skep_str skep_batch_str(const struct skep_batch *b, uint32_t i)
  * character boundary; an empty name is ignored.  scope is INTRINSIC or ATTRIBUTE. */
 void skep_batch_put(struct skep_batch *b, enum skep_scope scope, skep_str name, skep_value v);
 
-/* The newest row is revision `revision` of the span (trace, span, source): of all rows of a span
- * that say so one is visible, that of the highest revision, of equal ones the last committed.  The
- * row must have a trace and a span id.  Kept as an intrinsic integer field of this name. */
+#define SKEP_ENVIRONMENT_FIELD   SKEP_STR("meta.environment")
+#define SKEP_ENVIRONMENT_DEFAULT SKEP_STR("default")
+/* The rows so far are of this environment; those of SKEP_ENVIRONMENT_DEFAULT (or "") say nothing,
+ * so that one environment costs nothing.  What a row said before is replaced.  Kept as an intrinsic
+ * string field of this name; questions see one environment (plan.h).  Before skep_batch_identity,
+ * which covers it. */
+void skep_batch_environment(struct skep_batch *b, skep_str environment);
+
+/* The newest row is revision `revision` of the span (trace, span, source, environment): of all
+ * rows of a span that say so one is visible, that of the highest revision, of equal ones the last
+ * committed.  The row must have a trace and a span id.  Kept as an intrinsic integer field of this
+ * name. */
 #define SKEP_REVISION_FIELD SKEP_STR("meta.revision")
 static inline void skep_batch_revision(struct skep_batch *b, int64_t revision)
 {

@@ -216,24 +216,55 @@ void skep_batch_put(struct skep_batch *b, enum skep_scope scope, skep_str name, 
     skep_batch_put_bits(b, f, skep_batch__payload(b, v));
 }
 
-void skep_batch_mark(struct skep_batch *b, skep_str name, const uint32_t *rows, uint32_t n)
+/* The intrinsic field of that name and type, emptied.  NONE: there is none, and none is made. */
+static uint32_t whole_field(struct skep_batch *b, skep_str name, enum skep_type type, bool make)
 {
     uint64_t hash = field_hash(SKEP_SCOPE_INTRINSIC, name);
     uint32_t ring = find_ring(b, SKEP_SCOPE_INTRINSIC, name, hash);
-    uint32_t f = in_ring(b, ring, SKEP_TYPE_BOOL);
-    if (f == NONE && n > 0 && !b->over_budget && !b->over_limit)
-        f = add_field(b, SKEP_SCOPE_INTRINSIC, name, SKEP_TYPE_BOOL, ring, hash);
+    uint32_t f = in_ring(b, ring, type);
+    if (f == NONE && make && !b->over_budget && !b->over_limit)
+        f = add_field(b, SKEP_SCOPE_INTRINSIC, name, type, ring, hash);
+    if (f != NONE)
+        b->fields[f].n = 0;
+    return f;
+}
+
+/* False: over budget. */
+static bool append_to(struct skep_batch *b, struct skep_batch_field *field, uint32_t row,
+                      uint64_t val)
+{
+    if (field->n == field->cap && !grow_field(b, field))
+        return false;
+    field->rows[field->n] = row;
+    field->vals[field->n++] = val;
+    return true;
+}
+
+void skep_batch_mark(struct skep_batch *b, skep_str name, const uint32_t *rows, uint32_t n)
+{
+    uint32_t f = whole_field(b, name, SKEP_TYPE_BOOL, n > 0);
     if (f == NONE)
         return;
-    struct skep_batch_field *field = &b->fields[f];
-    field->n = 0;
     for (uint32_t i = 0; i < n; i++) {
         skep_assert(rows[i] < b->n_rows && (i == 0 || rows[i] > rows[i - 1]));
-        if (field->n == field->cap && !grow_field(b, field))
+        if (!append_to(b, &b->fields[f], rows[i], 1))
             return;
-        field->rows[field->n] = rows[i];
-        field->vals[field->n++] = 1;
     }
+}
+
+void skep_batch_environment(struct skep_batch *b, skep_str environment)
+{
+    bool said =
+        environment.n > 0 && b->n_rows > 0 && !skep_str_eq(environment, SKEP_ENVIRONMENT_DEFAULT);
+    for (int type = SKEP_TYPE_NULL + 1; type < SKEP_TYPE_COUNT; type++)
+        (void)whole_field(b, SKEP_ENVIRONMENT_FIELD, (enum skep_type)type, false);
+    uint32_t f = whole_field(b, SKEP_ENVIRONMENT_FIELD, SKEP_TYPE_STRING, said);
+    if (f == NONE || !said)
+        return;
+    uint32_t name = skep_batch_intern(b, environment);
+    for (uint32_t row = 0; row < b->n_rows; row++)
+        if (!append_to(b, &b->fields[f], row, name))
+            return;
 }
 
 // --- taking back -------------------------------------------------------------------------------

@@ -7,7 +7,8 @@
  * fields.
  *
  *   record: trace 16 | span 8 | parent 8 | time 8 | extra 8 | resource hash 8 | kinds 8
- *   extra:  span 0; event and link: hash(name) + number of fields; log: hash of all it holds
+ *   extra:  span 0; event and link: hash(name) + number of fields; log: hash of all it holds;
+ *           of each, when it names one, the environment's
  *
  * Threads: as the batch.  Memory: 8 bytes a row, for the call. */
 #include "event/batch_priv.h"
@@ -36,11 +37,15 @@ static SKEP_WRAPS void add_fields(const struct skep_batch *b, uint64_t *extra)
     for (uint32_t f = 0; f < b->n_fields; f++) {
         const struct skep_batch_field *field = &b->fields[f];
         uint64_t name = b->strings.items[field->name].hash + field->scope;
+        bool environment = field->scope == SKEP_SCOPE_INTRINSIC &&
+                           skep_str_eq(skep_batch_str(b, field->name), SKEP_ENVIRONMENT_FIELD);
         for (uint32_t i = 0; i < field->n; i++) {
             uint32_t row = field->rows[i];
-            if (b->kind[row] == SKEP_KIND_SPAN_EVENT || b->kind[row] == SKEP_KIND_LINK)
+            bool part_of_span =
+                b->kind[row] == SKEP_KIND_SPAN_EVENT || b->kind[row] == SKEP_KIND_LINK;
+            if (part_of_span && !environment)
                 extra[row] += 1;
-            else if (b->kind[row] != SKEP_KIND_SPAN)
+            else if (b->kind[row] != SKEP_KIND_SPAN || environment)
                 extra[row] +=
                     skep_hash_u64(name ^ skep_batch__payload_hash(b, field->type, field->vals[i]));
         }

@@ -116,7 +116,12 @@ static skep_rc evaluate(struct skep_engine *e, const struct skep_plan *plan,
                         const struct skep_run_opts *opts, struct skep_kill *k, uint64_t *ret_rows,
                         skep_err *err)
 {
-    k->snap = skep_engine__snapshot(e);
+    uint64_t unread;
+    skep_err why;
+    k->snap = skep_engine__shown(e, skep_engine__snapshot(e), plan, true, &unread, &why);
+    if (unread > 0)
+        return skep_fail(err, why.rc, "the environment of %" PRIu64 " rows cannot be read: %s",
+                         unread, why.text);
     k->masks = skep_alloc_n(struct skep_mask, k->snap->n);
     SKEP_TRY(skep_exec_mask(k->snap, e->pool, plan, opts, k->masks, err));
     *ret_rows = 0;

@@ -27,15 +27,23 @@ static skep_rc engine_run(struct skep_store *s, const struct skep_plan *plan,
     struct skep_run_opts o = *opts;
     if (!o.budget)
         o.budget = &e->query;
-    struct skep_snapshot *snap = skep_engine__snapshot(e);
-    if (!skep_plan_shows_own(plan))
-        snap = skep_engine__shown(e, snap);
+    uint64_t unread;
+    skep_err why;
+    struct skep_snapshot *snap = skep_engine__shown(e, skep_engine__snapshot(e), plan,
+                                                    skep_plan_shows_own(plan), &unread, &why);
     atomic_fetch_add_explicit(&e->questions, 1, memory_order_relaxed);
     skep_rc rc = skep_exec_run_kept(snap, e->pool, e->partials, plan, &o, ret, err);
     atomic_fetch_sub_explicit(&e->questions, 1, memory_order_relaxed);
     skep_snapshot_unref(snap);
     if (rc == SKEP_OK)
         skep_engine__mark_losses(e, plan, &o, ret);
+    if (rc == SKEP_OK && unread > 0) {
+        ret->complete = false;
+        if (ret->missing.n == 0)
+            ret->missing =
+                skep_arena_printf(o.arena, "the environment of %" PRIu64 " rows cannot be read: %s",
+                                  unread, why.text);
+    }
     return rc;
 }
 

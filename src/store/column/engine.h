@@ -143,7 +143,7 @@ struct skep_engine {
     /* The store's side of the ledger: counts.c. */
     struct skep_mutex ledger_mu;
     struct skep_ledger book;
-    struct skep_mutex shown_mu; /* `shown` of rowsets: hidden.c */
+    struct skep_mutex shown_mu; /* `shown` of rowsets: shown.c */
     uint32_t book_hour;         /* it was folded in */
 
     _Atomic bool cancel;     /* background work: give up now */
@@ -312,9 +312,13 @@ SKEP_NODISCARD skep_rc skep_engine__open_read_only(struct skep_engine *e, skep_e
 void skep_engine__worked(struct skep_engine *e, struct skep_engine_work *w, int64_t begun_ns,
                          skep_rc rc, const struct skep_rowset *made);
 
-/* hidden.c: the server's own rows. */
-/* The snapshot without them; takes the reference of the one given. */
-struct skep_snapshot *skep_engine__shown(struct skep_engine *e, struct skep_snapshot *snap);
+/* shown.c: which rows a plan may see. */
+/* The snapshot of those of the plan's environment, with the server's own or without; takes the
+ * reference of the one given.  *ret_unread rows are left out because their environment cannot be
+ * read; then *ret_why says of the first why. */
+struct skep_snapshot *skep_engine__shown(struct skep_engine *e, struct skep_snapshot *snap,
+                                         const struct skep_plan *plan, bool own,
+                                         uint64_t *ret_unread, skep_err *ret_why);
 /* Find a rowset's now, so that no question need. */
 void skep_engine__look_at_own(struct skep_engine *e, const struct skep_snapshot_set *set);
 /* Live rows that are hidden, and the bounds of the others' times; as far as somebody looked. */

@@ -218,7 +218,7 @@ struct skep_rowset {
     bool trace_clustered; /* rows of one trace are neighbours, ordered by start */
     void (*on_last_unref)(void *ctx, struct skep_rowset *rs); /* before destroy; optional */
     void *on_last_unref_ctx;
-    struct skep_shown *shown; /* without the server's own rows; hidden.c, under its lock */
+    struct skep_shown *shown; /* what questions may see of it; shown.c, under its lock */
 };
 
 /* Blocks, those in gaps included. */

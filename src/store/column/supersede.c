@@ -2,8 +2,8 @@
 /* Revisions: a row that says so takes the place of an earlier one.
  *
  * A row with the intrinsic integer field meta.revision (skep_batch_revision) is one state of a
- * thing with the key (trace, span, source).  Of all rows of a key one lives: that of the highest
- * revision, of equal ones the last committed.
+ * thing with the key (trace, span, source, environment).  Of all rows of a key one lives: that of
+ * the highest revision, of equal ones the last committed.
  *
  *   rows of the commit, by key: the winner inside the batch; the others die in their own part
  *   for each trace of winners, for each rowset that has the field at all: find_trace -> rows of the
@@ -30,7 +30,7 @@ enum { RANGES = 32 };
 
 struct revision {
     skep_trace_id trace;
-    uint64_t span;
+    uint64_t span, environment; /* a hash; 0 = "default" */
     int64_t source, revision;
     uint32_t row;
     bool loses; /* to a row that lives */
@@ -56,6 +56,8 @@ static int by_key(const void *a, const void *b)
         return c;
     if (x->span != y->span)
         return x->span < y->span ? -1 : 1;
+    if (x->environment != y->environment)
+        return x->environment < y->environment ? -1 : 1;
     return (x->source > y->source) - (x->source < y->source);
 }
 
@@ -85,11 +87,12 @@ bool skep_supersede__any(const struct skep_rowset *rs)
 
 struct key_readers {
     struct skep_colreader *trace, *span, *source, *revision;
+    struct skep_colreader *environment; /* NULL: all of them are "default" */
 };
 
 static void close_readers(struct key_readers *r)
 {
-    struct skep_colreader *all[] = {r->trace, r->span, r->source, r->revision};
+    struct skep_colreader *all[] = {r->trace, r->span, r->source, r->revision, r->environment};
     for (size_t i = 0; i < SKEP_ARRAY_LEN(all); i++)
         if (all[i])
             all[i]->ops->close(all[i]);
@@ -101,6 +104,10 @@ static skep_rc open_readers(struct skep_rowset *rs, struct key_readers *r)
     SKEP_TRY(rs->ops->open_column(rs, SKEP_COL_TRACE_ID, &r->trace, NULL));
     SKEP_TRY(rs->ops->open_column(rs, SKEP_COL_SPAN_ID, &r->span, NULL));
     SKEP_TRY(rs->ops->open_column(rs, SKEP_COL_SOURCE, &r->source, NULL));
+    uint32_t environment =
+        skep_rowset_find_field(rs, SKEP_ENVIRONMENT_FIELD, SKEP_SCOPE_INTRINSIC, SKEP_TYPE_STRING);
+    if (environment != UINT32_MAX)
+        SKEP_TRY(rs->ops->open_field(rs, environment, &r->environment, NULL));
     return rs->ops->open_field(rs, revision_field(rs), &r->revision, NULL);
 }
 
@@ -110,6 +117,17 @@ static int64_t int_at(const struct skep_vec *v, unsigned i)
     return has ? v->i64[v->constant ? 0 : i] : 0;
 }
 
+/* Of the name of row i's environment. */
+static uint64_t environment_at(const struct skep_vec *v, unsigned i)
+{
+    bool has = !v->none && (!v->valid || (v->valid[i / 64] >> (i % 64) & 1));
+    unsigned at = v->constant ? 0 : i;
+    if (!has)
+        return 0;
+    skep_str name = v->form == SKEP_VEC_DICT ? skep_dict_str(v->dict, v->codes[at]) : v->str[at];
+    return skep_str_eq(name, SKEP_ENVIRONMENT_DEFAULT) ? 0 : skep_hash(skep_str_bytes(name));
+}
+
 typedef void row_fn(void *ctx, const struct revision *r, uint64_t row);
 
 /* fn for each row of [row0, row0 + n) that is a revision of a span. */
@@ -117,18 +135,21 @@ static skep_rc each_in_block(struct key_readers *r, uint64_t row0, unsigned n, r
                              void *ctx)
 {
     static const skep_trace_id none;
-    struct skep_vec trace, span, source, revision;
+    struct skep_vec trace, span, source, revision, environment = {.none = true};
     SKEP_TRY(r->revision->ops->read(r->revision, row0, n, &revision, NULL));
     if (revision.none)
         return SKEP_OK;
     SKEP_TRY(r->trace->ops->read(r->trace, row0, n, &trace, NULL));
     SKEP_TRY(r->span->ops->read(r->span, row0, n, &span, NULL));
     SKEP_TRY(r->source->ops->read(r->source, row0, n, &source, NULL));
+    if (r->environment)
+        SKEP_TRY(r->environment->ops->read(r->environment, row0, n, &environment, NULL));
     for (unsigned i = 0; i < n; i++) {
         if (revision.valid && !(revision.valid[i / 64] >> (i % 64) & 1))
             continue;
         struct revision k = {.trace = trace.none ? none : trace.id16[trace.constant ? 0 : i],
                              .span = (uint64_t)int_at(&span, i),
+                             .environment = environment_at(&environment, i),
                              .source = int_at(&source, i),
                              .revision = revision.i64[revision.constant ? 0 : i],
                              .row = (uint32_t)(row0 + i)};
