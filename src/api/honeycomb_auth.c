@@ -43,7 +43,12 @@ static void handle(void *ctx, struct skep_request *req)
 }
 
 static const struct skep_route routes[] = {
-    {.method = "GET", .path = "/1/auth", .handle = handle, .refuse = skep_api__hny_refuse},
+    {.method = "GET",
+     .path = "/1/auth",
+     .handle = handle,
+     .refuse = skep_api__hny_refuse,
+     .right = SKEP_RIGHT_ANY,
+     .form = SKEP_FORM_HONEYCOMB},
 };
 
 const struct skep_api__routes skep_api__honeycomb_auth = {routes, SKEP_ARRAY_LEN(routes)};

@@ -89,7 +89,9 @@ static const struct skep_route routes[] = {
     {.method = "GET",
      .path = "/1/columns/:dataset",
      .handle = handle,
-     .refuse = skep_api__hny_refuse},
+     .refuse = skep_api__hny_refuse,
+     .right = SKEP_RIGHT_QUERY,
+     .form = SKEP_FORM_HONEYCOMB},
 };
 
 const struct skep_api__routes skep_api__honeycomb_columns = {routes, SKEP_ARRAY_LEN(routes)};

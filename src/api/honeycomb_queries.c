@@ -67,11 +67,15 @@ static const struct skep_route routes[] = {
      .path = "/1/queries/:dataset",
      .handle = handle_create,
      .refuse = skep_api__hny_refuse,
-     .body_limit_bytes = SKEP_LIMIT_API_BODY_BYTES},
+     .body_limit_bytes = SKEP_LIMIT_API_BODY_BYTES,
+     .right = SKEP_RIGHT_QUERY,
+     .form = SKEP_FORM_HONEYCOMB},
     {.method = "GET",
      .path = "/1/queries/:dataset/:id",
      .handle = handle_get,
-     .refuse = skep_api__hny_refuse},
+     .refuse = skep_api__hny_refuse,
+     .right = SKEP_RIGHT_QUERY,
+     .form = SKEP_FORM_HONEYCOMB},
 };
 
 const struct skep_api__routes skep_api__honeycomb_queries = {routes, SKEP_ARRAY_LEN(routes)};

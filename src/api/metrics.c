@@ -274,7 +274,12 @@ static void handle(void *ctx, struct skep_request *req)
 }
 
 static const struct skep_route routes[] = {
-    {.method = "GET", .path = "/metrics", .handle = handle, .refuse = skep_api__refuse},
+    {.method = "GET",
+     .path = "/metrics",
+     .handle = handle,
+     .refuse = skep_api__refuse,
+     .right = SKEP_RIGHT_QUERY,
+     .form = SKEP_FORM_BEARER},
 };
 
 const struct skep_api__routes skep_api__metrics = {routes, SKEP_ARRAY_LEN(routes)};

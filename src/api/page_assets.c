@@ -96,10 +96,22 @@ static void handle(void *ctx, struct skep_request *req)
 }
 
 static const struct skep_route routes[] = {
-    {.method = "GET", .path = "/", .handle = handle, .flags = SKEP_ROUTE_NAVIGATE},
-    {.method = "GET", .path = "/ui", .handle = handle, .flags = SKEP_ROUTE_NAVIGATE},
-    {.method = "GET", .path = "/ui/*", .handle = handle, .flags = SKEP_ROUTE_NAVIGATE},
-    {.method = "GET", .path = "/favicon.ico", .handle = handle},
+    {.method = "GET",
+     .path = "/",
+     .handle = handle,
+     .flags = SKEP_ROUTE_NAVIGATE,
+     .right = SKEP_RIGHT_PUBLIC},
+    {.method = "GET",
+     .path = "/ui",
+     .handle = handle,
+     .flags = SKEP_ROUTE_NAVIGATE,
+     .right = SKEP_RIGHT_PUBLIC},
+    {.method = "GET",
+     .path = "/ui/*",
+     .handle = handle,
+     .flags = SKEP_ROUTE_NAVIGATE,
+     .right = SKEP_RIGHT_PUBLIC},
+    {.method = "GET", .path = "/favicon.ico", .handle = handle, .right = SKEP_RIGHT_PUBLIC},
 };
 
 const struct skep_api__routes skep_api__page_assets = {routes, SKEP_ARRAY_LEN(routes)};

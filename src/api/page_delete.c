@@ -66,7 +66,9 @@ static const struct skep_route routes[] = {
      .path = "/skep/v1/delete",
      .handle = handle,
      .refuse = skep_api__refuse,
-     .body_limit_bytes = SKEP_LIMIT_API_BODY_BYTES},
+     .body_limit_bytes = SKEP_LIMIT_API_BODY_BYTES,
+     .right = SKEP_RIGHT_ADMIN,
+     .form = SKEP_FORM_BEARER},
 };
 
 const struct skep_api__routes skep_api__page_delete = {routes, SKEP_ARRAY_LEN(routes)};

@@ -81,7 +81,9 @@ static const struct skep_route routes[] = {
      .path = "/skep/v1/export",
      .handle = handle,
      .refuse = skep_api__refuse,
-     .body_limit_bytes = SKEP_LIMIT_API_BODY_BYTES},
+     .body_limit_bytes = SKEP_LIMIT_API_BODY_BYTES,
+     .right = SKEP_RIGHT_QUERY,
+     .form = SKEP_FORM_BEARER},
 };
 
 const struct skep_api__routes skep_api__page_export = {routes, SKEP_ARRAY_LEN(routes)};

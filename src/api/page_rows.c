@@ -152,8 +152,15 @@ static const struct skep_route routes[] = {
      .path = "/skep/v1/rows",
      .handle = handle_rows,
      .refuse = skep_api__refuse,
-     .body_limit_bytes = SKEP_LIMIT_API_BODY_BYTES},
-    {.method = "GET", .path = "/skep/v1/row/:id", .handle = handle_row, .refuse = skep_api__refuse},
+     .body_limit_bytes = SKEP_LIMIT_API_BODY_BYTES,
+     .right = SKEP_RIGHT_QUERY,
+     .form = SKEP_FORM_BEARER},
+    {.method = "GET",
+     .path = "/skep/v1/row/:id",
+     .handle = handle_row,
+     .refuse = skep_api__refuse,
+     .right = SKEP_RIGHT_QUERY,
+     .form = SKEP_FORM_BEARER},
 };
 
 const struct skep_api__routes skep_api__page_rows = {routes, SKEP_ARRAY_LEN(routes)};

@@ -142,6 +142,7 @@ static void net_counters(struct skep_json *json, struct skep_net *net)
     skep_json_put_u64(json, SKEP_STR("refused_limit"), n.refused_limit);
     skep_json_put_u64(json, SKEP_STR("refused_encoding"), n.refused_encoding);
     skep_json_put_u64(json, SKEP_STR("refused_budget"), n.refused_budget);
+    skep_json_put_u64(json, SKEP_STR("refused_key"), n.refused_key);
     skep_json_put_u64(json, SKEP_STR("h2_resets"), n.h2_resets);
     unknown_paths(json, net);
     skep_json_end(json);
@@ -227,7 +228,12 @@ static void handle(void *ctx, struct skep_request *req)
 }
 
 static const struct skep_route routes[] = {
-    {.method = "GET", .path = "/skep/v1/status", .handle = handle, .refuse = skep_api__refuse},
+    {.method = "GET",
+     .path = "/skep/v1/status",
+     .handle = handle,
+     .refuse = skep_api__refuse,
+     .right = SKEP_RIGHT_QUERY,
+     .form = SKEP_FORM_BEARER},
 };
 
 const struct skep_api__routes skep_api__page_status = {routes, SKEP_ARRAY_LEN(routes)};

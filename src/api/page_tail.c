@@ -231,7 +231,12 @@ static void handle(void *ctx, struct skep_request *req)
 }
 
 static const struct skep_route routes[] = {
-    {.method = "GET", .path = "/skep/v1/tail", .handle = handle, .refuse = skep_api__refuse},
+    {.method = "GET",
+     .path = "/skep/v1/tail",
+     .handle = handle,
+     .refuse = skep_api__refuse,
+     .right = SKEP_RIGHT_QUERY,
+     .form = SKEP_FORM_BEARER},
 };
 
 const struct skep_api__routes skep_api__page_tail = {routes, SKEP_ARRAY_LEN(routes)};

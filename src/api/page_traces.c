@@ -571,11 +571,15 @@ static const struct skep_route routes[] = {
      .path = "/skep/v1/traces",
      .handle = handle_traces,
      .refuse = skep_api__refuse,
-     .body_limit_bytes = SKEP_LIMIT_API_BODY_BYTES},
+     .body_limit_bytes = SKEP_LIMIT_API_BODY_BYTES,
+     .right = SKEP_RIGHT_QUERY,
+     .form = SKEP_FORM_BEARER},
     {.method = "GET",
      .path = "/skep/v1/trace/:id",
      .handle = handle_trace,
-     .refuse = skep_api__refuse},
+     .refuse = skep_api__refuse,
+     .right = SKEP_RIGHT_QUERY,
+     .form = SKEP_FORM_BEARER},
 };
 
 const struct skep_api__routes skep_api__page_traces = {routes, SKEP_ARRAY_LEN(routes)};

@@ -182,16 +182,25 @@ static void handle_cancel(void *ctx, struct skep_request *req)
 }
 
 static const struct skep_route routes[] = {
-    {.method = "GET", .path = "/skep/v1/running", .handle = list, .refuse = skep_api__refuse},
+    {.method = "GET",
+     .path = "/skep/v1/running",
+     .handle = list,
+     .refuse = skep_api__refuse,
+     .right = SKEP_RIGHT_QUERY,
+     .form = SKEP_FORM_BEARER},
     {.method = "DELETE",
      .path = "/skep/v1/running/:id",
      .handle = handle_cancel,
-     .refuse = skep_api__refuse},
+     .refuse = skep_api__refuse,
+     .right = SKEP_RIGHT_ADMIN,
+     .form = SKEP_FORM_BEARER},
     {.method = "POST",
      .path = "/skep/v1/running/:id/cancel",
      .handle = handle_cancel,
      .refuse = skep_api__refuse,
-     .body_limit_bytes = 1024},
+     .body_limit_bytes = 1024,
+     .right = SKEP_RIGHT_ADMIN,
+     .form = SKEP_FORM_BEARER},
 };
 
 const struct skep_api__routes skep_api__page_running = {routes, SKEP_ARRAY_LEN(routes)};

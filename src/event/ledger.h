@@ -39,7 +39,9 @@ skep_str skep_signal_name(enum skep_signal s);
     X(NO_SPACE, 10, "no_space")                                                                    \
     X(IO_ERROR, 11, "io_error")                                                                    \
     X(CLOSED, 12, "closed")                                                                        \
-    X(OTHER, 13, "other")
+    X(OTHER, 13, "other")                                                                          \
+    X(NO_RIGHT, 14, "no_right")                                                                    \
+    X(OVER_LIMIT, 15, "over_limit")
 
 enum skep_rejection {
 #define X(id, number, name) SKEP_REJECTION_##id = (number),

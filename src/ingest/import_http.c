@@ -129,7 +129,12 @@ static void refuse(void *ctx, struct skep_request *req, int http_status, skep_rc
 }
 
 static const struct skep_route routes[] = {
-    {.method = "POST", .path = "/skep/v1/import", .handle = handle, .refuse = refuse},
+    {.method = "POST",
+     .path = "/skep/v1/import",
+     .handle = handle,
+     .refuse = refuse,
+     .right = SKEP_RIGHT_INGEST,
+     .form = SKEP_FORM_BEARER},
 };
 
 const struct skep_route *skep_ingest_import_routes(size_t *ret_n)

@@ -43,6 +43,9 @@ enum skep_rejection skep_ingest__rejection(skep_rc rc)
         [SKEP_ENOSPC] = SKEP_REJECTION_NO_SPACE,
         [SKEP_EIO] = SKEP_REJECTION_IO_ERROR,
         [SKEP_ECLOSED] = SKEP_REJECTION_CLOSED,
+        [SKEP_EUNAUTHENTICATED] = SKEP_REJECTION_NO_RIGHT,
+        [SKEP_EFORBIDDEN] = SKEP_REJECTION_NO_RIGHT,
+        [SKEP_ELIMIT] = SKEP_REJECTION_OVER_LIMIT,
     };
     _Static_assert(SKEP_REJECTION_BAD_TRACE_ID == 0, "0 in the table means \"other\"");
     unsigned r = rc < SKEP_RC_COUNT ? table[rc] : 0;

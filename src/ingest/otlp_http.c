@@ -293,15 +293,19 @@ static void refuse_metrics(void *ctx, struct skep_request *req, int http_status,
 
 #define SERVICE(signal, name) "/opentelemetry.proto.collector." signal ".v1." name "/Export"
 #define HTTP_FLAGS            (SKEP_ROUTE_CORS | SKEP_ROUTE_PREFIX_SLASH)
+/* Right and form: Honeycomb's header, a bearer token, and AWS' signature, which X-Ray's own OTLP
+ * endpoint takes. */
+#define WRITES SKEP_RIGHT_INGEST, SKEP_FORM_HONEYCOMB | SKEP_FORM_BEARER | SKEP_FORM_SIGV4
 
 static const struct skep_route routes[] = {
-    {"POST", "/v1/traces", handle_traces, refuse_traces, HTTP_FLAGS, 0},
-    {"POST", "/v1/logs", handle_logs, refuse_logs, HTTP_FLAGS, 0},
-    {"POST", "/v1/metrics", handle_metrics, refuse_metrics, HTTP_FLAGS, 0},
-    {"POST", SERVICE("trace", "TraceService"), handle_traces, refuse_traces, SKEP_ROUTE_GRPC, 0},
-    {"POST", SERVICE("logs", "LogsService"), handle_logs, refuse_logs, SKEP_ROUTE_GRPC, 0},
+    {"POST", "/v1/traces", handle_traces, refuse_traces, HTTP_FLAGS, 0, WRITES},
+    {"POST", "/v1/logs", handle_logs, refuse_logs, HTTP_FLAGS, 0, WRITES},
+    {"POST", "/v1/metrics", handle_metrics, refuse_metrics, HTTP_FLAGS, 0, WRITES},
+    {"POST", SERVICE("trace", "TraceService"), handle_traces, refuse_traces, SKEP_ROUTE_GRPC, 0,
+     WRITES},
+    {"POST", SERVICE("logs", "LogsService"), handle_logs, refuse_logs, SKEP_ROUTE_GRPC, 0, WRITES},
     {"POST", SERVICE("metrics", "MetricsService"), handle_metrics, refuse_metrics, SKEP_ROUTE_GRPC,
-     0},
+     0, WRITES},
 };
 
 const struct skep_route *skep_ingest_otlp_routes(size_t *ret_n)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What is decided when a request's headers are complete: the doors, the route, the limits.
  *
- *   target -> host door -> route -> origin door -> protocol -> length -> encoding -> handle
- *       \________\__________\___________\____________\__________\__________\___> refuse
+ *   target -> host door -> route -> origin door -> protocol -> key -> length -> encoding -> handle
+ *       \________\__________\___________\____________\_________\_______\________\___> refuse
  *
  * The order matters: a name that is not ours learns nothing about the routes, and a page of another
  * site gets 403 even for paths that do not exist.  A refusal is only noted here; it is written when
@@ -198,7 +198,10 @@ static void admit(struct skep_net__req *r, const struct skep_net__head *h)
         return;
     r->pub.route = route;
     r->pub.route_ctx = r->match.ctx;
-    if (admit_protocol(r))
+    if (!admit_protocol(r))
+        return;
+    skep_net__gate_ask(r, SKEP_GATE_HEAD);
+    if (r->action == SKEP_NET__HANDLE)
         admit_body(r);
 }
 
@@ -210,6 +213,8 @@ void skep_net__req_open(struct skep_net__req *r, const struct skep_net__head *h)
     r->pub.peer = skep_arena_str(arena, h->peer);
     r->pub.listener = skep_arena_str(arena, h->listener);
     skep_str target = skep_arena_str(arena, h->target);
+    r->pub.target = target;
+    r->pub.host = skep_arena_str(arena, h->host);
     r->pub.path = target;
     r->pub.query = SKEP_STR("");
     r->head = skep_str_eq(h->method, SKEP_STR("HEAD"));

@@ -185,6 +185,7 @@ void skep_net__grpc_answer(struct skep_net__req *r, const struct skep_response *
     struct skep_response own = *resp;
     if (own.grpc_status == 0 && own.status >= 400)
         own.grpc_status = 2; /* UNKNOWN: a failure must not read as success */
+    own.retry_after_s = SKEP_MAX(own.retry_after_s, r->pub.denial.retry_after_s);
     skep_assert(own.grpc_status >= 0 && own.grpc_status <= 16);
     a->status = 200;
     skep_net__answer_add(r, SKEP_STR("content-type"), SKEP_STR("application/grpc"));

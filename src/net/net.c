@@ -62,6 +62,7 @@ struct skep_net *skep_net_new(const struct skep_net_config *cfg)
         .handle = skep_net__grpc_health,
         .flags = SKEP_ROUTE_GRPC,
         .body_limit_bytes = 64 << 10,
+        .right = SKEP_RIGHT_PUBLIC,
     };
     skep_assert(cfg && cfg->n_listen <= SKEP_NET__LISTEN_MAX);
     struct skep_net *net = skep_alloc(struct skep_net);
@@ -82,6 +83,11 @@ skep_rc skep_net_routes(struct skep_net *net, const struct skep_route *routes, s
     for (size_t i = 0; i < n; i++)
         SKEP_TRY(skep_net__routes_add(net->routes, &routes[i], ctx, err));
     return SKEP_OK;
+}
+
+const struct skep_route *skep_net_route(const struct skep_net *net, size_t i)
+{
+    return skep_net__routes_at(net->routes, i);
 }
 
 static skep_rc start_parts(struct skep_net *net, skep_err *err)
@@ -177,6 +183,7 @@ void skep_net_stats(const struct skep_net *net, struct skep_net_stats *ret)
     COPY(refused_limit);
     COPY(refused_encoding);
     COPY(refused_budget);
+    COPY(refused_key);
     COPY(h2_resets);
     for (unsigned i = 0; i < SKEP_ARRAY_LEN(ret->answers); i++)
         COPY(answers[i]);

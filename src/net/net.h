@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "net/caller.h"
 
 struct skep_net;
 struct skep_stream;
@@ -28,6 +29,10 @@ struct skep_request {
     size_t wire_bytes;     /* size of the body as received */
     skep_str peer;         /* "127.0.0.1:40312" */
     skep_str listener;     /* "127.0.0.1:4318" */
+    skep_str target;       /* path and query as they came; what a signature covers */
+    skep_str host;         /* Host or :authority as it came; may be empty */
+    struct skep_caller caller;
+    struct skep_denial denial; /* for `refuse`: why the gate refused, if it did */
     const struct skep_route *route;
     void *route_ctx;
     struct skep_arena *arena; /* dies with the request */
@@ -39,6 +44,9 @@ skep_str skep_request_header(const struct skep_request *req, skep_str name);
 SKEP_NODISCARD bool skep_request_param(struct skep_request *req, skep_str name, skep_str *ret);
 /* What the i-th ":name" or "*" of the route's path matched; i < number of captures. */
 skep_str skep_request_capture(const struct skep_request *req, unsigned i);
+/* Tell the gate that the request carries n rows; once, when they have been counted, before the
+ * answer.  Threads: any. */
+void skep_request_rows(const struct skep_request *req, uint64_t n);
 /* True once the client has gone: long work should stop.  Threads: any, until answered. */
 bool skep_request_gone(const struct skep_request *req);
 
@@ -103,6 +111,8 @@ struct skep_route {
     skep_refuse_fn *refuse; /* NULL = plain text */
     unsigned flags;
     size_t body_limit_bytes; /* 0 = the listener's; also the limit after decompression */
+    unsigned right; /* SKEP_RIGHT_*: what it takes to use it; a gate refuses a route without one */
+    unsigned form;  /* SKEP_FORM_*: where its wire may carry a key */
 };
 
 struct skep_net_config {
@@ -115,6 +125,7 @@ struct skep_net_config {
     struct skep_budget *budget; /* request bodies are taken from it; NULL = none */
     unsigned idle_timeout_s;    /* 0 = 120 */
     unsigned connections_max;   /* 0 = 4096; more are closed at once */
+    struct skep_gate gate;      /* who may use a route; ask NULL = anybody may use any */
 };
 
 /* Routes are registered before start; tables are borrowed for the life of the net. */
@@ -122,6 +133,9 @@ struct skep_net *skep_net_new(const struct skep_net_config *cfg);
 /* Returns SKEP_OK | SKEP_EEXISTS (method and path overlap with another route). */
 SKEP_NODISCARD skep_rc skep_net_routes(struct skep_net *net, const struct skep_route *routes,
                                        size_t n, void *ctx, skep_err *err);
+/* The i-th route, in the order they were registered; NULL behind the last.  Threads: any, after
+ * start. */
+const struct skep_route *skep_net_route(const struct skep_net *net, size_t i);
 /* Bind all listeners and start the threads.
  * Returns SKEP_OK | SKEP_EEXISTS (address in use; err names its holder where /proc tells) |
  * SKEP_EIO. */
@@ -139,6 +153,7 @@ void skep_net_free(struct skep_net *net);
 struct skep_net_stats {
     uint64_t connections, connections_open, requests, bytes_in, bytes_out;
     uint64_t refused_host, refused_origin, refused_limit, refused_encoding, refused_budget;
+    uint64_t refused_key;
     uint64_t h2_resets;
     uint64_t answers[6]; /* [2] = 2xx ...; of gRPC by the status HTTP would have had */
 };

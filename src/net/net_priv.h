@@ -72,6 +72,8 @@ void skep_net__routes_free(struct skep_net__routes *t);
 SKEP_NODISCARD skep_rc skep_net__routes_add(struct skep_net__routes *t,
                                             const struct skep_route *route, void *ctx,
                                             skep_err *err);
+/* The i-th route added, or NULL. */
+const struct skep_route *skep_net__routes_at(const struct skep_net__routes *t, size_t i);
 /* Best route for method and path; HEAD falls back to GET. */
 SKEP_NODISCARD bool skep_net__routes_find(const struct skep_net__routes *t, skep_str method,
                                           const struct skep_net__uri *uri,
@@ -195,6 +197,7 @@ struct skep_net__req {
     skep_str cors_origin; /* CORS route and Origin sent: to be echoed */
     bool head;
     bool http10;
+    enum skep_gate_answer gate; /* what it last said */
 
     size_t expect_bytes; /* Content-Length; SIZE_MAX = not told */
     size_t limit_bytes;  /* of the body as received */
@@ -272,6 +275,11 @@ static inline enum skep_net__phase skep_net__req_phase(struct skep_net__req *r)
 {
     return (enum skep_net__phase)atomic_load_explicit(&r->phase, memory_order_acquire);
 }
+
+/* --- gate.c: who may use a route --------------------------------- */
+
+/* Ask the gate at a moment, if it wants to be asked then; a refusal is noted. */
+void skep_net__gate_ask(struct skep_net__req *r, enum skep_gate_moment moment);
 
 /* --- cors.c ------------------------------------------------------ */
 
@@ -386,6 +394,7 @@ skep_str skep_net__holder(const struct sockaddr_storage *a, char *buf, size_t ca
 struct skep_net__counters {
     _Atomic uint64_t connections, connections_open, requests, bytes_in, bytes_out;
     _Atomic uint64_t refused_host, refused_origin, refused_limit, refused_encoding, refused_budget;
+    _Atomic uint64_t refused_key;
     _Atomic uint64_t h2_resets;
     _Atomic uint64_t answers[6]; /* by class of their status */
 };

@@ -188,7 +188,6 @@ static void undo_encoding(struct skep_net__req *r, struct skep_net__inflater *in
 {
     skep_err err = {0};
     bool raw = (r->match.route->flags & SKEP_ROUTE_RAW_BODY) != 0;
-    r->pub.wire_bytes = r->wire.n;
     if (r->pub.proto == SKEP_PROTO_GRPC) {
         skep_net__grpc_receive(r, inf);
         return;
@@ -243,8 +242,15 @@ static void call(struct skep_net__req *r)
 
 bool skep_net__req_run(struct skep_net__req *r, struct skep_net__inflater *inf)
 {
+    if (r->action == SKEP_NET__HANDLE) {
+        r->pub.wire_bytes = r->wire.n;
+        skep_net__gate_ask(r, SKEP_GATE_WIRE);
+    }
     if (r->action == SKEP_NET__HANDLE)
         undo_encoding(r, inf);
+    if (r->action == SKEP_NET__HANDLE)
+        skep_net__gate_ask(r, SKEP_GATE_BODY);
+    skep_assert(r->action != SKEP_NET__HANDLE || r->gate == SKEP_GATE_PASS);
     skep_net__req_ref(r); /* the handler's, given up by its answer */
     call(r);
     return skep_net__req_phase(r) == SKEP_NET__ANSWERED;

@@ -62,9 +62,12 @@ static void add_headers(struct skep_net__req *r, const struct skep_response *res
         skep_net__answer_add(r, SKEP_STR("content-type"), resp->content_type);
     for (unsigned i = 0; i < resp->n_headers; i++)
         skep_net__answer_add(r, resp->headers[i].name, resp->headers[i].value);
-    if (resp->retry_after_s > 0)
+    int retry_after_s = SKEP_MAX(resp->retry_after_s, r->pub.denial.retry_after_s);
+    if (retry_after_s > 0)
         skep_net__answer_add(r, SKEP_STR("retry-after"),
-                             skep_arena_printf(&r->arena, "%d", resp->retry_after_s));
+                             skep_arena_printf(&r->arena, "%d", retry_after_s));
+    if (resp->status == 401)
+        skep_net__answer_add(r, SKEP_STR("www-authenticate"), SKEP_STR("Bearer realm=\"skep\""));
     if (resp->status == 405 && r->allow.n)
         skep_net__answer_add(r, SKEP_STR("allow"), r->allow);
     if (r->action == SKEP_NET__REFUSE)

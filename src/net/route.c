@@ -34,6 +34,8 @@ struct method {
 struct skep_net__routes {
     struct method methods[METHODS_MAX];
     unsigned n_methods;
+    const struct skep_route **all; /* as they were added */
+    uint32_t n, cap;
 };
 
 struct skep_net__routes *skep_net__routes_new(void)
@@ -49,6 +51,7 @@ void skep_net__routes_free(struct skep_net__routes *t)
         skep_free(t->methods[i].entries);
         skep_index_done(&t->methods[i].literals);
     }
+    skep_free(t->all);
     skep_free(t);
 }
 
@@ -164,7 +167,14 @@ skep_rc skep_net__routes_add(struct skep_net__routes *t, const struct skep_route
         struct entry s = with_slash(&e);
         SKEP_TRY(insert(m, &s, err));
     }
+    SKEP_GROW(t->all, t->n, t->cap);
+    t->all[t->n++] = route;
     return SKEP_OK;
+}
+
+const struct skep_route *skep_net__routes_at(const struct skep_net__routes *t, size_t i)
+{
+    return i < t->n ? t->all[i] : NULL;
 }
 
 static bool matches(const struct entry *e, const struct skep_net__uri *uri,

@@ -60,6 +60,7 @@ static inline void echo_sink(void *ctx, struct skep_request *req)
     char text[64];
     (void)ctx;
     (void)snprintf(text, sizeof text, "%zu\n", req->body.n);
+    skep_request_rows(req, req->body.n);
     echo_text(req, 200, text);
 }
 
