@@ -104,6 +104,8 @@ static void run_job(void *arg)
     job->opts = (struct skep_run_opts){
         .budget = &job->budget, .canceled = canceled, .ctx = job, .arena = &job->arena};
     job->opts.progress = skep_api__progress;
+    /* Copied: some answer first and work on.  No endpoint can forget it, because none sets it. */
+    job->opts.environment = skep_arena_str(&job->arena, job->req->caller.environment);
     atomic_store(&job->running.begun, true);
     job->work(job);
     skep_assert(job->out.req == NULL && job->out.stream == NULL); /* I1 */

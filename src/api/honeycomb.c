@@ -194,7 +194,8 @@ bool skep_api__hny_datasets(struct skep_api__job *job, struct skep_api__dataset 
     skep_err err;
     skep_rc rc = skep_query_run(job->api->cfg.store, &plan, &job->opts, &a, &err);
     if (rc == SKEP_OK)
-        rc = skep_state_list_datasets(job->api->cfg.state, &job->arena, &made, &n_made, &err);
+        rc = skep_state_list_datasets(job->api->cfg.state, job->opts.environment, &job->arena,
+                                      &made, &n_made, &err);
     if (rc != SKEP_OK) {
         skep_api__hny_fail_rc(job, rc, &err);
         return false;

@@ -111,7 +111,8 @@ static void create(struct skep_api__job *job)
             return;
         }
     }
-    skep_rc rc = skep_state_put_dataset(job->api->cfg.state, &d, &job->arena, &made, &err);
+    skep_rc rc = skep_state_put_dataset(job->api->cfg.state, job->opts.environment, &d, &job->arena,
+                                        &made, &err);
     if (rc != SKEP_OK && rc != SKEP_EEXISTS) {
         skep_api__hny_fail_rc(job, rc, &err);
         return;

@@ -33,7 +33,8 @@ static void create(struct skep_api__job *job)
         skep_api__hny_fail_issue(job, &issue);
         return;
     }
-    skep_rc rc = skep_state_put_query(job->api->cfg.state, d.slug, spec, &id, &err);
+    skep_rc rc =
+        skep_state_put_query(job->api->cfg.state, job->opts.environment, d.slug, spec, &id, &err);
     if (rc != SKEP_OK)
         skep_api__hny_fail_rc(job, rc, &err);
     else
@@ -44,8 +45,8 @@ static void get(struct skep_api__job *job)
 {
     struct skep_state_query q;
     skep_err err;
-    skep_rc rc = skep_state_get_query(job->api->cfg.state, skep_request_capture(job->req, 1),
-                                      &job->arena, &q, &err);
+    skep_rc rc = skep_state_get_query(job->api->cfg.state, job->opts.environment,
+                                      skep_request_capture(job->req, 1), &job->arena, &q, &err);
     if (rc != SKEP_OK)
         skep_api__hny_fail_rc(job, rc, &err);
     else

@@ -170,7 +170,8 @@ static void create(struct skep_api__job *job)
     struct skep_state *state = job->api->cfg.state;
     skep_str options = skep_arena_str(&job->arena, skep_bytes_str(job->req->body));
     skep_str name = skep_arena_str(&job->arena, d.name);
-    skep_rc rc = skep_state_get_query(state, want.query_id, &job->arena, &q, &err);
+    skep_rc rc =
+        skep_state_get_query(state, job->opts.environment, want.query_id, &job->arena, &q, &err);
     if (rc == SKEP_OK)
         rc = skep_state_new_result(state, want.query_id, options, &id, &err);
     if (rc != SKEP_OK) {
@@ -191,7 +192,8 @@ static void get(struct skep_api__job *job)
     skep_rc rc =
         skep_state_get_result(state, skep_request_capture(job->req, 1), &job->arena, &r, &err);
     if (rc == SKEP_OK)
-        rc = skep_state_get_query(state, skep_state_id_str(&r.query_id), &job->arena, &q, &err);
+        rc = skep_state_get_query(state, job->opts.environment, skep_state_id_str(&r.query_id),
+                                  &job->arena, &q, &err);
     if (rc != SKEP_OK)
         skep_api__hny_fail_rc(job, rc, &err);
     else if (r.status == SKEP_RESULT_FAILED)

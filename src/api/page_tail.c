@@ -23,7 +23,8 @@ static const int64_t round_every_ns = 50ll * 1000000;
 struct tail {
     struct skep_api *api;
     struct skep_stream *stream;
-    struct skep_arena arena; /* filter and dataset: as long as the tail */
+    struct skep_arena arena; /* filter, dataset, environment: as long as the tail */
+    skep_str environment;
     struct skep_arena round;
     struct skep_plan plan;
     struct skep_buf buf;
@@ -70,8 +71,11 @@ static void line_of(struct tail *t, skep_str type, uint64_t rows, bool with_rows
 
 static bool fetch(struct tail *t, struct skep_rows *ret)
 {
-    const struct skep_run_opts opts = {
-        .budget = t->api->cfg.queries, .canceled = tail_canceled, .ctx = t, .arena = &t->round};
+    const struct skep_run_opts opts = {.budget = t->api->cfg.queries,
+                                       .canceled = tail_canceled,
+                                       .ctx = t,
+                                       .arena = &t->round,
+                                       .environment = t->environment};
     struct skep_answer a = {0};
     skep_err err;
     skep_arena_reset(&t->round);
@@ -186,6 +190,7 @@ static void start(struct skep_api *api, struct skep_request *req)
     struct tail *t = skep_alloc(struct tail);
     t->api = api;
     skep_arena_init(&t->arena, "tail", NULL);
+    t->environment = skep_arena_str(&t->arena, req->caller.environment);
     t->plan = (struct skep_plan){.kind = SKEP_PLAN_ROWS,
                                  .range = {0, INT64_MAX},
                                  .limit = ROUND_ROWS,

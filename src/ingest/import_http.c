@@ -115,6 +115,9 @@ static void handle(void *ctx, struct skep_request *req)
         respond(in, req, 200, 0, SKEP_STR("{\"rows\":0,\"duplicate\":false}"));
         return;
     }
+    /* Who may do anything brings back what was exported as it was. */
+    if (!(req->caller.rights & SKEP_RIGHT_ADMIN))
+        skep_batch_environment(b, req->caller.environment);
     struct pending *p = skep_new(req->arena, struct pending);
     *p = (struct pending){.in = in, .req = req, .rows = b->n_rows};
     skep_ingest__mixture_of(b, &p->mixture);

@@ -253,6 +253,7 @@ static void handle(struct skep_ingest *in, struct skep_request *req, enum skep_o
         return;
     }
     b->receipt = receipt_of(p);
+    skep_batch_environment(b, req->caller.environment);
     skep_batch_identity(b, p->rep.logs_have_time);
     skep_store_append(in->cfg.store, b, committed, p);
 }

@@ -174,10 +174,6 @@ enum skep_traces_sort { SKEP_TRACES_RECENT, SKEP_TRACES_SLOW, SKEP_TRACES_ERRORS
 struct skep_plan {
     enum skep_plan_kind kind;
     struct skep_time_range range;
-    /* Rows of this environment alone are seen, whatever the kind of plan, and so are relatives
-     * (meta.environment; "default": those that name none).  Empty = all.  The server's own rows
-     * belong to none: see skep_plan_shows_own. */
-    skep_str environment;
     skep_str dataset;               /* empty = all; matched case-folded */
     const struct skep_expr *filter; /* NULL = all rows */
     /* FACETS: the rows that pass the filter are compared by this; `groups` are the fields, of the

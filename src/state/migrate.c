@@ -27,6 +27,17 @@ static const char *const steps[] = {
     "CREATE UNIQUE INDEX column_name ON \"column\"(dataset, name);",
     /* 1 -> 2 */
     "CREATE TABLE ledger(key INTEGER PRIMARY KEY, n INTEGER NOT NULL) STRICT;",
+    /* 2 -> 3: queries and datasets belong to an environment */
+    "ALTER TABLE query ADD COLUMN environment TEXT NOT NULL DEFAULT 'default';"
+    "DROP INDEX query_spec;"
+    "CREATE UNIQUE INDEX query_spec ON query(environment, dataset, spec);"
+    "ALTER TABLE dataset RENAME TO dataset_2;"
+    "CREATE TABLE dataset("
+    "  environment TEXT NOT NULL, slug TEXT NOT NULL, name TEXT NOT NULL,"
+    "  description TEXT NOT NULL, created_ns INTEGER NOT NULL, PRIMARY KEY(environment, slug)"
+    ") STRICT;"
+    "INSERT INTO dataset SELECT 'default', slug, name, description, created_ns FROM dataset_2;"
+    "DROP TABLE dataset_2;",
 };
 
 static skep_rc exec(sqlite3 *db, const char *sql, skep_err *err)

@@ -28,9 +28,9 @@ static struct skep_state_dataset read_dataset(struct skep_arena *arena, sqlite3_
     };
 }
 
-static skep_rc put_dataset_locked(struct skep_state *s, const struct skep_state_dataset *d,
-                                  struct skep_arena *arena, struct skep_state_dataset *ret,
-                                  skep_err *err)
+static skep_rc put_dataset_locked(struct skep_state *s, skep_str environment,
+                                  const struct skep_state_dataset *d, struct skep_arena *arena,
+                                  struct skep_state_dataset *ret, skep_err *err)
 {
     bool row = false;
     sqlite3_stmt *st = skep_state__use(s, SKEP_STATE__DATASET_PUT);
@@ -38,10 +38,12 @@ static skep_rc put_dataset_locked(struct skep_state *s, const struct skep_state_
     skep_state__bind_str(st, 2, d->name);
     skep_state__bind_str(st, 3, d->description);
     skep_state__bind_i64(st, 4, d->created_ns ? d->created_ns : s->os->now_ns(s->os));
+    skep_state__bind_str(st, 5, environment);
     SKEP_TRY(skep_state__run(s, st, err));
     bool known = sqlite3_changes(s->db) == 0;
     st = skep_state__use(s, SKEP_STATE__DATASET_GET);
     skep_state__bind_str(st, 1, d->slug);
+    skep_state__bind_str(st, 2, environment);
     skep_rc rc = skep_state__step(s, st, &row, err);
     if (rc == SKEP_OK) {
         skep_assert(row);
@@ -51,26 +53,28 @@ static skep_rc put_dataset_locked(struct skep_state *s, const struct skep_state_
     return rc == SKEP_OK && known ? SKEP_EEXISTS : rc;
 }
 
-skep_rc skep_state_put_dataset(struct skep_state *s, const struct skep_state_dataset *d,
-                               struct skep_arena *arena, struct skep_state_dataset *ret,
-                               skep_err *err)
+skep_rc skep_state_put_dataset(struct skep_state *s, skep_str environment,
+                               const struct skep_state_dataset *d, struct skep_arena *arena,
+                               struct skep_state_dataset *ret, skep_err *err)
 {
     skep_mutex_lock(&s->lock);
-    skep_rc rc = put_dataset_locked(s, d, arena, ret, err);
+    skep_rc rc = put_dataset_locked(s, environment, d, arena, ret, err);
     skep_mutex_unlock(&s->lock);
     if (rc == SKEP_EEXISTS)
         return skep_fail(err, rc, "the dataset is known already");
     return rc;
 }
 
-skep_rc skep_state_list_datasets(struct skep_state *s, struct skep_arena *arena,
-                                 struct skep_state_dataset **ret, size_t *ret_n, skep_err *err)
+skep_rc skep_state_list_datasets(struct skep_state *s, skep_str environment,
+                                 struct skep_arena *arena, struct skep_state_dataset **ret,
+                                 size_t *ret_n, skep_err *err)
 {
     struct skep_state_dataset *list = NULL;
     size_t n = 0, cap = 0;
     bool row = false;
     skep_mutex_lock(&s->lock);
     sqlite3_stmt *st = skep_state__use(s, SKEP_STATE__DATASET_LIST);
+    skep_state__bind_str(st, 1, environment);
     skep_rc rc = skep_state__step(s, st, &row, err);
     while (rc == SKEP_OK && row) {
         SKEP_GROW(list, n, cap);

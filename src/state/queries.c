@@ -4,12 +4,13 @@
 
 #include "base/assert.h"
 
-static skep_rc find_query(struct skep_state *s, skep_str dataset, skep_str spec, bool *ret_found,
-                          skep_state_id *ret, skep_err *err)
+static skep_rc find_query(struct skep_state *s, skep_str environment, skep_str dataset,
+                          skep_str spec, bool *ret_found, skep_state_id *ret, skep_err *err)
 {
     sqlite3_stmt *st = skep_state__use(s, SKEP_STATE__QUERY_FIND);
     skep_state__bind_str(st, 1, dataset);
     skep_state__bind_str(st, 2, spec);
+    skep_state__bind_str(st, 3, environment);
     skep_rc rc = skep_state__step(s, st, ret_found, err);
     if (rc == SKEP_OK && *ret_found)
         *ret = skep_state__id(st, 0);
@@ -17,8 +18,8 @@ static skep_rc find_query(struct skep_state *s, skep_str dataset, skep_str spec,
     return rc;
 }
 
-static skep_rc insert_query(struct skep_state *s, skep_str dataset, skep_str spec,
-                            skep_state_id *ret, skep_err *err)
+static skep_rc insert_query(struct skep_state *s, skep_str environment, skep_str dataset,
+                            skep_str spec, skep_state_id *ret, skep_err *err)
 {
     skep_state_id id = skep_state__new_id(s);
     sqlite3_stmt *st = skep_state__use(s, SKEP_STATE__QUERY_PUT);
@@ -26,30 +27,32 @@ static skep_rc insert_query(struct skep_state *s, skep_str dataset, skep_str spe
     skep_state__bind_str(st, 2, dataset);
     skep_state__bind_str(st, 3, spec);
     skep_state__bind_i64(st, 4, s->os->now_ns(s->os));
+    skep_state__bind_str(st, 5, environment);
     SKEP_TRY(skep_state__run(s, st, err));
     *ret = id;
     return SKEP_OK;
 }
 
-skep_rc skep_state_put_query(struct skep_state *s, skep_str dataset, skep_str spec,
-                             skep_state_id *ret, skep_err *err)
+skep_rc skep_state_put_query(struct skep_state *s, skep_str environment, skep_str dataset,
+                             skep_str spec, skep_state_id *ret, skep_err *err)
 {
     bool found = false;
     skep_mutex_lock(&s->lock);
-    skep_rc rc = find_query(s, dataset, spec, &found, ret, err);
+    skep_rc rc = find_query(s, environment, dataset, spec, &found, ret, err);
     if (rc == SKEP_OK && !found)
-        rc = insert_query(s, dataset, spec, ret, err);
+        rc = insert_query(s, environment, dataset, spec, ret, err);
     skep_mutex_unlock(&s->lock);
     return rc;
 }
 
-skep_rc skep_state_get_query(struct skep_state *s, skep_str id, struct skep_arena *arena,
-                             struct skep_state_query *ret, skep_err *err)
+skep_rc skep_state_get_query(struct skep_state *s, skep_str environment, skep_str id,
+                             struct skep_arena *arena, struct skep_state_query *ret, skep_err *err)
 {
     bool found = false;
     skep_mutex_lock(&s->lock);
     sqlite3_stmt *st = skep_state__use(s, SKEP_STATE__QUERY_GET);
     skep_state__bind_str(st, 1, id);
+    skep_state__bind_str(st, 2, environment);
     skep_rc rc = skep_state__step(s, st, &found, err);
     if (rc == SKEP_OK && found)
         *ret = (struct skep_state_query){

@@ -36,7 +36,8 @@ SKEP_NODISCARD skep_rc skep_state_open(const struct skep_state_config *cfg, stru
                                        skep_err *err);
 void skep_state_close(struct skep_state *s); /* NULL is fine */
 
-/* --- queries: immutable; the same text for the same dataset is the same query --- */
+/* --- queries: immutable; the same text for the same dataset of an environment is the same query;
+ * another environment's are not found --- */
 
 struct skep_state_query {
     skep_state_id id;
@@ -46,10 +47,11 @@ struct skep_state_query {
 };
 
 /* Returns SKEP_OK | SKEP_EIO. */
-SKEP_NODISCARD skep_rc skep_state_put_query(struct skep_state *s, skep_str dataset, skep_str spec,
-                                            skep_state_id *ret, skep_err *err);
+SKEP_NODISCARD skep_rc skep_state_put_query(struct skep_state *s, skep_str environment,
+                                            skep_str dataset, skep_str spec, skep_state_id *ret,
+                                            skep_err *err);
 /* Texts are made in the arena.  Returns SKEP_OK | SKEP_ENOTFOUND | SKEP_EIO. */
-SKEP_NODISCARD skep_rc skep_state_get_query(struct skep_state *s, skep_str id,
+SKEP_NODISCARD skep_rc skep_state_get_query(struct skep_state *s, skep_str environment, skep_str id,
                                             struct skep_arena *arena, struct skep_state_query *ret,
                                             skep_err *err);
 
@@ -83,7 +85,7 @@ SKEP_NODISCARD skep_rc skep_state_get_result(struct skep_state *s, skep_str id,
                                              struct skep_arena *arena,
                                              struct skep_state_result *ret, skep_err *err);
 
-/* --- datasets and columns: ids, descriptions, first sight --- */
+/* --- datasets (of an environment) and columns: ids, descriptions, first sight --- */
 
 struct skep_state_dataset {
     skep_str slug, name, description;
@@ -94,12 +96,13 @@ struct skep_state_dataset {
 skep_str skep_state_slug(struct skep_arena *arena, skep_str name);
 /* Remember a dataset under its slug; an existing one is left as it is.  created_ns 0 = now.
  * Returns SKEP_OK | SKEP_EEXISTS (known already; *ret is the known one) | SKEP_EIO. */
-SKEP_NODISCARD skep_rc skep_state_put_dataset(struct skep_state *s,
+SKEP_NODISCARD skep_rc skep_state_put_dataset(struct skep_state *s, skep_str environment,
                                               const struct skep_state_dataset *d,
                                               struct skep_arena *arena,
                                               struct skep_state_dataset *ret, skep_err *err);
 /* All, ordered by slug. */
-SKEP_NODISCARD skep_rc skep_state_list_datasets(struct skep_state *s, struct skep_arena *arena,
+SKEP_NODISCARD skep_rc skep_state_list_datasets(struct skep_state *s, skep_str environment,
+                                                struct skep_arena *arena,
                                                 struct skep_state_dataset **ret, size_t *ret_n,
                                                 skep_err *err);
 

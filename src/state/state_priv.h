@@ -9,9 +9,11 @@
 
 /* Prepared statements: X(ID, SQL) */
 #define SKEP_STATE__STATEMENTS(X)                                                                  \
-    X(QUERY_FIND, "SELECT id FROM query WHERE dataset = ?1 AND spec = ?2")                         \
-    X(QUERY_PUT, "INSERT INTO query(id, dataset, spec, created_ns) VALUES(?1, ?2, ?3, ?4)")        \
-    X(QUERY_GET, "SELECT id, dataset, spec, created_ns FROM query WHERE id = ?1")                  \
+    X(QUERY_FIND, "SELECT id FROM query WHERE environment = ?3 AND dataset = ?1 AND spec = ?2")    \
+    X(QUERY_PUT, "INSERT INTO query(id, dataset, spec, created_ns, environment)"                   \
+                 " VALUES(?1, ?2, ?3, ?4, ?5)")                                                    \
+    X(QUERY_GET, "SELECT id, dataset, spec, created_ns FROM query"                                 \
+                 " WHERE id = ?1 AND environment = ?2")                                            \
     X(RESULT_PUT, "INSERT INTO result(id, query_id, options, status, created_ns, bytes)"           \
                   " VALUES(?1, ?2, ?3, 0, ?4, 0)")                                                 \
     X(RESULT_FINISH, "UPDATE result SET status = ?2, data = ?3, finished_ns = ?4,"                 \
@@ -21,10 +23,12 @@
     X(RESULT_SUM, "SELECT count(*), coalesce(sum(bytes), 0) FROM result")                          \
     X(RESULT_DROP, "DELETE FROM result WHERE seq IN"                                               \
                    " (SELECT seq FROM result WHERE status != 0 ORDER BY seq LIMIT 1)")             \
-    X(DATASET_PUT, "INSERT OR IGNORE INTO dataset(slug, name, description, created_ns)"            \
-                   " VALUES(?1, ?2, ?3, ?4)")                                                      \
-    X(DATASET_GET, "SELECT slug, name, description, created_ns FROM dataset WHERE slug = ?1")      \
-    X(DATASET_LIST, "SELECT slug, name, description, created_ns FROM dataset ORDER BY slug")       \
+    X(DATASET_PUT, "INSERT OR IGNORE INTO dataset(slug, name, description, created_ns,"            \
+                   " environment) VALUES(?1, ?2, ?3, ?4, ?5)")                                     \
+    X(DATASET_GET, "SELECT slug, name, description, created_ns FROM dataset"                       \
+                   " WHERE slug = ?1 AND environment = ?2")                                        \
+    X(DATASET_LIST, "SELECT slug, name, description, created_ns FROM dataset"                      \
+                    " WHERE environment = ?1 ORDER BY slug")                                       \
     X(COLUMN_GET, "SELECT id, created_ns FROM \"column\" WHERE dataset = ?1 AND name = ?2")        \
     X(COLUMN_PUT, "INSERT INTO \"column\"(id, dataset, name, created_ns) VALUES(?1, ?2, ?3, ?4)")  \
     X(LEDGER_LIST, "SELECT key, n FROM ledger")                                                    \

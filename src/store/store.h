@@ -27,6 +27,10 @@ typedef void skep_append_done_fn(void *ctx, skep_rc rc, const struct skep_append
                                  const skep_err *err);
 
 struct skep_run_opts {
+    /* Who asks sees rows of this environment alone, whatever the plan, its relations too
+     * (meta.environment; "default": those that name none); empty = all.  The server's own rows
+     * belong to none: see skep_plan_shows_own.  Borrowed for the call. */
+    skep_str environment;
     struct skep_budget *budget;  /* of this query; NULL = the store's query budget */
     bool (*canceled)(void *ctx); /* polled about once a millisecond; NULL = never */
     /* Rows scanned so far of all that might be; from any worker, not concurrently.  NULL = none. */

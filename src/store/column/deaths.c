@@ -118,7 +118,8 @@ static skep_rc evaluate(struct skep_engine *e, const struct skep_plan *plan,
 {
     uint64_t unread;
     skep_err why;
-    k->snap = skep_engine__shown(e, skep_engine__snapshot(e), plan, true, &unread, &why);
+    k->snap =
+        skep_engine__shown(e, skep_engine__snapshot(e), opts->environment, true, &unread, &why);
     if (unread > 0)
         return skep_fail(err, why.rc, "the environment of %" PRIu64 " rows cannot be read: %s",
                          unread, why.text);

@@ -29,7 +29,7 @@ static skep_rc engine_run(struct skep_store *s, const struct skep_plan *plan,
         o.budget = &e->query;
     uint64_t unread;
     skep_err why;
-    struct skep_snapshot *snap = skep_engine__shown(e, skep_engine__snapshot(e), plan,
+    struct skep_snapshot *snap = skep_engine__shown(e, skep_engine__snapshot(e), o.environment,
                                                     skep_plan_shows_own(plan), &unread, &why);
     atomic_fetch_add_explicit(&e->questions, 1, memory_order_relaxed);
     skep_rc rc = skep_exec_run_kept(snap, e->pool, e->partials, plan, &o, ret, err);

@@ -313,12 +313,12 @@ void skep_engine__worked(struct skep_engine *e, struct skep_engine_work *w, int6
                          skep_rc rc, const struct skep_rowset *made);
 
 /* shown.c: which rows a plan may see. */
-/* The snapshot of those of the plan's environment, with the server's own or without; takes the
- * reference of the one given.  *ret_unread rows are left out because their environment cannot be
- * read; then *ret_why says of the first why. */
+/* The snapshot of those of the environment (empty = of all), with the server's own or without;
+ * takes the reference of the one given.  *ret_unread rows are left out because their environment
+ * cannot be read; then *ret_why says of the first why. */
 struct skep_snapshot *skep_engine__shown(struct skep_engine *e, struct skep_snapshot *snap,
-                                         const struct skep_plan *plan, bool own,
-                                         uint64_t *ret_unread, skep_err *ret_why);
+                                         skep_str environment, bool own, uint64_t *ret_unread,
+                                         skep_err *ret_why);
 /* Find a rowset's now, so that no question need. */
 void skep_engine__look_at_own(struct skep_engine *e, const struct skep_snapshot_set *set);
 /* Live rows that are hidden, and the bounds of the others' times; as far as somebody looked. */

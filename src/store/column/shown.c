@@ -5,7 +5,7 @@
  *   for a plan     rowset A, bitmap A'     rowset B, bitmap 7'           (left out: nothing shown)
  *
  *   a row is shown:  source `skep`   if the plan sees those (skep_plan_shows_own)
- *                    any other       if the plan is over all environments, or names the row's:
+ *                    any other       if who asks sees all environments, or the row's:
  *                                    meta.environment, "default" where the row has none
  *
  * A hidden row is treated like one that is not alive: a bitmap is made, for each version of a
@@ -386,10 +386,10 @@ void skep_engine__look_at_own(struct skep_engine *e, const struct skep_snapshot_
 }
 
 struct skep_snapshot *skep_engine__shown(struct skep_engine *e, struct skep_snapshot *snap,
-                                         const struct skep_plan *plan, bool own,
-                                         uint64_t *ret_unread, skep_err *ret_why)
+                                         skep_str environment, bool own, uint64_t *ret_unread,
+                                         skep_err *ret_why)
 {
-    const struct view view = {plan->environment, own};
+    const struct view view = {environment, own};
     *ret_unread = 0;
     if (view.environment.n == 0 && own)
         return snap;

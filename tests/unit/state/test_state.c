@@ -10,6 +10,8 @@
 #include "os/os.h"
 #include "state/state.h"
 
+#define DEFAULT SKEP_STR("default")
+
 static char dir[64], path[80];
 static struct skep_arena arena;
 static struct skep_state *state;
@@ -66,20 +68,33 @@ static void test_queries(void **unused)
     struct skep_state_query q;
     skep_err err;
     (void)unused;
-    assert_int_equal(skep_state_put_query(state, SKEP_STR("shop"), SKEP_STR("{}"), &a, &err), 0);
-    assert_int_equal(skep_state_put_query(state, SKEP_STR("shop"), SKEP_STR("{}"), &b, &err), 0);
-    assert_int_equal(skep_state_put_query(state, SKEP_STR("other"), SKEP_STR("{}"), &c, &err), 0);
+    assert_int_equal(
+        skep_state_put_query(state, DEFAULT, SKEP_STR("shop"), SKEP_STR("{}"), &a, &err), 0);
+    assert_int_equal(
+        skep_state_put_query(state, DEFAULT, SKEP_STR("shop"), SKEP_STR("{}"), &b, &err), 0);
+    assert_int_equal(
+        skep_state_put_query(state, DEFAULT, SKEP_STR("other"), SKEP_STR("{}"), &c, &err), 0);
     assert_string_equal(a.text, b.text);
     assert_string_not_equal(a.text, c.text);
     assert_int_equal(skep_str_c(a.text).n, 11);
     reopen(0, 0);
-    assert_int_equal(skep_state_put_query(state, SKEP_STR("shop"), SKEP_STR("{}"), &d, &err), 0);
+    assert_int_equal(
+        skep_state_put_query(state, DEFAULT, SKEP_STR("shop"), SKEP_STR("{}"), &d, &err), 0);
     assert_string_equal(a.text, d.text);
-    assert_int_equal(skep_state_get_query(state, skep_state_id_str(&c), &arena, &q, &err), SKEP_OK);
+    assert_int_equal(skep_state_get_query(state, DEFAULT, skep_state_id_str(&c), &arena, &q, &err),
+                     SKEP_OK);
     assert_true(skep_str_eq(q.dataset, SKEP_STR("other")));
     assert_true(skep_str_eq(q.spec, SKEP_STR("{}")));
-    assert_int_equal(skep_state_get_query(state, SKEP_STR("nope"), &arena, &q, &err),
+    assert_int_equal(skep_state_get_query(state, DEFAULT, SKEP_STR("nope"), &arena, &q, &err),
                      SKEP_ENOTFOUND);
+    /* Another environment has its own, and does not see these. */
+    assert_int_equal(
+        skep_state_get_query(state, SKEP_STR("prod"), skep_state_id_str(&c), &arena, &q, &err),
+        SKEP_ENOTFOUND);
+    assert_int_equal(
+        skep_state_put_query(state, SKEP_STR("prod"), SKEP_STR("shop"), SKEP_STR("{}"), &d, &err),
+        SKEP_OK);
+    assert_string_not_equal(a.text, d.text);
 }
 
 static void test_results(void **unused)
@@ -167,14 +182,19 @@ static void test_datasets(void **unused)
     skep_err err;
     (void)unused;
     assert_true(skep_str_eq(d.slug, SKEP_STR("my-dataset-")));
-    assert_int_equal(skep_state_put_dataset(state, &d, &arena, &got, &err), SKEP_OK);
+    assert_int_equal(skep_state_put_dataset(state, DEFAULT, &d, &arena, &got, &err), SKEP_OK);
     d.description = SKEP_STR("second");
-    assert_int_equal(skep_state_put_dataset(state, &d, &arena, &got, &err), SKEP_EEXISTS);
+    assert_int_equal(skep_state_put_dataset(state, DEFAULT, &d, &arena, &got, &err), SKEP_EEXISTS);
     assert_true(skep_str_eq(got.description, SKEP_STR("first")));
     reopen(0, 0);
-    assert_int_equal(skep_state_list_datasets(state, &arena, &all, &n, &err), SKEP_OK);
+    assert_int_equal(skep_state_list_datasets(state, DEFAULT, &arena, &all, &n, &err), SKEP_OK);
     assert_int_equal(n, 1);
     assert_true(skep_str_eq(all[0].name, SKEP_STR("My Dataset!")));
+    assert_int_equal(skep_state_list_datasets(state, SKEP_STR("prod"), &arena, &all, &n, &err),
+                     SKEP_OK);
+    assert_int_equal(n, 0);
+    assert_int_equal(skep_state_put_dataset(state, SKEP_STR("prod"), &d, &arena, &got, &err),
+                     SKEP_OK);
 }
 
 static void test_columns(void **unused)
@@ -233,6 +253,46 @@ static void test_ledger(void **unused)
     skep_ledger_done(&some);
 }
 
+/* What was kept before there were environments is "default"'s. */
+static void test_version_2_is_migrated(void **unused)
+{
+    static const char *const v2 =
+        "CREATE TABLE query(id TEXT PRIMARY KEY, dataset TEXT NOT NULL, spec TEXT NOT NULL,"
+        " created_ns INTEGER NOT NULL) STRICT;"
+        "CREATE UNIQUE INDEX query_spec ON query(dataset, spec);"
+        "CREATE TABLE result(seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,"
+        " query_id TEXT NOT NULL, options TEXT NOT NULL, status INTEGER NOT NULL, data TEXT,"
+        " created_ns INTEGER NOT NULL, finished_ns INTEGER, bytes INTEGER NOT NULL) STRICT;"
+        "CREATE TABLE dataset(slug TEXT PRIMARY KEY, name TEXT NOT NULL,"
+        " description TEXT NOT NULL, created_ns INTEGER NOT NULL) STRICT;"
+        "CREATE TABLE \"column\"(id TEXT PRIMARY KEY, dataset TEXT NOT NULL, name TEXT NOT NULL,"
+        " created_ns INTEGER NOT NULL) STRICT;"
+        "CREATE UNIQUE INDEX column_name ON \"column\"(dataset, name);"
+        "CREATE TABLE ledger(key INTEGER PRIMARY KEY, n INTEGER NOT NULL) STRICT;"
+        "INSERT INTO query VALUES('abcdefghijk', 'shop', '{}', 1);"
+        "INSERT INTO dataset VALUES('shop', 'Shop', 'ours', 2);"
+        "PRAGMA user_version = 2";
+    sqlite3 *db;
+    struct skep_state_query q;
+    struct skep_state_dataset *all;
+    size_t n;
+    skep_err err;
+    (void)unused;
+    skep_state_close(state);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, v2, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+    state = open_state(0, 0);
+    assert_int_equal(
+        skep_state_get_query(state, DEFAULT, SKEP_STR("abcdefghijk"), &arena, &q, &err), SKEP_OK);
+    assert_true(skep_str_eq(q.dataset, SKEP_STR("shop")));
+    assert_int_equal(skep_state_list_datasets(state, DEFAULT, &arena, &all, &n, &err), SKEP_OK);
+    assert_int_equal(n, 1);
+    assert_true(skep_str_eq(all[0].name, SKEP_STR("Shop")));
+    assert_int_equal(all[0].created_ns, 2);
+}
+
 static void test_foreign_files(void **unused)
 {
     sqlite3 *db;
@@ -261,6 +321,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_datasets, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_columns, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_ledger, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_version_2_is_migrated, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_foreign_files, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

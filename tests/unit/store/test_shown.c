@@ -40,13 +40,13 @@ static void append(struct skep_store *s, enum skep_source source, const char *da
     assert_int_equal(client_append(s, b).rc, SKEP_OK);
 }
 
-static size_t rows_seen(struct skep_store *s, const struct skep_plan *plan)
+static size_t rows_seen_in(struct skep_store *s, skep_str environment, const struct skep_plan *plan)
 {
     struct skep_arena arena;
     struct skep_answer a = {0};
     skep_err err;
     skep_arena_init(&arena, "test", NULL);
-    const struct skep_run_opts opts = {.arena = &arena};
+    const struct skep_run_opts opts = {.arena = &arena, .environment = environment};
     skep_rc rc = skep_store_run(s, plan, &opts, &a, &err);
     if (rc != SKEP_OK && rc != SKEP_ENOTFOUND) /* a trace without rows to see is not there */
         fail_msg("run: %s", err.text);
@@ -54,6 +54,11 @@ static size_t rows_seen(struct skep_store *s, const struct skep_plan *plan)
     size_t n = plan->kind == SKEP_PLAN_DATASETS ? a.datasets.n : a.rows.n;
     skep_arena_done(&arena);
     return n;
+}
+
+static size_t rows_seen(struct skep_store *s, const struct skep_plan *plan)
+{
+    return rows_seen_in(s, SKEP_STR(""), plan);
 }
 
 static size_t seen_in(struct skep_store *s, const char *dataset)
@@ -161,12 +166,9 @@ static void append_to(struct skep_store *s, const char *environment, uint32_t n,
 
 static size_t seen_by(struct skep_store *s, const char *environment, enum skep_plan_kind kind)
 {
-    const struct skep_plan plan = {.kind = kind,
-                                   .range = {0, INT64_MAX},
-                                   .limit = 100000,
-                                   .trace_id = {{77}},
-                                   .environment = skep_str_c(environment)};
-    return rows_seen(s, &plan);
+    const struct skep_plan plan = {
+        .kind = kind, .range = {0, INT64_MAX}, .limit = 100000, .trace_id = {{77}}};
+    return rows_seen_in(s, skep_str_c(environment), &plan);
 }
 
 static void expect_environments(struct skep_store *s, size_t ours, size_t prod, size_t staging)
@@ -210,9 +212,8 @@ static void an_environment_sees_its_own_rows_wherever_they_are(void **state)
     expect_environments(s, 2080, 1680, 27);
     uint64_t dead = 0;
     skep_err err;
-    const struct skep_plan del = {
-        .kind = SKEP_PLAN_ROWS, .range = {0, INT64_MAX}, .environment = SKEP_STR("prod")};
-    const struct skep_delete_opts opts = {.run = {0}};
+    const struct skep_plan del = {.kind = SKEP_PLAN_ROWS, .range = {0, INT64_MAX}};
+    const struct skep_delete_opts opts = {.run = {.environment = SKEP_STR("prod")}};
     assert_int_equal(skep_store_delete(s, &del, &opts, &dead, &err), SKEP_OK);
     assert_int_equal(dead, 1680);
     expect_environments(s, 2080, 0, 27);
