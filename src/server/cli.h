@@ -10,6 +10,8 @@
 #include "server/server.h"
 #include "store/tools.h"
 
+struct skep_json;
+
 struct skep_cli_flag {
     const char *name, *meta, *help; /* meta NULL: takes no value */
 };
@@ -84,6 +86,15 @@ uint64_t skep_cli_rejected(const struct skep_buf *body);
 void skep_cli_print_error(const struct skep_cli_http *h);
 /* Append percent-encoded. */
 void skep_cli_url_encode(struct skep_buf *out, skep_str s);
+
+/* --- which rows (cli_select.c) --- */
+
+/* The flags --where as members of a question.  False: told what is wrong with them. */
+bool skep_cli_where(const char *command, const struct skep_cli_args *args, struct skep_arena *arena,
+                    struct skep_json *json);
+/* The flags --last, --from and --to likewise; always: all times when they say nothing. */
+bool skep_cli_times(const char *command, const struct skep_cli_args *args, bool always,
+                    struct skep_json *json);
 
 /* --- tools on a data directory (store/tools.h) --- */
 

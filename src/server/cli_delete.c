@@ -26,60 +26,12 @@ static bool told(const char *text)
     return false;
 }
 
-static bool filters(const struct skep_cli_args *args, struct skep_arena *arena,
-                    struct skep_json *json)
-{
-    const struct skep_cli_values *texts = skep_cli_values(args, "where");
-    struct skep_where where[SKEP_CLI_VALUES_MAX];
-    struct skep_lang_issue issue;
-    bool any = false;
-    for (unsigned i = 0; i < texts->n; i++) {
-        if (skep_lang_where(skep_str_c(texts->v[i]), arena, &where[i], &issue) != SKEP_OK) {
-            (void)fprintf(stderr, "skep delete: --where: %s (at character %zu)\n", issue.text,
-                          issue.at + 1);
-            return false;
-        }
-        any = any || where[i].any;
-    }
-    if (any && texts->n > 1)
-        return told("--where with OR stands alone");
-    skep_json_key(json, SKEP_STR("filters"));
-    skep_json_array(json);
-    for (unsigned i = 0; i < texts->n; i++)
-        skep_lang_where_json(&where[i], json);
-    skep_json_end(json);
-    if (any)
-        skep_json_put_str(json, SKEP_STR("filter_combination"), SKEP_STR("OR"));
-    return true;
-}
-
-static bool seconds(const struct skep_cli_args *args, const char *flag, const char *absent,
-                    skep_str key, struct skep_json *json)
-{
-    double v;
-    skep_str text = skep_str_c(skep_cli_value(args, flag, absent));
-    if (!skep_str_f64(text, &v))
-        return told("--from and --to: not a number of seconds");
-    skep_json_key(json, key);
-    skep_json_raw(json, text);
-    return true;
-}
-
 static bool times(const struct skep_cli_args *args, struct skep_json *json)
 {
-    const char *last = skep_cli_value(args, "last", NULL);
     bool bounded = skep_cli_has(args, "from") || skep_cli_has(args, "to");
-    int64_t ns;
-    if (bounded + (last != NULL) + skep_cli_has(args, "all") != 1)
+    if (bounded + skep_cli_has(args, "last") + skep_cli_has(args, "all") != 1)
         return told("give one of --last, --from/--to, --all: which times");
-    if (!last)
-        return seconds(args, "from", "0", SKEP_STR("start_time"), json) &&
-               seconds(args, "to", "9200000000", SKEP_STR("end_time"), json);
-    if (!skep_parse_duration(skep_str_c(last), &ns) || ns <= 0)
-        return told("--last: use a time like 30m, 2h or 7d");
-    skep_json_key(json, SKEP_STR("time_range"));
-    skep_json_f64(json, (double)ns / 1e9);
-    return true;
+    return skep_cli_times("delete", args, true, json);
 }
 
 /* confirm: UINT64_MAX = only count. */
@@ -91,7 +43,7 @@ static bool question(const struct skep_cli_args *args, struct skep_arena *arena,
     skep_buf_reset(out);
     skep_json_init(&json, out);
     skep_json_object(&json);
-    if (!filters(args, arena, &json) || !times(args, &json))
+    if (!skep_cli_where("delete", args, arena, &json) || !times(args, &json))
         return false;
     if (dataset)
         skep_json_put_str(&json, SKEP_STR("dataset"), skep_str_c(dataset));

@@ -61,65 +61,6 @@ static void count_row(struct export *x)
 /* --- the question ------------------------------------------------------------------------------
  */
 
-static bool filters(struct export *x, struct skep_arena *arena, struct skep_json *json)
-{
-    const struct skep_cli_values *texts = skep_cli_values(x->args, "where");
-    struct skep_where where[SKEP_CLI_VALUES_MAX];
-    struct skep_lang_issue issue;
-    bool any = false;
-    for (unsigned i = 0; i < texts->n; i++) {
-        if (skep_lang_where(skep_str_c(texts->v[i]), arena, &where[i], &issue) != SKEP_OK) {
-            (void)fprintf(stderr, "skep export: --where: %s (at character %zu)\n", issue.text,
-                          issue.at + 1);
-            return false;
-        }
-        any = any || where[i].any;
-    }
-    if (any && texts->n > 1) {
-        (void)fprintf(stderr, "skep export: --where with OR stands alone\n");
-        return false;
-    }
-    skep_json_key(json, SKEP_STR("filters"));
-    skep_json_array(json);
-    for (unsigned i = 0; i < texts->n; i++)
-        skep_lang_where_json(&where[i], json);
-    skep_json_end(json);
-    if (any)
-        skep_json_put_str(json, SKEP_STR("filter_combination"), SKEP_STR("OR"));
-    return true;
-}
-
-static bool seconds(const struct skep_cli_args *args, const char *flag, const char *absent,
-                    skep_str key, struct skep_json *json)
-{
-    double v;
-    skep_str text = skep_str_c(skep_cli_value(args, flag, absent));
-    if (!skep_str_f64(text, &v)) {
-        (void)fprintf(stderr, "skep export: --%s: not a number of seconds\n", flag);
-        return false;
-    }
-    skep_json_key(json, key);
-    skep_json_raw(json, text);
-    return true;
-}
-
-static bool times(const struct skep_cli_args *args, struct skep_json *json)
-{
-    const char *last = skep_cli_value(args, "last", NULL);
-    int64_t ns;
-    if (!last)
-        return seconds(args, "from", "0", SKEP_STR("start_time"), json) &&
-               seconds(args, "to", "9200000000", SKEP_STR("end_time"), json);
-    if (skep_cli_has(args, "from") || skep_cli_has(args, "to") ||
-        !skep_parse_duration(skep_str_c(last), &ns) || ns <= 0) {
-        (void)fprintf(stderr, "skep export: --last: a time like 30m, 2h or 7d, alone\n");
-        return false;
-    }
-    skep_json_key(json, SKEP_STR("time_range"));
-    skep_json_f64(json, (double)ns / 1e9);
-    return true;
-}
-
 static bool question(struct export *x, struct skep_arena *arena, struct skep_buf *out)
 {
     struct skep_json json;
@@ -127,7 +68,8 @@ static bool question(struct export *x, struct skep_arena *arena, struct skep_buf
     skep_buf_reset(out);
     skep_json_init(&json, out);
     skep_json_object(&json);
-    if (!filters(x, arena, &json) || !times(x->args, &json))
+    if (!skep_cli_where("export", x->args, arena, &json) ||
+        !skep_cli_times("export", x->args, true, &json))
         return false;
     if (dataset)
         skep_json_put_str(&json, SKEP_STR("dataset"), skep_str_c(dataset));

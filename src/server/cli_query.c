@@ -49,32 +49,6 @@ static bool told(const char *flag, const struct skep_lang_issue *issue)
     return false;
 }
 
-static bool where_member(const struct skep_cli_args *args, struct skep_arena *arena,
-                         struct skep_json *json)
-{
-    const struct skep_cli_values *texts = skep_cli_values(args, "where");
-    struct skep_where where[SKEP_CLI_VALUES_MAX];
-    struct skep_lang_issue issue;
-    bool any = false;
-    for (unsigned i = 0; i < texts->n; i++) {
-        if (skep_lang_where(skep_str_c(texts->v[i]), arena, &where[i], &issue) != SKEP_OK)
-            return told("where", &issue);
-        any = any || where[i].any;
-    }
-    if (any && texts->n > 1) {
-        (void)fprintf(stderr, "skep query: --where with OR stands alone\n");
-        return false;
-    }
-    skep_json_key(json, SKEP_STR("filters"));
-    skep_json_array(json);
-    for (unsigned i = 0; i < texts->n; i++)
-        skep_lang_where_json(&where[i], json);
-    skep_json_end(json);
-    if (any)
-        skep_json_put_str(json, SKEP_STR("filter_combination"), SKEP_STR("OR"));
-    return true;
-}
-
 typedef skep_rc text_fn(skep_str text, struct skep_json *json, struct skep_lang_issue *issue);
 
 static bool list_member(const struct skep_cli_args *args, const char *flag, skep_str key,
@@ -96,24 +70,6 @@ static bool list_member(const struct skep_cli_args *args, const char *flag, skep
     return true;
 }
 
-static bool last_member(const struct skep_cli_args *args, struct skep_json *json)
-{
-    const char *text = skep_cli_value(args, "last", NULL);
-    int64_t ns;
-    if (!text)
-        return true;
-    if (!skep_parse_duration(skep_str_c(text), &ns) || ns <= 0) {
-        (void)fprintf(stderr, "skep query: --last: use a time like 30m, 2h or 7d\n");
-        return false;
-    }
-    skep_json_key(json, SKEP_STR("time_range"));
-    if (ns % 1000000000 == 0)
-        skep_json_i64(json, ns / 1000000000);
-    else
-        skep_json_f64(json, (double)ns / 1e9);
-    return true;
-}
-
 /* Flags -> specification. */
 static bool spec_of_flags(const struct skep_cli_args *args, struct skep_arena *arena,
                           struct skep_buf *out)
@@ -122,13 +78,12 @@ static bool spec_of_flags(const struct skep_cli_args *args, struct skep_arena *a
     const char *dataset = skep_cli_value(args, "dataset", NULL);
     skep_json_init(&json, out);
     skep_json_object(&json);
-    bool ok = where_member(args, arena, &json) &&
+    bool ok = skep_cli_where("query", args, arena, &json) &&
               list_member(args, "calc", SKEP_STR("calculations"), skep_lang_calc_json, &json) &&
               list_member(args, "by", SKEP_STR("breakdowns"), NULL, &json) &&
               list_member(args, "order", SKEP_STR("orders"), skep_lang_order_json, &json) &&
               number_flag(args, "limit", SKEP_STR("limit"), &json) &&
-              number_flag(args, "from", SKEP_STR("start_time"), &json) &&
-              number_flag(args, "to", SKEP_STR("end_time"), &json) && last_member(args, &json);
+              skep_cli_times("query", args, false, &json);
     if (!ok)
         return false;
     if (dataset)
