@@ -79,6 +79,16 @@ static void mend_ref(struct one_file *f, uint8_t *p)
         skep_store_le32(p + 12, skep_chunk_crc(offset, (skep_bytes){f->p + offset, n}));
 }
 
+/* A filter, and its grams, whose reference is last. */
+static void mend_filter(struct one_file *f, uint8_t *ref)
+{
+    uint64_t at = skep_load_le64(ref);
+    uint32_t n = skep_load_le32(ref + 8);
+    if (inside(f, at, n) && n >= 20 && f->p[at] & 4)
+        mend_ref(f, f->p + at + n - 16);
+    mend_ref(f, ref);
+}
+
 static void mend_directory(struct one_file *f, uint64_t offset, uint32_t n)
 {
     uint8_t *d = f->p + offset;
@@ -89,6 +99,8 @@ static void mend_directory(struct one_file *f, uint64_t offset, uint32_t n)
     for (uint32_t i = 0; i < entries && at + SKEP_SEGMENT_ENTRY_BYTES <= n; i++) {
         for (int k = 0; k < 3; k++)
             mend_ref(f, d + at + 16 + k * 16);
+        if (d[at + 6] & SKEP_ENTRY_FILTER)
+            mend_filter(f, d + at + 64);
         at += SKEP_SEGMENT_ENTRY_BYTES;
     }
     for (uint32_t i = 0; i < pages && at + 32 <= n; i++, at += 32)
@@ -154,6 +166,9 @@ static uint64_t ask(struct skep_colreader *r, uint64_t row, unsigned n)
     uint64_t hash = skep_hash(skep_str_bytes(s));
     sum += r->ops->zone(r, row, n, &min, &max) && min > max;
     sum += r->ops->maybe(r, row, n, hash);
+    sum += r->ops->lacks(r, row, n, s, false);
+    sum +=
+        r->ops->lacks(r, row, n, SKEP_STR("Request 0011223344556677 of user 42 took 3 ms"), true);
     if (r->ops->between(r, row, n, -1, 70, bits))
         sum += bits[0];
     if (r->ops->equal(r, row, n, s, hash, bits))

@@ -143,6 +143,10 @@ struct skep_colreader_ops {
                  double *ret_max);
     /* May one of the rows hold a string of that hash?  False = certainly not.  Any n. */
     bool (*maybe)(struct skep_colreader *r, uint64_t row0, unsigned n, uint64_t hash);
+    /* Has certainly none of the rows a string that contains the text?  only_filters: in any case of
+     * its ASCII letters, and no dictionary is searched.  Any n. */
+    bool (*lacks)(struct skep_colreader *r, uint64_t row0, unsigned n, skep_str needle,
+                  bool only_filters);
     /* Bit i of bits: row0 + i has an integer in [lo, hi]; ceil(n / 64) words.  False = unknown. */
     bool (*between)(struct skep_colreader *r, uint64_t row0, unsigned n, int64_t lo, int64_t hi,
                     uint64_t *bits);

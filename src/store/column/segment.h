@@ -5,6 +5,7 @@
  *   segment_origin.c  row groups taken over from other files
  *   segment_load.c    chunks, directories, dictionaries, sparse pages through the cache
  *   segment_read.c    column readers
+ *   segment_filter_read.c  what rules row groups out
  *   segment_trace.c   trace ids, parents, trace look-up
  *   segment_verify.c  everything once; dump */
 #pragma once
@@ -48,7 +49,7 @@ struct skep_segment {
     const struct skep_os *os;
     int fd;
     uint64_t serial, file_bytes, data_end; /* chunks end where the footer begins */
-    uint64_t required;                     /* features in the header */
+    uint64_t required, optional;           /* features in the header */
     struct skep_cache *cache;
     uint8_t *footer; /* names and strings of lists stay in it */
     uint32_t footer_bytes;

@@ -2,7 +2,8 @@
 /* Shorter ways to an answer than reading a column: from bounds, dictionaries, codes and templates.
  *
  *   zone       bounds of blocks, or of the row group from its directory
- *   maybe      is the string in the dictionary, and its code in the block?
+ *   maybe      is the string in the filter, in the dictionary, and its code in the block?
+ *   lacks      is a text in the filter, or in a string of the dictionary?
  *   equal      rows whose code is that of the string
  *   between    rows of an integer in an interval, compared packed
  *   contains   the dictionary searched once, templates judged once, else strings back to back
@@ -19,6 +20,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "store/column/segment_filter.h"
 #include "store/column/segment_reader.h"
 
 /* A double that is not below v (up) or not above it: beyond 2^53 the conversion may round either
@@ -300,6 +302,21 @@ bool skep_reader__equal(struct skep_colreader *base, uint64_t row0, unsigned n, 
     return rows_between(r, (uint32_t)(row0 % SKEP_ROW_GROUP_ROWS), n, code, code, bits);
 }
 
+/* The filter's answer for a value of that hash, or for a text of that hash: asked once a group. */
+static bool filter_rules_out(struct skep_segment_reader *r, uint64_t hash, const skep_str *text)
+{
+    unsigned k = text != NULL;
+    if (!(r->entry->flags & SKEP_ENTRY_FILTER))
+        return false;
+    if (r->filtered[k] != hash || r->filtered_group[k] != r->group + 1) {
+        r->filtered_out[k] = text ? skep_filter_lacks_text(r->seg, r->entry, *text)
+                                  : skep_filter_lacks_value(r->seg, r->entry, hash);
+        r->filtered[k] = hash;
+        r->filtered_group[k] = r->group + 1; /* 0: not asked yet */
+    }
+    return r->filtered_out[k];
+}
+
 bool skep_reader__maybe(struct skep_colreader *base, uint64_t row0, unsigned n, uint64_t hash)
 {
     struct skep_segment_reader *r = (struct skep_segment_reader *)base;
@@ -311,6 +328,8 @@ bool skep_reader__maybe(struct skep_colreader *base, uint64_t row0, unsigned n, 
     if (!r->entry)
         return skep_reader__enter(r, r->group, NULL) != SKEP_OK || r->sparse.n > 0;
     if (r->entry->presence == SKEP_PRESENCE_NONE)
+        return false;
+    if (filter_rules_out(r, hash, NULL))
         return false;
     if (!(r->entry->flags & (SKEP_ENTRY_DICT_SEGMENT | SKEP_ENTRY_DICT_LOCAL)) ||
         find_code(r, hash, &code) != SKEP_OK)
@@ -360,6 +379,26 @@ static bool search_dict(struct skep_segment_reader *r, skep_str needle)
     r->sought = hash;
     r->sought_dict = r->dict->serial;
     return true;
+}
+
+bool skep_reader__lacks(struct skep_colreader *base, uint64_t row0, unsigned n, skep_str needle,
+                        bool only_filters)
+{
+    struct skep_segment_reader *r = (struct skep_segment_reader *)base;
+    skep_assert(n > 0 && row0 + n <= r->seg->base.row_end);
+    (void)n; /* filters and dictionaries are those of the row group */
+    if (r->form != SKEP_FORM_STR || needle.n == 0 ||
+        skep_reader__look_at(r, (uint32_t)(row0 / SKEP_ROW_GROUP_ROWS), NULL) != SKEP_OK)
+        return false;
+    if (!r->entry)
+        return skep_reader__enter(r, r->group, NULL) == SKEP_OK && r->sparse.n == 0;
+    if (r->entry->presence == SKEP_PRESENCE_NONE ||
+        filter_rules_out(r, skep_hash(skep_str_bytes(needle)), &needle))
+        return true;
+    if (only_filters || !(r->entry->flags & (SKEP_ENTRY_DICT_SEGMENT | SKEP_ENTRY_DICT_LOCAL)) ||
+        (!r->dict && skep_reader__dict(r, NULL) != SKEP_OK))
+        return false;
+    return search_dict(r, needle) && !r->found_any;
 }
 
 static bool dict_contains(struct skep_segment_reader *r, uint64_t row0, unsigned n, skep_str needle,

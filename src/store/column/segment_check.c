@@ -4,7 +4,7 @@
  *   directory of a row group   its rows
  *   column, bitmap, dictionary its rows
  *   dictionary of the segment  the rows of all groups that use it
- *   page of the trace index    none: the index can be made again
+ *   page of the trace index    none: the index can be made again; likewise a filter
  *
  * An error of the disk while reading counts as damage of that chunk: the bytes are not to be had.
  *
@@ -12,7 +12,7 @@
 #include "store/column/segment_check.h"
 
 #include "base/mem.h"
-#include "store/column/segment.h"
+#include "store/column/segment_filter.h"
 
 struct check {
     struct skep_segment *seg;
@@ -117,6 +117,32 @@ static skep_rc parts(struct check *c, uint32_t group, const struct skep_column_e
     return rc;
 }
 
+/* Its rows are there without it. */
+static skep_rc filter_chunk(struct check *c, const struct skep_chunk_ref *ref, uint32_t key,
+                            const struct skep_chunk_data **ret_data)
+{
+    bool ok;
+    SKEP_TRY(try_chunk(c, ref, &ok, ret_data));
+    if (!ok)
+        tell(c, ref, "filter", key, 0, 0);
+    return SKEP_OK;
+}
+
+static skep_rc filter(struct check *c, const struct skep_column_entry *e)
+{
+    struct skep_chunk_ref ref = skep_filter_ref(c->seg, e);
+    const struct skep_chunk_data *d = NULL;
+    struct skep_filter f;
+    if (ref.length == 0)
+        return SKEP_OK;
+    skep_rc rc = filter_chunk(c, &ref, e->key, &d);
+    if (d && skep_filter_open((skep_bytes){d->bytes, d->length}, &f) &&
+        f.has & SKEP_FILTER_GRAMS) /* the structure is verify's business */
+        rc = filter_chunk(c, &f.grams, e->key, NULL);
+    skep_segment__unpin(c->seg, d);
+    return rc;
+}
+
 static skep_rc entry(struct check *c, uint32_t group, const struct skep_column_entry *e)
 {
     if (e->presence == SKEP_PRESENCE_NONE)
@@ -126,6 +152,8 @@ static skep_rc entry(struct check *c, uint32_t group, const struct skep_column_e
         SKEP_TRY(group_chunk(c, group, &e->bitmap, "bitmap", e->key));
     if (e->flags & SKEP_ENTRY_DICT_LOCAL)
         SKEP_TRY(group_chunk(c, group, &e->dict, "dictionary", e->key));
+    if (e->flags & SKEP_ENTRY_FILTER)
+        SKEP_TRY(filter(c, e));
     return e->flags & SKEP_ENTRY_PARTS ? parts(c, group, e) : SKEP_OK;
 }
 

@@ -17,7 +17,7 @@
  * Threads: one.  Memory: one chunk at a time, through the source's cache. */
 #include "base/assert.h"
 #include "base/mem.h"
-#include "store/column/segment.h"
+#include "store/column/segment_filter.h"
 #include "store/column/segment_write.h"
 
 /* Chunks that several entries of a row group may share. */
@@ -85,6 +85,38 @@ static skep_rc copy_parts(struct copy *c, struct skep_chunk_ref *ref, skep_err *
     return rc;
 }
 
+/* The filter of a column and its grams. */
+static skep_rc copy_filter(struct copy *c, struct skep_column_entry *e, skep_err *err)
+{
+    struct skep_chunk_ref ref = skep_filter_ref(c->seg, e);
+    const struct skep_chunk_data *d;
+    struct skep_filter f;
+    if (ref.length == 0) { /* whoever wrote the file did not mean it */
+        e->flags &= (uint8_t)~SKEP_ENTRY_FILTER;
+        e->min = e->max = 0;
+        return SKEP_OK;
+    }
+    SKEP_TRY(skep_segment__pin_chunk(c->seg, &ref, &d, err));
+    struct skep_buf *b = &c->w->chunk;
+    skep_rc rc = SKEP_OK;
+    if (!skep_filter_open((skep_bytes){d->bytes, d->length}, &f))
+        rc = skep_segment__corrupt(c->seg, err, ref.offset, "filter");
+    if (rc == SKEP_OK && f.has & SKEP_FILTER_GRAMS)
+        rc = copy_chunk(c, &f.grams, err);
+    skep_buf_reset(b);
+    skep_buf_put(b, d->bytes, d->length);
+    if (rc == SKEP_OK && f.has & SKEP_FILTER_GRAMS) {
+        b->n = f.grams_at;
+        skep_segment__put_ref(b, &f.grams);
+    }
+    skep_segment__unpin(c->seg, d);
+    SKEP_TRY(rc);
+    SKEP_TRY(skep_segment__put_chunk(c->w, skep_buf_bytes(b), &ref, err));
+    skep_filter_set_ref(e, &ref);
+    c->w->optional |= SKEP_SEGMENT_FILTERS;
+    return SKEP_OK;
+}
+
 static skep_rc copy_entry(struct copy *c, const struct skep_column_entry *from, skep_err *err)
 {
     struct skep_column_entry e = *from;
@@ -94,6 +126,8 @@ static skep_rc copy_entry(struct copy *c, const struct skep_column_entry *from, 
             SKEP_TRY(copy_shared(c, &e.bitmap, err));
         if (e.flags & SKEP_ENTRY_DICT_LOCAL)
             SKEP_TRY(copy_shared(c, &e.dict, err));
+        if (e.flags & SKEP_ENTRY_FILTER)
+            SKEP_TRY(copy_filter(c, &e, err));
     }
     skep_segment__put_entry(c->w, &e);
     return SKEP_OK;

@@ -10,14 +10,14 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "store/column/dump.h"
-#include "store/column/segment.h"
+#include "store/column/segment_filter.h"
 
 enum { N_CODECS = 48 };
 
 struct sum {
-    uint64_t data, bitmap, dict, present;
+    uint64_t data, bitmap, dict, filter, present;
     uint32_t codecs[N_CODECS];
-    uint32_t dict_local, dict_segment;
+    uint32_t dict_local, dict_segment, filters[3]; /* by part: values, trigrams, grams */
 };
 
 static const char *codec_name(unsigned id)
@@ -52,6 +52,25 @@ static skep_rc part_bytes(struct skep_segment *seg, const struct skep_column_ent
     return SKEP_OK;
 }
 
+static skep_rc add_filter(struct skep_segment *seg, const struct skep_column_entry *e,
+                          struct sum *s, skep_err *err)
+{
+    struct skep_chunk_ref ref = skep_filter_ref(seg, e);
+    const struct skep_chunk_data *d;
+    struct skep_filter f;
+    if (ref.length == 0)
+        return SKEP_OK;
+    SKEP_TRY(skep_segment__pin_chunk(seg, &ref, &d, err));
+    s->filter += ref.length;
+    if (skep_filter_open((skep_bytes){d->bytes, d->length}, &f)) {
+        s->filter += f.grams.length;
+        for (unsigned k = 0; k < SKEP_ARRAY_LEN(s->filters); k++)
+            s->filters[k] += f.has >> k & 1;
+    }
+    skep_segment__unpin(seg, d);
+    return SKEP_OK;
+}
+
 static skep_rc add_entries(struct skep_segment *seg, uint32_t group,
                            const struct skep_group_dir *dir, struct sum *sums, skep_err *err)
 {
@@ -79,6 +98,7 @@ static skep_rc add_entries(struct skep_segment *seg, uint32_t group,
             s->dict += e->dict.length;
             s->dict_local++;
         }
+        SKEP_TRY(add_filter(seg, e, s, err));
         s->dict_segment += (e->flags & SKEP_ENTRY_DICT_SEGMENT) != 0;
         s->codecs[e->codec % N_CODECS]++;
     }
@@ -88,13 +108,16 @@ static skep_rc add_entries(struct skep_segment *seg, uint32_t group,
 static void print_sum(const struct skep_segment *seg, skep_str name, const char *type,
                       const struct sum *s, struct skep_buf *out)
 {
-    uint64_t bytes = s->data + s->bitmap + s->dict;
+    uint64_t bytes = s->data + s->bitmap + s->dict + s->filter;
     skep_buf_printf(out, "%-34.*s %-12s %10llu %11llu %7.3f ", SKEP_STRARG(name), type,
                     (unsigned long long)s->present, (unsigned long long)bytes,
                     (double)bytes / (double)seg->base.n_rows);
     if (s->bitmap || s->dict)
         skep_buf_printf(out, " (bitmap %llu, dict %llu)", (unsigned long long)s->bitmap,
                         (unsigned long long)s->dict);
+    if (s->filter)
+        skep_buf_printf(out, " (filter %llu: values*%u trigrams*%u grams*%u)",
+                        (unsigned long long)s->filter, s->filters[0], s->filters[1], s->filters[2]);
     for (unsigned c = 0; c < N_CODECS; c++)
         if (s->codecs[c])
             skep_buf_printf(out, " %s*%u", codec_name(c), s->codecs[c]);
@@ -201,6 +224,7 @@ static void tell_head(const struct skep_dump *d, const struct skep_segment *seg,
 {
     const struct skep_rowset *rs = &seg->base;
     const struct skep_dump_value v[] = {skep_dump_hex("required", seg->required),
+                                        skep_dump_hex("optional", seg->optional),
                                         skep_dump_u64("rows", rs->n_rows),
                                         skep_dump_u64("bytes", seg->file_bytes),
                                         skep_dump_u64("traces", seg->n_traces),
@@ -230,14 +254,16 @@ static void tell_column(const struct skep_dump *d, skep_str name, skep_str type,
     if (s->dict_segment || s->dict_local)
         skep_buf_printf(&codecs, " of dictionary: segment*%u local*%u", s->dict_segment,
                         s->dict_local);
-    const struct skep_dump_value v[] = {skep_dump_text("name", name),
-                                        skep_dump_text("scope", scope),
-                                        skep_dump_text("type", type),
-                                        skep_dump_u64("present", s->present),
-                                        skep_dump_u64("bytes", s->data + s->bitmap + s->dict),
-                                        skep_dump_u64("bitmap_bytes", s->bitmap),
-                                        skep_dump_u64("dictionary_bytes", s->dict),
-                                        skep_dump_text("codecs", skep_buf_text(&codecs))};
+    const struct skep_dump_value v[] = {
+        skep_dump_text("name", name),
+        skep_dump_text("scope", scope),
+        skep_dump_text("type", type),
+        skep_dump_u64("present", s->present),
+        skep_dump_u64("bytes", s->data + s->bitmap + s->dict + s->filter),
+        skep_dump_u64("bitmap_bytes", s->bitmap),
+        skep_dump_u64("dictionary_bytes", s->dict),
+        skep_dump_u64("filter_bytes", s->filter),
+        skep_dump_text("codecs", skep_buf_text(&codecs))};
     d->fn(d->ctx, "column", v, SKEP_ARRAY_LEN(v));
     skep_buf_done(&codecs);
 }

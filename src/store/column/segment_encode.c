@@ -15,6 +15,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "store/column/segment_filter.h"
 #include "store/column/segment_lag.h"
 #include "store/column/segment_write.h"
 
@@ -213,6 +214,32 @@ skep_rc skep_segment__put_dict(struct skep_segment_writer *w, const struct skep_
     return rc;
 }
 
+/* Texts get a filter, other strings (bytes, arrays) are not asked for by what they hold. */
+static skep_rc put_filter(struct skep_segment_writer *w, struct skep_column_entry *e,
+                          const skep_str *strs, uint32_t n, uint64_t read_bytes, skep_err *err)
+{
+    bool field = e->key >= SKEP_SEGMENT_FIELD_KEY;
+    uint32_t f = e->key - SKEP_SEGMENT_FIELD_KEY;
+    if (field && w->fields[f].type != SKEP_TYPE_STRING)
+        return SKEP_OK;
+    return skep_segment__put_filter(w, e, field ? SKEP_COL_COUNT + f : e->key, strs, n, read_bytes,
+                                    err);
+}
+
+/* The dictionary of the row group, and its filter. */
+static skep_rc put_local(struct skep_segment_writer *w, struct skep_column_entry *e, skep_err *err)
+{
+    const struct skep_wdict *d = &w->local;
+    skep_str *strs = skep_malloc(d->n * sizeof *strs);
+    for (uint32_t i = 0; i < d->n; i++)
+        strs[i] = skep_wdict__str(d, i);
+    skep_rc rc = skep_segment__put_strings(w, strs, d->n, &e->dict, &e->dict_codec, err);
+    if (rc == SKEP_OK)
+        rc = put_filter(w, e, strs, d->n, e->dict.length, err);
+    skep_free(strs);
+    return rc;
+}
+
 /* Strings themselves, in as many chunks as it takes to keep each near the part size. */
 static skep_rc put_direct(struct skep_segment_writer *w, struct skep_column_entry *e, skep_err *err)
 {
@@ -221,6 +248,7 @@ static skep_rc put_direct(struct skep_segment_writer *w, struct skep_column_entr
     skep_segment__spell(w);
     skep_buf_init(&list, 4 << 20);
     uint32_t parts = 0;
+    uint64_t all = 0;
     skep_rc rc = SKEP_OK;
     skep_buf_u32(&list, 0);
     for (uint32_t at = 0; at < c->n && rc == SKEP_OK;) {
@@ -233,6 +261,7 @@ static skep_rc put_direct(struct skep_segment_writer *w, struct skep_column_entr
         skep_buf_u32(&list, at);
         skep_buf_u32(&list, e->codec);
         skep_segment__put_ref(&list, &e->data);
+        all += e->data.length;
         parts++;
         at = to;
     }
@@ -242,7 +271,7 @@ static skep_rc put_direct(struct skep_segment_writer *w, struct skep_column_entr
         rc = skep_segment__put_chunk(w, skep_buf_bytes(&list), &e->data, err);
     }
     skep_buf_done(&list);
-    return rc;
+    return rc == SKEP_OK ? put_filter(w, e, c->strs, c->n, all, err) : rc;
 }
 
 /* Bytes of n strings with the best codec. */
@@ -300,7 +329,7 @@ static skep_rc put_str_column(struct skep_segment_writer *w, uint32_t key,
         e->flags |= SKEP_ENTRY_DICT_LOCAL;
         e->dict_n = w->local.n;
         SKEP_TRY(put_ints(w, w->tmp, false, false, e, err));
-        return skep_segment__put_dict(w, &w->local, &e->dict, &e->dict_codec, err);
+        return put_local(w, e, err);
     }
     w->local_rest[slot] = LOCAL_REST;
     return put_direct(w, e, err);

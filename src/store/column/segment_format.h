@@ -39,7 +39,8 @@ enum {
 #define SKEP_SEGMENT_LOGS         (1ull << 2) /* rows by dataset and time, not by trace */
 #define SKEP_SEGMENT_REQUIRED_KNOWN                                                                \
     (SKEP_SEGMENT_TAKEN_OVER | SKEP_SEGMENT_NEEDS_CODECS | SKEP_SEGMENT_LOGS)
-#define SKEP_SEGMENT_OPTIONAL_KNOWN 0ull
+#define SKEP_SEGMENT_FILTERS        1ull /* optional: some string columns have a filter */
+#define SKEP_SEGMENT_OPTIONAL_KNOWN SKEP_SEGMENT_FILTERS
 
 /* Where a chunk is.  On disk: u64 offset, u32 length, u32 crc.  length 0 = no chunk. */
 struct skep_chunk_ref {
@@ -59,11 +60,12 @@ enum skep_presence {
 /* What entry.flags say.  On disk. */
 enum {
     SKEP_ENTRY_DICT_SEGMENT =
-        1 << 0,                      /* values are codes into the segment's dictionary of the key */
-    SKEP_ENTRY_DICT_LOCAL = 1 << 1,  /* ... into the chunk `dict` */
-    SKEP_ENTRY_PARTS = 1 << 2,       /* `data` is a list of chunks */
-    SKEP_ENTRY_ZONES = 1 << 3,       /* the data chunk ends with min, max of each block */
-    SKEP_ENTRY_ZONES_PACKED = 1 << 4 /* the same, each in a frame of reference; feature bit 1 */
+        1 << 0,                     /* values are codes into the segment's dictionary of the key */
+    SKEP_ENTRY_DICT_LOCAL = 1 << 1, /* ... into the chunk `dict` */
+    SKEP_ENTRY_PARTS = 1 << 2,      /* `data` is a list of chunks */
+    SKEP_ENTRY_ZONES = 1 << 3,      /* the data chunk ends with min, max of each block */
+    SKEP_ENTRY_ZONES_PACKED = 1 << 4, /* the same, each in a frame of reference; feature bit 1 */
+    SKEP_ENTRY_FILTER = 1 << 5        /* min, max are the reference of its filter; optional bit 0 */
 };
 
 /* One column of one row group.  On disk 80 bytes, in this order. */

@@ -15,7 +15,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
-#include "store/column/segment.h"
+#include "store/column/segment_filter.h"
 
 enum {
     FORM_CHUNK = 0,
@@ -136,6 +136,12 @@ static bool entry_ok(const struct skep_segment *seg, const struct skep_column_en
     if ((e->flags & SKEP_ENTRY_DICT_LOCAL) && (!skep_segment__ref_ok(seg, &e->dict) ||
                                                e->dict_n == 0 || e->dict_n > SKEP_CODEC_MAX_VALUES))
         return false;
+    if ((e->flags & SKEP_ENTRY_FILTER) && (seg->optional & SKEP_SEGMENT_FILTERS)) {
+        struct skep_chunk_ref ref = skep_filter_ref(seg, e);
+        if ((e->flags & (SKEP_ENTRY_ZONES | SKEP_ENTRY_ZONES_PACKED)) ||
+            !skep_segment__ref_ok(seg, &ref))
+            return false;
+    }
     return true;
 }
 

@@ -306,6 +306,7 @@ static skep_rc check_header(struct skep_segment *seg, skep_err *err)
     if (version != SKEP_SEGMENT_VERSION)
         return skep_fail(err, SKEP_EUNSUPPORTED, "%s: segment version %u", seg->path, version);
     seg->required = skep_load_le64(h + 16);
+    seg->optional = skep_load_le64(h + 24);
     uint64_t unknown = seg->required & ~SKEP_SEGMENT_REQUIRED_KNOWN;
     if (unknown)
         return skep_fail(err, SKEP_EUNSUPPORTED, "%s: needs features %llx", seg->path,

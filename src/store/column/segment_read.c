@@ -595,6 +595,7 @@ static const struct skep_colreader_ops reader_ops = {
     .close = close_reader,
     .zone = skep_reader__zone,
     .maybe = skep_reader__maybe,
+    .lacks = skep_reader__lacks,
     .equal = skep_reader__equal,
     .contains = skep_reader__contains,
     .between = skep_reader__between,

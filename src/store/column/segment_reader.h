@@ -50,6 +50,10 @@ struct skep_segment_reader {
     /* The string asked for last, and its code. */
     uint64_t asked;
     uint32_t asked_group, asked_code;
+    /* What the filter of the group was asked last: a value's hash, a text's, and its answers. */
+    uint64_t filtered[2];
+    uint32_t filtered_group[2];
+    bool filtered_out[2];
     /* The text sought last, and which values of the dictionary contain it, a bit each. */
     uint64_t sought, sought_dict;
     uint64_t *found;
@@ -89,6 +93,8 @@ void *skep_reader__wide(struct skep_segment_reader *r, size_t size);
 bool skep_reader__zone(struct skep_colreader *base, uint64_t row0, unsigned n, double *ret_min,
                        double *ret_max);
 bool skep_reader__maybe(struct skep_colreader *base, uint64_t row0, unsigned n, uint64_t hash);
+bool skep_reader__lacks(struct skep_colreader *base, uint64_t row0, unsigned n, skep_str needle,
+                        bool only_filters);
 bool skep_reader__between(struct skep_colreader *base, uint64_t row0, unsigned n, int64_t lo,
                           int64_t hi, uint64_t *bits);
 bool skep_reader__same(struct skep_colreader *base, uint64_t row0, unsigned n, int64_t *ret);

@@ -4,7 +4,8 @@
  *   1. all chunk references, sorted, tile the file from header to footer: so every byte has a
  * checksum
  *   2. every chunk is read, its checksum compared
- *   3. every column is read through the ordinary readers; presence counts match the footer
+ *   3. every column is read through the ordinary readers; presence counts match the footer, and
+ *      no filter rules out a value that is there
  *   4. parent references name the first row of the trace with the parent's id (spans)
  *   5. time bounds hold; rows are in order of the layout; each trace is found where it stands
  *
@@ -13,7 +14,8 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
-#include "store/column/segment.h"
+#include "store/column/segment_filter.h"
+#include "store/column/segment_reader.h"
 
 struct refs {
     struct skep_chunk_ref *v;
@@ -45,6 +47,29 @@ static skep_rc add_part_refs(struct skep_segment *seg, const struct skep_column_
     return r.bad ? skep_segment__corrupt(seg, err, e->data.offset, "list of parts") : SKEP_OK;
 }
 
+/* The filter of an entry and its grams. */
+static skep_rc add_filter_refs(struct skep_segment *seg, const struct skep_column_entry *e,
+                               struct refs *refs, skep_err *err)
+{
+    struct skep_chunk_ref ref = skep_filter_ref(seg, e);
+    const struct skep_chunk_data *d;
+    struct skep_filter f;
+    if (ref.length == 0)
+        return SKEP_OK;
+    add_ref(refs, &ref);
+    SKEP_TRY(skep_segment__pin_chunk(seg, &ref, &d, err));
+    bool ok = skep_filter_open((skep_bytes){d->bytes, d->length}, &f);
+    skep_segment__unpin(seg, d);
+    if (!ok)
+        return skep_segment__corrupt(seg, err, ref.offset, "a filter is malformed");
+    if (f.has & SKEP_FILTER_GRAMS) {
+        if (!skep_segment__ref_ok(seg, &f.grams))
+            return skep_segment__corrupt(seg, err, ref.offset, "a filter refers outside");
+        add_ref(refs, &f.grams);
+    }
+    return SKEP_OK;
+}
+
 static skep_rc add_group_refs(struct skep_segment *seg, uint32_t group, struct refs *refs,
                               skep_err *err)
 {
@@ -63,6 +88,8 @@ static skep_rc add_group_refs(struct skep_segment *seg, uint32_t group, struct r
             add_ref(refs, &e->dict);
         if (e->flags & SKEP_ENTRY_PARTS)
             rc = add_part_refs(seg, e, refs, err);
+        if (rc == SKEP_OK && e->flags & SKEP_ENTRY_FILTER)
+            rc = add_filter_refs(seg, e, refs, err);
     }
     for (uint32_t i = 0; i < dir->n_pages; i++)
         add_ref(refs, &dir->pages[i].ref);
@@ -82,19 +109,22 @@ static skep_rc check_tiling(struct skep_segment *seg, struct refs *refs, skep_er
 {
     qsort(refs->v, refs->n, sizeof *refs->v, by_offset);
     uint64_t at = SKEP_SEGMENT_HEADER_BYTES;
+    /* Of an optional feature that is not known there may be chunks that nothing known refers to. */
+    bool gaps = seg->optional & ~SKEP_SEGMENT_OPTIONAL_KNOWN;
     for (size_t i = 0; i < refs->n; i++) {
         const struct skep_chunk_ref *ref = &refs->v[i];
         if (i > 0 && memcmp(ref, &refs->v[i - 1], sizeof *ref) == 0)
             continue; /* shared bitmap */
-        if (ref->offset != at)
+        if (ref->offset != at && !(gaps && ref->offset > at))
             return skep_segment__corrupt(seg, err, at, "bytes that belong to no chunk, or to two");
         const struct skep_chunk_data *d;
         SKEP_TRY(skep_segment__pin_chunk(seg, ref, &d, err));
         skep_segment__unpin(seg, d);
-        at += ref->length;
+        at = ref->offset + ref->length;
     }
-    return at == seg->data_end ? SKEP_OK
-                               : skep_segment__corrupt(seg, err, at, "bytes before the footer");
+    if (at != seg->data_end && !gaps)
+        return skep_segment__corrupt(seg, err, at, "bytes before the footer");
+    return SKEP_OK;
 }
 
 static skep_rc check_chunks(struct skep_segment *seg, skep_err *err)
@@ -126,6 +156,28 @@ static uint64_t count_present(const struct skep_vec *v)
     return n;
 }
 
+/* A filter must pass all that is there. */
+static skep_rc check_filter(struct skep_segment *seg, const struct skep_segment_reader *r,
+                            const struct skep_vec *v, skep_err *err)
+{
+    const struct skep_column_entry *e = r->entry;
+    bool dict = v->form == SKEP_VEC_DICT;
+    if (!e || v->none || !(e->flags & SKEP_ENTRY_FILTER) || (!dict && v->form != SKEP_VEC_STR))
+        return SKEP_OK;
+    for (unsigned i = 0; i < (v->constant ? 1 : v->n); i++) {
+        if (!v->constant && v->valid && !(v->valid[i / 64] >> (i % 64) & 1))
+            continue;
+        if (dict && i > 0 && v->codes[i] == v->codes[i - 1])
+            continue;
+        skep_str s = dict ? skep_dict_str(v->dict, v->codes[i]) : v->str[i];
+        if (skep_filter_lacks_value(seg, e, skep_hash(skep_str_bytes(s))) ||
+            skep_filter_lacks_text(seg, e, s))
+            return skep_segment__corrupt(seg, err, skep_filter_ref(seg, e).offset,
+                                         "a filter rules out what is there");
+    }
+    return SKEP_OK;
+}
+
 /* Read a whole column; *ret_present rows have a value. */
 static skep_rc read_column(struct skep_segment *seg, struct skep_colreader *r,
                            uint64_t *ret_present, skep_err *err)
@@ -138,6 +190,8 @@ static skep_rc read_column(struct skep_segment *seg, struct skep_colreader *r,
             continue;
         struct skep_vec v;
         rc = r->ops->read(r, row, n, &v, err);
+        if (rc == SKEP_OK)
+            rc = check_filter(seg, (const struct skep_segment_reader *)r, &v, err);
         if (rc == SKEP_OK)
             *ret_present += count_present(&v);
     }

@@ -19,6 +19,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "os/os.h"
+#include "store/column/segment_filter.h"
 #include "store/column/segment_write.h"
 
 enum { OUT_BYTES = 1 << 20, FIXED_BYTES = 5 << 20, ROW_BYTES = 160 + 2 * SKEP_WBASES };
@@ -404,12 +405,13 @@ static skep_rc write_groups(struct skep_segment_writer *w, skep_err *err)
 
 /* --- head and tail --- */
 
-static void make_header(uint64_t required, uint8_t *h)
+static void make_header(uint64_t required, uint64_t optional, uint8_t *h)
 {
     memset(h, 0, SKEP_SEGMENT_HEADER_BYTES);
     memcpy(h, SKEP_SEGMENT_MAGIC, 8);
     skep_store_le32(h + 8, SKEP_SEGMENT_VERSION);
     skep_store_le64(h + 16, required);
+    skep_store_le64(h + 24, optional);
     skep_store_le32(h + 12, skep_crc32c(0, (skep_bytes){h, SKEP_SEGMENT_HEADER_BYTES}));
 }
 
@@ -418,9 +420,9 @@ static skep_rc finish_header(struct skep_segment_writer *w, skep_err *err)
 {
     const struct skep_os *os = w->job->os;
     uint8_t h[SKEP_SEGMENT_HEADER_BYTES];
-    if (w->required == 0)
+    if (w->required == 0 && w->optional == 0)
         return SKEP_OK;
-    make_header(w->required, h);
+    make_header(w->required, w->optional, h);
     return os->pwrite(os, w->fd, h, sizeof h, 0, err);
 }
 
@@ -543,7 +545,7 @@ static skep_rc write_all(struct skep_segment_writer *w, skep_err *err)
     uint8_t header[SKEP_SEGMENT_HEADER_BYTES];
     if (w->job->layout == SKEP_LAYOUT_LOGS)
         w->required |= SKEP_SEGMENT_LOGS;
-    make_header(0, header);
+    make_header(0, 0, header);
     skep_buf_put(&w->out, header, sizeof header);
     SKEP_TRY(write_groups(w, err));
     if (w->rows_done == 0)
@@ -634,6 +636,7 @@ static void free_writer(struct skep_segment_writer *w)
     for (uint32_t i = 0; w->dicts && i < SKEP_COL_COUNT + w->n_fields; i++)
         skep_wdict__done(&w->dicts[i]);
     skep_wdict__done(&w->local);
+    skep_segment__free_filters(w);
     void *blocks[] = {w->rows,          w->slots,    w->source_first, w->col.bitmap, w->packed_ints,
                       w->col.strs,      w->col.ids,  w->present,      w->tokens,     w->token_codes,
                       w->domains,       w->row_ints, w->tmp,          w->span_ids,   w->run_starts,

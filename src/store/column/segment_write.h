@@ -7,6 +7,7 @@
  *   segment_derive.c   columns and bitmaps that follow from other columns
  *   segment_ids.c      trace ids and parent references
  *   segment_sparse.c   pages of (field, row, value)
+ *   segment_filter.c   filters of string columns
  *   segment_copy.c     row groups taken over as they are */
 #pragma once
 
@@ -137,12 +138,13 @@ struct skep_segment_writer {
     unsigned n_bases; /* seen in this group, the latest are kept */
 
     /* For the footer. */
-    uint64_t required;           /* features */
-    struct skep_wcopy *copies;   /* [n_sources] */
-    struct skep_buf origins;     /* of the footer */
-    uint32_t n_origins;          /* the file itself counted */
-    struct skep_buf groups;      /* refs of directories */
-    struct skep_buf group_sizes; /* u32 of each: rows, origin */
+    uint64_t required, optional;  /* features */
+    struct skep_wfilter *filters; /* segment_filter.c; NULL = none made yet */
+    struct skep_wcopy *copies;    /* [n_sources] */
+    struct skep_buf origins;      /* of the footer */
+    uint32_t n_origins;           /* the file itself counted */
+    struct skep_buf groups;       /* refs of directories */
+    struct skep_buf group_sizes;  /* u32 of each: rows, origin */
     uint32_t n_groups;
     struct skep_buf blocks;
     struct skep_buf index_entries; /* u64 trace hash, u64 row */

@@ -333,6 +333,10 @@ size_t skep_x__rfc3339(skep_ts_ns ns, char *out);
 SKEP_NODISCARD skep_rc skep_x__keep_kinds(struct skep_x_ctx *c, uint32_t kinds,
                                           struct skep_x_bits *bits, skep_err *err);
 
+/* Does a text of the list pass? */
+bool skep_x__list_passes(const struct skep_x_test *x, const struct skep_rowset_lists *l,
+                         uint32_t list);
+
 /* -- prune.c -- */
 /* Can certainly none of the rows [row0, row0 + n), of one row group, pass?  NULL: no. */
 bool skep_x__none(struct skep_x_ctx *c, const struct skep_x_expr *e, uint64_t row0, unsigned n);

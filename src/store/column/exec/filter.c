@@ -189,8 +189,8 @@ static uint32_t dict_answer(const struct skep_x_test *x, const struct skep_x_val
     return m->v[code] - 1;
 }
 
-static bool list_passes(const struct skep_x_test *x, const struct skep_rowset_lists *l,
-                        uint32_t list)
+bool skep_x__list_passes(const struct skep_x_test *x, const struct skep_rowset_lists *l,
+                         uint32_t list)
 {
     for (uint32_t e = l->first[list]; e < l->first[list + 1]; e++) {
         const skep_value *v = &l->entries[e].value;
@@ -207,9 +207,9 @@ static uint32_t code_answer(const struct skep_x_test *x, const struct skep_x_sou
     if ((uint64_t)code >= v->n_list)
         return 0;
     if (m->v[code] == 0)
-        m->v[code] =
-            1 + (uint32_t)(s->kind == SKEP_X_LIST_ANY ? list_passes(x, s->lists, (uint32_t)code)
-                                                      : skep_value_passes(x->t, &v->list[code]));
+        m->v[code] = 1 + (uint32_t)(s->kind == SKEP_X_LIST_ANY
+                                        ? skep_x__list_passes(x, s->lists, (uint32_t)code)
+                                        : skep_value_passes(x->t, &v->list[code]));
     return m->v[code] - 1;
 }
 

@@ -31,6 +31,23 @@ static bool outside(struct skep_colreader *r, uint64_t row0, unsigned n,
     return true;
 }
 
+/* Do filters and dictionaries say that no string holds one of the texts?  For = and in: the whole
+ * text.  A dictionary is searched where that is found out once, for one text; = has its index. */
+static bool texts_lacking(const struct skep_x_test *x, struct skep_colreader *r, uint64_t row0,
+                          unsigned n)
+{
+    bool served = x->t->op == SKEP_CMP_CONTAINS || x->t->op == SKEP_CMP_STARTS ||
+                  x->t->op == SKEP_CMP_ENDS || x->t->op == SKEP_CMP_EQ;
+    bool only_filters = x->str_eq || x->t->fold_case || x->t->n_values > 1;
+    if (!served || !r || !r->ops->lacks)
+        return false;
+    for (unsigned i = 0; i < x->t->n_values; i++)
+        if (x->t->values[i].type == SKEP_TYPE_STRING &&
+            !r->ops->lacks(r, row0, n, x->t->values[i].s, only_filters))
+            return false;
+    return true;
+}
+
 static bool field_none(struct skep_x_ctx *c, const struct skep_x_test *x,
                        const struct skep_x_source *s, uint64_t row0, unsigned n, skep_err *err)
 {
@@ -41,10 +58,13 @@ static bool field_none(struct skep_x_ctx *c, const struct skep_x_test *x,
         if (!r || !r->ops->maybe)
             return false;
         for (unsigned i = 0; i < x->n_strs; i++)
-            if (r->ops->maybe(r, row0, n, x->hashes[i]))
+            if (!(r->ops->lacks && r->ops->lacks(r, row0, n, x->strs[i], true)) &&
+                r->ops->maybe(r, row0, n, x->hashes[i]))
                 return false;
         return true;
     }
+    if (s->type == SKEP_TYPE_STRING)
+        return texts_lacking(x, skep_x__field_reader(c, s->field, err), row0, n);
     if (s->type == SKEP_TYPE_INT && x->n_ints > 0)
         return outside(skep_x__field_reader(c, s->field, err), row0, n, x->ints, x->n_ints, NULL,
                        0);
@@ -57,6 +77,8 @@ static bool field_none(struct skep_x_ctx *c, const struct skep_x_test *x,
 static bool view_none(struct skep_x_ctx *c, const struct skep_x_test *x,
                       const struct skep_x_source *s, uint64_t row0, unsigned n, skep_err *err)
 {
+    if (s->view->how == SKEP_VIEW_STRING)
+        return texts_lacking(x, skep_x__column_reader(c, s->view->column, err), row0, n);
     if (s->view->how == SKEP_VIEW_MS && x->n_ns > 0)
         return outside(skep_x__column_reader(c, s->view->column, err), row0, n, x->ns, x->n_ns,
                        NULL, 0);
@@ -66,13 +88,21 @@ static bool view_none(struct skep_x_ctx *c, const struct skep_x_test *x,
     return false;
 }
 
+static bool list_may_pass(const struct skep_x_test *x, const struct skep_x_source *s, uint32_t i)
+{
+    if (s->kind == SKEP_X_LIST_ANY)
+        return skep_x__list_passes(x, s->lists, i);
+    return s->list[i].type != SKEP_TYPE_NULL && skep_value_passes(x->t, &s->list[i]);
+}
+
 /* Does no list of the rowset hold a value that passes?  Asked once for a binding. */
 static bool lists_none(const struct skep_x_test *x, struct skep_x_source *s)
 {
+    uint32_t n = s->kind == SKEP_X_LIST_ANY ? s->lists->n : s->n_list;
     if (s->ruled_out == 0) {
         s->ruled_out = 2;
-        for (uint32_t i = 0; i < s->n_list && s->ruled_out == 2; i++)
-            if (s->list[i].type != SKEP_TYPE_NULL && skep_value_passes(x->t, &s->list[i]))
+        for (uint32_t i = 0; i < n && s->ruled_out == 2; i++)
+            if (list_may_pass(x, s, i))
                 s->ruled_out = 1;
     }
     return s->ruled_out == 2;
@@ -88,7 +118,7 @@ bool skep_x__source_none(struct skep_x_ctx *c, uint32_t test, struct skep_x_sour
         return field_none(c, x, s, row0, n, err);
     if (s->kind == SKEP_X_VIEW)
         return view_none(c, x, s, row0, n, err);
-    if (s->kind != SKEP_X_LISTED)
+    if (s->kind != SKEP_X_LISTED && s->kind != SKEP_X_LIST_ANY)
         return false;
     if (s->ruled_test != test) {
         s->ruled_test = test;
@@ -100,7 +130,7 @@ bool skep_x__source_none(struct skep_x_ctx *c, uint32_t test, struct skep_x_sour
 static bool test_none(struct skep_x_ctx *c, uint32_t test, uint64_t row0, unsigned n, skep_err *err)
 {
     const struct skep_x_test *x = &c->q->tests[test];
-    if (x->negative || x->exists || x->name == SKEP_X_ANY_FIELD)
+    if (x->negative || x->exists)
         return false;
     const struct skep_x_bound *b = skep_x__sources(c, x->name);
     for (unsigned i = 0; i < b->n; i++)
