@@ -41,6 +41,7 @@ skep_rc skep_api_routes(struct skep_api *api, struct skep_net *net, skep_err *er
         &skep_api__page_assets,       &skep_api__honeycomb_auth,    &skep_api__honeycomb_datasets,
         &skep_api__honeycomb_columns, &skep_api__honeycomb_queries, &skep_api__honeycomb_results,
         &skep_api__page_ledger,       &skep_api__page_running,      &skep_api__metrics,
+        &skep_api__xray_operations,
     };
     for (size_t i = 0; i < SKEP_ARRAY_LEN(all); i++)
         SKEP_TRY(skep_net_routes(net, all[i]->routes, all[i]->n, api, err));
@@ -121,10 +122,12 @@ void skep_api__run(struct skep_api *api, struct skep_request *req, skep_api__wor
     if (full || atomic_load(&api->stopping)) { /* I2 */
         atomic_fetch_sub(&api->pending, 1);
         atomic_fetch_add(&api->outcomes[SKEP_API__REFUSED], 1);
-        skep_api__fail(req, &(struct skep_api__error){
-                                .status = 503,
-                                .text = full ? SKEP_STR("too many questions at once: try again")
-                                             : SKEP_STR("the server is stopping")});
+        skep_str text = full ? SKEP_STR("too many questions at once: try again")
+                             : SKEP_STR("the server is stopping");
+        if (req->route->refuse) /* in the words of the route's API */
+            req->route->refuse(api, req, 503, SKEP_EAGAIN, text);
+        else
+            skep_api__fail(req, &(struct skep_api__error){.status = 503, .text = text});
         return;
     }
     struct skep_api__job *job = skep_alloc(struct skep_api__job);

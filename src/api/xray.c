@@ -1,0 +1,375 @@
+// SPDX-License-Identifier: Apache-2.0
+/* AWS X-Ray's API: the table of its operations, and how every one of them begins and ends.
+ *
+ *   POST /TraceSummaries {"StartTime": 1795194450, ...}
+ *     -> route -> worker -> JSON -> operation -> 200 {...}  x-amzn-RequestId: uuid
+ *                                          \---> 4xx {"__type": ..., "Message": ...}
+ *                                                x-amzn-ErrorType: ...
+ *
+ * PutTraceSegments and PutTelemetryRecords are rows on their way in: src/ingest has their routes.
+ *
+ * I1  An operation of the model that is in no table is a failing test (docs/api/xray.md).
+ * I2  No member of a request is trusted: absent and null are the same, unknown ones are ignored, as
+ *     AWS does; a wrong type is SerializationException, a broken rule InvalidRequestException.
+ *
+ * Threads: workers; refusals on I/O threads.  Memory: the request's arena. */
+#include "api/xray_priv.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/assert.h"
+
+/* Path, operation, function, right; refused ones have no function and say why. */
+/* clang-format off: a line an operation */
+#define NO_GRAPH       "skep draws no service graph yet"
+#define NO_GROUPS      "skep keeps no groups yet"
+#define NO_RULES       "skep keeps no sampling rules yet"
+#define NO_ENCRYPTION  "skep keeps no encryption configuration yet"
+#define NO_TAGS        "skep keeps no tags yet"
+#define NO_POLICIES    "skep keeps no resource policies yet"
+#define NO_INSIGHTS    "skep finds no insights yet"
+#define NO_INDEXING    "skep has no indexing rules yet"
+#define NO_DESTINATION "skep has no segment destination yet"
+#define NO_RETRIEVAL   "skep has no trace retrieval yet"
+#define NO_TRACES      "skep shows no traces here yet"
+#define OPERATIONS(X)                                                                              \
+    X("/TraceSummaries", GetTraceSummaries, NULL, QUERY, NO_TRACES)                                \
+    X("/Traces", BatchGetTraces, NULL, QUERY, NO_TRACES)                                           \
+    X("/ServiceGraph", GetServiceGraph, NULL, QUERY, NO_GRAPH)                                     \
+    X("/TraceGraph", GetTraceGraph, NULL, QUERY, NO_GRAPH)                                         \
+    X("/TimeSeriesServiceStatistics", GetTimeSeriesServiceStatistics, NULL, QUERY, NO_GRAPH)       \
+    X("/CreateGroup", CreateGroup, NULL, ADMIN, NO_GROUPS)                                         \
+    X("/UpdateGroup", UpdateGroup, NULL, ADMIN, NO_GROUPS)                                         \
+    X("/DeleteGroup", DeleteGroup, NULL, ADMIN, NO_GROUPS)                                         \
+    X("/GetGroup", GetGroup, NULL, QUERY, NO_GROUPS)                                               \
+    X("/Groups", GetGroups, NULL, QUERY, NO_GROUPS)                                                \
+    X("/GetSamplingRules", GetSamplingRules, NULL, INGEST, NO_RULES)                               \
+    X("/GetCentralizedSamplingRules", GetSamplingRules, NULL, INGEST, NO_RULES)                    \
+    X("/SamplingTargets", GetSamplingTargets, NULL, INGEST, NO_RULES)                              \
+    X("/SamplingStatisticSummaries", GetSamplingStatisticSummaries, NULL, QUERY, NO_RULES)         \
+    X("/CreateSamplingRule", CreateSamplingRule, NULL, ADMIN, NO_RULES)                            \
+    X("/UpdateSamplingRule", UpdateSamplingRule, NULL, ADMIN, NO_RULES)                            \
+    X("/DeleteSamplingRule", DeleteSamplingRule, NULL, ADMIN, NO_RULES)                            \
+    X("/EncryptionConfig", GetEncryptionConfig, NULL, QUERY, NO_ENCRYPTION)                        \
+    X("/PutEncryptionConfig", PutEncryptionConfig, NULL, ADMIN, NO_ENCRYPTION)                     \
+    X("/ListTagsForResource", ListTagsForResource, NULL, QUERY, NO_TAGS)                           \
+    X("/TagResource", TagResource, NULL, ADMIN, NO_TAGS)                                           \
+    X("/UntagResource", UntagResource, NULL, ADMIN, NO_TAGS)                                       \
+    X("/ListResourcePolicies", ListResourcePolicies, NULL, QUERY, NO_POLICIES)                     \
+    X("/PutResourcePolicy", PutResourcePolicy, NULL, ADMIN, NO_POLICIES)                           \
+    X("/DeleteResourcePolicy", DeleteResourcePolicy, NULL, ADMIN, NO_POLICIES)                     \
+    X("/InsightSummaries", GetInsightSummaries, NULL, QUERY, NO_INSIGHTS)                          \
+    X("/Insight", GetInsight, NULL, QUERY, NO_INSIGHTS)                                            \
+    X("/InsightEvents", GetInsightEvents, NULL, QUERY, NO_INSIGHTS)                                \
+    X("/InsightImpactGraph", GetInsightImpactGraph, NULL, QUERY, NO_INSIGHTS)                      \
+    X("/GetIndexingRules", GetIndexingRules, NULL, QUERY, NO_INDEXING)                             \
+    X("/UpdateIndexingRule", UpdateIndexingRule, NULL, ADMIN, NO_INDEXING)                         \
+    X("/GetTraceSegmentDestination", GetTraceSegmentDestination, NULL, QUERY, NO_DESTINATION)      \
+    X("/UpdateTraceSegmentDestination", UpdateTraceSegmentDestination, NULL, ADMIN,                \
+      NO_DESTINATION)                                                                              \
+    X("/StartTraceRetrieval", StartTraceRetrieval, NULL, QUERY, NO_RETRIEVAL)                      \
+    X("/ListRetrievedTraces", ListRetrievedTraces, NULL, QUERY, NO_RETRIEVAL)                      \
+    X("/GetRetrievedTracesGraph", GetRetrievedTracesGraph, NULL, QUERY, NO_RETRIEVAL)              \
+    X("/CancelTraceRetrieval", CancelTraceRetrieval, NULL, QUERY, NO_RETRIEVAL)
+/* clang-format on */
+
+static const struct skep_api__xray_op ops[] = {
+#define X(path, name, work, right, why) {path, #name, work, why},
+    OPERATIONS(X)
+#undef X
+};
+
+static const struct {
+    const char *name;
+    int status;
+} errors[SKEP_XRAY_ERROR_COUNT] = {
+#define X(id, name, status) [SKEP_XRAY_##id] = {name, status},
+    SKEP_XRAY_ERRORS(X)
+#undef X
+};
+
+// --- answers -----------------------------------------------------------------------------------
+
+/* Version 4 UUID.  out[36], no NUL. */
+static skep_str request_id(const struct skep_os *os, char out[36])
+{
+    uint8_t r[16];
+    os->random(os, r, sizeof r);
+    r[6] = (uint8_t)((r[6] & 0x0f) | 0x40);
+    r[8] = (uint8_t)((r[8] & 0x3f) | 0x80);
+    static const uint8_t parts[] = {4, 2, 2, 2, 6}; /* octets between the dashes */
+    char *p = out;
+    for (unsigned i = 0, at = 0; i < SKEP_ARRAY_LEN(parts); at += parts[i++]) {
+        if (i > 0)
+            *p++ = '-';
+        skep_hex_encode((skep_bytes){r + at, parts[i]}, p);
+        p += 2 * parts[i];
+    }
+    return (skep_str){out, 36};
+}
+
+struct skep_json *skep_api__xray_begin(struct skep_api__xray *x)
+{
+    char id[36];
+    skep_api__json_begin(x->job, 200);
+    skep_str text = request_id(x->job->api->cfg.os, id);
+    skep_api__out_header(&x->job->out, SKEP_STR("x-amzn-RequestId"),
+                         skep_arena_str(&x->job->arena, text));
+    skep_json_object(&x->job->out.json);
+    return &x->job->out.json;
+}
+
+void skep_api__xray_end(struct skep_api__xray *x)
+{
+    skep_json_end(&x->job->out.json);
+    skep_api__out_end(&x->job->out);
+}
+
+/* ns as decimal seconds: at least one digit behind the point, at most `digits`. */
+static void put_decimal(struct skep_json *json, skep_str key, int64_t ns, int digits)
+{
+    char text[48];
+    uint64_t abs = ns < 0 ? 0 - (uint64_t)ns : (uint64_t)ns;
+    int n =
+        snprintf(text, sizeof text, "%s%llu.%09llu", ns < 0 ? "-" : "",
+                 (unsigned long long)(abs / 1000000000), (unsigned long long)(abs % 1000000000));
+    skep_assert(n > 10 && (size_t)n < sizeof text);
+    n -= 9 - digits;
+    while (text[n - 1] == '0' && text[n - 2] != '.')
+        n--;
+    skep_json_key(json, key);
+    skep_json_raw(json, (skep_str){text, (size_t)n});
+}
+
+void skep_api__xray_put_time(struct skep_json *json, skep_str key, skep_ts_ns ns)
+{
+    put_decimal(json, key, ns, 6);
+}
+
+void skep_api__xray_put_seconds(struct skep_json *json, skep_str key, int64_t ns)
+{
+    int64_t up = ns > INT64_MAX - 500000 ? ns : ns + 500000;
+    put_decimal(json, key, up, 3);
+}
+
+static void write_error(struct skep_json *json, enum skep_xray_error error, skep_str resource,
+                        skep_str text)
+{
+    skep_json_object(json);
+    skep_json_put_str(json, SKEP_STR("__type"), skep_str_c(errors[error].name));
+    skep_json_put_str(json, SKEP_STR("Message"), text);
+    if (resource.n)
+        skep_json_put_str(json, SKEP_STR("ResourceName"), resource);
+    skep_json_end(json);
+}
+
+static void send_error(const struct skep_api *api, struct skep_request *req,
+                       enum skep_xray_error error, skep_str resource, skep_str text)
+{
+    char id[36];
+    struct skep_buf buf;
+    struct skep_json json;
+    int status = errors[error].status;
+    struct skep_response resp = {.status = status,
+                                 .content_type = SKEP_STR("application/json"),
+                                 .retry_after_s = status == 503 || status == 429 ? 1 : 0};
+    resp.headers[resp.n_headers++] =
+        (struct skep_header){SKEP_STR("x-amzn-RequestId"), request_id(api->cfg.os, id)};
+    resp.headers[resp.n_headers++] =
+        (struct skep_header){SKEP_STR("x-amzn-ErrorType"), skep_str_c(errors[error].name)};
+    skep_buf_init(&buf, 64 << 10);
+    skep_json_init(&json, &buf);
+    write_error(&json, error, resource, text);
+    skep_respond_buf(req, &resp, &buf);
+    skep_buf_done(&buf);
+}
+
+/* A job's request, its unsent answer forgotten. */
+static struct skep_request *instead(struct skep_api__job *job)
+{
+    struct skep_request *req = job->out.req;
+    skep_assert(req != NULL && job->out.stream == NULL);
+    skep_buf_done(&job->out.buf);
+    job->out.req = NULL;
+    job->failed = true;
+    return req;
+}
+
+void skep_api__xray_fail(struct skep_api__xray *x, enum skep_xray_error error, const char *fmt, ...)
+{
+    char text[1400];
+    va_list ap;
+    va_start(ap, fmt);
+    (void)vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    send_error(x->job->api, instead(x->job), error, SKEP_STR_NULL, skep_str_c(text));
+}
+
+void skep_api__xray_fail_resource(struct skep_api__xray *x, enum skep_xray_error error,
+                                  skep_str resource, skep_str text)
+{
+    send_error(x->job->api, instead(x->job), error, resource, text);
+}
+
+static enum skep_xray_error error_of_status(int status)
+{
+    switch (status) {
+    case 400:
+    case 422: return SKEP_XRAY_INVALID_REQUEST;
+    case 401: return SKEP_XRAY_NO_TOKEN;
+    case 403: return SKEP_XRAY_ACCESS_DENIED;
+    case 404: return SKEP_XRAY_NOT_FOUND;
+    case 413: return SKEP_XRAY_TOO_LARGE;
+    case 415: return SKEP_XRAY_SERIALIZATION;
+    case 429: return SKEP_XRAY_THROTTLED;
+    case 503: return SKEP_XRAY_UNAVAILABLE;
+    default: return status < 500 ? SKEP_XRAY_INVALID_REQUEST : SKEP_XRAY_INTERNAL;
+    }
+}
+
+void skep_api__xray_fail_rc(struct skep_api__xray *x, skep_rc rc, const skep_err *err)
+{
+    int status = skep_rc_info(skep_api__job_rc(x->job, rc))->http;
+    skep_api__xray_fail(x, error_of_status(status), "%s", err->text);
+}
+
+static enum skep_xray_error error_of_denial(enum skep_denied why, int status)
+{
+    switch ((int)why) {
+    case SKEP_DENIED_MISSING: return SKEP_XRAY_NO_TOKEN;
+    case SKEP_DENIED_MALFORMED: return SKEP_XRAY_INCOMPLETE_SIGNATURE;
+    case SKEP_DENIED_UNKNOWN:
+    case SKEP_DENIED_REVOKED: return SKEP_XRAY_UNKNOWN_CLIENT;
+    case SKEP_DENIED_EXPIRED: return SKEP_XRAY_EXPIRED_TOKEN;
+    case SKEP_DENIED_SIGNATURE:
+    case SKEP_DENIED_CLOCK: return SKEP_XRAY_INVALID_SIGNATURE;
+    case SKEP_DENIED_RIGHT:
+    case SKEP_DENIED_ENVIRONMENT:
+    case SKEP_DENIED_NO_ENVIRONMENT: return SKEP_XRAY_ACCESS_DENIED;
+    case SKEP_DENIED_RATE: return SKEP_XRAY_THROTTLED;
+    default: return error_of_status(status);
+    }
+}
+
+void skep_api__xray_refuse(void *ctx, struct skep_request *req, int http_status, skep_rc rc,
+                           skep_str message)
+{
+    (void)rc;
+    send_error(ctx, req, error_of_denial(req->denial.why, http_status), SKEP_STR_NULL, message);
+}
+
+// --- names -------------------------------------------------------------------------------------
+
+/* AKID/20261120/REGION/xray/aws4_request in an Authorization header. */
+static skep_str signed_region(const struct skep_request *req)
+{
+    skep_str auth = skep_request_header(req, SKEP_STR("authorization"));
+    size_t at = skep_str_find(auth, SKEP_STR("Credential="));
+    if (at == SIZE_MAX)
+        return SKEP_STR_NULL;
+    skep_str scope = skep_str_skip(auth, at);
+    scope = skep_str_cut(&scope, ',');
+    (void)skep_str_cut(&scope, '/');
+    (void)skep_str_cut(&scope, '/');
+    skep_str region = skep_str_cut(&scope, '/');
+    for (size_t i = 0; i < region.n; i++) {
+        char c = region.p[i];
+        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'))
+            return SKEP_STR_NULL;
+    }
+    return region.n <= 32 ? region : SKEP_STR_NULL;
+}
+
+skep_str skep_api__xray_arn(struct skep_api__xray *x, skep_str resource)
+{
+    skep_str region = signed_region(x->job->req);
+    if (region.n == 0)
+        region = SKEP_STR("us-east-1");
+    return skep_arena_printf(&x->job->arena,
+                             "arn:aws:xray:" SKEP_STRFMT ":000000000000:" SKEP_STRFMT,
+                             SKEP_STRARG(region), SKEP_STRARG(resource));
+}
+
+bool skep_api__xray_arn_resource(skep_str arn, skep_str *ret)
+{
+    skep_str part[5];
+    for (unsigned i = 0; i < SKEP_ARRAY_LEN(part); i++)
+        part[i] = skep_str_cut(&arn, ':');
+    if (!skep_str_eq(part[0], SKEP_STR("arn")) || !skep_str_eq(part[2], SKEP_STR("xray")) ||
+        arn.n == 0)
+        return false;
+    *ret = arn;
+    return true;
+}
+
+skep_str skep_api__xray_trace_id(char out[35], const skep_trace_id *id)
+{
+    char hex[32];
+    skep_hex_encode((skep_bytes){id->b, sizeof id->b}, hex);
+    memcpy(out, "1-", 2);
+    memcpy(out + 2, hex, 8);
+    out[10] = '-';
+    memcpy(out + 11, hex + 8, 24);
+    return (skep_str){out, 35};
+}
+
+// --- the way of a request ----------------------------------------------------------------------
+
+static skep_handler_fn handle;
+
+static const struct skep_route routes[] = {
+#define X(p, name, work, r, why)                                                                   \
+    {.method = "POST",                                                                             \
+     .path = (p),                                                                                  \
+     .handle = handle,                                                                             \
+     .refuse = skep_api__xray_refuse,                                                              \
+     .body_limit_bytes = SKEP_LIMIT_API_BODY_BYTES,                                                \
+     .right = SKEP_RIGHT_##r,                                                                      \
+     .form = SKEP_FORM_SIGV4},
+    OPERATIONS(X)
+#undef X
+};
+_Static_assert(SKEP_ARRAY_LEN(routes) == SKEP_ARRAY_LEN(ops), "one route an operation");
+
+/* The body as an object; false after an error. */
+static bool read_body(struct skep_api__xray *x)
+{
+    yyjson_read_err err;
+    skep_str body = skep_str_trim(skep_bytes_str(x->job->req->body));
+    if (body.n == 0)
+        body = SKEP_STR("{}");
+    char *text = skep_cstr(&x->job->arena, body); /* read_opts takes what it may write to */
+    x->doc = yyjson_read_opts(text, body.n, 0, NULL, &err);
+    if (!x->doc) {
+        skep_api__xray_fail(x, SKEP_XRAY_SERIALIZATION, "not JSON: %s at byte %zu", err.msg,
+                            err.pos);
+        return false;
+    }
+    x->in = yyjson_doc_get_root(x->doc);
+    if (!yyjson_is_obj(x->in)) {
+        skep_api__xray_fail(x, SKEP_XRAY_SERIALIZATION, "the body must be a JSON object");
+        return false;
+    }
+    return true;
+}
+
+static void work(struct skep_api__job *job)
+{
+    struct skep_api__xray x = {.job = job, .op = &ops[job->req->route - routes]};
+    if (read_body(&x)) {
+        if (x.op->work)
+            x.op->work(&x);
+        else
+            skep_api__xray_fail(&x, SKEP_XRAY_INVALID_REQUEST, "%s: %s", x.op->name, x.op->why);
+    }
+    yyjson_doc_free(x.doc);
+}
+
+static void handle(void *ctx, struct skep_request *req)
+{
+    skep_api__run(ctx, req, work);
+}
+
+const struct skep_api__routes skep_api__xray_operations = {routes, SKEP_ARRAY_LEN(routes)};
