@@ -143,6 +143,10 @@ static void net_counters(struct skep_json *json, struct skep_net *net)
     skep_json_put_u64(json, SKEP_STR("refused_encoding"), n.refused_encoding);
     skep_json_put_u64(json, SKEP_STR("refused_budget"), n.refused_budget);
     skep_json_put_u64(json, SKEP_STR("refused_key"), n.refused_key);
+    skep_json_put_u64(json, SKEP_STR("refused_address"), n.refused_address);
+    skep_json_put_u64(json, SKEP_STR("refused_plain"), n.refused_plain);
+    skep_json_put_u64(json, SKEP_STR("refused_client"), n.refused_client);
+    skep_json_put_u64(json, SKEP_STR("tls_connections"), n.tls_connections);
     skep_json_put_u64(json, SKEP_STR("h2_resets"), n.h2_resets);
     unknown_paths(json, net);
     skep_json_end(json);

@@ -68,3 +68,15 @@ skep_str skep_net__address_format(const struct sockaddr_storage *a, bool with_po
     skep_assert(n >= 0 && n < SKEP_NET__ADDRESS_BYTES);
     return (skep_str){buf, (size_t)n};
 }
+
+struct skep_net__who skep_net__who_of(const struct sockaddr_storage *a)
+{
+    const struct sockaddr_in6 *a6 = (const struct sockaddr_in6 *)(const void *)a;
+    const struct sockaddr_in *a4 = (const struct sockaddr_in *)(const void *)a;
+    struct skep_net__who who = {{[10] = 0xff, [11] = 0xff}};
+    if (a->ss_family == AF_INET6)
+        memcpy(who.address, &a6->sin6_addr, sizeof who.address);
+    else
+        memcpy(who.address + 12, &a4->sin_addr, 4);
+    return who;
+}

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What is decided when a request's headers are complete: the doors, the route, the limits.
  *
- *   target -> host door -> route -> origin door -> protocol -> key -> length -> encoding -> handle
- *       \________\__________\___________\____________\_________\_______\________\___> refuse
+ *   target -> host door -> route -> origin door -> protocol -> client -> key -> length -> encoding
+ *       \________\__________\___________\____________\_________\_________\______\_________\__
+ *                                                                         `-> refuse, or handle
  *
  * The order matters: a name that is not ours learns nothing about the routes, and a page of another
  * site gets 403 even for paths that do not exist.  A refusal is only noted here; it is written when
@@ -198,7 +199,7 @@ static void admit(struct skep_net__req *r, const struct skep_net__head *h)
         return;
     r->pub.route = route;
     r->pub.route_ctx = r->match.ctx;
-    if (!admit_protocol(r))
+    if (!admit_protocol(r) || !skep_net__admit_client(r))
         return;
     skep_net__gate_ask(r, SKEP_GATE_HEAD);
     if (r->action == SKEP_NET__HANDLE)
@@ -212,6 +213,9 @@ void skep_net__req_open(struct skep_net__req *r, const struct skep_net__head *h)
     r->pub.method = skep_arena_str(arena, h->method);
     r->pub.peer = skep_arena_str(arena, h->peer);
     r->pub.listener = skep_arena_str(arena, h->listener);
+    r->pub.client_subject = skep_arena_str(arena, h->client_subject);
+    r->pub.tls = h->tls;
+    r->from = h->from;
     skep_str target = skep_arena_str(arena, h->target);
     r->pub.target = target;
     r->pub.host = skep_arena_str(arena, h->host);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* HTTP/1.1 over libmicrohttpd: n daemons of one epoll thread each, without listen sockets.
+/* HTTP/1.1 over libmicrohttpd: n daemons of one epoll thread each, without listen sockets; for TLS
+ * as many again, whose sessions are prepared by tls.c when a connection starts.
  *
  *   adopt -> [notify STARTED] -> request line [uri_log] -> headers [handle: begin]
  *         -> body pieces [handle: more] -> end [handle: finish] -> (suspend ... wake -> resume)
@@ -17,8 +18,9 @@
  * Threads: callbacks run on the daemon's thread; wake, sweep, stop come from others.  Lock order:
  * daemon->mu, then a stream's mu, then libmicrohttpd's own.
  * Memory: one h1_conn a connection, one request at a time in it. */
-#include "net/net_priv.h"
+#include "net/tls_priv.h"
 
+#include <gnutls/abstract.h>
 #include <microhttpd.h>
 #include <time.h>
 
@@ -28,7 +30,7 @@ enum {
     STREAM_BLOCK_BYTES = 32 << 10,
 };
 
-enum state { IDLE, HEADERS, BODY, BUSY };
+enum state { FRESH, IDLE, HEADERS, BODY, BUSY };
 
 struct daemon;
 
@@ -48,10 +50,15 @@ struct h1_conn {
     char peer[SKEP_NET__ADDRESS_BYTES], listener[SKEP_NET__ADDRESS_BYTES];
     char local_ip[SKEP_NET__ADDRESS_BYTES];
     skep_str peer_s, listener_s, local_ip_s;
+    struct skep_net__who from;
+    struct skep_net__tls_ctx *ctx; /* of the TLS session; NULL = plain, or over */
+    char *subject;                 /* SKEP_NET__SUBJECT_BYTES; NULL = not asked yet */
+    skep_str subject_s;
 };
 
 struct daemon {
     struct MHD_Daemon *mhd;
+    bool tls;
     struct skep_net *net;
     struct skep_net__inflater inflater; /* I/O thread */
     pthread_mutex_t mu;
@@ -93,6 +100,35 @@ static struct h1_conn *conn_of(struct MHD_Connection *mhd)
     return info->socket_context;
 }
 
+static socklen_t address_bytes(sa_family_t family)
+{
+    return family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
+}
+
+static gnutls_session_t session_of(struct MHD_Connection *mhd)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+    skep_assert(info && info->tls_session);
+    return info->tls_session;
+}
+
+static bool prepare_tls(struct h1_conn *c)
+{
+    c->ctx = skep_net__tls_take(c->daemon->net->tls);
+    return skep_net__tls_prepare(c->ctx, session_of(c->mhd), false);
+}
+
+/* Of the verified client certificate; looked up once. */
+static skep_str client_subject(struct h1_conn *c)
+{
+    if (c->ctx && !c->subject) {
+        c->subject = skep_malloc(SKEP_NET__SUBJECT_BYTES);
+        c->subject_s = skep_net__tls_subject(c->ctx, session_of(c->mhd), c->subject);
+    }
+    return c->subject_s;
+}
+
 static struct h1_conn *conn_new(struct daemon *d, struct MHD_Connection *mhd)
 {
     struct sockaddr_storage a = {0};
@@ -106,11 +142,30 @@ static struct h1_conn *conn_new(struct daemon *d, struct MHD_Connection *mhd)
         c->listener_s = skep_net__address_format(&a, true, c->listener);
         c->local_ip_s = skep_net__address_format(&a, false, c->local_ip);
     }
-    n = sizeof a;
-    if (getpeername(c->fd, (struct sockaddr *)&a, &n) == 0)
-        c->peer_s = skep_net__address_format(&a, true, c->peer);
-    set_state(c, IDLE);
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    skep_assert(info && info->client_addr); /* what adopt gave */
+    memset(&a, 0, sizeof a);
+    memcpy(&a, info->client_addr, address_bytes(info->client_addr->sa_family));
+    c->peer_s = skep_net__address_format(&a, true, c->peer);
+    c->from = skep_net__who_of(&a);
+    set_state(c, FRESH);
+    if (d->tls && !prepare_tls(c))
+        (void)shutdown(c->fd, SHUT_RDWR); /* out of memory: the handshake ends */
     return c;
+}
+
+static void conn_free(struct h1_conn *c)
+{
+    struct daemon *d = c->daemon;
+    struct skep_net__who from = c->from;
+    if (c->ctx)
+        skep_net__tls_give(c->ctx); /* the session ends right behind this: tls.c, I2 */
+    skep_buf_done(&c->target);
+    skep_free(c->subject);
+    skep_free(c);
+    atomic_fetch_sub_explicit(&d->n_conns, 1, memory_order_relaxed);
+    skep_net__conn_over(d->net, &from, d->tls);
 }
 
 static void notify_connection(void *cls, struct MHD_Connection *mhd, void **socket_context,
@@ -140,11 +195,8 @@ static void notify_connection(void *cls, struct MHD_Connection *mhd, void **sock
     if (c->next)
         c->next->prev = c->prev;
     unlock(d);
-    skep_buf_done(&c->target);
-    skep_free(c);
+    conn_free(c);
     *socket_context = NULL;
-    atomic_fetch_sub_explicit(&d->n_conns, 1, memory_order_relaxed);
-    atomic_fetch_sub_explicit(&d->net->count.connections_open, 1, memory_order_relaxed);
 }
 
 static void *uri_log(void *cls, const char *uri, struct MHD_Connection *mhd)
@@ -440,6 +492,9 @@ static enum MHD_Result begin(struct h1_conn *c, skep_str method, skep_str versio
         .peer = c->peer_s,
         .listener = c->listener_s,
         .local_ip = c->local_ip_s,
+        .from = c->from,
+        .client_subject = client_subject(c),
+        .tls = c->daemon->tls,
         .proto = SKEP_PROTO_HTTP1,
     };
     skep_net__req_open(r, &head);
@@ -485,12 +540,23 @@ static enum MHD_Result handle(void *cls, struct MHD_Connection *mhd, const char 
 /* --- lifecycle
  * ------------------------------------------------------------------------------ */
 
-static skep_rc start_daemon(struct skep_net *net, struct daemon *d, skep_err *err)
+/* Never asked: each session has credentials of its own by the time it wants a certificate. */
+static int no_certificate(gnutls_session_t session, const gnutls_datum_t *authorities, int n,
+                          const gnutls_pk_algorithm_t *algorithms, int n_algorithms,
+                          gnutls_pcert_st **ret, unsigned *ret_n, gnutls_privkey_t *ret_key)
+{
+    (void)session, (void)authorities, (void)n, (void)algorithms, (void)n_algorithms;
+    (void)ret, (void)ret_n, (void)ret_key;
+    return -1;
+}
+
+static skep_rc start_daemon(struct skep_net *net, struct daemon *d, bool tls, skep_err *err)
 {
     unsigned flags = (unsigned)MHD_USE_NO_LISTEN_SOCKET | (unsigned)MHD_USE_EPOLL_INTERNAL_THREAD |
                      (unsigned)MHD_ALLOW_SUSPEND_RESUME | (unsigned)MHD_USE_ITC |
-                     (unsigned)MHD_USE_TURBO;
+                     (unsigned)(tls ? MHD_USE_TLS : MHD_USE_TURBO);
     d->net = net;
+    d->tls = tls;
     int rc = pthread_mutex_init(&d->mu, NULL);
     skep_assert(rc == 0);
     d->mhd = MHD_start_daemon(
@@ -498,7 +564,10 @@ static skep_rc start_daemon(struct skep_net *net, struct daemon *d, skep_err *er
         MHD_OPTION_NOTIFY_CONNECTION, notify_connection, d, MHD_OPTION_URI_LOG_CALLBACK, uri_log,
         NULL, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)POOL_BYTES, MHD_OPTION_CONNECTION_LIMIT,
         net->cfg.connections_max, MHD_OPTION_CONNECTION_TIMEOUT, net->cfg.idle_timeout_s,
-        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
+        MHD_OPTION_STRICT_FOR_CLIENT, 1,
+        /* The list ends here without TLS. */
+        tls ? MHD_OPTION_HTTPS_CERT_CALLBACK : MHD_OPTION_END, no_certificate,
+        MHD_OPTION_TLS_NO_ALPN, 1, MHD_OPTION_END);
     if (!d->mhd)
         return skep_fail(err, SKEP_EIO, "cannot start the HTTP/1.1 threads");
     return SKEP_OK;
@@ -508,10 +577,12 @@ skep_rc skep_net__h1_start(struct skep_net *net, unsigned n, struct skep_net__h1
                            skep_err *err)
 {
     struct skep_net__h1 *h = skep_alloc(struct skep_net__h1);
+    unsigned n_plain = !net->tls || net->cfg.tls.allow_plain ? n : 0;
+    unsigned n_all = n_plain + (net->tls ? n : 0);
     h->net = net;
-    h->daemons = skep_alloc_n(struct daemon, n);
-    for (h->n = 0; h->n < n; h->n++) {
-        skep_rc rc = start_daemon(net, &h->daemons[h->n], err);
+    h->daemons = skep_alloc_n(struct daemon, n_all);
+    for (h->n = 0; h->n < n_all; h->n++) {
+        skep_rc rc = start_daemon(net, &h->daemons[h->n], h->n >= n_plain, err);
         if (rc != SKEP_OK) {
             atomic_store(&net->stopping, true);
             skep_net__h1_stop(h);
@@ -522,20 +593,32 @@ skep_rc skep_net__h1_start(struct skep_net *net, unsigned n, struct skep_net__h1
     return SKEP_OK;
 }
 
-void skep_net__h1_adopt(struct skep_net__h1 *h, int fd, const struct sockaddr_storage *peer)
+/* The daemon with the fewest connections. */
+static struct daemon *idlest(struct skep_net__h1 *h, bool tls)
 {
-    struct daemon *best = &h->daemons[0];
-    for (unsigned i = 1; i < h->n; i++)
-        if (atomic_load_explicit(&h->daemons[i].n_conns, memory_order_relaxed) <
-            atomic_load_explicit(&best->n_conns, memory_order_relaxed))
-            best = &h->daemons[i];
-    socklen_t len =
-        peer->ss_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
+    struct daemon *best = NULL;
+    for (unsigned i = 0; i < h->n; i++) {
+        struct daemon *d = &h->daemons[i];
+        if (d->tls == tls &&
+            (!best || atomic_load_explicit(&d->n_conns, memory_order_relaxed) <
+                          atomic_load_explicit(&best->n_conns, memory_order_relaxed)))
+            best = d;
+    }
+    skep_assert(best != NULL);
+    return best;
+}
+
+void skep_net__h1_adopt(struct skep_net__h1 *h, int fd, const struct sockaddr_storage *peer,
+                        bool tls)
+{
+    struct daemon *best = idlest(h, tls);
     struct sockaddr_storage copy = *peer;
     atomic_fetch_add_explicit(&best->n_conns, 1, memory_order_relaxed);
-    if (MHD_add_connection(best->mhd, fd, (struct sockaddr *)&copy, len) != MHD_YES) {
+    if (MHD_add_connection(best->mhd, fd, (struct sockaddr *)&copy,
+                           address_bytes(peer->ss_family)) != MHD_YES) {
+        struct skep_net__who from = skep_net__who_of(peer);
         atomic_fetch_sub_explicit(&best->n_conns, 1, memory_order_relaxed);
-        atomic_fetch_sub_explicit(&h->net->count.connections_open, 1, memory_order_relaxed);
+        skep_net__conn_over(h->net, &from, tls);
     }
 }
 
@@ -549,6 +632,7 @@ static bool too_slow(const struct h1_conn *c, uint64_t now)
     uint64_t ms = now > since ? now - since : 0;
     switch ((enum state)atomic_load_explicit(&c->state, memory_order_relaxed)) {
     case IDLE: return ms > idle_ms + slow_ms;
+    case FRESH: return c->daemon->tls && ms > slow_ms; /* perhaps not even a handshake */
     case HEADERS: return ms > slow_ms;
     case BODY: return ms > slow_ms && bytes * 1000 / ms < SKEP_NET__BODY_BYTES_PER_S_MIN;
     case BUSY:

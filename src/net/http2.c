@@ -27,6 +27,7 @@ enum {
     OUT_BYTES = 64 << 10,
     OUT_LIMIT_BYTES = 1 << 20, /* one frame beyond OUT_BYTES always fits */
     FLUSH_ROUNDS = 64,         /* then the other connections have their turn */
+    RECORDS = 3,               /* of TLS, in a row */
 };
 
 struct skep_net__h2 {
@@ -94,6 +95,7 @@ static void conn_free(struct skep_net__h2_conn *c)
     /* By hand: a duplicate that lingers would keep the registration, and its pointer to c, alive.
      */
     (void)epoll_ctl(w->epfd, EPOLL_CTL_DEL, c->fd, NULL);
+    skep_net__link_free(c->link);
     if (c->calmed) { /* it is still sending: let it see the GOAWAY rather than a reset */
         skep_net__door_linger(w->net->door, c->fd);
         (void)shutdown(c->fd, SHUT_WR);
@@ -105,9 +107,9 @@ static void conn_free(struct skep_net__h2_conn *c)
         w->conns = c->next;
     if (c->next)
         c->next->prev = c->prev;
-    skep_free(c);
     atomic_fetch_sub_explicit(&w->n_conns, 1, memory_order_relaxed);
-    atomic_fetch_sub_explicit(&w->net->count.connections_open, 1, memory_order_relaxed);
+    skep_net__conn_over(w->net, &c->from, c->tls);
+    skep_free(c);
 }
 
 static void watch_output(struct skep_net__h2_conn *c, bool blocked)
@@ -139,8 +141,20 @@ static void fill(struct skep_net__h2_conn *c)
     }
 }
 
+static ssize_t put(struct skep_net__h2_conn *c, const uint8_t *p, size_t n)
+{
+    return c->link ? skep_net__link_send(c->link, p, n) : send(c->fd, p, n, MSG_NOSIGNAL);
+}
+
+static ssize_t get(struct skep_net__h2_conn *c, uint8_t *p, size_t n)
+{
+    return c->link ? skep_net__link_recv(c->link, p, n) : recv(c->fd, p, n, MSG_DONTWAIT);
+}
+
 static void flush(struct skep_net__h2_conn *c)
 {
+    if (c->shaking)
+        return;
     for (unsigned round = 0; !c->dead; round++) {
         if (round == FLUSH_ROUNDS) {
             watch_output(c, true);
@@ -150,7 +164,7 @@ static void flush(struct skep_net__h2_conn *c)
             fill(c);
         if (c->out.n == 0)
             break;
-        ssize_t n = send(c->fd, c->out.p + c->out_head, c->out.n - c->out_head, MSG_NOSIGNAL);
+        ssize_t n = put(c, c->out.p + c->out_head, c->out.n - c->out_head);
         if (n < 0) {
             if (errno == EINTR)
                 continue;
@@ -168,20 +182,44 @@ static void flush(struct skep_net__h2_conn *c)
         c->dead = true;
 }
 
-static void receive(struct skep_net__h2_conn *c)
+static bool receive_once(struct skep_net__h2_conn *c)
 {
     uint8_t *in = c->worker->in;
-    ssize_t n = recv(c->fd, in, IN_BYTES, MSG_DONTWAIT);
+    ssize_t n = get(c, in, IN_BYTES);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
-        return;
+        return false;
     if (n <= 0) {
         c->dead = true;
-        return;
+        return false;
     }
     c->progress_ms = skep_net__now_ms();
     if (nghttp2_session_mem_recv(c->session, in, (size_t)n) < 0) {
         flush(c); /* the GOAWAY that says why */
         c->dead = true;
+    }
+    return !c->dead;
+}
+
+/* Records are smaller than what recv brings: take several, and all that gnutls holds. */
+static void receive(struct skep_net__h2_conn *c)
+{
+    for (unsigned i = 0; receive_once(c) && c->link; i++)
+        if (i >= RECORDS && !skep_net__link_pending(c->link))
+            return;
+}
+
+static void shake(struct skep_net__h2_conn *c)
+{
+    bool write = false;
+    switch (skep_net__link_shake(c->link, &write)) {
+    case SKEP_NET__SHAKEN:
+        c->shaking = false;
+        c->subject_s = skep_net__link_subject(c->link);
+        receive(c);
+        break;
+    case SKEP_NET__SHAKE_AGAIN: watch_output(c, write); break;
+    case SKEP_NET__SHAKE_FAILED:
+    default: c->dead = true; break;
     }
 }
 
@@ -196,12 +234,22 @@ static void name_ends(struct skep_net__h2_conn *c, const struct sockaddr_storage
     c->peer_s = skep_net__address_format(peer, true, c->peer);
 }
 
+static void advance(struct skep_net__h2_conn *c)
+{
+    if (c->shaking)
+        shake(c);
+    else
+        receive(c);
+}
+
 static void conn_new(struct skep_net__worker *w, const struct skep_net__h2_new *fresh)
 {
     struct skep_net__h2_conn *c = skep_alloc(struct skep_net__h2_conn);
     struct epoll_event e = {.events = EPOLLIN | EPOLLRDHUP, .data.ptr = c};
     c->worker = w;
     c->fd = fresh->fd;
+    c->tls = c->shaking = fresh->tls;
+    c->from = skep_net__who_of(&fresh->peer);
     c->progress_ms = skep_net__now_ms();
     skep_buf_init(&c->out, OUT_LIMIT_BYTES);
     name_ends(c, &fresh->peer);
@@ -209,17 +257,21 @@ static void conn_new(struct skep_net__worker *w, const struct skep_net__h2_new *
     if (c->next)
         c->next->prev = c;
     w->conns = c;
-    if (!skep_net__h2_session_open(c) || epoll_ctl(w->epfd, EPOLL_CTL_ADD, c->fd, &e) != 0) {
+    if (c->tls)
+        c->link = skep_net__link_new(skep_net__tls_take(w->net->tls), c->fd);
+    if ((c->tls && !c->link) || !skep_net__h2_session_open(c) ||
+        epoll_ctl(w->epfd, EPOLL_CTL_ADD, c->fd, &e) != 0) {
         conn_free(c);
         return;
     }
-    receive(c);
+    advance(c);
     flush(c);
     if (c->dead)
         conn_free(c);
 }
 
-void skep_net__h2_adopt(struct skep_net__h2 *h, int fd, const struct sockaddr_storage *peer)
+void skep_net__h2_adopt(struct skep_net__h2 *h, int fd, const struct sockaddr_storage *peer,
+                        bool tls)
 {
     struct skep_net__worker *best = &h->workers[0];
     for (unsigned i = 1; i < h->n; i++)
@@ -229,7 +281,7 @@ void skep_net__h2_adopt(struct skep_net__h2 *h, int fd, const struct sockaddr_st
     atomic_fetch_add_explicit(&best->n_conns, 1, memory_order_relaxed);
     lock(best);
     SKEP_GROW(best->fresh, best->n_fresh, best->cap_fresh);
-    best->fresh[best->n_fresh++] = (struct skep_net__h2_new){fd, *peer};
+    best->fresh[best->n_fresh++] = (struct skep_net__h2_new){fd, tls, *peer};
     poke_locked(best);
     unlock(best);
 }
@@ -381,7 +433,9 @@ static void sweep(struct skep_net__worker *w, uint64_t now)
     uint64_t idle_ms = (uint64_t)w->net->cfg.idle_timeout_s * 1000;
     for (struct skep_net__h2_conn *c = w->conns; c; c = c->next) {
         bool ours = sweep_streams(c, now);
-        if (ours || now - c->progress_ms <= idle_ms)
+        uint64_t limit_ms =
+            c->shaking ? skep_net__timeout_ms(w->net, SKEP_NET__SNIFF_TIMEOUT_MS) : idle_ms;
+        if (ours || now - c->progress_ms <= limit_ms)
             continue;
         if (nghttp2_session_terminate_session(c->session, NGHTTP2_NO_ERROR) == 0)
             flush(c);
@@ -397,7 +451,9 @@ static void sweep(struct skep_net__worker *w, uint64_t now)
 static void on_event(const struct epoll_event *e)
 {
     struct skep_net__h2_conn *c = e->data.ptr;
-    if (e->events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+    if (c->shaking)
+        shake(c);
+    else if (e->events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
         receive(c);
     if (!c->dead)
         flush(c);

@@ -2,7 +2,7 @@
 /* What http2.c (threads, sockets) and http2_session.c (frames, streams) share. */
 #pragma once
 
-#include "net/net_priv.h"
+#include "net/tls_priv.h"
 
 #include <nghttp2/nghttp2.h>
 
@@ -30,6 +30,7 @@ struct skep_net__worker {
     struct skep_stream *ready;
     struct skep_net__h2_new {
         int fd;
+        bool tls;
         struct sockaddr_storage peer;
     } * fresh;
     unsigned n_fresh, cap_fresh;
@@ -41,10 +42,13 @@ struct skep_net__h2_conn {
     nghttp2_session *session;
     struct skep_net__h2_stream *streams;
     int fd;
-    bool blocked; /* the socket took no more: EPOLLOUT is on */
-    bool dead;    /* to be closed by its thread */
-    bool calmed;  /* a flood was answered with GOAWAY */
-    bool touched; /* in worker->touched */
+    struct skep_net__link *link; /* TLS; NULL = plain */
+    bool tls;                    /* also without a link, when there was no memory for one */
+    bool shaking;                /* the handshake goes on: no frames yet */
+    bool blocked;                /* the socket took no more: EPOLLOUT is on */
+    bool dead;                   /* to be closed by its thread */
+    bool calmed;                 /* a flood was answered with GOAWAY */
+    bool touched;                /* in worker->touched */
     struct skep_net__h2_conn *touch_next;
     struct skep_buf out;
     size_t out_head;
@@ -52,7 +56,8 @@ struct skep_net__h2_conn {
     struct skep_net__bucket resets, controls, empties;
     char peer[SKEP_NET__ADDRESS_BYTES], listener[SKEP_NET__ADDRESS_BYTES];
     char local_ip[SKEP_NET__ADDRESS_BYTES];
-    skep_str peer_s, listener_s, local_ip_s;
+    skep_str peer_s, listener_s, local_ip_s, subject_s;
+    struct skep_net__who from;
 };
 
 struct skep_net__h2_stream {

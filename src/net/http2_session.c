@@ -245,6 +245,9 @@ static void open_request(struct skep_net__h2_stream *st)
         .peer = c->peer_s,
         .listener = c->listener_s,
         .local_ip = c->local_ip_s,
+        .from = c->from,
+        .client_subject = c->subject_s,
+        .tls = c->tls,
         .proto = SKEP_PROTO_HTTP2,
         .h2 = true,
     };

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The accept loop: one thread for all listeners.
  *
- *   listener --accept--> pending --first bytes--> http1 | http2
- *                           |                        |
- *                           `--10 s silent--> close  `--refused early--> lingering --EOF--> close
+ *   listener --accept--> pending --first bytes--> http1 | http2, plain or TLS
+ *      |                    |                        |
+ *      | too many           `--10 s silent--> close  `--refused early--.
+ *      `---- away.c: told why ---------------------------------> lingering --EOF--> close
  *
  * A new connection is looked at with MSG_PEEK until its protocol is known; nothing of it but this
  * little record exists until then, so a silent client holds nothing.  Lingering sockets are
@@ -11,7 +12,8 @@
  * unread bytes would send a reset, which can take the answer away from the client.
  *
  * I1  a record is in exactly one of the lists (pending, lingering) and in the epoll set.
- * I2  at most cfg.connections_max connections are open; more are closed at once.
+ * I2  at most cfg.connections_max connections are open, and at most cfg.address_connections of one
+ *     address; more are told so and closed.
  * Threads: everything on the door's thread, except linger (through a locked queue) and stop.
  * Memory: a record a pending or lingering socket. */
 #include "net/net_priv.h"
@@ -63,6 +65,7 @@ struct skep_net__door {
     pthread_t thread;
     bool started;
     _Atomic bool stop;
+    uint8_t *peek;           /* SKEP_NET__HELLO_MAX */
     struct source *lists[2]; /* pending, lingering */
     unsigned n_lingering;
     uint64_t paused_until_ms; /* out of descriptors: listeners rest */
@@ -103,8 +106,10 @@ static void drop(struct skep_net__door *d, struct source *s)
 static void close_source(struct skep_net__door *d, struct source *s)
 {
     int fd = s->fd;
-    if (s->kind == PENDING)
-        atomic_fetch_sub_explicit(&d->net->count.connections_open, 1, memory_order_relaxed);
+    if (s->kind == PENDING) {
+        struct skep_net__who who = skep_net__who_of(&s->peer);
+        skep_net__conn_over(d->net, &who, false);
+    }
     drop(d, s);
     (void)close(fd); /* nothing was written */
 }
@@ -171,6 +176,7 @@ skep_rc skep_net__door_open(struct skep_net *net, struct skep_net__door **ret, s
     d->net = net;
     d->waker = (struct source){.kind = WAKER, .fd = -1};
     d->epfd = -1;
+    d->peek = skep_malloc(SKEP_NET__HELLO_MAX);
     int rc = pthread_mutex_init(&d->mu, NULL);
     skep_assert(rc == 0);
     for (unsigned i = 0; i < net->cfg.n_listen; i++) {
@@ -199,52 +205,109 @@ static bool watch(struct skep_net__door *d, struct source *s, uint32_t events)
     return epoll_ctl(d->epfd, EPOLL_CTL_ADD, s->fd, &e) == 0;
 }
 
-static void hand_over(struct skep_net__door *d, int fd, const struct sockaddr_storage *peer,
-                      bool h2)
+/* Read and forget what comes on fd, which is ours, until the client ends or has had its time. */
+static void linger(struct skep_net__door *d, int fd)
 {
-    const int one = 1;
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one); /* only slower without */
-    if (h2)
-        skep_net__h2_adopt(d->net->h2, fd, peer);
-    else
-        skep_net__h1_adopt(d->net->h1, fd, peer);
+    if (d->n_lingering >= LINGER_MAX) {
+        (void)close(fd); /* the client may see a reset instead of the answer */
+        return;
+    }
+    struct source *s = skep_alloc(struct source);
+    *s = (struct source){.kind = LINGERING, .fd = fd};
+    s->until_ms = skep_net__now_ms() + LINGER_MS;
+    d->n_lingering++;
+    link_source(d, s);
+    if (!watch(d, s, EPOLLIN | EPOLLRDHUP))
+        close_source(d, s);
 }
 
-/* Look at the first bytes.  True when the socket was handed over or is over. */
-static bool sniff(struct skep_net__door *d, int fd, const struct sockaddr_storage *peer)
+static void turn_away(struct skep_net__door *d, int fd, enum skep_net__away why,
+                      enum skep_net__sniffed spoken)
 {
-    uint8_t first[24];
-    ssize_t n = recv(fd, first, sizeof first, MSG_PEEK | MSG_DONTWAIT);
-    if (n < 0 && (errno == EAGAIN || errno == EINTR))
-        return false;
-    if (n <= 0) {
-        (void)close(fd); /* nothing was written */
-        atomic_fetch_sub_explicit(&d->net->count.connections_open, 1, memory_order_relaxed);
+    skep_net__turn_away(fd, why, spoken);
+    linger(d, fd);
+}
+
+/* TLS connections are paid for out of the budget. */
+static bool pay_for_tls(struct skep_net__door *d, bool tls)
+{
+    if (!tls)
         return true;
+    skep_net__count(d->net, tls_connections, 1);
+    if (skep_budget_take(&d->net->tls_memory, SKEP_NET__TLS_BYTES, NULL) == SKEP_OK)
+        return true;
+    skep_net__count(d->net, refused_budget, 1);
+    return false;
+}
+
+static void hand_over(struct skep_net__door *d, int fd, const struct sockaddr_storage *peer,
+                      enum skep_net__sniffed spoken)
+{
+    const int one = 1;
+    const struct skep_net *net = d->net;
+    bool tls = spoken == SKEP_NET__SNIFF_TLS || spoken == SKEP_NET__SNIFF_TLS_H2;
+    bool h2 = spoken == SKEP_NET__SNIFF_HTTP2 || spoken == SKEP_NET__SNIFF_TLS_H2;
+    bool fits = tls ? net->tls != NULL : !net->tls || net->cfg.tls.allow_plain;
+    if (!fits || !pay_for_tls(d, tls)) {
+        struct skep_net__who who = skep_net__who_of(peer);
+        skep_net__conn_over(d->net, &who, false);
+        if (!fits)
+            skep_net__count(d->net, refused_plain, 1);
+        if (fits)
+            (void)close(fd); /* TLS, and no memory: there is no short answer */
+        else
+            turn_away(d, fd, tls ? SKEP_NET__AWAY_TLS : SKEP_NET__AWAY_PLAIN, spoken);
+        return;
     }
-    enum skep_net__sniffed found = skep_net__sniff((skep_bytes){first, (size_t)n});
-    if (found == SKEP_NET__SNIFF_MORE)
-        return false;
-    hand_over(d, fd, peer, found == SKEP_NET__SNIFF_HTTP2);
-    return true;
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one); /* only slower without */
+    if (h2)
+        skep_net__h2_adopt(net->h2, fd, peer, tls);
+    else
+        skep_net__h1_adopt(net->h1, fd, peer, tls);
+}
+
+/* What is spoken on fd; *ret_end: the client has ended without saying it. */
+static enum skep_net__sniffed peek(struct skep_net__door *d, int fd, bool *ret_end)
+{
+    ssize_t n = recv(fd, d->peek, SKEP_NET__SNIFF_BYTES, MSG_PEEK | MSG_DONTWAIT);
+    *ret_end = n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
+    if (n <= 0)
+        return SKEP_NET__SNIFF_MORE;
+    enum skep_net__sniffed found = skep_net__sniff((skep_bytes){d->peek, (size_t)n});
+    if (found != SKEP_NET__SNIFF_TLS || !d->net->tls)
+        return found;
+    n = recv(fd, d->peek, SKEP_NET__HELLO_MAX, MSG_PEEK | MSG_DONTWAIT);
+    return n <= 0 ? SKEP_NET__SNIFF_MORE : skep_net__hello((skep_bytes){d->peek, (size_t)n});
 }
 
 static void welcome(struct skep_net__door *d, int fd, const struct sockaddr_storage *peer)
 {
+    bool end = false;
+    struct skep_net__who who = skep_net__who_of(peer);
     skep_net__count(d->net, connections, 1);
-    uint64_t open = skep_net__count(d->net, connections_open, 1);
-    if (open >= d->net->cfg.connections_max) {
-        atomic_fetch_sub_explicit(&d->net->count.connections_open, 1, memory_order_relaxed);
-        (void)close(fd); /* nothing was written */
+    if (!skep_net__peers_enter(d->net->peers, &who)) {
+        skep_net__count(d->net, refused_address, 1);
+        turn_away(d, fd, SKEP_NET__AWAY_MANY_OF_ADDRESS,
+                  d->net->tls ? SKEP_NET__SNIFF_TLS : SKEP_NET__SNIFF_HTTP1);
         return;
     }
-    if (sniff(d, fd, peer))
+    uint64_t open = skep_net__count(d->net, connections_open, 1);
+    if (open >= d->net->cfg.connections_max) {
+        skep_net__conn_over(d->net, &who, false);
+        turn_away(d, fd, SKEP_NET__AWAY_MANY,
+                  d->net->tls ? SKEP_NET__SNIFF_TLS : SKEP_NET__SNIFF_HTTP1);
         return;
+    }
+    enum skep_net__sniffed spoken = peek(d, fd, &end);
+    if (spoken != SKEP_NET__SNIFF_MORE) {
+        hand_over(d, fd, peer, spoken);
+        return;
+    }
     struct source *s = skep_alloc(struct source);
     *s = (struct source){.kind = PENDING, .fd = fd, .peer = *peer};
     s->until_ms = skep_net__now_ms() + skep_net__timeout_ms(d->net, SKEP_NET__SNIFF_TIMEOUT_MS);
     link_source(d, s);
-    if (!watch(d, s, EPOLLIN | EPOLLRDHUP | EPOLLET))
+    if (end || !watch(d, s, EPOLLIN | EPOLLRDHUP | EPOLLET))
         close_source(d, s);
 }
 
@@ -316,19 +379,8 @@ static void take_queue(struct skep_net__door *d)
     d->n_queue = 0;
     rc = pthread_mutex_unlock(&d->mu);
     skep_assert(rc == 0);
-    for (unsigned i = 0; i < n; i++) {
-        if (d->n_lingering >= LINGER_MAX) {
-            (void)close(fds[i]); /* a duplicate */
-            continue;
-        }
-        struct source *s = skep_alloc(struct source);
-        *s = (struct source){.kind = LINGERING, .fd = fds[i]};
-        s->until_ms = skep_net__now_ms() + LINGER_MS;
-        d->n_lingering++;
-        link_source(d, s);
-        if (!watch(d, s, EPOLLIN | EPOLLRDHUP))
-            close_source(d, s);
-    }
+    for (unsigned i = 0; i < n; i++)
+        linger(d, fds[i]);
 }
 
 static void drain(struct skep_net__door *d, struct source *s)
@@ -346,19 +398,17 @@ static void drain(struct skep_net__door *d, struct source *s)
 
 static void on_pending(struct skep_net__door *d, struct source *s)
 {
+    bool end = false;
     int fd = s->fd;
     struct sockaddr_storage peer = s->peer;
-    uint8_t first[24];
-    ssize_t n = recv(fd, first, sizeof first, MSG_PEEK | MSG_DONTWAIT);
-    skep_bytes seen = {first, n > 0 ? (size_t)n : 0};
-    enum skep_net__sniffed found = skep_net__sniff(seen);
-    if (found == SKEP_NET__SNIFF_MORE) {
-        if (skep_net__peer_gone(fd)) /* no more will come */
+    enum skep_net__sniffed spoken = peek(d, fd, &end);
+    if (spoken == SKEP_NET__SNIFF_MORE) {
+        if (end || skep_net__peer_gone(fd)) /* no more will come */
             close_source(d, s);
         return;
     }
     drop(d, s);
-    hand_over(d, fd, &peer, found == SKEP_NET__SNIFF_HTTP2);
+    hand_over(d, fd, &peer, spoken);
 }
 
 static void expire(struct skep_net__door *d, uint64_t now)
@@ -464,5 +514,6 @@ void skep_net__door_free(struct skep_net__door *d)
     if (d->epfd >= 0)
         (void)close(d->epfd);            /* an epoll set */
     (void)pthread_mutex_destroy(&d->mu); /* nobody is left to hold it */
+    skep_free(d->peek);
     skep_free(d);
 }

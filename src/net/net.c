@@ -52,6 +52,7 @@ static void own_config(struct skep_net *net, const struct skep_net_config *cfg)
         own->idle_timeout_s = SKEP_NET__IDLE_TIMEOUT_S;
     if (own->connections_max == 0)
         own->connections_max = SKEP_NET__CONNECTIONS_MAX;
+    skep_assert(!own->tls.cert == !own->tls.key);
 }
 
 struct skep_net *skep_net_new(const struct skep_net_config *cfg)
@@ -70,6 +71,10 @@ struct skep_net *skep_net_new(const struct skep_net_config *cfg)
     int mu = pthread_mutex_init(&net->strays_mu, NULL);
     skep_assert(mu == 0);
     own_config(net, cfg);
+    net->peers = skep_net__peers_new(&net->cfg);
+    /* Idle TLS connections leave room for bodies. */
+    uint64_t limit = net->cfg.budget ? net->cfg.budget->limit_bytes / 2 : UINT64_MAX;
+    skep_budget_init(&net->tls_memory, "TLS connections", limit, net->cfg.budget);
     net->routes = skep_net__routes_new();
     skep_rc rc = skep_net__routes_add(net->routes, &health, net, NULL);
     skep_assert(rc == SKEP_OK);
@@ -92,6 +97,8 @@ const struct skep_route *skep_net_route(const struct skep_net *net, size_t i)
 
 static skep_rc start_parts(struct skep_net *net, skep_err *err)
 {
+    if (net->cfg.tls.cert)
+        SKEP_TRY(skep_net__tls_new(&net->cfg.tls, &net->tls, err));
     SKEP_TRY(skep_net__door_open(net, &net->door, err));
     SKEP_TRY(skep_net__h1_start(net, net->cfg.n_threads, &net->h1, err));
     SKEP_TRY(skep_net__h2_start(net, net->cfg.n_threads, &net->h2, err));
@@ -106,6 +113,8 @@ static void stop_parts(struct skep_net *net)
     skep_net__h2_stop(net->h2);
     net->h1 = NULL;
     net->h2 = NULL; /* the door stays: it knows the addresses */
+    skep_net__tls_free(net->tls);
+    net->tls = NULL;
 }
 
 skep_rc skep_net_start(struct skep_net *net, skep_err *err)
@@ -154,6 +163,7 @@ void skep_net__unref(struct skep_net *net)
         return;
     (void)pthread_mutex_destroy(&net->strays_mu); /* nobody is left to hold it */
     skep_net__routes_free(net->routes);
+    skep_net__peers_free(net->peers);
     free_strings(net->listen);
     free_strings(net->allow_hosts);
     skep_free(net);
@@ -167,6 +177,28 @@ void skep_net_free(struct skep_net *net)
     skep_net__door_free(net->door);
     net->door = NULL;
     skep_net__unref(net);
+}
+
+void skep_net__conn_over(struct skep_net *net, const struct skep_net__who *from, bool tls)
+{
+    if (tls)
+        skep_budget_give(&net->tls_memory, SKEP_NET__TLS_BYTES);
+    skep_net__peers_leave(net->peers, from);
+    uint64_t open =
+        atomic_fetch_sub_explicit(&net->count.connections_open, 1, memory_order_relaxed);
+    skep_assert(open > 0);
+}
+
+skep_rc skep_net_tls_reload(struct skep_net *net, bool force, bool *ret_changed, skep_err *err)
+{
+    skep_assert(net->running && net->tls);
+    return skep_net__tls_reload(net->tls, force, ret_changed, err);
+}
+
+void skep_net_tls_info(const struct skep_net *net, struct skep_net_tls_info *ret)
+{
+    skep_assert(net->tls);
+    skep_net__tls_info(net->tls, ret);
 }
 
 void skep_net_stats(const struct skep_net *net, struct skep_net_stats *ret)
@@ -184,6 +216,10 @@ void skep_net_stats(const struct skep_net *net, struct skep_net_stats *ret)
     COPY(refused_encoding);
     COPY(refused_budget);
     COPY(refused_key);
+    COPY(refused_address);
+    COPY(refused_plain);
+    COPY(refused_client);
+    COPY(tls_connections);
     COPY(h2_resets);
     for (unsigned i = 0; i < SKEP_ARRAY_LEN(ret->answers); i++)
         COPY(answers[i]);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Listeners: HTTP/1.1, HTTP/2 and gRPC on every port, one route table.
  *
- * One accept loop looks at a connection's first bytes: the HTTP/2 preface goes to an nghttp2
- * session, anything else to libmicrohttpd.  A handler is called on an I/O thread when the whole
- * body stands in one buffer, decompressed.  It must not block: it answers at once, or keeps the
- * request and answers later from any thread, exactly once. */
+ * One accept loop looks at a connection's first bytes: the HTTP/2 preface, or a TLS hello that
+ * offers h2, goes to an nghttp2 session, anything else to libmicrohttpd.  A handler is called on an
+ * I/O thread when the whole body stands in one buffer, decompressed.  It must not block: it answers
+ * at once, or keeps the request and answers later from any thread, exactly once. */
 #pragma once
 
 #include "base/arena.h"
@@ -33,6 +33,8 @@ struct skep_request {
     skep_str host;         /* Host or :authority as it came; may be empty */
     struct skep_caller caller;
     struct skep_denial denial; /* for `refuse`: why the gate refused, if it did */
+    bool tls;
+    skep_str client_subject; /* of a verified client certificate, "CN=agent,O=Hive"; else empty */
     const struct skep_route *route;
     void *route_ctx;
     struct skep_arena *arena; /* dies with the request */
@@ -115,17 +117,35 @@ struct skep_route {
     unsigned form;  /* SKEP_FORM_*: where its wire may carry a key */
 };
 
+/* Which routes take only clients that show a certificate of the clients' authority. */
+enum skep_client_cert {
+    SKEP_CLIENT_CERT_OFF, /* nobody is asked */
+    SKEP_CLIENT_CERT_INGEST,
+    SKEP_CLIENT_CERT_ALL
+};
+
+struct skep_net_tls_config {
+    const char *cert, *key; /* PEM files: the chain, its key; NULL = no TLS */
+    const char *client_ca;  /* PEM file; NULL = none */
+    enum skep_client_cert client_cert;
+    bool allow_plain; /* the same ports take connections without TLS, too */
+};
+
 struct skep_net_config {
     const char *const *listen; /* "host:port"; port 0 = chosen by the kernel */
     unsigned n_listen;
     const char *const *allow_hosts; /* NAME or *.suffix, beside loopback names */
     unsigned n_allow_hosts;
-    unsigned n_threads;         /* 0 = number of cores */
-    size_t body_limit_bytes;    /* 0 = 64 MiB */
-    struct skep_budget *budget; /* request bodies are taken from it; NULL = none */
-    unsigned idle_timeout_s;    /* 0 = 120 */
-    unsigned connections_max;   /* 0 = 4096; more are closed at once */
-    struct skep_gate gate;      /* who may use a route; ask NULL = anybody may use any */
+    unsigned n_threads;             /* 0 = number of cores */
+    size_t body_limit_bytes;        /* 0 = 64 MiB */
+    struct skep_budget *budget;     /* request bodies are taken from it; NULL = none */
+    unsigned idle_timeout_s;        /* 0 = 120 */
+    unsigned connections_max;       /* 0 = 4096; more are told 503 and closed */
+    struct skep_net_tls_config tls; /* texts borrowed until the net is freed */
+    /* Of one address (of IPv6: the /64); 0 = any number.  More are told 429. */
+    unsigned address_connections, address_requests; /* at a time; a second, twice that at once */
+    bool address_loopback; /* these hold for loopback, too: a proxy there speaks for everybody */
+    struct skep_gate gate; /* who may use a route; ask NULL = anybody may use any */
 };
 
 /* Routes are registered before start; tables are borrowed for the life of the net. */
@@ -136,9 +156,9 @@ SKEP_NODISCARD skep_rc skep_net_routes(struct skep_net *net, const struct skep_r
 /* The i-th route, in the order they were registered; NULL behind the last.  Threads: any, after
  * start. */
 const struct skep_route *skep_net_route(const struct skep_net *net, size_t i);
-/* Bind all listeners and start the threads.
+/* Read the certificates, bind all listeners and start the threads.
  * Returns SKEP_OK | SKEP_EEXISTS (address in use; err names its holder where /proc tells) |
- * SKEP_EIO. */
+ * SKEP_EINVAL (certificates that cannot be used) | SKEP_EIO. */
 SKEP_NODISCARD skep_rc skep_net_start(struct skep_net *net, skep_err *err);
 /* Address really bound for listen[i], "127.0.0.1:4318".  Valid until free.  Empty for a [::1] that
  * stands beside other listeners on a machine without IPv6. */
@@ -149,11 +169,29 @@ void skep_net_stop(struct skep_net *net, unsigned grace_ms);
  * the budget must outlive those.  NULL is fine. */
 void skep_net_free(struct skep_net *net);
 
+/* The certificate in use. */
+struct skep_net_tls_info {
+    char subject[256];   /* may be empty */
+    int64_t not_after_s; /* unix time */
+};
+/* Look whether the certificate files changed (when two looks saw the same change) or, with force,
+ * read them in any case.  New connections get the new ones.  Needs a started net with TLS.
+ * Returns SKEP_OK | SKEP_EINVAL | SKEP_ENOMEM: then the current ones stay, and the same files are
+ * not tried again.  Threads: one at a time. */
+SKEP_NODISCARD skep_rc skep_net_tls_reload(struct skep_net *net, bool force, bool *ret_changed,
+                                           skep_err *err);
+/* Threads: any. */
+void skep_net_tls_info(const struct skep_net *net, struct skep_net_tls_info *ret);
+
 /* Counters for the status page; a consistent enough copy. */
 struct skep_net_stats {
     uint64_t connections, connections_open, requests, bytes_in, bytes_out;
     uint64_t refused_host, refused_origin, refused_limit, refused_encoding, refused_budget;
     uint64_t refused_key;
+    uint64_t refused_address; /* over what one address may have */
+    uint64_t refused_plain;   /* spoke without TLS where it is required, or with where it is off */
+    uint64_t refused_client;  /* a route that needs a client certificate */
+    uint64_t tls_connections;
     uint64_t h2_resets;
     uint64_t answers[6]; /* [2] = 2xx ...; of gRPC by the status HTTP would have had */
 };

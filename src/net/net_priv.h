@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 
 #include "base/assert.h"
+#include "base/budget.h"
 #include "base/hash.h"
 #include "base/mem.h"
 
@@ -20,6 +21,8 @@ enum {
     SKEP_NET__SLOW_TIMEOUT_MS = 30000,  /* for the headers; then a body must have come at ... */
     SKEP_NET__BODY_BYTES_PER_S_MIN = 1024,
     SKEP_NET__CONNECTIONS_MAX = 4096,
+    SKEP_NET__TLS_BYTES = 48 << 10, /* taken from the budget for a TLS connection */
+    SKEP_NET__HELLO_MAX = 12 << 10, /* of a TLS client's first message, with its records' heads */
     SKEP_NET__THREADS_MAX = 64,
     SKEP_NET__LISTEN_MAX = 16,
     SKEP_NET__HEADERS_MAX = 128,
@@ -134,6 +137,30 @@ SKEP_NODISCARD skep_rc skep_net__inflate(struct skep_net__inflater *inf, enum sk
                                          skep_bytes in, size_t limit, struct skep_net__intake *out,
                                          skep_err *err);
 
+/* --- peers.c, client.c: what one client may ---------------------- */
+
+/* An address: IPv6, or IPv4 mapped into it. */
+struct skep_net__who {
+    uint8_t address[16];
+};
+
+struct skep_net__peers;
+struct skep_net__req;
+
+struct skep_net__peers *skep_net__peers_new(const struct skep_net_config *cfg);
+void skep_net__peers_free(struct skep_net__peers *t);
+/* A connection comes; false when its address has as many as it may.  Threads: these three: any. */
+SKEP_NODISCARD bool skep_net__peers_enter(struct skep_net__peers *t,
+                                          const struct skep_net__who *from);
+/* A connection that entered has ended. */
+void skep_net__peers_leave(struct skep_net__peers *t, const struct skep_net__who *from);
+/* A request comes: 0 = fine, else the seconds to wait. */
+SKEP_NODISCARD unsigned skep_net__peers_request(struct skep_net__peers *t,
+                                                const struct skep_net__who *from, uint64_t now_ms);
+/* Refuse r when its address asks too often, or its route needs a client certificate.  r has its
+ * route.  False: refused. */
+SKEP_NODISCARD bool skep_net__admit_client(struct skep_net__req *r);
+
 /* --- requests ---------------------------------------------------- */
 
 /* Where a request stands between its handler and its connection's thread. */
@@ -211,6 +238,7 @@ struct skep_net__req {
     skep_str refuse_message;
     bool close;     /* the connection must not be used again */
     skep_str allow; /* 405 and OPTIONS */
+    struct skep_net__who from;
 
     struct skep_net__answer answer;
 
@@ -224,6 +252,9 @@ struct skep_net__req {
 struct skep_net__head {
     skep_str method, target, host;
     skep_str peer, listener, local_ip;
+    struct skep_net__who from;
+    skep_str client_subject; /* of the verified certificate */
+    bool tls;
     enum skep_proto proto;
     bool has_host;
     bool h2;
@@ -343,12 +374,15 @@ void skep_net__stream_detach(struct skep_stream *s);
 
 struct skep_net__h1;
 struct skep_net__h2;
+struct skep_net__tls;
 
-/* n daemons of one thread each.  Returns SKEP_OK | SKEP_EIO. */
+/* n daemons of one thread each, and n for TLS, as the configuration has it.
+ * Returns SKEP_OK | SKEP_EIO. */
 SKEP_NODISCARD skep_rc skep_net__h1_start(struct skep_net *net, unsigned n,
                                           struct skep_net__h1 **ret, skep_err *err);
 /* Take over a connected, non-blocking socket. */
-void skep_net__h1_adopt(struct skep_net__h1 *h, int fd, const struct sockaddr_storage *peer);
+void skep_net__h1_adopt(struct skep_net__h1 *h, int fd, const struct sockaddr_storage *peer,
+                        bool tls);
 /* Cut connections that are too slow.  Called about once a second. */
 void skep_net__h1_sweep(struct skep_net__h1 *h, uint64_t now_ms);
 /* End open requests and connections, free all.  Nothing is adopted any more. */
@@ -356,16 +390,46 @@ void skep_net__h1_stop(struct skep_net__h1 *h);
 
 SKEP_NODISCARD skep_rc skep_net__h2_start(struct skep_net *net, unsigned n,
                                           struct skep_net__h2 **ret, skep_err *err);
-void skep_net__h2_adopt(struct skep_net__h2 *h, int fd, const struct sockaddr_storage *peer);
+void skep_net__h2_adopt(struct skep_net__h2 *h, int fd, const struct sockaddr_storage *peer,
+                        bool tls);
 /* Send GOAWAY everywhere; open streams may end. */
 void skep_net__h2_drain(struct skep_net__h2 *h);
 void skep_net__h2_stop(struct skep_net__h2 *h);
 
-/* --- listen.c, sniff.c, holder.c --------------------------------- */
+/* --- tls.c: see also tls_priv.h ---------------------------------- */
 
-enum skep_net__sniffed { SKEP_NET__SNIFF_MORE, SKEP_NET__SNIFF_HTTP1, SKEP_NET__SNIFF_HTTP2 };
-/* Decide by a connection's first bytes. */
+/* Read the files.  Returns SKEP_OK | SKEP_EINVAL | SKEP_ENOMEM | SKEP_EINTERNAL. */
+SKEP_NODISCARD skep_rc skep_net__tls_new(const struct skep_net_tls_config *cfg,
+                                         struct skep_net__tls **ret, skep_err *err);
+/* All sessions have ended. */
+void skep_net__tls_free(struct skep_net__tls *t);
+SKEP_NODISCARD skep_rc skep_net__tls_reload(struct skep_net__tls *t, bool force, bool *ret_changed,
+                                            skep_err *err);
+void skep_net__tls_info(struct skep_net__tls *t, struct skep_net_tls_info *ret);
+
+/* --- listen.c, sniff.c, tls_hello.c, away.c, holder.c ------------- */
+
+enum skep_net__sniffed {
+    SKEP_NET__SNIFF_MORE,
+    SKEP_NET__SNIFF_HTTP1,
+    SKEP_NET__SNIFF_HTTP2,
+    SKEP_NET__SNIFF_TLS,   /* HTTP/1.1 inside, or no hello: the handshake finds out */
+    SKEP_NET__SNIFF_TLS_H2 /* offers h2 by ALPN */
+};
+enum { SKEP_NET__SNIFF_BYTES = 24 };
+/* Decide by a connection's first bytes.  TLS only means that hello should look at more. */
 enum skep_net__sniffed skep_net__sniff(skep_bytes first);
+/* Decide by a TLS client's first bytes, at most SKEP_NET__HELLO_MAX: MORE, TLS or TLS_H2. */
+enum skep_net__sniffed skep_net__hello(skep_bytes seen);
+
+enum skep_net__away {
+    SKEP_NET__AWAY_MANY,
+    SKEP_NET__AWAY_MANY_OF_ADDRESS,
+    SKEP_NET__AWAY_PLAIN, /* without TLS where it is required */
+    SKEP_NET__AWAY_TLS    /* with TLS where there is none */
+};
+/* Tell the client why, end our side.  The socket should linger. */
+void skep_net__turn_away(int fd, enum skep_net__away why, enum skep_net__sniffed spoken);
 
 struct skep_net__door;
 /* Bind all of cfg.listen.  Returns SKEP_OK | SKEP_EINVAL | SKEP_EEXISTS | SKEP_EIO. */
@@ -386,6 +450,7 @@ SKEP_NODISCARD skep_rc skep_net__address_parse(skep_str s, struct sockaddr_stora
 /* The inverse, numeric; buf is NUL-terminated.  without port: no brackets either. */
 skep_str skep_net__address_format(const struct sockaddr_storage *a, bool with_port,
                                   char buf[SKEP_NET__ADDRESS_BYTES]);
+struct skep_net__who skep_net__who_of(const struct sockaddr_storage *a);
 /* "nginx (pid 812)" for the process that listens on the address, or "another program". */
 skep_str skep_net__holder(const struct sockaddr_storage *a, char *buf, size_t cap);
 
@@ -395,6 +460,7 @@ struct skep_net__counters {
     _Atomic uint64_t connections, connections_open, requests, bytes_in, bytes_out;
     _Atomic uint64_t refused_host, refused_origin, refused_limit, refused_encoding, refused_budget;
     _Atomic uint64_t refused_key;
+    _Atomic uint64_t refused_address, refused_plain, refused_client, tls_connections;
     _Atomic uint64_t h2_resets;
     _Atomic uint64_t answers[6]; /* by class of their status */
 };
@@ -406,6 +472,9 @@ struct skep_net {
     char **allow_hosts;
     struct skep_net__routes *routes;
     struct skep_net__door *door;
+    struct skep_net__tls *tls; /* NULL = off */
+    struct skep_budget tls_memory;
+    struct skep_net__peers *peers;
     struct skep_net__h1 *h1;
     struct skep_net__h2 *h2;
     bool running;
@@ -421,6 +490,8 @@ struct skep_net {
 /* strays.c: a request that no route takes. */
 void skep_net__stray(struct skep_net *net, skep_str method, skep_str path);
 void skep_net__unref(struct skep_net *net);
+/* A connection has ended: its place, and what it held of the budget, are free. */
+void skep_net__conn_over(struct skep_net *net, const struct skep_net__who *from, bool tls);
 /* The shorter of `ms` and the idle timeout. */
 static inline uint64_t skep_net__timeout_ms(const struct skep_net *net, uint64_t ms)
 {

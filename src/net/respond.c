@@ -72,6 +72,11 @@ static void add_headers(struct skep_net__req *r, const struct skep_response *res
         skep_net__answer_add(r, SKEP_STR("allow"), r->allow);
     if (r->action == SKEP_NET__REFUSE)
         skep_net__answer_add(r, SKEP_STR("x-content-type-options"), SKEP_STR("nosniff"));
+    /* A page, and nothing is served here without TLS: browsers need not try.  It holds for the
+     * host's other ports, too, hence only for a day. */
+    if (r->pub.tls && !r->net->cfg.tls.allow_plain && r->match.route &&
+        (r->match.route->flags & SKEP_ROUTE_NAVIGATE))
+        skep_net__answer_add(r, SKEP_STR("strict-transport-security"), SKEP_STR("max-age=86400"));
     skep_net__answer_cors(r);
 }
 

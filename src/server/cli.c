@@ -97,6 +97,12 @@ const char *skep_cli_value(const struct skep_cli_args *args, const char *name, c
     return values->n ? values->v[values->n - 1] : absent;
 }
 
+static const char *given_or_env(const struct skep_cli_args *args, const char *flag, const char *env)
+{
+    const char *value = skep_cli_value(args, flag, getenv(env));
+    return value && value[0] ? value : NULL;
+}
+
 void skep_cli_http_init(struct skep_cli_http *h, const struct skep_cli_args *args)
 {
     const char *url = skep_cli_value(args, "server", getenv("SKEP_URL"));
@@ -104,6 +110,8 @@ void skep_cli_http_init(struct skep_cli_http *h, const struct skep_cli_args *arg
     skep_assert(h->curl != NULL);
     skep_arena_init(&h->arena, "cli", NULL);
     skep_buf_init(&h->body, body_limit_bytes);
+    h->ca = given_or_env(args, "ca", "SKEP_CA");
+    h->client_cert = given_or_env(args, "client-cert", "SKEP_CLIENT_CERT");
     h->server = skep_str_c(url && url[0] ? url : "http://127.0.0.1:4318");
     while (h->server.n && h->server.p[h->server.n - 1] == '/')
         h->server.n--;
@@ -180,6 +188,12 @@ static void set_up(struct skep_cli_http *h, const struct skep_cli_call *call,
     (void)curl_easy_setopt(h->curl, CURLOPT_NOSIGNAL, 1L);
     (void)curl_easy_setopt(h->curl, CURLOPT_CONNECTTIMEOUT, 10L);
     (void)curl_easy_setopt(h->curl, CURLOPT_ACCEPT_ENCODING, "");
+    if (h->ca)
+        (void)curl_easy_setopt(h->curl, CURLOPT_CAINFO, h->ca);
+    if (h->client_cert) {
+        (void)curl_easy_setopt(h->curl, CURLOPT_SSLCERT, h->client_cert);
+        (void)curl_easy_setopt(h->curl, CURLOPT_SSLKEY, h->client_cert);
+    }
     if (post) {
         (void)curl_easy_setopt(h->curl, CURLOPT_POST, 1L);
         (void)curl_easy_setopt(h->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body.n);

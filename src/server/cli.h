@@ -16,7 +16,7 @@ struct skep_cli_flag {
     const char *name, *meta, *help; /* meta NULL: takes no value */
 };
 
-enum { SKEP_CLI_FLAGS_MAX = 12, SKEP_CLI_VALUES_MAX = 40 };
+enum { SKEP_CLI_FLAGS_MAX = 20, SKEP_CLI_VALUES_MAX = 40 };
 
 struct skep_cli_args {
     const char *usage; /* "skep query [SPEC] [flags]" and what it does */
@@ -31,8 +31,13 @@ struct skep_cli_args {
 
 /* Flags every command takes; put into its table first. */
 #define SKEP_CLI_SERVER_FLAG                                                                       \
+    {"server", "URL", "The server (environment: SKEP_URL); default http://127.0.0.1:4318"},        \
+        {"ca", "FILE",                                                                             \
+         "Trust this authority or certificate (PEM) for https (environment: SKEP_CA)"},            \
     {                                                                                              \
-        "server", "URL", "The server (environment: SKEP_URL); default http://127.0.0.1:4318"       \
+        "client-cert", "FILE",                                                                     \
+            "Show this certificate; its key stands in the same PEM file (environment: "            \
+            "SKEP_CLIENT_CERT)"                                                                    \
     }
 
 /* Returns -1 to go on, else the exit code (--help, or a mistake that was told). */
@@ -50,8 +55,9 @@ static inline bool skep_cli_has(const struct skep_cli_args *args, const char *na
 struct skep_cli_http {
     CURL *curl;
     struct skep_arena arena;
-    skep_str server;      /* without a slash at the end */
-    struct skep_buf body; /* of the last answer */
+    skep_str server;              /* without a slash at the end */
+    const char *ca, *client_cert; /* NULL = the system's; none */
+    struct skep_buf body;         /* of the last answer */
     long status;
     long retry_after_s; /* 0 = not said */
     /* Instead of collecting the body: called with each whole line; false ends the call. */

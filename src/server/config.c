@@ -260,6 +260,67 @@ static skep_rc read_sizes(const struct texts *t, struct skep_config *ret, skep_e
     return SKEP_OK;
 }
 
+static const char *file_of(const struct texts *t, int i, struct skep_arena *arena)
+{
+    return t->value[i].n ? skep_cstr(arena, t->value[i]) : NULL;
+}
+
+static skep_rc read_client_cert(const struct texts *t, struct skep_net_tls_config *tls,
+                                skep_err *err)
+{
+    skep_str word = t->value[OPTION_tls_client_cert];
+    tls->client_cert = tls->client_ca ? SKEP_CLIENT_CERT_INGEST : SKEP_CLIENT_CERT_OFF;
+    if (skep_str_eq(word, SKEP_STR("off")))
+        tls->client_cert = SKEP_CLIENT_CERT_OFF;
+    else if (skep_str_eq(word, SKEP_STR("ingest")))
+        tls->client_cert = SKEP_CLIENT_CERT_INGEST;
+    else if (skep_str_eq(word, SKEP_STR("all")))
+        tls->client_cert = SKEP_CLIENT_CERT_ALL;
+    else if (word.n)
+        return bad(t, OPTION_tls_client_cert, "off, ingest or all", err);
+    if (tls->client_cert != SKEP_CLIENT_CERT_OFF && !tls->client_ca)
+        return skep_fail(err, SKEP_EINVAL, "--tls-client-cert needs --tls-client-ca FILE");
+    return SKEP_OK;
+}
+
+static skep_rc read_tls(const struct texts *t, struct skep_arena *arena, struct skep_config *ret,
+                        skep_err *err)
+{
+    struct skep_net_tls_config *tls = &ret->tls;
+    tls->cert = file_of(t, OPTION_tls_cert, arena);
+    tls->key = file_of(t, OPTION_tls_key, arena);
+    tls->client_ca = file_of(t, OPTION_tls_client_ca, arena);
+    if (!tls->cert != !tls->key)
+        return skep_fail(err, SKEP_EINVAL, "--tls-cert and --tls-key: give both or none");
+    if (!tls->cert && tls->client_ca)
+        return skep_fail(err, SKEP_EINVAL, "--tls-client-ca needs --tls-cert and --tls-key");
+    tls->allow_plain = skep_str_eq(t->value[OPTION_tls], SKEP_STR("allow"));
+    if (!tls->allow_plain && !skep_str_eq(t->value[OPTION_tls], SKEP_STR("require")))
+        return bad(t, OPTION_tls, "require or allow", err);
+    return read_client_cert(t, tls, err);
+}
+
+/* A number, or "auto": this one. */
+static skep_rc read_limit(const struct texts *t, int i, unsigned automatic, unsigned *ret,
+                          bool *ret_given, skep_err *err)
+{
+    uint64_t n = automatic;
+    bool given = !skep_str_eq(t->value[i], SKEP_STR("auto"));
+    if (given && (!skep_str_u64(t->value[i], &n) || n > 1000000))
+        return bad(t, i, "auto or a number up to 1000000", err);
+    *ret = (unsigned)n;
+    *ret_given = *ret_given || given;
+    return SKEP_OK;
+}
+
+static skep_rc read_limits(const struct texts *t, struct skep_config *ret, skep_err *err)
+{
+    SKEP_TRY(read_limit(t, OPTION_address_connections, 1024, &ret->address_connections,
+                        &ret->address_loopback, err));
+    return read_limit(t, OPTION_address_requests, 5000, &ret->address_requests,
+                      &ret->address_loopback, err);
+}
+
 static skep_rc read_level(const struct texts *t, struct skep_config *ret, skep_err *err)
 {
     static const skep_str names[] = {SKEP_STR("debug"), SKEP_STR("info"), SKEP_STR("warn"),
@@ -286,6 +347,8 @@ skep_rc skep_config_read(int argc, char *const *argv, skep_getenv_fn *env, void 
     c.data = skep_cstr(arena, t.value[OPTION_data]);
     SKEP_TRY(read_addresses(&t, arena, &c, err));
     SKEP_TRY(read_sizes(&t, &c, err));
+    SKEP_TRY(read_tls(&t, arena, &c, err));
+    SKEP_TRY(read_limits(&t, &c, err));
     SKEP_TRY(read_level(&t, &c, err));
     *ret = c;
     return SKEP_OK;

@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/log.h"
+#include "net/net.h"
 
 struct skep_config_list {
     const char **items;
@@ -17,6 +18,9 @@ struct skep_config {
     struct skep_config_list listen, grpc, allow_host;
     uint64_t memory_bytes, disk_bytes;
     int64_t retain_ns, self_probe_ns;
+    struct skep_net_tls_config tls;
+    unsigned address_connections, address_requests; /* 0 = any number */
+    bool address_loopback;                          /* given, so they hold for loopback, too */
     enum skep_log_level log_level;
 };
 

@@ -34,6 +34,7 @@
 #include "server/self.h"
 #include "state/state.h"
 #include "store/store.h"
+#include "wire/rfc3339.h"
 
 struct server {
     struct skep_config cfg;
@@ -98,6 +99,10 @@ static skep_rc start_net(struct server *s, skep_err *err)
         .n_allow_hosts = s->cfg.allow_host.n,
         .budget = &s->body_memory,
         .body_limit_bytes = (size_t)SKEP_MIN(s->body_memory.limit_bytes / 3, body_max_bytes),
+        .tls = s->cfg.tls,
+        .address_connections = s->cfg.address_connections,
+        .address_requests = s->cfg.address_requests,
+        .address_loopback = s->cfg.address_loopback,
     };
     size_t n_routes = 0;
     s->net = skep_net_new(&net);
@@ -155,15 +160,42 @@ static skep_rc start_listening(struct server *s, skep_err *err)
     return SKEP_OK;
 }
 
+static void say_certificate(struct server *s, const char *event)
+{
+    struct skep_net_tls_info info;
+    char until[SKEP_RFC3339_BYTES];
+    skep_net_tls_info(s->net, &info);
+    skep_str text = {until, skep_rfc3339(info.not_after_s * 1000000000, 0, until)};
+    bool over = info.not_after_s * 1000000000 < s->os->now_ns(s->os);
+    skep_log_at(over ? SKEP_LOG_WARN : SKEP_LOG_INFO, event,
+                (const struct skep_log_kv[]){SKEP_K_CSTR("subject", info.subject),
+                                             SKEP_K_STR(over ? "expired" : "until", text)},
+                2);
+}
+
+/* About every two seconds, and when HUP says so. */
+static void reload_certificate(struct server *s, bool force)
+{
+    bool changed = false;
+    skep_err err;
+    skep_rc rc = skep_net_tls_reload(s->net, force, &changed, &err);
+    if (rc != SKEP_OK)
+        skep_log(WARN, "the new certificate cannot be used, keeping the one in use",
+                 SKEP_K_CSTR("error", err.text), SKEP_K_RC(rc));
+    else if (changed)
+        say_certificate(s, "serving with a new certificate");
+}
+
 static void say_started(struct server *s)
 {
+    const char *scheme = s->cfg.tls.cert ? "https" : "http";
     (void)printf("skep %s, data in %s\n", SKEP_VERSION, s->cfg.data);
     for (unsigned i = 0; i < s->n_listen; i++) {
         skep_str a = skep_net_address(s->net, i);
         if (a.n == 0)
             continue; /* [::1] on a machine without IPv6 */
         if (i < s->n_listen - s->cfg.grpc.n || s->cfg.grpc.n == 0)
-            (void)printf("  http://" SKEP_STRFMT "  the page, OTLP, Honeycomb's API\n",
+            (void)printf("  %s://" SKEP_STRFMT "  the page, OTLP, Honeycomb's API\n", scheme,
                          SKEP_STRARG(a));
         else
             (void)printf("  " SKEP_STRFMT "  OTLP over gRPC (takes everything else, too)\n",
@@ -199,17 +231,19 @@ static void on_signal(int number, void (*handler)(int))
     skep_assert(rc == 0);
 }
 
-/* Until TERM or INT.  When requests have come and stopped coming, memory that is free is given back
- * to the system once: while they come it is kept, because faulting it in again costs a tenth of
- * ingest. */
+/* Until TERM or INT; HUP reads the certificate again.  When requests have come and stopped coming,
+ * memory that is free is given back to the system once: while they come it is kept, because
+ * faulting it in again costs a tenth of ingest. */
 static int wait_for_signal(struct server *s, const sigset_t *signals)
 {
     static const struct timespec interval = {.tv_sec = 1};
     uint64_t seen = 0, trimmed = 0;
-    for (;;) {
+    for (unsigned look = 0;; look++) {
         int signal_no = sigtimedwait(signals, NULL, &interval);
-        if (signal_no > 0)
+        if (signal_no > 0 && signal_no != SIGHUP)
             return signal_no;
+        if (s->cfg.tls.cert && (signal_no == SIGHUP || look % 2 == 0))
+            reload_certificate(s, signal_no == SIGHUP);
         struct skep_net_stats stats;
         skep_net_stats(s->net, &stats);
         if (stats.requests == seen && seen != trimmed) {
@@ -238,6 +272,8 @@ static int run(struct server *s, const sigset_t *signals)
         return SKEP_EXIT_FAILED;
     }
     say_started(s);
+    if (s->cfg.tls.cert)
+        say_certificate(s, "TLS certificate");
     int signal_no = wait_for_signal(s, signals);
     skep_log(INFO, "stopping", SKEP_K_CSTR("signal", signal_no == SIGINT ? "SIGINT" : "SIGTERM"));
     on_signal(SIGTERM, SIG_DFL); /* I2 */
@@ -294,6 +330,8 @@ int skep_serve(int argc, char *const *argv)
     (void)sigemptyset(&signals);
     (void)sigaddset(&signals, SIGTERM);
     (void)sigaddset(&signals, SIGINT);
+    if (s.cfg.tls.cert)
+        (void)sigaddset(&signals, SIGHUP);
     /* Before any thread starts, so that all inherit it and only sigwait sees them. */
     (void)pthread_sigmask(SIG_BLOCK, &signals, NULL);
     tune_allocator(s.cfg.memory_bytes);

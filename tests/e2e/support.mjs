@@ -41,7 +41,8 @@ export async function until(what, probe, ms = 10000) {
 
 export class Skep {
   // wrap: a command that starts the one given behind it (a shell that enters a control group first).
-  static async start({ dir, args = [], env = {}, wrap = [] } = {}) {
+  // ready: asked until it gives true, where the status cannot be fetched by http.
+  static async start({ dir, args = [], env = {}, wrap = [], ready } = {}) {
     const s = new Skep();
     s.ownDir = !dir;
     s.dir = dir || mkdtempSync(join(tmpdir(), 'skep-e2e-'));
@@ -56,6 +57,7 @@ export class Skep {
     s.exited = new Promise((resolve) => s.child.once('exit', (code, signal) => resolve({ code, signal })));
     await until('skep to answer', async () => {
       if (s.child.exitCode !== null) throw new Error(`skep ended with ${s.child.exitCode}:\n${s.log}`);
+      if (ready) return ready(s);
       const r = await fetch(`${s.url}/skep/v1/status`);
       return r.ok && !(await r.json()).recovering;
     });

@@ -3,3 +3,4 @@ skep_fuzz(NAME fuzz_net_grpc SOURCES fuzz_net_grpc.c DEPENDS net CORPUS corpus/n
 skep_fuzz(NAME fuzz_net_uri SOURCES fuzz_net_uri.c DEPENDS net CORPUS corpus/net_uri)
 skep_fuzz(NAME fuzz_net_doors SOURCES fuzz_net_doors.c DEPENDS net CORPUS corpus/net_doors)
 skep_fuzz(NAME fuzz_net_http2 SOURCES fuzz_net_http2.c DEPENDS net CORPUS corpus/net_http2)
+skep_fuzz(NAME fuzz_net_hello SOURCES fuzz_net_hello.c DEPENDS net CORPUS corpus/net_hello)

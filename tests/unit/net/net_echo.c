@@ -3,6 +3,7 @@
  * net_echo.c - the tests' echo server as a program, for wrk, h2load and curl
  *
  *   net_echo THREADS ADDRESS...     e.g. net_echo 1 127.0.0.1:0 [::1]:0; ends when stdin does
+ *   TLS_CERT, TLS_KEY (files) in the environment: with TLS
  */
 #include "echo_server.h"
 
@@ -16,7 +17,8 @@ int main(int argc, char **argv)
     }
     struct skep_net_config cfg = {.listen = (const char *const *)argv + 2,
                                   .n_listen = (unsigned)argc - 2,
-                                  .n_threads = (unsigned)strtoul(argv[1], NULL, 10)};
+                                  .n_threads = (unsigned)strtoul(argv[1], NULL, 10),
+                                  .tls = {.cert = getenv("TLS_CERT"), .key = getenv("TLS_KEY")}};
     if (!echo_start(&e, cfg, &err)) {
         fprintf(stderr, "%s\n", err.text);
         return 1;

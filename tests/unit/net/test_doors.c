@@ -148,10 +148,13 @@ static void test_sniff(void **state)
         assert_int_equal(skep_net__sniff(b), SKEP_NET__SNIFF_MORE);
     }
     assert_int_equal(skep_net__sniff(skep_str_bytes(preface)), SKEP_NET__SNIFF_HTTP2);
-    static const char *const others[] = {"G", "POST / ", "PRX", "PRI * HTTP/1.1\r\n", "\x16\x03"};
+    static const char *const others[] = {"G", "POST / ", "PRX", "PRI * HTTP/1.1\r\n", "\x16\x04"};
     for (size_t i = 0; i < SKEP_ARRAY_LEN(others); i++)
         assert_int_equal(skep_net__sniff(skep_str_bytes(skep_str_c(others[i]))),
                          SKEP_NET__SNIFF_HTTP1);
+    assert_int_equal(skep_net__sniff(skep_str_bytes(SKEP_STR("\x16"))), SKEP_NET__SNIFF_MORE);
+    assert_int_equal(skep_net__sniff(skep_str_bytes(SKEP_STR("\x16\x03\x01"))),
+                     SKEP_NET__SNIFF_TLS);
 }
 
 static void test_tokens(void **state)
