@@ -51,9 +51,9 @@ void skep_x__pack(const uint8_t *pass, struct skep_x_bits *ret)
 #define PLACES4(b)  PLACES(b), PLACES((b) + 1), PLACES((b) + 2), PLACES((b) + 3)
 #define PLACES16(b) PLACES4(b), PLACES4((b) + 4), PLACES4((b) + 8), PLACES4((b) + 12)
 #define PLACES64(b) PLACES16(b), PLACES16((b) + 16), PLACES16((b) + 32), PLACES16((b) + 48)
-static const uint8_t places[256][8] = {PLACES64(0), PLACES64(64), PLACES64(128), PLACES64(192)};
+static const uint16_t places[256][8] = {PLACES64(0), PLACES64(64), PLACES64(128), PLACES64(192)};
 
-/* A byte at a time: eight numbers are stored, as many as there are bits are kept. */
+/* A byte at a time: eight numbers are stored at once, as many as there are bits are kept. */
 SKEP_CLONES static unsigned list_rows(const uint64_t *words, uint16_t *rows)
 {
     unsigned n = 0;
@@ -61,10 +61,11 @@ SKEP_CLONES static unsigned list_rows(const uint64_t *words, uint16_t *rows)
         if (words[w] == 0)
             continue;
         for (unsigned b = 0; b < 8; b++) {
-            const uint8_t *p = places[words[w] >> b * 8 & 0xff];
-            uint16_t base = (uint16_t)(w * 64 + b * 8);
-            for (unsigned j = 0; j < 8; j++) /* n <= base: there is room for eight */
-                rows[n + j] = (uint16_t)(base + p[j]);
+            SKEP_UNINIT uint16_t p[8]; /* apart from rows[], so that one instruction adds all */
+            memcpy(p, places[words[w] >> b * 8 & 0xff], sizeof p);
+            for (unsigned j = 0; j < 8; j++)
+                p[j] = (uint16_t)(p[j] + w * 64 + b * 8);
+            memcpy(rows + n, p, sizeof p); /* n <= w * 64 + b * 8: there is room for eight */
             n += SKEP_POPCOUNT64(words[w] >> b * 8 & 0xff);
         }
     }
