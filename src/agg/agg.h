@@ -165,6 +165,7 @@ struct skep_keys {
     size_t block_used, block_cap;
     uint64_t blocks_bytes;
     bool frozen; /* unknown values get SKEP_ID_NONE */
+    uint64_t only; /* shards whose values get ids, others SKEP_ID_NONE; 0 = all */
 };
 void skep_keys_init(struct skep_keys *k, struct skep_agg_mem *mem);
 void skep_keys_done(struct skep_keys *k);
@@ -193,6 +194,7 @@ struct skep_partial {
     } * states;
     unsigned *state_of; /* [plan->n_aggs] */
     bool estimated;     /* some row had a sample rate > 1 */
+    bool restricted;    /* there are groups it does not take: SKEP_ID_NONE */
 };
 
 /* Buckets of a plan: start of bucket 0 and their number. */
@@ -217,6 +219,27 @@ SKEP_NODISCARD skep_rc skep_partial_cell(struct skep_partial *p, uint32_t tuple,
 /* Add src's content; src is unchanged.  Both of the same plan, or src detached from one that
  * differs in its range alone, whose buckets lie inside dst's. Returns OK | ENOMEM | ELIMIT. */
 SKEP_NODISCARD skep_rc skep_partial_merge(struct skep_partial *dst, const struct skep_partial *src);
+/* split.c: groups by the hash of their keys, so that those of one shard can be added up and finished
+ * without the others.  A group has the same shard in every partial. */
+enum { SKEP_AGG_SHARDS = 64 };
+static inline unsigned skep_agg_shard(uint64_t hash)
+{
+    return (unsigned)(hash >> 58);
+}
+/* The cells of src by shard: those of shard s are (*ret)[first[s] .. first[s + 1]).  *ret is from
+ * mem, of src->cells.n + 1 entries.  Returns SKEP_OK | SKEP_ENOMEM. */
+SKEP_NODISCARD skep_rc skep_partial_split(const struct skep_partial *src, struct skep_agg_mem *mem,
+                                          uint32_t **ret, uint32_t first[SKEP_AGG_SHARDS + 1]);
+/* Add some cells of src; otherwise as skep_partial_merge. */
+SKEP_NODISCARD skep_rc skep_partial_merge_cells(struct skep_partial *dst,
+                                                const struct skep_partial *src,
+                                                const uint32_t *cells, uint32_t n);
+/* Add src's cells to those of a partial of the same plan without groups: all of them together. */
+SKEP_NODISCARD skep_rc skep_partial_add_up(struct skep_partial *whole,
+                                           const struct skep_partial *src);
+/* Before anything is added: take groups of these shards alone (a bit each); where the shard of a
+ * group is not known from one key (more columns than one) others may come too. */
+void skep_partial_restrict(struct skep_partial *p, uint64_t shards);
 /* Memory it holds. */
 uint64_t skep_partial_bytes(const struct skep_partial *p);
 /* Let go of plan and budget: what is left may be merged from and freed. */

@@ -19,10 +19,10 @@ static inline unsigned skep_agg__row(const struct skep_agg_in *in, unsigned i)
     return in->sel.rows ? in->sel.rows[i] : i;
 }
 /* The next capacity of a growing table: twice, when it is large a quarter more, so that a million
- * groups do not hold room for another million. */
+ * groups, in one table or in one for each shard, do not hold room for another million. */
 static inline uint32_t skep_agg__more(uint32_t cap)
 {
-    return cap < 16 ? 16 : cap < 65536 ? cap * 2 : cap + cap / 4;
+    return cap < 16 ? 16 : cap < 4096 ? cap * 2 : cap + cap / 4;
 }
 /* Adds that stop at the top stay associative and commutative. */
 static inline uint64_t skep_agg__add_sat(uint64_t a, uint64_t b)
@@ -30,6 +30,9 @@ static inline uint64_t skep_agg__add_sat(uint64_t a, uint64_t b)
     uint64_t sum = 0;
     return SKEP_ADD_OVERFLOW(a, b, &sum) ? UINT64_MAX : sum;
 }
+
+/* What is bucket 0 in src has this number in dst. */
+uint32_t skep_partial__shift(const struct skep_partial *dst, const struct skep_partial *src);
 
 /* An exact sum of doubles and integers: a fixed-point number of 2,240 bits (fsum.c).
  * chunk k stands for chunk[k] * 2^(32 k - 1088). */

@@ -333,12 +333,23 @@ static skep_rc hist_add(void *states, const struct skep_agg_in *in, struct skep_
     return SKEP_OK;
 }
 
+SKEP_CLONES static void add_counts(uint32_t *restrict d, const uint32_t *restrict s, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++)
+        d[i] += s[i];
+}
+
+/* total: of both, which no counter exceeds. */
 static skep_rc merge_window(struct skep_hist_window *d, const struct skep_hist_window *s,
-                            struct skep_agg_mem *mem)
+                            uint64_t total, struct skep_agg_mem *mem)
 {
     if (s->n == 0)
         return SKEP_OK;
     SKEP_TRY(cover(d, s->base, s->base + s->n - 1, mem));
+    if (!d->wide && !s->wide && total <= UINT32_MAX) {
+        add_counts((uint32_t *)d->counts + (s->base - d->base), (const uint32_t *)s->counts, s->n);
+        return SKEP_OK;
+    }
     for (uint32_t i = 0; i < s->n; i++) {
         uint64_t n = skep_hist__count(s, i);
         if (n > 0)
@@ -366,8 +377,9 @@ static skep_rc hist_merge(void *dst, const void *src, const struct skep_agg *agg
     h->mid_n = 0;
     if (h->n_exact <= SKEP_HIST_EXACT)
         SKEP_TRY(drop_exact(h, mem));
-    SKEP_TRY(merge_window(&h->neg, &s->neg, mem));
-    SKEP_TRY(merge_window(&h->pos, &s->pos, mem));
+    uint64_t total = skep_agg__add_sat(h->total, s->total);
+    SKEP_TRY(merge_window(&h->neg, &s->neg, total, mem));
+    SKEP_TRY(merge_window(&h->pos, &s->pos, total, mem));
     widen(h, s->min, s->max);
     h->zero = skep_agg__add_sat(h->zero, s->zero);
     h->total = skep_agg__add_sat(h->total, s->total);

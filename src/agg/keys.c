@@ -9,7 +9,8 @@
  *   lut[a * stride + b] = id + 1, 0 = not seen
  *
  * I1  ids are dense and numbered by first appearance: left[id], right[id] give the pair back.
- * I2  after `frozen` is set no id is made: what is not known gets SKEP_ID_NONE.
+ * I2  after `frozen` is set no id is made: what is not known gets SKEP_ID_NONE.  So does what lies
+ *     in another shard than those of `only`.
  *
  * Threads: one at a time.  Memory: all from the partial's skep_agg_mem. */
 #include "agg/agg_priv.h"
@@ -22,7 +23,8 @@
 enum {
     LUT_LIMIT = 1 << 20, /* entries: 4 MiB, */
     LUT_SPARSE = 4,      /* or so many a pair: no more than hashing takes */
-    BLOCK_BYTES = 4096,
+    BLOCK_BYTES = 4096, /* of text, at least; a quarter of what there is, */
+    BLOCK_MAX = 1 << 20, /* at most this */
     PREFETCH_MIN = 4096, /* keys: less stand in the caches */
     INDEX_BYTES = 16     /* of a hash table for each entry, at load 1/2 */
 };
@@ -254,8 +256,8 @@ static skep_str keep_text(struct skep_keys *k, skep_str s)
     if (s.n == 0)
         return SKEP_STR("");
     if (k->n_blocks == 0 || s.n > k->block_cap - k->block_used) {
-        size_t cap = SKEP_MAX(
-            s.n, SKEP_MIN((size_t)BLOCK_BYTES << SKEP_MIN(k->n_blocks, 8u), (size_t)1 << 20));
+        size_t cap = SKEP_MIN(SKEP_MAX(k->blocks_bytes / 4, (uint64_t)BLOCK_BYTES), BLOCK_MAX);
+        cap = SKEP_MAX(cap, s.n);
         if (skep_agg_mem_take(k->mem, cap) != SKEP_OK)
             return SKEP_STR_NULL;
         SKEP_GROW(k->blocks, k->n_blocks, k->cap_blocks);
@@ -322,6 +324,10 @@ skep_rc skep_keys_get(struct skep_keys *k, const skep_value *v, uint64_t hash, u
     }
     if (v->type == SKEP_TYPE_NULL) {
         *ret = 0;
+        return SKEP_OK;
+    }
+    if (k->only && !(k->only >> skep_agg_shard(hash) & 1)) {
+        *ret = SKEP_ID_NONE;
         return SKEP_OK;
     }
     struct skep_index_it it = skep_index_begin(&k->index, hash);

@@ -104,6 +104,7 @@ static skep_rc restrict_groups(struct skep_partial *p)
                 SKEP_TRY(skep_pairs_get(&p->tuples[c - 1], tuple, id, &tuple));
         }
     }
+    p->restricted = true;
     for (unsigned c = 0; c < p->n_groups; c++)
         p->keys[c].frozen = true;
     for (unsigned c = 0; c + 1 < p->n_groups; c++)
@@ -236,8 +237,7 @@ static skep_rc map_keys(struct skep_keys *dst, const struct skep_keys *src, uint
     return SKEP_OK;
 }
 
-/* What is bucket 0 in src has this number in dst. */
-static uint32_t bucket_shift(const struct skep_partial *dst, const struct skep_partial *src)
+uint32_t skep_partial__shift(const struct skep_partial *dst, const struct skep_partial *src)
 {
     int64_t g = dst->plan->granularity_ns;
     if (g == 0 || src->bucket0_ns == dst->bucket0_ns)
@@ -249,7 +249,7 @@ static uint32_t bucket_shift(const struct skep_partial *dst, const struct skep_p
 static skep_rc merge_cells(struct skep_partial *dst, const struct skep_partial *src,
                            const uint32_t *tuple_map)
 {
-    uint32_t shift = bucket_shift(dst, src);
+    uint32_t shift = skep_partial__shift(dst, src);
     for (uint32_t c = 0; c < src->cells.n; c++) {
         uint32_t tuple = tuple_map ? tuple_map[src->cells.left[c]] : src->cells.left[c];
         uint32_t cell = 0;

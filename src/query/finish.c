@@ -78,8 +78,9 @@ static skep_rc make_axes(struct skep_query_job *j, const struct skep_query_cells
         if (j->plan.aggs[a].op != SKEP_AGG_HEATMAP)
             continue;
         struct skep_heat_range range = {0};
-        for (uint32_t cell = 0; cell < c->p->cells.n; cell++)
-            skep_heat_cover(&j->plan.aggs[a], skep_partial_state(c->p, c->p->state_of[a], cell),
+        const struct skep_partial *all = c->whole ? c->whole : c->p;
+        for (uint32_t cell = 0; cell < all->cells.n; cell++)
+            skep_heat_cover(&j->plan.aggs[a], skep_partial_state(all, all->state_of[a], cell),
                             &range);
         skep_heat_axis_make(&j->plan.aggs[a], &range, j->opts->arena, &j->axes[a]);
         r->heat[a].edges = j->axes[a].edges;
@@ -295,8 +296,11 @@ static skep_rc by_bucket(struct skep_query_job *j, const struct skep_partial *p,
 static skep_rc make_totals(struct skep_query_job *j, unsigned n_buckets,
                            struct skep_result_group *ret, skep_err *err)
 {
-    const struct skep_query_cells *c = j->totals_only.p ? &j->totals_only : &j->series;
-    const struct skep_query_cells *s = j->all_series.p ? &j->all_series : c;
+    struct skep_query_cells of = j->totals_only.p ? j->totals_only : j->series;
+    struct skep_query_cells over = j->all_series.p ? j->all_series : of;
+    of.p = of.whole ? of.whole : of.p;
+    over.p = over.whole ? over.whole : over.p;
+    const struct skep_query_cells *c = &of, *s = &over;
     struct skep_agg_value values[SKEP_LIMIT_PLAN_AGGS];
     uint32_t *cells = NULL, *series = NULL;
     SKEP_TRY(by_bucket(j, c->p, &cells, err));

@@ -50,6 +50,7 @@ void skep_query__cells_done(struct skep_query_job *j, struct skep_query_cells *c
         skep_agg_free(&j->mem, c->first, (c->n_tuples + 2) * sizeof *c->first);
         skep_agg_free(&j->mem, c->cells, (c->p->cells.n + 1) * sizeof *c->cells);
         skep_partial_free(c->p);
+        skep_partial_free(c->whole);
     }
     *c = (struct skep_query_cells){0};
 }
@@ -301,5 +302,31 @@ skep_rc skep_query__order(struct skep_query_job *j, const struct skep_query_cell
     if (plan->n_groups > 0 && j->n_groups > 0)
         qsort_r(j->groups, j->n_groups, sizeof *j->groups, group_order, &o);
     j->n_groups = SKEP_MIN(j->n_groups, limit);
+    if (c->whole)
+        j->n_groups_total = c->n_groups;
     return SKEP_OK;
+}
+
+skep_rc skep_query__select(const struct skep_run_opts *opts, struct skep_partial *p, uint32_t **ret,
+                           size_t *ret_n, uint64_t *ret_all, skep_err *err)
+{
+    struct skep_query_job j = {.opts = opts, .plan = *p->plan, .mem.budget = opts->budget};
+    struct skep_query_cells c = {0};
+    skep_rc rc = skep_query__cells(&j, p, &c, err);
+    if (rc == SKEP_OK)
+        rc = skep_query__order(&j, &c, err);
+    if (rc == SKEP_OK) {
+        *ret_n = j.n_groups;
+        *ret_all = j.n_groups_total;
+        *ret = skep_alloc_n(uint32_t, j.n_groups + 1);
+        for (size_t g = 0; g < j.n_groups; g++)
+            (*ret)[g] = j.groups[g].tuple;
+    }
+    skep_agg_free(&j.mem, j.groups, j.cap_groups * sizeof *j.groups);
+    skep_agg_free(&j.mem, j.values_block, j.values_bytes);
+    skep_agg_free(&j.mem, c.first, (c.n_tuples + 2) * sizeof *c.first);
+    skep_agg_free(&j.mem, c.cells, (p->cells.n + 1) * sizeof *c.cells);
+    if (j.mem.budget && j.mem.taken > 0)
+        skep_budget_give(j.mem.budget, j.mem.taken);
+    return rc;
 }

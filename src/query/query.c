@@ -28,7 +28,10 @@ static skep_rc run(struct skep_query_job *j, const struct skep_plan *plan,
                    struct skep_query_cells *ret, skep_err *err)
 {
     struct skep_answer answer = {0};
-    SKEP_TRY(skep_store_run(j->store, plan, j->opts, &answer, err));
+    j->run_opts = *j->opts;
+    /* The groups that are asked for by name all stay. */
+    j->run_opts.select = plan->n_only_groups == 0 ? skep_query__select : NULL;
+    SKEP_TRY(skep_store_run(j->store, plan, &j->run_opts, &answer, err));
     skep_assert(answer.partial != NULL);
     j->rows_examined += answer.rows_examined;
     j->estimated = j->estimated || answer.partial->estimated;
@@ -37,6 +40,8 @@ static skep_rc run(struct skep_query_job *j, const struct skep_plan *plan,
         j->missing = answer.missing;
     }
     skep_rc rc = skep_query__cells(j, answer.partial, ret, err);
+    ret->whole = answer.whole;
+    ret->n_groups = answer.n_groups;
     return rc;
 }
 

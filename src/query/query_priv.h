@@ -10,6 +10,8 @@
  * bucket. */
 struct skep_query_cells {
     struct skep_partial *p;
+    struct skep_partial *whole; /* not NULL: p has only the best of n_groups; all together */
+    uint64_t n_groups;
     uint32_t n_tuples;
     uint32_t *first; /* [n_tuples + 1] */
     uint32_t *cells;
@@ -33,6 +35,7 @@ struct skep_query_job {
     struct skep_query_cells series;      /* cells by bucket of (kept) groups */
     struct skep_query_cells all_series;  /* two passes: buckets of all groups together */
     struct skep_plan pass_plans[3];
+    struct skep_run_opts run_opts; /* opts, with what chooses groups */
     struct skep_query_group *groups;
     size_t n_groups, n_groups_total, cap_groups;
     struct skep_agg_value *values_block;
@@ -62,6 +65,10 @@ SKEP_NODISCARD skep_rc skep_query__rates(struct skep_query_job *j, const struct 
 /* Fill j->groups: all groups of c that pass the havings, ordered, cut to the limit. */
 SKEP_NODISCARD skep_rc skep_query__order(struct skep_query_job *j, const struct skep_query_cells *c,
                                          skep_err *err);
+/* skep_run_opts.select, by the orders, havings and limit of the partial's plan. */
+SKEP_NODISCARD skep_rc skep_query__select(const struct skep_run_opts *opts, struct skep_partial *p,
+                                          uint32_t **ret, size_t *ret_n, uint64_t *ret_all,
+                                          skep_err *err);
 /* Key values of a tuple: ret[n_groups], borrowed from the partial. */
 void skep_query__keys(const struct skep_partial *p, uint32_t tuple, skep_value *ret);
 SKEP_NODISCARD skep_rc skep_query__no_memory(skep_err *err);

@@ -37,11 +37,21 @@ struct skep_run_opts {
     void (*progress)(void *ctx, uint64_t scanned, uint64_t total);
     void *ctx;
     struct skep_arena *arena; /* answers are made in it */
+    /* AGGREGATE: which groups of p can be in the answer, which has them all otherwise: *ret[*ret_n]
+     * (skep_free) of its tuples, of *ret_all that pass the plan's havings.  It lets an engine finish
+     * groups some at a time.  NULL: all of them.  From any worker, of different partials at once.
+     * Returns SKEP_OK | SKEP_ENOMEM. */
+    skep_rc (*select)(const struct skep_run_opts *opts, struct skep_partial *p, uint32_t **ret,
+                      size_t *ret_n, uint64_t *ret_all, skep_err *err);
 };
 
-/* One answer, by plan kind.  In opts->arena, but for the partial (skep_partial_free). */
+/* One answer, by plan kind.  In opts->arena, but for the partials (skep_partial_free). */
 struct skep_answer {
-    struct skep_partial *partial;  /* AGGREGATE */
+    struct skep_partial *partial; /* AGGREGATE */
+    /* AGGREGATE, not NULL: the partial has only groups that were selected (opts->select), of
+     * n_groups; this is all of them together, by bucket.  Refers to opts->arena */
+    struct skep_partial *whole;
+    uint64_t n_groups;
     struct skep_rows rows;         /* ROWS, TRACE, ROW */
     struct skep_traces traces;     /* TRACES */
     struct skep_fields fields;     /* FIELDS */

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Queries by the numbers, straight on segment files.
  *
- *   bench_query [-t THREADS] [-n ROUNDS] [-q NAME] SEGMENT...
+ *   bench_query [-t THREADS] [-n ROUNDS] [-q NAME] [-m MIB] [-k MIB] SEGMENT...
  *
  * Each query runs ROUNDS (5) times; the first one (cold cache) and the best are printed, with the
  * CPU time of all threads (least of the rounds), the rows it looked at, the groups of its answer
- * and the most it took of its budget. THREADS (cores - 1) help the calling one. */
+ * and the most it took of its budget. THREADS (cores - 1) help the calling one. -m is the budget of
+ * a question (2048), "refused" when it does not suffice; -k the size of the cache of partial
+ * answers (0: none is kept, each round does all the work). */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -21,6 +23,8 @@ static struct skep_pool *pool;
 static struct skep_time_range all;
 static skep_trace_id some_trace;
 static uint64_t peak_bytes; /* of the budget, last question */
+static uint64_t budget_mib = 2048;
+static struct skep_partials *partials; /* NULL = nothing is kept */
 
 static double ms_of(clockid_t clock)
 {
@@ -39,7 +43,7 @@ static skep_rc run(struct skep_store *s, const struct skep_plan *plan,
                    const struct skep_run_opts *opts, struct skep_answer *ret, skep_err *err)
 {
     (void)s;
-    return skep_exec_run(snap, pool, plan, opts, ret, err);
+    return skep_exec_run_kept(snap, pool, partials, plan, opts, ret, err);
 }
 
 static const struct skep_store_ops ops = {.name = "bench", .run = run};
@@ -262,7 +266,7 @@ static double ask(const struct question *q, double *ret_cpu_ms, uint64_t *ret_ro
     skep_err err;
     struct skep_budget budget;
     skep_arena_init(&a, "bench", NULL);
-    skep_budget_init(&budget, "query", UINT64_C(2) << 30, NULL);
+    skep_budget_init(&budget, "query", budget_mib << 20, NULL);
     struct skep_run_opts opts = {.arena = &a, .budget = &budget};
     struct skep_field_ref groups[3];
     struct skep_agg aggs[3];
@@ -308,16 +312,18 @@ static double ask(const struct question *q, double *ret_cpu_ms, uint64_t *ret_ro
     double start = ms_of(CLOCK_MONOTONIC), cpu = ms_of(CLOCK_PROCESS_CPUTIME_ID);
     if (q->kind == SKEP_PLAN_AGGREGATE) {
         struct skep_result *r = NULL;
-        if (skep_query_aggregate(&store, &p, &opts, &r, &err) != SKEP_OK)
+        skep_rc rc = skep_query_aggregate(&store, &p, &opts, &r, &err);
+        if (rc != SKEP_OK && rc != SKEP_ENOMEM)
             die(q->name, &err);
-        *ret_rows = r->rows_examined;
-        *ret_n = r->n_groups_total;
+        *ret_rows = rc == SKEP_OK ? r->rows_examined : 0;
+        *ret_n = rc == SKEP_OK ? r->n_groups_total : 0;
     } else {
         struct skep_answer r;
-        if (skep_query_run(&store, &p, &opts, &r, &err) != SKEP_OK)
+        skep_rc rc = skep_query_run(&store, &p, &opts, &r, &err);
+        if (rc != SKEP_OK && rc != SKEP_ENOMEM)
             die(q->name, &err);
-        *ret_rows = r.rows_examined;
-        *ret_n = r.rows.n + r.traces.n + r.fields.n + r.datasets.n + r.facets.n;
+        *ret_rows = rc == SKEP_OK ? r.rows_examined : 0;
+        *ret_n = rc == SKEP_OK ? r.rows.n + r.traces.n + r.fields.n + r.datasets.n + r.facets.n : 0;
     }
     double ms = ms_of(CLOCK_MONOTONIC) - start;
     *ret_cpu_ms = ms_of(CLOCK_PROCESS_CPUTIME_ID) - cpu;
@@ -363,12 +369,17 @@ int main(int argc, char **argv)
 {
     unsigned threads = skep_n_cores() - 1, rounds = 5;
     const char *only = NULL;
+    uint64_t kept_mib = 0;
     int at = 1;
     for (; at + 1 < argc && argv[at][0] == '-'; at += 2) {
         if (argv[at][1] == 't')
             threads = (unsigned)strtoul(argv[at + 1], NULL, 10);
         else if (argv[at][1] == 'n')
             rounds = (unsigned)strtoul(argv[at + 1], NULL, 10);
+        else if (argv[at][1] == 'm')
+            budget_mib = strtoull(argv[at + 1], NULL, 10);
+        else if (argv[at][1] == 'k')
+            kept_mib = strtoull(argv[at + 1], NULL, 10);
         else
             only = argv[at + 1];
     }
@@ -378,6 +389,7 @@ int main(int argc, char **argv)
     }
     open_all(argv + at, (unsigned)(argc - at));
     find_trace();
+    partials = kept_mib ? skep_partials_new(NULL, kept_mib << 20) : NULL;
     pool = threads ? skep_pool_new("bench", threads) : NULL;
     printf("%-24s %10s %10s %10s %12s %8s %8s\n", "query", "first ms", "best ms", "CPU ms", "rows",
            "answers", "MiB");
@@ -393,8 +405,10 @@ int main(int argc, char **argv)
             best = SKEP_MIN(best, ms);
             best_cpu = SKEP_MIN(best_cpu, cpu);
         }
-        printf("%-24s %10.1f %10.1f %10.1f %12llu %8zu %8.1f\n", questions[i].name, first, best,
-               best_cpu, (unsigned long long)rows, n, (double)peak_bytes / 1048576);
+        printf("%-24s %10.1f %10.1f %10.1f %12llu %8zu %8.1f%s\n", questions[i].name, first, best,
+               best_cpu, (unsigned long long)rows, n, (double)peak_bytes / 1048576,
+               rows ? "" : " refused");
     }
+    skep_partials_free(partials);
     return 0;
 }

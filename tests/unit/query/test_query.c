@@ -170,7 +170,8 @@ static void empty_store(void **state)
     skep_arena_done(&a);
 }
 
-/* With every budget from nothing upwards a query answers rightly or refuses cleanly. */
+/* With every budget from nothing upwards a query answers the same bits, in however many passes over
+ * however few groups at a time, or refuses cleanly. */
 static void budgets(void **state)
 {
     (void)state;
@@ -185,6 +186,9 @@ static void budgets(void **state)
         struct skep_plan p = *ref_plan(&r, &plans);
         if (i % 4 == 3)
             p.kind = (enum skep_plan_kind)(SKEP_PLAN_ROWS + (i / 4) % 2);
+        struct ref_store *s = &w.stores[i % REF_STORES];
+        p.limit = i % 2 ? 5 : p.limit;
+        char *want = p.kind == SKEP_PLAN_AGGREGATE ? ref_dump(ask(s, &p, &plans)) : NULL;
         for (uint64_t limit = 1024; limit < (64 << 20); limit = limit * 3 / 2) {
             struct skep_arena a;
             struct skep_budget budget;
@@ -194,7 +198,6 @@ static void budgets(void **state)
             skep_arena_init(&a, "answer", NULL);
             skep_budget_init(&budget, "query", limit, NULL);
             struct skep_run_opts opts = {.budget = &budget, .arena = &a};
-            struct ref_store *s = &w.stores[i % REF_STORES];
             skep_rc rc = p.kind == SKEP_PLAN_AGGREGATE
                              ? skep_query_aggregate(&s->base, &p, &opts, &res, &err)
                              : skep_query_run(&s->base, &p, &opts, &answer, &err);
@@ -202,8 +205,16 @@ static void budgets(void **state)
             assert_int_equal(skep_budget_used(&budget), 0);
             refused += rc != SKEP_OK;
             fine += rc == SKEP_OK;
+            if (rc == SKEP_OK && want) {
+                char *got = ref_dump(res);
+                if (strcmp(want, got) != 0)
+                    fail_msg("plan %u, %llu bytes:\n%.3000s\n---\n%.3000s", i,
+                             (unsigned long long)limit, want, got);
+                skep_free(got);
+            }
             skep_arena_done(&a);
         }
+        skep_free(want);
         skep_arena_done(&plans);
     }
     assert_true(refused > 40 && fine > 40);
@@ -211,58 +222,88 @@ static void budgets(void **state)
     skep_pool_free(pool);
 }
 
-/* More groups than a worker keeps to itself: all are there once, in the memory of one table. */
-static void very_many_groups(void **state)
+/* More groups than a worker keeps to itself: all are there once, in the memory of one table or, where
+ * that is too much, of a part of it at a time. */
+enum { MANY_ROWS = 330000, MANY_KEYS = 300000 };
+
+static struct skep_rowset *many_sessions(void)
 {
-    (void)state;
-    enum { ROWS = 330000, KEYS = 300000 };
-    struct skep_pool *pool = skep_pool_new("test", 3);
     struct skep_batch *b = skep_batch_new(NULL, REF_T0);
-    for (uint32_t i = 0; i < ROWS; i++) {
+    for (uint32_t i = 0; i < MANY_ROWS; i++) {
         char text[32];
-        (void)skep_batch_row(b, SKEP_KIND_SPAN, REF_T0 + i, SKEP_SOURCE_OTLP);
-        int n = snprintf(text, sizeof text, "session-%06u", (i * 7919u) % KEYS);
+        uint32_t row = skep_batch_row(b, SKEP_KIND_SPAN, REF_T0 + i, SKEP_SOURCE_OTLP);
+        b->duration_ns[row] = (int64_t)i * 1000000;
+        int n = snprintf(text, sizeof text, "session-%06u", (i * 7919u) % MANY_KEYS);
         skep_batch_put(b, SKEP_SCOPE_ATTRIBUTE, SKEP_STR("session"),
                        (skep_value){.type = SKEP_TYPE_STRING, .s = {text, (size_t)n}});
     }
     struct skep_rowset *part = ref_part(b, 1);
+    skep_batch_free(b);
+    return part;
+}
+
+static void check_many(const struct skep_plan *p, const struct skep_result *r)
+{
+    bool having = p->n_havings > 0;
+    assert_int_equal(r->n_groups_total, having ? MANY_ROWS - MANY_KEYS : MANY_KEYS);
+    assert_int_equal(r->n_groups, 20);
+    assert_int_equal(r->totals.values[0].i, MANY_ROWS); /* of all groups */
+    assert_int_equal(r->rows_examined, MANY_ROWS);      /* once, in however many passes */
+    for (unsigned g = 0; g < 20; g++) {                 /* twice each, by name */
+        assert_int_equal(r->groups[g].values[0].i, 2);
+        int by_name = g == 0 ? -1 : skep_str_cmp(r->groups[g - 1].key[0].s, r->groups[g].key[0].s);
+        assert_true(p->n_orders > 0 || by_name < 0);
+    }
+    if (p->n_aggs > 1) /* the last row of all, which is the second of its session */
+        assert_true(r->totals.values[1].f == MANY_ROWS - 1 &&
+                    (p->n_orders == 0 || r->groups[0].values[1].f == MANY_ROWS - 1));
+}
+
+static void very_many_groups(void **state)
+{
+    (void)state;
+    struct skep_pool *pool = skep_pool_new("test", 1);
+    struct skep_rowset *part = many_sessions();
     struct skep_field_ref group = {.name = SKEP_STR("session")};
-    struct skep_agg count = {.op = SKEP_AGG_COUNT};
-    struct skep_plan p = {.kind = SKEP_PLAN_AGGREGATE,
-                          .range = {REF_T0, REF_T0 + ROWS},
-                          .groups = &group,
-                          .n_groups = 1,
-                          .aggs = &count,
-                          .n_aggs = 1,
-                          .limit = 20};
-    for (int threads = 0; threads < 2; threads++) {
+    struct skep_agg aggs[] = {
+        {.op = SKEP_AGG_COUNT}, {.op = SKEP_AGG_MAX, .field.name = SKEP_STR("duration_ms")}};
+    struct skep_order slowest = {.by_agg = true, .index = 1, .descending = true};
+    struct skep_having twice = {.agg = 0, .op = SKEP_CMP_GE, .value = 2};
+    static const unsigned mib[] = {100, 32, 24, 1};
+    for (unsigned i = 0; i < 16; i++) {
+        bool more = i % 2;
+        struct skep_plan p = {.kind = SKEP_PLAN_AGGREGATE,
+                              .range = {REF_T0, REF_T0 + MANY_ROWS},
+                              .groups = &group,
+                              .n_groups = 1,
+                              .aggs = aggs,
+                              .n_aggs = more ? 2 : 1,
+                              .orders = &slowest,
+                              .n_orders = more,
+                              .havings = &twice,
+                              .n_havings = more,
+                              .limit = 20};
         struct ref_store s;
         struct skep_arena a;
         struct skep_budget budget;
         struct skep_result *r = NULL;
         skep_err err;
         skep_arena_init(&a, "answer", NULL);
-        skep_budget_init(&budget, "query", UINT64_C(100) << 20, NULL);
+        skep_budget_init(&budget, "query", (uint64_t)mib[i / 4] << 20, NULL);
         struct skep_run_opts opts = {.arena = &a, .budget = &budget};
         struct skep_rowset *set = skep_rowset_ref(part);
-        ref_store_init(&s, ref_snapshot(&set, NULL, 1), threads ? pool : NULL);
-        if (skep_query_aggregate(&s.base, &p, &opts, &r, &err) != SKEP_OK)
-            fail_msg("%s", err.text);
-        assert_int_equal(r->n_groups_total, KEYS);
-        assert_int_equal(r->n_groups, 20);
-        assert_int_equal(r->totals.values[0].i, ROWS);
-        for (unsigned g = 0; g < 20; g++) { /* twice each, by name */
-            assert_int_equal(r->groups[g].values[0].i, 2);
-            assert_true(g == 0 ||
-                        skep_str_cmp(r->groups[g - 1].key[0].s, r->groups[g].key[0].s) < 0);
-        }
+        ref_store_init(&s, ref_snapshot(&set, NULL, 1), i / 2 % 2 ? pool : NULL);
+        skep_rc rc = skep_query_aggregate(&s.base, &p, &opts, &r, &err);
+        if (rc != (mib[i / 4] == 1 ? SKEP_ENOMEM : SKEP_OK)) /* a row group's alone are more */
+            fail_msg("%u MiB: %s", mib[i / 4], rc == SKEP_OK ? "answered" : err.text);
+        if (rc == SKEP_OK)
+            check_many(&p, r);
         assert_int_equal(skep_budget_used(&budget), 0);
         skep_snapshot_unref(s.snap);
         skep_arena_done(&a);
     }
     skep_pool_free(pool);
     skep_rowset_unref(part);
-    skep_batch_free(b);
 }
 
 struct watch {

@@ -36,6 +36,7 @@ skep_rc skep_x__prepare(struct skep_x_ctx *c, skep_err *err)
     skep_rc rc = skep_partial_new(plan, c->q->opts->budget, &c->partial);
     if (rc != SKEP_OK)
         return skep_fail(err, rc, "the query needs more memory than it may use");
+    skep_partial_restrict(c->partial, skep_x__shards_open(c->q));
     c->groups = skep_alloc_n(struct skep_x_group, plan->n_groups + 1);
     for (unsigned g = 0; g < plan->n_groups; g++) {
         c->groups[g].name = skep_x__name(c->q, plan->groups[g].name);
@@ -47,6 +48,7 @@ skep_rc skep_x__prepare(struct skep_x_ctx *c, skep_err *err)
 
 void skep_x__aggregate_done(struct skep_x_ctx *c)
 {
+    skep_x__relate_forget(c);
     for (unsigned g = 0; c->groups && g < c->q->plan->n_groups; g++) {
         for (unsigned i = 0; i < c->groups[g].n_memos; i++)
             skep_x__memo_done(c, &c->groups[g].memos[i]);
@@ -146,7 +148,7 @@ static skep_rc row_tuples(struct skep_x_ctx *c, struct skep_x_bits *bits, skep_e
     skep_rc rc = skep_partial_tuples(c->partial, sel, s->keys, &s->tuples);
     if (rc != SKEP_OK)
         return skep_x__fail_memory(rc, c, err);
-    if (plan->n_only_groups == 0 || plan->n_groups == 0)
+    if (!c->partial->restricted)
         return SKEP_OK;
     if (s->tuples.constant) {
         if (s->tuples.value == SKEP_ID_NONE)
@@ -399,7 +401,7 @@ static skep_rc row_cells(struct skep_x_ctx *c, const struct skep_x_bits *bits, s
     struct skep_x_agg_scratch *s = c->scratch;
     const struct skep_plan *plan = c->q->plan;
     uint32_t bucket = 0;
-    if (plan->n_groups == 1 && plan->n_only_groups == 0 && c->groups[0].rel == SKEP_X_NO_REL &&
+    if (plan->n_groups == 1 && !c->partial->restricted && c->groups[0].rel == SKEP_X_NO_REL &&
         block_bucket(c, c->block, &bucket))
         SKEP_TRY(code_cells(c, bits, bucket, ret, err));
     if (ret->direct)
@@ -590,11 +592,11 @@ static skep_rc one_block(struct skep_x_ctx *c, uint64_t b, skep_err *err)
 static skep_rc morsel(struct skep_x_ctx *c, const struct skep_x_morsel *m, skep_err *err)
 {
     SKEP_TRY(skep_x__keep_enter(c, err));
-    SKEP_TRY(skep_x__prepare(c, err));
-    SKEP_TRY(skep_x__relate_values(c, err));
     for (uint64_t b = m->block; b < m->end;) {
         uint32_t bucket = 0;
         bool counted = false;
+        SKEP_TRY(skep_x__prepare(c, err)); /* at first, or when it grew too large */
+        SKEP_TRY(skep_x__relate_values(c, err));
         uint64_t n = stretch(c, b, m->end, &bucket);
         if (n > 0)
             SKEP_TRY(skep_x__tally(c, b, b + n, bucket, &counted, err));
@@ -602,8 +604,10 @@ static skep_rc morsel(struct skep_x_ctx *c, const struct skep_x_morsel *m, skep_
             n = 1;
         for (uint64_t k = b; counted && k < b + n; k++)
             c->rows_examined += skep_rowset_block_rows(c->rs, k);
-        if (!counted)
+        if (!counted) {
             SKEP_TRY(one_block(c, b, err));
+            SKEP_TRY(skep_x__keep_spill(c, err));
+        }
         b += n;
     }
     SKEP_TRY(skep_x__tally_settle(c, err));
@@ -655,16 +659,19 @@ skep_rc skep_x__aggregate(struct skep_x_query *q, struct skep_answer *ret, skep_
     }
     SKEP_TRY(compile_states(q, err));
     skep_x__keep_begin(q);
-    struct skep_partial *all = NULL;
+    skep_x__shards_new(q);
     skep_rc rc = skep_x__plan_morsels(q, err);
-    if (rc == SKEP_OK)
+    uint64_t rows = q->rows_total;
+    for (bool again = true; rc == SKEP_OK && again;) {
         rc = skep_x__run(q, morsel, err);
-    if (rc == SKEP_OK) {
-        rc = skep_x__keep_finish(q, &all);
-        if (rc != SKEP_OK)
-            rc = fail_merge(rc, q, err);
+        if (rc == SKEP_OK) {
+            rc = skep_x__keep_finish(q, ret, &again, err);
+            if (rc != SKEP_OK)
+                rc = fail_merge(rc, q, err);
+            q->rows_total += again ? rows : 0;
+        }
     }
     skep_x__keep_done(q);
-    ret->partial = all;
+    skep_x__shards_done(q);
     return rc;
 }

@@ -227,6 +227,8 @@ struct skep_x_ctx {
     struct skep_partial *partial;
     uint32_t partial_set;        /* of whose rows it is, where that matters (keep.c) */
     uint64_t partial_rows;       /* rows_examined before it */
+    uint64_t rows_first;         /* rows_examined in the first pass (shards.c) */
+    uint64_t lookups;            /* keys looked up by code for the partial (tally.c) */
     struct skep_x_group *groups; /* [n_groups] */
     struct skep_x_agg_scratch *scratch;
     struct skep_x_tally *tally;
@@ -279,6 +281,7 @@ struct skep_x_query {
     void *shared;                   /* of one kind of plan */
     struct skep_partials *partials; /* kept partials; NULL = none */
     struct skep_x_keep *keep;       /* AGGREGATE */
+    struct skep_x_shards *shards;   /* AGGREGATE */
     uint64_t rows_kept;             /* rows behind the kept partials of the answer */
 };
 
@@ -422,9 +425,39 @@ bool skep_x__kept(const struct skep_x_query *q, uint32_t set);
 SKEP_NODISCARD skep_rc skep_x__keep_enter(struct skep_x_ctx *c, skep_err *err);
 /* After a morsel: a partial that has grown large is added to the common one. */
 SKEP_NODISCARD skep_rc skep_x__keep_spill(struct skep_x_ctx *c, skep_err *err);
-/* All contexts' and kept partials as one.  Returns SKEP_OK | ENOMEM | ELIMIT. */
-SKEP_NODISCARD skep_rc skep_x__keep_finish(struct skep_x_query *q, struct skep_partial **ret);
+/* After a run over the morsels: all contexts' and kept partials are the answer, or *ret_again: run
+ * once more, for the groups that had to be put off.  Returns SKEP_OK | ENOMEM | ELIMIT; err may be
+ * left alone. */
+SKEP_NODISCARD skep_rc skep_x__keep_finish(struct skep_x_query *q, struct skep_answer *ret,
+                                           bool *ret_again, skep_err *err);
 void skep_x__keep_done(struct skep_x_query *q);
+
+/* -- shards.c -- */
+void skep_x__shards_new(struct skep_x_query *q);
+void skep_x__shards_done(struct skep_x_query *q);
+/* Was something added?  Not while workers run. */
+bool skep_x__shards_used(const struct skep_x_query *q);
+/* The shards that take part, as skep_partial_restrict() wants them. */
+uint64_t skep_x__shards_open(const struct skep_x_query *q);
+/* Is much of the query's memory taken? */
+bool skep_x__short(const struct skep_x_query *q);
+/* Add a partial's groups; src is unchanged.  Returns SKEP_OK | ENOMEM | ELIMIT. */
+SKEP_NODISCARD skep_rc skep_x__shards_add(struct skep_x_query *q, struct skep_partial *src);
+/* Add items of each shard, items[first[s] .. first[s + 1]), to its table by fn. */
+typedef skep_rc skep_x_feed_fn(void *arg, struct skep_partial *p, const uint32_t *items,
+                               unsigned n);
+SKEP_NODISCARD skep_rc skep_x__shards_feed(struct skep_x_query *q, const uint32_t *items,
+                                           const uint32_t first[SKEP_AGG_SHARDS + 1],
+                                           skep_x_feed_fn *fn, void *arg);
+/* Do keys come so rarely again that a worker's own table of them is of no use? */
+bool skep_x__shards_direct(const struct skep_x_query *q);
+void skep_x__shards_go_direct(struct skep_x_query *q);
+/* Put groups off when memory is short. */
+void skep_x__shards_ease(struct skep_x_query *q);
+/* When all rows were added: finish the groups that took part.  *ret_again: others do now. */
+SKEP_NODISCARD skep_rc skep_x__shards_pass(struct skep_x_query *q, bool *ret_again, skep_err *err);
+/* What was finished; the caller's. */
+void skep_x__shards_answer(struct skep_x_query *q, struct skep_answer *ret);
 
 /* -- tally.c -- */
 /* Count blocks [block, end) of one row group, all of whose rows are selected and lie in `bucket`,
@@ -459,6 +492,8 @@ SKEP_NODISCARD skep_rc skep_x__related_add(struct skep_x_ctx *c, unsigned state,
                                            const struct skep_x_bits *bits, struct skep_agg_in *in,
                                            skep_err *err);
 void skep_x__relate_ctx_done(struct skep_x_ctx *c);
+/* The context's partial goes: forget the ids of its keys. */
+void skep_x__relate_forget(struct skep_x_ctx *c);
 void skep_x__relate_done(struct skep_x_query *q);
 
 /* -- aggregate.c, rows.c, traces.c, lists.c -- */

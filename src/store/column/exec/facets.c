@@ -5,6 +5,9 @@
  *   rows that pass the filter -> of these, the selected ones
  *   for each field: key ids of the rows (group.c) -> all[id]++, selected[id]++
  *
+ * Where the memory does not suffice for all fields, the largest are put off: they are forgotten, and
+ * counted in a further pass when the others are answered.
+ *
  * Nearly always most rows are not selected, so the two sides are counted apart: all rows by code
  * where the reader can do that for a whole morsel (as tally.c does), the selected ones row by row.
  *
@@ -18,6 +21,8 @@
  *     first.  A worker or a merge that sees so many proves that all rows have so many: which fields
  *     are dropped does not depend on who looked at what.
  * I2  Everything is summed in integers: the answer has the same bits however the rows lie.
+ * I3  A field is answered after a pass over all rows in which nobody dropped it or put it off; one
+ *     field at least is never put off, so every pass answers some.
  *
  * Threads: a context belongs to one thread; `dropped` is an atomic that may be read late.  Memory:
  * keys and counts from the query's budget. */
@@ -48,9 +53,18 @@ struct facets { /* of one context */
     struct field fields[];
 };
 
+enum how {
+    COUNTED,
+    TOO_MANY, /* values: dropped */
+    LATER,    /* in another pass */
+    ANSWERED  /* in an earlier pass */
+};
+
 struct shared {
     struct skep_x_expr *selection;
-    _Atomic bool dropped[SKEP_LIMIT_PLAN_GROUPS];
+    _Atomic uint8_t how[SKEP_LIMIT_PLAN_GROUPS];
+    unsigned n_counted; /* fields; under the query's mu */
+    unsigned passes;    /* done */
 };
 
 static skep_rc no_memory(struct skep_x_ctx *c, unsigned f, skep_err *err)
@@ -61,10 +75,16 @@ static skep_rc no_memory(struct skep_x_ctx *c, unsigned f, skep_err *err)
                      SKEP_STRARG(c->q->plan->groups[f].name));
 }
 
-static bool is_dropped(struct skep_x_ctx *c, unsigned f)
+static enum how how_of(const struct skep_x_query *q, unsigned f)
 {
-    struct shared *s = c->q->shared;
-    return atomic_load_explicit(&s->dropped[f], memory_order_relaxed);
+    struct shared *s = q->shared;
+    return (enum how)atomic_load_explicit(&s->how[f], memory_order_relaxed);
+}
+
+static void set_how(struct skep_x_query *q, unsigned f, enum how how)
+{
+    struct shared *s = q->shared;
+    atomic_store_explicit(&s->how[f], (uint8_t)how, memory_order_relaxed);
 }
 
 static void free_field(struct skep_x_ctx *c, unsigned f)
@@ -76,14 +96,45 @@ static void free_field(struct skep_x_ctx *c, unsigned f)
     *x = (struct field){.dropped = true};
 }
 
-/* I1.  Its keys go too: nobody asks for them any more. */
-static void drop(struct skep_x_ctx *c, unsigned f)
+/* Its keys go too: nobody asks for them any more. */
+static void forget(struct skep_x_ctx *c, unsigned f)
 {
-    struct shared *s = c->q->shared;
-    atomic_store_explicit(&s->dropped[f], true, memory_order_relaxed);
     free_field(c, f);
     skep_keys_done(&c->partial->keys[f]);
     skep_keys_init(&c->partial->keys[f], &c->partial->mem);
+}
+
+/* I1. */
+static void drop(struct skep_x_ctx *c, unsigned f)
+{
+    set_how(c->q, f, TOO_MANY);
+    forget(c, f);
+}
+
+/* The largest field that is counted is put off, unless it is the only one. */
+static void put_off_one(struct skep_x_ctx *c)
+{
+    struct skep_x_query *q = c->q;
+    const struct facets *k = c->extra;
+    struct shared *shared = q->shared;
+    uint32_t largest = 0;
+    unsigned at = UINT32_MAX;
+    for (unsigned f = 0; f < q->plan->n_groups; f++) {
+        uint32_t n = SKEP_MAX(c->partial->keys[f].cap, k->fields[f].cap_codes / 4);
+        if (k->fields[f].dropped || n <= largest)
+            continue;
+        largest = n;
+        at = f;
+    }
+    skep_mutex_lock(&q->mu);
+    bool may = at != UINT32_MAX && how_of(q, at) == COUNTED && shared->n_counted > 1;
+    if (may) {
+        shared->n_counted--;
+        set_how(q, at, LATER);
+    }
+    skep_mutex_unlock(&q->mu);
+    if (may)
+        forget(c, at);
 }
 
 /* Room for the ids there are. */
@@ -298,9 +349,12 @@ static skep_rc facets_block(struct skep_x_ctx *c, skep_err *err)
         k->rows.all += weight_of(&b, b.sel.rows ? b.sel.rows[i] : i);
     for (unsigned i = 0; i < b.selected_sel.n; i++)
         k->rows.selected += weight_of(&b, b.selected_sel.rows ? b.selected_sel.rows[i] : i);
-    for (unsigned f = 0; f < c->q->plan->n_groups; f++)
+    for (unsigned f = 0; f < c->q->plan->n_groups; f++) {
+        if (!k->fields[f].dropped && how_of(c->q, f) != COUNTED) /* since the morsel began */
+            forget(c, f);
         if (!k->fields[f].dropped)
             SKEP_TRY(block_field(c, &b, f, err));
+    }
     return SKEP_OK;
 }
 
@@ -315,18 +369,22 @@ static skep_rc morsel(struct skep_x_ctx *c, const struct skep_x_morsel *m, skep_
     bool all = whole(c, m, &n, &weight);
     for (unsigned f = 0; f < n_fields; f++) {
         k->fields[f].counted = false;
-        if (!k->fields[f].dropped && is_dropped(c, f))
-            drop(c, f);
+        if (!k->fields[f].dropped && how_of(c->q, f) != COUNTED)
+            forget(c, f);
         if (all && !k->fields[f].dropped)
             SKEP_TRY(count_codes(c, f, m->block * SKEP_BLOCK_ROWS, n, weight, err));
         if (!k->fields[f].dropped && too_many(&c->partial->keys[f]))
             drop(c, f);
+        if (skep_x__short(c->q))
+            put_off_one(c);
     }
     for (uint64_t b = m->block; b < m->end; b++) {
         SKEP_TRY(skep_x__tick(c, err));
         skep_x__block(c, b);
         c->rows_examined += c->n;
         SKEP_TRY(facets_block(c, err));
+        if (skep_x__short(c->q))
+            put_off_one(c);
     }
     return SKEP_OK;
 }
@@ -373,10 +431,11 @@ static skep_rc merge(struct skep_x_query *q, struct skep_x_ctx **ret, skep_err *
         to->rows.selected += from->rows.selected;
         all->partial->estimated = all->partial->estimated || c->partial->estimated;
         for (unsigned f = 0; f < q->plan->n_groups; f++) {
-            if (!is_dropped(all, f))
+            if (how_of(q, f) == COUNTED)
                 SKEP_TRY(merge_field(all, c, f, err));
             if (too_many(&all->partial->keys[f]))
                 drop(all, f);
+            forget(c, f);
         }
     }
     *ret = all;
@@ -462,23 +521,26 @@ static int by_difference(const void *x, const void *y)
     return skep_str_cmp(a->name, b->name);
 }
 
+/* Answer the fields that were counted in this pass. */
 static skep_rc make_facets(struct skep_x_query *q, struct skep_x_ctx *c, struct skep_facets *ret,
                            skep_err *err)
 {
-    size_t limit = q->plan->limit ? q->plan->limit : DEFAULT_VALUES, n = q->plan->n_groups;
-    struct shared *shared = q->shared;
+    size_t limit = q->plan->limit ? q->plan->limit : DEFAULT_VALUES;
     uint64_t bytes = (limit + 1) * sizeof(struct scored);
     if (skep_x__take(q, bytes) != SKEP_OK)
         return skep_fail(err, SKEP_ENOMEM, "ask for less values: no memory for so many");
     struct scored *best = skep_calloc(limit + 1, sizeof *best);
     skep_rc rc = SKEP_OK;
-    ret->facets = skep_new_n(q->opts->arena, struct skep_facet, n + 1);
-    for (unsigned f = 0; f < n && rc == SKEP_OK; f++) {
+    for (unsigned f = 0; f < q->plan->n_groups && rc == SKEP_OK; f++) {
+        enum how how = how_of(q, f);
+        if (how != COUNTED && how != TOO_MANY)
+            continue;
         struct skep_facet *x = &ret->facets[ret->n++];
         x->name = skep_arena_str(q->opts->arena, q->plan->groups[f].name);
-        x->too_many = atomic_load_explicit(&shared->dropped[f], memory_order_relaxed);
+        x->too_many = how == TOO_MANY;
         if (c && !x->too_many)
             rc = make_facet(c, f, limit, best, x, err);
+        set_how(q, f, ANSWERED);
     }
     if (c) {
         const struct facets *k = c->extra;
@@ -486,18 +548,42 @@ static skep_rc make_facets(struct skep_x_query *q, struct skep_x_ctx *c, struct 
         ret->rest = k->rows.all - k->rows.selected;
         ret->estimated = c->partial->estimated;
     }
-    if (rc == SKEP_OK)
-        qsort(ret->facets, ret->n, sizeof *ret->facets, by_difference);
     skep_free(best);
     skep_x__give(q, bytes);
     return rc;
+}
+
+/* Contexts as at the beginning, for the fields that were put off; false: there are none. */
+static bool next_pass(struct skep_x_query *q)
+{
+    struct shared *shared = q->shared;
+    shared->n_counted = 0;
+    for (unsigned f = 0; f < q->plan->n_groups; f++) {
+        if (how_of(q, f) != LATER)
+            continue;
+        set_how(q, f, COUNTED);
+        shared->n_counted++;
+    }
+    for (struct skep_x_ctx *c = q->all; c; c = c->next_all) {
+        for (unsigned f = 0; c->extra && f < q->plan->n_groups; f++)
+            free_field(c, f);
+        skep_free(c->extra);
+        c->extra = NULL;
+        skep_x__aggregate_done(c); /* while the plan is there */
+        if (shared->passes > 0)    /* rows are counted once */
+            c->rows_examined = c->rows_first;
+        c->rows_first = c->rows_examined;
+    }
+    shared->passes++;
+    return shared->n_counted > 0;
 }
 
 skep_rc skep_x__plan_facets(struct skep_x_query *q, struct skep_answer *ret, skep_err *err)
 {
     static const struct skep_agg count = {.op = SKEP_AGG_COUNT};
     struct skep_plan keys = *q->plan; /* group keys and weights are those of an AGGREGATE */
-    struct shared shared = {.selection = skep_x__compile(q, q->plan->selection)};
+    struct shared shared = {.selection = skep_x__compile(q, q->plan->selection),
+                            .n_counted = keys.n_groups};
     keys.kind = SKEP_PLAN_AGGREGATE;
     keys.aggs = &count;
     keys.n_aggs = 1;
@@ -506,23 +592,24 @@ skep_rc skep_x__plan_facets(struct skep_x_query *q, struct skep_answer *ret, ske
     q->plan = &keys;
     q->shared = &shared;
     for (unsigned f = 0; f < keys.n_groups; f++) {
-        atomic_init(&shared.dropped[f], false);
+        atomic_init(&shared.how[f], COUNTED);
         skep_x__name(q, keys.groups[f].name);
     }
-    struct skep_x_ctx *all = NULL;
+    ret->facets.facets = skep_new_n(q->opts->arena, struct skep_facet, keys.n_groups + 1);
     skep_rc rc = skep_x__plan_morsels(q, err);
-    if (rc == SKEP_OK)
-        rc = skep_x__run(q, morsel, err);
-    if (rc == SKEP_OK)
-        rc = merge(q, &all, err);
-    if (rc == SKEP_OK)
-        rc = make_facets(q, all, &ret->facets, err);
-    for (struct skep_x_ctx *c = q->all; c; c = c->next_all) {
-        for (unsigned f = 0; c->extra && f < keys.n_groups; f++)
-            free_field(c, f);
-        skep_free(c->extra);
-        c->extra = NULL;
-        skep_x__aggregate_done(c); /* while the plan is there */
+    uint64_t rows = q->rows_total;
+    for (bool again = true; again;) {
+        struct skep_x_ctx *all = NULL;
+        if (rc == SKEP_OK)
+            rc = skep_x__run(q, morsel, err);
+        if (rc == SKEP_OK)
+            rc = merge(q, &all, err);
+        if (rc == SKEP_OK)
+            rc = make_facets(q, all, &ret->facets, err);
+        again = next_pass(q) && rc == SKEP_OK;
+        q->rows_total += again ? rows : 0;
     }
+    if (rc == SKEP_OK)
+        qsort(ret->facets.facets, ret->facets.n, sizeof *ret->facets.facets, by_difference);
     return rc;
 }

@@ -5,7 +5,8 @@
  *   hand over  when a worker goes on to another set, its partial of the one before is put aside,
  *              so that it holds rows of one set alone (only where that set can be kept)
  *   finish     the partials of each set become one; it is kept, and added to the answer
- *   spill      a partial that grows large is added to a common one and made anew
+ *   spill      a partial that grows large is added to the common tables (shards.c) and made anew;
+ *              then nothing is kept
  *
  * I1  With and without the cache the answer has the same bits: a partial is a function of its rows
  *     (agg/agg.h), and merging adds.
@@ -17,9 +18,17 @@
 #include "store/column/exec/exec_priv.h"
 #include "store/column/exec/partials.h"
 
-/* A worker's partial of more is added to the common one at once: of a million groups each worker
- * would else have its own. */
-enum { SPILL_BYTES = 8 << 20 };
+enum {
+    /* A worker's partial of more, or of more than a share of the budget, is added to the common
+     * tables: of a million groups each worker would else have its own.  Where its groups come again
+     * and again it may be larger. */
+    SPILL_BYTES = 8 << 20,
+    SPILL_SHARE = 16,
+    SPILL_BYTES_REUSED = 64 << 20,
+    SPILL_SHARE_REUSED = 6,
+    REUSE = 2, /* look-ups for each group */
+    KEEP_MOST = 4 /* a question's partials together: so many of the largest */
+};
 
 struct aside { /* one worker's partial of one set */
     struct skep_partial *partial;
@@ -34,8 +43,9 @@ struct kept_set {
 };
 
 struct skep_x_keep {
-    struct skep_mutex mu;       /* of total and of what is able, while workers run */
-    struct skep_partial *total; /* what was too large to put aside */
+    struct skep_mutex mu; /* of the sets, while workers run */
+    unsigned passes;      /* done */
+    unsigned n_able;      /* sets, at the beginning */
     struct skep_buf question;
     struct kept_set sets[];
 };
@@ -64,6 +74,7 @@ void skep_x__keep_begin(struct skep_x_query *q)
         s->able = rs->serial != 0 && rs->n_rows > 0 && rs->bounds.min_start_ns >= t->start_ns &&
                   rs->bounds.max_start_ns < t->end_ns;
         struct skep_partials_key key = key_of(q, i);
+        q->keep->n_able += s->able;
         if (s->able)
             s->hit = skep_partials_get(q->partials, &key);
     }
@@ -84,34 +95,37 @@ static void put_aside(struct skep_x_ctx *c)
     c->partial = NULL;
 }
 
-/* The worker's partial into the common one. */
-static skep_rc spill(struct skep_x_ctx *c)
+/* Nothing is kept of this question any more. */
+static void keep_none(struct skep_x_query *q)
 {
-    struct skep_x_keep *k = c->q->keep;
+    struct skep_x_keep *k = q->keep;
     skep_assert_held(&k->mu);
-    k->sets[c->partial_set].able = false; /* too large to be kept */
-    skep_rc rc = SKEP_OK;
-    if (k->total)
-        rc = skep_partial_merge(k->total, c->partial);
-    else
-        k->total = c->partial;
-    if (k->total == c->partial)
-        c->partial = NULL;
-    return rc;
+    for (uint32_t i = 0; i < q->snap->n; i++)
+        k->sets[i].able = false;
 }
 
-/* What cannot be kept is not put aside either: a question of many groups over many segments would
- * else hold a partial for each. */
+/* Is there room for the partials of all segments?  Those that push each other out are never found. */
+static bool worth_keeping(const struct skep_x_ctx *c)
+{
+    const struct skep_x_keep *k = c->q->keep;
+    uint64_t bytes = skep_partial_bytes(c->partial), most = skep_partials_largest(c->q->partials);
+    return bytes <= most && bytes * k->n_able <= most * KEEP_MOST;
+}
+
+/* Where one segment's partial is too large to be kept, those of the others are too: it goes on over
+ * all segments, as without the cache. */
 skep_rc skep_x__keep_enter(struct skep_x_ctx *c, skep_err *err)
 {
+    (void)err;
     struct skep_x_keep *k = c->q->keep;
-    skep_rc rc = SKEP_OK;
     if (c->partial && c->partial_set != c->set) {
         skep_mutex_lock(&k->mu);
         bool apart = k->sets[c->partial_set].able || k->sets[c->set].able;
-        if (apart && skep_partial_bytes(c->partial) > skep_partials_largest(c->q->partials))
-            rc = spill(c);
-        else if (apart)
+        if (apart && (!worth_keeping(c) || skep_x__short(c->q))) {
+            keep_none(c->q);
+            apart = false;
+        }
+        if (apart)
             put_aside(c);
         skep_mutex_unlock(&k->mu);
         if (apart)
@@ -120,20 +134,47 @@ skep_rc skep_x__keep_enter(struct skep_x_ctx *c, skep_err *err)
     if (!c->partial)
         c->partial_rows = c->rows_examined;
     c->partial_set = c->set;
-    return rc == SKEP_OK ? SKEP_OK : skep_x__fail_memory(rc, c, err);
+    return SKEP_OK;
+}
+
+/* Do the groups of the worker's partial come again and again, so that it saves work? */
+static bool comes_again(const struct skep_x_ctx *c)
+{
+    uint64_t n = c->lookups > 0 ? c->lookups : c->rows_examined - c->partial_rows;
+    return n >= REUSE * (uint64_t)c->partial->cells.n;
+}
+
+/* How large a worker's partial may grow. */
+static uint64_t spill_bytes(const struct skep_x_ctx *c)
+{
+    const struct skep_budget *b = c->q->opts->budget;
+    bool large = comes_again(c) && !skep_x__short(c->q);
+    uint64_t most = large ? SPILL_BYTES_REUSED : SPILL_BYTES;
+    uint64_t share = large ? SPILL_SHARE_REUSED : SPILL_SHARE;
+    return b ? SKEP_MIN(b->limit_bytes / share, most) : most;
 }
 
 skep_rc skep_x__keep_spill(struct skep_x_ctx *c, skep_err *err)
 {
-    struct skep_x_keep *k = c->q->keep;
-    if (!c->partial || skep_partial_bytes(c->partial) < SPILL_BYTES)
+    struct skep_x_query *q = c->q;
+    if (!c->partial || skep_partial_bytes(c->partial) < spill_bytes(c)) {
+        if (skep_x__shards_direct(q))
+            skep_x__shards_ease(q);
         return SKEP_OK;
-    skep_mutex_lock(&k->mu);
-    skep_rc rc = spill(c);
-    skep_mutex_unlock(&k->mu);
+    }
+    SKEP_TRY(skep_x__tally_settle(c, err));
+    if (c->lookups > 0 && !comes_again(c))
+        skep_x__shards_go_direct(q);
+    c->lookups = 0;
+    skep_mutex_lock(&q->keep->mu);
+    keep_none(q);
+    skep_mutex_unlock(&q->keep->mu);
+    skep_rc rc = skep_x__shards_add(q, c->partial);
     if (rc != SKEP_OK)
         return skep_x__fail_memory(rc, c, err);
     skep_x__aggregate_done(c);
+    c->partial_rows = c->rows_examined;
+    skep_x__shards_ease(q);
     return SKEP_OK;
 }
 
@@ -190,14 +231,9 @@ static skep_rc finish_set(struct skep_x_query *q, uint32_t set, struct skep_part
     return add(q, total, s->hit ? s->hit->partial : p);
 }
 
-skep_rc skep_x__keep_finish(struct skep_x_query *q, struct skep_partial **ret)
+static skep_rc finish_all(struct skep_x_query *q, struct skep_partial **ret)
 {
     skep_rc rc = SKEP_OK;
-    *ret = q->keep->total;
-    q->keep->total = NULL;
-    for (struct skep_x_ctx *c = q->all; c; c = c->next_all)
-        if (c->partial)
-            put_aside(c);
     for (uint32_t i = 0; i < q->snap->n && rc == SKEP_OK; i++)
         rc = finish_set(q, i, ret);
     if (rc == SKEP_OK && !*ret)
@@ -207,6 +243,52 @@ skep_rc skep_x__keep_finish(struct skep_x_query *q, struct skep_partial **ret)
         *ret = NULL;
     }
     return rc;
+}
+
+/* What there is of every set, to the shards. */
+static skep_rc finish_sharded(struct skep_x_query *q)
+{
+    for (uint32_t i = 0; i < q->snap->n; i++) {
+        struct kept_set *s = &q->keep->sets[i];
+        if (s->hit) {
+            q->rows_kept += q->keep->passes == 0 ? s->hit->rows_examined : 0;
+            SKEP_TRY(skep_x__shards_add(q, s->hit->partial));
+            skep_x__shards_ease(q);
+        }
+        while (s->asides) {
+            struct aside *a = s->asides;
+            skep_rc rc = skep_x__shards_add(q, a->partial);
+            s->asides = a->next;
+            skep_partial_free(a->partial);
+            skep_free(a);
+            SKEP_TRY(rc);
+            skep_x__shards_ease(q);
+        }
+    }
+    return SKEP_OK;
+}
+
+skep_rc skep_x__keep_finish(struct skep_x_query *q, struct skep_answer *ret, bool *ret_again,
+                            skep_err *err)
+{
+    *ret_again = false;
+    for (struct skep_x_ctx *c = q->all; c; c = c->next_all) {
+        if (c->partial) {
+            put_aside(c);
+            skep_x__aggregate_done(c);
+        }
+        if (q->keep->passes > 0) /* rows are counted once */
+            c->rows_examined = c->rows_first;
+        c->rows_first = c->rows_examined;
+    }
+    if (!skep_x__shards_used(q))
+        return finish_all(q, &ret->partial);
+    SKEP_TRY(finish_sharded(q));
+    q->keep->passes++;
+    SKEP_TRY(skep_x__shards_pass(q, ret_again, err));
+    if (!*ret_again)
+        skep_x__shards_answer(q, ret);
+    return SKEP_OK;
 }
 
 void skep_x__keep_done(struct skep_x_query *q)
@@ -223,7 +305,6 @@ void skep_x__keep_done(struct skep_x_query *q)
         }
     }
     if (q->keep) {
-        skep_partial_free(q->keep->total);
         skep_buf_done(&q->keep->question);
         skep_mutex_done(&q->keep->mu);
     }

@@ -108,6 +108,13 @@ static void forget_keys(struct skep_x_ctx *c)
     }
 }
 
+void skep_x__relate_forget(struct skep_x_ctx *c)
+{
+    forget_keys(c);
+    if (c->window)
+        c->window->valued = false;
+}
+
 /* Back from the cut of a morsel to the query's. */
 static void drop_cut(struct skep_x_ctx *c)
 {

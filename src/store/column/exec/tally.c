@@ -166,6 +166,7 @@ static skep_rc settle_groups(struct skep_x_ctx *c, const struct column *k, skep_
         unsigned n = 0;
         uint32_t key = 0, cell = 0;
         next_batch(k, &at, &b);
+        c->lookups += b.n;
         skep_keys_prefetch(&c->partial->keys[0], b.hashes, b.n);
         for (unsigned i = 0; i < b.n; i++) {
             skep_value v = code_value(k, b.codes[i]);
@@ -206,6 +207,98 @@ static skep_rc settle_distinct(struct skep_x_ctx *c, const struct column *k, ske
     return SKEP_OK;
 }
 
+/* --- straight to the common tables --- */
+
+struct direct {
+    const struct column *k;
+    int64_t weight;
+};
+
+static skep_rc direct_add(void *arg, struct skep_partial *p, const uint32_t *codes, unsigned n)
+{
+    const struct direct *d = arg;
+    SKEP_UNINIT uint64_t hashes[BATCH];
+    SKEP_UNINIT int64_t weights[BATCH];
+    SKEP_UNINIT struct skep_ids cells;
+    cells.constant = false;
+    for (unsigned at = 0, m = 0; at < n; at += m) {
+        m = SKEP_MIN(n - at, (unsigned)BATCH);
+        for (unsigned i = 0; i < m; i++) {
+            skep_value v = code_value(d->k, codes[at + i]);
+            hashes[i] = code_hash(d->k, codes[at + i], &v);
+        }
+        skep_keys_prefetch(&p->keys[0], hashes, m);
+        for (unsigned i = 0; i < m; i++) {
+            skep_value v = code_value(d->k, codes[at + i]);
+            uint32_t key = 0;
+            SKEP_TRY(skep_keys_get(&p->keys[0], &v, hashes[i], &key));
+            SKEP_TRY(skep_partial_cell(p, key, 0, &cells.v[i]));
+            weights[i] = (int64_t)d->k->counts[codes[at + i]] * d->weight;
+        }
+        for (unsigned s = 0; s < p->n_states; s++) {
+            struct skep_agg_in in = {.agg = p->states[s].agg,
+                                     .sel = {m, NULL},
+                                     .cells = &cells,
+                                     .weights = weights};
+            SKEP_TRY(p->states[s].ops->add(p->states[s].data, &in, &p->mem));
+        }
+    }
+    return SKEP_OK;
+}
+
+/* Groups of so many different keys that a worker's own table only adds work: the counted codes go
+ * to the tables of their shards; rows without one to the worker's. */
+static skep_rc settle_direct(struct skep_x_ctx *c, const struct column *k, skep_err *err)
+{
+    struct skep_x_tally *t = c->tally;
+    struct skep_x_query *q = c->q;
+    struct direct d = {k, t->weight};
+    uint64_t bytes = (uint64_t)k->n_codes * (sizeof(uint32_t) + 1);
+    if (skep_x__take(q, bytes) != SKEP_OK)
+        return skep_x__fail_memory(SKEP_ENOMEM, c, err);
+    uint32_t *codes = skep_malloc(k->n_codes * sizeof *codes + 1);
+    uint8_t *shards = skep_malloc(k->n_codes + 1);
+    uint32_t first[SKEP_AGG_SHARDS + 1] = {0}, at[SKEP_AGG_SHARDS];
+    uint64_t absent = t->rows;
+    for (uint32_t i = 0; i < k->n_codes; i++) {
+        shards[i] = UINT8_MAX;
+        skep_value v = k->counts[i] ? code_value(k, i) : (skep_value){.type = SKEP_TYPE_NULL};
+        if (v.type == SKEP_TYPE_NULL)
+            continue;
+        shards[i] = (uint8_t)skep_agg_shard(code_hash(k, i, &v));
+        first[shards[i] + 1]++;
+        absent -= k->counts[i];
+    }
+    for (unsigned s = 0; s < SKEP_AGG_SHARDS; s++) {
+        at[s] = first[s];
+        first[s + 1] += first[s];
+    }
+    for (uint32_t i = 0; i < k->n_codes; i++)
+        if (shards[i] != UINT8_MAX)
+            codes[at[shards[i]]++] = i;
+    skep_rc rc = skep_x__shards_feed(q, codes, first, direct_add, &d);
+    skep_free(codes);
+    skep_free(shards);
+    skep_x__give(q, bytes);
+    if (rc != SKEP_OK)
+        return skep_x__fail_memory(rc, c, err);
+    struct skep_ids cells = {.constant = true};
+    int64_t weight = (int64_t)absent * t->weight;
+    if (absent == 0)
+        return SKEP_OK;
+    SKEP_TRY(cell_of(c, 0, &cells.value, err));
+    return add_counts(c, &cells, &weight, 1, err);
+}
+
+static skep_rc settle_column(struct skep_x_ctx *c, const struct column *k, skep_err *err)
+{
+    if (k->state != UINT32_MAX)
+        return settle_distinct(c, k, err);
+    return k->name != UINT32_MAX && c->partial->n_buckets == 1 && skep_x__shards_direct(c->q)
+               ? settle_direct(c, k, err)
+               : settle_groups(c, k, err);
+}
+
 skep_rc skep_x__tally_settle(struct skep_x_ctx *c, skep_err *err)
 {
     struct skep_x_tally *t = c->tally;
@@ -215,7 +308,7 @@ skep_rc skep_x__tally_settle(struct skep_x_ctx *c, skep_err *err)
         c->partial->estimated = true;
     for (unsigned i = 0; i < t->n; i++) {
         struct column *k = &t->columns[i];
-        SKEP_TRY(k->state == UINT32_MAX ? settle_groups(c, k, err) : settle_distinct(c, k, err));
+        SKEP_TRY(settle_column(c, k, err));
         if (k->n_codes > 0)
             memset(k->counts, 0, k->n_codes * sizeof *k->counts);
     }
