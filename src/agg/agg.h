@@ -164,7 +164,7 @@ struct skep_keys {
     uint32_t n_blocks, cap_blocks;
     size_t block_used, block_cap;
     uint64_t blocks_bytes;
-    bool frozen; /* unknown values get SKEP_ID_NONE */
+    bool frozen;   /* unknown values get SKEP_ID_NONE */
     uint64_t only; /* shards whose values get ids, others SKEP_ID_NONE; 0 = all */
 };
 void skep_keys_init(struct skep_keys *k, struct skep_agg_mem *mem);
@@ -219,8 +219,8 @@ SKEP_NODISCARD skep_rc skep_partial_cell(struct skep_partial *p, uint32_t tuple,
 /* Add src's content; src is unchanged.  Both of the same plan, or src detached from one that
  * differs in its range alone, whose buckets lie inside dst's. Returns OK | ENOMEM | ELIMIT. */
 SKEP_NODISCARD skep_rc skep_partial_merge(struct skep_partial *dst, const struct skep_partial *src);
-/* split.c: groups by the hash of their keys, so that those of one shard can be added up and finished
- * without the others.  A group has the same shard in every partial. */
+/* split.c: groups by the hash of their keys, so that those of one shard can be added up and
+ * finished without the others.  A group has the same shard in every partial. */
 enum { SKEP_AGG_SHARDS = 64 };
 static inline unsigned skep_agg_shard(uint64_t hash)
 {

@@ -23,7 +23,7 @@
 enum {
     LUT_LIMIT = 1 << 20, /* entries: 4 MiB, */
     LUT_SPARSE = 4,      /* or so many a pair: no more than hashing takes */
-    BLOCK_BYTES = 4096, /* of text, at least; a quarter of what there is, */
+    BLOCK_BYTES = 4096,  /* of text, at least; a quarter of what there is, */
     BLOCK_MAX = 1 << 20, /* at most this */
     PREFETCH_MIN = 4096, /* keys: less stand in the caches */
     INDEX_BYTES = 16     /* of a hash table for each entry, at load 1/2 */

@@ -38,9 +38,9 @@ struct skep_run_opts {
     void *ctx;
     struct skep_arena *arena; /* answers are made in it */
     /* AGGREGATE: which groups of p can be in the answer, which has them all otherwise: *ret[*ret_n]
-     * (skep_free) of its tuples, of *ret_all that pass the plan's havings.  It lets an engine finish
-     * groups some at a time.  NULL: all of them.  From any worker, of different partials at once.
-     * Returns SKEP_OK | SKEP_ENOMEM. */
+     * (skep_free) of its tuples, of *ret_all that pass the plan's havings.  It lets an engine
+     * finish groups some at a time.  NULL: all of them.  From any worker, of different partials at
+     * once. Returns SKEP_OK | SKEP_ENOMEM. */
     skep_rc (*select)(const struct skep_run_opts *opts, struct skep_partial *p, uint32_t **ret,
                       size_t *ret_n, uint64_t *ret_all, skep_err *err);
 };

@@ -222,8 +222,8 @@ static void budgets(void **state)
     skep_pool_free(pool);
 }
 
-/* More groups than a worker keeps to itself: all are there once, in the memory of one table or, where
- * that is too much, of a part of it at a time. */
+/* More groups than a worker keeps to itself: all are there once, in the memory of one table or,
+ * where that is too much, of a part of it at a time. */
 enum { MANY_ROWS = 330000, MANY_KEYS = 300000 };
 
 static struct skep_rowset *many_sessions(void)
@@ -265,8 +265,8 @@ static void very_many_groups(void **state)
     struct skep_pool *pool = skep_pool_new("test", 1);
     struct skep_rowset *part = many_sessions();
     struct skep_field_ref group = {.name = SKEP_STR("session")};
-    struct skep_agg aggs[] = {
-        {.op = SKEP_AGG_COUNT}, {.op = SKEP_AGG_MAX, .field.name = SKEP_STR("duration_ms")}};
+    struct skep_agg aggs[] = {{.op = SKEP_AGG_COUNT},
+                              {.op = SKEP_AGG_MAX, .field.name = SKEP_STR("duration_ms")}};
     struct skep_order slowest = {.by_agg = true, .index = 1, .descending = true};
     struct skep_having twice = {.agg = 0, .op = SKEP_CMP_GE, .value = 2};
     static const unsigned mib[] = {100, 32, 24, 1};

@@ -5,8 +5,8 @@
  *   rows that pass the filter -> of these, the selected ones
  *   for each field: key ids of the rows (group.c) -> all[id]++, selected[id]++
  *
- * Where the memory does not suffice for all fields, the largest are put off: they are forgotten, and
- * counted in a further pass when the others are answered.
+ * Where the memory does not suffice for all fields, the largest are put off: they are forgotten,
+ * and counted in a further pass when the others are answered.
  *
  * Nearly always most rows are not selected, so the two sides are counted apart: all rows by code
  * where the reader can do that for a whole morsel (as tally.c does), the selected ones row by row.

@@ -26,7 +26,7 @@ enum {
     SPILL_SHARE = 16,
     SPILL_BYTES_REUSED = 64 << 20,
     SPILL_SHARE_REUSED = 6,
-    REUSE = 2, /* look-ups for each group */
+    REUSE = 2,    /* look-ups for each group */
     KEEP_MOST = 4 /* a question's partials together: so many of the largest */
 };
 
@@ -104,7 +104,8 @@ static void keep_none(struct skep_x_query *q)
         k->sets[i].able = false;
 }
 
-/* Is there room for the partials of all segments?  Those that push each other out are never found. */
+/* Is there room for the partials of all segments?  Those that push each other out are never found.
+ */
 static bool worth_keeping(const struct skep_x_ctx *c)
 {
     const struct skep_x_keep *k = c->q->keep;

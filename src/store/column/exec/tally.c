@@ -236,10 +236,8 @@ static skep_rc direct_add(void *arg, struct skep_partial *p, const uint32_t *cod
             weights[i] = (int64_t)d->k->counts[codes[at + i]] * d->weight;
         }
         for (unsigned s = 0; s < p->n_states; s++) {
-            struct skep_agg_in in = {.agg = p->states[s].agg,
-                                     .sel = {m, NULL},
-                                     .cells = &cells,
-                                     .weights = weights};
+            struct skep_agg_in in = {
+                .agg = p->states[s].agg, .sel = {m, NULL}, .cells = &cells, .weights = weights};
             SKEP_TRY(p->states[s].ops->add(p->states[s].data, &in, &p->mem));
         }
     }
