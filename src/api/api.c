@@ -21,7 +21,7 @@ static const size_t out_limit_bytes = 64 << 20;
 
 struct skep_api *skep_api_new(const struct skep_api_config *cfg)
 {
-    skep_assert(cfg->os && cfg->store && cfg->state);
+    skep_assert(cfg->os && cfg->store && cfg->state && cfg->auth && cfg->key_file);
     skep_assert(cfg->memory && cfg->queries && cfg->ingest);
     struct skep_api *api = skep_alloc(struct skep_api);
     api->cfg = *cfg;
@@ -41,7 +41,7 @@ skep_rc skep_api_routes(struct skep_api *api, struct skep_net *net, skep_err *er
         &skep_api__page_assets,       &skep_api__honeycomb_auth,    &skep_api__honeycomb_datasets,
         &skep_api__honeycomb_columns, &skep_api__honeycomb_queries, &skep_api__honeycomb_results,
         &skep_api__page_ledger,       &skep_api__page_running,      &skep_api__metrics,
-        &skep_api__xray_operations,
+        &skep_api__xray_operations,   &skep_api__page_keys,
     };
     for (size_t i = 0; i < SKEP_ARRAY_LEN(all); i++)
         SKEP_TRY(skep_net_routes(net, all[i]->routes, all[i]->n, api, err));

@@ -11,6 +11,7 @@
 #include "wire/json_out.h"
 
 struct skep_api;
+struct skep_auth;
 struct skep_ingest;
 
 /* What the server finds when it writes to itself and reads it back (src/server/self.c). */
@@ -29,6 +30,8 @@ struct skep_api_config {
     const struct skep_os *os;
     struct skep_store *store;
     struct skep_state *state;
+    struct skep_auth *auth;
+    const char *key_file;           /* as auth has it */
     struct skep_net *net;           /* for the list of listeners and its counters */
     unsigned n_listeners;           /* addresses of net to show */
     struct skep_budget *memory;     /* the process's root, shown in the status */

@@ -155,7 +155,7 @@ extern const struct skep_api__routes skep_api__page_status, skep_api__page_names
     skep_api__page_tail, skep_api__page_export, skep_api__page_delete, skep_api__page_assets,
     skep_api__honeycomb_auth, skep_api__honeycomb_datasets, skep_api__honeycomb_columns,
     skep_api__honeycomb_queries, skep_api__honeycomb_results, skep_api__page_ledger,
-    skep_api__page_running, skep_api__metrics, skep_api__xray_operations;
+    skep_api__page_running, skep_api__page_keys, skep_api__metrics, skep_api__xray_operations;
 
 /* start, end, dataset of the query string -> plan; false when the request has been refused. */
 bool skep_api__scope(struct skep_api__job *job, struct skep_plan *plan);

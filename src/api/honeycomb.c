@@ -129,11 +129,30 @@ void skep_api__hny_fail_issue(struct skep_api__job *job, const struct skep_lang_
                        skep_str_c(issue->field), issue->code, skep_str_c(issue->text));
 }
 
+/* Their API answers a key that may not with {"error": text} alone. */
+static void send_denial(struct skep_request *req, int status, skep_str text)
+{
+    struct skep_buf buf;
+    struct skep_json json;
+    struct skep_response resp = {.status = status, .content_type = SKEP_STR("application/json")};
+    skep_buf_init(&buf, 64 << 10);
+    skep_json_init(&json, &buf);
+    skep_json_object(&json);
+    skep_json_put_str(&json, SKEP_STR("error"), text);
+    skep_json_end(&json);
+    skep_respond_buf(req, &resp, &buf);
+    skep_buf_done(&buf);
+}
+
 void skep_api__hny_refuse(void *ctx, struct skep_request *req, int http_status, skep_rc rc,
                           skep_str message)
 {
     (void)ctx;
     (void)rc;
+    if (req->denial.why != SKEP_DENIED_NO && req->denial.why != SKEP_DENIED_RATE) {
+        send_denial(req, http_status, message);
+        return;
+    }
     send_problem(req, problem_of(http_status), http_status, SKEP_STR_NULL, SKEP_LANG_INVALID,
                  message);
 }

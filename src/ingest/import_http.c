@@ -121,6 +121,7 @@ static void handle(void *ctx, struct skep_request *req)
     struct pending *p = skep_new(req->arena, struct pending);
     *p = (struct pending){.in = in, .req = req, .rows = b->n_rows};
     skep_ingest__mixture_of(b, &p->mixture);
+    skep_request_rows(req, b->n_rows);
     skep_ingest__received_mixture(in, &p->mixture);
     skep_store_append(in->cfg.store, b, committed, p);
 }

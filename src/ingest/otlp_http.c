@@ -245,6 +245,7 @@ static void handle(struct skep_ingest *in, struct skep_request *req, enum skep_o
     p->received_ns = b->received_ns;
     p->at = skep_ingest__at(SKEP_SOURCE_OTLP, (enum skep_signal)signal, b->received_ns);
     skep_ingest__received(in, p->at, p->rep.received);
+    skep_request_rows(req, p->rep.accepted);
     if (b->n_rows == 0) {
         struct skep_ingest__outcome o = outcome_of(&p->rep);
         skep_batch_free(b);

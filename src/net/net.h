@@ -42,6 +42,10 @@ struct skep_request {
 
 /* A header's value (name in any case), or an empty slice.  gRPC metadata are headers too. */
 skep_str skep_request_header(const struct skep_request *req, skep_str name);
+/* The i-th value of a header that may come more than once (name in any case); false behind the
+ * last. */
+SKEP_NODISCARD bool skep_request_header_at(const struct skep_request *req, skep_str name,
+                                           unsigned i, skep_str *ret);
 /* Value of a query-string parameter, percent-decoded ('+' is a blank); false when absent. */
 SKEP_NODISCARD bool skep_request_param(struct skep_request *req, skep_str name, skep_str *ret);
 /* What the i-th ":name" or "*" of the route's path matched; i < number of captures. */

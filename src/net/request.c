@@ -115,6 +115,20 @@ skep_str skep_request_header(const struct skep_request *req, skep_str name)
     return SKEP_STR("");
 }
 
+bool skep_request_header_at(const struct skep_request *req, skep_str name, unsigned i,
+                            skep_str *ret)
+{
+    const struct skep_net__req *r = (const struct skep_net__req *)(const void *)req;
+    skep_assert(r->magic == SKEP_NET__REQ_MAGIC);
+    for (unsigned k = 0; k < r->n_headers; k++) {
+        if (!skep_str_ieq(r->headers[k].name, name) || i-- > 0)
+            continue;
+        *ret = r->headers[k].value;
+        return true;
+    }
+    return false;
+}
+
 bool skep_request_param(struct skep_request *req, skep_str name, skep_str *ret)
 {
     struct skep_net__req *r = skep_net__req_of(req);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "base/mem.h"
 #include "os/thread.h"
 
 enum { RETRIES_MAX = 10 };
@@ -115,11 +116,18 @@ void skep_cli_http_init(struct skep_cli_http *h, const struct skep_cli_args *arg
     h->server = skep_str_c(url && url[0] ? url : "http://127.0.0.1:4318");
     while (h->server.n && h->server.p[h->server.n - 1] == '/')
         h->server.n--;
+    const char *key = skep_cli_value(args, "key", getenv("SKEP_KEY"));
+    if (key && key[0]) {
+        skep_str line = skep_arena_printf(&h->arena, "Authorization: Bearer %s", key);
+        h->authorization = skep_strndup(line.p, line.n);
+        skep_arena_reset(&h->arena);
+    }
 }
 
 void skep_cli_http_done(struct skep_cli_http *h)
 {
     curl_easy_cleanup(h->curl);
+    skep_free(h->authorization);
     skep_buf_done(&h->body);
     skep_arena_done(&h->arena);
 }
@@ -155,8 +163,9 @@ static size_t on_body(char *p, size_t size, size_t n, void *ctx)
     return size * n;
 }
 
-static struct curl_slist *headers(const struct skep_cli_call *call, struct skep_arena *arena)
+static struct curl_slist *headers(struct skep_cli_http *h, const struct skep_cli_call *call)
 {
+    struct skep_arena *arena = &h->arena;
     struct curl_slist *list = NULL;
     skep_str type = skep_arena_printf(arena, "Content-Type: %s",
                                       call->content_type ? call->content_type : "application/json");
@@ -166,6 +175,8 @@ static struct curl_slist *headers(const struct skep_cli_call *call, struct skep_
     list = curl_slist_append(list, skep_cstr(arena, accept));
     if (call->header)
         list = curl_slist_append(list, call->header);
+    if (h->authorization)
+        list = curl_slist_append(list, h->authorization);
     /* libcurl asks for permission before larger bodies and waits a second for it. */
     list = curl_slist_append(list, "Expect:");
     skep_assert(list != NULL);
@@ -178,6 +189,7 @@ static void set_up(struct skep_cli_http *h, const struct skep_cli_call *call,
     skep_str url = skep_arena_printf(&h->arena, SKEP_STRFMT SKEP_STRFMT, SKEP_STRARG(h->server),
                                      SKEP_STRARG(call->path));
     bool post = skep_str_eq(skep_str_c(call->method), SKEP_STR("POST"));
+    bool get = skep_str_eq(skep_str_c(call->method), SKEP_STR("GET"));
     curl_easy_reset(h->curl);
     (void)curl_easy_setopt(h->curl, CURLOPT_URL, skep_cstr(&h->arena, url));
     (void)curl_easy_setopt(h->curl, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -194,6 +206,8 @@ static void set_up(struct skep_cli_http *h, const struct skep_cli_call *call,
         (void)curl_easy_setopt(h->curl, CURLOPT_SSLCERT, h->client_cert);
         (void)curl_easy_setopt(h->curl, CURLOPT_SSLKEY, h->client_cert);
     }
+    if (!post && !get)
+        (void)curl_easy_setopt(h->curl, CURLOPT_CUSTOMREQUEST, call->method);
     if (post) {
         (void)curl_easy_setopt(h->curl, CURLOPT_POST, 1L);
         (void)curl_easy_setopt(h->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body.n);
@@ -206,7 +220,7 @@ skep_rc skep_cli_call(struct skep_cli_http *h, const struct skep_cli_call *call,
     char error[CURL_ERROR_SIZE] = "";
     curl_off_t retry = 0;
     skep_buf_reset(&h->body);
-    struct curl_slist *list = headers(call, &h->arena);
+    struct curl_slist *list = headers(h, call);
     set_up(h, call, list, error);
     CURLcode code = curl_easy_perform(h->curl);
     curl_slist_free_all(list);
@@ -231,6 +245,8 @@ void skep_cli_print_error(const struct skep_cli_http *h)
     yyjson_val *text = yyjson_obj_get(root, "error"), *field = yyjson_obj_get(root, "field");
     skep_buf_init(&out, 64 << 10);
     skep_buf_printf(&out, "skep: the server answered %ld", h->status);
+    if (h->status == 401)
+        skep_buf_str(&out, SKEP_STR(" (give a key: --key KEY, or SKEP_KEY in the environment)"));
     if (yyjson_is_str(field)) {
         skep_buf_str(&out, SKEP_STR(": "));
         skep_cli_json_text(&out, field);

@@ -29,15 +29,18 @@ struct skep_cli_args {
     struct skep_cli_values rest; /* arguments that are no flags */
 };
 
-/* Flags every command takes; put into its table first. */
+/* Flags every command that calls a server takes; put into its table first. */
 #define SKEP_CLI_SERVER_FLAG                                                                       \
     {"server", "URL", "The server (environment: SKEP_URL); default http://127.0.0.1:4318"},        \
         {"ca", "FILE",                                                                             \
          "Trust this authority or certificate (PEM) for https (environment: SKEP_CA)"},            \
+        {"client-cert", "FILE",                                                                    \
+         "Show this certificate; its key stands in the same PEM file (environment: "               \
+         "SKEP_CLIENT_CERT)"},                                                                     \
     {                                                                                              \
-        "client-cert", "FILE",                                                                     \
-            "Show this certificate; its key stands in the same PEM file (environment: "            \
-            "SKEP_CLIENT_CERT)"                                                                    \
+        "key", "KEY",                                                                              \
+            "API key for a server with --auth keys (environment: SKEP_KEY, which other users of "  \
+            "the machine do not see)"                                                              \
     }
 
 /* Returns -1 to go on, else the exit code (--help, or a mistake that was told). */
@@ -56,6 +59,7 @@ struct skep_cli_http {
     CURL *curl;
     struct skep_arena arena;
     skep_str server;              /* without a slash at the end */
+    char *authorization;          /* "Authorization: Bearer ..." or NULL; owned */
     const char *ca, *client_cert; /* NULL = the system's; none */
     struct skep_buf body;         /* of the last answer */
     long status;
@@ -65,12 +69,12 @@ struct skep_cli_http {
     void *line_ctx;
 };
 
-/* Finds the server (--server, SKEP_URL, default). */
+/* Finds the server (--server, SKEP_URL, default) and the key (--key, SKEP_KEY). */
 void skep_cli_http_init(struct skep_cli_http *h, const struct skep_cli_args *args);
 void skep_cli_http_done(struct skep_cli_http *h);
 
 struct skep_cli_call {
-    const char *method; /* "GET", "POST" */
+    const char *method; /* "GET", "POST", "DELETE" */
     skep_str path;
     skep_bytes body;
     const char *content_type, *accept; /* NULL: application/json */
@@ -131,6 +135,14 @@ void skep_cli_tool_clear(struct skep_cli_tool *t);
 int skep_cli_tool_fail(struct skep_cli_tool *t, const skep_err *err);
 /* 1536000 -> "1.5 MB" */
 void skep_cli_bytes(struct skep_buf *out, uint64_t n);
+
+/* --- keys --- */
+
+struct skep_issue;
+struct skep_issued;
+/* The lines to copy of a new key, for each client that can be pointed at a server. */
+void skep_cli_key_lines(struct skep_buf *out, const struct skep_issue *what,
+                        const struct skep_issued *k, skep_str url, skep_str region);
 
 /* --- text for terminals --- */
 

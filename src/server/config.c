@@ -221,12 +221,6 @@ static skep_rc check_addresses(const struct texts *t, int i, const struct skep_c
         skep_str host, port;
         if (!split_address(skep_str_c(list->items[k]), &host, &port) || !is_port(port))
             return bad(t, i, "HOST:PORT (IPv6: [HOST]:PORT)", err);
-        if (!skep_is_loopback(skep_str_c(list->items[k])))
-            return skep_fail(
-                err, SKEP_EINVAL,
-                "--%s %s: only loopback addresses (127.0.0.1, [::1]) are allowed until "
-                "keys are configured: whoever reaches the port can read everything",
-                options[i].flag, list->items[k]);
     }
     return SKEP_OK;
 }
@@ -242,6 +236,35 @@ static skep_rc read_addresses(const struct texts *t, struct skep_arena *arena,
         return bad(t, OPTION_listen, "HOST:PORT", err);
     SKEP_TRY(check_addresses(t, OPTION_listen, &ret->listen, err));
     return check_addresses(t, OPTION_grpc, &ret->grpc, err);
+}
+
+/* The first address that other machines reach, or NULL. */
+static const char *not_loopback(const struct skep_config_list *list)
+{
+    for (unsigned k = 0; k < list->n; k++)
+        if (!skep_is_loopback(skep_str_c(list->items[k])))
+            return list->items[k];
+    return NULL;
+}
+
+static skep_rc read_auth(const struct texts *t, struct skep_config *ret, skep_err *err)
+{
+    skep_str mode = t->value[OPTION_auth];
+    const char *reached = not_loopback(&ret->listen);
+    const char *flag = reached ? "listen" : "grpc";
+    if (!reached)
+        reached = not_loopback(&ret->grpc);
+    bool open = skep_str_eq(mode, SKEP_STR("open"));
+    if (mode.n && !open && !skep_str_eq(mode, SKEP_STR("keys")))
+        return bad(t, OPTION_auth, "open or keys", err);
+    if (open && reached)
+        return skep_fail(
+            err, SKEP_EINVAL,
+            "--auth open is for loopback addresses (127.0.0.1, [::1]) only, and --%s %s "
+            "is none: whoever reaches the port could read everything. Use --auth keys",
+            flag, reached);
+    ret->auth_keys = mode.n ? !open : reached != NULL;
+    return SKEP_OK;
 }
 
 static skep_rc read_sizes(const struct texts *t, struct skep_config *ret, skep_err *err)
@@ -346,6 +369,7 @@ skep_rc skep_config_read(int argc, char *const *argv, skep_getenv_fn *env, void 
         return bad(&t, OPTION_data, "a folder", err);
     c.data = skep_cstr(arena, t.value[OPTION_data]);
     SKEP_TRY(read_addresses(&t, arena, &c, err));
+    SKEP_TRY(read_auth(&t, &c, err));
     SKEP_TRY(read_sizes(&t, &c, err));
     SKEP_TRY(read_tls(&t, arena, &c, err));
     SKEP_TRY(read_limits(&t, &c, err));

@@ -22,6 +22,7 @@ struct skep_config {
     unsigned address_connections, address_requests; /* 0 = any number */
     bool address_loopback;                          /* given, so they hold for loopback, too */
     enum skep_log_level log_level;
+    bool auth_keys; /* --auth keys; false = open */
 };
 
 /* Reads the environment through this, so that tests need not change theirs. */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* `skep serve`: wiring and lifecycle.
  *
- *   config -> budgets -> store -> state -> ingest, api -> net         start: from below
- *   net stops -> api -> store -> net, ingest, state freed             stop: from above
+ *   config -> budgets -> store -> state -> auth -> ingest, api -> net         start: from below
+ *   net stops -> api -> store -> net, ingest, auth, state freed               stop: from above
  *
  * Memory: the limit given is the process's.  A quarter (at least 24 MiB) is left to what no budget
  * counts: code, stacks, libraries, the allocator's slack; the rest is the root budget, shared out:
@@ -26,6 +26,7 @@
 #include <stdlib.h>
 
 #include "api/api.h"
+#include "auth/auth.h"
 #include "base/assert.h"
 #include "event/batch.h"
 #include "ingest/ingest.h"
@@ -45,6 +46,7 @@ struct server {
     struct skep_store *store;
     struct skep_state *state;
     struct skep_ingest *ingest;
+    struct skep_auth *auth;
     struct skep_net *net;
     struct skep_api *api;
     struct skep_self *self;
@@ -86,7 +88,10 @@ static skep_rc open_store(struct server *s, skep_err *err)
     };
     SKEP_TRY(skep_column_open(&cfg, &s->store, err));
     const struct skep_state_config state = {.os = s->os, .path = path_in(s, "state.db")};
-    return skep_state_open(&state, &s->state, err);
+    SKEP_TRY(skep_state_open(&state, &s->state, err));
+    const struct skep_auth_config auth = {
+        .os = s->os, .state = s->state, .key_file = path_in(s, "key"), .keys = s->cfg.auth_keys};
+    return skep_auth_new(&auth, &s->auth, err);
 }
 
 /* net, ingest and api on the listeners of s->listen. */
@@ -103,6 +108,7 @@ static skep_rc start_net(struct server *s, skep_err *err)
         .address_connections = s->cfg.address_connections,
         .address_requests = s->cfg.address_requests,
         .address_loopback = s->cfg.address_loopback,
+        .gate = skep_auth_gate(s->auth),
     };
     size_t n_routes = 0;
     s->net = skep_net_new(&net);
@@ -110,6 +116,8 @@ static skep_rc start_net(struct server *s, skep_err *err)
         .os = s->os,
         .store = s->store,
         .state = s->state,
+        .auth = s->auth,
+        .key_file = path_in(s, "key"),
         .net = s->net,
         .n_listeners = s->n_listen,
         .memory = &s->memory,
@@ -218,6 +226,7 @@ static void stop(struct server *s)
     skep_self_free(s->self);            /* all are answered: the last counts are kept */
     skep_net_free(s->net);
     skep_ingest_free(s->ingest);
+    skep_auth_free(s->auth);
     skep_state_close(s->state);
     if (s->pool)
         skep_pool_free(s->pool);

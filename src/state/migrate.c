@@ -38,6 +38,25 @@ static const char *const steps[] = {
     ") STRICT;"
     "INSERT INTO dataset SELECT 'default', slug, name, description, created_ns FROM dataset_2;"
     "DROP TABLE dataset_2;",
+    /* 3 -> 4 */
+    "CREATE TABLE environment("
+    "  id TEXT NOT NULL UNIQUE, slug TEXT PRIMARY KEY, name TEXT NOT NULL,"
+    "  description TEXT NOT NULL, color TEXT NOT NULL, created_ns INTEGER NOT NULL,"
+    "  delete_protected INTEGER NOT NULL"
+    ") STRICT;"
+    "INSERT INTO environment VALUES('hcxen_00000000000000000000000000', 'default', 'default',"
+    "  'where rows go that name no other', 'blue', 0, 1);"
+    "CREATE TABLE api_key("
+    "  number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, name TEXT NOT NULL,"
+    "  environment TEXT NOT NULL, rights INTEGER NOT NULL, token_hash BLOB NOT NULL UNIQUE,"
+    "  rollbar_hash BLOB NOT NULL UNIQUE, access_key TEXT NOT NULL UNIQUE, sealed BLOB NOT NULL,"
+    "  created_ns INTEGER NOT NULL, expires_ns INTEGER NOT NULL,"
+    "  revoked_ns INTEGER NOT NULL DEFAULT 0, disabled INTEGER NOT NULL DEFAULT 0,"
+    "  events_per_minute INTEGER NOT NULL, bytes_per_minute INTEGER NOT NULL,"
+    "  events_per_day INTEGER NOT NULL, bytes_per_day INTEGER NOT NULL,"
+    "  last_used_ns INTEGER NOT NULL DEFAULT 0, day INTEGER NOT NULL DEFAULT 0,"
+    "  day_events INTEGER NOT NULL DEFAULT 0, day_bytes INTEGER NOT NULL DEFAULT 0"
+    ") STRICT;",
 };
 
 static skep_rc exec(sqlite3 *db, const char *sql, skep_err *err)
@@ -92,7 +111,11 @@ skep_rc skep_state__migrate(sqlite3 *db, skep_err *err)
                          (int)SKEP_ARRAY_LEN(steps));
     for (int v = version; v < (int)SKEP_ARRAY_LEN(steps); v++)
         SKEP_TRY(step(db, v, err));
-    /* What ran when the last process ended will never finish. */
+    return SKEP_OK;
+}
+
+skep_rc skep_state__end_results(sqlite3 *db, skep_err *err)
+{
     return exec(db,
                 "UPDATE result SET status = 2, data = 'the server stopped while the query ran'"
                 " WHERE status = 0",

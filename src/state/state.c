@@ -6,6 +6,7 @@
  *   dataset  (slug, name, description)            first sight wins
  *   column   (id, dataset, name)
  *   ledger   (key, n)                             counts that no row carries
+ *   environment, api_key                          keys.c
  *
  * I1  a statement is reset before the lock is let go
  * I2  count and bytes of finished results stay within the limits
@@ -50,6 +51,8 @@ skep_rc skep_state_open(const struct skep_state_config *cfg, struct skep_state *
         (void)sqlite3_busy_timeout(s->db, 5000);
         rc = skep_state__migrate(s->db, err);
     }
+    if (rc == SKEP_OK && !cfg->beside_owner)
+        rc = skep_state__end_results(s->db, err);
     if (rc == SKEP_OK)
         rc = prepare_all(s, err);
     if (rc != SKEP_OK) {

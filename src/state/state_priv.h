@@ -35,6 +35,32 @@
     X(LEDGER_ADD, "INSERT INTO ledger(key, n) VALUES(?1, ?2)"                                      \
                   " ON CONFLICT(key) DO UPDATE SET n = n + excluded.n")                            \
     X(LEDGER_CLEAR, "DELETE FROM ledger")                                                          \
+    X(ENVIRONMENT_LIST, "SELECT id, slug, name, description, color, created_ns, delete_protected"  \
+                        " FROM environment ORDER BY slug")                                         \
+    X(ENVIRONMENT_FIND, "SELECT delete_protected FROM environment WHERE slug = ?1")                \
+    X(ENVIRONMENT_COUNT, "SELECT count(*) FROM environment")                                       \
+    X(ENVIRONMENT_PUT, "INSERT INTO environment(id, slug, name, description, color, created_ns,"   \
+                       " delete_protected) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)")                    \
+    X(ENVIRONMENT_SET, "UPDATE environment SET description = ?2, color = ?3,"                      \
+                       " delete_protected = ?4 WHERE slug = ?1")                                   \
+    X(ENVIRONMENT_DROP, "DELETE FROM environment WHERE slug = ?1")                                 \
+    X(KEY_LIST, "SELECT number, id, name, environment, rights, token_hash, rollbar_hash,"          \
+                " access_key, sealed, created_ns, expires_ns, revoked_ns, disabled,"               \
+                " events_per_minute, bytes_per_minute, events_per_day, bytes_per_day,"             \
+                " last_used_ns, day, day_events, day_bytes FROM api_key ORDER BY number")          \
+    X(KEY_COUNT, "SELECT count(*) FROM api_key WHERE revoked_ns = 0")                              \
+    X(KEY_PUT, "INSERT INTO api_key(id, name, environment, rights, token_hash, rollbar_hash,"      \
+               " access_key, sealed, created_ns, expires_ns, events_per_minute, bytes_per_minute," \
+               " events_per_day, bytes_per_day)"                                                   \
+               " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)")             \
+    X(KEY_REVOKE, "UPDATE api_key SET revoked_ns = iif(revoked_ns = 0, ?2, revoked_ns)"            \
+                  " WHERE id = ?1")                                                                \
+    X(KEY_REVOKE_ALL, "UPDATE api_key SET revoked_ns = ?2"                                         \
+                      " WHERE environment = ?1 AND revoked_ns = 0")                                \
+    X(KEY_SET, "UPDATE api_key SET name = ?2, disabled = ?3 WHERE id = ?1 AND revoked_ns = 0")     \
+    X(KEY_USE, "UPDATE api_key SET last_used_ns = max(last_used_ns, ?2), day = ?3,"                \
+               " day_events = ?4, day_bytes = ?5 WHERE number = ?1")                               \
+    X(DATA_VERSION, "PRAGMA data_version")                                                         \
     X(BEGIN, "BEGIN IMMEDIATE")                                                                    \
     X(COMMIT, "COMMIT")                                                                            \
     X(ROLLBACK, "ROLLBACK")
@@ -52,6 +78,7 @@ struct skep_state {
     struct skep_mutex lock; /* guards all below */
     sqlite3 *db;
     sqlite3_stmt *stmt[SKEP_STATE__COUNT];
+    uint64_t keys_changes, data_version; /* keys.c */
 };
 
 /* A statement ready for binding.  Lock held. */
@@ -69,3 +96,5 @@ skep_state_id skep_state__id(sqlite3_stmt *st, int column);
 skep_state_id skep_state__new_id(struct skep_state *s);
 /* The schema at its newest version. */
 skep_rc skep_state__migrate(sqlite3 *db, skep_err *err);
+/* Results that ran when the last owner ended will never finish. */
+skep_rc skep_state__end_results(sqlite3 *db, skep_err *err);

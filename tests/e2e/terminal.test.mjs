@@ -146,9 +146,9 @@ test('serve: mistakes in flags are told, strangers are kept out', async () => {
     assert.equal(r.code, 2, r.err);
     assert.match(r.err, text);
   };
-  await refused(['--listen', '0.0.0.0:4318'], /only loopback addresses/);
-  await refused(['--grpc', '[::]:4317'], /only loopback addresses/);
-  await refused(['--listen', '127.0.0.1.evil.example:1'], /only loopback addresses/);
+  await refused(['--listen', '0.0.0.0:4318', '--auth', 'open'], /--auth open is for loopback addresses/);
+  await refused(['--grpc', '[::]:4317', '--auth', 'open'], /--grpc \[::\]:4317 is none/);
+  await refused(['--listen', '127.0.0.1.evil.example:1', '--auth', 'open'], /loopback addresses/);
   await refused(['--listen', '127.0.0.1'], /HOST:PORT/);
   await refused(['--memory', '1M'], /at least 64M/);
   await refused(['--retain', 'soon'], /30d/);

@@ -34,6 +34,12 @@ void skep_respond(struct skep_request *req, const struct skep_response *resp)
     skep_buf_put(&answer.details, resp->grpc_details.p, resp->grpc_details.n);
 }
 
+void skep_request_rows(const struct skep_request *req, uint64_t n)
+{
+    (void)req;
+    (void)n;
+}
+
 skep_str skep_request_header(const struct skep_request *req, skep_str name)
 {
     (void)req;

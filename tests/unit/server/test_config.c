@@ -105,9 +105,33 @@ static void test_mistakes(void **state)
     refused(ARGV("--listen", "127.0.0.1"), NULL, "HOST:PORT");
     refused(ARGV("--listen", "::1:4318"), NULL, "HOST:PORT");
     refused(ARGV("--listen", "127.0.0.1:65536"), NULL, "HOST:PORT");
-    refused(ARGV("--listen", "0.0.0.0:4318"), NULL, "loopback");
-    refused(ARGV("--grpc", "example.com:4317"), NULL, "loopback");
+    refused(ARGV("--listen", "0.0.0.0:4318", "--auth", "open"), NULL, "loopback");
+    refused(ARGV("--grpc", "example.com:4317", "--auth=open"), NULL, "--grpc example.com:4317");
+    refused(ARGV("--auth", "none"), NULL, "open or keys");
     refused(NONE, env, "environment variable of disk: 'lots'");
+}
+
+static bool asks_for_keys(const char *const *argv)
+{
+    struct skep_arena a;
+    struct skep_config c;
+    skep_err err;
+    skep_arena_init(&a, "test", NULL);
+    assert_int_equal(read_config(argv, NULL, &a, &c, &err), SKEP_OK);
+    skep_arena_done(&a);
+    return c.auth_keys;
+}
+
+/* Open where only this machine comes in, keys wherever else. */
+static void test_auth(void **state)
+{
+    (void)state;
+    assert_false(asks_for_keys(NONE));
+    assert_false(asks_for_keys(ARGV("--auth", "open")));
+    assert_true(asks_for_keys(ARGV("--auth", "keys")));
+    assert_true(asks_for_keys(ARGV("--listen", "0.0.0.0:4318")));
+    assert_true(asks_for_keys(ARGV("--grpc", "[::]:4317")));
+    assert_true(asks_for_keys(ARGV("--listen", "192.0.2.1:4318", "--auth", "keys")));
 }
 
 static void test_help(void **state)
@@ -192,7 +216,7 @@ int main(void)
         cmocka_unit_test(test_defaults), cmocka_unit_test(test_sources),
         cmocka_unit_test(test_mistakes), cmocka_unit_test(test_help),
         cmocka_unit_test(test_sizes),    cmocka_unit_test(test_durations),
-        cmocka_unit_test(test_loopback),
+        cmocka_unit_test(test_loopback), cmocka_unit_test(test_auth),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Shared by the files of src/auth: the table of keys, the forms, meters, the seal. */
+#pragma once
+
+#include "auth/auth.h"
+#include "base/hash.h"
+#include "os/thread.h"
+
+enum {
+    SKEP_AUTH__TOKEN_MAX_BYTES = 512, /* longer ones are no key, and not hashed */
+    SKEP_AUTH__AWS_SECRET_BYTES = 40,
+    SKEP_AUTH__SEAL_KEY_BYTES = 32,
+};
+
+/* --- seal.c: the key file, hashes ----------------------------------------------------------------
+ */
+
+struct skep_auth__seal; /* the key, in memory that is neither swapped nor dumped */
+
+/* The key of a file; make = write a new one if there is none.
+ * Returns SKEP_OK (*ret NULL: there is no file and none was to be made) | SKEP_EIO | SKEP_ECORRUPT.
+ */
+SKEP_NODISCARD skep_rc skep_auth__seal_open(const struct skep_os *os, const char *path, bool make,
+                                            struct skep_auth__seal **ret, skep_err *err);
+void skep_auth__seal_free(struct skep_auth__seal *s); /* NULL is fine */
+/* Seal a secret into out (room for SKEP_STATE_SEALED_MAX_BYTES); returns the length. */
+size_t skep_auth__seal(const struct skep_os *os, const struct skep_auth__seal *s, skep_str secret,
+                       uint8_t *out);
+/* The inverse; false when it was sealed under another key.  Wipe ret afterwards. */
+SKEP_NODISCARD bool skep_auth__unseal(const struct skep_auth__seal *s, skep_bytes sealed,
+                                      char ret[SKEP_AUTH__AWS_SECRET_BYTES]);
+
+enum skep_auth__kind { SKEP_AUTH__TOKEN, SKEP_AUTH__ROLLBAR };
+/* What is kept of a token: BLAKE2b under a label, so that kinds cannot stand in for each other. */
+void skep_auth__hash(enum skep_auth__kind kind, skep_str token, uint8_t ret[SKEP_STATE_HASH_BYTES]);
+
+/* --- meter.c: what keys were used for ------------------------------------------------------------
+ */
+
+/* Lives as long as the auth; tables point to it. */
+struct skep_auth__meter {
+    uint64_t number;
+    struct skep_mutex mu; /* of what follows */
+    struct skep_key_use use;
+    int64_t minute; /* minutes since 1970 of the two below */
+    uint64_t minute_events, minute_bytes;
+    bool dirty; /* not yet written */
+};
+
+struct skep_auth__meter *skep_auth__meter_new(uint64_t number, const struct skep_key_use *use);
+void skep_auth__meter_free(struct skep_auth__meter *m);
+/* Note a use.  Returns 0, or the seconds until the limit that is used up ends; *ret_limit names it.
+ */
+int skep_auth__meter_pass(struct skep_auth__meter *m, const struct skep_key_limits *limits,
+                          int64_t now_ns, const char **ret_limit);
+void skep_auth__meter_add(struct skep_auth__meter *m, int64_t now_ns, uint64_t events,
+                          uint64_t bytes);
+/* What to write, if anything is new. */
+bool skep_auth__meter_take(struct skep_auth__meter *m, struct skep_key_use *ret);
+
+/* --- table.c: the keys, as one version of the database had them ----------------------------------
+ */
+
+struct skep_auth__key {
+    struct skep_state_key k; /* texts in the table's arena */
+    struct skep_auth__meter *meter;
+};
+
+struct skep_auth__table {
+    unsigned refs; /* under auth->mu */
+    struct skep_arena arena;
+    struct skep_auth__key *keys;
+    size_t n_keys;
+    struct skep_index by_token, by_rollbar, by_access_key; /* -> keys */
+    struct skep_state_environment *environments;
+    size_t n_environments;
+};
+
+/* A table of what the state holds, its meters set.  Returns SKEP_OK | SKEP_EIO | SKEP_ECORRUPT. */
+SKEP_NODISCARD skep_rc skep_auth__table_load(struct skep_auth *a, struct skep_auth__table **ret,
+                                             skep_err *err);
+void skep_auth__table_free(struct skep_auth__table *t);
+/* NULL when there is none.  The comparison's time says nothing of the key. */
+const struct skep_auth__key *skep_auth__by_token(const struct skep_auth__table *t, skep_str token);
+const struct skep_auth__key *skep_auth__by_rollbar(const struct skep_auth__table *t,
+                                                   skep_str token);
+const struct skep_auth__key *skep_auth__by_access_key(const struct skep_auth__table *t,
+                                                      skep_str access_key);
+bool skep_auth__environment_is(const struct skep_auth__table *t, skep_str slug);
+
+/* --- auth.c --------------------------------------------------------------------------------------
+ */
+
+struct skep_auth {
+    struct skep_auth_config cfg;
+    struct skep_mutex mu; /* held for a few instructions: table and its refs, seal */
+    struct skep_auth__table *table;
+    struct skep_auth__seal *seal;
+    struct skep_mutex load_mu; /* held while loading: the meters, the version */
+    struct skep_auth__meter **meters;
+    size_t n_meters, cap_meters;
+    struct skep_index meter_ix; /* by number */
+    uint64_t version;
+    skep_thread thread;
+    struct skep_mutex stop_mu;
+    struct skep_cond stop_cond;
+    bool stop;
+    _Atomic uint64_t denied[SKEP_DENIED_COUNT];
+};
+
+/* --- forms: one file each ------------------------------------------------------------------------
+ */
+
+/* A question of the gate to a form. */
+struct skep_auth__question {
+    struct skep_auth *a;
+    const struct skep_auth__table *table;
+    struct skep_request *req;
+    enum skep_gate_moment moment;
+    skep_bytes wire;
+    int64_t now_ns;
+    bool open; /* find the key, check nothing */
+};
+
+enum skep_auth__found {
+    SKEP_AUTH__NONE,       /* nothing of this form came */
+    SKEP_AUTH__CLAIM,      /* key, or why not */
+    SKEP_AUTH__LATER_WIRE, /* ask again */
+    SKEP_AUTH__LATER_BODY
+};
+
+struct skep_auth__claim {
+    const struct skep_auth__key *key;
+    enum skep_denied why; /* key NULL */
+    skep_str message;     /* in place of the usual one; may be empty */
+};
+
+struct skep_auth__form {
+    unsigned form;    /* SKEP_FORM_* */
+    skep_str missing; /* what to say when nothing came */
+    enum skep_auth__found (*find)(const struct skep_auth__question *q,
+                                  struct skep_auth__claim *ret);
+};
+extern const struct skep_auth__form skep_auth__honeycomb, skep_auth__sigv4, skep_auth__rollbar,
+    skep_auth__bearer;
+
+/* A claim of a token that was looked up. */
+static inline enum skep_auth__found skep_auth__claimed(const struct skep_auth__key *key,
+                                                       struct skep_auth__claim *ret)
+{
+    *ret = (struct skep_auth__claim){.key = key, .why = key ? SKEP_DENIED_NO : SKEP_DENIED_UNKNOWN};
+    return SKEP_AUTH__CLAIM;
+}

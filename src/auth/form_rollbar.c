@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Rollbar's form: X-Rollbar-Access-Token, else access_token in the query, else in the body (JSON's
+ * top level, or a form's field).  The header is first, because newer notifiers send it alone.
+ *
+ * Only without header and parameter is the body waited for, and only up to BODY_MAX_BYTES of it is
+ * looked into: the token of a larger one must stand in the header.
+ * Threads: I/O.  Memory: the body's JSON tree while the token is looked for. */
+#include <yyjson.h>
+
+#include "auth/auth_priv.h"
+
+static const size_t body_max_bytes = 4 << 20;
+
+static skep_str in_form(skep_str body)
+{
+    while (body.p && body.n) {
+        skep_str value = skep_str_cut(&body, '&');
+        skep_str name = skep_str_cut(&value, '=');
+        if (skep_str_eq(name, SKEP_STR("access_token")))
+            return value.p ? value : SKEP_STR("");
+    }
+    return SKEP_STR_NULL;
+}
+
+/* The token of a body, in the request's arena; empty if there is none. */
+static skep_str in_body(struct skep_request *req)
+{
+    skep_str body = skep_bytes_str(req->body);
+    if (body.n == 0 || body.n > body_max_bytes)
+        return SKEP_STR("");
+    if (skep_str_eq(req->content_type, SKEP_STR("application/x-www-form-urlencoded")))
+        return in_form(body);
+    yyjson_doc *doc = yyjson_read(body.p, body.n, 0);
+    yyjson_val *v = yyjson_obj_get(yyjson_doc_get_root(doc), "access_token");
+    skep_str token = SKEP_STR("");
+    if (yyjson_is_str(v))
+        token = skep_arena_str(req->arena, (skep_str){yyjson_get_str(v), yyjson_get_len(v)});
+    yyjson_doc_free(doc);
+    return token;
+}
+
+static enum skep_auth__found find(const struct skep_auth__question *q, struct skep_auth__claim *ret)
+{
+    skep_str token = skep_request_header(q->req, SKEP_STR("x-rollbar-access-token"));
+    if (!token.n && !skep_request_param(q->req, SKEP_STR("access_token"), &token))
+        token = SKEP_STR("");
+    if (token.n)
+        return skep_auth__claimed(skep_auth__by_rollbar(q->table, token), ret);
+    bool has_body = skep_str_eq(q->req->method, SKEP_STR("POST")) ||
+                    skep_str_eq(q->req->method, SKEP_STR("PUT")) ||
+                    skep_str_eq(q->req->method, SKEP_STR("PATCH"));
+    if (!has_body || (q->open && q->table->n_keys == 0))
+        return SKEP_AUTH__NONE;
+    if (q->moment != SKEP_GATE_BODY)
+        return SKEP_AUTH__LATER_BODY;
+    token = in_body(q->req);
+    return token.n ? skep_auth__claimed(skep_auth__by_rollbar(q->table, token), ret)
+                   : SKEP_AUTH__NONE;
+}
+
+const struct skep_auth__form skep_auth__rollbar = {SKEP_FORM_ROLLBAR,
+                                                   SKEP_STR_INIT("access token required"), find};

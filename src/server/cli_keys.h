@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What `skep key` and `skep env` share: a data folder's state.db, or a server. */
+#pragma once
+
+#include "server/cli.h"
+#include "state/keys.h"
+
+struct skep_cli_keys {
+    const char *name; /* "skep key" */
+    const struct skep_cli_args *args;
+    const struct skep_os *os;
+    bool remote; /* --server was given: http, else state */
+    struct skep_cli_http http;
+    struct skep_state *state;
+    const char *key_file;
+    struct skep_arena arena;
+    struct skep_buf out; /* printed at the end, then wiped */
+};
+
+struct skep_cli_keys_verb {
+    const char *name;
+    int (*run)(struct skep_cli_keys *c);
+};
+
+/* Parse, open, run the verb that the first argument names, print, close.  Returns the exit code. */
+int skep_cli_keys_run(const char *name, struct skep_cli_args *args, int argc, char *const *argv,
+                      const struct skep_cli_keys_verb *verbs, unsigned n_verbs);
+/* "skep key: text" to stderr; FAILED. */
+int skep_cli_keys_fail(struct skep_cli_keys *c, const skep_err *err);
+/* DELETE path + escaped name; false after an error was told. */
+bool skep_cli_keys_delete(struct skep_cli_keys *c, skep_str path, skep_str name);
