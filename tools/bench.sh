@@ -4,8 +4,9 @@
 # bench.sh - every benchmark on the same generated spans, with the machine and the commit in front
 #
 # BENCH_SPANS (default 1000000; ten million take 5 GB) is how many. The data and the stores made of
-# it stay under build/release/bench until `make clean`, the stores are removed. BENCH_PEERS=no leaves
-# out DuckDB and ClickHouse (npm packages of 600 MB, installed by this script alone).
+# it stay under build/release/bench until `make clean`, the stores are removed. BENCH_LOGS (default
+# 1000000; ten million take 2.2 GB, 0 leaves them out) is how many log lines there are. BENCH_PEERS=no
+# leaves out DuckDB and ClickHouse (npm packages of 600 MB, installed by this script alone).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -13,6 +14,8 @@ spans=${BENCH_SPANS:-1000000}
 bin=build/release/bin
 work=build/release/bench
 file=$work/spans-$spans.bin
+logs=${BENCH_LOGS:-1000000}
+lines=$work/logs-$logs.bin
 
 cmake --build build/release -j 2 -- --quiet
 mkdir -p "$work"
@@ -31,6 +34,12 @@ echo "== segments: flush, merge, bytes, scans, traces"
 "$bin/bench_segment" "$file" "$work/segments"
 echo "== questions over the merged segment"
 "$bin/bench_query" -n 7 "$work/segments/merged"
+if [ "$logs" != 0 ]; then
+    [ -f "$lines" ] || "$bin/gen_logs" "$logs" "$lines"
+    echo "== log lines: bytes against the text, needles, pages of a stream"
+    rm -f "$work/segments"/*
+    "$bin/bench_logs" "$lines" "$work/segments"
+fi
 echo "== the server from outside"
 node tests/bench/run.mjs "$spans"
 if [ "${BENCH_PEERS:-yes}" != no ]; then

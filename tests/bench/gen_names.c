@@ -18,6 +18,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "pb.h"
 
 enum {
     BODY_SPANS = 512,
@@ -35,24 +36,6 @@ static SKEP_WRAPS uint32_t below(uint32_t n)
 {
     rng += 0x9e3779b97f4a7c15ull;
     return (uint32_t)(((skep_hash_u64(rng) >> 32) * n) >> 32);
-}
-
-/* --- protobuf, with lengths as short as all writers make them --------------------------------- */
-
-static void pb_bytes(struct skep_buf *b, unsigned field, const void *p, size_t n)
-{
-    skep_buf_varint(b, (uint64_t)field << 3 | 2);
-    skep_buf_varint(b, n);
-    skep_buf_put(b, p, n);
-}
-
-static void pb_u64(struct skep_buf *b, unsigned field, unsigned wire, uint64_t v)
-{
-    skep_buf_varint(b, (uint64_t)field << 3 | wire);
-    if (wire == 1)
-        skep_buf_u64(b, v);
-    else
-        skep_buf_varint(b, v);
 }
 
 /* Attribute in place k (0..9) of a span. */

@@ -56,15 +56,10 @@ size_t skep_fuse_bytes(uint32_t n, unsigned bits)
     return SKEP_FUSE_HEAD_BYTES + ((size_t)shape_of(n).places * bits + 7) / 8;
 }
 
-struct cell {
-    uint64_t hashes; /* xor of the keys' here */
-    uint32_t n;
-};
-
 uint64_t skep_fuse_work_bytes(uint32_t n)
 {
     uint64_t places = shape_of(n).places;
-    return places * (sizeof(struct cell) + 4 + 1) + (uint64_t)n * 12;
+    return places * (8 + 4 + 4 + 1) + (uint64_t)n * 12;
 }
 
 static SKEP_WRAPS uint64_t hash_of(uint64_t key, uint64_t seed)
@@ -88,41 +83,42 @@ static uint8_t print_of(uint64_t hash)
 /* What building works on. */
 struct build {
     struct shape s;
-    struct cell *cells; /* [places] */
-    uint32_t *single;   /* [places] with one key, not yet looked at */
-    uint64_t *order;    /* [n] hashes as they were taken away */
-    uint32_t *decides;  /* [n] place of each */
-    uint8_t *prints;    /* [places] */
+    uint64_t *hashes;  /* [places] xor of the keys' here */
+    uint32_t *n_keys;  /* [places] */
+    uint32_t *single;  /* [places] with one key, not yet looked at */
+    uint64_t *order;   /* [n] hashes as they were taken away */
+    uint32_t *decides; /* [n] place of each */
+    uint8_t *prints;   /* [places] */
 };
 
 /* Take keys away one by one.  False: some share all their places. */
 static bool peel(struct build *b, const uint64_t *keys, uint32_t n, uint64_t seed)
 {
     uint32_t at[3], n_single = 0, taken = 0;
-    memset(b->cells, 0, b->s.places * sizeof *b->cells);
+    memset(b->hashes, 0, b->s.places * sizeof *b->hashes);
+    memset(b->n_keys, 0, b->s.places * sizeof *b->n_keys);
     for (uint32_t i = 0; i < n; i++) {
         uint64_t hash = hash_of(keys[i], seed);
         places_of(hash, b->s.first_n, b->s.segment_log, at);
         for (unsigned k = 0; k < 3; k++) {
-            b->cells[at[k]].hashes ^= hash;
-            b->cells[at[k]].n++;
+            b->hashes[at[k]] ^= hash;
+            b->n_keys[at[k]]++;
         }
     }
     for (uint32_t p = 0; p < b->s.places; p++)
-        if (b->cells[p].n == 1)
+        if (b->n_keys[p] == 1)
             b->single[n_single++] = p;
     while (n_single > 0) {
         uint32_t p = b->single[--n_single];
-        if (b->cells[p].n != 1)
+        if (b->n_keys[p] != 1)
             continue; /* its key went by another place */
-        uint64_t hash = b->cells[p].hashes;
+        uint64_t hash = b->hashes[p];
         b->order[taken] = hash;
         b->decides[taken++] = p;
         places_of(hash, b->s.first_n, b->s.segment_log, at);
         for (unsigned k = 0; k < 3; k++) {
-            struct cell *c = &b->cells[at[k]];
-            c->hashes ^= hash;
-            if (--c->n == 1)
+            b->hashes[at[k]] ^= hash;
+            if (--b->n_keys[at[k]] == 1)
                 b->single[n_single++] = at[k];
         }
     }
@@ -162,7 +158,8 @@ bool skep_fuse_put(const uint64_t *keys, uint32_t n, unsigned bits, struct skep_
 {
     skep_assert(n > 0 && n <= SKEP_FUSE_KEYS_MAX && (bits == 4 || bits == 8));
     struct build b = {.s = shape_of(n)};
-    b.cells = skep_alloc_n(struct cell, b.s.places);
+    b.hashes = skep_alloc_n(uint64_t, b.s.places);
+    b.n_keys = skep_alloc_n(uint32_t, b.s.places);
     b.single = skep_alloc_n(uint32_t, b.s.places);
     b.order = skep_alloc_n(uint64_t, n);
     b.decides = skep_alloc_n(uint32_t, n);
@@ -174,7 +171,7 @@ bool skep_fuse_put(const uint64_t *keys, uint32_t n, unsigned bits, struct skep_
         assign(&b, n);
         put(&b, seed, bits, out);
     }
-    void *blocks[] = {b.cells, b.single, b.order, b.decides, b.prints};
+    void *blocks[] = {b.hashes, b.n_keys, b.single, b.order, b.decides, b.prints};
     for (size_t i = 0; i < SKEP_ARRAY_LEN(blocks); i++)
         skep_free(blocks[i]);
     return seed < SEEDS;

@@ -437,7 +437,7 @@ bool skep_reader__contains(struct skep_colreader *base, uint64_t row0, unsigned 
         return r->sparse.n == 0;
     if (r->entry->flags & (SKEP_ENTRY_DICT_SEGMENT | SKEP_ENTRY_DICT_LOCAL))
         return dict_contains(r, row0, n, needle, bits);
-    if (r->n_parts > 0 || r->mapped || !r->codec || r->codec->kind != SKEP_CODEC_STRINGS)
+    if (r->n_parts == 0 && (r->mapped || !r->codec || r->codec->kind != SKEP_CODEC_STRINGS))
         return false;
     uint32_t first = (uint32_t)(row0 % SKEP_ROW_GROUP_ROWS);
     uint32_t rank = skep_presence__rank(&r->presence, first);
@@ -445,8 +445,10 @@ bool skep_reader__contains(struct skep_colreader *base, uint64_t row0, unsigned 
     uint64_t packed[SKEP_BLOCK_ROWS / 64 + 2] = {0};
     if (count == 0)
         return true;
-    if (skep_codec_contains(r->codec, &r->chunk, rank, count, needle, packed, &r->scratch) !=
-        SKEP_OK)
+    skep_rc rc = r->n_parts ? skep_reader__parts_contain(r, rank, count, needle, packed)
+                            : skep_codec_contains(r->codec, &r->chunk, rank, count, needle, packed,
+                                                  &r->scratch);
+    if (rc != SKEP_OK)
         return false;
     if (count == n) {
         memcpy(bits, packed, (n + 63) / 64 * sizeof *bits);

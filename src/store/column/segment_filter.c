@@ -3,7 +3,7 @@
  *
  *   trigrams   counted in a map of 64 KiB, folded until a quarter of its bits is set
  *   grams      distinct ones in a table; how far they are thinned out is decided by a sample
- *   values     distinct hashes, where there are no grams
+ *   values     distinct hashes; not of texts that have trigrams
  *
  * A part is written when it is small beside what a look-up without it would read: the data chunk,
  * or the dictionary of the row group.  A column whose dictionary belongs to the segment has none:
@@ -12,7 +12,7 @@
  * I1  every value of the column passes its filter.
  * I2  a filter is never why a segment is not written: without memory for it there is none.
  *
- * Threads: one.  Memory: 64 KiB kept; up to 14 MiB while one is made, from the job's budget. */
+ * Threads: one.  Memory: 64 KiB kept; up to 24 MiB while one is made, from the job's budget. */
 #include "store/column/segment_filter.h"
 
 #include <stdlib.h>
@@ -27,11 +27,12 @@ enum {
     TRIGRAMS_SHARE = 16,
     GRAMS_SHARE = 6,
     VALUES_SHARE = 8,
-    GRAM_KEYS_MAX = 1 << 18,
+    GRAM_KEYS_MAX = SKEP_FUSE_KEYS_MAX,
     GRAM_BITS = 4,
     VALUE_BITS = 8,
-    TEXT_BYTES = 40, /* a value on average: below it is an id, asked for whole */
-    SAMPLE = 512,
+    TEXT_BYTES = 40, /* a value on average: below it is an id, asked for as a whole */
+    SAMPLE = 1024,
+    SAMPLE_RUNS = 8,
     REST = 7 /* row groups */
 };
 /* A needle of 10, 15, 25 or 32 bytes has a gram for certain: the last is a trace id in hex. */
@@ -90,11 +91,10 @@ static SKEP_WRAPS bool add_gram(void *ctx, uint32_t gram)
     return true;
 }
 
-static bool add_grams(struct skep_wfilter *f, const skep_str *strs, uint32_t n, uint32_t step,
-                      unsigned window)
+static bool add_grams(struct skep_wfilter *f, const skep_str *strs, uint32_t n, unsigned window)
 {
-    for (uint32_t i = 0; i < n; i += step)
-        if ((i < step || !again(&strs[i], &strs[i - step])) &&
+    for (uint32_t i = 0; i < n; i++)
+        if ((i == 0 || !again(&strs[i], &strs[i - 1])) &&
             !skep_grams_each(strs[i], window, add_gram, f))
             return false;
     return true;
@@ -107,18 +107,19 @@ static void clear_set(struct skep_wfilter *f, uint32_t most)
     f->most = most;
 }
 
-/* How many distinct grams there will be: as many more a value as in the second half of a sample. */
+/* How many distinct grams there will be: as many more a value as in the second half of a sample. It
+ * is runs of values, since what repeats (a request's id) mostly does so nearby. */
 static uint64_t estimate(struct skep_wfilter *f, const skep_str *strs, uint32_t n, unsigned window)
 {
     clear_set(f, f->mask / 2);
     if (n <= 2 * SAMPLE)
-        return add_grams(f, strs, n, 1, window) ? f->n : UINT64_MAX;
-    uint32_t step = n / SAMPLE, half = SAMPLE / 2 * step;
-    if (!add_grams(f, strs, half, step, window))
-        return UINT64_MAX;
-    uint64_t before = f->n;
-    if (!add_grams(f, strs + half, half, step, window))
-        return UINT64_MAX;
+        return add_grams(f, strs, n, window) ? f->n : UINT64_MAX;
+    uint64_t before = 0;
+    for (uint32_t k = 0; k < SAMPLE_RUNS; k++) {
+        before = k == SAMPLE_RUNS / 2 ? f->n : before;
+        if (!add_grams(f, strs + (size_t)k * (n / SAMPLE_RUNS), SAMPLE / SAMPLE_RUNS, window))
+            return UINT64_MAX;
+    }
     return f->n + (f->n - before) * (n - SAMPLE) / (SAMPLE / 2);
 }
 
@@ -160,7 +161,7 @@ static skep_rc put_grams(struct skep_segment_writer *w, const skep_str *strs, ui
         if (estimate(f, strs, n, windows[k]) > most)
             continue;
         clear_set(f, most);
-        if (!add_grams(f, strs, n, 1, windows[k]) || f->n == 0)
+        if (!add_grams(f, strs, n, windows[k]) || f->n == 0)
             continue;
         bool made;
         rc = put_set(w, ret, &made, err);
@@ -246,7 +247,8 @@ skep_rc skep_segment__put_filter(struct skep_segment_writer *w, struct skep_colu
         f->grams_rest[slot] = REST;
     skep_buf_reset(&w->chunk);
     skep_buf_u32(&w->chunk, 0);
-    if (!window && put_values(w, strs, n, read_bytes))
+    if (!(has & SKEP_FILTER_TRIGRAMS && text >= (uint64_t)n * TEXT_BYTES) &&
+        put_values(w, strs, n, read_bytes))
         has |= SKEP_FILTER_VALUES;
     if (!has) {
         f->rest[slot] = REST;

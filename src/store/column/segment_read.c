@@ -400,17 +400,32 @@ static skep_rc read_codes(struct skep_segment_reader *r, uint32_t first, uint32_
     return SKEP_OK;
 }
 
-static skep_rc read_part(struct skep_segment_reader *r, struct skep_segment_part *p, uint32_t first,
-                         uint32_t n, skep_str *out, skep_err *err)
+/* What values [first, first + count) are in a part: [*ret_from, *ret_to), 0 = the column's first.
+ * False: none; then it is let go. */
+static bool part_range(struct skep_segment_reader *r, struct skep_segment_part *p, uint32_t first,
+                       uint32_t count, uint32_t *ret_from, uint32_t *ret_to)
 {
-    const struct skep_codec_ops *codec = skep_codec_find(p->codec);
-    if (!codec || codec->kind != SKEP_CODEC_STRINGS)
+    *ret_from = SKEP_MAX(first, p->first_value);
+    *ret_to = SKEP_MIN(first + count, p->first_value + p->n_values);
+    if (*ret_from < *ret_to)
+        return true;
+    if (p->pin)
+        skep_codec_scratch_forget(&r->scratch);
+    skep_segment__unpin(r->seg, p->pin);
+    p->pin = NULL;
+    return false;
+}
+
+static skep_rc open_part(struct skep_segment_reader *r, struct skep_segment_part *p,
+                         const struct skep_codec_ops **ret_codec, struct skep_codec_chunk *ret,
+                         skep_err *err)
+{
+    *ret_codec = skep_codec_find(p->codec);
+    if (!*ret_codec || (*ret_codec)->kind != SKEP_CODEC_STRINGS)
         return skep_reader__corrupt(r, "codec of a part", err);
     if (!p->pin)
         SKEP_TRY(skep_segment__pin_chunk(r->seg, &p->ref, &p->pin, err));
-    struct skep_codec_chunk c = {p->pin->bytes, p->pin->length, p->n_values};
-    if (codec->decode_str(&c, first, n, out, &r->scratch) != SKEP_OK)
-        return skep_reader__corrupt(r, "strings of a part", err);
+    *ret = (struct skep_codec_chunk){p->pin->bytes, p->pin->length, p->n_values};
     return SKEP_OK;
 }
 
@@ -419,16 +434,39 @@ static skep_rc read_parts(struct skep_segment_reader *r, uint32_t first, uint32_
 {
     for (uint32_t i = 0; i < r->n_parts; i++) {
         struct skep_segment_part *p = &r->parts[i];
-        uint32_t from = SKEP_MAX(first, p->first_value);
-        uint32_t to = SKEP_MIN(first + count, p->first_value + p->n_values);
-        if (from >= to) {
-            if (p->pin)
-                skep_codec_scratch_forget(&r->scratch);
-            skep_segment__unpin(r->seg, p->pin);
-            p->pin = NULL;
+        const struct skep_codec_ops *codec;
+        struct skep_codec_chunk c;
+        uint32_t from, to;
+        if (!part_range(r, p, first, count, &from, &to))
             continue;
+        SKEP_TRY(open_part(r, p, &codec, &c, err));
+        if (codec->decode_str(&c, from - p->first_value, to - from, out + (from - first),
+                              &r->scratch) != SKEP_OK)
+            return skep_reader__corrupt(r, "strings of a part", err);
+    }
+    return SKEP_OK;
+}
+
+skep_rc skep_reader__parts_contain(struct skep_segment_reader *r, uint32_t first, uint32_t count,
+                                   skep_str needle, uint64_t *packed)
+{
+    for (uint32_t i = 0; i < r->n_parts; i++) {
+        struct skep_segment_part *p = &r->parts[i];
+        const struct skep_codec_ops *codec;
+        struct skep_codec_chunk c;
+        uint32_t from, to;
+        uint64_t some[SKEP_BLOCK_ROWS / 64 + 1] = {0};
+        if (!part_range(r, p, first, count, &from, &to))
+            continue;
+        SKEP_TRY(open_part(r, p, &codec, &c, NULL));
+        SKEP_TRY(skep_codec_contains(codec, &c, from - p->first_value, to - from, needle, some,
+                                     &r->scratch));
+        uint32_t shift = (from - first) % 64, at = (from - first) / 64;
+        for (uint32_t w = 0; w < (to - from + 63) / 64; w++) {
+            packed[at + w] |= some[w] << shift;
+            if (shift && some[w] >> (64 - shift)) /* then there is a next word */
+                packed[at + w + 1] |= some[w] >> (64 - shift);
         }
-        SKEP_TRY(read_part(r, p, from - p->first_value, to - from, out + (from - first), err));
     }
     return SKEP_OK;
 }

@@ -83,6 +83,11 @@ SKEP_NODISCARD skep_rc skep_reader__enter(struct skep_segment_reader *r, uint32_
                                           skep_err *err);
 /* r->dict of the row group.  Returns as above. */
 SKEP_NODISCARD skep_rc skep_reader__dict(struct skep_segment_reader *r, skep_err *err);
+/* Which of the present values [first, first + count), at most a block, contain the needle: bits to
+ * set, from bit 0 on.  A column in parts.  Returns as above. */
+SKEP_NODISCARD skep_rc skep_reader__parts_contain(struct skep_segment_reader *r, uint32_t first,
+                                                  uint32_t count, skep_str needle,
+                                                  uint64_t *packed);
 /* Presence of rows [first, first + n) of the group, moved to bit 0 of r->valid. */
 void skep_reader__valid(struct skep_segment_reader *r, uint32_t first, uint32_t n);
 

@@ -216,6 +216,19 @@ static void put_text(struct skep_batch *b, const char *name, const char *text)
                    (skep_value){.type = SKEP_TYPE_STRING, .s = skep_str_c(text)});
 }
 
+static struct skep_rowset *part_of(struct skep_batch *b, uint64_t seq)
+{
+    struct skep_buf buf;
+    skep_buf_init(&buf, 1u << 28);
+    assert_int_equal(skep_frame_encode(b, &buf, NULL), SKEP_OK);
+    skep_batch_free(b);
+    size_t n;
+    uint8_t *payload = skep_buf_take(&buf, &n);
+    struct skep_rowset *rs = NULL;
+    assert_int_equal(skep_part_open(payload, n, seq, NULL, &rs, NULL), SKEP_OK);
+    return rs;
+}
+
 /* A part with texts of all kinds; odd trace ids.  Its rows have ids of their own by seq. */
 static struct skep_rowset *text_part(uint32_t rows, uint64_t seq)
 {
@@ -240,15 +253,7 @@ static struct skep_rowset *text_part(uint32_t rows, uint64_t seq)
         put_text(b, "body", text);
         put_text(b, "level", i % 3 ? "info" : "warning");
     }
-    struct skep_buf buf;
-    skep_buf_init(&buf, 1u << 28);
-    assert_int_equal(skep_frame_encode(b, &buf, NULL), SKEP_OK);
-    skep_batch_free(b);
-    size_t n;
-    uint8_t *payload = skep_buf_take(&buf, &n);
-    struct skep_rowset *rs = NULL;
-    assert_int_equal(skep_part_open(payload, n, seq, NULL, &rs, NULL), SKEP_OK);
-    return rs;
+    return part_of(b, seq);
 }
 
 static void write_segment(struct fixture *f, const struct skep_segment_source *src, unsigned n,
@@ -475,6 +480,65 @@ static void test_without(void **state)
     skep_rowset_unref(small);
 }
 
+/* Texts so long that a column is in several chunks: which contain a needle, against reading them.
+ */
+static void test_contains_in_parts(void **state)
+{
+    struct fixture *f = *state;
+    struct skep_batch *b = skep_batch_new(NULL, 1795132800000000000);
+    struct rng r = {21};
+    char text[4096];
+    for (uint32_t i = 0; i < 2500; i++) {
+        uint32_t row = skep_batch_row(b, SKEP_KIND_LOG, 1795132800000000000 + i, SKEP_SOURCE_OTLP);
+        size_t n = 1500 + rng_below(&r, 2000);
+        if (rng_below(&r, 9) == 0)
+            continue; /* a row without */
+        for (size_t k = 0; k < n; k++)
+            text[k] = (char)('a' + rng_below(&r, 26));
+        if (rng_below(&r, 5) == 0)
+            memcpy(text + rng_below(&r, (uint32_t)n - 10), "-Needle-", 8);
+        b->severity[row] = 9;
+        skep_batch_put(b, SKEP_SCOPE_ATTRIBUTE, SKEP_STR("long"),
+                       (skep_value){.type = SKEP_TYPE_STRING, .s = {text, n}});
+    }
+    struct skep_segment_source src = {part_of(b, 1), NULL};
+    write_segment(f, &src, 1, "/long", 0);
+    skep_rowset_unref(src.rowset);
+    struct skep_rowset *rs = open_segment(f, f->os, "/long");
+    uint32_t field =
+        skep_rowset_find_field(rs, SKEP_STR("long"), SKEP_SCOPE_ATTRIBUTE, SKEP_TYPE_STRING);
+    struct skep_colreader *asked, *read;
+    assert_int_equal(rs->ops->open_field(rs, field, &asked, NULL), SKEP_OK);
+    assert_int_equal(rs->ops->open_field(rs, field, &read, NULL), SKEP_OK);
+    unsigned hits = 0;
+    for (uint64_t row = 0; row < rs->n_rows;) {
+        unsigned n = SKEP_MIN((unsigned)(rs->n_rows - row), 1 + rng_below(&r, 900));
+        n = SKEP_MIN(n, SKEP_BLOCK_ROWS - (unsigned)(row % SKEP_BLOCK_ROWS));
+        uint64_t bits[SKEP_BLOCK_ROWS / 64];
+        struct skep_vec v;
+        assert_true(asked->ops->contains(asked, row, n, SKEP_STR("-Needle-"), bits));
+        assert_int_equal(read->ops->read(read, row, n, &v, NULL), SKEP_OK);
+        for (unsigned i = 0; i < n; i++) {
+            bool has = !v.valid || (v.valid[i / 64] >> (i % 64) & 1);
+            bool want = has && skep_str_find(v.str[i], SKEP_STR("-Needle-")) != SIZE_MAX;
+            assert_int_equal(bits[i / 64] >> (i % 64) & 1, want);
+            hits += want;
+        }
+        row += n;
+    }
+    assert_true(hits > 300);
+    asked->ops->close(asked);
+    read->ops->close(read);
+    const struct skep_group_dir *dir;
+    assert_int_equal(skep_segment__pin_dir(skep_segment__of(rs), 0, &dir, NULL), SKEP_OK);
+    bool parts = false;
+    for (uint32_t i = 0; i < dir->n_entries; i++)
+        parts |= (dir->entries[i].flags & SKEP_ENTRY_PARTS) != 0;
+    assert_true(parts);
+    skep_segment__unpin(skep_segment__of(rs), dir);
+    skep_rowset_unref(rs);
+}
+
 static void note_bad(void *ctx, const struct skep_segment_bad *bad)
 {
     const char **what = ctx;
@@ -529,6 +593,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_negative_reads_no_data, setup, teardown),
         cmocka_unit_test_setup_teardown(test_merge_copies, setup, teardown),
         cmocka_unit_test_setup_teardown(test_without, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_contains_in_parts, setup, teardown),
         cmocka_unit_test_setup_teardown(test_damage, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
