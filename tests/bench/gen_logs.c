@@ -175,8 +175,8 @@ static void stack_trace(struct line *l)
     static const char *const at[] = {
         "com.example.inventory.StockService.reserve(StockService.java",
         "com.example.inventory.db.Repository.lock(Repository.java",
-        "org.springframework.transaction.interceptor.TransactionInterceptor.invoke"
-        "(TransactionInterceptor.java",
+        ("org.springframework.transaction.interceptor.TransactionInterceptor.invoke"
+         "(TransactionInterceptor.java"),
         "org.springframework.web.servlet.FrameworkServlet.service(FrameworkServlet.java",
         "org.apache.catalina.core.ApplicationFilterChain.doFilter(ApplicationFilterChain.java",
         "org.postgresql.jdbc.PgPreparedStatement.executeWithFlags(PgPreparedStatement.java",
