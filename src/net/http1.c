@@ -47,6 +47,7 @@ struct h1_conn {
     size_t discarded;
     _Atomic int state;
     _Atomic uint64_t since_ms, body_bytes;
+    struct skep_net__drain drain; /* the sweep's */
     char peer[SKEP_NET__ADDRESS_BYTES], listener[SKEP_NET__ADDRESS_BYTES];
     char local_ip[SKEP_NET__ADDRESS_BYTES];
     skep_str peer_s, listener_s, local_ip_s;
@@ -622,7 +623,7 @@ void skep_net__h1_adopt(struct skep_net__h1 *h, int fd, const struct sockaddr_st
     }
 }
 
-static bool too_slow(const struct h1_conn *c, uint64_t now)
+static bool too_slow(struct h1_conn *c, uint64_t now)
 {
     const struct skep_net *net = c->daemon->net;
     uint64_t idle_ms = (uint64_t)net->cfg.idle_timeout_s * 1000;
@@ -630,6 +631,8 @@ static bool too_slow(const struct h1_conn *c, uint64_t now)
     uint64_t since = atomic_load_explicit(&c->since_ms, memory_order_relaxed);
     uint64_t bytes = atomic_load_explicit(&c->body_bytes, memory_order_relaxed);
     uint64_t ms = now > since ? now - since : 0;
+    if (!skep_net__socket_drains(&c->drain, c->fd, now, idle_ms))
+        return true;
     switch ((enum state)atomic_load_explicit(&c->state, memory_order_relaxed)) {
     case IDLE: return ms > idle_ms + slow_ms;
     case FRESH: return c->daemon->tls && ms > slow_ms; /* perhaps not even a handshake */

@@ -405,7 +405,15 @@ static void on_wake(struct skep_net__worker *w)
 /* --- slow clients
  * --------------------------------------------------------------------------- */
 
-/* Cut uploads that crawl; true if some stream waits for us. */
+/* The client gives no window for an answer that stands. */
+static bool is_left_waiting(struct skep_net__h2_stream *st, uint64_t now)
+{
+    uint64_t idle_ms = (uint64_t)st->conn->worker->net->cfg.idle_timeout_s * 1000;
+    bool waits = st->submitted && !st->sent_end && !st->idle;
+    return !skep_net__drains(&st->drain, waits, st->read, now, idle_ms);
+}
+
+/* Cut uploads that crawl and answers that nobody takes; true if some stream waits for us. */
 static bool sweep_streams(struct skep_net__h2_conn *c, uint64_t now)
 {
     bool ours = false;
@@ -419,6 +427,12 @@ static bool sweep_streams(struct skep_net__h2_conn *c, uint64_t now)
             c->dead = true;
         if (left_open)
             touch(c);
+        if (is_left_waiting(st, now)) {
+            if (nghttp2_submit_rst_stream(c->session, NGHTTP2_FLAG_NONE, st->id,
+                                          NGHTTP2_ENHANCE_YOUR_CALM) != 0)
+                c->dead = true;
+            touch(c);
+        }
         if (st->run || ms <= slow_ms || st->received * 1000 / ms >= SKEP_NET__BODY_BYTES_PER_S_MIN)
             continue;
         if (nghttp2_submit_rst_stream(c->session, NGHTTP2_FLAG_NONE, st->id, NGHTTP2_CANCEL) != 0)
@@ -433,6 +447,11 @@ static void sweep(struct skep_net__worker *w, uint64_t now)
     uint64_t idle_ms = (uint64_t)w->net->cfg.idle_timeout_s * 1000;
     for (struct skep_net__h2_conn *c = w->conns; c; c = c->next) {
         bool ours = sweep_streams(c, now);
+        if (!skep_net__socket_drains(&c->drain, c->fd, now, idle_ms)) {
+            c->dead = true;
+            touch(c);
+            continue;
+        }
         uint64_t limit_ms =
             c->shaking ? skep_net__timeout_ms(w->net, SKEP_NET__SNIFF_TIMEOUT_MS) : idle_ms;
         if (ours || now - c->progress_ms <= limit_ms)

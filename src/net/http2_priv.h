@@ -53,7 +53,8 @@ struct skep_net__h2_conn {
     struct skep_buf out;
     size_t out_head;
     uint64_t progress_ms; /* last byte in or out */
-    struct skep_net__bucket resets, controls, empties;
+    struct skep_net__bucket resets, controls, empties, windows;
+    struct skep_net__drain drain;
     char peer[SKEP_NET__ADDRESS_BYTES], listener[SKEP_NET__ADDRESS_BYTES];
     char local_ip[SKEP_NET__ADDRESS_BYTES];
     skep_str peer_s, listener_s, local_ip_s, subject_s;
@@ -75,6 +76,9 @@ struct skep_net__h2_stream {
     size_t sent;                /* of the answer's body */
     struct skep_stream *stream; /* the answer's, with the transport's reference */
     uint64_t since_ms;
+    uint64_t read; /* bytes of the answer that nghttp2 took, streamed ones too */
+    size_t seen;   /* bytes of headers, as they decode */
+    struct skep_net__drain drain;
     size_t received;  /* body bytes that counted */
     size_t discarded; /* body bytes after the answer */
     bool sent_end;    /* the answer is out, all of it */

@@ -8,9 +8,10 @@
  * a measure, then the stream is reset with NO_ERROR: the RFC's way to say "stop, but keep the
  * answer", which some clients (curl 7.88) take for a failure, so it is not the first resort.
  *
- * Floods: resets (a client may open and cancel streams faster than handlers can be stopped), PING
- * and SETTINGS (each wants an ACK), empty DATA frames.  Each has a token bucket; a connection that
- * empties one gets GOAWAY(ENHANCE_YOUR_CALM).
+ * Floods: resets (a client may open and cancel streams faster than handlers can be stopped, or make
+ * us reset them by breaking rules), PING and SETTINGS (each wants an ACK), PRIORITY,
+ * WINDOW_UPDATE, empty DATA frames, header lists that decode to far more than their bytes.
+ * Each has a token bucket or a limit; a connection over it gets GOAWAY(ENHANCE_YOUR_CALM).
  *
  * I1  st->req is set from begin_headers until the stream closes.
  * I2  an answer is submitted at most once.
@@ -24,6 +25,7 @@ enum {
     FRAME_BYTES = 64 << 10,
     HEADER_TABLE_BYTES = 4096,
     DISCARD_BYTES = 16 << 20,
+    HEADERS_SEEN_MAX = 8 * SKEP_NET__HEADER_LIST_BYTES, /* a list over the limit is only decoded */
 };
 
 static bool spend(struct skep_net__bucket *b)
@@ -47,6 +49,8 @@ static struct skep_net__bucket bucket(uint32_t burst, uint32_t per_s)
 
 static int calm_down(struct skep_net__h2_conn *c)
 {
+    if (c->calmed)
+        return 0;
     c->calmed = true;
     int rc = nghttp2_session_terminate_session(c->session, NGHTTP2_ENHANCE_YOUR_CALM);
     return rc == 0 ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
@@ -88,6 +92,7 @@ static ssize_t read_stream(struct skep_net__h2_stream *st, uint8_t *buf, size_t 
 {
     bool end = false;
     size_t n = skep_net__stream_read(st->stream, buf, max, &end, stream_parked);
+    st->read += n;
     skep_net__count(st->conn->worker->net, bytes_out, n);
     if (end)
         *flags |= NGHTTP2_DATA_FLAG_EOF;
@@ -109,6 +114,7 @@ static ssize_t read_answer(nghttp2_session *session, int32_t id, uint8_t *buf, s
     if (n)
         memcpy(buf, a->body + st->sent, n);
     st->sent += n;
+    st->read += n;
     if (st->sent < a->body_n)
         return (ssize_t)n;
     *flags |= NGHTTP2_DATA_FLAG_EOF;
@@ -291,8 +297,12 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
     skep_str n = {(const char *)name, name_n};
     skep_str v = {(const char *)value, value_n};
     (void)flags;
-    (void)user;
-    if (!st || st->opened || st->too_big)
+    if (!st)
+        return 0;
+    st->seen += n.n + v.n;
+    if (st->seen > HEADERS_SEEN_MAX)
+        return calm_down(user);
+    if (st->opened || st->too_big)
         return 0; /* trailers of a request say nothing to us */
     if (n.n > 0 && n.p[0] == ':') {
         struct skep_net__req *r = st->req;
@@ -309,6 +319,18 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
     }
     if (skep_net__req_header(st->req, n, v) != SKEP_OK)
         st->too_big = true;
+    return 0;
+}
+
+/* Frames that nghttp2 only keeps its books with.  Unknown ones it skips without a word to us. */
+static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, void *user)
+{
+    struct skep_net__h2_conn *c = user;
+    (void)session;
+    if (hd->type == NGHTTP2_WINDOW_UPDATE)
+        return spend(&c->windows) ? 0 : calm_down(c);
+    if (hd->type == NGHTTP2_PRIORITY)
+        return spend(&c->controls) ? 0 : calm_down(c);
     return 0;
 }
 
@@ -372,10 +394,19 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
     return 0;
 }
 
+/* A reset that the client brought about. */
+static bool is_forced(uint32_t code)
+{
+    return code != NGHTTP2_NO_ERROR && code != NGHTTP2_CANCEL && code != NGHTTP2_ENHANCE_YOUR_CALM;
+}
+
 static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, void *user)
 {
     bool end = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
-    (void)user;
+    if (frame->hd.type == NGHTTP2_RST_STREAM && is_forced(frame->rst_stream.error_code)) {
+        struct skep_net__h2_conn *c = user;
+        return spend(&c->resets) ? 0 : calm_down(c);
+    }
     if (!end || (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA))
         return 0;
     struct skep_net__h2_stream *st =
@@ -411,6 +442,7 @@ static nghttp2_session *session_new(struct skep_net__h2_conn *c)
     }
     nghttp2_session_callbacks_set_on_begin_headers_callback(cb, on_begin_headers);
     nghttp2_session_callbacks_set_on_header_callback(cb, on_header);
+    nghttp2_session_callbacks_set_on_begin_frame_callback(cb, on_begin_frame);
     nghttp2_session_callbacks_set_on_frame_recv_callback(cb, on_frame_recv);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(cb, on_data);
     nghttp2_session_callbacks_set_on_frame_send_callback(cb, on_frame_send);
@@ -436,6 +468,7 @@ bool skep_net__h2_session_open(struct skep_net__h2_conn *c)
     c->resets = bucket(500, 50);
     c->controls = bucket(1000, 200);
     c->empties = bucket(100, 10);
+    c->windows = bucket(20000, 10000);
     c->session = session_new(c);
     if (!c->session)
         return false;

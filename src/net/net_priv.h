@@ -396,6 +396,20 @@ void skep_net__h2_adopt(struct skep_net__h2 *h, int fd, const struct sockaddr_st
 void skep_net__h2_drain(struct skep_net__h2 *h);
 void skep_net__h2_stop(struct skep_net__h2 *h);
 
+/* --- drain.c: readers that take nothing --------------------------- */
+
+struct skep_net__drain {
+    uint64_t since_ms, taken; /* since_ms 0: nothing waits */
+};
+
+/* waits: something is unsent.  taken: what the reader has taken so far, ever.  Call about once a
+ * second; false: over span_ms it took less than SKEP_NET__BODY_BYTES_PER_S_MIN. */
+SKEP_NODISCARD bool skep_net__drains(struct skep_net__drain *d, bool waits, uint64_t taken,
+                                     uint64_t now_ms, uint64_t span_ms);
+/* The same of what the kernel holds for a socket's peer. */
+SKEP_NODISCARD bool skep_net__socket_drains(struct skep_net__drain *d, int fd, uint64_t now_ms,
+                                            uint64_t span_ms);
+
 /* --- tls.c: see also tls_priv.h ---------------------------------- */
 
 /* Read the files.  Returns SKEP_OK | SKEP_EINVAL | SKEP_ENOMEM | SKEP_EINTERNAL. */

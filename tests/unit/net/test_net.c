@@ -185,6 +185,53 @@ static void test_slow_clients(void **state)
     echo_stop(&e, 100);
 }
 
+/* Readers that take nothing, or a byte now and then, lose their answer; their writers end. */
+static void test_slow_readers(void **state)
+{
+    static struct echo e;
+    skep_err err = {0};
+    struct h2_client c;
+    (void)state;
+    assert_true(echo_start(&e, (struct skep_net_config){.idle_timeout_s = 1}, &err));
+    int fd = raw_connect(e.port);
+    assert_true(raw_puts(fd, "GET /stream HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+    h2_open(&c, e.port, true); /* gives no window back */
+    struct h2_reply *r = h2_request(&c, "GET", "/stream", NULL, 0, NULL);
+    for (int i = 0; i < 300 && !r->closed && !c.ended; i++) {
+        nghttp2_submit_ping(c.session, 0, NULL); /* the connection is not idle */
+        nghttp2_submit_window_update(c.session, 0, r->id, 1);
+        (void)h2_step(&c, 100);
+        usleep(50000);
+    }
+    assert_true(r->closed);
+    assert_int_equal(r->error, NGHTTP2_ENHANCE_YOUR_CALM);
+    assert_false(c.ended);
+    h2_close(&c);
+    struct skep_net_stats s;
+    for (int i = 0; i < 2000; i++) {
+        skep_net_stats(e.net, &s);
+        if (s.connections_open == 0)
+            break;
+        usleep(10000);
+    }
+    assert_int_equal(s.connections_open, 0); /* the other one, too, though it never closed */
+    close(fd);
+    echo_stop(&e, 100);
+}
+
+static void test_drains(void **state)
+{
+    struct skep_net__drain d = {0};
+    (void)state;
+    assert_true(skep_net__drains(&d, true, 0, 1000, 500)); /* a span begins */
+    assert_true(skep_net__drains(&d, true, 0, 1400, 500));
+    assert_true(skep_net__drains(&d, true, 2000, 2000, 500)); /* fast enough: the next one */
+    assert_true(skep_net__drains(&d, true, 2100, 2400, 500));
+    assert_false(skep_net__drains(&d, true, 2100, 3000, 500));
+    assert_true(skep_net__drains(&d, false, 2100, 9000, 500)); /* nothing waits */
+    assert_true(skep_net__drains(&d, true, 2100, 99000, 500));
+}
+
 /* Requests in flight at stop are finished within the grace. */
 static void test_drain(void **state)
 {
@@ -365,6 +412,8 @@ int main(void)
         cmocka_unit_test(test_preface_cut),
         cmocka_unit_test(test_drain),
         cmocka_unit_test(test_slow_clients),
+        cmocka_unit_test(test_slow_readers),
+        cmocka_unit_test(test_drains),
         cmocka_unit_test(test_stop_busy),
         cmocka_unit_test(test_hammer),
     };
