@@ -3,7 +3,9 @@
  *
  * Looked at about once a second.  While something is unsent, a span of time runs; at its end the
  * reader must have taken SKEP_NET__BODY_BYTES_PER_S_MIN on average, or it is cut.  The kernel knows
- * what a peer acknowledged, so this holds for every protocol and with TLS.
+ * what a peer acknowledged, so this holds for every protocol and with TLS.  Unsent are bytes that
+ * the peer's window holds back; what is under way does not count, or a trickle of rows to a far
+ * reader would look like one that does not read.
  *
  *   unsent = 0          -> no span
  *   unsent > 0          -> a span begins; at its end: enough taken -> the next one, else too slow
@@ -41,7 +43,7 @@ bool skep_net__socket_drains(struct skep_net__drain *d, int fd, uint64_t now_ms,
     struct tcp_info info = {0};
     socklen_t n = sizeof info;
     int unsent = 0;
-    if (ioctl(fd, SIOCOUTQ, &unsent) != 0 || unsent <= 0 ||
+    if (ioctl(fd, SIOCOUTQNSD, &unsent) != 0 || unsent <= 0 ||
         getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &n) != 0)
         return skep_net__drains(d, false, 0, now_ms, span_ms);
     return skep_net__drains(d, true, info.tcpi_bytes_acked, now_ms, span_ms);
