@@ -55,6 +55,14 @@ static void compress_body(struct skep_net__req *r)
     skep_net__answer_add(r, SKEP_STR("content-encoding"), SKEP_STR("gzip"));
 }
 
+static bool has_header(const struct skep_response *resp, skep_str name)
+{
+    for (unsigned i = 0; i < resp->n_headers; i++)
+        if (skep_str_ieq(resp->headers[i].name, name))
+            return true;
+    return false;
+}
+
 static void add_headers(struct skep_net__req *r, const struct skep_response *resp)
 {
     skep_assert(resp->n_headers <= SKEP_RESPONSE_HEADERS_MAX);
@@ -70,7 +78,7 @@ static void add_headers(struct skep_net__req *r, const struct skep_response *res
         skep_net__answer_add(r, SKEP_STR("www-authenticate"), SKEP_STR("Bearer realm=\"skep\""));
     if (resp->status == 405 && r->allow.n)
         skep_net__answer_add(r, SKEP_STR("allow"), r->allow);
-    if (r->action == SKEP_NET__REFUSE)
+    if (!has_header(resp, SKEP_STR("x-content-type-options")))
         skep_net__answer_add(r, SKEP_STR("x-content-type-options"), SKEP_STR("nosniff"));
     /* A page, and nothing is served here without TLS: browsers need not try.  It holds for the
      * host's other ports, too, hence only for a day. */

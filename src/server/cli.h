@@ -147,8 +147,11 @@ void skep_cli_key_lines(struct skep_buf *out, const struct skep_issue *what,
 /* --- text for terminals --- */
 
 /* Append with control characters (C0, DEL, C1) as \xNN, so that no foreign byte steers a terminal,
- * and ill-formed UTF-8 likewise. */
+ * and ill-formed UTF-8 likewise; what turns the reading order or is not seen as \u{202e}. */
 void skep_cli_safe(struct skep_buf *out, skep_str s);
+/* Append JSON with the same characters as \uNNNN: they stand in strings alone, so it means the
+ * same. */
+void skep_cli_json_safe(struct skep_buf *out, skep_str json);
 /* Code points of a text, its width in cells near enough. */
 size_t skep_cli_width(skep_str s);
 /* Append a text cut or padded to `cells`; right: pad on the left. */
@@ -164,3 +167,5 @@ unsigned skep_cli_columns(void);
 bool skep_cli_is_tty(int fd);
 /* Write the buffer to stdout and empty it.  False when stdout is closed. */
 bool skep_cli_print(struct skep_buf *out);
+/* The same of JSON, made safe. */
+bool skep_cli_print_json(struct skep_buf *json);

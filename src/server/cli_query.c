@@ -224,7 +224,7 @@ static bool print_answer(const struct skep_cli_http *h, bool as_json)
     skep_buf_init(&out, 1u << 30);
     skep_arena_init(&arena, "table", NULL);
     if (as_json) {
-        skep_buf_str(&out, skep_buf_text(&h->body));
+        skep_cli_json_safe(&out, skep_buf_text(&h->body));
     } else {
         make_table(root, &arena, &t);
         print_table(&t, &out);

@@ -83,7 +83,7 @@ static bool on_line(void *ctx, skep_str text)
     yyjson_doc *doc = yyjson_read(text.p, text.n, 0);
     yyjson_val *root = yyjson_doc_get_root(doc), *type = yyjson_obj_get(root, "type");
     if (!type && t->json) {
-        skep_buf_str(&t->out, text);
+        skep_cli_json_safe(&t->out, text);
         skep_buf_u8(&t->out, '\n');
     } else if (!type && yyjson_is_obj(root)) {
         row_line(&t->out, root);

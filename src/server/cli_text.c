@@ -26,11 +26,59 @@ static bool is_control(skep_str s, size_t n)
     return c < 32 || c == 127 || (n == 2 && c == 0xc2 && (unsigned char)s.p[1] < 0xa0);
 }
 
+static uint32_t code_point(skep_str s, size_t n)
+{
+    static const unsigned char first[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
+    uint32_t v = (unsigned char)s.p[0] & first[n];
+    for (size_t i = 1; i < n; i++)
+        v = v << 6 | ((unsigned char)s.p[i] & 0x3fu);
+    return v;
+}
+
+/* What turns the reading order of a line, breaks it, or is not seen: text that shows other than it
+ * is.  Joiners (U+200C, U+200D) stay: scripts and emoji need them. */
+static bool is_deceptive(uint32_t c)
+{
+    static const struct {
+        uint32_t from, to;
+    } ranges[] = {
+        {0x061c, 0x061c}, {0x200b, 0x200b}, {0x200e, 0x200f},   {0x2028, 0x202e},
+        {0x2060, 0x206f}, {0xfeff, 0xfeff}, {0xe0000, 0xe007f},
+    };
+    for (size_t i = 0; i < SKEP_ARRAY_LEN(ranges); i++)
+        if (c >= ranges[i].from && c <= ranges[i].to)
+            return true;
+    return false;
+}
+
+void skep_cli_json_safe(struct skep_buf *out, skep_str json)
+{
+    while (json.n) {
+        size_t n = sequence(json);
+        uint32_t c = n ? code_point(json, n) : 0;
+        bool newline = n == 1 && (c == '\n' || c == '\r' || c == '\t');
+        if (n && (newline || (!is_control(json, n) && !is_deceptive(c)))) {
+            skep_buf_put(out, json.p, n);
+        } else if (n && c < 0x10000) {
+            skep_buf_printf(out, "\\u%04x", c);
+        } else if (n) {
+            skep_buf_printf(out, "\\u%04x\\u%04x", 0xd800 + ((c - 0x10000) >> 10),
+                            0xdc00 + (c & 0x3ff));
+        } else {
+            skep_buf_str(out, SKEP_STR("\\ufffd"));
+            n = 1;
+        }
+        json = skep_str_skip(json, n);
+    }
+}
+
 void skep_cli_safe(struct skep_buf *out, skep_str s)
 {
     while (s.n) {
         size_t n = sequence(s);
-        if (n && !is_control(s, n)) {
+        if (n > 1 && is_deceptive(code_point(s, n))) {
+            skep_buf_printf(out, "\\u{%x}", code_point(s, n));
+        } else if (n && !is_control(s, n)) {
             skep_buf_put(out, s.p, n);
         } else if (s.p[0] == '\n' || s.p[0] == '\t') {
             skep_buf_str(out, s.p[0] == '\n' ? SKEP_STR("\\n") : SKEP_STR("\\t"));
@@ -166,6 +214,17 @@ unsigned skep_cli_columns(void)
 bool skep_cli_is_tty(int fd)
 {
     return isatty(fd) == 1;
+}
+
+bool skep_cli_print_json(struct skep_buf *json)
+{
+    struct skep_buf safe;
+    skep_buf_init(&safe, json->n * 6 + 64); /* an escape is at most six times its character */
+    skep_cli_json_safe(&safe, skep_buf_text(json));
+    bool ok = !safe.bad && skep_cli_print(&safe);
+    skep_buf_done(&safe);
+    skep_buf_reset(json);
+    return ok;
 }
 
 bool skep_cli_print(struct skep_buf *out)

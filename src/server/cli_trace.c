@@ -218,7 +218,7 @@ int skep_cli_trace(int argc, char *const *argv)
     const struct skep_cli_call call = {.method = "GET", .path = skep_buf_text(&path)};
     bool ok = skep_cli_must(&http, &call);
     if (ok && skep_cli_has(&args, "json"))
-        ok = skep_cli_print(&http.body);
+        ok = skep_cli_print_json(&http.body);
     else if (ok)
         ok = print_trace(&http, &args);
     skep_buf_done(&path);

@@ -92,6 +92,39 @@ test('trace: a waterfall without foreign control characters', async () => {
   assert.equal((await run(['trace'])).code, 2);
 });
 
+// What a terminal obeys or shows other than it is: C0, DEL, C1, bidirectional controls, separators, unseen ones.
+const STEERS = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\u{e0000}-\u{e007f}]/u;
+
+test('hostile rows cannot steer the terminal in tail, trace and query, as text or as JSON', async () => {
+  const evil = ['\u001b[2J\u001b]0;title\u0007', '\u001b]52;c;cm0gLXJmIC8=\u001b\\\\', '\u001bP+q\u001b\\\\', '\u009b31m\u0090x\u009c', '\r\nforged: line\r', '\b\b\u007f', '\u202egnp.exe\u2066\u2028', '\ufeff\u200b\u{e0041}\u061c'].join('|');
+  const id = hex(32);
+  const row = { traceId: id, spanId: hex(16), name: evil, startNs: nowNs(), attributes: { [evil]: evil, list: [evil], map: { [evil]: evil } }, status: { code: 2, message: evil },
+    events: [{ timeUnixNano: String(nowNs()), name: evil, attributes: [] }] };
+  const tails = [[], ['--json']].map((flags) => {
+    const child = spawn(binary, ['tail', '--where', 'steers = yes', '--server', skep.url, ...flags]);
+    const t = { child, out: '' };
+    child.stdout.on('data', (d) => { t.out += d; });
+    return t;
+  });
+  await until('both tails to see a row', async () => {
+    await skep.json('POST', '/v1/traces', otlpTraces(evil, [{ ...row, spanId: hex(16), attributes: { ...row.attributes, steers: 'yes' } }], { [evil]: evil }));
+    return tails.every((t) => t.out.includes('\n'));
+  });
+  for (const t of tails) {
+    t.child.kill();
+    assert.doesNotMatch(t.out, STEERS);
+    assert.match(t.out, /\\x1b\[2J|\\u001b\[2J/); // shown, not dropped
+  }
+  assert.doesNotThrow(() => JSON.parse(tails[1].out.split('\n')[0]));
+  const by = ['--by', 'service.name', '--by', 'name', '--by', evil, '--where', 'steers = yes'];
+  for (const args of [['trace', id], ['trace', id, '--json'], ['query', ...by], ['query', ...by, '--json'], ['query', '--by', evil, '--order', `${evil} desc`], ['trace', evil], ['query', '--where', `${evil} = `]]) {
+    const r = await run(args);
+    assert.doesNotMatch(r.out + r.err, STEERS, args[0]);
+  }
+  const json = JSON.parse((await run(['trace', id, '--json'])).out);
+  assert.ok(JSON.stringify(json).includes('gnp.exe'));
+});
+
 test('tail: rows as they arrive', async () => {
   const child = spawn(binary, ['tail', '--where', 'wanted = yes', '--server', skep.url]);
   let out = '';

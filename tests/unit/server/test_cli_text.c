@@ -38,6 +38,18 @@ static void test_safe(void **state)
        "1m \xc3\xa9 \\xff \\x7f");
 }
 
+/* The line of a terminal, the reading order, what is not seen. */
+static void test_safe_deceptive(void **state)
+{
+    (void)state;
+    skep_cli_safe(&b, SKEP_STR("a\u202ebc\u2066\u2028\ufeff\u200b\U000e0041z\u200d\u00e9\u061c"));
+    is("a\\u{202e}bc\\u{2066}\\u{2028}\\u{feff}\\u{200b}\\u{e0041}z\u200d\u00e9\\u{61c}");
+    skep_cli_json_safe(&b, SKEP_STR("{\"a\":\"\u202e\x7f\xc2\x9b"
+                                    "1m\U000e0041\u00e9\xff\"}\n"));
+    is("{\"a\":\"\\u202e\\u007f\\u009b"
+       "1m\\udb40\\udc41\u00e9\\ufffd\"}\n");
+}
+
 /* Whatever comes in, no control character and no ill-formed sequence goes out. */
 static void test_safe_random(void **state)
 {
@@ -115,6 +127,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_safe, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_safe_deceptive, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_safe_random, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_cells, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_numbers, set_up, tear_down),
