@@ -2,14 +2,15 @@
 /* ROWS, TRACE, ROW: which rows, in what order.  Their fields are read afterwards (fill.c), for the
  * rows of the answer alone.
  *
- * ROWS keeps the best limit + 1 rows in a heap per worker.  Morsels are taken from the end of time
- * asked for; as soon as one heap is full its worst row is a bound for everybody, and blocks that
- * lie behind it are not looked at.
+ * ROWS keeps the best limit + 1 rows in one heap of all workers: with one each, each would have to
+ * find as many.  Morsels are taken from the end of time asked for; as soon as the heap is full its
+ * worst row is a bound, and blocks that lie behind it are not looked at.
  *
  * I1  The order is total (ties by row id), so the answer does not depend on the order of work.
  * I2  The bound only ever gets tighter, and a row equal to it in time is still looked at.
  *
- * Threads: a context belongs to one thread; the bound is an atomic that may be read late. */
+ * Threads: a context belongs to one thread, but for the one that holds the heap, under `mu`; the
+ * bound is an atomic that may be read late. */
 #include "base/assert.h"
 #include "base/mem.h"
 #include "store/column/codec/codec.h"
@@ -22,6 +23,8 @@ enum { DEFAULT_ROWS = 100 };
 struct bound {
     _Atomic int64_t time_ns; /* worst time that can still come in */
     _Atomic uint64_t seq;    /* the same in arrival order */
+    struct skep_mutex mu;
+    struct skep_x_ctx *best; /* whose hits are the heap; no worker's */
 };
 
 int skep_x__id_order(skep_row_id a, skep_row_id b)
@@ -86,42 +89,55 @@ static void sift_down(const struct skep_plan *p, struct skep_x_hit *h, size_t n,
     }
 }
 
-static void tighten(struct skep_x_ctx *c)
+/* The heap is full: what is worse than its top cannot come in. */
+static void tighten(struct bound *b)
 {
+    skep_assert_held(&b->mu);
+    atomic_store_explicit(&b->time_ns, b->best->hits[0].time_ns, memory_order_relaxed);
+    atomic_store_explicit(&b->seq, b->best->hits[0].id.seq, memory_order_relaxed);
+}
+
+/* I2. */
+static bool too_late(const struct skep_x_ctx *c, const struct skep_x_hit *h)
+{
+    const struct skep_plan *p = c->q->plan;
     struct bound *b = c->q->shared;
-    const struct skep_x_hit *worst = &c->hits[0];
-    bool oldest = c->q->plan->oldest_first;
     int64_t t = atomic_load_explicit(&b->time_ns, memory_order_relaxed);
-    while ((oldest ? worst->time_ns < t : worst->time_ns > t) &&
-           !atomic_compare_exchange_weak_explicit(&b->time_ns, &t, worst->time_ns,
-                                                  memory_order_relaxed, memory_order_relaxed))
-        ;
     uint64_t s = atomic_load_explicit(&b->seq, memory_order_relaxed);
-    while ((oldest ? worst->id.seq < s : worst->id.seq > s) &&
-           !atomic_compare_exchange_weak_explicit(&b->seq, &s, worst->id.seq, memory_order_relaxed,
-                                                  memory_order_relaxed))
-        ;
+    if (p->arrival_order)
+        return p->oldest_first ? h->id.seq > s : h->id.seq < s;
+    return p->oldest_first ? h->time_ns > t : h->time_ns < t;
+}
+
+static skep_rc offer_locked(struct bound *b, struct skep_x_hit h, skep_err *err)
+{
+    skep_assert_held(&b->mu);
+    struct skep_x_ctx *best = b->best;
+    const struct skep_plan *p = best->q->plan;
+    size_t cap = wanted(p);
+    if (best->n_hits < cap) {
+        SKEP_TRY(skep_x__push_hit(best, h, err));
+        if (best->n_hits < cap)
+            return SKEP_OK;
+        for (size_t i = cap / 2 + 1; i-- > 0;)
+            sift_down(p, best->hits, cap, i);
+    } else if (hit_order(p, &h, &best->hits[0]) < 0) {
+        best->hits[0] = h;
+        sift_down(p, best->hits, cap, 0);
+    }
+    tighten(b);
+    return SKEP_OK;
 }
 
 static skep_rc offer(struct skep_x_ctx *c, struct skep_x_hit h, skep_err *err)
 {
-    const struct skep_plan *p = c->q->plan;
-    size_t cap = wanted(p);
-    if (c->n_hits < cap) {
-        SKEP_TRY(skep_x__push_hit(c, h, err));
-        if (c->n_hits < cap)
-            return SKEP_OK;
-        for (size_t i = cap / 2 + 1; i-- > 0;)
-            sift_down(p, c->hits, cap, i);
-        tighten(c);
+    struct bound *b = c->q->shared;
+    if (too_late(c, &h))
         return SKEP_OK;
-    }
-    if (hit_order(p, &h, &c->hits[0]) >= 0)
-        return SKEP_OK;
-    c->hits[0] = h;
-    sift_down(p, c->hits, cap, 0);
-    tighten(c);
-    return SKEP_OK;
+    skep_mutex_lock(&b->mu);
+    skep_rc rc = offer_locked(b, h, err);
+    skep_mutex_unlock(&b->mu);
+    return rc;
 }
 
 /* Could rows of this block stand in the answer? */
@@ -277,23 +293,31 @@ static void name_columns(struct skep_x_query *q)
         skep_x__name(q, q->plan->columns[i].name);
 }
 
-skep_rc skep_x__plan_rows(struct skep_x_query *q, struct skep_answer *ret, skep_err *err)
+static skep_rc plan_rows(struct skep_x_query *q, struct skep_answer *ret, skep_err *err)
 {
-    bool oldest = q->plan->oldest_first;
-    struct bound bound;
-    atomic_init(&bound.time_ns, oldest ? INT64_MAX : INT64_MIN);
-    atomic_init(&bound.seq, oldest ? UINT64_MAX : 0);
-    q->shared = &bound;
-    name_columns(q);
+    struct skep_x_ctx *all = NULL;
     SKEP_TRY(skep_x__plan_morsels(q, err));
     if (q->n_morsels > 1)
         qsort_r(q->morsels, q->n_morsels, sizeof *q->morsels, by_end_of_time, q);
     SKEP_TRY(skep_x__run(q, rows_morsel, err));
-    struct skep_x_ctx *all = NULL;
     SKEP_TRY(gather(q, &all, err));
     size_t limit = wanted(q->plan) - 1;
     ret->rows.more = all->n_hits > limit;
     return skep_x__fill(q, all->hits, SKEP_MIN(all->n_hits, limit), &ret->rows, err);
+}
+
+skep_rc skep_x__plan_rows(struct skep_x_query *q, struct skep_answer *ret, skep_err *err)
+{
+    bool oldest = q->plan->oldest_first;
+    struct bound bound = {.best = skep_x__ctx_new(q)};
+    atomic_init(&bound.time_ns, oldest ? INT64_MAX : INT64_MIN);
+    atomic_init(&bound.seq, oldest ? UINT64_MAX : 0);
+    skep_mutex_init(&bound.mu, "rows");
+    q->shared = &bound;
+    name_columns(q);
+    skep_rc rc = plan_rows(q, ret, err);
+    skep_mutex_done(&bound.mu);
+    return rc;
 }
 
 static skep_rc trace_morsel(struct skep_x_ctx *c, const struct skep_x_morsel *m, skep_err *err)
