@@ -348,6 +348,10 @@ static skep_rc read_level(const struct texts *t, struct skep_config *ret, skep_e
 {
     static const skep_str names[] = {SKEP_STR("debug"), SKEP_STR("info"), SKEP_STR("warn"),
                                      SKEP_STR("error")};
+    skep_str kept = t->value[OPTION_kept_answers];
+    ret->kept_answers = skep_str_eq(kept, SKEP_STR("on"));
+    if (!ret->kept_answers && !skep_str_eq(kept, SKEP_STR("off")))
+        return bad(t, OPTION_kept_answers, "on or off", err);
     for (unsigned i = 0; i < SKEP_ARRAY_LEN(names); i++) {
         if (skep_str_eq(names[i], t->value[OPTION_log_level])) {
             ret->log_level = (enum skep_log_level)i;

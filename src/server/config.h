@@ -23,6 +23,7 @@ struct skep_config {
     bool address_loopback;                          /* given, so they hold for loopback, too */
     enum skep_log_level log_level;
     bool auth_keys; /* --auth keys; false = open */
+    bool kept_answers;
 };
 
 /* Reads the environment through this, so that tests need not change theirs. */

@@ -85,6 +85,7 @@ static skep_rc open_store(struct server *s, skep_err *err)
         .memory = &s->store_memory,
         .disk_limit_bytes = s->cfg.disk_bytes,
         .retain_ns = s->cfg.retain_ns,
+        .keep_no_answers = !s->cfg.kept_answers,
     };
     SKEP_TRY(skep_column_open(&cfg, &s->store, err));
     const struct skep_state_config state = {.os = s->os, .path = path_in(s, "state.db")};

@@ -2,7 +2,10 @@
 // The whole server measured from outside: durable ingest, bytes on disk, latency of a fixed list of
 // queries, memory, start. Reports; asserts nothing about time. Data: gen, seed 42 (docs/performance.md).
 //
-//   node tests/bench/run.mjs [SPANS=1000000] [--memory 512M] [--keep]
+//   node tests/bench/run.mjs [SPANS=1000000] [--memory 512M] [--kept-answers off] [--rate N] [--keep]
+//
+// --kept-answers off: each question does all of its work. --rate N: the questions once more while N other
+// spans a second come in.
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -30,7 +33,7 @@ async function start() {
   const grpc = await freePort();
   const t0 = process.hrtime.bigint();
   const child = spawn(join(build, 'skep'), ['serve', '--data', data, '--listen', `127.0.0.1:${port}`, '--grpc', `127.0.0.1:${grpc}`,
-    '--memory', memory, '--retain', '0'], { stdio: ['ignore', 'ignore', 'inherit'] });
+    '--memory', memory, '--retain', '0', '--kept-answers', flag('--kept-answers', 'on')], { stdio: ['ignore', 'ignore', 'inherit'] });
   const url = `http://127.0.0.1:${port}`;
   await until('start', async () => (await fetch(`${url}/skep/v1/status`)).ok, 60000);
   const startMs = Number(process.hrtime.bigint() - t0) / 1e6;
@@ -93,27 +96,47 @@ const st = await status(s);
 const range = { start_time: BASE - 60, end_time: Math.ceil(Number(st.newest_ns) / 1e9) + 60 };
 const any = await (await fetch(`${s.url}/skep/v1/rows`, { method: 'POST', body: JSON.stringify({ ...range, limit: 1, filters: [{ column: 'duration_ms', op: '>', value: 400 }] }) })).json();
 const traceId = any.rows[0].fields['trace.trace_id'];
-const asked = [];
-for (const { name, skep } of questions) {
-  const { path, body } = typeof skep === 'function' ? skep({ traceId }) : skep;
-  const n = 15, times = [];
-  let rows = '';
-  const cpu = proc(s).cpu;
-  for (let i = 0; i <= n; i++) {
-    const t0 = process.hrtime.bigint();
-    const r = await fetch(s.url + path, body ? { method: 'POST', body: JSON.stringify({ ...range, ...body }), headers: { accept: 'application/json' } } : {});
-    const text = await r.text();
-    times.push(Number(process.hrtime.bigint() - t0) / 1e6);
-    if (r.ok) {
-      const a = JSON.parse(text);
-      rows = a.groups?.length ?? a.traces?.length ?? a.rows?.id?.length ?? a.rows?.length;
-    } else {
-      rows = r.status;
+async function ask() {
+  const asked = [];
+  for (const { name, skep } of questions) {
+    const { path, body } = typeof skep === 'function' ? skep({ traceId }) : skep;
+    const n = 15, times = [];
+    let rows = '';
+    const cpu = proc(s).cpu;
+    for (let i = 0; i <= n; i++) {
+      const t0 = process.hrtime.bigint();
+      const r = await fetch(s.url + path, body ? { method: 'POST', body: JSON.stringify({ ...range, ...body }), headers: { accept: 'application/json' } } : {});
+      const text = await r.text();
+      times.push(Number(process.hrtime.bigint() - t0) / 1e6);
+      if (r.ok) {
+        const a = JSON.parse(text);
+        rows = a.groups?.length ?? a.traces?.length ?? a.rows?.id?.length ?? a.rows?.length;
+      } else {
+        rows = r.status;
+      }
     }
+    asked.push({ name, first: times[0], warm: median(times.slice(1)), cpu: (proc(s).cpu - cpu) / (n + 1) * 1000, rows, n });
   }
-  asked.push({ name, first: times[0], warm: median(times.slice(1)), cpu: (proc(s).cpu - cpu) / (n + 1) * 1000, rows, n });
+  return asked;
 }
+const asked = await ask();
 table(`question over ${spans} spans`, asked);
+const rate = Number(flag('--rate', 0));
+if (rate > 0) {
+  const more = join(work, `spans-more-${rate}.bin`);
+  const n = rate * 180;
+  if (!existsSync(more)) execFileSync(join(build, 'bin', 'gen'), [String(n), more, String(Math.ceil(Number(st.newest_ns) / 1e9) + 1), '43']);
+  range.end_time += 86400; // the new ones too
+  const sender = spawn(join(build, 'bin', 'blast'), ['127.0.0.1', String(s.port), more, '--connections', '4', '--rate', String(rate)], { stdio: 'ignore' });
+  const over = new Promise((r) => sender.once('exit', r));
+  await sleep(10000);
+  const beside = await ask();
+  const ended = sender.exitCode !== null;
+  sender.kill('SIGKILL');
+  await over;
+  table(`the same while ${rate} spans/s come in${ended ? ' (which ended before)' : ''}`, beside);
+  for (const [i, b] of beside.entries()) console.log(`${(b.warm / asked[i].warm).toFixed(2)} times  ${b.name}`);
+}
 const end = proc(s);
 writeFileSync(join(work, 'skep.json'), JSON.stringify({ name: 'skep', spans, traceId, asked, load: {
   cpuPerM: (settled.cpu - before.cpu) / spans * 1e6, perS: blast.spans_per_s, bytes: held.segment_bytes / spans, peakMb: settled.peak } }));

@@ -32,7 +32,8 @@ static skep_rc engine_run(struct skep_store *s, const struct skep_plan *plan,
     struct skep_snapshot *snap = skep_engine__shown(e, skep_engine__snapshot(e), o.environment,
                                                     skep_plan_shows_own(plan), &unread, &why);
     atomic_fetch_add_explicit(&e->questions, 1, memory_order_relaxed);
-    skep_rc rc = skep_exec_run_kept(snap, e->pool, e->partials, plan, &o, ret, err);
+    skep_rc rc =
+        skep_exec_run_kept(snap, e->pool, e->keep_answers ? e->partials : NULL, plan, &o, ret, err);
     atomic_fetch_sub_explicit(&e->questions, 1, memory_order_relaxed);
     skep_snapshot_unref(snap);
     if (rc == SKEP_OK)
@@ -308,6 +309,7 @@ static void init_limits(struct skep_engine *e, const struct skep_column_config *
     skep_budget_init(&e->query, "queries", all / 2, e->memory);
     skep_budget_init(&e->work, "background", all / 2, e->memory);
     e->cache = skep_cache_new(e->memory, all / 4);
+    e->keep_answers = !cfg->keep_no_answers;
     e->partials = skep_partials_new(e->memory, all / 32);
 }
 

@@ -105,7 +105,8 @@ struct skep_engine {
     struct skep_wal *wal;
     struct skep_identity *identity;
     struct skep_cache *cache;
-    struct skep_partials *partials; /* answers of whole segments */
+    bool keep_answers;
+    struct skep_partials *partials; /* answers of whole segments, if they are kept */
 
     /* Appends on their way: commit.c. */
     struct skep_mutex q_mu;

@@ -49,6 +49,7 @@ static void test_defaults(void **state)
     assert_int_equal(c.retain_ns, 30ll * 86400 * 1000000000);
     assert_int_equal(c.self_probe_ns, 60ll * 1000000000);
     assert_int_equal(c.log_level, SKEP_LOG_INFO);
+    assert_true(c.kept_answers);
     skep_arena_done(&a);
 }
 
@@ -100,6 +101,7 @@ static void test_mistakes(void **state)
     refused(ARGV("--disk", "1"), NULL, "64M");
     refused(ARGV("--retain", "30"), NULL, "30d");
     refused(ARGV("--self-probe", "10ms"), NULL, "at least 1s");
+    refused(ARGV("--kept-answers", "maybe"), NULL, "on or off");
     refused(ARGV("--log-level", "loud"), NULL, "debug");
     refused(ARGV("--listen", ""), NULL, "HOST:PORT");
     refused(ARGV("--listen", "127.0.0.1"), NULL, "HOST:PORT");
