@@ -33,10 +33,9 @@
 #define NO_INDEXING    "skep has no indexing rules yet"
 #define NO_DESTINATION "skep has no segment destination yet"
 #define NO_RETRIEVAL   "skep has no trace retrieval yet"
-#define NO_TRACES      "skep shows no traces here yet"
 #define OPERATIONS(X)                                                                              \
-    X("/TraceSummaries", GetTraceSummaries, NULL, QUERY, NO_TRACES)                                \
-    X("/Traces", BatchGetTraces, NULL, QUERY, NO_TRACES)                                           \
+    X("/TraceSummaries", GetTraceSummaries, skep_api__xray_get_trace_summaries, QUERY, "")         \
+    X("/Traces", BatchGetTraces, skep_api__xray_batch_get_traces, QUERY, "")                       \
     X("/ServiceGraph", GetServiceGraph, NULL, QUERY, NO_GRAPH)                                     \
     X("/TraceGraph", GetTraceGraph, NULL, QUERY, NO_GRAPH)                                         \
     X("/TimeSeriesServiceStatistics", GetTimeSeriesServiceStatistics, NULL, QUERY, NO_GRAPH)       \
