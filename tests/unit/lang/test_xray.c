@@ -6,16 +6,7 @@
 
 #include "lang/xray.h"
 #include "plan_text.h"
-
-struct rnd {
-    uint64_t s;
-};
-
-static uint32_t rnd_below(struct rnd *r, uint32_t n)
-{
-    r->s = r->s * 6364136223846793005u + 1442695040888963407u;
-    return (uint32_t)(r->s >> 33) % n;
-}
+#include "support/xray_text.h"
 
 /* Groups of the tests; "loop" and "pool" lead to each other. */
 static bool find_group(void *ctx, skep_str name, bool arn, struct skep_arena *arena, skep_str *ret)
@@ -160,67 +151,6 @@ static void test_bounds(void **state)
 
 // --- print and parse ---------------------------------------------------------------------------
 
-static const char *pick(struct rnd *r, const char *const *of, unsigned n)
-{
-    return of[rnd_below(r, n)];
-}
-
-/* A random text of the language, with random blanks and cases. */
-static void random_text(struct rnd *r, struct skep_buf *b, unsigned depth, unsigned where)
-{
-    static const char *const tests[] = {"ok",
-                                        "!Fault",
-                                        "error = false",
-                                        "THROTTLE != true",
-                                        "partial",
-                                        "inferred",
-                                        "responsetime>=0.25",
-                                        "duration < 1e3",
-                                        "http.status=-1",
-                                        "http.url CONTAINS \"x y\"",
-                                        "http.method != GET",
-                                        "user",
-                                        "name endswith \"\\\"\"",
-                                        "type = \"AWS::S3\"",
-                                        "annotation.a",
-                                        "annotation[ b.c ] = 7",
-                                        "annotation.t = \"007\"",
-                                        "annotation.z beginswith q",
-                                        "account.id = \"1\"",
-                                        "resource.arn CONTAINS \"\""};
-    static const char *const in_cause[] = {"first", "last", "index != 2", "name = x"};
-    static const char *const functions[] = {"service()", "service(\"a\")",
-                                            "service(id(type: \"t\"))", "edge(,)",
-                                            "edge(\"a\" , id(name:\"b\",account.id:\"3\"))"};
-    static const char *const causes[] = {"rootcause.fault.service", "RootCause.Error.Entity",
-                                         "rootcause.responsetime.entity",
-                                         "rootcause.fault.exception"};
-    static const char *const joins[] = {" ", " AND ", " or ", "  and\n", " OR "};
-    unsigned how = rnd_below(r, depth ? 8 : 2);
-    if (how < 2) {
-        const char *t = where == 2 ? pick(r, in_cause, SKEP_ARRAY_LEN(in_cause))
-                                   : pick(r, tests, SKEP_ARRAY_LEN(tests));
-        skep_buf_str(b, skep_str_c(t));
-    } else if (how < 4) {
-        random_text(r, b, depth - 1, where);
-        skep_buf_str(b, skep_str_c(pick(r, joins, SKEP_ARRAY_LEN(joins))));
-        random_text(r, b, depth - 1, where);
-    } else if (how < 6 || where) {
-        skep_buf_str(b, skep_str_c(how % 2 ? "!( " : "("));
-        random_text(r, b, depth - 1, where);
-        skep_buf_u8(b, ')');
-    } else {
-        bool cause = how == 7;
-        skep_buf_str(b, skep_str_c(cause ? pick(r, causes, SKEP_ARRAY_LEN(causes))
-                                         : pick(r, functions, SKEP_ARRAY_LEN(functions))));
-        if (rnd_below(r, 3) == 0)
-            return;
-        skep_buf_str(b, SKEP_STR("{"));
-        random_text(r, b, depth - 1, cause ? 2 : 1);
-        skep_buf_str(b, SKEP_STR(" }"));
-    }
-}
-
 static bool same_value(const skep_value *a, const skep_value *b)
 {
     if (a->type != b->type)
@@ -249,7 +179,7 @@ static bool same_tree(const struct skep_xray_expr *a, const struct skep_xray_exp
 
 static void test_print_parse(void **state)
 {
-    struct rnd r = {.s = 5};
+    struct xray_rnd r = {.s = 5};
     unsigned good = 0;
     (void)state;
     for (unsigned round = 0; round < 5000; round++) {
@@ -264,7 +194,7 @@ static void test_print_parse(void **state)
         skep_buf_init(&text, 1 << 16);
         skep_buf_init(&once, 1 << 16);
         skep_buf_init(&twice, 1 << 16);
-        random_text(&r, &text, 5, 0);
+        xray_random(&r, &text, 5, XRAY_TOP);
         if (skep_xray_parse(skep_buf_text(&text), &groups, &a, &e, &issue) == SKEP_OK) {
             good++;
             skep_xray_print(e, &once);
