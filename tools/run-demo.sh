@@ -47,6 +47,10 @@ if is_open; then
 fi
 
 mkdir -p "$data"
+# The shop reports to an environment of its own: what the newcomer sends is not mixed with it.
+if [ "${SKEP_DEMO:-yes}" != no ]; then
+    build/release/skep env list --data "$data" | grep -qw demo || build/release/skep env create demo --data "$data" >/dev/null
+fi
 build/release/skep serve --data "$data" "${listen[@]}" &
 server=$!
 for ((i = 0; i < 200; i++)); do
@@ -65,13 +69,13 @@ if ! is_open; then
 fi
 
 if [ "${SKEP_DEMO:-yes}" != no ]; then
-    OTEL_EXPORTER_OTLP_ENDPOINT=$url node tests/clients/node/shop.mjs &
+    OTEL_EXPORTER_OTLP_ENDPOINT=$url OTEL_EXPORTER_OTLP_HEADERS=x-skep-environment=demo node tests/clients/node/shop.mjs &
     shop=$!
 fi
 
 cat <<END
 
-  The page:        $url/
+  The page:        $url/   (the demo shop's environment is "demo", your own "default")
   Your own data:   export OTEL_EXPORTER_OTLP_ENDPOINT=$url
                    and start any program that has an OpenTelemetry SDK
   Kept in:         $data/   (remove the folder to begin anew)

@@ -115,7 +115,8 @@ static void put_key(struct skep_json *json, const struct skep_state_key *k)
     put_limits(json, &k->limits);
 }
 
-static void put_environment(struct skep_json *json, const struct skep_state_environment *e)
+/* Its members; the object stays open. */
+static void begin_environment(struct skep_json *json, const struct skep_state_environment *e)
 {
     skep_json_object(json);
     skep_json_put_str(json, SKEP_STR("id"), e->id);
@@ -125,7 +126,6 @@ static void put_environment(struct skep_json *json, const struct skep_state_envi
     skep_json_put_str(json, SKEP_STR("color"), e->color);
     put_ns(json, SKEP_STR("created_ns"), e->created_ns);
     skep_json_put_bool(json, SKEP_STR("delete_protected"), e->delete_protected);
-    skep_json_end(json);
 }
 
 /* --- reading
@@ -317,6 +317,24 @@ static void revoke_key(struct skep_api__job *job)
 /* --- environments
  * ---------------------------------------------------------------------------------- */
 
+/* Rows of an environment that are kept now. */
+static skep_rc count_rows(struct skep_api__job *job, skep_str environment, uint64_t *ret,
+                          skep_err *err)
+{
+    static const struct skep_agg count = {.op = SKEP_AGG_COUNT, .key = {"COUNT", 5}};
+    const struct skep_plan plan = {.kind = SKEP_PLAN_AGGREGATE,
+                                   .range = {0, INT64_MAX},
+                                   .aggs = &count,
+                                   .n_aggs = 1,
+                                   .ignore_sample_rate = true};
+    struct skep_run_opts opts = job->opts;
+    struct skep_result *result = NULL;
+    opts.environment = environment;
+    SKEP_TRY(skep_query_aggregate(job->api->cfg.store, &plan, &opts, &result, err));
+    *ret = result->totals.values ? (uint64_t)result->totals.values[0].i : 0;
+    return SKEP_OK;
+}
+
 static void list_environments(struct skep_api__job *job)
 {
     struct skep_state_environment *all;
@@ -324,6 +342,10 @@ static void list_environments(struct skep_api__job *job)
     skep_err err;
     struct skep_api__scope_of_keys scope = skep_api__keys_scope(job);
     skep_rc rc = skep_state_list_environments(job->api->cfg.state, &job->arena, &all, &n, &err);
+    uint64_t *rows = skep_new_n(&job->arena, uint64_t, n + 1);
+    for (size_t i = 0; i < n && rc == SKEP_OK; i++)
+        if (skep_api__keys_may(&scope, all[i].slug))
+            rc = count_rows(job, all[i].slug, &rows[i], &err);
     if (rc != SKEP_OK) {
         skep_api__job_fail_rc(job, rc, &err);
         return;
@@ -333,9 +355,13 @@ static void list_environments(struct skep_api__job *job)
     skep_json_object(json);
     skep_json_key(json, SKEP_STR("environments"));
     skep_json_array(json);
-    for (size_t i = 0; i < n; i++)
-        if (skep_api__keys_may(&scope, all[i].slug))
-            put_environment(json, &all[i]);
+    for (size_t i = 0; i < n; i++) {
+        if (!skep_api__keys_may(&scope, all[i].slug))
+            continue;
+        begin_environment(json, &all[i]);
+        skep_json_put_u64(json, SKEP_STR("rows"), rows[i]);
+        skep_json_end(json);
+    }
     skep_json_end(json);
     skep_json_end(json);
     skep_api__out_end(&job->out);
@@ -373,7 +399,8 @@ static void create_environment(struct skep_api__job *job)
     }
     skep_api__keys_changed(job);
     skep_api__json_begin(job, 201);
-    put_environment(&job->out.json, &made);
+    begin_environment(&job->out.json, &made);
+    skep_json_end(&job->out.json);
     skep_api__out_end(&job->out);
 }
 

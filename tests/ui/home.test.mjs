@@ -53,6 +53,26 @@ ui('an address without a range shows as much as there is; links stay free of it'
   await page.getByRole('button', { name: 'Last 1 hour' }).waitFor({ timeout: 8000 });
 });
 
+ui('an environment is chosen by the address, else by who has rows, and links keep it', {}, async ({ page, url, mock }) => {
+  mock.environments = [['default', 0], ['demo', 10], ['prod', 5]].map(([slug, rows]) => ({ slug, name: slug, rows }));
+  await page.goto(url);
+  await page.locator('.service-table tbody tr').first().waitFor();
+  assert.equal(mock.environment, 'demo');
+  assert.equal(params(page).get('env'), null);
+  await page.getByLabel('Environment').selectOption('prod');
+  await until('questions of the other environment', () => mock.environment === 'prod');
+  assert.equal(params(page).get('env'), 'prod');
+  assert.match(await page.getByRole('link', { name: 'Traces' }).getAttribute('href'), /env=prod/);
+  await page.goto(`${url}/ui/home?env=gone`);
+  await until('questions of the one in the address', () => mock.environment === 'gone');
+});
+
+ui('one environment needs no choice', {}, async ({ page, url }) => {
+  await page.goto(url);
+  await page.locator('.service-table tbody tr').first().waitFor();
+  assert.equal(await page.getByLabel('Environment').count(), 0);
+});
+
 ui('a service opens alone, grouped by name, and back returns', { real: true }, async ({ page, url }) => {
   await page.goto(`${url}/ui/home?live=0`);
   const row = page.locator('.service-table tbody tr').first();

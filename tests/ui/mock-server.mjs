@@ -62,6 +62,7 @@ class Mock {
     for await (const part of req) body += part;
     const call = url.pathname.slice('/skep/v1/'.length);
     this.asked.push(call);
+    if (call !== 'environments') this.environment = req.headers['x-skep-environment'];
     if (this.mode === 'error' && call !== 'status') return this.json(res, { error: 'the store is read-only: no space left on device' }, 503);
     const input = body ? JSON.parse(body) : Object.fromEntries(url.searchParams);
     const [name, id] = call.split('/');
@@ -127,6 +128,10 @@ class Mock {
       return this.json(res, { canceled: true });
     }
     return this.json(res, { running: this.running });
+  }
+
+  on_environments(_, __, res) {
+    this.json(res, { environments: this.environments ?? [{ slug: 'default', name: 'default', rows: this.rows().length }] });
   }
 
   on_datasets(_, __, res) {

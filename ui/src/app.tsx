@@ -4,9 +4,11 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { api } from './lib/api';
 import { claim } from './lib/color';
+import { choose, environment } from './lib/env';
 import { go, href, onLinkClick, patch, useRoute, type Route } from './lib/route';
 import { toggleTheme, useTheme } from './lib/theme';
 import { fitDefault, namesRange, rangeOf, zoomOut } from './lib/time';
+import type { Environment } from './lib/types';
 import { useInterval, useLoad } from './lib/use';
 import { Icon } from './parts/Icon';
 import { Keys } from './parts/Keys';
@@ -37,7 +39,10 @@ export function App() {
   const route = useRoute();
   const [keys, setKeys] = useState(false);
   useGlobalKeys(() => setKeys((k) => !k));
-  const ready = useDefaultRange(route);
+  const environments = useEnvironments();
+  const ranged = useDefaultRange(route);
+  const ready = ranged && environments !== null;
+  const env = environment();
   useEffect(() => {
     const name = VIEWS.find((v) => v.id === route.view)?.name ?? (route.view === 'trace' ? `Trace ${route.arg.slice(0, 8)}` : 'Not found');
     document.title = `${name} · skep`;
@@ -47,8 +52,8 @@ export function App() {
       <a class="skip" href="#main" onClick={(e) => { e.preventDefault(); document.getElementById('main')?.focus(); }}>Skip to the content</a>
       <Rail view={route.view} openKeys={() => setKeys(true)} />
       <div class="column">
-        {TIMED.has(route.view) && ready && <Top view={route.view} />}
-        <main id="main" tabIndex={-1}>{ready && <View view={route.view} />}</main>
+        {TIMED.has(route.view) && ready && <Top key={env} view={route.view} environments={environments} />}
+        <main id="main" tabIndex={-1}>{ready && <View key={env} view={route.view} />}</main>
       </div>
       <MenuHost />
       {keys && <Keys close={() => setKeys(false)} />}
@@ -102,9 +107,37 @@ function useDefaultRange({ view, params }: Route): boolean {
   return ready;
 }
 
+const ENVIRONMENTS_MS = 2e3;
+const SETTLED_MS = 30e3;
+
+// Null until it is settled which one addresses without a name mean. It is settled again while there
+// is nothing to see: the first rows may be of another environment.
+function useEnvironments(): Environment[] | null {
+  const [list, set] = useState<Environment[] | null>(null);
+  const load = () => api.environments().then((found) => { choose(found); set(found); }, () => set((known) => known ?? []));
+  useEffect(() => void load(), []);
+  useInterval(list?.some((e) => e.rows > 0) ? SETTLED_MS : ENVIRONMENTS_MS, () => void load());
+  return list;
+}
+
+function EnvironmentPicker({ environments }: { environments: Environment[] }) {
+  const here = environment();
+  const known = environments.some((e) => e.slug === here);
+  if (environments.length < 2 && (known || here === 'default')) return null;
+  return (
+    <>
+      <label class="visually-hidden" for="environment">Environment</label>
+      <select id="environment" value={here} onChange={(e) => patch({ env: e.currentTarget.value, ds: null })}>
+        {!known && <option value={here}>{here}</option>}
+        {environments.map((e) => <option value={e.slug}>{e.name}</option>)}
+      </select>
+    </>
+  );
+}
+
 const SETS_MS = 15e3;
 
-function Top({ view }: { view: string }) {
+function Top({ view, environments }: { view: string; environments: Environment[] }) {
   const { params } = useRoute();
   const range = rangeOf(params);
   const sets = useLoad('datasets', (signal) => api.datasets({}, signal));
@@ -120,6 +153,7 @@ function Top({ view }: { view: string }) {
   const can = view in LIVE && range.relative !== null;
   return (
     <header class="top">
+      <EnvironmentPicker environments={environments} />
       <label class="visually-hidden" for="dataset">Dataset</label>
       <select id="dataset" value={ds} onChange={(e) => patch({ ds: e.currentTarget.value || null })}>
         <option value="">All datasets</option>

@@ -3,8 +3,9 @@
 // The client of /skep/v1/*. Every call takes an AbortSignal; answers are checked for the members the
 // page relies on, so that a mismatch of versions reads as what it is and not as a crash elsewhere.
 
+import { environment } from './env';
 import type {
-  Dataset, Field, LedgerAnswer, Progress, QueryResult, QuerySpec, Row, RowDetail, RowsAnswer, RunningQuestion, Selection, Status,
+  Dataset, Environment, Field, LedgerAnswer, Progress, QueryResult, QuerySpec, Row, RowDetail, RowsAnswer, RunningQuestion, Selection, Status,
   TraceAnswer, TracesAnswer, Value,
 } from './types';
 
@@ -39,8 +40,8 @@ async function refusal(res: Response): Promise<ApiError> {
 const JSON_TYPE = 'application/json';
 const LINES_TYPE = 'application/x-ndjson';
 
-async function request(path: string, signal: AbortSignal | undefined, body?: unknown, accept = JSON_TYPE): Promise<Response> {
-  const init: RequestInit = { signal: signal ?? null, headers: { accept } };
+async function request(path: string, signal: AbortSignal | undefined, body?: unknown, accept = JSON_TYPE, env = environment()): Promise<Response> {
+  const init: RequestInit = { signal: signal ?? null, headers: { accept, 'x-skep-environment': env } };
   if (body !== undefined) {
     init.method = 'POST';
     init.body = JSON.stringify(body);
@@ -57,8 +58,8 @@ async function request(path: string, signal: AbortSignal | undefined, body?: unk
   return res;
 }
 
-async function get<T>(path: string, shape: Record<string, Kind>, signal?: AbortSignal): Promise<T> {
-  return check<T>(path.split('?')[0]!, await (await request(path, signal)).json(), shape);
+async function get<T>(path: string, shape: Record<string, Kind>, signal?: AbortSignal, env?: string): Promise<T> {
+  return check<T>(path.split('?')[0]!, await (await request(path, signal, undefined, JSON_TYPE, env)).json(), shape);
 }
 
 async function post<T>(path: string, body: unknown, shape: Record<string, Kind>, signal?: AbortSignal): Promise<T> {
@@ -98,6 +99,10 @@ export const api = {
   running: (signal?: AbortSignal) => get<{ running: RunningQuestion[] }>('running', { running: 'array' }, signal).then((a) => a.running),
 
   cancel: (id: number) => post<{ canceled: boolean }>(`running/${id}/cancel`, {}, { canceled: 'boolean' }),
+
+  // Asked in the one that is always there: the address may name one that is not.
+  environments: (signal?: AbortSignal) =>
+    get<{ environments: Environment[] }>('environments', { environments: 'array' }, signal, 'default').then((a) => a.environments),
 
   datasets: (range: Range = {}, signal?: AbortSignal) =>
     get<{ datasets: Dataset[] }>(`datasets${search(range)}`, { datasets: 'array' }, signal).then((a) => a.datasets),

@@ -2,6 +2,7 @@
 // What fields and values there are, remembered for half a minute: completion asks at each keystroke.
 
 import { api } from './api';
+import { environment } from './env';
 import { relationOf } from './relation';
 import { rangeOf } from './time';
 import { route } from './route';
@@ -10,7 +11,8 @@ import type { Field, Value } from './types';
 const KEEP_MS = 30e3;
 const cache = new Map<string, { at: number; answer: Promise<unknown> }>();
 
-function remembered<T>(key: string, ask: () => Promise<T>): Promise<T> {
+function remembered<T>(what: string, ask: () => Promise<T>): Promise<T> {
+  const key = `${environment()} ${what}`;
   const hit = cache.get(key);
   if (hit && Date.now() - hit.at < KEEP_MS) return hit.answer as Promise<T>;
   const answer = ask();

@@ -104,3 +104,6 @@ export interface Status {
 
 export interface Dataset { name: string; rows: number; first_ns: string; last_ns: string }
 export interface Field { name: string; types: string[]; scopes: string[]; rows: number }
+
+// Rows are those kept now.
+export interface Environment { slug: string; name: string; rows: number }
