@@ -35,13 +35,18 @@ struct skep_api *skep_api_new(const struct skep_api_config *cfg)
 skep_rc skep_api_routes(struct skep_api *api, struct skep_net *net, skep_err *err)
 {
     static const struct skep_api__routes *const all[] = {
-        &skep_api__page_status,       &skep_api__page_names,        &skep_api__page_query,
-        &skep_api__page_facets,       &skep_api__page_rows,         &skep_api__page_traces,
-        &skep_api__page_tail,         &skep_api__page_export,       &skep_api__page_delete,
-        &skep_api__page_assets,       &skep_api__honeycomb_auth,    &skep_api__honeycomb_datasets,
-        &skep_api__honeycomb_columns, &skep_api__honeycomb_queries, &skep_api__honeycomb_results,
-        &skep_api__page_ledger,       &skep_api__page_running,      &skep_api__metrics,
+        &skep_api__page_status,       &skep_api__page_names,
+        &skep_api__page_query,        &skep_api__page_facets,
+        &skep_api__page_rows,         &skep_api__page_traces,
+        &skep_api__page_tail,         &skep_api__page_export,
+        &skep_api__page_delete,       &skep_api__page_assets,
+        &skep_api__honeycomb_auth,    &skep_api__honeycomb_datasets,
+        &skep_api__honeycomb_columns, &skep_api__honeycomb_queries,
+        &skep_api__honeycomb_results, &skep_api__page_ledger,
+        &skep_api__page_running,      &skep_api__metrics,
         &skep_api__xray_operations,   &skep_api__page_keys,
+        &skep_api__honeycomb_v2,      &skep_api__honeycomb_environments,
+        &skep_api__honeycomb_keys,
     };
     for (size_t i = 0; i < SKEP_ARRAY_LEN(all); i++)
         SKEP_TRY(skep_net_routes(net, all[i]->routes, all[i]->n, api, err));
@@ -257,8 +262,7 @@ void skep_api__fail_issue(struct skep_request *req, const struct skep_lang_issue
                                                   .at = issue->at});
 }
 
-/* What was begun and not sent is forgotten. */
-static struct skep_request *instead(struct skep_api__job *job)
+struct skep_request *skep_api__job_instead(struct skep_api__job *job)
 {
     struct skep_request *req = job->out.req;
     skep_assert(req != NULL && job->out.stream == NULL);
@@ -270,7 +274,7 @@ static struct skep_request *instead(struct skep_api__job *job)
 
 void skep_api__job_fail(struct skep_api__job *job, const struct skep_api__error *e)
 {
-    skep_api__fail(instead(job), e);
+    skep_api__fail(skep_api__job_instead(job), e);
 }
 
 skep_rc skep_api__job_rc(struct skep_api__job *job, skep_rc rc)
@@ -281,12 +285,12 @@ skep_rc skep_api__job_rc(struct skep_api__job *job, skep_rc rc)
 void skep_api__job_fail_rc(struct skep_api__job *job, skep_rc rc, const skep_err *err)
 {
     rc = skep_api__job_rc(job, rc);
-    skep_api__fail_rc(instead(job), rc, err);
+    skep_api__fail_rc(skep_api__job_instead(job), rc, err);
 }
 
 void skep_api__job_fail_issue(struct skep_api__job *job, const struct skep_lang_issue *issue)
 {
-    skep_api__fail_issue(instead(job), issue);
+    skep_api__fail_issue(skep_api__job_instead(job), issue);
 }
 
 void skep_api__refuse(void *ctx, struct skep_request *req, int http_status, skep_rc rc,

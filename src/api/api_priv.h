@@ -116,6 +116,8 @@ void skep_api__fail_rc(struct skep_request *req, skep_rc rc, const skep_err *err
 void skep_api__fail_issue(struct skep_request *req, const struct skep_lang_issue *issue);
 /* ENOMEM of the question's own budget is EBUDGET: the client must ask for less, not wait. */
 skep_rc skep_api__job_rc(struct skep_api__job *job, skep_rc rc);
+/* A job's request, to be answered otherwise; what was begun and not sent is forgotten. */
+struct skep_request *skep_api__job_instead(struct skep_api__job *job);
 /* The same from a worker: instead of the answer. */
 void skep_api__job_fail(struct skep_api__job *job, const struct skep_api__error *e);
 void skep_api__job_fail_rc(struct skep_api__job *job, skep_rc rc, const skep_err *err);
@@ -155,7 +157,9 @@ extern const struct skep_api__routes skep_api__page_status, skep_api__page_names
     skep_api__page_tail, skep_api__page_export, skep_api__page_delete, skep_api__page_assets,
     skep_api__honeycomb_auth, skep_api__honeycomb_datasets, skep_api__honeycomb_columns,
     skep_api__honeycomb_queries, skep_api__honeycomb_results, skep_api__page_ledger,
-    skep_api__page_running, skep_api__page_keys, skep_api__metrics, skep_api__xray_operations;
+    skep_api__page_running, skep_api__page_keys, skep_api__honeycomb_v2,
+    skep_api__honeycomb_environments, skep_api__honeycomb_keys, skep_api__metrics,
+    skep_api__xray_operations;
 
 /* start, end, dataset of the query string -> plan; false when the request has been refused. */
 bool skep_api__scope(struct skep_api__job *job, struct skep_plan *plan);

@@ -90,21 +90,10 @@ static void send_problem(struct skep_request *req, enum skep_api__problem p, int
     skep_buf_done(&buf);
 }
 
-/* A job's request, its unsent answer forgotten. */
-static struct skep_request *instead(struct skep_api__job *job)
-{
-    struct skep_request *req = job->out.req;
-    skep_assert(req != NULL && job->out.stream == NULL);
-    skep_buf_done(&job->out.buf);
-    job->out.req = NULL;
-    job->failed = true;
-    return req;
-}
-
 void skep_api__hny_fail(struct skep_api__job *job, enum skep_api__problem p, skep_str field,
                         enum skep_lang_code code, skep_str text)
 {
-    send_problem(instead(job), p, problems[p].status, field, code, text);
+    send_problem(skep_api__job_instead(job), p, problems[p].status, field, code, text);
 }
 
 static enum skep_api__problem problem_of(int status)
@@ -118,8 +107,8 @@ static enum skep_api__problem problem_of(int status)
 void skep_api__hny_fail_rc(struct skep_api__job *job, skep_rc rc, const skep_err *err)
 {
     int status = skep_rc_info(skep_api__job_rc(job, rc))->http;
-    send_problem(instead(job), problem_of(status), status, SKEP_STR_NULL, SKEP_LANG_INVALID,
-                 skep_str_c(err->text));
+    send_problem(skep_api__job_instead(job), problem_of(status), status, SKEP_STR_NULL,
+                 SKEP_LANG_INVALID, skep_str_c(err->text));
 }
 
 void skep_api__hny_fail_issue(struct skep_api__job *job, const struct skep_lang_issue *issue)

@@ -28,3 +28,10 @@ SKEP_NODISCARD skep_rc skep_api__keys_issue(struct skep_api__job *job,
                                             skep_err *err);
 /* Make a change known to the gate; a failure to read is logged by the auth's own thread. */
 void skep_api__keys_changed(struct skep_api__job *job);
+
+/* A handler that does its work on a worker. */
+#define SKEP_API__HANDLER(name, work)                                                              \
+    static void name(void *ctx, struct skep_request *req)                                          \
+    {                                                                                              \
+        skep_api__run(ctx, req, work);                                                             \
+    }

@@ -492,19 +492,14 @@ static void routes_list(struct skep_api__job *job)
     skep_api__out_end(&job->out);
 }
 
-#define HANDLER(name, work)                                                                        \
-    static void name(void *ctx, struct skep_request *req)                                          \
-    {                                                                                              \
-        skep_api__run(ctx, req, work);                                                             \
-    }
-HANDLER(handle_list_keys, list_keys)
-HANDLER(handle_create_key, create_key)
-HANDLER(handle_revoke_key, revoke_key)
-HANDLER(handle_list_environments, list_environments)
-HANDLER(handle_create_environment, create_environment)
-HANDLER(handle_delete_environment, delete_environment)
-HANDLER(handle_who, who)
-HANDLER(handle_routes, routes_list)
+SKEP_API__HANDLER(handle_list_keys, list_keys)
+SKEP_API__HANDLER(handle_create_key, create_key)
+SKEP_API__HANDLER(handle_revoke_key, revoke_key)
+SKEP_API__HANDLER(handle_list_environments, list_environments)
+SKEP_API__HANDLER(handle_create_environment, create_environment)
+SKEP_API__HANDLER(handle_delete_environment, delete_environment)
+SKEP_API__HANDLER(handle_who, who)
+SKEP_API__HANDLER(handle_routes, routes_list)
 
 #define ROUTE(method_, path_, handle_, right_)                                                     \
     {                                                                                              \

@@ -61,13 +61,6 @@ SKEP_NODISCARD bool skep_rights_parse(skep_str s, unsigned *ret);
 /* "missing" "unknown" "revoked" ...: for counters. */
 const char *skep_denied_name(enum skep_denied why);
 
-/* What AWS' services answer a denial with. */
-struct skep_auth_aws_error {
-    skep_str code; /* "UnrecognizedClientException" */
-    int http;      /* as its REST services have it; awsJson protocols answer 400 */
-};
-struct skep_auth_aws_error skep_auth_aws_error(enum skep_denied why);
-
 /* --- making keys (issue.c) ------------------------------------------------------------------- */
 
 struct skep_issue {
@@ -96,7 +89,11 @@ struct skep_issued {
 SKEP_NODISCARD skep_rc skep_auth_issue(const struct skep_os *os, struct skep_state *state,
                                        const char *key_file, const struct skep_issue *what,
                                        struct skep_issued *ret, skep_err *err);
+/* Forget the secrets. */
 void skep_issued_wipe(struct skep_issued *i);
+/* Text that terminals, headers and pages may show: 1 to 100 bytes of UTF-8 without control
+ * characters.  Returns SKEP_OK | SKEP_EINVAL. */
+SKEP_NODISCARD skep_rc skep_auth_check_name(skep_str s, skep_err *err);
 /* Make an environment of a name; its slug is the name in lower case with '-' for what is neither
  * letter, digit, '_', '-' nor '.'.  ret: texts in the arena.
  * Returns SKEP_OK | SKEP_EINVAL (name) | SKEP_EEXISTS | SKEP_ELIMIT | SKEP_EIO. */

@@ -143,22 +143,3 @@ static enum skep_auth__found find(const struct skep_auth__question *q, struct sk
 
 const struct skep_auth__form skep_auth__sigv4 = {
     SKEP_FORM_SIGV4, SKEP_STR_INIT("Missing Authentication Token"), find};
-
-struct skep_auth_aws_error skep_auth_aws_error(enum skep_denied why)
-{
-    static const struct skep_auth_aws_error errors[SKEP_DENIED_COUNT] = {
-        [SKEP_DENIED_NO] = {SKEP_STR_INIT("InternalFailure"), 500},
-        [SKEP_DENIED_MISSING] = {SKEP_STR_INIT("MissingAuthenticationTokenException"), 403},
-        [SKEP_DENIED_MALFORMED] = {SKEP_STR_INIT("IncompleteSignatureException"), 400},
-        [SKEP_DENIED_UNKNOWN] = {SKEP_STR_INIT("UnrecognizedClientException"), 403},
-        [SKEP_DENIED_REVOKED] = {SKEP_STR_INIT("UnrecognizedClientException"), 403},
-        [SKEP_DENIED_EXPIRED] = {SKEP_STR_INIT("ExpiredTokenException"), 403},
-        [SKEP_DENIED_SIGNATURE] = {SKEP_STR_INIT("InvalidSignatureException"), 403},
-        [SKEP_DENIED_CLOCK] = {SKEP_STR_INIT("InvalidSignatureException"), 403},
-        [SKEP_DENIED_RIGHT] = {SKEP_STR_INIT("AccessDeniedException"), 403},
-        [SKEP_DENIED_ENVIRONMENT] = {SKEP_STR_INIT("AccessDeniedException"), 403},
-        [SKEP_DENIED_NO_ENVIRONMENT] = {SKEP_STR_INIT("ResourceNotFoundException"), 404},
-        [SKEP_DENIED_RATE] = {SKEP_STR_INIT("ThrottlingException"), 429},
-    };
-    return errors[why < SKEP_DENIED_COUNT ? why : SKEP_DENIED_NO];
-}

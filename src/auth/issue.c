@@ -52,21 +52,20 @@ static void draw_all(const struct skep_os *os, unsigned rights, struct skep_issu
     draw(os, SKEP_STR("0123456789abcdef"), ret->rollbar, 32);
 }
 
-/* Text that terminals, headers and pages show: UTF-8 without control characters. */
-static bool is_name(skep_str s)
+skep_rc skep_auth_check_name(skep_str s, skep_err *err)
 {
+    bool ok = s.n > 0 && s.n <= NAME_MAX_BYTES && skep_utf8_valid(s);
     for (size_t i = 0; i < s.n; i++)
-        if ((unsigned char)s.p[i] < 0x20 || s.p[i] == 0x7f)
-            return false;
-    return s.n > 0 && s.n <= NAME_MAX_BYTES && skep_utf8_valid(s);
+        ok = ok && (unsigned char)s.p[i] >= 0x20 && s.p[i] != 0x7f;
+    if (!ok)
+        return skep_fail(err, SKEP_EINVAL, "a name has 1 to %d bytes and no control characters",
+                         NAME_MAX_BYTES);
+    return SKEP_OK;
 }
 
 static skep_rc check(const struct skep_os *os, const struct skep_issue *what, skep_err *err)
 {
-    if (!is_name(what->name))
-        return skep_fail(err, SKEP_EINVAL,
-                         "the name of a key has 1 to %d bytes and no control characters",
-                         NAME_MAX_BYTES);
+    SKEP_TRY(skep_auth_check_name(what->name, err));
     if (what->rights == 0 || (what->rights & ~(unsigned)SKEP_RIGHT_ALL))
         return skep_fail(err, SKEP_EINVAL, "rights are any of ingest, query and admin");
     if (what->environment.n == 0 && !(what->rights & SKEP_RIGHT_ADMIN))
@@ -130,10 +129,7 @@ skep_rc skep_auth_environment(const struct skep_os *os, struct skep_state *state
                               struct skep_state_environment *ret, skep_err *err)
 {
     char id[33] = "hcxen_";
-    if (!is_name(name))
-        return skep_fail(err, SKEP_EINVAL,
-                         "the name of an environment has 1 to %d bytes and no control characters",
-                         NAME_MAX_BYTES);
+    SKEP_TRY(skep_auth_check_name(name, err));
     skep_str slug = skep_state_slug(arena, name);
     if (slug.p[0] == '_' || slug.p[0] == '-' || slug.p[0] == '.')
         return skep_fail(err, SKEP_EINVAL, "the name must begin with a letter or a digit");

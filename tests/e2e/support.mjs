@@ -59,6 +59,7 @@ export class Skep {
       if (s.child.exitCode !== null) throw new Error(`skep ended with ${s.child.exitCode}:\n${s.log}`);
       if (ready) return ready(s);
       const r = await fetch(`${s.url}/skep/v1/status`);
+      if (r.status === 401 && args.includes('keys')) return true; // it asks for keys: it is there
       return r.ok && !(await r.json()).recovering;
     });
     return s;
