@@ -13,6 +13,7 @@
 
 #include <stdio.h>
 
+#include "auth/auth.h"
 #include "base/assert.h"
 #include "base/histogram.h"
 #include "ingest/ingest.h"
@@ -24,6 +25,7 @@ struct sample {
     const struct skep_api_config *cfg;
     struct skep_store_stats store;
     struct skep_net_stats net;
+    struct skep_auth_stats auth;
     struct skep_os_process process;
     struct skep_ingest_stats ingest;
     struct skep_ledger totals; /* of the ledger since the start */
@@ -234,6 +236,7 @@ static void take_sample(struct skep_api *api, struct sample *m)
     *m = (struct sample){.cfg = cfg, .build = 1};
     cfg->store->ops->stats(cfg->store, &m->store);
     skep_net_stats(cfg->net, &m->net);
+    skep_auth_stats(cfg->auth, &m->auth);
     skep_os_process(&m->process);
     skep_ingest_stats(cfg->ingest, &m->ingest);
     skep_ingest_totals(cfg->ingest, &m->totals);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* `skep backup --to DIR`: one moment of a data folder, beside a running server.
  *
- * state.db is copied first, through SQLite, to a file beside the target; the rows follow.
+ * state.db is copied first, through SQLite, to a file beside the target; the rows follow, and the
+ * key file, without which the AWS secrets in state.db cannot be opened.
  *
  * Threads: main. */
 #include <stdio.h>
@@ -17,6 +18,7 @@ static const struct skep_cli_flag flags[] = {
     {"to", "DIR", "The folder of the backups; made if it is missing"},
     {"name", "NAME", "Of this backup: letters, digits, - and _; default: the time, in UTC"},
     {"keep", "N", "Drop the oldest backups beyond so many; default: keep all"},
+    {"without-key", NULL, "Leave out the key file, without which AWS keys are of no use"},
     {"list", NULL, "List the backups in the folder, make none"},
     {"json", NULL, "One JSON object a line"},
 };
@@ -129,10 +131,27 @@ static skep_rc copy_state(struct skep_cli_tool *t, const char *to, const char **
     return rc;
 }
 
-static int make(struct skep_cli_tool *t, const char *to, struct skep_backup_opts *opts)
+/* What a backup with the key file means to whoever keeps it, and one without to who restores it. */
+static void tell_key(struct skep_cli_tool *t, const char *key, bool left_out)
+{
+    if (t->json || (!key && !left_out))
+        return;
+    skep_buf_str(&t->out, left_out
+                              ? SKEP_STR("without the key file: AWS keys that it holds are of no "
+                                         "use after a restore\n")
+                              : SKEP_STR("the key file is in it: keep the backup as secret as the "
+                                         "data folder (or --without-key)\n"));
+}
+
+static int make(struct skep_cli_tool *t, const char *to, bool without_key,
+                struct skep_backup_opts *opts)
 {
     struct skep_backup_result r = {0};
+    struct skep_os_stat st;
     skep_err err;
+    const char *key = skep_cli_tool_path(t, "key");
+    bool there = t->tool.os->stat(t->tool.os, key, &st, NULL) == SKEP_OK;
+    opts->key = there && !without_key ? key : NULL;
     skep_rc rc = copy_state(t, to, &opts->state, &err);
     if (rc == SKEP_OK)
         rc = skep_tool_backup(&t->tool, skep_cli_tool_path(t, "rows"), to, opts, &r, &err);
@@ -142,6 +161,7 @@ static int make(struct skep_cli_tool *t, const char *to, struct skep_backup_opts
         return skep_cli_tool_fail(t, &err);
     skep_cli_tool_clear(t);
     report(t, opts->name, &r);
+    tell_key(t, opts->key, there && without_key);
     (void)skep_cli_print(&t->out);
     return r.damages ? SKEP_EXIT_FAILED : SKEP_EXIT_OK;
 }
@@ -173,7 +193,8 @@ int skep_cli_backup(int argc, char *const *argv)
     time_name(t.tool.os->now_ns(t.tool.os), name);
     struct skep_backup_opts opts = {.name = skep_cli_value(&args, "name", name),
                                     .keep = (unsigned)keep};
-    code = skep_cli_has(&args, "list") ? list_all(&t, to) : make(&t, to, &opts);
+    code = skep_cli_has(&args, "list") ? list_all(&t, to)
+                                       : make(&t, to, skep_cli_has(&args, "without-key"), &opts);
     skep_cli_tool_done(&t);
     return code;
 }

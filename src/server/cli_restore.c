@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "server/cli.h"
-#include "state/state.h"
+#include "state/keys.h"
 
 static const struct skep_cli_flag flags[] = {
     {"from", "DIR", "The folder of the backups"},
@@ -54,6 +54,28 @@ static void report(struct skep_cli_tool *t, const struct skep_backup_result *r)
     }
 }
 
+/* Keys whose AWS secrets nothing can open any more. */
+static void tell_key(struct skep_cli_tool *t)
+{
+    struct skep_state *state = NULL;
+    struct skep_state_key *keys;
+    struct skep_os_stat st;
+    size_t n = 0;
+    skep_err err;
+    const struct skep_state_config cfg = {.os = t->tool.os,
+                                          .path = skep_cli_tool_path(t, "state.db")};
+    if (t->json || t->tool.os->stat(t->tool.os, cfg.path, &st, NULL) != SKEP_OK ||
+        t->tool.os->stat(t->tool.os, skep_cli_tool_path(t, "key"), &st, NULL) == SKEP_OK ||
+        skep_state_open(&cfg, &state, &err) != SKEP_OK)
+        return;
+    if (skep_state_list_keys(state, &t->arena, &keys, &n, &err) == SKEP_OK && n > 0)
+        skep_buf_printf(&t->out,
+                        "The key file was not in the backup: of %zu API keys the AWS form is lost "
+                        "(make new ones: skep key create), the others work.\n",
+                        n);
+    skep_state_close(state);
+}
+
 int skep_cli_restore(int argc, char *const *argv)
 {
     struct skep_cli_args args = {
@@ -82,8 +104,10 @@ int skep_cli_restore(int argc, char *const *argv)
     else if (!check_state(&t) || r.damages)
         code = SKEP_EXIT_FAILED;
     skep_cli_tool_clear(&t);
-    if (rc == SKEP_OK)
+    if (rc == SKEP_OK) {
         report(&t, &r);
+        tell_key(&t);
+    }
     if (t.out.n)
         (void)skep_cli_print(&t.out);
     skep_cli_tool_done(&t);

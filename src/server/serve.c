@@ -195,6 +195,17 @@ static void reload_certificate(struct server *s, bool force)
         say_certificate(s, "serving with a new certificate");
 }
 
+/* Nobody can come in before there is a key. */
+static void say_keys(struct server *s)
+{
+    struct skep_auth_stats stats;
+    skep_auth_stats(s->auth, &stats);
+    if (!stats.open && stats.keys == 0)
+        (void)printf("  There is no API key yet:  skep key create --data %s --env all --name admin "
+                     "--rights ingest,query,admin\n",
+                     s->cfg.data);
+}
+
 static void say_started(struct server *s)
 {
     const char *scheme = s->cfg.tls.cert ? "https" : "http";
@@ -210,6 +221,7 @@ static void say_started(struct server *s)
             (void)printf("  " SKEP_STRFMT "  OTLP over gRPC (takes everything else, too)\n",
                          SKEP_STRARG(a));
     }
+    say_keys(s);
     (void)fflush(stdout);
 }
 

@@ -110,6 +110,7 @@ SKEP_NODISCARD skep_rc skep_tool_repair(const struct skep_tool *t, const char *d
 struct skep_backup_opts {
     const char *name;  /* of this backup; letters, digits, '-' and '_' */
     const char *state; /* a copy of state.db made for this backup, or NULL; it stays */
+    const char *key;   /* the data folder's key file, or NULL: then it is not in the backup */
     unsigned keep;     /* drop the oldest ones beyond so many; 0 = keep all */
 };
 struct skep_backup_result {

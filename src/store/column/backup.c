@@ -616,6 +616,8 @@ static skep_rc copy_all(struct backup *b, skep_err *err)
     SKEP_TRY(take_manifest(b, err));
     if (b->opts->state)
         SKEP_TRY(take_path(b, b->opts->state, SKEP_STR("state.db"), err));
+    if (b->opts->key)
+        SKEP_TRY(take_path(b, b->opts->key, SKEP_STR("key"), err));
     SKEP_TRY(skep_backup__sync_dir(b->os, skep_path_of("%s/objects", b->to).s, err));
     SKEP_TRY(skep_backup_list__store(b->os, b->to, &b->list, err));
     b->r.commit = b->list.commit;

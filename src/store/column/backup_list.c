@@ -49,7 +49,8 @@ static bool is_numbered(skep_str s, skep_str suffix)
 bool skep_backup_list__name_ok(skep_str name)
 {
     static const skep_str seg = SKEP_STR_INIT("rows/seg/"), wal = SKEP_STR_INIT("rows/wal/");
-    if (skep_str_eq(name, SKEP_STR("rows/MANIFEST")) || skep_str_eq(name, SKEP_STR("state.db")))
+    if (skep_str_eq(name, SKEP_STR("rows/MANIFEST")) || skep_str_eq(name, SKEP_STR("state.db")) ||
+        skep_str_eq(name, SKEP_STR("key")))
         return true;
     if (skep_str_starts(name, seg)) {
         skep_str rest = skep_str_skip(name, seg.n);

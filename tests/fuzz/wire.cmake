@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: Apache-2.0
+
+skep_fuzz(NAME fuzz_sigv4 SOURCES fuzz_sigv4.c DEPENDS wire base CORPUS corpus/sigv4)
