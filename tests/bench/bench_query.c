@@ -339,8 +339,12 @@ static void find_trace(void)
     struct skep_colreader *r = NULL;
     struct skep_vec v;
     skep_err err;
+    uint64_t block = skep_rowset_blocks(rs) / 2; /* behind a short row group numbers are left out */
+    while (skep_rowset_block_rows(rs, block) == 0)
+        block++;
+    const uint64_t row = block * SKEP_BLOCK_ROWS;
     if (rs->ops->open_column(rs, SKEP_COL_TRACE_ID, &r, &err) != SKEP_OK ||
-        r->ops->read(r, rs->n_rows / 2, 1, &v, &err) != SKEP_OK || v.form != SKEP_VEC_ID16)
+        r->ops->read(r, row, 1, &v, &err) != SKEP_OK || v.form != SKEP_VEC_ID16)
         die("a trace", &err);
     some_trace = v.id16[0];
     r->ops->close(r);
