@@ -149,8 +149,8 @@ static void put(const struct build *b, uint64_t seed, unsigned bits, struct skep
         return;
     }
     for (uint32_t i = 0; i < b->s.places; i += 2) {
-        uint8_t high = i + 1 < b->s.places ? (uint8_t)(b->prints[i + 1] << 4) : 0;
-        skep_buf_u8(out, (uint8_t)((b->prints[i] & 15) | high));
+        unsigned high = i + 1 < b->s.places ? b->prints[i + 1] & 15u : 0;
+        skep_buf_u8(out, (uint8_t)((b->prints[i] & 15u) | high << 4));
     }
 }
 
