@@ -270,7 +270,7 @@ static void very_many_groups(void **state)
     struct skep_order slowest = {.by_agg = true, .index = 1, .descending = true};
     struct skep_having twice = {.agg = 0, .op = SKEP_CMP_GE, .value = 2};
     static const unsigned mib[] = {100, 32, 24, 1};
-    for (unsigned i = 0; i < 16; i++) {
+    for (unsigned i = 0; i < 8; i++) {
         bool more = i % 2;
         struct skep_plan p = {.kind = SKEP_PLAN_AGGREGATE,
                               .range = {REF_T0, REF_T0 + MANY_ROWS},
@@ -289,13 +289,13 @@ static void very_many_groups(void **state)
         struct skep_result *r = NULL;
         skep_err err;
         skep_arena_init(&a, "answer", NULL);
-        skep_budget_init(&budget, "query", (uint64_t)mib[i / 4] << 20, NULL);
+        skep_budget_init(&budget, "query", (uint64_t)mib[i / 2] << 20, NULL);
         struct skep_run_opts opts = {.arena = &a, .budget = &budget};
         struct skep_rowset *set = skep_rowset_ref(part);
         ref_store_init(&s, ref_snapshot(&set, NULL, 1), i / 2 % 2 ? pool : NULL);
         skep_rc rc = skep_query_aggregate(&s.base, &p, &opts, &r, &err);
-        if (rc != (mib[i / 4] == 1 ? SKEP_ENOMEM : SKEP_OK)) /* a row group's alone are more */
-            fail_msg("%u MiB: %s", mib[i / 4], rc == SKEP_OK ? "answered" : err.text);
+        if (rc != (mib[i / 2] == 1 ? SKEP_ENOMEM : SKEP_OK)) /* a row group's alone are more */
+            fail_msg("%u MiB: %s", mib[i / 2], rc == SKEP_OK ? "answered" : err.text);
         if (rc == SKEP_OK)
             check_many(&p, r);
         assert_int_equal(skep_budget_used(&budget), 0);
