@@ -23,7 +23,7 @@ struct skep_api__running {
     struct skep_api__running *next, *prev; /* under running_mu, like all that is not atomic */
     uint64_t id;
     skep_str kind; /* static */
-    char path[128], text[512];
+    char path[128], text[512], environment[128];
     skep_ts_ns since_ns;
     int64_t began_mono_ns;
     _Atomic uint64_t scanned, total;

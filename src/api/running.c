@@ -14,6 +14,7 @@
  * Threads: any; api->running_mu, held for the copy of at most SKEP_LIMIT_API_PENDING lines.
  * Memory: fixed, in the job. */
 #include "api/api_priv.h"
+#include "auth/auth.h"
 
 #include "base/assert.h"
 
@@ -51,6 +52,18 @@ static void copy_text(char *to, size_t cap, skep_str s)
     to[n] = 0;
 }
 
+/* A query string that carries a key is not shown. */
+static skep_str shown_query(const struct skep_request *req)
+{
+    static const skep_str keys[] = {SKEP_STR_INIT("access_token"), SKEP_STR_INIT("X-Amz-")};
+    bool escaped = skep_str_chr(req->query, '%') != SIZE_MAX; /* a name may hide behind it */
+    bool signs = (req->route->form & (SKEP_FORM_ROLLBAR | SKEP_FORM_SIGV4)) != 0;
+    for (size_t i = 0; i < SKEP_ARRAY_LEN(keys); i++)
+        if (signs && (escaped || skep_str_find(req->query, keys[i]) != SIZE_MAX))
+            return SKEP_STR("(with a key)");
+    return req->query;
+}
+
 void skep_api__running_enter(struct skep_api__job *job)
 {
     struct skep_api *api = job->api;
@@ -60,7 +73,8 @@ void skep_api__running_enter(struct skep_api__job *job)
     r->since_ns = skep_api__now(api);
     r->began_mono_ns = api->cfg.os->mono_ns(api->cfg.os);
     copy_text(r->path, sizeof r->path, req->path);
-    copy_text(r->text, sizeof r->text, req->body.n ? skep_bytes_str(req->body) : req->query);
+    copy_text(r->environment, sizeof r->environment, req->caller.environment);
+    copy_text(r->text, sizeof r->text, req->body.n ? skep_bytes_str(req->body) : shown_query(req));
     skep_mutex_lock(&api->running_mu);
     r->id = ++api->running_last_id;
     r->next = api->running;
@@ -128,9 +142,24 @@ static void write_one(struct skep_json *json, struct skep_api__running *r, skep_
     skep_json_end(json);
 }
 
+/* Questions of other environments are shown to who may see all: a key of all, anybody in open mode.
+ */
+static bool sees_all(struct skep_api *api, struct skep_request *req)
+{
+    struct skep_state_key k;
+    return skep_auth_is_open(api->cfg.auth) ||
+           (skep_auth_key(api->cfg.auth, req->caller.key, req->arena, &k) && k.environment.n == 0);
+}
+
+static bool is_of(const struct skep_api__running *r, const struct skep_request *req)
+{
+    return skep_str_eq(skep_str_c(r->environment), req->caller.environment);
+}
+
 static void list(void *ctx, struct skep_request *req)
 {
     struct skep_api *api = ctx;
+    bool all = sees_all(api, req);
     struct skep_buf buf;
     struct skep_json json;
     struct skep_response resp = {.status = 200,
@@ -146,7 +175,8 @@ static void list(void *ctx, struct skep_request *req)
     skep_json_array(&json);
     skep_mutex_lock(&api->running_mu);
     for (struct skep_api__running *r = api->running; r; r = r->next)
-        write_one(&json, r, now);
+        if (all || is_of(r, req))
+            write_one(&json, r, now);
     skep_mutex_unlock(&api->running_mu);
     skep_json_end(&json);
     skep_json_end(&json);
@@ -154,12 +184,12 @@ static void list(void *ctx, struct skep_request *req)
     skep_buf_done(&buf);
 }
 
-static bool cancel(struct skep_api *api, uint64_t id)
+static bool cancel(struct skep_api *api, struct skep_request *req, uint64_t id)
 {
-    bool found = false;
+    bool found = false, all = sees_all(api, req);
     skep_mutex_lock(&api->running_mu);
     for (struct skep_api__running *r = api->running; r; r = r->next) {
-        if (r->id != id)
+        if (r->id != id || !(all || is_of(r, req)))
             continue;
         atomic_store(&r->cancel, true);
         found = true;
@@ -174,7 +204,7 @@ static void handle_cancel(void *ctx, struct skep_request *req)
     static const struct skep_response done = {.status = 200,
                                               .content_type = {"application/json", 16},
                                               .body = {(const uint8_t *)"{\"canceled\":true}", 17}};
-    if (skep_str_u64(skep_request_capture(req, 0), &id) && cancel(ctx, id))
+    if (skep_str_u64(skep_request_capture(req, 0), &id) && cancel(ctx, req, id))
         skep_respond(req, &done);
     else
         skep_api__fail(req, &(struct skep_api__error){.status = 404,

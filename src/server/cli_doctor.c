@@ -75,7 +75,13 @@ static void ask(struct skep_doctor *d, const struct skep_cli_args *args)
     if (rc == SKEP_OK && http.status == 200)
         d->doc = yyjson_read((const char *)http.body.p, http.body.n, 0);
     d->status = yyjson_doc_get_root(d->doc);
-    if (!yyjson_is_obj(d->status)) {
+    if (rc == SKEP_OK && (http.status == 401 || http.status == 403)) {
+        skep_doctor_say(d, SKEP_DOCTOR_PROBLEM,
+                        "Give a key with the right to query: --key KEY, or SKEP_KEY.",
+                        "the server at " SKEP_STRFMT " asks for a key: it was not looked at",
+                        SKEP_STRARG(http.server));
+        d->status = NULL;
+    } else if (!yyjson_is_obj(d->status)) {
         skep_doctor_say(d, SKEP_DOCTOR_PROBLEM,
                         "Start it (skep serve), or say where it is: --server URL.",
                         "no skep answers at " SKEP_STRFMT "%s%s", SKEP_STRARG(http.server),

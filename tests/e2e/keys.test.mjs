@@ -2,12 +2,13 @@
 // Keys as people use them: made in the terminal or over HTTP beside a running server, selecting an environment, limited,
 // ended; Honeycomb's version 2 on the same objects; the key file in a backup.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, statSync, unlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { makeKey, run, sigv4 } from './keyring.mjs';
-import { Skep, hex, nowNs, otlpTraces, until } from './support.mjs';
+import { Skep, hex, nowNs, otlpTraces, root as repository, until } from './support.mjs';
 
 let skep, root;
 const bearer = (key) => ({ authorization: `Bearer ${key.token}` });
@@ -157,6 +158,45 @@ test('the terminal: beside the server, through it, and with a key', async () => 
   assert.equal((await run(['env', 'delete', 'short', '--server', skep.url], there)).code, 0);
   assert.equal((await run(['key', 'create', '--data', join(skep.dir, 'nothing'), '--name', 'x'])).code, 1);
   for (const args of [['key'], ['key', 'eat'], ['key', 'create'], ['key', 'revoke'], ['key', 'create', '--name', 'x', '--rights', 'root'], ['env', 'create'], ['key', 'create', '--name', 'x', '--expires', 'soon']]) assert.equal((await run([...args, '--data', skep.dir])).code, 2, args.join(' '));
+});
+
+// The `export` lines that `skep key create` prints, as a client's environment.
+async function linesOf(...flags) {
+  const r = await run(['key', 'create', '--data', skep.dir, '--url', skep.url, '--name', 'lines', '--rights', 'ingest,query', ...flags]);
+  assert.equal(r.code, 0, r.err);
+  return Object.fromEntries([...r.out.matchAll(/^ {2}export (.*)$/gm)].flatMap((m) => m[1].split(' ').map((kv) => [kv.slice(0, kv.indexOf('=')), kv.slice(kv.indexOf('=') + 1)])));
+}
+
+const known = (token) => until('the key to be known', async () => (await skep.call('GET', '/skep/v1/auth', undefined, bearer({ token }))).ok, 30000);
+
+for (const protocol of ['http/protobuf', 'grpc']) {
+  test(`the lines to copy, with a stock SDK over ${protocol}`, async () => {
+    assert.ok([0, 1].includes((await run(['env', 'create', 'lines', '--data', skep.dir])).code));
+    const lines = await linesOf('--env', 'lines');
+    await known(lines.SKEP_KEY);
+    const before = await countOf({ token: lines.SKEP_KEY });
+    const env = { ...process.env, ...lines, OTEL_EXPORTER_OTLP_PROTOCOL: protocol, OTEL_TRACES_EXPORTER: 'otlp', OTEL_LOGS_EXPORTER: 'otlp', OTEL_METRICS_EXPORTER: 'none' };
+    execFileSync(process.execPath, [join(repository, 'tests', 'clients', 'node', 'sdk-send.cjs')], { env, stdio: 'ignore' });
+    await until('the rows', async () => (await countOf({ token: lines.SKEP_KEY })) > before, 30000);
+  });
+}
+
+const boto = (() => { try { execFileSync('python3', ['-c', 'import boto3'], { stdio: 'ignore' }); return true; } catch { return false; } })();
+test('the lines to copy, with boto3', { skip: !boto && 'python3 has no boto3' }, async () => {
+  const lines = await linesOf();
+  await known(lines.SKEP_KEY);
+  const program = `
+import boto3, botocore, sys, time
+try:
+    boto3.client('xray', endpoint_url=sys.argv[1], **({'aws_secret_access_key': 'x' * 40, 'aws_access_key_id': sys.argv[2]} if sys.argv[2] else {})).get_trace_summaries(StartTime=time.time() - 60, EndTime=time.time())
+    print('ok')
+except botocore.exceptions.ClientError as e:
+    print(e.response['Error']['Code'])
+`;
+  const ask = (id = '') => execFileSync('python3', ['-c', program, skep.url, id], { env: { ...process.env, ...lines }, encoding: 'utf8' }).trim();
+  assert.equal(ask(), 'ok');
+  assert.equal(ask(lines.AWS_ACCESS_KEY_ID), 'InvalidSignatureException');
+  assert.equal(ask('AKIAUNKNOWN'), 'UnrecognizedClientException');
 });
 
 test('open mode: any key is taken, a good one selects its environment, a Classic one is nobody', async () => {
