@@ -110,7 +110,45 @@ static void test_mistakes(void **state)
     refused(ARGV("--listen", "0.0.0.0:4318", "--auth", "open"), NULL, "loopback");
     refused(ARGV("--grpc", "example.com:4317", "--auth=open"), NULL, "--grpc example.com:4317");
     refused(ARGV("--auth", "none"), NULL, "open or keys");
+    refused(ARGV("--tls-cert", "a.pem"), NULL, "both or none");
+    refused(ARGV("--tls-key", "a.key"), NULL, "both or none");
+    refused(ARGV("--tls-client-ca", "a.pem"), NULL, "needs --tls-cert");
+    refused(ARGV("--tls", "maybe"), NULL, "require or allow");
+    refused(ARGV("--tls-client-cert", "all"), NULL, "needs --tls-client-ca");
+    refused(ARGV("--tls-client-cert", "some"), NULL, "off, ingest or all");
+    refused(ARGV("--address-connections", "many"), NULL, "auto or a number");
+    refused(ARGV("--address-requests", "10000000"), NULL, "auto or a number");
     refused(NONE, env, "environment variable of disk: 'lots'");
+}
+
+static void test_tls(void **state)
+{
+    struct skep_arena a;
+    struct skep_config c;
+    skep_err err;
+    (void)state;
+    skep_arena_init(&a, "test", NULL);
+    assert_int_equal(read_config(NONE, NULL, &a, &c, &err), SKEP_OK);
+    assert_null(c.tls.cert);
+    assert_int_equal(c.address_connections, 1024);
+    assert_int_equal(c.address_requests, 5000);
+    assert_false(c.address_loopback);
+    assert_int_equal(read_config(ARGV("--tls-cert", "c", "--tls-key", "k", "--tls-client-ca", "a",
+                                      "--address-requests", "0"),
+                                 NULL, &a, &c, &err),
+                     SKEP_OK);
+    assert_string_equal(c.tls.cert, "c");
+    assert_false(c.tls.allow_plain);
+    assert_int_equal(c.tls.client_cert, SKEP_CLIENT_CERT_INGEST);
+    assert_int_equal(c.address_requests, 0);
+    assert_true(c.address_loopback);
+    assert_int_equal(read_config(ARGV("--tls-cert=c", "--tls-key=k", "--tls-client-ca=a", "--tls",
+                                      "allow", "--tls-client-cert", "off"),
+                                 NULL, &a, &c, &err),
+                     SKEP_OK);
+    assert_true(c.tls.allow_plain);
+    assert_int_equal(c.tls.client_cert, SKEP_CLIENT_CERT_OFF);
+    skep_arena_done(&a);
 }
 
 static bool asks_for_keys(const char *const *argv)
@@ -218,7 +256,8 @@ int main(void)
         cmocka_unit_test(test_defaults), cmocka_unit_test(test_sources),
         cmocka_unit_test(test_mistakes), cmocka_unit_test(test_help),
         cmocka_unit_test(test_sizes),    cmocka_unit_test(test_durations),
-        cmocka_unit_test(test_loopback), cmocka_unit_test(test_auth),
+        cmocka_unit_test(test_loopback), cmocka_unit_test(test_tls),
+        cmocka_unit_test(test_auth),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
