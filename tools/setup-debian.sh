@@ -28,7 +28,7 @@ BUILD_PACKAGES="gcc libc6-dev make cmake ninja-build pkg-config ca-certificates
   libxxhash-dev libsqlite3-dev libpcre2-dev libsodium-dev libgnutls28-dev
   libcurl4-openssl-dev|libcurl4-gnutls-dev"
 TEST_PACKAGES="libcmocka-dev clang libclang-rt-dev clang-format python3 curl procps
-  git chromium fonts-dejavu-core"
+  git chromium fonts-dejavu-core python3-boto3 awscli"
 LINT_PACKAGES="clang-format clang-tidy shellcheck"
 NODE_MAJOR_MIN=18
 NEXT_SUITE_PACKAGES="libyyjson0 libyyjson-dev"

@@ -152,9 +152,9 @@ static size_t add_late(struct docs *d, int32_t seg, yyjson_mut_val *root)
 {
     size_t n = 0;
     const struct skep_xray_trace *t = d->t;
-    for (int32_t i = seg + 1; i < t->n; i++) { /* parents stand before their children */
+    for (int32_t i = seg; (i = skep_xray_next(t, seg, i)) != NONE;) { /* parents first */
         const struct skep_xray_seg *s = &t->segs[i];
-        if (s->part != SKEP_XRAY_SUBSEGMENT || s->owner != seg || find(d, s->id))
+        if (find(d, s->id))
             continue;
         yyjson_mut_val *parent = find(d, t->segs[s->parent].id);
         embed(d, parent ? parent : root, value_of(d, i));

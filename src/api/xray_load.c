@@ -74,17 +74,16 @@ bool skep_api__xray_twice(struct skep_api__xray *x, struct skep_time_range range
     return true;
 }
 
-skep_rc skep_api__xray_load(struct skep_api__xray *x, const skep_trace_id *id,
-                            const struct skep_xray_twice *twice, struct skep_arena *arena,
-                            struct skep_xray_trace *ret, skep_err *err)
+skep_rc skep_api__xray_load(struct skep_api__xray *x, const struct skep_api__xray_ask *ask,
+                            struct skep_arena *arena, struct skep_xray_trace *ret, skep_err *err)
 {
     struct skep_answer a = {0};
     struct skep_run_opts opts = x->job->opts;
     struct skep_plan plan = {
-        .kind = SKEP_PLAN_TRACE, .range = {INT64_MIN, INT64_MAX}, .trace_id = *id};
+        .kind = SKEP_PLAN_TRACE, .range = {INT64_MIN, INT64_MAX}, .trace_id = ask->id};
     opts.arena = arena;
     opts.progress = NULL; /* a trace at a time says nothing of the whole */
     SKEP_TRY(skep_query_run(x->job->api->cfg.store, &plan, &opts, &a, err));
-    skep_xray_assemble(&a.rows, twice, arena, ret);
+    skep_xray_assemble(&a.rows, &ask->twice, arena, ret);
     return SKEP_OK;
 }

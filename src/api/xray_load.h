@@ -13,8 +13,13 @@ SKEP_NODISCARD bool skep_api__xray_expression(struct skep_api__xray *x, skep_str
  * False after an error was sent. */
 SKEP_NODISCARD bool skep_api__xray_twice(struct skep_api__xray *x, struct skep_time_range range,
                                          struct skep_xray_twice *ret);
+/* Which trace, and how. */
+struct skep_api__xray_ask {
+    skep_trace_id id;
+    struct skep_xray_twice twice;
+};
 /* One trace, assembled in the arena.  Returns SKEP_OK | ENOTFOUND | as skep_store_run. */
-SKEP_NODISCARD skep_rc skep_api__xray_load(struct skep_api__xray *x, const skep_trace_id *id,
-                                           const struct skep_xray_twice *twice,
+SKEP_NODISCARD skep_rc skep_api__xray_load(struct skep_api__xray *x,
+                                           const struct skep_api__xray_ask *ask,
                                            struct skep_arena *arena, struct skep_xray_trace *ret,
                                            skep_err *err);

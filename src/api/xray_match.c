@@ -137,17 +137,26 @@ static bool row_text_passes(const struct scope *sc, const struct skep_xray_expr 
     return text_passes(&yes, s.p != NULL, s);
 }
 
-/* Some seg that belongs to `owner` (NONE = any) passes; only segments where `whole` says so. */
-static bool some_seg(const struct scope *sc, const struct skep_xray_expr *e, int32_t owner,
-                     bool whole)
+/* Some segment of the trace passes; with `deep` a subsegment will do. */
+static bool some_seg(const struct scope *sc, const struct skep_xray_expr *e, bool deep)
 {
     for (int32_t i = 0; i < sc->t->n; i++) {
         const struct skep_xray_seg *s = &sc->t->segs[i];
-        bool mine = owner == NONE || s->owner == owner || i == owner;
-        bool fits = !whole || s->part != SKEP_XRAY_SUBSEGMENT;
-        if (mine && fits && row_text_passes(sc, e, s->row))
+        bool fits = deep || s->part != SKEP_XRAY_SUBSEGMENT;
+        if (fits && row_text_passes(sc, e, s->row))
             return true;
     }
+    return false;
+}
+
+/* The segment passes, or with `deep` one of its subsegments. */
+static bool own_seg(const struct scope *sc, const struct skep_xray_expr *e, bool deep)
+{
+    int32_t i = sc->seg;
+    do
+        if (row_text_passes(sc, e, sc->t->segs[i].row))
+            return true;
+    while (deep && (i = skep_xray_next(sc->t, sc->seg, i)) != NONE);
     return false;
 }
 
@@ -278,8 +287,9 @@ static bool test_passes(const struct scope *sc, const struct skep_xray_expr *e)
     }
     /* Texts that any segment, or the segment with its subsegments, may say. */
     bool deep = e->keyword == SKEP_XRAY_KW_ANNOTATION || e->keyword == SKEP_XRAY_KW_USER;
-    bool yes = sc->about == EDGE ? row_text_passes(sc, e, sc->t->segs[sc->seg].row)
-                                 : some_seg(sc, e, sc->about == TRACE ? NONE : sc->seg, !deep);
+    bool yes = sc->about == EDGE      ? row_text_passes(sc, e, sc->t->segs[sc->seg].row)
+               : sc->about == SERVICE ? own_seg(sc, e, deep)
+                                      : some_seg(sc, e, deep);
     return e->cmp == SKEP_XRAY_NE ? !yes : yes;
 }
 

@@ -244,6 +244,24 @@ static int32_t answer_of(const struct skep_xray_trace *t, int32_t call)
     return NONE;
 }
 
+/* From c on, the first sibling that belongs to the segment. */
+static int32_t first_of(const struct skep_xray_trace *t, int32_t c, int32_t of)
+{
+    while (c != NONE && t->segs[c].owner != of)
+        c = t->segs[c].next;
+    return c;
+}
+
+int32_t skep_xray_next(const struct skep_xray_trace *t, int32_t of, int32_t at)
+{
+    int32_t c = first_of(t, t->segs[at].first_child, of);
+    while (c == NONE && at != of) {
+        c = first_of(t, t->segs[at].next, of);
+        at = t->segs[at].parent;
+    }
+    return c;
+}
+
 static void infer(struct skep_xray_trace *t)
 {
     int32_t n = t->n;

@@ -91,6 +91,9 @@ struct skep_xray_twice {
 void skep_xray_assemble(const struct skep_rows *rows, const struct skep_xray_twice *twice,
                         struct skep_arena *arena, struct skep_xray_trace *ret);
 
+/* The segment `of` and its subsegments, parents first: begin with at = of; -1 = the end. */
+int32_t skep_xray_next(const struct skep_xray_trace *t, int32_t of, int32_t at);
+
 /* --- what a row says --- */
 
 /* A text field by its canonical name; p is NULL when it is absent or no text. */

@@ -27,7 +27,7 @@
 #include "base/hash.h"
 #include "wire/json_out.h"
 
-enum { PAGE_TRACES = 100, PAGE_LOOKED = 2000, ROWS_AT_ONCE = 512, POSITION_BYTES = 20 };
+enum { PAGE_TRACES = 100, PAGE_LOOKED = 2000, ROWS_AT_ONCE = 2048, POSITION_BYTES = 20 };
 static const int64_t page_ns = 3000000000, hour_ns = 3600000000000;
 /* What BatchGetTraces puts into one answer. */
 enum { BATCH_TRACES = 200, BATCH_BYTES = 8 << 20 };
@@ -226,7 +226,8 @@ static skep_rc look(struct listing *l, const struct skep_row *row, skep_err *err
         return SKEP_OK;
     skep_arena_reset(&l->trace_arena);
     l->looked++;
-    skep_rc rc = skep_api__xray_load(l->x, &row->trace_id, &l->twice, &l->trace_arena, &t, err);
+    const struct skep_api__xray_ask ask = {.id = row->trace_id, .twice = l->twice};
+    skep_rc rc = skep_api__xray_load(l->x, &ask, &l->trace_arena, &t, err);
     if (rc == SKEP_ENOTFOUND) /* deleted in between */
         return SKEP_OK;
     if (rc != SKEP_OK)
@@ -367,10 +368,10 @@ static skep_rc put_trace(struct batch *b, const skep_trace_id *id, skep_err *err
 {
     char text[35];
     struct skep_xray_trace t;
-    static const struct skep_xray_twice twice = {.in_trace = true};
+    const struct skep_api__xray_ask ask = {.id = *id, .twice = {.in_trace = true}};
     struct skep_json *json = &b->x->job->out.json;
     skep_arena_reset(&b->arena);
-    SKEP_TRY(skep_api__xray_load(b->x, id, &twice, &b->arena, &t, err));
+    SKEP_TRY(skep_api__xray_load(b->x, &ask, &b->arena, &t, err));
     if (t.n == 0)
         return SKEP_ENOTFOUND;
     skep_json_object(json);
