@@ -199,6 +199,11 @@ static void reload_certificate(struct server *s, bool force)
 static void say_keys(struct server *s)
 {
     struct skep_auth_stats stats;
+    bool far = false;
+    for (unsigned i = 0; i < s->n_listen; i++)
+        far = far || !skep_is_loopback(skep_str_c(s->listen[i]));
+    if (far && (!s->cfg.tls.cert || s->cfg.tls.allow_plain))
+        (void)printf("  Keys can cross the network unencrypted:  --tls-cert FILE --tls-key FILE\n");
     skep_auth_stats(s->auth, &stats);
     if (!stats.open && stats.keys == 0)
         (void)printf("  There is no API key yet:  skep key create --data %s --env all --name admin "

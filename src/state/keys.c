@@ -285,6 +285,8 @@ static skep_rc put_key_locked(struct skep_state *s, const struct skep_state_key 
     if (rc != SKEP_OK)
         return rc;
     if (n >= SKEP_STATE_KEYS_MAX)
+        SKEP_TRY(skep_state__run(s, skep_state__use(s, SKEP_STATE__KEY_FORGET), err));
+    if (n >= SKEP_STATE_KEYS_MAX && sqlite3_changes(s->db) == 0)
         return skep_fail(err, SKEP_ELIMIT, "there are %d keys, and no more may be",
                          SKEP_STATE_KEYS_MAX);
     sqlite3_stmt *st = skep_state__use(s, SKEP_STATE__KEY_PUT);

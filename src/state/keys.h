@@ -11,7 +11,8 @@
 enum {
     SKEP_STATE_HASH_BYTES = 32,
     SKEP_STATE_SEALED_MAX_BYTES = 128,
-    SKEP_STATE_KEYS_MAX = 100000, /* more are refused */
+    SKEP_STATE_KEYS_MAX =
+        10000, /* for one more the key revoked longest ago goes, or it is refused */
     SKEP_STATE_ENVIRONMENTS_MAX = 1000
 };
 
@@ -76,7 +77,8 @@ SKEP_NODISCARD skep_rc skep_state_drop_environment(struct skep_state *s, skep_st
 SKEP_NODISCARD skep_rc skep_state_list_keys(struct skep_state *s, struct skep_arena *arena,
                                             struct skep_state_key **ret, size_t *ret_n,
                                             skep_err *err);
-/* Keep a new key; number and use of k are not read.
+/* Keep a new key; number and use of k are not read.  At SKEP_STATE_KEYS_MAX the one revoked longest
+ * ago is forgotten for it.
  * Returns SKEP_OK | SKEP_ENOTFOUND (its environment) | SKEP_ELIMIT | SKEP_EIO. */
 SKEP_NODISCARD skep_rc skep_state_put_key(struct skep_state *s, const struct skep_state_key *k,
                                           skep_err *err);

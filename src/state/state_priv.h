@@ -48,7 +48,9 @@
                 " access_key, sealed, created_ns, expires_ns, revoked_ns, disabled,"               \
                 " events_per_minute, bytes_per_minute, events_per_day, bytes_per_day,"             \
                 " last_used_ns, day, day_events, day_bytes FROM api_key ORDER BY number")          \
-    X(KEY_COUNT, "SELECT count(*) FROM api_key WHERE revoked_ns = 0")                              \
+    X(KEY_COUNT, "SELECT count(*) FROM api_key")                                                   \
+    X(KEY_FORGET, "DELETE FROM api_key WHERE number IN (SELECT number FROM api_key"                \
+                  " WHERE revoked_ns != 0 ORDER BY revoked_ns LIMIT 1)")                           \
     X(KEY_PUT, "INSERT INTO api_key(id, name, environment, rights, token_hash, rollbar_hash,"      \
                " access_key, sealed, created_ns, expires_ns, events_per_minute, bytes_per_minute," \
                " events_per_day, bytes_per_day)"                                                   \

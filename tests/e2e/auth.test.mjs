@@ -19,6 +19,7 @@ const wrong = {
 
 before(async () => {
   skep = await Skep.start({ args: ['--auth', 'keys'] });
+  await until('it to say how to make a key', () => /There is no API key yet: {2}skep key create/.test(skep.log));
   for (const env of ['camp', 'other']) assert.equal((await run(['env', 'create', env, '--data', skep.dir])).code, 0);
   const make = (name, rights, ...more) => makeKey(skep.dir, name, '--env', 'camp', '--rights', rights, ...more);
   keys.ingest = await make('ingest', 'ingest');

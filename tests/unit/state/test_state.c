@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "os/os.h"
+#include "state/keys.h"
 #include "state/state.h"
 
 #define DEFAULT SKEP_STR("default")
@@ -311,6 +312,55 @@ static void test_foreign_files(void **unused)
     assert_int_equal(try_open(), SKEP_ECORRUPT);
 }
 
+static skep_rc put_key(const char *id)
+{
+    uint8_t hash[SKEP_STATE_HASH_BYTES] = {0};
+    skep_err err;
+    memcpy(hash, id, strlen(id));
+    const struct skep_state_key k = {.id = skep_str_c(id),
+                                     .name = SKEP_STR("k"),
+                                     .environment = SKEP_STR("default"),
+                                     .rights = 1,
+                                     .token_hash = {hash, sizeof hash},
+                                     .rollbar_hash = {hash, sizeof hash},
+                                     .access_key = skep_str_c(id),
+                                     .created_ns = 1};
+    return skep_state_put_key(state, &k, &err);
+}
+
+static void sql(const char *text)
+{
+    sqlite3 *db;
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_busy_timeout(db, 10000), SQLITE_OK);
+    if (sqlite3_exec(db, text, NULL, NULL, NULL) != SQLITE_OK)
+        fail_msg("%s", sqlite3_errmsg(db));
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+/* At the limit the key that was revoked longest ago is forgotten; without one there is no more. */
+static void test_keys_are_bounded(void **unused)
+{
+    struct skep_state_key *keys;
+    size_t n;
+    skep_err err;
+    (void)unused;
+    uint64_t version = skep_state_keys_version(state);
+    sql("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000)"
+        " INSERT INTO api_key(id, name, environment, rights, token_hash, rollbar_hash, access_key,"
+        " sealed, created_ns, expires_ns, revoked_ns, events_per_minute, bytes_per_minute,"
+        " events_per_day, bytes_per_day) SELECT 'k' || i, 'k', 'default', 1, randomblob(32),"
+        " randomblob(32), 'a' || i, x'', 1, 0, iif(i > 9998, i, 0), 0, 0, 0, 0 FROM n");
+    assert_true(skep_state_keys_version(state) != version);
+    assert_int_equal(put_key("one"), SKEP_OK);
+    assert_int_equal(put_key("two"), SKEP_OK);
+    assert_int_equal(put_key("three"), SKEP_ELIMIT);
+    assert_int_equal(skep_state_list_keys(state, &arena, &keys, &n, &err), SKEP_OK);
+    assert_int_equal(n, SKEP_STATE_KEYS_MAX);
+    assert_true(skep_str_eq(keys[n - 1].id, SKEP_STR("two")));
+    assert_true(keys[n - 1].number == 10002); /* never used again */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -323,6 +373,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_ledger, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_version_2_is_migrated, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_foreign_files, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_keys_are_bounded, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
