@@ -225,6 +225,7 @@ static skep_rc read_presigned(struct skep_arena *arena, skep_str target, skep_st
                               struct skep_sigv4 *ret, skep_err *err)
 {
     uint64_t expires = 0;
+    unsigned seen = 0; /* bit i: known[i] came */
     struct param p;
     skep_str query = query_of(target);
     skep_str expires_text = SKEP_STR(""), used = SKEP_STR("");
@@ -239,9 +240,15 @@ static skep_rc read_presigned(struct skep_arena *arena, skep_str target, skep_st
                      {SKEP_STR("X-Amz-Expires"), &expires_text},
                      {SKEP_STR("X-Amz-Content-Sha256"), &ret->payload},
                      {SKEP_STR("X-Amz-Signature"), &ret->signature}};
-        for (size_t i = 0; i < SKEP_ARRAY_LEN(known); i++)
-            if (skep_str_eq(p.name, known[i].name))
-                *known[i].to = p.value;
+        for (unsigned i = 0; i < SKEP_ARRAY_LEN(known); i++) {
+            if (!skep_str_eq(p.name, known[i].name))
+                continue;
+            if (seen & (1u << i)) /* which one would count is anyone's guess */
+                return skep_fail(err, SKEP_EMALFORMED, SKEP_STRFMT " is given twice",
+                                 SKEP_STRARG(known[i].name));
+            seen |= 1u << i;
+            *known[i].to = p.value;
+        }
     }
     if (!skep_str_eq(used, algorithm))
         return skep_fail(err, SKEP_EMALFORMED, "X-Amz-Algorithm must be AWS4-HMAC-SHA256");

@@ -214,6 +214,7 @@ static void test_wrong(void **state)
         {"GET /\n" HOST DATE "Authorization:AWS4-HMAC-SHA256 Credential=a/20150830/r/aws4_request, "
          "SignedHeaders=host;x-amz-date, Signature=" VANILLA "\n",
          "KEY/YYYYMMDD"},
+        {"GET /?X-Amz-Credential=a&X-Amz-Credential=b&X-Amz-Signature=a\n" HOST, "given twice"},
         {"GET /?X-Amz-Signature=" VANILLA "\n" HOST, "X-Amz-Algorithm"},
         {"GET /?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Expires=604801&X-Amz-Signature=a\n" HOST,
          "604800"},
