@@ -2,7 +2,10 @@
 /* A byte budget: a counter with a ceiling, chained to a parent.
  *
  * The process has one root (--memory); ingest, parts, cache and each query hold children of it.
- * What a client can make large is taken here before it is allocated. */
+ * What a client can make large is taken here before it is allocated.
+ *
+ * A child may have a reserve: bytes kept for it in all its parents, whatever its siblings take.
+ * What must always go on (a flush, reading a segment) stands on one. */
 #pragma once
 
 #include "base/err.h"
@@ -13,8 +16,10 @@
 struct skep_budget {
     const char *name; /* static, named in error texts */
     struct skep_budget *parent;
-    uint64_t limit_bytes; /* set at init, constant afterwards */
+    uint64_t limit_bytes;   /* set at init, constant afterwards */
+    uint64_t reserve_bytes; /* of used_bytes these are the parents' already */
     _Atomic uint64_t used_bytes;
+    _Atomic uint64_t idle_bytes; /* in used_bytes: reserves of children that nobody uses now */
     _Atomic uint64_t peak_bytes;
     _Atomic bool refused; /* a take failed here, not at a parent */
 };
@@ -22,6 +27,13 @@ struct skep_budget {
 /* parent may be NULL; limit_bytes = UINT64_MAX means "only the parent's". */
 void skep_budget_init(struct skep_budget *b, const char *name, uint64_t limit_bytes,
                       struct skep_budget *parent);
+
+/* Keep n bytes of the parents for this budget: as much may be used here even when they are full.
+ * Before anything is taken.  Taken by force: the one who shares out sees that it fits. */
+void skep_budget_reserve(struct skep_budget *b, uint64_t n);
+
+/* The budget goes: its reserve is the parents' again.  Nothing is used any more. */
+void skep_budget_done(struct skep_budget *b);
 
 /* Take n bytes here and from all parents, or nothing.
  * Returns SKEP_OK | SKEP_ENOMEM (err names the budget that is full).  Threads: any. */
@@ -41,7 +53,10 @@ static inline bool skep_budget_refused(struct skep_budget *b)
     return atomic_load_explicit(&b->refused, memory_order_relaxed);
 }
 
+/* Bytes in use, those in reserves that are idle not counted. */
 static inline uint64_t skep_budget_used(struct skep_budget *b)
 {
-    return atomic_load_explicit(&b->used_bytes, memory_order_relaxed);
+    uint64_t used = atomic_load_explicit(&b->used_bytes, memory_order_relaxed);
+    uint64_t idle = atomic_load_explicit(&b->idle_bytes, memory_order_relaxed);
+    return used > idle ? used - idle : 0;
 }

@@ -7,7 +7,7 @@
  * Memory: the limit given is the process's.  A quarter (at least 24 MiB) is left to what no budget
  * counts: code, stacks, libraries, the allocator's slack; the rest is the root budget, shared out:
  *
- *   50% store (parts, cache, merges)   45% questions   40% request bodies and batches
+ *   60% store (parts, cache, merges)   45% questions   40% request bodies and batches
  *
  * The shares overlap, because the root holds whatever they sum to: each is what one kind of work
  * may take while the others are idle.  One request body may be a third of its share, so that the
@@ -69,7 +69,7 @@ static void share_memory(struct server *s)
     uint64_t own = limit / 4 > (24ull << 20) ? limit / 4 : 24ull << 20;
     uint64_t root = limit - own;
     skep_budget_init(&s->memory, "memory", root, NULL);
-    skep_budget_init(&s->store_memory, "store", root / 100 * 50, &s->memory);
+    skep_budget_init(&s->store_memory, "store", root / 100 * 60, &s->memory);
     skep_budget_init(&s->query_memory, "queries", root / 100 * 45, &s->memory);
     skep_budget_init(&s->body_memory, "requests", root / 100 * 40, &s->memory);
 }

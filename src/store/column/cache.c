@@ -60,6 +60,12 @@ struct skep_cache *skep_cache_new(struct skep_budget *parent, uint64_t limit_byt
     return c;
 }
 
+void skep_cache_reserve(struct skep_cache *c, uint64_t bytes)
+{
+    skep_assert(bytes <= c->limit_bytes);
+    skep_budget_reserve(&c->budget, bytes);
+}
+
 static SKEP_WRAPS size_t bucket_of(const struct skep_cache *c, const struct skep_cache_key *k)
 {
     uint64_t h = skep_hash_u64(k->offset * 0x9e3779b97f4a7c15ull + k->file * 64 + k->form);
@@ -282,6 +288,7 @@ void skep_cache_free(struct skep_cache *c)
     skep_mutex_unlock(&c->mutex);
     skep_assert(skep_budget_used(&c->budget) == 0);
     skep_assert(skep_budget_used(&c->resident) == 0);
+    skep_budget_done(&c->budget);
     skep_mutex_done(&c->mutex);
     skep_free(c->buckets);
     skep_free(c);

@@ -36,11 +36,12 @@ static skep_path live_path(const struct skep_engine *e, uint64_t number)
 
 struct died {
     struct skep_row_keys keys;
+    struct skep_budget *budget;
     uint64_t charged_bytes, deleted, superseded;
 };
 
-static skep_rc collect(struct skep_engine *e, const struct skep_snapshot *now,
-                       const struct skep_snapshot_set *used, struct died *d, skep_err *err)
+static skep_rc collect(const struct skep_snapshot *now, const struct skep_snapshot_set *used,
+                       struct died *d, skep_err *err)
 {
     const struct skep_snapshot_set *is = skep_snapshot__find(now, used->rowset);
     skep_assert(is != NULL); /* only the caller replaces it */
@@ -51,7 +52,7 @@ static skep_rc collect(struct skep_engine *e, const struct skep_snapshot *now,
     d->deleted += is->live->n_deleted - (used->live ? used->live->n_deleted : 0);
     d->superseded += is->live->n_superseded - (used->live ? used->live->n_superseded : 0);
     uint64_t bytes = 2 * mask.n * sizeof(struct skep_row_key); /* the list grows by doubling */
-    skep_rc rc = skep_budget_take(&e->work, bytes, err);
+    skep_rc rc = skep_budget_take(d->budget, bytes, err);
     if (rc == SKEP_OK)
         d->charged_bytes += bytes;
     for (uint64_t g = 0; g < mask.n_groups && rc == SKEP_OK; g++)
@@ -82,15 +83,16 @@ static skep_rc find_in(struct died *d, struct skep_snapshot_set *by, uint64_t *f
 }
 
 skep_rc skep_engine__carry(struct skep_engine *e, const struct skep_snapshot_set *used, unsigned n,
-                           struct skep_snapshot_set *by, unsigned n_by, skep_err *err)
+                           struct skep_snapshot_set *by, unsigned n_by, struct skep_budget *budget,
+                           skep_err *err)
 {
     skep_assert_held(&e->change_mu);
     struct skep_snapshot *now = skep_engine__snapshot(e);
-    struct died d = {0};
+    struct died d = {.budget = budget};
     skep_rc rc = SKEP_OK;
     uint64_t found = 0;
     for (unsigned i = 0; i < n && rc == SKEP_OK; i++)
-        rc = collect(e, now, &used[i], &d, err);
+        rc = collect(now, &used[i], &d, err);
     skep_row_keys_sort(&d.keys);
     for (unsigned i = 0; i < n_by && rc == SKEP_OK && d.keys.n > 0; i++)
         rc = find_in(&d, &by[i], &found, err);
@@ -98,7 +100,7 @@ skep_rc skep_engine__carry(struct skep_engine *e, const struct skep_snapshot_set
         rc = skep_fail(err, SKEP_ECORRUPT, "%zu rows died during the rewrite, %llu are in it",
                        d.keys.n, (unsigned long long)found);
     skep_row_keys_done(&d.keys);
-    skep_budget_give(&e->work, d.charged_bytes);
+    skep_budget_give(budget, d.charged_bytes);
     skep_snapshot_unref(now);
     return rc;
 }

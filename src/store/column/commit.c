@@ -16,9 +16,9 @@
  * I1  done(OK) is called after the frame is durable and after a snapshot with it is visible.
  * I2  done is called exactly once for each append, also when the engine closes.
  * I3  a twin in flight gets the outcome of the first; a duplicate stores nothing.
- * I4  memory: what is pending and what is in parts is at most three times the part limit; the queue
- *     is bounded in number.  Before that, from twice the limit on, commits wait for the flusher,
- *     which begins at the limit.
+ * I4  memory: what is pending and what is in parts is at most three times the part limit, and has a
+ *     reserve of that; the queue is bounded in number.  Before that, from twice the limit on,
+ *     commits wait for the flusher, which begins at the limit.
  *
  * Threads: append any; one committer.  Locks: q_mu, then nothing; snap_mu, then nothing. */
 #include "store/column/engine.h"
@@ -77,7 +77,7 @@ static skep_rc admit(struct skep_engine *e, const struct skep_batch *b, struct s
     if (skep_wal_failed(e->wal))
         return skep_fail(err, SKEP_EIO, "the log cannot be written: the store is read-only");
     uint64_t bytes = skep_batch_content_bytes(b);
-    uint64_t held = skep_budget_used(&e->parts) + skep_budget_used(&e->pending);
+    uint64_t held = skep_budget_used(&e->ingest);
     if (held + bytes > 3 * e->part_limit_bytes) {
         atomic_store(&e->want_flush, true);
         return skep_fail(err, SKEP_ENOMEM,
@@ -239,15 +239,10 @@ static uint64_t part_bytes_locked(const struct skep_engine *e)
     return bytes;
 }
 
-/* Parts well over their limit; or all memory nearly taken, with parts whose flush would free some:
- * the flush itself, merges and the cache need theirs. */
+/* Parts well over their limit.  How full the memory is does not count: parts have a reserve. */
 static bool flush_is_behind_locked(const struct skep_engine *e)
 {
-    uint64_t parts = part_bytes_locked(e);
-    if (parts > 2 * e->part_limit_bytes)
-        return true;
-    return parts > e->part_limit_bytes / 4 &&
-           skep_budget_used(e->memory) > e->memory->limit_bytes / 8 * 7;
+    return part_bytes_locked(e) > 2 * e->part_limit_bytes;
 }
 
 /* Too many live parts: the folder is behind.  Too large ones: the flusher is.  The committer waits
@@ -267,8 +262,9 @@ static void back_pressure(struct skep_engine *e)
                     skep_engine__foldable_locked(e);
          k++)
         (void)skep_cond_wait_ms(&e->changed, &e->snap_mu, 100);
-    /* Bounded as well: a flush may fail, and then admission refuses. */
-    for (int k = 0; k < 20 && flush_is_behind_locked(e); k++) {
+    /* Bounded as well, but no shorter than a flush takes on a busy machine; when it fails (a full
+     * disk) waiting is no use, and admission refuses. */
+    for (int k = 0; k < 80 && flush_is_behind_locked(e) && !atomic_load(&e->flush_failed); k++) {
         atomic_store(&e->want_flush, true);
         skep_engine__ring_locked(e, &e->flush_bell);
         (void)skep_cond_wait_ms(&e->changed, &e->snap_mu, 100);

@@ -19,6 +19,9 @@
 
 #define DEFAULT_QUIET_NS     (30ll * 1000000000)
 #define DEFAULT_MEMORY_BYTES (1ull << 30)
+#define SMALL_BYTES          (64ull << 20)
+#define FLUSH_FIXED_BYTES    (24ull << 20)
+#define FOLD_BYTES           (16ull << 20)
 
 static skep_rc engine_run(struct skep_store *s, const struct skep_plan *plan,
                           const struct skep_run_opts *opts, struct skep_answer *ret, skep_err *err)
@@ -253,6 +256,9 @@ static void engine_close(struct skep_store *s)
     skep_manifest_close(e->manifest);
     skep_partials_free(e->partials);
     skep_cache_free(e->cache);
+    skep_budget_done(&e->flush);
+    skep_budget_done(&e->merge);
+    skep_budget_done(&e->ingest);
     skep_identity_free(e->identity);
     if (e->lock_fd >= 0)
         e->os->close(e->os, e->lock_fd);
@@ -292,25 +298,44 @@ static const struct skep_store_ops column_ops = {
     .each_loss = skep_engine__each_loss,
 };
 
+/* The reserves: parts at their most (commit.c, I4); a flush, which likes 17 MiB for a row group and
+ * half of what its parts take for their order, and with less writes shorter row groups; reading;
+ * merging, whose debt must not grow.  What is left is for whoever comes first. */
+static void share_out(struct skep_engine *e, uint64_t all)
+{
+    uint64_t parts = 3 * e->part_limit_bytes, flush = e->part_limit_bytes + FLUSH_FIXED_BYTES;
+    skep_budget_init(&e->ingest, "ingest", UINT64_MAX, e->memory);
+    skep_budget_reserve(&e->ingest, SKEP_MIN(parts, all / 16 * 7));
+    skep_budget_init(&e->parts, "parts", UINT64_MAX, &e->ingest);
+    skep_budget_init(&e->pending, "pending", UINT64_MAX, &e->ingest);
+    skep_budget_init(&e->flush, "flush", UINT64_MAX, e->memory);
+    skep_budget_reserve(&e->flush, SKEP_MIN(flush, all < SMALL_BYTES ? all / 4 : all / 10 * 3));
+    skep_cache_reserve(e->cache, all / 8);
+    skep_budget_reserve(&e->merge, all < SMALL_BYTES ? all / 5 : all / 8);
+}
+
 static void init_limits(struct skep_engine *e, const struct skep_column_config *cfg)
 {
     if (!cfg->memory)
         skep_budget_init(&e->own_memory, "store", DEFAULT_MEMORY_BYTES, NULL);
     e->memory = cfg->memory ? cfg->memory : &e->own_memory;
     uint64_t all = SKEP_MIN(e->memory->limit_bytes, 16 * DEFAULT_MEMORY_BYTES);
-    e->part_limit_bytes = cfg->part_limit_bytes ? cfg->part_limit_bytes : all / 4;
-    e->fold_bytes = SKEP_MAX(e->part_limit_bytes / 16, (uint64_t)SKEP_FOLD_BYTES_MIN);
+    e->part_limit_bytes = cfg->part_limit_bytes ? cfg->part_limit_bytes
+                          : all < SMALL_BYTES   ? all / 8
+                                                : all / 7;
+    e->fold_bytes = cfg->part_limit_bytes ? SKEP_MAX(e->part_limit_bytes / 16, FOLD_BYTES)
+                                          : SKEP_MIN(e->part_limit_bytes / 2, FOLD_BYTES);
     e->disk_limit_bytes = cfg->disk_limit_bytes;
     e->wal_flush_bytes = cfg->disk_limit_bytes ? cfg->disk_limit_bytes / 16 : 1ull << 30;
     e->retain_ns = cfg->retain_ns;
     e->flush_quiet_ns = cfg->flush_quiet_ns ? cfg->flush_quiet_ns : DEFAULT_QUIET_NS;
-    skep_budget_init(&e->parts, "parts", UINT64_MAX, e->memory);
-    skep_budget_init(&e->pending, "pending", UINT64_MAX, e->memory);
     skep_budget_init(&e->query, "queries", all / 2, e->memory);
-    skep_budget_init(&e->work, "background", all / 2, e->memory);
+    skep_budget_init(&e->merge, "merges", all / 2, e->memory);
+    skep_budget_init(&e->lives, "live rows", UINT64_MAX, e->memory);
     e->cache = skep_cache_new(e->memory, all / 4);
     e->keep_answers = !cfg->keep_no_answers;
     e->partials = skep_partials_new(e->memory, all / 32);
+    share_out(e, all);
 }
 
 static struct skep_engine *new_engine(const struct skep_column_config *cfg)

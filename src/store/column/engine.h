@@ -17,7 +17,6 @@
 enum {
     SKEP_PARTS_MAX = 32,   /* live parts the folder aims at */
     SKEP_PARTS_HARD = 256, /* the committer waits above: a question over so many costs 5 ms more */
-    SKEP_FOLD_BYTES_MIN = 16 << 20,
     SKEP_SEGMENTS_MAX = 64,
     SKEP_PENDING_MAX = 1024, /* appends waiting for the log */
     SKEP_GROUP_MAX = 256,    /* appends in one commit */
@@ -101,7 +100,9 @@ struct skep_engine {
     uint64_t fold_bytes; /* no fold makes a part larger than this */
 
     struct skep_budget own_memory; /* when the caller gave none */
-    struct skep_budget parts, pending, query, work;
+    /* Parts and what is on its way to them, the flush, merges and the chunk cache have a reserve
+     * each; the rest is shared, also with bitmaps of live rows. */
+    struct skep_budget ingest, parts, pending, query, flush, merge, lives;
     struct skep_wal *wal;
     struct skep_identity *identity;
     struct skep_cache *cache;
@@ -147,9 +148,10 @@ struct skep_engine {
     struct skep_mutex shown_mu; /* `shown` of rowsets: shown.c */
     uint32_t book_hour;         /* it was folded in */
 
-    _Atomic bool cancel;     /* background work: give up now */
-    _Atomic bool want_space; /* disk nearly full: merges give way to expiry */
-    _Atomic bool want_flush; /* somebody was refused for lack of memory */
+    _Atomic bool cancel;       /* background work: give up now */
+    _Atomic bool want_space;   /* disk nearly full: merges give way to expiry */
+    _Atomic bool want_flush;   /* somebody was refused for lack of memory */
+    _Atomic bool flush_failed; /* the last one */
     _Atomic uint64_t segment_bytes;
     struct skep_engine_writing flushing, merging;
     _Atomic uint64_t backlog_rows; /* in segments that are to be merged */
@@ -199,13 +201,19 @@ void skep_engine__folder(void *engine);
 /* All parts up to commit `last` into a segment (several when memory is short). */
 SKEP_NODISCARD skep_rc skep_engine__flush_to(struct skep_engine *e, uint64_t last, skep_err *err);
 void skep_engine__flusher(void *engine);
-/* Writes a segment aside and puts it in its place; on success *ret is open, with one reference.
- * gives_way: also when the disk is nearly full, not only on close, it ends with SKEP_ECANCELED. */
+/* Writes a segment of the sources aside and puts it in its place; on success *ret is open, with one
+ * reference.  A merge ends also when the disk is nearly full, not only on close, with
+ * SKEP_ECANCELED. */
+struct skep_engine_write {
+    const struct skep_segment_source *sources;
+    unsigned n;
+    enum skep_layout layout;
+    bool is_merge;
+    struct skep_budget *budget;
+};
 SKEP_NODISCARD skep_rc skep_engine__write_segment(struct skep_engine *e,
-                                                  const struct skep_segment_source *sources,
-                                                  unsigned n, enum skep_layout layout,
-                                                  bool gives_way, struct skep_rowset **ret,
-                                                  skep_err *err);
+                                                  const struct skep_engine_write *what,
+                                                  struct skep_rowset **ret, skep_err *err);
 skep_path skep_engine__segment_path(const struct skep_engine *e, uint64_t number,
                                     const char *suffix);
 struct skep_engine_segment *skep_engine__segment(struct skep_rowset *rs); /* NULL for a part */
@@ -267,12 +275,12 @@ void skep_changes__kill(struct skep_changes *c, const struct skep_snapshot_set *
 
 /* carry.c: deaths and rewriting. */
 /* Rows of `used` that died since, in the rowsets that were made of them: live rows of by[]. Each
- * of used[].live is what its rowset's rows were taken by. Under change_mu.
+ * of used[].live is what its rowset's rows were taken by. Under change_mu.  budget: of the work.
  * Returns SKEP_OK | ENOMEM | ECORRUPT | EIO. */
 SKEP_NODISCARD skep_rc skep_engine__carry(struct skep_engine *e,
                                           const struct skep_snapshot_set *used, unsigned n,
                                           struct skep_snapshot_set *by, unsigned n_by,
-                                          skep_err *err);
+                                          struct skep_budget *budget, skep_err *err);
 /* Files of live rows that are not on disk yet, ready to be named in an edit. */
 struct skep_saved {
     struct skep_manifest_new_live *lives;

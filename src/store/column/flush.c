@@ -11,8 +11,10 @@
  *
  * I1  a log file is deleted after the manifest that makes it superfluous is durable.
  * I2  a segment's file is deleted when it is in no manifest and no reader holds it: by the last
- * unref, or, if the process ends before, as an orphan by the next start. I3  after a manifest edit
- * of unknown outcome the new file stays; the next start decides.
+ * unref, or, if the process ends before, as an orphan by the next start.
+ * I3  after a manifest edit of unknown outcome the new file stays; the next start decides.
+ * I4  a flush never fails for want of memory: it has a reserve; with less than it likes it takes
+ * fewer parts, and a single one (a request, or a fold of at most fold_bytes) beyond its budget.
  *
  * Threads: the flusher and callers of flush(), one at a time under flush_mu.  Locks: flush_mu ->
  * manifest_mu; flush_mu -> snap_mu. */
@@ -84,6 +86,7 @@ skep_rc skep_engine__open_segment(struct skep_engine *e, const struct skep_manif
     }
     struct skep_engine_segment *seg = skep_alloc(struct skep_engine_segment);
     *seg = (struct skep_engine_segment){.engine = e, .m = *m};
+    rs->lives = &e->lives;
     rs->on_last_unref = last_unref;
     rs->on_last_unref_ctx = seg;
     atomic_fetch_add(&e->segment_bytes, m->file_bytes + m->live.bytes);
@@ -101,6 +104,7 @@ struct skep_flushed {
     struct skep_snapshot_set sets[SKEP_LAYOUT_COUNT];
     unsigned n;
     bool unknown; /* the manifest may name them */
+    struct skep_budget *budget;
 };
 
 void skep_engine__doom(struct skep_engine *e, struct skep_rowset *rs)
@@ -204,34 +208,33 @@ static skep_rc note_times(struct skep_engine *e, const struct skep_segment_sourc
     return SKEP_OK;
 }
 
-skep_rc skep_engine__write_segment(struct skep_engine *e, const struct skep_segment_source *sources,
-                                   unsigned n, enum skep_layout layout, bool gives_way,
+skep_rc skep_engine__write_segment(struct skep_engine *e, const struct skep_engine_write *what,
                                    struct skep_rowset **ret, skep_err *err)
 {
-    skep_assert(n > 0);
+    skep_assert(what->n > 0);
     uint64_t number = atomic_fetch_add(&e->next_segment, 1);
     skep_path tmp = skep_engine__segment_path(e, number, ".tmp");
     struct writing writing = {.e = e,
-                              .work = gives_way ? &e->merging : &e->flushing,
-                              .gives_way = gives_way,
+                              .work = what->is_merge ? &e->merging : &e->flushing,
+                              .gives_way = what->is_merge,
                               .slice_ns = e->os->mono_ns(e->os)};
     struct skep_segment_job job = {.os = e->os,
                                    .path = tmp.s,
-                                   .sources = sources,
-                                   .n_sources = n,
-                                   .layout = layout,
-                                   .budget = &e->work,
+                                   .sources = what->sources,
+                                   .n_sources = what->n,
+                                   .layout = what->layout,
+                                   .budget = what->budget,
                                    .canceled = canceled,
                                    .progress = progress,
                                    .ctx = &writing};
     struct skep_segment_info info;
-    begin_work(e, writing.work, sources, n);
+    begin_work(e, writing.work, what->sources, what->n);
     skep_rc rc = skep_segment_write(&job, &info, err);
     atomic_store(&writing.work->rows, 0);
     if (rc == SKEP_OK)
         rc = put_in_place(e, number, err);
     struct skep_manifest_segment m = {.number = number,
-                                      .layout = layout,
+                                      .layout = what->layout,
                                       .received_max_ns = INT64_MIN,
                                       .filed_min_ns = INT64_MAX,
                                       .filed_max_ns = INT64_MIN};
@@ -241,7 +244,7 @@ skep_rc skep_engine__write_segment(struct skep_engine *e, const struct skep_segm
         m.min_seq = info.min_seq;
         m.max_seq = info.max_seq;
         m.bounds = info.bounds;
-        rc = note_times(e, sources, n, &m, err);
+        rc = note_times(e, what->sources, what->n, &m, err);
     }
     if (rc == SKEP_OK) {
         rc = skep_engine__open_segment(e, &m, ret, err);
@@ -303,7 +306,7 @@ static skep_rc publish_flush(struct skep_engine *e, const struct skep_snapshot_s
                              skep_err *err)
 {
     skep_assert_held(&e->change_mu);
-    SKEP_TRY(skep_engine__carry(e, sets, n, out->sets, out->n, err));
+    SKEP_TRY(skep_engine__carry(e, sets, n, out->sets, out->n, out->budget, err));
     struct skep_snapshot *now = skep_engine__snapshot(e);
     unsigned n_all = now->n + out->n;
     struct skep_snapshot_set *all = skep_alloc_n(struct skep_snapshot_set, n_all);
@@ -357,8 +360,13 @@ static skep_rc write_segments(struct skep_engine *e, const struct skep_snapshot_
         }
         int64_t begun = e->os->mono_ns(e->os);
         if (rc == SKEP_OK && k > 0) {
-            rc = skep_engine__write_segment(e, sources, k, (enum skep_layout)layout, false,
-                                            &out->sets[out->n].rowset, err);
+            rc = skep_engine__write_segment(
+                e,
+                &(struct skep_engine_write){.sources = sources,
+                                            .n = k,
+                                            .layout = (enum skep_layout)layout,
+                                            .budget = out->budget},
+                &out->sets[out->n].rowset, err);
             skep_engine__worked(e, &e->flush_work, begun, rc, out->sets[out->n].rowset);
         }
         out->n += rc == SKEP_OK && k > 0;
@@ -369,10 +377,20 @@ static skep_rc write_segments(struct skep_engine *e, const struct skep_snapshot_
     return rc;
 }
 
-static skep_rc flush_parts(struct skep_engine *e, const struct skep_snapshot_set *sets, unsigned n,
-                           uint64_t checkpoint, skep_err *err)
+static void let_go(struct skep_snapshot_set *sets, unsigned n)
 {
-    struct skep_flushed out = {0};
+    for (unsigned i = 0; i < n; i++) {
+        skep_live_unref(sets[i].live);
+        skep_rowset_unref(sets[i].rowset);
+        sets[i] = (struct skep_snapshot_set){0};
+    }
+}
+
+/* On success the sets are let go of: before the log is cut, for commits count their memory. */
+static skep_rc flush_parts(struct skep_engine *e, struct skep_snapshot_set *sets, unsigned n,
+                           uint64_t checkpoint, struct skep_budget *budget, skep_err *err)
+{
+    struct skep_flushed out = {.budget = budget};
     skep_rc rc = write_segments(e, sets, n, &out, err);
     if (rc == SKEP_OK) {
         skep_mutex_lock(&e->change_mu);
@@ -385,9 +403,11 @@ static skep_rc flush_parts(struct skep_engine *e, const struct skep_snapshot_set
         skep_live_unref(out.sets[i].live);
         skep_rowset_unref(out.sets[i].rowset);
     }
-    if (rc == SKEP_OK)
-        skep_wal_drop(e->wal, checkpoint); /* I1 */
-    return rc;
+    if (rc != SKEP_OK)
+        return rc;
+    let_go(sets, n);
+    skep_wal_drop(e->wal, checkpoint); /* I1 */
+    return SKEP_OK;
 }
 
 /* The sets of all parts up to `last`, with references, once no fold touches them; sets flush_last.
@@ -434,6 +454,15 @@ static bool has_unsaved(struct skep_engine *e)
     return any;
 }
 
+/* I4: one part, whatever it takes. */
+static skep_rc flush_one(struct skep_engine *e, struct skep_snapshot_set *set, uint64_t checkpoint,
+                         skep_err *err)
+{
+    struct skep_budget beyond;
+    skep_budget_init(&beyond, "flush of one part", UINT64_MAX, NULL);
+    return flush_parts(e, set, 1, checkpoint, &beyond, err);
+}
+
 skep_rc skep_engine__flush_to(struct skep_engine *e, uint64_t last, skep_err *err)
 {
     skep_rc rc = SKEP_OK;
@@ -444,15 +473,14 @@ skep_rc skep_engine__flush_to(struct skep_engine *e, uint64_t last, skep_err *er
         take = n;
         uint64_t reached = skep_engine__checkpoint(e);
         if (n > 0 || has_unsaved(e))
-            rc = flush_parts(e, sets, take, SKEP_MAX(last, reached), err);
+            rc = flush_parts(e, sets, take, SKEP_MAX(last, reached), &e->flush, err);
         while (rc == SKEP_ENOMEM && take > 1) { /* the memory for ordering them is not there */
             take = (take + 1) / 2;
-            rc = flush_parts(e, sets, take, sets[take - 1].rowset->max_seq, err);
+            rc = flush_parts(e, sets, take, sets[take - 1].rowset->max_seq, &e->flush, err);
         }
-        for (unsigned i = 0; i < n; i++) {
-            skep_live_unref(sets[i].live);
-            skep_rowset_unref(sets[i].rowset);
-        }
+        if (rc == SKEP_ENOMEM && take == 1)
+            rc = flush_one(e, sets, n > 1 ? sets[0].rowset->max_seq : SKEP_MAX(last, reached), err);
+        let_go(sets, n);
         skep_free(sets);
         more = take < n;
     }
@@ -469,7 +497,8 @@ skep_rc skep_engine__flush_to(struct skep_engine *e, uint64_t last, skep_err *er
 static uint64_t due(struct skep_engine *e)
 {
     skep_ts_ns now = e->os->now_ns(e->os);
-    bool pressed = atomic_load(&e->want_flush) ||
+    bool wanted = atomic_load(&e->want_flush);
+    bool pressed = (wanted && skep_budget_used(&e->parts) > e->part_limit_bytes / 4) ||
                    skep_budget_used(&e->parts) > e->part_limit_bytes ||
                    skep_wal_used_bytes(e->wal) > e->wal_flush_bytes;
     struct skep_snapshot *s = skep_engine__snapshot(e);
@@ -513,6 +542,7 @@ void skep_engine__flusher(void *engine)
         }
         skep_err err;
         skep_rc rc = skep_engine__flush_to(e, last, &err);
+        atomic_store(&e->flush_failed, rc != SKEP_OK);
         if (rc == SKEP_OK) {
             atomic_store(&e->want_flush, false);
             continue;

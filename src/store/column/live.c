@@ -65,8 +65,10 @@ static uint32_t count(const uint64_t *words)
 
 void skep_mask_init(struct skep_mask *m, const struct skep_rowset *rs)
 {
-    *m = (struct skep_mask){
-        .n_rows = rs->n_rows, .n_groups = groups_of(rs), .group_rows = rs->group_rows};
+    *m = (struct skep_mask){.n_rows = rs->n_rows,
+                            .n_groups = groups_of(rs),
+                            .group_rows = rs->group_rows,
+                            .lives = rs->lives};
 }
 
 void skep_mask_done(struct skep_mask *m)
@@ -115,7 +117,13 @@ uint64_t skep_mask_bytes(const struct skep_mask *m)
 
 /* --- versions --- */
 
-static struct skep_live *live_new(uint64_t n_rows, uint64_t n_groups, const uint32_t *group_rows)
+static size_t live_bytes(const struct skep_live *l)
+{
+    return sizeof *l + l->n_groups * sizeof l->chunks[0];
+}
+
+static struct skep_live *live_new(uint64_t n_rows, uint64_t n_groups, const uint32_t *group_rows,
+                                  struct skep_budget *budget)
 {
     static _Atomic uint64_t versions;
     struct skep_live *l = skep_calloc(1, sizeof *l + n_groups * sizeof l->chunks[0]);
@@ -124,14 +132,18 @@ static struct skep_live *live_new(uint64_t n_rows, uint64_t n_groups, const uint
     l->n_rows = l->n_live = n_rows;
     l->n_groups = n_groups;
     l->group_rows = group_rows;
+    l->budget = budget;
+    skep_budget_force(budget, live_bytes(l));
     return l;
 }
 
-static struct skep_live_chunk *chunk_new(uint32_t rows)
+static struct skep_live_chunk *chunk_new(uint32_t rows, struct skep_budget *budget)
 {
     struct skep_live_chunk *c = skep_alloc(struct skep_live_chunk);
     atomic_init(&c->refs, 1);
     fill(c->words, rows);
+    c->budget = budget;
+    skep_budget_force(budget, sizeof *c);
     return c;
 }
 
@@ -144,8 +156,10 @@ static struct skep_live_chunk *chunk_ref(struct skep_live_chunk *c)
 
 static void chunk_unref(struct skep_live_chunk *c)
 {
-    if (c && atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) == 1)
-        skep_free(c);
+    if (!c || atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    skep_budget_give(c->budget, sizeof *c);
+    skep_free(c);
 }
 
 struct skep_live *skep_live_ref(struct skep_live *l)
@@ -164,13 +178,14 @@ void skep_live_unref(struct skep_live *l)
         return;
     for (uint64_t g = 0; g < l->n_groups; g++)
         chunk_unref(l->chunks[g]);
+    skep_budget_give(l->budget, live_bytes(l));
     skep_free(l);
 }
 
 /* A version with the same chunks and counts. */
 static struct skep_live *copy(const struct skep_live *from)
 {
-    struct skep_live *l = live_new(from->n_rows, from->n_groups, from->group_rows);
+    struct skep_live *l = live_new(from->n_rows, from->n_groups, from->group_rows, from->budget);
     l->n_live = from->n_live;
     l->n_deleted = from->n_deleted;
     l->n_superseded = from->n_superseded;
@@ -181,9 +196,9 @@ static struct skep_live *copy(const struct skep_live *from)
 
 /* The chunk without the mask's rows, or itself; *killed grows. */
 static struct skep_live_chunk *kill_in(struct skep_live_chunk *from, const uint64_t *mask,
-                                       uint32_t rows, uint64_t *killed)
+                                       uint32_t rows, struct skep_budget *budget, uint64_t *killed)
 {
-    struct skep_live_chunk *c = chunk_new(rows);
+    struct skep_live_chunk *c = chunk_new(rows, budget);
     uint64_t before = *killed;
     if (from)
         memcpy(c->words, from->words, sizeof c->words);
@@ -203,13 +218,13 @@ struct skep_live *skep_live_kill(struct skep_live *from, const struct skep_mask 
     uint64_t killed = 0;
     skep_assert(!from || (from->n_rows == mask->n_rows && from->n_groups == mask->n_groups));
     struct skep_live *l =
-        from ? copy(from) : live_new(mask->n_rows, mask->n_groups, mask->group_rows);
+        from ? copy(from) : live_new(mask->n_rows, mask->n_groups, mask->group_rows, mask->lives);
     for (uint64_t g = 0; mask->chunks && g < mask->n_groups; g++) {
         if (!mask->chunks[g])
             continue;
         struct skep_live_chunk *old = l->chunks[g];
-        l->chunks[g] =
-            kill_in(old, *mask->chunks[g], rows_in(l->n_rows, l->group_rows, g), &killed);
+        l->chunks[g] = kill_in(old, *mask->chunks[g], rows_in(l->n_rows, l->group_rows, g),
+                               l->budget, &killed);
         chunk_unref(old);
     }
     *ret_killed = killed;
@@ -352,7 +367,7 @@ static bool get_chunks(skep_rd *r, struct skep_live *l, uint64_t chunks)
             return false;
         last = g;
         dead_rows += dead;
-        l->chunks[g] = chunk_new(rows);
+        l->chunks[g] = chunk_new(rows, l->budget);
         if (!(dead < LIST_MAX ? get_list : get_words)(r, l->chunks[g], dead, rows))
             return false;
     }
@@ -376,7 +391,7 @@ skep_rc skep_live_decode(skep_bytes file, uint64_t segment, const struct skep_ro
         superseded != rows - live - deleted)
         return skep_fail(err, SKEP_ECORRUPT, "live rows of segment %016llx are of another one",
                          (unsigned long long)segment);
-    struct skep_live *l = live_new(rows, groups_of(rs), rs->group_rows);
+    struct skep_live *l = live_new(rows, groups_of(rs), rs->group_rows, rs->lives);
     l->n_live = live;
     l->n_deleted = deleted;
     l->n_superseded = superseded;

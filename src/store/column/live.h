@@ -13,6 +13,7 @@ struct skep_mask {
     uint64_t n_rows, n; /* of the rowset; in the mask */
     uint64_t n_groups;
     const uint32_t *group_rows; /* of the rowset, which lives longer; NULL: as there */
+    struct skep_budget *lives;  /* of the rowset */
     uint64_t (**chunks)[SKEP_LIVE_WORDS];
 };
 void skep_mask_init(struct skep_mask *m, const struct skep_rowset *rs);

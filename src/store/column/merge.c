@@ -7,7 +7,7 @@
  * than SKEP_MERGE_ROWS rows, or, where rows expire, one that spans more than an eighth of the
  * retention.
  *
- * How many: of segments under 128 Ki rows four to eight, for their row groups are short and slow to
+ * How many: of segments under 64 Ki rows four to eight, for their row groups are short and slow to
  * read. Larger ones are read as well apart as together: a merge only takes their row groups over,
  * and makes the list of segments shorter.  So it waits for 32: most rows are merged once.
  *
@@ -23,6 +23,8 @@
  * I3  a merge needs room for its result beside its sources, or it is not begun.
  * I4  rows that die while a merge runs are dead in its result (carry.c).
  * I5  a merge reads past the chunk cache: what queries have there stays.
+ * I6  parts, the flush and reading have memory of their own: a merge takes its reserve and what is
+ *     left over.  Without enough it waits, which is worth a word only when it has for a while.
  *
  * Threads: the merger and callers of flush() in tests, one at a time under merge_mu.  Locks:
  * merge_mu -> change_mu -> manifest_mu; change_mu -> snap_mu. */
@@ -31,17 +33,20 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "store/column/part.h"
+#include <stdio.h>
+#include <stdlib.h>
 
 enum {
     RUN_MIN_SMALL = 4,
     RUN_MAX_SMALL = 8,
     RUN_MIN = 32,
     RUN_MAX = 32,
-    SMALL_ROWS = 128 << 10,
+    SMALL_ROWS = 64 << 10,
     TIERS = 5,
     NAP_MS = 500,
     DEAD_PERCENT = 25,
-    ASIDE_BYTES = 8 << 20
+    ASIDE_BYTES = 8 << 20,
+    NO_MEMORY_MAX = 5 /* tries, over 75 s */
 };
 #define REST_NS (5ll * 1000000000)
 
@@ -215,7 +220,7 @@ static skep_rc put_merged(struct skep_engine *e, const struct skep_snapshot_set 
     struct skep_saved saved;
     for (unsigned i = 0; i < n; i++)
         gone[i] = sets[i].rowset;
-    skep_rc rc = skep_engine__carry(e, sets, n, by, 1, err);
+    skep_rc rc = skep_engine__carry(e, sets, n, by, 1, &e->merge, err);
     if (rc == SKEP_OK)
         rc = skep_engine__save(e, by, 1, &saved, err);
     if (rc != SKEP_OK) {
@@ -248,7 +253,8 @@ struct aside {
 static skep_rc open_aside(struct skep_engine *e, const struct skep_snapshot_set *sets, unsigned n,
                           struct aside *a, skep_err *err)
 {
-    a->cache = skep_cache_new(&e->work, ASIDE_BYTES);
+    uint64_t most = SKEP_MIN((uint64_t)ASIDE_BYTES, e->merge.reserve_bytes / 4);
+    a->cache = skep_cache_new(&e->merge, most); /* the writer cannot make it give way */
     for (; a->n < n; a->n++) {
         struct skep_rowset *of = sets[a->n].rowset, *rs = NULL;
         skep_path path = skep_engine__segment_path(e, skep_engine__segment(of)->m.number, ".seg");
@@ -276,7 +282,13 @@ static skep_rc merge_run(struct skep_engine *e, const struct skep_snapshot_set *
     skep_rc rc = open_aside(e, sets, n, &aside, err);
     if (rc == SKEP_OK)
         rc = skep_engine__write_segment(
-            e, aside.sources, n, (enum skep_layout)sets[0].rowset->layout, true, &by.rowset, err);
+            e,
+            &(struct skep_engine_write){.sources = aside.sources,
+                                        .n = n,
+                                        .layout = (enum skep_layout)sets[0].rowset->layout,
+                                        .is_merge = true,
+                                        .budget = &e->merge},
+            &by.rowset, err);
     skep_engine__worked(e, &e->merge_work, begun, rc, by.rowset);
     close_aside(&aside);
     SKEP_TRY(rc);
@@ -319,18 +331,26 @@ skep_rc skep_engine__merge(struct skep_engine *e, bool *ret_more, skep_err *err)
     *ret_more = false;
     skep_mutex_lock(&e->merge_mu);
     struct skep_snapshot *s = skep_engine__snapshot(e);
+    struct skep_snapshot_set sets[RUN_MAX];
     unsigned n, at = choose(e, s, &n);
     note_backlog(e, s);
     uint64_t bytes = 0;
-    for (unsigned i = 0; i < n; i++)
-        bytes += live_bytes(&s->sets[at + i]);
+    for (unsigned i = 0; i < n; i++) {
+        sets[i] = (struct skep_snapshot_set){skep_rowset_ref(s->sets[at + i].rowset),
+                                             skep_live_ref(s->sets[at + i].live)};
+        bytes += live_bytes(&sets[i]);
+    }
+    skep_snapshot_unref(s); /* its parts are flushed while this goes on: their memory is wanted */
     bool fits = e->disk_limit_bytes == 0 ||
                 skep_engine__disk_bytes(e) + bytes <= e->disk_limit_bytes / 16 * 15; /* I3 */
     if (n > 0 && fits) {
-        rc = merge_some(e, s->sets + at, n, err);
+        rc = merge_some(e, sets, n, err);
         *ret_more = rc == SKEP_OK;
     }
-    skep_snapshot_unref(s);
+    for (unsigned i = 0; i < n; i++) {
+        skep_live_unref(sets[i].live);
+        skep_rowset_unref(sets[i].rowset);
+    }
     skep_mutex_unlock(&e->merge_mu);
     return rc;
 }
@@ -455,6 +475,10 @@ void skep_engine__merger(void *engine)
         }
         rest_until = e->os->mono_ns(e->os) + (REST_NS << SKEP_MIN(failures, 7u));
         failures++;
+        if (getenv("DBG"))
+            fprintf(stderr, "merge: %s\n", err.text);
+        if (rc == SKEP_ENOMEM && failures < NO_MEMORY_MAX) /* I6 */
+            continue;
         skep_log(WARN, "merge failed, trying again; segments stay as they are", SKEP_K_RC(rc),
                  SKEP_K_CSTR("error", err.text));
     }

@@ -689,7 +689,7 @@ skep_rc skep_part_open(uint8_t *payload, size_t n, uint64_t seq, struct skep_bud
         return rc;
     }
     part->base.bytes = part->charged_bytes;
-    part->budget = budget;
+    part->budget = part->base.lives = budget;
     if (budget)
         skep_budget_force(budget, part->charged_bytes);
     *ret = &part->base;

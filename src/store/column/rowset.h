@@ -222,7 +222,8 @@ struct skep_rowset {
     bool trace_clustered; /* rows of one trace are neighbours, ordered by start */
     void (*on_last_unref)(void *ctx, struct skep_rowset *rs); /* before destroy; optional */
     void *on_last_unref_ctx;
-    struct skep_shown *shown; /* what questions may see of it; shown.c, under its lock */
+    struct skep_shown *shown;  /* what questions may see of it; shown.c, under its lock */
+    struct skep_budget *lives; /* its bitmaps are charged to; NULL = none */
 };
 
 /* Blocks, those in gaps included. */
@@ -251,6 +252,7 @@ uint32_t skep_rowset_find_field(const struct skep_rowset *rs, skep_str name, uin
 enum { SKEP_LIVE_WORDS = SKEP_ROW_GROUP_ROWS / 64 };
 struct skep_live_chunk {
     _Atomic uint32_t refs;
+    struct skep_budget *budget;      /* charged for it, by force; NULL = none */
     uint64_t words[SKEP_LIVE_WORDS]; /* 0 beyond the last row of the group */
 };
 struct skep_live {
@@ -260,6 +262,7 @@ struct skep_live {
     uint64_t n_rows, n_live, n_deleted, n_superseded; /* n_rows = the sum of the others */
     uint64_t n_groups;
     const uint32_t *group_rows; /* of the rowset, which lives longer; NULL: as there */
+    struct skep_budget *budget; /* as of a chunk; of the rowset */
     struct skep_live_chunk *chunks[];
 };
 static inline bool skep_live_has(const struct skep_live *l, uint64_t row)
@@ -310,6 +313,9 @@ struct skep_os;
 struct skep_cache;
 /* The chunk cache: checked, decompressed-once pages of segments under one budget. */
 struct skep_cache *skep_cache_new(struct skep_budget *parent, uint64_t limit_bytes);
+/* Keep bytes of the parent for it (base/budget.h), before anything is in it: reading goes on when
+ * the parent is full. */
+void skep_cache_reserve(struct skep_cache *c, uint64_t bytes);
 void skep_cache_free(struct skep_cache *c);
 uint64_t skep_cache_bytes(const struct skep_cache *c);
 

@@ -9,7 +9,7 @@
  *
  * I1  chunks stand back to back from the header to the footer: every byte of the file is covered
  *     by a checksum.
- * I2  working memory is asked from job->budget: 15 MiB fixed (less when there are fewer rows
+ * I2  working memory is asked from job->budget: 16 MiB fixed (less when there are fewer rows
  *     than a row group has), 36 bytes a row and about 100 a trace for the order (next to nothing
  *     when all sources are segments), and the strings of one column of one row group.
  *
@@ -19,10 +19,21 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "os/os.h"
+#include "store/column/part.h"
 #include "store/column/segment_filter.h"
 #include "store/column/segment_write.h"
 
-enum { OUT_BYTES = 1 << 20, FIXED_BYTES = 5 << 20, ROW_BYTES = 160 + 2 * SKEP_WBASES };
+enum {
+    OUT_BYTES = 1 << 20,
+    FIXED_BYTES = 5 << 20,
+    SMALL_ROWS = 16384,
+    FIXED_SMALL_BYTES = 3 << 20, /* chunks are shorter */
+    ROW_BYTES = 160 + 2 * SKEP_WBASES,
+    ORDER_ROW_BYTES = 50,
+    VARIABLE_BYTES = 1 << 20,
+    SOURCE_BYTES = 64 << 10,
+    STRING_BYTES = 100
+};
 
 skep_rc skep_segment__charge(struct skep_segment_writer *w, uint64_t bytes, skep_err *err)
 {
@@ -353,7 +364,7 @@ enum { BORDER_ROWS = 8192 };
 
 static struct even plan_even(uint64_t rows)
 {
-    if (rows < 3ull * SKEP_ROW_GROUP_ROWS)
+    if (rows < 6ull * BORDER_ROWS)
         return (struct even){0};
     uint64_t inner = rows - 2 * BORDER_ROWS;
     uint64_t n = (inner + SKEP_ROW_GROUP_ROWS - 1) / SKEP_ROW_GROUP_ROWS;
@@ -683,17 +694,34 @@ static uint32_t rows_of_group(const struct skep_segment_job *job)
     return rows;
 }
 
-/* The fixed memory; row groups of fewer rows where there is not enough of it (a small --memory must
- * be able to flush). */
+/* What comes to the fixed memory, about: the order of the rows of parts; of segments what merging
+ * them reads at once, and the strings of one column (parts have dictionaries of those). */
+static uint64_t more_bytes(const struct skep_segment_job *job, uint32_t group_rows)
+{
+    uint64_t bytes = VARIABLE_BYTES, strings = 0;
+    for (unsigned s = 0; s < job->n_sources; s++) {
+        struct skep_rowset *rs = job->sources[s].rowset;
+        bytes += skep_part_of(rs) ? rs->n_rows * ORDER_ROW_BYTES : SOURCE_BYTES;
+        strings = skep_part_of(rs) ? strings : (uint64_t)group_rows * STRING_BYTES;
+    }
+    return bytes + strings;
+}
+
+/* The fixed memory; row groups of fewer rows where that leaves too little for the rest (a small
+ * --memory must be able to flush). */
 static skep_rc take_fixed(const struct skep_segment_job *job, uint32_t *group_rows,
                           uint64_t *ret_bytes, skep_err *err)
 {
-    for (;;) {
-        *ret_bytes = FIXED_BYTES + (uint64_t)*group_rows * ROW_BYTES;
-        skep_rc rc = skep_budget_take(job->budget, *ret_bytes, err);
-        if (rc == SKEP_OK || *group_rows <= SKEP_SEGMENT_INDEX_PAGE)
+    for (;; *group_rows /= 2) {
+        *ret_bytes = *group_rows > SMALL_ROWS ? FIXED_BYTES : FIXED_SMALL_BYTES;
+        *ret_bytes += (uint64_t)*group_rows * ROW_BYTES;
+        bool least = *group_rows <= SKEP_SEGMENT_INDEX_PAGE;
+        uint64_t more = least ? 0 : more_bytes(job, *group_rows);
+        skep_rc rc = skep_budget_take(job->budget, *ret_bytes + more, err);
+        if (rc == SKEP_OK)
+            skep_budget_give(job->budget, more);
+        if (rc == SKEP_OK || least)
             return rc;
-        *group_rows /= 2;
     }
 }
 

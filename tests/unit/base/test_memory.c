@@ -37,6 +37,39 @@ static void budget_is_all_or_nothing(void **state)
     assert_int_equal(skep_budget_take(&root, UINT64_MAX, NULL), SKEP_ENOMEM);
 }
 
+static void a_reserve_is_kept_from_siblings(void **state)
+{
+    struct skep_budget root, parent, kept, other;
+    (void)state;
+    skep_budget_init(&root, "root", 200, NULL);
+    skep_budget_init(&parent, "parent", 100, &root);
+    skep_budget_init(&kept, "kept", UINT64_MAX, &parent);
+    skep_budget_reserve(&kept, 40);
+    skep_budget_init(&other, "other", UINT64_MAX, &parent);
+    assert_int_equal(skep_budget_used(&root), 0); /* idle is not used */
+    assert_int_equal(skep_budget_take(&other, 61, NULL), SKEP_ENOMEM);
+    assert_int_equal(skep_budget_take(&other, 60, NULL), SKEP_OK);
+    assert_int_equal(skep_budget_take(&kept, 41, NULL), SKEP_ENOMEM);
+    assert_int_equal(skep_budget_used(&kept), 0);
+    assert_int_equal(skep_budget_used(&parent), 60);
+    assert_int_equal(skep_budget_take(&kept, 30, NULL), SKEP_OK);
+    assert_int_equal(skep_budget_take(&kept, 10, NULL), SKEP_OK);
+    assert_int_equal(skep_budget_take(&kept, 1, NULL), SKEP_ENOMEM);
+    assert_int_equal(skep_budget_used(&root), 100);
+    skep_budget_force(&other, 20); /* above the limit: the reserve is there all the same */
+    skep_budget_give(&kept, 40);
+    assert_int_equal(skep_budget_used(&root), 80);
+    assert_int_equal(skep_budget_take(&kept, 40, NULL), SKEP_OK);
+    assert_int_equal(skep_budget_take(&kept, 1, NULL), SKEP_ENOMEM);
+    skep_budget_give(&other, 80);
+    assert_int_equal(skep_budget_take(&kept, 50, NULL), SKEP_OK); /* more than the reserve */
+    assert_int_equal(skep_budget_used(&root), 90);
+    skep_budget_give(&kept, 90);
+    skep_budget_done(&kept);
+    assert_int_equal(skep_budget_take(&other, 100, NULL), SKEP_OK);
+    assert_int_equal(skep_budget_used(&root), 100);
+}
+
 static void arena_zeroes_and_gives_back(void **state)
 {
     (void)state;
@@ -105,6 +138,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(budget_is_all_or_nothing),
+        cmocka_unit_test(a_reserve_is_kept_from_siblings),
         cmocka_unit_test(arena_zeroes_and_gives_back),
         cmocka_unit_test(arena_text),
         cmocka_unit_test(buffer_is_bounded),

@@ -265,6 +265,42 @@ static void test_memory_limit(void **state)
     mem_os_free(m);
 }
 
+/* Each kind of work has memory of its own: with the rest taken by others, rows come in, are flushed
+ * and merged, and are read. */
+static void test_reserves(void **state)
+{
+    (void)state;
+    struct mem_os *m = mem_os_new(5);
+    struct skep_budget memory, others;
+    struct skep_column_config cfg = client_config(mem_os_ops(m), DIR);
+    skep_budget_init(&memory, "memory", 48 << 20, NULL);
+    cfg.memory = &memory;
+    cfg.part_limit_bytes = 0; /* as it follows from the memory */
+    struct skep_store *s = open_store(&cfg);
+    skep_budget_init(&others, "others", UINT64_MAX, &memory);
+    for (uint64_t n = 8 << 20; n > 0; n /= 2)
+        while (skep_budget_take(&others, n, NULL) == SKEP_OK) {
+        }
+    assert_int_equal(skep_budget_take(&others, 1, NULL), SKEP_ENOMEM);
+    struct rnd r = {9};
+    struct rowlist want = {0};
+    for (int round = 0; round < 5; round++) {
+        for (int i = 0; i < 8; i++)
+            append_ok(s, &r, &want, 1000);
+        flush(s);
+    }
+    struct skep_store_stats st = stats_of(s);
+    assert_int_equal(st.flush.failed, 0);
+    assert_true(st.merges > 0);
+    expect_rows(s, &want);
+    skep_budget_give(&others, skep_budget_used(&others));
+    s->ops->close(s);
+    assert_int_equal(skep_budget_used(&memory), 0); /* reserves included */
+    assert_int_equal(skep_budget_take(&memory, 48 << 20, NULL), SKEP_OK);
+    rowlist_done(&want);
+    mem_os_free(m);
+}
+
 /* Restarting with more in the log than parts may take flushes on the way. */
 static void test_replay_is_bounded(void **state)
 {
@@ -802,6 +838,7 @@ int main(void)
         cmocka_unit_test(test_identity),
         cmocka_unit_test(test_twins_in_flight),
         cmocka_unit_test(test_memory_limit),
+        cmocka_unit_test(test_reserves),
         cmocka_unit_test(test_replay_is_bounded),
         cmocka_unit_test(test_disk_limit),
         cmocka_unit_test(test_delete_when_full),
