@@ -14,8 +14,8 @@
  * I3  a file of live rows is written once; it is deleted when no durable record names it, or as an
  *     orphan by the next start.
  *
- * Memory: 16 bytes for each row that died during the work, asked from e->work; when there is no
- * room the result is thrown away and the work done again, then without those rows.
+ * Memory: 16 bytes for each row that died during the work, asked from the work's budget; if there
+ * is no room the result is thrown away and the work done again, then without those rows.
  *
  * Threads: who holds change_mu. */
 #include "store/column/engine.h"

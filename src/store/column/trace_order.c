@@ -68,7 +68,7 @@ static bool has_trace(const skep_trace_id *id)
 
 static uint64_t hash_id(const skep_trace_id *id)
 {
-    return skep_hash_u64(skep_load_le64(id->b) ^ skep_hash_u64(skep_load_le64(id->b + 8)));
+    return skep_hash((skep_bytes){id->b, sizeof id->b});
 }
 
 /* The array of traces and its index grow by doubling, within the budget. */

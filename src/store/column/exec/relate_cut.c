@@ -68,14 +68,11 @@ void *skep_x__cut_keep(struct skep_x_query *q, struct skep_x_cut *cut, uint64_t 
 
 static skep_rc number_trace(struct gather *g, const skep_trace_id *id, uint32_t *ret, skep_err *err)
 {
-    uint64_t a, b;
     if (g->last < g->n_ids && memcmp(&g->ids[g->last], id, sizeof *id) == 0) {
         *ret = g->last;
         return SKEP_OK;
     }
-    memcpy(&a, id->b, 8);
-    memcpy(&b, id->b + 8, 8);
-    uint64_t hash = skep_hash_u64(a ^ skep_hash_u64(b));
+    uint64_t hash = skep_hash((skep_bytes){id->b, sizeof id->b});
     struct skep_index_it it = skep_index_begin(&g->index, hash);
     uint32_t i;
     while ((i = skep_index_next(&g->index, &it)) != SKEP_INDEX_NONE)

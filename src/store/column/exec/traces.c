@@ -61,10 +61,7 @@ static int by_key(const void *a, const void *b)
 
 static uint64_t id_hash(const skep_trace_id *id)
 {
-    uint64_t a, b;
-    memcpy(&a, id->b, 8);
-    memcpy(&b, id->b + 8, 8);
-    return skep_hash_u64(a ^ skep_hash_u64(b));
+    return skep_hash((skep_bytes){id->b, sizeof id->b});
 }
 
 static uint32_t find_id(const struct skep_index *ix, const void *items, size_t stride,
