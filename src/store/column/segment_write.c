@@ -364,7 +364,7 @@ enum { BORDER_ROWS = 8192 };
 
 static struct even plan_even(uint64_t rows)
 {
-    if (rows < 6ull * BORDER_ROWS)
+    if (rows < 3ull * SKEP_ROW_GROUP_ROWS)
         return (struct even){0};
     uint64_t inner = rows - 2 * BORDER_ROWS;
     uint64_t n = (inner + SKEP_ROW_GROUP_ROWS - 1) / SKEP_ROW_GROUP_ROWS;
