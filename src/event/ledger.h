@@ -41,7 +41,10 @@ skep_str skep_signal_name(enum skep_signal s);
     X(CLOSED, 12, "closed")                                                                        \
     X(OTHER, 13, "other")                                                                          \
     X(NO_RIGHT, 14, "no_right")                                                                    \
-    X(OVER_LIMIT, 15, "over_limit")
+    X(OVER_LIMIT, 15, "over_limit")                                                                \
+    X(MISSING_TIME, 16, "missing_time")                                                            \
+    X(BAD_HEADER, 17, "bad_header")                                                                \
+    X(NOT_ALLOWED, 18, "not_allowed")
 
 enum skep_rejection {
 #define X(id, number, name) SKEP_REJECTION_##id = (number),

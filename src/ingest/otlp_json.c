@@ -27,8 +27,8 @@
 #include <yyjson.h>
 
 #include "base/assert.h"
-#include "base/mem.h"
 #include "wire/base64.h"
+#include "wire/json_in.h"
 
 enum { ANY_DEPTH_MAX = 40, PATH_MAX_LEVELS = 3 * ANY_DEPTH_MAX + 16 };
 
@@ -583,56 +583,13 @@ static skep_rc put_message(struct walk *w, const struct message *m, yyjson_val *
     return SKEP_OK;
 }
 
-// --- yyjson's memory ---------------------------------------------------------------------------
-
-/* Blocks carry their size in front, since free is not told it. */
-struct block {
-    size_t n;
-    size_t pad_;
-};
-
-static void *alc_malloc(void *ctx, size_t n)
-{
-    struct skep_budget *budget = ctx;
-    if (budget && skep_budget_take(budget, n + sizeof(struct block), NULL) != SKEP_OK)
-        return NULL;
-    struct block *b = skep_malloc(n + sizeof *b);
-    b->n = n;
-    return b + 1;
-}
-
-static void alc_free(void *ctx, void *p)
-{
-    struct skep_budget *budget = ctx;
-    if (!p)
-        return;
-    struct block *b = (struct block *)p - 1;
-    if (budget)
-        skep_budget_give(budget, b->n + sizeof *b);
-    skep_free(b);
-}
-
-static void *alc_realloc(void *ctx, void *p, size_t old_n, size_t n)
-{
-    struct skep_budget *budget = ctx;
-    struct block *b = (struct block *)p - 1;
-    skep_assert(b->n == old_n);
-    if (n > old_n && budget && skep_budget_take(budget, n - old_n, NULL) != SKEP_OK)
-        return NULL;
-    if (n < old_n && budget)
-        skep_budget_give(budget, old_n - n);
-    b = skep_realloc(b, n + sizeof *b);
-    b->n = n;
-    return b + 1;
-}
-
 // --- public ------------------------------------------------------------------------------------
 
 skep_rc skep_otlp_json_to_pb(enum skep_otlp_signal signal, skep_bytes in,
                              struct skep_budget *budget, struct skep_buf *out, skep_err *err)
 {
     skep_assert(signal < SKEP_OTLP_SIGNAL_COUNT && out != NULL);
-    const yyjson_alc alc = {alc_malloc, alc_realloc, alc_free, budget};
+    const yyjson_alc alc = skep_json_alc(budget);
     const yyjson_read_flag flags = YYJSON_READ_BIGNUM_AS_RAW | YYJSON_READ_ALLOW_INVALID_UNICODE;
     yyjson_read_err fault;
     size_t bom = skep_str_starts(skep_bytes_str(in), SKEP_STR("\xef\xbb\xbf")) ? 3 : 0;

@@ -195,6 +195,7 @@ struct skep_plan {
     /* ROWS */
     const struct skep_field_ref *columns; /* n_columns == 0: all fields */
     unsigned n_columns;
+    bool raw;          /* all fields, SKEP_RAW_FIELD among them; also TRACE, ROW, FIELDS */
     bool only_present; /* of `columns` (at most 32 then), a row lists only those it has */
     bool oldest_first;
     bool has_cursor; /* continue behind this row */

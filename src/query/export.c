@@ -56,6 +56,7 @@ skep_rc skep_query_export(struct skep_store *store, const struct skep_plan *plan
     page.limit = PAGE_ROWS;
     page.oldest_first = true;
     page.arrival_order = false;
+    page.raw = true;
     skep_arena_init(&arena, "export", opts->budget);
     while (more && rc == SKEP_OK) {
         struct skep_run_opts o = *opts;

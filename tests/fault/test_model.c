@@ -120,6 +120,8 @@ static struct skep_batch *new_rows(struct world *w, uint32_t n)
                           .trace = (uint8_t)rnd_below(&w->r, TRACES),
                           .span = (uint8_t)rnd_below(&w->r, SPANS),
                           .revision = rnd_below(&w->r, 12) ? -1 : (int64_t)rnd_below(&w->r, 4)};
+        if (x->kind == SKEP_KIND_SPAN_EVENT || x->kind == SKEP_KIND_LINK)
+            x->revision = -1; /* parts of a span: test_supersede.c */
         uint32_t row = skep_batch_row(b, x->kind, x->time_ns, SKEP_SOURCE_XRAY);
         if (x->revision >= 0 || rnd_below(&w->r, 2)) {
             b->trace_id[row].b[0] = (uint8_t)(1 + x->trace);

@@ -37,6 +37,7 @@ static void count_done(void *ctx, skep_rc rc, const struct skep_append_result *r
 static void revise(struct rnd *r, struct skep_batch *b)
 {
     uint32_t row = b->n_rows - 1;
+    b->kind[row] = SKEP_KIND_SPAN;
     b->trace_id[row] = (skep_trace_id){{(uint8_t)(1 + rnd_below(r, 6))}};
     b->span_id[row] = 1 + rnd_below(r, 5);
     skep_batch_revision(b, rnd_below(r, 3));

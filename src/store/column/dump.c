@@ -146,6 +146,7 @@ static skep_rc rows_of(struct rows *r, struct skep_rowset *rs)
     struct skep_plan plan = {.kind = SKEP_PLAN_ROWS,
                              .range = {INT64_MIN, INT64_MAX},
                              .limit = PAGE_ROWS,
+                             .raw = true,
                              .oldest_first = true};
     struct skep_arena arena;
     skep_rc rc = SKEP_OK;

@@ -5,6 +5,11 @@
  * thing with the key (trace, span, source, environment).  Of all rows of a key one lives: that of
  * the highest revision, of equal ones the last committed.
  *
+ * Events and links that carry the field are parts of the span they belong to, in its revision.
+ * They live and die with it: parts of a lower revision die; of the same one, those that came with a
+ * span row that dies.  In a commit a span row's parts stand between it and the span row of the key
+ * before it.  Parts alone (a span imported in two commits) replace nothing.
+ *
  *   rows of the commit, by key: the winner inside the batch; the others die in their own part
  *   for each trace of winners, for each rowset that has the field at all: find_trace -> rows of the
  *   key that live; an older one dies; a newer one kills the winner
@@ -33,16 +38,19 @@ struct revision {
     uint64_t span, environment; /* a hash; 0 = "default" */
     int64_t source, revision;
     uint32_t row;
-    bool loses; /* to a row that lives */
+    bool part;     /* an event or a link of the span */
+    bool loses;    /* to a row that lives */
+    bool replaces; /* a row of the same revision that lives */
 };
 
 struct match {
     uint32_t set, winner;
     uint64_t row;
+    bool same_part; /* of the winner's own revision: dies if the winner replaces a span row */
 };
 
 struct search {
-    struct revision *winners; /* by key */
+    struct revision *winners; /* by key; all are spans */
     size_t n;
     struct match *matches;
     size_t n_matches, cap_matches;
@@ -86,13 +94,14 @@ bool skep_supersede__any(const struct skep_rowset *rs)
 /* --- reading keys --- */
 
 struct key_readers {
-    struct skep_colreader *trace, *span, *source, *revision;
+    struct skep_colreader *trace, *span, *parent, *kind, *source, *revision;
     struct skep_colreader *environment; /* NULL: all of them are "default" */
 };
 
 static void close_readers(struct key_readers *r)
 {
-    struct skep_colreader *all[] = {r->trace, r->span, r->source, r->revision, r->environment};
+    struct skep_colreader *all[] = {r->trace,  r->span,     r->parent,     r->kind,
+                                    r->source, r->revision, r->environment};
     for (size_t i = 0; i < SKEP_ARRAY_LEN(all); i++)
         if (all[i])
             all[i]->ops->close(all[i]);
@@ -103,6 +112,8 @@ static skep_rc open_readers(struct skep_rowset *rs, struct key_readers *r)
     *r = (struct key_readers){0};
     SKEP_TRY(rs->ops->open_column(rs, SKEP_COL_TRACE_ID, &r->trace, NULL));
     SKEP_TRY(rs->ops->open_column(rs, SKEP_COL_SPAN_ID, &r->span, NULL));
+    SKEP_TRY(rs->ops->open_column(rs, SKEP_COL_PARENT_ID, &r->parent, NULL));
+    SKEP_TRY(rs->ops->open_column(rs, SKEP_COL_KIND, &r->kind, NULL));
     SKEP_TRY(rs->ops->open_column(rs, SKEP_COL_SOURCE, &r->source, NULL));
     uint32_t environment =
         skep_rowset_find_field(rs, SKEP_ENVIRONMENT_FIELD, SKEP_SCOPE_INTRINSIC, SKEP_TYPE_STRING);
@@ -128,27 +139,36 @@ static uint64_t environment_at(const struct skep_vec *v, unsigned i)
     return skep_str_eq(name, SKEP_ENVIRONMENT_DEFAULT) ? 0 : skep_hash(skep_str_bytes(name));
 }
 
+static bool is_part(int64_t kind)
+{
+    return kind == SKEP_KIND_SPAN_EVENT || kind == SKEP_KIND_LINK;
+}
+
 typedef void row_fn(void *ctx, const struct revision *r, uint64_t row);
 
-/* fn for each row of [row0, row0 + n) that is a revision of a span. */
+/* fn for each row of [row0, row0 + n) that is a revision of a span, or part of one. */
 static skep_rc each_in_block(struct key_readers *r, uint64_t row0, unsigned n, row_fn *fn,
                              void *ctx)
 {
     static const skep_trace_id none;
-    struct skep_vec trace, span, source, revision, environment = {.none = true};
+    struct skep_vec trace, span, parent, kind, source, revision, environment = {.none = true};
     SKEP_TRY(r->revision->ops->read(r->revision, row0, n, &revision, NULL));
     if (revision.none)
         return SKEP_OK;
     SKEP_TRY(r->trace->ops->read(r->trace, row0, n, &trace, NULL));
     SKEP_TRY(r->span->ops->read(r->span, row0, n, &span, NULL));
+    SKEP_TRY(r->parent->ops->read(r->parent, row0, n, &parent, NULL));
+    SKEP_TRY(r->kind->ops->read(r->kind, row0, n, &kind, NULL));
     SKEP_TRY(r->source->ops->read(r->source, row0, n, &source, NULL));
     if (r->environment)
         SKEP_TRY(r->environment->ops->read(r->environment, row0, n, &environment, NULL));
     for (unsigned i = 0; i < n; i++) {
         if (revision.valid && !(revision.valid[i / 64] >> (i % 64) & 1))
             continue;
+        bool part = is_part(int_at(&kind, i));
         struct revision k = {.trace = trace.none ? none : trace.id16[trace.constant ? 0 : i],
-                             .span = (uint64_t)int_at(&span, i),
+                             .span = (uint64_t)int_at(part ? &parent : &span, i),
+                             .part = part,
                              .environment = environment_at(&environment, i),
                              .source = int_at(&source, i),
                              .revision = revision.i64[revision.constant ? 0 : i],
@@ -190,17 +210,62 @@ static void note_own(void *ctx, const struct revision *r, uint64_t row)
     o->all[o->n++] = *r;
 }
 
+/* A part that lives if its span, a winner, does. */
+struct own_part {
+    uint32_t row, winner;
+};
+
+struct own_parts {
+    struct own_part *all;
+    size_t n, cap;
+};
+
+/* The last span row of [from, end) of which `revision` is the revision, or SIZE_MAX. */
+static size_t last_span(const struct own *o, size_t from, size_t end, const int64_t *revision)
+{
+    for (size_t i = end; i-- > from;)
+        if (!o->all[i].part && (!revision || o->all[i].revision == *revision))
+            return i;
+    return SIZE_MAX;
+}
+
+/* One key's rows, by revision and row; the winner goes to all[to].  True: there is one. */
+static bool settle_key(struct own *o, size_t from, size_t end, size_t to, struct own_parts *parts,
+                       struct skep_mask *dead)
+{
+    size_t last = last_span(o, from, end, NULL);
+    if (last == SIZE_MAX)
+        return false; /* parts alone */
+    struct revision winner = o->all[last];
+    size_t before = last_span(o, from, last, &winner.revision);
+    for (size_t i = from; i < end; i++) {
+        const struct revision *r = &o->all[i];
+        bool lives = r->part && (r->revision > winner.revision ||
+                                 (r->revision == winner.revision &&
+                                  (before == SIZE_MAX || i > before)));
+        if (i == last)
+            continue;
+        if (!lives) {
+            skep_mask_add(dead, r->row);
+            continue;
+        }
+        SKEP_GROW(parts->all, parts->n, parts->cap);
+        parts->all[parts->n++] = (struct own_part){r->row, (uint32_t)to};
+    }
+    o->all[to] = winner;
+    return true;
+}
+
 /* Winners to the front; the others die. */
-static void settle_own(struct own *o, struct skep_mask *dead)
+static void settle_own(struct own *o, struct own_parts *parts, struct skep_mask *dead)
 {
     size_t n = 0;
     if (o->n > 1)
         qsort(o->all, o->n, sizeof *o->all, by_key_and_revision);
-    for (size_t i = 0; i < o->n; i++) {
-        if (i + 1 < o->n && by_key(&o->all[i], &o->all[i + 1]) == 0)
-            skep_mask_add(dead, o->all[i].row);
-        else
-            o->all[n++] = o->all[i];
+    for (size_t from = 0, end; from < o->n; from = end) {
+        for (end = from + 1; end < o->n && by_key(&o->all[from], &o->all[end]) == 0;)
+            end++;
+        n += settle_key(o, from, end, n, parts, dead);
     }
     o->n = n;
 }
@@ -222,9 +287,14 @@ static void note_match(void *ctx, const struct revision *r, uint64_t row)
     struct revision *w = bsearch(r, s->winners, s->n, sizeof *w, by_key);
     if (!w)
         return;
-    w->loses |= r->revision > w->revision;
+    bool same = r->revision == w->revision;
+    w->loses |= !r->part && r->revision > w->revision;
+    w->replaces |= !r->part && same;
+    if (r->part && r->revision > w->revision)
+        return;
     SKEP_GROW(s->matches, s->n_matches, s->cap_matches);
-    s->matches[s->n_matches++] = (struct match){l->set, (uint32_t)(w - s->winners), row};
+    s->matches[s->n_matches++] =
+        (struct match){l->set, (uint32_t)(w - s->winners), row, r->part && same};
 }
 
 static void look_in(struct search *s, const struct skep_snapshot_set *set, uint32_t number,
@@ -266,12 +336,23 @@ static void kill_matches(struct search *s, const struct skep_snapshot_set *sets,
         struct skep_mask mask;
         uint64_t killed;
         skep_mask_init(&mask, set->rowset);
-        for (end = i; end < s->n_matches && s->matches[end].set == s->matches[i].set; end++)
-            if (!s->winners[s->matches[end].winner].loses)
-                skep_mask_add(&mask, s->matches[end].row);
+        for (end = i; end < s->n_matches && s->matches[end].set == s->matches[i].set; end++) {
+            const struct match *m = &s->matches[end];
+            const struct revision *w = &s->winners[m->winner];
+            if (!w->loses && (!m->same_part || w->replaces))
+                skep_mask_add(&mask, m->row);
+        }
         skep_changes__kill(changes, set, &mask, SKEP_DEATH_SUPERSEDED, &killed);
         skep_mask_done(&mask);
     }
+}
+
+static void arrives_dead(struct skep_rowset *part, uint32_t row, struct skep_mask *dead,
+                         struct skep_row_keys *arrived_dead)
+{
+    skep_mask_add(dead, row);
+    SKEP_GROW(arrived_dead->keys, arrived_dead->n, arrived_dead->cap);
+    arrived_dead->keys[arrived_dead->n++] = (struct skep_row_key){part->min_seq, row};
 }
 
 void skep_supersede(const struct skep_snapshot_set *sets, unsigned n, struct skep_rowset *part,
@@ -280,26 +361,26 @@ void skep_supersede(const struct skep_snapshot_set *sets, unsigned n, struct ske
     if (!skep_supersede__any(part))
         return;
     struct own own = {0};
+    struct own_parts parts = {0};
     struct skep_mask dead;
     uint64_t killed;
     skep_mask_init(&dead, part);
     (void)each_in(part, (struct skep_row_range){0, part->n_rows}, note_own, &own);
-    settle_own(&own, &dead);
+    settle_own(&own, &parts, &dead);
     struct search s = {.winners = own.all, .n = own.n};
     for (uint32_t i = 0; i < n && s.n > 0; i++)
         look_in(&s, &sets[i], i, changes);
     kill_matches(&s, sets, changes);
-    for (size_t i = 0; i < s.n; i++) {
-        if (!s.winners[i].loses)
-            continue;
-        skep_mask_add(&dead, s.winners[i].row);
-        SKEP_GROW(arrived_dead->keys, arrived_dead->n, arrived_dead->cap);
-        arrived_dead->keys[arrived_dead->n++] =
-            (struct skep_row_key){part->min_seq, s.winners[i].row};
-    }
+    for (size_t i = 0; i < s.n; i++)
+        if (s.winners[i].loses)
+            arrives_dead(part, s.winners[i].row, &dead, arrived_dead);
+    for (size_t i = 0; i < parts.n; i++)
+        if (s.winners[parts.all[i].winner].loses)
+            arrives_dead(part, parts.all[i].row, &dead, arrived_dead);
     struct skep_snapshot_set self = {.rowset = part};
     skep_changes__kill(changes, &self, &dead, SKEP_DEATH_SUPERSEDED, &killed);
     skep_mask_done(&dead);
     skep_free(own.all);
+    skep_free(parts.all);
     skep_free(s.matches);
 }

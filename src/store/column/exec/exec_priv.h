@@ -285,6 +285,15 @@ struct skep_x_query {
     uint64_t rows_kept;             /* rows behind the kept partials of the answer */
 };
 
+/* A field that lists and rows leave out unless the plan wants it. */
+static inline bool skep_x__unlisted(const struct skep_x_query *q,
+                                    const struct skep_rowset_field *field)
+{
+    return !q->plan->raw && field->scope == SKEP_SCOPE_INTRINSIC &&
+           skep_str_eq(field->name, SKEP_RAW_FIELD);
+}
+
+
 /* -- compile.c -- */
 uint32_t skep_x__name(struct skep_x_query *q, skep_str name);
 struct skep_x_expr *skep_x__compile(struct skep_x_query *q, const struct skep_expr *e);

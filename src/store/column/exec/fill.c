@@ -207,6 +207,8 @@ static skep_rc stored_fields(struct fill *f, const struct skep_x_bits *bits, ske
     const struct skep_rowset *rs = f->c->rs;
     uint16_t rows[SKEP_BLOCK_ROWS];
     for (uint32_t i = 0; i < rs->n_fields; i++) {
+        if (skep_x__unlisted(f->q, &rs->fields[i]))
+            continue;
         struct skep_x_source s = {
             .kind = SKEP_X_FIELD, .type = (enum skep_type)rs->fields[i].type, .field = i};
         struct skep_x_vals v;

@@ -70,7 +70,7 @@ static void settle(struct skep_x_ctx *c, struct counts *k)
         k->lists[which] = NULL;
     }
     for (uint32_t f = 0; k->fields && f < rs->n_fields; f++)
-        if (k->fields[f] > 0)
+        if (k->fields[f] > 0) // those unlisted were not counted
             add_name(&k->names, rs->fields[f].name, 1u << rs->fields[f].type,
                      1u << rs->fields[f].scope, k->fields[f]);
     skep_free(k->fields);
@@ -132,6 +132,8 @@ static skep_rc fields_morsel(struct skep_x_ctx *c, const struct skep_x_morsel *m
         SKEP_TRY(count_ints(c, k, SKEP_COL_SCOPE, &bits, k->lists[0], c->rs->scopes.n, err));
         SKEP_TRY(count_ints(c, k, SKEP_COL_RESOURCE, &bits, k->lists[1], c->rs->resources.n, err));
         for (uint32_t f = 0; k->fields && f < c->rs->n_fields; f++) {
+            if (skep_x__unlisted(c->q, &c->rs->fields[f]))
+                continue;
             struct skep_x_source s = {
                 .kind = SKEP_X_FIELD, .type = (enum skep_type)c->rs->fields[f].type, .field = f};
             struct skep_x_vals v;
@@ -172,8 +174,9 @@ static void whole_fields(struct skep_x_query *q, struct names *ns)
             continue;
         last = q->morsels[m].set;
         for (uint32_t f = 0; f < rs->n_fields; f++)
-            add_name(ns, rs->fields[f].name, 1u << rs->fields[f].type, 1u << rs->fields[f].scope,
-                     rs->fields[f].n_present);
+            if (!skep_x__unlisted(q, &rs->fields[f]))
+                add_name(ns, rs->fields[f].name, 1u << rs->fields[f].type,
+                         1u << rs->fields[f].scope, rs->fields[f].n_present);
     }
 }
 
