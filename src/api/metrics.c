@@ -28,6 +28,7 @@ struct sample {
     struct skep_auth_stats auth;
     struct skep_os_process process;
     struct skep_ingest_stats ingest;
+    struct skep_xray_stats xray;
     struct skep_ledger totals; /* of the ledger since the start */
     struct skep_histogram_sum latency;
     struct skep_api_self self;
@@ -239,6 +240,7 @@ static void take_sample(struct skep_api *api, struct sample *m)
     skep_auth_stats(cfg->auth, &m->auth);
     skep_os_process(&m->process);
     skep_ingest_stats(cfg->ingest, &m->ingest);
+    skep_ingest_xray_stats(cfg->ingest, &m->xray);
     skep_ingest_totals(cfg->ingest, &m->totals);
     skep_histogram_read(&api->latency, &m->latency);
     if (cfg->self)

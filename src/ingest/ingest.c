@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Life, the ring of the last requests, and the two in the status.  The ledger is ledger.c.
  * Threads: all; the ring has a lock, held for the copy of one record.  Memory: fixed. */
-#include "ingest/ingest_priv.h"
+#include "ingest/xray_in.h"
 
 #include <inttypes.h>
 
@@ -17,6 +17,7 @@ struct skep_ingest *skep_ingest_new(const struct skep_ingest_config *cfg)
     in->cfg = *cfg;
     skep_mutex_init(&in->lock, "ingest");
     skep_mutex_init(&in->ledger_lock, "ingest ledger");
+    skep_ingest__xray_init(in);
     return in;
 }
 
@@ -24,6 +25,7 @@ void skep_ingest_free(struct skep_ingest *in)
 {
     if (!in)
         return;
+    skep_ingest__xray_done(in);
     skep_mutex_done(&in->lock);
     skep_mutex_done(&in->ledger_lock);
     skep_ledger_done(&in->book);
@@ -59,6 +61,14 @@ static void cut(char *to, size_t cap, skep_str s)
     to[n] = 0;
 }
 
+static void note(struct skep_ingest *in, const struct skep_ingest_event *e)
+{
+    atomic_fetch_add_explicit(&in->bytes, e->bytes, memory_order_relaxed);
+    skep_mutex_lock(&in->lock);
+    in->last[in->n_last++ % SKEP_INGEST_LAST] = *e;
+    skep_mutex_unlock(&in->lock);
+}
+
 void skep_ingest__note(struct skep_ingest *in, const struct skep_request *req, int status,
                        skep_str error)
 {
@@ -70,10 +80,17 @@ void skep_ingest__note(struct skep_ingest *in, const struct skep_request *req, i
     e.what[n] = ' ';
     cut(e.what + n + 1, sizeof e.what - n - 1, req->path);
     cut(e.error, sizeof e.error, error);
-    atomic_fetch_add_explicit(&in->bytes, req->wire_bytes, memory_order_relaxed);
-    skep_mutex_lock(&in->lock);
-    in->last[in->n_last++ % SKEP_INGEST_LAST] = e;
-    skep_mutex_unlock(&in->lock);
+    note(in, &e);
+}
+
+void skep_ingest__note_text(struct skep_ingest *in, skep_str listener, skep_str what,
+                            uint64_t bytes, skep_str error)
+{
+    struct skep_ingest_event e = {.at_ns = in->cfg.os->now_ns(in->cfg.os), .bytes = bytes};
+    cut(e.listener, sizeof e.listener, listener);
+    cut(e.what, sizeof e.what, what);
+    cut(e.error, sizeof e.error, error);
+    note(in, &e);
 }
 
 void skep_ingest_snapshot(struct skep_ingest *in, struct skep_ingest_snapshot *ret)
@@ -121,7 +138,11 @@ static void event_json(const struct skep_ingest_event *e, struct skep_json *j)
     skep_json_put_i64(j, SKEP_STR("at_ms"), e->at_ns / 1000000);
     skep_json_put_str(j, SKEP_STR("listener"), skep_str_c(e->listener));
     skep_json_put_str(j, SKEP_STR("what"), skep_str_c(e->what));
-    skep_json_put_i64(j, SKEP_STR("status"), e->status);
+    skep_json_key(j, SKEP_STR("status"));
+    if (e->status)
+        skep_json_i64(j, e->status);
+    else
+        skep_json_null(j);
     skep_json_put_u64(j, SKEP_STR("bytes"), e->bytes);
     skep_json_key(j, SKEP_STR("error"));
     if (e->error[0])
@@ -150,4 +171,5 @@ void skep_ingest_status(struct skep_ingest *in, struct skep_json *json)
     for (unsigned i = 0; i < s.n_last; i++)
         event_json(&s.last[i], json);
     skep_json_end(json);
+    skep_ingest__xray_status(in, json);
 }

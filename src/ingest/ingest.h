@@ -5,6 +5,7 @@
 #include "base/histogram.h"
 #include "event/ledger.h"
 #include "net/net.h"
+#include "net/udp.h"
 #include "os/os.h"
 #include "store/store.h"
 
@@ -16,6 +17,8 @@ struct skep_ingest_config {
     struct skep_budget *budget; /* of requests being decoded and committed; NULL = none */
     const struct skep_os *os;   /* clock */
     struct skep_state *state;   /* keeps the counts that no row carries; NULL = nobody does */
+    size_t xray_document_bytes; /* of an X-Ray document; 0 = as large as a value may be */
+    size_t xray_bind_bytes;     /* for X-Ray subsegments that wait for their segment; 0 = little */
 };
 
 struct skep_ingest;
@@ -36,6 +39,41 @@ SKEP_NODISCARD skep_rc skep_ingest_save(struct skep_ingest *in, skep_err *err);
 const struct skep_route *skep_ingest_otlp_routes(size_t *ret_n);
 /* Rows as JSON lines, in bulk: POST /skep/v1/import.  The same context. */
 const struct skep_route *skep_ingest_import_routes(size_t *ret_n);
+
+/* X-Ray: PutTraceSegments and PutTelemetryRecords.  The same context. */
+const struct skep_route *skep_ingest_xray_routes(size_t *ret_n);
+
+/* --- the X-Ray daemon's UDP port (docs/api/xray.md) --- */
+
+struct skep_xray_port_config {
+    const char *listen;       /* "127.0.0.1:2000" */
+    const char *environment;  /* of the rows; copied */
+    const char *const *allow; /* ranges of senders (net/cidr.h); borrowed for the call */
+    unsigned n_allow;
+};
+/* Bind the port, once.  Returns as skep_udp_open, and SKEP_EINVAL for a bad range. */
+SKEP_NODISCARD skep_rc skep_ingest_xray_open(struct skep_ingest *in,
+                                             const struct skep_xray_port_config *cfg,
+                                             skep_err *err);
+/* Begin to read it; without a port nothing. */
+SKEP_NODISCARD skep_rc skep_ingest_xray_start(struct skep_ingest *in, skep_err *err);
+skep_str skep_ingest_xray_address(const struct skep_ingest *in); /* empty: no port */
+/* Stop reading; what was taken goes to the store.  Before the store is closed. */
+void skep_ingest_xray_stop(struct skep_ingest *in);
+
+/* What AWS's own daemons report of themselves. */
+struct skep_xray_daemons {
+    uint64_t records, received, sent, spilled, rejected, backend_errors;
+    skep_ts_ns last_ns; /* 0 = none yet */
+    char last_host[64];
+};
+struct skep_xray_stats {
+    bool listening;
+    struct skep_udp_stats udp;
+    struct skep_xray_daemons daemons;
+};
+/* Counters since the start.  Threads: any. */
+void skep_ingest_xray_stats(struct skep_ingest *in, struct skep_xray_stats *ret);
 
 /* The outcome of skep_ingest_own; err when rc is not SKEP_OK.  Must not block. */
 typedef void skep_ingest_own_done_fn(void *ctx, skep_rc rc, const skep_err *err);
@@ -58,7 +96,7 @@ struct skep_ingest_event {
     char listener[48];
     char what[80]; /* "POST /v1/traces" */
     char error[168];
-    int status;
+    int status; /* 0 = nothing was answered: datagrams */
     uint64_t bytes;
 };
 

@@ -5,6 +5,9 @@
 #include "ingest/ingest.h"
 #include "os/thread.h"
 
+struct skep_xray_bind;
+struct skep_xray_port;
+
 struct skep_ingest {
     struct skep_ingest_config cfg;
     struct skep_mutex ledger_lock;  /* of the four below: ledger.c */
@@ -16,6 +19,11 @@ struct skep_ingest {
     struct skep_ingest_event last[SKEP_INGEST_LAST];
     _Atomic uint64_t bytes;
     struct skep_histogram ack_times;
+    struct {
+        struct skep_xray_bind *bind;
+        struct skep_xray_port *port;      /* NULL = none */
+        struct skep_xray_daemons daemons; /* lock */
+    } xray;
     uint64_t n_last; /* ever noted; the newest is last[(n_last - 1) % SKEP_INGEST_LAST] */
 };
 
@@ -54,3 +62,6 @@ enum skep_rejection skep_ingest__rejection(skep_rc rc);
 /* Note a request in the ring of the last ones. */
 void skep_ingest__note(struct skep_ingest *in, const struct skep_request *req, int status,
                        skep_str error);
+/* The same of what is no request: datagrams. */
+void skep_ingest__note_text(struct skep_ingest *in, skep_str listener, skep_str what,
+                            uint64_t bytes, skep_str error);

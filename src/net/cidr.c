@@ -61,6 +61,14 @@ skep_rc skep_cidr_parse(skep_str s, struct skep_cidr *ret, skep_err *err)
     return SKEP_OK;
 }
 
+static bool in_any(const struct skep_cidr *ranges, size_t n, const uint8_t *bytes)
+{
+    for (size_t i = 0; i < n; i++)
+        if (same_bits(ranges[i].address, bytes, ranges[i].bits))
+            return true;
+    return false;
+}
+
 bool skep_cidr_contains(const struct skep_cidr *ranges, size_t n,
                         const struct sockaddr_storage *address)
 {
@@ -75,8 +83,20 @@ bool skep_cidr_contains(const struct skep_cidr *ranges, size_t n,
     } else {
         return false;
     }
-    for (size_t i = 0; i < n; i++)
-        if (same_bits(ranges[i].address, bytes, ranges[i].bits))
-            return true;
-    return false;
+    return in_any(ranges, n, bytes);
+}
+
+bool skep_cidr_contains_peer(const struct skep_cidr *ranges, size_t n, skep_str peer)
+{
+    uint8_t bytes[16];
+    unsigned base;
+    size_t colon = peer.n;
+    while (colon > 0 && peer.p[colon - 1] != ':')
+        colon--;
+    if (colon == 0)
+        return false;
+    skep_str host = {peer.p, colon - 1};
+    if (host.n >= 2 && host.p[0] == '[' && host.p[host.n - 1] == ']')
+        host = (skep_str){host.p + 1, host.n - 2};
+    return read_address(host, bytes, &base) && in_any(ranges, n, bytes);
 }

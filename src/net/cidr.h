@@ -23,3 +23,5 @@ SKEP_NODISCARD skep_rc skep_cidr_parse(skep_str s, struct skep_cidr *ret, skep_e
 /* True if the address is in one of the n ranges; other families than IPv4 and IPv6 are in none. */
 bool skep_cidr_contains(const struct skep_cidr *ranges, size_t n,
                         const struct sockaddr_storage *address);
+/* The same of "127.0.0.1:40312" or "[::1]:40312", as req->peer has it. */
+bool skep_cidr_contains_peer(const struct skep_cidr *ranges, size_t n, skep_str peer);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Who holds a port: /proc/net/tcp{,6} names the listening socket's inode, /proc/PID/fd its owner.
+/* Who holds a port: /proc/net/{tcp,udp}{,6} name the socket's inode, /proc/PID/fd its owner.
  *
  * Best effort, for an error message: other users' processes are not readable, and a process of
  * another network namespace is not listed.
@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum { TCP_LISTEN_STATE = 0x0a, LINE_BYTES = 512 };
+enum { TCP_LISTEN_STATE = 0x0a, UDP_BOUND_STATE = 0x07, LINE_BYTES = 512 };
 
 static unsigned port_of(const struct sockaddr_storage *a)
 {
@@ -46,14 +46,15 @@ static skep_str next_word(skep_str *line)
 }
 
 /* "  0: 0100007F:10DE 00000000:0000 0A ... inode ..." */
-static bool parse_line(skep_str line, unsigned port, uint64_t *ret_inode)
+static bool parse_line(skep_str line, unsigned port, bool udp, uint64_t *ret_inode)
 {
     uint64_t local_port = 0;
     uint64_t state = 0;
     (void)next_word(&line); /* the number of the line */
     skep_str local = next_word(&line);
     (void)next_word(&line); /* remote */
-    if (!hex_u64(next_word(&line), &state) || state != TCP_LISTEN_STATE)
+    if (!hex_u64(next_word(&line), &state) ||
+        state != (udp ? UDP_BOUND_STATE : TCP_LISTEN_STATE))
         return false;
     size_t colon = skep_str_chr(local, ':');
     if (colon == SIZE_MAX || !hex_u64(skep_str_skip(local, colon + 1), &local_port))
@@ -63,7 +64,7 @@ static bool parse_line(skep_str line, unsigned port, uint64_t *ret_inode)
     return local_port == port && skep_str_u64(next_word(&line), ret_inode);
 }
 
-static bool find_inode(const char *path, unsigned port, uint64_t *ret_inode)
+static bool find_inode(const char *path, unsigned port, bool udp, uint64_t *ret_inode)
 {
     char line[LINE_BYTES];
     bool found = false;
@@ -71,7 +72,7 @@ static bool find_inode(const char *path, unsigned port, uint64_t *ret_inode)
     if (!f)
         return false;
     while (!found && fgets(line, sizeof line, f))
-        found = parse_line(skep_str_c(line), port, ret_inode);
+        found = parse_line(skep_str_c(line), port, udp, ret_inode);
     (void)fclose(f); /* read only: nothing to lose */
     return found;
 }
@@ -115,12 +116,12 @@ static void command_of(const char *pid, char *out, size_t cap)
             *c = c[1] ? '?' : '\0';
 }
 
-skep_str skep_net__holder(const struct sockaddr_storage *a, char *buf, size_t cap)
+skep_str skep_net__holder(const struct sockaddr_storage *a, bool udp, char *buf, size_t cap)
 {
     uint64_t inode = 0;
     unsigned port = port_of(a);
-    bool found = find_inode("/proc/net/tcp", port, &inode);
-    found = found || find_inode("/proc/net/tcp6", port, &inode);
+    bool found = find_inode(udp ? "/proc/net/udp" : "/proc/net/tcp", port, udp, &inode);
+    found = found || find_inode(udp ? "/proc/net/udp6" : "/proc/net/tcp6", port, udp, &inode);
     DIR *d = found ? opendir("/proc") : NULL;
     if (!d)
         return SKEP_STR("another program");

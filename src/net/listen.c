@@ -117,18 +117,21 @@ static void close_source(struct skep_net__door *d, struct source *s)
 /* --- binding
  * -------------------------------------------------------------------------------- */
 
-static skep_rc fail_bind(const struct listener *l, skep_str text, skep_err *err)
+static skep_rc fail_bind(const struct skep_net__door *d, const struct listener *l, skep_str text,
+                         skep_err *err)
 {
     char buf[96];
     if (errno != EADDRINUSE)
         return skep_fail(err, errno == EADDRNOTAVAIL ? SKEP_EINVAL : SKEP_EIO,
                          "cannot listen on " SKEP_STRFMT ": %s", SKEP_STRARG(text),
                          strerrordesc_np(errno));
-    skep_str holder = skep_net__holder(&l->addr, buf, sizeof buf);
+    const char *const *flags = d->net->cfg.listen_flags;
+    const char *flag = flags ? flags[l - d->listeners] : "--listen";
+    skep_str holder = skep_net__holder(&l->addr, false, buf, sizeof buf);
     return skep_fail(err, SKEP_EEXISTS,
                      SKEP_STRFMT " is taken by " SKEP_STRFMT
-                                 ": stop it, or choose another address with --listen",
-                     SKEP_STRARG(text), SKEP_STRARG(holder));
+                                 ": stop it, or choose another address with %s",
+                     SKEP_STRARG(text), SKEP_STRARG(holder), flag);
 }
 
 /* The default is to listen on both loopbacks; a machine without IPv6 has only one. */
@@ -148,23 +151,23 @@ static skep_rc bind_listener(struct skep_net__door *d, struct listener *l, skep_
     l->source = (struct source){.kind = LISTENER, .fd = fd};
     d->n_listeners++; /* from here on free closes it */
     if (fd < 0)
-        return no_ipv6(d, l) ? SKEP_OK : fail_bind(l, text, err);
+        return no_ipv6(d, l) ? SKEP_OK : fail_bind(d, l, text, err);
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) != 0)
-        return fail_bind(l, text, err);
+        return fail_bind(d, l, text, err);
     if (l->addr.ss_family == AF_INET6 &&
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one) != 0)
-        return fail_bind(l, text, err);
+        return fail_bind(d, l, text, err);
     if (bind(fd, (struct sockaddr *)&l->addr, l->addr_n) != 0) {
         if (!no_ipv6(d, l))
-            return fail_bind(l, text, err);
+            return fail_bind(d, l, text, err);
         (void)close(fd); /* never used */
         l->source.fd = -1;
         return SKEP_OK;
     }
     if (listen(fd, BACKLOG) != 0)
-        return fail_bind(l, text, err);
+        return fail_bind(d, l, text, err);
     if (getsockname(fd, (struct sockaddr *)&l->addr, &l->addr_n) != 0)
-        return fail_bind(l, text, err);
+        return fail_bind(d, l, text, err);
     l->address = skep_net__address_format(&l->addr, true, l->text);
     return SKEP_OK;
 }

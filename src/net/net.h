@@ -138,6 +138,8 @@ struct skep_net_tls_config {
 struct skep_net_config {
     const char *const *listen; /* "host:port"; port 0 = chosen by the kernel */
     unsigned n_listen;
+    /* [n_listen], static: the flag to name when listen[i] is taken; NULL = "--listen" for all */
+    const char *const *listen_flags;
     const char *const *allow_hosts; /* NAME or *.suffix, beside loopback names */
     unsigned n_allow_hosts;
     unsigned n_threads;             /* 0 = number of cores */

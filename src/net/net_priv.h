@@ -466,7 +466,7 @@ skep_str skep_net__address_format(const struct sockaddr_storage *a, bool with_po
                                   char buf[SKEP_NET__ADDRESS_BYTES]);
 struct skep_net__who skep_net__who_of(const struct sockaddr_storage *a);
 /* "nginx (pid 812)" for the process that listens on the address, or "another program". */
-skep_str skep_net__holder(const struct sockaddr_storage *a, char *buf, size_t cap);
+skep_str skep_net__holder(const struct sockaddr_storage *a, bool udp, char *buf, size_t cap);
 
 /* --- net.c ------------------------------------------------------- */
 

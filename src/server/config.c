@@ -11,6 +11,8 @@
 #include <stdio.h>
 
 #include "base/assert.h"
+#include "event/event.h"
+#include "net/cidr.h"
 
 enum kind { KIND_TEXT, KIND_LIST, KIND_SIZE, KIND_DURATION };
 
@@ -231,11 +233,31 @@ static skep_rc read_addresses(const struct texts *t, struct skep_arena *arena,
     split_list(arena, t->value[OPTION_listen], &ret->listen);
     if (!skep_str_eq(t->value[OPTION_grpc], SKEP_STR("none")))
         split_list(arena, t->value[OPTION_grpc], &ret->grpc);
+    if (!skep_str_eq(t->value[OPTION_xray], SKEP_STR("none")))
+        split_list(arena, t->value[OPTION_xray], &ret->xray);
+    split_list(arena, t->value[OPTION_xray_allow], &ret->xray_allow);
     split_list(arena, t->value[OPTION_allow_host], &ret->allow_host);
     if (ret->listen.n == 0)
         return bad(t, OPTION_listen, "HOST:PORT", err);
     SKEP_TRY(check_addresses(t, OPTION_listen, &ret->listen, err));
-    return check_addresses(t, OPTION_grpc, &ret->grpc, err);
+    SKEP_TRY(check_addresses(t, OPTION_grpc, &ret->grpc, err));
+    return check_addresses(t, OPTION_xray, &ret->xray, err);
+}
+
+static skep_rc read_xray(const struct texts *t, struct skep_arena *arena, struct skep_config *ret,
+                         skep_err *err)
+{
+    struct skep_cidr range;
+    for (unsigned i = 0; i < ret->xray_allow.n; i++)
+        if (skep_cidr_parse(skep_str_c(ret->xray_allow.items[i]), &range, err) != SKEP_OK)
+            return bad(t, OPTION_xray_allow, "addresses or ranges like 10.0.0.0/8", err);
+    if (t->value[OPTION_xray_environment].n == 0)
+        return bad(t, OPTION_xray_environment, "a name", err);
+    ret->xray_environment = skep_cstr(arena, t->value[OPTION_xray_environment]);
+    if (!skep_parse_size(t->value[OPTION_xray_document_bytes], &ret->xray_document_bytes) ||
+        ret->xray_document_bytes == 0 || ret->xray_document_bytes > SKEP_LIMIT_VALUE_BYTES)
+        return bad(t, OPTION_xray_document_bytes, "a size up to 4M", err);
+    return SKEP_OK;
 }
 
 /* The first address that other machines reach, or NULL. */
@@ -251,9 +273,15 @@ static skep_rc read_auth(const struct texts *t, struct skep_config *ret, skep_er
 {
     skep_str mode = t->value[OPTION_auth];
     const char *reached = not_loopback(&ret->listen);
-    const char *flag = reached ? "listen" : "grpc";
-    if (!reached)
+    const char *flag = "listen";
+    if (!reached) {
         reached = not_loopback(&ret->grpc);
+        flag = "grpc";
+    }
+    if (!reached) {
+        reached = not_loopback(&ret->xray);
+        flag = "xray";
+    }
     bool open = skep_str_eq(mode, SKEP_STR("open"));
     if (mode.n && !open && !skep_str_eq(mode, SKEP_STR("keys")))
         return bad(t, OPTION_auth, "open or keys", err);
@@ -374,6 +402,7 @@ skep_rc skep_config_read(int argc, char *const *argv, skep_getenv_fn *env, void 
     c.data = skep_cstr(arena, t.value[OPTION_data]);
     SKEP_TRY(read_addresses(&t, arena, &c, err));
     SKEP_TRY(read_auth(&t, &c, err));
+    SKEP_TRY(read_xray(&t, arena, &c, err));
     SKEP_TRY(read_sizes(&t, &c, err));
     SKEP_TRY(read_tls(&t, arena, &c, err));
     SKEP_TRY(read_limits(&t, &c, err));

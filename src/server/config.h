@@ -16,6 +16,9 @@ struct skep_config_list {
 struct skep_config {
     const char *data;
     struct skep_config_list listen, grpc, allow_host;
+    struct skep_config_list xray, xray_allow;
+    const char *xray_environment;
+    uint64_t xray_document_bytes;
     uint64_t memory_bytes, disk_bytes;
     int64_t retain_ns, self_probe_ns;
     struct skep_net_tls_config tls;

@@ -33,6 +33,7 @@
 #include "os/os.h"
 #include "os/thread.h"
 #include "server/self.h"
+#include "server/xray_door.h"
 #include "state/state.h"
 #include "store/store.h"
 #include "wire/rfc3339.h"
@@ -47,15 +48,16 @@ struct server {
     struct skep_state *state;
     struct skep_ingest *ingest;
     struct skep_auth *auth;
+    struct skep_xray_door door;
     struct skep_net *net;
     struct skep_api *api;
     struct skep_self *self;
-    const char **listen;
+    const char **listen, **listen_flags;
     unsigned n_listen;
 };
 
 enum { GRACE_MS = 10000 };
-static const uint64_t body_max_bytes = 64 << 20;
+static const uint64_t body_max_bytes = 64 << 20, bind_max_bytes = 16 << 20;
 
 static const char *path_in(struct server *s, const char *name)
 {
@@ -101,6 +103,7 @@ static skep_rc start_net(struct server *s, skep_err *err)
     const struct skep_net_config net = {
         .listen = s->listen,
         .n_listen = s->n_listen,
+        .listen_flags = s->listen_flags,
         .allow_hosts = s->cfg.allow_host.items,
         .n_allow_hosts = s->cfg.allow_host.n,
         .budget = &s->body_memory,
@@ -109,10 +112,13 @@ static skep_rc start_net(struct server *s, skep_err *err)
         .address_connections = s->cfg.address_connections,
         .address_requests = s->cfg.address_requests,
         .address_loopback = s->cfg.address_loopback,
-        .gate = skep_auth_gate(s->auth),
+        .gate = skep_xray_door_gate(&s->door),
     };
     size_t n_routes = 0;
+    const struct skep_gate gate = skep_auth_gate(s->auth);
+    skep_xray_door_init(&s->door, &s->cfg, &s->arena, &gate);
     s->net = skep_net_new(&net);
+    s->door.net = s->net;
     const struct skep_api_config api = {
         .os = s->os,
         .store = s->store,
@@ -135,20 +141,42 @@ static skep_rc start_net(struct server *s, skep_err *err)
     SKEP_TRY(skep_net_routes(s->net, routes, n_routes, s->ingest, err));
     routes = skep_ingest_import_routes(&n_routes);
     SKEP_TRY(skep_net_routes(s->net, routes, n_routes, s->ingest, err));
+    routes = skep_ingest_xray_routes(&n_routes);
+    SKEP_TRY(skep_net_routes(s->net, routes, n_routes, s->ingest, err));
     SKEP_TRY(skep_api_routes(s->api, s->net, err));
-    return skep_net_start(s->net, err);
+    SKEP_TRY(skep_net_start(s->net, err));
+    return skep_ingest_xray_start(s->ingest, err);
 }
 
-static void take_addresses(struct server *s, const struct skep_config_list *list)
+static void take_addresses(struct server *s, const struct skep_config_list *list, const char *flag)
 {
-    for (unsigned i = 0; i < list->n; i++)
+    for (unsigned i = 0; i < list->n; i++) {
+        s->listen_flags[s->n_listen] = flag;
         s->listen[s->n_listen++] = list->items[i];
+    }
+}
+
+/* The X-Ray daemon's UDP port; its TCP twin is a listener like others. */
+static skep_rc open_xray(struct server *s, skep_err *err)
+{
+    const struct skep_xray_port_config port = {
+        .listen = s->cfg.xray.n > 0 ? s->cfg.xray.items[0] : NULL,
+        .environment = s->cfg.xray_environment,
+        .allow = s->cfg.xray_allow.items,
+        .n_allow = s->cfg.xray_allow.n,
+    };
+    return port.listen ? skep_ingest_xray_open(s->ingest, &port, err) : SKEP_OK;
 }
 
 static skep_rc start_listening(struct server *s, skep_err *err)
 {
     const struct skep_ingest_config ingest = {
-        .store = s->store, .budget = &s->body_memory, .os = s->os, .state = s->state};
+        .store = s->store,
+        .budget = &s->body_memory,
+        .os = s->os,
+        .state = s->state,
+        .xray_document_bytes = (size_t)s->cfg.xray_document_bytes,
+        .xray_bind_bytes = (size_t)SKEP_MIN(s->cfg.memory_bytes / 64, bind_max_bytes)};
     s->ingest = skep_ingest_new(&ingest);
     skep_err why;
     skep_rc rc = skep_ingest_load(s->ingest, &why);
@@ -161,9 +189,13 @@ static skep_rc start_listening(struct server *s, skep_err *err)
                                           .queries = &s->query_memory,
                                           .probe_interval_ns = s->cfg.self_probe_ns};
     s->self = skep_self_new(&self);
-    s->listen = skep_new_n(&s->arena, const char *, s->cfg.listen.n + s->cfg.grpc.n);
-    take_addresses(s, &s->cfg.listen);
-    take_addresses(s, &s->cfg.grpc);
+    unsigned n = s->cfg.listen.n + s->cfg.grpc.n + s->cfg.xray.n;
+    s->listen = skep_new_n(&s->arena, const char *, n);
+    s->listen_flags = skep_new_n(&s->arena, const char *, n);
+    take_addresses(s, &s->cfg.listen, "--listen");
+    take_addresses(s, &s->cfg.grpc, "--grpc");
+    take_addresses(s, &s->cfg.xray, "--xray");
+    SKEP_TRY(open_xray(s, err));
     SKEP_TRY(start_net(s, err));
     skep_self_start(s->self);
     return SKEP_OK;
@@ -219,13 +251,18 @@ static void say_started(struct server *s)
         skep_str a = skep_net_address(s->net, i);
         if (a.n == 0)
             continue; /* [::1] on a machine without IPv6 */
-        if (i < s->n_listen - s->cfg.grpc.n || s->cfg.grpc.n == 0)
-            (void)printf("  %s://" SKEP_STRFMT "  the page, OTLP, Honeycomb's API\n", scheme,
+        if (i < s->cfg.listen.n)
+            (void)printf("  %s://" SKEP_STRFMT "  the page, OTLP, Honeycomb's API, X-Ray\n", scheme,
                          SKEP_STRARG(a));
-        else
+        else if (i < s->cfg.listen.n + s->cfg.grpc.n)
             (void)printf("  " SKEP_STRFMT "  OTLP over gRPC (takes everything else, too)\n",
                          SKEP_STRARG(a));
+        else
+            (void)printf("  " SKEP_STRFMT "  the X-Ray daemon's TCP port\n", SKEP_STRARG(a));
     }
+    skep_str udp = skep_ingest_xray_address(s->ingest);
+    if (udp.n)
+        (void)printf("  " SKEP_STRFMT "/udp  the X-Ray daemon's UDP port\n", SKEP_STRARG(udp));
     say_keys(s);
     (void)fflush(stdout);
 }
@@ -237,6 +274,7 @@ static void stop(struct server *s)
         skep_api_begin_stop(s->api);
     if (s->net)
         skep_net_stop(s->net, GRACE_MS);
+    skep_ingest_xray_stop(s->ingest);
     skep_api_free(s->api);
     skep_self_quiesce(s->self);
     if (s->store)

@@ -32,7 +32,7 @@ async function start() {
   const port = await freePort();
   const grpc = await freePort();
   const t0 = process.hrtime.bigint();
-  const child = spawn(join(build, 'skep'), ['serve', '--data', data, '--listen', `127.0.0.1:${port}`, '--grpc', `127.0.0.1:${grpc}`,
+  const child = spawn(join(build, 'skep'), ['serve', '--data', data, '--listen', `127.0.0.1:${port}`, '--grpc', `127.0.0.1:${grpc}`, '--xray', 'none',
     '--memory', memory, '--retain', '0', '--kept-answers', flag('--kept-answers', 'on')], { stdio: ['ignore', 'ignore', 'inherit'] });
   const url = `http://127.0.0.1:${port}`;
   await until('start', async () => (await fetch(`${url}/skep/v1/status`)).ok, 60000);

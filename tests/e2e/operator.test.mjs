@@ -86,7 +86,7 @@ test('a server that cannot start says which command mends it, and the command do
     assert.equal(await skep.stop(), 0);
     const manifest = join(skep.dir, 'rows', 'MANIFEST');
     flip(manifest, 10);
-    const refused = await run(['serve', '--data', skep.dir, '--listen', '127.0.0.1:0', '--grpc', 'none']);
+    const refused = await run(['serve', '--data', skep.dir, '--listen', '127.0.0.1:0', '--grpc', 'none', '--xray', 'none']);
     assert.equal(refused.code, 1);
     assert.match(refused.stderr, new RegExp(`skep repair --data ${skep.dir}`));
     const dry = await run(['repair', '--data', skep.dir, '--dry-run']);

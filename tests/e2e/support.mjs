@@ -52,7 +52,7 @@ export class Skep {
     s.log = '';
     const [command, ...before] = [...wrap, binary];
     s.child = spawn(command, [...before, 'serve', '--data', s.dir, '--listen', `127.0.0.1:${s.port}`,
-      '--grpc', `127.0.0.1:${s.grpcPort}`, ...(args.includes('--self-probe') ? [] : ['--self-probe', '0']), ...args], { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+      '--grpc', `127.0.0.1:${s.grpcPort}`, ...(args.includes('--xray') ? [] : ['--xray', 'none']), ...(args.includes('--self-probe') ? [] : ['--self-probe', '0']), ...args], { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
     for (const stream of [s.child.stdout, s.child.stderr]) stream.on('data', (d) => { s.log += d; });
     s.exited = new Promise((resolve) => s.child.once('exit', (code, signal) => resolve({ code, signal })));
     await until('skep to answer', async () => {

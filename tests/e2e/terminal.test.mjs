@@ -175,7 +175,7 @@ test('send: protobuf, whole and framed', async () => {
 
 test('serve: mistakes in flags are told, strangers are kept out', async () => {
   const refused = async (args, text, env) => {
-    const r = await run(['serve', '--data', join(dir, 'd'), ...args], { env });
+    const r = await run(['serve', '--data', join(dir, 'd'), '--xray', 'none', ...args], { env });
     assert.equal(r.code, 2, r.err);
     assert.match(r.err, text);
   };
@@ -191,10 +191,10 @@ test('serve: mistakes in flags are told, strangers are kept out', async () => {
 });
 
 test('serve: a taken port and a taken folder are told', async () => {
-  const port = await run(['serve', '--data', join(dir, 'd'), '--listen', `127.0.0.1:${skep.port}`, '--grpc', 'none']);
+  const port = await run(['serve', '--data', join(dir, 'd'), '--listen', `127.0.0.1:${skep.port}`, '--grpc', 'none', '--xray', 'none']);
   assert.equal(port.code, 1);
   assert.match(port.err, new RegExp(String(skep.port)));
-  const folder = await run(['serve', '--data', skep.dir, '--listen', '127.0.0.1:0', '--grpc', 'none']);
+  const folder = await run(['serve', '--data', skep.dir, '--listen', '127.0.0.1:0', '--grpc', 'none', '--xray', 'none']);
   assert.equal(folder.code, 1);
   assert.ok(folder.err.length > 10);
 });

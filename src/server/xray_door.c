@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Unsigned calls on the X-Ray daemon's TCP port.
+ *
+ *   listener is the daemon's, no Authorization, sender in --xray-allow,
+ *   the route takes AWS signatures and writes (segments, telemetry, sampling)
+ *       -> pass: rights to write, environment --xray-environment
+ *   anything else -> the inner gate
+ *
+ * Threads: any; nothing changes after start.  Memory: none of its own. */
+#include "server/xray_door.h"
+
+#include "base/assert.h"
+
+void skep_xray_door_init(struct skep_xray_door *d, const struct skep_config *cfg,
+                         struct skep_arena *arena, const struct skep_gate *inner)
+{
+    *d = (struct skep_xray_door){.first = cfg->listen.n + cfg->grpc.n,
+                                 .n = cfg->xray.n,
+                                 .open = !cfg->auth_keys,
+                                 .environment = skep_str_c(cfg->xray_environment),
+                                 .n_allow = cfg->xray_allow.n,
+                                 .inner = *inner};
+    d->allow = skep_new_n(arena, struct skep_cidr, cfg->xray_allow.n + 1);
+    for (unsigned i = 0; i < d->n_allow; i++) {
+        skep_rc rc = skep_cidr_parse(skep_str_c(cfg->xray_allow.items[i]), &d->allow[i], NULL);
+        skep_assert(rc == SKEP_OK); /* config.c has read it */
+    }
+}
+
+static bool is_daemons(const struct skep_xray_door *d, const struct skep_request *req)
+{
+    for (unsigned i = 0; i < d->n; i++)
+        if (skep_str_eq(req->listener, skep_net_address(d->net, d->first + i)))
+            return true;
+    return false;
+}
+
+static enum skep_gate_answer ask(void *ctx, struct skep_request *req, enum skep_gate_moment moment,
+                                 skep_bytes wire, skep_str *ret_message)
+{
+    const struct skep_xray_door *d = ctx;
+    bool sdk = req->route->right == SKEP_RIGHT_INGEST && req->route->form == SKEP_FORM_SIGV4 &&
+               skep_request_header(req, SKEP_STR("authorization")).n == 0;
+    if (d->open || !sdk || !is_daemons(d, req) ||
+        !skep_cidr_contains_peer(d->allow, d->n_allow, req->peer))
+        return d->inner.ask(d->inner.ctx, req, moment, wire, ret_message);
+    req->caller =
+        (struct skep_caller){.environment = d->environment, .rights = SKEP_RIGHT_INGEST};
+    return SKEP_GATE_PASS;
+}
+
+static void rows(void *ctx, const struct skep_request *req, uint64_t n)
+{
+    const struct skep_xray_door *d = ctx;
+    if (d->inner.rows)
+        d->inner.rows(d->inner.ctx, req, n);
+}
+
+struct skep_gate skep_xray_door_gate(struct skep_xray_door *d)
+{
+    return (struct skep_gate){.ctx = d, .ask = ask, .rows = rows};
+}
