@@ -20,6 +20,7 @@
 #include <stdio.h>
 
 #include "base/assert.h"
+#include "ingest/aws.h"
 
 /* Path, operation, function, right; refused ones have no function and say why. */
 /* clang-format off: a line an operation */
@@ -91,29 +92,11 @@ static const struct {
 
 // --- answers -----------------------------------------------------------------------------------
 
-/* Version 4 UUID.  out[36], no NUL. */
-static skep_str request_id(const struct skep_os *os, char out[36])
-{
-    uint8_t r[16];
-    os->random(os, r, sizeof r);
-    r[6] = (uint8_t)((r[6] & 0x0f) | 0x40);
-    r[8] = (uint8_t)((r[8] & 0x3f) | 0x80);
-    static const uint8_t parts[] = {4, 2, 2, 2, 6}; /* octets between the dashes */
-    char *p = out;
-    for (unsigned i = 0, at = 0; i < SKEP_ARRAY_LEN(parts); at += parts[i++]) {
-        if (i > 0)
-            *p++ = '-';
-        skep_hex_encode((skep_bytes){r + at, parts[i]}, p);
-        p += 2 * parts[i];
-    }
-    return (skep_str){out, 36};
-}
-
 struct skep_json *skep_api__xray_begin(struct skep_api__xray *x)
 {
     char id[36];
     skep_api__json_begin(x->job, 200);
-    skep_str text = request_id(x->job->api->cfg.os, id);
+    skep_str text = skep_aws_request_id(x->job->api->cfg.os, id);
     skep_api__out_header(&x->job->out, SKEP_STR("x-amzn-RequestId"),
                          skep_arena_str(&x->job->arena, text));
     skep_json_object(&x->job->out.json);
@@ -175,7 +158,7 @@ static void send_error(const struct skep_api *api, struct skep_request *req,
                                  .content_type = SKEP_STR("application/json"),
                                  .retry_after_s = status == 503 || status == 429 ? 1 : 0};
     resp.headers[resp.n_headers++] =
-        (struct skep_header){SKEP_STR("x-amzn-RequestId"), request_id(api->cfg.os, id)};
+        (struct skep_header){SKEP_STR("x-amzn-RequestId"), skep_aws_request_id(api->cfg.os, id)};
     resp.headers[resp.n_headers++] =
         (struct skep_header){SKEP_STR("x-amzn-ErrorType"), skep_str_c(errors[error].name)};
     skep_buf_init(&buf, 64 << 10);

@@ -121,8 +121,9 @@ void skep_batch_environment(struct skep_batch *b, skep_str environment);
 
 /* The newest row is revision `revision` of the span (trace, span, source, environment): of all
  * rows of a span that say so one is visible, that of the highest revision, of equal ones the last
- * committed.  The row must have a trace and a span id.  Kept as an intrinsic integer field of this
- * name. */
+ * committed.  The row must have a trace and a span id.  Events and links that say a revision, too,
+ * are parts of their parent's: they stand before its row, and go with it.  Kept as an intrinsic
+ * integer field of this name. */
 #define SKEP_REVISION_FIELD SKEP_STR("meta.revision")
 static inline void skep_batch_revision(struct skep_batch *b, int64_t revision)
 {

@@ -108,8 +108,8 @@ enum skep_source {
     SKEP_SOURCE_COUNT
 };
 
-/* The intrinsic field that holds a row's document as it came (X-Ray segments ...): no list of fields
- * and no row shows it unless it is asked for by name (plan.h, `raw`). */
+/* The intrinsic field that holds a row's document as it came (X-Ray segments ...): no list of
+ * fields and no row shows it unless it is asked for by name (plan.h, `raw`). */
 #define SKEP_RAW_FIELD SKEP_STR("meta.raw")
 
 /* Limits of one request, one table. */

@@ -10,36 +10,38 @@
  * Threads: any.  Memory: a buffer a call. */
 #include "ingest/aws.h"
 
-#include <stdio.h>
 #include <xxhash.h>
 
 #include "base/assert.h"
 #include "base/bytes.h"
 #include "wire/json_out.h"
 
-static skep_str request_id(const struct skep_os *os, char text[static 37])
+skep_str skep_aws_request_id(const struct skep_os *os, char out[36])
 {
+    static const uint8_t parts[] = {4, 2, 2, 2, 6}; // octets between the dashes
     uint8_t b[16];
-    char hex[32];
+    char *p = out;
     os->random(os, b, sizeof b);
     b[6] = (uint8_t)((b[6] & 0x0f) | 0x40); // version 4
     b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
-    skep_hex_encode((skep_bytes){b, sizeof b}, hex);
-    int n = snprintf(text, 37, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16,
-                     hex + 20);
-    skep_assert(n == 36);
-    return (skep_str){text, 36};
+    for (unsigned i = 0, at = 0; i < SKEP_ARRAY_LEN(parts); at += parts[i++]) {
+        if (i > 0)
+            *p++ = '-';
+        skep_hex_encode((skep_bytes){b + at, parts[i]}, p);
+        p += 2 * parts[i];
+    }
+    return (skep_str){out, 36};
 }
 
 void skep_aws_respond(struct skep_request *req, const struct skep_os *os, skep_str content_type,
                       skep_str json)
 {
-    char id[37];
+    char id[36];
     const struct skep_response resp = {
         .status = 200,
         .content_type = content_type,
         .body = skep_str_bytes(json),
-        .headers = {{SKEP_STR("x-amzn-RequestId"), request_id(os, id)}},
+        .headers = {{SKEP_STR("x-amzn-RequestId"), skep_aws_request_id(os, id)}},
         .n_headers = 1,
         .compressible = true};
     skep_respond(req, &resp);
@@ -48,7 +50,7 @@ void skep_aws_respond(struct skep_request *req, const struct skep_os *os, skep_s
 void skep_aws_fail(struct skep_request *req, const struct skep_os *os, skep_str content_type,
                    int status, skep_str type, skep_str message, int retry_after_s)
 {
-    char id[37];
+    char id[36];
     struct skep_buf body;
     struct skep_json j;
     skep_buf_init(&body, 64 << 10);
@@ -61,7 +63,7 @@ void skep_aws_fail(struct skep_request *req, const struct skep_os *os, skep_str 
         .status = status,
         .content_type = content_type,
         .body = body.bad ? skep_str_bytes(SKEP_STR("{}")) : skep_buf_bytes(&body),
-        .headers = {{SKEP_STR("x-amzn-RequestId"), request_id(os, id)},
+        .headers = {{SKEP_STR("x-amzn-RequestId"), skep_aws_request_id(os, id)},
                     {SKEP_STR("x-amzn-ErrorType"), type}},
         .n_headers = 2,
         .retry_after_s = retry_after_s};
@@ -97,7 +99,8 @@ skep_str skep_aws_type(skep_rc rc, enum skep_denied why, int *status)
     if (skep_rc_info(rc)->retry) { // the SDKs try again after 429 and 5xx
         if (*status != 429)
             *status = 503;
-        return *status == 429 ? SKEP_STR("ThrottledException") : SKEP_STR("ServiceUnavailableException");
+        return *status == 429 ? SKEP_STR("ThrottledException")
+                              : SKEP_STR("ServiceUnavailableException");
     }
     if (*status >= 500)
         return SKEP_STR("InternalFailure");

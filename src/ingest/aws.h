@@ -6,6 +6,9 @@
 #include "net/net.h"
 #include "os/os.h"
 
+/* A new x-amzn-RequestId (a UUID), written to out[36]. */
+skep_str skep_aws_request_id(const struct skep_os *os, char out[36]);
+
 /* Answer 200 with a JSON body; x-amzn-RequestId is a new one. */
 void skep_aws_respond(struct skep_request *req, const struct skep_os *os, skep_str content_type,
                       skep_str json);

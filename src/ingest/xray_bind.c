@@ -45,8 +45,8 @@ struct map {
 };
 
 struct record {
-    uint64_t key, parent_key; /* of nodes; parent 0 = it has none */
-    uint64_t peer_key;        /* of last and strays; 0 = unknown */
+    uint64_t key, parent_key;             /* of nodes; parent 0 = it has none */
+    uint64_t peer_key;                    /* of last and strays; 0 = unknown */
     const struct skep_xray__owner *owner; /* while it waits a guess; NULL = nobody */
     skep_str raw;                         /* while it waits, behind its call */
     uint32_t next_waiter, next_stray;

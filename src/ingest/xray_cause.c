@@ -21,10 +21,8 @@
     }
 
 static const struct skep_xray__rename members[] = {
-    R("id", "aws.xray.exception.id"),
-    R("cause", "aws.xray.exception.cause"),
-    R("remote", "aws.xray.exception.remote"),
-    R("truncated", "aws.xray.exception.truncated"),
+    R("id", "aws.xray.exception.id"),           R("cause", "aws.xray.exception.cause"),
+    R("remote", "aws.xray.exception.remote"),   R("truncated", "aws.xray.exception.truncated"),
     R("skipped", "aws.xray.exception.skipped"),
 };
 

@@ -204,7 +204,8 @@ void skep_xray__put_fields(struct skep_xray__dec *d, yyjson_val *node, bool segm
     for (size_t i = 0; i < SKEP_ARRAY_LEN(flags); i++)
         if (skep_xray__bool(node, flags[i].path))
             skep_xray__put_true(d, A, flags[i].name);
-    skep_str id = yyjson_is_str(cause) ? skep_xray__str(node, "cause") : skep_xray__str(cause, "id");
+    skep_str id =
+        yyjson_is_str(cause) ? skep_xray__str(node, "cause") : skep_xray__str(cause, "id");
     if (id.n)
         skep_xray__put_text(d, A, SKEP_STR("aws.xray.cause"), id);
 }

@@ -139,7 +139,8 @@ static yyjson_doc *read_body(struct skep_ingest *in, struct skep_request *req)
     const yyjson_alc alc = skep_json_alc(in->cfg.budget);
     yyjson_read_err fault;
     char text[96];
-    yyjson_doc *doc = yyjson_read_opts((char *)(uintptr_t)req->body.p, req->body.n, 0, &alc, &fault);
+    yyjson_doc *doc =
+        yyjson_read_opts((char *)(uintptr_t)req->body.p, req->body.n, 0, &alc, &fault);
     if (doc)
         return doc;
     if (fault.code == YYJSON_READ_ERROR_MEMORY_ALLOCATION) {

@@ -47,7 +47,7 @@ static uint8_t span_kind_of(yyjson_val *node, bool segment)
     if (segment)
         return SERVER;
     return skep_str_eq(ns, SKEP_STR("aws")) || skep_str_eq(ns, SKEP_STR("remote")) ? CLIENT
-                                                                                     : INTERNAL;
+                                                                                   : INTERNAL;
 }
 
 static struct skep_xray__span span_of(struct skep_xray__dec *d, yyjson_val *node, uint8_t kind,
@@ -59,8 +59,8 @@ static struct skep_xray__span span_of(struct skep_xray__dec *d, yyjson_val *node
     (void)skep_xray_span_id(skep_xray__str(node, "id"), &s.id); // odd ids are kept, by hash
     s.start_ns = skep_xray__number(yyjson_obj_get(node, "start_time"), &t) ? skep_xray__ns(t)
                                                                            : default_start_ns;
-    s.end_ns = skep_xray__number(yyjson_obj_get(node, "end_time"), &t) ? skep_xray__ns(t)
-                                                                       : s.start_ns;
+    s.end_ns =
+        skep_xray__number(yyjson_obj_get(node, "end_time"), &t) ? skep_xray__ns(t) : s.start_ns;
     bool bad = skep_xray__bool(node, "fault") || skep_xray__has_cause(node) ||
                (kind == 3 && skep_xray__bool(node, "error"));
     s.status = bad ? SKEP_STATUS_ERROR : SKEP_STATUS_UNSET;

@@ -56,7 +56,7 @@ static const struct skep_xray__rename renames[] = {
 };
 
 /* Members of `aws` that say that it runs there. */
-static const char *const places[] = {"account_id", "ec2", "ecs", "eks", "elastic_beanstalk",
+static const char *const places[] = {"account_id",     "ec2", "ecs", "eks", "elastic_beanstalk",
                                      "cloudwatch_logs"};
 
 static bool has(const struct skep_xray__owner *o, skep_str name)
@@ -116,7 +116,8 @@ static skep_str language_of(struct skep_xray__dec *d, skep_str sdk)
         return SKEP_STR_NULL;
     char *lower = skep_new_n(d->arena, char, language.n + 1);
     for (size_t i = 0; i < language.n; i++)
-        lower[i] = (char)(language.p[i] | (language.p[i] >= 'A' && language.p[i] <= 'Z' ? 0x20 : 0));
+        lower[i] =
+            (char)(language.p[i] | (language.p[i] >= 'A' && language.p[i] <= 'Z' ? 0x20 : 0));
     return (skep_str){lower, language.n};
 }
 

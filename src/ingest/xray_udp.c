@@ -142,7 +142,8 @@ static void take_early(struct skep_xray_port *p, struct skep_xray_report *rep)
         enum skep_rejection why;
         const char *text;
     } texts[] = {
-        {SKEP_REJECTION_BAD_HEADER, "a datagram without the header {\"format\":\"json\",\"version\":1}"},
+        {SKEP_REJECTION_BAD_HEADER,
+         "a datagram without the header {\"format\":\"json\",\"version\":1}"},
         {SKEP_REJECTION_NOT_ALLOWED, "a sender that --xray-allow does not name"},
     };
     for (size_t i = 0; i < SKEP_ARRAY_LEN(texts); i++)
@@ -278,7 +279,7 @@ skep_rc skep_ingest_xray_open(struct skep_ingest *in, const struct skep_xray_por
     struct skep_xray_port *p = skep_alloc(struct skep_xray_port);
     p->in = in;
     p->cfg = *cfg;
-    p->environment = skep_strndup(cfg->environment, strlen(cfg->environment));
+    p->environment = skep_strndup(cfg->environment, skep_str_c(cfg->environment).n);
     skep_arena_init(&p->arena, "x-ray datagrams", NULL);
     skep_buf_init(&p->bytes, GATHER_BYTES + SKEP_UDP_BURST * SKEP_UDP_DATAGRAM_MAX);
     p->texts = skep_alloc_n(struct text, GATHER_TEXTS + SKEP_UDP_BURST);

@@ -53,8 +53,7 @@ static bool parse_line(skep_str line, unsigned port, bool udp, uint64_t *ret_ino
     (void)next_word(&line); /* the number of the line */
     skep_str local = next_word(&line);
     (void)next_word(&line); /* remote */
-    if (!hex_u64(next_word(&line), &state) ||
-        state != (udp ? UDP_BOUND_STATE : TCP_LISTEN_STATE))
+    if (!hex_u64(next_word(&line), &state) || state != (udp ? UDP_BOUND_STATE : TCP_LISTEN_STATE))
         return false;
     size_t colon = skep_str_chr(local, ':');
     if (colon == SIZE_MAX || !hex_u64(skep_str_skip(local, colon + 1), &local_port))

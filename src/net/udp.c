@@ -120,8 +120,8 @@ skep_str skep_udp_address(const struct skep_udp *u)
 static void prepare(struct skep_udp *u)
 {
     for (unsigned i = 0; i < SKEP_UDP_BURST; i++) {
-        u->vectors[i] = (struct iovec){u->buffers + (size_t)i * SKEP_UDP_DATAGRAM_MAX,
-                                       SKEP_UDP_DATAGRAM_MAX};
+        u->vectors[i] =
+            (struct iovec){u->buffers + (size_t)i * SKEP_UDP_DATAGRAM_MAX, SKEP_UDP_DATAGRAM_MAX};
         u->messages[i].msg_hdr = (struct msghdr){.msg_name = &u->peers[i],
                                                  .msg_namelen = sizeof u->peers[i],
                                                  .msg_iov = &u->vectors[i],

@@ -10,9 +10,9 @@
 struct skep_udp;
 
 struct skep_datagram {
-    skep_bytes bytes;                      /* borrowed for the call */
-    uint64_t sender;                       /* a hash of address and port; never 0 */
-    const struct sockaddr_storage *peer;   /* borrowed for the call */
+    skep_bytes bytes;                    /* borrowed for the call */
+    uint64_t sender;                     /* a hash of address and port; never 0 */
+    const struct sockaddr_storage *peer; /* borrowed for the call */
 };
 
 enum {
@@ -50,11 +50,11 @@ void skep_udp_stop(struct skep_udp *u);
 void skep_udp_free(struct skep_udp *u);
 
 struct skep_udp_stats {
-    uint64_t datagrams, bytes; /* taken */
-    uint64_t kernel_drops;     /* of those that reached the port */
-    int64_t last_ns;           /* of the last one taken, by the wall clock; 0 = none yet */
+    uint64_t datagrams, bytes;     /* taken */
+    uint64_t kernel_drops;         /* of those that reached the port */
+    int64_t last_ns;               /* of the last one taken, by the wall clock; 0 = none yet */
     unsigned receive_buffer_bytes; /* granted */
-    char last_peer[64];        /* "127.0.0.1:40312"; "" = none yet */
+    char last_peer[64];            /* "127.0.0.1:40312"; "" = none yet */
 };
 /* Threads: any. */
 void skep_udp_stats(struct skep_udp *u, struct skep_udp_stats *ret);

@@ -240,9 +240,9 @@ static bool settle_key(struct own *o, size_t from, size_t end, size_t to, struct
     size_t before = last_span(o, from, last, &winner.revision);
     for (size_t i = from; i < end; i++) {
         const struct revision *r = &o->all[i];
-        bool lives = r->part && (r->revision > winner.revision ||
-                                 (r->revision == winner.revision &&
-                                  (before == SIZE_MAX || i > before)));
+        bool lives =
+            r->part && (r->revision > winner.revision ||
+                        (r->revision == winner.revision && (before == SIZE_MAX || i > before)));
         if (i == last)
             continue;
         if (!lives) {

@@ -10,11 +10,10 @@
 #include "ingest/xray.h"
 #include "support/batchdump.h"
 
-#define TRACE "\"trace_id\":\"1-5759e988-bd862e3fe1be46a994272793\""
-#define ID    "\"id\":\"53995c3f42cd8ad8\""
-#define TIMES "\"start_time\":1500000000.5,\"end_time\":1500000001.25"
-#define SEGMENT                                                                                    \
-    "{" ID "," TRACE ",\"name\":\"svc\"," TIMES "}"
+#define TRACE   "\"trace_id\":\"1-5759e988-bd862e3fe1be46a994272793\""
+#define ID      "\"id\":\"53995c3f42cd8ad8\""
+#define TIMES   "\"start_time\":1500000000.5,\"end_time\":1500000001.25"
+#define SEGMENT "{" ID "," TRACE ",\"name\":\"svc\"," TIMES "}"
 
 struct decoded {
     struct skep_arena arena;
@@ -212,19 +211,21 @@ static void test_fields(void **state)
 {
     struct decoded d;
     (void)state;
-    decode("{" ID "," TRACE ",\"name\":\"svc\"," TIMES
-           ",\"user\":\"bob\",\"origin\":\"AWS::EC2::Instance\",\"resource_arn\":\"arn:x\""
-           ",\"http\":{\"request\":{\"method\":\"post\",\"url\":\"http://h/p\",\"user_agent\":\"u\","
-           "\"client_ip\":\"1.2.3.4\",\"x_forwarded_for\":true},"
-           "\"response\":{\"status\":\"429\",\"content_length\":-1}},\"throttle\":true"
-           ",\"annotations\":{\"n\":2,\"x\":1.5,\"ok\":false,\"s\":\"t\",\"user\":\"eve\"}"
-           ",\"metadata\":{\"default\":{\"k\":[1,{\"a\":null}]},\"odd\":7}"
-           ",\"service\":{\"version\":\"3\",\"runtime\":\"node\",\"runtime_version\":\"v20\"}"
-           ",\"aws\":{\"account_id\":\"123\",\"ec2\":{\"instance_id\":\"i-1\",\"instance_type\":\"t3\","
-           "\"ami_id\":\"ami-1\",\"availability_zone\":\"a\"},\"cloudwatch_logs\":[{\"log_group\":"
-           "\"g1\",\"arn\":\"arn:g1\"},{\"log_group\":\"g2\"}],\"xray\":{\"sdk\":\"X-Ray for "
-           "Node.js\",\"sdk_version\":\"3\",\"rule_name\":\"Default\"}}}",
-           &d);
+    decode(
+        "{" ID "," TRACE ",\"name\":\"svc\"," TIMES
+        ",\"user\":\"bob\",\"origin\":\"AWS::EC2::Instance\",\"resource_arn\":\"arn:x\""
+        ",\"http\":{\"request\":{\"method\":\"post\",\"url\":\"http://h/p\",\"user_agent\":\"u\","
+        "\"client_ip\":\"1.2.3.4\",\"x_forwarded_for\":true},"
+        "\"response\":{\"status\":\"429\",\"content_length\":-1}},\"throttle\":true"
+        ",\"annotations\":{\"n\":2,\"x\":1.5,\"ok\":false,\"s\":\"t\",\"user\":\"eve\"}"
+        ",\"metadata\":{\"default\":{\"k\":[1,{\"a\":null}]},\"odd\":7}"
+        ",\"service\":{\"version\":\"3\",\"runtime\":\"node\",\"runtime_version\":\"v20\"}"
+        ",\"aws\":{\"account_id\":\"123\",\"ec2\":{\"instance_id\":\"i-1\",\"instance_type\":"
+        "\"t3\","
+        "\"ami_id\":\"ami-1\",\"availability_zone\":\"a\"},\"cloudwatch_logs\":[{\"log_group\":"
+        "\"g1\",\"arn\":\"arn:g1\"},{\"log_group\":\"g2\"}],\"xray\":{\"sdk\":\"X-Ray for "
+        "Node.js\",\"sdk_version\":\"3\",\"rule_name\":\"Default\"}}}",
+        &d);
     static const char *const lines[] = {
         "resource service.name string \"svc\"",
         "resource service.version string \"3\"",
@@ -258,7 +259,8 @@ static void test_fields(void **state)
     };
     for (size_t i = 0; i < SKEP_ARRAY_LEN(lines); i++)
         has(&d, lines[i]);
-    has(&d, "aws.xray.annotations array \"[\\\"n\\\",\\\"x\\\",\\\"ok\\\",\\\"s\\\",\\\"user\\\"]\"");
+    has(&d,
+        "aws.xray.annotations array \"[\\\"n\\\",\\\"x\\\",\\\"ok\\\",\\\"s\\\",\\\"user\\\"]\"");
     has(&d, "aws.xray.metadata.default string \"{\\\"k\\\":[1,{\\\"a\\\":null}]}\"");
     has(&d, "aws.xray.metadata.odd string \"7\"");
     lacks(&d, "http.response.body.size");
@@ -270,17 +272,18 @@ static void test_subsegments(void **state)
 {
     struct decoded d;
     (void)state;
-    decode("{" ID "," TRACE ",\"name\":\"svc\"," TIMES ",\"subsegments\":["
-           "{\"id\":\"00000000000000a1\",\"name\":\"dynamodb\",\"namespace\":\"aws\","
-           "\"start_time\":1500000000.6,\"end_time\":1500000000.7,\"aws\":{\"operation\":\"PutItem\","
-           "\"region\":\"eu-1\",\"request_id\":\"R\",\"table_name\":\"t\",\"retries\":2,"
-           "\"resource_names\":[\"a\"],\"consumed\":{\"units\":3}},\"traced\":true},"
-           "{\"id\":\"00000000000000a2\",\"name\":\"execute\",\"namespace\":\"remote\","
-           "\"start_time\":1500000000.6,\"end_time\":1500000000.7,\"http\":{\"request\":{\"traced\":"
-           "true}},\"sql\":{\"url\":\"postgresql://me@db.host:5432/shop?x=1\",\"database_type\":"
-           "\"PostgreSQL\",\"user\":\"me\",\"sanitized_query\":\"SELECT ?\",\"preparation\":"
-           "\"statement\"},\"precursor_ids\":[\"00000000000000a1\"]}]}",
-           &d);
+    decode(
+        "{" ID "," TRACE ",\"name\":\"svc\"," TIMES ",\"subsegments\":["
+        "{\"id\":\"00000000000000a1\",\"name\":\"dynamodb\",\"namespace\":\"aws\","
+        "\"start_time\":1500000000.6,\"end_time\":1500000000.7,\"aws\":{\"operation\":\"PutItem\","
+        "\"region\":\"eu-1\",\"request_id\":\"R\",\"table_name\":\"t\",\"retries\":2,"
+        "\"resource_names\":[\"a\"],\"consumed\":{\"units\":3}},\"traced\":true},"
+        "{\"id\":\"00000000000000a2\",\"name\":\"execute\",\"namespace\":\"remote\","
+        "\"start_time\":1500000000.6,\"end_time\":1500000000.7,\"http\":{\"request\":{\"traced\":"
+        "true}},\"sql\":{\"url\":\"postgresql://me@db.host:5432/shop?x=1\",\"database_type\":"
+        "\"PostgreSQL\",\"user\":\"me\",\"sanitized_query\":\"SELECT ?\",\"preparation\":"
+        "\"statement\"},\"precursor_ids\":[\"00000000000000a1\"]}]}",
+        &d);
     static const char *const lines[] = {
         "span=00000000000000a1 parent=53995c3f42cd8ad8",
         "    aws.operation string \"PutItem\"",
@@ -312,15 +315,16 @@ static void test_causes(void **state)
 {
     struct decoded d;
     (void)state;
-    decode("{" ID "," TRACE ",\"name\":\"svc\"," TIMES
-           ",\"fault\":true,\"aws\":{\"xray\":{\"sdk\":\"X-Ray for Python\"}},\"cause\":{"
-           "\"working_directory\":\"/w\",\"exceptions\":[{\"id\":\"e1\",\"type\":\"ValueError\","
-           "\"message\":\"bad\",\"remote\":false,\"cause\":\"e2\",\"truncated\":3,\"stack\":[{"
-           "\"path\":\"a.py\",\"line\":1,\"label\":\"outer\"},{\"path\":\"b.py\",\"line\":2,"
-           "\"label\":\"inner\"}]},7,{\"id\":\"e2\",\"type\":\"KeyError\"}]},\"links\":[{\"trace_id\":"
-           "\"1-6b008151-4f145b45af3a4b0954c1e6ca\",\"id\":\"5f00ec64589944ef\",\"attributes\":{"
-           "\"reason\":\"batch\"}}]}",
-           &d);
+    decode(
+        "{" ID "," TRACE ",\"name\":\"svc\"," TIMES
+        ",\"fault\":true,\"aws\":{\"xray\":{\"sdk\":\"X-Ray for Python\"}},\"cause\":{"
+        "\"working_directory\":\"/w\",\"exceptions\":[{\"id\":\"e1\",\"type\":\"ValueError\","
+        "\"message\":\"bad\",\"remote\":false,\"cause\":\"e2\",\"truncated\":3,\"stack\":[{"
+        "\"path\":\"a.py\",\"line\":1,\"label\":\"outer\"},{\"path\":\"b.py\",\"line\":2,"
+        "\"label\":\"inner\"}]},7,{\"id\":\"e2\",\"type\":\"KeyError\"}]},\"links\":[{\"trace_id\":"
+        "\"1-6b008151-4f145b45af3a4b0954c1e6ca\",\"id\":\"5f00ec64589944ef\",\"attributes\":{"
+        "\"reason\":\"batch\"}}]}",
+        &d);
     assert_int_equal(d.b->n_rows, 4);
     assert_int_equal(d.b->kind[0], SKEP_KIND_SPAN_EVENT);
     assert_int_equal(d.b->kind[2], SKEP_KIND_LINK);
@@ -410,7 +414,8 @@ static void test_headers(void **state)
         {"{}", false},
         {"\n{}", false},
         {"", false},
-        {"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\n{}", false},
+        {"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\n{}",
+         false},
     };
     (void)state;
     for (size_t i = 0; i < SKEP_ARRAY_LEN(all); i++) {
@@ -448,12 +453,12 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_texts),    cmocka_unit_test(test_too_large),
-        cmocka_unit_test(test_depth),    cmocka_unit_test(test_times),
-        cmocka_unit_test(test_kinds),    cmocka_unit_test(test_fields),
-        cmocka_unit_test(test_causes),   cmocka_unit_test(test_subsegments),
-        cmocka_unit_test(test_raw),      cmocka_unit_test(test_odd_ids),
-        cmocka_unit_test(test_headers),  cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_texts),   cmocka_unit_test(test_too_large),
+        cmocka_unit_test(test_depth),   cmocka_unit_test(test_times),
+        cmocka_unit_test(test_kinds),   cmocka_unit_test(test_fields),
+        cmocka_unit_test(test_causes),  cmocka_unit_test(test_subsegments),
+        cmocka_unit_test(test_raw),     cmocka_unit_test(test_odd_ids),
+        cmocka_unit_test(test_headers), cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

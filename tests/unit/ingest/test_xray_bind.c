@@ -13,14 +13,15 @@
 
 static char *segment(char *buf, const char *name, unsigned id, const char *more)
 {
-    sprintf(buf, "{\"id\":\"%016x\"," T ",\"name\":\"%s\"%s}", id, name, more);
+    snprintf(buf, 512, "{\"id\":\"%016x\"," T ",\"name\":\"%s\"%s}", id, name, more);
     return buf;
 }
 
 static char *sub(char *buf, unsigned id, unsigned parent, const char *more)
 {
-    sprintf(buf, "{\"id\":\"%016x\",\"parent_id\":\"%016x\",\"type\":\"subsegment\"," T
-                 ",\"name\":\"s%u\"%s}",
+    sprintf(buf,
+            "{\"id\":\"%016x\",\"parent_id\":\"%016x\",\"type\":\"subsegment\"," T
+            ",\"name\":\"s%u\"%s}",
             id, parent, id, more);
     return buf;
 }
@@ -65,7 +66,7 @@ static void is(uint32_t row, unsigned id, const char *dataset, int64_t rev)
     char want[17], have[17];
     uint8_t bytes[8];
     assert_true(row < b->n_rows);
-    sprintf(want, "%016x", id);
+    snprintf(want, sizeof want, "%016x", id);
     memcpy(bytes, &b->span_id[row], 8);
     skep_hex_encode((skep_bytes){bytes, 8}, have);
     have[16] = 0;
@@ -129,7 +130,7 @@ static void test_one_call(void **state)
 {
     char x[2048], a[512], c[512], d[512];
     (void)state;
-    sprintf(x, "%s%s%s", sub(a, 3, 2, ""), sub(c, 2, 1, ""), segment(d, "svc", 1, ""));
+    snprintf(x, sizeof x, "%s%s%s", sub(a, 3, 2, ""), sub(c, 2, 1, ""), segment(d, "svc", 1, ""));
     send(x);
     assert_int_equal(b->n_rows, 3);
     is(0, 3, "svc", 4);
@@ -258,9 +259,15 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_late_segment), TEST(test_late_subsegment), TEST(test_one_call),
-        TEST(test_two_services), TEST(test_stray_guess),     TEST(test_environments),
-        TEST(test_open_then_complete), TEST(test_repeated),  TEST(test_cycles),
+        TEST(test_late_segment),
+        TEST(test_late_subsegment),
+        TEST(test_one_call),
+        TEST(test_two_services),
+        TEST(test_stray_guess),
+        TEST(test_environments),
+        TEST(test_open_then_complete),
+        TEST(test_repeated),
+        TEST(test_cycles),
         TEST(test_bounds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -44,6 +44,11 @@ static void test_defaults(void **state)
     assert_string_equal(c.listen.items[1], "[::1]:4318");
     assert_int_equal(c.grpc.n, 2);
     assert_int_equal(c.allow_host.n, 0);
+    assert_int_equal(c.xray.n, 1);
+    assert_string_equal(c.xray.items[0], "127.0.0.1:2000");
+    assert_int_equal(c.xray_allow.n, 2);
+    assert_string_equal(c.xray_environment, "default");
+    assert_int_equal(c.xray_document_bytes, 1 << 20);
     assert_int_equal(c.memory_bytes, 256ull << 20);
     assert_int_equal(c.disk_bytes, 20ull << 30);
     assert_int_equal(c.retain_ns, 30ll * 86400 * 1000000000);
@@ -118,6 +123,11 @@ static void test_mistakes(void **state)
     refused(ARGV("--tls-client-cert", "some"), NULL, "off, ingest or all");
     refused(ARGV("--address-connections", "many"), NULL, "auto or a number");
     refused(ARGV("--address-requests", "10000000"), NULL, "auto or a number");
+    refused(ARGV("--xray", "0.0.0.0:2000", "--auth", "open"), NULL, "loopback");
+    refused(ARGV("--xray", "2000"), NULL, "HOST:PORT");
+    refused(ARGV("--xray-allow", "10.0.0.1/8"), NULL, "ranges");
+    refused(ARGV("--xray-environment", ""), NULL, "a name");
+    refused(ARGV("--xray-document-size", "5M"), NULL, "up to 4M");
     refused(NONE, env, "environment variable of disk: 'lots'");
 }
 

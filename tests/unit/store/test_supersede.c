@@ -93,12 +93,12 @@ static void parts_go_with_their_span(void **state)
         row(SKEP_KIND_SPAN, 1, 3);       /* 6 */
         commit(s);
         EXPECT(s, 3, 4, 5, 6);
-        begin(); /* the same once more */
+        begin();                         /* the same once more */
         row(SKEP_KIND_SPAN_EVENT, 1, 3); /* 7 */
         row(SKEP_KIND_SPAN, 1, 3);       /* 8 */
         commit(s);
         EXPECT(s, 3, 4, 7, 8);
-        begin(); /* late: an older one */
+        begin();                   /* late: an older one */
         row(SKEP_KIND_LINK, 1, 2); /* 9 */
         row(SKEP_KIND_SPAN, 1, 2); /* 10 */
         commit(s);
@@ -205,8 +205,7 @@ static void raw_documents_are_not_listed(void **state)
         static const enum skep_plan_kind kinds[] = {SKEP_PLAN_ROWS, SKEP_PLAN_TRACE,
                                                     SKEP_PLAN_FIELDS};
         for (size_t i = 0; i < SKEP_ARRAY_LEN(kinds); i++) {
-            struct skep_plan plan = {
-                .kind = kinds[i], .range = {0, INT64_MAX}, .trace_id = {{9}}};
+            struct skep_plan plan = {.kind = kinds[i], .range = {0, INT64_MAX}, .trace_id = {{9}}};
             assert_false(lists(s, &plan, &arena));
             if (kinds[i] != SKEP_PLAN_TRACE) {
                 plan.dataset = SKEP_STR("svc"); /* counted row by row */

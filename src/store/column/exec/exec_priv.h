@@ -293,7 +293,6 @@ static inline bool skep_x__unlisted(const struct skep_x_query *q,
            skep_str_eq(field->name, SKEP_RAW_FIELD);
 }
 
-
 /* -- compile.c -- */
 uint32_t skep_x__name(struct skep_x_query *q, skep_str name);
 struct skep_x_expr *skep_x__compile(struct skep_x_query *q, const struct skep_expr *e);
