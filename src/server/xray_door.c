@@ -44,8 +44,7 @@ static enum skep_gate_answer ask(void *ctx, struct skep_request *req, enum skep_
     if (d->open || !sdk || !is_daemons(d, req) ||
         !skep_cidr_contains_peer(d->allow, d->n_allow, req->peer))
         return d->inner.ask(d->inner.ctx, req, moment, wire, ret_message);
-    req->caller =
-        (struct skep_caller){.environment = d->environment, .rights = SKEP_RIGHT_INGEST};
+    req->caller = (struct skep_caller){.environment = d->environment, .rights = SKEP_RIGHT_INGEST};
     return SKEP_GATE_PASS;
 }
 

@@ -231,3 +231,19 @@ test('daemons report themselves; the TCP port takes calls, too', { timeout: 6000
     await skep.done();
   }
 });
+
+test('with keys the daemon\'s ports take segments and sampling calls unsigned, and nothing else', { timeout: 60000 }, async () => {
+  const skep = await start({ args: ['--auth', 'keys', '--xray-environment', 'prod'] });
+  try {
+    const tcp = (path, body, headers = {}) => fetch(`http://127.0.0.1:${skep.xrayPort}${path}`, { method: 'POST', body: JSON.stringify(body), headers });
+    assert.equal((await tcp('/TraceSegments', { TraceSegmentDocuments: [JSON.stringify(segment())] })).status, 200);
+    assert.notEqual((await tcp('/GetSamplingRules', {})).status, 403);
+    assert.equal((await tcp('/TraceSummaries', { StartTime: 1, EndTime: 2 })).status, 403);
+    assert.equal((await tcp('/v1/traces', {}, { 'content-type': 'application/json' })).status, 401);
+    const refused = await put(skep, [segment()]); // on the other port
+    assert.deepEqual([refused.status, refused.headers.get('x-amzn-errortype')], [403, 'MissingAuthenticationTokenException']);
+    await sendAll(skep.xrayPort, [HEADER + JSON.stringify(segment())]);
+  } finally {
+    await skep.done();
+  }
+});

@@ -228,8 +228,10 @@ static struct skep_rows run(struct world *w, const struct skep_plan *plan)
 static void assemble(struct world *w, unsigned n, const struct skep_xray_twice *twice,
                      struct skep_xray_trace *ret)
 {
-    const struct skep_plan plan = {
-        .kind = SKEP_PLAN_TRACE, .range = {INT64_MIN, INT64_MAX}, .trace_id = trace_id(n)};
+    const struct skep_plan plan = {.kind = SKEP_PLAN_TRACE,
+                                   .raw = true,
+                                   .range = {INT64_MIN, INT64_MAX},
+                                   .trace_id = trace_id(n)};
     struct skep_rows rows = run(w, &plan);
     skep_xray_assemble(&rows, twice, &w->arena, ret);
 }

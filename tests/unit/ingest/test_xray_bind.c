@@ -19,10 +19,10 @@ static char *segment(char *buf, const char *name, unsigned id, const char *more)
 
 static char *sub(char *buf, unsigned id, unsigned parent, const char *more)
 {
-    sprintf(buf,
-            "{\"id\":\"%016x\",\"parent_id\":\"%016x\",\"type\":\"subsegment\"," T
-            ",\"name\":\"s%u\"%s}",
-            id, parent, id, more);
+    snprintf(buf, 512,
+             "{\"id\":\"%016x\",\"parent_id\":\"%016x\",\"type\":\"subsegment\"," T
+             ",\"name\":\"s%u\"%s}",
+             id, parent, id, more);
     return buf;
 }
 
