@@ -70,6 +70,12 @@ struct skep_os {
     void (*random)(const struct skep_os *self, void *buf, size_t n);
 };
 
+/* Make the names in a directory durable; the name of a file or directory in its parent ("." and "/"
+ * are parents, too).  Returns what open and fsync do.  Threads: any. */
+SKEP_NODISCARD skep_rc skep_os_sync_dir(const struct skep_os *os, const char *path, skep_err *err);
+SKEP_NODISCARD skep_rc skep_os_sync_parent(const struct skep_os *os, const char *path,
+                                           skep_err *err);
+
 /* The real system.  Static, thread-safe. */
 const struct skep_os *skep_os_real(void);
 

@@ -79,6 +79,10 @@ static void share_memory(struct server *s)
 static skep_rc open_store(struct server *s, skep_err *err)
 {
     SKEP_TRY(s->os->mkdir(s->os, s->cfg.data, err));
+    skep_rc rc = skep_os_sync_parent(s->os, s->cfg.data, err);
+    /* A parent that may not be opened is another's business. */
+    if (rc != SKEP_OK && rc != SKEP_EFORBIDDEN)
+        return rc;
     s->pool = skep_pool_new("work", skep_n_cores());
     const struct skep_column_config cfg = {
         .os = s->os,

@@ -79,8 +79,9 @@ static skep_rc f_pwrite(const struct skep_os *os, int fd, const void *buf, size_
 {
     struct fault_os *f = self_of(os);
     if (hit(f, FAULT_PWRITE, bit_get(f->watched, fd))) {
-        if (f->torn && n > 1)
-            (void)f->inner->pwrite(f->inner, fd, buf, n / 2, at, NULL);
+        uint64_t part = (uint64_t)atomic_load(&f->seen) * 2654435761u % SKEP_MAX(n, (size_t)1);
+        if (f->torn && part > 0)
+            (void)f->inner->pwrite(f->inner, fd, buf, part, at, NULL);
         return FAIL(f, err, "pwrite");
     }
     return f->inner->pwrite(f->inner, fd, buf, n, at, err);
@@ -90,8 +91,11 @@ static skep_rc sync_with(const struct skep_os *os, int fd, bool data, skep_err *
 {
     struct fault_os *f = self_of(os);
     bool dir = bit_get(f->dirs, fd);
-    if (hit(f, dir ? FAULT_SYNC_DIR : FAULT_SYNC, bit_get(f->watched, fd)))
+    if (hit(f, dir ? FAULT_SYNC_DIR : FAULT_SYNC, bit_get(f->watched, fd))) {
+        if (f->mem)
+            mem_os_sync_failed(f->mem, fd);
         return FAIL(f, err, "sync");
+    }
     return data ? f->inner->fdatasync(f->inner, fd, err) : f->inner->fsync(f->inner, fd, err);
 }
 
@@ -124,12 +128,16 @@ static skep_rc f_zero(const struct skep_os *os, int fd, uint64_t size, skep_err 
 static skep_rc f_truncate(const struct skep_os *os, int fd, uint64_t size, skep_err *err)
 {
     struct fault_os *f = self_of(os);
+    if (hit(f, FAULT_TRUNCATE, bit_get(f->watched, fd)))
+        return FAIL(f, err, "truncate");
     return f->inner->truncate(f->inner, fd, size, err);
 }
 
 static skep_rc f_fstat(const struct skep_os *os, int fd, struct skep_os_stat *ret, skep_err *err)
 {
     struct fault_os *f = self_of(os);
+    if (hit(f, FAULT_STAT, bit_get(f->watched, fd)))
+        return FAIL(f, err, "fstat");
     return f->inner->fstat(f->inner, fd, ret, err);
 }
 
@@ -137,12 +145,16 @@ static skep_rc f_stat(const struct skep_os *os, const char *path, struct skep_os
                       skep_err *err)
 {
     struct fault_os *f = self_of(os);
+    if (hit(f, FAULT_STAT, path_watched(f, path)))
+        return FAIL(f, err, path);
     return f->inner->stat(f->inner, path, ret, err);
 }
 
 static skep_rc f_mkdir(const struct skep_os *os, const char *path, skep_err *err)
 {
     struct fault_os *f = self_of(os);
+    if (hit(f, FAULT_MKDIR, path_watched(f, path)))
+        return FAIL(f, err, path);
     return f->inner->mkdir(f->inner, path, err);
 }
 
@@ -166,6 +178,8 @@ static skep_rc f_list(const struct skep_os *os, const char *path, skep_os_name_f
                       skep_err *err)
 {
     struct fault_os *f = self_of(os);
+    if (hit(f, FAULT_STAT, path_watched(f, path)))
+        return FAIL(f, err, path);
     return f->inner->list(f->inner, path, fn, ctx, err);
 }
 
@@ -179,6 +193,8 @@ static skep_rc f_space(const struct skep_os *os, const char *path, struct skep_o
                        skep_err *err)
 {
     struct fault_os *f = self_of(os);
+    if (hit(f, FAULT_STAT, path_watched(f, path)))
+        return FAIL(f, err, path);
     return f->inner->space(f->inner, path, ret, err);
 }
 

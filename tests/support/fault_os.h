@@ -18,8 +18,13 @@ enum fault_call {
     FAULT_SYNC_DIR = 1 << 4,
     FAULT_PREALLOCATE = 1 << 5,
     FAULT_RENAME = 1 << 6,
-    FAULT_UNLINK = 1 << 7
+    FAULT_UNLINK = 1 << 7,
+    FAULT_TRUNCATE = 1 << 8,
+    FAULT_STAT = 1 << 9, /* stat, fstat, list, space */
+    FAULT_MKDIR = 1 << 10
 };
+
+struct mem_os;
 
 struct fault_os {
     struct skep_os os; /* pass &f.os */
@@ -29,9 +34,10 @@ struct fault_os {
     _Atomic int64_t skip;   /* so many matching calls pass first */
     _Atomic int64_t times;  /* then so many fail, then all pass; INT64_MAX = for ever */
     skep_rc rc;             /* EIO, ENOSPC */
-    bool torn;              /* a failing pwrite writes half its bytes first */
-    const char *only;       /* part of the path of files that may fail; NULL = all */
-    _Atomic int64_t seen;   /* matching calls so far */
+    bool torn;              /* a failing pwrite writes some of its bytes first */
+    struct mem_os *mem;   /* a failed sync loses what was written there; NULL = it loses nothing */
+    const char *only;     /* part of the path of files that may fail; NULL = all */
+    _Atomic int64_t seen; /* matching calls so far */
     _Atomic int64_t failed;
     _Atomic uint64_t dirs[16];    /* bit fd: opened as directory */
     _Atomic uint64_t watched[16]; /* bit fd: path matched `only` */
@@ -43,18 +49,25 @@ void fault_os_arm(struct fault_os *f, unsigned calls, int64_t skip, int64_t time
 
 /* --- memory --- */
 
-struct mem_os;
 struct mem_os *mem_os_new(uint64_t seed);
 void mem_os_free(struct mem_os *m);
 const struct skep_os *mem_os_ops(struct mem_os *m);
 /* The survivor's image: each write since the last sync of its file is kept, dropped or torn by
- * 512-byte sectors, each directory keeps a prefix of its unsynced changes.  All descriptors die;
- * locks go. */
+ * bytes or 512-byte sectors, each directory keeps some of its unsynced changes (mem_os.c).  All
+ * descriptors die; locks go. */
 void mem_os_power_cut(struct mem_os *m);
-/* After this many more writes and syncs every call fails with EIO until power_cut. -1 = never. */
+/* The process dies, the machine stays on: descriptors and locks go, what was written stays as it is
+ * seen, unsynced as it is. */
+void mem_os_kill(struct mem_os *m);
+/* After so many more calls that change something (writes, syncs, sizes, names, opens that make a
+ * file) every call fails with EIO until power_cut.  -1 = never. */
 void mem_os_die_after(struct mem_os *m, int64_t calls);
 bool mem_os_dead(struct mem_os *m);
-void mem_os_limit(struct mem_os *m, uint64_t bytes); /* of all files; over it ENOSPC; 0 = none */
+/* A sync of this file failed: each unsynced write is on disk, in part, or never will be, and counts
+ * as synced. */
+void mem_os_sync_failed(struct mem_os *m, int fd);
+void mem_os_set_now(struct mem_os *m, int64_t now_ns); /* of its wall clock; 0 = the real one */
+void mem_os_limit(struct mem_os *m, uint64_t bytes);   /* of all files; over it ENOSPC; 0 = none */
 uint64_t mem_os_used(struct mem_os *m);
 /* Flip one bit of a file (both images).  False when there is no such byte. */
 bool mem_os_flip(struct mem_os *m, const char *path, uint64_t bit);

@@ -2,9 +2,15 @@
 /* A file system in memory with two images: what programs see, and what the disk surely has.
  *
  * A file's unsynced writes are a list; fsync empties it into the durable image.  A directory's
- * creations, renames and unlinks are a list too; fsync of the directory applies them to the durable
- * names.  At the power cut each list is replayed in part.  Directories themselves are durable at
- * once. */
+ * creations (of directories, too), renames and unlinks are a list; fsync of the directory applies
+ * them to the durable names.  At the power cut each list is replayed in part: one cut keeps a
+ * prefix of all changes of names (a journal), another a prefix for each directory, a third each
+ * change or not, whatever came before it; a rename is one change in all of them.  A file is reached
+ * only where its directory has survived.  Of a write a prefix may remain, or each sector for itself
+ * what was written, what stood there before, or neither.
+ *
+ * A failed sync loses part of the file's unsynced writes for good, while reading shows them: so
+ * kernels do.  The next sync succeeds and says nothing. */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,9 +51,11 @@ struct table {
     size_t n, cap;
 };
 
-struct change { /* of a directory: name now is inode (NULL = gone) */
+struct change { /* of a directory: the name is this inode now, or a directory, or gone */
     char path[256];
     struct inode *inode;
+    bool is_dir;
+    bool with_next; /* one with the change that follows: the halves of a rename */
 };
 
 struct mem_os {
@@ -66,6 +74,7 @@ struct mem_os {
     int64_t die_after;
     bool dead;
     uint64_t limit;
+    int64_t now_ns; /* 0 = the real clock */
 };
 
 static struct mem_os *mem_of(const struct skep_os *os)
@@ -146,19 +155,20 @@ static void drop_name(struct table *t, const char *path)
     *e = t->e[--t->n];
 }
 
-static void note_change(struct mem_os *m, const char *path, struct inode *i)
+static struct change *note_change(struct mem_os *m, const char *path, struct inode *i)
 {
     SKEP_GROW(m->changes, m->n_changes, m->cap_changes);
     struct change *c = &m->changes[m->n_changes++];
+    *c = (struct change){.inode = i};
     (void)snprintf(c->path, sizeof c->path, "%s", path);
-    c->inode = i;
     if (i)
         i->refs++;
+    return c;
 }
 
 static void apply_change(struct mem_os *m, struct change *c)
 {
-    if (c->inode)
+    if (c->inode || c->is_dir)
         set_name(&m->durable, c->path, c->inode);
     else
         drop_name(&m->durable, c->path);
@@ -166,7 +176,7 @@ static void apply_change(struct mem_os *m, struct change *c)
 
 static bool in_dir(const char *path, const char *dir)
 {
-    size_t n = strlen(dir);
+    size_t n = strcmp(dir, "/") == 0 ? 0 : strlen(dir);
     return strncmp(path, dir, n) == 0 && path[n] == '/' && strchr(path + n + 1, '/') == NULL;
 }
 
@@ -199,10 +209,13 @@ static bool too_full(struct mem_os *m, const struct inode *i, uint64_t size)
 static skep_rc open_locked(struct mem_os *m, const char *path, unsigned flags, int *ret,
                            skep_err *err)
 {
-    if (off(m, false))
+    if (off(m, flags & (SKEP_OPEN_CREATE | SKEP_OPEN_TRUNC)))
         return OFF(err);
+    static struct entry root;
     struct entry *e = find(&m->seen, path);
     bool dir = flags & SKEP_OPEN_DIR;
+    if (dir && strcmp(path, "/") == 0)
+        e = &root;
     if (dir ? !e || e->inode : !e && !(flags & SKEP_OPEN_CREATE))
         return skep_fail(err, SKEP_ENOTFOUND, "no %s", path);
     if (e && flags & SKEP_OPEN_EXCL)
@@ -312,6 +325,27 @@ static void forget_writes(struct inode *i)
     i->n_writes = 0;
 }
 
+/* The changes of a directory, with those that are one with them, become durable. */
+static void sync_names(struct mem_os *m, const char *dir)
+{
+    size_t kept = 0;
+    for (size_t first = 0, end; first < m->n_changes; first = end) {
+        bool ours = false;
+        for (end = first; end == first || m->changes[end - 1].with_next; end++)
+            ours |= in_dir(m->changes[end].path, dir);
+        for (size_t k = first; k < end; k++) {
+            struct change *c = &m->changes[k];
+            if (ours) {
+                apply_change(m, c);
+                inode_unref(c->inode);
+            } else {
+                m->changes[kept++] = *c;
+            }
+        }
+    }
+    m->n_changes = kept;
+}
+
 static skep_rc m_fsync(const struct skep_os *os, int fd, skep_err *err)
 {
     struct mem_os *m = mem_of(os);
@@ -325,17 +359,7 @@ static skep_rc m_fsync(const struct skep_os *os, int fd, skep_err *err)
             apply_write(i, &i->writes[k]);
         forget_writes(i);
     } else {
-        size_t kept = 0;
-        for (size_t k = 0; k < m->n_changes; k++) {
-            struct change *c = &m->changes[k];
-            if (in_dir(c->path, m->fds[fd].dir)) {
-                apply_change(m, c);
-                inode_unref(c->inode);
-            } else {
-                m->changes[kept++] = *c;
-            }
-        }
-        m->n_changes = kept;
+        sync_names(m, m->fds[fd].dir);
     }
     UNLOCK(m);
     return rc;
@@ -400,15 +424,50 @@ static skep_rc m_stat(const struct skep_os *os, const char *path, struct skep_os
 
 static skep_rc m_mkdir(const struct skep_os *os, const char *path, skep_err *err)
 {
-    (void)err;
     struct mem_os *m = mem_of(os);
     LOCK(m);
-    if (!find(&m->seen, path)) {
+    skep_rc rc = SKEP_OK;
+    if (off(m, true)) {
+        rc = OFF(err);
+    } else if (!find(&m->seen, path)) {
         set_name(&m->seen, path, NULL);
-        set_name(&m->durable, path, NULL);
+        note_change(m, path, NULL)->is_dir = true;
     }
     UNLOCK(m);
-    return SKEP_OK;
+    return rc;
+}
+
+static void rename_one(struct mem_os *m, const char *from, const char *to)
+{
+    struct inode *i = find(&m->seen, from)->inode;
+    if (i)
+        i->refs++;
+    struct change *c = note_change(m, to, i);
+    c->is_dir = !i;
+    c->with_next = true;
+    note_change(m, from, NULL);
+    drop_name(&m->seen, from);
+    set_name(&m->seen, to, i);
+    inode_unref(i);
+}
+
+/* All that stands in a directory, however deep, as part of the same change. */
+static void rename_inside(struct mem_os *m, const char *from, const char *to)
+{
+    size_t n = strlen(from);
+    for (size_t k = 0; k < m->seen.n;) {
+        char old[256], now[512];
+        (void)snprintf(old, sizeof old, "%s", m->seen.e[k].path);
+        if (strncmp(old, from, n) != 0 || old[n] != '/') {
+            k++;
+            continue;
+        }
+        (void)snprintf(now, sizeof now, "%s%s", to, old + n);
+        skep_assert(strlen(now) < sizeof old);
+        m->changes[m->n_changes - 1].with_next = true;
+        rename_one(m, old, now);
+        k = 0;
+    }
 }
 
 static skep_rc m_rename(const struct skep_os *os, const char *from, const char *to, skep_err *err)
@@ -422,13 +481,9 @@ static skep_rc m_rename(const struct skep_os *os, const char *from, const char *
     } else if (!e) {
         rc = skep_fail(err, SKEP_ENOTFOUND, "no %s", from);
     } else {
-        struct inode *i = e->inode;
-        i->refs++;
-        note_change(m, to, i);
-        note_change(m, from, NULL);
-        drop_name(&m->seen, from);
-        set_name(&m->seen, to, i);
-        inode_unref(i);
+        rename_one(m, from, to);
+        if (!find(&m->seen, to)->inode)
+            rename_inside(m, from, to);
     }
     UNLOCK(m);
     return rc;
@@ -454,9 +509,14 @@ static skep_rc m_unlink(const struct skep_os *os, const char *path, skep_err *er
 static skep_rc m_list(const struct skep_os *os, const char *path, skep_os_name_fn *fn, void *ctx,
                       skep_err *err)
 {
-    (void)err;
     struct mem_os *m = mem_of(os);
     LOCK(m);
+    struct entry *dir = find(&m->seen, path);
+    bool is_off = off(m, false);
+    if (is_off || !dir || dir->inode) {
+        UNLOCK(m);
+        return is_off ? OFF(err) : skep_fail(err, SKEP_ENOTFOUND, "no directory %s", path);
+    }
     char(*names)[256] = skep_malloc((m->seen.n + 1) * sizeof *names);
     size_t n = 0;
     for (size_t k = 0; k < m->seen.n; k++)
@@ -497,8 +557,11 @@ static skep_rc m_space(const struct skep_os *os, const char *path, struct skep_o
 
 static int64_t m_now_ns(const struct skep_os *os)
 {
-    (void)os;
-    return skep_os_real()->now_ns(skep_os_real());
+    struct mem_os *m = mem_of(os);
+    LOCK(m);
+    int64_t now = m->now_ns;
+    UNLOCK(m);
+    return now ? now : skep_os_real()->now_ns(skep_os_real());
 }
 
 static int64_t m_mono_ns(const struct skep_os *os)
@@ -572,9 +635,14 @@ const struct skep_os *mem_os_ops(struct mem_os *m)
     return &m->os;
 }
 
-/* Part of an unsynced write reaches the disk: sector by sector kept, dropped or garbled. */
+/* Part of an unsynced write reaches the disk: a prefix to the byte; or sector by sector kept,
+ * dropped or garbled. */
 static void tear(struct mem_os *m, struct inode *i, const struct pending *w)
 {
+    if (rnd(m) % 4 == 0) {
+        image_write(&i->durable, w->p, rnd(m) % (w->n + 1), w->at);
+        return;
+    }
     for (uint64_t at = 0; at < w->n;) {
         uint64_t n = SKEP_MIN(w->n - at, SECTOR - (w->at + at) % SECTOR);
         uint64_t fate = rnd(m) % 8;
@@ -600,32 +668,102 @@ static void survive(struct mem_os *m, struct inode *i)
             tear(m, i, &i->writes[k]);
     }
     forget_writes(i);
+}
+
+static void restart_with(struct inode *i)
+{
     i->locked = false;
     image_size(&i->seen, 0);
     image_write(&i->seen, i->durable.p, i->durable.n, 0);
 }
 
+/* The directory a name stands in is there; those at the top always are. */
+static bool has_dir(struct mem_os *m, const char *path)
+{
+    char dir[256];
+    (void)snprintf(dir, sizeof dir, "%s", path);
+    *strrchr(dir, '/') = 0;
+    return dir[0] == 0 || find(&m->durable, dir) != NULL;
+}
+
+/* Which unsynced changes of names have reached the disk. */
+static void survive_names(struct mem_os *m)
+{
+    enum { JOURNAL, EACH_DIR, EACH, FATES };
+    uint64_t fate = rnd(m) % FATES, salt = rnd(m);
+    size_t keep = m->n_changes ? rnd(m) % (m->n_changes + 1) : 0;
+    bool kept = false, joined = false;
+    for (size_t k = 0; k < m->n_changes; k++) {
+        struct change *c = &m->changes[k];
+        if (joined) {
+        } else if (fate == JOURNAL) {
+            kept = k < keep;
+        } else if (fate == EACH_DIR) { /* its own share of the list */
+            uint64_t h = salt;
+            for (const char *p = c->path; p < strrchr(c->path, '/'); p++)
+                h = (h ^ (uint8_t)*p) * 0x100000001b3ull;
+            kept = k < (h >> 20) % (m->n_changes + 1);
+        } else {
+            kept = rnd(m) % 2;
+        }
+        joined = c->with_next;
+        if (kept)
+            apply_change(m, c);
+        inode_unref(c->inode);
+    }
+    m->n_changes = 0;
+    for (size_t k = 0; k < m->durable.n;) /* what stood in a directory that is gone is gone */
+        if (has_dir(m, m->durable.e[k].path)) {
+            k++;
+        } else {
+            drop_name(&m->durable, m->durable.e[k].path);
+            k = 0;
+        }
+}
+
 void mem_os_power_cut(struct mem_os *m)
 {
     LOCK(m);
-    size_t keep = m->n_changes ? rnd(m) % (m->n_changes + 1) : 0;
-    for (size_t k = 0; k < m->n_changes; k++) {
-        if (k < keep)
-            apply_change(m, &m->changes[k]);
-        inode_unref(m->changes[k].inode);
-    }
-    m->n_changes = 0;
+    survive_names(m);
     for (int fd = 0; fd < MAX_FDS; fd++)
         close_locked(m, fd);
     table_done(&m->seen);
     for (size_t k = 0; k < m->durable.n; k++) {
         struct entry *e = &m->durable.e[k];
-        if (e->inode)
+        if (e->inode) {
             survive(m, e->inode);
+            restart_with(e->inode);
+        }
         set_name(&m->seen, e->path, e->inode);
     }
     m->dead = false;
     m->die_after = -1;
+    UNLOCK(m);
+}
+
+void mem_os_kill(struct mem_os *m)
+{
+    LOCK(m);
+    for (int fd = 0; fd < MAX_FDS; fd++)
+        close_locked(m, fd);
+    m->dead = false;
+    m->die_after = -1;
+    UNLOCK(m);
+}
+
+void mem_os_sync_failed(struct mem_os *m, int fd)
+{
+    LOCK(m);
+    struct inode *i = m->fds[fd].used ? m->fds[fd].inode : NULL;
+    if (i && !m->dead)
+        survive(m, i);
+    UNLOCK(m);
+}
+
+void mem_os_set_now(struct mem_os *m, int64_t now_ns)
+{
+    LOCK(m);
+    m->now_ns = now_ns;
     UNLOCK(m);
 }
 

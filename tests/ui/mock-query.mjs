@@ -136,3 +136,26 @@ export function query(all, q, now) {
     heatmaps: Object.fromEntries(Object.entries(edges).map(([k, e]) => [k, { edges: e }])),
   };
 }
+
+// Selected rows against the rest, column by column; absent counts as a value.
+export function facets(rows, q, now) {
+  const base = select(rows, q, now);
+  const chosen = new Set(select(base, { ...q, dataset: undefined, ...q.selection }, now));
+  const [selected, rest] = [chosen.size, base.length - chosen.size];
+  const list = (q.columns ?? []).map((column) => {
+    const counts = new Map();
+    for (const r of base) {
+      const v = JSON.stringify(r.fields[column] ?? null);
+      const c = counts.get(v) ?? [0, 0];
+      c[chosen.has(r) ? 0 : 1]++;
+      counts.set(v, c);
+    }
+    if (counts.size > 2000) return { column, too_many_values: true, difference: 0, n_values: 0, values: [] };
+    const apart = (c) => Math.abs(c[0] / (selected || 1) - c[1] / (rest || 1));
+    const by = [...counts].sort((a, b) => apart(b[1]) - apart(a[1]));
+    return { column, too_many_values: false, difference: selected && rest ? by.reduce((n, [, c]) => n + apart(c), 0) / 2 : 0, n_values: by.length,
+      values: by.slice(0, q.limit ?? 20).map(([v, c]) => ({ value: JSON.parse(v), selected: c[0], rest: c[1] })) };
+  });
+  list.sort((a, b) => b.difference - a.difference || (a.column < b.column ? -1 : 1));
+  return { selected, rest, estimated: false, facets: list, rows_examined: base.length, elapsed_ms: 1.5, complete: true };
+}

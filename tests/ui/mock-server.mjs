@@ -10,7 +10,7 @@ import { createServer } from 'node:http';
 import { dirname, extname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Data, deepTrace, hugeTrace, ns, traceOf } from './mock-data.mjs';
-import { Refused, query, select } from './mock-query.mjs';
+import { Refused, query, select, facets } from './mock-query.mjs';
 
 export const HUGE = 'b'.repeat(32);
 export const DEEP = 'd'.repeat(32);
@@ -92,6 +92,12 @@ class Mock {
       listeners: [{ address: '127.0.0.1:4318', takes: ['otlp/http', 'otlp/grpc', 'page'] }, { address: '[::1]:4318', takes: ['otlp/http', 'otlp/grpc', 'page'] },
         { address: '127.0.0.1:4317', takes: ['otlp/grpc', 'otlp/http'] }], ledger, last: last.slice(0, 16),
       self: { interval_s: 60, attempts: 12, failures: 0, last_ms: Date.now() - 21e3, last_error: null, ack_ms: 3.4, visible_ms: 0.6, queries: 1 } });
+  }
+
+  on_facets(q, _, res) {
+    this.lastFacets = q;
+    if (this.refuseFacets) return this.json(res, { error: this.refuseFacets, field: 'columns' }, 422);
+    this.json(res, facets(this.rows(), q, Date.now()));
   }
 
   // `wrong` rows of the last step are missing from what is stored.

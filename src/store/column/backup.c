@@ -512,6 +512,11 @@ static skep_rc prepare(struct backup *b, skep_err *err)
         os->close(os, fd);
         SKEP_TRY(rc);
     }
+    /* The mark before all else: without it the folder is another's. */
+    SKEP_TRY(skep_os_sync_dir(os, b->to, err));
+    skep_rc rc = skep_os_sync_parent(os, b->to, err);
+    if (rc != SKEP_OK && rc != SKEP_EFORBIDDEN)
+        return rc;
     SKEP_TRY(os->mkdir(os, skep_path_of("%s/objects", b->to).s, err));
     if (os->stat(os, skep_path_of("%s/%s.backup", b->to, b->opts->name).s, &st, NULL) == SKEP_OK)
         return skep_fail(err, SKEP_EEXISTS, "a backup of the name %s is there", b->opts->name);
@@ -595,7 +600,7 @@ static skep_rc drop_old(struct backup *b, skep_err *err)
     if (o.n > 1)
         qsort(o.used, o.n, sizeof *o.used, by_digest);
     if (rc == SKEP_OK)
-        rc = skep_backup__sync_dir(b->os, b->to, err);
+        rc = skep_os_sync_dir(b->os, b->to, err);
     if (rc == SKEP_OK)
         rc = b->os->list(b->os, skep_path_of("%s/objects", b->to).s, drop_unused, &o, err);
     skep_free(o.used);
@@ -618,7 +623,7 @@ static skep_rc copy_all(struct backup *b, skep_err *err)
         SKEP_TRY(take_path(b, b->opts->state, SKEP_STR("state.db"), err));
     if (b->opts->key)
         SKEP_TRY(take_path(b, b->opts->key, SKEP_STR("key"), err));
-    SKEP_TRY(skep_backup__sync_dir(b->os, skep_path_of("%s/objects", b->to).s, err));
+    SKEP_TRY(skep_os_sync_dir(b->os, skep_path_of("%s/objects", b->to).s, err));
     SKEP_TRY(skep_backup_list__store(b->os, b->to, &b->list, err));
     b->r.commit = b->list.commit;
     b->r.rows = b->list.rows;

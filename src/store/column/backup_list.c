@@ -151,15 +151,6 @@ skep_rc skep_backup_list__decode(skep_bytes text, struct skep_backup_list *ret, 
 /* --- files -------------------------------------------------------------------------------------
  */
 
-skep_rc skep_backup__sync_dir(const struct skep_os *os, const char *path, skep_err *err)
-{
-    int fd;
-    SKEP_TRY(os->open(os, path, SKEP_OPEN_DIR, &fd, err));
-    skep_rc rc = os->fsync(os, fd, err);
-    os->close(os, fd);
-    return rc;
-}
-
 skep_rc skep_backup_list__load(const struct skep_os *os, const char *to, skep_str name,
                                struct skep_arena *arena, struct skep_backup_list *ret,
                                skep_err *err)
@@ -200,7 +191,7 @@ skep_rc skep_backup_list__store(const struct skep_os *os, const char *to,
     skep_buf_done(&text);
     if (rc == SKEP_OK)
         rc = os->rename(os, tmp.s, path.s, err);
-    return rc == SKEP_OK ? skep_backup__sync_dir(os, to, err) : rc;
+    return rc == SKEP_OK ? skep_os_sync_dir(os, to, err) : rc;
 }
 
 struct names {

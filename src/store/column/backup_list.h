@@ -56,5 +56,3 @@ SKEP_NODISCARD skep_rc skep_backup__digest(const struct skep_os *os, int fd, uin
 /* Hash of a file's size, its first and last 64 KiB. */
 SKEP_NODISCARD skep_rc skep_backup__quick(const struct skep_os *os, int fd, uint64_t bytes,
                                           uint64_t *ret, skep_err *err);
-SKEP_NODISCARD skep_rc skep_backup__sync_dir(const struct skep_os *os, const char *path,
-                                             skep_err *err);

@@ -139,15 +139,6 @@ static skep_rc write_file(struct skep_engine *e, const struct skep_live *live, u
     return rc;
 }
 
-static skep_rc sync_dir(struct skep_engine *e, skep_err *err)
-{
-    int fd;
-    SKEP_TRY(e->os->open(e->os, skep_path_of("%s/seg", e->dir).s, SKEP_OPEN_DIR, &fd, err));
-    skep_rc rc = e->os->fsync(e->os, fd, err);
-    e->os->close(e->os, fd);
-    return rc;
-}
-
 skep_rc skep_engine__save(struct skep_engine *e, const struct skep_snapshot_set *sets, unsigned n,
                           struct skep_saved *ret, skep_err *err)
 {
@@ -167,7 +158,7 @@ skep_rc skep_engine__save(struct skep_engine *e, const struct skep_snapshot_set 
                                                              skep_live_ref(sets[i].live)};
     }
     if (rc == SKEP_OK && ret->n > 0)
-        rc = sync_dir(e, err);
+        rc = skep_os_sync_dir(e->os, skep_path_of("%s/seg", e->dir).s, err);
     if (rc != SKEP_OK) {
         skep_engine__settle_saved(e, ret, false);
         skep_saved__done(ret);

@@ -372,29 +372,17 @@ static struct skep_engine *new_engine(const struct skep_column_config *cfg)
     return e;
 }
 
-/* Makes the directory's own name durable, as far as its parent lets us. */
-static void sync_parent(const struct skep_engine *e)
-{
-    skep_path parent = skep_path_of("%s", e->dir);
-    char *slash = strrchr(parent.s, '/');
-    if (!slash || slash == parent.s)
-        return;
-    *slash = 0;
-    int fd;
-    if (e->os->open(e->os, parent.s, SKEP_OPEN_DIR, &fd, NULL) != SKEP_OK)
-        return;
-    (void)e->os->fsync(e->os, fd, NULL);
-    e->os->close(e->os, fd);
-}
-
 static skep_rc open_dirs(struct skep_engine *e, skep_err *err)
 {
     const struct skep_os *os = e->os;
     SKEP_TRY(os->mkdir(os, e->dir, err));
-    sync_parent(e);
+    skep_rc rc = skep_os_sync_parent(os, e->dir, err);
+    if (rc != SKEP_OK &&
+        rc != SKEP_EFORBIDDEN) /* a parent that may not be opened is another's business */
+        return rc;
     unsigned flags = SKEP_OPEN_WRITE | SKEP_OPEN_CREATE;
     SKEP_TRY(os->open(os, skep_path_of("%s/LOCK", e->dir).s, flags, &e->lock_fd, err));
-    skep_rc rc = os->lock(os, e->lock_fd, err);
+    rc = os->lock(os, e->lock_fd, err);
     if (rc == SKEP_EEXISTS)
         return skep_fail(err, rc, "another process has %s open", e->dir);
     SKEP_TRY(rc);
@@ -403,7 +391,8 @@ static skep_rc open_dirs(struct skep_engine *e, skep_err *err)
     file_bytes = e->disk_limit_bytes == 0 || file_bytes > SKEP_WAL_FILE_BYTES_MAX
                      ? 0
                      : SKEP_MAX(file_bytes, (uint64_t)256 << 10);
-    return skep_wal_open(os, skep_path_of("%s/wal", e->dir).s, file_bytes, &e->wal, err);
+    SKEP_TRY(skep_wal_open(os, skep_path_of("%s/wal", e->dir).s, file_bytes, &e->wal, err));
+    return skep_os_sync_dir(os, e->dir, err); /* seg and wal, whoever made them */
 }
 
 skep_rc skep_column_open(const struct skep_column_config *cfg, struct skep_store **ret,

@@ -368,6 +368,6 @@ void skep_engine__ledger(struct skep_store *s, skep_ts_ns from_ns, bool live,
 /* recover.c */
 /* The segments of the manifest as the snapshot; every frame of the log as a part. */
 SKEP_NODISCARD skep_rc skep_engine__open_segments(struct skep_engine *e, skep_err *err);
-SKEP_NODISCARD skep_rc skep_engine__replay(struct skep_engine *e, uint64_t *ret_last,
+SKEP_NODISCARD skep_rc skep_engine__replay(struct skep_engine *e, bool orphans, uint64_t *ret_last,
                                            skep_err *err);
 SKEP_NODISCARD skep_rc skep_engine__recover(struct skep_engine *e, skep_err *err);

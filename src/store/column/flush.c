@@ -472,7 +472,7 @@ skep_rc skep_engine__flush_to(struct skep_engine *e, uint64_t last, skep_err *er
         struct skep_snapshot_set *sets = take_parts(e, last, &n);
         take = n;
         uint64_t reached = skep_engine__checkpoint(e);
-        if (n > 0 || has_unsaved(e))
+        if (n > 0 || last > reached || has_unsaved(e))
             rc = flush_parts(e, sets, take, SKEP_MAX(last, reached), &e->flush, err);
         while (rc == SKEP_ENOMEM && take > 1) { /* the memory for ordering them is not there */
             take = (take + 1) / 2;

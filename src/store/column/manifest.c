@@ -317,15 +317,6 @@ static void forget_old(struct skep_manifest_state *s, skep_ts_ns now_ns)
 
 /* --- the file --------------------------------------------------------------------------------- */
 
-static skep_rc sync_dir(struct skep_manifest *m, skep_err *err)
-{
-    int fd;
-    SKEP_TRY(m->os->open(m->os, m->dir, SKEP_OPEN_DIR, &fd, err));
-    skep_rc rc = m->os->fsync(m->os, fd, err);
-    m->os->close(m->os, fd);
-    return rc;
-}
-
 static void put_head(struct skep_buf *b)
 {
     skep_buf_put(b, MAGIC, 8);
@@ -352,7 +343,7 @@ static skep_rc write_aside(struct skep_manifest *m, const struct skep_buf *b, in
     if (rc == SKEP_OK)
         rc = os->rename(os, tmp.s, path.s, err);
     if (rc == SKEP_OK)
-        rc = sync_dir(m, err);
+        rc = skep_os_sync_dir(m->os, m->dir, err);
     if (rc != SKEP_OK) {
         os->close(os, fd);
         return rc;
@@ -534,9 +525,12 @@ skep_rc skep_manifest_open(const struct skep_os *os, const char *dir, struct ske
     skep_path path = skep_path_of("%s/MANIFEST", dir);
     skep_rc rc = os->open(os, path.s, SKEP_OPEN_READ | SKEP_OPEN_WRITE, &m->fd, err);
     *ret_new = rc == SKEP_ENOTFOUND;
-    if (rc == SKEP_OK)
+    if (rc == SKEP_OK) {
         rc = read_all(m, err);
-    else if (rc == SKEP_ENOTFOUND) {
+        if (rc ==
+            SKEP_OK) /* a process that was killed may have left an edit that is not there yet */
+            rc = os->fdatasync(os, m->fd, err);
+    } else if (rc == SKEP_ENOTFOUND) {
         m->s.has_ledger = true;
         rc = rewrite(m, err);
     }
@@ -584,7 +578,11 @@ static skep_rc append_record(struct skep_manifest *m, const struct skep_buf *b, 
     if (m->fd < 0)
         return skep_fail(err, SKEP_EAGAIN, "MANIFEST is to be rewritten");
     SKEP_TRY(m->os->pwrite(m->os, m->fd, b->p, b->n, m->at, err));
-    SKEP_TRY(m->os->fdatasync(m->os, m->fd, err));
+    skep_rc rc = m->os->fdatasync(m->os, m->fd, err);
+    if (rc ==
+        SKEP_ENOSPC) /* the whole record may be there all the same: in doubt as by any error */
+        return skep_fail(err, SKEP_EIO, "MANIFEST could not be synced: the disk is full");
+    SKEP_TRY(rc);
     m->at += b->n;
     return SKEP_OK;
 }

@@ -51,7 +51,7 @@ static skep_rc view(struct skep_engine *e, skep_err *err)
     SKEP_TRY(os->stat(os, wal.s, &st, err));
     SKEP_TRY(skep_wal_open(os, wal.s, 0, &e->wal, err));
     uint64_t last;
-    SKEP_TRY(skep_engine__replay(e, &last, err));
+    SKEP_TRY(skep_engine__replay(e, false, &last, err));
     skep_engine__publish(e, NULL, 0, last, NULL);
     return SKEP_OK;
 }

@@ -140,6 +140,8 @@ static skep_rc pass_over(struct skep_engine *e, uint64_t seq, const skep_err *er
 enum { REPLAY_PARTS = 256 };
 struct replayed {
     struct skep_engine *e;
+    const struct skep_wal_damage *damage;
+    bool orphans; /* there are segments that the manifest does not name */
     struct skep_rowset *parts[REPLAY_PARTS];
     unsigned n;
     uint64_t seq;
@@ -165,6 +167,14 @@ static void remember_identity(struct skep_engine *e, const struct skep_part *par
     struct skep_identity_entry id = {.seq = seq, .received_ns = part->received_max_ns};
     memcpy(id.id, part->identity, sizeof id.id);
     skep_identity_remember(e->identity, &id);
+}
+
+static skep_rc lacks_records(uint64_t begins, skep_err *err)
+{
+    return skep_fail(err, SKEP_ECORRUPT,
+                     "MANIFEST lacks its last records: the log begins at commit %" PRIu64
+                     " and there are segments it does not name",
+                     begins);
 }
 
 static skep_rc replay_frame(void *ctx, uint64_t seq, uint8_t *payload, size_t n, skep_err *err)
@@ -204,14 +214,16 @@ static skep_rc replay_frame(void *ctx, uint64_t seq, uint8_t *payload, size_t n,
     bool full = !e->read_only && skep_budget_used(&e->parts) > limit;
     if (full || !e->background || r->n == REPLAY_PARTS)
         publish_replayed(r);
+    if (full && r->orphans && r->damage->gap_at_start) /* I1: a flush would hide it */
+        return lacks_records(r->damage->lost_last + 1, err);
     return full ? skep_engine__flush_to(e, seq, err) : SKEP_OK;
 }
 
-skep_rc skep_engine__replay(struct skep_engine *e, uint64_t *ret_last, skep_err *err)
+skep_rc skep_engine__replay(struct skep_engine *e, bool orphans, uint64_t *ret_last, skep_err *err)
 {
-    struct skep_wal_damage damage;
+    struct skep_wal_damage damage = {0};
     uint64_t checkpoint = skep_manifest_state(e->manifest)->checkpoint;
-    struct replayed replayed = {.e = e};
+    struct replayed replayed = {.e = e, .damage = &damage, .orphans = orphans};
     skep_rc rc =
         skep_wal_replay(e->wal, checkpoint, replay_frame, &replayed, &damage, ret_last, err);
     publish_replayed(&replayed);
@@ -275,12 +287,9 @@ static skep_rc recover_with(struct skep_engine *e, struct seg_files *f, skep_err
         skep_identity_remember(e->identity, &s->identities[i]);
     SKEP_TRY(skep_engine__found_book(e, err));
     uint64_t last;
-    SKEP_TRY(skep_engine__replay(e, &last, err));
+    SKEP_TRY(skep_engine__replay(e, orphans, &last, err));
     if (e->damage.gap_at_start && orphans) /* I1 */
-        return skep_fail(err, SKEP_ECORRUPT,
-                         "MANIFEST lacks its last records: the log begins at commit %" PRIu64
-                         " and there are segments it does not name",
-                         e->damage.lost_last + 1);
+        return lacks_records(e->damage.lost_last + 1, err);
     delete_leftovers(e, f);
     skep_engine__record_losses(e);
     skep_engine__publish(e, NULL, 0, last, NULL);

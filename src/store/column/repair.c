@@ -127,15 +127,6 @@ static skep_rc copy_file(const struct skep_os *os, const char *from, const char 
     return rc;
 }
 
-static skep_rc sync_dir(const struct skep_os *os, const char *path, skep_err *err)
-{
-    int fd;
-    SKEP_TRY(os->open(os, path, SKEP_OPEN_DIR, &fd, err));
-    skep_rc rc = os->fsync(os, fd, err);
-    os->close(os, fd);
-    return rc;
-}
-
 static skep_rc move_aside(struct skep_repair *p, const struct bad_files *logs, skep_err *err)
 {
     const struct skep_os *os = p->t->os;
@@ -156,8 +147,8 @@ static skep_rc move_aside(struct skep_repair *p, const struct bad_files *logs, s
         if (os->stat(os, from.s, &st, NULL) == SKEP_OK)
             SKEP_TRY(os->rename(os, from.s, to.s, err));
     }
-    SKEP_TRY(sync_dir(os, skep_path_of("%s/quarantine", p->dir).s, err));
-    return sync_dir(os, skep_path_of("%s/seg", p->dir).s, err);
+    SKEP_TRY(skep_os_sync_dir(os, skep_path_of("%s/quarantine", p->dir).s, err));
+    return skep_os_sync_dir(os, skep_path_of("%s/seg", p->dir).s, err);
 }
 
 /* --- all of it ---------------------------------------------------------------------------------
@@ -198,6 +189,7 @@ static skep_rc reopen(struct skep_repair *p, bool flush, skep_err *err)
         .os = p->t->os, .dir = p->dir, .memory = p->opts->memory, .no_background = true};
     SKEP_TRY(skep_column_open(&cfg, &s, err));
     struct skep_engine *e = skep_engine_of(s);
+    flush |= e->damage.lost_first > 0; /* the log's files would show the hole for ever */
     skep_rc rc = flush ? s->ops->flush(s, err) : SKEP_OK;
     if (rc == SKEP_OK && flush) /* also those that had nothing to flush */
         skep_wal_drop(e->wal, skep_manifest_state(e->manifest)->checkpoint);

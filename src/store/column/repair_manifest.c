@@ -334,9 +334,11 @@ static skep_rc leave_to_log(struct skep_repair *p, const struct skep_manifest_st
     if (known->checkpoint > 0 && from <= known->checkpoint)
         from = known->checkpoint + 1; /* up to there all is in segments */
     unsigned kept = 0;
-    for (unsigned i = 0; i < p->s.n; i++) {
+    for (unsigned i = 0; i < p->s.n; i++) { /* by first commit */
         const struct skep_manifest_segment *g = &p->s.segments[i];
         if (g->min_seq < from) {
+            /* What the log lacks the beginning of was flushed, and so was all up to its end. */
+            from = SKEP_MAX(from, g->max_seq + 1);
             p->s.segments[kept++] = *g;
             continue;
         }
@@ -444,6 +446,12 @@ static skep_rc make_anew(struct skep_repair *p, const struct numbers *files, ske
         p->s.checkpoint = SKEP_MAX(p->s.checkpoint, p->s.segments[i].max_seq);
         rows += p->s.segments[i].n_rows;
     }
+    /* Those of commits behind it stand in the log. */
+    size_t known_ids = 0;
+    for (size_t i = 0; i < p->s.identities_n; i++)
+        if (p->s.identities[i].seq <= p->s.checkpoint)
+            p->s.identities[known_ids++] = p->s.identities[i];
+    p->s.identities_n = known_ids;
     /* What is there was stored once. */
     p->s.totals.stored_rows = SKEP_MAX(p->s.totals.stored_rows, rows + p->s.totals.expired_rows);
     skep_manifest__state_done(&known);

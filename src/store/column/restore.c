@@ -149,7 +149,7 @@ static skep_rc sync_aside(struct restore *x, skep_err *err)
 {
     static const char *const subs[] = {"/rows/seg", "/rows/wal", "/rows", ""};
     for (size_t i = 0; i < SKEP_ARRAY_LEN(subs); i++)
-        SKEP_TRY(skep_backup__sync_dir(x->os, skep_path_of("%s%s", x->aside.s, subs[i]).s, err));
+        SKEP_TRY(skep_os_sync_dir(x->os, skep_path_of("%s%s", x->aside.s, subs[i]).s, err));
     return SKEP_OK;
 }
 
@@ -167,6 +167,7 @@ static skep_rc run(struct restore *x, const char *at, skep_err *err)
     SKEP_TRY(skep_tool_verify(x->t, skep_path_of("%s/rows", x->aside.s).s, &v, err));
     x->r.damages += v.damages; /* the store was damaged when it was backed up: repair is next */
     SKEP_TRY(x->os->rename(x->os, x->aside.s, x->data, err)); /* I1 */
+    SKEP_TRY(skep_os_sync_parent(x->os, x->data, err));
     x->r.commit = x->list.commit;
     x->r.rows = v.rows;
     x->r.files = x->list.n;

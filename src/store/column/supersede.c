@@ -18,7 +18,8 @@
  * I2  replay does the same again and gives the same rows, but for a row that died on arrival: what
  *     killed it may have been deleted since, in a bitmap that is already on disk.  So that death is
  *     logged, as a frame of ids behind the rows (commit.c).
- * I3  what cannot be read has no rows of the key: a damaged segment does not stop ingest.
+ * I3  what cannot be read, when tried again and again, has no rows of the key: a damaged segment
+ * does not stop ingest.
  *
  * Memory: 48 bytes a revision of the commit, 24 a row found; not charged: bounded by the batch.
  * Threads: who holds change_mu. */
@@ -31,7 +32,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 
-enum { RANGES = 32 };
+enum { RANGES = 32, READ_TRIES = 4 };
 
 struct revision {
     skep_trace_id trace;
@@ -297,6 +298,17 @@ static void note_match(void *ctx, const struct revision *r, uint64_t row)
         (struct match){l->set, (uint32_t)(w - s->winners), row, r->part && same};
 }
 
+/* The rows of a trace in a rowset, matched. */
+static skep_rc look_for(struct looking *l, struct skep_rowset *rs, const skep_trace_id *trace)
+{
+    struct skep_row_range ranges[RANGES];
+    unsigned n = 0;
+    SKEP_TRY(rs->ops->find_trace(rs, trace, ranges, RANGES, &n, NULL));
+    for (unsigned k = 0; k < n; k++)
+        SKEP_TRY(each_in(rs, ranges[k], note_match, l));
+    return SKEP_OK;
+}
+
 static void look_in(struct search *s, const struct skep_snapshot_set *set, uint32_t number,
                     const struct skep_changes *changes)
 {
@@ -308,12 +320,13 @@ static void look_in(struct search *s, const struct skep_snapshot_set *set, uint3
         if (i > 0 &&
             memcmp(&s->winners[i].trace, &s->winners[i - 1].trace, sizeof(skep_trace_id)) == 0)
             continue; /* once a trace */
-        struct skep_row_range ranges[RANGES];
-        unsigned n = 0;
-        if (rs->ops->find_trace(rs, &s->winners[i].trace, ranges, RANGES, &n, NULL) != SKEP_OK)
-            continue; /* I3 */
-        for (unsigned k = 0; k < n; k++)
-            (void)each_in(rs, ranges[k], note_match, &l); /* I3 */
+        skep_rc rc = SKEP_EIO;
+        for (int k = 0; k < READ_TRIES && rc != SKEP_OK; k++) {
+            size_t was = s->n_matches;
+            rc = look_for(&l, rs, &s->winners[i].trace); /* I3 */
+            if (rc != SKEP_OK && k + 1 < READ_TRIES)
+                s->n_matches = was;
+        }
     }
 }
 

@@ -4,8 +4,9 @@
  *   file by file, piece by piece (wal_scan.c); frames are opened as parts; the chain
  *   prev_seq -> seq is followed through all files, from the checkpoint on
  *
- * A bad stretch is told once the next good frame says which commits it held.  At the end of a file
- * nobody can say: it looks the same as a write that was cut by a power failure.
+ * A bad stretch is told once the next good frame says which commits it held.  At the end of the
+ * last file nobody can say: it looks the same as a write that was cut by a power failure.  At the
+ * end of an earlier one the head of the next says whether commits are missing.
  *
  * A server may be writing: findings are kept back, the log is read again, and only what was found
  * twice alike in a row is told.
@@ -42,6 +43,7 @@ struct chain {
     bool any;                  /* a head or frame was seen */
     bool known;                /* the checkpoint is */
     struct skep_wal_piece bad; /* a stretch that waits for the next frame; bytes 0 = none */
+    size_t end;                /* 1 + index of the finding about the end of the file before */
     uint64_t rows, bytes, files;
     struct skep_budget budget;
 };
@@ -137,16 +139,34 @@ static void on_bad(struct chain *c, const struct skep_wal_piece *p)
     }
     if (p->has_frame)
         f.min_seq = f.max_seq = p->frame.seq;
+    c->end = c->n + 1;
     keep(c, f,
          "nothing good follows: an unfinished write, which was never acknowledged, or damage of "
          "the last commit");
+}
+
+/* The head of the next file names the newest commit before it.  If that is there, a start has been
+ * over the end of the file before, and nothing acknowledged stood in it. */
+static void on_head(struct chain *c, uint64_t last_seq)
+{
+    struct kept *k = c->end > 0 && c->end <= c->n ? &c->found[c->end - 1] : NULL;
+    if (k && c->any && last_seq <= c->last) {
+        k->f.level = SKEP_FINDING_NOTE;
+        (void)snprintf(k->text, sizeof k->text,
+                       "it ends in an unfinished write, which was never acknowledged and "
+                       "was passed over by a later start");
+    }
+    c->end = 0;
 }
 
 static bool on_piece(void *ctx, const struct skep_wal_piece *p)
 {
     struct chain *c = ctx;
     switch (p->kind) {
-    case SKEP_WAL_HEAD: missing(c, p->last_seq, p->offset); break;
+    case SKEP_WAL_HEAD:
+        on_head(c, p->last_seq);
+        missing(c, p->last_seq, p->offset);
+        break;
     case SKEP_WAL_FRAME:
         missing(c, p->frame.seq > c->last ? p->frame.prev_seq : c->last, p->offset);
         open_frame(c, p);

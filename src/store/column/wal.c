@@ -296,8 +296,12 @@ static void check_file_head(struct replay *r)
         return; /* created, never synced */
     const uint8_t *p = peek(r, 0, SKEP_WAL_HEAD_BYTES, &rc);
     uint64_t epoch, last_seq;
-    if (p && skep_wal__file_head(p, &epoch, &last_seq) && epoch == r->file->epoch)
+    if (p && skep_wal__file_head(p, &epoch, &last_seq) && epoch == r->file->epoch) {
         check_chain(r, last_seq);
+    } else if (p && skep_load_le64(p) != 0) { /* else created, never synced */
+        r->damage->torn++;
+        note_damage(r, "the head of %016" PRIx64 ".log is unfinished or damaged", r->file->epoch);
+    }
 }
 
 /* Words of zeros from p on that stand in the window with a whole header behind them, but for the
@@ -503,15 +507,6 @@ skep_rc skep_wal_replay(struct skep_wal *w, uint64_t checkpoint, skep_wal_frame_
 
 /* --- writing ---------------------------------------------------------------------------------- */
 
-static skep_rc sync_dir(struct skep_wal *w, skep_err *err)
-{
-    int fd;
-    SKEP_TRY(w->os->open(w->os, w->dir, SKEP_OPEN_DIR, &fd, err));
-    skep_rc rc = w->os->fsync(w->os, fd, err);
-    w->os->close(w->os, fd);
-    return rc;
-}
-
 static void file_head(uint8_t *p, uint64_t epoch, uint64_t last_seq)
 {
     memset(p, 0, SKEP_WAL_HEAD_BYTES);
@@ -531,7 +526,7 @@ static skep_rc prepare_file(struct skep_wal *w, int fd, uint64_t epoch, uint64_t
     SKEP_TRY(os->preallocate(os, fd, size, err));
     SKEP_TRY(os->pwrite(os, fd, head, sizeof head, 0, err));
     SKEP_TRY(os->fsync(os, fd, err));
-    return sync_dir(w, err);
+    return skep_os_sync_dir(w->os, w->dir, err);
 }
 
 /* Lets the active file go. */
@@ -648,7 +643,7 @@ static skep_rc make_next(struct skep_wal *w, uint64_t epoch, uint64_t size, int 
     if (rc == SKEP_OK)
         rc = os->fsync(os, *ret_fd, NULL);
     if (rc == SKEP_OK)
-        rc = sync_dir(w, NULL);
+        rc = skep_os_sync_dir(w->os, w->dir, NULL);
     if (rc != SKEP_OK) {
         os->close(os, *ret_fd);
         (void)os->unlink(os, path.s, NULL); /* an empty file is harmless */
@@ -682,10 +677,25 @@ void skep_wal_prepare(struct skep_wal *w)
     skep_mutex_unlock(&w->mu);
 }
 
+/* What replay has seen stays so: a process that was killed may have left frames that are not on the
+ * disk yet, a failed commit an end that was cut off and not yet so on the disk. */
+static skep_rc settle_files(struct skep_wal *w, skep_err *err)
+{
+    for (unsigned i = 0; i < w->n; i++) {
+        int fd;
+        SKEP_TRY(w->os->open(w->os, file_path(w, w->files[i].epoch).s, SKEP_OPEN_WRITE, &fd, err));
+        skep_rc rc = w->os->fsync(w->os, fd, err);
+        w->os->close(w->os, fd);
+        SKEP_TRY(rc);
+    }
+    return SKEP_OK;
+}
+
 skep_rc skep_wal_start(struct skep_wal *w, uint64_t last_seq, skep_err *err)
 {
     skep_assert(w->fd < 0);
     w->last_seq = last_seq;
+    SKEP_TRY(settle_files(w, err));
     SKEP_TRY(roll(w, 0, err));
     skep_mutex_lock(&w->mu);
     w->started = true;

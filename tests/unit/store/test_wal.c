@@ -90,7 +90,11 @@ static struct mem_os *fresh(uint64_t seed)
 {
     struct mem_os *m = mem_os_new(seed);
     const struct skep_os *os = mem_os_ops(m);
+    /* The folder of the log is the engine's to make durable. */
     assert_int_equal(os->mkdir(os, "/d", NULL), SKEP_OK);
+    assert_int_equal(os->mkdir(os, DIR, NULL), SKEP_OK);
+    assert_int_equal(skep_os_sync_parent(os, "/d", NULL), SKEP_OK);
+    assert_int_equal(skep_os_sync_parent(os, DIR, NULL), SKEP_OK);
     return m;
 }
 

@@ -5,7 +5,7 @@
 
 import { environment } from './env';
 import type {
-  Dataset, Environment, Field, LedgerAnswer, Progress, QueryResult, QuerySpec, Row, RowDetail, RowsAnswer, RunningQuestion, Selection, Status,
+  Dataset, Environment, FacetsAnswer, Field, Filter, LedgerAnswer, Progress, QueryResult, QuerySpec, Row, RowDetail, RowsAnswer, RunningQuestion, Selection, Status,
   TraceAnswer, TracesAnswer, Value,
 } from './types';
 
@@ -134,6 +134,9 @@ export const api = {
 
   traces: (spec: Selection & { sort: string; limit: number }, signal?: AbortSignal) =>
     post<TracesAnswer>('traces', spec, { traces: 'array' }, signal),
+
+  facets: (spec: Selection & { selection: { filters: Filter[] }; columns: string[]; limit?: number }, signal?: AbortSignal) =>
+    post<FacetsAnswer>('facets', spec, { facets: 'array', selected: 'number', rest: 'number', complete: 'boolean' }, signal),
 
   trace: (id: string, signal?: AbortSignal) =>
     get<TraceAnswer>(`trace/${encodeURIComponent(id)}`, { services: 'array', rows: 'object', start_ns: 'string' }, signal),

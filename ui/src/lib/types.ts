@@ -44,6 +44,15 @@ export interface Progress { rows_scanned: number; rows_total: number }
 export interface Row { id: string; time_ns: string; kind: string; dataset: string; fields: Record<string, Value> }
 export interface RowsAnswer { rows: Row[]; next: string | null; rows_examined: number; elapsed_ms: number; complete: boolean }
 
+export interface Facet {
+  column: string; too_many_values: boolean; difference: number; n_values: number;
+  values: { value: Value; selected: number; rest: number }[];
+}
+export interface FacetsAnswer {
+  selected: number; rest: number; estimated: boolean; facets: Facet[];
+  rows_examined: number; elapsed_ms: number; complete: boolean; missing?: string;
+}
+
 export interface TraceSummary {
   trace_id: string; start_ns: string; duration_ms: number; spans: number; errors: number;
   root: { service: string; name: string; status: number | string | null } | null; root_missing: boolean;

@@ -5,6 +5,7 @@ import { useMemo } from 'preact/hooks';
 import type { CursorBus } from '../lib/cursor';
 import { isAny, rangeFilters, showTraces } from '../lib/example';
 import { addFilters } from '../lib/actions';
+import { showDifferent } from '../lib/different';
 import { patch, useRoute } from '../lib/route';
 import { setAbsolute } from '../lib/time';
 import { calcValue, clock, unitOf, withUnit } from '../lib/format';
@@ -49,6 +50,7 @@ function LinePanel({ result, calc, column, bus, isolated }: { result: QueryResul
     items.push({ label: 'Zoom to around this step', run: () => setAbsolute((ms - 5 * result.granularity_ms) / 1e3, (ms + 6 * result.granularity_ms) / 1e3, true) });
     if (one && by.length) {
       items.push({ label: isolated === one.id ? 'Show all series' : 'Show only this series', run: () => patch({ iso: isolated === one.id ? null : one.id }, { replace: true }) });
+      items.push({ label: `What is different about ${one.name}`, run: () => showDifferent(filters) });
       items.push({ label: `Only ${one.name}`, run: () => addFilters(filters) });
     }
     openMenuAt(x, y, `${one && by.length ? `${one.name}, ` : ''}${clock(ms)}`, items, back);
@@ -71,7 +73,9 @@ function LinePanel({ result, calc, column, bus, isolated }: { result: QueryResul
 
 export function HeatPanel({ result, calc, column, bus, isolated, extra = [], height, title }:
   { result: QueryResult; calc: number; column: Column; bus: CursorBus; isolated: string | null; extra?: Filter[]; height?: number | undefined; title?: string }) {
-  const any = isAny(useRoute().params);
+  const { params, view } = useRoute();
+  const any = isAny(params);
+  const onQuery = view === 'query'; // where the answer has its place
   const example = useExample(extra);
   const group = isolated ? result.groups.find((g) => groupId(g.key) === isolated) : undefined;
   const buckets = (group ?? result.totals).series?.[calc] ?? [];
@@ -90,7 +94,7 @@ export function HeatPanel({ result, calc, column, bus, isolated, extra = [], hei
       </figcaption>
       {max > 0
         ? <Heatmap title={column.key} field={field} times={result.times_ms} step={result.granularity_ms} range={[result.start_ms, result.end_ms]} buckets={buckets}
-            edges={edges} bus={bus} height={height} onExample={(r) => example.look({ from: r.from, to: r.to, filters: filters(r) })} onTraces={any ? undefined : (r) => showTraces({ from: r.from, to: r.to, filters: filters(r) }, extra)} />
+            edges={edges} bus={bus} height={height} onDifferent={onQuery ? (r) => showDifferent([...filters(r), ...extra], r) : undefined} onExample={(r) => example.look({ from: r.from, to: r.to, filters: filters(r) })} onTraces={any ? undefined : (r) => showTraces({ from: r.from, to: r.to, filters: filters(r) }, extra)} />
         : <p class="muted pad">No numbers of {field} here.</p>}
       {example.panel}
     </figure>

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A distribution over time. Click a cell: an example trace. Drag: zoom, or the traces of that region.
-// Arrow keys walk the cells, Enter does what a click does, Shift+Enter opens the menu.
+// Arrow keys walk the cells, Enter does what a click does, Shift+Enter opens the menu: traces, what is
+// different there, zoom.
 
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { timeLabel, timeTicks } from '../lib/axis';
@@ -29,6 +30,7 @@ interface Props {
   height?: number;
   onExample: (r: Region) => void;
   onTraces?: ((r: Region) => void) | undefined;
+  onDifferent?: ((r: Region) => void) | undefined;
 }
 
 interface Point { bucket: number; bin: number }
@@ -75,6 +77,7 @@ export function Heatmap(p: Props) {
     const items: MenuItem[] = [
       { label: 'An example trace', run: () => p.onExample(region) },
       ...(p.onTraces ? [{ label: 'All traces like this', run: () => p.onTraces!(region) }] : []),
+      ...(p.onDifferent ? [{ label: 'What is different here', run: () => p.onDifferent!(region) }] : []),
       { label: 'Zoom to this time', run: () => setAbsolute(region.from / 1e3, region.to / 1e3, true) },
     ];
     openMenuAt(x, y, title, items, box.current);

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The groups of a result with their totals. A row isolates its series in all charts.
 
+import { showDifferent } from '../lib/different';
 import { calcValue } from '../lib/format';
-import { colorsOf, groupId } from '../lib/series';
-import { orderText, parseOrder, quoteField, specOf } from '../lib/query';
+import { colorsOf, groupId, groupName } from '../lib/series';
+import { filterFor, orderText, parseOrder, quoteField, specOf } from '../lib/query';
 import { patch, useRoute } from '../lib/route';
 import { useTheme, token } from '../lib/theme';
 import type { Column, QueryResult } from '../lib/types';
@@ -26,6 +27,7 @@ export function ResultTable({ result, isolated }: { result: QueryResult; isolate
             {groups.length > 0 && <th class="swatch-col"><span class="visually-hidden">Series</span></th>}
             {groups.map((c) => <Head column={c} text={c.key} />)}
             {shown.map(({ c }) => <Head column={c} text={c.key} right />)}
+            {groups.length > 0 && <th><span class="visually-hidden">Compare</span></th>}
           </tr>
         </thead>
         <tbody>
@@ -46,6 +48,12 @@ export function ResultTable({ result, isolated }: { result: QueryResult; isolate
                     <span class="bar-text">{calcValue(g.values[k], c.op, c.field)}</span>
                   </td>
                 ))}
+                {groups.length > 0 && (
+                  <td class="right">
+                    <button type="button" class="button small" aria-label={`What is different about ${groupName(g.key)}`}
+                      onClick={(e) => { e.stopPropagation(); showDifferent(groups.map((c, k) => filterFor(c.key, g.key[k], true))); }}>Compare</button>
+                  </td>
+                )}
               </tr>
             );
           })}
@@ -56,6 +64,7 @@ export function ResultTable({ result, isolated }: { result: QueryResult; isolate
               <td />
               <td colSpan={groups.length} class="muted">All rows{result.groups_total > result.groups.length ? ` (${result.groups.length} of ${result.groups_total} groups shown)` : ''}</td>
               {shown.map(({ c, i }) => <td class="num right">{calcValue(result.totals.values[i], c.op, c.field)}</td>)}
+              <td />
             </tr>
           </tfoot>
         )}

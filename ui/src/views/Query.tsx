@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // A question and its answer: the builder, one chart per calculation, the table, traces and raw rows.
 
+import type { ComponentChildren } from 'preact';
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import { api } from '../lib/api';
 import { CursorBus } from '../lib/cursor';
+import { differentOf } from '../lib/different';
 import { specOf } from '../lib/query';
 import { loadTypes } from '../lib/schema';
 import { patch, useRoute } from '../lib/route';
 import { useLive, useLoad } from '../lib/use';
 import { Builder } from '../parts/Builder';
 import { Charts } from '../parts/Charts';
+import { DifferentPanel } from '../parts/Different';
 import { ResultTable } from '../parts/ResultTable';
 import { Covers, Empty, ErrorBox, Hint, Progress } from '../parts/States';
 import { TraceTable } from '../parts/TraceTable';
@@ -24,6 +27,7 @@ export function Query() {
   const tab = params.get('tab') ?? '';
   const answer = useLoad(tab === '' ? key : null, (signal, progress) => api.query(spec, signal, progress));
   const [bus] = useState(() => new CursorBus());
+  const different = differentOf(params);
   const live = params.get('live') === '1' && params.get('from') === null;
   useLive(live, answer.reload, answer.data?.elapsed_ms);
   useEffect(() => void loadTypes(), [params.get('ds'), params.get('t')]);
@@ -49,7 +53,7 @@ export function Query() {
         {tab === '' && result && !answer.error && (
           result.groups.length === 0 || result.totals.values.every((v) => v === null) && noCells(result)
             ? <Empty title="No rows match"><Hint examined={result.rows_examined} /></Empty>
-            : <Overview result={result} bus={bus} isolated={params.get('iso')} />
+            : <Overview result={result} bus={bus} isolated={params.get('iso')}>{different && <DifferentPanel of={different} about={key} />}</Overview>
         )}
         {tab === '' && !result && answer.loading && <Skeleton />}
       </div>
@@ -63,12 +67,13 @@ function noCells(r: Result): boolean {
   return !(r.totals.series ?? []).some((s) => s.some((b) => Array.isArray(b) && b.length > 0));
 }
 
-function Overview({ result, bus, isolated }: { result: Result; bus: CursorBus; isolated: string | null }) {
+function Overview({ result, bus, isolated, children }: { result: Result; bus: CursorBus; isolated: string | null; children: ComponentChildren }) {
   const known = isolated !== null && result.groups.some((g) => JSON.stringify(g.key) === isolated) ? isolated : null;
   return (
     <>
       {result.warnings.map((w) => <div class="note" role="status">{w}</div>)}
       <Charts result={result} bus={bus} isolated={known} />
+      {children}
       <ResultTable result={result} isolated={known} />
     </>
   );

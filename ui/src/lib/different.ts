@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// "What is different here?": the rows of a selection against the rest of the question's rows. In the URL:
+//   d=duration_ms >= 400&d=duration_ms < 900   the selection, as filters
+//   d_from, d_to                               seconds; both sides are rows of this time alone
+
+import { api } from './api';
+import { Unreadable, filterText, filtersOf, parseFilter, selectionOf } from './query';
+import { patch, route } from './route';
+import { fields } from './schema';
+import type { FacetsAnswer, Filter } from './types';
+
+const COLUMNS = 60;
+const VALUES = 8;
+
+// Of each row another one: they differ in everything and say nothing.
+const IDS = new Set(['trace.trace_id', 'trace.span_id', 'trace.parent_id', 'timestamp', 'trace.link.trace_id', 'trace.link.span_id']);
+
+export interface Different { filters: Filter[]; from: number | null; to: number | null }
+
+export function differentOf(params: URLSearchParams): Different | null {
+  const filters: Filter[] = [];
+  for (const text of params.getAll('d')) {
+    try {
+      filters.push(parseFilter(text));
+    } catch (e) {
+      if (!(e instanceof Unreadable)) throw e;
+    }
+  }
+  if (filters.length === 0) return null;
+  const [from, to] = [Number(params.get('d_from')), Number(params.get('d_to'))];
+  return from > 0 && to > from ? { filters, from, to } : { filters, from: null, to: null };
+}
+
+export function showDifferent(filters: Filter[], ms?: { from: number; to: number }) {
+  const s = (n: number) => String(Number((n / 1e3).toFixed(3)));
+  patch({ d: filters.map(filterText), d_from: ms ? s(ms.from) : null, d_to: ms ? s(ms.to) : null });
+}
+
+export const hideDifferent = () => patch({ d: null, d_from: null, d_to: null });
+
+// The columns to compare: those most rows have, but for what the selection is made of.
+async function columnsFor(d: Different): Promise<string[]> {
+  const chosen = new Set(d.filters.map((f) => f.column));
+  const known = (await fields()).filter((f) => f.rows > 0 && !IDS.has(f.name) && !chosen.has(f.name));
+  return known.sort((a, b) => b.rows - a.rows || (a.name < b.name ? -1 : 1)).slice(0, COLUMNS).map((f) => f.name);
+}
+
+export async function askDifferent(d: Different, signal: AbortSignal): Promise<FacetsAnswer> {
+  const params = route().params;
+  const own = filtersOf(params);
+  const spec = selectionOf(params);
+  if (own.length === 0) delete spec.filters;
+  if (d.from !== null && d.to !== null) {
+    delete spec.time_range;
+    spec.start_time = d.from;
+    spec.end_time = d.to;
+  }
+  const columns = await columnsFor(d);
+  if (columns.length === 0) return { selected: 0, rest: 0, estimated: false, facets: [], rows_examined: 0, elapsed_ms: 0, complete: true };
+  return api.facets({ ...spec, selection: { filters: d.filters }, columns, limit: VALUES }, signal);
+}
