@@ -19,15 +19,15 @@
 #include "sim/sim.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-enum { SEEDS = 150 };
+enum { SEEDS = 60 };
 #elif defined(__has_feature)
 #if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
-enum { SEEDS = 150 };
+enum { SEEDS = 60 };
 #else
-enum { SEEDS = 1000 };
+enum { SEEDS = 400 };
 #endif
 #else
-enum { SEEDS = 1000 };
+enum { SEEDS = 400 };
 #endif
 enum { BATCH = 100, STEPS_MAX = 1000 };
 
