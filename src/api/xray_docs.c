@@ -113,7 +113,7 @@ static void remember_all(struct docs *d, yyjson_mut_val *v, size_t most)
 /* The raw document of a row as a value; NULL when it has none. */
 static yyjson_mut_val *read_raw(struct docs *d, const struct skep_row *row)
 {
-    skep_str raw = skep_xray_text(d->t->arena, row, SKEP_STR("meta.raw"));
+    skep_str raw = skep_xray_text(d->t->arena, row, SKEP_RAW_FIELD);
     if (raw.n == 0)
         return NULL;
     yyjson_doc *doc = yyjson_read_opts(skep_cstr(d->t->arena, raw), raw.n,
@@ -128,7 +128,7 @@ static yyjson_mut_val *value_of(struct docs *d, int32_t seg)
     yyjson_mut_val *v = s->made ? NULL : read_raw(d, s->row);
     if (!v)
         v = skep_api__xray_made(d->doc, d->t, seg);
-    remember_all(d, v, count_in(skep_xray_text(d->t->arena, s->row, SKEP_STR("meta.raw"))) + 1);
+    remember_all(d, v, count_in(skep_xray_text(d->t->arena, s->row, SKEP_RAW_FIELD)) + 1);
     return v;
 }
 
@@ -182,8 +182,7 @@ static skep_str written(struct docs *d, yyjson_mut_val *v)
 static void put_own(struct docs *d, struct skep_json *json, int32_t seg)
 {
     const struct skep_xray_seg *s = &d->t->segs[seg];
-    skep_str raw =
-        s->made ? SKEP_STR_NULL : skep_xray_text(d->t->arena, s->row, SKEP_STR("meta.raw"));
+    skep_str raw = s->made ? SKEP_STR_NULL : skep_xray_text(d->t->arena, s->row, SKEP_RAW_FIELD);
     yyjson_mut_val *root = value_of(d, seg);
     bool whole = add_late(d, seg, root) == 0;
     put_segment(json, s->id, raw.n && whole ? raw : written(d, root));
@@ -212,7 +211,7 @@ bool skep_api__xray_documents(struct skep_json *json, const struct skep_xray_tra
     struct docs d = {.t = t, .alc = {arena_malloc, arena_realloc, arena_free, t->arena}};
     size_t most = 0;
     for (int32_t i = 0; i < t->n; i++)
-        most += count_in(skep_xray_text(t->arena, t->segs[i].row, SKEP_STR("meta.raw"))) + 1;
+        most += count_in(skep_xray_text(t->arena, t->segs[i].row, SKEP_RAW_FIELD)) + 1;
     d.cap = (uint32_t)SKEP_MIN(most, (size_t)INT32_MAX);
     d.vals = skep_arena_try_alloc(t->arena, d.cap * sizeof *d.vals);
     d.ids = skep_arena_try_alloc(t->arena, d.cap * sizeof *d.ids);

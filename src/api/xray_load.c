@@ -79,8 +79,10 @@ skep_rc skep_api__xray_load(struct skep_api__xray *x, const struct skep_api__xra
 {
     struct skep_answer a = {0};
     struct skep_run_opts opts = x->job->opts;
-    struct skep_plan plan = {
-        .kind = SKEP_PLAN_TRACE, .raw = true, .range = {INT64_MIN, INT64_MAX}, .trace_id = ask->id};
+    struct skep_plan plan = {.kind = SKEP_PLAN_TRACE,
+                             .range = {INT64_MIN, INT64_MAX},
+                             .trace_id = ask->id,
+                             .raw = ask->raw};
     opts.arena = arena;
     opts.progress = NULL; /* a trace at a time says nothing of the whole */
     SKEP_TRY(skep_query_run(x->job->api->cfg.store, &plan, &opts, &a, err));

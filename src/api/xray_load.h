@@ -17,6 +17,7 @@ SKEP_NODISCARD bool skep_api__xray_twice(struct skep_api__xray *x, struct skep_t
 struct skep_api__xray_ask {
     skep_trace_id id;
     struct skep_xray_twice twice;
+    bool raw; /* with the documents as they were sent: skep_api__xray_documents needs them */
 };
 /* One trace, assembled in the arena.  Returns SKEP_OK | ENOTFOUND | as skep_store_run. */
 SKEP_NODISCARD skep_rc skep_api__xray_load(struct skep_api__xray *x,

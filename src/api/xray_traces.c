@@ -368,7 +368,7 @@ static skep_rc put_trace(struct batch *b, const skep_trace_id *id, skep_err *err
 {
     char text[35];
     struct skep_xray_trace t;
-    const struct skep_api__xray_ask ask = {.id = *id, .twice = {.in_trace = true}};
+    const struct skep_api__xray_ask ask = {.id = *id, .twice = {.in_trace = true}, .raw = true};
     struct skep_json *json = &b->x->job->out.json;
     skep_arena_reset(&b->arena);
     SKEP_TRY(skep_api__xray_load(b->x, &ask, &b->arena, &t, err));

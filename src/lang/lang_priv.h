@@ -2,6 +2,7 @@
 /* Shared by the files of src/lang: the request being read, with the path for error messages. */
 #pragma once
 
+#include <stdarg.h>
 #include <yyjson.h>
 
 #include "lang/honeycomb.h"
@@ -33,6 +34,11 @@ struct skep_lang__q {
 /* Fill the issue with the current path; returns EINVAL. */
 skep_rc skep_lang__refuse(struct skep_lang__q *q, enum skep_lang_code code, const char *fmt,
                           ...) SKEP_COLD SKEP_PRINTF(3, 4);
+
+/* Fill the issue of a text: the byte where something else was expected, and what; returns EINVAL.
+ */
+skep_rc skep_lang__mistake(struct skep_lang_issue *issue, size_t at, const char *fmt,
+                           va_list ap) SKEP_COLD;
 
 /* Extend the path by ".key" or "[i]"; returns the length to go back to. */
 size_t skep_lang__enter(struct skep_lang__q *q, const char *key);

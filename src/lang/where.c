@@ -17,6 +17,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "lang/lang_priv.h"
 
 struct scan {
     skep_str text;
@@ -25,16 +26,22 @@ struct scan {
     struct skep_lang_issue *issue;
 };
 
+skep_rc skep_lang__mistake(struct skep_lang_issue *issue, size_t at, const char *fmt, va_list ap)
+{
+    *issue = (struct skep_lang_issue){
+        .rc = SKEP_EINVAL, .code = SKEP_LANG_INVALID, .has_at = true, .at = at};
+    (void)vsnprintf(issue->text, sizeof issue->text, fmt, ap);
+    return SKEP_EINVAL;
+}
+
 static skep_rc wrong(const struct scan *s, size_t at, const char *fmt, ...) SKEP_PRINTF(3, 4);
 static skep_rc wrong(const struct scan *s, size_t at, const char *fmt, ...)
 {
     va_list ap;
-    *s->issue = (struct skep_lang_issue){
-        .rc = SKEP_EINVAL, .code = SKEP_LANG_INVALID, .has_at = true, .at = at};
     va_start(ap, fmt);
-    (void)vsnprintf(s->issue->text, sizeof s->issue->text, fmt, ap);
+    skep_rc rc = skep_lang__mistake(s->issue, at, fmt, ap);
     va_end(ap);
-    return SKEP_EINVAL;
+    return rc;
 }
 
 static bool is_blank(char c)

@@ -16,7 +16,7 @@
 #include <yyjson.h>
 
 #include "base/assert.h"
-#include "base/bytes.h"
+#include "lang/lang_priv.h"
 #include "wire/json_out.h"
 
 /* Where a keyword may stand. */
@@ -64,12 +64,10 @@ static skep_rc wrong(const struct scan *s, size_t at, const char *fmt, ...) SKEP
 static skep_rc wrong(const struct scan *s, size_t at, const char *fmt, ...)
 {
     va_list ap;
-    *s->issue = (struct skep_lang_issue){
-        .rc = SKEP_EINVAL, .code = SKEP_LANG_INVALID, .has_at = true, .at = at};
     va_start(ap, fmt);
-    (void)vsnprintf(s->issue->text, sizeof s->issue->text, fmt, ap);
+    skep_rc rc = skep_lang__mistake(s->issue, at, fmt, ap);
     va_end(ap);
-    return SKEP_EINVAL;
+    return rc;
 }
 
 // --- letters -----------------------------------------------------------------------------------

@@ -93,7 +93,7 @@ static void exception(const char *type, const char *message, uint64_t of)
 
 static void raw(const char *json)
 {
-    skep_batch_put(b, SKEP_SCOPE_INTRINSIC, SKEP_STR("meta.raw"), text(json));
+    skep_batch_put(b, SKEP_SCOPE_INTRINSIC, SKEP_RAW_FIELD, text(json));
 }
 
 #define SEG1                                                                                       \
@@ -229,9 +229,9 @@ static void assemble(struct world *w, unsigned n, const struct skep_xray_twice *
                      struct skep_xray_trace *ret)
 {
     const struct skep_plan plan = {.kind = SKEP_PLAN_TRACE,
-                                   .raw = true,
                                    .range = {INT64_MIN, INT64_MAX},
-                                   .trace_id = trace_id(n)};
+                                   .trace_id = trace_id(n),
+                                   .raw = true};
     struct skep_rows rows = run(w, &plan);
     skep_xray_assemble(&rows, twice, &w->arena, ret);
 }
