@@ -46,7 +46,8 @@ skep_rc skep_api_routes(struct skep_api *api, struct skep_net *net, skep_err *er
         &skep_api__page_running,      &skep_api__metrics,
         &skep_api__xray_operations,   &skep_api__page_keys,
         &skep_api__honeycomb_v2,      &skep_api__honeycomb_environments,
-        &skep_api__honeycomb_keys,
+        &skep_api__honeycomb_keys,    &skep_api__page_login,
+        &skep_api__page_users,        &skep_api__page_audit,
     };
     for (size_t i = 0; i < SKEP_ARRAY_LEN(all); i++)
         SKEP_TRY(skep_net_routes(net, all[i]->routes, all[i]->n, api, err));
@@ -233,6 +234,8 @@ void skep_api__fail(struct skep_request *req, const struct skep_api__error *e)
     resp.headers[resp.n_headers++] =
         (struct skep_header){SKEP_STR("Cache-Control"), SKEP_STR("no-store")};
     resp.retry_after_s = e->status == 503 || e->status == 429 ? 1 : 0;
+    if (e->retry_after_s)
+        resp.retry_after_s = e->retry_after_s;
     skep_buf_init(&buf, 64 << 10);
     skep_json_init(&json, &buf);
     skep_json_object(&json);

@@ -110,6 +110,7 @@ struct skep_api__error {
     skep_str text, field;
     bool has_at;
     size_t at;
+    int retry_after_s; /* 0 = the usual one of the status */
 };
 void skep_api__fail(struct skep_request *req, const struct skep_api__error *e);
 void skep_api__fail_rc(struct skep_request *req, skep_rc rc, const skep_err *err);
@@ -157,9 +158,9 @@ extern const struct skep_api__routes skep_api__page_status, skep_api__page_names
     skep_api__page_tail, skep_api__page_export, skep_api__page_delete, skep_api__page_assets,
     skep_api__honeycomb_auth, skep_api__honeycomb_datasets, skep_api__honeycomb_columns,
     skep_api__honeycomb_queries, skep_api__honeycomb_results, skep_api__page_ledger,
-    skep_api__page_running, skep_api__page_keys, skep_api__honeycomb_v2,
-    skep_api__honeycomb_environments, skep_api__honeycomb_keys, skep_api__metrics,
-    skep_api__xray_operations;
+    skep_api__page_running, skep_api__page_keys, skep_api__page_login, skep_api__page_users,
+    skep_api__page_audit, skep_api__honeycomb_v2, skep_api__honeycomb_environments,
+    skep_api__honeycomb_keys, skep_api__metrics, skep_api__xray_operations;
 
 /* start, end, dataset of the query string -> plan; false when the request has been refused. */
 bool skep_api__scope(struct skep_api__job *job, struct skep_plan *plan);

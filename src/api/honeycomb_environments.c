@@ -125,6 +125,7 @@ static void create(struct skep_api__job *job)
         skep_api__v2_fail_rc(job, rc, &err);
         return;
     }
+    skep_api__audit(job, "environment.create", made.slug);
     skep_api__keys_changed(job);
     send_one(job, 201, &made);
 }
@@ -154,10 +155,12 @@ static void change(struct skep_api__job *job)
         changed.delete_protected = yyjson_get_bool(held);
     yyjson_doc_free(doc);
     skep_rc rc = skep_state_set_environment(job->api->cfg.state, &changed, &err);
-    if (rc != SKEP_OK)
+    if (rc != SKEP_OK) {
         skep_api__v2_fail_rc(job, rc, &err);
-    else
-        send_one(job, 200, &changed);
+        return;
+    }
+    skep_api__audit(job, "environment.change", changed.slug);
+    send_one(job, 200, &changed);
 }
 
 static void drop(struct skep_api__job *job)
@@ -172,6 +175,7 @@ static void drop(struct skep_api__job *job)
                           skep_str_c(err.text));
         return;
     }
+    skep_api__audit(job, "environment.delete", e->slug);
     skep_api__keys_changed(job);
     skep_api__v2_gone(job);
 }

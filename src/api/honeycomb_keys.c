@@ -252,6 +252,7 @@ static void change(struct skep_api__job *job)
         skep_api__v2_fail_rc(job, rc, &err);
         return;
     }
+    skep_api__audit_key(job, changed.disabled ? "key.disable" : "key.change", &changed);
     skep_api__keys_changed(job);
     send_one(job, 200, &l, &changed, NULL);
 }
@@ -268,6 +269,7 @@ static void drop(struct skep_api__job *job)
         skep_api__v2_fail_rc(job, rc, &err);
         return;
     }
+    skep_api__audit_key(job, "key.revoke", k);
     skep_api__keys_changed(job);
     skep_api__v2_gone(job);
 }

@@ -2,6 +2,8 @@
 /* What the page's and Honeycomb's endpoints for keys and environments share. */
 #pragma once
 
+#include <yyjson.h>
+
 #include "api/api_priv.h"
 #include "auth/auth.h"
 
@@ -28,6 +30,33 @@ SKEP_NODISCARD skep_rc skep_api__keys_issue(struct skep_api__job *job,
                                             skep_err *err);
 /* Make a change known to the gate; a failure to read is logged by the auth's own thread. */
 void skep_api__keys_changed(struct skep_api__job *job);
+
+/* Refuses with 403 and returns false unless the caller is of all environments: what belongs to no
+ * single one is not for the keys of one. */
+bool skep_api__may_all(struct skep_api__job *job);
+
+/* --- bodies and answers --- */
+
+/* The body's object; NULL after a refusal.  Free it. */
+yyjson_doc *skep_api__body_object(struct skep_api__job *job);
+/* A text of an object, in the job's arena; empty when it is absent or no text. */
+skep_str skep_api__member(struct skep_api__job *job, yyjson_val *obj, const char *member);
+/* 400 about a member of the body. */
+void skep_api__fail_field(struct skep_api__job *job, const char *field, const char *text);
+/* An instant as a decimal text, or null for 0. */
+void skep_api__put_ns(struct skep_json *json, skep_str key, int64_t ns);
+void skep_api__put_rights(struct skep_json *json, unsigned rights);
+/* {"ok":true} once the gate knows of a change, or what went wrong with it. */
+void skep_api__end_change(struct skep_api__job *job, skep_rc rc, const skep_err *err);
+
+/* --- the audit log (page_audit.c) --- */
+
+/* Note that the caller did something to something.  A failure is logged and changes nothing. */
+void skep_api__audit(struct skep_api__job *job, const char *what, skep_str on);
+/* The same with a name instead of the caller's: "user ann". */
+void skep_api__audit_by(struct skep_api__job *job, skep_str who, const char *what, skep_str on);
+void skep_api__audit_key(struct skep_api__job *job, const char *what,
+                         const struct skep_state_key *k);
 
 /* A handler that does its work on a worker. */
 #define SKEP_API__HANDLER(name, work)                                                              \

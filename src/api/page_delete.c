@@ -6,8 +6,9 @@
  * many they are.  A time range must be said: a question without one deletes nothing by mistake.
  *
  * Threads: a worker.  Memory: the question's budget. */
-#include "api/api_priv.h"
+#include <inttypes.h>
 
+#include "api/keys.h"
 #include "base/assert.h"
 
 /* Ends of time as callers can write them. */
@@ -53,6 +54,12 @@ static void delete_rows(struct skep_api__job *job)
         skep_api__job_fail_rc(job, rc, &err);
         return;
     }
+    if (!opts.dry_run)
+        skep_api__audit(job, "rows.delete",
+                        skep_arena_printf(&job->arena,
+                                          "%" PRIu64 " rows of " SKEP_STRFMT ": " SKEP_STRFMT, rows,
+                                          SKEP_STRARG(job->req->caller.environment),
+                                          SKEP_STRARG(skep_bytes_str(job->req->body))));
     write_answer(job, !opts.dry_run, rows, os->mono_ns(os) - begin);
 }
 
@@ -68,7 +75,7 @@ static const struct skep_route routes[] = {
      .refuse = skep_api__refuse,
      .body_limit_bytes = SKEP_LIMIT_API_BODY_BYTES,
      .right = SKEP_RIGHT_ADMIN,
-     .form = SKEP_FORM_BEARER},
+     .form = SKEP_FORM_PAGE},
 };
 
 const struct skep_api__routes skep_api__page_delete = {routes, SKEP_ARRAY_LEN(routes)};

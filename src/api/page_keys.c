@@ -7,8 +7,6 @@
  * I1  a secret is in the one answer that makes it, and nowhere else.
  * I2  a change is in force when its answer is sent.
  * Threads: workers.  Memory: the request's arena. */
-#include <yyjson.h>
-
 #include "api/keys.h"
 #include "base/log.h"
 
@@ -56,6 +54,12 @@ skep_rc skep_api__keys_issue(struct skep_api__job *job, const struct skep_issue 
         return skep_fail(err, SKEP_EFORBIDDEN,
                          "this API key may make keys of its own environment with its own rights");
     SKEP_TRY(skep_auth_issue(cfg->os, cfg->state, cfg->key_file, what, ret, err));
+    skep_api__audit(
+        job, "key.create",
+        skep_arena_printf(&job->arena, SKEP_STRFMT " (%s) of " SKEP_STRFMT ": " SKEP_STRFMT,
+                          SKEP_STRARG(what->name), ret->id,
+                          SKEP_STRARG(what->environment.n ? what->environment : SKEP_STR("all")),
+                          SKEP_STRARG(skep_rights_text(&job->arena, what->rights))));
     skep_api__keys_changed(job);
     return SKEP_OK;
 }
@@ -63,7 +67,7 @@ skep_rc skep_api__keys_issue(struct skep_api__job *job, const struct skep_issue 
 /* --- writing
  * --------------------------------------------------------------------------------------- */
 
-static void put_rights(struct skep_json *json, unsigned rights)
+void skep_api__put_rights(struct skep_json *json, unsigned rights)
 {
     static const struct {
         unsigned right;
@@ -79,8 +83,7 @@ static void put_rights(struct skep_json *json, unsigned rights)
     skep_json_end(json);
 }
 
-/* An instant, or null. */
-static void put_ns(struct skep_json *json, skep_str key, int64_t ns)
+void skep_api__put_ns(struct skep_json *json, skep_str key, int64_t ns)
 {
     skep_json_key(json, key);
     if (ns)
@@ -105,12 +108,12 @@ static void put_key(struct skep_json *json, const struct skep_state_key *k)
     skep_json_put_str(json, SKEP_STR("id"), k->id);
     skep_json_put_str(json, SKEP_STR("name"), k->name);
     skep_json_put_str(json, SKEP_STR("environment"), k->environment);
-    put_rights(json, k->rights);
+    skep_api__put_rights(json, k->rights);
     skep_json_put_str(json, SKEP_STR("access_key"), k->access_key);
-    put_ns(json, SKEP_STR("created_ns"), k->created_ns);
-    put_ns(json, SKEP_STR("expires_ns"), k->expires_ns);
-    put_ns(json, SKEP_STR("revoked_ns"), k->revoked_ns);
-    put_ns(json, SKEP_STR("last_used_ns"), k->use.last_used_ns);
+    skep_api__put_ns(json, SKEP_STR("created_ns"), k->created_ns);
+    skep_api__put_ns(json, SKEP_STR("expires_ns"), k->expires_ns);
+    skep_api__put_ns(json, SKEP_STR("revoked_ns"), k->revoked_ns);
+    skep_api__put_ns(json, SKEP_STR("last_used_ns"), k->use.last_used_ns);
     skep_json_put_bool(json, SKEP_STR("disabled"), k->disabled);
     put_limits(json, &k->limits);
 }
@@ -124,28 +127,27 @@ static void begin_environment(struct skep_json *json, const struct skep_state_en
     skep_json_put_str(json, SKEP_STR("name"), e->name);
     skep_json_put_str(json, SKEP_STR("description"), e->description);
     skep_json_put_str(json, SKEP_STR("color"), e->color);
-    put_ns(json, SKEP_STR("created_ns"), e->created_ns);
+    skep_api__put_ns(json, SKEP_STR("created_ns"), e->created_ns);
     skep_json_put_bool(json, SKEP_STR("delete_protected"), e->delete_protected);
 }
 
 /* --- reading
  * --------------------------------------------------------------------------------------- */
 
-static skep_str text_of(struct skep_api__job *job, yyjson_val *obj, const char *member)
+skep_str skep_api__member(struct skep_api__job *job, yyjson_val *obj, const char *member)
 {
     yyjson_val *v = yyjson_obj_get(obj, member);
     return skep_arena_str(&job->arena, (skep_str){yyjson_get_str(v), yyjson_get_len(v)});
 }
 
-static void fail_field(struct skep_api__job *job, const char *field, const char *text)
+void skep_api__fail_field(struct skep_api__job *job, const char *field, const char *text)
 {
     skep_api__job_fail(job, &(struct skep_api__error){.status = 400,
                                                       .field = skep_str_c(field),
                                                       .text = skep_str_c(text)});
 }
 
-/* The body's object; NULL after a refusal.  Free it. */
-static yyjson_doc *body_of(struct skep_api__job *job)
+yyjson_doc *skep_api__body_object(struct skep_api__job *job)
 {
     skep_bytes body = job->req->body;
     yyjson_doc *doc = yyjson_read((const char *)body.p, body.n, 0);
@@ -198,19 +200,19 @@ static bool read_limits(yyjson_val *obj, struct skep_key_limits *ret)
 static bool read_issue(struct skep_api__job *job, yyjson_val *root, struct skep_issue *ret)
 {
     uint64_t expires = 0;
-    ret->name = text_of(job, root, "name");
-    ret->environment = text_of(job, root, "environment");
+    ret->name = skep_api__member(job, root, "name");
+    ret->environment = skep_api__member(job, root, "environment");
     if (!read_rights(yyjson_obj_get(root, "rights"), &ret->rights)) {
-        fail_field(job, "rights", "rights are a list of any of ingest, query, admin");
+        skep_api__fail_field(job, "rights", "rights are a list of any of ingest, query, admin");
         return false;
     }
     if (!read_u64(root, "expires_ns", &expires) || expires > INT64_MAX) {
-        fail_field(job, "expires_ns", "a time in nanoseconds since 1970, or null");
+        skep_api__fail_field(job, "expires_ns", "a time in nanoseconds since 1970, or null");
         return false;
     }
     ret->expires_ns = (int64_t)expires;
     if (!read_limits(yyjson_obj_get(root, "limits"), &ret->limits)) {
-        fail_field(job, "limits", "limits are whole numbers, 0 for none");
+        skep_api__fail_field(job, "limits", "limits are whole numbers, 0 for none");
         return false;
     }
     return true;
@@ -255,8 +257,8 @@ static void put_issued(struct skep_json *json, const struct skep_issue *what,
     skep_json_put_str(json, SKEP_STR("id"), skep_str_c(made->id));
     skep_json_put_str(json, SKEP_STR("name"), what->name);
     skep_json_put_str(json, SKEP_STR("environment"), what->environment);
-    put_rights(json, what->rights);
-    put_ns(json, SKEP_STR("expires_ns"), what->expires_ns);
+    skep_api__put_rights(json, what->rights);
+    skep_api__put_ns(json, SKEP_STR("expires_ns"), what->expires_ns);
     put_limits(json, &what->limits);
     skep_json_put_str(json, SKEP_STR("token"), skep_str_c(made->token));
     skep_json_put_str(json, SKEP_STR("access_key"), skep_str_c(made->access_key));
@@ -270,7 +272,7 @@ static void create_key(struct skep_api__job *job)
     struct skep_issue what = {.rights = 0};
     struct skep_issued made;
     skep_err err;
-    yyjson_doc *doc = body_of(job);
+    yyjson_doc *doc = skep_api__body_object(job);
     if (!doc)
         return;
     bool ok = read_issue(job, yyjson_doc_get_root(doc), &what);
@@ -288,8 +290,7 @@ static void create_key(struct skep_api__job *job)
     skep_api__out_end(&job->out);
 }
 
-/* {"ok":true}, or what went wrong; the gate knows of it first (I2). */
-static void end_change(struct skep_api__job *job, skep_rc rc, const skep_err *err)
+void skep_api__end_change(struct skep_api__job *job, skep_rc rc, const skep_err *err)
 {
     if (rc != SKEP_OK) {
         skep_api__job_fail_rc(job, rc, err);
@@ -311,7 +312,9 @@ static void revoke_key(struct skep_api__job *job)
     skep_rc rc = skep_api__keys_find(job, id, &k, &err);
     if (rc == SKEP_OK)
         rc = skep_state_revoke_key(job->api->cfg.state, id, &err);
-    end_change(job, rc, &err);
+    if (rc == SKEP_OK)
+        skep_api__audit_key(job, "key.revoke", &k);
+    skep_api__end_change(job, rc, &err);
 }
 
 /* --- environments
@@ -367,8 +370,7 @@ static void list_environments(struct skep_api__job *job)
     skep_api__out_end(&job->out);
 }
 
-/* Environments are not for the keys of one. */
-static bool may_all(struct skep_api__job *job)
+bool skep_api__may_all(struct skep_api__job *job)
 {
     struct skep_api__scope_of_keys scope = skep_api__keys_scope(job);
     if (skep_api__keys_may(&scope, SKEP_STR("")))
@@ -376,7 +378,7 @@ static bool may_all(struct skep_api__job *job)
     skep_api__job_fail(job, &(struct skep_api__error){
                                 .status = 403,
                                 .text = SKEP_STR("this API key is of one environment: it takes one "
-                                                 "of all environments to change them")});
+                                                 "of all environments")});
     return false;
 }
 
@@ -385,18 +387,20 @@ static void create_environment(struct skep_api__job *job)
     struct skep_state_environment made;
     const struct skep_api_config *cfg = &job->api->cfg;
     skep_err err;
-    yyjson_doc *doc = may_all(job) ? body_of(job) : NULL;
+    yyjson_doc *doc = skep_api__may_all(job) ? skep_api__body_object(job) : NULL;
     if (!doc)
         return;
     yyjson_val *root = yyjson_doc_get_root(doc);
-    skep_rc rc = skep_auth_environment(cfg->os, cfg->state, text_of(job, root, "name"),
-                                       text_of(job, root, "description"),
-                                       text_of(job, root, "color"), &job->arena, &made, &err);
+    skep_rc rc =
+        skep_auth_environment(cfg->os, cfg->state, skep_api__member(job, root, "name"),
+                              skep_api__member(job, root, "description"),
+                              skep_api__member(job, root, "color"), &job->arena, &made, &err);
     yyjson_doc_free(doc);
     if (rc != SKEP_OK) {
         skep_api__job_fail_rc(job, rc, &err);
         return;
     }
+    skep_api__audit(job, "environment.create", made.slug);
     skep_api__keys_changed(job);
     skep_api__json_begin(job, 201);
     begin_environment(&job->out.json, &made);
@@ -407,11 +411,13 @@ static void create_environment(struct skep_api__job *job)
 static void delete_environment(struct skep_api__job *job)
 {
     skep_err err;
-    if (!may_all(job))
+    if (!skep_api__may_all(job))
         return;
-    skep_rc rc =
-        skep_state_drop_environment(job->api->cfg.state, skep_request_capture(job->req, 0), &err);
-    end_change(job, rc, &err);
+    skep_str slug = skep_request_capture(job->req, 0);
+    skep_rc rc = skep_state_drop_environment(job->api->cfg.state, slug, &err);
+    if (rc == SKEP_OK)
+        skep_api__audit(job, "environment.delete", slug);
+    skep_api__end_change(job, rc, &err);
 }
 
 /* --- who am I, and what is there
@@ -427,7 +433,7 @@ static void who(struct skep_api__job *job)
     skep_json_put_str(json, SKEP_STR("mode"),
                       skep_auth_is_open(job->api->cfg.auth) ? SKEP_STR("open") : SKEP_STR("keys"));
     skep_json_put_str(json, SKEP_STR("environment"), caller->environment);
-    put_rights(json, caller->rights);
+    skep_api__put_rights(json, caller->rights);
     skep_json_key(json, SKEP_STR("key"));
     if (skep_auth_key(job->api->cfg.auth, caller->key, &job->arena, &k)) {
         skep_json_object(json);
@@ -462,7 +468,8 @@ static void put_route(struct skep_json *json, const struct skep_route *r)
     } forms[] = {{SKEP_FORM_HONEYCOMB, SKEP_STR_INIT("honeycomb")},
                  {SKEP_FORM_SIGV4, SKEP_STR_INIT("sigv4")},
                  {SKEP_FORM_ROLLBAR, SKEP_STR_INIT("rollbar")},
-                 {SKEP_FORM_BEARER, SKEP_STR_INIT("bearer")}};
+                 {SKEP_FORM_BEARER, SKEP_STR_INIT("bearer")},
+                 {SKEP_FORM_SESSION, SKEP_STR_INIT("session")}};
     skep_json_object(json);
     skep_json_put_str(json, SKEP_STR("method"), skep_str_c(r->method));
     skep_json_put_str(json, SKEP_STR("path"), skep_str_c(r->path));
@@ -504,7 +511,7 @@ SKEP_API__HANDLER(handle_routes, routes_list)
 #define ROUTE(method_, path_, handle_, right_)                                                     \
     {                                                                                              \
         .method = (method_), .path = (path_), .handle = (handle_), .refuse = skep_api__refuse,     \
-        .body_limit_bytes = 64 << 10, .right = (right_), .form = SKEP_FORM_BEARER                  \
+        .body_limit_bytes = 64 << 10, .right = (right_), .form = SKEP_FORM_PAGE                    \
     }
 
 static const struct skep_route routes[] = {

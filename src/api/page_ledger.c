@@ -205,7 +205,7 @@ static const struct skep_route routes[] = {
      .handle = handle,
      .refuse = skep_api__refuse,
      .right = SKEP_RIGHT_QUERY,
-     .form = SKEP_FORM_BEARER},
+     .form = SKEP_FORM_PAGE},
 };
 
 const struct skep_api__routes skep_api__page_ledger = {routes, SKEP_ARRAY_LEN(routes)};

@@ -180,19 +180,19 @@ static const struct skep_route routes[] = {
      .handle = handle_datasets,
      .refuse = skep_api__refuse,
      .right = SKEP_RIGHT_QUERY,
-     .form = SKEP_FORM_BEARER},
+     .form = SKEP_FORM_PAGE},
     {.method = "GET",
      .path = "/skep/v1/fields",
      .handle = handle_fields,
      .refuse = skep_api__refuse,
      .right = SKEP_RIGHT_QUERY,
-     .form = SKEP_FORM_BEARER},
+     .form = SKEP_FORM_PAGE},
     {.method = "GET",
      .path = "/skep/v1/values",
      .handle = handle_values,
      .refuse = skep_api__refuse,
      .right = SKEP_RIGHT_QUERY,
-     .form = SKEP_FORM_BEARER},
+     .form = SKEP_FORM_PAGE},
 };
 
 const struct skep_api__routes skep_api__page_names = {routes, SKEP_ARRAY_LEN(routes)};

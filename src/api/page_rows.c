@@ -154,13 +154,13 @@ static const struct skep_route routes[] = {
      .refuse = skep_api__refuse,
      .body_limit_bytes = SKEP_LIMIT_API_BODY_BYTES,
      .right = SKEP_RIGHT_QUERY,
-     .form = SKEP_FORM_BEARER},
+     .form = SKEP_FORM_PAGE},
     {.method = "GET",
      .path = "/skep/v1/row/:id",
      .handle = handle_row,
      .refuse = skep_api__refuse,
      .right = SKEP_RIGHT_QUERY,
-     .form = SKEP_FORM_BEARER},
+     .form = SKEP_FORM_PAGE},
 };
 
 const struct skep_api__routes skep_api__page_rows = {routes, SKEP_ARRAY_LEN(routes)};

@@ -217,20 +217,20 @@ static const struct skep_route routes[] = {
      .handle = list,
      .refuse = skep_api__refuse,
      .right = SKEP_RIGHT_QUERY,
-     .form = SKEP_FORM_BEARER},
+     .form = SKEP_FORM_PAGE},
     {.method = "DELETE",
      .path = "/skep/v1/running/:id",
      .handle = handle_cancel,
      .refuse = skep_api__refuse,
      .right = SKEP_RIGHT_ADMIN,
-     .form = SKEP_FORM_BEARER},
+     .form = SKEP_FORM_PAGE},
     {.method = "POST",
      .path = "/skep/v1/running/:id/cancel",
      .handle = handle_cancel,
      .refuse = skep_api__refuse,
      .body_limit_bytes = 1024,
      .right = SKEP_RIGHT_ADMIN,
-     .form = SKEP_FORM_BEARER},
+     .form = SKEP_FORM_PAGE},
 };
 
 const struct skep_api__routes skep_api__page_running = {routes, SKEP_ARRAY_LEN(routes)};

@@ -27,7 +27,8 @@
 enum { LOOK_MS = 1000, WRITE_EVERY = 60 /* looks */ };
 
 static const struct skep_auth__form *const forms[] = {&skep_auth__honeycomb, &skep_auth__sigv4,
-                                                      &skep_auth__rollbar, &skep_auth__bearer};
+                                                      &skep_auth__rollbar, &skep_auth__bearer,
+                                                      &skep_auth__session};
 
 /* --- the table in force
  * --------------------------------------------------------------------------- */
@@ -71,6 +72,7 @@ static skep_rc load_locked(struct skep_auth *a, uint64_t version, skep_err *err)
     struct skep_auth__table *fresh = NULL;
     skep_assert_held(&a->load_mu);
     SKEP_TRY(find_seal(a, err));
+    SKEP_TRY(skep_auth__sessions_load(a, err));
     SKEP_TRY(skep_auth__table_load(a, &fresh, err));
     skep_mutex_lock(&a->mu);
     struct skep_auth__table *old = a->table;
@@ -109,6 +111,8 @@ static void write_uses(struct skep_auth *a)
         if (n)
             rc = skep_state_use_keys(a->cfg.state, numbers, uses, n, &err);
     }
+    if (rc == SKEP_OK)
+        rc = skep_auth__sessions_write(a, &err);
     skep_mutex_unlock(&a->load_mu);
     if (rc != SKEP_OK)
         skep_log(WARN, "cannot write when keys were last used", SKEP_K_RC(rc),
@@ -154,6 +158,10 @@ static void init(struct skep_auth *a, const struct skep_auth_config *cfg)
     skep_mutex_init(&a->stop_mu, "auth stop");
     skep_cond_init(&a->stop_cond);
     skep_index_init(&a->meter_ix, 16);
+    skep_auth__sessions_init(&a->sessions);
+    skep_auth__guesses_init(&a->guesses, cfg->os);
+    skep_mutex_init(&a->turn.mu, "password turn");
+    skep_cond_init(&a->turn.free);
 }
 
 static void done(struct skep_auth *a)
@@ -165,6 +173,10 @@ static void done(struct skep_auth *a)
     skep_free(a->meters);
     skep_index_done(&a->meter_ix);
     skep_auth__seal_free(a->seal);
+    skep_auth__sessions_done(&a->sessions);
+    skep_auth__guesses_done(&a->guesses);
+    skep_cond_done(&a->turn.free);
+    skep_mutex_done(&a->turn.mu);
     skep_cond_done(&a->stop_cond);
     skep_mutex_done(&a->stop_mu);
     skep_mutex_done(&a->load_mu);
@@ -300,6 +312,24 @@ static struct verdict judge(const struct skep_auth__question *q, const struct sk
     return v;
 }
 
+/* A person who is logged in: all environments, with the rights of the role. */
+static struct verdict judge_user(const struct skep_auth__question *q,
+                                 const struct skep_auth__claim *claim)
+{
+    struct skep_request *req = q->req;
+    unsigned right = req->route->right;
+    if (right != SKEP_RIGHT_ANY && !(claim->user_rights & right & SKEP_RIGHT_ALL))
+        return (struct verdict){.why = SKEP_DENIED_RIGHT,
+                                .message = SKEP_STR("this takes the role of an administrator")};
+    struct verdict v = choose_environment(q, SKEP_STR(""));
+    if (v.why != SKEP_DENIED_NO)
+        return v;
+    req->caller.rights = claim->user_rights;
+    req->caller.actor = claim->user_name;
+    req->caller.user = claim->user;
+    return v;
+}
+
 /* The forms of the route in turn: the first that came decides. */
 static enum skep_auth__found find(const struct skep_auth__question *q, struct skep_auth__claim *ret,
                                   skep_str *ret_missing)
@@ -372,6 +402,10 @@ static enum skep_gate_answer ask_keys(const struct skep_auth__question *q, skep_
         v = later ? (struct verdict){.why = key_fault(q, &claim.key->k)} : judge(q, claim.key);
         if (v.why == SKEP_DENIED_NO)
             return later ? ask_later(found) : SKEP_GATE_PASS;
+    } else if (claim.user) {
+        v = judge_user(q, &claim);
+        if (v.why == SKEP_DENIED_NO)
+            return SKEP_GATE_PASS;
     } else if (found == SKEP_AUTH__CLAIM) {
         v = (struct verdict){.why = claim.why, .message = claim.message};
     } else if (found != SKEP_AUTH__NONE) {

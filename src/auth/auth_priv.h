@@ -5,6 +5,7 @@
 #include "auth/auth.h"
 #include "base/hash.h"
 #include "os/thread.h"
+#include "state/users.h"
 
 enum {
     SKEP_AUTH__TOKEN_MAX_BYTES = 512, /* longer ones are no key, and not hashed */
@@ -30,7 +31,7 @@ size_t skep_auth__seal(const struct skep_os *os, const struct skep_auth__seal *s
 SKEP_NODISCARD bool skep_auth__unseal(const struct skep_auth__seal *s, skep_bytes sealed,
                                       char ret[SKEP_AUTH__AWS_SECRET_BYTES]);
 
-enum skep_auth__kind { SKEP_AUTH__TOKEN, SKEP_AUTH__ROLLBAR };
+enum skep_auth__kind { SKEP_AUTH__TOKEN, SKEP_AUTH__ROLLBAR, SKEP_AUTH__SESSION, SKEP_AUTH__LINK };
 /* What is kept of a token: BLAKE2b under a label, so that kinds cannot stand in for each other. */
 void skep_auth__hash(enum skep_auth__kind kind, skep_str token, uint8_t ret[SKEP_STATE_HASH_BYTES]);
 
@@ -88,6 +89,66 @@ const struct skep_auth__key *skep_auth__by_access_key(const struct skep_auth__ta
                                                       skep_str access_key);
 bool skep_auth__environment_is(const struct skep_auth__table *t, skep_str slug);
 
+/* --- issue.c -------------------------------------------------------------------------------------
+ */
+
+/* n letters of an alphabet of at most 64, each equally likely; ends in a NUL. */
+void skep_auth__draw(const struct skep_os *os, skep_str alphabet, char *out, size_t n);
+
+/* --- guess.c -------------------------------------------------------------------------------------
+ */
+
+enum skep_auth__guess_kind { SKEP_AUTH__BY_USER, SKEP_AUTH__BY_ADDRESS, SKEP_AUTH__GUESS_KINDS };
+enum { SKEP_AUTH__GUESS_WAYS = 8, SKEP_AUTH__GUESS_SETS = 256 };
+
+struct skep_auth__guess {
+    uint64_t tag; /* 0 = free */
+    int64_t last_ns, until_ns;
+    uint32_t failures;
+};
+
+struct skep_auth__guesses {
+    struct skep_mutex mu; /* of the slots */
+    uint64_t seed;
+    struct skep_auth__guess slots[SKEP_AUTH__GUESS_KINDS][SKEP_AUTH__GUESS_SETS]
+                                 [SKEP_AUTH__GUESS_WAYS];
+};
+
+void skep_auth__guesses_init(struct skep_auth__guesses *g, const struct skep_os *os);
+void skep_auth__guesses_done(struct skep_auth__guesses *g);
+/* Seconds to wait; 0 = go on, it is counted as a failure until it is called good. */
+int skep_auth__guess_begin(struct skep_auth__guesses *g, skep_str name, skep_str peer,
+                           int64_t now_ns);
+void skep_auth__guess_undo(struct skep_auth__guesses *g, skep_str name, skep_str peer,
+                           int64_t now_ns);
+void skep_auth__guess_good(struct skep_auth__guesses *g, skep_str name, skep_str peer,
+                           int64_t now_ns);
+
+/* --- login.c ---------------------------------------------------------------------------------
+ */
+
+/* The hash of a password that nobody has. */
+extern const char skep_auth__nobody[];
+
+/* --- sessions.c ----------------------------------------------------------------------------------
+ */
+
+struct skep_auth__session_list;
+struct skep_auth__sessions {
+    struct skep_mutex mu; /* of the list's pointer and what was seen; a list lives under load_mu */
+    struct skep_auth__session_list *list;
+};
+
+void skep_auth__sessions_init(struct skep_auth__sessions *s);
+void skep_auth__sessions_done(struct skep_auth__sessions *s);
+/* The database's.  load_mu held.  Returns SKEP_OK | SKEP_EIO | SKEP_ECORRUPT. */
+SKEP_NODISCARD skep_rc skep_auth__sessions_load(struct skep_auth *a, skep_err *err);
+/* Keep when they were last seen.  load_mu held.  Returns SKEP_OK | SKEP_EIO. */
+SKEP_NODISCARD skep_rc skep_auth__sessions_write(struct skep_auth *a, skep_err *err);
+/* The session of a cookie's token, if it goes on; its name in the arena. */
+bool skep_auth__session_find(struct skep_auth *a, skep_str token, int64_t now_ns,
+                             struct skep_arena *arena, struct skep_state_session *ret);
+
 /* --- auth.c --------------------------------------------------------------------------------------
  */
 
@@ -102,6 +163,14 @@ struct skep_auth {
     struct skep_index meter_ix; /* by number */
     uint64_t version;
     skep_thread thread;
+    struct skep_auth__sessions sessions;
+    struct skep_auth__guesses guesses;
+    struct skep_auth__turn { /* of computing a password's hash: login.c */
+        struct skep_mutex mu;
+        struct skep_cond free;
+        bool busy;
+        unsigned waiting;
+    } turn;
     struct skep_mutex stop_mu;
     struct skep_cond stop_cond;
     bool stop;
@@ -131,8 +200,11 @@ enum skep_auth__found {
 
 struct skep_auth__claim {
     const struct skep_auth__key *key;
-    enum skep_denied why; /* key NULL */
+    enum skep_denied why; /* key NULL and no user */
     skep_str message;     /* in place of the usual one; may be empty */
+    uint64_t user;        /* who is logged in, instead of a key; 0 = nobody */
+    skep_str user_name;
+    unsigned user_rights;
 };
 
 struct skep_auth__form {
@@ -142,7 +214,7 @@ struct skep_auth__form {
                                   struct skep_auth__claim *ret);
 };
 extern const struct skep_auth__form skep_auth__honeycomb, skep_auth__sigv4, skep_auth__rollbar,
-    skep_auth__bearer;
+    skep_auth__bearer, skep_auth__session;
 
 /* A claim of a token that was looked up. */
 static inline enum skep_auth__found skep_auth__claimed(const struct skep_auth__key *key,

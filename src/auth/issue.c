@@ -17,8 +17,7 @@
 
 enum { ID_LETTERS = 26, SECRET_LETTERS = 32, NAME_MAX_BYTES = 100 };
 
-/* n letters of an alphabet of at most 64, each equally likely; ends in a NUL. */
-static void draw(const struct skep_os *os, skep_str alphabet, char *out, size_t n)
+void skep_auth__draw(const struct skep_os *os, skep_str alphabet, char *out, size_t n)
 {
     uint8_t random[64];
     skep_assert(alphabet.n <= 64);
@@ -43,13 +42,13 @@ static void draw_all(const struct skep_os *os, unsigned rights, struct skep_issu
     char kind = (rights & SKEP_RIGHT_ADMIN) ? 'm' : (rights & SKEP_RIGHT_QUERY) ? 'l' : 'i';
     memcpy(ret->id, "hcx_k_", 6);
     ret->id[3] = kind;
-    draw(os, crockford, ret->id + 6, ID_LETTERS);
+    skep_auth__draw(os, crockford, ret->id + 6, ID_LETTERS);
     memcpy(ret->token, ret->id, 32);
-    draw(os, crockford, ret->token + 32, SECRET_LETTERS);
+    skep_auth__draw(os, crockford, ret->token + 32, SECRET_LETTERS);
     memcpy(ret->access_key, "AKIASKEP", 8);
-    draw(os, base32, ret->access_key + 8, 12);
-    draw(os, alnum, ret->aws_secret, SKEP_AUTH__AWS_SECRET_BYTES);
-    draw(os, SKEP_STR("0123456789abcdef"), ret->rollbar, 32);
+    skep_auth__draw(os, base32, ret->access_key + 8, 12);
+    skep_auth__draw(os, alnum, ret->aws_secret, SKEP_AUTH__AWS_SECRET_BYTES);
+    skep_auth__draw(os, SKEP_STR("0123456789abcdef"), ret->rollbar, 32);
 }
 
 skep_rc skep_auth_check_name(skep_str s, skep_err *err)
@@ -138,7 +137,7 @@ skep_rc skep_auth_environment(const struct skep_os *os, struct skep_state *state
         return skep_fail(err, SKEP_EINVAL, "description or color is too long, or no UTF-8");
     if (sodium_init() < 0)
         return skep_fail(err, SKEP_EIO, "libsodium finds no randomness");
-    draw(os, SKEP_STR("0123456789abcdefghjkmnpqrstvwxyz"), id + 6, ID_LETTERS);
+    skep_auth__draw(os, SKEP_STR("0123456789abcdefghjkmnpqrstvwxyz"), id + 6, ID_LETTERS);
     *ret = (struct skep_state_environment){.id = skep_arena_str(arena, skep_str_c(id)),
                                            .slug = slug,
                                            .name = skep_arena_str(arena, name),

@@ -154,7 +154,9 @@ bool skep_auth__unseal(const struct skep_auth__seal *s, skep_bytes sealed,
 void skep_auth__hash(enum skep_auth__kind kind, skep_str token, uint8_t ret[SKEP_STATE_HASH_BYTES])
 {
     static const skep_str labels[] = {[SKEP_AUTH__TOKEN] = SKEP_STR_INIT("skep key token 1"),
-                                      [SKEP_AUTH__ROLLBAR] = SKEP_STR_INIT("skep key rollbar 1")};
+                                      [SKEP_AUTH__ROLLBAR] = SKEP_STR_INIT("skep key rollbar 1"),
+                                      [SKEP_AUTH__SESSION] = SKEP_STR_INIT("skep session 1"),
+                                      [SKEP_AUTH__LINK] = SKEP_STR_INIT("skep one-time link 1")};
     skep_assert(token.n <= SKEP_AUTH__TOKEN_MAX_BYTES);
     int rc =
         crypto_generichash(ret, SKEP_STATE_HASH_BYTES, (const uint8_t *)(token.n ? token.p : ""),

@@ -138,7 +138,7 @@ static const struct skep_route routes[] = {
      .handle = handle,
      .refuse = refuse,
      .right = SKEP_RIGHT_INGEST,
-     .form = SKEP_FORM_BEARER},
+     .form = SKEP_FORM_PAGE},
 };
 
 const struct skep_route *skep_ingest_import_routes(size_t *ret_n)

@@ -36,15 +36,18 @@ enum {
     SKEP_FORM_HONEYCOMB = 1u << 0, /* X-Honeycomb-Team, also as gRPC metadata */
     SKEP_FORM_SIGV4 = 1u << 1,     /* AWS Signature Version 4: a header or a presigned query */
     SKEP_FORM_ROLLBAR = 1u << 2,   /* X-Rollbar-Access-Token; access_token in query or body */
-    SKEP_FORM_BEARER = 1u << 3     /* Authorization: Bearer or Basic */
+    SKEP_FORM_BEARER = 1u << 3,    /* Authorization: Bearer or Basic */
+    SKEP_FORM_SESSION = 1u << 4,   /* the cookie of who is logged in; on /skep/v1/... alone */
+    SKEP_FORM_PAGE = SKEP_FORM_BEARER | SKEP_FORM_SESSION /* every route of the page's API */
 };
 
 /* Who a request comes from.  Texts are borrowed from the request's arena or static. */
 struct skep_caller {
     skep_str environment; /* where its rows go and what its questions see; never empty */
     unsigned rights;      /* SKEP_RIGHT_* */
-    skep_str actor;       /* who did it, for the audit log: a key's name; "" = anybody */
+    skep_str actor;       /* who did it, for the audit log: a key's or user's name; "" = anybody */
     uint64_t key;         /* number of the key; 0 = none */
+    uint64_t user;        /* number of the user who is logged in; 0 = none */
 };
 
 /* Why a gate refused; each API has its own words and status for it. */

@@ -85,6 +85,11 @@ int skep_cli_parse(struct skep_cli_args *args, int argc, char *const *argv)
     return -1;
 }
 
+bool skep_cli_knows(const struct skep_cli_args *args, const char *name)
+{
+    return find_flag(args, skep_str_c(name)) >= 0;
+}
+
 const struct skep_cli_values *skep_cli_values(const struct skep_cli_args *args, const char *name)
 {
     int i = find_flag(args, skep_str_c(name));

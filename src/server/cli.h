@@ -48,6 +48,8 @@ int skep_cli_parse(struct skep_cli_args *args, int argc, char *const *argv);
 /* The last value of a flag, or `absent`. */
 const char *skep_cli_value(const struct skep_cli_args *args, const char *name, const char *absent);
 const struct skep_cli_values *skep_cli_values(const struct skep_cli_args *args, const char *name);
+/* The command's table has such a flag. */
+bool skep_cli_knows(const struct skep_cli_args *args, const char *name);
 static inline bool skep_cli_has(const struct skep_cli_args *args, const char *name)
 {
     return skep_cli_values(args, name)->n > 0;

@@ -56,6 +56,8 @@ static int create(struct skep_cli_keys *c)
                                      skep_str_c(skep_cli_value(c->args, "color", "")), &c->arena,
                                      &made, &err) != SKEP_OK) {
         return skep_cli_keys_fail(c, &err);
+    } else {
+        skep_cli_keys_audit(c, "environment.create", made.slug);
     }
     skep_buf_str(&c->out, SKEP_STR("made environment "));
     skep_cli_safe(&c->out, slug);
@@ -125,6 +127,8 @@ static int drop(struct skep_cli_keys *c)
             return SKEP_EXIT_FAILED;
     } else if (skep_state_drop_environment(c->state, slug, &err) != SKEP_OK) {
         return skep_cli_keys_fail(c, &err);
+    } else {
+        skep_cli_keys_audit(c, "environment.delete", slug);
     }
     skep_buf_str(&c->out, SKEP_STR("deleted environment "));
     skep_cli_safe(&c->out, slug);

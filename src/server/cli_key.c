@@ -176,6 +176,12 @@ static int create(struct skep_cli_keys *c)
             return SKEP_EXIT_FAILED;
     } else if (skep_auth_issue(c->os, c->state, c->key_file, &what, &made, &err) != SKEP_OK) {
         return skep_cli_keys_fail(c, &err);
+    } else {
+        skep_cli_keys_audit(c, "key.create",
+                            skep_arena_printf(&c->arena, SKEP_STRFMT " (%s) of " SKEP_STRFMT,
+                                              SKEP_STRARG(what.name), made.id,
+                                              SKEP_STRARG(what.environment.n ? what.environment
+                                                                             : SKEP_STR("all"))));
     }
     print_issued(c, &what, &made);
     skep_issued_wipe(&made);
@@ -317,6 +323,8 @@ static int revoke(struct skep_cli_keys *c)
             return SKEP_EXIT_FAILED;
     } else if (skep_state_revoke_key(c->state, id, &err) != SKEP_OK) {
         return skep_cli_keys_fail(c, &err);
+    } else {
+        skep_cli_keys_audit(c, "key.revoke", id);
     }
     skep_buf_str(&c->out, SKEP_STR("revoked "));
     skep_cli_safe(&c->out, id);

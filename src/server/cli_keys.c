@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* `skep key` and `skep env`: which of the two ways, and the running of a verb.
+/* `skep key`, `skep env` and `skep user`: which of the two ways, and the running of a verb.
  *
  * state.db is opened beside a server that may have it open, too: SQLite's write-ahead log lets
  * both, and the server notices a change within a second or so. Threads: main.  Memory: one arena;
@@ -10,6 +10,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#include "state/audit.h"
+
+void skep_cli_keys_audit(struct skep_cli_keys *c, const char *what, skep_str on)
+{
+    skep_err err;
+    const struct skep_state_audit e = {
+        .who = skep_arena_printf(&c->arena, "terminal, uid %u", (unsigned)getuid()),
+        .what = skep_str_c(what),
+        .on = on,
+        .from = SKEP_STR("")};
+    if (skep_state_put_audit(c->state, &e, &err) != SKEP_OK)
+        (void)fprintf(stderr, "%s: done, but the audit log cannot be written: %s\n", c->name,
+                      err.text);
+}
 
 int skep_cli_keys_fail(struct skep_cli_keys *c, const skep_err *err)
 {
@@ -76,15 +92,18 @@ int skep_cli_keys_run(const char *name, struct skep_cli_args *args, int argc, ch
         (void)fprintf(stderr, "%s: what to do? See %s --help\n", name, name);
         return SKEP_EXIT_USAGE;
     }
-    struct skep_cli_keys c = {
-        .name = name, .args = args, .os = skep_os_real(), .remote = skep_cli_has(args, "server")};
+    struct skep_cli_keys c = {.name = name, .args = args, .os = skep_os_real()};
+    bool remotely = skep_cli_knows(args, "server"); /* a command may be for the folder alone */
+    c.remote = remotely && skep_cli_has(args, "server");
     skep_arena_init(&c.arena, "keys", NULL);
     skep_buf_init(&c.out, 64 << 20);
-    skep_cli_http_init(&c.http, args);
+    if (remotely)
+        skep_cli_http_init(&c.http, args);
     code = run_verb(&c, verb);
     if (c.http.body.n)
         sodium_memzero(c.http.body.p, c.http.body.n);
-    skep_cli_http_done(&c.http);
+    if (remotely)
+        skep_cli_http_done(&c.http);
     skep_buf_done(&c.out);
     skep_arena_done(&c.arena);
     return code;

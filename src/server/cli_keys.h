@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What `skep key` and `skep env` share: a data folder's state.db, or a server. */
+/* What `skep key`, `skep env` and `skep user` share: a data folder's state.db, or a server. */
 #pragma once
 
 #include "server/cli.h"
@@ -27,5 +27,7 @@ int skep_cli_keys_run(const char *name, struct skep_cli_args *args, int argc, ch
                       const struct skep_cli_keys_verb *verbs, unsigned n_verbs);
 /* "skep key: text" to stderr; FAILED. */
 int skep_cli_keys_fail(struct skep_cli_keys *c, const skep_err *err);
+/* Into the audit log of the data folder that something was done; only where !c->remote. */
+void skep_cli_keys_audit(struct skep_cli_keys *c, const char *what, skep_str on);
 /* DELETE path + escaped name; false after an error was told. */
 bool skep_cli_keys_delete(struct skep_cli_keys *c, skep_str path, skep_str name);

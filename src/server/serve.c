@@ -26,7 +26,7 @@
 #include <stdlib.h>
 
 #include "api/api.h"
-#include "auth/auth.h"
+#include "auth/login.h"
 #include "base/assert.h"
 #include "event/batch.h"
 #include "ingest/ingest.h"
@@ -231,7 +231,46 @@ static void reload_certificate(struct server *s, bool force)
         say_certificate(s, "serving with a new certificate");
 }
 
-/* Nobody can come in before there is a key. */
+/* Where a browser on this machine, or one that knows us by name, reaches the first listener. */
+static skep_str page_address(struct server *s)
+{
+    skep_str a = skep_net_address(s->net, 0);
+    skep_str host = a, name = SKEP_STR("localhost");
+    while (host.n && host.p[host.n - 1] != ':')
+        host.n--;
+    skep_str port = skep_str_skip(a, host.n ? host.n - 1 : 0);
+    if (!skep_str_eq(host, SKEP_STR("0.0.0.0:")) && !skep_str_eq(host, SKEP_STR("[::]:")))
+        return a;
+    for (unsigned i = s->cfg.allow_host.n; i-- > 0;)
+        if (s->cfg.allow_host.items[i][0] != '*')
+            name = skep_str_c(s->cfg.allow_host.items[i]);
+    return skep_arena_printf(&s->arena, SKEP_STRFMT SKEP_STRFMT, SKEP_STRARG(name),
+                             SKEP_STRARG(port));
+}
+
+/* Nobody can log in before there is a user: who reads this output may be the first. */
+static void say_welcome(struct server *s, const char *scheme)
+{
+    char token[SKEP_LOGIN_TOKEN_BYTES];
+    uint64_t users = 0;
+    skep_err err = {.text = ""};
+    const struct skep_people people = {.os = s->os, .state = s->state};
+    skep_rc rc = skep_state_count_users(s->state, &users, &err);
+    if (rc == SKEP_OK && users)
+        return;
+    if (rc == SKEP_OK)
+        rc = skep_auth_link(&people, SKEP_ROLE_ADMIN, token, &err);
+    if (rc != SKEP_OK)
+        skep_log(WARN, "cannot make a link for the first user", SKEP_K_RC(rc),
+                 SKEP_K_CSTR("error", err.text));
+    else
+        (void)printf(
+            "  Nobody can log in yet. For an hour, and for one person:\n    %s://" SKEP_STRFMT
+            "/ui/welcome#%s\n  Another one:  skep user link --data %s\n",
+            scheme, SKEP_STRARG(page_address(s)), token, s->cfg.data);
+}
+
+/* Nobody can send before there is a key. */
 static void say_keys(struct server *s)
 {
     struct skep_auth_stats stats;
@@ -268,6 +307,8 @@ static void say_started(struct server *s)
     if (udp.n)
         (void)printf("  " SKEP_STRFMT "/udp  the X-Ray daemon's UDP port\n", SKEP_STRARG(udp));
     say_keys(s);
+    if (!skep_auth_is_open(s->auth))
+        say_welcome(s, scheme);
     (void)fflush(stdout);
 }
 

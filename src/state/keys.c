@@ -16,12 +16,6 @@
 #include "base/mem.h"
 #include "state/state_priv.h"
 
-static void bind_bytes(sqlite3_stmt *st, int i, skep_bytes b)
-{
-    int rc = sqlite3_bind_blob64(st, i, b.n ? (const void *)b.p : "", b.n, SQLITE_STATIC);
-    skep_assert(rc == SQLITE_OK);
-}
-
 static skep_bytes bytes_of(struct skep_arena *arena, sqlite3_stmt *st, int column)
 {
     return skep_str_bytes(skep_state__text(arena, st, column));
@@ -171,14 +165,9 @@ static skep_rc drop_environment_locked(struct skep_state *s, skep_str slug, skep
 skep_rc skep_state_drop_environment(struct skep_state *s, skep_str slug, skep_err *err)
 {
     skep_mutex_lock(&s->lock);
-    skep_rc rc = skep_state__run(s, skep_state__use(s, SKEP_STATE__BEGIN), err);
-    bool begun = rc == SKEP_OK;
+    skep_rc rc = skep_state__begin(s, err);
     if (rc == SKEP_OK)
-        rc = drop_environment_locked(s, slug, err);
-    if (rc == SKEP_OK)
-        rc = skep_state__run(s, skep_state__use(s, SKEP_STATE__COMMIT), err);
-    if (rc != SKEP_OK && begun)
-        (void)skep_state__run(s, skep_state__use(s, SKEP_STATE__ROLLBACK), NULL);
+        rc = skep_state__end(s, drop_environment_locked(s, slug, err), err);
     (void)changed(s, rc);
     skep_mutex_unlock(&s->lock);
     return rc;
@@ -260,10 +249,10 @@ static void bind_key(sqlite3_stmt *st, const struct skep_state_key *k)
     skep_state__bind_str(st, 2, k->name);
     skep_state__bind_str(st, 3, k->environment);
     skep_state__bind_i64(st, 4, k->rights);
-    bind_bytes(st, 5, k->token_hash);
-    bind_bytes(st, 6, k->rollbar_hash);
+    skep_state__bind_bytes(st, 5, k->token_hash);
+    skep_state__bind_bytes(st, 6, k->rollbar_hash);
     skep_state__bind_str(st, 7, k->access_key);
-    bind_bytes(st, 8, k->sealed);
+    skep_state__bind_bytes(st, 8, k->sealed);
     skep_state__bind_i64(st, 9, k->created_ns);
     skep_state__bind_i64(st, 10, k->expires_ns);
     skep_state__bind_i64(st, 11, (int64_t)k->limits.events_per_minute);
@@ -351,14 +340,12 @@ skep_rc skep_state_use_keys(struct skep_state *s, const uint64_t *numbers,
                             const struct skep_key_use *uses, size_t n, skep_err *err)
 {
     skep_mutex_lock(&s->lock);
-    skep_rc rc = skep_state__run(s, skep_state__use(s, SKEP_STATE__BEGIN), err);
+    skep_rc rc = skep_state__begin(s, err);
     bool begun = rc == SKEP_OK;
     for (size_t i = 0; i < n && rc == SKEP_OK; i++)
         rc = use_locked(s, numbers[i], &uses[i], err);
-    if (rc == SKEP_OK)
-        rc = skep_state__run(s, skep_state__use(s, SKEP_STATE__COMMIT), err);
-    if (rc != SKEP_OK && begun)
-        (void)skep_state__run(s, skep_state__use(s, SKEP_STATE__ROLLBACK), NULL);
+    if (begun)
+        rc = skep_state__end(s, rc, err);
     skep_mutex_unlock(&s->lock);
     return rc;
 }

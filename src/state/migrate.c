@@ -57,6 +57,25 @@ static const char *const steps[] = {
     "  last_used_ns INTEGER NOT NULL DEFAULT 0, day INTEGER NOT NULL DEFAULT 0,"
     "  day_events INTEGER NOT NULL DEFAULT 0, day_bytes INTEGER NOT NULL DEFAULT 0"
     ") STRICT;",
+    /* people, and who did what */
+    "CREATE TABLE user("
+    "  number INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL COLLATE NOCASE UNIQUE,"
+    "  role INTEGER NOT NULL, password TEXT NOT NULL, created_ns INTEGER NOT NULL,"
+    "  disabled_ns INTEGER NOT NULL DEFAULT 0, last_login_ns INTEGER NOT NULL DEFAULT 0"
+    ") STRICT;"
+    "CREATE TABLE session("
+    "  hash BLOB PRIMARY KEY, user INTEGER NOT NULL, created_ns INTEGER NOT NULL,"
+    "  seen_ns INTEGER NOT NULL, expires_ns INTEGER NOT NULL"
+    ") STRICT;"
+    "CREATE TABLE link("
+    "  hash BLOB PRIMARY KEY, role INTEGER NOT NULL, created_ns INTEGER NOT NULL,"
+    "  expires_ns INTEGER NOT NULL, used_ns INTEGER NOT NULL DEFAULT 0"
+    ") STRICT;"
+    "CREATE TABLE audit("
+    "  number INTEGER PRIMARY KEY AUTOINCREMENT, at_ns INTEGER NOT NULL, who TEXT NOT NULL,"
+    "  what TEXT NOT NULL, target TEXT NOT NULL, address TEXT NOT NULL"
+    ") STRICT;"
+    "CREATE INDEX audit_failed ON audit(number) WHERE what = 'login.failed';",
 };
 
 static skep_rc exec(sqlite3 *db, const char *sql, skep_err *err)

@@ -7,6 +7,8 @@
  *   column   (id, dataset, name)
  *   ledger   (key, n)                             counts that no row carries
  *   environment, api_key                          keys.c
+ *   user, session, link                           users.c
+ *   audit                                         audit.c
  *
  * I1  a statement is reset before the lock is let go
  * I2  count and bytes of finished results stay within the limits
@@ -99,6 +101,26 @@ void skep_state__bind_i64(sqlite3_stmt *st, int i, int64_t v)
 {
     int rc = sqlite3_bind_int64(st, i, v);
     skep_assert(rc == SQLITE_OK);
+}
+
+void skep_state__bind_bytes(sqlite3_stmt *st, int i, skep_bytes b)
+{
+    int rc = sqlite3_bind_blob64(st, i, b.n ? (const void *)b.p : "", b.n, SQLITE_STATIC);
+    skep_assert(rc == SQLITE_OK);
+}
+
+skep_rc skep_state__begin(struct skep_state *s, skep_err *err)
+{
+    return skep_state__run(s, skep_state__use(s, SKEP_STATE__BEGIN), err);
+}
+
+skep_rc skep_state__end(struct skep_state *s, skep_rc work, skep_err *err)
+{
+    if (work == SKEP_OK)
+        work = skep_state__run(s, skep_state__use(s, SKEP_STATE__COMMIT), err);
+    if (work != SKEP_OK) /* the first error is the one to report */
+        (void)skep_state__run(s, skep_state__use(s, SKEP_STATE__ROLLBACK), NULL);
+    return work;
 }
 
 skep_rc skep_state__step(struct skep_state *s, sqlite3_stmt *st, bool *ret_row, skep_err *err)

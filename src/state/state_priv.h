@@ -62,6 +62,41 @@
     X(KEY_SET, "UPDATE api_key SET name = ?2, disabled = ?3 WHERE id = ?1 AND revoked_ns = 0")     \
     X(KEY_USE, "UPDATE api_key SET last_used_ns = max(last_used_ns, ?2), day = ?3,"                \
                " day_events = ?4, day_bytes = ?5 WHERE number = ?1")                               \
+    X(USER_LIST, "SELECT number, name, role, password, created_ns, disabled_ns, last_login_ns"     \
+                 " FROM user ORDER BY name")                                                       \
+    X(USER_GET, "SELECT number, name, role, password, created_ns, disabled_ns, last_login_ns"      \
+                " FROM user WHERE name = ?1")                                                      \
+    X(USER_NAMED, "SELECT count(*) FROM user WHERE name = ?1")                                     \
+    X(USER_COUNT, "SELECT count(*) FROM user")                                                     \
+    X(USER_ADMINS, "SELECT count(*) FROM user WHERE role = 2 AND disabled_ns = 0")                 \
+    X(USER_PUT, "INSERT INTO user(name, role, password, created_ns) VALUES(?1, ?2, ?3, ?4)")       \
+    X(USER_SET, "UPDATE user SET role = ?2, disabled_ns = ?3 WHERE number = ?1")                   \
+    X(USER_PASSWORD, "UPDATE user SET password = ?2 WHERE number = ?1")                            \
+    X(USER_LOGIN, "UPDATE user SET last_login_ns = ?2 WHERE number = ?1 AND disabled_ns = 0")      \
+    X(SESSION_COUNT, "SELECT count(*) FROM session")                                               \
+    X(SESSION_LIST, "SELECT hash, user, user.name, user.role, session.created_ns, seen_ns,"        \
+                    " expires_ns FROM session JOIN user ON user.number = session.user"             \
+                    " WHERE user.disabled_ns = 0")                                                 \
+    X(SESSION_PUT, "INSERT INTO session(hash, user, created_ns, seen_ns, expires_ns)"              \
+                   " VALUES(?1, ?2, ?3, ?3, ?4)")                                                  \
+    X(SESSION_SEE, "UPDATE session SET seen_ns = max(seen_ns, ?2) WHERE hash = ?1")                \
+    X(SESSION_DROP, "DELETE FROM session WHERE hash = ?1")                                         \
+    X(SESSION_DROP_OF, "DELETE FROM session WHERE user = ?1")                                      \
+    X(SESSION_DROP_OLD, "DELETE FROM session WHERE expires_ns <= ?1")                              \
+    X(SESSION_DROP_MANY, "DELETE FROM session WHERE hash IN"                                       \
+                         " (SELECT hash FROM session ORDER BY seen_ns DESC LIMIT -1 OFFSET ?1)")   \
+    X(LINK_PUT, "INSERT INTO link(hash, role, created_ns, expires_ns) VALUES(?1, ?2, ?3, ?4)")     \
+    X(LINK_GET, "SELECT role FROM link WHERE hash = ?1 AND used_ns = 0 AND expires_ns > ?2")       \
+    X(LINK_USE, "UPDATE link SET used_ns = ?2 WHERE hash = ?1")                                    \
+    X(LINK_DROP_MANY, "DELETE FROM link WHERE hash IN"                                             \
+                      " (SELECT hash FROM link ORDER BY created_ns DESC LIMIT -1 OFFSET ?1)")      \
+    X(AUDIT_PUT, "INSERT INTO audit(at_ns, who, what, target, address)"                            \
+                 " VALUES(?1, ?2, ?3, ?4, ?5)")                                                    \
+    X(AUDIT_DROP, "DELETE FROM audit WHERE number <= ?1")                                          \
+    X(AUDIT_DROP_FAILED, "DELETE FROM audit WHERE number IN (SELECT number FROM audit"             \
+                         " WHERE what = 'login.failed' ORDER BY number DESC LIMIT -1 OFFSET ?1)")  \
+    X(AUDIT_LIST, "SELECT number, at_ns, who, what, target, address FROM audit"                    \
+                  " WHERE number < ?1 ORDER BY number DESC LIMIT ?2")                              \
     X(DATA_VERSION, "PRAGMA data_version")                                                         \
     X(BEGIN, "BEGIN IMMEDIATE")                                                                    \
     X(COMMIT, "COMMIT")                                                                            \
@@ -87,8 +122,13 @@ struct skep_state {
 sqlite3_stmt *skep_state__use(struct skep_state *s, enum skep_state__stmt id);
 void skep_state__bind_str(sqlite3_stmt *st, int i, skep_str v);
 void skep_state__bind_i64(sqlite3_stmt *st, int i, int64_t v);
+void skep_state__bind_bytes(sqlite3_stmt *st, int i, skep_bytes b);
 /* One row, or none: *ret_row.  Returns SKEP_OK | SKEP_EIO | SKEP_ECORRUPT | SKEP_ENOSPC. */
 skep_rc skep_state__step(struct skep_state *s, sqlite3_stmt *st, bool *ret_row, skep_err *err);
+/* A transaction: begin, and after a begin that went well end it with what became of its work: kept
+ * if that is SKEP_OK, undone otherwise.  end returns the first error. */
+skep_rc skep_state__begin(struct skep_state *s, skep_err *err);
+skep_rc skep_state__end(struct skep_state *s, skep_rc work, skep_err *err);
 /* A statement without rows, then reset. */
 skep_rc skep_state__run(struct skep_state *s, sqlite3_stmt *st, skep_err *err);
 void skep_state__reset(sqlite3_stmt *st);

@@ -102,7 +102,7 @@ test('every route says what right it takes and in which form a key comes', () =>
 test('the attack table', async () => {
   let n = 0;
   for (const r of routes.filter((x) => !x.grpc && x.right !== 'public')) {
-    for (const form of r.forms) {
+    for (const form of r.forms.filter((f) => f !== 'session')) {
       const request = { method: r.method, url: urlOf(r), body: bodyOf(r) ?? '' };
       const headers = (key) => carry(form, key, request);
       inItsWords(r, form, await ask(r, {}), [401], 'none');
@@ -119,6 +119,50 @@ test('the attack table', async () => {
     }
   }
   assert.ok(n > 300, `${n} attacks`);
+});
+
+// A session's cookie: on the page's own API alone, with the rights of the role, and never by itself.
+test('the attack table of the page: sessions', async () => {
+  for (const [name, role] of [['ann', 'admin'], ['bob', 'viewer'], ['eve', 'admin']]) {
+    const r = await run(['user', 'create', name, '--role', role, '--data', skep.dir], {}, 'correct horse\n');
+    assert.equal(r.code, 0, r.err);
+  }
+  const login = async (name) => {
+    const r = await skep.call('POST', '/skep/v1/login', { name, password: 'correct horse' });
+    assert.equal(r.status, 200);
+    return /^(skep_session=[a-z0-9]{52}); Path=\/; HttpOnly; SameSite=Strict; Max-Age=/.exec(r.headers.get('set-cookie'))[1];
+  };
+  const page = (cookie, more = {}) => ({ cookie, 'x-skep-page': '1', ...more });
+  const [ann, bob, ended, disabled] = [await login('ann'), await login('bob'), await login('ann'), await login('eve')];
+  assert.equal((await skep.call('POST', '/skep/v1/logout', {}, page(ended))).status, 200);
+  assert.equal((await run(['user', 'disable', 'eve', '--data', skep.dir])).code, 0);
+  await until('eve to be out', async () => (await skep.call('GET', '/skep/v1/me', undefined, page(disabled))).status === 401, 30000);
+  const mine = routes.filter((r) => r.path.startsWith('/skep/v1/') && r.right !== 'public');
+  assert.ok(mine.length > 30);
+  for (const r of routes) { // a new route of the page without it is found here
+    const takes = r.path.startsWith('/skep/v1/') && r.right !== 'public';
+    assert.equal(r.forms.includes('session'), takes, `${r.method} ${r.path}: SKEP_FORM_PAGE`);
+  }
+  for (const r of mine) {
+    inItsWords(r, 'session', await ask(r, {}), [401], 'none');
+    inItsWords(r, 'session', await ask(r, page('skep_session=')), [401], 'empty');
+    inItsWords(r, 'session', await ask(r, page(`skep_session=${'0'.repeat(52)}`)), [401], 'wrong');
+    inItsWords(r, 'session', await ask(r, page(ann.replace('skep_', '__Host-skep_'))), [401], 'the name of TLS');
+    inItsWords(r, 'session', await ask(r, page(ended)), [401], 'logged out');
+    inItsWords(r, 'session', await ask(r, page(disabled)), [401], 'disabled');
+    inItsWords(r, 'session', await ask(r, page(ann, { 'x-skep-environment': 'nowhere' })), [404], 'of no environment');
+    if (r.right === 'admin' || r.right === 'ingest') inItsWords(r, 'session', await ask(r, page(bob)), [403], 'a viewer');
+    for (const foreign of [{ origin: 'https://evil.example' }, { origin: 'null' }, { 'sec-fetch-site': 'cross-site' }])
+      assert.equal((await ask(r, page(ann, foreign))).status, 403, `${r.method} ${r.path} ${JSON.stringify(foreign)}`);
+    if (r.method !== 'GET') // a form or a script that is not the page's: neither content type nor environment is enough
+      inItsWords(r, 'session', await ask(r, { cookie: ann, 'x-skep-environment': 'default', 'content-type': 'application/json' }), [403], 'without X-Skep-Page');
+    const good = await ask(r, page(r.path.endsWith('/logout') ? await login('ann') : ann));
+    assert.ok(good.status !== 401 && good.status !== 403, `${r.method} ${r.path} logged in: ${good.status} ${good.text}`);
+  }
+  for (const path of ['/1/auth', '/2/auth', '/metrics', '/v1/traces']) { // not on the other wires
+    const r = await skep.call(path === '/v1/traces' ? 'POST' : 'GET', path, path === '/v1/traces' ? {} : undefined, page(ann));
+    assert.equal(r.status, 401, path);
+  }
 });
 
 test('the attack table of gRPC', async () => {
