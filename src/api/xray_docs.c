@@ -18,6 +18,7 @@
 
 #include "base/assert.h"
 #include "base/hash.h"
+#include "ingest/xray.h"
 
 enum { NONE = -1 };
 
@@ -69,14 +70,14 @@ static void remember(struct docs *d, uint64_t id, yyjson_mut_val *v)
     skep_index_add(&d->index, skep_hash_u64(id), d->n++);
 }
 
+/* As the row that was made of it has it: odd ids are hashed. */
 static bool id_of(yyjson_mut_val *v, uint64_t *ret)
 {
-    uint8_t b[8];
     yyjson_mut_val *id = yyjson_mut_obj_get(v, "id");
     skep_str s = {yyjson_mut_get_str(id), yyjson_mut_get_len(id)};
-    if (!yyjson_mut_is_str(id) || s.n != 16 || !skep_hex_decode(s, b, sizeof b))
+    if (s.n == 0)
         return false;
-    memcpy(ret, b, sizeof b); /* ids are kept as the wire's octets */
+    (void)skep_xray_span_id(s, ret);
     return true;
 }
 

@@ -11,7 +11,7 @@
 
 enum { SERVICES_MAX = 1000 };
 
-/* The group that always is holds every trace; more are kept by xray_groups.c's state. */
+/* The group that always is holds every trace. */
 static bool find_group(void *ctx, skep_str name, bool arn, struct skep_arena *arena, skep_str *ret)
 {
     (void)ctx;

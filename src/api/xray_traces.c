@@ -25,6 +25,7 @@
 #include "base/assert.h"
 #include "base/bytes.h"
 #include "base/hash.h"
+#include "ingest/xray.h"
 #include "wire/json_out.h"
 
 enum { PAGE_TRACES = 100, PAGE_LOOKED = 2000, ROWS_AT_ONCE = 2048, POSITION_BYTES = 20 };
@@ -364,18 +365,23 @@ struct batch {
     struct skep_arena arena; /* of one trace */
 };
 
-static skep_rc put_trace(struct batch *b, const skep_trace_id *id, skep_err *err)
+/* An id that is none of X-Ray's may be that of a sender who made up his own: they are hashed. */
+static skep_rc put_trace(struct batch *b, skep_str asked, skep_err *err)
 {
     char text[35];
+    skep_trace_id id;
+    bool odd = !skep_lang_trace_id(asked, &id);
+    if (odd)
+        (void)skep_xray_trace_id(asked, &id);
     struct skep_xray_trace t;
-    const struct skep_api__xray_ask ask = {.id = *id, .twice = {.in_trace = true}, .raw = true};
+    const struct skep_api__xray_ask ask = {.id = id, .twice = {.in_trace = true}, .raw = true};
     struct skep_json *json = &b->x->job->out.json;
     skep_arena_reset(&b->arena);
     SKEP_TRY(skep_api__xray_load(b->x, &ask, &b->arena, &t, err));
     if (t.n == 0)
         return SKEP_ENOTFOUND;
     skep_json_object(json);
-    skep_json_put_str(json, SKEP_STR("Id"), skep_api__xray_trace_id(text, id));
+    skep_json_put_str(json, SKEP_STR("Id"), odd ? asked : skep_api__xray_trace_id(text, &id));
     skep_api__xray_put_seconds(json, SKEP_STR("Duration"), t.end_ns - t.start_ns);
     skep_json_put_bool(json, SKEP_STR("LimitExceeded"), false);
     skep_json_key(json, SKEP_STR("Segments"));
@@ -391,12 +397,11 @@ static skep_rc put_traces(struct batch *b, size_t from, size_t *next, skep_err *
 {
     size_t n = yyjson_arr_size(b->ids), i = from;
     for (; i < n; i++) {
-        skep_trace_id id;
         yyjson_val *v = yyjson_arr_get(b->ids, i);
         skep_str text = {yyjson_get_str(v), yyjson_get_len(v)};
         if (b->n_traces >= BATCH_TRACES || b->x->job->out.buf.n > BATCH_BYTES)
             break;
-        skep_rc rc = skep_lang_trace_id(text, &id) ? put_trace(b, &id, err) : SKEP_ENOTFOUND;
+        skep_rc rc = put_trace(b, text, err);
         if (rc == SKEP_ENOTFOUND)
             b->missing[b->n_missing++] = text;
         else if (rc != SKEP_OK)

@@ -76,6 +76,15 @@ test('a document comes back byte for byte; late subsegments are put in their pla
   assert.equal(s.IsPartial, false);
 });
 
+test('ids that are none of X-Ray\'s are kept, found and not doubled', async () => {
+  const text = `{"id":"my-id","name":"odd","trace_id":"my-trace","start_time":${T0},"end_time":${T0 + 1},"subsegments":[{"id":"other-id","name":"in","start_time":${T0},"end_time":${T0 + 1}}]}`;
+  await put(text);
+  const { Traces: [t], UnprocessedTraceIds } = await call('/Traces', { TraceIds: ['my-trace', 'not-mine'] });
+  assert.deepEqual(UnprocessedTraceIds, ['not-mine']);
+  assert.equal(t.Id, 'my-trace');
+  assert.deepEqual(t.Segments.map((s) => s.Document), [text]);
+});
+
 test('an open segment is partial, its completion is not', async () => {
   const trace = newId();
   const doc = { id: hex(16), name: 'opener', trace_id: xid(trace), start_time: T0 + 1 };
