@@ -388,19 +388,27 @@ static struct skep_expr *signed_test(struct build *b, const struct skep_xray_exp
 
 // --- nodes -------------------------------------------------------------------------------------
 
-/* A call that may be to a node of that name: all that a node can be named after. */
-static struct skep_expr *call_to(struct build *b)
+/* A call that may be to a node of that name: all that src/api names a node after. */
+static struct skep_expr *call_to(struct build *b, skep_str name)
 {
-    static const skep_str calls[] = {SKEP_STR_INIT("client"), SKEP_STR_INIT("producer")};
-    struct skep_expr *e = node(b, SKEP_EXPR_TEST, 0);
-    skep_value *values = skep_new_n(b->arena, skep_value, 2);
-    for (unsigned i = 0; i < 2; i++)
-        values[i] = text_of(calls[i]);
-    e->test.field.name = SKEP_STR("span.kind");
-    e->test.op = SKEP_CMP_EQ;
-    e->test.values = values;
-    e->test.n_values = 2;
-    return or_of(b, e, exists(b, SKEP_STR("db.system")));
+    static const skep_str
+        whole[] = {SKEP_STR_INIT("name"),           SKEP_STR_INIT("aws.remote.service"),
+                   SKEP_STR_INIT("peer.service"),   SKEP_STR_INIT("aws.service"),
+                   SKEP_STR_INIT("db.name"),        SKEP_STR_INIT("db.namespace"),
+                   SKEP_STR_INIT("rpc.service"),    SKEP_STR_INIT("http.host"),
+                   SKEP_STR_INIT("server.address"), SKEP_STR_INIT("net.peer.name")},
+        ends[] = {SKEP_STR_INIT("aws.table_name"), SKEP_STR_INIT("aws.queue_url"),
+                  SKEP_STR_INIT("aws.bucket_name"), SKEP_STR_INIT("aws.function_name")};
+    struct skep_expr *e = not_of(b, all(b));
+    for (size_t i = 0; i < SKEP_ARRAY_LEN(whole); i++)
+        e = or_of(b, e, test(b, whole[i], SKEP_CMP_EQ, text_of(name)));
+    for (size_t i = 0; i < SKEP_ARRAY_LEN(ends); i++)
+        e = or_of(b, e, test(b, ends[i], SKEP_CMP_ENDS, text_of(name)));
+    if (skep_str_chr(name, '@') == SIZE_MAX)
+        return e;
+    /* db@host */
+    return or_of(b, e,
+                 or_of(b, exists(b, SKEP_STR("db.name")), exists(b, SKEP_STR("db.namespace"))));
 }
 
 /* A row of the node, as its own segment or as a call to it. */
@@ -408,7 +416,7 @@ static struct skep_expr *of_node(struct build *b, const struct skep_xray_ref *re
 {
     if (!ref->has_name)
         return all(b);
-    return or_of(b, segment_name(b, SKEP_CMP_EQ, text_of(ref->name)), call_to(b));
+    return or_of(b, segment_name(b, SKEP_CMP_EQ, text_of(ref->name)), call_to(b, ref->name));
 }
 
 static struct skep_expr *services(struct build *b, const struct skep_xray_expr *e, bool wide)

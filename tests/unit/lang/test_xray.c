@@ -258,7 +258,13 @@ static void test_filters(void **state)
     asks("edge(, \"b\")", false,
          "AND(any(OR()); any(OR(AND(meta.source EQ 'xray'; name EQ 'b'); AND(NOT(meta.source EQ "
          "'xray'); OR(service.name EQ 'b'; AND(NOT(service.name EXISTS); dataset EQ 'b'))); "
-         "OR(span.kind EQ 'client','producer'; db.system EXISTS))))");
+         "OR(name EQ 'b'; aws.remote.service EQ 'b'; peer.service EQ 'b'; aws.service EQ 'b'; "
+         "db.name "
+         "EQ "
+         "'b'; db.namespace EQ 'b'; rpc.service EQ 'b'; http.host EQ 'b'; server.address EQ 'b'; "
+         "net.peer.name EQ 'b'; aws.table_name ENDS 'b'; aws.queue_url ENDS 'b'; aws.bucket_name "
+         "ENDS "
+         "'b'; aws.function_name ENDS 'b'))))");
     (void)plan_text;
 }
 
