@@ -79,7 +79,10 @@ static void put_place(struct skep_xray__dec *d, const struct skep_xray__span *s,
         skep_xray__put_text(d, SKEP_SCOPE_INTRINSIC, SKEP_STR("parent_name"), s->name);
     if (time_ns < 0)
         return;
-    double ms = time_ns > s->start_ns ? (double)(time_ns - s->start_ns) / 1e6 : 0;
+    int64_t ns;
+    if (SKEP_SUB_OVERFLOW(time_ns, s->start_ns, &ns)) // a start long before 1970
+        ns = INT64_MAX;
+    double ms = ns > 0 ? (double)ns / 1e6 : 0;
     skep_batch_put(d->b, SKEP_SCOPE_INTRINSIC, SKEP_STR("meta.time_since_span_start_ms"),
                    (skep_value){.type = SKEP_TYPE_DOUBLE, .f = ms});
 }

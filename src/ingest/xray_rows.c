@@ -96,6 +96,14 @@ static void put_intrinsics(struct skep_xray__dec *d, const struct skep_xray__spa
         skep_xray__put_text(d, SKEP_SCOPE_INTRINSIC, SKEP_STR("exception.stacktrace"), x->stack);
 }
 
+static int64_t duration_of(const struct skep_xray__span *s)
+{
+    if (s->end_ns <= s->start_ns)
+        return 0;
+    uint64_t ns = (uint64_t)s->end_ns - (uint64_t)s->start_ns;
+    return ns > INT64_MAX ? INT64_MAX : (int64_t)ns;
+}
+
 /* True when the batch had room for it. */
 static bool put_span(struct skep_xray__dec *d, yyjson_val *node, struct place at,
                      struct skep_xray__span *s)
@@ -115,7 +123,7 @@ static bool put_span(struct skep_xray__dec *d, yyjson_val *node, struct place at
     struct skep_batch *b = d->b;
     b->span_id[r] = s->id;
     b->parent_id[r] = at.parent;
-    b->duration_ns[r] = SKEP_MAX(s->end_ns, s->start_ns) - s->start_ns;
+    b->duration_ns[r] = duration_of(s);
     b->span_kind[r] = kind;
     b->name[r] = skep_batch_intern(b, s->name);
     put_intrinsics(d, s, n_events, n_links, &first);

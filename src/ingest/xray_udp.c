@@ -9,9 +9,9 @@
  *      v
  *   one batch -> store           committed: counted; the port is woken
  *
- * There is no acknowledgement.  Over COMMITS batches on their way the port is not read: the kernel
- * keeps what has room and counts what has not.  A store that refuses (memory, disk) makes
- * rejections with its reason.
+ * There is no acknowledgement.  With too many batches on their way (has_room) the port is not read:
+ * the kernel keeps what has room and counts what has not.  A store that refuses (memory, disk)
+ * makes rejections with its reason.
  *
  * I1  what was taken from the port is counted as received, and accepted or rejected once.
  * Threads: the port's own; committed() on the committer's; status by any.
@@ -30,7 +30,8 @@
 enum {
     GATHER_BYTES = 1 << 20,
     GATHER_TEXTS = 4096,
-    COMMITS = 4,
+    COMMITS = 4,       /* always, and */
+    COMMITS_MOST = 32, /* while they leave half of the memory of requests free */
     RECEIVE_BUFFER_BYTES = 8 << 20,
     BIND_KEEP_S = 600,
 };
@@ -247,6 +248,14 @@ static void gather(struct skep_xray_port *p, const struct skep_datagram *d)
     skep_assert(!p->bytes.bad); // room for a burst beyond GATHER_BYTES
 }
 
+/* May one more batch go?  A disk that takes its time should not make the kernel drop datagrams. */
+static bool has_room(const struct skep_xray_port *p, unsigned on_their_way)
+{
+    struct skep_budget *budget = p->in->cfg.budget;
+    bool free = !budget || skep_budget_used(budget) < budget->limit_bytes / 2;
+    return on_their_way < (free ? COMMITS_MOST : COMMITS);
+}
+
 static bool receive(void *ctx, const struct skep_datagram *d, unsigned n)
 {
     struct skep_xray_port *p = ctx;
@@ -255,7 +264,7 @@ static bool receive(void *ctx, const struct skep_datagram *d, unsigned n)
     bool full = p->bytes.n >= GATHER_BYTES || p->n_texts >= GATHER_TEXTS;
     unsigned on_their_way = atomic_load(&p->on_their_way);
     bool any = p->n_texts > 0 || p->n_early > 0;
-    if (any && (full ? on_their_way < COMMITS : n == 0 && on_their_way == 0)) {
+    if (any && (full ? has_room(p, on_their_way) : n == 0 && on_their_way == 0)) {
         flush(p);
         full = false;
     }

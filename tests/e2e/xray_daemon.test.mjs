@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { createSocket } from 'node:dgram';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -243,6 +243,39 @@ test('with keys the daemon\'s ports take segments and sampling calls unsigned, a
     const refused = await put(skep, [segment()]); // on the other port
     assert.deepEqual([refused.status, refused.headers.get('x-amzn-errortype')], [403, 'MissingAuthenticationTokenException']);
     await sendAll(skep.xrayPort, [HEADER + JSON.stringify(segment())]);
+  } finally {
+    await skep.done();
+  }
+});
+
+test('the stock SDK for Node.js with Express', { timeout: 60000 }, async (t) => {
+  if (!existsSync(join(root, 'tests/clients/node/node_modules/aws-xray-sdk'))) return t.skip('tests/clients/node is not installed');
+  const skep = await start();
+  try {
+    const out = await new Promise((resolve, reject) => {
+      execFile(process.execPath, [join(root, 'tests/clients/node/xray-app.cjs')], {
+        timeout: 40000, env: { ...process.env, AWS_XRAY_DAEMON_ADDRESS: `127.0.0.1:${skep.xrayPort}`, AWS_XRAY_CONTEXT_MISSING: 'IGNORE_ERROR' },
+      }, (e, stdout, stderr) => (e ? reject(new Error(`${e.message}\n${stderr}`)) : resolve(stdout)));
+    });
+    assert.deepEqual(JSON.parse(out).answers, [200, 500]);
+    const all = await until('six rows', async () => {
+      const found = await rows(skep, [{ column: 'service.name', op: '=', value: 'node-app' }]);
+      return found.length === 6 && found;
+    });
+    const by = (name, more = () => true) => all.find((r) => r.fields.name === name && more(r.fields)).fields;
+    const ok = by('node-app', (f) => f['url.full']?.endsWith('/ok'));
+    assert.deepEqual([ok.game, ok.level, ok['enduser.id'], ok['http.response.status_code'], ok['span.kind']], ['x', 7, 'bob', 200, 'server']);
+    assert.equal(ok['aws.xray.metadata.default'], '{"m":{"a":1}}');
+    assert.equal(ok['telemetry.sdk.language'], 'nodejs');
+    assert.equal(by('work').n, 2);
+    const call = by('127.0.0.1');
+    assert.equal(call['span.kind'], 'client');
+    assert.equal(call['trace.parent_id'], ok['trace.span_id']);
+    const down = by('node-app', (f) => f['url.full']?.includes('/down'));
+    assert.deepEqual([down['trace.parent_id'], down['trace.trace_id']], [call['trace.span_id'], ok['trace.trace_id']], 'one trace over two segments');
+    const boom = by('node-app', (f) => f['url.full']?.endsWith('/boom'));
+    assert.deepEqual([boom['exception.message'], boom['xray.fault'], boom.error], ['kaput', true, true]);
+    assert.deepEqual(xray(await status(skep)).rejected, {});
   } finally {
     await skep.done();
   }

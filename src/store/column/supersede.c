@@ -11,8 +11,9 @@
  * before it.  Parts alone (a span imported in two commits) replace nothing.
  *
  *   rows of the commit, by key: the winner inside the batch; the others die in their own part
- *   for each trace of winners, for each rowset that has the field at all: find_trace -> rows of the
- *   key that live; an older one dies; a newer one kills the winner
+ *   for each trace of winners, for each rowset that has the field at all: find_trace (a part: one
+ *   pass for all of them, blocks without any of the traces left out) -> rows of the key that live;
+ * an older one dies; a newer one kills the winner
  *
  * I1  old rows die in the snapshot that first shows the new one.
  * I2  replay does the same again and gives the same rows, but for a row that died on arrival: what
@@ -31,6 +32,7 @@
 #include "base/bytes.h"
 #include "base/hash.h"
 #include "base/mem.h"
+#include "store/column/part.h"
 
 enum { RANGES = 32, READ_TRIES = 4 };
 
@@ -55,6 +57,8 @@ struct search {
     size_t n;
     struct match *matches;
     size_t n_matches, cap_matches;
+    uint64_t *sieve; /* of traces */
+    unsigned sieve_shift;
 };
 
 static int by_key(const void *a, const void *b)
@@ -309,6 +313,48 @@ static skep_rc look_for(struct looking *l, struct skep_rowset *rs, const skep_tr
     return SKEP_OK;
 }
 
+static bool in_sieve(const struct search *s, const skep_trace_id *id)
+{
+    uint64_t h = skep_hash_u64(skep_load_le64(id->b + 8)) >> s->sieve_shift;
+    return s->sieve[h / 64] >> (h % 64) & 1;
+}
+
+/* Bits of the traces of winners, 16 or more for each of them. */
+static void make_sieve(struct search *s)
+{
+    unsigned log = 10;
+    while (log < 40 && (uint64_t)1 << log < 16 * (uint64_t)s->n)
+        log++;
+    s->sieve = skep_alloc_n(uint64_t, ((size_t)1 << log) / 64);
+    s->sieve_shift = 64 - log;
+    for (size_t i = 0; i < s->n; i++) {
+        uint64_t h = skep_hash_u64(skep_load_le64(s->winners[i].trace.b + 8)) >> s->sieve_shift;
+        s->sieve[h / 64] |= (uint64_t)1 << (h % 64);
+    }
+}
+
+/* A part has no index of traces: it is gone through once for all winners. */
+static skep_rc look_through(struct search *s, struct skep_rowset *rs, struct looking *l)
+{
+    struct key_readers r;
+    skep_rc rc = open_readers(rs, &r);
+    for (uint64_t block = 0; rc == SKEP_OK && block < skep_rowset_blocks(rs); block++) {
+        struct skep_vec trace;
+        uint64_t row = block * SKEP_BLOCK_ROWS;
+        unsigned n = skep_rowset_block_rows(rs, block);
+        bool any = false;
+        rc = r.trace->ops->read(r.trace, row, n, &trace, NULL);
+        if (rc != SKEP_OK || trace.none)
+            continue;
+        for (unsigned i = 0; i < (trace.constant ? 1 : n) && !any; i++)
+            any = in_sieve(s, &trace.id16[i]);
+        if (any)
+            rc = each_in_block(&r, row, n, note_match, l);
+    }
+    close_readers(&r);
+    return rc;
+}
+
 static void look_in(struct search *s, const struct skep_snapshot_set *set, uint32_t number,
                     const struct skep_changes *changes)
 {
@@ -316,6 +362,10 @@ static void look_in(struct search *s, const struct skep_snapshot_set *set, uint3
     if (!skep_supersede__any(rs))
         return;
     struct looking l = {.s = s, .live = skep_changes__live(changes, set), .set = number};
+    if (rs->ops == &skep_part_ops && s->n > 1) {
+        (void)look_through(s, rs, &l); /* I3; in memory, so it is not tried again */
+        return;
+    }
     for (size_t i = 0; i < s->n; i++) {
         if (i > 0 &&
             memcmp(&s->winners[i].trace, &s->winners[i - 1].trace, sizeof(skep_trace_id)) == 0)
@@ -381,6 +431,7 @@ void skep_supersede(const struct skep_snapshot_set *sets, unsigned n, struct ske
     (void)each_in(part, (struct skep_row_range){0, part->n_rows}, note_own, &own);
     settle_own(&own, &parts, &dead);
     struct search s = {.winners = own.all, .n = own.n};
+    make_sieve(&s);
     for (uint32_t i = 0; i < n && s.n > 0; i++)
         look_in(&s, &sets[i], i, changes);
     kill_matches(&s, sets, changes);
@@ -396,4 +447,5 @@ void skep_supersede(const struct skep_snapshot_set *sets, unsigned n, struct ske
     skep_free(own.all);
     skep_free(parts.all);
     skep_free(s.matches);
+    skep_free(s.sieve);
 }

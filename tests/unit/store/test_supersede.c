@@ -159,6 +159,38 @@ static void parts_alone(void **state)
     mem_os_free(m);
 }
 
+/* Many traces in one commit: a part is gone through once for all of them. */
+static void many_at_once(void **state)
+{
+    (void)state;
+    enum { SPANS = 3000 };
+    struct mem_os *m = mem_os_new(1);
+    struct skep_column_config cfg = client_config(mem_os_ops(m), DIR);
+    struct skep_store *s = open_store(&cfg);
+    for (int round = 1; round <= 3; round++) {
+        begin();
+        for (unsigned i = 0; i < SPANS; i++) {
+            row(SKEP_KIND_SPAN_EVENT, 1, round);
+            row(SKEP_KIND_SPAN, 1, round);
+            for (unsigned k = 1; k <= 2; k++) {
+                batch->trace_id[batch->n_rows - k].b[9] = (uint8_t)(i >> 8);
+                batch->trace_id[batch->n_rows - k].b[15] = (uint8_t)i;
+            }
+        }
+        commit(s);
+        size_t n = 0;
+        int64_t *tags = client_tags(s, "tag", &n);
+        assert_int_equal(n, 2 * SPANS);
+        assert_int_equal(tags[0], (round - 1) * 2 * SPANS);
+        skep_free(tags);
+        client_ledger_expect(s);
+        if (round == 2)
+            flush(s);
+    }
+    s->ops->close(s);
+    mem_os_free(m);
+}
+
 static bool has_field(const struct skep_row *r, skep_str name)
 {
     for (unsigned i = 0; i < r->n_fields; i++)
@@ -231,6 +263,7 @@ int main(void)
         cmocka_unit_test(parts_go_with_their_span),
         cmocka_unit_test(inside_one_commit),
         cmocka_unit_test(parts_alone),
+        cmocka_unit_test(many_at_once),
         cmocka_unit_test(raw_documents_are_not_listed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
