@@ -9,6 +9,7 @@
  *
  * Threads: handlers on I/O threads, work on the api's pool.  Memory: each job's arena. */
 #include "api/api_priv.h"
+#include "api/xray_sampler.h"
 
 #include "base/assert.h"
 #include "base/mem.h"
@@ -27,6 +28,7 @@ struct skep_api *skep_api_new(const struct skep_api_config *cfg)
     api->cfg = *cfg;
     skep_mutex_init(&api->running_mu, "running questions");
     unsigned n = cfg->n_workers ? cfg->n_workers : SKEP_MAX(skep_n_cores(), 4u);
+    api->sampler = skep_xray_sampler_new();
     api->pool = skep_pool_new("api", n);
     api->started_mono_ns = cfg->os->mono_ns(cfg->os);
     return api;
@@ -48,6 +50,7 @@ skep_rc skep_api_routes(struct skep_api *api, struct skep_net *net, skep_err *er
         &skep_api__honeycomb_v2,      &skep_api__honeycomb_environments,
         &skep_api__honeycomb_keys,    &skep_api__page_login,
         &skep_api__page_users,        &skep_api__page_audit,
+        &skep_api__page_xray,         &skep_api__page_sampling,
     };
     for (size_t i = 0; i < SKEP_ARRAY_LEN(all); i++)
         SKEP_TRY(skep_net_routes(net, all[i]->routes, all[i]->n, api, err));
@@ -67,6 +70,8 @@ void skep_api_free(struct skep_api *api)
     skep_api__tails_wait(api);
     skep_pool_free(api->pool); /* waits for the queued jobs, which see `stopping` */
     skep_assert(atomic_load(&api->pending) == 0 && api->running == NULL);
+    skep_api__sampling_keep(api);
+    skep_xray_sampler_free(api->sampler);
     skep_mutex_done(&api->running_mu);
     skep_free(api);
 }

@@ -39,6 +39,7 @@ struct skep_api {
     _Atomic unsigned pending; /* requests on the workers or waiting for one */
     _Atomic unsigned tails;
     _Atomic bool stopping;
+    struct skep_xray_sampler *sampler; /* xray_sampler.h */
     /* Questions at work and what became of the others: running.c. */
     struct skep_mutex running_mu; /* of the two below */
     struct skep_api__running *running;
@@ -160,13 +161,17 @@ extern const struct skep_api__routes skep_api__page_status, skep_api__page_names
     skep_api__honeycomb_queries, skep_api__honeycomb_results, skep_api__page_ledger,
     skep_api__page_running, skep_api__page_keys, skep_api__page_login, skep_api__page_users,
     skep_api__page_audit, skep_api__honeycomb_v2, skep_api__honeycomb_environments,
-    skep_api__honeycomb_keys, skep_api__metrics, skep_api__xray_operations;
+    skep_api__honeycomb_keys, skep_api__metrics, skep_api__xray_operations, skep_api__page_xray,
+    skep_api__page_sampling;
 
 /* start, end, dataset of the query string -> plan; false when the request has been refused. */
 bool skep_api__scope(struct skep_api__job *job, struct skep_plan *plan);
 /* A parameter of the query string, or an empty slice. */
 skep_str skep_api__param(struct skep_request *req, skep_str name);
 int64_t skep_api__now(const struct skep_api *api);
+
+/* Keep all that X-Ray's clients reported of their sampling. */
+void skep_api__sampling_keep(struct skep_api *api);
 
 /* Threads that outlive their request (live tail); counted in api->tails. */
 void skep_api__tails_wait(struct skep_api *api);

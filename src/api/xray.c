@@ -24,55 +24,57 @@
 
 /* Path, operation, function, right; refused ones have no function and say why. */
 /* clang-format off: a line an operation */
-#define NO_GRAPH       "skep draws no service graph yet"
-#define NO_GROUPS      "skep keeps no groups yet"
-#define NO_RULES       "skep keeps no sampling rules yet"
-#define NO_ENCRYPTION  "skep keeps no encryption configuration yet"
-#define NO_TAGS        "skep keeps no tags yet"
-#define NO_POLICIES    "skep keeps no resource policies yet"
-#define NO_INSIGHTS    "skep finds no insights yet"
-#define NO_INDEXING    "skep has no indexing rules yet"
-#define NO_DESTINATION "skep has no segment destination yet"
-#define NO_RETRIEVAL   "skep has no trace retrieval yet"
+#define NO_GRAPH "skep draws no service graph yet"
 #define OPERATIONS(X)                                                                              \
     X("/TraceSummaries", GetTraceSummaries, skep_api__xray_get_trace_summaries, QUERY, "")         \
     X("/Traces", BatchGetTraces, skep_api__xray_batch_get_traces, QUERY, "")                       \
     X("/ServiceGraph", GetServiceGraph, NULL, QUERY, NO_GRAPH)                                     \
     X("/TraceGraph", GetTraceGraph, NULL, QUERY, NO_GRAPH)                                         \
     X("/TimeSeriesServiceStatistics", GetTimeSeriesServiceStatistics, NULL, QUERY, NO_GRAPH)       \
-    X("/CreateGroup", CreateGroup, NULL, ADMIN, NO_GROUPS)                                         \
-    X("/UpdateGroup", UpdateGroup, NULL, ADMIN, NO_GROUPS)                                         \
-    X("/DeleteGroup", DeleteGroup, NULL, ADMIN, NO_GROUPS)                                         \
-    X("/GetGroup", GetGroup, NULL, QUERY, NO_GROUPS)                                               \
-    X("/Groups", GetGroups, NULL, QUERY, NO_GROUPS)                                                \
-    X("/GetSamplingRules", GetSamplingRules, NULL, INGEST, NO_RULES)                               \
-    X("/GetCentralizedSamplingRules", GetSamplingRules, NULL, INGEST, NO_RULES)                    \
-    X("/SamplingTargets", GetSamplingTargets, NULL, INGEST, NO_RULES)                              \
-    X("/SamplingStatisticSummaries", GetSamplingStatisticSummaries, NULL, QUERY, NO_RULES)         \
-    X("/CreateSamplingRule", CreateSamplingRule, NULL, ADMIN, NO_RULES)                            \
-    X("/UpdateSamplingRule", UpdateSamplingRule, NULL, ADMIN, NO_RULES)                            \
-    X("/DeleteSamplingRule", DeleteSamplingRule, NULL, ADMIN, NO_RULES)                            \
-    X("/EncryptionConfig", GetEncryptionConfig, NULL, QUERY, NO_ENCRYPTION)                        \
-    X("/PutEncryptionConfig", PutEncryptionConfig, NULL, ADMIN, NO_ENCRYPTION)                     \
-    X("/ListTagsForResource", ListTagsForResource, NULL, QUERY, NO_TAGS)                           \
-    X("/TagResource", TagResource, NULL, ADMIN, NO_TAGS)                                           \
-    X("/UntagResource", UntagResource, NULL, ADMIN, NO_TAGS)                                       \
-    X("/ListResourcePolicies", ListResourcePolicies, NULL, QUERY, NO_POLICIES)                     \
-    X("/PutResourcePolicy", PutResourcePolicy, NULL, ADMIN, NO_POLICIES)                           \
-    X("/DeleteResourcePolicy", DeleteResourcePolicy, NULL, ADMIN, NO_POLICIES)                     \
-    X("/InsightSummaries", GetInsightSummaries, NULL, QUERY, NO_INSIGHTS)                          \
-    X("/Insight", GetInsight, NULL, QUERY, NO_INSIGHTS)                                            \
-    X("/InsightEvents", GetInsightEvents, NULL, QUERY, NO_INSIGHTS)                                \
-    X("/InsightImpactGraph", GetInsightImpactGraph, NULL, QUERY, NO_INSIGHTS)                      \
-    X("/GetIndexingRules", GetIndexingRules, NULL, QUERY, NO_INDEXING)                             \
-    X("/UpdateIndexingRule", UpdateIndexingRule, NULL, ADMIN, NO_INDEXING)                         \
-    X("/GetTraceSegmentDestination", GetTraceSegmentDestination, NULL, QUERY, NO_DESTINATION)      \
-    X("/UpdateTraceSegmentDestination", UpdateTraceSegmentDestination, NULL, ADMIN,                \
-      NO_DESTINATION)                                                                              \
-    X("/StartTraceRetrieval", StartTraceRetrieval, NULL, QUERY, NO_RETRIEVAL)                      \
-    X("/ListRetrievedTraces", ListRetrievedTraces, NULL, QUERY, NO_RETRIEVAL)                      \
-    X("/GetRetrievedTracesGraph", GetRetrievedTracesGraph, NULL, QUERY, NO_RETRIEVAL)              \
-    X("/CancelTraceRetrieval", CancelTraceRetrieval, NULL, QUERY, NO_RETRIEVAL)
+    X("/CreateGroup", CreateGroup, skep_api__xray_create_group, ADMIN, "")                         \
+    X("/UpdateGroup", UpdateGroup, skep_api__xray_update_group, ADMIN, "")                         \
+    X("/DeleteGroup", DeleteGroup, skep_api__xray_delete_group, ADMIN, "")                         \
+    X("/GetGroup", GetGroup, skep_api__xray_get_group, QUERY, "")                                  \
+    X("/Groups", GetGroups, skep_api__xray_get_groups, QUERY, "")                                  \
+    X("/GetSamplingRules", GetSamplingRules, skep_api__xray_get_sampling_rules, INGEST, "")        \
+    X("/GetCentralizedSamplingRules", GetSamplingRules, skep_api__xray_get_sampling_rules, INGEST, \
+      "")                                                                                          \
+    X("/SamplingTargets", GetSamplingTargets, skep_api__xray_get_sampling_targets, INGEST, "")     \
+    X("/SamplingStatisticSummaries", GetSamplingStatisticSummaries,                                \
+      skep_api__xray_get_sampling_statistic_summaries, QUERY, "")                                  \
+    X("/CreateSamplingRule", CreateSamplingRule, skep_api__xray_create_sampling_rule, ADMIN, "")   \
+    X("/UpdateSamplingRule", UpdateSamplingRule, skep_api__xray_update_sampling_rule, ADMIN, "")   \
+    X("/DeleteSamplingRule", DeleteSamplingRule, skep_api__xray_delete_sampling_rule, ADMIN, "")   \
+    X("/EncryptionConfig", GetEncryptionConfig, skep_api__xray_get_encryption_config, QUERY, "")   \
+    X("/PutEncryptionConfig", PutEncryptionConfig, skep_api__xray_put_encryption_config, ADMIN,    \
+      "")                                                                                          \
+    X("/ListTagsForResource", ListTagsForResource, skep_api__xray_list_tags_for_resource, QUERY,   \
+      "")                                                                                          \
+    X("/TagResource", TagResource, skep_api__xray_tag_resource, ADMIN, "")                         \
+    X("/UntagResource", UntagResource, skep_api__xray_untag_resource, ADMIN, "")                   \
+    X("/ListResourcePolicies", ListResourcePolicies, skep_api__xray_list_resource_policies, QUERY, \
+      "")                                                                                          \
+    X("/PutResourcePolicy", PutResourcePolicy, skep_api__xray_put_resource_policy, ADMIN, "")      \
+    X("/DeleteResourcePolicy", DeleteResourcePolicy, skep_api__xray_delete_resource_policy, ADMIN, \
+      "")                                                                                          \
+    X("/InsightSummaries", GetInsightSummaries, skep_api__xray_get_insight_summaries, QUERY, "")   \
+    X("/Insight", GetInsight, skep_api__xray_get_insight, QUERY, "")                               \
+    X("/InsightEvents", GetInsightEvents, skep_api__xray_get_insight_events, QUERY, "")            \
+    X("/InsightImpactGraph", GetInsightImpactGraph, skep_api__xray_get_insight_impact_graph,       \
+      QUERY, "")                                                                                   \
+    X("/GetIndexingRules", GetIndexingRules, skep_api__xray_get_indexing_rules, QUERY, "")         \
+    X("/UpdateIndexingRule", UpdateIndexingRule, skep_api__xray_update_indexing_rule, ADMIN, "")   \
+    X("/GetTraceSegmentDestination", GetTraceSegmentDestination,                                   \
+      skep_api__xray_get_trace_segment_destination, QUERY, "")                                     \
+    X("/UpdateTraceSegmentDestination", UpdateTraceSegmentDestination,                             \
+      skep_api__xray_update_trace_segment_destination, ADMIN, "")                                  \
+    X("/StartTraceRetrieval", StartTraceRetrieval, skep_api__xray_start_trace_retrieval, QUERY,    \
+      "")                                                                                          \
+    X("/ListRetrievedTraces", ListRetrievedTraces, skep_api__xray_list_retrieved_traces, QUERY,    \
+      "")                                                                                          \
+    X("/GetRetrievedTracesGraph", GetRetrievedTracesGraph, NULL, QUERY, NO_GRAPH)                  \
+    X("/CancelTraceRetrieval", CancelTraceRetrieval, skep_api__xray_cancel_trace_retrieval, QUERY, \
+      "")
 /* clang-format on */
 
 static const struct skep_api__xray_op ops[] = {
@@ -299,21 +301,29 @@ skep_str skep_api__xray_trace_id(char out[35], const skep_trace_id *id)
 
 // --- the way of a request ----------------------------------------------------------------------
 
-static skep_handler_fn handle;
+static skep_handler_fn handle, handle_page;
+
+#define ROUTE(path_, handle_, refuse_, right_, form_)                                              \
+    {                                                                                              \
+        .method = "POST", .path = (path_), .handle = (handle_), .refuse = (refuse_),               \
+        .body_limit_bytes = SKEP_LIMIT_API_BODY_BYTES, .right = (right_), .form = (form_)          \
+    }
 
 static const struct skep_route routes[] = {
-#define X(p, name, work, r, why)                                                                   \
-    {.method = "POST",                                                                             \
-     .path = (p),                                                                                  \
-     .handle = handle,                                                                             \
-     .refuse = skep_api__xray_refuse,                                                              \
-     .body_limit_bytes = SKEP_LIMIT_API_BODY_BYTES,                                                \
-     .right = SKEP_RIGHT_##r,                                                                      \
-     .form = SKEP_FORM_SIGV4},
+#define X(path, name, work, right, why)                                                            \
+    ROUTE(path, handle, skep_api__xray_refuse, SKEP_RIGHT_##right, SKEP_FORM_SIGV4),
+    OPERATIONS(X)
+#undef X
+};
+/* The page's, which has other keys and is refused in its own words: /skep/v1/xray/CreateGroup. */
+static const struct skep_route page_routes[] = {
+#define X(path, name, work, right, why)                                                            \
+    ROUTE("/skep/v1/xray" path, handle_page, skep_api__refuse, SKEP_RIGHT_##right, SKEP_FORM_PAGE),
     OPERATIONS(X)
 #undef X
 };
 _Static_assert(SKEP_ARRAY_LEN(routes) == SKEP_ARRAY_LEN(ops), "one route an operation");
+_Static_assert(SKEP_ARRAY_LEN(page_routes) == SKEP_ARRAY_LEN(ops), "one route an operation");
 
 /* The body as an object; false after an error. */
 static bool read_body(struct skep_api__xray *x)
@@ -337,9 +347,9 @@ static bool read_body(struct skep_api__xray *x)
     return true;
 }
 
-static void work(struct skep_api__job *job)
+static void operate(struct skep_api__job *job, const struct skep_route *first)
 {
-    struct skep_api__xray x = {.job = job, .op = &ops[job->req->route - routes]};
+    struct skep_api__xray x = {.job = job, .op = &ops[job->req->route - first]};
     if (read_body(&x)) {
         if (x.op->work)
             x.op->work(&x);
@@ -349,9 +359,25 @@ static void work(struct skep_api__job *job)
     yyjson_doc_free(x.doc);
 }
 
+static void work(struct skep_api__job *job)
+{
+    operate(job, routes);
+}
+
+static void work_page(struct skep_api__job *job)
+{
+    operate(job, page_routes);
+}
+
 static void handle(void *ctx, struct skep_request *req)
 {
     skep_api__run(ctx, req, work);
 }
 
+static void handle_page(void *ctx, struct skep_request *req)
+{
+    skep_api__run(ctx, req, work_page);
+}
+
 const struct skep_api__routes skep_api__xray_operations = {routes, SKEP_ARRAY_LEN(routes)};
+const struct skep_api__routes skep_api__page_xray = {page_routes, SKEP_ARRAY_LEN(page_routes)};

@@ -7,17 +7,15 @@
  * Threads: the request's worker.  Memory: the arenas given. */
 #include "api/xray_load.h"
 
+#include "api/xray_admin.h"
 #include "base/assert.h"
 
 enum { SERVICES_MAX = 1000 };
 
-/* The group that always is holds every trace. */
 static bool find_group(void *ctx, skep_str name, bool arn, struct skep_arena *arena, skep_str *ret)
 {
-    (void)ctx;
-    (void)arena;
-    *ret = SKEP_STR("");
-    return !arn && skep_str_eq(name, SKEP_STR("Default"));
+    (void)arena; /* is the request's */
+    return skep_api__xray_group_find(ctx, name, arn, ret);
 }
 
 bool skep_api__xray_expression(struct skep_api__xray *x, skep_str text,

@@ -67,7 +67,8 @@ struct skep_api__xray {
     struct skep_api__job *job;
     const struct skep_api__xray_op *op;
     yyjson_doc *doc;
-    yyjson_val *in; /* the body's object; an empty one without a body */
+    yyjson_val *in;  /* the body's object; an empty one without a body */
+    skep_str within; /* the group whose new expression is read: it cannot be part of itself */
     /* Where the helpers are: "samplingRule.", "tags.2.member." */
     char path[160];
     size_t path_n;
@@ -81,6 +82,23 @@ struct skep_api__xray {
 /* --- families: a file each --- */
 
 skep_api__xray_work_fn skep_api__xray_get_trace_summaries, skep_api__xray_batch_get_traces;
+skep_api__xray_work_fn skep_api__xray_create_group, skep_api__xray_update_group,
+    skep_api__xray_get_group, skep_api__xray_get_groups, skep_api__xray_delete_group;
+skep_api__xray_work_fn skep_api__xray_get_sampling_rules, skep_api__xray_create_sampling_rule,
+    skep_api__xray_update_sampling_rule, skep_api__xray_delete_sampling_rule;
+skep_api__xray_work_fn skep_api__xray_get_sampling_targets,
+    skep_api__xray_get_sampling_statistic_summaries;
+skep_api__xray_work_fn skep_api__xray_list_tags_for_resource, skep_api__xray_tag_resource,
+    skep_api__xray_untag_resource;
+skep_api__xray_work_fn skep_api__xray_list_resource_policies, skep_api__xray_put_resource_policy,
+    skep_api__xray_delete_resource_policy;
+skep_api__xray_work_fn skep_api__xray_get_encryption_config, skep_api__xray_put_encryption_config,
+    skep_api__xray_get_indexing_rules, skep_api__xray_update_indexing_rule,
+    skep_api__xray_get_trace_segment_destination, skep_api__xray_update_trace_segment_destination;
+skep_api__xray_work_fn skep_api__xray_get_insight_summaries, skep_api__xray_get_insight,
+    skep_api__xray_get_insight_events, skep_api__xray_get_insight_impact_graph;
+skep_api__xray_work_fn skep_api__xray_start_trace_retrieval, skep_api__xray_list_retrieved_traces,
+    skep_api__xray_cancel_trace_retrieval;
 
 /* --- members of the request: xray_in.c --- */
 

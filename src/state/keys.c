@@ -31,18 +31,6 @@ static bool exists_locked(struct skep_state *s, skep_str slug, skep_rc *ret_rc, 
     return row;
 }
 
-static skep_rc count_locked(struct skep_state *s, enum skep_state__stmt id, uint64_t *ret,
-                            skep_err *err)
-{
-    bool row = false;
-    sqlite3_stmt *st = skep_state__use(s, id);
-    skep_rc rc = skep_state__step(s, st, &row, err);
-    if (rc == SKEP_OK && row)
-        *ret = (uint64_t)sqlite3_column_int64(st, 0);
-    skep_state__reset(st);
-    return rc;
-}
-
 static skep_rc changed(struct skep_state *s, skep_rc rc)
 {
     if (rc == SKEP_OK)
@@ -95,7 +83,7 @@ static skep_rc put_environment_locked(struct skep_state *s, const struct skep_st
         return skep_fail(err, SKEP_EEXISTS, "there is an environment \"" SKEP_STRFMT "\" already",
                          SKEP_STRARG(e->slug));
     if (rc == SKEP_OK)
-        rc = count_locked(s, SKEP_STATE__ENVIRONMENT_COUNT, &n, err);
+        rc = skep_state__number(s, skep_state__use(s, SKEP_STATE__ENVIRONMENT_COUNT), &n, err);
     if (rc != SKEP_OK)
         return rc;
     if (n >= SKEP_STATE_ENVIRONMENTS_MAX)
@@ -270,7 +258,7 @@ static skep_rc put_key_locked(struct skep_state *s, const struct skep_state_key 
                          "there is no environment \"" SKEP_STRFMT "\": make it first",
                          SKEP_STRARG(k->environment));
     if (rc == SKEP_OK)
-        rc = count_locked(s, SKEP_STATE__KEY_COUNT, &n, err);
+        rc = skep_state__number(s, skep_state__use(s, SKEP_STATE__KEY_COUNT), &n, err);
     if (rc != SKEP_OK)
         return rc;
     if (n >= SKEP_STATE_KEYS_MAX)

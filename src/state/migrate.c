@@ -76,6 +76,22 @@ static const char *const steps[] = {
     "  what TEXT NOT NULL, target TEXT NOT NULL, address TEXT NOT NULL"
     ") STRICT;"
     "CREATE INDEX audit_failed ON audit(number) WHERE what = 'login.failed';",
+    /* what X-Ray's API keeps */
+    "CREATE TABLE xray_item("
+    "  seq INTEGER PRIMARY KEY, environment TEXT NOT NULL, kind INTEGER NOT NULL,"
+    "  name TEXT NOT NULL, body TEXT NOT NULL, created_ns INTEGER NOT NULL,"
+    "  modified_ns INTEGER NOT NULL, UNIQUE(environment, kind, name)"
+    ") STRICT;"
+    "CREATE TABLE xray_tag("
+    "  environment TEXT NOT NULL, kind INTEGER NOT NULL, name TEXT NOT NULL, key TEXT NOT NULL,"
+    "  value TEXT NOT NULL, PRIMARY KEY(environment, kind, name, key)"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE TABLE xray_window("
+    "  environment TEXT NOT NULL, start_ns INTEGER NOT NULL, rule TEXT NOT NULL,"
+    "  requests INTEGER NOT NULL, borrowed INTEGER NOT NULL, sampled INTEGER NOT NULL,"
+    "  PRIMARY KEY(environment, start_ns, rule)"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE INDEX xray_window_start ON xray_window(start_ns);",
 };
 
 static skep_rc exec(sqlite3 *db, const char *sql, skep_err *err)

@@ -9,6 +9,7 @@
  *   environment, api_key                          keys.c
  *   user, session, link                           users.c
  *   audit                                         audit.c
+ *   xray_item, xray_tag, xray_window              xray.c
  *
  * I1  a statement is reset before the lock is let go
  * I2  count and bytes of finished results stay within the limits
@@ -140,6 +141,16 @@ skep_rc skep_state__run(struct skep_state *s, sqlite3_stmt *st, skep_err *err)
     bool row = false;
     skep_rc rc = skep_state__step(s, st, &row, err);
     skep_assert(!row);
+    skep_state__reset(st);
+    return rc;
+}
+
+skep_rc skep_state__number(struct skep_state *s, sqlite3_stmt *st, uint64_t *ret, skep_err *err)
+{
+    bool row = false;
+    skep_rc rc = skep_state__step(s, st, &row, err);
+    if (rc == SKEP_OK && row)
+        *ret = (uint64_t)sqlite3_column_int64(st, 0);
     skep_state__reset(st);
     return rc;
 }

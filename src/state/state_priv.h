@@ -97,6 +97,38 @@
                          " WHERE what = 'login.failed' ORDER BY number DESC LIMIT -1 OFFSET ?1)")  \
     X(AUDIT_LIST, "SELECT number, at_ns, who, what, target, address FROM audit"                    \
                   " WHERE number < ?1 ORDER BY number DESC LIMIT ?2")                              \
+    X(XRAY_LIST, "SELECT name, body, created_ns, modified_ns FROM xray_item"                       \
+                 " WHERE environment = ?1 AND kind = ?2 ORDER BY name")                            \
+    X(XRAY_GET, "SELECT name, body, created_ns, modified_ns FROM xray_item"                        \
+                " WHERE environment = ?1 AND kind = ?2 AND name = ?3")                             \
+    X(XRAY_COUNT, "SELECT count(*) FROM xray_item WHERE environment = ?1 AND kind = ?2")           \
+    X(XRAY_PUT, "INSERT INTO xray_item(environment, kind, name, body, created_ns, modified_ns)"    \
+                " VALUES(?1, ?2, ?3, ?4, ?5, ?5) ON CONFLICT(environment, kind, name)"             \
+                " DO UPDATE SET body = excluded.body, modified_ns = excluded.modified_ns")         \
+    X(XRAY_DROP, "DELETE FROM xray_item WHERE environment = ?1 AND kind = ?2 AND name = ?3")       \
+    X(XRAY_DROP_OLDEST, "DELETE FROM xray_item WHERE seq = (SELECT min(seq) FROM xray_item"        \
+                        " WHERE environment = ?1 AND kind = ?2)")                                  \
+    X(XRAY_MODIFIED, "SELECT coalesce(max(modified_ns), 0) FROM xray_item"                         \
+                     " WHERE environment = ?1 AND kind IN (?2, ?3)")                               \
+    X(XRAY_TAG_LIST, "SELECT key, value FROM xray_tag"                                             \
+                     " WHERE environment = ?1 AND kind = ?2 AND name = ?3 ORDER BY key")           \
+    X(XRAY_TAG_PUT, "INSERT INTO xray_tag(environment, kind, name, key, value)"                    \
+                    " VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT(environment, kind, name, key)"        \
+                    " DO UPDATE SET value = excluded.value")                                       \
+    X(XRAY_TAG_COUNT, "SELECT count(*) FROM xray_tag"                                              \
+                      " WHERE environment = ?1 AND kind = ?2 AND name = ?3")                       \
+    X(XRAY_TAG_DROP, "DELETE FROM xray_tag"                                                        \
+                     " WHERE environment = ?1 AND kind = ?2 AND name = ?3 AND key = ?4")           \
+    X(XRAY_TAG_DROP_ALL, "DELETE FROM xray_tag"                                                    \
+                         " WHERE environment = ?1 AND kind = ?2 AND name = ?3")                    \
+    X(XRAY_WINDOW_ADD,                                                                             \
+      "INSERT INTO xray_window(environment, start_ns, rule, requests, borrowed, sampled)"          \
+      " VALUES(?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT(environment, start_ns, rule) DO UPDATE SET"     \
+      " requests = requests + excluded.requests, borrowed = borrowed + excluded.borrowed,"         \
+      " sampled = sampled + excluded.sampled")                                                     \
+    X(XRAY_WINDOW_FOLD, "DELETE FROM xray_window WHERE start_ns < ?1")                             \
+    X(XRAY_WINDOW_LIST, "SELECT start_ns, rule, requests, borrowed, sampled FROM xray_window"      \
+                        " WHERE environment = ?1 AND start_ns >= ?2 ORDER BY start_ns, rule")      \
     X(DATA_VERSION, "PRAGMA data_version")                                                         \
     X(BEGIN, "BEGIN IMMEDIATE")                                                                    \
     X(COMMIT, "COMMIT")                                                                            \
@@ -129,6 +161,8 @@ skep_rc skep_state__step(struct skep_state *s, sqlite3_stmt *st, bool *ret_row, 
  * if that is SKEP_OK, undone otherwise.  end returns the first error. */
 skep_rc skep_state__begin(struct skep_state *s, skep_err *err);
 skep_rc skep_state__end(struct skep_state *s, skep_rc work, skep_err *err);
+/* A statement that gives one row with one number. */
+skep_rc skep_state__number(struct skep_state *s, sqlite3_stmt *st, uint64_t *ret, skep_err *err);
 /* A statement without rows, then reset. */
 skep_rc skep_state__run(struct skep_state *s, sqlite3_stmt *st, skep_err *err);
 void skep_state__reset(sqlite3_stmt *st);
