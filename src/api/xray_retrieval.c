@@ -212,11 +212,11 @@ static skep_rc put_trace(struct page *p, skep_err *err)
     char text[35];
     uint64_t all = 0;
     struct skep_xray_trace t;
-    static const struct skep_xray_twice twice = {.in_trace = true};
     const skep_trace_id *id = &p->r->ids[p->trace];
+    const struct skep_api__xray_ask ask = {.id = *id, .twice = {.in_trace = true}, .raw = true};
     struct skep_json *json = &p->x->job->out.json;
     skep_arena_reset(&p->arena);
-    skep_rc rc = skep_api__xray_load(p->x, id, &twice, &p->arena, &t, err);
+    skep_rc rc = skep_api__xray_load(p->x, &ask, &p->arena, &t, err);
     bool shown = rc == SKEP_OK && t.n > 0 && t.start_ns < p->r->range.end_ns &&
                  t.end_ns >= p->r->range.start_ns;
     if (rc != SKEP_OK && rc != SKEP_ENOTFOUND)

@@ -7,7 +7,7 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { Skep, hex, nowNs, otlpTraces, root } from './support.mjs';
+import { Skep, freePort, hex, nowNs, otlpTraces, root } from './support.mjs';
 
 const run = promisify(execFile);
 let skep;
@@ -313,10 +313,11 @@ test('the AWS CLI: the bootcamp\'s commands word for word', { skip: aws ? false 
 
 const sdk = pythonWith('aws_xray_sdk');
 async function withFleetRule(work) {
-  const own = await Skep.start();
+  const daemon = `127.0.0.1:${await freePort()}`;
+  const own = await Skep.start({ args: ['--xray', daemon] });
   try {
     await own.json('POST', '/CreateSamplingRule', { SamplingRule: rule('Cruddur', { FixedRate: 0 }) });
-    await work({ AWS_XRAY_DAEMON_ADDRESS: `127.0.0.1:${own.port}` }, own);
+    await work({ AWS_XRAY_DAEMON_ADDRESS: daemon }, own);
   } finally {
     await own.done();
   }
