@@ -102,11 +102,12 @@ export interface SelfProbe {
   ack_ms: number | null; visible_ms: number | null; queries: number | null;
 }
 
-export interface LastRequest { at_ms: number; listener: string; what: string; status: number; bytes: number; error: string | null }
+export interface LastRequest { at_ms: number; listener: string; what: string; status: number | null; bytes: number; error: string | null }
 export interface Status {
   version: string; uptime_s: number; now_ns: string; recovering: boolean; rows: number;
   oldest_ns: string | null; newest_ns: string | null;
   memory: { used_bytes: number; limit_bytes: number }; disk: { used_bytes: number; limit_bytes: number };
+  xray?: { udp: { address: string; datagrams: number; kernel_drops: number; last_ms: number | null; last_peer: string } | null };
   listeners: { address: string; takes: string[] }[]; ledger: Ledger[]; last: LastRequest[];
   self?: SelfProbe;
 }

@@ -18,7 +18,7 @@ export function LastRequests({ status }: { status: Status }) {
               <td class="mono nowrap">{r.listener}</td>
               <td class="mono">{r.what}</td>
               <td class="num right nowrap">{bytes(r.bytes)}</td>
-              <td class={`num right${r.status >= 400 ? ' error' : ''}`}>{r.status}</td>
+              <td class={`num right${(r.status ?? 0) >= 400 ? ' error' : ''}`}>{r.status ?? '–'}</td>
               <td class={r.error ? 'error' : 'muted'}>{r.error ?? ''}</td>
             </tr>
           ))}

@@ -40,10 +40,21 @@ function Body({ s }: { s: Status }) {
       <RunningPanel />
       <section class="panel"><h2>Last requests</h2><LastRequests status={s} /></section>
       <section class="panel"><h2>Listeners</h2>
-        <ul class="listeners">{s.listeners.map((l) => <li><code>{l.address}</code><span class="muted">{l.takes.join(', ')}</span></li>)}</ul>
+        <ul class="listeners">{s.listeners.map((l) => <li><code>{l.address}</code><span class="muted">{l.takes.join(', ')}</span></li>)}
+          {s.xray?.udp && <XrayPort udp={s.xray.udp} />}</ul>
       </section>
       <section class="panel"><h2>How to send</h2><HowToSend status={s} /></section>
     </>
+  );
+}
+
+// Datagrams have no answer: what came last and what the kernel threw away is all there is to see.
+function XrayPort({ udp }: { udp: NonNullable<NonNullable<Status['xray']>['udp']> }) {
+  return (
+    <li><code>{udp.address}/udp</code>
+      <span class="muted num">X-Ray segments: {udp.last_ms === null ? 'nothing yet' : `${count(udp.datagrams)} datagrams, the last from ${udp.last_peer} at ${dateTime(udp.last_ms)}`}</span>
+      {udp.kernel_drops > 0 && <span class="error num">{count(udp.kernel_drops)} dropped by the kernel: its receive buffer was full</span>}
+    </li>
   );
 }
 
