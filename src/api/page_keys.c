@@ -232,6 +232,7 @@ static void list_keys(struct skep_api__job *job)
         skep_api__job_fail_rc(job, rc, &err);
         return;
     }
+    skep_auth_last_used(job->api->cfg.auth, keys, n);
     skep_api__json_begin(job, 200);
     struct skep_json *json = &job->out.json;
     skep_json_object(json);

@@ -489,6 +489,19 @@ bool skep_auth_key(struct skep_auth *a, uint64_t number, struct skep_arena *aren
     return found;
 }
 
+void skep_auth_last_used(struct skep_auth *a, struct skep_state_key *keys, size_t n)
+{
+    struct skep_auth__table *t = table_ref(a);
+    for (size_t i = 0, k = 0; i < n; i++) { /* both ordered by number */
+        while (k < t->n_keys && t->keys[k].k.number < keys[i].number)
+            k++;
+        if (k < t->n_keys && t->keys[k].k.number == keys[i].number)
+            keys[i].use.last_used_ns =
+                SKEP_MAX(keys[i].use.last_used_ns, skep_auth__meter_last(t->keys[k].meter));
+    }
+    table_unref(a, t);
+}
+
 void skep_auth_stats(struct skep_auth *a, struct skep_auth_stats *ret)
 {
     int64_t now_ns = a->cfg.os->now_ns(a->cfg.os);

@@ -45,6 +45,10 @@ bool skep_auth_is_open(const struct skep_auth *a);
 SKEP_NODISCARD bool skep_auth_key(struct skep_auth *a, uint64_t number, struct skep_arena *arena,
                                   struct skep_state_key *ret);
 
+/* Of keys[n], ordered by number, say when each was last used by now: the database learns it once a
+ * minute.  Threads: any. */
+void skep_auth_last_used(struct skep_auth *a, struct skep_state_key *keys, size_t n);
+
 struct skep_auth_stats {
     uint64_t denied[SKEP_DENIED_COUNT];
     uint64_t keys;         /* that may be used now */

@@ -56,6 +56,8 @@ int skep_auth__meter_pass(struct skep_auth__meter *m, const struct skep_key_limi
                           int64_t now_ns, const char **ret_limit);
 void skep_auth__meter_add(struct skep_auth__meter *m, int64_t now_ns, uint64_t events,
                           uint64_t bytes);
+/* When it was last used; 0 = never. */
+int64_t skep_auth__meter_last(struct skep_auth__meter *m);
 /* What to write, if anything is new. */
 bool skep_auth__meter_take(struct skep_auth__meter *m, struct skep_key_use *ret);
 

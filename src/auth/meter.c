@@ -95,3 +95,11 @@ bool skep_auth__meter_take(struct skep_auth__meter *m, struct skep_key_use *ret)
     skep_mutex_unlock(&m->mu);
     return dirty;
 }
+
+int64_t skep_auth__meter_last(struct skep_auth__meter *m)
+{
+    skep_mutex_lock(&m->mu);
+    int64_t last_ns = m->use.last_used_ns;
+    skep_mutex_unlock(&m->mu);
+    return last_ns;
+}

@@ -63,6 +63,7 @@ class Mock {
     const call = url.pathname.slice('/skep/v1/'.length);
     this.asked.push(call);
     if (call !== 'environments') this.environment = req.headers['x-skep-environment'];
+    if (this.out) return this.json(res, { error: 'log in' }, 401);
     if (this.mode === 'error' && call !== 'status') return this.json(res, { error: 'the store is read-only: no space left on device' }, 503);
     const input = body ? JSON.parse(body) : Object.fromEntries(url.searchParams);
     const [name, id] = call.split('/');
@@ -134,6 +135,28 @@ class Mock {
       return this.json(res, { canceled: true });
     }
     return this.json(res, { running: this.running });
+  }
+
+  // Logged in as an administrator; nobody is while `out` is set.
+  on_me(_, __, res) {
+    this.json(res, { mode: 'keys', user: { name: 'ann', role: 'admin' }, rights: ['ingest', 'query', 'admin'] });
+  }
+
+  on_keys(_, __, res) {
+    const key = (i, more) => ({ id: `hcxik_${String(i).padStart(26, '0')}`, name: `key ${i}`, environment: 'default', rights: ['ingest'], access_key: `AKIASKEP${i}`,
+      created_ns: ns(this.started - 9e8), expires_ns: null, revoked_ns: null, last_used_ns: ns(Date.now() - 6e4), disabled: false, ...more });
+    this.json(res, { keys: [key(1), key(2, { environment: '', rights: ['ingest', 'query', 'admin'], last_used_ns: null, expires_ns: ns(Date.now() + 9e9) }), key(3, { revoked_ns: ns(this.started) })] });
+  }
+
+  on_users(_, __, res) {
+    const user = (name, role, more) => ({ name, role, created_ns: ns(this.started - 9e8), last_login_ns: ns(this.started), disabled_ns: null, ...more });
+    this.json(res, { users: [user('ann', 'admin'), user('bob@hive.example', 'viewer', { last_login_ns: null }), user('carl', 'viewer', { disabled_ns: ns(this.started) })] });
+  }
+
+  on_audit(q, _, res) {
+    const entry = (number, who, what, on, from = '192.0.2.7') => ({ number, at_ns: ns(this.started - (100 - number) * 6e4), who, what, on, from });
+    const entries = [entry(9, 'user ann', 'key.create', 'shop (hcxik_0123) of bootcamp: ingest'), entry(8, 'anybody', 'login.failed', 'root'), entry(7, 'terminal, uid 0', 'user.create', 'ann', '')];
+    this.json(res, { entries: q.before ? [entry(3, 'user ann', 'login', 'ann')] : entries, next: q.before ? null : 7 });
   }
 
   on_environments(_, __, res) {

@@ -6,6 +6,7 @@ import { api } from './lib/api';
 import { claim } from './lib/color';
 import { choose, environment } from './lib/env';
 import { go, href, onLinkClick, patch, useRoute, type Route } from './lib/route';
+import { known, refused, useSession } from './lib/session';
 import { toggleTheme, useTheme } from './lib/theme';
 import { fitDefault, namesRange, rangeOf, zoomOut } from './lib/time';
 import type { Environment } from './lib/types';
@@ -16,6 +17,7 @@ import { MenuHost } from './parts/Menu';
 import { Empty } from './parts/States';
 import { TimePicker } from './parts/TimePicker';
 import { Home } from './views/Home';
+import { Login, Welcome } from './views/Login';
 import { Logs } from './views/Logs';
 import { Query } from './views/Query';
 import { Settings } from './views/Settings';
@@ -27,7 +29,7 @@ const VIEWS: { id: string; name: string; key: string; icon: string }[] = [
   { id: 'query', name: 'Query', key: 'q', icon: 'query' },
   { id: 'traces', name: 'Traces', key: 't', icon: 'traces' },
   { id: 'logs', name: 'Logs', key: 'l', icon: 'logs' },
-  { id: 'settings', name: 'Status', key: 's', icon: 'settings' },
+  { id: 'settings', name: 'Settings', key: 's', icon: 'settings' },
 ];
 const TIMED = new Set(['home', 'query', 'traces', 'logs']);
 const LIVE: Record<string, boolean> = { home: true, traces: true, query: false };
@@ -36,7 +38,15 @@ const LIVE: Record<string, boolean> = { home: true, traces: true, query: false }
 const viewHref = (id: string) => (id === 'query' ? href('query', { c: ['COUNT', 'HEATMAP(duration_ms)'], by: 'service.name' }) : href(id));
 
 export function App() {
+  const { view } = useRoute();
+  const { out, turn } = useSession();
+  if (view === 'welcome') return <Welcome />;
+  return out ? <Login /> : <Inside key={turn} />;
+}
+
+function Inside() {
   const route = useRoute();
+  useEffect(() => void api.me().then(known, () => undefined), []);
   const [keys, setKeys] = useState(false);
   useGlobalKeys(() => setKeys((k) => !k));
   const environments = useEnvironments();
@@ -75,6 +85,7 @@ function View({ view }: { view: string }) {
 
 function Rail({ view, openKeys }: { view: string; openKeys: () => void }) {
   const theme = useTheme();
+  const { me } = useSession();
   const at = view === 'trace' ? 'traces' : view;
   return (
     <nav class="rail" aria-label="Views">
@@ -84,9 +95,15 @@ function Rail({ view, openKeys }: { view: string; openKeys: () => void }) {
       ))}
       <span class="rail-gap" />
       <button type="button" onClick={openKeys} title="Keys (?)"><Icon name="keys" /><span>Keys</span></button>
+      {me?.user && <button type="button" onClick={logout} title={`Log out ${me.user.name}`}><Icon name="out" /><span>Log out</span></button>}
       <button type="button" onClick={toggleTheme} title="Theme (d)"><Icon name={theme === 'dark' ? 'sun' : 'moon'} /><span>{theme === 'dark' ? 'Light' : 'Dark'}</span></button>
     </nav>
   );
+}
+
+// Whatever the answer: who asked to be logged out sees the login.
+function logout() {
+  void api.logout().then(refused, refused);
 }
 
 const isLive = (view: string, params: URLSearchParams) => view in LIVE && (params.get('live') === null ? LIVE[view]! : params.get('live') === '1');

@@ -4,9 +4,10 @@
 // page relies on, so that a mismatch of versions reads as what it is and not as a crash elsewhere.
 
 import { environment } from './env';
+import { refused, type Me, type Role } from './session';
 import type {
-  Dataset, Environment, FacetsAnswer, Field, Filter, LedgerAnswer, Progress, QueryResult, QuerySpec, Row, RowDetail, RowsAnswer, RunningQuestion, Selection, Status,
-  TraceAnswer, TracesAnswer, Value,
+  ApiKey, AuditEntry, Dataset, Environment, FacetsAnswer, Field, Filter, IssuedKey, LedgerAnswer, Progress, QueryResult, QuerySpec, Row, RowDetail, RowsAnswer, RunningQuestion, Selection, Status,
+  TraceAnswer, TracesAnswer, User, Value,
 } from './types';
 
 export class ApiError extends Error {
@@ -40,10 +41,14 @@ async function refusal(res: Response): Promise<ApiError> {
 const JSON_TYPE = 'application/json';
 const LINES_TYPE = 'application/x-ndjson';
 
-async function request(path: string, signal: AbortSignal | undefined, body?: unknown, accept = JSON_TYPE, env = environment()): Promise<Response> {
-  const init: RequestInit = { signal: signal ?? null, headers: { accept, 'x-skep-environment': env } };
+const DEFAULT_ENV = 'default';
+
+// X-Skep-Page says that this page made the request, and not a form elsewhere (docs/api/auth.md).
+async function request(path: string, signal: AbortSignal | undefined, body?: unknown, accept = JSON_TYPE, env = environment(), method?: string): Promise<Response> {
+  const init: RequestInit = { signal: signal ?? null, headers: { accept, 'x-skep-environment': env, 'x-skep-page': '1' } };
+  if (method) init.method = method;
   if (body !== undefined) {
-    init.method = 'POST';
+    init.method = method ?? 'POST';
     init.body = JSON.stringify(body);
     init.headers = { ...init.headers, 'content-type': JSON_TYPE };
   }
@@ -54,6 +59,7 @@ async function request(path: string, signal: AbortSignal | undefined, body?: unk
     if (signal?.aborted) throw e;
     throw new ApiError('the server does not answer; is skep still running?', 0);
   }
+  if (res.status === 401 && path !== 'login') refused();
   if (!res.ok) throw await refusal(res);
   return res;
 }
@@ -64,6 +70,11 @@ async function get<T>(path: string, shape: Record<string, Kind>, signal?: AbortS
 
 async function post<T>(path: string, body: unknown, shape: Record<string, Kind>, signal?: AbortSignal): Promise<T> {
   return check<T>(path, await (await request(path, signal, body)).json(), shape);
+}
+
+// What changes something of all environments: asked in the one that is always there.
+async function change<T>(method: string, path: string, body: unknown, shape: Record<string, Kind>): Promise<T> {
+  return check<T>(path.split('/')[0]!, await (await request(path, undefined, body, JSON_TYPE, DEFAULT_ENV, method)).json(), shape);
 }
 
 // Calls `each` with every line of an NDJSON body, as it arrives.
@@ -102,7 +113,7 @@ export const api = {
 
   // Asked in the one that is always there: the address may name one that is not.
   environments: (signal?: AbortSignal) =>
-    get<{ environments: Environment[] }>('environments', { environments: 'array' }, signal, 'default').then((a) => a.environments),
+    get<{ environments: Environment[] }>('environments', { environments: 'array' }, signal, DEFAULT_ENV).then((a) => a.environments),
 
   datasets: (range: Range = {}, signal?: AbortSignal) =>
     get<{ datasets: Dataset[] }>(`datasets${search(range)}`, { datasets: 'array' }, signal).then((a) => a.datasets),
@@ -146,6 +157,38 @@ export const api = {
 
   row: (id: string, signal?: AbortSignal) =>
     get<RowDetail>(`row/${encodeURIComponent(id)}`, { fields: 'array', time_ns: 'string' }, signal),
+
+  me: (signal?: AbortSignal) => get<Me>('me', { mode: 'string', rights: 'array' }, signal, DEFAULT_ENV),
+
+  login: (name: string, password: string) => change<{ user: object }>('POST', 'login', { name, password }, { user: 'object' }),
+
+  welcome: (token: string, name: string, password: string) => change<{ user: object }>('POST', 'welcome', { token, name, password }, { user: 'object' }),
+
+  logout: () => change<{ ok: boolean }>('POST', 'logout', {}, { ok: 'boolean' }),
+
+  password: (old: string, fresh: string) => change<{ user: object }>('POST', 'password', { old, new: fresh }, { user: 'object' }),
+
+  keys: (signal?: AbortSignal) => get<{ keys: ApiKey[] }>('keys', { keys: 'array' }, signal, DEFAULT_ENV).then((a) => a.keys),
+
+  createKey: (key: { name: string; environment: string; rights: string[]; expires_ns: string | null }) =>
+    change<IssuedKey>('POST', 'keys', key, { token: 'string', access_key: 'string', aws_secret: 'string', rollbar_token: 'string' }),
+
+  revokeKey: (id: string) => change<{ ok: boolean }>('DELETE', `keys/${encodeURIComponent(id)}`, undefined, { ok: 'boolean' }),
+
+  createEnvironment: (name: string, description: string) =>
+    change<{ slug: string }>('POST', 'environments', { name, description, color: '' }, { slug: 'string' }),
+
+  deleteEnvironment: (slug: string) => change<{ ok: boolean }>('DELETE', `environments/${encodeURIComponent(slug)}`, undefined, { ok: 'boolean' }),
+
+  users: (signal?: AbortSignal) => get<{ users: User[] }>('users', { users: 'array' }, signal, DEFAULT_ENV).then((a) => a.users),
+
+  changeUser: (name: string, what: { role?: Role; disabled?: boolean }) =>
+    change<{ ok: boolean }>('PATCH', `users/${encodeURIComponent(name)}`, what, { ok: 'boolean' }),
+
+  createLink: (role: Role) => change<{ token: string }>('POST', 'links', { role }, { token: 'string' }),
+
+  audit: (before: number | null, signal?: AbortSignal) =>
+    get<{ entries: AuditEntry[]; next: number | null }>(`audit${search({ before: before ?? undefined })}`, { entries: 'array' }, signal, DEFAULT_ENV),
 
   async tail(params: Record<string, string>, signal: AbortSignal, row: (r: Row) => void, skipped: (n: number) => void): Promise<void> {
     await lines(await request(`tail${search(params)}`, signal, undefined, LINES_TYPE), (line) => {

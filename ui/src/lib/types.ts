@@ -116,4 +116,16 @@ export interface Dataset { name: string; rows: number; first_ns: string; last_ns
 export interface Field { name: string; types: string[]; scopes: string[]; rows: number }
 
 // Rows are those kept now.
-export interface Environment { slug: string; name: string; rows: number }
+export interface Environment { description?: string; delete_protected?: boolean; slug: string; name: string; rows: number }
+
+export interface ApiKey {
+  id: string; name: string; environment: string; rights: string[]; access_key: string; disabled: boolean;
+  created_ns: string | null; expires_ns: string | null; revoked_ns: string | null; last_used_ns: string | null;
+}
+// Shown once.
+export interface IssuedKey {
+  id: string; name: string; environment: string; rights: string[]; expires_ns: string | null;
+  token: string; access_key: string; aws_secret: string; rollbar_token: string;
+}
+export interface User { name: string; role: 'viewer' | 'admin'; created_ns: string | null; last_login_ns: string | null; disabled_ns: string | null }
+export interface AuditEntry { number: number; at_ns: string; who: string; what: string; on: string; from: string }

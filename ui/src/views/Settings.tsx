@@ -1,17 +1,54 @@
 // SPDX-License-Identifier: Apache-2.0
-// Status: limits, what came in and what became of it, what runs, listeners, and how to send.
+// Settings: environments and keys, users, the audit log; and the status: limits, what came in and what became of it, what runs, listeners, and how to send.
 
+import type { ComponentChildren } from 'preact';
+import { useEffect } from 'preact/hooks';
 import { api } from '../lib/api';
 import { bytes, count, dateTime, duration, nsToMs, percent } from '../lib/format';
+import { href, useRoute } from '../lib/route';
+import { useSession, type Me } from '../lib/session';
 import { useInterval, useLoad } from '../lib/use';
 import { HowToSend } from '../parts/HowToSend';
 import { LastRequests } from '../parts/LastRequests';
 import { LedgerPanel } from '../parts/LedgerPanel';
 import { RunningPanel } from '../parts/RunningPanel';
-import { ErrorBox, Progress } from '../parts/States';
+import { Empty, ErrorBox, Progress } from '../parts/States';
 import type { SelfProbe, Status } from '../lib/types';
+import { Access } from './Access';
+import { Audit, OwnPassword, Users } from './Users';
+
+const TABS: [string, string][] = [['', 'Status'], ['keys', 'Environments and keys'], ['users', 'Users'], ['audit', 'Audit log']];
 
 export function Settings() {
+  const { arg } = useRoute();
+  const name = TABS.find(([id]) => id === arg)?.[1];
+  useEffect(() => { document.title = `${name ?? 'Not found'} · skep`; }, [name]);
+  return (
+    <>
+      <nav class="subnav" aria-label="Settings">
+        {TABS.map(([id, text]) => <a href={href(id ? `settings/${id}` : 'settings')} aria-current={arg === id ? 'page' : undefined}>{text}</a>)}
+      </nav>
+      {arg === '' ? <StatusView /> : <Administration arg={arg} name={name} />}
+    </>
+  );
+}
+
+function Administration({ arg, name }: { arg: string; name: string | undefined }) {
+  const { me } = useSession();
+  const pages: Record<string, (me: Me) => ComponentChildren> = { keys: () => <Access />, users: (m) => <Users me={m} />, audit: () => <Audit /> };
+  const page = pages[arg];
+  if (!page) return <div class="view"><h1>Not found</h1><Empty title="There is no such page"><a href="/ui/settings">Settings</a></Empty></div>;
+  return (
+    <div class="view settings">
+      <div class="bar"><h1>{name}</h1></div>
+      {!me ? <Progress loading progress={null} />
+        : me.rights.includes('admin') ? page(me) : <Empty title="This is for administrators"><p>You may ask questions in every environment. Whoever administers the server can change your role.</p></Empty>}
+      {me?.user && !me.rights.includes('admin') && arg === 'users' && <OwnPassword />}
+    </div>
+  );
+}
+
+function StatusView() {
   const status = useLoad('status', api.status);
   useInterval(2000, status.reload);
   const s = status.data;
