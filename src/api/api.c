@@ -118,6 +118,9 @@ static void run_job(void *arg)
     job->opts.progress = skep_api__progress;
     /* Copied: some answer first and work on.  No endpoint can forget it, because none sets it. */
     job->opts.environment = skep_arena_str(&job->arena, job->req->caller.environment);
+    skep_str tracers = skep_api__param(job->req, SKEP_STR("tracers"));
+    if (!skep_str_eq(tracers, SKEP_STR("all")))
+        job->opts.also = &job->also;
     atomic_store(&job->running.begun, true);
     job->work(job);
     skep_assert(job->out.req == NULL && job->out.stream == NULL); /* I1 */
@@ -148,6 +151,17 @@ void skep_api__run(struct skep_api *api, struct skep_request *req, skep_api__wor
     job->out.req = req;
     skep_api__running_enter(job);
     skep_pool_submit(api->pool, run_job, job);
+}
+
+void skep_api__put_also(struct skep_api__job *job, struct skep_json *json)
+{
+    if (job->also.n == 0)
+        return;
+    skep_json_key(json, SKEP_STR("also_xray"));
+    skep_json_array(json);
+    for (size_t i = 0; i < job->also.n; i++)
+        skep_json_str(json, job->also.services[i]);
+    skep_json_end(json);
 }
 
 void skep_api__out_header(struct skep_api__out *out, skep_str name, skep_str value)

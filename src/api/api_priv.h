@@ -68,6 +68,7 @@ struct skep_api__job {
     struct skep_arena arena;
     struct skep_budget budget; /* of this question; the arena's parent */
     struct skep_run_opts opts; /* arena, budget and cancellation are set */
+    struct skep_also also;     /* opts.also: who reported through X-Ray, too */
     struct skep_api__out out;
     struct skep_api__running running;
     bool failed; /* answered with an error */
@@ -77,6 +78,10 @@ typedef void skep_api__work_fn(struct skep_api__job *job);
 /* Hand a request to the workers; `work` must end the answer (skep_api__out_end or a fail). Threads:
  * I/O. */
 void skep_api__run(struct skep_api *api, struct skep_request *req, skep_api__work_fn *work);
+
+/* The member "also_xray" of an answer: services whose rows of X-Ray it leaves out, because they
+ * reported through another tracer, too; nothing when there are none. */
+void skep_api__put_also(struct skep_api__job *job, struct skep_json *json);
 
 /* --- running.c --- */
 

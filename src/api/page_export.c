@@ -62,6 +62,7 @@ static void export_rows(struct skep_api__job *job)
     if (plan.range.end_ns >= far_ns)
         plan.range.end_ns = INT64_MAX;
     skep_api__out_begin(job, 200, SKEP_STR("application/x-ndjson"));
+    job->opts.also = NULL; /* every row there is */
     skep_rc rc = skep_query_export(job->api->cfg.store, &plan, &job->opts, on_row, job, &r, &err);
     if (rc != SKEP_OK && rc != SKEP_ECANCELED && !job->out.stream && r.rows == 0) {
         skep_api__job_fail_rc(job, rc, &err);

@@ -334,6 +334,7 @@ static skep_rc count_rows(struct skep_api__job *job, skep_str environment, uint6
     struct skep_run_opts opts = job->opts;
     struct skep_result *result = NULL;
     opts.environment = environment;
+    opts.also = NULL;
     SKEP_TRY(skep_query_aggregate(job->api->cfg.store, &plan, &opts, &result, err));
     *ret = result->totals.values ? (uint64_t)result->totals.values[0].i : 0;
     return SKEP_OK;

@@ -195,12 +195,14 @@ static void times(struct skep_json *json, const struct skep_result *r)
     skep_json_end(json);
 }
 
-static void write_result(struct skep_api__out *out, const struct skep_result *r)
+static void write_result(struct skep_api__job *job, const struct skep_result *r)
 {
+    struct skep_api__out *out = &job->out;
     struct skep_json *json = &out->json;
     skep_json_object(json);
     skep_json_put_str(json, SKEP_STR("type"), SKEP_STR("result"));
     skep_json_put_bool(json, SKEP_STR("complete"), r->complete);
+    skep_api__put_also(job, json);
     skep_json_put_u64(json, SKEP_STR("rows_examined"), r->rows_examined);
     skep_json_put_f64(json, SKEP_STR("elapsed_ms"), ms(r->elapsed_ns));
     skep_json_put_bool(json, SKEP_STR("estimated"), r->estimated);
@@ -262,7 +264,7 @@ static void query(struct skep_api__job *job)
         failed(job, rc, &err);
         return;
     }
-    write_result(&job->out, result);
+    write_result(job, result);
     skep_api__out_end(&job->out);
 }
 

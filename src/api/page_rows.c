@@ -31,6 +31,7 @@ static void write_rows(struct skep_api__job *job, const struct skep_plan *plan,
     skep_json_put_u64(json, SKEP_STR("rows_examined"), a->rows_examined);
     skep_json_put_f64(json, SKEP_STR("elapsed_ms"), (double)elapsed_ns / 1e6);
     skep_json_put_bool(json, SKEP_STR("complete"), a->complete);
+    skep_api__put_also(job, json);
     if (!a->complete)
         skep_json_put_str(json, SKEP_STR("missing"), a->missing);
     skep_json_end(json);

@@ -100,6 +100,7 @@ static void traces(struct skep_api__job *job)
     skep_json_put_u64(json, SKEP_STR("rows_examined"), a.rows_examined);
     skep_json_put_f64(json, SKEP_STR("elapsed_ms"), (double)(os->mono_ns(os) - begin) / 1e6);
     skep_json_put_bool(json, SKEP_STR("complete"), a.complete);
+    skep_api__put_also(job, json);
     if (!a.complete)
         skep_json_put_str(json, SKEP_STR("missing"), a.missing);
     skep_json_end(json);

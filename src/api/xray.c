@@ -350,6 +350,7 @@ static bool read_body(struct skep_api__xray *x)
 static void operate(struct skep_api__job *job, const struct skep_route *first)
 {
     struct skep_api__xray x = {.job = job, .op = &ops[job->req->route - first]};
+    job->opts.also = NULL; /* here it is the segments that count */
     if (read_body(&x)) {
         if (x.op->work)
             x.op->work(&x);

@@ -210,7 +210,9 @@ skep_rc skep_query_aggregate(struct skep_store *store, const struct skep_plan *p
     j.aggs = skep_new_n(opts->arena, struct skep_agg, plan->n_aggs);
     memcpy(j.aggs, plan->aggs, plan->n_aggs * sizeof *j.aggs);
     j.plan.aggs = j.aggs;
-    skep_rc rc = answer(&j, ret, err);
+    skep_rc rc = skep_query__once(store, &j.plan, opts, err);
+    if (rc == SKEP_OK)
+        rc = answer(&j, ret, err);
     if (rc == SKEP_OK)
         (*ret)->elapsed_ns = os->mono_ns(os) - start_ns;
     skep_agg_free(&j.mem, j.groups, j.cap_groups * sizeof *j.groups);
@@ -230,5 +232,7 @@ skep_rc skep_query_run(struct skep_store *store, const struct skep_plan *plan,
     skep_assert(store && plan && opts && ret);
     if (plan->kind == SKEP_PLAN_AGGREGATE)
         return skep_fail(err, SKEP_EINVAL, "aggregate plans have their own call");
-    return skep_store_run(store, plan, opts, ret, err);
+    struct skep_plan once = *plan;
+    SKEP_TRY(skep_query__once(store, &once, opts, err));
+    return skep_store_run(store, &once, opts, ret, err);
 }

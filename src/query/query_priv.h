@@ -81,3 +81,8 @@ void skep_query__to_rates(struct skep_cell *series, unsigned n, double seconds);
 void skep_query__mean(const struct skep_cell *series, unsigned n, struct skep_agg_value *ret);
 SKEP_NODISCARD skep_rc skep_query__finish(struct skep_query_job *j, struct skep_result **ret,
                                           skep_err *err);
+
+/* Leave out of a plan what was reported through X-Ray, too, and say of whom, if opts->also asks.
+ * Returns as skep_store_run. */
+SKEP_NODISCARD skep_rc skep_query__once(struct skep_store *store, struct skep_plan *plan,
+                                        const struct skep_run_opts *opts, skep_err *err);

@@ -26,11 +26,20 @@ struct skep_append_result {
 typedef void skep_append_done_fn(void *ctx, skep_rc rc, const struct skep_append_result *res,
                                  const skep_err *err);
 
+/* Services that reported through X-Ray, too, and whose rows of X-Ray an answer leaves out. */
+struct skep_also {
+    const skep_str *services; /* in the arena of the question */
+    size_t n;
+};
+
 struct skep_run_opts {
     /* Who asks sees rows of this environment alone, whatever the plan, its relations too
      * (meta.environment; "default": those that name none); empty = all.  The server's own rows
      * belong to none: see skep_plan_shows_own.  Borrowed for the call. */
     skep_str environment;
+    /* Not NULL: skep_query_aggregate and skep_query_run count what a service reported through two
+     * tracers once (query/tracers.c), and say of which.  An engine does not look at it. */
+    struct skep_also *also;
     struct skep_budget *budget;  /* of this query; NULL = the store's query budget */
     bool (*canceled)(void *ctx); /* polled about once a millisecond; NULL = never */
     /* Rows scanned so far of all that might be; from any worker, not concurrently.  NULL = none. */
