@@ -95,6 +95,11 @@ class Mock {
       self: { interval_s: 60, attempts: 12, failures: 0, last_ms: Date.now() - 21e3, last_error: null, ack_ms: 3.4, visible_ms: 0.6, queries: 1 } });
   }
 
+  // Rules of a place where nobody uses X-Ray.
+  on_xray(_, __, res) {
+    this.json(res, { window_s: 10, kept_s: 3600, rules: [], below: [] });
+  }
+
   on_facets(q, _, res) {
     this.lastFacets = q;
     if (this.refuseFacets) return this.json(res, { error: this.refuseFacets, field: 'columns' }, 422);

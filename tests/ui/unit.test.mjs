@@ -186,3 +186,13 @@ test('relations before a field, and fields that are called like one', () => {
   for (const [column, [prefix, field]] of Object.entries(cases)) assert.deepEqual(relation.relationOf(column), { prefix, field }, column);
   for (const field of ['name', 'root.x', '.any.x', '.x', 'any']) assert.deepEqual(relation.relationOf(relation.ownColumn(field)), { prefix: '', field }, field);
 });
+
+test('what an X-Ray operation says of a form goes to its fields', async () => {
+  const { formErrors, position } = await load('lib/awsform.ts');
+  const two = "2 validation errors detected: Value '0' at 'samplingRule.priority' failed to satisfy constraint: Member must have value greater than or equal to 1; "
+    + "Value 'a;b' at 'groupName' failed to satisfy constraint: Member must satisfy regular expression pattern: [a;b]+";
+  assert.deepEqual(formErrors(two), { fields: { priority: 'must have value greater than or equal to 1', groupName: 'must satisfy regular expression pattern: [a;b]+' }, rest: null });
+  assert.deepEqual(formErrors('RuleName: "a" exists already'), { fields: {}, rest: 'RuleName: "a" exists already' });
+  assert.equal(position('Invalid filter expression at position 12: ) is expected here'), 12);
+  assert.equal(position('no such group'), null);
+});

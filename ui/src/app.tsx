@@ -14,12 +14,15 @@ import { useInterval, useLoad } from './lib/use';
 import { Icon } from './parts/Icon';
 import { Keys } from './parts/Keys';
 import { MenuHost } from './parts/Menu';
+import { SamplingNote } from './parts/SamplingNote';
 import { Empty } from './parts/States';
 import { TimePicker } from './parts/TimePicker';
+import { Groups } from './views/Groups';
 import { Home } from './views/Home';
 import { Login, Welcome } from './views/Login';
 import { Logs } from './views/Logs';
 import { Query } from './views/Query';
+import { Sampling } from './views/Sampling';
 import { Settings } from './views/Settings';
 import { TraceView } from './views/Trace';
 import { Traces } from './views/Traces';
@@ -31,6 +34,12 @@ const VIEWS: { id: string; name: string; key: string; icon: string }[] = [
   { id: 'logs', name: 'Logs', key: 'l', icon: 'logs' },
   { id: 'settings', name: 'Settings', key: 's', icon: 'settings' },
 ];
+// Views without a place in the rail, and the one they are reached from.
+const BESIDE: Record<string, { name: string; at: string }> = {
+  trace: { name: 'Trace', at: 'traces' }, sampling: { name: 'Sampling', at: 'settings' }, groups: { name: 'Groups', at: 'settings' },
+};
+// Views of rows that a sampling rule may have kept out.
+const SAMPLED = new Set(['home', 'query', 'traces']);
 const TIMED = new Set(['home', 'query', 'traces', 'logs']);
 const LIVE: Record<string, boolean> = { home: true, traces: true, query: false };
 
@@ -54,7 +63,7 @@ function Inside() {
   const ready = ranged && environments !== null;
   const env = environment();
   useEffect(() => {
-    const name = VIEWS.find((v) => v.id === route.view)?.name ?? (route.view === 'trace' ? `Trace ${route.arg.slice(0, 8)}` : 'Not found');
+    const name = VIEWS.find((v) => v.id === route.view)?.name ?? (route.view === 'trace' ? `Trace ${route.arg.slice(0, 8)}` : BESIDE[route.view]?.name ?? 'Not found');
     document.title = `${name} · skep`;
   }, [route.view, route.arg]);
   return (
@@ -63,6 +72,7 @@ function Inside() {
       <Rail view={route.view} openKeys={() => setKeys(true)} />
       <div class="column">
         {TIMED.has(route.view) && ready && <Top key={env} view={route.view} environments={environments} />}
+        {SAMPLED.has(route.view) && ready && <SamplingNote key={`${env} sampling`} />}
         <main id="main" tabIndex={-1}>{ready && <View key={env} view={route.view} />}</main>
       </div>
       <MenuHost />
@@ -79,6 +89,8 @@ function View({ view }: { view: string }) {
     case 'trace': return <TraceView />;
     case 'logs': return <Logs />;
     case 'settings': return <Settings />;
+    case 'sampling': return <Sampling />;
+    case 'groups': return <Groups />;
     default: return <div class="view"><Empty title="There is no such page"><a href="/ui/home">Go home</a></Empty></div>;
   }
 }
@@ -86,7 +98,7 @@ function View({ view }: { view: string }) {
 function Rail({ view, openKeys }: { view: string; openKeys: () => void }) {
   const theme = useTheme();
   const { me } = useSession();
-  const at = view === 'trace' ? 'traces' : view;
+  const at = BESIDE[view]?.at ?? view;
   return (
     <nav class="rail" aria-label="Views">
       <a class="brand" href={href('home')} aria-label="skep, home"><img src="/ui/assets/favicon.svg" alt="" width="24" height="24" /><b>skep</b></a>

@@ -6,8 +6,8 @@
 import { environment } from './env';
 import { refused, type Me, type Role } from './session';
 import type {
-  ApiKey, AuditEntry, Dataset, Environment, FacetsAnswer, Field, Filter, IssuedKey, LedgerAnswer, Progress, QueryResult, QuerySpec, Row, RowDetail, RowsAnswer, RunningQuestion, Selection, Status,
-  TraceAnswer, TracesAnswer, User, Value,
+  ApiKey, AuditEntry, Dataset, Environment, FacetsAnswer, Field, Filter, IssuedKey, LedgerAnswer, Progress, QueryResult, QuerySpec, Row, RowDetail, RowsAnswer, RunningQuestion, Sampling, Selection, Status,
+  TraceAnswer, TracesAnswer, User, Value, XrayGroup,
 } from './types';
 
 export class ApiError extends Error {
@@ -31,8 +31,8 @@ function check<T>(what: string, body: unknown, shape: Record<string, Kind>): T {
 async function refusal(res: Response): Promise<ApiError> {
   const text = await res.text();
   try {
-    const o = JSON.parse(text) as { error?: string; field?: string };
-    return new ApiError(o.error ?? text, res.status, o.field ?? null);
+    const o = JSON.parse(text) as { error?: string; field?: string; Message?: string }; // Message: X-Ray's operations
+    return new ApiError(o.error ?? o.Message ?? text, res.status, o.field ?? null);
   } catch {
     return new ApiError(text.slice(0, 300) || `${res.status} ${res.statusText}`, res.status);
   }
@@ -189,6 +189,15 @@ export const api = {
 
   audit: (before: number | null, signal?: AbortSignal) =>
     get<{ entries: AuditEntry[]; next: number | null }>(`audit${search({ before: before ?? undefined })}`, { entries: 'array' }, signal, DEFAULT_ENV),
+
+  sampling: (signal?: AbortSignal) =>
+    get<Sampling>('xray/sampling', { rules: 'array', below: 'array', window_s: 'number' }, signal),
+
+  groups: (signal?: AbortSignal) =>
+    post<{ Groups: XrayGroup[] }>('xray/Groups', {}, { Groups: 'array' }, signal).then((a) => a.Groups),
+
+  // An operation of X-Ray's API that changes something.
+  xray: (operation: string, body: unknown) => post<object>(`xray/${operation}`, body, {}),
 
   async tail(params: Record<string, string>, signal: AbortSignal, row: (r: Row) => void, skipped: (n: number) => void): Promise<void> {
     await lines(await request(`tail${search(params)}`, signal, undefined, LINES_TYPE), (line) => {

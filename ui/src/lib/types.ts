@@ -129,3 +129,13 @@ export interface IssuedKey {
 }
 export interface User { name: string; role: 'viewer' | 'admin'; created_ns: string | null; last_login_ns: string | null; disabled_ns: string | null }
 export interface AuditEntry { number: number; at_ns: string; who: string; what: string; on: string; from: string }
+
+// What X-Ray's clients saw and took of a sampling rule in the last hour; windows: [begin ms, seen, taken].
+export interface SamplingRule {
+  name: string; priority: number; fixed_rate: number; reservoir: number;
+  service: string; service_type: string; host: string; method: string; path: string; resource_arn: string;
+  clients: number; quota: number; requests: number; sampled: number; borrowed: number; windows: [number, number, number][];
+}
+export interface Sampling { window_s: number; kept_s: number; rules: SamplingRule[]; below: string[] }
+
+export interface XrayGroup { GroupName: string; GroupARN: string; FilterExpression?: string }

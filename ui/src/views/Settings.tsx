@@ -80,6 +80,9 @@ function Body({ s }: { s: Status }) {
         <ul class="listeners">{s.listeners.map((l) => <li><code>{l.address}</code><span class="muted">{l.takes.join(', ')}</span></li>)}
           {s.xray?.udp && <XrayPort udp={s.xray.udp} />}</ul>
       </section>
+      <section class="panel"><h2>X-Ray</h2>
+        <p><a href={href('sampling')}>Sampling rules</a>: what of each service's requests its X-Ray SDK sends. <a href={href('groups')}>Groups</a>: names for filter expressions.</p>
+      </section>
       <section class="panel"><h2>How to send</h2><HowToSend status={s} /></section>
     </>
   );
