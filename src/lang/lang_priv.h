@@ -38,7 +38,7 @@ skep_rc skep_lang__refuse(struct skep_lang__q *q, enum skep_lang_code code, cons
 /* Fill the issue of a text: the byte where something else was expected, and what; returns EINVAL.
  */
 skep_rc skep_lang__mistake(struct skep_lang_issue *issue, size_t at, const char *fmt,
-                           va_list ap) SKEP_COLD;
+                           va_list ap) SKEP_COLD SKEP_PRINTF(3, 0);
 
 /* Extend the path by ".key" or "[i]"; returns the length to go back to. */
 size_t skep_lang__enter(struct skep_lang__q *q, const char *key);
