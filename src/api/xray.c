@@ -24,13 +24,14 @@
 
 /* Path, operation, function, right; refused ones have no function and say why. */
 /* clang-format off: a line an operation */
-#define NO_GRAPH "skep draws no service graph yet"
+#define NO_GRAPH "ask GetTraceGraph for the graph of the traces"
 #define OPERATIONS(X)                                                                              \
     X("/TraceSummaries", GetTraceSummaries, skep_api__xray_get_trace_summaries, QUERY, "")         \
     X("/Traces", BatchGetTraces, skep_api__xray_batch_get_traces, QUERY, "")                       \
-    X("/ServiceGraph", GetServiceGraph, NULL, QUERY, NO_GRAPH)                                     \
-    X("/TraceGraph", GetTraceGraph, NULL, QUERY, NO_GRAPH)                                         \
-    X("/TimeSeriesServiceStatistics", GetTimeSeriesServiceStatistics, NULL, QUERY, NO_GRAPH)       \
+    X("/ServiceGraph", GetServiceGraph, skep_api__xray_get_service_graph, QUERY, "")               \
+    X("/TraceGraph", GetTraceGraph, skep_api__xray_get_trace_graph, QUERY, "")                     \
+    X("/TimeSeriesServiceStatistics", GetTimeSeriesServiceStatistics,                              \
+      skep_api__xray_get_time_series, QUERY, "")                                                   \
     X("/CreateGroup", CreateGroup, skep_api__xray_create_group, ADMIN, "")                         \
     X("/UpdateGroup", UpdateGroup, skep_api__xray_update_group, ADMIN, "")                         \
     X("/DeleteGroup", DeleteGroup, skep_api__xray_delete_group, ADMIN, "")                         \

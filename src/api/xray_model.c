@@ -137,6 +137,16 @@ static skep_str seg_name(struct skep_arena *arena, const struct skep_xray_seg *s
     return s->remote ? remote_name(arena, s->row) : s->row->name;
 }
 
+struct skep_xray_seg skep_xray_alone(struct skep_arena *arena, const struct skep_row *row,
+                                     enum skep_xray_part part)
+{
+    struct skep_xray_seg s = {.part = part, .row = row};
+    set_flags(arena, &s);
+    set_namespace(arena, &s);
+    s.name = seg_name(arena, &s);
+    return s;
+}
+
 // --- segs --------------------------------------------------------------------------------------
 
 /* An id of our own, made from another; never 0. */

@@ -114,6 +114,9 @@ skep_value skep_xray_annotation(struct skep_arena *arena, const struct skep_row 
 /* "AWS::EC2::Instance" ...; "" = unknown. */
 skep_str skep_xray_origin(struct skep_arena *arena, const struct skep_row *row);
 skep_str skep_xray_account(struct skep_arena *arena, const struct skep_row *row);
+/* A row alone as a seg: its flags, namespace and name; ids and places are not set. */
+struct skep_xray_seg skep_xray_alone(struct skep_arena *arena, const struct skep_row *row,
+                                     enum skep_xray_part part);
 /* The node that an unanswered call leads to. */
 struct skep_xray_node skep_xray_called(struct skep_arena *arena, const struct skep_xray_seg *call);
 

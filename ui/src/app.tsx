@@ -21,6 +21,7 @@ import { Groups } from './views/Groups';
 import { Home } from './views/Home';
 import { Login, Welcome } from './views/Login';
 import { Logs } from './views/Logs';
+import { MapView } from './views/Map';
 import { Query } from './views/Query';
 import { Sampling } from './views/Sampling';
 import { Settings } from './views/Settings';
@@ -31,6 +32,7 @@ const VIEWS: { id: string; name: string; key: string; icon: string }[] = [
   { id: 'home', name: 'Home', key: 'h', icon: 'home' },
   { id: 'query', name: 'Query', key: 'q', icon: 'query' },
   { id: 'traces', name: 'Traces', key: 't', icon: 'traces' },
+  { id: 'map', name: 'Map', key: 'm', icon: 'map' },
   { id: 'logs', name: 'Logs', key: 'l', icon: 'logs' },
   { id: 'settings', name: 'Settings', key: 's', icon: 'settings' },
 ];
@@ -39,9 +41,9 @@ const BESIDE: Record<string, { name: string; at: string }> = {
   trace: { name: 'Trace', at: 'traces' }, sampling: { name: 'Sampling', at: 'settings' }, groups: { name: 'Groups', at: 'settings' },
 };
 // Views of rows that a sampling rule may have kept out.
-const SAMPLED = new Set(['home', 'query', 'traces']);
-const TIMED = new Set(['home', 'query', 'traces', 'logs']);
-const LIVE: Record<string, boolean> = { home: true, traces: true, query: false };
+const SAMPLED = new Set(['home', 'query', 'traces', 'map']);
+const TIMED = new Set(['home', 'query', 'traces', 'map', 'logs']);
+const LIVE: Record<string, boolean> = { home: true, traces: true, map: true, query: false };
 
 // A new query starts as a picture of everything: how many, how slow, by service.
 const viewHref = (id: string) => (id === 'query' ? href('query', { c: ['COUNT', 'HEATMAP(duration_ms)'], by: 'service.name' }) : href(id));
@@ -87,6 +89,7 @@ function View({ view }: { view: string }) {
     case 'query': return <Query />;
     case 'traces': return <Traces />;
     case 'trace': return <TraceView />;
+    case 'map': return <MapView />;
     case 'logs': return <Logs />;
     case 'settings': return <Settings />;
     case 'sampling': return <Sampling />;

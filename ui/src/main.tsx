@@ -8,6 +8,7 @@ import './style/base.css';
 import './style/parts.css';
 import './style/views.css';
 import './style/trace.css';
+import './style/map.css';
 import './lib/theme';
 import { api } from './lib/api';
 import { claim } from './lib/color';

@@ -5,6 +5,7 @@
 
 import { environment } from './env';
 import { refused, type Me, type Role } from './session';
+import type { MapAnswer } from './map';
 import type {
   ApiKey, AuditEntry, Dataset, Environment, FacetsAnswer, Field, Filter, IssuedKey, LedgerAnswer, Progress, QueryResult, QuerySpec, Row, RowDetail, RowsAnswer, RunningQuestion, Sampling, Selection, Status,
   TraceAnswer, TracesAnswer, User, Value, XrayGroup,
@@ -148,6 +149,9 @@ export const api = {
 
   facets: (spec: Selection & { selection: { filters: Filter[] }; columns: string[]; limit?: number }, signal?: AbortSignal) =>
     post<FacetsAnswer>('facets', spec, { facets: 'array', selected: 'number', rest: 'number', complete: 'boolean' }, signal),
+
+  graph: (spec: Selection, signal?: AbortSignal) =>
+    post<MapAnswer>('graph', spec, { nodes: 'array', edges: 'array', start_ms: 'number', end_ms: 'number' }, signal),
 
   trace: (id: string, signal?: AbortSignal) =>
     get<TraceAnswer>(`trace/${encodeURIComponent(id)}`, { services: 'array', rows: 'object', start_ns: 'string' }, signal),

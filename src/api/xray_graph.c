@@ -1,0 +1,475 @@
+// SPDX-License-Identifier: Apache-2.0
+/* GetServiceGraph, GetTraceGraph, GetTimeSeriesServiceStatistics.
+ *
+ *   group's expression --- a plan can ask all of it -------> aggregates over the rows
+ *                     \--- it is of the assembled trace ---> traces one by one, TRACES_MAX at most
+ *
+ * I1  StartTime and EndTime of nodes and edges are those of the question: rates divided by them are
+ *     rates over what was asked.
+ * I2  An answer is one page: pages of a graph cannot be put together by who gets them.  A group
+ * that needs more traces looked at than fit is refused, not cut.
+ *
+ * Threads: workers.  Memory: the request's arena. */
+#include "api/graph.h"
+#include "api/xray_load.h"
+#include "api/xray_summary.h"
+
+#include "base/assert.h"
+#include "base/hash.h"
+#include "ingest/xray.h"
+#include "wire/json_out.h"
+
+enum { TRACES_MAX = 20000, ROWS_AT_ONCE = 2048, HISTOGRAM_MAX = 100 };
+
+struct drawing {
+    struct skep_api__xray *x;
+    struct skep_graph g;
+    struct skep_time_range range;
+    int64_t granularity_ns;
+};
+
+/* --- answers --- */
+
+static void put_count(struct skep_json *json, const char *key, uint64_t n)
+{
+    skep_json_put_u64(json, skep_str_c(key), n);
+}
+
+static void put_statistics(struct skep_json *json, const char *key,
+                           const struct skep_graph_stats *s)
+{
+    skep_json_key(json, skep_str_c(key));
+    skep_json_object(json);
+    put_count(json, "OkCount", skep_graph_ok(s));
+    skep_json_key(json, SKEP_STR("ErrorStatistics"));
+    skep_json_object(json);
+    put_count(json, "ThrottleCount", s->throttle);
+    put_count(json, "OtherCount", s->error);
+    put_count(json, "TotalCount", s->throttle + s->error);
+    skep_json_end(json);
+    skep_json_key(json, SKEP_STR("FaultStatistics"));
+    skep_json_object(json);
+    put_count(json, "OtherCount", s->fault);
+    put_count(json, "TotalCount", s->fault);
+    skep_json_end(json);
+    put_count(json, "TotalCount", s->total);
+    skep_api__xray_put_seconds(json, SKEP_STR("TotalResponseTime"), (int64_t)(s->sum_ms * 1e6));
+    skep_json_end(json);
+}
+
+static void put_histogram(struct skep_json *json, const char *key, const struct skep_graph_stats *s)
+{
+    skep_json_key(json, skep_str_c(key));
+    skep_json_array(json);
+    for (uint32_t i = 0; i < s->n_bins; i++) {
+        const struct skep_graph_bin *b = &s->bins[i];
+        skep_json_object(json);
+        skep_api__xray_put_seconds(json, SKEP_STR("Value"), (int64_t)((b->lo + b->hi) / 2 * 1e6));
+        put_count(json, "Count", b->count);
+        skep_json_end(json);
+    }
+    skep_json_end(json);
+}
+
+static void put_times(struct skep_json *json, const struct drawing *d)
+{
+    skep_api__xray_put_time(json, SKEP_STR("StartTime"), d->range.start_ns);
+    skep_api__xray_put_time(json, SKEP_STR("EndTime"), d->range.end_ns);
+}
+
+static void put_edge(struct skep_json *json, const struct drawing *d, struct skep_graph_edge *e)
+{
+    skep_json_object(json);
+    put_count(json, "ReferenceId", e->to);
+    put_times(json, d);
+    skep_graph_coarsen(&e->stats, HISTOGRAM_MAX);
+    put_statistics(json, "SummaryStatistics", &e->stats);
+    put_histogram(json, "ResponseTimeHistogram", &e->stats);
+    skep_json_key(json, SKEP_STR("Aliases"));
+    skep_json_array(json);
+    skep_json_end(json);
+    skep_json_end(json);
+}
+
+static void put_node(struct skep_json *json, const struct drawing *d, uint32_t at)
+{
+    struct skep_graph_node *n = &d->g.nodes[at];
+    const struct skep_xray_node names = {.name = n->name, .other_name = n->other_name};
+    skep_json_object(json);
+    put_count(json, "ReferenceId", at);
+    skep_json_put_str(json, SKEP_STR("Name"), n->name);
+    skep_api__xray_put_names(json, &names);
+    if (n->root)
+        skep_json_put_bool(json, SKEP_STR("Root"), true);
+    if (n->account.n)
+        skep_json_put_str(json, SKEP_STR("AccountId"), n->account);
+    skep_json_put_str(json, SKEP_STR("Type"), n->type);
+    skep_json_put_str(json, SKEP_STR("State"),
+                      n->client || n->inferred ? SKEP_STR("unknown") : SKEP_STR("active"));
+    put_times(json, d);
+    skep_json_key(json, SKEP_STR("Edges"));
+    skep_json_array(json);
+    for (uint32_t i = 0; i < d->g.n_edges; i++)
+        if (d->g.edges[i].from == at)
+            put_edge(json, d, &d->g.edges[i]);
+    skep_json_end(json);
+    if (!n->client) {
+        skep_graph_coarsen(&n->stats, HISTOGRAM_MAX);
+        put_statistics(json, "SummaryStatistics", &n->stats);
+        put_histogram(json, "DurationHistogram", &n->stats);
+        put_histogram(json, "ResponseTimeHistogram", &n->stats);
+    }
+    skep_json_end(json);
+}
+
+static void put_services(struct skep_json *json, const struct drawing *d)
+{
+    skep_json_key(json, SKEP_STR("Services"));
+    skep_json_array(json);
+    for (uint32_t i = 0; i < d->g.n_nodes; i++) {
+        put_node(json, d, i);
+        skep_api__out_check(&d->x->job->out);
+    }
+    skep_json_end(json);
+}
+
+/* --- which traces --- */
+
+/* The expression of GroupName or GroupARN; of neither, all traces. */
+static bool group_expression(struct skep_api__xray *x, skep_str name, skep_str arn,
+                             const struct skep_xray_expr **ret)
+{
+    struct skep_buf text;
+    skep_str value = name.n ? name : arn;
+    skep_buf_init(&text, 4096);
+    if (value.n) {
+        skep_buf_str(&text, name.n ? SKEP_STR("group.name = \"") : SKEP_STR("group.arn = \""));
+        for (size_t i = 0; i < value.n; i++) {
+            if (value.p[i] == '"' || value.p[i] == '\\')
+                skep_buf_u8(&text, '\\');
+            skep_buf_u8(&text, (uint8_t)value.p[i]);
+        }
+        skep_buf_u8(&text, '"');
+    }
+    skep_str kept = skep_arena_str(&x->job->arena, skep_buf_text(&text));
+    skep_buf_done(&text);
+    return skep_api__xray_expression(x, kept, ret);
+}
+
+struct walk {
+    struct drawing *d;
+    const struct skep_xray_expr *expr;
+    struct skep_xray_twice twice;
+    struct skep_arena arena; /* of one trace */
+    skep_trace_id *seen;
+    uint32_t n_seen;
+    struct skep_index index;
+};
+
+static bool first_time(struct walk *w, const skep_trace_id *id)
+{
+    uint64_t h = skep_hash((skep_bytes){id->b, sizeof id->b});
+    struct skep_index_it it = skep_index_begin(&w->index, h);
+    for (uint32_t i; (i = skep_index_next(&w->index, &it)) != SKEP_INDEX_NONE;)
+        if (memcmp(&w->seen[i], id, sizeof *id) == 0)
+            return false;
+    if (w->n_seen < TRACES_MAX)
+        w->seen[w->n_seen] = *id;
+    skep_index_add(&w->index, h, w->n_seen++);
+    return true;
+}
+
+static skep_rc look(struct walk *w, const skep_trace_id *id, skep_err *err)
+{
+    struct skep_xray_trace t;
+    static const skep_trace_id none;
+    const struct skep_api__xray_ask ask = {.id = *id, .twice = w->twice};
+    if (memcmp(id, &none, sizeof none) == 0 || !first_time(w, id))
+        return SKEP_OK;
+    if (w->n_seen > TRACES_MAX)
+        return skep_fail(err, SKEP_EINVAL,
+                         "the expression must be tried on each trace, and there are more than %d: "
+                         "ask for a shorter time",
+                         TRACES_MAX);
+    skep_arena_reset(&w->arena);
+    skep_rc rc = skep_api__xray_load(w->d->x, &ask, &w->arena, &t, err);
+    if (rc != SKEP_OK)
+        return rc == SKEP_ENOTFOUND ? SKEP_OK : rc;
+    if (skep_xray_match(&t, w->expr))
+        skep_graph_add_trace(&w->d->g, &t, w->d->range);
+    return SKEP_OK;
+}
+
+/* The traces of rows that may pass, one by one. */
+static skep_rc walk_rows(struct walk *w, const struct skep_expr *filter, skep_err *err)
+{
+    static const struct skep_field_ref column = {.name = SKEP_STR_INIT("meta.source")};
+    struct skep_api__xray *x = w->d->x;
+    struct skep_plan plan = {.kind = SKEP_PLAN_ROWS,
+                             .range = w->d->range,
+                             .filter = filter,
+                             .columns = &column,
+                             .n_columns = 1,
+                             .limit = ROWS_AT_ONCE};
+    for (bool more = true; more;) {
+        struct skep_answer a = {0};
+        SKEP_TRY(skep_query_run(x->job->api->cfg.store, &plan, &x->job->opts, &a, err));
+        for (size_t i = 0; i < a.rows.n; i++)
+            SKEP_TRY(look(w, &a.rows.rows[i].trace_id, err));
+        if (a.rows.n) {
+            plan.has_cursor = true;
+            plan.cursor_time_ns = a.rows.rows[a.rows.n - 1].time_ns;
+            plan.cursor_id = a.rows.rows[a.rows.n - 1].id;
+        }
+        more = a.rows.more;
+    }
+    return SKEP_OK;
+}
+
+/* Starts of the time steps, as aggregates have them. */
+static void make_steps(struct drawing *d)
+{
+    int64_t step = d->granularity_ns;
+    if (step == 0)
+        return;
+    skep_ts_ns first = d->range.start_ns - d->range.start_ns % step;
+    unsigned n = (unsigned)((d->range.end_ns - first + step - 1) / step);
+    skep_ts_ns *starts = skep_new_n(&d->x->job->arena, skep_ts_ns, n + 1);
+    for (unsigned i = 0; i < n; i++)
+        starts[i] = first + i * step;
+    d->g.bucket_starts = starts;
+    d->g.n_buckets = n;
+}
+
+static skep_rc by_traces(struct drawing *d, const struct skep_xray_expr *expr,
+                         const struct skep_xray_twice *twice, const struct skep_expr *filter,
+                         skep_err *err)
+{
+    struct walk w = {.d = d, .expr = expr, .twice = *twice};
+    w.seen = skep_new_n(&d->x->job->arena, skep_trace_id, TRACES_MAX);
+    skep_index_init(&w.index, 1024);
+    skep_arena_init(&w.arena, "trace", &d->x->job->budget);
+    make_steps(d);
+    skep_rc rc = walk_rows(&w, filter, err);
+    skep_arena_done(&w.arena);
+    skep_index_done(&w.index);
+    return rc;
+}
+
+/* The graph of a range and a group; false after an error was sent. */
+static bool draw(struct drawing *d, const struct skep_xray_expr *expr)
+{
+    bool exact = true;
+    skep_err err;
+    struct skep_xray_twice twice;
+    const struct skep_expr *filter = NULL;
+    struct skep_api__xray *x = d->x;
+    if (!skep_api__xray_twice(x, d->range, &twice))
+        return false;
+    skep_xray_filter(expr, SKEP_REL_ROOT, &x->job->arena, &filter, &exact);
+    if (filter && twice.n) {
+        /* what a service said by another wire might pass, and is not shown */
+        exact = false;
+        filter = NULL;
+    }
+    const struct skep_graph_ask ask = {
+        .range = d->range, .filter = filter, .twice = &twice, .granularity_ns = d->granularity_ns};
+    skep_rc rc = exact ? skep_graph_run(x->job->api->cfg.store, &x->job->opts, &ask, &d->g, &err)
+                       : by_traces(d, expr, &twice, filter, &err);
+    if (rc != SKEP_OK)
+        skep_api__xray_fail_rc(x, rc, &err);
+    return rc == SKEP_OK;
+}
+
+static bool read_group(struct skep_api__xray *x, skep_str *name, skep_str *arn)
+{
+    skep_bytes position;
+    *name = skep_api__xray_str(x, x->in, "GroupName", &(struct skep_xray_len){1, 32, false});
+    *arn = skep_api__xray_str(x, x->in, "GroupARN", &(struct skep_xray_len){1, 400, false});
+    return skep_api__xray_valid(x) && skep_api__xray_token(x, &position);
+}
+
+/* --- operations --- */
+
+void skep_api__xray_get_service_graph(struct skep_api__xray *x)
+{
+    struct drawing d = {.x = x};
+    skep_str name, arn;
+    const struct skep_xray_expr *expr = NULL;
+    skep_api__xray_period(x, &d.range);
+    if (!read_group(x, &name, &arn) || !group_expression(x, name, arn, &expr))
+        return;
+    skep_graph_init(&d.g, &x->job->arena);
+    if (draw(&d, expr)) {
+        struct skep_json *json = skep_api__xray_begin(x);
+        put_times(json, &d);
+        put_services(json, &d);
+        skep_json_put_bool(json, SKEP_STR("ContainsOldGroupVersions"), false);
+        skep_api__xray_end(x);
+    }
+    skep_graph_done(&d.g);
+}
+
+/* The ids' traces; those that are not there are left out.  False after an error was sent. */
+static bool draw_traces(struct drawing *d, yyjson_val *ids)
+{
+    struct skep_api__xray *x = d->x;
+    struct skep_arena arena;
+    size_t i, max;
+    yyjson_val *item;
+    skep_rc rc = SKEP_OK;
+    skep_err err;
+    const struct skep_time_range all = {INT64_MIN, INT64_MAX};
+    struct skep_time_range covered = {INT64_MAX, INT64_MIN};
+    skep_arena_init(&arena, "trace", &x->job->budget);
+    yyjson_arr_foreach(ids, i, max, item)
+    {
+        struct skep_xray_trace t;
+        struct skep_api__xray_ask ask = {.twice = {.in_trace = true}};
+        skep_str id = {yyjson_get_str(item), yyjson_get_len(item)};
+        if (!skep_lang_trace_id(id, &ask.id)) /* somebody's own: as in BatchGetTraces */
+            (void)skep_xray_trace_id(id, &ask.id);
+        if (rc != SKEP_OK)
+            break;
+        skep_arena_reset(&arena);
+        rc = skep_api__xray_load(x, &ask, &arena, &t, &err);
+        if (rc == SKEP_OK && t.n) {
+            skep_graph_add_trace(&d->g, &t, all);
+            covered.start_ns = SKEP_MIN(covered.start_ns, t.start_ns);
+            covered.end_ns = SKEP_MAX(covered.end_ns, t.end_ns);
+        }
+        rc = rc == SKEP_ENOTFOUND ? SKEP_OK : rc;
+    }
+    skep_arena_done(&arena);
+    d->range = covered;
+    if (rc != SKEP_OK)
+        skep_api__xray_fail_rc(x, rc, &err);
+    return rc == SKEP_OK;
+}
+
+void skep_api__xray_get_trace_graph(struct skep_api__xray *x)
+{
+    struct drawing d = {.x = x};
+    skep_bytes position;
+    size_t i, max;
+    yyjson_val *item;
+    yyjson_val *ids =
+        skep_api__xray_list(x, x->in, "TraceIds", &(struct skep_xray_len){.required = true});
+    yyjson_arr_foreach(ids, i, max, item)
+    {
+        size_t n = yyjson_get_len(item);
+        if (yyjson_is_str(item) && n >= 1 && n <= 35)
+            continue;
+        skep_api__xray_wrong(
+            x, "TraceIds", ids,
+            "Member must satisfy constraint: [Member must have length less than or "
+            "equal to 35, Member must have length greater than or equal to 1]");
+        break;
+    }
+    if (!skep_api__xray_valid(x) || !skep_api__xray_token(x, &position))
+        return;
+    skep_graph_init(&d.g, &x->job->arena);
+    if (draw_traces(&d, ids)) {
+        put_services(skep_api__xray_begin(x), &d);
+        skep_api__xray_end(x);
+    }
+    skep_graph_done(&d.g);
+}
+
+/* --- time series --- */
+
+static bool is_node(const struct skep_xray_ref *ref, const struct skep_graph_node *n)
+{
+    bool name = !ref->has_name || skep_str_eq(ref->name, n->name) ||
+                (n->other_name.n && skep_str_eq(ref->name, n->other_name));
+    return name && (!ref->has_type || skep_str_eq(ref->type, n->type)) &&
+           (!ref->has_account || skep_str_eq(ref->account, n->account));
+}
+
+/* What the selector selects, a step at a time; NULL = nothing.  Without one: what clients ask. */
+static struct skep_graph_stats *select_series(struct drawing *d, const struct skep_xray_expr *sel)
+{
+    struct skep_graph_stats *sum = NULL;
+    struct skep_graph *g = &d->g;
+    bool service = sel->op == SKEP_XRAY_SERVICE;
+    for (uint32_t i = 0; service && i < g->n_nodes; i++)
+        if (!g->nodes[i].client && is_node(&sel->refs[0], &g->nodes[i]))
+            skep_graph__add_series(g, &sum, g->nodes[i].series);
+    for (uint32_t i = 0; !service && i < g->n_edges; i++) {
+        const struct skep_graph_node *from = &g->nodes[g->edges[i].from];
+        const struct skep_graph_node *to = &g->nodes[g->edges[i].to];
+        bool wanted = sel->op == SKEP_XRAY_EDGE
+                          ? is_node(&sel->refs[0], from) && is_node(&sel->refs[1], to)
+                          : from->client;
+        if (wanted)
+            skep_graph__add_series(g, &sum, g->edges[i].series);
+    }
+    return sum;
+}
+
+static void put_series(struct skep_json *json, struct drawing *d, const struct skep_xray_expr *sel)
+{
+    struct skep_graph_stats *s = select_series(d, sel);
+    const char *key =
+        sel->op == SKEP_XRAY_SERVICE ? "ServiceSummaryStatistics" : "EdgeSummaryStatistics";
+    skep_json_key(json, SKEP_STR("TimeSeriesServiceStatistics"));
+    skep_json_array(json);
+    for (unsigned i = 0; s && i < d->g.n_buckets; i++) {
+        if (s[i].total == 0)
+            continue;
+        skep_graph_coarsen(&s[i], HISTOGRAM_MAX);
+        skep_json_object(json);
+        skep_api__xray_put_time(json, SKEP_STR("Timestamp"), d->g.bucket_starts[i]);
+        put_statistics(json, key, &s[i]);
+        put_histogram(json, "ResponseTimeHistogram", &s[i]);
+        skep_json_end(json);
+    }
+    skep_json_end(json);
+}
+
+/* A node or an edge and nothing else; no text at all is neither. */
+static bool read_selector(struct skep_api__xray *x, skep_str text,
+                          const struct skep_xray_expr **ret)
+{
+    if (!skep_api__xray_expression(x, text, ret))
+        return false;
+    const struct skep_xray_expr *e = *ret;
+    bool entity = (e->op == SKEP_XRAY_SERVICE || e->op == SKEP_XRAY_EDGE) && !e->kids[0];
+    if (text.n && !entity)
+        skep_api__xray_fail(x, SKEP_XRAY_INVALID_REQUEST,
+                            "EntitySelectorExpression must be service(...) or edge(..., ...), "
+                            "without a filter");
+    return text.n == 0 || entity;
+}
+
+void skep_api__xray_get_time_series(struct skep_api__xray *x)
+{
+    struct drawing d = {.x = x};
+    skep_str name, arn;
+    int64_t period = 60;
+    const struct skep_xray_expr *expr = NULL, *selector = NULL;
+    skep_api__xray_period(x, &d.range);
+    skep_str text = skep_api__xray_str(x, x->in, "EntitySelectorExpression",
+                                       &(struct skep_xray_len){1, 500, false});
+    (void)skep_api__xray_int(x, x->in, "Period", &(struct skep_xray_range){.min = 1, .max = 604800},
+                             &period);
+    (void)skep_api__xray_bool(x, x->in, "ForecastStatistics", false);
+    if (!read_group(x, &name, &arn) || !group_expression(x, name, arn, &expr) ||
+        !read_selector(x, text, &selector))
+        return;
+    d.granularity_ns = period * 1000000000;
+    if ((d.range.end_ns - d.range.start_ns) / d.granularity_ns >= SKEP_LIMIT_PLAN_BUCKETS - 1) {
+        skep_api__xray_fail(x, SKEP_XRAY_INVALID_REQUEST,
+                            "more than %d periods: ask for a longer Period or a shorter time",
+                            SKEP_LIMIT_PLAN_BUCKETS - 1);
+        return;
+    }
+    skep_graph_init(&d.g, &x->job->arena);
+    if (draw(&d, expr)) {
+        struct skep_json *json = skep_api__xray_begin(x);
+        put_series(json, &d, selector);
+        skep_json_put_bool(json, SKEP_STR("ContainsOldGroupVersions"), false);
+        skep_api__xray_end(x);
+    }
+    skep_graph_done(&d.g);
+}
