@@ -72,7 +72,9 @@ struct skep_graph_ask {
     int64_t granularity_ns;              /* 0 = no series */
 };
 
+/* An empty graph in the arena.  Owns: skep_graph_done frees the index.  Threads: one owner. */
 void skep_graph_init(struct skep_graph *g, struct skep_arena *arena);
+/* See skep_graph_init. */
 void skep_graph_done(struct skep_graph *g);
 
 /* --- graph.c --- */

@@ -92,6 +92,18 @@ test('GetServiceGraph: nodes, edges, outcomes, inferred nodes of two wires', asy
   assert.deepEqual([bad.status, (await bad.json()).__type], [400, 'InvalidRequestException']);
 });
 
+test('a group narrows the graph: by what rows say, and by what only whole traces do', async () => {
+  await call('/CreateGroup', { GroupName: 'Cruddur', FilterExpression: 'service("shop") { fault }' });
+  await call('/CreateGroup', { GroupName: 'Slow', FilterExpression: 'duration > 0.4 AND service(id(name: "users", type: "AWS::DynamoDB::Table")) { error }' });
+  for (const GroupName of ['Cruddur', 'Slow']) {
+    const { Services } = await call('/ServiceGraph', { ...range, GroupName });
+    assert.deepEqual(arrows(Services), ARROWS, GroupName);
+    assert.equal(named(Services, 'api', 'AWS::EC2::Instance').SummaryStatistics.TotalCount, 1, GroupName);
+    const { TimeSeriesServiceStatistics: s } = await call('/TimeSeriesServiceStatistics', { ...range, GroupName, Period: 3600 });
+    assert.equal(s.reduce((n, x) => n + x.EdgeSummaryStatistics.TotalCount, 0), 1, GroupName);
+  }
+});
+
 test('GetTraceGraph: the same over traces by id; unknown ids are left out', async () => {
   check((await call('/TraceGraph', { TraceIds: ids })).Services);
   const one = await call('/TraceGraph', { TraceIds: [ids[4], '1-00000000-000000000000000000000001'] });

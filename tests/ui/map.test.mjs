@@ -68,7 +68,7 @@ ui('a node opens its panel by click and by key; the address keeps it', {}, async
   assert.equal(params(page).get('sel'), null);
   await page.locator('.map-node').nth(0).focus();
   await page.keyboard.press('ArrowRight');
-  await until('focus moved', () => page.evaluate(() => document.activeElement.getAttribute('aria-label').startsWith('payments')));
+  await until('focus moved', () => page.evaluate(() => (document.activeElement.getAttribute('aria-label') ?? '').startsWith('payments')));
   await page.keyboard.press('Enter');
   await page.getByRole('heading', { name: 'payments' }).waitFor();
   await page.keyboard.press('Escape');

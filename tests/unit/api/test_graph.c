@@ -350,7 +350,8 @@ static void test_steps(void **state)
                                             range.start_ns + (i + 1) * step};
         char *want = naive(w, one);
         size_t found = 0, lines = 0;
-        for (char *line = strtok(want, "\n"); line; line = strtok(NULL, "\n")) {
+        for (skep_str rest = skep_str_c(want); rest.n;) {
+            char *line = skep_cstr(&w->arena, skep_str_cut(&rest, '\n'));
             char *bang = strstr(line, "]!"); /* who is asked by clients: of the whole answer */
             if (bang)
                 memmove(bang + 1, bang + 2, strlen(bang + 2) + 1);
