@@ -135,7 +135,7 @@ function Edge({ graph, places, edge, on, far, label, font, select }: EdgeProps) 
   const run = () => select(edgeKey(graph.nodes, edge));
   const text = `${from.kind === 'client' ? 'Clients' : from.name} to ${to.name}: ${count(edge.count)} requests, ${duration(average(edge))} on average`;
   return (
-    <g class={`map-edge ${h}${on ? ' on' : ''}${far ? ' far' : ''}`} role="button" tabIndex={-1} aria-label={text} onClick={run} onKeyDown={pressed(run)}>
+    <g class={`map-edge ${h}${on ? ' on' : ''}${far ? ' far' : ''}`} role="button" tabindex={-1} aria-label={text} onClick={run} onKeyDown={pressed(run)}>
       <title>{text}</title>
       <path class="hit" d={d} />
       <path class="line" d={d} marker-end={`url(#arrow-${h})`} />
@@ -185,7 +185,7 @@ function Node({ graph, node, at, r, on, far, font, small, first, select }: NodeP
   const text = node.kind === 'client' ? `Clients of ${node.name}`
     : `${node.name}${node.type ? `, ${node.type}` : ''}: ${count(node.count)} requests, ${duration(average(node))} on average, ${percent(node.count ? bad / node.count : 0)} not ok`;
   return (
-    <g class={`map-node ${node.kind} ${health(node)}${on ? ' on' : ''}${far ? ' far' : ''}`} role="button" tabIndex={first || on ? 0 : -1} aria-pressed={on} aria-label={text}
+    <g class={`map-node ${node.kind} ${health(node)}${on ? ' on' : ''}${far ? ' far' : ''}`} role="button" tabindex={first || on ? 0 : -1} aria-pressed={on} aria-label={text}
       transform={`translate(${at.x} ${at.y})`} onClick={run} onKeyDown={pressed(run)}>
       <title>{text}</title>
       <circle class="disc" r={r} />
