@@ -68,6 +68,7 @@ struct skep_graph_ask {
     struct skep_time_range range;        /* of the segments and of the calls */
     const struct skep_expr *filter;      /* of the rows; NULL = all */
     const struct skep_xray_twice *twice; /* none in it: no row is X-Ray's */
+    bool once;                           /* opts->also leaves out what was reported twice */
     bool weighted;                       /* by sample rates */
     int64_t granularity_ns;              /* 0 = no series */
 };

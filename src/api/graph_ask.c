@@ -189,7 +189,7 @@ static struct skep_expr *rows(struct ask *a)
         e = both(a, e,
                  test(a, "meta.in_progress", SKEP_CMP_NE,
                       (skep_value){.type = SKEP_TYPE_BOOL, .b = true}));
-    if (a->ask->twice->n) {
+    if (a->ask->twice->n && !a->ask->once) {
         const struct skep_xray_twice *t = a->ask->twice;
         skep_value *names = skep_new_n(a->arena, skep_value, t->n);
         for (size_t i = 0; i < t->n; i++)
@@ -370,11 +370,18 @@ static struct skep_expr *by_kind(struct ask *a)
 }
 
 /* Whom a call of another wire's names, as remote_name in xray_model.c. */
+/* clang-format off: a line a name */
 #define NAMING(X)                                                                                  \
     X("aws.remote.service")                                                                        \
     X("peer.service")                                                                              \
-    X("aws.service") X("db.name") X("db.namespace") X("rpc.service") X("http.host")                \
-        X("server.address") X("net.peer.name")
+    X("aws.service")                                                                               \
+    X("db.name")                                                                                   \
+    X("db.namespace")                                                                              \
+    X("rpc.service")                                                                               \
+    X("http.host")                                                                                 \
+    X("server.address")                                                                            \
+    X("net.peer.name")
+/* clang-format on */
 
 /* Client's and producer's spans, not X-Ray's, that say whom they call: of those nobody looks at
  * their own names, of which there may be very many. */

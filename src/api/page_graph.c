@@ -85,6 +85,7 @@ static void put_graph(struct skep_api__job *job, struct skep_graph *g,
     skep_json_put_f64(json, SKEP_STR("end_ms"), (double)ask->range.end_ns / 1e6);
     put_nodes(job, g);
     put_edges(job, g);
+    skep_api__put_also(job, json);
     skep_json_put_u64(json, SKEP_STR("rows_examined"), g->rows_examined);
     skep_json_put_f64(json, SKEP_STR("elapsed_ms"), (double)elapsed_ns / 1e6);
     skep_json_put_bool(json, SKEP_STR("estimated"), g->estimated);
@@ -147,6 +148,7 @@ static void graph(struct skep_api__job *job)
     const struct skep_graph_ask ask = {.range = plan->range,
                                        .filter = of_traces(&job->arena, plan),
                                        .twice = &twice,
+                                       .once = true,
                                        .weighted = true};
     skep_graph_init(&g, &job->arena);
     skep_rc rc = skep_graph_twice(job->api->cfg.store, &job->opts, plan->range, &twice, &err);

@@ -52,6 +52,12 @@ test('each request counts once', { timeout: 90000 }, async () => {
     const to = Math.ceil(Date.now() / 1000) + 60;
     const summaries = await skep.json('POST', '/TraceSummaries', { StartTime: to - 3600, EndTime: to, FilterExpression: 'service("backend")' });
     assert.equal(summaries.TraceSummaries.length, N);
+    const counts = (list, key) => Object.fromEntries(list.filter(key).map((n) => [n.name ?? n.Name, n.count ?? n.SummaryStatistics.TotalCount]));
+    const map = await ask('/skep/v1/graph', {});
+    assert.deepEqual(counts(map.nodes, (n) => n.kind === 'service'), { backend: N, lone: 7 });
+    assert.deepEqual(map.also_xray, ['backend']);
+    const graph = await skep.json('POST', '/ServiceGraph', { StartTime: to - 3600, EndTime: to });
+    assert.deepEqual(counts(graph.Services, (n) => n.Type !== 'client'), { backend: N, lone: 7 });
     const exported = await (await skep.call('POST', '/skep/v1/export', { start_time: 0, end_time: to })).text();
     assert.equal(exported.split('\n').filter((l) => l.includes('"dataset":"backend"')).length, 2 * N, 'an export leaves nothing out');
   } finally {
