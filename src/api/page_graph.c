@@ -140,7 +140,7 @@ static void graph(struct skep_api__job *job)
     struct skep_graph g;
     skep_err err;
     int64_t begin = os->mono_ns(os);
-    if (skep_lang_traces(job->req->body, &lang, &job->arena, &plan, &issue) != SKEP_OK) {
+    if (skep_lang_traces(job->req->body, &lang, &job->arena, &plan, NULL, &issue) != SKEP_OK) {
         skep_api__job_fail_issue(job, &issue);
         return;
     }

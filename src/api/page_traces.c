@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* POST /skep/v1/traces (summaries), GET /skep/v1/trace/:id (columnar, or ?search=).
  * Threads: workers.  Memory: the request's arena. */
-#include "api/api_priv.h"
+#include "api/page_narrow.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -72,15 +72,22 @@ static void traces(struct skep_api__job *job)
     const struct skep_lang_opts lang = {.now_ns = skep_api__now(job->api), .page = true};
     const struct skep_plan *plan = NULL;
     struct skep_answer a = {0};
+    struct skep_lang_narrow narrow;
+    struct skep_api__narrowed narrowed = {.durations_ms = NULL};
     struct skep_lang_issue issue;
     skep_err err;
 
     int64_t begin = os->mono_ns(os);
-    if (skep_lang_traces(job->req->body, &lang, &job->arena, &plan, &issue) != SKEP_OK) {
+    if (skep_lang_traces(job->req->body, &lang, &job->arena, &plan, &narrow, &issue) != SKEP_OK) {
         skep_api__job_fail_issue(job, &issue);
         return;
     }
-    skep_rc rc = skep_query_run(job->api->cfg.store, plan, &job->opts, &a, &err);
+    bool whole = narrow.expression.n || narrow.has_duration || narrow.distribution;
+    skep_rc rc = SKEP_OK;
+    if (!whole)
+        rc = skep_query_run(job->api->cfg.store, plan, &job->opts, &a, &err);
+    else if (!skep_api__narrow(job, plan, &narrow, &a, &narrowed))
+        return;
     if (rc != SKEP_OK) {
         skep_api__job_fail_rc(job, rc, &err);
         return;
@@ -97,6 +104,8 @@ static void traces(struct skep_api__job *job)
         skep_api__out_check(&job->out);
     }
     skep_json_end(json);
+    if (whole)
+        skep_api__put_narrowed(job, &narrowed);
     skep_json_put_u64(json, SKEP_STR("rows_examined"), a.rows_examined);
     skep_json_put_f64(json, SKEP_STR("elapsed_ms"), (double)(os->mono_ns(os) - begin) / 1e6);
     skep_json_put_bool(json, SKEP_STR("complete"), a.complete);

@@ -17,12 +17,18 @@ static bool find_group(void *ctx, skep_str name, bool arn, struct skep_arena *ar
     return skep_api__xray_group_find(ctx, name, arn, ret);
 }
 
+skep_rc skep_api__xray_read(struct skep_api__xray *x, skep_str text,
+                            const struct skep_xray_expr **ret, struct skep_lang_issue *issue)
+{
+    const struct skep_xray_groups groups = {.ctx = x, .find = find_group};
+    return skep_xray_parse(text, &groups, &x->job->arena, ret, issue);
+}
+
 bool skep_api__xray_expression(struct skep_api__xray *x, skep_str text,
                                const struct skep_xray_expr **ret)
 {
     struct skep_lang_issue issue;
-    const struct skep_xray_groups groups = {.ctx = x, .find = find_group};
-    if (skep_xray_parse(text, &groups, &x->job->arena, ret, &issue) == SKEP_OK)
+    if (skep_api__xray_read(x, text, ret, &issue) == SKEP_OK)
         return true;
     skep_api__xray_fail(x, SKEP_XRAY_INVALID_REQUEST,
                         "Invalid filter expression at position %zu: %s", issue.at, issue.text);

@@ -9,6 +9,10 @@
  * after an error was sent. */
 SKEP_NODISCARD bool skep_api__xray_expression(struct skep_api__xray *x, skep_str text,
                                               const struct skep_xray_expr **ret);
+/* The same without an answer of its own.  Returns as skep_xray_parse. */
+SKEP_NODISCARD skep_rc skep_api__xray_read(struct skep_api__xray *x, skep_str text,
+                                           const struct skep_xray_expr **ret,
+                                           struct skep_lang_issue *issue);
 /* The services that report by X-Ray in the range: what they report by other wires is not looked at.
  * False after an error was sent. */
 SKEP_NODISCARD bool skep_api__xray_twice(struct skep_api__xray *x, struct skep_time_range range,

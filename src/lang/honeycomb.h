@@ -68,9 +68,17 @@ SKEP_NODISCARD skep_rc skep_lang_delete(skep_bytes json, const struct skep_lang_
 SKEP_NODISCARD skep_rc skep_lang_facets(skep_bytes json, const struct skep_lang_opts *opts,
                                         struct skep_arena *arena, const struct skep_plan **ret,
                                         struct skep_lang_issue *issue);
-/* Body of POST /skep/v1/traces -> a TRACES plan.  Returns as skep_lang_honeycomb. */
+/* Body of POST /skep/v1/traces -> a TRACES plan, and what a plan cannot say of whole traces.
+ * ret_narrow NULL = members that say such things are refused.  Returns as skep_lang_honeycomb. */
+struct skep_lang_narrow {
+    skep_str expression;   /* X-Ray's filter expression, not looked at; empty = none */
+    double min_ms, max_ms; /* whole durations, min <= d < max; 0 and infinity without */
+    bool has_duration;
+    bool distribution; /* the durations are asked for */
+};
 SKEP_NODISCARD skep_rc skep_lang_traces(skep_bytes json, const struct skep_lang_opts *opts,
                                         struct skep_arena *arena, const struct skep_plan **ret,
+                                        struct skep_lang_narrow *ret_narrow,
                                         struct skep_lang_issue *issue);
 
 /* One test given as texts (query strings); `in` and `not-in` take a comma-separated list.

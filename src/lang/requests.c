@@ -3,6 +3,8 @@
  *
  * A cursor is "<time_ns>.<seq>-<ordinal>": where the last answer ended.
  * Threads: none of its own.  Memory: the request's arena. */
+#include <math.h>
+
 #include "base/assert.h"
 #include "lang/lang_priv.h"
 
@@ -174,14 +176,71 @@ static skep_rc facets(struct skep_lang__q *q, yyjson_val *obj, struct skep_plan 
     return skep_lang__whole(q, plan);
 }
 
-static skep_rc traces(struct skep_lang__q *q, yyjson_val *obj, struct skep_plan *plan)
+/* One end of a range of durations. */
+static skep_rc milliseconds(struct skep_lang__q *q, yyjson_val *obj, const char *key, double *ret)
 {
-    static const char *const keys[] = {"dataset", "start_time",         "end_time", "time_range",
-                                       "filters", "filter_combination", "sort",     "limit"};
+    yyjson_val *v = skep_lang__get(obj, key);
+    if (!v)
+        return SKEP_OK;
+    size_t mark = skep_lang__enter(q, key);
+    if (!yyjson_is_num(v))
+        return skep_lang__refuse(q, SKEP_LANG_INCORRECT_TYPE, "use a number of milliseconds");
+    if (!(yyjson_get_num(v) >= 0))
+        return skep_lang__refuse(q, SKEP_LANG_INVALID, "use 0 or more");
+    skep_lang__leave(q, mark);
+    *ret = yyjson_get_num(v);
+    return SKEP_OK;
+}
+
+/* {"min":0.5,"max":20}, either of them. */
+static skep_rc durations(struct skep_lang__q *q, yyjson_val *obj, struct skep_lang_narrow *n)
+{
+    static const char *const keys[] = {"min", "max"};
+    yyjson_val *v = skep_lang__get(obj, "duration_ms");
+    n->max_ms = HUGE_VAL;
+    if (!v)
+        return SKEP_OK;
+    size_t mark = skep_lang__enter(q, "duration_ms");
+    if (!yyjson_is_obj(v))
+        return skep_lang__refuse(q, SKEP_LANG_INCORRECT_TYPE, "use {\"min\": ..., \"max\": ...}");
+    SKEP_TRY(skep_lang__known(q, v, keys, SKEP_ARRAY_LEN(keys)));
+    SKEP_TRY(milliseconds(q, v, "min", &n->min_ms));
+    SKEP_TRY(milliseconds(q, v, "max", &n->max_ms));
+    if (!(n->min_ms < n->max_ms))
+        return skep_lang__refuse(q, SKEP_LANG_INVALID, "min must lie below max");
+    skep_lang__leave(q, mark);
+    n->has_duration = true;
+    return SKEP_OK;
+}
+
+static skep_rc narrow(struct skep_lang__q *q, yyjson_val *obj, struct skep_lang_narrow *n)
+{
+    skep_str text;
+    yyjson_val *wanted = skep_lang__get(obj, "distribution");
+    SKEP_TRY(skep_lang__str(q, obj, "filter_expression", &text));
+    n->expression = skep_arena_str(q->arena, text);
+    SKEP_TRY(durations(q, obj, n));
+    if (wanted && !yyjson_is_bool(wanted)) {
+        (void)skep_lang__enter(q, "distribution");
+        return skep_lang__refuse(q, SKEP_LANG_INCORRECT_TYPE, "use true or false");
+    }
+    n->distribution = yyjson_is_true(wanted);
+    return SKEP_OK;
+}
+
+/* `narrowed`: what narrow() reads may be there. */
+static skep_rc traces_of(struct skep_lang__q *q, yyjson_val *obj, bool narrowed,
+                         struct skep_plan *plan)
+{
+    enum { NARROW = 3 }; /* the last ones */
+    static const char *const keys[] = {"dataset",     "start_time",  "end_time",
+                                       "time_range",  "filters",     "filter_combination",
+                                       "sort",        "limit",       "filter_expression",
+                                       "duration_ms", "distribution"};
     static const skep_str sorts[] = {{"recent", 6}, {"slow", 4}, {"errors", 6}};
     skep_str sort;
     unsigned i = 0;
-    SKEP_TRY(skep_lang__known(q, obj, keys, SKEP_ARRAY_LEN(keys)));
+    SKEP_TRY(skep_lang__known(q, obj, keys, SKEP_ARRAY_LEN(keys) - (narrowed ? 0 : NARROW)));
     SKEP_TRY(skep_lang__dataset(q, obj, plan));
     SKEP_TRY(skep_lang__times(q, obj, &plan->range));
     SKEP_TRY(skep_lang__filters(q, obj, &plan->filter));
@@ -196,6 +255,16 @@ static skep_rc traces(struct skep_lang__q *q, yyjson_val *obj, struct skep_plan 
     }
     plan->sort = (enum skep_traces_sort)i;
     return skep_lang__whole(q, plan);
+}
+
+static skep_rc traces(struct skep_lang__q *q, yyjson_val *obj, struct skep_plan *plan)
+{
+    return traces_of(q, obj, true, plan);
+}
+
+static skep_rc traces_alone(struct skep_lang__q *q, yyjson_val *obj, struct skep_plan *plan)
+{
+    return traces_of(q, obj, false, plan);
 }
 
 typedef skep_rc read_fn(struct skep_lang__q *q, yyjson_val *obj, struct skep_plan *plan);
@@ -250,10 +319,18 @@ skep_rc skep_lang_facets(skep_bytes json, const struct skep_lang_opts *opts,
 
 skep_rc skep_lang_traces(skep_bytes json, const struct skep_lang_opts *opts,
                          struct skep_arena *arena, const struct skep_plan **ret,
-                         struct skep_lang_issue *issue)
+                         struct skep_lang_narrow *ret_narrow, struct skep_lang_issue *issue)
 {
     struct skep_lang__q q = {.arena = arena, .opts = opts, .issue = issue};
-    return read_with(&q, json, SKEP_PLAN_TRACES, traces, ret);
+    yyjson_doc *doc = NULL;
+    if (!ret_narrow)
+        return read_with(&q, json, SKEP_PLAN_TRACES, traces_alone, ret);
+    *ret_narrow = (struct skep_lang_narrow){.min_ms = 0};
+    SKEP_TRY(read_with(&q, json, SKEP_PLAN_TRACES, traces, ret));
+    SKEP_TRY(skep_lang__parse(&q, json, &doc));
+    skep_rc rc = narrow(&q, yyjson_doc_get_root(doc), ret_narrow);
+    yyjson_doc_free(doc);
+    return rc;
 }
 
 /* The texts become the JSON value they would have been, so that one reader decides. */

@@ -45,6 +45,15 @@ static void canonical(skep_bytes in)
     skep_arena_done(&arena);
 }
 
+static skep_rc traces(skep_bytes json, const struct skep_lang_opts *opts, struct skep_arena *arena,
+                      const struct skep_plan **ret, struct skep_lang_issue *issue)
+{
+    struct skep_lang_narrow narrow;
+    skep_rc rc = skep_lang_traces(json, opts, arena, ret, &narrow, issue);
+    MUST(rc != SKEP_OK || narrow.min_ms < narrow.max_ms);
+    return rc;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 /* A delete, without its confirmation, so that it is a reader like the others. */
 static skep_rc deletion(skep_bytes json, const struct skep_lang_opts *opts,
@@ -63,7 +72,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     one(skep_lang_honeycomb, in);
     one(skep_lang_rows, in);
     one(skep_lang_facets, in);
-    one(skep_lang_traces, in);
+    one(traces, in);
     one(deletion, in);
     canonical(in);
     return 0;

@@ -118,8 +118,24 @@ export class Data {
     this.row(t, 'link', 'cruddur-api', { 'trace.trace_id': trace, 'trace.parent_id': this.rows.at(-1).fields['trace.span_id'],
       'trace.link.trace_id': this.rows[0].fields['trace.trace_id'], 'trace.link.span_id': this.rows[0].fields['trace.span_id'], 'meta.annotation_type': 'link' });
     this.span(trace, 'feedfacefeedface', t + 5, 12, 'auth', 'verify token', 'server', { error: true });
+    this.segments(t);
+  }
+
+  // An X-Ray segment with a subsegment that failed and one still open.
+  segments(t) {
+    const trace = '5759e988bd862e3fe1be46a994272793';
+    const x = { 'meta.source': 'xray' };
+    const top = this.span(trace, null, t, 310, 'backend-flask', 'backend-flask', 'server', { ...x, 'http.request.method': 'GET', 'url.full': 'http://x/home', 'http.response.status_code': 500, error: true, 'xray.fault': true,
+      user: 'andrew', 'cart.total': 12.5, 'aws.xray.annotations': ['user', 'cart.total'], 'aws.xray.metadata.default': JSON.stringify({ now: '2026-11-29', items: Array.from({ length: 250 }, (_, i) => ({ id: i, big: { deep: [i] } })), ok: true }),
+      'aws.xray.sampling_rule': 'Default', 'cloud.platform': 'aws_ec2' });
+    const sub = this.span(trace, top, t + 20, 180, 'backend-flask', 'users@db', 'client', { ...x, 'db.system': 'postgresql', 'db.statement': 'SELECT * FROM users WHERE handle = ?', 'server.address': 'db', error: true, 'xray.fault': true,
+      'exception.type': 'OperationalError', 'exception.message': 'server closed the connection', 'exception.stacktrace': 'File "db.py", line 12, in query\nFile "home.py", line 7, in get' });
+    this.event(trace, sub, t + 199, 'backend-flask', 'exception', { ...x, 'exception.type': 'OperationalError', 'exception.message': 'server closed the connection', error: true });
+    this.span(trace, top, t + 210, 0, 'backend-flask', 'send mail', 'internal', { ...x, 'meta.in_progress': true });
   }
 }
+
+export const XRAY_DOCUMENT = '{"name": "backend-flask", "id": "70de5b6f19ff9a0a","start_time":1.478293361271E9 , "annotations":{"user":"andrew \\"{,}\\" x"},"empty":{ },"http":{"response":{"status":500}}}';
 
 const empty = (id) => ({ trace_id: id, start_ns: '1795132800000000000', end_ns: '0', services: [], spans: 0, complete: true, missing_parents: 0,
   rows: { id: [], kind: [], parent: [], depth: [], span_id: [], name: [], service: [], offset_ns: [], duration_ns: [], span_kind: [], error: [], summary: [] } });

@@ -9,18 +9,35 @@ import { createReadStream, existsSync, statSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { dirname, extname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Data, deepTrace, hugeTrace, ns, traceOf } from './mock-data.mjs';
+import { Data, deepTrace, hugeTrace, ns, traceOf, XRAY_DOCUMENT } from './mock-data.mjs';
 import { Refused, query, select, facets } from './mock-query.mjs';
 
 export const HUGE = 'b'.repeat(32);
 export const DEEP = 'd'.repeat(32);
 export const ORPHAN = '5ca1ab1e'.repeat(4);
+export const XRAY = '5759e988bd862e3fe1be46a994272793';
 
 const here = dirname(fileURLToPath(import.meta.url));
 // Stricter than the page's promise in ui/README.md or equal to it, like the real server's.
 const CSP = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' };
 const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
+
+// Of X-Ray's filter expressions: enough for tests of the page. Refused in the server's form.
+function expression(text) {
+  if (!text) return () => true;
+  const refuse = (error, at) => { throw Object.assign(new Refused(error, 'filter_expression'), { at }); };
+  const word = /^(fault|ok)$/.exec(text);
+  if (word) return (t) => (t.errors > 0) === (word[1] === 'fault');
+  const time = /^(?:responsetime|duration)\s*(>|<)\s*([\d.]+)$/.exec(text);
+  if (time) return (t) => (time[1] === '>' ? t.duration_ms > time[2] * 1e3 : t.duration_ms < time[2] * 1e3);
+  const service = /^service\("([^"]*)"\)(?:\s*\{\s*fault\s*\})?$/.exec(text);
+  if (service) return (t) => t.services.some((s) => s.name === service[1] && (!text.includes('fault') || s.errors));
+  if (/^group\.name = "/.test(text)) return () => true;
+  const open = /\b(AND|OR)\s*$/.exec(text);
+  if (open) refuse('expected a keyword, a function, "!" or "("', Buffer.byteLength(text));
+  return refuse('expected a keyword or a function', Buffer.byteLength(/^[^]*?(?=\bnonsense|$)/.exec(text)[0]));
+}
 
 class Mock {
   constructor({ mode = 'data', dist = process.env.SKEP_UI_DIST ?? join(here, '../../ui/dist'), traces = 1500 } = {}) {
@@ -51,7 +68,7 @@ class Mock {
   }
 
   fail(res, e) {
-    if (!res.headersSent) this.json(res, { error: e.message, field: e.field }, e instanceof Refused ? 400 : 500);
+    if (!res.headersSent) this.json(res, { error: e.message, field: e.field, at: e.at }, e instanceof Refused ? 400 : 500);
     else res.end(JSON.stringify({ type: 'error', error: e.message, field: e.field }) + '\n');
   }
 
@@ -90,13 +107,15 @@ class Mock {
     this.json(res, { version: '0.1.0', uptime_s: (Date.now() - this.started) / 1e3, now_ns: ns(Date.now()), recovering: false, rows: rows.length,
       oldest_ns: rows.length ? ns(rows[0].t) : null, newest_ns: rows.length ? ns(rows.at(-1).t) : null,
       memory: { used_bytes: 41 << 20, limit_bytes: 512 << 20 }, disk: { used_bytes: 3.1e9, limit_bytes: 20e9 },
+      xray: this.noXray ? undefined : { udp: { address: '127.0.0.1:2000', datagrams: 1234, bytes: 99000, kernel_drops: this.drops ?? 0, receive_buffer_bytes: 8 << 20, last_ms: Date.now() - 900, last_peer: '127.0.0.1:40112' } },
       listeners: [{ address: '127.0.0.1:4318', takes: ['otlp/http', 'otlp/grpc', 'page'] }, { address: '[::1]:4318', takes: ['otlp/http', 'otlp/grpc', 'page'] },
         { address: '127.0.0.1:4317', takes: ['otlp/grpc', 'otlp/http'] }], ledger, last: last.slice(0, 16),
       self: { interval_s: 60, attempts: 12, failures: 0, last_ms: Date.now() - 21e3, last_error: null, ack_ms: 3.4, visible_ms: 0.6, queries: 1 } });
   }
 
   // Rules of a place where nobody uses X-Ray.
-  on_xray(_, __, res) {
+  on_xray(_, __, res, operation) {
+    if (operation === 'Groups') return this.json(res, { Groups: [{ GroupName: 'Default' }, { GroupName: 'checkout' }] });
     this.json(res, { window_s: 10, kept_s: 3600, rules: [], below: [] });
   }
 
@@ -230,6 +249,7 @@ class Mock {
 
   on_traces(q, _, res) {
     const all = this.rows();
+    const passes = expression(q.filter_expression);
     const ids = new Set(select(all, q, Date.now()).map((r) => r.fields['trace.trace_id']).filter(Boolean));
     const traces = new Map();
     for (const r of all) {
@@ -249,8 +269,19 @@ class Mock {
     let list = [...traces.values()].map(({ from, to, services, status, ...t }) => ({ ...t, root: t.root && { ...t.root, status: status ?? null },
       start_ns: ns(from), duration_ms: to - from, services: [...services.values()] }));
     if (q.sort === 'errors') list = list.filter((t) => t.errors);
+    list = list.filter(passes);
+    const durations = list.map((t) => t.duration_ms);
+    if (q.duration_ms) list = list.filter((t) => t.duration_ms >= (q.duration_ms.min ?? 0) && t.duration_ms < (q.duration_ms.max ?? Infinity));
+    this.lastTraces = q;
     list.sort((a, b) => (q.sort === 'slow' ? b.duration_ms - a.duration_ms : a.start_ns < b.start_ns ? 1 : -1));
-    this.json(res, { traces: list.slice(0, q.limit ?? 50), rows_examined: all.length, elapsed_ms: 12.4, complete: true });
+    this.json(res, { traces: list.slice(0, q.limit ?? 50), rows_examined: all.length, elapsed_ms: 12.4, complete: true,
+      ...(q.filter_expression || q.duration_ms || q.distribution ? { looked: durations.length, looked_all: true } : {}), ...(q.distribution ? { durations_ms: durations } : {}) });
+  }
+
+  on_document(_, __, res, id) {
+    const row = this.rows().find((r) => r.id === id);
+    if (row?.fields['meta.source'] !== 'xray') return this.json(res, { error: 'the row was not made of a document that is kept' }, 404);
+    return this.json(res, { id, span_id: row.fields['trace.span_id'], name: row.fields.name, document: XRAY_DOCUMENT });
   }
 
   trace(id) {
@@ -262,7 +293,8 @@ class Mock {
   }
 
   on_trace(q, _, res, id) {
-    const trace = this.trace(id);
+    const x = /^1-([0-9a-f]{8})-([0-9a-f]{24})$/.exec(id);
+    const trace = this.trace(x ? x[1] + x[2] : id);
     if (!trace) return this.json(res, { error: `no trace ${id}` }, 404);
     if (q.search === undefined) return this.json(res, trace);
     const text = q.search.toLowerCase();
@@ -279,10 +311,10 @@ class Mock {
         { name: 'app.row', type: 'int', scope: 'attribute', value: Number(id.slice(3)) }, { name: 'service.name', type: 'string', scope: 'resource', value: 'batch' }] });
     }
     if (!row) return this.json(res, { error: `no row ${id}` }, 404);
-    const resource = ['service.name', 'telemetry.sdk.language', 'service.version', 'host.name', 'deployment.environment'];
-    const intrinsic = ['name', 'duration_ms', 'span.kind', 'status_code', 'error', 'trace.trace_id', 'trace.span_id', 'trace.parent_id', 'meta.signal_type', 'body', 'severity'];
+    const resource = ['service.name', 'telemetry.sdk.language', 'service.version', 'host.name', 'deployment.environment', 'cloud.platform'];
+    const intrinsic = ['name', 'duration_ms', 'span.kind', 'status_code', 'error', 'trace.trace_id', 'trace.span_id', 'trace.parent_id', 'meta.signal_type', 'meta.source', 'meta.in_progress', 'body', 'severity'];
     const scope = (n) => (resource.includes(n) ? 'resource' : intrinsic.includes(n) ? 'intrinsic' : 'attribute');
-    const type = (v) => (typeof v === 'number' ? (Number.isInteger(v) ? 'int' : 'double') : typeof v === 'boolean' ? 'bool' : 'string');
+    const type = (v) => (Array.isArray(v) ? 'array' : typeof v === 'number' ? (Number.isInteger(v) ? 'int' : 'double') : typeof v === 'boolean' ? 'bool' : 'string');
     return this.json(res, { id, time_ns: ns(row.t), kind: row.kind, dataset: row.dataset, trace_id: row.fields['trace.trace_id'] ?? null, span_id: row.fields['trace.span_id'] ?? null,
       fields: Object.entries(row.fields).map(([name, value]) => ({ name, type: type(value), scope: scope(name), value })) });
   }

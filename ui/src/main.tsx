@@ -9,6 +9,7 @@ import './style/parts.css';
 import './style/views.css';
 import './style/trace.css';
 import './style/map.css';
+import './style/xray.css';
 import './lib/theme';
 import { api } from './lib/api';
 import { claim } from './lib/color';

@@ -73,12 +73,31 @@ static void test_delete(void **state)
             "confirm: true, or the number of rows a call without it has given");
 }
 
+/* What narrows is told before the plan. */
+static struct skep_lang_narrow narrowed;
+
+static skep_rc traces(skep_bytes json, const struct skep_lang_opts *opts, struct skep_arena *arena,
+                      const struct skep_plan **ret, struct skep_lang_issue *issue)
+{
+    return skep_lang_traces(json, opts, arena, ret, &narrowed, issue);
+}
+
 static void test_traces(void **state)
 {
     (void)state;
-    becomes(skep_lang_traces, "{}", "-7200000+0 limit=50 sort0");
-    becomes(skep_lang_traces, "{\"sort\":\"errors\",\"limit\":3}", "-7200000+0 limit=3 sort2");
-    becomes(skep_lang_traces, "{\"sort\":\"best\"}", "sort: use recent, slow or errors");
+    becomes(traces, "{}", "-7200000+0 limit=50 sort0");
+    becomes(traces, "{\"sort\":\"errors\",\"limit\":3}", "-7200000+0 limit=3 sort2");
+    becomes(traces, "{\"sort\":\"best\"}", "sort: use recent, slow or errors");
+    becomes(traces, "{\"filter_expression\":\"fault\",\"duration_ms\":{\"min\":2.5}}",
+            "-7200000+0 limit=50 sort0");
+    assert_int_equal(narrowed.expression.n, 5);
+    assert_true(narrowed.has_duration && narrowed.min_ms == 2.5 && narrowed.max_ms > 1e300);
+    assert_false(narrowed.distribution);
+    becomes(traces, "{\"duration_ms\":{\"min\":2,\"max\":2}}",
+            "duration_ms: min must lie below max");
+    becomes(traces, "{\"duration_ms\":{\"max\":-1}}", "duration_ms.max: use 0 or more");
+    becomes(traces, "{\"duration_ms\":7}", "duration_ms: use {\"min\": ..., \"max\": ...}");
+    becomes(traces, "{\"distribution\":1}", "distribution: use true or false");
 }
 
 static void test_facets(void **state)

@@ -7,12 +7,12 @@ import { environment } from './env';
 import { refused, type Me, type Role } from './session';
 import type { MapAnswer } from './map';
 import type {
-  ApiKey, AuditEntry, Dataset, Environment, FacetsAnswer, Field, Filter, IssuedKey, LedgerAnswer, Progress, QueryResult, QuerySpec, Row, RowDetail, RowsAnswer, RunningQuestion, Sampling, Selection, Status,
-  TraceAnswer, TracesAnswer, User, Value, XrayGroup,
+  ApiKey, AuditEntry, Dataset, Environment, FacetsAnswer, Field, Filter, IssuedKey, LedgerAnswer, Progress, QueryResult, QuerySpec, RawDocument, Row, RowDetail, RowsAnswer, RunningQuestion, Sampling, Selection, Status,
+  TraceAnswer, TracesAnswer, TracesSpec, User, Value, XrayGroup,
 } from './types';
 
 export class ApiError extends Error {
-  constructor(message: string, readonly status: number, readonly field: string | null = null) {
+  constructor(message: string, readonly status: number, readonly field: string | null = null, readonly at: number | null = null) {
     super(message);
   }
 }
@@ -32,8 +32,8 @@ function check<T>(what: string, body: unknown, shape: Record<string, Kind>): T {
 async function refusal(res: Response): Promise<ApiError> {
   const text = await res.text();
   try {
-    const o = JSON.parse(text) as { error?: string; field?: string; Message?: string }; // Message: X-Ray's operations
-    return new ApiError(o.error ?? o.Message ?? text, res.status, o.field ?? null);
+    const o = JSON.parse(text) as { error?: string; field?: string; at?: number; Message?: string }; // Message: X-Ray's operations
+    return new ApiError(o.error ?? o.Message ?? text, res.status, o.field ?? null, o.at ?? null);
   } catch {
     return new ApiError(text.slice(0, 300) || `${res.status} ${res.statusText}`, res.status);
   }
@@ -144,7 +144,7 @@ export const api = {
   rows: (spec: Selection & { columns?: string[]; order?: 'asc' | 'desc'; limit?: number; after?: string | null }, signal?: AbortSignal) =>
     post<RowsAnswer>('rows', spec, { rows: 'array' }, signal),
 
-  traces: (spec: Selection & { sort: string; limit: number }, signal?: AbortSignal) =>
+  traces: (spec: TracesSpec, signal?: AbortSignal) =>
     post<TracesAnswer>('traces', spec, { traces: 'array' }, signal),
 
   facets: (spec: Selection & { selection: { filters: Filter[] }; columns: string[]; limit?: number }, signal?: AbortSignal) =>
@@ -202,6 +202,10 @@ export const api = {
 
   // An operation of X-Ray's API that changes something.
   xray: (operation: string, body: unknown) => post<object>(`xray/${operation}`, body, {}),
+
+  document: (id: string, signal?: AbortSignal) =>
+    get<RawDocument>(`document/${encodeURIComponent(id)}`, { document: 'string', id: 'string' }, signal),
+
 
   async tail(params: Record<string, string>, signal: AbortSignal, row: (r: Row) => void, skipped: (n: number) => void): Promise<void> {
     await lines(await request(`tail${search(params)}`, signal, undefined, LINES_TYPE), (line) => {

@@ -58,7 +58,16 @@ export interface TraceSummary {
   root: { service: string; name: string; status: number | string | null } | null; root_missing: boolean;
   services: { name: string; spans: number; errors: number }[];
 }
-export interface TracesAnswer { traces: TraceSummary[]; rows_examined: number; elapsed_ms: number; complete: boolean }
+export interface TracesSpec extends Selection {
+  sort: string; limit: number;
+  filter_expression?: string; duration_ms?: { min: number; max: number }; distribution?: boolean;
+}
+export interface TracesAnswer {
+  traces: TraceSummary[]; rows_examined: number; elapsed_ms: number; complete: boolean;
+  looked?: number; looked_all?: boolean; durations_ms?: number[];
+}
+// The X-Ray document that a row was made of; id and name are of the row it stands with.
+export interface RawDocument { id: string; span_id: string; name: string; document: string }
 
 export interface TraceColumns {
   id: string[]; kind: string[]; parent: number[]; depth: number[]; span_id: string[]; name: string[];

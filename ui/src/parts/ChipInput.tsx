@@ -17,6 +17,7 @@ interface Props {
   suggest: (text: string) => Promise<Suggestion[]>;
   onChange: (items: string[]) => void;
   onRun?: () => void;
+  open?: (text: string) => boolean; // a whole text that leads elsewhere
   errorAt?: number | null;
   slash?: boolean;
 }
@@ -100,6 +101,10 @@ export function ChipInput(p: Props) {
 
   const onKey = (e: KeyboardEvent) => {
     const shown = open && list.length > 0;
+    if (e.key === 'Enter' && p.open?.(text)) {
+      e.preventDefault();
+      return;
+    }
     if (e.key === 'Enter' && (e.ctrlKey || e.metaKey)) {
       e.preventDefault();
       if (text.trim() === '' || commit(text)) p.onRun?.();

@@ -1,38 +1,50 @@
 // SPDX-License-Identifier: Apache-2.0
 // A list of traces: when, what, how long against the longest, which services, what failed.
 
-import { api } from '../lib/api';
+import { api, ApiError } from '../lib/api';
 import { serviceColor } from '../lib/color';
 import { count, dateTime, duration, nsToMs } from '../lib/format';
 import { href, go } from '../lib/route';
 import { useTheme } from '../lib/theme';
 import { useLive, useLoad } from '../lib/use';
 import type { Selection, TraceSummary } from '../lib/types';
-import { useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
+import { Distribution, type Range } from './Distribution';
 import { Covers, Empty, ErrorBox, Hint, Progress } from './States';
 
-interface Props { selection: Selection; sort: string; limit?: number; live?: boolean; compact?: boolean }
+interface Props {
+  selection: Selection; sort: string; limit?: number; live?: boolean; compact?: boolean;
+  expression?: string | null; // X-Ray's
+  range?: Range | null; distribution?: boolean;
+  onError?: (e: Error | null) => void;
+}
 
 const MOST = 1000;
 
-export function TraceTable({ selection, sort, limit = 50, live = false, compact }: Props) {
+export function TraceTable({ selection, sort, limit = 50, live = false, compact, expression, range, distribution, onError }: Props) {
   const [more, setMore] = useState(limit);
   const { dataset, filters, filter_combination, start_time, end_time, time_range } = selection;
-  const spec = { dataset, filters, filter_combination, start_time, end_time, time_range, sort, limit: more };
+  const spec = { dataset, filters, filter_combination, start_time, end_time, time_range, sort, limit: more,
+    ...(expression ? { filter_expression: expression } : {}), ...(range ? { duration_ms: range } : {}), ...(distribution ? { distribution } : {}) };
   const answer = useLoad(JSON.stringify(spec), (signal) => api.traces(spec, signal));
   useLive(live, answer.reload, answer.data?.elapsed_ms);
-  const traces = answer.data?.traces ?? [];
+  useEffect(() => onError?.(answer.error), [answer.error]);
+  const inPlace = answer.error instanceof ApiError && answer.error.field === 'filter_expression';
+  const a = inPlace ? null : answer.data;
+  const traces = a?.traces ?? [];
+  const cut = a?.looked_all === false ? `of the ${sort === 'slow' ? 'slowest' : 'newest'} ${count(a.looked ?? 0)} looked at` : '';
   return (
     <div class="traces">
       {!compact && (
         <>
-          <div class="bar"><span class="muted num">{answer.data ? `${count(traces.length)} traces` : ''}</span><Covers answer={answer.data} loading={answer.loading} /></div>
+          <div class="bar"><span class="muted num">{a ? `${count(traces.length)} traces${cut && traces.length < more ? ` ${cut}; narrow the time range to see others` : ''}` : ''}</span><Covers answer={a} loading={answer.loading} /></div>
           <Progress loading={answer.loading && !live} progress={null} />
         </>
       )}
-      {answer.error && <ErrorBox error={answer.error} retry={answer.reload} />}
-      {answer.data && traces.length === 0 && (
-        <Empty title={sort === 'errors' ? 'No trace with errors' : 'No traces'}>{sort === 'errors' && answer.data.rows_examined > 0 ? <p>Nothing failed in this range.</p> : <Hint examined={answer.data.rows_examined} />}</Empty>
+      {answer.error && !inPlace && <ErrorBox error={answer.error} retry={answer.reload} />}
+      {a && a.durations_ms && a.durations_ms.length > 0 && <Distribution values={a.durations_ms} range={range ?? null} note={cut} />}
+      {a && traces.length === 0 && (
+        <Empty title={sort === 'errors' ? 'No trace with errors' : 'No traces'}>{sort === 'errors' && a.rows_examined > 0 ? <p>Nothing failed in this range.</p> : <Hint examined={a.rows_examined} />}</Empty>
       )}
       {traces.length > 0 && <List traces={traces} />}
       {!compact && traces.length >= more && more < MOST && (

@@ -5,6 +5,7 @@ import { ApiError } from '../lib/api';
 import { completeFilter } from '../lib/complete';
 import { filterText, parseFilter } from '../lib/query';
 import { patch, useRoute } from '../lib/route';
+import { openTrace } from '../lib/xray';
 import { typesOf } from '../lib/schema';
 import { ChipInput } from './ChipInput';
 
@@ -24,7 +25,7 @@ export function Where({ error, onRun, label = 'Where', and }: { error: Error | n
   return (
     <div class="where">
       <ChipInput label={label} items={items} placeholder="all rows; type a field, e.g. http.route" read={readFilter} suggest={completeFilter}
-        onChange={(w) => patch({ w, iso: null })} onRun={onRun} errorAt={complaint(error, 'filters')} slash />
+        onChange={(w) => patch({ w, iso: null })} onRun={onRun} open={openTrace} errorAt={complaint(error, 'filters')} slash />
       {items.length > 1 && !and && (
         <button type="button" class="button small andor" onClick={() => patch({ or: any ? null : '1' })} aria-label={`Rows match ${any ? 'any' : 'all'} of the filters; switch`}>
           {any ? 'any' : 'all'}

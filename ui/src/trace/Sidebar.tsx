@@ -3,12 +3,15 @@
 
 import { api } from '../lib/api';
 import { duration, percent } from '../lib/format';
-import { href } from '../lib/route';
+import { href, patch, useRoute } from '../lib/route';
 import { useLoad } from '../lib/use';
+import { isXray } from '../lib/xrayrow';
+import type { RowDetail } from '../lib/types';
 import { Fields } from '../parts/Fields';
 import { Icon } from '../parts/Icon';
 import { ErrorBox } from '../parts/States';
 import type { Trace } from './model';
+import { Document, XraySaid } from './XrayPanel';
 
 const SETTLE_MS = 60;
 const LIST = 50;
@@ -52,8 +55,25 @@ export function Sidebar({ trace, i, onSelect, close }: { trace: Trace; i: number
         </details>
       )}
       {row.error && <ErrorBox error={row.error} retry={row.reload} />}
-      {row.data && <Fields row={row.data} />}
+      {row.data && <Said row={row.data} id={id} />}
     </aside>
+  );
+}
+
+// An X-Ray row has its document, too; every other row its fields.
+function Said({ row, id }: { row: RowDetail; id: string }) {
+  const { params } = useRoute();
+  const raw = params.get('tab') === 'raw';
+  if (!isXray(row)) return <Fields row={row} />;
+  const tab = (name: string, on: boolean, to: string | null) => (
+    <button type="button" role="tab" aria-selected={on} tabIndex={on ? 0 : -1} onClick={() => patch({ tab: to }, { replace: true })}
+      onKeyDown={(e) => { if (e.key === 'ArrowLeft' || e.key === 'ArrowRight') { e.preventDefault(); patch({ tab: raw ? null : 'raw' }, { replace: true }); ((e.currentTarget.nextElementSibling ?? e.currentTarget.previousElementSibling) as HTMLElement).focus(); } }}>{name}</button>
+  );
+  return (
+    <>
+      <div class="tabs" role="tablist" aria-label="About this row">{tab('Fields', !raw, null)}{tab('Raw document', raw, 'raw')}</div>
+      {raw ? <Document id={id} /> : <><XraySaid row={row} key={row.id} /><Fields row={row} /></>}
+    </>
   );
 }
 

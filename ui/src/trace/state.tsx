@@ -5,6 +5,7 @@ import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { api } from '../lib/api';
 import { count } from '../lib/format';
 import { patch, useRoute } from '../lib/route';
+import { openTrace } from '../lib/xray';
 import type { Trace } from './model';
 
 const WRITE_MS = 150;
@@ -87,7 +88,8 @@ export function useSearch(trace: Trace) {
 
 export function SearchField({ text, n, at, step }: { text: string; n: number; at: number; step: (by: number) => void }) {
   const onKey = (e: KeyboardEvent) => {
-    if (e.key === 'Enter') {
+    if (e.key === 'Enter' && n === 0 && openTrace(text)) e.preventDefault();
+    else if (e.key === 'Enter') {
       e.preventDefault();
       step(e.shiftKey ? -1 : 1);
     } else if (e.key === 'Escape') {

@@ -13,6 +13,7 @@ import { LastRequests } from '../parts/LastRequests';
 import { LedgerPanel } from '../parts/LedgerPanel';
 import { RunningPanel } from '../parts/RunningPanel';
 import { Empty, ErrorBox, Progress } from '../parts/States';
+import { XrayPort } from '../parts/XrayPort';
 import type { SelfProbe, Status } from '../lib/types';
 import { Access } from './Access';
 import { Audit, OwnPassword, Users } from './Users';
@@ -85,16 +86,6 @@ function Body({ s }: { s: Status }) {
       </section>
       <section class="panel"><h2>How to send</h2><HowToSend status={s} /></section>
     </>
-  );
-}
-
-// Datagrams have no answer: what came last and what the kernel threw away is all there is to see.
-function XrayPort({ udp }: { udp: NonNullable<NonNullable<Status['xray']>['udp']> }) {
-  return (
-    <li><code>{udp.address}/udp</code>
-      <span class="muted num">X-Ray segments: {udp.last_ms === null ? 'nothing yet' : `${count(udp.datagrams)} datagrams, the last from ${udp.last_peer} at ${dateTime(udp.last_ms)}`}</span>
-      {udp.kernel_drops > 0 && <span class="error num">{count(udp.kernel_drops)} dropped by the kernel: its receive buffer was full</span>}
-    </li>
   );
 }
 

@@ -10,6 +10,7 @@ import { count, dateTime, duration, nsToMs } from '../lib/format';
 import { patch, useRoute } from '../lib/route';
 import { useTheme } from '../lib/theme';
 import { useLoad } from '../lib/use';
+import { xrayId } from '../lib/xray';
 import { Empty, ErrorBox, Progress } from '../parts/States';
 import { Icon } from '../parts/Icon';
 import { Trace } from '../trace/model';
@@ -127,6 +128,7 @@ function Head({ trace, reload }: { trace: Trace; reload: () => void }) {
       <div class="bar">
         <h1>{root >= 0 ? <><i class="dot" style={{ background: serviceColor(trace.service(0), theme) }} />{trace.name(0)}</> : 'Trace'}</h1>
         <code class="muted">{a.trace_id}</code>
+        <code class="muted" title="the same id as X-Ray writes it">{xrayId(a.trace_id)}</code>
         <button type="button" class="button small" onClick={() => { copy(location.href); setCopied(true); setTimeout(() => setCopied(false), 1500); }}><Icon name={copied ? 'check' : 'link'} /> {copied ? 'Copied' : 'Copy link'}</button>
         <button type="button" class="button small" onClick={reload}>Reload</button>
         <span class="muted num end">{dateTime(nsToMs(a.start_ns), 3)} · {duration((trace.to - trace.from) / 1e6)} · {count(a.spans)} spans{a.complete ? '' : ' · '}{!a.complete && <strong class="warn">incomplete</strong>}</span>

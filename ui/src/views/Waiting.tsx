@@ -5,6 +5,7 @@ import type { Status } from '../lib/types';
 import { HowToSend } from '../parts/HowToSend';
 import { LastRequests } from '../parts/LastRequests';
 import { ErrorBox } from '../parts/States';
+import { XrayPort } from '../parts/XrayPort';
 
 export function Waiting({ status, error }: { status: Status; error: Error | null }) {
   return (
@@ -22,6 +23,7 @@ export function Waiting({ status, error }: { status: Status; error: Error | null
         <h2>Listening on</h2>
         <ul class="listeners">
           {status.listeners.map((l) => <li><code>{l.address}</code><span class="muted">{l.takes.join(', ')}</span></li>)}
+          {status.xray?.udp && <XrayPort udp={status.xray.udp} />}
         </ul>
       </section>
       <section class="panel"><h2>Last requests</h2><LastRequests status={status} /></section>
