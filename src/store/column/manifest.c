@@ -482,7 +482,11 @@ static skep_rc read_all(struct skep_manifest *m, skep_err *err)
     if (rc == SKEP_OK)
         rc = parse(m, (skep_bytes){p, st.size_bytes}, err);
     skep_free(p);
-    if (rc == SKEP_OK && m->at < st.size_bytes) { /* an unfinished edit behind it (I3) */
+    /* What a process that was killed wrote may not be on the disk yet; what is served from must be.
+     * Before the file is let go of, because of an unfinished edit behind it (I3). */
+    if (rc == SKEP_OK && !m->read_only)
+        rc = m->os->fdatasync(m->os, m->fd, err);
+    if (rc == SKEP_OK && m->at < st.size_bytes) {
         m->os->close(m->os, m->fd);
         m->fd = -1;
     }
@@ -527,9 +531,6 @@ skep_rc skep_manifest_open(const struct skep_os *os, const char *dir, struct ske
     *ret_new = rc == SKEP_ENOTFOUND;
     if (rc == SKEP_OK) {
         rc = read_all(m, err);
-        if (rc ==
-            SKEP_OK) /* a process that was killed may have left an edit that is not there yet */
-            rc = os->fdatasync(os, m->fd, err);
     } else if (rc == SKEP_ENOTFOUND) {
         m->s.has_ledger = true;
         rc = rewrite(m, err);

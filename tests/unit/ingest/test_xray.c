@@ -333,8 +333,8 @@ static void test_causes(void **state)
     static const char *const lines[] = {
         "span_event \"exception\" time=1500000001250000000",
         "    exception.type string \"ValueError\"",
-        "    exception.stacktrace string \"ValueError: bad\\x0a\\x09at "
-        "inner(b.py:2)\\x0a\\x09at outer(a.py:1)\"",
+        ("    exception.stacktrace string \"ValueError: bad\\x0a\\x09at "
+         "inner(b.py:2)\\x0a\\x09at outer(a.py:1)\""),
         "    aws.xray.exception.id string \"e1\"",
         "    aws.xray.exception.cause string \"e2\"",
         "    aws.xray.exception.remote bool false",
