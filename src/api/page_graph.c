@@ -173,7 +173,7 @@ static const struct skep_route routes[] = {
      .refuse = skep_api__refuse,
      .body_limit_bytes = SKEP_LIMIT_API_BODY_BYTES,
      .right = SKEP_RIGHT_QUERY,
-     .form = SKEP_FORM_BEARER},
+     .form = SKEP_FORM_PAGE},
 };
 
 const struct skep_api__routes skep_api__page_graph = {routes, SKEP_ARRAY_LEN(routes)};
