@@ -151,9 +151,10 @@ test('what is sent with the key is seen under its environment; revoked it is ref
   await page.goto(`${skep.url}/ui/settings/keys`);
   const used = page.getByRole('region', { name: 'All keys' }).locator('tbody tr td').nth(3);
   await until('it to be noted as used', async () => /\d\d:\d\d:\d\d/.test(await used.innerText()));
-  await page.getByRole('button', { name: 'Revoke key shop' }).click();
-  await page.keyboard.press('Escape'); // not yet
-  await page.getByRole('button', { name: 'Revoke key shop' }).press('Enter');
+  const revoke = page.getByRole('button', { name: 'Revoke key shop', exact: true });
+  await revoke.click();
+  await page.getByRole('button', { name: 'Yes: Revoke key shop' }).press('Escape'); // not yet
+  await revoke.press('Enter');
   await page.getByRole('button', { name: 'Yes: Revoke key shop' }).press('Enter');
   await page.getByText('No key is in use').waitFor();
   const r = await send();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A button for what cannot be undone: asks once more in its own place, and gives the focus back.
 
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 
 interface Props { label: string; name: string; question: string; run: () => Promise<unknown>; done: () => void; failed: (e: Error) => void }
 
@@ -11,7 +11,7 @@ export function Sure({ label, name, question, run, done, failed }: Props) {
   const yes = useRef<HTMLButtonElement>(null);
   const first = useRef<HTMLButtonElement>(null);
   const was = useRef(false);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (asked) yes.current?.focus();
     else if (was.current) first.current?.focus();
     was.current = asked;
