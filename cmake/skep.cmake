@@ -277,7 +277,7 @@ endfunction()
 # path in its environment, and with sanitizers that stop at the first finding.
 function(skep__test_properties name timeout)
   if(NOT CMAKE_BUILD_TYPE STREQUAL "Release")
-    math(EXPR timeout "3 * ${timeout}") # instrumented code is so much slower, on a busy machine more
+    math(EXPR timeout "6 * ${timeout}") # instrumented code is so much slower, on a busy machine more
   endif()
   set_tests_properties(${name} PROPERTIES
     WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}
