@@ -15,12 +15,10 @@
  * Threads: workers; refusals on I/O threads.  Memory: the request's arena. */
 #include "api/xray_priv.h"
 
-#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 
 #include "base/assert.h"
-#include "ingest/aws.h"
 
 /* Path, operation, function, right; refused ones have no function and say why. */
 /* clang-format off: a line an operation */
@@ -84,10 +82,7 @@ static const struct skep_api__xray_op ops[] = {
 #undef X
 };
 
-static const struct {
-    const char *name;
-    int status;
-} errors[SKEP_XRAY_ERROR_COUNT] = {
+static const struct skep_aws_error errors[SKEP_XRAY_ERROR_COUNT] = {
 #define X(id, name, status) [SKEP_XRAY_##id] = {name, status},
     SKEP_XRAY_ERRORS(X)
 #undef X
@@ -139,36 +134,10 @@ void skep_api__xray_put_seconds(struct skep_json *json, skep_str key, int64_t ns
     put_decimal(json, key, up, 3);
 }
 
-static void write_error(struct skep_json *json, enum skep_xray_error error, skep_str resource,
-                        skep_str text)
-{
-    skep_json_object(json);
-    skep_json_put_str(json, SKEP_STR("__type"), skep_str_c(errors[error].name));
-    skep_json_put_str(json, SKEP_STR("Message"), text);
-    if (resource.n)
-        skep_json_put_str(json, SKEP_STR("ResourceName"), resource);
-    skep_json_end(json);
-}
-
 static void send_error(const struct skep_api *api, struct skep_request *req,
-                       enum skep_xray_error error, skep_str resource, skep_str text)
+                       const struct skep_aws_failure *failure)
 {
-    char id[36];
-    struct skep_buf buf;
-    struct skep_json json;
-    int status = errors[error].status;
-    struct skep_response resp = {.status = status,
-                                 .content_type = SKEP_STR("application/json"),
-                                 .retry_after_s = status == 503 || status == 429 ? 1 : 0};
-    resp.headers[resp.n_headers++] =
-        (struct skep_header){SKEP_STR("x-amzn-RequestId"), skep_aws_request_id(api->cfg.os, id)};
-    resp.headers[resp.n_headers++] =
-        (struct skep_header){SKEP_STR("x-amzn-ErrorType"), skep_str_c(errors[error].name)};
-    skep_buf_init(&buf, 64 << 10);
-    skep_json_init(&json, &buf);
-    write_error(&json, error, resource, text);
-    skep_respond_buf(req, &resp, &buf);
-    skep_buf_done(&buf);
+    skep_aws_fail(&skep_aws_xray, req, api->cfg.os, failure);
 }
 
 /* A job's request, its unsent answer forgotten. */
@@ -189,60 +158,104 @@ void skep_api__xray_fail(struct skep_api__xray *x, enum skep_xray_error error, c
     va_start(ap, fmt);
     (void)vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    send_error(x->job->api, instead(x->job), error, SKEP_STR_NULL, skep_str_c(text));
+    send_error(x->job->api, instead(x->job),
+               &(struct skep_aws_failure){.error = errors[error], .message = skep_str_c(text)});
+}
+
+static void fail_cause(struct skep_api__xray *x, enum skep_aws_cause cause, skep_str text)
+{
+    send_error(x->job->api, instead(x->job),
+               &(struct skep_aws_failure){.error = skep_aws_xray.errors[cause], .message = text});
+}
+
+static void put_resource(struct skep_json *json, const void *ctx)
+{
+    skep_json_put_str(json, SKEP_STR("ResourceName"), *(const skep_str *)ctx);
 }
 
 void skep_api__xray_fail_resource(struct skep_api__xray *x, enum skep_xray_error error,
                                   skep_str resource, skep_str text)
 {
-    send_error(x->job->api, instead(x->job), error, resource, text);
-}
-
-static enum skep_xray_error error_of_status(int status)
-{
-    switch (status) {
-    case 400:
-    case 422: return SKEP_XRAY_INVALID_REQUEST;
-    case 401: return SKEP_XRAY_NO_TOKEN;
-    case 403: return SKEP_XRAY_ACCESS_DENIED;
-    case 404: return SKEP_XRAY_NOT_FOUND;
-    case 413: return SKEP_XRAY_TOO_LARGE;
-    case 415: return SKEP_XRAY_SERIALIZATION;
-    case 429: return SKEP_XRAY_THROTTLED;
-    case 503: return SKEP_XRAY_UNAVAILABLE;
-    default: return status < 500 ? SKEP_XRAY_INVALID_REQUEST : SKEP_XRAY_INTERNAL;
-    }
+    const struct skep_aws_failure failure = {.error = errors[error],
+                                             .message = text,
+                                             .more = resource.n ? put_resource : NULL,
+                                             .more_ctx = &resource};
+    send_error(x->job->api, instead(x->job), &failure);
 }
 
 void skep_api__xray_fail_rc(struct skep_api__xray *x, skep_rc rc, const skep_err *err)
 {
-    int status = skep_rc_info(skep_api__job_rc(x->job, rc))->http;
-    skep_api__xray_fail(x, error_of_status(status), "%s", err->text);
-}
-
-static enum skep_xray_error error_of_denial(enum skep_denied why, int status)
-{
-    switch ((int)why) {
-    case SKEP_DENIED_MISSING: return SKEP_XRAY_NO_TOKEN;
-    case SKEP_DENIED_MALFORMED: return SKEP_XRAY_INCOMPLETE_SIGNATURE;
-    case SKEP_DENIED_UNKNOWN:
-    case SKEP_DENIED_REVOKED: return SKEP_XRAY_UNKNOWN_CLIENT;
-    case SKEP_DENIED_EXPIRED: return SKEP_XRAY_EXPIRED_TOKEN;
-    case SKEP_DENIED_SIGNATURE:
-    case SKEP_DENIED_CLOCK: return SKEP_XRAY_INVALID_SIGNATURE;
-    case SKEP_DENIED_RIGHT:
-    case SKEP_DENIED_ENVIRONMENT:
-    case SKEP_DENIED_NO_ENVIRONMENT: return SKEP_XRAY_ACCESS_DENIED;
-    case SKEP_DENIED_RATE: return SKEP_XRAY_THROTTLED;
-    default: return error_of_status(status);
-    }
+    rc = skep_api__job_rc(x->job, rc);
+    int status = skep_rc_info(rc)->http;
+    /* JSON that could be read and says something impossible is an invalid request. */
+    if (rc == SKEP_EMALFORMED || rc == SKEP_EUNSUPPORTED)
+        rc = SKEP_EINVAL;
+    fail_cause(x, skep_aws_cause_of(rc, SKEP_DENIED_NO, status), skep_str_c(err->text));
 }
 
 void skep_api__xray_refuse(void *ctx, struct skep_request *req, int http_status, skep_rc rc,
                            skep_str message)
 {
-    (void)rc;
-    send_error(ctx, req, error_of_denial(req->denial.why, http_status), SKEP_STR_NULL, message);
+    enum skep_aws_cause cause = skep_aws_cause_of(rc, req->denial.why, http_status);
+    send_error(
+        ctx, req,
+        &(struct skep_aws_failure){.error = skep_aws_xray.errors[cause], .message = message});
+}
+
+// --- members -----------------------------------------------------------------------------------
+
+bool skep_api__xray_valid(struct skep_api__xray *x)
+{
+    enum skep_aws_cause cause;
+    skep_str fault = skep_aws_in_fault(&x->args, &cause);
+    if (fault.n)
+        fail_cause(x, cause, fault);
+    return fault.n == 0;
+}
+
+void skep_api__xray_period(struct skep_api__xray *x, struct skep_time_range *ret)
+{
+    skep_ts_ns start = 0, end = 0;
+    bool from = skep_aws_time(&x->args, x->in, "StartTime", true, &start);
+    bool to = skep_aws_time(&x->args, x->in, "EndTime", true, &end);
+    if (from && to && start >= end)
+        skep_aws_wrong(&x->args, "StartTime", yyjson_obj_get(x->in, "StartTime"),
+                       "Member must be earlier than 'endTime'");
+    *ret = (struct skep_time_range){start, end};
+}
+
+static struct skep_aws_call paged(const struct skep_api__xray *x)
+{
+    return (struct skep_aws_call){.operation = skep_str_c(x->op->name),
+                                  .environment = x->job->opts.environment,
+                                  .root = x->in,
+                                  .token_key = "NextToken"};
+}
+
+bool skep_api__xray_token(struct skep_api__xray *x, skep_bytes *ret)
+{
+    const char *why;
+    const struct skep_aws_call call = paged(x);
+    yyjson_val *v = yyjson_obj_get(x->in, "NextToken");
+    skep_str text = {yyjson_get_str(v), yyjson_is_str(v) ? yyjson_get_len(v) : 0};
+    *ret = (skep_bytes){NULL, 0};
+    if (!v || yyjson_is_null(v) || yyjson_equals_str(v, ""))
+        return true;
+    if (skep_aws_token_read(&call, text, skep_arena_alloc(&x->job->arena, SKEP_AWS_TOKEN_BYTES),
+                            ret, &why))
+        return true;
+    skep_api__xray_fail(x, SKEP_XRAY_INVALID_REQUEST, "NextToken %s", why);
+    return false;
+}
+
+void skep_api__xray_put_token(struct skep_api__xray *x, skep_bytes position)
+{
+    struct skep_buf text;
+    const struct skep_aws_call call = paged(x);
+    skep_buf_init(&text, 256);
+    skep_json_put_str(&x->job->out.json, SKEP_STR("NextToken"),
+                      skep_aws_token_write(&call, position, &text));
+    skep_buf_done(&text);
 }
 
 // --- names -------------------------------------------------------------------------------------
@@ -336,13 +349,13 @@ static bool read_body(struct skep_api__xray *x)
     char *text = skep_cstr(&x->job->arena, body); /* read_opts takes what it may write to */
     x->doc = yyjson_read_opts(text, body.n, 0, NULL, &err);
     if (!x->doc) {
-        skep_api__xray_fail(x, SKEP_XRAY_SERIALIZATION, "not JSON: %s at byte %zu", err.msg,
-                            err.pos);
+        fail_cause(x, SKEP_AWS_SERIALIZATION,
+                   skep_arena_printf(&x->job->arena, "not JSON: %s at byte %zu", err.msg, err.pos));
         return false;
     }
-    x->in = yyjson_doc_get_root(x->doc);
+    x->in = x->args.root = yyjson_doc_get_root(x->doc);
     if (!yyjson_is_obj(x->in)) {
-        skep_api__xray_fail(x, SKEP_XRAY_SERIALIZATION, "the body must be a JSON object");
+        fail_cause(x, SKEP_AWS_SERIALIZATION, SKEP_STR("the body must be a JSON object"));
         return false;
     }
     return true;

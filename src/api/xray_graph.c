@@ -284,8 +284,8 @@ static bool draw(struct drawing *d, const struct skep_xray_expr *expr)
 static bool read_group(struct skep_api__xray *x, skep_str *name, skep_str *arn)
 {
     skep_bytes position;
-    *name = skep_api__xray_str(x, x->in, "GroupName", &(struct skep_xray_len){1, 32, false});
-    *arn = skep_api__xray_str(x, x->in, "GroupARN", &(struct skep_xray_len){1, 400, false});
+    *name = skep_aws_str(&x->args, x->in, "GroupName", &(struct skep_aws_len){1, 32, false});
+    *arn = skep_aws_str(&x->args, x->in, "GroupARN", &(struct skep_aws_len){1, 400, false});
     return skep_api__xray_valid(x) && skep_api__xray_token(x, &position);
 }
 
@@ -354,16 +354,15 @@ void skep_api__xray_get_trace_graph(struct skep_api__xray *x)
     size_t i, max;
     yyjson_val *item;
     yyjson_val *ids =
-        skep_api__xray_list(x, x->in, "TraceIds", &(struct skep_xray_len){.required = true});
+        skep_aws_list(&x->args, x->in, "TraceIds", &(struct skep_aws_len){.required = true});
     yyjson_arr_foreach(ids, i, max, item)
     {
         size_t n = yyjson_get_len(item);
         if (yyjson_is_str(item) && n >= 1 && n <= 35)
             continue;
-        skep_api__xray_wrong(
-            x, "TraceIds", ids,
-            "Member must satisfy constraint: [Member must have length less than or "
-            "equal to 35, Member must have length greater than or equal to 1]");
+        skep_aws_wrong(&x->args, "TraceIds", ids,
+                       "Member must satisfy constraint: [Member must have length less than or "
+                       "equal to 35, Member must have length greater than or equal to 1]");
         break;
     }
     if (!skep_api__xray_valid(x) || !skep_api__xray_token(x, &position))
@@ -449,11 +448,11 @@ void skep_api__xray_get_time_series(struct skep_api__xray *x)
     int64_t period = 60;
     const struct skep_xray_expr *expr = NULL, *selector = NULL;
     skep_api__xray_period(x, &d.range);
-    skep_str text = skep_api__xray_str(x, x->in, "EntitySelectorExpression",
-                                       &(struct skep_xray_len){1, 500, false});
-    (void)skep_api__xray_int(x, x->in, "Period", &(struct skep_xray_range){.min = 1, .max = 604800},
-                             &period);
-    (void)skep_api__xray_bool(x, x->in, "ForecastStatistics", false);
+    skep_str text = skep_aws_str(&x->args, x->in, "EntitySelectorExpression",
+                                 &(struct skep_aws_len){1, 500, false});
+    (void)skep_aws_int(&x->args, x->in, "Period", &(struct skep_aws_range){.min = 1, .max = 604800},
+                       &period);
+    (void)skep_aws_bool(&x->args, x->in, "ForecastStatistics", false);
     if (!read_group(x, &name, &arn) || !group_expression(x, name, arn, &expr) ||
         !read_selector(x, text, &selector))
         return;

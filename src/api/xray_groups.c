@@ -141,14 +141,14 @@ static void answer_group(struct skep_api__xray *x, const struct group *g)
 /* InsightsConfiguration: only what is so already can be asked for. */
 static void read_insights(struct skep_api__xray *x)
 {
-    yyjson_val *obj = skep_api__xray_object(x, x->in, "InsightsConfiguration", false);
-    size_t mark = skep_api__xray_enter(x, "InsightsConfiguration");
+    yyjson_val *obj = skep_aws_object(&x->args, x->in, "InsightsConfiguration", false);
+    size_t mark = skep_aws_enter(&x->args, "InsightsConfiguration");
     static const char *const keys[] = {"InsightsEnabled", "NotificationsEnabled"};
     for (size_t i = 0; i < SKEP_ARRAY_LEN(keys); i++)
-        if (skep_api__xray_bool(x, obj, keys[i], false))
-            skep_api__xray_wrong(x, keys[i], NULL,
-                                 "Member must be false: skep does not look for insights");
-    skep_api__xray_leave(x, mark);
+        if (skep_aws_bool(&x->args, obj, keys[i], false))
+            skep_aws_wrong(&x->args, keys[i], NULL,
+                           "Member must be false: skep does not look for insights");
+    skep_aws_leave(&x->args, mark);
 }
 
 /* False after an error was sent. */
@@ -166,7 +166,7 @@ void skep_api__xray_create_group(struct skep_api__xray *x)
     const struct skep_os *os = x->job->api->cfg.os;
     skep_err err;
     struct group g = {.name = skep_api__xray_name(x, x->in, "GroupName", true)};
-    g.expression = skep_api__xray_str(x, x->in, "FilterExpression", &(struct skep_xray_len){0});
+    g.expression = skep_aws_str(&x->args, x->in, "FilterExpression", &(struct skep_aws_len){0});
     read_insights(x);
     skep_api__xray_read_tags(x, false, &tags);
     if (!skep_api__xray_valid(x) || !check_expression(x, g.expression))
@@ -214,7 +214,7 @@ void skep_api__xray_update_group(struct skep_api__xray *x)
     skep_err err;
     yyjson_val *given = yyjson_obj_get(x->in, "FilterExpression");
     skep_str expression =
-        skep_api__xray_str(x, x->in, "FilterExpression", &(struct skep_xray_len){0});
+        skep_aws_str(&x->args, x->in, "FilterExpression", &(struct skep_aws_len){0});
     bool changes = given && !yyjson_is_null(given);
     read_insights(x);
     if (!skep_api__xray_which(x, x->in, &by_name_or_arn, &name, &id))

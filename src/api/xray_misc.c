@@ -45,8 +45,8 @@ void skep_api__xray_get_encryption_config(struct skep_api__xray *x)
 void skep_api__xray_put_encryption_config(struct skep_api__xray *x)
 {
     static const char *const types[] = {"NONE", "KMS"};
-    skep_str key = skep_api__xray_str(x, x->in, "KeyId", &(struct skep_xray_len){1, 3000, false});
-    int type = skep_api__xray_enum(x, x->in, "Type", true, types, 2);
+    skep_str key = skep_aws_str(&x->args, x->in, "KeyId", &(struct skep_aws_len){1, 3000, false});
+    int type = skep_aws_enum(&x->args, x->in, "Type", true, types, 2);
     if (!skep_api__xray_valid(x))
         return;
     if (type == 1 || key.n)
@@ -92,17 +92,17 @@ void skep_api__xray_get_indexing_rules(struct skep_api__xray *x)
 void skep_api__xray_update_indexing_rule(struct skep_api__xray *x)
 {
     double share = 0;
-    skep_str name = skep_api__xray_str(x, x->in, "Name", &(struct skep_xray_len){1, 32, true});
-    yyjson_val *rule = skep_api__xray_object(x, x->in, "Rule", true);
+    skep_str name = skep_aws_str(&x->args, x->in, "Name", &(struct skep_aws_len){1, 32, true});
+    yyjson_val *rule = skep_aws_object(&x->args, x->in, "Rule", true);
     if (rule) {
-        size_t mark = skep_api__xray_enter(x, "Rule");
-        yyjson_val *p = skep_api__xray_object(x, rule, "Probabilistic", true);
-        size_t inner = skep_api__xray_enter(x, "Probabilistic");
+        size_t mark = skep_aws_enter(&x->args, "Rule");
+        yyjson_val *p = skep_aws_object(&x->args, rule, "Probabilistic", true);
+        size_t inner = skep_aws_enter(&x->args, "Probabilistic");
         if (p)
-            (void)skep_api__xray_number(x, p, "DesiredSamplingPercentage",
-                                        &(struct skep_xray_range){0, 100, true}, &share);
-        skep_api__xray_leave(x, inner);
-        skep_api__xray_leave(x, mark);
+            (void)skep_aws_number(&x->args, p, "DesiredSamplingPercentage",
+                                  &(struct skep_aws_range){0, 100, true}, &share);
+        skep_aws_leave(&x->args, inner);
+        skep_aws_leave(&x->args, mark);
     }
     if (!skep_api__xray_valid(x))
         return;
@@ -136,7 +136,7 @@ void skep_api__xray_get_trace_segment_destination(struct skep_api__xray *x)
 void skep_api__xray_update_trace_segment_destination(struct skep_api__xray *x)
 {
     static const char *const destinations[] = {"XRay", "CloudWatchLogs"};
-    int to = skep_api__xray_enum(x, x->in, "Destination", false, destinations, 2);
+    int to = skep_aws_enum(&x->args, x->in, "Destination", false, destinations, 2);
     if (!skep_api__xray_valid(x))
         return;
     if (to == 1)
@@ -152,7 +152,7 @@ void skep_api__xray_update_trace_segment_destination(struct skep_api__xray *x)
 static void read_page(struct skep_api__xray *x, double max)
 {
     int64_t n;
-    (void)skep_api__xray_int(x, x->in, "MaxResults", &(struct skep_xray_range){1, max, false}, &n);
+    (void)skep_aws_int(&x->args, x->in, "MaxResults", &(struct skep_aws_range){1, max, false}, &n);
 }
 
 void skep_api__xray_get_insight_summaries(struct skep_api__xray *x)
@@ -162,12 +162,12 @@ void skep_api__xray_get_insight_summaries(struct skep_api__xray *x)
     skep_bytes position;
     size_t i, n;
     yyjson_val *v,
-        *states = skep_api__xray_list(x, x->in, "States", &(struct skep_xray_len){0, 1, false});
+        *states = skep_aws_list(&x->args, x->in, "States", &(struct skep_aws_len){0, 1, false});
     yyjson_arr_foreach(states, i, n, v)
     {
         if (!yyjson_equals_str(v, "ACTIVE") && !yyjson_equals_str(v, "CLOSED"))
-            skep_api__xray_wrong(x, "States", v,
-                                 "Member must satisfy enum value set: [ACTIVE, CLOSED]");
+            skep_aws_wrong(&x->args, "States", v,
+                           "Member must satisfy enum value set: [ACTIVE, CLOSED]");
     }
     skep_api__xray_period(x, &range);
     read_page(x, 100);
@@ -185,10 +185,10 @@ void skep_api__xray_get_insight_summaries(struct skep_api__xray *x)
 static void fail_insight(struct skep_api__xray *x)
 {
     skep_str id =
-        skep_api__xray_str(x, x->in, "InsightId", &(struct skep_xray_len){.required = true});
+        skep_aws_str(&x->args, x->in, "InsightId", &(struct skep_aws_len){.required = true});
     if (id.p && !fits(id, "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx"))
-        skep_api__xray_wrong(
-            x, "InsightId", yyjson_obj_get(x->in, "InsightId"),
+        skep_aws_wrong(
+            &x->args, "InsightId", yyjson_obj_get(x->in, "InsightId"),
             "Member must satisfy regular expression pattern: [0-9a-fA-F]{8}-[0-9a-fA-F]{4}-"
             "[1-5][0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}");
     if (skep_api__xray_valid(x))

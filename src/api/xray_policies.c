@@ -20,14 +20,14 @@ struct policy {
 
 static skep_str read_name(struct skep_api__xray *x)
 {
-    const struct skep_xray_len len = {1, NAME_MAX_CHARACTERS, true};
-    skep_str name = skep_api__xray_str(x, x->in, "PolicyName", &len);
+    const struct skep_aws_len len = {1, NAME_MAX_CHARACTERS, true};
+    skep_str name = skep_aws_str(&x->args, x->in, "PolicyName", &len);
     for (size_t i = 0; i < name.n; i++) {
         char c = name.p[i];
         bool word = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
         if (!word && !memchr("_+=,.@-", c, 7)) {
-            skep_api__xray_wrong(x, "PolicyName", yyjson_obj_get(x->in, "PolicyName"),
-                                 "Member must satisfy regular expression pattern: [\\w+=,.@-]+");
+            skep_aws_wrong(&x->args, "PolicyName", yyjson_obj_get(x->in, "PolicyName"),
+                           "Member must satisfy regular expression pattern: [\\w+=,.@-]+");
             break;
         }
     }
@@ -168,10 +168,10 @@ void skep_api__xray_put_resource_policy(struct skep_api__xray *x)
     skep_err err;
     bool stale = false;
     p.document =
-        skep_api__xray_str(x, x->in, "PolicyDocument", &(struct skep_xray_len){.required = true});
+        skep_aws_str(&x->args, x->in, "PolicyDocument", &(struct skep_aws_len){.required = true});
     skep_str revision =
-        skep_api__xray_str(x, x->in, "PolicyRevisionId", &(struct skep_xray_len){0});
-    (void)skep_api__xray_bool(x, x->in, "BypassPolicyLockoutCheck", false);
+        skep_aws_str(&x->args, x->in, "PolicyRevisionId", &(struct skep_aws_len){0});
+    (void)skep_aws_bool(&x->args, x->in, "BypassPolicyLockoutCheck", false);
     if (!skep_api__xray_valid(x))
         return;
     const char *wrong = wrong_with(p.document);
@@ -207,7 +207,7 @@ void skep_api__xray_delete_resource_policy(struct skep_api__xray *x)
     skep_err err;
     skep_str name = read_name(x);
     skep_str revision =
-        skep_api__xray_str(x, x->in, "PolicyRevisionId", &(struct skep_xray_len){0});
+        skep_aws_str(&x->args, x->in, "PolicyRevisionId", &(struct skep_aws_len){0});
     struct skep_state *state = x->job->api->cfg.state;
     skep_str env = x->job->opts.environment;
     if (!skep_api__xray_valid(x))

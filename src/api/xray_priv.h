@@ -2,12 +2,12 @@
 /* AWS X-Ray's API: what the files of its operation families share.
  *
  * An operation is one row of the table in xray.c and one function that gets a struct
- * skep_api__xray: it reads members of the request with the helpers below, which note what is wrong
+ * skep_api__xray: it reads members of the request with aws/members.h, which note what is wrong
  * instead of failing, asks skep_api__xray_valid once, and answers.
  *
  *   static void get_group(struct skep_api__xray *x)
  *   {
- *       skep_str name = skep_api__xray_str(x, x->in, "GroupName", &(struct skep_xray_len){1, 32});
+ *       skep_str name = skep_aws_str(&x->args, x->in, "GroupName", &(struct skep_aws_len){1, 32});
  *       if (!skep_api__xray_valid(x))
  *           return;
  *       struct skep_json *json = skep_api__xray_begin(x);
@@ -22,8 +22,10 @@
 #include <yyjson.h>
 
 #include "api/api_priv.h"
+#include "aws/members.h"
+#include "aws/token.h"
 
-/* Errors of X-Ray's model, then those that every AWS service has. */
+/* Errors of X-Ray's model. */
 #define SKEP_XRAY_ERRORS(X)                                                                        \
     X(INVALID_REQUEST, "InvalidRequestException", 400)                                             \
     X(THROTTLED, "ThrottledException", 429)                                                        \
@@ -34,17 +36,7 @@
     X(POLICY_MALFORMED, "MalformedPolicyDocumentException", 400)                                   \
     X(POLICY_LOCKOUT, "LockoutPreventionException", 400)                                           \
     X(POLICY_SIZE, "PolicySizeLimitExceededException", 400)                                        \
-    X(POLICY_COUNT, "PolicyCountLimitExceededException", 400)                                      \
-    X(SERIALIZATION, "SerializationException", 400)                                                \
-    X(TOO_LARGE, "RequestEntityTooLargeException", 413)                                            \
-    X(NO_TOKEN, "MissingAuthenticationTokenException", 403)                                        \
-    X(INCOMPLETE_SIGNATURE, "IncompleteSignatureException", 403)                                   \
-    X(UNKNOWN_CLIENT, "UnrecognizedClientException", 403)                                          \
-    X(INVALID_SIGNATURE, "InvalidSignatureException", 403)                                         \
-    X(EXPIRED_TOKEN, "ExpiredTokenException", 403)                                                 \
-    X(ACCESS_DENIED, "AccessDeniedException", 403)                                                 \
-    X(UNAVAILABLE, "ServiceUnavailableException", 503)                                             \
-    X(INTERNAL, "InternalFailure", 500)
+    X(POLICY_COUNT, "PolicyCountLimitExceededException", 400)
 
 enum skep_xray_error {
 #define X(id, name, status) SKEP_XRAY_##id,
@@ -67,16 +59,9 @@ struct skep_api__xray {
     struct skep_api__job *job;
     const struct skep_api__xray_op *op;
     yyjson_doc *doc;
-    yyjson_val *in;  /* the body's object; an empty one without a body */
+    yyjson_val *in; /* the body's object; an empty one without a body */
+    struct skep_aws_in args;
     skep_str within; /* the group whose new expression is read: it cannot be part of itself */
-    /* Where the helpers are: "samplingRule.", "tags.2.member." */
-    char path[160];
-    size_t path_n;
-    /* What they found wrong, as AWS words it. */
-    unsigned n_wrong;
-    char wrong[1024];
-    size_t wrong_n;
-    char mistyped[200]; /* the first member of a wrong JSON type; "" = none */
 };
 
 /* --- families: a file each --- */
@@ -102,54 +87,8 @@ skep_api__xray_work_fn skep_api__xray_start_trace_retrieval, skep_api__xray_list
 skep_api__xray_work_fn skep_api__xray_get_service_graph, skep_api__xray_get_trace_graph,
     skep_api__xray_get_time_series;
 
-/* --- members of the request: xray_in.c --- */
+/* --- members of the request: aws/members.h, with &x->args --- */
 
-/* Bounds of a text in characters, of a list in items; max 0 = none. */
-struct skep_xray_len {
-    size_t min, max;
-    bool required;
-};
-
-/* A text; empty when absent (or null), or of the wrong kind. */
-skep_str skep_api__xray_str(struct skep_api__xray *x, yyjson_val *obj, const char *key,
-                            const struct skep_xray_len *len);
-/* An array; NULL when absent, or of the wrong kind. */
-yyjson_val *skep_api__xray_list(struct skep_api__xray *x, yyjson_val *obj, const char *key,
-                                const struct skep_xray_len *len);
-/* An object; NULL when absent, or of the wrong kind. */
-yyjson_val *skep_api__xray_object(struct skep_api__xray *x, yyjson_val *obj, const char *key,
-                                  bool required);
-/* Instant given as a number of seconds since 1970; false (and *ret_ns untouched) when absent. */
-bool skep_api__xray_time(struct skep_api__xray *x, yyjson_val *obj, const char *key, bool required,
-                         skep_ts_ns *ret_ns);
-
-/* Bounds of a number, inclusive. */
-struct skep_xray_range {
-    double min, max;
-    bool required;
-};
-/* A number; false when absent.  `_int` also takes 5.0. */
-bool skep_api__xray_number(struct skep_api__xray *x, yyjson_val *obj, const char *key,
-                           const struct skep_xray_range *range, double *ret);
-bool skep_api__xray_int(struct skep_api__xray *x, yyjson_val *obj, const char *key,
-                        const struct skep_xray_range *range, int64_t *ret);
-/* A boolean; `absent` when it is not there. */
-bool skep_api__xray_bool(struct skep_api__xray *x, yyjson_val *obj, const char *key, bool absent);
-/* Index of a text in names[n]; -1 when absent or another. */
-int skep_api__xray_enum(struct skep_api__xray *x, yyjson_val *obj, const char *key, bool required,
-                        const char *const *names, unsigned n);
-
-/* Into a member object, or the i-th item of a list member, for the messages; returns where to go
- * back to. */
-size_t skep_api__xray_enter(struct skep_api__xray *x, const char *key);
-size_t skep_api__xray_enter_item(struct skep_api__xray *x, const char *key, size_t i);
-static inline void skep_api__xray_leave(struct skep_api__xray *x, size_t mark)
-{
-    x->path_n = mark;
-}
-/* Note that a member failed a constraint: "Member must ...".  v NULL = absent. */
-void skep_api__xray_wrong(struct skep_api__xray *x, const char *key, yyjson_val *v,
-                          const char *constraint);
 /* True when nothing was wrong; else the request has been answered.  Also refuses a range that does
  * not begin before it ends: see skep_api__xray_period. */
 SKEP_NODISCARD bool skep_api__xray_valid(struct skep_api__xray *x);
@@ -177,9 +116,7 @@ void skep_api__xray_fail_rc(struct skep_api__xray *x, skep_rc rc, const skep_err
 /* net's and the gate's refusals. */
 skep_refuse_fn skep_api__xray_refuse;
 
-/* --- NextToken: xray_token.c --- */
-
-enum { SKEP_XRAY_TOKEN_POSITION = 40 }; /* bytes of a position at most */
+/* --- NextToken: aws/token.h --- */
 
 /* The position in NextToken; *ret is empty when there is none.  False after an error was sent: a
  * token that is none, or of another request (operation, members, environment). */

@@ -78,8 +78,8 @@ static void decode(struct retrieval *r)
 static void read_ids(struct skep_api__xray *x, struct retrieval *r)
 {
     size_t i, n;
-    const struct skep_xray_len len = {0, IDS_MAX, true};
-    yyjson_val *v, *list = skep_api__xray_list(x, x->in, "TraceIds", &len);
+    const struct skep_aws_len len = {0, IDS_MAX, true};
+    yyjson_val *v, *list = skep_aws_list(&x->args, x->in, "TraceIds", &len);
     yyjson_arr_foreach(list, i, n, v)
     {
         skep_str text = {yyjson_get_str(v), yyjson_get_len(v)};
@@ -88,7 +88,7 @@ static void read_ids(struct skep_api__xray *x, struct retrieval *r)
         if (yyjson_is_str(v) && skep_lang_trace_id(text, &r->ids[r->n]))
             r->n++;
         else
-            skep_api__xray_wrong(x, "TraceIds", v, "Member must be a trace id");
+            skep_aws_wrong(&x->args, "TraceIds", v, "Member must be a trace id");
     }
 }
 
@@ -126,8 +126,8 @@ static struct retrieval *asked(struct skep_api__xray *x)
 {
     struct retrieval *r = skep_new(&x->job->arena, struct retrieval);
     skep_err err;
-    const struct skep_xray_len len = {0, 1020, true};
-    skep_str token = skep_api__xray_str(x, x->in, "RetrievalToken", &len);
+    const struct skep_aws_len len = {0, 1020, true};
+    skep_str token = skep_aws_str(&x->args, x->in, "RetrievalToken", &len);
     if (!skep_api__xray_valid(x))
         return NULL;
     skep_rc rc =
@@ -266,7 +266,7 @@ void skep_api__xray_list_retrieved_traces(struct skep_api__xray *x)
     static const char *const formats[] = {"XRAY", "OTEL"};
     struct page p = {.x = x};
     skep_bytes position;
-    int format = skep_api__xray_enum(x, x->in, "TraceFormat", false, formats, 2);
+    int format = skep_aws_enum(&x->args, x->in, "TraceFormat", false, formats, 2);
     p.r = asked(x);
     if (!p.r || !skep_api__xray_token(x, &position))
         return;

@@ -70,27 +70,27 @@ static void read_attributes(struct skep_api__xray *x, yyjson_val *obj, struct sk
     struct skep_buf buf;
     struct skep_json json;
     size_t i, n;
-    yyjson_val *key, *v, *map = skep_api__xray_object(x, obj, "Attributes", false);
+    yyjson_val *key, *v, *map = skep_aws_object(&x->args, obj, "Attributes", false);
     if (!map)
         return;
     if (yyjson_obj_size(map) > ATTRIBUTES_MAX)
-        skep_api__xray_wrong(x, "Attributes", map,
-                             "Member must have length less than or equal to 5");
+        skep_aws_wrong(&x->args, "Attributes", map,
+                       "Member must have length less than or equal to 5");
     skep_buf_init(&buf, SKEP_LIMIT_API_BODY_BYTES);
     skep_json_init(&json, &buf);
     skep_json_object(&json);
-    size_t mark = skep_api__xray_enter(x, "Attributes");
+    size_t mark = skep_aws_enter(&x->args, "Attributes");
     yyjson_obj_foreach(map, i, n, key, v)
     {
-        const struct skep_xray_len len = {1, 32, true};
+        const struct skep_aws_len len = {1, 32, true};
         skep_str name = {yyjson_get_str(key), yyjson_get_len(key)};
         if (name.n < 1 || name.n > 32 || memchr(name.p, '\0', name.n)) {
-            skep_api__xray_wrong(x, "key", key, "Member must have length between 1 and 32");
+            skep_aws_wrong(&x->args, "key", key, "Member must have length between 1 and 32");
             continue;
         }
-        skep_json_put_str(&json, name, skep_api__xray_str(x, map, name.p, &len));
+        skep_json_put_str(&json, name, skep_aws_str(&x->args, map, name.p, &len));
     }
-    skep_api__xray_leave(x, mark);
+    skep_aws_leave(&x->args, mark);
     skep_json_end(&json);
     rule->attributes = skep_arena_str(&x->job->arena, skep_buf_text(&buf));
     skep_buf_done(&buf);
@@ -98,15 +98,15 @@ static void read_attributes(struct skep_api__xray *x, yyjson_val *obj, struct sk
 
 static void read_boost(struct skep_api__xray *x, yyjson_val *obj, struct skep_xray_rule *rule)
 {
-    yyjson_val *boost = skep_api__xray_object(x, obj, "SamplingRateBoost", false);
+    yyjson_val *boost = skep_aws_object(&x->args, obj, "SamplingRateBoost", false);
     if (!boost)
         return;
-    size_t mark = skep_api__xray_enter(x, "SamplingRateBoost");
-    rule->boosts = skep_api__xray_number(x, boost, "MaxRate", &(struct skep_xray_range){0, 1, true},
-                                         &rule->boost_rate);
-    (void)skep_api__xray_int(x, boost, "CooldownWindowMinutes",
-                             &(struct skep_xray_range){0, 1e6, true}, &rule->boost_cooldown_min);
-    skep_api__xray_leave(x, mark);
+    size_t mark = skep_aws_enter(&x->args, "SamplingRateBoost");
+    rule->boosts = skep_aws_number(&x->args, boost, "MaxRate", &(struct skep_aws_range){0, 1, true},
+                                   &rule->boost_rate);
+    (void)skep_aws_int(&x->args, boost, "CooldownWindowMinutes",
+                       &(struct skep_aws_range){0, 1e6, true}, &rule->boost_cooldown_min);
+    skep_aws_leave(&x->args, mark);
 }
 
 /* The members that are there, into *rule; notes those that must be and are not. */
@@ -114,26 +114,26 @@ static void read_members(struct skep_api__xray *x, yyjson_val *obj, bool require
                          struct skep_xray_rule *rule)
 {
     for (size_t i = 0; i < SKEP_ARRAY_LEN(texts); i++) {
-        const struct skep_xray_len len = {.max = texts[i].max, .required = required};
-        skep_str text = skep_api__xray_str(x, obj, texts[i].key, &len);
+        const struct skep_aws_len len = {.max = texts[i].max, .required = required};
+        skep_str text = skep_aws_str(&x->args, obj, texts[i].key, &len);
         if (text.p)
             *text_at(rule, i) = text;
     }
     double most = is_default(rule->name) ? DEFAULT_PRIORITY : 9999;
-    (void)skep_api__xray_int(x, obj, "Priority", &(struct skep_xray_range){1, most, required},
-                             &rule->priority);
-    (void)skep_api__xray_number(x, obj, "FixedRate", &(struct skep_xray_range){0, 1, required},
-                                &rule->fixed_rate);
-    (void)skep_api__xray_int(x, obj, "ReservoirSize",
-                             &(struct skep_xray_range){0, INT32_MAX, required}, &rule->reservoir);
+    (void)skep_aws_int(&x->args, obj, "Priority", &(struct skep_aws_range){1, most, required},
+                       &rule->priority);
+    (void)skep_aws_number(&x->args, obj, "FixedRate", &(struct skep_aws_range){0, 1, required},
+                          &rule->fixed_rate);
+    (void)skep_aws_int(&x->args, obj, "ReservoirSize",
+                       &(struct skep_aws_range){0, INT32_MAX, required}, &rule->reservoir);
     read_attributes(x, obj, rule);
     read_boost(x, obj, rule);
 }
 
 static void read_version(struct skep_api__xray *x, yyjson_val *obj, struct skep_xray_rule *rule)
 {
-    (void)skep_api__xray_int(x, obj, "Version", &(struct skep_xray_range){1, 1, true},
-                             &rule->version);
+    (void)skep_aws_int(&x->args, obj, "Version", &(struct skep_aws_range){1, 1, true},
+                       &rule->version);
 }
 
 /* --- writing -------------------------------------------------------------------------------------
@@ -218,9 +218,9 @@ static skep_rc decode(struct skep_api__job *job, const struct skep_state_xray_it
     for (size_t i = 0; i < SKEP_ARRAY_LEN(texts); i++) /* out of the document */
         *text_at(ret, i) = skep_arena_str(&job->arena, *text_at(ret, i));
     yyjson_doc_free(doc);
-    if (notes.n_wrong || notes.mistyped[0])
+    if (notes.args.n_wrong || notes.args.mistyped[0])
         return skep_fail(err, SKEP_ECORRUPT, "state database: a sampling rule that is none: %s",
-                         notes.wrong);
+                         notes.args.wrong);
     return SKEP_OK;
 }
 
@@ -332,13 +332,13 @@ void skep_api__xray_create_sampling_rule(struct skep_api__xray *x)
 {
     struct skep_xray_rule rule = default_rule;
     struct skep_api__xray_tags tags;
-    yyjson_val *obj = skep_api__xray_object(x, x->in, "SamplingRule", true);
+    yyjson_val *obj = skep_aws_object(&x->args, x->in, "SamplingRule", true);
     if (obj) {
-        size_t mark = skep_api__xray_enter(x, "SamplingRule");
+        size_t mark = skep_aws_enter(&x->args, "SamplingRule");
         rule.name = skep_api__xray_name(x, obj, "RuleName", true);
         read_members(x, obj, true, &rule);
         read_version(x, obj, &rule);
-        skep_api__xray_leave(x, mark);
+        skep_aws_leave(&x->args, mark);
     }
     skep_api__xray_read_tags(x, false, &tags);
     if (!skep_api__xray_valid(x))
@@ -419,20 +419,20 @@ void skep_api__xray_update_sampling_rule(struct skep_api__xray *x)
 {
     skep_str name = SKEP_STR_NULL, id;
     struct skep_xray_rule scratch = default_rule; /* whose priority may be 10000 */
-    yyjson_val *obj = skep_api__xray_object(x, x->in, "SamplingRuleUpdate", true);
+    yyjson_val *obj = skep_aws_object(&x->args, x->in, "SamplingRuleUpdate", true);
     if (!obj) {
         bool valid = skep_api__xray_valid(x);
         skep_assert(!valid);
         return;
     }
-    size_t mark = skep_api__xray_enter(x, "SamplingRuleUpdate");
+    size_t mark = skep_aws_enter(&x->args, "SamplingRuleUpdate");
     yyjson_val *given = yyjson_obj_get(obj, "RuleName");
     if (!yyjson_equals_str(given, "Default"))
         scratch.name = SKEP_STR_NULL;
     read_members(x, obj, false, &scratch);
     if (!skep_api__xray_which(x, obj, &by_name_or_arn, &name, &id))
         return;
-    skep_api__xray_leave(x, mark);
+    skep_aws_leave(&x->args, mark);
     update(x, name, obj);
 }
 

@@ -71,7 +71,7 @@ static uint64_t read_count(struct skep_api__xray *x, yyjson_val *obj, const char
                            bool required)
 {
     int64_t n = 0;
-    (void)skep_api__xray_int(x, obj, key, &(struct skep_xray_range){0, INT32_MAX, required}, &n);
+    (void)skep_aws_int(&x->args, obj, key, &(struct skep_aws_range){0, INT32_MAX, required}, &n);
     return (uint64_t)n;
 }
 
@@ -79,17 +79,17 @@ static void read_statistics(struct targets *t, yyjson_val *obj)
 {
     struct skep_api__xray *x = t->x;
     struct statistics *s = &t->statistics[t->n++];
-    const struct skep_xray_len name = {1, 32, true}, client = {24, 24, true};
+    const struct skep_aws_len name = {1, 32, true}, client = {24, 24, true};
     s->report.environment = x->job->opts.environment;
-    s->report.rule = skep_api__xray_str(x, obj, "RuleName", &name);
-    s->report.client = skep_api__xray_str(x, obj, "ClientID", &client);
-    (void)skep_api__xray_time(x, obj, "Timestamp", true, &s->time_ns);
+    s->report.rule = skep_aws_str(&x->args, obj, "RuleName", &name);
+    s->report.client = skep_aws_str(&x->args, obj, "ClientID", &client);
+    (void)skep_aws_time(&x->args, obj, "Timestamp", true, &s->time_ns);
     s->report.requests = read_count(x, obj, "RequestCount", true);
     s->report.sampled = read_count(x, obj, "SampledCount", true);
     s->report.borrowed = read_count(x, obj, "BorrowCount", false);
     if (s->report.client.n > SKEP_XRAY_CLIENT_BYTES)
-        skep_api__xray_wrong(x, "ClientID", yyjson_obj_get(obj, "ClientID"),
-                             "Member must be 24 hexadecimal digits");
+        skep_aws_wrong(&x->args, "ClientID", yyjson_obj_get(obj, "ClientID"),
+                       "Member must be 24 hexadecimal digits");
 }
 
 static void read_anomalies(struct targets *t, yyjson_val *obj)
@@ -97,9 +97,9 @@ static void read_anomalies(struct targets *t, yyjson_val *obj)
     struct skep_api__xray *x = t->x;
     struct anomalies *a = &t->anomalies[t->n_anomalies++];
     skep_ts_ns when;
-    a->rule = skep_api__xray_str(x, obj, "RuleName", &(struct skep_xray_len){1, 32, true});
-    (void)skep_api__xray_str(x, obj, "ServiceName", &(struct skep_xray_len){0, 64, true});
-    (void)skep_api__xray_time(x, obj, "Timestamp", true, &when);
+    a->rule = skep_aws_str(&x->args, obj, "RuleName", &(struct skep_aws_len){1, 32, true});
+    (void)skep_aws_str(&x->args, obj, "ServiceName", &(struct skep_aws_len){0, 64, true});
+    (void)skep_aws_time(&x->args, obj, "Timestamp", true, &when);
     a->n = (int64_t)read_count(x, obj, "AnomalyCount", true);
     (void)read_count(x, obj, "TotalCount", true);
     (void)read_count(x, obj, "SampledAnomalyCount", true);
@@ -108,13 +108,13 @@ static void read_anomalies(struct targets *t, yyjson_val *obj)
 static void read_documents(struct targets *t, const char *key, bool required,
                            void (*read)(struct targets *, yyjson_val *))
 {
-    const struct skep_xray_len len = {.max = DOCUMENTS_MAX, .required = required};
-    yyjson_val *list = skep_api__xray_list(t->x, t->x->in, key, &len);
+    const struct skep_aws_len len = {.max = DOCUMENTS_MAX, .required = required};
+    yyjson_val *list = skep_aws_list(&t->x->args, t->x->in, key, &len);
     size_t n = yyjson_arr_size(list);
     for (size_t i = 0; i < n && n <= DOCUMENTS_MAX; i++) {
-        size_t mark = skep_api__xray_enter_item(t->x, key, i);
+        size_t mark = skep_aws_enter_item(&t->x->args, key, i);
         read(t, yyjson_arr_get(list, i));
-        skep_api__xray_leave(t->x, mark);
+        skep_aws_leave(&t->x->args, mark);
     }
 }
 

@@ -30,15 +30,15 @@ void skep_api__xray_changed(struct skep_api__xray *x, skep_str name)
 skep_str skep_api__xray_name(struct skep_api__xray *x, yyjson_val *obj, const char *key,
                              bool required)
 {
-    const struct skep_xray_len len = {.min = 1, .max = 32, .required = required};
-    skep_str name = skep_api__xray_str(x, obj, key, &len);
+    const struct skep_aws_len len = {.min = 1, .max = 32, .required = required};
+    skep_str name = skep_aws_str(&x->args, obj, key, &len);
     for (size_t i = 0; i < name.n; i++) {
         uint8_t c = (uint8_t)name.p[i];
         if (c > ' ' && c < 0x7f && c != '/' && c != '"' && c != '\\')
             continue;
-        skep_api__xray_wrong(x, key, yyjson_obj_get(obj, key),
-                             "Member must satisfy regular expression pattern: "
-                             "[!#-.0-\\[\\]-~]+");
+        skep_aws_wrong(&x->args, key, yyjson_obj_get(obj, key),
+                       "Member must satisfy regular expression pattern: "
+                       "[!#-.0-\\[\\]-~]+");
         return SKEP_STR_NULL;
     }
     return name;
@@ -49,7 +49,7 @@ bool skep_api__xray_which(struct skep_api__xray *x, yyjson_val *obj,
 {
     skep_str name = skep_api__xray_name(x, obj, which->name_key, false), resource;
     skep_str arn =
-        skep_api__xray_str(x, obj, which->arn_key, &(struct skep_xray_len){1, 400, false});
+        skep_aws_str(&x->args, obj, which->arn_key, &(struct skep_aws_len){1, 400, false});
     if (!skep_api__xray_valid(x))
         return false;
     if ((name.n > 0) == (arn.n > 0)) {
@@ -82,24 +82,24 @@ static void read_tag(struct skep_api__xray *x, yyjson_val *list, size_t i,
 {
     yyjson_val *v = yyjson_arr_get(list, i);
     struct skep_state_xray_tag t;
-    size_t mark = skep_api__xray_enter_item(x, "Tags", i);
-    t.key = skep_api__xray_str(x, v, "Key", &(struct skep_xray_len){1, 128, true});
-    t.value = skep_api__xray_str(x, v, "Value", &(struct skep_xray_len){0, 256, true});
+    size_t mark = skep_aws_enter_item(&x->args, "Tags", i);
+    t.key = skep_aws_str(&x->args, v, "Key", &(struct skep_aws_len){1, 128, true});
+    t.value = skep_aws_str(&x->args, v, "Value", &(struct skep_aws_len){0, 256, true});
     if (t.key.n >= 4 && skep_str_ieq((skep_str){t.key.p, 4}, SKEP_STR("aws:")))
-        skep_api__xray_wrong(x, "Key", yyjson_obj_get(v, "Key"),
-                             "Member must not begin with 'aws:'");
+        skep_aws_wrong(&x->args, "Key", yyjson_obj_get(v, "Key"),
+                       "Member must not begin with 'aws:'");
     for (size_t k = 0; k < ret->n; k++)
         if (t.key.n && skep_str_eq(ret->tags[k].key, t.key))
-            skep_api__xray_wrong(x, "Key", yyjson_obj_get(v, "Key"), "Member must be unique");
-    skep_api__xray_leave(x, mark);
+            skep_aws_wrong(&x->args, "Key", yyjson_obj_get(v, "Key"), "Member must be unique");
+    skep_aws_leave(&x->args, mark);
     ret->tags[ret->n++] = t;
 }
 
 void skep_api__xray_read_tags(struct skep_api__xray *x, bool required,
                               struct skep_api__xray_tags *ret)
 {
-    const struct skep_xray_len len = {.max = 200, .required = required};
-    yyjson_val *list = skep_api__xray_list(x, x->in, "Tags", &len);
+    const struct skep_aws_len len = {.max = 200, .required = required};
+    yyjson_val *list = skep_aws_list(&x->args, x->in, "Tags", &len);
     size_t n = yyjson_arr_size(list);
     *ret = (struct skep_api__xray_tags){0};
     if (n > 200)
@@ -162,7 +162,7 @@ static bool read_resource(struct skep_api__xray *x, struct resource *ret)
     skep_str rest;
     skep_err err;
     skep_rc rc = SKEP_ENOTFOUND;
-    ret->arn = skep_api__xray_str(x, x->in, "ResourceARN", &(struct skep_xray_len){1, 1011, true});
+    ret->arn = skep_aws_str(&x->args, x->in, "ResourceARN", &(struct skep_aws_len){1, 1011, true});
     if (!skep_api__xray_valid(x))
         return false;
     if (!skep_api__xray_arn_resource(ret->arn, &rest)) {
@@ -243,13 +243,13 @@ void skep_api__xray_untag_resource(struct skep_api__xray *x)
     skep_err err;
     size_t i, n;
     yyjson_val *v,
-        *list = skep_api__xray_list(x, x->in, "TagKeys", &(struct skep_xray_len){0, 200, true});
+        *list = skep_aws_list(&x->args, x->in, "TagKeys", &(struct skep_aws_len){0, 200, true});
     skep_str *keys = skep_new_n(&x->job->arena, skep_str, yyjson_arr_size(list) + 1);
     yyjson_arr_foreach(list, i, n, v)
     {
         keys[i] = (skep_str){yyjson_get_str(v), yyjson_get_len(v)};
         if (!yyjson_is_str(v))
-            skep_api__xray_wrong(x, "TagKeys", v, "Member must be a list of strings");
+            skep_aws_wrong(&x->args, "TagKeys", v, "Member must be a list of strings");
     }
     n = yyjson_arr_size(list);
     if (!read_resource(x, &r))

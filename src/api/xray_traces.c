@@ -275,14 +275,14 @@ static void read_sampling(struct listing *l)
     static const char *const names[] = {"PartialScan", "FixedRate"};
     struct skep_api__xray *x = l->x;
     double share = 1;
-    bool on = skep_api__xray_bool(x, x->in, "Sampling", false);
-    yyjson_val *strategy = skep_api__xray_object(x, x->in, "SamplingStrategy", false);
+    bool on = skep_aws_bool(&x->args, x->in, "Sampling", false);
+    yyjson_val *strategy = skep_aws_object(&x->args, x->in, "SamplingStrategy", false);
     if (strategy) {
-        size_t mark = skep_api__xray_enter(x, "SamplingStrategy");
-        (void)skep_api__xray_enum(x, strategy, "Name", false, names, 2);
-        (void)skep_api__xray_number(x, strategy, "Value",
-                                    &(struct skep_xray_range){.min = 0, .max = 1}, &share);
-        skep_api__xray_leave(x, mark);
+        size_t mark = skep_aws_enter(&x->args, "SamplingStrategy");
+        (void)skep_aws_enum(&x->args, strategy, "Name", false, names, 2);
+        (void)skep_aws_number(&x->args, strategy, "Value",
+                              &(struct skep_aws_range){.min = 0, .max = 1}, &share);
+        skep_aws_leave(&x->args, mark);
     }
     l->share = on ? share : 1;
 }
@@ -293,8 +293,8 @@ static bool read_listing(struct listing *l)
     struct skep_api__xray *x = l->x;
     skep_bytes position;
     skep_api__xray_period(x, &l->range);
-    int type = skep_api__xray_enum(x, x->in, "TimeRangeType", false, types, 3);
-    skep_str text = skep_api__xray_str(x, x->in, "FilterExpression", &(struct skep_xray_len){0});
+    int type = skep_aws_enum(&x->args, x->in, "TimeRangeType", false, types, 3);
+    skep_str text = skep_aws_str(&x->args, x->in, "FilterExpression", &(struct skep_aws_len){0});
     read_sampling(l);
     if (!skep_api__xray_valid(x) || !skep_api__xray_token(x, &position))
         return false;
@@ -417,15 +417,15 @@ static bool read_batch(struct batch *b, size_t *ret_from)
     skep_bytes position;
     size_t i, max;
     yyjson_val *item;
-    b->ids = skep_api__xray_list(x, x->in, "TraceIds", &(struct skep_xray_len){.required = true});
+    b->ids = skep_aws_list(&x->args, x->in, "TraceIds", &(struct skep_aws_len){.required = true});
     yyjson_arr_foreach(b->ids, i, max, item)
     {
         size_t n = yyjson_get_len(item);
         if (!yyjson_is_str(item) || n < 1 || n > 35) {
-            skep_api__xray_wrong(x, "TraceIds", b->ids,
-                                 "Member must satisfy constraint: [Member must have length less "
-                                 "than or equal to 35, Member must have length greater than or "
-                                 "equal to 1]");
+            skep_aws_wrong(&x->args, "TraceIds", b->ids,
+                           "Member must satisfy constraint: [Member must have length less "
+                           "than or equal to 35, Member must have length greater than or "
+                           "equal to 1]");
             break;
         }
     }

@@ -18,13 +18,12 @@
 #include <stdio.h>
 #include <yyjson.h>
 
+#include "aws/aws.h"
 #include "base/assert.h"
-#include "ingest/aws.h"
 #include "ingest/xray_in.h"
 #include "wire/json_in.h"
 #include "wire/json_out.h"
 
-#define JSON SKEP_STR("application/json")
 /* AWS's words. */
 #define MISSING(member)                                                                            \
     "1 validation error detected: Value null at '" member                                          \
@@ -46,9 +45,12 @@ static int retry_after_s(skep_rc rc)
 static void fail(struct skep_ingest *in, struct skep_request *req, int status, skep_rc rc,
                  skep_str message)
 {
-    skep_str type = skep_aws_type(rc, req->denial.why, &status);
-    skep_ingest__note(in, req, status, message);
-    skep_aws_fail(req, in->cfg.os, JSON, status, type, message, retry_after_s(rc));
+    const struct skep_aws_failure failure = {
+        .error = skep_aws_xray.errors[skep_aws_cause_of(rc, req->denial.why, status)],
+        .message = message,
+        .retry_after_s = retry_after_s(rc)};
+    skep_ingest__note(in, req, failure.error.status, message);
+    skep_aws_fail(&skep_aws_xray, req, in->cfg.os, &failure);
 }
 
 /* Count a request that was not read, and answer it. */
@@ -95,7 +97,7 @@ static void succeed(struct pending *p)
     skep_json_end(&j);
     skep_assert(!body.bad); // SKEP_XRAY_UNPROCESSED_MAX of known size
     skep_ingest__note(p->in, p->req, 200, skep_str_c(p->rep.message));
-    skep_aws_respond(p->req, p->in->cfg.os, JSON, skep_buf_text(&body));
+    skep_aws_respond(&skep_aws_xray, p->req, p->in->cfg.os, skep_buf_text(&body));
     skep_buf_done(&body);
 }
 
@@ -243,7 +245,7 @@ static void put_telemetry(void *ctx, struct skep_request *req)
         return;
     }
     skep_ingest__note(in, req, 200, SKEP_STR_NULL);
-    skep_aws_respond(req, in->cfg.os, JSON, SKEP_STR("{}"));
+    skep_aws_respond(&skep_aws_xray, req, in->cfg.os, SKEP_STR("{}"));
 }
 
 static void refused(void *ctx, struct skep_request *req, int http_status, skep_rc rc,
