@@ -1,0 +1,2 @@
+skep_fuzz(fuzz_template SOURCES fuzz_template.c DEPENDS agg plan event base
+          CORPUS corpus/template)
