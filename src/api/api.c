@@ -52,6 +52,7 @@ skep_rc skep_api_routes(struct skep_api *api, struct skep_net *net, skep_err *er
         &skep_api__honeycomb_keys,    &skep_api__page_login,
         &skep_api__page_users,        &skep_api__page_audit,
         &skep_api__page_xray,         &skep_api__page_sampling,
+        &skep_api__page_patterns,
     };
     for (size_t i = 0; i < SKEP_ARRAY_LEN(all); i++)
         SKEP_TRY(skep_net_routes(net, all[i]->routes, all[i]->n, api, err));

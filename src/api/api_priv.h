@@ -169,7 +169,7 @@ extern const struct skep_api__routes skep_api__page_status, skep_api__page_names
     skep_api__honeycomb_environments, skep_api__honeycomb_keys, skep_api__metrics,
     skep_api__xray_operations, skep_api__page_xray, skep_api__page_sampling;
 
-extern const struct skep_api__routes skep_api__page_document;
+extern const struct skep_api__routes skep_api__page_document, skep_api__page_patterns;
 
 /* start, end, dataset of the query string -> plan; false when the request has been refused. */
 bool skep_api__scope(struct skep_api__job *job, struct skep_plan *plan);

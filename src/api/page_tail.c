@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* GET /skep/v1/tail: rows as they become readable, one JSON object a line.
+/* GET and POST /skep/v1/tail: rows as they become readable, one JSON object a line.
  *
  *   wait for a commit -> rows behind the cursor, in arrival order -> write -> again
  *
@@ -167,6 +167,21 @@ void skep_api__tails_wait(struct skep_api *api)
     }
 }
 
+/* The body of /rows: of it, which rows; false when the request has been refused. */
+static bool read_body(struct skep_api *api, struct skep_request *req, struct tail *t)
+{
+    const struct skep_lang_opts lang = {.now_ns = skep_api__now(api), .page = true};
+    const struct skep_plan *asked = NULL;
+    struct skep_lang_issue issue;
+    if (skep_lang_rows(req->body, &lang, &t->arena, &asked, &issue) != SKEP_OK) {
+        skep_api__fail_issue(req, &issue);
+        return false;
+    }
+    t->plan.dataset = asked->dataset;
+    t->plan.filter = asked->filter;
+    return true;
+}
+
 /* dataset, column, op and value of the query string; false when the request has been refused. */
 static bool read_params(struct skep_request *req, struct tail *t)
 {
@@ -197,7 +212,8 @@ static void start(struct skep_api *api, struct skep_request *req)
                                  .arrival_order = true,
                                  .oldest_first = true,
                                  .has_cursor = true};
-    if (!read_params(req, t)) {
+    bool good = req->body.n ? read_body(api, req, t) : read_params(req, t);
+    if (!good) {
         skep_arena_done(&t->arena);
         skep_free(t);
         atomic_fetch_sub(&api->tails, 1);
@@ -240,6 +256,13 @@ static const struct skep_route routes[] = {
      .path = "/skep/v1/tail",
      .handle = handle,
      .refuse = skep_api__refuse,
+     .right = SKEP_RIGHT_QUERY,
+     .form = SKEP_FORM_PAGE},
+    {.method = "POST",
+     .path = "/skep/v1/tail",
+     .handle = handle,
+     .refuse = skep_api__refuse,
+     .body_limit_bytes = SKEP_LIMIT_API_BODY_BYTES,
      .right = SKEP_RIGHT_QUERY,
      .form = SKEP_FORM_PAGE},
 };

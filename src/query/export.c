@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Export: one ROWS plan as a chain of pages, each behind the last row of the one before.
+/* Every row of a plan: one ROWS plan as a chain of pages, each behind the last row of the one
+ * before.
  *
  *   page 1: rows 1..n       cursor = row n
  *   page 2: rows n+1..2n    ...
@@ -43,20 +44,19 @@ static bool give(struct skep_plan *page, const struct skep_answer *a, skep_expor
     return true;
 }
 
-skep_rc skep_query_export(struct skep_store *store, const struct skep_plan *plan,
-                          const struct skep_run_opts *opts, skep_export_fn *fn, void *ctx,
-                          struct skep_export_result *ret, skep_err *err)
+skep_rc skep_query_each(struct skep_store *store, const struct skep_plan *plan, unsigned page_rows,
+                        const struct skep_run_opts *opts, skep_export_fn *fn, void *ctx,
+                        struct skep_export_result *ret, skep_err *err)
 {
-    skep_assert(plan->kind == SKEP_PLAN_ROWS && fn && ret);
+    skep_assert(plan->kind == SKEP_PLAN_ROWS && fn && ret && page_rows > 0);
     struct skep_plan page = *plan;
     struct skep_arena arena;
     skep_rc rc = SKEP_OK;
     bool more = true;
     *ret = (struct skep_export_result){.complete = true};
-    page.limit = PAGE_ROWS;
+    page.limit = page_rows;
     page.oldest_first = true;
     page.arrival_order = false;
-    page.raw = true;
     skep_arena_init(&arena, "export", opts->budget);
     while (more && rc == SKEP_OK) {
         struct skep_run_opts o = *opts;
@@ -73,10 +73,19 @@ skep_rc skep_query_export(struct skep_store *store, const struct skep_plan *plan
             more = a.rows.more && a.rows.n > 0;
             if (!give(&page, &a, fn, ctx, ret))
                 rc = skep_fail(err, SKEP_ECANCELED, "the reader has gone");
-            page.limit = SKEP_MIN(page.limit * 2, (unsigned)PAGE_ROWS);
+            page.limit = SKEP_MIN(page.limit * 2, page_rows);
         }
         skep_arena_done(&arena);
     }
     skep_arena_done(&arena);
     return rc;
+}
+
+skep_rc skep_query_export(struct skep_store *store, const struct skep_plan *plan,
+                          const struct skep_run_opts *opts, skep_export_fn *fn, void *ctx,
+                          struct skep_export_result *ret, skep_err *err)
+{
+    struct skep_plan raw = *plan;
+    raw.raw = true;
+    return skep_query_each(store, &raw, PAGE_ROWS, opts, fn, ctx, ret, err);
 }
