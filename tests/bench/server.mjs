@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { freePort, sleep, until } from '../e2e/support.mjs';
 import { median, questions } from './questions.mjs';
+import { Wire } from './wire.mjs';
 
 export const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 export const build = process.env.SKEP_BUILD || join(root, 'build', 'release');
@@ -74,14 +75,11 @@ export async function settle(s) {
   return { ...proc(s), store: (await status(s)).store };
 }
 
-async function timed(s, { path, body }, range) {
-  const t0 = process.hrtime.bigint();
-  const r = await fetch(s.url + path, body ? { method: 'POST', body: JSON.stringify({ ...range, ...body }), headers: { accept: 'application/json' } } : {});
-  const text = await r.text();
-  const ms = Number(process.hrtime.bigint() - t0) / 1e6;
-  if (!r.ok) return { ms, rows: r.status };
+async function timed(wire, { path, body }, range) {
+  const { ms, status: code, text } = await wire.ask(path, body && { ...range, ...body });
+  if (code !== 200) return { ms, rows: code };
   const a = JSON.parse(text);
-  return { ms, rows: a.groups?.length ?? a.traces?.length ?? a.rows?.id?.length ?? a.rows?.length };
+  return { ms, rows: (a.groups ?? a.traces ?? a.rows?.id ?? a.rows ?? a.facets ?? a.spans)?.length };
 }
 
 // Each question once with nothing in the cache and n times more.
@@ -90,13 +88,14 @@ export async function askAll(s, n = 15) {
   const range = { start_time: BASE - 60, end_time: Math.ceil(Number(st.newest_ns) / 1e9) + 60 };
   const any = await (await fetch(`${s.url}/skep/v1/rows`, { method: 'POST', body: JSON.stringify({ ...range, limit: 1, filters: [{ column: 'duration_ms', op: '>', value: 400 }] }) })).json();
   const traceId = any.rows[0].fields['trace.trace_id'];
-  const asked = [];
+  const asked = [], wire = new Wire(s.port);
   for (const { name, skep } of questions) {
     const question = typeof skep === 'function' ? skep({ traceId }) : skep;
     const answers = [];
     const cpu = proc(s).cpu;
-    for (let i = 0; i <= n; i++) answers.push(await timed(s, question, range));
+    for (let i = 0; i <= n; i++) answers.push(await timed(wire, question, range));
     asked.push({ name, first: answers[0].ms, warm: median(answers.slice(1).map((a) => a.ms)), cpu: (proc(s).cpu - cpu) / (n + 1) * 1000, rows: answers[n].rows, n });
   }
+  wire.close();
   return { traceId, asked };
 }
