@@ -157,11 +157,17 @@ SKEP_NODISCARD skep_rc skep_segment__codec_chunk(struct skep_segment *seg, uint3
 bool skep_segment__zone(const struct skep_column_entry *e, const struct skep_chunk_data *data,
                         uint32_t blocks, uint32_t block, int64_t *ret_min, int64_t *ret_max);
 
-/* A validity bitmap with the number of present rows before each word of it. */
+/* A validity bitmap, clear behind the last row, with the number of present rows before each word;
+ * made once, cached. */
+struct skep_presence_data {
+    struct skep_cache_data head;
+    uint32_t n_words, count; /* present rows */
+    uint16_t ranks[SKEP_ROW_GROUP_ROWS / 64];
+    uint8_t bits[]; /* words and SKEP_BITS_PAD */
+};
 struct skep_presence_map {
-    const struct skep_chunk_data *pin;
-    const uint8_t *bits; /* unaligned words; NULL = all present */
-    uint32_t ranks[SKEP_ROW_GROUP_ROWS / 64 + 1];
+    const struct skep_presence_data *pin;
+    const uint8_t *bits; /* NULL = all present */
 };
 SKEP_NODISCARD skep_rc skep_segment__open_presence(struct skep_segment *seg, uint32_t group,
                                                    const struct skep_group_dir *dir,
@@ -177,7 +183,7 @@ static inline uint32_t skep_presence__rank(const struct skep_presence_map *m, ui
 {
     if (!m->bits)
         return row;
-    uint32_t rank = m->ranks[row / 64];
+    uint32_t w = row / 64, rank = w < m->pin->n_words ? m->pin->ranks[w] : m->pin->count;
     if (row % 64)
         rank += SKEP_POPCOUNT64(skep_load_le64(m->bits + (size_t)(row / 64) * 8) &
                                 ((1ull << (row % 64)) - 1));

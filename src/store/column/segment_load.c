@@ -5,7 +5,7 @@
  *   directory   of a row group, unpacked to structs
  *   dictionary  strings decoded, with offsets and hashes; and an index of it by hash
  *   page        sparse values, decompressed
- *   bits        a packed presence as a bitmap
+ *   bits        a presence, of any form, as a bitmap with counts
  *
  * I1  nothing of a chunk is looked at before its checksum held.
  * I2  sizes asked from the cache are bounded by the file's size, and for decoded forms by
@@ -499,51 +499,52 @@ bool skep_segment__zone(const struct skep_column_entry *e, const struct skep_chu
     return true;
 }
 
+/* The bitmap of a presence into words, which are zero. */
+static skep_rc fill_bits(const struct load *l, uint64_t *words, uint32_t n_words, skep_err *err)
+{
+    if (l->entry->presence != SKEP_PRESENCE_BITMAP)
+        return skep_segment__expand_presence(l->seg, l->group, l->dir, l->entry, words, err);
+    const struct skep_chunk_data *d;
+    SKEP_TRY(skep_segment__pin_chunk(l->seg, &l->entry->bitmap, &d, err));
+    bool fits = d->length == n_words * 8;
+    for (uint32_t k = 0; fits && k < n_words; k++)
+        words[k] = skep_load_le64(d->bytes + (size_t)k * 8);
+    skep_segment__unpin(l->seg, d);
+    return fits ? SKEP_OK
+                : skep_segment__corrupt(l->seg, err, l->entry->bitmap.offset, "length of a bitmap");
+}
+
+/* Present rows before each word; returns those in all. */
+SKEP_CLONES static uint32_t count_ranks(const uint64_t *words, uint32_t n, uint16_t *ranks)
+{
+    uint32_t count = 0;
+    for (uint32_t k = 0; k < n; k++) {
+        ranks[k] = (uint16_t)count; /* before the last word at most 65,472 */
+        count += SKEP_POPCOUNT64(words[k]);
+    }
+    return count;
+}
+
 static skep_rc make_bits(void *ctx, struct skep_cache_data **ret, skep_err *err)
 {
     const struct load *l = ctx;
-    uint32_t words = (l->dir->n_rows + 63) / 64;
-    struct skep_chunk_data *d = new_chunk(words * 8);
-    uint64_t bits[SKEP_ROW_GROUP_ROWS / 64] = {0};
-    skep_rc rc = skep_segment__expand_presence(l->seg, l->group, l->dir, l->entry, bits, err);
-    if (rc != SKEP_OK) {
-        skep_free(d);
-        return rc;
-    }
-    for (uint32_t k = 0; k < words; k++)
-        skep_store_le64(d->bytes + (size_t)k * 8, bits[k]);
+    uint32_t n_words = (l->dir->n_rows + 63) / 64, tail = l->dir->n_rows % 64;
+    uint64_t words[SKEP_ROW_GROUP_ROWS / 64] = {0};
+    SKEP_TRY(fill_bits(l, words, n_words, err));
+    /* Bits behind the last row must be clear, or counts would not be what they say. */
+    if (tail && words[n_words - 1] >> tail)
+        return skep_segment__corrupt(l->seg, err, l->entry->bitmap.offset,
+                                     "a validity bitmap disagrees");
+    size_t bytes = sizeof(struct skep_presence_data) + n_words * 8 + SKEP_BITS_PAD;
+    struct skep_presence_data *d = skep_malloc(bytes);
+    d->head = (struct skep_cache_data){.bytes = bytes};
+    d->n_words = n_words;
+    d->count = count_ranks(words, n_words, d->ranks);
+    for (uint32_t k = 0; k < n_words; k++)
+        skep_store_le64(d->bits + (size_t)k * 8, words[k]);
+    memset(d->bits + (size_t)n_words * 8, 0, SKEP_BITS_PAD);
     *ret = &d->head;
     return SKEP_OK;
-}
-
-static skep_rc pin_bitmap(struct skep_segment *seg, uint32_t group,
-                          const struct skep_group_dir *dir, const struct skep_column_entry *e,
-                          const struct skep_chunk_data **ret, skep_err *err)
-{
-    if (e->presence == SKEP_PRESENCE_BITMAP)
-        return skep_segment__pin_chunk(seg, &e->bitmap, ret, err);
-    struct load l = {.seg = seg, .ref = &e->bitmap, .group = group, .dir = dir, .entry = e};
-    const void *d;
-    uint64_t reserve = sizeof(struct skep_chunk_data) + SKEP_ROW_GROUP_ROWS / 8 + SKEP_BITS_PAD;
-    SKEP_TRY(pin(seg, FORM_BITS, reserve, make_bits, &l, &d, err));
-    *ret = d;
-    if ((*ret)->length != (dir->n_rows + 63) / 64 * 8) { /* of another row group: damage */
-        skep_segment__unpin(seg, d);
-        return skep_segment__corrupt(seg, err, e->bitmap.offset, "presence of another row group");
-    }
-    return SKEP_OK;
-}
-
-/* Present rows before each word and, behind the last, in all. */
-SKEP_CLONES static uint32_t count_ranks(const uint8_t *bits, uint32_t words, uint32_t *ranks)
-{
-    uint32_t count = 0;
-    for (uint32_t k = 0; k < words; k++) {
-        ranks[k] = count;
-        count += SKEP_POPCOUNT64(skep_load_le64(bits + (size_t)k * 8));
-    }
-    ranks[words] = count;
-    return count;
 }
 
 skep_rc skep_segment__open_presence(struct skep_segment *seg, uint32_t group,
@@ -551,21 +552,19 @@ skep_rc skep_segment__open_presence(struct skep_segment *seg, uint32_t group,
                                     const struct skep_column_entry *e,
                                     struct skep_presence_map *ret, skep_err *err)
 {
-    ret->pin = NULL;
-    ret->bits = NULL;
+    *ret = (struct skep_presence_map){0};
     if (e->presence < SKEP_PRESENCE_BITMAP)
         return SKEP_OK;
-    SKEP_TRY(pin_bitmap(seg, group, dir, e, &ret->pin, err));
-    ret->bits = ret->pin->bytes;
-    uint32_t words = ret->pin->length / 8;
-    uint32_t count = count_ranks(ret->bits, words, ret->ranks);
-    /* Bits behind the last row must be clear, or counts would not be what they say. */
-    uint32_t tail = skep_segment__group_rows(seg, group) % 64;
-    uint64_t last = skep_load_le64(ret->bits + (size_t)(words - 1) * 8);
-    if (count != e->n_present || (tail && last >> tail)) {
-        skep_segment__unpin(seg, ret->pin);
-        ret->pin = NULL;
+    struct load l = {.seg = seg, .ref = &e->bitmap, .group = group, .dir = dir, .entry = e};
+    const void *p;
+    uint64_t reserve = sizeof(struct skep_presence_data) + SKEP_ROW_GROUP_ROWS / 8 + SKEP_BITS_PAD;
+    SKEP_TRY(pin(seg, FORM_BITS, reserve, make_bits, &l, &p, err));
+    const struct skep_presence_data *d = p;
+    /* A place that two row groups refer to is damage, too. */
+    if (d->n_words != (dir->n_rows + 63) / 64 || d->count != e->n_present) {
+        skep_segment__unpin(seg, d);
         return skep_segment__corrupt(seg, err, e->bitmap.offset, "a validity bitmap disagrees");
     }
+    *ret = (struct skep_presence_map){d, d->bits};
     return SKEP_OK;
 }

@@ -9,10 +9,15 @@
 #include "base/assert.h"
 #include "base/mem.h"
 
+#include <limits.h>
+
+enum { PACKED_ROWS = 128 }; /* fewer are looked up */
+
 skep_rc skep_mapped_open(struct skep_segment *seg, uint32_t group, const struct skep_group_dir *dir,
                          const struct skep_codec_chunk *c, struct skep_mapped **ret, skep_err *err)
 {
-    struct skep_mapped *m = skep_alloc(struct skep_mapped);
+    struct skep_mapped *m = skep_malloc(sizeof *m);
+    memset(m, 0, offsetof(struct skep_mapped, scratch));
     skep_rc rc = skep_map_open(c->p, c->n, dir->n_rows, &m->map);
     *ret = NULL;
     if (rc == SKEP_OK) {
@@ -125,6 +130,25 @@ skep_rc skep_mapped_codes(struct skep_mapped *m, uint32_t first, uint32_t n, uin
     return ok ? SKEP_OK : SKEP_ECORRUPT;
 }
 
+/* Which codes (x - 1) have a value in the range, as runs; not for x = 0. */
+static void find_runs(struct skep_mapped *m)
+{
+    m->n_runs = 0;
+    for (uint32_t x = 1; x < m->map.m; x++) {
+        if (!m->chosen[x])
+            continue;
+        if (x > 1 && m->chosen[x - 1]) {
+            m->runs[m->n_runs - 1].last = x - 1;
+            continue;
+        }
+        if (m->n_runs == SKEP_MAPPED_RUNS) {
+            m->n_runs = UINT_MAX;
+            return;
+        }
+        m->runs[m->n_runs++] = (struct skep_mapped_run){x - 1, x - 1};
+    }
+}
+
 /* Which x have a value in the range. */
 static void choose(struct skep_mapped *m, int64_t lo, int64_t hi)
 {
@@ -136,19 +160,51 @@ static void choose(struct skep_mapped *m, int64_t lo, int64_t hi)
         m->chosen[i] = m->table[i] >= lo && m->table[i] <= hi;
     m->lo = lo;
     m->hi = hi;
+    find_runs(m);
 }
 
-skep_rc skep_mapped_between(struct skep_mapped *m, uint32_t first, uint32_t n, int64_t lo,
+static skep_rc base_between(const struct skep_base *b, uint32_t first, uint32_t n, int64_t lo,
                             int64_t hi, uint64_t *bits)
 {
-    uint32_t shift;
-    if (m->map.n_exceptions > 0) {
-        int64_t v[SKEP_BLOCK_ROWS];
-        SKEP_TRY(skep_mapped_ints(m, first, n, v));
-        skep_codec__bits_between(v, n, lo, hi, bits);
+    return skep_codec_between(b->codec, &b->chunk, first, n, lo, hi, bits);
+}
+
+/* I1: once a block. */
+static skep_rc check_codes(struct skep_mapped *m, uint32_t first, uint32_t n)
+{
+    uint64_t in[SKEP_BLOCK_ROWS / 64] = {0};
+    uint32_t start = first / SKEP_BLOCK_ROWS * SKEP_BLOCK_ROWS, good = 0;
+    if (first + n > m->base.chunk.n_values)
+        return SKEP_ECORRUPT;
+    uint32_t rows = SKEP_MIN(m->base.chunk.n_values - start, (uint32_t)SKEP_BLOCK_ROWS);
+    if (m->sound >> (start / SKEP_BLOCK_ROWS) & 1)
         return SKEP_OK;
+    SKEP_TRY(base_between(&m->base, start, rows, 0, (int64_t)m->map.m - 2, in));
+    for (uint32_t w = 0; w < (rows + 63) / 64; w++)
+        good += SKEP_POPCOUNT64(in[w]);
+    if (good < rows)
+        return SKEP_ECORRUPT;
+    m->sound |= 1ull << (start / SKEP_BLOCK_ROWS);
+    return SKEP_OK;
+}
+
+/* Where the base has a code in every row, packed codes are compared with each run. */
+static skep_rc runs_between(struct skep_mapped *m, uint32_t first, uint32_t n, uint64_t *bits)
+{
+    SKEP_TRY(check_codes(m, first, n));
+    memset(bits, 0, (n + 63) / 64 * sizeof *bits);
+    for (unsigned i = 0; i < m->n_runs; i++) {
+        uint64_t some[SKEP_BLOCK_ROWS / 64];
+        SKEP_TRY(base_between(&m->base, first, n, m->runs[i].first, m->runs[i].last, some));
+        for (uint32_t w = 0; w < (n + 63) / 64; w++)
+            bits[w] |= some[w];
     }
-    choose(m, lo, hi);
+    return SKEP_OK;
+}
+
+static skep_rc looked_up(struct skep_mapped *m, uint32_t first, uint32_t n, uint64_t *bits)
+{
+    uint32_t shift;
     SKEP_TRY(read_base(m, first, n, &shift));
     const uint8_t *chosen = m->chosen + shift;
     const int64_t *x = m->scratch;
@@ -162,4 +218,13 @@ skep_rc skep_mapped_between(struct skep_mapped *m, uint32_t first, uint32_t n, i
         bits[at / 64] = word;
     }
     return over ? SKEP_ECORRUPT : SKEP_OK;
+}
+
+skep_rc skep_mapped_between(struct skep_mapped *m, uint32_t first, uint32_t n, int64_t lo,
+                            int64_t hi, uint64_t *bits)
+{
+    choose(m, lo, hi);
+    bool packed = n >= PACKED_ROWS && skep_base_full(&m->base) && m->n_runs <= SKEP_MAPPED_RUNS;
+    SKEP_TRY((packed ? runs_between : looked_up)(m, first, n, bits));
+    return skep_map_patch_between(&m->map, first, n, lo, hi, bits);
 }

@@ -7,6 +7,8 @@
 #include "store/column/codec/map.h"
 #include "store/column/segment_base.h"
 
+enum { SKEP_MAPPED_RUNS = 4 };
+
 struct skep_mapped {
     struct skep_map map;
     struct skep_base base;
@@ -15,9 +17,16 @@ struct skep_mapped {
     uint32_t mask;
     int64_t *table;
     uint32_t *codes; /* the same, for codes; NULL until asked for */
-    uint8_t *chosen; /* for between(): is the value of x in the range? */
+    /* For between(): is the value of x in the range?  And the same as runs of codes (x - 1), when
+     * they are few; which blocks' codes were held against m. */
+    uint8_t *chosen;
     int64_t lo, hi;  /* that range */
-    int64_t scratch[SKEP_BLOCK_ROWS];
+    unsigned n_runs; /* UINT_MAX: too many */
+    struct skep_mapped_run {
+        int64_t first, last;
+    } runs[SKEP_MAPPED_RUNS];
+    uint64_t sound;
+    int64_t scratch[SKEP_BLOCK_ROWS]; /* not set when it is made */
 };
 
 /* Open the chunk of a mapped column of the row group.  *ret is NULL on failure. */

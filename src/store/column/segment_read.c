@@ -220,7 +220,7 @@ void *skep_reader__wide(struct skep_segment_reader *r, size_t size)
 {
     skep_assert(size <= sizeof(skep_str));
     if (!r->wide)
-        r->wide = skep_calloc(SKEP_BLOCK_ROWS, sizeof(skep_str));
+        r->wide = skep_malloc(SKEP_BLOCK_ROWS * sizeof(skep_str));
     return r->wide;
 }
 
@@ -645,7 +645,9 @@ static const struct skep_colreader_ops reader_ops = {
 static struct skep_colreader *new_reader(struct skep_rowset *rs, uint32_t key, uint32_t field,
                                          enum skep_segment_form form)
 {
-    struct skep_segment_reader *r = skep_alloc(struct skep_segment_reader);
+    /* A trace reads a few rows of fifty columns: what they are decoded into is not zeroed. */
+    struct skep_segment_reader *r = skep_malloc(sizeof *r);
+    memset(r, 0, offsetof(struct skep_segment_reader, valid));
     r->base.ops = &reader_ops;
     r->base.rowset = skep_rowset_ref(rs);
     r->seg = skep_segment__of(rs);

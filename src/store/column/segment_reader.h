@@ -64,11 +64,12 @@ struct skep_segment_reader {
     const struct skep_dict_data **dicts;
     uint32_t n_dicts, cap_dicts;
     struct skep_codec_scratch scratch;
+    void *wide; /* codes, strings or ids: SKEP_BLOCK_ROWS of them */
 
+    /* Not set when the reader is made. */
     uint64_t valid[SKEP_BLOCK_ROWS / 64];
     int64_t ints[SKEP_BLOCK_ROWS];
     int64_t packed[SKEP_BLOCK_ROWS + 1];
-    void *wide; /* codes, strings or ids: SKEP_BLOCK_ROWS of them */
 };
 
 /* Returns SKEP_ECORRUPT, with the place in err. */

@@ -250,7 +250,26 @@ skep_rc skep_map_table(const struct skep_map *map, int64_t *out)
     return skep_codec__for_get(&map->table, 0, map->m, out);
 }
 
-skep_rc skep_map_patch(const struct skep_map *map, uint32_t first, uint32_t n, int64_t *out)
+/* Where exceptions go: their values, or (bits) whether they lie in [lo, hi]. */
+struct patched {
+    int64_t *out;
+    uint64_t *bits;
+    int64_t lo, hi;
+};
+
+static void patch_one(const struct patched *p, uint32_t at, int64_t value)
+{
+    uint64_t bit = 1ull << (at % 64);
+    if (p->out)
+        p->out[at] = value;
+    else if (value >= p->lo && value <= p->hi)
+        p->bits[at / 64] |= bit;
+    else
+        p->bits[at / 64] &= ~bit;
+}
+
+static skep_rc patch(const struct skep_map *map, uint32_t first, uint32_t n,
+                     const struct patched *p)
 {
     skep_assert(n > 0 && first / SKEP_CODEC_BLOCK == (first + n - 1) / SKEP_CODEC_BLOCK);
     if (map->n_exceptions == 0)
@@ -268,8 +287,19 @@ skep_rc skep_map_patch(const struct skep_map *map, uint32_t first, uint32_t n, i
         SKEP_TRY(skep_codec__for_get(&map->values, from, take, values));
         for (uint32_t i = 0; i < take; i++)
             if (rows[i] >= in && rows[i] < (int64_t)in + n)
-                out[rows[i] - in] = values[i];
+                patch_one(p, (uint32_t)(rows[i] - in), values[i]);
         from += take;
     }
     return SKEP_OK;
+}
+
+skep_rc skep_map_patch(const struct skep_map *map, uint32_t first, uint32_t n, int64_t *out)
+{
+    return patch(map, first, n, &(struct patched){.out = out});
+}
+
+skep_rc skep_map_patch_between(const struct skep_map *map, uint32_t first, uint32_t n, int64_t lo,
+                               int64_t hi, uint64_t *bits)
+{
+    return patch(map, first, n, &(struct patched){.bits = bits, .lo = lo, .hi = hi});
 }

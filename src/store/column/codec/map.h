@@ -48,3 +48,6 @@ SKEP_NODISCARD skep_rc skep_map_table(const struct skep_map *map, int64_t *out);
 /* Put the exceptions of the rows [first, first + n), inside one block, into out[n]. */
 SKEP_NODISCARD skep_rc skep_map_patch(const struct skep_map *map, uint32_t first, uint32_t n,
                                       int64_t *out);
+/* The same for bits of which bit i says whether the value of row first + i lies in [lo, hi]. */
+SKEP_NODISCARD skep_rc skep_map_patch_between(const struct skep_map *map, uint32_t first,
+                                              uint32_t n, int64_t lo, int64_t hi, uint64_t *bits);

@@ -224,6 +224,8 @@ struct skep_x_expr *skep_x__compile(struct skep_x_query *q, const struct skep_ex
     }
     if (e->op == SKEP_EXPR_TRUE)
         return x;
+    if (e->op == SKEP_EXPR_AND)
+        x->test = q->n_turns++;
     x->n_kids = e->n_kids;
     x->kids = skep_new_n(&q->arena, struct skep_x_expr *, e->n_kids);
     for (unsigned i = 0; i < e->n_kids; i++)
@@ -246,6 +248,7 @@ struct skep_x_expr *skep_x__compile_filter(struct skep_x_query *q)
                             .fold_case = true};
     struct skep_x_expr *both = skep_new(&q->arena, struct skep_x_expr);
     both->op = SKEP_EXPR_AND;
+    both->test = q->n_turns++;
     both->kids = skep_new_n(&q->arena, struct skep_x_expr *, 2);
     both->kids[0] = skep_new(&q->arena, struct skep_x_expr);
     both->kids[0]->op = SKEP_EXPR_TEST;

@@ -47,6 +47,7 @@ struct skep_x_ctx *skep_x__ctx_new(struct skep_x_query *q)
     skep_arena_init(&c->arena, "query binding", q->opts->budget);
     c->test_memos = skep_alloc_n(struct skep_x_memo *, q->n_tests + 1);
     c->n_test_memos = skep_alloc_n(unsigned, q->n_tests + 1);
+    c->turns = skep_alloc_n(struct skep_x_turns, q->n_turns + 1);
     c->next_all = q->all;
     q->all = c;
     return c;
@@ -65,6 +66,7 @@ static void ctx_free(struct skep_x_ctx *c)
     }
     skep_free(c->test_memos);
     skep_free(c->n_test_memos);
+    skep_free(c->turns);
     skep_x__give(c->q, c->cap_hits * sizeof *c->hits);
     skep_free(c->hits);
     skep_free(c);
@@ -146,6 +148,7 @@ static void run_one(void *arg, unsigned i)
 
     const struct skep_x_morsel *m = &q->morsels[i];
     c->slice_ns = skep_os_real()->mono_ns(skep_os_real());
+    skep_x__turns_reset(c);
     skep_err err = {.rc = SKEP_OK};
     skep_rc rc = skep_x__bind(c, m->set, &err);
     bool looked_at = rc == SKEP_OK && !ruled_out(c, m);

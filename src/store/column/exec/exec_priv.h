@@ -39,8 +39,8 @@ static inline bool skep_x__any(const struct skep_x_bits *b)
 static inline unsigned skep_x__count(const struct skep_x_bits *b)
 {
     unsigned n = 0;
-    for (int i = 0; i < SKEP_X_WORDS; i++)
-        n += SKEP_POPCOUNT64(b->w[i]);
+    for (int i = 0; i < SKEP_X_WORDS; i++) /* where few rows are left, most words are 0 */
+        n += b->w[i] ? SKEP_POPCOUNT64(b->w[i]) : 0;
     return n;
 }
 static inline void skep_x__and(struct skep_x_bits *a, const struct skep_x_bits *b)
@@ -108,7 +108,7 @@ struct skep_x_expr {
     enum skep_expr_op op;
     unsigned n_kids;
     struct skep_x_expr **kids;
-    uint32_t test; /* TEST; RELATED: index into rels */
+    uint32_t test; /* TEST; RELATED: index into rels; AND: index of its turns */
 };
 
 /* Answers of a test, or key ids, by dictionary code or list index. */
@@ -203,6 +203,12 @@ struct skep_x_hit {
     uint64_t row;
 };
 
+/* In what order the operands of an AND are asked: conjunct.c. */
+enum { SKEP_X_TURNS = 8 };
+struct skep_x_turns {
+    uint32_t seen[SKEP_X_TURNS], passed[SKEP_X_TURNS]; /* rows, in this morsel */
+};
+
 struct skep_x_ctx {
     struct skep_x_query *q;
     struct skep_x_ctx *next; /* free list */
@@ -218,6 +224,7 @@ struct skep_x_ctx {
     struct skep_x_bound any;         /* all string sources */
     struct skep_x_memo **test_memos; /* [n_tests][of sources], kept over bindings */
     unsigned *n_test_memos;
+    struct skep_x_turns *turns; /* [n_turns] */
     /* the block, or the part of it that is looked at: rows [row0, row0 + n) */
     uint64_t block, row0;
     unsigned n;
@@ -252,6 +259,7 @@ struct skep_x_query {
     unsigned n_names, cap_names;
     struct skep_x_test *tests;
     unsigned n_tests, cap_tests;
+    unsigned n_turns;
     struct skep_x_rel *rels; /* relate.h */
     unsigned n_rels, cap_rels;
     struct skep_x_field_of { /* relations of fields, made once */
@@ -322,6 +330,9 @@ SKEP_NODISCARD skep_rc skep_x__ints(struct skep_x_ctx *c, enum skep_column col, 
                                     const int64_t **ret, skep_err *err);
 
 /* -- load.c -- */
+/* Rows of `in` where r's integers lie in [lo, hi]; false when it cannot say without reading. */
+bool skep_x__ints_between(struct skep_x_ctx *c, struct skep_colreader *r, int64_t lo, int64_t hi,
+                          const struct skep_x_bits *in, struct skep_x_bits *ret);
 /* Narrow bits to rows of the block where the integer column lies in [lo, hi]; false when its reader
  * cannot say without reading. */
 bool skep_x__between(struct skep_x_ctx *c, enum skep_column col, int64_t lo, int64_t hi,
@@ -359,6 +370,13 @@ bool skep_x__source_none(struct skep_x_ctx *c, uint32_t test, struct skep_x_sour
 bool skep_x__direct(struct skep_x_ctx *c, const struct skep_x_test *x,
                     const struct skep_x_source *s, const struct skep_x_bits *in,
                     struct skep_x_bits *ret, skep_err *err);
+
+/* -- conjunct.c -- */
+/* Narrow bits to the rows that pass all operands of the AND. */
+SKEP_NODISCARD skep_rc skep_x__filter_and(struct skep_x_ctx *c, const struct skep_x_expr *e,
+                                          struct skep_x_bits *bits, skep_err *err);
+/* A morsel begins. */
+void skep_x__turns_reset(struct skep_x_ctx *c);
 
 /* -- filter.c -- */
 /* Narrow `bits`, rows of the block, to those that pass the query's filter. */

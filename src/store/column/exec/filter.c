@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Filters over blocks: an expression narrows a bitmap of rows.
  *
- *   AND   narrows step by step        OR   adds what each operand finds in the rest
+ *   AND   narrows (conjunct.c)        OR   adds what each operand finds in the rest
  *   NOT   takes away                  TEST walks the sources of its name
  *
  * A test of texts is evaluated once per distinct value (memo by dictionary code), one of a list
@@ -400,10 +400,7 @@ skep_rc skep_x__filter(struct skep_x_ctx *c, const struct skep_x_expr *e, struct
     struct skep_x_bits rest = *bits, some;
     switch (e->op) {
     case SKEP_EXPR_TEST: return filter_test(c, e->test, bits, err);
-    case SKEP_EXPR_AND:
-        for (unsigned i = 0; i < e->n_kids; i++)
-            SKEP_TRY(skep_x__filter(c, e->kids[i], bits, err));
-        return SKEP_OK;
+    case SKEP_EXPR_AND: return skep_x__filter_and(c, e, bits, err);
     case SKEP_EXPR_OR:
         for (unsigned i = 0; i < e->n_kids && skep_x__any(&rest); i++) {
             some = rest;

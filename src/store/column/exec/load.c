@@ -167,15 +167,43 @@ static void keep_range(const struct skep_vec *v, int64_t lo, int64_t hi, bool in
         bits->w[w] &= invert ? ~in[w] : in[w];
 }
 
+enum { FEW_ROWS = 4 };
+
+/* One by one: what is left of a block is often less than a column's codes are worth unpacking. */
+static bool each_between(struct skep_x_ctx *c, struct skep_colreader *r, int64_t lo, int64_t hi,
+                         const struct skep_x_bits *in, struct skep_x_bits *ret)
+{
+    for (unsigned w = 0; w < SKEP_X_WORDS; w++)
+        for (uint64_t left = in->w[w]; left; left &= left - 1) {
+            uint64_t bit = 0;
+            if (!r->ops->between(r, c->row0 + w * 64 + SKEP_CTZ64(left), 1, lo, hi, &bit))
+                return false;
+            ret->w[w] |= bit ? left & (0 - left) : 0;
+        }
+    return true;
+}
+
+bool skep_x__ints_between(struct skep_x_ctx *c, struct skep_colreader *r, int64_t lo, int64_t hi,
+                          const struct skep_x_bits *in, struct skep_x_bits *ret)
+{
+    if (!r || !r->ops->between)
+        return false;
+    memset(ret, 0, sizeof *ret);
+    if (skep_x__count(in) <= FEW_ROWS)
+        return each_between(c, r, lo, hi, in, ret);
+    if (!r->ops->between(r, c->row0, c->n, lo, hi, ret->w))
+        return false;
+    skep_x__and(ret, in);
+    return true;
+}
+
 bool skep_x__between(struct skep_x_ctx *c, enum skep_column col, int64_t lo, int64_t hi,
                      struct skep_x_bits *bits, skep_err *err)
 {
-    struct skep_x_bits in;
-    struct skep_colreader *r = skep_x__column_reader(c, col, err);
-    if (!r || !r->ops->between || !r->ops->between(r, c->row0, c->n, lo, hi, in.w))
+    struct skep_x_bits some;
+    if (!skep_x__ints_between(c, skep_x__column_reader(c, col, err), lo, hi, bits, &some))
         return false;
-    for (unsigned w = 0; w < (c->n + 63) / 64; w++)
-        bits->w[w] &= in.w[w];
+    *bits = some;
     return true;
 }
 

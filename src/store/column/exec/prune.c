@@ -166,15 +166,14 @@ bool skep_x__none(struct skep_x_ctx *c, const struct skep_x_expr *e, uint64_t ro
 
 static bool ints_direct(struct skep_x_ctx *c, struct skep_colreader *r,
                         const struct skep_x_span *spans, unsigned n_spans, int64_t least,
-                        struct skep_x_bits *ret)
+                        const struct skep_x_bits *in, struct skep_x_bits *ret)
 {
-    (void)c;
     if (!r || !r->ops->between || n_spans > 1)
         return false;
     memset(ret, 0, sizeof *ret);
     if (n_spans == 0 || spans[0].hi < least)
         return true;
-    return r->ops->between(r, c->row0, c->n, SKEP_MAX(spans[0].lo, least), spans[0].hi, ret->w);
+    return skep_x__ints_between(c, r, SKEP_MAX(spans[0].lo, least), spans[0].hi, in, ret);
 }
 
 static bool bool_passes(const struct skep_x_test *x, bool b)
@@ -200,18 +199,19 @@ static bool contains_direct(struct skep_x_ctx *c, struct skep_colreader *r,
 }
 
 static bool field_direct(struct skep_x_ctx *c, const struct skep_x_test *x,
-                         const struct skep_x_source *s, struct skep_x_bits *ret, skep_err *err)
+                         const struct skep_x_source *s, const struct skep_x_bits *in,
+                         struct skep_x_bits *ret, skep_err *err)
 {
     struct skep_colreader *r = skep_x__field_reader(c, s->field, err);
     if (!r)
         return false;
     if (s->type == SKEP_TYPE_INT && x->t->op <= SKEP_CMP_GE)
-        return ints_direct(c, r, x->ints, x->n_ints, INT64_MIN, ret);
+        return ints_direct(c, r, x->ints, x->n_ints, INT64_MIN, in, ret);
     if (s->type == SKEP_TYPE_BOOL && r->ops->between) {
         bool no = bool_passes(x, false), yes = bool_passes(x, true);
         memset(ret, 0, sizeof *ret);
         return (!no && !yes) ||
-               r->ops->between(r, c->row0, c->n, no ? INT64_MIN : 1, yes ? INT64_MAX : 0, ret->w);
+               skep_x__ints_between(c, r, no ? INT64_MIN : 1, yes ? INT64_MAX : 0, in, ret);
     }
     if (s->type == SKEP_TYPE_STRING && x->t->op == SKEP_CMP_CONTAINS)
         return contains_direct(c, r, x, ret);
@@ -230,19 +230,21 @@ bool skep_x__direct(struct skep_x_ctx *c, const struct skep_x_test *x,
     if (x->exists || x->negative)
         return false;
     if (s->kind == SKEP_X_FIELD) {
-        done = field_direct(c, x, s, ret, err);
+        done = field_direct(c, x, s, in, ret, err);
     } else if (s->kind == SKEP_X_VIEW) {
         const struct skep_view *v = s->view;
         struct skep_colreader *r = skep_x__column_reader(c, v->column, err);
         if (v->how == SKEP_VIEW_MS && x->t->op <= SKEP_CMP_GE)
-            done = ints_direct(c, r, x->ns, x->n_ns, 0, ret);
+            done = ints_direct(c, r, x->ns, x->n_ns, 0, in, ret);
         else if (v->how == SKEP_VIEW_INT && x->t->op <= SKEP_CMP_GE)
-            done = ints_direct(c, r, x->ints, x->n_ints, INT64_MIN, ret);
+            done = ints_direct(c, r, x->ints, x->n_ints, INT64_MIN, in, ret);
         else if (v->how == SKEP_VIEW_BOOL_EQ)
             done = ints_direct(c, r, &(struct skep_x_span){v->arg, v->arg}, bool_passes(x, true),
-                               INT64_MIN, ret);
+                               INT64_MIN, in, ret);
         else if (v->how == SKEP_VIEW_STRING && x->t->op == SKEP_CMP_CONTAINS)
             done = contains_direct(c, r, x, ret);
+        if (done)
+            skep_x__and(ret, in); /* the fewer rows, the less the next question costs */
         if (done && v->how != SKEP_VIEW_MS && skep_x__any(ret)) /* as in load.c */
             done = skep_x__keep_kinds(c, v->kinds, ret, err) == SKEP_OK;
     }
