@@ -7,8 +7,9 @@
 #   skep_program(NAME skep SOURCES main.c DEPENDS server [LIBS ...] [TEST_ONLY])
 #       executable; `skep` lands in the build folder itself, all others in its bin/
 #   skep_test(NAME test_arena SOURCES test_arena.c DEPENDS base [LIBS ...] [LABELS unit]
-#             [TIMEOUT 120] [ARGS ...])
-#       cmocka executable, registered in CTest, run from the project's root
+#             [TIMEOUT 120] [ARGS ...] [SERIAL])
+#       cmocka executable, registered in CTest, run from the project's root; SERIAL: it starts no
+#       thread, so the thread sanitizer has nothing to see in it and the Tsan build leaves it out
 #   skep_fuzz(NAME fuzz_pb SOURCES fuzz_pb.c DEPENDS wire CORPUS corpus/pb)
 #       libFuzzer binary in the fuzz preset; elsewhere a CTest test that replays the corpus
 #
@@ -239,6 +240,9 @@ function(skep_program)
     message(FATAL_ERROR "skep_program: ${P_NAME} ${P_UNPARSED_ARGUMENTS}: use NAME SOURCES DEPENDS "
                         "LIBS DEFINES TEST_ONLY")
   endif()
+  if(P_TEST_ONLY AND CMAKE_BUILD_TYPE STREQUAL "Tsan")
+    return() # benchmarks and load makers: no test of that build starts them
+  endif()
   skep__sources(sources have_sources ${P_NAME} ${P_SOURCES})
   skep__have_modules(have_modules ${P_NAME} ${P_DEPENDS})
   if(NOT have_sources OR NOT have_modules)
@@ -282,6 +286,7 @@ function(skep__test_properties name timeout)
   set_tests_properties(${name} PROPERTIES
     WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}
     TIMEOUT ${timeout}
+    COST ${timeout} # the long ones first, so that none of them runs alone at the end
     LABELS "${ARGN}"
     ENVIRONMENT "SKEP_BUILD_DIR=${CMAKE_BINARY_DIR};SKEP_BIN=${CMAKE_BINARY_DIR}/skep;\
 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1;TSAN_OPTIONS=halt_on_error=1;\
@@ -289,13 +294,16 @@ ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1")
 endfunction()
 
 function(skep_test)
-  cmake_parse_arguments(PARSE_ARGV 0 T "" "NAME;TIMEOUT" "SOURCES;DEPENDS;LIBS;LABELS;ARGS")
+  cmake_parse_arguments(PARSE_ARGV 0 T "SERIAL" "NAME;TIMEOUT" "SOURCES;DEPENDS;LIBS;LABELS;ARGS")
   skep__leading_name(T)
   if(T_UNPARSED_ARGUMENTS OR NOT T_NAME)
     message(FATAL_ERROR "skep_test: ${T_NAME} ${T_UNPARSED_ARGUMENTS}: use NAME SOURCES DEPENDS "
-                        "LIBS LABELS TIMEOUT ARGS")
+                        "LIBS LABELS TIMEOUT ARGS SERIAL")
   endif()
   if(CMAKE_BUILD_TYPE STREQUAL "Fuzz" OR NOT SKEP_CMOCKA_FOUND)
+    return()
+  endif()
+  if(T_SERIAL AND CMAKE_BUILD_TYPE STREQUAL "Tsan")
     return()
   endif()
   skep__sources(sources have_sources ${T_NAME} ${T_SOURCES})
@@ -320,6 +328,9 @@ function(skep_fuzz)
   if(F_UNPARSED_ARGUMENTS OR NOT F_NAME OR NOT F_CORPUS)
     message(FATAL_ERROR "skep_fuzz: ${F_NAME} ${F_UNPARSED_ARGUMENTS}: use NAME SOURCES DEPENDS "
                         "LIBS CORPUS TIMEOUT")
+  endif()
+  if(CMAKE_BUILD_TYPE STREQUAL "Tsan")
+    return() # parsers start no threads
   endif()
   skep__sources(sources have_sources ${F_NAME} ${F_SOURCES})
   skep__have_modules(have_modules ${F_NAME} ${F_DEPENDS})

@@ -94,7 +94,7 @@ stage setup tools/setup-debian.sh build test || exit 1
 mapfile -t locks < <(git ls-files '*package-lock.json' ':!tests/bench') # the peers are for make bench alone
 stage packages tools/node-packages.sh "${locks[@]%/package-lock.json}"
 stage lint tools/lint.sh quick
-stage release-build build release && stage release-tests run_ctest release -LE bench
+stage release-build build release && jobs=$((jobs + 1)) stage release-tests run_ctest release -LE bench
 stage asan-build build asan && stage asan-tests run_ctest asan -L 'unit|fuzz|fault'
 stage tsan-build build tsan && stage tsan-tests run_ctest tsan -L unit
 stage ui ui_types
