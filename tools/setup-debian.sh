@@ -15,9 +15,10 @@
 # version that the machine's own mirror holds now (libfoo-dev demands libfoo0 of its own version);
 # these are named too, and SKEP_SETUP_UPGRADE=no refuses them.
 #
-# libyyjson-dev is not in Debian 12. It then comes from the next suite of the same mirror: a source
-# copied from the machine's own one, in a temporary folder that only these apt calls look at, pinned
-# so that nothing but libyyjson0 and libyyjson-dev can come from it. /etc/apt is never touched.
+# Debian 12 has no libyyjson-dev, and an AWS X-Ray SDK for Python of 2017. These then come from a
+# later suite of the same mirror (LATER): a source copied from the machine's own one, in a temporary
+# folder that only these apt calls look at, pinned so that nothing but the packages named there can
+# come from it. /etc/apt is never touched.
 
 # Lists of names are split into words on purpose; apt-config's eval sets what is read after it.
 # shellcheck disable=SC2086,SC2207,SC2154
@@ -28,10 +29,13 @@ BUILD_PACKAGES="gcc libc6-dev make cmake ninja-build pkg-config ca-certificates
   libxxhash-dev libsqlite3-dev libpcre2-dev libsodium-dev libgnutls28-dev
   libcurl4-openssl-dev|libcurl4-gnutls-dev"
 TEST_PACKAGES="libcmocka-dev clang libclang-rt-dev clang-format python3 curl procps
-  git chromium fonts-dejavu-core python3-boto3 awscli"
+  git chromium fonts-dejavu-core python3-boto3 awscli
+  python3-aws-xray-sdk>=2 python3-flask python3-requests"
 LINT_PACKAGES="clang-format clang-tidy shellcheck"
 NODE_MAJOR_MIN=18
-NEXT_SUITE_PACKAGES="libyyjson0 libyyjson-dev"
+# The suite that has what Debian 12 has not, or too old, and what that needs of its own suite.
+LATER="trixie: libyyjson0 libyyjson-dev
+forky: python3-aws-xray-sdk"
 
 tmp=""
 cleanup() { if [ -n "$tmp" ]; then rm -rf -- "$tmp"; fi; }
@@ -43,14 +47,25 @@ die() {
     exit 1
 }
 
-# Those of the words given ("a|b" is met by either) that are not installed; of "a|b" it names a.
+# Whether version $1 meets the demand $2 ("" = any).
+meets() {
+    if [ -z "$2" ]; then return 0; fi
+    dpkg --compare-versions "$1" ge "$2"
+}
+
+# Those of the words given ("a|b" is met by either, "a>=2" by a version) that are not installed; of
+# "a|b" it names a.
 missing_of() {
-    local have word option
+    local have word option name version demand
     local words=$* # split again below, with the alternatives apart
-    have=" $(dpkg-query -W -f='${Package}:${db:Status-Status} ' ${words//|/ } 2>/dev/null || true)"
+    words=$(printf '%s' "${words//|/ }" | sed 's/>=[^ ]*//g')
+    have=" $(dpkg-query -W -f='${Package}:${db:Status-Status}:${Version} ' $words 2>/dev/null || true)"
     for word in "$@"; do
         for option in ${word//|/ }; do
-            case "$have" in *" $option:installed "*) continue 2 ;; esac
+            name=${option%%>=*} demand=${option#"$name"}
+            case "$have" in *" $name:installed:"*) ;; *) continue ;; esac
+            version=${have#*" $name:installed:"}
+            if meets "${version%% *}" "${demand#>=}"; then continue 2; fi
         done
         printf '%s\n' "${word%%|*}"
     done
@@ -136,34 +151,40 @@ write_next_source() {
         esac
         rm -f "$next_source"
     done
-    die "libyyjson-dev is not in $now, and no apt source offers $now/main to derive $next from"
+    die "no apt source offers $now/main to derive $next from"
 }
 
-# Makes NEXT_SUITE_PACKAGES, and nothing else of the next suite, available to the calls of apt_get.
-add_next_suite() {
-    local now next lists parts next_source
+# Makes the packages that LATER names for suite $1, and nothing else of it, available to the calls of
+# apt_get. The other arguments are the words that need it, for the messages.
+add_later_suite() {
+    local now next=$1 lists parts next_source packages file
+    shift
     now=$(. /etc/os-release && printf '%s' "${VERSION_CODENAME:-}")
     case "$now" in
-    bookworm) next=trixie ;;
-    *) die "libyyjson-dev is not in the apt sources of this system (${now:-unknown release});" \
-        "install yyjson 0.8 or newer with its pkg-config file" ;;
+    bookworm | trixie) ;;
+    *) die "not in the apt sources of this system (${now:-unknown release}): $*;" \
+        "of yyjson, 0.8 or newer with its pkg-config file will do" ;;
     esac
+    packages=$(printf '%s\n' "$LATER" | sed -n "s/^$next: //p")
     write_next_source "$now" "$next"
-    eval "$(apt-config shell lists Dir::State::lists/d parts Dir::Etc::sourceparts/d)"
-    mkdir -p "$tmp/lists" "$tmp/sources"
-    cp -a "$lists"/. "$tmp/lists/"
-    cp "$parts"/*.sources "$parts"/*.list "$tmp/sources/" 2>/dev/null || true
+    if [ ! -d "$tmp/sources" ]; then
+        eval "$(apt-config shell lists Dir::State::lists/d parts Dir::Etc::sourceparts/d)"
+        mkdir -p "$tmp/lists" "$tmp/sources"
+        cp -a "$lists"/. "$tmp/lists/"
+        cp "$parts"/*.sources "$parts"/*.list "$tmp/sources/" 2>/dev/null || true
+        apt_options+=(-o "Dir::State::lists=$tmp/lists" -o "Dir::Etc::sourceparts=$tmp/sources"
+            -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache=)
+    fi
     {
         printf 'Package: *\nPin: release n=%s\nPin-Priority: -1\n\n' "$next"
-        printf 'Package: %s\nPin: release n=%s\nPin-Priority: 100\n' "$NEXT_SUITE_PACKAGES" "$next"
-    } >"$tmp/preferences/00-skep-next"
-    apt_options+=(-o "Dir::State::lists=$tmp/lists" -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache=)
-    printf 'setup: libyyjson-dev comes from %s of the same mirror (this run only)\n' "$next"
+        printf 'Package: %s\nPin: release n=%s\nPin-Priority: 990\n' "$packages" "$next"
+    } >"$tmp/preferences/00-skep-$next"
+    printf 'setup: of %s of the same mirror (this run only): %s\n' "$next" "$*"
     apt_get -o "Dir::Etc::sourcelist=$next_source" -o Dir::Etc::sourceparts=/dev/null \
         -o APT::Get::List-Cleanup=0 update >"$tmp/update.log" 2>&1 ||
         die "apt-get update for $next failed: $(tail -n 5 "$tmp/update.log")"
-    cp "$next_source" "$tmp/sources/skep-next.${next_source##*.}"
-    apt_options+=(-o "Dir::Etc::sourceparts=$tmp/sources")
+    file=$tmp/sources/skep-$next.${next_source##*.}
+    mv "$next_source" "$file"
 }
 
 apt_get() {
@@ -213,14 +234,27 @@ prepare_apt() {
         die "apt-get update failed: $(tail -n 5 "$tmp/update.log")"
 }
 
+# Whether the machine's own sources offer what the word asks for.
 has_candidate() {
-    local policy
-    policy=$(apt-cache policy "$1")
-    case "$policy" in *"Candidate: "[0-9]*) ;; *) return 1 ;; esac
+    local name=${1%%>=*} demand candidate
+    demand=${1#"$name"}
+    candidate=$(apt-cache policy "$name" | awk '$1 == "Candidate:" { print $2 }')
+    case "$candidate" in [0-9]*) meets "$candidate" "${demand#>=}" ;; *) return 1 ;; esac
+}
+
+# Those of the words behind suite $1 that LATER has there and the machine's own sources have not.
+of_later_suite() {
+    local word packages
+    packages=$(printf '%s\n' "$LATER" | sed -n "s/^$1: //p")
+    shift
+    for word in "$@"; do
+        case " $packages " in *" ${word%%>=*} "*) ;; *) continue ;; esac
+        if ! has_candidate "$word"; then printf '%s\n' "$word"; fi
+    done
 }
 
 main() {
-    local only_name="" group wanted="" missing=()
+    local only_name="" group wanted="" suite missing=() next=()
     for group in "$@"; do
         case "$group" in
         --missing) only_name=yes ;;
@@ -249,11 +283,11 @@ main() {
         return 1
     fi
     prepare_apt
-    case " ${missing[*]} " in *" libyyjson-dev "*)
-        if ! has_candidate libyyjson-dev; then add_next_suite; fi
-        ;;
-    esac
-    install_packages "${missing[@]}"
+    for suite in $(printf '%s\n' "$LATER" | cut -d: -f1); do
+        next=($(of_later_suite "$suite" "${missing[@]}"))
+        if [ ${#next[@]} -gt 0 ]; then add_later_suite "$suite" "${next[@]}"; fi
+    done
+    install_packages "${missing[@]%%>=*}"
     missing=($(missing_of $wanted && missing_node))
     [ ${#missing[@]} -eq 0 ] || die "still missing after the installation: ${missing[*]}"
 }

@@ -101,9 +101,21 @@ rc=0' "$(derive source_one_line 'deb  http://mirror.example/debian   stable main
 expect 'one line: nothing suitable' 'rc=1' \
     "$(derive source_one_line 'deb http://mirror.example/debian bookworm contrib')"
 
-dpkg-query() { printf 'gcc:installed cmake:config-files libcurl4-gnutls-dev:installed '; }
+dpkg-query() { printf 'gcc:installed:12 cmake:config-files:3 libcurl4-gnutls-dev:installed:7 sdk:installed:0.95-3 '; }
 expect 'missing: removed is missing, an alternative is not' 'cmake
 make' "$(missing_of gcc cmake make 'libcurl4-openssl-dev|libcurl4-gnutls-dev')"
+expect 'missing: a version that is too old, or none' 'sdk>=2
+other>=1' "$(missing_of 'sdk>=2' 'sdk>=0.9' 'gcc>=12' 'other>=1' 'nothing|gcc>=11')"
+
+apt-cache() { printf '%s:\n  Installed: (none)\n  Candidate: 0.95-3\n' "$2"; }
+LATER="one: libsdk sdk
+two: other"
+expect 'later suite: what is listed there and too old here, nothing else' 'sdk>=2' \
+    "$(of_later_suite one 'sdk>=2' libsdk 'other>=9')"
+expect 'later suite: each its own' 'other>=9' "$(of_later_suite two 'sdk>=2' libsdk 'other>=9')"
+apt-cache() { printf '%s:\n  Installed: (none)\n  Candidate: (none)\n' "$2"; }
+expect 'later suite: what this one has not' 'sdk
+libsdk' "$(of_later_suite one sdk libsdk)"
 
 node() { echo v16.20.0; }
 npm() { :; }
