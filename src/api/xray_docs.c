@@ -111,14 +111,16 @@ static void remember_all(struct docs *d, yyjson_mut_val *v, size_t most)
     }
 }
 
-/* The raw document of a row as a value; NULL when it has none. */
+/* The raw document of a row as a value; NULL when it has none.  Numbers keep their digits, and
+ * those that are none (Python writes NaN) their words. */
 static yyjson_mut_val *read_raw(struct docs *d, const struct skep_row *row)
 {
     skep_str raw = skep_xray_text(d->t->arena, row, SKEP_RAW_FIELD);
     if (raw.n == 0)
         return NULL;
-    yyjson_doc *doc = yyjson_read_opts(skep_cstr(d->t->arena, raw), raw.n,
-                                       YYJSON_READ_NUMBER_AS_RAW, &d->alc, NULL);
+    yyjson_doc *doc =
+        yyjson_read_opts(skep_cstr(d->t->arena, raw), raw.n,
+                         YYJSON_READ_NUMBER_AS_RAW | YYJSON_READ_ALLOW_INF_AND_NAN, &d->alc, NULL);
     yyjson_val *root = yyjson_doc_get_root(doc);
     return yyjson_is_obj(root) ? yyjson_val_mut_copy(d->doc, root) : NULL;
 }

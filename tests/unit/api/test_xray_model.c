@@ -98,7 +98,8 @@ static void raw(const char *json)
 
 #define SEG1                                                                                       \
     "{\"id\":\"0100000000000000\", \"name\": \"api.example.com\", \"start_time\": "                \
-    "1795194460.0000001, \"subsegments\":[{\"id\":\"0200000000000000\",\"name\":\"handler\"}]}"
+    "1795194460.0000001, \"x\":NaN, "                                                              \
+    "\"subsegments\":[{\"id\":\"0200000000000000\",\"name\":\"handler\"}]}"
 
 /* 1: an api that fails because auth does, and a table; X-Ray's rows. */
 static void trace_1(void)
@@ -356,7 +357,7 @@ static void test_documents(void **state)
     /* The late subsegment is in its place, once, and digits are as they came. */
     static const char *const parts[] = {
         "{\\\"id\\\":\\\"0100000000000000\\\",\\\"name\\\":\\\"api.example.com\\\","
-        "\\\"start_time\\\":1795194460.0000001,\\\"subsegments\\\":[{\\\"id\\\":"
+        "\\\"start_time\\\":1795194460.0000001,\\\"x\\\":NaN,\\\"subsegments\\\":[{\\\"id\\\":"
         "\\\"0200000000000000\\\",\\\"name\\\":\\\"handler\\\",\\\"subsegments\\\":[{\\\"id\\\":"
         "\\\"0300000000000000\\\",\\\"name\\\":\\\"auth\\\",\\\"n\\\":1.50}",
         "\\\"inferred\\\":true,\\\"origin\\\":\\\"AWS::DynamoDB::Table\\\"",

@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: Apache-2.0
+
+skep_fuzz(NAME fuzz_xray_docs SOURCES fuzz_xray_docs.c DEPENDS api xray CORPUS corpus/xray_docs)
