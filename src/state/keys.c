@@ -127,6 +127,13 @@ skep_rc skep_state_set_environment(struct skep_state *s, const struct skep_state
     return rc;
 }
 
+/* What goes with an environment: DELETE ... WHERE environment = ?1. */
+static const enum skep_state__stmt of_environment[] = {
+    SKEP_STATE__XRAY_ENVIRONMENT,
+    SKEP_STATE__XRAY_TAG_ENVIRONMENT,
+    SKEP_STATE__XRAY_WINDOW_ENVIRONMENT,
+};
+
 static skep_rc drop_environment_locked(struct skep_state *s, skep_str slug, skep_err *err)
 {
     bool row = false;
@@ -145,6 +152,11 @@ static skep_rc drop_environment_locked(struct skep_state *s, skep_str slug, skep
     skep_state__bind_str(st, 1, slug);
     skep_state__bind_i64(st, 2, s->os->now_ns(s->os));
     SKEP_TRY(skep_state__run(s, st, err));
+    for (size_t i = 0; i < SKEP_ARRAY_LEN(of_environment); i++) {
+        st = skep_state__use(s, of_environment[i]);
+        skep_state__bind_str(st, 1, slug);
+        SKEP_TRY(skep_state__run(s, st, err));
+    }
     st = skep_state__use(s, SKEP_STATE__ENVIRONMENT_DROP);
     skep_state__bind_str(st, 1, slug);
     return skep_state__run(s, st, err);

@@ -67,7 +67,8 @@ SKEP_NODISCARD skep_rc skep_state_put_environment(struct skep_state *s,
 SKEP_NODISCARD skep_rc skep_state_set_environment(struct skep_state *s,
                                                   const struct skep_state_environment *e,
                                                   skep_err *err);
-/* Drop an environment and revoke its keys; its rows stay where they are.
+/* Drop an environment with what was set up in it (X-Ray's groups, rules, policies), and revoke its
+ * keys; its rows stay where they are.
  * Returns SKEP_OK | SKEP_ENOTFOUND | SKEP_EINVAL ("default", or protected) | SKEP_EIO. */
 SKEP_NODISCARD skep_rc skep_state_drop_environment(struct skep_state *s, skep_str slug,
                                                    skep_err *err);

@@ -129,6 +129,9 @@
     X(XRAY_WINDOW_FOLD, "DELETE FROM xray_window WHERE start_ns < ?1")                             \
     X(XRAY_WINDOW_LIST, "SELECT start_ns, rule, requests, borrowed, sampled FROM xray_window"      \
                         " WHERE environment = ?1 AND start_ns >= ?2 ORDER BY start_ns, rule")      \
+    X(XRAY_ENVIRONMENT, "DELETE FROM xray_item WHERE environment = ?1")                            \
+    X(XRAY_TAG_ENVIRONMENT, "DELETE FROM xray_tag WHERE environment = ?1")                         \
+    X(XRAY_WINDOW_ENVIRONMENT, "DELETE FROM xray_window WHERE environment = ?1")                   \
     X(DATA_VERSION, "PRAGMA data_version")                                                         \
     X(BEGIN, "BEGIN IMMEDIATE")                                                                    \
     X(COMMIT, "COMMIT")                                                                            \

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "os/os.h"
+#include "state/keys.h"
 #include "state/xray.h"
 
 #define S    1000000000ll
@@ -191,6 +192,46 @@ static void test_tags(void **unused)
     assert_int_equal(n, 0);
 }
 
+/* An environment made anew under the old name has nothing of the old one. */
+static void test_environment_goes(void **unused)
+{
+    const struct skep_state_environment prod = {
+        .id = SKEP_STR("hcxen_1"), .slug = SKEP_STR("prod"), .name = SKEP_STR("prod")};
+    const struct skep_state_xray_tag tag = {SKEP_STR_INIT("team"), SKEP_STR_INIT("a")};
+    struct skep_state_xray_window *windows, w = {prod.slug, SKEP_STR("r"), 1000 * S, 1, 1, 1};
+    struct skep_state_xray_item *list;
+    struct skep_state_xray_tag *tags;
+    const skep_str envs[] = {prod.slug, HERE};
+    size_t n;
+    (void)unused;
+    assert_int_equal(skep_state_put_environment(state, &prod, &err), SKEP_OK);
+    for (size_t e = 0; e < SKEP_ARRAY_LEN(envs); e++) {
+        for (unsigned k = SKEP_STATE_XRAY_GROUP; k <= SKEP_STATE_XRAY_RETRIEVAL; k++)
+            assert_int_equal(create(envs[e], k, "a", "{}"), SKEP_OK);
+        assert_int_equal(skep_state_xray_tag(state, envs[e], SKEP_STATE_XRAY_GROUP, SKEP_STR("a"),
+                                             &tag, 1, &err),
+                         SKEP_OK);
+        w.environment = envs[e];
+        assert_int_equal(skep_state_xray_add_windows(state, &w, 1, 1010 * S, &err), SKEP_OK);
+    }
+    assert_int_equal(skep_state_drop_environment(state, HERE, &err), SKEP_EINVAL);
+    assert_int_equal(skep_state_drop_environment(state, prod.slug, &err), SKEP_OK);
+    for (size_t e = 0; e < SKEP_ARRAY_LEN(envs); e++) {
+        for (unsigned k = SKEP_STATE_XRAY_GROUP; k <= SKEP_STATE_XRAY_RETRIEVAL; k++) {
+            assert_int_equal(skep_state_xray_list(state, envs[e], k, &arena, &list, &n, &err),
+                             SKEP_OK);
+            assert_int_equal(n, e);
+        }
+        assert_int_equal(skep_state_xray_tags(state, envs[e], SKEP_STATE_XRAY_GROUP, SKEP_STR("a"),
+                                              &arena, &tags, &n, &err),
+                         SKEP_OK);
+        assert_int_equal(n, e);
+        assert_int_equal(skep_state_xray_windows(state, envs[e], 0, &arena, &windows, &n, &err),
+                         SKEP_OK);
+        assert_int_equal(n, e);
+    }
+}
+
 static void test_windows(void **unused)
 {
     const struct skep_state_xray_window w[] = {
@@ -227,6 +268,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_bounds, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_rules_modified, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_tags, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_environment_goes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_windows, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
