@@ -104,10 +104,10 @@ test('what clients saw and took is shown, and views of rows name the rule that k
   await report('Default', 200, 200);
   await page.goto(`${skep.url}/ui/traces`);
   await page.getByText('GET /').first().waitFor();
-  assert.equal(await page.locator('.sampling-note').count(), 0, 'everything is here');
+  assert.equal(await page.locator('.top-note').count(), 0, 'everything is here');
   await report('Default', 200, 12);
   await page.goto(`${skep.url}/ui/traces`);
-  const note = page.locator('.sampling-note');
+  const note = page.locator('.top-note');
   await note.getByText('the sampling rule Default took 212 of 400 requests (53%)').waitFor();
   await shot('note');
   await note.getByRole('link', { name: 'Sampling rules' }).click();

@@ -9,6 +9,7 @@ import { go, href, onLinkClick, patch, useRoute, type Route } from './lib/route'
 import { known, refused, useSession } from './lib/session';
 import { toggleTheme, useTheme } from './lib/theme';
 import { fitDefault, namesRange, rangeOf, zoomOut } from './lib/time';
+import { everyTracer } from './lib/tracers';
 import type { Environment } from './lib/types';
 import { useInterval, useLoad } from './lib/use';
 import { Icon } from './parts/Icon';
@@ -17,6 +18,7 @@ import { MenuHost } from './parts/Menu';
 import { SamplingNote } from './parts/SamplingNote';
 import { Empty } from './parts/States';
 import { TimePicker } from './parts/TimePicker';
+import { TracersNote } from './parts/TracersNote';
 import { Groups } from './views/Groups';
 import { Home } from './views/Home';
 import { Login, Welcome } from './views/Login';
@@ -75,7 +77,8 @@ function Inside() {
       <div class="column">
         {TIMED.has(route.view) && ready && <Top key={env} view={route.view} environments={environments} />}
         {SAMPLED.has(route.view) && ready && <SamplingNote key={`${env} sampling`} />}
-        <main id="main" tabIndex={-1}>{ready && <View key={env} view={route.view} />}</main>
+        {SAMPLED.has(route.view) && ready && <TracersNote />}
+        <main id="main" tabIndex={-1}>{ready && <View key={`${env} ${everyTracer()}`} view={route.view} />}</main>
       </div>
       <MenuHost />
       {keys && <Keys close={() => setKeys(false)} />}

@@ -5,6 +5,7 @@
 
 import { environment } from './env';
 import { refused, type Me, type Role } from './session';
+import { heard, withTracers } from './tracers';
 import type { MapAnswer } from './map';
 import type {
   ApiKey, AuditEntry, Dataset, Environment, FacetsAnswer, Field, Filter, IssuedKey, LedgerAnswer, Progress, QueryResult, QuerySpec, RawDocument, Row, RowDetail, RowsAnswer, RunningQuestion, Sampling, Selection, Status,
@@ -26,6 +27,7 @@ function check<T>(what: string, body: unknown, shape: Record<string, Kind>): T {
     const good = kind === 'array' ? Array.isArray(v) : kind === 'object' ? typeof v === 'object' && v !== null : typeof v === kind;
     if (!good) throw new ApiError(`the answer to "${what}" has no ${kind} "${key}": page and server differ in version`, 0);
   }
+  heard(what, body);
   return body as T;
 }
 
@@ -55,7 +57,7 @@ async function request(path: string, signal: AbortSignal | undefined, body?: unk
   }
   let res: Response;
   try {
-    res = await fetch(`/skep/v1/${path}`, init);
+    res = await fetch(`/skep/v1/${withTracers(path)}`, init);
   } catch (e) {
     if (signal?.aborted) throw e;
     throw new ApiError('the server does not answer; is skep still running?', 0);

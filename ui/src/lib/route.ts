@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The URL is the state. /ui/<view>[/<arg>]?params; every view shares env, t or from/to, and ds. Where it
+// The URL is the state. /ui/<view>[/<arg>]?params; every view shares env, t or from/to, ds and tracers. Where it
 // names no range, `params` carries the default one; links and changes carry only what it names.
 
 import { useEffect, useState } from 'preact/hooks';
@@ -70,7 +70,7 @@ function text(params: URLSearchParams): string {
 export function href(view: string, changes: Changes = {}): string {
   const params = new URLSearchParams();
   const here = named();
-  for (const k of ['env', 't', 'from', 'to', 'ds']) {
+  for (const k of ['env', 't', 'from', 'to', 'ds', 'tracers']) {
     const v = here.get(k);
     if (v !== null) params.set(k, v);
   }

@@ -23,7 +23,7 @@ export function SamplingNote() {
   useInterval(AGAIN_MS, sampling.reload);
   if (!sampling.data?.below.length) return null;
   return (
-    <div class="note sampling-note" role="status">
+    <div class="note top-note" role="status">
       <span>Not every request is here: in the last hour the sampling rule{sampling.data.below.length > 1 ? 's' : ''} {below(sampling.data)}.</span>
       <a href={href('sampling')}>Sampling rules</a>
     </div>
