@@ -112,6 +112,11 @@ enum skep_source {
  * fields and no row shows it unless it is asked for by name (plan.h, `raw`). */
 #define SKEP_RAW_FIELD SKEP_STR("meta.raw")
 
+/* The text of a log row as it came, whatever its attributes are called: the intrinsic field "body",
+ * which an attribute of that name would hide.  A name for plans alone; no list of fields has it. */
+#define SKEP_MESSAGE_FIELD SKEP_STR("meta.message")
+#define SKEP_BODY_FIELD    SKEP_STR("body")
+
 /* Limits of one request, one table. */
 enum {
     SKEP_LIMIT_BATCH_ROWS = 1 << 20,

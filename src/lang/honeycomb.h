@@ -14,7 +14,8 @@ struct skep_lang_issue {
     skep_rc rc; /* EMALFORMED: not JSON (HTTP 400); EINVAL: JSON, but not a request (HTTP 422) */
     enum skep_lang_code code;
     bool has_at;
-    size_t at;       /* byte offset, of malformed JSON */
+    size_t at;       /* byte offset, of malformed JSON or of a text */
+    size_t end;      /* of a text: the bytes [at, end) are wrong; 0 = not known */
     char field[160]; /* "filters[0].op"; empty = the whole */
     char text[232];
 };

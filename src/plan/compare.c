@@ -110,6 +110,8 @@ static enum skep_cmp positive(enum skep_cmp op)
     case SKEP_CMP_NOT_ENDS: return SKEP_CMP_ENDS;
     case SKEP_CMP_NOT_CONTAINS: return SKEP_CMP_CONTAINS;
     case SKEP_CMP_NOT_EXISTS: return SKEP_CMP_EXISTS;
+    case SKEP_CMP_NOT_MATCHES: return SKEP_CMP_MATCHES;
+    case SKEP_CMP_MATCHES:
     case SKEP_CMP_EQ:
     case SKEP_CMP_LT:
     case SKEP_CMP_LE:
@@ -137,9 +139,11 @@ static bool is_order(enum skep_cmp op)
     return op == SKEP_CMP_LT || op == SKEP_CMP_LE || op == SKEP_CMP_GT || op == SKEP_CMP_GE;
 }
 
-static bool text_passes(enum skep_cmp op, bool fold, skep_str s, skep_str x)
+static bool text_passes(const struct skep_test *t, enum skep_cmp op, skep_str s, skep_str x)
 {
+    bool fold = t->fold_case;
     switch (op) {
+    case SKEP_CMP_MATCHES: return t->matcher->passes(t->matcher, s);
     case SKEP_CMP_EQ: return fold ? skep_str_ieq(s, x) : skep_str_eq(s, x);
     case SKEP_CMP_STARTS:
         return s.n >= x.n && (fold ? skep_str_ieq((skep_str){s.p, x.n}, x) : skep_str_starts(s, x));
@@ -157,6 +161,7 @@ static bool text_passes(enum skep_cmp op, bool fold, skep_str s, skep_str x)
     case SKEP_CMP_NOT_CONTAINS:
     case SKEP_CMP_EXISTS:
     case SKEP_CMP_NOT_EXISTS:
+    case SKEP_CMP_NOT_MATCHES:
     case SKEP_CMP_COUNT:
     default: return false;
     }
@@ -185,14 +190,15 @@ static bool number_passes(enum skep_cmp op, const skep_value *v, const skep_valu
 }
 
 /* One stored scalar against one literal. */
-static bool scalar_passes(enum skep_cmp op, bool fold, const skep_value *v, const skep_value *x)
+static bool scalar_passes(const struct skep_test *t, enum skep_cmp op, const skep_value *v,
+                          const skep_value *x)
 {
     if (is_number(v))
         return is_number(x) && number_passes(op, v, x);
     if (v->type != x->type)
         return false;
     switch (v->type) {
-    case SKEP_TYPE_STRING: return text_passes(op, fold, v->s, x->s);
+    case SKEP_TYPE_STRING: return text_passes(t, op, v->s, x->s);
     case SKEP_TYPE_BOOL: return op == SKEP_CMP_EQ && v->b == x->b;
     case SKEP_TYPE_BYTES:
     case SKEP_TYPE_ARRAY: return op == SKEP_CMP_EQ && skep_str_eq(v->s, x->s);
@@ -349,7 +355,7 @@ static bool array_passes(enum skep_cmp op, const struct skep_test *t, skep_str j
         if (e.type == SKEP_TYPE_NULL)
             continue;
         for (unsigned i = 0; i < t->n_values; i++)
-            if (scalar_passes(op, t->fold_case, &e, &t->values[i]))
+            if (scalar_passes(t, op, &e, &t->values[i]))
                 return true;
     }
     return false;
@@ -363,7 +369,7 @@ bool skep_value_passes(const struct skep_test *t, const skep_value *v)
     if (op == SKEP_CMP_EXISTS)
         return true;
     for (unsigned i = 0; i < t->n_values; i++)
-        if (scalar_passes(op, t->fold_case, v, &t->values[i]))
+        if (scalar_passes(t, op, v, &t->values[i]))
             return true;
     return v->type == SKEP_TYPE_ARRAY && !is_order(op) && array_passes(op, t, v->s);
 }

@@ -28,7 +28,7 @@ bool skep_field_same(const struct skep_field_ref *a, const struct skep_field_ref
 bool skep_cmp_negative(enum skep_cmp op)
 {
     return op == SKEP_CMP_NE || op == SKEP_CMP_NOT_STARTS || op == SKEP_CMP_NOT_ENDS ||
-           op == SKEP_CMP_NOT_CONTAINS || op == SKEP_CMP_NOT_EXISTS;
+           op == SKEP_CMP_NOT_CONTAINS || op == SKEP_CMP_NOT_EXISTS || op == SKEP_CMP_NOT_MATCHES;
 }
 
 enum skep_cmp skep_cmp_positive(enum skep_cmp op)
@@ -39,6 +39,8 @@ enum skep_cmp skep_cmp_positive(enum skep_cmp op)
     case SKEP_CMP_NOT_ENDS: return SKEP_CMP_ENDS;
     case SKEP_CMP_NOT_CONTAINS: return SKEP_CMP_CONTAINS;
     case SKEP_CMP_NOT_EXISTS: return SKEP_CMP_EXISTS;
+    case SKEP_CMP_NOT_MATCHES: return SKEP_CMP_MATCHES;
+    case SKEP_CMP_MATCHES:
     case SKEP_CMP_EQ:
     case SKEP_CMP_LT:
     case SKEP_CMP_LE:
@@ -88,6 +90,10 @@ static skep_rc check_test(const struct skep_test *t, struct counts *n, skep_err 
         return skep_fail(err, SKEP_EINVAL, "filter: field * takes contains only");
     if (t->op == SKEP_CMP_EXISTS || t->op == SKEP_CMP_NOT_EXISTS)
         return SKEP_OK;
+    bool matches = t->op == SKEP_CMP_MATCHES || t->op == SKEP_CMP_NOT_MATCHES;
+    if (matches && (t->n_values != 1 || !t->matcher || !t->matcher->passes))
+        return skep_fail(err, SKEP_EINVAL, "filter on " SKEP_STRFMT ": a match is of one text",
+                         SKEP_STRARG(t->field.name));
     if (t->n_values == 0 || !t->values)
         return skep_fail(err, SKEP_EINVAL, "filter on " SKEP_STRFMT ": no value",
                          SKEP_STRARG(t->field.name));

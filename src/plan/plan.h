@@ -65,15 +65,24 @@ enum skep_cmp {
     SKEP_CMP_NOT_CONTAINS,
     SKEP_CMP_EXISTS,
     SKEP_CMP_NOT_EXISTS,
+    SKEP_CMP_MATCHES, /* the test's matcher decides about a text */
+    SKEP_CMP_NOT_MATCHES,
     SKEP_CMP_COUNT
 };
 
-/* NE, NOT_STARTS, NOT_ENDS, NOT_CONTAINS, NOT_EXISTS: the exact contrary of their positive twins,
- * so
- * they hold for rows without the field. */
+/* NE, NOT_STARTS, NOT_ENDS, NOT_CONTAINS, NOT_EXISTS, NOT_MATCHES: the exact contrary of their
+ * positive twins, so they hold for rows without the field. */
 bool skep_cmp_negative(enum skep_cmp op);
 /* The positive twin of a negative operator; itself of a positive one. */
 enum skep_cmp skep_cmp_positive(enum skep_cmp op);
+
+/* Decides whether a text passes a MATCHES test: a regular expression (plan/match.h), or what a
+ * language makes of its own.  Constant, in the plan's arena; from any number of threads at once.
+ * Kind and the test's value say all about it: where both are the same, it decides alike. */
+struct skep_matcher {
+    skep_str kind; /* "regex", "logs-pattern" */
+    bool (*passes)(const struct skep_matcher *m, skep_str s);
+};
 
 /* A test of one field.  int64 and double compare exactly with each other; a string never equals a
  * number (a language that wants "200" to match 200 puts both into values).  Order comparisons
@@ -86,7 +95,8 @@ struct skep_test {
     enum skep_cmp op;
     const skep_value *values;
     unsigned n_values;
-    bool fold_case; /* string comparisons ignore ASCII case */
+    bool fold_case;                     /* string comparisons ignore ASCII case */
+    const struct skep_matcher *matcher; /* MATCHES: of values[0], a text */
 };
 
 enum skep_expr_op {

@@ -4,3 +4,5 @@ skep_fuzz(fuzz_lang_where SOURCES fuzz_lang_where.c DEPENDS lang query plan wire
           CORPUS corpus/lang_where)
 skep_fuzz(fuzz_lang_xray SOURCES fuzz_lang_xray.c DEPENDS lang query plan wire base
           CORPUS corpus/lang_xray)
+skep_fuzz(fuzz_lang_logs_pattern SOURCES fuzz_lang_logs_pattern.c DEPENDS lang query plan wire base
+          CORPUS corpus/lang_logs_pattern)

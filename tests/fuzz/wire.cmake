@@ -1,3 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
 
 skep_fuzz(NAME fuzz_sigv4 SOURCES fuzz_sigv4.c DEPENDS wire base CORPUS corpus/sigv4)
+skep_fuzz(fuzz_regex SOURCES fuzz_regex.c DEPENDS wire base CORPUS corpus/regex)

@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "os/os.h"
+#include "plan/match.h"
 #include "store/column/exec.h"
 #include "store/column/layout.h"
 #include "store/column/live.h"
@@ -209,6 +210,16 @@ static skep_value literal(struct rnd *r, enum skep_cmp op)
     return STR(rnd_below(r, 2) ? parts[rnd_below(r, SKEP_ARRAY_LEN(parts))] : word(r));
 }
 
+static void match_some(struct rnd *r, struct skep_arena *a, struct skep_test *t)
+{
+    static const char *const some[] = {"shop", "^[a-d]", "[0-9]+$", "(c|s)a?h?o?",
+                                       "a.*s", "^$",     "0{2}",    "^[^a-z]"};
+    const struct skep_regex *re = NULL;
+    skep_str text = skep_str_c(some[rnd_below(r, SKEP_ARRAY_LEN(some))]);
+    assert_int_equal(skep_regex_compile(text, t->fold_case, a, &re, NULL), SKEP_OK);
+    skep_test_regex(t, t->op, re, t->fold_case, a);
+}
+
 static struct skep_expr *random_expr(struct rnd *r, struct skep_arena *a, unsigned depth)
 {
     struct skep_expr *e = skep_new(a, struct skep_expr);
@@ -244,6 +255,7 @@ static struct skep_expr *random_expr(struct rnd *r, struct skep_arena *a, unsign
     skep_value *values = skep_new_n(a, skep_value, n);
     for (unsigned i = 0; i < n; i++)
         values[i] = literal(r, op);
+    bool matches = op == SKEP_CMP_MATCHES || op == SKEP_CMP_NOT_MATCHES;
     *e = (struct skep_expr){.op = SKEP_EXPR_TEST,
                             .test = {.field = {.name = name,
                                                .relation = rnd_below(r, 8)   ? SKEP_REL_SELF
@@ -253,6 +265,8 @@ static struct skep_expr *random_expr(struct rnd *r, struct skep_arena *a, unsign
                                      .values = values,
                                      .n_values = n,
                                      .fold_case = rnd_below(r, 4) == 0}};
+    if (matches)
+        match_some(r, a, &e->test);
     return e;
 }
 

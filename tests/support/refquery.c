@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 #include <math.h>
+#include <regex.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <yyjson.h>
@@ -133,6 +134,8 @@ static skep_value viewed(const struct skep_batch *b, uint64_t seq, uint32_t row,
 skep_value ref_value(const struct skep_batch *b, uint64_t seq, uint32_t row, skep_str name,
                      char *buf)
 {
+    if (skep_str_eq(name, SKEP_MESSAGE_FIELD))
+        return field(b, row, SKEP_STR("body"), SKEP_SCOPE_INTRINSIC);
     skep_value v = field(b, row, name, SKEP_SCOPE_ATTRIBUTE);
     const struct skep_view *view = skep_view_find(name);
     if (v.type == SKEP_TYPE_NULL && view)
@@ -166,9 +169,28 @@ static char fold(char c)
     return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
 }
 
+/* By the C library's own expressions. */
+static bool posix_match(bool ignore_case, skep_str pattern, skep_str s)
+{
+    regex_t re;
+    char text[256], subject[256];
+    assert_true(pattern.n < sizeof text && s.n < sizeof subject);
+    memcpy(text, pattern.p, pattern.n);
+    text[pattern.n] = '\0';
+    memcpy(subject, s.p ? s.p : "", s.n);
+    subject[s.n] = '\0';
+    assert_int_equal(regcomp(&re, text, REG_EXTENDED | REG_NOSUB | (ignore_case ? REG_ICASE : 0)),
+                     0);
+    int rc = regexec(&re, subject, 0, NULL, 0);
+    regfree(&re);
+    return rc == 0;
+}
+
 static bool scalar(enum skep_cmp op, bool ignore_case, const skep_value *v, const skep_value *x)
 {
     int c;
+    if (op == SKEP_CMP_MATCHES)
+        return v->type == SKEP_TYPE_STRING && posix_match(ignore_case, x->s, v->s);
     if (is_number(v) && is_number(x)) {
         if (isnan(wide(v)) || isnan(wide(x)))
             return false;
@@ -240,9 +262,10 @@ static enum skep_cmp without_not(enum skep_cmp op, bool *ret_not)
                                              {SKEP_CMP_NOT_STARTS, SKEP_CMP_STARTS},
                                              {SKEP_CMP_NOT_ENDS, SKEP_CMP_ENDS},
                                              {SKEP_CMP_NOT_CONTAINS, SKEP_CMP_CONTAINS},
-                                             {SKEP_CMP_NOT_EXISTS, SKEP_CMP_EXISTS}};
+                                             {SKEP_CMP_NOT_EXISTS, SKEP_CMP_EXISTS},
+                                             {SKEP_CMP_NOT_MATCHES, SKEP_CMP_MATCHES}};
     *ret_not = false;
-    for (int i = 0; i < 5; i++)
+    for (int i = 0; i < 6; i++)
         if (twins[i][0] == op) {
             *ret_not = true;
             return twins[i][1];

@@ -47,8 +47,8 @@ static void text_field(struct skep_buf *b, const struct skep_field_ref *f)
 static void text_expr(struct skep_buf *b, const struct skep_expr *e)
 {
     static const char *const ops[SKEP_CMP_COUNT] = {
-        "EQ",      "NE",   "LT",    "LE",       "GT",        "GE",     "STARTS",
-        "NSTARTS", "ENDS", "NENDS", "CONTAINS", "NCONTAINS", "EXISTS", "NEXISTS"};
+        "EQ",   "NE",    "LT",       "LE",        "GT",     "GE",      "STARTS",  "NSTARTS",
+        "ENDS", "NENDS", "CONTAINS", "NCONTAINS", "EXISTS", "NEXISTS", "MATCHES", "NMATCHES"};
     if (e->op == SKEP_EXPR_TEST) {
         text_field(b, &e->test.field);
         skep_buf_printf(b, " %s%s", ops[e->test.op], e->test.fold_case ? "~" : "");

@@ -251,6 +251,10 @@ const struct skep_x_bound *skep_x__sources(struct skep_x_ctx *c, uint32_t name)
     b->bound = true;
     const struct skep_x_name *n = &c->q->names[name];
     b->sources = skep_new_n(&c->arena, struct skep_x_source, 2 * SKEP_TYPE_COUNT + 3);
+    if (skep_str_eq(n->name, SKEP_MESSAGE_FIELD)) {
+        add_fields(c, b, SKEP_BODY_FIELD, SKEP_SCOPE_INTRINSIC);
+        return b;
+    }
     add_fields(c, b, n->name, SKEP_SCOPE_ATTRIBUTE);
     if (n->view) {
         b->sources[b->n++] = (struct skep_x_source){.kind = SKEP_X_VIEW,

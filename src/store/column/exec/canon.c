@@ -4,7 +4,8 @@
  *   u64 granularity, u8 ignore_sample_rate, dataset, filter, groups, aggregates, only_groups
  *   text    u32 length, bytes
  *   value   u8 type, payload
- *   expr    u8 op + 1 (0 = none); TEST: field, u8 op, u8 fold, values; else u32 kids, each
+ *   expr    u8 op + 1 (0 = none); TEST: field, u8 op, u8 fold, values, the
+ *           matcher's kind; else u32 kids, each
  *   agg     u8 op, field, u32 first aggregate with the same filter, filter, parameters
  *
  * What only matters to the answer (orders, havings, limit, names, max_cells) and the range stay
@@ -58,6 +59,8 @@ static void put_expr(struct skep_buf *b, const struct skep_expr *e)
         skep_buf_u32(b, e->test.n_values);
         for (unsigned i = 0; i < e->test.n_values; i++)
             put_value(b, &e->test.values[i]);
+        if (e->test.matcher)
+            put_text(b, e->test.matcher->kind);
         return;
     }
     skep_buf_u8(b, (uint8_t)e->relation);
