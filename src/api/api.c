@@ -265,6 +265,8 @@ void skep_api__fail(struct skep_request *req, const struct skep_api__error *e)
         skep_json_put_str(&json, SKEP_STR("field"), e->field);
     if (e->has_at)
         skep_json_put_u64(&json, SKEP_STR("at"), e->at);
+    if (e->has_at && e->end)
+        skep_json_put_u64(&json, SKEP_STR("end"), e->end);
     skep_json_end(&json);
     skep_respond_buf(req, &resp, &buf);
     skep_buf_done(&buf);
@@ -283,6 +285,7 @@ void skep_api__fail_issue(struct skep_request *req, const struct skep_lang_issue
                                                   .text = skep_str_c(issue->text),
                                                   .field = skep_str_c(issue->field),
                                                   .has_at = issue->has_at,
+                                                  .end = issue->end,
                                                   .at = issue->at});
 }
 

@@ -115,7 +115,7 @@ struct skep_api__error {
     int status;
     skep_str text, field;
     bool has_at;
-    size_t at;
+    size_t at, end;    /* end 0 = not known */
     int retry_after_s; /* 0 = the usual one of the status */
 };
 void skep_api__fail(struct skep_request *req, const struct skep_api__error *e);

@@ -12,6 +12,7 @@
  *
  * Threads: one a client.  Memory: an arena, reset each round. */
 #include "api/api_priv.h"
+#include "lang/logs_pattern.h"
 
 #include "base/assert.h"
 #include "base/mem.h"
@@ -182,18 +183,22 @@ static bool read_body(struct skep_api *api, struct skep_request *req, struct tai
     return true;
 }
 
-/* dataset, column, op and value of the query string; false when the request has been refused. */
+/* dataset, column, op, value and pattern of the query string; false when the request has been
+ * refused. */
 static bool read_params(struct skep_request *req, struct tail *t)
 {
     struct skep_lang_issue issue;
     skep_str column = skep_api__param(req, SKEP_STR("column"));
     skep_str dataset = skep_lang_dataset(skep_api__param(req, SKEP_STR("dataset")));
     t->plan.dataset = skep_arena_str(&t->arena, dataset);
-    if (column.n == 0)
-        return true;
-    skep_rc rc =
-        skep_lang_test(column, skep_api__param(req, SKEP_STR("op")),
-                       skep_api__param(req, SKEP_STR("value")), &t->arena, &t->plan.filter, &issue);
+    skep_str pattern = skep_api__param(req, SKEP_STR("pattern"));
+    skep_rc rc = SKEP_OK;
+    if (column.n)
+        rc = skep_lang_test(column, skep_api__param(req, SKEP_STR("op")),
+                            skep_api__param(req, SKEP_STR("value")), &t->arena, &t->plan.filter,
+                            &issue);
+    if (rc == SKEP_OK && pattern.n)
+        rc = skep_logs_pattern_narrow(pattern, &t->arena, &t->plan.filter, &issue);
     if (rc == SKEP_OK)
         return true;
     skep_api__fail_issue(req, &issue);

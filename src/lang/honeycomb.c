@@ -27,7 +27,7 @@ static const char *const spec_keys[] = {
     "orders",     "havings",           "limit",       "time_range",
     "start_time", "end_time",          "granularity", "disable_series",
     "usage_mode", "calculated_fields", "formulas",    "compare_time_offset_seconds",
-    "dataset",    "heatmap",
+    "dataset",    "heatmap",           "pattern",
 };
 
 skep_str skep_lang_code_name(enum skep_lang_code code)
@@ -158,7 +158,7 @@ static skep_rc check_unsupported(struct skep_lang__q *q, yyjson_val *obj)
     }
     if (q->opts->page)
         return SKEP_OK;
-    static const char *const page[] = {"dataset", "heatmap"};
+    static const char *const page[] = {"dataset", "heatmap", "pattern"};
     for (size_t i = 0; i < SKEP_ARRAY_LEN(page); i++) {
         if (skep_lang__get(obj, page[i])) {
             (void)skep_lang__enter(q, page[i]);
@@ -299,6 +299,7 @@ static skep_rc specification(struct skep_lang__q *q, yyjson_val *obj, struct ske
     SKEP_TRY(granularity(q, obj, series, plan));
     SKEP_TRY(limit(q, obj, series, plan));
     SKEP_TRY(skep_lang__filters(q, obj, &plan->filter));
+    SKEP_TRY(skep_lang__pattern(q, obj, &plan->filter));
     SKEP_TRY(skep_lang__calculations(q, obj, plan)); /* see what the filters found */
     SKEP_TRY(skep_lang__breakdowns(q, obj, plan));
     SKEP_TRY(skep_lang__orders(q, obj, plan));

@@ -78,6 +78,9 @@ skep_str skep_lang__text(struct skep_lang__q *q, yyjson_val *v);
 
 /* filters and filter_combination of `obj` -> *ret, NULL when there are none. */
 skep_rc skep_lang__filters(struct skep_lang__q *q, yyjson_val *obj, const struct skep_expr **ret);
+/* The page's member `pattern`: *filter holds for it, too. */
+skep_rc skep_lang__pattern(struct skep_lang__q *q, yyjson_val *obj,
+                           const struct skep_expr **filter);
 /* One test, of a span of *ret_prefix. */
 skep_rc skep_lang__filter(struct skep_lang__q *q, skep_str column, skep_str op, yyjson_val *value,
                           struct skep_expr **ret, enum skep_lang__prefix *ret_prefix);

@@ -111,6 +111,39 @@ bool skep_logs_pattern_matches(const struct skep_logs_pattern *p, skep_str messa
     }
 }
 
+skep_rc skep_logs_pattern_narrow(skep_str text, struct skep_arena *a,
+                                 const struct skep_expr **filter, struct skep_lang_issue *issue)
+{
+    const struct skep_logs_pattern *p = NULL;
+    skep_rc rc = skep_logs_pattern_parse(text, a, &p, issue);
+    if (rc != SKEP_OK) {
+        memcpy(issue->field, "pattern", sizeof "pattern");
+        return rc;
+    }
+    const struct skep_expr *more = skep_logs_pattern_filter(p, a);
+    if (!more || !*filter) {
+        *filter = more ? more : *filter;
+        return SKEP_OK;
+    }
+    struct skep_expr *copies = skep_new_n(a, struct skep_expr, 3);
+    struct skep_expr **kids = skep_new_n(a, struct skep_expr *, 2);
+    copies[0] = *more; /* the more selective one, mostly */
+    copies[1] = **filter;
+    kids[0] = &copies[0];
+    kids[1] = &copies[1];
+    copies[2] = (struct skep_expr){.op = SKEP_EXPR_AND, .kids = kids, .n_kids = 2};
+    *filter = &copies[2];
+    return SKEP_OK;
+}
+
+/* The member `pattern` of the page's requests. */
+skep_rc skep_lang__pattern(struct skep_lang__q *q, yyjson_val *obj, const struct skep_expr **filter)
+{
+    skep_str text;
+    SKEP_TRY(skep_lang__str(q, obj, "pattern", &text));
+    return text.n ? skep_logs_pattern_narrow(text, q->arena, filter, q->issue) : SKEP_OK;
+}
+
 static void put_value(struct skep_logs_value *values, size_t *n, skep_str name, skep_str value)
 {
     values[*n].name = name;

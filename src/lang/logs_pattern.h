@@ -45,6 +45,12 @@ bool skep_logs_pattern_matches(const struct skep_logs_pattern *p, skep_str messa
 const struct skep_expr *skep_logs_pattern_filter(const struct skep_logs_pattern *p,
                                                  struct skep_arena *a);
 
+/* Read a pattern and let a plan's filter demand it, too: *filter becomes (filter AND pattern).
+ * Returns as skep_logs_pattern_parse; issue.field is "pattern". */
+SKEP_NODISCARD skep_rc skep_logs_pattern_narrow(skep_str text, struct skep_arena *a,
+                                                const struct skep_expr **filter,
+                                                struct skep_lang_issue *issue);
+
 /* What a pattern names in a message: "$.latency" -> 120, "$bytes" -> 512.  Values are texts as the
  * message has them, without quotes. */
 struct skep_logs_value {

@@ -82,12 +82,13 @@ static skep_rc rows(struct skep_lang__q *q, yyjson_val *obj, struct skep_plan *p
 {
     static const char *const keys[] = {
         "dataset", "start_time", "end_time", "time_range", "filters", "filter_combination",
-        "columns", "order",      "limit",    "after"};
+        "columns", "order",      "limit",    "after",      "pattern"};
     skep_str order, after;
     SKEP_TRY(skep_lang__known(q, obj, keys, SKEP_ARRAY_LEN(keys)));
     SKEP_TRY(skep_lang__dataset(q, obj, plan));
     SKEP_TRY(skep_lang__times(q, obj, &plan->range));
     SKEP_TRY(skep_lang__filters(q, obj, &plan->filter));
+    SKEP_TRY(skep_lang__pattern(q, obj, &plan->filter));
     SKEP_TRY(columns(q, obj, plan));
     SKEP_TRY(skep_lang__count(q, obj, "limit", SKEP_LIMIT_LANG_ROWS, &plan->limit));
     SKEP_TRY(skep_lang__str(q, obj, "order", &order));
@@ -108,11 +109,12 @@ static skep_rc rows(struct skep_lang__q *q, yyjson_val *obj, struct skep_plan *p
 static skep_rc deletion(struct skep_lang__q *q, yyjson_val *obj, struct skep_plan *plan)
 {
     static const char *const keys[] = {"dataset", "start_time",         "end_time", "time_range",
-                                       "filters", "filter_combination", "confirm"};
+                                       "filters", "filter_combination", "confirm",  "pattern"};
     SKEP_TRY(skep_lang__known(q, obj, keys, SKEP_ARRAY_LEN(keys)));
     SKEP_TRY(skep_lang__dataset(q, obj, plan));
     SKEP_TRY(skep_lang__times(q, obj, &plan->range));
     SKEP_TRY(skep_lang__filters(q, obj, &plan->filter));
+    SKEP_TRY(skep_lang__pattern(q, obj, &plan->filter));
     bool timed = yyjson_obj_get(obj, "start_time") || yyjson_obj_get(obj, "time_range");
     if (!timed) {
         (void)skep_lang__enter(q, "time_range");
@@ -155,13 +157,14 @@ static skep_rc selection(struct skep_lang__q *q, yyjson_val *obj, struct skep_pl
 
 static skep_rc facets(struct skep_lang__q *q, yyjson_val *obj, struct skep_plan *plan)
 {
-    static const char *const keys[] = {"dataset",    "start_time", "end_time",
-                                       "time_range", "filters",    "filter_combination",
-                                       "columns",    "selection",  "limit"};
+    static const char *const keys[] = {
+        "dataset", "start_time", "end_time", "time_range", "filters", "filter_combination",
+        "columns", "selection",  "limit",    "pattern"};
     SKEP_TRY(skep_lang__known(q, obj, keys, SKEP_ARRAY_LEN(keys)));
     SKEP_TRY(skep_lang__dataset(q, obj, plan));
     SKEP_TRY(skep_lang__times(q, obj, &plan->range));
     SKEP_TRY(skep_lang__filters(q, obj, &plan->filter));
+    SKEP_TRY(skep_lang__pattern(q, obj, &plan->filter));
     SKEP_TRY(selection(q, obj, plan));
     SKEP_TRY(columns(q, obj, plan));
     SKEP_TRY(skep_lang__count(q, obj, "limit", SKEP_LIMIT_LANG_FACET_VALUES, &plan->limit));
