@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The chunk cache: one table, one mutex, CLOCK replacement, pins.
+/* The chunk cache: one table, one mutex, random replacement with a second chance, pins.
  *
  *   key (file, offset, form) -> entry -> data
- *   ring of entries, a hand moves over it: pinned: skip; used: clear the mark; else evict
+ *   some entry, by lot: pinned: another; used since the last draw: clear the mark, another; else
+ *   evict
+ *
+ * By lot, because questions read a column from its first row group to its last and then again: what
+ * is a little larger than the cache would, with any order by age, always have just gone.
  *
  * The limit is soft for what is pinned: a query whose working set is larger than the cache still
  * runs, as long as the parent budget allows it; what is over goes as soon as it is unpinned.
@@ -22,11 +26,13 @@
 #include "os/thread.h"
 #include "store/column/rowset.h"
 
+enum { DRAWS = 64 };
+
 struct entry {
     struct skep_cache_key key;
     struct skep_cache_data *data;
     struct entry *next; /* in the bucket */
-    struct entry *ring_prev, *ring_next;
+    size_t at;          /* in all[] */
     uint32_t pins;
     bool used;
 };
@@ -37,8 +43,10 @@ struct skep_cache {
     struct skep_budget resident; /* of open segments */
     uint64_t limit_bytes;
     struct entry **buckets;
-    size_t n_buckets, n_entries;
-    struct entry *hand; /* any entry of the ring, or NULL */
+    size_t n_buckets;
+    struct entry **all;
+    size_t n_entries, cap_entries;
+    uint64_t lot;
     uint64_t hits, misses;
 };
 
@@ -56,6 +64,7 @@ struct skep_cache *skep_cache_new(struct skep_budget *parent, uint64_t limit_byt
     skep_budget_init(&c->resident, "open segments", UINT64_MAX, parent);
     c->limit_bytes = limit_bytes;
     c->n_buckets = 1024;
+    c->lot = 1;
     c->buckets = skep_alloc_n(struct entry *, c->n_buckets);
     return c;
 }
@@ -94,11 +103,10 @@ static void unlink_locked(struct skep_cache *c, struct entry *e)
     while (*at != e)
         at = &(*at)->next;
     *at = e->next;
-    if (c->hand == e)
-        c->hand = e->ring_next == e ? NULL : e->ring_next;
-    e->ring_prev->ring_next = e->ring_next;
-    e->ring_next->ring_prev = e->ring_prev;
-    c->n_entries--;
+    struct entry *last = c->all[--c->n_entries];
+    skep_assert(c->all[e->at] == e);
+    c->all[e->at] = last;
+    last->at = e->at;
 }
 
 /* Out of the table and gone.  Freeing takes no time worth unlocking for. */
@@ -110,22 +118,30 @@ static void evict_locked(struct skep_cache *c, struct entry *e)
     skep_free(e);
 }
 
+/* The same numbers in every process: what is evicted shows in no answer. */
+static SKEP_WRAPS struct entry *draw_locked(struct skep_cache *c)
+{
+    c->lot = c->lot * 6364136223846793005ull + 1442695040888963407ull;
+    return c->all[(c->lot >> 33) % c->n_entries];
+}
+
 /* One eviction; false when all entries are pinned. */
 static bool evict_one_locked(struct skep_cache *c)
 {
     skep_assert_held(&c->mutex);
-    for (size_t steps = 0; c->hand && steps < 2 * c->n_entries + 1; steps++) {
-        struct entry *e = c->hand;
-        c->hand = e->ring_next;
-        if (e->pins > 0)
-            continue;
-        if (e->used) {
-            e->used = false;
-            continue;
+    for (unsigned draws = 0; c->n_entries > 0 && draws < DRAWS; draws++) {
+        struct entry *e = draw_locked(c);
+        if (e->pins == 0 && !e->used) {
+            evict_locked(c, e);
+            return true;
         }
-        evict_locked(c, e);
-        return true;
+        e->used = e->used && e->pins > 0;
     }
+    for (size_t i = 0; i < c->n_entries; i++)
+        if (c->all[i]->pins == 0) {
+            evict_locked(c, c->all[i]);
+            return true;
+        }
     return false;
 }
 
@@ -167,14 +183,9 @@ static struct entry *insert_locked(struct skep_cache *c, const struct skep_cache
     size_t b = bucket_of(c, key);
     e->next = c->buckets[b];
     c->buckets[b] = e;
-    if (c->hand) {
-        e->ring_next = c->hand;
-        e->ring_prev = c->hand->ring_prev;
-        e->ring_prev->ring_next = e->ring_next->ring_prev = e;
-    } else {
-        e->ring_next = e->ring_prev = c->hand = e;
-    }
-    c->n_entries++;
+    SKEP_GROW(c->all, c->n_entries, c->cap_entries);
+    e->at = c->n_entries;
+    c->all[c->n_entries++] = e;
     return e;
 }
 
@@ -281,9 +292,9 @@ void skep_cache_free(struct skep_cache *c)
     if (!c)
         return;
     skep_mutex_lock(&c->mutex);
-    while (c->hand) {
-        skep_assert(c->hand->pins == 0);
-        evict_locked(c, c->hand);
+    while (c->n_entries > 0) {
+        skep_assert(c->all[0]->pins == 0);
+        evict_locked(c, c->all[0]);
     }
     skep_mutex_unlock(&c->mutex);
     skep_assert(skep_budget_used(&c->budget) == 0);
@@ -291,6 +302,7 @@ void skep_cache_free(struct skep_cache *c)
     skep_budget_done(&c->budget);
     skep_mutex_done(&c->mutex);
     skep_free(c->buckets);
+    skep_free(c->all);
     skep_free(c);
 }
 
