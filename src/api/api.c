@@ -30,6 +30,8 @@ struct skep_api *skep_api_new(const struct skep_api_config *cfg)
     unsigned n = cfg->n_workers ? cfg->n_workers : SKEP_MAX(skep_n_cores(), 4u);
     api->sampler = skep_xray_sampler_new();
     api->pool = skep_pool_new("api", n);
+    if (cfg->oidc)
+        api->login_pool = skep_pool_new("login", 4);
     api->started_mono_ns = cfg->os->mono_ns(cfg->os);
     return api;
 }
@@ -52,7 +54,7 @@ skep_rc skep_api_routes(struct skep_api *api, struct skep_net *net, skep_err *er
         &skep_api__honeycomb_keys,    &skep_api__page_login,
         &skep_api__page_users,        &skep_api__page_audit,
         &skep_api__page_xray,         &skep_api__page_sampling,
-        &skep_api__page_patterns,
+        &skep_api__page_patterns,     &skep_api__page_oidc,
     };
     for (size_t i = 0; i < SKEP_ARRAY_LEN(all); i++)
         SKEP_TRY(skep_net_routes(net, all[i]->routes, all[i]->n, api, err));
@@ -70,6 +72,8 @@ void skep_api_free(struct skep_api *api)
         return;
     skep_api_begin_stop(api);
     skep_api__tails_wait(api);
+    if (api->login_pool)
+        skep_pool_free(api->login_pool);
     skep_pool_free(api->pool); /* waits for the queued jobs, which see `stopping` */
     skep_assert(atomic_load(&api->pending) == 0 && api->running == NULL);
     skep_api__sampling_keep(api);
@@ -132,7 +136,8 @@ static void run_job(void *arg)
     atomic_fetch_sub(&api->pending, 1);
 }
 
-void skep_api__run(struct skep_api *api, struct skep_request *req, skep_api__work_fn *work)
+bool skep_api__run_on(struct skep_api *api, struct skep_pool *pool, struct skep_request *req,
+                      skep_api__work_fn *work)
 {
     bool full = atomic_fetch_add(&api->pending, 1) >= SKEP_LIMIT_API_PENDING;
     if (full || atomic_load(&api->stopping)) { /* I2 */
@@ -144,7 +149,7 @@ void skep_api__run(struct skep_api *api, struct skep_request *req, skep_api__wor
             req->route->refuse(api, req, 503, SKEP_EAGAIN, text);
         else
             skep_api__fail(req, &(struct skep_api__error){.status = 503, .text = text});
-        return;
+        return false;
     }
     struct skep_api__job *job = skep_alloc(struct skep_api__job);
     job->api = api;
@@ -152,7 +157,13 @@ void skep_api__run(struct skep_api *api, struct skep_request *req, skep_api__wor
     job->work = work;
     job->out.req = req;
     skep_api__running_enter(job);
-    skep_pool_submit(api->pool, run_job, job);
+    skep_pool_submit(pool, run_job, job);
+    return true;
+}
+
+void skep_api__run(struct skep_api *api, struct skep_request *req, skep_api__work_fn *work)
+{
+    (void)skep_api__run_on(api, api->pool, req, work); /* refused is answered, too */
 }
 
 void skep_api__put_also(struct skep_api__job *job, struct skep_json *json)

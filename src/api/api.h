@@ -13,6 +13,7 @@
 struct skep_api;
 struct skep_auth;
 struct skep_ingest;
+struct skep_oidc;
 
 /* What the server finds when it writes to itself and reads it back (src/server/self.c). */
 struct skep_api_self {
@@ -31,6 +32,7 @@ struct skep_api_config {
     struct skep_store *store;
     struct skep_state *state;
     struct skep_auth *auth;
+    struct skep_oidc *oidc;         /* NULL = nobody logs in through an identity provider */
     const char *key_file;           /* as auth has it */
     struct skep_net *net;           /* for the list of listeners and its counters */
     unsigned n_listeners;           /* addresses of net to show */
@@ -57,5 +59,6 @@ void skep_api_free(struct skep_api *api);
 enum {
     SKEP_LIMIT_API_BODY_BYTES = 1 << 20, /* a question */
     SKEP_LIMIT_API_PENDING = 256,        /* questions waiting for a worker: more get 503 */
-    SKEP_LIMIT_API_TAILS = 32
+    SKEP_LIMIT_API_TAILS = 32,
+    SKEP_LIMIT_API_LOGINS = 32 /* that wait for the identity provider */
 };

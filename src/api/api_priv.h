@@ -35,6 +35,8 @@ struct skep_api__running {
 struct skep_api {
     struct skep_api_config cfg;
     struct skep_pool *pool;
+    struct skep_pool *login_pool; /* waits for the identity provider; NULL without one */
+    _Atomic unsigned logins;      /* on it or waiting for it */
     int64_t started_mono_ns;
     _Atomic unsigned pending; /* requests on the workers or waiting for one */
     _Atomic unsigned tails;
@@ -78,6 +80,9 @@ typedef void skep_api__work_fn(struct skep_api__job *job);
 /* Hand a request to the workers; `work` must end the answer (skep_api__out_end or a fail). Threads:
  * I/O. */
 void skep_api__run(struct skep_api *api, struct skep_request *req, skep_api__work_fn *work);
+/* The same on other threads; false when it was refused. */
+bool skep_api__run_on(struct skep_api *api, struct skep_pool *pool, struct skep_request *req,
+                      skep_api__work_fn *work);
 
 /* The member "also_xray" of an answer: services whose rows of X-Ray it leaves out, because they
  * reported through another tracer, too; nothing when there are none. */
@@ -169,7 +174,8 @@ extern const struct skep_api__routes skep_api__page_status, skep_api__page_names
     skep_api__honeycomb_environments, skep_api__honeycomb_keys, skep_api__metrics,
     skep_api__xray_operations, skep_api__page_xray, skep_api__page_sampling;
 
-extern const struct skep_api__routes skep_api__page_document, skep_api__page_patterns;
+extern const struct skep_api__routes skep_api__page_document, skep_api__page_patterns,
+    skep_api__page_oidc;
 
 /* start, end, dataset of the query string -> plan; false when the request has been refused. */
 bool skep_api__scope(struct skep_api__job *job, struct skep_plan *plan);

@@ -31,12 +31,15 @@ void skep_api__wipe(skep_str secret)
         sodium_memzero((char *)(uintptr_t)secret.p, secret.n); /* the arena's, so ours */
 }
 
-static void put_user(struct skep_json *json, skep_str name, enum skep_role role)
+/* login: the way in, where it is known; may be empty. */
+static void put_user(struct skep_json *json, skep_str name, enum skep_role role, skep_str login)
 {
     skep_json_key(json, SKEP_STR("user"));
     skep_json_object(json);
     skep_json_put_str(json, SKEP_STR("name"), name);
     skep_json_put_str(json, SKEP_STR("role"), skep_role_name(role));
+    if (login.n)
+        skep_json_put_str(json, SKEP_STR("login"), login);
     skep_json_end(json);
 }
 
@@ -63,7 +66,7 @@ static void let_in(struct skep_api__job *job, int status, const struct skep_logg
     skep_api__out_header(&job->out, SKEP_STR("Set-Cookie"),
                          skep_auth_set_cookie(&job->arena, job->req->tls, skep_str_c(in->token)));
     skep_json_object(&job->out.json);
-    put_user(&job->out.json, in->name, in->role);
+    put_user(&job->out.json, in->name, in->role, SKEP_STR(""));
     skep_json_end(&job->out.json);
     skep_api__out_end(&job->out);
 }
@@ -155,6 +158,15 @@ static void logout(struct skep_api__job *job)
 static void me(struct skep_api__job *job)
 {
     const struct skep_caller *c = &job->req->caller;
+    struct skep_state_user u = {.name = c->actor};
+    skep_err err;
+    skep_rc rc = c->user
+                     ? skep_state_find_user(job->api->cfg.state, c->actor, &job->arena, &u, &err)
+                     : SKEP_OK;
+    if (rc != SKEP_OK) {
+        skep_api__job_fail_rc(job, rc, &err);
+        return;
+    }
     skep_api__json_begin(job, 200);
     struct skep_json *json = &job->out.json;
     skep_json_object(json);
@@ -162,7 +174,8 @@ static void me(struct skep_api__job *job)
                       skep_auth_is_open(job->api->cfg.auth) ? SKEP_STR("open") : SKEP_STR("keys"));
     if (c->user) {
         put_user(json, c->actor,
-                 (c->rights & SKEP_RIGHT_ADMIN) ? SKEP_ROLE_ADMIN : SKEP_ROLE_VIEWER);
+                 (c->rights & SKEP_RIGHT_ADMIN) ? SKEP_ROLE_ADMIN : SKEP_ROLE_VIEWER,
+                 skep_auth_way_in(&u));
     } else {
         skep_json_key(json, SKEP_STR("user"));
         skep_json_null(json);

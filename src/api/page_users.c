@@ -2,7 +2,8 @@
 /* /skep/v1/users and /skep/v1/links: who may use the page.
  *
  *   GET   /users              all of them
- *   POST  /users              {name, password, role}
+ *   POST  /users              {name, password, role}; or {name, role, oidc: true}: who logs in
+ *                             through the identity provider
  *   PATCH /users/NAME         {role, disabled, password}: what is absent stays
  *   POST  /links              {role} -> {token}, once: for "/ui/welcome#TOKEN", an hour, one user
  *
@@ -20,6 +21,7 @@ static void put_user(struct skep_json *json, const struct skep_state_user *u)
     skep_json_object(json);
     skep_json_put_str(json, SKEP_STR("name"), u->name);
     skep_json_put_str(json, SKEP_STR("role"), skep_role_name(u->role));
+    skep_json_put_str(json, SKEP_STR("login"), skep_auth_way_in(u));
     skep_api__put_ns(json, SKEP_STR("created_ns"), u->created_ns);
     skep_api__put_ns(json, SKEP_STR("last_login_ns"), u->last_login_ns);
     skep_api__put_ns(json, SKEP_STR("disabled_ns"), u->disabled_ns);
@@ -80,11 +82,13 @@ static void create_user(struct skep_api__job *job)
     skep_str name = skep_api__member(job, root, "name");
     skep_str password = skep_api__member(job, root, "password");
     bool ok = role_of(job, root, SKEP_ROLE_VIEWER, &role);
+    bool oidc = yyjson_is_true(yyjson_obj_get(root, "oidc"));
     yyjson_doc_free(doc);
     if (!ok)
         return;
     const struct skep_people people = skep_api__people(job);
-    skep_rc rc = skep_auth_create_user(&people, name, role, password, &err);
+    skep_rc rc = oidc ? skep_auth_expect_user(&people, name, role, &err)
+                      : skep_auth_create_user(&people, name, role, password, &err);
     skep_api__wipe(password);
     if (rc != SKEP_OK) {
         skep_api__job_fail_rc(job, rc, &err);
@@ -92,9 +96,11 @@ static void create_user(struct skep_api__job *job)
     }
     audit_user(job, "user.create", name, role);
     skep_api__json_begin(job, 201);
-    put_user(&job->out.json, &(struct skep_state_user){.name = name,
-                                                       .role = role,
-                                                       .created_ns = skep_api__now(job->api)});
+    put_user(&job->out.json,
+             &(struct skep_state_user){.name = name,
+                                       .role = role,
+                                       .password = oidc ? SKEP_STR("") : SKEP_STR("hidden"),
+                                       .created_ns = skep_api__now(job->api)});
     skep_api__out_end(&job->out);
 }
 

@@ -56,6 +56,8 @@ static void copy_text(char *to, size_t cap, skep_str s)
 static skep_str shown_query(const struct skep_request *req)
 {
     static const skep_str keys[] = {SKEP_STR_INIT("access_token"), SKEP_STR_INIT("X-Amz-")};
+    if (skep_str_starts(req->path, SKEP_STR("/skep/v1/oidc/")))
+        return SKEP_STR("(with a code)");
     bool escaped = skep_str_chr(req->query, '%') != SIZE_MAX; /* a name may hide behind it */
     bool signs = (req->route->form & (SKEP_FORM_ROLLBAR | SKEP_FORM_SIGV4)) != 0;
     for (size_t i = 0; i < SKEP_ARRAY_LEN(keys); i++)

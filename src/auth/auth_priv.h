@@ -131,6 +131,17 @@ void skep_auth__guess_good(struct skep_auth__guesses *g, skep_str name, skep_str
 
 /* The hash of a password that nobody has. */
 extern const char skep_auth__nobody[];
+/* 1 to SKEP_USER_NAME_MAX_BYTES of letters, digits and . _ - @ + */
+bool skep_auth__is_user_name(skep_str s);
+/* Begin a session of a user that ends after max_s at the latest, and end the one of the token `old`
+ * (may be empty).
+ * Returns SKEP_OK | SKEP_ENOTFOUND (the user is gone or disabled) | SKEP_EIO. */
+struct skep_people;
+struct skep_logged_in;
+SKEP_NODISCARD skep_rc skep_auth__begin_session(const struct skep_people *p,
+                                                const struct skep_state_user *u, skep_str old,
+                                                int64_t max_s, struct skep_logged_in *ret,
+                                                skep_err *err);
 
 /* --- sessions.c ----------------------------------------------------------------------------------
  */
@@ -217,6 +228,9 @@ struct skep_auth__form {
 };
 extern const struct skep_auth__form skep_auth__honeycomb, skep_auth__sigv4, skep_auth__rollbar,
     skep_auth__bearer, skep_auth__session;
+
+/* The value of a cookie; empty when there is none (form_session.c). */
+skep_str skep_auth__cookie_named(const struct skep_request *req, skep_str name);
 
 /* A claim of a token that was looked up. */
 static inline enum skep_auth__found skep_auth__claimed(const struct skep_auth__key *key,

@@ -32,14 +32,18 @@ static skep_str value_in(skep_str list, skep_str name)
     return SKEP_STR("");
 }
 
+skep_str skep_auth__cookie_named(const struct skep_request *req, skep_str name)
+{
+    skep_str list, value = SKEP_STR("");
+    /* HTTP/2 may send each pair in a header of its own. */
+    for (unsigned i = 0; !value.n && skep_request_header_at(req, SKEP_STR("cookie"), i, &list); i++)
+        value = value_in(list, name);
+    return value;
+}
+
 skep_str skep_auth_cookie(const struct skep_request *req)
 {
-    skep_str list, token = SKEP_STR("");
-    skep_str name = req->tls ? host_name : plain_name;
-    /* HTTP/2 may send each pair in a header of its own. */
-    for (unsigned i = 0; !token.n && skep_request_header_at(req, SKEP_STR("cookie"), i, &list); i++)
-        token = value_in(list, name);
-    return token;
+    return skep_auth__cookie_named(req, req->tls ? host_name : plain_name);
 }
 
 skep_str skep_auth_set_cookie(struct skep_arena *arena, bool tls, skep_str token)

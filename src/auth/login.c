@@ -99,7 +99,7 @@ static skep_rc verify(const struct skep_people *p, skep_str kept, skep_str passw
 /* --- what people may be called, and their passwords
  * ------------------------------------------------ */
 
-static bool is_name(skep_str s)
+bool skep_auth__is_user_name(skep_str s)
 {
     for (size_t i = 0; i < s.n; i++) {
         char c = s.p[i];
@@ -118,12 +118,18 @@ static skep_rc check_password(skep_str s, skep_err *err)
     return SKEP_OK;
 }
 
-static skep_rc check_user(skep_str name, skep_str password, skep_err *err)
+static skep_rc check_name(skep_str name, skep_err *err)
 {
-    if (!is_name(name))
+    if (!skep_auth__is_user_name(name))
         return skep_fail(err, SKEP_EINVAL,
                          "a user's name has 1 to %d of: letters, digits, . _ - @ +",
                          SKEP_USER_NAME_MAX_BYTES);
+    return SKEP_OK;
+}
+
+static skep_rc check_user(skep_str name, skep_str password, skep_err *err)
+{
+    SKEP_TRY(check_name(name, err));
     SKEP_TRY(check_password(password, err));
     if (skep_str_ieq(name, password))
         return skep_fail(err, SKEP_EINVAL, "the password must not be the name");
@@ -150,14 +156,14 @@ static skep_rc reload(const struct skep_people *p, skep_err *err)
     return rc;
 }
 
-static skep_rc begin_session(const struct skep_people *p, const struct skep_state_user *u,
-                             skep_str old, struct skep_logged_in *ret, skep_err *err)
+skep_rc skep_auth__begin_session(const struct skep_people *p, const struct skep_state_user *u,
+                                 skep_str old, int64_t max_s, struct skep_logged_in *ret,
+                                 skep_err *err)
 {
     uint8_t old_hash[SKEP_STATE_HASH_BYTES];
     int64_t now_ns = p->os->now_ns(p->os);
-    struct skep_state_session s = {.user = u->number,
-                                   .created_ns = now_ns,
-                                   .expires_ns = now_ns + SKEP_SESSION_MAX_S * ns_per_s};
+    struct skep_state_session s = {
+        .user = u->number, .created_ns = now_ns, .expires_ns = now_ns + max_s * ns_per_s};
     if (old.n && old.n <= SKEP_AUTH__TOKEN_MAX_BYTES) {
         skep_auth__hash(SKEP_AUTH__SESSION, old, old_hash);
         SKEP_TRY(skep_state_drop_session(p->state, (skep_bytes){old_hash, sizeof old_hash}, err));
@@ -180,10 +186,11 @@ static skep_rc check_login(const struct skep_people *p, const struct skep_login 
                            struct skep_arena *arena, struct skep_state_user *ret, skep_err *err)
 {
     bool right = false;
-    if (what->password.n == 0 || what->password.n > SKEP_PASSWORD_MAX_BYTES || !is_name(what->name))
+    if (what->password.n == 0 || what->password.n > SKEP_PASSWORD_MAX_BYTES ||
+        !skep_auth__is_user_name(what->name))
         return wrong(err);
     skep_rc rc = skep_state_find_user(p->state, what->name, arena, ret, err);
-    bool known = rc == SKEP_OK && !ret->disabled_ns;
+    bool known = rc == SKEP_OK && !ret->disabled_ns && ret->password.n > 0;
     if (rc != SKEP_OK && rc != SKEP_ENOTFOUND)
         return rc;
     SKEP_TRY(verify(p, known ? ret->password : skep_str_c(skep_auth__nobody), what->password,
@@ -210,7 +217,7 @@ skep_rc skep_auth_login(const struct skep_people *p, const struct skep_login *wh
     if (rc != SKEP_OK)
         return rc;
     skep_auth__guess_good(&p->auth->guesses, what->name, what->peer, now_ns);
-    rc = begin_session(p, &u, what->old, ret, err);
+    rc = skep_auth__begin_session(p, &u, what->old, SKEP_SESSION_MAX_S, ret, err);
     return rc == SKEP_ENOTFOUND ? wrong(err) : rc; /* disabled since */
 }
 
@@ -240,7 +247,8 @@ skep_rc skep_auth_welcome(const struct skep_people *p, skep_str link, const stru
         return skep_fail(err, SKEP_EFORBIDDEN, "this link was used already");
     if (rc == SKEP_OK)
         rc = skep_state_find_user(p->state, what->name, arena, &u, err);
-    return rc == SKEP_OK ? begin_session(p, &u, what->old, ret, err) : rc;
+    return rc == SKEP_OK ? skep_auth__begin_session(p, &u, what->old, SKEP_SESSION_MAX_S, ret, err)
+                         : rc;
 }
 
 skep_rc skep_auth_logout(const struct skep_people *p, skep_str token, skep_err *err)
@@ -263,6 +271,14 @@ skep_rc skep_auth_create_user(const struct skep_people *p, skep_str name, enum s
     SKEP_TRY(check_user(name, password, err));
     SKEP_TRY(hash_password(p, password, hash, err));
     const struct skep_state_user u = {.name = name, .role = role, .password = skep_str_c(hash)};
+    return skep_state_put_user(p->state, &u, (skep_bytes){0}, err);
+}
+
+skep_rc skep_auth_expect_user(const struct skep_people *p, skep_str name, enum skep_role role,
+                              skep_err *err)
+{
+    const struct skep_state_user u = {.name = name, .role = role};
+    SKEP_TRY(check_name(name, err));
     return skep_state_put_user(p->state, &u, (skep_bytes){0}, err);
 }
 
@@ -293,6 +309,13 @@ skep_rc skep_auth_link(const struct skep_people *p, enum skep_role role,
     skep_auth__hash(SKEP_AUTH__LINK, skep_str_c(ret), hash);
     return skep_state_put_link(p->state, (skep_bytes){hash, sizeof hash}, role,
                                p->os->now_ns(p->os) + SKEP_LINK_MAX_S * ns_per_s, err);
+}
+
+skep_str skep_auth_way_in(const struct skep_state_user *u)
+{
+    if (u->password.n)
+        return SKEP_STR("password");
+    return u->subject.n ? SKEP_STR("oidc") : SKEP_STR("waiting");
 }
 
 skep_str skep_role_name(enum skep_role role)

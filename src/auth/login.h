@@ -65,6 +65,10 @@ SKEP_NODISCARD skep_rc skep_auth_logout(const struct skep_people *p, skep_str to
  */
 SKEP_NODISCARD skep_rc skep_auth_create_user(const struct skep_people *p, skep_str name,
                                              enum skep_role role, skep_str password, skep_err *err);
+/* Make a user without a password, who logs in through the identity provider: the first one it
+ * vouches for under this name (oidc.h).  Returns as skep_auth_create_user. */
+SKEP_NODISCARD skep_rc skep_auth_expect_user(const struct skep_people *p, skep_str name,
+                                             enum skep_role role, skep_err *err);
 /* Change role and disabled; with disabled all sessions of the user end.
  * Returns as skep_state_set_user. */
 SKEP_NODISCARD skep_rc skep_auth_set_user(const struct skep_people *p, skep_str name,
@@ -78,6 +82,9 @@ SKEP_NODISCARD skep_rc skep_auth_set_password(const struct skep_people *p, skep_
 SKEP_NODISCARD skep_rc skep_auth_link(const struct skep_people *p, enum skep_role role,
                                       char ret[SKEP_LOGIN_TOKEN_BYTES], skep_err *err);
 
+/* How a user comes in: "password", "oidc" (through the identity provider), "waiting" (so, but has
+ * not yet); of both "password". */
+skep_str skep_auth_way_in(const struct skep_state_user *u);
 /* "viewer", "admin". */
 skep_str skep_role_name(enum skep_role role);
 SKEP_NODISCARD bool skep_role_parse(skep_str s, enum skep_role *ret);

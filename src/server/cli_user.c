@@ -21,6 +21,8 @@
 static const struct skep_cli_flag flags[] = {
     SKEP_CLI_DATA_FLAG,
     {"role", "ROLE", "viewer (the default): asks questions; admin: keys, users, deletes, too"},
+    {"oidc", NULL,
+     "For create: who logs in through the identity provider, without a password here"},
     {"url", "URL", "For the link: how people reach the server; default http://localhost:4318"},
     {"json", NULL, "One JSON object a line"},
 };
@@ -130,9 +132,22 @@ static int with_password(struct skep_cli_keys *c, bool create)
                   : done(c, "user.password", "a new password for", name);
 }
 
+static int expect(struct skep_cli_keys *c)
+{
+    skep_str name;
+    enum skep_role role;
+    skep_err err = {.text = ""};
+    const struct skep_people people = people_of(c);
+    if (!name_of(c, &name) || !role_flag(c, &role))
+        return SKEP_EXIT_USAGE;
+    if (skep_auth_expect_user(&people, name, role, &err) != SKEP_OK)
+        return skep_cli_keys_fail(c, &err);
+    return done(c, "user.create", "made user, who logs in through the identity provider:", name);
+}
+
 static int create(struct skep_cli_keys *c)
 {
-    return with_password(c, true);
+    return skep_cli_has(c->args, "oidc") ? expect(c) : with_password(c, true);
 }
 
 static int password(struct skep_cli_keys *c)
@@ -195,6 +210,9 @@ static void show(struct skep_cli_keys *c, const struct skep_state_user *u)
         skep_cli_cell(&c->out, u->name, 24, false);
         skep_buf_u8(&c->out, ' ');
         skep_cli_cell(&c->out, skep_role_name(u->role), 6, false);
+        if (!u->password.n)
+            skep_buf_str(&c->out, u->subject.n ? SKEP_STR("  identity provider")
+                                               : SKEP_STR("  waits for the identity provider"));
         put_time(&c->out, "made", u->created_ns);
         put_time(&c->out, "logged in", u->last_login_ns);
         put_time(&c->out, "DISABLED", u->disabled_ns);
@@ -204,6 +222,7 @@ static void show(struct skep_cli_keys *c, const struct skep_state_user *u)
         skep_json_object(&json);
         skep_json_put_str(&json, SKEP_STR("name"), u->name);
         skep_json_put_str(&json, SKEP_STR("role"), skep_role_name(u->role));
+        skep_json_put_str(&json, SKEP_STR("login"), skep_auth_way_in(u));
         skep_json_put_i64_str(&json, SKEP_STR("created_ns"), u->created_ns);
         skep_json_put_i64_str(&json, SKEP_STR("last_login_ns"), u->last_login_ns);
         skep_json_put_i64_str(&json, SKEP_STR("disabled_ns"), u->disabled_ns);
@@ -248,7 +267,7 @@ int skep_cli_user(int argc, char *const *argv)
         {"create", create}, {"list", list},         {"disable", disable}, {"enable", enable},
         {"role", set_role}, {"password", password}, {"link", make_link}};
     struct skep_cli_args args = {
-        .usage = "skep user create NAME [--role admin]\n       skep user list\n       "
+        .usage = "skep user create NAME [--role admin] [--oidc]\n       skep user list\n       "
                  "skep user disable|enable NAME\n       skep user role NAME --role ROLE\n       "
                  "skep user password NAME\n       skep user link [--role admin]\n\nWho may log in "
                  "to the page, in a data folder, also beside a running server. Passwords are\n"

@@ -12,6 +12,7 @@
 
 #include "base/assert.h"
 #include "event/event.h"
+#include "fetch/fetch.h"
 #include "net/cidr.h"
 
 enum kind { KIND_TEXT, KIND_LIST, KIND_SIZE, KIND_DURATION };
@@ -316,6 +317,76 @@ static const char *file_of(const struct texts *t, int i, struct skep_arena *aren
     return t->value[i].n ? skep_cstr(arena, t->value[i]) : NULL;
 }
 
+static skep_rc read_oidc_roles(const struct texts *t, struct skep_arena *arena,
+                               struct skep_oidc_config *c, skep_err *err)
+{
+    struct skep_config_list admins = {.n = 0}, viewers = {.n = 0};
+    skep_str role = t->value[OPTION_oidc_role];
+    split_list(arena, t->value[OPTION_oidc_admin], &admins);
+    split_list(arena, t->value[OPTION_oidc_viewer], &viewers);
+    c->admins = (struct skep_oidc_list){admins.items, admins.n};
+    c->viewers = (struct skep_oidc_list){viewers.items, viewers.n};
+    c->role_claim = file_of(t, OPTION_oidc_role_claim, arena);
+    c->has_role = !skep_str_eq(role, SKEP_STR("none"));
+    c->role = SKEP_ROLE_VIEWER;
+    if (c->has_role && !skep_role_parse(role, &c->role))
+        return bad(t, OPTION_oidc_role, "viewer, admin or none", err);
+    if (!c->role_claim && (admins.n || viewers.n))
+        return skep_fail(err, SKEP_EINVAL, "--oidc-admin and --oidc-viewer need --oidc-role-claim");
+    if (!c->role_claim && !c->has_role)
+        return skep_fail(err, SKEP_EINVAL, "--oidc-role none needs --oidc-role-claim");
+    return SKEP_OK;
+}
+
+static skep_rc read_oidc_users(const struct texts *t, struct skep_arena *arena,
+                               struct skep_oidc_config *c, skep_err *err)
+{
+    struct skep_config_list domains = {.n = 0};
+    int64_t session_ns = 0;
+    skep_str users = t->value[OPTION_oidc_users];
+    split_list(arena, t->value[OPTION_oidc_domain], &domains);
+    c->domains = (struct skep_oidc_list){domains.items, domains.n};
+    c->users = skep_str_eq(users, SKEP_STR("new")) ? SKEP_OIDC_NEW : SKEP_OIDC_KNOWN;
+    if (c->users == SKEP_OIDC_KNOWN && !skep_str_eq(users, SKEP_STR("known")))
+        return bad(t, OPTION_oidc_users, "known or new", err);
+    if (!skep_parse_duration(t->value[OPTION_oidc_session_ns], &session_ns) ||
+        session_ns < 60000000000 || session_ns / 1000000000 > SKEP_SESSION_MAX_S)
+        return bad(t, OPTION_oidc_session_ns, "a time from 1m to 30d", err);
+    c->session_s = session_ns / 1000000000;
+    return read_oidc_roles(t, arena, c, err);
+}
+
+static skep_rc read_oidc(const struct texts *t, struct skep_arena *arena, struct skep_config *ret,
+                         skep_err *err)
+{
+    struct skep_oidc_config *c = &ret->oidc;
+    c->issuer = file_of(t, OPTION_oidc_issuer, arena);
+    c->client_id = file_of(t, OPTION_oidc_client_id, arena);
+    c->client_secret_file = file_of(t, OPTION_oidc_client_secret_file, arena);
+    c->ca_file = file_of(t, OPTION_oidc_ca, arena);
+    c->name = file_of(t, OPTION_oidc_name, arena);
+    c->scopes = file_of(t, OPTION_oidc_scopes, arena);
+    c->public_url = file_of(t, OPTION_public_url, arena);
+    SKEP_TRY(read_oidc_users(t, arena, c, err));
+    if (c->public_url && !skep_str_starts(t->value[OPTION_public_url], SKEP_STR("https://")) &&
+        !skep_str_starts(t->value[OPTION_public_url], SKEP_STR("http://")))
+        return bad(t, OPTION_public_url, "https://NAME", err);
+    if (!c->issuer && c->client_id)
+        return skep_fail(err, SKEP_EINVAL, "--oidc-client-id needs --oidc-issuer URL");
+    if (!c->issuer)
+        return SKEP_OK;
+    if (!c->client_id)
+        return skep_fail(err, SKEP_EINVAL, "--oidc-issuer needs --oidc-client-id ID");
+    if (!c->scopes)
+        return bad(t, OPTION_oidc_scopes, "a list with openid", err);
+    if (!skep_fetch_is_safe(c->issuer))
+        return bad(t, OPTION_oidc_issuer, "https://... (http is for loopback names alone)", err);
+    if (!ret->auth_keys)
+        return skep_fail(err, SKEP_EINVAL,
+                         "--oidc-issuer is for --auth keys: in open mode nobody logs in");
+    return SKEP_OK;
+}
+
 static skep_rc read_client_cert(const struct texts *t, struct skep_net_tls_config *tls,
                                 skep_err *err)
 {
@@ -405,6 +476,7 @@ skep_rc skep_config_read(int argc, char *const *argv, skep_getenv_fn *env, void 
     SKEP_TRY(read_xray(&t, arena, &c, err));
     SKEP_TRY(read_sizes(&t, &c, err));
     SKEP_TRY(read_tls(&t, arena, &c, err));
+    SKEP_TRY(read_oidc(&t, arena, &c, err));
     SKEP_TRY(read_limits(&t, &c, err));
     SKEP_TRY(read_level(&t, &c, err));
     *ret = c;

@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include "auth/oidc.h"
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/log.h"
@@ -27,6 +28,7 @@ struct skep_config {
     enum skep_log_level log_level;
     bool auth_keys; /* --auth keys; false = open */
     bool kept_answers;
+    struct skep_oidc_config oidc; /* issuer NULL = none; without its os */
 };
 
 /* Reads the environment through this, so that tests need not change theirs. */

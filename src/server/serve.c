@@ -48,6 +48,7 @@ struct server {
     struct skep_state *state;
     struct skep_ingest *ingest;
     struct skep_auth *auth;
+    struct skep_oidc *oidc;
     struct skep_xray_door door;
     struct skep_net *net;
     struct skep_api *api;
@@ -96,6 +97,11 @@ static skep_rc open_store(struct server *s, skep_err *err)
     SKEP_TRY(skep_column_open(&cfg, &s->store, err));
     const struct skep_state_config state = {.os = s->os, .path = path_in(s, "state.db")};
     SKEP_TRY(skep_state_open(&state, &s->state, err));
+    if (s->cfg.oidc.issuer) {
+        struct skep_oidc_config oidc = s->cfg.oidc;
+        oidc.os = s->os;
+        SKEP_TRY(skep_oidc_new(&oidc, &s->oidc, err));
+    }
     const struct skep_auth_config auth = {
         .os = s->os, .state = s->state, .key_file = path_in(s, "key"), .keys = s->cfg.auth_keys};
     return skep_auth_new(&auth, &s->auth, err);
@@ -128,6 +134,7 @@ static skep_rc start_net(struct server *s, skep_err *err)
         .store = s->store,
         .state = s->state,
         .auth = s->auth,
+        .oidc = s->oidc,
         .key_file = path_in(s, "key"),
         .net = s->net,
         .n_listeners = s->n_listen,
@@ -327,6 +334,7 @@ static void stop(struct server *s)
     skep_self_free(s->self);            /* all are answered: the last counts are kept */
     skep_net_free(s->net);
     skep_ingest_free(s->ingest);
+    skep_oidc_free(s->oidc);
     skep_auth_free(s->auth);
     skep_state_close(s->state);
     if (s->pool)

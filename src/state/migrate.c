@@ -92,6 +92,9 @@ static const char *const steps[] = {
     "  PRIMARY KEY(environment, start_ns, rule)"
     ") STRICT, WITHOUT ROWID;"
     "CREATE INDEX xray_window_start ON xray_window(start_ns);",
+    /* who logs in through an identity provider */
+    "ALTER TABLE user ADD COLUMN subject TEXT NOT NULL DEFAULT '';"
+    "CREATE UNIQUE INDEX user_subject ON user(subject) WHERE subject != '';",
 };
 
 static skep_rc exec(sqlite3 *db, const char *sql, skep_err *err)

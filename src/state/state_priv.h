@@ -62,14 +62,20 @@
     X(KEY_SET, "UPDATE api_key SET name = ?2, disabled = ?3 WHERE id = ?1 AND revoked_ns = 0")     \
     X(KEY_USE, "UPDATE api_key SET last_used_ns = max(last_used_ns, ?2), day = ?3,"                \
                " day_events = ?4, day_bytes = ?5 WHERE number = ?1")                               \
-    X(USER_LIST, "SELECT number, name, role, password, created_ns, disabled_ns, last_login_ns"     \
-                 " FROM user ORDER BY name")                                                       \
-    X(USER_GET, "SELECT number, name, role, password, created_ns, disabled_ns, last_login_ns"      \
-                " FROM user WHERE name = ?1")                                                      \
+    X(USER_LIST, "SELECT number, name, role, password, created_ns, disabled_ns, last_login_ns,"    \
+                 " subject FROM user ORDER BY name")                                               \
+    X(USER_GET, "SELECT number, name, role, password, created_ns, disabled_ns, last_login_ns,"     \
+                " subject FROM user WHERE name = ?1")                                              \
+    X(USER_SUBJECT, "SELECT number, name, role, password, created_ns, disabled_ns,"                \
+                    " last_login_ns, subject FROM user WHERE subject = ?1")                        \
+    X(USER_BIND, "UPDATE user SET subject = ?2"                                                    \
+                 " WHERE name = ?1 AND subject = '' AND password = ''")                            \
     X(USER_NAMED, "SELECT count(*) FROM user WHERE name = ?1")                                     \
     X(USER_COUNT, "SELECT count(*) FROM user")                                                     \
-    X(USER_ADMINS, "SELECT count(*) FROM user WHERE role = 2 AND disabled_ns = 0")                 \
-    X(USER_PUT, "INSERT INTO user(name, role, password, created_ns) VALUES(?1, ?2, ?3, ?4)")       \
+    X(USER_ADMINS, "SELECT count(*) FROM user WHERE role = 2 AND disabled_ns = 0"                  \
+                   " AND (password != '' OR subject != '')")                                       \
+    X(USER_PUT, "INSERT INTO user(name, role, password, created_ns, subject)"                      \
+                " VALUES(?1, ?2, ?3, ?4, ?5)")                                                     \
     X(USER_SET, "UPDATE user SET role = ?2, disabled_ns = ?3 WHERE number = ?1")                   \
     X(USER_PASSWORD, "UPDATE user SET password = ?2 WHERE number = ?1")                            \
     X(USER_LOGIN, "UPDATE user SET last_login_ns = ?2 WHERE number = ?1 AND disabled_ns = 0")      \

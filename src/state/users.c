@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Users, sessions, one-time links (users.h).
  *
- *   user    (number, name, role, password ...)       name unique, ASCII case aside
+ *   user    (number, name, role, password, subject)  name unique, ASCII case aside
  *   session (hash, user, created, seen, expires)     of a user who is not disabled
  *   link    (hash, role, expires, used)              makes one user
  *
@@ -24,7 +24,8 @@ static struct skep_state_user read_user(struct skep_arena *arena, sqlite3_stmt *
         .password = skep_state__text(arena, st, 3),
         .created_ns = sqlite3_column_int64(st, 4),
         .disabled_ns = sqlite3_column_int64(st, 5),
-        .last_login_ns = sqlite3_column_int64(st, 6)};
+        .last_login_ns = sqlite3_column_int64(st, 6),
+        .subject = skep_state__text(arena, st, 7)};
 }
 
 static skep_rc count_locked(struct skep_state *s, sqlite3_stmt *st, uint64_t *ret, skep_err *err)
@@ -84,6 +85,36 @@ skep_rc skep_state_find_user(struct skep_state *s, skep_str name, struct skep_ar
     return rc;
 }
 
+skep_rc skep_state_find_subject(struct skep_state *s, skep_str subject, struct skep_arena *arena,
+                                struct skep_state_user *ret, skep_err *err)
+{
+    bool row = false;
+    skep_assert(subject.n > 0);
+    skep_mutex_lock(&s->lock);
+    sqlite3_stmt *st = skep_state__use(s, SKEP_STATE__USER_SUBJECT);
+    skep_state__bind_str(st, 1, subject);
+    skep_rc rc = skep_state__step(s, st, &row, err);
+    if (rc == SKEP_OK && row)
+        *ret = read_user(arena, st);
+    skep_state__reset(st);
+    skep_mutex_unlock(&s->lock);
+    return rc == SKEP_OK && !row ? skep_fail(err, SKEP_ENOTFOUND, "no such user") : rc;
+}
+
+skep_rc skep_state_bind_subject(struct skep_state *s, skep_str name, skep_str subject,
+                                skep_err *err)
+{
+    skep_assert(subject.n > 0 && subject.n <= SKEP_STATE_SUBJECT_MAX_BYTES);
+    skep_mutex_lock(&s->lock);
+    sqlite3_stmt *st = skep_state__use(s, SKEP_STATE__USER_BIND);
+    skep_state__bind_str(st, 1, name);
+    skep_state__bind_str(st, 2, subject);
+    skep_rc rc = skep_state__run(s, st, err);
+    bool none = rc == SKEP_OK && sqlite3_changes(s->db) == 0;
+    skep_mutex_unlock(&s->lock);
+    return none ? skep_fail(err, SKEP_ENOTFOUND, "no user waits under that name") : rc;
+}
+
 skep_rc skep_state_count_users(struct skep_state *s, uint64_t *ret, skep_err *err)
 {
     skep_mutex_lock(&s->lock);
@@ -130,6 +161,7 @@ static skep_rc put_user_locked(struct skep_state *s, const struct skep_state_use
     skep_state__bind_i64(st, 2, role);
     skep_state__bind_str(st, 3, u->password);
     skep_state__bind_i64(st, 4, u->created_ns ? u->created_ns : s->os->now_ns(s->os));
+    skep_state__bind_str(st, 5, u->subject);
     SKEP_TRY(skep_state__run(s, st, err));
     if (!link.n)
         return SKEP_OK;
@@ -142,7 +174,8 @@ static skep_rc put_user_locked(struct skep_state *s, const struct skep_state_use
 skep_rc skep_state_put_user(struct skep_state *s, const struct skep_state_user *u, skep_bytes link,
                             skep_err *err)
 {
-    skep_assert(u->name.n > 0 && u->password.n > 0);
+    skep_assert(u->name.n > 0 && u->subject.n <= SKEP_STATE_SUBJECT_MAX_BYTES);
+    skep_assert(u->password.n > 0 || link.n == 0); /* a link is for who chooses a password */
     skep_mutex_lock(&s->lock);
     skep_rc rc = skep_state__begin(s, err);
     if (rc == SKEP_OK)

@@ -17,14 +17,18 @@ enum {
     SKEP_STATE_USERS_MAX = 10000,
     SKEP_STATE_SESSIONS_MAX = 10000,    /* of all users: the one not used for longest goes first */
     SKEP_STATE_LINKS_MAX = 100,         /* the oldest goes first */
-    SKEP_STATE_PASSWORD_MAX_BYTES = 128 /* of its hash as text */
+    SKEP_STATE_PASSWORD_MAX_BYTES = 128, /* of its hash as text */
+    SKEP_STATE_SUBJECT_MAX_BYTES = 1024
 };
 
 struct skep_state_user {
     uint64_t number; /* given by the database, never again */
     skep_str name;   /* unique, whatever the case of its ASCII letters */
     enum skep_role role;
-    skep_str password; /* argon2id's text, with its parameters */
+    skep_str password; /* argon2id's text, with its parameters; empty = none: see subject */
+    /* Who this is for an identity provider (src/auth/oidc.h), unique.  Empty and no password: one
+     * who has yet to log in through a provider for the first time. */
+    skep_str subject;
     int64_t created_ns;
     int64_t disabled_ns;   /* 0 = it is not */
     int64_t last_login_ns; /* 0 = never */
@@ -38,6 +42,15 @@ SKEP_NODISCARD skep_rc skep_state_list_users(struct skep_state *s, struct skep_a
 SKEP_NODISCARD skep_rc skep_state_find_user(struct skep_state *s, skep_str name,
                                             struct skep_arena *arena, struct skep_state_user *ret,
                                             skep_err *err);
+/* The one with a subject, which is not empty.
+ * Returns SKEP_OK | SKEP_ENOTFOUND | SKEP_EIO | SKEP_ECORRUPT. */
+SKEP_NODISCARD skep_rc skep_state_find_subject(struct skep_state *s, skep_str subject,
+                                               struct skep_arena *arena,
+                                               struct skep_state_user *ret, skep_err *err);
+/* Give a subject to the user of a name who has neither password nor subject.
+ * Returns SKEP_OK | SKEP_ENOTFOUND (no such user, or has one of them) | SKEP_EIO. */
+SKEP_NODISCARD skep_rc skep_state_bind_subject(struct skep_state *s, skep_str name,
+                                               skep_str subject, skep_err *err);
 /* How many there are, disabled ones too.  Returns SKEP_OK | SKEP_EIO. */
 SKEP_NODISCARD skep_rc skep_state_count_users(struct skep_state *s, uint64_t *ret, skep_err *err);
 /* Add one; number and dates of login and end are ignored.

@@ -55,7 +55,7 @@ test('the first start prints a link that makes one administrator', async () => {
   assert.match(a.set, /^skep_session=[a-z0-9]{52}; Path=\/; HttpOnly; SameSite=Strict; Max-Age=2592000$/);
   assert.equal((await new Person(null).call('POST', 'welcome', { token, name: 'eve', password: secrets[0] })).status, 403, 'used once');
   const me = await ann.must('GET', 'me');
-  assert.deepEqual([me.mode, me.user, me.rights], ['keys', { name: 'Ann', role: 'admin' }, ['ingest', 'query', 'admin']]);
+  assert.deepEqual([me.mode, me.user, me.rights], ['keys', { name: 'Ann', role: 'admin', login: 'password' }, ['ingest', 'query', 'admin']]);
 });
 
 test('login, logout, and the session that a new login ends', async () => {

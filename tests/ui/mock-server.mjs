@@ -163,7 +163,7 @@ class Mock {
 
   // Logged in as an administrator; nobody is while `out` is set.
   on_me(_, __, res) {
-    this.json(res, { mode: 'keys', user: { name: 'ann', role: 'admin' }, rights: ['ingest', 'query', 'admin'] });
+    this.json(res, { mode: 'keys', user: { name: 'ann', role: 'admin', login: 'password' }, rights: ['ingest', 'query', 'admin'] });
   }
 
   on_keys(_, __, res) {
@@ -172,8 +172,12 @@ class Mock {
     this.json(res, { keys: [key(1), key(2, { environment: '', rights: ['ingest', 'query', 'admin'], last_used_ns: null, expires_ns: ns(Date.now() + 9e9) }), key(3, { revoked_ns: ns(this.started) })] });
   }
 
+  on_login(_, __, res) {
+    this.json(res, { password: true, oidc: null });
+  }
+
   on_users(_, __, res) {
-    const user = (name, role, more) => ({ name, role, created_ns: ns(this.started - 9e8), last_login_ns: ns(this.started), disabled_ns: null, ...more });
+    const user = (name, role, more) => ({ name, role, login: 'password', created_ns: ns(this.started - 9e8), last_login_ns: ns(this.started), disabled_ns: null, ...more });
     this.json(res, { users: [user('ann', 'admin'), user('bob@hive.example', 'viewer', { last_login_ns: null }), user('carl', 'viewer', { disabled_ns: ns(this.started) })] });
   }
 

@@ -4,7 +4,7 @@
 // page relies on, so that a mismatch of versions reads as what it is and not as a crash elsewhere.
 
 import { environment } from './env';
-import { refused, type Me, type Role } from './session';
+import { refused, type Me, type Role, type Ways } from './session';
 import { heard, withTracers } from './tracers';
 import type { MapAnswer } from './map';
 import type {
@@ -166,6 +166,8 @@ export const api = {
 
   me: (signal?: AbortSignal) => get<Me>('me', { mode: 'string', rights: 'array' }, signal, DEFAULT_ENV),
 
+  ways: (signal?: AbortSignal) => get<Ways>('login', { password: 'boolean' }, signal, DEFAULT_ENV),
+
   login: (name: string, password: string) => change<{ user: object }>('POST', 'login', { name, password }, { user: 'object' }),
 
   welcome: (token: string, name: string, password: string) => change<{ user: object }>('POST', 'welcome', { token, name, password }, { user: 'object' }),
@@ -187,6 +189,8 @@ export const api = {
   deleteEnvironment: (slug: string) => change<{ ok: boolean }>('DELETE', `environments/${encodeURIComponent(slug)}`, undefined, { ok: 'boolean' }),
 
   users: (signal?: AbortSignal) => get<{ users: User[] }>('users', { users: 'array' }, signal, DEFAULT_ENV).then((a) => a.users),
+
+  expectUser: (name: string, role: Role) => change<{ name: string }>('POST', 'users', { name, role, oidc: true }, { name: 'string' }),
 
   changeUser: (name: string, what: { role?: Role; disabled?: boolean }) =>
     change<{ ok: boolean }>('PATCH', `users/${encodeURIComponent(name)}`, what, { ok: 'boolean' }),

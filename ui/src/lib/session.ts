@@ -5,7 +5,9 @@
 
 import { useEffect, useState } from 'preact/hooks';
 
-export interface Me { mode: 'open' | 'keys'; user: { name: string; role: Role } | null; rights: string[] }
+export interface Me { mode: 'open' | 'keys'; user: { name: string; role: Role; login: 'password' | 'oidc' | 'waiting' } | null; rights: string[] }
+// The ways in; error: what became of the last try through the identity provider, told once.
+export interface Ways { password: boolean; oidc: { name: string; error: string | null } | null }
 export type Role = 'viewer' | 'admin';
 
 // `turn` grows with each login, so that views begin anew.

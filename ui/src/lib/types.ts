@@ -136,7 +136,7 @@ export interface IssuedKey {
   id: string; name: string; environment: string; rights: string[]; expires_ns: string | null;
   token: string; access_key: string; aws_secret: string; rollbar_token: string;
 }
-export interface User { name: string; role: 'viewer' | 'admin'; created_ns: string | null; last_login_ns: string | null; disabled_ns: string | null }
+export interface User { name: string; role: 'viewer' | 'admin'; login: 'password' | 'oidc' | 'waiting'; created_ns: string | null; last_login_ns: string | null; disabled_ns: string | null }
 export interface AuditEntry { number: number; at_ns: string; who: string; what: string; on: string; from: string }
 
 // What X-Ray's clients saw and took of a sampling rule in the last hour; windows: [begin ms, seen, taken].

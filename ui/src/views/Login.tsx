@@ -6,6 +6,7 @@ import { useEffect, useState } from 'preact/hooks';
 import { api } from '../lib/api';
 import { go } from '../lib/route';
 import { entered } from '../lib/session';
+import { useLoad } from '../lib/use';
 import { ErrorBox } from '../parts/States';
 
 const PASSWORD_MIN = 10;
@@ -49,12 +50,25 @@ function Field({ label, hint, ...rest }: { label: string; hint?: string } & Reco
   );
 }
 
+// The button is a link: the browser leaves the page, and comes back to where it was.
+function Provider({ name, error }: { name: string; error: string | null }) {
+  return (
+    <div class="door-provider">
+      {error && <ErrorBox error={new Error(error)} />}
+      <a class="button" href={`/skep/v1/oidc/begin?to=${encodeURIComponent(location.pathname + location.search)}`}>Log in with {name}</a>
+      <div class="door-or muted small" role="separator"><span>or with a password</span></div>
+    </div>
+  );
+}
+
 export function Login() {
   const [name, setName] = useState('');
   const [password, setPassword] = useState('');
   const { busy, error, submit } = useSubmit(() => api.login(name.trim(), password).then(entered));
+  const oidc = useLoad('ways', api.ways).data?.oidc;
   return (
     <Door title="Log in">
+      {oidc && <Provider name={oidc.name} error={oidc.error} />}
       <form onSubmit={submit}>
         <Field label="Name" value={name} onInput={(e: InputEvent) => setName((e.target as HTMLInputElement).value)} autocomplete="username" autocapitalize="none" spellcheck={false} required />
         <Field label="Password" type="password" value={password} onInput={(e: InputEvent) => setPassword((e.target as HTMLInputElement).value)} autocomplete="current-password" required />

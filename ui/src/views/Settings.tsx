@@ -44,7 +44,7 @@ function Administration({ arg, name }: { arg: string; name: string | undefined }
       <div class="bar"><h1>{name}</h1></div>
       {!me ? <Progress loading progress={null} />
         : me.rights.includes('admin') ? page(me) : <Empty title="This is for administrators"><p>You may ask questions in every environment. Whoever administers the server can change your role.</p></Empty>}
-      {me?.user && !me.rights.includes('admin') && arg === 'users' && <OwnPassword />}
+      {me?.user?.login === 'password' && !me.rights.includes('admin') && arg === 'users' && <OwnPassword />}
     </div>
   );
 }

@@ -9,10 +9,12 @@ import type { AuditEntry, User } from '../lib/types';
 import { useLoad } from '../lib/use';
 import { Copyable, Empty, ErrorBox, Progress } from '../parts/States';
 
+const WAYS = { password: 'with a password', oidc: 'through the provider', waiting: 'through the provider, not yet' };
 const when = (ns: string | null) => (ns ? dateTime(nsToMs(ns)) : '–');
 
 export function Users({ me }: { me: Me }) {
   const users = useLoad('users', api.users);
+  const oidc = useLoad('ways', api.ways).data?.oidc;
   const [error, setError] = useState<Error | null>(null);
   const change = (name: string, what: { role?: Role; disabled?: boolean }) => {
     setError(null);
@@ -24,20 +26,21 @@ export function Users({ me }: { me: Me }) {
       {users.error && <ErrorBox error={users.error} retry={users.reload} />}
       {me.mode === 'open' && <div class="note">Open mode: nobody is asked who they are. Users log in once the server runs with <code>--auth keys</code>.</div>}
       <Invite />
+      {oidc && <Expect name={oidc.name} done={users.reload} />}
       {users.data && (
         <section class="panel" aria-labelledby="users"><h2 id="users">Users</h2>
           {error && <ErrorBox error={error} />}
           {users.data.length === 0 ? <Empty title="There is no user yet"><p>A link makes the first one.</p></Empty> : (
             <div class="table-wrap" role="region" aria-label="All users" tabIndex={0}>
               <table class="table">
-                <thead><tr><th>Name</th><th>Role</th><th>Last login</th><th>Made</th><th /></tr></thead>
+                <thead><tr><th>Name</th><th>Logs in</th><th>Role</th><th>Last login</th><th>Made</th><th /></tr></thead>
                 <tbody>{users.data.map((u) => <Line key={u.name} u={u} change={change} self={me.user?.name === u.name} />)}</tbody>
               </table>
             </div>
           )}
         </section>
       )}
-      {me.user && <OwnPassword />}
+      {me.user?.login === 'password' && <OwnPassword />}
     </>
   );
 }
@@ -46,6 +49,7 @@ function Line({ u, change, self }: { u: User; self: boolean; change: (name: stri
   return (
     <tr class={u.disabled_ns ? 'dim' : ''}>
       <td class="grow"><b>{u.name}</b>{self && <span class="muted"> you</span>}</td>
+      <td class="nowrap muted">{WAYS[u.login]}</td>
       <td>
         <select value={u.role} aria-label={`Role of ${u.name}`} onChange={(e) => change(u.name, { role: e.currentTarget.value as Role })}>
           <option value="viewer">viewer</option><option value="admin">admin</option>
@@ -82,6 +86,32 @@ function Invite() {
         <button type="submit" class="button primary low">Make a link</button>
       </form>
       {link && <Copyable text={link} label="the link" key={link} />}
+      {error && <ErrorBox error={error} />}
+    </section>
+  );
+}
+
+function Expect({ name, done }: { name: string; done: () => void }) {
+  const [who, setWho] = useState('');
+  const [role, setRole] = useState<Role>('viewer');
+  const [error, setError] = useState<Error | null>(null);
+  const create = (e: Event) => {
+    e.preventDefault();
+    setError(null);
+    api.expectUser(who.trim(), role).then(() => { setWho(''); done(); }, setError);
+  };
+  return (
+    <section class="panel" aria-labelledby="expect"><h2 id="expect">New user through {name}</h2>
+      <p class="muted">Without a password here: whoever the provider vouches for by this e-mail address, or by this subject, is the user from the first login on.</p>
+      <form class="bar" onSubmit={create}>
+        <label class="small-field wide">E-mail address or subject<input value={who} onInput={(e) => setWho(e.currentTarget.value)} autocapitalize="none" spellcheck={false} required /></label>
+        <label class="small-field">Role
+          <select value={role} aria-label="Role of the new user" onChange={(e) => setRole(e.currentTarget.value as Role)}>
+            <option value="viewer">viewer</option><option value="admin">admin</option>
+          </select>
+        </label>
+        <button type="submit" class="button low">Make the user</button>
+      </form>
       {error && <ErrorBox error={error} />}
     </section>
   );

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+/* One outgoing request through libcurl (fetch.h).
+ *
+ *   skep_fetch -> easy handle of its own -> answer up to body->limit -> status
+ *
+ * A handle a call: requests are rare, and nothing is shared between their senders.
+ *
+ * I1  whatever the peer does, a call ends after timeout_ms and keeps at most the buffer's limit.
+ * I2  no message holds the query of an address, credentials or a body.
+ * Threads: any.  Memory: the caller's buffer and libcurl's handle. */
+#include "fetch/fetch.h"
+
+#include <curl/curl.h>
+#include <pthread.h>
+
+#include "base/assert.h"
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void init_curl(void)
+{
+    CURLcode code = curl_global_init(CURL_GLOBAL_DEFAULT);
+    skep_assert(code == CURLE_OK);
+}
+
+static size_t on_body(char *p, size_t size, size_t n, void *ctx)
+{
+    struct skep_buf *body = ctx;
+    skep_buf_put(body, p, size * n);
+    return body->bad ? 0 : size * n;
+}
+
+static int on_progress(void *ctx, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
+{
+    const struct skep_fetch *f = ctx;
+    (void)a, (void)b, (void)c, (void)d;
+    return f->stop(f->stop_ctx) ? 1 : 0;
+}
+
+/* "https://host:port" of an address: what a message may name. */
+static skep_str origin_of(const char *url)
+{
+    skep_str s = skep_str_c(url);
+    size_t at = skep_str_find(s, SKEP_STR("://"));
+    size_t from = at == SIZE_MAX ? 0 : at + 3;
+    skep_str rest = skep_str_skip(s, from);
+    size_t n = 0;
+    while (n < rest.n && rest.p[n] != '/' && rest.p[n] != '?' && rest.p[n] != '#')
+        n++;
+    size_t user = skep_str_chr((skep_str){rest.p, n}, '@');
+    return user == SIZE_MAX ? (skep_str){s.p, from + n}
+                            : (skep_str){rest.p + user + 1, n - user - 1};
+}
+
+bool skep_fetch_is_safe(const char *url)
+{
+    static const skep_str near[] = {SKEP_STR_INIT("http://localhost"),
+                                    SKEP_STR_INIT("http://127.0.0.1"),
+                                    SKEP_STR_INIT("http://[::1]")};
+    skep_str s = skep_str_c(url);
+    if (skep_str_starts(s, SKEP_STR("https://")))
+        return s.n > 8;
+    for (size_t i = 0; i < SKEP_ARRAY_LEN(near); i++) {
+        char next = s.n > near[i].n ? s.p[near[i].n] : '/';
+        if (skep_str_starts(s, near[i]) && (next == '/' || next == ':') &&
+            skep_str_chr(origin_of(url), '@') == SIZE_MAX && skep_str_chr(s, '@') == SIZE_MAX)
+            return true;
+    }
+    return false;
+}
+
+static void set_bounds(CURL *curl, const struct skep_fetch *f)
+{
+    bool https = skep_str_starts(skep_str_c(f->url), SKEP_STR("https://"));
+    bool get = strcmp(f->method, "GET") == 0;
+    (void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    (void)curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, https ? "https" : "http,https");
+    (void)curl_easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR, https ? "https" : "http,https");
+    (void)curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)f->timeout_ms);
+    (void)curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)SKEP_MIN(f->timeout_ms, 5000u));
+    (void)curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, get && f->redirects_max ? 1L : 0L);
+    (void)curl_easy_setopt(curl, CURLOPT_MAXREDIRS, (long)f->redirects_max);
+    if (f->stop) {
+        (void)curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
+        (void)curl_easy_setopt(curl, CURLOPT_XFERINFODATA, (void *)(uintptr_t)f);
+        (void)curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+    }
+}
+
+static struct curl_slist *set_up(CURL *curl, const struct skep_fetch *f, struct skep_buf *body,
+                                 char error[CURL_ERROR_SIZE])
+{
+    struct curl_slist *headers = curl_slist_append(NULL, "Expect:");
+    for (unsigned i = 0; i < SKEP_FETCH_HEADERS_MAX && f->headers[i]; i++)
+        headers = curl_slist_append(headers, f->headers[i]);
+    skep_assert(headers != NULL);
+    set_bounds(curl, f);
+    (void)curl_easy_setopt(curl, CURLOPT_URL, f->url);
+    (void)curl_easy_setopt(curl, CURLOPT_USERAGENT, "skep");
+    (void)curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+    (void)curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, error);
+    (void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
+    (void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, body);
+    if (f->ca_file)
+        (void)curl_easy_setopt(curl, CURLOPT_CAINFO, f->ca_file);
+    if (f->user) {
+        (void)curl_easy_setopt(curl, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
+        (void)curl_easy_setopt(curl, CURLOPT_USERNAME, f->user);
+        (void)curl_easy_setopt(curl, CURLOPT_PASSWORD, f->password ? f->password : "");
+    }
+    if (strcmp(f->method, "POST") == 0) {
+        (void)curl_easy_setopt(curl, CURLOPT_POST, 1L);
+        (void)curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)f->body.n);
+        (void)curl_easy_setopt(curl, CURLOPT_POSTFIELDS, f->body.n ? (const char *)f->body.p : "");
+    }
+    return headers;
+}
+
+static skep_rc failure(const struct skep_fetch *f, CURLcode code, const struct skep_buf *body,
+                       const char *error, skep_err *err)
+{
+    skep_str o = origin_of(f->url);
+    if (body->bad)
+        return skep_fail(err, SKEP_ETOOLARGE, SKEP_STRFMT " answers with more than %zu bytes",
+                         SKEP_STRARG(o), body->limit);
+    if (code == CURLE_OPERATION_TIMEDOUT)
+        return skep_fail(err, SKEP_ETIMEOUT, SKEP_STRFMT " does not answer within %u ms",
+                         SKEP_STRARG(o), f->timeout_ms);
+    if (code == CURLE_ABORTED_BY_CALLBACK)
+        return skep_fail(err, SKEP_ECANCELED, "the server is stopping");
+    return skep_fail(err, SKEP_EIO, SKEP_STRFMT ": %s", SKEP_STRARG(o),
+                     error[0] ? error : curl_easy_strerror(code));
+}
+
+skep_rc skep_fetch(const struct skep_fetch *f, struct skep_buf *body, int *ret_status,
+                   skep_err *err)
+{
+    char error[CURL_ERROR_SIZE] = "";
+    long status = 0;
+    skep_assert(f->url && f->method && f->timeout_ms > 0);
+    (void)pthread_once(&once, init_curl);
+    CURL *curl = curl_easy_init();
+    skep_assert(curl != NULL);
+    skep_buf_reset(body);
+    struct curl_slist *headers = set_up(curl, f, body, error);
+    CURLcode code = curl_easy_perform(curl);
+    (void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+    curl_slist_free_all(headers);
+    curl_easy_cleanup(curl);
+    if (code != CURLE_OK)
+        return failure(f, code, body, error, err);
+    *ret_status = (int)status;
+    return SKEP_OK;
+}
