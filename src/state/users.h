@@ -15,8 +15,8 @@ enum skep_role {
 
 enum {
     SKEP_STATE_USERS_MAX = 10000,
-    SKEP_STATE_SESSIONS_MAX = 10000,    /* of all users: the one not used for longest goes first */
-    SKEP_STATE_LINKS_MAX = 100,         /* the oldest goes first */
+    SKEP_STATE_SESSIONS_MAX = 10000,     /* of all users: the one not used for longest goes first */
+    SKEP_STATE_LINKS_MAX = 100,          /* the oldest goes first */
     SKEP_STATE_PASSWORD_MAX_BYTES = 128, /* of its hash as text */
     SKEP_STATE_SUBJECT_MAX_BYTES = 1024
 };
