@@ -68,7 +68,7 @@ function Table({ s, edit, drop }: { s: Answer; edit: (name: string) => void; dro
   return (
     <section class="panel" aria-label="Rules">
       <div class="table-wrap" role="region" aria-label="Sampling rules, in the order they are tried" tabIndex={0}>
-        <table class="table">
+        <table class="table rules">
           <thead><tr><th class="right">Priority</th><th>Rule</th><th>Matches</th><th class="right">Reservoir</th><th class="right">Rate</th><th class="right">Clients</th><th class="right">Seen</th><th class="right">Taken</th><th>Last hour</th><th><span class="visually-hidden">Change</span></th></tr></thead>
           <tbody>{s.rules.map((r) => <Line key={r.name} r={r} kept_s={s.kept_s} edit={edit} drop={drop} />)}</tbody>
         </table>
@@ -82,7 +82,7 @@ function Line({ r, kept_s, edit, drop }: { r: SamplingRule; kept_s: number; edit
   return (
     <tr>
       <td class="num right">{r.priority}</td>
-      <td class="nowrap"><strong>{r.name}</strong>{r.fixed_rate < 1 && <span class="muted"> under 100%</span>}</td>
+      <td><strong>{r.name}</strong>{r.fixed_rate < 1 && <span class="muted nowrap"> under 100%</span>}</td>
       <td class="cell" title={matches(r)}>{matches(r)}</td>
       <td class="num right nowrap">{count(r.reservoir)}/s</td>
       <td class="num right">{percent(r.fixed_rate)}</td>
