@@ -55,6 +55,8 @@ skep_rc skep_api_routes(struct skep_api *api, struct skep_net *net, skep_err *er
         &skep_api__page_users,        &skep_api__page_audit,
         &skep_api__page_xray,         &skep_api__page_sampling,
         &skep_api__page_patterns,     &skep_api__page_oidc,
+        &skep_api__logs_operations,   &skep_api__page_logs,
+        &skep_api__logs_unknown,
     };
     for (size_t i = 0; i < SKEP_ARRAY_LEN(all); i++)
         SKEP_TRY(skep_net_routes(net, all[i]->routes, all[i]->n, api, err));

@@ -475,6 +475,12 @@ static void put_route(struct skep_json *json, const struct skep_route *r)
     skep_json_object(json);
     skep_json_put_str(json, SKEP_STR("method"), skep_str_c(r->method));
     skep_json_put_str(json, SKEP_STR("path"), skep_str_c(r->path));
+    if (r->header) {
+        skep_json_key(json, SKEP_STR("header"));
+        skep_json_object(json);
+        skep_json_put_str(json, skep_str_c(r->header), skep_str_c(r->header_value));
+        skep_json_end(json);
+    }
     skep_json_put_str(json, SKEP_STR("right"), right_name(r->right));
     skep_json_put_bool(json, SKEP_STR("grpc"), (r->flags & SKEP_ROUTE_GRPC) != 0);
     skep_json_key(json, SKEP_STR("forms"));

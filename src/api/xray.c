@@ -260,31 +260,9 @@ void skep_api__xray_put_token(struct skep_api__xray *x, skep_bytes position)
 
 // --- names -------------------------------------------------------------------------------------
 
-/* AKID/20261120/REGION/xray/aws4_request in an Authorization header. */
-static skep_str signed_region(const struct skep_request *req)
-{
-    skep_str auth = skep_request_header(req, SKEP_STR("authorization"));
-    size_t at = skep_str_find(auth, SKEP_STR("Credential="));
-    if (at == SIZE_MAX)
-        return SKEP_STR_NULL;
-    skep_str scope = skep_str_skip(auth, at);
-    scope = skep_str_cut(&scope, ',');
-    (void)skep_str_cut(&scope, '/');
-    (void)skep_str_cut(&scope, '/');
-    skep_str region = skep_str_cut(&scope, '/');
-    for (size_t i = 0; i < region.n; i++) {
-        char c = region.p[i];
-        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'))
-            return SKEP_STR_NULL;
-    }
-    return region.n <= 32 ? region : SKEP_STR_NULL;
-}
-
 skep_str skep_api__xray_arn(struct skep_api__xray *x, skep_str resource)
 {
-    skep_str region = signed_region(x->job->req);
-    if (region.n == 0)
-        region = SKEP_STR("us-east-1");
+    skep_str region = skep_aws_region(x->job->req);
     return skep_arena_printf(&x->job->arena,
                              "arn:aws:xray:" SKEP_STRFMT ":000000000000:" SKEP_STRFMT,
                              SKEP_STRARG(region), SKEP_STRARG(resource));

@@ -73,3 +73,6 @@ enum skep_aws_cause skep_aws_cause_of(skep_rc rc, enum skep_denied why, int stat
 /* The same call again has the same identity: its amz-sdk-invocation-id, environment and body.
  * False: it carries none, and *ret is all zero. */
 bool skep_aws_identity(const struct skep_request *req, uint8_t ret[static 16]);
+
+/* The region that the request was signed for; "us-east-1" when it was for none. */
+skep_str skep_aws_region(const struct skep_request *req);

@@ -6,6 +6,8 @@
  * The body is in it because an id alone proves nothing: a client that repeats one for another body
  * sends another call.
  *
+ * And the region it was signed for, which is a part of names it is given.
+ *
  * Threads: any. */
 #include <xxhash.h>
 
@@ -35,4 +37,25 @@ bool skep_aws_identity(const struct skep_request *req, uint8_t ret[static 16])
     skep_store_le64(ret, h.low64 | (h.high64 == 0));
     skep_store_le64(ret + 8, h.high64);
     return true;
+}
+
+/* AKID/20261120/REGION/logs/aws4_request in an Authorization header. */
+skep_str skep_aws_region(const struct skep_request *req)
+{
+    const skep_str none = SKEP_STR("us-east-1");
+    skep_str auth = skep_request_header(req, SKEP_STR("authorization"));
+    size_t at = skep_str_find(auth, SKEP_STR("Credential="));
+    if (at == SIZE_MAX)
+        return none;
+    skep_str scope = skep_str_skip(auth, at);
+    scope = skep_str_cut(&scope, ',');
+    (void)skep_str_cut(&scope, '/');
+    (void)skep_str_cut(&scope, '/');
+    skep_str region = skep_str_cut(&scope, '/');
+    for (size_t i = 0; i < region.n; i++) {
+        char c = region.p[i];
+        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'))
+            return none;
+    }
+    return region.n && region.n <= 32 ? region : none;
 }

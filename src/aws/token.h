@@ -9,7 +9,7 @@
 #include "base/str.h"
 
 enum {
-    SKEP_AWS_TOKEN_POSITION = 40, /* bytes of a position at most */
+    SKEP_AWS_TOKEN_POSITION = 2064, /* bytes of a position at most: a name of 512 characters */
     SKEP_AWS_TOKEN_BYTES = 9 + SKEP_AWS_TOKEN_POSITION + 8
 };
 
@@ -29,6 +29,6 @@ SKEP_NODISCARD bool skep_aws_token_read(const struct skep_aws_call *call, skep_s
                                         const char **ret_why);
 
 /* The token of this request for a position of at most SKEP_AWS_TOKEN_POSITION bytes, in an empty
- * buffer with room for 128. */
+ * buffer with room for 4096. */
 skep_str skep_aws_token_write(const struct skep_aws_call *call, skep_bytes position,
                               struct skep_buf *text);

@@ -44,7 +44,12 @@ skep_str skep_signal_name(enum skep_signal s);
     X(OVER_LIMIT, 15, "over_limit")                                                                \
     X(MISSING_TIME, 16, "missing_time")                                                            \
     X(BAD_HEADER, 17, "bad_header")                                                                \
-    X(NOT_ALLOWED, 18, "not_allowed")
+    X(NOT_ALLOWED, 18, "not_allowed")                                                              \
+    X(TOO_OLD, 19, "too_old")                                                                      \
+    X(TOO_NEW, 20, "too_new")                                                                      \
+    X(PAST_RETENTION, 21, "past_retention")                                                        \
+    X(NO_STREAM, 22, "no_stream")                                                                  \
+    X(UNORDERED, 23, "unordered")
 
 enum skep_rejection {
 #define X(id, number, name) SKEP_REJECTION_##id = (number),

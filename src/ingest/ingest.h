@@ -43,6 +43,11 @@ const struct skep_route *skep_ingest_import_routes(size_t *ret_n);
 /* X-Ray: PutTraceSegments and PutTelemetryRecords.  The same context. */
 const struct skep_route *skep_ingest_xray_routes(size_t *ret_n);
 
+/* CloudWatch Logs: PutLogEvents; needs the state, which knows groups and streams.  The same
+ * context.
+ */
+const struct skep_route *skep_ingest_logs_routes(size_t *ret_n);
+
 /* --- the X-Ray daemon's UDP port (docs/api/xray.md) --- */
 
 struct skep_xray_port_config {

@@ -295,19 +295,22 @@ static void refuse_metrics(void *ctx, struct skep_request *req, int http_status,
 
 #define SERVICE(signal, name) "/opentelemetry.proto.collector." signal ".v1." name "/Export"
 #define HTTP_FLAGS            (SKEP_ROUTE_CORS | SKEP_ROUTE_PREFIX_SLASH)
-/* Right and form: Honeycomb's header, a bearer token, and AWS' signature, which X-Ray's own OTLP
- * endpoint takes. */
-#define WRITES SKEP_RIGHT_INGEST, SKEP_FORM_HONEYCOMB | SKEP_FORM_BEARER | SKEP_FORM_SIGV4
+/* Forms: Honeycomb's header, a bearer token, and AWS' signature, which X-Ray's own OTLP endpoint
+ * takes. */
+#define ROUTE(path_, signal_, flags_)                                                              \
+    {                                                                                              \
+        .method = "POST", .path = (path_), .handle = handle_##signal_, .refuse = refuse_##signal_, \
+        .flags = (flags_), .right = SKEP_RIGHT_INGEST,                                             \
+        .form = SKEP_FORM_HONEYCOMB | SKEP_FORM_BEARER | SKEP_FORM_SIGV4                           \
+    }
 
 static const struct skep_route routes[] = {
-    {"POST", "/v1/traces", handle_traces, refuse_traces, HTTP_FLAGS, 0, WRITES},
-    {"POST", "/v1/logs", handle_logs, refuse_logs, HTTP_FLAGS, 0, WRITES},
-    {"POST", "/v1/metrics", handle_metrics, refuse_metrics, HTTP_FLAGS, 0, WRITES},
-    {"POST", SERVICE("trace", "TraceService"), handle_traces, refuse_traces, SKEP_ROUTE_GRPC, 0,
-     WRITES},
-    {"POST", SERVICE("logs", "LogsService"), handle_logs, refuse_logs, SKEP_ROUTE_GRPC, 0, WRITES},
-    {"POST", SERVICE("metrics", "MetricsService"), handle_metrics, refuse_metrics, SKEP_ROUTE_GRPC,
-     0, WRITES},
+    ROUTE("/v1/traces", traces, HTTP_FLAGS),
+    ROUTE("/v1/logs", logs, HTTP_FLAGS),
+    ROUTE("/v1/metrics", metrics, HTTP_FLAGS),
+    ROUTE(SERVICE("trace", "TraceService"), traces, SKEP_ROUTE_GRPC),
+    ROUTE(SERVICE("logs", "LogsService"), logs, SKEP_ROUTE_GRPC),
+    ROUTE(SERVICE("metrics", "MetricsService"), metrics, SKEP_ROUTE_GRPC),
 };
 
 const struct skep_route *skep_ingest_otlp_routes(size_t *ret_n)

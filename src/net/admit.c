@@ -82,7 +82,7 @@ static void route_options(struct skep_net__req *r, const struct skep_net__uri *u
 {
     skep_str wanted = header(r, SKEP_STR("access-control-request-method"));
     r->allow = skep_net__routes_allow(r->net->routes, &r->arena, uri);
-    if (wanted.n && skep_net__routes_find(r->net->routes, wanted, uri, &r->match) &&
+    if (wanted.n && skep_net__routes_find(r->net->routes, wanted, uri, NULL, &r->match) &&
         (r->match.route->flags & SKEP_ROUTE_CORS)) {
         r->action = SKEP_NET__PREFLIGHT;
         return;
@@ -95,7 +95,7 @@ static void route_options(struct skep_net__req *r, const struct skep_net__uri *u
 static bool find_route(struct skep_net__req *r, const struct skep_net__head *h,
                        const struct skep_net__uri *uri)
 {
-    if (skep_net__routes_find(r->net->routes, h->method, uri, &r->match))
+    if (skep_net__routes_find(r->net->routes, h->method, uri, &r->pub, &r->match))
         return true;
     if (skep_str_eq(h->method, SKEP_STR("OPTIONS")))
         route_options(r, uri);

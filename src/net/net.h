@@ -109,10 +109,13 @@ enum {
 /* path: literal segments, ":name" matches one non-empty segment, a last "*" matches the rest (also
  * empty, but "/ui/" + "*" does not match "/ui").  Segment by segment from the left, literal beats
  * ":name" beats "*".  Matching is case-sensitive, method first.  A "%2F" in a request is part of
- * its segment. */
+ * its segment.
+ * Routes of one path may be told apart by a header: those whose header has their value are tried
+ * before the one that names none. */
 struct skep_route {
     const char *method; /* "GET" also answers HEAD */
     const char *path;
+    const char *header, *header_value; /* "x-amz-target" and its whole value; NULL = any request */
     skep_handler_fn *handle;
     skep_refuse_fn *refuse; /* NULL = plain text */
     unsigned flags;

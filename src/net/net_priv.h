@@ -77,9 +77,11 @@ SKEP_NODISCARD skep_rc skep_net__routes_add(struct skep_net__routes *t,
                                             skep_err *err);
 /* The i-th route added, or NULL. */
 const struct skep_route *skep_net__routes_at(const struct skep_net__routes *t, size_t i);
-/* Best route for method and path; HEAD falls back to GET. */
+/* Best route for method, path and what `req` says in its headers; HEAD falls back to GET.
+ * req NULL = no headers. */
 SKEP_NODISCARD bool skep_net__routes_find(const struct skep_net__routes *t, skep_str method,
                                           const struct skep_net__uri *uri,
+                                          const struct skep_request *req,
                                           struct skep_net__match *ret);
 /* "GET, HEAD, POST": methods that the path has a route for; empty = none.  In the arena. */
 skep_str skep_net__routes_allow(const struct skep_net__routes *t, struct skep_arena *arena,

@@ -7,7 +7,10 @@
  * Patterns of one method are kept in that order, so the first one that matches is the best one.
  * Patterns of literals only are found by hash before any is tried: nothing can beat them.
  *
- * I1  no two entries of a method have the same shape (":a" and ":b" are the same shape).
+ * Routes of one path that name a header (many operations behind one address) are hashed with its
+ * value and come before the one that names none.
+ *
+ * I1  no two entries of a method have the same shape (":a" and ":b" are the same shape) and header.
  * I2  entries are sorted by compare_shape.
  * Threads: built before start by one, read by all afterwards.  Memory: own; routes borrowed. */
 #include "net/net_priv.h"
@@ -29,6 +32,7 @@ struct method {
     struct entry *entries;
     uint32_t n, cap;
     struct skep_index literals; /* -> entries */
+    const char *header;         /* that some of them name, the same for all; NULL = none does */
 };
 
 struct skep_net__routes {
@@ -101,6 +105,15 @@ static struct entry parse_pattern(const struct skep_route *route, void *ctx)
     return e;
 }
 
+/* Those that name a header first. */
+static int compare_header(const struct skep_route *a, const struct skep_route *b)
+{
+    if (!a->header || !b->header)
+        return a->header ? -1 : b->header != NULL;
+    int c = skep_str_cmp(skep_str_c(a->header), skep_str_c(b->header));
+    return c ? c : skep_str_cmp(skep_str_c(a->header_value), skep_str_c(b->header_value));
+}
+
 /* <0, 0 (same shape), >0. */
 static int compare_shape(const struct entry *a, const struct entry *b)
 {
@@ -114,7 +127,9 @@ static int compare_shape(const struct entry *a, const struct entry *b)
                 return c;
         }
     }
-    return a->n_segs == b->n_segs ? 0 : a->n_segs > b->n_segs ? -1 : 1;
+    if (a->n_segs != b->n_segs)
+        return a->n_segs > b->n_segs ? -1 : 1;
+    return compare_header(a->route, b->route);
 }
 
 /* The entry that SKEP_ROUTE_PREFIX_SLASH adds. */
@@ -135,6 +150,13 @@ static uint64_t path_hash(const skep_str *segs, unsigned n)
     return h;
 }
 
+/* Of a path of literals with the value of its method's header, "" = none. */
+static uint64_t literal_hash(const skep_str *segs, unsigned n, skep_str value)
+{
+    uint64_t h = path_hash(segs, n);
+    return value.n ? skep_hash_seed(skep_str_bytes(value), h) : h;
+}
+
 static skep_rc insert(struct method *m, const struct entry *e, skep_err *err)
 {
     uint32_t at = 0;
@@ -150,7 +172,10 @@ static skep_rc insert(struct method *m, const struct entry *e, skep_err *err)
     skep_index_clear(&m->literals);
     for (uint32_t i = 0; i < m->n; i++)
         if (m->entries[i].literal)
-            skep_index_add(&m->literals, path_hash(m->entries[i].segs, m->entries[i].n_segs), i);
+            skep_index_add(&m->literals,
+                           literal_hash(m->entries[i].segs, m->entries[i].n_segs,
+                                        skep_str_c(m->entries[i].route->header_value)),
+                           i);
     return SKEP_OK;
 }
 
@@ -161,6 +186,11 @@ skep_rc skep_net__routes_add(struct skep_net__routes *t, const struct skep_route
     skep_str name = skep_str_c(route->method);
     struct method *m = get_method(t, name);
     struct entry e = parse_pattern(route, ctx);
+    if (route->header) {
+        skep_assert(e.literal && route->header_value && route->header_value[0]);
+        skep_assert(!m->header || skep_str_eq(skep_str_c(m->header), skep_str_c(route->header)));
+        m->header = route->header;
+    }
     SKEP_TRY(insert(m, &e, err));
     bool bare = e.kinds[e.n_segs - 1] != STAR && e.segs[e.n_segs - 1].n > 0;
     if ((route->flags & SKEP_ROUTE_PREFIX_SLASH) && bare) {
@@ -200,40 +230,61 @@ static bool matches(const struct entry *e, const struct skep_net__uri *uri,
     return e->n_segs == uri->n_segs;
 }
 
-static bool find_in(const struct method *m, const struct skep_net__uri *uri,
-                    struct skep_net__match *ret)
+static void found(const struct entry *e, struct skep_net__match *m, struct skep_net__match *ret)
 {
-    struct skep_net__match found = {0};
-    struct skep_index_it it = skep_index_begin(&m->literals, path_hash(uri->segs, uri->n_segs));
+    m->route = e->route;
+    m->ctx = e->ctx;
+    *ret = *m;
+}
+
+/* A route of literals whose header has this value; "" = that names none. */
+static bool find_literal(const struct method *m, const struct skep_net__uri *uri, skep_str value,
+                         struct skep_net__match *ret)
+{
+    struct skep_net__match match = {0};
+    struct skep_index_it it =
+        skep_index_begin(&m->literals, literal_hash(uri->segs, uri->n_segs, value));
     for (uint32_t i; (i = skep_index_next(&m->literals, &it)) != SKEP_INDEX_NONE;) {
-        if (matches(&m->entries[i], uri, &found)) {
-            found.route = m->entries[i].route;
-            found.ctx = m->entries[i].ctx;
-            *ret = found;
-            return true;
-        }
-    }
-    for (uint32_t i = 0; i < m->n; i++) {
-        if (m->entries[i].literal || !matches(&m->entries[i], uri, &found))
+        const struct entry *e = &m->entries[i];
+        if (!skep_str_eq(skep_str_c(e->route->header_value), value) || !matches(e, uri, &match))
             continue;
-        found.route = m->entries[i].route;
-        found.ctx = m->entries[i].ctx;
-        *ret = found;
+        found(e, &match, ret);
+        return true;
+    }
+    return false;
+}
+
+static bool find_in(const struct method *m, const struct skep_net__uri *uri,
+                    const struct skep_request *req, struct skep_net__match *ret)
+{
+    struct skep_net__match match = {0};
+    skep_str value = SKEP_STR_NULL;
+    if (req && m->header)
+        value = skep_request_header(req, skep_str_c(m->header));
+    if (value.n && find_literal(m, uri, value, ret))
+        return true;
+    if (find_literal(m, uri, SKEP_STR_NULL, ret))
+        return true;
+    for (uint32_t i = 0; i < m->n; i++) {
+        if (m->entries[i].literal || !matches(&m->entries[i], uri, &match))
+            continue;
+        found(&m->entries[i], &match, ret);
         return true;
     }
     return false;
 }
 
 bool skep_net__routes_find(const struct skep_net__routes *t, skep_str method,
-                           const struct skep_net__uri *uri, struct skep_net__match *ret)
+                           const struct skep_net__uri *uri, const struct skep_request *req,
+                           struct skep_net__match *ret)
 {
     const struct method *m = find_method(t, method);
-    if (m && find_in(m, uri, ret))
+    if (m && find_in(m, uri, req, ret))
         return true;
     if (!skep_str_eq(method, SKEP_STR("HEAD")))
         return false;
     m = find_method(t, SKEP_STR("GET"));
-    return m && find_in(m, uri, ret);
+    return m && find_in(m, uri, req, ret);
 }
 
 skep_str skep_net__routes_allow(const struct skep_net__routes *t, struct skep_arena *arena,
@@ -243,7 +294,7 @@ skep_str skep_net__routes_allow(const struct skep_net__routes *t, struct skep_ar
     bool head = false;
     for (unsigned i = 0; i < t->n_methods; i++) {
         struct skep_net__match found;
-        if (!find_in(&t->methods[i], uri, &found))
+        if (!find_in(&t->methods[i], uri, NULL, &found))
             continue;
         skep_str name = t->methods[i].name;
         head = head || skep_str_eq(name, SKEP_STR("HEAD"));

@@ -154,6 +154,8 @@ static skep_rc start_net(struct server *s, skep_err *err)
     SKEP_TRY(skep_net_routes(s->net, routes, n_routes, s->ingest, err));
     routes = skep_ingest_xray_routes(&n_routes);
     SKEP_TRY(skep_net_routes(s->net, routes, n_routes, s->ingest, err));
+    routes = skep_ingest_logs_routes(&n_routes);
+    SKEP_TRY(skep_net_routes(s->net, routes, n_routes, s->ingest, err));
     SKEP_TRY(skep_api_routes(s->api, s->net, err));
     SKEP_TRY(skep_net_start(s->net, err));
     return skep_ingest_xray_start(s->ingest, err);

@@ -129,9 +129,10 @@ skep_rc skep_state_set_environment(struct skep_state *s, const struct skep_state
 
 /* What goes with an environment: DELETE ... WHERE environment = ?1. */
 static const enum skep_state__stmt of_environment[] = {
-    SKEP_STATE__XRAY_ENVIRONMENT,
-    SKEP_STATE__XRAY_TAG_ENVIRONMENT,
-    SKEP_STATE__XRAY_WINDOW_ENVIRONMENT,
+    SKEP_STATE__XRAY_ENVIRONMENT,        SKEP_STATE__XRAY_TAG_ENVIRONMENT,
+    SKEP_STATE__XRAY_WINDOW_ENVIRONMENT, SKEP_STATE__LOG_GROUP_ENVIRONMENT,
+    SKEP_STATE__LOG_STREAM_ENVIRONMENT,  SKEP_STATE__LOG_ITEM_ENVIRONMENT,
+    SKEP_STATE__LOG_TAG_ENVIRONMENT,
 };
 
 static skep_rc drop_environment_locked(struct skep_state *s, skep_str slug, skep_err *err)
@@ -169,6 +170,8 @@ skep_rc skep_state_drop_environment(struct skep_state *s, skep_str slug, skep_er
     if (rc == SKEP_OK)
         rc = skep_state__end(s, drop_environment_locked(s, slug, err), err);
     (void)changed(s, rc);
+    if (rc == SKEP_OK)
+        skep_state__logs_drop_environment(s, slug);
     skep_mutex_unlock(&s->lock);
     return rc;
 }

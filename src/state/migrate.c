@@ -95,6 +95,25 @@ static const char *const steps[] = {
     /* who logs in through an identity provider */
     "ALTER TABLE user ADD COLUMN subject TEXT NOT NULL DEFAULT '';"
     "CREATE UNIQUE INDEX user_subject ON user(subject) WHERE subject != '';",
+    /* what CloudWatch Logs' API keeps */
+    "CREATE TABLE log_group("
+    "  environment TEXT NOT NULL, name TEXT NOT NULL, created_ns INTEGER NOT NULL,"
+    "  retention_days INTEGER NOT NULL, class INTEGER NOT NULL, protected INTEGER NOT NULL,"
+    "  PRIMARY KEY(environment, name)"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE TABLE log_stream("
+    "  environment TEXT NOT NULL, grp TEXT NOT NULL, name TEXT NOT NULL,"
+    "  created_ns INTEGER NOT NULL, PRIMARY KEY(environment, grp, name)"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE TABLE log_item("
+    "  seq INTEGER PRIMARY KEY, environment TEXT NOT NULL, kind INTEGER NOT NULL,"
+    "  grp TEXT NOT NULL, name TEXT NOT NULL, body TEXT NOT NULL, created_ns INTEGER NOT NULL,"
+    "  modified_ns INTEGER NOT NULL, UNIQUE(environment, kind, grp, name)"
+    ") STRICT;"
+    "CREATE TABLE log_tag("
+    "  environment TEXT NOT NULL, resource TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,"
+    "  PRIMARY KEY(environment, resource, key)"
+    ") STRICT, WITHOUT ROWID;",
 };
 
 static skep_rc exec(sqlite3 *db, const char *sql, skep_err *err)

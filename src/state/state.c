@@ -10,6 +10,7 @@
  *   user, session, link                           users.c
  *   audit                                         audit.c
  *   xray_item, xray_tag, xray_window              xray.c
+ *   log_group, log_stream, log_item, log_tag      logs.c
  *
  * I1  a statement is reset before the lock is let go
  * I2  count and bytes of finished results stay within the limits
@@ -45,6 +46,7 @@ skep_rc skep_state_open(const struct skep_state_config *cfg, struct skep_state *
     s->results_limit = cfg->results_limit ? cfg->results_limit : 10000;
     s->results_limit_bytes = cfg->results_limit_bytes ? cfg->results_limit_bytes : 256ull << 20;
     skep_mutex_init(&s->lock, "state");
+    skep_state__logs_init(&s->logs);
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
     skep_rc rc = SKEP_OK;
     if (sqlite3_open_v2(cfg->path, &s->db, flags, NULL) != SQLITE_OK)
@@ -58,6 +60,8 @@ skep_rc skep_state_open(const struct skep_state_config *cfg, struct skep_state *
         rc = skep_state__end_results(s->db, err);
     if (rc == SKEP_OK)
         rc = prepare_all(s, err);
+    if (rc == SKEP_OK && !cfg->beside_owner)
+        rc = skep_state__logs_load(s, err);
     if (rc != SKEP_OK) {
         skep_state_close(s);
         return rc;
@@ -74,6 +78,7 @@ void skep_state_close(struct skep_state *s)
         (void)sqlite3_finalize(s->stmt[i]);
     int rc = sqlite3_close(s->db);
     skep_assert(rc == SQLITE_OK); /* a busy close would mean a statement leaked */
+    skep_state__logs_done(&s->logs);
     skep_mutex_done(&s->lock);
     skep_free(s);
 }

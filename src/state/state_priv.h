@@ -5,6 +5,7 @@
 #include <sqlite3.h>
 
 #include "os/thread.h"
+#include "state/logs_index.h"
 #include "state/state.h"
 
 /* Prepared statements: X(ID, SQL) */
@@ -138,6 +139,46 @@
     X(XRAY_ENVIRONMENT, "DELETE FROM xray_item WHERE environment = ?1")                            \
     X(XRAY_TAG_ENVIRONMENT, "DELETE FROM xray_tag WHERE environment = ?1")                         \
     X(XRAY_WINDOW_ENVIRONMENT, "DELETE FROM xray_window WHERE environment = ?1")                   \
+    X(LOG_GROUP_LIST, "SELECT environment, name, created_ns, retention_days, class, protected"     \
+                      " FROM log_group")                                                           \
+    X(LOG_GROUP_PUT, "INSERT INTO log_group(environment, name, created_ns, retention_days, class," \
+                     " protected) VALUES(?1, ?2, ?3, ?4, ?5, ?6)")                                 \
+    X(LOG_GROUP_SET, "UPDATE log_group SET retention_days = ?3, protected = ?4"                    \
+                     " WHERE environment = ?1 AND name = ?2")                                      \
+    X(LOG_GROUP_DROP, "DELETE FROM log_group WHERE environment = ?1 AND name = ?2")                \
+    X(LOG_STREAM_LIST, "SELECT environment, grp, name, created_ns FROM log_stream")                \
+    X(LOG_STREAM_PUT, "INSERT INTO log_stream(environment, grp, name, created_ns)"                 \
+                      " VALUES(?1, ?2, ?3, ?4)")                                                   \
+    X(LOG_STREAM_DROP, "DELETE FROM log_stream WHERE environment = ?1 AND grp = ?2 AND name = ?3") \
+    X(LOG_STREAM_DROP_ALL, "DELETE FROM log_stream WHERE environment = ?1 AND grp = ?2")           \
+    X(LOG_ITEM_LIST, "SELECT grp, name, body, created_ns, modified_ns FROM log_item"               \
+                     " WHERE environment = ?1 AND kind = ?2 AND (?3 = '' OR grp = ?3)"             \
+                     " ORDER BY grp, name")                                                        \
+    X(LOG_ITEM_GET, "SELECT grp, name, body, created_ns, modified_ns FROM log_item"                \
+                    " WHERE environment = ?1 AND kind = ?2 AND grp = ?3 AND name = ?4")            \
+    X(LOG_ITEM_COUNT, "SELECT count(*) FROM log_item"                                              \
+                      " WHERE environment = ?1 AND kind = ?2 AND grp = ?3")                        \
+    X(LOG_ITEM_PUT, "INSERT INTO log_item(environment, kind, grp, name, body, created_ns,"         \
+                    " modified_ns) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?6)"                             \
+                    " ON CONFLICT(environment, kind, grp, name)"                                   \
+                    " DO UPDATE SET body = excluded.body, modified_ns = excluded.modified_ns")     \
+    X(LOG_ITEM_DROP, "DELETE FROM log_item"                                                        \
+                     " WHERE environment = ?1 AND kind = ?2 AND grp = ?3 AND name = ?4")           \
+    X(LOG_ITEM_DROP_OLDEST, "DELETE FROM log_item WHERE seq = (SELECT min(seq) FROM log_item"      \
+                            " WHERE environment = ?1 AND kind = ?2 AND grp = ?3)")                 \
+    X(LOG_ITEM_DROP_OF, "DELETE FROM log_item WHERE environment = ?1 AND grp = ?2")                \
+    X(LOG_TAG_LIST, "SELECT key, value FROM log_tag WHERE environment = ?1 AND resource = ?2"      \
+                    " ORDER BY key")                                                               \
+    X(LOG_TAG_PUT, "INSERT INTO log_tag(environment, resource, key, value)"                        \
+                   " VALUES(?1, ?2, ?3, ?4) ON CONFLICT(environment, resource, key)"               \
+                   " DO UPDATE SET value = excluded.value")                                        \
+    X(LOG_TAG_COUNT, "SELECT count(*) FROM log_tag WHERE environment = ?1 AND resource = ?2")      \
+    X(LOG_TAG_DROP, "DELETE FROM log_tag WHERE environment = ?1 AND resource = ?2 AND key = ?3")   \
+    X(LOG_TAG_DROP_ALL, "DELETE FROM log_tag WHERE environment = ?1 AND resource = ?2")            \
+    X(LOG_GROUP_ENVIRONMENT, "DELETE FROM log_group WHERE environment = ?1")                       \
+    X(LOG_STREAM_ENVIRONMENT, "DELETE FROM log_stream WHERE environment = ?1")                     \
+    X(LOG_ITEM_ENVIRONMENT, "DELETE FROM log_item WHERE environment = ?1")                         \
+    X(LOG_TAG_ENVIRONMENT, "DELETE FROM log_tag WHERE environment = ?1")                           \
     X(DATA_VERSION, "PRAGMA data_version")                                                         \
     X(BEGIN, "BEGIN IMMEDIATE")                                                                    \
     X(COMMIT, "COMMIT")                                                                            \
@@ -157,6 +198,7 @@ struct skep_state {
     sqlite3 *db;
     sqlite3_stmt *stmt[SKEP_STATE__COUNT];
     uint64_t keys_changes, data_version; /* keys.c */
+    struct skep_state__logs logs;        /* has a lock of its own */
 };
 
 /* A statement ready for binding.  Lock held. */
@@ -181,5 +223,12 @@ skep_state_id skep_state__id(sqlite3_stmt *st, int column);
 skep_state_id skep_state__new_id(struct skep_state *s);
 /* The schema at its newest version. */
 skep_rc skep_state__migrate(sqlite3 *db, skep_err *err);
+/* All log groups and streams into memory. */
+skep_rc skep_state__logs_load(struct skep_state *s, skep_err *err);
+/* Forget those of an environment that went; lock held. */
+void skep_state__logs_drop_environment(struct skep_state *s, skep_str environment);
+/* Tags in the transaction at hand; lock held. */
+skep_rc skep_state__log_tag_locked(struct skep_state *s, skep_str environment, skep_str resource,
+                                   const struct skep_state_log_tag *tags, size_t n, skep_err *err);
 /* Results that ran when the last owner ended will never finish. */
 skep_rc skep_state__end_results(sqlite3 *db, skep_err *err);

@@ -47,7 +47,7 @@ async function ask(r, headers) {
   const stop = new AbortController();
   const res = await fetch(urlOf(r), {
     method: r.method, body: bodyOf(r), redirect: 'manual', signal: stop.signal,
-    headers: { ...(bodyOf(r) ? { 'content-type': 'application/json' } : {}), ...headers },
+    headers: { ...(bodyOf(r) ? { 'content-type': 'application/json' } : {}), ...r.header, ...headers },
   });
   const refused = res.status >= 400;
   const text = refused ? await res.text() : '';
@@ -79,6 +79,7 @@ function inItsWords(r, form, answer, statuses, what) {
     assert.ok([400, 403, 404].includes(answer.status), at);
     const body = JSON.parse(answer.text);
     assert.match(body.__type, /Exception$/, at);
+    assert.equal(typeof body[r.path === '/' ? 'message' : 'Message'], 'string', at);
     if (answer.headers.has('x-amzn-errortype')) assert.equal(answer.headers.get('x-amzn-errortype'), body.__type, at);
     return;
   }
@@ -103,7 +104,7 @@ test('the attack table', async () => {
   let n = 0;
   for (const r of routes.filter((x) => !x.grpc && x.right !== 'public')) {
     for (const form of r.forms.filter((f) => f !== 'session')) {
-      const request = { method: r.method, url: urlOf(r), body: bodyOf(r) ?? '' };
+      const request = { method: r.method, url: urlOf(r), body: bodyOf(r) ?? '', headers: r.header };
       const headers = (key) => carry(form, key, request);
       inItsWords(r, form, await ask(r, {}), [401], 'none');
       inItsWords(r, form, await ask(r, headers(wrong)), [401, 403], 'wrong');

@@ -48,12 +48,12 @@ export function sigv4({ method, url, body = '', key, region = 'us-east-1', servi
 }
 
 // Headers that carry a key in a form.
-export function carry(form, key, { method, url, body }) {
+export function carry(form, key, { method, url, body, headers }) {
   switch (form) {
     case 'honeycomb': return { 'x-honeycomb-team': key.token };
     case 'bearer': return { authorization: `Bearer ${key.token}` };
     case 'rollbar': return { 'x-rollbar-access-token': key.rollbar_token };
-    case 'sigv4': return sigv4({ method, url, body, key });
+    case 'sigv4': return sigv4({ method, url, body, key, headers });
     default: throw new Error(`no such form: ${form}`);
   }
 }

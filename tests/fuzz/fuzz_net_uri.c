@@ -48,7 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         for (unsigned i = 0; i < uri.n_segs; i++)
             skep_assert(uri.segs[i].p >= uri.path.p && uri.segs[i].p + uri.segs[i].n <= end);
         for (size_t i = 0; i < SKEP_ARRAY_LEN(methods); i++) {
-            if (!skep_net__routes_find(t, skep_str_c(methods[i]), &uri, &m))
+            if (!skep_net__routes_find(t, skep_str_c(methods[i]), &uri, NULL, &m))
                 continue;
             for (unsigned k = 0; k < m.n_captures; k++)
                 skep_assert(m.captures[k].p + m.captures[k].n <= end);

@@ -30,7 +30,7 @@ static const char *find(const struct skep_net__routes *t, const char *method, co
     struct skep_net__match m;
     skep_arena_init(&arena, "test", NULL);
     assert_int_equal(skep_net__uri_parse(&arena, skep_str_c(target), &uri, NULL), SKEP_OK);
-    if (!skep_net__routes_find(t, skep_str_c(method), &uri, &m)) {
+    if (!skep_net__routes_find(t, skep_str_c(method), &uri, NULL, &m)) {
         skep_arena_done(&arena);
         return "-";
     }
@@ -143,6 +143,54 @@ static void test_allow(void **state)
     skep_net__routes_free(t);
 }
 
+/* The route of POST / for a value of x-op, or "-". */
+static const char *find_op(const struct skep_net__routes *t, const char *value)
+{
+    struct skep_header headers[] = {{SKEP_STR("accept"), SKEP_STR("*/*")},
+                                    {SKEP_STR("x-op"), skep_str_c(value)}};
+    struct skep_net__req r = {.magic = SKEP_NET__REQ_MAGIC, .headers = headers};
+    struct skep_arena arena;
+    struct skep_net__uri uri;
+    struct skep_net__match m;
+    r.n_headers = value ? 2 : 1;
+    skep_arena_init(&arena, "test", NULL);
+    assert_int_equal(skep_net__uri_parse(&arena, SKEP_STR("/"), &uri, NULL), SKEP_OK);
+    bool found = skep_net__routes_find(t, SKEP_STR("POST"), &uri, &r.pub, &m);
+    skep_arena_done(&arena);
+    if (!found)
+        return "-";
+    return m.route->header_value ? m.route->header_value : "any";
+}
+
+static void test_headers(void **state)
+{
+    struct skep_route routes[] = {route("POST", "/", 0), route("POST", "/", 0),
+                                  route("POST", "/", 0), route("POST", "/", 0),
+                                  route("POST", "/a", 0)};
+    struct skep_net__routes *t = skep_net__routes_new();
+    skep_err err;
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        routes[i].header = "x-op";
+        routes[i].header_value = i ? "A.Get" : "A.Put";
+        assert_int_equal(skep_net__routes_add(t, &routes[i], NULL, NULL), SKEP_OK);
+    }
+    assert_string_equal(find_op(t, "A.Put"), "A.Put");
+    assert_string_equal(find_op(t, "A.Get"), "A.Get");
+    assert_string_equal(find_op(t, "A.get"), "-");
+    assert_string_equal(find_op(t, NULL), "-");
+    assert_int_equal(skep_net__routes_add(t, &routes[4], NULL, NULL), SKEP_OK);
+    assert_int_equal(skep_net__routes_add(t, &routes[2], NULL, NULL), SKEP_OK); /* names none */
+    assert_string_equal(find_op(t, "A.Put"), "A.Put");
+    assert_string_equal(find_op(t, "A.Drop"), "any");
+    assert_string_equal(find_op(t, ""), "any");
+    assert_string_equal(find_op(t, NULL), "any");
+    routes[3].header = "x-op";
+    routes[3].header_value = "A.Get";
+    assert_int_equal(skep_net__routes_add(t, &routes[3], NULL, &err), SKEP_EEXISTS);
+    skep_net__routes_free(t);
+}
+
 static void test_targets(void **state)
 {
     struct {
@@ -214,8 +262,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_precedence), cmocka_unit_test(test_overlaps),
-        cmocka_unit_test(test_allow),      cmocka_unit_test(test_targets),
-        cmocka_unit_test(test_params),
+        cmocka_unit_test(test_allow),      cmocka_unit_test(test_headers),
+        cmocka_unit_test(test_targets),    cmocka_unit_test(test_params),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
