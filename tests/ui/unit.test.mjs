@@ -122,7 +122,7 @@ test('a trace whose children start first and end last is measured whole', () => 
   assert.deepEqual(t.find('LATE'), [2]);
 });
 
-test('the page filters the tail as the server would', () => {
+test('the page filters rows as the server would', () => {
   const row = { id: '1', time_ns: '0', kind: 'log', dataset: 'd', fields: { n: 5, s: 'Hello', b: false } };
   const yes = (column, op, value) => match.matches(row, [{ column, op, value }], false, '');
   assert.ok(yes('n', '>', 4) && yes('s', 'contains', 'ell') && yes('b', '=', false) && yes('none', 'does-not-exist') && yes('n', 'in', [1, 5]) && yes('none', '!=', 1));

@@ -228,7 +228,7 @@ function useGlobalKeys(help: () => void) {
       }
       prefix = e.key === 'g' ? Date.now() : 0;
       const run: Record<string, () => void> = {
-        '?': help, d: toggleTheme, t: () => click('t'), v: () => click('v'), f: () => click('f'), o: zoomOut,
+        '?': help, d: toggleTheme, t: () => click('t'), v: () => click('v'), f: () => click('f'), p: () => click('p'), r: () => click('r'), o: zoomOut,
         '/': () => document.querySelector<HTMLElement>('[data-slash]')?.focus(),
       };
       if (!run[e.key]) return;

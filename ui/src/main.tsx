@@ -10,6 +10,7 @@ import './style/views.css';
 import './style/trace.css';
 import './style/map.css';
 import './style/xray.css';
+import './style/logs.css';
 import './lib/theme';
 import { api } from './lib/api';
 import { claim } from './lib/color';

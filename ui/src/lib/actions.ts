@@ -2,6 +2,7 @@
 // What can be done with a value anywhere: filter, exclude, group by, copy, follow.
 
 import type { MenuItem } from '../parts/Menu';
+import { showDifferent } from './different';
 import { filterFor, filterText } from './query';
 import { go, href, named, patch, route, type Changes } from './route';
 import { value as valueText } from './format';
@@ -20,6 +21,9 @@ export function elsewhere(view: string, changes: Changes): string {
   const timed = p.has('t') || p.has('from');
   return href(view, !timed && route().view === 'trace' && around ? { ...around, ...changes } : changes);
 }
+
+// Where "what is different" has its place.
+const COMPARES = new Set(['query', 'logs']);
 
 const FILTERED = new Set(['query', 'traces', 'logs']);
 
@@ -61,6 +65,7 @@ export function valueMenu(field: string, v: Value | undefined): MenuItem[] {
       items.push({ label: `Only ${clip(field)} >= ${clip(text)}`, run: () => addFilters([{ column: field, op: '>=', value: v }]) });
     }
   }
+  if (COMPARES.has(route().view)) items.push({ label: `What is different about ${clip(text)}`, run: () => showDifferent([filterFor(field, v, true)]) });
   items.push({ label: `Group by ${clip(field)}`, run: () => groupBy(field) });
   items.push({ label: 'Copy value', run: () => copy(text), quiet: true });
   items.push({ label: 'Copy field name', run: () => copy(field), quiet: true });

@@ -8,7 +8,7 @@ import { refused, type Me, type Role, type Ways } from './session';
 import { heard, withTracers } from './tracers';
 import type { MapAnswer } from './map';
 import type {
-  ApiKey, AuditEntry, Dataset, Environment, FacetsAnswer, Field, Filter, IssuedKey, LedgerAnswer, Progress, QueryResult, QuerySpec, RawDocument, Row, RowDetail, RowsAnswer, RunningQuestion, Sampling, Selection, Status,
+  ApiKey, AuditEntry, Dataset, Environment, FacetsAnswer, Field, Filter, IssuedKey, LedgerAnswer, PatternsAnswer, Progress, QueryResult, QuerySpec, RawDocument, Row, RowDetail, RowsAnswer, RunningQuestion, Sampling, Selection, Status,
   TraceAnswer, TracesAnswer, TracesSpec, User, Value, XrayGroup,
 } from './types';
 
@@ -152,6 +152,9 @@ export const api = {
   facets: (spec: Selection & { selection: { filters: Filter[] }; columns: string[]; limit?: number }, signal?: AbortSignal) =>
     post<FacetsAnswer>('facets', spec, { facets: 'array', selected: 'number', rest: 'number', complete: 'boolean' }, signal),
 
+  patterns: (spec: Selection & { limit?: number }, signal?: AbortSignal) =>
+    post<PatternsAnswer>('patterns', spec, { patterns: 'array', lines: 'number', patterns_total: 'number' }, signal),
+
   graph: (spec: Selection, signal?: AbortSignal) =>
     post<MapAnswer>('graph', spec, { nodes: 'array', edges: 'array', start_ms: 'number', end_ms: 'number' }, signal),
 
@@ -212,11 +215,12 @@ export const api = {
   document: (id: string, signal?: AbortSignal) =>
     get<RawDocument>(`document/${encodeURIComponent(id)}`, { document: 'string', id: 'string' }, signal),
 
-
-  async tail(params: Record<string, string>, signal: AbortSignal, row: (r: Row) => void, skipped: (n: number) => void): Promise<void> {
-    await lines(await request(`tail${search(params)}`, signal, undefined, LINES_TYPE), (line) => {
-      const o = line as { type?: string; rows?: number; id?: string };
+  // Rows as they become readable, until the signal.
+  async follow(spec: Selection, signal: AbortSignal, row: (r: Row) => void, skipped: (n: number) => void): Promise<void> {
+    await lines(await request('tail', signal, spec, LINES_TYPE), (line) => {
+      const o = line as { type?: string; rows?: number; id?: string; error?: string };
       if (o.type === 'skipped') skipped(o.rows ?? 0);
+      else if (o.type === 'error') throw new ApiError(o.error ?? 'the tail failed', 200);
       else if (o.id !== undefined) row(line as Row);
     });
   },

@@ -8,7 +8,7 @@ import { api } from './api';
 import { Unreadable, filterText, filtersOf, parseFilter, selectionOf } from './query';
 import { patch, route } from './route';
 import { fields } from './schema';
-import type { FacetsAnswer, Filter } from './types';
+import type { FacetsAnswer, Filter, Selection } from './types';
 
 const COLUMNS = 60;
 const VALUES = 8;
@@ -46,11 +46,11 @@ async function columnsFor(d: Different): Promise<string[]> {
   return known.sort((a, b) => b.rows - a.rows || (a.name < b.name ? -1 : 1)).slice(0, COLUMNS).map((f) => f.name);
 }
 
-export async function askDifferent(d: Different, signal: AbortSignal): Promise<FacetsAnswer> {
+// `base`: the rows to compare within, where the view adds to what its address says.
+export async function askDifferent(d: Different, signal: AbortSignal, base?: Selection): Promise<FacetsAnswer> {
   const params = route().params;
-  const own = filtersOf(params);
-  const spec = selectionOf(params);
-  if (own.length === 0) delete spec.filters;
+  const spec = base ? { ...base } : selectionOf(params);
+  if (!base && filtersOf(params).length === 0) delete spec.filters;
   if (d.from !== null && d.to !== null) {
     delete spec.time_range;
     spec.start_time = d.from;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Filters evaluated in the page: the live tail takes one condition on the server, the rest here.
+// Filters evaluated in the page, where a question could not be told them (example.ts).
 
 import { value as text } from './format';
 import type { Filter, Row, Value } from './types';

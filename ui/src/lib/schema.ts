@@ -39,6 +39,10 @@ export function values(field: string, prefix: string): Promise<{ value: Value; r
 }
 
 let known = new Map<string, Field>();
+let turn = 0;
+
+// Which list of fields is known: another number after each.
+export const knownTurn = () => turn;
 
 // Types of a column's field as far as they have been seen; filled by fields().
 export const typesOf = (column: string) => known.get(relationOf(column).field)?.types;
@@ -52,6 +56,7 @@ export function isOwn(name: string): boolean {
 export async function loadTypes() {
   try {
     known = new Map((await fields()).map((f) => [f.name, f]));
+    turn++;
   } catch {
     // Completion is a help; the query itself reports what is wrong.
   }

@@ -15,6 +15,7 @@ export interface Selection extends Span {
   dataset?: string;
   filters?: Filter[];
   filter_combination?: 'AND' | 'OR';
+  pattern?: string; // a filter pattern of CloudWatch Logs that the message must match
 }
 
 export interface QuerySpec extends Selection {
@@ -43,6 +44,17 @@ export interface Progress { rows_scanned: number; rows_total: number }
 
 export interface Row { id: string; time_ns: string; kind: string; dataset: string; fields: Record<string, Value> }
 export interface RowsAnswer { rows: Row[]; next: string | null; rows_examined: number; elapsed_ms: number; complete: boolean }
+
+// A piece of a pattern: text that all its lines have, or a value of a kind with some examples.
+export type PatternPart = string | { kind: string; values: string[] };
+export interface Pattern {
+  other: boolean; count: number; text: string; regex: string; parts: PatternPart[]; severities: Record<string, number>;
+  first_ns: string; last_ns: string; series: number[]; samples: string[];
+}
+export interface PatternsAnswer {
+  patterns: Pattern[]; patterns_total: number; lines: number; without: number; start_ms: number; end_ms: number;
+  rows_examined: number; elapsed_ms: number; complete: boolean;
+}
 
 export interface Facet {
   column: string; too_many_values: boolean; difference: number; n_values: number;

@@ -8,7 +8,7 @@ import { groupBy } from '../lib/actions';
 import { askDifferent, hideDifferent, type Different } from '../lib/different';
 import { clock, count, percent, value as valueText } from '../lib/format';
 import { useLoad } from '../lib/use';
-import type { Facet, FacetsAnswer, Filter } from '../lib/types';
+import type { Facet, FacetsAnswer, Filter, Selection } from '../lib/types';
 import { Icon } from './Icon';
 import { openMenu } from './Menu';
 import { Covers, Empty, ErrorBox, Progress } from './States';
@@ -17,8 +17,8 @@ import { ValueCell } from './ValueCell';
 const FIRST = 12;
 const SAME = 0.005; // a half percent of the rows
 
-export function DifferentPanel({ of, about }: { of: Different; about: string }) {
-  const answer = useLoad(`${about} ${JSON.stringify(of)}`, (signal) => askDifferent(of, signal), true);
+export function DifferentPanel({ of, about, base }: { of: Different; about: string; base?: Selection }) {
+  const answer = useLoad(`${about} ${JSON.stringify(of)}`, (signal) => askDifferent(of, signal, base), true);
   const a = answer.data;
   return (
     <section class="panel different" aria-label="What is different">

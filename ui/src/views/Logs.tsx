@@ -1,153 +1,123 @@
 // SPDX-License-Identifier: Apache-2.0
-// Log rows, newest first, with live tail.
+// The log explorer: what to look for, how many when, and the lines, as many as there are.
 
-import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { api } from '../lib/api';
-import { serviceColor } from '../lib/color';
-import { clock, count, dateTime, nsToMs, value } from '../lib/format';
-import { matches } from '../lib/match';
-import { filtersOf, selectionOf } from '../lib/query';
-import { isOwn, loadTypes } from '../lib/schema';
-import { href, patch, useRoute } from '../lib/route';
-import { useTheme } from '../lib/theme';
-import type { Filter, Row, RowsAnswer } from '../lib/types';
+import { useEffect, useMemo, useState } from 'preact/hooks';
+import { copy } from '../lib/actions';
+import { differentOf } from '../lib/different';
+import { count } from '../lib/format';
+import { hasFilters, questionKey, searchedTerms } from '../lib/logs';
+import { loadTypes } from '../lib/schema';
+import { patch, useRoute } from '../lib/route';
+import { rangeOf } from '../lib/time';
+import { Browser } from '../logs/Browser';
+import { Export } from '../logs/Export';
+import { Facets } from '../logs/Facets';
+import { Highlight } from '../logs/Highlight';
+import { Patterns } from '../logs/Patterns';
+import { Search } from '../logs/Search';
+import { TailBar } from '../logs/TailBar';
+import { useLines, useTail } from '../logs/use';
+import { Volume } from '../logs/Volume';
+import { DifferentPanel } from '../parts/Different';
 import { Icon } from '../parts/Icon';
-import { LogVolume } from '../parts/LogVolume';
-import { RowPanel } from '../parts/RowPanel';
 import { Covers, Empty, ErrorBox, Progress } from '../parts/States';
-import { Where, complaint } from '../parts/Where';
+import { complaint } from '../parts/Where';
 
-export const LOGS: Filter = { column: 'meta.signal_type', op: '=', value: 'log' };
-const PAGE = 200;
-const KEEP = 2000;
-
-interface State { rows: Row[]; last: RowsAnswer | null; error: Error | null; loading: boolean; skipped: number }
+const TABS: [string, string][] = [['', 'Lines'], ['patterns', 'Patterns']];
 
 export function Logs() {
   const { params } = useRoute();
-  const tail = params.get('tail') === '1';
-  const text = params.get('q') ?? '';
-  const open = params.get('row');
-  const [state, set] = useState<State>({ rows: [], last: null, error: null, loading: true, skipped: 0 });
-  const extra = useMemo(() => [LOGS, ...(text ? [{ column: '*', op: 'contains', value: text }] : [])], [text]);
-  const spec = useMemo(() => selectionOf(params, extra), [params.get('t'), params.get('from'), params.get('to'), params.get('ds'), params.getAll('w').join('\n'), extra]);
-  const abort = useRef<AbortController | null>(null);
-
-  const load = (rows: Row[], after: string | null) => {
-    abort.current?.abort();
-    const mine = new AbortController();
-    abort.current = mine;
-    set((s) => ({ ...s, rows, loading: true, error: null }));
-    api.rows({ ...spec, limit: PAGE, after }, mine.signal).then(
-      (a) => !mine.signal.aborted && set((s) => ({ ...s, rows: [...rows, ...a.rows], last: a, loading: false })),
-      (error: Error) => !mine.signal.aborted && set((s) => ({ ...s, error, loading: false })),
-    );
-  };
-  useEffect(() => {
-    load([], null);
-    return () => abort.current?.abort();
-  }, [spec]);
-  const [, typesCame] = useState(0);
-  useEffect(() => void loadTypes().then(() => typesCame((n) => n + 1)), [params.get('ds'), params.get('t'), state.rows.length > 0]);
-  useTail(tail, params, text, set);
-
+  const tailing = params.get('tail') === '1';
+  const asc = params.get('asc') === '1';
+  const tab = params.get('tab') ?? '';
+  const key = questionKey(params);
+  const lines = useLines(params, tailing ? null : key, asc);
+  const tail = useTail(tailing, params, key, asc);
+  const [seen, setSeen] = useState<[number, number] | null>(null);
+  const [, again] = useState(0);
+  useEffect(() => tail?.on(() => again((n) => n + 1)), [tail]);
+  useEffect(() => lines.lined?.source.on(() => again((n) => n + 1)), [lines.lined]);
+  useEffect(() => void loadTypes().then(() => again((n) => n + 1)), [params.get('ds'), params.get('t'), lines.lined !== null]);
+  const lined = tailing ? null : lines.lined;
+  const source = tailing ? tail : lined?.source ?? null;
+  const error = tailing ? tail?.error ?? null : lines.error;
+  const total = source?.total ?? 0;
+  const different = differentOf(params);
+  const spec = lined?.spec ?? null;
+  const about = useMemo(() => JSON.stringify(spec), [spec]);
+  const follow = () => patch({ tail: tailing ? null : '1', tab: null, row: null }, { replace: true });
   return (
     <div class="view logs">
       <div class="bar">
         <h1>Logs</h1>
-        <button type="button" class={`button${tail ? ' primary' : ''}`} aria-pressed={tail} data-key="f" onClick={() => patch({ tail: tail ? null : '1' }, { replace: true })}>
-          <Icon name={tail ? 'pause' : 'play'} /> {tail ? 'Following' : 'Follow'}
-        </button>
-        <span class="muted num" role="status">{tail && `newest first, ${count(state.rows.length)} shown`}{state.skipped > 0 && `, ${count(state.skipped)} skipped: too fast to show`}</span>
-        <Covers answer={state.last} loading={state.loading} />
-      </div>
-      <div class="panel builder">
-        <Where error={state.error} label="Lines where" and />
-        <div class="clause"><label class="clause-label" for="log-text">Text</label>
-          <input id="log-text" class="search wide" type="search" placeholder="any text in any field" value={text} onChange={(e) => patch({ q: e.currentTarget.value || null })} />
+        <div class="tabs" role="tablist" aria-label="Show">
+          {TABS.map(([id, name]) => <button type="button" role="tab" aria-selected={tab === id} onClick={() => patch({ tab: id || null, tail: null })}>{name}</button>)}
         </div>
+        <button type="button" class={`button${tailing ? ' primary' : ''}`} aria-pressed={tailing} data-key="f" title="Lines as they come (f)" onClick={follow}><Icon name={tailing ? 'pause' : 'play'} /> {tailing ? 'Following' : 'Follow'}</button>
+        {tail && <TailBar tail={tail} />}
+        {!tailing && <button type="button" class="button" data-key="r" title="Ask again (r)" onClick={lines.reload}>Refresh</button>}
+        <span class="end bar">
+          {lined && <span class="num muted" role="status"><b>{count(total)}</b> {total === 1 ? 'line' : 'lines'}</span>}
+          {lined && <Covers answer={lined.result} loading={lines.loading} />}
+        </span>
       </div>
-      <Progress loading={state.loading} progress={null} />
-      {state.error && complaint(state.error, 'filters') === null && <ErrorBox error={state.error} retry={() => load([], null)} />}
-      {state.error && complaint(state.error, 'filters') !== null && <ErrorBox error={state.error} />}
-      {!state.loading && !state.error && state.rows.length === 0 && (
-        <Empty title="No log lines"><p>Nothing matches in this range. Programs send logs over OTLP to <code>/v1/logs</code>.</p></Empty>
+      <Search error={error} />
+      <Progress loading={lines.loading && !tailing} progress={null} />
+      {error && <ErrorBox error={error} {...(complaint(error, 'filters') === null && !tailing && { retry: lines.reload })} />}
+      {lined && lined.stacks.length > 0 && (
+        <figure class="panel chart-panel volume-panel"><Volume title="Log lines by severity" times={lined.result.times_ms} step={lined.result.granularity_ms} range={[lined.result.start_ms, lined.result.end_ms]} stacks={lined.stacks} seen={tab === '' ? seen : null} /></figure>
       )}
-      {!text && <LogVolume selection={spec} live={tail} />}
-      {state.rows.length > 0 && <Lines rows={state.rows} open={open} />}
-      {state.last?.next && !tail && !state.loading && <button type="button" class="button more" onClick={() => load(state.rows, state.last!.next)}>Show {PAGE} more</button>}
-      {open && <RowPanel id={open} close={() => patch({ row: null }, { replace: true })} />}
-    </div>
-  );
-}
-
-// While following, rows that arrive are put on top; what the server cannot filter is filtered here.
-function useTail(on: boolean, params: URLSearchParams, text: string, set: (f: (s: State) => State) => void) {
-  const ds = params.get('ds');
-  const key = on ? `${ds} ${params.getAll('w').join('\n')} ${text}` : '';
-  useEffect(() => {
-    if (!on) return;
-    const abort = new AbortController();
-    const filters = filtersOf(params);
-    let fresh: Row[] = [];
-    let skipped = 0;
-    const timer = setInterval(() => {
-      if (fresh.length === 0 && skipped === 0) return;
-      const add = fresh.reverse();
-      const lost = skipped;
-      fresh = [];
-      skipped = 0;
-      set((s) => {
-        const have = new Set(s.rows.map((r) => r.id));
-        return { ...s, rows: [...add.filter((r) => !have.has(r.id)), ...s.rows].slice(0, KEEP), skipped: s.skipped + lost };
-      });
-    }, 250);
-    const query: Record<string, string> = { column: LOGS.column, op: LOGS.op, value: String(LOGS.value) };
-    if (ds) query.dataset = ds;
-    api.tail(query, abort.signal, (r) => matches(r, filters, false, text) && fresh.push(r), (n) => (skipped += n)).catch((error: Error) => {
-      if (!abort.signal.aborted) set((s) => ({ ...s, error }));
-    });
-    return () => {
-      abort.abort();
-      clearInterval(timer);
-    };
-  }, [key]);
-}
-
-function Lines({ rows, open }: { rows: Row[]; open: string | null }) {
-  const theme = useTheme();
-  const today = new Date().toDateString();
-  const time = (ms: number) => (new Date(ms).toDateString() === today ? clock(ms, 3) : dateTime(ms, 3));
-  return (
-    <div class="lines" role="list" aria-label="Log lines">
-      {rows.map((r) => {
-        const service = value(r.fields['service.name'] ?? r.dataset);
-        const severity = value(r.fields.severity ?? r.fields.severity_text ?? '');
-        const bad = /^(error|fatal|critical)/i.test(severity);
-        const trace = r.fields['trace.trace_id'];
-        return (
-          <div role="listitem" class="line-item" key={r.id}>
-            <button type="button" class={`line${open === r.id ? ' on' : ''}`} onClick={() => patch({ row: open === r.id ? null : r.id }, { replace: true })}>
-              <span class="num muted nowrap">{time(nsToMs(r.time_ns))}</span>
-              <span class={`severity${bad ? ' error' : /^warn/i.test(severity) ? ' strong' : ' muted'}`}>{severity}</span>
-              <span class="line-service"><i class="dot" style={{ background: serviceColor(service, theme) }} /><span class="clip">{service}</span></span>
-              <span class="mono line-body">{value(r.fields.body ?? r.fields.name ?? '')}<Extra row={r} /></span>
-            </button>
-            {typeof trace === 'string' && trace !== '' && (
-              <a class="line-trace" href={href(`trace/${encodeURIComponent(trace)}`, { row: r.id })} title="Where in its trace this was written"><Icon name="traces" /><span class="visually-hidden">Trace of the line</span></a>
-            )}
+      {different && spec && <DifferentPanel of={different} about={about} base={spec} />}
+      {tab === 'patterns' && spec && <Patterns spec={spec} about={about} />}
+      {tab === '' && (
+        <>
+          <div class="bar line-tools">
+            <div class="segmented" role="group" aria-label="Order">
+              <button type="button" aria-pressed={!asc} onClick={() => patch({ asc: null }, { replace: true })}>Newest first</button>
+              <button type="button" aria-pressed={asc} onClick={() => patch({ asc: '1' }, { replace: true })}>Oldest first</button>
+            </div>
+            <button type="button" class="button" aria-pressed={params.get('wrap') === '1'} title="w" onClick={() => patch({ wrap: params.get('wrap') === '1' ? null : '1' }, { replace: true })}>Wrap</button>
+            <Highlight first={searchedTerms(params).length} />
+            <span class="end bar">
+              <Share />
+              {spec && <Export spec={spec} asc={asc} total={total} />}
+            </span>
           </div>
-        );
-      })}
+          <div class="logs-body">
+            {spec && <Facets spec={spec} total={total} />}
+            {source && (total > 0 || tailing) && <Browser key={tailing ? 'tail' : 'lines'} source={source} marks={lined?.marks ?? []} pinned={tailing} asc={asc} onSeen={(a, b) => setSeen(a !== null && b !== null ? [a, b] : null)} />}
+            {!source && !error && <p class="muted pad" role="status">Counting the lines …</p>}
+            {lined && total === 0 && !lines.loading && <Nothing filtered={hasFilters(params)} />}
+          </div>
+        </>
+      )}
     </div>
   );
 }
 
-const BESIDE = 6;
-const BODY = /^body(\.|$)/;
+function Nothing({ filtered }: { filtered: boolean }) {
+  return (
+    <Empty title="No log lines">
+      {filtered ? <p>No line of this range matches.</p> : <p>Nothing in this range. Programs send logs over OTLP to <code>/v1/logs</code>, or as to CloudWatch Logs.</p>}
+      {filtered && <button type="button" class="button" onClick={() => patch({ w: null, q: null, fp: null })}>Without the filters</button>}
+      <a href="/ui/settings">How to send data</a>
+    </Empty>
+  );
+}
 
-// What the program said beside the text.
-function Extra({ row }: { row: Row }) {
-  const list = Object.entries(row.fields).filter(([k, v]) => isOwn(k) && !BODY.test(k) && v !== null && value(v).length < 60).slice(0, BESIDE);
-  return <>{list.map(([k, v]) => <span class="line-extra"> {k}=<b>{value(v)}</b></span>)}</>;
+// A link to what is seen now: a relative range would be another one tomorrow.
+function Share() {
+  const { params } = useRoute();
+  const [done, set] = useState(false);
+  const run = () => {
+    const url = new URL(location.href);
+    const r = rangeOf(params);
+    url.searchParams.delete('t');
+    url.searchParams.set('from', r.from.toFixed(3));
+    url.searchParams.set('to', r.to.toFixed(3));
+    copy(url.href);
+    set(true);
+    setTimeout(() => set(false), 1500);
+  };
+  return <button type="button" class="button" onClick={run} title="A link to exactly these lines, its times fixed"><Icon name={done ? 'check' : 'link'} /> {done ? 'Copied' : 'Copy link'}</button>;
 }
