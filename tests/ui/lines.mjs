@@ -26,7 +26,7 @@ export function lineOf(i) {
   return {
     text: `${text} #${i}`, severity: error ? 17 : warn ? 13 : i % 5 === 0 ? 5 : 9, stream: STREAMS[i % STREAMS.length],
     attributes: { 'user.name': name, 'http.route': path, 'http.status_code': error ? 504 : 200, n: i },
-    trace: i % 10 === 0 ? hex(i + 1, 32) : '',
+    trace: i % 10 === 0 ? `5eed5eed5eed5eed${hex(i + 1, 16)}` : '',
   };
 }
 

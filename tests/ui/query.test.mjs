@@ -216,13 +216,14 @@ ui('the time picker takes presets, own and absolute ranges by keyboard', {}, asy
   await until('an hour of January', () => mock.lastQuery.end_time - mock.lastQuery.start_time === 3600);
 });
 
-ui('logs: filtered lines, side panel, live tail', {}, async ({ page, url, mock }) => {
+ui('logs: filtered lines, a line in its place, live tail', {}, async ({ page, url, mock }) => {
   await page.goto(`${url}/ui/logs?t=2h`);
   await page.locator('.line').first().waitFor();
   assert.deepEqual(mock.lastRows.filters, [{ column: 'meta.signal_type', op: '=', value: 'log' }]);
-  await page.locator('.line').first().click();
-  await page.locator('.row-panel .field').first().waitFor();
+  await page.locator('.line-head').first().click();
+  await page.locator('.line-detail .field').first().waitFor();
   await page.keyboard.press('Escape');
+  await until('closed', async () => (await page.locator('.line-detail').count()) === 0);
   await page.getByLabel('Text').fill('queue depth');
   await page.keyboard.press('Enter');
   await until('searched', () => mock.lastRows.filters.some((f) => f.column === '*' && f.value === 'queue depth'));

@@ -173,9 +173,9 @@ test('a log line opens with its fields and leads into its trace', options, async
   const line = page.locator('.line', { hasText: 'order placed' }).first();
   await line.waitFor();
   await until('what the program said beside it', async () => /order\.total_cents=\d+/.test(await line.innerText()));
-  await line.click();
-  await page.locator('.row-panel .field').first().waitFor();
-  assert.match(await page.locator('.row-panel').innerText(), /severity\s+info/);
+  await line.locator('.line-head').click();
+  await page.locator('.line-detail .field').first().waitFor();
+  assert.match(await page.locator('.line-detail').innerText(), /severity\s+info/);
   await page.getByRole('link', { name: 'Open its trace' }).click();
   await page.waitForURL(/\/ui\/trace\/[0-9a-f]{32}/);
   await until('the line among its spans', async () => /order placed/.test((await page.locator('.w-row.on').allInnerTexts()).join()));

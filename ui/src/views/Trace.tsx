@@ -7,7 +7,7 @@ import { api, ApiError } from '../lib/api';
 import { copy, lookAround } from '../lib/actions';
 import { serviceColor } from '../lib/color';
 import { count, dateTime, duration, nsToMs } from '../lib/format';
-import { patch, useRoute } from '../lib/route';
+import { href, patch, useRoute } from '../lib/route';
 import { useTheme } from '../lib/theme';
 import { useLoad } from '../lib/use';
 import { xrayId } from '../lib/xray';
@@ -130,6 +130,7 @@ function Head({ trace, reload }: { trace: Trace; reload: () => void }) {
         <code class="muted">{a.trace_id}</code>
         <code class="muted" title="the same id as X-Ray writes it">{xrayId(a.trace_id)}</code>
         <button type="button" class="button small" onClick={() => { copy(location.href); setCopied(true); setTimeout(() => setCopied(false), 1500); }}><Icon name={copied ? 'check' : 'link'} /> {copied ? 'Copied' : 'Copy link'}</button>
+        <a class="button small" href={href('logs', { w: `trace.trace_id = ${JSON.stringify(a.trace_id)}`, ds: null, t: null, from: String(Math.floor(nsToMs(a.start_ns) / 1e3) - 60), to: String(Math.ceil(nsToMs(a.end_ns) / 1e3) + 60) })}><Icon name="logs" /> Log lines</a>
         <button type="button" class="button small" onClick={reload}>Reload</button>
         <span class="muted num end">{dateTime(nsToMs(a.start_ns), 3)} · {duration((trace.to - trace.from) / 1e6)} · {count(a.spans)} spans{a.complete ? '' : ' · '}{!a.complete && <strong class="warn">incomplete</strong>}</span>
       </div>
