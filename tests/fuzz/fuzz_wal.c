@@ -115,7 +115,7 @@ static void try_manifest(const struct skep_os *os)
     struct skep_manifest *m;
     bool fresh;
     skep_err err = {0};
-    skep_rc rc = skep_manifest_open(os, DIR, &m, &fresh, &err);
+    skep_rc rc = skep_manifest_open(os, DIR, false, &m, &fresh, &err);
     if (rc != SKEP_OK) {
         skep_assert(rc == SKEP_ECORRUPT || rc == SKEP_EUNSUPPORTED);
         return;
@@ -125,7 +125,7 @@ static void try_manifest(const struct skep_os *os)
     rc = skep_manifest_edit(m, &e, &err);
     skep_assert(rc == SKEP_OK);
     skep_manifest_close(m);
-    rc = skep_manifest_open(os, DIR, &m, &fresh, &err);
+    rc = skep_manifest_open(os, DIR, false, &m, &fresh, &err);
     skep_assert(rc == SKEP_OK && skep_manifest_state(m)->n == n);
     skep_manifest_close(m);
 }

@@ -73,7 +73,6 @@ struct sim {
     unsigned era;     /* keys of revisions are of one, so that expiry does not decide who wins */
     unsigned backups; /* made; of the names, too */
     bool faulty;      /* calls may fail now */
-    bool sync_failed; /* in this life */
     struct sim_counts {
         uint64_t seeds, lives, steps, cuts, kills, failed, full, rotten, doubts, retried, deletes,
             merges, expired, superseded, backups, repairs;

@@ -247,12 +247,34 @@ static void stop_threads(struct skep_engine *e)
     skep_thread_join(&e->merger);
 }
 
+/* LOCK holds a byte while somebody owns the directory, and behind one who died or left a manifest
+ * that may not be what is on the disk.  Not synced: after a power cut nothing is seen that is not
+ * there. */
+static void mark_owned(struct skep_engine *e)
+{
+    struct skep_os_stat st = {0};
+    e->owner_died = e->os->fstat(e->os, e->lock_fd, &st, NULL) != SKEP_OK || st.size_bytes > 0;
+    /* Without the mark the next owner believes what it reads, as one without this rule would. */
+    if (!e->owner_died)
+        (void)e->os->pwrite(e->os, e->lock_fd, "1", 1, 0, NULL);
+}
+
+static void release(struct skep_engine *e)
+{
+    if (e->lock_fd < 0)
+        return;
+    if (e->manifest && skep_manifest_sound(e->manifest))
+        (void)e->os->truncate(e->os, e->lock_fd, 0, NULL); /* else it is written anew once more */
+    e->os->close(e->os, e->lock_fd);
+}
+
 static void engine_close(struct skep_store *s)
 {
     struct skep_engine *e = skep_engine_of(s);
     stop_threads(e);
     skep_wal_close(e->wal);
     skep_snapshot_unref(e->snap);
+    release(e);
     skep_manifest_close(e->manifest);
     skep_partials_free(e->partials);
     skep_cache_free(e->cache);
@@ -260,8 +282,6 @@ static void engine_close(struct skep_store *s)
     skep_budget_done(&e->merge);
     skep_budget_done(&e->ingest);
     skep_identity_free(e->identity);
-    if (e->lock_fd >= 0)
-        e->os->close(e->os, e->lock_fd);
     skep_cond_done(&e->q_wake);
     skep_cond_done(&e->q_done);
     skep_cond_done(&e->visible);
@@ -386,6 +406,7 @@ static skep_rc open_dirs(struct skep_engine *e, skep_err *err)
     if (rc == SKEP_EEXISTS)
         return skep_fail(err, rc, "another process has %s open", e->dir);
     SKEP_TRY(rc);
+    mark_owned(e);
     SKEP_TRY(os->mkdir(os, skep_path_of("%s/seg", e->dir).s, err));
     uint64_t file_bytes = e->disk_limit_bytes / 32;
     file_bytes = e->disk_limit_bytes == 0 || file_bytes > SKEP_WAL_FILE_BYTES_MAX

@@ -13,6 +13,9 @@
  * I2  a bad record with a good one behind it is damage; a bad last one is an edit that was never
  *     finished.  (If it had been, segments or log files would now be missing: recovery sees that.)
  * I3  after a failed append the file is never appended to again: its end is unknown.
+ * I4  nor is it believed by the next process: where a sync failed, reading shows records that the
+ *     disk does not have, and a new sync says nothing of them.  Unless the owner before said that
+ *     its manifest was sound, what was read is written aside before anything is done by it.
  *
  * Threads: one at a time (the engine's manifest lock). */
 #include "store/column/manifest.h"
@@ -58,6 +61,7 @@ struct skep_manifest {
     char *dir;
     int fd; /* -1: must be rewritten before the next edit (I3) */
     bool read_only;
+    bool doubtful; /* I4 */
     uint64_t at;
     uint64_t live_bytes; /* size after the last rewrite */
     uint64_t next_record;
@@ -374,6 +378,7 @@ static skep_rc rewrite(struct skep_manifest *m, skep_err *err)
         if (m->fd >= 0)
             m->os->close(m->os, m->fd);
         m->fd = fd;
+        m->doubtful = false;
         m->at = m->live_bytes = b.n;
         m->features = FEATURE_DEATHS;
     } else {
@@ -521,8 +526,19 @@ skep_rc skep_manifest_load(const struct skep_os *os, const char *dir, struct ske
     return SKEP_OK;
 }
 
-skep_rc skep_manifest_open(const struct skep_os *os, const char *dir, struct skep_manifest **ret,
-                           bool *ret_new, skep_err *err)
+/* I4.  Where there is no room for it now, the next edit does it. */
+static void settle_doubt(struct skep_manifest *m)
+{
+    m->doubtful = true;
+    if (rewrite(m, NULL) == SKEP_OK)
+        return;
+    if (m->fd >= 0)
+        m->os->close(m->os, m->fd);
+    m->fd = -1;
+}
+
+skep_rc skep_manifest_open(const struct skep_os *os, const char *dir, bool doubtful,
+                           struct skep_manifest **ret, bool *ret_new, skep_err *err)
 {
     skep_assert(os && dir && ret && ret_new);
     struct skep_manifest *m = new_manifest(os, dir);
@@ -531,6 +547,8 @@ skep_rc skep_manifest_open(const struct skep_os *os, const char *dir, struct ske
     *ret_new = rc == SKEP_ENOTFOUND;
     if (rc == SKEP_OK) {
         rc = read_all(m, err);
+        if (rc == SKEP_OK && doubtful)
+            settle_doubt(m);
     } else if (rc == SKEP_ENOTFOUND) {
         m->s.has_ledger = true;
         rc = rewrite(m, err);
@@ -552,6 +570,16 @@ void skep_manifest_close(struct skep_manifest *m)
     skep_manifest__state_done(&m->s);
     skep_free(m->dir);
     skep_free(m);
+}
+
+bool skep_manifest_doubtful(const struct skep_manifest *m)
+{
+    return m->doubtful;
+}
+
+bool skep_manifest_sound(const struct skep_manifest *m)
+{
+    return m->fd >= 0 && !m->doubtful;
 }
 
 bool skep_manifest_overlaps(const struct skep_manifest_state *s, unsigned at)

@@ -72,9 +72,15 @@ struct skep_manifest_edit {
 struct skep_manifest;
 
 /* Read `dir`/MANIFEST or, where there is none, make an empty one.
- * *ret_new: it was made.  Returns SKEP_OK | SKEP_ECORRUPT | SKEP_EUNSUPPORTED | SKEP_EIO ... */
-SKEP_NODISCARD skep_rc skep_manifest_open(const struct skep_os *os, const char *dir,
+ * doubtful: the owner before did not say that it is sound; it is written anew where that is
+ * possible.  *ret_new: it was made.  Returns SKEP_OK | SKEP_ECORRUPT | SKEP_EUNSUPPORTED | SKEP_EIO
+ * ... */
+SKEP_NODISCARD skep_rc skep_manifest_open(const struct skep_os *os, const char *dir, bool doubtful,
                                           struct skep_manifest **ret, bool *ret_new, skep_err *err);
+/* It was doubtful, and could not be written anew yet: no file goes because it is not named. */
+bool skep_manifest_doubtful(const struct skep_manifest *m);
+/* What was read and written is on the disk, and what is on the disk was read and written. */
+bool skep_manifest_sound(const struct skep_manifest *m);
 /* Read `dir`/MANIFEST and write nothing, ever: edits are a programmer's error.
  * Returns as above and SKEP_ENOTFOUND. */
 SKEP_NODISCARD skep_rc skep_manifest_load(const struct skep_os *os, const char *dir,

@@ -266,7 +266,7 @@ static skep_rc recover_with(struct skep_engine *e, struct seg_files *f, skep_err
     const struct skep_os *os = e->os;
     SKEP_TRY(os->list(os, skep_path_of("%s/seg", e->dir).s, note_segment_file, f, err));
     bool fresh;
-    SKEP_TRY(skep_manifest_open(os, e->dir, &e->manifest, &fresh, err));
+    SKEP_TRY(skep_manifest_open(os, e->dir, e->owner_died, &e->manifest, &fresh, err));
     const struct skep_manifest_state *s = skep_manifest_state(e->manifest);
     uint64_t next = s->next_segment;
     bool orphans = false;
@@ -290,7 +290,8 @@ static skep_rc recover_with(struct skep_engine *e, struct seg_files *f, skep_err
     SKEP_TRY(skep_engine__replay(e, orphans, &last, err));
     if (e->damage.gap_at_start && orphans) /* I1 */
         return lacks_records(e->damage.lost_last + 1, err);
-    delete_leftovers(e, f);
+    if (!skep_manifest_doubtful(e->manifest))
+        delete_leftovers(e, f);
     skep_engine__record_losses(e);
     skep_engine__publish(e, NULL, 0, last, NULL);
     e->next_seq = last + 1;

@@ -6,7 +6,8 @@
  *
  * A bad stretch is told once the next good frame says which commits it held.  At the end of the
  * last file nobody can say: it looks the same as a write that was cut by a power failure.  At the
- * end of an earlier one the head of the next says whether commits are missing.
+ * end of an earlier one the head of the next says whether commits are missing.  So it is with the
+ * head of a file without frames: one that was begun and never synced.
  *
  * A server may be writing: findings are kept back, the log is read again, and only what was found
  * twice alike in a row is told.
@@ -43,7 +44,7 @@ struct chain {
     bool any;                  /* a head or frame was seen */
     bool known;                /* the checkpoint is */
     struct skep_wal_piece bad; /* a stretch that waits for the next frame; bytes 0 = none */
-    size_t end;                /* 1 + index of the finding about the end of the file before */
+    size_t end; /* 1 + index of the first finding about the unfinished end of the file before */
     uint64_t rows, bytes, files;
     struct skep_budget budget;
 };
@@ -129,6 +130,8 @@ static void open_frame(struct chain *c, const struct skep_wal_piece *p)
 static void on_bad(struct chain *c, const struct skep_wal_piece *p)
 {
     struct skep_finding f = {.offset = p->offset, .bytes = p->bytes};
+    if (p->offset == 0)
+        c->end = c->n + 1;
     if (p->offset == 0 || p->padding) {
         keep(c, f, "%s", p->why);
         return;
@@ -139,7 +142,8 @@ static void on_bad(struct chain *c, const struct skep_wal_piece *p)
     }
     if (p->has_frame)
         f.min_seq = f.max_seq = p->frame.seq;
-    c->end = c->n + 1;
+    if (c->end == 0)
+        c->end = c->n + 1;
     keep(c, f,
          "nothing good follows: an unfinished write, which was never acknowledged, or damage of "
          "the last commit");
@@ -149,8 +153,8 @@ static void on_bad(struct chain *c, const struct skep_wal_piece *p)
  * over the end of the file before, and nothing acknowledged stood in it. */
 static void on_head(struct chain *c, uint64_t last_seq)
 {
-    struct kept *k = c->end > 0 && c->end <= c->n ? &c->found[c->end - 1] : NULL;
-    if (k && c->any && last_seq <= c->last) {
+    for (size_t i = c->end; i > 0 && i <= c->n && c->any && last_seq <= c->last; i++) {
+        struct kept *k = &c->found[i - 1];
         k->f.level = SKEP_FINDING_NOTE;
         (void)snprintf(k->text, sizeof k->text,
                        "it ends in an unfinished write, which was never acknowledged and "
@@ -168,6 +172,7 @@ static bool on_piece(void *ctx, const struct skep_wal_piece *p)
         missing(c, p->last_seq, p->offset);
         break;
     case SKEP_WAL_FRAME:
+        c->end = 0; /* a file that was written to */
         missing(c, p->frame.seq > c->last ? p->frame.prev_seq : c->last, p->offset);
         open_frame(c, p);
         c->last = SKEP_MAX(c->last, p->frame.seq);
