@@ -35,7 +35,10 @@ SKEP_NODISCARD skep_rc skep_ingest_load(struct skep_ingest *in, skep_err *err);
  * disk.  A crash loses what was counted since the last call.  Threads: one at a time. */
 SKEP_NODISCARD skep_rc skep_ingest_save(struct skep_ingest *in, skep_err *err);
 
-/* OTLP over HTTP (protobuf and JSON) and gRPC.  Route context: the struct skep_ingest. */
+/* The routes of the i-th wire; NULL behind the last.  Route context: the struct skep_ingest. */
+const struct skep_route *skep_ingest_routes(unsigned i, size_t *ret_n);
+
+/* OTLP over HTTP (protobuf and JSON) and gRPC.  The same context. */
 const struct skep_route *skep_ingest_otlp_routes(size_t *ret_n);
 /* Rows as JSON lines, in bulk: POST /skep/v1/import.  The same context. */
 const struct skep_route *skep_ingest_import_routes(size_t *ret_n);
@@ -47,6 +50,8 @@ const struct skep_route *skep_ingest_xray_routes(size_t *ret_n);
  * context.
  */
 const struct skep_route *skep_ingest_logs_routes(size_t *ret_n);
+/* Rollbar: items of its notifiers (docs/api/rollbar.md).  The same context. */
+const struct skep_route *skep_ingest_rollbar_routes(size_t *ret_n);
 
 /* --- the X-Ray daemon's UDP port (docs/api/xray.md) --- */
 

@@ -135,6 +135,12 @@ bool skep_request_param(struct skep_request *req, skep_str name, skep_str *ret)
     return skep_net__query_param(&r->arena, req->query, name, ret);
 }
 
+bool skep_request_form(struct skep_request *req, skep_str name, skep_str *ret)
+{
+    struct skep_net__req *r = skep_net__req_of(req);
+    return skep_net__query_param(&r->arena, skep_bytes_str(req->body), name, ret);
+}
+
 skep_str skep_request_capture(const struct skep_request *req, unsigned i)
 {
     const struct skep_net__req *r = (const struct skep_net__req *)(const void *)req;

@@ -148,14 +148,9 @@ static skep_rc start_net(struct server *s, skep_err *err)
         .self_ctx = s->self,
     };
     s->api = skep_api_new(&api);
-    const struct skep_route *routes = skep_ingest_otlp_routes(&n_routes);
-    SKEP_TRY(skep_net_routes(s->net, routes, n_routes, s->ingest, err));
-    routes = skep_ingest_import_routes(&n_routes);
-    SKEP_TRY(skep_net_routes(s->net, routes, n_routes, s->ingest, err));
-    routes = skep_ingest_xray_routes(&n_routes);
-    SKEP_TRY(skep_net_routes(s->net, routes, n_routes, s->ingest, err));
-    routes = skep_ingest_logs_routes(&n_routes);
-    SKEP_TRY(skep_net_routes(s->net, routes, n_routes, s->ingest, err));
+    const struct skep_route *routes;
+    for (unsigned i = 0; (routes = skep_ingest_routes(i, &n_routes)) != NULL; i++)
+        SKEP_TRY(skep_net_routes(s->net, routes, n_routes, s->ingest, err));
     SKEP_TRY(skep_api_routes(s->api, s->net, err));
     SKEP_TRY(skep_net_start(s->net, err));
     return skep_ingest_xray_start(s->ingest, err);

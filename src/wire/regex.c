@@ -192,8 +192,10 @@ static skep_rc special_group(struct reading *r)
     size_t from = r->at;
     r->at += 2;
     char c = peek(r, 0);
-    if (c == 'P' && peek(r, 1) == '<')
-        r->at++, c = '<';
+    if (c == 'P' && peek(r, 1) == '<') {
+        r->at++;
+        c = '<';
+    }
     if (c == '<' && peek(r, 1) != '=' && peek(r, 1) != '!') {
         r->at++;
         while (r->at < r->text.n && peek(r, 0) != '>')
