@@ -92,7 +92,8 @@ int64_t skep_api__now(const struct skep_api *api)
 bool skep_api__stopped(struct skep_api__job *job)
 {
     bool stop = atomic_load_explicit(&job->api->stopping, memory_order_relaxed) ||
-                atomic_load_explicit(&job->running.cancel, memory_order_relaxed);
+                atomic_load_explicit(&job->running.cancel, memory_order_relaxed) ||
+                !skep_auth_holds(job->api->cfg.auth, &job->hold);
     if (stop)
         atomic_store_explicit(&job->running.stopped, true, memory_order_relaxed);
     return stop;
@@ -158,6 +159,7 @@ bool skep_api__run_on(struct skep_api *api, struct skep_pool *pool, struct skep_
     job->req = req;
     job->work = work;
     job->out.req = req;
+    skep_auth_hold(api->cfg.auth, &req->caller, &job->hold);
     skep_api__running_enter(job);
     skep_pool_submit(pool, run_job, job);
     return true;
@@ -324,7 +326,13 @@ skep_rc skep_api__job_rc(struct skep_api__job *job, skep_rc rc)
 
 void skep_api__job_fail_rc(struct skep_api__job *job, skep_rc rc, const skep_err *err)
 {
+    static const skep_err ended = {
+        .text = "the API key was revoked or has expired, or the session has ended, meanwhile"};
     rc = skep_api__job_rc(job, rc);
+    if (rc == SKEP_ECANCELED && !skep_auth_holds(job->api->cfg.auth, &job->hold)) {
+        skep_api__fail_rc(skep_api__job_instead(job), SKEP_EUNAUTHENTICATED, &ended);
+        return;
+    }
     skep_api__fail_rc(skep_api__job_instead(job), rc, err);
 }
 

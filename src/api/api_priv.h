@@ -3,6 +3,7 @@
 #pragma once
 
 #include "api/api.h"
+#include "auth/auth.h"
 #include "base/histogram.h"
 #include "lang/honeycomb.h"
 #include "os/thread.h"
@@ -73,7 +74,8 @@ struct skep_api__job {
     struct skep_also also;     /* opts.also: who reported through X-Ray, too */
     struct skep_api__out out;
     struct skep_api__running running;
-    bool failed; /* answered with an error */
+    struct skep_auth_hold hold; /* what it was let in with */
+    bool failed;                /* answered with an error */
 };
 typedef void skep_api__work_fn(struct skep_api__job *job);
 

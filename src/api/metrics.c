@@ -283,6 +283,7 @@ static const struct skep_route routes[] = {
      .path = "/metrics",
      .handle = handle,
      .refuse = skep_api__refuse,
+     .flags = SKEP_ROUTE_WHOLE,
      .right = SKEP_RIGHT_QUERY,
      .form = SKEP_FORM_BEARER},
 };

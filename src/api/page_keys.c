@@ -482,6 +482,7 @@ static void put_route(struct skep_json *json, const struct skep_route *r)
         skep_json_end(json);
     }
     skep_json_put_str(json, SKEP_STR("right"), right_name(r->right));
+    skep_json_put_bool(json, SKEP_STR("whole"), (r->flags & SKEP_ROUTE_WHOLE) != 0);
     skep_json_put_bool(json, SKEP_STR("grpc"), (r->flags & SKEP_ROUTE_GRPC) != 0);
     skep_json_key(json, SKEP_STR("forms"));
     skep_json_array(json);

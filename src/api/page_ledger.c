@@ -204,6 +204,7 @@ static const struct skep_route routes[] = {
      .path = "/skep/v1/ledger",
      .handle = handle,
      .refuse = skep_api__refuse,
+     .flags = SKEP_ROUTE_WHOLE,
      .right = SKEP_RIGHT_QUERY,
      .form = SKEP_FORM_PAGE},
 };

@@ -211,6 +211,23 @@ static void status(struct skep_api *api, struct skep_json *json)
     skep_json_end(json);
 }
 
+/* What is no business of other environments' keys. */
+static void status_of_one(struct skep_api *api, struct skep_json *json, skep_str environment)
+{
+    const struct skep_api_config *cfg = &api->cfg;
+    struct skep_store_stats s;
+    cfg->store->ops->stats(cfg->store, &s);
+    int64_t up_ns = cfg->os->mono_ns(cfg->os) - api->started_mono_ns;
+    skep_json_object(json);
+    skep_json_put_str(json, SKEP_STR("version"), cfg->version);
+    skep_json_put_f64(json, SKEP_STR("uptime_s"), (double)(up_ns / 1000000) / 1000.0);
+    skep_json_put_i64_str(json, SKEP_STR("now_ns"), skep_api__now(api));
+    skep_json_put_bool(json, SKEP_STR("recovering"), s.recovering);
+    skep_json_put_bool(json, SKEP_STR("read_only"), s.read_only);
+    skep_json_put_str(json, SKEP_STR("environment"), environment);
+    skep_json_end(json);
+}
+
 static void handle(void *ctx, struct skep_request *req)
 {
     struct skep_buf buf;
@@ -222,7 +239,10 @@ static void handle(void *ctx, struct skep_request *req)
                                  .compressible = true};
     skep_buf_init(&buf, 4 << 20);
     skep_json_init(&json, &buf);
-    status(ctx, &json);
+    if (req->caller.whole)
+        status(ctx, &json);
+    else
+        status_of_one(ctx, &json, req->caller.environment);
     if (buf.bad)
         skep_api__fail(req, &(struct skep_api__error){.status = 500,
                                                       .text = SKEP_STR("the status is too large")});

@@ -31,13 +31,15 @@ struct tail {
     struct skep_buf buf;
     struct skep_json json;
     int64_t last_sent_ns;
+    struct skep_auth_hold hold;
     bool closed;
 };
 
 static bool tail_canceled(void *ctx)
 {
-    const struct tail *t = ctx;
-    return atomic_load_explicit(&t->api->stopping, memory_order_relaxed) ||
+    struct tail *t = ctx;
+    return !skep_auth_holds(t->api->cfg.auth, &t->hold) ||
+           atomic_load_explicit(&t->api->stopping, memory_order_relaxed) ||
            skep_stream_closed(t->stream);
 }
 
@@ -70,6 +72,15 @@ static void line_of(struct tail *t, skep_str type, uint64_t rows, bool with_rows
     end_line(t);
 }
 
+static void error_line(struct tail *t, skep_str text)
+{
+    skep_json_object(&t->json);
+    skep_json_put_str(&t->json, SKEP_STR("type"), SKEP_STR("error"));
+    skep_json_put_str(&t->json, SKEP_STR("error"), text);
+    skep_json_end(&t->json);
+    end_line(t);
+}
+
 static bool fetch(struct tail *t, struct skep_rows *ret)
 {
     const struct skep_run_opts opts = {.budget = t->api->cfg.queries,
@@ -82,11 +93,8 @@ static bool fetch(struct tail *t, struct skep_rows *ret)
     skep_arena_reset(&t->round);
     skep_rc rc = skep_query_run(t->api->cfg.store, &t->plan, &opts, &a, &err);
     if (rc != SKEP_OK) {
-        skep_json_object(&t->json);
-        skep_json_put_str(&t->json, SKEP_STR("type"), SKEP_STR("error"));
-        skep_json_put_str(&t->json, SKEP_STR("error"), skep_str_c(err.text));
-        skep_json_end(&t->json);
-        end_line(t);
+        if (rc != SKEP_ECANCELED)
+            error_line(t, skep_str_c(err.text));
         return false;
     }
     *ret = a.rows;
@@ -144,6 +152,8 @@ static void run(struct tail *t)
             send_lines(t);
         }
     }
+    if (!skep_auth_holds(t->api->cfg.auth, &t->hold))
+        error_line(t, SKEP_STR("the API key was revoked or has expired, or the session has ended"));
     send_lines(t);
 }
 
@@ -209,6 +219,7 @@ static void start(struct skep_api *api, struct skep_request *req)
 {
     struct tail *t = skep_alloc(struct tail);
     t->api = api;
+    skep_auth_hold(api->cfg.auth, &req->caller, &t->hold);
     skep_arena_init(&t->arena, "tail", NULL);
     t->environment = skep_arena_str(&t->arena, req->caller.environment);
     t->plan = (struct skep_plan){.kind = SKEP_PLAN_ROWS,

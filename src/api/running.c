@@ -14,7 +14,6 @@
  * Threads: any; api->running_mu, held for the copy of at most SKEP_LIMIT_API_PENDING lines.
  * Memory: fixed, in the job. */
 #include "api/api_priv.h"
-#include "auth/auth.h"
 
 #include "base/assert.h"
 
@@ -144,15 +143,6 @@ static void write_one(struct skep_json *json, struct skep_api__running *r, skep_
     skep_json_end(json);
 }
 
-/* Questions of other environments are shown to who may see all: a key of all, anybody in open mode.
- */
-static bool sees_all(struct skep_api *api, struct skep_request *req)
-{
-    struct skep_state_key k;
-    return skep_auth_is_open(api->cfg.auth) ||
-           (skep_auth_key(api->cfg.auth, req->caller.key, req->arena, &k) && k.environment.n == 0);
-}
-
 static bool is_of(const struct skep_api__running *r, const struct skep_request *req)
 {
     return skep_str_eq(skep_str_c(r->environment), req->caller.environment);
@@ -161,7 +151,7 @@ static bool is_of(const struct skep_api__running *r, const struct skep_request *
 static void list(void *ctx, struct skep_request *req)
 {
     struct skep_api *api = ctx;
-    bool all = sees_all(api, req);
+    bool all = req->caller.whole; /* questions of other environments, too */
     struct skep_buf buf;
     struct skep_json json;
     struct skep_response resp = {.status = 200,
@@ -188,7 +178,7 @@ static void list(void *ctx, struct skep_request *req)
 
 static bool cancel(struct skep_api *api, struct skep_request *req, uint64_t id)
 {
-    bool found = false, all = sees_all(api, req);
+    bool found = false, all = req->caller.whole;
     skep_mutex_lock(&api->running_mu);
     for (struct skep_api__running *r = api->running; r; r = r->next) {
         if (r->id != id || !(all || is_of(r, req)))

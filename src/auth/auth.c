@@ -78,6 +78,7 @@ static skep_rc load_locked(struct skep_auth *a, uint64_t version, skep_err *err)
     struct skep_auth__table *old = a->table;
     a->table = fresh;
     skep_mutex_unlock(&a->mu);
+    atomic_fetch_add_explicit(&a->generation, 1, memory_order_release);
     if (old)
         table_unref(a, old);
     a->version = version;
@@ -304,8 +305,14 @@ static struct verdict judge(const struct skep_auth__question *q, const struct sk
         v = choose_environment(q, key->k.environment);
     if (v.why == SKEP_DENIED_NO)
         v = over_limit(q, key);
+    if (v.why == SKEP_DENIED_NO && (req->route->flags & SKEP_ROUTE_WHOLE) && key->k.environment.n)
+        return (struct verdict){
+            .why = SKEP_DENIED_ENVIRONMENT,
+            .message = SKEP_STR("this tells of all environments: it takes an API key of all "
+                                "(skep key create --env all --rights query)")};
     if (v.why != SKEP_DENIED_NO)
         return v;
+    req->caller.whole = key->k.environment.n == 0;
     req->caller.rights = key->k.rights;
     req->caller.actor = skep_arena_str(req->arena, key->k.name);
     req->caller.key = key->k.number;
@@ -327,6 +334,8 @@ static struct verdict judge_user(const struct skep_auth__question *q,
     req->caller.rights = claim->user_rights;
     req->caller.actor = claim->user_name;
     req->caller.user = claim->user;
+    req->caller.session = claim->session;
+    req->caller.whole = true;
     return v;
 }
 
@@ -381,6 +390,7 @@ static enum skep_gate_answer ask_open(const struct skep_auth__question *q, skep_
     if (good)
         (void)skep_auth__meter_pass(claim.key->meter, &k->limits, q->now_ns, &limit);
     req->caller.rights = SKEP_RIGHT_ALL;
+    req->caller.whole = true;
     req->caller.actor = good ? skep_arena_str(req->arena, k->name) : SKEP_STR("");
     req->caller.key = good ? k->number : 0;
     return SKEP_GATE_PASS;

@@ -12,6 +12,8 @@
  * each route's right is asked for, in one of the forms that the route takes. */
 #pragma once
 
+#include <stdatomic.h>
+
 #include "net/net.h"
 #include "os/os.h"
 #include "state/keys.h"
@@ -37,6 +39,19 @@ struct skep_gate skep_auth_gate(struct skep_auth *a);
 /* Load the keys now, after changing them in this process.  Waits for the disk.
  * Returns SKEP_OK | SKEP_EIO | SKEP_ECORRUPT (the keys loaded before stay in force). */
 SKEP_NODISCARD skep_rc skep_auth_refresh(struct skep_auth *a, skep_err *err);
+
+/* What a request was let in with, kept while its work goes on.  The caller's memory. */
+struct skep_auth_hold {
+    uint64_t key, user, session;
+    _Atomic uint64_t generation;
+    _Atomic int64_t until_ns;
+    _Atomic bool over;
+};
+void skep_auth_hold(struct skep_auth *a, const struct skep_caller *caller,
+                    struct skep_auth_hold *ret);
+/* False once the key was revoked or has expired, the session has ended, the user was disabled: the
+ * work must end.  Cheap enough to ask once a millisecond.  Threads: any. */
+bool skep_auth_holds(struct skep_auth *a, struct skep_auth_hold *h);
 
 /* The mode.  Threads: any. */
 bool skep_auth_is_open(const struct skep_auth *a);

@@ -162,6 +162,11 @@ SKEP_NODISCARD skep_rc skep_auth__sessions_write(struct skep_auth *a, skep_err *
 bool skep_auth__session_find(struct skep_auth *a, skep_str token, int64_t now_ns,
                              struct skep_arena *arena, struct skep_state_session *ret);
 
+/* The session of a user whose hash begins with these bytes, if it goes on; *ret_until_ns: when it
+ * ends at the latest. */
+bool skep_auth__session_goes_on(struct skep_auth *a, uint64_t session, uint64_t user,
+                                int64_t *ret_until_ns);
+
 /* --- auth.c --------------------------------------------------------------------------------------
  */
 
@@ -175,6 +180,7 @@ struct skep_auth {
     size_t n_meters, cap_meters;
     struct skep_index meter_ix; /* by number */
     uint64_t version;
+    _Atomic uint64_t generation; /* of what was loaded last, keys or sessions; from 1 on */
     skep_thread thread;
     struct skep_auth__sessions sessions;
     struct skep_auth__guesses guesses;
@@ -218,6 +224,7 @@ struct skep_auth__claim {
     uint64_t user;        /* who is logged in, instead of a key; 0 = nobody */
     skep_str user_name;
     unsigned user_rights;
+    uint64_t session; /* of the user */
 };
 
 struct skep_auth__form {

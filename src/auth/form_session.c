@@ -17,6 +17,7 @@
  * Threads: I/O.  Memory: the request's arena. */
 #include "auth/auth_priv.h"
 #include "auth/login.h"
+#include "base/bytes.h"
 
 static const skep_str plain_name = SKEP_STR_INIT("skep_session");
 static const skep_str host_name = SKEP_STR_INIT("__Host-skep_session");
@@ -79,8 +80,10 @@ static enum skep_auth__found find(const struct skep_auth__question *q, struct sk
             .message = SKEP_STR("a request with a session's cookie that may change something needs "
                                 "the header Origin or X-Skep-Page")};
     else
-        *ret = (struct skep_auth__claim){
-            .user = s.user, .user_name = s.name, .user_rights = skep_role_rights(s.role)};
+        *ret = (struct skep_auth__claim){.user = s.user,
+                                         .user_name = s.name,
+                                         .user_rights = skep_role_rights(s.role),
+                                         .session = skep_load_le64(s.hash)};
     return SKEP_AUTH__CLAIM;
 }
 

@@ -67,10 +67,10 @@ static skep_rc check(const struct skep_os *os, const struct skep_issue *what, sk
     SKEP_TRY(skep_auth_check_name(what->name, err));
     if (what->rights == 0 || (what->rights & ~(unsigned)SKEP_RIGHT_ALL))
         return skep_fail(err, SKEP_EINVAL, "rights are any of ingest, query and admin");
-    if (what->environment.n == 0 && !(what->rights & SKEP_RIGHT_ADMIN))
+    if (what->environment.n == 0 && what->rights == SKEP_RIGHT_INGEST)
         return skep_fail(
             err, SKEP_EINVAL,
-            "a key of all environments is one that administers; say which environment");
+            "a key of all environments is one that queries or administers; say which environment");
     if (what->expires_ns && what->expires_ns <= os->now_ns(os))
         return skep_fail(err, SKEP_EINVAL, "the key would have expired already");
     const struct skep_key_limits *l = &what->limits;

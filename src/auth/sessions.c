@@ -93,8 +93,27 @@ skep_rc skep_auth__sessions_load(struct skep_auth *a, skep_err *err)
     keep_seen_locked(old, fresh);
     a->sessions.list = fresh;
     skep_mutex_unlock(&a->sessions.mu);
+    atomic_fetch_add_explicit(&a->generation, 1, memory_order_release);
     list_free(old);
     return SKEP_OK;
+}
+
+bool skep_auth__session_goes_on(struct skep_auth *a, uint64_t session, uint64_t user,
+                                int64_t *ret_until_ns)
+{
+    bool found = false;
+    skep_mutex_lock(&a->sessions.mu);
+    const struct skep_auth__session_list *l = a->sessions.list;
+    struct skep_index_it it = skep_index_begin(&l->by_hash, session);
+    for (uint32_t i; (i = skep_index_next(&l->by_hash, &it)) != SKEP_INDEX_NONE;) {
+        const struct skep_state_session *s = &l->sessions[i];
+        if (skep_load_le64(s->hash) != session || s->user != user)
+            continue;
+        *ret_until_ns = s->expires_ns;
+        found = true;
+    }
+    skep_mutex_unlock(&a->sessions.mu);
+    return found;
 }
 
 bool skep_auth__session_find(struct skep_auth *a, skep_str token, int64_t now_ns,

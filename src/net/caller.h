@@ -48,6 +48,8 @@ struct skep_caller {
     skep_str actor;       /* who did it, for the audit log: a key's or user's name; "" = anybody */
     uint64_t key;         /* number of the key; 0 = none */
     uint64_t user;        /* number of the user who is logged in; 0 = none */
+    uint64_t session;     /* which of the user's */
+    bool whole;           /* may see what is of all environments; a key of one may not */
 };
 
 /* Why a gate refused; each API has its own words and status for it. */

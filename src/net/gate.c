@@ -44,8 +44,8 @@ skep_rc skep_denied_rc(enum skep_denied why)
 /* Without a gate the door stands open. */
 static enum skep_gate_answer open_door(struct skep_request *req)
 {
-    req->caller =
-        (struct skep_caller){.environment = SKEP_STR("default"), .rights = SKEP_RIGHT_ALL};
+    req->caller = (struct skep_caller){
+        .environment = SKEP_STR("default"), .rights = SKEP_RIGHT_ALL, .whole = true};
     return SKEP_GATE_PASS;
 }
 

@@ -105,7 +105,9 @@ enum {
     SKEP_ROUTE_GRPC = 1u << 1, /* path is /package.Service/Method */
     SKEP_ROUTE_RAW_BODY = 1u << 2,     /* do not undo Content-Encoding */
     SKEP_ROUTE_PREFIX_SLASH = 1u << 3, /* also match with one trailing slash */
-    SKEP_ROUTE_NAVIGATE = 1u << 4 /* a page: a link on another site may open it (a top-level GET) */
+    SKEP_ROUTE_NAVIGATE =
+        1u << 4,               /* a page: a link on another site may open it (a top-level GET) */
+    SKEP_ROUTE_WHOLE = 1u << 5 /* tells of all environments: not for keys of one */
 };
 
 /* path: literal segments, ":name" matches one non-empty segment, a last "*" matches the rest (also

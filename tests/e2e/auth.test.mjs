@@ -96,6 +96,7 @@ test('every route says what right it takes and in which form a key comes', () =>
   assert.ok(routes.length > 40);
   for (const r of routes) {
     assert.notEqual(r.right, 'none', `${r.method} ${r.path} has no right`);
+    assert.equal(r.whole, ['/metrics', '/skep/v1/ledger'].includes(r.path), `${r.method} ${r.path}: SKEP_ROUTE_WHOLE`);
     if (r.right !== 'public') assert.ok(r.forms.length > 0, `${r.method} ${r.path} takes no form of key`);
   }
 });
@@ -113,7 +114,8 @@ test('the attack table', async () => {
       inItsWords(r, form, await ask(r, { ...headers(keys.admin), 'x-skep-environment': 'other' }), [403], 'of another environment');
       inItsWords(r, form, await ask(r, { ...headers(keys.root), 'x-skep-environment': 'nowhere' }), [404], 'of no environment');
       if (lesser[r.right]) inItsWords(r, form, await ask(r, headers(keys[lesser[r.right]])), [403], 'with too little right');
-      const good = await ask(r, headers(r.right === 'admin' ? keys.root : keys.admin));
+      if (r.whole) inItsWords(r, form, await ask(r, headers(keys.admin)), [403], 'of one environment, where all are told of');
+      const good = await ask(r, headers(r.right === 'admin' || r.whole ? keys.root : keys.admin));
       assert.ok(good.status !== 401 && !/API key|credentials|security token|signature/i.test(good.text),
         `${r.method} ${r.path} ${form} with the right key: ${good.status} ${good.text}`);
       n += 8;

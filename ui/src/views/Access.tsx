@@ -101,7 +101,7 @@ function NewKey({ list, env, made }: { list: Environment[]; env: string; made: (
         <label class="small-field">Environment
           <select value={environment} aria-label="Environment" onChange={(e) => setEnvironment(e.currentTarget.value)}>
             {list.map((e) => <option value={e.slug}>{e.name}</option>)}
-            <option value="">all (administers)</option>
+            <option value="">all (queries or administers)</option>
           </select>
         </label>
         <fieldset class="rights"><legend>Rights</legend>
@@ -112,9 +112,9 @@ function NewKey({ list, env, made }: { list: Environment[]; env: string; made: (
         <label class="small-field">Valid
           <select value={String(lasts)} aria-label="Valid" onChange={(e) => setLasts(Number(e.currentTarget.value))}>{LASTS.map(([text, s]) => <option value={String(s)}>{text}</option>)}</select>
         </label>
-        <button type="submit" class="button primary low" disabled={rights.length === 0 || (all && !rights.includes('admin'))}>Create key</button>
+        <button type="submit" class="button primary low" disabled={rights.length === 0 || (all && rights.join() === 'ingest')}>Create key</button>
       </form>
-      {all && !rights.includes('admin') && <p class="muted">A key of all environments is one that administers: give it the right admin, or choose an environment.</p>}
+      {all && rights.join() === 'ingest' && <p class="muted">A key of all environments is one that queries or administers: give it one of these rights, or choose an environment.</p>}
       {error && <ErrorBox error={error} />}
     </section>
   );
