@@ -841,7 +841,7 @@ static const struct skep_colreader_ops reader_ops = {.read = part_read, .close =
 static struct skep_colreader *new_reader(struct skep_rowset *rs, const struct skep_part_col *col)
 {
     struct part_reader *r = skep_malloc(sizeof *r);
-    r->base = (struct skep_colreader){&reader_ops, rs};
+    r->base = (struct skep_colreader){.ops = &reader_ops, .rowset = rs};
     r->col = col;
     r->is_ordinal = false;
     return &r->base;

@@ -59,7 +59,8 @@ enum skep_vec_form {
     SKEP_VEC_ID16  /* id16[n] */
 };
 
-/* One column over [row0, row0 + n).  Memory belongs to the colreader, valid until its next read.
+/* One column over [row0, row0 + n).  Memory belongs to the colreader, valid until its next read, or
+ * until it is `spoiled`.
  * Values at absent rows are unspecified but readable (codes < dict->n when dict->n > 0). */
 struct skep_vec {
     enum skep_vec_form form;
@@ -172,6 +173,7 @@ struct skep_colreader_ops {
 struct skep_colreader {
     const struct skep_colreader_ops *ops;
     struct skep_rowset *rowset;
+    bool spoiled; /* an answer took the place of what read() gave last, which is to be read again */
 };
 
 struct skep_rowset_ops {

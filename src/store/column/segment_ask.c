@@ -125,9 +125,10 @@ static bool mapped_between(struct skep_segment_reader *r, uint32_t first, unsign
     if (skep_mapped_between(r->mapped, first, n, lo, hi, bits) != SKEP_OK)
         return false;
     if (r->presence.bits) {
-        skep_reader__valid(r, first, n);
+        uint64_t valid[SKEP_BLOCK_ROWS / 64];
+        skep_reader__valid(r, first, n, valid);
         for (uint32_t w = 0; w < (n + 63) / 64; w++)
-            bits[w] &= r->valid[w];
+            bits[w] &= valid[w];
     }
     return true;
 }
@@ -148,8 +149,9 @@ static bool rows_between(struct skep_segment_reader *r, uint32_t first, unsigned
         return true;
     if (skep_codec_between(r->codec, &r->chunk, rank, count, lo, hi, packed) != SKEP_OK)
         return false;
-    skep_reader__valid(r, first, n);
-    spread_bits(r->valid, n, packed, bits);
+    uint64_t valid[SKEP_BLOCK_ROWS / 64];
+    skep_reader__valid(r, first, n, valid);
+    spread_bits(valid, n, packed, bits);
     return true;
 }
 
@@ -198,14 +200,16 @@ static skep_rc mapped_tally(struct skep_segment_reader *r, uint32_t first, unsig
                             uint32_t n_codes, uint32_t *counts, skep_err *err)
 {
     uint32_t *codes = skep_reader__wide(r, sizeof(uint32_t));
+    uint64_t valid[SKEP_BLOCK_ROWS / 64];
+    r->base.spoiled = true;
     for (uint32_t end = first + n; first < end;) {
         uint32_t take = SKEP_MIN(end - first, SKEP_BLOCK_ROWS - first % SKEP_BLOCK_ROWS);
         if (skep_mapped_codes(r->mapped, first, take, n_codes, codes) != SKEP_OK)
             return skep_reader__corrupt(r, "a column that follows another", err);
         if (r->presence.bits)
-            skep_reader__valid(r, first, take);
+            skep_reader__valid(r, first, take, valid);
         for (uint32_t i = 0; i < take; i++)
-            counts[codes[i]] += !r->presence.bits || (r->valid[i / 64] >> (i % 64) & 1);
+            counts[codes[i]] += !r->presence.bits || (valid[i / 64] >> (i % 64) & 1);
         first += take;
     }
     return SKEP_OK;
@@ -445,6 +449,7 @@ bool skep_reader__contains(struct skep_colreader *base, uint64_t row0, unsigned 
     uint64_t packed[SKEP_BLOCK_ROWS / 64 + 2] = {0};
     if (count == 0)
         return true;
+    r->base.spoiled = true; /* the strings of the last read may stand in the scratch */
     skep_rc rc = r->n_parts ? skep_reader__parts_contain(r, rank, count, needle, packed)
                             : skep_codec_contains(r->codec, &r->chunk, rank, count, needle, packed,
                                                   &r->scratch);
@@ -454,7 +459,8 @@ bool skep_reader__contains(struct skep_colreader *base, uint64_t row0, unsigned 
         memcpy(bits, packed, (n + 63) / 64 * sizeof *bits);
         return true;
     }
-    skep_reader__valid(r, first, n);
-    spread_bits(r->valid, n, packed, bits);
+    uint64_t valid[SKEP_BLOCK_ROWS / 64];
+    skep_reader__valid(r, first, n, valid);
+    spread_bits(valid, n, packed, bits);
     return true;
 }

@@ -41,6 +41,7 @@ static void drop_parts(struct skep_segment_reader *r)
 static void leave_group(struct skep_segment_reader *r)
 {
     struct skep_segment *seg = r->seg;
+    r->base.spoiled = true;
     drop_parts(r);
     skep_sparse_clear(seg, &r->sparse);
     skep_mapped_close(seg, r->mapped);
@@ -224,8 +225,9 @@ void *skep_reader__wide(struct skep_segment_reader *r, size_t size)
     return r->wide;
 }
 
-/* Bits [first, first + n) of the map, moved to bit 0 of r->valid. */
-void skep_reader__valid(struct skep_segment_reader *r, uint32_t first, uint32_t n)
+/* Bits [first, first + n) of the map, moved to bit 0 of ret[ceil(n / 64)]. */
+void skep_reader__valid(const struct skep_segment_reader *r, uint32_t first, uint32_t n,
+                        uint64_t *ret)
 {
     const uint8_t *bits = r->presence.bits;
     uint32_t words = (n + 63) / 64, shift = first % 64;
@@ -235,10 +237,10 @@ void skep_reader__valid(struct skep_segment_reader *r, uint32_t first, uint32_t 
         /* The word behind the last one is the chunk's padding at worst. */
         if (shift)
             w |= skep_load_le64(bits + at + (size_t)(k + 1) * 8) << (64 - shift);
-        r->valid[k] = w;
+        ret[k] = w;
     }
     if (n % 64)
-        r->valid[words - 1] &= (1ull << (n % 64)) - 1;
+        ret[words - 1] &= (1ull << (n % 64)) - 1;
 }
 
 /* Present values in[count] to their rows; an absent row gets some value that is there.  in[count]
@@ -561,7 +563,7 @@ static skep_rc read_dense(struct skep_segment_reader *r, uint32_t first, uint32_
             return SKEP_OK;
         }
         if (count < n) {
-            skep_reader__valid(r, first, n);
+            skep_reader__valid(r, first, n, r->valid);
             v->valid = r->valid;
         }
     }
@@ -609,6 +611,7 @@ static skep_rc read(struct skep_colreader *base, uint64_t row0, unsigned n, stru
         }
         v.valid = NULL;
     }
+    r->base.spoiled = false;
     *ret = v;
     return SKEP_OK;
 }

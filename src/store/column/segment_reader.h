@@ -89,8 +89,9 @@ SKEP_NODISCARD skep_rc skep_reader__dict(struct skep_segment_reader *r, skep_err
 SKEP_NODISCARD skep_rc skep_reader__parts_contain(struct skep_segment_reader *r, uint32_t first,
                                                   uint32_t count, skep_str needle,
                                                   uint64_t *packed);
-/* Presence of rows [first, first + n) of the group, moved to bit 0 of r->valid. */
-void skep_reader__valid(struct skep_segment_reader *r, uint32_t first, uint32_t n);
+/* Presence of rows [first, first + n) of the group, moved to bit 0 of ret[ceil(n / 64)]. */
+void skep_reader__valid(const struct skep_segment_reader *r, uint32_t first, uint32_t n,
+                        uint64_t *ret);
 
 /* Room for SKEP_BLOCK_ROWS codes, strings or ids; the same at each call. */
 void *skep_reader__wide(struct skep_segment_reader *r, size_t size);

@@ -5,7 +5,8 @@
  * groups and aggregates look at it.  A binding lasts as long as the worker gets morsels of the same
  * rowset.
  *
- * I1  vectors stay valid until the same column is read at other rows.
+ * I1  vectors stay valid until the same column is read at other rows, or spoiled by a question to
+ *     its reader: then they are read again.
  * I2  sources stand in order of precedence: attribute, view, intrinsic field, instrumentation,
  * resource.
  *
@@ -92,7 +93,7 @@ static struct skep_x_col *new_col(struct skep_x_ctx *c, struct skep_colreader *r
 static skep_rc read_col(struct skep_x_ctx *c, struct skep_x_col *col, const struct skep_vec **ret,
                         skep_err *err)
 {
-    if (col->row0 != c->row0 || col->vec.n != c->n) {
+    if (col->row0 != c->row0 || col->vec.n != c->n || col->reader->spoiled) {
         col->row0 = UINT64_MAX;
         SKEP_TRY(col->reader->ops->read(col->reader, c->row0, c->n, &col->vec, err));
         col->row0 = c->row0;
