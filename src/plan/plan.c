@@ -22,7 +22,8 @@
 
 bool skep_field_same(const struct skep_field_ref *a, const struct skep_field_ref *b)
 {
-    return a->relation == b->relation && a->on == b->on && skep_str_eq(a->name, b->name);
+    return a->relation == b->relation && a->on == b->on && skep_str_eq(a->name, b->name) &&
+           a->cases == b->cases && a->n_cases == b->n_cases;
 }
 
 bool skep_cmp_negative(enum skep_cmp op)
@@ -60,16 +61,28 @@ static bool order_cmp(enum skep_cmp op)
     return op == SKEP_CMP_LT || op == SKEP_CMP_LE || op == SKEP_CMP_GT || op == SKEP_CMP_GE;
 }
 
-/* What is counted while walking a plan. */
-struct counts {
-    unsigned tests, relations;
+enum {
+    WALKED_MAX = 20 * SKEP_LIMIT_PLAN_TESTS, /* work on shared expressions */
+    SEEN_MAX = 512
 };
 
-static skep_rc add_relation(struct counts *n, skep_err *err)
+/* What is counted while walking a plan. */
+struct counts {
+    unsigned tests, relations, walked, n_seen;
+    const struct skep_expr *seen[SEEN_MAX];    /* which do not count again; some of them */
+    const void *of[SKEP_LIMIT_PLAN_RELATIONS]; /* whose relations were counted */
+};
+
+/* The relation of a test, an expression or a field, which counts once wherever it stands. */
+static skep_rc add_relation(struct counts *n, const void *of, skep_err *err)
 {
-    if (++n->relations > SKEP_LIMIT_PLAN_RELATIONS)
+    for (unsigned i = 0; i < n->relations; i++)
+        if (n->of[i] == of)
+            return SKEP_OK;
+    if (n->relations == SKEP_LIMIT_PLAN_RELATIONS)
         return skep_fail(err, SKEP_EINVAL, "more than %d relations to other spans",
                          SKEP_LIMIT_PLAN_RELATIONS);
+    n->of[n->relations++] = of;
     return SKEP_OK;
 }
 
@@ -79,7 +92,7 @@ static skep_rc check_test(const struct skep_test *t, struct counts *n, skep_err 
         if (t->field.relation != SKEP_REL_ROOT && t->field.relation != SKEP_REL_PARENT)
             return skep_fail(err, SKEP_EINVAL,
                              "filter: a test of neither the row, root nor parent");
-        SKEP_TRY(add_relation(n, err));
+        SKEP_TRY(add_relation(n, t, err));
     }
     if ((unsigned)t->op >= SKEP_CMP_COUNT)
         return skep_fail(err, SKEP_EINVAL, "filter: unknown operator %d", (int)t->op);
@@ -115,7 +128,18 @@ static skep_rc check_test(const struct skep_test *t, struct counts *n, skep_err 
     return SKEP_OK;
 }
 
-/* Recursion ends at SKEP_LIMIT_PLAN_DEPTH (I2); n_nodes bounds the work on shared subtrees. */
+static bool seen(struct counts *n, const struct skep_expr *e)
+{
+    for (unsigned i = 0; i < n->n_seen; i++)
+        if (n->seen[i] == e)
+            return true;
+    if (n->n_seen < SEEN_MAX)
+        n->seen[n->n_seen++] = e;
+    return false;
+}
+
+/* Recursion ends at SKEP_LIMIT_PLAN_DEPTH (I2); whoever walks over expressions as they stand has
+ * WALKED_MAX steps at most. */
 static skep_rc check_expr(const struct skep_expr *e, unsigned depth, struct counts *n,
                           skep_err *err)
 {
@@ -123,7 +147,8 @@ static skep_rc check_expr(const struct skep_expr *e, unsigned depth, struct coun
         return skep_fail(err, SKEP_EINVAL, "filter: a missing operand");
     if (depth > SKEP_LIMIT_PLAN_DEPTH)
         return skep_fail(err, SKEP_EINVAL, "filter: deeper than %d", SKEP_LIMIT_PLAN_DEPTH);
-    if (++n->tests > SKEP_LIMIT_PLAN_TESTS * 2)
+    n->tests += !seen(n, e);
+    if (n->tests > SKEP_LIMIT_PLAN_TESTS * 2 || ++n->walked > WALKED_MAX)
         return skep_fail(err, SKEP_EINVAL, "filter: more than %d tests", SKEP_LIMIT_PLAN_TESTS);
     switch (e->op) {
     case SKEP_EXPR_TRUE: return SKEP_OK;
@@ -131,10 +156,16 @@ static skep_rc check_expr(const struct skep_expr *e, unsigned depth, struct coun
     case SKEP_EXPR_RELATED:
         if (e->relation <= SKEP_REL_SELF || (unsigned)e->relation >= SKEP_REL_COUNT)
             return skep_fail(err, SKEP_EINVAL, "filter: unknown relation %d", (int)e->relation);
-        SKEP_TRY(add_relation(n, err));
+        SKEP_TRY(add_relation(n, e, err));
         if (e->n_kids != 1)
             return skep_fail(err, SKEP_EINVAL, "filter: a relation takes one operand");
         break;
+    case SKEP_EXPR_SAME:
+        if (e->same.relation != SKEP_REL_ROOT && e->same.relation != SKEP_REL_PARENT)
+            return skep_fail(err, SKEP_EINVAL, "filter: the same as neither root nor parent");
+        if (e->same.name.n == 0 || e->same.on || e->same.n_cases > 0)
+            return skep_fail(err, SKEP_EINVAL, "filter: the same of no field");
+        return add_relation(n, e, err);
     case SKEP_EXPR_NOT:
         if (e->n_kids != 1)
             return skep_fail(err, SKEP_EINVAL, "filter: NOT takes one operand");
@@ -156,14 +187,24 @@ static skep_rc check_field(const struct skep_field_ref *f, struct counts *n, ske
 {
     bool many = f->relation == SKEP_REL_CHILD || f->relation == SKEP_REL_ANY;
     bool one = f->relation == SKEP_REL_ROOT || f->relation == SKEP_REL_PARENT;
-    if (f->relation == SKEP_REL_SELF)
-        return SKEP_OK;
-    if (!many && !one)
-        return skep_fail(err, SKEP_EINVAL, "a field of neither root, parent, child nor any span");
-    if (f->on && !many)
-        return skep_fail(err, SKEP_EINVAL, "a root or parent takes no condition");
-    SKEP_TRY(add_relation(n, err));
+    if (f->relation != SKEP_REL_SELF) {
+        if (!many && !one)
+            return skep_fail(err, SKEP_EINVAL,
+                             "a field of neither root, parent, child nor any span");
+        if (f->on && !many)
+            return skep_fail(err, SKEP_EINVAL, "a root or parent takes no condition");
+        SKEP_TRY(add_relation(n, f, err));
+    }
     return f->on ? check_expr(f->on, 1, n, err) : SKEP_OK;
+}
+
+static skep_rc check_group(const struct skep_field_ref *f, struct counts *n, skep_err *err)
+{
+    if (f->n_cases > SKEP_LIMIT_PLAN_CASES)
+        return skep_fail(err, SKEP_EINVAL, "a group of more than %d cases", SKEP_LIMIT_PLAN_CASES);
+    for (unsigned i = 0; i < f->n_cases; i++)
+        SKEP_TRY(check_expr(f->cases[i], 1, n, err));
+    return check_field(f, n, err);
 }
 
 static skep_rc check_agg(const struct skep_agg *a, struct counts *n, skep_err *err)
@@ -181,6 +222,8 @@ static skep_rc check_agg(const struct skep_agg *a, struct counts *n, skep_err *e
     if (a->op == SKEP_AGG_HEATMAP && a->heat_bins > SKEP_LIMIT_PLAN_HEAT_BINS)
         return skep_fail(err, SKEP_EINVAL, "heatmap of more than %d bins",
                          SKEP_LIMIT_PLAN_HEAT_BINS);
+    if (a->field.n_cases > 0 || (a->field.relation == SKEP_REL_SELF && a->field.on))
+        return skep_fail(err, SKEP_EINVAL, "an aggregate takes a field as it is");
     SKEP_TRY(check_field(&a->field, n, err));
     return a->filter ? check_expr(a->filter, 1, n, err) : SKEP_OK;
 }
@@ -236,7 +279,7 @@ static skep_rc check_aggregate(const struct skep_plan *p, struct counts *n, skep
     for (unsigned i = 0; i < p->n_groups; i++) {
         if (p->groups[i].name.n == 0)
             return skep_fail(err, SKEP_EINVAL, "group %u names no field", i);
-        SKEP_TRY(check_field(&p->groups[i], n, err));
+        SKEP_TRY(check_group(&p->groups[i], n, err));
     }
     for (unsigned i = 0; i < p->n_aggs; i++)
         SKEP_TRY(check_agg(&p->aggs[i], n, err));
@@ -252,7 +295,8 @@ static skep_rc check_facets(const struct skep_plan *p, struct counts *n, skep_er
     if (p->limit > SKEP_LIMIT_PLAN_RESULT_GROUPS)
         return skep_fail(err, SKEP_EINVAL, "limit over %d", SKEP_LIMIT_PLAN_RESULT_GROUPS);
     for (unsigned i = 0; i < p->n_groups; i++)
-        if (p->groups[i].name.n == 0 || p->groups[i].relation != SKEP_REL_SELF)
+        if (p->groups[i].name.n == 0 || p->groups[i].relation != SKEP_REL_SELF || p->groups[i].on ||
+            p->groups[i].n_cases > 0)
             return skep_fail(err, SKEP_EINVAL, "field %u is none of the row's own", i);
     return check_expr(p->selection, 1, n, err);
 }

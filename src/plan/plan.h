@@ -39,8 +39,13 @@ struct skep_field_ref {
     skep_str name;  /* canonical name; "*" in a CONTAINS test = any string field */
     skep_str label; /* what results call it ("root.name"); empty = name */
     enum skep_relation relation;
-    /* CHILD, ANY: of several the first that passes; NULL = the first */
+    /* CHILD, ANY: of several the first that passes; NULL = the first.  SELF, of a group: absent of
+     * rows that do not pass */
     const struct skep_expr *on;
+    /* Of a group: instead of a field the number (INT, from 0) of the first of these that the row or
+     * relative passes; absent where it passes none.  `name` is then what results call it */
+    const struct skep_expr *const *cases;
+    unsigned n_cases; /* 0 = a field */
 };
 /* What results call the field. */
 static inline skep_str skep_field_label(const struct skep_field_ref *f)
@@ -105,15 +110,20 @@ enum skep_expr_op {
     SKEP_EXPR_OR,
     SKEP_EXPR_NOT,
     SKEP_EXPR_TEST,
-    SKEP_EXPR_RELATED /* some relative of that kind passes kids[0] */
+    SKEP_EXPR_RELATED, /* some relative of that kind passes kids[0] */
+    SKEP_EXPR_SAME /* there is the relative, and it and the row have the same value, or both none,
+                    * of a field (`same`: of the root or parent) */
 };
 
+/* The same expression may stand in several places of a plan (one pointer): its tests and relations
+ * count once, and an engine may answer it once. */
 struct skep_expr {
     enum skep_expr_op op;
     struct skep_expr *const *kids; /* AND, OR: n_kids >= 1; NOT, RELATED: 1 */
     unsigned n_kids;
     struct skep_test test;       /* TEST: of the row, its root or its parent */
     enum skep_relation relation; /* RELATED: not SELF */
+    struct skep_field_ref same;  /* SAME */
 };
 
 enum skep_agg_op {
@@ -244,6 +254,7 @@ enum {
     SKEP_LIMIT_PLAN_VALUES = 10000, /* of one test */
     SKEP_LIMIT_PLAN_ROWS = 1000000,
     SKEP_LIMIT_PLAN_HEAT_BINS = 1000,
+    SKEP_LIMIT_PLAN_CASES = 16,           /* of one group */
     SKEP_LIMIT_PLAN_FACET_VALUES = 65536, /* distinct; a field with more is only named */
     SKEP_LIMIT_PLAN_RELATIONS = 32        /* tests and expressions of relatives, related fields */
 };

@@ -223,7 +223,16 @@ static void match_some(struct rnd *r, struct skep_arena *a, struct skep_test *t)
 static struct skep_expr *random_expr(struct rnd *r, struct skep_arena *a, unsigned depth)
 {
     struct skep_expr *e = skep_new(a, struct skep_expr);
-    uint32_t k = depth ? rnd_below(r, 7) : 5;
+    uint32_t k = depth ? rnd_below(r, 8) : 5;
+    if (k == 7) {
+        *e = (struct skep_expr){.op = SKEP_EXPR_SAME,
+                                .same = {.name = pick_name(r), .relation = SKEP_REL_PARENT}};
+        if (e->same.name.p[0] == '*')
+            e->same.name = SKEP_STR("name");
+        if (rnd_below(r, 4) == 0)
+            e->same.relation = SKEP_REL_ROOT;
+        return e;
+    }
     if (k == 6) {
         struct skep_expr **kid = skep_new_n(a, struct skep_expr *, 1);
         kid[0] = random_expr(r, a, depth - 1);
@@ -282,6 +291,23 @@ static void random_relation(struct rnd *r, struct skep_arena *a, struct skep_fie
         f->on = random_expr(r, a, 1);
 }
 
+/* Now and then a group of some rows, or of cases. */
+static void random_group(struct rnd *r, struct skep_arena *a, struct skep_expr *shared,
+                         struct skep_field_ref *f)
+{
+    random_relation(r, a, f);
+    uint32_t k = rnd_below(r, 8);
+    if (k == 0 && f->relation == SKEP_REL_SELF)
+        f->on = rnd_below(r, 2) ? shared : random_expr(r, a, 2);
+    if (k != 1)
+        return;
+    f->n_cases = 1 + rnd_below(r, 3);
+    const struct skep_expr **cases = skep_new_n(a, const struct skep_expr *, f->n_cases);
+    for (unsigned i = 0; i < f->n_cases; i++)
+        cases[i] = rnd_below(r, 2) ? shared : random_expr(r, a, 2);
+    f->cases = cases;
+}
+
 static void random_agg(struct rnd *r, struct skep_arena *a, struct skep_agg *g)
 {
     static const double params[] = {0, 0.1, 1, 5, 50, 75, 90, 95, 99, 99.9, 100};
@@ -315,10 +341,11 @@ const struct skep_plan *ref_plan(struct rnd *r, struct skep_arena *a)
     if (rnd_below(r, 6) == 0)
         p->dataset = SKEP_STR("SHOP");
     p->n_groups = rnd_below(r, 4);
+    struct skep_expr *shared = random_expr(r, a, 2); /* stands in several places */
     struct skep_field_ref *groups = skep_new_n(a, struct skep_field_ref, 4);
     for (unsigned g = 0; g < p->n_groups; g++) {
         groups[g].name = group_names[rnd_below(r, SKEP_ARRAY_LEN(group_names) - (g > 0 ? 5 : 0))];
-        random_relation(r, a, &groups[g]);
+        random_group(r, a, shared, &groups[g]);
     }
     p->groups = groups;
     p->n_aggs = 1 + rnd_below(r, 5);
@@ -331,6 +358,15 @@ const struct skep_plan *ref_plan(struct rnd *r, struct skep_arena *a)
     p->ignore_sample_rate = rnd_below(r, 3) == 0;
     if (rnd_below(r, 3))
         p->filter = random_expr(r, a, 3);
+    if (p->filter && rnd_below(r, 3) == 0) {
+        struct skep_expr **kids = skep_new_n(a, struct skep_expr *, 2);
+        struct skep_expr *both = skep_new(a, struct skep_expr);
+        kids[0] = shared;
+        kids[1] = (struct skep_expr *)(uintptr_t)p->filter;
+        *both = (struct skep_expr){
+            .op = rnd_below(r, 2) ? SKEP_EXPR_AND : SKEP_EXPR_OR, .kids = kids, .n_kids = 2};
+        p->filter = both;
+    }
     return p;
 }
 

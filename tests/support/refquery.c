@@ -318,6 +318,21 @@ skep_value ref_field(const struct ref_data *d, unsigned *batch, uint32_t *row,
     return ref_value(d->batches[*batch], *batch + 1, *row, f->name, buf);
 }
 
+static bool same(const skep_value *a, const skep_value *b);
+
+static bool same_as_relative(const struct ref_data *d, unsigned batch, uint32_t row,
+                             const struct skep_field_ref *f)
+{
+    char bufs[2][64];
+    unsigned other;
+    uint32_t other_row;
+    if (!ref_relative(d, batch, row, f->relation, NULL, &other, &other_row))
+        return false;
+    skep_value own = ref_value(d->batches[batch], batch + 1, row, f->name, bufs[0]);
+    skep_value its = ref_value(d->batches[other], other + 1, other_row, f->name, bufs[1]);
+    return same(&own, &its);
+}
+
 static bool test_passes(const struct ref_data *d, unsigned batch, uint32_t row,
                         const struct skep_test *t)
 {
@@ -352,6 +367,7 @@ bool ref_passes(const struct ref_data *d, unsigned batch, uint32_t row, const st
     case SKEP_EXPR_TEST: return test_passes(d, batch, row, &e->test);
     case SKEP_EXPR_RELATED:
         return ref_relative(d, batch, row, e->relation, e->kids[0], &other_batch, &other_row);
+    case SKEP_EXPR_SAME: return same_as_relative(d, batch, row, &e->same);
     case SKEP_EXPR_TRUE:
     default: return true;
     }
@@ -487,6 +503,23 @@ static bool dataset_ok(const struct skep_plan *p, skep_str s)
     return true;
 }
 
+static skep_value group_key(const struct ref_data *d, unsigned batch, uint32_t row,
+                            const struct skep_field_ref *f, char *buf)
+{
+    if (f->n_cases == 0 && f->relation == SKEP_REL_SELF && f->on &&
+        !ref_passes(d, batch, row, f->on))
+        return (skep_value){0};
+    if (f->n_cases == 0)
+        return ref_field(d, &batch, &row, f, buf);
+    if (f->relation != SKEP_REL_SELF &&
+        !ref_relative(d, batch, row, f->relation, f->on, &batch, &row))
+        return (skep_value){0};
+    for (unsigned i = 0; i < f->n_cases; i++)
+        if (ref_passes(d, batch, row, f->cases[i]))
+            return (skep_value){.type = SKEP_TYPE_INT, .i = i};
+    return (skep_value){0};
+}
+
 static void collect_row(struct all *a, unsigned batch, uint32_t row)
 {
     const struct skep_plan *p = a->plan;
@@ -504,11 +537,8 @@ static void collect_row(struct all *a, unsigned batch, uint32_t row)
     if (!dataset_ok(p, skep_batch_str(b, b->dataset[row])) ||
         !ref_passes(a->data, batch, row, p->filter))
         return;
-    for (unsigned k = 0; k < p->n_groups; k++) {
-        unsigned at = batch;
-        uint32_t at_row = row;
-        keys[k] = ref_field(a->data, &at, &at_row, &p->groups[k], bufs[k]);
-    }
+    for (unsigned k = 0; k < p->n_groups; k++)
+        keys[k] = group_key(a->data, batch, row, &p->groups[k], bufs[k]);
     uint64_t w = p->ignore_sample_rate || b->sample_rate[row] < 1 ? 1 : b->sample_rate[row];
     struct group *g = in ? find_group(a, keys, true) : NULL;
     for (unsigned i = 0; i < p->n_aggs; i++) {

@@ -67,13 +67,10 @@ static void plan_span(struct gen *g, unsigned i)
     bool same = i && g->xray[p] == xray && kind != SERVER && kind != CONSUMER;
     if (xray && !same) /* a subsegment has a segment */
         kind = SERVER;
-    bool first = true; /* child of its parent: the engine asks that one who answers a call */
-    for (unsigned k = 1; k < i; k++)
-        first &= g->parent[k] != p || (call && g->xray[k] && !xray);
     g->kind[i] = kind;
     g->parent[i] = p;
     g->xray[i] = xray;
-    g->service[i] = same && (xray || !first || roll(8)) ? g->service[p] : roll(4);
+    g->service[i] = same && (xray || roll(8)) ? g->service[p] : roll(4);
 }
 
 static void outcome(struct skep_batch *b, bool xray)

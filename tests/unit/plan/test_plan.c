@@ -180,6 +180,30 @@ static void relations(void **state)
     assert_int_equal(skep_plan_check(&p, &err), SKEP_OK);
     by.relation = SKEP_REL_ROOT;
     refused(&p);
+    by = (struct skep_field_ref){.name = SKEP_STR("x"), .on = &test}; /* of rows that pass */
+    assert_int_equal(skep_plan_check(&p, &err), SKEP_OK);
+    const struct skep_expr *cases[SKEP_LIMIT_PLAN_CASES + 1] = {&test};
+    by = (struct skep_field_ref){.name = SKEP_STR("x"), .cases = cases, .n_cases = 1};
+    assert_int_equal(skep_plan_check(&p, &err), SKEP_OK);
+    by.n_cases = 2;
+    refused(&p); /* one is missing */
+    by.n_cases = SKEP_LIMIT_PLAN_CASES + 1;
+    refused(&p);
+    struct skep_agg of_cases = {.op = SKEP_AGG_SUM, .field = by};
+    of_cases.field.n_cases = 1;
+    by = (struct skep_field_ref){.name = SKEP_STR("x")};
+    p.aggs = &of_cases;
+    refused(&p);
+    p.aggs = &count;
+    struct skep_expr same = {.op = SKEP_EXPR_SAME,
+                             .same = {.name = SKEP_STR("x"), .relation = SKEP_REL_PARENT}};
+    p.filter = &same;
+    assert_int_equal(skep_plan_check(&p, &err), SKEP_OK);
+    same.same.relation = SKEP_REL_CHILD;
+    refused(&p);
+    same.same = (struct skep_field_ref){.relation = SKEP_REL_ROOT};
+    refused(&p);
+    p.filter = NULL;
     struct skep_field_ref many[SKEP_LIMIT_PLAN_RELATIONS + 1];
     for (size_t i = 0; i < SKEP_ARRAY_LEN(many); i++)
         many[i] = (struct skep_field_ref){.name = SKEP_STR("x"), .relation = SKEP_REL_ROOT};

@@ -39,8 +39,11 @@ skep_rc skep_x__prepare(struct skep_x_ctx *c, skep_err *err)
     skep_partial_restrict(c->partial, skep_x__shards_open(c->q));
     c->groups = skep_alloc_n(struct skep_x_group, plan->n_groups + 1);
     for (unsigned g = 0; g < plan->n_groups; g++) {
-        c->groups[g].name = skep_x__name(c->q, plan->groups[g].name);
+        const struct skep_x_group_of *of = c->q->group_of ? &c->q->group_of[g] : NULL;
+        c->groups[g].name = of ? of->name : skep_x__name(c->q, plan->groups[g].name);
         c->groups[g].rel = skep_x__rel_field(c->q, &plan->groups[g]);
+        c->groups[g].of = of && (of->on || of->n_cases > 0) ? of : NULL;
+        c->groups[g].keys = &c->partial->keys[g];
     }
     c->scratch = skep_malloc(sizeof *c->scratch + (plan->n_groups + 1) * sizeof(struct skep_ids));
     return SKEP_OK;
@@ -49,11 +52,8 @@ skep_rc skep_x__prepare(struct skep_x_ctx *c, skep_err *err)
 void skep_x__aggregate_done(struct skep_x_ctx *c)
 {
     skep_x__relate_forget(c);
-    for (unsigned g = 0; c->groups && g < c->q->plan->n_groups; g++) {
-        for (unsigned i = 0; i < c->groups[g].n_memos; i++)
-            skep_x__memo_done(c, &c->groups[g].memos[i]);
-        skep_free(c->groups[g].memos);
-    }
+    for (unsigned g = 0; c->groups && g < c->q->plan->n_groups; g++)
+        skep_x__group_done(c, &c->groups[g]);
     skep_free(c->groups);
     skep_free(c->scratch);
     skep_x__tally_done(c);
@@ -402,7 +402,7 @@ static skep_rc row_cells(struct skep_x_ctx *c, const struct skep_x_bits *bits, s
     const struct skep_plan *plan = c->q->plan;
     uint32_t bucket = 0;
     if (plan->n_groups == 1 && !c->partial->restricted && c->groups[0].rel == SKEP_X_NO_REL &&
-        block_bucket(c, c->block, &bucket))
+        !c->groups[0].of && block_bucket(c, c->block, &bucket))
         SKEP_TRY(code_cells(c, bits, bucket, ret, err));
     if (ret->direct)
         return SKEP_OK;
@@ -433,6 +433,8 @@ static skep_rc block_rows(struct skep_x_ctx *c, skep_err *err)
     struct skep_x_bits bits;
     struct cells cells = {.direct = false};
     SKEP_TRY(skep_x__select(c, &bits, err));
+    if (c->only != SKEP_X_ALL_ROWS)
+        skep_x__only(c, &bits);
     if (!skep_x__any(&bits))
         return SKEP_OK;
     SKEP_TRY(row_cells(c, &bits, &cells, err));
@@ -583,7 +585,7 @@ static skep_rc one_block(struct skep_x_ctx *c, uint64_t b, skep_err *err)
         return SKEP_OK;
     SKEP_TRY(skep_x__tick(c, err));
     skep_x__block(c, b);
-    c->rows_examined += c->n;
+    c->rows_examined += c->only == SKEP_X_CUT_ROWS ? 0 : c->n; /* were with the others */
     if (starts)
         SKEP_TRY(block_rows(c, err));
     return spans ? block_spans(c, err) : SKEP_OK;
@@ -591,6 +593,7 @@ static skep_rc one_block(struct skep_x_ctx *c, uint64_t b, skep_err *err)
 
 static skep_rc morsel(struct skep_x_ctx *c, const struct skep_x_morsel *m, skep_err *err)
 {
+    c->only = m->only;
     SKEP_TRY(skep_x__keep_enter(c, err));
     for (uint64_t b = m->block; b < m->end;) {
         uint32_t bucket = 0;
@@ -631,10 +634,7 @@ static skep_rc compile_states(struct skep_x_query *q, skep_err *err)
         (void)skep_x__rel_field(q, &a->field); /* the number is asked for again */
         q->need_overlap = q->need_overlap || p->states[s].ops->want == SKEP_AGG_WANT_SPANS;
     }
-    for (unsigned g = 0; g < q->plan->n_groups; g++) {
-        skep_x__name(q, q->plan->groups[g].name);
-        (void)skep_x__rel_field(q, &q->plan->groups[g]);
-    }
+    skep_x__compile_groups(q);
     skep_partial_free(p);
     return SKEP_OK;
 }
@@ -661,6 +661,8 @@ skep_rc skep_x__aggregate(struct skep_x_query *q, struct skep_answer *ret, skep_
     skep_x__keep_begin(q);
     skep_x__shards_new(q);
     skep_rc rc = skep_x__plan_morsels(q, err);
+    if (rc == SKEP_OK && q->n_rels > 0)
+        rc = skep_x__keep_related(q, err);
     uint64_t rows = q->rows_total;
     for (bool again = true; rc == SKEP_OK && again;) {
         rc = skep_x__run(q, morsel, err);

@@ -5,8 +5,10 @@
  *   text    u32 length, bytes
  *   value   u8 type, payload
  *   expr    u8 op + 1 (0 = none); TEST: field, u8 op, u8 fold, values, the
- *           matcher's kind; else u32 kids, each
- *   agg     u8 op, field, u32 first aggregate with the same filter, filter, parameters
+ *           matcher's kind; SAME: field; else u8 relation, u32 kids, each;
+ *           one that stood before: u8 255, u32 which of those with operands
+ *   group   field, on, u32 cases, each
+ *   agg     u8 op, group, u32 first aggregate with the same filter, filter, parameters
  *
  * What only matters to the answer (orders, havings, limit, names, max_cells) and the range stay
  * out.  Which aggregates share one filter stands in it, because that decides which states there
@@ -46,9 +48,32 @@ static void put_field(struct skep_buf *b, const struct skep_field_ref *f)
     put_text(b, f->name);
 }
 
-/* Recursion is bounded by SKEP_LIMIT_PLAN_DEPTH. */
-static void put_expr(struct skep_buf *b, const struct skep_expr *e)
+/* Expressions with operands that stand in the question already. */
+enum { SHARED_MAX = 256, AGAIN = 255 };
+struct shared {
+    const struct skep_expr *of[SHARED_MAX];
+    unsigned n;
+};
+
+static bool put_again(struct skep_buf *b, struct shared *s, const struct skep_expr *e)
 {
+    for (unsigned i = 0; i < s->n; i++) {
+        if (s->of[i] != e)
+            continue;
+        skep_buf_u8(b, AGAIN);
+        skep_buf_u32(b, i);
+        return true;
+    }
+    if (s->n < SHARED_MAX)
+        s->of[s->n++] = e;
+    return false;
+}
+
+/* Recursion is bounded by SKEP_LIMIT_PLAN_DEPTH. */
+static void put_expr(struct skep_buf *b, struct shared *s, const struct skep_expr *e)
+{
+    if (e && e->op != SKEP_EXPR_TEST && put_again(b, s, e))
+        return;
     skep_buf_u8(b, (uint8_t)(e ? e->op + 1 : 0));
     if (!e || b->bad)
         return;
@@ -63,22 +88,35 @@ static void put_expr(struct skep_buf *b, const struct skep_expr *e)
             put_text(b, e->test.matcher->kind);
         return;
     }
+    if (e->op == SKEP_EXPR_SAME) {
+        put_field(b, &e->same);
+        return;
+    }
     skep_buf_u8(b, (uint8_t)e->relation);
     skep_buf_u32(b, e->n_kids);
     for (unsigned i = 0; i < e->n_kids; i++)
-        put_expr(b, e->kids[i]);
+        put_expr(b, s, e->kids[i]);
 }
 
-static void put_agg(struct skep_buf *b, const struct skep_plan *plan, unsigned at)
+static void put_group(struct skep_buf *b, struct shared *s, const struct skep_field_ref *f)
+{
+    put_field(b, f);
+    put_expr(b, s, f->on);
+    skep_buf_u32(b, f->n_cases);
+    for (unsigned i = 0; i < f->n_cases; i++)
+        put_expr(b, s, f->cases[i]);
+}
+
+static void put_agg(struct skep_buf *b, struct shared *s, const struct skep_plan *plan, unsigned at)
 {
     const struct skep_agg *a = &plan->aggs[at];
     unsigned same = 0;
     while (plan->aggs[same].filter != a->filter)
         same++;
     skep_buf_u8(b, (uint8_t)a->op);
-    put_field(b, &a->field);
+    put_group(b, s, &a->field);
     skep_buf_u32(b, same);
-    put_expr(b, same == at ? a->filter : NULL);
+    put_expr(b, s, same == at ? a->filter : NULL);
     skep_buf_put(b, &a->param, sizeof a->param);
     skep_buf_u32(b, a->exact);
     skep_buf_u8(b, (uint8_t)a->heat_scale);
@@ -89,16 +127,17 @@ static void put_agg(struct skep_buf *b, const struct skep_plan *plan, unsigned a
 
 bool skep_partials_question(const struct skep_plan *plan, struct skep_buf *out)
 {
+    struct shared s = {.n = 0};
     skep_buf_u64(out, (uint64_t)plan->granularity_ns);
     skep_buf_u8(out, plan->ignore_sample_rate);
     put_text(out, plan->dataset);
-    put_expr(out, plan->filter);
+    put_expr(out, &s, plan->filter);
     skep_buf_u32(out, plan->n_groups);
     for (unsigned g = 0; g < plan->n_groups; g++)
-        put_field(out, &plan->groups[g]);
+        put_group(out, &s, &plan->groups[g]);
     skep_buf_u32(out, plan->n_aggs);
     for (unsigned a = 0; a < plan->n_aggs; a++)
-        put_agg(out, plan, a);
+        put_agg(out, &s, plan, a);
     skep_buf_u64(out, plan->n_only_groups);
     for (size_t i = 0; i < plan->n_only_groups * plan->n_groups && !out->bad; i++)
         put_value(out, &plan->only_groups[i]);

@@ -208,7 +208,7 @@ static struct skep_x_expr *related_test(struct skep_x_query *q, const struct ske
     return not ;
 }
 
-struct skep_x_expr *skep_x__compile(struct skep_x_query *q, const struct skep_expr *e)
+static struct skep_x_expr *compile_new(struct skep_x_query *q, const struct skep_expr *e)
 {
     if (e->op == SKEP_EXPR_TEST && e->test.field.relation != SKEP_REL_SELF)
         return related_test(q, &e->test);
@@ -216,6 +216,11 @@ struct skep_x_expr *skep_x__compile(struct skep_x_query *q, const struct skep_ex
     x->op = e->op;
     if (e->op == SKEP_EXPR_RELATED) {
         x->test = skep_x__rel(q, e->relation, skep_x__compile(q, e->kids[0]), false);
+        return x;
+    }
+    if (e->op == SKEP_EXPR_SAME) {
+        x->op = SKEP_EXPR_RELATED;
+        x->test = skep_x__rel_same(q, e->same.relation, e->same.name);
         return x;
     }
     if (e->op == SKEP_EXPR_TEST) {
@@ -230,6 +235,23 @@ struct skep_x_expr *skep_x__compile(struct skep_x_query *q, const struct skep_ex
     x->kids = skep_new_n(&q->arena, struct skep_x_expr *, e->n_kids);
     for (unsigned i = 0; i < e->n_kids; i++)
         x->kids[i] = skep_x__compile(q, e->kids[i]); /* depth checked by skep_plan_check */
+    return x;
+}
+
+/* What stands in several places is compiled once. */
+struct skep_x_expr *skep_x__compile(struct skep_x_query *q, const struct skep_expr *e)
+{
+    for (unsigned i = 0; i < q->n_compiled; i++) {
+        struct skep_x_expr *x = q->compiled[i].x;
+        if (q->compiled[i].of != e)
+            continue;
+        if (x->shared == 0 && x->op != SKEP_EXPR_TRUE)
+            x->shared = ++q->n_shared;
+        return x;
+    }
+    struct skep_x_expr *x = compile_new(q, e);
+    SKEP_GROW(q->compiled, q->n_compiled, q->cap_compiled);
+    q->compiled[q->n_compiled++] = (struct skep_x_compiled){e, x};
     return x;
 }
 

@@ -48,6 +48,8 @@ struct skep_x_ctx *skep_x__ctx_new(struct skep_x_query *q)
     c->test_memos = skep_alloc_n(struct skep_x_memo *, q->n_tests + 1);
     c->n_test_memos = skep_alloc_n(unsigned, q->n_tests + 1);
     c->turns = skep_alloc_n(struct skep_x_turns, q->n_turns + 1);
+    c->said_blocks = 1;
+    c->said = skep_alloc_n(struct skep_x_said, q->n_shared + 1);
     c->next_all = q->all;
     q->all = c;
     return c;
@@ -67,6 +69,7 @@ static void ctx_free(struct skep_x_ctx *c)
     skep_free(c->test_memos);
     skep_free(c->n_test_memos);
     skep_free(c->turns);
+    skep_free(c->said);
     skep_x__give(c->q, c->cap_hits * sizeof *c->hits);
     skep_free(c->hits);
     skep_free(c);
@@ -86,7 +89,7 @@ void skep_x__damaged(struct skep_x_query *q, size_t at, const skep_err *err)
     memcpy(q->damage, err->text, sizeof q->damage);
 }
 
-static uint64_t rows_of(const struct skep_x_query *q, const struct skep_x_morsel *m)
+uint64_t skep_x__morsel_rows(const struct skep_x_query *q, const struct skep_x_morsel *m)
 {
     const struct skep_rowset *rs = q->snap->sets[m->set].rowset;
     uint64_t rows = 0;
@@ -165,7 +168,7 @@ static void run_one(void *arg, unsigned i)
         q->err = err;
         atomic_store_explicit(&q->stop, true, memory_order_relaxed);
     }
-    q->rows_scanned += rows_of(q, m);
+    q->rows_scanned += skep_x__morsel_rows(q, m);
     if (q->opts->progress)
         q->opts->progress(q->opts->ctx, q->rows_scanned, q->rows_total);
     poll_canceled_locked(q);
@@ -201,8 +204,8 @@ static skep_rc add_morsel(struct skep_x_query *q, uint32_t set, uint64_t block, 
         q->morsels = skep_realloc(q->morsels, cap * sizeof *q->morsels);
         q->cap_morsels = cap;
     }
-    q->morsels[q->n_morsels] = (struct skep_x_morsel){set, block, end};
-    q->rows_total += rows_of(q, &q->morsels[q->n_morsels++]);
+    q->morsels[q->n_morsels] = (struct skep_x_morsel){.set = set, .block = block, .end = end};
+    q->rows_total += skep_x__morsel_rows(q, &q->morsels[q->n_morsels++]);
     return SKEP_OK;
 }
 
@@ -411,6 +414,7 @@ static void query_done(struct skep_x_query *q)
     skep_free(q->morsels);
     skep_free(q->names);
     skep_free(q->tests);
+    skep_free(q->compiled);
     skep_arena_done(&q->arena);
     skep_mutex_done(&q->mu);
 }

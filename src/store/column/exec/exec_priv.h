@@ -108,7 +108,24 @@ struct skep_x_expr {
     enum skep_expr_op op;
     unsigned n_kids;
     struct skep_x_expr **kids;
-    uint32_t test; /* TEST; RELATED: index into rels; AND: index of its turns */
+    uint32_t test;   /* TEST; RELATED (SAME too): index into rels; AND: of its turns */
+    unsigned shared; /* > 0: it stands in several places of the plan */
+};
+
+/* What a shared expression said of rows of a block, so far. */
+struct skep_x_said {
+    uint64_t row0, window; /* of which window of relatives; 0 = nothing yet */
+    uint32_t set;
+    unsigned n;
+    struct skep_x_bits asked, passed;
+};
+
+/* A group besides its field. */
+struct skep_x_group_of {
+    uint32_t name;
+    struct skep_x_expr *on; /* only rows that pass have a key; NULL = all */
+    struct skep_x_expr **cases;
+    unsigned n_cases;
 };
 
 /* Answers of a test, or key ids, by dictionary code or list index. */
@@ -184,8 +201,13 @@ struct skep_x_vals {
     uint32_t n_list;
 };
 
+/* Which rows of a morsel are looked at: where the partial of a whole segment is kept, those of
+ * traces that stand in several places apart (keep.c). */
+enum skep_x_only { SKEP_X_ALL_ROWS, SKEP_X_UNCUT_ROWS, SKEP_X_CUT_ROWS };
+
 struct skep_x_morsel {
     uint32_t set;
+    enum skep_x_only only;
     uint64_t block, end; /* blocks */
 };
 
@@ -232,6 +254,7 @@ struct skep_x_ctx {
     /* answers */
     uint64_t rows_examined;
     struct skep_partial *partial;
+    enum skep_x_only only;       /* of the morsel */
     uint32_t partial_set;        /* of whose rows it is, where that matters (keep.c) */
     uint64_t partial_rows;       /* rows_examined before it */
     uint64_t rows_first;         /* rows_examined in the first pass (shards.c) */
@@ -239,6 +262,10 @@ struct skep_x_ctx {
     struct skep_x_group *groups; /* [n_groups] */
     struct skep_x_agg_scratch *scratch;
     struct skep_x_tally *tally;
+    struct skep_x_said *said;     /* [n_shared + 1][said_blocks] */
+    uint64_t said_blocks;         /* >= 1; of the largest window */
+    struct skep_x_same *sames;    /* [n_sames]; NULL = not looked at yet */
+    uint64_t window_serial;       /* of the window now */
     struct skep_x_memo cell_memo; /* code -> cell, of `cell_bucket` */
     uint32_t cell_bucket;
     struct skep_x_hit *hits;
@@ -260,7 +287,13 @@ struct skep_x_query {
     struct skep_x_test *tests;
     unsigned n_tests, cap_tests;
     unsigned n_turns;
-    struct skep_x_rel *rels; /* relate.h */
+    struct skep_x_compiled { /* expressions by where they stand in the plan */
+        const struct skep_expr *of;
+        struct skep_x_expr *x;
+    } * compiled;
+    unsigned n_compiled, cap_compiled, n_shared, n_sames;
+    struct skep_x_group_of *group_of; /* [n_groups]; AGGREGATE */
+    struct skep_x_rel *rels;          /* relate.h */
     unsigned n_rels, cap_rels;
     struct skep_x_field_of { /* relations of fields, made once */
         enum skep_relation relation;
@@ -400,6 +433,7 @@ typedef skep_rc skep_x_morsel_fn(struct skep_x_ctx *c, const struct skep_x_morse
                                  skep_err *err);
 /* Run fn over all morsels on the pool. */
 SKEP_NODISCARD skep_rc skep_x__run(struct skep_x_query *q, skep_x_morsel_fn *fn, skep_err *err);
+uint64_t skep_x__morsel_rows(const struct skep_x_query *q, const struct skep_x_morsel *m);
 SKEP_NODISCARD skep_rc skep_x__plan_morsels(struct skep_x_query *q, skep_err *err);
 /* Add morsels of blocks [first, end) of a set; ranged: without those outside the plan's range. */
 SKEP_NODISCARD skep_rc skep_x__cut(struct skep_x_query *q, uint32_t set, uint64_t first,
@@ -423,9 +457,12 @@ void skep_x__damaged(struct skep_x_query *q, size_t at, const skep_err *err);
 #define SKEP_X_NO_REL UINT32_MAX
 struct skep_x_group {
     uint32_t name;
-    uint32_t rel;              /* SKEP_X_NO_REL: the row's own field */
+    uint32_t rel;                     /* SKEP_X_NO_REL: the row's own field */
+    const struct skep_x_group_of *of; /* NULL: a plain field */
+    struct skep_keys *keys;
     struct skep_x_memo *memos; /* by source */
     unsigned n_memos;
+    uint32_t case_ids[SKEP_LIMIT_PLAN_CASES]; /* key id + 1, 0 = not known */
     struct skep_x_cache_entry cache[SKEP_X_CACHE];
 };
 SKEP_NODISCARD skep_rc skep_x__group_keys(struct skep_x_ctx *c, unsigned group,
@@ -435,6 +472,13 @@ SKEP_NODISCARD skep_rc skep_x__group_keys(struct skep_x_ctx *c, unsigned group,
 SKEP_NODISCARD skep_rc skep_x__own_keys(struct skep_x_ctx *c, unsigned group,
                                         const struct skep_x_bits *bits, struct skep_ids *ret,
                                         skep_err *err);
+/* The same of any group. */
+SKEP_NODISCARD skep_rc skep_x__keys_of(struct skep_x_ctx *c, struct skep_x_group *g,
+                                       const struct skep_x_bits *bits, struct skep_ids *ret,
+                                       skep_err *err);
+void skep_x__group_done(struct skep_x_ctx *c, struct skep_x_group *g);
+/* Compile what the plan's groups are besides fields.  Before there are contexts. */
+void skep_x__compile_groups(struct skep_x_query *q);
 /* The nth memo of a growing set. */
 struct skep_x_memo *skep_x__nth_memo(struct skep_x_memo **memos, unsigned *n, unsigned at);
 
@@ -445,6 +489,9 @@ SKEP_NODISCARD skep_rc skep_x__key(struct skep_x_ctx *c, unsigned group, const s
 /* -- keep.c -- */
 /* Look for kept partials of the snapshot's segments, before morsels are planned. */
 void skep_x__keep_begin(struct skep_x_query *q);
+/* The same of a plan with relations, when its morsels are planned and the cut is made: sets whose
+ * partial is kept lose their morsels, but for rows of cut traces. */
+SKEP_NODISCARD skep_rc skep_x__keep_related(struct skep_x_query *q, skep_err *err);
 /* Is the set's partial kept, so that it needs no morsels? */
 bool skep_x__kept(const struct skep_x_query *q, uint32_t set);
 /* A worker begins a morsel of c->set. */
@@ -498,6 +545,8 @@ void skep_x__tally_done(struct skep_x_ctx *c);
 /* Compile a relation whose kid is compiled already. */
 uint32_t skep_x__rel(struct skep_x_query *q, enum skep_relation how, struct skep_x_expr *kid,
                      bool first);
+/* That a field of the root or parent has the row's own value. */
+uint32_t skep_x__rel_same(struct skep_x_query *q, enum skep_relation how, skep_str name);
 /* The relation behind a field of a group or aggregate; SKEP_X_NO_REL for the row's own. */
 uint32_t skep_x__rel_field(struct skep_x_query *q, const struct skep_field_ref *f);
 /* After the morsels are planned: gather cut traces, keep giants in one morsel. */
@@ -507,6 +556,13 @@ SKEP_NODISCARD skep_rc skep_x__relate_morsel(struct skep_x_ctx *c, const struct 
                                              skep_err *err);
 /* The same of the fields of relatives, when the context has its partial. */
 SKEP_NODISCARD skep_rc skep_x__relate_values(struct skep_x_ctx *c, skep_err *err);
+/* The number of the block in the window; UINT64_MAX: it is not in it. */
+uint64_t skep_x__window_at(const struct skep_x_ctx *c);
+/* Narrow bits to the rows of the block that the morsel is about (c->only). */
+void skep_x__only(const struct skep_x_ctx *c, struct skep_x_bits *bits);
+/* The rows of a set that are of cut traces, ascending: *ret[*ret_n]. */
+void skep_x__cut_rows(const struct skep_x_query *q, uint32_t set, const uint32_t **ret,
+                      uint32_t *ret_n);
 /* Narrow bits to the rows for which the relation holds. */
 void skep_x__related(const struct skep_x_ctx *c, uint32_t rel, struct skep_x_bits *bits);
 /* Keys of a group of relatives. */

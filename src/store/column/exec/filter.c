@@ -179,15 +179,23 @@ static bool text_passes(const struct skep_x_test *x, enum skep_type type, skep_s
     return skep_value_passes(x->t, &(skep_value){.type = type, .s = s});
 }
 
-static uint32_t dict_answer(const struct skep_x_test *x, const struct skep_x_vals *v,
-                            struct skep_x_memo *m, uint32_t code)
+static SKEP_NOINLINE uint32_t new_dict_answer(const struct skep_x_test *x,
+                                              const struct skep_x_vals *v, struct skep_x_memo *m,
+                                              uint32_t code)
 {
-    if (SKEP_UNLIKELY(m->v[code] == 0)) {
-        bool has_hash = v->dict->hashes != NULL;
-        m->v[code] = 1 + (uint32_t)text_passes(x, v->type, skep_dict_str(v->dict, code),
-                                               has_hash ? v->dict->hashes[code] : 0, has_hash);
-    }
-    return m->v[code] - 1;
+    bool has_hash = v->dict->hashes != NULL;
+    m->v[code] = 1 + (uint32_t)text_passes(x, v->type, skep_dict_str(v->dict, code),
+                                           has_hash ? v->dict->hashes[code] : 0, has_hash);
+    return m->v[code];
+}
+
+static inline uint8_t dict_answer(const struct skep_x_test *x, const struct skep_x_vals *v,
+                                  struct skep_x_memo *m, uint32_t code)
+{
+    uint32_t known = m->v[code];
+    if (SKEP_UNLIKELY(known == 0))
+        known = new_dict_answer(x, v, m, code);
+    return (uint8_t)(known - 1);
 }
 
 bool skep_x__list_passes(const struct skep_x_test *x, const struct skep_rowset_lists *l,
@@ -202,16 +210,26 @@ bool skep_x__list_passes(const struct skep_x_test *x, const struct skep_rowset_l
     return false;
 }
 
-static uint32_t code_answer(const struct skep_x_test *x, const struct skep_x_source *s,
-                            const struct skep_x_vals *v, struct skep_x_memo *m, int64_t code)
+static SKEP_NOINLINE uint32_t new_code_answer(const struct skep_x_test *x,
+                                              const struct skep_x_source *s,
+                                              const struct skep_x_vals *v, struct skep_x_memo *m,
+                                              uint64_t code)
 {
-    if ((uint64_t)code >= v->n_list)
+    m->v[code] =
+        1 + (uint32_t)(s->kind == SKEP_X_LIST_ANY ? skep_x__list_passes(x, s->lists, (uint32_t)code)
+                                                  : skep_value_passes(x->t, &v->list[code]));
+    return m->v[code];
+}
+
+static inline uint8_t code_answer(const struct skep_x_test *x, const struct skep_x_source *s,
+                                  const struct skep_x_vals *v, struct skep_x_memo *m, int64_t code)
+{
+    if (SKEP_UNLIKELY((uint64_t)code >= v->n_list))
         return 0;
-    if (m->v[code] == 0)
-        m->v[code] = 1 + (uint32_t)(s->kind == SKEP_X_LIST_ANY
-                                        ? skep_x__list_passes(x, s->lists, (uint32_t)code)
-                                        : skep_value_passes(x->t, &v->list[code]));
-    return m->v[code] - 1;
+    uint32_t known = m->v[code];
+    if (SKEP_UNLIKELY(known == 0))
+        known = new_code_answer(x, s, v, m, (uint64_t)code);
+    return (uint8_t)(known - 1);
 }
 
 static skep_rc match_memo(struct skep_x_ctx *c, const struct skep_x_test *x,
@@ -226,16 +244,18 @@ static skep_rc match_memo(struct skep_x_ctx *c, const struct skep_x_test *x,
     if (rc != SKEP_OK)
         return rc;
     if (v->constant) {
-        pass[0] = (uint8_t)(dict ? dict_answer(x, v, m, v->codes[0])
-                                 : code_answer(x, s, v, m, v->i64[0]));
+        pass[0] = dict ? dict_answer(x, v, m, v->codes[0]) : code_answer(x, s, v, m, v->i64[0]);
         return SKEP_OK;
     }
     SKEP_UNINIT uint16_t rows[SKEP_BLOCK_ROWS];
     struct skep_sel sel = skep_x__rows(&v->present, c->n, rows);
-    for (unsigned i = 0; i < sel.n; i++) {
+    for (unsigned i = 0; dict && i < sel.n; i++) {
         unsigned r = sel.rows ? sel.rows[i] : i;
-        pass[r] = (uint8_t)(dict ? dict_answer(x, v, m, v->codes[r])
-                                 : code_answer(x, s, v, m, v->i64[r]));
+        pass[r] = dict_answer(x, v, m, v->codes[r]);
+    }
+    for (unsigned i = 0; !dict && i < sel.n; i++) {
+        unsigned r = sel.rows ? sel.rows[i] : i;
+        pass[r] = code_answer(x, s, v, m, v->i64[r]);
     }
     return SKEP_OK;
 }
@@ -280,7 +300,7 @@ static void match_each(struct skep_x_ctx *c, const struct skep_x_test *x,
             pass[r] = span_id_passes(x, (uint64_t)v->i64[r]);
         } else if (v->form == SKEP_X_STR) {
             pass[r] = text_passes(x, v->type, v->str[r], 0, false);
-        } else { /* BOOL, EMPTY: whatever the operator makes of them */
+        } else { /* EMPTY: whatever the operator makes of it */
             char none[1];
             skep_value value = skep_x__value(v, r, none);
             pass[r] = skep_value_passes(x->t, &value);
@@ -308,6 +328,12 @@ static skep_rc match(struct skep_x_ctx *c, const struct skep_x_test *x,
     } else if (v->form == SKEP_X_F64) {
         for (unsigned i = 0; i < x->n_doubles; i++)
             doubles_between(v->f64, n, x->doubles[i].lo, x->doubles[i].hi, pass);
+    } else if (v->form == SKEP_X_I64 && v->type == SKEP_TYPE_BOOL) {
+        uint8_t as[2];
+        for (int b = 0; b < 2; b++)
+            as[b] = skep_value_passes(x->t, &(skep_value){.type = SKEP_TYPE_BOOL, .b = b});
+        for (unsigned r = 0; r < n; r++)
+            pass[r] = as[v->i64[r] != 0];
     } else {
         match_each(c, x, v, pass);
     }
@@ -391,12 +417,9 @@ static skep_rc filter_test(struct skep_x_ctx *c, uint32_t at, struct skep_x_bits
     return SKEP_OK;
 }
 
-/* Recursion is bounded by SKEP_LIMIT_PLAN_DEPTH. */
-skep_rc skep_x__filter(struct skep_x_ctx *c, const struct skep_x_expr *e, struct skep_x_bits *bits,
-                       skep_err *err)
+static skep_rc filter_expr(struct skep_x_ctx *c, const struct skep_x_expr *e,
+                           struct skep_x_bits *bits, skep_err *err)
 {
-    if (!e || e->op == SKEP_EXPR_TRUE || !skep_x__any(bits))
-        return SKEP_OK;
     struct skep_x_bits rest = *bits, some;
     switch (e->op) {
     case SKEP_EXPR_TEST: return filter_test(c, e->test, bits, err);
@@ -415,9 +438,55 @@ skep_rc skep_x__filter(struct skep_x_ctx *c, const struct skep_x_expr *e, struct
         skep_x__andnot(bits, &some);
         return SKEP_OK;
     case SKEP_EXPR_RELATED: skep_x__related(c, e->test, bits); return SKEP_OK;
+    case SKEP_EXPR_SAME: /* compiled to RELATED */
     case SKEP_EXPR_TRUE:
     default: return SKEP_OK;
     }
+}
+
+enum { SHARED_MANY = 16 };
+
+/* Room for what the expression said of the block: of all blocks of a window, else of the last. */
+static struct skep_x_said *said(struct skep_x_ctx *c, const struct skep_x_expr *e)
+{
+    uint64_t at = skep_x__window_at(c);
+    struct skep_x_said *s = &c->said[e->shared * c->said_blocks + (at < c->said_blocks ? at : 0)];
+    if (s->window != c->window_serial + 1 || s->row0 != c->row0 || s->set != c->set || s->n != c->n)
+        *s = (struct skep_x_said){
+            .window = c->window_serial + 1, .row0 = c->row0, .set = c->set, .n = c->n};
+    return s;
+}
+
+/* The same, by what it said of this block before. */
+static skep_rc filter_shared(struct skep_x_ctx *c, const struct skep_x_expr *e,
+                             struct skep_x_bits *bits, skep_err *err)
+{
+    struct skep_x_said *s = said(c, e);
+    struct skep_x_bits fresh = *bits, asked = *bits;
+    skep_x__andnot(&fresh, &s->asked);
+    if (skep_x__any(&fresh)) {
+        /* Of a window's rows those not asked for now are asked for later: all cost hardly more. */
+        if (skep_x__window_at(c) != UINT64_MAX && skep_x__count(&fresh) > c->n / SHARED_MANY) {
+            skep_x__live(c, &asked);
+            fresh = asked;
+            skep_x__andnot(&fresh, &s->asked);
+        }
+        skep_x__or(&asked, &s->asked);
+        SKEP_TRY(filter_expr(c, e, &fresh, err));
+        skep_x__or(&s->passed, &fresh);
+        s->asked = asked;
+    }
+    skep_x__and(bits, &s->passed);
+    return SKEP_OK;
+}
+
+/* Recursion is bounded by SKEP_LIMIT_PLAN_DEPTH. */
+skep_rc skep_x__filter(struct skep_x_ctx *c, const struct skep_x_expr *e, struct skep_x_bits *bits,
+                       skep_err *err)
+{
+    if (!e || e->op == SKEP_EXPR_TRUE || !skep_x__any(bits))
+        return SKEP_OK;
+    return e->shared > 0 ? filter_shared(c, e, bits, err) : filter_expr(c, e, bits, err);
 }
 
 skep_rc skep_x__filter_block(struct skep_x_ctx *c, struct skep_x_bits *bits, skep_err *err)

@@ -2,11 +2,13 @@
 /* AGGREGATE with kept partials: which sets need no work, and what is kept of those that did.
  *
  *   begin      for each segment that lies wholly inside the range: is its partial kept?
- *   hand over  when a worker goes on to another set, its partial of the one before is put aside,
- *              so that it holds rows of one set alone (only where that set can be kept)
- *   finish     the partials of each set become one; it is kept, and added to the answer
- *   spill      a partial that grows large is added to the common tables (shards.c) and made anew;
- *              then nothing is kept
+ *   related    the same where rows are asked about relatives: the partial is of the rows whose
+ * whole traces stand in the segment, and is kept under the list of the others, too.  Those, of cut
+ * traces, are looked at every time hand over  when a worker goes on to another set, its partial of
+ * the one before is put aside, so that it holds rows of one set alone (only where that set can be
+ * kept) finish     the partials of each set become one; it is kept, and added to the answer spill
+ * a partial that grows large is added to the common tables (shards.c) and made anew; then nothing
+ * is kept
  *
  * I1  With and without the cache the answer has the same bits: a partial is a function of its rows
  *     (agg/agg.h), and merging adds.
@@ -47,37 +49,103 @@ struct skep_x_keep {
     unsigned passes;      /* done */
     unsigned n_able;      /* sets, at the beginning */
     struct skep_buf question;
-    struct kept_set sets[];
+    size_t question_bytes;  /* without what is of one set */
+    struct kept_set sets[]; /* the last one: rows of cut traces, of all sets */
 };
 
+/* Good until the next one is made. */
 static struct skep_partials_key key_of(const struct skep_x_query *q, uint32_t set)
 {
     const struct skep_live *live = q->snap->sets[set].live;
+    const uint32_t *cut = NULL;
+    uint32_t n_cut = 0;
+    q->keep->question.n = q->keep->question_bytes;
+    skep_x__cut_rows(q, set, &cut, &n_cut);
+    skep_buf_u32(&q->keep->question, n_cut);
+    skep_buf_u64(&q->keep->question,
+                 n_cut > 0 ? skep_hash((skep_bytes){(const uint8_t *)cut, n_cut * sizeof *cut})
+                           : 0);
     return (struct skep_partials_key){q->snap->sets[set].rowset->serial, live ? live->version : 0,
                                       skep_buf_bytes(&q->keep->question)};
 }
 
-void skep_x__keep_begin(struct skep_x_query *q)
+/* Look for the partials of all sets that may have one. */
+static void look(struct skep_x_query *q)
 {
-    skep_ts_ns bucket0 = 0;
-    (void)skep_agg_buckets(q->plan, &bucket0); /* only the start is of interest */
-    bool able = q->partials && !q->need_overlap && q->n_rels == 0 && bucket0 > INT64_MIN;
-    q->keep = skep_calloc(1, sizeof *q->keep + q->snap->n * sizeof q->keep->sets[0]);
-    skep_mutex_init(&q->keep->mu, "kept partials");
-    skep_buf_init(&q->keep->question, SKEP_PARTIALS_QUESTION_MAX);
-    if (!able || !skep_partials_question(q->plan, &q->keep->question))
-        return;
     const struct skep_time_range *t = &q->plan->range;
     for (uint32_t i = 0; i < q->snap->n; i++) {
         const struct skep_rowset *rs = q->snap->sets[i].rowset;
         struct kept_set *s = &q->keep->sets[i];
         s->able = rs->serial != 0 && rs->n_rows > 0 && rs->bounds.min_start_ns >= t->start_ns &&
-                  rs->bounds.max_start_ns < t->end_ns;
+                  rs->bounds.max_start_ns < t->end_ns && (q->n_rels == 0 || rs->trace_clustered);
         struct skep_partials_key key = key_of(q, i);
         q->keep->n_able += s->able;
         if (s->able)
             s->hit = skep_partials_get(q->partials, &key);
     }
+}
+
+/* Can anything be kept of the question? */
+static bool may_keep(struct skep_x_query *q)
+{
+    skep_ts_ns bucket0 = 0;
+    (void)skep_agg_buckets(q->plan, &bucket0); /* only the start is of interest */
+    if (!q->partials || q->need_overlap || bucket0 == INT64_MIN ||
+        !skep_partials_question(q->plan, &q->keep->question))
+        return false;
+    q->keep->question_bytes = q->keep->question.n;
+    return true;
+}
+
+void skep_x__keep_begin(struct skep_x_query *q)
+{
+    q->keep = skep_calloc(1, sizeof *q->keep + (q->snap->n + 1) * sizeof q->keep->sets[0]);
+    skep_mutex_init(&q->keep->mu, "kept partials");
+    skep_buf_init(&q->keep->question, SKEP_PARTIALS_QUESTION_MAX + 64);
+    if (q->n_rels == 0 && may_keep(q))
+        look(q);
+}
+
+/* Morsels of the blocks where rows of cut traces stand. */
+static skep_rc cut_morsels(struct skep_x_query *q, uint32_t set, skep_err *err)
+{
+    const uint32_t *rows = NULL;
+    uint32_t n = 0;
+    skep_x__cut_rows(q, set, &rows, &n);
+    for (uint32_t i = 0; i < n;) {
+        uint64_t first = rows[i] / SKEP_BLOCK_ROWS, end = first + 1;
+        for (; i < n && rows[i] / SKEP_BLOCK_ROWS <= end; i++)
+            end = rows[i] / SKEP_BLOCK_ROWS + 1;
+        size_t before = q->n_morsels;
+        SKEP_TRY(skep_x__cut(q, set, first, end, true, err));
+        for (size_t m = before; m < q->n_morsels; m++)
+            q->morsels[m].only = SKEP_X_CUT_ROWS;
+    }
+    return SKEP_OK;
+}
+
+skep_rc skep_x__keep_related(struct skep_x_query *q, skep_err *err)
+{
+    size_t n = 0;
+    if (q->damaged || !may_keep(q))
+        return SKEP_OK;
+    look(q);
+    for (size_t i = 0; i < q->n_morsels; i++) {
+        struct skep_x_morsel *m = &q->morsels[i];
+        const struct kept_set *s = &q->keep->sets[m->set];
+        if (s->hit) {
+            q->rows_total -= skep_x__morsel_rows(q, m);
+            continue;
+        }
+        if (s->able)
+            m->only = SKEP_X_UNCUT_ROWS;
+        q->morsels[n++] = *m;
+    }
+    q->n_morsels = n;
+    for (uint32_t set = 0; set < q->snap->n; set++)
+        if (q->keep->sets[set].able)
+            SKEP_TRY(cut_morsels(q, set, err));
+    return SKEP_OK;
 }
 
 bool skep_x__kept(const struct skep_x_query *q, uint32_t set)
@@ -119,9 +187,10 @@ skep_rc skep_x__keep_enter(struct skep_x_ctx *c, skep_err *err)
 {
     (void)err;
     struct skep_x_keep *k = c->q->keep;
-    if (c->partial && c->partial_set != c->set) {
+    uint32_t set = c->only == SKEP_X_CUT_ROWS ? c->q->snap->n : c->set;
+    if (c->partial && c->partial_set != set) {
         skep_mutex_lock(&k->mu);
-        bool apart = k->sets[c->partial_set].able || k->sets[c->set].able;
+        bool apart = k->sets[c->partial_set].able || k->sets[set].able;
         if (apart && (!worth_keeping(c) || skep_x__short(c->q))) {
             keep_none(c->q);
             apart = false;
@@ -134,7 +203,7 @@ skep_rc skep_x__keep_enter(struct skep_x_ctx *c, skep_err *err)
     }
     if (!c->partial)
         c->partial_rows = c->rows_examined;
-    c->partial_set = c->set;
+    c->partial_set = set;
     return SKEP_OK;
 }
 
@@ -226,16 +295,17 @@ static skep_rc finish_set(struct skep_x_query *q, uint32_t set, struct skep_part
         skep_partial_free(p);
         return rc;
     }
-    struct skep_partials_key key = key_of(q, set);
-    if (s->able && !q->damaged)
+    if (s->able && !q->damaged) {
+        struct skep_partials_key key = key_of(q, set);
         s->hit = skep_partials_put(q->partials, &key, p, rows);
+    }
     return add(q, total, s->hit ? s->hit->partial : p);
 }
 
 static skep_rc finish_all(struct skep_x_query *q, struct skep_partial **ret)
 {
     skep_rc rc = SKEP_OK;
-    for (uint32_t i = 0; i < q->snap->n && rc == SKEP_OK; i++)
+    for (uint32_t i = 0; i <= q->snap->n && rc == SKEP_OK; i++)
         rc = finish_set(q, i, ret);
     if (rc == SKEP_OK && !*ret)
         rc = skep_partial_new(q->plan, q->opts->budget, ret);
@@ -249,7 +319,7 @@ static skep_rc finish_all(struct skep_x_query *q, struct skep_partial **ret)
 /* What there is of every set, to the shards. */
 static skep_rc finish_sharded(struct skep_x_query *q)
 {
-    for (uint32_t i = 0; i < q->snap->n; i++) {
+    for (uint32_t i = 0; i <= q->snap->n; i++) {
         struct kept_set *s = &q->keep->sets[i];
         if (s->hit) {
             q->rows_kept += q->keep->passes == 0 ? s->hit->rows_examined : 0;
@@ -294,7 +364,7 @@ skep_rc skep_x__keep_finish(struct skep_x_query *q, struct skep_answer *ret, boo
 
 void skep_x__keep_done(struct skep_x_query *q)
 {
-    for (uint32_t i = 0; q->keep && i < q->snap->n; i++) {
+    for (uint32_t i = 0; q->keep && i <= q->snap->n; i++) {
         struct kept_set *s = &q->keep->sets[i];
         if (s->hit)
             skep_partials_let_go(q->partials, s->hit);

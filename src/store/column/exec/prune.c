@@ -157,6 +157,7 @@ bool skep_x__none(struct skep_x_ctx *c, const struct skep_x_expr *e, uint64_t ro
             if (!skep_x__none(c, e->kids[i], row0, n))
                 return false;
         return true;
+    case SKEP_EXPR_SAME:    /* not after compiling */
     case SKEP_EXPR_RELATED: /* what other rows hold, perhaps in other row groups */
     case SKEP_EXPR_NOT:
     case SKEP_EXPR_TRUE:
@@ -222,6 +223,28 @@ static bool field_direct(struct skep_x_ctx *c, const struct skep_x_test *x,
     return false;
 }
 
+/* Enumerators that pass, as intervals of numbers. */
+static bool enum_direct(struct skep_x_ctx *c, struct skep_colreader *r, const struct skep_x_test *x,
+                        const struct skep_view *v, struct skep_x_bits *ret)
+{
+    if (!r || !r->ops->between)
+        return false;
+    memset(ret, 0, sizeof *ret);
+    for (unsigned i = 0, end; i < v->n_table; i = end + 1) {
+        struct skep_x_bits some = {{0}};
+        for (end = i; end < v->n_table && v->table[end].n > 0; end++)
+            if (!skep_value_passes(x->t,
+                                   &(skep_value){.type = SKEP_TYPE_STRING, .s = v->table[end]}))
+                break;
+        if (end == i)
+            continue;
+        if (!r->ops->between(r, c->row0, c->n, i, (int64_t)end - 1, some.w))
+            return false;
+        skep_x__or(ret, &some);
+    }
+    return true;
+}
+
 bool skep_x__direct(struct skep_x_ctx *c, const struct skep_x_test *x,
                     const struct skep_x_source *s, const struct skep_x_bits *in,
                     struct skep_x_bits *ret, skep_err *err)
@@ -241,6 +264,8 @@ bool skep_x__direct(struct skep_x_ctx *c, const struct skep_x_test *x,
         else if (v->how == SKEP_VIEW_BOOL_EQ)
             done = ints_direct(c, r, &(struct skep_x_span){v->arg, v->arg}, bool_passes(x, true),
                                INT64_MIN, in, ret);
+        else if (v->how == SKEP_VIEW_ENUM)
+            done = enum_direct(c, r, x, v, ret);
         else if (v->how == SKEP_VIEW_STRING && x->t->op == SKEP_CMP_CONTAINS)
             done = contains_direct(c, r, x, ret);
         if (done)

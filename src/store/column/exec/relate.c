@@ -43,6 +43,15 @@ uint32_t skep_x__rel(struct skep_x_query *q, enum skep_relation how, struct skep
     return q->n_rels++;
 }
 
+uint32_t skep_x__rel_same(struct skep_x_query *q, enum skep_relation how, skep_str name)
+{
+    uint32_t rel = skep_x__rel(q, how, NULL, false);
+    q->rels[rel].same = true;
+    q->rels[rel].same_name = skep_x__name(q, name);
+    q->rels[rel].same_at = q->n_sames++;
+    return rel;
+}
+
 uint32_t skep_x__rel_field(struct skep_x_query *q, const struct skep_field_ref *f)
 {
     if (f->relation == SKEP_REL_SELF)
@@ -87,7 +96,7 @@ static struct skep_x_window *window_new(struct skep_x_query *q)
 {
     unsigned n_groups = q->plan->n_groups, n_states = states_of(q);
     struct skep_x_window *w = skep_alloc(struct skep_x_window);
-    w->n_rooms = SKEP_X_ROOMS + q->n_rels + n_groups + n_states;
+    w->n_rooms = SKEP_X_ROOMS + q->n_rels + n_groups + n_states + q->n_sames;
     w->rooms = skep_alloc_n(struct skep_x_room, w->n_rooms);
     w->bits = skep_alloc_n(uint64_t *, q->n_rels);
     w->first = skep_alloc_n(uint32_t *, q->n_rels);
@@ -129,6 +138,8 @@ void skep_x__relate_ctx_done(struct skep_x_ctx *c)
 {
     struct skep_x_window *w = c->window;
     drop_cut(c);
+    skep_x__same_done(c);
+    skep_x__give(c->q, (c->said_blocks - 1) * (c->q->n_shared + 1ull) * sizeof *c->said);
     if (!w)
         return;
     drop_scratch(c->q, w);
@@ -176,6 +187,29 @@ void skep_x__cut_range(const struct skep_x_cut *cut, uint32_t set, uint64_t firs
     *ret_to = at[1];
 }
 
+/* Room for what shared expressions say of the window's blocks. */
+static skep_rc room_to_say(struct skep_x_ctx *c, uint64_t blocks, skep_err *err)
+{
+    struct skep_x_query *q = c->q;
+    size_t n = (size_t)q->n_shared + 1;
+    if (blocks <= c->said_blocks || q->n_shared == 0)
+        return SKEP_OK;
+    if (skep_x__take(q, (blocks - c->said_blocks) * n * sizeof *c->said) != SKEP_OK)
+        return skep_fail(err, SKEP_ENOMEM,
+                         "the query needs more memory than it may use to relate spans");
+    skep_free(c->said);
+    c->said = skep_alloc_n(struct skep_x_said, blocks * n);
+    c->said_blocks = blocks;
+    return SKEP_OK;
+}
+
+uint64_t skep_x__window_at(const struct skep_x_ctx *c)
+{
+    const struct skep_x_window *w = c->window;
+    bool in = w && w->set == c->set && c->block >= w->block && c->block < w->end;
+    return in ? c->block - w->block : UINT64_MAX;
+}
+
 skep_rc skep_x__window(struct skep_x_ctx *c, uint64_t block, uint64_t end, skep_err *err)
 {
     struct skep_x_query *q = c->q;
@@ -186,7 +220,9 @@ skep_rc skep_x__window(struct skep_x_ctx *c, uint64_t block, uint64_t end, skep_
     uint64_t rows = SKEP_MIN(end * SKEP_BLOCK_ROWS, c->rs->row_end) - row0; /* gaps too */
     if (rows >= UINT32_MAX - SKEP_BLOCK_ROWS)
         return skep_fail(err, SKEP_ENOMEM, "a trace of more than 2^32 rows");
+    SKEP_TRY(room_to_say(c, end - block, err));
     w->answered = w->valued = false;
+    c->window_serial++;
     w->set = c->set;
     w->block = block;
     w->end = end;
@@ -594,6 +630,12 @@ static skep_rc answer(struct skep_x_ctx *c, uint32_t i, skep_err *err)
         SKEP_TRY(members(c, rel, set, &any, err));
     if (any && !w->graph.parent && skep_relate_needs_parents(rel->how))
         SKEP_TRY(load_parents(c, err));
+    if (any && rel->same)
+        SKEP_TRY(skep_x__same_window(c, i, err));
+    if (rel->same) {
+        skep_x__window_cut(c, i);
+        return SKEP_OK;
+    }
     if (rel->first)
         return first_relatives(c, i, any ? set : NULL, err);
     if (any)
@@ -609,9 +651,25 @@ static bool covers(const struct skep_x_ctx *c, const struct skep_x_morsel *m)
     return w->answered && w->set == m->set && w->block < m->block && m->end < w->end;
 }
 
+void skep_x__only(const struct skep_x_ctx *c, struct skep_x_bits *bits)
+{
+    struct skep_x_bits cut = {{0}};
+    uint32_t p, end;
+    skep_x__cut_range(c->cut, c->set, c->row0, c->row0 + c->n, &p, &end);
+    for (; p < end; p++) {
+        uint64_t r = c->cut->rows[p] - c->row0;
+        cut.w[r / 64] |= 1ull << (r % 64);
+    }
+    if (c->only == SKEP_X_CUT_ROWS)
+        skep_x__and(bits, &cut);
+    else
+        skep_x__andnot(bits, &cut);
+}
+
 skep_rc skep_x__relate_morsel(struct skep_x_ctx *c, const struct skep_x_morsel *m, skep_err *err)
 {
     uint64_t first = m->block, last = m->end - 1;
+    bool graph = c->rs->trace_clustered && m->only != SKEP_X_CUT_ROWS; /* else the cut answers */
     if (c->window && covers(c, m))
         return SKEP_OK;
     drop_cut(c);
@@ -620,14 +678,14 @@ skep_rc skep_x__relate_morsel(struct skep_x_ctx *c, const struct skep_x_morsel *
         SKEP_TRY(skep_x__cut_morsel(c, m, &c->cut, err));
         SKEP_TRY(skep_x__bind(c, m->set, err));
     }
-    if (c->rs->trace_clustered)
+    if (graph)
         SKEP_TRY(widen(c, &first, &last, err));
     SKEP_TRY(skep_x__window(c, first, last + 1, err));
-    if (c->rs->trace_clustered)
+    if (graph)
         SKEP_TRY(load_graph(c, err));
     for (uint32_t i = 0; i < c->q->n_rels; i++)
         SKEP_TRY(answer(c, i, err));
-    c->window->answered = true;
+    c->window->answered = m->only != SKEP_X_CUT_ROWS;
     return SKEP_OK;
 }
 

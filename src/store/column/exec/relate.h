@@ -15,6 +15,9 @@ struct skep_x_rel {
     struct skep_x_expr *kid; /* NULL = every span */
     bool first;              /* which relative comes first is wanted, for its fields */
     bool nested;             /* kid has relations of its own, with lower numbers */
+    bool same;               /* the relative's value of a field is the row's own: */
+    uint32_t same_name;
+    unsigned same_at; /* of the sames */
 };
 
 /* Growing memory, charged to the query. */
@@ -126,6 +129,15 @@ SKEP_NODISCARD skep_rc skep_x__cut_damaged(struct skep_x_query *q, skep_rc rc, c
 
 /* relate_answer.c: with the cut's graph made, on the context that gathered it. */
 SKEP_NODISCARD skep_rc skep_x__cut_answer(struct skep_x_ctx *c, skep_err *err);
+
+/* relate_same.c */
+/* Answer a relation of that kind for the window's rows. */
+SKEP_NODISCARD skep_rc skep_x__same_window(struct skep_x_ctx *c, uint32_t rel, skep_err *err);
+/* Ids of the field's values for rows of the block: equal ids, equal values (0 = none). */
+SKEP_NODISCARD skep_rc skep_x__same_ids(struct skep_x_ctx *c, uint32_t rel,
+                                        const struct skep_x_bits *bits, struct skep_ids *ret,
+                                        skep_err *err);
+void skep_x__same_done(struct skep_x_ctx *c);
 
 /* relate_value.c */
 /* The value of one present row as a number. */

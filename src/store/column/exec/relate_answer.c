@@ -86,10 +86,57 @@ static skep_rc run_kid(struct skep_x_ctx *c, uint32_t from, uint32_t to, const u
     return SKEP_OK;
 }
 
+struct ids {
+    uint32_t rel;
+    uint32_t *of; /* by node */
+};
+
+static skep_rc run_ids(struct skep_x_ctx *c, uint32_t from, uint32_t to, const uint64_t *nodes,
+                       void *arg, skep_err *err)
+{
+    const struct ids *ids = arg;
+    struct skep_x_bits bits;
+    SKEP_UNINIT struct skep_ids got;
+    block_bits(c, from, to, nodes, &bits);
+    SKEP_TRY(skep_x__same_ids(c, ids->rel, &bits, &got, err));
+    for (uint32_t p = from; p < to; p++)
+        ids->of[c->cut->node_of[p]] = got.constant ? got.value : got.v[c->cut->rows[p] - c->row0];
+    return SKEP_OK;
+}
+
+static skep_rc answer_same(struct skep_x_ctx *c, uint32_t i, skep_err *err)
+{
+    struct skep_x_cut *cut = c->cut;
+    const struct skep_x_rel *rel = &c->q->rels[i];
+    size_t words = skep_relate_words(cut->n);
+    uint64_t bytes = words * 8 + cut->n * sizeof(uint32_t);
+    cut->bits[i] = skep_x__cut_keep(c->q, cut, words * 8);
+    if (!cut->bits[i] || skep_x__take(c->q, bytes) != SKEP_OK)
+        return skep_x__cut_too_many(err);
+    uint64_t *all = skep_alloc_n(uint64_t, words);
+    struct ids ids = {i, skep_alloc_n(uint32_t, cut->n + 1)};
+    memset(all, 0xff, words * 8);
+    skep_rc rc = each_block(c, all, run_ids, &ids, err);
+    for (uint32_t r = 0; rc == SKEP_OK && r < cut->graph.n_runs; r++) {
+        const struct skep_relate_run *run = &cut->graph.runs[r];
+        for (uint32_t k = run->first; k < run->end; k++) {
+            uint32_t p = rel->how == SKEP_REL_ROOT ? run->root : cut->graph.parent[k];
+            if (p < cut->n && ids.of[p] == ids.of[k])
+                skep_relate_add(cut->bits[i], k);
+        }
+    }
+    skep_free(all);
+    skep_free(ids.of);
+    skep_x__give(c->q, bytes);
+    return rc;
+}
+
 static skep_rc answer(struct skep_x_ctx *c, uint32_t i, skep_err *err)
 {
     struct skep_x_cut *cut = c->cut;
     const struct skep_x_rel *rel = &c->q->rels[i];
+    if (rel->same)
+        return answer_same(c, i, err);
     uint64_t bytes = skep_relate_words(cut->n) * 8;
     if (rel->first)
         cut->first[i] = skep_x__cut_keep(c->q, c->cut, cut->n * sizeof(uint32_t));
@@ -170,7 +217,8 @@ static skep_rc intern(struct skep_x_ctx *c, struct skep_x_cut_value x, uint32_t 
 
 struct field {
     uint32_t name;
-    uint32_t *values; /* by node */
+    uint32_t *values;                    /* by node */
+    const struct skep_x_group_of *group; /* NULL: an aggregate's */
 };
 
 static skep_rc run_field(struct skep_x_ctx *c, uint32_t from, uint32_t to, const uint64_t *nodes,
@@ -200,14 +248,41 @@ static skep_rc run_field(struct skep_x_ctx *c, uint32_t from, uint32_t to, const
     return SKEP_OK;
 }
 
-/* Values of a field of all nodes that are first relatives by `rel`. */
-static skep_rc field_values(struct skep_x_ctx *c, const struct skep_field_ref *ref, skep_err *err)
+/* The number of the case that a row of a group's relatives is. */
+static skep_rc run_cases(struct skep_x_ctx *c, uint32_t from, uint32_t to, const uint64_t *nodes,
+                         void *arg, skep_err *err)
+{
+    const struct field *f = arg;
+    struct skep_x_bits rest;
+    uint64_t block = c->block;
+    block_bits(c, from, to, nodes, &rest);
+    SKEP_TRY(skep_x__window(c, block, block + 1, err));
+    for (uint32_t i = 0; i < c->q->n_rels; i++)
+        skep_x__window_cut(c, i);
+    for (unsigned k = 0; k < f->group->n_cases; k++) {
+        struct skep_x_bits some = rest;
+        struct skep_x_cut_value x = {.v = {.type = SKEP_TYPE_INT, .i = k}};
+        uint32_t value = 0;
+        SKEP_TRY(skep_x__filter(c, f->group->cases[k], &some, err));
+        x.hash = skep_agg_hash_value(&x.v);
+        SKEP_TRY(intern(c, x, &value, err));
+        for (uint32_t p = from; p < to; p++)
+            if (skep_x__has(&some, (unsigned)(c->cut->rows[p] - c->row0)))
+                f->values[c->cut->node_of[p]] = value + 1;
+        skep_x__andnot(&rest, &some);
+    }
+    return SKEP_OK;
+}
+
+/* Values of a field, or a group's cases, of all nodes that are first relatives by `rel`. */
+static skep_rc field_values(struct skep_x_ctx *c, const struct skep_field_ref *ref,
+                            const struct skep_x_group_of *group, skep_err *err)
 {
     struct skep_x_cut *cut = c->cut;
     uint32_t rel = skep_x__rel_field(c->q, ref);
     if (rel == SKEP_X_NO_REL)
         return SKEP_OK;
-    struct field f = {.name = skep_x__name(c->q, ref->name)};
+    struct field f = {.name = group ? group->name : skep_x__name(c->q, ref->name), .group = group};
     if (!cut->values[f.name])
         cut->values[f.name] = skep_x__cut_keep(c->q, c->cut, cut->n * sizeof(uint32_t));
     f.values = cut->values[f.name];
@@ -220,7 +295,8 @@ static skep_rc field_values(struct skep_x_ctx *c, const struct skep_field_ref *r
         if (first < cut->n && f.values[first] == 0)
             skep_relate_add(nodes, first);
     }
-    skep_rc rc = each_block(c, nodes, run_field, &f, err);
+    bool cases = group && group->n_cases > 0;
+    skep_rc rc = each_block(c, nodes, cases ? run_cases : run_field, &f, err);
     skep_free(nodes);
     skep_x__give(c->q, bytes);
     return rc;
@@ -232,8 +308,9 @@ skep_rc skep_x__cut_answer(struct skep_x_ctx *c, skep_err *err)
     for (uint32_t i = 0; i < c->q->n_rels; i++)
         SKEP_TRY(answer(c, i, err));
     for (unsigned i = 0; plan->kind == SKEP_PLAN_AGGREGATE && i < plan->n_groups; i++)
-        SKEP_TRY(field_values(c, &plan->groups[i], err));
+        SKEP_TRY(
+            field_values(c, &plan->groups[i], c->q->group_of ? &c->q->group_of[i] : NULL, err));
     for (unsigned i = 0; plan->kind == SKEP_PLAN_AGGREGATE && i < plan->n_aggs; i++)
-        SKEP_TRY(field_values(c, &plan->aggs[i].field, err));
+        SKEP_TRY(field_values(c, &plan->aggs[i].field, NULL, err));
     return SKEP_OK;
 }

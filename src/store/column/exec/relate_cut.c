@@ -609,6 +609,14 @@ skep_rc skep_x__cut_all(struct skep_x_query *q, skep_err *err)
     return rc;
 }
 
+void skep_x__cut_rows(const struct skep_x_query *q, uint32_t set, const uint32_t **ret,
+                      uint32_t *ret_n)
+{
+    const struct skep_x_cut *cut = q->cut;
+    *ret = cut ? cut->rows + cut->set_first[set] : NULL;
+    *ret_n = cut ? cut->set_end[set] - cut->set_first[set] : 0;
+}
+
 skep_rc skep_x__cut_morsel(struct skep_x_ctx *c, const struct skep_x_morsel *m,
                            struct skep_x_cut **ret, skep_err *err)
 {

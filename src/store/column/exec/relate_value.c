@@ -159,6 +159,16 @@ static skep_rc window_parts(struct skep_x_ctx *c, unsigned state, const uint64_t
     return SKEP_OK;
 }
 
+/* A state before it that is fed the same, or n. */
+static unsigned fed_alike(const struct skep_x_ctx *c, unsigned n)
+{
+    const struct skep_partial_state *s = c->partial->states;
+    for (unsigned i = 0; i < n; i++)
+        if (s[i].ops->want == s[n].ops->want && skep_field_same(&s[i].agg->field, &s[n].agg->field))
+            return i;
+    return n;
+}
+
 skep_rc skep_x__relate_values(struct skep_x_ctx *c, skep_err *err)
 {
     const uint64_t *set = NULL;
@@ -173,7 +183,11 @@ skep_rc skep_x__relate_values(struct skep_x_ctx *c, skep_err *err)
             if (c->groups[g].rel == rel)
                 SKEP_TRY(window_keys(c, g, all ? c->window->spans : set, err));
         for (unsigned s = 0; s < c->partial->n_states; s++)
-            if (skep_x__rel_field(c->q, &c->partial->states[s].agg->field) == rel)
+            if (skep_x__rel_field(c->q, &c->partial->states[s].agg->field) != rel)
+                continue;
+            else if (fed_alike(c, s) < s)
+                c->window->parts[s] = c->window->parts[fed_alike(c, s)];
+            else
                 SKEP_TRY(window_parts(c, s, set, err));
     }
     c->window->valued = true;
@@ -247,12 +261,14 @@ static void feed(struct skep_x_ctx *c, unsigned state, const struct skep_x_bits 
     uint32_t rel = skep_x__rel_field(c->q, &s->agg->field);
     const uint32_t *first = w->first[rel] + (c->row0 - w->row0);
     const struct skep_x_part *parts = w->parts[state];
+    SKEP_UNINIT uint16_t rows[SKEP_BLOCK_ROWS];
+    struct skep_sel sel = skep_x__rows(bits, c->n, rows);
     memset(ret->present, 0, sizeof ret->present);
-    for (unsigned r = 0; r < c->n; r++) {
-        if (!skep_x__has(bits, r) || !parts[first[r]].present)
-            continue;
-        ret->present[r] = (uint8_t)(1 + parts[first[r]].number);
-        ret->bits[r] = parts[first[r]].bits;
+    for (unsigned i = 0; i < sel.n; i++) {
+        unsigned r = sel.rows ? sel.rows[i] : i;
+        const struct skep_x_part *p = &parts[first[r]];
+        ret->present[r] = p->present ? (uint8_t)(1 + p->number) : 0;
+        ret->bits[r] = p->bits;
     }
     uint32_t p, end, name = skep_x__name(c->q, s->agg->field.name);
     skep_x__cut_range(c->cut, c->set, c->row0, c->row0 + c->n, &p, &end);

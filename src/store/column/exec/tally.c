@@ -49,7 +49,8 @@ static bool plan_able(const struct skep_x_ctx *c)
 {
     const struct skep_plan *plan = c->q->plan;
     const struct skep_partial *p = c->partial;
-    if (plan->n_groups > 1 || c->q->filter || c->q->need_overlap || c->q->n_rels > 0)
+    if (plan->n_groups > 1 || c->q->filter || c->q->need_overlap || c->q->n_rels > 0 ||
+        (plan->n_groups > 0 && c->groups[0].of))
         return false;
     for (unsigned s = 0; s < p->n_states; s++) {
         const struct skep_agg *a = p->states[s].agg;
