@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The service graph: who calls whom, how often, how slow, how it ends.
  *
- *   spans of every wire --- one aggregate over the rows ------> graph     (graph_ask.c, graph_draw.c)
+ *   spans of every wire --- one aggregate over the rows ------> graph     (graph_ask.c)
  *   assembled traces ------ one by one -----------------------> the same  (graph_traces.c)
  *
  * A node is a service (its numbers are those of its segments: where a request comes in), a client

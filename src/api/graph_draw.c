@@ -5,7 +5,6 @@
  *
  * Threads: one.  Memory: the graph's arena. */
 #include "api/graph_priv.h"
-#include <stdio.h>
 
 static uint64_t whole(const struct skep_cell *c)
 {
@@ -218,7 +217,6 @@ void skep_graph__draw(struct skep_graph__ask *a, const struct skep_plan *plan,
 {
     struct skep_graph *g = a->g;
     uint32_t *to = skep_new_n(a->arena, uint32_t, r->n_groups + 1);
-    fprintf(stderr, "groups %zu\n", r->n_groups);
     g->rows_examined += r->rows_examined;
     g->estimated |= r->estimated;
     g->cut |= r->n_groups_total > r->n_groups;
