@@ -212,6 +212,7 @@ static void relations(void **state)
     assert_int_equal(skep_plan_check(&p, &err), SKEP_OK);
     p.n_groups++;
     refused(&p);
+    by.relation = SKEP_REL_ROOT;
     struct skep_plan rows = {
         .kind = SKEP_PLAN_ROWS, .range = {0, 1}, .columns = &by, .n_columns = 1};
     refused(&rows);
