@@ -9,6 +9,7 @@
  *
  * Threads: handlers on I/O threads, work on the api's pool.  Memory: each job's arena. */
 #include "api/api_priv.h"
+#include "api/logs_retention.h"
 #include "api/xray_sampler.h"
 
 #include "base/assert.h"
@@ -33,6 +34,7 @@ struct skep_api *skep_api_new(const struct skep_api_config *cfg)
     if (cfg->oidc)
         api->login_pool = skep_pool_new("login", 4);
     api->started_mono_ns = cfg->os->mono_ns(cfg->os);
+    api->retention = skep_logs_retention_new(api);
     return api;
 }
 
@@ -73,6 +75,7 @@ void skep_api_free(struct skep_api *api)
     if (!api)
         return;
     skep_api_begin_stop(api);
+    skep_logs_retention_free(api->retention);
     skep_api__tails_wait(api);
     if (api->login_pool)
         skep_pool_free(api->login_pool);

@@ -43,6 +43,7 @@ struct skep_api {
     _Atomic unsigned tails;
     _Atomic bool stopping;
     struct skep_xray_sampler *sampler; /* xray_sampler.h */
+    struct skep_logs_retention *retention; /* logs_retention.h */
     /* Questions at work and what became of the others: running.c. */
     struct skep_mutex running_mu; /* of the two below */
     struct skep_api__running *running;

@@ -239,8 +239,8 @@ void skep_api__logs_get_log_events(struct skep_api__logs *l)
     if (!stream_exists(l, group, name))
         return;
     plan.dataset = group;
-    plan.filter = skep_api__logs_and(&l->job->arena, skep_api__logs_of_group(l, group),
-                                     skep_api__logs_of_streams(&l->job->arena, &name, 1, false));
+    plan.filter = skep_logs_rows_and(&l->job->arena, skep_logs_rows_of_group(&l->job->arena, group),
+                                     skep_logs_rows_of_streams(&l->job->arena, &name, 1, false));
     plan.oldest_first = token.given ? token.forward : from_head;
     plan.has_cursor = token.given;
     plan.cursor_time_ns = token.place.time_ns;
@@ -270,8 +270,8 @@ static const struct skep_expr *read_streams(struct skep_api__logs *l, bool *ret_
     }
     *ret_both = n && prefix.n;
     if (n)
-        return skep_api__logs_of_streams(a, names, n, false);
-    return prefix.n ? skep_api__logs_of_streams(a, &prefix, 1, true) : NULL;
+        return skep_logs_rows_of_streams(a, names, n, false);
+    return prefix.n ? skep_logs_rows_of_streams(a, &prefix, 1, true) : NULL;
 }
 
 static void put_found(struct skep_api__logs *l, const struct skep_logs_line *line)
@@ -337,7 +337,8 @@ void skep_api__logs_filter_log_events(struct skep_api__logs *l)
         return;
     }
     plan.dataset = group;
-    plan.filter = skep_api__logs_and(&l->job->arena, skep_api__logs_of_group(l, group), streams);
+    plan.filter =
+        skep_logs_rows_and(&l->job->arena, skep_logs_rows_of_group(&l->job->arena, group), streams);
     if (!skep_api__logs_group_exists(l, group) || !skep_api__logs_narrow(l, pattern, &plan.filter))
         return;
     plan.has_cursor = token.n > 0;

@@ -19,71 +19,6 @@
 #include "base/assert.h"
 #include "event/log.h"
 
-// --- expressions -------------------------------------------------------------------------------
-
-static struct skep_expr *test(struct skep_arena *a, skep_str field, enum skep_cmp op,
-                              const skep_str *texts, size_t n)
-{
-    struct skep_expr *e = skep_new(a, struct skep_expr);
-    skep_value *values = skep_new_n(a, skep_value, n);
-    for (size_t i = 0; i < n; i++)
-        values[i] = (skep_value){.type = SKEP_TYPE_STRING, .s = skep_arena_str(a, texts[i])};
-    e->op = SKEP_EXPR_TEST;
-    e->test = (struct skep_test){
-        .field = {.name = field}, .op = op, .values = values, .n_values = (unsigned)n};
-    return e;
-}
-
-static struct skep_expr *join(struct skep_arena *a, enum skep_expr_op op,
-                              struct skep_expr *const *kids, unsigned n)
-{
-    struct skep_expr *e = skep_new(a, struct skep_expr);
-    struct skep_expr **own = skep_new_n(a, struct skep_expr *, n);
-    for (unsigned i = 0; i < n; i++)
-        own[i] = kids[i];
-    e->op = op;
-    e->kids = own;
-    e->n_kids = n;
-    return e;
-}
-
-struct skep_expr *skep_api__logs_and(struct skep_arena *a, const struct skep_expr *x,
-                                     const struct skep_expr *y)
-{
-    struct skep_expr *kids[] = {(struct skep_expr *)(uintptr_t)x, (struct skep_expr *)(uintptr_t)y};
-    return y ? join(a, SKEP_EXPR_AND, kids, 2) : kids[0];
-}
-
-static struct skep_expr *lines(struct skep_arena *a)
-{
-    const skep_str kind = skep_kind_name(SKEP_KIND_LOG);
-    return test(a, SKEP_STR("meta.kind"), SKEP_CMP_EQ, &kind, 1);
-}
-
-struct skep_expr *skep_api__logs_of_group(struct skep_api__logs *l, skep_str group)
-{
-    struct skep_arena *a = &l->job->arena;
-    /* Datasets are matched whatever their case, log groups are not. */
-    return skep_api__logs_and(a, lines(a), test(a, SKEP_STR("dataset"), SKEP_CMP_EQ, &group, 1));
-}
-
-struct skep_expr *skep_api__logs_of_streams(struct skep_arena *a, const skep_str *names, size_t n,
-                                            bool prefix)
-{
-    enum skep_cmp op = prefix ? SKEP_CMP_STARTS : SKEP_CMP_EQ;
-    bool none = false;
-    for (size_t i = 0; i < n; i++)
-        none = none || (prefix ? skep_str_starts(SKEP_LOG_STREAM_NONE, names[i])
-                               : skep_str_eq(SKEP_LOG_STREAM_NONE, names[i]));
-    struct skep_expr *no_stream = test(a, SKEP_LOG_STREAM, SKEP_CMP_NOT_EXISTS, NULL, 0);
-    struct skep_expr *kids[3], *own = test(a, SKEP_LOG_STREAM_ELSE, op, names, n);
-    kids[0] = test(a, SKEP_LOG_STREAM, op, names, n);
-    kids[1] = skep_api__logs_and(a, no_stream, own);
-    kids[2] = skep_api__logs_and(a, no_stream,
-                                 test(a, SKEP_LOG_STREAM_ELSE, SKEP_CMP_NOT_EXISTS, NULL, 0));
-    return join(a, SKEP_EXPR_OR, kids, none ? 3 : 2);
-}
-
 // --- groups ------------------------------------------------------------------------------------
 
 static const struct skep_time_range always = {0, INT64_MAX};
@@ -155,7 +90,7 @@ bool skep_api__logs_groups(struct skep_api__logs *l, struct skep_logs_group **re
     size_t n_known, n = 0;
     struct skep_result *rows;
     skep_state_log_groups(l->job->api->cfg.state, l->job->opts.environment, a, &known, &n_known);
-    if (!ask(l, lines(a), SKEP_STR_NULL, &dataset, 1, &rows))
+    if (!ask(l, skep_logs_rows_lines(a), SKEP_STR_NULL, &dataset, 1, &rows))
         return false;
     struct skep_logs_group *list = skep_new_n(a, struct skep_logs_group, n_known + rows->n_groups);
     for (; n < n_known; n++)
@@ -192,7 +127,7 @@ bool skep_api__logs_group_exists(struct skep_api__logs *l, skep_str group)
     const struct skep_plan plan = {.kind = SKEP_PLAN_ROWS,
                                    .range = always,
                                    .dataset = group,
-                                   .filter = skep_api__logs_of_group(l, group),
+                                   .filter = skep_logs_rows_of_group(&l->job->arena, group),
                                    .columns = none,
                                    .n_columns = 1,
                                    .limit = 1};
@@ -267,9 +202,9 @@ bool skep_api__logs_streams(struct skep_api__logs *l, skep_str group, skep_str p
     struct skep_result *rows;
     skep_state_log_streams(l->job->api->cfg.state, l->job->opts.environment, group, prefix, a,
                            &known, &n_known);
-    const struct skep_expr *filter = skep_api__logs_of_group(l, group);
+    const struct skep_expr *filter = skep_logs_rows_of_group(&l->job->arena, group);
     if (prefix.n)
-        filter = skep_api__logs_and(a, filter, skep_api__logs_of_streams(a, &prefix, 1, true));
+        filter = skep_logs_rows_and(a, filter, skep_logs_rows_of_streams(a, &prefix, 1, true));
     if (!ask(l, filter, group, by, 2, &rows))
         return false;
     struct skep_logs_stream *list =

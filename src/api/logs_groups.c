@@ -8,6 +8,7 @@
  *     way are waited for.
  * I2  A key that may only write cannot make lines go earlier: see may_shorten.
  * Threads: workers.  Memory: the request's arena. */
+#include "api/logs_retention.h"
 #include "api/logs_tags.h"
 
 #include "base/assert.h"
@@ -113,6 +114,7 @@ static void set(struct skep_api__logs *l, const struct skep_state_log_group *g)
         fail_state(l, rc, &err);
         return;
     }
+    skep_logs_retention_wake(l->job->api->retention);
     skep_api__logs_changed(l, g->name);
     skep_api__logs_done(l);
 }
@@ -221,8 +223,8 @@ void skep_api__logs_delete_log_group(struct skep_api__logs *l)
     }
     rc = skep_state_log_drop_begin(state, env, name, SKEP_STR_NULL);
     if (rc == SKEP_OK) {
-        bool gone =
-            skep_api__logs_delete_rows(l, name, skep_api__logs_of_group(l, name), &err, &rc);
+        bool gone = skep_api__logs_delete_rows(
+            l, name, skep_logs_rows_of_group(&l->job->arena, name), &err, &rc);
         skep_err kept;
         skep_rc end = skep_state_log_drop_end(state, env, name, SKEP_STR_NULL, gone, &kept);
         if (rc == SKEP_OK && end != SKEP_OK) {

@@ -22,6 +22,7 @@
 #include <yyjson.h>
 
 #include "api/api_priv.h"
+#include "api/logs_rows.h"
 #include "aws/members.h"
 #include "aws/token.h"
 #include "state/logs.h"
@@ -158,15 +159,6 @@ SKEP_NODISCARD bool skep_api__logs_streams(struct skep_api__logs *l, skep_str gr
                                            size_t *ret_n);
 
 /* --- rows --- */
-
-/* Filters; all in the job's arena. */
-struct skep_expr *skep_api__logs_and(struct skep_arena *a, const struct skep_expr *x,
-                                     const struct skep_expr *y); /* y NULL = x */
-/* Log lines of a group. */
-struct skep_expr *skep_api__logs_of_group(struct skep_api__logs *l, skep_str group);
-/* Lines of any of the streams, by whole name or by prefix. */
-struct skep_expr *skep_api__logs_of_streams(struct skep_arena *a, const skep_str *names, size_t n,
-                                            bool prefix);
 
 /* Delete the rows of a group that pass; false: *ret and err say why not. */
 bool skep_api__logs_delete_rows(struct skep_api__logs *l, skep_str group,

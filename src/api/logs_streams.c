@@ -87,8 +87,8 @@ void skep_api__logs_delete_log_stream(struct skep_api__logs *l)
         return;
     }
     const struct skep_expr *filter =
-        skep_api__logs_and(&l->job->arena, skep_api__logs_of_group(l, group),
-                           skep_api__logs_of_streams(&l->job->arena, &name, 1, false));
+        skep_logs_rows_and(&l->job->arena, skep_logs_rows_of_group(&l->job->arena, group),
+                           skep_logs_rows_of_streams(&l->job->arena, &name, 1, false));
     bool gone = skep_api__logs_delete_rows(l, group, filter, &err, &rc);
     skep_err why = {.text = ""};
     skep_rc end =

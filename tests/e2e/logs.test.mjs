@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
 import { join } from 'node:path';
-import { Skep, root } from './support.mjs';
+import { Skep, root, until } from './support.mjs';
 
 const model = readFileSync(join(root, 'tests/golden/logs/operations.txt'), 'utf8').split('\n')
   .filter((l) => l && !l.startsWith('#')).map((l) => {
@@ -324,6 +324,25 @@ test('tags by both ways are one set; retention is shown and limited', async () =
   await fails('PutRetentionPolicy', { logGroupName: 'tags', retentionInDays: 31 }, 'InvalidParameterException', /retentionInDays/);
   await ok('DeleteRetentionPolicy', { logGroupName: 'tags' });
   assert.ok(!('retentionInDays' in (await ok('DescribeLogGroups', { logGroupNamePrefix: 'tags' })).logGroups[0]));
+});
+
+test('retention: older lines go, whatever wire they came by, and are counted', async () => {
+  await makeStream('short', 's');
+  const t = now();
+  for (const days of [3, 2]) await put('short', 's', [{ timestamp: t - days * 86400000, message: `${days} days` }]);
+  await put('short', 's', [{ timestamp: t, message: 'today' }]);
+  const record = { timeUnixNano: `${t - 5 * 86400000}000000`, body: { stringValue: '5 days, of otlp' } };
+  await skep.json('POST', '/v1/logs', { resourceLogs: [{ resource: { attributes: [{ key: 'service.name', value: { stringValue: 'short' } }] }, scopeLogs: [{ logRecords: [record] }] }] });
+  const lines = async () => (await ok('FilterLogEvents', { logGroupName: 'short' })).events.map((e) => e.message);
+  assert.deepEqual(await lines(), ['5 days, of otlp', '3 days', '2 days', 'today']);
+  await ok('PutRetentionPolicy', { logGroupName: 'short', retentionInDays: 3 });
+  await until('lines to expire', async () => (await lines()).length === 2);
+  assert.deepEqual(await lines(), ['2 days', 'today']);
+  await ok('PutRetentionPolicy', { logGroupName: 'short', retentionInDays: 1 });
+  await until('lines to expire', async () => (await lines()).length === 1);
+  assert.equal((await ok('DescribeLogGroups', { logGroupNamePrefix: 'short' })).logGroups[0].storedBytes, 5);
+  const { sources } = await skep.json('GET', '/skep/v1/ledger');
+  for (const s of sources) assert.equal(s.totals.difference + s.totals.store_difference, 0, s.source);
 });
 
 test('deleting: rows are gone from every count at once, and the group can be made anew, empty', async () => {
