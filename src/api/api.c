@@ -9,6 +9,7 @@
  *
  * Threads: handlers on I/O threads, work on the api's pool.  Memory: each job's arena. */
 #include "api/api_priv.h"
+#include "api/logs_filters.h"
 #include "api/logs_retention.h"
 #include "api/xray_sampler.h"
 
@@ -35,6 +36,7 @@ struct skep_api *skep_api_new(const struct skep_api_config *cfg)
         api->login_pool = skep_pool_new("login", 4);
     api->started_mono_ns = cfg->os->mono_ns(cfg->os);
     api->retention = skep_logs_retention_new(api);
+    api->subscriptions = skep_logs_subscriptions_new(api);
     return api;
 }
 
@@ -58,7 +60,7 @@ skep_rc skep_api_routes(struct skep_api *api, struct skep_net *net, skep_err *er
         &skep_api__page_xray,         &skep_api__page_sampling,
         &skep_api__page_patterns,     &skep_api__page_oidc,
         &skep_api__logs_operations,   &skep_api__page_logs,
-        &skep_api__logs_unknown,
+        &skep_api__logs_unknown,      &skep_api__page_logs_metric,
     };
     for (size_t i = 0; i < SKEP_ARRAY_LEN(all); i++)
         SKEP_TRY(skep_net_routes(net, all[i]->routes, all[i]->n, api, err));
@@ -76,6 +78,7 @@ void skep_api_free(struct skep_api *api)
         return;
     skep_api_begin_stop(api);
     skep_logs_retention_free(api->retention);
+    skep_logs_subscriptions_free(api->subscriptions);
     skep_api__tails_wait(api);
     if (api->login_pool)
         skep_pool_free(api->login_pool);

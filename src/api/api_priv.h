@@ -42,8 +42,9 @@ struct skep_api {
     _Atomic unsigned pending; /* requests on the workers or waiting for one */
     _Atomic unsigned tails;
     _Atomic bool stopping;
-    struct skep_xray_sampler *sampler; /* xray_sampler.h */
-    struct skep_logs_retention *retention; /* logs_retention.h */
+    struct skep_xray_sampler *sampler;             /* xray_sampler.h */
+    struct skep_logs_retention *retention;         /* logs_retention.h */
+    struct skep_logs_subscriptions *subscriptions; /* logs_filters.h */
     /* Questions at work and what became of the others: running.c. */
     struct skep_mutex running_mu; /* of the two below */
     struct skep_api__running *running;
@@ -180,7 +181,7 @@ extern const struct skep_api__routes skep_api__page_status, skep_api__page_names
 extern const struct skep_api__routes skep_api__page_document, skep_api__page_patterns,
     skep_api__page_oidc;
 extern const struct skep_api__routes skep_api__logs_operations, skep_api__page_logs,
-    skep_api__logs_unknown;
+    skep_api__logs_unknown, skep_api__page_logs_metric;
 
 /* start, end, dataset of the query string -> plan; false when the request has been refused. */
 bool skep_api__scope(struct skep_api__job *job, struct skep_plan *plan);

@@ -63,6 +63,13 @@
     W(GetLogEvents, skep_api__logs_get_log_events, QUERY)                                          \
     W(FilterLogEvents, skep_api__logs_filter_log_events, QUERY)                                    \
     W(GetLogRecord, skep_api__logs_get_log_record, QUERY)                                          \
+    W(PutMetricFilter, skep_api__logs_put_metric_filter, ADMIN)                                    \
+    W(DeleteMetricFilter, skep_api__logs_delete_metric_filter, ADMIN)                              \
+    W(DescribeMetricFilters, skep_api__logs_describe_metric_filters, QUERY)                        \
+    W(TestMetricFilter, skep_api__logs_test_metric_filter, QUERY)                                  \
+    W(PutSubscriptionFilter, skep_api__logs_put_subscription_filter, ADMIN)                        \
+    W(DeleteSubscriptionFilter, skep_api__logs_delete_subscription_filter, ADMIN)                  \
+    W(DescribeSubscriptionFilters, skep_api__logs_describe_subscription_filters, ADMIN)            \
     R(AssociateKmsKey, ADMIN, INVALID, NO_KMS)                                                     \
     R(DisassociateKmsKey, ADMIN, INVALID, NO_KMS)                                                  \
     A(DescribeAccountPolicies, "{\"accountPolicies\":[]}", QUERY)                                  \

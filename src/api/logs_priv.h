@@ -82,6 +82,11 @@ skep_api__logs_work_fn skep_api__logs_tag_resource, skep_api__logs_untag_resourc
 skep_api__logs_work_fn skep_api__logs_get_log_events, skep_api__logs_filter_log_events,
     skep_api__logs_get_log_record;
 
+skep_api__logs_work_fn skep_api__logs_put_metric_filter, skep_api__logs_delete_metric_filter,
+    skep_api__logs_describe_metric_filters, skep_api__logs_test_metric_filter,
+    skep_api__logs_put_subscription_filter, skep_api__logs_delete_subscription_filter,
+    skep_api__logs_describe_subscription_filters;
+
 /* --- answers: logs.c --- */
 
 /* Begin the 200 answer and its object. */

@@ -356,6 +356,7 @@ skep_rc skep_state_log_drop_end(struct skep_state *s, skep_str environment, skep
         skep_state__logs_forget_stream(l, st);
     else
         skep_state__logs_forget_group(l, g);
+    l->items_version++;
     unlock(s);
     skep_mutex_unlock(&s->lock);
     return rc;
@@ -373,6 +374,7 @@ void skep_state__logs_drop_environment(struct skep_state *s, skep_str environmen
             skep_cond_wait(&l->ended, &l->mu);
         skep_state__logs_forget_group(l, &l->groups[i]);
     }
+    l->items_version++;
     unlock(s);
 }
 

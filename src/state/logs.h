@@ -139,6 +139,8 @@ struct skep_state_log_item {
     skep_str name;  /* unique among its kind in its group */
     skep_str body;
     skep_ts_ns created_ns, modified_ns;
+    skep_str environment;        /* set by reading */
+    uint64_t at_seq, at_ordinal; /* how far a reader of rows has come; set when it is made */
 };
 
 /* All of a kind, ordered by group and name; of one group if it is not "".
@@ -162,3 +164,15 @@ SKEP_NODISCARD skep_rc skep_state_log_item_put(struct skep_state *s, skep_str en
 SKEP_NODISCARD skep_rc skep_state_log_item_drop(struct skep_state *s, skep_str environment,
                                                 enum skep_state_log_kind kind, skep_str group,
                                                 skep_str name, skep_err *err);
+/* How far it has come now, if it is still the one that was made at created_ns; no error if not.
+ * Returns SKEP_OK | SKEP_EIO | SKEP_ENOSPC. */
+SKEP_NODISCARD skep_rc skep_state_log_item_move(struct skep_state *s, enum skep_state_log_kind kind,
+                                                const struct skep_state_log_item *item,
+                                                skep_err *err);
+/* All of a kind, of all environments.  Returns SKEP_OK | SKEP_EIO | SKEP_ECORRUPT. */
+SKEP_NODISCARD skep_rc skep_state_log_items_all(struct skep_state *s, enum skep_state_log_kind kind,
+                                                struct skep_arena *arena,
+                                                struct skep_state_log_item **ret, size_t *ret_n,
+                                                skep_err *err);
+/* A number that differs from the last one when items may have come, changed or gone.  M. */
+uint64_t skep_state_log_items_version(struct skep_state *s);

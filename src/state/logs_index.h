@@ -35,6 +35,7 @@ struct skep_state__logs {
     uint32_t n_groups, cap_groups, n_streams, cap_streams;
     uint32_t gone_groups, gone_streams;
     size_t names_bytes;
+    uint64_t items_version;                /* logs_items.c */
     struct skep_index by_group, by_stream; /* -> groups, streams */
 };
 

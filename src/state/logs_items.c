@@ -120,7 +120,10 @@ static struct skep_state_log_item read_item(struct skep_arena *arena, sqlite3_st
                                         .name = skep_state__text(arena, st, 1),
                                         .body = skep_state__text(arena, st, 2),
                                         .created_ns = sqlite3_column_int64(st, 3),
-                                        .modified_ns = sqlite3_column_int64(st, 4)};
+                                        .modified_ns = sqlite3_column_int64(st, 4),
+                                        .at_seq = (uint64_t)sqlite3_column_int64(st, 5),
+                                        .at_ordinal = (uint64_t)sqlite3_column_int64(st, 6),
+                                        .environment = skep_state__text(arena, st, 7)};
 }
 
 /* An item of an arena's list; texts are bounded by the tables, not by the caller. */
@@ -129,16 +132,13 @@ struct found {
     struct skep_state_log_item item;
 };
 
-skep_rc skep_state_log_items(struct skep_state *s, skep_str environment,
-                             enum skep_state_log_kind kind, skep_str group,
-                             struct skep_arena *arena, struct skep_state_log_item **ret,
-                             size_t *ret_n, skep_err *err)
+/* All rows of a statement, which is reset; the lock is given up. */
+static skep_rc read_items(struct skep_state *s, sqlite3_stmt *st, struct skep_arena *arena,
+                          struct skep_state_log_item **ret, size_t *ret_n, skep_err *err)
 {
     size_t n = 0;
     bool row = false;
     struct found *first = NULL, **last = &first;
-    skep_mutex_lock(&s->lock);
-    sqlite3_stmt *st = of_kind(s, SKEP_STATE__LOG_ITEM_LIST, environment, kind, group);
     skep_rc rc = skep_state__step(s, st, &row, err);
     for (; rc == SKEP_OK && row; rc = skep_state__step(s, st, &row, err), n++) {
         *last = skep_new(arena, struct found);
@@ -151,6 +151,56 @@ skep_rc skep_state_log_items(struct skep_state *s, skep_str environment,
     *ret_n = n;
     for (n = 0; first; first = first->next)
         (*ret)[n++] = first->item;
+    return rc;
+}
+
+skep_rc skep_state_log_items(struct skep_state *s, skep_str environment,
+                             enum skep_state_log_kind kind, skep_str group,
+                             struct skep_arena *arena, struct skep_state_log_item **ret,
+                             size_t *ret_n, skep_err *err)
+{
+    skep_mutex_lock(&s->lock);
+    sqlite3_stmt *st = of_kind(s, SKEP_STATE__LOG_ITEM_LIST, environment, kind, group);
+    return read_items(s, st, arena, ret, ret_n, err);
+}
+
+skep_rc skep_state_log_items_all(struct skep_state *s, enum skep_state_log_kind kind,
+                                 struct skep_arena *arena, struct skep_state_log_item **ret,
+                                 size_t *ret_n, skep_err *err)
+{
+    skep_mutex_lock(&s->lock);
+    sqlite3_stmt *st = skep_state__use(s, SKEP_STATE__LOG_ITEM_LIST_ALL);
+    skep_state__bind_i64(st, 2, (int64_t)kind);
+    return read_items(s, st, arena, ret, ret_n, err);
+}
+
+uint64_t skep_state_log_items_version(struct skep_state *s)
+{
+    skep_mutex_lock(&s->logs.mu);
+    uint64_t v = s->logs.items_version;
+    skep_mutex_unlock(&s->logs.mu);
+    return v;
+}
+
+/* After a change: lock held. */
+static void changed(struct skep_state *s)
+{
+    skep_mutex_lock(&s->logs.mu);
+    s->logs.items_version++;
+    skep_mutex_unlock(&s->logs.mu);
+}
+
+skep_rc skep_state_log_item_move(struct skep_state *s, enum skep_state_log_kind kind,
+                                 const struct skep_state_log_item *item, skep_err *err)
+{
+    skep_mutex_lock(&s->lock);
+    sqlite3_stmt *st = of_kind(s, SKEP_STATE__LOG_ITEM_MOVE, item->environment, kind, item->group);
+    skep_state__bind_str(st, 4, item->name);
+    skep_state__bind_i64(st, 5, (int64_t)item->at_seq);
+    skep_state__bind_i64(st, 6, (int64_t)item->at_ordinal);
+    skep_state__bind_i64(st, 7, item->created_ns);
+    skep_rc rc = skep_state__run(s, st, err);
+    skep_mutex_unlock(&s->lock);
     return rc;
 }
 
@@ -209,6 +259,8 @@ static skep_rc put_locked(struct skep_state *s, skep_str environment, enum skep_
     skep_state__bind_str(st, 4, item->name);
     skep_state__bind_str(st, 5, item->body);
     skep_state__bind_i64(st, 6, item->modified_ns);
+    skep_state__bind_i64(st, 7, (int64_t)item->at_seq);
+    skep_state__bind_i64(st, 8, (int64_t)item->at_ordinal);
     return skep_state__run(s, st, err);
 }
 
@@ -223,6 +275,7 @@ skep_rc skep_state_log_item_put(struct skep_state *s, skep_str environment,
     skep_rc rc = skep_state__begin(s, err);
     if (rc == SKEP_OK)
         rc = skep_state__end(s, put_locked(s, environment, kind, item, err), err);
+    changed(s);
     skep_mutex_unlock(&s->lock);
     return rc;
 }

@@ -151,15 +151,21 @@
                       " VALUES(?1, ?2, ?3, ?4)")                                                   \
     X(LOG_STREAM_DROP, "DELETE FROM log_stream WHERE environment = ?1 AND grp = ?2 AND name = ?3") \
     X(LOG_STREAM_DROP_ALL, "DELETE FROM log_stream WHERE environment = ?1 AND grp = ?2")           \
-    X(LOG_ITEM_LIST, "SELECT grp, name, body, created_ns, modified_ns FROM log_item"               \
-                     " WHERE environment = ?1 AND kind = ?2 AND (?3 = '' OR grp = ?3)"             \
-                     " ORDER BY grp, name")                                                        \
-    X(LOG_ITEM_GET, "SELECT grp, name, body, created_ns, modified_ns FROM log_item"                \
+    X(LOG_ITEM_LIST, "SELECT grp, name, body, created_ns, modified_ns, at_seq, at_ordinal,"        \
+                     " environment FROM log_item WHERE environment = ?1 AND kind = ?2"             \
+                     " AND (?3 = '' OR grp = ?3) ORDER BY grp, name")                              \
+    X(LOG_ITEM_LIST_ALL, "SELECT grp, name, body, created_ns, modified_ns, at_seq, at_ordinal,"    \
+                         " environment FROM log_item WHERE kind = ?2")                             \
+    X(LOG_ITEM_GET, "SELECT grp, name, body, created_ns, modified_ns, at_seq, at_ordinal,"         \
+                    " environment FROM log_item"                                                   \
                     " WHERE environment = ?1 AND kind = ?2 AND grp = ?3 AND name = ?4")            \
+    X(LOG_ITEM_MOVE, "UPDATE log_item SET at_seq = ?5, at_ordinal = ?6 WHERE environment = ?1"     \
+                     " AND kind = ?2 AND grp = ?3 AND name = ?4 AND created_ns = ?7")              \
     X(LOG_ITEM_COUNT, "SELECT count(*) FROM log_item"                                              \
                       " WHERE environment = ?1 AND kind = ?2 AND grp = ?3")                        \
     X(LOG_ITEM_PUT, "INSERT INTO log_item(environment, kind, grp, name, body, created_ns,"         \
-                    " modified_ns) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?6)"                             \
+                    " modified_ns, at_seq, at_ordinal)"                                            \
+                    " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8)"                                  \
                     " ON CONFLICT(environment, kind, grp, name)"                                   \
                     " DO UPDATE SET body = excluded.body, modified_ns = excluded.modified_ns")     \
     X(LOG_ITEM_DROP, "DELETE FROM log_item"                                                        \

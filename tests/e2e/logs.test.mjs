@@ -3,6 +3,7 @@
 // says; envelopes, validation, limits, tokens.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
 import { join } from 'node:path';
@@ -379,4 +380,89 @@ test('all of it is there after a restart', async () => {
   assert.deepEqual((await ok('FilterLogEvents', { logGroupName: 'kept' })).events, [event]);
   assert.equal((await ok('DescribeLogStreams', { logGroupName: 'kept' })).logStreams[0].logStreamName, 's');
   await put('kept', 's', [{ timestamp: now(), message: 'more' }]);
+});
+
+test('metric filters: kept, tried, counted from the lines', async () => {
+  await makeStream('metrics', 's');
+  await put('metrics', 's', [{ timestamp: now(), message: '{"latency": 1000}' }]); // before the filters: not theirs
+  const filter = (filterName, filterPattern, metricValue, more = {}) => ({ logGroupName: 'metrics', filterName, filterPattern,
+    metricTransformations: [{ metricName: filterName, metricNamespace: 'ns', metricValue, ...more }] });
+  await ok('PutMetricFilter', filter('errors', 'ERROR', '1', { defaultValue: 0 }));
+  await ok('PutMetricFilter', filter('latency', '{ $.latency = * }', '$.latency'));
+  await ok('PutMetricFilter', filter('bytes', '[ip, status, bytes]', '$bytes'));
+  await fails('PutMetricFilter', filter('bad', '{ $.x = ', '1'), 'InvalidParameterException', /Invalid filter pattern/);
+  await fails('PutMetricFilter', filter('bad', 'ERROR', '$.x'), 'InvalidParameterException', /metricValue/);
+  await fails('PutMetricFilter', filter('bad', '{ $.x = 1 }', '1', { defaultValue: 0, dimensions: { a: '$.x' } }), 'InvalidParameterException', /mutually exclusive/);
+  await fails('PutMetricFilter', { ...filter('bad', 'x', '1'), metricTransformations: [] }, 'InvalidParameterException', /metricTransformations/);
+  await fails('PutMetricFilter', { ...filter('bad', 'x', '1'), logGroupName: 'none' }, 'ResourceNotFoundException');
+  const t = now();
+  await put('metrics', 's', ['ERROR a', 'fine', 'ERROR b', '{"latency": 7.5}', '{"latency": 2}', '1.2.3.4 200 512', '1.2.3.4 404 8'].map((message) => ({ timestamp: t, message })));
+  const metric = (name) => skep.json('GET', `/skep/v1/logs-metric?logGroupName=metrics&filterName=${name}&start=${Math.floor(t / 1000) - 600}&end=${Math.floor(t / 1000) + 60}&period=3600`);
+  const sum = async (name) => { const m = await metric(name); return [m.matches.reduce((a, b) => a + b, 0), m.values.reduce((a, b) => a + b, 0)]; };
+  assert.deepEqual(await sum('errors'), [2, 2]);
+  assert.deepEqual(await sum('latency'), [2, 9.5]);
+  const { matches, values } = await metric('errors');
+  assert.equal(matches.length, values.length);
+  const listed = await ok('DescribeMetricFilters', { logGroupName: 'metrics' });
+  assert.deepEqual(listed.metricFilters.map((f) => f.filterName), ['bytes', 'errors', 'latency']);
+  assert.deepEqual(listed.metricFilters[1].metricTransformations, [{ metricName: 'errors', metricNamespace: 'ns', metricValue: '1', defaultValue: 0 }]);
+  assert.equal(listed.metricFilters[1].filterPattern, 'ERROR');
+  assert.deepEqual((await ok('DescribeMetricFilters', { metricName: 'latency', metricNamespace: 'ns' })).metricFilters.map((f) => f.filterName), ['latency']);
+  const first = await ok('DescribeMetricFilters', { logGroupName: 'metrics', limit: 2 });
+  assert.deepEqual((await ok('DescribeMetricFilters', { logGroupName: 'metrics', limit: 2, nextToken: first.nextToken })).metricFilters.map((f) => f.filterName), ['latency']);
+  assert.equal((await ok('DescribeLogGroups', { logGroupNamePrefix: 'metrics' })).logGroups[0].metricFilterCount, 3);
+  await ok('DeleteMetricFilter', { logGroupName: 'metrics', filterName: 'bytes' });
+  await fails('DeleteMetricFilter', { logGroupName: 'metrics', filterName: 'bytes' }, 'ResourceNotFoundException');
+  const tried = await ok('TestMetricFilter', { filterPattern: '[ip, status = 4*, bytes]', logEventMessages: ['1.2.3.4 200 512', '1.2.3.4 404 8'] });
+  assert.deepEqual(tried.matches, [{ eventNumber: 2, eventMessage: '1.2.3.4 404 8', extractedValues: { $ip: '1.2.3.4', $status: '404', $bytes: '8' } }]);
+});
+
+test('subscription filters deliver lines to an URL, once each, over failures and a restart', async () => {
+  await makeStream('subscribed', 'a');
+  await ok('CreateLogStream', { logGroupName: 'subscribed', logStreamName: 'b' });
+  await put('subscribed', 'a', [{ timestamp: now(), message: 'ERROR before' }]);
+  const got = [];
+  let failing = 0;
+  const hook = createServer((req, res) => {
+    let body = '';
+    req.on('data', (d) => { body += d; });
+    req.on('end', () => {
+      if (failing > 0) { failing--; res.writeHead(500).end(); return; }
+      got.push(JSON.parse(body));
+      res.writeHead(204).end();
+    });
+  });
+  await new Promise((r) => { hook.listen(0, '127.0.0.1', r); });
+  const destinationArn = `http://127.0.0.1:${hook.address().port}/hook`;
+  const filter = { logGroupName: 'subscribed', filterName: 'f', filterPattern: 'ERROR' };
+  await fails('PutSubscriptionFilter', { ...filter, destinationArn: 'arn:aws:lambda:x:1:function:f' }, 'InvalidParameterException', /URL/);
+  await fails('PutSubscriptionFilter', { ...filter, destinationArn: 'http://127.0.0.1:1/' }, 'InvalidParameterException', /^Could not deliver test message to specified destination/);
+  await ok('PutSubscriptionFilter', { ...filter, destinationArn });
+  assert.equal(got[0].messageType, 'CONTROL_MESSAGE');
+  assert.deepEqual((await ok('DescribeSubscriptionFilters', { logGroupName: 'subscribed' })).subscriptionFilters.map((f) => [f.filterName, f.destinationArn]), [['f', destinationArn]]);
+  const lines = () => got.slice(1).flatMap((m) => m.logEvents.map((e) => [m.logStream, e.message]));
+  failing = 1;
+  await put('subscribed', 'a', [{ timestamp: now(), message: 'ERROR one' }, { timestamp: now(), message: 'fine' }]);
+  await put('subscribed', 'b', [{ timestamp: now(), message: 'ERROR two' }]);
+  await until('both lines', () => lines().length >= 2);
+  assert.deepEqual(lines(), [['a', 'ERROR one'], ['b', 'ERROR two']]);
+  assert.equal(got[1].messageType, 'DATA_MESSAGE');
+  assert.deepEqual(got[1].subscriptionFilters, ['f']);
+  const { events } = await ok('FilterLogEvents', { logGroupName: 'subscribed', filterPattern: 'ERROR one' });
+  assert.equal(got[1].logEvents[0].id, events[0].eventId);
+  await ok('PutSubscriptionFilter', { ...filter, filterName: 'g', destinationArn });
+  await fails('PutSubscriptionFilter', { ...filter, filterName: 'h', destinationArn }, 'LimitExceededException', 'Resource limit exceeded.');
+  await ok('DeleteSubscriptionFilter', { logGroupName: 'subscribed', filterName: 'g' });
+  await fails('DeleteSubscriptionFilter', { logGroupName: 'subscribed', filterName: 'g' }, 'ResourceNotFoundException', 'The specified subscription filter does not exist.');
+  failing = 1e9; // away while the line comes, and while the server restarts
+  await put('subscribed', 'b', [{ timestamp: now(), message: 'ERROR three' }]);
+  const { dir } = skep;
+  skep.ownDir = false;
+  assert.equal(await skep.stop(), 0);
+  skep = await Skep.start({ dir });
+  skep.ownDir = true;
+  failing = 0;
+  await until('the line that waited', () => lines().some(([, m]) => m === 'ERROR three'), 20000);
+  assert.deepEqual(lines().filter(([, m]) => m !== 'ERROR three'), [['a', 'ERROR one'], ['b', 'ERROR two']]);
+  await new Promise((r) => { hook.close(r); hook.closeAllConnections(); });
 });
