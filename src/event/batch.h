@@ -134,6 +134,11 @@ static inline void skep_batch_revision(struct skep_batch *b, int64_t revision)
 /* Give `rows` (ascending) the intrinsic field `name` = true, and no other row of the batch. */
 void skep_batch_mark(struct skep_batch *b, skep_str name, const uint32_t *rows, uint32_t n);
 
+/* Give `rows` (ascending) the intrinsic text field `name` = vals[i] (interned), and no other row of
+ * the batch. */
+void skep_batch_fill(struct skep_batch *b, skep_str name, const uint32_t *rows,
+                     const uint32_t *vals, uint32_t n);
+
 /* Build an interned list (resource or instrumentation scope): begin, add values, end -> index.
  * Later values of the same name win.  Lists cannot nest. */
 struct skep_batch_list; /* scratch, owned by the batch */

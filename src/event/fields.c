@@ -252,6 +252,19 @@ void skep_batch_mark(struct skep_batch *b, skep_str name, const uint32_t *rows, 
     }
 }
 
+void skep_batch_fill(struct skep_batch *b, skep_str name, const uint32_t *rows,
+                     const uint32_t *vals, uint32_t n)
+{
+    uint32_t f = whole_field(b, name, SKEP_TYPE_STRING, n > 0);
+    if (f == NONE)
+        return;
+    for (uint32_t i = 0; i < n; i++) {
+        skep_assert(rows[i] < b->n_rows && (i == 0 || rows[i] > rows[i - 1]));
+        if (!append_to(b, &b->fields[f], rows[i], vals[i]))
+            return;
+    }
+}
+
 void skep_batch_environment(struct skep_batch *b, skep_str environment)
 {
     bool said =

@@ -48,6 +48,13 @@ void skep_rollbar__put(struct skep_rollbar__dec *d, const char *name, skep_str t
         put_field(d, skep_str_c(name), (skep_value){.type = SKEP_TYPE_STRING, .s = text});
 }
 
+void skep_rollbar__put_own(struct skep_rollbar__dec *d, const char *name, skep_str text)
+{
+    if (text.n > 0)
+        skep_batch_put(d->b, SKEP_SCOPE_INTRINSIC, skep_str_c(name),
+                       (skep_value){.type = SKEP_TYPE_STRING, .s = text});
+}
+
 void skep_rollbar__put_int(struct skep_rollbar__dec *d, const char *name, int64_t v)
 {
     put_field(d, skep_str_c(name), (skep_value){.type = SKEP_TYPE_INT, .i = v});

@@ -24,6 +24,8 @@ skep_str skep_rollbar__str(yyjson_val *obj, const char *key);
 skep_str skep_rollbar__text(yyjson_val *v);
 /* An attribute of the row; empty texts put nothing. */
 void skep_rollbar__put(struct skep_rollbar__dec *d, const char *name, skep_str text);
+/* The same as an intrinsic field: what skep says of the item. */
+void skep_rollbar__put_own(struct skep_rollbar__dec *d, const char *name, skep_str text);
 void skep_rollbar__put_int(struct skep_rollbar__dec *d, const char *name, int64_t v);
 
 /* --- rollbar_scrub.c --- */

@@ -8,6 +8,7 @@
  *
  *   fingerprint    the item's own when it gives one (longer than 40: its SHA1), else computed */
 #include "base/assert.h"
+#include "ingest/faults.h"
 #include "ingest/rollbar_priv.h"
 
 enum { TITLE_MAX = 255 };
@@ -108,9 +109,9 @@ static void put_fingerprint(struct skep_rollbar__dec *d, skep_str own,
         f = skep_fingerprint_str(&hashed);
     } else if (own.n > 0)
         f = own;
-    skep_rollbar__put(d, "error.fingerprint", f);
+    skep_rollbar__put_own(d, "error.fingerprint", f);
     if (own.n > 0)
-        skep_rollbar__put(d, "error.fingerprint.computed", skep_fingerprint_str(computed));
+        skep_rollbar__put_own(d, "error.fingerprint.computed", skep_fingerprint_str(computed));
 }
 
 static skep_str put_exception(struct skep_rollbar__dec *d, yyjson_val *data,
@@ -120,12 +121,14 @@ static skep_str put_exception(struct skep_rollbar__dec *d, yyjson_val *data,
     skep_str root = skep_rollbar__str(yyjson_obj_get(data, "server"), "root");
     const struct skep_exception *e = &stack->chain[0];
     skep_stack_own(stack, root);
-    struct skep_fingerprint f = skep_fingerprint_exception(stack, root, NULL, &loose);
+    struct skep_fingerprint f = skep_fingerprint_exception(stack, NULL, &loose);
     put_fingerprint(d, skep_rollbar__str(data, "fingerprint"), &f);
-    skep_rollbar__put(d, "error.fingerprint.loose", skep_fingerprint_str(&loose));
+    skep_rollbar__put_own(d, "error.fingerprint.loose", skep_fingerprint_str(&loose));
     skep_rollbar__put(d, "exception.type", e->type);
     skep_rollbar__put(d, "exception.message", e->message);
     put_place(d, skep_stack_culprit(stack));
+    skep_rollbar__put_own(d, "error.culprit",
+                          skep_fault_culprit(skep_stack_culprit(stack), d->opts->arena));
     if (e->type.n == 0)
         return e->message;
     return e->message.n == 0 ? e->type

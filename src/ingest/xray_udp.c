@@ -24,6 +24,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "ingest/faults.h"
 #include "net/udp.h"
 #include "wire/json_out.h"
 
@@ -212,6 +213,7 @@ static void flush(struct skep_xray_port *p)
     } else {
         b->receipt = skep_ingest__xray_receipt(&s->rep);
         atomic_fetch_add(&p->on_their_way, 1);
+        skep_faults_mark(b);
         skep_store_append(in->cfg.store, b, committed, s);
     }
     forget(p);

@@ -5,8 +5,9 @@
  *                          class
  *                          ... the same of the cause, behind a line "cause"
  *   frames that count:     the program's own; without any, all; runs that repeat (recursion) once
- *   file:                  below the root, without host, query, "./", and without what a build or a
- *                          deploy puts into it: versions, hashes, dates
+ *   file:                  its name and its folder's, without what a build or a deploy puts into
+ *                          it: versions, hashes, dates
+ *   class:                 without packages
  *   function:              without numbers of two digits and what compilers add
  *   no frame at all:       class and cleaned message
  *
@@ -58,23 +59,25 @@ static skep_str without(skep_str s, skep_str prefix)
     return skep_str_starts(s, prefix) ? skep_str_skip(s, prefix.n) : s;
 }
 
-/* Host, root, query and "./" dropped. */
-static skep_str local_path(skep_str file, skep_str root)
+/* The folder a file lies in and its name, without query: what stays when a program is put somewhere
+ * else, and what a sender who knows the program's root says as well as one who does not. */
+static skep_str short_path(skep_str file)
 {
     size_t scheme = skep_str_find(file, SKEP_STR("://"));
+    size_t names = 0;
     if (scheme != SIZE_MAX) {
-        bool host = !skep_str_starts(file, SKEP_STR("file:"));
         file = cut_at(cut_at(skep_str_skip(file, scheme + 3), '?'), '#');
-        size_t slash = host ? skep_str_chr(file, '/') : 0;
+        size_t slash = skep_str_chr(file, '/');
         if (slash != SIZE_MAX)
             file = skep_str_skip(file, slash);
     }
-    while (root.n > 0 && (root.p[root.n - 1] == '/' || root.p[root.n - 1] == '\\'))
-        root.n--;
-    if (root.n > 0 && file.n > root.n && skep_str_starts(file, root) &&
-        (file.p[root.n] == '/' || file.p[root.n] == '\\'))
-        file = skep_str_skip(file, root.n + 1);
-    return without(without(file, SKEP_STR("./")), SKEP_STR("../"));
+    for (size_t at = file.n; at > 0; at--) {
+        if ((file.p[at - 1] == '/' || file.p[at - 1] == '\\') && ++names == 2)
+            return skep_str_skip(file, at);
+    }
+    while (file.n > 0 && (file.p[0] == '/' || file.p[0] == '.'))
+        file = skep_str_skip(file, 1);
+    return file;
 }
 
 /* What stands behind the name in functions of compiled and generated code. */
@@ -107,9 +110,9 @@ static void put_line(struct skep_buf *out, skep_str a, skep_str b)
 }
 
 /* A class says more than a file's name, and is where files have none. */
-static void put_frame(const struct skep_frame *f, skep_str root, struct skep_buf *out)
+static void put_frame(const struct skep_frame *f, struct skep_buf *out)
 {
-    skep_str file = local_path(f->file, root);
+    skep_str file = short_path(f->file);
     bool by_class = f->module.n > 0 && skep_str_chr(file, '/') == SIZE_MAX;
     put_line(out, plain_function(by_class ? f->module : file), plain_function(f->function));
 }
@@ -162,33 +165,43 @@ static bool any_frame(const struct skep_stack *s, bool own)
     return false;
 }
 
-static void put_exception(const struct skep_exception *e, bool own, skep_str root,
-                          struct skep_buf *out)
+/* Without its packages: some senders leave them out. */
+static skep_str bare_class(skep_str type)
+{
+    for (size_t at = type.n; at > 0; at--) {
+        char c = type.p[at - 1];
+        if (c == '.' || c == ':' || c == '\\' || c == '/')
+            return skep_str_skip(type, at);
+    }
+    return type;
+}
+
+static void put_exception(const struct skep_exception *e, bool own, struct skep_buf *out)
 {
     const struct skep_frame *frames[SKEP_STACK_FRAMES_MAX];
     skep_assert(e->n_frames <= SKEP_STACK_FRAMES_MAX);
     uint32_t n = counting(e, own, frames);
     for (uint32_t i = 0; i < n; i++)
-        put_frame(frames[i], root, out);
-    skep_buf_str(out, e->type);
+        put_frame(frames[i], out);
+    skep_buf_str(out, bare_class(e->type));
     skep_buf_u8(out, '\n');
 }
 
-static struct skep_fingerprint loose_of(const struct skep_stack *s, skep_str root)
+static struct skep_fingerprint loose_of(const struct skep_stack *s)
 {
     struct skep_buf out;
     const struct skep_frame *f = skep_stack_culprit(s);
     skep_buf_init(&out, hashed_max);
-    skep_buf_str(&out, s->n ? s->chain[0].type : SKEP_STR_NULL);
+    skep_buf_str(&out, s->n ? bare_class(s->chain[0].type) : SKEP_STR_NULL);
     skep_buf_u8(&out, '\n');
     if (f)
-        put_frame(f, root, &out);
+        put_frame(f, &out);
     struct skep_fingerprint ret = skep_fingerprint_text(skep_buf_text(&out));
     skep_buf_done(&out);
     return ret;
 }
 
-struct skep_fingerprint skep_fingerprint_exception(const struct skep_stack *stack, skep_str root,
+struct skep_fingerprint skep_fingerprint_exception(const struct skep_stack *stack,
                                                    struct skep_buf *why,
                                                    struct skep_fingerprint *ret_loose)
 {
@@ -199,10 +212,10 @@ struct skep_fingerprint skep_fingerprint_exception(const struct skep_stack *stac
     for (uint32_t c = 0; c < stack->n && any; c++) {
         if (c > 0)
             skep_buf_str(&out, SKEP_STR("cause\n"));
-        put_exception(&stack->chain[c], own, root, &out);
+        put_exception(&stack->chain[c], own, &out);
     }
     if (!any && stack->n > 0) {
-        skep_buf_str(&out, stack->chain[0].type);
+        skep_buf_str(&out, bare_class(stack->chain[0].type));
         skep_buf_u8(&out, '\n');
         skep_fingerprint_clean(stack->chain[0].message, &out);
         skep_buf_u8(&out, '\n');
@@ -211,7 +224,7 @@ struct skep_fingerprint skep_fingerprint_exception(const struct skep_stack *stac
     if (why)
         skep_buf_str(why, skep_buf_text(&out));
     if (ret_loose)
-        *ret_loose = loose_of(stack, root);
+        *ret_loose = loose_of(stack);
     skep_buf_done(&out);
     return ret;
 }

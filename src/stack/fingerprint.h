@@ -33,10 +33,10 @@ void skep_fingerprint_clean(skep_str text, struct skep_buf *out);
 /* Of a message without an exception.  Threads: any. */
 struct skep_fingerprint skep_fingerprint_message(skep_str text);
 
-/* Of an exception (skep_stack_own has been called); root as there.  What was hashed, a line for
+/* Of an exception (skep_stack_own has been called).  What was hashed, a line for
  * each part, is appended to `why` unless NULL: the page shows it.
  * loose    may be NULL
  * Threads: any. */
-struct skep_fingerprint skep_fingerprint_exception(const struct skep_stack *stack, skep_str root,
+struct skep_fingerprint skep_fingerprint_exception(const struct skep_stack *stack,
                                                    struct skep_buf *why,
                                                    struct skep_fingerprint *ret_loose);

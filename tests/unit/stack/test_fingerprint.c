@@ -51,7 +51,7 @@ static struct skep_fingerprint of(const char *text, const char *root, char *why,
     skep_buf_init(&out, 4096);
     assert_true(skep_stack_parse(skep_str_c(text), SKEP_STR_NULL, &arena, &s));
     skep_stack_own(&s, skep_str_c(root));
-    struct skep_fingerprint f = skep_fingerprint_exception(&s, skep_str_c(root), &out, loose);
+    struct skep_fingerprint f = skep_fingerprint_exception(&s, &out, loose);
     if (why) {
         assert_true(out.n < cap);
         memcpy(why, out.p, out.n);
@@ -81,18 +81,23 @@ static void test_what_is_hashed(void **state)
              "  File \"/srv/app/cart.py\", line 32, in visit\n"
              "ValueError: 12 is no id\n",
              "/srv/app/", why, sizeof why, NULL);
-    assert_string_equal(why, "app.py|err\ncart.py|walk\ncart.py|visit\nValueError\n");
+    assert_string_equal(why, "app/app.py|err\napp/cart.py|walk\napp/cart.py|visit\nValueError\n");
     (void)of("Error: x\n    at http://shop/static/app.3f9ab2c1.js?v=2:10:5\n", "", why, sizeof why,
              NULL);
-    assert_string_equal(why, "/static/app..js|<anonymous>\nError\n");
+    assert_string_equal(why, "static/app..js|<anonymous>\nError\n");
 }
 
 static void test_same_cause(void **state)
 {
     (void)state;
+    /* A class with its package and without. */
+    assert_true(same("  File \"/srv/app.py\", line 30, in err\napp.errors.Missing: 1\n", "",
+                     "  File \"/srv/app.py\", line 30, in err\nMissing: 1\n", "/srv"));
     /* Another line, message, root, library version, depth of recursion. */
-    assert_true(same("  File \"/srv/a/app.py\", line 30, in err\nValueError: 12\n", "/srv/a",
-                     "  File \"/home/x/app.py\", line 35, in err\nValueError: other\n", "/home/x"));
+    assert_true(
+        same("  File \"/srv/releases/20261101/app.py\", line 30, in err\nValueError: 12\n",
+             "/srv/releases/20261101",
+             "  File \"/srv/releases/20261129/app.py\", line 35, in err\nValueError: other\n", ""));
     assert_true(same("Error: a\n    at f (/srv/app/x.js:1:2)\n    at async g (/srv/app/y.js:3:4)\n",
                      "", "Error: b\n    at f (/srv/app/x.js:9:2)\n    at g (/srv/app/y.js:3:4)\n",
                      ""));
