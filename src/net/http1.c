@@ -579,6 +579,8 @@ skep_rc skep_net__h1_start(struct skep_net *net, unsigned n, struct skep_net__h1
 {
     struct skep_net__h1 *h = skep_alloc(struct skep_net__h1);
     unsigned n_plain = !net->tls || net->cfg.tls.allow_plain ? n : 0;
+    for (unsigned i = 0; n_plain == 0 && net->cfg.listen_plain && i < net->cfg.n_listen; i++)
+        n_plain = net->cfg.listen_plain[i]; /* a port for few */
     unsigned n_all = n_plain + (net->tls ? n : 0);
     h->net = net;
     h->daemons = skep_alloc_n(struct daemon, n_all);

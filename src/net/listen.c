@@ -45,6 +45,7 @@ struct source {
     struct source *next, *prev;
     uint64_t until_ms;
     size_t bytes; /* lingering: read so far */
+    bool plain;   /* pending: comes by a listener that takes it without TLS */
     struct sockaddr_storage peer;
 };
 
@@ -54,6 +55,7 @@ struct listener {
     socklen_t addr_n;
     char text[SKEP_NET__ADDRESS_BYTES];
     skep_str address;
+    bool plain; /* takes connections without TLS, too */
 };
 
 struct skep_net__door {
@@ -183,6 +185,8 @@ skep_rc skep_net__door_open(struct skep_net *net, struct skep_net__door **ret, s
     int rc = pthread_mutex_init(&d->mu, NULL);
     skep_assert(rc == 0);
     for (unsigned i = 0; i < net->cfg.n_listen; i++) {
+        d->listeners[i].plain =
+            net->cfg.tls.allow_plain || (net->cfg.listen_plain && net->cfg.listen_plain[i]);
         skep_rc bound = bind_listener(d, &d->listeners[i], skep_str_c(net->cfg.listen[i]), err);
         if (bound != SKEP_OK) {
             skep_net__door_free(d);
@@ -244,13 +248,13 @@ static bool pay_for_tls(struct skep_net__door *d, bool tls)
 }
 
 static void hand_over(struct skep_net__door *d, int fd, const struct sockaddr_storage *peer,
-                      enum skep_net__sniffed spoken)
+                      bool plain, enum skep_net__sniffed spoken)
 {
     const int one = 1;
     const struct skep_net *net = d->net;
     bool tls = spoken == SKEP_NET__SNIFF_TLS || spoken == SKEP_NET__SNIFF_TLS_H2;
     bool h2 = spoken == SKEP_NET__SNIFF_HTTP2 || spoken == SKEP_NET__SNIFF_TLS_H2;
-    bool fits = tls ? net->tls != NULL : !net->tls || net->cfg.tls.allow_plain;
+    bool fits = tls ? net->tls != NULL : !net->tls || plain;
     if (!fits || !pay_for_tls(d, tls)) {
         struct skep_net__who who = skep_net__who_of(peer);
         skep_net__conn_over(d->net, &who, false);
@@ -283,7 +287,8 @@ static enum skep_net__sniffed peek(struct skep_net__door *d, int fd, bool *ret_e
     return n <= 0 ? SKEP_NET__SNIFF_MORE : skep_net__hello((skep_bytes){d->peek, (size_t)n});
 }
 
-static void welcome(struct skep_net__door *d, int fd, const struct sockaddr_storage *peer)
+static void welcome(struct skep_net__door *d, int fd, const struct sockaddr_storage *peer,
+                    bool plain)
 {
     bool end = false;
     struct skep_net__who who = skep_net__who_of(peer);
@@ -303,11 +308,11 @@ static void welcome(struct skep_net__door *d, int fd, const struct sockaddr_stor
     }
     enum skep_net__sniffed spoken = peek(d, fd, &end);
     if (spoken != SKEP_NET__SNIFF_MORE) {
-        hand_over(d, fd, peer, spoken);
+        hand_over(d, fd, peer, plain, spoken);
         return;
     }
     struct source *s = skep_alloc(struct source);
-    *s = (struct source){.kind = PENDING, .fd = fd, .peer = *peer};
+    *s = (struct source){.kind = PENDING, .fd = fd, .peer = *peer, .plain = plain};
     s->until_ms = skep_net__now_ms() + skep_net__timeout_ms(d->net, SKEP_NET__SNIFF_TIMEOUT_MS);
     link_source(d, s);
     if (end || !watch(d, s, EPOLLIN | EPOLLRDHUP | EPOLLET))
@@ -321,7 +326,7 @@ static void accept_some(struct skep_net__door *d, struct listener *l)
         socklen_t n = sizeof peer;
         int fd = accept4(l->source.fd, (struct sockaddr *)&peer, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
-            welcome(d, fd, &peer);
+            welcome(d, fd, &peer, l->plain);
             continue;
         }
         if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
@@ -404,6 +409,7 @@ static void on_pending(struct skep_net__door *d, struct source *s)
     bool end = false;
     int fd = s->fd;
     struct sockaddr_storage peer = s->peer;
+    bool plain = s->plain;
     enum skep_net__sniffed spoken = peek(d, fd, &end);
     if (spoken == SKEP_NET__SNIFF_MORE) {
         if (end || skep_net__peer_gone(fd)) /* no more will come */
@@ -411,7 +417,7 @@ static void on_pending(struct skep_net__door *d, struct source *s)
         return;
     }
     drop(d, s);
-    hand_over(d, fd, &peer, spoken);
+    hand_over(d, fd, &peer, plain, spoken);
 }
 
 static void expire(struct skep_net__door *d, uint64_t now)

@@ -147,6 +147,9 @@ struct skep_net_config {
     unsigned n_listen;
     /* [n_listen], static: the flag to name when listen[i] is taken; NULL = "--listen" for all */
     const char *const *listen_flags;
+    /* [n_listen]: listeners that take connections without TLS whatever tls says; borrowed; NULL =
+     * none */
+    const bool *listen_plain;
     const char *const *allow_hosts; /* NAME or *.suffix, beside loopback names */
     unsigned n_allow_hosts;
     unsigned n_threads;             /* 0 = number of cores */

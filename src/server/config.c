@@ -252,6 +252,9 @@ static skep_rc read_xray(const struct texts *t, struct skep_arena *arena, struct
     for (unsigned i = 0; i < ret->xray_allow.n; i++)
         if (skep_cidr_parse(skep_str_c(ret->xray_allow.items[i]), &range, err) != SKEP_OK)
             return bad(t, OPTION_xray_allow, "addresses or ranges like 10.0.0.0/8", err);
+    ret->xray_plain = skep_str_eq(t->value[OPTION_xray_tls], SKEP_STR("plain"));
+    if (!ret->xray_plain && !skep_str_eq(t->value[OPTION_xray_tls], SKEP_STR("require")))
+        return bad(t, OPTION_xray_tls, "plain or require", err);
     if (t->value[OPTION_xray_environment].n == 0)
         return bad(t, OPTION_xray_environment, "a name", err);
     ret->xray_environment = skep_cstr(arena, t->value[OPTION_xray_environment]);

@@ -19,6 +19,7 @@ struct skep_config {
     struct skep_config_list listen, grpc, allow_host;
     struct skep_config_list xray, xray_allow;
     const char *xray_environment;
+    bool xray_plain; /* with TLS elsewhere: the TCP port takes SDKs without it */
     uint64_t xray_document_bytes;
     uint64_t memory_bytes, disk_bytes;
     int64_t retain_ns, self_probe_ns;

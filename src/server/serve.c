@@ -54,6 +54,7 @@ struct server {
     struct skep_api *api;
     struct skep_self *self;
     const char **listen, **listen_flags;
+    bool *listen_plain;
     unsigned n_listen;
 };
 
@@ -114,6 +115,7 @@ static skep_rc start_net(struct server *s, skep_err *err)
         .listen = s->listen,
         .n_listen = s->n_listen,
         .listen_flags = s->listen_flags,
+        .listen_plain = s->listen_plain,
         .allow_hosts = s->cfg.allow_host.items,
         .n_allow_hosts = s->cfg.allow_host.n,
         .budget = &s->body_memory,
@@ -160,6 +162,7 @@ static void take_addresses(struct server *s, const struct skep_config_list *list
 {
     for (unsigned i = 0; i < list->n; i++) {
         s->listen_flags[s->n_listen] = flag;
+        s->listen_plain[s->n_listen] = list == &s->cfg.xray && s->cfg.xray_plain;
         s->listen[s->n_listen++] = list->items[i];
     }
 }
@@ -200,6 +203,7 @@ static skep_rc start_listening(struct server *s, skep_err *err)
     unsigned n = s->cfg.listen.n + s->cfg.grpc.n + s->cfg.xray.n;
     s->listen = skep_new_n(&s->arena, const char *, n);
     s->listen_flags = skep_new_n(&s->arena, const char *, n);
+    s->listen_plain = skep_new_n(&s->arena, bool, n);
     take_addresses(s, &s->cfg.listen, "--listen");
     take_addresses(s, &s->cfg.grpc, "--grpc");
     take_addresses(s, &s->cfg.xray, "--xray");
@@ -346,9 +350,9 @@ static void on_signal(int number, void (*handler)(int))
     skep_assert(rc == 0);
 }
 
-/* Until TERM or INT; HUP reads the certificate again.  When requests have come and stopped coming,
- * memory that is free is given back to the system once: while they come it is kept, because
- * faulting it in again costs a tenth of ingest. */
+/* Until TERM or INT; HUP reads the certificate again, and ends nothing where there is none.  When
+ * requests have come and stopped coming, memory that is free is given back to the system once:
+ * while they come it is kept, because faulting it in again costs a tenth of ingest. */
 static int wait_for_signal(struct server *s, const sigset_t *signals)
 {
     static const struct timespec interval = {.tv_sec = 1};
@@ -357,6 +361,9 @@ static int wait_for_signal(struct server *s, const sigset_t *signals)
         int signal_no = sigtimedwait(signals, NULL, &interval);
         if (signal_no > 0 && signal_no != SIGHUP)
             return signal_no;
+        if (!s->cfg.tls.cert && signal_no == SIGHUP)
+            skep_log(INFO, "there is no certificate to read again, going on",
+                     SKEP_K_CSTR("signal", "SIGHUP"));
         if (s->cfg.tls.cert && (signal_no == SIGHUP || look % 2 == 0))
             reload_certificate(s, signal_no == SIGHUP);
         struct skep_net_stats stats;
@@ -445,8 +452,7 @@ int skep_serve(int argc, char *const *argv)
     (void)sigemptyset(&signals);
     (void)sigaddset(&signals, SIGTERM);
     (void)sigaddset(&signals, SIGINT);
-    if (s.cfg.tls.cert)
-        (void)sigaddset(&signals, SIGHUP);
+    (void)sigaddset(&signals, SIGHUP);
     /* Before any thread starts, so that all inherit it and only sigwait sees them. */
     (void)pthread_sigmask(SIG_BLOCK, &signals, NULL);
     tune_allocator(s.cfg.memory_bytes);

@@ -4,6 +4,8 @@
  *   listener is the daemon's, no Authorization, sender in --xray-allow,
  *   the route takes AWS signatures and writes (segments, telemetry, sampling)
  *       -> pass: rights to write, environment --xray-environment
+ *   the daemon's listener, without TLS where it is required elsewhere, and another route
+ *       -> refused: the port is there for SDKs that know no TLS, not as a way around it
  *   anything else -> the inner gate
  *
  * Threads: any; nothing changes after start.  Memory: none of its own. */
@@ -16,6 +18,7 @@ void skep_xray_door_init(struct skep_xray_door *d, const struct skep_config *cfg
 {
     *d = (struct skep_xray_door){.first = cfg->listen.n + cfg->grpc.n,
                                  .n = cfg->xray.n,
+                                 .tls_alone = cfg->tls.cert && !cfg->tls.allow_plain,
                                  .open = !cfg->auth_keys,
                                  .environment = skep_str_c(cfg->xray_environment),
                                  .n_allow = cfg->xray_allow.n,
@@ -39,8 +42,14 @@ static enum skep_gate_answer ask(void *ctx, struct skep_request *req, enum skep_
                                  skep_bytes wire, skep_str *ret_message)
 {
     const struct skep_xray_door *d = ctx;
-    bool sdk = req->route->right == SKEP_RIGHT_INGEST && req->route->form == SKEP_FORM_SIGV4 &&
-               skep_request_header(req, SKEP_STR("authorization")).n == 0;
+    bool route = req->route->right == SKEP_RIGHT_INGEST && req->route->form == SKEP_FORM_SIGV4;
+    bool sdk = route && skep_request_header(req, SKEP_STR("authorization")).n == 0;
+    if (d->tls_alone && !req->tls && !route) { /* net takes it on the daemon's listeners alone */
+        req->denial.why = SKEP_DENIED_RIGHT;
+        *ret_message =
+            SKEP_STR("without TLS this port takes the X-Ray SDKs' calls alone: use https");
+        return SKEP_GATE_REFUSE;
+    }
     if (d->open || !sdk || !is_daemons(d, req) ||
         !skep_cidr_contains_peer(d->allow, d->n_allow, req->peer))
         return d->inner.ask(d->inner.ctx, req, moment, wire, ret_message);

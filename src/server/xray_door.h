@@ -9,6 +9,7 @@
 struct skep_xray_door {
     const struct skep_net *net;
     unsigned first, n; /* listeners of net that are the daemon's */
+    bool tls_alone;    /* but for the SDKs' calls there: what comes without TLS is refused */
     bool open;         /* without keys everybody may do anything: the inner gate alone decides */
     skep_str environment;
     struct skep_cidr *allow;

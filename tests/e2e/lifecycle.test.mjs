@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { sendShop } from './fixture.mjs';
-import { Skep } from './support.mjs';
+import { Skep, until } from './support.mjs';
 
 const dir = mkdtempSync(join(tmpdir(), 'skep-e2e-'));
 let skep;
@@ -27,6 +27,12 @@ test('rows and their ids survive restarts', async () => {
   await skep.kill();
   skep = await Skep.start({ dir });
   assert.equal(answer(await ask()), before);
+});
+
+test('SIGHUP without TLS changes nothing', async () => {
+  skep.child.kill('SIGHUP');
+  await until('the log line', () => /no certificate to read again/.test(skep.log));
+  assert.equal((await skep.call('GET', '/skep/v1/status')).status, 200);
 });
 
 test('SIGTERM ends a live tail and the process, cleanly', async () => {

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { connect, createSecureContext } from 'node:tls';
 import { promisify } from 'node:util';
-import { binary, hex, nowNs, otlpTraces, root, Skep, until } from './support.mjs';
+import { binary, freePort, hex, nowNs, otlpTraces, root, Skep, until } from './support.mjs';
 import { Authority, https } from './tls.mjs';
 
 const run = promisify(execFile);
@@ -122,6 +122,31 @@ test('without TLS: words instead of silence; --tls allow takes both', async () =
   const page = await https(both.port, '/', { ca: authority.ca });
   assert.equal(page.status, 200);
   assert.equal(page.headers['strict-transport-security'], undefined); // plain is served, too
+});
+
+test('the X-Ray daemon\'s port takes the SDKs\' calls without TLS and nothing else, or asks for TLS', async () => {
+  const xray = async (...more) => {
+    const port = await freePort();
+    return { port, skep: await start('--xray', `127.0.0.1:${port}`, ...more) };
+  };
+  const call = (port, path, body) => fetch(`http://127.0.0.1:${port}${path}`, { method: body === undefined ? 'GET' : 'POST', body, headers: { 'content-type': 'application/json' } });
+  const { port, skep: s } = await xray();
+  const rules = await call(port, '/GetSamplingRules', '{}');
+  assert.equal(rules.status, 200);
+  assert.ok((await rules.json()).SamplingRuleRecords.length > 0);
+  for (const [path, body] of [['/'], ['/skep/v1/status'], ['/skep/v1/query', '{}'], ['/v1/traces', '{}'], ['/TraceSummaries', '{}'], ['/1/auth']]) {
+    const r = await call(port, path, body);
+    assert.equal(r.status, 403, path);
+    assert.match(await r.text(), /without TLS/, path);
+  }
+  const secure = await https(port, '/GetSamplingRules', { ca: authority.ca, method: 'POST', body: '{}' });
+  assert.equal(secure.status, 200);
+  assert.equal((await https(port, '/skep/v1/status', { ca: authority.ca })).status, 200);
+  assert.equal((await fetch(s.url + '/GetSamplingRules', { method: 'POST', body: '{}' })).status, 400, 'not on the other ports');
+  const strict = await xray('--xray-tls', 'require');
+  assert.equal((await call(strict.port, '/GetSamplingRules', '{}')).status, 400);
+  const both = await xray('--tls', 'allow');
+  assert.equal((await call(both.port, '/skep/v1/status')).status, 200);
 });
 
 test('sessions are resumed', async () => {
