@@ -10,6 +10,8 @@
  * A file of src/ includes its own module and lower layers, through public headers; a header named
  * *_priv.h belongs to its module alone (a sub-folder such as store/column is part of store).
  *
+ * waggle/ is a library of its own and stands outside: it includes nothing of src/.
+ *
  * Threads: one. Memory: names point into the text of layers.txt.
  */
 #include "tidy.h"
@@ -134,5 +136,18 @@ void tidy_check_includes(struct tidy *t, const struct tidy_file *file)
         skep_str path = included(&file->lines[i]);
         if (path.n > 0)
             check_edge(t, file, i + 1, path);
+    }
+}
+
+void tidy_check_waggle_includes(struct tidy *t, const struct tidy_file *file)
+{
+    for (size_t i = 0; i < file->n_lines; i++) {
+        skep_str path = included(&file->lines[i]);
+        bool foreign =
+            skep_str_chr(path, '/') != SIZE_MAX && !skep_str_starts(path, SKEP_STR("waggle/"));
+        if (foreign)
+            tidy_error(t, file, i + 1, "layer",
+                       "waggle includes \"" SKEP_STRFMT "\", use only its own headers and libc",
+                       SKEP_STRARG(path));
     }
 }

@@ -95,7 +95,7 @@ static void classify(struct tidy_file *file)
     skep_str path = file->path;
     file->is_header = skep_str_ends(path, SKEP_STR(".h"));
     file->is_source = skep_str_ends(path, SKEP_STR(".c"));
-    file->area = TIDY_TOOLS;
+    file->area = skep_str_starts(path, SKEP_STR("waggle/")) ? TIDY_WAGGLE : TIDY_TOOLS;
     if (skep_str_starts(path, SKEP_STR("tests/")) ||
         skep_str_find(path, SKEP_STR("/tests/")) != SIZE_MAX)
         file->area = TIDY_TESTS;

@@ -24,7 +24,7 @@ struct tidy_line {
 };
 
 /* What part of the tree a file belongs to; decides which rules hold for it. */
-enum tidy_area { TIDY_SRC, TIDY_TESTS, TIDY_TOOLS };
+enum tidy_area { TIDY_SRC, TIDY_WAGGLE, TIDY_TESTS, TIDY_TOOLS };
 
 struct tidy_file {
     skep_str path; /* from the project's root, with slashes */
@@ -90,8 +90,11 @@ void tidy_check_header(struct tidy *t, const struct tidy_file *file);
 void tidy_check_banned(struct tidy *t, const struct tidy_file *file);
 void tidy_check_includes(struct tidy *t, const struct tidy_file *file);
 
-/* Walk src, tests and tools below `root`, check each file and what the tree as a whole must hold:
- * each .c is built, each fuzz target has a corpus. False if the tree cannot be read. */
+/* waggle/ is a library of its own: it includes itself and libc. */
+void tidy_check_waggle_includes(struct tidy *t, const struct tidy_file *file);
+
+/* Walk src, tests, tools and waggle below `root`, check each file and what the tree as a whole must
+ * hold: each .c is built, each fuzz target has a corpus. False if the tree cannot be read. */
 bool tidy_check_tree(struct tidy *t, const char *root);
 
 /* True for a byte that can be part of a C identifier. */

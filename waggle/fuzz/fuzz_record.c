@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Records of any bytes: the readers stay inside them. */
+#include <waggle/waggle.h>
+
+static size_t sum; /* so that nothing read is optimised away */
+
+static void touch(waggle_str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        sum += (unsigned char)s.p[i];
+}
+
+static void value(const waggle_value_data *v, unsigned depth)
+{
+    waggle_cursor c = {0};
+    waggle_value_data element;
+    waggle_attr_data attr;
+    touch(v->str);
+    if (depth == 8)
+        return;
+    if (v->type == WAGGLE_LIST)
+        while (waggle_value_next(v->encoded, &c, &element))
+            value(&element, depth + 1);
+    if (v->type == WAGGLE_MAP)
+        while (waggle_attr_next(v->encoded, &c, &attr))
+            value(&attr.value, depth + 1);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    waggle_record record = {data, (uint32_t)size, 0};
+    waggle_span_data span;
+    waggle_attr_data attr;
+    if (!waggle_record_span(&record, &span))
+        return 0;
+    touch(span.name);
+    touch(span.status_message);
+    touch(span.tracestate);
+    for (waggle_cursor c = {0}; waggle_span_data_attr(&span, &c, &attr);) {
+        touch(attr.key);
+        value(&attr.value, 0);
+    }
+    waggle_event_data event;
+    for (waggle_cursor c = {0}; waggle_span_data_event(&span, &c, &event);)
+        for (waggle_cursor e = {0}; waggle_event_data_attr(&event, &e, &attr);)
+            value(&attr.value, 0);
+    waggle_link_data link;
+    for (waggle_cursor c = {0}; waggle_span_data_link(&span, &c, &link);)
+        for (waggle_cursor e = {0}; waggle_link_data_attr(&link, &e, &attr);)
+            value(&attr.value, 0);
+    return 0;
+}

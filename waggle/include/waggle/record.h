@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * waggle/record.h - ended spans (and log records) as processors and exporters see them
+ *
+ * A record is encoded once, when it ends, in the form OTLP has: an exporter of OTLP sends the bytes
+ * as they are, every other one decodes what it needs with the readers here, without memory of its
+ * own. Everything is borrowed and valid until the call it was given to returns.
+ */
+#ifndef WAGGLE_RECORD_H
+#define WAGGLE_RECORD_H
+
+#include "waggle/api.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum waggle_signal { WAGGLE_SIGNAL_TRACES = 0, WAGGLE_SIGNAL_LOGS = 1, WAGGLE_SIGNAL_METRICS = 2 };
+
+/* Borrowed text or bytes, without a NUL. */
+typedef struct waggle_str {
+    const char *p;
+    size_t n;
+} waggle_str;
+
+/* Who made a record. Lives as long as the process. */
+typedef struct waggle_scope_info {
+    waggle_str name, version, schema_url;
+    waggle_str attributes; /* encoded, for waggle_attr_next */
+    waggle_str encoded;    /* OTLP InstrumentationScope message */
+} waggle_scope_info;
+
+/* What a provider describes itself with. Lives as long as its provider. */
+typedef struct waggle_resource_info {
+    waggle_str attributes; /* encoded, for waggle_attr_next */
+    waggle_str schema_url;
+    waggle_str encoded; /* OTLP Resource message */
+} waggle_resource_info;
+
+/* One encoded record: a whole field 2 of ScopeSpans or ScopeLogs (tag, length, message). */
+typedef struct waggle_record {
+    const uint8_t *p;
+    uint32_t n;
+    uint32_t scope; /* index into waggle_batch.scopes */
+} waggle_record;
+
+/* What an exporter gets: records of one signal, in the order they ended in each thread. */
+typedef struct waggle_batch {
+    size_t struct_size;
+    enum waggle_signal signal;
+    const waggle_resource_info *resource;
+    const waggle_scope_info *const *scopes;
+    size_t n_scopes;
+    const waggle_record *records;
+    size_t n_records;
+} waggle_batch;
+
+/* --- reading ------------------------------------------------------------------------------------
+ */
+
+/* A decoded span. Events, links and attributes are walked with the functions below. */
+typedef struct waggle_span_data {
+    uint8_t trace_id[16];
+    uint8_t span_id[8];
+    uint8_t parent_span_id[8]; /* zero: a root */
+    uint32_t flags; /* OTLP: W3C flags, 0x100 = is_remote is known, 0x200 = it is remote */
+    waggle_str tracestate;
+    waggle_str name;
+    enum waggle_kind kind;
+    uint64_t start_ns, end_ns; /* since 1970 UTC */
+    enum waggle_status status;
+    waggle_str status_message;
+    uint32_t dropped_attributes, dropped_events, dropped_links;
+    waggle_str encoded; /* the OTLP Span message */
+} waggle_span_data;
+
+typedef struct waggle_event_data {
+    waggle_str name;
+    uint64_t time_ns;
+    uint32_t dropped_attributes;
+    waggle_str encoded; /* the OTLP Event message */
+} waggle_event_data;
+
+typedef struct waggle_link_data {
+    uint8_t trace_id[16];
+    uint8_t span_id[8];
+    uint32_t flags;
+    waggle_str tracestate;
+    uint32_t dropped_attributes;
+    waggle_str encoded; /* the OTLP Link message */
+} waggle_link_data;
+
+/* A decoded value: the scalar itself, or what encodes the elements. */
+typedef struct waggle_value_data {
+    enum waggle_type type; /* EMPTY STR BOOL I64 F64 BYTES LIST MAP; arrays are lists */
+    waggle_str str;        /* STR, BYTES */
+    bool boolean;
+    int64_t i64;
+    double f64;
+    waggle_str encoded; /* LIST: for waggle_value_next; MAP: for waggle_attr_next */
+} waggle_value_data;
+
+typedef struct waggle_attr_data {
+    waggle_str key;
+    waggle_value_data value;
+} waggle_attr_data;
+
+/* Where a walk stands: begins all zero. */
+typedef struct waggle_cursor {
+    size_t at;
+} waggle_cursor;
+
+/* Decode a record of traces. False if its bytes are no span (which waggle never makes). */
+WAGGLE_EXPORT bool waggle_record_span(const waggle_record *record, waggle_span_data *ret_span);
+
+/* The next attribute, event or link of a span; false at the end. */
+WAGGLE_EXPORT bool waggle_span_data_attr(const waggle_span_data *span, waggle_cursor *cursor,
+                                         waggle_attr_data *ret_attr);
+WAGGLE_EXPORT bool waggle_span_data_event(const waggle_span_data *span, waggle_cursor *cursor,
+                                          waggle_event_data *ret_event);
+WAGGLE_EXPORT bool waggle_span_data_link(const waggle_span_data *span, waggle_cursor *cursor,
+                                         waggle_link_data *ret_link);
+
+/* The next attribute of an event or link; false at the end. */
+WAGGLE_EXPORT bool waggle_event_data_attr(const waggle_event_data *event, waggle_cursor *cursor,
+                                          waggle_attr_data *ret_attr);
+WAGGLE_EXPORT bool waggle_link_data_attr(const waggle_link_data *link, waggle_cursor *cursor,
+                                         waggle_attr_data *ret_attr);
+
+/* The next of encoded attributes: of a resource, a scope, or a map. */
+WAGGLE_EXPORT bool waggle_attr_next(waggle_str encoded, waggle_cursor *cursor,
+                                    waggle_attr_data *ret_attr);
+
+/* The next element of a list. */
+WAGGLE_EXPORT bool waggle_value_next(waggle_str encoded, waggle_cursor *cursor,
+                                     waggle_value_data *ret_value);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * waggle/transport.h - how an exporter's request reaches its receiver
+ *
+ * Plain HTTP/1.1 is built in. TLS comes from an add-on (waggle-tls, over libcurl) or from the
+ * program's own: anything that can send a body and bring back a status.
+ */
+#ifndef WAGGLE_TRANSPORT_H
+#define WAGGLE_TRANSPORT_H
+
+#include "waggle/plugin.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { WAGGLE_RESPONSE_BODY_MAX = 65536 };
+
+/* A piece of a body. */
+typedef struct waggle_piece {
+    const void *p;
+    size_t n;
+} waggle_piece;
+
+typedef struct waggle_request {
+    size_t struct_size;
+    const char *url;
+    const char *headers; /* "Name: value\r\n" lines: Content-Type, User-Agent, the user's own */
+    const waggle_piece *pieces;
+    size_t n_pieces;
+    size_t body_n; /* sum of the pieces */
+} waggle_request;
+
+typedef struct waggle_response {
+    int status;             /* 0: no answer */
+    bool connected;         /* the request may have reached the receiver */
+    int64_t retry_after_ms; /* -1: not said */
+    char *body;             /* room of WAGGLE_RESPONSE_BODY_MAX bytes, given by the caller */
+    size_t body_n;          /* bytes kept; what is longer is read and left out */
+    char error[160];        /* why there was no answer */
+} waggle_response;
+
+struct waggle_transport {
+    const struct waggle_transport_ops *ops;
+};
+
+struct waggle_transport_ops {
+    size_t struct_size;
+    const char *name;
+    /* Could it send to this URL? Says why not. */
+    bool (*accepts)(struct waggle_transport *transport, const char *url, char ret_why[160]);
+    /* Send one POST. Never called from two threads at once; ends at the deadline. */
+    void (*post)(struct waggle_transport *transport, const waggle_request *request,
+                 waggle_response *ret_response, const waggle_deadline *deadline);
+    void (*after_fork)(struct waggle_transport *transport);
+    void (*free)(struct waggle_transport *transport);
+};
+
+/* The built-in one. NULL without memory. */
+WAGGLE_EXPORT struct waggle_transport *waggle_http_transport_new(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * waggle/waggle.h - all of waggle
+ *
+ * A program includes this one. A library that is only instrumented includes waggle/api.h (and
+ * waggle/context.h, waggle/propagation.h) and needs no SDK.
+ */
+#ifndef WAGGLE_WAGGLE_H
+#define WAGGLE_WAGGLE_H
+
+#include "waggle/api.h"
+#include "waggle/baggage.h"
+#include "waggle/context.h"
+#include "waggle/export.h"
+#include "waggle/plugin.h"
+#include "waggle/propagation.h"
+#include "waggle/record.h"
+#include "waggle/resource.h"
+#include "waggle/sdk.h"
+#include "waggle/transport.h"
+#include "waggle/value.h"
+
+#endif

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * console.c - spans as readable lines
+ *
+ *   SERVER "GET /users" 12.345 ms trace=... span=... parent=... scope=lib/1.0 status=ERROR "why"
+ *       http.route="/users" http.response.status_code=500
+ *       event "exception" +1.2 ms exception.type="EIO"
+ *
+ * Texts are quoted with control characters escaped, so that a value cannot forge a line.
+ *
+ * Threads: one at a time; stdio locks the file.
+ */
+#include "sdk_priv.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct console {
+    struct waggle_exporter base;
+    FILE *out;
+};
+
+static void put_text(FILE *out, waggle_str s)
+{
+    (void)fputc('"', out); // output errors are seen by the flush at the end
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+        if (c == '"' || c == '\\')
+            (void)fprintf(out, "\\%c", c);
+        else if (c < 0x20 || c == 0x7f)
+            (void)fprintf(out, "\\x%02x", c);
+        else
+            (void)fputc(c, out);
+    }
+    (void)fputc('"', out);
+}
+
+static void put_value(FILE *out, const waggle_value_data *v, unsigned depth);
+
+static void put_map(FILE *out, waggle_str encoded, unsigned depth)
+{
+    waggle_cursor c = {0};
+    waggle_attr_data attr;
+    (void)fputc('{', out);
+    for (bool first = true; waggle_attr_next(encoded, &c, &attr); first = false) {
+        (void)fputs(first ? "" : ", ", out);
+        put_text(out, attr.key);
+        (void)fputs(": ", out);
+        put_value(out, &attr.value, depth + 1);
+    }
+    (void)fputc('}', out);
+}
+
+static void put_list(FILE *out, waggle_str encoded, unsigned depth)
+{
+    waggle_cursor c = {0};
+    waggle_value_data value;
+    (void)fputc('[', out);
+    for (bool first = true; waggle_value_next(encoded, &c, &value); first = false) {
+        (void)fputs(first ? "" : ", ", out);
+        put_value(out, &value, depth + 1);
+    }
+    (void)fputc(']', out);
+}
+
+static void put_value(FILE *out, const waggle_value_data *v, unsigned depth)
+{
+    enum { DEPTH_MAX = 64 };
+    switch (depth < DEPTH_MAX ? v->type : WAGGLE_EMPTY) {
+    case WAGGLE_STR: put_text(out, v->str); break;
+    case WAGGLE_BOOL: (void)fputs(v->boolean ? "true" : "false", out); break;
+    case WAGGLE_I64: (void)fprintf(out, "%lld", (long long)v->i64); break;
+    case WAGGLE_F64: (void)fprintf(out, "%.17g", v->f64); break;
+    case WAGGLE_BYTES: (void)fprintf(out, "<%zu bytes>", v->str.n); break;
+    case WAGGLE_LIST:
+    case WAGGLE_STRS:
+    case WAGGLE_BOOLS:
+    case WAGGLE_I64S:
+    case WAGGLE_F64S: put_list(out, v->encoded, depth); break;
+    case WAGGLE_MAP: put_map(out, v->encoded, depth); break;
+    case WAGGLE_EMPTY:
+    default: (void)fputs("empty", out); break;
+    }
+}
+
+static void put_attr(FILE *out, const waggle_attr_data *attr)
+{
+    (void)fprintf(out, " %.*s=", (int)WAGGLE__MIN(attr->key.n, (size_t)256), attr->key.p);
+    put_value(out, &attr->value, 0);
+}
+
+static void put_span(FILE *out, const waggle_span_data *s, const waggle_scope_info *scope)
+{
+    static const char *const kinds[] = {"UNSET",  "INTERNAL", "SERVER",
+                                        "CLIENT", "PRODUCER", "CONSUMER"};
+    static const char *const states[] = {"UNSET", "OK", "ERROR"};
+    char trace[33];
+    char span[17];
+    char parent[17];
+    waggle_trace_id_hex(s->trace_id, trace);
+    waggle_span_id_hex(s->span_id, span);
+    waggle_span_id_hex(s->parent_span_id, parent);
+    (void)fprintf(out, "%s ", kinds[s->kind]);
+    put_text(out, s->name);
+    (void)fprintf(out, " %.3f ms trace=%s span=%s parent=%s scope=%.*s/%.*s status=%s ",
+                  (double)(int64_t)(s->end_ns - s->start_ns) / 1e6, trace, span, parent,
+                  (int)scope->name.n, scope->name.p, (int)scope->version.n, scope->version.p,
+                  states[s->status]);
+    put_text(out, s->status_message);
+    (void)fputc('\n', out);
+    waggle_cursor c = {0};
+    waggle_attr_data attr;
+    bool any = false;
+    for (; waggle_span_data_attr(s, &c, &attr); any = true) {
+        (void)fputs(any ? "" : "   ", out);
+        put_attr(out, &attr);
+    }
+    (void)fputs(any ? "\n" : "", out);
+    waggle_event_data event;
+    for (c = (waggle_cursor){0}; waggle_span_data_event(s, &c, &event);) {
+        (void)fputs("    event ", out);
+        put_text(out, event.name);
+        (void)fprintf(out, " %+.3f ms", (double)(int64_t)(event.time_ns - s->start_ns) / 1e6);
+        for (waggle_cursor e = {0}; waggle_event_data_attr(&event, &e, &attr);)
+            put_attr(out, &attr);
+        (void)fputc('\n', out);
+    }
+    waggle_link_data link;
+    for (c = (waggle_cursor){0}; waggle_span_data_link(s, &c, &link);) {
+        waggle_trace_id_hex(link.trace_id, trace);
+        waggle_span_id_hex(link.span_id, span);
+        (void)fprintf(out, "    link trace=%s span=%s", trace, span);
+        for (waggle_cursor e = {0}; waggle_link_data_attr(&link, &e, &attr);)
+            put_attr(out, &attr);
+        (void)fputc('\n', out);
+    }
+}
+
+static enum waggle_export console_export(struct waggle_exporter *e, const waggle_batch *batch,
+                                         const waggle_deadline *deadline)
+{
+    struct console *c = (struct console *)e;
+    (void)deadline;
+    for (size_t i = 0; i < batch->n_records; i++) {
+        waggle_span_data span;
+        if (batch->signal == WAGGLE_SIGNAL_TRACES && waggle_record_span(&batch->records[i], &span))
+            put_span(c->out, &span, batch->scopes[batch->records[i].scope]);
+    }
+    return fflush(c->out) == 0 ? WAGGLE_EXPORT_OK : WAGGLE_EXPORT_FAILED;
+}
+
+static void console_free(struct waggle_exporter *e)
+{
+    free(e);
+}
+
+static const struct waggle_exporter_ops console_ops = {
+    .struct_size = sizeof console_ops,
+    .name = "console",
+    .export_batch = console_export,
+    .free = console_free,
+};
+
+struct waggle_exporter *waggle_console_exporter_new(void *out)
+{
+    struct console *c = calloc(1, sizeof *c);
+    if (c == NULL)
+        return NULL;
+    c->base.ops = &console_ops;
+    c->out = out ? out : stdout;
+    return &c->base;
+}

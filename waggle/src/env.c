@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * env.c - OTEL_* variables that concern traces
+ *
+ * An empty value is an unset one. A malformed number or an unknown name is told to the error
+ * handler and ignored. Each variable is read where waggle_init runs, once.
+ *
+ * Threads: reads the environment; as with getenv, nobody may change it meanwhile.
+ */
+#include "sdk_priv.h"
+
+#include <stdlib.h>
+#include <strings.h>
+
+const char *waggle__env(const char *name)
+{
+    const char *value = getenv(name);
+    return value != NULL && value[0] != '\0' ? value : NULL;
+}
+
+uint32_t waggle__env_u32(const char *name, uint32_t otherwise)
+{
+    const char *value = waggle__env(name);
+    uint64_t n = 0;
+    if (value == NULL)
+        return otherwise;
+    for (const char *p = value; *p != '\0'; p++) {
+        if (*p < '0' || *p > '9' || n > UINT32_MAX / 10) {
+            waggle__error(WAGGLE_LEVEL_WARN, "%s is no number of use, ignoring it", name);
+            return otherwise;
+        }
+        n = n * 10 + (uint64_t)(*p - '0');
+    }
+    return (uint32_t)n;
+}
+
+bool waggle__env_true(const char *name)
+{
+    const char *value = waggle__env(name);
+    return value != NULL && strcasecmp(value, "true") == 0;
+}
+
+/* --- lists of pairs -----------------------------------------------------------------------------
+ */
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/* Decode %XX into ret; false if a '%' has no two digits behind it. */
+static bool decode(const char *p, size_t n, char *ret, size_t *ret_n)
+{
+    size_t out = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (p[i] != '%') {
+            ret[out++] = p[i];
+            continue;
+        }
+        if (i + 2 >= n || hex_digit(p[i + 1]) < 0 || hex_digit(p[i + 2]) < 0)
+            return false;
+        ret[out++] = (char)(hex_digit(p[i + 1]) << 4 | hex_digit(p[i + 2]));
+        i += 2;
+    }
+    *ret_n = out;
+    return true;
+}
+
+static waggle_str trimmed(const char *p, size_t n)
+{
+    while (n > 0 && (*p == ' ' || *p == '\t')) {
+        p++;
+        n--;
+    }
+    while (n > 0 && (p[n - 1] == ' ' || p[n - 1] == '\t'))
+        n--;
+    return (waggle_str){p, n};
+}
+
+/* One pass over the list; without `fn` it only checks. */
+static bool walk_pairs(const char *list, char *scratch, waggle__pair_fn *fn, void *self)
+{
+    size_t n = strlen(list);
+    for (size_t i = 0; i <= n;) {
+        size_t end = i + strcspn(list + i, ",");
+        waggle_str member = trimmed(list + i, end - i);
+        i = end + 1;
+        if (member.n == 0)
+            continue;
+        const char *equals = memchr(member.p, '=', member.n);
+        if (equals == NULL || equals == member.p)
+            return false;
+        waggle_str key = trimmed(member.p, (size_t)(equals - member.p));
+        waggle_str raw = trimmed(equals + 1, (size_t)(member.p + member.n - equals - 1));
+        size_t key_n = 0;
+        size_t value_n = 0;
+        if (!decode(key.p, key.n, scratch, &key_n) || key_n == 0 ||
+            !decode(raw.p, raw.n, scratch + key_n, &value_n))
+            return false;
+        if (fn != NULL)
+            fn(self, (waggle_str){scratch, key_n}, (waggle_str){scratch + key_n, value_n});
+    }
+    return true;
+}
+
+bool waggle__pairs(const char *list, waggle__pair_fn *fn, void *self)
+{
+    char *scratch = malloc(strlen(list) + 1);
+    bool ok = scratch != NULL && walk_pairs(list, scratch, NULL, NULL) &&
+              walk_pairs(list, scratch, fn, self);
+    free(scratch);
+    return ok;
+}
+
+/* --- limits and processors ----------------------------------------------------------------------
+ */
+
+void waggle__env_limits(waggle_limits *l)
+{
+    uint32_t count = waggle__env_u32("OTEL_ATTRIBUTE_COUNT_LIMIT", l->attributes);
+    uint32_t length = waggle__env_u32("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", l->value_length);
+    l->attributes = waggle__env_u32("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", count);
+    l->value_length = waggle__env_u32("OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", length);
+    l->events = waggle__env_u32("OTEL_SPAN_EVENT_COUNT_LIMIT", l->events);
+    l->links = waggle__env_u32("OTEL_SPAN_LINK_COUNT_LIMIT", l->links);
+    l->attributes_event = waggle__env_u32("OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT", l->attributes_event);
+    l->attributes_link = waggle__env_u32("OTEL_LINK_ATTRIBUTE_COUNT_LIMIT", l->attributes_link);
+}
+
+void waggle__env_batch(waggle_batch_options *o, enum waggle_signal signal)
+{
+    static const char *const names[][4] = {
+        {"OTEL_BSP_SCHEDULE_DELAY", "OTEL_BSP_EXPORT_TIMEOUT", "OTEL_BSP_MAX_QUEUE_SIZE",
+         "OTEL_BSP_MAX_EXPORT_BATCH_SIZE"},
+        {"OTEL_BLRP_SCHEDULE_DELAY", "OTEL_BLRP_EXPORT_TIMEOUT", "OTEL_BLRP_MAX_QUEUE_SIZE",
+         "OTEL_BLRP_MAX_EXPORT_BATCH_SIZE"},
+    };
+    const char *const *of = names[signal == WAGGLE_SIGNAL_LOGS];
+    o->schedule_delay_ms = waggle__env_u32(of[0], o->schedule_delay_ms);
+    o->export_timeout_ms = waggle__env_u32(of[1], o->export_timeout_ms);
+    o->max_queue = waggle__env_u32(of[2], o->max_queue);
+    o->max_batch = waggle__env_u32(of[3], o->max_batch);
+    o->no_drop_report |= waggle__env_true("OTEL_C_NO_DROP_REPORT");
+}
+
+/* --- samplers -----------------------------------------------------------------------------------
+ */
+
+static struct waggle_sampler *make_on(double ratio)
+{
+    (void)ratio;
+    return waggle_sampler_always_on();
+}
+
+static struct waggle_sampler *make_off(double ratio)
+{
+    (void)ratio;
+    return waggle_sampler_always_off();
+}
+
+static const struct {
+    const char *name;
+    struct waggle_sampler *(*make)(double ratio);
+    bool parent_based;
+} samplers[] = {
+    {"always_on", make_on, false},
+    {"always_off", make_off, false},
+    {"traceidratio", waggle_sampler_ratio_new, false},
+    {"parentbased_always_on", make_on, true},
+    {"parentbased_always_off", make_off, true},
+    {"parentbased_traceidratio", waggle_sampler_ratio_new, true},
+};
+
+/* A decimal number from 0 to 1, in any locale; false if it is none. */
+static bool parse_ratio(const char *s, double *ret)
+{
+    double v = 0;
+    double unit = 0;
+    bool digits = false;
+    for (; *s != '\0'; s++) {
+        if (*s == '.' && unit == 0) {
+            unit = 1;
+        } else if (*s >= '0' && *s <= '9') {
+            digits = true;
+            if (unit == 0) {
+                v = v * 10 + (*s - '0');
+            } else {
+                unit /= 10;
+                v += unit * (*s - '0');
+            }
+        } else {
+            return false;
+        }
+    }
+    *ret = v;
+    return digits && v <= 1;
+}
+
+struct waggle_sampler *waggle__env_sampler(void)
+{
+    const char *name = waggle__env("OTEL_TRACES_SAMPLER");
+    const char *arg = waggle__env("OTEL_TRACES_SAMPLER_ARG");
+    double ratio = 1;
+    if (arg != NULL && !parse_ratio(arg, &ratio)) {
+        waggle__error(WAGGLE_LEVEL_WARN,
+                      "OTEL_TRACES_SAMPLER_ARG is no number from 0 to 1, ignoring it");
+        ratio = 1;
+    }
+    for (size_t i = 0; name != NULL && i < WAGGLE__COUNT(samplers); i++) {
+        if (strcmp(samplers[i].name, name) != 0)
+            continue;
+        struct waggle_sampler *s = samplers[i].make(ratio);
+        return s != NULL && samplers[i].parent_based
+                   ? waggle_sampler_parent_based_new(s, NULL, NULL, NULL, NULL)
+                   : s;
+    }
+    if (name != NULL)
+        waggle__error(WAGGLE_LEVEL_WARN, "OTEL_TRACES_SAMPLER=%s is not known, ignoring it", name);
+    return waggle_sampler_parent_based_new(NULL, NULL, NULL, NULL, NULL);
+}
+
+/* --- comma lists of names -----------------------------------------------------------------------
+ */
+
+/* The next name of a comma list into ret; false at its end. Names of 64 bytes and more are cut. */
+static bool next_name(const char **list, char ret[64])
+{
+    while (**list != '\0') {
+        size_t n = strcspn(*list, ",");
+        waggle_str name = trimmed(*list, n);
+        *list += n + ((*list)[n] == ',');
+        if (name.n == 0)
+            continue;
+        size_t kept = WAGGLE__MIN(name.n, (size_t)63);
+        memcpy(ret, name.p, kept);
+        ret[kept] = '\0';
+        return true;
+    }
+    return false;
+}
+
+void waggle__env_propagators(void)
+{
+    const struct waggle_propagator *chosen[WAGGLE_PROPAGATORS_MAX];
+    const char *list = waggle__env("OTEL_PROPAGATORS");
+    char name[64];
+    size_t n = 0;
+    if (list == NULL)
+        list = "tracecontext,baggage";
+    while (next_name(&list, name)) {
+        const struct waggle_propagator *p = waggle_propagator_find(name);
+        bool again = false;
+        for (size_t i = 0; i < n; i++)
+            again |= chosen[i] == p;
+        if (p == NULL && strcmp(name, "none") != 0)
+            waggle__error(WAGGLE_LEVEL_WARN, "OTEL_PROPAGATORS: %s is not known, ignoring it",
+                          name);
+        if (p != NULL && !again && n < WAGGLE_PROPAGATORS_MAX)
+            chosen[n++] = p;
+    }
+    waggle_propagators_set(chosen, n);
+}
+
+/* --- exporters ----------------------------------------------------------------------------------
+ */
+
+static struct waggle_exporter *make_otlp(enum waggle_signal signal, const char *endpoint)
+{
+    waggle_otlp_options o = {.struct_size = sizeof o, .signal = signal, .endpoint = endpoint};
+    return waggle_otlp_exporter_new(&o);
+}
+
+static struct waggle_exporter *make_console(enum waggle_signal signal, const char *endpoint)
+{
+    (void)signal;
+    (void)endpoint;
+    return waggle_console_exporter_new(NULL);
+}
+
+static const struct {
+    const char *name;
+    struct waggle_exporter *(*make)(enum waggle_signal signal, const char *endpoint);
+} exporters[] = {{"otlp", make_otlp}, {"console", make_console}};
+
+bool waggle__env_exporters(enum waggle_signal signal, const char *endpoint,
+                           bool (*add)(void *self, struct waggle_exporter *exporter), void *self)
+{
+    static const char *const variables[] = {"OTEL_TRACES_EXPORTER", "OTEL_LOGS_EXPORTER",
+                                            "OTEL_METRICS_EXPORTER"};
+    const char *list = waggle__env(variables[signal]);
+    char name[64];
+    bool ok = true;
+    if (list == NULL)
+        list = "otlp";
+    while (next_name(&list, name)) {
+        bool known = strcmp(name, "none") == 0;
+        for (size_t i = 0; i < WAGGLE__COUNT(exporters); i++) {
+            if (strcmp(exporters[i].name, name) != 0)
+                continue;
+            struct waggle_exporter *exporter = exporters[i].make(signal, endpoint);
+            ok = exporter != NULL && add(self, exporter) && ok;
+            known = true;
+        }
+        if (!known)
+            waggle__error(WAGGLE_LEVEL_WARN, "%s: %s is not known, ignoring it", variables[signal],
+                          name);
+    }
+    return ok;
+}

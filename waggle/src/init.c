@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * init.c - the one call: a provider as the options, the environment and the specification say
+ *
+ * Threads: waggle_init and waggle_shutdown are a program's beginning and end; a lock keeps two of
+ * them apart. Providers that were replaced stay in memory: tracers and open spans may still point
+ * to them.
+ */
+#include "sdk_priv.h"
+
+#include <errno.h>
+
+static pthread_mutex_t init_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static struct waggle_resource *make_resource(const waggle_options *o)
+{
+    struct waggle_resource *r = waggle_resource_new();
+    if (r == NULL)
+        return NULL;
+    waggle_detect_all(r);
+    bool ok = waggle_resource_set(r, o->resource);
+    if (o->service_version != NULL)
+        ok = waggle_resource_set(
+                 r, WAGGLE_ATTRS(waggle_kv_str("service.version", o->service_version))) &&
+             ok;
+    if (o->service_name != NULL)
+        ok = waggle_resource_set(r, WAGGLE_ATTRS(waggle_kv_str("service.name", o->service_name))) &&
+             ok;
+    if (ok)
+        return r;
+    waggle_resource_free(r);
+    return NULL;
+}
+
+static bool add_exporter(void *self, struct waggle_exporter *exporter)
+{
+    waggle_batch_options o = {.struct_size = sizeof o};
+    waggle__env_batch(&o, WAGGLE_SIGNAL_TRACES);
+    struct waggle_processor *p = waggle_batch_processor_new(exporter, &o);
+    return p != NULL && waggle_provider_add(self, p);
+}
+
+static bool add_exporters(struct waggle_provider *provider, const waggle_options *o)
+{
+    if (o->exporter != NULL)
+        return add_exporter(provider, o->exporter);
+    return waggle__env_exporters(WAGGLE_SIGNAL_TRACES, o->endpoint, add_exporter, provider);
+}
+
+static void discard(const waggle_options *o)
+{
+    if (o->sampler != NULL && o->sampler->ops->free != NULL)
+        o->sampler->ops->free(o->sampler);
+    if (o->exporter != NULL && o->exporter->ops->free != NULL)
+        o->exporter->ops->free(o->exporter);
+}
+
+static void replace(struct waggle_provider *provider)
+{
+    enum { OLD_MS = 5000 };
+    (void)pthread_mutex_lock(&init_lock); // fails only for a mutex that is none
+    struct waggle_provider *old = waggle_provider_global();
+    waggle_provider_set_global(provider);
+    if (old != NULL)
+        (void)waggle_provider_shutdown(old, OLD_MS); // false if that was done already
+    (void)pthread_mutex_unlock(&init_lock);
+}
+
+int waggle_init(const waggle_options *options)
+{
+    waggle_options o = {0};
+    if (options != NULL)
+        memcpy(&o, options,
+               options->struct_size ? WAGGLE__MIN(options->struct_size, sizeof o) : sizeof o);
+    if (!o.no_propagators)
+        waggle__env_propagators(); // also when the SDK is disabled
+    if (waggle__env_true("OTEL_SDK_DISABLED")) {
+        discard(&o);
+        return 0;
+    }
+    waggle_limits limits = {.struct_size = sizeof limits};
+    waggle__env_limits(&limits);
+    waggle_provider_options p = {
+        .struct_size = sizeof p,
+        .resource = make_resource(&o),
+        .sampler = o.sampler ? o.sampler : waggle__env_sampler(),
+        .limits = &limits,
+        .max_live_spans =
+            o.max_live_spans ? o.max_live_spans : waggle__env_u32("OTEL_C_MAX_LIVE_SPANS", 0),
+    };
+    o.sampler = NULL; // the provider's from here on
+    struct waggle_provider *provider = waggle_provider_new(&p);
+    if (provider == NULL) {
+        discard(&o);
+        return -ENOMEM;
+    }
+    if (!add_exporters(provider, &o)) {
+        waggle_provider_free(provider);
+        return -EINVAL;
+    }
+    replace(provider);
+    return 0;
+}
+
+bool waggle_flush(uint32_t timeout_ms)
+{
+    return waggle_provider_flush(waggle_provider_global(), timeout_ms);
+}
+
+bool waggle_shutdown(uint32_t timeout_ms)
+{
+    (void)pthread_mutex_lock(&init_lock); // fails only for a mutex that is none
+    struct waggle_provider *provider = waggle_provider_global();
+    bool ok = provider != NULL && waggle_provider_shutdown(provider, timeout_ms);
+    (void)pthread_mutex_unlock(&init_lock);
+    return ok;
+}

@@ -1,0 +1,512 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * otlp.c - the OTLP exporter over HTTP, protobuf
+ *
+ *   ExportTraceServiceRequest { 0A ResourceSpans { 0A Resource
+ *       12 ScopeSpans { 0A scope  (12 span)*  1A schema URL } ...  1A schema URL } }
+ *
+ * Records are whole "12 span" fields already. The request is a list of pieces: small heads made
+ * here, and between them the records where they lie, neighbours of one scope as one piece. Logs and
+ * metrics have the same numbers.
+ *
+ * Retried are 429, 502, 503, 504 and lost or refused connections, with exponential back-off and
+ * jitter, or as Retry-After says, until the export's time is over. Anything else is final. When the
+ * processor is shutting down, a wait ends at once and one last attempt is made.
+ *
+ * Threads: one at a time. Memory: the heads and pieces grow to the largest batch.
+ */
+#include "sdk_priv.h"
+
+#include "gzip.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+
+enum { TIMEOUT_MS = 10000, BACKOFF_MS = 1000, BACKOFF_MAX_MS = 5000, URL_MAX = 2048 };
+enum { REQUEST_BYTES_MAX = 64 << 20, HEADERS_MAX = 6144 };
+
+struct otlp {
+    struct waggle_exporter base;
+    enum waggle_signal signal;
+    struct waggle_transport *transport;
+    char *url;
+    struct waggle__buf headers; /* "Name: value\r\n" lines, NUL-terminated */
+    uint32_t timeout_ms;
+    bool gzip;
+    struct waggle__buf heads;
+    struct waggle__buf packed; /* the gzipped body */
+    waggle_piece *pieces;
+    size_t n_pieces, cap_pieces;
+    char body[WAGGLE_RESPONSE_BODY_MAX];
+    uint64_t jitter;
+};
+
+/* --- the request --------------------------------------------------------------------------------
+ */
+
+static bool add_piece(struct otlp *o, const void *p, size_t n)
+{
+    waggle_piece *last = o->n_pieces > 0 ? &o->pieces[o->n_pieces - 1] : NULL;
+    if (last != NULL && (const char *)last->p + last->n == (const char *)p) {
+        last->n += n;
+        return true;
+    }
+    if (o->n_pieces == o->cap_pieces) {
+        size_t cap = o->cap_pieces ? 2 * o->cap_pieces : 64;
+        waggle_piece *more = realloc(o->pieces, cap * sizeof *more);
+        if (more == NULL)
+            return false;
+        o->pieces = more;
+        o->cap_pieces = cap;
+    }
+    o->pieces[o->n_pieces++] = (waggle_piece){p, n};
+    return true;
+}
+
+static size_t field_size(size_t n)
+{
+    return n > 0 ? 1 + waggle__varint_n(n) + n : 0;
+}
+
+/* Bytes of the message that holds the records of one scope. */
+static size_t scope_size(const waggle_batch *batch, uint32_t scope)
+{
+    const waggle_scope_info *s = batch->scopes[scope];
+    size_t n = field_size(s->encoded.n) + field_size(s->schema_url.n);
+    for (size_t i = 0; i < batch->n_records; i++)
+        if (batch->records[i].scope == scope)
+            n += batch->records[i].n;
+    return n;
+}
+
+/* Scopes of the batch, in the order they appear; returns their number. */
+static size_t scopes_of(const waggle_batch *batch, uint32_t ret_scopes[WAGGLE__SCOPES_MAX])
+{
+    uint8_t seen[WAGGLE__SCOPES_MAX] = {0};
+    size_t n = 0;
+    for (size_t i = 0; i < batch->n_records; i++) {
+        uint32_t scope = batch->records[i].scope;
+        if (scope >= batch->n_scopes || scope >= WAGGLE__SCOPES_MAX || seen[scope])
+            continue;
+        seen[scope] = 1;
+        ret_scopes[n++] = scope;
+    }
+    return n;
+}
+
+static void put_field(struct waggle__buf *b, uint32_t field, waggle_str s)
+{
+    if (s.n > 0)
+        waggle__buf_field(b, field, s.p, s.n);
+}
+
+static void put_length(struct waggle__buf *b, uint32_t field, size_t n)
+{
+    waggle__buf_varint(b, WAGGLE__TAG(field, WAGGLE__LEN));
+    waggle__buf_varint(b, n);
+}
+
+/* Room for all heads at once, so that pieces may point into them while they are made. */
+static bool reserve_heads(struct otlp *o, const waggle_batch *batch, const uint32_t *scopes,
+                          size_t n)
+{
+    size_t need = 64 + batch->resource->encoded.n + batch->resource->schema_url.n;
+    for (size_t i = 0; i < n; i++)
+        need += 64 + batch->scopes[scopes[i]]->encoded.n + batch->scopes[scopes[i]]->schema_url.n;
+    o->heads.n = 0;
+    return waggle__buf_room(&o->heads, need);
+}
+
+static bool add_scope(struct otlp *o, const waggle_batch *batch, uint32_t scope)
+{
+    size_t from = o->heads.n;
+    put_length(&o->heads, 2, scope_size(batch, scope));
+    put_field(&o->heads, 1, batch->scopes[scope]->encoded);
+    bool ok = add_piece(o, o->heads.p + from, o->heads.n - from);
+    for (size_t i = 0; ok && i < batch->n_records; i++)
+        if (batch->records[i].scope == scope)
+            ok = add_piece(o, batch->records[i].p, batch->records[i].n);
+    from = o->heads.n;
+    put_field(&o->heads, 3, batch->scopes[scope]->schema_url);
+    return ok && (o->heads.n == from || add_piece(o, o->heads.p + from, o->heads.n - from));
+}
+
+/* Lay the request out as pieces; its size, or 0 without memory. */
+static size_t make_request(struct otlp *o, const waggle_batch *batch)
+{
+    uint32_t scopes[WAGGLE__SCOPES_MAX];
+    size_t n_scopes = scopes_of(batch, scopes);
+    const waggle_resource_info *r = batch->resource;
+    if (!reserve_heads(o, batch, scopes, n_scopes))
+        return 0;
+    size_t inner = field_size(r->encoded.n) + field_size(r->schema_url.n);
+    for (size_t i = 0; i < n_scopes; i++)
+        inner += field_size(scope_size(batch, scopes[i]));
+    o->n_pieces = 0;
+    put_length(&o->heads, 1, inner);
+    put_field(&o->heads, 1, r->encoded);
+    bool ok = add_piece(o, o->heads.p, o->heads.n);
+    for (size_t i = 0; ok && i < n_scopes; i++)
+        ok = add_scope(o, batch, scopes[i]);
+    size_t from = o->heads.n;
+    put_field(&o->heads, 3, r->schema_url);
+    if (o->heads.n > from)
+        ok = ok && add_piece(o, o->heads.p + from, o->heads.n - from);
+    size_t total = field_size(inner);
+    return ok && total <= REQUEST_BYTES_MAX ? total : 0;
+}
+
+/* --- the answer ---------------------------------------------------------------------------------
+ */
+
+/* Reads partial_success; gives the number rejected. */
+static uint64_t read_partial(const waggle_response *response, waggle_str *ret_message)
+{
+    struct waggle__reader outer = {(const uint8_t *)response->body, response->body_n, 0, false};
+    struct waggle__field f;
+    uint64_t rejected = 0;
+    *ret_message = (waggle_str){"", 0};
+    while (waggle__field_next(&outer, &f)) {
+        if (f.number != 1 || f.wire != WAGGLE__LEN)
+            continue;
+        struct waggle__reader r = {(const uint8_t *)f.bytes.p, f.bytes.n, 0, false};
+        while (waggle__field_next(&r, &f)) {
+            if (f.number == 1 && f.wire == WAGGLE__VARINT)
+                rejected = f.value > INT64_MAX ? 0 : f.value;
+            else if (f.number == 2)
+                *ret_message = f.bytes;
+        }
+        break;
+    }
+    return outer.bad ? 0 : rejected;
+}
+
+/* The message of a google.rpc.Status, if that is what the body is. */
+static waggle_str read_status_message(const waggle_response *response)
+{
+    struct waggle__reader r = {(const uint8_t *)response->body, response->body_n, 0, false};
+    struct waggle__field f;
+    waggle_str message = {"", 0};
+    while (waggle__field_next(&r, &f))
+        if (f.number == 2 && f.wire == WAGGLE__LEN)
+            message = f.bytes;
+    return r.bad ? (waggle_str){"", 0} : message;
+}
+
+static int printable(waggle_str s)
+{
+    enum { SHOWN = 200 };
+    return (int)WAGGLE__MIN(s.n, (size_t)SHOWN);
+}
+
+static bool is_retryable(int status)
+{
+    return status == 0 || status == 429 || status == 502 || status == 503 || status == 504;
+}
+
+static enum waggle_export conclude(struct otlp *o, const waggle_response *response, size_t n)
+{
+    waggle_str message;
+    if (response->status >= 200 && response->status < 300) {
+        o->base.rejected = WAGGLE__MIN(read_partial(response, &message), (uint64_t)n);
+        if (o->base.rejected > 0 || message.n > 0)
+            waggle__error(WAGGLE_LEVEL_WARN, "the receiver rejected %llu of %zu records: %.*s",
+                          (unsigned long long)o->base.rejected, n, printable(message), message.p);
+        return o->base.rejected > 0 ? WAGGLE_EXPORT_PARTIAL : WAGGLE_EXPORT_OK;
+    }
+    if (response->status == 0) {
+        waggle__error(WAGGLE_LEVEL_ERROR, "%s, dropping %zu records", response->error, n);
+        return WAGGLE_EXPORT_TIMEOUT;
+    }
+    message = read_status_message(response);
+    waggle__error(WAGGLE_LEVEL_ERROR, "the receiver answered %d, dropping %zu records: %.*s",
+                  response->status, n, printable(message), message.p);
+    return is_retryable(response->status) ? WAGGLE_EXPORT_TIMEOUT : WAGGLE_EXPORT_FAILED;
+}
+
+/* --- exporting ----------------------------------------------------------------------------------
+ */
+
+/* How long to wait before the next attempt: from 80 to 120 % of the back-off, or what was asked. */
+static uint32_t pause_ms(struct otlp *o, const waggle_response *response, uint32_t backoff_ms)
+{
+    if (response->retry_after_ms >= 0)
+        return (uint32_t)WAGGLE__MIN(response->retry_after_ms, (int64_t)UINT32_MAX);
+    o->jitter = o->jitter * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return backoff_ms * 4 / 5 + (uint32_t)((o->jitter >> 33) % (backoff_ms * 2 / 5 + 1));
+}
+
+static void attempt(struct otlp *o, const waggle_request *request, waggle_response *response,
+                    const waggle_deadline *deadline)
+{
+    memset(response, 0, sizeof *response);
+    response->retry_after_ms = -1;
+    response->body = o->body;
+    o->transport->ops->post(o->transport, request, response, deadline);
+}
+
+static enum waggle_export send_with_retries(struct otlp *o, const waggle_request *request, size_t n,
+                                            waggle_deadline deadline)
+{
+    waggle_response response;
+    uint32_t backoff_ms = BACKOFF_MS;
+    for (bool last = false;;
+         backoff_ms = WAGGLE__MIN(backoff_ms * 3 / 2, (uint32_t)BACKOFF_MAX_MS)) {
+        attempt(o, request, &response, &deadline);
+        if (last || !is_retryable(response.status))
+            return conclude(o, &response, n);
+        uint32_t ms = pause_ms(o, &response, backoff_ms);
+        if (ms >= (uint32_t)waggle_deadline_left_ms(&deadline))
+            return conclude(o, &response, n); // it would not be in time
+        if (!waggle__wait(ms, &deadline)) {
+            last = true;
+            deadline.cancel_fd = -1;
+            waggle_deadline soon = waggle__deadline_in(1000);
+            deadline.monotonic_ns = WAGGLE__MIN(deadline.monotonic_ns, soon.monotonic_ns);
+        }
+    }
+}
+
+static enum waggle_export otlp_export(struct waggle_exporter *e, const waggle_batch *batch,
+                                      const waggle_deadline *given)
+{
+    struct otlp *o = (struct otlp *)e;
+    size_t total = make_request(o, batch);
+    if (total == 0) {
+        waggle__error(WAGGLE_LEVEL_ERROR, "no room for a request, dropping %zu records",
+                      batch->n_records);
+        return WAGGLE_EXPORT_FAILED;
+    }
+    waggle_request request = {
+        .struct_size = sizeof request,
+        .url = o->url,
+        .headers = (const char *)o->headers.p,
+        .pieces = o->pieces,
+        .n_pieces = o->n_pieces,
+        .body_n = total,
+    };
+    waggle_piece packed;
+    if (o->gzip && waggle__gzip(o->pieces, o->n_pieces, &o->packed)) {
+        packed = (waggle_piece){o->packed.p, o->packed.n};
+        request.pieces = &packed;
+        request.n_pieces = 1;
+        request.body_n = packed.n;
+    }
+    waggle_deadline own = waggle__deadline_in(o->timeout_ms);
+    own.cancel_fd = given->cancel_fd;
+    own.monotonic_ns = WAGGLE__MIN(own.monotonic_ns, given->monotonic_ns);
+    return send_with_retries(o, &request, batch->n_records, own);
+}
+
+static void otlp_after_fork(struct waggle_exporter *e)
+{
+    struct otlp *o = (struct otlp *)e;
+    if (o->transport->ops->after_fork != NULL)
+        o->transport->ops->after_fork(o->transport);
+}
+
+static void otlp_free(struct waggle_exporter *e)
+{
+    struct otlp *o = (struct otlp *)e;
+    if (o->transport != NULL && o->transport->ops->free != NULL)
+        o->transport->ops->free(o->transport);
+    waggle__buf_done(&o->headers);
+    waggle__buf_done(&o->heads);
+    waggle__buf_done(&o->packed);
+    free(o->pieces);
+    free(o->url);
+    free(o);
+}
+
+static const struct waggle_exporter_ops otlp_ops = {
+    .struct_size = sizeof otlp_ops,
+    .name = "otlp",
+    .export_batch = otlp_export,
+    .after_fork = otlp_after_fork,
+    .free = otlp_free,
+};
+
+/* --- what it is told ----------------------------------------------------------------------------
+ */
+
+/* A setting of the signal, else the one for all. */
+static const char *setting(enum waggle_signal signal, const char *name)
+{
+    static const char *const signals[] = {"TRACES_", "LOGS_", "METRICS_"};
+    char variable[80];
+    (void)snprintf(variable, sizeof variable, "OTEL_EXPORTER_OTLP_%s%s", signals[signal], name);
+    const char *value = waggle__env(variable);
+    if (value != NULL)
+        return value;
+    (void)snprintf(variable, sizeof variable, "OTEL_EXPORTER_OTLP_%s", name); // fits
+    return waggle__env(variable);
+}
+
+static char *copy_of(const char *s)
+{
+    size_t n = strlen(s) + 1;
+    char *copy = n <= URL_MAX ? malloc(n) : NULL;
+    if (copy != NULL)
+        memcpy(copy, s, n);
+    return copy;
+}
+
+static char *joined(const char *base, enum waggle_signal signal)
+{
+    static const char *const paths[] = {"v1/traces", "v1/logs", "v1/metrics"};
+    size_t n = strlen(base);
+    char *url = n < URL_MAX ? malloc(n + 16) : NULL;
+    if (url != NULL)
+        (void)snprintf(url, n + 16, "%s%s%s", base, n > 0 && base[n - 1] == '/' ? "" : "/",
+                       paths[signal]);
+    return url;
+}
+
+static char *choose_url(const waggle_otlp_options *o)
+{
+    static const char *const own[] = {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+                                      "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT",
+                                      "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"};
+    if (o->url != NULL)
+        return copy_of(o->url);
+    if (o->endpoint != NULL)
+        return joined(o->endpoint, o->signal);
+    const char *as_it_is = waggle__env(own[o->signal]);
+    if (as_it_is != NULL)
+        return copy_of(as_it_is);
+    const char *base = waggle__env("OTEL_EXPORTER_OTLP_ENDPOINT");
+    return joined(base != NULL ? base : "http://localhost:4318", o->signal);
+}
+
+static bool is_header_text(waggle_str s, bool name)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+        if (c < 0x20 || c == 0x7f || (name && (c == ' ' || c == ':')))
+            return false;
+    }
+    return true;
+}
+
+/* Removes the line of that name, if there is one. */
+static void remove_header(struct waggle__buf *lines, waggle_str name)
+{
+    for (size_t at = 0; at < lines->n;) {
+        const char *line = (const char *)lines->p + at;
+        const char *newline = memchr(line, '\n', lines->n - at);
+        size_t n = newline ? (size_t)(newline - line) + 1 : lines->n - at;
+        if (n > name.n && line[name.n] == ':' && strncasecmp(line, name.p, name.n) == 0) {
+            memmove(lines->p + at, lines->p + at + n, lines->n - at - n);
+            lines->n -= n;
+            continue;
+        }
+        at += n;
+    }
+}
+
+static void add_header(void *self, waggle_str name, waggle_str value)
+{
+    struct waggle__buf *lines = self;
+    if (!is_header_text(name, true) || !is_header_text(value, false)) {
+        waggle__error(WAGGLE_LEVEL_WARN, "a header of the OTLP exporter is malformed, ignoring it");
+        return;
+    }
+    remove_header(lines, name);
+    waggle__buf_put(lines, name.p, name.n);
+    waggle__buf_str(lines, ": ");
+    waggle__buf_put(lines, value.p, value.n);
+    waggle__buf_str(lines, "\r\n");
+}
+
+static void add_headers(struct otlp *o, const char *list, const char *whence)
+{
+    if (list != NULL && !waggle__pairs(list, add_header, &o->headers))
+        waggle__error(WAGGLE_LEVEL_WARN, "%s is malformed, ignoring it", whence);
+}
+
+static void make_headers(struct otlp *o, const waggle_otlp_options *options)
+{
+    static const char *const own[] = {"OTEL_EXPORTER_OTLP_TRACES_HEADERS",
+                                      "OTEL_EXPORTER_OTLP_LOGS_HEADERS",
+                                      "OTEL_EXPORTER_OTLP_METRICS_HEADERS"};
+    waggle__buf_init(&o->headers, HEADERS_MAX);
+    waggle__buf_str(&o->headers, "User-Agent: waggle/" WAGGLE_VERSION
+                                 " OTel-OTLP-Exporter-C/" WAGGLE_VERSION "\r\n");
+    add_headers(o, waggle__env("OTEL_EXPORTER_OTLP_HEADERS"), "OTEL_EXPORTER_OTLP_HEADERS");
+    add_headers(o, waggle__env(own[options->signal]), own[options->signal]);
+    add_headers(o, options->headers, "the headers option");
+    const char *type = "content-type";
+    remove_header(&o->headers, (waggle_str){type, strlen(type)});
+    waggle__buf_str(&o->headers, "Content-Type: application/x-protobuf\r\n");
+    if (o->gzip)
+        waggle__buf_str(&o->headers, "Content-Encoding: gzip\r\n");
+    waggle__buf_put(&o->headers, "", 1);
+}
+
+static bool choose_gzip(const waggle_otlp_options *options)
+{
+    const char *name = setting(options->signal, "COMPRESSION");
+    bool wanted =
+        options->gzip > 0 || (options->gzip == 0 && name != NULL && strcasecmp(name, "gzip") == 0);
+    if (options->gzip == 0 && name != NULL && !wanted && strcasecmp(name, "none") != 0)
+        waggle__error(WAGGLE_LEVEL_WARN, "OTLP compression %s is not known, ignoring it", name);
+    if (wanted && !waggle__have_gzip())
+        waggle__error(WAGGLE_LEVEL_WARN, "waggle was built without zlib, sending uncompressed");
+    return wanted && waggle__have_gzip();
+}
+
+static void check_protocol(enum waggle_signal signal)
+{
+    const char *protocol = setting(signal, "PROTOCOL");
+    if (protocol != NULL && strcmp(protocol, "http/protobuf") != 0)
+        waggle__error(WAGGLE_LEVEL_WARN, "OTLP protocol %s is not built in, using http/protobuf",
+                      protocol);
+}
+
+static uint32_t choose_timeout(const waggle_otlp_options *options)
+{
+    static const char *const own[] = {"OTEL_EXPORTER_OTLP_TRACES_TIMEOUT",
+                                      "OTEL_EXPORTER_OTLP_LOGS_TIMEOUT",
+                                      "OTEL_EXPORTER_OTLP_METRICS_TIMEOUT"};
+    uint32_t all = waggle__env_u32("OTEL_EXPORTER_OTLP_TIMEOUT", TIMEOUT_MS);
+    uint32_t ms =
+        options->timeout_ms ? options->timeout_ms : waggle__env_u32(own[options->signal], all);
+    return ms ? ms : TIMEOUT_MS;
+}
+
+struct waggle_exporter *waggle_otlp_exporter_new(const waggle_otlp_options *options)
+{
+    waggle_otlp_options given = {0};
+    char why[160] = "";
+    if (options != NULL)
+        memcpy(&given, options,
+               options->struct_size ? WAGGLE__MIN(options->struct_size, sizeof given)
+                                    : sizeof given);
+    struct waggle_transport *transport =
+        given.transport ? given.transport : waggle_http_transport_new();
+    struct otlp *o = transport ? calloc(1, sizeof *o) : NULL;
+    if (o == NULL) {
+        if (transport != NULL && transport->ops->free != NULL)
+            transport->ops->free(transport);
+        return NULL;
+    }
+    o->base.ops = &otlp_ops;
+    o->signal = given.signal;
+    o->transport = transport;
+    o->url = choose_url(&given);
+    o->timeout_ms = choose_timeout(&given);
+    o->gzip = choose_gzip(&given);
+    o->jitter = waggle__monotonic();
+    waggle__buf_init(&o->heads, REQUEST_BYTES_MAX);
+    waggle__buf_init(&o->packed, REQUEST_BYTES_MAX);
+    check_protocol(given.signal);
+    make_headers(o, &given);
+    if (o->url == NULL || o->headers.bad || !transport->ops->accepts(transport, o->url, why)) {
+        waggle__error(WAGGLE_LEVEL_ERROR, "OTLP endpoint %s %s, not exporting",
+                      o->url ? o->url : "", why[0] ? why : "or its headers are too long");
+        otlp_free(&o->base);
+        return NULL;
+    }
+    return &o->base;
+}

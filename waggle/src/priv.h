@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * priv.h - what the files of the library share
+ *
+ * API side (works alone): api.c, context.c, baggage.c, propagation.c, w3c.c, encode.c, text.c.
+ * SDK side: everything else; the API reaches it through the table waggle__sdk alone.
+ */
+#ifndef WAGGLE_PRIV_H
+#define WAGGLE_PRIV_H
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE 1 /* pipe2, getrandom, pthread_setname_np where there is one */
+#endif
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "waggle/waggle.h"
+
+#if defined(__GNUC__)
+#define WAGGLE__LIKELY(c)    __builtin_expect(!!(c), 1)
+#define WAGGLE__UNLIKELY(c)  __builtin_expect(!!(c), 0)
+#define WAGGLE__COLD         __attribute__((cold, noinline))
+#define WAGGLE__PRINTF(f, a) __attribute__((format(printf, f, a)))
+#else
+#define WAGGLE__LIKELY(c)   (c)
+#define WAGGLE__UNLIKELY(c) (c)
+#define WAGGLE__COLD
+#define WAGGLE__PRINTF(f, a)
+#endif
+
+#define WAGGLE__COUNT(a)  (sizeof(a) / sizeof((a)[0]))
+#define WAGGLE__MIN(a, b) ((a) < (b) ? (a) : (b))
+
+/* Everything below lies in the API's library and is used by the SDK's. */
+#if defined(__GNUC__)
+#pragma GCC visibility push(default)
+#endif
+
+/* --- encoding: encode.c, text.c -----------------------------------------------------------------
+ */
+
+/* Protobuf tags of OTLP: field number << 3 | wire type. */
+enum { WAGGLE__VARINT = 0, WAGGLE__FIXED64 = 1, WAGGLE__LEN = 2, WAGGLE__FIXED32 = 5 };
+#define WAGGLE__TAG(field, wire) ((uint32_t)(field) << 3 | (uint32_t)(wire))
+
+/* How values are cut. */
+struct waggle__value_limits {
+    uint32_t length; /* WAGGLE_NO_LIMIT = none */
+    uint32_t depth;
+};
+
+extern const struct waggle__value_limits waggle__no_value_limits;
+
+/* A growing buffer for what is made rarely; `bad` once memory was missing or limit was met. */
+struct waggle__buf {
+    uint8_t *p;
+    size_t n, cap, limit;
+    bool bad;
+};
+
+void waggle__buf_init(struct waggle__buf *b, size_t limit);
+void waggle__buf_done(struct waggle__buf *b);
+bool waggle__buf_room(struct waggle__buf *b, size_t n);
+void waggle__buf_put(struct waggle__buf *b, const void *p, size_t n);
+void waggle__buf_str(struct waggle__buf *b, const char *s);
+void waggle__buf_printf(struct waggle__buf *b, const char *format, ...) WAGGLE__PRINTF(2, 3);
+void waggle__buf_varint(struct waggle__buf *b, uint64_t v);
+void waggle__buf_field(struct waggle__buf *b, uint32_t field, const void *p, size_t n);
+/* An attribute as field `field`, without limits. */
+void waggle__buf_attr(struct waggle__buf *b, uint32_t field, const waggle_kv *kv);
+
+static inline size_t waggle__varint_n(uint64_t v)
+{
+    size_t n = 1;
+    while (v >= 0x80) {
+        v >>= 7;
+        n++;
+    }
+    return n;
+}
+
+static inline uint8_t *waggle__put_varint(uint8_t *w, uint64_t v)
+{
+    while (v >= 0x80) {
+        *w++ = (uint8_t)(v | 0x80);
+        v >>= 7;
+    }
+    *w++ = (uint8_t)v;
+    return w;
+}
+
+static inline uint8_t *waggle__put_le64(uint8_t *w, uint64_t v)
+{
+    for (unsigned i = 0; i < 8; i++)
+        w[i] = (uint8_t)(v >> (8 * i));
+    return w + 8;
+}
+
+static inline uint8_t *waggle__put_le32(uint8_t *w, uint32_t v)
+{
+    for (unsigned i = 0; i < 4; i++)
+        w[i] = (uint8_t)(v >> (8 * i));
+    return w + 4;
+}
+
+/* A text as it will be recorded: `n` bytes of the input are used and become `out_n`. */
+struct waggle__text {
+    const char *p;
+    size_t n, out_n; /* equal if it is clean */
+};
+
+/* Cut to `limit` characters, see what invalid bytes become. */
+struct waggle__text waggle__text_of(const char *p, size_t n, uint32_t limit);
+uint8_t *waggle__text_write(uint8_t *w, const struct waggle__text *text);
+/* Length of the UTF-8 sequence at p, 0 if it is none. */
+size_t waggle__utf8_n(const uint8_t *p, size_t n);
+
+/* Bytes of the KeyValue message, without tag and length; of the AnyValue message. */
+size_t waggle__kv_size(const waggle_kv *kv, const struct waggle__value_limits *limits,
+                       uint32_t depth);
+uint8_t *waggle__kv_write(uint8_t *w, const waggle_kv *kv,
+                          const struct waggle__value_limits *limits, uint32_t depth);
+size_t waggle__value_size(const waggle_value *v, const struct waggle__value_limits *limits,
+                          uint32_t depth);
+uint8_t *waggle__value_write(uint8_t *w, const waggle_value *v,
+                             const struct waggle__value_limits *limits, uint32_t depth);
+
+/* --- API side -----------------------------------------------------------------------------------
+ */
+
+enum { WAGGLE__SCOPES_MAX = 1024 };
+
+struct waggle_tracer {
+    _Atomic(struct waggle_provider *) provider; /* NULL: makes no spans */
+    uint32_t scope;
+    bool is_global;
+    struct waggle_tracer *next;
+};
+
+/* The SDK as the API sees it. */
+struct waggle__sdk_ops {
+    waggle_span (*start)(struct waggle_tracer *tracer, const char *name,
+                         const waggle_span_opts *opts);
+    void (*set)(waggle_span span, waggle_attrs attributes);
+    void (*set_name)(waggle_span span, const char *name);
+    void (*set_status)(waggle_span span, enum waggle_status status, const char *description);
+    void (*event)(waggle_span span, const char *name, uint64_t time_ns, waggle_attrs attributes);
+    void (*link)(waggle_span span, const waggle_link *link);
+    void (*end)(waggle_span span, uint64_t end_ns);
+    bool (*is_recording)(waggle_span span);
+    bool (*get_context)(waggle_span span, waggle_span_context *ret_context); /* no zeroing */
+    bool (*enabled)(const struct waggle_tracer *tracer);
+};
+
+extern _Atomic(const struct waggle__sdk_ops *) waggle__sdk;
+void waggle__install(const struct waggle__sdk_ops *ops);
+
+/* The registry of tracers and scopes. */
+void waggle__registry_lock(void);
+void waggle__registry_unlock(void);
+struct waggle_tracer *waggle__tracer(struct waggle_provider *provider, bool is_global,
+                                     const char *name, const char *version, const char *schema_url,
+                                     waggle_attrs attributes);
+/* Give all global tracers a provider; let all tracers of `old` go. */
+void waggle__tracers_set_global(struct waggle_provider *provider);
+void waggle__tracers_forget(struct waggle_provider *old);
+/* Scopes by number; the array only grows. */
+extern _Atomic(const waggle_scope_info *) waggle__scopes[WAGGLE__SCOPES_MAX];
+
+/* The thread's current context; NULL: the root. Borrowed until the stack changes. */
+const waggle_context *waggle__context_top(void);
+
+/* Like waggle_span_get_context, but leaves what lies behind tracestate_n alone. */
+bool waggle__span_context(waggle_span span, waggle_span_context *ret_context);
+
+#if defined(__GNUC__)
+#pragma GCC visibility pop
+#endif
+
+#endif
