@@ -38,7 +38,7 @@ before(async () => {
   const context = await browser.newContext({ viewport: { width: 1360, height: 860 }, colorScheme: 'dark', reducedMotion: 'reduce', permissions: ['clipboard-read', 'clipboard-write'] });
   page = await context.newPage();
   page.setDefaultTimeout(10e3);
-  page.on('console', (m) => ['error', 'warning'].includes(m.type()) && !/status of 422/.test(m.text()) && bad.push(`console: ${m.text()}`));
+  page.on('console', (m) => ['error', 'warning'].includes(m.type()) && !/status of (422|404)/.test(m.text()) && bad.push(`console: ${m.text()}`));
   page.on('pageerror', (e) => bad.push(`exception: ${e.message}`));
   page.on('request', (r) => !r.url().startsWith(`${skep.url}/`) && !/^(data|blob):/.test(r.url()) && bad.push(`foreign request: ${r.url()}`));
 }, { timeout: 170e3 });
@@ -242,6 +242,55 @@ test('a line leads to its trace, the trace to its lines', options, async () => {
   await page.getByRole('link', { name: 'Log lines' }).click();
   await settled('its lines', (n) => n.join() === '123450');
   assert.equal(params().get('w'), `trace.trace_id = "${lineOf(123450).trace}"`);
+});
+
+test('a filter pattern: counted, marked, completed, and its mistake at the character', options, async () => {
+  await open('');
+  await page.getByRole('button', { name: 'Pattern', exact: true }).click();
+  const box = page.getByRole('combobox', { name: 'Filter pattern' });
+  await box.fill('payment "10.0.0.7 timed" -bob');
+  await page.keyboard.press('Enter');
+  const want = Array.from({ length: N / 50 }, (_, i) => lineOf(i * 50 + 7)).filter((l) => l.text.includes('payment') && l.text.includes('10.0.0.7 timed') && !l.text.includes('bob'));
+  await page.getByText(`${count(want.length)} lines`).waitFor();
+  assert.equal(params().get('fp'), 'payment "10.0.0.7 timed" -bob');
+  await until('both terms marked', async () => { const m = await page.locator('mark.term').allInnerTexts(); return m.includes('payment') && m.includes('10.0.0.7 timed'); });
+  // Fields beside it narrow further.
+  await page.getByRole('list', { name: 'Values of severity' }).getByRole('button', { name: 'Exclude error' }).click();
+  await page.getByRole('heading', { name: 'No log lines' }).waitFor();
+  await page.getByRole('button', { name: 'Without the filters' }).click();
+  await page.getByText(`${count(N)} lines`).waitFor();
+  // What is wrong with a pattern is said where it is wrong.
+  await box.fill('{ $.level = && }');
+  await page.keyboard.press('Control+Enter');
+  await page.locator('.code-input .clause-problem').waitFor();
+  assert.match(await page.locator('.code-input .clause-problem').innerText(), /^At character 13: /);
+  assert.equal(await box.getAttribute('aria-invalid'), 'true');
+  // Names of fields are offered behind "$.".
+  await box.fill('');
+  await box.pressSequentially('{ $.user');
+  await page.getByRole('option', { name: /^user\.name/ }).waitFor();
+  await page.keyboard.press('Tab');
+  assert.equal(await box.inputValue(), '{ $.user.name ');
+});
+
+test('groups: lines, errors, how long they are kept; streams lead to their lines', options, async () => {
+  await open('');
+  await page.getByRole('tab', { name: 'Groups' }).click();
+  const row = page.locator('.group-table tbody tr', { hasText: 'shop' }).first();
+  await until('its lines', async () => (await row.innerText()).includes(count(N)));
+  assert.match(await row.innerText(), new RegExp(count(N / 50)));
+  await page.getByLabel('How long shop is kept').selectOption('3653');
+  await page.getByText('Delete lines older than 3,653 days?').waitFor();
+  await page.getByRole('group', { name: /^Lines of shop older than/ }).getByRole('button', { name: 'Delete' }).click();
+  await until('kept for ten years', async () => (await page.getByLabel('How long shop is kept').inputValue()) === '3653');
+  const { logGroups } = await skep.json('POST', '/skep/v1/logs/DescribeLogGroups', { logGroupNamePrefix: 'shop' });
+  assert.equal(logGroups[0].retentionInDays, 3653);
+  await page.getByRole('button', { name: 'Streams of shop' }).click();
+  await page.locator('.stream-table button').first().waitFor();
+  const stream = await page.locator('.stream-table button').first().innerText();
+  await page.locator('.stream-table button').first().click();
+  await settled('lines of one stream', (n) => n.length > 10 && n.every((i) => stream === 'default' || lineOf(i).stream === stream));
+  assert.equal(params().get('ds'), 'shop');
 });
 
 test('export: the lines as they are listed', options, async () => {

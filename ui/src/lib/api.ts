@@ -8,12 +8,12 @@ import { refused, type Me, type Role, type Ways } from './session';
 import { heard, withTracers } from './tracers';
 import type { MapAnswer } from './map';
 import type {
-  ApiKey, AuditEntry, Dataset, Environment, FacetsAnswer, Field, Filter, IssuedKey, LedgerAnswer, PatternsAnswer, Progress, QueryResult, QuerySpec, RawDocument, Row, RowDetail, RowsAnswer, RunningQuestion, Sampling, Selection, Status,
+  ApiKey, AuditEntry, Dataset, Environment, FacetsAnswer, Field, Filter, InsightsResult, IssuedKey, LedgerAnswer, LogCheck, LogGroup, LogLanguages, LogStream, PatternsAnswer, Progress, QueryResult, QuerySpec, RawDocument, Row, RowDetail, RowsAnswer, RunningQuestion, Sampling, Selection, Span, Status,
   TraceAnswer, TracesAnswer, TracesSpec, User, Value, XrayGroup,
 } from './types';
 
 export class ApiError extends Error {
-  constructor(message: string, readonly status: number, readonly field: string | null = null, readonly at: number | null = null) {
+  constructor(message: string, readonly status: number, readonly field: string | null = null, readonly at: number | null = null, readonly end: number | null = null) {
     super(message);
   }
 }
@@ -34,8 +34,8 @@ function check<T>(what: string, body: unknown, shape: Record<string, Kind>): T {
 async function refusal(res: Response): Promise<ApiError> {
   const text = await res.text();
   try {
-    const o = JSON.parse(text) as { error?: string; field?: string; at?: number; Message?: string }; // Message: X-Ray's operations
-    return new ApiError(o.error ?? o.Message ?? text, res.status, o.field ?? null, o.at ?? null);
+    const o = JSON.parse(text) as { error?: string; field?: string; at?: number; end?: number; Message?: string; message?: string }; // as AWS's operations write it
+    return new ApiError(o.error ?? o.Message ?? o.message ?? text, res.status, o.field ?? null, o.at ?? null, o.end ?? null);
   } catch {
     return new ApiError(text.slice(0, 300) || `${res.status} ${res.statusText}`, res.status);
   }
@@ -154,6 +154,49 @@ export const api = {
 
   patterns: (spec: Selection & { limit?: number }, signal?: AbortSignal) =>
     post<PatternsAnswer>('patterns', spec, { patterns: 'array', lines: 'number', patterns_total: 'number' }, signal),
+
+  logLanguages: (signal?: AbortSignal) =>
+    get<LogLanguages>('logs/language', { commands: 'array', functions: 'array', fields: 'array', patterns: 'array' }, signal),
+
+  logCheck: (language: 'pattern' | 'insights', text: string, signal?: AbortSignal) =>
+    post<LogCheck>('logs/check', { language, text }, { ok: 'boolean' }, signal),
+
+  // Operations of CloudWatch Logs under the page's keys; those that say nothing answer with nothing.
+  async logs<T>(operation: string, body: unknown, shape: Record<string, Kind> = {}, signal?: AbortSignal): Promise<T> {
+    const text = await (await request(`logs/${operation}`, signal, body)).text();
+    return check<T>(`logs/${operation}`, text ? JSON.parse(text) : {}, shape);
+  },
+
+  async logGroups(signal?: AbortSignal): Promise<LogGroup[]> {
+    const all: LogGroup[] = [];
+    let nextToken: string | undefined;
+    do {
+      const a: { logGroups: LogGroup[]; nextToken?: string } = await api.logs('DescribeLogGroups', { limit: 50, ...(nextToken && { nextToken }) }, { logGroups: 'array' }, signal);
+      all.push(...a.logGroups);
+      nextToken = a.nextToken;
+    } while (nextToken);
+    return all;
+  },
+
+  logStreams: (logGroupName: string, limit: number, signal?: AbortSignal) =>
+    api.logs<{ logStreams: LogStream[] }>('DescribeLogStreams', { logGroupName, orderBy: 'LastEventTime', descending: true, limit }, { logStreams: 'array' }, signal).then((a) => a.logStreams),
+
+  // 0 days: for ever.
+  setRetention: (logGroupName: string, retentionInDays: number) =>
+    api.logs<object>(retentionInDays === 0 ? 'DeleteRetentionPolicy' : 'PutRetentionPolicy', retentionInDays === 0 ? { logGroupName } : { logGroupName, retentionInDays }),
+
+  async insights(spec: { query: string; groups?: string[]; limit?: number } & Span, signal?: AbortSignal, progress?: (p: Progress) => void): Promise<InsightsResult> {
+    const res = await request('logs/insights', signal, spec, LINES_TYPE);
+    let result: InsightsResult | null = null;
+    await lines(res, (line) => {
+      const o = line as { type: string; error?: string; field?: string; at?: number; end?: number };
+      if (o.type === 'progress') progress?.(line as Progress);
+      else if (o.type === 'error') throw new ApiError(o.error ?? 'the query failed', res.status, o.field ?? null, o.at ?? null, o.end ?? null);
+      else if (o.type === 'result') result = check<InsightsResult>('logs/insights', line, { columns: 'array', rows: 'array', kind: 'string' });
+    });
+    if (!result) throw new ApiError('the server ended the answer before the result', 0);
+    return result;
+  },
 
   graph: (spec: Selection, signal?: AbortSignal) =>
     post<MapAnswer>('graph', spec, { nodes: 'array', edges: 'array', start_ms: 'number', end_ms: 'number' }, signal),

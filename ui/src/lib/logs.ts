@@ -8,6 +8,7 @@
 //   hl                      terms to highlight, up to five
 //   row                     the line that stands open
 
+import { api } from './api';
 import { value } from './format';
 import { filtersOf, selectionOf } from './query';
 import { rangeOf, type TimeRange } from './time';
@@ -24,7 +25,7 @@ export const languageOf = (params: URLSearchParams): Language => {
 // --- rows ---
 
 // Where a stream's name stands, by wire.
-export const STREAM_FIELDS = ['log.stream', 'service.instance.id', 'host.name'];
+export const STREAM_FIELDS = ['log.stream', 'service.instance.id'];
 
 export const bodyOf = (r: Row) => value(r.fields.body ?? r.fields.name ?? '');
 export const traceOf = (r: Row) => {
@@ -36,6 +37,16 @@ export function streamOf(r: Row): { field: string; value: Value } | null {
   for (const field of STREAM_FIELDS) {
     const v = r.fields[field];
     if (v !== undefined && v !== null && v !== '') return { field, value: v };
+  }
+  return null;
+}
+
+// The filter for a stream that CloudWatch's API names; null where its lines name none.
+export async function streamFilter(dataset: string, stream: string): Promise<Filter | null> {
+  for (const column of STREAM_FIELDS) {
+    const f: Filter = { column, op: '=', value: stream };
+    const a = await api.rows({ dataset, filters: [LOGS, f], start_time: 0, end_time: 9e9, limit: 1 });
+    if (a.rows.length) return f;
   }
   return null;
 }
@@ -104,7 +115,9 @@ export type LogSelection = Selection;
 export function selectionFor(params: URLSearchParams): LogSelection {
   const lang = languageOf(params);
   const text = lang === 'own' ? params.get('q') ?? '' : '';
-  const s: LogSelection = selectionOf(params, [LOGS, ...(text ? [{ column: '*', op: 'contains', value: text }] : [])]);
+  const asked = new URLSearchParams(params);
+  if (lang === 'insights') asked.delete('w'); // its query says all
+  const s: LogSelection = selectionOf(asked, [LOGS, ...(text ? [{ column: '*', op: 'contains', value: text }] : [])]);
   const pattern = lang === 'pattern' ? params.get('fp')?.trim() : '';
   if (pattern) s.pattern = pattern;
   return s;

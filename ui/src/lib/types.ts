@@ -45,6 +45,25 @@ export interface Progress { rows_scanned: number; rows_total: number }
 export interface Row { id: string; time_ns: string; kind: string; dataset: string; fields: Record<string, Value> }
 export interface RowsAnswer { rows: Row[]; next: string | null; rows_examined: number; elapsed_ms: number; complete: boolean }
 
+// CloudWatch Logs' languages: what there is to complete, what is wrong with a text, and an answer.
+export interface LogLanguages {
+  commands: { name: string; syntax: string; text: string }[];
+  functions: { name: string; signature: string; family: string; text: string; aggregate: boolean }[];
+  fields: { name: string; text: string }[];
+  patterns: { syntax: string; text: string }[];
+}
+export interface LogCheck { ok: boolean; error?: string; at?: number; end?: number; kind?: string; fields?: string[]; steps?: string[] }
+// As CloudWatch Logs describes them; times in ms.
+export interface LogGroup { logGroupName: string; storedBytes: number; creationTime?: number; retentionInDays?: number }
+export interface LogStream { logStreamName: string; firstEventTimestamp?: number; lastEventTimestamp?: number; lastIngestionTime?: number; creationTime?: number }
+export interface QueryDefinition { queryDefinitionId: string; name: string; queryString: string; logGroupNames?: string[]; lastModified?: number }
+
+export interface InsightsColumn { name: string; time?: boolean; number?: boolean }
+export interface InsightsResult {
+  complete: boolean; kind: 'events' | 'table'; columns: InsightsColumn[]; rows: (string | null)[][]; ids?: string[];
+  rows_scanned: number; rows_matched: number; bytes_scanned: number; elapsed_ms: number; truncated: boolean;
+}
+
 // A piece of a pattern: text that all its lines have, or a value of a kind with some examples.
 export type PatternPart = string | { kind: string; values: string[] };
 export interface Pattern {

@@ -4,7 +4,7 @@
 
 import { useState } from 'preact/hooks';
 import { api } from '../lib/api';
-import { copy } from '../lib/actions';
+import { copy, valueMenu } from '../lib/actions';
 import { bodyOf, streamOf, traceOf } from '../lib/logs';
 import { value } from '../lib/format';
 import { href } from '../lib/route';
@@ -13,6 +13,7 @@ import type { Row } from '../lib/types';
 import { Fields } from '../parts/Fields';
 import { Icon } from '../parts/Icon';
 import { JsonTree } from '../parts/JsonTree';
+import { openMenu } from '../parts/Menu';
 import { ErrorBox } from '../parts/States';
 import { Around } from './Around';
 import { Marked } from './Line';
@@ -63,7 +64,7 @@ export function Detail({ row, terms, close }: { row: Row; terms: readonly string
       </div>
       {around && <Around row={row} terms={terms} />}
       <div class="line-columns">
-        <div class="line-text" data-scrolls>{json && !raw ? <JsonTree text={body} label="The line's JSON" /> : <pre><Marked text={body} terms={terms} /></pre>}</div>
+        <div class="line-text" data-scrolls>{json && !raw ? <JsonTree text={body} label="The line's JSON" onValue={(e, path, v) => openMenu(e, `${path} = ${value(v)}`, valueMenu(row.fields[path] === undefined && row.fields[`message.${path}`] !== undefined ? `message.${path}` : path, v))} /> : <pre><Marked text={body} terms={terms} /></pre>}</div>
         <div class="line-fields" data-scrolls>
           {detail.error && <ErrorBox error={detail.error} retry={detail.reload} />}
           {detail.data && <Fields row={detail.data} key={row.id} />}

@@ -9,7 +9,10 @@ const OPEN_BELOW = 12; // members
 
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
-export function JsonTree({ text, label }: { text: string; label: string }) {
+// What a click on a value does: its path with dots, and the value.
+type OnValue = (e: MouseEvent, path: string, value: null | boolean | number | string) => void;
+
+export function JsonTree({ text, label, onValue }: { text: string; label: string; onValue?: OnValue }) {
   const value = useMemo((): Json | undefined => {
     try {
       return JSON.parse(text) as Json;
@@ -18,23 +21,27 @@ export function JsonTree({ text, label }: { text: string; label: string }) {
     }
   }, [text]);
   if (value === undefined) return <pre class="json-text">{text}</pre>;
-  return <div class="json mono" role="group" aria-label={label}><Node name={null} value={value} open /></div>;
+  return <div class="json mono" role="group" aria-label={label}><Node name={null} path="" value={value} open onValue={onValue} /></div>;
 }
 
 const entries = (v: Json[] | { [key: string]: Json }): [string, Json][] => Object.entries(v);
 const size = (v: Json[] | { [key: string]: Json }) => (Array.isArray(v) ? `[${v.length}]` : `{${Object.keys(v).length}}`);
 
 // Depth is what a person has opened.
-function Node({ name, value, open = false }: { name: string | null; value: Json; open?: boolean }) {
+function Node({ name, path, value, open = false, onValue }: { name: string | null; path: string; value: Json; open?: boolean; onValue?: OnValue | undefined }) {
   const [shown, setShown] = useState(open);
   const [most, setMost] = useState(PIECE);
   const key = name !== null && <span class="json-key">{name}: </span>;
-  if (value === null || typeof value !== 'object') return <div class="json-leaf">{key}<span class={`json-${value === null ? 'null' : typeof value}`}>{JSON.stringify(value)}</span></div>;
+  if (value === null || typeof value !== 'object') {
+    const of = `json-${value === null ? 'null' : typeof value}`;
+    const act = onValue && ((e: MouseEvent) => onValue(e, path, value));
+    return <div class="json-leaf">{key}{act ? <button type="button" class={`value ${of}`} aria-haspopup="menu" onClick={act} onContextMenu={act}>{JSON.stringify(value)}</button> : <span class={of}>{JSON.stringify(value)}</span>}</div>;
+  }
   const list = shown ? entries(value) : [];
   return (
     <details open={shown} onToggle={(e) => { e.stopPropagation(); setShown(e.currentTarget.open); }}>
       <summary>{key}<span class="muted">{size(value)}</span></summary>
-      {list.slice(0, most).map(([k, v]) => <Node key={k} name={k} value={v} open={name === null && v !== null && typeof v === 'object' && Object.keys(v).length <= OPEN_BELOW} />)}
+      {list.slice(0, most).map(([k, v]) => <Node key={k} name={k} path={path ? `${path}.${k}` : k} value={v} onValue={onValue} open={name === null && v !== null && typeof v === 'object' && Object.keys(v).length <= OPEN_BELOW} />)}
       {list.length > most && <button type="button" class="button small" onClick={() => setMost(most + 10 * PIECE)}>{list.length - most} more</button>}
     </details>
   );

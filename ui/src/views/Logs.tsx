@@ -5,14 +5,16 @@ import { useEffect, useMemo, useState } from 'preact/hooks';
 import { copy } from '../lib/actions';
 import { differentOf } from '../lib/different';
 import { count } from '../lib/format';
-import { hasFilters, questionKey, searchedTerms } from '../lib/logs';
+import { hasFilters, languageOf, questionKey, searchedTerms } from '../lib/logs';
 import { loadTypes } from '../lib/schema';
 import { patch, useRoute } from '../lib/route';
 import { rangeOf } from '../lib/time';
 import { Browser } from '../logs/Browser';
 import { Export } from '../logs/Export';
+import { Groups } from '../logs/Groups';
 import { Facets } from '../logs/Facets';
 import { Highlight } from '../logs/Highlight';
+import { Insights, useInsights } from '../logs/Insights';
 import { Patterns } from '../logs/Patterns';
 import { Search } from '../logs/Search';
 import { TailBar } from '../logs/TailBar';
@@ -23,7 +25,7 @@ import { Icon } from '../parts/Icon';
 import { Covers, Empty, ErrorBox, Progress } from '../parts/States';
 import { complaint } from '../parts/Where';
 
-const TABS: [string, string][] = [['', 'Lines'], ['patterns', 'Patterns']];
+const TABS: [string, string][] = [['', 'Lines'], ['patterns', 'Patterns'], ['groups', 'Groups']];
 
 export function Logs() {
   const { params } = useRoute();
@@ -45,6 +47,9 @@ export function Logs() {
   const different = differentOf(params);
   const spec = lined?.spec ?? null;
   const about = useMemo(() => JSON.stringify(spec), [spec]);
+  const asking = languageOf(params) === 'insights' && tab === '' && !tailing;
+  const query = params.get('iq') ?? '';
+  const insights = useInsights(asking ? query : '', spec);
   const follow = () => patch({ tail: tailing ? null : '1', tab: null, row: null }, { replace: true });
   return (
     <div class="view logs">
@@ -61,15 +66,17 @@ export function Logs() {
           {lined && <Covers answer={lined.result} loading={lines.loading} />}
         </span>
       </div>
-      <Search error={error} />
+      {tab !== 'groups' && <Search error={asking ? insights.error : error} />}
       <Progress loading={lines.loading && !tailing} progress={null} />
       {error && <ErrorBox error={error} {...(complaint(error, 'filters') === null && !tailing && { retry: lines.reload })} />}
-      {lined && lined.stacks.length > 0 && (
+      {lined && lined.stacks.length > 0 && tab !== 'groups' && (
         <figure class="panel chart-panel volume-panel"><Volume title="Log lines by severity" times={lined.result.times_ms} step={lined.result.granularity_ms} range={[lined.result.start_ms, lined.result.end_ms]} stacks={lined.stacks} seen={tab === '' ? seen : null} /></figure>
       )}
-      {different && spec && <DifferentPanel of={different} about={about} base={spec} />}
+      {different && spec && tab !== 'groups' && <DifferentPanel of={different} about={about} base={spec} />}
+      {tab === 'groups' && spec && <Groups spec={spec} about={about} />}
       {tab === 'patterns' && spec && <Patterns spec={spec} about={about} />}
-      {tab === '' && (
+      {asking && spec && <Insights answer={insights} asked={query.trim() !== ''} />}
+      {tab === '' && !asking && (
         <>
           <div class="bar line-tools">
             <div class="segmented" role="group" aria-label="Order">
