@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+/* A pipeline at work: rows in batches from stage to stage. */
+#pragma once
+
+#include "agg/agg.h"
+#include "query/pipe.h"
+#include "query/query.h"
+
+/* Rows by column. */
+struct skep_pipe__batch {
+    unsigned n;
+    skep_value **columns; /* [n_slots][SKEP_CALC_ROWS] */
+};
+
+struct skep_pipe__run;
+
+/* A stage at work. */
+struct skep_pipe__node {
+    const struct skep_pipe_stage *stage;
+    struct skep_pipe__node *next; /* NULL: the answer */
+    uint64_t n_passed;            /* LIMIT: rows that went on */
+    struct skep_arena arena;      /* what is kept: STATS, SORT, DEDUP, PATTERNS */
+    bool has_arena;
+    void *state;
+    struct skep_pipe__batch out; /* of stages that make rows */
+};
+
+struct skep_pipe__run {
+    const struct skep_pipe *p;
+    const struct skep_run_opts *opts;
+    struct skep_calc_ctx calc;
+    struct skep_arena scratch; /* of one batch of the source */
+    struct skep_pipe__node *nodes;
+    unsigned n_nodes;
+    bool full; /* no row more is wanted */
+    /* the answer */
+    skep_value *rows; /* [cap_rows * n_outs] */
+    skep_str *ids;
+    size_t n_rows, cap_rows, limit;
+    bool truncated;
+    skep_err *err;
+    uint64_t matched;
+};
+
+/* Rows on to a stage, or into the answer.  May change the batch.  Texts of the batch must live
+ * until the call returns.
+ * Returns SKEP_OK | ENOMEM | ELIMIT | ECANCELED. */
+SKEP_NODISCARD skep_rc skep_pipe__push(struct skep_pipe__run *r, struct skep_pipe__node *node,
+                                       struct skep_pipe__batch *b);
+/* No row more comes: what was kept goes on. */
+SKEP_NODISCARD skep_rc skep_pipe__end(struct skep_pipe__run *r, struct skep_pipe__node *node);
+
+SKEP_NODISCARD skep_rc skep_pipe__batch_new(struct skep_pipe__run *r, struct skep_arena *a,
+                                            struct skep_pipe__batch *b);
+/* A value whose text lives in the arena.  False over budget. */
+SKEP_NODISCARD bool skep_pipe__keep(struct skep_arena *a, const skep_value *v, skep_value *ret);
+SKEP_NODISCARD skep_rc skep_pipe__no_memory(struct skep_pipe__run *r);
+/* Order of values: null, then numbers (texts that are numbers, too), then texts. */
+int skep_pipe__order(const struct skep_calc_ctx *ctx, const skep_value *a, const skep_value *b);
+/* Evaluate over a batch into a scratch column, NULL over budget. */
+skep_value *skep_pipe__eval(struct skep_pipe__run *r, const struct skep_calc *e,
+                            const struct skep_pipe__batch *b);
+
+/* pipe_stats.c, pipe_sort.c, pipe_parse.c: one pair a stage. */
+skep_rc skep_pipe__stats_push(struct skep_pipe__run *r, struct skep_pipe__node *n,
+                              struct skep_pipe__batch *b);
+skep_rc skep_pipe__stats_end(struct skep_pipe__run *r, struct skep_pipe__node *n);
+skep_rc skep_pipe__sort_push(struct skep_pipe__run *r, struct skep_pipe__node *n,
+                             struct skep_pipe__batch *b);
+skep_rc skep_pipe__sort_end(struct skep_pipe__run *r, struct skep_pipe__node *n);
+void skep_pipe__sort_done(struct skep_pipe__node *n);
+void skep_pipe__stats_done(struct skep_pipe__node *n);
+skep_rc skep_pipe__dedup_push(struct skep_pipe__run *r, struct skep_pipe__node *n,
+                              struct skep_pipe__batch *b);
+void skep_pipe__dedup_done(struct skep_pipe__node *n);
+skep_rc skep_pipe__patterns_push(struct skep_pipe__run *r, struct skep_pipe__node *n,
+                                 struct skep_pipe__batch *b);
+skep_rc skep_pipe__patterns_end(struct skep_pipe__run *r, struct skep_pipe__node *n);
+void skep_pipe__patterns_done(struct skep_pipe__node *n);
+skep_rc skep_pipe__parse_push(struct skep_pipe__run *r, struct skep_pipe__node *n,
+                              struct skep_pipe__batch *b);
+skep_rc skep_pipe__unnest_push(struct skep_pipe__run *r, struct skep_pipe__node *n,
+                               struct skep_pipe__batch *b);
+
+/* pipe_push.c: what the store does of a pipeline. */
+struct skep_pipe__pushed {
+    struct skep_plan plan;    /* ROWS, or AGGREGATE */
+    bool aggregate;           /* the stage at n_stages - 1 is answered by it */
+    unsigned n_stages;        /* that need no run any more */
+    unsigned *bucket_group;   /* AGGREGATE: the group that is the time bucket */
+    /* The FILTER at n_stages, what remains of it: in its place; NULL = all of it. */
+    const struct skep_calc *rest;
+};
+SKEP_NODISCARD skep_rc skep_pipe__pushdown(struct skep_store *store, const struct skep_pipe *p,
+                                           const struct skep_run_opts *opts,
+                                           struct skep_pipe__pushed *ret, skep_err *err);
+/* The source's fields as columns of a ROWS plan, in the arena. */
+void skep_pipe__columns(const struct skep_pipe *p, struct skep_arena *a, struct skep_plan *plan);
+/* Answer an AGGREGATE that pushdown made: its groups as rows, on to the stage behind. */
+SKEP_NODISCARD skep_rc skep_pipe__aggregate(struct skep_store *store, struct skep_pipe__run *r,
+                                            const struct skep_pipe__pushed *pushed,
+                                            struct skep_pipe_result *ret);

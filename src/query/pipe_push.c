@@ -1,0 +1,508 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What of a pipeline the store does itself.
+ *
+ *   filters at the beginning  -> the plan's filter, as far as the types of the fields make both
+ *                                mean the same; what is left stays row by row
+ *   stats right behind them   -> an AGGREGATE plan, when all of the filter has gone there
+ *
+ * A plan's tests know types (a text never equals a number); expressions are loose about them.  So a
+ * comparison goes down only where the field has one type in the range asked, which the store is
+ * asked for.
+ *
+ * I1  With and without, the answer is the same; but percentiles, which the store gives to within
+ *     1 %, and counts of distinct values, exact up to SKEP_AGG_EXACT of them there.
+ *
+ * Threads: the caller's.  Memory: opts->arena. */
+#include <math.h>
+
+#include "base/assert.h"
+#include "calc/dates.h"
+#include "event/view.h"
+#include "plan/match.h"
+#include "query/pipe_priv.h"
+
+struct push {
+    const struct skep_pipe *p;
+    struct skep_arena *a;
+    struct skep_fields types;
+    unsigned n_tests;
+};
+
+// --- types -------------------------------------------------------------------------------------
+
+static const struct skep_pipe_field *source(const struct push *x, const struct skep_calc *e)
+{
+    if (e->op != SKEP_CALC_FIELD)
+        return NULL;
+    for (unsigned i = 0; i < x->p->n_fields; i++)
+        if (x->p->fields[i].slot == e->field)
+            return &x->p->fields[i];
+    return NULL;
+}
+
+/* Bits of the types a field has; 0 = none in the range, UINT32_MAX = not known. */
+static uint32_t types_of(const struct push *x, const struct skep_pipe_field *f)
+{
+    if (f->what == SKEP_PIPE_DATASET)
+        return 1u << SKEP_TYPE_STRING;
+    if (f->what != SKEP_PIPE_FIELD)
+        return UINT32_MAX;
+    if (skep_str_eq(f->name, SKEP_MESSAGE_FIELD))
+        return 1u << SKEP_TYPE_STRING;
+    if (skep_view_find(f->name))
+        return UINT32_MAX;
+    for (size_t i = 0; i < x->types.n; i++)
+        if (skep_str_eq(x->types.fields[i].name, f->name))
+            return x->types.fields[i].types;
+    return 0;
+}
+
+static bool only(uint32_t types, uint32_t of)
+{
+    return (types & ~of) == 0;
+}
+
+static const uint32_t numbers = 1u << SKEP_TYPE_INT | 1u << SKEP_TYPE_DOUBLE;
+static const uint32_t strings = 1u << SKEP_TYPE_STRING;
+
+static skep_str plan_name(const struct skep_pipe_field *f)
+{
+    return f->what == SKEP_PIPE_DATASET ? SKEP_STR("dataset") : f->name;
+}
+
+// --- filters -----------------------------------------------------------------------------------
+
+static struct skep_expr *new_test(struct push *x, skep_str field, enum skep_cmp op, skep_value v)
+{
+    struct skep_expr *e = skep_new(x->a, struct skep_expr);
+    skep_value *values = skep_new(x->a, skep_value);
+    *values = v;
+    *e = (struct skep_expr){
+        .op = SKEP_EXPR_TEST,
+        .test = {.field.name = field,
+                 .op = op,
+                 .values = values,
+                 .n_values = op == SKEP_CMP_EXISTS ? 0 : 1}};
+    x->n_tests++;
+    return e;
+}
+
+static struct skep_expr *joined(struct push *x, enum skep_expr_op op, struct skep_expr **kids,
+                                unsigned n)
+{
+    struct skep_expr *e = skep_new(x->a, struct skep_expr);
+    *e = (struct skep_expr){.op = op, .kids = kids, .n_kids = n};
+    return n == 1 && op != SKEP_EXPR_NOT ? kids[0] : e;
+}
+
+static struct skep_expr *negated(struct push *x, struct skep_expr *e)
+{
+    struct skep_expr **kids = skep_new_n(x->a, struct skep_expr *, 1);
+    kids[0] = e;
+    return joined(x, SKEP_EXPR_NOT, kids, 1);
+}
+
+static bool is(const struct skep_calc *e, const char *name)
+{
+    return e->op == SKEP_CALC_CALL && skep_str_eq(skep_str_c(e->fn->name), skep_str_c(name));
+}
+
+static const struct {
+    const char *name, *mirrored;
+    enum skep_cmp op;
+} comparisons[] = {{"eq", "eq", SKEP_CMP_EQ}, {"ne", "ne", SKEP_CMP_NE}, {"lt", "gt", SKEP_CMP_LT},
+                   {"le", "ge", SKEP_CMP_LE}, {"gt", "lt", SKEP_CMP_GT}, {"ge", "le", SKEP_CMP_GE}};
+
+/* field op constant, where both say the same of the field's types; NULL otherwise. */
+static struct skep_expr *compared(struct push *x, const struct skep_pipe_field *f, enum skep_cmp op,
+                                  const skep_value *v)
+{
+    static const struct skep_calc_ctx loose = {.loose = true};
+    uint32_t types = types_of(x, f);
+    double number;
+    bool is_number = skep_calc_number(x->p->loose ? &loose : &(struct skep_calc_ctx){0}, v, &number);
+    bool equality = op == SKEP_CMP_EQ || op == SKEP_CMP_NE;
+    skep_value literal = *v;
+    if (types == UINT32_MAX || v->type == SKEP_TYPE_BOOL || v->type == SKEP_TYPE_NULL)
+        return NULL;
+    if (is_number) {
+        if (!only(types, numbers))
+            return NULL;
+        if (v->type == SKEP_TYPE_STRING)
+            literal = (skep_value){.type = SKEP_TYPE_DOUBLE, .f = number};
+    } else if (v->type != SKEP_TYPE_STRING || !only(types, strings | (equality ? numbers : 0))) {
+        return NULL; /* a text never equals a number's text unless it is one */
+    }
+    return new_test(x, plan_name(f), op, literal);
+}
+
+static struct skep_expr *comparison(struct push *x, const struct skep_calc *e)
+{
+    for (size_t i = 0; i < SKEP_ARRAY_LEN(comparisons); i++) {
+        const struct skep_pipe_field *f;
+        if (is(e, comparisons[i].name) && e->args[1]->op == SKEP_CALC_CONST &&
+            (f = source(x, e->args[0])) != NULL)
+            return compared(x, f, comparisons[i].op, &e->args[1]->value);
+        if (is(e, comparisons[i].mirrored) && e->args[0]->op == SKEP_CALC_CONST &&
+            (f = source(x, e->args[1])) != NULL)
+            return compared(x, f, comparisons[i].op, &e->args[0]->value);
+    }
+    return NULL;
+}
+
+static struct skep_expr *text_test(struct push *x, const struct skep_calc *e)
+{
+    const struct skep_pipe_field *f = source(x, e->args[0]);
+    if (!f || !only(types_of(x, f), strings))
+        return NULL;
+    x->n_tests++;
+    if (is(e, "matches"))
+        return skep_expr_regex(plan_name(f), e->prepared, false, x->a);
+    const skep_value *v = &e->args[1]->value;
+    if (e->args[1]->op != SKEP_CALC_CONST || v->type != SKEP_TYPE_STRING ||
+        (is(e, "strcontains") && e->n_args > 2))
+        return NULL;
+    enum skep_cmp op = is(e, "startsWith") ? SKEP_CMP_STARTS
+                       : is(e, "endsWith") ? SKEP_CMP_ENDS
+                                           : SKEP_CMP_CONTAINS;
+    return new_test(x, plan_name(f), op, *v);
+}
+
+static struct skep_expr *one_of(struct push *x, const struct skep_calc *e)
+{
+    const struct skep_pipe_field *f = source(x, e->args[0]);
+    struct skep_expr **kids = skep_new_n(x->a, struct skep_expr *, e->n_args);
+    for (unsigned i = 1; i < e->n_args; i++) {
+        if (!f || e->args[i]->op != SKEP_CALC_CONST)
+            return NULL;
+        if ((kids[i - 1] = compared(x, f, SKEP_CMP_EQ, &e->args[i]->value)) == NULL)
+            return NULL;
+    }
+    return joined(x, SKEP_EXPR_OR, kids, e->n_args - 1);
+}
+
+/* The same condition as a plan's filter; NULL where there is none.  Recursion is bounded by
+ * SKEP_LIMIT_CALC_DEPTH. */
+static struct skep_expr *pushed(struct push *x, const struct skep_calc *e)
+{
+    if (e->op != SKEP_CALC_CALL || x->n_tests > SKEP_LIMIT_PLAN_TESTS / 2)
+        return NULL;
+    if (is(e, "and") || is(e, "or")) {
+        struct skep_expr **kids = skep_new_n(x->a, struct skep_expr *, e->n_args);
+        for (unsigned i = 0; i < e->n_args; i++)
+            if ((kids[i] = pushed(x, e->args[i])) == NULL)
+                return NULL;
+        return joined(x, is(e, "and") ? SKEP_EXPR_AND : SKEP_EXPR_OR, kids, e->n_args);
+    }
+    if (is(e, "not")) {
+        struct skep_expr *kid = pushed(x, e->args[0]);
+        return kid ? negated(x, kid) : NULL;
+    }
+    if (is(e, "contains") || is(e, "matches") || is(e, "startsWith") || is(e, "endsWith") ||
+        is(e, "strcontains"))
+        return text_test(x, e);
+    if (is(e, "in"))
+        return one_of(x, e);
+    if (is(e, "ispresent")) {
+        const struct skep_pipe_field *f = source(x, e->args[0]);
+        uint32_t odd = 1u << SKEP_TYPE_EMPTY | 1u << SKEP_TYPE_BYTES;
+        if (!f || (types_of(x, f) & odd))
+            return NULL;
+        return new_test(x, plan_name(f), SKEP_CMP_EXISTS, (skep_value){.type = SKEP_TYPE_NULL});
+    }
+    return comparison(x, e);
+}
+
+/* Parts of a conjunction that go down are added to kids; what is left is *ret_rest. */
+static void split(struct push *x, const struct skep_calc *e, struct skep_expr **kids, unsigned *n,
+                  const struct skep_calc **ret_rest)
+{
+    *ret_rest = NULL;
+    if (!is(e, "and")) {
+        struct skep_expr *k = pushed(x, e);
+        if (k)
+            kids[(*n)++] = k;
+        else
+            *ret_rest = e;
+        return;
+    }
+    struct skep_calc *left = skep_new(x->a, struct skep_calc);
+    *left = *e;
+    left->args = skep_new_n(x->a, struct skep_calc *, e->n_args);
+    left->n_args = 0;
+    for (unsigned i = 0; i < e->n_args; i++) {
+        struct skep_expr *k = pushed(x, e->args[i]);
+        if (k)
+            kids[(*n)++] = k;
+        else
+            left->args[left->n_args++] = e->args[i];
+    }
+    if (left->n_args > 0)
+        *ret_rest = left;
+}
+
+// --- stats -------------------------------------------------------------------------------------
+
+static bool push_group(struct push *x, const struct skep_calc *e, struct skep_plan *plan,
+                       struct skep_field_ref *ret, bool *ret_bucket)
+{
+    const struct skep_pipe_field *f = source(x, e);
+    *ret_bucket = false;
+    if (f) {
+        uint32_t types = types_of(x, f);
+        bool one = types != 0 && (types & (types - 1)) == 0;
+        uint32_t printable = strings | numbers | 1u << SKEP_TYPE_BOOL;
+        ret->name = plan_name(f);
+        return types != UINT32_MAX && one && only(types, printable);
+    }
+    if (!is(e, "datefloor") || (f = source(x, e->args[0])) == NULL || f->what != SKEP_PIPE_TIME)
+        return false;
+    const struct skep_period *p = e->prepared;
+    uint64_t span = (uint64_t)(plan->range.end_ns - plan->range.start_ns);
+    if (plan->granularity_ns || p->unit != SKEP_PERIOD_MS || p->n > 86400000 ||
+        span / 1000000 / (uint64_t)p->n > SKEP_LIMIT_PLAN_BUCKETS - 2)
+        return false;
+    *ret_bucket = true;
+    plan->granularity_ns = p->n * 1000000;
+    return true;
+}
+
+static bool push_agg(struct push *x, const struct skep_pipe_agg *a, struct skep_agg *ret)
+{
+    static const struct {
+        enum skep_pipe_agg_op op;
+        enum skep_agg_op plan;
+    } same[] = {{SKEP_PIPE_COUNT, SKEP_AGG_COUNT},
+                {SKEP_PIPE_COUNT_DISTINCT, SKEP_AGG_COUNT_DISTINCT},
+                {SKEP_PIPE_SUM, SKEP_AGG_SUM},
+                {SKEP_PIPE_AVG, SKEP_AGG_AVG},
+                {SKEP_PIPE_MIN, SKEP_AGG_MIN},
+                {SKEP_PIPE_MAX, SKEP_AGG_MAX},
+                {SKEP_PIPE_PCT, SKEP_AGG_PERCENTILE}};
+    size_t i = 0;
+    while (i < SKEP_ARRAY_LEN(same) && same[i].op != a->op)
+        i++;
+    if (i == SKEP_ARRAY_LEN(same))
+        return false;
+    *ret = (struct skep_agg){.op = same[i].plan, .param = a->param};
+    if (!a->expr)
+        return a->op == SKEP_PIPE_COUNT;
+    const struct skep_pipe_field *f = source(x, a->expr);
+    uint32_t types = f ? types_of(x, f) : UINT32_MAX;
+    if (types == UINT32_MAX)
+        return false;
+    ret->field.name = plan_name(f);
+    if (a->op == SKEP_PIPE_COUNT)
+        return !(types & (1u << SKEP_TYPE_EMPTY | 1u << SKEP_TYPE_BYTES));
+    if (a->op == SKEP_PIPE_COUNT_DISTINCT)
+        return types == strings || types == 1u << SKEP_TYPE_INT;
+    return only(types, numbers);
+}
+
+/* The stage as an AGGREGATE; false when it does not go down. */
+static bool push_stats(struct push *x, const struct skep_pipe_stage *s,
+                       struct skep_pipe__pushed *ret)
+{
+    struct skep_plan *plan = &ret->plan;
+    struct skep_field_ref *groups = skep_new_n(x->a, struct skep_field_ref, s->n_assigns + 1);
+    struct skep_agg *aggs = skep_new_n(x->a, struct skep_agg, s->n_aggs + 1);
+    unsigned n_groups = 0;
+    bool ok = s->n_aggs < SKEP_LIMIT_PLAN_AGGS && s->n_assigns <= SKEP_LIMIT_PLAN_GROUPS;
+    for (unsigned i = 0; ok && i < s->n_assigns; i++) {
+        bool bucket;
+        ok = push_group(x, s->assigns[i].expr, plan, &groups[n_groups], &bucket);
+        if (ok && bucket) {
+            ret->bucket_group = skep_new(x->a, unsigned);
+            *ret->bucket_group = i;
+        } else {
+            n_groups++;
+        }
+    }
+    for (unsigned i = 0; ok && i < s->n_aggs; i++)
+        ok = push_agg(x, &s->aggs[i], &aggs[i]);
+    if (!ok) {
+        plan->granularity_ns = 0;
+        ret->bucket_group = NULL;
+        return false;
+    }
+    aggs[s->n_aggs] = (struct skep_agg){.op = SKEP_AGG_COUNT}; /* are there rows? */
+    for (unsigned i = 0; i <= s->n_aggs; i++)
+        aggs[i].key = skep_arena_printf(x->a, "a%u", i);
+    plan->kind = SKEP_PLAN_AGGREGATE;
+    plan->groups = groups;
+    plan->n_groups = n_groups;
+    plan->aggs = aggs;
+    plan->n_aggs = s->n_aggs + 1;
+    plan->limit = SKEP_LIMIT_PLAN_RESULT_GROUPS;
+    plan->ignore_sample_rate = true;
+    plan->n_columns = 0;
+    return true;
+}
+
+// --- plans -------------------------------------------------------------------------------------
+
+static bool asks_types(const struct skep_pipe *p)
+{
+    return p->n_stages > 0 &&
+           (p->stages[0].op == SKEP_PIPE_FILTER || p->stages[0].op == SKEP_PIPE_STATS);
+}
+
+static void narrow_datasets(struct push *x, struct skep_expr **kids, unsigned *n,
+                            struct skep_plan *plan)
+{
+    const struct skep_pipe *p = x->p;
+    static const skep_value log = {.type = SKEP_TYPE_STRING, .s = {"log", 3}};
+    kids[(*n)++] = new_test(x, SKEP_STR("meta.kind"), SKEP_CMP_EQ, log);
+    if (p->n_datasets == 1 && p->n_prefixes == 0) {
+        plan->dataset = p->datasets[0];
+        return;
+    }
+    unsigned total = p->n_datasets + p->n_prefixes;
+    if (total == 0)
+        return;
+    struct skep_expr **any = skep_new_n(x->a, struct skep_expr *, total);
+    for (unsigned i = 0; i < total; i++) {
+        bool whole = i < p->n_datasets;
+        skep_str name = whole ? p->datasets[i] : p->prefixes[i - p->n_datasets];
+        any[i] = new_test(x, SKEP_STR("dataset"), whole ? SKEP_CMP_EQ : SKEP_CMP_STARTS,
+                          (skep_value){.type = SKEP_TYPE_STRING, .s = name});
+    }
+    kids[(*n)++] = joined(x, SKEP_EXPR_OR, any, total);
+}
+
+/* Filters at the beginning, then stats. */
+static void push_stages(struct push *x, struct skep_expr **kids, unsigned *n,
+                        struct skep_pipe__pushed *ret)
+{
+    const struct skep_pipe *p = x->p;
+    while (ret->n_stages < p->n_stages && p->stages[ret->n_stages].op == SKEP_PIPE_FILTER) {
+        split(x, p->stages[ret->n_stages].cond, kids, n, &ret->rest);
+        if (ret->rest)
+            return;
+        ret->n_stages++;
+    }
+    if (ret->n_stages < p->n_stages && p->stages[ret->n_stages].op == SKEP_PIPE_STATS &&
+        push_stats(x, &p->stages[ret->n_stages], ret)) {
+        ret->aggregate = true;
+        ret->n_stages++;
+    }
+}
+
+skep_rc skep_pipe__pushdown(struct skep_store *store, const struct skep_pipe *p,
+                            const struct skep_run_opts *opts, struct skep_pipe__pushed *ret,
+                            skep_err *err)
+{
+    struct push x = {.p = p, .a = opts->arena};
+    unsigned n = 0;
+    *ret = (struct skep_pipe__pushed){.plan = {.kind = SKEP_PLAN_ROWS, .range = p->range}};
+    if (asks_types(p)) {
+        struct skep_plan fields = {.kind = SKEP_PLAN_FIELDS, .range = p->range};
+        struct skep_answer a = {0};
+        struct skep_run_opts o = *opts;
+        o.progress = NULL;
+        o.also = NULL;
+        SKEP_TRY(skep_query_run(store, &fields, &o, &a, err));
+        x.types = a.fields;
+    }
+    skep_pipe__columns(p, opts->arena, &ret->plan);
+    struct skep_expr **kids = skep_new_n(
+        opts->arena, struct skep_expr *, SKEP_LIMIT_PIPE_STAGES * (SKEP_LIMIT_CALC_ARGS + 1) + 3);
+    narrow_datasets(&x, kids, &n, &ret->plan);
+    push_stages(&x, kids, &n, ret);
+    ret->plan.filter = joined(&x, SKEP_EXPR_AND, kids, n);
+    if (ret->aggregate && skep_plan_check(&ret->plan, NULL) != SKEP_OK) {
+        ret->aggregate = false; /* very many tests or groups: row by row */
+        ret->n_stages--;
+        ret->plan.kind = SKEP_PLAN_ROWS;
+        ret->plan.granularity_ns = 0;
+        ret->plan.limit = 0;
+        skep_pipe__columns(p, opts->arena, &ret->plan);
+    }
+    return SKEP_OK;
+}
+
+// --- the answer of an AGGREGATE ----------------------------------------------------------------
+
+static skep_value cell_value(const struct skep_cell *c)
+{
+    if (c->kind == SKEP_CELL_INT)
+        return (skep_value){.type = SKEP_TYPE_INT, .i = c->i};
+    if (c->kind == SKEP_CELL_DOUBLE)
+        return (skep_value){.type = SKEP_TYPE_DOUBLE, .f = c->f};
+    return (skep_value){.type = SKEP_TYPE_NULL};
+}
+
+struct fill {
+    struct skep_pipe__run *r;
+    const struct skep_pipe__pushed *pushed;
+    const struct skep_pipe_stage *stage;
+    const struct skep_result *result;
+    struct skep_pipe__node *to;
+    struct skep_pipe__batch b;
+};
+
+/* One row: a group, in one bucket or in all. */
+static skep_rc put_row(struct fill *f, const struct skep_result_group *g, unsigned bucket)
+{
+    const struct skep_pipe_stage *s = f->stage;
+    const struct skep_result *res = f->result;
+    bool series = f->pushed->bucket_group != NULL;
+    unsigned row = f->b.n++, key = 0;
+    for (unsigned i = 0; i < s->n_assigns; i++) {
+        skep_value v;
+        if (series && i == *f->pushed->bucket_group)
+            v = (skep_value){.type = SKEP_TYPE_INT, .i = res->bucket_starts[bucket] / 1000000};
+        else
+            v = g->key[key++];
+        f->b.columns[s->assigns[i].slot][row] = v;
+    }
+    for (unsigned i = 0; i < s->n_aggs; i++) {
+        const struct skep_cell *c =
+            series ? &g->series[(size_t)i * res->n_buckets + bucket] : &g->values[i];
+        f->b.columns[s->aggs[i].slot][row] = cell_value(c);
+    }
+    if (f->b.n < SKEP_CALC_ROWS)
+        return SKEP_OK;
+    skep_rc rc = skep_pipe__push(f->r, f->to, &f->b);
+    f->b.n = 0;
+    return rc;
+}
+
+static skep_rc put_group(struct fill *f, const struct skep_result_group *g)
+{
+    const struct skep_result *res = f->result;
+    unsigned last = f->stage->n_aggs; /* the COUNT of rows */
+    if (!f->pushed->bucket_group) {
+        f->r->matched += (uint64_t)g->values[last].i;
+        return put_row(f, g, 0);
+    }
+    for (unsigned b = 0; b < res->n_buckets && !f->r->full; b++) {
+        int64_t rows = g->series[(size_t)last * res->n_buckets + b].i;
+        f->r->matched += (uint64_t)rows;
+        if (rows > 0)
+            SKEP_TRY(put_row(f, g, b));
+    }
+    return SKEP_OK;
+}
+
+skep_rc skep_pipe__aggregate(struct skep_store *store, struct skep_pipe__run *r,
+                             const struct skep_pipe__pushed *pushed, struct skep_pipe_result *ret)
+{
+    struct skep_result *result = NULL;
+    struct fill f = {.r = r,
+                     .pushed = pushed,
+                     .stage = &r->p->stages[pushed->n_stages - 1],
+                     .to = r->n_nodes ? &r->nodes[0] : NULL};
+    SKEP_TRY(skep_query_aggregate(store, &pushed->plan, r->opts, &result, r->err));
+    f.result = result;
+    ret->complete = result->complete;
+    ret->missing = result->missing;
+    if (result->n_groups_total > result->n_groups)
+        r->truncated = true;
+    SKEP_TRY(skep_pipe__batch_new(r, &r->scratch, &f.b));
+    for (size_t i = 0; i < result->n_groups && !r->full; i++)
+        SKEP_TRY(put_group(&f, &result->groups[i]));
+    if (result->n_groups == 0 && f.stage->n_assigns == 0)
+        SKEP_TRY(put_row(&f, &result->totals, 0));
+    return skep_pipe__push(r, f.to, &f.b);
+}
