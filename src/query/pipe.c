@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Pipelines over rows.
  *
- *   plan (pipe_push.c) --> pages of rows, newest first --> batches of 1,024 --> stage -> stage -> answer
+ *   plan (pipe_push.c) --> pages of rows, newest first --> batches of 1,024 --> stage -> stage ->
+ * answer
  *                     `--> AGGREGATE, for stats at the beginning -------------^
  *
  * A stage either hands its batch on at once (filter, assign, parse, limit, dedup) or keeps what it
@@ -48,8 +49,8 @@ skep_rc skep_pipe__batch_new(struct skep_pipe__run *r, struct skep_arena *a,
 bool skep_pipe__keep(struct skep_arena *a, const skep_value *v, skep_value *ret)
 {
     *ret = *v;
-    bool text = v->type == SKEP_TYPE_STRING || v->type == SKEP_TYPE_ARRAY ||
-                v->type == SKEP_TYPE_BYTES;
+    bool text =
+        v->type == SKEP_TYPE_STRING || v->type == SKEP_TYPE_ARRAY || v->type == SKEP_TYPE_BYTES;
     if (!text || v->s.n == 0)
         return true;
     char *p = skep_arena_try_alloc(a, v->s.n);
@@ -106,6 +107,8 @@ static skep_rc filter(struct skep_pipe__run *r, struct skep_pipe__node *node,
     for (unsigned i = 0; i < b->n; i++)
         if (skep_calc_true(&v[i]))
             rows[n++] = (uint16_t)i;
+    if (node->counts)
+        r->matched -= b->n - n;
     keep_rows(r, b, rows, n);
     return skep_pipe__push(r, node->next, b);
 }
@@ -235,9 +238,9 @@ static skep_value field_value(const struct skep_pipe_field *f, const struct skep
         return (skep_value){.type = SKEP_TYPE_INT, .i = row->received_ns / 1000000};
     case SKEP_PIPE_DATASET: return (skep_value){.type = SKEP_TYPE_STRING, .s = row->dataset};
     case SKEP_PIPE_ROW_ID:
-        return (skep_value){.type = SKEP_TYPE_STRING,
-                            .s = skep_arena_printf(a, "%llu-%u", (unsigned long long)row->id.seq,
-                                                   row->id.ordinal)};
+        return (skep_value){
+            .type = SKEP_TYPE_STRING,
+            .s = skep_arena_printf(a, "%llu-%u", (unsigned long long)row->id.seq, row->id.ordinal)};
     case SKEP_PIPE_FIELD:
     default: {
         skep_value v = row->fields[column].value;
@@ -341,11 +344,19 @@ static skep_rc pages(struct skep_store *store, struct skep_pipe__run *r, struct 
 
 // --- runs --------------------------------------------------------------------------------------
 
+/* Is a row behind the stage a row before it, if it passed? */
+static bool keeps_rows(const struct skep_pipe_stage *s)
+{
+    return s->op == SKEP_PIPE_FILTER || s->op == SKEP_PIPE_ASSIGN ||
+           (s->op >= SKEP_PIPE_PARSE_GLOB && s->op <= SKEP_PIPE_PARSE_CSV && !s->many);
+}
+
 static void begin(struct skep_pipe__run *r, const struct skep_pipe__pushed *pushed,
                   struct skep_pipe_stage *rest)
 {
     const struct skep_pipe *p = r->p;
     unsigned n = p->n_stages - pushed->n_stages;
+    bool counts = true;
     r->nodes = skep_new_n(r->opts->arena, struct skep_pipe__node, n + 1);
     r->n_nodes = n;
     for (unsigned i = 0; i < n; i++) {
@@ -357,39 +368,59 @@ static void begin(struct skep_pipe__run *r, const struct skep_pipe__pushed *push
         }
         r->nodes[i].stage = stage;
         r->nodes[i].next = i + 1 < n ? &r->nodes[i + 1] : NULL;
+        counts = counts && keeps_rows(stage);
+        r->nodes[i].counts = counts;
         skep_arena_init(&r->nodes[i].arena, "pipe stage", r->opts->budget);
     }
 }
 
-static void finish(struct skep_pipe__run *r)
+static void finish_nodes(struct skep_pipe__run *r)
 {
     for (unsigned i = 0; i < r->n_nodes; i++) {
         if (ops[r->nodes[i].stage->op].done)
             ops[r->nodes[i].stage->op].done(&r->nodes[i]);
         skep_arena_done(&r->nodes[i].arena);
     }
-    skep_arena_done(&r->scratch);
 }
 
-/* Rows of the range and groups, whatever the filters. */
+/* Rows of the range and groups that pass a filter, and the bytes of their messages. */
 static skep_rc count_rows(struct skep_store *store, const struct skep_pipe__run *r,
-                          const struct skep_plan *of, uint64_t *ret, skep_err *err)
+                          const struct skep_plan *of, const struct skep_expr *filter,
+                          uint64_t *ret_rows, uint64_t *ret_bytes)
 {
-    static const struct skep_agg count = {.op = SKEP_AGG_COUNT, .key = {"COUNT", 5}};
+    static const struct skep_agg aggs[] = {
+        {.op = SKEP_AGG_COUNT, .key = {"COUNT", 5}},
+        {.op = SKEP_AGG_SUM, .field = {.name = {"log.bytes", 9}}, .key = {"BYTES", 5}}};
     struct skep_plan plan = {.kind = SKEP_PLAN_AGGREGATE,
                              .range = r->p->range,
                              .dataset = of->dataset,
-                             .aggs = &count,
-                             .n_aggs = 1,
+                             .filter = filter,
+                             .aggs = aggs,
+                             .n_aggs = 2,
                              .limit = 1,
                              .ignore_sample_rate = true};
     struct skep_result *result = NULL;
     struct skep_run_opts o = *r->opts;
     o.progress = NULL;
     o.also = NULL;
-    SKEP_TRY(skep_query_aggregate(store, &plan, &o, &result, err));
-    *ret = (uint64_t)result->totals.values[0].i;
+    SKEP_TRY(skep_query_aggregate(store, &plan, &o, &result, r->err));
+    const struct skep_cell *v = result->totals.values;
+    *ret_rows = (uint64_t)v[0].i;
+    *ret_bytes = v[1].kind == SKEP_CELL_INT && v[1].i > 0 ? (uint64_t)v[1].i : 0;
     return SKEP_OK;
+}
+
+/* Rows that matched, when the answer was full before all were looked at: those the store counts. */
+static skep_rc count_matched(struct skep_store *store, struct skep_pipe__run *r,
+                             const struct skep_pipe__pushed *pushed)
+{
+    uint64_t bytes;
+    bool filtered = false;
+    for (unsigned i = 0; i < r->n_nodes; i++)
+        filtered = filtered || (r->nodes[i].counts && r->nodes[i].stage->op == SKEP_PIPE_FILTER);
+    if (pushed->aggregate || !r->stopped || filtered)
+        return SKEP_OK;
+    return count_rows(store, r, &pushed->plan, pushed->plan.filter, &r->matched, &bytes);
 }
 
 skep_rc skep_pipe_run(struct skep_store *store, const struct skep_pipe *p,
@@ -410,21 +441,51 @@ skep_rc skep_pipe_run(struct skep_store *store, const struct skep_pipe *p,
     skep_assert(p->limit > 0 && p->limit <= SKEP_LIMIT_PIPE_ROWS);
     *ret = (struct skep_pipe_result){.complete = true};
     SKEP_TRY(skep_pipe__pushdown(store, p, opts, &pushed, err));
-    SKEP_TRY(count_rows(store, &r, &pushed.plan, &ret->rows_scanned, err));
+    SKEP_TRY(
+        count_rows(store, &r, &pushed.plan, pushed.scope, &ret->rows_scanned, &ret->bytes_scanned));
     skep_arena_init(&r.scratch, "pipe scratch", opts->budget);
     r.calc.scratch = &r.scratch;
     begin(&r, &pushed, &rest);
-    skep_rc rc = pushed.aggregate ? skep_pipe__aggregate(store, &r, &pushed, ret)
-                                  : pages(store, &r, &pushed.plan, ret);
+    bool again = false;
+    skep_rc rc = SKEP_OK;
+    if (pushed.aggregate)
+        rc = skep_pipe__aggregate(store, &r, &pushed, ret, &again);
+    if (again && rc == SKEP_OK) {
+        finish_nodes(&r);
+        skep_pipe__no_aggregate(p, opts->arena, &pushed);
+        begin(&r, &pushed, &rest);
+    }
+    if (rc == SKEP_OK && !pushed.aggregate)
+        rc = pages(store, &r, &pushed.plan, ret);
+    r.stopped = r.full;
+    if (rc == SKEP_OK)
+        rc = count_matched(store, &r, &pushed);
     if (rc == SKEP_OK)
         rc = skep_pipe__end(&r, r.n_nodes ? &r.nodes[0] : NULL);
-    finish(&r);
+    finish_nodes(&r);
+    skep_arena_done(&r.scratch);
     SKEP_TRY(rc);
     ret->values = r.rows;
     ret->ids = r.ids;
     ret->n_rows = r.n_rows;
     ret->truncated = r.truncated;
     ret->rows_matched = r.matched;
+    return SKEP_OK;
+}
+
+skep_rc skep_pipe_explain(struct skep_store *store, const struct skep_pipe *p,
+                          const struct skep_run_opts *opts, skep_str **ret, unsigned *ret_n,
+                          skep_err *err)
+{
+    struct skep_pipe__pushed pushed;
+    SKEP_TRY(skep_pipe__pushdown(store, p, opts, &pushed, err));
+    *ret = skep_new_n(opts->arena, skep_str, p->n_stages + 1);
+    *ret_n = p->n_stages;
+    for (unsigned i = 0; i < p->n_stages; i++)
+        (*ret)[i] = i < pushed.n_stages ? SKEP_STR("by the store")
+                    : i == pushed.n_stages && pushed.rest && pushed.rest != p->stages[i].cond
+                        ? SKEP_STR("in part by the store")
+                        : SKEP_STR("row by row");
     return SKEP_OK;
 }
 

@@ -47,8 +47,8 @@ enum skep_pipe_agg_op {
     SKEP_PIPE_AVG,
     SKEP_PIPE_MIN,
     SKEP_PIPE_MAX,
-    SKEP_PIPE_STDDEV, /* of a sample */
-    SKEP_PIPE_PCT,    /* param 0..100 */
+    SKEP_PIPE_STDDEV,   /* of a sample */
+    SKEP_PIPE_PCT,      /* param 0..100 */
     SKEP_PIPE_EARLIEST, /* the value of the row with the least time (of `by`) */
     SKEP_PIPE_LATEST,
     SKEP_PIPE_FIRST, /* the least value, as sorting has it */
@@ -70,21 +70,21 @@ struct skep_pipe_sort {
 enum skep_pipe_op {
     SKEP_PIPE_FILTER, /* rows for which `cond` is true go on */
     SKEP_PIPE_ASSIGN,
-    SKEP_PIPE_PARSE_GLOB, /* texts between `pieces` into `slots` */
-    SKEP_PIPE_PARSE_REGEX, /* groups into `slots` */
+    SKEP_PIPE_PARSE_GLOB,   /* texts between `pieces` into `slots` */
+    SKEP_PIPE_PARSE_REGEX,  /* groups into `slots` */
     SKEP_PIPE_PARSE_LOGFMT, /* slots[0] becomes a map */
     SKEP_PIPE_PARSE_CSV,
     SKEP_PIPE_STATS,
     SKEP_PIPE_SORT,
     SKEP_PIPE_LIMIT,
-    SKEP_PIPE_DEDUP, /* the first row of each combination of `slots`; rows without go on */
-    SKEP_PIPE_UNNEST, /* a row for each element of a list */
+    SKEP_PIPE_DEDUP,   /* the first row of each combination of `slots`; rows without go on */
+    SKEP_PIPE_UNNEST,  /* a row for each element of a list */
     SKEP_PIPE_PATTERNS /* lines folded: slots[0..2] = template, count, ratio */
 };
 
 struct skep_pipe_stage {
     enum skep_pipe_op op;
-    const struct skep_calc *cond; /* FILTER; PARSE_*, UNNEST, PATTERNS: of what */
+    const struct skep_calc *cond;     /* FILTER; PARSE_*, UNNEST, PATTERNS: of what */
     struct skep_pipe_assign *assigns; /* ASSIGN; STATS: the groups */
     unsigned n_assigns;
     struct skep_pipe_agg *aggs;
@@ -143,8 +143,8 @@ SKEP_NODISCARD skep_rc skep_pipe_run(struct skep_store *store, const struct skep
                                      const struct skep_run_opts *opts, struct skep_pipe_result *ret,
                                      skep_err *err);
 
-/* How it would be answered: one line a stage, "filter: by the store" or "...: row by row"; the
- * store is asked for the types of fields.  Returns as skep_store_run. */
+/* How each stage would be answered, "by the store" or "row by row"; the store is asked for the
+ * types of fields.  Returns as skep_store_run. */
 SKEP_NODISCARD skep_rc skep_pipe_explain(struct skep_store *store, const struct skep_pipe *p,
                                          const struct skep_run_opts *opts, skep_str **ret,
                                          unsigned *ret_n, skep_err *err);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "agg/agg.h"
+#include "base/buf.h"
 #include "query/pipe.h"
 #include "query/query.h"
 
@@ -19,6 +20,7 @@ struct skep_pipe__node {
     const struct skep_pipe_stage *stage;
     struct skep_pipe__node *next; /* NULL: the answer */
     uint64_t n_passed;            /* LIMIT: rows that went on */
+    bool counts;                  /* FILTER: its rows are rows of the source */
     struct skep_arena arena;      /* what is kept: STATS, SORT, DEDUP, PATTERNS */
     bool has_arena;
     void *state;
@@ -32,7 +34,8 @@ struct skep_pipe__run {
     struct skep_arena scratch; /* of one batch of the source */
     struct skep_pipe__node *nodes;
     unsigned n_nodes;
-    bool full; /* no row more is wanted */
+    bool full;    /* no row more is wanted */
+    bool stopped; /* the source was not read to its end */
     /* the answer */
     skep_value *rows; /* [cap_rows * n_outs] */
     skep_str *ids;
@@ -84,10 +87,11 @@ skep_rc skep_pipe__unnest_push(struct skep_pipe__run *r, struct skep_pipe__node 
 
 /* pipe_push.c: what the store does of a pipeline. */
 struct skep_pipe__pushed {
-    struct skep_plan plan;    /* ROWS, or AGGREGATE */
-    bool aggregate;           /* the stage at n_stages - 1 is answered by it */
-    unsigned n_stages;        /* that need no run any more */
-    unsigned *bucket_group;   /* AGGREGATE: the group that is the time bucket */
+    struct skep_plan plan;         /* ROWS, or AGGREGATE */
+    const struct skep_expr *scope; /* of its filter: which rows are asked about at all */
+    bool aggregate;                /* the stage at n_stages - 1 is answered by it */
+    unsigned n_stages;             /* that need no run any more */
+    unsigned *bucket_group;        /* AGGREGATE: the group that is the time bucket */
     /* The FILTER at n_stages, what remains of it: in its place; NULL = all of it. */
     const struct skep_calc *rest;
 };
@@ -96,7 +100,11 @@ SKEP_NODISCARD skep_rc skep_pipe__pushdown(struct skep_store *store, const struc
                                            struct skep_pipe__pushed *ret, skep_err *err);
 /* The source's fields as columns of a ROWS plan, in the arena. */
 void skep_pipe__columns(const struct skep_pipe *p, struct skep_arena *a, struct skep_plan *plan);
-/* Answer an AGGREGATE that pushdown made: its groups as rows, on to the stage behind. */
+/* Answer an AGGREGATE that pushdown made: its groups as rows, on to the stage behind.
+ * *ret_too_many: there are more groups than such a plan answers; no row has gone on. */
 SKEP_NODISCARD skep_rc skep_pipe__aggregate(struct skep_store *store, struct skep_pipe__run *r,
                                             const struct skep_pipe__pushed *pushed,
-                                            struct skep_pipe_result *ret);
+                                            struct skep_pipe_result *ret, bool *ret_too_many);
+/* Take the AGGREGATE back: the stage is answered row by row. */
+void skep_pipe__no_aggregate(const struct skep_pipe *p, struct skep_arena *a,
+                             struct skep_pipe__pushed *pushed);

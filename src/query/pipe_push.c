@@ -77,12 +77,11 @@ static struct skep_expr *new_test(struct push *x, skep_str field, enum skep_cmp 
     struct skep_expr *e = skep_new(x->a, struct skep_expr);
     skep_value *values = skep_new(x->a, skep_value);
     *values = v;
-    *e = (struct skep_expr){
-        .op = SKEP_EXPR_TEST,
-        .test = {.field.name = field,
-                 .op = op,
-                 .values = values,
-                 .n_values = op == SKEP_CMP_EXISTS ? 0 : 1}};
+    *e = (struct skep_expr){.op = SKEP_EXPR_TEST,
+                            .test = {.field.name = field,
+                                     .op = op,
+                                     .values = values,
+                                     .n_values = op == SKEP_CMP_EXISTS ? 0 : 1}};
     x->n_tests++;
     return e;
 }
@@ -120,7 +119,8 @@ static struct skep_expr *compared(struct push *x, const struct skep_pipe_field *
     static const struct skep_calc_ctx loose = {.loose = true};
     uint32_t types = types_of(x, f);
     double number;
-    bool is_number = skep_calc_number(x->p->loose ? &loose : &(struct skep_calc_ctx){0}, v, &number);
+    bool is_number =
+        skep_calc_number(x->p->loose ? &loose : &(struct skep_calc_ctx){0}, v, &number);
     bool equality = op == SKEP_CMP_EQ || op == SKEP_CMP_NE;
     skep_value literal = *v;
     if (types == UINT32_MAX || v->type == SKEP_TYPE_BOOL || v->type == SKEP_TYPE_NULL)
@@ -272,13 +272,11 @@ static bool push_agg(struct push *x, const struct skep_pipe_agg *a, struct skep_
     static const struct {
         enum skep_pipe_agg_op op;
         enum skep_agg_op plan;
-    } same[] = {{SKEP_PIPE_COUNT, SKEP_AGG_COUNT},
-                {SKEP_PIPE_COUNT_DISTINCT, SKEP_AGG_COUNT_DISTINCT},
-                {SKEP_PIPE_SUM, SKEP_AGG_SUM},
-                {SKEP_PIPE_AVG, SKEP_AGG_AVG},
-                {SKEP_PIPE_MIN, SKEP_AGG_MIN},
-                {SKEP_PIPE_MAX, SKEP_AGG_MAX},
-                {SKEP_PIPE_PCT, SKEP_AGG_PERCENTILE}};
+    } same[] = {
+        {SKEP_PIPE_COUNT, SKEP_AGG_COUNT},   {SKEP_PIPE_COUNT_DISTINCT, SKEP_AGG_COUNT_DISTINCT},
+        {SKEP_PIPE_SUM, SKEP_AGG_SUM},       {SKEP_PIPE_AVG, SKEP_AGG_AVG},
+        {SKEP_PIPE_MIN, SKEP_AGG_MIN},       {SKEP_PIPE_MAX, SKEP_AGG_MAX},
+        {SKEP_PIPE_PCT, SKEP_AGG_PERCENTILE}};
     size_t i = 0;
     while (i < SKEP_ARRAY_LEN(same) && same[i].op != a->op)
         i++;
@@ -405,20 +403,30 @@ skep_rc skep_pipe__pushdown(struct skep_store *store, const struct skep_pipe *p,
         x.types = a.fields;
     }
     skep_pipe__columns(p, opts->arena, &ret->plan);
-    struct skep_expr **kids = skep_new_n(
-        opts->arena, struct skep_expr *, SKEP_LIMIT_PIPE_STAGES * (SKEP_LIMIT_CALC_ARGS + 1) + 3);
+    struct skep_expr **kids = skep_new_n(opts->arena, struct skep_expr *,
+                                         SKEP_LIMIT_PIPE_STAGES * (SKEP_LIMIT_CALC_ARGS + 1) + 3);
     narrow_datasets(&x, kids, &n, &ret->plan);
+    struct skep_expr **scope = skep_new_n(opts->arena, struct skep_expr *, n);
+    memcpy(scope, kids, n * sizeof *scope);
+    ret->scope = joined(&x, SKEP_EXPR_AND, scope, n);
     push_stages(&x, kids, &n, ret);
     ret->plan.filter = joined(&x, SKEP_EXPR_AND, kids, n);
-    if (ret->aggregate && skep_plan_check(&ret->plan, NULL) != SKEP_OK) {
-        ret->aggregate = false; /* very many tests or groups: row by row */
-        ret->n_stages--;
-        ret->plan.kind = SKEP_PLAN_ROWS;
-        ret->plan.granularity_ns = 0;
-        ret->plan.limit = 0;
-        skep_pipe__columns(p, opts->arena, &ret->plan);
-    }
+    if (ret->aggregate && skep_plan_check(&ret->plan, NULL) != SKEP_OK)
+        skep_pipe__no_aggregate(p, opts->arena, ret); /* very many tests or groups */
     return SKEP_OK;
+}
+
+void skep_pipe__no_aggregate(const struct skep_pipe *p, struct skep_arena *a,
+                             struct skep_pipe__pushed *pushed)
+{
+    skep_assert(pushed->aggregate && pushed->n_stages > 0);
+    pushed->aggregate = false;
+    pushed->n_stages--;
+    pushed->plan = (struct skep_plan){.kind = SKEP_PLAN_ROWS,
+                                      .range = pushed->plan.range,
+                                      .dataset = pushed->plan.dataset,
+                                      .filter = pushed->plan.filter};
+    skep_pipe__columns(p, a, &pushed->plan);
 }
 
 // --- the answer of an AGGREGATE ----------------------------------------------------------------
@@ -486,7 +494,8 @@ static skep_rc put_group(struct fill *f, const struct skep_result_group *g)
 }
 
 skep_rc skep_pipe__aggregate(struct skep_store *store, struct skep_pipe__run *r,
-                             const struct skep_pipe__pushed *pushed, struct skep_pipe_result *ret)
+                             const struct skep_pipe__pushed *pushed, struct skep_pipe_result *ret,
+                             bool *ret_too_many)
 {
     struct skep_result *result = NULL;
     struct fill f = {.r = r,
@@ -497,8 +506,9 @@ skep_rc skep_pipe__aggregate(struct skep_store *store, struct skep_pipe__run *r,
     f.result = result;
     ret->complete = result->complete;
     ret->missing = result->missing;
-    if (result->n_groups_total > result->n_groups)
-        r->truncated = true;
+    *ret_too_many = result->n_groups_total > result->n_groups;
+    if (*ret_too_many)
+        return SKEP_OK;
     SKEP_TRY(skep_pipe__batch_new(r, &r->scratch, &f.b));
     for (size_t i = 0; i < result->n_groups && !r->full; i++)
         SKEP_TRY(put_group(&f, &result->groups[i]));

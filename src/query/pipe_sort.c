@@ -24,7 +24,7 @@ struct sorted {
     struct kept **rows;
     size_t n, cap;
     uint64_t seq;
-    uint64_t keep; /* 0 = all */
+    uint64_t keep;           /* 0 = all */
     struct skep_arena other; /* rows are copied between the two when many were cut */
     bool second;
     struct skep_agg_mem mem;
@@ -151,7 +151,6 @@ void skep_pipe__sort_done(struct skep_pipe__node *n)
     if (!s)
         return;
     skep_agg_free(&s->mem, s->rows, s->cap * sizeof *s->rows);
-    skep_agg_mem_give(&s->mem, s->mem.taken);
     skep_arena_done(&s->other);
 }
 
@@ -233,7 +232,6 @@ void skep_pipe__dedup_done(struct skep_pipe__node *n)
     if (!s)
         return;
     skep_agg_free(&s->mem, s->items, s->cap * sizeof *s->items);
-    skep_agg_mem_give(&s->mem, s->mem.taken);
     skep_buf_done(&s->key);
 }
 
@@ -270,12 +268,11 @@ skep_rc skep_pipe__patterns_end(struct skep_pipe__run *r, struct skep_pipe__node
         for (unsigned i = 0; i < b.n; i++) {
             const struct skep_template *t = &list.templates[from + i];
             skep_str text = t->other ? SKEP_STR("<Other>") : skep_template_text(t, &n->arena);
-            b.columns[n->stage->slots[0]][i] =
-                (skep_value){.type = SKEP_TYPE_STRING, .s = text};
+            b.columns[n->stage->slots[0]][i] = (skep_value){.type = SKEP_TYPE_STRING, .s = text};
             b.columns[n->stage->slots[1]][i] =
                 (skep_value){.type = SKEP_TYPE_INT, .i = (int64_t)t->count};
-            b.columns[n->stage->slots[2]][i] = (skep_value){
-                .type = SKEP_TYPE_DOUBLE, .f = (double)t->count / (double)list.lines};
+            b.columns[n->stage->slots[2]][i] =
+                (skep_value){.type = SKEP_TYPE_DOUBLE, .f = (double)t->count / (double)list.lines};
         }
         SKEP_TRY(skep_pipe__push(r, n->next, &b));
     }

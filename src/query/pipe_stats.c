@@ -252,8 +252,7 @@ static bool add(struct skep_pipe__run *r, struct skep_pipe__node *n, struct stat
         if (skep_calc_number(&r->calc, v, &f))
             add_number(x, v, f);
         return true;
-    case SKEP_PIPE_PCT:
-        return !skep_calc_number(&r->calc, v, &f) || list_add(&s->mem, &x->many, f);
+    case SKEP_PIPE_PCT: return !skep_calc_number(&r->calc, v, &f) || list_add(&s->mem, &x->many, f);
     case SKEP_PIPE_MIN:
     case SKEP_PIPE_MAX:
         if (!skep_calc_number(&r->calc, v, &f))
@@ -344,10 +343,10 @@ static skep_value finished(const struct skep_pipe_agg *a, struct state *x)
     case SKEP_PIPE_AVG:
         return x->n ? (skep_value){.type = SKEP_TYPE_DOUBLE, .f = x->sum / (double)x->n} : none;
     case SKEP_PIPE_STDDEV:
-        return x->n > 1 ? (skep_value){.type = SKEP_TYPE_DOUBLE,
-                                       .f = sqrt(x->m2 / (double)(x->n - 1))}
-               : x->n   ? (skep_value){.type = SKEP_TYPE_DOUBLE, .f = 0}
-                        : none;
+        return x->n > 1
+                   ? (skep_value){.type = SKEP_TYPE_DOUBLE, .f = sqrt(x->m2 / (double)(x->n - 1))}
+               : x->n ? (skep_value){.type = SKEP_TYPE_DOUBLE, .f = 0}
+                      : none;
     case SKEP_PIPE_PCT: return percentile(a, &x->many);
     case SKEP_PIPE_MIN:
     case SKEP_PIPE_MAX:
@@ -403,6 +402,5 @@ void skep_pipe__stats_done(struct skep_pipe__node *n)
         }
     skep_agg_free(&s->mem, s->table, s->cap * sizeof *s->table);
     skep_agg_free(&s->mem, s->groups, s->groups_cap * sizeof *s->groups);
-    skep_agg_mem_give(&s->mem, s->mem.taken);
     skep_buf_done(&s->key);
 }

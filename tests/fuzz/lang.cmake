@@ -6,3 +6,5 @@ skep_fuzz(fuzz_lang_xray SOURCES fuzz_lang_xray.c DEPENDS lang query plan wire b
           CORPUS corpus/lang_xray)
 skep_fuzz(fuzz_lang_logs_pattern SOURCES fuzz_lang_logs_pattern.c DEPENDS lang query plan wire base
           CORPUS corpus/lang_logs_pattern)
+skep_fuzz(fuzz_lang_insights SOURCES fuzz_lang_insights.c DEPENDS lang query calc plan wire base
+          CORPUS corpus/lang_insights)

@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: Apache-2.0
+// Logs Insights through the page's endpoint: random queries, each made together with the plainest
+// JavaScript that answers it; a table of commands and functions with what they must give; mistakes
+// with their place.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { Skep, attributes, nowNs } from './support.mjs';
+
+let skep;
+const events = [];
+let seed = 20261129;
+const rnd = (n) => ((seed = (Math.imul(seed, 1103515245) + 12345) >>> 0) >>> 8) % n;
+const pick = (list) => list[rnd(list.length)];
+const N = 4000;
+// A whole minute, so that bins fall on the events evenly whenever the test runs.
+const startMs = Math.floor(Date.now() / 60000) * 60000 - 1800000;
+
+function event(i) {
+  const e = { n: i, level: pick(['ERROR', 'WARN', 'INFO']), ms: rnd(400) / 4, size: rnd(3000), flag: rnd(2) === 0 };
+  if (rnd(3)) e.host = `h${rnd(5)}`;
+  if (rnd(4) === 0) e.mixed = rnd(2) ? String(rnd(20)) : rnd(20);
+  e['@timestamp'] = startMs + i * 250;
+  e['@message'] = `${e.level} user=${rnd(9)} took ${e.size} ms "q=${i % 17}"`;
+  return e;
+}
+
+before(async () => {
+  skep = await Skep.start();
+  for (let i = 0; i < N; i++) events.push(event(i));
+  for (let i = 0; i < N; i += 1000) {
+    const logRecords = events.slice(i, i + 1000).map((e) => {
+      const fields = Object.fromEntries(Object.entries(e).filter(([k]) => !k.startsWith('@')));
+      return { timeUnixNano: `${e['@timestamp']}000000`, body: { stringValue: e['@message'] }, attributes: attributes(fields) };
+    });
+    await skep.json('POST', '/v1/logs', { resourceLogs: [{ resource: { attributes: attributes({ 'service.name': i % 2000 ? 'two' : 'one' }) }, scopeLogs: [{ scope: {}, logRecords }] }] });
+  }
+});
+after(() => skep.done());
+
+const ask = (query, more = {}) => skep.json('POST', '/skep/v1/logs/insights', { query, time_range: 7200, ...more }, { accept: 'application/json' });
+
+// --- the reference ---------------------------------------------------------------------------
+
+const stamp = (ms) => new Date(ms).toISOString().replace('T', ' ').replace('Z', '');
+const numeric = (v) => typeof v === 'number' || typeof v === 'boolean' || (typeof v === 'string' && v.trim() !== '' && Number.isFinite(Number(v)));
+const text = (v) => (v === undefined ? null : typeof v === 'boolean' ? (v ? '1' : '0') : String(v));
+
+function compare(a, b) { // undefined: they do not compare
+  if (a === undefined || b === undefined) return undefined;
+  if (numeric(a) && numeric(b)) return Math.sign(Number(a) - Number(b));
+  const s = text(a), t = text(b);
+  return s < t ? -1 : s > t ? 1 : 0;
+}
+const order = (a, b) => { // null, numbers, texts
+  const rank = (v) => (v === undefined ? 0 : numeric(v) ? 1 : 2);
+  return rank(a) - rank(b) || compare(a, b) || 0;
+};
+
+function condition(depth) {
+  const k = rnd(depth > 0 ? 10 : 7);
+  if (k === 0) { const s = pick(['ERROR', 'took 1', 'user=3', 'q=16"']); return [`@message like '${s}'`, (r) => r['@message'].includes(s)]; }
+  if (k === 1) { const s = pick(['^WARN', 'took [12]\\d{2} ms', 'user=[0-4] ', 'q=1[0-6]']); const re = new RegExp(s); return [`@message like /${s}/`, (r) => re.test(r['@message'])]; }
+  if (k === 2) { const list = [pick(['h0', 'h1']), pick(['h2', 'h9'])]; return [`host in ["${list.join('", "')}"]`, (r) => list.includes(r.host)]; }
+  if (k === 3) return ['ispresent(mixed)', (r) => r.mixed !== undefined];
+  if (k < 7) {
+    const [name, value] = pick([['level', '"ERROR"'], ['level', '"WARN"'], ['ms', 50], ['ms', 12.5], ['size', 1500], ['size', 0], ['mixed', 7], ['mixed', '"7"'], ['host', '"h1"'], ['flag', 1], ['absent', 3], ['n', 2000]]);
+    const op = pick(['=', '!=', '<', '<=', '>', '>=']);
+    const x = typeof value === 'string' ? value.slice(1, -1) : value;
+    const test = { '=': (c) => c === 0, '!=': (c) => c !== 0, '<': (c) => c < 0, '<=': (c) => c <= 0, '>': (c) => c > 0, '>=': (c) => c >= 0 }[op];
+    return [`${name} ${op} ${value}`, (r) => { const c = compare(r[name], x); return op === '!=' ? c !== 0 : c !== undefined && test(c); }];
+  }
+  const [a, f] = condition(depth - 1), [b, g] = condition(depth - 1);
+  if (k === 7) return [`(${a} or ${b})`, (r) => f(r) || g(r)];
+  if (k === 8) return [`(${a} and ${b})`, (r) => f(r) && g(r)];
+  return [`not (${a})`, (r) => !f(r)];
+}
+
+function measure() {
+  const f = pick(['ms', 'size', 'n', 'mixed']);
+  const values = (rows) => rows.map((r) => r[f]).filter(numeric).map(Number);
+  const sum = (v) => v.reduce((a, b) => a + b, 0);
+  const some = (v, x) => (v.length ? x : undefined);
+  return pick([
+    ['count(*)', (rows) => rows.length],
+    [`count(${f})`, (rows) => rows.filter((r) => r[f] !== undefined).length],
+    [`count_distinct(${f})`, (rows) => new Set(rows.map((r) => r[f]).filter((v) => v !== undefined).map(text)).size],
+    [`sum(${f})`, (rows) => { const v = values(rows); return some(v, sum(v)); }],
+    [`avg(${f})`, (rows) => { const v = values(rows); return some(v, sum(v) / v.length); }],
+    [`min(${f})`, (rows) => { const v = values(rows); return some(v, Math.min(...v)); }],
+    [`max(${f}) * 2 + 1`, (rows) => { const v = values(rows); return some(v, Math.max(...v) * 2 + 1); }],
+    [`stddev(${f})`, (rows) => { const v = values(rows); const m = sum(v) / v.length; return some(v, v.length > 1 ? Math.sqrt(sum(v.map((x) => (x - m) ** 2)) / (v.length - 1)) : 0); }],
+    [`pct(${f}, 90)`, (rows) => { const v = values(rows).sort((a, b) => a - b); return some(v, v[Math.max(Math.ceil(0.9 * v.length), 1) - 1]); }],
+    [`latest(${f})`, (rows) => rows.filter((r) => r[f] !== undefined).at(0)?.[f]], // rows come newest first
+    [`earliest(${f})`, (rows) => rows.filter((r) => r[f] !== undefined).at(-1)?.[f]],
+  ]);
+}
+
+const group = () => pick([
+  ['level', (r) => r.level], ['host', (r) => r.host], ['mixed', (r) => r.mixed], ['flag', (r) => r.flag],
+  ['bin(5m)', (r) => stamp(Math.floor(r['@timestamp'] / 300000) * 300000)],
+  ['bin(30s)', (r) => stamp(Math.floor(r['@timestamp'] / 30000) * 30000)],
+  ['size % 3', (r) => r.size % 3], ['strcontains(@message, "user=1")', (r) => r['@message'].includes('user=1')],
+]);
+
+function grouped(rows, groups, aggs) {
+  const tables = new Map();
+  for (const r of rows) {
+    const key = JSON.stringify(groups.map(([, f]) => text(f(r))));
+    if (!tables.has(key)) tables.set(key, []);
+    tables.get(key).push(r);
+  }
+  if (groups.length === 0 && tables.size === 0) tables.set('[]', []);
+  return [...tables.values()].map((list) => [...groups.map(([, f]) => (list.length ? f(list[0]) : undefined)), ...aggs.map(([, f]) => f(list))]);
+}
+
+// Numbers may differ in the last digits, percentiles of the store by 1 %.
+function same(got, want, query) {
+  if (got === null || want === null || Number.isNaN(Number(want)) || Number.isNaN(Number(got))) return got === want;
+  const a = Number(got), b = Number(want);
+  return a === b || Math.abs(a - b) <= Math.abs(b) * (query.includes('pct(') ? 0.011 : 1e-9);
+}
+
+function sameRows(got, want, query) {
+  const key = (r) => JSON.stringify(r.map((v) => (v === null || Number.isNaN(Number(v)) ? v : Number(v).toPrecision(2))));
+  assert.equal(got.length, want.length, `${query}: rows`);
+  for (let i = 0; i < got.length; i++)
+    for (let k = 0; k < got[i].length; k++)
+      assert.ok(same(got[i][k], want[i][k], query), `${query}\nrow ${i}: ${JSON.stringify(got[i])} is not ${JSON.stringify(want[i])} ${key(got[i])}`);
+}
+
+const newestFirst = () => events.slice().reverse();
+
+test('random filters and fields', { timeout: 120000 }, async () => {
+  let some = 0;
+  for (let round = 0; round < 150; round++) {
+    const conditions = Array.from({ length: 1 + rnd(2) }, () => condition(2));
+    const limit = 1 + rnd(3000);
+    const query = `${conditions.map(([t]) => `filter ${t}`).join(' | ')} | fields n, level, ms * 2 + size as x, concat(host, "/", mixed) as c | limit ${limit}`;
+    const rows = newestFirst().filter((r) => conditions.every(([, f]) => f(r)));
+    const want = rows.slice(0, limit).map((r) => [r.n, r.level, r.ms * 2 + r.size, `${r.host ?? ''}/${r.mixed ?? ''}`].map(text));
+    const got = await ask(query);
+    sameRows(got.rows, want, query);
+    assert.equal(got.rows_scanned, N);
+    if (rows.length <= limit) assert.equal(got.rows_matched, rows.length, query);
+    some += want.length > 0;
+  }
+  assert.ok(some > 60);
+});
+
+test('random stats', { timeout: 120000 }, async () => {
+  for (let round = 0; round < 200; round++) {
+    const filtered = rnd(2) ? [condition(1)] : [];
+    const groups = [...new Map(Array.from({ length: rnd(3) }, group).map((g) => [g[0], g])).values()];
+    const aggs = [...new Map(Array.from({ length: 1 + rnd(3) }, measure).map((g) => [g[0], g])).values()];
+    const by = groups.length ? ` by ${groups.map(([t]) => t).join(', ')}` : '';
+    // Texts of the groups order the rows: all of them, so that there is one order.
+    const sort = groups.length ? ` | sort ${groups.map(([t]) => `${t} ${round % 2 ? 'desc' : 'asc'}`).join(', ')}` : '';
+    const query = `${filtered.map(([t]) => `filter ${t} | `).join('')}stats ${aggs.map(([t]) => t).join(', ')}${by}${sort}`;
+    const rows = grouped(newestFirst().filter((r) => filtered.every(([, f]) => f(r))), groups, aggs);
+    rows.sort((a, b) => {
+      for (let g = 0; g < groups.length; g++) {
+        const c = order(a[g], b[g]);
+        if (c) return round % 2 ? -c : c;
+      }
+      return 0;
+    });
+    const got = await ask(query);
+    sameRows(got.rows, rows.map((r) => r.map(text)), query);
+    assert.equal(got.kind, 'table');
+  }
+});
+
+test('stats of stats, sort and limit over them', { timeout: 60000 }, async () => {
+  const got = await ask('stats sum(size) as s by level, host | stats max(s) as m, count(*) as k by level | sort level | limit 2');
+  const first = grouped(events, [['level', (r) => r.level], ['host', (r) => r.host]], [['', (rows) => rows.reduce((a, r) => a + r.size, 0)]]);
+  const want = ['ERROR', 'INFO'].map((level) => {
+    const own = first.filter((r) => r[0] === level);
+    return [level, String(Math.max(...own.map((r) => r[2]))), String(own.length)];
+  });
+  assert.deepEqual(got.rows, want);
+  assert.deepEqual(got.columns.map((c) => c.name), ['level', 'm', 'k']);
+});
+
+test('log groups and SOURCE', async () => {
+  const count = async (query, more) => Number((await ask(query, more)).rows[0][0]);
+  assert.equal(await count('stats count(*)'), N);
+  assert.equal(await count('stats count(*)', { groups: ['one'] }), N / 2);
+  assert.equal(await count('stats count(*)', { groups: ['one', 'two', 'none'] }), N);
+  assert.equal(await count('SOURCE logGroups(namePrefix: ["tw"]) | stats count(*)'), N / 2);
+  assert.equal(await count('filter @log = "two" | stats count(*)'), N / 2);
+});
+
+// One event and what expressions over it give.
+const functions = {
+  'abs(-3)': '3', 'ceil(1.2)': '2', 'floor(-1.2)': '-2', 'greatest(1, 3, 2)': '3', 'least(4, 3)': '3', 'log(1)': '0', 'sqrt(16)': '4', 'round(2.5)': '3', 'round(3.14159, 2)': '3.14',
+  '7 / 2': '3.5', '7 % 3': '1', '2 ^ 3 ^ 2': '512', '-2 + 3 * 4': '10', '1 / 0': null, '"x" + 1': null, 'toInt("12.9")': '12', 'toNumber("1e3")': '1000', 'isNumeric("4.5")': '1', 'isNumeric("x")': '0',
+  'haversine(0, 0, 0, 180) > 20015': '1', 'ispresent(absent)': '0', 'coalesce(absent, "d")': 'd', 'case(1 > 2, "a", 2 > 1, "b", "c")': 'b', 'if(1 > 2, "a", "b")': 'b', 'messageSize()': '11',
+  'isempty("")': '1', 'isempty(absent)': '1', 'isblank("  ")': '1', 'ltrim("  a ")': 'a ', 'trim("xxaxx", "x")': 'a', 'strlen("zoë")': '3', 'toupper("aBc")': 'ABC', 'substr("zoë!", 2)': 'ë!', 'substr("abcdef", 1, 3)': 'bcd',
+  'replace("a.b.c", ".", "-")': 'a-b-c', 'regexReplace("a1b22", /[0-9]+/, "<$0>")': 'a<1>b<22>', 'regexReplace("John Doe", /(\\w+) (\\w+)/, "\\2 \\1")': 'Doe John', 'strcontains("Hello", "ELL", 1)': '1', 'startsWith("abc", "ab")': '1', 'endsWith("abc", "ab")': '0',
+  'urlencode("a b&c")': 'a%20b%26c', 'urldecode("a%20b+c")': 'a b c', 'base64encode("hi")': 'aGk=', 'base64decode("aGk=")': 'hi', 'split("a,b", ",")': '["a","b"]', 'hexToAscii("6869")': 'hi', 'hexToDec("ff")': '255', 'decToHex(255)': 'ff',
+  'datefloor(fromMillis(1700000123456), 1h)': '2023-11-14 22:00:00.000', 'dateceil(fromMillis(1700000123456), 1d)': '2023-11-15 00:00:00.000', 'datefloor(fromMillis(1700000123456), 1mo)': '2023-11-01 00:00:00.000', 'datefloor(fromMillis(1700000123456), 1q)': '2023-10-01 00:00:00.000',
+  'datefloor(fromMillis(1700000123456), 300s)': '2023-11-14 22:15:00.000', 'toMillis(fromMillis(5))': '5', 'parseDate("2023-11-14T22:15:23.456Z", "yyyy-MM-dd\'T\'HH:mm:ss.SSSX")': '2023-11-14 22:15:23.456',
+  'parseDate("14/Nov/2023:23:15:23 +0100", "dd/MMM/yyyy:HH:mm:ss Z")': '2023-11-14 22:15:23.000', 'parseDate("nope", "yyyy")': null, 'strftime(fromMillis(1700000123456), "%Y-%m-%d %H:%M:%S %a %b %j")': '2023-11-14 22:15:23 Tue Nov 318',
+  'formatDate(fromMillis(1700000123456), "%H:%M", "+02:00")': '00:15',
+  'jsonStringify(jsonParse("{\\"a\\":[1,2]}"))': '{"a":[1,2]}', 'jsonArraySize("[1,2,3]")': '3', 'jsonArrayContains("[1,\\"x\\"]", "x")': '1', 'jsonParse("{\\"a\\":{\\"b\\":[5,6]}}").a.b[1]': '6', 'jsonParse("{\\"odd key\\":7}").`odd key`': '7',
+  'isValidIp("10.0.0.1")': '1', 'isValidIpV6("::1")': '1', 'isValidIpV4("::1")': '0', 'isIpInSubnet("10.1.2.3", "10.1.0.0/16")': '1', 'isIpv6InSubnet("2001:db8::1", "2001:db8::/32")': '1', 'isIpv4InSubnet("11.1.2.3", "10.0.0.0/8")': '0', 'ipv4ToNumber("1.2.3.4")': '16909060',
+  'isPrivateIP("192.168.1.1")': '1', 'isPublicIP("8.8.8.8")': '1', 'isReservedIP("127.0.0.1")': '1', 'now() > 1700000000': '1', 'queryTimeRange()': '7200000', 'queryEndTime() > queryStartTime()': '1',
+  'list.1': 'b', 'list[0]': 'a', 'deep.list.0.k': 'v', '`odd-name`': 'o', '1 in [2, 1]': '1', '"a" not in ["b"]': '1', 'note like /(?i)MESSAGE/': '0', '@message =~ /^the/': '1', 'true': '1', 'null': null, '1 = 1.0': '1', '"1" = 1': '1',
+};
+
+test('functions', { timeout: 60000 }, async () => {
+  await skep.json('POST', '/v1/logs', { resourceLogs: [{ resource: { attributes: attributes({ 'service.name': 'single' }) }, scopeLogs: [{ scope: {}, logRecords: [{ timeUnixNano: String(nowNs()), body: { stringValue: 'the message' }, attributes: attributes({ list: ['a', 'b'], deep: { list: [{ k: 'v' }] }, 'odd-name': 'o' }) }] }] }] });
+  for (const [expr, want] of Object.entries(functions)) {
+    const got = await ask(`fields ${expr} as v`, { groups: ['single'] });
+    assert.deepEqual(got.rows, [[want]], expr);
+  }
+});
+
+const commands = [
+  ['parse @message "* user=* took * ms" as a, u, t | filter u = 3 | stats count(*), sum(t)', () => { const r = events.filter((e) => e['@message'].includes('user=3 ')); return [[String(r.length), String(r.reduce((a, e) => a + e.size, 0))]]; }],
+  ['parse @message /user=(?<u>\\d) took (\\d+)/ as t | stats count_distinct(u), max(t)', () => [['9', String(Math.max(...events.map((e) => e.size)))]]],
+  ['parse @message /(?<d>\\d+)/ multi | stats count(*)', () => [[String(events.reduce((a, e) => a + e['@message'].match(/\d+/g).length, 0))]]],
+  ['parse @message logfmt as m | stats count_distinct(m.user)', () => [['9']]],
+  ['fields "x,\\"y,z\\",w" as c | parse c csv as a, b, d, e | display a, b, d, e | limit 1', () => [['x', 'y,z', 'w', null]]],
+  ['fields n | dedup level | limit 10', () => ['ERROR', 'WARN', 'INFO'].map((l) => [String(events.findLast((e) => e.level === l).n)]).sort((a, b) => b - a)],
+  ['fields split("a b a", " ") as l | unnest l into x | stats count(*) as c by x | sort x', () => [['a', String(2 * N)], ['b', String(N)]]],
+  ['filter level = "WARN" | pattern @message | display @sampleCount, @ratio', () => [[String(events.filter((e) => e.level === 'WARN').length), '1']]],
+  ['fields n # a comment | not a command\n | sort n | limit 2', () => [['0'], ['1']]],
+  ['FIELDS n | SORT n DESC | LIMIT 1', () => [[String(N - 1)]]],
+  ['display level, n | display n | limit 1', () => [[String(N - 1)]]],
+  ['filterIndex level = "ERROR" | stats count(*)', () => [[String(events.filter((e) => e.level === 'ERROR').length)]]],
+  ['stats sortsFirst(level), sortsLast(level), earliest(@timestamp), max(@timestamp)', () => [['ERROR', 'WARN', stamp(startMs), stamp(startMs + (N - 1) * 250)]]],
+  ['filter absent = 1 | stats count(*), avg(ms)', () => [['0', null]]],
+  ['filter absent = 1 | stats count(*) by level', () => []],
+];
+
+test('commands', { timeout: 60000 }, async () => {
+  for (const [query, want] of commands)
+    assert.deepEqual((await ask(query, { groups: ['one', 'two'] })).rows, want(), query);
+});
+
+test('what is answered, and how much', async () => {
+  const all = await ask('filter n < 3', { groups: ['one', 'two'] });
+  assert.deepEqual(all.columns, [{ name: '@timestamp', time: true }, { name: '@message' }]);
+  assert.deepEqual(all.rows, [2, 1, 0].map((i) => [stamp(events[i]['@timestamp']), events[i]['@message']]));
+  const row = await skep.json('GET', `/skep/v1/row/${all.ids[0]}`);
+  assert.equal(row.fields.find((f) => f.name === 'n').value, 2);
+  const cut = await ask('fields n', { groups: ['one', 'two'], limit: 7 });
+  assert.deepEqual([cut.rows.length, cut.truncated], [7, true]);
+  const lines = (await (await skep.call('POST', '/skep/v1/logs/insights', { query: 'stats count(*)', time_range: 7200 })).text()).trim().split('\n').map((l) => JSON.parse(l));
+  assert.equal(lines.at(-1).type, 'result');
+});
+
+const mistakes = {
+  'fields @message | filtr x': [18, 23, 'filtr is no command'],
+  'filter': [6, 6, 'a field, value or function is expected here'],
+  'filter a = ': [11, 11, 'a field, value or function is expected here'],
+  'filter a like b': [14, 15, '"text" or /expression/ is expected here'],
+  'filter a like /(/': [14, 17, 'a ( that is not closed'],
+  'filter nofn(a)': [7, 11, 'nofn is no function'],
+  'fields count(*)': [7, 12, 'count stands in stats alone'],
+  'stats a': [0, 7, 'a: stats takes aggregates like count(*)'],
+  'stats count(*) by level | fields n': [33, 34, 'n is not among what the commands before it give'],
+  'stats pct(a, 200)': [13, 16, 'a number from 0 to 100 is expected here'],
+  'parse @message "a * b *" as x': [15, 24, '2 stars, but 1 names'],
+  'sort a | stats count(*)': [9, 14, 'sort and limit stand behind the last stats'],
+  'dedup a | filter b': [10, 16, 'only limit may stand behind dedup'],
+  'limit 0': [6, 7, 'a number from 1 to 100000 is expected here'],
+  'fields a | join b': [11, 15, 'the command join is not supported'],
+  'fields datefloor(@timestamp, 5x)': [7, 32, 'a period like 5m, 1h or 1d is expected here'],
+  'fields "a': [7, 9, 'a quote that is not closed'],
+  'fields a b': [9, 10, '| or the end is expected here'],
+  'stats count(*) | stats count(*) | stats count(*)': [34, 39, 'at most two stats'],
+};
+
+test('mistakes and their place', async () => {
+  for (const [query, [at, end, error]] of Object.entries(mistakes)) {
+    const res = await skep.call('POST', '/skep/v1/logs/insights', { query, time_range: 60 });
+    assert.equal(res.status, 422, query);
+    assert.deepEqual(await res.json(), { error, field: 'query', at, ...(end ? { end } : {}) }, query);
+    const checked = await skep.json('POST', '/skep/v1/logs/check', { language: 'insights', text: query });
+    assert.deepEqual(checked, { ok: false, error, at, end }, query);
+  }
+  const ok = await skep.json('POST', '/skep/v1/logs/check', { language: 'insights', text: 'filter level = "x" | stats count(*) by bin(5m)', time_range: 7200 });
+  assert.deepEqual(ok.steps, ['filter level = "x": by the store', 'stats count(*) by bin(5m): by the store']);
+  const pattern = await skep.json('POST', '/skep/v1/logs/check', { language: 'pattern', text: '[ip, ..., b = 1]' });
+  assert.deepEqual(pattern, { ok: true, language: 'pattern', kind: 'fields', fields: ['ip', '...', 'b'] });
+});
+
+test('the language itself', async () => {
+  const l = await skep.json('GET', '/skep/v1/logs/language');
+  for (const name of ['fields', 'display', 'filter', 'stats', 'sort', 'limit', 'parse', 'dedup', 'pattern', 'unnest', 'SOURCE']) assert.ok(l.commands.some((c) => c.name === name && c.syntax && c.text), name);
+  for (const f of l.functions) assert.ok(f.name && f.signature && f.text && f.family, JSON.stringify(f));
+  assert.ok(l.functions.length > 70 && l.fields.some((f) => f.name === '@message') && l.patterns.length > 5);
+});
