@@ -43,17 +43,24 @@ static uint64_t node_hash(const struct skep_xray_node *n)
     return h ^ n->client;
 }
 
+uint32_t skep_graph__find(const struct skep_graph *g, const struct skep_xray_node *like)
+{
+    struct skep_index_it it = skep_index_begin(&g->index, node_hash(like));
+    for (uint32_t i; (i = skep_index_next(&g->index, &it)) != SKEP_INDEX_NONE;) {
+        const struct skep_graph_node *n = i & 1 ? NULL : &g->nodes[i / 2];
+        if (n && n->client == like->client && skep_str_eq(n->name, like->name) &&
+            skep_str_eq(n->type, like->type) && skep_str_eq(n->account, like->account))
+            return i / 2;
+    }
+    return SKEP_INDEX_NONE;
+}
+
 uint32_t skep_graph__node(struct skep_graph *g, const struct skep_xray_node *like)
 {
-    uint64_t h = node_hash(like);
-    struct skep_index_it it = skep_index_begin(&g->index, h);
-    for (uint32_t i; (i = skep_index_next(&g->index, &it)) != SKEP_INDEX_NONE;) {
-        struct skep_graph_node *n = i & 1 ? NULL : &g->nodes[i / 2];
-        if (n && n->client == like->client && skep_str_eq(n->name, like->name) &&
-            skep_str_eq(n->type, like->type) && skep_str_eq(n->account, like->account)) {
-            n->inferred = n->inferred && like->inferred;
-            return i / 2;
-        }
+    uint32_t at = skep_graph__find(g, like);
+    if (at != SKEP_INDEX_NONE) {
+        g->nodes[at].inferred = g->nodes[at].inferred && like->inferred;
+        return at;
     }
     g->nodes = grow(g, g->nodes, g->n_nodes, &g->cap_nodes, sizeof *g->nodes);
     g->nodes[g->n_nodes] = (struct skep_graph_node){.name = like->name,
@@ -62,21 +69,54 @@ uint32_t skep_graph__node(struct skep_graph *g, const struct skep_xray_node *lik
                                                     .account = like->account,
                                                     .client = like->client,
                                                     .inferred = like->inferred};
-    skep_index_add(&g->index, h, g->n_nodes * 2);
+    skep_index_add(&g->index, node_hash(like), g->n_nodes * 2);
     return g->n_nodes++;
+}
+
+uint32_t skep_graph__busiest(const struct skep_graph *g, skep_str name, uint32_t n)
+{
+    uint32_t best = SKEP_INDEX_NONE;
+    for (uint32_t i = 0; i < n; i++) {
+        const struct skep_graph_node *x = &g->nodes[i];
+        if (x->client || x->inferred || !skep_str_eq(x->name, name))
+            continue;
+        if (best == SKEP_INDEX_NONE || x->stats.total > g->nodes[best].stats.total)
+            best = i;
+    }
+    return best;
+}
+
+static uint32_t edge(struct skep_graph *g, uint32_t from, uint32_t to, bool link)
+{
+    uint64_t h = skep_hash_u64(((uint64_t)from << 32 | to) ^ (link ? UINT64_MAX : 0));
+    struct skep_index_it it = skep_index_begin(&g->index, h);
+    for (uint32_t i; (i = skep_index_next(&g->index, &it)) != SKEP_INDEX_NONE;) {
+        const struct skep_graph_edge *e = i & 1 ? &g->edges[i / 2] : NULL;
+        if (e && e->from == from && e->to == to && e->link == link)
+            return i / 2;
+    }
+    g->edges = grow(g, g->edges, g->n_edges, &g->cap_edges, sizeof *g->edges);
+    g->edges[g->n_edges] = (struct skep_graph_edge){.from = from, .to = to, .link = link};
+    skep_index_add(&g->index, h, g->n_edges * 2 + 1);
+    return g->n_edges++;
 }
 
 uint32_t skep_graph__edge(struct skep_graph *g, uint32_t from, uint32_t to)
 {
-    uint64_t h = skep_hash_u64((uint64_t)from << 32 | to);
-    struct skep_index_it it = skep_index_begin(&g->index, h);
-    for (uint32_t i; (i = skep_index_next(&g->index, &it)) != SKEP_INDEX_NONE;)
-        if (i & 1 && g->edges[i / 2].from == from && g->edges[i / 2].to == to)
-            return i / 2;
-    g->edges = grow(g, g->edges, g->n_edges, &g->cap_edges, sizeof *g->edges);
-    g->edges[g->n_edges] = (struct skep_graph_edge){.from = from, .to = to};
-    skep_index_add(&g->index, h, g->n_edges * 2 + 1);
-    return g->n_edges++;
+    return edge(g, from, to, false);
+}
+
+uint32_t skep_graph__link_edge(struct skep_graph *g, uint32_t from, uint32_t to)
+{
+    return edge(g, from, to, true);
+}
+
+void skep_graph__keep_link(struct skep_graph *g, struct skep_graph_link link)
+{
+    if (g->n_links >= SKEP_GRAPH_LINKS)
+        return;
+    g->links = grow(g, g->links, g->n_links, &g->cap_links, sizeof *g->links);
+    g->links[g->n_links++] = link;
 }
 
 void skep_graph__bin(struct skep_graph *g, struct skep_graph_stats *s, struct skep_graph_bin bin)

@@ -46,8 +46,18 @@ struct skep_graph_node {
 
 struct skep_graph_edge {
     uint32_t from, to; /* nodes */
+    bool link; /* not a call: what `to` does goes on from what `from` did; the bins are ages */
     struct skep_graph_stats stats;
     struct skep_graph_stats *series;
+};
+
+/* A link that is to become an edge. */
+struct skep_graph_link {
+    uint32_t to; /* the consumer's node */
+    skep_ts_ns start_ns;
+    skep_trace_id in;       /* the consumer's trace */
+    skep_trace_id trace_id; /* the producer's */
+    uint64_t span_id;
 };
 
 struct skep_graph {
@@ -56,6 +66,9 @@ struct skep_graph {
     uint32_t n_nodes, cap_nodes;
     struct skep_graph_edge *edges;
     uint32_t n_edges, cap_edges;
+    struct skep_graph_link
+        *links; /* of traces that were added; graph_links.c makes edges of them */
+    uint32_t n_links, cap_links;
     struct skep_index index; /* nodes by name, type, account; edges by their ends */
     unsigned n_buckets;
     const skep_ts_ns *bucket_starts;
@@ -83,6 +96,15 @@ void skep_graph_done(struct skep_graph *g);
 /* The node, made if it is new.  `like` lends its texts, which must live in the arena. */
 uint32_t skep_graph__node(struct skep_graph *g, const struct skep_xray_node *like);
 uint32_t skep_graph__edge(struct skep_graph *g, uint32_t from, uint32_t to);
+/* The same of links, which are edges of their own. */
+uint32_t skep_graph__link_edge(struct skep_graph *g, uint32_t from, uint32_t to);
+/* The node that is like it, SKEP_INDEX_NONE: there is none. */
+uint32_t skep_graph__find(const struct skep_graph *g, const struct skep_xray_node *like);
+/* The busiest service of that name, SKEP_INDEX_NONE: none; of the first n nodes. */
+uint32_t skep_graph__busiest(const struct skep_graph *g, skep_str name, uint32_t n);
+/* Keep a link for later, no more than SKEP_GRAPH_LINKS of them. */
+void skep_graph__keep_link(struct skep_graph *g, struct skep_graph_link link);
+enum { SKEP_GRAPH_LINKS = 500 };
 void skep_graph__add(struct skep_graph *g, struct skep_graph_stats *to,
                      const struct skep_graph_stats *from);
 /* Add to a node's or an edge's series, made when it is not there. */
@@ -106,6 +128,9 @@ SKEP_NODISCARD skep_rc skep_graph_twice(struct skep_store *store, const struct s
 SKEP_NODISCARD skep_rc skep_graph_run(struct skep_store *store, const struct skep_run_opts *opts,
                                       const struct skep_graph_ask *ask, struct skep_graph *g,
                                       skep_err *err);
+/* Make edges of links to spans of an assembled trace whose nodes are in the graph. */
+void skep_graph_add_links(struct skep_graph *g, const struct skep_xray_trace *t,
+                          const struct skep_graph_link *links, uint32_t n);
 /* Add an assembled trace: the segments and calls that began in the range. */
 void skep_graph_add_trace(struct skep_graph *g, const struct skep_xray_trace *t,
                           struct skep_time_range range);

@@ -96,14 +96,7 @@ static struct skep_row row_of(struct skep_graph__ask *a, const struct skep_plan 
 /* The node of a service by its name alone: the busiest of that name. */
 static uint32_t caller(struct skep_graph *g, skep_str name, uint32_t n_services)
 {
-    uint32_t best = SKEP_INDEX_NONE;
-    for (uint32_t i = 0; i < n_services; i++) {
-        const struct skep_graph_node *n = &g->nodes[i];
-        if (n->client || n->inferred || !skep_str_eq(n->name, name))
-            continue;
-        if (best == SKEP_INDEX_NONE || n->stats.total > g->nodes[best].stats.total)
-            best = i;
-    }
+    uint32_t best = skep_graph__busiest(g, name, n_services);
     if (best != SKEP_INDEX_NONE)
         return best;
     const struct skep_xray_node service = {.name = name, .type = SKEP_STR("")};

@@ -66,6 +66,38 @@ static const struct skep_xray_seg *numbers(const struct skep_xray_trace *t,
     return measured ? call : &t->segs[e->target];
 }
 
+/* The span a link goes on from: its segment, or who it calls where that is inferred. */
+static int32_t producer(const struct skep_xray_trace *t, uint64_t span_id)
+{
+    for (int32_t i = 0; i < t->n; i++) {
+        const struct skep_xray_seg *s = &t->segs[i];
+        if (s->part == SKEP_XRAY_INFERRED || s->made || s->row->span_id != span_id)
+            continue;
+        for (int32_t c = s->first_child; c >= 0; c = t->segs[c].next)
+            if (t->segs[c].part == SKEP_XRAY_INFERRED)
+                return c;
+        return i;
+    }
+    return -1;
+}
+
+void skep_graph_add_links(struct skep_graph *g, const struct skep_xray_trace *t,
+                          const struct skep_graph_link *links, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        int32_t at = producer(t, links[i].span_id);
+        int32_t node = at < 0 || t->segs[at].owner < 0 ? -1 : t->segs[t->segs[at].owner].node;
+        uint32_t from = node < 0 ? SKEP_INDEX_NONE : skep_graph__find(g, &t->nodes[node]);
+        if (from == SKEP_INDEX_NONE) /* not in this graph */
+            continue;
+        int64_t age_ns = SKEP_MAX(links[i].start_ns - t->segs[at].end_ns, INT64_C(0));
+        double ms = (double)age_ns / 1e6;
+        struct skep_graph_stats *s = &g->edges[skep_graph__link_edge(g, from, links[i].to)].stats;
+        s->total++;
+        skep_graph__bin(g, s, (struct skep_graph_bin){ms, ms, 1});
+    }
+}
+
 void skep_graph_add_trace(struct skep_graph *g, const struct skep_xray_trace *t,
                           struct skep_time_range range)
 {
@@ -90,5 +122,14 @@ void skep_graph_add_trace(struct skep_graph *g, const struct skep_xray_trace *t,
         uint32_t at = skep_graph__edge(g, from, to);
         struct skep_graph_edge *edge = &g->edges[at];
         put(g, &edge->stats, &edge->series, numbers(t, e), target->start_ns);
+    }
+    for (int32_t i = 0; i < t->n_links; i++) {
+        const struct skep_xray_link *l = &t->links[i];
+        const struct skep_xray_seg *s = &t->segs[l->seg];
+        if (s->owner < 0 || s->start_ns < range.start_ns || s->start_ns >= range.end_ns)
+            continue;
+        uint32_t at = node_of(g, &t->nodes[t->segs[s->owner].node]);
+        skep_graph__keep_link(
+            g, (struct skep_graph_link){at, s->start_ns, t->id, l->trace_id, l->span_id});
     }
 }

@@ -22,7 +22,6 @@
 
 /* Path, operation, function, right; refused ones have no function and say why. */
 /* clang-format off: a line an operation */
-#define NO_GRAPH "ask GetTraceGraph for the graph of the traces"
 #define OPERATIONS(X)                                                                              \
     X("/TraceSummaries", GetTraceSummaries, skep_api__xray_get_trace_summaries, QUERY, "")         \
     X("/Traces", BatchGetTraces, skep_api__xray_batch_get_traces, QUERY, "")                       \
@@ -71,7 +70,8 @@
       "")                                                                                          \
     X("/ListRetrievedTraces", ListRetrievedTraces, skep_api__xray_list_retrieved_traces, QUERY,    \
       "")                                                                                          \
-    X("/GetRetrievedTracesGraph", GetRetrievedTracesGraph, NULL, QUERY, NO_GRAPH)                  \
+    X("/GetRetrievedTracesGraph", GetRetrievedTracesGraph,                                         \
+      skep_api__xray_get_retrieved_traces_graph, QUERY, "")                                        \
     X("/CancelTraceRetrieval", CancelTraceRetrieval, skep_api__xray_cancel_trace_retrieval, QUERY, \
       "")
 /* clang-format on */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* GetServiceGraph, GetTraceGraph, GetTimeSeriesServiceStatistics.
+/* GetServiceGraph, GetTraceGraph, GetRetrievedTracesGraph, GetTimeSeriesServiceStatistics.
  *
  *   group's expression --- a plan can ask all of it -------> aggregates over the rows
  *                     \--- it is of the assembled trace ---> traces one by one, TRACES_MAX at most
@@ -14,12 +14,14 @@
 #include "api/xray_load.h"
 #include "api/xray_summary.h"
 
+#include <stdlib.h>
+
 #include "base/assert.h"
 #include "base/hash.h"
 #include "ingest/xray.h"
 #include "wire/json_out.h"
 
-enum { TRACES_MAX = 20000, ROWS_AT_ONCE = 2048, HISTOGRAM_MAX = 100 };
+enum { TRACES_MAX = 20000, ROWS_AT_ONCE = 2048, HISTOGRAM_MAX = 100, LINKS_MAX = 100 };
 
 struct drawing {
     struct skep_api__xray *x;
@@ -83,8 +85,13 @@ static void put_edge(struct skep_json *json, const struct drawing *d, struct ske
     put_count(json, "ReferenceId", e->to);
     put_times(json, d);
     skep_graph_coarsen(&e->stats, HISTOGRAM_MAX);
-    put_statistics(json, "SummaryStatistics", &e->stats);
-    put_histogram(json, "ResponseTimeHistogram", &e->stats);
+    if (e->link) {
+        skep_json_put_str(json, SKEP_STR("EdgeType"), SKEP_STR("link"));
+        put_histogram(json, "ReceivedEventAgeHistogram", &e->stats);
+    } else {
+        put_statistics(json, "SummaryStatistics", &e->stats);
+        put_histogram(json, "ResponseTimeHistogram", &e->stats);
+    }
     skep_json_key(json, SKEP_STR("Aliases"));
     skep_json_array(json);
     skep_json_end(json);
@@ -256,6 +263,78 @@ static skep_rc by_traces(struct drawing *d, const struct skep_xray_expr *expr,
     return rc;
 }
 
+/* --- links --- */
+
+static int by_trace(const void *a, const void *b)
+{
+    const struct skep_graph_link *x = a, *y = b;
+    return memcmp(&x->trace_id, &y->trace_id, sizeof x->trace_id);
+}
+
+/* Edges of the links that were kept, trace by trace of their producers. */
+static skep_rc draw_links(struct drawing *d, const struct skep_xray_twice *twice, skep_err *err)
+{
+    struct skep_graph *g = &d->g;
+    struct skep_arena arena;
+    skep_rc rc = SKEP_OK;
+    if (g->n_links > 0)
+        qsort(g->links, g->n_links, sizeof *g->links, by_trace);
+    skep_arena_init(&arena, "trace", &d->x->job->budget);
+    for (uint32_t i = 0, n; i < g->n_links && rc == SKEP_OK; i += n) {
+        struct skep_xray_trace t;
+        const struct skep_graph_link *l = &g->links[i];
+        const struct skep_api__xray_ask ask = {.id = l->trace_id, .twice = *twice};
+        for (n = 1; i + n < g->n_links && by_trace(l, &l[n]) == 0;)
+            n++;
+        skep_arena_reset(&arena);
+        rc = skep_api__xray_load(d->x, &ask, &arena, &t, err);
+        if (rc == SKEP_OK)
+            skep_graph_add_links(g, &t, l, n);
+        rc = rc == SKEP_ENOTFOUND ? SKEP_OK : rc;
+    }
+    skep_arena_done(&arena);
+    return rc;
+}
+
+/* The newest links of a range whose consumers are in the graph. */
+static skep_rc find_links(struct drawing *d, const struct skep_expr *filter, skep_err *err)
+{
+    static const skep_value kind = {.type = SKEP_TYPE_STRING, .s = SKEP_STR_INIT("link")};
+    static const struct skep_field_ref columns[] = {
+        {.name = SKEP_STR_INIT("service.name")},
+        {.name = SKEP_STR_INIT("trace.link.trace_id")},
+        {.name = SKEP_STR_INIT("trace.link.span_id")},
+    };
+    struct skep_api__xray *x = d->x;
+    struct skep_expr link = {.op = SKEP_EXPR_TEST,
+                             .test = {.field = {.name = SKEP_STR("meta.kind")},
+                                      .op = SKEP_CMP_EQ,
+                                      .values = &kind,
+                                      .n_values = 1}};
+    struct skep_expr *kids[] = {&link, (struct skep_expr *)(uintptr_t)filter};
+    struct skep_expr both = {.op = SKEP_EXPR_AND, .kids = kids, .n_kids = filter ? 2 : 1};
+    struct skep_plan plan = {.kind = SKEP_PLAN_ROWS,
+                             .range = d->range,
+                             .filter = &both,
+                             .columns = columns,
+                             .n_columns = SKEP_ARRAY_LEN(columns),
+                             .limit = SKEP_GRAPH_LINKS};
+    struct skep_answer a = {0};
+    SKEP_TRY(skep_query_run(x->job->api->cfg.store, &plan, &x->job->opts, &a, err));
+    for (size_t i = 0; i < a.rows.n; i++) {
+        const struct skep_row *r = &a.rows.rows[i];
+        struct skep_graph_link l = {.start_ns = r->time_ns, .in = r->trace_id};
+        skep_str text[SKEP_ARRAY_LEN(columns)];
+        for (size_t k = 0; k < SKEP_ARRAY_LEN(columns); k++)
+            text[k] = skep_xray_text(&x->job->arena, r, columns[k].name);
+        l.to = skep_graph__busiest(&d->g, text[0].n ? text[0] : r->dataset, d->g.n_nodes);
+        if (l.to != SKEP_INDEX_NONE &&
+            skep_xray_link_ids(text[1], text[2], &l.trace_id, &l.span_id))
+            skep_graph__keep_link(&d->g, l);
+    }
+    return SKEP_OK;
+}
+
 /* The graph of a range and a group; false after an error was sent. */
 static bool draw(struct drawing *d, const struct skep_xray_expr *expr)
 {
@@ -276,6 +355,10 @@ static bool draw(struct drawing *d, const struct skep_xray_expr *expr)
         .range = d->range, .filter = filter, .twice = &twice, .granularity_ns = d->granularity_ns};
     skep_rc rc = exact ? skep_graph_run(x->job->api->cfg.store, &x->job->opts, &ask, &d->g, &err)
                        : by_traces(d, expr, &twice, filter, &err);
+    if (rc == SKEP_OK && exact && d->granularity_ns == 0)
+        rc = find_links(d, filter, &err);
+    if (rc == SKEP_OK && d->granularity_ns == 0) /* of calls alone there are series */
+        rc = draw_links(d, &twice, &err);
     if (rc != SKEP_OK)
         skep_api__xray_fail_rc(x, rc, &err);
     return rc == SKEP_OK;
@@ -310,37 +393,35 @@ void skep_api__xray_get_service_graph(struct skep_api__xray *x)
     skep_graph_done(&d.g);
 }
 
-/* The ids' traces; those that are not there are left out.  False after an error was sent. */
-static bool draw_traces(struct drawing *d, yyjson_val *ids)
+static const struct skep_time_range always = {INT64_MIN, INT64_MAX};
+
+/* The traces, of those that lie in the range at all; others are left out.  False after an error was
+ * sent. */
+static bool draw_traces(struct drawing *d, const skep_trace_id *ids, size_t n,
+                        struct skep_time_range range)
 {
     struct skep_api__xray *x = d->x;
     struct skep_arena arena;
-    size_t i, max;
-    yyjson_val *item;
     skep_rc rc = SKEP_OK;
     skep_err err;
-    const struct skep_time_range all = {INT64_MIN, INT64_MAX};
     struct skep_time_range covered = {INT64_MAX, INT64_MIN};
+    const struct skep_xray_twice in_trace = {.in_trace = true};
     skep_arena_init(&arena, "trace", &x->job->budget);
-    yyjson_arr_foreach(ids, i, max, item)
-    {
+    for (size_t i = 0; i < n && rc == SKEP_OK; i++) {
         struct skep_xray_trace t;
-        struct skep_api__xray_ask ask = {.twice = {.in_trace = true}};
-        skep_str id = {yyjson_get_str(item), yyjson_get_len(item)};
-        if (!skep_lang_trace_id(id, &ask.id)) /* somebody's own: as in BatchGetTraces */
-            (void)skep_xray_trace_id(id, &ask.id);
-        if (rc != SKEP_OK)
-            break;
+        const struct skep_api__xray_ask ask = {.id = ids[i], .twice = in_trace};
         skep_arena_reset(&arena);
         rc = skep_api__xray_load(x, &ask, &arena, &t, &err);
-        if (rc == SKEP_OK && t.n) {
-            skep_graph_add_trace(&d->g, &t, all);
+        if (rc == SKEP_OK && t.n && t.start_ns < range.end_ns && t.end_ns >= range.start_ns) {
+            skep_graph_add_trace(&d->g, &t, always);
             covered.start_ns = SKEP_MIN(covered.start_ns, t.start_ns);
             covered.end_ns = SKEP_MAX(covered.end_ns, t.end_ns);
         }
         rc = rc == SKEP_ENOTFOUND ? SKEP_OK : rc;
     }
     skep_arena_done(&arena);
+    if (rc == SKEP_OK)
+        rc = draw_links(d, &in_trace, &err);
     d->range = covered;
     if (rc != SKEP_OK)
         skep_api__xray_fail_rc(x, rc, &err);
@@ -367,9 +448,67 @@ void skep_api__xray_get_trace_graph(struct skep_api__xray *x)
     }
     if (!skep_api__xray_valid(x) || !skep_api__xray_token(x, &position))
         return;
+    skep_trace_id *list = skep_new_n(&x->job->arena, skep_trace_id, yyjson_arr_size(ids) + 1);
+    yyjson_arr_foreach(ids, i, max, item)
+    {
+        skep_str id = {yyjson_get_str(item), yyjson_get_len(item)};
+        if (!skep_lang_trace_id(id, &list[i])) /* somebody's own: as in BatchGetTraces */
+            (void)skep_xray_trace_id(id, &list[i]);
+    }
     skep_graph_init(&d.g, &x->job->arena);
-    if (draw_traces(&d, ids)) {
+    if (draw_traces(&d, list, yyjson_arr_size(ids), always)) {
         put_services(skep_api__xray_begin(x), &d);
+        skep_api__xray_end(x);
+    }
+    skep_graph_done(&d.g);
+}
+
+/* Where traces of a node's segments go on from others. */
+static void put_links(struct skep_json *json, const struct drawing *d, uint32_t node)
+{
+    char text[35];
+    unsigned n = 0;
+    skep_json_key(json, SKEP_STR("Links"));
+    skep_json_array(json);
+    for (uint32_t i = 0; i < d->g.n_links && n < LINKS_MAX; i++) {
+        const struct skep_graph_link *l = &d->g.links[i];
+        if (l->to != node)
+            continue;
+        n++;
+        skep_json_object(json);
+        skep_json_put_str(json, SKEP_STR("SourceTraceId"), skep_api__xray_trace_id(text, &l->in));
+        skep_json_key(json, SKEP_STR("DestinationTraceIds"));
+        skep_json_array(json);
+        skep_json_str(json, skep_api__xray_trace_id(text, &l->trace_id));
+        skep_json_end(json);
+        skep_json_end(json);
+    }
+    skep_json_end(json);
+}
+
+void skep_api__xray_get_retrieved_traces_graph(struct skep_api__xray *x)
+{
+    struct drawing d = {.x = x};
+    struct skep_api__xray_retrieved r;
+    skep_bytes position;
+    if (!skep_api__xray_retrieved(x, &r) || !skep_api__xray_token(x, &position))
+        return;
+    skep_graph_init(&d.g, &x->job->arena);
+    if (draw_traces(&d, r.ids, r.cancelled ? 0 : r.n, r.range)) {
+        struct skep_json *json = skep_api__xray_begin(x);
+        skep_json_put_str(json, SKEP_STR("RetrievalStatus"),
+                          r.cancelled ? SKEP_STR("CANCELLED") : SKEP_STR("COMPLETE"));
+        skep_json_key(json, SKEP_STR("Services"));
+        skep_json_array(json);
+        for (uint32_t i = 0; i < d.g.n_nodes; i++) {
+            skep_json_object(json);
+            skep_json_key(json, SKEP_STR("Service"));
+            put_node(json, &d, i);
+            put_links(json, &d, i);
+            skep_json_end(json);
+            skep_api__out_check(&x->job->out);
+        }
+        skep_json_end(json);
         skep_api__xray_end(x);
     }
     skep_graph_done(&d.g);

@@ -28,3 +28,15 @@ SKEP_NODISCARD skep_rc skep_api__xray_load(struct skep_api__xray *x,
                                            const struct skep_api__xray_ask *ask,
                                            struct skep_arena *arena, struct skep_xray_trace *ret,
                                            skep_err *err);
+
+/* --- retrievals: xray_retrieval.c --- */
+
+struct skep_api__xray_retrieved {
+    struct skep_time_range range;
+    const skep_trace_id *ids; /* in the request's arena */
+    size_t n;
+    bool cancelled;
+};
+/* The one that RetrievalToken names; false after an error was sent. */
+SKEP_NODISCARD bool skep_api__xray_retrieved(struct skep_api__xray *x,
+                                             struct skep_api__xray_retrieved *ret);

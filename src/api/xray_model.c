@@ -216,6 +216,27 @@ static void add_event(struct skep_xray_trace *t, const struct skep_row *row, int
     *at = t->n_events++;
 }
 
+/* Of the ids as links have them: 32 and 16 hex digits, X-Ray's form too.  False: others. */
+bool skep_xray_link_ids(skep_str trace, skep_str span, skep_trace_id *ret_trace, uint64_t *ret_span)
+{
+    uint8_t b[8];
+    if (!skep_lang_trace_id(trace, ret_trace) || span.n != 16 || !skep_hex_decode(span, b, 8))
+        return false;
+    memcpy(ret_span, b, sizeof *ret_span); /* the wire's bytes are the little-endian ones */
+    return true;
+}
+
+static void add_link(struct skep_xray_trace *t, const struct skep_row *row, int32_t seg)
+{
+    struct skep_xray_link *l = &t->links[t->n_links];
+    if (row->kind != SKEP_KIND_LINK || seg == NONE)
+        return;
+    l->seg = seg;
+    t->n_links += skep_xray_link_ids(skep_xray_text(t->arena, row, SKEP_STR("trace.link.trace_id")),
+                                     skep_xray_text(t->arena, row, SKEP_STR("trace.link.span_id")),
+                                     &l->trace_id, &l->span_id);
+}
+
 /* Rows in the tree's order become segs; what hangs below something that is no span hangs nowhere.
  */
 static void add_rows(struct skep_xray_trace *t, const struct skep_trace_tree *tree)
@@ -230,6 +251,7 @@ static void add_rows(struct skep_xray_trace *t, const struct skep_trace_tree *tr
             seg_of[i] = add_row(t, node->row, parent);
         else
             add_event(t, node->row, parent);
+        add_link(t, node->row, parent);
     }
 }
 
@@ -404,6 +426,7 @@ void skep_xray_assemble(const struct skep_rows *rows, const struct skep_xray_twi
     ret->nodes = skep_new_n(arena, struct skep_xray_node, 4 * n);
     ret->edges = skep_new_n(arena, struct skep_xray_edge, 3 * n);
     ret->events = skep_new_n(arena, struct skep_xray_event, n);
+    ret->links = skep_new_n(arena, struct skep_xray_link, n);
     if (rows->n)
         ret->id = rows->rows[0].trace_id;
     skep_query_trace_tree(&shown, arena, &tree);

@@ -48,6 +48,13 @@ struct skep_xray_event {
     int32_t next;
 };
 
+/* A row of kind link: the segment or subsegment goes on from a span, mostly of another trace. */
+struct skep_xray_link {
+    int32_t seg;
+    skep_trace_id trace_id;
+    uint64_t span_id;
+};
+
 struct skep_xray_node {
     skep_str name, other_name; /* other: as its calls say it, "" = the same */
     skep_str type, account;    /* "" = unknown */
@@ -67,6 +74,8 @@ struct skep_xray_trace {
     int32_t n;
     struct skep_xray_event *events;
     int32_t n_events;
+    struct skep_xray_link *links;
+    int32_t n_links;
     struct skep_xray_node *nodes;
     int32_t n_nodes;
     struct skep_xray_edge *edges;
@@ -85,6 +94,10 @@ struct skep_xray_twice {
     size_t n;
     bool in_trace; /* also those that report by both within the trace */
 };
+
+/* Ids of a link's fields.  False: they are none. */
+bool skep_xray_link_ids(skep_str trace, skep_str span, skep_trace_id *ret_trace,
+                        uint64_t *ret_span);
 
 /* rows     all rows of one trace, any order
  * twice    NULL = none */

@@ -85,6 +85,7 @@ skep_api__xray_work_fn skep_api__xray_get_insight_summaries, skep_api__xray_get_
 skep_api__xray_work_fn skep_api__xray_start_trace_retrieval, skep_api__xray_list_retrieved_traces,
     skep_api__xray_cancel_trace_retrieval;
 skep_api__xray_work_fn skep_api__xray_get_service_graph, skep_api__xray_get_trace_graph,
+    skep_api__xray_get_retrieved_traces_graph, skep_api__xray_get_retrieved_traces_graph,
     skep_api__xray_get_time_series;
 
 /* --- members of the request: aws/members.h, with &x->args --- */

@@ -146,6 +146,14 @@ static struct retrieval *asked(struct skep_api__xray *x)
     return r;
 }
 
+bool skep_api__xray_retrieved(struct skep_api__xray *x, struct skep_api__xray_retrieved *ret)
+{
+    const struct retrieval *r = asked(x);
+    if (r)
+        *ret = (struct skep_api__xray_retrieved){r->range, r->ids, r->n, r->cancelled};
+    return r != NULL;
+}
+
 void skep_api__xray_cancel_trace_retrieval(struct skep_api__xray *x)
 {
     skep_err err;

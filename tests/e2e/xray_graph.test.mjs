@@ -112,6 +112,41 @@ test('GetTraceGraph: the same over traces by id; unknown ids are left out', asyn
   assert.equal((await skep.call('POST', '/TraceGraph', { TraceIds: [''] })).status, 400);
 });
 
+test('links are edges of their own, from the span they go on from; the age of what was received', async () => {
+  const range = { StartTime: EPOCH - 5100, EndTime: EPOCH - 4900 }; // where the others do not look
+  const ns = (s) => BigInt(Math.round((EPOCH - 5000 + s) * 1e6)) * 1000n;
+  const [made, taken, unknown] = [hex(32), hex(32), hex(32)];
+  const [web, send] = [hex(16), hex(16)];
+  await call('/v1/traces', otlpTraces('web', [
+    { traceId: made, spanId: web, name: 'POST /order', kind: 2, startNs: ns(0), endNs: ns(0.2) },
+    { traceId: made, spanId: send, parentId: web, name: 'send', kind: 4, startNs: ns(0.1), endNs: ns(0.15), attributes: { 'peer.service': 'orders-queue' } },
+  ]));
+  await call('/v1/traces', otlpTraces('worker', [0, 1].map((i) => ({ traceId: taken, spanId: hex(16), name: 'take', kind: 5, startNs: ns(2 + i), endNs: ns(3 + i),
+    links: [{ traceId: made, spanId: send }, { traceId: unknown, spanId: hex(16) }] }))));
+  await call('/v1/traces', otlpTraces('mailer', [{ traceId: hex(32), spanId: hex(16), name: 'take', kind: 5, startNs: ns(5), endNs: ns(6), links: [{ traceId: made, spanId: web }] }]));
+  const links = (services) => services.flatMap((s) => s.Edges.filter((e) => e.EdgeType === 'link').map((e) => [s.Name, services.find((t) => t.ReferenceId === e.ReferenceId).Name, e.ReceivedEventAgeHistogram]));
+  const graph = (await call('/ServiceGraph', range)).Services;
+  assert.deepEqual(links(graph).sort(), [
+    ['orders-queue', 'worker', [{ Value: 1.85, Count: 1 }, { Value: 2.85, Count: 1 }]],
+    ['web', 'mailer', [{ Value: 4.8, Count: 1 }]],
+  ]);
+  await call('/CreateGroup', { GroupName: 'Workers', FilterExpression: 'service("worker")' });
+  assert.deepEqual(links((await call('/ServiceGraph', { ...range, GroupName: 'Workers' })).Services), [], 'the producer is not in the group');
+  const both = (await call('/TraceGraph', { TraceIds: [xid(taken), xid(made)] })).Services;
+  assert.deepEqual(links(both).map(([from, to]) => `${from}>${to}`), ['orders-queue>worker']);
+  const { RetrievalToken } = await call('/StartTraceRetrieval', { TraceIds: [xid(taken), xid(made)], ...range });
+  const retrieved = await call('/GetRetrievedTracesGraph', { RetrievalToken });
+  assert.equal(retrieved.RetrievalStatus, 'COMPLETE');
+  assert.deepEqual(retrieved.Services.map((s) => s.Service), both);
+  const worker = retrieved.Services.find((s) => s.Service.Name === 'worker' && s.Service.Type !== 'client');
+  assert.deepEqual(worker.Links.map((l) => [l.SourceTraceId, l.DestinationTraceIds.length]), Array(4).fill([xid(taken), 1]));
+  assert.deepEqual([...new Set(worker.Links.map((l) => l.DestinationTraceIds[0]))].sort(), [xid(made), xid(unknown)].sort());
+  await call('/CancelTraceRetrieval', { RetrievalToken });
+  assert.deepEqual(await call('/GetRetrievedTracesGraph', { RetrievalToken }), { RetrievalStatus: 'CANCELLED', Services: [] });
+  const bad = await skep.call('POST', '/GetRetrievedTracesGraph', { RetrievalToken: 'x' });
+  assert.deepEqual([bad.status, (await bad.json()).__type], [404, 'ResourceNotFoundException']);
+});
+
 test('GetTimeSeriesServiceStatistics: client edges, a service, an edge; what is no entity is refused', async () => {
   const series = async (more) => (await call('/TimeSeriesServiceStatistics', { ...range, Period: 60, ...more })).TimeSeriesServiceStatistics;
   const sum = (list, key) => list.reduce((n, s) => n + s[key].TotalCount, 0);
