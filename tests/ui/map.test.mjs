@@ -55,6 +55,28 @@ for (const theme of ['dark', 'light']) {
   });
 }
 
+ui('a node among two hundred is found by its name; Enter goes from one to the next', {}, async ({ page, url }) => {
+  await open(page, url, many(200));
+  const find = page.getByRole('searchbox', { name: 'Find a node by its name' });
+  await find.fill('NUMBER-19');
+  await page.getByText('11 of 200').waitFor(); // 19, 190 ... 199
+  assert.equal(await page.locator('.map-node:not(.far)').count(), 11);
+  const names = await page.locator('.map-node:not(.far) text.name').allTextContents();
+  assert.ok(names.includes('service-number-190'), `found names are whole: ${names}`);
+  await find.press('Enter');
+  await page.getByRole('heading', { name: 'service-number-19', exact: true }).waitFor();
+  await find.press('Enter');
+  await page.getByRole('heading', { name: 'service-number-190' }).waitFor();
+  await find.press('Shift+Enter');
+  await page.getByRole('heading', { name: 'service-number-19', exact: true }).waitFor();
+  assert.equal(params(page).get('find'), 'NUMBER-19');
+  await find.fill('nobody');
+  await page.getByText('none', { exact: true }).waitFor();
+  await find.press('Escape');
+  assert.equal(await page.locator('.map-node.far').count(), 0);
+  assert.equal(params(page).get('find'), null);
+});
+
 ui('a node opens its panel by click and by key; the address keeps it', {}, async ({ page, url }) => {
   await open(page, url, SHOP);
   await page.locator('.map-node').nth(1).click();

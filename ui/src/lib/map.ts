@@ -117,6 +117,12 @@ export function layout(nodes: MapNode[], edges: { from: number; to: number }[]):
 export const nodeKey = (n: MapNode) => `n:${n.kind}:${n.name}:${n.type}`;
 export const edgeKey = (nodes: MapNode[], e: MapEdge) => `e:${nodeKey(nodes[e.from]!)}>${nodeKey(nodes[e.to]!)}`;
 
+// Nodes whose name has the text, in any case; clients are found by whom they call.
+export function found(nodes: MapNode[], text: string): number[] {
+  const what = text.trim().toLowerCase();
+  return nodes.flatMap((n, i) => (what && (n.name.toLowerCase().includes(what) || n.type.toLowerCase().includes(what)) ? [i] : []));
+}
+
 export const average = (s: MapStats) => (s.count ? s.total_ms / s.count : 0);
 export const share = (s: MapStats, of: number) => (s.count ? of / s.count : 0);
 

@@ -9,7 +9,7 @@ import { count, duration, percent, short } from '../lib/format';
 import { useSize } from '../lib/use';
 
 export type Sizing = 'traffic' | 'health' | 'none';
-interface Props { graph: MapAnswer; places: Layout; size: Sizing; node: number; edge: number; select: (key: string | null) => void }
+interface Props { graph: MapAnswer; places: Layout; size: Sizing; node: number; edge: number; found: number[] | null; select: (key: string | null) => void }
 interface Eye { x: number; y: number; k: number }
 
 const R = 22;
@@ -19,7 +19,7 @@ const PANEL = 470;
 
 export const rate = (n: number, a: MapAnswer) => `${short((n / Math.max(1, a.end_ms - a.start_ms)) * 6e4)}/min`;
 
-export function MapCanvas({ graph, places, size, node, edge, select }: Props) {
+export function MapCanvas({ graph, places, size, node, edge, found, select }: Props) {
   const [ref, width, height] = useSize<HTMLDivElement>();
   const fit = useMemo<Eye>(() => {
     const k = Math.min(1.3, (width - PAD) / places.width, (height - PAD) / places.height);
@@ -28,11 +28,15 @@ export function MapCanvas({ graph, places, size, node, edge, select }: Props) {
   const [moved, setMoved] = useState<Eye | null>(null);
   useEffect(() => setMoved(null), [places]);
   const eye = moved ?? fit;
-  // What is selected comes out from under the panel.
+  // What is selected comes out from under the panel, and into sight.
   useEffect(() => {
     const at = node >= 0 ? places.places[node] : edge >= 0 ? places.places[graph.edges[edge]!.to] : undefined;
-    const over = at ? at.x * eye.k + eye.x - (width - PANEL) : 0;
-    if (width > 2 * PANEL && over > 0) pan(-over, 0);
+    if (!at) return;
+    const [x, y] = [at.x * eye.k + eye.x, at.y * eye.k + eye.y];
+    const over = x - (width - PANEL);
+    const dx = x < R ? PANEL / 2 - x : width > 2 * PANEL && over > 0 ? -over : 0;
+    const dy = y < R || y > height - R ? height / 2 - y : 0;
+    if (dx || dy) pan(dx, dy);
   }, [node, edge, places]);
   const zoom = (by: number, cx = width / 2, cy = height / 2) => setMoved((m) => {
     const e = m ?? fit;
@@ -67,7 +71,7 @@ export function MapCanvas({ graph, places, size, node, edge, select }: Props) {
     all[best]?.focus();
   };
   const busiest = Math.max(1, ...graph.nodes.map((n) => n.count));
-  const near = nearOf(graph, node, edge);
+  const near = nearOf(graph, node, edge) ?? (found && { nodes: new Set(found), edges: new Set<number>() });
   const font = Math.min(26, Math.max(12, 10.5 / eye.k));
   const labels = graph.edges.length <= FEW_EDGES && eye.k > 0.6;
   return (
@@ -85,7 +89,7 @@ export function MapCanvas({ graph, places, size, node, edge, select }: Props) {
               font={Math.min(font, 18)} select={select} />
           ))}
           {graph.nodes.map((n, i) => (
-            <Node key={nodeKey(n)} graph={graph} node={n} at={places.places[i]!} r={radius(n, size, busiest)} on={i === node} far={near !== null && !near.nodes.has(i)} font={font} small={eye.k < 0.6}
+            <Node key={nodeKey(n)} graph={graph} node={n} at={places.places[i]!} r={radius(n, size, busiest)} on={i === node} far={near !== null && !near.nodes.has(i)} lit={near !== null && near.nodes.has(i)} font={font} small={eye.k < 0.6}
               first={i === 0} select={select} />
           ))}
         </g>
@@ -174,13 +178,13 @@ export function iconOf(n: MapNode): string {
   return n.type.startsWith('AWS::') && n.kind === 'inferred' ? 'aws' : 'service';
 }
 
-interface NodeProps { graph: MapAnswer; node: MapNode; at: { x: number; y: number }; r: number; on: boolean; far: boolean; font: number; small: boolean; first: boolean; select: (key: string) => void }
+interface NodeProps { graph: MapAnswer; node: MapNode; at: { x: number; y: number }; r: number; on: boolean; far: boolean; lit: boolean; font: number; small: boolean; first: boolean; select: (key: string) => void }
 
-function Node({ graph, node, at, r, on, far, font, small, first, select }: NodeProps) {
+function Node({ graph, node, at, r, on, far, lit, font, small, first, select }: NodeProps) {
   const run = () => select(nodeKey(node));
   const name = node.kind === 'client' ? 'Clients' : node.name;
-  const most = Math.floor((COLUMN - 14) / (font * 0.56));
-  const shown = name.length > most ? `${name.slice(0, Math.ceil(most * 0.6) - 1)}…${name.slice(-Math.floor(most * 0.4))}` : name;
+  const most = Math.floor((COLUMN - 14) / (font * 0.62));
+  const shown = name.length > most && !lit ? `${name.slice(0, Math.ceil(most * 0.6) - 1)}…${name.slice(-Math.floor(most * 0.4))}` : name;
   const bad = node.faults + node.errors + node.throttles;
   const text = node.kind === 'client' ? `Clients of ${node.name}`
     : `${node.name}${node.type ? `, ${node.type}` : ''}: ${count(node.count)} requests, ${duration(average(node))} on average, ${percent(node.count ? bad / node.count : 0)} not ok`;

@@ -3,7 +3,7 @@
 
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import { api } from '../lib/api';
-import { edgeKey, layout, nodeKey, type MapAnswer } from '../lib/map';
+import { edgeKey, found, layout, nodeKey, type MapAnswer, type MapNode } from '../lib/map';
 import { count } from '../lib/format';
 import { selectionOf } from '../lib/query';
 import { patch, useRoute } from '../lib/route';
@@ -17,6 +17,7 @@ import { Where } from '../parts/Where';
 
 const SIZES: [Sizing, string][] = [['traffic', 'Traffic'], ['health', 'Health'], ['none', 'None']];
 const HUGE = 600;
+const MANY = 12;
 
 export function MapView() {
   const { params } = useRoute();
@@ -36,6 +37,7 @@ export function MapView() {
           {SIZES.map(([id, name]) => <button type="button" aria-pressed={size === id} onClick={() => patch({ size: id === 'traffic' ? null : id }, { replace: true })}>{name}</button>)}
         </div>
         <Legend />
+        {a && a.nodes.length > MANY && <Find nodes={a.nodes} />}
         <Covers answer={a} loading={answer.loading && !a} extra={a ? `${count(a.nodes.length)} nodes, ${count(a.edges.length)} edges` : ''} />
       </div>
       <div class="panel builder"><Where error={answer.error} label="Spans where" /></div>
@@ -43,12 +45,35 @@ export function MapView() {
       {answer.error && <ErrorBox error={answer.error} retry={answer.reload} />}
       {a?.cut && <p class="muted" role="note">There are more kinds of calls than an answer holds: the rarest are left out. Narrow it by a filter or a dataset.</p>}
       {!a && !answer.error && <div class="map-wait" aria-hidden="true" />}
-      {a && (a.nodes.length ? <Shown key={a.nodes.length > HUGE ? 'huge' : 'all'} a={a} size={size} selected={params.get('sel')} /> : <Nothing examined={a.rows_examined} filtered={(filters?.length ?? 0) > 0} />)}
+      {a && (a.nodes.length ? <Shown key={a.nodes.length > HUGE ? 'huge' : 'all'} a={a} size={size} selected={params.get('sel')} find={params.get('find') ?? ''} /> : <Nothing examined={a.rows_examined} filtered={(filters?.length ?? 0) > 0} />)}
     </div>
   );
 }
 
-function Shown({ a, size, selected }: { a: MapAnswer; size: Sizing; selected: string | null }) {
+// Where is the service whose name says ...? Those found stand out; Enter goes from one to the next.
+function Find({ nodes }: { nodes: MapNode[] }) {
+  const { params } = useRoute();
+  const text = params.get('find') ?? '';
+  const hits = found(nodes, text);
+  const go = (e: KeyboardEvent) => {
+    if (e.key === 'Escape' && text) patch({ find: null, sel: null }, { replace: true });
+    else if (e.key === 'Enter' && hits.length) {
+      const at = hits.findIndex((i) => nodeKey(nodes[i]!) === params.get('sel'));
+      patch({ sel: nodeKey(nodes[hits[(at + (e.shiftKey ? hits.length - 1 : 1)) % hits.length]!]!) }, { replace: true });
+    } else return;
+    e.preventDefault();
+    e.stopPropagation();
+  };
+  return (
+    <span class="map-find">
+      <input class="search" type="search" aria-label="Find a node by its name" placeholder="Find a node" value={text} spellcheck={false} onKeyDown={go}
+        onInput={(e) => patch({ find: e.currentTarget.value || null, sel: null }, { replace: true })} />
+      <span class="muted" role="status">{text && (hits.length ? `${count(hits.length)} of ${count(nodes.length)}` : 'none')}</span>
+    </span>
+  );
+}
+
+function Shown({ a, size, selected, find }: { a: MapAnswer; size: Sizing; selected: string | null; find: string }) {
   const [all, setAll] = useState(false);
   const cut = useMemo(() => (all || a.nodes.length <= HUGE ? a : busiest(a, HUGE)), [a, all]);
   // A graph with the same nodes and edges stands as it stood.
@@ -65,7 +90,7 @@ function Shown({ a, size, selected }: { a: MapAnswer; size: Sizing; selected: st
         </p>
       )}
       <div class="map-body">
-        <MapCanvas graph={cut} places={places} size={size} node={node} edge={edge} select={select} />
+        <MapCanvas graph={cut} places={places} size={size} node={node} edge={edge} found={find ? found(cut.nodes, find) : null} select={select} />
         {(node >= 0 || edge >= 0) && <MapPanel graph={cut} node={node} edge={edge} select={select} />}
       </div>
     </>
