@@ -17,6 +17,7 @@
  *
  * Threads: any; calls are short (a few ms with the fsync of a write), the lock is held throughout.
  * Memory: SQLite's cache is bounded to 1 MiB. */
+#include "state/items_priv.h"
 #include "state/state_priv.h"
 
 #include "base/assert.h"
@@ -58,6 +59,8 @@ skep_rc skep_state_open(const struct skep_state_config *cfg, struct skep_state *
     }
     if (rc == SKEP_OK && !cfg->beside_owner)
         rc = skep_state__end_results(s->db, err);
+    if (rc == SKEP_OK && !skep_state__items_open(s->db))
+        rc = skep_fail(err, SKEP_ENOMEM, "state database: no memory");
     if (rc == SKEP_OK)
         rc = prepare_all(s, err);
     if (rc == SKEP_OK && !cfg->beside_owner)

@@ -8,6 +8,22 @@
 #include "state/logs_index.h"
 #include "state/state.h"
 
+/* What skep_state__item_read reads. */
+#define SKEP_STATE__ITEM_COLUMNS                                                                   \
+    "id, counter, environment, stage, fingerprint, title, type, culprit, dataset, framework,"      \
+    " status, level, level_set, title_set, owner, merged_into, total, since_activated, first_ns,"  \
+    " last_ns, first_seq, first_ordinal, last_seq, last_ordinal, activating_seq,"                  \
+    " activating_ordinal, activated_ns, resolved_ns, muted_ns, resolved_in, first_version,"        \
+    " last_version, mute_until_ns, mute_until_total"
+/* ?1 environment ?2 statuses ?3 level ?4 stage ?5 owner ?6 words ?7 seen after ?8 new after
+ * ?9 members of */
+#define SKEP_STATE__ITEM_WHERE                                                                     \
+    " FROM item WHERE environment = ?1 AND merged_into = ?9"                                       \
+    " AND (?2 = 0 OR (?2 >> status) & 1) AND level >= ?3 AND (?4 = '' OR stage = ?4)"              \
+    " AND (?5 = '' OR owner = iif(?5 = '-', '', ?5)) AND last_ns >= ?7"                            \
+    " AND (?8 = 0 OR first_ns >= ?8 OR activated_ns >= ?8)"                                        \
+    " AND (?6 = '' OR has_words(title || ' ' || type || ' ' || culprit || ' ' || dataset, ?6))"
+
 /* Prepared statements: X(ID, SQL) */
 #define SKEP_STATE__STATEMENTS(X)                                                                  \
     X(QUERY_FIND, "SELECT id FROM query WHERE environment = ?3 AND dataset = ?1 AND spec = ?2")    \
@@ -185,6 +201,63 @@
     X(LOG_STREAM_ENVIRONMENT, "DELETE FROM log_stream WHERE environment = ?1")                     \
     X(LOG_ITEM_ENVIRONMENT, "DELETE FROM log_item WHERE environment = ?1")                         \
     X(LOG_TAG_ENVIRONMENT, "DELETE FROM log_tag WHERE environment = ?1")                           \
+    X(ITEM_GET, "SELECT " SKEP_STATE__ITEM_COLUMNS " FROM item WHERE environment = ?1"             \
+                " AND ((?2 != 0 AND id = ?2) OR (?2 = 0 AND counter = ?3))")                       \
+    X(ITEM_BY_ID, "SELECT " SKEP_STATE__ITEM_COLUMNS " FROM item WHERE id = ?1")                   \
+    X(ITEM_FIND, "SELECT " SKEP_STATE__ITEM_COLUMNS " FROM item WHERE environment = ?1"            \
+                 " AND stage = ?2 AND fingerprint = ?3")                                           \
+    X(ITEM_ALL, "SELECT count(*)" SKEP_STATE__ITEM_WHERE)                                          \
+    X(ITEM_LIST, "SELECT " SKEP_STATE__ITEM_COLUMNS SKEP_STATE__ITEM_WHERE                         \
+                 " ORDER BY CASE ?10 WHEN 0 THEN last_ns WHEN 1 THEN first_ns WHEN 2 THEN total"   \
+                 " ELSE level END DESC, id DESC LIMIT ?11 OFFSET ?12")                             \
+    X(ITEM_PUT, "INSERT INTO item(environment, stage, fingerprint, title, type, culprit, dataset," \
+                " framework, first_version, last_version, level, own_total, total, "               \
+                "since_activated, first_ns,"                                                       \
+                " last_ns, first_seq, first_ordinal, last_seq, last_ordinal, activating_seq,"      \
+                " activating_ordinal, activated_ns, counter)"                                      \
+                " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10, ?11, ?11, ?11, ?12, ?13, "   \
+                "?14, ?15, ?16,"                                                                   \
+                " ?17, ?14, ?15, ?18, (SELECT coalesce(max(counter), 0) + 1 FROM item WHERE "      \
+                "environment = ?1))")                                                              \
+    X(ITEM_SEEN, "UPDATE item SET own_total = own_total + ?8, total = total + ?2,"                 \
+                 " since_activated = since_activated + ?2, first_ns = min(first_ns, ?3),"          \
+                 " last_ns = max(last_ns, ?4), last_seq = ?5, last_ordinal = ?6,"                  \
+                 " last_version = iif(?7 = '', last_version, ?7) WHERE id = ?1")                   \
+    X(ITEM_ACTIVATE,                                                                               \
+      "UPDATE item SET status = 1, activated_ns = ?2, since_activated = 1,"                        \
+      " activating_seq = ?3, activating_ordinal = ?4, title = ?5, resolved_in = '',"               \
+      " mute_until_ns = 0, mute_until_total = 0 WHERE id = ?1")                                    \
+    X(ITEM_SET,                                                                                    \
+      "UPDATE item SET status = ?2, level = ?3, level_set = ?4, title = ?5,"                       \
+      " title_set = ?6, owner = ?7, resolved_in = ?8, activated_ns = ?9, resolved_ns = ?10,"       \
+      " muted_ns = ?11, mute_until_ns = ?12, mute_until_total = ?13, since_activated = ?14"        \
+      " WHERE id = ?1")                                                                            \
+    X(ITEM_MERGE,                                                                                  \
+      "UPDATE item SET merged_into = ?2 WHERE id = ?1 OR (merged_into = ?1 AND ?2 != 0)")          \
+    X(ITEM_RECOUNT, "UPDATE item SET total = own_total + (SELECT coalesce(sum(m.own_total), 0)"    \
+                    " FROM item AS m WHERE m.merged_into = ?1) WHERE id = ?1")                     \
+    X(ITEM_LINE_PUT, "INSERT INTO item_line(item, at_ns, actor, what, before, after)"              \
+                     " VALUES(?1, ?2, ?3, ?4, ?5, ?6)")                                            \
+    X(ITEM_LINE_LIST, "SELECT id, at_ns, actor, what, before, after FROM item_line"                \
+                      " WHERE item = ?1 ORDER BY id DESC LIMIT 1000")                              \
+    X(ITEM_CURSOR, "SELECT seq, ordinal FROM item_cursor")                                         \
+    X(ITEM_CURSOR_SET, "INSERT INTO item_cursor VALUES(1, ?1, ?2) ON CONFLICT(one)"                \
+                       " DO UPDATE SET seq = excluded.seq, ordinal = excluded.ordinal")            \
+    X(ITEM_LINE_ENVIRONMENT, "DELETE FROM item_line WHERE item IN"                                 \
+                             " (SELECT id FROM item WHERE environment = ?1)")                      \
+    X(ITEM_ENVIRONMENT, "DELETE FROM item WHERE environment = ?1")                                 \
+    X(DEPLOY_ENVIRONMENT, "DELETE FROM deploy WHERE environment = ?1")                             \
+    X(DEPLOY_PUT,                                                                                  \
+      "INSERT INTO deploy(environment, stage, revision, status, comment, user, start_ns,"          \
+      " finish_ns) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")                                        \
+    X(DEPLOY_SET, "UPDATE deploy SET status = iif(?3 = '', status, ?3),"                           \
+                  " comment = iif(?4 = '', comment, ?4), finish_ns = iif(?3 IN ('', 'started'), "  \
+                  "finish_ns, ?5)"                                                                 \
+                  " WHERE environment = ?1 AND id = ?2")                                           \
+    X(DEPLOY_LIST,                                                                                 \
+      "SELECT id, environment, stage, revision, status, comment, user, start_ns,"                  \
+      " finish_ns FROM deploy WHERE environment = ?1 AND (?2 = 0 OR id = ?2)"                      \
+      " AND (?3 = '' OR stage = ?3) ORDER BY start_ns DESC, id DESC LIMIT ?4 OFFSET ?5")           \
     X(DATA_VERSION, "PRAGMA data_version")                                                         \
     X(BEGIN, "BEGIN IMMEDIATE")                                                                    \
     X(COMMIT, "COMMIT")                                                                            \

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Deploys: which revision ran from when on (items.h).
+ *
+ *   deploy (id, environment, stage, revision, status, comment, user, start_ns, finish_ns)
+ *
+ * Threads: any.  Memory: texts in the caller's arena. */
+#include "base/assert.h"
+#include "state/items.h"
+#include "state/state_priv.h"
+
+enum { LIST_MAX = 1000 };
+
+skep_rc skep_state_deploy_put(struct skep_state *s, const struct skep_deploy *d, int64_t *ret_id,
+                              skep_err *err)
+{
+    const skep_str texts[] = {d->environment, d->stage,   d->revision,
+                              d->status,      d->comment, d->user};
+    skep_mutex_lock(&s->lock);
+    sqlite3_stmt *st = skep_state__use(s, SKEP_STATE__DEPLOY_PUT);
+    for (int i = 0; i < (int)SKEP_ARRAY_LEN(texts); i++)
+        skep_state__bind_str(st, 1 + i, texts[i]);
+    skep_state__bind_i64(st, 7, d->start_ns);
+    skep_state__bind_i64(st, 8, d->finish_ns);
+    skep_rc rc = skep_state__run(s, st, err);
+    *ret_id = rc == SKEP_OK ? sqlite3_last_insert_rowid(s->db) : 0;
+    skep_mutex_unlock(&s->lock);
+    return rc;
+}
+
+skep_rc skep_state_deploy_set(struct skep_state *s, skep_str environment, int64_t id,
+                              skep_str status, skep_str comment, skep_ts_ns now_ns, skep_err *err)
+{
+    skep_mutex_lock(&s->lock);
+    sqlite3_stmt *st = skep_state__use(s, SKEP_STATE__DEPLOY_SET);
+    skep_state__bind_str(st, 1, environment);
+    skep_state__bind_i64(st, 2, id);
+    skep_state__bind_str(st, 3, status);
+    skep_state__bind_str(st, 4, comment);
+    skep_state__bind_i64(st, 5, now_ns);
+    skep_rc rc = skep_state__run(s, st, err);
+    if (rc == SKEP_OK && sqlite3_changes(s->db) == 0)
+        rc = skep_fail(err, SKEP_ENOTFOUND, "no such deploy");
+    skep_mutex_unlock(&s->lock);
+    return rc;
+}
+
+skep_rc skep_state_deploys(struct skep_state *s, skep_str environment, int64_t id, skep_str stage,
+                           unsigned limit, unsigned offset, struct skep_arena *arena,
+                           struct skep_deploy **ret, size_t *ret_n, skep_err *err)
+{
+    size_t max = limit == 0 ? 20 : SKEP_MIN(limit, (unsigned)LIST_MAX), n = 0;
+    struct skep_deploy *list = skep_new_n(arena, struct skep_deploy, max);
+    bool row = false;
+    skep_mutex_lock(&s->lock);
+    sqlite3_stmt *st = skep_state__use(s, SKEP_STATE__DEPLOY_LIST);
+    skep_state__bind_str(st, 1, environment);
+    skep_state__bind_i64(st, 2, id);
+    skep_state__bind_str(st, 3, stage);
+    skep_state__bind_i64(st, 4, (int64_t)max);
+    skep_state__bind_i64(st, 5, (int64_t)offset);
+    skep_rc rc = skep_state__step(s, st, &row, err);
+    while (rc == SKEP_OK && row && n < max) {
+        list[n++] = (struct skep_deploy){.id = sqlite3_column_int64(st, 0),
+                                         .environment = skep_state__text(arena, st, 1),
+                                         .stage = skep_state__text(arena, st, 2),
+                                         .revision = skep_state__text(arena, st, 3),
+                                         .status = skep_state__text(arena, st, 4),
+                                         .comment = skep_state__text(arena, st, 5),
+                                         .user = skep_state__text(arena, st, 6),
+                                         .start_ns = sqlite3_column_int64(st, 7),
+                                         .finish_ns = sqlite3_column_int64(st, 8)};
+        rc = skep_state__step(s, st, &row, err);
+    }
+    skep_state__reset(st);
+    skep_mutex_unlock(&s->lock);
+    *ret = list;
+    *ret_n = n;
+    return rc;
+}

@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Items (items.h): what a look at new rows changes.
+ *
+ *   item          (id, environment, counter, stage, fingerprint ... status, cursor's counts)
+ *   item_line     (id, item, at_ns, actor, what, before, after)
+ *   item_cursor   one row: the row behind which the next look begins
+ *
+ *   sighting -> item by (environment, stage, fingerprint)       none: a new one
+ *            -> the item it is merged into
+ *            -> counts, last seen; active again if it was resolved and this is no older version
+ *
+ * I1  counts and the cursor change in one transaction: a row is counted once, over crashes too.
+ * I2  what is merged into something stands for nothing itself: merges are one level deep.
+ * Threads: any.  Memory: texts in the caller's arena. */
+#include "base/assert.h"
+#include "state/items_priv.h"
+#include "state/state_priv.h"
+
+static const skep_str status_names[] = {[SKEP_ITEM_ACTIVE] = SKEP_STR_INIT("active"),
+                                        [SKEP_ITEM_RESOLVED] = SKEP_STR_INIT("resolved"),
+                                        [SKEP_ITEM_MUTED] = SKEP_STR_INIT("muted")};
+
+skep_str skep_item_status_name(enum skep_item_status s)
+{
+    skep_assert(s >= SKEP_ITEM_ACTIVE && s <= SKEP_ITEM_MUTED);
+    return status_names[s];
+}
+
+bool skep_item_status_parse(skep_str name, enum skep_item_status *ret)
+{
+    for (int s = SKEP_ITEM_ACTIVE; s <= SKEP_ITEM_MUTED; s++) {
+        if (skep_str_eq(name, status_names[s])) {
+            *ret = (enum skep_item_status)s;
+            return true;
+        }
+    }
+    return false;
+}
+
+// --- versions ----------------------------------------------------------------------------------
+
+static bool digits(skep_str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] < '0' || s.p[i] > '9')
+            return false;
+    }
+    return s.n > 0;
+}
+
+/* Of "v1.2-rc1": "1" "2" "rc1". */
+static skep_str next_part(skep_str *s)
+{
+    size_t n = 0;
+    while (n < s->n && s->p[n] != '.' && s->p[n] != '-' && s->p[n] != '+')
+        n++;
+    skep_str part = {s->p, n};
+    *s = n < s->n ? skep_str_skip(*s, n + 1) : SKEP_STR_NULL;
+    return part;
+}
+
+static skep_str plain_version(skep_str s)
+{
+    return s.n > 1 && s.p[0] == 'v' && s.p[1] >= '0' && s.p[1] <= '9' ? skep_str_skip(s, 1) : s;
+}
+
+bool skep_version_before(skep_str a, skep_str b)
+{
+    a = plain_version(a);
+    b = plain_version(b);
+    skep_str first_a = a, first_b = b;
+    if (!digits(next_part(&first_a)) || !digits(next_part(&first_b)))
+        return false; /* hashes, names: nobody knows */
+    while (a.p || b.p) {
+        skep_str x = a.p ? next_part(&a) : SKEP_STR_NULL, y = b.p ? next_part(&b) : SKEP_STR_NULL;
+        uint64_t m = 0, n = 0;
+        bool x_number = x.p == NULL || (digits(x) && skep_str_u64(x, &m));
+        bool y_number = y.p == NULL || (digits(y) && skep_str_u64(y, &n));
+        if (x_number != y_number)
+            return !x_number;
+        int order = x_number ? (m > n) - (m < n) : skep_str_cmp(x, y);
+        if (order != 0)
+            return order < 0;
+    }
+    return false;
+}
+
+// --- reading -----------------------------------------------------------------------------------
+
+struct skep_item skep_state__item_read(struct skep_arena *a, sqlite3_stmt *st)
+{
+    struct skep_item i = {
+        .id = sqlite3_column_int64(st, 0),
+        .counter = sqlite3_column_int64(st, 1),
+        .environment = skep_state__text(a, st, 2),
+        .stage = skep_state__text(a, st, 3),
+        .fingerprint = skep_state__text(a, st, 4),
+        .title = skep_state__text(a, st, 5),
+        .type = skep_state__text(a, st, 6),
+        .culprit = skep_state__text(a, st, 7),
+        .dataset = skep_state__text(a, st, 8),
+        .framework = skep_state__text(a, st, 9),
+        .status = (enum skep_item_status)sqlite3_column_int(st, 10),
+        .level = sqlite3_column_int(st, 11),
+        .level_set = sqlite3_column_int(st, 12) != 0,
+        .title_set = sqlite3_column_int(st, 13) != 0,
+        .owner = skep_state__text(a, st, 14),
+        .merged_into = sqlite3_column_int64(st, 15),
+        .total = (uint64_t)sqlite3_column_int64(st, 16),
+        .since_activated = (uint64_t)sqlite3_column_int64(st, 17),
+        .first_ns = sqlite3_column_int64(st, 18),
+        .last_ns = sqlite3_column_int64(st, 19),
+        .activated_ns = sqlite3_column_int64(st, 26),
+        .resolved_ns = sqlite3_column_int64(st, 27),
+        .muted_ns = sqlite3_column_int64(st, 28),
+        .resolved_in = skep_state__text(a, st, 29),
+        .first_version = skep_state__text(a, st, 30),
+        .last_version = skep_state__text(a, st, 31),
+        .mute_until_ns = sqlite3_column_int64(st, 32),
+        .mute_until_total = (uint64_t)sqlite3_column_int64(st, 33),
+    };
+    i.first_row = (skep_row_id){(uint64_t)sqlite3_column_int64(st, 20),
+                                (uint32_t)sqlite3_column_int64(st, 21)};
+    i.last_row = (skep_row_id){(uint64_t)sqlite3_column_int64(st, 22),
+                               (uint32_t)sqlite3_column_int64(st, 23)};
+    i.activating_row = (skep_row_id){(uint64_t)sqlite3_column_int64(st, 24),
+                                     (uint32_t)sqlite3_column_int64(st, 25)};
+    return i;
+}
+
+skep_rc skep_state__item_one(struct skep_state *s, sqlite3_stmt *st, struct skep_arena *arena,
+                             struct skep_item *ret, skep_err *err)
+{
+    bool row = false;
+    skep_rc rc = skep_state__step(s, st, &row, err);
+    if (rc == SKEP_OK && row)
+        *ret = skep_state__item_read(arena, st);
+    skep_state__reset(st);
+    return rc == SKEP_OK && !row ? skep_fail(err, SKEP_ENOTFOUND, "no such item") : rc;
+}
+
+skep_rc skep_state__item_by_id(struct skep_state *s, int64_t id, struct skep_arena *arena,
+                               struct skep_item *ret, skep_err *err)
+{
+    sqlite3_stmt *st = skep_state__use(s, SKEP_STATE__ITEM_BY_ID);
+    skep_state__bind_i64(st, 1, id);
+    return skep_state__item_one(s, st, arena, ret, err);
+}
+
+skep_rc skep_state_item_get(struct skep_state *s, skep_str environment, int64_t id, int64_t counter,
+                            struct skep_arena *arena, struct skep_item *ret, skep_err *err)
+{
+    skep_mutex_lock(&s->lock);
+    sqlite3_stmt *st = skep_state__use(s, SKEP_STATE__ITEM_GET);
+    skep_state__bind_str(st, 1, environment);
+    skep_state__bind_i64(st, 2, id);
+    skep_state__bind_i64(st, 3, counter);
+    skep_rc rc = skep_state__item_one(s, st, arena, ret, err);
+    skep_mutex_unlock(&s->lock);
+    return rc;
+}
+
+static skep_rc find_locked(struct skep_state *s, skep_str environment, skep_str stage,
+                           skep_str fingerprint, struct skep_arena *arena, struct skep_item *ret,
+                           skep_err *err)
+{
+    sqlite3_stmt *st = skep_state__use(s, SKEP_STATE__ITEM_FIND);
+    skep_state__bind_str(st, 1, environment);
+    skep_state__bind_str(st, 2, stage);
+    skep_state__bind_str(st, 3, fingerprint);
+    return skep_state__item_one(s, st, arena, ret, err);
+}
+
+skep_rc skep_state_item_find(struct skep_state *s, skep_str environment, skep_str stage,
+                             skep_str fingerprint, struct skep_arena *arena, struct skep_item *ret,
+                             skep_err *err)
+{
+    skep_mutex_lock(&s->lock);
+    skep_rc rc = find_locked(s, environment, stage, fingerprint, arena, ret, err);
+    skep_mutex_unlock(&s->lock);
+    return rc;
+}
+
+// --- a look at new rows ------------------------------------------------------------------------
+
+skep_rc skep_state_items_cursor(struct skep_state *s, skep_row_id *ret, skep_err *err)
+{
+    bool row = false;
+    *ret = (skep_row_id){0, 0};
+    skep_mutex_lock(&s->lock);
+    sqlite3_stmt *st = skep_state__use(s, SKEP_STATE__ITEM_CURSOR);
+    skep_rc rc = skep_state__step(s, st, &row, err);
+    if (rc == SKEP_OK && row)
+        *ret = (skep_row_id){(uint64_t)sqlite3_column_int64(st, 0),
+                             (uint32_t)sqlite3_column_int64(st, 1)};
+    skep_state__reset(st);
+    skep_mutex_unlock(&s->lock);
+    return rc;
+}
+
+skep_rc skep_state__item_line(struct skep_state *s, int64_t item, skep_ts_ns at_ns, skep_str actor,
+                              skep_str what, skep_str before, skep_str after, skep_err *err)
+{
+    sqlite3_stmt *st = skep_state__use(s, SKEP_STATE__ITEM_LINE_PUT);
+    skep_state__bind_i64(st, 1, item);
+    skep_state__bind_i64(st, 2, at_ns);
+    skep_state__bind_str(st, 3, actor);
+    skep_state__bind_str(st, 4, what);
+    skep_state__bind_str(st, 5, before);
+    skep_state__bind_str(st, 6, after);
+    return skep_state__run(s, st, err);
+}
+
+static void bind_row(sqlite3_stmt *st, int i, skep_row_id id)
+{
+    skep_state__bind_i64(st, i, (int64_t)id.seq);
+    skep_state__bind_i64(st, i + 1, (int64_t)id.ordinal);
+}
+
+static skep_rc make(struct skep_state *s, const struct skep_item_sighting *x, skep_ts_ns now_ns,
+                    struct skep_item_change *ret, skep_err *err)
+{
+    sqlite3_stmt *st = skep_state__use(s, SKEP_STATE__ITEM_PUT);
+    const skep_str texts[] = {x->environment, x->stage,   x->fingerprint, x->title,  x->type,
+                              x->culprit,     x->dataset, x->framework,   x->version};
+    for (int i = 0; i < (int)SKEP_ARRAY_LEN(texts); i++)
+        skep_state__bind_str(st, 1 + i, texts[i]);
+    skep_state__bind_i64(st, 10, x->level);
+    skep_state__bind_i64(st, 11, (int64_t)x->n);
+    skep_state__bind_i64(st, 12, x->first_ns);
+    skep_state__bind_i64(st, 13, x->last_ns);
+    bind_row(st, 14, x->first_row);
+    bind_row(st, 16, x->last_row);
+    skep_state__bind_i64(st, 18, now_ns);
+    SKEP_TRY(skep_state__run(s, st, err));
+    *ret = (struct skep_item_change){
+        .event = SKEP_ITEM_NEW, .id = sqlite3_last_insert_rowid(s->db), .total = x->n};
+    return skep_state__item_line(s, ret->id, now_ns, SKEP_STR_NULL, SKEP_STR("new"), SKEP_STR_NULL,
+                                 SKEP_STR_NULL, err);
+}
+
+/* What seeing it again makes of an item. */
+static enum skep_item_event event_of(const struct skep_item *i, const struct skep_item_sighting *x,
+                                     skep_ts_ns now_ns)
+{
+    bool older =
+        i->resolved_in.n > 0 && x->version.n > 0 && skep_version_before(x->version, i->resolved_in);
+    bool until = (i->mute_until_ns != 0 && now_ns >= i->mute_until_ns) ||
+                 (i->mute_until_total != 0 && i->total + x->n >= i->mute_until_total);
+    if (i->status == SKEP_ITEM_RESOLVED && !older)
+        return SKEP_ITEM_REACTIVATED;
+    if (i->status == SKEP_ITEM_MUTED && until)
+        return SKEP_ITEM_UNMUTED;
+    return (enum skep_item_event)0;
+}
+
+static skep_rc activate(struct skep_state *s, const struct skep_item *i,
+                        const struct skep_item_sighting *x, enum skep_item_event event,
+                        skep_ts_ns now_ns, skep_err *err)
+{
+    sqlite3_stmt *st = skep_state__use(s, SKEP_STATE__ITEM_ACTIVATE);
+    skep_state__bind_i64(st, 1, i->id);
+    skep_state__bind_i64(st, 2, now_ns);
+    bind_row(st, 3, x->first_row);
+    skep_state__bind_str(st, 5, i->title_set ? i->title : x->title);
+    SKEP_TRY(skep_state__run(s, st, err));
+    return skep_state__item_line(s, i->id, now_ns, SKEP_STR_NULL,
+                                 event == SKEP_ITEM_UNMUTED ? SKEP_STR("unmuted")
+                                                            : SKEP_STR("reactivated"),
+                                 skep_item_status_name(i->status), x->version, err);
+}
+
+/* own: the rows are its own, not a member's. */
+static skep_rc count(struct skep_state *s, int64_t id, const struct skep_item_sighting *x, bool own,
+                     skep_err *err)
+{
+    sqlite3_stmt *st = skep_state__use(s, SKEP_STATE__ITEM_SEEN);
+    skep_state__bind_i64(st, 1, id);
+    skep_state__bind_i64(st, 2, (int64_t)x->n);
+    skep_state__bind_i64(st, 3, x->first_ns);
+    skep_state__bind_i64(st, 4, x->last_ns);
+    bind_row(st, 5, x->last_row);
+    skep_state__bind_str(st, 7, x->version);
+    skep_state__bind_i64(st, 8, own ? (int64_t)x->n : 0);
+    return skep_state__run(s, st, err);
+}
+
+static skep_rc see_one(struct skep_state *s, const struct skep_item_sighting *x, skep_ts_ns now_ns,
+                       struct skep_arena *arena, struct skep_item_change *ret, skep_err *err)
+{
+    struct skep_item item;
+    skep_rc rc = find_locked(s, x->environment, x->stage, x->fingerprint, arena, &item, err);
+    if (rc == SKEP_ENOTFOUND)
+        return make(s, x, now_ns, ret, err);
+    SKEP_TRY(rc);
+    SKEP_TRY(count(s, item.id, x, true, err));
+    if (item.merged_into) { /* I2 */
+        SKEP_TRY(skep_state__item_by_id(s, item.merged_into, arena, &item, err));
+        SKEP_TRY(count(s, item.id, x, false, err));
+    }
+    *ret = (struct skep_item_change){.event = event_of(&item, x, now_ns),
+                                     .id = item.id,
+                                     .total_before = item.total,
+                                     .total = item.total + x->n};
+    return ret->event ? activate(s, &item, x, ret->event, now_ns, err) : SKEP_OK;
+}
+
+static skep_rc move_cursor(struct skep_state *s, skep_row_id at, skep_err *err)
+{
+    sqlite3_stmt *st = skep_state__use(s, SKEP_STATE__ITEM_CURSOR_SET);
+    bind_row(st, 1, at);
+    return skep_state__run(s, st, err);
+}
+
+skep_rc skep_state_items_see(struct skep_state *s, const struct skep_item_sighting *sightings,
+                             size_t n, skep_row_id at, skep_ts_ns now_ns,
+                             struct skep_item_change *ret, skep_err *err)
+{
+    struct skep_arena arena;
+    skep_arena_init(&arena, "items", NULL);
+    skep_mutex_lock(&s->lock);
+    skep_rc rc = skep_state__begin(s, err), work = rc;
+    for (size_t i = 0; i < n && work == SKEP_OK; i++) {
+        work = see_one(s, &sightings[i], now_ns, &arena, &ret[i], err);
+        skep_arena_reset(&arena);
+    }
+    if (work == SKEP_OK)
+        work = move_cursor(s, at, err);
+    if (rc == SKEP_OK)
+        rc = skep_state__end(s, work, err);
+    skep_mutex_unlock(&s->lock);
+    skep_arena_done(&arena);
+    return rc;
+}

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Items: what is known of the errors that have one fingerprint, beside their rows.
+ *
+ * Rows are the occurrences and carry facts; an item is made when the first of them is seen and
+ * holds what people and rules decided: status, level, title, owner, merges, and the cursor up to
+ * which rows were looked at.  It can be made anew of the rows, without those decisions. */
+#pragma once
+
+#include "event/event.h"
+#include "state/state.h"
+
+enum skep_item_status { /* on disk and in Rollbar's API: never reuse a number */
+                        SKEP_ITEM_ACTIVE = 1,
+                        SKEP_ITEM_RESOLVED = 2,
+                        SKEP_ITEM_MUTED = 3
+};
+/* "active" "resolved" "muted"; false: none of them. */
+skep_str skep_item_status_name(enum skep_item_status s);
+SKEP_NODISCARD bool skep_item_status_parse(skep_str name, enum skep_item_status *ret);
+
+enum { /* in Rollbar's API */
+       SKEP_ITEM_DEBUG = 10,
+       SKEP_ITEM_INFO = 20,
+       SKEP_ITEM_WARNING = 30,
+       SKEP_ITEM_ERROR = 40,
+       SKEP_ITEM_CRITICAL = 50
+};
+
+enum { SKEP_ITEM_TITLE_MAX = 255, SKEP_ITEM_VERSION_MAX = 40, SKEP_ITEM_TEXT_MAX = 65536 };
+
+struct skep_item {
+    int64_t id;           /* over all environments */
+    int64_t counter;      /* within one, from 1 */
+    skep_str environment; /* skep's: whose rows they are */
+    skep_str stage; /* the program's own word for where it runs ("production"); may be empty */
+    skep_str fingerprint;
+    skep_str title, type, culprit, dataset, framework;
+    enum skep_item_status status;
+    int level; /* SKEP_ITEM_DEBUG .. CRITICAL: of the first occurrence, unless somebody set it */
+    bool level_set, title_set;
+    skep_str owner;           /* a user's name; empty = nobody */
+    int64_t merged_into;      /* an item's id; 0 = it stands for itself */
+    uint64_t total;           /* occurrences ever looked at */
+    uint64_t since_activated; /* of them since it was new, or last reactivated */
+    skep_ts_ns first_ns, last_ns;
+    skep_row_id first_row, last_row, activating_row;
+    skep_ts_ns activated_ns, resolved_ns, muted_ns; /* 0 = never */
+    skep_str resolved_in;                           /* a version; empty = none was given */
+    skep_str first_version, last_version;
+    skep_ts_ns mute_until_ns;  /* 0 = no time */
+    uint64_t mute_until_total; /* 0 = no number */
+};
+
+/* Rows of one fingerprint in one look, together. */
+struct skep_item_sighting {
+    skep_str environment, stage, fingerprint;
+    skep_str title, type, culprit, dataset, framework; /* of the first of them */
+    int level;
+    skep_str version; /* of the last of them; empty = not said */
+    uint64_t n;
+    skep_ts_ns first_ns, last_ns;
+    skep_row_id first_row, last_row;
+};
+
+enum skep_item_event { SKEP_ITEM_NEW = 1, SKEP_ITEM_REACTIVATED = 2, SKEP_ITEM_UNMUTED = 3 };
+struct skep_item_change {
+    enum skep_item_event event; /* 0 = it was seen again, nothing more */
+    int64_t id;
+    uint64_t total_before, total;
+};
+
+/* The row behind which the next look begins; {0, 0} at first. */
+SKEP_NODISCARD skep_rc skep_state_items_cursor(struct skep_state *s, skep_row_id *ret,
+                                               skep_err *err);
+
+/* Enter what a look saw and move the cursor to `at`, together or not at all: no row is counted
+ * twice.  ret[i] says what became of sightings[i]'s item (of the one it is merged into, if it is).
+ *
+ * A resolved item is active again, unless it was resolved in a version and the sighting's is an
+ * older one; a muted one when its time or number has come.
+ *
+ * now_ns   of changes in the history
+ * Returns SKEP_OK | EIO | ENOSPC | ECORRUPT */
+SKEP_NODISCARD skep_rc skep_state_items_see(struct skep_state *s,
+                                            const struct skep_item_sighting *sightings, size_t n,
+                                            skep_row_id at, skep_ts_ns now_ns,
+                                            struct skep_item_change *ret, skep_err *err);
+
+/* Is version a before b?  Numbers compare as numbers ("1.9" before "1.10"), a part that is no
+ * number is before one ("1.0-rc1" before "1.0").  What is no version of that kind (a commit's hash)
+ * is never before another. */
+bool skep_version_before(skep_str a, skep_str b);
+
+/* By id or by counter (the other 0) of an environment.  SKEP_ENOTFOUND. */
+SKEP_NODISCARD skep_rc skep_state_item_get(struct skep_state *s, skep_str environment, int64_t id,
+                                           int64_t counter, struct skep_arena *arena,
+                                           struct skep_item *ret, skep_err *err);
+/* By what its rows say; the item itself, also when it is merged into another. */
+SKEP_NODISCARD skep_rc skep_state_item_find(struct skep_state *s, skep_str environment,
+                                            skep_str stage, skep_str fingerprint,
+                                            struct skep_arena *arena, struct skep_item *ret,
+                                            skep_err *err);
+
+enum skep_item_order {
+    SKEP_ITEMS_BY_LAST,
+    SKEP_ITEMS_BY_FIRST,
+    SKEP_ITEMS_BY_TOTAL,
+    SKEP_ITEMS_BY_LEVEL
+};
+struct skep_item_query {
+    skep_str environment;
+    unsigned statuses;          /* bits 1 << enum skep_item_status; 0 = all */
+    int level_min;              /* 0 = all */
+    skep_str stage;             /* empty = all */
+    skep_str owner;             /* empty = all; "-" = nobody's */
+    skep_str words;             /* each of them in title, type, culprit or dataset; empty = all */
+    skep_ts_ns seen_after_ns;   /* last seen then or later; 0 = all */
+    skep_ts_ns new_after_ns;    /* first seen, or active again, then or later; 0 = all */
+    int64_t members_of;         /* the items that are merged into this one; 0 = those that stand for
+                                 * themselves */
+    enum skep_item_order order; /* the newest, the most first; ties: the greater id */
+    unsigned limit, offset;     /* limit 0 = 100, at most 5000 */
+};
+/* *ret_all: how many there are without limit and offset. */
+SKEP_NODISCARD skep_rc skep_state_items(struct skep_state *s, const struct skep_item_query *q,
+                                        struct skep_arena *arena, struct skep_item **ret,
+                                        size_t *ret_n, uint64_t *ret_all, skep_err *err);
+
+/* What somebody changes; members with `set_` false stay as they are. */
+struct skep_item_patch {
+    bool set_status, set_level, set_title, set_owner, set_resolved_in, set_mute;
+    enum skep_item_status status;
+    int level;
+    skep_str title, owner, resolved_in;
+    skep_ts_ns mute_until_ns;
+    uint64_t mute_until_total; /* occurrences from now on */
+};
+/* Each change is a line of the item's history.  SKEP_ENOTFOUND. */
+SKEP_NODISCARD skep_rc skep_state_item_patch(struct skep_state *s, skep_str environment, int64_t id,
+                                             const struct skep_item_patch *p, skep_str actor,
+                                             skep_ts_ns now_ns, skep_err *err);
+/* Item `id`, and those merged into it, from now on count as `into`'s (0: it stands for itself
+ * again).  SKEP_ENOTFOUND | SKEP_EINVAL (into itself; of two stages). */
+SKEP_NODISCARD skep_rc skep_state_item_merge(struct skep_state *s, skep_str environment, int64_t id,
+                                             int64_t into, skep_str actor, skep_ts_ns now_ns,
+                                             skep_err *err);
+
+struct skep_item_line {
+    int64_t id;
+    skep_ts_ns at_ns;
+    skep_str actor; /* empty = skep itself */
+    skep_str what;  /* "new" "status" "level" "title" "owner" "reactivated" "unmuted" "merged"
+                     * "comment" */
+    skep_str before, after;
+};
+/* A comment is a line of the history.  SKEP_ENOTFOUND. */
+SKEP_NODISCARD skep_rc skep_state_item_comment(struct skep_state *s, skep_str environment,
+                                               int64_t id, skep_str actor, skep_str text,
+                                               skep_ts_ns now_ns, skep_err *err);
+/* The newest first, at most 1000. */
+SKEP_NODISCARD skep_rc skep_state_item_history(struct skep_state *s, int64_t id,
+                                               struct skep_arena *arena,
+                                               struct skep_item_line **ret, size_t *ret_n,
+                                               skep_err *err);
+
+/* --- deploys --- */
+
+struct skep_deploy {
+    int64_t id;
+    skep_str environment, stage, revision, status, comment, user; /* status: started succeeded
+                                                                   * failed timed_out */
+    skep_ts_ns start_ns, finish_ns;                               /* finish 0 = it has not */
+};
+/* *ret_id of the new one. */
+SKEP_NODISCARD skep_rc skep_state_deploy_put(struct skep_state *s, const struct skep_deploy *d,
+                                             int64_t *ret_id, skep_err *err);
+/* status and comment; empty ones stay.  SKEP_ENOTFOUND. */
+SKEP_NODISCARD skep_rc skep_state_deploy_set(struct skep_state *s, skep_str environment, int64_t id,
+                                             skep_str status, skep_str comment, skep_ts_ns now_ns,
+                                             skep_err *err);
+/* The newest first.  id not 0: that one alone.  stage may be empty. */
+SKEP_NODISCARD skep_rc skep_state_deploys(struct skep_state *s, skep_str environment, int64_t id,
+                                          skep_str stage, unsigned limit, unsigned offset,
+                                          struct skep_arena *arena, struct skep_deploy **ret,
+                                          size_t *ret_n, skep_err *err);

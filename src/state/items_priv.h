@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Shared by the files of items. */
+#pragma once
+
+#include <sqlite3.h>
+
+#include "state/items.h"
+
+/* A row of SKEP_STATE__ITEM_COLUMNS. */
+struct skep_item skep_state__item_read(struct skep_arena *a, sqlite3_stmt *st);
+/* The statement's one row; SKEP_ENOTFOUND.  Lock held, also below. */
+skep_rc skep_state__item_one(struct skep_state *s, sqlite3_stmt *st, struct skep_arena *arena,
+                             struct skep_item *ret, skep_err *err);
+skep_rc skep_state__item_by_id(struct skep_state *s, int64_t id, struct skep_arena *arena,
+                               struct skep_item *ret, skep_err *err);
+/* A line of its history. */
+skep_rc skep_state__item_line(struct skep_state *s, int64_t item, skep_ts_ns at_ns, skep_str actor,
+                              skep_str what, skep_str before, skep_str after, skep_err *err);
+/* Functions of SQL that items use; false: no memory. */
+bool skep_state__items_open(sqlite3 *db);
