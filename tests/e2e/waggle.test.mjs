@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+// waggle, the library for C, as a program would use it: what arrives at skep is what was recorded; its bytes
+// are those that OpenTelemetry's own serializer (npm) makes of the same spans; contexts go from Node to C and
+// back.
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { createServer } from 'node:http';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { promisify } from 'node:util';
+import { gunzipSync } from 'node:zlib';
+import { nowNs, root, Skep, until } from './support.mjs';
+
+const run = promisify(execFile);
+const require = createRequire(join(root, 'tests', 'clients', 'node', 'package.json'));
+const { ProtobufTraceSerializer } = require('@opentelemetry/otlp-transformer');
+const { W3CTraceContextPropagator, W3CBaggagePropagator } = require('@opentelemetry/core');
+const api = require('@opentelemetry/api');
+const sender = join(process.env.SKEP_BUILD_DIR || join(root, 'build', 'release'), 'sub', 'waggle', 'tests', 'waggle_e2e_send');
+
+let skep;
+before(async () => { skep = await Skep.start(); });
+after(() => skep?.done());
+
+const baseNs = () => nowNs() - 60_000_000_000n;
+
+async function send(endpoint, env = {}) {
+  const { stdout } = await run(sender, [], {
+    env: { PATH: process.env.PATH, OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_SERVICE_NAME: 'waggle-e2e', OTEL_LOG_LEVEL: 'debug', BASE_NS: String(baseNs()), ...env },
+  });
+  return JSON.parse(stdout);
+}
+
+// A receiver that keeps what it gets.
+async function receiver() {
+  const requests = [];
+  const server = createServer((req, res) => {
+    const chunks = [];
+    req.on('data', (c) => chunks.push(c));
+    req.on('end', () => {
+      const raw = Buffer.concat(chunks);
+      requests.push({ headers: req.headers, url: req.url, body: req.headers['content-encoding'] === 'gzip' ? gunzipSync(raw) : raw });
+      res.writeHead(200, { 'content-type': 'application/x-protobuf' });
+      res.end();
+    });
+  });
+  await new Promise((r) => server.listen(0, '127.0.0.1', r));
+  return { requests, url: `http://127.0.0.1:${server.address().port}`, done: () => new Promise((r) => { server.closeAllConnections(); server.close(r); }) };
+}
+
+// --- skep ---------------------------------------------------------------------------------------
+
+function plain(v) {
+  if (v && typeof v === 'object' && !Array.isArray(v)) {
+    if ('int' in v) return Number(v.int);
+    if ('double' in v) return Number(v.double);
+  }
+  return v;
+}
+
+async function fields(id) {
+  const row = await skep.json('GET', `/skep/v1/row/${id}`);
+  const out = { intrinsic: {}, attribute: {}, instrumentation: {}, resource: {}, types: {} };
+  for (const f of row.fields) {
+    out[f.scope][f.name] = plain(f.value);
+    if (f.scope === 'attribute') out.types[f.name] = f.type;
+  }
+  return out;
+}
+
+async function rowsOf(traceId) {
+  const trace = await until('the trace', async () => {
+    const r = await skep.call('GET', `/skep/v1/trace/${traceId}`);
+    return r.status === 200 && r.json();
+  });
+  return { trace, rows: trace.rows.id.map((_, i) => Object.fromEntries(Object.entries(trace.rows).map(([k, v]) => [k, v[i]]))) };
+}
+
+for (const compression of ['none', 'gzip']) {
+  test(`what arrives at skep is what was recorded (compression ${compression})`, async () => {
+    const told = await send(skep.url, { OTEL_EXPORTER_OTLP_COMPRESSION: compression });
+    const { trace, rows } = await rowsOf(told.root.traceId);
+    const r = rows.find((x) => x.span_id === told.root.spanId);
+    const c = rows.find((x) => x.span_id === told.child.spanId && x.kind === 'span');
+    assert.equal(r.name, 'root of all types');
+    assert.equal(r.span_kind, 'server');
+    assert.equal(String(BigInt(trace.start_ns) + BigInt(r.offset_ns)), told.root.startNs);
+    assert.equal(Number(r.duration_ns), 5_000_000);
+    assert.equal(rows[c.parent].span_id, told.root.spanId);
+    assert.equal(c.span_kind, 'client');
+    assert.equal(c.error, true);
+    const f = await fields(r.id);
+    assert.deepEqual(f.attribute, {
+      text: 'h\u00e4llo "w\u00f6rld"\n', empty: '', 'text.number': '200', int: 42, 'int.negative': -7, double: 1.5,
+      'bool.true': true, 'bool.false': false, bytes: f.attribute.bytes, 'array.text': ['a', 'b c', ''],
+      'array.bool': [true, false], 'array.int': f.attribute['array.int'], 'array.double': [0.5, -1.25],
+    });
+    assert.deepEqual(f.attribute['array.int'].map((v) => Number(plain(v))), [1, -2, 3]);
+    assert.deepEqual([f.types.int, f.types.double, f.types['text.number'], f.types.bytes], ['int', 'double', 'string', 'bytes']);
+    assert.equal(f.resource['service.name'], 'waggle-e2e');
+    assert.equal(f.resource['service.version'], '1.2.3');
+    assert.equal(f.resource['telemetry.sdk.name'], 'waggle');
+    assert.equal(f.instrumentation['library.name'], 'waggle-e2e');
+    assert.equal(f.instrumentation['library.version'], '0.9');
+    assert.equal((await fields(c.id)).intrinsic.status_message, 'it broke');
+    const event = rows.find((x) => x.kind === 'span_event');
+    assert.equal(event.name, 'cache miss');
+    assert.deepEqual((await fields(event.id)).attribute, { key: 'user:7', size: 3 });
+    const link = await fields(rows.find((x) => x.kind === 'link').id);
+    assert.equal(link.intrinsic['trace.link.span_id'], told.root.spanId);
+    assert.deepEqual(link.attribute, { self: true });
+  });
+}
+
+test('a number that no double holds stays whole', async () => {
+  const told = await send(skep.url, { BIG: '1' });
+  const { rows } = await rowsOf(told.root.traceId);
+  const row = await skep.json('GET', `/skep/v1/row/${rows.find((x) => x.span_id === told.root.spanId).id}`);
+  assert.deepEqual(row.fields.find((f) => f.name === 'int.big').value, { int: '9007199254740993' });
+});
+
+// --- the bytes ----------------------------------------------------------------------------------
+
+// Which length-delimited fields of OTLP's trace messages are messages; all others are bytes.
+const any = { 5: { 1: null }, 6: { 1: null } };
+any[5][1] = any;
+const keyValue = { 2: any };
+any[6][1] = keyValue;
+const span = { 9: keyValue, 11: { 3: keyValue }, 13: { 4: keyValue }, 15: {} };
+const request = { 1: { 1: { 1: keyValue }, 2: { 1: { 3: keyValue }, 2: span } } };
+
+function varint(b, at) {
+  let v = 0n;
+  for (let shift = 0n; ; shift += 7n) {
+    const c = b[at.i++];
+    v |= BigInt(c & 0x7f) << shift;
+    if (c < 0x80) return v;
+  }
+}
+
+// The message as a sorted list of [field, wire type, value]; what is zero is as absent (proto3), but for the
+// values of a oneof (inside AnyValue).
+function tree(b, type) {
+  const out = [];
+  const at = { i: 0 };
+  while (at.i < b.length) {
+    const tag = Number(varint(b, at));
+    const [field, wire] = [tag >> 3, tag & 7];
+    let value;
+    if (wire === 0) value = String(varint(b, at));
+    else if (wire === 1) { value = b.subarray(at.i, at.i + 8).toString('hex'); at.i += 8; } else if (wire === 5) { value = b.subarray(at.i, at.i + 4).toString('hex'); at.i += 4; } else {
+      const n = Number(varint(b, at));
+      assert.ok(at.i + n <= b.length, 'a length leads out of the message');
+      const bytes = b.subarray(at.i, at.i + n);
+      value = type?.[field] ? tree(bytes, type[field]) : bytes.toString('hex');
+      at.i += n;
+    }
+    const zero = wire !== 2 ? /^0+$/.test(value) : value.length === 0;
+    if (type === any || !zero) out.push([field, wire, value]);
+  }
+  return out.sort((x, y) => (JSON.stringify(x) < JSON.stringify(y) ? -1 : 1));
+}
+
+const hr = (ns) => [Number(BigInt(ns) / 1_000_000_000n), Number(BigInt(ns) % 1_000_000_000n)];
+
+test("the bytes are those of OpenTelemetry's own serializer", async () => {
+  const sink = await receiver();
+  const parent = { traceId: '0af7651916cd43dd8448eb211c80319c', spanId: 'b7ad6b7169203331' };
+  const told = await send(sink.url, { TRACEPARENT: `00-${parent.traceId}-${parent.spanId}-01`, TRACESTATE: 'a=1,b=2' });
+  await sink.done();
+  assert.equal(sink.requests.length, 1);
+  const [{ headers, url, body }] = sink.requests;
+  assert.equal(url, '/v1/traces');
+  assert.equal(headers['content-type'], 'application/x-protobuf');
+  const traceState = { serialize: () => 'a=1,b=2' };
+  const context = (s) => ({ traceId: s.traceId, spanId: s.spanId, traceFlags: s.flags, traceState });
+  const resourceAttributes = {};
+  const mine = tree(body, request);
+  for (const [, , kv] of mine[0][2].find((f) => f[0] === 1)[2]) { // the resource is the machine's: taken from the bytes
+    const key = Buffer.from(kv.find((f) => f[0] === 1)[2], 'hex').toString();
+    const [[field, , value]] = kv.find((f) => f[0] === 2)[2];
+    resourceAttributes[key] = field === 1 ? Buffer.from(value, 'hex').toString() : Number(value);
+  }
+  assert.equal(resourceAttributes['service.name'], 'waggle-e2e');
+  const resource = { attributes: resourceAttributes };
+  const common = { resource, droppedAttributesCount: 0, droppedEventsCount: 0, droppedLinksCount: 0, ended: true };
+  const theirs = ProtobufTraceSerializer.serializeRequest([
+    {
+      ...common, name: 'root of all types', kind: 1, spanContext: () => context(told.root), parentSpanContext: { ...parent, isRemote: true },
+      startTime: hr(told.root.startNs), endTime: hr(told.root.endNs), status: { code: 1 }, events: [], links: [],
+      attributes: {
+        text: 'h\u00e4llo "w\u00f6rld"\n', empty: '', 'text.number': '200', int: 42, 'int.negative': -7, double: 1.5, 'bool.true': true,
+        'bool.false': false, bytes: new Uint8Array([0, 1, 255]), 'array.text': ['a', 'b c', ''], 'array.bool': [true, false],
+        'array.int': [1, -2, 3], 'array.double': [0.5, -1.25],
+      },
+      instrumentationScope: { name: 'waggle-e2e', version: '0.9', schemaUrl: 'https://example.com/schema/1', attributes: { 'scope.attr': 'yes' } },
+    },
+    {
+      ...common, name: 'child', kind: 2, spanContext: () => context(told.child), parentSpanContext: { ...told.root, isRemote: false },
+      startTime: hr(told.child.startNs), endTime: hr(told.child.endNs), status: { code: 2, message: 'it broke' }, attributes: {},
+      events: [{ name: 'cache miss', time: hr(BigInt(told.root.startNs) + 1_500_000n), attributes: { key: 'user:7', size: 3 } }],
+      links: [{ context: { ...context(told.root), isRemote: false }, attributes: { self: true } }],
+      instrumentationScope: { name: 'other-scope' },
+    },
+  ]);
+  const expected = tree(Buffer.from(theirs), request);
+  const scopeAttributes = (t) => JSON.stringify(t).includes(Buffer.from('scope.attr').toString('hex'));
+  assert.ok(scopeAttributes(mine), 'the scope has its attributes');
+  const without = (t) => t.map(([f, w, v]) => [f, w, Array.isArray(v) ? without(v) : v]).filter(([, , v]) => !JSON.stringify(v).startsWith(`[[1,2,"${Buffer.from('scope.attr').toString('hex')}"]`));
+  assert.deepEqual(scopeAttributes(expected) ? mine : without(mine), expected);
+});
+
+// --- propagation --------------------------------------------------------------------------------
+
+test('contexts go from Node to C and back', async () => {
+  const propagators = [new W3CTraceContextPropagator(), new W3CBaggagePropagator()];
+  const mine = { traceId: '4bf92f3577b34da6a3ce929d0e0e4736', spanId: '00f067aa0ba902b7', traceFlags: 1 };
+  const baggage = api.propagation.createBaggage({ user: { value: 'J\u00f6rg, the 1st' }, cart: { value: '7' } });
+  const ctx = api.propagation.setBaggage(api.trace.setSpanContext(api.ROOT_CONTEXT, mine), baggage);
+  const carrier = {};
+  for (const p of propagators) p.inject(ctx, carrier, api.defaultTextMapSetter);
+  const told = await send(skep.url, { TRACEPARENT: carrier.traceparent, BAGGAGE: carrier.baggage });
+  assert.equal(told.root.traceId, mine.traceId);
+  let back = api.ROOT_CONTEXT;
+  for (const p of propagators) back = p.extract(back, told.headers, api.defaultTextMapGetter);
+  assert.equal(api.trace.getSpanContext(back).spanId, told.root.spanId);
+  assert.equal(api.trace.getSpanContext(back).traceFlags & 1, 1);
+  assert.equal(api.propagation.getBaggage(back).getEntry('user').value, 'J\u00f6rg, the 1st');
+  assert.equal(api.propagation.getBaggage(back).getEntry('cart').value, '7');
+  const { rows } = await rowsOf(mine.traceId);
+  assert.ok(rows.some((r) => r.span_id === told.root.spanId));
+});
+
+test("an unsampled parent's decision is kept", async () => {
+  const told = await send(skep.url, { TRACEPARENT: '00-aaaaaaaaaaaaaaaabbbbbbbbbbbbbbbb-00f067aa0ba902b7-00' });
+  assert.match(told.headers.traceparent, /^00-a{16}b{16}-[0-9a-f]{16}-00$/);
+  assert.equal((await skep.call('GET', `/skep/v1/trace/${told.root.traceId}`)).status, 404);
+});

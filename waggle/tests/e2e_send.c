@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * e2e_send.c - records a fixed set of spans and says as JSON what it recorded
+ *
+ * The end-to-end tests (tests/e2e/waggle.test.mjs) run it against skep and against a receiver of
+ * their own, as a user's program: configured by OTEL_* alone, the parent taken from TRACEPARENT.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <waggle/waggle.h>
+
+static void print_span(const char *name, waggle_span span, uint64_t start_ns, uint64_t end_ns,
+                       bool last)
+{
+    waggle_span_context c;
+    char trace[33];
+    char id[17];
+    if (!waggle_span_get_context(span, &c))
+        exit(3);
+    waggle_trace_id_hex(c.trace_id, trace);
+    waggle_span_id_hex(c.span_id, id);
+    printf("\"%s\":{\"traceId\":\"%s\",\"spanId\":\"%s\",\"flags\":%d,\"startNs\":\"%" PRIu64
+           "\",\"endNs\":\"%" PRIu64 "\"}%s",
+           name, trace, id, c.flags, start_ns, end_ns, last ? "" : ",");
+}
+
+static void print_header(void *self, const char *key, const char *value)
+{
+    int *n = self;
+    printf("%s\"%s\":\"%s\"", (*n)++ ? "," : "", key, value);
+}
+
+static void set_all_types(waggle_span s)
+{
+    static const char *const strs[] = {"a", "b c", ""};
+    static const bool bools[] = {true, false};
+    static const int64_t ints[] = {1, -2, 3};
+    static const double doubles[] = {0.5, -1.25};
+    static const char bytes[] = {0, 1, (char)0xff};
+    waggle_span_set(
+        s, WAGGLE_ATTRS(
+               waggle_kv_str("text", "h\xc3\xa4llo \"w\xc3\xb6rld\"\n"), waggle_kv_str("empty", ""),
+               waggle_kv_str("text.number", "200"), waggle_kv_i64("int", 42),
+               waggle_kv_i64("int.negative", -7), waggle_kv_f64("double", 1.5),
+               waggle_kv_bool("bool.true", true), waggle_kv_bool("bool.false", false),
+               waggle_kv_bytes("bytes", bytes, sizeof bytes), waggle_kv_strs("array.text", strs, 3),
+               waggle_kv_bools("array.bool", bools, 2), waggle_kv_i64s("array.int", ints, 3),
+               waggle_kv_f64s("array.double", doubles, 2)));
+}
+
+int main(void)
+{
+    const uint64_t base = strtoull(getenv("BASE_NS") ? getenv("BASE_NS") : "0", NULL, 10);
+    if (base == 0 || waggle_init(&(waggle_options){.service_version = "1.2.3"}) != 0)
+        return 2;
+    struct waggle_tracer *tracer =
+        waggle_tracer_get_with("waggle-e2e", "0.9", "https://example.com/schema/1",
+                               WAGGLE_ATTRS(waggle_kv_str("scope.attr", "yes")));
+    struct waggle_tracer *other = waggle_tracer_get("other-scope", NULL);
+    waggle_context incoming;
+    waggle_extract(&incoming, waggle_env_get, NULL);
+    waggle_span root = waggle_span_start(
+        tracer, "root of all types",
+        &(waggle_span_opts){.kind = WAGGLE_KIND_SERVER, .context = &incoming, .start_ns = base});
+    set_all_types(root);
+    if (getenv("BIG") != NULL) // more than a double holds: JavaScript's serializer cannot say it
+        waggle_span_set_kv(root, waggle_kv_i64("int.big", INT64_C(9007199254740993)));
+    waggle_span_context root_context;
+    waggle_span_get_context(root, &root_context);
+    waggle_span child = waggle_span_start(other, "child",
+                                          &(waggle_span_opts){.kind = WAGGLE_KIND_CLIENT,
+                                                              .parent = root,
+                                                              .start_ns = base + 1000000});
+    waggle_span_event_at(child, "cache miss", base + 1500000,
+                         WAGGLE_ATTRS(waggle_kv_str("key", "user:7"), waggle_kv_i64("size", 3)));
+    waggle_span_link(child,
+                     &(waggle_link){&root_context, WAGGLE_ATTRS(waggle_kv_bool("self", true))});
+    waggle_span_set_status(child, WAGGLE_STATUS_ERROR, "it broke");
+    waggle_span_end_at(child, base + 2000000);
+    waggle_span_set_status(root, WAGGLE_STATUS_OK, NULL);
+    waggle_span_end_at(root, base + 5000000);
+
+    printf("{\"headers\":{");
+    int n = 0;
+    waggle_context out;
+    waggle_context_copy(&out, &incoming);
+    waggle_context_set_span(&out, root);
+    waggle_inject(&out, print_header, &n);
+    printf("},");
+    print_span("root", root, base, base + 5000000, false);
+    print_span("child", child, base + 1000000, base + 2000000, true);
+    printf("}\n");
+    waggle_context_done(&out);
+    waggle_context_done(&incoming);
+    return waggle_shutdown(10000) ? 0 : 1;
+}
