@@ -3,7 +3,7 @@
 // are those that OpenTelemetry's own serializer (npm) makes of the same spans; contexts go from Node to C and
 // back.
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
@@ -236,4 +236,23 @@ test("an unsampled parent's decision is kept", async () => {
   const told = await send(skep.url, { TRACEPARENT: '00-aaaaaaaaaaaaaaaabbbbbbbbbbbbbbbb-00f067aa0ba902b7-00' });
   assert.match(told.headers.traceparent, /^00-a{16}b{16}-[0-9a-f]{16}-00$/);
   assert.equal((await skep.call('GET', `/skep/v1/trace/${told.root.traceId}`)).status, 404);
+});
+
+test('the example server: a request of Node is served in its own trace', async () => {
+  const server = spawn(join(sender, '..', '..', 'examples', 'waggle_http_server'), ['0', '2'], {
+    env: { PATH: process.env.PATH, OTEL_EXPORTER_OTLP_ENDPOINT: skep.url }, stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const ended = new Promise((r) => server.once('exit', r));
+  const port = await new Promise((r) => { server.stdout.once('data', (d) => r(/:(\d+)/.exec(d)[1])); });
+  const traceId = 'abcdef0123456789abcdef0123456789';
+  const answer = await fetch(`http://127.0.0.1:${port}/hello?x=1`, { headers: { traceparent: `00-${traceId}-00f067aa0ba902b7-01` } });
+  assert.equal(await answer.text(), 'hello\n');
+  assert.equal((await fetch(`http://127.0.0.1:${port}/nowhere`)).status, 404);
+  assert.equal(await ended, 0); // after two requests: what is left was sent
+  const { rows } = await rowsOf(traceId);
+  assert.equal(rows.length, 1);
+  assert.equal(rows[0].name, 'GET /hello');
+  const f = await fields(rows[0].id);
+  assert.equal(f.attribute['http.response.status_code'], 200);
+  assert.equal(f.attribute['url.path'], '/hello');
 });

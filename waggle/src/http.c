@@ -28,8 +28,10 @@ enum { GRACE_MS = 1000, IOV_AT_ONCE = 64, HEAD_BYTES = 8192 };
 
 struct http {
     struct waggle_transport base;
-    int fd;         /* -1 = none */
-    char peer[272]; /* authority the connection is for */
+    int fd;               /* -1 = none */
+    char peer[272];       /* authority the connection is for */
+    waggle_piece *pieces; /* the head and those of the request; kept from request to request */
+    size_t cap_pieces;
 };
 
 static void hang_up(struct http *h)
@@ -252,6 +254,18 @@ static size_t make_head(const waggle_request *request, const struct waggle__url 
     return n > 0 && n < HEAD_BYTES ? (size_t)n : 0;
 }
 
+static bool make_room(struct http *h, size_t n)
+{
+    if (n <= h->cap_pieces)
+        return true;
+    waggle_piece *more = realloc(h->pieces, n * sizeof *more);
+    if (more == NULL)
+        return false;
+    h->pieces = more;
+    h->cap_pieces = n;
+    return true;
+}
+
 static void http_post(struct waggle_transport *t, const waggle_request *request,
                       waggle_response *ret_response, const waggle_deadline *given)
 {
@@ -260,29 +274,24 @@ static void http_post(struct waggle_transport *t, const waggle_request *request,
     struct waggle__url url;
     char head[HEAD_BYTES];
     size_t head_n = waggle__url_parse(request->url, &url) ? make_head(request, &url, head) : 0;
-    waggle_piece *pieces = malloc((request->n_pieces + 1) * sizeof *pieces);
-    if (head_n == 0 || pieces == NULL) {
+    if (head_n == 0 || !make_room(h, request->n_pieces + 1)) {
         (void)snprintf(ret_response->error, sizeof ret_response->error,
                        "the URL or the headers are too long");
-        free(pieces);
         return;
     }
-    pieces[0] = (waggle_piece){head, head_n};
+    h->pieces[0] = (waggle_piece){head, head_n};
     if (request->n_pieces > 0)
-        memcpy(&pieces[1], request->pieces, request->n_pieces * sizeof *pieces);
-    struct outgoing out = {pieces, request->n_pieces + 1, 0, 0};
+        memcpy(&h->pieces[1], request->pieces, request->n_pieces * sizeof *h->pieces);
+    struct outgoing out = {h->pieces, request->n_pieces + 1, 0, 0};
     bool kept = is_fresh(h, &url);
     if (!kept)
         hang_up(h);
     (void)snprintf(h->peer, sizeof h->peer, "%s", url.authority); // as long as the other
-    if (kept && converse(h, &out, ret_response, &deadline) != GOT_NOTHING) {
-        free(pieces);
+    if (kept && converse(h, &out, ret_response, &deadline) != GOT_NOTHING)
         return;
-    }
     ret_response->connected = false;
     if (connect_any(h, &url, ret_response, &deadline))
         (void)converse(h, &out, ret_response, &deadline); // says what happened in ret_response
-    free(pieces);
 }
 
 static bool http_accepts(struct waggle_transport *t, const char *url, char ret_why[160])
@@ -306,6 +315,7 @@ static void http_after_fork(struct waggle_transport *t)
 static void http_free(struct waggle_transport *t)
 {
     hang_up((struct http *)t);
+    free(((struct http *)t)->pieces);
     free(t);
 }
 

@@ -1,0 +1,361 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * bench.c - what a span costs
+ *
+ *   waggle_bench [SPANS]        spans a thread in each row; default 2000000
+ *   waggle_bench rate N         one second of N spans/s: is every span delivered?
+ *
+ * Each row runs in a process of its own. "thread" is CPU time of the threads that make spans,
+ * "process" that of all threads with the exporter's, both a span; wall time is beside them, because
+ * on a busy machine it says more of the neighbours than of the code. The span has the kind server,
+ * a name of 21 bytes and 5 attributes (2 strings, 2 integers, 1 boolean), or 10 attributes of 20 +
+ * 20 characters (the specification's benchmark). Flat-out loops drop by design; the last rows look
+ * for the highest rate at which every span is delivered, with the default queue.
+ */
+#include <arpa/inet.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <waggle/waggle.h>
+
+static double clock_s(clockid_t id)
+{
+    struct timespec ts;
+    clock_gettime(id, &ts);
+    return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
+/* --- allocations --------------------------------------------------------------------------------
+ */
+
+static _Atomic uint64_t n_allocations;
+
+void *__real_malloc(size_t n);
+void *__real_calloc(size_t n, size_t size);
+void *__real_realloc(void *p, size_t n);
+void *__wrap_malloc(size_t n);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_realloc(void *p, size_t n);
+
+void *__wrap_malloc(size_t n)
+{
+    n_allocations++;
+    return __real_malloc(n);
+}
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+    n_allocations++;
+    return __real_calloc(n, size);
+}
+
+void *__wrap_realloc(void *p, size_t n)
+{
+    n_allocations++;
+    return __real_realloc(p, n);
+}
+
+/* --- a receiver in a process of its own ---------------------------------------------------------
+ */
+
+static bool read_all(int fd, char *p, size_t n)
+{
+    for (size_t at = 0; at < n;) {
+        ssize_t r = recv(fd, p + at, n - at, 0);
+        if (r <= 0)
+            return false;
+        at += (size_t)r;
+    }
+    return true;
+}
+
+static void serve(int fd)
+{
+    static char body[16 << 20];
+    static const char ok[] = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+    for (;;) {
+        char head[4096];
+        size_t n = 0;
+        char *end = NULL;
+        while (end == NULL) {
+            ssize_t r = n + 1 < sizeof head ? recv(fd, head + n, sizeof head - 1 - n, 0) : 0;
+            if (r <= 0)
+                return;
+            n += (size_t)r;
+            head[n] = '\0';
+            end = strstr(head, "\r\n\r\n");
+        }
+        const char *length = strstr(head, "Content-Length: ");
+        size_t body_n = length ? strtoul(length + 16, NULL, 10) : 0;
+        size_t have = n - (size_t)(end + 4 - head);
+        if (body_n > sizeof body || have > body_n || !read_all(fd, body, body_n - have) ||
+            send(fd, ok, sizeof ok - 1, MSG_NOSIGNAL) < 0)
+            return;
+    }
+}
+
+/* Starts it; gives its port. It ends with its parent's connection. */
+static int start_receiver(pid_t *ret_pid)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    socklen_t n = sizeof address;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    if (bind(listener, (struct sockaddr *)&address, sizeof address) != 0 ||
+        listen(listener, 8) != 0 || getsockname(listener, (struct sockaddr *)&address, &n) != 0)
+        exit(2);
+    *ret_pid = fork();
+    if (*ret_pid == 0) {
+        int fd = accept(listener, NULL, NULL);
+        serve(fd);
+        _exit(0);
+    }
+    close(listener);
+    return ntohs(address.sin_port);
+}
+
+/* --- spans --------------------------------------------------------------------------------------
+ */
+
+static struct waggle_tracer *tracer;
+static bool ten_attributes;
+
+static void five(void)
+{
+    waggle_span s =
+        waggle_span_start(tracer, "GET /api/users/{id}xx",
+                          &(waggle_span_opts){.kind = WAGGLE_KIND_SERVER,
+                                              .attributes = WAGGLE_ATTRS(
+                                                  waggle_kv_str("http.request.method", "GET"),
+                                                  waggle_kv_str("http.route", "/api/users/{id}"),
+                                                  waggle_kv_i64("http.response.status_code", 200),
+                                                  waggle_kv_i64("user.id", 123456),
+                                                  waggle_kv_bool("cache.hit", true))});
+    waggle_span_end(s);
+}
+
+static void ten(void)
+{
+    static const char value[] = "abcdefghijklmnopqrst";
+    waggle_span s = waggle_span_start(tracer, "benchmark", NULL);
+    waggle_span_set(s, WAGGLE_ATTRS(waggle_kv_str("attribute.key.000000", value),
+                                    waggle_kv_str("attribute.key.000001", value),
+                                    waggle_kv_str("attribute.key.000002", value),
+                                    waggle_kv_str("attribute.key.000003", value),
+                                    waggle_kv_str("attribute.key.000004", value),
+                                    waggle_kv_str("attribute.key.000005", value),
+                                    waggle_kv_str("attribute.key.000006", value),
+                                    waggle_kv_str("attribute.key.000007", value),
+                                    waggle_kv_str("attribute.key.000008", value),
+                                    waggle_kv_str("attribute.key.000009", value)));
+    waggle_span_end(s);
+}
+
+static void one_span(void)
+{
+    if (ten_attributes)
+        ten();
+    else
+        five();
+}
+
+static enum waggle_export swallow(struct waggle_exporter *e, const waggle_batch *b,
+                                  const waggle_deadline *d)
+{
+    (void)e;
+    (void)b;
+    (void)d;
+    return WAGGLE_EXPORT_OK;
+}
+
+static const struct waggle_exporter_ops swallow_ops = {
+    .struct_size = sizeof swallow_ops, .name = "swallow", .export_batch = swallow};
+static struct waggle_exporter swallower = {&swallow_ops, 0};
+
+enum mode { NO_SDK, OFF, NOOP, OTLP };
+
+static void set_up(enum mode mode, int port)
+{
+    tracer = waggle_tracer_get("bench", "1");
+    if (mode == NO_SDK)
+        return;
+    struct waggle_provider *p = waggle_provider_new(
+        &(waggle_provider_options){.sampler = mode == OFF ? waggle_sampler_always_off() : NULL});
+    struct waggle_exporter *e = &swallower;
+    if (mode == OTLP) {
+        char url[64];
+        snprintf(url, sizeof url, "http://127.0.0.1:%d", port);
+        e = waggle_otlp_exporter_new(&(waggle_otlp_options){.endpoint = url});
+    }
+    waggle_provider_add(p, waggle_batch_processor_new(e, NULL));
+    waggle_provider_set_global(p);
+}
+
+/* --- flat out -----------------------------------------------------------------------------------
+ */
+
+struct run {
+    size_t n;
+    double wall_s, cpu_s;
+};
+
+static void *flat_out(void *self)
+{
+    struct run *r = self;
+    for (size_t i = 0; i < 1000; i++)
+        one_span();
+    double wall = clock_s(CLOCK_MONOTONIC);
+    double cpu = clock_s(CLOCK_THREAD_CPUTIME_ID);
+    for (size_t i = 0; i < r->n; i++)
+        one_span();
+    r->wall_s = clock_s(CLOCK_MONOTONIC) - wall;
+    r->cpu_s = clock_s(CLOCK_THREAD_CPUTIME_ID) - cpu;
+    return NULL;
+}
+
+static void row(const char *name, enum mode mode, size_t threads, size_t n)
+{
+    pid_t receiver = 0;
+    struct run runs[8];
+    pthread_t ids[8];
+    int port = mode == OTLP ? start_receiver(&receiver) : 0;
+    set_up(mode, port);
+    one_span();
+    uint64_t allocations = n_allocations;
+    double process = clock_s(CLOCK_PROCESS_CPUTIME_ID);
+    for (size_t i = 0; i < threads; i++) {
+        runs[i] = (struct run){.n = n};
+        pthread_create(&ids[i], NULL, flat_out, &runs[i]);
+    }
+    double cpu = 0;
+    double wall = 0;
+    for (size_t i = 0; i < threads; i++) {
+        pthread_join(ids[i], NULL);
+        cpu += runs[i].cpu_s / (double)threads;
+        wall += runs[i].wall_s / (double)threads;
+    }
+    process = clock_s(CLOCK_PROCESS_CPUTIME_ID) - process;
+    allocations = n_allocations - allocations;
+    waggle_shutdown(5000);
+    waggle_stats s;
+    struct rusage usage;
+    waggle_get_stats(&s, sizeof s);
+    getrusage(RUSAGE_SELF, &usage);
+    double total = (double)((n + 1000) * threads);
+    printf("| %-30s | %zu | %7.1f | %7.1f | %7.1f | %6.4f | %5.1f %% | %5.1f |\n", name, threads,
+           cpu / (double)n * 1e9, wall / (double)n * 1e9, process / total * 1e9,
+           (double)allocations / total,
+           s.ended ? 100.0 * (double)s.exported / (double)s.ended : 0.0,
+           (double)usage.ru_maxrss / 1024);
+    fflush(stdout);
+    if (receiver > 0)
+        kill(receiver, SIGTERM);
+}
+
+static void in_child(const char *name, enum mode mode, size_t threads, size_t n)
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        row(name, mode, threads, n);
+        _exit(0);
+    }
+    waitpid(pid, NULL, 0);
+}
+
+/* --- the highest rate without a drop ------------------------------------------------------------
+ */
+
+/* Makes `rate` spans a second for `seconds`; true if all were delivered. */
+static bool delivers(size_t rate, double seconds)
+{
+    int fds[2];
+    if (pipe(fds) != 0)
+        exit(2);
+    pid_t pid = fork();
+    if (pid == 0) {
+        pid_t receiver;
+        int port = start_receiver(&receiver);
+        set_up(OTLP, port);
+        one_span();
+        double from = clock_s(CLOCK_MONOTONIC);
+        size_t made = 0;
+        for (double now = from; now - from < seconds; now = clock_s(CLOCK_MONOTONIC)) {
+            size_t due = (size_t)((now - from) * (double)rate);
+            // Not more at once than a tenth of the queue: a late scheduler is no burst of the
+            // program.
+            for (size_t k = 0; made < due && k < 200; made++, k++)
+                one_span();
+        }
+        waggle_shutdown(10000);
+        waggle_stats s;
+        waggle_get_stats(&s, sizeof s);
+        kill(receiver, SIGTERM);
+        if (getenv("BENCH_VERBOSE") != NULL)
+            fprintf(stderr,
+                    "%zu/s: made %zu, ended %" PRIu64 ", exported %" PRIu64 ", queue full %" PRIu64
+                    "\n",
+                    rate, made, s.ended, s.exported, s.dropped_queue_full);
+        bool fast_enough = made >= (size_t)((double)rate * seconds * 0.95);
+        char ok = s.dropped_queue_full == 0 && s.exported == s.ended && fast_enough;
+        ssize_t sent = write(fds[1], &ok, 1);
+        _exit(sent == 1 ? 0 : 1);
+    }
+    char ok = 0;
+    ssize_t got = read(fds[0], &ok, 1);
+    close(fds[0]);
+    close(fds[1]);
+    waitpid(pid, NULL, 0);
+    return got == 1 && ok;
+}
+
+static void find_rate(const char *name)
+{
+    size_t low = 100000;
+    size_t high = 6400000;
+    while (high - low > low / 16) {
+        size_t rate = (low + high) / 2;
+        if (delivers(rate, 1) && delivers(rate, 1))
+            low = rate;
+        else
+            high = rate;
+    }
+    printf("%s: %zu spans/s before the first drop\n", name, low);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 3 && strcmp(argv[1], "rate") == 0) {
+        size_t rate = strtoul(argv[2], NULL, 10);
+        printf("%zu spans/s: %s\n", rate, delivers(rate, 1) ? "all delivered" : "some dropped");
+        return 0;
+    }
+    size_t n = argc > 1 ? strtoul(argv[1], NULL, 10) : 2000000;
+    printf("| %-30s | threads | thread ns | wall ns | process ns | allocations | delivered | RSS "
+           "MiB |\n"
+           "|---|--:|--:|--:|--:|--:|--:|--:|\n",
+           "5 attributes");
+    fflush(stdout);
+    in_child("no SDK", NO_SDK, 1, n);
+    in_child("sampler off", OFF, 1, n);
+    in_child("sampler off", OFF, 2, n);
+    in_child("batch, exporter does nothing", NOOP, 1, n);
+    in_child("batch, exporter does nothing", NOOP, 2, n);
+    in_child("OTLP/HTTP", OTLP, 1, n);
+    in_child("OTLP/HTTP", OTLP, 2, n);
+    ten_attributes = true;
+    in_child("spec: 10 attributes, OTLP/HTTP", OTLP, 1, n);
+    ten_attributes = false;
+    find_rate("OTLP/HTTP, 5 attributes, default queue");
+    ten_attributes = true;
+    find_rate("OTLP/HTTP, 10 attributes, default queue");
+    return 0;
+}
