@@ -213,7 +213,7 @@ static void set_up(struct skep_cli_http *h, const struct skep_cli_call *call,
     }
     if (!post && !get)
         (void)curl_easy_setopt(h->curl, CURLOPT_CUSTOMREQUEST, call->method);
-    if (post) {
+    if (post || call->body.n) { /* another method with a body: CUSTOMREQUEST names it */
         (void)curl_easy_setopt(h->curl, CURLOPT_POST, 1L);
         (void)curl_easy_setopt(h->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body.n);
         (void)curl_easy_setopt(h->curl, CURLOPT_POSTFIELDS, (const char *)call->body.p);

@@ -85,12 +85,6 @@ static void show(struct skep_cli_keys *c, skep_str slug, skep_str name, skep_str
     skep_buf_u8(&c->out, '\n');
 }
 
-static skep_str text_of(yyjson_val *obj, const char *member)
-{
-    yyjson_val *v = yyjson_obj_get(obj, member);
-    return (skep_str){yyjson_get_str(v), yyjson_get_len(v)};
-}
-
 static int list(struct skep_cli_keys *c)
 {
     struct skep_state_environment *all = NULL;
@@ -110,7 +104,8 @@ static int list(struct skep_cli_keys *c)
     yyjson_val *v;
     yyjson_arr_foreach(yyjson_obj_get(yyjson_doc_get_root(doc), "environments"), i, n, v)
     {
-        show(c, text_of(v, "slug"), text_of(v, "name"), text_of(v, "description"));
+        show(c, skep_cli_keys_text(v, "slug"), skep_cli_keys_text(v, "name"),
+             skep_cli_keys_text(v, "description"));
     }
     yyjson_doc_free(doc);
     return SKEP_EXIT_OK;

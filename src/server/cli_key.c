@@ -235,31 +235,19 @@ static void list_one_json(struct skep_cli_keys *c, const struct skep_state_key *
     skep_buf_u8(&c->out, '\n');
 }
 
-static skep_str text_of(yyjson_val *obj, const char *member)
-{
-    yyjson_val *v = yyjson_obj_get(obj, member);
-    return (skep_str){yyjson_get_str(v), yyjson_get_len(v)};
-}
-
-static int64_t ns_of(yyjson_val *obj, const char *member)
-{
-    int64_t ns = 0;
-    return skep_str_i64(text_of(obj, member), &ns) ? ns : 0;
-}
-
 static struct skep_state_key key_of(yyjson_val *v)
 {
     yyjson_val *right;
     size_t i, n;
-    struct skep_state_key k = {.id = text_of(v, "id"),
-                               .name = text_of(v, "name"),
-                               .environment = text_of(v, "environment"),
-                               .access_key = text_of(v, "access_key"),
-                               .created_ns = ns_of(v, "created_ns"),
-                               .expires_ns = ns_of(v, "expires_ns"),
-                               .revoked_ns = ns_of(v, "revoked_ns"),
+    struct skep_state_key k = {.id = skep_cli_keys_text(v, "id"),
+                               .name = skep_cli_keys_text(v, "name"),
+                               .environment = skep_cli_keys_text(v, "environment"),
+                               .access_key = skep_cli_keys_text(v, "access_key"),
+                               .created_ns = skep_cli_keys_ns(v, "created_ns"),
+                               .expires_ns = skep_cli_keys_ns(v, "expires_ns"),
+                               .revoked_ns = skep_cli_keys_ns(v, "revoked_ns"),
                                .disabled = yyjson_is_true(yyjson_obj_get(v, "disabled")),
-                               .use = {.last_used_ns = ns_of(v, "last_used_ns")}};
+                               .use = {.last_used_ns = skep_cli_keys_ns(v, "last_used_ns")}};
     yyjson_arr_foreach(yyjson_obj_get(v, "rights"), i, n, right)
     {
         unsigned one = 0;

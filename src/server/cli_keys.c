@@ -45,6 +45,18 @@ bool skep_cli_keys_delete(struct skep_cli_keys *c, skep_str path, skep_str name)
     return ok;
 }
 
+skep_str skep_cli_keys_text(yyjson_val *obj, const char *member)
+{
+    yyjson_val *v = yyjson_obj_get(obj, member);
+    return (skep_str){yyjson_get_str(v), yyjson_get_len(v)};
+}
+
+int64_t skep_cli_keys_ns(yyjson_val *obj, const char *member)
+{
+    int64_t ns = 0;
+    return skep_str_i64(skep_cli_keys_text(obj, member), &ns) ? ns : 0;
+}
+
 static skep_rc open_state(struct skep_cli_keys *c, skep_err *err)
 {
     struct skep_os_stat st;

@@ -29,5 +29,8 @@ int skep_cli_keys_run(const char *name, struct skep_cli_args *args, int argc, ch
 int skep_cli_keys_fail(struct skep_cli_keys *c, const skep_err *err);
 /* Into the audit log of the data folder that something was done; only where !c->remote. */
 void skep_cli_keys_audit(struct skep_cli_keys *c, const char *what, skep_str on);
+/* Members of an answer: a text (empty when absent), an instant written as decimal text (0). */
+skep_str skep_cli_keys_text(yyjson_val *obj, const char *member);
+int64_t skep_cli_keys_ns(yyjson_val *obj, const char *member);
 /* DELETE path + escaped name; false after an error was told. */
 bool skep_cli_keys_delete(struct skep_cli_keys *c, skep_str path, skep_str name);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* `skep user create|list|disable|enable|role|password|link`: who may log in, on the data folder.
+/* `skep user create|list|disable|enable|role|password|link`: who may log in, on the data folder or
+ * through a server (cli_user_remote.c).
  *
  * Works beside a running server, which notices within a second or so: a user who is disabled, or
  * has a new password, is logged out by then.  A password is asked for on a terminal, without echo,
@@ -13,12 +14,12 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "auth/login.h"
-#include "server/cli_keys.h"
+#include "server/cli_user.h"
 #include "wire/json_out.h"
 #include "wire/rfc3339.h"
 
 static const struct skep_cli_flag flags[] = {
+    SKEP_CLI_SERVER_FLAG,
     SKEP_CLI_DATA_FLAG,
     {"role", "ROLE", "viewer (the default): asks questions; admin: keys, users, deletes, too"},
     {"oidc", NULL,
@@ -105,12 +106,19 @@ static bool read_password(char line[LINE_BYTES], skep_str *ret)
 
 static int done(struct skep_cli_keys *c, const char *what, const char *words, skep_str name)
 {
-    skep_cli_keys_audit(c, what, name);
+    if (!c->remote)
+        skep_cli_keys_audit(c, what, name);
     skep_buf_str(&c->out, skep_str_c(words));
     skep_buf_u8(&c->out, ' ');
     skep_cli_safe(&c->out, name);
     skep_buf_u8(&c->out, '\n');
     return SKEP_EXIT_OK;
+}
+
+/* What went wrong through a server was told already. */
+static int failed(struct skep_cli_keys *c, const skep_err *err)
+{
+    return c->remote ? SKEP_EXIT_FAILED : skep_cli_keys_fail(c, err);
 }
 
 /* create and password: what to do with a name and a password. */
@@ -123,11 +131,16 @@ static int with_password(struct skep_cli_keys *c, bool create)
     const struct skep_people people = people_of(c);
     if (!name_of(c, &name) || !role_flag(c, &role) || !read_password(line, &password))
         return SKEP_EXIT_USAGE;
-    skep_rc rc = create ? skep_auth_create_user(&people, name, role, password, &err)
-                        : skep_auth_set_password(&people, name, password, &err);
+    bool ok;
+    if (c->remote)
+        ok = create ? skep_cli_user_create_there(c, name, role, password)
+                    : skep_cli_user_password_there(c, name, password);
+    else
+        ok = (create ? skep_auth_create_user(&people, name, role, password, &err)
+                     : skep_auth_set_password(&people, name, password, &err)) == SKEP_OK;
     sodium_memzero(line, sizeof line);
-    if (rc != SKEP_OK)
-        return skep_cli_keys_fail(c, &err);
+    if (!ok)
+        return failed(c, &err);
     return create ? done(c, "user.create", "made user", name)
                   : done(c, "user.password", "a new password for", name);
 }
@@ -140,8 +153,9 @@ static int expect(struct skep_cli_keys *c)
     const struct skep_people people = people_of(c);
     if (!name_of(c, &name) || !role_flag(c, &role))
         return SKEP_EXIT_USAGE;
-    if (skep_auth_expect_user(&people, name, role, &err) != SKEP_OK)
-        return skep_cli_keys_fail(c, &err);
+    if (c->remote ? !skep_cli_user_create_there(c, name, role, SKEP_STR_NULL)
+                  : skep_auth_expect_user(&people, name, role, &err) != SKEP_OK)
+        return failed(c, &err);
     return done(c, "user.create", "made user, who logs in through the identity provider:", name);
 }
 
@@ -155,26 +169,40 @@ static int password(struct skep_cli_keys *c)
     return with_password(c, false);
 }
 
-/* disable, enable, role: what changes of one who is there. */
-static int change(struct skep_cli_keys *c, const char *verb)
+static bool change_there(struct skep_cli_keys *c, skep_str name, const char *verb,
+                         enum skep_role role)
 {
-    skep_str name;
+    if (strcmp(verb, "role") == 0)
+        return skep_cli_user_role_there(c, name, role);
+    return skep_cli_user_disable_there(c, name, strcmp(verb, "disable") == 0);
+}
+
+static bool change_here(struct skep_cli_keys *c, skep_str name, const char *verb,
+                        enum skep_role role, skep_err *err)
+{
     struct skep_state_user u;
-    enum skep_role role;
-    skep_err err = {.text = ""};
     const struct skep_people people = people_of(c);
-    if (!name_of(c, &name) || !role_flag(c, &role))
-        return SKEP_EXIT_USAGE;
-    skep_rc rc = skep_state_find_user(c->state, name, &c->arena, &u, &err);
-    bool disabled = rc == SKEP_OK && u.disabled_ns != 0;
+    if (skep_state_find_user(c->state, name, &c->arena, &u, err) != SKEP_OK)
+        return false;
+    bool disabled = u.disabled_ns != 0;
     if (strcmp(verb, "role") != 0) {
         role = u.role;
         disabled = strcmp(verb, "disable") == 0;
     }
-    if (rc == SKEP_OK)
-        rc = skep_auth_set_user(&people, name, role, disabled, &err);
-    if (rc != SKEP_OK)
-        return skep_cli_keys_fail(c, &err);
+    return skep_auth_set_user(&people, name, role, disabled, err) == SKEP_OK;
+}
+
+/* disable, enable, role: what changes of one who is there. */
+static int change(struct skep_cli_keys *c, const char *verb)
+{
+    skep_str name;
+    enum skep_role role;
+    skep_err err = {.text = ""};
+    bool disabled = strcmp(verb, "disable") == 0;
+    if (!name_of(c, &name) || !role_flag(c, &role))
+        return SKEP_EXIT_USAGE;
+    if (c->remote ? !change_there(c, name, verb, role) : !change_here(c, name, verb, role, &err))
+        return failed(c, &err);
     return disabled
                ? done(c, "user.disable", "disabled, and logged out within a second or so:", name)
                : done(c, "user.change", "changed", name);
@@ -204,15 +232,16 @@ static void put_time(struct skep_buf *out, const char *what, int64_t ns)
         skep_buf_printf(out, "  %s %.*s", what, (int)skep_rfc3339(ns, 0, text), text);
 }
 
-static void show(struct skep_cli_keys *c, const struct skep_state_user *u)
+static void show(struct skep_cli_keys *c, const struct skep_state_user *u, skep_str login)
 {
     if (!skep_cli_has(c->args, "json")) {
         skep_cli_cell(&c->out, u->name, 24, false);
         skep_buf_u8(&c->out, ' ');
         skep_cli_cell(&c->out, skep_role_name(u->role), 6, false);
-        if (!u->password.n)
-            skep_buf_str(&c->out, u->subject.n ? SKEP_STR("  identity provider")
-                                               : SKEP_STR("  waits for the identity provider"));
+        if (skep_str_eq(login, SKEP_STR("oidc")))
+            skep_buf_str(&c->out, SKEP_STR("  identity provider"));
+        if (skep_str_eq(login, SKEP_STR("waiting")))
+            skep_buf_str(&c->out, SKEP_STR("  waits for the identity provider"));
         put_time(&c->out, "made", u->created_ns);
         put_time(&c->out, "logged in", u->last_login_ns);
         put_time(&c->out, "DISABLED", u->disabled_ns);
@@ -222,7 +251,7 @@ static void show(struct skep_cli_keys *c, const struct skep_state_user *u)
         skep_json_object(&json);
         skep_json_put_str(&json, SKEP_STR("name"), u->name);
         skep_json_put_str(&json, SKEP_STR("role"), skep_role_name(u->role));
-        skep_json_put_str(&json, SKEP_STR("login"), skep_auth_way_in(u));
+        skep_json_put_str(&json, SKEP_STR("login"), login);
         skep_json_put_i64_str(&json, SKEP_STR("created_ns"), u->created_ns);
         skep_json_put_i64_str(&json, SKEP_STR("last_login_ns"), u->last_login_ns);
         skep_json_put_i64_str(&json, SKEP_STR("disabled_ns"), u->disabled_ns);
@@ -236,10 +265,12 @@ static int list(struct skep_cli_keys *c)
     struct skep_state_user *users;
     size_t n = 0;
     skep_err err = {.text = ""};
+    if (c->remote)
+        return skep_cli_user_list_there(c, show) ? SKEP_EXIT_OK : SKEP_EXIT_FAILED;
     if (skep_state_list_users(c->state, &c->arena, &users, &n, &err) != SKEP_OK)
         return skep_cli_keys_fail(c, &err);
     for (size_t i = 0; i < n; i++)
-        show(c, &users[i]);
+        show(c, &users[i], skep_auth_way_in(&users[i]));
     return SKEP_EXIT_OK;
 }
 
@@ -249,12 +280,15 @@ static int make_link(struct skep_cli_keys *c)
     enum skep_role role;
     skep_err err = {.text = ""};
     const struct skep_people people = people_of(c);
-    const char *url = skep_cli_value(c->args, "url", "http://localhost:4318");
+    const char *near = c->remote ? skep_cli_value(c->args, "server", NULL) : NULL;
+    const char *url = skep_cli_value(c->args, "url", near ? near : "http://localhost:4318");
     if (!role_flag(c, &role))
         return SKEP_EXIT_USAGE;
-    if (skep_auth_link(&people, role, token, &err) != SKEP_OK)
-        return skep_cli_keys_fail(c, &err);
-    skep_cli_keys_audit(c, "link.create", skep_role_name(role));
+    if (c->remote ? !skep_cli_user_link_there(c, role, token)
+                  : skep_auth_link(&people, role, token, &err) != SKEP_OK)
+        return failed(c, &err);
+    if (!c->remote)
+        skep_cli_keys_audit(c, "link.create", skep_role_name(role));
     skep_buf_printf(&c->out, "%s/ui/welcome#%s\n", url, token);
     (void)fputs("For one person, within an hour.\n", stderr);
     sodium_memzero(token, sizeof token);
@@ -267,11 +301,14 @@ int skep_cli_user(int argc, char *const *argv)
         {"create", create}, {"list", list},         {"disable", disable}, {"enable", enable},
         {"role", set_role}, {"password", password}, {"link", make_link}};
     struct skep_cli_args args = {
-        .usage = "skep user create NAME [--role admin] [--oidc]\n       skep user list\n       "
-                 "skep user disable|enable NAME\n       skep user role NAME --role ROLE\n       "
-                 "skep user password NAME\n       skep user link [--role admin]\n\nWho may log in "
-                 "to the page, in a data folder, also beside a running server. Passwords are\n"
-                 "asked for, or read from standard input. A link makes one user, within an hour.",
+        .usage =
+            "skep user create NAME [--role admin] [--oidc]\n       skep user list\n       "
+            "skep user disable|enable NAME\n       skep user role NAME --role ROLE\n       "
+            "skep user password NAME\n       skep user link [--role admin]\n\nWho may log in "
+            "to the page, in a data folder (also beside a running server) or, with "
+            "--server,\nthrough "
+            "a server. Passwords are asked for, or read from standard input. A link makes\none "
+            "user, within an hour.",
         .flags = flags,
         .n_flags = SKEP_ARRAY_LEN(flags)};
     return skep_cli_keys_run("skep user", &args, argc, argv, verbs, SKEP_ARRAY_LEN(verbs));
