@@ -144,6 +144,43 @@ test('the terminal: create, list, role, disable, enable, password, link', async 
   assert.match((await user(['disable', 'ann'])).err, /last administrator/);
 });
 
+test('skep user through the server: every verb, with a key that may', async () => {
+  const root = await makeKey(skep.dir, 'root', '--env', 'all', '--rights', 'admin');
+  const one = await makeKey(skep.dir, 'one', '--rights', 'admin');
+  await until('the keys', async () => (await skep.call('GET', '/skep/v1/auth', undefined, { authorization: `Bearer ${one.token}` })).status === 200);
+  const user = (args, input = '', key = root) => run(['user', ...args, '--server', skep.url], { SKEP_KEY: key.token }, input);
+  const good = async (args, words, input) => {
+    const r = await user(args, input);
+    assert.equal(r.code, 0, `${args.join(' ')}: ${r.err}`);
+    assert.match(r.out, words);
+    return r.out;
+  };
+  await good(['create', 'gina'], /made user gina/, `${secrets[0]}\n`);
+  assert.equal((await login('gina', secrets[0])).a.status, 200);
+  await good(['password', 'gina'], /a new password for gina/, `${secrets[1]}\n`);
+  const { p, a } = await login('gina', secrets[1]);
+  assert.equal(a.user.role, 'viewer');
+  await good(['role', 'gina', '--role', 'admin'], /changed gina/);
+  assert.equal((await p.must('GET', 'me')).user.role, 'admin');
+  await good(['disable', 'gina'], /disabled.*gina/);
+  assert.equal((await p.call('GET', 'me')).status, 401);
+  await good(['enable', 'gina'], /changed gina/);
+  assert.equal((await login('gina', secrets[1])).a.status, 200);
+  await good(['create', 'emil', '--oidc'], /identity provider: emil/);
+  const lines = (await good(['list', '--json'], /gina/)).trim().split('\n').map((l) => JSON.parse(l));
+  assert.deepEqual(lines.filter((u) => ['gina', 'emil'].includes(u.name)).map((u) => [u.name, u.role, u.login]), [['emil', 'viewer', 'waiting'], ['gina', 'admin', 'password']]);
+  const here = await run(['user', 'list', '--json', '--data', skep.dir]);
+  assert.deepEqual(here.out.trim().split('\n').map((l) => JSON.parse(l)), lines, 'as from the folder');
+  const link = await good(['link', '--role', 'viewer'], new RegExp(`^${skep.url}/ui/welcome#[a-z0-9]{52}\n$`));
+  assert.equal((await new Person(null).must('POST', 'welcome', { token: link.trim().split('#')[1], name: 'finn', password: secrets[0] })).user.role, 'viewer');
+  for (const [args, key, words] of [[['list'], one, /of one environment/], [['create', 'gina'], root, /already/], [['disable', 'nobody'], root, /no such user/], [['list'], { token: 'x' }, /401/]]) {
+    const r = await user(args, `${secrets[0]}\n`, key);
+    assert.notEqual(r.code, 0, args.join(' '));
+    assert.match(r.err, words);
+  }
+  await ann.must('PATCH', 'users/gina', { disabled: true });
+});
+
 test('the audit log says who did what, newest first, a page at a time', async () => {
   root = await makeKey(skep.dir, 'root', '--env', 'all', '--rights', 'ingest,query,admin');
   const auth = { authorization: `Bearer ${root.token}` };
@@ -195,41 +232,4 @@ test('a restart keeps sessions and prints no link; no secret is anywhere', async
   } finally {
     await again.done();
   }
-});
-
-test('skep user through the server: every verb, with a key that may', async () => {
-  const root = await makeKey(skep.dir, 'root', '--env', 'all', '--rights', 'admin');
-  const one = await makeKey(skep.dir, 'one', '--rights', 'admin');
-  await until('the keys', async () => (await skep.call('GET', '/skep/v1/auth', undefined, { authorization: `Bearer ${one.token}` })).status === 200);
-  const user = (args, input = '', key = root) => run(['user', ...args, '--server', skep.url], { SKEP_KEY: key.token }, input);
-  const good = async (args, words, input) => {
-    const r = await user(args, input);
-    assert.equal(r.code, 0, `${args.join(' ')}: ${r.err}`);
-    assert.match(r.out, words);
-    return r.out;
-  };
-  await good(['create', 'gina'], /made user gina/, `${secrets[0]}\n`);
-  assert.equal((await login('gina', secrets[0])).a.status, 200);
-  await good(['password', 'gina'], /a new password for gina/, `${secrets[1]}\n`);
-  const { p, a } = await login('gina', secrets[1]);
-  assert.equal(a.user.role, 'viewer');
-  await good(['role', 'gina', '--role', 'admin'], /changed gina/);
-  assert.equal((await p.must('GET', 'me')).user.role, 'admin');
-  await good(['disable', 'gina'], /disabled.*gina/);
-  assert.equal((await p.call('GET', 'me')).status, 401);
-  await good(['enable', 'gina'], /changed gina/);
-  assert.equal((await login('gina', secrets[1])).a.status, 200);
-  await good(['create', 'emil', '--oidc'], /identity provider: emil/);
-  const lines = (await good(['list', '--json'], /gina/)).trim().split('\n').map((l) => JSON.parse(l));
-  assert.deepEqual(lines.filter((u) => ['gina', 'emil'].includes(u.name)).map((u) => [u.name, u.role, u.login]), [['emil', 'viewer', 'waiting'], ['gina', 'admin', 'password']]);
-  const here = await run(['user', 'list', '--json', '--data', skep.dir]);
-  assert.deepEqual(here.out.trim().split('\n').map((l) => JSON.parse(l)), lines, 'as from the folder');
-  const link = await good(['link', '--role', 'viewer'], new RegExp(`^${skep.url}/ui/welcome#[a-z0-9]{52}\n$`));
-  assert.equal((await new Person(null).must('POST', 'welcome', { token: link.trim().split('#')[1], name: 'finn', password: secrets[0] })).user.role, 'viewer');
-  for (const [args, key, words] of [[['list'], one, /of one environment/], [['create', 'gina'], root, /already/], [['disable', 'nobody'], root, /no such user/], [['list'], { token: 'x' }, /401/]]) {
-    const r = await user(args, `${secrets[0]}\n`, key);
-    assert.notEqual(r.code, 0, args.join(' '));
-    assert.match(r.err, words);
-  }
-  await ann.must('PATCH', 'users/gina', { disabled: true });
 });
