@@ -87,3 +87,6 @@ struct skep_os_process {
 };
 /* Zeros where the system does not tell.  Threads: any. */
 void skep_os_process(struct skep_os_process *ret);
+/* No core dump of this process, neither into a file nor to a program.  Threads: main, at the start.
+ */
+void skep_os_no_core(void);

@@ -83,3 +83,13 @@ void skep_os_process(struct skep_os_process *ret)
     uint64_t ticks = (uint64_t)sysconf(_SC_CLK_TCK);
     ret->start_s = boot_time_s() + (double)word(rest, 19) / (double)ticks;
 }
+
+void skep_os_no_core(void)
+{
+    /* 1, not 0: of a core_pattern that names a program the kernel heeds this limit alone
+     * (fs/coredump.c), and a file of one byte it does not begin. */
+    const struct rlimit one = {1, 1};
+    const struct rlimit none = {0, 0}; /* where the hard limit is 0 already */
+    if (setrlimit(RLIMIT_CORE, &one) != 0)
+        (void)setrlimit(RLIMIT_CORE, &none); /* lowering is always allowed */
+}

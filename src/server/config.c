@@ -450,6 +450,10 @@ static skep_rc read_level(const struct texts *t, struct skep_config *ret, skep_e
 {
     static const skep_str names[] = {SKEP_STR("debug"), SKEP_STR("info"), SKEP_STR("warn"),
                                      SKEP_STR("error")};
+    skep_str core = t->value[OPTION_core_dumps];
+    ret->core_dumps = skep_str_eq(core, SKEP_STR("on"));
+    if (!ret->core_dumps && !skep_str_eq(core, SKEP_STR("off")))
+        return bad(t, OPTION_core_dumps, "on or off", err);
     skep_str kept = t->value[OPTION_kept_answers];
     ret->kept_answers = skep_str_eq(kept, SKEP_STR("on"));
     if (!ret->kept_answers && !skep_str_eq(kept, SKEP_STR("off")))

@@ -28,7 +28,7 @@ struct skep_config {
     bool address_loopback;                          /* given, so they hold for loopback, too */
     enum skep_log_level log_level;
     bool auth_keys; /* --auth keys; false = open */
-    bool kept_answers;
+    bool kept_answers, core_dumps;
     struct skep_oidc_config oidc; /* issuer NULL = none; without its os */
 };
 

@@ -448,6 +448,8 @@ int skep_serve(int argc, char *const *argv)
         return SKEP_EXIT_USAGE;
     }
     skep_log_set_level(s.cfg.log_level);
+    if (!s.cfg.core_dumps)
+        skep_os_no_core();
     on_signal(SIGPIPE, SIG_IGN);
     (void)sigemptyset(&signals);
     (void)sigaddset(&signals, SIGTERM);

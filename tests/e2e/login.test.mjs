@@ -166,9 +166,9 @@ test('skep user through the server: every verb, with a key that may', async () =
   assert.equal((await p.call('GET', 'me')).status, 401);
   await good(['enable', 'gina'], /changed gina/);
   assert.equal((await login('gina', secrets[1])).a.status, 200);
-  await good(['create', 'emil', '--oidc'], /identity provider: emil/);
+  await good(['create', 'hugo', '--oidc'], /identity provider: hugo/);
   const lines = (await good(['list', '--json'], /gina/)).trim().split('\n').map((l) => JSON.parse(l));
-  assert.deepEqual(lines.filter((u) => ['gina', 'emil'].includes(u.name)).map((u) => [u.name, u.role, u.login]), [['emil', 'viewer', 'waiting'], ['gina', 'admin', 'password']]);
+  assert.deepEqual(lines.filter((u) => ['gina', 'hugo'].includes(u.name)).map((u) => [u.name, u.role, u.login]), [['gina', 'admin', 'password'], ['hugo', 'viewer', 'waiting']]);
   const here = await run(['user', 'list', '--json', '--data', skep.dir]);
   assert.deepEqual(here.out.trim().split('\n').map((l) => JSON.parse(l)), lines, 'as from the folder');
   const link = await good(['link', '--role', 'viewer'], new RegExp(`^${skep.url}/ui/welcome#[a-z0-9]{52}\n$`));
