@@ -60,7 +60,7 @@ skep_rc skep_api_routes(struct skep_api *api, struct skep_net *net, skep_err *er
         &skep_api__page_xray,         &skep_api__page_sampling,
         &skep_api__page_patterns,     &skep_api__page_oidc,
         &skep_api__logs_operations,   &skep_api__page_logs,
-        &skep_api__logs_unknown,      &skep_api__page_logs_metric,
+        &skep_api__aws_root,          &skep_api__page_logs_metric,
         &skep_api__page_insights,
     };
     for (size_t i = 0; i < SKEP_ARRAY_LEN(all); i++)

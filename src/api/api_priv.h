@@ -181,7 +181,7 @@ extern const struct skep_api__routes skep_api__page_status, skep_api__page_names
 extern const struct skep_api__routes skep_api__page_document, skep_api__page_patterns,
     skep_api__page_oidc;
 extern const struct skep_api__routes skep_api__logs_operations, skep_api__page_logs,
-    skep_api__logs_unknown, skep_api__page_logs_metric;
+    skep_api__aws_root, skep_api__page_logs_metric;
 
 /* start, end, dataset of the query string -> plan; false when the request has been refused. */
 bool skep_api__scope(struct skep_api__job *job, struct skep_plan *plan);

@@ -70,6 +70,10 @@
     W(PutSubscriptionFilter, skep_api__logs_put_subscription_filter, ADMIN)                        \
     W(DeleteSubscriptionFilter, skep_api__logs_delete_subscription_filter, ADMIN)                  \
     W(DescribeSubscriptionFilters, skep_api__logs_describe_subscription_filters, ADMIN)            \
+    W(StartLiveTail, skep_api__logs_start_live_tail, QUERY)                                        \
+    W(PutResourcePolicy, skep_api__logs_put_resource_policy, ADMIN)                                \
+    W(DeleteResourcePolicy, skep_api__logs_delete_resource_policy, ADMIN)                          \
+    W(DescribeResourcePolicies, skep_api__logs_describe_resource_policies, QUERY)                  \
     R(AssociateKmsKey, ADMIN, INVALID, NO_KMS)                                                     \
     R(DisassociateKmsKey, ADMIN, INVALID, NO_KMS)                                                  \
     A(DescribeAccountPolicies, "{\"accountPolicies\":[]}", QUERY)                                  \
@@ -457,29 +461,3 @@ static void handle_page(void *ctx, struct skep_request *req)
 
 const struct skep_api__routes skep_api__logs_operations = {routes, SKEP_ARRAY_LEN(routes)};
 const struct skep_api__routes skep_api__page_logs = {page_routes, SKEP_ARRAY_LEN(page_routes)};
-
-// --- other targets -----------------------------------------------------------------------------
-
-static void handle_unknown(void *ctx, struct skep_request *req)
-{
-    skep_str target = skep_request_header(req, SKEP_STR("x-amz-target"));
-    skep_str message =
-        target.n ? skep_arena_printf(req->arena, "there is no operation " SKEP_STRFMT,
-                                     (int)SKEP_MIN(target.n, (size_t)128), target.p)
-                 : SKEP_STR("X-Amz-Target must name an operation: Logs_20140328.PutLogEvents ...");
-    send_error(ctx, req,
-               &(struct skep_aws_failure){.error = skep_aws_logs.errors[SKEP_AWS_UNKNOWN_OPERATION],
-                                          .message = message});
-}
-
-static const struct skep_route other_routes[] = {
-    {.method = "POST",
-     .path = "/",
-     .handle = handle_unknown,
-     .refuse = skep_api__logs_refuse,
-     .body_limit_bytes = SKEP_LIMIT_API_BODY_BYTES,
-     .right = SKEP_RIGHT_ANY,
-     .form = SKEP_FORM_SIGV4},
-};
-
-const struct skep_api__routes skep_api__logs_unknown = {other_routes, SKEP_ARRAY_LEN(other_routes)};

@@ -86,6 +86,9 @@ skep_api__logs_work_fn skep_api__logs_put_metric_filter, skep_api__logs_delete_m
     skep_api__logs_describe_metric_filters, skep_api__logs_test_metric_filter,
     skep_api__logs_put_subscription_filter, skep_api__logs_delete_subscription_filter,
     skep_api__logs_describe_subscription_filters;
+skep_api__logs_work_fn skep_api__logs_start_live_tail;
+skep_api__logs_work_fn skep_api__logs_put_resource_policy, skep_api__logs_delete_resource_policy,
+    skep_api__logs_describe_resource_policies;
 
 /* --- answers: logs.c --- */
 

@@ -47,11 +47,16 @@ struct skep_expr *skep_logs_rows_lines(struct skep_arena *a)
     return test(a, SKEP_STR("meta.kind"), SKEP_CMP_EQ, &kind, 1);
 }
 
-struct skep_expr *skep_logs_rows_of_group(struct skep_arena *a, skep_str group)
+struct skep_expr *skep_logs_rows_of_groups(struct skep_arena *a, const skep_str *groups, size_t n)
 {
     /* Datasets are matched whatever their case, log groups are not. */
     return skep_logs_rows_and(a, skep_logs_rows_lines(a),
-                              test(a, SKEP_STR("dataset"), SKEP_CMP_EQ, &group, 1));
+                              test(a, SKEP_STR("dataset"), SKEP_CMP_EQ, groups, n));
+}
+
+struct skep_expr *skep_logs_rows_of_group(struct skep_arena *a, skep_str group)
+{
+    return skep_logs_rows_of_groups(a, &group, 1);
 }
 
 struct skep_expr *skep_logs_rows_of_streams(struct skep_arena *a, const skep_str *names, size_t n,

@@ -6,7 +6,8 @@
  *              error - winston's form     INFO:root:python's form
  *            Capital letters stand alone; other words need a bracket, a colon, a bar or " - "
  *            behind them: "error rates are fine" says nothing.
- *   trace    1-5759e988-bd862e3fe1be46a994272793              X-Ray; in a header Root before Self
+ *   trace    1-5759e988-bd862e3fe1be46a994272793              X-Ray; in a header Root before Self,
+ *                                                            and the Parent behind it
  *            00-<32 hex>-<16 hex>-01                           traceparent
  *            trace_id=<32 hex>, "traceId": "<32 hex>" ...      behind a name that says so
  *            32 hex digits alone may be anything, and say nothing.
@@ -151,7 +152,13 @@ static bool xray_at(skep_str s, size_t at, struct skep_logs__says *says)
         return false;
     memcpy(hex, s.p + at, 8);
     memcpy(hex + 8, s.p + at + 9, 24);
-    return take_trace((skep_str){hex, sizeof hex}, says);
+    if (!take_trace((skep_str){hex, sizeof hex}, says))
+        return false;
+    skep_str rest = skep_str_skip(s, at + 33);
+    const skep_str parent = SKEP_STR(";Parent=");
+    if (skep_str_starts(rest, parent) && hex_run(rest, parent.n) == 16)
+        take_span((skep_str){rest.p + parent.n, 16}, says);
+    return true;
 }
 
 /* "00-<32>-<16>-01" whose long part is at `at`. */

@@ -291,6 +291,7 @@ skep_rc skep_state_log_item_drop(struct skep_state *s, skep_str environment,
     if (rc == SKEP_OK && sqlite3_changes(s->db) == 0)
         rc =
             skep_fail(err, SKEP_ENOTFOUND, "\"" SKEP_STRFMT "\" does not exist", SKEP_STRARG(name));
+    changed(s);
     skep_mutex_unlock(&s->lock);
     return rc;
 }
