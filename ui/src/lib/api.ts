@@ -8,7 +8,7 @@ import { refused, type Me, type Role, type Ways } from './session';
 import { heard, withTracers } from './tracers';
 import type { MapAnswer } from './map';
 import type {
-  ApiKey, AuditEntry, Dataset, Environment, FacetsAnswer, Field, Filter, InsightsResult, IssuedKey, LedgerAnswer, LogCheck, LogGroup, LogLanguages, LogStream, PatternsAnswer, Progress, QueryResult, QuerySpec, RawDocument, Row, RowDetail, RowsAnswer, RunningQuestion, Sampling, Selection, Span, Status,
+  ApiKey, AuditEntry, Dataset, Environment, FacetsAnswer, Field, Filter, InsightsResult, IssuedKey, LedgerAnswer, LogCheck, LogGroup, LogLanguages, LogStream, PatternsAnswer, QueryDefinition, Progress, QueryResult, QuerySpec, RawDocument, Row, RowDetail, RowsAnswer, RunningQuestion, Sampling, Selection, Span, Status,
   TraceAnswer, TracesAnswer, TracesSpec, User, Value, XrayGroup,
 } from './types';
 
@@ -173,6 +173,17 @@ export const api = {
     do {
       const a: { logGroups: LogGroup[]; nextToken?: string } = await api.logs('DescribeLogGroups', { limit: 50, ...(nextToken && { nextToken }) }, { logGroups: 'array' }, signal);
       all.push(...a.logGroups);
+      nextToken = a.nextToken;
+    } while (nextToken);
+    return all;
+  },
+
+  async queryDefinitions(signal?: AbortSignal): Promise<QueryDefinition[]> {
+    const all: QueryDefinition[] = [];
+    let nextToken: string | undefined;
+    do {
+      const a: { queryDefinitions: QueryDefinition[]; nextToken?: string } = await api.logs('DescribeQueryDefinitions', { maxResults: 1000, ...(nextToken && { nextToken }) }, { queryDefinitions: 'array' }, signal);
+      all.push(...a.queryDefinitions);
       nextToken = a.nextToken;
     } while (nextToken);
     return all;

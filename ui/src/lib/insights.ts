@@ -19,11 +19,27 @@ export const timeOf = (text: string | null) => (text === null ? NaN : Date.parse
 
 const number = (text: string | null) => (text === null || text === '' || Number.isNaN(Number(text)) ? null : Number(text));
 
+export type ColumnKind = 'time' | 'number' | 'text';
+
+const TIME = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)?$/;
+
+// What a column holds: as the answer says, else what all its values are.
+export function kindsOf(a: InsightsResult): ColumnKind[] {
+  return a.columns.map((c, i) => {
+    if (c.time) return 'time';
+    if (c.number) return 'number';
+    const some = a.rows.map((r) => r[i]).filter((v): v is string => v !== null && v !== undefined);
+    if (some.length === 0) return 'text';
+    return some.every((v) => TIME.test(v)) ? 'time' : some.every((v) => number(v) !== null) ? 'number' : 'text';
+  });
+}
+
 export function chartOf(a: InsightsResult): Charted | null {
   if (a.kind !== 'table' || a.rows.length === 0) return null;
-  const time = a.columns.findIndex((c) => c.time);
-  const numbers = a.columns.map((c, i) => (c.number ? i : -1)).filter((i) => i >= 0);
-  const texts = a.columns.map((c, i) => (!c.number && !c.time ? i : -1)).filter((i) => i >= 0);
+  const kinds = kindsOf(a);
+  const time = kinds.indexOf('time');
+  const numbers = kinds.map((k, i) => (k === 'number' ? i : -1)).filter((i) => i >= 0);
+  const texts = kinds.map((k, i) => (k === 'text' || (k === 'time' && i !== time) ? i : -1)).filter((i) => i >= 0);
   if (numbers.length === 0) return null;
   const label = (r: (string | null)[]) => texts.map((i) => r[i] ?? '–').join(' · ');
   if (time < 0) {

@@ -106,7 +106,9 @@ export function CodeInput(p: Props) {
       lookHere();
     }
   };
-  const mistake = text.trim() === '' ? null : live?.text === text ? live.mistake : text.trim() === p.text.trim() ? p.mistake : null;
+  const told = text.trim() === '' ? null : live?.text === text ? live.mistake : text.trim() === p.text.trim() ? p.mistake : null;
+  // What is being completed is not wrong yet.
+  const mistake = told && shown && at >= 0 && told.to >= text.trimEnd().length ? null : told;
   return (
     <div class={`clause code-input${mistake ? ' bad' : ''}`}>
       <label for={`${id}i`} class="visually-hidden">{p.label}</label>

@@ -8,11 +8,11 @@ import { api } from '../lib/api';
 import { groupColors } from '../lib/color';
 import { CursorBus } from '../lib/cursor';
 import { bytes, count, si } from '../lib/format';
-import { chartOf, type Charted } from '../lib/insights';
+import { chartOf, kindsOf, type Charted } from '../lib/insights';
 import { href, patch, useRoute } from '../lib/route';
-import { useTheme } from '../lib/theme';
+import { token, useTheme } from '../lib/theme';
 import { useLoad, type Loaded } from '../lib/use';
-import type { LogSelection } from '../lib/logs';
+import { SEVERITIES, SEVERITY_TOKEN, severityOf, type LogSelection } from '../lib/logs';
 import type { InsightsResult } from '../lib/types';
 import { Icon } from '../parts/Icon';
 import { LineChart } from '../parts/LineChart';
@@ -24,6 +24,8 @@ import { Volume } from './Volume';
 const PAGE = 100;
 const CHARTS: [string, string][] = [['stacked', 'Stacked'], ['line', 'Lines'], ['bar', 'Bars'], ['none', 'No chart']];
 const BARS = 30;
+const LONG = 14; // digits of a number that are shown in full
+const CELL = { number: 'right num', time: 'mono nowrap', text: 'mono', message: 'mono insights-text' };
 
 export function useInsights(query: string, spec: LogSelection | null): Loaded<InsightsResult> {
   const body = { query, start_time: spec?.start_time ?? 0, end_time: spec?.end_time ?? 0, ...(spec?.dataset && { groups: [spec.dataset] }) };
@@ -48,6 +50,7 @@ function Answer({ answer: a }: { answer: InsightsResult }) {
   const { params } = useRoute();
   const [shown, setShown] = useState(PAGE);
   const charted = useMemo(() => chartOf(a), [a]);
+  const kinds = useMemo(() => kindsOf(a), [a]);
   const chart = params.get('ch') ?? (charted?.times ? 'stacked' : 'bar');
   const message = a.columns.findIndex((c) => c.name === '@message');
   return (
@@ -67,12 +70,12 @@ function Answer({ answer: a }: { answer: InsightsResult }) {
       {a.rows.length > 0 && (
         <div class="table-wrap panel">
           <table class="table insights-table" aria-label="Result">
-            <thead><tr>{a.ids && <th class="swatch-col" />}{a.columns.map((c) => <th class={c.number ? 'right' : ''}>{c.name}</th>)}</tr></thead>
+            <thead><tr>{a.ids && <th class="swatch-col" />}{a.columns.map((c, i) => <th class={kinds[i] === 'number' ? 'right' : ''}>{c.name}</th>)}</tr></thead>
             <tbody>
               {a.rows.slice(0, shown).map((r, i) => (
                 <tr key={i}>
                   {a.ids && <td class="swatch-col">{a.ids[i] && <a href={href('logs', { row: a.ids[i]! })} title="Among the lines" aria-label={`Row ${i + 1} among the lines`}><Icon name="logs" /></a>}</td>}
-                  {r.map((v, c) => <td class={a.columns[c]!.number ? 'right num' : c === message ? 'mono insights-text' : 'mono'}>{v ?? <span class="muted">–</span>}</td>)}
+                  {r.map((v, c) => <td class={CELL[c === message ? 'message' : kinds[c]!]} title={v !== null && v.length > LONG && kinds[c] === 'number' ? v : undefined}>{v === null ? <span class="muted">–</span> : kinds[c] === 'number' && v.length > LONG ? String(Number(Number(v).toPrecision(9))) : v}</td>)}
                 </tr>
               ))}
             </tbody>
@@ -87,7 +90,11 @@ function Answer({ answer: a }: { answer: InsightsResult }) {
 function Chart({ charted: c, kind }: { charted: Charted; kind: string }) {
   const theme = useTheme();
   const [bus] = useState(() => new CursorBus());
-  const colors = useMemo(() => groupColors(c.series.map((s) => s.name), theme), [c, theme]);
+  // Levels have the colours they have everywhere.
+  const colors = useMemo(() => {
+    const own = groupColors(c.series.map((s) => s.name), theme);
+    return c.series.map((s, i) => ((SEVERITIES as readonly string[]).includes(s.name.toLowerCase()) ? token(SEVERITY_TOKEN[severityOf(s.name)]) : own[i]!));
+  }, [c, theme]);
   const series = c.series.map((s, i) => ({ id: s.name, name: s.name, color: colors[i]!, key: [], data: s.data }));
   if (kind === 'bar' || !c.times) {
     // Over time the bars are the sums of the series.

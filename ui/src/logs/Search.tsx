@@ -2,10 +2,9 @@
 // What to look for, in one of three languages: the page's own filters and any text, CloudWatch's filter
 // patterns, or Logs Insights. The chips of the fields hold in all of them but Insights.
 
-import { useEffect, useState } from 'preact/hooks';
 import { api, ApiError } from '../lib/api';
 import { languageOf, type Language } from '../lib/logs';
-import { completeInsights, completePattern, languages, mistakeOf, type Mistake } from '../lib/logtext';
+import { completeInsights, completePattern, mistakeOf, type Mistake } from '../lib/logtext';
 import { patch, useRoute } from '../lib/route';
 import { Where } from '../parts/Where';
 import { CodeInput } from './CodeInput';
@@ -28,14 +27,12 @@ export function Search({ error }: { error: Error | null }) {
   const { params } = useRoute();
   const lang = languageOf(params);
   const text = params.get('q') ?? '';
-  const [known, setKnown] = useState(lang === 'insights');
-  useEffect(() => { if (lang !== 'own') void languages().then((l) => l && setKnown(true)); }, [lang]);
   const pattern = params.get('fp') ?? '';
   const query = params.get('iq') ?? '';
   return (
     <div class="panel builder log-search">
       <div class="segmented" role="group" aria-label="Language">
-        {LANGUAGES.filter(([id]) => id !== 'insights' || known).map(([id, name, title]) => <button type="button" aria-pressed={lang === id} title={title} onClick={() => patch({ lang: id === 'own' ? null : id, tab: null, tail: null })}>{name}</button>)}
+        {LANGUAGES.map(([id, name, title]) => <button type="button" aria-pressed={lang === id} title={title} onClick={() => patch({ lang: id === 'own' ? null : id, tab: null, tail: null })}>{name}</button>)}
       </div>
       <div class={`log-fields${lang === 'insights' ? '' : ' two'}`}>
         {lang === 'pattern' && <CodeInput key="pattern" label="Filter pattern" text={pattern} lines={false} placeholder={'ERROR -"health check"   or   { $.status >= 500 }   or   [ip, user, status = 5*]'} complete={completePattern}
