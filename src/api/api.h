@@ -13,6 +13,7 @@
 struct skep_api;
 struct skep_auth;
 struct skep_ingest;
+struct skep_notify;
 struct skep_oidc;
 
 /* What the server finds when it writes to itself and reads it back (src/server/self.c). */
@@ -45,6 +46,8 @@ struct skep_api_config {
     void (*self)(void *ctx, struct skep_api_self *ret); /* NULL = there is none */
     void *self_ctx;
     struct skep_ingest *ingest; /* for the ledger and the last requests */
+    struct skep_notify *notify;
+    bool mail; /* the notifier has a mail server */
 };
 
 /* cfg      copied; what it points to outlives the api.  Starts the workers. */

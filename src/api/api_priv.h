@@ -168,6 +168,7 @@ struct skep_api__routes {
     const struct skep_route *routes;
     size_t n;
 };
+extern const struct skep_api__routes skep_api__page_notify;
 extern const struct skep_api__routes skep_api__page_status, skep_api__page_names,
     skep_api__page_facets, skep_api__page_insights, skep_api__page_graph, skep_api__page_query,
     skep_api__page_rows, skep_api__page_traces, skep_api__page_tail, skep_api__page_export,

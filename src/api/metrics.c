@@ -17,6 +17,7 @@
 #include "base/assert.h"
 #include "base/histogram.h"
 #include "ingest/ingest.h"
+#include "notify/notify.h"
 
 enum type { COUNTER, GAUGE, HISTOGRAM_TYPE };
 
@@ -26,6 +27,7 @@ struct sample {
     struct skep_store_stats store;
     struct skep_net_stats net;
     struct skep_auth_stats auth;
+    struct skep_notify_stats notify;
     struct skep_os_process process;
     struct skep_ingest_stats ingest;
     struct skep_xray_stats xray;
@@ -238,6 +240,7 @@ static void take_sample(struct skep_api *api, struct sample *m)
     cfg->store->ops->stats(cfg->store, &m->store);
     skep_net_stats(cfg->net, &m->net);
     skep_auth_stats(cfg->auth, &m->auth);
+    skep_notify_stats(cfg->notify, &m->notify);
     skep_os_process(&m->process);
     skep_ingest_stats(cfg->ingest, &m->ingest);
     skep_ingest_xray_stats(cfg->ingest, &m->xray);

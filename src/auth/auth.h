@@ -108,6 +108,11 @@ struct skep_issued {
 SKEP_NODISCARD skep_rc skep_auth_issue(const struct skep_os *os, struct skep_state *state,
                                        const char *key_file, const struct skep_issue *what,
                                        struct skep_issued *ret, skep_err *err);
+/* 32 bytes that only who has the key file can tell: the same for a label each time.  Makes the key
+ * file at first need.  Wipe them afterwards.
+ * Returns SKEP_OK | SKEP_EIO | SKEP_ECORRUPT.  Threads: any. */
+SKEP_NODISCARD skep_rc skep_auth_derive(const struct skep_os *os, const char *key_file,
+                                        skep_str label, uint8_t ret[static 32], skep_err *err);
 /* Forget the secrets. */
 void skep_issued_wipe(struct skep_issued *i);
 /* Text that terminals, headers and pages may show: 1 to 100 bytes of UTF-8 without control

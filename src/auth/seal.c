@@ -163,3 +163,15 @@ void skep_auth__hash(enum skep_auth__kind kind, skep_str token, uint8_t ret[SKEP
                            token.n, (const uint8_t *)labels[kind].p, labels[kind].n);
     skep_assert(rc == 0);
 }
+
+skep_rc skep_auth_derive(const struct skep_os *os, const char *key_file, skep_str label,
+                         uint8_t ret[static 32], skep_err *err)
+{
+    struct skep_auth__seal *seal = NULL;
+    SKEP_TRY(skep_auth__seal_open(os, key_file, true, &seal, err));
+    int rc = crypto_generichash(ret, 32, (const uint8_t *)label.p, label.n, seal->key,
+                                SKEP_AUTH__SEAL_KEY_BYTES);
+    skep_assert(rc == 0); /* of sizes in range */
+    skep_auth__seal_free(seal);
+    return SKEP_OK;
+}

@@ -12,8 +12,10 @@
 
 #include <curl/curl.h>
 #include <pthread.h>
+#include <sys/socket.h>
 
 #include "base/assert.h"
+#include "fetch/fetch_priv.h"
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
@@ -21,6 +23,29 @@ static void init_curl(void)
 {
     CURLcode code = curl_global_init(CURL_GLOBAL_DEFAULT);
     skep_assert(code == CURLE_OK);
+}
+
+void skep_fetch__init(void)
+{
+    (void)pthread_once(&once, init_curl);
+}
+
+/* A call and what its callbacks found. */
+struct call {
+    const struct skep_fetch *f;
+    bool refused; /* an address that may not be connected to */
+};
+
+static curl_socket_t on_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *to)
+{
+    struct call *call = ctx;
+    const struct skep_fetch *f = call->f;
+    (void)purpose;
+    if (!f->may_connect(f->may_connect_ctx, &to->addr, to->addrlen)) {
+        call->refused = true;
+        return CURL_SOCKET_BAD;
+    }
+    return socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
 }
 
 static size_t on_body(char *p, size_t size, size_t n, void *ctx)
@@ -116,10 +141,15 @@ static struct curl_slist *set_up(CURL *curl, const struct skep_fetch *f, struct 
     return headers;
 }
 
-static skep_rc failure(const struct skep_fetch *f, CURLcode code, const struct skep_buf *body,
+static skep_rc failure(const struct call *call, CURLcode code, const struct skep_buf *body,
                        const char *error, skep_err *err)
 {
+    const struct skep_fetch *f = call->f;
     skep_str o = origin_of(f->url);
+    if (call->refused)
+        return skep_fail(err, SKEP_EFORBIDDEN,
+                         SKEP_STRFMT " has an address that may not be connected to",
+                         SKEP_STRARG(o));
     if (body->bad)
         return skep_fail(err, SKEP_ETOOLARGE, SKEP_STRFMT " answers with more than %zu bytes",
                          SKEP_STRARG(o), body->limit);
@@ -137,18 +167,27 @@ skep_rc skep_fetch(const struct skep_fetch *f, struct skep_buf *body, int *ret_s
 {
     char error[CURL_ERROR_SIZE] = "";
     long status = 0;
+    curl_off_t retry_after_s = 0;
+    struct call call = {.f = f};
     skep_assert(f->url && f->method && f->timeout_ms > 0);
-    (void)pthread_once(&once, init_curl);
+    skep_fetch__init();
     CURL *curl = curl_easy_init();
     skep_assert(curl != NULL);
     skep_buf_reset(body);
     struct curl_slist *headers = set_up(curl, f, body, error);
+    if (f->may_connect) {
+        (void)curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION, on_socket);
+        (void)curl_easy_setopt(curl, CURLOPT_OPENSOCKETDATA, &call);
+    }
     CURLcode code = curl_easy_perform(curl);
     (void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+    (void)curl_easy_getinfo(curl, CURLINFO_RETRY_AFTER, &retry_after_s);
     curl_slist_free_all(headers);
     curl_easy_cleanup(curl);
     if (code != CURLE_OK)
-        return failure(f, code, body, error, err);
+        return failure(&call, code, body, error, err);
     *ret_status = (int)status;
+    if (f->ret_retry_after_s)
+        *f->ret_retry_after_s = (unsigned)SKEP_MIN(retry_after_s, (curl_off_t)86400);
     return SKEP_OK;
 }

@@ -14,6 +14,7 @@
 #include "event/event.h"
 #include "fetch/fetch.h"
 #include "net/cidr.h"
+#include "notify/notify.h"
 
 enum kind { KIND_TEXT, KIND_LIST, KIND_SIZE, KIND_DURATION };
 
@@ -320,6 +321,31 @@ static const char *file_of(const struct texts *t, int i, struct skep_arena *aren
     return t->value[i].n ? skep_cstr(arena, t->value[i]) : NULL;
 }
 
+static skep_rc read_notify(const struct texts *t, struct skep_arena *arena, struct skep_config *ret,
+                           skep_err *err)
+{
+    struct skep_cidr range;
+    enum skep_state_place_kind kind;
+    split_list(arena, t->value[OPTION_notify_allow], &ret->notify_allow);
+    for (unsigned i = 0; i < ret->notify_allow.n; i++)
+        if (skep_cidr_parse(skep_str_c(ret->notify_allow.items[i]), &range, err) != SKEP_OK)
+            return bad(t, OPTION_notify_allow, "addresses or ranges like 10.0.0.0/8, or any", err);
+    ret->notify_ca = file_of(t, OPTION_notify_ca, arena);
+    ret->smtp = file_of(t, OPTION_smtp, arena);
+    ret->smtp_from = file_of(t, OPTION_smtp_from, arena);
+    ret->smtp_user = file_of(t, OPTION_smtp_user, arena);
+    ret->smtp_password_file = file_of(t, OPTION_smtp_password_file, arena);
+    if (!ret->smtp)
+        return SKEP_OK;
+    if (!skep_str_starts(t->value[OPTION_smtp], SKEP_STR("smtp://")) &&
+        !skep_str_starts(t->value[OPTION_smtp], SKEP_STR("smtps://")))
+        return bad(t, OPTION_smtp, "smtp://HOST:PORT or smtps://HOST:PORT", err);
+    if (skep_notify_check_place(SKEP_STR("mail"), t->value[OPTION_smtp_from], &kind, err) !=
+        SKEP_OK)
+        return bad(t, OPTION_smtp_from, "a mail address", err);
+    return SKEP_OK;
+}
+
 static skep_rc read_oidc_roles(const struct texts *t, struct skep_arena *arena,
                                struct skep_oidc_config *c, skep_err *err)
 {
@@ -484,6 +510,7 @@ skep_rc skep_config_read(int argc, char *const *argv, skep_getenv_fn *env, void 
     SKEP_TRY(read_sizes(&t, &c, err));
     SKEP_TRY(read_tls(&t, arena, &c, err));
     SKEP_TRY(read_oidc(&t, arena, &c, err));
+    SKEP_TRY(read_notify(&t, arena, &c, err));
     SKEP_TRY(read_limits(&t, &c, err));
     SKEP_TRY(read_level(&t, &c, err));
     *ret = c;

@@ -32,6 +32,7 @@
 #include "ingest/ingest.h"
 #include "os/os.h"
 #include "os/thread.h"
+#include "server/notify_door.h"
 #include "server/self.h"
 #include "server/xray_door.h"
 #include "state/state.h"
@@ -48,6 +49,7 @@ struct server {
     struct skep_state *state;
     struct skep_ingest *ingest;
     struct skep_auth *auth;
+    struct skep_notify_door notify;
     struct skep_oidc *oidc;
     struct skep_xray_door door;
     struct skep_net *net;
@@ -105,7 +107,9 @@ static skep_rc open_store(struct server *s, skep_err *err)
     }
     const struct skep_auth_config auth = {
         .os = s->os, .state = s->state, .key_file = path_in(s, "key"), .keys = s->cfg.auth_keys};
-    return skep_auth_new(&auth, &s->auth, err);
+    SKEP_TRY(skep_auth_new(&auth, &s->auth, err));
+    return skep_notify_door_open(&s->cfg, s->os, s->state, path_in(s, "key"), &s->query_memory,
+                                 &s->arena, &s->notify, err);
 }
 
 /* net, ingest and api on the listeners of s->listen. */
@@ -146,6 +150,8 @@ static skep_rc start_net(struct server *s, skep_err *err)
         .n_budgets = 4,
         .version = SKEP_VERSION_STR,
         .ingest = s->ingest,
+        .notify = s->notify.notify,
+        .mail = s->cfg.smtp != NULL,
         .self = skep_self_stats,
         .self_ctx = s->self,
     };
@@ -335,6 +341,7 @@ static void stop(struct server *s)
     skep_self_free(s->self);            /* all are answered: the last counts are kept */
     skep_net_free(s->net);
     skep_ingest_free(s->ingest);
+    skep_notify_door_close(&s->notify);
     skep_oidc_free(s->oidc);
     skep_auth_free(s->auth);
     skep_state_close(s->state);

@@ -134,6 +134,7 @@ static const enum skep_state__stmt of_environment[] = {
     SKEP_STATE__LOG_STREAM_ENVIRONMENT,  SKEP_STATE__LOG_ITEM_ENVIRONMENT,
     SKEP_STATE__LOG_TAG_ENVIRONMENT,     SKEP_STATE__ITEM_LINE_ENVIRONMENT,
     SKEP_STATE__ITEM_ENVIRONMENT,        SKEP_STATE__DEPLOY_ENVIRONMENT,
+    SKEP_STATE__NOTIFY_ENVIRONMENT,      SKEP_STATE__NOTIFY_PLACE_ENVIRONMENT,
 };
 
 static skep_rc drop_environment_locked(struct skep_state *s, skep_str slug, skep_err *err)

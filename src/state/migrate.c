@@ -149,6 +149,35 @@ static const char *const steps[] = {
     "  start_ns INTEGER NOT NULL, finish_ns INTEGER NOT NULL"
     ") STRICT;"
     "CREATE INDEX deploy_of ON deploy(environment, start_ns);",
+    /* where messages go, and those on their way */
+    "CREATE TABLE notify_place("
+    "  id TEXT PRIMARY KEY, environment TEXT NOT NULL, name TEXT NOT NULL, kind INTEGER NOT NULL,"
+    "  target TEXT NOT NULL, per_minute INTEGER NOT NULL, created_ns INTEGER NOT NULL,"
+    "  disabled INTEGER NOT NULL DEFAULT 0, failures INTEGER NOT NULL DEFAULT 0,"
+    "  retry_ns INTEGER NOT NULL DEFAULT 0, delivered INTEGER NOT NULL DEFAULT 0,"
+    "  dead INTEGER NOT NULL DEFAULT 0, refused INTEGER NOT NULL DEFAULT 0,"
+    "  last_ns INTEGER NOT NULL DEFAULT 0, last_error TEXT NOT NULL DEFAULT '',"
+    "  UNIQUE(environment, name)"
+    ") STRICT;"
+    "CREATE TABLE notify_message("
+    "  number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, place TEXT NOT NULL,"
+    "  environment TEXT NOT NULL, kind TEXT NOT NULL, key TEXT NOT NULL, title TEXT NOT NULL,"
+    "  text TEXT NOT NULL, url TEXT NOT NULL, content_type TEXT NOT NULL,"
+    "  content_encoding TEXT NOT NULL, body BLOB NOT NULL, created_ns INTEGER NOT NULL,"
+    "  due_from_ns INTEGER NOT NULL, attempts INTEGER NOT NULL DEFAULT 0,"
+    "  state INTEGER NOT NULL DEFAULT 0, ended_ns INTEGER NOT NULL DEFAULT 0,"
+    "  status INTEGER NOT NULL DEFAULT 0, error TEXT NOT NULL DEFAULT ''"
+    ") STRICT;"
+    "CREATE INDEX notify_queue ON notify_message(place, state, number);"
+    "CREATE UNIQUE INDEX notify_key ON notify_message(place, key) WHERE key != '';"
+    "CREATE TABLE notify_sum(bytes INTEGER NOT NULL) STRICT;"
+    "INSERT INTO notify_sum VALUES(0);"
+    "CREATE TRIGGER notify_more AFTER INSERT ON notify_message BEGIN"
+    "  UPDATE notify_sum SET bytes = bytes + length(NEW.body); END;"
+    "CREATE TRIGGER notify_less AFTER DELETE ON notify_message BEGIN"
+    "  UPDATE notify_sum SET bytes = bytes - length(OLD.body); END;"
+    "CREATE TRIGGER notify_other AFTER UPDATE OF body ON notify_message BEGIN"
+    "  UPDATE notify_sum SET bytes = bytes - length(OLD.body) + length(NEW.body); END;",
 };
 
 static skep_rc exec(sqlite3 *db, const char *sql, skep_err *err)

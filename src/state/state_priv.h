@@ -258,6 +258,52 @@
       "SELECT id, environment, stage, revision, status, comment, user, start_ns,"                  \
       " finish_ns FROM deploy WHERE environment = ?1 AND (?2 = 0 OR id = ?2)"                      \
       " AND (?3 = '' OR stage = ?3) ORDER BY start_ns DESC, id DESC LIMIT ?4 OFFSET ?5")           \
+    X(NOTIFY_PLACES,                                                                               \
+      "SELECT id, environment, name, kind, target, per_minute, created_ns, disabled,"              \
+      " failures, retry_ns, delivered, dead, refused, last_ns, last_error"                         \
+      " FROM notify_place ORDER BY environment, name")                                             \
+    X(NOTIFY_PLACE_PUT,                                                                            \
+      "INSERT INTO notify_place(id, environment, name, kind, target, per_minute,"                  \
+      " created_ns) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)")                                           \
+    X(NOTIFY_PLACE_COUNT, "SELECT count(*) FROM notify_place")                                     \
+    X(NOTIFY_PLACE_FIND, "SELECT 1 FROM notify_place WHERE id = ?1 AND environment = ?2")          \
+    X(NOTIFY_PLACE_NAMED,                                                                          \
+      "SELECT count(*) FROM notify_place WHERE environment = ?1 AND name = ?2")                    \
+    X(NOTIFY_PLACE_DISABLE, "UPDATE notify_place SET disabled = ?2 WHERE id = ?1")                 \
+    X(NOTIFY_PLACE_DROP, "DELETE FROM notify_place WHERE id = ?1")                                 \
+    X(NOTIFY_PLACE_NOTE, "UPDATE notify_place SET failures = ?2, retry_ns = ?3, last_ns = ?4,"     \
+                         " last_error = ?5, delivered = delivered + ?6, dead = dead + ?7"          \
+                         " WHERE id = ?1")                                                         \
+    X(NOTIFY_PLACE_REFUSED, "UPDATE notify_place SET refused = refused + 1 WHERE id = ?1")         \
+    X(NOTIFY_PUT,                                                                                  \
+      "INSERT INTO notify_message(id, place, environment, kind, key, title, text, url,"            \
+      " content_type, content_encoding, body, created_ns, due_from_ns)"                            \
+      " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12)"                            \
+      " ON CONFLICT(place, key) WHERE key != '' DO NOTHING")                                       \
+    X(NOTIFY_WAITING, "SELECT count(*) FROM notify_message WHERE place = ?1 AND state = 0")        \
+    X(NOTIFY_BYTES, "SELECT bytes FROM notify_sum")                                                \
+    X(NOTIFY_HEAD, "SELECT number, id, place, environment, kind, key, title, text, url,"           \
+                   " content_type, content_encoding, created_ns, due_from_ns, attempts, state,"    \
+                   " ended_ns, status, error, body FROM notify_message"                            \
+                   " WHERE place = ?1 AND state = 0 ORDER BY number LIMIT 1")                      \
+    X(NOTIFY_LIST, "SELECT number, id, place, environment, kind, key, title, text, url,"           \
+                   " content_type, content_encoding, created_ns, due_from_ns, attempts, state,"    \
+                   " ended_ns, status, error, '' FROM notify_message"                              \
+                   " WHERE environment = ?1 AND number < ?2 AND (?3 < 0 OR state = ?3)"            \
+                   " ORDER BY number DESC LIMIT ?4")                                               \
+    X(NOTIFY_ATTEMPT, "UPDATE notify_message SET attempts = attempts + 1, status = ?2, error = ?3" \
+                      " WHERE number = ?1")                                                        \
+    X(NOTIFY_END, "UPDATE notify_message SET attempts = attempts + 1, state = ?2, status = ?3,"    \
+                  " error = ?4, ended_ns = ?5, body = CASE WHEN ?2 = 1 THEN x'' ELSE body END"     \
+                  " WHERE number = ?1")                                                            \
+    X(NOTIFY_TRIM, "DELETE FROM notify_message WHERE number IN (SELECT number FROM notify_message" \
+                   " WHERE place = ?1 AND state = ?2 ORDER BY number DESC LIMIT -1 OFFSET ?3)")    \
+    X(NOTIFY_AGAIN, "UPDATE notify_message SET state = 0, attempts = 0, due_from_ns = ?3"          \
+                    " WHERE id = ?1 AND environment = ?2 AND state = 2")                           \
+    X(NOTIFY_DROP, "DELETE FROM notify_message WHERE id = ?1 AND environment = ?2")                \
+    X(NOTIFY_DROP_PLACE, "DELETE FROM notify_message WHERE place = ?1")                            \
+    X(NOTIFY_ENVIRONMENT, "DELETE FROM notify_message WHERE environment = ?1")                     \
+    X(NOTIFY_PLACE_ENVIRONMENT, "DELETE FROM notify_place WHERE environment = ?1")                 \
     X(DATA_VERSION, "PRAGMA data_version")                                                         \
     X(BEGIN, "BEGIN IMMEDIATE")                                                                    \
     X(COMMIT, "COMMIT")                                                                            \
