@@ -131,7 +131,8 @@ static struct waggle_baggage *make(const waggle_baggage_entry *entries, size_t n
     return b;
 }
 
-static size_t find(const waggle_baggage_entry *entries, size_t n, const char *name, size_t name_n)
+static size_t find_entry(const waggle_baggage_entry *entries, size_t n, const char *name,
+                         size_t name_n)
 {
     for (size_t i = 0; i < n; i++)
         if (entries[i].name_n == name_n && memcmp(entries[i].name, name, name_n) == 0)
@@ -155,7 +156,7 @@ struct waggle_baggage *waggle_baggage_set(const struct waggle_baggage *baggage, 
     if (name == NULL || value == NULL || !is_token(name, strlen(name)))
         return NULL;
     size_t n = copy_entries(baggage, entries);
-    size_t i = find(entries, n, name, strlen(name));
+    size_t i = find_entry(entries, n, name, strlen(name));
     if (i == SIZE_MAX)
         i = n++;
     entries[i] = (waggle_baggage_entry){
@@ -175,7 +176,7 @@ struct waggle_baggage *waggle_baggage_remove(const struct waggle_baggage *baggag
     if (baggage == NULL)
         return NULL;
     size_t n = copy_entries(baggage, entries);
-    size_t i = find(entries, n, name, strlen(name));
+    size_t i = find_entry(entries, n, name, strlen(name));
     if (i < n) {
         memmove(&entries[i], &entries[i + 1], (n - i - 1) * sizeof entries[0]);
         n--;
@@ -186,7 +187,7 @@ struct waggle_baggage *waggle_baggage_remove(const struct waggle_baggage *baggag
 bool waggle_baggage_find(const struct waggle_baggage *baggage, const char *name,
                          waggle_baggage_entry *ret_entry)
 {
-    size_t i = baggage ? find(baggage->entries, baggage->n, name, strlen(name)) : SIZE_MAX;
+    size_t i = baggage ? find_entry(baggage->entries, baggage->n, name, strlen(name)) : SIZE_MAX;
     if (i == SIZE_MAX)
         return false;
     *ret_entry = baggage->entries[i];
@@ -266,7 +267,7 @@ struct waggle_baggage *waggle_baggage_parse(const char *header, size_t n)
         size_t end = comma ? (size_t)(comma - header) : n;
         waggle_baggage_entry e;
         if (parse_member(header + i, end - i, &at, &e)) {
-            size_t k = find(entries, n_entries, e.name, e.name_n);
+            size_t k = find_entry(entries, n_entries, e.name, e.name_n);
             size_t more = header_n(&e);
             if (header_bytes + more <= WAGGLE_BAGGAGE_BYTES_MAX) {
                 entries[k == SIZE_MAX ? n_entries++ : k] = e;

@@ -201,7 +201,7 @@ static void wait_for_work(struct batch *b, uint64_t until_ns)
     drain(b->wake[0]);
 }
 
-static void finish(struct batch *b, struct waggle__thread *t, waggle_deadline limit)
+static void finish_work(struct batch *b, struct waggle__thread *t, waggle_deadline limit)
 {
     const struct waggle_exporter_ops *ops = b->exporter->ops;
     export_all(b, t, &limit);
@@ -240,7 +240,7 @@ static void *work(void *self)
         waggle_deadline limit = b->stop_deadline;
         (void)pthread_mutex_unlock(&b->lock);
         if (stop) {
-            finish(b, t, limit);
+            finish_work(b, t, limit);
             return NULL;
         }
         waggle_deadline timer = {next, -1};

@@ -2,7 +2,7 @@
 /*
  * propagation.c - which propagators there are, the global list of them, the baggage propagator
  *
- * A propagator is one file and one row of `all`. The global list is an immutable block behind one
+ * A propagator is one file and one row of `known`. The global list is an immutable block behind one
  * pointer: setting it again leaves the old block alone, since a thread may be reading it; that is a
  * few bytes for each call of a function that programs call once.
  *
@@ -12,9 +12,9 @@
 
 #include <stdlib.h>
 
-static const struct waggle_propagator *const all[] = {
-    &waggle_propagator_tracecontext,
-    &waggle_propagator_baggage,
+static const struct waggle_propagator *const known[] = {
+    &waggle_propagator_tracecontext, &waggle_propagator_baggage, &waggle_propagator_b3,
+    &waggle_propagator_b3multi,      &waggle_propagator_jaeger,  &waggle_propagator_xray,
 };
 
 struct list_of_propagators {
@@ -27,9 +27,9 @@ static _Atomic(struct list_of_propagators *) current;
 
 const struct waggle_propagator *waggle_propagator_find(const char *name)
 {
-    for (size_t i = 0; i < WAGGLE__COUNT(all); i++)
-        if (strcmp(all[i]->name, name) == 0)
-            return all[i];
+    for (size_t i = 0; i < WAGGLE__COUNT(known); i++)
+        if (strcmp(known[i]->name, name) == 0)
+            return known[i];
     return NULL;
 }
 

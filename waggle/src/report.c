@@ -25,7 +25,7 @@ static const struct {
     {WAGGLE__VALUES, "waggle.dropped.values"},
 };
 
-static uint8_t *put_field(uint8_t *w, uint8_t tag, const void *p, size_t n)
+static uint8_t *put_bytes_of(uint8_t *w, uint8_t tag, const void *p, size_t n)
 {
     *w++ = tag;
     w = waggle__put_varint(w, n);
@@ -39,7 +39,7 @@ static uint8_t *put_time(uint8_t *w, uint8_t tag, uint64_t ns)
     return waggle__put_le64(w, ns);
 }
 
-static uint8_t *put_count(uint8_t *w, const char *key, uint64_t n)
+static uint8_t *put_counter(uint8_t *w, const char *key, uint64_t n)
 {
     waggle_kv kv = waggle_kv_i64(key, (int64_t)n);
     *w++ = 0x4a;
@@ -75,9 +75,9 @@ bool waggle__report_make(struct waggle__report *report, uint8_t ret_bytes[WAGGLE
     uint64_t end_ns = waggle__os.realtime_ns();
     enum { HEAD = 6 }; // for the record's own tag and length
     uint8_t *w = ret_bytes + HEAD;
-    w = put_field(w, 0x0a, ids, 16);
-    w = put_field(w, 0x12, &ids[2], 8);
-    w = put_field(w, 0x2a, name, sizeof name - 1);
+    w = put_bytes_of(w, 0x0a, ids, 16);
+    w = put_bytes_of(w, 0x12, &ids[2], 8);
+    w = put_bytes_of(w, 0x2a, name, sizeof name - 1);
     *w++ = 0x30;
     *w++ = WAGGLE_KIND_INTERNAL;
     w = put_time(w, 0x39, report->since_ns ? report->since_ns : end_ns);
@@ -85,7 +85,7 @@ bool waggle__report_make(struct waggle__report *report, uint8_t ret_bytes[WAGGLE
     for (size_t i = 0; i < WAGGLE__COUNT(causes); i++) {
         uint64_t *told = &report->told[causes[i].counter];
         if (now[i] > *told)
-            w = put_count(w, causes[i].key, now[i] - *told);
+            w = put_counter(w, causes[i].key, now[i] - *told);
         *told = now[i];
     }
     *w++ = 0x85;

@@ -41,8 +41,8 @@ static waggle_str encoded(const struct waggle_resource *r)
     return (waggle_str){(const char *)r->attributes.p, r->attributes.n};
 }
 
-static bool find(const struct waggle_resource *r, waggle_str key, size_t *ret_from, size_t *ret_end,
-                 waggle_attr_data *ret_attr)
+static bool find_attr(const struct waggle_resource *r, waggle_str key, size_t *ret_from,
+                      size_t *ret_end, waggle_attr_data *ret_attr)
 {
     waggle_cursor c = {0};
     for (size_t from = 0; waggle_attr_next(encoded(r), &c, ret_attr); from = c.at) {
@@ -55,12 +55,12 @@ static bool find(const struct waggle_resource *r, waggle_str key, size_t *ret_fr
     return false;
 }
 
-static void take_out(struct waggle_resource *r, waggle_str key)
+static void remove_key(struct waggle_resource *r, waggle_str key)
 {
     size_t from = 0;
     size_t end = 0;
     waggle_attr_data attr;
-    if (!find(r, key, &from, &end, &attr))
+    if (!find_attr(r, key, &from, &end, &attr))
         return;
     struct waggle__buf *b = &r->attributes;
     memmove(b->p + from, b->p + end, b->n - end);
@@ -73,7 +73,7 @@ bool waggle_resource_set(struct waggle_resource *resource, waggle_attrs attribut
         const waggle_kv *kv = &attributes.p[i];
         if (kv->key == NULL || kv->key_n == 0)
             continue;
-        take_out(resource, (waggle_str){kv->key, kv->key_n});
+        remove_key(resource, (waggle_str){kv->key, kv->key_n});
         waggle__buf_attr(&resource->attributes, 1, kv);
     }
     return !resource->attributes.bad;
@@ -111,7 +111,7 @@ bool waggle_resource_merge(struct waggle_resource *resource, const struct waggle
     waggle_cursor c = {0};
     waggle_attr_data attr;
     for (size_t at = 0; waggle_attr_next(encoded(from), &c, &attr); at = c.at) {
-        take_out(resource, attr.key);
+        remove_key(resource, attr.key);
         waggle__buf_put(&resource->attributes, from->attributes.p + at, c.at - at);
     }
     return merge_schema_url(resource, from) && !resource->attributes.bad;
@@ -123,7 +123,7 @@ bool waggle_resource_get_str(const struct waggle_resource *resource, const char 
     size_t from = 0;
     size_t end = 0;
     waggle_attr_data attr;
-    if (!find(resource, (waggle_str){key, strlen(key)}, &from, &end, &attr) ||
+    if (!find_attr(resource, (waggle_str){key, strlen(key)}, &from, &end, &attr) ||
         attr.value.type != WAGGLE_STR)
         return false;
     *ret_value = attr.value.str;
@@ -166,7 +166,7 @@ bool waggle__resource_has(const struct waggle_resource *resource, const char *ke
     size_t from = 0;
     size_t end = 0;
     waggle_attr_data attr;
-    return find(resource, (waggle_str){key, strlen(key)}, &from, &end, &attr);
+    return find_attr(resource, (waggle_str){key, strlen(key)}, &from, &end, &attr);
 }
 
 void waggle__resource_not_own_instance(struct waggle_resource *resource)

@@ -390,8 +390,8 @@ static void call_on_end(struct waggle__thread *t, const struct waggle__slot *slo
     t->suppressed--;
 }
 
-static void finish(struct waggle__thread *t, struct waggle__slot *slot, waggle_span span,
-                   uint64_t end_ns, uint32_t flags)
+static void finish_span(struct waggle__thread *t, struct waggle__slot *slot, waggle_span span,
+                        uint64_t end_ns, uint32_t flags)
 {
     // Not LIVE any more: whoever calls on it from now on does not wait for the processors.
     atomic_store_explicit(&slot->word, (uint64_t)span.generation << 32 | WAGGLE__LOCKED,
@@ -434,7 +434,7 @@ static void end(waggle_span span, uint64_t end_ns)
                 slot = waggle__slot_lock(span);
             while (slot == NULL);
         }
-        finish(t, slot, span, end_ns, flags);
+        finish_span(t, slot, span, end_ns, flags);
     }
     waggle__slot_unlock(slot, span, 0);
     waggle__slot_give(t, slot);

@@ -248,6 +248,21 @@ static void the_first_tracer_may_come_before_the_sdk(void **state)
     capture_free(second);
 }
 
+static void two_exporters_at_once(void **state)
+{
+    (void)state;
+    struct sink *sink = sink_start(0, sink_ok, NULL);
+    setenv("OTEL_TRACES_EXPORTER", "console, otlp", 1);
+    assert_int_equal(waggle_init(&(waggle_options){.endpoint = sink_url(sink)}), 0);
+    waggle_span_end(span("both"));
+    assert_true(waggle_shutdown(20000));
+    assert_int_equal(sink_spans(sink), 1);
+    waggle_stats s;
+    waggle_get_stats(&s, sizeof s);
+    assert_true(s.exported >= 2); // the console had it, too
+    sink_stop(sink);
+}
+
 static void no_exporter_means_no_recording(void **state)
 {
     (void)state;
@@ -272,6 +287,7 @@ int main(void)
         T(propagators_by_name),
         T(the_batch_of_the_environment),
         T(the_first_tracer_may_come_before_the_sdk),
+        T(two_exporters_at_once),
         T(no_exporter_means_no_recording),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

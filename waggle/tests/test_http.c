@@ -232,6 +232,17 @@ static void shutdown_ends_a_wait_between_retries(void **state)
     finish(s);
 }
 
+static void the_timeout_of_the_environment(void **state)
+{
+    (void)state;
+    setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "300", 1);
+    struct sink *s = begin_scripted("w", 0); // it never answers
+    send(1);
+    assert_int_equal(since().dropped_timeout, 1);
+    unsetenv("OTEL_EXPORTER_OTLP_TIMEOUT");
+    finish(s);
+}
+
 static void unusable_urls_are_refused(void **state)
 {
     (void)state;
@@ -291,6 +302,7 @@ int main(void)
         cmocka_unit_test(time_limits_hold),
         cmocka_unit_test(a_receiver_that_comes_late_gets_all),
         cmocka_unit_test(shutdown_ends_a_wait_between_retries),
+        cmocka_unit_test(the_timeout_of_the_environment),
         cmocka_unit_test(unusable_urls_are_refused),
         cmocka_unit_test(a_url_of_the_signal_is_used_as_it_is),
     };

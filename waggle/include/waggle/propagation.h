@@ -43,6 +43,10 @@ struct waggle_propagator {
 
 WAGGLE_EXPORT extern const struct waggle_propagator waggle_propagator_tracecontext;
 WAGGLE_EXPORT extern const struct waggle_propagator waggle_propagator_baggage;
+WAGGLE_EXPORT extern const struct waggle_propagator waggle_propagator_b3;      /* one header */
+WAGGLE_EXPORT extern const struct waggle_propagator waggle_propagator_b3multi; /* X-B3-* */
+WAGGLE_EXPORT extern const struct waggle_propagator waggle_propagator_jaeger;
+WAGGLE_EXPORT extern const struct waggle_propagator waggle_propagator_xray;
 
 enum { WAGGLE_PROPAGATORS_MAX = 8 };
 

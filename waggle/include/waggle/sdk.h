@@ -174,6 +174,12 @@ waggle_sampler_parent_based_new(struct waggle_sampler *root, struct waggle_sampl
                                 struct waggle_sampler *local_sampled,
                                 struct waggle_sampler *local_unsampled);
 
+/* --- ids ----------------------------------------------------------------------------------------
+ */
+
+/* Trace ids whose first four bytes are the time in seconds, which AWS X-Ray's own tools expect. */
+WAGGLE_EXPORT struct waggle_id_generator *waggle_id_generator_xray(void);
+
 /* --- exporters ----------------------------------------------------------------------------------
  */
 

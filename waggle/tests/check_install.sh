@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# check_install.sh CC SHARED - builds waggle alone (SHARED=ON or OFF), installs it into a folder of its own and
+# builds a program against that: with pkg-config, and with find_package
+set -euo pipefail
+cc=$1
+shared=$2
+top=$(cd "$(dirname "$0")/.." && pwd)
+work=$(mktemp -d)
+trap 'rm -rf -- "$work"' EXIT
+cmake -S "$top" -B "$work/build" -DCMAKE_C_COMPILER="$cc" -DBUILD_SHARED_LIBS="$shared" -DWAGGLE_TESTS=OFF \
+      -DWAGGLE_EXAMPLES=OFF -DWAGGLE_BENCH=OFF -DCMAKE_INSTALL_PREFIX="$work/usr" -DCMAKE_INSTALL_LIBDIR=lib >"$work/log"
+cmake --build "$work/build" -j 2 >>"$work/log"
+cmake --install "$work/build" >>"$work/log"
+export PKG_CONFIG_PATH=$work/usr/lib/pkgconfig LD_LIBRARY_PATH=$work/usr/lib OTEL_TRACES_EXPORTER=console
+[ "$(pkg-config --modversion waggle)" = "$(cat "$top/VERSION")" ]
+static=$([ "$shared" = ON ] || echo --static)
+# shellcheck disable=SC2046,SC2086  # flags are words
+$cc -std=c11 "$top/examples/minimal.c" -o "$work/by_pkg_config" $(pkg-config --cflags --libs $static waggle)
+"$work/by_pkg_config" | grep -q 'who="world"'
+mkdir "$work/app"
+cat > "$work/app/CMakeLists.txt" <<EOT
+cmake_minimum_required(VERSION 3.21)
+project(app LANGUAGES C)
+find_package(waggle 0.1 REQUIRED)
+add_executable(app $top/examples/minimal.c)
+target_link_libraries(app PRIVATE waggle::sdk)
+EOT
+cmake -S "$work/app" -B "$work/app/build" -DCMAKE_C_COMPILER="$cc" -DCMAKE_PREFIX_PATH="$work/usr" >>"$work/log"
+cmake --build "$work/app/build" >>"$work/log"
+"$work/app/build/app" | grep -q 'who="world"'
+if [ "$shared" = ON ]; then # what a shared library shows begins with waggle
+    ! nm -D --defined-only "$work"/usr/lib/libwaggle*.so | grep -E ' [A-Z] ' | grep -v ' [TBDRV] waggle_'
+fi
