@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: Apache-2.0
+// CloudWatch Logs with real clients: AWS's SDK for JavaScript (live tail too), winston-cloudwatch, boto3, the AWS
+// CLI's tail --follow, watchtower's requests as they were recorded; keys; connections that are torn.
+import assert from 'node:assert/strict';
+import { execFile, spawn } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { createRequire } from 'node:module';
+import { connect } from 'node:net';
+import { after, before, test } from 'node:test';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { makeKey, run as skepRun } from './keyring.mjs';
+import { Skep, root, until } from './support.mjs';
+
+const exec = promisify(execFile);
+const require = createRequire(join(root, 'tests/clients/node/package.json'));
+const L = require('@aws-sdk/client-cloudwatch-logs');
+
+let skep, client;
+const newClient = (url, credentials = { accessKeyId: 'a', secretAccessKey: 'b' }) => new L.CloudWatchLogsClient({ endpoint: url, region: 'eu-west-1', credentials, disableHostPrefix: true, maxAttempts: 1 });
+before(async () => { skep = await Skep.start(); client = newClient(skep.url); });
+after(async () => { client.destroy(); await skep.done(); });
+
+const send = (name, input = {}, by = client) => by.send(new L[`${name}Command`](input));
+const failsWith = (promise, name) => assert.rejects(promise, (e) => { assert.equal(e.name, name, String(e)); return true; });
+const totals = async (s) => {
+  const ledger = await s.json('GET', '/skep/v1/ledger');
+  return ledger.sources.find((x) => x.source === 'logs')?.totals;
+};
+
+test('the SDK for JavaScript: every operation that works', async () => {
+  const group = { logGroupName: 'js' }, stream = { ...group, logStreamName: 's' };
+  await send('CreateLogGroup', { ...group, tags: { a: '1' } });
+  await failsWith(send('CreateLogGroup', group), 'ResourceAlreadyExistsException');
+  await send('CreateLogStream', stream);
+  const t = Date.now();
+  const put = await send('PutLogEvents', { ...stream, logEvents: [{ timestamp: t, message: 'ERROR one' }, { timestamp: t + 1, message: '{"latency": 12, "ok": true}' }] });
+  assert.match(put.nextSequenceToken, /^\d{56}$/);
+  await send('PutRetentionPolicy', { ...group, retentionInDays: 30 });
+  const { logGroups: [g] } = await send('DescribeLogGroups', { logGroupNamePrefix: 'js' });
+  assert.equal(g.retentionInDays, 30);
+  assert.equal(g.storedBytes, 'ERROR one'.length + '{"latency": 12, "ok": true}'.length);
+  assert.deepEqual((await send('ListLogGroups', { logGroupNamePattern: 'js$|^js' })).logGroups.map((x) => x.logGroupName), ['js']);
+  assert.equal((await send('DescribeLogStreams', group)).logStreams[0].lastEventTimestamp, t + 1);
+  assert.deepEqual((await send('GetLogEvents', stream)).events.map((e) => e.message), ['ERROR one', '{"latency": 12, "ok": true}']);
+  const { events: [found] } = await send('FilterLogEvents', { ...group, filterPattern: '{ $.latency > 10 && $.ok IS TRUE }' });
+  const { logRecord } = await send('GetLogRecord', { logRecordPointer: found.eventId });
+  assert.equal(logRecord.latency, '12');
+  await failsWith(send('FilterLogEvents', { ...group, filterPattern: '{ $.a = ' }), 'InvalidParameterException');
+
+  await send('TagResource', { resourceArn: g.logGroupArn, tags: { b: '2' } });
+  await send('TagLogGroup', { ...group, tags: { c: '3' } });
+  await send('UntagLogGroup', { ...group, tags: ['c'] });
+  await send('UntagResource', { resourceArn: g.logGroupArn, tagKeys: ['a'] });
+  assert.deepEqual((await send('ListTagsForResource', { resourceArn: g.logGroupArn })).tags, { b: '2' });
+  assert.deepEqual((await send('ListTagsLogGroup', group)).tags, { b: '2' });
+
+  const metric = { ...group, filterName: 'm', filterPattern: 'ERROR', metricTransformations: [{ metricName: 'e', metricNamespace: 'n', metricValue: '1' }] };
+  await send('PutMetricFilter', metric);
+  assert.equal((await send('DescribeMetricFilters', group)).metricFilters.length, 1);
+  assert.deepEqual((await send('TestMetricFilter', { filterPattern: '{ $.a = * }', logEventMessages: ['{"a":5}', 'x'] })).matches.map((m) => m.extractedValues), [{ '$.a': '5' }]);
+  await send('DeleteMetricFilter', { ...group, filterName: 'm' });
+
+  const hook = createServer((req, res) => { req.resume(); req.on('end', () => res.writeHead(200).end()); });
+  await new Promise((r) => { hook.listen(0, '127.0.0.1', r); });
+  await send('PutSubscriptionFilter', { ...group, filterName: 'f', filterPattern: '', destinationArn: `http://127.0.0.1:${hook.address().port}/` });
+  assert.equal((await send('DescribeSubscriptionFilters', group)).subscriptionFilters.length, 1);
+  await send('DeleteSubscriptionFilter', { ...group, filterName: 'f' });
+  await new Promise((r) => { hook.close(r); hook.closeAllConnections(); });
+
+  await send('PutResourcePolicy', { policyName: 'p', policyDocument: '{"Statement":[{"Effect":"Allow"}]}' });
+  assert.equal((await send('DescribeResourcePolicies')).resourcePolicies[0].policyName, 'p');
+  await failsWith(send('PutResourcePolicy', { policyName: 'q', policyDocument: '{"Statement":[{"Effect":"Deny"}]}' }), 'InvalidParameterException');
+  await send('DeleteResourcePolicy', { policyName: 'p' });
+  await send('DeleteRetentionPolicy', group);
+  assert.deepEqual((await send('DescribeDestinations')).destinations, []);
+  await failsWith(send('AssociateKmsKey', { ...group, kmsKeyId: 'k' }), 'InvalidParameterException');
+  await send('DeleteLogStream', stream);
+  await failsWith(send('DeleteLogStream', stream), 'ResourceNotFoundException');
+  await send('DeleteLogGroup', group);
+  await failsWith(send('DescribeLogStreams', group), 'ResourceNotFoundException');
+});
+
+test('live tail: the session, lines that pass, and many lines at once are sampled', async () => {
+  for (const g of ['live-1', 'live-2']) {
+    await send('CreateLogGroup', { logGroupName: g });
+    await send('CreateLogStream', { logGroupName: g, logStreamName: 's' });
+  }
+  const logGroupIdentifiers = ['live-1', 'live-2'].map((g) => `arn:aws:logs:eu-west-1:000000000000:log-group:${g}`);
+  await failsWith(send('StartLiveTail', { logGroupIdentifiers: ['arn:aws:logs:eu-west-1:000000000000:log-group:none'] }), 'ResourceNotFoundException');
+  await failsWith(send('StartLiveTail', { logGroupIdentifiers, logStreamNames: ['s'] }), 'InvalidParameterException');
+  await failsWith(send('StartLiveTail', { logGroupIdentifiers, logEventFilterPattern: '%(%' }), 'InvalidParameterException');
+  const { responseStream } = await send('StartLiveTail', { logGroupIdentifiers, logEventFilterPattern: 'ERROR' });
+  const seen = [];
+  let sampled = false, step = 0;
+  const put = (g, messages) => send('PutLogEvents', { logGroupName: g, logStreamName: 's', logEvents: messages.map((message) => ({ timestamp: Date.now(), message })) });
+  for await (const event of responseStream) {
+    if (event.sessionStart) {
+      assert.deepEqual(event.sessionStart.logGroupIdentifiers, logGroupIdentifiers);
+      assert.equal(event.sessionStart.logEventFilterPattern, 'ERROR');
+      continue;
+    }
+    assert.ok(event.sessionUpdate.sessionMetadata);
+    seen.push(...event.sessionUpdate.sessionResults);
+    sampled ||= event.sessionUpdate.sessionMetadata.sampled;
+    if (step === 0) {
+      step = 1;
+      await put('live-1', ['ERROR a', 'fine']);
+      await put('live-2', ['ERROR b']);
+    } else if (step === 1 && seen.length === 2) {
+      step = 2;
+      await put('live-1', Array.from({ length: 900 }, (_, i) => `ERROR ${i}`));
+    } else if (sampled) {
+      break;
+    }
+  }
+  assert.deepEqual(seen.slice(0, 2).map((e) => [e.logGroupIdentifier, e.message]), [['000000000000:live-1', 'ERROR a'], ['000000000000:live-2', 'ERROR b']]);
+  assert.equal(seen.length, 502);
+});
+
+test('winston-cloudwatch: lines and pretty-printed JSON arrive, once each', async () => {
+  const winston = require('winston');
+  const WinstonCloudWatch = require('winston-cloudwatch');
+  const logger = (name, more) => {
+    const transport = new WinstonCloudWatch({
+      name, logGroupName: 'winston', logStreamName: name, uploadRate: 100, retentionInDays: 7,
+      awsOptions: { endpoint: skep.url, region: 'eu-west-1', credentials: { accessKeyId: 'a', secretAccessKey: 'b' } }, ...more,
+    });
+    return { transport, log: winston.createLogger({ levels: winston.config.npm.levels, level: 'silly', transports: [transport] }) };
+  };
+  const text = logger('text', {}), json = logger('json', { jsonMessage: true });
+  text.log.error('something broke');
+  text.log.info('something went well');
+  json.log.warn('with fields', { user: { id: 7 } });
+  await until('winston\'s lines', async () => {
+    const r = await send('FilterLogEvents', { logGroupName: 'winston' });
+    return r.events.length >= 3;
+  }, 20000);
+  text.log.info('one more');
+  await until('one more', async () => (await send('FilterLogEvents', { logGroupName: 'winston', filterPattern: '"one more"' })).events.length === 1, 20000);
+  for (const { transport } of [text, json]) await new Promise((r) => { transport.kthxbye(r); });
+  const lines = (await send('FilterLogEvents', { logGroupName: 'winston', logStreamNames: ['text'] })).events.map((e) => e.message);
+  assert.deepEqual(lines.sort(), ['error - something broke', 'info - one more', 'info - something went well']); // it sends lines of one millisecond in any order
+  const q = await skep.query({ dataset: 'winston', time_range: 600, calculations: [{ op: 'COUNT' }, { op: 'MAX', column: 'user.id' }], breakdowns: ['severity'] });
+  assert.deepEqual(Object.fromEntries(q.groups.map((x) => [x.key[0], x.values])), { error: [1, null], info: [2, null], warn: [1, 7] });
+  assert.equal((await send('DescribeLogGroups', { logGroupNamePrefix: 'winston' })).logGroups[0].retentionInDays, 7);
+});
+
+test('watchtower: its requests as they were recorded', async () => {
+  const recorded = JSON.parse(readFileSync(join(root, 'tests/golden/logs/watchtower.json'), 'utf8'));
+  const t = Date.now() - 1000;
+  const answers = [];
+  for (const { headers, body } of recorded) {
+    for (const e of body.logEvents ?? []) e.timestamp += t;
+    const r = await skep.call('POST', '/', JSON.stringify(body), headers);
+    const answer = await r.text();
+    answers.push([headers['x-amz-target'].split('.')[1], r.status, answer && JSON.parse(answer)]);
+  }
+  assert.deepEqual(answers.map(([name, status]) => [name, status]), [
+    ['DescribeLogGroups', 200], ['CreateLogGroup', 200], ['PutLogEvents', 400], ['CreateLogStream', 200], ['PutLogEvents', 200]]);
+  assert.equal(answers[2][2].message, 'The specified log stream does not exist.');
+  assert.ok(!answers[4][2].rejectedLogEventsInfo);
+  const { events } = await send('FilterLogEvents', { logGroupName: 'cruddur' });
+  assert.deepEqual(events.map((e) => e.message), recorded[4].body.logEvents.map((e) => e.message));
+  const q = await skep.query({ dataset: 'cruddur', time_range: 600, calculations: [{ op: 'COUNT' }], breakdowns: ['host.name', 'process.pid'] });
+  assert.deepEqual(q.groups.map((x) => x.key), [['vm', 25372]]);
+});
+
+const has = (command, args) => { try { return require('node:child_process').spawnSync(command, args).status === 0; } catch { return false; } };
+const python = ['/usr/bin/python3', 'python3'].find((p) => has(p, ['-c', 'import boto3']));
+test('boto3', { skip: python ? false : 'no python3 has boto3' }, async () => {
+  const own = await Skep.start();
+  try {
+    const { stdout } = await exec(python, [join(root, 'tests/clients/python/logs.py'), own.url]);
+    assert.equal(stdout.trim(), 'ok');
+  } finally {
+    await own.done();
+  }
+});
+
+const aws = existsSync('/usr/bin/aws') ? '/usr/bin/aws' : null;
+test('aws logs tail --follow shows each line once, those that come late too', { skip: aws ? false : 'awscli is not installed' }, async () => {
+  await send('CreateLogGroup', { logGroupName: 'tailed' });
+  await send('CreateLogStream', { logGroupName: 'tailed', logStreamName: 's' });
+  const put = (messages) => send('PutLogEvents', { logGroupName: 'tailed', logStreamName: 's', logEvents: messages.map((message) => ({ timestamp: Date.now(), message })) });
+  await put(['ERROR first', 'fine']);
+  const child = spawn(aws, ['--endpoint-url', skep.url, 'logs', 'tail', 'tailed', '--follow', '--format', 'short', '--filter-pattern', 'ERROR'], {
+    env: { PATH: process.env.PATH, HOME: skep.dir, AWS_REGION: 'us-east-1', AWS_ACCESS_KEY_ID: 'a', AWS_SECRET_ACCESS_KEY: 'b', AWS_PAGER: '', PYTHONUNBUFFERED: '1' },
+    stdio: ['ignore', 'pipe', 'pipe'] });
+  let out = '', err = '';
+  child.stdout.on('data', (d) => { out += d; });
+  child.stderr.on('data', (d) => { err += d; });
+  const ended = new Promise((r) => { child.once('close', r); });
+  try {
+    await until('the first line', () => out.includes('ERROR first') || (err && Promise.reject(new Error(err))), 30000);
+    await put(['fine again', 'ERROR second']);
+    await until('the second line', () => out.includes('ERROR second'), 30000);
+    await put(['ERROR third']);
+    await until('the third line', () => out.includes('ERROR third'), 30000);
+  } finally {
+    child.kill('SIGKILL');
+    await ended;
+  }
+  assert.deepEqual(out.trim().split('\n').map((l) => l.replace(/^\S+ /, '')), ['ERROR first', 'ERROR second', 'ERROR third']);
+});
+
+test('keys: what each right may do, AWS\'s own errors', async () => {
+  const own = await Skep.start({ args: ['--auth', 'keys'] });
+  const clients = [];
+  try {
+    const make = async (name, rights) => {
+      const k = await makeKey(own.dir, name, '--env', 'default', '--rights', rights);
+      const c = newClient(own.url, { accessKeyId: k.access_key, secretAccessKey: k.aws_secret });
+      clients.push(c);
+      return c;
+    };
+    const writer = await make('writer', 'ingest'), reader = await make('reader', 'query'), admin = await make('admin', 'ingest,query,admin');
+    await until('the keys to be known', () => send('DescribeLogGroups', {}, admin).then(() => true, () => false), 30000);
+    const stranger = newClient(own.url);
+    clients.push(stranger);
+    await failsWith(send('DescribeLogGroups', {}, stranger), 'UnrecognizedClientException');
+    const unsigned = await own.call('POST', '/', '{}', { 'x-amz-target': 'Logs_20140328.DescribeLogGroups' });
+    assert.equal((await unsigned.json()).__type, 'MissingAuthenticationTokenException');
+    await send('CreateLogGroup', { logGroupName: 'k' }, writer);
+    await send('CreateLogStream', { logGroupName: 'k', logStreamName: 's' }, writer);
+    await send('PutRetentionPolicy', { logGroupName: 'k', retentionInDays: 30 }, writer);
+    await send('PutLogEvents', { logGroupName: 'k', logStreamName: 's', logEvents: [{ timestamp: Date.now(), message: 'x' }] }, writer);
+    assert.equal((await send('DescribeLogStreams', { logGroupName: 'k' }, writer)).logStreams.length, 1, 'winston asks it');
+    await failsWith(send('GetLogEvents', { logGroupName: 'k', logStreamName: 's' }, writer), 'AccessDeniedException');
+    await failsWith(send('DeleteLogGroup', { logGroupName: 'k' }, writer), 'AccessDeniedException');
+    assert.equal((await send('GetLogEvents', { logGroupName: 'k', logStreamName: 's' }, reader)).events.length, 1);
+    await failsWith(send('PutLogEvents', { logGroupName: 'k', logStreamName: 's', logEvents: [{ timestamp: Date.now(), message: 'x' }] }, reader), 'AccessDeniedException');
+    await failsWith(send('CreateLogGroup', { logGroupName: 'other' }, reader), 'AccessDeniedException');
+    // Another environment sees nothing of it.
+    assert.equal((await skepRun(['env', 'create', 'other', '--data', own.dir])).code, 0);
+    const k = await makeKey(own.dir, 'elsewhere', '--env', 'other', '--rights', 'ingest,query,admin');
+    const elsewhere = newClient(own.url, { accessKeyId: k.access_key, secretAccessKey: k.aws_secret });
+    clients.push(elsewhere);
+    await until('its key to be known', () => send('DescribeLogGroups', {}, elsewhere).then(() => true, () => false), 30000);
+    assert.deepEqual((await send('DescribeLogGroups', {}, elsewhere)).logGroups, []);
+    await send('CreateLogGroup', { logGroupName: 'k' }, elsewhere);
+    await failsWith(send('GetLogEvents', { logGroupName: 'k', logStreamName: 's' }, elsewhere), 'ResourceNotFoundException');
+    await send('DeleteLogGroup', { logGroupName: 'k' }, elsewhere);
+    assert.equal((await send('FilterLogEvents', { logGroupName: 'k' }, reader)).events.length, 1);
+  } finally {
+    for (const c of clients) c.destroy();
+    await own.done();
+  }
+});
+
+test('connections that are torn: nothing of them is stored, the next request is served, the account balances', async () => {
+  await send('CreateLogGroup', { logGroupName: 'torn' });
+  await send('CreateLogStream', { logGroupName: 'torn', logStreamName: 's' });
+  const body = JSON.stringify({ logGroupName: 'torn', logStreamName: 's', logEvents: Array.from({ length: 2000 }, (_, i) => ({ timestamp: Date.now(), message: `torn ${i}` })) });
+  const head = `POST / HTTP/1.1\r\nHost: 127.0.0.1:${skep.port}\r\nX-Amz-Target: Logs_20140328.PutLogEvents\r\nContent-Type: application/x-amz-json-1.1\r\nContent-Length: ${body.length}\r\n\r\n`;
+  for (const share of [0, 0.3, 0.9, 0.9999]) {
+    await new Promise((resolve) => {
+      const s = connect(skep.port, '127.0.0.1', () => s.write(head + body.slice(0, Math.floor(body.length * share)), () => s.destroy()));
+      s.once('close', resolve);
+      s.once('error', resolve);
+    });
+  }
+  await send('PutLogEvents', { logGroupName: 'torn', logStreamName: 's', logEvents: [{ timestamp: Date.now(), message: 'whole' }] });
+  assert.deepEqual((await send('FilterLogEvents', { logGroupName: 'torn' })).events.map((e) => e.message), ['whole']);
+  const t = await totals(skep);
+  assert.equal(t.difference, 0);
+  assert.equal(t.store_difference, 0);
+});
+
+test('kill -9 in the middle: every acknowledged line is there, none twice', async () => {
+  const own = await Skep.start();
+  let c = newClient(own.url);
+  try {
+    await send('CreateLogGroup', { logGroupName: 'crash' }, c);
+    await send('CreateLogStream', { logGroupName: 'crash', logStreamName: 's' }, c);
+    const acknowledged = [];
+    let stop = false, killing;
+    const writers = Array.from({ length: 4 }, async (_, w) => {
+      for (let i = 0; !stop; i++) {
+        const logEvents = Array.from({ length: 10 }, (_, k) => ({ timestamp: Date.now(), message: `${w}-${i}-${k}` }));
+        try {
+          await send('PutLogEvents', { logGroupName: 'crash', logStreamName: 's', logEvents }, c);
+          acknowledged.push(...logEvents.map((e) => e.message));
+        } catch {
+          return;
+        }
+        if (acknowledged.length > 2000 && !killing) killing = own.kill();
+      }
+    });
+    await Promise.all(writers);
+    stop = true;
+    await killing;
+    c.destroy();
+    own.ownDir = false;
+    const again = await Skep.start({ dir: own.dir });
+    own.ownDir = true;
+    c = newClient(again.url);
+    try {
+      const found = [];
+      for (let nextToken; ;) {
+        const r = await send('FilterLogEvents', { logGroupName: 'crash', nextToken }, c);
+        found.push(...r.events.map((e) => e.message));
+        if (!(nextToken = r.nextToken)) break;
+      }
+      const set = new Set(found);
+      assert.equal(set.size, found.length, 'none twice');
+      for (const m of acknowledged) assert.ok(set.has(m), `${m} is missing`);
+      const t = await totals(again);
+      assert.equal(t.difference, 0);
+    } finally {
+      await again.stop();
+    }
+  } finally {
+    c.destroy();
+    await own.done();
+  }
+});
