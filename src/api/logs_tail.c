@@ -5,13 +5,15 @@
  *     initial-response, sessionStart, then each second sessionUpdate with the lines of that second
  *
  * A second has at most 500 lines; where more came the rest is passed over and the update says
- * sampled.  A session ends after three hours with SessionTimeoutException, as AWS's does.
+ * sampled.  A session ends after three hours with SessionTimeoutException, as AWS's does, and with
+ * the key it began with.
  *
  * I1  the cursor only moves forward: no line is sent twice.
  *
  * Threads: one a session, counted among the live tails.  Memory: an arena, reset each second. */
 #include "api/logs_filters.h"
 
+#include "auth/auth.h"
 #include "base/assert.h"
 #include "base/mem.h"
 #include "lang/logs_pattern.h"
@@ -33,13 +35,15 @@ struct session {
     skep_str environment, start;    /* start: the payload of sessionStart */
     struct skep_plan plan;
     struct skep_buf payload, out;
+    struct skep_auth_hold hold; /* what it runs with: a key, a session */
     bool closed;
 };
 
 static bool ended(void *ctx)
 {
-    const struct session *s = ctx;
-    return s->closed || atomic_load_explicit(&s->api->stopping, memory_order_relaxed) ||
+    struct session *s = ctx;
+    return s->closed || !skep_auth_holds(s->api->cfg.auth, &s->hold) ||
+           atomic_load_explicit(&s->api->stopping, memory_order_relaxed) ||
            skep_stream_closed(s->stream);
 }
 
@@ -164,6 +168,9 @@ static void run(struct session *s)
         while (!ended(s) && os->mono_ns(os) - begin < UPDATE_MS * 1000000ll)
             (void)s->api->cfg.store->ops->wait_visible(s->api->cfg.store, UINT64_MAX, 100);
     }
+    if (!s->closed && !skep_auth_holds(s->api->cfg.auth, &s->hold))
+        send_exception(s, "SessionStreamingException",
+                       SKEP_STR("the key was revoked or has expired"));
 }
 
 static void session_free(struct session *s)
@@ -329,6 +336,7 @@ static struct session *session_new(struct skep_api__logs *l)
     skep_buf_init(&s->payload, PAYLOAD_MAX);
     skep_buf_init(&s->out, PAYLOAD_MAX + 4096);
     s->environment = skep_arena_str(&s->arena, l->job->opts.environment);
+    skep_auth_hold(s->api->cfg.auth, &l->job->req->caller, &s->hold);
     return s;
 }
 

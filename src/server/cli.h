@@ -104,6 +104,11 @@ void skep_cli_url_encode(struct skep_buf *out, skep_str s);
 /* The flags --where as members of a question.  False: told what is wrong with them. */
 bool skep_cli_where(const char *command, const struct skep_cli_args *args, struct skep_arena *arena,
                     struct skep_json *json);
+/* The same with further filters, which `more` writes as items of the list; then no OR. */
+typedef void skep_cli_more_fn(void *ctx, struct skep_json *json);
+bool skep_cli_where_and(const char *command, const struct skep_cli_args *args,
+                        struct skep_arena *arena, skep_cli_more_fn *more, void *ctx,
+                        struct skep_json *json);
 /* The flags --last, --from and --to likewise; always: all times when they say nothing. */
 bool skep_cli_times(const char *command, const struct skep_cli_args *args, bool always,
                     struct skep_json *json);

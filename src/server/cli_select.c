@@ -18,6 +18,13 @@
 bool skep_cli_where(const char *command, const struct skep_cli_args *args, struct skep_arena *arena,
                     struct skep_json *json)
 {
+    return skep_cli_where_and(command, args, arena, NULL, NULL, json);
+}
+
+bool skep_cli_where_and(const char *command, const struct skep_cli_args *args,
+                        struct skep_arena *arena, skep_cli_more_fn *more, void *ctx,
+                        struct skep_json *json)
+{
     const struct skep_cli_values *texts = skep_cli_values(args, "where");
     struct skep_where where[SKEP_CLI_VALUES_MAX];
     struct skep_lang_issue issue;
@@ -30,7 +37,7 @@ bool skep_cli_where(const char *command, const struct skep_cli_args *args, struc
         }
         any = any || where[i].any;
     }
-    if (any && texts->n > 1) {
+    if (any && (texts->n > 1 || more)) {
         (void)fprintf(stderr, "skep %s: --where with OR stands alone\n", command);
         return false;
     }
@@ -38,6 +45,8 @@ bool skep_cli_where(const char *command, const struct skep_cli_args *args, struc
     skep_json_array(json);
     for (unsigned i = 0; i < texts->n; i++)
         skep_lang_where_json(&where[i], json);
+    if (more)
+        more(ctx, json);
     skep_json_end(json);
     if (any)
         skep_json_put_str(json, SKEP_STR("filter_combination"), SKEP_STR("OR"));

@@ -137,6 +137,39 @@ test('tail: rows as they arrive', async () => {
   child.kill('SIGTERM');
 });
 
+test('tail: log groups, streams, a filter pattern, colours', async () => {
+  const aws = (op, body) => skep.call('POST', '/', JSON.stringify(body), { 'x-amz-target': `Logs_20140328.${op}` });
+  for (const g of ['tail-a', 'tail-b', 'tail-c']) {
+    await aws('CreateLogGroup', { logGroupName: g });
+    for (const s of ['web/1', 'db/1']) await aws('CreateLogStream', { logGroupName: g, logStreamName: s });
+  }
+  const start = (...args) => {
+    const t = { child: spawn(binary, ['tail', '--server', skep.url, ...args]), out: '' };
+    t.child.stdout.on('data', (d) => { t.out += d; });
+    return t;
+  };
+  const groups = ['--group', 'tail-a', '--group', 'tail-b'];
+  const plain = start(...groups, '--filter', 'ERROR'), web = start(...groups, '--stream', 'web/*'), colored = start(...groups, '--filter', '{ $.latency > 10 }', '--color', 'always');
+  const put = (g, s, ...messages) => aws('PutLogEvents', { logGroupName: g, logStreamName: s, logEvents: messages.map((message) => ({ timestamp: Date.now(), message })) });
+  await until('the tails to see a line', async () => { // one that all of them show
+    await put('tail-a', 'web/1', '{"latency":99,"text":"ERROR probe"}');
+    return [plain, web, colored].every((t) => t.out.includes('probe'));
+  });
+  const lines = (t) => t.out.trim().split('\n').filter((l) => !l.includes('probe'));
+  await put('tail-a', 'web/1', 'ERROR one', 'fine', '{"level":"warn","latency":12}');
+  await put('tail-b', 'db/1', 'ERROR two');
+  await put('tail-c', 'web/1', 'ERROR of another group');
+  await until('the lines', () => /ERROR two/.test(plain.out) && /latency/.test(web.out) && /latency/.test(colored.out));
+  assert.deepEqual(lines(plain).map((l) => l.slice(14)), ['error  tail-a  web/1  ERROR one', 'error  tail-b  db/1  ERROR two']);
+  assert.deepEqual(lines(web).map((l) => l.split('  ').slice(3).join('  ')), ['web/1  ERROR one', 'web/1  fine', 'web/1  {"level":"warn","latency":12}']);
+  assert.match(colored.out, /\x1b\[33mwarn\x1b\[0m/);
+  for (const t of [plain, web, colored]) t.child.kill('SIGTERM');
+  const bad = await run(['tail', '--filter', '{ $.x = ', '--server', skep.url]);
+  assert.notEqual(bad.code, 0);
+  assert.match(bad.err, /pattern|expected|value/i);
+  assert.equal((await run(['tail', '--color', 'pink'])).code, 2);
+});
+
 test('send: JSON lines, from a file and from a pipe', async () => {
   const line = () => JSON.stringify(otlpTraces('sent', [{ traceId: hex(32), spanId: hex(16), name: 'x', startNs: nowNs() }]));
   const file = join(dir, 'lines.json');
