@@ -47,7 +47,8 @@ struct skep_api_config {
     void *self_ctx;
     struct skep_ingest *ingest; /* for the ledger and the last requests */
     struct skep_notify *notify;
-    bool mail; /* the notifier has a mail server */
+    bool mail;                /* the notifier has a mail server */
+    struct skep_inbox *inbox; /* of errors: keeps the items */
 };
 
 /* cfg      copied; what it points to outlives the api.  Starts the workers. */

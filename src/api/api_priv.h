@@ -184,6 +184,9 @@ extern const struct skep_api__routes skep_api__page_document, skep_api__page_pat
 extern const struct skep_api__routes skep_api__logs_operations, skep_api__page_logs,
     skep_api__aws_root, skep_api__page_logs_metric;
 
+extern const struct skep_api__routes skep_api__page_items, skep_api__page_items_change,
+    skep_api__page_stack;
+
 /* start, end, dataset of the query string -> plan; false when the request has been refused. */
 bool skep_api__scope(struct skep_api__job *job, struct skep_plan *plan);
 /* A parameter of the query string, or an empty slice. */

@@ -32,5 +32,10 @@ struct skep_rollbar_report {
 SKEP_NODISCARD skep_rc skep_rollbar_decode(skep_str json, const struct skep_rollbar_opts *opts,
                                            struct skep_batch *b, struct skep_rollbar_report *ret);
 
+/* The exceptions of an item as it is kept (SKEP_RAW_FIELD), with the frames of the program's own
+ * code marked; false: it has none, or is none.  Texts and arrays in the arena. */
+struct skep_stack;
+bool skep_rollbar_exceptions(skep_str kept, struct skep_arena *arena, struct skep_stack *ret);
+
 /* Members that are secrets unless somebody says otherwise.  Static. */
 const skep_str *skep_rollbar_scrub_names(size_t *ret_n);

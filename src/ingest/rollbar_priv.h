@@ -37,6 +37,6 @@ char *skep_rollbar__kept(struct skep_rollbar__dec *d, yyjson_val *data, size_t *
 /* --- rollbar_stack.c --- */
 
 /* The body's exceptions; false: it has none.  In the arena; slices of the document. */
-bool skep_rollbar__stack(struct skep_rollbar__dec *d, yyjson_val *data, struct skep_stack *ret);
+bool skep_rollbar__stack(struct skep_arena *arena, yyjson_val *data, struct skep_stack *ret);
 /* Fields of the exception, its place and its fingerprint.  Returns the item's title. */
 skep_str skep_rollbar__put_body(struct skep_rollbar__dec *d, yyjson_val *data);

@@ -33,18 +33,17 @@ static struct skep_frame frame_of(yyjson_val *f)
 }
 
 /* Of more frames than are kept the outer and the inner half. */
-static void exception_of(struct skep_rollbar__dec *d, yyjson_val *trace, bool newest_first,
+static void exception_of(struct skep_arena *arena, yyjson_val *trace, bool newest_first,
                          struct skep_exception *ret)
 {
     yyjson_val *list = yyjson_obj_get(trace, "frames"), *f;
     yyjson_val *exception = yyjson_obj_get(trace, "exception");
     size_t i, max, n = yyjson_is_arr(list) ? yyjson_arr_size(list) : 0;
     size_t keep = SKEP_MIN(n, (size_t)SKEP_STACK_FRAMES_MAX), gap = n - keep;
-    *ret =
-        (struct skep_exception){.type = skep_rollbar__str(exception, "class"),
-                                .message = skep_rollbar__str(exception, "message"),
-                                .frames = skep_new_n(d->opts->arena, struct skep_frame, keep + 1),
-                                .n_frames = (uint32_t)keep};
+    *ret = (struct skep_exception){.type = skep_rollbar__str(exception, "class"),
+                                   .message = skep_rollbar__str(exception, "message"),
+                                   .frames = skep_new_n(arena, struct skep_frame, keep + 1),
+                                   .n_frames = (uint32_t)keep};
     yyjson_arr_foreach(list, i, max, f)
     {
         if (i >= keep / 2 && i < keep / 2 + gap)
@@ -54,7 +53,7 @@ static void exception_of(struct skep_rollbar__dec *d, yyjson_val *trace, bool ne
     }
 }
 
-bool skep_rollbar__stack(struct skep_rollbar__dec *d, yyjson_val *data, struct skep_stack *ret)
+bool skep_rollbar__stack(struct skep_arena *arena, yyjson_val *data, struct skep_stack *ret)
 {
     yyjson_val *body = yyjson_obj_get(data, "body"), *trace;
     yyjson_val *chain = yyjson_obj_get(body, "trace_chain");
@@ -63,19 +62,19 @@ bool skep_rollbar__stack(struct skep_rollbar__dec *d, yyjson_val *data, struct s
     bool newest_first = skep_str_eq(skep_rollbar__str(yyjson_obj_get(data, "notifier"), "name"),
                                     SKEP_STR("rollbar-go"));
     *ret = (struct skep_stack){.language = skep_rollbar__str(data, "language")};
-    ret->chain = skep_new_n(d->opts->arena, struct skep_exception, SKEP_STACK_CHAIN_MAX);
+    ret->chain = skep_new_n(arena, struct skep_exception, SKEP_STACK_CHAIN_MAX);
     if (yyjson_is_obj(one))
-        exception_of(d, one, newest_first, &ret->chain[ret->n++]);
+        exception_of(arena, one, newest_first, &ret->chain[ret->n++]);
     yyjson_arr_foreach(chain, i, max, trace)
     {
         if (ret->n == SKEP_STACK_CHAIN_MAX)
             break;
         if (yyjson_is_obj(trace))
-            exception_of(d, trace, newest_first, &ret->chain[ret->n++]);
+            exception_of(arena, trace, newest_first, &ret->chain[ret->n++]);
     }
     skep_str raw = skep_rollbar__str(yyjson_obj_get(body, "crash_report"), "raw");
     if (ret->n == 0 && raw.n > 0)
-        (void)skep_stack_parse(raw, ret->language, d->opts->arena, ret);
+        (void)skep_stack_parse(raw, ret->language, arena, ret);
     return ret->n > 0;
 }
 
@@ -141,7 +140,7 @@ skep_str skep_rollbar__put_body(struct skep_rollbar__dec *d, yyjson_val *data)
     struct skep_stack stack;
     yyjson_val *body = yyjson_obj_get(data, "body");
     skep_str title = skep_rollbar__str(data, "title"), text;
-    if (skep_rollbar__stack(d, data, &stack)) {
+    if (skep_rollbar__stack(d->opts->arena, data, &stack)) {
         text = put_exception(d, data, &stack);
     } else {
         text = skep_rollbar__text(yyjson_obj_get(yyjson_obj_get(body, "message"), "body"));
@@ -154,4 +153,21 @@ skep_str skep_rollbar__put_body(struct skep_rollbar__dec *d, yyjson_val *data)
         skep_batch_put(d->b, SKEP_SCOPE_INTRINSIC, SKEP_STR("body"),
                        (skep_value){.type = SKEP_TYPE_STRING, .s = text});
     return cut_title(title.n ? title : text);
+}
+
+bool skep_rollbar_exceptions(skep_str kept, struct skep_arena *arena, struct skep_stack *ret)
+{
+    char *text = skep_cstr(arena, kept); /* what is read points into it */
+    size_t most = yyjson_read_max_memory_usage(kept.n, 0);
+    yyjson_alc alc;
+    void *pool = skep_arena_try_alloc(arena, most);
+    *ret = (struct skep_stack){.n = 0};
+    if (!pool || !yyjson_alc_pool_init(&alc, pool, most))
+        return false;
+    yyjson_doc *doc = yyjson_read_opts(text, kept.n, 0, &alc, NULL);
+    yyjson_val *data = yyjson_doc_get_root(doc); /* lives in the pool, not freed */
+    if (!yyjson_is_obj(data) || !skep_rollbar__stack(arena, data, ret))
+        return false;
+    skep_stack_own(ret, skep_rollbar__str(yyjson_obj_get(data, "server"), "root"));
+    return true;
 }

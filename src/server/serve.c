@@ -29,6 +29,7 @@
 #include "auth/login.h"
 #include "base/assert.h"
 #include "event/batch.h"
+#include "inbox/inbox.h"
 #include "ingest/ingest.h"
 #include "os/os.h"
 #include "os/thread.h"
@@ -55,6 +56,7 @@ struct server {
     struct skep_net *net;
     struct skep_api *api;
     struct skep_self *self;
+    struct skep_inbox *inbox;
     const char **listen, **listen_flags;
     bool *listen_plain;
     unsigned n_listen;
@@ -152,6 +154,7 @@ static skep_rc start_net(struct server *s, skep_err *err)
         .ingest = s->ingest,
         .notify = s->notify.notify,
         .mail = s->cfg.smtp != NULL,
+        .inbox = s->inbox,
         .self = skep_self_stats,
         .self_ctx = s->self,
     };
@@ -206,6 +209,9 @@ static skep_rc start_listening(struct server *s, skep_err *err)
                                           .queries = &s->query_memory,
                                           .probe_interval_ns = s->cfg.self_probe_ns};
     s->self = skep_self_new(&self);
+    const struct skep_inbox_config inbox = {
+        .os = s->os, .store = s->store, .state = s->state, .queries = &s->query_memory};
+    s->inbox = skep_inbox_new(&inbox);
     unsigned n = s->cfg.listen.n + s->cfg.grpc.n + s->cfg.xray.n;
     s->listen = skep_new_n(&s->arena, const char *, n);
     s->listen_flags = skep_new_n(&s->arena, const char *, n);
@@ -216,6 +222,7 @@ static skep_rc start_listening(struct server *s, skep_err *err)
     SKEP_TRY(open_xray(s, err));
     SKEP_TRY(start_net(s, err));
     skep_self_start(s->self);
+    skep_inbox_start(s->inbox);
     return SKEP_OK;
 }
 
@@ -336,6 +343,7 @@ static void stop(struct server *s)
     skep_ingest_xray_stop(s->ingest);
     skep_api_free(s->api);
     skep_self_quiesce(s->self);
+    skep_inbox_free(s->inbox);
     if (s->store)
         s->store->ops->close(s->store); /* I1 */
     skep_self_free(s->self);            /* all are answered: the last counts are kept */

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Items and what the store says of them (items.h).
+ *
+ *   fingerprints of the items and of their members -> one aggregate by (fingerprint, stage) with a
+ *   series -> added to the item each belongs to
+ *
+ * Distinct users and hosts of an item with members are the sum of its members': people that met two
+ * of them count twice.
+ * Threads: workers.  Memory: the job's arena. */
+#include "api/items.h"
+
+#include "base/assert.h"
+#include "query/query.h"
+
+static const struct {
+    skep_str name;
+    int level;
+} levels[] = {{SKEP_STR_INIT("critical"), SKEP_ITEM_CRITICAL},
+              {SKEP_STR_INIT("error"), SKEP_ITEM_ERROR},
+              {SKEP_STR_INIT("warning"), SKEP_ITEM_WARNING},
+              {SKEP_STR_INIT("info"), SKEP_ITEM_INFO},
+              {SKEP_STR_INIT("debug"), SKEP_ITEM_DEBUG}};
+
+skep_str skep_api__item_level_name(int level)
+{
+    for (size_t i = 0; i < SKEP_ARRAY_LEN(levels); i++) {
+        if (level >= levels[i].level)
+            return levels[i].name;
+    }
+    return SKEP_STR("debug");
+}
+
+bool skep_api__item_level_parse(skep_str name, int *ret)
+{
+    for (size_t i = 0; i < SKEP_ARRAY_LEN(levels); i++) {
+        if (skep_str_eq(name, levels[i].name)) {
+            *ret = levels[i].level;
+            return true;
+        }
+    }
+    return false;
+}
+
+void skep_api__items_wait(struct skep_api__job *job)
+{
+    (void)skep_inbox_wait(job->api->cfg.inbox,
+                          300); // later than that, the answer is of a moment ago
+}
+
+/* --- which fingerprints, whose --- */
+
+struct wanted {
+    skep_value fingerprint;
+    skep_str stage;
+    size_t item; /* index into items[] */
+};
+struct wants {
+    struct wanted *list;
+    size_t n, cap;
+    struct skep_arena *arena;
+};
+
+static void want(struct wants *w, const struct skep_item *i, size_t item)
+{
+    if (w->n == w->cap) {
+        size_t cap = w->cap ? 2 * w->cap : 64;
+        struct wanted *list = skep_new_n(w->arena, struct wanted, cap);
+        if (w->n)
+            memcpy(list, w->list, w->n * sizeof *list);
+        w->list = list;
+        w->cap = cap;
+    }
+    w->list[w->n++] =
+        (struct wanted){{.type = SKEP_TYPE_STRING, .s = i->fingerprint}, i->stage, item};
+}
+
+static skep_rc want_all(struct skep_api__job *job, const struct skep_item *items, size_t n,
+                        struct wants *w, skep_err *err)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct skep_item *members;
+        size_t n_members;
+        uint64_t all;
+        const struct skep_item_query q = {
+            .environment = items[i].environment, .members_of = items[i].id, .limit = 1000};
+        want(w, &items[i], i);
+        SKEP_TRY(skep_state_items(job->api->cfg.state, &q, &job->arena, &members, &n_members, &all,
+                                  err));
+        for (size_t m = 0; m < n_members; m++)
+            want(w, &members[m], i);
+    }
+    return SKEP_OK;
+}
+
+/* --- the question --- */
+
+static const struct skep_field_ref groups[] = {
+    {.name = SKEP_STR_INIT("error.fingerprint")},
+    {.name = SKEP_STR_INIT("deployment.environment.name")},
+    {.name = SKEP_STR_INIT("deployment.environment")},
+};
+static const struct skep_agg aggs[] = {
+    {.op = SKEP_AGG_COUNT, .key = SKEP_STR_INIT("COUNT")},
+    {.op = SKEP_AGG_COUNT_DISTINCT,
+     .field = {.name = SKEP_STR_INIT("user.id")},
+     .key = SKEP_STR_INIT("users")},
+    {.op = SKEP_AGG_COUNT_DISTINCT,
+     .field = {.name = SKEP_STR_INIT("host.name")},
+     .key = SKEP_STR_INIT("hosts")},
+};
+
+static const struct skep_expr *filter_of(struct skep_arena *arena, const struct wants *w)
+{
+    skep_value *values = skep_new_n(arena, skep_value, w->n);
+    struct skep_expr *e = skep_new(arena, struct skep_expr);
+    for (size_t i = 0; i < w->n; i++)
+        values[i] = w->list[i].fingerprint;
+    *e = (struct skep_expr){
+        .op = SKEP_EXPR_TEST,
+        .test = {
+            .field = groups[0], .op = SKEP_CMP_EQ, .values = values, .n_values = (unsigned)w->n}};
+    return e;
+}
+
+static uint64_t whole(const struct skep_cell *c)
+{
+    return c->kind == SKEP_CELL_INT && c->i > 0      ? (uint64_t)c->i
+           : c->kind == SKEP_CELL_DOUBLE && c->f > 0 ? (uint64_t)c->f
+                                                     : 0;
+}
+
+static void add(struct skep_api__item_range *r, const struct skep_result *res,
+                const struct skep_result_group *g, struct skep_time_range range)
+{
+    int64_t step = (range.end_ns - range.start_ns) / SKEP_API_ITEM_SERIES;
+    r->count += whole(&g->values[0]);
+    r->users += whole(&g->values[1]);
+    r->hosts += whole(&g->values[2]);
+    for (unsigned b = 0; g->series && b < res->n_buckets; b++) {
+        int64_t at = SKEP_MAX(res->bucket_starts[b], range.start_ns) - range.start_ns;
+        size_t i =
+            SKEP_MIN((size_t)(at / SKEP_MAX(step, (int64_t)1)), (size_t)SKEP_API_ITEM_SERIES - 1);
+        r->series[i] += whole(&g->series[b]); // of aggs[0]: agg-major
+    }
+}
+
+static void deal(const struct wants *w, const struct skep_result *res,
+                 struct skep_api__item_range *ret, struct skep_time_range range)
+{
+    for (size_t g = 0; g < res->n_groups; g++) {
+        const skep_value *key = res->groups[g].key;
+        const skep_value *stage = key[1].type == SKEP_TYPE_STRING ? &key[1] : &key[2];
+        skep_str said = stage->type == SKEP_TYPE_STRING ? stage->s : SKEP_STR_NULL;
+        for (size_t i = 0; i < w->n && key[0].type == SKEP_TYPE_STRING; i++) {
+            if (skep_str_eq(w->list[i].fingerprint.s, key[0].s) &&
+                skep_str_eq(w->list[i].stage, said))
+                add(&ret[w->list[i].item], res, &res->groups[g], range);
+        }
+    }
+}
+
+skep_rc skep_api__items_range(struct skep_api__job *job, struct skep_time_range range,
+                              const struct skep_item *items, size_t n,
+                              struct skep_api__item_range *ret, skep_err *err)
+{
+    struct wants w = {.arena = &job->arena};
+    struct skep_result *res = NULL;
+    memset(ret, 0, n * sizeof *ret);
+    SKEP_TRY(want_all(job, items, n, &w, err));
+    if (w.n == 0)
+        return SKEP_OK;
+    const struct skep_plan plan = {
+        .kind = SKEP_PLAN_AGGREGATE,
+        .range = range,
+        .filter = filter_of(&job->arena, &w),
+        .groups = groups,
+        .n_groups = SKEP_ARRAY_LEN(groups),
+        .aggs = aggs,
+        .n_aggs = SKEP_ARRAY_LEN(aggs),
+        .granularity_ns =
+            SKEP_MAX((range.end_ns - range.start_ns) / SKEP_API_ITEM_SERIES, (int64_t)1000000),
+        .ignore_sample_rate = true,
+        .limit = SKEP_LIMIT_PLAN_RESULT_GROUPS,
+    };
+    SKEP_TRY(skep_query_aggregate(job->api->cfg.store, &plan, &job->opts, &res, err));
+    deal(&w, res, ret, range);
+    return SKEP_OK;
+}

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What the endpoints of errors share (page_items*.c, and the vendors' APIs that speak of items). */
+#pragma once
+
+#include "api/api_priv.h"
+#include "inbox/inbox.h"
+
+enum { SKEP_API_ITEM_SERIES = 30 };
+
+/* What the rows of a range say of an item. */
+struct skep_api__item_range {
+    uint64_t count, users, hosts;
+    uint64_t series[SKEP_API_ITEM_SERIES]; /* equal steps of the range */
+};
+
+/* Fill ret[i] for items[i], members of merged ones included, from the store.
+ * Returns as skep_query_aggregate. */
+SKEP_NODISCARD skep_rc skep_api__items_range(struct skep_api__job *job,
+                                             struct skep_time_range range,
+                                             const struct skep_item *items, size_t n,
+                                             struct skep_api__item_range *ret, skep_err *err);
+
+/* Wait, not for long, until what was acknowledged is in the items. */
+void skep_api__items_wait(struct skep_api__job *job);
+/* "critical" ... of 50 40 30 20 10, and back. */
+skep_str skep_api__item_level_name(int level);
+SKEP_NODISCARD bool skep_api__item_level_parse(skep_str name, int *ret);

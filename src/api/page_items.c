@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: Apache-2.0
+/* GET /skep/v1/items, /skep/v1/items/:id: the errors inbox and one item of it (docs/api/page.md).
+ * Threads: workers.  Memory: the job's arena. */
+#include "api/items.h"
+
+#include "base/assert.h"
+
+enum { LIST_MAX = 200 };
+static const int64_t ns_per_s = 1000000000;
+
+static void put_ns(struct skep_json *j, skep_str key, skep_ts_ns ns)
+{
+    if (ns)
+        skep_json_put_i64_str(j, key, ns);
+}
+
+static void put_text(struct skep_json *j, skep_str key, skep_str text)
+{
+    if (text.n)
+        skep_json_put_str(j, key, text);
+}
+
+/* Members of an item's object. */
+static void put_item(struct skep_json *j, const struct skep_item *i)
+{
+    skep_json_put_i64(j, SKEP_STR("id"), i->id);
+    skep_json_put_i64(j, SKEP_STR("counter"), i->counter);
+    skep_json_put_str(j, SKEP_STR("title"), i->title);
+    put_text(j, SKEP_STR("type"), i->type);
+    put_text(j, SKEP_STR("culprit"), i->culprit);
+    put_text(j, SKEP_STR("dataset"), i->dataset);
+    put_text(j, SKEP_STR("framework"), i->framework);
+    put_text(j, SKEP_STR("stage"), i->stage);
+    skep_json_put_str(j, SKEP_STR("fingerprint"), i->fingerprint);
+    skep_json_put_str(j, SKEP_STR("status"), skep_item_status_name(i->status));
+    skep_json_put_str(j, SKEP_STR("level"), skep_api__item_level_name(i->level));
+    put_text(j, SKEP_STR("owner"), i->owner);
+    if (i->merged_into)
+        skep_json_put_i64(j, SKEP_STR("merged_into"), i->merged_into);
+    skep_json_put_u64(j, SKEP_STR("total"), i->total);
+    skep_json_put_u64(j, SKEP_STR("since_activated"), i->since_activated);
+    put_ns(j, SKEP_STR("first_ns"), i->first_ns);
+    put_ns(j, SKEP_STR("last_ns"), i->last_ns);
+    put_ns(j, SKEP_STR("activated_ns"), i->activated_ns);
+    put_ns(j, SKEP_STR("resolved_ns"), i->resolved_ns);
+    put_ns(j, SKEP_STR("muted_ns"), i->muted_ns);
+    put_text(j, SKEP_STR("resolved_in"), i->resolved_in);
+    put_text(j, SKEP_STR("first_version"), i->first_version);
+    put_text(j, SKEP_STR("last_version"), i->last_version);
+    put_ns(j, SKEP_STR("mute_until_ns"), i->mute_until_ns);
+    if (i->mute_until_total)
+        skep_json_put_u64(j, SKEP_STR("mute_until_total"), i->mute_until_total);
+    skep_api__put_row_id(j, SKEP_STR("first_row"), i->first_row);
+    skep_api__put_row_id(j, SKEP_STR("last_row"), i->last_row);
+}
+
+static void put_range(struct skep_json *j, const struct skep_api__item_range *r)
+{
+    skep_json_key(j, SKEP_STR("range"));
+    skep_json_object(j);
+    skep_json_put_u64(j, SKEP_STR("count"), r->count);
+    skep_json_put_u64(j, SKEP_STR("users"), r->users);
+    skep_json_put_u64(j, SKEP_STR("hosts"), r->hosts);
+    skep_json_key(j, SKEP_STR("series"));
+    skep_json_array(j);
+    for (size_t i = 0; i < SKEP_API_ITEM_SERIES; i++)
+        skep_json_u64(j, r->series[i]);
+    skep_json_end(j);
+    skep_json_end(j);
+}
+
+/* --- parameters --- */
+
+static bool bad(struct skep_api__job *job, skep_str field, skep_str text)
+{
+    const struct skep_api__error e = {.status = 400, .text = text, .field = field};
+    skep_api__job_fail(job, &e);
+    return false;
+}
+
+static bool read_number(struct skep_api__job *job, skep_str name, uint64_t max, uint64_t *ret)
+{
+    skep_str text = skep_api__param(job->req, name);
+    if (text.n == 0)
+        return true;
+    if (skep_str_u64(text, ret) && *ret <= max)
+        return true;
+    return bad(job, name, SKEP_STR("a whole number is needed here"));
+}
+
+static bool read_statuses(struct skep_api__job *job, unsigned *ret)
+{
+    skep_str list = skep_api__param(job->req, SKEP_STR("status"));
+    while (list.p && list.n) {
+        enum skep_item_status s;
+        if (!skep_item_status_parse(skep_str_cut(&list, ','), &s))
+            return bad(job, SKEP_STR("status"), SKEP_STR("one of active, resolved, muted"));
+        *ret |= 1u << s;
+    }
+    return true;
+}
+
+static bool read_order(struct skep_api__job *job, enum skep_item_order *ret)
+{
+    static const skep_str names[] = {[SKEP_ITEMS_BY_LAST] = SKEP_STR_INIT("last"),
+                                     [SKEP_ITEMS_BY_FIRST] = SKEP_STR_INIT("first"),
+                                     [SKEP_ITEMS_BY_TOTAL] = SKEP_STR_INIT("total"),
+                                     [SKEP_ITEMS_BY_LEVEL] = SKEP_STR_INIT("level")};
+    skep_str text = skep_api__param(job->req, SKEP_STR("order"));
+    for (unsigned i = 0; i < SKEP_ARRAY_LEN(names); i++) {
+        if (text.n == 0 || skep_str_eq(text, names[i])) {
+            *ret = (enum skep_item_order)i;
+            return true;
+        }
+    }
+    return bad(job, SKEP_STR("order"), SKEP_STR("one of last, first, total, level"));
+}
+
+/* start_time and end_time in seconds; the last day without. */
+static bool read_range(struct skep_api__job *job, struct skep_time_range *ret)
+{
+    uint64_t end = (uint64_t)(skep_api__now(job->api) / ns_per_s) + 1, start;
+    const uint64_t max = (uint64_t)(INT64_MAX / ns_per_s);
+    if (!read_number(job, SKEP_STR("end_time"), max, &end))
+        return false;
+    start = end > 86400 ? end - 86400 : 0;
+    if (!read_number(job, SKEP_STR("start_time"), max, &start))
+        return false;
+    if (start >= end)
+        return bad(job, SKEP_STR("start_time"), SKEP_STR("the range ends before it begins"));
+    *ret = (struct skep_time_range){(int64_t)start * ns_per_s, (int64_t)end * ns_per_s};
+    return true;
+}
+
+static bool read_query(struct skep_api__job *job, struct skep_item_query *q)
+{
+    uint64_t limit = 50, offset = 0;
+    skep_str level = skep_api__param(job->req, SKEP_STR("level"));
+    *q = (struct skep_item_query){.environment = job->req->caller.environment,
+                                  .stage = skep_api__param(job->req, SKEP_STR("stage")),
+                                  .owner = skep_api__param(job->req, SKEP_STR("owner")),
+                                  .words =
+                                      skep_str_trim(skep_api__param(job->req, SKEP_STR("words")))};
+    if (level.n && !skep_api__item_level_parse(level, &q->level_min))
+        return bad(job, SKEP_STR("level"),
+                   SKEP_STR("one of debug, info, warning, error, critical"));
+    if (!read_statuses(job, &q->statuses) || !read_order(job, &q->order) ||
+        !read_number(job, SKEP_STR("limit"), LIST_MAX, &limit) ||
+        !read_number(job, SKEP_STR("offset"), UINT32_MAX, &offset))
+        return false;
+    q->limit = limit ? (unsigned)limit : 50;
+    q->offset = (unsigned)offset;
+    return true;
+}
+
+/* --- the list --- */
+
+/* How many there are of each status, the other conditions as asked. */
+static skep_rc put_counts(struct skep_api__job *job, const struct skep_item_query *asked,
+                          skep_err *err)
+{
+    struct skep_json *j = &job->out.json;
+    skep_json_key(j, SKEP_STR("counts"));
+    skep_json_object(j);
+    for (int s = SKEP_ITEM_ACTIVE; s <= SKEP_ITEM_MUTED; s++) {
+        struct skep_item_query q = *asked;
+        struct skep_item *none;
+        size_t n;
+        uint64_t all = 0;
+        q.statuses = 1u << s;
+        q.limit = 1;
+        SKEP_TRY(skep_state_items(job->api->cfg.state, &q, &job->arena, &none, &n, &all, err));
+        skep_json_put_u64(j, skep_item_status_name((enum skep_item_status)s), all);
+    }
+    skep_json_end(j);
+    return SKEP_OK;
+}
+
+static skep_rc put_list(struct skep_api__job *job, const struct skep_item_query *q,
+                        struct skep_time_range range, skep_err *err)
+{
+    struct skep_json *j = &job->out.json;
+    struct skep_item *items;
+    size_t n;
+    uint64_t all;
+    skep_api__items_wait(job);
+    SKEP_TRY(skep_state_items(job->api->cfg.state, q, &job->arena, &items, &n, &all, err));
+    struct skep_api__item_range *ranges =
+        skep_new_n(&job->arena, struct skep_api__item_range, n + 1);
+    SKEP_TRY(skep_api__items_range(job, range, items, n, ranges, err));
+    skep_api__json_begin(job, 200);
+    skep_json_object(j);
+    skep_json_key(j, SKEP_STR("items"));
+    skep_json_array(j);
+    for (size_t i = 0; i < n; i++) {
+        skep_json_object(j);
+        put_item(j, &items[i]);
+        put_range(j, &ranges[i]);
+        skep_json_end(j);
+        skep_api__out_check(&job->out);
+    }
+    skep_json_end(j);
+    skep_json_put_u64(j, SKEP_STR("total"), all);
+    SKEP_TRY(put_counts(job, q, err));
+    skep_json_put_f64(j, SKEP_STR("start_ms"), (double)range.start_ns / 1e6);
+    skep_json_put_f64(j, SKEP_STR("end_ms"), (double)range.end_ns / 1e6);
+    skep_json_end(j);
+    skep_api__out_end(&job->out);
+    return SKEP_OK;
+}
+
+static void list(struct skep_api__job *job)
+{
+    struct skep_item_query q;
+    struct skep_time_range range;
+    skep_err err = {.text = ""};
+    if (!read_query(job, &q) || !read_range(job, &range))
+        return;
+    skep_rc rc = put_list(job, &q, range, &err);
+    if (rc != SKEP_OK)
+        skep_api__job_fail_rc(job, rc, &err);
+}
+
+/* --- one --- */
+
+static void put_history(struct skep_json *j, const struct skep_item_line *lines, size_t n)
+{
+    skep_json_key(j, SKEP_STR("history"));
+    skep_json_array(j);
+    for (size_t i = 0; i < n; i++) {
+        skep_json_object(j);
+        skep_json_put_i64_str(j, SKEP_STR("at_ns"), lines[i].at_ns);
+        put_text(j, SKEP_STR("actor"), lines[i].actor);
+        skep_json_put_str(j, SKEP_STR("what"), lines[i].what);
+        put_text(j, SKEP_STR("before"), lines[i].before);
+        put_text(j, SKEP_STR("after"), lines[i].after);
+        skep_json_end(j);
+    }
+    skep_json_end(j);
+}
+
+static skep_rc put_one(struct skep_api__job *job, int64_t id, struct skep_time_range range,
+                       skep_err *err)
+{
+    struct skep_state *state = job->api->cfg.state;
+    struct skep_json *j = &job->out.json;
+    struct skep_item item, *members;
+    struct skep_item_line *lines;
+    struct skep_api__item_range seen;
+    size_t n_members, n_lines;
+    uint64_t all;
+    skep_api__items_wait(job);
+    SKEP_TRY(
+        skep_state_item_get(state, job->req->caller.environment, id, 0, &job->arena, &item, err));
+    const struct skep_item_query q = {
+        .environment = item.environment, .members_of = id, .limit = 1000};
+    SKEP_TRY(skep_state_items(state, &q, &job->arena, &members, &n_members, &all, err));
+    SKEP_TRY(skep_state_item_history(state, id, &job->arena, &lines, &n_lines, err));
+    SKEP_TRY(skep_api__items_range(job, range, &item, 1, &seen, err));
+    skep_api__json_begin(job, 200);
+    skep_json_object(j);
+    put_item(j, &item);
+    put_range(j, &seen);
+    skep_json_key(j, SKEP_STR("members"));
+    skep_json_array(j);
+    for (size_t i = 0; i < n_members; i++) {
+        skep_json_object(j);
+        put_item(j, &members[i]);
+        skep_json_end(j);
+    }
+    skep_json_end(j);
+    put_history(j, lines, n_lines);
+    skep_json_end(j);
+    skep_api__out_end(&job->out);
+    return SKEP_OK;
+}
+
+static void one(struct skep_api__job *job)
+{
+    int64_t id = 0;
+    struct skep_time_range range;
+    skep_err err = {.text = "no such item"};
+    if (!read_range(job, &range))
+        return;
+    skep_rc rc = skep_str_i64(skep_request_capture(job->req, 0), &id) ? SKEP_OK : SKEP_ENOTFOUND;
+    if (rc == SKEP_OK)
+        rc = put_one(job, id, range, &err);
+    if (rc != SKEP_OK)
+        skep_api__job_fail_rc(job, rc, &err);
+}
+
+static void handle_list(void *ctx, struct skep_request *req)
+{
+    skep_api__run(ctx, req, list);
+}
+static void handle_one(void *ctx, struct skep_request *req)
+{
+    skep_api__run(ctx, req, one);
+}
+
+static const struct skep_route routes[] = {
+    {.method = "GET",
+     .path = "/skep/v1/items",
+     .handle = handle_list,
+     .refuse = skep_api__refuse,
+     .right = SKEP_RIGHT_QUERY,
+     .form = SKEP_FORM_PAGE},
+    {.method = "GET",
+     .path = "/skep/v1/items/:id",
+     .handle = handle_one,
+     .refuse = skep_api__refuse,
+     .right = SKEP_RIGHT_QUERY,
+     .form = SKEP_FORM_PAGE},
+};
+
+const struct skep_api__routes skep_api__page_items = {routes, SKEP_ARRAY_LEN(routes)};

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+/* GET /skep/v1/stack/:id: the exceptions of an occurrence, frame by frame, and what of them its
+ * fingerprint was made of.
+ *
+ *   a Rollbar item          its frames                                 ingest/rollbar.h
+ *   exception.stacktrace    the trace as its language prints it        stack/stack.h
+ *   a log line's body       the trace in it
+ *   none of them            an exception without frames, by exception.type and .message
+ *
+ * Threads: workers.  Memory: the job's arena. */
+#include "api/api_priv.h"
+
+#include "ingest/rollbar.h"
+#include "query/query.h"
+#include "stack/fingerprint.h"
+
+static skep_str text_of(struct skep_arena *arena, const struct skep_row *row, const char *name)
+{
+    skep_value v = skep_api__field(arena, row, skep_str_c(name));
+    return v.type == SKEP_TYPE_STRING ? v.s : SKEP_STR_NULL;
+}
+
+static void stack_of(struct skep_arena *arena, const struct skep_row *row, struct skep_stack *ret)
+{
+    skep_str trace = text_of(arena, row, "exception.stacktrace");
+    skep_str type = text_of(arena, row, "exception.type");
+    skep_str message = text_of(arena, row, "exception.message");
+    if (row->source == SKEP_SOURCE_ROLLBAR &&
+        skep_rollbar_exceptions(text_of(arena, row, "meta.raw"), arena, ret))
+        return;
+    if (trace.n == 0)
+        trace = text_of(arena, row, "body");
+    if (!skep_stack_parse(trace, text_of(arena, row, "telemetry.sdk.language"), arena, ret)) {
+        ret->chain = skep_new(arena, struct skep_exception);
+        ret->n = type.n || message.n ? 1 : 0;
+    }
+    if (ret->n == 0)
+        return;
+    ret->chain[0].type = type.n ? type : ret->chain[0].type;
+    ret->chain[0].message = message.n ? message : ret->chain[0].message;
+    skep_stack_own(ret, SKEP_STR_NULL);
+}
+
+static void put_text(struct skep_json *j, skep_str key, skep_str text)
+{
+    if (text.n)
+        skep_json_put_str(j, key, text);
+}
+
+static void put_frame(struct skep_json *j, const struct skep_frame *f)
+{
+    skep_json_object(j);
+    put_text(j, SKEP_STR("file"), f->file);
+    put_text(j, SKEP_STR("function"), f->function);
+    put_text(j, SKEP_STR("module"), f->module);
+    if (f->line)
+        skep_json_put_u64(j, SKEP_STR("line"), f->line);
+    if (f->column)
+        skep_json_put_u64(j, SKEP_STR("column"), f->column);
+    skep_json_put_bool(j, SKEP_STR("own"), f->own);
+    skep_json_end(j);
+}
+
+static void put_stack(struct skep_json *j, const struct skep_stack *s)
+{
+    put_text(j, SKEP_STR("language"), s->language);
+    skep_json_key(j, SKEP_STR("exceptions"));
+    skep_json_array(j);
+    for (uint32_t c = 0; c < s->n; c++) {
+        skep_json_object(j);
+        put_text(j, SKEP_STR("type"), s->chain[c].type);
+        put_text(j, SKEP_STR("message"), s->chain[c].message);
+        skep_json_key(j, SKEP_STR("frames"));
+        skep_json_array(j);
+        for (uint32_t i = 0; i < s->chain[c].n_frames; i++)
+            put_frame(j, &s->chain[c].frames[i]);
+        skep_json_end(j);
+        skep_json_end(j);
+    }
+    skep_json_end(j);
+}
+
+/* Why the occurrence is in its group. */
+static void put_why(struct skep_json *j, struct skep_arena *arena, const struct skep_row *row,
+                    const struct skep_stack *s)
+{
+    struct skep_buf why;
+    struct skep_fingerprint f;
+    skep_str kept = text_of(arena, row, "error.fingerprint");
+    skep_buf_init(&why, 1 << 20);
+    if (s->n > 0) {
+        f = skep_fingerprint_exception(s, &why, NULL);
+    } else {
+        skep_str body = text_of(arena, row, "body");
+        f = skep_fingerprint_message(body);
+        skep_fingerprint_clean(body, &why);
+    }
+    put_text(j, SKEP_STR("fingerprint"), kept);
+    skep_json_put_str(j, SKEP_STR("computed"), skep_fingerprint_str(&f));
+    skep_json_put_bool(j, SKEP_STR("by_sender"), !skep_str_eq(kept, skep_fingerprint_str(&f)));
+    skep_json_put_str(j, SKEP_STR("why"), skep_buf_text(&why));
+    skep_buf_done(&why);
+}
+
+static skep_rc fetch(struct skep_api__job *job, const struct skep_row **ret, skep_err *err)
+{
+    struct skep_plan plan = {
+        .kind = SKEP_PLAN_ROW, .range = {0, INT64_MAX}, .limit = 1, .raw = true};
+    struct skep_answer a = {0};
+    if (!skep_lang_row_id(skep_request_capture(job->req, 0), &plan.row_id))
+        return skep_fail(err, SKEP_ENOTFOUND, "no such row (it may have expired)");
+    SKEP_TRY(skep_query_run(job->api->cfg.store, &plan, &job->opts, &a, err));
+    if (a.rows.n == 0)
+        return skep_fail(err, SKEP_ENOTFOUND, "no such row (it may have expired)");
+    *ret = &a.rows.rows[0];
+    return SKEP_OK;
+}
+
+static void stack(struct skep_api__job *job)
+{
+    const struct skep_row *row = NULL;
+    struct skep_stack s = {.n = 0};
+    struct skep_json *j = &job->out.json;
+    skep_err err = {.text = ""};
+    skep_rc rc = fetch(job, &row, &err);
+    if (rc != SKEP_OK) {
+        skep_api__job_fail_rc(job, rc, &err);
+        return;
+    }
+    stack_of(&job->arena, row, &s);
+    skep_api__json_begin(job, 200);
+    skep_json_object(j);
+    skep_api__put_row_id(j, SKEP_STR("id"), row->id);
+    put_stack(j, &s);
+    put_why(j, &job->arena, row, &s);
+    skep_json_end(j);
+    skep_api__out_end(&job->out);
+}
+
+static void handle(void *ctx, struct skep_request *req)
+{
+    skep_api__run(ctx, req, stack);
+}
+
+static const struct skep_route routes[] = {
+    {.method = "GET",
+     .path = "/skep/v1/stack/:id",
+     .handle = handle,
+     .refuse = skep_api__refuse,
+     .right = SKEP_RIGHT_QUERY,
+     .form = SKEP_FORM_PAGE},
+};
+
+const struct skep_api__routes skep_api__page_stack = {routes, SKEP_ARRAY_LEN(routes)};

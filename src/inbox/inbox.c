@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Follows new occurrences (inbox.h).
+ *
+ *   wait for a commit -> rows behind the cursor that have error.fingerprint, ROUND_ROWS at a time,
+ *   in arrival order -> sightings -> one transaction: counts and cursor -> changed()
+ *
+ * Commits without errors move the cursor in memory alone: an idle or healthy server writes nothing.
+ * After a restart they are read again, which counts nothing twice.
+ *
+ * I1  a row is counted once: the cursor is kept in the transaction that counts it.
+ * I2  `looked` never passes a row that was not counted.
+ *
+ * Threads: one, named skep-inbox.  Locks: lock, a leaf.  Memory: an arena of a round's rows. */
+#include "inbox/inbox.h"
+
+#include "base/assert.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "inbox/sightings.h"
+#include "os/thread.h"
+#include "query/query.h"
+
+enum { ROUND_ROWS = 2000, WAIT_MS = 200, RETRY_MS = 2000, PAUSE_MS = 50 };
+
+struct skep_inbox {
+    struct skep_inbox_config cfg;
+    struct skep_arena arena; /* of a round; the thread's */
+    skep_row_id cursor;      /* the thread's */
+    bool loaded;             /* the cursor is state's */
+    bool failing;            /* said once */
+    struct skep_mutex lock;  /* of all below */
+    struct skep_cond wake;   /* to stop; looked moved */
+    bool stopping;
+    uint64_t looked; /* every row of this commit and before has been looked at */
+    struct skep_inbox_stats stats;
+    bool runs;
+    skep_thread thread;
+};
+
+struct skep_inbox *skep_inbox_new(const struct skep_inbox_config *cfg)
+{
+    struct skep_inbox *in = skep_alloc(struct skep_inbox);
+    in->cfg = *cfg;
+    skep_arena_init(&in->arena, "inbox", NULL);
+    skep_mutex_init(&in->lock, "inbox");
+    skep_cond_init(&in->wake);
+    return in;
+}
+
+static bool stopping(void *ctx)
+{
+    struct skep_inbox *in = ctx;
+    skep_mutex_lock(&in->lock);
+    bool stop = in->stopping;
+    skep_mutex_unlock(&in->lock);
+    return stop;
+}
+
+static skep_rc fetch(struct skep_inbox *in, struct skep_rows *ret, skep_err *err)
+{
+    static const struct skep_expr has_fingerprint = {
+        .op = SKEP_EXPR_TEST,
+        .test = {.field = {.name = SKEP_STR_INIT("error.fingerprint")}, .op = SKEP_CMP_EXISTS}};
+    struct skep_plan plan = {.kind = SKEP_PLAN_ROWS,
+                             .range = {INT64_MIN, INT64_MAX},
+                             .filter = &has_fingerprint,
+                             .limit = ROUND_ROWS,
+                             .arrival_order = true,
+                             .oldest_first = true,
+                             .has_cursor = true,
+                             .cursor_id = in->cursor};
+    const struct skep_run_opts opts = {
+        .budget = in->cfg.queries, .canceled = stopping, .ctx = in, .arena = &in->arena};
+    struct skep_answer a = {0};
+    plan.columns = skep_inbox__columns(&plan.n_columns);
+    SKEP_TRY(skep_query_run(in->cfg.store, &plan, &opts, &a, err));
+    *ret = a.rows;
+    return SKEP_OK;
+}
+
+static void tell(struct skep_inbox *in, const struct skep_item_change *changes,
+                 const struct skep_item_sighting *seen, size_t n)
+{
+    for (size_t i = 0; i < n && in->cfg.changed; i++) {
+        if (changes[i].event)
+            in->cfg.changed(in->cfg.ctx, &changes[i], &seen[i]);
+    }
+}
+
+/* *ret_more: there may be more behind the cursor. */
+static skep_rc one_round(struct skep_inbox *in, bool *ret_more, skep_err *err)
+{
+    struct skep_rows rows;
+    struct skep_item_sighting *seen;
+    size_t n;
+    const struct skep_os *os = in->cfg.os;
+    skep_arena_reset(&in->arena);
+    SKEP_TRY(fetch(in, &rows, err));
+    *ret_more = rows.more;
+    if (rows.n == 0)
+        return SKEP_OK;
+    skep_inbox__gather(&rows, &in->arena, &seen, &n);
+    struct skep_item_change *changes = skep_new_n(&in->arena, struct skep_item_change, n + 1);
+    skep_row_id at = rows.rows[rows.n - 1].id;
+    SKEP_TRY(
+        skep_state_items_see(in->cfg.state, seen, n, at, os->now_ns(os), changes, err)); /* I1 */
+    in->cursor = at;
+    skep_mutex_lock(&in->lock);
+    in->stats.rows += rows.n;
+    skep_mutex_unlock(&in->lock);
+    tell(in, changes, seen, n);
+    return SKEP_OK;
+}
+
+skep_rc skep_inbox_look(struct skep_inbox *in, skep_err *err)
+{
+    bool more = true;
+    if (!in->loaded) {
+        SKEP_TRY(skep_state_items_cursor(in->cfg.state, &in->cursor, err));
+        in->loaded = true;
+    }
+    uint64_t visible = in->cfg.store->ops->visible(in->cfg.store);
+    while (more)
+        SKEP_TRY(one_round(in, &more, err));
+    if (in->cursor.seq < visible)
+        in->cursor = (skep_row_id){visible, UINT32_MAX};
+    skep_mutex_lock(&in->lock);
+    in->looked = SKEP_MAX(in->looked, visible); /* I2 */
+    in->stats.looks++;
+    skep_cond_broadcast(&in->wake);
+    skep_mutex_unlock(&in->lock);
+    return SKEP_OK;
+}
+
+static void pause_ms(struct skep_inbox *in, int64_t ms)
+{
+    skep_mutex_lock(&in->lock);
+    if (!in->stopping)
+        (void)skep_cond_wait_ms(&in->wake, &in->lock, ms);
+    skep_mutex_unlock(&in->lock);
+}
+
+static void follow(void *arg)
+{
+    struct skep_inbox *in = arg;
+    struct skep_store *store = in->cfg.store;
+    uint64_t seq = 0;
+    bool first = true;
+    skep_thread_background();
+    while (!stopping(in)) {
+        uint64_t now = store->ops->wait_visible(store, seq, WAIT_MS);
+        skep_err err = {.text = ""};
+        if (now <= seq && !first)
+            continue;
+        skep_rc rc = skep_inbox_look(in, &err);
+        first = rc != SKEP_OK;
+        if (rc == SKEP_OK) {
+            in->failing = false;
+            seq = now;
+            pause_ms(in, PAUSE_MS); /* many small commits make one look */
+            continue;
+        }
+        if (rc == SKEP_ECANCELED)
+            break;
+        if (!in->failing)
+            skep_log(WARN, "errors inbox: new rows could not be looked at, trying again",
+                     SKEP_K_RC(rc), SKEP_K_CSTR("error", err.text));
+        in->failing = true;
+        skep_mutex_lock(&in->lock);
+        in->stats.failed++;
+        skep_mutex_unlock(&in->lock);
+        pause_ms(in, RETRY_MS);
+    }
+}
+
+void skep_inbox_start(struct skep_inbox *in)
+{
+    skep_assert(!in->runs);
+    in->runs = true;
+    skep_thread_start(&in->thread, "skep-inbox", follow, in);
+}
+
+void skep_inbox_free(struct skep_inbox *in)
+{
+    if (!in)
+        return;
+    skep_mutex_lock(&in->lock);
+    in->stopping = true;
+    skep_cond_broadcast(&in->wake);
+    skep_mutex_unlock(&in->lock);
+    if (in->runs)
+        skep_thread_join(&in->thread);
+    skep_arena_done(&in->arena);
+    skep_cond_done(&in->wake);
+    skep_mutex_done(&in->lock);
+    skep_free(in);
+}
+
+bool skep_inbox_wait(struct skep_inbox *in, int64_t timeout_ms)
+{
+    uint64_t visible = in->cfg.store->ops->visible(in->cfg.store);
+    const struct skep_os *os = in->cfg.os;
+    int64_t end = os->mono_ns(os) + timeout_ms * 1000000;
+    skep_mutex_lock(&in->lock);
+    while (in->looked < visible && !in->stopping) {
+        int64_t left_ms = (end - os->mono_ns(os)) / 1000000;
+        if (left_ms <= 0)
+            break;
+        (void)skep_cond_wait_ms(&in->wake, &in->lock, left_ms);
+    }
+    bool done = in->looked >= visible;
+    skep_mutex_unlock(&in->lock);
+    return done;
+}
+
+void skep_inbox_stats(struct skep_inbox *in, struct skep_inbox_stats *ret)
+{
+    skep_mutex_lock(&in->lock);
+    *ret = in->stats;
+    skep_mutex_unlock(&in->lock);
+}

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Rows -> sightings (sightings.h).
+ *
+ *   key       environment, stage, fingerprint
+ *   title     of an error row its name, else "Class: message"; first line, SKEP_ITEM_TITLE_MAX
+ *   level     what the sender called it, else its severity, else error
+ *   stage     deployment.environment.name, or its old name
+ *
+ * Threads: the caller's.  Memory: the arena, a hundred bytes an item. */
+#include "inbox/sightings.h"
+
+#include "base/assert.h"
+#include "base/hash.h"
+#include "event/batch.h"
+
+enum column {
+    ENVIRONMENT,
+    FINGERPRINT,
+    STAGE,
+    OLD_STAGE,
+    TYPE,
+    MESSAGE,
+    CULPRIT,
+    LEVEL,
+    VERSION,
+    FRAMEWORK,
+    N_COLUMNS
+};
+
+const struct skep_field_ref *skep_inbox__columns(unsigned *ret_n)
+{
+#define COLUMN(text)                                                                               \
+    {                                                                                              \
+        .name = SKEP_STR_INIT(text)                                                                \
+    }
+    static const struct skep_field_ref columns[N_COLUMNS] = {
+        [ENVIRONMENT] = COLUMN("meta.environment"),
+        [FINGERPRINT] = COLUMN("error.fingerprint"),
+        [STAGE] = COLUMN("deployment.environment.name"),
+        [OLD_STAGE] = COLUMN("deployment.environment"),
+        [TYPE] = COLUMN("exception.type"),
+        [MESSAGE] = COLUMN("exception.message"),
+        [CULPRIT] = COLUMN("error.culprit"),
+        [LEVEL] = COLUMN("error.level"),
+        [VERSION] = COLUMN("service.version"),
+        [FRAMEWORK] = COLUMN("error.framework"),
+    };
+#undef COLUMN
+    *ret_n = N_COLUMNS;
+    return columns;
+}
+
+static skep_str text_of(const struct skep_row *r, enum column c)
+{
+    skep_assert(r->n_fields == N_COLUMNS);
+    const skep_value *v = &r->fields[c].value;
+    return v->type == SKEP_TYPE_STRING ? v->s : SKEP_STR_NULL;
+}
+
+static skep_str cut(skep_str s, size_t max)
+{
+    s.n = SKEP_MIN(s.n, max);
+    while (s.n && !skep_utf8_valid(s))
+        s.n--;
+    return s;
+}
+
+static skep_str title_of(const struct skep_row *r, struct skep_arena *arena)
+{
+    skep_str type = text_of(r, TYPE), message = text_of(r, MESSAGE), title = r->name;
+    if (r->kind != SKEP_KIND_ERROR || title.n == 0) {
+        title = type.n == 0      ? message
+                : message.n == 0 ? type
+                                 : skep_arena_printf(arena, SKEP_STRFMT ": " SKEP_STRFMT,
+                                                     SKEP_STRARG(type), SKEP_STRARG(message));
+    }
+    title = cut(skep_str_cut(&title, '\n'), SKEP_ITEM_TITLE_MAX);
+    return title.n ? title : SKEP_STR("(an error without a name)");
+}
+
+static int level_of(const struct skep_row *r)
+{
+    static const struct {
+        skep_str name;
+        int level;
+    } levels[] = {{SKEP_STR_INIT("critical"), SKEP_ITEM_CRITICAL},
+                  {SKEP_STR_INIT("error"), SKEP_ITEM_ERROR},
+                  {SKEP_STR_INIT("warning"), SKEP_ITEM_WARNING},
+                  {SKEP_STR_INIT("info"), SKEP_ITEM_INFO},
+                  {SKEP_STR_INIT("debug"), SKEP_ITEM_DEBUG}};
+    skep_str said = text_of(r, LEVEL);
+    for (size_t i = 0; i < SKEP_ARRAY_LEN(levels); i++) {
+        if (skep_str_ieq(said, levels[i].name))
+            return levels[i].level;
+    }
+    return r->severity >= 21                       ? SKEP_ITEM_CRITICAL
+           : r->severity == 0 || r->severity >= 17 ? SKEP_ITEM_ERROR
+           : r->severity >= 13                     ? SKEP_ITEM_WARNING
+           : r->severity >= 9                      ? SKEP_ITEM_INFO
+                                                   : SKEP_ITEM_DEBUG;
+}
+
+static struct skep_item_sighting first_of(const struct skep_row *r, struct skep_arena *arena)
+{
+    skep_str environment = text_of(r, ENVIRONMENT), stage = text_of(r, STAGE);
+    return (struct skep_item_sighting){
+        .environment = environment.n ? environment : SKEP_ENVIRONMENT_DEFAULT,
+        .stage = cut(stage.n ? stage : text_of(r, OLD_STAGE), SKEP_ITEM_TITLE_MAX),
+        .fingerprint = text_of(r, FINGERPRINT),
+        .title = title_of(r, arena),
+        .type = cut(text_of(r, TYPE), SKEP_ITEM_TITLE_MAX),
+        .culprit = cut(text_of(r, CULPRIT), 1024),
+        .dataset = r->dataset,
+        .framework = cut(text_of(r, FRAMEWORK), SKEP_ITEM_TITLE_MAX),
+        .level = level_of(r),
+        .first_ns = r->time_ns,
+        .last_ns = r->time_ns,
+        .first_row = r->id,
+    };
+}
+
+static bool same_item(const struct skep_item_sighting *a, const struct skep_item_sighting *b)
+{
+    return skep_str_eq(a->fingerprint, b->fingerprint) && skep_str_eq(a->stage, b->stage) &&
+           skep_str_eq(a->environment, b->environment);
+}
+
+void skep_inbox__gather(const struct skep_rows *rows, struct skep_arena *arena,
+                        struct skep_item_sighting **ret, size_t *ret_n)
+{
+    struct skep_item_sighting *list = skep_new_n(arena, struct skep_item_sighting, rows->n + 1);
+    struct skep_index index;
+    size_t n = 0;
+    skep_index_init(&index, 64);
+    for (size_t i = 0; i < rows->n; i++) {
+        const struct skep_row *r = &rows->rows[i];
+        struct skep_item_sighting x = first_of(r, arena);
+        if (x.fingerprint.n == 0 || r->kind == SKEP_KIND_SPAN)
+            continue;
+        uint64_t hash = skep_hash(skep_str_bytes(x.fingerprint));
+        struct skep_index_it it = skep_index_begin(&index, hash);
+        uint32_t at;
+        while ((at = skep_index_next(&index, &it)) != SKEP_INDEX_NONE &&
+               !same_item(&list[at], &x)) {
+        }
+        if (at == SKEP_INDEX_NONE) {
+            at = (uint32_t)n;
+            skep_index_add(&index, hash, at);
+            list[n++] = x;
+        }
+        struct skep_item_sighting *s = &list[at];
+        s->n++;
+        s->first_ns = SKEP_MIN(s->first_ns, r->time_ns);
+        s->last_ns = SKEP_MAX(s->last_ns, r->time_ns);
+        s->last_row = r->id;
+        skep_str version = cut(text_of(r, VERSION), SKEP_ITEM_VERSION_MAX);
+        s->version = version.n ? version : s->version;
+    }
+    skep_index_done(&index);
+    *ret = list;
+    *ret_n = n;
+}

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+// The errors inbox: items made of occurrences of every wire, counted once, over restarts; what people do
+// with them; why an occurrence is where it is.
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { Skep } from './support.mjs';
+
+const dir = mkdtempSync(join(tmpdir(), 'skep-e2e-'));
+let skep;
+before(async () => {
+  skep = await Skep.start({ dir });
+});
+after(async () => {
+  await skep.done();
+  rmSync(dir, { recursive: true, force: true });
+});
+
+const frames = [
+  { filename: '/usr/lib/python3/dist-packages/flask/app.py', lineno: 2525, method: 'wsgi_app' },
+  { filename: '/srv/shop/cart.py', lineno: 30, method: 'total', code: 'return 1/0' },
+];
+let n = 0;
+async function rollbar(data, body) {
+  n += 1;
+  const r = await skep.call('POST', '/api/1/item/', {
+    data: { uuid: `u-${n}`, environment: 'production', language: 'python', server: { root: '/srv/shop', host: `h${n % 2}` }, body, ...data },
+  });
+  assert.equal(r.status, 200);
+}
+const zero = (more = {}) => rollbar(more, { trace: { frames, exception: { class: 'ZeroDivisionError', message: `division by zero ${n}` } } });
+
+const trace = `Traceback (most recent call last):
+  File "/usr/lib/python3/dist-packages/flask/app.py", line 1, in wsgi_app
+    x
+  File "/srv/shop/cart.py", line 31, in total
+    return 1/0
+ZeroDivisionError: division by zero
+`;
+async function otlp() {
+  const now = `${BigInt(Date.now()) * 1000000n}`;
+  const text = (key, stringValue) => ({ key, value: { stringValue } });
+  const r = await skep.call('POST', '/v1/traces', {
+    resourceSpans: [{
+      resource: { attributes: [text('service.name', 'shop'), text('deployment.environment.name', 'production')] },
+      scopeSpans: [{ spans: [{
+        traceId: '0102030405060708090a0b0c0d0e0f10', spanId: '0102030405060708', name: 'GET /cart', kind: 2, startTimeUnixNano: now, endTimeUnixNano: now,
+        events: [{ name: 'exception', timeUnixNano: now, attributes: [text('exception.type', 'ZeroDivisionError'), text('exception.message', 'division by zero'), text('exception.stacktrace', trace)] }],
+      }] }],
+    }],
+  });
+  assert.equal(r.status, 200);
+}
+
+const list = (query = '') => skep.json('GET', `/skep/v1/items?${query}`);
+const find = async (title, stage = 'production') => (await list()).items.find((i) => i.title.startsWith(title) && i.stage === stage);
+const patch = (ids, change) => skep.json('PATCH', '/skep/v1/items', { ids, ...change });
+
+test('occurrences of two wires are one item, seen by the next question', async () => {
+  await zero({ person: { id: 'ann' } });
+  await zero({ person: { id: 'bob' } });
+  await otlp();
+  const all = await list();
+  assert.equal(all.total, 1);
+  const [item] = all.items;
+  assert.equal(item.title, 'ZeroDivisionError: division by zero 0');
+  assert.equal(item.culprit, '/srv/shop/cart.py in total');
+  assert.equal(item.stage, 'production');
+  assert.equal(item.status, 'active');
+  assert.equal(item.level, 'error');
+  assert.equal(item.total, 3);
+  assert.deepEqual([item.range.count, item.range.users, item.range.hosts], [3, 2, 2]);
+  assert.equal(item.range.series.reduce((a, b) => a + b, 0), 3);
+  assert.deepEqual(all.counts, { active: 1, resolved: 0, muted: 0 });
+});
+
+test('another class, another stage, a message: items of their own', async () => {
+  await rollbar({}, { trace: { frames, exception: { class: 'KeyError', message: 'x' } } });
+  await zero({ environment: 'staging' });
+  await rollbar({ level: 'warning' }, { message: { body: 'disk is 91 % full' } });
+  await rollbar({ level: 'warning' }, { message: { body: 'disk is 95 % full' } });
+  const all = await list();
+  assert.equal(all.total, 4);
+  assert.equal(all.items.find((i) => i.title.startsWith('disk')).total, 2);
+  assert.equal((await list('level=error')).total, 3);
+  assert.equal((await list('stage=staging')).total, 1);
+  assert.equal((await list('words=cart+KEYERROR')).total, 1);
+  assert.equal((await list('words=nothing+like+it')).total, 0);
+  assert.equal((await list('order=total&limit=1')).items[0].total, 3);
+  assert.deepEqual(all.items.map((i) => i.counter).sort(), [1, 2, 3, 4]);
+});
+
+test('resolved, and back when it happens again; not by an older version', async () => {
+  const { id } = await find('ZeroDivisionError');
+  await patch([id], { status: 'resolved', resolved_in: '1.10' });
+  await zero({ code_version: '1.9' });
+  assert.equal((await skep.json('GET', `/skep/v1/items/${id}`)).status, 'resolved');
+  await zero({ code_version: '1.10' });
+  const item = await skep.json('GET', `/skep/v1/items/${id}`);
+  assert.equal(item.status, 'active');
+  assert.equal(item.since_activated, 1);
+  assert.equal(item.last_version, '1.10');
+  assert.deepEqual(item.history.map((l) => l.what), ['reactivated', 'resolved in', 'status', 'new']);
+});
+
+test('muted until it happened so often', async () => {
+  const { id } = await find('KeyError');
+  await patch([id], { status: 'muted', mute_for_count: 2 });
+  const again = () => rollbar({}, { trace: { frames, exception: { class: 'KeyError', message: 'x' } } });
+  await again();
+  assert.equal((await skep.json('GET', `/skep/v1/items/${id}`)).status, 'muted');
+  await again();
+  assert.equal((await skep.json('GET', `/skep/v1/items/${id}`)).status, 'active');
+});
+
+test('owner, level, title, comment, several at once', async () => {
+  const { items } = await list();
+  assert.equal((await patch(items.map((i) => i.id), { owner: 'ann' })).changed, items.length);
+  assert.equal((await list('owner=ann')).total, items.length);
+  assert.equal((await list('owner=-')).total, 0);
+  const { id } = items[0];
+  await patch([id], { level: 'critical', title: 'The cart breaks', owner: '' });
+  await skep.json('POST', `/skep/v1/items/${id}/comments`, { text: 'since the last deploy' });
+  const item = await skep.json('GET', `/skep/v1/items/${id}`);
+  assert.deepEqual([item.level, item.title, item.owner], ['critical', 'The cart breaks', undefined]);
+  assert.equal(item.history[0].after, 'since the last deploy');
+});
+
+test('merged: counts and new occurrences go to the other; split again', async () => {
+  const into = await find('ZeroDivisionError');
+  const member = (await list()).items.find((i) => i.title.startsWith('KeyError') || i.title === 'The cart breaks');
+  await skep.json('POST', `/skep/v1/items/${member.id}/merge`, { into: into.id });
+  const merged = await skep.json('GET', `/skep/v1/items/${into.id}`);
+  assert.equal(merged.total, into.total + member.total);
+  assert.equal(merged.range.count, into.range.count + member.range.count);
+  assert.deepEqual(merged.members.map((m) => m.id), [member.id]);
+  assert.equal((await list()).items.some((i) => i.id === member.id), false);
+  await skep.json('POST', `/skep/v1/items/${member.id}/merge`, { into: 0 });
+  assert.equal((await skep.json('GET', `/skep/v1/items/${into.id}`)).total, into.total);
+});
+
+test('items and counts stand over a restart, and nothing is counted twice', async () => {
+  const before = (await list('order=first')).items.map(({ id, total, status, owner, title }) => ({ id, total, status, owner, title }));
+  await skep.stop();
+  skep = await Skep.start({ dir });
+  const now = (await list('order=first')).items.map(({ id, total, status, owner, title }) => ({ id, total, status, owner, title }));
+  assert.deepEqual(now, before);
+});
+
+test('why: frames, which are own, what was hashed', async () => {
+  await otlp();
+  const rows = await skep.json('POST', '/skep/v1/rows', {
+    start_time: 0, end_time: Math.ceil(Date.now() / 1000) + 60, filters: [{ column: 'exception.type', op: '=', value: 'ZeroDivisionError' }, { column: 'error.fingerprint', op: 'exists' }], limit: 20,
+  });
+  const why = new Set();
+  for (const row of rows.rows) {
+    const s = await skep.json('GET', `/skep/v1/stack/${row.id}`);
+    assert.equal(s.exceptions[0].frames.at(-1).function, 'total');
+    assert.deepEqual(s.exceptions[0].frames.map((f) => f.own), [false, true]);
+    assert.equal(s.fingerprint, s.computed);
+    why.add(s.why);
+  }
+  assert.ok(rows.rows.some((r) => r.kind === 'span_event') && rows.rows.some((r) => r.kind === 'error'));
+  assert.deepEqual([...why], ['shop/cart.py|total\nZeroDivisionError\n']);
+});
+
+test('wrong questions say what and where', async () => {
+  const cases = [
+    ['GET', '/skep/v1/items?status=gone', undefined, 400, 'status'],
+    ['GET', '/skep/v1/items?level=7', undefined, 400, 'level'],
+    ['GET', '/skep/v1/items?order=x', undefined, 400, 'order'],
+    ['GET', '/skep/v1/items?limit=-1', undefined, 400, 'limit'],
+    ['GET', '/skep/v1/items?start_time=10&end_time=5', undefined, 400, 'start_time'],
+    ['GET', '/skep/v1/items/999', undefined, 404, undefined],
+    ['GET', '/skep/v1/items/x', undefined, 404, undefined],
+    ['GET', '/skep/v1/stack/9999-9', undefined, 404, undefined],
+    ['PATCH', '/skep/v1/items', {}, 400, 'ids'],
+    ['PATCH', '/skep/v1/items', { ids: [1], status: 'x' }, 400, 'status'],
+    ['PATCH', '/skep/v1/items', { ids: [1], title: '' }, 400, 'title'],
+    ['PATCH', '/skep/v1/items', { ids: [999], status: 'muted' }, 404, undefined],
+    ['POST', '/skep/v1/items/1/comments', { text: ' ' }, 400, 'text'],
+    ['POST', '/skep/v1/items/1/merge', { into: 1 }, 400, undefined],
+    ['POST', '/skep/v1/items/1/merge', { into: 'x' }, 400, 'into'],
+  ];
+  for (const [method, path, body, status, field] of cases) {
+    const r = await skep.call(method, path, body);
+    assert.equal(r.status, status, `${method} ${path}`);
+    const answer = await r.json();
+    assert.ok(answer.error, path);
+    assert.equal(answer.field, field, path);
+  }
+});
