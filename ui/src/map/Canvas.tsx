@@ -86,7 +86,7 @@ export function MapCanvas({ graph, places, size, node, edge, found, select }: Pr
         <g transform={`translate(${eye.x} ${eye.y}) scale(${eye.k})`}>
           {graph.edges.map((e, i) => (
             <Edge key={edgeKey(graph.nodes, e)} graph={graph} places={places} edge={e} on={i === edge} far={near !== null && !near.edges.has(i)} label={labels || i === edge || (near?.edges.has(i) ?? false)}
-              font={Math.min(font, 18)} select={select} />
+              font={labels ? Math.min(font, 18) : font} select={select} />
           ))}
           {graph.nodes.map((n, i) => (
             <Node key={nodeKey(n)} graph={graph} node={n} at={places.places[i]!} r={radius(n, size, busiest)} on={i === node} far={near !== null && !near.nodes.has(i)} lit={near !== null && near.nodes.has(i)} font={font} small={eye.k < 0.6}
