@@ -21,7 +21,7 @@
  *
  * Keywords, functions and operators are case-insensitive.  "!" binds closest, then AND, then OR.
  *
- * The tree says what the text says.  A plan can ask a part of it only (whole durations, root causes
+ * The tree says what the text says.  A plan can ask a part of it only (root causes
  * and inferred nodes are of the assembled trace): skep_xray_filter makes the sharpest filter that
  * loses no trace, and says whether it is the whole answer; src/api/xray_match.c is. */
 #pragma once

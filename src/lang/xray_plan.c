@@ -8,7 +8,8 @@
  *
  *                            wide                               narrow
  *   fault                    exact: the entry's own columns     the same
- *   duration, rootcause      everything                         nothing
+ *   duration                 exact: LASTS                       the same
+ *   rootcause                everything                         nothing
  *   service("x") { f }       some row of x, or a call that may  some segment of x passes f
  *                            be to x, passes f
  *   edge(a, b) { f }         some row of a passes f, and b      nothing
@@ -284,6 +285,19 @@ static struct skep_expr *seconds(struct build *b, const struct skep_xray_expr *e
                 (skep_value){.type = SKEP_TYPE_DOUBLE, .f = e->value.f * 1e3});
 }
 
+/* How long the whole trace lasts. */
+static struct skep_expr *lasts(struct build *b, const struct skep_xray_expr *e)
+{
+    skep_value *ms = skep_new(b->arena, skep_value);
+    *ms = (skep_value){.type = SKEP_TYPE_DOUBLE, .f = e->value.f * 1e3};
+    if (e->cmp == SKEP_XRAY_IS)
+        return all(b);
+    b->n_relations++;
+    struct skep_expr *x = node(b, SKEP_EXPR_LASTS, 0);
+    x->test = (struct skep_test){.op = cmp_of(e->cmp), .values = ms, .n_values = 1};
+    return x;
+}
+
 static struct skep_expr *type(struct build *b, const struct skep_xray_expr *e, bool wide)
 {
     struct skep_expr *t = test(b, SKEP_STR("aws.xray.origin"), cmp_of(e->cmp), e->value);
@@ -332,6 +346,7 @@ static struct skep_expr *trace_test(struct build *b, const struct skep_xray_expr
         return any_span(b, open);
     }
     case SKEP_XRAY_KW_RESPONSETIME: return seconds(b, e);
+    case SKEP_XRAY_KW_DURATION: return lasts(b, e);
     case SKEP_XRAY_KW_HTTP_URL: return url(b, e, wide);
     case SKEP_XRAY_KW_TYPE: return type(b, e, wide);
     case SKEP_XRAY_KW_HTTP_STATUS:
@@ -350,7 +365,7 @@ static struct skep_expr *trace_test(struct build *b, const struct skep_xray_expr
         b->exact = false;
         return somewhere(b, e);
     }
-    default: return unknown(b, wide); /* duration, inferred */
+    default: return unknown(b, wide); /* inferred */
     }
 }
 

@@ -160,6 +160,12 @@ static skep_rc check_expr(const struct skep_expr *e, unsigned depth, struct coun
         if (e->n_kids != 1)
             return skep_fail(err, SKEP_EINVAL, "filter: a relation takes one operand");
         break;
+    case SKEP_EXPR_LASTS:
+        if ((e->test.op != SKEP_CMP_EQ && !order_cmp(e->test.op)) || e->test.n_values != 1 ||
+            !e->test.values ||
+            (e->test.values[0].type != SKEP_TYPE_INT && e->test.values[0].type != SKEP_TYPE_DOUBLE))
+            return skep_fail(err, SKEP_EINVAL, "filter: a trace lasts = < <= > >= one number");
+        return add_relation(n, e, err);
     case SKEP_EXPR_SAME:
         if (e->same.relation != SKEP_REL_ROOT && e->same.relation != SKEP_REL_PARENT)
             return skep_fail(err, SKEP_EINVAL, "filter: the same as neither root nor parent");

@@ -111,8 +111,10 @@ enum skep_expr_op {
     SKEP_EXPR_NOT,
     SKEP_EXPR_TEST,
     SKEP_EXPR_RELATED, /* some relative of that kind passes kids[0] */
-    SKEP_EXPR_SAME /* there is the relative, and it and the row have the same value, or both none,
-                    * of a field (`same`: of the root or parent) */
+    SKEP_EXPR_LASTS, /* the row's trace, from the first start of its spans to their last end, lasts
+                      * so many milliseconds: `test`, EQ LT LE GT GE of one number */
+    SKEP_EXPR_SAME   /* there is the relative, and it and the row have the same value, or both none,
+                      * of a field (`same`: of the root or parent) */
 };
 
 /* The same expression may stand in several places of a plan (one pointer): its tests and relations
@@ -121,7 +123,7 @@ struct skep_expr {
     enum skep_expr_op op;
     struct skep_expr *const *kids; /* AND, OR: n_kids >= 1; NOT, RELATED: 1 */
     unsigned n_kids;
-    struct skep_test test;       /* TEST: of the row, its root or its parent */
+    struct skep_test test;       /* TEST: of the row, its root or its parent; LASTS: of no field */
     enum skep_relation relation; /* RELATED: not SELF */
     struct skep_field_ref same;  /* SAME */
 };

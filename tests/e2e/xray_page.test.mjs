@@ -59,6 +59,29 @@ test('it narrows beside filters and a range of durations, and the durations are 
   assert.equal((await list({})).looked, undefined);
 });
 
+test('three slow traces behind thousands of others are found, by an expression and by a range', async () => {
+  const there = { start_time: T0 - 9000, end_time: T0 - 5000, limit: 10 };
+  const at = (s, ms = 0) => BigInt(T0 - 8000 + s) * 1000000000n + BigInt(ms) * 1000000n;
+  const slow = [hex(32), hex(32), hex(32)];
+  const span = (traceId, from, to, more) => ({ traceId, spanId: hex(16), kind: 2, startNs: from, endNs: to, ...more });
+  await skep.json('POST', '/v1/traces', otlpTraces('crowd', slow.flatMap((t, i) => {
+    const root = span(t, at(i), at(i, 20)); // short itself: what it set off lasts
+    return [root, span(t, at(i + 4), at(i + 4, 500), { parentId: root.spanId })];
+  })));
+  for (let k = 0; k < 5; k++) {
+    await skep.json('POST', '/v1/traces', otlpTraces('crowd', Array.from({ length: 500 }, (_, i) => span(hex(32), at(100 + k * 500 + i), at(100 + k * 500 + i, 20)))));
+  }
+  for (const more of [{ filter_expression: 'duration > 3' }, { duration_ms: { min: 3000 } }, { filter_expression: 'duration >= 4.5 AND !fault' }, { filter_expression: 'service("crowd")', duration_ms: { min: 4500, max: 4501 } }]) {
+    const a = await list({ ...there, ...more });
+    assert.deepEqual([a.traces.map((t) => t.trace_id).sort(), a.looked_all], [[...slow].sort(), true], JSON.stringify(more));
+  }
+  assert.deepEqual((await list({ ...there, duration_ms: { min: 4501 } })).traces, []);
+  const full = await list({ ...there, filter_expression: 'duration < 3' });
+  assert.deepEqual([full.traces.length, full.looked_all], [10, true], 'none that was not looked at belongs into the list');
+  const { TraceSummaries } = await skep.json('POST', '/TraceSummaries', { StartTime: there.start_time, EndTime: there.end_time, FilterExpression: 'duration > 3' });
+  assert.deepEqual(TraceSummaries.map((t) => t.Id).sort(), slow.map(xid).sort(), 'in one page');
+});
+
 test('what cannot be read is refused at its place', async () => {
   for (const [filter_expression, at] of [['fault AND', 9], ['http.status = "x"', 14], ['näme = 1', 0], ['service("a") { nonsense }', 15], ['(ok', 3]]) {
     const res = await skep.call('POST', '/skep/v1/traces', { ...range, filter_expression });

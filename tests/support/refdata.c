@@ -223,7 +223,16 @@ static void match_some(struct rnd *r, struct skep_arena *a, struct skep_test *t)
 static struct skep_expr *random_expr(struct rnd *r, struct skep_arena *a, unsigned depth)
 {
     struct skep_expr *e = skep_new(a, struct skep_expr);
-    uint32_t k = depth ? rnd_below(r, 8) : 5;
+    uint32_t k = depth ? rnd_below(r, 9) : 5;
+    if (k == 8) {
+        static const enum skep_cmp ops[] = {SKEP_CMP_EQ, SKEP_CMP_LT, SKEP_CMP_LE, SKEP_CMP_GT,
+                                            SKEP_CMP_GE};
+        skep_value *ms = skep_new(a, skep_value);
+        *ms = (skep_value){.type = SKEP_TYPE_DOUBLE, .f = (double)rnd_below(r, 600000)};
+        *e = (struct skep_expr){.op = SKEP_EXPR_LASTS,
+                                .test = {.op = ops[rnd_below(r, 5)], .values = ms, .n_values = 1}};
+        return e;
+    }
     if (k == 7) {
         *e = (struct skep_expr){.op = SKEP_EXPR_SAME,
                                 .same = {.name = pick_name(r), .relation = SKEP_REL_PARENT}};

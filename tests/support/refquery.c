@@ -367,6 +367,11 @@ bool ref_passes(const struct ref_data *d, unsigned batch, uint32_t row, const st
     case SKEP_EXPR_TEST: return test_passes(d, batch, row, &e->test);
     case SKEP_EXPR_RELATED:
         return ref_relative(d, batch, row, e->relation, e->kids[0], &other_batch, &other_row);
+    case SKEP_EXPR_LASTS: {
+        int64_t ns = ref_lasts(d, batch, row);
+        skep_value ms = {.type = SKEP_TYPE_DOUBLE, .f = (double)ns / 1e6};
+        return ns >= 0 && value_passes(e->test.op, &e->test, &ms);
+    }
     case SKEP_EXPR_SAME: return same_as_relative(d, batch, row, &e->same);
     case SKEP_EXPR_TRUE:
     default: return true;

@@ -28,6 +28,9 @@ skep_value ref_field(const struct ref_data *d, unsigned *batch, uint32_t *row,
 /* The first relative of that kind that passes; false when there is none.  reftrace.c. */
 bool ref_relative(const struct ref_data *d, unsigned batch, uint32_t row, enum skep_relation how,
                   const struct skep_expr *kid, unsigned *ret_batch, uint32_t *ret_row);
+/* The row's trace from the first start of its spans to their last end, in ns; -1 = there is none.
+ */
+int64_t ref_lasts(const struct ref_data *d, unsigned batch, uint32_t row);
 void ref_traces_make(struct ref_data *d);
 /* Before another plan's expressions are looked at. */
 void ref_traces_forget(const struct ref_data *d);

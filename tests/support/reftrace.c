@@ -191,3 +191,19 @@ bool ref_relative(const struct ref_data *d, unsigned batch, uint32_t row, enum s
     }
     return false;
 }
+
+int64_t ref_lasts(const struct ref_data *d, unsigned batch, uint32_t row)
+{
+    const struct ref_traces *t = d->traces;
+    size_t i = t->at[batch][row];
+    int64_t first = INT64_MAX, last = INT64_MIN;
+    for (size_t k = i == SIZE_MAX ? 0 : t->rows[i].first; i != SIZE_MAX && k < t->rows[i].end;
+         k++) {
+        int64_t duration = d->batches[t->rows[k].batch]->duration_ns[t->rows[k].row];
+        if (!t->rows[k].span)
+            continue;
+        first = SKEP_MIN(first, t->rows[k].time_ns);
+        last = SKEP_MAX(last, t->rows[k].time_ns + SKEP_MAX(duration, (int64_t)0));
+    }
+    return first > last ? -1 : last - first;
+}

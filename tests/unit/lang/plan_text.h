@@ -58,6 +58,11 @@ static void text_expr(struct skep_buf *b, const struct skep_expr *e)
         }
         return;
     }
+    if (e->op == SKEP_EXPR_LASTS) {
+        skep_buf_printf(b, "LASTS %s ", ops[e->test.op]);
+        text_value(b, &e->test.values[0]);
+        return;
+    }
     if (e->op == SKEP_EXPR_RELATED)
         skep_buf_printf(b, "%s(", relations[e->relation]);
     else

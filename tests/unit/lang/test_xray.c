@@ -245,12 +245,14 @@ static void test_filters(void **state)
     (void)state;
     asks("", true, "");
     asks("responsetime > 5", true, "duration_ms GT 5000.0d");
-    asks("duration > 5", false, "");
-    asks("!(duration > 5)", false, "");
-    asks("duration > 5 AND http.method = \"GET\"", false,
-         "OR(http.request.method EQ 'GET'; AND(NOT(http.request.method EXISTS); http.method EQ "
-         "'GET'))");
-    asks("duration > 5 OR http.method = \"GET\"", false, "");
+    asks("duration > 5", true, "LASTS GT 5000.0d");
+    asks("!(duration > 5)", true, "NOT(LASTS GT 5000.0d)");
+    asks("duration != 5", true, "NOT(LASTS EQ 5000.0d)");
+    asks("duration", true, "");
+    asks("duration > 5 AND http.method = \"GET\"", true,
+         "AND(LASTS GT 5000.0d; OR(http.request.method EQ 'GET'; AND(NOT(http.request.method "
+         "EXISTS); http.method EQ 'GET')))");
+    asks("inferred OR http.method = \"GET\"", false, "");
     asks("user = \"bob\"", true, "any(enduser.id EQ 'bob')");
     asks("user != \"bob\"", true, "NOT(any(enduser.id EQ 'bob'))");
     asks("partial = false", true, "NOT(any(meta.in_progress EQ true))");

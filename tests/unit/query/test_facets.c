@@ -114,8 +114,9 @@ static char *answer(struct ref_store *s, const struct skep_plan *plan, bool chec
 
 static bool has_relation(const struct skep_expr *e)
 {
-    bool any = e && (e->op == SKEP_EXPR_RELATED || e->op == SKEP_EXPR_SAME ||
-                     (e->op == SKEP_EXPR_TEST && e->test.field.relation != SKEP_REL_SELF));
+    bool any =
+        e && (e->op == SKEP_EXPR_RELATED || e->op == SKEP_EXPR_SAME || e->op == SKEP_EXPR_LASTS ||
+              (e->op == SKEP_EXPR_TEST && e->test.field.relation != SKEP_REL_SELF));
     for (unsigned i = 0; e && !any && i < e->n_kids; i++)
         any = has_relation(e->kids[i]);
     return any;

@@ -4,7 +4,7 @@
  *   u64 granularity, u8 ignore_sample_rate, dataset, filter, groups, aggregates, only_groups
  *   text    u32 length, bytes
  *   value   u8 type, payload
- *   expr    u8 op + 1 (0 = none); TEST: field, u8 op, u8 fold, values, the
+ *   expr    u8 op + 1 (0 = none); TEST, LASTS: field, u8 op, u8 fold, values, the
  *           matcher's kind; SAME: field; else u8 relation, u32 kids, each;
  *           one that stood before: u8 255, u32 which of those with operands
  *   group   field, on, u32 cases, each
@@ -77,7 +77,7 @@ static void put_expr(struct skep_buf *b, struct shared *s, const struct skep_exp
     skep_buf_u8(b, (uint8_t)(e ? e->op + 1 : 0));
     if (!e || b->bad)
         return;
-    if (e->op == SKEP_EXPR_TEST) {
+    if (e->op == SKEP_EXPR_TEST || e->op == SKEP_EXPR_LASTS) {
         put_field(b, &e->test.field);
         skep_buf_u8(b, (uint8_t)e->test.op);
         skep_buf_u8(b, e->test.fold_case);

@@ -7,7 +7,7 @@
  * skep_value_passes() to the last bit (I1) and no case of rounding is handled by hand.
  *
  * Threads: one, before the workers start.  Memory: the query's arena. */
-#include "store/column/exec/exec_priv.h"
+#include "store/column/exec/relate.h"
 
 #include "base/assert.h"
 #include "base/mem.h"
@@ -216,6 +216,16 @@ static struct skep_x_expr *compile_new(struct skep_x_query *q, const struct skep
     x->op = e->op;
     if (e->op == SKEP_EXPR_RELATED) {
         x->test = skep_x__rel(q, e->relation, skep_x__compile(q, e->kids[0]), false);
+        return x;
+    }
+    if (e->op == SKEP_EXPR_LASTS) {
+        struct skep_test *t = skep_new(&q->arena, struct skep_test);
+        *t = e->test;
+        t->field = (struct skep_field_ref){.name = SKEP_STR("duration_ms")};
+        x->op = SKEP_EXPR_RELATED;
+        x->test = skep_x__rel(q, SKEP_REL_ANY, NULL, false);
+        q->rels[x->test].lasts = true;
+        q->rels[x->test].lasts_test = compile_test(q, t);
         return x;
     }
     if (e->op == SKEP_EXPR_SAME) {

@@ -438,6 +438,7 @@ static skep_rc filter_expr(struct skep_x_ctx *c, const struct skep_x_expr *e,
         skep_x__andnot(bits, &some);
         return SKEP_OK;
     case SKEP_EXPR_RELATED: skep_x__related(c, e->test, bits); return SKEP_OK;
+    case SKEP_EXPR_LASTS:
     case SKEP_EXPR_SAME: /* compiled to RELATED */
     case SKEP_EXPR_TRUE:
     default: return SKEP_OK;

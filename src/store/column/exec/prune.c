@@ -157,6 +157,7 @@ bool skep_x__none(struct skep_x_ctx *c, const struct skep_x_expr *e, uint64_t ro
             if (!skep_x__none(c, e->kids[i], row0, n))
                 return false;
         return true;
+    case SKEP_EXPR_LASTS:
     case SKEP_EXPR_SAME:    /* not after compiling */
     case SKEP_EXPR_RELATED: /* what other rows hold, perhaps in other row groups */
     case SKEP_EXPR_NOT:

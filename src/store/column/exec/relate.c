@@ -632,7 +632,9 @@ static skep_rc answer(struct skep_x_ctx *c, uint32_t i, skep_err *err)
         SKEP_TRY(load_parents(c, err));
     if (any && rel->same)
         SKEP_TRY(skep_x__same_window(c, i, err));
-    if (rel->same) {
+    if (any && rel->lasts)
+        SKEP_TRY(skep_x__lasts_window(c, i, err));
+    if (rel->same || rel->lasts) {
         skep_x__window_cut(c, i);
         return SKEP_OK;
     }

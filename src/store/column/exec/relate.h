@@ -17,7 +17,9 @@ struct skep_x_rel {
     bool nested;             /* kid has relations of its own, with lower numbers */
     bool same;               /* the relative's value of a field is the row's own: */
     uint32_t same_name;
-    unsigned same_at; /* of the sames */
+    unsigned same_at;    /* of the sames */
+    bool lasts;          /* the trace lasts as this says: */
+    uint32_t lasts_test; /* its intervals of nanoseconds */
 };
 
 /* Growing memory, charged to the query. */
@@ -129,6 +131,17 @@ SKEP_NODISCARD skep_rc skep_x__cut_damaged(struct skep_x_query *q, skep_rc rc, c
 
 /* relate_answer.c: with the cut's graph made, on the context that gathered it. */
 SKEP_NODISCARD skep_rc skep_x__cut_answer(struct skep_x_ctx *c, skep_err *err);
+
+/* relate_lasts.c */
+/* From the first start to the last end of some spans. */
+struct skep_x_lasting {
+    int64_t start_ns, end_ns;
+    bool any;
+};
+void skep_x__lasting_add(struct skep_x_lasting *l, int64_t start_ns, int64_t duration_ns);
+bool skep_x__lasts(const struct skep_x_query *q, uint32_t rel, const struct skep_x_lasting *l);
+/* Answer a relation of that kind for the window's rows. */
+SKEP_NODISCARD skep_rc skep_x__lasts_window(struct skep_x_ctx *c, uint32_t rel, skep_err *err);
 
 /* relate_same.c */
 /* Answer a relation of that kind for the window's rows. */

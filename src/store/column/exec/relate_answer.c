@@ -131,10 +131,58 @@ static skep_rc answer_same(struct skep_x_ctx *c, uint32_t i, skep_err *err)
     return rc;
 }
 
+struct lasting {
+    struct skep_x_lasting *of; /* by trace */
+    const uint32_t *run_of;    /* by node */
+};
+
+static skep_rc run_lasting(struct skep_x_ctx *c, uint32_t from, uint32_t to, const uint64_t *nodes,
+                           void *arg, skep_err *err)
+{
+    const struct lasting *l = arg;
+    const int64_t *time = NULL, *duration = NULL;
+    SKEP_TRY(skep_x__ints(c, SKEP_COL_TIME, c->ints[0], &time, err));
+    SKEP_TRY(skep_x__ints(c, SKEP_COL_DURATION, c->ints[1], &duration, err));
+    for (uint32_t p = from; p < to; p++) {
+        uint32_t node = c->cut->node_of[p], r = (uint32_t)(c->cut->rows[p] - c->row0);
+        if (skep_relate_has(nodes, node))
+            skep_x__lasting_add(&l->of[l->run_of[node]], time[r], duration[r]);
+    }
+    return SKEP_OK;
+}
+
+static skep_rc answer_lasts(struct skep_x_ctx *c, uint32_t i, skep_err *err)
+{
+    struct skep_x_cut *cut = c->cut;
+    const struct skep_relate_graph *g = &cut->graph;
+    uint64_t bytes = g->n_runs * sizeof(struct skep_x_lasting) + cut->n * sizeof(uint32_t);
+    cut->bits[i] = skep_x__cut_keep(c->q, cut, skep_relate_words(cut->n) * 8);
+    if (!cut->bits[i] || skep_x__take(c->q, bytes) != SKEP_OK)
+        return skep_x__cut_too_many(err);
+    uint32_t *run_of = skep_alloc_n(uint32_t, cut->n + 1);
+    struct lasting l = {skep_alloc_n(struct skep_x_lasting, g->n_runs + 1), run_of};
+    for (uint32_t r = 0; r < g->n_runs; r++)
+        for (uint32_t k = g->runs[r].first; k < g->runs[r].end; k++)
+            run_of[k] = r;
+    skep_rc rc = each_block(c, cut->spans, run_lasting, &l, err);
+    for (uint32_t r = 0; rc == SKEP_OK && r < g->n_runs; r++) {
+        if (!skep_x__lasts(c->q, i, &l.of[r]))
+            continue;
+        for (uint32_t k = g->runs[r].first; k < g->runs[r].end; k++)
+            skep_relate_add(cut->bits[i], k);
+    }
+    skep_free(l.of);
+    skep_free(run_of);
+    skep_x__give(c->q, bytes);
+    return rc;
+}
+
 static skep_rc answer(struct skep_x_ctx *c, uint32_t i, skep_err *err)
 {
     struct skep_x_cut *cut = c->cut;
     const struct skep_x_rel *rel = &c->q->rels[i];
+    if (rel->lasts)
+        return answer_lasts(c, i, err);
     if (rel->same)
         return answer_same(c, i, err);
     uint64_t bytes = skep_relate_words(cut->n) * 8;
