@@ -10,6 +10,7 @@
  * Threads: handlers on I/O threads, work on the api's pool.  Memory: each job's arena. */
 #include "api/api_priv.h"
 #include "api/logs_filters.h"
+#include "api/logs_queries.h"
 #include "api/logs_retention.h"
 #include "api/xray_sampler.h"
 
@@ -37,6 +38,7 @@ struct skep_api *skep_api_new(const struct skep_api_config *cfg)
     api->started_mono_ns = cfg->os->mono_ns(cfg->os);
     api->retention = skep_logs_retention_new(api);
     api->subscriptions = skep_logs_subscriptions_new(api);
+    api->logs_queries = skep_logs_queries_new(cfg->queries);
     return api;
 }
 
@@ -110,6 +112,7 @@ void skep_api_free(struct skep_api *api)
         skep_pool_free(api->login_pool);
     skep_pool_free(api->pool); /* waits for the queued jobs, which see `stopping` */
     skep_assert(atomic_load(&api->pending) == 0 && api->running == NULL);
+    skep_logs_queries_free(api->logs_queries);
     skep_api__sampling_keep(api);
     skep_xray_sampler_free(api->sampler);
     skep_mutex_done(&api->running_mu);

@@ -63,6 +63,15 @@
     W(GetLogEvents, skep_api__logs_get_log_events, QUERY)                                          \
     W(FilterLogEvents, skep_api__logs_filter_log_events, QUERY)                                    \
     W(GetLogRecord, skep_api__logs_get_log_record, QUERY)                                          \
+    W(StartQuery, skep_api__logs_start_query, QUERY)                                               \
+    W(GetQueryResults, skep_api__logs_get_query_results, QUERY)                                    \
+    W(StopQuery, skep_api__logs_stop_query, QUERY)                                                 \
+    W(DescribeQueries, skep_api__logs_describe_queries, QUERY)                                     \
+    W(ListLogGroupsForQuery, skep_api__logs_list_log_groups_for_query, QUERY)                      \
+    W(PutQueryDefinition, skep_api__logs_put_query_definition, QUERY)                              \
+    W(DescribeQueryDefinitions, skep_api__logs_describe_query_definitions, QUERY)                  \
+    W(DeleteQueryDefinition, skep_api__logs_delete_query_definition, QUERY)                        \
+    W(GetLogGroupFields, skep_api__logs_get_log_group_fields, QUERY)                               \
     W(PutMetricFilter, skep_api__logs_put_metric_filter, ADMIN)                                    \
     W(DeleteMetricFilter, skep_api__logs_delete_metric_filter, ADMIN)                              \
     W(DescribeMetricFilters, skep_api__logs_describe_metric_filters, QUERY)                        \

@@ -90,6 +90,12 @@ skep_api__logs_work_fn skep_api__logs_start_live_tail;
 skep_api__logs_work_fn skep_api__logs_put_resource_policy, skep_api__logs_delete_resource_policy,
     skep_api__logs_describe_resource_policies;
 
+skep_api__logs_work_fn skep_api__logs_start_query, skep_api__logs_get_query_results,
+    skep_api__logs_stop_query, skep_api__logs_describe_queries,
+    skep_api__logs_list_log_groups_for_query, skep_api__logs_put_query_definition,
+    skep_api__logs_describe_query_definitions, skep_api__logs_delete_query_definition,
+    skep_api__logs_get_log_group_fields;
+
 /* --- answers: logs.c --- */
 
 /* Begin the 200 answer and its object. */

@@ -286,7 +286,7 @@ static void put_rows(struct skep_api__job *job, const struct skep_pipe *p,
     skep_json_key(json, SKEP_STR("ids"));
     skep_json_array(json);
     for (size_t i = 0; i < r->n_rows; i++)
-        skep_json_str(json, r->ids[i]);
+        skep_json_str(json, skep_api__row_id(&job->arena, r->ids[i].id));
     skep_json_end(json);
 }
 

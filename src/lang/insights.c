@@ -12,6 +12,7 @@
 #include "lang/insights.h"
 
 #include "base/assert.h"
+#include "event/log.h"
 #include "lang/insights_priv.h"
 
 typedef struct skep_insights__q Q;
@@ -141,6 +142,26 @@ static skep_rc field_node(Q *q, skep_str name, struct skep_calc **ret)
     return SKEP_OK;
 }
 
+/* Of lines that came through CloudWatch Logs' API, and of others (event/log.h). */
+static skep_rc stream_of(Q *q, size_t at, struct skep_calc **ret)
+{
+    struct skep_calc **args = skep_new_n(q->a, struct skep_calc *, 3);
+    SKEP_TRY(field_node(q, SKEP_LOG_STREAM, &args[0]));
+    SKEP_TRY(field_node(q, SKEP_LOG_STREAM_ELSE, &args[1]));
+    args[2] =
+        skep_calc_const(q->a, (skep_value){.type = SKEP_TYPE_STRING, .s = SKEP_LOG_STREAM_NONE});
+    return skep_insights__call(q, "coalesce", args, 3, at, ret);
+}
+
+/* "account:group" of a group. */
+static skep_rc log_of(Q *q, size_t at, struct skep_calc **ret)
+{
+    skep_str account = skep_arena_printf(q->a, SKEP_STRFMT ":", SKEP_STRARG(q->opts->account));
+    struct skep_calc *prefix =
+        skep_calc_const(q->a, (skep_value){.type = SKEP_TYPE_STRING, .s = account});
+    return skep_insights__call(q, "concat", skep_insights__args(q, prefix, *ret), 2, at, ret);
+}
+
 skep_rc skep_insights__resolve(Q *q, skep_str name, size_t at, struct skep_calc **ret)
 {
     if (find_name(q, name))
@@ -156,7 +177,17 @@ skep_rc skep_insights__resolve(Q *q, skep_str name, size_t at, struct skep_calc 
         return skep_insights__wrong(q, at, at + name.n,
                                     SKEP_STRFMT " is not among what the commands before it give",
                                     SKEP_STRARG(name));
+    if (skep_str_eq(name, SKEP_STR("@logStream")))
+        return stream_of(q, at, ret);
     SKEP_TRY(field_node(q, name, ret));
+    if (skep_str_eq(name, SKEP_STR("@log")) && q->opts->account.n > 0)
+        return log_of(q, at, ret);
+    if (skep_log_renamed(name)) {
+        struct skep_calc *own = NULL;
+        SKEP_TRY(field_node(
+            q, skep_arena_printf(q->a, "%s" SKEP_STRFMT, "message.", SKEP_STRARG(name)), &own));
+        return skep_insights__call(q, "coalesce", skep_insights__args(q, own, *ret), 2, at, ret);
+    }
     size_t dot = index_part(name);
     if (dot == SIZE_MAX)
         return SKEP_OK;

@@ -15,7 +15,8 @@ struct skep_insights_opts {
     struct skep_time_range range;
     const skep_str *datasets; /* log groups; none = all, or what SOURCE says */
     unsigned n_datasets;
-    unsigned limit; /* 0 = SKEP_INSIGHTS_ROWS; a limit in the text counts, too */
+    unsigned limit;   /* 0 = SKEP_INSIGHTS_ROWS; a limit in the text counts, too */
+    skep_str account; /* @log is "account:group"; empty: the group alone */
 };
 
 struct skep_insights {

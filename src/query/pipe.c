@@ -146,7 +146,7 @@ static skep_rc grow(struct skep_pipe__run *r)
     struct skep_arena *a = r->opts->arena;
     size_t cap = SKEP_MIN(r->cap_rows ? 2 * r->cap_rows : SKEP_CALC_ROWS, r->limit + 1);
     skep_value *rows = skep_arena_try_alloc(a, sizeof *rows * cap * (r->p->n_outs + 1));
-    skep_str *ids = skep_arena_try_alloc(a, sizeof *ids * cap);
+    struct skep_pipe_id *ids = skep_arena_try_alloc(a, sizeof *ids * cap);
     if (!rows || !ids)
         return skep_pipe__no_memory(r);
     if (r->n_rows) {
@@ -157,6 +157,19 @@ static skep_rc grow(struct skep_pipe__run *r)
     r->ids = ids;
     r->cap_rows = cap;
     return SKEP_OK;
+}
+
+/* "time_ns.seq-ordinal", as field_value() wrote it. */
+static struct skep_pipe_id read_id(skep_str s)
+{
+    struct skep_pipe_id id = {0};
+    uint64_t ordinal = 0;
+    skep_str time = skep_str_cut(&s, '.'), seq = skep_str_cut(&s, '-');
+    bool ok = skep_str_i64(time, &id.time_ns) && skep_str_u64(seq, &id.id.seq) &&
+              skep_str_u64(s, &ordinal);
+    skep_assert(ok);
+    id.id.ordinal = (uint32_t)ordinal;
+    return id;
 }
 
 /* Into the answer. */
@@ -170,13 +183,12 @@ static skep_rc answer(struct skep_pipe__run *r, struct skep_pipe__batch *b)
             return SKEP_OK;
         }
         SKEP_TRY(grow(r));
-        skep_value *to = r->rows + r->n_rows * p->n_outs, id;
+        skep_value *to = r->rows + r->n_rows * p->n_outs;
         for (unsigned o = 0; o < p->n_outs; o++)
             if (!skep_pipe__keep(r->opts->arena, &b->columns[p->outs[o].slot][i], &to[o]))
                 return skep_pipe__no_memory(r);
-        r->ids[r->n_rows] = SKEP_STR_NULL;
-        if (p->raw && skep_pipe__keep(r->opts->arena, &b->columns[p->id_slot][i], &id))
-            r->ids[r->n_rows] = id.s;
+        r->ids[r->n_rows] =
+            p->raw ? read_id(b->columns[p->id_slot][i].s) : (struct skep_pipe_id){0};
         r->n_rows++;
     }
     return SKEP_OK;
@@ -238,9 +250,10 @@ static skep_value field_value(const struct skep_pipe_field *f, const struct skep
         return (skep_value){.type = SKEP_TYPE_INT, .i = row->received_ns / 1000000};
     case SKEP_PIPE_DATASET: return (skep_value){.type = SKEP_TYPE_STRING, .s = row->dataset};
     case SKEP_PIPE_ROW_ID:
-        return (skep_value){
-            .type = SKEP_TYPE_STRING,
-            .s = skep_arena_printf(a, "%llu-%u", (unsigned long long)row->id.seq, row->id.ordinal)};
+        return (skep_value){.type = SKEP_TYPE_STRING,
+                            .s = skep_arena_printf(a, "%lld.%llu-%u", (long long)row->time_ns,
+                                                   (unsigned long long)row->id.seq,
+                                                   row->id.ordinal)};
     case SKEP_PIPE_FIELD:
     default: {
         skep_value v = row->fields[column].value;

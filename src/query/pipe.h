@@ -30,7 +30,7 @@ struct skep_pipe_field {
         SKEP_PIPE_TIME,     /* ms since 1970 */
         SKEP_PIPE_RECEIVED, /* likewise */
         SKEP_PIPE_DATASET,
-        SKEP_PIPE_ROW_ID, /* "12-7" */
+        SKEP_PIPE_ROW_ID, /* "time_ns.12-7", as cursors are */
     } what;
 };
 
@@ -126,9 +126,15 @@ struct skep_pipe {
     skep_ts_ns now_ns;
 };
 
+/* A row of the store. */
+struct skep_pipe_id {
+    skep_ts_ns time_ns;
+    skep_row_id id;
+};
+
 struct skep_pipe_result {
     skep_value *values; /* [n_rows * n_outs], in opts->arena */
-    skep_str *ids;      /* [n_rows]: row ids, with `raw` */
+    struct skep_pipe_id *ids; /* [n_rows], with `raw` */
     size_t n_rows;
     uint64_t rows_scanned, rows_matched, bytes_scanned;
     bool truncated; /* the limit cut it */

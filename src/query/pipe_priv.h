@@ -38,7 +38,7 @@ struct skep_pipe__run {
     bool stopped; /* the source was not read to its end */
     /* the answer */
     skep_value *rows; /* [cap_rows * n_outs] */
-    skep_str *ids;
+    struct skep_pipe_id *ids;
     size_t n_rows, cap_rows, limit;
     bool truncated;
     skep_err *err;

@@ -351,10 +351,8 @@ static void narrow_datasets(struct push *x, struct skep_expr **kids, unsigned *n
     const struct skep_pipe *p = x->p;
     static const skep_value log = {.type = SKEP_TYPE_STRING, .s = {"log", 3}};
     kids[(*n)++] = new_test(x, SKEP_STR("meta.kind"), SKEP_CMP_EQ, log);
-    if (p->n_datasets == 1 && p->n_prefixes == 0) {
-        plan->dataset = p->datasets[0];
-        return;
-    }
+    if (p->n_datasets == 1 && p->n_prefixes == 0)
+        plan->dataset = p->datasets[0]; /* whatever its case; below, exactly */
     unsigned total = p->n_datasets + p->n_prefixes;
     if (total == 0)
         return;

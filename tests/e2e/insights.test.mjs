@@ -3,8 +3,10 @@
 // JavaScript that answers it; a table of commands and functions with what they must give; mistakes
 // with their place.
 import assert from 'node:assert/strict';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { Skep, attributes, nowNs } from './support.mjs';
+import { Skep, attributes, nowNs, root, until } from './support.mjs';
 
 let skep;
 const events = [];
@@ -292,4 +294,80 @@ test('the language itself', async () => {
   for (const name of ['fields', 'display', 'filter', 'stats', 'sort', 'limit', 'parse', 'dedup', 'pattern', 'unnest', 'SOURCE']) assert.ok(l.commands.some((c) => c.name === name && c.syntax && c.text), name);
   for (const f of l.functions) assert.ok(f.name && f.signature && f.text && f.family, JSON.stringify(f));
   assert.ok(l.functions.length > 70 && l.fields.some((f) => f.name === '@message') && l.patterns.length > 5);
+});
+
+// --- CloudWatch Logs' API, by AWS's own SDK ------------------------------------------------------
+
+test('the SDK: start, poll, read, list, stop', { timeout: 60000 }, async () => {
+  const L = createRequire(join(root, 'tests/clients/node/package.json'))('@aws-sdk/client-cloudwatch-logs');
+  const client = new L.CloudWatchLogsClient({ endpoint: skep.url, region: 'eu-west-1', credentials: { accessKeyId: 'AKID', secretAccessKey: 'secret' } });
+  const send = (name, input) => client.send(new L[`${name}Command`](input));
+  const refused = async (name, input) => send(name, input).then(() => assert.fail(`${name} is taken`), (e) => e);
+  const group = 'sdk/lines', now = Date.now(), s = Math.floor(now / 1000);
+  await send('CreateLogGroup', { logGroupName: group });
+  await send('CreateLogStream', { logGroupName: group, logStreamName: 's1' });
+  await send('PutLogEvents', { logGroupName: group, logStreamName: 's1', logEvents: Array.from({ length: 60 }, (_, i) => ({ timestamp: now - 60000 + i * 1000, message: JSON.stringify({ i, level: i % 2 ? 'info' : 'error', severity: 'own', req: { ids: [i] } }) })) });
+  const window = { startTime: s - 600, endTime: s + 60 };
+  const start = (queryString, more = { logGroupName: group }) => send('StartQuery', { ...window, queryString, ...more });
+  const run = async (queryString, more) => {
+    const { queryId } = await start(queryString, more);
+    return until(`the end of ${queryString}`, async () => {
+      const r = await send('GetQueryResults', { queryId });
+      return !['Scheduled', 'Running'].includes(r.status) && { queryId, ...r };
+    });
+  };
+  const cells = (r) => r.results.map((row) => Object.fromEntries(row.map((f) => [f.field, f.value])));
+
+  const rows = await run('fields @timestamp, @logStream, @log, i, severity, req.ids.0 as id, absent | filter level = "error" | sort i desc | limit 2');
+  assert.equal(rows.status, 'Complete');
+  assert.deepEqual(rows.results[0].slice(0, 6).map((f) => f.field), ['@timestamp', '@logStream', '@log', 'i', 'severity', 'id']);
+  const [first, second] = cells(rows);
+  assert.deepEqual([first['@timestamp'], first['@logStream'], first['@log'], first.i, first.severity, first.id, first.absent], [stamp(now - 2000), 's1', `000000000000:${group}`, '58', 'own', '58', undefined]);
+  assert.equal(second.i, '56');
+  assert.deepEqual([rows.statistics.recordsMatched, rows.statistics.recordsScanned, rows.statistics.logGroupsScanned], [30, 60, 1]);
+  const { logRecord } = await send('GetLogRecord', { logRecordPointer: first['@ptr'] });
+  assert.equal(JSON.parse(logRecord['@message']).i, 58);
+
+  const counted = await run('stats count(*) as n, max(i) by level | sort level', { logGroupIdentifiers: [`arn:aws:logs:eu-west-1:000000000000:log-group:${group}:*`] });
+  assert.deepEqual(cells(counted), [{ level: 'error', n: '30', 'max(i)': '58' }, { level: 'info', n: '30', 'max(i)': '59' }]);
+  assert.equal((await run('SOURCE logGroups(namePrefix: ["sdk/"]) | stats count(*) as n', {})).results[0][0].value, '60');
+
+  // Pages of the answer.
+  const all = await run('fields i | sort i');
+  let page = await send('GetQueryResults', { queryId: all.queryId, maxItems: 25 });
+  const seen = cells(page).map((r) => Number(r.i));
+  while (page.nextToken) {
+    page = await send('GetQueryResults', { queryId: all.queryId, maxItems: 25, nextToken: page.nextToken });
+    seen.push(...cells(page).map((r) => Number(r.i)));
+  }
+  assert.deepEqual(seen, Array.from({ length: 60 }, (_, i) => i));
+
+  const described = await send('DescribeQueries', { logGroupName: group, status: 'Complete' });
+  assert.deepEqual(described.queries.map((q) => q.queryId).includes(all.queryId), true);
+  assert.deepEqual((await send('DescribeQueries', { logGroupName: 'other' })).queries, []);
+  const { logGroupIdentifiers } = await send('ListLogGroupsForQuery', { queryId: all.queryId });
+  assert.deepEqual(logGroupIdentifiers, [group]);
+  assert.equal((await refused('StopQuery', { queryId: all.queryId })).name, 'InvalidParameterException');
+
+  const wrong = await refused('StartQuery', { ...window, logGroupName: group, queryString: 'fields é | nope' });
+  assert.deepEqual([wrong.name, wrong.message, wrong.queryCompileError], ['MalformedQueryException', 'nope is no command', { location: { startCharOffset: 11, endCharOffset: 15 }, message: 'nope is no command' }]);
+  assert.equal((await refused('StartQuery', { ...window, logGroupName: 'none', queryString: 'fields i' })).message, "Log group 'none' does not exist for account ID '000000000000'");
+  assert.equal((await refused('StartQuery', { ...window, queryString: 'fields i' })).name, 'InvalidParameterException');
+  assert.equal((await refused('StartQuery', { startTime: 5, endTime: 4, logGroupName: group, queryString: 'fields i' })).message, 'End time should not be before start time.');
+  assert.equal((await refused('StartQuery', { ...window, logGroupName: group, queryString: 'SELECT 1', queryLanguage: 'SQL' })).name, 'InvalidParameterException');
+  assert.equal((await refused('GetQueryResults', { queryId: 'none' })).name, 'ResourceNotFoundException');
+
+  const { logGroupFields } = await send('GetLogGroupFields', { logGroupName: group });
+  const share = Object.fromEntries(logGroupFields.map((f) => [f.name, f.percent]));
+  assert.deepEqual([share['@timestamp'], share['@message'], share['@logStream'], share.level, share.severity], [100, 100, 100, 100, 100]);
+  assert.equal(share['meta.kind'], undefined);
+
+  const { queryDefinitionId } = await send('PutQueryDefinition', { name: 'team/errors', queryString: 'filter level = "error"', logGroupNames: [group] });
+  await send('PutQueryDefinition', { queryDefinitionId, name: 'team/all errors', queryString: 'filter level = "error" | limit 5', logGroupNames: [group] });
+  await send('PutQueryDefinition', { name: 'other', queryString: 'fields i' });
+  const { queryDefinitions } = await send('DescribeQueryDefinitions', { queryDefinitionNamePrefix: 'team/' });
+  assert.deepEqual(queryDefinitions.map((d) => [d.queryDefinitionId, d.name, d.queryString, d.logGroupNames]), [[queryDefinitionId, 'team/all errors', 'filter level = "error" | limit 5', [group]]]);
+  assert.equal((await send('DeleteQueryDefinition', { queryDefinitionId })).success, true);
+  assert.equal((await refused('DeleteQueryDefinition', { queryDefinitionId })).name, 'ResourceNotFoundException');
+  assert.equal((await refused('PutQueryDefinition', { queryDefinitionId, name: 'x', queryString: 'fields i' })).name, 'ResourceNotFoundException');
 });
