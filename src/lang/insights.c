@@ -233,12 +233,12 @@ static skep_str text_from(const Q *q, size_t from)
 static skep_rc named_expr(Q *q, struct skep_pipe_assign *ret, skep_str *ret_name, bool *ret_time)
 {
     struct skep_calc *e = NULL;
-    size_t from = (skep_insights__blanks(q), q->at);
+    size_t from = skep_insights__here(q);
     SKEP_TRY(skep_insights__expr(q, &e));
     *ret_name = text_from(q, from);
     bool named = skep_insights__take_word(q, SKEP_STR("as"));
     if (named) {
-        size_t at = (skep_insights__blanks(q), q->at);
+        size_t at = skep_insights__here(q);
         skep_rc rc = skep_insights__field_name(q, ret_name);
         if (rc != SKEP_OK)
             return rc == SKEP_ENOTFOUND
@@ -322,7 +322,7 @@ static skep_rc sort(Q *q)
         struct skep_calc *e = NULL;
         if (n == 64)
             return skep_insights__wrong(q, q->command_at, q->prev_end, "more than 64 keys");
-        size_t from = (skep_insights__blanks(q), q->at);
+        size_t from = skep_insights__here(q);
         SKEP_TRY(skep_insights__expr(q, &e));
         /* An aggregate's own spelling names its column. */
         const struct skep_insights__name *made = find_name(q, text_from(q, from));
@@ -354,7 +354,7 @@ static skep_rc limit(Q *q)
 {
     uint64_t n = 0;
     (void)skep_insights__take_word(q, SKEP_STR("any")); /* the first ones are as good as any */
-    size_t from = (skep_insights__blanks(q), q->at);
+    size_t from = skep_insights__here(q);
     while (q->at < q->text.n && q->text.p[q->at] >= '0' && q->text.p[q->at] <= '9')
         q->at++;
     q->prev_end = q->at;

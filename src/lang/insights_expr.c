@@ -100,7 +100,7 @@ static skep_rc arguments(Q *q, skep_str name, struct skep_calc **args, unsigned 
     if (skep_insights__take(q, SKEP_STR(")")))
         return SKEP_OK;
     do {
-        size_t at = (skep_insights__blanks(q), q->at);
+        size_t at = skep_insights__here(q);
         if (*n == SKEP_LIMIT_CALC_ARGS)
             return skep_insights__wrong(q, at, at + 1, "more than %d arguments",
                                         SKEP_LIMIT_CALC_ARGS);
@@ -226,7 +226,7 @@ static skep_rc value(Q *q, struct skep_calc **ret)
 /* a.key, a.`odd key`, a[0], a["key"]. */
 static skep_rc postfix(Q *q, struct skep_calc **ret)
 {
-    size_t from = (skep_insights__blanks(q), q->at);
+    size_t from = skep_insights__here(q);
     SKEP_TRY(value(q, ret));
     while (q->at < q->text.n) {
         struct skep_calc *key = NULL;
@@ -262,7 +262,7 @@ static skep_rc power(Q *q, struct skep_calc **ret);
 
 static skep_rc negative(Q *q, struct skep_calc **ret)
 {
-    size_t from = (skep_insights__blanks(q), q->at);
+    size_t from = skep_insights__here(q);
     if (!skep_insights__take(q, SKEP_STR("-")))
         return postfix(q, ret);
     if (++q->depth > SKEP_INSIGHTS__DEPTH)
@@ -279,7 +279,7 @@ static skep_rc negative(Q *q, struct skep_calc **ret)
 static skep_rc power(Q *q, struct skep_calc **ret)
 {
     struct skep_calc *y = NULL;
-    size_t from = (skep_insights__blanks(q), q->at);
+    size_t from = skep_insights__here(q);
     SKEP_TRY(negative(q, ret));
     if (!skep_insights__take(q, SKEP_STR("^")))
         return SKEP_OK;
@@ -292,7 +292,7 @@ static skep_rc power(Q *q, struct skep_calc **ret)
 
 static skep_rc product(Q *q, struct skep_calc **ret)
 {
-    size_t from = (skep_insights__blanks(q), q->at);
+    size_t from = skep_insights__here(q);
     SKEP_TRY(power(q, ret));
     for (;;) {
         struct skep_calc *y = NULL;
@@ -309,7 +309,7 @@ static skep_rc product(Q *q, struct skep_calc **ret)
 
 static skep_rc sum(Q *q, struct skep_calc **ret)
 {
-    size_t from = (skep_insights__blanks(q), q->at);
+    size_t from = skep_insights__here(q);
     SKEP_TRY(product(q, ret));
     for (;;) {
         struct skep_calc *y = NULL;
@@ -388,7 +388,7 @@ static skep_rc comparison(Q *q, struct skep_calc **ret)
         const char *fn;
     } ops[] = {{{"!=", 2}, "ne"}, {{"<=", 2}, "le"}, {{">=", 2}, "ge"}, {{"=~", 2}, NULL},
                {{"==", 2}, "eq"}, {{"=", 1}, "eq"},  {{"<", 1}, "lt"},  {{">", 1}, "gt"}};
-    size_t from = (skep_insights__blanks(q), q->at);
+    size_t from = skep_insights__here(q);
     struct skep_calc *x = NULL, *y = NULL;
     SKEP_TRY(sum(q, &x));
     *ret = x;
@@ -411,7 +411,7 @@ static skep_rc comparison(Q *q, struct skep_calc **ret)
 
 static skep_rc negation(Q *q, struct skep_calc **ret)
 {
-    size_t from = (skep_insights__blanks(q), q->at);
+    size_t from = skep_insights__here(q);
     if (!skep_insights__take_word(q, SKEP_STR("not")))
         return comparison(q, ret);
     if (++q->depth > SKEP_INSIGHTS__DEPTH)
@@ -424,7 +424,7 @@ static skep_rc negation(Q *q, struct skep_calc **ret)
 /* Operands of one word, flat. */
 static skep_rc all_of(Q *q, bool any, struct skep_calc **ret)
 {
-    size_t from = (skep_insights__blanks(q), q->at);
+    size_t from = skep_insights__here(q);
     struct skep_calc **args = NULL;
     unsigned n = 0;
     do {
@@ -448,7 +448,7 @@ static skep_rc all_of(Q *q, bool any, struct skep_calc **ret)
 
 skep_rc skep_insights__expr(Q *q, struct skep_calc **ret)
 {
-    size_t from = (skep_insights__blanks(q), q->at);
+    size_t from = skep_insights__here(q);
     if (++q->depth > SKEP_INSIGHTS__DEPTH)
         return skep_insights__wrong(q, from, from + 1, "an expression that is too deep");
     SKEP_TRY(all_of(q, true, ret));

@@ -15,7 +15,7 @@ static skep_rc aliases(Q *q, skep_str *names, unsigned *n)
 {
     *n = 0;
     do {
-        size_t at = (skep_insights__blanks(q), q->at);
+        size_t at = skep_insights__here(q);
         if (*n == ALIASES)
             return skep_insights__wrong(q, at, at + 1, "more than %d names", ALIASES);
         skep_rc rc = skep_insights__field_name(q, &names[*n]);
@@ -106,7 +106,7 @@ static skep_rc by_format(Q *q, struct skep_calc *of, enum skep_pipe_op op)
     unsigned n;
     if (!skep_insights__take_word(q, SKEP_STR("as")))
         return skep_insights__wrong(q, q->at, q->at + 1, "as and a name are expected here");
-    size_t at = (skep_insights__blanks(q), q->at);
+    size_t at = skep_insights__here(q);
     SKEP_TRY(aliases(q, names, &n));
     if (op == SKEP_PIPE_PARSE_LOGFMT && n != 1)
         return skep_insights__wrong(q, at, q->prev_end, "logfmt gives one map: one name");

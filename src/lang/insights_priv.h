@@ -43,6 +43,8 @@ skep_rc skep_insights__wrong(struct skep_insights__q *q, size_t at, size_t end, 
 /* --- tokens --- */
 void skep_insights__blanks(struct skep_insights__q *q);
 char skep_insights__peek(struct skep_insights__q *q);
+/* Where the next token begins. */
+size_t skep_insights__here(struct skep_insights__q *q);
 bool skep_insights__take(struct skep_insights__q *q, skep_str sign);
 /* A whole word, whatever its case. */
 bool skep_insights__take_word(struct skep_insights__q *q, skep_str word);

@@ -79,8 +79,9 @@ void skep_insights_functions(struct skep_arena *a, struct skep_insights_word **r
 static skep_rc percent(Q *q, double *ret)
 {
     struct skep_calc *e = NULL;
-    size_t at = (skep_insights__expect(q, SKEP_STR(",")), skep_insights__blanks(q), q->at);
     const struct skep_calc_ctx strict = {.loose = false};
+    SKEP_TRY(skep_insights__expect(q, SKEP_STR(",")));
+    size_t at = skep_insights__here(q);
     SKEP_TRY(skep_insights__expr(q, &e));
     if (e->op != SKEP_CALC_CONST || !skep_calc_number(&strict, &e->value, ret) || *ret < 0 ||
         *ret > 100)
@@ -141,12 +142,12 @@ struct column {
 
 static skep_rc column(Q *q, struct column *ret)
 {
-    size_t from = (skep_insights__blanks(q), q->at);
+    size_t from = skep_insights__here(q);
     SKEP_TRY(skep_insights__expr(q, &ret->expr));
     ret->name = (skep_str){q->text.p + from, q->prev_end - from};
     if (!skep_insights__take_word(q, SKEP_STR("as")))
         return SKEP_OK;
-    size_t at = (skep_insights__blanks(q), q->at);
+    size_t at = skep_insights__here(q);
     skep_rc rc = skep_insights__field_name(q, &ret->name);
     if (rc == SKEP_ENOTFOUND)
         return skep_insights__wrong(q, at, at + 1, "a name is expected behind as");

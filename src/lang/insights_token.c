@@ -44,6 +44,12 @@ void skep_insights__blanks(Q *q)
     }
 }
 
+size_t skep_insights__here(Q *q)
+{
+    skep_insights__blanks(q);
+    return q->at;
+}
+
 char skep_insights__peek(Q *q)
 {
     skep_insights__blanks(q);

@@ -59,6 +59,13 @@ static char peek(struct scan *s)
     return at(s, 0);
 }
 
+/* Where the next token begins. */
+static size_t here(struct scan *s)
+{
+    (void)peek(s); /* steps over blanks */
+    return s->at;
+}
+
 static bool take(struct scan *s, skep_str sign)
 {
     (void)peek(s); /* steps over blanks */
@@ -361,7 +368,7 @@ static bool take_word(struct scan *s, skep_str w)
 
 static skep_rc is_what(struct scan *s, enum skep_logs__op *ret)
 {
-    size_t from = (peek(s), s->at);
+    size_t from = here(s);
     if (take_word(s, SKEP_STR("NULL")))
         *ret = SKEP_LOGS__IS_NULL;
     else if (take_word(s, SKEP_STR("TRUE")))
@@ -489,7 +496,7 @@ static skep_rc field(struct scan *s, struct skep_logs__field *f)
         f->rest = true;
         return SKEP_OK;
     }
-    size_t from = (peek(s), s->at);
+    size_t from = here(s);
     while (is_name(at(s, 0)))
         s->at++;
     f->name = slice(s, from);
@@ -511,7 +518,7 @@ static skep_rc fields(struct scan *s)
     s->at++;
     p->fields = skep_new_n(s->arena, struct skep_logs__field, s->text.n / 2 + 1);
     do {
-        size_t from = (peek(s), s->at);
+        size_t from = here(s);
         struct skep_logs__field *f = &p->fields[p->n_fields++];
         SKEP_TRY(field(s, f));
         if (rest && f->rest)

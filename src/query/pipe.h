@@ -133,7 +133,7 @@ struct skep_pipe_id {
 };
 
 struct skep_pipe_result {
-    skep_value *values; /* [n_rows * n_outs], in opts->arena */
+    skep_value *values;       /* [n_rows * n_outs], in opts->arena */
     struct skep_pipe_id *ids; /* [n_rows], with `raw` */
     size_t n_rows;
     uint64_t rows_scanned, rows_matched, bytes_scanned;
