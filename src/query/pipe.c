@@ -220,9 +220,12 @@ static const struct {
 skep_rc skep_pipe__push(struct skep_pipe__run *r, struct skep_pipe__node *node,
                         struct skep_pipe__batch *b)
 {
+    const struct skep_run_opts *o = r->opts;
     skep_assert(b->n <= SKEP_CALC_ROWS);
     if (b->n == 0)
         return SKEP_OK;
+    if (o->canceled && o->canceled(o->ctx))
+        return skep_fail(r->err, SKEP_ECANCELED, "canceled");
     if (!node)
         return answer(r, b);
     return ops[node->stage->op].push(r, node, b);
@@ -357,33 +360,18 @@ static skep_rc pages(struct skep_store *store, struct skep_pipe__run *r, struct 
 
 // --- runs --------------------------------------------------------------------------------------
 
-/* Is a row behind the stage a row before it, if it passed? */
-static bool keeps_rows(const struct skep_pipe_stage *s)
+static void begin(struct skep_pipe__run *r, const struct skep_pipe__pushed *pushed)
 {
-    return s->op == SKEP_PIPE_FILTER || s->op == SKEP_PIPE_ASSIGN ||
-           (s->op >= SKEP_PIPE_PARSE_GLOB && s->op <= SKEP_PIPE_PARSE_CSV && !s->many);
-}
-
-static void begin(struct skep_pipe__run *r, const struct skep_pipe__pushed *pushed,
-                  struct skep_pipe_stage *rest)
-{
-    const struct skep_pipe *p = r->p;
-    unsigned n = p->n_stages - pushed->n_stages;
     bool counts = true;
-    r->nodes = skep_new_n(r->opts->arena, struct skep_pipe__node, n + 1);
-    r->n_nodes = n;
-    for (unsigned i = 0; i < n; i++) {
-        const struct skep_pipe_stage *stage = &p->stages[pushed->n_stages + i];
-        if (i == 0 && pushed->rest) {
-            *rest = *stage;
-            rest->cond = pushed->rest;
-            stage = rest;
-        }
-        r->nodes[i].stage = stage;
-        r->nodes[i].next = i + 1 < n ? &r->nodes[i + 1] : NULL;
-        counts = counts && keeps_rows(stage);
-        r->nodes[i].counts = counts;
-        skep_arena_init(&r->nodes[i].arena, "pipe stage", r->opts->budget);
+    r->nodes = skep_new_n(r->opts->arena, struct skep_pipe__node, pushed->n_stages + 1);
+    r->n_nodes = pushed->n_stages;
+    for (unsigned i = 0; i < r->n_nodes; i++) {
+        struct skep_pipe__node *n = &r->nodes[i];
+        n->stage = &pushed->stages[i];
+        n->next = i + 1 < r->n_nodes ? n + 1 : NULL;
+        counts = counts && skep_pipe__keeps_rows(n->stage);
+        n->counts = counts;
+        skep_arena_init(&n->arena, "pipe stage", r->opts->budget);
     }
 }
 
@@ -440,7 +428,6 @@ skep_rc skep_pipe_run(struct skep_store *store, const struct skep_pipe *p,
                       const struct skep_run_opts *opts, struct skep_pipe_result *ret, skep_err *err)
 {
     struct skep_pipe__pushed pushed;
-    struct skep_pipe_stage rest;
     struct skep_pipe__run r = {
         .p = p,
         .opts = opts,
@@ -458,7 +445,7 @@ skep_rc skep_pipe_run(struct skep_store *store, const struct skep_pipe *p,
         count_rows(store, &r, &pushed.plan, pushed.scope, &ret->rows_scanned, &ret->bytes_scanned));
     skep_arena_init(&r.scratch, "pipe scratch", opts->budget);
     r.calc.scratch = &r.scratch;
-    begin(&r, &pushed, &rest);
+    begin(&r, &pushed);
     bool again = false;
     skep_rc rc = SKEP_OK;
     if (pushed.aggregate)
@@ -466,7 +453,7 @@ skep_rc skep_pipe_run(struct skep_store *store, const struct skep_pipe *p,
     if (again && rc == SKEP_OK) {
         finish_nodes(&r);
         skep_pipe__no_aggregate(p, opts->arena, &pushed);
-        begin(&r, &pushed, &rest);
+        begin(&r, &pushed);
     }
     if (rc == SKEP_OK && !pushed.aggregate)
         rc = pages(store, &r, &pushed.plan, ret);
@@ -495,10 +482,9 @@ skep_rc skep_pipe_explain(struct skep_store *store, const struct skep_pipe *p,
     *ret = skep_new_n(opts->arena, skep_str, p->n_stages + 1);
     *ret_n = p->n_stages;
     for (unsigned i = 0; i < p->n_stages; i++)
-        (*ret)[i] = i < pushed.n_stages ? SKEP_STR("by the store")
-                    : i == pushed.n_stages && pushed.rest && pushed.rest != p->stages[i].cond
-                        ? SKEP_STR("in part by the store")
-                        : SKEP_STR("row by row");
+        (*ret)[i] = pushed.how[i] == SKEP_PIPE__STORE  ? SKEP_STR("by the store")
+                    : pushed.how[i] == SKEP_PIPE__PART ? SKEP_STR("in part by the store")
+                                                       : SKEP_STR("row by row");
     return SKEP_OK;
 }
 

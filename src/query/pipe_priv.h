@@ -85,16 +85,27 @@ skep_rc skep_pipe__parse_push(struct skep_pipe__run *r, struct skep_pipe__node *
 skep_rc skep_pipe__unnest_push(struct skep_pipe__run *r, struct skep_pipe__node *n,
                                struct skep_pipe__batch *b);
 
-/* pipe_push.c: what the store does of a pipeline. */
+/* pipe_push.c: what the store does of a pipeline, and what is left. */
+enum { SKEP_PIPE__ROWS, SKEP_PIPE__PART, SKEP_PIPE__STORE };
 struct skep_pipe__pushed {
     struct skep_plan plan;         /* ROWS, or AGGREGATE */
     const struct skep_expr *scope; /* of its filter: which rows are asked about at all */
-    bool aggregate;                /* the stage at n_stages - 1 is answered by it */
-    unsigned n_stages;             /* that need no run any more */
-    unsigned *bucket_group;        /* AGGREGATE: the group that is the time bucket */
-    /* The FILTER at n_stages, what remains of it: in its place; NULL = all of it. */
-    const struct skep_calc *rest;
+    struct skep_pipe_stage *stages;
+    unsigned n_stages; /* that are run */
+    uint8_t *how;      /* [p->n_stages] */
+    /* AGGREGATE: */
+    bool aggregate;
+    const struct skep_pipe_stage *stats;
+    unsigned *bucket_group; /* which group of it is the time bucket */
+    struct skep_pipe_stage *row_stages;
+    unsigned n_row_stages; /* that would be run without it */
 };
+/* Is a row behind the stage a row before it, if it passed? */
+static inline bool skep_pipe__keeps_rows(const struct skep_pipe_stage *s)
+{
+    return s->op == SKEP_PIPE_FILTER || s->op == SKEP_PIPE_ASSIGN ||
+           (s->op >= SKEP_PIPE_PARSE_GLOB && s->op <= SKEP_PIPE_PARSE_CSV && !s->many);
+}
 SKEP_NODISCARD skep_rc skep_pipe__pushdown(struct skep_store *store, const struct skep_pipe *p,
                                            const struct skep_run_opts *opts,
                                            struct skep_pipe__pushed *ret, skep_err *err);

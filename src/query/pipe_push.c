@@ -341,8 +341,10 @@ static bool push_stats(struct push *x, const struct skep_pipe_stage *s,
 
 static bool asks_types(const struct skep_pipe *p)
 {
-    return p->n_stages > 0 &&
-           (p->stages[0].op == SKEP_PIPE_FILTER || p->stages[0].op == SKEP_PIPE_STATS);
+    for (unsigned i = 0; i < p->n_stages; i++)
+        if (p->stages[i].op == SKEP_PIPE_FILTER || p->stages[i].op == SKEP_PIPE_STATS)
+            return true;
+    return false;
 }
 
 static void narrow_datasets(struct push *x, struct skep_expr **kids, unsigned *n,
@@ -366,22 +368,44 @@ static void narrow_datasets(struct push *x, struct skep_expr **kids, unsigned *n
     kids[(*n)++] = joined(x, SKEP_EXPR_OR, any, total);
 }
 
-/* Filters at the beginning, then stats. */
+/* A filter that looks at the store's fields alone may stand before what only computes others, so
+ * filters go down over such stages; what they leave stays where it is.  Then stats. */
 static void push_stages(struct push *x, struct skep_expr **kids, unsigned *n,
                         struct skep_pipe__pushed *ret)
 {
     const struct skep_pipe *p = x->p;
-    while (ret->n_stages < p->n_stages && p->stages[ret->n_stages].op == SKEP_PIPE_FILTER) {
-        split(x, p->stages[ret->n_stages].cond, kids, n, &ret->rest);
-        if (ret->rest)
-            return;
-        ret->n_stages++;
+    bool row_filters = false;
+    unsigned i = 0;
+    ret->stages = skep_new_n(x->a, struct skep_pipe_stage, p->n_stages + 1);
+    ret->how = skep_new_n(x->a, uint8_t, p->n_stages + 1);
+    for (; i < p->n_stages && skep_pipe__keeps_rows(&p->stages[i]); i++) {
+        const struct skep_pipe_stage *s = &p->stages[i];
+        const struct skep_calc *rest = s->cond;
+        if (s->op == SKEP_PIPE_FILTER) {
+            split(x, s->cond, kids, n, &rest);
+            ret->how[i] = !rest             ? SKEP_PIPE__STORE
+                          : rest != s->cond ? SKEP_PIPE__PART
+                                            : SKEP_PIPE__ROWS;
+            row_filters = row_filters || rest;
+        }
+        if (s->op == SKEP_PIPE_FILTER && !rest)
+            continue;
+        ret->stages[ret->n_stages] = *s;
+        ret->stages[ret->n_stages++].cond = rest;
     }
-    if (ret->n_stages < p->n_stages && p->stages[ret->n_stages].op == SKEP_PIPE_STATS &&
-        push_stats(x, &p->stages[ret->n_stages], ret)) {
-        ret->aggregate = true;
-        ret->n_stages++;
-    }
+    unsigned front = ret->n_stages;
+    for (unsigned k = i; k < p->n_stages; k++)
+        ret->stages[ret->n_stages++] = p->stages[k];
+    if (i == p->n_stages || p->stages[i].op != SKEP_PIPE_STATS || row_filters ||
+        !push_stats(x, &p->stages[i], ret))
+        return;
+    ret->aggregate = true;
+    ret->stats = &p->stages[i];
+    memset(ret->how, SKEP_PIPE__STORE, i + 1); /* what stood before computes what nobody sees */
+    ret->row_stages = ret->stages;
+    ret->n_row_stages = ret->n_stages;
+    ret->stages += front + 1;
+    ret->n_stages -= front + 1;
 }
 
 skep_rc skep_pipe__pushdown(struct skep_store *store, const struct skep_pipe *p,
@@ -417,9 +441,10 @@ skep_rc skep_pipe__pushdown(struct skep_store *store, const struct skep_pipe *p,
 void skep_pipe__no_aggregate(const struct skep_pipe *p, struct skep_arena *a,
                              struct skep_pipe__pushed *pushed)
 {
-    skep_assert(pushed->aggregate && pushed->n_stages > 0);
+    skep_assert(pushed->aggregate);
     pushed->aggregate = false;
-    pushed->n_stages--;
+    pushed->stages = pushed->row_stages;
+    pushed->n_stages = pushed->n_row_stages;
     pushed->plan = (struct skep_plan){.kind = SKEP_PLAN_ROWS,
                                       .range = pushed->plan.range,
                                       .dataset = pushed->plan.dataset,
@@ -496,10 +521,8 @@ skep_rc skep_pipe__aggregate(struct skep_store *store, struct skep_pipe__run *r,
                              bool *ret_too_many)
 {
     struct skep_result *result = NULL;
-    struct fill f = {.r = r,
-                     .pushed = pushed,
-                     .stage = &r->p->stages[pushed->n_stages - 1],
-                     .to = r->n_nodes ? &r->nodes[0] : NULL};
+    struct fill f = {
+        .r = r, .pushed = pushed, .stage = pushed->stats, .to = r->n_nodes ? &r->nodes[0] : NULL};
     SKEP_TRY(skep_query_aggregate(store, &pushed->plan, r->opts, &result, r->err));
     f.result = result;
     ret->complete = result->complete;

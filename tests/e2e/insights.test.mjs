@@ -241,6 +241,32 @@ test('commands', { timeout: 60000 }, async () => {
     assert.deepEqual((await ask(query, { groups: ['one', 'two'] })).rows, want(), query);
 });
 
+test('filters over what computes', { timeout: 60000 }, async () => {
+  const got = await ask('fields size + 1 as b | parse @message "user=* " as u | filter level = "ERROR" and (u = 3 or b < 100) | filter ms > 20 | stats count(*), sum(b)', { groups: ['one', 'two'] });
+  const want = events.filter((e) => e.level === 'ERROR' && (e['@message'].includes('user=3 ') || e.size + 1 < 100) && e.ms > 20);
+  assert.deepEqual(got.rows, [[String(want.length), String(want.reduce((a, e) => a + e.size + 1, 0))]]);
+  assert.equal(got.rows_matched, want.length);
+});
+
+// One question has a share of the memory: it says what to narrow, and the server goes on.
+test('a question beyond the memory', { timeout: 120000 }, async () => {
+  const small = await Skep.start({ args: ['--memory', '64m'] });
+  try {
+    const at = nowNs() - 60_000_000_000n;
+    for (let i = 0; i < 60; i++)
+      await small.json('POST', '/v1/logs', { resourceLogs: [{ resource: { attributes: attributes({ 'service.name': 'big' }) }, scopeLogs: [{ scope: {}, logRecords: Array.from({ length: 2000 }, (_, k) => ({ timeUnixNano: String(at + BigInt(i * 2000 + k)), body: { stringValue: `line ${i * 2000 + k} ${'x'.repeat(100)}` } })) }] }] });
+    const ask = (query) => small.call('POST', '/skep/v1/logs/insights', { query, time_range: 3600 }, { accept: 'application/json' });
+    for (const query of ['stats count(*) by concat(@message, @message, @message)', 'fields concat(@message, @message) as c | dedup c | limit 100000', 'fields @message | sort @message | limit 100000', 'stats pct(strlen(@message), 50), count_distinct(concat(@message, "x")) by substr(@message, 0, 11)']) {
+      const res = await ask(query);
+      const text = await res.text();
+      if (res.status === 200) assert.ok(JSON.parse(text).complete, query);
+      else assert.match(`${res.status} ${text}`, /^422 .*memory/, query);
+    }
+    assert.equal((await (await ask('stats count(*)')).json()).rows[0][0], '120000');
+    assert.equal((await (await ask('fields @message | sort @message desc | limit 3')).json()).rows.length, 3, 'a sort keeps what its limit needs');
+  } finally { await small.done(); }
+});
+
 test('what is answered, and how much', async () => {
   const all = await ask('filter n < 3', { groups: ['one', 'two'] });
   assert.deepEqual(all.columns, [{ name: '@timestamp', time: true }, { name: '@message' }]);
@@ -285,6 +311,9 @@ test('mistakes and their place', async () => {
   }
   const ok = await skep.json('POST', '/skep/v1/logs/check', { language: 'insights', text: 'filter level = "x" | stats count(*) by bin(5m)', time_range: 7200 });
   assert.deepEqual(ok.steps, ['filter level = "x": by the store', 'stats count(*) by bin(5m): by the store']);
+  // What only looks at stored fields goes down over what computes others.
+  const over = await skep.json('POST', '/skep/v1/logs/check', { language: 'insights', text: 'parse @message "user=* " as u | filter level = "ERROR" and u > 3 | stats count(*) by u', time_range: 7200 });
+  assert.deepEqual(over.steps.map((t) => t.slice(t.lastIndexOf(':') + 2)), ['row by row', 'in part by the store', 'row by row']);
   const pattern = await skep.json('POST', '/skep/v1/logs/check', { language: 'pattern', text: '[ip, ..., b = 1]' });
   assert.deepEqual(pattern, { ok: true, language: 'pattern', kind: 'fields', fields: ['ip', '...', 'b'] });
 });
