@@ -36,6 +36,11 @@ const heat = await load('parts/heatdraw.ts');
 const time = await load('lib/time.ts');
 const axis = await load('lib/axis.ts');
 const relation = await load('lib/relation.ts');
+const logs = await load('lib/logs.ts');
+const insights = await load('lib/insights.ts');
+const logtext = await load('lib/logtext.ts');
+const source = await load('logs/source.ts');
+const exporting = await load('logs/Export.tsx');
 
 test('filters read as people type them', () => {
   const cases = {
@@ -195,4 +200,47 @@ test('what an X-Ray operation says of a form goes to its fields', async () => {
   assert.deepEqual(formErrors('RuleName: "a" exists already'), { fields: {}, rest: 'RuleName: "a" exists already' });
   assert.equal(position('Invalid filter expression at position 12: ) is expected here'), 12);
   assert.equal(position('no such group'), null);
+});
+
+test('terms are marked where they stand, the first and longest has the place', () => {
+  const cut = (text, terms) => logs.pieces(text, terms).map((p) => (p.term < 0 ? p.text : `<${p.term}:${p.text}>`)).join('');
+  assert.equal(cut('GET /Cart get', ['get', '/c']), '<0:GET> <1:/C>art <0:get>');
+  assert.equal(cut('timeout', ['time', 'timeout']), '<1:timeout>');
+  assert.equal(cut('nothing', ['x']), 'nothing');
+  assert.equal(cut('İstanbul get', ['get']), 'İstanbul get', 'where case changes the length the text is left as it is');
+  const searched = (query) => logs.searchedTerms(new URLSearchParams(query));
+  assert.deepEqual(searched('lang=pattern&fp=' + encodeURIComponent('ERROR "two words" -"not this" ?maybe')), ['ERROR', 'two words', 'maybe']);
+  assert.deepEqual(searched('lang=pattern&fp=' + encodeURIComponent('{ $.a = 1 }')), []);
+  assert.deepEqual(searched('q=one+text'), ['one text']);
+});
+
+test('severities as people write them', () => {
+  assert.deepEqual(['ERROR', 'err', 'Warning', 'notice', 'CRITICAL', 'panic', 'verbose', ''].map(logs.severityOf), ['error', 'error', 'warn', 'info', 'fatal', 'fatal', 'unspecified', 'unspecified']);
+});
+
+test('mistakes stand at characters, whatever their bytes', () => {
+  assert.deepEqual(logtext.mistakeOf('größe € filtr x', 'no', 12, 17), { message: 'no', from: 8, to: 13 });
+  assert.deepEqual(logtext.mistakeOf('abc', 'no', 3, 3), { message: 'no', from: 3, to: 3 });
+  assert.deepEqual(logtext.mistakeOf('abc def', 'no', 4, null), { message: 'no', from: 4, to: 7 });
+});
+
+test('an Insights result becomes series over time, or bars', () => {
+  const result = (columns, rows) => ({ kind: 'table', columns: columns.map(([name, more]) => ({ name, ...more })), rows });
+  const c = insights.chartOf(result([['bin(1m)', { time: true }], ['level'], ['n']], [
+    ['2026-11-20 17:15:00.000', 'info', '7'], ['2026-11-20 17:17:00.000', 'info', '5'], ['2026-11-20 17:15:00.000', 'error', '1'], ['2026-11-20 17:16:00.000', 'error', null],
+  ]));
+  assert.deepEqual(c.times.map((t) => new Date(t).toISOString().slice(11, 16)), ['17:15', '17:16', '17:17']);
+  assert.deepEqual(c.series, [{ name: 'info', data: [7, null, 5] }, { name: 'error', data: [1, null, null] }]);
+  const bars = insights.chartOf(result([['user'], ['n', { number: true }]], [['ann', '3'], [null, '4']]));
+  assert.deepEqual([bars.times, bars.labels, bars.series], [null, ['ann', '–'], [{ name: 'n', data: [3, 4] }]]);
+  assert.equal(insights.chartOf(result([['user'], ['text']], [['a', 'b'], ['c', 'd']])), null);
+  assert.equal(insights.chartOf({ ...result([['n']], [['1']]), kind: 'events' }), null);
+});
+
+test('CSV: quotes, line ends, and no formulas', () => {
+  assert.deepEqual(['a', 'a,b', 'say "x"', 'two\nlines', '=1+1', '-5.2', '-x', '@a'].map(exporting.csvCell), ['a', '"a,b"', '"say ""x"""', '"two\nlines"', "'=1+1", '-5.2', "'-x", "'@a"]);
+});
+
+test('steps of the list are cut at the range', () => {
+  assert.deepEqual(source.stepsOf([0, 10, 20], 10, [1, NaN, 3], 5, 25), [{ from: 5, to: 10, n: 1 }, { from: 10, to: 20, n: 0 }, { from: 20, to: 25, n: 3 }]);
 });

@@ -142,5 +142,5 @@ export function searchedTerms(params: URLSearchParams): string[] {
   if (lang === 'own') return [params.get('q')?.trim() ?? ''].filter(Boolean);
   const text = lang === 'pattern' ? params.get('fp')?.trim() ?? '' : '';
   if (/^[{[%]/.test(text)) return [];
-  return [...text.matchAll(/"([^"]+)"|(\S+)/g)].map((m) => m[1] ?? m[2]!.replace(/^\?/, '')).filter((t) => t && !t.startsWith('-') && !t.startsWith('%'));
+  return [...text.matchAll(/([-?]?)(?:"((?:[^"\\]|\\.)+)"|([^\s"]+))/g)].filter((m) => m[1] !== '-').map((m) => m[2]?.replace(/\\(.)/g, '$1') ?? m[3]!).filter((t) => t && !t.startsWith('%'));
 }

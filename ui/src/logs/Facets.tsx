@@ -30,7 +30,7 @@ export function Facets({ spec, total }: { spec: LogSelection; total: number }) {
   const { params } = useRoute();
   const [list, setList] = useState<Field[]>([]);
   const [text, setText] = useState('');
-  const open = params.has('f') ? params.getAll('f') : ['severity', 'service.name'];
+  const open = params.has('f') ? params.getAll('f') : params.has('ds') ? ['severity', ...STREAM_FIELDS] : ['severity', 'dataset'];
   const key = JSON.stringify(spec);
   useEffect(() => {
     let on = true;
