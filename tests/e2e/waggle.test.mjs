@@ -14,7 +14,7 @@ import { nowNs, root, Skep, until } from './support.mjs';
 
 const run = promisify(execFile);
 const require = createRequire(join(root, 'tests', 'clients', 'node', 'package.json'));
-const { ProtobufTraceSerializer } = require('@opentelemetry/otlp-transformer');
+const { ProtobufLogsSerializer, ProtobufTraceSerializer } = require('@opentelemetry/otlp-transformer');
 const { W3CTraceContextPropagator, W3CBaggagePropagator } = require('@opentelemetry/core');
 const api = require('@opentelemetry/api');
 const sender = join(process.env.SKEP_BUILD_DIR || join(root, 'build', 'release'), 'sub', 'waggle', 'tests', 'waggle_e2e_send');
@@ -77,6 +77,20 @@ async function rowsOf(traceId) {
   return { trace, rows: trace.rows.id.map((_, i) => Object.fromEntries(Object.entries(trace.rows).map(([k, v]) => [k, v[i]]))) };
 }
 
+async function logsArrive(told) {
+  const log = await until('the log record', async () => (await rowsOf(told.root.traceId)).rows.find((x) => x.kind === 'log'));
+  const row = await skep.json('GET', `/skep/v1/row/${log.id}`);
+  const f = await fields(log.id);
+  assert.equal(row.time_ns, String(BigInt(told.root.startNs) + 3_000_000n));
+  assert.deepEqual(f.attribute, { 'log.attr': 'yes', ratio: 0.5 });
+  assert.equal(f.intrinsic.severity_text, 'warning');
+  assert.equal(f.intrinsic.severity_code, 13);
+  assert.equal(f.intrinsic['event.name'], 'order.odd');
+  assert.deepEqual([f.intrinsic['body.what'], f.intrinsic['body.n']], ['order', 3]);
+  assert.equal(f.intrinsic['trace.parent_id'], told.root.spanId);
+  assert.equal(f.instrumentation['library.name'], 'waggle-log');
+}
+
 for (const compression of ['none', 'gzip']) {
   test(`what arrives at skep is what was recorded (compression ${compression})`, async () => {
     const told = await send(skep.url, { OTEL_EXPORTER_OTLP_COMPRESSION: compression });
@@ -110,6 +124,7 @@ for (const compression of ['none', 'gzip']) {
     const link = await fields(rows.find((x) => x.kind === 'link').id);
     assert.equal(link.intrinsic['trace.link.span_id'], told.root.spanId);
     assert.deepEqual(link.attribute, { self: true });
+    await logsArrive(told);
   });
 }
 
@@ -162,6 +177,23 @@ function tree(b, type) {
   return out.sort((x, y) => (JSON.stringify(x) < JSON.stringify(y) ? -1 : 1));
 }
 
+const logRequest = { 1: { 1: { 1: keyValue }, 2: { 1: { 3: keyValue }, 2: { 5: any, 6: keyValue } } } };
+
+function compareLogs(body, told, resource, spanContext) {
+  const at = (ns) => hr(BigInt(told.root.startNs) + ns);
+  const instrumentationScope = { name: 'waggle-log', version: '0.9' };
+  const theirs = ProtobufLogsSerializer.serializeRequest([
+    {
+      hrTime: at(3_000_000n), hrTimeObserved: at(3_000_001n), spanContext: { ...spanContext, isRemote: undefined }, severityNumber: 13, severityText: 'warning', eventName: 'order.odd',
+      body: { what: 'order', n: 3 }, attributes: { 'log.attr': 'yes', ratio: 0.5 }, droppedAttributesCount: 0, resource, instrumentationScope,
+    },
+    {
+      hrTime: [0, 0], hrTimeObserved: at(4_000_000n), severityNumber: 9, body: 'plain \u00e4', attributes: {}, droppedAttributesCount: 0, resource, instrumentationScope,
+    },
+  ]);
+  assert.deepEqual(tree(body, logRequest), tree(Buffer.from(theirs), logRequest));
+}
+
 const hr = (ns) => [Number(BigInt(ns) / 1_000_000_000n), Number(BigInt(ns) % 1_000_000_000n)];
 
 test("the bytes are those of OpenTelemetry's own serializer", async () => {
@@ -169,9 +201,8 @@ test("the bytes are those of OpenTelemetry's own serializer", async () => {
   const parent = { traceId: '0af7651916cd43dd8448eb211c80319c', spanId: 'b7ad6b7169203331' };
   const told = await send(sink.url, { TRACEPARENT: `00-${parent.traceId}-${parent.spanId}-01`, TRACESTATE: 'a=1,b=2' });
   await sink.done();
-  assert.equal(sink.requests.length, 1);
-  const [{ headers, url, body }] = sink.requests;
-  assert.equal(url, '/v1/traces');
+  assert.equal(sink.requests.length, 2);
+  const { headers, body } = sink.requests.find((r) => r.url === '/v1/traces');
   assert.equal(headers['content-type'], 'application/x-protobuf');
   const traceState = { serialize: () => 'a=1,b=2' };
   const context = (s) => ({ traceId: s.traceId, spanId: s.spanId, traceFlags: s.flags, traceState });
@@ -205,6 +236,7 @@ test("the bytes are those of OpenTelemetry's own serializer", async () => {
     },
   ]);
   const expected = tree(Buffer.from(theirs), request);
+  compareLogs(sink.requests.find((r) => r.url === '/v1/logs').body, told, resource, context(told.root));
   const scopeAttributes = (t) => JSON.stringify(t).includes(Buffer.from('scope.attr').toString('hex'));
   assert.ok(scopeAttributes(mine), 'the scope has its attributes');
   const without = (t) => t.map(([f, w, v]) => [f, w, Array.isArray(v) ? without(v) : v]).filter(([, , v]) => !JSON.stringify(v).startsWith(`[[1,2,"${Buffer.from('scope.attr').toString('hex')}"]`));
@@ -235,7 +267,8 @@ test('contexts go from Node to C and back', async () => {
 test("an unsampled parent's decision is kept", async () => {
   const told = await send(skep.url, { TRACEPARENT: '00-aaaaaaaaaaaaaaaabbbbbbbbbbbbbbbb-00f067aa0ba902b7-00' });
   assert.match(told.headers.traceparent, /^00-a{16}b{16}-[0-9a-f]{16}-00$/);
-  assert.equal((await skep.call('GET', `/skep/v1/trace/${told.root.traceId}`)).status, 404);
+  const { rows } = await rowsOf(told.root.traceId); // the log record is there, its spans are not
+  assert.deepEqual(rows.filter((r) => r.kind !== 'log'), []);
 });
 
 test('the example server: a request of Node is served in its own trace', async () => {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* traceparent, tracestate and baggage: what is accepted is written and read back as the same. */
+/* traceparent, tracestate, baggage, B3, Jaeger, X-Ray: what is accepted is written and read back as
+ * the same. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -61,10 +62,62 @@ static void baggage(const char *p, size_t n)
     waggle_baggage_unref(b);
 }
 
+/* A carrier that has the same text in every header. */
+struct text {
+    const char *p;
+    size_t n;
+};
+
+static bool get(void *self, const char *key, size_t index, const char **ret_value, size_t *ret_n)
+{
+    const struct text *text = self;
+    (void)key;
+    *ret_value = text->p;
+    *ret_n = text->n;
+    return index == 0;
+}
+
+/* The one it writes is the one it reads. */
+static void keep(void *self, const char *key, const char *value)
+{
+    char *kept = self;
+    if (kept[0] == '\0' && strlen(value) < 200)
+        memcpy(kept, value, strlen(value) + 1);
+    (void)key;
+}
+
+static void formats(const char *p, size_t n)
+{
+    static const char *const names[] = {"b3", "jaeger", "xray", "tracecontext"};
+    for (size_t i = 0; i < 4; i++) {
+        const struct waggle_propagator *propagator = waggle_propagator_find(names[i]);
+        struct text text = {p, n};
+        char kept[200] = "";
+        waggle_context a;
+        waggle_context b;
+        waggle_span_context x;
+        waggle_span_context y;
+        waggle_context_init(&a);
+        waggle_context_init(&b);
+        propagator->extract(&a, get, &text);
+        if (waggle_context_get_span_context(&a, &x)) {
+            propagator->inject(&a, keep, kept);
+            text = (struct text){kept, strlen(kept)};
+            propagator->extract(&b, get, &text);
+            must(waggle_context_get_span_context(&b, &y));
+            must(memcmp(x.trace_id, y.trace_id, 16) == 0 && memcmp(x.span_id, y.span_id, 8) == 0);
+            must((x.flags & 1) == (y.flags & 1));
+        }
+        waggle_context_done(&a);
+        waggle_context_done(&b);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     traceparent((const char *)data, size);
     tracestate((const char *)data, size);
     baggage((const char *)data, size);
+    formats((const char *)data, size);
     return 0;
 }

@@ -29,8 +29,16 @@ static void value(const waggle_value_data *v, unsigned depth)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     waggle_record record = {data, (uint32_t)size, 0};
+    waggle_log_data log;
     waggle_span_data span;
     waggle_attr_data attr;
+    if (waggle_record_log(&record, &log)) {
+        value(&log.body, 0);
+        touch(log.severity_text);
+        touch(log.event_name);
+        for (waggle_cursor c = {0}; waggle_log_data_attr(&log, &c, &attr);)
+            value(&attr.value, 0);
+    }
     if (!waggle_record_span(&record, &span))
         return 0;
     touch(span.name);

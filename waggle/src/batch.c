@@ -136,7 +136,8 @@ static size_t add_report(struct batch *b, size_t n, uint8_t *bytes, bool last)
 {
     uint64_t now = waggle__monotonic();
     uint64_t delay = (uint64_t)b->options.schedule_delay_ms * 1000000u;
-    if (b->options.no_drop_report || (!last && now - b->reported_at < delay))
+    bool spans = b->options.signal == WAGGLE_SIGNAL_TRACES;
+    if (b->options.no_drop_report || !spans || (!last && now - b->reported_at < delay))
         return n;
     waggle_record record;
     if (!waggle__report_make(&b->report, bytes, &record))
@@ -158,7 +159,7 @@ static bool export_one(struct batch *b, struct waggle__thread *t, bool all,
         return false;
     waggle_batch batch = {
         .struct_size = sizeof batch,
-        .signal = WAGGLE_SIGNAL_TRACES,
+        .signal = b->options.signal,
         .resource = b->resource,
         .scopes = b->scopes,
         .n_scopes = snapshot_scopes(b),
@@ -432,13 +433,15 @@ static const struct waggle_processor_ops batch_ops = {
 static waggle_batch_options with_defaults(const waggle_batch_options *given)
 {
     enum { QUEUE = 2048, BATCH = 512, DELAY_MS = 5000, TIMEOUT_MS = 30000, QUEUE_MAX = 1 << 20 };
+    enum { LOGS_DELAY_MS = 1000 };
     waggle_batch_options o = {0};
     if (given != NULL)
         memcpy(&o, given,
                given->struct_size ? WAGGLE__MIN(given->struct_size, sizeof o) : sizeof o);
     o.max_queue = o.max_queue ? WAGGLE__MIN(o.max_queue, (uint32_t)QUEUE_MAX) : QUEUE;
     o.max_batch = WAGGLE__MIN(o.max_batch ? o.max_batch : BATCH, o.max_queue);
-    o.schedule_delay_ms = o.schedule_delay_ms ? o.schedule_delay_ms : DELAY_MS;
+    uint32_t delay_ms = o.signal == WAGGLE_SIGNAL_LOGS ? LOGS_DELAY_MS : DELAY_MS;
+    o.schedule_delay_ms = o.schedule_delay_ms ? o.schedule_delay_ms : delay_ms;
     o.export_timeout_ms = o.export_timeout_ms ? o.export_timeout_ms : TIMEOUT_MS;
     return o;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * console.c - spans as readable lines
+ * console.c - spans and log records as readable lines
  *
  *   SERVER "GET /users" 12.345 ms trace=... span=... parent=... scope=lib/1.0 status=ERROR "why"
  *       http.route="/users" http.response.status_code=500
@@ -136,6 +136,32 @@ static void put_span(FILE *out, const waggle_span_data *s, const waggle_scope_in
     }
 }
 
+static void put_log(FILE *out, const waggle_log_data *log, const waggle_scope_info *scope)
+{
+    static const char *const names[] = {"UNSET", "TRACE", "DEBUG", "INFO",
+                                        "WARN",  "ERROR", "FATAL"};
+    static const uint8_t none[16];
+    char trace[33] = "";
+    char span[17] = "";
+    if (memcmp(log->trace_id, none, 16) != 0) {
+        waggle_trace_id_hex(log->trace_id, trace);
+        waggle_span_id_hex(log->span_id, span);
+    }
+    (void)fprintf(out, "%s ", names[log->severity > 0 ? (log->severity - 1) / 4 + 1 : 0]);
+    if (log->event_name.n > 0) {
+        (void)fputs("event=", out);
+        put_text(out, log->event_name);
+        (void)fputc(' ', out);
+    }
+    put_value(out, &log->body, 0);
+    (void)fprintf(out, " trace=%s span=%s scope=%.*s/%.*s", trace, span, (int)scope->name.n,
+                  scope->name.p, (int)scope->version.n, scope->version.p);
+    waggle_attr_data attr;
+    for (waggle_cursor c = {0}; waggle_log_data_attr(log, &c, &attr);)
+        put_attr(out, &attr);
+    (void)fputc('\n', out);
+}
+
 static enum waggle_export console_export(struct waggle_exporter *e, const waggle_batch *batch,
                                          const waggle_deadline *deadline)
 {
@@ -143,6 +169,9 @@ static enum waggle_export console_export(struct waggle_exporter *e, const waggle
     (void)deadline;
     for (size_t i = 0; i < batch->n_records; i++) {
         waggle_span_data span;
+        waggle_log_data log;
+        if (batch->signal == WAGGLE_SIGNAL_LOGS && waggle_record_log(&batch->records[i], &log))
+            put_log(c->out, &log, batch->scopes[batch->records[i].scope]);
         if (batch->signal == WAGGLE_SIGNAL_TRACES && waggle_record_span(&batch->records[i], &span))
             put_span(c->out, &span, batch->scopes[batch->records[i].scope]);
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * env.c - OTEL_* variables that concern traces
+ * env.c - OTEL_* variables that concern traces and logs
  *
  * An empty value is an unset one. A malformed number or an unknown name is told to the error
  * handler and ignored. Each variable is read where waggle_init runs, once.
@@ -131,6 +131,14 @@ void waggle__env_limits(waggle_limits *l)
     l->attributes_link = waggle__env_u32("OTEL_LINK_ATTRIBUTE_COUNT_LIMIT", l->attributes_link);
 }
 
+void waggle__env_log_limits(waggle_log_limits *l)
+{
+    uint32_t count = waggle__env_u32("OTEL_ATTRIBUTE_COUNT_LIMIT", l->attributes);
+    uint32_t length = waggle__env_u32("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", l->value_length);
+    l->attributes = waggle__env_u32("OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT", count);
+    l->value_length = waggle__env_u32("OTEL_LOGRECORD_ATTRIBUTE_VALUE_LENGTH_LIMIT", length);
+}
+
 void waggle__env_batch(waggle_batch_options *o, enum waggle_signal signal)
 {
     static const char *const names[][4] = {
@@ -144,6 +152,7 @@ void waggle__env_batch(waggle_batch_options *o, enum waggle_signal signal)
     o->export_timeout_ms = waggle__env_u32(of[1], o->export_timeout_ms);
     o->max_queue = waggle__env_u32(of[2], o->max_queue);
     o->max_batch = waggle__env_u32(of[3], o->max_batch);
+    o->signal = signal;
     o->no_drop_report |= waggle__env_true("OTEL_C_NO_DROP_REPORT");
 }
 

@@ -34,9 +34,9 @@ static void each_processor(on_processor_fn *fn, bool child)
     for (struct waggle_provider *p = waggle__providers_first(); p != NULL; p = p->next) {
         if (!p->is_forking)
             continue;
-        uint32_t n = atomic_load_explicit(&p->n_processors, memory_order_acquire);
-        for (uint32_t i = 0; i < n; i++)
-            fn(atomic_load_explicit(&p->processors[i], memory_order_relaxed), child);
+        for (size_t s = 0; s < WAGGLE__SIGNALS; s++)
+            for (uint32_t i = 0, n = waggle__processors_n(&p->processors[s]); i < n; i++)
+                fn(waggle__processor_at(&p->processors[s], i), child);
     }
 }
 

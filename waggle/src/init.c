@@ -32,7 +32,7 @@ static struct waggle_resource *make_resource(const waggle_options *o)
     return NULL;
 }
 
-static bool add_exporter(void *self, struct waggle_exporter *exporter)
+static bool add_span_exporter(void *self, struct waggle_exporter *exporter)
 {
     waggle_batch_options o = {.struct_size = sizeof o};
     waggle__env_batch(&o, WAGGLE_SIGNAL_TRACES);
@@ -40,19 +40,37 @@ static bool add_exporter(void *self, struct waggle_exporter *exporter)
     return p != NULL && waggle_provider_add(self, p);
 }
 
-static bool add_exporters(struct waggle_provider *provider, const waggle_options *o)
+static bool add_log_exporter(void *self, struct waggle_exporter *exporter)
 {
-    if (o->exporter != NULL)
-        return add_exporter(provider, o->exporter);
-    return waggle__env_exporters(WAGGLE_SIGNAL_TRACES, o->endpoint, add_exporter, provider);
+    waggle_batch_options o = {.struct_size = sizeof o};
+    waggle__env_batch(&o, WAGGLE_SIGNAL_LOGS);
+    struct waggle_processor *p = waggle_batch_processor_new(exporter, &o);
+    return p != NULL && waggle_provider_add_log(self, p);
+}
+
+static bool add_exporters(struct waggle_provider *provider, waggle_options *o)
+{
+    bool ok = o->exporter != NULL ? add_span_exporter(provider, o->exporter)
+                                  : waggle__env_exporters(WAGGLE_SIGNAL_TRACES, o->endpoint,
+                                                          add_span_exporter, provider);
+    return (o->log_exporter != NULL ? add_log_exporter(provider, o->log_exporter)
+                                    : waggle__env_exporters(WAGGLE_SIGNAL_LOGS, o->endpoint,
+                                                            add_log_exporter, provider)) &&
+           ok;
+}
+
+static void free_exporter(struct waggle_exporter *exporter)
+{
+    if (exporter != NULL && exporter->ops->free != NULL)
+        exporter->ops->free(exporter);
 }
 
 static void discard(const waggle_options *o)
 {
     if (o->sampler != NULL && o->sampler->ops->free != NULL)
         o->sampler->ops->free(o->sampler);
-    if (o->exporter != NULL && o->exporter->ops->free != NULL)
-        o->exporter->ops->free(o->exporter);
+    free_exporter(o->exporter);
+    free_exporter(o->log_exporter);
 }
 
 static void replace(struct waggle_provider *provider)
@@ -79,12 +97,15 @@ int waggle_init(const waggle_options *options)
         return 0;
     }
     waggle_limits limits = {.struct_size = sizeof limits};
+    waggle_log_limits log_limits = {.struct_size = sizeof log_limits};
     waggle__env_limits(&limits);
+    waggle__env_log_limits(&log_limits);
     waggle_provider_options p = {
         .struct_size = sizeof p,
         .resource = make_resource(&o),
         .sampler = o.sampler ? o.sampler : waggle__env_sampler(),
         .limits = &limits,
+        .log_limits = &log_limits,
         .max_live_spans =
             o.max_live_spans ? o.max_live_spans : waggle__env_u32("OTEL_C_MAX_LIVE_SPANS", 0),
     };

@@ -135,6 +135,7 @@ uint8_t *waggle__value_write(uint8_t *w, const waggle_value *v,
 
 enum { WAGGLE__SCOPES_MAX = 1024 };
 
+/* A tracer; a logger is the same thing under its own name. */
 struct waggle_tracer {
     _Atomic(struct waggle_provider *) provider; /* NULL: makes no spans */
     uint32_t scope;
@@ -155,6 +156,8 @@ struct waggle__sdk_ops {
     bool (*is_recording)(waggle_span span);
     bool (*get_context)(waggle_span span, waggle_span_context *ret_context); /* no zeroing */
     bool (*enabled)(const struct waggle_tracer *tracer);
+    void (*log)(struct waggle_tracer *scope, const waggle_log_record *record);
+    bool (*log_enabled)(const struct waggle_tracer *scope);
 };
 
 extern _Atomic(const struct waggle__sdk_ops *) waggle__sdk;

@@ -57,6 +57,18 @@ static waggle_limits limits_of(const waggle_limits *given)
     return l;
 }
 
+static waggle_log_limits log_limits_of(const waggle_log_limits *given)
+{
+    enum { COUNT = 128 };
+    waggle_log_limits l = {0};
+    if (given != NULL)
+        memcpy(&l, given,
+               given->struct_size ? WAGGLE__MIN(given->struct_size, sizeof l) : sizeof l);
+    l.attributes = or_default(l.attributes, COUNT);
+    l.value_length = or_default(l.value_length, WAGGLE_NO_LIMIT);
+    return l;
+}
+
 static void free_owned(struct waggle_resource *resource, struct waggle_sampler *sampler)
 {
     waggle_resource_free(resource);
@@ -110,6 +122,7 @@ struct waggle_provider *waggle_provider_new(const waggle_provider_options *optio
     p->id_generator = o.id_generator;
     p->limits = limits_of(o.limits);
     p->value_limits = (struct waggle__value_limits){p->limits.value_length, p->limits.value_depth};
+    p->log_limits = log_limits_of(o.log_limits);
     p->resource = resource;
     p->resource_info = waggle_resource_get_info(resource);
     (void)pthread_mutex_init(&p->lock, NULL); // cannot fail on Linux
@@ -123,30 +136,56 @@ static void free_processor(struct waggle_processor *processor)
         processor->ops->free(processor);
 }
 
-bool waggle_provider_add(struct waggle_provider *provider, struct waggle_processor *processor)
+static void note_hooks(struct waggle_provider *provider, const struct waggle_processor *processor)
+{
+    if (processor->ops->on_start != NULL)
+        atomic_store_explicit(&provider->has_on_start, true, memory_order_relaxed);
+    if (processor->ops->on_ending != NULL)
+        atomic_store_explicit(&provider->has_on_ending, true, memory_order_relaxed);
+}
+
+static bool add(struct waggle_provider *provider, struct waggle_processor *processor,
+                enum waggle_signal signal)
 {
     if (provider == NULL || processor == NULL) {
         free_processor(processor);
         return false;
     }
+    struct waggle__processors *list = &provider->processors[signal];
     (void)pthread_mutex_lock(&provider->lock); // fails only for a mutex that is none
-    uint32_t n = atomic_load_explicit(&provider->n_processors, memory_order_relaxed);
+    uint32_t n = waggle__processors_n(list);
     bool ok = n < WAGGLE__PROCESSORS_MAX &&
               !atomic_load_explicit(&provider->is_shut, memory_order_relaxed);
     if (ok) {
         if (processor->ops->set_resource != NULL)
             processor->ops->set_resource(processor, &provider->resource_info);
-        if (processor->ops->on_start != NULL)
-            atomic_store_explicit(&provider->has_on_start, true, memory_order_relaxed);
-        if (processor->ops->on_ending != NULL)
-            atomic_store_explicit(&provider->has_on_ending, true, memory_order_relaxed);
-        atomic_store_explicit(&provider->processors[n], processor, memory_order_relaxed);
-        atomic_store_explicit(&provider->n_processors, n + 1, memory_order_release);
+        if (signal == WAGGLE_SIGNAL_TRACES)
+            note_hooks(provider, processor);
+        atomic_store_explicit(&list->p[n], processor, memory_order_relaxed);
+        atomic_store_explicit(&list->n, n + 1, memory_order_release);
     }
     (void)pthread_mutex_unlock(&provider->lock);
     if (!ok)
         free_processor(processor);
     return ok;
+}
+
+bool waggle_provider_add(struct waggle_provider *provider, struct waggle_processor *processor)
+{
+    return add(provider, processor, WAGGLE_SIGNAL_TRACES);
+}
+
+bool waggle_provider_add_log(struct waggle_provider *provider, struct waggle_processor *processor)
+{
+    return add(provider, processor, WAGGLE_SIGNAL_LOGS);
+}
+
+struct waggle_logger *waggle_provider_logger(struct waggle_provider *provider, const char *name,
+                                             const char *version, const char *schema_url,
+                                             waggle_attrs attributes)
+{
+    return (struct waggle_logger *)waggle__tracer(provider, false, name, version, schema_url,
+                                                  attributes);
 }
 
 struct waggle_tracer *waggle_provider_tracer(struct waggle_provider *provider, const char *name,
@@ -175,20 +214,32 @@ struct waggle_provider *waggle_provider_global(void)
 /* --- flush and end ------------------------------------------------------------------------------
  */
 
+typedef bool finish_fn(struct waggle_processor *processor, const waggle_deadline *deadline);
+
+static bool flush_one(struct waggle_processor *p, const waggle_deadline *deadline)
+{
+    return p->ops->flush == NULL || p->ops->flush(p, deadline);
+}
+
+static bool shut_one(struct waggle_processor *p, const waggle_deadline *deadline)
+{
+    return p->ops->shutdown == NULL || p->ops->shutdown(p, deadline);
+}
+
+/* Each processor of each signal, with what is left of the time; false if one did not succeed. */
+static bool finish_all(struct waggle_provider *provider, uint32_t timeout_ms, finish_fn *fn)
+{
+    waggle_deadline deadline = waggle__deadline_in(timeout_ms);
+    bool ok = true;
+    for (size_t s = 0; s < WAGGLE__SIGNALS; s++)
+        for (uint32_t i = 0, n = waggle__processors_n(&provider->processors[s]); i < n; i++)
+            ok = fn(waggle__processor_at(&provider->processors[s], i), &deadline) && ok;
+    return ok;
+}
+
 bool waggle_provider_flush(struct waggle_provider *provider, uint32_t timeout_ms)
 {
-    if (provider == NULL)
-        return false;
-    waggle_deadline deadline = waggle__deadline_in(timeout_ms);
-    uint32_t n = atomic_load_explicit(&provider->n_processors, memory_order_acquire);
-    bool ok = true;
-    for (uint32_t i = 0; i < n; i++) {
-        struct waggle_processor *p =
-            atomic_load_explicit(&provider->processors[i], memory_order_relaxed);
-        if (p->ops->flush != NULL)
-            ok = p->ops->flush(p, &deadline) && ok;
-    }
-    return ok;
+    return provider != NULL && finish_all(provider, timeout_ms, flush_one);
 }
 
 bool waggle_provider_shutdown(struct waggle_provider *provider, uint32_t timeout_ms)
@@ -196,15 +247,7 @@ bool waggle_provider_shutdown(struct waggle_provider *provider, uint32_t timeout
     if (provider == NULL ||
         atomic_exchange_explicit(&provider->is_shut, true, memory_order_acq_rel))
         return false;
-    waggle_deadline deadline = waggle__deadline_in(timeout_ms);
-    uint32_t n = atomic_load_explicit(&provider->n_processors, memory_order_acquire);
-    bool ok = true;
-    for (uint32_t i = 0; i < n; i++) {
-        struct waggle_processor *p =
-            atomic_load_explicit(&provider->processors[i], memory_order_relaxed);
-        if (p->ops->shutdown != NULL)
-            ok = p->ops->shutdown(p, &deadline) && ok;
-    }
+    bool ok = finish_all(provider, timeout_ms, shut_one);
     provider->is_late = !ok;
     return ok;
 }
@@ -238,9 +281,9 @@ void waggle_provider_free(struct waggle_provider *provider)
         waggle__providers_unlock();
         return;
     }
-    uint32_t n = atomic_load_explicit(&provider->n_processors, memory_order_acquire);
-    for (uint32_t i = 0; i < n; i++)
-        free_processor(atomic_load_explicit(&provider->processors[i], memory_order_relaxed));
+    for (size_t s = 0; s < WAGGLE__SIGNALS; s++)
+        for (uint32_t i = 0, n = waggle__processors_n(&provider->processors[s]); i < n; i++)
+            free_processor(waggle__processor_at(&provider->processors[s], i));
     free_owned(provider->resource, provider->sampler);
     (void)pthread_mutex_destroy(&provider->lock); // nobody holds it
     free(provider);

@@ -264,3 +264,43 @@ bool waggle_span_data_link(const waggle_span_data *span, waggle_cursor *cursor,
     }
     return true;
 }
+
+/* --- log records --------------------------------------------------------------------------------
+ */
+
+static void read_log_field(const struct waggle__field *f, waggle_log_data *log)
+{
+    switch (f->number) {
+    case 1: log->time_ns = f->value; break;
+    case 2: log->severity = f->value <= 24 ? (int)f->value : 0; break;
+    case 3: log->severity_text = f->bytes; break;
+    case 5: read_value(f->bytes, &log->body); break;
+    case 7: log->dropped_attributes = (uint32_t)f->value; break;
+    case 8: log->flags = (uint32_t)f->value; break;
+    case 9: copy_id(log->trace_id, 16, f); break;
+    case 10: copy_id(log->span_id, 8, f); break;
+    case 11: log->observed_ns = f->value; break;
+    case 12: log->event_name = f->bytes; break;
+    default: break;
+    }
+}
+
+bool waggle_record_log(const waggle_record *record, waggle_log_data *ret_log)
+{
+    struct waggle__reader outer = {record->p, record->n, 0, false};
+    struct waggle__field f;
+    memset(ret_log, 0, sizeof *ret_log);
+    if (!waggle__field_next(&outer, &f) || f.number != 2 || f.wire != WAGGLE__LEN)
+        return false;
+    ret_log->encoded = f.bytes;
+    struct waggle__reader r = reader(f.bytes);
+    while (waggle__field_next(&r, &f))
+        read_log_field(&f, ret_log);
+    return !r.bad;
+}
+
+bool waggle_log_data_attr(const waggle_log_data *log, waggle_cursor *cursor,
+                          waggle_attr_data *ret_attr)
+{
+    return next_attr(log->encoded, cursor, 6, ret_attr);
+}

@@ -66,6 +66,7 @@ enum waggle__counter {
     WAGGLE__BUSY,
     WAGGLE__VALUES,
     WAGGLE__STALE,
+    WAGGLE__LOGGED,
     WAGGLE__N_COUNTERS
 };
 
@@ -87,6 +88,7 @@ struct waggle__thread {
     uint32_t n_cache;
     uint32_t cache[WAGGLE__CACHE]; /* free slots */
     struct waggle__open open[WAGGLE__QUEUES_MAX];
+    uint8_t *scratch; /* WAGGLE__BLOCK_BYTES for a log record; made by the first one */
     _Atomic uint64_t counters[WAGGLE__N_COUNTERS]; /* written by this thread alone */
     waggle_span_context parent;                    /* scratch of waggle__start */
     struct waggle__thread *next, *previous;
@@ -188,9 +190,27 @@ void waggle__span_op_link(waggle_span span, const waggle_link *link);
 /* --- providers: provider.c ----------------------------------------------------------------------
  */
 
+/* The processors of one signal; appended to under the provider's lock, read without it. */
+struct waggle__processors {
+    struct waggle_processor *_Atomic p[WAGGLE__PROCESSORS_MAX];
+    _Atomic uint32_t n;
+};
+
+static inline uint32_t waggle__processors_n(const struct waggle__processors *list)
+{
+    return atomic_load_explicit(&list->n, memory_order_acquire);
+}
+
+static inline struct waggle_processor *waggle__processor_at(const struct waggle__processors *list,
+                                                            uint32_t i)
+{
+    return atomic_load_explicit(&list->p[i], memory_order_relaxed);
+}
+
+enum { WAGGLE__SIGNALS = 2 }; /* traces, logs: what goes through processors */
+
 struct waggle_provider {
-    struct waggle_processor *_Atomic processors[WAGGLE__PROCESSORS_MAX];
-    _Atomic uint32_t n_processors;
+    struct waggle__processors processors[WAGGLE__SIGNALS];
     _Atomic bool is_shut;
     bool is_late;    /* a processor was not done in time: it may still look at what is here */
     bool is_forking; /* its processors hold their locks across a fork */
@@ -199,6 +219,7 @@ struct waggle_provider {
     struct waggle_id_generator *id_generator;
     waggle_limits limits;
     struct waggle__value_limits value_limits;
+    waggle_log_limits log_limits;
     struct waggle_resource *resource;
     waggle_resource_info resource_info;
     pthread_mutex_t lock;
@@ -216,6 +237,8 @@ struct waggle_provider *waggle__providers_first(void);
 void waggle__fork_init(void);
 
 extern const struct waggle__sdk_ops waggle__sdk_table;
+void waggle__log_op_emit(struct waggle_tracer *scope, const waggle_log_record *record);
+bool waggle__log_op_enabled(const struct waggle_tracer *scope);
 
 /* --- queues: queue.c ----------------------------------------------------------------------------
  */
@@ -300,6 +323,7 @@ bool waggle__env_true(const char *name);
 typedef void waggle__pair_fn(void *self, waggle_str key, waggle_str value);
 bool waggle__pairs(const char *list, waggle__pair_fn *fn, void *self);
 void waggle__env_limits(waggle_limits *limits);
+void waggle__env_log_limits(waggle_log_limits *limits);
 void waggle__env_batch(waggle_batch_options *options, enum waggle_signal signal);
 struct waggle_sampler *waggle__env_sampler(void);
 /* The exporters of OTEL_TRACES_EXPORTER, each handed to `add`. False if one cannot be made. */

@@ -168,7 +168,7 @@ static void ask_sampler(struct waggle__thread *t, struct birth *b)
     t->suppressed++;
     b->provider->sampler->ops->sample(b->provider->sampler, &params, &b->sampling);
     t->suppressed--;
-    bool heard = atomic_load_explicit(&b->provider->n_processors, memory_order_relaxed) > 0;
+    bool heard = waggle__processors_n(&b->provider->processors[WAGGLE_SIGNAL_TRACES]) > 0;
     b->recording = heard && b->sampling.decision != WAGGLE_DROP;
     if (b->sampling.decision == WAGGLE_RECORD_AND_SAMPLE && heard)
         b->flags |= WAGGLE_FLAG_SAMPLED;
@@ -281,11 +281,11 @@ static void publish(struct waggle__slot *slot, const struct birth *b)
 
 static void call_on_start(struct waggle__thread *t, const struct birth *b, waggle_span span)
 {
-    uint32_t n = atomic_load_explicit(&b->provider->n_processors, memory_order_acquire);
+    const struct waggle__processors *list = &b->provider->processors[WAGGLE_SIGNAL_TRACES];
+    uint32_t n = waggle__processors_n(list);
     t->suppressed++;
     for (uint32_t i = 0; i < n; i++) {
-        struct waggle_processor *p =
-            atomic_load_explicit(&b->provider->processors[i], memory_order_relaxed);
+        struct waggle_processor *p = waggle__processor_at(list, i);
         if (p->ops->on_start != NULL)
             p->ops->on_start(p, span, b->parent);
     }
@@ -362,11 +362,11 @@ static waggle_record encode_end(struct waggle__slot *slot, uint64_t end_ns)
 static void call_on_ending(struct waggle__thread *t, struct waggle_provider *provider,
                            waggle_span span)
 {
-    uint32_t n = atomic_load_explicit(&provider->n_processors, memory_order_acquire);
+    const struct waggle__processors *list = &provider->processors[WAGGLE_SIGNAL_TRACES];
+    uint32_t n = waggle__processors_n(list);
     t->suppressed++;
     for (uint32_t i = 0; i < n; i++) {
-        struct waggle_processor *p =
-            atomic_load_explicit(&provider->processors[i], memory_order_relaxed);
+        struct waggle_processor *p = waggle__processor_at(list, i);
         if (p->ops->on_ending != NULL)
             p->ops->on_ending(p, span);
     }
@@ -379,11 +379,11 @@ static void call_on_end(struct waggle__thread *t, const struct waggle__slot *slo
     struct waggle_provider *provider = slot->provider;
     const waggle_scope_info *scope =
         atomic_load_explicit(&waggle__scopes[slot->scope], memory_order_acquire);
-    uint32_t n = atomic_load_explicit(&provider->n_processors, memory_order_acquire);
+    const struct waggle__processors *list = &provider->processors[WAGGLE_SIGNAL_TRACES];
+    uint32_t n = waggle__processors_n(list);
     t->suppressed++;
     for (uint32_t i = 0; i < n; i++) {
-        struct waggle_processor *p =
-            atomic_load_explicit(&provider->processors[i], memory_order_relaxed);
+        struct waggle_processor *p = waggle__processor_at(list, i);
         if (p->ops->on_end != NULL)
             p->ops->on_end(p, WAGGLE_SIGNAL_TRACES, record, scope, sampled);
     }
@@ -444,7 +444,7 @@ static bool enabled(const struct waggle_tracer *tracer)
 {
     const struct waggle_provider *p = atomic_load_explicit(&tracer->provider, memory_order_acquire);
     return p != NULL && !atomic_load_explicit(&p->is_shut, memory_order_relaxed) &&
-           atomic_load_explicit(&p->n_processors, memory_order_relaxed) > 0;
+           waggle__processors_n(&p->processors[WAGGLE_SIGNAL_TRACES]) > 0;
 }
 
 const struct waggle__sdk_ops waggle__sdk_table = {
@@ -458,4 +458,6 @@ const struct waggle__sdk_ops waggle__sdk_table = {
     .is_recording = is_recording,
     .get_context = get_context,
     .enabled = enabled,
+    .log = waggle__log_op_emit,
+    .log_enabled = waggle__log_op_enabled,
 };

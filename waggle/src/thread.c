@@ -98,6 +98,7 @@ static void thread_end(void *block)
                                   memory_order_relaxed);
     waggle__threads_unlock();
     waggle__self = NULL;
+    free(t->scratch);
     free(t);
 }
 
@@ -134,8 +135,10 @@ void waggle__threads_after_fork(void)
     struct waggle__thread *t = threads;
     while (t != NULL) {
         struct waggle__thread *next = t->next;
-        if (t != waggle__self)
+        if (t != waggle__self) {
+            free(t->scratch);
             free(t);
+        }
         t = next;
     }
     threads = waggle__self;
@@ -195,6 +198,7 @@ void waggle_get_stats(waggle_stats *ret_stats, size_t struct_size)
         .dropped_busy = v[WAGGLE__BUSY],
         .dropped_values = v[WAGGLE__VALUES],
         .stale_calls = v[WAGGLE__STALE],
+        .logged = v[WAGGLE__LOGGED],
     };
     memset(ret_stats, 0, struct_size);
     memcpy(ret_stats, &stats, WAGGLE__MIN(struct_size, sizeof stats));

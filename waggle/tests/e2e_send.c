@@ -80,6 +80,22 @@ int main(void)
                      &(waggle_link){&root_context, WAGGLE_ATTRS(waggle_kv_bool("self", true))});
     waggle_span_set_status(child, WAGGLE_STATUS_ERROR, "it broke");
     waggle_span_end_at(child, base + 2000000);
+    const waggle_kv body[] = {waggle_kv_str("what", "order"), waggle_kv_i64("n", 3)};
+    const waggle_log_record record = {
+        .time_ns = base + 3000000,
+        .observed_ns = base + 3000001,
+        .severity = WAGGLE_WARN,
+        .severity_text = "warning",
+        .event_name = "order.odd",
+        .body = waggle_value_map(body, 2),
+        .attributes = WAGGLE_ATTRS(waggle_kv_str("log.attr", "yes"), waggle_kv_f64("ratio", 0.5)),
+        .span = root,
+    };
+    struct waggle_logger *logger = waggle_logger_get("waggle-log", "0.9");
+    waggle_log_emit(logger, &record);
+    waggle_log_emit(logger, &(waggle_log_record){.observed_ns = base + 4000000,
+                                                 .severity = WAGGLE_INFO,
+                                                 .body = waggle_value_str("plain \xc3\xa4")});
     waggle_span_set_status(root, WAGGLE_STATUS_OK, NULL);
     waggle_span_end_at(root, base + 5000000);
 

@@ -8,7 +8,7 @@ set -euo pipefail
 out=$1
 top=$(cd "$(dirname "$0")/.." && pwd)
 version=$(cat "$top/VERSION")
-headers="export value api context baggage propagation record plugin resource transport sdk"
+headers="export value api context logs baggage propagation record plugin resource transport sdk"
 
 # The file without its licence line, without includes of what is in the amalgamation, without once-only
 # pragmas (each file stands here once).

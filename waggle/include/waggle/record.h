@@ -105,6 +105,20 @@ typedef struct waggle_attr_data {
     waggle_value_data value;
 } waggle_attr_data;
 
+/* A decoded log record. */
+typedef struct waggle_log_data {
+    uint64_t time_ns, observed_ns; /* since 1970 UTC; 0 = not known */
+    int severity;                  /* OpenTelemetry's number; 0 = unset */
+    waggle_str severity_text;
+    waggle_str event_name;
+    waggle_value_data body;
+    uint8_t trace_id[16]; /* zero: none */
+    uint8_t span_id[8];
+    uint32_t flags;
+    uint32_t dropped_attributes;
+    waggle_str encoded; /* the OTLP LogRecord message */
+} waggle_log_data;
+
 /* Where a walk stands: begins all zero. */
 typedef struct waggle_cursor {
     size_t at;
@@ -112,6 +126,13 @@ typedef struct waggle_cursor {
 
 /* Decode a record of traces. False if its bytes are no span (which waggle never makes). */
 WAGGLE_EXPORT bool waggle_record_span(const waggle_record *record, waggle_span_data *ret_span);
+
+/* Decode a record of logs. */
+WAGGLE_EXPORT bool waggle_record_log(const waggle_record *record, waggle_log_data *ret_log);
+
+/* The next attribute of a log record; false at the end. */
+WAGGLE_EXPORT bool waggle_log_data_attr(const waggle_log_data *log, waggle_cursor *cursor,
+                                        waggle_attr_data *ret_attr);
 
 /* The next attribute, event or link of a span; false at the end. */
 WAGGLE_EXPORT bool waggle_span_data_attr(const waggle_span_data *span, waggle_cursor *cursor,

@@ -18,6 +18,7 @@
 #define WAGGLE_SDK_H
 
 #include "waggle/context.h"
+#include "waggle/logs.h"
 #include "waggle/plugin.h"
 #include "waggle/resource.h"
 
@@ -34,12 +35,13 @@ typedef struct waggle_options {
     size_t struct_size; /* 0, or sizeof(waggle_options) */
     const char *service_name;
     const char *service_version;
-    waggle_attrs resource;            /* further attributes of the resource */
-    const char *endpoint;             /* base URL, as OTEL_EXPORTER_OTLP_ENDPOINT */
-    struct waggle_sampler *sampler;   /* owned from now on */
-    struct waggle_exporter *exporter; /* instead of OTEL_TRACES_EXPORTER; owned from now on */
-    uint32_t max_live_spans;          /* spans that may be open at once; 0 = 2048 */
-    bool no_propagators;              /* leave the global propagators alone */
+    waggle_attrs resource;                /* further attributes of the resource */
+    const char *endpoint;                 /* base URL, as OTEL_EXPORTER_OTLP_ENDPOINT */
+    struct waggle_sampler *sampler;       /* owned from now on */
+    struct waggle_exporter *exporter;     /* instead of OTEL_TRACES_EXPORTER; owned from now on */
+    struct waggle_exporter *log_exporter; /* instead of OTEL_LOGS_EXPORTER; owned from now on */
+    uint32_t max_live_spans;              /* spans that may be open at once; 0 = 2048 */
+    bool no_propagators;                  /* leave the global propagators alone */
 } waggle_options;
 
 /* Make a provider as the options and the environment say, and make it the global one. A second call
@@ -93,6 +95,13 @@ typedef struct waggle_limits {
     uint32_t attributes_link;  /* 128 */
 } waggle_limits;
 
+/* Of log records; a body has no limit but the 64 KiB of a record. */
+typedef struct waggle_log_limits {
+    size_t struct_size;
+    uint32_t attributes;   /* 128 */
+    uint32_t value_length; /* no limit */
+} waggle_log_limits;
+
 typedef struct waggle_provider_options {
     size_t struct_size;
     struct waggle_resource *resource;         /* owned from now on; NULL: waggle_detect_all */
@@ -100,16 +109,27 @@ typedef struct waggle_provider_options {
     struct waggle_id_generator *id_generator; /* borrowed for ever; NULL: random */
     const waggle_limits *limits;              /* copied; NULL: defaults */
     uint32_t max_live_spans;                  /* the first provider of the process decides */
+    const waggle_log_limits *log_limits;      /* copied; NULL: defaults */
 } waggle_provider_options;
 
-/* A provider without processors: its spans do not record. NULL without memory (what it would have
- * owned is freed). */
+/* A provider without processors: its spans do not record, its log records go nowhere. NULL without
+ * memory (what it would have owned is freed). */
 WAGGLE_EXPORT struct waggle_provider *waggle_provider_new(const waggle_provider_options *options);
 
 /* Add a processor, which is owned from now on. At most 8; false (and the processor freed) beyond.
  * Also after tracers were made. */
 WAGGLE_EXPORT bool waggle_provider_add(struct waggle_provider *provider,
                                        struct waggle_processor *processor);
+
+/* The same for log records: a processor is of one signal. */
+WAGGLE_EXPORT bool waggle_provider_add_log(struct waggle_provider *provider,
+                                           struct waggle_processor *processor);
+
+/* A logger of this provider, as waggle_logger_get_with (waggle/logs.h). */
+WAGGLE_EXPORT struct waggle_logger *waggle_provider_logger(struct waggle_provider *provider,
+                                                           const char *name, const char *version,
+                                                           const char *schema_url,
+                                                           waggle_attrs attributes);
 
 /* A tracer of this provider, as waggle_tracer_get_with. It lives as long as the process. */
 WAGGLE_EXPORT struct waggle_tracer *waggle_provider_tracer(struct waggle_provider *provider,
@@ -142,6 +162,7 @@ typedef struct waggle_batch_options {
     uint32_t schedule_delay_ms; /* 5000 */
     uint32_t export_timeout_ms; /* 30000 */
     bool no_drop_report;        /* do not send a span that counts what was dropped */
+    enum waggle_signal signal;  /* of what it is given: spans, or log records (delay: 1000) */
 } waggle_batch_options;
 
 /* Collect ended spans, send them from a thread of its own: when max_batch have gathered, when
@@ -223,6 +244,7 @@ typedef struct waggle_stats {
     uint64_t dropped_busy;       /* calls given up because another thread held the span */
     uint64_t dropped_values;     /* attributes, events, links left out for a limit or for room */
     uint64_t stale_calls;        /* calls on handles whose slot has a new owner */
+    uint64_t logged;             /* log records emitted; exported and dropped count them, too */
 } waggle_stats;
 
 /* Sum them up. struct_size: sizeof(waggle_stats) as the caller knows it. */

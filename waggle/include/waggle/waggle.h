@@ -12,6 +12,7 @@
 #include "waggle/baggage.h"
 #include "waggle/context.h"
 #include "waggle/export.h"
+#include "waggle/logs.h"
 #include "waggle/plugin.h"
 #include "waggle/propagation.h"
 #include "waggle/record.h"
