@@ -34,8 +34,7 @@ static double clock_s(clockid_t id)
     return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
 }
 
-/* --- allocations --------------------------------------------------------------------------------
- */
+/* --- allocations --------------------------------------------------------------------------- */
 
 static _Atomic uint64_t n_allocations;
 
@@ -64,8 +63,7 @@ void *__wrap_realloc(void *p, size_t n)
     return __real_realloc(p, n);
 }
 
-/* --- a receiver in a process of its own ---------------------------------------------------------
- */
+/* --- a receiver in a process of its own ---------------------------------------------------- */
 
 static bool read_all(int fd, char *p, size_t n)
 {
@@ -123,8 +121,7 @@ static int start_receiver(pid_t *ret_pid)
     return ntohs(address.sin_port);
 }
 
-/* --- spans --------------------------------------------------------------------------------------
- */
+/* --- spans --------------------------------------------------------------------------------- */
 
 static struct waggle_tracer *tracer;
 static bool ten_attributes;
@@ -200,8 +197,7 @@ static void set_up(enum mode mode, int port)
     waggle_provider_set_global(p);
 }
 
-/* --- flat out -----------------------------------------------------------------------------------
- */
+/* --- flat out ------------------------------------------------------------------------------ */
 
 struct run {
     size_t n;
@@ -271,8 +267,7 @@ static void in_child(const char *name, enum mode mode, size_t threads, size_t n)
     waitpid(pid, NULL, 0);
 }
 
-/* --- the highest rate without a drop ------------------------------------------------------------
- */
+/* --- the highest rate without a drop ------------------------------------------------------- */
 
 /* Makes `rate` spans a second for `seconds`; true if all were delivered. */
 static bool delivers(size_t rate, double seconds)

@@ -38,8 +38,7 @@ void waggle__install(const struct waggle__sdk_ops *ops)
 #endif
 }
 
-/* --- scopes -------------------------------------------------------------------------------------
- */
+/* --- scopes -------------------------------------------------------------------------------- */
 
 /* A copy of everything in one block: the struct, then the bytes its slices point to. */
 static waggle_scope_info *scope_new(waggle_str name, waggle_str version, waggle_str schema_url,
@@ -121,8 +120,7 @@ static uint32_t scope_number(const struct waggle__buf text[3], const struct wagg
     return n_scopes++;
 }
 
-/* --- tracers ------------------------------------------------------------------------------------
- */
+/* --- tracers ------------------------------------------------------------------------------- */
 
 void waggle__registry_lock(void)
 {
@@ -217,8 +215,7 @@ bool waggle_tracer_enabled(const struct waggle_tracer *tracer)
     return ops != NULL && tracer != NULL && ops->enabled(tracer);
 }
 
-/* --- spans --------------------------------------------------------------------------------------
- */
+/* --- spans --------------------------------------------------------------------------------- */
 
 waggle_span waggle__span_start(struct waggle_tracer *tracer, const char *name,
                                const waggle_span_opts *opts)
@@ -319,8 +316,7 @@ void waggle__span_end(waggle_span span, uint64_t end_ns)
         ops->end(span, end_ns);
 }
 
-/* --- ids as text --------------------------------------------------------------------------------
- */
+/* --- ids as text --------------------------------------------------------------------------- */
 
 static void hex(const uint8_t *p, size_t n, char *ret_hex)
 {

@@ -21,8 +21,7 @@ struct waggle_baggage {
     waggle_baggage_entry entries[];
 };
 
-/* --- characters ---------------------------------------------------------------------------------
- */
+/* --- characters ---------------------------------------------------------------------------- */
 
 static bool is_token_char(unsigned char c)
 {
@@ -83,8 +82,7 @@ static void trim(const char **p, size_t *n)
         --*n;
 }
 
-/* --- making -------------------------------------------------------------------------------------
- */
+/* --- making -------------------------------------------------------------------------------- */
 
 /* Bytes of the entry in a header, with the comma in front of it. */
 static size_t header_n(const waggle_baggage_entry *e)
@@ -220,8 +218,7 @@ void waggle_baggage_unref(const struct waggle_baggage *baggage)
         free(own);
 }
 
-/* --- the header ---------------------------------------------------------------------------------
- */
+/* --- the header ---------------------------------------------------------------------------- */
 
 /* One list member into *ret_entry, its value decoded into scratch; false if it is malformed. */
 static bool parse_member(const char *p, size_t n, char **scratch, waggle_baggage_entry *ret_entry)

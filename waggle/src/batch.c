@@ -58,8 +58,7 @@ struct batch {
     const waggle_scope_info *scopes[WAGGLE__SCOPES_MAX];
 };
 
-/* --- pipes --------------------------------------------------------------------------------------
- */
+/* --- pipes --------------------------------------------------------------------------------- */
 
 static void open_pipe(int ends[2])
 {
@@ -99,8 +98,7 @@ static void drain(int fd)
     }
 }
 
-/* --- exporting (the worker) ---------------------------------------------------------------------
- */
+/* --- exporting (the worker) ---------------------------------------------------------------- */
 
 static void count_export(struct batch *b, struct waggle__thread *t, enum waggle_export result,
                          uint64_t n)
@@ -186,8 +184,7 @@ static void export_all(struct batch *b, struct waggle__thread *t, const waggle_d
     }
 }
 
-/* --- the worker ---------------------------------------------------------------------------------
- */
+/* --- the worker ---------------------------------------------------------------------------- */
 
 static void wait_for_work(struct batch *b, uint64_t until_ns)
 {
@@ -282,8 +279,7 @@ WAGGLE__COLD static void start_worker(struct batch *b)
     (void)pthread_mutex_unlock(&b->lock);
 }
 
-/* --- the processor ------------------------------------------------------------------------------
- */
+/* --- the processor ------------------------------------------------------------------------- */
 
 static void on_end(struct waggle_processor *p, enum waggle_signal signal,
                    const waggle_record *record, const waggle_scope_info *scope, bool sampled)

@@ -32,8 +32,7 @@ static pthread_key_t ambient_key;
 static pthread_once_t ambient_once = PTHREAD_ONCE_INIT;
 static bool ambient_key_ok;
 
-/* --- counted parts ------------------------------------------------------------------------------
- */
+/* --- counted parts ------------------------------------------------------------------------- */
 
 static void values_ref(const struct waggle_context_value *v)
 {
@@ -73,8 +72,7 @@ static void clear_remote(waggle_span_context *remote)
     memset(remote, 0, offsetof(waggle_span_context, tracestate));
 }
 
-/* --- values -------------------------------------------------------------------------------------
- */
+/* --- values -------------------------------------------------------------------------------- */
 
 void waggle_context_init(waggle_context *ret_context)
 {
@@ -156,8 +154,7 @@ void *waggle_context_get_value(const waggle_context *context, const waggle_conte
     return NULL;
 }
 
-/* --- the stack ----------------------------------------------------------------------------------
- */
+/* --- the stack ----------------------------------------------------------------------------- */
 
 static void ambient_free(void *block)
 {

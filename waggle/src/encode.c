@@ -158,8 +158,7 @@ uint8_t *waggle__kv_write(uint8_t *w, const waggle_kv *kv,
     return waggle__value_write(w, &kv->value, limits, depth);
 }
 
-/* --- the buffer ---------------------------------------------------------------------------------
- */
+/* --- the buffer ---------------------------------------------------------------------------- */
 
 void waggle__buf_init(struct waggle__buf *b, size_t limit)
 {

@@ -40,8 +40,7 @@ bool waggle__env_true(const char *name)
     return value != NULL && strcasecmp(value, "true") == 0;
 }
 
-/* --- lists of pairs -----------------------------------------------------------------------------
- */
+/* --- lists of pairs ------------------------------------------------------------------------ */
 
 static int hex_digit(char c)
 {
@@ -116,8 +115,7 @@ bool waggle__pairs(const char *list, waggle__pair_fn *fn, void *self)
     return ok;
 }
 
-/* --- limits and processors ----------------------------------------------------------------------
- */
+/* --- limits and processors ----------------------------------------------------------------- */
 
 void waggle__env_limits(waggle_limits *l)
 {
@@ -156,8 +154,7 @@ void waggle__env_batch(waggle_batch_options *o, enum waggle_signal signal)
     o->no_drop_report |= waggle__env_true("OTEL_C_NO_DROP_REPORT");
 }
 
-/* --- samplers -----------------------------------------------------------------------------------
- */
+/* --- samplers ------------------------------------------------------------------------------ */
 
 static struct waggle_sampler *make_on(double ratio)
 {
@@ -232,8 +229,7 @@ struct waggle_sampler *waggle__env_sampler(void)
     return waggle_sampler_parent_based_new(NULL, NULL, NULL, NULL, NULL);
 }
 
-/* --- comma lists of names -----------------------------------------------------------------------
- */
+/* --- comma lists of names ------------------------------------------------------------------ */
 
 /* The next name of a comma list into ret; false at its end. Names of 64 bytes and more are cut. */
 static bool next_name(const char **list, char ret[64])
@@ -274,8 +270,7 @@ void waggle__env_propagators(void)
     waggle_propagators_set(chosen, n);
 }
 
-/* --- exporters ----------------------------------------------------------------------------------
- */
+/* --- exporters ----------------------------------------------------------------------------- */
 
 static struct waggle_exporter *make_otlp(enum waggle_signal signal, const char *endpoint)
 {

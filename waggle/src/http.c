@@ -62,8 +62,7 @@ static bool wait_fd(int fd, short events, waggle_deadline *deadline)
     }
 }
 
-/* --- connecting ---------------------------------------------------------------------------------
- */
+/* --- connecting ---------------------------------------------------------------------------- */
 
 static int open_socket(const struct addrinfo *a)
 {
@@ -127,8 +126,7 @@ static bool connect_any(struct http *h, const struct waggle__url *url, waggle_re
     return false;
 }
 
-/* --- sending ------------------------------------------------------------------------------------
- */
+/* --- sending ------------------------------------------------------------------------------- */
 
 /* What is still to be sent. */
 struct outgoing {
@@ -176,8 +174,7 @@ static bool send_all(struct http *h, struct outgoing o, waggle_deadline *deadlin
     return true;
 }
 
-/* --- receiving ----------------------------------------------------------------------------------
- */
+/* --- receiving ----------------------------------------------------------------------------- */
 
 enum got { GOT_ALL, GOT_NOTHING, GOT_TROUBLE };
 

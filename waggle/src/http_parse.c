@@ -13,8 +13,7 @@
 
 #include <strings.h>
 
-/* --- numbers and dates --------------------------------------------------------------------------
- */
+/* --- numbers and dates --------------------------------------------------------------------- */
 
 static bool decimal(const char *p, size_t n, uint64_t *ret)
 {
@@ -81,8 +80,7 @@ int64_t waggle__retry_after(const char *p, size_t n, uint64_t now_s)
     return ahead <= 0 ? 0 : WAGGLE__MIN(ahead, (int64_t)DAY_S) * 1000;
 }
 
-/* --- lines --------------------------------------------------------------------------------------
- */
+/* --- lines --------------------------------------------------------------------------------- */
 
 static void bad(struct waggle__http *h)
 {
@@ -286,8 +284,7 @@ bool waggle__http_eof(struct waggle__http *h)
     return h->state == WAGGLE__HTTP_DONE;
 }
 
-/* --- URLs ---------------------------------------------------------------------------------------
- */
+/* --- URLs ---------------------------------------------------------------------------------- */
 
 static bool has_only(const char *p, size_t n, bool ip6)
 {

@@ -49,8 +49,7 @@ bool waggle__http_eof(struct waggle__http *h);
 /* "120" or an HTTP date to milliseconds from now; -1 if it is neither. */
 int64_t waggle__retry_after(const char *p, size_t n, uint64_t now_s);
 
-/* --- URLs ---------------------------------------------------------------------------------------
- */
+/* --- URLs ---------------------------------------------------------------------------------- */
 
 struct waggle__url {
     bool is_tls;

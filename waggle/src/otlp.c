@@ -42,8 +42,7 @@ struct otlp {
     uint64_t jitter;
 };
 
-/* --- the request --------------------------------------------------------------------------------
- */
+/* --- the request --------------------------------------------------------------------------- */
 
 static bool add_piece(struct otlp *o, const void *p, size_t n)
 {
@@ -157,8 +156,7 @@ static size_t make_request(struct otlp *o, const waggle_batch *batch)
     return ok && total <= REQUEST_BYTES_MAX ? total : 0;
 }
 
-/* --- the answer ---------------------------------------------------------------------------------
- */
+/* --- the answer ---------------------------------------------------------------------------- */
 
 /* Reads partial_success; gives the number rejected. */
 static uint64_t read_partial(const waggle_response *response, waggle_str *ret_message)
@@ -225,8 +223,7 @@ static enum waggle_export conclude(struct otlp *o, const waggle_response *respon
     return is_retryable(response->status) ? WAGGLE_EXPORT_TIMEOUT : WAGGLE_EXPORT_FAILED;
 }
 
-/* --- exporting ----------------------------------------------------------------------------------
- */
+/* --- exporting ----------------------------------------------------------------------------- */
 
 /* How long to wait before the next attempt: from 80 to 120 % of the back-off, or what was asked. */
 static uint32_t pause_ms(struct otlp *o, const waggle_response *response, uint32_t backoff_ms)
@@ -327,8 +324,7 @@ static const struct waggle_exporter_ops otlp_ops = {
     .free = otlp_free,
 };
 
-/* --- what it is told ----------------------------------------------------------------------------
- */
+/* --- what it is told ----------------------------------------------------------------------- */
 
 /* A setting of the signal, else the one for all. */
 static const char *setting(enum waggle_signal signal, const char *name)

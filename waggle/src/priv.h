@@ -41,8 +41,7 @@
 #pragma GCC visibility push(default)
 #endif
 
-/* --- encoding: encode.c, text.c -----------------------------------------------------------------
- */
+/* --- encoding: encode.c, text.c ------------------------------------------------------------ */
 
 /* Protobuf tags of OTLP: field number << 3 | wire type. */
 enum { WAGGLE__VARINT = 0, WAGGLE__FIXED64 = 1, WAGGLE__LEN = 2, WAGGLE__FIXED32 = 5 };
@@ -130,8 +129,7 @@ size_t waggle__value_size(const waggle_value *v, const struct waggle__value_limi
 uint8_t *waggle__value_write(uint8_t *w, const waggle_value *v,
                              const struct waggle__value_limits *limits, uint32_t depth);
 
-/* --- API side -----------------------------------------------------------------------------------
- */
+/* --- API side ------------------------------------------------------------------------------ */
 
 enum { WAGGLE__SCOPES_MAX = 1024 };
 

@@ -104,8 +104,7 @@ bool waggle_env_get(void *carrier, const char *key, size_t index, const char **r
     return true;
 }
 
-/* --- baggage ------------------------------------------------------------------------------------
- */
+/* --- baggage ------------------------------------------------------------------------------- */
 
 static void inject_baggage(const waggle_context *context, waggle_set_fn *set, void *carrier)
 {

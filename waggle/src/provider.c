@@ -32,8 +32,7 @@ struct waggle_provider *waggle__providers_first(void)
     return providers;
 }
 
-/* --- making -------------------------------------------------------------------------------------
- */
+/* --- making -------------------------------------------------------------------------------- */
 
 static uint32_t or_default(uint32_t v, uint32_t otherwise)
 {
@@ -211,8 +210,7 @@ struct waggle_provider *waggle_provider_global(void)
     return p;
 }
 
-/* --- flush and end ------------------------------------------------------------------------------
- */
+/* --- flush and end ------------------------------------------------------------------------- */
 
 typedef bool finish_fn(struct waggle_processor *processor, const waggle_deadline *deadline);
 

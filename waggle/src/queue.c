@@ -92,8 +92,7 @@ static _Atomic uint32_t *link_of(const void *table, uint32_t i)
     return &chunk_at(table, i)->next;
 }
 
-/* --- life ---------------------------------------------------------------------------------------
- */
+/* --- life ---------------------------------------------------------------------------------- */
 
 /* How many records a chunk may hold: few, so that a batch is noticed when it is complete, but not
  * so few that there are more chunks than `held` has room for. */
@@ -185,8 +184,7 @@ void waggle__queue_free(struct waggle__queue *q)
     free(q);
 }
 
-/* --- putting ------------------------------------------------------------------------------------
- */
+/* --- putting ------------------------------------------------------------------------------- */
 
 /* Hand a chunk over. Returns true if that completes a batch. */
 static bool hand_over(struct waggle__queue *q, struct waggle__chunk *chunk)
@@ -316,8 +314,7 @@ void waggle__queue_thread_exit(struct waggle__thread *t)
     (void)pthread_mutex_unlock(&queues_lock);
 }
 
-/* --- taking -------------------------------------------------------------------------------------
- */
+/* --- taking -------------------------------------------------------------------------------- */
 
 /* Take over all full chunks, oldest first. */
 static void collect_full(struct waggle__queue *q)

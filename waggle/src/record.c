@@ -125,8 +125,7 @@ bool waggle_record_span(const waggle_record *record, waggle_span_data *ret_span)
     return !r.bad;
 }
 
-/* --- walks --------------------------------------------------------------------------------------
- */
+/* --- walks --------------------------------------------------------------------------------- */
 
 static void read_value(waggle_str message, waggle_value_data *ret)
 {
@@ -265,8 +264,7 @@ bool waggle_span_data_link(const waggle_span_data *span, waggle_cursor *cursor,
     return true;
 }
 
-/* --- log records --------------------------------------------------------------------------------
- */
+/* --- log records --------------------------------------------------------------------------- */
 
 static void read_log_field(const struct waggle__field *f, waggle_log_data *log)
 {

@@ -137,8 +137,7 @@ waggle_resource_info waggle_resource_get_info(const struct waggle_resource *reso
     return (waggle_resource_info){encoded(resource), schema_url, encoded(resource)};
 }
 
-/* --- the instance -------------------------------------------------------------------------------
- */
+/* --- the instance -------------------------------------------------------------------------- */
 
 void waggle_detect_instance(struct waggle_resource *resource)
 {

@@ -12,8 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* --- on and off ---------------------------------------------------------------------------------
- */
+/* --- on and off ---------------------------------------------------------------------------- */
 
 static void sample_on(struct waggle_sampler *s, const waggle_sampling_params *params,
                       waggle_sampling *ret_sampling)
@@ -60,8 +59,7 @@ struct waggle_sampler *waggle_sampler_always_off(void)
     return &always_off;
 }
 
-/* --- ratio --------------------------------------------------------------------------------------
- */
+/* --- ratio --------------------------------------------------------------------------------- */
 
 #define RANDOM_RANGE (UINT64_C(1) << 56)
 
@@ -111,8 +109,7 @@ struct waggle_sampler *waggle_sampler_ratio_new(double ratio)
     return &r->base;
 }
 
-/* --- parent-based -------------------------------------------------------------------------------
- */
+/* --- parent-based -------------------------------------------------------------------------- */
 
 enum { ROOT, REMOTE_SAMPLED, REMOTE_UNSAMPLED, LOCAL_SAMPLED, LOCAL_UNSAMPLED, N_OF_PARENT };
 

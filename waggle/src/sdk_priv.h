@@ -28,8 +28,7 @@ enum {
     WAGGLE__CACHE_LINE = 64
 };
 
-/* --- time and chance: os.c ----------------------------------------------------------------------
- */
+/* --- time and chance: os.c ----------------------------------------------------------------- */
 
 /* Replaced by tests; never while spans are made. */
 struct waggle__os {
@@ -49,8 +48,7 @@ struct timespec;
 void waggle__timespec(uint64_t monotonic_ns, struct timespec *ret);
 void waggle__cond_init(pthread_cond_t *cond);
 
-/* --- counters -----------------------------------------------------------------------------------
- */
+/* --- counters ------------------------------------------------------------------------------ */
 
 enum waggle__counter {
     WAGGLE__STARTED,
@@ -70,8 +68,7 @@ enum waggle__counter {
     WAGGLE__N_COUNTERS
 };
 
-/* --- threads: thread.c --------------------------------------------------------------------------
- */
+/* --- threads: thread.c --------------------------------------------------------------------- */
 
 struct waggle__chunk;
 
@@ -120,8 +117,7 @@ void waggle__threads_lock(void);
 void waggle__threads_unlock(void);
 void waggle__threads_after_fork(void);
 
-/* --- slots: slots.c -----------------------------------------------------------------------------
- */
+/* --- slots: slots.c ------------------------------------------------------------------------ */
 
 /* Bits of a slot's word; its generation stands in the upper half. */
 #define WAGGLE__LOCKED UINT64_C(1)
@@ -172,8 +168,7 @@ void waggle__slot_unlock(struct waggle__slot *slot, waggle_span span, uint64_t b
 bool waggle__slot_room(struct waggle__slot *slot, size_t n);
 void waggle__slots_after_fork(struct waggle__thread *t);
 
-/* --- what is recorded: span_set.c ---------------------------------------------------------------
- */
+/* --- what is recorded: span_set.c ---------------------------------------------------------- */
 
 /* Add to a locked slot, within its provider's limits. */
 void waggle__add_attributes(struct waggle__slot *slot, waggle_attrs attributes);
@@ -187,8 +182,7 @@ void waggle__span_op_event(waggle_span span, const char *name, uint64_t time_ns,
                            waggle_attrs attributes);
 void waggle__span_op_link(waggle_span span, const waggle_link *link);
 
-/* --- providers: provider.c ----------------------------------------------------------------------
- */
+/* --- providers: provider.c ----------------------------------------------------------------- */
 
 /* The processors of one signal; appended to under the provider's lock, read without it. */
 struct waggle__processors {
@@ -240,8 +234,7 @@ extern const struct waggle__sdk_ops waggle__sdk_table;
 void waggle__log_op_emit(struct waggle_tracer *scope, const waggle_log_record *record);
 bool waggle__log_op_enabled(const struct waggle_tracer *scope);
 
-/* --- queues: queue.c ----------------------------------------------------------------------------
- */
+/* --- queues: queue.c ----------------------------------------------------------------------- */
 
 struct waggle__queue;
 
@@ -266,8 +259,7 @@ void waggle__queue_after_fork(struct waggle__queue *q);
 void waggle__queues_lock(void);
 void waggle__queues_unlock(void);
 
-/* --- reading records: record.c ------------------------------------------------------------------
- */
+/* --- reading records: record.c ------------------------------------------------------------- */
 
 /* A bounded walk over the fields of a protobuf message; `bad` once it would leave it. */
 struct waggle__reader {
@@ -285,8 +277,7 @@ struct waggle__field {
 /* The next field; false at the end and when the bytes are bad. */
 bool waggle__field_next(struct waggle__reader *r, struct waggle__field *ret_field);
 
-/* --- the report of drops: report.c -------------------------------------------------------------
- */
+/* --- the report of drops: report.c --------------------------------------------------------- */
 
 enum { WAGGLE__REPORT_BYTES = 1024 };
 
@@ -303,16 +294,14 @@ void waggle__report_init(struct waggle__report *report);
 bool waggle__report_make(struct waggle__report *report, uint8_t ret_bytes[WAGGLE__REPORT_BYTES],
                          waggle_record *ret_record);
 
-/* --- errors: error.c ----------------------------------------------------------------------------
- */
+/* --- errors: error.c ----------------------------------------------------------------------- */
 
 void waggle__error_lock(void);
 void waggle__error_unlock(void);
 /* One line to the error handler. The text says what follows ("..., ignoring it"). */
 void waggle__error(enum waggle_level level, const char *format, ...) WAGGLE__PRINTF(2, 3);
 
-/* --- the environment: env.c ---------------------------------------------------------------------
- */
+/* --- the environment: env.c ---------------------------------------------------------------- */
 
 /* The value; NULL if unset or empty. */
 const char *waggle__env(const char *name);
@@ -331,8 +320,7 @@ bool waggle__env_exporters(enum waggle_signal signal, const char *endpoint,
                            bool (*add)(void *self, struct waggle_exporter *exporter), void *self);
 void waggle__env_propagators(void);
 
-/* --- exporters ----------------------------------------------------------------------------------
- */
+/* --- exporters ----------------------------------------------------------------------------- */
 
 /* Wait; false if the deadline's cancel_fd became readable first. */
 bool waggle__wait(uint32_t ms, const waggle_deadline *deadline);

@@ -65,8 +65,7 @@ static _Atomic uint32_t *next_of_block(const void *unused, uint32_t i)
     return &next_block[i];
 }
 
-/* --- the table ----------------------------------------------------------------------------------
- */
+/* --- the table ----------------------------------------------------------------------------- */
 
 static uint8_t *map(size_t n)
 {
@@ -169,8 +168,7 @@ void waggle__slots_give_cache(struct waggle__thread *t)
         waggle__stack_push(&free_slots, next_of_slot, NULL, t->cache[--t->n_cache]);
 }
 
-/* --- locking ------------------------------------------------------------------------------------
- */
+/* --- locking ------------------------------------------------------------------------------- */
 
 static void wait_a_little(unsigned n)
 {
@@ -210,8 +208,7 @@ void waggle__slot_unlock(struct waggle__slot *slot, waggle_span span, uint64_t b
                           memory_order_release);
 }
 
-/* --- room ---------------------------------------------------------------------------------------
- */
+/* --- room ---------------------------------------------------------------------------------- */
 
 bool waggle__slot_room(struct waggle__slot *slot, size_t n)
 {
@@ -230,8 +227,7 @@ bool waggle__slot_room(struct waggle__slot *slot, size_t n)
     return true;
 }
 
-/* --- fork ---------------------------------------------------------------------------------------
- */
+/* --- fork ---------------------------------------------------------------------------------- */
 
 /* Spans that were open belong to the parent process. Here their identity stays readable, so that
  * they can be parents, and their end gives the slot back without a record. All that are not LIVE

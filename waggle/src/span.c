@@ -31,8 +31,7 @@ static uint64_t get64(const uint8_t *p)
     return v;
 }
 
-/* --- identity -----------------------------------------------------------------------------------
- */
+/* --- identity ------------------------------------------------------------------------------ */
 
 /* Copies the tracestate under the slot's lock, which ended slots have, too. */
 static bool copy_tracestate(struct waggle__slot *slot, waggle_span span, waggle_span_context *c)
@@ -86,8 +85,7 @@ static bool is_recording(waggle_span span)
            (atomic_load_explicit(&slot->flags, memory_order_relaxed) & WAGGLE__ORPHAN) == 0;
 }
 
-/* --- start --------------------------------------------------------------------------------------
- */
+/* --- start --------------------------------------------------------------------------------- */
 
 static const waggle_span_opts no_opts;
 
@@ -331,8 +329,7 @@ static waggle_span start(struct waggle_tracer *tracer, const char *name,
     return span;
 }
 
-/* --- end ----------------------------------------------------------------------------------------
- */
+/* --- end ----------------------------------------------------------------------------------- */
 
 static uint8_t *put_count(uint8_t *w, uint8_t tag, uint32_t n)
 {

@@ -24,8 +24,7 @@ static void count_lost(uint32_t *dropped)
         waggle__count(t, WAGGLE__VALUES, 1);
 }
 
-/* --- fields -------------------------------------------------------------------------------------
- */
+/* --- fields -------------------------------------------------------------------------------- */
 
 static uint64_t read_varint(const uint8_t *p, size_t *at)
 {
@@ -69,8 +68,7 @@ static void take_out(struct waggle__slot *slot, uint32_t at, uint32_t n)
     move_mark(&slot->status_at, at, n);
 }
 
-/* --- attributes ---------------------------------------------------------------------------------
- */
+/* --- attributes ---------------------------------------------------------------------------- */
 
 /* Which of the 256 bits stands for a key. */
 static unsigned key_hash(const waggle_kv *kv)
@@ -197,8 +195,7 @@ void waggle__span_op_set(waggle_span span, waggle_attrs attributes)
     waggle__slot_unlock(slot, span, word & ~WAGGLE__LOCKED & 0xffffffff);
 }
 
-/* --- name and status ----------------------------------------------------------------------------
- */
+/* --- name and status ----------------------------------------------------------------------- */
 
 void waggle__add_name(struct waggle__slot *slot, const char *name)
 {
@@ -272,8 +269,7 @@ void waggle__span_op_set_status(waggle_span span, enum waggle_status status,
     waggle__slot_unlock(slot, span, word & ~WAGGLE__LOCKED & 0xffffffff);
 }
 
-/* --- events and links ---------------------------------------------------------------------------
- */
+/* --- events and links ---------------------------------------------------------------------- */
 
 /* What of a list of attributes is kept: no empty key, of equal keys the last, at most `max`. */
 static bool is_kept(waggle_attrs attributes, size_t i)

@@ -32,8 +32,7 @@ void waggle__threads_unlock(void)
     (void)pthread_mutex_unlock(&list_lock); // as above
 }
 
-/* --- chance -------------------------------------------------------------------------------------
- */
+/* --- chance -------------------------------------------------------------------------------- */
 
 static uint64_t rotl(uint64_t x, int k)
 {
@@ -72,8 +71,7 @@ void waggle__reseed(struct waggle__thread *t)
         t->rng[i] = spread(&x);
 }
 
-/* --- life ---------------------------------------------------------------------------------------
- */
+/* --- life ---------------------------------------------------------------------------------- */
 
 static void unlink_locked(struct waggle__thread *t)
 {
@@ -153,8 +151,7 @@ void waggle__threads_after_fork(void)
     waggle__reseed(waggle__self);
 }
 
-/* --- counters -----------------------------------------------------------------------------------
- */
+/* --- counters ------------------------------------------------------------------------------ */
 
 void waggle__count_any(enum waggle__counter c, uint64_t n)
 {

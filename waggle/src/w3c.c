@@ -16,8 +16,7 @@
 
 enum { ENTRIES_MAX = 32, LONG_ENTRY = 128, KEY_MAX = 256, VALUE_MAX = 256 };
 
-/* --- traceparent --------------------------------------------------------------------------------
- */
+/* --- traceparent --------------------------------------------------------------------------- */
 
 static int lower_hex(char c)
 {
@@ -86,8 +85,7 @@ void waggle_traceparent_format(const waggle_span_context *context, char ret_head
     ret_header[55] = '\0';
 }
 
-/* --- tracestate ---------------------------------------------------------------------------------
- */
+/* --- tracestate ---------------------------------------------------------------------------- */
 
 static bool is_key_char(char c)
 {
@@ -264,8 +262,7 @@ bool waggle_tracestate_set(waggle_span_context *context, const char *key, const 
     return true;
 }
 
-/* --- the propagator -----------------------------------------------------------------------------
- */
+/* --- the propagator ------------------------------------------------------------------------ */
 
 static void inject_tracecontext(const waggle_context *context, waggle_set_fn *set, void *carrier)
 {

@@ -10,8 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* --- the exporter -------------------------------------------------------------------------------
- */
+/* --- the exporter -------------------------------------------------------------------------- */
 
 static enum waggle_export capture_export(struct waggle_exporter *e, const waggle_batch *b,
                                          const waggle_deadline *deadline)
@@ -173,8 +172,7 @@ size_t attr_count(const waggle_span_data *span)
     return n;
 }
 
-/* --- the receiver -------------------------------------------------------------------------------
- */
+/* --- the receiver -------------------------------------------------------------------------- */
 
 enum { REQUESTS_MAX = 4096 };
 

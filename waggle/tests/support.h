@@ -24,8 +24,7 @@
 #define UNDER_TSAN 0
 #endif
 
-/* --- the exporter -------------------------------------------------------------------------------
- */
+/* --- the exporter -------------------------------------------------------------------------- */
 
 enum { CAPTURE_MAX = 20000 };
 
@@ -66,8 +65,7 @@ bool str_is(waggle_str s, const char *text);
 waggle_attr_data attr_of(const waggle_span_data *span, const char *key);
 size_t attr_count(const waggle_span_data *span);
 
-/* --- the receiver -------------------------------------------------------------------------------
- */
+/* --- the receiver -------------------------------------------------------------------------- */
 
 struct sink_request {
     char head[4096];

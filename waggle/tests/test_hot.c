@@ -108,8 +108,7 @@ static void no_allocation(void **state)
     assert_int_equal(n_allocations, 0);
 }
 
-/* --- system calls -------------------------------------------------------------------------------
- */
+/* --- system calls -------------------------------------------------------------------------- */
 
 static volatile sig_atomic_t n_calls;
 static volatile sig_atomic_t last_call;

@@ -412,8 +412,7 @@ static void explicit_times(void **state)
     assert_int_equal(d.end_ns, 3000);
 }
 
-/* --- the clock ----------------------------------------------------------------------------------
- */
+/* --- the clock ----------------------------------------------------------------------------- */
 
 static uint64_t fake_monotonic_ns = UINT64_C(5000000000);
 static uint64_t fake_realtime_ns = UINT64_C(1700000000000000000);
@@ -462,8 +461,7 @@ static void a_step_of_the_clock_changes_no_duration(void **state)
     assert_int_equal(capture_named(capture, "later").start_ns, later); // in the new time
 }
 
-/* --- providers and processors -------------------------------------------------------------------
- */
+/* --- providers and processors -------------------------------------------------------------- */
 
 struct meddler {
     struct waggle_processor base;

@@ -34,8 +34,7 @@
 extern "C" {
 #endif
 
-/* --- identity -----------------------------------------------------------------------------------
- */
+/* --- identity ------------------------------------------------------------------------------ */
 
 enum {
     WAGGLE_TRACESTATE_BYTES_MAX = 512, /* W3C: what must be propagated at least */
@@ -71,8 +70,7 @@ static inline bool waggle_span_context_is_sampled(const waggle_span_context *c)
 WAGGLE_EXPORT void waggle_trace_id_hex(const uint8_t trace_id[16], char ret_hex[33]);
 WAGGLE_EXPORT void waggle_span_id_hex(const uint8_t span_id[8], char ret_hex[17]);
 
-/* --- tracers ------------------------------------------------------------------------------------
- */
+/* --- tracers ------------------------------------------------------------------------------- */
 
 /* Makes spans in the name of one instrumentation scope. Never freed while the process lives. */
 struct waggle_tracer;
@@ -95,8 +93,7 @@ WAGGLE_EXPORT struct waggle_tracer *waggle_tracer_get_with(const char *name, con
  * attributes. */
 WAGGLE_EXPORT bool waggle_tracer_enabled(const struct waggle_tracer *tracer);
 
-/* --- spans --------------------------------------------------------------------------------------
- */
+/* --- spans --------------------------------------------------------------------------------- */
 
 /* A span, by value. generation's lowest bit says whether it records. */
 typedef struct waggle_span {

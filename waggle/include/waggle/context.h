@@ -66,8 +66,7 @@ WAGGLE_EXPORT bool waggle_context_get_span_context(const waggle_context *context
 WAGGLE_EXPORT void waggle_context_set_baggage(waggle_context *context,
                                               const struct waggle_baggage *baggage);
 
-/* --- the caller's own values --------------------------------------------------------------------
- */
+/* --- the caller's own values --------------------------------------------------------------- */
 
 /* A key, different from every other one even of the same name. `name` is for debugging. */
 typedef struct waggle_context_key {
@@ -83,8 +82,7 @@ WAGGLE_EXPORT bool waggle_context_set_value(waggle_context *context, const waggl
 WAGGLE_EXPORT void *waggle_context_get_value(const waggle_context *context,
                                              const waggle_context_key *key);
 
-/* --- the ambient stack --------------------------------------------------------------------------
- */
+/* --- the ambient stack --------------------------------------------------------------------- */
 
 /* What waggle_attach gave: how deep the stack was. 0 = nothing was attached. */
 typedef struct waggle_scope {

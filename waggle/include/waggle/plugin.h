@@ -26,8 +26,7 @@ extern "C" {
 
 struct waggle_context;
 
-/* --- time ---------------------------------------------------------------------------------------
- */
+/* --- time ---------------------------------------------------------------------------------- */
 
 /* Until when a call may take, and what ends it sooner. */
 typedef struct waggle_deadline {
@@ -38,8 +37,7 @@ typedef struct waggle_deadline {
 /* Milliseconds left, for poll: 0 if it is over. */
 WAGGLE_EXPORT int waggle_deadline_left_ms(const waggle_deadline *deadline);
 
-/* --- exporters ----------------------------------------------------------------------------------
- */
+/* --- exporters ----------------------------------------------------------------------------- */
 
 enum waggle_export {
     WAGGLE_EXPORT_OK = 0,
@@ -65,8 +63,7 @@ struct waggle_exporter_ops {
     void (*free)(struct waggle_exporter *exporter);
 };
 
-/* --- processors ---------------------------------------------------------------------------------
- */
+/* --- processors ---------------------------------------------------------------------------- */
 
 struct waggle_processor {
     const struct waggle_processor_ops *ops;
@@ -91,8 +88,7 @@ struct waggle_processor_ops {
     void (*free)(struct waggle_processor *processor);
 };
 
-/* --- samplers -----------------------------------------------------------------------------------
- */
+/* --- samplers ------------------------------------------------------------------------------ */
 
 enum waggle_decision { WAGGLE_DROP = 0, WAGGLE_RECORD_ONLY = 1, WAGGLE_RECORD_AND_SAMPLE = 2 };
 
@@ -126,8 +122,7 @@ struct waggle_sampler_ops {
     void (*free)(struct waggle_sampler *sampler);
 };
 
-/* --- ids ----------------------------------------------------------------------------------------
- */
+/* --- ids ----------------------------------------------------------------------------------- */
 
 struct waggle_id_generator {
     const struct waggle_id_generator_ops *ops;
@@ -140,8 +135,7 @@ struct waggle_id_generator_ops {
     bool is_random; /* the trace id's low 56 bits are: sets WAGGLE_FLAG_RANDOM */
 };
 
-/* --- resource detectors -------------------------------------------------------------------------
- */
+/* --- resource detectors -------------------------------------------------------------------- */
 
 struct waggle_resource; /* waggle/resource.h */
 

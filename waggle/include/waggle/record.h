@@ -55,8 +55,7 @@ typedef struct waggle_batch {
     size_t n_records;
 } waggle_batch;
 
-/* --- reading ------------------------------------------------------------------------------------
- */
+/* --- reading ------------------------------------------------------------------------------- */
 
 /* A decoded span. Events, links and attributes are walked with the functions below. */
 typedef struct waggle_span_data {

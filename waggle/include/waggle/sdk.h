@@ -26,8 +26,7 @@
 extern "C" {
 #endif
 
-/* --- one call -----------------------------------------------------------------------------------
- */
+/* --- one call ------------------------------------------------------------------------------ */
 
 /* What waggle_init may be told. Zero everywhere (or NULL) takes all from the environment and the
  * specification's defaults; what is set here wins over the environment. */
@@ -56,8 +55,7 @@ WAGGLE_EXPORT bool waggle_flush(uint32_t timeout_ms);
 /* Send what has ended and stop; spans are no spans from now on. Once; false if not done in time. */
 WAGGLE_EXPORT bool waggle_shutdown(uint32_t timeout_ms);
 
-/* --- errors -------------------------------------------------------------------------------------
- */
+/* --- errors -------------------------------------------------------------------------------- */
 
 enum waggle_level {
     WAGGLE_LEVEL_NONE = 0,
@@ -75,8 +73,7 @@ typedef void waggle_error_fn(void *self, enum waggle_level level, const char *te
 WAGGLE_EXPORT void waggle_set_error_handler(waggle_error_fn *handler, void *self,
                                             enum waggle_level level);
 
-/* --- providers ----------------------------------------------------------------------------------
- */
+/* --- providers ----------------------------------------------------------------------------- */
 
 struct waggle_provider;
 
@@ -152,8 +149,7 @@ WAGGLE_EXPORT bool waggle_provider_shutdown(struct waggle_provider *provider, ui
  * shutdown failed stays in memory: something of it may still be at work. */
 WAGGLE_EXPORT void waggle_provider_free(struct waggle_provider *provider);
 
-/* --- processors ---------------------------------------------------------------------------------
- */
+/* --- processors ---------------------------------------------------------------------------- */
 
 typedef struct waggle_batch_options {
     size_t struct_size;
@@ -175,8 +171,7 @@ waggle_batch_processor_new(struct waggle_exporter *exporter, const waggle_batch_
 WAGGLE_EXPORT struct waggle_processor *
 waggle_simple_processor_new(struct waggle_exporter *exporter);
 
-/* --- samplers -----------------------------------------------------------------------------------
- */
+/* --- samplers ------------------------------------------------------------------------------ */
 
 /* The two constants; free does nothing. */
 WAGGLE_EXPORT struct waggle_sampler *waggle_sampler_always_on(void);
@@ -195,14 +190,12 @@ waggle_sampler_parent_based_new(struct waggle_sampler *root, struct waggle_sampl
                                 struct waggle_sampler *local_sampled,
                                 struct waggle_sampler *local_unsampled);
 
-/* --- ids ----------------------------------------------------------------------------------------
- */
+/* --- ids ----------------------------------------------------------------------------------- */
 
 /* Trace ids whose first four bytes are the time in seconds, which AWS X-Ray's own tools expect. */
 WAGGLE_EXPORT struct waggle_id_generator *waggle_id_generator_xray(void);
 
-/* --- exporters ----------------------------------------------------------------------------------
- */
+/* --- exporters ----------------------------------------------------------------------------- */
 
 /* Readable text, one line a span, to `out` (a FILE *; NULL: stdout). */
 WAGGLE_EXPORT struct waggle_exporter *waggle_console_exporter_new(void *out);
@@ -224,8 +217,7 @@ typedef struct waggle_otlp_options {
  * (https without waggle-tls); the error handler is told. */
 WAGGLE_EXPORT struct waggle_exporter *waggle_otlp_exporter_new(const waggle_otlp_options *options);
 
-/* --- what became of it --------------------------------------------------------------------------
- */
+/* --- what became of it --------------------------------------------------------------------- */
 
 /* Counts since the start of the process (of this process, after a fork).
  * started = sampled + unsampled + dropped_no_slot; ended spans that were sampled are exported,

@@ -71,8 +71,7 @@ typedef struct waggle_attrs {
     size_t n;
 } waggle_attrs;
 
-/* --- values -------------------------------------------------------------------------------------
- */
+/* --- values -------------------------------------------------------------------------------- */
 
 /* Lengths beyond 4 GiB are cut: nothing of that size is ever recorded. */
 static inline uint32_t waggle__u32(size_t n)
@@ -176,8 +175,7 @@ static inline waggle_value waggle_value_map(const waggle_kv *p, size_t n)
     return v;
 }
 
-/* --- attributes ---------------------------------------------------------------------------------
- */
+/* --- attributes ---------------------------------------------------------------------------- */
 
 static inline waggle_kv waggle_kv_value(const char *key, waggle_value value)
 {
