@@ -147,9 +147,14 @@ void skep_cli_bytes(struct skep_buf *out, uint64_t n);
 
 struct skep_issue;
 struct skep_issued;
+/* Where clients reach the server. */
+struct skep_cli_places {
+    skep_str url, region; /* AWS's */
+    skep_str xray;        /* the daemon's port; empty = 2000 of url's host */
+};
 /* The lines to copy of a new key, for each client that can be pointed at a server. */
 void skep_cli_key_lines(struct skep_buf *out, const struct skep_issue *what,
-                        const struct skep_issued *k, skep_str url, skep_str region);
+                        const struct skep_issued *k, const struct skep_cli_places *places);
 
 /* --- text for terminals --- */
 

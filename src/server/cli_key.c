@@ -29,6 +29,8 @@ static const struct skep_cli_flag flags[] = {
     {"bytes-per-day", "SIZE", "The same a day (UTC)"},
     {"region", "NAME", "For the lines to copy: the AWS region; default us-east-1"},
     {"url", "URL", "For the lines to copy: how clients reach the server"},
+    {"xray", "HOST:PORT",
+     "For the lines to copy: where the X-Ray daemon's port is; default: port 2000 of that host"},
     {"all", NULL, "List revoked and expired keys, too"},
     {"json", NULL, "One JSON object a line"},
 };
@@ -142,7 +144,11 @@ static void print_issued(struct skep_cli_keys *c, const struct skep_issue *what,
         url = c->http.server;
     skep_str region = skep_str_c(skep_cli_value(c->args, "region", "us-east-1"));
     if (!skep_cli_has(c->args, "json")) {
-        skep_cli_key_lines(&c->out, what, made, url, region);
+        const struct skep_cli_places places = {
+            .url = url,
+            .region = region,
+            .xray = skep_str_c(skep_cli_value(c->args, "xray", NULL))};
+        skep_cli_key_lines(&c->out, what, made, &places);
         return;
     }
     struct skep_json json;

@@ -55,8 +55,10 @@ static void sending(struct skep_buf *out, const struct skep_issued *k, skep_str 
                     SKEP_STRARG(url), k->token);
 }
 
-static void aws(struct skep_buf *out, const struct skep_issued *k, skep_str url, skep_str region)
+static void aws(struct skep_buf *out, const struct skep_issued *k,
+                const struct skep_cli_places *places)
 {
+    skep_str url = places->url, region = places->region;
     skep_buf_printf(out,
                     "\nAWS SDKs and command line\n"
                     "  export AWS_ENDPOINT_URL=" SKEP_STRFMT "\n"
@@ -64,14 +66,22 @@ static void aws(struct skep_buf *out, const struct skep_issued *k, skep_str url,
                     "  export AWS_SECRET_ACCESS_KEY=%s\n"
                     "  export AWS_REGION=" SKEP_STRFMT " AWS_DEFAULT_REGION=" SKEP_STRFMT "\n"
                     "  # botocore before 1.31 (Debian 12's boto3) does not read AWS_ENDPOINT_URL:\n"
-                    "  #   boto3.client(\"logs\", endpoint_url=\"" SKEP_STRFMT "\")\n",
+                    "  #   boto3.client(\"logs\", endpoint_url=\"" SKEP_STRFMT "\")\n"
+                    "  # nor does Debian 12's command line:\n"
+                    "  #   aws --endpoint-url " SKEP_STRFMT " logs describe-log-groups\n",
                     SKEP_STRARG(url), k->access_key, k->aws_secret, SKEP_STRARG(region),
-                    SKEP_STRARG(region), SKEP_STRARG(url));
-    skep_str host = host_of(url);
+                    SKEP_STRARG(region), SKEP_STRARG(url), SKEP_STRARG(url));
+    struct skep_buf xray;
+    skep_buf_init(&xray, 4096);
+    if (places->xray.n)
+        skep_buf_str(&xray, places->xray);
+    else
+        skep_buf_printf(&xray, SKEP_STRFMT ":2000", SKEP_STRARG(host_of(url)));
     skep_buf_printf(out,
                     "\nX-Ray SDKs (the daemon's port takes no key: the server allows addresses)\n"
-                    "  export AWS_XRAY_DAEMON_ADDRESS=" SKEP_STRFMT ":2000\n",
-                    SKEP_STRARG(host));
+                    "  export AWS_XRAY_DAEMON_ADDRESS=" SKEP_STRFMT "\n",
+                    SKEP_STRARG(skep_buf_text(&xray)));
+    skep_buf_done(&xray);
 }
 
 static void rollbar(struct skep_buf *out, const struct skep_issue *what,
@@ -93,8 +103,9 @@ static void rollbar(struct skep_buf *out, const struct skep_issue *what,
 }
 
 void skep_cli_key_lines(struct skep_buf *out, const struct skep_issue *what,
-                        const struct skep_issued *k, skep_str url, skep_str region)
+                        const struct skep_issued *k, const struct skep_cli_places *places)
 {
+    skep_str url = places->url;
     head(out, what, k);
     skep_buf_printf(out,
                     "\nskep's own terminal, and scripts (Authorization: Bearer KEY)\n"
@@ -104,7 +115,7 @@ void skep_cli_key_lines(struct skep_buf *out, const struct skep_issue *what,
     if (what->rights & SKEP_RIGHT_INGEST)
         sending(out, k, url);
     if (what->rights & (SKEP_RIGHT_INGEST | SKEP_RIGHT_QUERY))
-        aws(out, k, url, region);
+        aws(out, k, places);
     if (what->rights & SKEP_RIGHT_INGEST)
         rollbar(out, what, k, url);
     if (what->rights & SKEP_RIGHT_ADMIN)
