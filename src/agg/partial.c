@@ -242,8 +242,11 @@ uint32_t skep_partial__shift(const struct skep_partial *dst, const struct skep_p
     int64_t g = dst->plan->granularity_ns;
     if (g == 0 || src->bucket0_ns == dst->bucket0_ns)
         return 0;
-    skep_assert(src->bucket0_ns > dst->bucket0_ns);
-    return (uint32_t)(((uint64_t)src->bucket0_ns - (uint64_t)dst->bucket0_ns) / (uint64_t)g);
+    /* A kept partial is of another question's range, which may begin earlier or later: both are
+     * multiples of g, and its rows lie in the range of dst, so bucket + shift does, modulo 2^32. */
+    skep_i128 d = (skep_i128)src->bucket0_ns - (skep_i128)dst->bucket0_ns;
+    skep_assert(d % g == 0);
+    return (uint32_t)(int64_t)(d / g);
 }
 
 static skep_rc merge_cells(struct skep_partial *dst, const struct skep_partial *src,

@@ -146,6 +146,7 @@ static void net_counters(struct skep_json *json, struct skep_net *net)
     skep_json_put_u64(json, SKEP_STR("refused_address"), n.refused_address);
     skep_json_put_u64(json, SKEP_STR("refused_plain"), n.refused_plain);
     skep_json_put_u64(json, SKEP_STR("refused_client"), n.refused_client);
+    skep_json_put_u64(json, SKEP_STR("cut_slow"), n.cut_slow);
     skep_json_put_u64(json, SKEP_STR("tls_connections"), n.tls_connections);
     skep_json_put_u64(json, SKEP_STR("h2_resets"), n.h2_resets);
     unknown_paths(json, net);

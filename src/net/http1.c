@@ -48,6 +48,7 @@ struct h1_conn {
     _Atomic int state;
     _Atomic uint64_t since_ms, body_bytes;
     struct skep_net__drain drain; /* the sweep's */
+    bool cut;                     /* the sweep's: counted */
     char peer[SKEP_NET__ADDRESS_BYTES], listener[SKEP_NET__ADDRESS_BYTES];
     char local_ip[SKEP_NET__ADDRESS_BYTES];
     skep_str peer_s, listener_s, local_ip_s;
@@ -637,12 +638,21 @@ static bool too_slow(struct h1_conn *c, uint64_t now)
         return true;
     switch ((enum state)atomic_load_explicit(&c->state, memory_order_relaxed)) {
     case IDLE: return ms > idle_ms + slow_ms;
-    case FRESH: return c->daemon->tls && ms > slow_ms; /* perhaps not even a handshake */
+    case FRESH: return ms > slow_ms; /* no request line yet, of TLS perhaps not even a handshake */
     case HEADERS: return ms > slow_ms;
     case BODY: return ms > slow_ms && bytes * 1000 / ms < SKEP_NET__BODY_BYTES_PER_S_MIN;
     case BUSY:
     default: return false;
     }
+}
+
+static void cut(struct h1_conn *c)
+{
+    bool idle = atomic_load_explicit(&c->state, memory_order_relaxed) == IDLE;
+    if (!c->cut && !idle) /* one that waits for its next request is no slow one */
+        skep_net__count(c->daemon->net, cut_slow, 1);
+    c->cut = true;
+    (void)shutdown(c->fd, SHUT_RDWR); /* its thread sees the end and closes */
 }
 
 void skep_net__h1_sweep(struct skep_net__h1 *h, uint64_t now_ms)
@@ -652,7 +662,7 @@ void skep_net__h1_sweep(struct skep_net__h1 *h, uint64_t now_ms)
         lock(d);
         for (struct h1_conn *c = d->conns; c; c = c->next)
             if (too_slow(c, now_ms))
-                (void)shutdown(c->fd, SHUT_RDWR); /* its thread sees the end and closes */
+                cut(c);
         unlock(d);
     }
 }

@@ -428,6 +428,7 @@ static bool sweep_streams(struct skep_net__h2_conn *c, uint64_t now)
         if (left_open)
             touch(c);
         if (is_left_waiting(st, now)) {
+            skep_net__count(c->worker->net, cut_slow, 1);
             if (nghttp2_submit_rst_stream(c->session, NGHTTP2_FLAG_NONE, st->id,
                                           NGHTTP2_ENHANCE_YOUR_CALM) != 0)
                 c->dead = true;
@@ -435,6 +436,7 @@ static bool sweep_streams(struct skep_net__h2_conn *c, uint64_t now)
         }
         if (st->run || ms <= slow_ms || st->received * 1000 / ms >= SKEP_NET__BODY_BYTES_PER_S_MIN)
             continue;
+        skep_net__count(c->worker->net, cut_slow, 1);
         if (nghttp2_submit_rst_stream(c->session, NGHTTP2_FLAG_NONE, st->id, NGHTTP2_CANCEL) != 0)
             c->dead = true;
         touch(c);
@@ -448,6 +450,7 @@ static void sweep(struct skep_net__worker *w, uint64_t now)
     for (struct skep_net__h2_conn *c = w->conns; c; c = c->next) {
         bool ours = sweep_streams(c, now);
         if (!skep_net__socket_drains(&c->drain, c->fd, now, idle_ms)) {
+            skep_net__count(w->net, cut_slow, 1);
             c->dead = true;
             touch(c);
             continue;

@@ -425,6 +425,8 @@ static void expire(struct skep_net__door *d, uint64_t now)
     for (unsigned i = 0; i < SKEP_ARRAY_LEN(d->lists); i++) {
         for (struct source *s = d->lists[i]; s;) {
             struct source *next = s->next;
+            if (now >= s->until_ms && s->kind == PENDING)
+                skep_net__count(d->net, cut_slow, 1);
             if (now >= s->until_ms)
                 close_source(d, s);
             s = next;

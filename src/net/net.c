@@ -219,6 +219,7 @@ void skep_net_stats(const struct skep_net *net, struct skep_net_stats *ret)
     COPY(refused_address);
     COPY(refused_plain);
     COPY(refused_client);
+    COPY(cut_slow);
     COPY(tls_connections);
     COPY(h2_resets);
     for (unsigned i = 0; i < SKEP_ARRAY_LEN(ret->answers); i++)

@@ -207,6 +207,7 @@ struct skep_net_stats {
     uint64_t refused_address; /* over what one address may have */
     uint64_t refused_plain;   /* spoke without TLS where it is required, or with where it is off */
     uint64_t refused_client;  /* a route that needs a client certificate */
+    uint64_t cut_slow; /* connections and HTTP/2 streams whose peer sent or read too slowly */
     uint64_t tls_connections;
     uint64_t h2_resets;
     uint64_t answers[6]; /* [2] = 2xx ...; of gRPC by the status HTTP would have had */

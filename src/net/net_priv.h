@@ -477,6 +477,7 @@ struct skep_net__counters {
     _Atomic uint64_t refused_host, refused_origin, refused_limit, refused_encoding, refused_budget;
     _Atomic uint64_t refused_key;
     _Atomic uint64_t refused_address, refused_plain, refused_client, tls_connections;
+    _Atomic uint64_t cut_slow;
     _Atomic uint64_t h2_resets;
     _Atomic uint64_t answers[6]; /* by class of their status */
 };

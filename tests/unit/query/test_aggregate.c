@@ -141,6 +141,40 @@ static void kept_partials_follow_deletes(void **state)
     skep_partials_free(partials);
 }
 
+/* What was kept of a range that began earlier answers one that begins later, as a window that moves
+ * with the clock does, and the other way round. */
+static void kept_partials_follow_the_window(void **state)
+{
+    (void)state;
+    struct rnd r = {78};
+    struct skep_agg count = {.op = SKEP_AGG_COUNT};
+    struct ref_world w;
+    ref_world_make(&w, &r, 300, NULL);
+    for (int way = 0; way < 2; way++) {
+        struct skep_partials *partials = skep_partials_new(NULL, 1 << 20);
+        struct skep_partials_stats stats;
+        for (int64_t k = 0; k < 5; k++) {
+            int64_t late_ns = (way ? 4 - k : k) * INT64_C(7000000000);
+            struct skep_plan plan = {.kind = SKEP_PLAN_AGGREGATE,
+                                     .range = {REF_T0 - INT64_C(3600000000000) + late_ns,
+                                               REF_T0 + INT64_C(3600000000000) + late_ns},
+                                     .granularity_ns = INT64_C(10000000000),
+                                     .aggs = &count,
+                                     .n_aggs = 1};
+            w.stores[4].partials = NULL;
+            char *want = answer(&w.stores[4], &plan, &w.data, "alone");
+            w.stores[4].partials = partials;
+            same(want, answer(&w.stores[4], &plan, NULL, "kept"), "the window", "kept");
+            skep_free(want);
+        }
+        skep_partials_stats(partials, &stats);
+        assert_true(stats.hits >= 4);
+        w.stores[4].partials = NULL;
+        skep_partials_free(partials);
+    }
+    ref_world_done(&w);
+}
+
 static void small_data(void **state)
 {
     (void)state;
@@ -216,6 +250,7 @@ int main(void)
         cmocka_unit_test(several_blocks),
         cmocka_unit_test(relations_one_by_one),
         cmocka_unit_test(kept_partials_follow_deletes),
+        cmocka_unit_test(kept_partials_follow_the_window),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
