@@ -23,7 +23,7 @@
 #include "calc/dates.h"
 #include "query/pipe_priv.h"
 
-enum { PAGE_ROWS = 8192, FIRST_PAGE_ROWS = 1024 };
+enum { PAGE_ROWS = 32768, FIRST_PAGE_ROWS = 1024 };
 
 skep_rc skep_pipe__no_memory(struct skep_pipe__run *r)
 {

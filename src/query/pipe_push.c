@@ -368,6 +368,17 @@ static void narrow_datasets(struct push *x, struct skep_expr **kids, unsigned *n
     kids[(*n)++] = joined(x, SKEP_EXPR_OR, any, total);
 }
 
+/* A sort by the time of the rows is the order they are read in. */
+static bool by_time(const struct skep_pipe *p, const struct skep_pipe_stage *s)
+{
+    if (s->op != SKEP_PIPE_SORT || s->n_sorts != 1)
+        return false;
+    for (unsigned i = 0; i < p->n_fields; i++)
+        if (p->fields[i].slot == s->sorts[0].slot)
+            return p->fields[i].what == SKEP_PIPE_TIME;
+    return false;
+}
+
 /* A filter that looks at the store's fields alone may stand before what only computes others, so
  * filters go down over such stages; what they leave stays where it is.  Then stats. */
 static void push_stages(struct push *x, struct skep_expr **kids, unsigned *n,
@@ -392,6 +403,11 @@ static void push_stages(struct push *x, struct skep_expr **kids, unsigned *n,
             continue;
         ret->stages[ret->n_stages] = *s;
         ret->stages[ret->n_stages++].cond = rest;
+    }
+    if (i < p->n_stages && by_time(p, &p->stages[i])) {
+        ret->plan.oldest_first = !p->stages[i].sorts[0].descending;
+        ret->how[i++] = SKEP_PIPE__STORE;
+        row_filters = true; /* stats behind it see its order: earliest of equal times */
     }
     unsigned front = ret->n_stages;
     for (unsigned k = i; k < p->n_stages; k++)

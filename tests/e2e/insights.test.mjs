@@ -228,6 +228,8 @@ const commands = [
   ['fields split("a b a", " ") as l | unnest l into x | stats count(*) as c by x | sort x', () => [['a', String(2 * N)], ['b', String(N)]]],
   ['filter level = "WARN" | pattern @message | display @sampleCount, @ratio', () => [[String(events.filter((e) => e.level === 'WARN').length), '1']]],
   ['fields n # a comment | not a command\n | sort n | limit 2', () => [['0'], ['1']]],
+  ['fields n | sort @timestamp asc | limit 2', () => [['0'], ['1']]],
+  ['fields n | filter level = "INFO" | sort @timestamp desc | limit 1', () => [[String(events.findLast((e) => e.level === 'INFO').n)]]],
   ['FIELDS n | SORT n DESC | LIMIT 1', () => [[String(N - 1)]]],
   ['display level, n | display n | limit 1', () => [[String(N - 1)]]],
   ['filterIndex level = "ERROR" | stats count(*)', () => [[String(events.filter((e) => e.level === 'ERROR').length)]]],
