@@ -116,14 +116,16 @@ static bool read_order(struct skep_api__job *job, enum skep_item_order *ret)
     return bad(job, SKEP_STR("order"), SKEP_STR("one of last, first, total, level"));
 }
 
-/* start_time and end_time in seconds; the last day without. */
+/* start_time and end_time in seconds, or time_range up to now; the last day without. */
 static bool read_range(struct skep_api__job *job, struct skep_time_range *ret)
 {
     uint64_t end = (uint64_t)(skep_api__now(job->api) / ns_per_s) + 1, start;
     const uint64_t max = (uint64_t)(INT64_MAX / ns_per_s);
-    if (!read_number(job, SKEP_STR("end_time"), max, &end))
+    uint64_t back = 86400;
+    if (!read_number(job, SKEP_STR("end_time"), max, &end) ||
+        !read_number(job, SKEP_STR("time_range"), max, &back))
         return false;
-    start = end > 86400 ? end - 86400 : 0;
+    start = end > back ? end - back : 0;
     if (!read_number(job, SKEP_STR("start_time"), max, &start))
         return false;
     if (start >= end)

@@ -19,6 +19,7 @@ import { SamplingNote } from './parts/SamplingNote';
 import { Empty } from './parts/States';
 import { TimePicker } from './parts/TimePicker';
 import { TracersNote } from './parts/TracersNote';
+import { Errors } from './views/Errors';
 import { Groups } from './views/Groups';
 import { Home } from './views/Home';
 import { Login, Welcome } from './views/Login';
@@ -36,6 +37,7 @@ const VIEWS: { id: string; name: string; key: string; icon: string }[] = [
   { id: 'traces', name: 'Traces', key: 't', icon: 'traces' },
   { id: 'map', name: 'Map', key: 'm', icon: 'map' },
   { id: 'logs', name: 'Logs', key: 'l', icon: 'logs' },
+  { id: 'errors', name: 'Errors', key: 'e', icon: 'warn' },
   { id: 'settings', name: 'Settings', key: 's', icon: 'settings' },
 ];
 // Views without a place in the rail, and the one they are reached from.
@@ -44,7 +46,7 @@ const BESIDE: Record<string, { name: string; at: string }> = {
 };
 // Views of rows that a sampling rule may have kept out.
 const SAMPLED = new Set(['home', 'query', 'traces', 'map']);
-const TIMED = new Set(['home', 'query', 'traces', 'map', 'logs']);
+const TIMED = new Set(['home', 'query', 'traces', 'map', 'logs', 'errors']);
 const LIVE: Record<string, boolean> = { home: true, traces: true, map: true, query: false };
 
 // A new query starts as a picture of everything: how many, how slow, by service.
@@ -94,6 +96,7 @@ function View({ view }: { view: string }) {
     case 'trace': return <TraceView />;
     case 'map': return <MapView />;
     case 'logs': return <Logs />;
+    case 'errors': return <Errors />;
     case 'settings': return <Settings />;
     case 'sampling': return <Sampling />;
     case 'groups': return <Groups />;

@@ -11,6 +11,7 @@ import './style/trace.css';
 import './style/map.css';
 import './style/xray.css';
 import './style/logs.css';
+import './style/errors.css';
 import './lib/theme';
 import { api } from './lib/api';
 import { claim } from './lib/color';

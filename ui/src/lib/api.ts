@@ -4,6 +4,7 @@
 // page relies on, so that a mismatch of versions reads as what it is and not as a crash elsewhere.
 
 import { environment } from './env';
+import type { ItemChange, ItemDetail, ItemsAnswer, StackAnswer } from './errors';
 import { refused, type Me, type Role, type Ways } from './session';
 import { heard, withTracers } from './tracers';
 import type { MapAnswer } from './map';
@@ -268,6 +269,22 @@ export const api = {
 
   document: (id: string, signal?: AbortSignal) =>
     get<RawDocument>(`document/${encodeURIComponent(id)}`, { document: 'string', id: 'string' }, signal),
+
+  items: (query: Record<string, string | number | undefined>, signal?: AbortSignal) =>
+    get<ItemsAnswer>(`items${search(query)}`, { items: 'array', total: 'number', counts: 'object' }, signal),
+
+  item: (id: string, range: { start_time?: number; end_time?: number; time_range?: number }, signal?: AbortSignal) =>
+    get<ItemDetail>(`items/${encodeURIComponent(id)}${search(range)}`, { id: 'number', title: 'string', range: 'object', members: 'array', history: 'array' }, signal),
+
+  changeItems: async (ids: number[], what: ItemChange) =>
+    check<{ changed: number }>('items', await (await request('items', undefined, { ids, ...what }, JSON_TYPE, environment(), 'PATCH')).json(), { changed: 'number' }),
+
+  commentItem: (id: number, text: string) => post<{ changed: number }>(`items/${id}/comments`, { text }, { changed: 'number' }),
+
+  mergeItem: (id: number, into: number) => post<{ changed: number }>(`items/${id}/merge`, { into }, { changed: 'number' }),
+
+  stack: (row: string, signal?: AbortSignal) =>
+    get<StackAnswer>(`stack/${encodeURIComponent(row)}`, { exceptions: 'array', computed: 'string', why: 'string' }, signal),
 
   // Rows as they become readable, until the signal.
   async follow(spec: Selection, signal: AbortSignal, row: (r: Row) => void, skipped: (n: number) => void): Promise<void> {

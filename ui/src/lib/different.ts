@@ -14,7 +14,7 @@ const COLUMNS = 60;
 const VALUES = 8;
 
 // Of each row another one: they differ in everything and say nothing.
-const IDS = new Set(['trace.trace_id', 'trace.span_id', 'trace.parent_id', 'timestamp', 'trace.link.trace_id', 'trace.link.span_id']);
+const IDS = new Set(['error.uuid', 'trace.trace_id', 'trace.span_id', 'trace.parent_id', 'timestamp', 'trace.link.trace_id', 'trace.link.span_id']);
 
 export interface Different { filters: Filter[]; from: number | null; to: number | null }
 
@@ -39,9 +39,13 @@ export function showDifferent(filters: Filter[], ms?: { from: number; to: number
 
 export const hideDifferent = () => patch({ d: null, d_from: null, d_to: null });
 
+// What an error's fingerprint is made of says nothing about it that the fingerprint does not.
+const OF_ERROR = ['body', 'name', 'error.fingerprint', 'error.fingerprint.loose', 'error.fingerprint.computed', 'error.culprit', 'code.file.path', 'code.function.name', 'code.line.number', 'exception.type', 'exception.message', 'exception.stacktrace'];
+
 // The columns to compare: those most rows have, but for what the selection is made of.
 async function columnsFor(d: Different): Promise<string[]> {
   const chosen = new Set(d.filters.map((f) => f.column));
+  if (chosen.has('error.fingerprint')) for (const name of OF_ERROR) chosen.add(name);
   const known = (await fields()).filter((f) => f.rows > 0 && !IDS.has(f.name) && !chosen.has(f.name));
   return known.sort((a, b) => b.rows - a.rows || (a.name < b.name ? -1 : 1)).slice(0, COLUMNS).map((f) => f.name);
 }

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The errors inbox in the page, against the built server: empty, filled by Rollbar items, worked by
+// keys and mouse; an item with its stack, code, reasons, what is different about it, trace and history.
+
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { Skep, until } from '../e2e/support.mjs';
+
+const here = dirname(fileURLToPath(import.meta.url));
+const modules = process.env.SKEP_UI_TEST_MODULES ?? join(here, 'node_modules');
+const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
+const FLAGS = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
+  '--disable-background-networking', '--disable-component-update', '--disable-sync'];
+const missing = !existsSync(CHROMIUM);
+if (missing && process.env.CI) throw new Error(`${CHROMIUM} is missing; in CI the page must be tested`);
+const options = { skip: missing && `no Chromium at ${CHROMIUM}`, timeout: 60e3 };
+
+let skep, browser, page;
+const bad = [];
+
+before(async () => {
+  if (missing) return;
+  skep = await Skep.start();
+  const { chromium } = createRequire(join(modules, 'x.js'))('playwright-core');
+  browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
+  page = await browser.newPage({ viewport: { width: 1360, height: 860 }, colorScheme: 'dark', reducedMotion: 'reduce' });
+  page.setDefaultTimeout(15e3);
+  // Rows of other wires have no document: a 404 that the browser's console also tells.
+  page.on('console', (m) => ['error', 'warning'].includes(m.type()) && !/status of 404/.test(m.text()) && bad.push(`console: ${m.text()}`));
+  page.on('pageerror', (e) => bad.push(`exception: ${e.message}`));
+}, { timeout: 30e3 });
+
+after(async () => {
+  await browser?.close();
+  await skep?.done();
+}, { timeout: 30e3 });
+
+const shot = (name) => process.env.SHOTS && page.screenshot({ path: join(process.env.SHOTS, `${name}.png`) });
+let n = 0;
+async function send(type, k, more = {}) {
+  n += 1;
+  const r = await skep.call('POST', '/api/1/item/', { data: {
+    uuid: `ui-${n}`, timestamp: Date.now() / 1000 - n, environment: 'production', level: 'error', language: 'python', code_version: '1.2',
+    notifier: { name: 'pyrollbar', version: '1.3' }, server: { root: '/srv/shop', host: `web-${n % 2}` }, person: { id: `u${n % 3}`, email: `u${n % 3}@example.org` },
+    custom: { plan: type === 'KeyError' ? 'pro' : 'free', trace_id: '0102030405060708090a0b0c0d0e0f10' },
+    body: { trace: { frames: [
+      { filename: '/usr/lib/python3/dist-packages/flask/app.py', lineno: 2525, method: 'wsgi_app', code: 'response = self.full_dispatch_request()' },
+      { filename: `/srv/shop/cart${k}.py`, lineno: 30, method: 'total', code: '    return self.rows[key]', context: { pre: ['    def total(self):'], post: ['    # behind'] }, locals: { key: `'k${n}'` } },
+    ], exception: { class: type, message: `no row ${n}` } } }, ...more } });
+  assert.equal(r.status, 200);
+}
+const line = (title) => page.locator('.items tbody tr', { has: page.getByRole('link', { name: title }) });
+
+test('nothing yet: what to do', options, async () => {
+  await page.goto(`${skep.url}/ui/home`);
+  await page.getByRole('link', { name: 'Errors' }).click();
+  await page.getByRole('heading', { name: 'No error has come in yet' }).waitFor();
+  assert.match(await page.locator('.copyable').first().innerText(), new RegExp(`endpoint='${skep.url}/api/1/'`));
+  await shot('errors-empty');
+});
+
+test('items with counts, people, a picture of the range; narrowed by words, level, status', options, async () => {
+  for (let i = 0; i < 6; i++) await send('KeyError', 1);
+  for (let i = 0; i < 3; i++) await send('TypeError', 2, { level: 'warning' });
+  await send('OSError', 3, { level: 'critical', environment: 'staging' });
+  await page.goto(`${skep.url}/ui/errors?t=1h`);
+  await line(/KeyError/).waitFor();
+  const cells = await line(/KeyError/).locator('td').allInnerTexts();
+  assert.deepEqual(cells.slice(3, 6), ['6', '3', '6']);
+  await line(/KeyError/).getByRole('img', { name: '6 occurrences' }).waitFor();
+  await page.getByRole('searchbox', { name: 'Search errors' }).fill('CART2');
+  await until('one line', async () => (await page.locator('.items tbody tr').count()) === 1);
+  await page.getByRole('searchbox', { name: 'Search errors' }).fill('nothing of it');
+  await page.getByRole('heading', { name: 'No error is like that' }).waitFor();
+  await page.getByRole('button', { name: 'Show all' }).click();
+  await page.getByLabel('Level').selectOption('error');
+  await until('two lines', async () => (await page.locator('.items tbody tr').count()) === 2);
+  await page.getByLabel('Level').selectOption('');
+  await page.getByLabel('Where it runs').selectOption('staging');
+  await until('one line', async () => (await page.locator('.items tbody tr').count()) === 1);
+  assert.match(page.url(), /stage=staging/);
+  await shot('errors');
+});
+
+test('by keys: walk, choose, resolve; a view\'s key resolves nothing; it comes back', options, async () => {
+  await page.goto(`${skep.url}/ui/errors?t=1h&order=total`);
+  await line(/KeyError/).waitFor();
+  await page.locator('#main').focus();
+  await page.keyboard.press('j');
+  await page.keyboard.press('x');
+  await page.getByText('1 chosen').waitFor();
+  await page.keyboard.press('g');
+  await page.keyboard.press('e');
+  await page.getByRole('button', { name: /^Active/ }).waitFor();
+  assert.equal((await skep.json('GET', '/skep/v1/items')).counts.resolved, 0);
+  await page.goto(`${skep.url}/ui/errors?t=1h&order=total`);
+  await line(/TypeError/).waitFor();
+  await page.locator('#main').focus();
+  await page.keyboard.press('j');
+  await page.keyboard.press('e');
+  await line(/TypeError/).waitFor({ state: 'detached' });
+  await page.getByRole('button', { name: 'Resolved 1' }).click();
+  await line(/TypeError/).waitFor();
+  await send('TypeError', 2);
+  await page.getByRole('button', { name: /^Active/ }).click();
+  await line(/TypeError/).getByText('came back').waitFor();
+});
+
+test('an item: stack with own code open, variables, others folded, why it is here, fields', options, async () => {
+  await line(/KeyError/).getByRole('link', { name: /KeyError/ }).click();
+  await page.getByRole('heading', { name: /^KeyError: no row/ }).first().waitFor();
+  const stack = page.locator('.stack');
+  await stack.getByText('return self.rows[key]').waitFor();
+  assert.match(await stack.locator('.locals').innerText(), /key\s+'k\d+'/);
+  assert.equal(await stack.getByText('wsgi_app').count(), 0);
+  await stack.getByRole('button', { name: '1 frame of libraries' }).click();
+  await stack.getByText('wsgi_app').waitFor();
+  await shot('errors-item');
+  await page.getByRole('tab', { name: 'Why it is here' }).click();
+  assert.equal(await page.locator('.why pre').innerText(), 'shop/cart1.py|total\nKeyError\n');
+  await page.getByRole('tab', { name: 'As it came' }).click();
+  await page.locator('.occurrence').getByText('pyrollbar').waitFor();
+  await page.getByRole('tab', { name: 'Fields' }).click();
+  await page.locator('.occurrence').getByText('custom.plan').first().waitFor();
+  await page.getByRole('tab', { name: 'Stack' }).click();
+  const href = await page.locator('.occurrence').getByRole('link', { name: 'Trace' }).getAttribute('href');
+  assert.match(href, /trace\/0102030405060708090a0b0c0d0e0f10/);
+  await page.getByRole('button', { name: 'Older' }).click();
+  await until('another occurrence', () => /[?&]o=/.test(page.url()));
+});
+
+test('what is different about it: the plan, and not what the fingerprint is made of', options, async () => {
+  await page.getByRole('button', { name: 'What is different about it' }).click();
+  const cards = page.locator('.different-card');
+  await cards.first().waitFor();
+  const names = await cards.locator('h3 button').allInnerTexts();
+  assert.ok(names.includes('custom.plan'), names.join());
+  for (const no of ['error.culprit', 'body', 'exception.type', 'code.file.path']) assert.ok(!names.includes(no), no);
+  await shot('errors-different');
+  await page.getByRole('button', { name: 'Close the comparison' }).click();
+});
+
+test('muted, opened again, level, title, comment, merged, and all of it in the history', options, async () => {
+  await page.getByRole('button', { name: 'Mute' }).click();
+  await page.getByRole('menuitem', { name: 'For a day' }).click();
+  const history = page.locator('.history');
+  await history.getByText('active → muted').waitFor();
+  await page.getByRole('button', { name: 'Open again' }).click();
+  await history.getByText('muted → active').waitFor();
+  await page.getByLabel('Level').selectOption('critical');
+  await history.getByText('40 → 50').waitFor();
+  await page.getByRole('button', { name: 'Change the title' }).click();
+  await page.getByLabel('Title').fill('The cart has no such row');
+  await page.getByRole('button', { name: 'Save' }).click();
+  await page.getByRole('heading', { name: /The cart has no such row/ }).waitFor();
+  await page.getByLabel('Comment').fill('<b>since the deploy</b>');
+  await page.getByRole('button', { name: 'Comment' }).click();
+  await history.getByText('<b>since the deploy</b>').waitFor();
+  const other = (await skep.json('GET', '/skep/v1/items')).items.find((i) => i.title.startsWith('TypeError'));
+  await page.goto(`${skep.url}/ui/errors/${other.id}?t=1h`);
+  await page.locator('.history summary').click();
+  const into = (await skep.json('GET', '/skep/v1/items')).items.find((i) => i.title.startsWith('The cart'));
+  await page.getByLabel('Number of the other item').fill(String(into.id));
+  await page.getByRole('button', { name: 'Merge', exact: true }).click();
+  await page.getByRole('link', { name: 'merged into another item' }).click();
+  await page.getByText('with 1 merged item').waitFor();
+  await shot('errors-merged');
+});
+
+test('no such item; nothing went wrong on the way', options, async () => {
+  await page.goto(`${skep.url}/ui/errors/9999`);
+  await page.getByRole('alert').getByText('no such item').waitFor();
+  assert.deepEqual(bad, []);
+});

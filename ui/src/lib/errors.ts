@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Items of the errors inbox: what the server says of them, and what of it stands in the URL.
+//   st=active|resolved|muted|all   level=warning   stage=production   words=...   order=first   p=2 (page)
+
+export type Status = 'active' | 'resolved' | 'muted';
+
+export interface ItemRange { count: number; users: number; hosts: number; series: number[] }
+
+export interface Item {
+  id: number; counter: number; title: string; fingerprint: string; status: Status; level: string; total: number; since_activated: number;
+  type?: string; culprit?: string; dataset?: string; framework?: string; stage?: string; owner?: string; merged_into?: number;
+  first_ns?: string; last_ns?: string; activated_ns?: string; resolved_ns?: string; resolved_in?: string;
+  first_version?: string; last_version?: string; mute_until_ns?: string; mute_until_total?: number;
+  first_row: string; last_row: string; range?: ItemRange;
+}
+
+export interface ItemsAnswer {
+  items: Item[]; total: number; counts: Record<Status, number>; start_ms: number; end_ms: number;
+}
+
+export interface HistoryLine { at_ns: string; actor?: string; what: string; before?: string; after?: string }
+
+export interface ItemDetail extends Item { range: ItemRange; members: Item[]; history: HistoryLine[] }
+
+export interface Frame { file?: string; function?: string; module?: string; line?: number; column?: number; own: boolean }
+export interface Exception { type?: string; message?: string; frames: Frame[] }
+export interface StackAnswer { id: string; language?: string; exceptions: Exception[]; fingerprint?: string; computed: string; by_sender: boolean; why: string }
+
+export interface ItemChange {
+  status?: Status; resolved_in?: string; level?: string; title?: string; owner?: string; mute_for_s?: number; mute_for_count?: number;
+}
+
+export const PAGE = 50;
+export const STATUSES: [string, string][] = [['active', 'Active'], ['resolved', 'Resolved'], ['muted', 'Muted']];
+export const ORDERS: [string, string][] = [['last', 'Last seen'], ['first', 'Newest'], ['total', 'Most'], ['level', 'Level']];
+export const LEVELS = ['critical', 'error', 'warning', 'info', 'debug'];
+
+// The parameters of /items that the address asks for.
+export function queryOf(params: URLSearchParams, span: { start_time?: number; end_time?: number; time_range?: number }): Record<string, string | number | undefined> {
+  const st = params.get('st') ?? 'active';
+  return {
+    status: st === 'all' ? undefined : st,
+    level: params.get('level') ?? undefined,
+    stage: params.get('stage') ?? undefined,
+    owner: params.get('owner') ?? undefined,
+    words: params.get('words') ?? undefined,
+    order: params.get('order') ?? undefined,
+    limit: PAGE,
+    offset: PAGE * Math.max(0, Number(params.get('p') ?? 1) - 1),
+    ...whole(span),
+  };
+}
+
+// A range in whole seconds, as /items takes it.
+export const whole = (span: { start_time?: number; end_time?: number; time_range?: number }) => (span.time_range !== undefined
+  ? { time_range: Math.ceil(span.time_range) }
+  : { start_time: Math.floor(span.start_time ?? 0), end_time: Math.ceil(span.end_time ?? 0) });
+
+// What a Rollbar item says beside its frames: lines of code around, and variables.
+export interface FrameMore { code?: string; pre: string[]; post: string[]; locals: [string, string][] }
+
+const text = (v: unknown) => (typeof v === 'string' ? v : JSON.stringify(v) ?? '');
+const texts = (v: unknown) => (Array.isArray(v) ? v.map(text) : []);
+
+// By exception and frame, as /stack lists them; empty where the document is no such item or was cut.
+export function moreOf(document: string, stack: StackAnswer): FrameMore[][] {
+  let data: { body?: { trace?: { frames?: unknown }; trace_chain?: unknown }; notifier?: { name?: unknown } };
+  try {
+    data = JSON.parse(document) as typeof data;
+  } catch {
+    return [];
+  }
+  const chain = data.body?.trace_chain;
+  const traces = Array.isArray(chain) ? chain : [data.body?.trace];
+  return traces.map((t: { frames?: unknown } | undefined, i) => {
+    const frames = Array.isArray(t?.frames) ? [...t.frames] : [];
+    if (data.notifier?.name === 'rollbar-go') frames.reverse();
+    if (frames.length !== stack.exceptions[i]?.frames.length) return [];
+    return frames.map((f: { code?: unknown; context?: { pre?: unknown; post?: unknown }; locals?: unknown }) => ({
+      ...(typeof f?.code === 'string' && { code: f.code }),
+      pre: texts(f?.context?.pre), post: texts(f?.context?.post),
+      locals: f?.locals && typeof f.locals === 'object' ? Object.entries(f.locals).map(([k, v]): [string, string] => [k, text(v)]) : [],
+    }));
+  });
+}

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+// The errors inbox: items of all wires, the last seen first; narrowed, chosen and changed by mouse or keys.
+
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { api } from '../lib/api';
+import { LEVELS, ORDERS, PAGE, queryOf, STATUSES, type Item, type ItemChange, type ItemsAnswer, type Status } from '../lib/errors';
+import { ago, count, nsToMs } from '../lib/format';
+import { go, href, patch, useRoute } from '../lib/route';
+import { useSession } from '../lib/session';
+import { label, rangeOf, spanOf } from '../lib/time';
+import { useInterval, useLoad } from '../lib/use';
+import { Actions } from '../errors/Actions';
+import { Spark } from '../errors/Spark';
+import { Copyable, Empty, ErrorBox, Progress } from '../parts/States';
+import { ErrorItem } from './ErrorItem';
+
+export function Errors() {
+  const { arg } = useRoute();
+  return arg ? <ErrorItem id={arg} key={arg} /> : <Inbox />;
+}
+
+const REFRESH_MS = 5e3;
+
+function Inbox() {
+  const { params } = useRoute();
+  const { me } = useSession();
+  const range = rangeOf(params);
+  const query = useMemo(() => queryOf(params, spanOf(range)), [params.toString()]);
+  const answer = useLoad(params.toString(), (signal) => api.items(query, signal));
+  useInterval(range.relative === null ? null : REFRESH_MS, answer.reload);
+  const [chosen, choose] = useState<ReadonlySet<number>>(new Set());
+  const [failed, fail] = useState<Error | null>(null);
+  const [at, setAt] = useState(0);
+  useEffect(() => choose(new Set()), [params.toString()]);
+  const a = answer.data;
+  const items = a?.items ?? [];
+  const run = (what: ItemChange, ids = [...chosen]) => {
+    if (ids.length === 0) return;
+    api.changeItems(ids, what).then(() => { choose(new Set()); fail(null); }, fail).finally(answer.reload);
+  };
+  const toggle = (id: number) => choose((c) => { const n = new Set(c); if (!n.delete(id)) n.add(id); return n; });
+  useInboxKeys({ items, at, setAt, toggle, run, chosen });
+  return (
+    <div class="view errors">
+      <div class="bar">
+        <h1>Errors</h1>
+        <div class="segmented" role="group" aria-label="Status">
+          {STATUSES.map(([id, name]) => (
+            <button type="button" key={id} aria-pressed={(params.get('st') ?? 'active') === id} onClick={() => patch({ st: id === 'active' ? null : id, p: null })}>
+              {name}{a && <span class="num muted"> {count(a.counts[id as Status])}</span>}
+            </button>
+          ))}
+          <button type="button" aria-pressed={params.get('st') === 'all'} onClick={() => patch({ st: 'all', p: null })}>All</button>
+        </div>
+        <Narrow items={items} />
+      </div>
+      <Progress loading={answer.loading && !a} progress={null} />
+      {(answer.error ?? failed) && <ErrorBox error={(answer.error ?? failed)!} retry={() => { fail(null); answer.reload(); }} />}
+      {a && items.length === 0 && <Nothing params={params} answer={a} />}
+      {a && items.length > 0 && (
+        <section class="panel" aria-label="Items">
+          <div class={`bar chosen${chosen.size ? '' : ' none'}`}>
+            <label><input type="checkbox" checked={chosen.size === items.length} onChange={() => choose(chosen.size === items.length ? new Set() : new Set(items.map((i) => i.id)))} /> {chosen.size ? `${count(chosen.size)} chosen` : 'Choose all'}</label>
+            {chosen.size > 0 && <Actions run={run} me={me?.user?.name ?? null} />}
+          </div>
+          <Table items={items} answer={a} at={at} chosen={chosen} toggle={toggle} range={label(range)} />
+          <Pages total={a.total} at={Number(params.get('p') ?? 1)} />
+        </section>
+      )}
+    </div>
+  );
+}
+
+function Narrow({ items }: { items: Item[] }) {
+  const { params } = useRoute();
+  const stages = [...new Set([...items.map((i) => i.stage ?? ''), params.get('stage') ?? ''])].filter((s) => s !== '').sort();
+  const timer = useRef(0);
+  const words = (text: string) => {
+    clearTimeout(timer.current);
+    timer.current = window.setTimeout(() => patch({ words: text.trim() || null, p: null }, { replace: true }), 200);
+  };
+  return (
+    <>
+      <input class="search end" type="search" data-slash placeholder="words of the title, class or place" aria-label="Search errors" defaultValue={params.get('words') ?? ''} onInput={(e) => words(e.currentTarget.value)} />
+      <select aria-label="Level" value={params.get('level') ?? ''} onChange={(e) => patch({ level: e.currentTarget.value || null, p: null })}>
+        <option value="">Every level</option>
+        {LEVELS.slice(0, -1).map((l) => <option key={l} value={l}>{l} and above</option>)}
+      </select>
+      {stages.length > 0 && (
+        <select aria-label="Where it runs" value={params.get('stage') ?? ''} onChange={(e) => patch({ stage: e.currentTarget.value || null, p: null })}>
+          <option value="">Everywhere</option>
+          {stages.map((s) => <option key={s} value={s}>{s}</option>)}
+        </select>
+      )}
+      <select aria-label="Order" value={params.get('order') ?? 'last'} onChange={(e) => patch({ order: e.currentTarget.value === 'last' ? null : e.currentTarget.value, p: null })}>
+        {ORDERS.map(([id, name]) => <option key={id} value={id}>{name}</option>)}
+      </select>
+    </>
+  );
+}
+
+const HOW = `import rollbar   # pyrollbar
+rollbar.init('any-token', 'production', endpoint='${typeof location === 'undefined' ? '' : location.origin}/api/1/')`;
+const HOW_JS = `new Rollbar({ accessToken: 'any-token', endpoint: '${typeof location === 'undefined' ? '' : location.origin}/api/1/item/' })`;
+
+function Nothing({ params, answer }: { params: URLSearchParams; answer: ItemsAnswer }) {
+  const narrowed = ['words', 'level', 'stage', 'owner'].some((k) => params.has(k));
+  const others = Object.values(answer.counts).reduce((a, b) => a + b, 0);
+  if (narrowed) return <Empty title="No error is like that"><p><button type="button" class="button" onClick={() => patch({ words: null, level: null, stage: null, owner: null })}>Show all</button></p></Empty>;
+  if (others > 0) return <Empty title={(params.get('st') ?? 'active') === 'active' ? 'No active errors' : 'None here'}><p>Others are resolved or muted.</p></Empty>;
+  return (
+    <Empty title="No error has come in yet">
+      <p>Exceptions of OpenTelemetry and X-Ray, and stack traces in log lines, appear here by themselves. Rollbar's notifiers need one line:</p>
+      <Copyable text={HOW} label="pyrollbar" />
+      <Copyable text={HOW_JS} label="rollbar.js" />
+    </Empty>
+  );
+}
+
+interface TableProps { items: Item[]; answer: ItemsAnswer; at: number; chosen: ReadonlySet<number>; toggle: (id: number) => void; range: string }
+
+function Table({ items, at, chosen, toggle, range }: TableProps) {
+  return (
+    <div class="table-wrap" role="region" aria-label="Errors" tabIndex={0}>
+      <table class="table items">
+        <thead><tr><th><span class="visually-hidden">Chosen</span></th><th>Error</th><th>{range}</th><th class="right">Times</th><th class="right">People</th><th class="right">Ever</th><th>Last seen</th><th>First seen</th></tr></thead>
+        <tbody>{items.map((i, n) => <Line key={i.id} i={i} here={n === at} chosen={chosen.has(i.id)} toggle={toggle} />)}</tbody>
+      </table>
+    </div>
+  );
+}
+
+export const Level = ({ level }: { level: string }) => <span class={`level ${level}`}>{level}</span>;
+
+function Line({ i, here, chosen, toggle }: { i: Item; here: boolean; chosen: boolean; toggle: (id: number) => void }) {
+  const now = Date.now();
+  const r = i.range!;
+  return (
+    <tr class={here ? 'here' : ''} aria-selected={chosen} data-id={i.id}>
+      <td><input type="checkbox" checked={chosen} onChange={() => toggle(i.id)} aria-label={`Choose ${i.title}`} /></td>
+      <td class="grow">
+        <a class="item-title" href={href(`errors/${i.id}`)}>{i.title}</a>
+        <span class="item-place">
+          <Level level={i.level} />
+          {i.culprit && <span class="mono muted">{i.culprit}</span>}
+          {i.stage && <span class="chip small">{i.stage}</span>}
+          {i.owner && <span class="muted">{i.owner}</span>}
+          {i.status !== 'active' && <span class="chip small">{i.status}</span>}
+          {i.since_activated < i.total && i.status === 'active' && <span class="chip small error" title="It was resolved and happened again">came back</span>}
+        </span>
+      </td>
+      <td><Spark series={r.series} label={`${count(r.count)} occurrences`} /></td>
+      <td class="num right">{count(r.count)}</td>
+      <td class="num right">{r.users > 0 ? count(r.users) : <span class="muted">–</span>}</td>
+      <td class="num right muted">{count(i.total)}</td>
+      <td class="nowrap">{i.last_ns && ago(nsToMs(i.last_ns), now)}</td>
+      <td class="nowrap muted">{i.first_ns && ago(nsToMs(i.first_ns), now)}</td>
+    </tr>
+  );
+}
+
+function Pages({ total, at }: { total: number; at: number }) {
+  const pages = Math.ceil(total / PAGE);
+  if (pages < 2) return null;
+  return (
+    <nav class="bar pages" aria-label="Pages">
+      <button type="button" class="button small" disabled={at <= 1} onClick={() => patch({ p: at <= 2 ? null : String(at - 1) })}>Previous</button>
+      <span class="num muted">{count((at - 1) * PAGE + 1)} – {count(Math.min(at * PAGE, total))} of {count(total)}</span>
+      <button type="button" class="button small" disabled={at >= pages} onClick={() => patch({ p: String(at + 1) })}>Next</button>
+    </nav>
+  );
+}
+
+interface Hands { items: Item[]; at: number; setAt: (n: number) => void; toggle: (id: number) => void; run: (what: ItemChange, ids?: number[]) => void; chosen: ReadonlySet<number> }
+
+// j k walk, x chooses, Enter opens, e resolves, m mutes, u opens again: what is chosen, else the one at hand.
+function useInboxKeys(h: Hands) {
+  const latest = useRef(h);
+  latest.current = h;
+  useEffect(() => {
+    let prefix = 0; // "g e" goes to a view and resolves nothing
+    const onKey = (e: KeyboardEvent) => {
+      const { items, at, setAt, toggle, run, chosen } = latest.current;
+      const el = e.target as Element;
+      if (e.ctrlKey || e.metaKey || e.altKey || e.defaultPrevented || document.querySelector('dialog[open]') || el.matches('input:not([type=checkbox]), textarea, select')) return;
+      const after = Date.now() - prefix < 1500;
+      prefix = e.key === 'g' ? Date.now() : 0;
+      const item = items[Math.min(at, items.length - 1)];
+      if (!item || after) return;
+      const move = (by: number) => {
+        const n = Math.max(0, Math.min(items.length - 1, at + by));
+        setAt(n);
+        document.querySelector(`tr[data-id="${items[n]!.id}"]`)?.scrollIntoView({ block: 'nearest' });
+      };
+      const ids = chosen.size ? [...chosen] : [item.id];
+      const keys: Record<string, () => void> = {
+        j: () => move(1), k: () => move(-1), ArrowDown: () => move(1), ArrowUp: () => move(-1), x: () => toggle(item.id),
+        e: () => run({ status: 'resolved' }, ids), m: () => run({ status: 'muted' }, ids), u: () => run({ status: 'active' }, ids),
+      };
+      if (e.key === 'Enter' && (el === document.body || el.closest('.items') || el.id === 'main')) {
+        if (el instanceof HTMLAnchorElement) return;
+        keys.Enter = () => go(href(`errors/${item.id}`));
+      }
+      if (!keys[e.key]) return;
+      e.preventDefault();
+      keys[e.key]!();
+    };
+    addEventListener('keydown', onKey);
+    return () => removeEventListener('keydown', onKey);
+  }, []);
+}
