@@ -3,25 +3,34 @@
 // queries, memory, start. Reports; asserts nothing about time. Data: gen, seed 42 (docs/performance.md).
 //
 //   node tests/bench/run.mjs [SPANS=1000000] [--memory 512M] [--kept-answers off] [--rate N] [--keep]
+//   node tests/bench/run.mjs --sustain MINUTES [--rate 100000] [--memory 256M] [--asking] [--work DIR]
 //
 // --kept-answers off: each question does all of its work. --rate N: the questions once more while N other
-// spans a second come in.
+// spans a second come in. --sustain: only ingest, at a fixed rate (sustain.mjs), --asking beside all questions;
+// DIR needs 0.5 GB a million spans.
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { sleep, until } from '../e2e/support.mjs';
 import { table } from './questions.mjs';
+import { sustain } from './sustain.mjs';
 import { askAll, BASE, blast, build, diskBytes, proc, settle, start, status, stop, tool } from './server.mjs';
 
 const args = process.argv.slice(2);
 const flag = (name, fallback) => (args.includes(name) ? args[args.indexOf(name) + 1] : fallback);
 const spans = Number(args.find((a) => /^\d+$/.test(a)) || 1000000);
 const memory = flag('--memory', '512M');
-const work = join(build, 'bench');
+const work = flag('--work', join(build, 'bench'));
 const file = join(work, `spans-${spans}.bin`);
 const data = join(work, 'data');
 
 mkdirSync(work, { recursive: true });
+if (args.includes('--sustain')) {
+  rmSync(data, { recursive: true, force: true });
+  await sustain({ work, data, memory: flag('--memory', '256M'), minutes: Number(flag('--sustain')), rate: Number(flag('--rate', 100000)), asking: args.includes('--asking') });
+  rmSync(data, { recursive: true, force: true });
+  process.exit(0);
+}
 if (!existsSync(file)) console.log((await tool('gen', String(spans), file, String(BASE), '42')).trim());
 rmSync(data, { recursive: true, force: true });
 

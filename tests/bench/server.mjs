@@ -60,7 +60,7 @@ export const tool = (name, ...args) => new Promise((resolve) => {
 });
 
 // blast ends with 1 when bodies were refused: that is a figure here, not a failure.
-export const blast = async (s, file) => JSON.parse(await tool('blast', '127.0.0.1', String(s.port), file, '--connections', '8'));
+export const blast = async (s, file, ...more) => JSON.parse(await tool('blast', '127.0.0.1', String(s.port), file, '--connections', '8', ...more));
 
 // Let flushes and merges end: what came is flushed when it was quiet for half a minute; then the CPU stands
 // still for two seconds.
