@@ -19,7 +19,7 @@
 
 #define DEFAULT_QUIET_NS     (30ll * 1000000000)
 #define DEFAULT_MEMORY_BYTES (1ull << 30)
-#define SMALL_BYTES          (64ull << 20)
+#define SMALL_BYTES          (160ull << 20) /* --memory 256M gives the store 115 MiB */
 #define FLUSH_FIXED_BYTES    (24ull << 20)
 #define FOLD_BYTES           (16ull << 20)
 

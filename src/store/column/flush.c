@@ -223,6 +223,7 @@ skep_rc skep_engine__write_segment(struct skep_engine *e, const struct skep_engi
                                    .sources = what->sources,
                                    .n_sources = what->n,
                                    .layout = what->layout,
+                                   .group_rows = what->group_rows,
                                    .budget = what->budget,
                                    .canceled = canceled,
                                    .progress = progress,

@@ -24,7 +24,10 @@
  * I4  rows that die while a merge runs are dead in its result (carry.c).
  * I5  a merge reads past the chunk cache: what queries have there stays.
  * I6  parts, the flush and reading have memory of their own: a merge takes its reserve and what is
- *     left over.  Without enough it waits, which is worth a word only when it has for a while.
+ *     left over.  Without enough it writes row groups of a quarter, then joins fewer segments,
+ *     then waits, which is worth a word only when it has for a while.
+ * I7  where a merge cannot take a whole run it takes the neighbours with the fewest rows: the large
+ *     one at the run's end would else be written anew with each few small ones.
  *
  * Threads: the merger and callers of flush() in tests, one at a time under merge_mu.  Locks:
  * merge_mu -> change_mu -> manifest_mu; change_mu -> snap_mu. */
@@ -33,7 +36,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "store/column/part.h"
-#include <stdio.h>
 #include <stdlib.h>
 
 enum {
@@ -46,7 +48,8 @@ enum {
     NAP_MS = 500,
     DEAD_PERCENT = 25,
     ASIDE_BYTES = 8 << 20,
-    NO_MEMORY_MAX = 5 /* tries, over 75 s */
+    NO_MEMORY_MAX = 5, /* tries, over 75 s */
+    SHORT_MERGES = 16  /* until full row groups, or more segments, are tried again */
 };
 #define REST_NS (5ll * 1000000000)
 
@@ -122,6 +125,24 @@ static bool mostly_dead(const struct skep_snapshot *s, unsigned n, unsigned *ret
     return best >= DEAD_PERCENT;
 }
 
+/* Of the segments [at, at + k) the `most` neighbours with the fewest rows (I7). */
+static unsigned smallest(const struct skep_snapshot *s, unsigned at, unsigned k, unsigned most)
+{
+    uint64_t rows = 0, fewest = UINT64_MAX;
+    unsigned best = at;
+    for (unsigned i = 0; i < k; i++) {
+        rows += s->sets[at + i].rowset->n_rows;
+        if (i + 1 < most)
+            continue;
+        if (rows < fewest) {
+            fewest = rows;
+            best = at + i + 1 - most;
+        }
+        rows -= s->sets[at + i + 1 - most].rowset->n_rows;
+    }
+    return best;
+}
+
 /* What to merge: *ret_n segments from the returned index; 0 = nothing. */
 static unsigned choose(const struct skep_engine *e, const struct skep_snapshot *s, unsigned *ret_n)
 {
@@ -136,8 +157,8 @@ static unsigned choose(const struct skep_engine *e, const struct skep_snapshot *
         for (unsigned i = 0; i + run_min(t) <= n; i++) {
             unsigned k = run_from(e, s, n, i, t, &rows);
             if (k >= run_min(t)) {
-                *ret_n = k;
-                return i;
+                *ret_n = e->merge_most > 0 ? SKEP_MIN(k, e->merge_most) : k;
+                return smallest(s, i, k, *ret_n);
             }
         }
     if (n <= SKEP_SEGMENTS_MAX * 3 / 4)
@@ -148,8 +169,8 @@ static unsigned choose(const struct skep_engine *e, const struct skep_snapshot *
             unsigned k = run_from(e, s, n, i, t, &rows);
             if (k >= 2 && rows / (k - 1) < best_rows) {
                 best_rows = rows / (k - 1);
-                best = i;
-                *ret_n = k;
+                *ret_n = e->merge_most > 0 ? SKEP_MIN(k, e->merge_most) : k;
+                best = smallest(s, i, k, *ret_n);
             }
         }
     return best;
@@ -253,7 +274,7 @@ struct aside {
 static skep_rc open_aside(struct skep_engine *e, const struct skep_snapshot_set *sets, unsigned n,
                           struct aside *a, skep_err *err)
 {
-    uint64_t most = SKEP_MIN((uint64_t)ASIDE_BYTES, e->merge.reserve_bytes / 4);
+    uint64_t most = SKEP_MIN((uint64_t)ASIDE_BYTES, e->merge.reserve_bytes / 8);
     a->cache = skep_cache_new(&e->merge, most); /* the writer cannot make it give way */
     for (; a->n < n; a->n++) {
         struct skep_rowset *of = sets[a->n].rowset, *rs = NULL;
@@ -287,6 +308,8 @@ static skep_rc merge_run(struct skep_engine *e, const struct skep_snapshot_set *
                                         .n = n,
                                         .layout = (enum skep_layout)sets[0].rowset->layout,
                                         .is_merge = true,
+                                        .group_rows =
+                                            e->merges_short > 0 ? SKEP_ROW_GROUP_ROWS / 4 : 0,
                                         .budget = &e->merge},
             &by.rowset, err);
     skep_engine__worked(e, &e->merge_work, begun, rc, by.rowset);
@@ -308,19 +331,29 @@ static uint64_t live_bytes(const struct skep_snapshot_set *set)
                       (double)SKEP_MAX(rs->n_rows, (uint64_t)1));
 }
 
-/* All of the run, or the first half of it, or of that, when the memory for reading so many at once
- * is not there: under a small --memory merges are smaller, not absent. */
+/* Under a small --memory merges are smaller, not absent.  What had to be made less of comes back by
+ * and by: the memory may have been others' for a moment. */
 static skep_rc merge_some(struct skep_engine *e, const struct skep_snapshot_set *sets, unsigned n,
                           skep_err *err)
 {
-    if (e->merge_most > 0)
-        n = SKEP_MIN(n, e->merge_most);
     skep_rc rc = merge_run(e, sets, n, err);
+    if (rc == SKEP_OK) {
+        e->merges_short -= e->merges_short > 0;
+        if (e->merge_most > 0 && ++e->merges_small >= SHORT_MERGES) {
+            e->merges_small = 0;
+            e->merge_most = 2 * e->merge_most < RUN_MAX ? 2 * e->merge_most : 0;
+        }
+        return rc;
+    }
+    e->merges_small = 0;
+    if (rc == SKEP_ENOMEM && e->merges_short == 0) {
+        e->merges_short = SHORT_MERGES;
+        rc = merge_run(e, sets, n, err);
+    }
     while (rc == SKEP_ENOMEM && n > 2) {
         n = (n + 1) / 2;
+        e->merge_most = n;
         rc = merge_run(e, sets, n, err);
-        if (rc == SKEP_OK)
-            e->merge_most = n;
     }
     return rc;
 }
@@ -475,8 +508,6 @@ void skep_engine__merger(void *engine)
         }
         rest_until = e->os->mono_ns(e->os) + (REST_NS << SKEP_MIN(failures, 7u));
         failures++;
-        if (getenv("DBG"))
-            fprintf(stderr, "merge: %s\n", err.text);
         if (rc == SKEP_ENOMEM && failures < NO_MEMORY_MAX) /* I6 */
             continue;
         skep_log(WARN, "merge failed, trying again; segments stay as they are", SKEP_K_RC(rc),

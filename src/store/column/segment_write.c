@@ -31,7 +31,7 @@ enum {
     ROW_BYTES = 160 + 2 * SKEP_WBASES,
     ORDER_ROW_BYTES = 50,
     VARIABLE_BYTES = 1 << 20,
-    SOURCE_BYTES = 64 << 10,
+    SOURCE_BYTES = 256 << 10, /* a cursor (trace_merge.c) and what reading pins */
     STRING_BYTES = 100
 };
 

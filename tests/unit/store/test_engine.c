@@ -134,6 +134,29 @@ static void test_folds_and_merges_keep_rows(void **state)
     mem_os_free(m);
 }
 
+/* With memory for two segments at a time the large one is not written anew with each small one. */
+static void test_small_merges_stay_cheap(void **state)
+{
+    (void)state;
+    enum { FLUSHES = 64, ROWS = 20 };
+    struct mem_os *m = mem_os_new(3);
+    struct skep_column_config cfg = client_config(mem_os_ops(m), DIR);
+    struct rnd r = {815};
+    struct rowlist want = {0};
+    struct skep_store *s = open_store(&cfg);
+    for (int i = 0; i < FLUSHES; i++) {
+        skep_engine_of(s)->merge_most = 2;
+        append_ok(s, &r, &want, ROWS);
+        flush(s);
+    }
+    assert_true(stats_of(s).merges > FLUSHES / 2);
+    assert_true(stats_of(s).merge_rows < 14 * FLUSHES * ROWS);
+    expect_rows(s, &want);
+    s->ops->close(s);
+    rowlist_done(&want);
+    mem_os_free(m);
+}
+
 static struct skep_batch *with_identity(uint64_t seed, skep_ts_ns received, uint8_t id)
 {
     struct rnd r = {seed};
@@ -835,6 +858,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_life),
         cmocka_unit_test(test_folds_and_merges_keep_rows),
+        cmocka_unit_test(test_small_merges_stay_cheap),
         cmocka_unit_test(test_identity),
         cmocka_unit_test(test_twins_in_flight),
         cmocka_unit_test(test_memory_limit),
