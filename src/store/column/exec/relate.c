@@ -187,11 +187,15 @@ void skep_x__cut_range(const struct skep_x_cut *cut, uint32_t set, uint64_t firs
     *ret_to = at[1];
 }
 
-/* Room for what shared expressions say of the window's blocks. */
+enum { SAID_BLOCKS = 256 };
+
+/* Room for what shared expressions say of the window's blocks.  Of a giant trace's window only the
+ * first have room of their own; what is said of the others is forgotten at the next block. */
 static skep_rc room_to_say(struct skep_x_ctx *c, uint64_t blocks, skep_err *err)
 {
     struct skep_x_query *q = c->q;
     size_t n = (size_t)q->n_shared + 1;
+    blocks = SKEP_MIN(blocks, (uint64_t)SAID_BLOCKS);
     if (blocks <= c->said_blocks || q->n_shared == 0)
         return SKEP_OK;
     if (skep_x__take(q, (blocks - c->said_blocks) * n * sizeof *c->said) != SKEP_OK)
