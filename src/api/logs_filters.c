@@ -353,7 +353,7 @@ static bool destination_answers(struct skep_api__logs *l, skep_str group, skep_s
     skep_buf_init(&body, 8192);
     skep_buf_init(&answer, 64 << 10);
     skep_logs_delivery_write(&d, &body);
-    skep_rc rc = skep_logs_delivery_send(url, &body, TRY_MS, NULL, NULL, &answer, &status, &err);
+    skep_rc rc = skep_logs_delivery_send(l->job->api, url, &body, TRY_MS, &answer, &status, &err);
     skep_buf_done(&body);
     skep_buf_done(&answer);
     if (rc == SKEP_OK && status / 100 == 2)

@@ -13,11 +13,12 @@ struct skep_logs_delivery {
 /* {"messageType":"DATA_MESSAGE","owner":...,"logGroup":...,"logStream":...,
  *  "subscriptionFilters":[...],"logEvents":[{"id","timestamp","message"}]}; to is empty. */
 void skep_logs_delivery_write(const struct skep_logs_delivery *d, struct skep_buf *to);
-/* POST it; *ret_status is what came back.  Returns as skep_fetch. */
-SKEP_NODISCARD skep_rc skep_logs_delivery_send(const char *url, const struct skep_buf *body,
-                                               unsigned timeout_ms, bool (*stop)(void *ctx),
-                                               void *stop_ctx, struct skep_buf *answer,
-                                               int *ret_status, skep_err *err);
+/* POST it where webhooks may go (--notify-allow); *ret_status is what came back.  Returns as
+ * skep_fetch. */
+SKEP_NODISCARD skep_rc skep_logs_delivery_send(struct skep_api *api, const char *url,
+                                               const struct skep_buf *body, unsigned timeout_ms,
+                                               struct skep_buf *answer, int *ret_status,
+                                               skep_err *err);
 
 struct skep_logs_subscriptions;
 /* Delivers what subscription filters select, on a thread of its own. */

@@ -24,6 +24,7 @@
 #include "base/mem.h"
 #include "fetch/fetch.h"
 #include "lang/logs_pattern.h"
+#include "notify/notify.h"
 
 enum {
     ROUND_ROWS = 500,
@@ -91,17 +92,19 @@ void skep_logs_delivery_write(const struct skep_logs_delivery *d, struct skep_bu
     skep_json_end(&json);
 }
 
-skep_rc skep_logs_delivery_send(const char *url, const struct skep_buf *body, unsigned timeout_ms,
-                                bool (*stop)(void *ctx), void *stop_ctx, struct skep_buf *answer,
-                                int *ret_status, skep_err *err)
+skep_rc skep_logs_delivery_send(struct skep_api *api, const char *url, const struct skep_buf *body,
+                                unsigned timeout_ms, struct skep_buf *answer, int *ret_status,
+                                skep_err *err)
 {
     const struct skep_fetch f = {.method = "POST",
                                  .url = url,
                                  .headers = {"Content-Type: application/json", "User-Agent: skep"},
                                  .body = skep_buf_bytes(body),
                                  .timeout_ms = timeout_ms,
-                                 .stop = stop,
-                                 .stop_ctx = stop_ctx};
+                                 .may_connect = skep_notify_may_connect,
+                                 .may_connect_ctx = api->cfg.notify,
+                                 .stop = stopping,
+                                 .stop_ctx = api};
     return skep_fetch(&f, answer, ret_status, err);
 }
 
@@ -252,8 +255,7 @@ static bool deliver(struct skep_logs_subscriptions *all, struct subscription *s,
     skep_buf_init(&body, BODY_MAX);
     skep_buf_init(&answer, 64 << 10);
     skep_logs_delivery_write(&d, &body);
-    skep_rc rc =
-        skep_logs_delivery_send(url, &body, TIMEOUT_MS, stopping, all->api, &answer, &status, &err);
+    skep_rc rc = skep_logs_delivery_send(all->api, url, &body, TIMEOUT_MS, &answer, &status, &err);
     skep_buf_done(&body);
     skep_buf_done(&answer);
     if ((rc == SKEP_OK || rc == SKEP_ETOOLARGE) && status / 100 == 2) {

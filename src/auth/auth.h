@@ -108,6 +108,10 @@ struct skep_issued {
 SKEP_NODISCARD skep_rc skep_auth_issue(const struct skep_os *os, struct skep_state *state,
                                        const char *key_file, const struct skep_issue *what,
                                        struct skep_issued *ret, skep_err *err);
+/* The first line of a file, in memory that is neither swapped nor dumped; free it with sodium_free.
+ * Returns SKEP_OK | SKEP_EINVAL (empty, or more than 4 KiB) | SKEP_EIO.  Threads: any. */
+SKEP_NODISCARD skep_rc skep_auth_secret_file(const struct skep_os *os, const char *path, char **ret,
+                                             skep_err *err);
 /* 32 bytes that only who has the key file can tell: the same for a label each time.  Makes the key
  * file at first need.  Wipe them afterwards.
  * Returns SKEP_OK | SKEP_EIO | SKEP_ECORRUPT.  Threads: any. */

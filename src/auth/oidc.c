@@ -28,7 +28,6 @@ enum {
     WORDS_S = 120,
     TO_MAX_BYTES = 1024,
     COOKIE_MAX_BYTES = 4096,
-    SECRET_MAX_BYTES = 4096,
     TIMEOUT_MS = 10000
 };
 static const int64_t ns_per_s = 1000000000;
@@ -37,30 +36,6 @@ static const skep_str host_cookie = SKEP_STR_INIT("__Host-skep_oidc");
 
 /* --- life ----------------------------------------------------------------------------------------
  */
-
-/* The file's first line, in memory that is not dumped. */
-static skep_rc read_secret(struct skep_oidc *o, skep_err *err)
-{
-    int fd;
-    struct skep_os_stat st;
-    const struct skep_os *os = o->cfg.os;
-    const char *path = o->cfg.client_secret_file;
-    char *text = sodium_malloc(SECRET_MAX_BYTES + 1);
-    skep_assert(text != NULL);
-    o->secret = text;
-    text[0] = '\0';
-    SKEP_TRY(os->open(os, path, SKEP_OPEN_READ, &fd, err));
-    skep_rc rc = os->fstat(os, fd, &st, err);
-    if (rc == SKEP_OK && st.size_bytes > SECRET_MAX_BYTES)
-        rc = skep_fail(err, SKEP_EINVAL, "%s has more than %d bytes", path, SECRET_MAX_BYTES);
-    if (rc == SKEP_OK && st.size_bytes)
-        rc = os->pread(os, fd, text, (size_t)st.size_bytes, 0, err);
-    os->close(os, fd);
-    SKEP_TRY(rc);
-    text[st.size_bytes] = '\0';
-    text[strcspn(text, "\r\n")] = '\0';
-    return text[0] ? SKEP_OK : skep_fail(err, SKEP_EINVAL, "%s is empty", path);
-}
 
 /* "id.hive.example" of the issuer. */
 static skep_str host_of(skep_str url)
@@ -86,7 +61,9 @@ skep_rc skep_oidc_new(const struct skep_oidc_config *cfg, struct skep_oidc **ret
     skep_mutex_init(&o->mu, "identity provider");
     skep_arena_init(&o->provider_arena, "identity provider", NULL);
     skep_arena_init(&o->keys_arena, "identity provider's keys", NULL);
-    skep_rc rc = cfg->client_secret_file ? read_secret(o, err) : SKEP_OK;
+    skep_rc rc = cfg->client_secret_file
+                     ? skep_auth_secret_file(cfg->os, cfg->client_secret_file, &o->secret, err)
+                     : SKEP_OK;
     if (rc != SKEP_OK) {
         skep_oidc_free(o);
         return rc;

@@ -175,3 +175,34 @@ skep_rc skep_auth_derive(const struct skep_os *os, const char *key_file, skep_st
     skep_auth__seal_free(seal);
     return SKEP_OK;
 }
+
+enum { SECRET_MAX_BYTES = 4096 };
+
+static skep_rc read_secret(const struct skep_os *os, const char *path, char *text, skep_err *err)
+{
+    int fd;
+    struct skep_os_stat st;
+    SKEP_TRY(os->open(os, path, SKEP_OPEN_READ, &fd, err));
+    skep_rc rc = os->fstat(os, fd, &st, err);
+    if (rc == SKEP_OK && st.size_bytes > SECRET_MAX_BYTES)
+        rc = skep_fail(err, SKEP_EINVAL, "%s has more than %d bytes", path, SECRET_MAX_BYTES);
+    if (rc == SKEP_OK && st.size_bytes)
+        rc = os->pread(os, fd, text, (size_t)st.size_bytes, 0, err);
+    os->close(os, fd);
+    SKEP_TRY(rc);
+    text[st.size_bytes] = '\0';
+    text[strcspn(text, "\r\n")] = '\0';
+    return text[0] ? SKEP_OK : skep_fail(err, SKEP_EINVAL, "%s is empty", path);
+}
+
+skep_rc skep_auth_secret_file(const struct skep_os *os, const char *path, char **ret, skep_err *err)
+{
+    char *text = sodium_malloc(SECRET_MAX_BYTES + 1);
+    skep_assert(text != NULL);
+    skep_rc rc = read_secret(os, path, text, err);
+    if (rc == SKEP_OK)
+        *ret = text;
+    else
+        sodium_free(text); // tidy: allow banned: sodium_malloc's
+    return rc;
+}

@@ -353,6 +353,12 @@ void skep_notify_free(struct skep_notify *n)
     skep_free(n);
 }
 
+bool skep_notify_may_connect(void *ctx, const struct sockaddr *to, size_t to_bytes)
+{
+    struct skep_notify *n = ctx;
+    return skep_notify__may_connect(&n->cfg, to, to_bytes);
+}
+
 bool skep_notify_secret(struct skep_notify *n, skep_str place, uint8_t ret[32])
 {
     return n->cfg.secret(n->cfg.secret_ctx, place, ret);

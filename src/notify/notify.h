@@ -81,6 +81,11 @@ enum { SKEP_NOTICE_ID_BYTES = 40, SKEP_NOTICE_KEY_MAX = 200 };
 SKEP_NODISCARD skep_rc skep_notify_put(struct skep_notify *n, const struct skep_notice *notice,
                                        char *ret_id, skep_err *err);
 
+/* May a request that somebody else words go to this address?  ctx: the notifier.  For skep_fetch of
+ * those who deliver by themselves.  Threads: any. */
+struct sockaddr;
+bool skep_notify_may_connect(void *ctx, const struct sockaddr *to, size_t to_bytes);
+
 /* The secret of a place, as config.secret gives it.  Threads: any but I/O threads. */
 SKEP_NODISCARD bool skep_notify_secret(struct skep_notify *n, skep_str place, uint8_t ret[32]);
 

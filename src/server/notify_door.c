@@ -13,8 +13,6 @@
 #include "auth/auth.h"
 #include "base/assert.h"
 
-enum { PASSWORD_MAX_BYTES = 1024 };
-
 static bool secret_of(void *ctx, skep_str place, uint8_t ret[32])
 {
     static const skep_str label = SKEP_STR_INIT("notify secret 1 ");
@@ -25,29 +23,6 @@ static bool secret_of(void *ctx, skep_str place, uint8_t ret[32])
     memcpy(text + label.n, place.p, place.n);
     return skep_auth_derive(door->os, door->key_file, (skep_str){text, label.n + place.n}, ret,
                             NULL) == SKEP_OK;
-}
-
-/* The first line of a file. */
-static skep_rc read_password(struct skep_notify_door *door, const char *path, skep_err *err)
-{
-    int fd;
-    struct skep_os_stat st;
-    const struct skep_os *os = door->os;
-    SKEP_TRY(os->open(os, path, SKEP_OPEN_READ, &fd, err));
-    char *text = sodium_malloc(PASSWORD_MAX_BYTES + 1);
-    skep_assert(text != NULL);
-    text[0] = '\0';
-    door->password = text;
-    skep_rc rc = os->fstat(os, fd, &st, err);
-    if (rc == SKEP_OK && st.size_bytes > PASSWORD_MAX_BYTES)
-        rc = skep_fail(err, SKEP_EINVAL, "%s has more than %d bytes", path, PASSWORD_MAX_BYTES);
-    if (rc == SKEP_OK && st.size_bytes)
-        rc = os->pread(os, fd, text, (size_t)st.size_bytes, 0, err);
-    os->close(os, fd);
-    SKEP_TRY(rc);
-    text[st.size_bytes] = '\0';
-    text[strcspn(text, "\r\n")] = '\0';
-    return SKEP_OK;
 }
 
 /* What links begin with: as we are told, or the first listener. */
@@ -70,7 +45,7 @@ skep_rc skep_notify_door_open(const struct skep_config *cfg, const struct skep_o
     for (unsigned i = 0; i < cfg->notify_allow.n; i++)
         SKEP_TRY(skep_cidr_parse(skep_str_c(cfg->notify_allow.items[i]), &allow[i], err));
     if (cfg->smtp_password_file)
-        SKEP_TRY(read_password(ret, cfg->smtp_password_file, err));
+        SKEP_TRY(skep_auth_secret_file(os, cfg->smtp_password_file, &ret->password, err));
     const struct skep_notify_config notify = {.os = os,
                                               .state = state,
                                               .budget = budget,

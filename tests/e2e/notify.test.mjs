@@ -246,6 +246,10 @@ test('webhooks do not go where only this machine may; --notify-allow says where 
   await withSkep(async (skep) => { // open: this machine, not its link
     const id = await send(skep, await webhook(skep, 'metadata', 'http://169.254.169.254/latest/meta-data'));
     assert.match((await ended(skep, id, 'dead')).error, /may not be connected to/);
+    const logs = (target, body) => skep.call('POST', '/', JSON.stringify(body), { 'content-type': 'application/x-amz-json-1.1', 'x-amz-target': `Logs_20140328.${target}` });
+    await logs('CreateLogGroup', { logGroupName: 'g' });
+    const filter = await logs('PutSubscriptionFilter', { logGroupName: 'g', filterName: 'f', filterPattern: '', destinationArn: 'http://169.254.169.254/latest' });
+    assert.match((await filter.json()).message, /may not be connected to/, 'what logs are delivered to, neither');
   });
   const keys = async (args, work) => {
     const dir = mkdtempSync(join(tmpdir(), 'skep-notify-'));
