@@ -16,6 +16,7 @@ const VIEWS = [
   ['status', '/ui/settings', '.tile'],
   ['keys', '/ui/settings/keys', '[aria-label="All keys"] tbody tr'],
   ['users', '/ui/settings/users', '[aria-label="All users"] tbody tr'],
+  ['notify', '/ui/settings/notify', '[aria-label="All places"] tbody tr'],
   ['audit', '/ui/settings/audit', '[aria-label=Entries] tbody tr'],
   ['login', '/ui/home', '.door form', 'out'],
   ['welcome', '/ui/welcome#abc', '.door form'],

@@ -181,6 +181,14 @@ class Mock {
     this.json(res, { users: [user('ann', 'admin'), user('bob@hive.example', 'viewer', { last_login_ns: null }), user('carl', 'viewer', { disabled_ns: ns(this.started) })] });
   }
 
+  on_notify(q, req, res, what) {
+    const place = (i, more) => ({ id: `place_${i}`, name: `place ${i}`, kind: 'webhook', target: `https://example.com/hook/${i}`, per_minute: 60, disabled: false, failures: 0, delivered: 12, dead: 0, refused: 0,
+      created_ns: ns(this.started), last_ns: ns(Date.now() - 4e3), retry_ns: null, last_error: '', ...more });
+    const message = (i, more) => ({ id: `msg_${i}`, place: 'place_1', kind: 'test', title: `message ${i}`, state: 'delivered', attempts: 1, status: 200, error: '', created_ns: ns(this.started), ended_ns: ns(this.started + 900), ...more });
+    if (what === 'messages') return this.json(res, { messages: [message(1), message(2, { state: 'dead', status: 404, error: 'HTTP 404: no such hook', attempts: 3 }), message(3, { state: 'waiting', ended_ns: null, attempts: 0 })], next: null });
+    return this.json(res, { mail: false, places: [place(1), place(2, { kind: 'slack', failures: 4, retry_ns: ns(Date.now() + 6e4), last_error: 'HTTP 500: busy' }), place(3, { kind: 'mail', target: 'ann@hive.example', disabled: true })] });
+  }
+
   on_audit(q, _, res) {
     const entry = (number, who, what, on, from = '192.0.2.7') => ({ number, at_ns: ns(this.started - (100 - number) * 6e4), who, what, on, from });
     const entries = [entry(9, 'user ann', 'key.create', 'shop (hcxik_0123) of bootcamp: ingest'), entry(8, 'anybody', 'login.failed', 'root'), entry(7, 'terminal, uid 0', 'user.create', 'ann', '')];

@@ -9,7 +9,7 @@ import { refused, type Me, type Role, type Ways } from './session';
 import { heard, withTracers } from './tracers';
 import type { MapAnswer } from './map';
 import type {
-  ApiKey, AuditEntry, Dataset, Environment, FacetsAnswer, Field, Filter, InsightsResult, IssuedKey, LedgerAnswer, LogCheck, LogGroup, LogLanguages, LogStream, PatternsAnswer, QueryDefinition, Progress, QueryResult, QuerySpec, RawDocument, Row, RowDetail, RowsAnswer, RunningQuestion, Sampling, Selection, Span, Status,
+  ApiKey, AuditEntry, Dataset, Environment, FacetsAnswer, Field, Filter, InsightsResult, IssuedKey, LedgerAnswer, LogCheck, LogGroup, LogLanguages, LogStream, PatternsAnswer, QueryDefinition, NotifyMessage, NotifyPlace, PlaceKind, Progress, QueryResult, QuerySpec, RawDocument, Row, RowDetail, RowsAnswer, RunningQuestion, Sampling, Selection, Span, Status,
   TraceAnswer, TracesAnswer, TracesSpec, User, Value, XrayGroup,
 } from './types';
 
@@ -79,6 +79,11 @@ async function post<T>(path: string, body: unknown, shape: Record<string, Kind>,
 // What changes something of all environments: asked in the one that is always there.
 async function change<T>(method: string, path: string, body: unknown, shape: Record<string, Kind>): Promise<T> {
   return check<T>(path.split('/')[0]!, await (await request(path, undefined, body, JSON_TYPE, DEFAULT_ENV, method)).json(), shape);
+}
+
+// What changes something of the environment at hand.
+async function changeHere<T>(method: string, path: string, body: unknown, shape: Record<string, Kind>): Promise<T> {
+  return check<T>(path.split('/')[0]!, await (await request(path, undefined, body, JSON_TYPE, environment(), method)).json(), shape);
 }
 
 // Calls `each` with every line of an NDJSON body, as it arrives.
@@ -257,6 +262,26 @@ export const api = {
 
   audit: (before: number | null, signal?: AbortSignal) =>
     get<{ entries: AuditEntry[]; next: number | null }>(`audit${search({ before: before ?? undefined })}`, { entries: 'array' }, signal, DEFAULT_ENV),
+
+  places: (signal?: AbortSignal) => get<{ mail: boolean; places: NotifyPlace[] }>('notify/places', { mail: 'boolean', places: 'array' }, signal),
+
+  createPlace: (place: { name: string; kind: PlaceKind; target: string; per_minute: number }) =>
+    changeHere<NotifyPlace>('POST', 'notify/places', place, { id: 'string', name: 'string' }),
+
+  pausePlace: (id: string, disabled: boolean) => changeHere<{ ok: boolean }>('PATCH', `notify/places/${encodeURIComponent(id)}`, { disabled }, { ok: 'boolean' }),
+
+  deletePlace: (id: string) => changeHere<{ ok: boolean }>('DELETE', `notify/places/${encodeURIComponent(id)}`, undefined, { ok: 'boolean' }),
+
+  placeSecret: (id: string) => get<NotifyPlace>(`notify/places/${encodeURIComponent(id)}/secret`, { secret: 'string' }),
+
+  testPlace: (id: string) => changeHere<{ id: string }>('POST', `notify/places/${encodeURIComponent(id)}/test`, {}, { id: 'string' }),
+
+  messages: (state: string, before: number | null, signal?: AbortSignal) =>
+    get<{ messages: NotifyMessage[]; next: number | null }>(`notify/messages${search({ state: state || undefined, before: before ?? undefined })}`, { messages: 'array' }, signal),
+
+  retryMessage: (id: string) => changeHere<{ ok: boolean }>('POST', `notify/messages/${encodeURIComponent(id)}/retry`, {}, { ok: 'boolean' }),
+
+  deleteMessage: (id: string) => changeHere<{ ok: boolean }>('DELETE', `notify/messages/${encodeURIComponent(id)}`, undefined, { ok: 'boolean' }),
 
   sampling: (signal?: AbortSignal) =>
     get<Sampling>('xray/sampling', { rules: 'array', below: 'array', window_s: 'number' }, signal),

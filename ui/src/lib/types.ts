@@ -170,6 +170,16 @@ export interface IssuedKey {
 export interface User { name: string; role: 'viewer' | 'admin'; login: 'password' | 'oidc' | 'waiting'; created_ns: string | null; last_login_ns: string | null; disabled_ns: string | null }
 export interface AuditEntry { number: number; at_ns: string; who: string; what: string; on: string; from: string }
 
+export type PlaceKind = 'webhook' | 'slack' | 'mail';
+export interface NotifyPlace {
+  id: string; name: string; kind: PlaceKind; target: string; per_minute: number; disabled: boolean; failures: number; delivered: number; dead: number; refused: number;
+  created_ns: string | null; last_ns: string | null; retry_ns: string | null; last_error: string; secret?: string;
+}
+export interface NotifyMessage {
+  id: string; place: string; kind: string; title: string; state: 'waiting' | 'delivered' | 'dead'; attempts: number; status: number; error: string;
+  created_ns: string | null; ended_ns: string | null;
+}
+
 // What X-Ray's clients saw and took of a sampling rule in the last hour; windows: [begin ms, seen, taken].
 export interface SamplingRule {
   name: string; priority: number; fixed_rate: number; reservoir: number;

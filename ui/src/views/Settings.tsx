@@ -16,9 +16,10 @@ import { Empty, ErrorBox, Progress } from '../parts/States';
 import { XrayPort } from '../parts/XrayPort';
 import type { SelfProbe, Status } from '../lib/types';
 import { Access } from './Access';
+import { Notify } from './Notify';
 import { Audit, OwnPassword, Users } from './Users';
 
-const TABS: [string, string][] = [['', 'Status'], ['keys', 'Environments and keys'], ['users', 'Users'], ['audit', 'Audit log']];
+const TABS: [string, string][] = [['', 'Status'], ['keys', 'Environments and keys'], ['users', 'Users'], ['notify', 'Notifications'], ['audit', 'Audit log']];
 
 export function Settings() {
   const { arg } = useRoute();
@@ -36,7 +37,7 @@ export function Settings() {
 
 function Administration({ arg, name }: { arg: string; name: string | undefined }) {
   const { me } = useSession();
-  const pages: Record<string, (me: Me) => ComponentChildren> = { keys: () => <Access />, users: (m) => <Users me={m} />, audit: () => <Audit /> };
+  const pages: Record<string, (me: Me) => ComponentChildren> = { keys: () => <Access />, users: (m) => <Users me={m} />, audit: () => <Audit />, notify: () => <Notify /> };
   const page = pages[arg];
   if (!page) return <div class="view"><h1>Not found</h1><Empty title="There is no such page"><a href="/ui/settings">Settings</a></Empty></div>;
   return (
