@@ -81,8 +81,12 @@ test('a message that is refused is dead, said where it failed, and tried again o
   assert.equal(await messages.locator('tbody tr').count(), 1);
   await shot('notify-dead');
   status = 200;
+  const asked = got.length;
   await page.getByRole('button', { name: 'Try A test from skep again' }).click();
   await page.getByText('None is dead').waitFor();
+  await until('the message again', () => got.length > asked);
+  await page.getByRole('button', { name: 'Waiting', exact: true }).click();
+  await page.getByText('None is waiting').waitFor();
   assert.equal(got.at(-1), got.at(-2), 'the same message');
 });
 
@@ -91,7 +95,7 @@ test('paused, its messages wait; deleted, when one is sure, they go', options, a
   await row('on call').getByText('paused: messages wait').waitFor();
   await page.getByRole('button', { name: 'Send a test to on call' }).click();
   await page.getByRole('button', { name: 'Waiting', exact: true }).click();
-  await page.getByRole('region', { name: 'Messages, the newest first' }).getByText('waiting').waitFor();
+  await page.getByRole('region', { name: 'Messages, the newest first' }).getByText('waiting', { exact: true }).waitFor();
   const before = got.length;
   await page.getByRole('button', { name: 'Resume on call' }).click();
   await until('the message', () => got.length > before);
