@@ -9,6 +9,7 @@
  *
  * Threads: handlers on I/O threads, work on the api's pool.  Memory: each job's arena. */
 #include "api/api_priv.h"
+#include "api/logs_exports.h"
 #include "api/logs_filters.h"
 #include "api/logs_queries.h"
 #include "api/logs_retention.h"
@@ -36,6 +37,7 @@ struct skep_api *skep_api_new(const struct skep_api_config *cfg)
     if (cfg->oidc)
         api->login_pool = skep_pool_new("login", 4);
     api->started_mono_ns = cfg->os->mono_ns(cfg->os);
+    api->exports = skep_logs_exports_new(api);
     api->retention = skep_logs_retention_new(api);
     api->subscriptions = skep_logs_subscriptions_new(api);
     api->logs_queries = skep_logs_queries_new(cfg->queries);
@@ -111,6 +113,8 @@ void skep_api_free(struct skep_api *api)
     if (api->login_pool)
         skep_pool_free(api->login_pool);
     skep_pool_free(api->pool); /* waits for the queued jobs, which see `stopping` */
+    skep_api__tails_wait(api); /* those that the last jobs began */
+    skep_logs_exports_free(api->exports);
     skep_assert(atomic_load(&api->pending) == 0 && api->running == NULL);
     skep_logs_queries_free(api->logs_queries);
     skep_api__sampling_keep(api);

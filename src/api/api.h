@@ -35,6 +35,7 @@ struct skep_api_config {
     struct skep_auth *auth;
     struct skep_oidc *oidc;         /* NULL = nobody logs in through an identity provider */
     const char *key_file;           /* as auth has it */
+    const char *export_dir;         /* where export tasks of log groups write; made when needed */
     struct skep_net *net;           /* for the list of listeners and its counters */
     unsigned n_listeners;           /* addresses of net to show */
     struct skep_budget *memory;     /* the process's root, shown in the status */

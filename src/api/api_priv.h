@@ -46,6 +46,7 @@ struct skep_api {
     struct skep_logs_retention *retention;         /* logs_retention.h */
     struct skep_logs_subscriptions *subscriptions; /* logs_filters.h */
     struct skep_logs_queries *logs_queries;        /* logs_queries.h */
+    struct skep_logs_exports *exports;             /* logs_exports.h */
     /* Questions at work and what became of the others: running.c. */
     struct skep_mutex running_mu; /* of the two below */
     struct skep_api__running *running;

@@ -18,6 +18,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "api/keys.h"
 #include "base/assert.h"
@@ -83,6 +84,9 @@
     W(PutResourcePolicy, skep_api__logs_put_resource_policy, ADMIN)                                \
     W(DeleteResourcePolicy, skep_api__logs_delete_resource_policy, ADMIN)                          \
     W(DescribeResourcePolicies, skep_api__logs_describe_resource_policies, QUERY)                  \
+    W(CreateExportTask, skep_api__logs_create_export_task, ADMIN)                                  \
+    W(DescribeExportTasks, skep_api__logs_describe_export_tasks, QUERY)                            \
+    W(CancelExportTask, skep_api__logs_cancel_export_task, ADMIN)                                  \
     R(AssociateKmsKey, ADMIN, INVALID, NO_KMS)                                                     \
     R(DisassociateKmsKey, ADMIN, INVALID, NO_KMS)                                                  \
     A(DescribeAccountPolicies, "{\"accountPolicies\":[]}", QUERY)                                  \
@@ -210,6 +214,15 @@ void skep_api__logs_put_time(struct skep_json *json, const char *key, skep_ts_ns
 void skep_api__logs_put(struct skep_json *json, const char *key, skep_str v)
 {
     skep_json_put_str(json, skep_str_c(key), v);
+}
+
+void skep_api__logs_put_value(struct skep_json *json, yyjson_val *v)
+{
+    size_t n = 0;
+    char *text = yyjson_val_write(v, 0, &n);
+    skep_json_raw(json, text ? (skep_str){text, n} : SKEP_STR("null"));
+    // tidy: allow banned: yyjson's
+    free(text);
 }
 
 static void send_error(const struct skep_api *api, struct skep_request *req,

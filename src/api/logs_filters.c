@@ -11,8 +11,6 @@
  * Threads: workers.  Memory: the request's arena. */
 #include "api/logs_filters.h"
 
-#include <stdlib.h>
-
 #include "base/assert.h"
 #include "fetch/fetch.h"
 #include "lang/logs_pattern.h"
@@ -52,14 +50,10 @@ static skep_str members_of(struct skep_api__logs *l, const char *const *names, s
     skep_json_object(&json);
     for (size_t i = 0; i < n; i++) {
         yyjson_val *v = yyjson_obj_get(l->in, names[i]);
-        size_t len = 0;
-        char *text = v && !yyjson_is_null(v) ? yyjson_val_write(v, 0, &len) : NULL;
-        if (!text)
+        if (!v || yyjson_is_null(v))
             continue;
         skep_json_key(&json, skep_str_c(names[i]));
-        skep_json_raw(&json, (skep_str){text, len});
-        // tidy: allow banned: yyjson's
-        free(text);
+        skep_api__logs_put_value(&json, v);
     }
     skep_json_end(&json);
     skep_str s = buf.bad ? SKEP_STR_NULL : skep_arena_str(&l->job->arena, skep_buf_text(&buf));
@@ -129,12 +123,8 @@ static void put_item(struct skep_api__logs *l, const struct skep_state_log_item 
     skep_api__logs_put_time(json, "creationTime", item->created_ns);
     yyjson_obj_foreach(yyjson_doc_get_root(doc), i, max, key, v)
     {
-        size_t len = 0;
-        char *text = yyjson_val_write(v, 0, &len);
         skep_json_key(json, (skep_str){yyjson_get_str(key), yyjson_get_len(key)});
-        skep_json_raw(json, text ? (skep_str){text, len} : SKEP_STR("\"\""));
-        // tidy: allow banned: yyjson's
-        free(text);
+        skep_api__logs_put_value(json, v);
     }
     skep_json_put_bool(json, SKEP_STR("applyOnTransformedLogs"), false);
     skep_json_end(json);

@@ -89,6 +89,8 @@ skep_api__logs_work_fn skep_api__logs_put_metric_filter, skep_api__logs_delete_m
 skep_api__logs_work_fn skep_api__logs_start_live_tail;
 skep_api__logs_work_fn skep_api__logs_put_resource_policy, skep_api__logs_delete_resource_policy,
     skep_api__logs_describe_resource_policies;
+skep_api__logs_work_fn skep_api__logs_create_export_task, skep_api__logs_describe_export_tasks,
+    skep_api__logs_cancel_export_task;
 
 skep_api__logs_work_fn skep_api__logs_start_query, skep_api__logs_get_query_results,
     skep_api__logs_stop_query, skep_api__logs_describe_queries,
@@ -107,6 +109,8 @@ void skep_api__logs_done(struct skep_api__logs *l);
 /* "key": milliseconds since 1970. */
 void skep_api__logs_put_time(struct skep_json *json, const char *key, skep_ts_ns ns);
 void skep_api__logs_put(struct skep_json *json, const char *key, skep_str v);
+/* A value of a request or of state, as it came. */
+void skep_api__logs_put_value(struct skep_json *json, yyjson_val *v);
 
 /* Instead of an answer; what was begun and not sent is forgotten. */
 void skep_api__logs_fail(struct skep_api__logs *l, enum skep_logs_error error, const char *fmt,

@@ -144,6 +144,7 @@ static skep_rc start_net(struct server *s, skep_err *err)
         .auth = s->auth,
         .oidc = s->oidc,
         .key_file = path_in(s, "key"),
+        .export_dir = path_in(s, "export"),
         .net = s->net,
         .n_listeners = s->n_listen,
         .memory = &s->memory,

@@ -2,11 +2,12 @@
 // CloudWatch Logs' API: every operation of the model is said in docs/api/cloudwatch-logs.md and does what that
 // says; envelopes, validation, limits, tokens.
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
 import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import { Skep, root, until } from './support.mjs';
 
 const model = readFileSync(join(root, 'tests/golden/logs/operations.txt'), 'utf8').split('\n')
@@ -465,4 +466,32 @@ test('subscription filters deliver lines to an URL, once each, over failures and
   await until('the line that waited', () => lines().some(([, m]) => m === 'ERROR three'), 20000);
   assert.deepEqual(lines().filter(([, m]) => m !== 'ERROR three'), [['a', 'ERROR one'], ['b', 'ERROR two']]);
   await new Promise((r) => { hook.close(r); hook.closeAllConnections(); });
+});
+
+test('exports: lines of each stream in files, one task at a time, none leaves its folder', async () => {
+  await makeStream('exported', 'web/1');
+  await ok('CreateLogStream', { logGroupName: 'exported', logStreamName: '..' });
+  const t = now() - 60000;
+  await put('exported', 'web/1', Array.from({ length: 5000 }, (_, i) => ({ timestamp: t + i, message: `line ${i} \u00e9` })));
+  await put('exported', '..', [{ timestamp: t, message: 'dots' }]);
+  const ask = { logGroupName: 'exported', from: t, to: t + 4998, destination: 'bucket' };
+  for (const destination of ['..', 'a/b', '.hidden', '/etc', '']) await fails('CreateExportTask', { ...ask, destination }, 'InvalidParameterException');
+  for (const destinationPrefix of ['../x', 'a/../b', '/abs', 'a//b', 'a/']) await fails('CreateExportTask', { ...ask, destinationPrefix }, 'InvalidParameterException');
+  await fails('CreateExportTask', { ...ask, from: t + 5000, to: t }, 'InvalidParameterException');
+  await fails('CreateExportTask', { ...ask, logGroupName: 'none' }, 'ResourceNotFoundException');
+  const { taskId } = await ok('CreateExportTask', { ...ask, taskName: 'mine' });
+  const task = async () => (await ok('DescribeExportTasks', { taskId })).exportTasks[0];
+  await until('it to be written', async () => (await task()).status.code !== 'RUNNING');
+  const done = await task();
+  assert.equal(done.status.code, 'COMPLETED', JSON.stringify(done));
+  assert.equal(done.taskName, 'mine');
+  assert.ok(done.executionInfo.completionTime >= done.executionInfo.creationTime);
+  const folder = join(skep.dir, 'export/bucket/exportedlogs', taskId);
+  assert.deepEqual(readdirSync(folder).sort(), ['-..', 'web-1']);
+  const lines = gunzipSync(readFileSync(join(folder, 'web-1/000000.gz'))).toString().trim().split('\n');
+  assert.equal(lines.length, 4999);
+  assert.equal(lines[4998], `${new Date(t + 4998).toISOString()} line 4998 \u00e9`);
+  await fails('CancelExportTask', { taskId }, 'InvalidOperationException');
+  await fails('CancelExportTask', { taskId: 'none' }, 'ResourceNotFoundException');
+  assert.deepEqual((await ok('DescribeExportTasks', { statusCode: 'FAILED' })).exportTasks, []);
 });

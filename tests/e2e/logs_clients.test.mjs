@@ -73,6 +73,10 @@ test('the SDK for JavaScript: every operation that works', async () => {
   assert.equal((await send('DescribeResourcePolicies')).resourcePolicies[0].policyName, 'p');
   await failsWith(send('PutResourcePolicy', { policyName: 'q', policyDocument: '{"Statement":[{"Effect":"Deny"}]}' }), 'InvalidParameterException');
   await send('DeleteResourcePolicy', { policyName: 'p' });
+  const { taskId } = await send('CreateExportTask', { ...group, from: t, to: t + 10, destination: 'js' });
+  await until('the export', async () => (await send('DescribeExportTasks', { taskId })).exportTasks[0].status.code === 'COMPLETED');
+  await failsWith(send('CancelExportTask', { taskId }), 'InvalidOperationException');
+  await send('PutLogGroupDeletionProtection', { logGroupIdentifier: 'js', deletionProtectionEnabled: false });
   await send('DeleteRetentionPolicy', group);
   assert.deepEqual((await send('DescribeDestinations')).destinations, []);
   await failsWith(send('AssociateKmsKey', { ...group, kmsKeyId: 'k' }), 'InvalidParameterException');
