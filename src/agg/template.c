@@ -205,6 +205,8 @@ static void move_arena(struct skep_templates *t)
 static void fold(struct skep_templates *t)
 {
     struct skep_template__token tokens[SKEP_TEMPLATE_TOKENS + 1];
+    if (t->n == 0)
+        return;
     qsort(t->entries, t->n, sizeof *t->entries, by_count);
     skep_template__fold(t->entries, t->n, t->cfg.n_bins, &t->arena);
     size_t kept = 0;
@@ -429,7 +431,8 @@ void skep_templates_finish(struct skep_templates *t, struct skep_arena *arena,
 {
     *ret = (struct skep_template_list){.lines = t->lines};
     fold(t);
-    qsort(t->entries, t->n, sizeof *t->entries, by_count);
+    if (t->n > 0)
+        qsort(t->entries, t->n, sizeof *t->entries, by_count);
     ret->templates = skep_new_n(arena, struct skep_template, t->n + 1);
     uint64_t sum = t->other.count;
     for (size_t i = 0; i < t->n; i++) {

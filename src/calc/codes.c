@@ -24,8 +24,10 @@ static skep_value url_encode(struct skep_calc_ctx *ctx, const struct skep_calc *
 {
     static const char digits[] = "0123456789ABCDEF";
     TEXT(0, s);
-    size_t n = 0;
-    char *out = skep_calc__room(ctx, 3 * s.n);
+    size_t n = 0, room = 0;
+    for (size_t i = 0; i < s.n; i++)
+        room += unreserved(s.p[i]) ? 1 : 3;
+    char *out = skep_calc__room(ctx, room);
     (void)e;
     if (!out)
         return SKEP_CALC__NULL;

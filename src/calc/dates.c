@@ -13,6 +13,7 @@
 #include "calc/calc_priv.h"
 
 enum { DAY_MS = 86400000, YEAR_MAX = 9999 };
+static const int64_t first_ms = -62167219200000, last_ms = 253402300799999;
 
 static const char *const months[] = {"January",   "February", "March",    "April",
                                      "May",       "June",     "July",     "August",
@@ -58,8 +59,7 @@ static struct civil civil_of(int64_t t)
 
 size_t skep_instant_text(int64_t t_ms, char out[SKEP_INSTANT_BYTES])
 {
-    struct civil c = civil_of(t_ms);
-    c.year = SKEP_MAX(SKEP_MIN(c.year, YEAR_MAX), 0);
+    struct civil c = civil_of(SKEP_MAX(SKEP_MIN(t_ms, last_ms), first_ms));
     int n =
         snprintf(out, SKEP_INSTANT_BYTES, "%04d-%02d-%02d %02d:%02d:%02d.%03d", (int)c.year,
                  (int)c.month, (int)c.day, (int)c.hour, (int)c.minute, (int)c.second, (int)c.ms);
@@ -143,7 +143,7 @@ static int64_t period_ceil(const struct skep_period *p, int64_t t)
 /* Instants that calendars have: years 0 to 9999. */
 static bool instant(const struct skep_calc_ctx *ctx, const skep_value *v, int64_t *ret)
 {
-    return skep_calc__int_of(ctx, v, ret) && *ret >= -62167219200000 && *ret <= 253402300799999;
+    return skep_calc__int_of(ctx, v, ret) && *ret >= first_ms && *ret <= last_ms;
 }
 
 static skep_rc prepare_period(struct skep_calc *call, struct skep_arena *a, unsigned *ret_arg,

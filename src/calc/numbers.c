@@ -60,8 +60,8 @@ static skep_value mod(struct skep_calc_ctx *ctx, const struct skep_calc *e, cons
 {
     double x, y;
     (void)e;
-    if (a[0].type == SKEP_TYPE_INT && a[1].type == SKEP_TYPE_INT && a[1].i != 0 && a[1].i != -1)
-        return skep_calc__int(a[0].i % a[1].i);
+    if (a[0].type == SKEP_TYPE_INT && a[1].type == SKEP_TYPE_INT && a[1].i != 0)
+        return skep_calc__int(a[1].i == -1 ? 0 : a[0].i % a[1].i);
     if (!skep_calc_number(ctx, &a[0], &x) || !skep_calc_number(ctx, &a[1], &y) || y == 0)
         return SKEP_CALC__NULL;
     return skep_calc__double(fmod(x, y));

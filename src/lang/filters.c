@@ -4,15 +4,16 @@
  *   {"column":"http.route","op":"starts-with","value":"/api"}   one test
  *   filter_combination AND | OR                                 how the tests of a list combine
  *
- * The sixteen operators are a table.  Order comparisons take one value in the plan: numbers against
- * numbers, strings against strings, so "200" (a string that also reads as a number) becomes the OR
- * of both.  Negative operators hold for absent fields; the plan's do, too.
- * Threads: none of its own.  Memory: the request's arena. */
+ * The operators are a table; matches and does-not-match are the page's own.  Order comparisons take
+ * one value in the plan: numbers against numbers, strings against strings, so "200" (a string that
+ * also reads as a number) becomes the OR of both.  Negative operators hold for absent fields; the
+ * plan's do, too. Threads: none of its own.  Memory: the request's arena. */
 #include "base/assert.h"
 #include "lang/lang_priv.h"
+#include "plan/match.h"
 
 /* What an operator takes as its value. */
-enum takes { TAKES_NOTHING, TAKES_ANY, TAKES_ORDERED, TAKES_TEXT, TAKES_LIST };
+enum takes { TAKES_NOTHING, TAKES_ANY, TAKES_ORDERED, TAKES_TEXT, TAKES_REGEX, TAKES_LIST };
 
 struct op {
     skep_str name;
@@ -39,6 +40,8 @@ static const struct op ops[] = {
     OP("does-not-exist", NOT_EXISTS, NOTHING),
     OP("contains", CONTAINS, TEXT),
     OP("does-not-contain", NOT_CONTAINS, TEXT),
+    OP("matches", MATCHES, REGEX),
+    OP("does-not-match", NOT_MATCHES, REGEX),
     OP("in", EQ, LIST),
     OP("not-in", NE, LIST),
 };
@@ -124,6 +127,26 @@ static skep_rc list(struct skep_lang__q *q, const struct skep_field_ref *column,
     return SKEP_OK;
 }
 
+/* The literal an expression holds stands before it as a test of its own (plan/match.h). */
+static skep_rc regex(struct skep_lang__q *q, const struct skep_field_ref *column,
+                     const struct op *op, yyjson_val *value, struct skep_expr **ret)
+{
+    skep_str text;
+    const struct skep_regex *re = NULL;
+    struct skep_regex_issue issue = {0};
+    SKEP_TRY(skep_lang__literal_text(q, value, &text));
+    if (skep_regex_compile(text, false, q->arena, &re, &issue) != SKEP_OK)
+        return skep_lang__refuse(q, SKEP_LANG_INVALID, "at byte %zu: %s", issue.at, issue.text);
+    bool own = column->relation == SKEP_REL_SELF && op->cmp == SKEP_CMP_MATCHES;
+    if (own) {
+        *ret = skep_expr_regex(column->name, re, false, q->arena);
+        return SKEP_OK;
+    }
+    *ret = test_expr(q, column, op->cmp, NULL, 0);
+    skep_test_regex(&(*ret)->test, op->cmp, re, false, q->arena);
+    return SKEP_OK;
+}
+
 static skep_rc with_value(struct skep_lang__q *q, const struct skep_field_ref *column,
                           const struct op *op, yyjson_val *value, struct skep_expr **ret)
 {
@@ -132,6 +155,7 @@ static skep_rc with_value(struct skep_lang__q *q, const struct skep_field_ref *c
     switch (op->takes) {
     case TAKES_ORDERED: return ordered(q, column, op, value, ret);
     case TAKES_LIST: return list(q, column, op, value, ret);
+    case TAKES_REGEX: return regex(q, column, op, value, ret);
     case TAKES_TEXT:
         forms[0].type = SKEP_TYPE_STRING;
         SKEP_TRY(skep_lang__literal_text(q, value, &forms[0].s));
@@ -170,6 +194,8 @@ skep_rc skep_lang__filter(struct skep_lang__q *q, skep_str column, skep_str name
     struct skep_field_ref field;
     size_t mark = skep_lang__enter(q, "op");
     const struct op *op = find_op(name);
+    if (op && op->takes == TAKES_REGEX && q->opts && !q->opts->page)
+        op = NULL; /* Honeycomb's specification has none */
     if (name.n == 0)
         return skep_lang__refuse(q, SKEP_LANG_MISSING, "a filter needs an operator");
     if (!op)

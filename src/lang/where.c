@@ -113,6 +113,7 @@ static skep_rc operator_of(struct scan *s, skep_str *ret)
                                      SKEP_STR("ends-with"),   SKEP_STR("does-not-end-with"),
                                      SKEP_STR("contains"),    SKEP_STR("does-not-contain"),
                                      SKEP_STR("exists"),      SKEP_STR("does-not-exist"),
+                                     SKEP_STR("matches"),     SKEP_STR("does-not-match"),
                                      SKEP_STR("in"),          SKEP_STR("not-in")};
     skip_blanks(s);
     skep_str rest = skep_str_skip(s->text, s->at);

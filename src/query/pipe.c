@@ -493,7 +493,9 @@ skep_str skep_pipe_text(const skep_value *v, bool time, char out[SKEP_PIPE_TEXT_
     if (v->type == SKEP_TYPE_NULL)
         return SKEP_STR_NULL;
     if (time && (v->type == SKEP_TYPE_INT || v->type == SKEP_TYPE_DOUBLE)) {
-        int64_t ms = v->type == SKEP_TYPE_INT ? v->i : (int64_t)v->f;
+        int64_t ms = v->type == SKEP_TYPE_INT      ? v->i
+                     : v->f > -9e18 && v->f < 9e18 ? (int64_t)v->f
+                                                   : INT64_MAX;
         return (skep_str){out, skep_instant_text(ms, out)};
     }
     skep_str s = skep_calc_text(v, out);

@@ -104,6 +104,17 @@ test('a pattern beside filters; facets; a wrong one', { timeout: 60000 }, async 
   assert.equal((await skep.call('POST', '/1/queries/lines', { pattern: 'x' })).status, 422, "Honeycomb's API has no such member");
 });
 
+test('matches and does-not-match', { timeout: 60000 }, async () => {
+  const count = async (op, value, column = 'meta.message') => (await skep.json('POST', '/skep/v1/query', { dataset: 'lines', time_range: 3600, filters: [{ column, op, value }], calculations: [{ op: 'COUNT' }], disable_series: true })).totals.values[0];
+  const want = messages.filter((m) => /ERROR|WARN .*(check|user)/.test(m)).length;
+  assert.equal(await count('matches', 'ERROR|WARN .*(check|user)'), want);
+  assert.equal(await count('does-not-match', 'ERROR|WARN .*(check|user)'), messages.length - want);
+  assert.equal(await count('matches', '(?i)error db'), messages.filter((m) => /error db/i.test(m)).length);
+  const wrong = await skep.call('POST', '/skep/v1/rows', { time_range: 60, filters: [{ column: 'a', op: 'matches', value: 'a(?=b)' }] });
+  assert.deepEqual([wrong.status, await wrong.json()], [422, { error: 'at byte 1: looking ahead or behind is not supported', field: 'filters[0].value' }]);
+  assert.equal((await skep.call('POST', '/1/queries/lines', { filters: [{ column: 'a', op: 'matches', value: 'x' }] })).status, 422, "not in Honeycomb's API");
+});
+
 test('a tail with a pattern', { timeout: 60000 }, async () => {
   const res = await skep.call('GET', `/skep/v1/tail?dataset=later&pattern=${encodeURIComponent('{ $.k = 2 }')}`, undefined);
   const send = logs([1, 2, 3].map((k) => ({ at: nowNs(), text: JSON.stringify({ k }), i: k })));

@@ -8,3 +8,4 @@ skep_fuzz(fuzz_lang_logs_pattern SOURCES fuzz_lang_logs_pattern.c DEPENDS lang q
           CORPUS corpus/lang_logs_pattern)
 skep_fuzz(fuzz_lang_insights SOURCES fuzz_lang_insights.c DEPENDS lang query calc plan wire base
           CORPUS corpus/lang_insights)
+skep_fuzz(fuzz_pipe SOURCES fuzz_pipe.c DEPENDS lang query agg calc plan wire base CORPUS corpus/pipe)
