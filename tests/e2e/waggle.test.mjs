@@ -11,10 +11,11 @@ import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { gunzipSync } from 'node:zlib';
 import { nowNs, root, Skep, until } from './support.mjs';
+import { Authority, https } from './tls.mjs';
 
 const run = promisify(execFile);
 const require = createRequire(join(root, 'tests', 'clients', 'node', 'package.json'));
-const { ProtobufLogsSerializer, ProtobufTraceSerializer } = require('@opentelemetry/otlp-transformer');
+const { JsonLogsSerializer, JsonTraceSerializer, ProtobufLogsSerializer, ProtobufTraceSerializer } = require('@opentelemetry/otlp-transformer');
 const { W3CTraceContextPropagator, W3CBaggagePropagator } = require('@opentelemetry/core');
 const api = require('@opentelemetry/api');
 const sender = join(process.env.SKEP_BUILD_DIR || join(root, 'build', 'release'), 'sub', 'waggle', 'tests', 'waggle_e2e_send');
@@ -91,9 +92,9 @@ async function logsArrive(told) {
   assert.equal(f.instrumentation['library.name'], 'waggle-log');
 }
 
-for (const compression of ['none', 'gzip']) {
-  test(`what arrives at skep is what was recorded (compression ${compression})`, async () => {
-    const told = await send(skep.url, { OTEL_EXPORTER_OTLP_COMPRESSION: compression });
+for (const [protocol, compression] of [['http/protobuf', 'none'], ['http/protobuf', 'gzip'], ['http/json', 'none'], ['http/json', 'gzip']]) {
+  test(`what arrives at skep is what was recorded (${protocol}, ${compression})`, async () => {
+    const told = await send(skep.url, { OTEL_EXPORTER_OTLP_COMPRESSION: compression, OTEL_EXPORTER_OTLP_PROTOCOL: protocol });
     const { trace, rows } = await rowsOf(told.root.traceId);
     const r = rows.find((x) => x.span_id === told.root.spanId);
     const c = rows.find((x) => x.span_id === told.child.spanId && x.kind === 'span');
@@ -179,10 +180,10 @@ function tree(b, type) {
 
 const logRequest = { 1: { 1: { 1: keyValue }, 2: { 1: { 3: keyValue }, 2: { 5: any, 6: keyValue } } } };
 
-function compareLogs(body, told, resource, spanContext) {
+function compareLogs(compare, told, resource, spanContext) {
   const at = (ns) => hr(BigInt(told.root.startNs) + ns);
   const instrumentationScope = { name: 'waggle-log', version: '0.9' };
-  const theirs = ProtobufLogsSerializer.serializeRequest([
+  compare([
     {
       hrTime: at(3_000_000n), hrTimeObserved: at(3_000_001n), spanContext: { ...spanContext, isRemote: undefined }, severityNumber: 13, severityText: 'warning', eventName: 'order.odd',
       body: { what: 'order', n: 3 }, attributes: { 'log.attr': 'yes', ratio: 0.5 }, droppedAttributesCount: 0, resource, instrumentationScope,
@@ -191,32 +192,16 @@ function compareLogs(body, told, resource, spanContext) {
       hrTime: [0, 0], hrTimeObserved: at(4_000_000n), severityNumber: 9, body: 'plain \u00e4', attributes: {}, droppedAttributesCount: 0, resource, instrumentationScope,
     },
   ]);
-  assert.deepEqual(tree(body, logRequest), tree(Buffer.from(theirs), logRequest));
 }
 
 const hr = (ns) => [Number(BigInt(ns) / 1_000_000_000n), Number(BigInt(ns) % 1_000_000_000n)];
 
-test("the bytes are those of OpenTelemetry's own serializer", async () => {
-  const sink = await receiver();
-  const parent = { traceId: '0af7651916cd43dd8448eb211c80319c', spanId: 'b7ad6b7169203331' };
-  const told = await send(sink.url, { TRACEPARENT: `00-${parent.traceId}-${parent.spanId}-01`, TRACESTATE: 'a=1,b=2' });
-  await sink.done();
-  assert.equal(sink.requests.length, 2);
-  const { headers, body } = sink.requests.find((r) => r.url === '/v1/traces');
-  assert.equal(headers['content-type'], 'application/x-protobuf');
-  const traceState = { serialize: () => 'a=1,b=2' };
-  const context = (s) => ({ traceId: s.traceId, spanId: s.spanId, traceFlags: s.flags, traceState });
-  const resourceAttributes = {};
-  const mine = tree(body, request);
-  for (const [, , kv] of mine[0][2].find((f) => f[0] === 1)[2]) { // the resource is the machine's: taken from the bytes
-    const key = Buffer.from(kv.find((f) => f[0] === 1)[2], 'hex').toString();
-    const [[field, , value]] = kv.find((f) => f[0] === 2)[2];
-    resourceAttributes[key] = field === 1 ? Buffer.from(value, 'hex').toString() : Number(value);
-  }
-  assert.equal(resourceAttributes['service.name'], 'waggle-e2e');
-  const resource = { attributes: resourceAttributes };
+const context = (s) => ({ traceId: s.traceId, spanId: s.spanId, traceFlags: s.flags, traceState: { serialize: () => 'a=1,b=2' } });
+
+// What e2e_send.c records, as the objects that npm's serializers take.
+function spansOf(told, resource, parent) {
   const common = { resource, droppedAttributesCount: 0, droppedEventsCount: 0, droppedLinksCount: 0, ended: true };
-  const theirs = ProtobufTraceSerializer.serializeRequest([
+  return [
     {
       ...common, name: 'root of all types', kind: 1, spanContext: () => context(told.root), parentSpanContext: { ...parent, isRemote: true },
       startTime: hr(told.root.startNs), endTime: hr(told.root.endNs), status: { code: 1 }, events: [], links: [],
@@ -234,13 +219,94 @@ test("the bytes are those of OpenTelemetry's own serializer", async () => {
       links: [{ context: { ...context(told.root), isRemote: false }, attributes: { self: true } }],
       instrumentationScope: { name: 'other-scope' },
     },
-  ]);
+  ];
+}
+
+test("the bytes are those of OpenTelemetry's own serializer", async () => {
+  const sink = await receiver();
+  const parent = { traceId: '0af7651916cd43dd8448eb211c80319c', spanId: 'b7ad6b7169203331' };
+  const told = await send(sink.url, { TRACEPARENT: `00-${parent.traceId}-${parent.spanId}-01`, TRACESTATE: 'a=1,b=2' });
+  await sink.done();
+  assert.equal(sink.requests.length, 2);
+  const { headers, body } = sink.requests.find((r) => r.url === '/v1/traces');
+  assert.equal(headers['content-type'], 'application/x-protobuf');
+  const resourceAttributes = {};
+  const mine = tree(body, request);
+  for (const [, , kv] of mine[0][2].find((f) => f[0] === 1)[2]) { // the resource is the machine's: taken from the bytes
+    const key = Buffer.from(kv.find((f) => f[0] === 1)[2], 'hex').toString();
+    const [[field, , value]] = kv.find((f) => f[0] === 2)[2];
+    resourceAttributes[key] = field === 1 ? Buffer.from(value, 'hex').toString() : Number(value);
+  }
+  assert.equal(resourceAttributes['service.name'], 'waggle-e2e');
+  const resource = { attributes: resourceAttributes };
+  const theirs = ProtobufTraceSerializer.serializeRequest(spansOf(told, resource, parent));
   const expected = tree(Buffer.from(theirs), request);
-  compareLogs(sink.requests.find((r) => r.url === '/v1/logs').body, told, resource, context(told.root));
+  const logs = sink.requests.find((r) => r.url === '/v1/logs').body;
+  compareLogs((records) => assert.deepEqual(tree(logs, logRequest), tree(Buffer.from(ProtobufLogsSerializer.serializeRequest(records)), logRequest)), told, resource, context(told.root));
   const scopeAttributes = (t) => JSON.stringify(t).includes(Buffer.from('scope.attr').toString('hex'));
   assert.ok(scopeAttributes(mine), 'the scope has its attributes');
   const without = (t) => t.map(([f, w, v]) => [f, w, Array.isArray(v) ? without(v) : v]).filter(([, , v]) => !JSON.stringify(v).startsWith(`[[1,2,"${Buffer.from('scope.attr').toString('hex')}"]`));
   assert.deepEqual(scopeAttributes(expected) ? mine : without(mine), expected);
+});
+
+// Without what proto3 may leave out: zeros and empty texts and lists, but for the values of attributes.
+function strip(v, inValue = false) {
+  if (Array.isArray(v)) return v.map((x) => strip(x, inValue));
+  if (v === null || typeof v !== 'object') return v;
+  const out = {};
+  for (const [k, x] of Object.entries(v)) {
+    const kept = strip(x, inValue || k === 'value' || k === 'body');
+    const empty = kept === null || kept === 0 || kept === '' || kept === '0' || (Array.isArray(kept) && kept.length === 0);
+    if (inValue || !empty) out[k] = kept;
+  }
+  return out;
+}
+
+test("the JSON is that of OpenTelemetry's own serializer", async () => {
+  const sink = await receiver();
+  const parent = { traceId: '0af7651916cd43dd8448eb211c80319c', spanId: 'b7ad6b7169203331' };
+  const told = await send(sink.url, { TRACEPARENT: `00-${parent.traceId}-${parent.spanId}-01`, TRACESTATE: 'a=1,b=2', OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json' });
+  await sink.done();
+  const { headers, body } = sink.requests.find((r) => r.url === '/v1/traces');
+  assert.equal(headers['content-type'], 'application/json');
+  const mine = JSON.parse(body);
+  const scope = mine.resourceSpans[0].scopeSpans.find((s) => s.scope.name === 'waggle-e2e').scope;
+  assert.deepEqual(scope.attributes, [{ key: 'scope.attr', value: { stringValue: 'yes' } }]);
+  const attributes = Object.fromEntries(mine.resourceSpans[0].resource.attributes.map((a) => [a.key, a.value.stringValue ?? Number(a.value.intValue)]));
+  const resource = { attributes };
+  // npm's own choices within OTLP/JSON: integers as numbers; both are to be accepted.
+  const numbers = (v) => JSON.parse(JSON.stringify(v), (k, x) => (k === 'intValue' ? Number(x) : x));
+  const byScope = (v) => { (v.resourceSpans?.[0].scopeSpans ?? v.resourceLogs[0].scopeLogs).sort((x, y) => (x.scope.name < y.scope.name ? -1 : 1)); return v; };
+  const compare = (a, serializer, objects) => assert.deepEqual(numbers(strip(byScope(a))), numbers(strip(byScope(JSON.parse(Buffer.from(serializer.serializeRequest(objects)))))));
+  compare(mine, JsonTraceSerializer, spansOf(told, resource, parent));
+  const logs = JSON.parse(sink.requests.find((r) => r.url === '/v1/logs').body);
+  compareLogs((records) => compare(logs, JsonLogsSerializer, records), told, resource, context(told.root));
+});
+
+test('the file exporter writes a request a line', async () => {
+  const { stdout } = await run(sender, [], { env: { PATH: process.env.PATH, BASE_NS: String(baseNs()), OTEL_TRACES_EXPORTER: 'otlp/stdout', OTEL_LOGS_EXPORTER: 'otlp/stdout' } });
+  const lines = stdout.trim().split('\n').map((l) => JSON.parse(l));
+  const spans = lines.find((l) => l.resourceSpans).resourceSpans[0].scopeSpans.flatMap((s) => s.spans);
+  assert.deepEqual(spans.map((s) => s.name).sort(), ['child', 'root of all types']);
+  assert.equal(lines.find((l) => l.resourceLogs).resourceLogs[0].scopeLogs[0].logRecords.length, 2);
+});
+
+// --- TLS ----------------------------------------------------------------------------------------
+
+test('over TLS, with an authority of the environment', async (t) => {
+  const authority = new Authority();
+  t.after(() => authority.done());
+  const server = authority.make('server', '/CN=localhost');
+  const secure = await Skep.start({
+    args: ['--tls-cert', server.cert, '--tls-key', server.key],
+    ready: async (s) => (await https(s.port, '/skep/v1/status', { ca: authority.ca })).status === 200,
+  });
+  t.after(() => secure.done());
+  const told = await send(`https://127.0.0.1:${secure.port}`, { OTEL_EXPORTER_OTLP_CERTIFICATE: authority.path('ca.pem') });
+  const answer = await https(secure.port, `/skep/v1/trace/${told.root.traceId}`, { ca: authority.ca });
+  assert.equal(answer.status, 200);
+  const unknown = await send(`https://127.0.0.1:${secure.port}`, { OTEL_EXPORTER_OTLP_TIMEOUT: '300' }); // who is not known is not trusted
+  assert.equal((await https(secure.port, `/skep/v1/trace/${unknown.root.traceId}`, { ca: authority.ca })).status, 404);
 });
 
 // --- propagation --------------------------------------------------------------------------------

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* HTTP responses in pieces of any size, Retry-After, URLs: any bytes end in DONE, BAD or a wait. */
+/* HTTP responses in pieces of any size, OTLP's answers, Retry-After, URLs: any bytes end in DONE,
+ * BAD or a wait. */
 #include "http_parse.h"
+#include "otlp_answer.h"
 
 #include <stdlib.h>
 
@@ -34,6 +36,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (whole != pieces || (whole != 0 && whole_body != pieces_body))
         abort();
     (void)waggle__retry_after((const char *)data, size, 1700000000); // any number is fine
+    waggle_str body = {(const char *)data, size};
+    waggle_str message;
+    uint64_t rejected = waggle__partial_json(body, &message);
+    if (rejected > INT64_MAX || message.n > size)
+        abort();
+    (void)waggle__partial_protobuf(body, &message); // any number below 2^63 is fine
+    if (message.n > size || waggle__status_message(body).n > size)
+        abort();
     char *url = malloc(size + 1);
     if (url == NULL)
         return 0;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Records of any bytes: the readers stay inside them. */
-#include <waggle/waggle.h>
+#include "otlp_json.h"
 
 static size_t sum; /* so that nothing read is optimised away */
 
@@ -26,12 +26,33 @@ static void value(const waggle_value_data *v, unsigned depth)
             value(&attr.value, depth + 1);
 }
 
+static void as_json(const waggle_record *record, enum waggle_signal signal)
+{
+    static const waggle_scope_info scope;
+    static const waggle_resource_info resource;
+    const waggle_scope_info *scopes[] = {&scope};
+    const waggle_batch batch = {.struct_size = sizeof batch,
+                                .signal = signal,
+                                .resource = &resource,
+                                .scopes = scopes,
+                                .n_scopes = 1,
+                                .records = record,
+                                .n_records = 1};
+    struct waggle__buf out;
+    waggle__buf_init(&out, 1 << 24);
+    if (waggle__otlp_json(&batch, &out))
+        sum += out.n;
+    waggle__buf_done(&out);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     waggle_record record = {data, (uint32_t)size, 0};
     waggle_log_data log;
     waggle_span_data span;
     waggle_attr_data attr;
+    as_json(&record, WAGGLE_SIGNAL_TRACES);
+    as_json(&record, WAGGLE_SIGNAL_LOGS);
     if (waggle_record_log(&record, &log)) {
         value(&log.body, 0);
         touch(log.severity_text);

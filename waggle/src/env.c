@@ -285,10 +285,17 @@ static struct waggle_exporter *make_console(enum waggle_signal signal, const cha
     return waggle_console_exporter_new(NULL);
 }
 
+static struct waggle_exporter *make_stdout(enum waggle_signal signal, const char *endpoint)
+{
+    (void)signal;
+    (void)endpoint;
+    return waggle_file_exporter_new(NULL);
+}
+
 static const struct {
     const char *name;
     struct waggle_exporter *(*make)(enum waggle_signal signal, const char *endpoint);
-} exporters[] = {{"otlp", make_otlp}, {"console", make_console}};
+} exporters[] = {{"otlp", make_otlp}, {"console", make_console}, {"otlp/stdout", make_stdout}};
 
 bool waggle__env_exporters(enum waggle_signal signal, const char *endpoint,
                            bool (*add)(void *self, struct waggle_exporter *exporter), void *self)

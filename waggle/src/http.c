@@ -334,3 +334,8 @@ struct waggle_transport *waggle_http_transport_new(void)
     h->fd = -1;
     return &h->base;
 }
+
+int64_t waggle_retry_after_ms(const char *value, size_t n)
+{
+    return waggle__retry_after(value, n, waggle__os.realtime_ns() / 1000000000u);
+}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * otlp.c - the OTLP exporter over HTTP, protobuf
+ * otlp.c - the OTLP exporter over HTTP, protobuf or JSON
  *
  *   ExportTraceServiceRequest { 0A ResourceSpans { 0A Resource
  *       12 ScopeSpans { 0A scope  (12 span)*  1A schema URL } ...  1A schema URL } }
@@ -18,6 +18,8 @@
 #include "sdk_priv.h"
 
 #include "gzip.h"
+#include "otlp_answer.h"
+#include "otlp_json.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,8 +35,9 @@ struct otlp {
     char *url;
     struct waggle__buf headers; /* "Name: value\r\n" lines, NUL-terminated */
     uint32_t timeout_ms;
-    bool gzip;
+    bool gzip, json;
     struct waggle__buf heads;
+    struct waggle__buf text;   /* the request as JSON */
     struct waggle__buf packed; /* the gzipped body */
     waggle_piece *pieces;
     size_t n_pieces, cap_pieces;
@@ -156,41 +159,15 @@ static size_t make_request(struct otlp *o, const waggle_batch *batch)
     return ok && total <= REQUEST_BYTES_MAX ? total : 0;
 }
 
+static size_t make_json_request(struct otlp *o, const waggle_batch *batch)
+{
+    o->n_pieces = 0;
+    if (!waggle__otlp_json(batch, &o->text) || !add_piece(o, o->text.p, o->text.n))
+        return 0;
+    return o->text.n;
+}
+
 /* --- the answer ---------------------------------------------------------------------------- */
-
-/* Reads partial_success; gives the number rejected. */
-static uint64_t read_partial(const waggle_response *response, waggle_str *ret_message)
-{
-    struct waggle__reader outer = {(const uint8_t *)response->body, response->body_n, 0, false};
-    struct waggle__field f;
-    uint64_t rejected = 0;
-    *ret_message = (waggle_str){"", 0};
-    while (waggle__field_next(&outer, &f)) {
-        if (f.number != 1 || f.wire != WAGGLE__LEN)
-            continue;
-        struct waggle__reader r = {(const uint8_t *)f.bytes.p, f.bytes.n, 0, false};
-        while (waggle__field_next(&r, &f)) {
-            if (f.number == 1 && f.wire == WAGGLE__VARINT)
-                rejected = f.value > INT64_MAX ? 0 : f.value;
-            else if (f.number == 2)
-                *ret_message = f.bytes;
-        }
-        break;
-    }
-    return outer.bad ? 0 : rejected;
-}
-
-/* The message of a google.rpc.Status, if that is what the body is. */
-static waggle_str read_status_message(const waggle_response *response)
-{
-    struct waggle__reader r = {(const uint8_t *)response->body, response->body_n, 0, false};
-    struct waggle__field f;
-    waggle_str message = {"", 0};
-    while (waggle__field_next(&r, &f))
-        if (f.number == 2 && f.wire == WAGGLE__LEN)
-            message = f.bytes;
-    return r.bad ? (waggle_str){"", 0} : message;
-}
 
 static int printable(waggle_str s)
 {
@@ -207,7 +184,10 @@ static enum waggle_export conclude(struct otlp *o, const waggle_response *respon
 {
     waggle_str message;
     if (response->status >= 200 && response->status < 300) {
-        o->base.rejected = WAGGLE__MIN(read_partial(response, &message), (uint64_t)n);
+        waggle_str body = {response->body, response->body_n};
+        uint64_t rejected = o->json ? waggle__partial_json(body, &message)
+                                    : waggle__partial_protobuf(body, &message);
+        o->base.rejected = WAGGLE__MIN(rejected, (uint64_t)n);
         if (o->base.rejected > 0 || message.n > 0)
             waggle__error(WAGGLE_LEVEL_WARN, "the receiver rejected %llu of %zu records: %.*s",
                           (unsigned long long)o->base.rejected, n, printable(message), message.p);
@@ -217,7 +197,8 @@ static enum waggle_export conclude(struct otlp *o, const waggle_response *respon
         waggle__error(WAGGLE_LEVEL_ERROR, "%s, dropping %zu records", response->error, n);
         return WAGGLE_EXPORT_TIMEOUT;
     }
-    message = read_status_message(response);
+    message = o->json ? (waggle_str){response->body, response->body_n}
+                      : waggle__status_message((waggle_str){response->body, response->body_n});
     waggle__error(WAGGLE_LEVEL_ERROR, "the receiver answered %d, dropping %zu records: %.*s",
                   response->status, n, printable(message), message.p);
     return is_retryable(response->status) ? WAGGLE_EXPORT_TIMEOUT : WAGGLE_EXPORT_FAILED;
@@ -269,7 +250,7 @@ static enum waggle_export otlp_export(struct waggle_exporter *e, const waggle_ba
                                       const waggle_deadline *given)
 {
     struct otlp *o = (struct otlp *)e;
-    size_t total = make_request(o, batch);
+    size_t total = o->json ? make_json_request(o, batch) : make_request(o, batch);
     if (total == 0) {
         waggle__error(WAGGLE_LEVEL_ERROR, "no room for a request, dropping %zu records",
                       batch->n_records);
@@ -311,6 +292,7 @@ static void otlp_free(struct waggle_exporter *e)
     waggle__buf_done(&o->headers);
     waggle__buf_done(&o->heads);
     waggle__buf_done(&o->packed);
+    waggle__buf_done(&o->text);
     free(o->pieces);
     free(o->url);
     free(o);
@@ -434,7 +416,8 @@ static void make_headers(struct otlp *o, const waggle_otlp_options *options)
     add_headers(o, options->headers, "the headers option");
     const char *type = "content-type";
     remove_header(&o->headers, (waggle_str){type, strlen(type)});
-    waggle__buf_str(&o->headers, "Content-Type: application/x-protobuf\r\n");
+    waggle__buf_str(&o->headers, o->json ? "Content-Type: application/json\r\n"
+                                         : "Content-Type: application/x-protobuf\r\n");
     if (o->gzip)
         waggle__buf_str(&o->headers, "Content-Encoding: gzip\r\n");
     waggle__buf_put(&o->headers, "", 1);
@@ -452,12 +435,15 @@ static bool choose_gzip(const waggle_otlp_options *options)
     return wanted && waggle__have_gzip();
 }
 
-static void check_protocol(enum waggle_signal signal)
+static bool choose_json(const waggle_otlp_options *options)
 {
-    const char *protocol = setting(signal, "PROTOCOL");
-    if (protocol != NULL && strcmp(protocol, "http/protobuf") != 0)
+    const char *protocol = setting(options->signal, "PROTOCOL");
+    if (options->json || protocol == NULL || strcmp(protocol, "http/protobuf") == 0)
+        return options->json;
+    if (strcmp(protocol, "http/json") != 0)
         waggle__error(WAGGLE_LEVEL_WARN, "OTLP protocol %s is not built in, using http/protobuf",
                       protocol);
+    return strcmp(protocol, "http/json") == 0;
 }
 
 static uint32_t choose_timeout(const waggle_otlp_options *options)
@@ -471,6 +457,19 @@ static uint32_t choose_timeout(const waggle_otlp_options *options)
     return ms ? ms : TIMEOUT_MS;
 }
 
+static waggle_transport_make_fn *https_transport;
+
+void waggle_transport_for_https(waggle_transport_make_fn *make)
+{
+    https_transport = make;
+}
+
+static struct waggle_transport *make_transport(const char *url)
+{
+    bool https = url != NULL && strncasecmp(url, "https://", 8) == 0;
+    return https && https_transport != NULL ? https_transport() : waggle_http_transport_new();
+}
+
 struct waggle_exporter *waggle_otlp_exporter_new(const waggle_otlp_options *options)
 {
     waggle_otlp_options given = {0};
@@ -479,24 +478,26 @@ struct waggle_exporter *waggle_otlp_exporter_new(const waggle_otlp_options *opti
         memcpy(&given, options,
                options->struct_size ? WAGGLE__MIN(options->struct_size, sizeof given)
                                     : sizeof given);
-    struct waggle_transport *transport =
-        given.transport ? given.transport : waggle_http_transport_new();
+    char *url = choose_url(&given);
+    struct waggle_transport *transport = given.transport ? given.transport : make_transport(url);
     struct otlp *o = transport ? calloc(1, sizeof *o) : NULL;
     if (o == NULL) {
         if (transport != NULL && transport->ops->free != NULL)
             transport->ops->free(transport);
+        free(url);
         return NULL;
     }
     o->base.ops = &otlp_ops;
     o->signal = given.signal;
     o->transport = transport;
-    o->url = choose_url(&given);
+    o->url = url;
     o->timeout_ms = choose_timeout(&given);
     o->gzip = choose_gzip(&given);
     o->jitter = waggle__monotonic();
     waggle__buf_init(&o->heads, REQUEST_BYTES_MAX);
     waggle__buf_init(&o->packed, REQUEST_BYTES_MAX);
-    check_protocol(given.signal);
+    waggle__buf_init(&o->text, REQUEST_BYTES_MAX);
+    o->json = choose_json(&given);
     make_headers(o, &given);
     if (o->url == NULL || o->headers.bad || !transport->ops->accepts(transport, o->url, why)) {
         waggle__error(WAGGLE_LEVEL_ERROR, "OTLP endpoint %s %s, not exporting",

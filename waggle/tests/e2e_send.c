@@ -10,6 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifdef WITH_TLS
+#include <waggle/tls.h>
+#endif
 #include <waggle/waggle.h>
 
 static void print_span(const char *name, waggle_span span, uint64_t start_ns, uint64_t end_ns,
@@ -54,6 +57,9 @@ static void set_all_types(waggle_span s)
 int main(void)
 {
     const uint64_t base = strtoull(getenv("BASE_NS") ? getenv("BASE_NS") : "0", NULL, 10);
+#ifdef WITH_TLS
+    waggle_tls_use();
+#endif
     if (base == 0 || waggle_init(&(waggle_options){.service_version = "1.2.3"}) != 0)
         return 2;
     struct waggle_tracer *tracer =

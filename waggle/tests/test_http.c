@@ -109,6 +109,12 @@ static size_t scripted(void *self, size_t n, const struct sink_request *r, char 
     case 'p':
         return (size_t)snprintf(
             ret, cap, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n\x0a\x07\x08\x02\x12\x03why");
+    case 'j': {
+        static const char body[] =
+            "{\"partialSuccess\":{\"rejectedSpans\":\"2\",\"errorMessage\":\"why\"}}";
+        return (size_t)snprintf(ret, cap, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%s",
+                                sizeof body - 1, body);
+    }
     case 'c': return (size_t)snprintf(ret, cap, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n");
     case 'h':
         return (size_t)snprintf(
@@ -175,6 +181,19 @@ static void partial_success_is_counted_and_not_repeated(void **state)
     assert_int_equal(since().exported, 3);
     assert_int_equal(since().dropped_rejected, 2);
     assert_non_null(strstr(said, "why"));
+    finish(s);
+}
+
+static void partial_success_in_json(void **state)
+{
+    (void)state;
+    struct sink *s = sink_start(0, scripted, "j");
+    begin(&(waggle_otlp_options){.endpoint = sink_url(s), .json = true});
+    send(5);
+    assert_int_equal(since().exported, 3);
+    assert_int_equal(since().dropped_rejected, 2);
+    assert_non_null(strstr(said, "why"));
+    assert_int_equal(sink_request_at(s, 0)->body[0], '{');
     finish(s);
 }
 
@@ -298,6 +317,7 @@ int main(void)
         cmocka_unit_test(busy_receivers_are_asked_again),
         cmocka_unit_test(refusals_are_final),
         cmocka_unit_test(partial_success_is_counted_and_not_repeated),
+        cmocka_unit_test(partial_success_in_json),
         cmocka_unit_test(lost_connections_are_made_again),
         cmocka_unit_test(time_limits_hold),
         cmocka_unit_test(a_receiver_that_comes_late_gets_all),

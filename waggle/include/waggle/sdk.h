@@ -210,12 +210,18 @@ typedef struct waggle_otlp_options {
     const char *headers;                /* "k=v,k2=v2", over those of the environment */
     uint32_t timeout_ms;                /* of one export with its retries; 10000 */
     int gzip;                           /* 1 on, -1 off, 0 as the environment says */
+    bool json;                          /* JSON instead of protobuf */
     struct waggle_transport *transport; /* owned; NULL: plain HTTP built in */
 } waggle_otlp_options;
 
-/* OTLP over HTTP, protobuf. NULL without memory, or for a URL that the transport cannot reach
- * (https without waggle-tls); the error handler is told. */
+/* OTLP over HTTP, protobuf or JSON (OTEL_EXPORTER_OTLP_PROTOCOL=http/json). NULL without memory, or
+ * for a URL that the transport cannot reach (https without waggle-tls); the error handler is told.
+ */
 WAGGLE_EXPORT struct waggle_exporter *waggle_otlp_exporter_new(const waggle_otlp_options *options);
+
+/* One OTLP/JSON request a line, appended to the file; NULL: to standard output. NULL if it cannot
+ * be opened. */
+WAGGLE_EXPORT struct waggle_exporter *waggle_file_exporter_new(const char *path);
 
 /* --- what became of it --------------------------------------------------------------------- */
 

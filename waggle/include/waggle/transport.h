@@ -56,6 +56,14 @@ struct waggle_transport_ops {
     void (*free)(struct waggle_transport *transport);
 };
 
+/* Milliseconds from now that a Retry-After header's value asks for; -1 if it is malformed. */
+WAGGLE_EXPORT int64_t waggle_retry_after_ms(const char *value, size_t n);
+
+/* What makes transports for https:// URLs (waggle/tls.h sets it); NULL: there are none. Call it
+ * while the program has one thread. */
+typedef struct waggle_transport *waggle_transport_make_fn(void);
+WAGGLE_EXPORT void waggle_transport_for_https(waggle_transport_make_fn *make);
+
 /* The built-in one. NULL without memory. */
 WAGGLE_EXPORT struct waggle_transport *waggle_http_transport_new(void);
 

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * waggle/tls.h - https, through libcurl: the add-on library waggle-tls
+ *
+ *     waggle_tls_use();      // before waggle_init
+ *     waggle_init(NULL);     // OTEL_EXPORTER_OTLP_ENDPOINT may be https:// now
+ *
+ * waggle itself needs libc alone; a program that sends over TLS links this library, too.
+ */
+#ifndef WAGGLE_TLS_H
+#define WAGGLE_TLS_H
+
+#include "waggle/transport.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Zero members take the environment's value: OTEL_EXPORTER_OTLP_CERTIFICATE, _CLIENT_CERTIFICATE
+ * and _CLIENT_KEY (PEM files), else libcurl's own authorities and no client certificate. */
+typedef struct waggle_tls_options {
+    size_t struct_size;
+    const char *ca_file;
+    const char *client_certificate_file;
+    const char *client_key_file;
+} waggle_tls_options;
+
+/* A transport for http:// and https:// URLs. Certificates are verified. NULL without memory. */
+WAGGLE_EXPORT struct waggle_transport *waggle_curl_transport_new(const waggle_tls_options *options);
+
+/* Let exporters that are made from now on use it for https:// URLs. Call it while the program has
+ * one thread. */
+WAGGLE_EXPORT void waggle_tls_use(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
