@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { gunzipSync } from 'node:zlib';
-import { nowNs, root, Skep, until } from './support.mjs';
+import { freePort, nowNs, root, Skep, until } from './support.mjs';
 import { Authority, https } from './tls.mjs';
 
 const run = promisify(execFile);
@@ -289,6 +289,30 @@ test('the file exporter writes a request a line', async () => {
   const spans = lines.find((l) => l.resourceSpans).resourceSpans[0].scopeSpans.flatMap((s) => s.spans);
   assert.deepEqual(spans.map((s) => s.name).sort(), ['child', 'root of all types']);
   assert.equal(lines.find((l) => l.resourceLogs).resourceLogs[0].scopeLogs[0].logRecords.length, 2);
+});
+
+// --- X-Ray --------------------------------------------------------------------------------------
+
+test('spans as segments, to the X-Ray port', async (t) => {
+  const port = await freePort();
+  const daemon = await Skep.start({ args: ['--xray', `127.0.0.1:${port}`] });
+  t.after(() => daemon.done());
+  const told = await send('', { OTEL_TRACES_EXPORTER: 'xray', OTEL_LOGS_EXPORTER: 'none', AWS_XRAY_DAEMON_ADDRESS: `127.0.0.1:${port}` });
+  const id = `1-${told.root.traceId.slice(0, 8)}-${told.root.traceId.slice(8)}`;
+  const segment = await until('the segment', async () => {
+    const { Traces } = await daemon.json('POST', '/Traces', { TraceIds: [id] });
+    const documents = Traces.flatMap((x) => x.Segments).map((x) => JSON.parse(x.Document));
+    return documents.find((d) => d.id === told.root.spanId && d.subsegments?.length === 1);
+  });
+  assert.equal(segment.name, 'waggle-e2e');
+  assert.equal(BigInt(Math.round(segment.start_time * 1000)), BigInt(told.root.startNs) / 1_000_000n);
+  assert.deepEqual(segment.metadata.default['array.text'], ['a', 'b c', '']);
+  assert.equal(segment.metadata.default.int, 42);
+  const [child] = segment.subsegments;
+  assert.equal(child.id, told.child.spanId);
+  assert.equal(child.namespace, 'remote');
+  assert.equal(child.fault, true);
+  assert.equal(child.cause.exceptions[0].message, 'it broke');
 });
 
 // --- TLS ----------------------------------------------------------------------------------------

@@ -292,10 +292,19 @@ static struct waggle_exporter *make_stdout(enum waggle_signal signal, const char
     return waggle_file_exporter_new(NULL);
 }
 
+static struct waggle_exporter *make_xray(enum waggle_signal signal, const char *endpoint)
+{
+    (void)endpoint;
+    return signal == WAGGLE_SIGNAL_TRACES ? waggle_xray_exporter_new(NULL) : NULL;
+}
+
 static const struct {
     const char *name;
     struct waggle_exporter *(*make)(enum waggle_signal signal, const char *endpoint);
-} exporters[] = {{"otlp", make_otlp}, {"console", make_console}, {"otlp/stdout", make_stdout}};
+} exporters[] = {{"otlp", make_otlp},
+                 {"console", make_console},
+                 {"otlp/stdout", make_stdout},
+                 {"xray", make_xray}};
 
 bool waggle__env_exporters(enum waggle_signal signal, const char *endpoint,
                            bool (*add)(void *self, struct waggle_exporter *exporter), void *self)

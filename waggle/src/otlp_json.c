@@ -10,8 +10,7 @@
  */
 #include "otlp_json.h"
 
-#include <math.h>
-#include <stdio.h>
+#include "json.h"
 
 enum form { NUMBER, U64, I64, F64, BOOLEAN, TEXT, HEX, BASE64, MESSAGE };
 
@@ -122,61 +121,12 @@ static const struct message scope_message = {scope_members, WAGGLE__COUNT(scope_
 
 /* --- values -------------------------------------------------------------------------------- */
 
-static void json_text(struct waggle__buf *out, waggle_str s)
-{
-    waggle__buf_put(out, "\"", 1);
-    size_t from = 0;
-    for (size_t i = 0; i < s.n; i++) {
-        unsigned char c = (unsigned char)s.p[i];
-        if (c >= 0x20 && c != '"' && c != '\\')
-            continue;
-        waggle__buf_put(out, s.p + from, i - from);
-        from = i + 1;
-        waggle__buf_printf(out, c < 0x20 ? "\\u%04x" : "\\%c", c);
-    }
-    waggle__buf_put(out, s.p + from, s.n - from);
-    waggle__buf_put(out, "\"", 1);
-}
-
 static void json_hex(struct waggle__buf *out, waggle_str s)
 {
     waggle__buf_put(out, "\"", 1);
     for (size_t i = 0; i < s.n; i++)
         waggle__buf_printf(out, "%02x", (unsigned char)s.p[i]);
     waggle__buf_put(out, "\"", 1);
-}
-
-static void json_base64(struct waggle__buf *out, waggle_str s)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    waggle__buf_put(out, "\"", 1);
-    for (size_t i = 0; i < s.n; i += 3) {
-        uint32_t v = 0;
-        size_t have = WAGGLE__MIN(s.n - i, (size_t)3);
-        for (size_t k = 0; k < 3; k++)
-            v = v << 8 | (k < have ? (unsigned char)s.p[i + k] : 0u);
-        char four[4] = {digits[v >> 18], digits[v >> 12 & 63], digits[v >> 6 & 63], digits[v & 63]};
-        for (size_t k = have + 1; k < 4; k++)
-            four[k] = '=';
-        waggle__buf_put(out, four, 4);
-    }
-    waggle__buf_put(out, "\"", 1);
-}
-
-static void json_double(struct waggle__buf *out, uint64_t bits)
-{
-    double v;
-    char text[40];
-    memcpy(&v, &bits, 8);
-    if (isnan(v) || isinf(v)) {
-        waggle__buf_str(out, isnan(v) ? "\"NaN\"" : v > 0 ? "\"Infinity\"" : "\"-Infinity\"");
-        return;
-    }
-    (void)snprintf(text, sizeof text, "%.17g", v); // fits
-    char *comma = strchr(text, ',');               // another locale's decimal point
-    if (comma != NULL)
-        *comma = '.';
-    waggle__buf_str(out, text);
 }
 
 static void json_message(struct waggle__buf *out, waggle_str bytes, const struct message *message,
@@ -189,11 +139,16 @@ static void json_value(struct waggle__buf *out, const struct waggle__field *f,
     case NUMBER: waggle__buf_printf(out, "%llu", (unsigned long long)f->value); break;
     case U64: waggle__buf_printf(out, "\"%llu\"", (unsigned long long)f->value); break;
     case I64: waggle__buf_printf(out, "\"%lld\"", (long long)(int64_t)f->value); break;
-    case F64: json_double(out, f->value); break;
+    case F64: {
+        double v;
+        memcpy(&v, &f->value, 8);
+        waggle__json_double(out, v);
+        break;
+    }
     case BOOLEAN: waggle__buf_str(out, f->value ? "true" : "false"); break;
-    case TEXT: json_text(out, f->bytes); break;
+    case TEXT: waggle__json_text(out, f->bytes); break;
     case HEX: json_hex(out, f->bytes); break;
-    case BASE64: json_base64(out, f->bytes); break;
+    case BASE64: waggle__json_base64(out, f->bytes); break;
     case MESSAGE:
     default: json_message(out, f->bytes, m->message, depth + 1); break;
     }
@@ -247,7 +202,7 @@ static void json_schema_url(struct waggle__buf *out, waggle_str url)
     if (url.n == 0)
         return;
     waggle__buf_str(out, ",\"schemaUrl\":");
-    json_text(out, url);
+    waggle__json_text(out, url);
 }
 
 static void json_scope(struct waggle__buf *out, const waggle_batch *batch, uint32_t scope)

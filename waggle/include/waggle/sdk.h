@@ -223,6 +223,10 @@ WAGGLE_EXPORT struct waggle_exporter *waggle_otlp_exporter_new(const waggle_otlp
  * be opened. */
 WAGGLE_EXPORT struct waggle_exporter *waggle_file_exporter_new(const char *path);
 
+/* X-Ray segments over UDP to the daemon at "host:port"; NULL: AWS_XRAY_DAEMON_ADDRESS, else
+ * 127.0.0.1:2000. For spans. NULL without memory or for an address of no use. */
+WAGGLE_EXPORT struct waggle_exporter *waggle_xray_exporter_new(const char *address);
+
 /* --- what became of it --------------------------------------------------------------------- */
 
 /* Counts since the start of the process (of this process, after a fork).

@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * xray_exporter.c - spans as X-Ray segments, to the X-Ray daemon over UDP
+ *
+ *   {"format": "json", "version": 1}\n{segment}
+ *
+ * A span that serves (kind server or consumer) or that has no parent in this process is a segment
+ * named by service.name; any other is an independent subsegment named by itself. Times are seconds.
+ * Attributes of HTTP and databases go where X-Ray looks for them; all attributes are metadata under
+ * "default". 5xx is a fault, 4xx an error, 429 a throttle; a status of error without such a code is
+ * a fault. Exceptions are the cause. Log records have no place here.
+ *
+ * A datagram that cannot be sent is lost, as UDP's are; those that are larger than one datagram are
+ * left out and counted as failed.
+ *
+ * Threads: one at a time. Memory: one document, at most 64 KiB.
+ */
+#include "json.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { DATAGRAM_MAX = 64000, ADDRESS_MAX = 272 };
+
+struct xray_exporter {
+    struct waggle_exporter base;
+    int fd;
+    struct waggle__buf document;
+};
+
+/* --- the document -------------------------------------------------------------------------------
+ */
+
+static bool xray_attr(const waggle_span_data *span, const char *key, waggle_value_data *ret)
+{
+    waggle_attr_data a;
+    for (waggle_cursor c = {0}; waggle_span_data_attr(span, &c, &a);) {
+        if (a.key.n != strlen(key) || memcmp(a.key.p, key, a.key.n) != 0)
+            continue;
+        *ret = a.value;
+        return true;
+    }
+    return false;
+}
+
+/* A key of today, or the one it had before. */
+static bool either(const waggle_span_data *span, const char *now, const char *before,
+                   waggle_value_data *ret)
+{
+    return xray_attr(span, now, ret) || xray_attr(span, before, ret);
+}
+
+static void put_seconds(struct waggle__buf *out, const char *key, uint64_t ns)
+{
+    waggle__buf_printf(out, ",\"%s\":%llu.%09llu", key, (unsigned long long)(ns / 1000000000u),
+                       (unsigned long long)(ns % 1000000000u));
+}
+
+static void put_member(struct waggle__buf *out, bool *first, const char *key,
+                       const waggle_value_data *v)
+{
+    waggle__buf_printf(out, "%s\"%s\":", *first ? "" : ",", key);
+    waggle__json_value(out, v);
+    *first = false;
+}
+
+static void put_http(struct waggle__buf *out, const waggle_span_data *span)
+{
+    waggle_value_data method;
+    waggle_value_data url;
+    waggle_value_data status;
+    bool has_method = either(span, "http.request.method", "http.method", &method);
+    bool has_status = either(span, "http.response.status_code", "http.status_code", &status);
+    bool first = true;
+    if (!has_method && !has_status)
+        return;
+    waggle__buf_str(out, ",\"http\":{\"request\":{");
+    if (has_method)
+        put_member(out, &first, "method", &method);
+    if (either(span, "url.full", "http.url", &url) || either(span, "url.path", "http.target", &url))
+        put_member(out, &first, "url", &url);
+    waggle__buf_str(out, "}");
+    if (has_status && status.type == WAGGLE_I64)
+        waggle__buf_printf(out, ",\"response\":{\"status\":%lld}", (long long)status.i64);
+    waggle__buf_str(out, "}");
+    int64_t code = has_status && status.type == WAGGLE_I64 ? status.i64 : 0;
+    if (code == 429)
+        waggle__buf_str(out, ",\"throttle\":true,\"error\":true");
+    else if (code >= 400 && code < 500)
+        waggle__buf_str(out, ",\"error\":true");
+}
+
+static bool is_fault(const waggle_span_data *span)
+{
+    waggle_value_data status;
+    bool has = either(span, "http.response.status_code", "http.status_code", &status) &&
+               status.type == WAGGLE_I64;
+    if (has && status.i64 >= 400)
+        return status.i64 >= 500;
+    return span->status == WAGGLE_STATUS_ERROR;
+}
+
+static void put_exception(struct waggle__buf *out, const waggle_event_data *event, bool first,
+                          uint64_t id)
+{
+    static const char *const keys[][2] = {{"exception.type", "type"},
+                                          {"exception.message", "message"}};
+    waggle__buf_printf(out, "%s{\"id\":\"%016llx\"", first ? "" : ",", (unsigned long long)id);
+    waggle_attr_data a;
+    for (waggle_cursor c = {0}; waggle_event_data_attr(event, &c, &a);)
+        for (size_t i = 0; i < WAGGLE__COUNT(keys); i++) {
+            if (a.key.n != strlen(keys[i][0]) || memcmp(a.key.p, keys[i][0], a.key.n) != 0)
+                continue;
+            waggle__buf_printf(out, ",\"%s\":", keys[i][1]);
+            waggle__json_value(out, &a.value);
+        }
+    waggle__buf_str(out, "}");
+}
+
+static void put_cause(struct waggle__buf *out, const waggle_span_data *span)
+{
+    static const char name[] = "exception";
+    waggle_event_data event;
+    struct waggle__thread *t = waggle__thread();
+    size_t n = 0;
+    for (waggle_cursor c = {0}; t != NULL && waggle_span_data_event(span, &c, &event);) {
+        if (event.name.n != sizeof name - 1 || memcmp(event.name.p, name, event.name.n) != 0)
+            continue;
+        if (n == 0)
+            waggle__buf_str(out, ",\"cause\":{\"exceptions\":[");
+        put_exception(out, &event, n++ == 0, waggle__random64(t));
+    }
+    if (n > 0)
+        waggle__buf_str(out, "]}");
+    else if (span->status == WAGGLE_STATUS_ERROR && span->status_message.n > 0 && t != NULL) {
+        waggle__buf_printf(out, ",\"cause\":{\"exceptions\":[{\"id\":\"%016llx\",\"message\":",
+                           (unsigned long long)waggle__random64(t));
+        waggle__json_text(out, span->status_message);
+        waggle__buf_str(out, "}]}");
+    }
+}
+
+static void put_sql(struct waggle__buf *out, const waggle_span_data *span)
+{
+    waggle_value_data v;
+    bool first = true;
+    if (!either(span, "db.system.name", "db.system", &v))
+        return;
+    waggle__buf_str(out, ",\"sql\":{");
+    put_member(out, &first, "database_type", &v);
+    if (either(span, "db.query.text", "db.statement", &v))
+        put_member(out, &first, "sanitized_query", &v);
+    waggle__buf_str(out, "}");
+}
+
+static void put_metadata(struct waggle__buf *out, const waggle_span_data *span)
+{
+    waggle_attr_data a;
+    bool first = true;
+    for (waggle_cursor c = {0}; waggle_span_data_attr(span, &c, &a); first = false) {
+        waggle__buf_str(out, first ? ",\"metadata\":{\"default\":{" : ",");
+        waggle__json_text(out, a.key);
+        waggle__buf_put(out, ":", 1);
+        waggle__json_value(out, &a.value);
+    }
+    if (!first)
+        waggle__buf_str(out, "}}");
+}
+
+static waggle_str service_name(const waggle_resource_info *resource)
+{
+    static const char key[] = "service.name";
+    waggle_attr_data a;
+    for (waggle_cursor c = {0}; waggle_attr_next(resource->attributes, &c, &a);)
+        if (a.key.n == sizeof key - 1 && memcmp(a.key.p, key, a.key.n) == 0)
+            return a.value.str;
+    return (waggle_str){"unknown", 7};
+}
+
+static void put_document(struct waggle__buf *out, const waggle_span_data *span,
+                         const waggle_resource_info *resource)
+{
+    static const uint8_t none[8];
+    char trace[33];
+    char id[17];
+    bool has_parent = memcmp(span->parent_span_id, none, 8) != 0;
+    bool remote = (span->flags & 0x200u) != 0;
+    bool serves = span->kind == WAGGLE_KIND_SERVER || span->kind == WAGGLE_KIND_CONSUMER;
+    bool segment = serves || !has_parent || remote;
+    waggle_trace_id_hex(span->trace_id, trace);
+    waggle_span_id_hex(span->span_id, id);
+    out->n = 0;
+    out->bad = false;
+    waggle__buf_str(out, "{\"format\": \"json\", \"version\": 1}\n{\"name\":");
+    waggle__json_text(out, segment ? service_name(resource) : span->name);
+    waggle__buf_printf(out, ",\"id\":\"%s\",\"trace_id\":\"1-%.8s-%s\"", id, trace, trace + 8);
+    put_seconds(out, "start_time", span->start_ns);
+    put_seconds(out, "end_time", span->end_ns);
+    if (has_parent) {
+        waggle_span_id_hex(span->parent_span_id, id);
+        waggle__buf_printf(out, ",\"parent_id\":\"%s\"", id);
+    }
+    if (!segment)
+        waggle__buf_printf(out, ",\"type\":\"subsegment\",\"namespace\":\"%s\"",
+                           span->kind == WAGGLE_KIND_CLIENT ? "remote" : "local");
+    put_http(out, span);
+    if (is_fault(span))
+        waggle__buf_str(out, ",\"fault\":true");
+    put_cause(out, span);
+    put_sql(out, span);
+    put_metadata(out, span);
+    waggle__buf_str(out, ",\"aws\":{\"xray\":{\"sdk\":\"waggle\",\"sdk_version\":\"" WAGGLE_VERSION
+                         "\",\"auto_instrumentation\":false}}}");
+}
+
+/* --- sending ------------------------------------------------------------------------------------
+ */
+
+static enum waggle_export xray_export(struct waggle_exporter *e, const waggle_batch *batch,
+                                      const waggle_deadline *deadline)
+{
+    struct xray_exporter *x = (struct xray_exporter *)e;
+    uint64_t failed = 0;
+    (void)deadline;
+    if (batch->signal != WAGGLE_SIGNAL_TRACES)
+        return WAGGLE_EXPORT_FAILED;
+    for (size_t i = 0; i < batch->n_records; i++) {
+        waggle_span_data span;
+        if (!waggle_record_span(&batch->records[i], &span)) {
+            failed++;
+            continue;
+        }
+        put_document(&x->document, &span, batch->resource);
+        ssize_t sent = -1;
+        if (!x->document.bad)
+            do // ECONNREFUSED tells of an earlier datagram: this one may go
+                sent = send(x->fd, x->document.p, x->document.n, MSG_NOSIGNAL);
+            while (sent < 0 && errno == EINTR);
+        failed += sent < 0;
+    }
+    e->rejected = failed;
+    return failed > 0 ? WAGGLE_EXPORT_PARTIAL : WAGGLE_EXPORT_OK;
+}
+
+static void xray_free(struct waggle_exporter *e)
+{
+    struct xray_exporter *x = (struct xray_exporter *)e;
+    (void)close(x->fd); // datagrams are gone or lost
+    waggle__buf_done(&x->document);
+    free(x);
+}
+
+static const struct waggle_exporter_ops xray_ops = {
+    .struct_size = sizeof xray_ops,
+    .name = "xray",
+    .export_batch = xray_export,
+    .free = xray_free,
+};
+
+/* "host:port", or AWS's "tcp:host:port udp:host:port"; the UDP part, as host and port. */
+static bool split_address(const char *address, char host[ADDRESS_MAX], const char **ret_port)
+{
+    const char *udp = strstr(address, "udp:");
+    const char *from = udp ? udp + 4 : address;
+    size_t n = strcspn(from, " ");
+    if (n == 0 || n >= ADDRESS_MAX)
+        return false;
+    memcpy(host, from, n);
+    host[n] = '\0';
+    char *colon = strrchr(host, ':');
+    if (colon == NULL || colon == host || colon[1] == '\0')
+        return false;
+    *colon = '\0';
+    *ret_port = colon + 1;
+    return true;
+}
+
+static int open_udp(const char *host, const char *port)
+{
+    const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_DGRAM};
+    struct addrinfo *list = NULL;
+    if (getaddrinfo(host, port, &hints, &list) != 0)
+        return -1;
+    int fd = -1;
+    for (const struct addrinfo *a = list; a != NULL && fd < 0; a = a->ai_next) {
+        fd = socket(a->ai_family, a->ai_socktype, a->ai_protocol);
+        if (fd >= 0 && connect(fd, a->ai_addr, a->ai_addrlen) != 0) {
+            (void)close(fd); // nothing was sent
+            fd = -1;
+        }
+    }
+    freeaddrinfo(list);
+    if (fd >= 0)
+        (void)fcntl(fd, F_SETFD, FD_CLOEXEC); // fresh: does not fail
+    return fd;
+}
+
+struct waggle_exporter *waggle_xray_exporter_new(const char *address)
+{
+    char host[ADDRESS_MAX];
+    const char *port = NULL;
+    const char *from_env = waggle__env("AWS_XRAY_DAEMON_ADDRESS");
+    if (address == NULL)
+        address = from_env != NULL ? from_env : "127.0.0.1:2000";
+    struct xray_exporter *x = calloc(1, sizeof *x);
+    if (x == NULL)
+        return NULL;
+    x->base.ops = &xray_ops;
+    x->fd = split_address(address, host, &port) ? open_udp(host, port) : -1;
+    waggle__buf_init(&x->document, DATAGRAM_MAX);
+    if (x->fd >= 0)
+        return &x->base;
+    waggle__error(WAGGLE_LEVEL_ERROR, "X-Ray daemon address %s is of no use, not exporting",
+                  address);
+    free(x);
+    return NULL;
+}
