@@ -229,6 +229,21 @@ bool waggle__slot_room(struct waggle__slot *slot, size_t n)
 
 /* --- fork ---------------------------------------------------------------------------------- */
 
+/* What was recorded may be half written, by a thread that is not here: only the identity, which was
+ * there from the start, is kept. It fits into the slot. */
+static void make_orphan(struct waggle__slot *slot)
+{
+    if (slot->block >= 0) // all blocks are free
+        memcpy(slot->room, slot->buf, slot->tracestate_at + slot->tracestate_n);
+    slot->block = -1;
+    slot->buf = slot->room;
+    slot->n = slot->tracestate_at + slot->tracestate_n;
+    slot->cap = WAGGLE__SLOT_ROOM;
+    slot->name_at = slot->status_at = slot->n;
+    slot->name_n = slot->status_n = 0;
+    memset(slot->seen, 0, sizeof slot->seen);
+}
+
 /* Spans that were open belong to the parent process. Here their identity stays readable, so that
  * they can be parents, and their end gives the slot back without a record. All that are not LIVE
  * are free again; an orphan is when it is ended, or when nothing else is free. */
@@ -243,10 +258,7 @@ void waggle__slots_after_fork(struct waggle__thread *t)
         struct waggle__slot *slot = waggle__slot(i);
         uint64_t word = atomic_load_explicit(&slot->word, memory_order_relaxed);
         if (word & WAGGLE__LIVE) {
-            if (slot->block >= 0) // all blocks are free
-                memcpy(slot->room, slot->buf, slot->tracestate_at + slot->tracestate_n);
-            slot->block = -1;
-            slot->buf = slot->room;
+            make_orphan(slot);
             atomic_fetch_or_explicit(&slot->flags, WAGGLE__ORPHAN, memory_order_relaxed);
             atomic_store_explicit(&has_orphans, true, memory_order_relaxed);
             atomic_store_explicit(&slot->word, word & ~(WAGGLE__LOCKED | WAGGLE__ENDING),

@@ -25,6 +25,16 @@ static int child(waggle_span of_parent)
     waggle_span inner = waggle_span_start(tracer, "in the parent's trace",
                                           &(waggle_span_opts){.parent = of_parent});
     waggle_span_end(inner);
+    static char text[3000];
+    memset(text, 'c', sizeof text - 1);
+    for (int i = 0; i < 50; i++) { // goes nowhere, and harms nothing
+        char key[8];
+        snprintf(key, sizeof key, "k%d", i);
+        waggle_span_set_kv(of_parent, waggle_kv_str(key, text));
+        waggle_span_set_name(of_parent, key);
+    }
+    if (!waggle_span_get_context(of_parent, &c) || c.tracestate_n != 3)
+        return 7;
     waggle_span_end(of_parent); // the parent's to send
     if (!waggle_flush(20000))
         return 4;
@@ -91,8 +101,16 @@ static void children_record_and_send(void **state)
     for (int i = 0; i < 5; i++)
         waggle_span_end(
             waggle_span_start(tracer, "queued", NULL)); // must be sent once, by the parent
-    waggle_span open = waggle_span_start(tracer, "open", NULL);
-    pthread_create(&thread, NULL, make_spans, &stop); // locks may be held while we fork
+    waggle_span_context remote = {
+        .trace_id = {1}, .span_id = {2}, .flags = 1, .tracestate_n = 3, .tracestate = "a=b"};
+    waggle_context ctx;
+    waggle_context_init(&ctx);
+    waggle_context_set_remote(&ctx, &remote);
+    waggle_span open = waggle_span_start(tracer, "open", &(waggle_span_opts){.context = &ctx});
+    static char text[50000];
+    memset(text, 'p', sizeof text - 1);
+    waggle_span_set_kv(open, waggle_kv_str("large", text)); // it has outgrown its slot
+    pthread_create(&thread, NULL, make_spans, &stop);       // locks may be held while we fork
     pid_t pids[8];
     for (size_t i = 0; i < 8; i++) {
         pids[i] = fork();
