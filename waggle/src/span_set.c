@@ -16,6 +16,23 @@
 
 enum { NAME_CHARS_MAX = 4096 };
 
+static void let_go(struct waggle__slot *slot, waggle_span span)
+{
+    uint64_t word = atomic_load_explicit(&slot->word, memory_order_relaxed);
+    waggle__slot_unlock(slot, span, word & (WAGGLE__LIVE | WAGGLE__ENDING));
+}
+
+/* The span's slot, locked; NULL if what is said of the span now goes nowhere. */
+static struct waggle__slot *hold(waggle_span span)
+{
+    struct waggle__slot *slot = waggle__slot_lock(span);
+    if (slot == NULL ||
+        (atomic_load_explicit(&slot->flags, memory_order_relaxed) & WAGGLE__ORPHAN) == 0)
+        return slot;
+    let_go(slot, span);
+    return NULL;
+}
+
 static void count_lost(uint32_t *dropped)
 {
     (*dropped)++;
@@ -187,12 +204,11 @@ void waggle__add_attributes(struct waggle__slot *slot, waggle_attrs attributes)
 
 void waggle__span_op_set(waggle_span span, waggle_attrs attributes)
 {
-    struct waggle__slot *slot = waggle__slot_lock(span);
+    struct waggle__slot *slot = hold(span);
     if (slot == NULL)
         return;
-    uint64_t word = atomic_load_explicit(&slot->word, memory_order_relaxed);
     waggle__add_attributes(slot, attributes);
-    waggle__slot_unlock(slot, span, word & ~WAGGLE__LOCKED & 0xffffffff);
+    let_go(slot, span);
 }
 
 /* --- name and status ----------------------------------------------------------------------- */
@@ -215,13 +231,12 @@ void waggle__add_name(struct waggle__slot *slot, const char *name)
 
 void waggle__span_op_set_name(waggle_span span, const char *name)
 {
-    struct waggle__slot *slot = waggle__slot_lock(span);
+    struct waggle__slot *slot = hold(span);
     if (slot == NULL)
         return;
-    uint64_t word = atomic_load_explicit(&slot->word, memory_order_relaxed);
     take_out(slot, slot->name_at, slot->name_n);
     waggle__add_name(slot, name);
-    waggle__slot_unlock(slot, span, word & ~WAGGLE__LOCKED & 0xffffffff);
+    let_go(slot, span);
 }
 
 static void put_status(struct waggle__slot *slot, enum waggle_status status,
@@ -260,13 +275,12 @@ static void put_status(struct waggle__slot *slot, enum waggle_status status,
 void waggle__span_op_set_status(waggle_span span, enum waggle_status status,
                                 const char *description)
 {
-    struct waggle__slot *slot = waggle__slot_lock(span);
+    struct waggle__slot *slot = hold(span);
     if (slot == NULL)
         return;
-    uint64_t word = atomic_load_explicit(&slot->word, memory_order_relaxed);
     if (status == WAGGLE_STATUS_OK || status == WAGGLE_STATUS_ERROR)
         put_status(slot, status, description);
-    waggle__slot_unlock(slot, span, word & ~WAGGLE__LOCKED & 0xffffffff);
+    let_go(slot, span);
 }
 
 /* --- events and links ---------------------------------------------------------------------- */
@@ -360,12 +374,11 @@ static void add_event(struct waggle__slot *slot, const char *name, uint64_t time
 void waggle__span_op_event(waggle_span span, const char *name, uint64_t time_ns,
                            waggle_attrs attributes)
 {
-    struct waggle__slot *slot = waggle__slot_lock(span);
+    struct waggle__slot *slot = hold(span);
     if (slot == NULL)
         return;
-    uint64_t word = atomic_load_explicit(&slot->word, memory_order_relaxed);
     add_event(slot, name, time_ns, attributes);
-    waggle__slot_unlock(slot, span, word & ~WAGGLE__LOCKED & 0xffffffff);
+    let_go(slot, span);
 }
 
 void waggle__add_link(struct waggle__slot *slot, const waggle_link *link)
@@ -418,10 +431,9 @@ void waggle__add_link(struct waggle__slot *slot, const waggle_link *link)
 
 void waggle__span_op_link(waggle_span span, const waggle_link *link)
 {
-    struct waggle__slot *slot = waggle__slot_lock(span);
+    struct waggle__slot *slot = hold(span);
     if (slot == NULL)
         return;
-    uint64_t word = atomic_load_explicit(&slot->word, memory_order_relaxed);
     waggle__add_link(slot, link);
-    waggle__slot_unlock(slot, span, word & ~WAGGLE__LOCKED & 0xffffffff);
+    let_go(slot, span);
 }
