@@ -107,7 +107,7 @@ static void put_body(const struct skep_notify__try *t, struct skep_buf *out)
     skep_buf_done(&text);
 }
 
-static void write_message(const struct skep_notify__try *t, struct skep_buf *out)
+void skep_notify__mail_write(const struct skep_notify__try *t, struct skep_buf *out)
 {
     const struct skep_state_message *m = t->m;
     skep_buf_printf(out, "From: %s\r\nTo: " SKEP_STRFMT "\r\n", t->cfg->smtp_from,
@@ -143,7 +143,7 @@ void skep_notify__mail(const struct skep_notify__try *t, struct skep_notify__out
     for (skep_str rest = t->target; rest.p && mail.n_to < TO_MAX;)
         to[mail.n_to++] = skep_cstr(t->arena, skep_str_trim(skep_str_cut(&rest, ',')));
     skep_buf_init(&message, 2 << 20);
-    write_message(t, &message);
+    skep_notify__mail_write(t, &message);
     mail.message = skep_buf_bytes(&message);
     skep_rc rc = skep_mail_send(&mail, &ret->status, &err);
     if (rc == SKEP_OK)

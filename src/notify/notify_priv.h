@@ -43,6 +43,9 @@ const struct skep_notify__kind *skep_notify__kind(enum skep_state_place_kind kin
 
 skep_notify__send_fn skep_notify__webhook, skep_notify__slack, skep_notify__mail;
 skep_notify__check_fn skep_notify__check_url, skep_notify__check_mail;
+/* What is sent, into an empty buffer: a whole mail; a Slack message's JSON. */
+void skep_notify__mail_write(const struct skep_notify__try *t, struct skep_buf *out);
+void skep_notify__slack_write(const struct skep_notify__try *t, struct skep_buf *body);
 
 /* POST a body and say what the answer means; headers as in struct skep_fetch, at most
  * SKEP_FETCH_HEADERS_MAX. */

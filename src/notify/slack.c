@@ -22,14 +22,12 @@ static void put_escaped(struct skep_buf *out, skep_str s)
     }
 }
 
-void skep_notify__slack(const struct skep_notify__try *t, struct skep_notify__outcome *ret)
+void skep_notify__slack_write(const struct skep_notify__try *t, struct skep_buf *body)
 {
-    static const char *const headers[] = {"content-type: application/json"};
-    struct skep_buf text, body;
+    struct skep_buf text;
     struct skep_json json;
     skep_str link = skep_notify__link(t);
-    skep_buf_init(&text, 256 << 10);
-    skep_buf_init(&body, 2 << 20);
+    skep_buf_init(&text, 8 << 20);
     skep_buf_u8(&text, '*');
     put_escaped(&text, t->m->title);
     skep_buf_u8(&text, '*');
@@ -42,11 +40,19 @@ void skep_notify__slack(const struct skep_notify__try *t, struct skep_notify__ou
         put_escaped(&text, link);
         skep_buf_str(&text, SKEP_STR("|Open in skep>"));
     }
-    skep_json_init(&json, &body);
+    skep_json_init(&json, body);
     skep_json_object(&json);
     skep_json_put_str(&json, SKEP_STR("text"), skep_buf_text(&text));
     skep_json_end(&json);
-    skep_notify__post(t, headers, 1, skep_buf_bytes(&body), ret);
     skep_buf_done(&text);
+}
+
+void skep_notify__slack(const struct skep_notify__try *t, struct skep_notify__outcome *ret)
+{
+    static const char *const headers[] = {"content-type: application/json"};
+    struct skep_buf body;
+    skep_buf_init(&body, 64 << 20);
+    skep_notify__slack_write(t, &body);
+    skep_notify__post(t, headers, 1, skep_buf_bytes(&body), ret);
     skep_buf_done(&body);
 }

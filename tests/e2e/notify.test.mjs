@@ -112,6 +112,17 @@ test('Retry-After is obeyed', () => withSkep(async (skep) => {
   await s.close();
 }));
 
+test('no more a minute than a place wants, and none lost for it', () => withSkep(async (skep) => {
+  const s = await sink();
+  const p = await place(skep, { name: 'calm', kind: 'webhook', target: s.url, per_minute: 120 });
+  const ids = [];
+  for (let i = 0; i < 4; i++) ids.push(await send(skep, p));
+  await ended(skep, ids[3], 'delivered');
+  assert.deepEqual(s.got.map((g) => g.headers['webhook-id']), ids);
+  for (let i = 1; i < 4; i++) assert.ok(s.got[i].at - s.got[i - 1].at >= 450, `${s.got[i].at - s.got[i - 1].at} ms`);
+  await s.close();
+}));
+
 test('a place that never answers holds up no other, and the end of the server is not held up by it', () => withSkep(async (skep) => {
   const slow = await sink(() => null), fast = await sink();
   const a = await webhook(skep, 'slow', slow.url), b = await webhook(skep, 'fast', fast.url);
