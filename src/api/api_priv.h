@@ -187,7 +187,7 @@ extern const struct skep_api__routes skep_api__logs_operations, skep_api__page_l
     skep_api__aws_root, skep_api__page_logs_metric;
 
 extern const struct skep_api__routes skep_api__page_items, skep_api__page_items_change,
-    skep_api__page_stack;
+    skep_api__page_stack, skep_api__page_item_rules;
 
 /* start, end, dataset of the query string -> plan; false when the request has been refused. */
 bool skep_api__scope(struct skep_api__job *job, struct skep_plan *plan);

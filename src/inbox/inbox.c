@@ -81,10 +81,8 @@ static skep_rc fetch(struct skep_inbox *in, struct skep_rows *ret, skep_err *err
 static void tell(struct skep_inbox *in, const struct skep_item_change *changes,
                  const struct skep_item_sighting *seen, size_t n)
 {
-    for (size_t i = 0; i < n && in->cfg.changed; i++) {
-        if (changes[i].event)
-            in->cfg.changed(in->cfg.ctx, &changes[i], &seen[i]);
-    }
+    for (size_t i = 0; i < n && in->cfg.changed; i++)
+        in->cfg.changed(in->cfg.ctx, &changes[i], &seen[i]);
 }
 
 /* *ret_more: there may be more behind the cursor. */

@@ -17,9 +17,9 @@ struct skep_inbox_config {
     struct skep_store *store;
     struct skep_state *state;
     struct skep_budget *queries; /* of the questions it asks; NULL = the store's */
-    /* Something happened to an item: new, active again.  On the inbox's thread; may block.
-     * NULL = nobody is told.  Called again for the same event only if the server ended before it
-     * was kept. */
+    /* An item was seen: new, active again, or once more (event 0).  On the inbox's thread, after it
+     * was counted; may block.  NULL = nobody is told.  Who ends before it returns is not called
+     * again. */
     void (*changed)(void *ctx, const struct skep_item_change *change,
                     const struct skep_item_sighting *seen);
     void *ctx;

@@ -30,6 +30,7 @@
 #include "base/assert.h"
 #include "event/batch.h"
 #include "inbox/inbox.h"
+#include "inbox/tell.h"
 #include "ingest/ingest.h"
 #include "os/os.h"
 #include "os/thread.h"
@@ -57,6 +58,7 @@ struct server {
     struct skep_api *api;
     struct skep_self *self;
     struct skep_inbox *inbox;
+    struct skep_tell *tell;
     const char **listen, **listen_flags;
     bool *listen_plain;
     unsigned n_listen;
@@ -210,8 +212,18 @@ static skep_rc start_listening(struct server *s, skep_err *err)
                                           .queries = &s->query_memory,
                                           .probe_interval_ns = s->cfg.self_probe_ns};
     s->self = skep_self_new(&self);
-    const struct skep_inbox_config inbox = {
-        .os = s->os, .store = s->store, .state = s->state, .queries = &s->query_memory};
+    const struct skep_tell_config tell = {.os = s->os,
+                                          .store = s->store,
+                                          .state = s->state,
+                                          .notify = s->notify.notify,
+                                          .queries = &s->query_memory};
+    s->tell = skep_tell_new(&tell);
+    const struct skep_inbox_config inbox = {.os = s->os,
+                                            .store = s->store,
+                                            .state = s->state,
+                                            .queries = &s->query_memory,
+                                            .changed = skep_tell_changed,
+                                            .ctx = s->tell};
     s->inbox = skep_inbox_new(&inbox);
     unsigned n = s->cfg.listen.n + s->cfg.grpc.n + s->cfg.xray.n;
     s->listen = skep_new_n(&s->arena, const char *, n);
@@ -345,6 +357,7 @@ static void stop(struct server *s)
     skep_api_free(s->api);
     skep_self_quiesce(s->self);
     skep_inbox_free(s->inbox);
+    skep_tell_free(s->tell);
     if (s->store)
         s->store->ops->close(s->store); /* I1 */
     skep_self_free(s->self);            /* all are answered: the last counts are kept */

@@ -178,6 +178,12 @@ static const char *const steps[] = {
     "  UPDATE notify_sum SET bytes = bytes - length(OLD.body); END;"
     "CREATE TRIGGER notify_other AFTER UPDATE OF body ON notify_message BEGIN"
     "  UPDATE notify_sum SET bytes = bytes - length(OLD.body) + length(NEW.body); END;",
+    /* who is told what about items */
+    "CREATE TABLE item_rule("
+    "  id INTEGER PRIMARY KEY AUTOINCREMENT, environment TEXT NOT NULL, place TEXT NOT NULL,"
+    "  what INTEGER NOT NULL, level_min INTEGER NOT NULL, stage TEXT NOT NULL,"
+    "  count INTEGER NOT NULL, window_s INTEGER NOT NULL, created_ns INTEGER NOT NULL"
+    ") STRICT;",
 };
 
 static skep_rc exec(sqlite3 *db, const char *sql, skep_err *err)

@@ -246,6 +246,13 @@
     X(ITEM_LINE_ENVIRONMENT, "DELETE FROM item_line WHERE item IN"                                 \
                              " (SELECT id FROM item WHERE environment = ?1)")                      \
     X(ITEM_ENVIRONMENT, "DELETE FROM item WHERE environment = ?1")                                 \
+    X(ITEM_RULE_LIST, "SELECT id, environment, place, what, level_min, stage, count, window_s,"    \
+                      " created_ns FROM item_rule WHERE ?1 = '' OR environment = ?1 ORDER BY id")  \
+    X(ITEM_RULE_COUNT, "SELECT count(*) FROM item_rule WHERE environment = ?1")                    \
+    X(ITEM_RULE_PUT, "INSERT INTO item_rule(environment, place, what, level_min, stage, count,"    \
+                     " window_s, created_ns) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")              \
+    X(ITEM_RULE_DROP, "DELETE FROM item_rule WHERE environment = ?1 AND id = ?2")                  \
+    X(ITEM_RULE_ENVIRONMENT, "DELETE FROM item_rule WHERE environment = ?1")                       \
     X(DEPLOY_ENVIRONMENT, "DELETE FROM deploy WHERE environment = ?1")                             \
     X(DEPLOY_PUT,                                                                                  \
       "INSERT INTO deploy(environment, stage, revision, status, comment, user, start_ns,"          \
