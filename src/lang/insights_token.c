@@ -105,10 +105,28 @@ static bool name_piece(Q *q, char *out, size_t *n)
     return q->at > from;
 }
 
+/* Bytes that the name at hand may have: many names of one text do not each take its length. */
+static char *name_room(Q *q)
+{
+    size_t end = q->at;
+    while (end < q->text.n) {
+        char c = q->text.p[end];
+        if (c == '`') {
+            size_t n = skep_str_chr(skep_str_skip(q->text, end + 1), '`');
+            end = n == SIZE_MAX ? q->text.n : end + n + 2;
+        } else if (skep_insights__is_name(c) || c == '.') {
+            end++;
+        } else {
+            break;
+        }
+    }
+    return skep_arena_alloc(q->a, end - q->at + 1);
+}
+
 bool skep_insights__key(Q *q, skep_str *ret)
 {
     size_t n = 0;
-    char *out = skep_arena_alloc(q->a, q->text.n - q->at + 1);
+    char *out = name_room(q);
     if (!name_piece(q, out, &n))
         return false;
     q->prev_end = q->at;
@@ -120,7 +138,7 @@ skep_rc skep_insights__field_name(Q *q, skep_str *ret)
 {
     skep_insights__blanks(q);
     size_t from = q->at, n = 0;
-    char *out = skep_arena_alloc(q->a, q->text.n - q->at + 1);
+    char *out = name_room(q);
     if (q->at < q->text.n && q->text.p[q->at] == '@') { /* @`odd name` */
         out[n++] = '@';
         q->at++;
@@ -145,11 +163,21 @@ skep_rc skep_insights__field_name(Q *q, skep_str *ret)
     return SKEP_OK;
 }
 
+/* Bytes up to the sign that closes what the one at hand opens. */
+static char *closed_room(Q *q, char sign)
+{
+    size_t end = q->at + 1;
+    while (end < q->text.n && q->text.p[end] != sign)
+        end += q->text.p[end] == '\\' ? 2 : 1;
+    return skep_arena_alloc(q->a, SKEP_MIN(end, q->text.n) - q->at + 1);
+}
+
 skep_rc skep_insights__quoted(Q *q, skep_str *ret)
 {
     size_t from = q->at, n = 0;
-    char quote = q->text.p[q->at++];
-    char *out = skep_arena_alloc(q->a, q->text.n - from);
+    char quote = q->text.p[q->at];
+    char *out = closed_room(q, quote);
+    q->at++;
     while (q->at < q->text.n && q->text.p[q->at] != quote) {
         char c = q->text.p[q->at];
         if (c == '\\' && q->at + 1 < q->text.n &&
@@ -166,8 +194,9 @@ skep_rc skep_insights__quoted(Q *q, skep_str *ret)
 
 skep_rc skep_insights__slashed(Q *q, skep_str *ret)
 {
-    size_t from = q->at++, n = 0;
-    char *out = skep_arena_alloc(q->a, q->text.n - from);
+    size_t from = q->at, n = 0;
+    char *out = closed_room(q, '/');
+    q->at++;
     while (q->at < q->text.n && q->text.p[q->at] != '/') {
         if (q->text.p[q->at] == '\\' && q->at + 1 < q->text.n) {
             if (q->text.p[q->at + 1] != '/')

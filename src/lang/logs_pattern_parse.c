@@ -83,8 +83,10 @@ static skep_str slice(const struct scan *s, size_t from)
 /* "...": \" and \\ are escapes; the scan stands at the quote. */
 static skep_rc quoted(struct scan *s, skep_str *ret)
 {
-    size_t from = s->at++, n = 0;
-    char *out = skep_arena_alloc(s->arena, s->text.n - from);
+    size_t from = s->at++, n = 0, end = s->at;
+    while (end < s->text.n && s->text.p[end] != '"')
+        end += s->text.p[end] == '\\' ? 2 : 1;
+    char *out = skep_arena_alloc(s->arena, SKEP_MIN(end, s->text.n) - from);
     while (s->at < s->text.n && at(s, 0) != '"') {
         if (at(s, 0) == '\\' && (at(s, 1) == '"' || at(s, 1) == '\\'))
             s->at++;
@@ -242,13 +244,17 @@ static skep_rc selector(struct scan *s, struct skep_logs__selector *ret)
 {
     unsigned every = 0;
     size_t from = s->at++;
-    ret->steps = skep_new_n(s->arena, struct skep_logs__step, s->text.n - from);
+    struct skep_logs__step steps[SKEP_LOGS__STEPS] = {{.index = 0}};
     while (at(s, 0) == '.' || at(s, 0) == '[') {
-        struct skep_logs__step *step = &ret->steps[ret->n];
+        if (ret->n == SKEP_LOGS__STEPS)
+            return wrong(s, from, s->at, "a selector of more than %d steps", SKEP_LOGS__STEPS);
+        struct skep_logs__step *step = &steps[ret->n];
         SKEP_TRY(at(s, 0) == '.' ? dotted(s, step) : bracket(s, step));
         every += step->how == SKEP_LOGS__EVERY;
         ret->n++;
     }
+    ret->steps = skep_new_n(s->arena, struct skep_logs__step, ret->n + 1);
+    memcpy(ret->steps, steps, ret->n * sizeof *steps);
     ret->text = slice(s, from);
     if (ret->n == 0)
         return wrong(s, from, s->at + 1, "a selector goes on: $.name or $[0]");
@@ -451,10 +457,15 @@ static skep_rc prim(struct scan *s, struct skep_logs__node **ret)
 /* kids joined by a sign; one alone is itself. */
 static skep_rc joined(struct scan *s, bool all, struct skep_logs__node **ret)
 {
-    unsigned n = 0;
-    struct skep_logs__node **kids =
-        skep_new_n(s->arena, struct skep_logs__node *, (s->text.n - s->at) / 2 + 2);
+    unsigned n = 0, cap = 2;
+    struct skep_logs__node **kids = skep_new_n(s->arena, struct skep_logs__node *, cap);
     do {
+        if (n == cap) {
+            struct skep_logs__node **more = skep_new_n(s->arena, struct skep_logs__node *, 2 * cap);
+            memcpy(more, kids, n * sizeof *kids);
+            kids = more;
+            cap *= 2;
+        }
         SKEP_TRY(all ? prim(s, &kids[n]) : joined(s, true, &kids[n]));
         n++;
     } while (take(s, all ? SKEP_STR("&&") : SKEP_STR("||")));

@@ -6,7 +6,7 @@
 #include "lang/logs_pattern.h"
 #include "wire/regex.h"
 
-enum { SKEP_LOGS__DEPTH = 32 };
+enum { SKEP_LOGS__DEPTH = 32, SKEP_LOGS__STEPS = 64 };
 
 /* One step of a selector. */
 struct skep_logs__step {

@@ -37,7 +37,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     skep_str message = {(const char *)data, n};
     skep_str text = skep_str_cut(&message, '\n');
     skep_arena_init(&a, "fuzz", NULL);
-    if (skep_logs_pattern_parse(text, &a, &p, &issue) == SKEP_OK)
+    skep_rc rc = skep_logs_pattern_parse(text, &a, &p, &issue);
+    MUST(a.total_bytes <= (2u << 20) + 4096 * SKEP_MIN(n, (size_t)4 * SKEP_LIMIT_LOGS_PATTERN));
+    if (rc == SKEP_OK)
         try_it(p, message, &a);
     else
         MUST(issue.at <= issue.end && issue.end <= text.n);
