@@ -13,6 +13,7 @@
  *     1 %, and counts of distinct values, exact up to SKEP_AGG_EXACT of them there.
  *
  * Threads: the caller's.  Memory: opts->arena. */
+#include <limits.h>
 #include <math.h>
 
 #include "base/assert.h"
@@ -49,8 +50,9 @@ static uint32_t types_of(const struct push *x, const struct skep_pipe_field *f)
         return UINT32_MAX;
     if (skep_str_eq(f->name, SKEP_MESSAGE_FIELD))
         return 1u << SKEP_TYPE_STRING;
-    if (skep_view_find(f->name))
-        return UINT32_MAX;
+    const struct skep_view *view = skep_view_find(f->name);
+    if (view && (view->how == SKEP_VIEW_TIMESTAMP || view->how == SKEP_VIEW_ROW_ID))
+        return UINT32_MAX; /* compare as one type and read as another */
     for (size_t i = 0; i < x->types.n; i++)
         if (skep_str_eq(x->types.fields[i].name, f->name))
             return x->types.fields[i].types;
@@ -181,12 +183,101 @@ static struct skep_expr *one_of(struct push *x, const struct skep_calc *e)
     return joined(x, SKEP_EXPR_OR, kids, e->n_args - 1);
 }
 
+/* --- conditions on the first of several fields that is there --- */
+
+static struct skep_expr *constant(struct push *x, bool yes)
+{
+    struct skep_expr *e = skep_new(x->a, struct skep_expr);
+    e->op = SKEP_EXPR_TRUE;
+    return yes ? e : negated(x, e);
+}
+
+/* The condition with another argument in place k. */
+static struct skep_calc *with_arg(struct push *x, const struct skep_calc *e, unsigned k,
+                                  struct skep_calc *arg)
+{
+    struct skep_calc *copy = skep_new(x->a, struct skep_calc);
+    *copy = *e;
+    copy->args = skep_new_n(x->a, struct skep_calc *, e->n_args);
+    memcpy(copy->args, e->args, e->n_args * sizeof *e->args);
+    copy->args[k] = arg;
+    return copy;
+}
+
+/* What a condition of constants is. */
+static struct skep_expr *decided(struct push *x, const struct skep_calc *e)
+{
+    struct skep_calc_ctx ctx = {.scratch = x->a, .loose = x->p->loose};
+    skep_value v;
+    for (unsigned i = 0; i < e->n_args; i++)
+        if (e->args[i]->op != SKEP_CALC_CONST)
+            return NULL;
+    skep_calc_eval(e, &(struct skep_calc_batch){.n = 1}, &ctx, &v);
+    return constant(x, skep_calc_true(&v));
+}
+
+static struct skep_expr *pushed(struct push *x, const struct skep_calc *e);
+
+/* A condition on coalesce(a, b, ...): (a is there and passes) or (it is not, and b ...). */
+static struct skep_expr *over_coalesce(struct push *x, const struct skep_calc *e, unsigned k)
+{
+    const struct skep_calc *of = e->args[k];
+    struct skep_expr *tail =
+        decided(x, with_arg(x, e, k, skep_calc_const(x->a, (skep_value){.type = SKEP_TYPE_NULL})));
+    for (unsigned i = of->n_args; tail && i-- > 0;) {
+        struct skep_calc *arg = of->args[i];
+        bool null = arg->op == SKEP_CALC_CONST && arg->value.type == SKEP_TYPE_NULL;
+        if (null)
+            continue;
+        if (arg->op == SKEP_CALC_CONST) {
+            tail = decided(x, with_arg(x, e, k, arg));
+            continue;
+        }
+        struct skep_calc there = {.op = SKEP_CALC_CALL,
+                                  .fn = skep_calc_find(SKEP_STR("ispresent")),
+                                  .args = &arg,
+                                  .n_args = 1};
+        struct skep_expr *exists = source(x, arg) ? pushed(x, &there) : NULL;
+        struct skep_expr *passes = exists ? pushed(x, with_arg(x, e, k, arg)) : NULL;
+        if (!passes)
+            return NULL;
+        struct skep_expr **kids = skep_new_n(x->a, struct skep_expr *, 6);
+        kids[0] = exists;
+        kids[1] = passes;
+        kids[2] = negated(x, exists);
+        kids[3] = tail;
+        kids[4] = joined(x, SKEP_EXPR_AND, kids, 2);
+        kids[5] = joined(x, SKEP_EXPR_AND, kids + 2, 2);
+        tail = joined(x, SKEP_EXPR_OR, kids + 4, 2);
+    }
+    return tail;
+}
+
+/* Which argument of a comparison or test of texts is a coalesce(); UINT_MAX: none. */
+static unsigned coalesced(const struct skep_calc *e)
+{
+    static const char *const leaves[] = {"eq",      "ne",         "lt",       "le",
+                                         "gt",      "ge",         "in",       "contains",
+                                         "matches", "startsWith", "endsWith", "strcontains"};
+    for (size_t i = 0; i < SKEP_ARRAY_LEN(leaves); i++) {
+        if (!is(e, leaves[i]))
+            continue;
+        for (unsigned k = 0; k < 2 && k < e->n_args; k++)
+            if (is(e->args[k], "coalesce"))
+                return k;
+    }
+    return UINT_MAX;
+}
+
 /* The same condition as a plan's filter; NULL where there is none.  Recursion is bounded by
  * SKEP_LIMIT_CALC_DEPTH. */
 static struct skep_expr *pushed(struct push *x, const struct skep_calc *e)
 {
     if (e->op != SKEP_CALC_CALL || x->n_tests > SKEP_LIMIT_PLAN_TESTS / 2)
         return NULL;
+    unsigned k = coalesced(e);
+    if (k != UINT_MAX)
+        return over_coalesce(x, e, k);
     if (is(e, "and") || is(e, "or")) {
         struct skep_expr **kids = skep_new_n(x->a, struct skep_expr *, e->n_args);
         for (unsigned i = 0; i < e->n_args; i++)

@@ -228,6 +228,11 @@ const commands = [
   ['fields split("a b a", " ") as l | unnest l into x | stats count(*) as c by x | sort x', () => [['a', String(2 * N)], ['b', String(N)]]],
   ['filter level = "WARN" | pattern @message | display @sampleCount, @ratio', () => [[String(events.filter((e) => e.level === 'WARN').length), '1']]],
   ['fields n # a comment | not a command\n | sort n | limit 2', () => [['0'], ['1']]],
+  ['filter @logStream = "default" | stats count(*)', () => [[String(N)]]],
+  ['filter @logStream != "default" or @logStream like /^x/ | stats count(*)', () => [['0']]],
+  ['filter coalesce(host, level) in ["h1", "ERROR"] | stats count(*)', () => [[String(events.filter((e) => ['h1', 'ERROR'].includes(e.host ?? e.level)).length)]]],
+  ['filter coalesce(host, mixed, "none") != "h1" | stats count(*)', () => [[String(events.filter((e) => String(e.host ?? e.mixed ?? 'none') !== 'h1').length)]]],
+  ['filter "h2" < coalesce(host, "h9") | stats count(*)', () => [[String(events.filter((e) => 'h2' < (e.host ?? 'h9')).length)]]],
   ['fields n | sort @timestamp asc | limit 2', () => [['0'], ['1']]],
   ['fields n | filter level = "INFO" | sort @timestamp desc | limit 1', () => [[String(events.findLast((e) => e.level === 'INFO').n)]]],
   ['FIELDS n | SORT n DESC | LIMIT 1', () => [[String(N - 1)]]],
@@ -314,6 +319,8 @@ test('mistakes and their place', async () => {
   // What only looks at stored fields goes down over what computes others.
   const over = await skep.json('POST', '/skep/v1/logs/check', { language: 'insights', text: 'parse @message "user=* " as u | filter level = "ERROR" and u > 3 | stats count(*) by u', time_range: 7200 });
   assert.deepEqual(over.steps.map((t) => t.slice(t.lastIndexOf(':') + 2)), ['row by row', 'in part by the store', 'row by row']);
+  const stream = await skep.json('POST', '/skep/v1/logs/check', { language: 'insights', text: 'filter @logStream = "default" and @logStream like "fau" and severity not like "x" | stats count(*)', time_range: 7200 });
+  assert.deepEqual(stream.steps.map((t) => t.slice(t.lastIndexOf(':') + 2)), ['by the store', 'by the store']);
   const pattern = await skep.json('POST', '/skep/v1/logs/check', { language: 'pattern', text: '[ip, ..., b = 1]' });
   assert.deepEqual(pattern, { ok: true, language: 'pattern', kind: 'fields', fields: ['ip', '...', 'b'] });
 });
