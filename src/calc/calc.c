@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Evaluating expressions: batch by batch, a call after its arguments.
  *
- * I1  Evaluation recurses as deep as the expression, which its maker bounds
+ * I1  Evaluation recurses as deep as the expression, which skep_calc_call bounds
  *     (SKEP_LIMIT_CALC_DEPTH).
  * I2  Nothing fails: what cannot be computed is null.
  *
@@ -59,8 +59,14 @@ skep_rc skep_calc_call(struct skep_arena *a, const struct skep_calc_fn *fn, stru
     if (n_args < fn->min_args || n_args > fn->max_args)
         return skep_fail(err, SKEP_EINVAL, "%s takes %s arguments than %u", fn->signature,
                          n_args < fn->min_args ? "more" : "fewer", n_args);
+    unsigned depth = 0;
+    for (unsigned i = 0; i < n_args; i++)
+        depth = SKEP_MAX(depth, args[i]->depth);
+    if (depth >= SKEP_LIMIT_CALC_DEPTH) /* I1 */
+        return skep_fail(err, SKEP_EINVAL, "an expression that is too deep");
     struct skep_calc *e = skep_new(a, struct skep_calc);
     *e = (struct skep_calc){.op = SKEP_CALC_CALL,
+                            .depth = depth + 1,
                             .fn = fn,
                             .args = args,
                             .n_args = n_args,

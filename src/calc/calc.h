@@ -17,8 +17,8 @@
 enum {
     SKEP_LIMIT_CALC_TEXT = 1 << 20, /* bytes of a computed text; longer ones are null */
     SKEP_LIMIT_CALC_ARGS = 64,
-    SKEP_LIMIT_CALC_DEPTH = 60,
-    SKEP_CALC_ROWS = 1024 /* of a batch, at most */
+    SKEP_LIMIT_CALC_DEPTH = 100, /* of calls in each other; also of a + b + c ... */
+    SKEP_CALC_ROWS = 1024        /* of a batch, at most */
 };
 
 /* What an evaluation may use. */
@@ -55,6 +55,7 @@ enum skep_calc_op { SKEP_CALC_CONST, SKEP_CALC_FIELD, SKEP_CALC_CALL };
 struct skep_calc {
     enum skep_calc_op op;
     bool time;        /* its value is an instant */
+    unsigned depth;   /* of calls: 0 without */
     skep_value value; /* CONST */
     unsigned field;   /* FIELD: column of the batch */
     const struct skep_calc_fn *fn;
@@ -72,7 +73,8 @@ struct skep_calc_batch {
 /* Nodes, in the arena. */
 struct skep_calc *skep_calc_const(struct skep_arena *a, skep_value v);
 struct skep_calc *skep_calc_field(struct skep_arena *a, unsigned field, bool time);
-/* A call.  Returns SKEP_OK | EINVAL (err: too few or many arguments, or what one of them must be;
+/* A call.  Returns SKEP_OK | EINVAL (err: too few or many arguments, what one of them must be, or
+ * deeper than SKEP_LIMIT_CALC_DEPTH;
  * *ret_arg: which, UINT_MAX = the number of them). */
 SKEP_NODISCARD skep_rc skep_calc_call(struct skep_arena *a, const struct skep_calc_fn *fn,
                                       struct skep_calc **args, unsigned n_args,

@@ -303,6 +303,8 @@ const mistakes = {
   'fields datefloor(@timestamp, 5x)': [7, 32, 'a period like 5m, 1h or 1d is expected here'],
   'fields "a': [7, 9, 'a quote that is not closed'],
   'fields a b': [9, 10, '| or the end is expected here'],
+  [`fields ${Array(4900).fill('a').join('+')}`]: [7, 210, 'an expression that is too deep'],
+  [`filter ${'('.repeat(60)}a`]: [57, 58, 'an expression that is too deep'],
   'stats count(*) | stats count(*) | stats count(*)': [34, 39, 'at most two stats'],
 };
 
