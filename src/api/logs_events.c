@@ -208,6 +208,9 @@ static bool stream_exists(struct skep_api__logs *l, skep_str group, skep_str nam
 {
     struct skep_logs_stream *streams;
     size_t n;
+    /* Who follows a stream asks each second: its rows are counted only where state knows none. */
+    if (skep_state_log_stream_there(l->job->api->cfg.state, l->job->opts.environment, group, name))
+        return true;
     if (!skep_api__logs_group_exists(l, group) ||
         !skep_api__logs_streams(l, group, name, &streams, &n))
         return false;

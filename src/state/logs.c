@@ -254,6 +254,17 @@ skep_rc skep_state_log_stream_create(struct skep_state *s, skep_str environment,
     return rc;
 }
 
+bool skep_state_log_stream_there(struct skep_state *s, skep_str environment, skep_str group,
+                                 skep_str name)
+{
+    struct skep_state__logs *l = lock(s);
+    const struct skep_state__log_group *g = skep_state__logs_group(l, environment, group);
+    const struct skep_state__log_stream *st = g ? skep_state__logs_stream(l, g, name) : NULL;
+    bool there = st && g->life == SKEP_STATE__LOG_LIVE && st->life == SKEP_STATE__LOG_LIVE;
+    unlock(s);
+    return there;
+}
+
 static int by_stream_name(const void *a, const void *b)
 {
     return skep_str_cmp(((const struct skep_state_log_stream *)a)->name,

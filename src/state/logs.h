@@ -57,6 +57,9 @@ void skep_state_log_groups(struct skep_state *s, skep_str environment, struct sk
  * SKEP_ELIMIT | SKEP_EIO. */
 SKEP_NODISCARD skep_rc skep_state_log_stream_create(struct skep_state *s, skep_str environment,
                                                     skep_str group, skep_str name, skep_err *err);
+/* M.  Was it created? */
+bool skep_state_log_stream_there(struct skep_state *s, skep_str environment, skep_str group,
+                                 skep_str name);
 /* M.  Of a group, those that begin with `prefix`, by name; empty when there is no such group. */
 void skep_state_log_streams(struct skep_state *s, skep_str environment, skep_str group,
                             skep_str prefix, struct skep_arena *arena,

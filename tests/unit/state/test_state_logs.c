@@ -207,6 +207,8 @@ static void test_model(void **state)
         for (int i = 0; i < STREAMS; i++)
             n += has[g][i];
         assert_int_equal(count_streams(s, group), n);
+        assert_true(skep_state_log_stream_there(s, env, skep_str_c(group), skep_str_c(stream)) ==
+                    has[g][k]);
     }
     skep_state_close(s);
     open_now = s = open_state();
