@@ -28,7 +28,7 @@ static int child(waggle_span of_parent)
     static char text[3000];
     memset(text, 'c', sizeof text - 1);
     for (int i = 0; i < 50; i++) { // goes nowhere, and harms nothing
-        char key[8];
+        char key[16];
         snprintf(key, sizeof key, "k%d", i);
         waggle_span_set_kv(of_parent, waggle_kv_str(key, text));
         waggle_span_set_name(of_parent, key);
