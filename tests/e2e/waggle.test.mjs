@@ -283,6 +283,13 @@ test("the JSON is that of OpenTelemetry's own serializer", async () => {
   compareLogs((records) => compare(logs, JsonLogsSerializer, records), told, resource, context(told.root));
 });
 
+test('a compressed request says so', async () => {
+  const sink = await receiver();
+  await send(sink.url, { OTEL_EXPORTER_OTLP_COMPRESSION: 'gzip' });
+  await sink.done();
+  assert.deepEqual(sink.requests.map((r) => r.headers['content-encoding']), ['gzip', 'gzip']);
+});
+
 test('the file exporter writes a request a line', async () => {
   const { stdout } = await run(sender, [], { env: { PATH: process.env.PATH, BASE_NS: String(baseNs()), OTEL_TRACES_EXPORTER: 'otlp/stdout', OTEL_LOGS_EXPORTER: 'otlp/stdout' } });
   const lines = stdout.trim().split('\n').map((l) => JSON.parse(l));
