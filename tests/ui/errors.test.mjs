@@ -172,6 +172,25 @@ test('muted, opened again, level, title, comment, merged, and all of it in the h
   await shot('errors-merged');
 });
 
+test('who is told: no place, a place, rules made, refused and dropped', options, async () => {
+  await page.goto(`${skep.url}/ui/errors`);
+  await page.getByRole('link', { name: 'Who is told' }).click();
+  await page.getByRole('heading', { name: 'There is no place to tell it yet' }).waitFor();
+  await skep.json('POST', '/skep/v1/notify/places', { name: 'ops', kind: 'webhook', target: 'http://127.0.0.1:9/hook', per_minute: 60 });
+  await page.reload();
+  const form = page.getByRole('form', { name: 'New rule' });
+  await form.getByLabel('When').selectOption('rate');
+  await form.getByRole('spinbutton', { name: 'Times' }).fill('20');
+  await form.getByLabel('Level').selectOption('error');
+  await form.getByRole('button', { name: 'Add the rule' }).click();
+  await page.getByRole('cell', { name: '20 times within 5 min', exact: true }).waitFor();
+  assert.deepEqual((await skep.json('GET', '/skep/v1/item-rules')).rules.map((r) => [r.trigger, r.count, r.window_s, r.level]), [['rate', 20, 300, 'error']]);
+  await shot('errors-rules');
+  await page.getByRole('button', { name: 'Delete the rule: 20 times within 5 min' }).click();
+  await page.getByRole('button', { name: 'Yes: Delete the rule: 20 times within 5 min' }).click();
+  await page.getByRole('cell', { name: '20 times within 5 min', exact: true }).waitFor({ state: 'detached' });
+});
+
 test('no such item; nothing went wrong on the way', options, async () => {
   await page.goto(`${skep.url}/ui/errors/9999`);
   await page.getByRole('alert').getByText('no such item').waitFor();

@@ -4,7 +4,7 @@
 // page relies on, so that a mismatch of versions reads as what it is and not as a crash elsewhere.
 
 import { environment } from './env';
-import type { ItemChange, ItemDetail, ItemsAnswer, StackAnswer } from './errors';
+import type { ItemChange, ItemDetail, ItemRule, ItemsAnswer, StackAnswer } from './errors';
 import { refused, type Me, type Role, type Ways } from './session';
 import { heard, withTracers } from './tracers';
 import type { MapAnswer } from './map';
@@ -307,6 +307,12 @@ export const api = {
   commentItem: (id: number, text: string) => post<{ changed: number }>(`items/${id}/comments`, { text }, { changed: 'number' }),
 
   mergeItem: (id: number, into: number) => post<{ changed: number }>(`items/${id}/merge`, { into }, { changed: 'number' }),
+
+  itemRules: (signal?: AbortSignal) => get<{ rules: ItemRule[] }>('item-rules', { rules: 'array' }, signal).then((a) => a.rules),
+
+  createItemRule: (rule: Omit<ItemRule, 'id'>) => changeHere<ItemRule>('POST', 'item-rules', rule, { id: 'number' }),
+
+  dropItemRule: (id: number) => changeHere<{ ok: boolean }>('DELETE', `item-rules/${id}`, undefined, { ok: 'boolean' }),
 
   stack: (row: string, signal?: AbortSignal) =>
     get<StackAnswer>(`stack/${encodeURIComponent(row)}`, { exceptions: 'array', computed: 'string', why: 'string' }, signal),

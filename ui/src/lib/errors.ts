@@ -31,6 +31,8 @@ export interface ItemChange {
   status?: Status; resolved_in?: string; level?: string; title?: string; owner?: string; mute_for_s?: number; mute_for_count?: number;
 }
 
+export interface ItemRule { id: number; place: string; trigger: 'new' | 'reactivated' | 'repeat' | 'rate'; level?: string; stage?: string; count?: number; window_s?: number }
+
 export const PAGE = 50;
 export const STATUSES: [string, string][] = [['active', 'Active'], ['resolved', 'Resolved'], ['muted', 'Muted']];
 export const ORDERS: [string, string][] = [['last', 'Last seen'], ['first', 'Newest'], ['total', 'Most'], ['level', 'Level']];

@@ -10,12 +10,14 @@ import { useSession } from '../lib/session';
 import { label, rangeOf, spanOf } from '../lib/time';
 import { useInterval, useLoad } from '../lib/use';
 import { Actions } from '../errors/Actions';
+import { Rules } from '../errors/Rules';
 import { Spark } from '../errors/Spark';
 import { Copyable, Empty, ErrorBox, Progress } from '../parts/States';
 import { ErrorItem } from './ErrorItem';
 
 export function Errors() {
   const { arg } = useRoute();
+  if (arg === 'rules') return <Rules />;
   return arg ? <ErrorItem id={arg} key={arg} /> : <Inbox />;
 }
 
@@ -52,6 +54,7 @@ function Inbox() {
           ))}
           <button type="button" aria-pressed={params.get('st') === 'all'} onClick={() => patch({ st: 'all', p: null })}>All</button>
         </div>
+        <a href={href('errors/rules')}>Who is told</a>
         <Narrow items={items} />
       </div>
       <Progress loading={answer.loading && !a} progress={null} />
