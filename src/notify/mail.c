@@ -40,6 +40,9 @@ static bool is_address(skep_str s)
 skep_rc skep_notify__check_mail(skep_str target, skep_err *err)
 {
     unsigned n = 0;
+    for (size_t i = 0; i < target.n; i++) /* it becomes a header */
+        if ((uint8_t)target.p[i] < ' ')
+            return skep_fail(err, SKEP_EINVAL, "mail addresses have no control characters");
     while (target.p) {
         skep_str one = skep_str_trim(skep_str_cut(&target, ','));
         if (!is_address(one))
@@ -107,11 +110,22 @@ static void put_body(const struct skep_notify__try *t, struct skep_buf *out)
     skep_buf_done(&text);
 }
 
+/* A line an address. */
+static void put_to(struct skep_buf *out, skep_str target)
+{
+    skep_buf_str(out, SKEP_STR("To:"));
+    while (target.p) {
+        skep_buf_u8(out, ' ');
+        skep_buf_str(out, skep_str_trim(skep_str_cut(&target, ',')));
+        skep_buf_str(out, target.p ? SKEP_STR(",\r\n") : CRLF);
+    }
+}
+
 void skep_notify__mail_write(const struct skep_notify__try *t, struct skep_buf *out)
 {
     const struct skep_state_message *m = t->m;
-    skep_buf_printf(out, "From: %s\r\nTo: " SKEP_STRFMT "\r\n", t->cfg->smtp_from,
-                    SKEP_STRARG(t->target));
+    skep_buf_printf(out, "From: %s\r\n", t->cfg->smtp_from);
+    put_to(out, t->target);
     put_subject(out, m->title.n ? m->title : m->kind);
     put_date(out, m->created_ns / 1000000000);
     skep_buf_printf(out, "Message-ID: <" SKEP_STRFMT "@skep>\r\n", SKEP_STRARG(m->id));

@@ -184,7 +184,7 @@ test('what is no place is refused with its field', () => withSkep(async (skep) =
   await wrong('name', { name: 'a\nb' });
   await wrong('kind', { kind: 'pigeon' });
   for (const target of ['', 'file:///etc/passwd', 'http://', 'https:///x', 'http://a b/', 'http://a/\r\nx: y', 'ftp://a/', `http://a/${'x'.repeat(3000)}`]) await wrong('target', { target });
-  for (const target of ['', 'ann', 'ann@', '@x', 'a@b@c', 'a@b\r\nrcpt to:<x@y>', 'a@b,', 'a b@c', Array(30).fill('a@b').join(',')]) await wrong('target', { kind: 'mail', target });
+  for (const target of ['', 'ann', 'ann@', '@x', 'a@b@c', 'a@b\r\nrcpt to:<x@y>', 'a@b,', 'a@b,\r\nBcc:x@y', 'a@b,\nc@d', 'a b@c', Array(30).fill('a@b').join(',')]) await wrong('target', { kind: 'mail', target });
   for (const per_minute of [0, -1, 1e9, 'x']) await wrong('per_minute', { per_minute });
   assert.equal((await skep.call('GET', '/skep/v1/notify/messages?state=odd')).status, 400);
   assert.deepEqual((await skep.json('GET', '/skep/v1/notify/places')).places, []);

@@ -67,6 +67,8 @@ static void test_targets(void **unused)
         {"mail", "a@b.example ,  c+d@e.example", true},
         {"mail", "a@b.example,", false},
         {"mail", "a@b@c", false},
+        {"mail", "a@b\r", false},
+        {"mail", "a@b,\r\nc@d", false},
         {"mail", "Ann <a@b>", false},
         {"mail", "a@b\r\nRCPT TO:<x@y>", false},
         {"pigeon", "a@b", false},
