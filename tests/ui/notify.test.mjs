@@ -78,7 +78,7 @@ test('a message that is refused is dead, said where it failed, and tried again o
   await page.getByRole('button', { name: 'Dead', exact: true }).click();
   const messages = page.getByRole('region', { name: 'Messages, the newest first' });
   await messages.getByText('dead: HTTP 404: no such hook').waitFor();
-  assert.equal(await messages.locator('tbody tr').count(), 1);
+  await until('the dead one alone', async () => (await messages.locator('tbody tr').count()) === 1);
   await shot('notify-dead');
   status = 200;
   const asked = got.length;

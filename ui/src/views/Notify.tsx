@@ -130,7 +130,7 @@ function NewPlace({ mail, made }: { mail: boolean; made: (p: NotifyPlace) => voi
 
 function Messages({ places, turn, changed }: { places: NotifyPlace[]; turn: number; changed: () => void }) {
   const state = useRoute().params.get('state') ?? '';
-  const first = useLoad(`messages ${environment()} ${state} ${turn}`, (signal) => api.messages(state, null, signal));
+  const first = useLoad(`messages ${environment()} ${state} ${turn}`, (signal) => api.messages(state, null, signal), true);
   const [more, setMore] = useState<{ list: NotifyMessage[]; next: number | null } | null>(null);
   const [error, setError] = useState<Error | null>(null);
   useInterval(more ? null : REFRESH_MS, first.reload);
