@@ -91,6 +91,9 @@ skep_rc skep_api_routes(struct skep_api *api, struct skep_net *net, skep_err *er
         &skep_api__page_logs_metric,
         &skep_api__page_insights,
         &skep_api__page_notify,
+        &skep_api__rollbar_items,
+        &skep_api__rollbar_instances,
+        &skep_api__rollbar_deploys,
         // clang-format on
     };
     for (size_t i = 0; i < SKEP_ARRAY_LEN(all); i++)

@@ -22,6 +22,11 @@ SKEP_NODISCARD skep_rc skep_api__items_range(struct skep_api__job *job,
 
 /* Wait, not for long, until what was acknowledged is in the items. */
 void skep_api__items_wait(struct skep_api__job *job);
+/* The exceptions of an occurrence; ret->n 0 = it tells of none.
+ * row  with all its fields, SKEP_RAW_FIELD among them */
+struct skep_stack;
+void skep_api__stack_of(struct skep_arena *arena, const struct skep_row *row,
+                        struct skep_stack *ret);
 /* "critical" ... of 50 40 30 20 10, and back. */
 skep_str skep_api__item_level_name(int level);
 SKEP_NODISCARD bool skep_api__item_level_parse(skep_str name, int *ret);

@@ -8,8 +8,9 @@
  *   none of them            an exception without frames, by exception.type and .message
  *
  * Threads: workers.  Memory: the job's arena. */
-#include "api/api_priv.h"
+#include "api/items.h"
 
+#include "base/assert.h"
 #include "ingest/rollbar.h"
 #include "query/query.h"
 #include "stack/fingerprint.h"
@@ -20,7 +21,8 @@ static skep_str text_of(struct skep_arena *arena, const struct skep_row *row, co
     return v.type == SKEP_TYPE_STRING ? v.s : SKEP_STR_NULL;
 }
 
-static void stack_of(struct skep_arena *arena, const struct skep_row *row, struct skep_stack *ret)
+void skep_api__stack_of(struct skep_arena *arena, const struct skep_row *row,
+                        struct skep_stack *ret)
 {
     skep_str trace = text_of(arena, row, "exception.stacktrace");
     skep_str type = text_of(arena, row, "exception.type");
@@ -127,7 +129,8 @@ static void stack(struct skep_api__job *job)
         skep_api__job_fail_rc(job, rc, &err);
         return;
     }
-    stack_of(&job->arena, row, &s);
+    skep_assert(row != NULL);
+    skep_api__stack_of(&job->arena, row, &s);
     skep_api__json_begin(job, 200);
     skep_json_object(j);
     skep_api__put_row_id(j, SKEP_STR("id"), row->id);

@@ -35,6 +35,10 @@ void skep_inbox_free(struct skep_inbox *in);
  * timeout_ms; false: it was not.  Who lists items after an acknowledgement sees them. */
 bool skep_inbox_wait(struct skep_inbox *in, int64_t timeout_ms);
 
+/* An occurrence's level (SKEP_ITEM_*): what its sender called it (error.level, may be empty), else
+ * by the row's severity, else error. */
+int skep_inbox_level(skep_str said, uint8_t severity);
+
 struct skep_inbox_stats {
     uint64_t rows, looks, failed;
 };

@@ -8,6 +8,7 @@
  *
  * Threads: the caller's.  Memory: the arena, a hundred bytes an item. */
 #include "inbox/sightings.h"
+#include "inbox/inbox.h"
 
 #include "base/assert.h"
 #include "base/hash.h"
@@ -78,7 +79,7 @@ static skep_str title_of(const struct skep_row *r, struct skep_arena *arena)
     return title.n ? title : SKEP_STR("(an error without a name)");
 }
 
-static int level_of(const struct skep_row *r)
+int skep_inbox_level(skep_str said, uint8_t severity)
 {
     static const struct {
         skep_str name;
@@ -88,16 +89,15 @@ static int level_of(const struct skep_row *r)
                   {SKEP_STR_INIT("warning"), SKEP_ITEM_WARNING},
                   {SKEP_STR_INIT("info"), SKEP_ITEM_INFO},
                   {SKEP_STR_INIT("debug"), SKEP_ITEM_DEBUG}};
-    skep_str said = text_of(r, LEVEL);
     for (size_t i = 0; i < SKEP_ARRAY_LEN(levels); i++) {
         if (skep_str_ieq(said, levels[i].name))
             return levels[i].level;
     }
-    return r->severity >= 21                       ? SKEP_ITEM_CRITICAL
-           : r->severity == 0 || r->severity >= 17 ? SKEP_ITEM_ERROR
-           : r->severity >= 13                     ? SKEP_ITEM_WARNING
-           : r->severity >= 9                      ? SKEP_ITEM_INFO
-                                                   : SKEP_ITEM_DEBUG;
+    return severity >= 21                    ? SKEP_ITEM_CRITICAL
+           : severity == 0 || severity >= 17 ? SKEP_ITEM_ERROR
+           : severity >= 13                  ? SKEP_ITEM_WARNING
+           : severity >= 9                   ? SKEP_ITEM_INFO
+                                             : SKEP_ITEM_DEBUG;
 }
 
 static struct skep_item_sighting first_of(const struct skep_row *r, struct skep_arena *arena)
@@ -112,7 +112,7 @@ static struct skep_item_sighting first_of(const struct skep_row *r, struct skep_
         .culprit = cut(text_of(r, CULPRIT), 1024),
         .dataset = r->dataset,
         .framework = cut(text_of(r, FRAMEWORK), SKEP_ITEM_TITLE_MAX),
-        .level = level_of(r),
+        .level = skep_inbox_level(text_of(r, LEVEL), r->severity),
         .first_ns = r->time_ns,
         .last_ns = r->time_ns,
         .first_row = r->id,

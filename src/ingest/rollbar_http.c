@@ -15,10 +15,9 @@
  * Threads: handlers on I/O threads, committed() on the committer's. */
 #include "ingest/ingest_priv.h"
 
-#include <stdio.h>
-
 #include "base/assert.h"
 #include "ingest/rollbar.h"
+#include "ingest/rollbar_answer.h"
 #include "wire/json_out.h"
 
 static const size_t item_bytes_max = 4 << 20; /* Rollbar's notifiers cut at 512 KiB */
@@ -31,12 +30,6 @@ struct pending {
     skep_str uuid;
 };
 
-static struct skep_header *add_header(struct skep_response *r, skep_str name, skep_str value)
-{
-    r->headers[r->n_headers] = (struct skep_header){name, value};
-    return &r->headers[r->n_headers++];
-}
-
 static void answer(struct skep_request *req, struct skep_response *r, struct skep_buf *body)
 {
     r->content_type = SKEP_STR("application/json; charset=utf-8");
@@ -44,36 +37,11 @@ static void answer(struct skep_request *req, struct skep_response *r, struct ske
     skep_buf_done(body);
 }
 
-/* The window that is used up, in Rollbar's headers. */
-static void say_limit(struct skep_ingest *in, struct skep_request *req, struct skep_response *r)
-{
-    int wait_s = req->denial.retry_after_s;
-    int64_t now_s = in->cfg.os->now_ns(in->cfg.os) / 1000000000;
-    (void)add_header(r, SKEP_STR("x-rate-limit-remaining"), SKEP_STR("0"));
-    (void)add_header(r, SKEP_STR("x-rate-limit-remaining-seconds"),
-                     skep_arena_printf(req->arena, "%d", wait_s));
-    (void)add_header(r, SKEP_STR("x-rate-limit-reset"),
-                     skep_arena_printf(req->arena, "%lld", (long long)now_s + wait_s));
-}
-
 static void fail(struct skep_ingest *in, struct skep_request *req, int status, skep_rc rc,
                  skep_str message)
 {
-    struct skep_buf body;
-    struct skep_json j;
-    struct skep_response r = {.status = status};
     skep_ingest__note(in, req, status, message);
-    if (skep_rc_info(rc)->retry)
-        r.retry_after_s = rc == SKEP_ENOSPC ? 60 : 2;
-    if (req->denial.why == SKEP_DENIED_RATE)
-        say_limit(in, req, &r);
-    skep_buf_init(&body, 1 << 16);
-    skep_json_init(&j, &body);
-    skep_json_object(&j);
-    skep_json_put_u64(&j, SKEP_STR("err"), 1);
-    skep_json_put_str(&j, SKEP_STR("message"), message);
-    skep_json_end(&j);
-    answer(req, &r, &body);
+    skep_rollbar_fail(in->cfg.os, req, status, rc, message);
 }
 
 static struct skep_ledger_key ledger_at(struct skep_ingest *in, skep_ts_ns received_ns)
@@ -207,30 +175,10 @@ static void ping(void *ctx, struct skep_request *req)
     skep_respond(req, &r);
 }
 
-static const struct {
-    enum skep_denied why;
-    int status;
-    skep_str message;
-} denials[] = {
-    {SKEP_DENIED_MISSING, 401, SKEP_STR_INIT("access token required")},
-    {SKEP_DENIED_MALFORMED, 403, SKEP_STR_INIT("invalid access token")},
-    {SKEP_DENIED_UNKNOWN, 403, SKEP_STR_INIT("invalid access token")},
-    {SKEP_DENIED_REVOKED, 403, SKEP_STR_INIT("access token is disabled")},
-    {SKEP_DENIED_EXPIRED, 403, SKEP_STR_INIT("access token is disabled")},
-    {SKEP_DENIED_RIGHT, 403,
-     SKEP_STR_INIT("insufficient privileges: post_server_item scope is "
-                   "required but the access token has another one")},
-};
-
 static void refused(void *ctx, struct skep_request *req, int http_status, skep_rc rc,
                     skep_str message)
 {
-    for (size_t i = 0; i < SKEP_ARRAY_LEN(denials); i++) {
-        if (denials[i].why == req->denial.why) {
-            http_status = denials[i].status;
-            message = denials[i].message;
-        }
-    }
+    skep_rollbar_denied(req, SKEP_STR("post_server_item"), &http_status, &message);
     refuse(ctx, req, http_status, rc, message);
 }
 

@@ -48,7 +48,10 @@ SKEP_NODISCARD bool skep_request_header_at(const struct skep_request *req, skep_
                                            unsigned i, skep_str *ret);
 /* Value of a query-string parameter, percent-decoded ('+' is a blank); false when absent. */
 SKEP_NODISCARD bool skep_request_param(struct skep_request *req, skep_str name, skep_str *ret);
-/* The same of a body of type application/x-www-form-urlencoded. */
+/* The i-th of a parameter that may come more than once; false behind the last. */
+SKEP_NODISCARD bool skep_request_param_at(struct skep_request *req, skep_str name, unsigned i,
+                                          skep_str *ret);
+/* The first, of a body of type application/x-www-form-urlencoded. */
 SKEP_NODISCARD bool skep_request_form(struct skep_request *req, skep_str name, skep_str *ret);
 /* What the i-th ":name" or "*" of the route's path matched; i < number of captures. */
 skep_str skep_request_capture(const struct skep_request *req, unsigned i);

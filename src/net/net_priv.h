@@ -52,9 +52,9 @@ SKEP_NODISCARD skep_rc skep_net__uri_parse(struct skep_arena *arena, skep_str ta
 /* Decode %xx (and '+' when plus); false on a bad escape or a NUL. */
 SKEP_NODISCARD bool skep_net__percent_decode(struct skep_arena *arena, skep_str in, bool plus,
                                              skep_str *ret);
-/* Value of the first parameter `name` of a raw query. */
+/* Value of the i-th parameter `name` of a raw query. */
 SKEP_NODISCARD bool skep_net__query_param(struct skep_arena *arena, skep_str query, skep_str name,
-                                          skep_str *ret);
+                                          unsigned i, skep_str *ret);
 /* True if s is a non-empty token of RFC 9110. */
 bool skep_net__is_token(skep_str s);
 

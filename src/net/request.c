@@ -132,13 +132,19 @@ bool skep_request_header_at(const struct skep_request *req, skep_str name, unsig
 bool skep_request_param(struct skep_request *req, skep_str name, skep_str *ret)
 {
     struct skep_net__req *r = skep_net__req_of(req);
-    return skep_net__query_param(&r->arena, req->query, name, ret);
+    return skep_net__query_param(&r->arena, req->query, name, 0, ret);
+}
+
+bool skep_request_param_at(struct skep_request *req, skep_str name, unsigned i, skep_str *ret)
+{
+    struct skep_net__req *r = skep_net__req_of(req);
+    return skep_net__query_param(&r->arena, req->query, name, i, ret);
 }
 
 bool skep_request_form(struct skep_request *req, skep_str name, skep_str *ret)
 {
     struct skep_net__req *r = skep_net__req_of(req);
-    return skep_net__query_param(&r->arena, skep_bytes_str(req->body), name, ret);
+    return skep_net__query_param(&r->arena, skep_bytes_str(req->body), name, 0, ret);
 }
 
 skep_str skep_request_capture(const struct skep_request *req, unsigned i)

@@ -58,7 +58,8 @@ bool skep_net__percent_decode(struct skep_arena *arena, skep_str in, bool plus, 
     return true;
 }
 
-bool skep_net__query_param(struct skep_arena *arena, skep_str query, skep_str name, skep_str *ret)
+bool skep_net__query_param(struct skep_arena *arena, skep_str query, skep_str name, unsigned i,
+                           skep_str *ret)
 {
     while (query.p && query.n > 0) {
         skep_str value = skep_str_cut(&query, '&');
@@ -70,7 +71,7 @@ bool skep_net__query_param(struct skep_arena *arena, skep_str query, skep_str na
             key_decoded = key;
         else if (!skep_net__percent_decode(arena, key, true, &key_decoded))
             continue;
-        if (skep_str_eq(key_decoded, name))
+        if (skep_str_eq(key_decoded, name) && i-- == 0)
             return skep_net__percent_decode(arena, value, true, ret);
     }
     return false;

@@ -120,6 +120,11 @@ struct skep_item_query {
                                  * themselves */
     enum skep_item_order order; /* the newest, the most first; ties: the greater id */
     unsigned limit, offset;     /* limit 0 = 100, at most 5000 */
+    unsigned levels;            /* bits 1 << level / 10; 0 = all */
+    const skep_str *stages;     /* any of these, beside `stage`; n_stages 0 = all */
+    size_t n_stages;
+    const int64_t *ids; /* these alone; n_ids 0 = all */
+    size_t n_ids;
 };
 /* *ret_all: how many there are without limit and offset. */
 SKEP_NODISCARD skep_rc skep_state_items(struct skep_state *s, const struct skep_item_query *q,

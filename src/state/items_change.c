@@ -6,8 +6,9 @@
 #include "base/assert.h"
 #include "state/items_priv.h"
 #include "state/state_priv.h"
+#include "wire/json_out.h"
 
-enum { LIST_MAX = 5000, LINES_MAX = 1000 };
+enum { LIST_MAX = 5000, LINES_MAX = 1000, QUERY_TEXT_MAX = 1 << 20 };
 
 // --- lists -------------------------------------------------------------------------------------
 
@@ -35,8 +36,35 @@ bool skep_state__items_open(sqlite3 *db)
                                    has_words, NULL, NULL) == SQLITE_OK;
 }
 
+/* ["production","staging"], or "" of none. */
+static skep_str stages_of(const struct skep_item_query *q, struct skep_buf *out)
+{
+    struct skep_json j;
+    if (q->n_stages == 0)
+        return SKEP_STR("");
+    skep_json_init(&j, out);
+    skep_json_array(&j);
+    for (size_t i = 0; i < q->n_stages; i++)
+        skep_json_str(&j, q->stages[i]);
+    skep_json_end(&j);
+    return skep_buf_text(out);
+}
+
+static skep_str ids_of(const struct skep_item_query *q, struct skep_buf *out)
+{
+    struct skep_json j;
+    if (q->n_ids == 0)
+        return SKEP_STR("");
+    skep_json_init(&j, out);
+    skep_json_array(&j);
+    for (size_t i = 0; i < q->n_ids; i++)
+        skep_json_i64(&j, q->ids[i]);
+    skep_json_end(&j);
+    return skep_buf_text(out);
+}
+
 static sqlite3_stmt *list_of(struct skep_state *s, enum skep_state__stmt id,
-                             const struct skep_item_query *q)
+                             const struct skep_item_query *q, skep_str stages, skep_str ids)
 {
     sqlite3_stmt *st = skep_state__use(s, id);
     skep_state__bind_str(st, 1, q->environment);
@@ -48,6 +76,9 @@ static sqlite3_stmt *list_of(struct skep_state *s, enum skep_state__stmt id,
     skep_state__bind_i64(st, 7, q->seen_after_ns);
     skep_state__bind_i64(st, 8, q->new_after_ns);
     skep_state__bind_i64(st, 9, q->members_of);
+    skep_state__bind_i64(st, 13, q->levels);
+    skep_state__bind_str(st, 14, stages);
+    skep_state__bind_str(st, 15, ids);
     return st;
 }
 
@@ -58,9 +89,17 @@ skep_rc skep_state_items(struct skep_state *s, const struct skep_item_query *q,
     size_t limit = q->limit == 0 ? 100 : SKEP_MIN(q->limit, (unsigned)LIST_MAX), n = 0;
     struct skep_item *list = skep_new_n(arena, struct skep_item, limit + 1);
     bool row = false;
+    struct skep_buf stages_text, ids_text;
+    skep_buf_init(&stages_text, QUERY_TEXT_MAX);
+    skep_buf_init(&ids_text, QUERY_TEXT_MAX);
+    skep_str stages = stages_of(q, &stages_text), ids = ids_of(q, &ids_text);
     skep_mutex_lock(&s->lock);
-    skep_rc rc = skep_state__number(s, list_of(s, SKEP_STATE__ITEM_ALL, q), ret_all, err);
-    sqlite3_stmt *st = list_of(s, SKEP_STATE__ITEM_LIST, q);
+    skep_rc rc = stages_text.bad || ids_text.bad
+                     ? skep_fail(err, SKEP_ETOOLARGE, "too many environments or ids in a question")
+                     : SKEP_OK;
+    if (rc == SKEP_OK)
+        rc = skep_state__number(s, list_of(s, SKEP_STATE__ITEM_ALL, q, stages, ids), ret_all, err);
+    sqlite3_stmt *st = list_of(s, SKEP_STATE__ITEM_LIST, q, stages, ids);
     skep_state__bind_i64(st, 10, (int64_t)q->order);
     skep_state__bind_i64(st, 11, (int64_t)limit);
     skep_state__bind_i64(st, 12, (int64_t)q->offset);
@@ -72,6 +111,8 @@ skep_rc skep_state_items(struct skep_state *s, const struct skep_item_query *q,
     }
     skep_state__reset(st);
     skep_mutex_unlock(&s->lock);
+    skep_buf_done(&stages_text);
+    skep_buf_done(&ids_text);
     *ret = list;
     *ret_n = n;
     return rc;

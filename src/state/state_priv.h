@@ -16,12 +16,15 @@
     " activating_ordinal, activated_ns, resolved_ns, muted_ns, resolved_in, first_version,"        \
     " last_version, mute_until_ns, mute_until_total"
 /* ?1 environment ?2 statuses ?3 level ?4 stage ?5 owner ?6 words ?7 seen after ?8 new after
- * ?9 members of */
+ * ?9 members of ?13 levels ?14 stages and ?15 ids, arrays of JSON, "" = all */
 #define SKEP_STATE__ITEM_WHERE                                                                     \
     " FROM item WHERE environment = ?1 AND merged_into = ?9"                                       \
     " AND (?2 = 0 OR (?2 >> status) & 1) AND level >= ?3 AND (?4 = '' OR stage = ?4)"              \
     " AND (?5 = '' OR owner = iif(?5 = '-', '', ?5)) AND last_ns >= ?7"                            \
     " AND (?8 = 0 OR first_ns >= ?8 OR activated_ns >= ?8)"                                        \
+    " AND (?13 = 0 OR (?13 >> (level / 10)) & 1)"                                                  \
+    " AND (?14 = '' OR stage IN (SELECT value FROM json_each(iif(?14 = '', '[]', ?14))))"          \
+    " AND (?15 = '' OR id IN (SELECT value FROM json_each(iif(?15 = '', '[]', ?15))))"             \
     " AND (?6 = '' OR has_words(title || ' ' || type || ' ' || culprit || ' ' || dataset, ?6))"
 
 /* Prepared statements: X(ID, SQL) */

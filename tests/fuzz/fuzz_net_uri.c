@@ -55,7 +55,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         }
         (void)skep_net__routes_allow(t, &arena, &uri);
         skep_str v;
-        if (skep_net__query_param(&arena, uri.query, SKEP_STR("q"), &v))
+        if (skep_net__query_param(&arena, uri.query, SKEP_STR("q"), 0, &v))
             skep_assert(v.n <= uri.query.n);
     } else {
         skep_assert(err.text[0] != '\0');

@@ -250,11 +250,15 @@ static void test_params(void **state)
     skep_arena_init(&arena, "test", NULL);
     for (size_t i = 0; i < SKEP_ARRAY_LEN(cases); i++) {
         skep_str v;
-        bool found = skep_net__query_param(&arena, q, skep_str_c(cases[i][0]), &v);
+        bool found = skep_net__query_param(&arena, q, skep_str_c(cases[i][0]), 0, &v);
         assert_int_equal(found, cases[i][1] != NULL);
         if (found)
             assert_true(skep_str_eq(v, skep_str_c(cases[i][1])));
     }
+    skep_str second;
+    assert_true(skep_net__query_param(&arena, q, SKEP_STR("a"), 1, &second));
+    assert_true(skep_str_eq(second, SKEP_STR("2")));
+    assert_false(skep_net__query_param(&arena, q, SKEP_STR("a"), 2, &second));
     skep_arena_done(&arena);
 }
 

@@ -1,0 +1,378 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Rollbar's calls for occurrences (docs/api/rollbar.md):
+ *
+ *   GET /api/1/instances/             of all items, the newest first
+ *   GET /api/1/item/:id/instances/    of one and of those merged into it
+ *   GET /api/1/instance/:id           one
+ *
+ *   page p -> the rows before it, without their fields -> 20 rows behind the last of them, whole
+ *
+ * `data` of a Rollbar item is what is kept of it, word for word; of another wire's exception it is
+ * made of the row, in the same shape.
+ * Threads: workers.  Memory: the job's arena. */
+#include "api/rollbar_priv.h"
+
+#include "base/assert.h"
+#include "stack/stack.h"
+
+enum { PAGE_ROWS = 20, PAGES_MAX = 500, MEMBERS_MAX = 1000 };
+
+static skep_str text_of(struct skep_arena *arena, const struct skep_row *row, skep_str name)
+{
+    skep_value v = skep_api__field(arena, row, name);
+    return v.type == SKEP_TYPE_STRING ? v.s : SKEP_STR_NULL;
+}
+
+// --- the question ------------------------------------------------------------------------------
+
+static const skep_str stage_field = SKEP_STR_INIT("deployment.environment.name"),
+                      old_stage_field = SKEP_STR_INIT("deployment.environment");
+
+static struct skep_expr *test(struct skep_arena *arena, skep_str field, enum skep_cmp op,
+                              const skep_value *values, unsigned n)
+{
+    struct skep_expr *e = skep_new(arena, struct skep_expr);
+    *e = (struct skep_expr){
+        .op = SKEP_EXPR_TEST,
+        .test = {.field = {.name = field}, .op = op, .values = values, .n_values = n}};
+    return e;
+}
+
+static struct skep_expr *is(struct skep_arena *arena, skep_str field, enum skep_cmp op,
+                            skep_str text)
+{
+    skep_value *v = skep_new(arena, skep_value);
+    *v = (skep_value){.type = SKEP_TYPE_STRING, .s = text};
+    return test(arena, field, op, v, 1);
+}
+
+static struct skep_expr *both(struct skep_arena *arena, enum skep_expr_op op, struct skep_expr *a,
+                              struct skep_expr *b)
+{
+    struct skep_expr **kids = skep_new_n(arena, struct skep_expr *, 2);
+    struct skep_expr *e = skep_new(arena, struct skep_expr);
+    kids[0] = a;
+    kids[1] = b;
+    *e = (struct skep_expr){.op = op, .kids = kids, .n_kids = 2};
+    return e;
+}
+
+/* Absent or empty. */
+static struct skep_expr *unsaid(struct skep_arena *arena, skep_str field)
+{
+    return both(arena, SKEP_EXPR_OR, test(arena, field, SKEP_CMP_NOT_EXISTS, NULL, 0),
+                is(arena, field, SKEP_CMP_EQ, SKEP_STR("")));
+}
+
+/* Where the program said it runs, by the new name or else by the old one (inbox/sightings.c). */
+static struct skep_expr *in_stage(struct skep_arena *arena, skep_str stage)
+{
+    struct skep_expr *unsaid_new = unsaid(arena, stage_field);
+    if (stage.n == 0)
+        return both(arena, SKEP_EXPR_AND, unsaid_new, unsaid(arena, old_stage_field));
+    return both(
+        arena, SKEP_EXPR_OR, is(arena, stage_field, SKEP_CMP_EQ, stage),
+        both(arena, SKEP_EXPR_AND, unsaid_new, is(arena, old_stage_field, SKEP_CMP_EQ, stage)));
+}
+
+/* Rows that are occurrences of something. */
+static struct skep_expr *occurrences(struct skep_arena *arena, struct skep_expr *fingerprints)
+{
+    return both(arena, SKEP_EXPR_AND, fingerprints,
+                is(arena, SKEP_STR("meta.kind"), SKEP_CMP_NE, skep_kind_name(SKEP_KIND_SPAN)));
+}
+
+/* The plan's filter and range: an item's rows and those of its members. */
+static skep_rc of_item(struct skep_api__job *job, const struct skep_item *item,
+                       struct skep_plan *plan, skep_err *err)
+{
+    const struct skep_item_query q = {
+        .environment = item->environment, .members_of = item->id, .limit = MEMBERS_MAX};
+    struct skep_item *members;
+    size_t n;
+    uint64_t all;
+    struct skep_time_range r = {item->first_ns, item->last_ns};
+    SKEP_TRY(skep_state_items(job->api->cfg.state, &q, &job->arena, &members, &n, &all, err));
+    skep_value *values = skep_new_n(&job->arena, skep_value, n + 1);
+    values[n] = (skep_value){.type = SKEP_TYPE_STRING, .s = item->fingerprint};
+    for (size_t i = 0; i < n; i++) {
+        values[i] = (skep_value){.type = SKEP_TYPE_STRING, .s = members[i].fingerprint};
+        r.start_ns = SKEP_MIN(r.start_ns, members[i].first_ns);
+        r.end_ns = SKEP_MAX(r.end_ns, members[i].last_ns);
+    }
+    r.end_ns += r.end_ns < INT64_MAX;
+    plan->range = r;
+    plan->filter = both(&job->arena, SKEP_EXPR_AND,
+                        occurrences(&job->arena, test(&job->arena, SKEP_STR("error.fingerprint"),
+                                                      SKEP_CMP_EQ, values, (unsigned)n + 1)),
+                        in_stage(&job->arena, item->stage));
+    return SKEP_OK;
+}
+
+/* The rows of a page; *ret_n 0 = it lies behind the last. */
+static skep_rc fetch(struct skep_api__job *job, struct skep_plan *plan, uint64_t page,
+                     const struct skep_row **ret, size_t *ret_n, skep_err *err)
+{
+    static const struct skep_field_ref nothing = {.name = SKEP_STR_INIT("meta.kind")};
+    struct skep_answer a = {0};
+    *ret_n = 0;
+    if (page > 1) {
+        struct skep_plan before = *plan;
+        before.columns = &nothing;
+        before.n_columns = 1;
+        before.limit = (unsigned)(page - 1) * PAGE_ROWS;
+        SKEP_TRY(skep_query_run(job->api->cfg.store, &before, &job->opts, &a, err));
+        if (a.rows.n < before.limit)
+            return SKEP_OK;
+        plan->has_cursor = true;
+        plan->cursor_time_ns = a.rows.rows[a.rows.n - 1].time_ns;
+        plan->cursor_id = a.rows.rows[a.rows.n - 1].id;
+    }
+    plan->raw = true;
+    plan->limit = PAGE_ROWS;
+    SKEP_TRY(skep_query_run(job->api->cfg.store, plan, &job->opts, &a, err));
+    *ret = a.rows.rows;
+    *ret_n = a.rows.n;
+    return SKEP_OK;
+}
+
+// --- an occurrence -----------------------------------------------------------------------------
+
+static void put_frames(struct skep_json *j, const struct skep_exception *e)
+{
+    skep_json_key(j, SKEP_STR("frames"));
+    skep_json_array(j);
+    for (uint32_t i = 0; i < e->n_frames; i++) {
+        const struct skep_frame *f = &e->frames[i];
+        skep_json_object(j);
+        skep_api__rb_put_text(j, SKEP_STR("filename"), f->file);
+        skep_api__rb_put_text(j, SKEP_STR("method"), f->function);
+        if (f->line)
+            skep_json_put_u64(j, SKEP_STR("lineno"), f->line);
+        if (f->column)
+            skep_json_put_u64(j, SKEP_STR("colno"), f->column);
+        skep_json_end(j);
+    }
+    skep_json_end(j);
+}
+
+static void put_body(struct skep_json *j, struct skep_arena *arena, const struct skep_row *row)
+{
+    struct skep_stack s = {.n = 0};
+    skep_api__stack_of(arena, row, &s);
+    skep_json_key(j, SKEP_STR("body"));
+    skep_json_object(j);
+    if (s.n == 0) {
+        skep_json_key(j, SKEP_STR("message"));
+        skep_json_object(j);
+        skep_json_put_str(j, SKEP_STR("body"), text_of(arena, row, SKEP_BODY_FIELD));
+        skep_json_end(j);
+    } else {
+        skep_json_key(j, SKEP_STR("trace_chain"));
+        skep_json_array(j);
+        for (uint32_t i = 0; i < s.n; i++) {
+            skep_json_object(j);
+            skep_json_key(j, SKEP_STR("exception"));
+            skep_json_object(j);
+            skep_json_put_str(j, SKEP_STR("class"), s.chain[i].type);
+            skep_json_put_str(j, SKEP_STR("message"), s.chain[i].message);
+            skep_json_end(j);
+            put_frames(j, &s.chain[i]);
+            skep_json_end(j);
+        }
+        skep_json_end(j);
+    }
+    skep_json_end(j);
+}
+
+/* `data` of an exception that another wire told of. */
+static void put_made(struct skep_json *j, struct skep_arena *arena, const struct skep_row *row,
+                     skep_str stage)
+{
+    static const skep_str own[] = {SKEP_STR_INIT("service.version"),
+                                   SKEP_STR_INIT("telemetry.sdk.language"),
+                                   SKEP_STR_INIT("error.context")},
+                          theirs[] = {SKEP_STR_INIT("code_version"), SKEP_STR_INIT("language"),
+                                      SKEP_STR_INIT("context")};
+    int level = skep_inbox_level(text_of(arena, row, SKEP_STR("error.level")), row->severity);
+    skep_json_object(j);
+    skep_json_put_i64(j, SKEP_STR("timestamp"), row->time_ns / 1000000000);
+    skep_json_put_str(j, SKEP_STR("environment"), stage);
+    skep_json_put_str(j, SKEP_STR("level"), skep_api__item_level_name(level));
+    for (size_t i = 0; i < SKEP_ARRAY_LEN(own); i++) {
+        skep_str text = text_of(arena, row, own[i]);
+        if (text.n)
+            skep_json_put_str(j, theirs[i], text);
+    }
+    put_body(j, arena, row);
+    skep_json_end(j);
+}
+
+static skep_str stage_of(struct skep_arena *arena, const struct skep_row *row)
+{
+    skep_str stage = text_of(arena, row, stage_field);
+    return stage.n ? stage : text_of(arena, row, old_stage_field);
+}
+
+/* The item the row counts for; 0 = it is not known (yet). */
+static int64_t item_of(struct skep_api__job *job, const struct skep_row *row)
+{
+    struct skep_item item;
+    skep_err err;
+    skep_rc rc = skep_state_item_find(
+        job->api->cfg.state, job->req->caller.environment, stage_of(&job->arena, row),
+        text_of(&job->arena, row, SKEP_STR("error.fingerprint")), &job->arena, &item, &err);
+    return rc != SKEP_OK ? 0 : item.merged_into ? item.merged_into : item.id;
+}
+
+static void put_instance(struct skep_api__job *job, const struct skep_row *row)
+{
+    struct skep_json *j = &job->out.json;
+    int64_t item = item_of(job, row);
+    skep_json_object(j);
+    skep_json_put_i64(j, SKEP_STR("id"), skep_api__rb_occurrence_id(row->id));
+    skep_json_key(j, SKEP_STR("item_id"));
+    if (item)
+        skep_json_i64(j, item);
+    else
+        skep_json_null(j);
+    skep_json_put_i64(j, SKEP_STR("timestamp"), row->time_ns / 1000000000);
+    skep_json_put_u64(j, SKEP_STR("version"), 2); // of the payload's form: Rollbar has had no other
+    skep_json_key(j, SKEP_STR("data"));
+    skep_str kept = row->source == SKEP_SOURCE_ROLLBAR ? text_of(&job->arena, row, SKEP_RAW_FIELD)
+                                                       : SKEP_STR_NULL;
+    if (kept.n)
+        skep_json_raw(j, kept);
+    else
+        put_made(j, &job->arena, row, stage_of(&job->arena, row));
+    skep_json_end(j);
+}
+
+static void put_list(struct skep_api__job *job, struct skep_plan *plan, uint64_t page)
+{
+    struct skep_json *j = &job->out.json;
+    const struct skep_row *rows = NULL;
+    size_t n;
+    skep_err err = {.text = ""};
+    skep_rc rc = fetch(job, plan, page, &rows, &n, &err);
+    if (rc != SKEP_OK) {
+        skep_api__rb_fail_rc(job, rc, &err);
+        return;
+    }
+    skep_api__rb_begin(job, 200);
+    skep_json_object(j);
+    skep_json_put_u64(j, SKEP_STR("page"), page);
+    skep_json_key(j, SKEP_STR("instances"));
+    skep_json_array(j);
+    for (size_t i = 0; i < n && !job->out.gone; i++) {
+        put_instance(job, &rows[i]);
+        skep_api__out_check(&job->out);
+    }
+    skep_json_end(j);
+    skep_json_end(j);
+    skep_api__rb_end(job);
+}
+
+// --- calls -------------------------------------------------------------------------------------
+
+static bool read_page(struct skep_api__job *job, uint64_t *ret)
+{
+    *ret = 1;
+    return skep_api__rb_number(job, SKEP_STR("page"), PAGES_MAX, ret);
+}
+
+static void of_all(struct skep_api__job *job)
+{
+    uint64_t page;
+    struct skep_plan plan = {.kind = SKEP_PLAN_ROWS, .range = {0, INT64_MAX}};
+    if (!read_page(job, &page))
+        return;
+    plan.filter = occurrences(
+        &job->arena, test(&job->arena, SKEP_STR("error.fingerprint"), SKEP_CMP_EXISTS, NULL, 0));
+    skep_api__items_wait(job);
+    put_list(job, &plan, page);
+}
+
+static void of_one(struct skep_api__job *job)
+{
+    int64_t id;
+    uint64_t page;
+    struct skep_item item;
+    struct skep_plan plan = {.kind = SKEP_PLAN_ROWS};
+    skep_err err = {.text = ""};
+    if (!skep_api__rb_id(job, SKEP_STR("item"), &id) || !read_page(job, &page))
+        return;
+    skep_api__items_wait(job);
+    skep_rc rc = skep_state_item_get(job->api->cfg.state, job->req->caller.environment, id, 0,
+                                     &job->arena, &item, &err);
+    if (rc == SKEP_OK)
+        rc = of_item(job, &item, &plan, &err);
+    if (rc == SKEP_OK)
+        put_list(job, &plan, page);
+    else
+        skep_api__rb_fail_rc(job, rc, &err);
+}
+
+static void one(struct skep_api__job *job)
+{
+    int64_t id;
+    struct skep_plan plan = {
+        .kind = SKEP_PLAN_ROW, .range = {0, INT64_MAX}, .limit = 1, .raw = true};
+    struct skep_answer a = {0};
+    skep_err err = {.text = ""};
+    if (!skep_api__rb_id(job, SKEP_STR("occurrence"), &id))
+        return;
+    plan.row_id = skep_api__rb_row_id(id);
+    skep_rc rc = skep_query_run(job->api->cfg.store, &plan, &job->opts, &a, &err);
+    const struct skep_row *row = rc == SKEP_OK && a.rows.n > 0 ? &a.rows.rows[0] : NULL;
+    if (rc == SKEP_OK && (!row || row->kind == SKEP_KIND_SPAN ||
+                          text_of(&job->arena, row, SKEP_STR("error.fingerprint")).n == 0))
+        rc = skep_fail(&err, SKEP_ENOTFOUND, "no such occurrence (it may have expired)");
+    if (rc != SKEP_OK) {
+        skep_api__rb_fail_rc(job, rc, &err);
+        return;
+    }
+    skep_api__items_wait(job);
+    skep_api__rb_begin(job, 200);
+    put_instance(job, row);
+    skep_api__rb_end(job);
+}
+
+static void handle_all(void *ctx, struct skep_request *req)
+{
+    skep_api__run(ctx, req, of_all);
+}
+static void handle_of_one(void *ctx, struct skep_request *req)
+{
+    skep_api__run(ctx, req, of_one);
+}
+static void handle_one(void *ctx, struct skep_request *req)
+{
+    skep_api__run(ctx, req, one);
+}
+
+static const struct skep_route routes[] = {
+    {.method = "GET",
+     .path = "/api/1/instances",
+     .handle = handle_all,
+     .refuse = skep_api__rb_refuse_read,
+     .flags = SKEP_ROUTE_PREFIX_SLASH,
+     .right = SKEP_RIGHT_QUERY,
+     .form = SKEP_FORM_ROLLBAR},
+    {.method = "GET",
+     .path = "/api/1/item/:id/instances",
+     .handle = handle_of_one,
+     .refuse = skep_api__rb_refuse_read,
+     .flags = SKEP_ROUTE_PREFIX_SLASH,
+     .right = SKEP_RIGHT_QUERY,
+     .form = SKEP_FORM_ROLLBAR},
+    {.method = "GET",
+     .path = "/api/1/instance/:id",
+     .handle = handle_one,
+     .refuse = skep_api__rb_refuse_read,
+     .flags = SKEP_ROUTE_PREFIX_SLASH,
+     .right = SKEP_RIGHT_QUERY,
+     .form = SKEP_FORM_ROLLBAR},
+};
+
+const struct skep_api__routes skep_api__rollbar_instances = {routes, SKEP_ARRAY_LEN(routes)};

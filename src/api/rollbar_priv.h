@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Shared by the files of Rollbar's API: its answers, its errors, its names of levels and
+ * occurrences. */
+#pragma once
+
+#include <yyjson.h>
+
+#include "api/items.h"
+
+/* {"err":0,"result": ... and, when the result stands, its end. */
+void skep_api__rb_begin(struct skep_api__job *job, int status);
+void skep_api__rb_end(struct skep_api__job *job);
+
+/* {"err":1,"message":...} instead of the answer. */
+void skep_api__rb_fail(struct skep_api__job *job, int status, skep_rc rc, skep_str message);
+/* The same; always false. */
+bool skep_api__rb_invalid(struct skep_api__job *job, skep_str message);
+void skep_api__rb_fail_rc(struct skep_api__job *job, skep_rc rc, const skep_err *err);
+/* net's and the gate's refusals in that form, for calls that read and for calls that write. */
+skep_refuse_fn skep_api__rb_refuse_read, skep_api__rb_refuse_write;
+
+/* A whole number of the query string, from 1; absent: *ret stays.  false: refused. */
+bool skep_api__rb_number(struct skep_api__job *job, skep_str name, uint64_t max, uint64_t *ret);
+/* The first capture as a number; false after a 404 that says `what` is not there. */
+bool skep_api__rb_id(struct skep_api__job *job, skep_str what, int64_t *ret);
+
+/* Of a name ("error") or a number (40). */
+bool skep_api__rb_level_parse(skep_str text, int *ret);
+bool skep_api__rb_status_parse(skep_str text, enum skep_item_status *ret);
+
+/* All values of parameter `name`, which may come several times, each with several values between
+ * commas.  In the job's arena; at most `max`. */
+size_t skep_api__rb_list(struct skep_api__job *job, skep_str name, const skep_str **ret,
+                         size_t max);
+
+/* The body, a JSON object, or NULL after a refusal; the caller frees. */
+yyjson_doc *skep_api__rb_body(struct skep_api__job *job);
+/* A member of it (text: at most max bytes); absent or null: *ret stays, *ret_set is false. */
+bool skep_api__rb_text(struct skep_api__job *job, yyjson_val *root, const char *name, size_t max,
+                       bool *ret_set, skep_str *ret);
+
+/* Members with null for nothing. */
+void skep_api__rb_put_s(struct skep_json *j, skep_str key, skep_ts_ns ns); /* as whole seconds */
+void skep_api__rb_put_text(struct skep_json *j, skep_str key, skep_str text);
+void skep_api__rb_put_null(struct skep_json *j, skep_str key);
+
+/* The number that names an occurrence: commit sequence * 2^20 + ordinal.  A commit has at most 2^20
+ * rows (SKEP_LIMIT_BATCH_ROWS), so the number is the row's alone, and as stable as its id. */
+int64_t skep_api__rb_occurrence_id(skep_row_id id);
+skep_row_id skep_api__rb_row_id(int64_t occurrence);
+
+/* An item's object. */
+void skep_api__rb_item(struct skep_json *j, const struct skep_item *i);
