@@ -93,6 +93,12 @@ for (const [name, pattern] of searches) {
   const r = await ask(pattern);
   say(`search (first 100): ${name}`, `${r.ms.toFixed(1)} ms, ${r.n} events   ${pattern}`);
 }
+for (const [op, body] of [['DescribeLogGroups', {}], ['DescribeLogStreams', { logGroupName: 'bench' }], ['GetLogEvents', { logGroupName: 'bench', logStreamName: 'vm/app.py/root/100', limit: 100 }]]) {
+  await call(op, body);
+  const b = process.hrtime.bigint();
+  await call(op, body);
+  say(op, `${(Number(process.hrtime.bigint() - b) / 1e6).toFixed(1)} ms`);
+}
 const count = async (pattern) => {
   const b = process.hrtime.bigint();
   const r = await skep.query({ dataset: 'bench', time_range: 7200, calculations: [{ op: 'COUNT' }], pattern, disable_series: true });

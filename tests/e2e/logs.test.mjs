@@ -367,6 +367,30 @@ test('deleting: rows are gone from every count at once, and the group can be mad
   assert.deepEqual(await lines(), []);
 });
 
+test('a group that is deleted while lines come: what was acknowledged before is gone, none comes back', async () => {
+  let stop = false;
+  const statuses = new Set();
+  const writer = async (w) => {
+    while (!stop) {
+      const r = await call('PutLogEvents', { logGroupName: 'race', logStreamName: 's', logEvents: [{ timestamp: now(), message: `w${w}` }] });
+      statuses.add(r.status === 200 ? 'ok' : (await r.json()).message);
+    }
+  };
+  await makeStream('race', 's');
+  const writers = [0, 1, 2].map(writer);
+  for (let i = 0; i < 10; i++) {
+    await until('lines', async () => (await ok('FilterLogEvents', { logGroupName: 'race', limit: 1 })).events.length === 1);
+    await ok('DeleteLogGroup', { logGroupName: 'race' });
+    assert.equal((await skep.query({ dataset: 'race', time_range: 600, calculations: [{ op: 'COUNT' }] })).totals.values[0], 0);
+    assert.deepEqual((await ok('DescribeLogGroups', { logGroupNamePrefix: 'race' })).logGroups, []);
+    await makeStream('race', 's');
+  }
+  stop = true;
+  await Promise.all(writers);
+  assert.ok(statuses.has('ok') && statuses.has('The specified log group does not exist.'));
+  for (const text of statuses) assert.match(text, /^ok$|does not exist\.$/);
+});
+
 test('all of it is there after a restart', async () => {
   await makeStream('kept', 's');
   await put('kept', 's', [{ timestamp: now(), message: 'kept line' }]);

@@ -247,6 +247,14 @@ test('keys: what each right may do, AWS\'s own errors', async () => {
     await failsWith(send('GetLogEvents', { logGroupName: 'k', logStreamName: 's' }, elsewhere), 'ResourceNotFoundException');
     await send('DeleteLogGroup', { logGroupName: 'k' }, elsewhere);
     assert.equal((await send('FilterLogEvents', { logGroupName: 'k' }, reader)).events.length, 1);
+    // A live tail ends with its key.
+    const short = await makeKey(own.dir, 'short', '--env', 'default', '--rights', 'query');
+    const watcher = newClient(own.url, { accessKeyId: short.access_key, secretAccessKey: short.aws_secret });
+    clients.push(watcher);
+    await until('its key to be known', () => send('DescribeLogGroups', {}, watcher).then(() => true, () => false), 30000);
+    const { responseStream } = await send('StartLiveTail', { logGroupIdentifiers: ['k'] }, watcher);
+    assert.equal((await skepRun(['key', 'revoke', short.id, '--data', own.dir])).code, 0);
+    await assert.rejects((async () => { for await (const e of responseStream) assert.ok(e); })(), (e) => e.name === 'SessionStreamingException');
   } finally {
     for (const c of clients) c.destroy();
     await own.done();
