@@ -94,6 +94,8 @@ skep_rc skep_api_routes(struct skep_api *api, struct skep_net *net, skep_err *er
         &skep_api__rollbar_items,
         &skep_api__rollbar_instances,
         &skep_api__rollbar_deploys,
+        &skep_api__rollbar_reports,
+        &skep_api__rollbar_versions,
         // clang-format on
     };
     for (size_t i = 0; i < SKEP_ARRAY_LEN(all); i++)

@@ -130,22 +130,21 @@ static uint64_t whole(const struct skep_cell *c)
 }
 
 static void add(struct skep_api__item_range *r, const struct skep_result *res,
-                const struct skep_result_group *g, struct skep_time_range range)
+                const struct skep_result_group *g, struct skep_time_range range, unsigned steps)
 {
-    int64_t step = (range.end_ns - range.start_ns) / SKEP_API_ITEM_SERIES;
+    int64_t step = (range.end_ns - range.start_ns) / steps;
     r->count += whole(&g->values[0]);
     r->users += whole(&g->values[1]);
     r->hosts += whole(&g->values[2]);
     for (unsigned b = 0; g->series && b < res->n_buckets; b++) {
         int64_t at = SKEP_MAX(res->bucket_starts[b], range.start_ns) - range.start_ns;
-        size_t i =
-            SKEP_MIN((size_t)(at / SKEP_MAX(step, (int64_t)1)), (size_t)SKEP_API_ITEM_SERIES - 1);
+        size_t i = SKEP_MIN((size_t)(at / SKEP_MAX(step, (int64_t)1)), (size_t)steps - 1);
         r->series[i] += whole(&g->series[b]); // of aggs[0]: agg-major
     }
 }
 
 static void deal(const struct wants *w, const struct skep_result *res,
-                 struct skep_api__item_range *ret, struct skep_time_range range)
+                 struct skep_api__item_range *ret, struct skep_time_range range, unsigned steps)
 {
     for (size_t g = 0; g < res->n_groups; g++) {
         const skep_value *key = res->groups[g].key;
@@ -154,17 +153,18 @@ static void deal(const struct wants *w, const struct skep_result *res,
         for (size_t i = 0; i < w->n && key[0].type == SKEP_TYPE_STRING; i++) {
             if (skep_str_eq(w->list[i].fingerprint.s, key[0].s) &&
                 skep_str_eq(w->list[i].stage, said))
-                add(&ret[w->list[i].item], res, &res->groups[g], range);
+                add(&ret[w->list[i].item], res, &res->groups[g], range, steps);
         }
     }
 }
 
 skep_rc skep_api__items_range(struct skep_api__job *job, struct skep_time_range range,
-                              const struct skep_item *items, size_t n,
+                              unsigned steps, const struct skep_item *items, size_t n,
                               struct skep_api__item_range *ret, skep_err *err)
 {
     struct wants w = {.arena = &job->arena};
     struct skep_result *res = NULL;
+    skep_assert(steps > 0 && steps <= SKEP_API_ITEM_STEPS_MAX);
     memset(ret, 0, n * sizeof *ret);
     SKEP_TRY(want_all(job, items, n, &w, err));
     if (w.n == 0)
@@ -177,12 +177,11 @@ skep_rc skep_api__items_range(struct skep_api__job *job, struct skep_time_range 
         .n_groups = SKEP_ARRAY_LEN(groups),
         .aggs = aggs,
         .n_aggs = SKEP_ARRAY_LEN(aggs),
-        .granularity_ns =
-            SKEP_MAX((range.end_ns - range.start_ns) / SKEP_API_ITEM_SERIES, (int64_t)1000000),
+        .granularity_ns = SKEP_MAX((range.end_ns - range.start_ns) / steps, (int64_t)1000000),
         .ignore_sample_rate = true,
         .limit = SKEP_LIMIT_PLAN_RESULT_GROUPS,
     };
     SKEP_TRY(skep_query_aggregate(job->api->cfg.store, &plan, &job->opts, &res, err));
-    deal(&w, res, ret, range);
+    deal(&w, res, ret, range, steps);
     return SKEP_OK;
 }

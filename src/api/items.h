@@ -5,18 +5,19 @@
 #include "api/api_priv.h"
 #include "inbox/inbox.h"
 
-enum { SKEP_API_ITEM_SERIES = 30 };
+enum { SKEP_API_ITEM_SERIES = 30, SKEP_API_ITEM_STEPS_MAX = 168 };
 
 /* What the rows of a range say of an item. */
 struct skep_api__item_range {
     uint64_t count, users, hosts;
-    uint64_t series[SKEP_API_ITEM_SERIES]; /* equal steps of the range */
+    uint64_t series[SKEP_API_ITEM_STEPS_MAX]; /* `steps` equal ones of the range */
 };
 
 /* Fill ret[i] for items[i], members of merged ones included, from the store.
+ * steps  1 to SKEP_API_ITEM_STEPS_MAX
  * Returns as skep_query_aggregate. */
 SKEP_NODISCARD skep_rc skep_api__items_range(struct skep_api__job *job,
-                                             struct skep_time_range range,
+                                             struct skep_time_range range, unsigned steps,
                                              const struct skep_item *items, size_t n,
                                              struct skep_api__item_range *ret, skep_err *err);
 

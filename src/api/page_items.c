@@ -189,7 +189,7 @@ static skep_rc put_list(struct skep_api__job *job, const struct skep_item_query 
     SKEP_TRY(skep_state_items(job->api->cfg.state, q, &job->arena, &items, &n, &all, err));
     struct skep_api__item_range *ranges =
         skep_new_n(&job->arena, struct skep_api__item_range, n + 1);
-    SKEP_TRY(skep_api__items_range(job, range, items, n, ranges, err));
+    SKEP_TRY(skep_api__items_range(job, range, SKEP_API_ITEM_SERIES, items, n, ranges, err));
     skep_api__json_begin(job, 200);
     skep_json_object(j);
     skep_json_key(j, SKEP_STR("items"));
@@ -258,7 +258,7 @@ static skep_rc put_one(struct skep_api__job *job, int64_t id, struct skep_time_r
         .environment = item.environment, .members_of = id, .limit = 1000};
     SKEP_TRY(skep_state_items(state, &q, &job->arena, &members, &n_members, &all, err));
     SKEP_TRY(skep_state_item_history(state, id, &job->arena, &lines, &n_lines, err));
-    SKEP_TRY(skep_api__items_range(job, range, &item, 1, &seen, err));
+    SKEP_TRY(skep_api__items_range(job, range, SKEP_API_ITEM_SERIES, &item, 1, &seen, err));
     skep_api__json_begin(job, 200);
     skep_json_object(j);
     put_item(j, &item);

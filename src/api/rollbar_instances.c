@@ -15,7 +15,7 @@
 #include "base/assert.h"
 #include "stack/stack.h"
 
-enum { PAGE_ROWS = 20, PAGES_MAX = 500, MEMBERS_MAX = 1000 };
+enum { PAGE_ROWS = 20, PAGES_MAX = 500 };
 
 static skep_str text_of(struct skep_arena *arena, const struct skep_row *row, skep_str name)
 {
@@ -24,90 +24,6 @@ static skep_str text_of(struct skep_arena *arena, const struct skep_row *row, sk
 }
 
 // --- the question ------------------------------------------------------------------------------
-
-static const skep_str stage_field = SKEP_STR_INIT("deployment.environment.name"),
-                      old_stage_field = SKEP_STR_INIT("deployment.environment");
-
-static struct skep_expr *test(struct skep_arena *arena, skep_str field, enum skep_cmp op,
-                              const skep_value *values, unsigned n)
-{
-    struct skep_expr *e = skep_new(arena, struct skep_expr);
-    *e = (struct skep_expr){
-        .op = SKEP_EXPR_TEST,
-        .test = {.field = {.name = field}, .op = op, .values = values, .n_values = n}};
-    return e;
-}
-
-static struct skep_expr *is(struct skep_arena *arena, skep_str field, enum skep_cmp op,
-                            skep_str text)
-{
-    skep_value *v = skep_new(arena, skep_value);
-    *v = (skep_value){.type = SKEP_TYPE_STRING, .s = text};
-    return test(arena, field, op, v, 1);
-}
-
-static struct skep_expr *both(struct skep_arena *arena, enum skep_expr_op op, struct skep_expr *a,
-                              struct skep_expr *b)
-{
-    struct skep_expr **kids = skep_new_n(arena, struct skep_expr *, 2);
-    struct skep_expr *e = skep_new(arena, struct skep_expr);
-    kids[0] = a;
-    kids[1] = b;
-    *e = (struct skep_expr){.op = op, .kids = kids, .n_kids = 2};
-    return e;
-}
-
-/* Absent or empty. */
-static struct skep_expr *unsaid(struct skep_arena *arena, skep_str field)
-{
-    return both(arena, SKEP_EXPR_OR, test(arena, field, SKEP_CMP_NOT_EXISTS, NULL, 0),
-                is(arena, field, SKEP_CMP_EQ, SKEP_STR("")));
-}
-
-/* Where the program said it runs, by the new name or else by the old one (inbox/sightings.c). */
-static struct skep_expr *in_stage(struct skep_arena *arena, skep_str stage)
-{
-    struct skep_expr *unsaid_new = unsaid(arena, stage_field);
-    if (stage.n == 0)
-        return both(arena, SKEP_EXPR_AND, unsaid_new, unsaid(arena, old_stage_field));
-    return both(
-        arena, SKEP_EXPR_OR, is(arena, stage_field, SKEP_CMP_EQ, stage),
-        both(arena, SKEP_EXPR_AND, unsaid_new, is(arena, old_stage_field, SKEP_CMP_EQ, stage)));
-}
-
-/* Rows that are occurrences of something. */
-static struct skep_expr *occurrences(struct skep_arena *arena, struct skep_expr *fingerprints)
-{
-    return both(arena, SKEP_EXPR_AND, fingerprints,
-                is(arena, SKEP_STR("meta.kind"), SKEP_CMP_NE, skep_kind_name(SKEP_KIND_SPAN)));
-}
-
-/* The plan's filter and range: an item's rows and those of its members. */
-static skep_rc of_item(struct skep_api__job *job, const struct skep_item *item,
-                       struct skep_plan *plan, skep_err *err)
-{
-    const struct skep_item_query q = {
-        .environment = item->environment, .members_of = item->id, .limit = MEMBERS_MAX};
-    struct skep_item *members;
-    size_t n;
-    uint64_t all;
-    struct skep_time_range r = {item->first_ns, item->last_ns};
-    SKEP_TRY(skep_state_items(job->api->cfg.state, &q, &job->arena, &members, &n, &all, err));
-    skep_value *values = skep_new_n(&job->arena, skep_value, n + 1);
-    values[n] = (skep_value){.type = SKEP_TYPE_STRING, .s = item->fingerprint};
-    for (size_t i = 0; i < n; i++) {
-        values[i] = (skep_value){.type = SKEP_TYPE_STRING, .s = members[i].fingerprint};
-        r.start_ns = SKEP_MIN(r.start_ns, members[i].first_ns);
-        r.end_ns = SKEP_MAX(r.end_ns, members[i].last_ns);
-    }
-    r.end_ns += r.end_ns < INT64_MAX;
-    plan->range = r;
-    plan->filter = both(&job->arena, SKEP_EXPR_AND,
-                        occurrences(&job->arena, test(&job->arena, SKEP_STR("error.fingerprint"),
-                                                      SKEP_CMP_EQ, values, (unsigned)n + 1)),
-                        in_stage(&job->arena, item->stage));
-    return SKEP_OK;
-}
 
 /* The rows of a page; *ret_n 0 = it lies behind the last. */
 static skep_rc fetch(struct skep_api__job *job, struct skep_plan *plan, uint64_t page,
@@ -210,8 +126,8 @@ static void put_made(struct skep_json *j, struct skep_arena *arena, const struct
 
 static skep_str stage_of(struct skep_arena *arena, const struct skep_row *row)
 {
-    skep_str stage = text_of(arena, row, stage_field);
-    return stage.n ? stage : text_of(arena, row, old_stage_field);
+    skep_str stage = text_of(arena, row, skep_api__rb_stage);
+    return stage.n ? stage : text_of(arena, row, skep_api__rb_old_stage);
 }
 
 /* The item the row counts for; 0 = it is not known (yet). */
@@ -287,8 +203,7 @@ static void of_all(struct skep_api__job *job)
     struct skep_plan plan = {.kind = SKEP_PLAN_ROWS, .range = {0, INT64_MAX}};
     if (!read_page(job, &page))
         return;
-    plan.filter = occurrences(
-        &job->arena, test(&job->arena, SKEP_STR("error.fingerprint"), SKEP_CMP_EXISTS, NULL, 0));
+    skep_api__rb_rows_of_all(job, NULL, 0, &plan);
     skep_api__items_wait(job);
     put_list(job, &plan, page);
 }
@@ -306,7 +221,7 @@ static void of_one(struct skep_api__job *job)
     skep_rc rc = skep_state_item_get(job->api->cfg.state, job->req->caller.environment, id, 0,
                                      &job->arena, &item, &err);
     if (rc == SKEP_OK)
-        rc = of_item(job, &item, &plan, &err);
+        rc = skep_api__rb_rows_of_item(job, &item, &plan, &err);
     if (rc == SKEP_OK)
         put_list(job, &plan, page);
     else

@@ -49,5 +49,17 @@ void skep_api__rb_put_null(struct skep_json *j, skep_str key);
 int64_t skep_api__rb_occurrence_id(skep_row_id id);
 skep_row_id skep_api__rb_row_id(int64_t occurrence);
 
+/* The fields that say where a program runs, the second of them the older name. */
+extern const skep_str skep_api__rb_stage, skep_api__rb_old_stage;
+/* Set a plan's filter, and of an item its range: from its first occurrence to its last. */
+SKEP_NODISCARD skep_rc skep_api__rb_rows_of_item(struct skep_api__job *job,
+                                                 const struct skep_item *item,
+                                                 struct skep_plan *plan, skep_err *err);
+/* Of any of the stages; n 0 = of all.  n * 5 tests. */
+void skep_api__rb_rows_of_all(struct skep_api__job *job, const skep_str *stages, size_t n,
+                              struct skep_plan *plan);
+void skep_api__rb_rows_of_version(struct skep_api__job *job, skep_str version, skep_str stage,
+                                  struct skep_plan *plan);
+
 /* An item's object. */
 void skep_api__rb_item(struct skep_json *j, const struct skep_item *i);

@@ -202,11 +202,53 @@ test('deploys: as JSON and as a form, changed, listed', async () => {
   assert.deepEqual((await good('GET', '/deploys?environment=staging')).deploys.map((d) => d.id), [second]);
 });
 
+test('reports: the items with the most occurrences, and counts step by step', async () => {
+  const { items: [item] } = await good('GET', '/items/?query=ValueError');
+  const top = await good('GET', '/reports/top_active_items?hours=24&environments=production&sort=occurrences');
+  assert.equal(top[0].item.id, item.id);
+  assert.equal(top[0].counts.length, 24);
+  assert.equal(top[0].counts.reduce((a, b) => a + b, 0), 45);
+  assert.ok(top[0].counts.at(-1) + top[0].counts.at(-2) === 45); // the oldest first
+  const totals = top.map((t) => t.counts.reduce((a, b) => a + b, 0));
+  assert.deepEqual(totals, [...totals].sort((a, b) => b - a));
+  assert.ok(top.every((t) => t.item.environment === 'production'));
+  assert.deepEqual((await good('GET', '/reports/top_active_items?environments=staging')).map((t) => t.item.title.split(':')[0]).sort(), ['A2', 'KeyError']);
+
+  const sum = (counts) => counts.reduce((a, [, c]) => a + c, 0);
+  for (const size of [60, 3600, 86400]) {
+    const counts = await good('GET', `/reports/occurrence_counts?bucket_size=${size}&buckets=30&item_id=${item.id}`);
+    assert.equal(counts.length, 30);
+    assert.ok(counts.every(([at], i) => at % size === 0 && (i === 0 || at === counts[i - 1][0] + size)));
+    assert.ok(counts.at(-1)[0] <= Date.now() / 1000 && Date.now() / 1000 < counts.at(-1)[0] + 2 * size);
+    assert.equal(sum(counts), 45);
+  }
+  const of = async (query) => sum(await good('GET', `/reports/occurrence_counts?${query}`));
+  assert.equal(await of('environments=staging'), 2);
+  assert.equal(await of('environments=staging,production'), await of(''));
+  assert.equal(await of('environments=nowhere'), 0);
+});
+
+test('a version: its first and last occurrence, its deploy', async () => {
+  await raised('LookupError', { code_version: '7.1' });
+  await raised('LookupError', { code_version: '7.1' });
+  await raised('LookupError', { code_version: '7.2' });
+  await good('POST', '/deploy/', { environment: 'production', revision: '7.1', local_username: 'ann' });
+  const v = await good('GET', '/versions/7.1?environment=production');
+  const { instances } = await good('GET', '/instances/');
+  assert.deepEqual([v.version, v.environment, v.deployed_by], ['7.1', 'production', 'ann']);
+  assert.deepEqual([v.first_occurrence_id, v.last_occurrence_id], [instances[2].id, instances[1].id]);
+  assert.equal((await good('GET', '/versions/7.2?environment=production')).deployed_by, null);
+  await bad(404, 'GET', '/versions/7.1?environment=staging');
+  await bad(422, 'GET', '/versions/7.1');
+});
+
 test('what is refused says why, with Rollbar\'s statuses', async () => {
   const { items: [{ id }] } = await good('GET', '/items/?limit=1');
   for (const path of ['/item/987654', '/item/x', '/item/0', '/item_by_counter/98765', '/item/987654/instances', '/instance/1', '/instance/x', '/instance/9223372036854775807', '/deploy/98765']) await bad(404, 'GET', path);
   for (const query of ['status=archived', 'level=loud', 'level=35', 'page=0', 'page=x', 'limit=5001', 'ids=a', 'assigned_user=assigned', 'framework=flask']) await bad(422, 'GET', `/items/?${query}`);
   await bad(422, 'GET', '/instances/?page=501');
+  for (const report of ['top_active_items?hours=169', 'top_active_items?sort=unique_occurrences', 'occurrence_counts?bucket_size=61', 'occurrence_counts?buckets=2001', 'occurrence_counts?min_level=error', `occurrence_counts?environments=${Array(51).fill('a')}`]) await bad(422, 'GET', `/reports/${report}`);
+  await bad(404, 'GET', '/reports/occurrence_counts?item_id=987654');
   await bad(422, 'GET', '/item/');
   for (const change of [{}, { status: 'snoozed' }, { level: 'loud' }, { title: '' }, { title: 'x'.repeat(256) }, { resolved_in_version: 'x'.repeat(41) }, { assigned_user_id: 7 }, { snoozed: true }, { team_id: 3 }, { status: null }]) await bad(422, 'PATCH', `/item/${id}`, change);
   await bad(404, 'PATCH', '/item/987654', { status: 'muted' });
