@@ -6,6 +6,7 @@
  *   GET /api/1/instance/:id           one
  *
  *   page p -> the rows before it, without their fields -> 20 rows behind the last of them, whole
+ *   last_id -> the rows behind it
  *
  * `data` of a Rollbar item is what is kept of it, word for word; of another wire's exception it is
  * made of the row, in the same shape.
@@ -15,7 +16,13 @@
 #include "base/assert.h"
 #include "stack/stack.h"
 
-enum { PAGE_ROWS = 20, PAGES_MAX = 500 };
+enum { PAGE_ROWS = 20, PAGE_ROWS_MAX = 100, BEFORE_MAX = 10000 };
+
+/* Which part of a list: `limit` rows behind those of the pages before it, or behind an occurrence
+ * (last_id not 0). */
+struct part {
+    uint64_t page, limit, last_id;
+};
 
 static skep_str text_of(struct skep_arena *arena, const struct skep_row *row, skep_str name)
 {
@@ -26,18 +33,25 @@ static skep_str text_of(struct skep_arena *arena, const struct skep_row *row, sk
 // --- the question ------------------------------------------------------------------------------
 
 /* The rows of a page; *ret_n 0 = it lies behind the last. */
-static skep_rc fetch(struct skep_api__job *job, struct skep_plan *plan, uint64_t page,
+static skep_rc fetch(struct skep_api__job *job, struct skep_plan *plan, const struct part *part,
                      const struct skep_row **ret, size_t *ret_n, skep_err *err)
 {
     static const struct skep_field_ref nothing = {.name = SKEP_STR_INIT("meta.kind")};
     struct skep_answer a = {0};
     *ret_n = 0;
-    if (page > 1) {
+    if (part->last_id || part->page > 1) {
         struct skep_plan before = *plan;
         before.columns = &nothing;
         before.n_columns = 1;
-        before.limit = (unsigned)(page - 1) * PAGE_ROWS;
-        SKEP_TRY(skep_query_run(job->api->cfg.store, &before, &job->opts, &a, err));
+        before.limit = (unsigned)((part->page - 1) * part->limit);
+        if (part->last_id) {
+            before = (struct skep_plan){.kind = SKEP_PLAN_ROW, .range = {0, INT64_MAX}, .limit = 1};
+            before.row_id = skep_api__rb_row_id((int64_t)part->last_id);
+        }
+        skep_rc rc = skep_query_run(job->api->cfg.store, &before, &job->opts, &a, err);
+        if (part->last_id && (rc == SKEP_ENOTFOUND || (rc == SKEP_OK && a.rows.n == 0)))
+            return skep_fail(err, SKEP_EINVAL, "last_id is the id of an occurrence");
+        SKEP_TRY(rc);
         if (a.rows.n < before.limit)
             return SKEP_OK;
         plan->has_cursor = true;
@@ -45,7 +59,7 @@ static skep_rc fetch(struct skep_api__job *job, struct skep_plan *plan, uint64_t
         plan->cursor_id = a.rows.rows[a.rows.n - 1].id;
     }
     plan->raw = true;
-    plan->limit = PAGE_ROWS;
+    plan->limit = (unsigned)part->limit;
     SKEP_TRY(skep_query_run(job->api->cfg.store, plan, &job->opts, &a, err));
     *ret = a.rows.rows;
     *ret_n = a.rows.n;
@@ -164,20 +178,20 @@ static void put_instance(struct skep_api__job *job, const struct skep_row *row)
     skep_json_end(j);
 }
 
-static void put_list(struct skep_api__job *job, struct skep_plan *plan, uint64_t page)
+static void put_list(struct skep_api__job *job, struct skep_plan *plan, const struct part *part)
 {
     struct skep_json *j = &job->out.json;
     const struct skep_row *rows = NULL;
     size_t n;
     skep_err err = {.text = ""};
-    skep_rc rc = fetch(job, plan, page, &rows, &n, &err);
+    skep_rc rc = fetch(job, plan, part, &rows, &n, &err);
     if (rc != SKEP_OK) {
         skep_api__rb_fail_rc(job, rc, &err);
         return;
     }
     skep_api__rb_begin(job, 200);
     skep_json_object(j);
-    skep_json_put_u64(j, SKEP_STR("page"), page);
+    skep_json_put_u64(j, SKEP_STR("page"), part->page);
     skep_json_key(j, SKEP_STR("instances"));
     skep_json_array(j);
     for (size_t i = 0; i < n && !job->out.gone; i++) {
@@ -191,31 +205,36 @@ static void put_list(struct skep_api__job *job, struct skep_plan *plan, uint64_t
 
 // --- calls -------------------------------------------------------------------------------------
 
-static bool read_page(struct skep_api__job *job, uint64_t *ret)
+static bool read_part(struct skep_api__job *job, struct part *ret)
 {
-    *ret = 1;
-    return skep_api__rb_number(job, SKEP_STR("page"), PAGES_MAX, ret);
+    *ret = (struct part){.page = 1, .limit = PAGE_ROWS};
+    if (!skep_api__rb_number(job, SKEP_STR("limit"), PAGE_ROWS_MAX, &ret->limit) ||
+        !skep_api__rb_number(job, SKEP_STR("page"), BEFORE_MAX / ret->limit, &ret->page) ||
+        !skep_api__rb_number(job, SKEP_STR("last_id"), INT64_MAX, &ret->last_id))
+        return false;
+    ret->page = ret->last_id ? 1 : ret->page;
+    return true;
 }
 
 static void of_all(struct skep_api__job *job)
 {
-    uint64_t page;
+    struct part part;
     struct skep_plan plan = {.kind = SKEP_PLAN_ROWS, .range = {0, INT64_MAX}};
-    if (!read_page(job, &page))
+    if (!read_part(job, &part))
         return;
     skep_api__rb_rows_of_all(job, NULL, 0, &plan);
     skep_api__items_wait(job);
-    put_list(job, &plan, page);
+    put_list(job, &plan, &part);
 }
 
 static void of_one(struct skep_api__job *job)
 {
     int64_t id;
-    uint64_t page;
+    struct part part;
     struct skep_item item;
     struct skep_plan plan = {.kind = SKEP_PLAN_ROWS};
     skep_err err = {.text = ""};
-    if (!skep_api__rb_id(job, SKEP_STR("item"), &id) || !read_page(job, &page))
+    if (!skep_api__rb_id(job, SKEP_STR("item"), &id) || !read_part(job, &part))
         return;
     skep_api__items_wait(job);
     skep_rc rc = skep_state_item_get(job->api->cfg.state, job->req->caller.environment, id, 0,
@@ -223,7 +242,7 @@ static void of_one(struct skep_api__job *job)
     if (rc == SKEP_OK)
         rc = skep_api__rb_rows_of_item(job, &item, &plan, &err);
     if (rc == SKEP_OK)
-        put_list(job, &plan, page);
+        put_list(job, &plan, &part);
     else
         skep_api__rb_fail_rc(job, rc, &err);
 }

@@ -141,6 +141,10 @@ test('occurrences: of all, of an item, one; what was sent comes back but for sec
   assert.equal(new Set(ids).size, 45);
   assert.deepEqual(ids, [...ids].sort((a, b) => b - a));
   assert.equal(ids.at(-1), last.id);
+  const ten = (await good('GET', `/item/${item.id}/instances?limit=10&page=2`)).instances.map((i) => i.id);
+  assert.deepEqual(ten, ids.slice(10, 20));
+  const behind = (await good('GET', `/item/${item.id}/instances?limit=10&page=1&last_id=${ten.at(-1)}`)).instances.map((i) => i.id);
+  assert.deepEqual(behind, ids.slice(20, 30));
   const other = (await good('GET', '/item/1/instances')).instances;
   assert.ok(other.length > 0 && other.every((i) => i.item_id === 1));
 });
@@ -246,7 +250,7 @@ test('what is refused says why, with Rollbar\'s statuses', async () => {
   const { items: [{ id }] } = await good('GET', '/items/?limit=1');
   for (const path of ['/item/987654', '/item/x', '/item/0', '/item_by_counter/98765', '/item/987654/instances', '/instance/1', '/instance/x', '/instance/9223372036854775807', '/deploy/98765']) await bad(404, 'GET', path);
   for (const query of ['status=archived', 'level=loud', 'level=35', 'page=0', 'page=x', 'limit=5001', 'ids=a', 'assigned_user=assigned', 'framework=flask']) await bad(422, 'GET', `/items/?${query}`);
-  await bad(422, 'GET', '/instances/?page=501');
+  for (const query of ['page=501', 'limit=101', 'limit=100&page=101', 'last_id=5']) await bad(422, 'GET', `/instances/?${query}`);
   for (const report of ['top_active_items?hours=169', 'top_active_items?sort=unique_occurrences', 'occurrence_counts?bucket_size=61', 'occurrence_counts?buckets=2001', 'occurrence_counts?min_level=error', `occurrence_counts?environments=${Array(51).fill('a')}`]) await bad(422, 'GET', `/reports/${report}`);
   await bad(404, 'GET', '/reports/occurrence_counts?item_id=987654');
   await bad(422, 'GET', '/item/');
