@@ -33,7 +33,7 @@ enum {
     SKEP_TEMPLATE_SAMPLES = 3,
     SKEP_TEMPLATE_SEVERITIES = 7, /* unspecified trace debug info warn error fatal */
     SKEP_TEMPLATE_VALUES = 4,     /* of a dynamic part, to show */
-    SKEP_TEMPLATE_TOKENS = 64,    /* of a line; what follows is REST */
+    SKEP_TEMPLATE_TOKENS = 192,   /* of a line, punctuation too; what follows is REST */
     SKEP_TEMPLATE_MAX = 8192
 };
 

@@ -311,6 +311,41 @@ test('Logs Insights: completed, asked, a table with a chart, mistakes at the cha
   assert.equal(await line(654321).locator('..').getAttribute('aria-rowindex'), String(N - 654321));
 });
 
+test('searches are saved by name, found again, replaced and forgotten; clients of CloudWatch see them', options, async () => {
+  const saved = page.getByRole('dialog', { name: 'Saved searches' });
+  const box = () => page.getByRole('button', { name: 'Saved', exact: true }).click();
+  await open(`lang=pattern&fp=${encodeURIComponent('payment -bob')}&ds=shop&w=${encodeURIComponent('n < 5000')}`);
+  const want = Array.from({ length: 100 }, (_, i) => lineOf(i * 50 + 7)).filter((l) => !l.text.includes('bob')).length;
+  await page.getByText(`${count(want)} lines`).waitFor();
+  await box();
+  await saved.getByText('Nothing is saved yet.').waitFor();
+  await page.keyboard.type('failed payments');
+  await page.keyboard.press('Enter');
+  await saved.getByRole('button', { name: /^failed payments/ }).waitFor();
+  const { queryDefinitions } = await skep.json('POST', '/skep/v1/logs/DescribeQueryDefinitions', {});
+  assert.equal(queryDefinitions[0].name, 'failed payments');
+  assert.deepEqual(queryDefinitions[0].logGroupNames, ['shop']);
+  assert.equal((await skep.json('POST', '/skep/v1/logs/check', { language: 'insights', text: queryDefinitions[0].queryString })).ok, true, 'it is a query of its own');
+  // Another of the same name takes its place.
+  await page.keyboard.type('failed payments');
+  await saved.getByRole('button', { name: 'Replace' }).click();
+  await until('one definition', async () => (await skep.json('POST', '/skep/v1/logs/DescribeQueryDefinitions', {})).queryDefinitions.length === 1);
+
+  await skep.json('POST', '/skep/v1/logs/PutQueryDefinition', { name: 'by a client', queryString: 'stats count(*) as n by severity', logGroupNames: ['shop'] });
+  await open('');
+  await box();
+  await saved.getByRole('button', { name: /^failed payments/ }).click();
+  await page.getByText(`${count(want)} lines`).waitFor();
+  assert.deepEqual([params().get('fp'), params().get('w'), params().get('ds'), params().get('from')], ['payment -bob', 'n < 5000', 'shop', String(fromMs / 1e3)]);
+  await box();
+  await saved.getByRole('button', { name: /^by a client/ }).click();
+  await page.locator('.insights-table tbody tr').nth(3).waitFor();
+  await box();
+  await saved.getByRole('button', { name: 'Forget failed payments' }).click();
+  await until('forgotten', async () => (await saved.getByRole('button', { name: /^failed payments/ }).count()) === 0);
+  await page.keyboard.press('Escape');
+});
+
 test('groups: lines, errors, how long they are kept; streams lead to their lines', options, async () => {
   await open('');
   await page.getByRole('tab', { name: 'Groups' }).click();

@@ -23,17 +23,25 @@ const failing = async (page) => {
   await page.locator('.sidebar .field').first().waitFor();
 };
 
+// A line in its place, with what stands around it.
+const opened = async (page) => {
+  await page.locator('.line:has(.line-trace) .line-head').nth(3).click();
+  await page.locator('.line-detail .field').first().waitFor();
+};
+
 const SHOTS = [
   { name: 'home-dark', path: `/ui/home?t=${t}`, ready: '.trace-table tbody tr' },
   { name: 'home-light', theme: 'light', path: `/ui/home?t=${t}`, ready: '.trace-table tbody tr' },
   { name: 'query-heatmap-dark', path: `/ui/query?t=${t}&c=HEATMAP(duration_ms)&c=P95(duration_ms)&by=http.route&w=span.kind+=+"server"`, ready: '.table tbody tr' },
   { name: 'trace-dark', path: `/ui/traces?t=${t}&sort=errors&live=0`, ready: '.trace-table tbody tr', run: failing },
-  { name: 'logs-dark', path: `/ui/logs?t=${t}`, ready: '.line' },
+  { name: 'logs-dark', path: `/ui/logs?t=${t}&hl=order`, ready: '.line', run: opened },
+  { name: 'logs-patterns-light', theme: 'light', path: `/ui/logs?t=${t}&tab=patterns`, ready: '.pattern' },
 ];
 
 const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
   args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'] });
-for (const s of SHOTS) {
+// SKEP_SHOTS=logs takes those whose names begin so.
+for (const s of SHOTS.filter((x) => x.name.startsWith(process.env.SKEP_SHOTS ?? ''))) {
   const mock = process.env.SKEP_URL ? null : await startMock({ mode: 'data' });
   const page = await browser.newPage({ viewport: { width: 1280, height: 800 }, colorScheme: s.theme ?? 'dark', reducedMotion: 'reduce' });
   await page.goto((process.env.SKEP_URL ?? mock.url) + s.path);

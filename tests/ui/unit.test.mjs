@@ -40,6 +40,7 @@ const logs = await load('lib/logs.ts');
 const insights = await load('lib/insights.ts');
 const logtext = await load('lib/logtext.ts');
 const source = await load('logs/source.ts');
+const saved = await load('lib/saved.ts');
 const exporting = await load('logs/Export.tsx');
 
 test('filters read as people type them', () => {
@@ -243,4 +244,15 @@ test('CSV: quotes, line ends, and no formulas', () => {
 
 test('steps of the list are cut at the range', () => {
   assert.deepEqual(source.stepsOf([0, 10, 20], 10, [1, NaN, 3], 5, 25), [{ from: 5, to: 10, n: 1 }, { from: 10, to: 20, n: 0 }, { from: 20, to: 25, n: 3 }]);
+});
+
+test('a saved search is a query, and comes back as it was', () => {
+  const there = (query) => {
+    const params = new URLSearchParams(query);
+    return new URLSearchParams(saved.savedOf({ queryDefinitionId: '1', name: 'x', queryString: saved.queryStringOf(params) }).params).toString();
+  };
+  for (const q of ['lang=pattern&fp=ERROR+-x&w=a+%3D+1&w=b+exists&ds=shop', 'q=%23+%26+%0A', 'tab=patterns', 'lang=insights&ds=a&iq=fields+%40message%0A%7C+limit+5']) assert.equal(there(q), new URLSearchParams(q).toString());
+  assert.equal(there('q=x&from=1&to=2&row=3&tail=1&env=e'), 'q=x', 'times and lines are not part of it');
+  const foreign = saved.savedOf({ queryDefinitionId: '1', name: 'x', queryString: 'stats count(*)', logGroupNames: ['g'] });
+  assert.equal(new URLSearchParams(foreign.params).toString(), 'lang=insights&iq=stats+count%28*%29&ds=g');
 });

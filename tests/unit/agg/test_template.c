@@ -239,8 +239,8 @@ static void test_long_lines(void **state)
     char line[1000];
     for (int k = 0; k < 3; k++) {
         size_t n = 0;
-        for (int i = 0; i < 100; i++)
-            n += (size_t)snprintf(line + n, sizeof line - n, "word%s ", i == 90 && k ? "x" : "");
+        for (int i = 0; i < 300; i++)
+            n += (size_t)snprintf(line + n, sizeof line - n, "w%s ", i == 250 && k ? "x" : "");
         add(t, line);
     }
     skep_templates_finish(t, &arena, &list);

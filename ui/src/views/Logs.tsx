@@ -16,6 +16,7 @@ import { Facets } from '../logs/Facets';
 import { Highlight } from '../logs/Highlight';
 import { Insights, useInsights } from '../logs/Insights';
 import { Patterns } from '../logs/Patterns';
+import { SavedBox } from '../logs/SavedBox';
 import { Search } from '../logs/Search';
 import { TailBar } from '../logs/TailBar';
 import { useLines, useTail } from '../logs/use';
@@ -61,6 +62,7 @@ export function Logs() {
         <button type="button" class={`button${tailing ? ' primary' : ''}`} aria-pressed={tailing} data-key="f" title="Lines as they come (f)" onClick={follow}><Icon name={tailing ? 'pause' : 'play'} /> {tailing ? 'Following' : 'Follow'}</button>
         {tail && <TailBar tail={tail} />}
         {!tailing && <button type="button" class="button" data-key="r" title="Ask again (r)" onClick={lines.reload}>Refresh</button>}
+        {tab !== 'groups' && <SavedBox />}
         <span class="end bar">
           {lined && <span class="num muted" role="status"><b>{count(total)}</b> {total === 1 ? 'line' : 'lines'}</span>}
           {lined && <Covers answer={lined.result} loading={lines.loading} />}
