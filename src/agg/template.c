@@ -205,7 +205,7 @@ static void move_arena(struct skep_templates *t)
 static void fold(struct skep_templates *t)
 {
     struct skep_template__token tokens[SKEP_TEMPLATE_TOKENS + 1];
-    if (t->n == 0)
+    if (t->n == 0) /* nor is there a table */
         return;
     qsort(t->entries, t->n, sizeof *t->entries, by_count);
     skep_template__fold(t->entries, t->n, t->cfg.n_bins, &t->arena);

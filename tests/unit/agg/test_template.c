@@ -231,6 +231,17 @@ static void test_budget(void **state)
     assert_int_equal(skep_budget_used(&budget), 0);
 }
 
+static void test_nothing(void **state)
+{
+    (void)state;
+    struct skep_templates *t = skep_templates_new(&(struct skep_template_config){0});
+    struct skep_template_list list;
+    skep_templates_finish(t, &arena, &list);
+    assert_int_equal(list.n, 0);
+    assert_int_equal(list.lines, 0);
+    skep_templates_free(t);
+}
+
 static void test_long_lines(void **state)
 {
     (void)state;
@@ -261,6 +272,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_order_does_not_matter, setup, teardown),
         cmocka_unit_test_setup_teardown(test_overflow, setup, teardown),
         cmocka_unit_test_setup_teardown(test_budget, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(test_long_lines, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
