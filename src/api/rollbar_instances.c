@@ -15,6 +15,7 @@
 
 #include "base/assert.h"
 #include "stack/stack.h"
+#include "wire/json_in.h"
 
 enum { PAGE_ROWS = 20, PAGE_ROWS_MAX = 100, BEFORE_MAX = 10000 };
 
@@ -155,6 +156,19 @@ static int64_t item_of(struct skep_api__job *job, const struct skep_row *row)
     return rc != SKEP_OK ? 0 : item.merged_into ? item.merged_into : item.id;
 }
 
+/* What is kept of a Rollbar item, if it is an object: rows may be imported with anything there. */
+static skep_str kept_of(struct skep_api__job *job, const struct skep_row *row)
+{
+    if (row->source != SKEP_SOURCE_ROLLBAR)
+        return SKEP_STR_NULL;
+    yyjson_alc alc = skep_json_alc(&job->budget);
+    skep_str kept = text_of(&job->arena, row, SKEP_RAW_FIELD);
+    yyjson_doc *doc = yyjson_read_opts((char *)(uintptr_t)kept.p, kept.n, 0, &alc, NULL);
+    bool object = yyjson_is_obj(yyjson_doc_get_root(doc));
+    yyjson_doc_free(doc);
+    return object ? kept : SKEP_STR_NULL;
+}
+
 static void put_instance(struct skep_api__job *job, const struct skep_row *row)
 {
     struct skep_json *j = &job->out.json;
@@ -169,8 +183,7 @@ static void put_instance(struct skep_api__job *job, const struct skep_row *row)
     skep_json_put_i64(j, SKEP_STR("timestamp"), row->time_ns / 1000000000);
     skep_json_put_u64(j, SKEP_STR("version"), 2); // of the payload's form: Rollbar has had no other
     skep_json_key(j, SKEP_STR("data"));
-    skep_str kept = row->source == SKEP_SOURCE_ROLLBAR ? text_of(&job->arena, row, SKEP_RAW_FIELD)
-                                                       : SKEP_STR_NULL;
+    skep_str kept = kept_of(job, row);
     if (kept.n)
         skep_json_raw(j, kept);
     else

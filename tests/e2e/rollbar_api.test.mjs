@@ -184,6 +184,17 @@ test('an exception of OpenTelemetry is an occurrence in the same shape', async (
   assert.deepEqual(frames, [{ filename: '/srv/shop/pay.py', method: 'charge', lineno: 7 }]);
 });
 
+test('an imported row that pretends to be an item breaks no answer', async () => {
+  for (const raw of ['{"a":', '"text"', '1}{', '']) {
+    const row = { time_ns: `${BigInt(Date.now()) * 1000000n}`, kind: 'error', source: 'rollbar', dataset: 'rollbar', name: 'pretended', intrinsic: { body: 'pretended', 'error.fingerprint': 'f'.repeat(40), 'meta.raw': raw }, attributes: { 'deployment.environment.name': 'production' } };
+    const r = await skep.call('POST', '/skep/v1/import', `${JSON.stringify(row)}\n`, { 'content-type': 'application/x-ndjson' });
+    assert.equal(r.status, 200, await r.text());
+    const { instances: [last] } = await good('GET', '/instances?limit=1');
+    assert.deepEqual(last.data.body, { message: { body: 'pretended' } });
+    assert.deepEqual(await good('GET', `/instance/${last.id}`), last);
+  }
+});
+
 test('deploys: as JSON and as a form, changed, listed', async () => {
   const form = { 'content-type': 'application/x-www-form-urlencoded' };
   const r = await call('POST', '/deploy/', new URLSearchParams({ environment: 'production', revision: 'aabbcc1', local_username: 'ann', comment: 'a + b', status: 'started' }).toString(), form);
