@@ -263,6 +263,16 @@ static bool too_large(struct skep_api__out *out)
     return true;
 }
 
+static struct skep_api__job *job_of(struct skep_api__out *out)
+{
+    return (struct skep_api__job *)(void *)((char *)out - offsetof(struct skep_api__job, out));
+}
+
+static bool stopped(void *ctx)
+{
+    return skep_api__stopped(ctx);
+}
+
 void skep_api__out_flush(struct skep_api__out *out)
 {
     if (out->gone && !out->stream)
@@ -273,6 +283,7 @@ void skep_api__out_flush(struct skep_api__out *out)
     if (!out->stream) {
         out->stream = skep_respond_stream(out->req, &out->resp);
         out->req = NULL;
+        skep_stream_until(out->stream, stopped, job_of(out));
     }
     if (!out->gone && skep_stream_write(out->stream, skep_buf_bytes(&out->buf)) != SKEP_OK)
         out->gone = true;

@@ -39,12 +39,18 @@ struct session {
     bool closed;
 };
 
+/* Its key or the server ends. */
+static bool is_over(void *ctx)
+{
+    struct session *s = ctx;
+    return !skep_auth_holds(s->api->cfg.auth, &s->hold) ||
+           atomic_load_explicit(&s->api->stopping, memory_order_relaxed);
+}
+
 static bool ended(void *ctx)
 {
     struct session *s = ctx;
-    return s->closed || !skep_auth_holds(s->api->cfg.auth, &s->hold) ||
-           atomic_load_explicit(&s->api->stopping, memory_order_relaxed) ||
-           skep_stream_closed(s->stream);
+    return s->closed || is_over(s) || skep_stream_closed(s->stream);
 }
 
 // --- messages ----------------------------------------------------------------------------------
@@ -323,6 +329,7 @@ static void start(struct skep_api__logs *l, struct session *s)
                                      .headers = {{SKEP_STR("x-amzn-RequestId"), request_id},
                                                  {SKEP_STR("Cache-Control"), SKEP_STR("no-store")}},
                                      .n_headers = 2});
+    skep_stream_until(s->stream, is_over, s);
     skep_thread_start(&thread, "live-tail", session_thread, s);
     (void)pthread_detach(thread.t); /* counted in api->tails; skep_api__tails_wait waits */
 }

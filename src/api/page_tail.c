@@ -35,12 +35,18 @@ struct tail {
     bool closed;
 };
 
-static bool tail_canceled(void *ctx)
+/* Its key, its session or the server ends. */
+static bool tail_over(void *ctx)
 {
     struct tail *t = ctx;
     return !skep_auth_holds(t->api->cfg.auth, &t->hold) ||
-           atomic_load_explicit(&t->api->stopping, memory_order_relaxed) ||
-           skep_stream_closed(t->stream);
+           atomic_load_explicit(&t->api->stopping, memory_order_relaxed);
+}
+
+static bool tail_canceled(void *ctx)
+{
+    struct tail *t = ctx;
+    return tail_over(t) || skep_stream_closed(t->stream);
 }
 
 static void send_lines(struct tail *t)
@@ -248,6 +254,7 @@ static void start(struct skep_api *api, struct skep_request *req)
                  .headers = {{SKEP_STR("Cache-Control"), SKEP_STR("no-store")},
                              {SKEP_STR("X-Content-Type-Options"), SKEP_STR("nosniff")}},
                  .n_headers = 2});
+    skep_stream_until(t->stream, tail_over, t);
     skep_thread thread;
     skep_thread_start(&thread, "tail", tail_thread, t);
     (void)pthread_detach(thread.t); /* counted in api->tails; skep_api__tails_wait waits */

@@ -9,6 +9,9 @@
  * libmicrohttpd's ways that shape this file:
  *   - a response queued in `begin` closes the connection, so answers are queued at the end; only a
  *     refusal whose body we do not want to read is queued at once (and then the socket lingers);
+ *   - its timeout counts from its own last send, and it sends when a third of the socket's buffer
+ * is free: an honest reader of 4 MiB at 10 KiB/s looks dead to it for two minutes.  So it is off
+ *     from an answer to the next request, where the sweep looks after readers and idle connections;
  *   - it decodes the target in place, so the raw one is copied in uri_log;
  *   - stopping a daemon with a suspended connection is fatal: stop first ends everything parked.
  *
@@ -201,11 +204,19 @@ static void notify_connection(void *cls, struct MHD_Connection *mhd, void **sock
     *socket_context = NULL;
 }
 
+/* libmicrohttpd's own, against requests that stop in the middle; 0 = none.  I/O thread. */
+static void set_timeout(struct h1_conn *c, unsigned s)
+{
+    if (MHD_set_connection_option(c->mhd, MHD_CONNECTION_OPTION_TIMEOUT, s) != MHD_YES)
+        skep_unreachable("MHD_CONNECTION_OPTION_TIMEOUT");
+}
+
 static void *uri_log(void *cls, const char *uri, struct MHD_Connection *mhd)
 {
     struct h1_conn *c = conn_of(mhd);
     (void)cls;
     set_state(c, HEADERS);
+    set_timeout(c, c->daemon->net->cfg.idle_timeout_s);
     skep_buf_reset(&c->target);
     skep_buf_str(&c->target, skep_str_c(uri));
     return NULL;
@@ -343,6 +354,7 @@ static enum MHD_Result send_answer(struct h1_conn *c, struct skep_net__req *r)
     if (!resp)
         return MHD_NO;
     set_state(c, BUSY);
+    set_timeout(c, 0);
     enum MHD_Result ok = MHD_YES;
     for (unsigned i = 0; i < a->n_headers && ok == MHD_YES; i++)
         if (a->headers[i].value.n) /* libmicrohttpd takes no empty value */
@@ -626,7 +638,9 @@ void skep_net__h1_adopt(struct skep_net__h1 *h, int fd, const struct sockaddr_st
     }
 }
 
-static bool too_slow(struct h1_conn *c, uint64_t now)
+enum verdict { STAYS, IDLE_TOO_LONG, SENDS_TOO_SLOWLY, READS_TOO_SLOWLY };
+
+static enum verdict judge(struct h1_conn *c, uint64_t now)
 {
     const struct skep_net *net = c->daemon->net;
     uint64_t idle_ms = (uint64_t)net->cfg.idle_timeout_s * 1000;
@@ -634,24 +648,32 @@ static bool too_slow(struct h1_conn *c, uint64_t now)
     uint64_t since = atomic_load_explicit(&c->since_ms, memory_order_relaxed);
     uint64_t bytes = atomic_load_explicit(&c->body_bytes, memory_order_relaxed);
     uint64_t ms = now > since ? now - since : 0;
+    bool slow = false;
     if (!skep_net__socket_drains(&c->drain, c->fd, now, idle_ms))
-        return true;
+        return READS_TOO_SLOWLY;
     switch ((enum state)atomic_load_explicit(&c->state, memory_order_relaxed)) {
-    case IDLE: return ms > idle_ms + slow_ms;
-    case FRESH: return ms > slow_ms; /* no request line yet, of TLS perhaps not even a handshake */
-    case HEADERS: return ms > slow_ms;
-    case BODY: return ms > slow_ms && bytes * 1000 / ms < SKEP_NET__BODY_BYTES_PER_S_MIN;
+    case IDLE:
+        if (skep_net__has_unsent(&c->drain)) /* it is idle from when it has read its answer */
+            atomic_store_explicit(&c->since_ms, now, memory_order_relaxed);
+        else if (ms > idle_ms)
+            return IDLE_TOO_LONG;
+        return STAYS;
+    case FRESH: /* no request line yet, of TLS perhaps not even a handshake */
+    case HEADERS: slow = ms > slow_ms; break;
+    case BODY: slow = ms > slow_ms && bytes * 1000 / ms < SKEP_NET__BODY_BYTES_PER_S_MIN; break;
     case BUSY:
-    default: return false;
+    default: break;
     }
+    return slow ? SENDS_TOO_SLOWLY : STAYS;
 }
 
-static void cut(struct h1_conn *c)
+static void cut(struct h1_conn *c, enum verdict why)
 {
-    bool idle = atomic_load_explicit(&c->state, memory_order_relaxed) == IDLE;
-    if (!c->cut && !idle) /* one that waits for its next request is no slow one */
+    if (!c->cut && why != IDLE_TOO_LONG) /* waiting for its next request is not slow */
         skep_net__count(c->daemon->net, cut_slow, 1);
     c->cut = true;
+    if (why == READS_TOO_SLOWLY)
+        skep_net__reset_at_close(c->fd);
     (void)shutdown(c->fd, SHUT_RDWR); /* its thread sees the end and closes */
 }
 
@@ -660,9 +682,11 @@ void skep_net__h1_sweep(struct skep_net__h1 *h, uint64_t now_ms)
     for (unsigned i = 0; i < h->n; i++) {
         struct daemon *d = &h->daemons[i];
         lock(d);
-        for (struct h1_conn *c = d->conns; c; c = c->next)
-            if (too_slow(c, now_ms))
-                cut(c);
+        for (struct h1_conn *c = d->conns; c; c = c->next) {
+            enum verdict v = judge(c, now_ms);
+            if (v != STAYS)
+                cut(c, v);
+        }
         unlock(d);
     }
 }

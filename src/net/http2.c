@@ -405,11 +405,15 @@ static void on_wake(struct skep_net__worker *w)
 /* --- slow clients
  * --------------------------------------------------------------------------- */
 
-/* The client gives no window for an answer that stands. */
+/* The client gives no window for an answer that stands.  With a window the socket is what waits,
+ * and the socket is asked how it drains. */
 static bool is_left_waiting(struct skep_net__h2_stream *st, uint64_t now)
 {
+    nghttp2_session *session = st->conn->session;
     uint64_t idle_ms = (uint64_t)st->conn->worker->net->cfg.idle_timeout_s * 1000;
-    bool waits = st->submitted && !st->sent_end && !st->idle;
+    bool shut = nghttp2_session_get_remote_window_size(session) <= 0 ||
+                nghttp2_session_get_stream_remote_window_size(session, st->id) <= 0;
+    bool waits = st->submitted && !st->sent_end && !st->idle && shut;
     return !skep_net__drains(&st->drain, waits, st->read, now, idle_ms);
 }
 
@@ -434,6 +438,7 @@ static bool sweep_streams(struct skep_net__h2_conn *c, uint64_t now)
                 c->dead = true;
             touch(c);
         }
+        ours = ours || skep_net__has_unsent(&st->drain); /* cut for that, and counted, in time */
         if (st->run || ms <= slow_ms || st->received * 1000 / ms >= SKEP_NET__BODY_BYTES_PER_S_MIN)
             continue;
         skep_net__count(c->worker->net, cut_slow, 1);
@@ -451,10 +456,13 @@ static void sweep(struct skep_net__worker *w, uint64_t now)
         bool ours = sweep_streams(c, now);
         if (!skep_net__socket_drains(&c->drain, c->fd, now, idle_ms)) {
             skep_net__count(w->net, cut_slow, 1);
+            skep_net__reset_at_close(c->fd);
             c->dead = true;
             touch(c);
             continue;
         }
+        /* A reader that is slow enough lets us send nothing for longer than that. */
+        ours = ours || skep_net__has_unsent(&c->drain);
         uint64_t limit_ms =
             c->shaking ? skep_net__timeout_ms(w->net, SKEP_NET__SNIFF_TIMEOUT_MS) : idle_ms;
         if (ours || now - c->progress_ms <= limit_ms)

@@ -89,8 +89,13 @@ void skep_respond_buf(struct skep_request *req, const struct skep_response *resp
 /* Begin an answer of unknown length (chunked; DATA frames on HTTP/2).  The request is gone
  * afterwards; the stream lives until skep_stream_end.  Threads: any one at a time. */
 struct skep_stream *skep_respond_stream(struct skep_request *req, const struct skep_response *resp);
+/* Asked about four times a second while a write waits for a slow reader, without locks; once `over`
+ * is true, this write and all further ones return SKEP_ECLOSED.  Before the first write, by its
+ * thread; NULL = never. */
+void skep_stream_until(struct skep_stream *s, bool (*over)(void *ctx), void *ctx);
 /* Append; waits while more than 1 MiB is unsent, so never call it from a handler.
- * Returns SKEP_OK | SKEP_ECLOSED when the client has gone (end the stream then). */
+ * Returns SKEP_OK | SKEP_ECLOSED when the client has gone or the wait is over (end the stream
+ * then). */
 SKEP_NODISCARD skep_rc skep_stream_write(struct skep_stream *s, skep_bytes b);
 /* True once the client has gone. */
 bool skep_stream_closed(const struct skep_stream *s);

@@ -357,6 +357,9 @@ struct skep_stream {
     void *conn; /* h1: struct MHD_Connection; h2: struct h2_stream; valid while not closed */
     int fd;     /* -1 or valid while not closed: looked at for a client that has gone */
     uint64_t looked_ms;
+    bool (*over)(void *ctx); /* the writer's, as the two below: asked while it waits */
+    void *over_ctx;
+    bool given_up;            /* it was told that its wait is over: maybe in the middle of a line */
     struct skep_stream *next; /* h2: queue of streams to resume */
     bool queued;              /* in that queue */
 };
@@ -401,16 +404,25 @@ void skep_net__h2_stop(struct skep_net__h2 *h);
 /* --- drain.c: readers that take nothing --------------------------- */
 
 struct skep_net__drain {
-    uint64_t since_ms, taken; /* since_ms 0: nothing waits */
+    uint64_t looked_ms, taken, credit; /* looked_ms 0: nothing waits; credit in bytes */
 };
 
 /* waits: something is unsent.  taken: what the reader has taken so far, ever.  Call about once a
- * second; false: over span_ms it took less than SKEP_NET__BODY_BYTES_PER_S_MIN. */
+ * second; false: since it last took SKEP_NET__BODY_BYTES_PER_S_MIN on average span_ms went by. */
 SKEP_NODISCARD bool skep_net__drains(struct skep_net__drain *d, bool waits, uint64_t taken,
                                      uint64_t now_ms, uint64_t span_ms);
 /* The same of what the kernel holds for a socket's peer. */
 SKEP_NODISCARD bool skep_net__socket_drains(struct skep_net__drain *d, int fd, uint64_t now_ms,
                                             uint64_t span_ms);
+/* At the last look something was unsent. */
+static inline bool skep_net__has_unsent(const struct skep_net__drain *d)
+{
+    return d->looked_ms != 0;
+}
+/* Closing fd will reset it: the kernel drops what is unsent.  Otherwise it would keep up to
+ * megabytes for minutes (FIN-WAIT-1, probing), on nobody's budget, for a peer that does not read.
+ * The peer still reads what its own kernel has, before it sees the end. */
+void skep_net__reset_at_close(int fd);
 
 /* --- tls.c: see also tls_priv.h ---------------------------------- */
 

@@ -4,7 +4,8 @@
  *   writer --skep_stream_write--> [ head ... buf.n ) --stream_read--> transport
  *
  * The transport reads when the socket takes more.  When it finds nothing it says `waiting`, and the
- * next write calls wake.  The writer waits on `room` while 1 MiB is unsent.
+ * next write calls wake.  The writer waits on `room` while 1 MiB is unsent, and asks now and then
+ * whether it still should (a key may be revoked, a question cancelled meanwhile).
  *
  * I1  wake is called under mu, while waiting and not closed: the connection it names still lives,
  *     because the transport detaches (under mu) before it frees the connection.
@@ -98,18 +99,46 @@ static void wait_locked(struct skep_stream *s)
     skep_assert(rc == 0 || rc == ETIMEDOUT);
 }
 
+void skep_stream_until(struct skep_stream *s, bool (*over)(void *ctx), void *ctx)
+{
+    s->over = over;
+    s->over_ctx = ctx;
+}
+
+/* The writer's own question, which may take locks of its own. */
+static bool is_over(struct skep_stream *s)
+{
+    unlock(s);
+    bool over = s->over && s->over(s->over_ctx);
+    lock(s);
+    return over;
+}
+
+static bool is_full(const struct skep_stream *s)
+{
+    return !s->closed && s->buf.n - s->head > SKEP_NET__STREAM_BYTES;
+}
+
+/* Until there is room; false: nobody reads any more, or the wait is over.  In that case what stands
+ * in the pipe is still sent. */
+static bool wait_for_room(struct skep_stream *s)
+{
+    look_locked(s);
+    while (is_full(s) && !s->given_up) {
+        wait_locked(s);
+        look_locked(s);
+        s->given_up = is_full(s) && is_over(s);
+    }
+    return !s->closed && !s->given_up;
+}
+
 skep_rc skep_stream_write(struct skep_stream *s, skep_bytes b)
 {
     skep_rc rc = SKEP_OK;
     lock(s);
     skep_assert(!s->ended);
     do {
-        look_locked(s);
-        while (!s->closed && s->buf.n - s->head > SKEP_NET__STREAM_BYTES) {
-            wait_locked(s);
-            look_locked(s);
-        }
-        if (s->closed) {
+        if (!wait_for_room(s)) {
             rc = SKEP_ECLOSED;
             break;
         }

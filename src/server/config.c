@@ -466,6 +466,12 @@ static skep_rc read_limit(const struct texts *t, int i, unsigned automatic, unsi
 
 static skep_rc read_limits(const struct texts *t, struct skep_config *ret, skep_err *err)
 {
+    static const int64_t second = 1000000000;
+    int64_t idle_ns = 0;
+    if (!skep_parse_duration(t->value[OPTION_idle_timeout_ns], &idle_ns) || idle_ns < second ||
+        idle_ns > 86400 * second)
+        return bad(t, OPTION_idle_timeout_ns, "a time from 1s to 1d", err);
+    ret->idle_timeout_s = (unsigned)(idle_ns / second);
     SKEP_TRY(read_limit(t, OPTION_address_connections, 1024, &ret->address_connections,
                         &ret->address_loopback, err));
     return read_limit(t, OPTION_address_requests, 5000, &ret->address_requests,

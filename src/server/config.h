@@ -26,6 +26,7 @@ struct skep_config {
     struct skep_net_tls_config tls;
     unsigned address_connections, address_requests; /* 0 = any number */
     bool address_loopback;                          /* given, so they hold for loopback, too */
+    unsigned idle_timeout_s;
     enum skep_log_level log_level;
     bool auth_keys; /* --auth keys; false = open */
     bool kept_answers, core_dumps;

@@ -129,6 +129,7 @@ static skep_rc start_net(struct server *s, skep_err *err)
         .budget = &s->body_memory,
         .body_limit_bytes = (size_t)SKEP_MIN(s->body_memory.limit_bytes / 3, body_max_bytes),
         .tls = s->cfg.tls,
+        .idle_timeout_s = s->cfg.idle_timeout_s,
         .address_connections = s->cfg.address_connections,
         .address_requests = s->cfg.address_requests,
         .address_loopback = s->cfg.address_loopback,

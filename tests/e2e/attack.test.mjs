@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The shapes of attacks on an HTTP server, over bare sockets, plain and TLS: request smuggling, encoding tricks, floods,
 // bombs. Each ends with the right error, and the server answers others meanwhile. What needs its timeouts (slow senders,
-// slow readers) is in tests/unit/net, where they are short.
+// slow readers) is in slow.test.mjs and slow_readers.test.mjs, and in tests/unit/net, where they are short.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';

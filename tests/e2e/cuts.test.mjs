@@ -111,10 +111,30 @@ test('an export whose key is revoked is cut short; so is one of a session', asyn
   const cut = stream('POST', '/skep/v1/export', bearer(k), {}, true); // 20 MB do not fit between the two
   await cut.begun;
   assert.equal((await skep.call('DELETE', `/skep/v1/keys/${k.id}`, undefined, bearer(root))).status, 200);
+  await until('its worker to be free, though nobody reads', async () => (await (await skep.call('GET', '/skep/v1/running', undefined, bearer(operator))).json()).running.length === 0);
   cut.resume();
   await until('its end', () => cut.ended, 10000);
   assert.ok(cut.lines.length < whole.lines.length / 2, `${cut.lines.length} of ${whole.lines.length} lines`);
-  await until('nothing to run', async () => (await (await skep.call('GET', '/skep/v1/running', undefined, bearer(operator))).json()).running.length === 0);
+});
+
+test('an export that is cancelled, or whose session ends, frees its worker while its reader waits', async () => {
+  assert.equal((await run(['user', 'create', 'cid', '--data', skep.dir], {}, `${PASSWORD}\n`)).code, 0);
+  const running = async () => (await (await skep.call('GET', '/skep/v1/running', undefined, bearer(operator))).json()).running;
+  const session = await login('cid');
+  for (const end of [
+    async () => skep.call('DELETE', `/skep/v1/running/${(await running())[0].id}`, undefined, bearer(root)),
+    async () => skep.call('POST', '/skep/v1/logout', {}, session),
+  ]) {
+    const s = stream('POST', '/skep/v1/export', session, {}, true);
+    await s.begun;
+    assert.equal(s.status, 200);
+    assert.equal((await running()).length, 1);
+    assert.equal((await end()).status, 200);
+    await until('its worker to be free', async () => (await running()).length === 0);
+    s.resume();
+    await until('its end', () => s.ended);
+    assert.ok(!s.lines.some((l) => l.includes('"type":"end"')), 'it does not claim to be whole');
+  }
 });
 
 test('a question whose key is revoked is refused in the middle', async () => {

@@ -1,20 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who sends slowly on purpose, against the real server with its real limits (src/net/README.md): cut, counted, and
-// meanwhile others are served. Readers that stop, whose time is two minutes, stand in tests/unit/net/test_net.c.
+// meanwhile others are served. Slow readers: slow_readers.test.mjs.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { H2, T, frame, open, request as head, u32 } from './raw.mjs';
-import { Skep, hex, nowNs, otlpTraces, sleep, until } from './support.mjs';
+import { H2, T, frame, open, request as head } from './raw.mjs';
+import { Skep, fillLarge, hex, nowNs, otlpTraces, sleep, until } from './support.mjs';
 
 let skep, target;
 before(async () => {
   skep = await Skep.start({ args: ['--memory', '256M'] });
   target = { port: skep.port };
-  const pad = 'x'.repeat(3000);
-  for (let k = 0; k < 20; k++) {
-    const spans = Array.from({ length: 500 }, (_, i) => ({ traceId: hex(32), spanId: hex(16), startNs: nowNs(), attributes: { pad: `${Math.random()} ${pad}` } }));
-    await skep.json('POST', '/v1/traces', otlpTraces('shop', spans));
-  }
+  await fillLarge(skep);
 });
 after(() => skep?.done());
 

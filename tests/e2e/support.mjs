@@ -145,3 +145,12 @@ function anyValue(v) {
 
 export const hex = (n) => Array.from({ length: n }, () => '0123456789abcdef'[Math.floor(Math.random() * 16)]).join('');
 export const nowNs = () => BigInt(Date.now()) * 1000000n;
+
+// 10,000 rows, 30 MB as an export: more than all buffers between the two.
+export async function fillLarge(s) {
+  const pad = 'x'.repeat(3000);
+  for (let k = 0; k < 20; k++) {
+    const spans = Array.from({ length: 500 }, () => ({ traceId: hex(32), spanId: hex(16), startNs: nowNs(), attributes: { pad: `${Math.random()} ${pad}` } }));
+    await s.json('POST', '/v1/traces', otlpTraces('shop', spans));
+  }
+}

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Life of the listeners: addresses, a taken port, silent clients, limits, stop while busy. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -215,6 +216,13 @@ static void test_slow_readers(void **state)
         usleep(10000);
     }
     assert_int_equal(s.connections_open, 0); /* the other one, too, though it never closed */
+    assert_int_equal(s.cut_slow, 2);
+    static char taken[64 << 10];
+    ssize_t n;
+    while ((n = recv(fd, taken, sizeof taken, 0)) > 0) {
+    }
+    assert_int_equal(n, -1); /* behind what our own kernel holds: reset, theirs keeps nothing */
+    assert_int_equal(errno, ECONNRESET);
     close(fd);
     echo_stop(&e, 100);
 }
@@ -223,13 +231,24 @@ static void test_drains(void **state)
 {
     struct skep_net__drain d = {0};
     (void)state;
-    assert_true(skep_net__drains(&d, true, 0, 1000, 500)); /* a span begins */
-    assert_true(skep_net__drains(&d, true, 0, 1400, 500));
-    assert_true(skep_net__drains(&d, true, 2000, 2000, 500)); /* fast enough: the next one */
-    assert_true(skep_net__drains(&d, true, 2100, 2400, 500));
-    assert_false(skep_net__drains(&d, true, 2100, 3000, 500));
-    assert_true(skep_net__drains(&d, false, 2100, 9000, 500)); /* nothing waits */
-    assert_true(skep_net__drains(&d, true, 2100, 99000, 500));
+    /* A second of 1 KiB/s.  What the buffers swallow at first buys no time beyond it. */
+    assert_true(skep_net__drains(&d, true, 0, 1000, 1000));
+    assert_true(skep_net__has_unsent(&d));
+    assert_true(skep_net__drains(&d, true, 1000000, 1100, 1000));
+    assert_true(skep_net__drains(&d, true, 1000000, 1600, 1000));
+    assert_true(skep_net__drains(&d, true, 1000064, 2000, 1000));
+    assert_false(skep_net__drains(&d, true, 1000064, 2200, 1000));
+    assert_true(skep_net__drains(&d, false, 1000064, 9000, 1000)); /* nothing waits */
+    assert_false(skep_net__has_unsent(&d));
+    assert_true(skep_net__drains(&d, true, 1000064, 99000, 1000));
+    assert_true(skep_net__drains(&d, true, 1000064, 99999, 1000));
+    assert_false(skep_net__drains(&d, true, 1000064, 100100, 1000));
+    /* Fast enough on average, with pauses of almost a second: lives on. */
+    d = (struct skep_net__drain){0};
+    for (uint64_t i = 0; i < 100; i++) {
+        assert_true(skep_net__drains(&d, true, i * 1000, 1000 + i * 950, 1000));
+        assert_true(skep_net__drains(&d, true, i * 1000, 1000 + i * 950 + 940, 1000));
+    }
 }
 
 /* Requests in flight at stop are finished within the grace. */

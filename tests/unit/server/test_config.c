@@ -123,6 +123,8 @@ static void test_mistakes(void **state)
     refused(ARGV("--tls-client-cert", "some"), NULL, "off, ingest or all");
     refused(ARGV("--address-connections", "many"), NULL, "auto or a number");
     refused(ARGV("--address-requests", "10000000"), NULL, "auto or a number");
+    refused(ARGV("--idle-timeout", "0"), NULL, "1s to 1d");
+    refused(ARGV("--idle-timeout", "2d"), NULL, "1s to 1d");
     refused(ARGV("--xray", "0.0.0.0:2000", "--auth", "open"), NULL, "loopback");
     refused(ARGV("--xray", "2000"), NULL, "HOST:PORT");
     refused(ARGV("--xray-allow", "10.0.0.1/8"), NULL, "ranges");
@@ -142,6 +144,7 @@ static void test_tls(void **state)
     assert_null(c.tls.cert);
     assert_int_equal(c.address_connections, 1024);
     assert_int_equal(c.address_requests, 5000);
+    assert_int_equal(c.idle_timeout_s, 120);
     assert_false(c.address_loopback);
     assert_int_equal(read_config(ARGV("--tls-cert", "c", "--tls-key", "k", "--tls-client-ca", "a",
                                       "--address-requests", "0"),
