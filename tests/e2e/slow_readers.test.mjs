@@ -17,6 +17,7 @@ async function reads(t, perSecond, over) {
   s.pause().write(EXPORT);
   const began = Date.now();
   while (!await over()) {
+    assert.ok(Date.now() - began < 40000, 'neither cut nor counted');
     await sleep(100); // the reader's pace
     const due = Math.floor((Date.now() - began) / 1000 * perSecond) - r.text.length;
     const b = s.read(Math.max(0, Math.min(due, s.readableLength)));
@@ -35,7 +36,9 @@ async function readsH2(t, window, over) { // it gives the window byte by byte; o
   h.send(frame(T.HEADERS, 4, 1, head('/skep/v1/export', 'POST')), frame(T.DATA, 1, 1, Buffer.from('{}')));
   await h.answered(1);
   if (big) h.socket.pause();
+  const began = Date.now();
   while (!await over()) {
+    assert.ok(Date.now() - began < 40000, 'neither cut nor counted');
     await sleep(1000); // the reader's pace
     if (!big) h.send(frame(T.WINDOW, 0, 1, u32(1)), frame(T.PING, 0, 0, Buffer.alloc(8)));
   }
