@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { request } from 'node:http';
 import { after, before, test } from 'node:test';
 import { makeKey, run } from './keyring.mjs';
-import { Skep, hex, nowNs, otlpTraces, until } from './support.mjs';
+import { Skep, hex, nowNs, otlpTraces, sleep, until } from './support.mjs';
 
 let skep, root, operator, sender;
 const PASSWORD = 'correct horse';
@@ -101,6 +101,12 @@ test('a tail ends with its session: logged out, disabled, a new password', async
   await isCut(tails[2]);
 });
 
+// The buffers between the two are full and the export waits for its reader: what was sent stands still.
+async function standsStill() {
+  const out = async () => (await (await skep.call('GET', '/skep/v1/status', undefined, bearer(operator))).json()).net.bytes_out;
+  await until('the export to wait', async () => { const was = await out(); await sleep(400); return await out() - was < 65536; }, 20000);
+}
+
 test('an export whose key is revoked is cut short; so is one of a session', async () => {
   const k = await makeKey(skep.dir, 'exporter', '--rights', 'query');
   await until('the key', async () => (await skep.call('GET', '/skep/v1/auth', undefined, bearer(k))).status === 200);
@@ -110,6 +116,7 @@ test('an export whose key is revoked is cut short; so is one of a session', asyn
   assert.equal(whole.status, 200);
   const cut = stream('POST', '/skep/v1/export', bearer(k), {}, true); // 20 MB do not fit between the two
   await cut.begun;
+  await standsStill();
   assert.equal((await skep.call('DELETE', `/skep/v1/keys/${k.id}`, undefined, bearer(root))).status, 200);
   await until('its worker to be free, though nobody reads', async () => (await (await skep.call('GET', '/skep/v1/running', undefined, bearer(operator))).json()).running.length === 0);
   cut.resume();
@@ -128,6 +135,7 @@ test('an export that is cancelled, or whose session ends, frees its worker while
     const s = stream('POST', '/skep/v1/export', session, {}, true);
     await s.begun;
     assert.equal(s.status, 200);
+    await standsStill();
     assert.equal((await running()).length, 1);
     assert.equal((await end()).status, 200);
     await until('its worker to be free', async () => (await running()).length === 0);
