@@ -15,11 +15,14 @@
  * I3  after a manifest edit of unknown outcome the new file stays; the next start decides.
  * I4  a flush never fails for want of memory: it has a reserve; with less than it likes it takes
  * fewer parts, and a single one (a request, or a fold of at most fold_bytes) beyond its budget.
+ * I5  no part that stays holds a commit up to the checkpoint: its rows would be in no segment and
+ * no log file.
  *
  * Threads: the flusher and callers of flush(), one at a time under flush_mu.  Locks: flush_mu ->
  * manifest_mu; flush_mu -> snap_mu. */
 #include "store/column/engine.h"
 
+#include "base/assert.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "store/column/exec.h"
@@ -301,6 +304,19 @@ static skep_rc record_flush(struct skep_engine *e, const struct skep_snapshot_se
     return rc;
 }
 
+/* I5 */
+static void check_passed(const struct skep_snapshot *now, const struct skep_snapshot_set *sets,
+                         unsigned n, uint64_t checkpoint)
+{
+    for (unsigned i = 0; i < now->n; i++) {
+        struct skep_rowset *rs = now->sets[i].rowset;
+        bool flushed = false;
+        for (unsigned k = 0; k < n && !flushed; k++)
+            flushed = sets[k].rowset == rs;
+        skep_assert(flushed || !skep_part_of(rs) || rs->min_seq > checkpoint);
+    }
+}
+
 /* Makes what was written part of the store. */
 static skep_rc publish_flush(struct skep_engine *e, const struct skep_snapshot_set *sets,
                              unsigned n, struct skep_flushed *out, uint64_t checkpoint,
@@ -309,6 +325,7 @@ static skep_rc publish_flush(struct skep_engine *e, const struct skep_snapshot_s
     skep_assert_held(&e->change_mu);
     SKEP_TRY(skep_engine__carry(e, sets, n, out->sets, out->n, out->budget, err));
     struct skep_snapshot *now = skep_engine__snapshot(e);
+    check_passed(now, sets, n, checkpoint);
     unsigned n_all = now->n + out->n;
     struct skep_snapshot_set *all = skep_alloc_n(struct skep_snapshot_set, n_all);
     memcpy(all, now->sets, now->n * sizeof *all);
@@ -411,19 +428,36 @@ static skep_rc flush_parts(struct skep_engine *e, struct skep_snapshot_set *sets
     return SKEP_OK;
 }
 
-/* The sets of all parts up to `last`, with references, once no fold touches them; sets flush_last.
- */
-static struct skep_snapshot_set *take_parts(struct skep_engine *e, uint64_t last, unsigned *ret_n)
+/* The end of the part that holds `last` and later commits; `last` when none does. */
+static uint64_t whole_parts_locked(const struct skep_engine *e, uint64_t last)
 {
+    for (unsigned i = 0; i < e->snap->n; i++) {
+        struct skep_rowset *rs = e->snap->sets[i].rowset;
+        if (skep_part_of(rs) && rs->min_seq <= last && rs->max_seq > last)
+            return rs->max_seq;
+    }
+    return last;
+}
+
+/* The sets of all parts up to *last, with references, once no fold touches them; sets flush_last.
+ * A fold that was under way, or ended since `last` was chosen, may have put commits up to *last and
+ * later ones into one part: then *last becomes that part's (I5). */
+static struct skep_snapshot_set *take_parts(struct skep_engine *e, uint64_t *last, unsigned *ret_n)
+{
+    uint64_t end = *last;
     skep_mutex_lock(&e->snap_mu);
-    e->flush_last = last; /* from here on no fold begins with these */
-    while (e->fold_last != 0 && e->fold_first <= last)
-        skep_cond_wait(&e->changed, &e->snap_mu);
+    do {
+        *last = end;
+        e->flush_last = end; /* from here on no fold begins with these */
+        while (e->fold_last != 0 && e->fold_first <= end)
+            skep_cond_wait(&e->changed, &e->snap_mu);
+        end = whole_parts_locked(e, end);
+    } while (end > *last);
     struct skep_snapshot_set *sets = skep_alloc_n(struct skep_snapshot_set, e->snap->n);
     unsigned n = 0;
     for (unsigned i = 0; i < e->snap->n; i++) {
         struct skep_rowset *rs = e->snap->sets[i].rowset;
-        if (skep_part_of(rs) && rs->max_seq <= last)
+        if (skep_part_of(rs) && rs->max_seq <= *last)
             sets[n++] = (struct skep_snapshot_set){skep_rowset_ref(rs),
                                                    skep_live_ref(e->snap->sets[i].live)};
     }
@@ -470,7 +504,7 @@ skep_rc skep_engine__flush_to(struct skep_engine *e, uint64_t last, skep_err *er
     skep_mutex_lock(&e->flush_mu);
     for (bool more = true; more && rc == SKEP_OK;) {
         unsigned n, take;
-        struct skep_snapshot_set *sets = take_parts(e, last, &n);
+        struct skep_snapshot_set *sets = take_parts(e, &last, &n);
         take = n;
         uint64_t reached = skep_engine__checkpoint(e);
         if (n > 0 || last > reached || has_unsaved(e))
