@@ -18,7 +18,10 @@ struct skep_ingest_config {
     const struct skep_os *os;   /* clock */
     struct skep_state *state;   /* keeps the counts that no row carries; NULL = nobody does */
     size_t xray_document_bytes; /* of an X-Ray document; 0 = as large as a value may be */
-    size_t xray_bind_bytes;     /* for X-Ray subsegments that wait for their segment; 0 = little */
+    const char *const
+        *rollbar_scrub; /* more names of secrets in Rollbar items; outlive the ingest */
+    unsigned n_rollbar_scrub;
+    size_t xray_bind_bytes; /* for X-Ray subsegments that wait for their segment; 0 = little */
 };
 
 struct skep_ingest;

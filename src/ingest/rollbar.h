@@ -9,10 +9,10 @@
 enum { SKEP_ROLLBAR_UUID_MAX = 36, SKEP_ROLLBAR_DEPTH_MAX = 64 };
 
 struct skep_rollbar_opts {
-    skep_str environment;  /* of the row; empty = the default */
-    skep_str peer_ip;      /* for "$remote_ip"; empty = left as it is */
-    const skep_str *scrub; /* names of members whose values are secrets, lower case; NULL = the
-                            * default list, skep_rollbar_scrub_names */
+    skep_str environment; /* of the row; empty = the default */
+    skep_str peer_ip;     /* for "$remote_ip"; empty = left as it is */
+    /* Names of members whose values are secrets, beside skep_rollbar_scrub_names. */
+    const char *const *scrub;
     size_t n_scrub;
     struct skep_arena *arena; /* scratch, and the report's text */
 };
@@ -37,5 +37,5 @@ SKEP_NODISCARD skep_rc skep_rollbar_decode(skep_str json, const struct skep_roll
 struct skep_stack;
 bool skep_rollbar_exceptions(skep_str kept, struct skep_arena *arena, struct skep_stack *ret);
 
-/* Members that are secrets unless somebody says otherwise.  Static. */
+/* Members that are secrets in any case.  Static. */
 const skep_str *skep_rollbar_scrub_names(size_t *ret_n);

@@ -145,6 +145,8 @@ static void put_item(void *ctx, struct skep_request *req)
         return;
     const struct skep_rollbar_opts opts = {.environment = req->caller.environment,
                                            .peer_ip = address_of(req->peer),
+                                           .scrub = in->cfg.rollbar_scrub,
+                                           .n_scrub = in->cfg.n_rollbar_scrub,
                                            .arena = req->arena};
     struct skep_batch *b = skep_batch_new(in->cfg.budget, in->cfg.os->now_ns(in->cfg.os));
     skep_rc rc = skep_rollbar_decode(json, &opts, b, &rep);

@@ -53,13 +53,17 @@ const skep_str *skep_rollbar_scrub_names(size_t *ret_n)
     return names;
 }
 
-static bool same_name(skep_str a, skep_str lower)
+static char plain(char c)
 {
-    if (a.n != lower.n)
+    return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c == '-' ? '_' : c;
+}
+
+static bool same_name(skep_str a, skep_str b)
+{
+    if (a.n != b.n)
         return false;
     for (size_t i = 0; i < a.n; i++) {
-        char c = a.p[i] >= 'A' && a.p[i] <= 'Z' ? (char)(a.p[i] + 32) : a.p[i];
-        if ((c == '-' ? '_' : c) != lower.p[i])
+        if (plain(a.p[i]) != plain(b.p[i]))
             return false;
     }
     return true;
@@ -67,10 +71,12 @@ static bool same_name(skep_str a, skep_str lower)
 
 static bool secret(const struct skep_rollbar__dec *d, skep_str name)
 {
-    size_t n = d->opts->n_scrub;
-    const skep_str *list = d->opts->scrub ? d->opts->scrub : skep_rollbar_scrub_names(&n);
-    for (size_t i = 0; i < n; i++) {
-        if (same_name(name, list[i]))
+    for (size_t i = 0; i < SKEP_ARRAY_LEN(names); i++) {
+        if (same_name(name, names[i]))
+            return true;
+    }
+    for (size_t i = 0; i < d->opts->n_scrub; i++) {
+        if (same_name(name, skep_str_c(d->opts->scrub[i])))
             return true;
     }
     return false;

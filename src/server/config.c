@@ -326,6 +326,7 @@ static skep_rc read_notify(const struct texts *t, struct skep_arena *arena, stru
 {
     struct skep_cidr range;
     enum skep_state_place_kind kind;
+    split_list(arena, t->value[OPTION_rollbar_scrub], &ret->rollbar_scrub);
     split_list(arena, t->value[OPTION_notify_allow], &ret->notify_allow);
     for (unsigned i = 0; i < ret->notify_allow.n; i++)
         if (skep_cidr_parse(skep_str_c(ret->notify_allow.items[i]), &range, err) != SKEP_OK)

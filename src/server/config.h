@@ -30,6 +30,7 @@ struct skep_config {
     enum skep_log_level log_level;
     bool auth_keys; /* --auth keys; false = open */
     bool kept_answers, core_dumps;
+    struct skep_config_list rollbar_scrub;
     struct skep_config_list notify_allow;
     const char *notify_ca, *smtp, *smtp_from, *smtp_user, *smtp_password_file; /* NULL = none */
     struct skep_oidc_config oidc; /* issuer NULL = none; without its os */

@@ -199,6 +199,8 @@ static skep_rc start_listening(struct server *s, skep_err *err)
         .budget = &s->body_memory,
         .os = s->os,
         .state = s->state,
+        .rollbar_scrub = s->cfg.rollbar_scrub.items,
+        .n_rollbar_scrub = s->cfg.rollbar_scrub.n,
         .xray_document_bytes = (size_t)s->cfg.xray_document_bytes,
         .xray_bind_bytes = (size_t)SKEP_MIN(s->cfg.memory_bytes / 64, bind_max_bytes)};
     s->ingest = skep_ingest_new(&ingest);

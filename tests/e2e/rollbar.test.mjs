@@ -15,7 +15,7 @@ const Rollbar = require('rollbar');
 
 let skep;
 before(async () => {
-  skep = await Skep.start();
+  skep = await Skep.start({ args: ['--rollbar-scrub', 'iban', '--rollbar-scrub', 'Card-No'] });
 });
 after(() => skep.done());
 
@@ -154,6 +154,6 @@ test('hostile items: nested without end, a million frames, secrets everywhere', 
   const frames = Array.from({ length: 20000 }, (_, i) => ({ filename: '/srv/a.py', method: `f${i}` }));
   assert.equal((await post(item({ body: { trace: { frames, exception: { class: 'Deep', message: 'm' } } } }))).status, 200);
   assert.equal((await rows(is('exception.type', 'Deep')))[0].fields['code.function.name'], 'f19999');
-  await post(item({ body: { message: { body: 'hidden' } }, request: { headers: { Authorization: 'Bearer s3cr3t' }, url: 'http://h/?token=s3cr3t' } }));
+  await post(item({ body: { message: { body: 'hidden' } }, request: { headers: { Authorization: 'Bearer s3cr3t' }, url: 'http://h/?token=s3cr3t' }, custom: { IBAN: 's3cr3t', card_no: ['s3cr3t'] } }));
   assert.doesNotMatch(JSON.stringify(await skep.json('GET', `/skep/v1/row/${(await rows(is('name', 'hidden')))[0].id}`)), /s3cr3t/);
 });
