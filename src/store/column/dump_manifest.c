@@ -28,6 +28,7 @@ static const struct op {
     {7, "live rows", "xxuxuu", {"segment", "live", "bytes", "checksum", "deleted", "superseded"}},
     {8, "gone", "uu", {"deleted_rows", "superseded_rows"}},
     {9, "filed", "xut", {"segment", "layout", "newest"}},
+    {10, "filed from", "xt", {"segment", "oldest"}},
     {11,
      "missing",
      "uxuuuttt",

@@ -456,9 +456,39 @@ static void test_fold_across_a_flush(void **state)
     mem_os_free(w.m);
 }
 
+static void no_unknown(void *ctx, const char *what, const struct skep_dump_value *values,
+                       unsigned n)
+{
+    unsigned *edits = ctx;
+    (void)what;
+    for (unsigned i = 0; i < n; i++)
+        assert_string_not_equal(values[i].key, "unknown_operation");
+    *edits += n > 0;
+}
+
+/* Every operation of a manifest that was written has a name (a dump ended at "filed from"). */
+static void test_dump_knows_all_operations(void **state)
+{
+    struct world w;
+    skep_err err;
+    unsigned edits = 0;
+    (void)state;
+    init(&w, 12);
+    open_world(&w, DIR);
+    append(&w, SKEP_KIND_SPAN, SKEP_KIND_LOG);
+    flush(&w);
+    append(&w, SKEP_KIND_SPAN, SKEP_KIND_LOG);
+    flush(&w);
+    close_world(&w);
+    assert_int_equal(skep_tool_dump(&w.f.os, DIR "/MANIFEST", no_unknown, &edits, &err), SKEP_OK);
+    assert_true(edits > 10);
+    mem_os_free(w.m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_dump_knows_all_operations),
         cmocka_unit_test(test_fold_across_a_flush),
         cmocka_unit_test(test_segments_of_one_flush),
         cmocka_unit_test(test_hole_is_settled),
