@@ -26,6 +26,8 @@
  * dropped its dirty pages.  Its frames are written again to a new file; the second failure ends
  * writing. I4  there is always at least one file once the log was started; its head names the last
  * commit before it, so that a lost manifest record shows as a gap.
+ * I5  one thread at a time makes a file: while the committer begins one (`rolling`) none is made
+ * ready, for it would have the same number and the other's frames would be written over.
  *
  * Threads: commit, start, replay by one thread; prepare by another one; drop and the counters by
  * any (list under mu). Memory: one group buffer; while replaying one frame. */
@@ -77,6 +79,7 @@ struct skep_wal {
         uint64_t epoch, disk_bytes;
     } next;
     bool preparing;
+    bool rolling;          /* a file is being begun: its number is taken (I5) */
     uint64_t not_prepared; /* epoch that could not be made ready: not tried again */
     struct skep_cond prepared;
 
@@ -568,6 +571,7 @@ static skep_rc take_next(struct skep_wal *w, uint64_t need, bool *ret_taken, ske
 {
     const struct skep_os *os = w->os;
     skep_mutex_lock(&w->mu);
+    w->rolling = true;
     while (w->preparing)
         skep_cond_wait(&w->prepared, &w->mu);
     int fd = w->next.fd;
@@ -589,14 +593,9 @@ static skep_rc take_next(struct skep_wal *w, uint64_t need, bool *ret_taken, ske
     return os->pwrite(os, fd, head, sizeof head, 0, err);
 }
 
-/* Begin a file with room for `need` bytes of frames. */
-static skep_rc roll(struct skep_wal *w, uint64_t need, skep_err *err)
+static skep_rc make_file(struct skep_wal *w, uint64_t need, skep_err *err)
 {
     const struct skep_os *os = w->os;
-    bool taken;
-    SKEP_TRY(take_next(w, need, &taken, err));
-    if (taken)
-        return SKEP_OK;
     uint64_t epoch = w->n ? w->files[w->n - 1].epoch + 1 : 1;
     uint64_t size = SKEP_MAX(w->next_bytes, SKEP_WAL_HEAD_BYTES + need);
     skep_path path = file_path(w, epoch);
@@ -618,10 +617,23 @@ static skep_rc roll(struct skep_wal *w, uint64_t need, skep_err *err)
     return SKEP_OK;
 }
 
+/* Begins a file with room for `need` bytes of frames. */
+static skep_rc roll(struct skep_wal *w, uint64_t need, skep_err *err)
+{
+    bool taken;
+    skep_rc rc = take_next(w, need, &taken, err);
+    if (rc == SKEP_OK && !taken)
+        rc = make_file(w, need, err);
+    skep_mutex_lock(&w->mu);
+    w->rolling = false;
+    skep_mutex_unlock(&w->mu);
+    return rc;
+}
+
 static bool wants_next_locked(const struct skep_wal *w)
 {
     const struct wal_file *active = w->n ? &w->files[w->n - 1] : NULL;
-    return w->started && !w->failed && !w->preparing && w->next.fd < 0 && active &&
+    return w->started && !w->failed && !w->preparing && !w->rolling && w->next.fd < 0 && active &&
            active->used_bytes > active->disk_bytes / 2 && w->not_prepared != active->epoch + 1;
 }
 

@@ -415,6 +415,55 @@ static void test_next_file_is_not_used(void **state)
     mem_os_free(m);
 }
 
+/* Another thread that makes a file ready comes between the steps of a commit that begins one: it
+ * runs after each file was opened, and must not open the same. */
+static struct {
+    skep_rc (*open)(const struct skep_os *, const char *, unsigned, int *, skep_err *);
+    struct skep_wal *wal;
+    unsigned wanted;
+    bool within;
+} between;
+
+static skep_rc open_then_prepare(const struct skep_os *os, const char *path, unsigned flags,
+                                 int *ret_fd, skep_err *err)
+{
+    skep_rc rc = between.open(os, path, flags, ret_fd, err);
+    if (rc == SKEP_OK && between.wal && !between.within) {
+        between.within = true;
+        between.wanted++;
+        skep_wal_prepare(between.wal);
+        between.within = false;
+    }
+    return rc;
+}
+
+static void test_two_make_a_file(void **state)
+{
+    (void)state;
+    struct mem_os *m = fresh(8);
+    struct fault_os f;
+    fault_os_init(&f, mem_os_ops(m));
+    between.open = f.os.open;
+    f.os.open = open_then_prepare;
+    struct got g;
+    struct skep_wal_damage d;
+    uint64_t last, seq = 1;
+    skep_err err;
+    struct skep_wal *w = reopen(&f.os, 0, &g, &d, &last);
+    assert_int_equal(skep_wal_start(w, 0, &err), SKEP_OK);
+    between.wal = w;
+    for (; skep_wal_used_bytes(w) < (2 << 20); seq++)
+        assert_int_equal(commit(w, seq, 1), SKEP_OK);
+    between.wal = NULL;
+    assert_true(between.wanted >= 4);
+    skep_wal_close(w);
+    w = reopen(&f.os, 0, &g, &d, &last);
+    assert_string_equal(d.text, "");
+    expect_seqs(&g, 1, seq - 1);
+    skep_wal_close(w);
+    mem_os_free(m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -422,6 +471,7 @@ int main(void)
         cmocka_unit_test(test_power_cuts),         cmocka_unit_test(test_failed_sync),
         cmocka_unit_test(test_full_disk_heals),    cmocka_unit_test(test_refused_stays_refused),
         cmocka_unit_test(test_next_file_is_ready), cmocka_unit_test(test_next_file_is_not_used),
+        cmocka_unit_test(test_two_make_a_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
