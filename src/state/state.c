@@ -25,7 +25,7 @@
 
 static const char *const sql_of[] = {
 #define X(id, sql) [SKEP_STATE__##id] = (sql),
-    SKEP_STATE__STATEMENTS(X)
+#include "state/sql/all.def"
 #undef X
 };
 
