@@ -129,13 +129,10 @@ skep_rc skep_state_set_environment(struct skep_state *s, const struct skep_state
 
 /* What goes with an environment: DELETE ... WHERE environment = ?1. */
 static const enum skep_state__stmt of_environment[] = {
-    SKEP_STATE__XRAY_ENVIRONMENT,         SKEP_STATE__XRAY_TAG_ENVIRONMENT,
-    SKEP_STATE__XRAY_WINDOW_ENVIRONMENT,  SKEP_STATE__LOG_GROUP_ENVIRONMENT,
-    SKEP_STATE__LOG_STREAM_ENVIRONMENT,   SKEP_STATE__LOG_ITEM_ENVIRONMENT,
-    SKEP_STATE__LOG_TAG_ENVIRONMENT,      SKEP_STATE__ITEM_LINE_ENVIRONMENT,
-    SKEP_STATE__ITEM_ENVIRONMENT,         SKEP_STATE__DEPLOY_ENVIRONMENT,
-    SKEP_STATE__ITEM_RULE_ENVIRONMENT,    SKEP_STATE__NOTIFY_ENVIRONMENT,
-    SKEP_STATE__NOTIFY_PLACE_ENVIRONMENT,
+#define X(id, sql)
+#define GONE(id, sql) SKEP_STATE__##id,
+#include "state/sql/all.def"
+#undef X
 };
 
 static skep_rc drop_environment_locked(struct skep_state *s, skep_str slug, skep_err *err)
