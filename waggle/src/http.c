@@ -228,6 +228,7 @@ static enum got converse(struct http *h, const struct outgoing *out, waggle_resp
     if (got == GOT_ALL) {
         response->status = parser.status;
         response->retry_after_ms = parser.retry_after_ms;
+        response->rate_limit_ms = parser.rate_limit_ms;
         response->body_n = parser.body_n;
         if (!parser.keep_alive || !sent)
             hang_up(h);

@@ -100,7 +100,7 @@ static void status_line(struct waggle__http *h)
     h->keep_alive = p[7] != '0';
     h->is_chunked = h->has_length = false;
     h->left = 0;
-    h->retry_after_ms = -1;
+    h->retry_after_ms = h->rate_limit_ms = -1;
     h->state = WAGGLE__HTTP_HEADER;
 }
 
@@ -142,6 +142,8 @@ static void header(struct waggle__http *h)
             h->keep_alive = false;
     } else if (is_name(h, name_n, "retry-after")) {
         h->retry_after_ms = waggle__retry_after(v, n, h->now_s);
+    } else if (is_name(h, name_n, "x-rate-limit-remaining-seconds")) {
+        h->rate_limit_ms = waggle__retry_after(v, n, h->now_s);
     }
 }
 
@@ -259,7 +261,7 @@ void waggle__http_init(struct waggle__http *h, char *body, size_t cap, uint64_t 
 {
     memset(h, 0, offsetof(struct waggle__http, line));
     h->line_n = 0;
-    h->retry_after_ms = -1;
+    h->retry_after_ms = h->rate_limit_ms = -1;
     h->now_s = now_s;
     h->body = body;
     h->body_cap = cap;

@@ -30,6 +30,7 @@ struct waggle__http {
     uint64_t left, body_seen;
     size_t head_seen;
     int64_t retry_after_ms; /* -1: not said */
+    int64_t rate_limit_ms;  /* until a rate limit ends, as Rollbar says it; -1: not said */
     uint64_t now_s;         /* UTC, for dates in Retry-After */
     char *body;             /* where the body's beginning goes; cap bytes */
     size_t body_n, body_cap;

@@ -9,9 +9,7 @@
  * here, and between them the records where they lie, neighbours of one scope as one piece. Logs and
  * metrics have the same numbers.
  *
- * Retried are 429, 502, 503, 504 and lost or refused connections, with exponential back-off and
- * jitter, or as Retry-After says, until the export's time is over. Anything else is final. When the
- * processor is shutting down, a wait ends at once and one last attempt is made.
+ * Retried are 429, 502, 503, 504 and lost or refused connections (post.c). Anything else is final.
  *
  * Threads: one at a time. Memory: the heads and pieces grow to the largest batch.
  */
@@ -20,19 +18,19 @@
 #include "gzip.h"
 #include "otlp_answer.h"
 #include "otlp_json.h"
+#include "post.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
 
-enum { TIMEOUT_MS = 10000, BACKOFF_MS = 1000, BACKOFF_MAX_MS = 5000, URL_MAX = 2048 };
+enum { TIMEOUT_MS = 10000, URL_MAX = 2048 };
 enum { REQUEST_BYTES_MAX = 64 << 20, HEADERS_MAX = 6144 };
 
 struct otlp {
     struct waggle_exporter base;
     enum waggle_signal signal;
-    struct waggle_transport *transport;
-    char *url;
+    struct waggle__post post;
     struct waggle__buf headers; /* "Name: value\r\n" lines, NUL-terminated */
     uint32_t timeout_ms;
     bool gzip, json;
@@ -41,8 +39,6 @@ struct otlp {
     struct waggle__buf packed; /* the gzipped body */
     waggle_piece *pieces;
     size_t n_pieces, cap_pieces;
-    char body[WAGGLE_RESPONSE_BODY_MAX];
-    uint64_t jitter;
 };
 
 /* --- the request --------------------------------------------------------------------------- */
@@ -175,11 +171,6 @@ static int printable(waggle_str s)
     return (int)WAGGLE__MIN(s.n, (size_t)SHOWN);
 }
 
-static bool is_retryable(int status)
-{
-    return status == 0 || status == 429 || status == 502 || status == 503 || status == 504;
-}
-
 static enum waggle_export conclude(struct otlp *o, const waggle_response *response, size_t n)
 {
     waggle_str message;
@@ -201,50 +192,10 @@ static enum waggle_export conclude(struct otlp *o, const waggle_response *respon
                       : waggle__status_message((waggle_str){response->body, response->body_n});
     waggle__error(WAGGLE_LEVEL_ERROR, "the receiver answered %d, dropping %zu records: %.*s",
                   response->status, n, printable(message), message.p);
-    return is_retryable(response->status) ? WAGGLE_EXPORT_TIMEOUT : WAGGLE_EXPORT_FAILED;
+    return waggle__retry_http(response) ? WAGGLE_EXPORT_TIMEOUT : WAGGLE_EXPORT_FAILED;
 }
 
 /* --- exporting ----------------------------------------------------------------------------- */
-
-/* How long to wait before the next attempt: from 80 to 120 % of the back-off, or what was asked. */
-static uint32_t pause_ms(struct otlp *o, const waggle_response *response, uint32_t backoff_ms)
-{
-    if (response->retry_after_ms >= 0)
-        return (uint32_t)WAGGLE__MIN(response->retry_after_ms, (int64_t)UINT32_MAX);
-    o->jitter = o->jitter * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-    return backoff_ms * 4 / 5 + (uint32_t)((o->jitter >> 33) % (backoff_ms * 2 / 5 + 1));
-}
-
-static void attempt(struct otlp *o, const waggle_request *request, waggle_response *response,
-                    const waggle_deadline *deadline)
-{
-    memset(response, 0, sizeof *response);
-    response->retry_after_ms = -1;
-    response->body = o->body;
-    o->transport->ops->post(o->transport, request, response, deadline);
-}
-
-static enum waggle_export send_with_retries(struct otlp *o, const waggle_request *request, size_t n,
-                                            waggle_deadline deadline)
-{
-    waggle_response response;
-    uint32_t backoff_ms = BACKOFF_MS;
-    for (bool last = false;;
-         backoff_ms = WAGGLE__MIN(backoff_ms * 3 / 2, (uint32_t)BACKOFF_MAX_MS)) {
-        attempt(o, request, &response, &deadline);
-        if (last || !is_retryable(response.status))
-            return conclude(o, &response, n);
-        uint32_t ms = pause_ms(o, &response, backoff_ms);
-        if (ms >= (uint32_t)waggle_deadline_left_ms(&deadline))
-            return conclude(o, &response, n); // it would not be in time
-        if (!waggle__wait(ms, &deadline)) {
-            last = true;
-            deadline.cancel_fd = -1;
-            waggle_deadline soon = waggle__deadline_in(1000);
-            deadline.monotonic_ns = WAGGLE__MIN(deadline.monotonic_ns, soon.monotonic_ns);
-        }
-    }
-}
 
 static enum waggle_export otlp_export(struct waggle_exporter *e, const waggle_batch *batch,
                                       const waggle_deadline *given)
@@ -257,8 +208,6 @@ static enum waggle_export otlp_export(struct waggle_exporter *e, const waggle_ba
         return WAGGLE_EXPORT_FAILED;
     }
     waggle_request request = {
-        .struct_size = sizeof request,
-        .url = o->url,
         .headers = (const char *)o->headers.p,
         .pieces = o->pieces,
         .n_pieces = o->n_pieces,
@@ -271,30 +220,26 @@ static enum waggle_export otlp_export(struct waggle_exporter *e, const waggle_ba
         request.n_pieces = 1;
         request.body_n = packed.n;
     }
-    waggle_deadline own = waggle__deadline_in(o->timeout_ms);
-    own.cancel_fd = given->cancel_fd;
-    own.monotonic_ns = WAGGLE__MIN(own.monotonic_ns, given->monotonic_ns);
-    return send_with_retries(o, &request, batch->n_records, own);
+    waggle_response response;
+    waggle__post_send(&o->post, &request, waggle__retry_http,
+                      waggle__deadline_within(given, o->timeout_ms), &response);
+    return conclude(o, &response, batch->n_records);
 }
 
 static void otlp_after_fork(struct waggle_exporter *e)
 {
-    struct otlp *o = (struct otlp *)e;
-    if (o->transport->ops->after_fork != NULL)
-        o->transport->ops->after_fork(o->transport);
+    waggle__post_after_fork(&((struct otlp *)e)->post);
 }
 
 static void otlp_free(struct waggle_exporter *e)
 {
     struct otlp *o = (struct otlp *)e;
-    if (o->transport != NULL && o->transport->ops->free != NULL)
-        o->transport->ops->free(o->transport);
+    waggle__post_done(&o->post);
     waggle__buf_done(&o->headers);
     waggle__buf_done(&o->heads);
     waggle__buf_done(&o->packed);
     waggle__buf_done(&o->text);
     free(o->pieces);
-    free(o->url);
     free(o);
 }
 
@@ -321,15 +266,6 @@ static const char *setting(enum waggle_signal signal, const char *name)
     return waggle__env(variable);
 }
 
-static char *copy_of(const char *s)
-{
-    size_t n = strlen(s) + 1;
-    char *copy = n <= URL_MAX ? malloc(n) : NULL;
-    if (copy != NULL)
-        memcpy(copy, s, n);
-    return copy;
-}
-
 static char *joined(const char *base, enum waggle_signal signal)
 {
     static const char *const paths[] = {"v1/traces", "v1/logs", "v1/metrics"};
@@ -347,12 +283,12 @@ static char *choose_url(const waggle_otlp_options *o)
                                       "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT",
                                       "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"};
     if (o->url != NULL)
-        return copy_of(o->url);
+        return waggle__url_copy(o->url);
     if (o->endpoint != NULL)
         return joined(o->endpoint, o->signal);
     const char *as_it_is = waggle__env(own[o->signal]);
     if (as_it_is != NULL)
-        return copy_of(as_it_is);
+        return waggle__url_copy(as_it_is);
     const char *base = waggle__env("OTEL_EXPORTER_OTLP_ENDPOINT");
     return joined(base != NULL ? base : "http://localhost:4318", o->signal);
 }
@@ -457,53 +393,33 @@ static uint32_t choose_timeout(const waggle_otlp_options *options)
     return ms ? ms : TIMEOUT_MS;
 }
 
-static waggle_transport_make_fn *https_transport;
-
-void waggle_transport_for_https(waggle_transport_make_fn *make)
-{
-    https_transport = make;
-}
-
-static struct waggle_transport *make_transport(const char *url)
-{
-    bool https = url != NULL && strncasecmp(url, "https://", 8) == 0;
-    return https && https_transport != NULL ? https_transport() : waggle_http_transport_new();
-}
-
 struct waggle_exporter *waggle_otlp_exporter_new(const waggle_otlp_options *options)
 {
     waggle_otlp_options given = {0};
-    char why[160] = "";
     if (options != NULL)
         memcpy(&given, options,
                options->struct_size ? WAGGLE__MIN(options->struct_size, sizeof given)
                                     : sizeof given);
-    char *url = choose_url(&given);
-    struct waggle_transport *transport = given.transport ? given.transport : make_transport(url);
-    struct otlp *o = transport ? calloc(1, sizeof *o) : NULL;
+    struct otlp *o = calloc(1, sizeof *o);
     if (o == NULL) {
-        if (transport != NULL && transport->ops->free != NULL)
-            transport->ops->free(transport);
-        free(url);
+        if (given.transport != NULL && given.transport->ops->free != NULL)
+            given.transport->ops->free(given.transport);
         return NULL;
     }
     o->base.ops = &otlp_ops;
     o->signal = given.signal;
-    o->transport = transport;
-    o->url = url;
     o->timeout_ms = choose_timeout(&given);
     o->gzip = choose_gzip(&given);
-    o->jitter = waggle__monotonic();
     waggle__buf_init(&o->heads, REQUEST_BYTES_MAX);
     waggle__buf_init(&o->packed, REQUEST_BYTES_MAX);
     waggle__buf_init(&o->text, REQUEST_BYTES_MAX);
     o->json = choose_json(&given);
     make_headers(o, &given);
-    if (o->url == NULL || o->headers.bad || !transport->ops->accepts(transport, o->url, why)) {
-        waggle__error(WAGGLE_LEVEL_ERROR, "OTLP endpoint %s %s, not exporting",
-                      o->url ? o->url : "", why[0] ? why : "or its headers are too long");
-        otlp_free(&o->base);
-        return NULL;
-    }
-    return &o->base;
+    bool ok = waggle__post_init(&o->post, choose_url(&given), given.transport, "OTLP endpoint");
+    if (ok && !o->headers.bad)
+        return &o->base;
+    if (ok)
+        waggle__error(WAGGLE_LEVEL_ERROR, "the OTLP headers are too long, not exporting");
+    otlp_free(&o->base);
+    return NULL;
 }

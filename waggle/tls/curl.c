@@ -74,23 +74,29 @@ static size_t keep_body(char *p, size_t size, size_t n, void *self)
     return size * n;
 }
 
+/* If the line is a header of that name: its value in milliseconds. */
+static void read_time(const char *line, size_t n, const char *name, int64_t *ret_ms)
+{
+    size_t name_n = strlen(name);
+    if (n <= name_n || strncasecmp(line, name, name_n) != 0)
+        return;
+    const char *v = line + name_n;
+    n -= name_n;
+    while (n > 0 && (*v == ' ' || *v == '\t')) {
+        v++;
+        n--;
+    }
+    while (n > 0 && (v[n - 1] == '\r' || v[n - 1] == '\n' || v[n - 1] == ' '))
+        n--;
+    *ret_ms = waggle_retry_after_ms(v, n);
+}
+
 static size_t read_header(char *p, size_t size, size_t n, void *self)
 {
-    static const char name[] = "retry-after:";
     waggle_response *r = ((struct exchange *)self)->response;
-    n *= size;
-    if (n > sizeof name && strncasecmp(p, name, sizeof name - 1) == 0) {
-        const char *v = p + sizeof name - 1;
-        size_t v_n = n - (sizeof name - 1);
-        while (v_n > 0 && (*v == ' ' || *v == '\t')) {
-            v++;
-            v_n--;
-        }
-        while (v_n > 0 && (v[v_n - 1] == '\r' || v[v_n - 1] == '\n' || v[v_n - 1] == ' '))
-            v_n--;
-        r->retry_after_ms = waggle_retry_after_ms(v, v_n);
-    }
-    return n;
+    read_time(p, size * n, "retry-after:", &r->retry_after_ms);
+    read_time(p, size * n, "x-rate-limit-remaining-seconds:", &r->rate_limit_ms);
+    return size * n;
 }
 
 /* Asked about once a second: give up what is under way when the processor shuts down. */

@@ -35,6 +35,7 @@ typedef struct waggle_response {
     int status;             /* 0: no answer */
     bool connected;         /* the request may have reached the receiver */
     int64_t retry_after_ms; /* -1: not said */
+    int64_t rate_limit_ms;  /* X-Rate-Limit-Remaining-Seconds, Rollbar's; -1: not said */
     char *body;             /* room of WAGGLE_RESPONSE_BODY_MAX bytes, given by the caller */
     size_t body_n;          /* bytes kept; what is longer is read and left out */
     char error[160];        /* why there was no answer */
