@@ -6,7 +6,7 @@
  *                         v
  *                       fold (template_fold.c); then a line also matches folded entries
  *
- * I1  the counts of all entries and of `other` add up to the lines added
+ * I1  the counts of all entries and of `other` add up to the lines added, in both periods
  * I2  no more than `max` entries, each of bounded size: memory is bounded whatever the lines are
  *
  * Threads: one at a time.  Memory: entries from the budget, by way of the miner's arena, which is
@@ -30,7 +30,7 @@ struct skep_templates {
     struct skep_index shapes; /* by shape, folded entries */
     struct skep_template__entry other;
     struct skep_buf signature; /* of the line at hand */
-    uint64_t lines;
+    uint64_t lines, earlier;
 };
 
 static const skep_str kind_names[SKEP_TEMPLATE_KIND_COUNT] = {
@@ -173,9 +173,21 @@ static struct skep_template__entry *find(struct skep_templates *t, uint64_t hash
 static int by_count(const void *a, const void *b)
 {
     const struct skep_template__entry *x = a, *y = b;
-    if (x->count != y->count)
-        return x->count > y->count ? -1 : 1;
+    uint64_t m = x->count + x->earlier, n = y->count + y->earlier;
+    if (m != n)
+        return m > n ? -1 : 1;
     return skep_str_cmp(x->signature, y->signature);
+}
+
+static uint64_t change(const struct skep_template__entry *e)
+{
+    return e->count > e->earlier ? e->count - e->earlier : e->earlier - e->count;
+}
+
+static int by_change(const void *a, const void *b)
+{
+    uint64_t m = change(a), n = change(b);
+    return m != n ? (m > n ? -1 : 1) : by_count(a, b);
 }
 
 /* The entries in an arena of their own, so that what is gone gives its memory back. */
@@ -272,13 +284,18 @@ static void count_line(struct skep_templates *t, struct skep_template__entry *e,
                        const struct skep_template_line *line)
 {
     uint64_t weight = SKEP_MAX(line->weight, 1u);
+    keep_sample(e, line->id);
+    if (line->earlier) {
+        e->earlier += weight;
+        t->earlier += weight;
+        return;
+    }
     if (e->count == 0 || line->time_ns < e->first_ns)
         e->first_ns = line->time_ns;
     if (e->count == 0 || line->time_ns > e->last_ns)
         e->last_ns = line->time_ns;
     e->count += weight;
     e->severities[severity_class(line->severity)] += weight;
-    keep_sample(e, line->id);
     const struct skep_time_range r = t->cfg.range;
     if (t->cfg.n_bins && line->time_ns >= r.start_ns && line->time_ns < r.end_ns) {
         double share = (double)(line->time_ns - r.start_ns) / (double)(r.end_ns - r.start_ns);
@@ -355,11 +372,12 @@ skep_rc skep_templates_add(struct skep_templates *t, const struct skep_template_
 void skep_template__merge(struct skep_template__entry *a, const struct skep_template__entry *b,
                           unsigned n_bins)
 {
-    if (b->count == 0)
-        return;
-    a->first_ns = a->count == 0 ? b->first_ns : SKEP_MIN(a->first_ns, b->first_ns);
-    a->last_ns = a->count == 0 ? b->last_ns : SKEP_MAX(a->last_ns, b->last_ns);
+    if (b->count > 0) {
+        a->first_ns = a->count == 0 ? b->first_ns : SKEP_MIN(a->first_ns, b->first_ns);
+        a->last_ns = a->count == 0 ? b->last_ns : SKEP_MAX(a->last_ns, b->last_ns);
+    }
     a->count += b->count;
+    a->earlier += b->earlier;
     for (unsigned i = 0; i < SKEP_TEMPLATE_SEVERITIES; i++)
         a->severities[i] += b->severities[i];
     for (unsigned i = 0; i < n_bins; i++)
@@ -407,6 +425,7 @@ static void to_template(const struct skep_template__entry *e, unsigned n_bins,
     struct skep_template__token tokens[SKEP_TEMPLATE_TOKENS + 1];
     unsigned n = skep_template__parse(e->signature, tokens), d = 0;
     *ret = (struct skep_template){.count = e->count,
+                                  .earlier = e->earlier,
                                   .first_ns = e->first_ns,
                                   .last_ns = e->last_ns,
                                   .n_samples = e->n_samples};
@@ -429,18 +448,18 @@ static void to_template(const struct skep_template__entry *e, unsigned n_bins,
 void skep_templates_finish(struct skep_templates *t, struct skep_arena *arena,
                            struct skep_template_list *ret)
 {
-    *ret = (struct skep_template_list){.lines = t->lines};
+    *ret = (struct skep_template_list){.lines = t->lines, .earlier = t->earlier};
     fold(t);
     if (t->n > 0)
-        qsort(t->entries, t->n, sizeof *t->entries, by_count);
+        qsort(t->entries, t->n, sizeof *t->entries, by_change);
     ret->templates = skep_new_n(arena, struct skep_template, t->n + 1);
-    uint64_t sum = t->other.count;
+    uint64_t sum = t->other.count + t->other.earlier;
     for (size_t i = 0; i < t->n; i++) {
         to_template(&t->entries[i], t->cfg.n_bins, arena, &ret->templates[ret->n++]);
-        sum += t->entries[i].count;
+        sum += t->entries[i].count + t->entries[i].earlier;
     }
-    skep_assert(sum == t->lines); /* I1 */
-    if (t->other.count > 0) {
+    skep_assert(sum == t->lines + t->earlier); /* I1 */
+    if (t->other.count + t->other.earlier > 0) {
         struct skep_template *other = &ret->templates[ret->n++];
         to_template(&t->other, t->cfg.n_bins, arena, other);
         other->other = true;

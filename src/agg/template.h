@@ -51,6 +51,7 @@ struct skep_template {
     unsigned n_parts;
     bool other; /* lines too rare to keep apart; no parts, the last of a list */
     uint64_t count;
+    uint64_t earlier; /* lines of the earlier period; in nothing below but the samples */
     skep_ts_ns first_ns, last_ns;
     uint64_t severities[SKEP_TEMPLATE_SEVERITIES];
     const uint64_t *bins; /* [config.n_bins] lines over time */
@@ -59,9 +60,12 @@ struct skep_template {
 };
 
 struct skep_template_list {
-    struct skep_template *templates; /* by count, descending, then by text */
+    /* By how much more or less there is than earlier, descending (without an earlier period that is
+     * the count), then by text. */
+    struct skep_template *templates;
     size_t n;
-    uint64_t lines; /* the sum of counts */
+    uint64_t lines;   /* the sum of counts */
+    uint64_t earlier; /* likewise */
 };
 
 struct skep_template_config {
@@ -78,6 +82,7 @@ struct skep_template_line {
     uint8_t severity; /* OTLP's number, 0 = unspecified */
     uint64_t weight;  /* lines it stands for; 0 counts as 1 */
     skep_row_id id;
+    bool earlier; /* of the period that is compared with */
 };
 
 /* A miner of templates.  Owns: skep_templates_free (NULL is fine).  Threads: one at a time. */

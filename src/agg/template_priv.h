@@ -34,7 +34,7 @@ unsigned skep_template__tokens(skep_str line,
 struct skep_template__entry {
     skep_str signature; /* of the table's */
     uint64_t hash;
-    uint64_t count;
+    uint64_t count, earlier;
     skep_ts_ns first_ns, last_ns;
     uint64_t severities[SKEP_TEMPLATE_SEVERITIES];
     uint64_t *bins;

@@ -39,11 +39,13 @@ static void write_severities(struct skep_json *json, const struct skep_template 
 }
 
 static void write_template(struct skep_json *json, struct skep_arena *arena,
-                           const struct skep_template *t)
+                           const struct skep_template *t, bool compared)
 {
     skep_json_object(json);
     skep_json_put_bool(json, SKEP_STR("other"), t->other);
     skep_json_put_u64(json, SKEP_STR("count"), t->count);
+    if (compared)
+        skep_json_put_u64(json, SKEP_STR("earlier"), t->earlier);
     skep_json_put_str(json, SKEP_STR("text"), skep_template_text(t, arena));
     skep_json_put_str(json, SKEP_STR("regex"), skep_template_regex(t, arena));
     skep_json_key(json, SKEP_STR("parts"));
@@ -52,8 +54,10 @@ static void write_template(struct skep_json *json, struct skep_arena *arena,
         write_part(json, &t->parts[i]);
     skep_json_end(json);
     write_severities(json, t);
-    skep_json_put_i64_str(json, SKEP_STR("first_ns"), t->first_ns);
-    skep_json_put_i64_str(json, SKEP_STR("last_ns"), t->last_ns);
+    if (t->count > 0) { /* and not gone since */
+        skep_json_put_i64_str(json, SKEP_STR("first_ns"), t->first_ns);
+        skep_json_put_i64_str(json, SKEP_STR("last_ns"), t->last_ns);
+    }
     skep_json_key(json, SKEP_STR("series"));
     skep_json_array(json);
     for (unsigned i = 0; i < BINS; i++)
@@ -68,7 +72,8 @@ static void write_template(struct skep_json *json, struct skep_arena *arena,
 }
 
 static void write_answer(struct skep_api__job *job, const struct skep_plan *plan,
-                         const struct skep_patterns_answer *a, int64_t elapsed_ns)
+                         const struct skep_patterns_ask *ask, const struct skep_patterns_answer *a,
+                         int64_t elapsed_ns)
 {
     struct skep_json *json = &job->out.json;
     size_t n = SKEP_MIN(a->list.n, (size_t)plan->limit);
@@ -76,12 +81,17 @@ static void write_answer(struct skep_api__job *job, const struct skep_plan *plan
     skep_json_key(json, SKEP_STR("patterns"));
     skep_json_array(json);
     for (size_t i = 0; i < n && !job->out.gone; i++) {
-        write_template(json, &job->arena, &a->list.templates[i]);
+        write_template(json, &job->arena, &a->list.templates[i], ask->earlier_ns > 0);
         skep_api__out_check(&job->out);
     }
     skep_json_end(json);
     skep_json_put_u64(json, SKEP_STR("patterns_total"), a->list.n);
     skep_json_put_u64(json, SKEP_STR("lines"), a->list.lines);
+    if (ask->earlier_ns > 0) {
+        skep_json_put_u64(json, SKEP_STR("earlier_lines"), a->list.earlier);
+        skep_json_put_f64(json, SKEP_STR("earlier_start_ms"),
+                          (double)(plan->range.start_ns - ask->earlier_ns) / 1e6);
+    }
     skep_json_put_u64(json, SKEP_STR("without"), a->without);
     skep_json_put_f64(json, SKEP_STR("start_ms"), (double)plan->range.start_ns / 1e6);
     skep_json_put_f64(json, SKEP_STR("end_ms"), (double)plan->range.end_ns / 1e6);
@@ -100,21 +110,23 @@ static void patterns(struct skep_api__job *job)
     const struct skep_lang_opts lang = {.now_ns = skep_api__now(job->api), .page = true};
     const struct skep_plan *plan = NULL;
     struct skep_patterns_answer a;
+    struct skep_patterns_ask ask = {.n_bins = BINS};
     struct skep_lang_issue issue;
     skep_err err;
     int64_t begin = os->mono_ns(os);
-    if (skep_lang_rows(job->req->body, &lang, &job->arena, &plan, &issue) != SKEP_OK) {
+    if (skep_lang_patterns(job->req->body, &lang, &job->arena, &plan, &ask.earlier_ns, &issue) !=
+        SKEP_OK) {
         skep_api__job_fail_issue(job, &issue);
         return;
     }
-    skep_str field = plan->n_columns ? plan->columns[0].name : SKEP_STR("body");
-    skep_rc rc = skep_query_patterns(job->api->cfg.store, plan, field, BINS, &job->opts, &a, &err);
+    ask.field = plan->n_columns ? plan->columns[0].name : SKEP_STR("body");
+    skep_rc rc = skep_query_patterns(job->api->cfg.store, plan, &ask, &job->opts, &a, &err);
     if (rc != SKEP_OK) {
         skep_api__job_fail_rc(job, rc, &err);
         return;
     }
     skep_api__json_begin(job, 200);
-    write_answer(job, plan, &a, os->mono_ns(os) - begin);
+    write_answer(job, plan, &ask, &a, os->mono_ns(os) - begin);
     skep_api__out_end(&job->out);
 }
 

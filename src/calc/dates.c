@@ -128,6 +128,17 @@ int64_t skep_period_floor(const struct skep_period *p, int64_t t)
     return days_of(floor_div(month, 12), month - floor_div(month, 12) * 12 + 1, 1) * DAY_MS;
 }
 
+int64_t skep_period_before(const struct skep_period *p, int64_t t)
+{
+    if (p->unit == SKEP_PERIOD_MS)
+        return t - p->n;
+    struct civil c = civil_of(t);
+    int64_t month = c.year * 12 + c.month - 1 - p->n, next = month + 1;
+    int64_t first = days_of(floor_div(month, 12), month - floor_div(month, 12) * 12 + 1, 1);
+    int64_t last = days_of(floor_div(next, 12), next - floor_div(next, 12) * 12 + 1, 1) - 1;
+    return SKEP_MIN(first + c.day - 1, last) * DAY_MS + (t - floor_div(t, DAY_MS) * DAY_MS);
+}
+
 static int64_t period_ceil(const struct skep_period *p, int64_t t)
 {
     int64_t f = skep_period_floor(p, t);

@@ -18,6 +18,10 @@ SKEP_NODISCARD bool skep_period_parse(skep_str s, struct skep_period *ret);
 /* The last multiple of the period that is not after t (milliseconds since 1970). */
 int64_t skep_period_floor(const struct skep_period *p, int64_t t_ms);
 
+/* The instant one period before t; by months it is the same time of the same day, or of the month's
+ * last. */
+int64_t skep_period_before(const struct skep_period *p, int64_t t_ms);
+
 enum { SKEP_INSTANT_BYTES = 32 };
 /* "2026-11-20 17:15:11.725", UTC.  Returns the length; years are 0000 to 9999, cut there. */
 size_t skep_instant_text(int64_t t_ms, char out[SKEP_INSTANT_BYTES]);

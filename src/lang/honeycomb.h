@@ -55,6 +55,11 @@ SKEP_NODISCARD skep_rc skep_lang_honeycomb_text(skep_bytes json, struct skep_are
 SKEP_NODISCARD skep_rc skep_lang_rows(skep_bytes json, const struct skep_lang_opts *opts,
                                       struct skep_arena *arena, const struct skep_plan **ret,
                                       struct skep_lang_issue *issue);
+/* Body of POST /skep/v1/patterns -> a ROWS plan, and how much earlier the lines are that they are
+ * compared with (compare_time_offset_seconds; 0 = none).  Returns as skep_lang_honeycomb. */
+SKEP_NODISCARD skep_rc skep_lang_patterns(skep_bytes json, const struct skep_lang_opts *opts,
+                                          struct skep_arena *arena, const struct skep_plan **ret,
+                                          int64_t *ret_earlier_ns, struct skep_lang_issue *issue);
 /* Body of POST /skep/v1/delete -> a ROWS plan with the rows to delete, and whether to.  A time
  * range must be in it.  Returns as skep_lang_honeycomb. */
 struct skep_lang_confirm {
@@ -107,5 +112,6 @@ enum {
     SKEP_LIMIT_LANG_VALUES = 1000, /* in one `in` */
     SKEP_LIMIT_LANG_ROWS = 10000,
     SKEP_LIMIT_LANG_FACET_VALUES = 1000,
-    SKEP_LIMIT_LANG_TRACES = 1000
+    SKEP_LIMIT_LANG_TRACES = 1000,
+    SKEP_LIMIT_LANG_COMPARED_S = 2000000000 /* how much earlier, in seconds */
 };

@@ -427,7 +427,7 @@ static skep_rc unnest(Q *q)
 }
 
 /* Only the columns given are there from here on. */
-static skep_rc seal(Q *q, const struct skep_insights__name *names, unsigned n)
+skep_rc skep_insights__seal(Q *q, const struct skep_insights__name *names, unsigned n)
 {
     q->n_names = 0;
     q->pipe->n_outs = 0;
@@ -442,31 +442,12 @@ static skep_rc seal(Q *q, const struct skep_insights__name *names, unsigned n)
     return SKEP_OK;
 }
 
-static skep_rc pattern(Q *q)
-{
-    static const skep_str names[] = {SKEP_STR_INIT("@pattern"), SKEP_STR_INIT("@sampleCount"),
-                                     SKEP_STR_INIT("@ratio")};
-    struct skep_insights__name made[3];
-    struct skep_calc *e = NULL;
-    unsigned *slots = skep_new_n(q->a, unsigned, 3);
-    SKEP_TRY(skep_insights__expr(q, &e));
-    for (unsigned i = 0; i < 3; i++) {
-        SKEP_TRY(skep_insights__slot(q, &slots[i]));
-        made[i] = (struct skep_insights__name){names[i], slots[i], false, true};
-    }
-    struct skep_pipe_stage *s = skep_insights__stage(q, SKEP_PIPE_PATTERNS);
-    s->cond = e;
-    s->slots = slots;
-    s->n_slots = 3;
-    return seal(q, made, 3);
-}
-
 static skep_rc stats(Q *q)
 {
     if (++q->n_stats > 2)
         return skep_insights__wrong(q, q->command_at, q->command_end, "at most two stats");
     SKEP_TRY(skep_insights__stats(q));
-    return seal(q, q->results, q->n_results);
+    return skep_insights__seal(q, q->results, q->n_results);
 }
 
 /* SOURCE logGroups(namePrefix: ["a", "b"]) */
@@ -521,6 +502,12 @@ static const struct skep_insights_word words[] = {
      NONE, false},
     {W("dedup"), W("dedup a, b"), W("The first row of each combination."), NONE, false},
     {W("pattern"), W("pattern @message"), W("Similar lines folded, with counts."), NONE, false},
+    {W("diff"), W("diff previousDay"),
+     W("Patterns beside those of the time before: previousDay, previousWeek, previousMonth, or the "
+       "same length just before."),
+     NONE, false},
+    {W("logcompare"), W("logcompare timeshift 7d"), W("As diff, with a time of any length before."),
+     NONE, false},
     {W("unnest"), W("unnest a into b"), W("A row for each element of a list."), NONE, false},
     {W("unmask"), W("unmask a"), W("Columns, as fields: nothing is masked here."), NONE, false},
     {W("filterIndex"), W("filterIndex a = \"x\""), W("The same as filter: every field is indexed."),
@@ -528,17 +515,30 @@ static const struct skep_insights_word words[] = {
     {W("SOURCE"), W("SOURCE logGroups(namePrefix: [\"/aws/\"])"),
      W("The log groups, as the first command."), NONE, false},
 };
-static skep_insights__command_fn *const commands[] = {
-    fields, display, filter, filter, stats,        sort,  limit, skep_insights__parse,
-    dedup,  pattern, unnest, fields, filter_index, source};
+static skep_insights__command_fn *const commands[] = {fields,
+                                                      display,
+                                                      filter,
+                                                      filter,
+                                                      stats,
+                                                      sort,
+                                                      limit,
+                                                      skep_insights__parse,
+                                                      dedup,
+                                                      skep_insights__pattern,
+                                                      skep_insights__diff,
+                                                      skep_insights__logcompare,
+                                                      unnest,
+                                                      fields,
+                                                      filter_index,
+                                                      source};
 _Static_assert(SKEP_ARRAY_LEN(commands) == SKEP_ARRAY_LEN(words), "one function a command");
 
 /* Of the language, and not done here. */
 static const skep_str refused[] = {
-    W("diff"),           W("anomaly"),    W("join"),        W("lookup"),     W("cidrlookup"),
-    W("appendcols"),     W("addtotals"),  W("autoregress"), W("accum"),      W("filldown"),
-    W("fillmissing"),    W("logcompare"), W("outlier"),     W("sessionize"), W("countFrequent"),
-    W("relevantfields"), W("expand"),     W("subquery")};
+    W("anomaly"),       W("join"),           W("lookup"),      W("cidrlookup"),
+    W("appendcols"),    W("addtotals"),      W("autoregress"), W("accum"),
+    W("filldown"),      W("fillmissing"),    W("outlier"),     W("sessionize"),
+    W("countFrequent"), W("relevantfields"), W("expand"),      W("subquery")};
 
 const struct skep_insights_word *skep_insights_commands(size_t *ret_n)
 {

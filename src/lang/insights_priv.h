@@ -70,6 +70,10 @@ SKEP_NODISCARD skep_rc skep_insights__resolve(struct skep_insights__q *q, skep_s
 /* A stage more; its step is the text from `at` to what was read last. */
 struct skep_pipe_stage *skep_insights__stage(struct skep_insights__q *q, enum skep_pipe_op op);
 
+/* Only the columns given are there from here on. */
+SKEP_NODISCARD skep_rc skep_insights__seal(struct skep_insights__q *q,
+                                           const struct skep_insights__name *names, unsigned n);
+
 /* --- expressions (insights_expr.c) --- */
 SKEP_NODISCARD skep_rc skep_insights__expr(struct skep_insights__q *q, struct skep_calc **ret);
 /* A call of a function by its name here. */
@@ -79,9 +83,10 @@ SKEP_NODISCARD skep_rc skep_insights__call(struct skep_insights__q *q, const cha
 struct skep_calc **skep_insights__args(struct skep_insights__q *q, struct skep_calc *x,
                                        struct skep_calc *y);
 
-/* --- commands (insights_stats.c, insights_parse.c) --- */
+/* --- commands (insights_stats.c, insights_parse.c, insights_pattern.c) --- */
 typedef skep_rc skep_insights__command_fn(struct skep_insights__q *q);
-skep_insights__command_fn skep_insights__stats, skep_insights__parse;
+skep_insights__command_fn skep_insights__stats, skep_insights__parse, skep_insights__pattern,
+    skep_insights__diff, skep_insights__logcompare;
 /* An aggregate in a stats command: its name has been read, "(" follows.  ENOTFOUND: it is none. */
 SKEP_NODISCARD skep_rc skep_insights__aggregate(struct skep_insights__q *q, skep_str name,
                                                 size_t at, struct skep_calc **ret);

@@ -78,13 +78,16 @@ static skep_rc columns(struct skep_lang__q *q, yyjson_val *obj, struct skep_plan
     return SKEP_OK;
 }
 
-static skep_rc rows(struct skep_lang__q *q, yyjson_val *obj, struct skep_plan *plan)
+/* `compared`: with an earlier time, the last key. */
+static skep_rc rows_of(struct skep_lang__q *q, yyjson_val *obj, bool compared,
+                       struct skep_plan *plan)
 {
-    static const char *const keys[] = {
-        "dataset", "start_time", "end_time", "time_range", "filters", "filter_combination",
-        "columns", "order",      "limit",    "after",      "pattern"};
+    static const char *const keys[] = {"dataset",    "start_time", "end_time",
+                                       "time_range", "filters",    "filter_combination",
+                                       "columns",    "order",      "limit",
+                                       "after",      "pattern",    "compare_time_offset_seconds"};
     skep_str order, after;
-    SKEP_TRY(skep_lang__known(q, obj, keys, SKEP_ARRAY_LEN(keys)));
+    SKEP_TRY(skep_lang__known(q, obj, keys, SKEP_ARRAY_LEN(keys) - (compared ? 0 : 1)));
     SKEP_TRY(skep_lang__dataset(q, obj, plan));
     SKEP_TRY(skep_lang__times(q, obj, &plan->range));
     SKEP_TRY(skep_lang__filters(q, obj, &plan->filter));
@@ -104,6 +107,16 @@ static skep_rc rows(struct skep_lang__q *q, yyjson_val *obj, struct skep_plan *p
         return skep_lang__refuse(q, SKEP_LANG_INVALID, "not a cursor of an earlier answer");
     }
     return skep_lang__whole(q, plan);
+}
+
+static skep_rc rows(struct skep_lang__q *q, yyjson_val *obj, struct skep_plan *plan)
+{
+    return rows_of(q, obj, false, plan);
+}
+
+static skep_rc compared_rows(struct skep_lang__q *q, yyjson_val *obj, struct skep_plan *plan)
+{
+    return rows_of(q, obj, true, plan);
 }
 
 static skep_rc deletion(struct skep_lang__q *q, yyjson_val *obj, struct skep_plan *plan)
@@ -291,6 +304,26 @@ skep_rc skep_lang_rows(skep_bytes json, const struct skep_lang_opts *opts, struc
 {
     struct skep_lang__q q = {.arena = arena, .opts = opts, .issue = issue};
     return read_with(&q, json, SKEP_PLAN_ROWS, rows, ret);
+}
+
+skep_rc skep_lang_patterns(skep_bytes json, const struct skep_lang_opts *opts,
+                           struct skep_arena *arena, const struct skep_plan **ret,
+                           int64_t *ret_earlier_ns, struct skep_lang_issue *issue)
+{
+    static const char key[] = "compare_time_offset_seconds";
+    struct skep_lang__q q = {.arena = arena, .opts = opts, .issue = issue};
+    yyjson_doc *doc = NULL;
+    unsigned seconds = 0;
+    SKEP_TRY(read_with(&q, json, SKEP_PLAN_ROWS, compared_rows, ret));
+    SKEP_TRY(skep_lang__parse(&q, json, &doc));
+    yyjson_val *obj = yyjson_doc_get_root(doc), *v = yyjson_obj_get(obj, key);
+    skep_rc rc = SKEP_OK;
+    if (!yyjson_is_num(v) || yyjson_get_num(v) != 0) /* 0 is as good as none */
+        rc = skep_lang__count(&q, obj, key, SKEP_LIMIT_LANG_COMPARED_S, &seconds);
+    yyjson_doc_free(doc);
+    SKEP_TRY(rc);
+    *ret_earlier_ns = seconds * 1000000000ll;
+    return SKEP_OK;
 }
 
 skep_rc skep_lang_delete(skep_bytes json, const struct skep_lang_opts *opts,

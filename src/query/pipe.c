@@ -320,13 +320,15 @@ static void note(struct skep_pipe_result *ret, const struct skep_answer *a,
     ret->missing = skep_arena_str(arena, a->missing);
 }
 
-static skep_rc pages(struct skep_store *store, struct skep_pipe__run *r, struct skep_plan *plan,
-                     struct skep_pipe_result *ret)
+static skep_rc pages(struct skep_store *store, struct skep_pipe__run *r, const struct skep_plan *of,
+                     struct skep_time_range range, struct skep_pipe_result *ret)
 {
+    struct skep_plan rows = *of, *plan = &rows;
     struct skep_arena page;
     bool more = true;
     skep_rc rc = SKEP_OK;
     skep_arena_init(&page, "pipe page", r->opts->budget);
+    plan->range = range;
     plan->limit = FIRST_PAGE_ROWS;
     while (more && rc == SKEP_OK && !r->full) {
         struct skep_run_opts o = *r->opts;
@@ -358,6 +360,23 @@ static skep_rc pages(struct skep_store *store, struct skep_pipe__run *r, struct 
     return rc;
 }
 
+static struct skep_time_range earlier_range(const struct skep_pipe *p)
+{
+    return (struct skep_time_range){p->range.start_ns - p->earlier_ns,
+                                    p->range.end_ns - p->earlier_ns};
+}
+
+static skep_rc read_rows(struct skep_store *store, struct skep_pipe__run *r,
+                         const struct skep_plan *plan, struct skep_pipe_result *ret)
+{
+    if (r->p->earlier_ns > 0) {
+        r->earlier = true;
+        SKEP_TRY(pages(store, r, plan, earlier_range(r->p), ret));
+        r->earlier = false;
+    }
+    return pages(store, r, plan, r->p->range, ret);
+}
+
 // --- runs --------------------------------------------------------------------------------------
 
 static void begin(struct skep_pipe__run *r, const struct skep_pipe__pushed *pushed)
@@ -384,16 +403,16 @@ static void finish_nodes(struct skep_pipe__run *r)
     }
 }
 
-/* Rows of the range and groups that pass a filter, and the bytes of their messages. */
+/* Adds the rows of a range that pass a filter, and the bytes of their messages. */
 static skep_rc count_rows(struct skep_store *store, const struct skep_pipe__run *r,
-                          const struct skep_plan *of, const struct skep_expr *filter,
-                          uint64_t *ret_rows, uint64_t *ret_bytes)
+                          struct skep_time_range range, const struct skep_plan *of,
+                          const struct skep_expr *filter, uint64_t *rows, uint64_t *bytes)
 {
     static const struct skep_agg aggs[] = {
         {.op = SKEP_AGG_COUNT, .key = {"COUNT", 5}},
         {.op = SKEP_AGG_SUM, .field = {.name = {"log.bytes", 9}}, .key = {"BYTES", 5}}};
     struct skep_plan plan = {.kind = SKEP_PLAN_AGGREGATE,
-                             .range = r->p->range,
+                             .range = range,
                              .dataset = of->dataset,
                              .filter = filter,
                              .aggs = aggs,
@@ -406,22 +425,36 @@ static skep_rc count_rows(struct skep_store *store, const struct skep_pipe__run 
     o.also = NULL;
     SKEP_TRY(skep_query_aggregate(store, &plan, &o, &result, r->err));
     const struct skep_cell *v = result->totals.values;
-    *ret_rows = (uint64_t)v[0].i;
-    *ret_bytes = v[1].kind == SKEP_CELL_INT && v[1].i > 0 ? (uint64_t)v[1].i : 0;
+    *rows += (uint64_t)v[0].i;
+    *bytes += v[1].kind == SKEP_CELL_INT && v[1].i > 0 ? (uint64_t)v[1].i : 0;
     return SKEP_OK;
+}
+
+/* Rows that are asked about at all. */
+static skep_rc count_scanned(struct skep_store *store, const struct skep_pipe__run *r,
+                             const struct skep_pipe__pushed *pushed, struct skep_pipe_result *ret)
+{
+    const struct skep_pipe *p = r->p;
+    if (p->earlier_ns > 0)
+        SKEP_TRY(count_rows(store, r, earlier_range(p), &pushed->plan, pushed->scope,
+                            &ret->rows_scanned, &ret->bytes_scanned));
+    return count_rows(store, r, p->range, &pushed->plan, pushed->scope, &ret->rows_scanned,
+                      &ret->bytes_scanned);
 }
 
 /* Rows that matched, when the answer was full before all were looked at: those the store counts. */
 static skep_rc count_matched(struct skep_store *store, struct skep_pipe__run *r,
                              const struct skep_pipe__pushed *pushed)
 {
-    uint64_t bytes;
+    uint64_t bytes = 0;
     bool filtered = false;
     for (unsigned i = 0; i < r->n_nodes; i++)
         filtered = filtered || (r->nodes[i].counts && r->nodes[i].stage->op == SKEP_PIPE_FILTER);
     if (pushed->aggregate || !r->stopped || filtered)
         return SKEP_OK;
-    return count_rows(store, r, &pushed->plan, pushed->plan.filter, &r->matched, &bytes);
+    r->matched = 0;
+    return count_rows(store, r, r->p->range, &pushed->plan, pushed->plan.filter, &r->matched,
+                      &bytes);
 }
 
 skep_rc skep_pipe_run(struct skep_store *store, const struct skep_pipe *p,
@@ -441,8 +474,7 @@ skep_rc skep_pipe_run(struct skep_store *store, const struct skep_pipe *p,
     skep_assert(p->limit > 0 && p->limit <= SKEP_LIMIT_PIPE_ROWS);
     *ret = (struct skep_pipe_result){.complete = true};
     SKEP_TRY(skep_pipe__pushdown(store, p, opts, &pushed, err));
-    SKEP_TRY(
-        count_rows(store, &r, &pushed.plan, pushed.scope, &ret->rows_scanned, &ret->bytes_scanned));
+    SKEP_TRY(count_scanned(store, &r, &pushed, ret));
     skep_arena_init(&r.scratch, "pipe scratch", opts->budget);
     r.calc.scratch = &r.scratch;
     begin(&r, &pushed);
@@ -456,7 +488,7 @@ skep_rc skep_pipe_run(struct skep_store *store, const struct skep_pipe *p,
         begin(&r, &pushed);
     }
     if (rc == SKEP_OK && !pushed.aggregate)
-        rc = pages(store, &r, &pushed.plan, ret);
+        rc = read_rows(store, &r, &pushed.plan, ret);
     r.stopped = r.full;
     if (rc == SKEP_OK)
         rc = count_matched(store, &r, &pushed);

@@ -77,9 +77,11 @@ enum skep_pipe_op {
     SKEP_PIPE_STATS,
     SKEP_PIPE_SORT,
     SKEP_PIPE_LIMIT,
-    SKEP_PIPE_DEDUP,   /* the first row of each combination of `slots`; rows without go on */
-    SKEP_PIPE_UNNEST,  /* a row for each element of a list */
-    SKEP_PIPE_PATTERNS /* lines folded: slots[0..2] = template, count, ratio */
+    SKEP_PIPE_DEDUP,  /* the first row of each combination of `slots`; rows without go on */
+    SKEP_PIPE_UNNEST, /* a row for each element of a list */
+    /* lines folded: slots[0..2] = template, count, ratio; with an earlier period [3..6] = count in
+     * it, difference, that in percent of it, the difference in a word */
+    SKEP_PIPE_PATTERNS
 };
 
 struct skep_pipe_stage {
@@ -122,6 +124,9 @@ struct skep_pipe {
     bool raw;         /* rows of the answer are rows of the store */
     unsigned limit;   /* rows answered at most; <= SKEP_LIMIT_PIPE_ROWS */
     struct skep_time_range range;
+    /* > 0: rows of that much earlier are read, too, for PATTERNS to compare with.  No stage before
+     * it keeps rows (STATS, SORT, LIMIT, DEDUP). */
+    int64_t earlier_ns;
     bool loose; /* skep_calc_ctx */
     skep_ts_ns now_ns;
 };

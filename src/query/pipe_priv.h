@@ -34,6 +34,7 @@ struct skep_pipe__run {
     struct skep_arena scratch; /* of one batch of the source */
     struct skep_pipe__node *nodes;
     unsigned n_nodes;
+    bool earlier; /* the rows that come are of the earlier period */
     bool full;    /* no row more is wanted */
     bool stopped; /* the source was not read to its end */
     /* the answer */

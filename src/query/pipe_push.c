@@ -524,6 +524,7 @@ skep_rc skep_pipe__pushdown(struct skep_store *store, const struct skep_pipe *p,
     *ret = (struct skep_pipe__pushed){.plan = {.kind = SKEP_PLAN_ROWS, .range = p->range}};
     if (asks_types(p)) {
         struct skep_plan fields = {.kind = SKEP_PLAN_FIELDS, .range = p->range};
+        fields.range.start_ns -= p->earlier_ns; /* whatever types rows of either period have */
         struct skep_answer a = {0};
         struct skep_run_opts o = *opts;
         o.progress = NULL;

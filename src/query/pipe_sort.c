@@ -247,11 +247,32 @@ skep_rc skep_pipe__patterns_push(struct skep_pipe__run *r, struct skep_pipe__nod
         char buf[64];
         if (of[row].type == SKEP_TYPE_NULL)
             continue;
-        struct skep_template_line line = {.text = skep_calc_text(&of[row], buf)};
+        struct skep_template_line line = {.text = skep_calc_text(&of[row], buf),
+                                          .earlier = r->earlier};
         if (skep_templates_add(n->state, &line) != SKEP_OK)
             return skep_pipe__no_memory(r);
     }
     return of ? SKEP_OK : skep_pipe__no_memory(r);
+}
+
+/* What became of a pattern since the earlier period. */
+static void compare(const struct skep_template *t, const unsigned *slots,
+                    struct skep_pipe__batch *b, unsigned row)
+{
+    int64_t more = (int64_t)t->count - (int64_t)t->earlier;
+    skep_str word = t->earlier == 0 ? SKEP_STR("new")
+                    : t->count == 0 ? SKEP_STR("gone")
+                    : more > 0      ? SKEP_STR("more")
+                    : more < 0      ? SKEP_STR("fewer")
+                                    : SKEP_STR("same");
+    skep_value percent = {.type = SKEP_TYPE_NULL};
+    if (t->earlier > 0)
+        percent =
+            (skep_value){.type = SKEP_TYPE_DOUBLE, .f = 100.0 * (double)more / (double)t->earlier};
+    b->columns[slots[3]][row] = (skep_value){.type = SKEP_TYPE_INT, .i = (int64_t)t->earlier};
+    b->columns[slots[4]][row] = (skep_value){.type = SKEP_TYPE_INT, .i = more};
+    b->columns[slots[5]][row] = percent;
+    b->columns[slots[6]][row] = (skep_value){.type = SKEP_TYPE_STRING, .s = word};
 }
 
 skep_rc skep_pipe__patterns_end(struct skep_pipe__run *r, struct skep_pipe__node *n)
@@ -272,7 +293,10 @@ skep_rc skep_pipe__patterns_end(struct skep_pipe__run *r, struct skep_pipe__node
             b.columns[n->stage->slots[1]][i] =
                 (skep_value){.type = SKEP_TYPE_INT, .i = (int64_t)t->count};
             b.columns[n->stage->slots[2]][i] =
-                (skep_value){.type = SKEP_TYPE_DOUBLE, .f = (double)t->count / (double)list.lines};
+                (skep_value){.type = SKEP_TYPE_DOUBLE,
+                             .f = list.lines ? (double)t->count / (double)list.lines : 0};
+            if (n->stage->n_slots > 3)
+                compare(t, n->stage->slots, &b, i);
         }
         SKEP_TRY(skep_pipe__push(r, n->next, &b));
     }

@@ -248,6 +248,33 @@ test('commands', { timeout: 60000 }, async () => {
     assert.deepEqual((await ask(query, { groups: ['one', 'two'] })).rows, want(), query);
 });
 
+// The last 500 seconds beside the 500 before them; the filter holds in both.
+test('patterns beside those of the time before', { timeout: 60000 }, async () => {
+  const at = startMs / 1000, late = events.filter((e) => e.n >= N / 2), early = events.filter((e) => e.n < N / 2);
+  const range = { start_time: at + N / 8, end_time: at + N / 4, time_range: undefined, groups: ['one', 'two'] };
+  const level = (list, l) => list.filter((e) => e.level === l && e.ms > 20).length;
+  const got = await ask('filter ms > 20 | fields concat("now ", level) as l | pattern l | diff', range);
+  assert.deepEqual(got.columns.map((c) => c.name), ['@pattern', '@sampleCount', '@ratio', '@previousSampleCount', '@difference', '@differencePercent', '@differenceDescription']);
+  assert.equal(got.rows_scanned, N);
+  assert.deepEqual(got.rows.map((r) => r[0]).sort(), ['now ERROR', 'now INFO', 'now WARN']);
+  for (const [text, now, , before, more, percent, word] of got.rows) {
+    const [a, b] = [late, early].map((list) => level(list, text.slice(4)));
+    assert.deepEqual([now, before, more, word], [a, b, a - b, a > b ? 'more' : a < b ? 'fewer' : 'same'].map(String), text);
+    assert.ok(Math.abs(Number(percent) - (100 * (a - b)) / b) < 1e-9);
+  }
+  // Without pattern the message is folded; a day before there was nothing, so all is new.
+  const fresh = await ask('diff previousDay | stats sum(@sampleCount), sum(@previousSampleCount), count(@differencePercent) by @differenceDescription', range);
+  assert.deepEqual(fresh.rows, [['new', String(N / 2), '0', '0']]);
+  // Rows of one period alone are gone in the next; 1,000 s is their distance here.
+  const gone = await ask('pattern level | logcompare timeshift 500s | filter @differenceDescription = "gone" | stats count(*)', { ...range, start_time: at + N / 4, end_time: at + N / 4 + 60 });
+  assert.deepEqual(gone.rows, [['3']]);
+  for (const [query, error] of [['limit 5 | diff', /limit/], ['pattern level | sort @ratio | diff', /right behind pattern/], ['stats count(*) | diff', /right behind pattern/], ['diff previousYear', /previousDay/],
+    ['logcompare 7d', /timeshift/], ['logcompare timeshift seven', /length of time/], ['diff | diff', /once/], ['anomaly', /not supported/]]) {
+    const r = await skep.json('POST', '/skep/v1/logs/check', { language: 'insights', text: query, time_range: 7200 });
+    assert.ok(!r.ok && error.test(r.error), `${query}: ${r.error}`);
+  }
+});
+
 test('filters over what computes', { timeout: 60000 }, async () => {
   const got = await ask('fields size + 1 as b | parse @message "user=* " as u | filter level = "ERROR" and (u = 3 or b < 100) | filter ms > 20 | stats count(*), sum(b)', { groups: ['one', 'two'] });
   const want = events.filter((e) => e.level === 'ERROR' && (e['@message'].includes('user=3 ') || e.size + 1 < 100) && e.ms > 20);

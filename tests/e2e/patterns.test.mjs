@@ -53,6 +53,26 @@ test('the regular expression of a pattern matches its lines and no others', asyn
   for (let i = 0; i < 600; i++) assert.equal(of(lineOf(i).text).length, 1, lineOf(i).text);
 });
 
+test('beside an earlier time: counts of both, the greatest change first', async () => {
+  const half = { start_time: base / 1000 + 300, end_time: base / 1000 + 600 };
+  const late = (await skep.json('POST', '/skep/v1/patterns', half)).patterns;
+  const early = (await skep.json('POST', '/skep/v1/patterns', { ...range, end_time: half.start_time })).patterns;
+  const a = await skep.json('POST', '/skep/v1/patterns', { ...half, compare_time_offset_seconds: 300 });
+  assert.deepEqual([a.lines, a.earlier_lines, a.earlier_start_ms], [N / 2, N / 2, base]);
+  const of = (list, text) => list.find((p) => p.text === text)?.count ?? 0;
+  for (const p of a.patterns) assert.deepEqual([p.count, p.earlier], [of(late, p.text), of(early, p.text)], p.text);
+  const changes = a.patterns.map((p) => Math.abs(p.count - p.earlier));
+  assert.deepEqual(changes, changes.toSorted((x, y) => y - x));
+  // Nothing a day before: all is new; nothing now: all is gone, and has no times.
+  const fresh = await skep.json('POST', '/skep/v1/patterns', { ...half, compare_time_offset_seconds: 86400 });
+  assert.ok(fresh.lines === N / 2 && fresh.patterns.every((p) => p.earlier === 0));
+  const gone = await skep.json('POST', '/skep/v1/patterns', { start_time: base / 1000 + 600, end_time: base / 1000 + 1200, compare_time_offset_seconds: 600 });
+  assert.deepEqual([gone.lines, gone.earlier_lines], [0, N]);
+  assert.ok(gone.patterns.every((p) => p.count === 0 && p.earlier > 0 && p.last_ns === undefined && p.samples.length > 0));
+  const wrong = await skep.call('POST', '/skep/v1/patterns', { ...half, compare_time_offset_seconds: -1 });
+  assert.deepEqual([wrong.status, (await wrong.json()).field], [422, 'compare_time_offset_seconds']);
+});
+
 test('filters narrow it, another field is folded, the limit cuts the list alone', async () => {
   const errors = await ask({ filters: [{ column: 'severity', op: '=', value: 'error' }] });
   assert.equal(errors.lines, N / 50);

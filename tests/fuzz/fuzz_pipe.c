@@ -88,7 +88,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     struct skep_arena a;
     struct skep_lang_issue issue;
     struct skep_insights q;
-    const struct skep_insights_opts opts = {.range = {0, 10000000000}};
+    const struct skep_insights_opts opts = {.range = {20000000000, 30000000000}};
     message = (skep_str){(const char *)data, n};
     skep_str text = skep_str_cut(&message, '\0');
     if (!message.p || !skep_utf8_valid(message)) /* rows hold UTF-8 */

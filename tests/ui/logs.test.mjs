@@ -215,6 +215,27 @@ test('patterns: a million lines on one screen, and from one to its lines', optio
   assert.equal(params().get('tab'), null);
 });
 
+test('patterns beside those of the time before: what is new, gone, more and less', options, async () => {
+  const begin = fromMs - 2 * 86400e3, mid = begin + 1800e3, end = begin + 3600e3; // away from the million
+  await sendLines(skep.url, 400, { fromMs: begin, toMs: mid, service: 'compared' });
+  await sendLines(skep.url, 100, { fromMs: mid, toMs: end, service: 'compared', first: 1000 }); // a quarter of each
+  await sendLines(skep.url, 3, { fromMs: mid - 1000, toMs: mid, service: 'compared gone', first: 0 });
+  await sendLines(skep.url, 1, { fromMs: mid, toMs: end, service: 'compared gone', first: 7 });
+  await page.goto(`${skep.url}/ui/logs?from=${mid / 1e3}&to=${end / 1e3}&tab=patterns&ds=compared`);
+  await page.locator('.pattern-table tbody tr').first().waitFor(LONG);
+  assert.equal(await page.getByRole('columnheader', { name: 'Change' }).count(), 0);
+  await page.getByRole('combobox', { name: 'Compare with' }).selectOption({ label: 'the time before' });
+  await page.getByRole('columnheader', { name: 'Change' }).waitFor();
+  assert.equal(params().get('cmp'), 'before');
+  const row = page.locator('.pattern-table tbody tr', { hasText: 'cache miss' });
+  assert.match(await row.innerText(), /^5\s+20\s+\u221275%/);
+  await page.getByText('100 lines (400 the time before)').waitFor();
+  await page.goto(`${skep.url}/ui/logs?from=${mid / 1e3}&to=${end / 1e3}&tab=patterns&cmp=before&ds=${encodeURIComponent('compared gone')}`);
+  await page.locator('.change-new').waitFor();
+  assert.match(await page.locator('.pattern-table tbody tr', { hasText: 'payment of' }).innerText(), /^1\s+0\s+new/);
+  assert.equal(await page.locator('.change-gone').count(), await page.locator('.pattern-table tbody tr').count() - 1);
+});
+
 test('follow: lines come, pause holds them, filters narrow, terms stand out', options, async () => {
   await page.goto(`${skep.url}/ui/logs?t=15m&ds=live&tail=1&w=${encodeURIComponent('severity = "error"')}&hl=payment`);
   await page.getByRole('button', { name: 'Pause' }).waitFor();

@@ -262,6 +262,44 @@ static void test_long_lines(void **state)
     skep_templates_free(t);
 }
 
+/* Each period is counted apart; the greatest change stands first; folding and making room keep
+ * both. */
+static void test_compared(void **state)
+{
+    (void)state;
+    struct skep_templates *t = skep_templates_new(
+        &(struct skep_template_config){.max = 8, .n_bins = 1, .range = {0, 100}});
+    struct skep_template_list list;
+    uint64_t count = 0, earlier = 0;
+    char text[64];
+    for (unsigned i = 0; i < 300; i++) {
+        /* "steady" alike in both; odd ones of many kinds go to "other" */
+        if (i % 3 == 0)
+            snprintf(text, sizeof text, "steady %u", i);
+        else if (i % 2)
+            snprintf(text, sizeof text, "rising %u", i);
+        else
+            snprintf(text, sizeof text, "odd%u%.*s", i, (int)(i % 40),
+                     "- - - - - - - - - - - - - - - - - - - - ");
+        struct skep_template_line line = {.text = skep_str_c(text), .time_ns = 50};
+        line.earlier = i % 3 == 0 ? i % 6 == 0 : i % 9 == 1;
+        assert_int_equal(skep_templates_add(t, &line), SKEP_OK);
+    }
+    skep_templates_finish(t, &arena, &list);
+    for (size_t i = 0; i < list.n; i++) {
+        const struct skep_template *x = &list.templates[i];
+        count += x->count;
+        earlier += x->earlier;
+        assert_int_equal(x->bins[0], x->count);
+        if (skep_str_eq(skep_template_text(x, &arena), SKEP_STR("steady <Number-1>")))
+            assert_true(x->count == 50 && x->earlier == 50 && i + 2 >= list.n);
+    }
+    assert_int_equal(count, list.lines);
+    assert_int_equal(earlier, list.earlier);
+    assert_int_equal(count + earlier, 300);
+    skep_templates_free(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -274,6 +312,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_budget, setup, teardown),
         cmocka_unit_test_setup_teardown(test_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(test_long_lines, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_compared, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -158,7 +158,7 @@ export const api = {
   facets: (spec: Selection & { selection: { filters: Filter[] }; columns: string[]; limit?: number }, signal?: AbortSignal) =>
     post<FacetsAnswer>('facets', spec, { facets: 'array', selected: 'number', rest: 'number', complete: 'boolean' }, signal),
 
-  patterns: (spec: Selection & { limit?: number }, signal?: AbortSignal) =>
+  patterns: (spec: Selection & { limit?: number; compare_time_offset_seconds?: number }, signal?: AbortSignal) =>
     post<PatternsAnswer>('patterns', spec, { patterns: 'array', lines: 'number', patterns_total: 'number' }, signal),
 
   logLanguages: (signal?: AbortSignal) =>

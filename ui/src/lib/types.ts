@@ -67,11 +67,11 @@ export interface InsightsResult {
 // A piece of a pattern: text that all its lines have, or a value of a kind with some examples.
 export type PatternPart = string | { kind: string; values: string[] };
 export interface Pattern {
-  other: boolean; count: number; text: string; regex: string; parts: PatternPart[]; severities: Record<string, number>;
-  first_ns: string; last_ns: string; series: number[]; samples: string[];
+  other: boolean; count: number; earlier?: number; text: string; regex: string; parts: PatternPart[]; severities: Record<string, number>;
+  first_ns?: string; last_ns?: string; series: number[]; samples: string[]; // no times when it is gone
 }
 export interface PatternsAnswer {
-  patterns: Pattern[]; patterns_total: number; lines: number; without: number; start_ms: number; end_ms: number;
+  patterns: Pattern[]; patterns_total: number; lines: number; earlier_lines?: number; without: number; start_ms: number; end_ms: number;
   rows_examined: number; elapsed_ms: number; complete: boolean;
 }
 
