@@ -28,8 +28,7 @@
 #define NO_MASK     "skep stores lines as they come and masks nothing"
 #define NO_INDEX    "every field is indexed: there is nothing to choose"
 #define NO_DELIVERY "nothing is delivered to AWS's services: use a subscription filter with a URL"
-#define NO_ANOMALY                                                                                 \
-    "skep looks for no anomalies by itself: ask with the pattern and diff commands"
+#define NO_ANOMALY  "skep looks for no anomalies by itself: ask with the pattern and diff commands"
 #define NO_CHANGE   "lines are not transformed: fields of JSON and logfmt are found as they are"
 #define NO_OTHER    "there are no other services to integrate with"
 #define NO_IMPORT   "skep import brings lines in: there are no imports from AWS's stores"
