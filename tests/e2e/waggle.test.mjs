@@ -324,6 +324,52 @@ test('spans as segments, to the X-Ray port', async (t) => {
 
 // --- TLS ----------------------------------------------------------------------------------------
 
+// --- errors -------------------------------------------------------------------------------------
+
+const errors = join(sender, '..', 'waggle_e2e_errors');
+
+async function errorRows(name) {
+  const is = (column, value) => ({ column, op: '=', value });
+  const r = await skep.json('POST', '/skep/v1/rows', {
+    dataset: 'waggle-errors', start_time: 0, end_time: Math.ceil(Date.now() / 1000) + 3600, filters: [is('name', name)], limit: 10,
+  });
+  return r.rows.length && r.rows;
+}
+
+test('errors as items of Rollbar: in the inbox, with frames, linked to their trace', async () => {
+  const { stdout } = await run(errors, [], {
+    env: {
+      PATH: process.env.PATH, OTEL_EXPORTER_OTLP_ENDPOINT: skep.url, OTEL_LOG_LEVEL: 'debug', OTEL_TRACES_EXPORTER: 'otlp,rollbar', OTEL_LOGS_EXPORTER: 'rollbar',
+      ROLLBAR_ACCESS_TOKEN: '0123456789abcdef0123456789abcdef', ROLLBAR_ENDPOINT: `${skep.url}/api/1/`, ROLLBAR_ENVIRONMENT: 'waggle-e2e', ROLLBAR_ROOT: '/srv/shop',
+    },
+  });
+  const { traceId } = JSON.parse(stdout);
+  const [thrown] = await until('the exception', () => errorRows('CartError: no total'));
+  assert.equal(thrown.kind, 'error');
+  assert.equal(thrown.fields['trace.trace_id'], traceId);
+  assert.equal(thrown.fields['code.function.name'], 'total');
+  assert.equal(thrown.fields['code.file.path'], '/srv/shop/cart.c');
+  assert.equal(thrown.fields['code.line.number'], 12);
+  assert.equal(thrown.fields['deployment.environment.name'], 'waggle-e2e');
+  assert.equal(thrown.fields['service.version'], '1.2.3');
+  assert.equal(thrown.fields['user.id'], '42');
+  assert.equal(thrown.fields['url.full'], 'http://shop/cart');
+  const [logged] = await until('the message', () => errorRows('stock "is" gone \u00e4'));
+  assert.equal(logged.fields['error.level'], 'error');
+  assert.equal(logged.fields['custom.left'], 0);
+  assert.notEqual(logged.fields['custom.password'], 'hunter2');
+  assert.equal(logged.fields['trace.trace_id'], traceId);
+  const item = await until('the inbox', async () => {
+    const page = await skep.json('GET', '/api/1/items/?environment=waggle-e2e');
+    return page.result.items.length === 2 && page.result.items.find((i) => i.title === 'CartError: no total');
+  });
+  const { result } = await skep.json('GET', `/api/1/item/${item.id}/instances/`);
+  const { frames } = result.instances[0].data.body.trace;
+  assert.deepEqual(frames.map((f) => [f.method, f.module ?? null, f.offset ?? null, f.build_id ?? null]), [
+    ['app+0x2f00', '/srv/shop/app', '0x2f00', '6f0ad1c2'], ['total', null, null, null],
+  ]);
+});
+
 test('over TLS, with an authority of the environment', async (t) => {
   const authority = new Authority();
   t.after(() => authority.done());

@@ -298,13 +298,20 @@ static struct waggle_exporter *make_xray(enum waggle_signal signal, const char *
     return signal == WAGGLE_SIGNAL_TRACES ? waggle_xray_exporter_new(NULL) : NULL;
 }
 
+static struct waggle_exporter *make_rollbar(enum waggle_signal signal, const char *endpoint)
+{
+    (void)endpoint;
+    return signal == WAGGLE_SIGNAL_METRICS ? NULL : waggle_rollbar_exporter_new(NULL);
+}
+
 static const struct {
     const char *name;
     struct waggle_exporter *(*make)(enum waggle_signal signal, const char *endpoint);
 } exporters[] = {{"otlp", make_otlp},
                  {"console", make_console},
                  {"otlp/stdout", make_stdout},
-                 {"xray", make_xray}};
+                 {"xray", make_xray},
+                 {"rollbar", make_rollbar}};
 
 bool waggle__env_exporters(enum waggle_signal signal, const char *endpoint,
                            bool (*add)(void *self, struct waggle_exporter *exporter), void *self)

@@ -111,3 +111,41 @@ void waggle__json_value(struct waggle__buf *out, const waggle_value_data *v)
 {
     json_at(out, v, 0);
 }
+
+/* --- objects ------------------------------------------------------------------------------- */
+
+struct waggle__obj waggle__obj_begin(struct waggle__buf *out)
+{
+    waggle__buf_put(out, "{", 1);
+    return (struct waggle__obj){out, false};
+}
+
+void waggle__obj_end(struct waggle__obj *o)
+{
+    waggle__buf_put(o->out, "}", 1);
+}
+
+void waggle__obj_key(struct waggle__obj *o, waggle_str key)
+{
+    waggle__buf_str(o->out, o->any ? "," : "");
+    waggle__json_text(o->out, key);
+    waggle__buf_put(o->out, ":", 1);
+    o->any = true;
+}
+
+void waggle__obj_text(struct waggle__obj *o, const char *key, waggle_str value, size_t max)
+{
+    if (value.n == 0)
+        return;
+    waggle__obj_key(o, waggle__str(key));
+    waggle__json_text(o->out, waggle__str_cut(value, max));
+}
+
+waggle_str waggle__str_cut(waggle_str s, size_t max)
+{
+    if (s.n <= max)
+        return s;
+    while (max > 0 && ((unsigned char)s.p[max] & 0xc0) == 0x80)
+        max--;
+    return (waggle_str){s.p, max};
+}

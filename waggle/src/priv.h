@@ -176,6 +176,9 @@ extern _Atomic(const waggle_scope_info *) waggle__scopes[WAGGLE__SCOPES_MAX];
 /* The thread's current context; NULL: the root. Borrowed until the stack changes. */
 const waggle_context *waggle__context_top(void);
 
+/* The event name of what waggle/error.h reports: told to Rollbar whatever its severity. */
+#define WAGGLE__REPORT_EVENT "waggle.error"
+
 /* Like waggle_span_get_context, but leaves what lies behind tracestate_n alone. */
 bool waggle__span_context(waggle_span span, waggle_span_context *ret_context);
 

@@ -17,6 +17,7 @@
 #include "waggle/propagation.h"
 #include "waggle/record.h"
 #include "waggle/resource.h"
+#include "waggle/rollbar.h"
 #include "waggle/sdk.h"
 #include "waggle/transport.h"
 #include "waggle/value.h"
