@@ -7,8 +7,8 @@
  *      --- End of inner exception stack trace ---
  *      at Shop.Cart.Total() in C:\src\Cart.cs:line 12
  *
- * Frames of the inner exception are printed first.  Here all of them are one list, which is the
- * order of the calls, under the outer type; "--->" in the first line is part of its message. */
+ * Frames of the inner exception are printed first, up to its end.  "--->" in the first line (.NET
+ * Framework) is part of its message, and all frames are the outer exception's. */
 #include "stack/stack_priv.h"
 
 static bool frame(skep_str text, struct skep_frame *ret)
@@ -39,6 +39,15 @@ static struct skep_stack__line read_line(skep_str line, bool after_frame)
     if (skep_str_starts(text, SKEP_STR("at "))) {
         if (frame(skep_str_skip(text, 3), &ret.frame))
             ret.what = SKEP_STACK__FRAME;
+        return ret;
+    }
+    if (skep_str_starts(text, SKEP_STR("---> "))) {
+        (void)skep_stack__head(skep_str_skip(text, 5), &ret);
+        ret.what = SKEP_STACK__CAUSE;
+        return ret;
+    }
+    if (skep_str_starts(text, SKEP_STR("--- End of inner exception stack trace"))) {
+        ret.what = SKEP_STACK__OUTER;
         return ret;
     }
     if (skep_str_starts(text, SKEP_STR("Unhandled exception. ")))

@@ -3,7 +3,7 @@
  *
  *   message     SHA1(text without its data)                    equals Rollbar's (facts of its docs)
  *   exception   SHA1 over the program's own frames (file, function) and the class, of the exception
- *               and its causes: no line numbers, no message
+ *               and its causes: no line numbers, of the message what the language itself says
  *   loose       SHA1(class, innermost own frame): who shares it may belong together
  *
  * A row keeps fingerprints, never a group: groups are made of them when they are asked for.  The
@@ -13,7 +13,7 @@
 #include "base/buf.h"
 #include "stack/stack.h"
 
-enum { SKEP_FINGERPRINT_VERSION = 1, SKEP_FINGERPRINT_HEX = 40 };
+enum { SKEP_FINGERPRINT_VERSION = 2, SKEP_FINGERPRINT_HEX = 40 };
 
 struct skep_fingerprint {
     char hex[SKEP_FINGERPRINT_HEX]; /* lower case, no NUL */

@@ -21,7 +21,19 @@ static bool frame(skep_str text, struct skep_frame *ret)
     place.n--;
     if (skep_str_chr(name, ' ') != SIZE_MAX || skep_str_chr(place, '(') != SIZE_MAX)
         return false;
-    (void)skep_stack__split_last(name, SKEP_STR("/"), &before, &name);
+    /* "java.base/java.lang.Thread.run", but "Cart$$Lambda$14/0x0000000800c03000.apply" */
+    skep_str behind;
+    if (skep_stack__split_last(name, SKEP_STR("/"), &before, &behind)) {
+        bool hidden = skep_str_starts(behind, SKEP_STR("0x"));
+        skep_str address;
+        name = behind;
+        if (hidden) {
+            ret->module = before;
+            if (!skep_stack__split(behind, SKEP_STR("."), &address, &ret->function))
+                return false;
+            return true;
+        }
+    }
     if (!skep_stack__split_last(name, SKEP_STR("."), &ret->module, &ret->function) ||
         ret->module.n == 0)
         return false;

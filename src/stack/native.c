@@ -5,6 +5,8 @@
  *   #2  0x00007fff in start_thread () from /lib/x86_64-linux-gnu/libc.so.6
  *   #0 0x4f1 in total /src/cart.c:12:5
  *   #3 0x4f1  (/srv/app+0x4f1) (BuildId: 6f)
+ *   ==7==ERROR: AddressSanitizer: heap-use-after-free on address 0x602000000010
+ *   Program received signal SIGSEGV, Segmentation fault.
  *   ./app(total+0x12) [0x5581c0]
  *   /lib/x86_64-linux-gnu/libc.so.6(+0x29d8f) [0x7f0a]
  *
@@ -77,6 +79,25 @@ static bool symbols(skep_str text, struct skep_frame *ret)
     return true;
 }
 
+/* What went wrong, as a sanitizer or gdb says it. */
+static void head(skep_str text, struct skep_stack__line *ret)
+{
+    skep_str before, what, rest;
+    if (skep_stack__split(text, SKEP_STR("Sanitizer: "), &before, &what)) {
+        if (!skep_stack__split(what, SKEP_STR(" on "), &ret->type, &rest) &&
+            !skep_stack__split(what, SKEP_STR(" ("), &ret->type, &rest))
+            ret->type = what;
+        ret->message = what;
+    } else if (skep_str_starts(text, SKEP_STR("Program ")) &&
+               skep_stack__split(text, SKEP_STR(" signal "), &before, &what)) {
+        ret->message = what;
+        if (!skep_stack__split(what, SKEP_STR(","), &ret->type, &rest))
+            ret->type = what;
+    }
+    if (ret->type.n > 0)
+        ret->what = SKEP_STACK__HEAD;
+}
+
 static struct skep_stack__line read_line(skep_str line, bool after_frame)
 {
     struct skep_stack__line ret = {.what = SKEP_STACK__NOTHING};
@@ -91,6 +112,8 @@ static struct skep_stack__line read_line(skep_str line, bool after_frame)
     }
     if (symbols(text, &ret.frame))
         ret.what = SKEP_STACK__FRAME;
+    else
+        head(text, &ret);
     return ret;
 }
 

@@ -5,6 +5,8 @@
  *   else, below the root, if any frame of the trace is          own; the rest is not
  *   else                                                        own
  *
+ *   Ruby: in the place of its caller, and no block of it         not own: a method written in C
+ *
  * Places are parts of a path (table `parts`), beginnings of it (`starts`), and beginnings of a
  * class or package (`packages`). */
 #include "base/assert.h"
@@ -136,6 +138,25 @@ static bool below(skep_str file, skep_str root)
            (file.p[root.n] == '/' || file.p[root.n] == '\\');
 }
 
+static bool block(skep_str function)
+{
+    return skep_str_starts(function, SKEP_STR("block ")) ||
+           skep_str_starts(function, SKEP_STR("rescue in ")) ||
+           skep_str_starts(function, SKEP_STR("ensure in "));
+}
+
+/* A newer Ruby has such a method in Ruby, in "<internal:". */
+static void methods_in_c(struct skep_exception *e)
+{
+    for (uint32_t i = 1; i < e->n_frames; i++) {
+        const struct skep_frame *caller = &e->frames[i - 1];
+        struct skep_frame *f = &e->frames[i];
+        if (f->line > 0 && f->line == caller->line && skep_str_eq(f->file, caller->file) &&
+            !skep_str_eq(f->function, caller->function) && !block(f->function))
+            f->own = false;
+    }
+}
+
 void skep_stack_own(struct skep_stack *stack, skep_str root)
 {
     bool any_below = false;
@@ -147,6 +168,8 @@ void skep_stack_own(struct skep_stack *stack, skep_str root)
             any_below |= f->own && below(f->file, root);
         }
     }
+    for (uint32_t c = 0; skep_str_eq(stack->language, SKEP_STR("ruby")) && c < stack->n; c++)
+        methods_in_c(&stack->chain[c]);
     for (uint32_t c = 0; any_below && c < stack->n; c++) {
         for (uint32_t i = 0; i < stack->chain[c].n_frames; i++) {
             struct skep_frame *f = &stack->chain[c].frames[i];

@@ -162,6 +162,7 @@ static void read_all(const struct skep_stack__language *l, skep_str text, struct
     skep_str line;
     bool after = false;
     struct skep_frame half = {.line = 0};
+    bool headless = false; /* the line before was a head without a message */
     struct building b = {.e = &ret->chain[0]};
     ret->n = 1;
     while (next_line(&text, &line)) {
@@ -174,10 +175,15 @@ static void read_all(const struct skep_stack__language *l, skep_str text, struct
             b = (struct building){.e = &ret->chain[ret->n++]};
             take_head(l, &b, &x);
         }
-        if (x.what == SKEP_STACK__HEAD)
+        if (x.what == SKEP_STACK__HEAD || x.type.n > 0)
             take_head(l, &b, &x);
-        if (x.what == SKEP_STACK__FRAME)
+        if (x.what == SKEP_STACK__FRAME || (x.what == SKEP_STACK__CAUSE && x.frame.file.n > 0))
             *room(&b, arena) = x.frame;
+        if (x.what == SKEP_STACK__OUTER && b.e > ret->chain)
+            b = (struct building){.e = b.e - 1, .seen = b.e[-1].n_frames};
+        if (x.what == SKEP_STACK__NOTHING && headless && l->message_behind)
+            b.e->message = skep_str_trim(line);
+        headless = x.what == SKEP_STACK__HEAD && x.message.n == 0 && b.e->message.n == 0;
         if (x.what == SKEP_STACK__FUNCTION)
             half = x.frame;
         if (x.what == SKEP_STACK__FILE && after) {

@@ -8,8 +8,8 @@
  *   #2 {main}
  *     thrown in /srv/app/cart.php on line 12
  *
- * What is thrown in the first line's place is not among the frames: a frame's place is where its
- * function was called. */
+ * The place in the first line is the innermost frame, without a function: a frame's place is where
+ * its function was called. */
 #include "stack/stack_priv.h"
 
 static bool call(skep_str text, struct skep_frame *ret)
@@ -28,6 +28,20 @@ static bool call(skep_str text, struct skep_frame *ret)
         return false;
     }
     ret->function = skep_stack__split(rest, SKEP_STR("("), &name, &arguments) ? name : rest;
+    return true;
+}
+
+/* "no user in /srv/app/cart.php:12" of a head. */
+static bool thrown_in(struct skep_stack__line *ret)
+{
+    skep_str message, place;
+    uint32_t column;
+    if (!skep_stack__split_last(ret->message, SKEP_STR(" in "), &message, &place) ||
+        !skep_stack__position(&place, &ret->frame.line, &column) ||
+        !skep_str_ends(place, SKEP_STR(".php")))
+        return false;
+    ret->message = message;
+    ret->frame.file = place;
     return true;
 }
 
@@ -51,10 +65,12 @@ static struct skep_stack__line read_line(skep_str line, bool after_frame)
         line = skep_str_skip(line, 9);
     if (skep_str_starts(line, SKEP_STR("Next "))) {
         (void)skep_stack__head(skep_str_skip(line, 5), &ret);
+        (void)thrown_in(&ret);
         ret.what = SKEP_STACK__CAUSE;
         return ret;
     }
-    (void)skep_stack__head(line, &ret);
+    if (skep_stack__head(line, &ret) && thrown_in(&ret))
+        ret.what = SKEP_STACK__FRAME;
     return ret;
 }
 

@@ -4,8 +4,38 @@
  *   /srv/app/cart.rb:10:in `total': no user (RuntimeError)
  *       from /srv/app/main.rb:20:in `block in <main>'
  *   /srv/app/cart.rb:10:in 'Cart#total'
- */
+ *
+ * A method that is written in C has the place of its caller; from 3.4 on some are written in Ruby
+ * instead and lie in "<internal:". */
 #include "stack/stack_priv.h"
+
+/* "no user (RuntimeError)" behind the innermost frame. */
+static void head(skep_str text, struct skep_stack__line *ret)
+{
+    skep_str message, type;
+    if (text.n < 2 || text.p[text.n - 1] != ')' ||
+        !skep_stack__split_last(text, SKEP_STR(" ("), &message, &type))
+        return;
+    type.n--;
+    if (skep_str_chr(type, ' ') != SIZE_MAX)
+        return;
+    ret->type = type;
+    ret->message = message;
+}
+
+/* "Cart#total" "Cart.find" "block in Import#run": the class is the frame's module. */
+static void cut_class(struct skep_frame *f)
+{
+    skep_str before = SKEP_STR_NULL, name = f->function, class, method;
+    if (skep_stack__split_last(f->function, SKEP_STR(" in "), &before, &name))
+        before.n += 4;
+    bool upper = name.n > 0 && name.p[0] >= 'A' && name.p[0] <= 'Z';
+    if (!upper || (!skep_stack__split_last(name, SKEP_STR("#"), &class, &method) &&
+                   !skep_stack__split_last(name, SKEP_STR("."), &class, &method)))
+        return;
+    f->module = class;
+    f->function = method;
+}
 
 static struct skep_stack__line read_line(skep_str line, bool after_frame)
 {
@@ -25,6 +55,9 @@ static struct skep_stack__line read_line(skep_str line, bool after_frame)
         !skep_stack__split(rest, SKEP_STR("'"), &ret.frame.function, &behind))
         return ret;
     ret.frame.file = place;
+    cut_class(&ret.frame);
+    if (skep_str_starts(behind, SKEP_STR(": ")))
+        head(skep_str_skip(behind, 2), &ret);
     ret.what = SKEP_STACK__FRAME;
     return ret;
 }

@@ -36,10 +36,11 @@ static struct skep_stack__line read_line(skep_str line, bool after_frame)
     if (skep_stack__split(text, SKEP_STR(": "), &number, &rest) && number.n <= 4 &&
         (skep_stack__number(number) > 0 || skep_str_eq(number, SKEP_STR("0")))) {
         skep_str address;
+        rest = skep_str_trim(rest);
         if (skep_str_starts(rest, SKEP_STR("0x")) &&
             skep_stack__split(rest, SKEP_STR(" - "), &address, &rest)) {
         }
-        ret.frame.function = rest;
+        ret.frame.function = skep_str_trim(rest);
         ret.what = SKEP_STACK__FUNCTION;
     }
     return ret;
@@ -48,4 +49,5 @@ static struct skep_stack__line read_line(skep_str line, bool after_frame)
 const struct skep_stack__language skep_stack__rust = {.name = SKEP_STR_INIT("rust"),
                                                       .hints = {SKEP_STR_INIT("rust")},
                                                       .innermost_first = true,
+                                                      .message_behind = true,
                                                       .read = read_line};

@@ -84,7 +84,7 @@ static void test_what_is_hashed(void **state)
     assert_string_equal(why, "app/app.py|err\napp/cart.py|walk\napp/cart.py|visit\nValueError\n");
     (void)of("Error: x\n    at http://shop/static/app.3f9ab2c1.js?v=2:10:5\n", "", why, sizeof why,
              NULL);
-    assert_string_equal(why, "static/app..js|<anonymous>\nError\n");
+    assert_string_equal(why, "static/app.js|<anonymous>\nError\n");
 }
 
 static void test_same_cause(void **state)

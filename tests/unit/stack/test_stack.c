@@ -83,6 +83,7 @@ static void test_dotnet(void **state)
           "System.InvalidOperationException: no user\n"
           " lib :0:0 ThreadStart [System.Threading.ThreadHelper]\n"
           " own C:\\src\\Cart.cs:12:0 Total [Shop.Cart]\n"
+          "System.IO.IOException: closed\n"
           " own /src/Store.cs:9:0 Read [Shop.Store]\n");
 }
 
@@ -124,15 +125,16 @@ static void test_ruby_and_php(void **state)
     (void)state;
     check("ruby", "/srv/app",
           "ruby\n"
-          ": \n"
+          "RuntimeError: no user\n"
           " own /srv/app/main.rb:20:0 block in <main> []\n"
           " lib /usr/lib/ruby/gems/3.1.0/gems/rack-2.2/lib/rack.rb:5:0 call []\n"
           " own /srv/app/cart.rb:10:0 total []\n");
     check("php", "",
           "php\n"
-          "Shop\\Missing: no user in /srv/app/cart.php:12\n"
+          "Shop\\Missing: no user\n"
           " own :0:0 Shop\\{closure} []\n"
-          " own /srv/app/main.php:30:0 Shop\\Cart->total []\n");
+          " own /srv/app/main.php:30:0 Shop\\Cart->total []\n"
+          " own /srv/app/cart.php:12:0  []\n");
 }
 
 static void test_native(void **state)
@@ -154,7 +156,7 @@ static void test_native(void **state)
           " lib ./nptl/pthread_kill.c:44:0 __pthread_kill_implementation []\n");
     check("asan", "",
           "native\n"
-          ": \n"
+          "heap-use-after-free: heap-use-after-free on address 0x602000000010\n"
           " own :0:0 0x4f1a3c [/srv/app]\n"
           " own /src/cart.c:12:5 total []\n");
     check("glibc", "",
