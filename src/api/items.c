@@ -2,7 +2,7 @@
 /* Items and what the store says of them (items.h).
  *
  *   fingerprints of the items and of their members -> one aggregate by (fingerprint, stage) with a
- *   series -> added to the item each belongs to
+ *   series -> added to the item each belongs to -> without the twins (state/item_twins.h)
  *
  * Distinct users and hosts of an item with members are the sum of its members': people that met two
  * of them count twice.
@@ -11,6 +11,7 @@
 
 #include "base/assert.h"
 #include "query/query.h"
+#include "state/item_twins.h"
 
 static const struct {
     skep_str name;
@@ -158,6 +159,34 @@ static void deal(const struct wants *w, const struct skep_result *res,
     }
 }
 
+/* Take off what other wires told of already.  Rows that were deleted are not counted, their twins
+ * may be: never below nothing. */
+static skep_rc take_off(struct skep_api__job *job, const struct wants *w, skep_str environment,
+                        struct skep_time_range range, unsigned steps,
+                        struct skep_api__item_range *ret, skep_err *err)
+{
+    uint64_t twins[SKEP_API_ITEM_STEPS_MAX];
+    for (size_t i = 0; i < w->n; i++) {
+        struct skep_api__item_range *r = &ret[w->list[i].item];
+        const struct skep_item_twins_query q = {
+            .environment = environment,
+            .stage = w->list[i].stage,
+            .fingerprint = w->list[i].fingerprint.s,
+            .start_ns = range.start_ns,
+            .end_ns = range.end_ns,
+            .step_ns = SKEP_MAX((range.end_ns - range.start_ns) / steps, (int64_t)1),
+            .steps = steps};
+        SKEP_TRY(skep_state_twins_count(job->api->cfg.state, &q, twins, err));
+        for (unsigned b = 0; b < steps; b++) {
+            uint64_t n = SKEP_MIN(twins[b], r->series[b]);
+            r->series[b] -= n;
+            r->count -= SKEP_MIN(n, r->count);
+            r->twins += n;
+        }
+    }
+    return SKEP_OK;
+}
+
 skep_rc skep_api__items_range(struct skep_api__job *job, struct skep_time_range range,
                               unsigned steps, const struct skep_item *items, size_t n,
                               struct skep_api__item_range *ret, skep_err *err)
@@ -183,5 +212,5 @@ skep_rc skep_api__items_range(struct skep_api__job *job, struct skep_time_range 
     };
     SKEP_TRY(skep_query_aggregate(job->api->cfg.store, &plan, &job->opts, &res, err));
     deal(&w, res, ret, range, steps);
-    return SKEP_OK;
+    return take_off(job, &w, items[0].environment, range, steps, ret, err);
 }

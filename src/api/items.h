@@ -10,6 +10,7 @@ enum { SKEP_API_ITEM_SERIES = 30, SKEP_API_ITEM_STEPS_MAX = 168 };
 /* What the rows of a range say of an item. */
 struct skep_api__item_range {
     uint64_t count, users, hosts;
+    uint64_t twins; /* reports of the same by another wire, not in count */
     uint64_t series[SKEP_API_ITEM_STEPS_MAX]; /* `steps` equal ones of the range */
 };
 
@@ -28,6 +29,8 @@ void skep_api__items_wait(struct skep_api__job *job);
 struct skep_stack;
 void skep_api__stack_of(struct skep_arena *arena, const struct skep_row *row,
                         struct skep_stack *ret);
+/* Member `also` of an occurrence: other wires' reports of it; nothing when there is none. */
+void skep_api__put_other_reports(struct skep_api__job *job, struct skep_json *j, skep_row_id row);
 /* "critical" ... of 50 40 30 20 10, and back. */
 skep_str skep_api__item_level_name(int level);
 SKEP_NODISCARD bool skep_api__item_level_parse(skep_str name, int *ret);

@@ -59,6 +59,7 @@ static void put_range(struct skep_json *j, const struct skep_api__item_range *r)
     skep_json_key(j, SKEP_STR("range"));
     skep_json_object(j);
     skep_json_put_u64(j, SKEP_STR("count"), r->count);
+    skep_json_put_u64(j, SKEP_STR("twins"), r->twins);
     skep_json_put_u64(j, SKEP_STR("users"), r->users);
     skep_json_put_u64(j, SKEP_STR("hosts"), r->hosts);
     skep_json_key(j, SKEP_STR("series"));

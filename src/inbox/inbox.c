@@ -4,6 +4,9 @@
  *   wait for a commit -> rows behind the cursor that have error.fingerprint, ROUND_ROWS at a time,
  *   in arrival order -> sightings -> one transaction: counts and cursor -> changed()
  *
+ * What two wires told of is one occurrence (twins.h).  What is remembered for that is made anew at
+ * a start, of the rows since the first that is remembered and of what was decided of them.
+ *
  * Commits without errors move the cursor in memory alone: an idle or healthy server writes nothing.
  * After a restart they are read again, which counts nothing twice.
  *
@@ -24,12 +27,13 @@ enum { ROUND_ROWS = 2000, WAIT_MS = 200, RETRY_MS = 2000, PAUSE_MS = 50 };
 
 struct skep_inbox {
     struct skep_inbox_config cfg;
-    struct skep_arena arena; /* of a round; the thread's */
-    skep_row_id cursor;      /* the thread's */
-    bool loaded;             /* the cursor is state's */
-    bool failing;            /* said once */
-    struct skep_mutex lock;  /* of all below */
-    struct skep_cond wake;   /* to stop; looked moved */
+    struct skep_arena arena;  /* of a round; the thread's */
+    skep_row_id cursor;       /* the thread's */
+    bool loaded;              /* the cursor is state's */
+    struct skep_twins *twins; /* the thread's */
+    bool failing;             /* said once */
+    struct skep_mutex lock;   /* of all below */
+    struct skep_cond wake;    /* to stop; looked moved */
     bool stopping;
     uint64_t looked; /* every row of this commit and before has been looked at */
     struct skep_inbox_stats stats;
@@ -41,6 +45,7 @@ struct skep_inbox *skep_inbox_new(const struct skep_inbox_config *cfg)
 {
     struct skep_inbox *in = skep_alloc(struct skep_inbox);
     in->cfg = *cfg;
+    in->twins = skep_twins_new();
     skep_arena_init(&in->arena, "inbox", NULL);
     skep_mutex_init(&in->lock, "inbox");
     skep_cond_init(&in->wake);
@@ -56,7 +61,9 @@ static bool stopping(void *ctx)
     return stop;
 }
 
-static skep_rc fetch(struct skep_inbox *in, struct skep_rows *ret, skep_err *err)
+/* Rows behind `cursor`. */
+static skep_rc fetch(struct skep_inbox *in, skep_row_id cursor, struct skep_rows *ret,
+                     skep_err *err)
 {
     static const struct skep_expr has_fingerprint = {
         .op = SKEP_EXPR_TEST,
@@ -68,7 +75,7 @@ static skep_rc fetch(struct skep_inbox *in, struct skep_rows *ret, skep_err *err
                              .arrival_order = true,
                              .oldest_first = true,
                              .has_cursor = true,
-                             .cursor_id = in->cursor};
+                             .cursor_id = cursor};
     const struct skep_run_opts opts = {
         .budget = in->cfg.queries, .canceled = stopping, .ctx = in, .arena = &in->arena};
     struct skep_answer a = {0};
@@ -89,24 +96,68 @@ static void tell(struct skep_inbox *in, const struct skep_item_change *changes,
 static skep_rc one_round(struct skep_inbox *in, bool *ret_more, skep_err *err)
 {
     struct skep_rows rows;
-    struct skep_item_sighting *seen;
-    size_t n;
+    struct skep_items_look look;
     const struct skep_os *os = in->cfg.os;
     skep_arena_reset(&in->arena);
-    SKEP_TRY(fetch(in, &rows, err));
+    SKEP_TRY(fetch(in, in->cursor, &rows, err));
     *ret_more = rows.more;
     if (rows.n == 0)
         return SKEP_OK;
-    skep_inbox__gather(&rows, &in->arena, &seen, &n);
-    struct skep_item_change *changes = skep_new_n(&in->arena, struct skep_item_change, n + 1);
-    skep_row_id at = rows.rows[rows.n - 1].id;
-    SKEP_TRY(
-        skep_state_items_see(in->cfg.state, seen, n, at, os->now_ns(os), changes, err)); /* I1 */
-    in->cursor = at;
+    skep_inbox__gather(&rows, in->twins, &in->arena, &look);
+    struct skep_item_change *changes = skep_new_n(&in->arena, struct skep_item_change, look.n + 1);
+    look.at = rows.rows[rows.n - 1].id;
+    skep_rc rc = skep_state_items_see(in->cfg.state, &look, os->now_ns(os), changes, err); /* I1 */
+    if (rc != SKEP_OK) {
+        in->loaded = false; /* what was remembered of these rows was not kept */
+        return rc;
+    }
+    in->cursor = look.at;
     skep_mutex_lock(&in->lock);
     in->stats.rows += rows.n;
     skep_mutex_unlock(&in->lock);
-    tell(in, changes, seen, n);
+    tell(in, changes, look.sightings, look.n);
+    return SKEP_OK;
+}
+
+/* Is row a behind row b? */
+static bool behind(skep_row_id a, skep_row_id b)
+{
+    return a.seq != b.seq ? a.seq > b.seq : a.ordinal > b.ordinal;
+}
+
+static skep_rc remember(struct skep_inbox *in, const struct skep_rows *rows, skep_err *err)
+{
+    for (size_t i = 0; i < rows->n; i++) {
+        const struct skep_row *r = &rows->rows[i];
+        skep_row_id of = {0, 0};
+        if (!skep_inbox__is_occurrence(r) || behind(r->id, in->cursor))
+            continue;
+        struct skep_report report = skep_inbox__report(r);
+        SKEP_TRY(skep_state_twin_of(in->cfg.state, r->id, &of, err));
+        skep_twins_replay(in->twins, &report, of);
+    }
+    return SKEP_OK;
+}
+
+/* The cursor, and what is remembered of rows before it. */
+static skep_rc load(struct skep_inbox *in, skep_err *err)
+{
+    skep_row_id at;
+    struct skep_rows rows = {.more = true};
+    SKEP_TRY(skep_state_items_cursor(in->cfg.state, &in->cursor, err));
+    SKEP_TRY(skep_state_twins_from(in->cfg.state, &at, err));
+    skep_twins_free(in->twins);
+    in->twins = skep_twins_new();
+    if (at.seq == 0)
+        return SKEP_OK;
+    at = at.ordinal ? (skep_row_id){at.seq, at.ordinal - 1} : (skep_row_id){at.seq - 1, UINT32_MAX};
+    while (rows.more && behind(in->cursor, at)) {
+        skep_arena_reset(&in->arena);
+        SKEP_TRY(fetch(in, at, &rows, err));
+        SKEP_TRY(remember(in, &rows, err));
+        if (rows.n > 0)
+            at = rows.rows[rows.n - 1].id;
+    }
     return SKEP_OK;
 }
 
@@ -114,7 +165,7 @@ skep_rc skep_inbox_look(struct skep_inbox *in, skep_err *err)
 {
     bool more = true;
     if (!in->loaded) {
-        SKEP_TRY(skep_state_items_cursor(in->cfg.state, &in->cursor, err));
+        SKEP_TRY(load(in, err));
         in->loaded = true;
     }
     uint64_t visible = in->cfg.store->ops->visible(in->cfg.store);
@@ -188,6 +239,7 @@ void skep_inbox_free(struct skep_inbox *in)
     skep_mutex_unlock(&in->lock);
     if (in->runs)
         skep_thread_join(&in->thread);
+    skep_twins_free(in->twins);
     skep_arena_done(&in->arena);
     skep_cond_done(&in->wake);
     skep_mutex_done(&in->lock);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Rows -> sightings (sightings.h).
  *
+ *   a row that another wire told of already (twins.h) is no sighting
  *   key       environment, stage, fingerprint
  *   title     of an error row its name, else "Class: message"; first line, SKEP_ITEM_TITLE_MAX
  *   level     what the sender called it, else its severity, else error
@@ -25,6 +26,9 @@ enum column {
     LEVEL,
     VERSION,
     FRAMEWORK,
+    LOOSE,
+    HOST,
+    PID,
     N_COLUMNS
 };
 
@@ -45,6 +49,9 @@ const struct skep_field_ref *skep_inbox__columns(unsigned *ret_n)
         [LEVEL] = COLUMN("error.level"),
         [VERSION] = COLUMN("service.version"),
         [FRAMEWORK] = COLUMN("error.framework"),
+        [LOOSE] = COLUMN("error.fingerprint.loose"),
+        [HOST] = COLUMN("host.name"),
+        [PID] = COLUMN("process.pid"),
     };
 #undef COLUMN
     *ret_n = N_COLUMNS;
@@ -100,12 +107,41 @@ int skep_inbox_level(skep_str said, uint8_t severity)
                                              : SKEP_ITEM_DEBUG;
 }
 
+static skep_str environment_of(const struct skep_row *r)
+{
+    skep_str environment = text_of(r, ENVIRONMENT);
+    return environment.n ? environment : SKEP_ENVIRONMENT_DEFAULT;
+}
+
+static skep_str stage_of(const struct skep_row *r)
+{
+    skep_str stage = text_of(r, STAGE);
+    return cut(stage.n ? stage : text_of(r, OLD_STAGE), SKEP_ITEM_TITLE_MAX);
+}
+
+bool skep_inbox__is_occurrence(const struct skep_row *r)
+{
+    return text_of(r, FINGERPRINT).n > 0 && r->kind != SKEP_KIND_SPAN;
+}
+
+struct skep_report skep_inbox__report(const struct skep_row *r)
+{
+    const skep_value *pid = &r->fields[PID].value;
+    return (struct skep_report){.environment = environment_of(r),
+                                .loose = text_of(r, LOOSE),
+                                .trace = r->trace_id,
+                                .host = text_of(r, HOST),
+                                .pid = pid->type == SKEP_TYPE_INT ? pid->i : 0,
+                                .time_ns = r->time_ns,
+                                .wire = skep_twins_wire(r->source, r->kind),
+                                .row = r->id};
+}
+
 static struct skep_item_sighting first_of(const struct skep_row *r, struct skep_arena *arena)
 {
-    skep_str environment = text_of(r, ENVIRONMENT), stage = text_of(r, STAGE);
     return (struct skep_item_sighting){
-        .environment = environment.n ? environment : SKEP_ENVIRONMENT_DEFAULT,
-        .stage = cut(stage.n ? stage : text_of(r, OLD_STAGE), SKEP_ITEM_TITLE_MAX),
+        .environment = environment_of(r),
+        .stage = stage_of(r),
         .fingerprint = text_of(r, FINGERPRINT),
         .title = title_of(r, arena),
         .type = cut(text_of(r, TYPE), SKEP_ITEM_TITLE_MAX),
@@ -125,38 +161,67 @@ static bool same_item(const struct skep_item_sighting *a, const struct skep_item
            skep_str_eq(a->environment, b->environment);
 }
 
-void skep_inbox__gather(const struct skep_rows *rows, struct skep_arena *arena,
-                        struct skep_item_sighting **ret, size_t *ret_n)
+/* Sightings while they are gathered. */
+struct gathering {
+    struct skep_item_sighting *list;
+    size_t n;
+    struct skep_index index; /* by fingerprint */
+};
+
+static struct skep_item_sighting *item_of(struct gathering *g, const struct skep_item_sighting *x)
 {
-    struct skep_item_sighting *list = skep_new_n(arena, struct skep_item_sighting, rows->n + 1);
-    struct skep_index index;
-    size_t n = 0;
-    skep_index_init(&index, 64);
+    uint64_t hash = skep_hash(skep_str_bytes(x->fingerprint));
+    struct skep_index_it it = skep_index_begin(&g->index, hash);
+    uint32_t at;
+    while ((at = skep_index_next(&g->index, &it)) != SKEP_INDEX_NONE &&
+           !same_item(&g->list[at], x)) {
+    }
+    if (at == SKEP_INDEX_NONE) {
+        at = (uint32_t)g->n;
+        skep_index_add(&g->index, hash, at);
+        g->list[g->n++] = *x;
+    }
+    return &g->list[at];
+}
+
+static void sight(struct gathering *g, const struct skep_row *r, struct skep_arena *arena)
+{
+    struct skep_item_sighting x = first_of(r, arena), *s = item_of(g, &x);
+    s->n++;
+    s->first_ns = SKEP_MIN(s->first_ns, r->time_ns);
+    s->last_ns = SKEP_MAX(s->last_ns, r->time_ns);
+    s->last_row = r->id;
+    skep_str version = cut(text_of(r, VERSION), SKEP_ITEM_VERSION_MAX);
+    s->version = version.n ? version : s->version;
+}
+
+void skep_inbox__gather(const struct skep_rows *rows, struct skep_twins *memory,
+                        struct skep_arena *arena, struct skep_items_look *ret)
+{
+    struct gathering g = {.list = skep_new_n(arena, struct skep_item_sighting, rows->n + 1)};
+    struct skep_item_twin *twins = skep_new_n(arena, struct skep_item_twin, rows->n + 1);
+    size_t n_twins = 0;
+    skep_index_init(&g.index, 64);
     for (size_t i = 0; i < rows->n; i++) {
         const struct skep_row *r = &rows->rows[i];
-        struct skep_item_sighting x = first_of(r, arena);
-        if (x.fingerprint.n == 0 || r->kind == SKEP_KIND_SPAN)
+        struct skep_item_twin twin = {.row = r->id, .time_ns = r->time_ns};
+        if (!skep_inbox__is_occurrence(r))
             continue;
-        uint64_t hash = skep_hash(skep_str_bytes(x.fingerprint));
-        struct skep_index_it it = skep_index_begin(&index, hash);
-        uint32_t at;
-        while ((at = skep_index_next(&index, &it)) != SKEP_INDEX_NONE &&
-               !same_item(&list[at], &x)) {
+        struct skep_report report = skep_inbox__report(r);
+        if (!skep_twins_see(memory, &report, &twin.of, &twin.of_wire)) {
+            sight(&g, r, arena);
+            continue;
         }
-        if (at == SKEP_INDEX_NONE) {
-            at = (uint32_t)n;
-            skep_index_add(&index, hash, at);
-            list[n++] = x;
-        }
-        struct skep_item_sighting *s = &list[at];
-        s->n++;
-        s->first_ns = SKEP_MIN(s->first_ns, r->time_ns);
-        s->last_ns = SKEP_MAX(s->last_ns, r->time_ns);
-        s->last_row = r->id;
-        skep_str version = cut(text_of(r, VERSION), SKEP_ITEM_VERSION_MAX);
-        s->version = version.n ? version : s->version;
+        twin.wire = report.wire;
+        twin.environment = report.environment;
+        twin.stage = stage_of(r);
+        twin.fingerprint = text_of(r, FINGERPRINT);
+        twins[n_twins++] = twin;
     }
-    skep_index_done(&index);
-    *ret = list;
-    *ret_n = n;
+    skep_index_done(&g.index);
+    *ret = (struct skep_items_look){.sightings = g.list,
+                                    .n = g.n,
+                                    .twins = twins,
+                                    .n_twins = n_twins,
+                                    .from = skep_twins_from(memory)};
 }

@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "query/query.h"
+#include "state/item_twins.h"
 #include "wire/json_out.h"
 
 static const int64_t ns_per_s = 1000000000;
@@ -90,7 +91,17 @@ static uint64_t rows_in(struct skep_tell *t, const struct skep_item *i, int64_t 
     if (skep_query_aggregate(t->cfg.store, &plan, &opts, &res, &err) != SKEP_OK)
         return 0; /* asked again with the next occurrence */
     const struct skep_cell *c = &res->totals.values[0];
-    return c->kind == SKEP_CELL_INT && c->i > 0 ? (uint64_t)c->i : 0;
+    uint64_t rows = c->kind == SKEP_CELL_INT && c->i > 0 ? (uint64_t)c->i : 0, twins = 0;
+    const struct skep_item_twins_query q = {.environment = i->environment,
+                                            .stage = i->stage,
+                                            .fingerprint = i->fingerprint,
+                                            .start_ns = plan.range.start_ns,
+                                            .end_ns = plan.range.end_ns,
+                                            .step_ns = INT64_MAX,
+                                            .steps = 1};
+    if (skep_state_twins_count(t->cfg.state, &q, &twins, &err) != SKEP_OK)
+        return 0;
+    return rows - SKEP_MIN(rows, twins);
 }
 
 /* What happened, as part of the key; NULL: not this rule's business. */

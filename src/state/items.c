@@ -312,23 +312,29 @@ static skep_rc move_cursor(struct skep_state *s, skep_row_id at, skep_err *err)
     return skep_state__run(s, st, err);
 }
 
-skep_rc skep_state_items_see(struct skep_state *s, const struct skep_item_sighting *sightings,
-                             size_t n, skep_row_id at, skep_ts_ns now_ns,
-                             struct skep_item_change *ret, skep_err *err)
+static skep_rc enter(struct skep_state *s, const struct skep_items_look *look, skep_ts_ns now_ns,
+                     struct skep_item_change *ret, skep_err *err)
 {
     struct skep_arena arena;
+    skep_rc rc = SKEP_OK;
     skep_arena_init(&arena, "items", NULL);
-    skep_mutex_lock(&s->lock);
-    skep_rc rc = skep_state__begin(s, err), work = rc;
-    for (size_t i = 0; i < n && work == SKEP_OK; i++) {
-        work = see_one(s, &sightings[i], now_ns, &arena, &ret[i], err);
+    for (size_t i = 0; i < look->n && rc == SKEP_OK; i++) {
+        rc = see_one(s, &look->sightings[i], now_ns, &arena, &ret[i], err);
         skep_arena_reset(&arena);
     }
-    if (work == SKEP_OK)
-        work = move_cursor(s, at, err);
-    if (rc == SKEP_OK)
-        rc = skep_state__end(s, work, err);
-    skep_mutex_unlock(&s->lock);
     skep_arena_done(&arena);
+    if (rc == SKEP_OK)
+        rc = skep_state__twins_put(s, look, err);
+    return rc == SKEP_OK ? move_cursor(s, look->at, err) : rc;
+}
+
+skep_rc skep_state_items_see(struct skep_state *s, const struct skep_items_look *look,
+                             skep_ts_ns now_ns, struct skep_item_change *ret, skep_err *err)
+{
+    skep_mutex_lock(&s->lock);
+    skep_rc rc = skep_state__begin(s, err);
+    if (rc == SKEP_OK)
+        rc = skep_state__end(s, enter(s, look, now_ns, ret, err), err);
+    skep_mutex_unlock(&s->lock);
     return rc;
 }

@@ -73,6 +73,17 @@ struct skep_item_change {
 SKEP_NODISCARD skep_rc skep_state_items_cursor(struct skep_state *s, skep_row_id *ret,
                                                skep_err *err);
 
+/* What a look at new rows saw. */
+struct skep_item_twin; /* state/item_twins.h */
+struct skep_items_look {
+    const struct skep_item_sighting *sightings;
+    size_t n;
+    const struct skep_item_twin *twins; /* rows that are not among them: told of already */
+    size_t n_twins;
+    skep_row_id at;   /* the last row looked at */
+    skep_row_id from; /* the first row whose twins may still come; seq 0 = as it was */
+};
+
 /* Enter what a look saw and move the cursor to `at`, together or not at all: no row is counted
  * twice.  ret[i] says what became of sightings[i]'s item (of the one it is merged into, if it is).
  *
@@ -82,8 +93,7 @@ SKEP_NODISCARD skep_rc skep_state_items_cursor(struct skep_state *s, skep_row_id
  * now_ns   of changes in the history
  * Returns SKEP_OK | EIO | ENOSPC | ECORRUPT */
 SKEP_NODISCARD skep_rc skep_state_items_see(struct skep_state *s,
-                                            const struct skep_item_sighting *sightings, size_t n,
-                                            skep_row_id at, skep_ts_ns now_ns,
+                                            const struct skep_items_look *look, skep_ts_ns now_ns,
                                             struct skep_item_change *ret, skep_err *err);
 
 /* Is version a before b?  Numbers compare as numbers ("1.9" before "1.10"), a part that is no

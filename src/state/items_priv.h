@@ -16,5 +16,8 @@ skep_rc skep_state__item_by_id(struct skep_state *s, int64_t id, struct skep_are
 /* A line of its history. */
 skep_rc skep_state__item_line(struct skep_state *s, int64_t item, skep_ts_ns at_ns, skep_str actor,
                               skep_str what, skep_str before, skep_str after, skep_err *err);
+/* A look's twins, and from where on they are remembered; in a transaction. */
+skep_rc skep_state__twins_put(struct skep_state *s, const struct skep_items_look *look,
+                              skep_err *err);
 /* Functions of SQL that items use; false: no memory. */
 bool skep_state__items_open(sqlite3 *db);

@@ -184,6 +184,18 @@ static const char *const steps[] = {
     "  what INTEGER NOT NULL, level_min INTEGER NOT NULL, stage TEXT NOT NULL,"
     "  count INTEGER NOT NULL, window_s INTEGER NOT NULL, created_ns INTEGER NOT NULL"
     ") STRICT;",
+    /* reports of what another wire told of already: rows that are not counted */
+    "CREATE TABLE item_twin("
+    "  seq INTEGER NOT NULL, ordinal INTEGER NOT NULL, of_seq INTEGER NOT NULL,"
+    "  of_ordinal INTEGER NOT NULL, wire INTEGER NOT NULL, of_wire INTEGER NOT NULL,"
+    "  environment TEXT NOT NULL, stage TEXT NOT NULL, fingerprint TEXT NOT NULL,"
+    "  time_ns INTEGER NOT NULL, PRIMARY KEY(seq, ordinal)"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE INDEX item_twin_of ON item_twin(of_seq, of_ordinal);"
+    "CREATE INDEX item_twin_at ON item_twin(environment, fingerprint, stage, time_ns);"
+    "CREATE TABLE item_memory("
+    "  one INTEGER PRIMARY KEY, seq INTEGER NOT NULL, ordinal INTEGER NOT NULL"
+    ") STRICT;",
 };
 
 static skep_rc exec(sqlite3 *db, const char *sql, skep_err *err)

@@ -166,6 +166,57 @@ test('why: frames, which are own, what was hashed', async () => {
   assert.deepEqual([...why], ['shop/cart.py|total\nZeroDivisionError\n']);
 });
 
+// The same exception by OpenTelemetry and by Rollbar: of a trace, or of a process.
+const at = (s = 0) => BigInt(Math.floor(Date.now() / 1000) - 60 + s) * 1000000000n;
+const text = (key, stringValue) => ({ key, value: { stringValue } });
+const pairs = `Traceback (most recent call last):
+  File "/srv/shop/pairs.py", line 31, in both
+    return self.x
+LookupError: gone
+`;
+const fields = [text('exception.type', 'LookupError'), text('exception.message', 'gone'), text('exception.stacktrace', pairs)];
+const resource = (pid) => ({ attributes: [text('service.name', 'shop'), text('deployment.environment.name', 'pairs'), ...(pid ? [text('host.name', 'h7'), { key: 'process.pid', value: { intValue: `${pid}` } }] : [])] });
+const byTrace = async (traceId) => assert.equal((await skep.call('POST', '/v1/traces', {
+  resourceSpans: [{ resource: resource(0), scopeSpans: [{ spans: [{ traceId, spanId: '0102030405060708', name: 'GET /both', kind: 2, startTimeUnixNano: `${at()}`, endTimeUnixNano: `${at(1)}`, events: [{ name: 'exception', timeUnixNano: `${at()}`, attributes: fields }] }] }] }],
+})).status, 200);
+const byLog = async (traceId, pid, s = 0) => assert.equal((await skep.call('POST', '/v1/logs', {
+  resourceLogs: [{ resource: resource(pid), scopeLogs: [{ logRecords: [{ ...(traceId && { traceId }), timeUnixNano: `${at(s)}`, severityNumber: 17, body: { stringValue: 'failed' }, attributes: fields }] }] }],
+})).status, 200);
+const byRollbar = (trace_id, pid, s = 0) => rollbar({ environment: 'pairs', timestamp: Number(at(s) / 1000000000n), server: { root: '/srv/shop', ...(pid && { host: 'h7', pid }) }, ...(trace_id && { custom: { trace_id } }) }, { trace: { frames: [{ filename: '/srv/shop/pairs.py', lineno: 9, method: 'both' }], exception: { class: 'LookupError', message: 'gone' } } });
+const pairsItem = () => find('LookupError', 'pairs');
+
+test('one exception that several wires report is one occurrence, whichever comes first, over a restart', async () => {
+  const [t1, t2, t3] = ['11', '22', '33'].map((x) => x.repeat(16));
+  await byTrace(t1);
+  await byRollbar(t1);
+  await byLog(t1);
+  await byRollbar(t2); // the other way round, and the server starts anew between
+  await skep.stop();
+  skep = await Skep.start({ dir });
+  await byTrace(t2);
+  await byRollbar(t3); // another trace
+  let i = await pairsItem();
+  assert.deepEqual([i.total, i.range.count, i.range.twins], [3, 3, 3]);
+  assert.equal(i.range.series.reduce((a, b) => a + b, 0), 3);
+  await byLog(null, 41);
+  await byRollbar(null, 41, 1); // the same process a second later
+  await byRollbar(null, 42); // another process
+  await byRollbar(null, 41, 9); // later
+  i = await pairsItem();
+  assert.deepEqual([i.total, i.range.count, i.range.twins], [6, 6, 4]);
+  // Both reports stay rows, and each says which others there are.
+  const { rows } = await skep.json('POST', '/skep/v1/rows', {
+    start_time: 0, end_time: Math.ceil(Date.now() / 1000) + 60, filters: [{ column: 'exception.type', op: '=', value: 'LookupError' }, { column: 'error.fingerprint', op: 'exists' }, { column: 'trace.trace_id', op: '=', value: t1 }], columns: ['meta.source'], limit: 20,
+  });
+  assert.equal(rows.length, 3);
+  for (const row of rows) {
+    const { also } = await skep.json('GET', `/skep/v1/stack/${row.id}`);
+    assert.deepEqual(also.map((a) => a.row).sort(), rows.map((r) => r.id).filter((id) => id !== row.id).sort());
+  }
+  const kinds = (await skep.json('GET', `/skep/v1/stack/${rows.find((r) => r.kind === 'span_event').id}`)).also.map((a) => `${a.source} ${a.kind}`).sort();
+  assert.deepEqual(kinds, ['otlp log', 'rollbar error']);
+});
+
 test('wrong questions say what and where', async () => {
   const cases = [
     ['GET', '/skep/v1/items?status=gone', undefined, 400, 'status'],

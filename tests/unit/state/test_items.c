@@ -65,9 +65,8 @@ static struct skep_item_change see(const char *fingerprint, uint64_t n, const ch
     struct skep_item_change c;
     struct skep_item_sighting x = sighting(fingerprint, n, version);
     x.first_row = x.last_row = (skep_row_id){seq, 0};
-    assert_int_equal(
-        skep_state_items_see(s, &x, 1, (skep_row_id){seq, 9}, (skep_ts_ns)(1000 * seq), &c, &err),
-        SKEP_OK);
+    const struct skep_items_look look = {.sightings = &x, .n = 1, .at = {seq, 9}};
+    assert_int_equal(skep_state_items_see(s, &look, (skep_ts_ns)(1000 * seq), &c, &err), SKEP_OK);
     return c;
 }
 

@@ -5,7 +5,7 @@
 
 export type Status = 'active' | 'resolved' | 'muted';
 
-export interface ItemRange { count: number; users: number; hosts: number; series: number[] }
+export interface ItemRange { count: number; twins: number; users: number; hosts: number; series: number[] }
 
 export interface Item {
   id: number; counter: number; title: string; fingerprint: string; status: Status; level: string; total: number; since_activated: number;
@@ -25,7 +25,7 @@ export interface ItemDetail extends Item { range: ItemRange; members: Item[]; hi
 
 export interface Frame { file?: string; function?: string; module?: string; line?: number; column?: number; own: boolean }
 export interface Exception { type?: string; message?: string; frames: Frame[] }
-export interface StackAnswer { id: string; language?: string; exceptions: Exception[]; fingerprint?: string; computed: string; by_sender: boolean; why: string }
+export interface StackAnswer { id: string; language?: string; exceptions: Exception[]; fingerprint?: string; computed: string; by_sender: boolean; why: string; also?: { row: string; source: string; kind: string }[] }
 
 export interface ItemChange {
   status?: Status; resolved_in?: string; level?: string; title?: string; owner?: string; mute_for_s?: number; mute_for_count?: number;

@@ -105,7 +105,7 @@ function Numbers({ i, range }: { i: ItemDetail; range: string }) {
   const now = Date.now();
   const when = (ns?: string) => (ns ? <time title={dateTime(nsToMs(ns))}>{ago(nsToMs(ns), now)}</time> : '–');
   const facts: [string, preact.ComponentChildren][] = [
-    [range, `${count(i.range.count)} times`], ['People', i.range.users ? count(i.range.users) : '–'], ['Hosts', i.range.hosts ? count(i.range.hosts) : '–'],
+    [range, `${count(i.range.count)} times${i.range.twins ? ` (${count(i.range.twins)} more reports by other wires)` : ''}`], ['People', i.range.users ? count(i.range.users) : '–'], ['Hosts', i.range.hosts ? count(i.range.hosts) : '–'],
     ['Ever', count(i.total)], ['First seen', when(i.first_ns)], ['Last seen', when(i.last_ns)],
     ['Versions', i.first_version ? (i.first_version === i.last_version ? i.first_version : `${i.first_version} to ${i.last_version}`) : '–'],
   ];
@@ -168,6 +168,12 @@ async function load(id: string, signal: AbortSignal): Promise<Loaded> {
   return { row, document };
 }
 
+// A wire by its source and what it told of it by.
+const WIRES: Record<string, string> = {
+  'otlp span_event': 'OpenTelemetry (an event of a span)', 'otlp log': 'OpenTelemetry (a log line)', 'xray span_event': 'X-Ray', 'rollbar error': 'Rollbar',
+  'logs log': 'CloudWatch Logs', 'events log': 'an event',
+};
+
 const TABS: [string, string][] = [['stack', 'Stack'], ['fields', 'Fields'], ['document', 'As it came'], ['why', 'Why it is here']];
 
 function Occurrence({ id, step, first, last }: { id: string; step: (by: number) => void; first: boolean; last: boolean }) {
@@ -188,6 +194,7 @@ function Occurrence({ id, step, first, last }: { id: string; step: (by: number) 
         <button type="button" class="button small" disabled={first} onClick={() => step(-1)}>Newer</button>
         <button type="button" class="button small" disabled={last} onClick={() => step(1)}>Older</button>
       </header>
+      {stack.data?.also && <p class="pad also">Also reported by {stack.data.also.map((a, n) => <>{n > 0 && ', '}<button type="button" class="value" onClick={() => patch({ o: a.row }, { replace: true })}>{WIRES[`${a.source} ${a.kind}`] ?? a.source}</button></>)}: it counts once.</p>}
       <Progress loading={stack.loading || row.loading} progress={null} />
       {(stack.error ?? row.error) && <ErrorBox error={(stack.error ?? row.error)!} retry={() => { stack.reload(); row.reload(); }} />}
       {tab === 'stack' && stack.data && (stack.data.exceptions.length > 0 ? <Stack stack={stack.data} more={more} /> : <p class="pad message">{r ? valueText(r.fields.find((f) => f.name === 'body')?.value) : ''}</p>)}

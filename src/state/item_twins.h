@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Twins: rows that tell of an occurrence that another wire told of already (inbox/twins.h).  They
+ * stay rows; an item does not count them, and what counts rows takes them off. */
+#pragma once
+
+#include "state/items.h"
+
+enum { SKEP_ITEM_TWINS_MAX = 1000000 }; /* beyond, the oldest are forgotten: they count again */
+
+struct skep_item_twin {
+    skep_row_id row, of;                      /* of: the report that counts */
+    unsigned wire, of_wire;                   /* inbox/twins.h; kept for people */
+    skep_str environment, stage, fingerprint; /* of the twin itself */
+    skep_ts_ns time_ns;
+};
+
+/* From where on rows are remembered, as the last look said; {0, 0}: nothing is. */
+SKEP_NODISCARD skep_rc skep_state_twins_from(struct skep_state *s, skep_row_id *ret, skep_err *err);
+/* The report whose twin a row is; {0, 0}: of none. */
+SKEP_NODISCARD skep_rc skep_state_twin_of(struct skep_state *s, skep_row_id row, skep_row_id *ret,
+                                          skep_err *err);
+
+/* Which twins, and into how many steps of how long they are counted. */
+struct skep_item_twins_query {
+    skep_str environment, stage, fingerprint;
+    skep_ts_ns start_ns, end_ns;
+    int64_t step_ns;
+    unsigned steps; /* what lies behind the last one is in it */
+};
+/* A twin is counted where a question's bucket would count its row: buckets begin at multiples of
+ * step_ns since 1970, and a bucket's rows are of the step in which it begins. */
+/* ret[0 .. steps - 1] become the numbers of twins. */
+SKEP_NODISCARD skep_rc skep_state_twins_count(struct skep_state *s,
+                                              const struct skep_item_twins_query *q, uint64_t *ret,
+                                              skep_err *err);
+
+enum { SKEP_ITEM_OTHERS_MAX = 16 };
+struct skep_item_other {
+    skep_row_id row;
+    unsigned wire;
+};
+/* The other reports of a row's occurrence, in the order in which they came. */
+SKEP_NODISCARD skep_rc skep_state_twins_others(struct skep_state *s, skep_row_id row,
+                                               struct skep_item_other ret[SKEP_ITEM_OTHERS_MAX],
+                                               size_t *ret_n, skep_err *err);
