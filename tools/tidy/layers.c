@@ -10,7 +10,8 @@
  * A file of src/ includes its own module and lower layers, through public headers; a header named
  * *_priv.h belongs to its module alone (a sub-folder such as store/column is part of store).
  *
- * waggle/ is a library of its own and stands outside: it includes nothing of src/.
+ * waggle/ is a library of its own and cruddur/ a program that uses it: both stand outside and
+ * include nothing of src/.
  *
  * Threads: one. Memory: names point into the text of layers.txt.
  */
@@ -136,6 +137,26 @@ void tidy_check_includes(struct tidy *t, const struct tidy_file *file)
         skep_str path = included(&file->lines[i]);
         if (path.n > 0)
             check_edge(t, file, i + 1, path);
+    }
+}
+
+/* Is the path a header of a module of src/? */
+static bool is_of_module(const struct tidy *t, skep_str path)
+{
+    uint64_t layer = 0;
+    skep_str module = skep_str_cut(&path, '/');
+    return path.p != NULL && layer_of(&t->layers, module, &layer);
+}
+
+void tidy_check_cruddur_includes(struct tidy *t, const struct tidy_file *file)
+{
+    for (size_t i = 0; i < file->n_lines; i++) {
+        skep_str path = included(&file->lines[i]);
+        if (path.n > 0 && is_of_module(t, path))
+            tidy_error(t, file, i + 1, "layer",
+                       "cruddur includes \"" SKEP_STRFMT
+                       "\", use only its own headers and libraries",
+                       SKEP_STRARG(path));
     }
 }
 

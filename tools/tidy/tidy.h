@@ -93,8 +93,12 @@ void tidy_check_includes(struct tidy *t, const struct tidy_file *file);
 /* waggle/ is a library of its own: it includes itself and libc. */
 void tidy_check_waggle_includes(struct tidy *t, const struct tidy_file *file);
 
-/* Walk src, tests, tools and waggle below `root`, check each file and what the tree as a whole must
- * hold: each .c is built, each fuzz target has a corpus. False if the tree cannot be read. */
+/* cruddur/ is a program of its own: it includes itself and libraries, nothing of src/. */
+void tidy_check_cruddur_includes(struct tidy *t, const struct tidy_file *file);
+
+/* Walk src, tests, tools, waggle and cruddur below `root`, check each file and what the tree as a
+ * whole must hold: each .c is built, each fuzz target has a corpus. False if the tree cannot be
+ * read. */
 bool tidy_check_tree(struct tidy *t, const char *root);
 
 /* True for a byte that can be part of a C identifier. */

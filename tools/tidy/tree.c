@@ -5,8 +5,8 @@
  * Files are visited in the order of their names, so that two runs print the same. What concerns
  * more than one file is checked here:
  *
- *   - each .c below src/, tests/, tools/ and waggle/ is named in the CMakeLists.txt (or, for fuzz
- * targets, in a *.cmake) of its folder or of one above it: a file that no build knows tests
+ *   - each .c below src/, tests/, tools/, waggle/, cruddur/ is named in the CMakeLists.txt (or, for
+ * fuzz targets, in a *.cmake) of its folder or of one above it: a file that no build knows tests
  * nothing;
  *   - each CORPUS that tests/fuzz/<module>.cmake names is a folder with at least one file.
  *
@@ -170,6 +170,8 @@ void tidy_check_file(struct tidy *t, const struct tidy_file *file)
     bool waggle = skep_str_starts(file->path, SKEP_STR("waggle/"));
     if (waggle)
         tidy_check_waggle_includes(t, file);
+    if (skep_str_starts(file->path, SKEP_STR("cruddur/")))
+        tidy_check_cruddur_includes(t, file);
     if (skep_str_starts(file->path, SKEP_STR("waggle/include/")))
         tidy_check_header(t, file);
     if (file->area != TIDY_SRC)
@@ -261,5 +263,6 @@ bool tidy_check_tree(struct tidy *t, const char *root)
     visit_folder(t, root, SKEP_STR("tests"), 0);
     visit_folder(t, root, SKEP_STR("tools"), 0);
     visit_folder(t, root, SKEP_STR("waggle"), 0);
+    visit_folder(t, root, SKEP_STR("cruddur"), 0);
     return true;
 }

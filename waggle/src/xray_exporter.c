@@ -5,8 +5,10 @@
  *   {"format": "json", "version": 1}\n{segment}
  *
  * A span that serves (kind server or consumer) or that has no parent in this process is a segment
- * named by service.name; any other is an independent subsegment named by itself. Times are seconds.
- * Attributes of HTTP and databases go where X-Ray looks for them; all attributes are metadata under
+ * named by its attribute aws.local.service or else by service.name; any other is an independent
+ * subsegment named by itself. Times are seconds. Attributes of HTTP and databases go where X-Ray
+ * looks for them; those whose keys the list aws.xray.annotations names are annotations; a map under
+ * aws.xray.metadata.NAMESPACE is that namespace's metadata; all others are metadata under
  * "default". 5xx is a fault, 4xx an error, 429 a throttle; a status of error without such a code is
  * a fault. Exceptions are the cause. Log records have no place here.
  *
@@ -69,26 +71,50 @@ static void put_member(struct waggle__buf *out, bool *first, const char *key,
     *first = false;
 }
 
+/* The members of http.request and http.response, by today's attributes and those before them. */
+static const struct http_member {
+    const char *key, *now, *before;
+} http_request[] = {{"method", "http.request.method", "http.method"},
+                    {"url", "url.full", "http.url"},
+                    {"url", "url.path", "http.target"},
+                    {"client_ip", "client.address", "http.client_ip"},
+                    {"user_agent", "user_agent.original", "http.user_agent"}},
+  http_response[] = {{"status", "http.response.status_code", "http.status_code"},
+                     {"content_length", "http.response.body.size", "http.response_content_length"}};
+
+/* The object of those of the n members that the span has; of two of one key the first. */
+static void put_http_members(struct waggle__buf *out, const waggle_span_data *span,
+                             const struct http_member *members, size_t n)
+{
+    const char *last = "";
+    bool first = true;
+    waggle_value_data v;
+    waggle__buf_str(out, "{");
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(members[i].key, last) == 0 ||
+            !either(span, members[i].now, members[i].before, &v))
+            continue;
+        put_member(out, &first, members[i].key, &v);
+        last = members[i].key;
+    }
+    waggle__buf_str(out, "}");
+}
+
 static void put_http(struct waggle__buf *out, const waggle_span_data *span)
 {
-    waggle_value_data method;
-    waggle_value_data url;
-    waggle_value_data status;
-    bool has_method = either(span, "http.request.method", "http.method", &method);
-    bool has_status = either(span, "http.response.status_code", "http.status_code", &status);
-    bool first = true;
-    if (!has_method && !has_status)
+    waggle_value_data v;
+    bool has_status =
+        either(span, "http.response.status_code", "http.status_code", &v) && v.type == WAGGLE_I64;
+    int64_t code = has_status ? v.i64 : 0;
+    if (!has_status && !either(span, "http.request.method", "http.method", &v))
         return;
-    waggle__buf_str(out, ",\"http\":{\"request\":{");
-    if (has_method)
-        put_member(out, &first, "method", &method);
-    if (either(span, "url.full", "http.url", &url) || either(span, "url.path", "http.target", &url))
-        put_member(out, &first, "url", &url);
+    waggle__buf_str(out, ",\"http\":{\"request\":");
+    put_http_members(out, span, http_request, WAGGLE__COUNT(http_request));
+    if (has_status) {
+        waggle__buf_str(out, ",\"response\":");
+        put_http_members(out, span, http_response, WAGGLE__COUNT(http_response));
+    }
     waggle__buf_str(out, "}");
-    if (has_status && status.type == WAGGLE_I64)
-        waggle__buf_printf(out, ",\"response\":{\"status\":%lld}", (long long)status.i64);
-    waggle__buf_str(out, "}");
-    int64_t code = has_status && status.type == WAGGLE_I64 ? status.i64 : 0;
     if (code == 429)
         waggle__buf_str(out, ",\"throttle\":true,\"error\":true");
     else if (code >= 400 && code < 500)
@@ -158,18 +184,88 @@ static void put_sql(struct waggle__buf *out, const waggle_span_data *span)
     waggle__buf_str(out, "}");
 }
 
-static void put_metadata(struct waggle__buf *out, const waggle_span_data *span)
+/* --- annotations and metadata ----------------------------------------------------------------- */
+
+static const char annotations_key[] = "aws.xray.annotations";
+static const char metadata_prefix[] = "aws.xray.metadata.";
+static const char segment_name_key[] = "aws.local.service";
+
+static bool xray_key_is(waggle_str s, const char *text)
+{
+    return s.n == strlen(text) && memcmp(s.p, text, s.n) == 0;
+}
+
+/* Does the list of keys to annotate hold this one? */
+static bool xray_annotated(const waggle_value_data *list, waggle_str key)
+{
+    waggle_value_data v;
+    if (list->type != WAGGLE_LIST)
+        return false;
+    for (waggle_cursor c = {0}; waggle_value_next(list->encoded, &c, &v);)
+        if (v.type == WAGGLE_STR && v.str.n == key.n && memcmp(v.str.p, key.p, key.n) == 0)
+            return true;
+    return false;
+}
+
+static bool xray_namespace(const waggle_attr_data *a)
+{
+    size_t n = sizeof metadata_prefix - 1;
+    return a->value.type == WAGGLE_MAP && a->key.n > n && memcmp(a->key.p, metadata_prefix, n) == 0;
+}
+
+static void put_annotations(struct waggle__buf *out, const waggle_span_data *span,
+                            const waggle_value_data *annotated)
 {
     waggle_attr_data a;
     bool first = true;
-    for (waggle_cursor c = {0}; waggle_span_data_attr(span, &c, &a); first = false) {
-        waggle__buf_str(out, first ? ",\"metadata\":{\"default\":{" : ",");
+    for (waggle_cursor c = {0}; waggle_span_data_attr(span, &c, &a);) {
+        bool scalar = a.value.type == WAGGLE_STR || a.value.type == WAGGLE_BOOL ||
+                      a.value.type == WAGGLE_I64 || a.value.type == WAGGLE_F64;
+        if (!scalar || !xray_annotated(annotated, a.key))
+            continue;
+        waggle__buf_str(out, first ? ",\"annotations\":{" : ",");
         waggle__json_text(out, a.key);
         waggle__buf_put(out, ":", 1);
         waggle__json_value(out, &a.value);
+        first = false;
     }
     if (!first)
-        waggle__buf_str(out, "}}");
+        waggle__buf_str(out, "}");
+}
+
+static void put_metadata(struct waggle__buf *out, const waggle_span_data *span,
+                         const waggle_value_data *annotated)
+{
+    waggle_attr_data a;
+    bool first = true;
+    bool any = false;
+    for (waggle_cursor c = {0}; waggle_span_data_attr(span, &c, &a);) {
+        if (!xray_namespace(&a))
+            continue;
+        a.key.p += sizeof metadata_prefix - 1;
+        a.key.n -= sizeof metadata_prefix - 1;
+        waggle__buf_str(out, any ? "," : ",\"metadata\":{");
+        waggle__json_text(out, a.key);
+        waggle__buf_put(out, ":", 1);
+        waggle__json_value(out, &a.value);
+        any = true;
+    }
+    for (waggle_cursor c = {0}; waggle_span_data_attr(span, &c, &a);) {
+        if (xray_namespace(&a) || xray_annotated(annotated, a.key) ||
+            xray_key_is(a.key, annotations_key) || xray_key_is(a.key, segment_name_key))
+            continue;
+        waggle__buf_str(out, !first ? ","
+                             : any  ? ",\"default\":{"
+                                    : ",\"metadata\":{\"default\":{");
+        waggle__json_text(out, a.key);
+        waggle__buf_put(out, ":", 1);
+        waggle__json_value(out, &a.value);
+        first = false;
+    }
+    if (!first)
+        waggle__buf_str(out, "}");
+    if (!first || any)
+        waggle__buf_str(out, "}");
 }
 
 static waggle_str service_name(const waggle_resource_info *resource)
@@ -192,12 +288,16 @@ static void put_document(struct waggle__buf *out, const waggle_span_data *span,
     bool remote = (span->flags & 0x200u) != 0;
     bool serves = span->kind == WAGGLE_KIND_SERVER || span->kind == WAGGLE_KIND_CONSUMER;
     bool segment = serves || !has_parent || remote;
+    waggle_value_data annotated = {.type = WAGGLE_EMPTY};
+    waggle_value_data named;
+    bool has_name = xray_attr(span, segment_name_key, &named) && named.type == WAGGLE_STR;
+    (void)xray_attr(span, annotations_key, &annotated); // without it there are none
     waggle_trace_id_hex(span->trace_id, trace);
     waggle_span_id_hex(span->span_id, id);
     out->n = 0;
     out->bad = false;
     waggle__buf_str(out, "{\"format\": \"json\", \"version\": 1}\n{\"name\":");
-    waggle__json_text(out, segment ? service_name(resource) : span->name);
+    waggle__json_text(out, !segment ? span->name : has_name ? named.str : service_name(resource));
     waggle__buf_printf(out, ",\"id\":\"%s\",\"trace_id\":\"1-%.8s-%s\"", id, trace, trace + 8);
     put_seconds(out, "start_time", span->start_ns);
     put_seconds(out, "end_time", span->end_ns);
@@ -213,7 +313,8 @@ static void put_document(struct waggle__buf *out, const waggle_span_data *span,
         waggle__buf_str(out, ",\"fault\":true");
     put_cause(out, span);
     put_sql(out, span);
-    put_metadata(out, span);
+    put_annotations(out, span, &annotated);
+    put_metadata(out, span, &annotated);
     waggle__buf_str(out, ",\"aws\":{\"xray\":{\"sdk\":\"waggle\",\"sdk_version\":\"" WAGGLE_VERSION
                          "\",\"auto_instrumentation\":false}}}");
 }

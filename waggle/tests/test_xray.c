@@ -133,6 +133,40 @@ static void how_it_ended(void **state)
     assert_non_null(strstr(d, "\"type\":\"EIO\",\"message\":\"disk \\u000a gone\""));
 }
 
+/* What only X-Ray knows: names of segments, annotations, metadata by namespace. */
+static void annotations_and_metadata(void **state)
+{
+    (void)state;
+    static const char *const annotated[] = {"user", "n", "absent", "list"};
+    const waggle_kv members[] = {waggle_kv_str("now", "noon"), waggle_kv_i64("size", 3)};
+    waggle_span s = waggle_span_start(tracer, "GET /", &(waggle_span_opts){.root = true});
+    waggle_span_set(s,
+                    WAGGLE_ATTRS(waggle_kv_str("aws.local.service", "api.example.org"),
+                                 waggle_kv_str("user", "worf"), waggle_kv_i64("n", 7),
+                                 waggle_kv_str("other", "x"), waggle_kv_strs("list", annotated, 2),
+                                 waggle_kv_strs("aws.xray.annotations", annotated, 4),
+                                 waggle_kv_map("aws.xray.metadata.app", members, 2),
+                                 waggle_kv_str("client.address", "10.0.0.1"),
+                                 waggle_kv_str("user_agent.original", "curl/8"),
+                                 waggle_kv_str("http.request.method", "GET"),
+                                 waggle_kv_i64("http.response.status_code", 200),
+                                 waggle_kv_i64("http.response.body.size", 12)));
+    waggle_span_end(s);
+    const char *d = document();
+    assert_memory_equal(d, "{\"name\":\"api.example.org\",", 27);
+    assert_non_null(strstr(d, "\"annotations\":{\"user\":\"worf\",\"n\":7}"));
+    assert_non_null(strstr(d, "\"metadata\":{\"app\":{\"now\":\"noon\",\"size\":3},\"default\":{"
+                              "\"other\":\"x\","));
+    assert_null(strstr(d, "aws.xray"));
+    assert_non_null(strstr(d, "{\"method\":\"GET\",\"client_ip\":\"10.0.0.1\","
+                              "\"user_agent\":\"curl/8\"},\"response\":{\"status\":200,"
+                              "\"content_length\":12}"));
+    s = waggle_span_start(tracer, "y", NULL);
+    waggle_span_set(s, WAGGLE_ATTRS(waggle_kv_map("aws.xray.metadata.app", members, 1)));
+    waggle_span_end(s);
+    assert_non_null(strstr(document(), "\"metadata\":{\"app\":{\"now\":\"noon\"}},\"aws\""));
+}
+
 static void what_is_too_large_is_counted(void **state)
 {
     (void)state;
@@ -166,10 +200,8 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(segments_and_subsegments),
-        T(how_it_ended),
-        T(what_is_too_large_is_counted),
-        T(addresses),
+        T(segments_and_subsegments),     T(how_it_ended), T(annotations_and_metadata),
+        T(what_is_too_large_is_counted), T(addresses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -227,6 +227,8 @@ static void layer_edges(void **state)
     assert_findings("src/store/a.c", HEAD "#include \"unknown/a.h\"\n", " layer:3");
     assert_findings("waggle/src/a.c", HEAD "#include \"base/buf.h\"\n", " layer:3");
     assert_findings("waggle/tests/a.c", HEAD "#include \"base/buf.h\"\n", " layer:3");
+    assert_findings("cruddur/src/a.c", HEAD "#include \"base/buf.h\"\n", " layer:3");
+    assert_findings("cruddur/src/a.c", HEAD "#include \"views/views.h\"\n#include \"b.h\"\n", "");
     assert_findings("waggle/src/a.c", HEAD "#include \"waggle/api.h\"\n#include \"b.h\"\n", "");
     assert_findings("waggle/include/waggle/a.h", HEAD "#include <a.h>\n\nint f(void);\n",
                     " docstring:5");

@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+/* log.h - the program's log: to standard error, and to CloudWatch Logs where it is set up */
+#pragma once
+
+#include <waggle/waggle.h>
+
+/* Write a line. The current span's ids go with it. Cut at 2 KiB. */
+void log_line(enum waggle_severity severity, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));

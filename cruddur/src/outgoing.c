@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+/* outgoing.c - POST over libcurl, as a client span of the current trace; see outgoing.h
+ *
+ * Threads: any; a call makes a handle of its own. Memory: freed with the call, but for the answer's
+ * body. */
+#include "outgoing.h"
+
+#include <curl/curl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <waggle/waggle.h>
+
+void outgoing_init(void)
+{
+    (void)curl_global_init(CURL_GLOBAL_DEFAULT); // a failure shows at the first request
+}
+
+static size_t collect(char *piece, size_t size, size_t n, void *self)
+{
+    struct outgoing_answer *answer = self;
+    size_t bytes = size * n;
+    if (answer->body_n + bytes > OUTGOING_ANSWER_BYTES_MAX)
+        return 0; // libcurl gives up
+    char *grown = realloc(answer->body, answer->body_n + bytes + 1);
+    if (grown == NULL)
+        return 0;
+    memcpy(grown + answer->body_n, piece, bytes);
+    answer->body = grown;
+    answer->body_n += bytes;
+    answer->body[answer->body_n] = '\0';
+    return bytes;
+}
+
+static void add_header(void *headers, const char *key, const char *value)
+{
+    char line[1024];
+    struct curl_slist **list = headers;
+    snprintf(line, sizeof line, "%s: %s", key, value);
+    struct curl_slist *longer = curl_slist_append(*list, line);
+    *list = longer != NULL ? longer : *list;
+}
+
+static void perform(CURL *curl, const char *url, const char *json, long timeout_ms,
+                    const struct curl_slist *headers, struct outgoing_answer *answer)
+{
+    // These take what they are given; a URL of no use fails in curl_easy_perform.
+    (void)curl_easy_setopt(curl, CURLOPT_URL, url);
+    (void)curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+    (void)curl_easy_setopt(curl, CURLOPT_POSTFIELDS, json);
+    (void)curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+    (void)curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, timeout_ms);
+    (void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    (void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, collect);
+    (void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);
+    CURLcode code = curl_easy_perform(curl);
+    if (code == CURLE_OK)
+        (void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &answer->status);
+    else
+        snprintf(answer->error, sizeof answer->error, "%s", curl_easy_strerror(code));
+}
+
+static waggle_span begin_span(const char *url)
+{
+    return waggle_span_start(
+        waggle_tracer_get("cruddur.outgoing", CRUDDUR_VERSION), "POST",
+        &(waggle_span_opts){.kind = WAGGLE_KIND_CLIENT,
+                            .attributes = WAGGLE_ATTRS(waggle_kv_str("http.request.method", "POST"),
+                                                       waggle_kv_str("url.full", url))});
+}
+
+static void end_span(waggle_span span, const struct outgoing_answer *answer)
+{
+    if (answer->status != 0)
+        waggle_span_set_kv(span, waggle_kv_i64("http.response.status_code", answer->status));
+    if (answer->status == 0 || answer->status >= 400)
+        waggle_span_set_status(span, WAGGLE_STATUS_ERROR,
+                               answer->status == 0 ? answer->error : NULL);
+    waggle_span_end(span);
+}
+
+bool outgoing_post(const char *url, const char *json, long timeout_ms, bool traced,
+                   struct outgoing_answer *ret_answer)
+{
+    CURL *curl = curl_easy_init();
+    struct curl_slist *headers = NULL;
+    *ret_answer = (struct outgoing_answer){0};
+    waggle_span span = traced ? begin_span(url) : WAGGLE_SPAN_NONE;
+    add_header(&headers, "Content-Type", "application/json");
+    if (traced) {
+        waggle_context context;
+        waggle_context_current(&context);
+        waggle_context_set_span(&context, span);
+        waggle_inject(&context, add_header, &headers);
+        waggle_context_done(&context);
+    }
+    if (curl != NULL)
+        perform(curl, url, json, timeout_ms, headers, ret_answer);
+    end_span(span, ret_answer);
+    curl_slist_free_all(headers);
+    curl_easy_cleanup(curl);
+    return ret_answer->status != 0;
+}

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+/* telemetry.c - OpenTelemetry and X-Ray, by the environment; see telemetry.h
+ *
+ * Whoever receives may be away, at start or later: Cruddur serves on, standard error is told once,
+ * and what the buffers hold is sent when it is back. So an export has ten minutes unless the
+ * environment says otherwise.
+ *
+ * Threads: start and stop one; the error handler any. */
+#include "telemetry.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <waggle/tls.h>
+
+enum { LAST_SEND_MS = 3000 };
+
+static const char *env(const char *name)
+{
+    const char *value = getenv(name);
+    return value != NULL && *value != '\0' ? value : NULL;
+}
+
+/* Tells of the first trouble since something was delivered. */
+static void trouble(void *self, enum waggle_level level, const char *text)
+{
+    static pthread_mutex_t mu = PTHREAD_MUTEX_INITIALIZER;
+    static bool told;
+    static uint64_t exported;
+    waggle_stats stats;
+    (void)self;
+    (void)level;
+    waggle_get_stats(&stats, sizeof stats);
+    (void)pthread_mutex_lock(&mu); // a plain mutex: does not fail
+    bool news = !told || stats.exported > exported;
+    told = true;
+    exported = stats.exported;
+    (void)pthread_mutex_unlock(&mu);
+    if (news)
+        fprintf(stderr, "cruddur: telemetry is not delivered, serving on: %s\n", text);
+}
+
+static void start_otel(const char *service)
+{
+    static const char *const defaults[][2] = {{"OTEL_EXPORTER_OTLP_TIMEOUT", "600000"},
+                                              {"OTEL_BSP_EXPORT_TIMEOUT", "600000"},
+                                              {"OTEL_BLRP_EXPORT_TIMEOUT", "600000"},
+                                              {"OTEL_BSP_SCHEDULE_DELAY", "500"},
+                                              {"OTEL_LOGS_EXPORTER", "none"}};
+    for (size_t i = 0; i < sizeof defaults / sizeof *defaults; i++)
+        (void)setenv(defaults[i][0], defaults[i][1], 0); // without memory: the SDK's own default
+    waggle_tls_use();
+    waggle_set_error_handler(trouble, NULL, WAGGLE_LEVEL_WARN);
+    if (waggle_init(
+            &(waggle_options){.service_name = service, .service_version = CRUDDUR_VERSION}) != 0)
+        fprintf(stderr, "cruddur: OpenTelemetry is off: the environment asks for what is not\n");
+}
+
+void telemetry_start(struct telemetry *ret_telemetry)
+{
+    const char *service = env("OTEL_SERVICE_NAME");
+    const char *daemon_address = env("AWS_XRAY_DAEMON_ADDRESS");
+    if (service == NULL)
+        service = "backend-flask";
+    start_otel(service);
+    *ret_telemetry = (struct telemetry){NULL};
+    if (daemon_address != NULL)
+        ret_telemetry->xray = xray_new(service, env("AWS_XRAY_URL"), daemon_address);
+}
+
+void telemetry_stop(struct telemetry *telemetry)
+{
+    xray_free(telemetry->xray);
+    if (waggle_provider_global() != NULL && !waggle_shutdown(LAST_SEND_MS))
+        fprintf(stderr, "cruddur: the last telemetry was not delivered\n");
+}
