@@ -22,10 +22,10 @@ export class Cruddur {
     c.child.stdout.on('data', (d) => { c.out += d; });
     c.child.stderr.on('data', (d) => { c.log += d; });
     c.exited = new Promise((resolve) => { c.child.once('exit', (code, signal) => resolve({ code, signal })); });
-    await until('Cruddur to listen', () => {
-      if (c.child.exitCode !== null) throw new Error(`cruddur ended with ${c.child.exitCode}: ${c.log}`);
-      return c.out.includes('the API on') && (!args.includes('--page') || c.out.includes('the page on'));
-    });
+    let ended;
+    c.child.once('close', (code) => { ended = new Error(`cruddur ended with ${code}: ${c.log}`); });
+    await until('Cruddur to listen', () => ended || (c.out.includes('the API on') && (!args.includes('--page') || c.out.includes('the page on'))));
+    if (ended) throw ended;
     c.url = /the API on (\S+)/.exec(c.out)[1];
     c.page = /the page on (\S+)/.exec(c.out)?.[1];
     return c;

@@ -153,7 +153,7 @@ static void annotations_and_metadata(void **state)
                                  waggle_kv_i64("http.response.body.size", 12)));
     waggle_span_end(s);
     const char *d = document();
-    assert_memory_equal(d, "{\"name\":\"api.example.org\",", 27);
+    assert_memory_equal(d, "{\"name\":\"api.example.org\",", 26);
     assert_non_null(strstr(d, "\"annotations\":{\"user\":\"worf\",\"n\":7}"));
     assert_non_null(strstr(d, "\"metadata\":{\"app\":{\"now\":\"noon\",\"size\":3},\"default\":{"
                               "\"other\":\"x\","));
