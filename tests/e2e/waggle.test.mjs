@@ -3,10 +3,11 @@
 // are those that OpenTelemetry's own serializer (npm) makes of the same spans; contexts go from Node to C and
 // back.
 import assert from 'node:assert/strict';
-import { execFile, spawn } from 'node:child_process';
+import { execFile, execFileSync, spawn } from 'node:child_process';
 import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { gunzipSync } from 'node:zlib';
@@ -339,7 +340,7 @@ async function errorRows(name) {
 test('errors as items of Rollbar: in the inbox, with frames, linked to their trace', async () => {
   const { stdout } = await run(errors, [], {
     env: {
-      PATH: process.env.PATH, OTEL_EXPORTER_OTLP_ENDPOINT: skep.url, OTEL_LOG_LEVEL: 'debug', OTEL_TRACES_EXPORTER: 'otlp,rollbar', OTEL_LOGS_EXPORTER: 'rollbar',
+      PATH: process.env.PATH, OTEL_EXPORTER_OTLP_ENDPOINT: skep.url, OTEL_LOG_LEVEL: 'debug', OTEL_TRACES_EXPORTER: 'rollbar', OTEL_LOGS_EXPORTER: 'rollbar',
       ROLLBAR_ACCESS_TOKEN: '0123456789abcdef0123456789abcdef', ROLLBAR_ENDPOINT: `${skep.url}/api/1/`, ROLLBAR_ENVIRONMENT: 'waggle-e2e', ROLLBAR_ROOT: '/srv/shop',
     },
   });
@@ -368,6 +369,45 @@ test('errors as items of Rollbar: in the inbox, with frames, linked to their tra
   assert.deepEqual(frames.map((f) => [f.method, f.module ?? null, f.offset ?? null, f.build_id ?? null]), [
     ['app+0x2f00', '/srv/shop/app', '0x2f00', '6f0ad1c2'], ['total', null, null, null],
   ]);
+});
+
+// --- CloudWatch Logs ----------------------------------------------------------------------------
+
+const has = (program, args) => { try { execFileSync(program, args, { stdio: 'ignore' }); return true; } catch { return false; } };
+const python = ['/usr/bin/python3', 'python3'].find((p) => has(p, ['-c', 'import boto3']));
+const client = (name) => join(root, 'tests', 'clients', 'python', name);
+const aws = {
+  AWS_ACCESS_KEY_ID: 'AKIDWAGGLE', AWS_SECRET_ACCESS_KEY: 'se/cr+et', AWS_SESSION_TOKEN: 'to==ken', AWS_REGION: 'eu-west-1',
+  OTEL_C_CLOUDWATCH_GROUP: '/waggle/e2e', OTEL_C_CLOUDWATCH_STREAM: 'one', OTEL_TRACES_EXPORTER: 'none', OTEL_LOGS_EXPORTER: 'cloudwatch',
+};
+
+test('logs to CloudWatch Logs: boto3 reads from skep what was logged', { skip: python ? false : 'no python3 has boto3' }, async () => {
+  await run(errors, [], { env: { PATH: process.env.PATH, OTEL_LOG_LEVEL: 'debug', ...aws, AWS_ENDPOINT_URL_CLOUDWATCH_LOGS: skep.url } });
+  const { stdout } = await run(python, [client('logs_read.py'), skep.url, '/waggle/e2e']);
+  const { streams, events } = JSON.parse(stdout);
+  assert.deepEqual(streams, ['one']);
+  assert.equal(events.length, 2);
+  const told = events.map((e) => JSON.parse(e.message));
+  assert.deepEqual(told.map((t) => [t.body, t.severity_text, t.severity_number]), [['cart opened', 'INFO', 9], ['stock "is" gone \u00e4', 'ERROR', 17]]);
+  assert.equal(told[1].attributes.left, 0);
+  assert.equal(told[1].resource['service.name'], 'waggle-errors');
+  assert.ok(Math.abs(events[0].timestamp - Date.now()) < 120_000);
+});
+
+test("its requests are signed and shaped as botocore's own are", { skip: python ? false : 'no python3 has boto3' }, async () => {
+  const receiver = spawn(python, [client('logs_receiver.py'), aws.AWS_SECRET_ACCESS_KEY], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const lines = createInterface({ input: receiver.stdout })[Symbol.asyncIterator]();
+  try {
+    const { value: port } = await lines.next();
+    await run(errors, [], { env: { PATH: process.env.PATH, ...aws, AWS_ENDPOINT_URL: `http://127.0.0.1:${port}` } });
+    const seen = [];
+    while (seen.length < 4) seen.push(JSON.parse((await lines.next()).value));
+    assert.deepEqual(seen.map((r) => r.operation), ['PutLogEvents', 'CreateLogGroup', 'CreateLogStream', 'PutLogEvents']);
+    assert.deepEqual(seen.flatMap((r) => r.wrong), []);
+    assert.equal(seen[3].input.logEvents.length, 2);
+  } finally {
+    receiver.kill();
+  }
 });
 
 test('over TLS, with an authority of the environment', async (t) => {

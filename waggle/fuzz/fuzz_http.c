@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* HTTP responses in pieces of any size, OTLP's answers, Retry-After, URLs: any bytes end in DONE,
- * BAD or a wait. */
+/* HTTP responses in pieces of any size, OTLP's and AWS's answers, Retry-After, URLs: any bytes end
+ * in DONE, BAD or a wait. */
+#include "aws_answer.h"
 #include "http_parse.h"
 #include "otlp_answer.h"
 
@@ -43,6 +44,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     (void)waggle__partial_protobuf(body, &message); // any number below 2^63 is fine
     if (message.n > size || waggle__status_message(body).n > size)
+        abort();
+    if (waggle__aws_exception(body).n > size || waggle__aws_message(body).n > size ||
+        waggle__aws_rejected(body, 7) > 7)
         abort();
     char *url = malloc(size + 1);
     if (url == NULL)

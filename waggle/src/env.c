@@ -40,6 +40,30 @@ bool waggle__env_true(const char *name)
     return value != NULL && strcasecmp(value, "true") == 0;
 }
 
+const char *waggle__setting(const char *given, const char *variable, const char *other)
+{
+    const char *value = given != NULL ? given : waggle__env(variable);
+    if (value == NULL && other != NULL)
+        value = waggle__env(other);
+    return value != NULL ? value : "";
+}
+
+char *waggle__copy_texts(const struct waggle__copied *all, size_t n)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < n; i++)
+        bytes += strlen(all[i].value) + 1;
+    char *texts = malloc(bytes);
+    char *w = texts;
+    for (size_t i = 0; texts != NULL && i < n; i++) {
+        size_t one = strlen(all[i].value) + 1;
+        memcpy(w, all[i].value, one);
+        *all[i].ret = w;
+        w += one;
+    }
+    return texts;
+}
+
 /* --- lists of pairs ------------------------------------------------------------------------ */
 
 static int hex_digit(char c)
@@ -304,14 +328,17 @@ static struct waggle_exporter *make_rollbar(enum waggle_signal signal, const cha
     return signal == WAGGLE_SIGNAL_METRICS ? NULL : waggle_rollbar_exporter_new(NULL);
 }
 
+static struct waggle_exporter *make_cloudwatch(enum waggle_signal signal, const char *endpoint)
+{
+    (void)endpoint;
+    return signal == WAGGLE_SIGNAL_LOGS ? waggle_cloudwatch_exporter_new(NULL) : NULL;
+}
+
 static const struct {
     const char *name;
     struct waggle_exporter *(*make)(enum waggle_signal signal, const char *endpoint);
-} exporters[] = {{"otlp", make_otlp},
-                 {"console", make_console},
-                 {"otlp/stdout", make_stdout},
-                 {"xray", make_xray},
-                 {"rollbar", make_rollbar}};
+} exporters[] = {{"otlp", make_otlp}, {"console", make_console}, {"otlp/stdout", make_stdout},
+                 {"xray", make_xray}, {"rollbar", make_rollbar}, {"cloudwatch", make_cloudwatch}};
 
 bool waggle__env_exporters(enum waggle_signal signal, const char *endpoint,
                            bool (*add)(void *self, struct waggle_exporter *exporter), void *self)

@@ -246,12 +246,6 @@ static const struct waggle_exporter_ops rollbar_ops = {
 /* --- what it is told ---------------------------------------------------------------------------
  */
 
-static const char *given_or(const char *given, const char *variable, const char *otherwise)
-{
-    const char *value = given != NULL ? given : variable != NULL ? waggle__env(variable) : NULL;
-    return value != NULL ? value : otherwise;
-}
-
 /* "http://host/api/1/" or the URL of items itself. */
 static char *item_url(const char *endpoint)
 {
@@ -269,27 +263,15 @@ static char *item_url(const char *endpoint)
 /* Copy the settings behind each other; false without memory. */
 static bool copy_settings(struct rollbar *r, const waggle_rollbar_options *o)
 {
-    struct {
-        const char **ret;
-        const char *value;
-    } all[] = {
-        {&r->set.environment, given_or(o->environment, "ROLLBAR_ENVIRONMENT", "")},
-        {&r->set.code_version, given_or(o->code_version, "ROLLBAR_CODE_VERSION", "")},
-        {&r->set.root, given_or(o->root, "ROLLBAR_ROOT", "")},
-        {&r->set.branch, given_or(o->branch, "ROLLBAR_BRANCH", "")},
-        {&r->set.framework, given_or(o->framework, NULL, "c")},
+    const struct waggle__copied all[] = {
+        {&r->set.environment, waggle__setting(o->environment, "ROLLBAR_ENVIRONMENT", NULL)},
+        {&r->set.code_version, waggle__setting(o->code_version, "ROLLBAR_CODE_VERSION", NULL)},
+        {&r->set.root, waggle__setting(o->root, "ROLLBAR_ROOT", NULL)},
+        {&r->set.branch, waggle__setting(o->branch, "ROLLBAR_BRANCH", NULL)},
+        {&r->set.framework, o->framework != NULL ? o->framework : "c"},
     };
-    size_t n = 0;
-    for (size_t i = 0; i < WAGGLE__COUNT(all); i++)
-        n += strlen(all[i].value) + 1;
-    char *w = r->texts = malloc(n);
-    for (size_t i = 0; w != NULL && i < WAGGLE__COUNT(all); i++) {
-        size_t one = strlen(all[i].value) + 1;
-        memcpy(w, all[i].value, one);
-        *all[i].ret = w;
-        w += one;
-    }
-    return w != NULL;
+    r->texts = waggle__copy_texts(all, WAGGLE__COUNT(all));
+    return r->texts != NULL;
 }
 
 static bool make_rollbar_headers(struct rollbar *r, const char *token)
@@ -306,9 +288,10 @@ static bool make_rollbar_headers(struct rollbar *r, const char *token)
 
 static bool rollbar_setup(struct rollbar *r, waggle_rollbar_options *o)
 {
-    const char *endpoint =
-        given_or(o->endpoint, "ROLLBAR_ENDPOINT", "https://api.rollbar.com/api/1/item/");
-    if (!make_rollbar_headers(r, given_or(o->access_token, "ROLLBAR_ACCESS_TOKEN", ""))) {
+    const char *endpoint = waggle__setting(o->endpoint, "ROLLBAR_ENDPOINT", NULL);
+    if (endpoint[0] == '\0')
+        endpoint = "https://api.rollbar.com/api/1/item/";
+    if (!make_rollbar_headers(r, waggle__setting(o->access_token, "ROLLBAR_ACCESS_TOKEN", NULL))) {
         waggle__error(WAGGLE_LEVEL_ERROR, "there is no Rollbar access token of use, not exporting");
         return false;
     }

@@ -308,6 +308,15 @@ const char *waggle__env(const char *name);
 /* A number; `otherwise` if unset, or malformed (which is told). */
 uint32_t waggle__env_u32(const char *name, uint32_t otherwise);
 bool waggle__env_true(const char *name);
+/* What was given, else the first of these variables that is set (other: may be NULL), else "". */
+const char *waggle__setting(const char *given, const char *variable, const char *other);
+/* Copy texts into one block, which is to be freed, and let each *ret point to its copy; NULL
+ * without memory. */
+struct waggle__copied {
+    const char **ret;
+    const char *value;
+};
+char *waggle__copy_texts(const struct waggle__copied *all, size_t n);
 /* Walk a comma list of k=v with percent-decoded values. False, and no call, if any is malformed. */
 typedef void waggle__pair_fn(void *self, waggle_str key, waggle_str value);
 bool waggle__pairs(const char *list, waggle__pair_fn *fn, void *self);
