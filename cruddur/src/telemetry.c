@@ -22,23 +22,30 @@ static const char *env(const char *name)
     return value != NULL && *value != '\0' ? value : NULL;
 }
 
+static struct {
+    pthread_mutex_t mu; /* of all below */
+    bool started;       /* what is said before is of the environment, and all is told */
+    bool told;
+    uint64_t exported; /* when it was told */
+} heard = {.mu = PTHREAD_MUTEX_INITIALIZER};
+
 /* Tells of the first trouble since something was delivered. */
 static void trouble(void *self, enum waggle_level level, const char *text)
 {
-    static pthread_mutex_t mu = PTHREAD_MUTEX_INITIALIZER;
-    static bool told;
-    static uint64_t exported;
     waggle_stats stats;
     (void)self;
     (void)level;
     waggle_get_stats(&stats, sizeof stats);
-    (void)pthread_mutex_lock(&mu); // a plain mutex: does not fail
-    bool news = !told || stats.exported > exported;
-    told = true;
-    exported = stats.exported;
-    (void)pthread_mutex_unlock(&mu);
+    (void)pthread_mutex_lock(&heard.mu); // a plain mutex: does not fail
+    bool started = heard.started;
+    bool news = !started || !heard.told || stats.exported > heard.exported;
+    heard.told = started;
+    heard.exported = stats.exported;
+    (void)pthread_mutex_unlock(&heard.mu);
     if (news)
-        fprintf(stderr, "cruddur: telemetry is not delivered, serving on: %s\n", text);
+        fprintf(stderr,
+                started ? "cruddur: telemetry is not delivered, serving on: %s\n" : "cruddur: %s\n",
+                text);
 }
 
 static void start_otel(const char *service)
@@ -51,7 +58,7 @@ static void start_otel(const char *service)
     for (size_t i = 0; i < sizeof defaults / sizeof *defaults; i++)
         (void)setenv(defaults[i][0], defaults[i][1], 0); // without memory: the SDK's own default
     waggle_tls_use();
-    waggle_set_error_handler(trouble, NULL, WAGGLE_LEVEL_WARN);
+    waggle_set_error_handler(trouble, NULL, WAGGLE_LEVEL_INFO);
     if (waggle_init(
             &(waggle_options){.service_name = service, .service_version = CRUDDUR_VERSION}) != 0)
         fprintf(stderr, "cruddur: OpenTelemetry is off: the environment asks for what is not\n");
@@ -64,6 +71,9 @@ void telemetry_start(struct telemetry *ret_telemetry)
     if (service == NULL)
         service = "backend-flask";
     start_otel(service);
+    (void)pthread_mutex_lock(&heard.mu);
+    heard.started = true;
+    (void)pthread_mutex_unlock(&heard.mu);
     *ret_telemetry = (struct telemetry){NULL};
     if (daemon_address != NULL)
         ret_telemetry->xray = xray_new(service, env("AWS_XRAY_URL"), daemon_address);

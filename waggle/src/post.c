@@ -94,13 +94,23 @@ static void attempt(struct waggle__post *post, const waggle_request *request,
     post->transport->ops->post(post->transport, request, response, deadline);
 }
 
+/* Once a request, so that whoever listens knows before its time is over. */
+static void tell_of_retry(const struct waggle__post *post, const waggle_response *response)
+{
+    if (response->status == 0)
+        waggle__error(WAGGLE_LEVEL_INFO, "%s: %s, trying again", post->url, response->error);
+    else
+        waggle__error(WAGGLE_LEVEL_INFO, "%s answered %d, trying again", post->url,
+                      response->status);
+}
+
 void waggle__post_send(struct waggle__post *post, waggle_request *request, waggle__retry_fn *again,
                        waggle_deadline deadline, waggle_response *ret_response)
 {
     uint32_t backoff_ms = BACKOFF_MS;
     request->struct_size = sizeof *request;
     request->url = post->url;
-    for (bool last = false;;
+    for (bool last = false, told = false;;
          backoff_ms = WAGGLE__MIN(backoff_ms * 3 / 2, (uint32_t)BACKOFF_MAX_MS)) {
         attempt(post, request, ret_response, &deadline);
         if (last || !again(ret_response))
@@ -108,6 +118,9 @@ void waggle__post_send(struct waggle__post *post, waggle_request *request, waggl
         uint32_t ms = pause_ms(post, ret_response, backoff_ms);
         if (ms >= (uint32_t)waggle_deadline_left_ms(&deadline))
             return; // it would not be in time
+        if (!told)
+            tell_of_retry(post, ret_response);
+        told = true;
         if (!waggle__wait(ms, &deadline)) {
             last = true;
             deadline.cancel_fd = -1;

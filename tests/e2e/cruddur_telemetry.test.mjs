@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+// What Cruddur tells skep, by each of its ways: spans, X-Ray segments, and that it serves on while skep is away.
+import assert from 'node:assert/strict';
+import { request } from 'node:http';
+import { after, before, test } from 'node:test';
+import { Cruddur } from './cruddur.mjs';
+import { freePort, hex, Skep, until } from './support.mjs';
+
+let skep, cruddur, daemon;
+before(async () => {
+  daemon = `127.0.0.1:${await freePort()}`;
+  skep = await Skep.start({ args: ['--xray', daemon] });
+  cruddur = await Cruddur.start({ args: ['--trouble'], env: {
+    OTEL_EXPORTER_OTLP_ENDPOINT: skep.url, OTEL_BSP_SCHEDULE_DELAY: '50',
+    AWS_XRAY_DAEMON_ADDRESS: daemon, AWS_XRAY_URL: '*4567-*',
+  } });
+});
+after(async () => {
+  await cruddur?.done();
+  await skep?.done();
+});
+
+// The trace of this id once it has n rows: its names in order, and each row's fields.
+async function traced(id, n) {
+  const trace = await until(`${n} spans of ${id}`, async () => {
+    const r = await skep.call('GET', `/skep/v1/trace/${id}`);
+    const t = r.status === 200 && await r.json();
+    return t && t.rows.name.length >= n && t;
+  });
+  const rows = [];
+  for (const rowId of trace.rows.id) {
+    const { fields } = await skep.json('GET', `/skep/v1/row/${rowId}`);
+    rows.push(Object.fromEntries(fields.map((f) => [f.name, f.value?.int !== undefined ? Number(f.value.int) : f.value])));
+  }
+  return { trace, rows };
+}
+
+// A request that begins a trace of this test's own.
+async function call(method, path, { body, baggage, headers = {} } = {}) {
+  const id = hex(32);
+  const r = await cruddur.call(method, path, { body, headers: { traceparent: `00-${id}-${hex(16)}-01`, ...(baggage ? { baggage } : {}), ...headers } });
+  return { id, status: r.status, text: await r.text(), headers: r.headers };
+}
+
+test('home: server span, the course\'s span with UserId, SQL statements', async () => {
+  const { id, headers } = await call('GET', '/api/activities/home?x=1', { baggage: 'user.handle=worf,app.client=ios,app.version=1.4.2', headers: { 'user-agent': 'visitor/1' } });
+  assert.match(headers.get('x-amzn-trace-id'), /^Root=1-/);
+  const { trace, rows: [server, home, posts, replies] } = await traced(id, 4);
+  assert.deepEqual(trace.services, ['backend-flask']);
+  assert.deepEqual(trace.rows.name, ['GET /api/activities/home', 'home-activities-mock-data', 'SELECT activities', 'SELECT activities']);
+  assert.deepEqual(trace.rows.parent.slice(1), [0, 1, 1]);
+  assert.deepEqual([server['http.request.method'], server['http.route'], server['url.path'], server['url.query'], server['http.response.status_code'], server['user_agent.original']],
+    ['GET', '/api/activities/home', '/api/activities/home', 'x=1', 200, 'visitor/1']);
+  assert.deepEqual([server['app.client'], server['app.version']], ['ios', '1.4.2']);
+  assert.deepEqual([home['app.result_length'], home.UserId], [3, 'Worf']);
+  assert.match(home['app.now'], /^\d{4}-\d\d-\d\dT[\d:.]+\+00:00$/);
+  assert.match(posts['db.query.text'], /^SELECT a\.uuid.*LIMIT \?6$/);
+  assert.deepEqual([posts['db.system.name'], posts['db.response.returned_rows'], replies['db.response.returned_rows']], ['sqlite', 3, 1]);
+});
+
+test('homework: a user at random for whoever does not say; latency by UserId', async () => {
+  const seen = new Set();
+  for (let i = 0; seen.size < 4 && i < 400; i += 8) {
+    const ids = await Promise.all(Array.from({ length: 8 }, () => call('GET', '/api/activities/home').then((r) => r.id)));
+    await traced(ids[7], 4);
+    const { groups } = await skep.query({ time_range: 600, calculations: [{ op: 'HEATMAP', column: 'duration_ms' }, { op: 'COUNT' }], breakdowns: ['UserId'], filters: [{ column: 'name', op: '=', value: 'home-activities-mock-data' }] });
+    for (const g of groups) seen.add(g.key[0]);
+  }
+  assert.deepEqual([...seen].sort(), ['Andrew Brown', 'Cocomelon', 'Garek', 'Worf']);
+});
+
+test('homework: a new post takes 50 to 500 ms, and says whose it is', async () => {
+  const { id, status } = await call('POST', '/api/activities', { body: { message: 'traced', ttl: '1-day' }, baggage: 'user.handle=garek' });
+  assert.equal(status, 200);
+  const { trace, rows } = await traced(id, 3);
+  assert.deepEqual(trace.rows.name, ['POST /api/activities', 'create-activity', 'INSERT activities']);
+  assert.equal(rows[1]['app.user_handle'], 'garek');
+  assert.ok(Number(trace.rows.duration_ns[1]) >= 50e6);
+  assert.match(rows[2]['db.query.text'], /^INSERT INTO activities/);
+  assert.doesNotMatch(JSON.stringify(rows), /"traced"/); // what people write stays in the database
+});
+
+test('homework: notifications count', async () => {
+  const { id } = await call('GET', '/api/activities/notifications');
+  const { rows } = await traced(id, 4);
+  assert.deepEqual([rows[1].name, rows[1].notificationcount], ['notification-activities-mock-data', 1]);
+});
+
+test('trouble on demand: slow is one query a post, error an exception', async () => {
+  const slow = await call('GET', '/api/activities/home', { baggage: 'cruddur.trouble=slow' });
+  const { trace } = await traced(slow.id, 7);
+  assert.equal(trace.rows.name.filter((n) => n === 'SELECT activities').length, trace.rows.name.length - 2);
+  assert.ok(Number(trace.rows.duration_ns[0]) >= 60e6);
+  const failed = await call('GET', '/api/activities/home', { baggage: 'cruddur.trouble=error' });
+  assert.equal(failed.status, 500);
+  const { rows: [server], trace: t } = await traced(failed.id, 1);
+  assert.deepEqual([t.rows.error[0], server['http.response.status_code']], [true, 500]);
+});
+
+// --- X-Ray ----------------------------------------------------------------------------------------
+
+// fetch does not let a program choose the Host.
+const ask = (path, headers) => new Promise((resolve, reject) => {
+  const req = request(cruddur.url + path, { headers: { 'x-amzn-trace-id': 'Sampled=?', ...headers } }, (res) => {
+    res.resume().on('end', () => resolve({ status: res.statusCode, header: res.headers['x-amzn-trace-id'], trace: /Root=([^;]+)/.exec(res.headers['x-amzn-trace-id'])[1], sampled: /Sampled=1/.test(res.headers['x-amzn-trace-id']) }));
+  });
+  req.on('error', reject).end();
+});
+const flat = (doc) => [doc, ...(doc.subsegments ?? []).flatMap(flat)];
+const documents = (id, probe) => until(`the segments of ${id}`, async () => {
+  const { Traces } = await skep.json('POST', '/Traces', { TraceIds: [id] });
+  const list = (Traces[0]?.Segments ?? []).map((s) => JSON.parse(s.Document)).flatMap(flat);
+  return probe(list) && list;
+});
+const named = (list, name) => list.find((d) => d.name === name);
+const SAMPLED = (root) => `Root=${root};Parent=53995c3f42cd8ad8;Sampled=1`;
+const newRoot = () => `1-${Math.floor(Date.now() / 1000).toString(16).padStart(8, '0')}-${hex(24)}`;
+
+test('X-Ray: a profile is a segment with the course\'s subsegments, annotation and metadata', async () => {
+  const root = newRoot();
+  const { status, header } = await ask('/api/activities/@worf', { 'x-amzn-trace-id': SAMPLED(root), 'user-agent': 'visitor/2' });
+  assert.equal(status, 200);
+  assert.equal(header, `Root=${root}`);
+  const list = await documents(root, (l) => named(l, 'backend-flask') && named(l, 'user_activities_nested_subsegment') && named(l, 'mock-data') && named(l, 'activities_users'));
+  const segment = named(list, 'backend-flask');
+  assert.equal(segment.parent_id, '53995c3f42cd8ad8');
+  assert.deepEqual([segment.http.request.method, segment.http.request.user_agent, segment.http.response.status], ['GET', 'visitor/2', 200]);
+  assert.match(segment.http.request.url, /^http:\/\/127\.0\.0\.1:\d+\/api\/activities\/@worf$/);
+  assert.equal(named(list, 'mock-data').metadata.namespace.key['results-size'], 1);
+  assert.deepEqual(named(list, 'user_activities_nested_subsegment').annotations, { url: '/api/activities/@worf', user_handle: 'worf' });
+  const now = Math.floor(Date.now() / 1000);
+  const { TraceSummaries } = await skep.json('POST', '/TraceSummaries', { StartTime: now - 600, EndTime: now + 60, FilterExpression: 'service("backend-flask") AND annotation.user_handle = "worf"' });
+  assert.deepEqual(TraceSummaries.map((s) => s.Id), [root]);
+});
+
+test('X-Ray: Create Activity, an error, a fault with its exception, dynamic naming', async () => {
+  const create = newRoot();
+  await cruddur.json('POST', '/api/activities', { body: { message: 'x', ttl: '1-day' }, headers: { 'x-amzn-trace-id': SAMPLED(create) } });
+  const c = named(await documents(create, (l) => named(l, 'Create Activity')), 'Create Activity');
+  assert.deepEqual(c.annotations, { user_handle: 'andrewbrown' });
+  assert.deepEqual(c.metadata.activity_attributes, { metadata: { created_by: 'andrewbrown', display_name: 'Andrew Brown' } });
+  const missing = newRoot();
+  await ask('/api/nowhere', { 'x-amzn-trace-id': SAMPLED(missing) });
+  assert.equal((await documents(missing, (l) => l.length > 0))[0].error, true);
+  const fault = newRoot();
+  await ask('/api/activities/@worf', { 'x-amzn-trace-id': SAMPLED(fault), baggage: 'cruddur.trouble=error' });
+  const [segment] = (await documents(fault, (l) => named(l, 'backend-flask'))).filter((d) => d.name === 'backend-flask');
+  assert.equal(segment.fault, true);
+  assert.equal(segment.cause.exceptions[0].type, 'TroubleError');
+  const host = newRoot();
+  await ask('/api/activities/home', { 'x-amzn-trace-id': SAMPLED(host), host: '4567-bootcamp.example.org' });
+  await documents(host, (l) => named(l, '4567-bootcamp.example.org'));
+});
+
+test('X-Ray: the server\'s sampling rules decide; a caller who asks is told', async () => {
+  const rule = (RuleName, Priority, FixedRate, URLPath) => skep.json('POST', '/CreateSamplingRule', { SamplingRule: { RuleName, ResourceARN: '*', Priority, FixedRate, ReservoirSize: 0,
+    ServiceName: 'backend-flask', ServiceType: '*', Host: '*', HTTPMethod: 'GET', URLPath, Version: 1 } });
+  await rule('none', 1, 0, '/api/message_*');
+  await rule('all', 2, 1, '/api/activities/search');
+  const picky = await Cruddur.start({ env: { OTEL_SDK_DISABLED: 'true', AWS_XRAY_DAEMON_ADDRESS: daemon } });
+  try {
+    const told = async (path) => (await picky.call('GET', path, { headers: { 'x-amzn-trace-id': 'Sampled=?' } })).headers.get('x-amzn-trace-id');
+    // Until the rules are there one request a second is taken.
+    await until('the rules', async () => { for (let i = 0; i < 20; i++) if (!/;Sampled=1$/.test(await told('/api/activities/search'))) return false; return true; });
+    for (let i = 0; i < 20; i++) assert.match(await told('/api/message_groups'), /;Sampled=0$/);
+    assert.equal(await (await picky.call('GET', '/api/message_groups', { headers: { 'x-amzn-trace-id': 'Sampled=1' } })).status, 200);
+  } finally {
+    await picky.done();
+  }
+});
+
+// --- skep is away ---------------------------------------------------------------------------------
+
+test('skep is away at start and half-way: served on, said once, delivered when it is back', async () => {
+  const port = await freePort();
+  const c = await Cruddur.start({ env: { OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}`, OTEL_BSP_SCHEDULE_DELAY: '50', AWS_XRAY_DAEMON_ADDRESS: '127.0.0.1:9' } });
+  const ids = [];
+  const get = async () => {
+    ids.push(hex(32));
+    const r = await c.call('GET', '/api/activities/home', { headers: { traceparent: `00-${ids.at(-1)}-${hex(16)}-01` } });
+    assert.equal(r.status, 200);
+  };
+  const complaints = () => c.log.split('\n').filter((l) => l.includes('telemetry is not delivered')).length;
+  let late;
+  try {
+    for (let i = 0; i < 5; i++) await get();
+    await until('a complaint', () => complaints() === 1);
+    for (let i = 0; i < 5; i++) await get();
+    late = await Skep.start({ args: ['--listen', `127.0.0.1:${port}`] });
+    const arrived = async (all) => (await Promise.all(all.map(async (id) => (await fetch(`http://127.0.0.1:${port}/skep/v1/trace/${id}`)).status))).every((s) => s === 200);
+    await until('what the buffers held', () => arrived(ids), 30000);
+    assert.equal(complaints(), 1);
+    await late.kill();
+    for (let i = 0; i < 5; i++) await get();
+    await until('another complaint', () => complaints() === 2, 20000);
+    const again = await Skep.start({ dir: late.dir, args: ['--listen', `127.0.0.1:${port}`] });
+    try {
+      await until('the rest', () => arrived(ids), 30000);
+    } finally {
+      await again.done();
+    }
+    assert.equal(complaints(), 2);
+  } finally {
+    await late?.done();
+    await c.done();
+  }
+});
