@@ -36,6 +36,23 @@ const struct skep_calc_fn *skep_calc_find(skep_str name)
     return NULL;
 }
 
+static const struct skep_calc_fn *const derived[] = {skep_calc__derived, skep_calc__derived_texts};
+
+const struct skep_calc_fn *const *skep_calc_derived(unsigned *ret_n)
+{
+    *ret_n = SKEP_ARRAY_LEN(derived);
+    return derived;
+}
+
+const struct skep_calc_fn *skep_calc_find_derived(skep_str name)
+{
+    for (size_t i = 0; i < SKEP_ARRAY_LEN(derived); i++)
+        for (const struct skep_calc_fn *f = derived[i]; f->name; f++)
+            if (skep_str_ieq(skep_str_c(f->name), name))
+                return f;
+    return NULL;
+}
+
 // --- nodes -------------------------------------------------------------------------------------
 
 struct skep_calc *skep_calc_const(struct skep_arena *a, skep_value v)
@@ -87,23 +104,53 @@ static void fill(skep_value *ret, unsigned n, skep_value v)
         ret[r] = v;
 }
 
+/* Where an argument's values stand: what needs no work is not copied. */
+struct column {
+    const skep_value *values;
+    bool constant; /* one for all rows */
+};
+
+static bool column_of(const struct skep_calc *e, const struct skep_calc_batch *batch,
+                      struct skep_calc_ctx *ctx, struct column *ret)
+{
+    *ret = (struct column){.values = &e->value, .constant = true};
+    if (e->op == SKEP_CALC_CONST)
+        return true;
+    *ret = (struct column){.values = e->op == SKEP_CALC_FIELD ? batch->columns[e->field] : NULL};
+    if (ret->values)
+        return true;
+    skep_value *room = skep_arena_try_alloc(ctx->scratch, sizeof(skep_value) * (batch->n + 1));
+    ret->values = room;
+    if (room)
+        skep_calc_eval(e, batch, ctx, room);
+    return room != NULL;
+}
+
 static void call(const struct skep_calc *e, const struct skep_calc_batch *batch,
                  struct skep_calc_ctx *ctx, skep_value *ret)
 {
-    skep_value args[SKEP_LIMIT_CALC_ARGS];
-    skep_assert(e->n_args <= SKEP_LIMIT_CALC_ARGS);
-    size_t bytes = sizeof(skep_value) * batch->n * (e->n_args + 1);
-    skep_value *columns = skep_arena_try_alloc(ctx->scratch, bytes);
-    if (!columns) {
+    skep_assert(e->n_args <= SKEP_LIMIT_CALC_LIST);
+    size_t n = (size_t)e->n_args + 1;
+    skep_value *args = skep_arena_try_alloc(ctx->scratch, n * sizeof *args);
+    struct column *columns = skep_arena_try_alloc(ctx->scratch, n * sizeof *columns);
+    bool room = args && columns;
+    for (unsigned i = 0; room && i < e->n_args; i++) {
+        room = column_of(e->args[i], batch, ctx, &columns[i]);
+        if (room && columns[i].constant)
+            args[i] = columns[i].values[0];
+    }
+    if (!room) {
         ctx->short_of_memory = true;
         fill(ret, batch->n, SKEP_CALC__NULL);
         return;
     }
+    unsigned n_varying = 0;
     for (unsigned i = 0; i < e->n_args; i++)
-        skep_calc_eval(e->args[i], batch, ctx, columns + (size_t)i * batch->n);
+        n_varying = columns[i].constant ? n_varying : i + 1;
     for (unsigned r = 0; r < batch->n; r++) {
-        for (unsigned i = 0; i < e->n_args; i++)
-            args[i] = columns[(size_t)i * batch->n + r];
+        for (unsigned i = 0; i < n_varying; i++)
+            if (!columns[i].constant)
+                args[i] = columns[i].values[r];
         ret[r] = e->fn->eval(ctx, e, args);
     }
 }

@@ -17,6 +17,7 @@
 enum {
     SKEP_LIMIT_CALC_TEXT = 1 << 20, /* bytes of a computed text; longer ones are null */
     SKEP_LIMIT_CALC_ARGS = 64,
+    SKEP_LIMIT_CALC_LIST = 1024, /* arguments of a function that takes a list */
     SKEP_LIMIT_CALC_DEPTH = 100, /* of calls in each other; also of a + b + c ... */
     SKEP_CALC_ROWS = 1024        /* of a batch, at most */
 };
@@ -92,6 +93,12 @@ bool skep_calc_true(const skep_value *v);
 const struct skep_calc_fn *skep_calc_find(skep_str name);
 /* All families: families[n] of tables that end with a NULL name. */
 const struct skep_calc_fn *const *skep_calc_families(unsigned *ret_n);
+
+/* Functions of derived columns, a family that stands apart: in arithmetic texts are the numbers they
+ * write and everything else 0, in comparisons types are kept apart, whatever the context says.
+ * NULL-terminated; names are unique. */
+const struct skep_calc_fn *const *skep_calc_derived(unsigned *ret_n);
+const struct skep_calc_fn *skep_calc_find_derived(skep_str name);
 
 /* A number of a value, by the context's rules; false when it is none. */
 bool skep_calc_number(const struct skep_calc_ctx *ctx, const skep_value *v, double *ret);

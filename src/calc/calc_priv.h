@@ -7,7 +7,7 @@
 
 extern const struct skep_calc_fn skep_calc__compare[], skep_calc__numbers[], skep_calc__general[],
     skep_calc__texts[], skep_calc__codes[], skep_calc__dates[], skep_calc__documents[],
-    skep_calc__addresses[];
+    skep_calc__addresses[], skep_calc__derived[], skep_calc__derived_texts[];
 
 #define SKEP_CALC__NULL ((skep_value){.type = SKEP_TYPE_NULL})
 
@@ -44,3 +44,13 @@ skep_rc skep_calc__const_text(const struct skep_calc *call, unsigned arg, skep_s
 /* Compile the constant text of an argument into call->prepared (struct skep_regex). */
 skep_rc skep_calc__prepare_regex(struct skep_calc *call, unsigned arg, struct skep_arena *a,
                                  unsigned *ret_arg, skep_err *err);
+
+/* dates.c */
+/* An instant by a format of strftime's conversions. */
+void skep_calc__put_instant(struct skep_buf *b, skep_str format, int64_t t_ms, int64_t offset_ms);
+/* "2026-11-20T17:15:11.725Z", with a zone -> seconds since 1970; false when it is none. */
+bool skep_calc__rfc3339(skep_str s, double *ret);
+/* derived.c */
+bool skep_calc__derived_true(const skep_value *v);
+/* A number, or what a text writes, else 0. */
+skep_value skep_calc__derived_number(const skep_value *v);

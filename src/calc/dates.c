@@ -283,6 +283,50 @@ static void put_conversion(struct skep_buf *b, char c, const struct civil *t, in
     }
 }
 
+void skep_calc__put_instant(struct skep_buf *b, skep_str format, int64_t t_ms, int64_t offset_ms)
+{
+    struct civil c = civil_of(SKEP_MAX(SKEP_MIN(t_ms, last_ms), first_ms) + offset_ms);
+    for (size_t i = 0; i < format.n; i++) {
+        if (format.p[i] == '%' && i + 1 < format.n)
+            put_conversion(b, format.p[++i], &c, t_ms, offset_ms);
+        else
+            skep_buf_u8(b, (uint8_t)format.p[i]);
+    }
+}
+
+/* So many digits at `at`. */
+static bool number_at(skep_str s, size_t at, size_t n, int64_t *ret)
+{
+    uint64_t v;
+    if (at + n > s.n || !skep_str_u64((skep_str){s.p + at, n}, &v))
+        return false;
+    *ret = (int64_t)v;
+    return true;
+}
+
+bool skep_calc__rfc3339(skep_str s, double *ret)
+{
+    int64_t y, mo, d, h, mi, sec, offset_ms = 0;
+    double fraction = 0, unit = 0.1;
+    size_t at = 19;
+    if (!number_at(s, 0, 4, &y) || !number_at(s, 5, 2, &mo) || !number_at(s, 8, 2, &d) ||
+        !number_at(s, 11, 2, &h) || !number_at(s, 14, 2, &mi) || !number_at(s, 17, 2, &sec))
+        return false;
+    bool signs = s.p[4] == '-' && s.p[7] == '-' && s.p[13] == ':' && s.p[16] == ':' &&
+                 (s.p[10] == 'T' || s.p[10] == 't' || s.p[10] == ' ');
+    if (!signs || mo < 1 || mo > 12 || d < 1 || d > 31 || h > 23 || mi > 59 || sec > 60)
+        return false;
+    if (at < s.n && s.p[at] == '.')
+        for (at++; at < s.n && s.p[at] >= '0' && s.p[at] <= '9'; at++, unit /= 10)
+            fraction += (s.p[at] - '0') * unit;
+    skep_str zone = skep_str_skip(s, at);
+    if (zone.n == 0 || !offset_of(zone, &offset_ms))
+        return false;
+    *ret = (double)(days_of(y, mo, d) * 86400 + h * 3600 + mi * 60 + sec - offset_ms / 1000) +
+           fraction;
+    return true;
+}
+
 static skep_value format_date(struct skep_calc_ctx *ctx, const struct skep_calc *e,
                               const skep_value *a)
 {
@@ -291,14 +335,8 @@ static skep_value format_date(struct skep_calc_ctx *ctx, const struct skep_calc 
     struct skep_buf b;
     if (!instant(ctx, &a[0], &t))
         return SKEP_CALC__NULL;
-    struct civil c = civil_of(t + f->offset_ms);
     skep_buf_init(&b, 4096);
-    for (size_t i = 0; i < f->text.n; i++) {
-        if (f->text.p[i] == '%' && i + 1 < f->text.n)
-            put_conversion(&b, f->text.p[++i], &c, t, f->offset_ms);
-        else
-            skep_buf_u8(&b, (uint8_t)f->text.p[i]);
-    }
+    skep_calc__put_instant(&b, f->text, t, f->offset_ms);
     skep_value v = b.bad ? SKEP_CALC__NULL : skep_calc__copy(ctx, skep_buf_text(&b));
     skep_buf_done(&b);
     return v;

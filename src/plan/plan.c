@@ -12,6 +12,8 @@
  * I4  a plan has at most SKEP_LIMIT_PLAN_RELATIONS relations; a test is of the row, its root or its
  *     parent, a group or aggregate of one of those, a child or any span;
  * I5  the range is not empty and, with a granularity, has at most SKEP_LIMIT_PLAN_BUCKETS buckets.
+ * I6  a computed field takes stored ones and such that stand before it, at most
+ *     SKEP_LIMIT_PLAN_NESTED deep; a formula takes aggregates that are a number.
  *
  * Threads: any.  Memory: none. */
 #include "plan/plan.h"
@@ -253,16 +255,16 @@ static skep_rc check_results(const struct skep_plan *p, skep_err *err)
 {
     for (unsigned i = 0; i < p->n_orders; i++) {
         const struct skep_order *o = &p->orders[i];
-        if (o->index >= (o->by_agg ? p->n_aggs : p->n_groups))
+        if (o->index >= (o->by_agg ? p->n_aggs + p->n_formulas : p->n_groups))
             return skep_fail(err, SKEP_EINVAL, "order %u names no column of the result", i);
-        if (o->by_agg && p->aggs[o->index].op == SKEP_AGG_HEATMAP)
+        if (o->by_agg && o->index < p->n_aggs && p->aggs[o->index].op == SKEP_AGG_HEATMAP)
             return skep_fail(err, SKEP_EINVAL, "a HEATMAP gives no order");
     }
     for (unsigned i = 0; i < p->n_havings; i++) {
         const struct skep_having *h = &p->havings[i];
-        if (h->agg >= p->n_aggs)
+        if (h->agg >= p->n_aggs + p->n_formulas)
             return skep_fail(err, SKEP_EINVAL, "having %u names no aggregate", i);
-        if (p->aggs[h->agg].op == SKEP_AGG_HEATMAP)
+        if (h->agg < p->n_aggs && p->aggs[h->agg].op == SKEP_AGG_HEATMAP)
             return skep_fail(err, SKEP_EINVAL, "having: a HEATMAP has no value");
         if (!order_cmp(h->op) && h->op != SKEP_CMP_EQ && h->op != SKEP_CMP_NE)
             return skep_fail(err, SKEP_EINVAL, "having takes = != < <= > >=");
@@ -271,6 +273,21 @@ static skep_rc check_results(const struct skep_plan *p, skep_err *err)
     }
     if (p->limit > SKEP_LIMIT_PLAN_RESULT_GROUPS)
         return skep_fail(err, SKEP_EINVAL, "more than %d groups", SKEP_LIMIT_PLAN_RESULT_GROUPS);
+    return SKEP_OK;
+}
+
+static skep_rc check_formulas(const struct skep_plan *p, skep_err *err)
+{
+    if (p->n_formulas > SKEP_LIMIT_PLAN_AGGS)
+        return skep_fail(err, SKEP_EINVAL, "more than %d formulas", SKEP_LIMIT_PLAN_AGGS);
+    for (unsigned i = 0; i < p->n_formulas; i++) {
+        const struct skep_formula *f = &p->formulas[i];
+        if (!f->calc || f->n_aggs > SKEP_LIMIT_PLAN_AGGS)
+            return skep_fail(err, SKEP_EINVAL, "formula %u is none", i);
+        for (unsigned k = 0; k < f->n_aggs; k++)
+            if (f->aggs[k] >= p->n_aggs || p->aggs[f->aggs[k]].op == SKEP_AGG_HEATMAP)
+                return skep_fail(err, SKEP_EINVAL, "formula %u takes what is no number", i);
+    }
     return SKEP_OK;
 }
 
@@ -289,6 +306,7 @@ static skep_rc check_aggregate(const struct skep_plan *p, struct counts *n, skep
     }
     for (unsigned i = 0; i < p->n_aggs; i++)
         SKEP_TRY(check_agg(&p->aggs[i], n, err));
+    SKEP_TRY(check_formulas(p, err));
     return check_results(p, err);
 }
 
@@ -307,6 +325,54 @@ static skep_rc check_facets(const struct skep_plan *p, struct counts *n, skep_er
     return check_expr(p->selection, 1, n, err);
 }
 
+const struct skep_computed *skep_plan_computed(const struct skep_plan *p, skep_str name)
+{
+    for (unsigned i = 0; i < p->n_computed; i++)
+        if (skep_str_eq(p->computed[i].name, name))
+            return &p->computed[i];
+    return NULL;
+}
+
+static skep_rc check_inputs(const struct skep_plan *p, unsigned at, unsigned *levels, skep_err *err)
+{
+    const struct skep_computed *c = &p->computed[at];
+    for (unsigned k = 0; k < c->n_inputs; k++) {
+        if (c->inputs[k].what != SKEP_COMPUTED_FIELD)
+            continue;
+        if (c->inputs[k].name.n == 0)
+            return skep_fail(err, SKEP_EINVAL, "computed field %u takes a field without a name",
+                             at);
+        const struct skep_computed *of = skep_plan_computed(p, c->inputs[k].name);
+        if (of && of >= c)
+            return skep_fail(err, SKEP_EINVAL, SKEP_STRFMT " is computed of what stands behind it",
+                             SKEP_STRARG(c->name));
+        if (of)
+            levels[at] = SKEP_MAX(levels[at], 1 + levels[of - p->computed]);
+    }
+    if (levels[at] > SKEP_LIMIT_PLAN_NESTED)
+        return skep_fail(err, SKEP_EINVAL, SKEP_STRFMT " is computed of fields nested over %d deep",
+                         SKEP_STRARG(c->name), SKEP_LIMIT_PLAN_NESTED);
+    return SKEP_OK;
+}
+
+static skep_rc check_computed(const struct skep_plan *p, skep_err *err)
+{
+    unsigned levels[SKEP_LIMIT_PLAN_COMPUTED] = {0};
+    if (p->n_computed > SKEP_LIMIT_PLAN_COMPUTED)
+        return skep_fail(err, SKEP_EINVAL, "more than %d computed fields",
+                         SKEP_LIMIT_PLAN_COMPUTED);
+    for (unsigned i = 0; i < p->n_computed; i++) {
+        const struct skep_computed *c = &p->computed[i];
+        if (c->name.n == 0 || !c->calc || c->n_inputs > SKEP_LIMIT_PLAN_INPUTS)
+            return skep_fail(err, SKEP_EINVAL, "computed field %u is none", i);
+        if (skep_plan_computed(p, c->name) != c)
+            return skep_fail(err, SKEP_EINVAL, SKEP_STRFMT " is computed twice",
+                             SKEP_STRARG(c->name));
+        SKEP_TRY(check_inputs(p, i, levels, err));
+    }
+    return SKEP_OK;
+}
+
 bool skep_plan_shows_own(const struct skep_plan *p)
 {
     skep_str begin = SKEP_STR("_skep");
@@ -322,6 +388,7 @@ skep_rc skep_plan_check(const struct skep_plan *p, skep_err *err)
         return skep_fail(err, SKEP_EINVAL, "unknown kind of plan %d", (int)p->kind);
     if (p->kind != SKEP_PLAN_TRACE && p->kind != SKEP_PLAN_ROW)
         SKEP_TRY(check_range(p, err));
+    SKEP_TRY(check_computed(p, err));
     struct counts n = {0};
     if (p->filter)
         SKEP_TRY(check_expr(p->filter, 1, &n, err));

@@ -170,7 +170,7 @@ struct skep_order {
 };
 
 struct skep_having {
-    unsigned agg;     /* index */
+    unsigned agg;     /* index; behind the aggregates, of formulas */
     enum skep_cmp op; /* EQ NE LT LE GT GE */
     double value;
 };
@@ -191,6 +191,36 @@ enum skep_plan_kind {
     SKEP_PLAN_FACETS /* how the values of many fields differ between a selection and the rest */
 };
 
+/* A value that each row's own fields are computed into: wherever the plan names `name`, this is
+ * meant, and no stored field of that name. */
+struct skep_calc;
+enum skep_computed_what {
+    SKEP_COMPUTED_FIELD,    /* a field, stored or computed by an earlier one of the plan */
+    SKEP_COMPUTED_TIME,     /* when the row's event began, seconds since 1970 (DOUBLE) */
+    SKEP_COMPUTED_RECEIVED, /* when it came in */
+    SKEP_COMPUTED_RANDOM    /* a number of [0, 1) that the row keeps */
+};
+struct skep_computed_input {
+    enum skep_computed_what what;
+    skep_str name; /* FIELD */
+};
+struct skep_computed {
+    skep_str name;
+    /* Says all about the expression: where texts and inputs are the same, it computes the same. */
+    skep_str text;
+    const struct skep_calc *calc; /* its columns are the inputs; strict */
+    const struct skep_computed_input *inputs;
+    unsigned n_inputs;
+};
+
+/* A number out of a group's aggregates, by an expression; null where there is none. */
+struct skep_formula {
+    skep_str key; /* name in results */
+    const struct skep_calc *calc;
+    const unsigned *aggs; /* the column of each input: an index of `aggs`, no HEATMAP */
+    unsigned n_aggs;
+};
+
 enum skep_traces_sort { SKEP_TRACES_RECENT, SKEP_TRACES_SLOW, SKEP_TRACES_ERRORS };
 
 struct skep_plan {
@@ -198,6 +228,8 @@ struct skep_plan {
     struct skep_time_range range;
     skep_str dataset;               /* empty = all; matched case-folded */
     const struct skep_expr *filter; /* NULL = all rows */
+    const struct skep_computed *computed; /* names are distinct */
+    unsigned n_computed;
     /* FACETS: the rows that pass the filter are compared by this; `groups` are the fields, of the
      * row itself, `limit` the values of each that are answered */
     const struct skep_expr *selection;
@@ -206,6 +238,9 @@ struct skep_plan {
     unsigned n_groups;
     const struct skep_agg *aggs;
     unsigned n_aggs;
+    /* Indexes of orders and havings go on behind the aggregates: n_aggs is the first formula. */
+    const struct skep_formula *formulas;
+    unsigned n_formulas;
     const struct skep_order *orders;
     unsigned n_orders;
     const struct skep_having *havings;
@@ -240,6 +275,9 @@ struct skep_plan {
  * Returns SKEP_OK | SKEP_EINVAL (err says which). */
 SKEP_NODISCARD skep_rc skep_plan_check(const struct skep_plan *p, skep_err *err);
 
+/* The computed field of that name, NULL when there is none. */
+const struct skep_computed *skep_plan_computed(const struct skep_plan *p, skep_str name);
+
 /* The server's own telemetry stands in datasets that begin with "_skep" and is hidden from plans
  * over all datasets.  Does this plan see it?  Those that name such a dataset, a trace or a row do.
  */
@@ -256,6 +294,9 @@ enum {
     SKEP_LIMIT_PLAN_VALUES = 10000, /* of one test */
     SKEP_LIMIT_PLAN_ROWS = 1000000,
     SKEP_LIMIT_PLAN_HEAT_BINS = 1000,
+    SKEP_LIMIT_PLAN_COMPUTED = 200,
+    SKEP_LIMIT_PLAN_NESTED = 16, /* computed fields of computed fields */
+    SKEP_LIMIT_PLAN_INPUTS = 256, /* of one */
     SKEP_LIMIT_PLAN_CASES = 16,           /* of one group */
     SKEP_LIMIT_PLAN_FACET_VALUES = 65536, /* distinct; a field with more is only named */
     SKEP_LIMIT_PLAN_RELATIONS = 32        /* tests and expressions of relatives, related fields */

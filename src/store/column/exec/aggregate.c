@@ -368,8 +368,7 @@ static skep_rc code_cells(struct skep_x_ctx *c, const struct skep_x_bits *bits, 
     if (bucket != c->cell_bucket)
         m->serial = 0;
     c->cell_bucket = bucket;
-    skep_rc rc = skep_x__memo(c, m, dict ? v.dict->serial : SKEP_X_LIST - c->set,
-                              dict ? v.dict->n : v.n_list);
+    skep_rc rc = skep_x__memo(c, m, skep_x__serial(c, &v), dict ? v.dict->n : v.n_list);
     if (rc != SKEP_OK)
         return skep_x__fail_memory(rc, c, err);
     struct skep_ids *cells = &c->scratch->cells;

@@ -252,6 +252,10 @@ const struct skep_x_bound *skep_x__sources(struct skep_x_ctx *c, uint32_t name)
     b->bound = true;
     const struct skep_x_name *n = &c->q->names[name];
     b->sources = skep_new_n(&c->arena, struct skep_x_source, 2 * SKEP_TYPE_COUNT + 3);
+    if (n->computed) {
+        skep_x__computed_sources(b, name);
+        return b;
+    }
     if (skep_str_eq(n->name, SKEP_MESSAGE_FIELD)) {
         add_fields(c, b, SKEP_BODY_FIELD, SKEP_SCOPE_INTRINSIC);
         return b;

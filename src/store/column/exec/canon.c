@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The question of an AGGREGATE plan as bytes.
  *
- *   u64 granularity, u8 ignore_sample_rate, dataset, filter, groups, aggregates, only_groups
+ *   u64 granularity, u8 ignore_sample_rate, dataset, computed, filter, groups, aggregates,
+ *   only_groups
  *   text    u32 length, bytes
  *   value   u8 type, payload
  *   expr    u8 op + 1 (0 = none); TEST, LASTS: field, u8 op, u8 fold, values, the
  *           matcher's kind; SAME: field; else u8 relation, u32 kids, each;
  *           one that stood before: u8 255, u32 which of those with operands
+ *   computed u32 number, each: name, text, u32 inputs, each: u8 what, name
  *   group   field, on, u32 cases, each
  *   agg     u8 op, group, u32 first aggregate with the same filter, filter, parameters
  *
@@ -125,12 +127,28 @@ static void put_agg(struct skep_buf *b, struct shared *s, const struct skep_plan
     skep_buf_put(b, &a->heat_max, sizeof a->heat_max);
 }
 
+static void put_computed(struct skep_buf *b, const struct skep_plan *plan)
+{
+    skep_buf_u32(b, plan->n_computed);
+    for (unsigned i = 0; i < plan->n_computed; i++) {
+        const struct skep_computed *c = &plan->computed[i];
+        put_text(b, c->name);
+        put_text(b, c->text);
+        skep_buf_u32(b, c->n_inputs);
+        for (unsigned k = 0; k < c->n_inputs; k++) {
+            skep_buf_u8(b, (uint8_t)c->inputs[k].what);
+            put_text(b, c->inputs[k].name);
+        }
+    }
+}
+
 bool skep_partials_question(const struct skep_plan *plan, struct skep_buf *out)
 {
     struct shared s = {.n = 0};
     skep_buf_u64(out, (uint64_t)plan->granularity_ns);
     skep_buf_u8(out, plan->ignore_sample_rate);
     put_text(out, plan->dataset);
+    put_computed(out, plan);
     put_expr(out, &s, plan->filter);
     skep_buf_u32(out, plan->n_groups);
     for (unsigned g = 0; g < plan->n_groups; g++)

@@ -23,7 +23,13 @@ uint32_t skep_x__name(struct skep_x_query *q, skep_str name)
             return i;
     SKEP_GROW(q->names, q->n_names, q->cap_names);
     struct skep_x_name *n = &q->names[q->n_names];
-    *n = (struct skep_x_name){.name = name, .view = skep_view_find(name)};
+    *n = (struct skep_x_name){.name = name, .computed = skep_plan_computed(q->plan, name)};
+    if (n->computed) {
+        uint32_t at = q->n_names++;
+        skep_x__compile_computed(q, at);
+        return at;
+    }
+    n->view = skep_view_find(name);
     if (n->view && n->view->how == SKEP_VIEW_ENUM) {
         n->view_values = skep_new_n(&q->arena, skep_value, n->view->n_table);
         for (unsigned i = 0; i < n->view->n_table; i++)

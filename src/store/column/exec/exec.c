@@ -59,6 +59,7 @@ static void ctx_free(struct skep_x_ctx *c)
 {
     skep_x__relate_ctx_done(c);
     skep_x__aggregate_done(c);
+    skep_x__computed_done(c);
     skep_x__unbind(c);
     skep_arena_done(&c->arena);
     for (unsigned t = 0; t < c->q->n_tests; t++) {

@@ -76,6 +76,8 @@ struct skep_x_name {
     skep_str name;
     const struct skep_view *view;
     skep_value *view_values; /* ENUM: [n_table] */
+    const struct skep_computed *computed; /* not NULL: it is computed ... */
+    uint32_t *inputs;                     /* ... of these names; [n_inputs] */
 };
 
 /* A closed interval of what passes a number test, for each way numbers are stored. */
@@ -143,12 +145,18 @@ struct skep_x_col {
     struct skep_vec vec;
 };
 
-enum skep_x_source_kind { SKEP_X_FIELD, SKEP_X_VIEW, SKEP_X_LISTED, SKEP_X_LIST_ANY };
+enum skep_x_source_kind {
+    SKEP_X_FIELD,
+    SKEP_X_VIEW,
+    SKEP_X_LISTED,
+    SKEP_X_LIST_ANY,
+    SKEP_X_COMPUTED /* values of `type`; NULL = those that were computed once a code */
+};
 
 struct skep_x_source {
     enum skep_x_source_kind kind;
-    enum skep_type type;     /* FIELD */
-    uint32_t field;          /* FIELD: of the rowset */
+    enum skep_type type;     /* FIELD, COMPUTED */
+    uint32_t field;          /* FIELD: of the rowset; COMPUTED: the name */
     enum skep_column column; /* VIEW, LISTED: the intrinsic column */
     const struct skep_view *view;
     const skep_value *list; /* LISTED: value by list index; VIEW ENUM: by number */
@@ -199,6 +207,7 @@ struct skep_x_vals {
     const skep_trace_id *id16;
     const skep_value *list;
     uint32_t n_list;
+    uint64_t serial; /* CODES: of the list; 0 = of the rowset */
 };
 
 /* Which rows of a morsel are looked at: where the partial of a whole segment is kept, those of
@@ -244,6 +253,7 @@ struct skep_x_ctx {
     struct skep_x_col **fields;      /* [rs->n_fields] */
     struct skep_x_bound *bound;      /* [n_names] */
     struct skep_x_bound any;         /* all string sources */
+    struct skep_x_computed **computed; /* [n_names], made when needed; computed.c */
     struct skep_x_memo **test_memos; /* [n_tests][of sources], kept over bindings */
     unsigned *n_test_memos;
     struct skep_x_turns *turns; /* [n_turns] */
@@ -391,6 +401,27 @@ SKEP_NODISCARD skep_rc skep_x__keep_kinds(struct skep_x_ctx *c, uint32_t kinds,
 /* Does a text of the list pass? */
 bool skep_x__list_passes(const struct skep_x_test *x, const struct skep_rowset_lists *l,
                          uint32_t list);
+
+/* Names what codes mean, for memos. */
+static inline uint64_t skep_x__serial(const struct skep_x_ctx *c, const struct skep_x_vals *v)
+{
+    if (v->form == SKEP_X_DICT)
+        return v->dict->serial;
+    /* Lists belong to the rowset: the set's number, which no other binding of this context shares,
+     * names them. */
+    return v->serial ? v->serial : SKEP_X_LIST - c->set;
+}
+
+/* -- computed.c -- */
+/* Fill in a computed name; names of its inputs are added.  Before there are contexts. */
+void skep_x__compile_computed(struct skep_x_query *q, uint32_t name);
+/* The sources of a computed name. */
+void skep_x__computed_sources(struct skep_x_bound *b, uint32_t name);
+/* skep_x__load of such a source. */
+SKEP_NODISCARD skep_rc skep_x__load_computed(struct skep_x_ctx *c, const struct skep_x_source *s,
+                                             const struct skep_x_bits *in, struct skep_x_vals *ret,
+                                             skep_err *err);
+void skep_x__computed_done(struct skep_x_ctx *c);
 
 /* -- prune.c -- */
 /* Can certainly none of the rows [row0, row0 + n), of one row group, pass?  NULL: no. */

@@ -237,10 +237,7 @@ static skep_rc match_memo(struct skep_x_ctx *c, const struct skep_x_test *x,
                           struct skep_x_memo *m, uint8_t *pass)
 {
     bool dict = v->form == SKEP_X_DICT;
-    /* Lists belong to the rowset: the set's number, which no other binding of this context shares,
-     * names them. */
-    uint64_t serial = dict ? v->dict->serial : SKEP_X_LIST - c->set;
-    skep_rc rc = skep_x__memo(c, m, serial, dict ? v->dict->n : v->n_list);
+    skep_rc rc = skep_x__memo(c, m, skep_x__serial(c, v), dict ? v->dict->n : v->n_list);
     if (rc != SKEP_OK)
         return rc;
     if (v->constant) {

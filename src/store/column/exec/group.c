@@ -155,8 +155,7 @@ static skep_rc coded_keys(struct skep_x_ctx *c, struct skep_x_group *g, const st
                           skep_err *err)
 {
     bool dict = v->form == SKEP_X_DICT;
-    skep_rc rc = skep_x__memo(c, m, dict ? v->dict->serial : SKEP_X_LIST - c->set,
-                              dict ? v->dict->n : v->n_list);
+    skep_rc rc = skep_x__memo(c, m, skep_x__serial(c, v), dict ? v->dict->n : v->n_list);
     if (rc != SKEP_OK)
         return skep_fail(err, rc, "the query needs more memory than it may use");
     if (v->constant) {

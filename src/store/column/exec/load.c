@@ -423,6 +423,7 @@ skep_rc skep_x__load(struct skep_x_ctx *c, struct skep_x_source *s, const struct
     switch (s->kind) {
     case SKEP_X_FIELD: return load_field(c, s, ret, err);
     case SKEP_X_VIEW: return load_view(c, s, ret, err);
+    case SKEP_X_COMPUTED: return skep_x__load_computed(c, s, in, ret, err);
     case SKEP_X_LISTED:
     case SKEP_X_LIST_ANY: break;
     default: break;
@@ -473,7 +474,7 @@ enum skep_scope skep_x__source_scope(const struct skep_x_ctx *c, const struct sk
 {
     if (s->kind == SKEP_X_FIELD)
         return (enum skep_scope)c->rs->fields[s->field].scope;
-    if (s->kind == SKEP_X_VIEW)
+    if (s->kind == SKEP_X_VIEW || s->kind == SKEP_X_COMPUTED)
         return SKEP_SCOPE_INTRINSIC;
     return s->column == SKEP_COL_RESOURCE ? SKEP_SCOPE_RESOURCE : SKEP_SCOPE_INSTRUMENTATION;
 }

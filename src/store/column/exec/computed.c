@@ -1,0 +1,469 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Fields that are computed from a row's other fields (struct skep_computed).
+ *
+ * To everybody else such a field is a name like others, with one source a type; what is asked of
+ * its rows in a block is computed once, however many tests, groups and aggregates look at it.
+ *
+ *   one input with codes    the expression is evaluated once a code, and once for rows without a
+ *                           value: the source of type NULL hands out codes and a list of values
+ *   anything else           the rows asked for are gathered into columns and evaluated together
+ *
+ * I1  What is handed out lives until another block is looked at: texts that an input's column lent
+ *     are copied where the column may read itself anew.
+ * I2  Loading recurses as deep as computed fields stand in each other (SKEP_LIMIT_PLAN_NESTED).
+ *
+ * Threads: a context belongs to one.  Memory: charged to the query. */
+#include "base/assert.h"
+#include "base/mem.h"
+#include "calc/calc.h"
+#include "store/column/exec/exec_priv.h"
+
+_Static_assert((int)SKEP_CALC_ROWS >= (int)SKEP_BLOCK_ROWS, "a block is one batch");
+
+struct skep_x_computed {
+    /* the rows that values are of */
+    uint32_t set;
+    uint64_t row0;
+    unsigned n;
+    struct skep_x_bits done, coded, of_type[SKEP_TYPE_COUNT];
+    struct skep_arena texts; /* of the block */
+    int64_t i64[SKEP_BLOCK_ROWS];
+    double f64[SKEP_BLOCK_ROWS];
+    skep_str str[SKEP_BLOCK_ROWS];
+    /* by code; the last one is of rows without a value */
+    int64_t codes[SKEP_BLOCK_ROWS];
+    uint64_t serial; /* 0 = nothing */
+    uint32_t n_list, cap_list;
+    skep_value *list;
+    uint8_t *known;
+    struct skep_arena list_texts;
+};
+
+void skep_x__compile_computed(struct skep_x_query *q, uint32_t name)
+{
+    const struct skep_computed *k = q->names[name].computed;
+    uint32_t *inputs = skep_new_n(&q->arena, uint32_t, k->n_inputs + 1);
+    for (unsigned i = 0; i < k->n_inputs; i++)
+        inputs[i] = k->inputs[i].what == SKEP_COMPUTED_FIELD ? skep_x__name(q, k->inputs[i].name)
+                                                             : UINT32_MAX;
+    q->names[name].inputs = inputs; /* names may have moved */
+}
+
+void skep_x__computed_sources(struct skep_x_bound *b, uint32_t name)
+{
+    for (int type = SKEP_TYPE_NULL; type < SKEP_TYPE_COUNT; type++)
+        b->sources[b->n++] = (struct skep_x_source){
+            .kind = SKEP_X_COMPUTED, .type = (enum skep_type)type, .field = name};
+}
+
+static void free_list(struct skep_x_ctx *c, struct skep_x_computed *k)
+{
+    skep_x__give(c->q, (uint64_t)k->cap_list * (sizeof *k->list + 1));
+    skep_free(k->list);
+    skep_free(k->known);
+    k->list = NULL;
+    k->known = NULL;
+    k->cap_list = k->n_list = 0;
+    k->serial = 0;
+}
+
+void skep_x__computed_done(struct skep_x_ctx *c)
+{
+    for (unsigned i = 0; c->computed && i < c->q->n_names; i++) {
+        struct skep_x_computed *k = c->computed[i];
+        if (!k)
+            continue;
+        free_list(c, k);
+        skep_arena_done(&k->texts);
+        skep_arena_done(&k->list_texts);
+        skep_x__give(c->q, sizeof *k);
+        skep_free(k);
+    }
+    skep_free(c->computed);
+    c->computed = NULL;
+}
+
+static skep_rc no_memory(skep_err *err)
+{
+    return skep_fail(err, SKEP_ENOMEM,
+                     "the query needs more memory than it may use: calculated fields are long; "
+                     "filter more, or compute less");
+}
+
+/* What is known of the name, for the block that is looked at. */
+static skep_rc computed_of(struct skep_x_ctx *c, uint32_t name, struct skep_x_computed **ret,
+                           skep_err *err)
+{
+    if (!c->computed)
+        c->computed = skep_alloc_n(struct skep_x_computed *, c->q->n_names);
+    struct skep_x_computed *k = c->computed[name];
+    if (!k) {
+        if (skep_x__take(c->q, sizeof *k) != SKEP_OK)
+            return no_memory(err);
+        k = skep_alloc(struct skep_x_computed);
+        k->set = UINT32_MAX;
+        skep_arena_init(&k->texts, "computed fields", c->q->opts->budget);
+        skep_arena_init(&k->list_texts, "computed fields by code", c->q->opts->budget);
+        c->computed[name] = k;
+    }
+    if (k->set != c->set || k->row0 != c->row0 || k->n != c->n) {
+        if (k->set != c->set)
+            k->serial = 0;
+        k->set = c->set;
+        k->row0 = c->row0;
+        k->n = c->n;
+        memset(&k->done, 0, sizeof k->done);
+        memset(&k->coded, 0, sizeof k->coded);
+        memset(k->of_type, 0, sizeof k->of_type);
+        skep_arena_reset(&k->texts);
+    }
+    *ret = k;
+    return SKEP_OK;
+}
+
+static skep_rc evaluate(struct skep_x_ctx *c, const struct skep_computed *of, skep_value **columns,
+                        unsigned n, struct skep_arena *scratch, skep_value *ret, skep_err *err)
+{
+    const struct skep_time_range *t = &c->q->plan->range;
+    struct skep_calc_ctx ctx = {.scratch = scratch,
+                                .start_ms = t->start_ns / 1000000,
+                                .end_ms = t->end_ns / 1000000};
+    const struct skep_calc_batch batch = {.n = n, .columns = columns};
+    skep_calc_eval(of->calc, &batch, &ctx, ret);
+    if (ctx.short_of_memory)
+        return no_memory(err);
+    if (ctx.too_slow)
+        return skep_fail(err, SKEP_ELIMIT,
+                         "a regular expression of the calculated field " SKEP_STRFMT
+                         " takes too long",
+                         SKEP_STRARG(of->name));
+    return SKEP_OK;
+}
+
+/* --- by code --- */
+
+static bool has_text(const skep_value *v)
+{
+    return v->type == SKEP_TYPE_STRING || v->type == SKEP_TYPE_BYTES || v->type == SKEP_TYPE_ARRAY;
+}
+
+static skep_rc ready_list(struct skep_x_ctx *c, struct skep_x_computed *k, uint64_t serial,
+                          uint32_t n, skep_err *err)
+{
+    if (k->serial == serial && k->n_list == n)
+        return SKEP_OK;
+    if (n > k->cap_list) {
+        free_list(c, k);
+        if (skep_x__take(c->q, (uint64_t)n * (sizeof *k->list + 1)) != SKEP_OK)
+            return no_memory(err);
+        k->list = skep_alloc_n(skep_value, n);
+        k->known = skep_alloc_n(uint8_t, n);
+        k->cap_list = n;
+    } else {
+        memset(k->known, 0, n);
+    }
+    skep_arena_reset(&k->list_texts);
+    k->n_list = n;
+    k->serial = serial;
+    return SKEP_OK;
+}
+
+/* Values of codes[n], which are not known yet. */
+static skep_rc evaluate_codes(struct skep_x_ctx *c, struct skep_x_computed *k,
+                              const struct skep_computed *of, const struct skep_x_vals *v,
+                              const uint32_t *codes, unsigned n, skep_err *err)
+{
+    skep_value *in = skep_arena_try_alloc(&k->texts, n * sizeof *in);
+    skep_value *out = skep_arena_try_alloc(&k->texts, n * sizeof *out);
+    if (!in || !out)
+        return no_memory(err);
+    for (unsigned i = 0; i < n; i++) {
+        if (codes[i] + 1 == k->n_list)
+            in[i] = (skep_value){.type = SKEP_TYPE_NULL};
+        else if (v->form == SKEP_X_DICT)
+            in[i] = (skep_value){.type = v->type, .s = skep_dict_str(v->dict, codes[i])};
+        else
+            in[i] = v->list[codes[i]];
+    }
+    SKEP_TRY(evaluate(c, of, &in, n, &k->texts, out, err));
+    for (unsigned i = 0; i < n; i++) {
+        skep_value *to = &k->list[codes[i]];
+        *to = out[i];
+        if (!has_text(to) || to->s.n == 0)
+            continue;
+        char *text = skep_arena_try_alloc(&k->list_texts, to->s.n);
+        if (!text)
+            return no_memory(err);
+        memcpy(text, to->s.p, to->s.n); /* I1: of a dictionary, or of the block's texts */
+        to->s.p = text;
+    }
+    for (unsigned i = 0; i < n; i++)
+        k->known[codes[i]] = 1;
+    return SKEP_OK;
+}
+
+/* The rows of `in` by the codes of v; absent rows have the last code. */
+static skep_rc by_code(struct skep_x_ctx *c, struct skep_x_computed *k,
+                       const struct skep_computed *of, const struct skep_x_vals *v,
+                       const struct skep_x_bits *in, skep_err *err)
+{
+    bool dict = v->form == SKEP_X_DICT;
+    uint32_t n = (dict ? v->dict->n : v->n_list) + 1, n_fresh = 0;
+    SKEP_UNINIT uint16_t rows[SKEP_BLOCK_ROWS];
+    SKEP_UNINIT uint32_t fresh[SKEP_BLOCK_ROWS];
+    struct skep_sel sel = skep_x__rows(in, c->n, rows);
+    SKEP_TRY(ready_list(c, k, skep_x__serial(c, v), n, err));
+    for (unsigned i = 0; i < sel.n; i++) {
+        unsigned r = sel.rows ? sel.rows[i] : i, at = v->constant ? 0 : r;
+        uint32_t code = n - 1;
+        if (skep_x__has(&v->present, r))
+            code = dict ? v->codes[at] : (uint32_t)v->i64[at];
+        skep_assert(code < n);
+        k->codes[r] = code;
+        if (k->known[code])
+            continue;
+        k->known[code] = 1;
+        fresh[n_fresh++] = code;
+    }
+    if (n_fresh > 0) {
+        skep_rc rc = evaluate_codes(c, k, of, v, fresh, n_fresh, err);
+        if (rc != SKEP_OK)
+            k->serial = 0;
+        SKEP_TRY(rc);
+    }
+    skep_x__or(&k->done, in);
+    skep_x__or(&k->coded, in);
+    return SKEP_OK;
+}
+
+/* The one input's values as codes, if it has such; *ret_coded false: it has not. */
+static skep_rc coded_input(struct skep_x_ctx *c, const struct skep_x_name *name,
+                           const struct skep_x_bits *in, struct skep_x_vals *ret, bool *ret_coded,
+                           skep_err *err)
+{
+    *ret_coded = false;
+    if (name->computed->n_inputs != 1 || name->inputs[0] == UINT32_MAX)
+        return SKEP_OK;
+    const struct skep_x_bound *b = skep_x__sources(c, name->inputs[0]);
+    if (b->n == 0 || (b->n > 1 && b->sources[0].kind != SKEP_X_COMPUTED))
+        return SKEP_OK;
+    SKEP_TRY(skep_x__load(c, &b->sources[0], in, ret, err));
+    *ret_coded = (ret->form == SKEP_X_DICT && ret->dict) ||
+                 (ret->form == SKEP_X_CODES && ret->list && skep_x__any(&ret->present));
+    return SKEP_OK;
+}
+
+/* --- by row --- */
+
+/* Some rows of the block, side by side. */
+struct rows {
+    unsigned n;
+    uint16_t at[SKEP_BLOCK_ROWS];   /* row of each */
+    uint16_t back[SKEP_BLOCK_ROWS]; /* place of each row */
+};
+
+static SKEP_NOINLINE void list_rows(const struct skep_x_ctx *c, const struct skep_x_bits *in,
+                                    struct rows *ret)
+{
+    SKEP_UNINIT uint16_t list[SKEP_BLOCK_ROWS];
+    struct skep_sel sel = skep_x__rows(in, c->n, list);
+    ret->n = sel.n;
+    for (unsigned i = 0; i < sel.n; i++) {
+        ret->at[i] = sel.rows ? sel.rows[i] : (uint16_t)i;
+        ret->back[ret->at[i]] = (uint16_t)i;
+    }
+}
+
+static skep_rc keep_text(struct skep_arena *a, skep_value *v, skep_err *err)
+{
+    if (v->s.n == 0)
+        return SKEP_OK;
+    char *text = skep_arena_try_alloc(a, v->s.n);
+    if (!text)
+        return no_memory(err);
+    memcpy(text, v->s.p, v->s.n);
+    v->s.p = text;
+    return SKEP_OK;
+}
+
+/* A field's values into column[rows->n]; *ret_lent: texts are the column's own. */
+static SKEP_NOINLINE skep_rc field_values(struct skep_x_ctx *c, struct skep_x_computed *k, uint32_t name,
+                            const struct skep_x_bits *in, const struct rows *rows,
+                            skep_value *column, bool *ret_lent, skep_err *err)
+{
+    const struct skep_x_bound *b = skep_x__sources(c, name);
+    struct skep_x_bits rest = *in;
+    for (unsigned i = 0; i < b->n && skep_x__any(&rest); i++) {
+        struct skep_x_vals v;
+        char text[40];
+        SKEP_UNINIT uint16_t list[SKEP_BLOCK_ROWS];
+        SKEP_TRY(skep_x__load(c, &b->sources[i], &rest, &v, err));
+        if (!skep_x__any(&v.present))
+            continue;
+        bool written = v.form == SKEP_X_ID16 || v.form == SKEP_X_ID8 || v.form == SKEP_X_TIME;
+        *ret_lent = *ret_lent || v.form == SKEP_X_STR;
+        struct skep_sel sel = skep_x__rows(&v.present, c->n, list);
+        for (unsigned s = 0; s < sel.n; s++) {
+            unsigned r = sel.rows ? sel.rows[s] : s;
+            skep_value *to = &column[rows->back[r]];
+            *to = skep_x__value(&v, r, text);
+            if (written)
+                SKEP_TRY(keep_text(&k->texts, to, err));
+        }
+        skep_x__andnot(&rest, &v.present);
+    }
+    return SKEP_OK;
+}
+
+static double random_of(int64_t seq, int64_t ordinal)
+{
+    uint64_t h = skep_hash_u64((uint64_t)seq * 0x9e3779b97f4a7c15u ^ (uint64_t)ordinal);
+    return (double)(h >> 11) / 9007199254740992.0;
+}
+
+/* Seconds of a column of nanoseconds. */
+static SKEP_NOINLINE skep_rc second_values(struct skep_x_ctx *c, enum skep_column col,
+                                           const struct rows *rows, skep_value *column,
+                                           skep_err *err)
+{
+    SKEP_UNINIT int64_t buf[SKEP_BLOCK_ROWS];
+    const int64_t *ns = NULL;
+    SKEP_TRY(skep_x__ints(c, col, buf, &ns, err));
+    for (unsigned i = 0; i < rows->n; i++)
+        column[i] = (skep_value){.type = SKEP_TYPE_DOUBLE, .f = (double)ns[rows->at[i]] / 1e9};
+    return SKEP_OK;
+}
+
+/* Of the row's id. */
+static SKEP_NOINLINE skep_rc random_values(struct skep_x_ctx *c, const struct rows *rows,
+                                           skep_value *column, skep_err *err)
+{
+    SKEP_UNINIT int64_t buf[SKEP_BLOCK_ROWS];
+    const int64_t *ids = NULL;
+    SKEP_TRY(skep_x__ints(c, SKEP_COL_SEQ, buf, &ids, err));
+    for (unsigned i = 0; i < rows->n; i++)
+        column[i].i = ids[rows->at[i]];
+    SKEP_TRY(skep_x__ints(c, SKEP_COL_ORDINAL, buf, &ids, err));
+    for (unsigned i = 0; i < rows->n; i++)
+        column[i] = (skep_value){.type = SKEP_TYPE_DOUBLE,
+                                 .f = random_of(column[i].i, ids[rows->at[i]])};
+    return SKEP_OK;
+}
+
+static skep_rc other_values(struct skep_x_ctx *c, enum skep_computed_what what,
+                            const struct rows *rows, skep_value *column, skep_err *err)
+{
+    if (what == SKEP_COMPUTED_RANDOM)
+        return random_values(c, rows, column, err);
+    return second_values(c, what == SKEP_COMPUTED_TIME ? SKEP_COL_TIME : SKEP_COL_RECEIVED, rows,
+                         column, err);
+}
+
+/* Does a part of an input's text stand there? */
+static bool is_lent(const skep_value *v, skep_value *const *columns, unsigned n_columns, unsigned i)
+{
+    for (unsigned k = 0; k < n_columns; k++) {
+        const skep_value *in = &columns[k][i];
+        if (has_text(in) && (uintptr_t)v->s.p >= (uintptr_t)in->s.p &&
+            (uintptr_t)v->s.p <= (uintptr_t)in->s.p + in->s.n)
+            return true;
+    }
+    return false;
+}
+
+static void put_value(struct skep_x_computed *k, unsigned r, const skep_value *v)
+{
+    k->of_type[v->type].w[r / 64] |= 1ull << (r % 64);
+    switch (v->type) {
+    case SKEP_TYPE_INT: k->i64[r] = v->i; return;
+    case SKEP_TYPE_BOOL: k->i64[r] = v->b; return;
+    case SKEP_TYPE_DOUBLE: k->f64[r] = v->f; return;
+    case SKEP_TYPE_STRING:
+    case SKEP_TYPE_BYTES:
+    case SKEP_TYPE_ARRAY: k->str[r] = v->s; return;
+    case SKEP_TYPE_EMPTY: k->i64[r] = 0; return;
+    case SKEP_TYPE_NULL:
+    case SKEP_TYPE_COUNT:
+    default: return;
+    }
+}
+
+static skep_rc by_row(struct skep_x_ctx *c, struct skep_x_computed *k,
+                      const struct skep_x_name *name, const struct skep_x_bits *in, skep_err *err)
+{
+    const struct skep_computed *of = name->computed;
+    SKEP_UNINIT struct rows rows;
+    list_rows(c, in, &rows);
+    size_t bytes = (size_t)(of->n_inputs + 1) * rows.n * sizeof(skep_value);
+    skep_value **columns = skep_arena_try_alloc(&k->texts, (of->n_inputs + 1) * sizeof *columns);
+    skep_value *values = skep_arena_try_alloc(&k->texts, bytes); /* zeroed: null */
+    bool lent = false;
+    if (!columns || !values)
+        return no_memory(err);
+    for (unsigned i = 0; i < of->n_inputs; i++) {
+        columns[i] = values + (size_t)i * rows.n;
+        if (of->inputs[i].what == SKEP_COMPUTED_FIELD)
+            SKEP_TRY(field_values(c, k, name->inputs[i], in, &rows, columns[i], &lent, err));
+        else
+            SKEP_TRY(other_values(c, of->inputs[i].what, &rows, columns[i], err));
+    }
+    skep_value *out = values + (size_t)of->n_inputs * rows.n;
+    SKEP_TRY(evaluate(c, of, columns, rows.n, &k->texts, out, err));
+    for (unsigned i = 0; i < rows.n; i++) {
+        if (lent && has_text(&out[i]) && is_lent(&out[i], columns, of->n_inputs, i)) /* I1 */
+            SKEP_TRY(keep_text(&k->texts, &out[i], err));
+        put_value(k, rows.at[i], &out[i]);
+    }
+    skep_x__or(&k->done, in);
+    return SKEP_OK;
+}
+
+static skep_rc compute(struct skep_x_ctx *c, struct skep_x_computed *k, uint32_t at,
+                       const struct skep_x_bits *in, skep_err *err)
+{
+    const struct skep_x_name *name = &c->q->names[at];
+    struct skep_x_vals v;
+    bool coded = false;
+    SKEP_TRY(coded_input(c, name, in, &v, &coded, err));
+    return coded ? by_code(c, k, name->computed, &v, in, err) : by_row(c, k, name, in, err);
+}
+
+/* Codes whose value is not null. */
+static void keep_known(const struct skep_x_computed *k, struct skep_x_bits *bits)
+{
+    for (unsigned w = 0; w < SKEP_X_WORDS; w++)
+        for (uint64_t left = bits->w[w]; left; left &= left - 1)
+            if (k->list[k->codes[w * 64 + SKEP_CTZ64(left)]].type == SKEP_TYPE_NULL)
+                bits->w[w] &= ~(left & (0 - left));
+}
+
+skep_rc skep_x__load_computed(struct skep_x_ctx *c, const struct skep_x_source *s,
+                              const struct skep_x_bits *in, struct skep_x_vals *ret, skep_err *err)
+{
+    struct skep_x_computed *k = NULL;
+    SKEP_TRY(computed_of(c, s->field, &k, err));
+    struct skep_x_bits fresh = *in;
+    skep_x__andnot(&fresh, &k->done);
+    if (skep_x__any(&fresh))
+        SKEP_TRY(compute(c, k, s->field, &fresh, err));
+    ret->type = s->type;
+    if (s->type == SKEP_TYPE_NULL) {
+        skep_x__and(&ret->present, &k->coded);
+        if (skep_x__any(&ret->present))
+            keep_known(k, &ret->present);
+        ret->form = SKEP_X_CODES;
+        ret->i64 = k->codes;
+        ret->list = k->list;
+        ret->n_list = k->n_list;
+        ret->serial = k->serial;
+        return SKEP_OK;
+    }
+    skep_x__and(&ret->present, &k->of_type[s->type]);
+    bool text = s->type == SKEP_TYPE_STRING || s->type == SKEP_TYPE_BYTES ||
+                s->type == SKEP_TYPE_ARRAY;
+    ret->form = text ? SKEP_X_STR : s->type == SKEP_TYPE_DOUBLE ? SKEP_X_F64 : SKEP_X_I64;
+    ret->i64 = k->i64;
+    ret->f64 = k->f64;
+    ret->str = k->str;
+    return SKEP_OK;
+}
