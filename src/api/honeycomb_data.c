@@ -9,7 +9,8 @@
  *
  * Numbers are plain JSON numbers here; arrays and bytes are strings, as in Honeycomb.  A heatmap
  * cell is {counts[], min_value, max_value, step_size}.  Of what lies beyond the limit only additive
- * calculations are known (COUNT, SUM): the others are null.
+ * calculations are known (COUNT, SUM): the others are null.  Formulas stand instead of the
+ * calculations they are made of.
  * Threads: none of its own. */
 #include "api/honeycomb_priv.h"
 
@@ -82,8 +83,8 @@ static void data_member(struct skep_json *json, const struct skep_result *r,
         skep_json_key(json, skep_field_label(&r->plan->groups[i]));
         plain_value(json, &g->key[i]);
     }
-    for (unsigned i = 0; i < r->plan->n_aggs; i++) {
-        skep_json_key(json, r->plan->aggs[i].key);
+    for (unsigned i = skep_plan_first_value(r->plan); i < skep_plan_n_values(r->plan); i++) {
+        skep_json_key(json, skep_plan_value_key(r->plan, i));
         cell(json, r, i, &cells[i * stride]);
     }
     skep_json_end(json);
@@ -91,7 +92,7 @@ static void data_member(struct skep_json *json, const struct skep_result *r,
 
 static bool has_rows(const struct skep_result *r, const struct skep_result_group *g, unsigned b)
 {
-    for (unsigned i = 0; i < r->plan->n_aggs; i++)
+    for (unsigned i = skep_plan_first_value(r->plan); i < skep_plan_n_values(r->plan); i++)
         if (g->series[(size_t)i * r->n_buckets + b].kind != SKEP_CELL_NULL)
             return true;
     return false;
@@ -144,7 +145,7 @@ static void other(struct skep_json *json, const struct skep_result *r)
     skep_json_object(json);
     skep_json_key(json, SKEP_STR("data"));
     skep_json_object(json);
-    for (unsigned i = 0; i < r->plan->n_aggs; i++) {
+    for (unsigned i = skep_plan_first_value(r->plan); i < r->plan->n_aggs; i++) {
         const struct skep_agg *a = &r->plan->aggs[i];
         const struct skep_cell *total = &r->totals.values[i];
         skep_json_key(json, a->key);
@@ -161,6 +162,10 @@ static void other(struct skep_json *json, const struct skep_result *r)
         } else {
             skep_json_null(json);
         }
+    }
+    for (unsigned i = 0; i < r->plan->n_formulas; i++) {
+        skep_json_key(json, r->plan->formulas[i].key);
+        skep_json_null(json);
     }
     skep_json_end(json);
     skep_json_end(json);

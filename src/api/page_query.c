@@ -77,7 +77,7 @@ static void columns(struct skep_json *json, const struct skep_plan *plan)
         skep_json_put_str(json, SKEP_STR("kind"), SKEP_STR("group"));
         skep_json_end(json);
     }
-    for (unsigned i = 0; i < plan->n_aggs; i++) {
+    for (unsigned i = skep_plan_first_value(plan); i < plan->n_aggs; i++) {
         const struct skep_agg *a = &plan->aggs[i];
         skep_json_object(json);
         skep_json_put_str(json, SKEP_STR("key"), a->key);
@@ -90,6 +90,12 @@ static void columns(struct skep_json *json, const struct skep_plan *plan)
             skep_json_null(json);
         skep_json_end(json);
     }
+    for (unsigned i = 0; i < plan->n_formulas; i++) {
+        skep_json_object(json);
+        skep_json_put_str(json, SKEP_STR("key"), plan->formulas[i].key);
+        skep_json_put_str(json, SKEP_STR("kind"), SKEP_STR("formula"));
+        skep_json_end(json);
+    }
     skep_json_end(json);
 }
 
@@ -98,11 +104,11 @@ static void cells(struct skep_api__out *out, const struct skep_result *r,
                   const struct skep_result_group *g)
 {
     struct skep_json *json = &out->json;
-    unsigned n = r->plan->n_aggs;
+    unsigned first = skep_plan_first_value(r->plan), n = skep_plan_n_values(r->plan);
     skep_json_key(json, SKEP_STR("values"));
     skep_json_array(json);
-    for (unsigned i = 0; i < n; i++) {
-        if (r->plan->aggs[i].op == SKEP_AGG_HEATMAP)
+    for (unsigned i = first; i < n; i++) {
+        if (skep_plan_value_heat(r->plan, i))
             skep_json_null(json);
         else
             skep_api__cell(json, &g->values[i]);
@@ -112,7 +118,7 @@ static void cells(struct skep_api__out *out, const struct skep_result *r,
         return;
     skep_json_key(json, SKEP_STR("series"));
     skep_json_array(json);
-    for (unsigned i = 0; i < n; i++) {
+    for (unsigned i = first; i < n; i++) {
         skep_json_array(json);
         for (unsigned b = 0; b < r->n_buckets; b++) {
             skep_api__cell(json, &g->series[(size_t)i * r->n_buckets + b]);
@@ -152,7 +158,7 @@ static void heatmaps(struct skep_json *json, const struct skep_result *r)
 {
     skep_json_key(json, SKEP_STR("heatmaps"));
     skep_json_object(json);
-    for (unsigned i = 0; i < r->plan->n_aggs; i++) {
+    for (unsigned i = skep_plan_first_value(r->plan); i < r->plan->n_aggs; i++) {
         if (r->plan->aggs[i].op != SKEP_AGG_HEATMAP)
             continue;
         skep_json_key(json, r->plan->aggs[i].key);
@@ -195,7 +201,30 @@ static void times(struct skep_json *json, const struct skep_result *r)
     skep_json_end(json);
 }
 
-static void write_result(struct skep_api__job *job, const struct skep_result *r)
+/* The same question of an earlier time: cells of the same groups, in the same order. */
+static void compared(struct skep_api__out *out, const struct skep_result *then)
+{
+    struct skep_json *json = &out->json;
+    skep_json_key(json, SKEP_STR("compare"));
+    skep_json_object(json);
+    put_ms_member(json, SKEP_STR("offset_ms"), then->plan->compare_offset_ns);
+    skep_json_put_bool(json, SKEP_STR("complete"), then->complete);
+    skep_json_put_u64(json, SKEP_STR("rows_examined"), then->rows_examined);
+    times(json, then);
+    skep_json_key(json, SKEP_STR("groups"));
+    skep_json_array(json);
+    for (size_t i = 0; i < then->n_groups; i++) {
+        skep_json_object(json);
+        cells(out, then, &then->groups[i]);
+        skep_json_end(json);
+        skep_api__out_check(out);
+    }
+    skep_json_end(json);
+    skep_json_end(json);
+}
+
+static void write_result(struct skep_api__job *job, const struct skep_result *r,
+                         const struct skep_result *then)
 {
     struct skep_api__out *out = &job->out;
     struct skep_json *json = &out->json;
@@ -211,6 +240,8 @@ static void write_result(struct skep_api__job *job, const struct skep_result *r)
     columns(json, r->plan);
     groups(out, r);
     heatmaps(json, r);
+    if (then)
+        compared(out, then);
     skep_json_end(json);
     skep_buf_u8(&out->buf, '\n');
 }
@@ -243,7 +274,7 @@ static void query(struct skep_api__job *job)
 {
     const struct skep_lang_opts lang = {.now_ns = skep_api__now(job->api), .page = true};
     const struct skep_plan *plan = NULL;
-    struct skep_result *result = NULL;
+    struct skep_result *result = NULL, *then = NULL;
     struct skep_lang_issue issue;
     skep_err err;
 
@@ -260,11 +291,13 @@ static void query(struct skep_api__job *job)
     job->opts.canceled = canceled;
     job->opts.progress = progress;
     skep_rc rc = skep_query_aggregate(job->api->cfg.store, plan, &job->opts, &result, &err);
+    if (rc == SKEP_OK && plan->compare_offset_ns > 0)
+        rc = skep_query_compare(job->api->cfg.store, result, &job->opts, &then, &err);
     if (rc != SKEP_OK) {
         failed(job, rc, &err);
         return;
     }
-    write_result(job, result);
+    write_result(job, result, then);
     skep_api__out_end(&job->out);
 }
 

@@ -94,9 +94,9 @@ const struct skep_calc_fn *skep_calc_find(skep_str name);
 /* All families: families[n] of tables that end with a NULL name. */
 const struct skep_calc_fn *const *skep_calc_families(unsigned *ret_n);
 
-/* Functions of derived columns, a family that stands apart: in arithmetic texts are the numbers they
- * write and everything else 0, in comparisons types are kept apart, whatever the context says.
- * NULL-terminated; names are unique. */
+/* Functions of derived columns, families that stand apart: in arithmetic texts are the numbers
+ * they write and everything else 0, in comparisons types are kept apart, whatever the context
+ * says. */
 const struct skep_calc_fn *const *skep_calc_derived(unsigned *ret_n);
 const struct skep_calc_fn *skep_calc_find_derived(skep_str name);
 

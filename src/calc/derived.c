@@ -98,10 +98,10 @@ static skep_value switch_(struct skep_calc_ctx *ctx, const struct skep_calc *e, 
     char buf[64];
     (void)ctx;
     bool scalar = a[0].type == SKEP_TYPE_STRING || is_number(&a[0]);
-    skep_str s = scalar                           ? skep_calc_text(&a[0], buf)
-                 : a[0].type != SKEP_TYPE_BOOL    ? SKEP_STR_NULL
-                 : a[0].b                         ? SKEP_STR("true")
-                                                  : SKEP_STR("false");
+    skep_str s = scalar                        ? skep_calc_text(&a[0], buf)
+                 : a[0].type != SKEP_TYPE_BOOL ? SKEP_STR_NULL
+                 : a[0].b                      ? SKEP_STR("true")
+                                               : SKEP_STR("false");
     for (unsigned i = 1; i + 1 < e->n_args && a[0].type != SKEP_TYPE_NULL; i += 2)
         if (skep_str_eq(s, a[i].s))
             return a[i + 1];

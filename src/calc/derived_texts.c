@@ -143,8 +143,7 @@ static skep_value reg_value(struct skep_calc_ctx *ctx, const struct skep_calc *e
     unsigned g = n_groups > 0 ? 1 : 0;
     if (!found || spans[2 * g] == SIZE_MAX)
         return SKEP_CALC__NULL;
-    return skep_calc__str(
-        (skep_str){a[0].s.p + spans[2 * g], spans[2 * g + 1] - spans[2 * g]});
+    return skep_calc__str((skep_str){a[0].s.p + spans[2 * g], spans[2 * g + 1] - spans[2 * g]});
 }
 
 static skep_value reg_count(struct skep_calc_ctx *ctx, const struct skep_calc *e,

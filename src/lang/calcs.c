@@ -4,7 +4,7 @@
  * Orders and havings name a calculation by (op, column), a named one by `column` alone; both are
  * resolved to indexes here, so that no engine compares names.
  * Threads: none of its own.  Memory: the request's arena. */
-#include <math.h>
+#include <limits.h>
 
 #include "base/assert.h"
 #include "lang/lang_priv.h"
@@ -129,6 +129,9 @@ static skep_rc unique_breakdown(struct skep_lang__q *q, const struct skep_field_
     for (unsigned k = 0; k < plan->n_aggs; k++)
         if (skep_str_eq(plan->aggs[k].key, groups[i].label))
             return skep_lang__refuse(q, SKEP_LANG_INVALID, "the same name as calculations[%u]", k);
+    for (unsigned k = 0; k < plan->n_formulas; k++)
+        if (skep_str_eq(plan->formulas[k].key, groups[i].label))
+            return skep_lang__refuse(q, SKEP_LANG_INVALID, "the same name as formulas[%u]", k);
     return SKEP_OK;
 }
 
@@ -157,9 +160,12 @@ skep_rc skep_lang__breakdowns(struct skep_lang__q *q, yyjson_val *obj, struct sk
     return SKEP_OK;
 }
 
-/* Index of the calculation that (op, column) mean; n_aggs when there is none. */
+/* Column of the calculation or formula that (op, column) mean; UINT_MAX when there is none. */
 static unsigned find_calc(const struct skep_plan *plan, skep_str op, skep_str column)
 {
+    for (unsigned i = 0; op.n == 0 && i < plan->n_formulas; i++)
+        if (skep_str_eq(plan->formulas[i].key, column))
+            return plan->n_aggs + i;
     for (unsigned i = 0; i < plan->n_aggs; i++) {
         const struct skep_agg *a = &plan->aggs[i];
         if (op.n == 0) {
@@ -171,7 +177,7 @@ static unsigned find_calc(const struct skep_plan *plan, skep_str op, skep_str co
             (skep_str_eq(skep_field_label(&a->field), column) || skep_str_eq(a->key, column)))
             return i;
     }
-    return plan->n_aggs;
+    return UINT_MAX;
 }
 
 static unsigned find_group(const struct skep_plan *plan, skep_str column)
@@ -193,10 +199,10 @@ static skep_rc order_target(struct skep_lang__q *q, skep_str op, skep_str column
         ret->index = group;
         return SKEP_OK;
     }
-    if (calc == plan->n_aggs)
+    if (calc == UINT_MAX)
         return skep_lang__refuse(q, SKEP_LANG_INVALID,
                                  "an order must name a breakdown or a calculation of this query");
-    if (plan->aggs[calc].op == SKEP_AGG_HEATMAP)
+    if (skep_plan_value_heat(plan, calc))
         return skep_lang__refuse(q, SKEP_LANG_INVALID, "a HEATMAP has no order");
     ret->by_agg = true;
     ret->index = calc;
@@ -291,12 +297,12 @@ static skep_rc having(struct skep_lang__q *q, yyjson_val *v, const struct skep_p
     SKEP_TRY(having_op(q, op, &ret->op));
     SKEP_TRY(having_value(q, skep_lang__get(v, "value"), &ret->value));
     ret->agg = find_calc(plan, calc, column);
-    if (ret->agg == plan->n_aggs) {
+    if (ret->agg == UINT_MAX) {
         (void)skep_lang__enter(q, "calculate_op");
         return skep_lang__refuse(q, calc.n || column.n ? SKEP_LANG_INVALID : SKEP_LANG_MISSING,
                                  "a having must name a calculation of this query");
     }
-    if (plan->aggs[ret->agg].op == SKEP_AGG_HEATMAP)
+    if (skep_plan_value_heat(plan, ret->agg))
         return skep_lang__refuse(q, SKEP_LANG_INVALID, "a HEATMAP has no having");
     return SKEP_OK;
 }

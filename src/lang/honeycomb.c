@@ -142,29 +142,42 @@ skep_rc skep_lang__list(struct skep_lang__q *q, yyjson_val *obj, const char *key
     return SKEP_OK;
 }
 
-/* Members that a later version will understand; present and not empty is refused (I1). */
-static skep_rc check_unsupported(struct skep_lang__q *q, yyjson_val *obj)
+/* Members that are the page's own (I1). */
+static skep_rc check_page(struct skep_lang__q *q, yyjson_val *obj)
 {
-    static const char *const later[] = {"calculated_fields", "formulas",
-                                        "compare_time_offset_seconds"};
-    for (size_t i = 0; i < SKEP_ARRAY_LEN(later); i++) {
-        yyjson_val *v = skep_lang__get(obj, later[i]);
-        bool empty = !v || (yyjson_is_arr(v) && yyjson_arr_size(v) == 0) ||
-                     (yyjson_is_num(v) && yyjson_get_num(v) == 0);
-        if (empty)
-            continue;
-        (void)skep_lang__enter(q, later[i]);
-        return skep_lang__refuse(q, SKEP_LANG_INVALID, "not supported by this version");
-    }
-    if (q->opts->page)
-        return SKEP_OK;
     static const char *const page[] = {"dataset", "heatmap", "pattern"};
-    for (size_t i = 0; i < SKEP_ARRAY_LEN(page); i++) {
+    for (size_t i = 0; !q->opts->page && i < SKEP_ARRAY_LEN(page); i++) {
         if (skep_lang__get(obj, page[i])) {
             (void)skep_lang__enter(q, page[i]);
             return skep_lang__refuse(q, SKEP_LANG_INVALID, "unknown member");
         }
     }
+    return SKEP_OK;
+}
+
+/* How much earlier the same is asked: Honeycomb's eight offsets, or the range itself. */
+static skep_rc compare(struct skep_lang__q *q, yyjson_val *obj, struct skep_plan *plan)
+{
+    static const int64_t offsets[] = {1800, 3600, 7200, 28800, 86400, 604800, 2419200, 15724800};
+    yyjson_val *v = skep_lang__get(obj, "compare_time_offset_seconds");
+    int64_t range = plan->range.end_ns - plan->range.start_ns;
+    if (!v || (yyjson_is_num(v) && yyjson_get_num(v) == 0))
+        return SKEP_OK;
+    size_t mark = skep_lang__enter(q, "compare_time_offset_seconds");
+    if (!yyjson_is_int(v))
+        return skep_lang__refuse(q, SKEP_LANG_INCORRECT_TYPE, "use a whole number of seconds");
+    double s = yyjson_get_num(v);
+    bool known = s * 1e9 == (double)range;
+    for (size_t i = 0; i < SKEP_ARRAY_LEN(offsets); i++)
+        known = known || s == (double)offsets[i];
+    if (!known)
+        return skep_lang__refuse(q, SKEP_LANG_INVALID,
+                                 "use 1800, 3600, 7200, 28800, 86400, 604800, 2419200, 15724800 or "
+                                 "the length of the time range");
+    if (s * 1e9 < (double)range)
+        return skep_lang__refuse(q, SKEP_LANG_INVALID, "at least the length of the time range");
+    skep_lang__leave(q, mark);
+    plan->compare_offset_ns = (int64_t)s * 1000000000;
     return SKEP_OK;
 }
 
@@ -271,13 +284,15 @@ skep_rc skep_lang__dataset(struct skep_lang__q *q, yyjson_val *obj, struct skep_
     SKEP_TRY(skep_lang__str(q, obj, "dataset", &name));
     if (name.n == 0)
         name = skep_arena_str(q->arena, q->opts->dataset);
-    plan->dataset = skep_lang_dataset(name);
+    plan->dataset = q->dataset = skep_lang_dataset(name);
     return SKEP_OK;
 }
 
-skep_rc skep_lang__whole(struct skep_lang__q *q, const struct skep_plan *plan)
+skep_rc skep_lang__whole(struct skep_lang__q *q, struct skep_plan *plan)
 {
     skep_err err;
+    plan->computed = q->computed;
+    plan->n_computed = q->n_computed;
     q->path_n = 0;
     if (skep_plan_check(plan, &err) != SKEP_OK)
         return skep_lang__refuse(q, SKEP_LANG_INVALID, "%s", err.text);
@@ -288,7 +303,7 @@ static skep_rc specification(struct skep_lang__q *q, yyjson_val *obj, struct ske
 {
     struct skep_lang_opts opts = *q->opts;
     bool disable_series;
-    SKEP_TRY(check_unsupported(q, obj));
+    SKEP_TRY(check_page(q, obj));
     SKEP_TRY(heatmap(q, obj, &opts));
     q->opts = &opts;
     SKEP_TRY(skep_lang__dataset(q, obj, plan));
@@ -298,9 +313,12 @@ static skep_rc specification(struct skep_lang__q *q, yyjson_val *obj, struct ske
     bool series = !disable_series && !opts.disable_series;
     SKEP_TRY(granularity(q, obj, series, plan));
     SKEP_TRY(limit(q, obj, series, plan));
+    SKEP_TRY(compare(q, obj, plan));
+    SKEP_TRY(skep_lang__calculated(q, obj));
     SKEP_TRY(skep_lang__filters(q, obj, &plan->filter));
     SKEP_TRY(skep_lang__pattern(q, obj, &plan->filter));
     SKEP_TRY(skep_lang__calculations(q, obj, plan)); /* see what the filters found */
+    SKEP_TRY(skep_lang__formulas(q, obj, plan));
     SKEP_TRY(skep_lang__breakdowns(q, obj, plan));
     SKEP_TRY(skep_lang__orders(q, obj, plan));
     SKEP_TRY(skep_lang__havings(q, obj, plan));

@@ -25,8 +25,18 @@ skep_str skep_lang_code_name(enum skep_lang_code code);
 /* HTTP status of an issue: 400 or 422. */
 int skep_lang_http_status(const struct skep_lang_issue *issue);
 
+/* A derived column: an expression over columns, under a name. */
+struct skep_lang_derived {
+    skep_str alias, expression;
+    skep_str dataset; /* name or slug of the one it is of; empty or "__all__" = of all */
+};
+
 struct skep_lang_opts {
     skep_ts_ns now_ns;
+    /* The derived columns of the environment: a request may name those of its dataset, which count
+     * first, and those of all.  Borrowed for the call. */
+    const struct skep_lang_derived *derived;
+    unsigned n_derived;
     bool page;        /* accept the page's members: dataset, heatmap */
     skep_str dataset; /* from the URL; "__all__" or empty = all; the page's `dataset` wins */
     enum skep_heat_scale heat_scale; /* of HEATMAP where the request says nothing */
@@ -87,6 +97,13 @@ SKEP_NODISCARD skep_rc skep_lang_traces(skep_bytes json, const struct skep_lang_
                                         struct skep_lang_narrow *ret_narrow,
                                         struct skep_lang_issue *issue);
 
+/* Would this be a derived column?  Others of opts may be used in it.
+ * Returns SKEP_OK | EINVAL (issue.field is "alias" or "expression", with the bytes that are wrong).
+ */
+SKEP_NODISCARD skep_rc skep_lang_derived_check(const struct skep_lang_opts *opts, skep_str alias,
+                                               skep_str expression, struct skep_arena *arena,
+                                               struct skep_lang_issue *issue);
+
 /* One test given as texts (query strings); `in` and `not-in` take a comma-separated list.
  * Returns SKEP_OK | EINVAL (issue.field is "column", "op" or "value"). */
 SKEP_NODISCARD skep_rc skep_lang_test(skep_str column, skep_str op, skep_str value,
@@ -110,6 +127,7 @@ skep_str skep_lang_dataset(skep_str name);
 enum {
     SKEP_LIMIT_LANG_FILTERS = 100,
     SKEP_LIMIT_LANG_VALUES = 1000, /* in one `in` */
+    SKEP_LIMIT_LANG_ALIAS = 255,
     SKEP_LIMIT_LANG_ROWS = 10000,
     SKEP_LIMIT_LANG_FACET_VALUES = 1000,
     SKEP_LIMIT_LANG_TRACES = 1000,

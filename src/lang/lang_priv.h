@@ -20,6 +20,12 @@ enum skep_lang__prefix {
     SKEP_LANG__PREFIXES
 };
 
+/* A calculated field as the request defines it. */
+struct skep_lang__calculated {
+    skep_str name, expression;
+};
+struct skep_lang__reading;
+
 struct skep_lang__q {
     struct skep_arena *arena;
     const struct skep_lang_opts *opts;
@@ -29,6 +35,13 @@ struct skep_lang__q {
     unsigned n_tests;
     /* By prefix: what the filters read last say of one span of that prefix; NULL = nothing. */
     const struct skep_expr *found[SKEP_LANG__PREFIXES];
+    skep_str dataset; /* of the plan; empty = all */
+    /* calculated.c: definitions of the request, and what the plan computes so far */
+    struct skep_lang__calculated *calculated;
+    unsigned n_calculated;
+    struct skep_computed *computed;
+    unsigned n_computed;
+    struct skep_lang__reading *reading;
 };
 
 /* Fill the issue with the current path; returns EINVAL. */
@@ -62,6 +75,9 @@ skep_rc skep_lang__list(struct skep_lang__q *q, yyjson_val *obj, const char *key
  * so.  Path points at it; text stays. */
 skep_rc skep_lang__column(struct skep_lang__q *q, skep_str text, struct skep_field_ref *ret,
                           enum skep_lang__prefix *ret_prefix);
+/* The same of a name that is given, not used. */
+skep_rc skep_lang__column_name(struct skep_lang__q *q, skep_str text, struct skep_field_ref *ret,
+                               enum skep_lang__prefix *ret_prefix);
 /* The same of a breakdown or calculation: one value a row, also of a child or any span. */
 skep_rc skep_lang__value_column(struct skep_lang__q *q, skep_str text, struct skep_field_ref *ret);
 /* The same without relations. */
@@ -98,6 +114,13 @@ skep_rc skep_lang__literal(struct skep_lang__q *q, yyjson_val *v, skep_value out
 /* The text of a string, number or boolean. */
 skep_rc skep_lang__literal_text(struct skep_lang__q *q, yyjson_val *v, skep_str *ret);
 
+/* calculated_fields of `obj`, before anything names one. */
+skep_rc skep_lang__calculated(struct skep_lang__q *q, yyjson_val *obj);
+/* If the name is a calculated field or derived column, the plan computes it. */
+skep_rc skep_lang__calculate(struct skep_lang__q *q, skep_str name);
+/* formulas of `obj` -> plan, behind its calculations. */
+skep_rc skep_lang__formulas(struct skep_lang__q *q, yyjson_val *obj, struct skep_plan *plan);
+
 /* start_time, end_time, time_range of `obj`. */
 skep_rc skep_lang__times(struct skep_lang__q *q, yyjson_val *obj, struct skep_time_range *ret);
 
@@ -108,5 +131,5 @@ skep_rc skep_lang__count(struct skep_lang__q *q, yyjson_val *obj, const char *ke
                          unsigned *ret);
 /* `dataset` of the request, else the URL's. */
 skep_rc skep_lang__dataset(struct skep_lang__q *q, yyjson_val *obj, struct skep_plan *plan);
-/* The plan's own rules. */
-skep_rc skep_lang__whole(struct skep_lang__q *q, const struct skep_plan *plan);
+/* What the plan computes, and its own rules. */
+skep_rc skep_lang__whole(struct skep_lang__q *q, struct skep_plan *plan);

@@ -48,6 +48,13 @@ static bool is_escaped(skep_str name)
 skep_rc skep_lang__column(struct skep_lang__q *q, skep_str text, struct skep_field_ref *ret,
                           enum skep_lang__prefix *ret_prefix)
 {
+    SKEP_TRY(skep_lang__column_name(q, text, ret, ret_prefix));
+    return skep_lang__calculate(q, ret->name);
+}
+
+skep_rc skep_lang__column_name(struct skep_lang__q *q, skep_str text, struct skep_field_ref *ret,
+                               enum skep_lang__prefix *ret_prefix)
+{
     if (text.n == 0)
         return skep_lang__refuse(q, SKEP_LANG_MISSING, "name a column");
     if (text.n > SKEP_LIMIT_NAME_BYTES)

@@ -82,14 +82,24 @@ static skep_rc columns(struct skep_lang__q *q, yyjson_val *obj, struct skep_plan
 static skep_rc rows_of(struct skep_lang__q *q, yyjson_val *obj, bool compared,
                        struct skep_plan *plan)
 {
-    static const char *const keys[] = {"dataset",    "start_time", "end_time",
-                                       "time_range", "filters",    "filter_combination",
-                                       "columns",    "order",      "limit",
-                                       "after",      "pattern",    "compare_time_offset_seconds"};
+    static const char *const keys[] = {"dataset",
+                                       "start_time",
+                                       "end_time",
+                                       "time_range",
+                                       "filters",
+                                       "filter_combination",
+                                       "columns",
+                                       "order",
+                                       "limit",
+                                       "after",
+                                       "pattern",
+                                       "calculated_fields",
+                                       "compare_time_offset_seconds"};
     skep_str order, after;
     SKEP_TRY(skep_lang__known(q, obj, keys, SKEP_ARRAY_LEN(keys) - (compared ? 0 : 1)));
     SKEP_TRY(skep_lang__dataset(q, obj, plan));
     SKEP_TRY(skep_lang__times(q, obj, &plan->range));
+    SKEP_TRY(skep_lang__calculated(q, obj));
     SKEP_TRY(skep_lang__filters(q, obj, &plan->filter));
     SKEP_TRY(skep_lang__pattern(q, obj, &plan->filter));
     SKEP_TRY(columns(q, obj, plan));
@@ -121,11 +131,13 @@ static skep_rc compared_rows(struct skep_lang__q *q, yyjson_val *obj, struct ske
 
 static skep_rc deletion(struct skep_lang__q *q, yyjson_val *obj, struct skep_plan *plan)
 {
-    static const char *const keys[] = {"dataset", "start_time",         "end_time", "time_range",
-                                       "filters", "filter_combination", "confirm",  "pattern"};
+    static const char *const keys[] = {"dataset",    "start_time", "end_time",
+                                       "time_range", "filters",    "filter_combination",
+                                       "confirm",    "pattern",    "calculated_fields"};
     SKEP_TRY(skep_lang__known(q, obj, keys, SKEP_ARRAY_LEN(keys)));
     SKEP_TRY(skep_lang__dataset(q, obj, plan));
     SKEP_TRY(skep_lang__times(q, obj, &plan->range));
+    SKEP_TRY(skep_lang__calculated(q, obj));
     SKEP_TRY(skep_lang__filters(q, obj, &plan->filter));
     SKEP_TRY(skep_lang__pattern(q, obj, &plan->filter));
     bool timed = yyjson_obj_get(obj, "start_time") || yyjson_obj_get(obj, "time_range");
@@ -171,11 +183,12 @@ static skep_rc selection(struct skep_lang__q *q, yyjson_val *obj, struct skep_pl
 static skep_rc facets(struct skep_lang__q *q, yyjson_val *obj, struct skep_plan *plan)
 {
     static const char *const keys[] = {
-        "dataset", "start_time", "end_time", "time_range", "filters", "filter_combination",
-        "columns", "selection",  "limit",    "pattern"};
+        "dataset", "start_time", "end_time", "time_range", "filters",          "filter_combination",
+        "columns", "selection",  "limit",    "pattern",    "calculated_fields"};
     SKEP_TRY(skep_lang__known(q, obj, keys, SKEP_ARRAY_LEN(keys)));
     SKEP_TRY(skep_lang__dataset(q, obj, plan));
     SKEP_TRY(skep_lang__times(q, obj, &plan->range));
+    SKEP_TRY(skep_lang__calculated(q, obj));
     SKEP_TRY(skep_lang__filters(q, obj, &plan->filter));
     SKEP_TRY(skep_lang__pattern(q, obj, &plan->filter));
     SKEP_TRY(selection(q, obj, plan));
@@ -249,16 +262,17 @@ static skep_rc traces_of(struct skep_lang__q *q, yyjson_val *obj, bool narrowed,
                          struct skep_plan *plan)
 {
     enum { NARROW = 3 }; /* the last ones */
-    static const char *const keys[] = {"dataset",     "start_time",  "end_time",
-                                       "time_range",  "filters",     "filter_combination",
-                                       "sort",        "limit",       "filter_expression",
-                                       "duration_ms", "distribution"};
+    static const char *const keys[] = {
+        "dataset",           "start_time",         "end_time",    "time_range",
+        "filters",           "filter_combination", "sort",        "limit",
+        "calculated_fields", "filter_expression",  "duration_ms", "distribution"};
     static const skep_str sorts[] = {{"recent", 6}, {"slow", 4}, {"errors", 6}};
     skep_str sort;
     unsigned i = 0;
     SKEP_TRY(skep_lang__known(q, obj, keys, SKEP_ARRAY_LEN(keys) - (narrowed ? 0 : NARROW)));
     SKEP_TRY(skep_lang__dataset(q, obj, plan));
     SKEP_TRY(skep_lang__times(q, obj, &plan->range));
+    SKEP_TRY(skep_lang__calculated(q, obj));
     SKEP_TRY(skep_lang__filters(q, obj, &plan->filter));
     SKEP_TRY(skep_lang__count(q, obj, "limit", SKEP_LIMIT_LANG_TRACES, &plan->limit));
     SKEP_TRY(skep_lang__str(q, obj, "sort", &sort));

@@ -226,8 +226,8 @@ enum skep_traces_sort { SKEP_TRACES_RECENT, SKEP_TRACES_SLOW, SKEP_TRACES_ERRORS
 struct skep_plan {
     enum skep_plan_kind kind;
     struct skep_time_range range;
-    skep_str dataset;               /* empty = all; matched case-folded */
-    const struct skep_expr *filter; /* NULL = all rows */
+    skep_str dataset;                     /* empty = all; matched case-folded */
+    const struct skep_expr *filter;       /* NULL = all rows */
     const struct skep_computed *computed; /* names are distinct */
     unsigned n_computed;
     /* FACETS: the rows that pass the filter are compared by this; `groups` are the fields, of the
@@ -247,6 +247,8 @@ struct skep_plan {
     unsigned n_havings;
     int64_t granularity_ns;  /* 0 = totals only, no series */
     bool ignore_sample_rate; /* usage_mode */
+    /* > 0: whoever asked wants the same of a range so much earlier, too (skep_query_compare) */
+    int64_t compare_offset_ns;
     /* AGGREGATE, ROWS, TRACES, FIELDS */
     unsigned limit; /* 0 = the kind's default */
     /* ROWS */
@@ -275,6 +277,27 @@ struct skep_plan {
  * Returns SKEP_OK | SKEP_EINVAL (err says which). */
 SKEP_NODISCARD skep_rc skep_plan_check(const struct skep_plan *p, skep_err *err);
 
+/* Columns of a result's values: aggregates, then formulas. */
+static inline unsigned skep_plan_n_values(const struct skep_plan *p)
+{
+    return p->n_aggs + p->n_formulas;
+}
+/* The first column that is shown: formulas stand instead of the aggregates they are made of. */
+static inline unsigned skep_plan_first_value(const struct skep_plan *p)
+{
+    return p->n_formulas > 0 ? p->n_aggs : 0;
+}
+/* What results call a column. */
+static inline skep_str skep_plan_value_key(const struct skep_plan *p, unsigned value)
+{
+    return value < p->n_aggs ? p->aggs[value].key : p->formulas[value - p->n_aggs].key;
+}
+/* Is the column a heatmap? */
+static inline bool skep_plan_value_heat(const struct skep_plan *p, unsigned value)
+{
+    return value < p->n_aggs && p->aggs[value].op == SKEP_AGG_HEATMAP;
+}
+
 /* The computed field of that name, NULL when there is none. */
 const struct skep_computed *skep_plan_computed(const struct skep_plan *p, skep_str name);
 
@@ -295,8 +318,8 @@ enum {
     SKEP_LIMIT_PLAN_ROWS = 1000000,
     SKEP_LIMIT_PLAN_HEAT_BINS = 1000,
     SKEP_LIMIT_PLAN_COMPUTED = 200,
-    SKEP_LIMIT_PLAN_NESTED = 16, /* computed fields of computed fields */
-    SKEP_LIMIT_PLAN_INPUTS = 256, /* of one */
+    SKEP_LIMIT_PLAN_NESTED = 16,          /* computed fields of computed fields */
+    SKEP_LIMIT_PLAN_INPUTS = 256,         /* of one */
     SKEP_LIMIT_PLAN_CASES = 16,           /* of one group */
     SKEP_LIMIT_PLAN_FACET_VALUES = 65536, /* distinct; a field with more is only named */
     SKEP_LIMIT_PLAN_RELATIONS = 32        /* tests and expressions of relatives, related fields */

@@ -93,7 +93,7 @@ static skep_rc group_values(struct skep_query_job *j, const struct skep_query_ce
                             const uint32_t *cells, uint32_t n, const struct skep_agg_value *values,
                             const struct skep_cell **ret, skep_err *err)
 {
-    struct skep_cell *out = try_array(j, j->plan.n_aggs, sizeof *out, err);
+    struct skep_cell *out = try_array(j, skep_plan_n_values(&j->plan), sizeof *out, err);
     if (!out)
         return SKEP_ENOMEM;
     for (unsigned a = 0; a < j->plan.n_aggs; a++) {
@@ -102,6 +102,7 @@ static skep_rc group_values(struct skep_query_job *j, const struct skep_query_ce
         else
             skep_query__to_cell(&values[a], &out[a]);
     }
+    skep_query__formula_cells(j, out, 1);
     *ret = out;
     return SKEP_OK;
 }
@@ -179,7 +180,8 @@ static skep_rc make_series(struct skep_query_job *j, const struct skep_query_cel
                            const uint32_t *cells, uint32_t n, unsigned n_buckets,
                            const struct skep_cell **ret, skep_err *err)
 {
-    struct skep_cell *out = try_array(j, (size_t)j->plan.n_aggs * n_buckets, sizeof *out, err);
+    size_t n_cells = (size_t)skep_plan_n_values(&j->plan) * n_buckets;
+    struct skep_cell *out = try_array(j, n_cells, sizeof *out, err);
     if (!out)
         return SKEP_ENOMEM;
     for (unsigned a = 0; a < j->plan.n_aggs; a++) {
@@ -199,6 +201,8 @@ static skep_rc make_series(struct skep_query_job *j, const struct skep_query_cel
         if (skep_agg_ops(j->plan.aggs[a].op)->rate)
             skep_query__to_rates(out + (size_t)a * n_buckets, n_buckets,
                                  (double)j->plan.granularity_ns / 1e9);
+    for (unsigned b = 0; b < n_buckets; b++)
+        skep_query__formula_cells(j, out + b, n_buckets);
     *ret = out;
     return SKEP_OK;
 }

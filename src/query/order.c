@@ -201,7 +201,8 @@ static int group_order(const void *x, const void *y, void *arg)
             return c;
     }
     if (plan->n_orders == 0) {
-        int c = order_by_agg(&a->values[0], &b->values[0], true);
+        unsigned first = skep_plan_first_value(plan);
+        int c = order_by_agg(&a->values[first], &b->values[first], true);
         if (c != 0)
             return c;
     }
@@ -259,13 +260,14 @@ skep_rc skep_query__order(struct skep_query_job *j, const struct skep_query_cell
     size_t limit = plan->limit ? plan->limit : DEFAULT_LIMIT;
     /* Never more than some way over the limit at once, however many groups there are. */
     j->cap_groups = SKEP_MIN((size_t)count_groups(c) + 1, 2 * limit + 64);
-    j->values_bytes = j->cap_groups * plan->n_aggs * sizeof(struct skep_agg_value);
+    unsigned n_values = skep_plan_n_values(plan);
+    j->values_bytes = j->cap_groups * n_values * sizeof(struct skep_agg_value);
     j->groups = skep_agg_alloc(&j->mem, j->cap_groups * sizeof *j->groups);
     j->values_block = skep_agg_alloc(&j->mem, j->values_bytes);
     if (!j->groups || !j->values_block)
         return skep_query__no_memory(err);
     for (size_t g = 0; g < j->cap_groups; g++)
-        j->groups[g].values = j->values_block + g * plan->n_aggs;
+        j->groups[g].values = j->values_block + g * n_values;
     skep_ts_ns start = 0;
     (void)skep_agg_buckets(plan, &start); /* only the start is of interest */
     struct skep_plan whole = *plan;
@@ -283,6 +285,7 @@ skep_rc skep_query__order(struct skep_query_job *j, const struct skep_query_cell
         SKEP_TRY(skep_query__values(j, c, cells, n, span_ns, g->values, err));
         if (plan->granularity_ns > 0)
             SKEP_TRY(skep_query__rates(j, c, cells, n, g->values, err));
+        skep_query__formulas(j, g->values);
         bool stays = true;
         for (unsigned h = 0; h < plan->n_havings && stays; h++)
             stays = passes(&plan->havings[h], g->values);
@@ -312,6 +315,7 @@ skep_rc skep_query__select(const struct skep_run_opts *opts, struct skep_partial
 {
     struct skep_query_job j = {.opts = opts, .plan = *p->plan, .mem.budget = opts->budget};
     struct skep_query_cells c = {0};
+    skep_arena_init(&j.scratch, "formulas", opts->budget);
     skep_rc rc = skep_query__cells(&j, p, &c, err);
     if (rc == SKEP_OK)
         rc = skep_query__order(&j, &c, err);
@@ -322,6 +326,7 @@ skep_rc skep_query__select(const struct skep_run_opts *opts, struct skep_partial
         for (size_t g = 0; g < j.n_groups; g++)
             (*ret)[g] = j.groups[g].tuple;
     }
+    skep_arena_done(&j.scratch);
     skep_agg_free(&j.mem, j.groups, j.cap_groups * sizeof *j.groups);
     skep_agg_free(&j.mem, j.values_block, j.values_bytes);
     skep_agg_free(&j.mem, c.first, (c.n_tuples + 2) * sizeof *c.first);

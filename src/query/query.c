@@ -18,6 +18,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "os/os.h"
+#include "plan/compare.h"
 #include "query/query_priv.h"
 
 #include <math.h>
@@ -92,6 +93,7 @@ static skep_rc linear_ranges(struct skep_query_job *j, skep_err *err)
     p->granularity_ns = 0;
     p->n_orders = 0;
     p->n_havings = 0;
+    p->n_formulas = 0; /* of aggregates that are not asked for here */
     p->n_aggs = SKEP_MIN(n, (unsigned)SKEP_LIMIT_PLAN_AGGS);
     struct skep_agg_value values[2 * SKEP_LIMIT_PLAN_AGGS] = {{0}};
     for (unsigned from = 0; from < n; from += SKEP_LIMIT_PLAN_AGGS) {
@@ -116,9 +118,16 @@ static skep_rc linear_ranges(struct skep_query_job *j, skep_err *err)
     return SKEP_OK;
 }
 
-static bool is_rate(const struct skep_plan *p, unsigned agg)
+/* Is the value a rate, or made of one? */
+static bool is_rate(const struct skep_plan *p, unsigned value)
 {
-    return skep_agg_ops(p->aggs[agg].op)->rate;
+    if (value < p->n_aggs)
+        return skep_agg_ops(p->aggs[value].op)->rate;
+    const struct skep_formula *f = &p->formulas[value - p->n_aggs];
+    for (unsigned i = 0; i < f->n_aggs; i++)
+        if (is_rate(p, f->aggs[i]))
+            return true;
+    return false;
 }
 
 static bool may_cut(const struct skep_plan *p)
@@ -131,7 +140,7 @@ static bool may_cut(const struct skep_plan *p)
     for (unsigned i = 0; i < p->n_havings; i++)
         if (is_rate(p, p->havings[i].agg))
             return false;
-    return p->n_orders > 0 || !is_rate(p, 0);
+    return p->n_orders > 0 || !is_rate(p, skep_plan_first_value(p));
 }
 
 static skep_rc two_passes(struct skep_query_job *j, skep_err *err)
@@ -207,6 +216,7 @@ skep_rc skep_query_aggregate(struct skep_store *store, const struct skep_plan *p
     struct skep_query_job j = {
         .store = store, .asked = plan, .opts = opts, .plan = *plan, .complete = true};
     j.mem.budget = opts->budget;
+    skep_arena_init(&j.scratch, "formulas", opts->budget);
     j.aggs = skep_new_n(opts->arena, struct skep_agg, plan->n_aggs);
     memcpy(j.aggs, plan->aggs, plan->n_aggs * sizeof *j.aggs);
     j.plan.aggs = j.aggs;
@@ -215,6 +225,7 @@ skep_rc skep_query_aggregate(struct skep_store *store, const struct skep_plan *p
         rc = answer(&j, ret, err);
     if (rc == SKEP_OK)
         (*ret)->elapsed_ns = os->mono_ns(os) - start_ns;
+    skep_arena_done(&j.scratch);
     skep_agg_free(&j.mem, j.groups, j.cap_groups * sizeof *j.groups);
     skep_agg_free(&j.mem, j.values_block, j.values_bytes);
     skep_query__cells_done(&j, &j.totals_only);
@@ -224,6 +235,71 @@ skep_rc skep_query_aggregate(struct skep_store *store, const struct skep_plan *p
     if (j.mem.budget && j.mem.taken > 0)
         skep_budget_give(j.mem.budget, j.mem.taken);
     return rc;
+}
+
+/* now's group with those keys; n_groups: none. */
+static size_t same_group(const struct skep_result *now, const skep_value *key, unsigned n_keys)
+{
+    for (size_t g = 0; g < now->n_groups; g++) {
+        unsigned k = 0;
+        while (k < n_keys && skep_value_order(&now->groups[g].key[k], &key[k]) == 0)
+            k++;
+        if (k == n_keys)
+            return g;
+    }
+    return now->n_groups;
+}
+
+/* Put the groups of `then` where now has them. */
+static skep_rc line_up(const struct skep_result *now, struct skep_arena *a,
+                       struct skep_result *then, skep_err *err)
+{
+    unsigned n_keys = now->plan->n_groups, n_values = skep_plan_n_values(now->plan);
+    size_t cells = (size_t)n_values * SKEP_MAX(then->n_buckets, 1u);
+    struct skep_result_group *groups =
+        skep_arena_try_alloc(a, (now->n_groups + 1) * sizeof *groups);
+    struct skep_cell *none = skep_arena_try_alloc(a, cells * sizeof *none); /* zeroed: NULL */
+    if (!groups || !none)
+        return skep_query__no_memory(err);
+    for (size_t g = 0; g < now->n_groups; g++)
+        groups[g] = (struct skep_result_group){
+            .key = now->groups[g].key, .values = none, .series = then->n_buckets > 0 ? none : NULL};
+    for (size_t g = 0; g < then->n_groups; g++) {
+        size_t at = same_group(now, then->groups[g].key, n_keys);
+        if (at < now->n_groups)
+            groups[at] = then->groups[g];
+    }
+    then->groups = groups;
+    then->n_groups = then->n_groups_total = now->n_groups;
+    return SKEP_OK;
+}
+
+skep_rc skep_query_compare(struct skep_store *store, const struct skep_result *now,
+                           const struct skep_run_opts *opts, struct skep_result **ret,
+                           skep_err *err)
+{
+    const struct skep_plan *asked = now->plan;
+    struct skep_plan *plan = skep_new(opts->arena, struct skep_plan);
+    size_t n_keys = asked->n_groups;
+    if (asked->compare_offset_ns <= 0)
+        return skep_fail(err, SKEP_EINVAL, "no earlier time to compare with");
+    *plan = *asked;
+    plan->range.start_ns -= asked->compare_offset_ns;
+    plan->range.end_ns -= asked->compare_offset_ns;
+    plan->n_havings = 0; /* said of now */
+    if (n_keys > 0 && now->n_groups > 0) {
+        size_t bytes = now->n_groups * n_keys * sizeof(skep_value);
+        skep_value *keys = skep_arena_try_alloc(opts->arena, bytes);
+        if (!keys)
+            return skep_query__no_memory(err);
+        for (size_t g = 0; g < now->n_groups; g++)
+            memcpy(keys + g * n_keys, now->groups[g].key, n_keys * sizeof *keys);
+        plan->only_groups = keys;
+        plan->n_only_groups = now->n_groups;
+        plan->limit = (unsigned)now->n_groups;
+    }
+    SKEP_TRY(skep_query_aggregate(store, plan, opts, ret, err));
+    return line_up(now, opts->arena, *ret, err);
 }
 
 skep_rc skep_query_run(struct skep_store *store, const struct skep_plan *plan,

@@ -25,8 +25,8 @@ struct skep_cell {
 
 struct skep_result_group {
     const skep_value *key;          /* [plan->n_groups]; type NULL = absent */
-    const struct skep_cell *values; /* [plan->n_aggs] */
-    /* [plan->n_aggs * n_buckets], agg-major; NULL without series */
+    const struct skep_cell *values; /* [skep_plan_n_values] */
+    /* [skep_plan_n_values * n_buckets], value-major; NULL without series */
     const struct skep_cell *series;
 };
 
@@ -60,6 +60,12 @@ struct skep_result {
 SKEP_NODISCARD skep_rc skep_query_aggregate(struct skep_store *store, const struct skep_plan *plan,
                                             const struct skep_run_opts *opts,
                                             struct skep_result **ret, skep_err *err);
+/* The same question of the range `plan->compare_offset_ns` earlier, of the groups of `now` alone:
+ * ret->groups[i] is now's group i, its values null where it had no rows.  Bucket starts are the
+ * earlier ones.  Returns as skep_query_aggregate; EINVAL without an offset. */
+SKEP_NODISCARD skep_rc skep_query_compare(struct skep_store *store, const struct skep_result *now,
+                                          const struct skep_run_opts *opts,
+                                          struct skep_result **ret, skep_err *err);
 /* Answer a plan of any other kind. */
 SKEP_NODISCARD skep_rc skep_query_run(struct skep_store *store, const struct skep_plan *plan,
                                       const struct skep_run_opts *opts, struct skep_answer *ret,

@@ -20,7 +20,7 @@ struct skep_query_cells {
 /* A group while it is ordered and cut. */
 struct skep_query_group {
     uint32_t tuple;
-    struct skep_agg_value *values; /* [n_aggs]; kind STATE: a heatmap */
+    struct skep_agg_value *values; /* [n_aggs + n_formulas]; kind STATE: a heatmap */
 };
 
 struct skep_query_job {
@@ -41,6 +41,7 @@ struct skep_query_job {
     struct skep_agg_value *values_block;
     size_t values_bytes;
     struct skep_heat_axis *axes; /* [n_aggs] */
+    struct skep_arena scratch;   /* of formulas */
     struct skep_answer answer;   /* of the last run; completeness of all */
     uint64_t rows_examined;
     bool complete;
@@ -72,6 +73,10 @@ SKEP_NODISCARD skep_rc skep_query__select(const struct skep_run_opts *opts, stru
 /* Key values of a tuple: ret[n_groups], borrowed from the partial. */
 void skep_query__keys(const struct skep_partial *p, uint32_t tuple, skep_value *ret);
 SKEP_NODISCARD skep_rc skep_query__no_memory(skep_err *err);
+
+/* formulas.c: fill in values[n_aggs ...], or cells `stride` apart, of those before them. */
+void skep_query__formulas(struct skep_query_job *j, struct skep_agg_value *values);
+void skep_query__formula_cells(struct skep_query_job *j, struct skep_cell *cells, size_t stride);
 
 /* finish.c */
 void skep_query__to_cell(const struct skep_agg_value *v, struct skep_cell *ret);

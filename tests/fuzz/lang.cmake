@@ -1,5 +1,7 @@
 skep_fuzz(fuzz_lang_spec SOURCES fuzz_lang_spec.c DEPENDS lang query plan wire base
           CORPUS corpus/lang_spec)
+skep_fuzz(fuzz_lang_derived SOURCES fuzz_lang_derived.c DEPENDS lang query calc plan wire base
+          CORPUS corpus/lang_derived)
 skep_fuzz(fuzz_lang_where SOURCES fuzz_lang_where.c DEPENDS lang query plan wire base
           CORPUS corpus/lang_where)
 skep_fuzz(fuzz_lang_xray SOURCES fuzz_lang_xray.c DEPENDS lang query plan wire base

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Query specifications: what each member becomes, and what is refused where. */
 #include <cmocka.h>
+#include <stdio.h>
 
 #include "lang/honeycomb.h"
 #include "plan_text.h"
@@ -228,11 +229,99 @@ static const struct bad bads[] = {
     {"{\"disable_series\":1}", "disable_series", "true or false"},
     {"{\"heatmap\":{\"scale\":\"sqrt\"}}", "heatmap.scale", "log or linear"},
     {"{\"heatmap\":{\"bins\":9999}}", "heatmap.bins", "1 to"},
-    {"{\"calculated_fields\":[{\"name\":\"x\",\"expression\":\"1\"}]}", "calculated_fields",
-     "not supported"},
-    {"{\"formulas\":[{\"name\":\"x\",\"expression\":\"1\"}]}", "formulas", "not supported"},
-    {"{\"compare_time_offset_seconds\":86400}", "compare_time_offset_seconds", "not supported"},
+    {"{\"calculated_fields\":[{\"name\":\"x\"}]}", "calculated_fields[0].expression",
+     "write an expression"},
+    {"{\"formulas\":[{\"expression\":\"1\"}]}", "formulas[0].name", "needs a name"},
+    {"{\"compare_time_offset_seconds\":86401}", "compare_time_offset_seconds", "use 1800"},
 };
+
+static const struct skep_lang_derived derived[] = {
+    {SKEP_STR("slow"), SKEP_STR("$duration_ms > 1000"), SKEP_STR("__all__")},
+    {SKEP_STR("slow"), SKEP_STR("$duration_ms > 10"), SKEP_STR("my-shop-")},
+    {SKEP_STR("late"), SKEP_STR("$slow AND $slower"), SKEP_STR_NULL},
+    {SKEP_STR("slower"), SKEP_STR("$duration_ms > 5000"), SKEP_STR_NULL},
+    {SKEP_STR("mine"), SKEP_STR("1"), SKEP_STR("other")},
+    {SKEP_STR("odd"), SKEP_STR("1 +"), SKEP_STR_NULL},
+    {SKEP_STR("a"), SKEP_STR("$b"), SKEP_STR_NULL},
+    {SKEP_STR("b"), SKEP_STR("$a"), SKEP_STR_NULL},
+};
+
+/* What a plan computes, as "name: text; ...". */
+static char *computed(const char *json, skep_str dataset, struct skep_lang_issue *issue)
+{
+    const struct skep_lang_opts opts = {.now_ns = now_ns,
+                                        .dataset = dataset,
+                                        .derived = derived,
+                                        .n_derived = SKEP_ARRAY_LEN(derived)};
+    static char text[1024];
+    struct skep_arena a;
+    const struct skep_plan *plan = NULL;
+    size_t n = 0;
+    skep_arena_init(&a, "test", NULL);
+    text[0] = '\0';
+    if (skep_lang_honeycomb(skep_str_bytes(skep_str_c(json)), &opts, &a, &plan, issue) == SKEP_OK)
+        for (unsigned i = 0; i < plan->n_computed; i++)
+            n += (size_t)snprintf(text + n, sizeof text - n, SKEP_STRFMT ": " SKEP_STRFMT "; ",
+                                  SKEP_STRARG(plan->computed[i].name),
+                                  SKEP_STRARG(plan->computed[i].text));
+    else
+        (void)snprintf(text, sizeof text, "%s: %s", issue->field, issue->text);
+    skep_arena_done(&a);
+    return text;
+}
+
+/* Derived columns come into a plan when something names them, those they use before them. */
+static void derived_columns(void **state)
+{
+    (void)state;
+    struct skep_lang_issue i;
+    skep_str none = SKEP_STR_NULL;
+    assert_string_equal(computed("{}", none, &i), "");
+    assert_string_equal(computed("{\"breakdowns\":[\"root.slow\"]}", none, &i),
+                        "slow: $duration_ms > 1000; ");
+    assert_string_equal(computed("{\"breakdowns\":[\"slow\"]}", SKEP_STR("My Shop!"), &i),
+                        "slow: $duration_ms > 10; ");
+    assert_string_equal(
+        computed("{\"filters\":[{\"column\":\"late\",\"op\":\"exists\"}]}", none, &i),
+        "slow: $duration_ms > 1000; slower: $duration_ms > 5000; "
+        "late: $slow AND $slower; ");
+    assert_string_equal(computed("{\"breakdowns\":[\"mine\"]}", SKEP_STR("shop"), &i), "");
+    assert_string_equal(
+        computed("{\"calculated_fields\":[{\"name\":\"slow\",\"expression\":\"1\"}],"
+                 "\"breakdowns\":[\"slow\"]}",
+                 none, &i),
+        "slow: 1; "); /* the request's own counts first */
+    assert_non_null(strstr(computed("{\"breakdowns\":[\"odd\"]}", none, &i),
+                           "breakdowns[0]: derived column odd: at byte 3"));
+    assert_non_null(strstr(computed("{\"breakdowns\":[\"a\"]}", none, &i), "cannot use itself"));
+}
+
+static skep_rc check_derived(const char *alias, const char *expression,
+                             struct skep_lang_issue *issue)
+{
+    const struct skep_lang_opts opts = {.derived = derived, .n_derived = SKEP_ARRAY_LEN(derived)};
+    struct skep_arena a;
+    skep_arena_init(&a, "test", NULL);
+    skep_rc rc =
+        skep_lang_derived_check(&opts, skep_str_c(alias), skep_str_c(expression), &a, issue);
+    skep_arena_done(&a);
+    return rc;
+}
+
+static void derived_checks(void **state)
+{
+    (void)state;
+    struct skep_lang_issue i = {.at = 0};
+    assert_int_equal(check_derived("odd", "IF($slow, 1, 2)", &i), SKEP_OK); /* it was broken */
+    assert_int_equal(check_derived("new", "$b = 1 AND", &i), SKEP_EINVAL);
+    assert_int_equal(check_derived("slow", "NOT($slow)", &i), SKEP_EINVAL);
+    assert_string_equal(i.field, "expression");
+    assert_int_equal(i.at, 4);
+    assert_int_equal(i.end, 9);
+    assert_int_equal(check_derived("root.x", "1", &i), SKEP_EINVAL);
+    assert_string_equal(i.field, "alias");
+    assert_int_equal(check_derived("", "1", &i), SKEP_EINVAL);
+}
 
 static skep_rc read_spec(const char *json, bool page, struct skep_arena *a,
                          const struct skep_plan **ret, struct skep_lang_issue *issue)
@@ -349,7 +438,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_good),      cmocka_unit_test(test_bad),
         cmocka_unit_test(test_limits),    cmocka_unit_test(test_page_members),
-        cmocka_unit_test(test_canonical),
+        cmocka_unit_test(test_canonical), cmocka_unit_test(derived_columns),
+        cmocka_unit_test(derived_checks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

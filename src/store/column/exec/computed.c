@@ -125,9 +125,8 @@ static skep_rc evaluate(struct skep_x_ctx *c, const struct skep_computed *of, sk
                         unsigned n, struct skep_arena *scratch, skep_value *ret, skep_err *err)
 {
     const struct skep_time_range *t = &c->q->plan->range;
-    struct skep_calc_ctx ctx = {.scratch = scratch,
-                                .start_ms = t->start_ns / 1000000,
-                                .end_ms = t->end_ns / 1000000};
+    struct skep_calc_ctx ctx = {
+        .scratch = scratch, .start_ms = t->start_ns / 1000000, .end_ms = t->end_ns / 1000000};
     const struct skep_calc_batch batch = {.n = n, .columns = columns};
     skep_calc_eval(of->calc, &batch, &ctx, ret);
     if (ctx.short_of_memory)
@@ -287,9 +286,10 @@ static skep_rc keep_text(struct skep_arena *a, skep_value *v, skep_err *err)
 }
 
 /* A field's values into column[rows->n]; *ret_lent: texts are the column's own. */
-static SKEP_NOINLINE skep_rc field_values(struct skep_x_ctx *c, struct skep_x_computed *k, uint32_t name,
-                            const struct skep_x_bits *in, const struct rows *rows,
-                            skep_value *column, bool *ret_lent, skep_err *err)
+static SKEP_NOINLINE skep_rc field_values(struct skep_x_ctx *c, struct skep_x_computed *k,
+                                          uint32_t name, const struct skep_x_bits *in,
+                                          const struct rows *rows, skep_value *column,
+                                          bool *ret_lent, skep_err *err)
 {
     const struct skep_x_bound *b = skep_x__sources(c, name);
     struct skep_x_bits rest = *in;
@@ -345,8 +345,8 @@ static SKEP_NOINLINE skep_rc random_values(struct skep_x_ctx *c, const struct ro
         column[i].i = ids[rows->at[i]];
     SKEP_TRY(skep_x__ints(c, SKEP_COL_ORDINAL, buf, &ids, err));
     for (unsigned i = 0; i < rows->n; i++)
-        column[i] = (skep_value){.type = SKEP_TYPE_DOUBLE,
-                                 .f = random_of(column[i].i, ids[rows->at[i]])};
+        column[i] =
+            (skep_value){.type = SKEP_TYPE_DOUBLE, .f = random_of(column[i].i, ids[rows->at[i]])};
     return SKEP_OK;
 }
 
@@ -459,8 +459,8 @@ skep_rc skep_x__load_computed(struct skep_x_ctx *c, const struct skep_x_source *
         return SKEP_OK;
     }
     skep_x__and(&ret->present, &k->of_type[s->type]);
-    bool text = s->type == SKEP_TYPE_STRING || s->type == SKEP_TYPE_BYTES ||
-                s->type == SKEP_TYPE_ARRAY;
+    bool text =
+        s->type == SKEP_TYPE_STRING || s->type == SKEP_TYPE_BYTES || s->type == SKEP_TYPE_ARRAY;
     ret->form = text ? SKEP_X_STR : s->type == SKEP_TYPE_DOUBLE ? SKEP_X_F64 : SKEP_X_I64;
     ret->i64 = k->i64;
     ret->f64 = k->f64;

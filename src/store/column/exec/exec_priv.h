@@ -75,7 +75,7 @@ void skep_x__pack(const uint8_t *pass, struct skep_x_bits *ret);
 struct skep_x_name {
     skep_str name;
     const struct skep_view *view;
-    skep_value *view_values; /* ENUM: [n_table] */
+    skep_value *view_values;              /* ENUM: [n_table] */
     const struct skep_computed *computed; /* not NULL: it is computed ... */
     uint32_t *inputs;                     /* ... of these names; [n_inputs] */
 };
@@ -250,11 +250,11 @@ struct skep_x_ctx {
     const struct skep_live *live;
     struct skep_arena arena; /* of the binding */
     struct skep_x_col *cols[SKEP_COL_COUNT];
-    struct skep_x_col **fields;      /* [rs->n_fields] */
-    struct skep_x_bound *bound;      /* [n_names] */
-    struct skep_x_bound any;         /* all string sources */
+    struct skep_x_col **fields;        /* [rs->n_fields] */
+    struct skep_x_bound *bound;        /* [n_names] */
+    struct skep_x_bound any;           /* all string sources */
     struct skep_x_computed **computed; /* [n_names], made when needed; computed.c */
-    struct skep_x_memo **test_memos; /* [n_tests][of sources], kept over bindings */
+    struct skep_x_memo **test_memos;   /* [n_tests][of sources], kept over bindings */
     unsigned *n_test_memos;
     struct skep_x_turns *turns; /* [n_turns] */
     /* the block, or the part of it that is looked at: rows [row0, row0 + n) */
