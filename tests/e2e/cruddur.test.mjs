@@ -2,9 +2,12 @@
 // Cruddur's API: the course's answers byte for byte with --bootcamp, a real store without; what it says of
 // bad input; who may call it from a page.
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
 import { createConnection } from 'node:net';
 import { after, before, test } from 'node:test';
-import { Cruddur } from './cruddur.mjs';
+import { Cruddur, visitorsBinary } from './cruddur.mjs';
 
 const FRONTEND = 'https://3000-bootcamp.example.org';
 let course, own;
@@ -267,4 +270,71 @@ test('it ends cleanly, and says what it cannot do', async () => {
   await assert.rejects(Cruddur.start({ args: ['--page', '/nowhere'] }), /holds no built page/);
   await assert.rejects(Cruddur.start({ args: ['--port', '70000'] }), /70000 is no port/);
   assert.equal(await c.stop(), 0);
+});
+
+// --- visitors -------------------------------------------------------------------------------------
+
+// What visitors ask of a server that answers all the same: by visitor, in order. One at a time, so that
+// requests of one visitor follow each other.
+async function recorded(args) {
+  const seen = [];
+  const server = createServer((req, res) => {
+    let body = '';
+    req.on('data', (d) => { body += d; });
+    req.on('end', () => {
+      seen.push(`${req.method} ${req.url} ${body} ${req.headers.baggage} ${req.headers['user-agent']}`);
+      res.end('[{"uuid":"68f126b0-1ceb-4a33-88be-d90fa7109eee"}]');
+    });
+  });
+  await new Promise((r) => server.listen(0, '127.0.0.1', r));
+  const child = spawn(visitorsBinary, ['--url', `http://127.0.0.1:${server.address().port}`, '--rate', '0', '--people', '1', ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
+  let out = '';
+  child.stdout.on('data', (d) => { out += d; });
+  const [code] = await once(child, 'close');
+  server.closeAllConnections();
+  server.close();
+  return { seen, out, code };
+}
+
+test('visitors: the same seed does the same, another something else', async () => {
+  const first = await recorded(['--count', '300']);
+  assert.equal(first.code, 0);
+  assert.equal(first.out, 'cruddur-visitors: 300 requests, 0 failed, 0 without an answer\n');
+  assert.deepEqual((await recorded(['--count', '300'])).seen, first.seen);
+  assert.notDeepEqual((await recorded(['--count', '300', '--seed', '2'])).seen, first.seen);
+  const of = (pattern) => first.seen.filter((s) => pattern.test(s)).length;
+  assert.ok(of(/^GET \/api\/activities\/home /) > 60);
+  for (const pattern of [/^GET \/api\/activities\/@worf /, /^GET \/api\/activities\/search\?term=prune\+juice /, /^POST \/api\/activities \{"message":"/, /^POST \/api\/activities\/68f126b0-1ceb-4a33-88be-d90fa7109eee\/reply /,
+    /^POST \/api\/messages /, /^GET \/api\/(activites\/home|activities\/search\?term=) /, /user\.handle=cocomelon,app\.client=android/])
+    assert.ok(of(pattern) > 0, String(pattern));
+  assert.equal(of(/trouble/), 0);
+});
+
+test('visitors: spells hit a kind of visitor alone', async () => {
+  const { seen } = await recorded(['--count', '1000', '--slow', '0-1000', '--errors', '0-1000']);
+  const slow = seen.filter((s) => s.includes('cruddur.trouble=slow'));
+  const errors = seen.filter((s) => s.includes('cruddur.trouble=error'));
+  assert.ok(slow.length > 10 && errors.length > 50, `${slow.length} ${errors.length}`);
+  for (const s of slow) assert.match(s, /app\.client=ios,app\.version=2\.1\.0/);
+  for (const s of errors) assert.match(s, /app\.client=android/);
+  assert.ok(seen.some((s) => /^GET \/api\/activities\/home .*app\.client=ios,app\.version=2\.0\.4/.test(s)));
+});
+
+test('visitors: a real Cruddur takes them all; what they mistype is answered', async () => {
+  const c = await Cruddur.start({ args: ['--trouble'] });
+  try {
+    const child = spawn(visitorsBinary, ['--url', c.url, '--rate', '0', '--people', '8', '--count', '12', '--errors', '0-1000'], { stdio: ['ignore', 'pipe', 'inherit'] });
+    let out = '';
+    child.stdout.on('data', (d) => { out += d; });
+    const [code] = await once(child, 'close');
+    assert.equal(code, 0);
+    const [, failed, away] = /96 requests, (\d+) failed, (\d+) without/.exec(out);
+    assert.equal(away, '0');
+    const statuses = c.log.split('\n').map((l) => /http \S+ (\d{3}) /.exec(l)?.[1]).filter(Boolean);
+    assert.equal(statuses.length, 96);
+    assert.equal(String(statuses.filter((s) => s === '500').length), failed);
+    assert.ok(Number(failed) > 0 && statuses.filter((s) => s === '200').length > 60);
+  } finally {
+    await c.done();
+  }
 });
