@@ -9,7 +9,7 @@
 #   release  gcc build, all tests
 #   asan     gcc build with address + undefined sanitizers: unit, fuzz regression, fault tests
 #   tsan     clang build with the thread sanitizer: unit tests
-#   ui       the page: type check (its tests are among the release tests)
+#   ui       the page and Cruddur's: type check (their tests are among the release tests)
 #
 # A failed stage does not stop the later ones that do not need it. The last line of the output is
 # "N passed, N failed"; the exit code is 0 only if nothing failed. SKEP_STAGES="lint release" runs
@@ -87,7 +87,7 @@ run_ctest() {
 }
 
 ui_types() {
-    npm --prefix ui run --silent check </dev/null
+    npm --prefix ui run --silent check </dev/null && npm --prefix cruddur/page run --silent check </dev/null
 }
 
 stage setup tools/setup-debian.sh build test || exit 1

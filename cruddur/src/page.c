@@ -180,7 +180,10 @@ static enum MHD_Result serve(void *self, struct MHD_Connection *connection, cons
         *state = &begun; // the answer comes when the request is whole
         return MHD_YES;
     }
-    *n = 0; // a body is read and left
+    if (*n > 0) {
+        *n = 0; // a body is read and left
+        return MHD_YES;
+    }
     if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
         return send_response(
             connection, 405,

@@ -6,6 +6,7 @@ import { root, until } from './support.mjs';
 
 const programs = process.env.SKEP_BUILD_DIR || join(root, 'build', 'release');
 export const cruddurBinary = join(programs, 'bin', 'cruddur');
+export const pageFolder = join(programs, 'sub', 'cruddur', 'page', 'dist');
 export const visitorsBinary = join(programs, 'bin', 'cruddur-visitors');
 
 // The caller's environment without what would switch telemetry on behind the test's back.
