@@ -10,7 +10,8 @@
  *   ./app(total+0x12) [0x5581c0]
  *   /lib/x86_64-linux-gnu/libc.so.6(+0x29d8f) [0x7f0a]
  *
- * The module of a frame is its binary.  Addresses change with every start and are not kept; an
+ * The module of a frame is its binary; with offset and build id its debug file tells the rest
+ * (docs/formats/native-stacks.md).  Addresses change with every start and are not kept; an
  * offset in a binary stands for a function without a name. */
 #include "stack/stack_priv.h"
 
@@ -22,26 +23,64 @@ static skep_str cut_arguments(skep_str s)
     return s;
 }
 
+bool skep_stack_offset(skep_str text, uint64_t *ret)
+{
+    uint64_t v = 0;
+    if (skep_str_starts(text, SKEP_STR("0x")) || skep_str_starts(text, SKEP_STR("0X")))
+        text = skep_str_skip(text, 2);
+    if (text.n == 0 || text.n > 16)
+        return false;
+    for (size_t i = 0; i < text.n; i++) {
+        char c = text.p[i];
+        unsigned digit = c >= '0' && c <= '9'   ? (unsigned)(c - '0')
+                         : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a') + 10
+                         : c >= 'A' && c <= 'F' ? (unsigned)(c - 'A') + 10
+                                                : 16;
+        if (digit > 15)
+            return false;
+        v = v << 4 | digit;
+    }
+    *ret = v;
+    return true;
+}
+
+/* Cut "(/srv/app+0x4f1) (BuildId: 6f0a)" off the end of *text; false when it does not stand there.
+ * *ret_place: "0x4f1". */
+static bool module_at_end(skep_str *text, struct skep_frame *ret, skep_str *ret_place)
+{
+    skep_str left = *text, before, inside, id = SKEP_STR_NULL, rest;
+    if (skep_stack__split_last(left, SKEP_STR(" (BuildId: "), &before, &inside)) {
+        (void)skep_stack__split(inside, SKEP_STR(")"), &id, &rest);
+        left = before;
+    }
+    if (!skep_stack__split_last(left, SKEP_STR("("), &before, &inside) ||
+        !skep_stack__split(inside, SKEP_STR(")"), &inside, &rest) ||
+        !skep_stack__split_last(inside, SKEP_STR("+"), &ret->module, ret_place) ||
+        ret->module.n == 0 || !skep_stack_offset(*ret_place, &ret->offset))
+        return false;
+    ret->has_offset = true;
+    ret->build_id = id;
+    *text = skep_str_trim(before);
+    return true;
+}
+
 /* Behind "#N ": of gdb and of the sanitizers. */
 static bool numbered(skep_str text, struct skep_frame *ret)
 {
-    skep_str before, rest, behind;
+    skep_str before, rest, place;
     text = skep_str_trim(text);
+    bool module = module_at_end(&text, ret, &place);
     if (skep_str_starts(text, SKEP_STR("0x"))) {
+        if (module && skep_str_chr(text, ' ') == SIZE_MAX) {
+            ret->function = place;
+            return true;
+        }
         if (!skep_stack__split(text, SKEP_STR(" "), &before, &rest))
             return false;
         rest = skep_str_trim(rest);
-        if (skep_str_starts(rest, SKEP_STR("in ")))
-            rest = skep_str_skip(rest, 3);
-        else if (!skep_str_starts(rest, SKEP_STR("(")))
+        if (!skep_str_starts(rest, SKEP_STR("in ")))
             return false;
-        text = rest;
-    }
-    if (skep_str_starts(text, SKEP_STR("(")) &&
-        skep_stack__split(skep_str_skip(text, 1), SKEP_STR(")"), &rest, &behind)) {
-        if (!skep_stack__split_last(rest, SKEP_STR("+"), &ret->module, &ret->function))
-            return false;
-        return true;
+        text = skep_str_skip(rest, 3);
     }
     if (skep_stack__split_last(text, SKEP_STR(" at "), &before, &rest) &&
         skep_stack__position(&rest, &ret->line, &ret->column)) {
@@ -60,7 +99,8 @@ static bool numbered(skep_str text, struct skep_frame *ret)
         ret->function = before;
         return true;
     }
-    return false;
+    ret->function = module ? cut_arguments(text) : SKEP_STR_NULL;
+    return module && ret->function.n > 0;
 }
 
 /* "./app(total+0x12) [0x5581c0]" */

@@ -8,12 +8,28 @@
 
 #include "base/arena.h"
 
+enum { SKEP_STACK_CONTEXT_MAX = 5 };
+
+/* The line of a frame and its neighbours, where the text of the file is known. */
+struct skep_frame_code {
+    skep_str line;
+    skep_str before[SKEP_STACK_CONTEXT_MAX], after[SKEP_STACK_CONTEXT_MAX];
+    uint32_t n_before, n_after;
+};
+
 struct skep_frame {
     skep_str file;         /* path or URL as written; empty = not said */
     skep_str function;     /* as written; empty = not said */
     skep_str module;       /* class, package or binary, where the language names one */
     uint32_t line, column; /* from 1; 0 = not said */
     bool own;              /* the program's own code, not a library's: skep_stack_own */
+    /* Of compiled code (docs/formats/native-stacks.md). */
+    skep_str build_id;     /* of the module, hexadecimal; empty = not said */
+    uint64_t offset;       /* in the module, with has_offset */
+    bool has_offset;
+    /* Filled in by who has maps and debug files (src/symbols). */
+    const struct skep_frame *sent;      /* as it came; NULL = the frame is as it came */
+    const struct skep_frame_code *code; /* NULL = not known */
 };
 
 struct skep_exception {
@@ -45,6 +61,9 @@ enum {
  * Threads: any. */
 bool skep_stack_parse(skep_str text, skep_str language, struct skep_arena *arena,
                       struct skep_stack *ret);
+
+/* "0x1394", hexadecimal with or without its mark.  false: no number of 64 bits. */
+SKEP_NODISCARD bool skep_stack_offset(skep_str text, uint64_t *ret);
 
 /* Mark the frames that are the program's own: below `root` (a directory; may be empty) and in no
  * place where packages, runtimes and system libraries are put.  A root under which nothing lies is

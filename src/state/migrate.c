@@ -196,6 +196,14 @@ static const char *const steps[] = {
     "CREATE TABLE item_memory("
     "  one INTEGER PRIMARY KEY, seq INTEGER NOT NULL, ordinal INTEGER NOT NULL"
     ") STRICT;",
+    /* source maps and tables of debug files */
+    "CREATE TABLE artifact("
+    "  id INTEGER PRIMARY KEY AUTOINCREMENT, environment TEXT NOT NULL, kind INTEGER NOT NULL,"
+    "  version TEXT NOT NULL, name TEXT NOT NULL, title TEXT NOT NULL, bytes INTEGER NOT NULL,"
+    "  kept_bytes INTEGER NOT NULL, created_ns INTEGER NOT NULL, actor TEXT NOT NULL,"
+    "  body BLOB NOT NULL"
+    ") STRICT;"
+    "CREATE UNIQUE INDEX artifact_key ON artifact(environment, kind, version, name);",
 };
 
 static skep_rc exec(sqlite3 *db, const char *sql, skep_err *err)
