@@ -83,6 +83,7 @@ skep_rc skep_api_routes(struct skep_api *api, struct skep_net *net, skep_err *er
         &skep_api__page_items,
         &skep_api__page_items_change,
         &skep_api__page_stack,
+        &skep_api__page_symbols,
         &skep_api__page_item_rules,
         &skep_api__page_oidc,
         &skep_api__logs_operations,
@@ -96,6 +97,7 @@ skep_rc skep_api_routes(struct skep_api *api, struct skep_net *net, skep_err *er
         &skep_api__rollbar_deploys,
         &skep_api__rollbar_reports,
         &skep_api__rollbar_versions,
+        &skep_api__rollbar_sourcemaps,
         // clang-format on
     };
     for (size_t i = 0; i < SKEP_ARRAY_LEN(all); i++)

@@ -15,6 +15,7 @@ struct skep_auth;
 struct skep_ingest;
 struct skep_notify;
 struct skep_oidc;
+struct skep_symbols;
 
 /* What the server finds when it writes to itself and reads it back (src/server/self.c). */
 struct skep_api_self {
@@ -46,7 +47,8 @@ struct skep_api_config {
     unsigned n_workers;                                 /* 0 = cores, at least 4 */
     void (*self)(void *ctx, struct skep_api_self *ret); /* NULL = there is none */
     void *self_ctx;
-    struct skep_ingest *ingest; /* for the ledger and the last requests */
+    struct skep_ingest *ingest;   /* for the ledger and the last requests */
+    struct skep_symbols *symbols; /* originals of frames of errors; NULL = none */
     struct skep_notify *notify;
     bool mail;                /* the notifier has a mail server */
     struct skep_inbox *inbox; /* of errors: keeps the items */

@@ -25,10 +25,11 @@ SKEP_NODISCARD skep_rc skep_api__items_range(struct skep_api__job *job,
 /* Wait, not for long, until what was acknowledged is in the items. */
 void skep_api__items_wait(struct skep_api__job *job);
 /* The exceptions of an occurrence; ret->n 0 = it tells of none.
- * row  with all its fields, SKEP_RAW_FIELD among them */
+ * row      with all its fields, SKEP_RAW_FIELD among them
+ * symbols  of whose maps and debug files originals are filled in; NULL = frames as they came */
 struct skep_stack;
-void skep_api__stack_of(struct skep_arena *arena, const struct skep_row *row,
-                        struct skep_stack *ret);
+void skep_api__stack_of(struct skep_api__job *job, const struct skep_row *row,
+                        struct skep_symbols *symbols, struct skep_stack *ret);
 /* Member `also` of an occurrence: other wires' reports of it; nothing when there is none. */
 void skep_api__put_other_reports(struct skep_api__job *job, struct skep_json *j, skep_row_id row);
 /* "critical" ... of 50 40 30 20 10, and back. */

@@ -5,6 +5,7 @@
 
 #include "base/assert.h"
 #include "ingest/rollbar_answer.h"
+#include "wire/multipart.h"
 
 enum { ORDINAL_BITS = 20 };
 _Static_assert(SKEP_LIMIT_BATCH_ROWS <= 1 << ORDINAL_BITS, "two rows would have one number");
@@ -65,6 +66,11 @@ void skep_api__rb_refuse_write(void *ctx, struct skep_request *req, int http_sta
                                skep_str message)
 {
     refuse(ctx, req, SKEP_STR("write"), http_status, rc, message);
+}
+
+void skep_api__rb_handle(void *ctx, struct skep_request *req)
+{
+    skep_api__run(ctx, req, (skep_api__work_fn *)req->route->work);
 }
 
 void skep_api__rb_put_null(struct skep_json *j, skep_str key)
@@ -190,5 +196,54 @@ bool skep_api__rb_text(struct skep_api__job *job, yyjson_val *root, const char *
         return skep_api__rb_invalid(
             job, skep_arena_printf(&job->arena, "%s is a text of at most %zu bytes", name, max));
     *ret = skep_arena_str(&job->arena, (skep_str){yyjson_get_str(v), yyjson_get_len(v)});
+    return true;
+}
+
+bool skep_api__rb_form(struct skep_api__job *job, struct skep_api__rb_form *ret)
+{
+    skep_str body = skep_str_trim(skep_bytes_str(job->req->body));
+    bool multipart = skep_str_starts(job->req->content_type, SKEP_STR("multipart/"));
+    *ret = (struct skep_api__rb_form){.doc = NULL};
+    if (multipart) {
+        struct skep_multipart m;
+        ret->multipart = skep_request_header(job->req, SKEP_STR("content-type"));
+        if (skep_multipart_begin(ret->multipart, body, &m))
+            return true;
+        skep_api__rb_fail(job, 400, SKEP_EMALFORMED,
+                          SKEP_STR("multipart/form-data with a boundary is needed"));
+        return false;
+    }
+    bool json = (body.n > 0 && body.p[0] == '{') ||
+                skep_str_eq(job->req->content_type, SKEP_STR("application/json"));
+    ret->doc = json ? skep_api__rb_body(job) : NULL;
+    return !json || ret->doc;
+}
+
+void skep_api__rb_form_done(struct skep_api__rb_form *f)
+{
+    yyjson_doc_free(f->doc);
+    f->doc = NULL;
+}
+
+bool skep_api__rb_member(struct skep_api__job *job, const struct skep_api__rb_form *f,
+                         const char *name, size_t max, skep_str *ret)
+{
+    struct skep_part part = {.name = SKEP_STR_NULL};
+    skep_str text = SKEP_STR_NULL;
+    bool set;
+    if (f->doc)
+        return skep_api__rb_text(job, yyjson_doc_get_root(f->doc), name, max, &set, ret);
+    if (f->multipart.n) {
+        if (!skep_multipart_find(f->multipart, skep_bytes_str(job->req->body), skep_str_c(name),
+                                 &part))
+            return true;
+        text = part.body;
+    } else if (!skep_request_form(job->req, skep_str_c(name), &text)) {
+        return true;
+    }
+    if (text.n > max || !skep_utf8_valid(text))
+        return skep_api__rb_invalid(
+            job, skep_arena_printf(&job->arena, "%s is a text of at most %zu bytes", name, max));
+    *ret = text;
     return true;
 }

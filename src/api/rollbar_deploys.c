@@ -41,32 +41,18 @@ static bool known_status(struct skep_api__job *job, skep_str status)
     return skep_api__rb_invalid(job, SKEP_STR("status is started, succeeded, failed or timed_out"));
 }
 
-/* A member of the body: of the object, else (root NULL) of the form.  false: refused. */
-static bool member(struct skep_api__job *job, yyjson_val *root, const char *name, size_t max,
-                   skep_str *ret)
-{
-    bool set;
-    if (root)
-        return skep_api__rb_text(job, root, name, max, &set, ret);
-    if (!skep_request_form(job->req, skep_str_c(name), ret))
-        return true;
-    if (ret->n <= max && skep_utf8_valid(*ret))
-        return true;
-    return skep_api__rb_invalid(
-        job, skep_arena_printf(&job->arena, "%s is a text of at most %zu bytes", name, max));
-}
-
-static bool read_deploy(struct skep_api__job *job, yyjson_val *root, struct skep_deploy *d)
+static bool read_deploy(struct skep_api__job *job, const struct skep_api__rb_form *f,
+                        struct skep_deploy *d)
 {
     skep_str head = SKEP_STR(""), account = SKEP_STR("");
     d->status = SKEP_STR("succeeded");
-    if (!member(job, root, "environment", NAME_MAX_BYTES, &d->stage) ||
-        !member(job, root, "revision", NAME_MAX_BYTES, &d->revision) ||
-        !member(job, root, "head_long", NAME_MAX_BYTES, &head) ||
-        !member(job, root, "local_username", NAME_MAX_BYTES, &d->user) ||
-        !member(job, root, "rollbar_username", NAME_MAX_BYTES, &account) ||
-        !member(job, root, "comment", SKEP_ITEM_TEXT_MAX, &d->comment) ||
-        !member(job, root, "status", NAME_MAX_BYTES, &d->status))
+    if (!skep_api__rb_member(job, f, "environment", NAME_MAX_BYTES, &d->stage) ||
+        !skep_api__rb_member(job, f, "revision", NAME_MAX_BYTES, &d->revision) ||
+        !skep_api__rb_member(job, f, "head_long", NAME_MAX_BYTES, &head) ||
+        !skep_api__rb_member(job, f, "local_username", NAME_MAX_BYTES, &d->user) ||
+        !skep_api__rb_member(job, f, "rollbar_username", NAME_MAX_BYTES, &account) ||
+        !skep_api__rb_member(job, f, "comment", SKEP_ITEM_TEXT_MAX, &d->comment) ||
+        !skep_api__rb_member(job, f, "status", NAME_MAX_BYTES, &d->status))
         return false;
     d->revision = d->revision.n ? d->revision : head;
     d->user = d->user.n ? d->user : account;
@@ -80,20 +66,11 @@ static bool read_deploy(struct skep_api__job *job, yyjson_val *root, struct skep
 /* What the body says; false: refused. */
 static bool read_body(struct skep_api__job *job, struct skep_deploy *d)
 {
-    skep_str body = skep_str_trim(skep_bytes_str(job->req->body));
-    if (skep_str_starts(job->req->content_type, SKEP_STR("multipart/"))) {
-        skep_api__rb_fail(job, 415, SKEP_EUNSUPPORTED,
-                          SKEP_STR("send JSON or a form (application/x-www-form-urlencoded; "
-                                   "curl: -d instead of -F)"));
+    struct skep_api__rb_form f;
+    if (!skep_api__rb_form(job, &f))
         return false;
-    }
-    bool json = (body.n > 0 && body.p[0] == '{') ||
-                skep_str_eq(job->req->content_type, SKEP_STR("application/json"));
-    if (!json)
-        return read_deploy(job, NULL, d);
-    yyjson_doc *doc = skep_api__rb_body(job);
-    bool ok = doc && read_deploy(job, yyjson_doc_get_root(doc), d);
-    yyjson_doc_free(doc);
+    bool ok = read_deploy(job, &f, d);
+    skep_api__rb_form_done(&f);
     return ok;
 }
 
@@ -210,54 +187,11 @@ static void list(struct skep_api__job *job)
     skep_api__rb_end(job);
 }
 
-static void handle_create(void *ctx, struct skep_request *req)
-{
-    skep_api__run(ctx, req, create);
-}
-static void handle_change(void *ctx, struct skep_request *req)
-{
-    skep_api__run(ctx, req, change);
-}
-static void handle_one(void *ctx, struct skep_request *req)
-{
-    skep_api__run(ctx, req, one);
-}
-static void handle_list(void *ctx, struct skep_request *req)
-{
-    skep_api__run(ctx, req, list);
-}
-
 static const struct skep_route routes[] = {
-    {.method = "POST",
-     .path = "/api/1/deploy",
-     .handle = handle_create,
-     .refuse = skep_api__rb_refuse_write,
-     .flags = SKEP_ROUTE_PREFIX_SLASH,
-     .body_limit_bytes = 1 << 18,
-     .right = SKEP_RIGHT_ADMIN,
-     .form = SKEP_FORM_ROLLBAR},
-    {.method = "PATCH",
-     .path = "/api/1/deploy/:id",
-     .handle = handle_change,
-     .refuse = skep_api__rb_refuse_write,
-     .flags = SKEP_ROUTE_PREFIX_SLASH,
-     .body_limit_bytes = 1 << 18,
-     .right = SKEP_RIGHT_ADMIN,
-     .form = SKEP_FORM_ROLLBAR},
-    {.method = "GET",
-     .path = "/api/1/deploys",
-     .handle = handle_list,
-     .refuse = skep_api__rb_refuse_read,
-     .flags = SKEP_ROUTE_PREFIX_SLASH,
-     .right = SKEP_RIGHT_QUERY,
-     .form = SKEP_FORM_ROLLBAR},
-    {.method = "GET",
-     .path = "/api/1/deploy/:id",
-     .handle = handle_one,
-     .refuse = skep_api__rb_refuse_read,
-     .flags = SKEP_ROUTE_PREFIX_SLASH,
-     .right = SKEP_RIGHT_QUERY,
-     .form = SKEP_FORM_ROLLBAR},
+    SKEP_API__RB_WRITE("POST", "/api/1/deploy", create, 1 << 18),
+    SKEP_API__RB_WRITE("PATCH", "/api/1/deploy/:id", change, 1 << 18),
+    SKEP_API__RB_READ("/api/1/deploys", list),
+    SKEP_API__RB_READ("/api/1/deploy/:id", one),
 };
 
 const struct skep_api__routes skep_api__rollbar_deploys = {routes, SKEP_ARRAY_LEN(routes)};

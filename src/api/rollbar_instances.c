@@ -87,16 +87,16 @@ static void put_frames(struct skep_json *j, const struct skep_exception *e)
     skep_json_end(j);
 }
 
-static void put_body(struct skep_json *j, struct skep_arena *arena, const struct skep_row *row)
+static void put_body(struct skep_json *j, struct skep_api__job *job, const struct skep_row *row)
 {
     struct skep_stack s = {.n = 0};
-    skep_api__stack_of(arena, row, &s);
+    skep_api__stack_of(job, row, job->api->cfg.symbols, &s);
     skep_json_key(j, SKEP_STR("body"));
     skep_json_object(j);
     if (s.n == 0) {
         skep_json_key(j, SKEP_STR("message"));
         skep_json_object(j);
-        skep_json_put_str(j, SKEP_STR("body"), text_of(arena, row, SKEP_BODY_FIELD));
+        skep_json_put_str(j, SKEP_STR("body"), text_of(&job->arena, row, SKEP_BODY_FIELD));
         skep_json_end(j);
     } else {
         skep_json_key(j, SKEP_STR("trace_chain"));
@@ -117,7 +117,7 @@ static void put_body(struct skep_json *j, struct skep_arena *arena, const struct
 }
 
 /* `data` of an exception that another wire told of. */
-static void put_made(struct skep_json *j, struct skep_arena *arena, const struct skep_row *row,
+static void put_made(struct skep_json *j, struct skep_api__job *job, const struct skep_row *row,
                      skep_str stage)
 {
     static const skep_str own[] = {SKEP_STR_INIT("service.version"),
@@ -125,6 +125,7 @@ static void put_made(struct skep_json *j, struct skep_arena *arena, const struct
                                    SKEP_STR_INIT("error.context")},
                           theirs[] = {SKEP_STR_INIT("code_version"), SKEP_STR_INIT("language"),
                                       SKEP_STR_INIT("context")};
+    struct skep_arena *arena = &job->arena;
     int level = skep_inbox_level(text_of(arena, row, SKEP_STR("error.level")), row->severity);
     skep_json_object(j);
     skep_json_put_i64(j, SKEP_STR("timestamp"), row->time_ns / 1000000000);
@@ -135,7 +136,7 @@ static void put_made(struct skep_json *j, struct skep_arena *arena, const struct
         if (text.n)
             skep_json_put_str(j, theirs[i], text);
     }
-    put_body(j, arena, row);
+    put_body(j, job, row);
     skep_json_end(j);
 }
 
@@ -187,7 +188,7 @@ static void put_instance(struct skep_api__job *job, const struct skep_row *row)
     if (kept.n)
         skep_json_raw(j, kept);
     else
-        put_made(j, &job->arena, row, stage_of(&job->arena, row));
+        put_made(j, job, row, stage_of(&job->arena, row));
     skep_json_end(j);
 }
 
@@ -285,41 +286,10 @@ static void one(struct skep_api__job *job)
     skep_api__rb_end(job);
 }
 
-static void handle_all(void *ctx, struct skep_request *req)
-{
-    skep_api__run(ctx, req, of_all);
-}
-static void handle_of_one(void *ctx, struct skep_request *req)
-{
-    skep_api__run(ctx, req, of_one);
-}
-static void handle_one(void *ctx, struct skep_request *req)
-{
-    skep_api__run(ctx, req, one);
-}
-
 static const struct skep_route routes[] = {
-    {.method = "GET",
-     .path = "/api/1/instances",
-     .handle = handle_all,
-     .refuse = skep_api__rb_refuse_read,
-     .flags = SKEP_ROUTE_PREFIX_SLASH,
-     .right = SKEP_RIGHT_QUERY,
-     .form = SKEP_FORM_ROLLBAR},
-    {.method = "GET",
-     .path = "/api/1/item/:id/instances",
-     .handle = handle_of_one,
-     .refuse = skep_api__rb_refuse_read,
-     .flags = SKEP_ROUTE_PREFIX_SLASH,
-     .right = SKEP_RIGHT_QUERY,
-     .form = SKEP_FORM_ROLLBAR},
-    {.method = "GET",
-     .path = "/api/1/instance/:id",
-     .handle = handle_one,
-     .refuse = skep_api__rb_refuse_read,
-     .flags = SKEP_ROUTE_PREFIX_SLASH,
-     .right = SKEP_RIGHT_QUERY,
-     .form = SKEP_FORM_ROLLBAR},
+    SKEP_API__RB_READ("/api/1/instances", of_all),
+    SKEP_API__RB_READ("/api/1/item/:id/instances", of_one),
+    SKEP_API__RB_READ("/api/1/instance/:id", one),
 };
 
 const struct skep_api__routes skep_api__rollbar_instances = {routes, SKEP_ARRAY_LEN(routes)};

@@ -311,64 +311,12 @@ static void change(struct skep_api__job *job)
 
 // --- routes ------------------------------------------------------------------------------------
 
-static void handle_list(void *ctx, struct skep_request *req)
-{
-    skep_api__run(ctx, req, list);
-}
-static void handle_one(void *ctx, struct skep_request *req)
-{
-    skep_api__run(ctx, req, one);
-}
-static void handle_by_parameter(void *ctx, struct skep_request *req)
-{
-    skep_api__run(ctx, req, by_parameter);
-}
-static void handle_by_counter(void *ctx, struct skep_request *req)
-{
-    skep_api__run(ctx, req, by_counter);
-}
-static void handle_change(void *ctx, struct skep_request *req)
-{
-    skep_api__run(ctx, req, change);
-}
-
 static const struct skep_route routes[] = {
-    {.method = "GET",
-     .path = "/api/1/items",
-     .handle = handle_list,
-     .refuse = skep_api__rb_refuse_read,
-     .flags = SKEP_ROUTE_PREFIX_SLASH,
-     .right = SKEP_RIGHT_QUERY,
-     .form = SKEP_FORM_ROLLBAR},
-    {.method = "GET",
-     .path = "/api/1/item/:id",
-     .handle = handle_one,
-     .refuse = skep_api__rb_refuse_read,
-     .flags = SKEP_ROUTE_PREFIX_SLASH,
-     .right = SKEP_RIGHT_QUERY,
-     .form = SKEP_FORM_ROLLBAR},
-    {.method = "GET",
-     .path = "/api/1/item",
-     .handle = handle_by_parameter,
-     .refuse = skep_api__rb_refuse_read,
-     .flags = SKEP_ROUTE_PREFIX_SLASH,
-     .right = SKEP_RIGHT_QUERY,
-     .form = SKEP_FORM_ROLLBAR},
-    {.method = "GET",
-     .path = "/api/1/item_by_counter/:n",
-     .handle = handle_by_counter,
-     .refuse = skep_api__rb_refuse_read,
-     .flags = SKEP_ROUTE_PREFIX_SLASH,
-     .right = SKEP_RIGHT_QUERY,
-     .form = SKEP_FORM_ROLLBAR},
-    {.method = "PATCH",
-     .path = "/api/1/item/:id",
-     .handle = handle_change,
-     .refuse = skep_api__rb_refuse_write,
-     .flags = SKEP_ROUTE_PREFIX_SLASH,
-     .body_limit_bytes = 1 << 16,
-     .right = SKEP_RIGHT_ADMIN,
-     .form = SKEP_FORM_ROLLBAR},
+    SKEP_API__RB_READ("/api/1/items", list),
+    SKEP_API__RB_READ("/api/1/item/:id", one),
+    SKEP_API__RB_READ("/api/1/item", by_parameter),
+    SKEP_API__RB_READ("/api/1/item_by_counter/:n", by_counter),
+    SKEP_API__RB_WRITE("PATCH", "/api/1/item/:id", change, 1 << 16),
 };
 
 const struct skep_api__routes skep_api__rollbar_items = {routes, SKEP_ARRAY_LEN(routes)};

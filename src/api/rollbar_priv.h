@@ -19,6 +19,23 @@ void skep_api__rb_fail_rc(struct skep_api__job *job, skep_rc rc, const skep_err 
 /* net's and the gate's refusals in that form, for calls that read and for calls that write. */
 skep_refuse_fn skep_api__rb_refuse_read, skep_api__rb_refuse_write;
 
+/* Rows of a route table: path, with or without a slash at its end, and the job it is.  READ takes
+ * the right to ask, WRITE (method, bytes of its body) that to change. */
+skep_handler_fn skep_api__rb_handle;
+#define SKEP_API__RB_ROUTE(verb, where, job, who, may)                                             \
+    .method = (verb), .path = (where), .handle = skep_api__rb_handle,                              \
+    .work = (void (*)(void))(job), .refuse = (who), .flags = SKEP_ROUTE_PREFIX_SLASH,              \
+    .right = (may), .form = SKEP_FORM_ROLLBAR
+#define SKEP_API__RB_READ(where, job)                                                              \
+    {                                                                                              \
+        SKEP_API__RB_ROUTE("GET", where, job, skep_api__rb_refuse_read, SKEP_RIGHT_QUERY)          \
+    }
+#define SKEP_API__RB_WRITE(verb, where, job, bytes)                                                \
+    {                                                                                              \
+        SKEP_API__RB_ROUTE(verb, where, job, skep_api__rb_refuse_write, SKEP_RIGHT_ADMIN),         \
+            .body_limit_bytes = (bytes)                                                            \
+    }
+
 /* A whole number of the query string, from 1; absent: *ret stays.  false: refused. */
 bool skep_api__rb_number(struct skep_api__job *job, skep_str name, uint64_t max, uint64_t *ret);
 /* The first capture as a number; false after a 404 that says `what` is not there. */
@@ -38,6 +55,19 @@ yyjson_doc *skep_api__rb_body(struct skep_api__job *job);
 /* A member of it (text: at most max bytes); absent or null: *ret stays, *ret_set is false. */
 bool skep_api__rb_text(struct skep_api__job *job, yyjson_val *root, const char *name, size_t max,
                        bool *ret_set, skep_str *ret);
+
+/* A body whose members come as JSON, as a form, or as a form with files (multipart). */
+struct skep_api__rb_form {
+    yyjson_doc *doc;    /* NULL: a form */
+    skep_str multipart; /* the Content-Type that names the boundary; empty: none */
+};
+/* false: refused.  Else done frees. */
+bool skep_api__rb_form(struct skep_api__job *job, struct skep_api__rb_form *ret);
+void skep_api__rb_form_done(struct skep_api__rb_form *f);
+/* A member, a text of at most max bytes, in the job's arena; absent: *ret stays.  false: refused.
+ */
+bool skep_api__rb_member(struct skep_api__job *job, const struct skep_api__rb_form *f,
+                         const char *name, size_t max, skep_str *ret);
 
 /* Members with null for nothing. */
 void skep_api__rb_put_s(struct skep_json *j, skep_str key, skep_ts_ns ns); /* as whole seconds */

@@ -203,30 +203,9 @@ static void occurrence_counts(struct skep_api__job *job)
     skep_api__rb_end(job);
 }
 
-static void handle_top(void *ctx, struct skep_request *req)
-{
-    skep_api__run(ctx, req, top);
-}
-static void handle_counts(void *ctx, struct skep_request *req)
-{
-    skep_api__run(ctx, req, occurrence_counts);
-}
-
 static const struct skep_route routes[] = {
-    {.method = "GET",
-     .path = "/api/1/reports/top_active_items",
-     .handle = handle_top,
-     .refuse = skep_api__rb_refuse_read,
-     .flags = SKEP_ROUTE_PREFIX_SLASH,
-     .right = SKEP_RIGHT_QUERY,
-     .form = SKEP_FORM_ROLLBAR},
-    {.method = "GET",
-     .path = "/api/1/reports/occurrence_counts",
-     .handle = handle_counts,
-     .refuse = skep_api__rb_refuse_read,
-     .flags = SKEP_ROUTE_PREFIX_SLASH,
-     .right = SKEP_RIGHT_QUERY,
-     .form = SKEP_FORM_ROLLBAR},
+    SKEP_API__RB_READ("/api/1/reports/top_active_items", top),
+    SKEP_API__RB_READ("/api/1/reports/occurrence_counts", occurrence_counts),
 };
 
 const struct skep_api__routes skep_api__rollbar_reports = {routes, SKEP_ARRAY_LEN(routes)};

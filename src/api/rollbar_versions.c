@@ -91,19 +91,6 @@ static void version(struct skep_api__job *job)
     skep_api__rb_end(job);
 }
 
-static void handle(void *ctx, struct skep_request *req)
-{
-    skep_api__run(ctx, req, version);
-}
-
-static const struct skep_route routes[] = {
-    {.method = "GET",
-     .path = "/api/1/versions/:version",
-     .handle = handle,
-     .refuse = skep_api__rb_refuse_read,
-     .flags = SKEP_ROUTE_PREFIX_SLASH,
-     .right = SKEP_RIGHT_QUERY,
-     .form = SKEP_FORM_ROLLBAR},
-};
+static const struct skep_route routes[] = {SKEP_API__RB_READ("/api/1/versions/:version", version)};
 
 const struct skep_api__routes skep_api__rollbar_versions = {routes, SKEP_ARRAY_LEN(routes)};

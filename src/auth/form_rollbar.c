@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Rollbar's form: X-Rollbar-Access-Token, else access_token in the query, else in the body (JSON's
- * top level, or a form's field).  The header is first, because newer notifiers send it alone.
+ * top level, or a field of a form, with files or without).  The header is first, because newer
+ * notifiers send it alone.
  *
  * Only without header and parameter is the body waited for, and only up to BODY_MAX_BYTES of it is
- * looked into: the token of a larger one must stand in the header.
+ * looked into: the token of a larger one must stand in the header, unless the body is a form with
+ * files, whose parts are found without reading them.
  * Threads: I/O.  Memory: the body's JSON tree while the token is looked for. */
 #include <yyjson.h>
 
 #include "auth/auth_priv.h"
+#include "wire/multipart.h"
 
 static const size_t body_max_bytes = 4 << 20;
 
@@ -26,6 +29,12 @@ static skep_str in_form(skep_str body)
 static skep_str in_body(struct skep_request *req)
 {
     skep_str body = skep_bytes_str(req->body);
+    struct skep_part part;
+    if (skep_str_starts(req->content_type, SKEP_STR("multipart/")))
+        return skep_multipart_find(skep_request_header(req, SKEP_STR("content-type")), body,
+                                   SKEP_STR("access_token"), &part)
+                   ? part.body
+                   : SKEP_STR("");
     if (body.n == 0 || body.n > body_max_bytes)
         return SKEP_STR("");
     if (skep_str_eq(req->content_type, SKEP_STR("application/x-www-form-urlencoded")))

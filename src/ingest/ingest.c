@@ -10,6 +10,8 @@
 #include "wire/json_out.h"
 #include "wire/otlp.h"
 
+enum { MAPPERS = 2 };
+
 struct skep_ingest *skep_ingest_new(const struct skep_ingest_config *cfg)
 {
     skep_assert(cfg->store && cfg->os);
@@ -18,13 +20,24 @@ struct skep_ingest *skep_ingest_new(const struct skep_ingest_config *cfg)
     skep_mutex_init(&in->lock, "ingest");
     skep_mutex_init(&in->ledger_lock, "ingest ledger");
     skep_ingest__xray_init(in);
+    if (cfg->symbols)
+        in->mappers = skep_pool_new("map", MAPPERS);
     return in;
+}
+
+void skep_ingest_map_stop(struct skep_ingest *in)
+{
+    if (in && in->mappers)
+        skep_pool_free(in->mappers);
+    if (in)
+        in->mappers = NULL;
 }
 
 void skep_ingest_free(struct skep_ingest *in)
 {
     if (!in)
         return;
+    skep_ingest_map_stop(in);
     skep_ingest__xray_done(in);
     skep_mutex_done(&in->lock);
     skep_mutex_done(&in->ledger_lock);

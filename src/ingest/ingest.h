@@ -11,6 +11,7 @@
 
 struct skep_json;
 struct skep_state;
+struct skep_symbols;
 
 struct skep_ingest_config {
     struct skep_store *store;   /* outlives the ingest */
@@ -21,6 +22,7 @@ struct skep_ingest_config {
     const char *const
         *rollbar_scrub; /* more names of secrets in Rollbar items; outlive the ingest */
     unsigned n_rollbar_scrub;
+    struct skep_symbols *symbols; /* originals of frames of errors; NULL = none; outlives it */
     size_t xray_bind_bytes; /* for X-Ray subsegments that wait for their segment; 0 = little */
 };
 
@@ -55,6 +57,9 @@ const struct skep_route *skep_ingest_xray_routes(size_t *ret_n);
 const struct skep_route *skep_ingest_logs_routes(size_t *ret_n);
 /* Rollbar: items of its notifiers (docs/api/rollbar.md).  The same context. */
 const struct skep_route *skep_ingest_rollbar_routes(size_t *ret_n);
+
+/* Waits for items that are at work.  When no handler runs any more, before the store is closed. */
+void skep_ingest_map_stop(struct skep_ingest *in);
 
 /* --- the X-Ray daemon's UDP port (docs/api/xray.md) --- */
 

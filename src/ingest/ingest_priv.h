@@ -24,7 +24,8 @@ struct skep_ingest {
         struct skep_xray_port *port;      /* NULL = none */
         struct skep_xray_daemons daemons; /* lock */
     } xray;
-    uint64_t n_last; /* ever noted; the newest is last[(n_last - 1) % SKEP_INGEST_LAST] */
+    struct skep_pool *mappers; /* items whose frames have originals; NULL = nobody has symbols */
+    uint64_t n_last;           /* ever noted; the newest is last[(n_last - 1) % SKEP_INGEST_LAST] */
 };
 
 /* Where a request is counted; `what` is not used. */

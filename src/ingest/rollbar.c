@@ -77,7 +77,6 @@ static const struct rename resource_fields[] = {
     {"server", "sha", "vcs.ref.head.revision"},
     {"notifier", "name", "telemetry.sdk.name"},
     {"notifier", "version", "telemetry.sdk.version"},
-    {"", "code_version", "service.version"},
     {"", "language", "telemetry.sdk.language"},
     {"", "platform", "os.name"},
 };
@@ -115,6 +114,26 @@ static void put_in_list(void *ctx, skep_str name, skep_value v)
     skep_batch_list_put(s->list, name, v);
 }
 
+skep_str skep_rollbar__version(yyjson_val *data)
+{
+    yyjson_val *browser = yyjson_obj_get(yyjson_obj_get(data, "client"), "javascript");
+    skep_str v = skep_rollbar__str(data, "code_version");
+    v = v.n ? v : skep_rollbar__str(browser, "code_version");
+    return v.n ? v : skep_rollbar__str(yyjson_obj_get(data, "server"), "code_version");
+}
+
+/* A version that is a number counts, too. */
+static void put_version(yyjson_val *data, struct skep_json_fields *f, struct skep_batch_list *list)
+{
+    skep_str version = skep_rollbar__version(data);
+    if (version.n)
+        skep_batch_list_put(list, SKEP_STR("service.version"),
+                            (skep_value){.type = SKEP_TYPE_STRING, .s = version});
+    else
+        skep_json_fields_value(f, SKEP_STR("service.version"),
+                               yyjson_obj_get(data, "code_version"));
+}
+
 /* What the program calls itself, if it says so anywhere. */
 static skep_str service_of(yyjson_val *data)
 {
@@ -141,6 +160,7 @@ static void put_resource(struct skep_rollbar__dec *d, yyjson_val *data, uint32_t
     for (size_t i = 0; i < SKEP_ARRAY_LEN(resource_fields); i++)
         skep_json_fields_value(&f, skep_str_c(resource_fields[i].name),
                                member(data, &resource_fields[i]));
+    put_version(data, &f, sink.list);
     d->b->resource[row] = skep_batch_list_end(sink.list, &d->b->resources);
     d->b->dataset[row] = skep_batch_intern(d->b, service.n ? service : SKEP_STR("rollbar"));
     d->no_memory |= f.no_memory;

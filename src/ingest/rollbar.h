@@ -6,6 +6,8 @@
 
 #include "event/batch.h"
 
+struct skep_symbols;
+
 enum { SKEP_ROLLBAR_UUID_MAX = 36, SKEP_ROLLBAR_DEPTH_MAX = 64 };
 
 struct skep_rollbar_opts {
@@ -15,6 +17,9 @@ struct skep_rollbar_opts {
     const char *const *scrub;
     size_t n_scrub;
     struct skep_arena *arena; /* scratch, and the report's text */
+    /* Fills in the originals of frames before they are looked at; NULL = they are as they came.
+     * With it, decoding may wait for the disk. */
+    struct skep_symbols *symbols;
 };
 
 struct skep_rollbar_report {
@@ -33,9 +38,11 @@ SKEP_NODISCARD skep_rc skep_rollbar_decode(skep_str json, const struct skep_roll
                                            struct skep_batch *b, struct skep_rollbar_report *ret);
 
 /* The exceptions of an item as it is kept (SKEP_RAW_FIELD), with the frames of the program's own
- * code marked; false: it has none, or is none.  Texts and arrays in the arena. */
+ * code marked; false: it has none, or is none.  Texts and arrays in the arena.
+ * symbols  fills in originals, of this environment's; NULL = frames as they came */
 struct skep_stack;
-bool skep_rollbar_exceptions(skep_str kept, struct skep_arena *arena, struct skep_stack *ret);
+bool skep_rollbar_exceptions(skep_str kept, struct skep_symbols *symbols, skep_str environment,
+                             struct skep_arena *arena, struct skep_stack *ret);
 
 /* Members that are secrets in any case.  Static. */
 const skep_str *skep_rollbar_scrub_names(size_t *ret_n);

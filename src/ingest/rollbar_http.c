@@ -6,18 +6,23 @@
  *   GET  /api/1/status/ping   pong
  *
  * A body that begins with '{' is JSON whatever its type says: the notifier for Ruby says nothing.
+ * An item of an environment that has source maps or debug files is decoded on a thread of its own:
+ * that may wait for the disk.
+ *
  * Errors are {"err":1,"message":"..."}; over a limit the headers say when it ends, and notifiers
  * wait for that.
  *
  * I1  each request is answered exactly once; 200 is sent when the row is on disk.
  * I2  an item whose uuid was seen is answered as the first one, and stored once.
  * I3  `struct pending` lies in the request's arena: nothing touches it after the answer.
- * Threads: handlers on I/O threads, committed() on the committer's. */
+ * Threads: handlers on I/O threads, take_item() there or on the mappers', committed() on the
+ * committer's. */
 #include "ingest/ingest_priv.h"
 
 #include "base/assert.h"
 #include "ingest/rollbar.h"
 #include "ingest/rollbar_answer.h"
+#include "symbols/symbols.h"
 #include "wire/json_out.h"
 
 static const size_t item_bytes_max = 4 << 20; /* Rollbar's notifiers cut at 512 KiB */
@@ -136,18 +141,16 @@ static int status_of(skep_rc rc)
     return rc == SKEP_EINVAL ? 422 : rc == SKEP_EMALFORMED ? 400 : skep_rc_info(rc)->http;
 }
 
-static void put_item(void *ctx, struct skep_request *req)
+static void take_item(struct skep_ingest *in, struct skep_request *req, skep_str json,
+                      struct skep_symbols *symbols)
 {
-    struct skep_ingest *in = ctx;
     struct skep_rollbar_report rep;
-    skep_str json;
-    if (!item_of(in, req, &json))
-        return;
     const struct skep_rollbar_opts opts = {.environment = req->caller.environment,
                                            .peer_ip = address_of(req->peer),
                                            .scrub = in->cfg.rollbar_scrub,
                                            .n_scrub = in->cfg.n_rollbar_scrub,
-                                           .arena = req->arena};
+                                           .arena = req->arena,
+                                           .symbols = symbols};
     struct skep_batch *b = skep_batch_new(in->cfg.budget, in->cfg.os->now_ns(in->cfg.os));
     skep_rc rc = skep_rollbar_decode(json, &opts, b, &rep);
     if (rc != SKEP_OK) {
@@ -166,6 +169,33 @@ static void put_item(void *ctx, struct skep_request *req)
     b->receipt = (struct skep_receipt){
         .source = SKEP_SOURCE_ROLLBAR, .signal = SKEP_SIGNAL_LOGS, .received = 1};
     skep_store_append(in->cfg.store, b, committed, p);
+}
+
+struct mapping {
+    struct skep_ingest *in;
+    struct skep_request *req;
+    skep_str json;
+};
+
+static void map_item(void *arg)
+{
+    const struct mapping m = *(const struct mapping *)arg; /* lies in the request's arena: I3 */
+    take_item(m.in, m.req, m.json, m.in->cfg.symbols);
+}
+
+static void put_item(void *ctx, struct skep_request *req)
+{
+    struct skep_ingest *in = ctx;
+    skep_str json;
+    if (!item_of(in, req, &json))
+        return;
+    if (!in->mappers || !skep_symbols_any(in->cfg.symbols, req->caller.environment)) {
+        take_item(in, req, json, NULL);
+        return;
+    }
+    struct mapping *m = skep_new(req->arena, struct mapping);
+    *m = (struct mapping){.in = in, .req = req, .json = json};
+    skep_pool_submit(in->mappers, map_item, m);
 }
 
 static void ping(void *ctx, struct skep_request *req)

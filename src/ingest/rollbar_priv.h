@@ -34,6 +34,9 @@ void skep_rollbar__put_int(struct skep_rollbar__dec *d, const char *name, int64_
  * NULL: no memory.  Owns: skep_rollbar__dec.alc. */
 char *skep_rollbar__kept(struct skep_rollbar__dec *d, yyjson_val *data, size_t *ret_n);
 
+/* Which version of the program it was; empty = not said. */
+skep_str skep_rollbar__version(yyjson_val *data);
+
 /* --- rollbar_stack.c --- */
 
 /* The body's exceptions; false: it has none.  In the arena; slices of the document. */

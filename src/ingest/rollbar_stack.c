@@ -10,12 +10,24 @@
 #include "base/assert.h"
 #include "ingest/faults.h"
 #include "ingest/rollbar_priv.h"
+#include "symbols/symbols.h"
 
 enum { TITLE_MAX = 255 };
 
 static uint32_t number(yyjson_val *v)
 {
     return yyjson_is_uint(v) && yyjson_get_uint(v) <= UINT32_MAX ? (uint32_t)yyjson_get_uint(v) : 0;
+}
+
+/* The place in a binary (docs/formats/native-stacks.md). */
+static void read_offset(yyjson_val *f, struct skep_frame *ret)
+{
+    yyjson_val *v = yyjson_obj_get(f, "offset");
+    v = v ? v : yyjson_obj_get(f, "module_offset");
+    ret->build_id = skep_rollbar__str(f, "build_id");
+    ret->has_offset = yyjson_is_uint(v) || skep_stack_offset(skep_rollbar__text(v), &ret->offset);
+    if (yyjson_is_uint(v))
+        ret->offset = yyjson_get_uint(v);
 }
 
 static struct skep_frame frame_of(yyjson_val *f)
@@ -29,6 +41,7 @@ static struct skep_frame frame_of(yyjson_val *f)
         ret.file = skep_rollbar__str(f, "url");
     if (ret.module.n == 0)
         ret.module = skep_rollbar__str(f, "module");
+    read_offset(f, &ret);
     return ret;
 }
 
@@ -119,6 +132,9 @@ static skep_str put_exception(struct skep_rollbar__dec *d, yyjson_val *data,
     struct skep_fingerprint loose;
     skep_str root = skep_rollbar__str(yyjson_obj_get(data, "server"), "root");
     const struct skep_exception *e = &stack->chain[0];
+    if (d->opts->symbols)
+        skep_symbols_apply(d->opts->symbols, d->opts->environment, skep_rollbar__version(data),
+                           stack, d->opts->arena);
     skep_stack_own(stack, root);
     struct skep_fingerprint f = skep_fingerprint_exception(stack, NULL, &loose);
     put_fingerprint(d, skep_rollbar__str(data, "fingerprint"), &f);
@@ -155,7 +171,8 @@ skep_str skep_rollbar__put_body(struct skep_rollbar__dec *d, yyjson_val *data)
     return cut_title(title.n ? title : text);
 }
 
-bool skep_rollbar_exceptions(skep_str kept, struct skep_arena *arena, struct skep_stack *ret)
+bool skep_rollbar_exceptions(skep_str kept, struct skep_symbols *symbols, skep_str environment,
+                             struct skep_arena *arena, struct skep_stack *ret)
 {
     char *text = skep_cstr(arena, kept); /* what is read points into it */
     size_t most = yyjson_read_max_memory_usage(kept.n, 0);
@@ -168,6 +185,8 @@ bool skep_rollbar_exceptions(skep_str kept, struct skep_arena *arena, struct ske
     yyjson_val *data = yyjson_doc_get_root(doc); /* lives in the pool, not freed */
     if (!yyjson_is_obj(data) || !skep_rollbar__stack(arena, data, ret))
         return false;
+    if (symbols)
+        skep_symbols_apply(symbols, environment, skep_rollbar__version(data), ret, arena);
     skep_stack_own(ret, skep_rollbar__str(yyjson_obj_get(data, "server"), "root"));
     return true;
 }

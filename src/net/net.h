@@ -134,6 +134,7 @@ struct skep_route {
     size_t body_limit_bytes; /* 0 = the listener's; also the limit after decompression */
     unsigned right; /* SKEP_RIGHT_*: what it takes to use it; a gate refuses a route without one */
     unsigned form;  /* SKEP_FORM_*: where its wire may carry a key */
+    void (*work)(void); /* for a handler of several routes: which of its jobs this one is */
 };
 
 /* Which routes take only clients that show a certificate of the clients' authority. */

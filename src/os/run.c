@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Running another process (run.h).
  *
- *   memfd with the input --0--> child --1--> pipe -> out          both ends closed here when it ends
+ *   memfd with the input --0--> child --1--> pipe -> out          both ends closed here when it
+ * ends
  *
  * posix_spawn does not copy this process: a child of a program with threads and much memory is made
  * in microseconds.
@@ -37,6 +38,12 @@ static int64_t now_ms(void)
     struct timespec t;
     (void)clock_gettime(CLOCK_MONOTONIC, &t);
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static skep_rc fail(skep_err *err, const char *what, int code)
+{
+    char text[96];
+    return skep_fail(err, SKEP_EIO, "%s: %s", what, strerror_r(code, text, sizeof text));
 }
 
 static bool write_all(int fd, skep_bytes b)
@@ -96,7 +103,7 @@ static skep_rc collect(int fd, struct skep_buf *out, int64_t until_ms, skep_err 
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
-            return skep_fail(err, SKEP_EIO, "reading from it: %s", strerror(errno));
+            return fail(err, "reading from it", errno);
         if (n == 0)
             return SKEP_OK;
         skep_buf_put(out, piece, (size_t)n);
@@ -130,12 +137,12 @@ skep_rc skep_os_run(const char *const *argv, skep_bytes in, struct skep_buf *out
         int why = errno;
         if (fd >= 0)
             (void)close(fd);
-        return skep_fail(err, SKEP_EIO, "%s: %s", argv[0], strerror(why));
+        return fail(err, argv[0], why);
     }
     int failed = start(argv, fd, ends[1], &pid);
     (void)close(fd);
     (void)close(ends[1]);
-    skep_rc rc = failed ? skep_fail(err, SKEP_EIO, "%s: %s", argv[0], strerror(failed))
+    skep_rc rc = failed ? fail(err, argv[0], failed)
                         : finish(pid, collect(ends[0], out, now_ms() + wait_ms, err), err);
     (void)close(ends[0]);
     return rc;

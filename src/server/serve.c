@@ -39,6 +39,7 @@
 #include "server/xray_door.h"
 #include "state/state.h"
 #include "store/store.h"
+#include "symbols/symbols.h"
 #include "wire/rfc3339.h"
 
 struct server {
@@ -49,6 +50,7 @@ struct server {
     struct skep_pool *pool;
     struct skep_store *store;
     struct skep_state *state;
+    struct skep_symbols *symbols;
     struct skep_ingest *ingest;
     struct skep_auth *auth;
     struct skep_notify_door notify;
@@ -104,6 +106,12 @@ static skep_rc open_store(struct server *s, skep_err *err)
     SKEP_TRY(skep_column_open(&cfg, &s->store, err));
     const struct skep_state_config state = {.os = s->os, .path = path_in(s, "state.db")};
     SKEP_TRY(skep_state_open(&state, &s->state, err));
+    /* This program, whatever has become of its file. */
+    static const char *const reader[] = {"/proc/self/exe", "symbols", "table",
+                                         "--confined",     "-",       NULL};
+    const struct skep_symbols_config symbols = {
+        .os = s->os, .state = s->state, .memory = &s->body_memory, .reader = reader};
+    SKEP_TRY(skep_symbols_new(&symbols, &s->symbols, err));
     if (s->cfg.oidc.issuer) {
         struct skep_oidc_config oidc = s->cfg.oidc;
         oidc.os = s->os;
@@ -156,6 +164,7 @@ static skep_rc start_net(struct server *s, skep_err *err)
         .n_budgets = 4,
         .version = SKEP_VERSION_STR,
         .ingest = s->ingest,
+        .symbols = s->symbols,
         .notify = s->notify.notify,
         .mail = s->cfg.smtp != NULL,
         .inbox = s->inbox,
@@ -199,6 +208,7 @@ static skep_rc start_listening(struct server *s, skep_err *err)
         .budget = &s->body_memory,
         .os = s->os,
         .state = s->state,
+        .symbols = s->symbols,
         .rollbar_scrub = s->cfg.rollbar_scrub.items,
         .n_rollbar_scrub = s->cfg.rollbar_scrub.n,
         .xray_document_bytes = (size_t)s->cfg.xray_document_bytes,
@@ -357,6 +367,7 @@ static void stop(struct server *s)
     if (s->net)
         skep_net_stop(s->net, GRACE_MS);
     skep_ingest_xray_stop(s->ingest);
+    skep_ingest_map_stop(s->ingest);
     skep_api_free(s->api);
     skep_self_quiesce(s->self);
     skep_inbox_free(s->inbox);
@@ -366,6 +377,7 @@ static void stop(struct server *s)
     skep_self_free(s->self);            /* all are answered: the last counts are kept */
     skep_net_free(s->net);
     skep_ingest_free(s->ingest);
+    skep_symbols_free(s->symbols);
     skep_notify_door_close(&s->notify);
     skep_oidc_free(s->oidc);
     skep_auth_free(s->auth);

@@ -24,8 +24,8 @@ struct skep_frame {
     uint32_t line, column; /* from 1; 0 = not said */
     bool own;              /* the program's own code, not a library's: skep_stack_own */
     /* Of compiled code (docs/formats/native-stacks.md). */
-    skep_str build_id;     /* of the module, hexadecimal; empty = not said */
-    uint64_t offset;       /* in the module, with has_offset */
+    skep_str build_id; /* of the module, hexadecimal; empty = not said */
+    uint64_t offset;   /* in the module, with has_offset */
     bool has_offset;
     /* Filled in by who has maps and debug files (src/symbols). */
     const struct skep_frame *sent;      /* as it came; NULL = the frame is as it came */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Source maps and tables of debug files (artifacts.h).
  *
- *   artifact (id, environment, kind, version, name, title, bytes, kept_bytes, created_ns, actor, body)
+ *   artifact (id, environment, kind, version, name, title, bytes, kept_bytes, created_ns, actor,
+ * body)
  *
  * A body is read whole, under the lock: once each time its reader has forgotten it.
  * Threads: any.  Memory: the caller's arena. */
@@ -41,7 +42,7 @@ static skep_rc make_room_locked(struct skep_state *s, skep_str environment, skep
         uint64_t n = 0, bytes = 0;
         SKEP_TRY(number_of(s, SKEP_STATE__ARTIFACT_COUNT, environment, &n, err));
         SKEP_TRY(number_of(s, SKEP_STATE__ARTIFACT_SUM, environment, &bytes, err));
-        if (n <= SKEP_ARTIFACTS_MAX && bytes <= SKEP_ARTIFACTS_BYTES_MAX)
+        if (n <= SKEP_ARTIFACTS_MAX && bytes <= s->artifacts_limit_bytes)
             return SKEP_OK;
         sqlite3_stmt *st = skep_state__use(s, SKEP_STATE__ARTIFACT_OLDEST);
         skep_state__bind_str(st, 1, environment);
@@ -73,7 +74,7 @@ skep_rc skep_state_artifact_put(struct skep_state *s, const struct skep_artifact
 {
     skep_assert(a->kind == SKEP_ARTIFACT_MAP || a->kind == SKEP_ARTIFACT_NATIVE);
     *ret_id = 0;
-    if (a->body.n > SKEP_ARTIFACTS_BYTES_MAX)
+    if (a->body.n > s->artifacts_limit_bytes)
         return skep_fail(err, SKEP_ELIMIT, "larger than all of an environment may be together");
     skep_mutex_lock(&s->lock);
     skep_rc rc = skep_state__begin(s, err);

@@ -24,10 +24,10 @@ struct skep_artifact {
     skep_bytes body;
 };
 
-enum {
-    SKEP_ARTIFACTS_MAX = 5000,             /* of an environment; beyond it the oldest go */
-    SKEP_ARTIFACTS_BYTES_MAX = 512 << 20,  /* of their bodies, likewise */
-    SKEP_ARTIFACT_NAME_MAX = 1024
+enum { /* of an environment; beyond it the oldest go */
+       SKEP_ARTIFACTS_MAX = 5000,
+       SKEP_ARTIFACTS_BYTES_MAX = 512 << 20, /* of their bodies, unless configured otherwise */
+       SKEP_ARTIFACT_NAME_MAX = 1024
 };
 
 /* Keep one; another of the same environment, kind, version and name is replaced, and the oldest go

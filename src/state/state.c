@@ -17,6 +17,7 @@
  *
  * Threads: any; calls are short (a few ms with the fsync of a write), the lock is held throughout.
  * Memory: SQLite's cache is bounded to 1 MiB. */
+#include "state/artifacts.h"
 #include "state/items_priv.h"
 #include "state/state_priv.h"
 
@@ -46,6 +47,8 @@ skep_rc skep_state_open(const struct skep_state_config *cfg, struct skep_state *
     s->os = cfg->os;
     s->results_limit = cfg->results_limit ? cfg->results_limit : 10000;
     s->results_limit_bytes = cfg->results_limit_bytes ? cfg->results_limit_bytes : 256ull << 20;
+    s->artifacts_limit_bytes =
+        cfg->artifacts_limit_bytes ? cfg->artifacts_limit_bytes : SKEP_ARTIFACTS_BYTES_MAX;
     skep_mutex_init(&s->lock, "state");
     skep_state__logs_init(&s->logs);
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;

@@ -28,7 +28,9 @@ struct skep_state_config {
     const char *path;             /* database file; created if missing */
     uint64_t results_limit;       /* results kept; 0 = 10,000 */
     uint64_t results_limit_bytes; /* of their texts; 0 = 256 MiB */
-    bool beside_owner;            /* a tool: a server may have it open, whose results go on */
+    uint64_t
+        artifacts_limit_bytes; /* of source maps and debug files, an environment; 0 = 512 MiB */
+    bool beside_owner;         /* a tool: a server may have it open, whose results go on */
 };
 
 /* Open and bring the schema up to date.

@@ -3,15 +3,16 @@
  *
  *   with a build id and an offset    its table: one frame, and one for each function inlined there
  *   with a line and a column         the source map of (version, file), of "dynamichost" else:
- *                                    file, line, column, code; the function's name is what the
- *                                    caller's original says at the place of the call, for a map
- *                                    knows no functions
+ *                                    file, line, column, code.  A map knows no functions: the name
+ *                                    is that of the function around the place in the original's
+ *                                    text, else what the caller's original says where it calls
  *
  * I1  a frame that nothing is known of stays as it is; no frame goes.
  * I2  at most SKEP_STACK_FRAMES_MAX frames stay, the outer and the inner half.
  *
  * Threads: any that may wait.  Memory: the caller's arena; nothing points into the cache. */
 #include "base/assert.h"
+#include "symbols/enclosing.h"
 #include "symbols/symbols_priv.h"
 
 enum { LINE_BYTES_MAX = 400, MAPS = 8, IDENTIFIER_MAX = 200 };
@@ -137,8 +138,9 @@ static const struct skep_frame *copy_of(struct skep_arena *arena, const struct s
     return ret;
 }
 
-/* The name of what the frame calls: *ret_callee, empty when it cannot be told. */
-static void map_frame(struct work *w, struct skep_frame *f, skep_str name, skep_str *ret_callee)
+/* called: what the caller says; what this one calls itself: *ret_callee, empty when it cannot be
+ * told. */
+static void map_frame(struct work *w, struct skep_frame *f, skep_str called, skep_str *ret_callee)
 {
     struct skep_sourcemap_place at;
     skep_str line = SKEP_STR_NULL;
@@ -147,11 +149,15 @@ static void map_frame(struct work *w, struct skep_frame *f, skep_str name, skep_
     if (!map || !skep_sourcemap_find(map, f->line, f->column, &at))
         return;
     (void)skep_sourcemap_line(map, at.source, at.line, &line);
-    skep_str called = callee(line, at.column);
-    *ret_callee = skep_arena_str(w->arena, called.n ? called : at.name);
+    skep_str calls = callee(line, at.column), text = skep_sourcemap_text(map, at.source);
+    size_t offset = skep_enclosing_offset(text, at.line, at.column);
+    skep_str around = offset == SIZE_MAX ? SKEP_STR_NULL : skep_enclosing_function(text, offset);
+    *ret_callee = skep_arena_str(w->arena, calls.n ? calls : at.name);
+    if (around.n > 0 && around.n <= IDENTIFIER_MAX)
+        called = skep_arena_str(w->arena, around);
     f->sent = copy_of(w->arena, f);
     f->file = skep_arena_str(w->arena, at.file);
-    f->function = name.n ? name : f->function;
+    f->function = called.n ? called : f->function;
     f->line = at.line;
     f->column = at.column;
     f->code = code_of(w->arena, map, &at);
@@ -210,7 +216,8 @@ static void apply_tables(struct work *w, struct skep_exception *e)
     for (uint32_t i = 0; i < e->n_frames; i++) {
         uint32_t found = places_of(w, &e->frames[i], places);
         if (found > 0 && !frames) {
-            frames = skep_new_n(w->arena, struct skep_frame, 2 * SKEP_STACK_FRAMES_MAX + SKEP_SYMTAB_INLINE_MAX);
+            frames = skep_new_n(w->arena, struct skep_frame,
+                                2 * SKEP_STACK_FRAMES_MAX + SKEP_SYMTAB_INLINE_MAX);
             memcpy(frames, e->frames, i * sizeof *frames);
             n = i;
         }

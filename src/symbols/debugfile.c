@@ -48,8 +48,8 @@ struct maker {
     Dwarf_Files *unit_files; /* of the unit at hand */
     size_t n_unit_files;
     uint32_t unit_line; /* the first row of it */
-    skep_str *files; /* slices of libdw's */
-    uint32_t *slots; /* files by hash: index + 1 */
+    skep_str *files;    /* slices of libdw's */
+    uint32_t *slots;    /* files by hash: index + 1 */
     struct skep_symtab_node *nodes;
     struct span *spans;
     struct skep_symtab_range *ranges;
@@ -126,8 +126,7 @@ static void add_span(struct maker *m, uint64_t low, uint64_t high, uint32_t node
         return;
     }
     SKEP_GROW(m->spans, m->n_spans, m->cap_spans);
-    m->spans[m->n_spans++] =
-        (struct span){.low = low, .high = high, .node = node, .depth = depth};
+    m->spans[m->n_spans++] = (struct span){.low = low, .high = high, .node = node, .depth = depth};
 }
 
 // --- lines -------------------------------------------------------------------------------------
@@ -235,10 +234,8 @@ static bool holds_functions(int tag)
     case DW_TAG_try_block:
     case DW_TAG_catch_block:
     case DW_TAG_subprogram:
-    case DW_TAG_inlined_subroutine:
-        return true;
-    default:
-        return false;
+    case DW_TAG_inlined_subroutine: return true;
+    default: return false;
     }
 }
 

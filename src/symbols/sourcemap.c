@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Source maps, revision 3.
  *
- *   {"version":3, "sources":[...], "sourcesContent":[...], "names":[...], "mappings":"AAAA,SAASA;..."}
+ *   {"version":3, "sources":[...], "sourcesContent":[...], "names":[...], "mappings":"AAAA;SAASA"}
  *   {"version":3, "sections":[{"offset":{"line":0,"column":0}, "map":{...}}, ...]}
  *
  *   mappings   lines of the bundle between ';', mappings of a line between ',', each 1, 4 or 5
@@ -366,11 +366,12 @@ bool skep_sourcemap_find(const struct skep_sourcemap *m, uint32_t line, uint32_t
         return false;
     const struct segment *s = &m->segments[lo - 1];
     skep_assert((uint32_t)s->source < m->n_sources);
-    *ret = (struct skep_sourcemap_place){.file = m->sources[s->source].file,
-                                         .name = s->name == NONE ? SKEP_STR_NULL : m->names[s->name],
-                                         .source = (uint32_t)s->source,
-                                         .line = s->to_line + 1,
-                                         .column = s->to_column + 1};
+    *ret =
+        (struct skep_sourcemap_place){.file = m->sources[s->source].file,
+                                      .name = s->name == NONE ? SKEP_STR_NULL : m->names[s->name],
+                                      .source = (uint32_t)s->source,
+                                      .line = s->to_line + 1,
+                                      .column = s->to_column + 1};
     return true;
 }
 
@@ -390,6 +391,12 @@ bool skep_sourcemap_line(const struct skep_sourcemap *m, uint32_t source, uint32
         one.n--;
     *ret = one;
     return true;
+}
+
+skep_str skep_sourcemap_text(const struct skep_sourcemap *m, uint32_t source)
+{
+    skep_assert(source < m->n_sources);
+    return m->sources[source].text;
 }
 
 uint32_t skep_sourcemap_sources(const struct skep_sourcemap *m)

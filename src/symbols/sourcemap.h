@@ -32,6 +32,8 @@ bool skep_sourcemap_find(const struct skep_sourcemap *m, uint32_t line, uint32_t
 /* A line (from 1) of an original, without its ending; empty when the map does not hold the text. */
 bool skep_sourcemap_line(const struct skep_sourcemap *m, uint32_t source, uint32_t line,
                          skep_str *ret);
+/* The text of an original; empty when the map does not hold it. */
+skep_str skep_sourcemap_text(const struct skep_sourcemap *m, uint32_t source);
 /* Files it was made of. */
 uint32_t skep_sourcemap_sources(const struct skep_sourcemap *m);
 /* Memory it takes. */

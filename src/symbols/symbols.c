@@ -55,8 +55,7 @@ static skep_rc load_keys(struct skep_symbols *s, skep_err *err)
     if (rc == SKEP_OK) {
         uint64_t *keys = skep_alloc_n(uint64_t, 2 * n + 1);
         for (size_t i = 0; i < n; i++) {
-            keys[2 * i] =
-                key_of(list[i].environment, list[i].kind, list[i].version, list[i].name);
+            keys[2 * i] = key_of(list[i].environment, list[i].kind, list[i].version, list[i].name);
             keys[2 * i + 1] =
                 key_of(list[i].environment, ENVIRONMENT_ONLY, SKEP_STR_NULL, SKEP_STR_NULL);
         }
@@ -304,7 +303,8 @@ static skep_rc keep(struct skep_symbols *s, struct skep_artifact *a, skep_bytes 
     SKEP_TRY(skep_budget_take(&s->memory, bound, err));
     uint8_t *packed = skep_malloc(bound);
     size_t n = ZSTD_compress(packed, bound, file.p, file.n, LEVEL);
-    skep_rc rc = ZSTD_isError(n) ? skep_fail(err, SKEP_ENOMEM, "%s", ZSTD_getErrorName(n)) : SKEP_OK;
+    skep_rc rc =
+        ZSTD_isError(n) ? skep_fail(err, SKEP_ENOMEM, "%s", ZSTD_getErrorName(n)) : SKEP_OK;
     a->body = (skep_bytes){packed, n};
     a->created_ns = s->cfg.os->now_ns(s->cfg.os);
     if (rc == SKEP_OK)

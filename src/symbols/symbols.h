@@ -20,10 +20,7 @@ struct skep_symbols_config {
     const char *const *reader;
 };
 
-enum {
-    SKEP_SYMBOLS_MAP_BYTES_MAX = 32 << 20,
-    SKEP_SYMBOLS_VERSION_MAX = 255
-};
+enum { SKEP_SYMBOLS_MAP_BYTES_MAX = 32 << 20, SKEP_SYMBOLS_VERSION_MAX = 255 };
 
 /* Returns SKEP_OK | SKEP_EIO. */
 SKEP_NODISCARD skep_rc skep_symbols_new(const struct skep_symbols_config *cfg,
@@ -48,8 +45,9 @@ skep_str skep_symbols_address(skep_str url);
 
 /* Keep a source map.  Returns SKEP_OK | SKEP_EINVAL (no version or address) | SKEP_EMALFORMED |
  * SKEP_ETOOLARGE | SKEP_ELIMIT | SKEP_ENOMEM | SKEP_EIO | SKEP_ENOSPC. */
-SKEP_NODISCARD skep_rc skep_symbols_put_map(struct skep_symbols *s, const struct skep_artifact *what,
-                                            skep_str json, int64_t *ret_id, skep_err *err);
+SKEP_NODISCARD skep_rc skep_symbols_put_map(struct skep_symbols *s,
+                                            const struct skep_artifact *what, skep_str json,
+                                            int64_t *ret_id, skep_err *err);
 /* Keep what a debug file says, or a table of one (table.h).  what->name is not read: ret_build_id,
  * in the arena, is what the file says.  Returns as put_map, and SKEP_ETIMEOUT. */
 SKEP_NODISCARD skep_rc skep_symbols_put_native(struct skep_symbols *s,

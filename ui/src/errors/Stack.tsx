@@ -53,11 +53,18 @@ function Folded({ run }: { run: Run }) {
 }
 
 const place = (f: Frame) => `${f.file ?? f.module ?? '?'}${f.line ? `:${f.line}` : ''}${f.column ? `:${f.column}` : ''}`;
+const binary = (f: Frame) => `${f.module ?? '?'}+${f.offset}${f.build_id ? ` (build ${f.build_id})` : ''}`;
+// What the sender said where something else is shown.
+const asSent = (f: Frame) => (f.offset ? binary(f) : `${f.function ?? '<anonymous>'} ${place(f)}`);
 
 function FrameLine({ f, more, open: first }: { f: Frame; more: FrameMore | undefined; open: boolean }) {
   const [open, set] = useState(first);
   const has = more && (more.code !== undefined || more.locals.length > 0);
-  const what = <><b class="mono">{f.function ?? '<anonymous>'}</b> <span class="mono muted where">{place(f)}</span></>;
+  const what = <><b class="mono">{f.function ?? '<anonymous>'}</b> <span class="mono muted spot">{place(f)}</span>
+      {f.inlined && <span class="chip small">inlined</span>}
+      {f.sent && <span class="mapped muted" title={`As it came: ${asSent(f.sent)}`}>{f.offset ? 'by its debug file' : 'by its source map'}</span>}
+      {!f.sent && f.offset && f.build_id && !f.line && <span class="mapped muted" title={binary(f)}>no debug file of this build</span>}
+    </>;
   return (
     <li class={f.own ? 'own' : 'foreign'}>
       {has ? <button type="button" aria-expanded={open} onClick={() => set(!open)}>{what}</button> : <div class="plain">{what}</div>}

@@ -23,9 +23,13 @@ export interface HistoryLine { at_ns: string; actor?: string; what: string; befo
 
 export interface ItemDetail extends Item { range: ItemRange; members: Item[]; history: HistoryLine[] }
 
-export interface Frame { file?: string; function?: string; module?: string; line?: number; column?: number; own: boolean }
+export interface Frame {
+  file?: string; function?: string; module?: string; line?: number; column?: number; own: boolean;
+  build_id?: string; offset?: string; inlined?: boolean; // of compiled code
+  sent?: Frame; code?: { before: string[]; line: string; after: string[] }; // read with a source map or a debug file
+}
 export interface Exception { type?: string; message?: string; frames: Frame[] }
-export interface StackAnswer { id: string; language?: string; exceptions: Exception[]; fingerprint?: string; computed: string; by_sender: boolean; why: string; also?: { row: string; source: string; kind: string }[] }
+export interface StackAnswer { id: string; language?: string; exceptions: Exception[]; fingerprint?: string; computed: string; by_sender: boolean; mapped_later?: boolean; why: string; also?: { row: string; source: string; kind: string }[] }
 
 export interface ItemChange {
   status?: Status; resolved_in?: string; level?: string; title?: string; owner?: string; mute_for_s?: number; mute_for_count?: number;
@@ -65,7 +69,20 @@ export interface FrameMore { code?: string; pre: string[]; post: string[]; local
 const text = (v: unknown) => (typeof v === 'string' ? v : JSON.stringify(v) ?? '');
 const texts = (v: unknown) => (Array.isArray(v) ? v.map(text) : []);
 
-// By exception and frame, as /stack lists them; empty where the document is no such item or was cut.
+interface SentFrame { code?: unknown; context?: { pre?: unknown; post?: unknown }; locals?: unknown }
+
+function codeOf(a: Frame, f: SentFrame | undefined): FrameMore {
+  const locals = f?.locals && typeof f.locals === 'object' && !a.inlined ? Object.entries(f.locals).map(([k, v]): [string, string] => [k, text(v)]) : [];
+  if (a.code) return { code: a.code.line, pre: a.code.before, post: a.code.after, locals };
+  if (a.sent) return { pre: [], post: [], locals };
+  return { ...(typeof f?.code === 'string' && { code: f.code }), pre: texts(f?.context?.pre), post: texts(f?.context?.post), locals };
+}
+
+// The frame of the document that a frame of the answer was made of: those inlined into one are made of the same.
+const sourcesOf = (frames: Frame[]) => { let n = -1; return frames.map((f) => (f.inlined ? n : ++n)); };
+
+// By exception and frame, as /stack lists them; empty where the document is no such item or was cut. What a map
+// says of the code goes before what the sender said.
 export function moreOf(document: string, stack: StackAnswer): FrameMore[][] {
   let data: { body?: { trace?: { frames?: unknown }; trace_chain?: unknown }; notifier?: { name?: unknown } };
   try {
@@ -78,11 +95,9 @@ export function moreOf(document: string, stack: StackAnswer): FrameMore[][] {
   return traces.map((t: { frames?: unknown } | undefined, i) => {
     const frames = Array.isArray(t?.frames) ? [...t.frames] : [];
     if (data.notifier?.name === 'rollbar-go') frames.reverse();
-    if (frames.length !== stack.exceptions[i]?.frames.length) return [];
-    return frames.map((f: { code?: unknown; context?: { pre?: unknown; post?: unknown }; locals?: unknown }) => ({
-      ...(typeof f?.code === 'string' && { code: f.code }),
-      pre: texts(f?.context?.pre), post: texts(f?.context?.post),
-      locals: f?.locals && typeof f.locals === 'object' ? Object.entries(f.locals).map(([k, v]): [string, string] => [k, text(v)]) : [],
-    }));
+    const answered = stack.exceptions[i]?.frames ?? [];
+    const sources = sourcesOf(answered);
+    const known = sources.length > 0 && sources.at(-1) === frames.length - 1;
+    return answered.map((a, k) => codeOf(a, known ? (frames[sources[k]!] as SentFrame) : undefined));
   });
 }

@@ -219,12 +219,12 @@ function Links({ r }: { r: RowDetail }) {
   );
 }
 
-function Why({ s }: { s: { fingerprint?: string; computed: string; by_sender: boolean; why: string } }) {
+function Why({ s }: { s: { fingerprint?: string; computed: string; by_sender: boolean; mapped_later?: boolean; why: string } }) {
   return (
     <div class="pad why">
       {s.by_sender
         ? <p>The sender gave the fingerprint <code>{s.fingerprint}</code>; without it this would be <code>{s.computed}</code>, of:</p>
-        : <p>The fingerprint <code>{s.computed}</code> is made of these lines: the program's own frames and the class, without line numbers and messages.</p>}
+        : <p>The fingerprint <code>{s.computed}</code> is made of these lines: the program's own frames and the class, without line numbers and messages.{s.mapped_later && ' It was made before the source map or debug file came that the stack is shown with now; what comes from now on is grouped by the originals.'}</p>}
       <pre tabIndex={0} aria-label="What was hashed">{s.why}</pre>
     </div>
   );

@@ -1,0 +1,1 @@
+class A { async b(x: C): D<e> { const f = (g) => { return `h${i({ j: /[}]/ })}`; }; /* { */ } }
