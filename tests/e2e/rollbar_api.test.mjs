@@ -273,7 +273,8 @@ test('what is refused says why, with Rollbar\'s statuses', async () => {
   assert.match(await bad(422, 'POST', '/deploy/', { environment: 'a' }), /revision/);
   await bad(422, 'POST', '/deploy/', { environment: 'a', revision: 'b', status: 'done' });
   await bad(422, 'POST', '/deploy/', { environment: 'a', revision: 'b', comment: 'x'.repeat(65537) });
-  assert.match(await bad(415, 'POST', '/deploy/', 'x', { 'content-type': 'multipart/form-data; boundary=x' }), /-d/);
+  assert.match(await bad(422, 'POST', '/deploy/', 'x', { 'content-type': 'multipart/form-data; boundary=x' }), /environment is needed/);
+  assert.match(await bad(400, 'POST', '/deploy/', 'x', { 'content-type': 'multipart/form-data' }), /boundary/);
   await bad(404, 'PATCH', '/deploy/98765', { status: 'failed' });
 });
 
