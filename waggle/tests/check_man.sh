@@ -11,6 +11,7 @@ bad=0
 n=0
 for page in "$work"/*.3; do
     header=$top/include/waggle/$(basename "$page" .3 | sed 's/^waggle_//').h
+    [ -f "$header" ] || header=$top/include/waggle/instrument/$(basename "$header")
     for name in $(grep -oE '^[A-Za-z].*\bwaggle_[a-z0-9_]+\(' "$header" | grep -oE 'waggle_[a-z0-9_]+\($' | tr -d '(' | grep -v __ | sort -u); do
         n=$((n + 1))
         grep -q "$name" "$page" || { echo "$(basename "$page"): no $name"; bad=1; }

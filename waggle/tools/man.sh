@@ -6,7 +6,7 @@ set -euo pipefail
 out=$1
 top=$(cd "$(dirname "$0")/.." && pwd)
 mkdir -p "$out"
-for header in "$top"/include/waggle/*.h; do
+for header in "$top"/include/waggle/*.h "$top"/include/waggle/instrument/*.h; do
     name=$(basename "$header" .h)
     case $name in waggle | export) continue ;; esac
     awk -v page="waggle_$name" -v version="$(cat "$top/VERSION")" -f "$top/tools/man.awk" "$header" > "$out/waggle_$name.3"
