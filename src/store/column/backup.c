@@ -14,6 +14,9 @@
  *
  * I1  everything acknowledged before the call is in the backup.
  * I2  an earlier backup is never changed; objects that one names are never written.
+ * I3  a log file is copied before the older ones: what stands in it was written after all of
+ * theirs. The other way round the file made ready for later would be copied with commits that
+ * follow ones the copy of the older file does not have yet.
  *
  * Threads: one.  Memory: the manifest, listings, a MiB; a payload. */
 #include <inttypes.h>
@@ -614,7 +617,7 @@ static skep_rc copy_all(struct backup *b, skep_err *err)
 {
     for (unsigned i = 0; i < b->n; i++)
         b->total_bytes += b->held[i].bytes;
-    for (unsigned i = 0; i < b->n; i++) {
+    for (unsigned i = b->n; i-- > 0;) { /* I3: log files, by number, were held last */
         struct held *h = &b->held[i];
         SKEP_TRY(h->epoch ? take_log(b, h, err) : take_segment(b, h, err));
     }

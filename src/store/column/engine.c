@@ -392,7 +392,16 @@ static struct skep_engine *new_engine(const struct skep_column_config *cfg)
     return e;
 }
 
-static skep_rc open_dirs(struct skep_engine *e, skep_err *err)
+/* A log file is at most a small part of the disk's limit; 0 = as large as it likes. */
+static uint64_t log_file_bytes(const struct skep_column_config *cfg)
+{
+    uint64_t bytes = cfg->wal_file_bytes ? cfg->wal_file_bytes : cfg->disk_limit_bytes / 32;
+    if (bytes == 0 || bytes > SKEP_WAL_FILE_BYTES_MAX)
+        return 0;
+    return SKEP_MAX(bytes, (uint64_t)256 << 10);
+}
+
+static skep_rc open_dirs(struct skep_engine *e, const struct skep_column_config *cfg, skep_err *err)
 {
     const struct skep_os *os = e->os;
     SKEP_TRY(os->mkdir(os, e->dir, err));
@@ -408,11 +417,8 @@ static skep_rc open_dirs(struct skep_engine *e, skep_err *err)
     SKEP_TRY(rc);
     mark_owned(e);
     SKEP_TRY(os->mkdir(os, skep_path_of("%s/seg", e->dir).s, err));
-    uint64_t file_bytes = e->disk_limit_bytes / 32;
-    file_bytes = e->disk_limit_bytes == 0 || file_bytes > SKEP_WAL_FILE_BYTES_MAX
-                     ? 0
-                     : SKEP_MAX(file_bytes, (uint64_t)256 << 10);
-    SKEP_TRY(skep_wal_open(os, skep_path_of("%s/wal", e->dir).s, file_bytes, &e->wal, err));
+    SKEP_TRY(
+        skep_wal_open(os, skep_path_of("%s/wal", e->dir).s, log_file_bytes(cfg), &e->wal, err));
     return skep_os_sync_dir(os, e->dir, err); /* seg and wal, whoever made them */
 }
 
@@ -423,7 +429,7 @@ skep_rc skep_column_open(const struct skep_column_config *cfg, struct skep_store
     if (skep_str_c(cfg->dir).n > 900)
         return skep_fail(err, SKEP_EINVAL, "the data directory's name is too long");
     struct skep_engine *e = new_engine(cfg);
-    skep_rc rc = e->read_only ? SKEP_OK : open_dirs(e, err);
+    skep_rc rc = e->read_only ? SKEP_OK : open_dirs(e, cfg, err);
     if (rc == SKEP_OK)
         rc = e->read_only ? skep_engine__open_read_only(e, err) : skep_engine__recover(e, err);
     if (rc != SKEP_OK) {
