@@ -8,6 +8,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "event/ids.h"
 #include "event/view.h"
 
 static void summary(struct skep_json *json, const struct skep_trace_summary *t)
@@ -541,11 +542,13 @@ static void trace(struct skep_api__job *job)
     struct trace t = {.n_services = 0};
     skep_str search;
     skep_err err;
-    skep_rc rc = SKEP_ENOTFOUND;
+    skep_rc rc;
     bool searching = skep_request_param(job->req, SKEP_STR("search"), &search) && search.n;
 
-    if (skep_lang_trace_id(skep_request_capture(job->req, 0), &plan.trace_id))
-        rc = skep_query_run(job->api->cfg.store, &plan, &job->opts, &a, &err);
+    skep_str asked = skep_request_capture(job->req, 0);
+    if (!skep_lang_trace_id(asked, &plan.trace_id))
+        plan.trace_id = skep_trace_id_of(asked); /* somebody's own */
+    rc = skep_query_run(job->api->cfg.store, &plan, &job->opts, &a, &err);
     if (rc == SKEP_OK && a.rows.n == 0)
         rc = SKEP_ENOTFOUND;
     if (rc == SKEP_ENOTFOUND)

@@ -143,3 +143,23 @@ void skep_buf_align(struct skep_buf *b, size_t align)
     skep_assert(align && (align & (align - 1)) == 0);
     (void)skep_buf_zero(b, (align - (b->n & (align - 1))) & (align - 1));
 }
+
+/* Length of the well-formed sequence at s[0], or 0. */
+static size_t sequence(skep_str s)
+{
+    uint8_t c = (uint8_t)s.p[0];
+    size_t n = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+    return n <= s.n && skep_utf8_valid((skep_str){s.p, n}) ? n : 0;
+}
+
+void skep_buf_utf8(struct skep_buf *b, skep_str s)
+{
+    while (s.n > 0) {
+        size_t n = sequence(s);
+        if (n)
+            skep_buf_put(b, s.p, n);
+        else
+            skep_buf_str(b, SKEP_STR("\xef\xbf\xbd"));
+        s = skep_str_skip(s, n ? n : 1);
+    }
+}

@@ -29,6 +29,8 @@ uint8_t *skep_buf_take(struct skep_buf *b, size_t *ret_n);
 /* Append; over the limit nothing is written and `bad` is set.  Numbers are little-endian. */
 void skep_buf_put(struct skep_buf *b, const void *p, size_t n);
 void skep_buf_str(struct skep_buf *b, skep_str s);
+/* A text that may be none: each byte that begins no well-formed sequence becomes U+FFFD. */
+void skep_buf_utf8(struct skep_buf *b, skep_str s);
 void skep_buf_printf(struct skep_buf *b, const char *fmt, ...) SKEP_PRINTF(2, 3);
 void skep_buf_u8(struct skep_buf *b, uint8_t v);
 void skep_buf_u16(struct skep_buf *b, uint16_t v);

@@ -61,6 +61,9 @@ const struct skep_route *skep_ingest_rollbar_routes(size_t *ret_n);
 /* Waits for items that are at work.  When no handler runs any more, before the store is closed. */
 void skep_ingest_map_stop(struct skep_ingest *in);
 
+/* Honeycomb's events (docs/api/honeycomb.md).  The same context. */
+const struct skep_route *skep_ingest_events_routes(size_t *ret_n);
+
 /* --- the X-Ray daemon's UDP port (docs/api/xray.md) --- */
 
 struct skep_xray_port_config {

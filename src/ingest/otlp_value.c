@@ -40,25 +40,10 @@ static inline bool is_ascii(skep_bytes s)
     return !(acc & 0x8080808080808080ull);
 }
 
-/* Length of the well-formed sequence at s[0], or 0. */
-static size_t sequence(skep_str s)
-{
-    uint8_t c = (uint8_t)s.p[0];
-    size_t n = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
-    return n <= s.n && skep_utf8_valid((skep_str){s.p, n}) ? n : 0;
-}
-
 SKEP_COLD static skep_str repair(struct skep_buf *into, skep_str s)
 {
     skep_buf_reset(into);
-    while (s.n > 0) {
-        size_t n = sequence(s);
-        if (n)
-            skep_buf_put(into, s.p, n);
-        else
-            skep_buf_str(into, SKEP_STR("\xef\xbf\xbd"));
-        s = skep_str_skip(s, n ? n : 1);
-    }
+    skep_buf_utf8(into, s);
     return skep_buf_text(into);
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Log lines as programs write them, in OTLP: what a collector that follows files sends.
  *
- *   gen_logs NLINES OUTFILE [SEED]      file as gen's
+ *   gen_logs NLINES OUTFILE [SEED [CSVFILE]]      OUTFILE as gen's; CSVFILE: ns,service,pod,line
  *
  * Ten services, a stream each, with the whole line as the body:
  *   nginx     access lines of the combined format with the time taken       3 of 10 lines
@@ -265,9 +265,24 @@ static void put_attribute(struct skep_buf *to, unsigned field, const char *name,
     skep_buf_done(&any);
 }
 
+static FILE *csv;
+
+static void put_csv(uint64_t ns, const char *service, const char *pod, skep_str text)
+{
+    if (!csv)
+        return;
+    bool ok = fprintf(csv, "%llu,%s,%s,\"", (unsigned long long)ns, service, pod) > 0;
+    for (size_t i = 0; i < text.n; i++)
+        ok = ok && (text.p[i] != '"' || fputc('"', csv) != EOF) && fputc(text.p[i], csv) != EOF;
+    if (!ok || fputs("\"\n", csv) == EOF) {
+        perror("gen_logs: write");
+        exit(1);
+    }
+}
+
 /* Returns the bytes of the line with its newline. */
-static uint64_t put_record(struct skep_buf *records, const struct service *s, uint64_t i,
-                           bool needle)
+static uint64_t put_record(struct skep_buf *records, const struct service *s, const char *pod,
+                           uint64_t i, bool needle)
 {
     static struct skep_buf record, any;
     static struct line l;
@@ -281,6 +296,7 @@ static uint64_t put_record(struct skep_buf *records, const struct service *s, ui
     s->write(&l, ns);
     if (needle)
         put(&l, " OutOfDiskSpaceError on volume-7f3a91c2");
+    put_csv(ns, s->name, pod, skep_buf_text(&l.text));
     pb_u64(&record, 1, 1, ns);
     pb_u64(&record, 2, 0, l.severity);
     pb_bytes(&any, 1, l.text.p, l.text.n);
@@ -308,7 +324,7 @@ static uint64_t put_body(FILE *out, uint64_t first, uint64_t end, uint64_t needl
     put_attribute(&resource, 1, "k8s.pod.name", pod);
     uint64_t raw = 0;
     for (uint64_t i = first; i < end; i++)
-        raw += put_record(&records, &services[k], i, i == needle);
+        raw += put_record(&records, &services[k], pod, i, i == needle);
     pb_bytes(&group, 1, resource.p, resource.n);
     pb_bytes(&group, 2, records.p, records.n);
     pb_bytes(&body, 1, group.p, group.n);
@@ -327,12 +343,16 @@ static uint64_t put_body(FILE *out, uint64_t first, uint64_t end, uint64_t needl
 int main(int argc, char **argv)
 {
     uint64_t lines, seed = 42, raw = 0;
-    if (argc < 3 || argc > 4 || !skep_str_u64(skep_str_c(argv[1]), &lines) ||
+    if (argc < 3 || argc > 5 || !skep_str_u64(skep_str_c(argv[1]), &lines) ||
         (argc > 3 && !skep_str_u64(skep_str_c(argv[3]), &seed))) {
-        (void)fprintf(stderr, "usage: gen_logs NLINES OUTFILE [SEED]\n");
+        (void)fprintf(stderr, "usage: gen_logs NLINES OUTFILE [SEED [CSVFILE]]\n");
         return 2;
     }
     FILE *out = fopen(argv[2], "wb");
+    if (argc > 4 && !(csv = fopen(argv[4], "wb"))) {
+        perror(argv[4]);
+        return 1;
+    }
     if (!out) {
         perror(argv[2]);
         return 1;
@@ -340,7 +360,7 @@ int main(int argc, char **argv)
     rng = seed;
     for (uint64_t i = 0; i < lines; i += BODY_LINES)
         raw += put_body(out, i, SKEP_MIN(lines, i + BODY_LINES), lines / 10 * 7);
-    if (fclose(out)) {
+    if (fclose(out) || (csv && fclose(csv))) {
         perror(argv[2]);
         return 1;
     }

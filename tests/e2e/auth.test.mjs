@@ -87,6 +87,7 @@ function inItsWords(r, form, answer, statuses, what) {
   if (r.path.startsWith('/2/')) assert.equal(JSON.parse(answer.text).errors[0].status, String(answer.status), at);
   else if (r.path.startsWith('/v1/')) assert.ok(JSON.parse(answer.text).message, at);
   else if (r.path.startsWith('/api/1/')) assert.equal(JSON.parse(answer.text).err, 1, at);
+  else if (r.path.startsWith('/1/kinesis_events/')) assert.ok(JSON.parse(answer.text).errorMessage, at);
   else if (/^\/(1|skep|metrics)/.test(r.path)) assert.ok(JSON.parse(answer.text).error, at);
 }
 

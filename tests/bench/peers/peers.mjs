@@ -8,10 +8,11 @@
 //
 // Wants build/release/bench/skep.json and spans-N.bin of run.mjs. BENCH_THREADS (default 2) threads each.
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, openSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { median, questions, table } from '../questions.mjs';
+import { questions, table } from '../questions.mjs';
+import * as peers from './engines.mjs';
 
 const here = fileURLToPath(import.meta.url);
 const root = join(dirname(here), '..', '..', '..');
@@ -23,12 +24,6 @@ const spans = skep.spans;
 const csv = join(work, `spans-${spans}.csv`);
 const bodies = join(work, `spans-${spans}.bin`);
 
-const cpuMs = () => { const c = process.cpuUsage(); return (c.user + c.system) / 1000; };
-function diskBytes(dir) {
-  let n = 0;
-  for (const e of readdirSync(dir, { withFileTypes: true })) n += e.isDirectory() ? diskBytes(join(dir, e.name)) : statSync(join(dir, e.name)).size;
-  return n;
-}
 const columns = () => execFileSync(join(build, 'bin', 'wide'), ['--schema', bodies], { encoding: 'utf8' }).trim().split('\n')
   .map((l) => ({ name: l.slice(0, -2), type: l.slice(-1) }));
 
@@ -37,33 +32,19 @@ const many = new Set(['user.id', 'session.id', 'client.address', 'http.url', 'ht
 
 const duckTypes = { s: 'VARCHAR', i: 'BIGINT', d: 'DOUBLE', b: 'BOOLEAN' };
 async function duckdb() {
-  const { DuckDBInstance } = await import('@duckdb/node-api');
-  const file = join(work, 'peers.duckdb');
-  rmSync(file, { force: true });
-  const open = async () => (await DuckDBInstance.create(file, { threads: String(threads) })).connect();
-  const db = await open();
-  return {
-    version: async () => (await (await db.runAndReadAll('SELECT version()')).getRows())[0][0],
-    load: async () => {
-      const cols = columns();
-      await db.run(`CREATE TABLE t (${cols.map((c) => `"${c.name}" ${duckTypes[c.type]}`).join(', ')})`);
-      const types = cols.map((c) => `'${c.name}': '${duckTypes[c.type]}'`).join(', ');
-      await db.run(`INSERT INTO t SELECT * FROM read_csv('${csv}', header=true, quote='"', escape='"', max_line_size=10000000, columns={${types}})`);
-      await db.run('CHECKPOINT');
-    },
-    ask: async (sql) => (await db.runAndReadAll(sql)).getRows().length,
-    bytes: () => statSync(file).size,
-    done: () => rmSync(file, { force: true }),
-  };
+  const db = await peers.duckdb(join(work, 'peers.duckdb'), threads);
+  return { ...db, load: async () => {
+    const cols = columns();
+    await db.run(`CREATE TABLE t (${cols.map((c) => `"${c.name}" ${duckTypes[c.type]}`).join(', ')})`);
+    const types = cols.map((c) => `'${c.name}': '${duckTypes[c.type]}'`).join(', ');
+    await db.run(`INSERT INTO t SELECT * FROM read_csv('${csv}', header=true, quote='"', escape='"', max_line_size=10000000, columns={${types}})`);
+    await db.run('CHECKPOINT');
+  } };
 }
 
 // order: what the table is sorted by.
 const clickhouse = (order) => async () => {
-  const { Session } = (await import('chdb')).default;
-  const dir = join(work, `peers.${order}`);
-  rmSync(dir, { recursive: true, force: true });
-  const s = new Session(dir);
-  const run = (sql) => s.query(sql, 'CSV');
+  const db = await peers.clickhouse(join(work, `peers.${order}`), threads);
   const column = (c) => {
     if (c.name === 'trace_id') return '"trace_id" FixedString(16) CODEC(ZSTD(1))';
     if (c.name === 'span_id' || c.name === 'parent_id') return `"${c.name}" FixedString(8) CODEC(ZSTD(1))`;
@@ -74,24 +55,14 @@ const clickhouse = (order) => async () => {
   };
   const raw = (c) => `"${c.name}" ${{ s: 'Nullable(String)', i: 'Nullable(Int64)', d: 'Nullable(Float64)', b: 'Nullable(UInt8)' }[c.type]}`;
   const value = (c) => (c.name.endsWith('_id') ? `unhex(ifNull("${c.name}", ''))` : `"${c.name}"`);
-  run('CREATE DATABASE IF NOT EXISTS bench ENGINE = Atomic');
-  run('USE bench');
-  run(`SET max_threads = ${threads}`);
-  run('SET use_query_condition_cache = 0');
-  return {
-    version: async () => run('SELECT version()').trim().replaceAll('"', ''),
-    load: async () => {
-      const cols = columns();
-      const key = order === 'time' ? 'start_ns' : 'trace_id, start_ns';
-      const index = order === 'time' ? ', INDEX trace trace_id TYPE bloom_filter(0.001) GRANULARITY 1' : '';
-      run(`CREATE TABLE bench.t (${cols.map(column).join(', ')}${index}) ENGINE = MergeTree ORDER BY (${key}) SETTINGS allow_nullable_key = 1`);
-      run(`INSERT INTO bench.t SELECT ${cols.map(value).join(', ')} FROM file('${csv}', 'CSVWithNames', '${cols.map(raw).join(', ')}')`);
-      run('OPTIMIZE TABLE bench.t FINAL');
-    },
-    ask: async (sql) => { const a = s.query(sql, 'CSV'); return a === '' ? 0 : a.trimEnd().split('\n').length; },
-    bytes: () => Number(run("SELECT sum(bytes_on_disk) FROM system.parts WHERE active AND table = 't'")),
-    done: () => { s.close(); rmSync(dir, { recursive: true, force: true }); },
-  };
+  return { ...db, load: async () => {
+    const cols = columns();
+    const key = order === 'time' ? 'start_ns' : 'trace_id, start_ns';
+    const index = order === 'time' ? ', INDEX trace trace_id TYPE bloom_filter(0.001) GRANULARITY 1' : '';
+    db.run(`CREATE TABLE bench.t (${cols.map(column).join(', ')}${index}) ENGINE = MergeTree ORDER BY (${key}) SETTINGS allow_nullable_key = 1`);
+    db.run(`INSERT INTO bench.t SELECT ${cols.map(value).join(', ')} FROM file('${csv}', 'CSVWithNames', '${cols.map(raw).join(', ')}')`);
+    db.run('OPTIMIZE TABLE bench.t FINAL');
+  } };
 };
 
 const engines = { duckdb: { start: duckdb, sql: 'duckdb' }, 'clickhouse-time': { start: clickhouse('time'), sql: 'clickhouse' },
@@ -100,23 +71,8 @@ const engines = { duckdb: { start: duckdb, sql: 'duckdb' }, 'clickhouse-time': {
 async function measure(name) {
   const { start, sql } = engines[name];
   const engine = await start();
-  const cpu0 = cpuMs(), t0 = process.hrtime.bigint();
-  await engine.load();
-  const load = { cpuPerM: (cpuMs() - cpu0) / 1000 / spans * 1e6, perS: spans / (Number(process.hrtime.bigint() - t0) / 1e9), bytes: engine.bytes() / spans };
-  const asked = [];
-  for (const q of questions.filter((x) => x[sql])) {
-    const text = typeof q[sql] === 'function' ? q[sql](skep) : q[sql];
-    const n = 7, times = [], cpu = cpuMs();
-    let rows;
-    for (let i = 0; i <= n; i++) {
-      const t = process.hrtime.bigint();
-      rows = await engine.ask(text);
-      times.push(Number(process.hrtime.bigint() - t) / 1e6);
-    }
-    asked.push({ name: q.name, first: times[0], warm: median(times.slice(1)), cpu: (cpuMs() - cpu) / (n + 1), rows, n });
-  }
-  load.peakMb = process.resourceUsage().maxRSS / 1024;
-  writeFileSync(join(work, `${name}.json`), JSON.stringify({ name, version: await engine.version(), spans, load, asked }));
+  const asked = questions.filter((x) => x[sql]).map((q) => ({ name: q.name, sql: typeof q[sql] === 'function' ? q[sql](skep) : q[sql] }));
+  writeFileSync(join(work, `${name}.json`), JSON.stringify({ name, spans, ...await peers.measure(engine, spans, engine.load, asked) }));
   engine.done();
 }
 
