@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Members of a JSON object as typed fields by dotted names.  The wires of Rollbar and of Honeycomb's
- * events use it; those of X-Ray and of logs still have their own (xray_value.c, logs_fields.c).
+/* Members of a JSON object as typed fields by dotted names.  The wires of Rollbar and of
+ * Honeycomb's events use it; those of X-Ray and of logs still have their own (xray_value.c,
+ * logs_fields.c).
  *
  *   text, bool, int64   as they are; integers above int64's range are doubles
  *   arrays              compact JSON text, type array
