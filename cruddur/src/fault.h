@@ -4,10 +4,15 @@
 
 #include "request.h"
 
-/* The request fails: its answer is 500, and the span, the segment, the log and Rollbar hear of it.
- * Of several calls the first counts.
+/* The request fails: its answer is 500, and the span, the segment, the log and Rollbar hear of it,
+ * with the place of the call. Of several calls the first counts.
  *
- * type     names the kind, as an exception's class does: "KeyError"; a literal
- * format   what happened */
-void fault_raise(struct request *request, const char *type, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+ *     fault_raise(request, "KeyError", "'%s'", key);
+ *
+ * The second argument names the kind, as an exception's class does: a literal. The rest says what
+ * happened. */
+#define fault_raise(request, ...)                                                                  \
+    fault_raise_at((request), (struct fault_place){__FILE__, __func__, __LINE__}, __VA_ARGS__)
+
+void fault_raise_at(struct request *request, struct fault_place place, const char *type,
+                    const char *format, ...) __attribute__((format(printf, 4, 5)));

@@ -8,8 +8,12 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <time.h>
 
 enum { LINE_BYTES = 2048 };
+
+/* By it waggle's Rollbar exporter knows reports from lines. */
+static const char report_event[] = "waggle.error";
 
 void log_line(enum waggle_severity severity, const char *format, ...)
 {
@@ -18,6 +22,25 @@ void log_line(enum waggle_severity severity, const char *format, ...)
     va_start(args, format);
     vsnprintf(line, sizeof line, format, args);
     va_end(args);
-    fprintf(stderr, "%s\n", line);
-    waggle_log(waggle_logger_get("app", NULL), severity, line, WAGGLE_NO_ATTRS);
+    log_record(severity, line, NULL, WAGGLE_NO_ATTRS);
+}
+
+void log_record(enum waggle_severity severity, const char *text, const char *event_name,
+                waggle_attrs attributes)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_REALTIME, &now); // this clock is always there
+    fprintf(stderr, "%s\n", text);
+    waggle_log_emit(
+        waggle_logger_get("app", NULL),
+        &(waggle_log_record){.time_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec,
+                             .severity = severity,
+                             .body = waggle_value_str(text),
+                             .attributes = attributes,
+                             .event_name = event_name});
+}
+
+void log_report(enum waggle_severity severity, const char *text, waggle_attrs attributes)
+{
+    log_record(severity, text, report_event, attributes);
 }

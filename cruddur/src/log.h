@@ -7,3 +7,10 @@
 /* Write a line. The current span's ids go with it. Cut at 2 KiB. */
 void log_line(enum waggle_severity severity, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* Write a text with attributes. event_name (NULL: none) tells kinds of records apart. */
+void log_record(enum waggle_severity severity, const char *text, const char *event_name,
+                waggle_attrs attributes);
+
+/* Tell Rollbar a message that is no failure. */
+void log_report(enum waggle_severity severity, const char *text, waggle_attrs attributes);

@@ -78,7 +78,7 @@ int main(int argc, char **argv)
     outgoing_init();
     if (!open_store(&service))
         return 1;
-    telemetry_start(&telemetry);
+    telemetry_start(&config, &telemetry);
     service.xray = telemetry.xray;
     code = serve(&service, &ends);
     telemetry_stop(&telemetry);

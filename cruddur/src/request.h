@@ -49,8 +49,14 @@ struct reply {
 };
 
 /* Why a request failed, for the traces, the log and Rollbar; see fault.h. */
+struct fault_place {
+    const char *file, *function;
+    int line;
+};
+
 struct fault {
     const char *type; /* NULL: none */
+    struct fault_place place;
     char message[256];
 };
 

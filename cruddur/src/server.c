@@ -153,8 +153,6 @@ static void run_view(struct request *request)
         fault_raise(request, "TroubleError", "this request was to fail");
     else
         route->view(request);
-    if (request->fault.type != NULL)
-        xray_exception(captured, request->fault.type, request->fault.message);
     xray_end(captured);
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* telemetry.c - OpenTelemetry and X-Ray, by the environment; see telemetry.h
+/* telemetry.c - the four services, by the environment; see telemetry.h
  *
  * Whoever receives may be away, at start or later: Cruddur serves on, standard error is told once,
  * and what the buffers hold is sent when it is back. So an export has ten minutes unless the
@@ -14,7 +14,7 @@
 
 #include <waggle/tls.h>
 
-enum { LAST_SEND_MS = 3000 };
+enum { LAST_SEND_MS = 3000, PATIENCE_MS = 600000, DELAY_MS = 500 };
 
 static const char *env(const char *name)
 {
@@ -64,13 +64,46 @@ static void start_otel(const char *service)
         fprintf(stderr, "cruddur: OpenTelemetry is off: the environment asks for what is not\n");
 }
 
-void telemetry_start(struct telemetry *ret_telemetry)
+/* --- logs to elsewhere -------------------------------------------------------------------------
+ */
+
+enum { ITEMS_AND_REPORTS_ALONE = 25 }; /* above every severity: a line is no item */
+
+/* Log records go to the exporter, too, from a thread of its own. NULL: it could not be made, of
+ * which the error handler was told. */
+static void add_logs(struct waggle_exporter *exporter)
+{
+    if (exporter != NULL)
+        (void)waggle_provider_add_log(
+            waggle_provider_global(), // the first of eight
+            waggle_batch_processor_new(exporter,
+                                       &(waggle_batch_options){.signal = WAGGLE_SIGNAL_LOGS,
+                                                               .export_timeout_ms = PATIENCE_MS,
+                                                               .schedule_delay_ms = DELAY_MS}));
+}
+
+static void start_logs(const struct config *config)
+{
+    if (waggle_provider_global() == NULL)
+        return;
+    if (env("ROLLBAR_ACCESS_TOKEN") != NULL)
+        add_logs(waggle_rollbar_exporter_new(&(waggle_rollbar_options){
+            .min_severity = ITEMS_AND_REPORTS_ALONE, .timeout_ms = PATIENCE_MS}));
+    if (env("AWS_ACCESS_KEY_ID") != NULL && env("AWS_SECRET_ACCESS_KEY") != NULL)
+        add_logs(waggle_cloudwatch_exporter_new(&(waggle_cloudwatch_options){
+            .group = env("OTEL_C_CLOUDWATCH_GROUP") != NULL ? NULL : "cruddur",
+            .raw = config->bootcamp, // the course's lines are plain text
+            .timeout_ms = PATIENCE_MS}));
+}
+
+void telemetry_start(const struct config *config, struct telemetry *ret_telemetry)
 {
     const char *service = env("OTEL_SERVICE_NAME");
     const char *daemon_address = env("AWS_XRAY_DAEMON_ADDRESS");
     if (service == NULL)
         service = "backend-flask";
     start_otel(service);
+    start_logs(config);
     (void)pthread_mutex_lock(&heard.mu);
     heard.started = true;
     (void)pthread_mutex_unlock(&heard.mu);

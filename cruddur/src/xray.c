@@ -257,11 +257,12 @@ void xray_metadata(struct xray_segment *segment, const char *name_space, const c
     waggle_span_set_kv(segment->span, waggle_kv_map(attribute, &value, 1));
 }
 
-void xray_exception(struct xray_segment *segment, const char *type, const char *message)
+void xray_exception(struct xray_segment *segment, const char *type, const char *message,
+                    const char *stack)
 {
     if (segment == NULL)
         return;
-    waggle_span_exception(segment->span, type, message, NULL, WAGGLE_NO_ATTRS);
+    waggle_span_exception(segment->span, type, message, stack, WAGGLE_NO_ATTRS);
     waggle_span_set_status(segment->span, WAGGLE_STATUS_ERROR, message);
 }
 

@@ -62,8 +62,9 @@ void xray_annotate(struct xray_segment *segment, const char *key, const char *va
 void xray_metadata(struct xray_segment *segment, const char *name_space, const char *key,
                    waggle_attrs members);
 
-/* The cause of a fault. */
-void xray_exception(struct xray_segment *segment, const char *type, const char *message);
+/* The cause of a fault. stack: as the sanitizers write it; NULL: not known. */
+void xray_exception(struct xray_segment *segment, const char *type, const char *message,
+                    const char *stack);
 
 /* The trace's id as X-Ray writes it, "1-5759e988-bd862e3fe1be46a994272793"; false, and nothing
  * written, for NULL. */

@@ -13,6 +13,8 @@ before(async () => {
   cruddur = await Cruddur.start({ args: ['--trouble'], env: {
     OTEL_EXPORTER_OTLP_ENDPOINT: skep.url, OTEL_BSP_SCHEDULE_DELAY: '50',
     AWS_XRAY_DAEMON_ADDRESS: daemon, AWS_XRAY_URL: '*4567-*',
+    ROLLBAR_ACCESS_TOKEN: 'any-token', ROLLBAR_ENDPOINT: `${skep.url}/api/1/`,
+    AWS_ENDPOINT_URL_CLOUDWATCH_LOGS: skep.url, AWS_DEFAULT_REGION: 'ca-central-1', AWS_ACCESS_KEY_ID: 'AKIAIOSFODNN7EXAMPLE', AWS_SECRET_ACCESS_KEY: 'secret',
   } });
 });
 after(async () => {
@@ -20,13 +22,17 @@ after(async () => {
   await skep?.done();
 });
 
-// The trace of this id once it has n rows: its names in order, and each row's fields.
+// The spans of a trace once there are n: columns as the server gives them, and each one's fields. (Lines and
+// exceptions of the trace are rows of it, too.)
 async function traced(id, n) {
-  const trace = await until(`${n} spans of ${id}`, async () => {
+  const whole = await until(`${n} spans of ${id}`, async () => {
     const r = await skep.call('GET', `/skep/v1/trace/${id}`);
     const t = r.status === 200 && await r.json();
-    return t && t.rows.name.length >= n && t;
+    return t && t.rows.kind.filter((k) => k === 'span').length >= n && t;
   });
+  const spans = whole.rows.kind.flatMap((kind, i) => (kind === 'span' ? [i] : []));
+  const trace = { services: whole.services, rows: Object.fromEntries(Object.entries(whole.rows).map(([name, values]) => [name, spans.map((i) => values[i])])) };
+  trace.rows.parent = trace.rows.parent.map((p) => spans.indexOf(p));
   const rows = [];
   for (const rowId of trace.rows.id) {
     const { fields } = await skep.json('GET', `/skep/v1/row/${rowId}`);
@@ -146,7 +152,8 @@ test('X-Ray: Create Activity, an error, a fault with its exception, dynamic nami
   await ask('/api/activities/@worf', { 'x-amzn-trace-id': SAMPLED(fault), baggage: 'cruddur.trouble=error' });
   const [segment] = (await documents(fault, (l) => named(l, 'backend-flask'))).filter((d) => d.name === 'backend-flask');
   assert.equal(segment.fault, true);
-  assert.equal(segment.cause.exceptions[0].type, 'TroubleError');
+  const [exception] = segment.cause.exceptions;
+  assert.deepEqual([exception.type, exception.stack[0].path, exception.stack[0].label], ['TroubleError', 'src/server.c', 'run_view']);
   const host = newRoot();
   await ask('/api/activities/home', { 'x-amzn-trace-id': SAMPLED(host), host: '4567-bootcamp.example.org' });
   await documents(host, (l) => named(l, '4567-bootcamp.example.org'));
@@ -167,6 +174,49 @@ test('X-Ray: the server\'s sampling rules decide; a caller who asks is told', as
   } finally {
     await picky.done();
   }
+});
+
+// --- Rollbar, CloudWatch Logs ---------------------------------------------------------------------
+
+const logs = (operation, body) => skep.json('POST', '/', body, { 'content-type': 'application/x-amz-json-1.1', 'x-amz-target': `Logs_20140328.${operation}` });
+
+test('CloudWatch Logs: the lines of group cruddur, with their traces', async () => {
+  const { id } = await call('GET', '/api/activities/home?from=logs');
+  const lines = await until('the lines of the request', async () => {
+    const { events } = await logs('FilterLogEvents', { logGroupName: 'cruddur' });
+    const of = events.map((e) => JSON.parse(e.message)).filter((m) => m.trace_id === id);
+    return of.length >= 2 && of;
+  });
+  assert.equal(lines[0].body, 'Hello Cloudwatch! from  /api/activities/home');
+  assert.match(lines[1].body, /^\[\d{4}-[A-Z][a-z]{2}-\d\d \d\d:\d\d\] 127\.0\.0\.1 GET http \/api\/activities\/home\?from=logs 200 OK$/);
+  assert.equal(lines[1].severity_text ?? lines[1].severity_number, lines[1].severity_text ? 'ERROR' : 17);
+});
+
+test('Rollbar: a message; a failure with its request, person and place, which leads to its trace and line', async () => {
+  await call('GET', '/rollbar/test');
+  await call('POST', '/api/activities', { body: { message: '', ttl: '1-day' } });
+  const failed = await call('GET', '/api/activities/@worf?token=secret', { baggage: 'user.handle=worf,cruddur.trouble=error' });
+  assert.equal(failed.status, 500);
+  const items = await until('three items', async () => {
+    const { result } = await skep.json('GET', '/api/1/items');
+    return ['Hello World!', 'message_blank', 'TroubleError'].every((t) => result.items.some((i) => i.title.includes(t))) && result.items;
+  });
+  const titled = (t) => items.find((i) => i.title.includes(t));
+  assert.equal(titled('Hello World!').level, 'warning');
+  assert.equal(titled('TroubleError').level, 'error');
+  const instance = await until('the occurrence Rollbar\'s wire brought', async () => {
+    const { result } = await skep.json('GET', '/api/1/instances');
+    return result.instances.find((i) => i.data.person?.username === 'Worf' && JSON.stringify(i).includes(failed.id));
+  });
+  const text = JSON.stringify(instance.data);
+  assert.match(text, /"url":"http:\/\/127\.0\.0\.1:\d+\/api\/activities\/@worf"/);
+  assert.match(text, /"username":"Worf"/);
+  assert.match(text, /server\.c/);
+  assert.doesNotMatch(text, /secret/);
+  await until('the line', async () => {
+    const { events } = await logs('FilterLogEvents', { logGroupName: 'cruddur', filterPattern: '"Exception on"' });
+    return events.some((e) => JSON.parse(e.message).trace_id === failed.id && JSON.parse(e.message).body === 'Exception on /api/activities/@worf [GET]\nTroubleError: this request was to fail');
+  });
 });
 
 // --- skep is away ---------------------------------------------------------------------------------

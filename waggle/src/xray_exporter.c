@@ -10,13 +10,15 @@
  * looks for them; those whose keys the list aws.xray.annotations names are annotations; a map under
  * aws.xray.metadata.NAMESPACE is that namespace's metadata; all others are metadata under
  * "default". 5xx is a fault, 4xx an error, 429 a throttle; a status of error without such a code is
- * a fault. Exceptions are the cause. Log records have no place here.
+ * a fault. Exceptions are the cause, with the frames of a stack as the sanitizers write it. Log
+ * records have no place here.
  *
  * A datagram that cannot be sent is lost, as UDP's are; those that are larger than one datagram are
  * left out and counted as failed.
  *
  * Threads: one at a time. Memory: one document, at most 64 KiB.
  */
+#include "frames.h"
 #include "json.h"
 
 #include <errno.h>
@@ -131,20 +133,47 @@ static bool is_fault(const waggle_span_data *span)
     return span->status == WAGGLE_STATUS_ERROR;
 }
 
+/* The frames of a stack's text, innermost first as X-Ray has them. */
+static void put_xray_stack(struct waggle__buf *out, waggle_str text)
+{
+    struct waggle__frame f;
+    bool first = true;
+    waggle__buf_str(out, ",\"stack\":[");
+    for (waggle_cursor c = {0}; waggle__frame_next(text, &c, &f); first = false) {
+        waggle__buf_str(out, first ? "{\"path\":" : ",{\"path\":");
+        waggle__json_text(out, f.file.n > 0 ? f.file : f.module);
+        if (f.function.n > 0) {
+            waggle__buf_str(out, ",\"label\":");
+            waggle__json_text(out, f.function);
+        } else if (f.has_offset) { // raw addresses change with each start; this does not
+            waggle__buf_printf(out, ",\"label\":\"+0x%llx\"", (unsigned long long)f.offset);
+        }
+        if (f.line > 0)
+            waggle__buf_printf(out, ",\"line\":%u", f.line);
+        waggle__buf_str(out, "}");
+    }
+    waggle__buf_str(out, "]");
+}
+
 static void put_exception(struct waggle__buf *out, const waggle_event_data *event, bool first,
                           uint64_t id)
 {
+    static const char stack_key[] = "exception.stacktrace";
     static const char *const keys[][2] = {{"exception.type", "type"},
                                           {"exception.message", "message"}};
     waggle__buf_printf(out, "%s{\"id\":\"%016llx\"", first ? "" : ",", (unsigned long long)id);
     waggle_attr_data a;
-    for (waggle_cursor c = {0}; waggle_event_data_attr(event, &c, &a);)
+    for (waggle_cursor c = {0}; waggle_event_data_attr(event, &c, &a);) {
+        if (a.value.type == WAGGLE_STR && a.key.n == strlen(stack_key) &&
+            memcmp(a.key.p, stack_key, a.key.n) == 0)
+            put_xray_stack(out, a.value.str);
         for (size_t i = 0; i < WAGGLE__COUNT(keys); i++) {
             if (a.key.n != strlen(keys[i][0]) || memcmp(a.key.p, keys[i][0], a.key.n) != 0)
                 continue;
             waggle__buf_printf(out, ",\"%s\":", keys[i][1]);
             waggle__json_value(out, &a.value);
         }
+    }
     waggle__buf_str(out, "}");
 }
 

@@ -125,11 +125,17 @@ static void how_it_ended(void **state)
                                   "y\"},\"response\":{\"status\":"));
     }
     waggle_span s = waggle_span_start(tracer, "x", NULL);
-    waggle_span_exception(s, "EIO", "disk \n gone", NULL, WAGGLE_NO_ATTRS);
+    waggle_span_exception(s, "EIO", "disk \n gone",
+                          "==1==ERROR\n    #0 0x1394 in read_block src/disk.c:12:3\n"
+                          "    #1 0x2f00 (/usr/bin/app+0x2f00)\n",
+                          WAGGLE_NO_ATTRS);
     waggle_span_set_status(s, WAGGLE_STATUS_ERROR, "ignored beside an exception");
     waggle_span_end(s);
     const char *d = document();
     assert_non_null(strstr(d, "\"fault\":true,\"cause\":{\"exceptions\":[{\"id\":\""));
+    assert_non_null(
+        strstr(d, "\"stack\":[{\"path\":\"src/disk.c\",\"label\":\"read_block\",\"line\":12},"
+                  "{\"path\":\"/usr/bin/app\",\"label\":\"+0x2f00\"}]"));
     assert_non_null(strstr(d, "\"type\":\"EIO\",\"message\":\"disk \\u000a gone\""));
 }
 

@@ -7,6 +7,7 @@
 
 #include "backend.h"
 #include "input.h"
+#include "log.h"
 #include "random.h"
 #include "reply.h"
 #include "views/views.h"
@@ -52,6 +53,17 @@ static void create_traced(struct request *request, const struct draft *draft)
     waggle_span_end(span);
 }
 
+/* Homework: Rollbar hears of wrong and missing input. */
+static void refuse(struct request *request, const char *wrong)
+{
+    if (!request->service->config->bootcamp)
+        log_report(WAGGLE_WARN, wrong,
+                   WAGGLE_ATTRS(waggle_kv_str("http.request.method", request->method),
+                                waggle_kv_str("url.full", request->path),
+                                waggle_kv_str("user.id", request->user->handle)));
+    reply_invalid(request, wrong);
+}
+
 void view_create_activity(struct request *request)
 {
     struct input input;
@@ -63,7 +75,7 @@ void view_create_activity(struct request *request)
     if (wrong == NULL && draft.ttl_us < 0)
         wrong = "ttl_blank";
     if (wrong != NULL)
-        reply_invalid(request, wrong);
+        refuse(request, wrong);
     else if (request->service->config->bootcamp)
         create(request, &draft);
     else
