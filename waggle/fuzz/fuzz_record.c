@@ -45,6 +45,32 @@ static void as_json(const waggle_record *record, enum waggle_signal signal)
     waggle__buf_done(&out);
 }
 
+static void metric(const waggle_record *record)
+{
+    waggle_metric_data m;
+    waggle_point_data p;
+    waggle_attr_data attr;
+    waggle_exemplar_data e;
+    uint64_t n = 0;
+    double upper = 0;
+    if (!waggle_record_metric(record, &m))
+        return;
+    touch(m.name);
+    touch(m.description);
+    touch(m.unit);
+    for (waggle_cursor c = {0}; waggle_metric_data_point(&m, &c, &p);) {
+        for (waggle_cursor a = {0}; waggle_point_data_attr(&p, &a, &attr);)
+            value(&attr.value, 0);
+        for (waggle_cursor b = {0}; waggle_bucket_next(&p, &b, &n, &upper);)
+            sum += n;
+        for (waggle_cursor b = {0}; waggle_count_next(p.positive, &b, &n);)
+            sum += n;
+        for (waggle_cursor a = {0}; waggle_point_data_exemplar(&p, &a, &e);)
+            for (waggle_cursor f = {0}; waggle_exemplar_data_attr(&e, &f, &attr);)
+                value(&attr.value, 0);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     waggle_record record = {data, (uint32_t)size, 0};
@@ -53,6 +79,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     waggle_attr_data attr;
     as_json(&record, WAGGLE_SIGNAL_TRACES);
     as_json(&record, WAGGLE_SIGNAL_LOGS);
+    as_json(&record, WAGGLE_SIGNAL_METRICS);
+    metric(&record);
     if (waggle_record_log(&record, &log)) {
         value(&log.body, 0);
         touch(log.severity_text);

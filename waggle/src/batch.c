@@ -19,15 +19,9 @@
  * Threads: `lock` guards what flush, shutdown and the worker tell each other; it is never held
  * while exporting. Everything below "the worker's" is touched by the worker alone.
  */
-#include "sdk_priv.h"
+#include "worker.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
-#include <time.h>
-#include <unistd.h>
 
 enum { BYTES_A_RECORD = 1024, BATCH_BYTES_MIN = 2 * WAGGLE__BLOCK_BYTES };
 
@@ -37,17 +31,8 @@ struct batch {
     struct waggle__queue *queue;
     waggle_batch_options options;
     const waggle_resource_info *resource;
-    _Atomic bool is_running; /* the worker was started */
     _Atomic bool is_shut;
-    int wake[2];   /* read end, write end; -1 = none */
-    int cancel[2]; /* the same */
-
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
-    pthread_t worker;
-    uint64_t flush_wanted, flush_done; /* numbers of flushes */
-    bool stop, stopped, stop_ok, abandoned;
-    waggle_deadline stop_deadline;
+    struct waggle__worker worker;
 
     /* the worker's */
     waggle_record *records;
@@ -57,46 +42,6 @@ struct batch {
     uint64_t reported_at; /* monotonic */
     const waggle_scope_info *scopes[WAGGLE__SCOPES_MAX];
 };
-
-/* --- pipes --------------------------------------------------------------------------------- */
-
-static void open_pipe(int ends[2])
-{
-    if (pipe(ends) != 0) {
-        ends[0] = ends[1] = -1; // the worker then looks every second
-        return;
-    }
-    for (int i = 0; i < 2; i++) {
-        // Fresh descriptors: these do not fail, and if they did a wake-up would be late.
-        (void)fcntl(ends[i], F_SETFD, FD_CLOEXEC);
-        (void)fcntl(ends[i], F_SETFL, O_NONBLOCK);
-    }
-}
-
-static void close_pipe(int ends[2])
-{
-    for (int i = 0; i < 2; i++) {
-        if (ends[i] >= 0)
-            (void)close(ends[i]); // a pipe holds nothing that could be lost
-        ends[i] = -1;
-    }
-}
-
-static void poke(int fd)
-{
-    ssize_t n;
-    do
-        n = write(fd, "", 1);
-    while (n < 0 && errno == EINTR);
-    // A full pipe wakes as well as one more byte would.
-}
-
-static void drain(int fd)
-{
-    char bytes[64];
-    while (fd >= 0 && read(fd, bytes, sizeof bytes) > 0) {
-    }
-}
 
 /* --- exporting (the worker) ---------------------------------------------------------------- */
 
@@ -115,18 +60,6 @@ static void count_export(struct batch *b, struct waggle__thread *t, enum waggle_
     case WAGGLE_EXPORT_FAILED:
     default: waggle__count(t, WAGGLE__FAILED, n); break;
     }
-}
-
-static size_t snapshot_scopes(struct batch *b)
-{
-    size_t n = 0;
-    while (n < WAGGLE__SCOPES_MAX) {
-        b->scopes[n] = atomic_load_explicit(&waggle__scopes[n], memory_order_acquire);
-        if (b->scopes[n] == NULL)
-            break;
-        n++;
-    }
-    return n;
 }
 
 /* Put a report of drops behind the records, at most once in the schedule's delay. */
@@ -160,12 +93,12 @@ static bool export_one(struct batch *b, struct waggle__thread *t, bool all,
         .signal = b->options.signal,
         .resource = b->resource,
         .scopes = b->scopes,
-        .n_scopes = snapshot_scopes(b),
+        .n_scopes = waggle__scopes_now(b->scopes),
         .records = b->records,
         .n_records = with_report,
     };
     waggle_deadline deadline = waggle__deadline_in(b->options.export_timeout_ms);
-    deadline.cancel_fd = b->cancel[0];
+    deadline.cancel_fd = b->worker.cancel[0];
     if (limit != NULL) {
         deadline.cancel_fd = -1; // it was cancelled; what is left of the time may be used
         deadline.monotonic_ns = WAGGLE__MIN(deadline.monotonic_ns, limit->monotonic_ns);
@@ -186,98 +119,37 @@ static void export_all(struct batch *b, struct waggle__thread *t, const waggle_d
 
 /* --- the worker ---------------------------------------------------------------------------- */
 
-static void wait_for_work(struct batch *b, uint64_t until_ns)
+static bool is_ready(struct waggle__worker *w)
 {
-    waggle_deadline until = {until_ns, -1};
-    int ms = waggle_deadline_left_ms(&until);
-    struct pollfd fd = {b->wake[0], POLLIN, 0};
-    if (b->wake[0] < 0 && ms > 1000)
-        ms = 1000;
-    if (waggle__queue_ready(b->queue) >= b->options.max_batch)
-        ms = 0;
-    (void)poll(&fd, b->wake[0] >= 0 ? 1 : 0, ms); // whatever it says, the worker looks around
-    drain(b->wake[0]);
+    struct batch *b = w->owner;
+    return waggle__queue_ready(b->queue) >= b->options.max_batch;
 }
 
-static void finish_work(struct batch *b, struct waggle__thread *t, waggle_deadline limit)
+static bool work(struct waggle__worker *w, bool all)
 {
+    struct batch *b = w->owner;
+    struct waggle__thread *t = waggle__self;
+    if (all)
+        export_all(b, t, NULL);
+    else if (is_ready(w))
+        (void)export_one(b, t, false, NULL);   // it is taken again as long as there is enough
+    else if (waggle__queue_is_short(b->queue)) // many threads with a little each
+        (void)export_one(b, t, true, NULL);
+    else
+        return false;
+    return true;
+}
+
+static bool finish(struct waggle__worker *w, const waggle_deadline *limit)
+{
+    struct batch *b = w->owner;
     const struct waggle_exporter_ops *ops = b->exporter->ops;
-    export_all(b, t, &limit);
-    bool ok = ops->shutdown == NULL || ops->shutdown(b->exporter, &limit);
-    (void)pthread_mutex_lock(&b->lock); // fails only for a mutex that is none
-    b->stopped = true;
-    b->stop_ok = ok && waggle_deadline_left_ms(&limit) > 0;
-    b->flush_done = b->flush_wanted;
-    (void)pthread_cond_broadcast(&b->changed); // cannot fail
-    (void)pthread_mutex_unlock(&b->lock);
+    export_all(b, waggle__self, limit);
+    return ops->shutdown == NULL || ops->shutdown(b->exporter, limit);
 }
 
-static void tell_flushed(struct batch *b, uint64_t wanted)
-{
-    (void)pthread_mutex_lock(&b->lock); // fails only for a mutex that is none
-    b->flush_done = wanted;
-    (void)pthread_cond_broadcast(&b->changed); // cannot fail
-    (void)pthread_mutex_unlock(&b->lock);
-}
-
-static void *work(void *self)
-{
-    struct batch *b = self;
-    struct waggle__thread *t = waggle__thread();
-    if (t == NULL)
-        return NULL; // records then wait, and are counted as dropped when the queue is full
-    t->suppressed++;
-    uint64_t delay_ns = (uint64_t)b->options.schedule_delay_ms * 1000000u;
-    uint64_t next = waggle__deadline_in(b->options.schedule_delay_ms).monotonic_ns;
-    for (;;) {
-        wait_for_work(b, next);
-        (void)pthread_mutex_lock(&b->lock); // fails only for a mutex that is none
-        bool stop = b->stop;
-        uint64_t wanted = b->flush_wanted;
-        bool flush = wanted != b->flush_done;
-        waggle_deadline limit = b->stop_deadline;
-        (void)pthread_mutex_unlock(&b->lock);
-        if (stop) {
-            finish_work(b, t, limit);
-            return NULL;
-        }
-        waggle_deadline timer = {next, -1};
-        bool due = waggle_deadline_left_ms(&timer) == 0;
-        if (flush || due)
-            export_all(b, t, NULL);
-        else if (waggle__queue_ready(b->queue) >= b->options.max_batch)
-            (void)export_one(b, t, false, NULL);   // it is taken again as long as there is enough
-        else if (waggle__queue_is_short(b->queue)) // many threads with a little each
-            (void)export_one(b, t, true, NULL);
-        else
-            continue;
-        next = waggle__deadline_in(0).monotonic_ns + delay_ns;
-        if (flush)
-            tell_flushed(b, wanted);
-    }
-}
-
-/* Signals of the program are for its own threads. */
-static int start_thread(pthread_t *ret_thread, struct batch *b)
-{
-    sigset_t all;
-    sigset_t old;
-    (void)sigfillset(&all); // cannot fail
-    (void)pthread_sigmask(SIG_SETMASK, &all, &old);
-    int rc = pthread_create(ret_thread, NULL, work, b);
-    (void)pthread_sigmask(SIG_SETMASK, &old, NULL);
-    return rc;
-}
-
-WAGGLE__COLD static void start_worker(struct batch *b)
-{
-    (void)pthread_mutex_lock(&b->lock); // fails only for a mutex that is none
-    if (!atomic_load_explicit(&b->is_running, memory_order_relaxed) && !b->stop) {
-        if (start_thread(&b->worker, b) == 0)
-            atomic_store_explicit(&b->is_running, true, memory_order_release);
-    }
-    (void)pthread_mutex_unlock(&b->lock);
-}
+static const struct waggle__worker_ops worker_ops = {
+    .is_ready = is_ready, .work = work, .finish = finish};
 
 /* --- the processor ------------------------------------------------------------------------- */
 
@@ -296,81 +168,35 @@ static void on_end(struct waggle_processor *p, enum waggle_signal signal,
     }
     bool wake = false;
     (void)waggle__queue_put(b->queue, t, record, &wake); // a refusal is counted there
-    if (WAGGLE__UNLIKELY(!atomic_load_explicit(&b->is_running, memory_order_relaxed)))
-        start_worker(b);
-    if (WAGGLE__UNLIKELY(wake) && b->wake[1] >= 0)
-        poke(b->wake[1]);
-}
-
-/* Wait until `*done`, with the lock held; false if the deadline comes first. */
-static bool wait_locked(struct batch *b, const waggle_deadline *deadline, const bool *stopped,
-                        uint64_t flush)
-{
-    struct timespec until;
-    waggle__timespec(deadline->monotonic_ns, &until);
-    while (!*stopped && (flush == 0 || b->flush_done < flush))
-        if (pthread_cond_timedwait(&b->changed, &b->lock, &until) == ETIMEDOUT)
-            return *stopped || (flush != 0 && b->flush_done >= flush);
-    return true;
+    if (WAGGLE__UNLIKELY(!waggle__worker_is_running(&b->worker)))
+        waggle__worker_start(&b->worker);
+    if (WAGGLE__UNLIKELY(wake))
+        waggle__worker_wake(&b->worker);
 }
 
 static bool batch_flush(struct waggle_processor *p, const waggle_deadline *deadline)
 {
-    struct batch *b = (struct batch *)p;
-    if (!atomic_load_explicit(&b->is_running, memory_order_acquire))
-        return true;
-    (void)pthread_mutex_lock(&b->lock); // fails only for a mutex that is none
-    uint64_t mine = ++b->flush_wanted;
-    if (b->wake[1] >= 0)
-        poke(b->wake[1]);
-    bool done = wait_locked(b, deadline, &b->stopped, mine);
-    (void)pthread_mutex_unlock(&b->lock);
-    return done;
-}
-
-static bool shutdown_without_worker(struct batch *b, const waggle_deadline *deadline)
-{
-    const struct waggle_exporter_ops *ops = b->exporter->ops;
-    return ops->shutdown == NULL || ops->shutdown(b->exporter, deadline);
+    return waggle__worker_flush(&((struct batch *)p)->worker, deadline);
 }
 
 static bool batch_shutdown(struct waggle_processor *p, const waggle_deadline *deadline)
 {
     struct batch *b = (struct batch *)p;
+    const struct waggle_exporter_ops *ops = b->exporter->ops;
     if (atomic_exchange_explicit(&b->is_shut, true, memory_order_acq_rel))
         return false;
-    (void)pthread_mutex_lock(&b->lock); // fails only for a mutex that is none
-    b->stop = true;
-    b->stop_deadline = *deadline;
-    bool running = atomic_load_explicit(&b->is_running, memory_order_acquire);
-    bool done = true;
-    if (running) {
-        if (b->cancel[1] >= 0)
-            poke(b->cancel[1]);
-        if (b->wake[1] >= 0)
-            poke(b->wake[1]);
-        // A little more than the worker has: it wants to say that it is done.
-        waggle_deadline mine = {deadline->monotonic_ns + 100000000u, -1};
-        done = wait_locked(b, &mine, &b->stopped, 0);
-    }
-    bool ok = done && (!running || b->stop_ok);
-    b->abandoned = !done;
-    pthread_t worker = b->worker;
-    (void)pthread_mutex_unlock(&b->lock);
-    if (!running) {
+    bool was_running = false;
+    bool ok = waggle__worker_stop(&b->worker, deadline, &was_running);
+    if (!b->worker.abandoned)
         waggle__queue_retire(b->queue);
-        return shutdown_without_worker(b, deadline);
-    }
-    // A thread that has said it is done ends at once.
-    (void)(done ? pthread_join(worker, NULL) : pthread_detach(worker));
-    if (done)
-        waggle__queue_retire(b->queue);
+    if (!was_running)
+        return ops->shutdown == NULL || ops->shutdown(b->exporter, deadline);
     return ok;
 }
 
 static void before_fork(struct waggle_processor *p)
 {
-    (void)pthread_mutex_lock(&((struct batch *)p)->lock); // fails only for a mutex that is none
+    waggle__worker_before_fork(&((struct batch *)p)->worker);
 }
 
 static void after_fork(struct waggle_processor *p, bool child)
@@ -378,18 +204,10 @@ static void after_fork(struct waggle_processor *p, bool child)
     struct batch *b = (struct batch *)p;
     if (child) {
         waggle__queue_after_fork(b->queue);
-        close_pipe(b->wake);
-        close_pipe(b->cancel);
-        open_pipe(b->wake);
-        open_pipe(b->cancel);
-        atomic_store_explicit(&b->is_running, false, memory_order_relaxed);
-        b->flush_done = b->flush_wanted;
-        b->stopped = false;
-        waggle__cond_init(&b->changed);
         if (b->exporter->ops->after_fork != NULL)
             b->exporter->ops->after_fork(b->exporter);
     }
-    (void)pthread_mutex_unlock(&b->lock); // this thread locked it
+    waggle__worker_after_fork(&b->worker, child);
 }
 
 static void set_resource(struct waggle_processor *p, const waggle_resource_info *resource)
@@ -400,15 +218,12 @@ static void set_resource(struct waggle_processor *p, const waggle_resource_info 
 static void batch_free(struct waggle_processor *p)
 {
     struct batch *b = (struct batch *)p;
-    if (b->abandoned)
+    if (b->worker.abandoned)
         return; // its worker may still be in an export
     if (b->exporter != NULL && b->exporter->ops->free != NULL)
         b->exporter->ops->free(b->exporter);
     waggle__queue_free(b->queue);
-    close_pipe(b->wake);
-    close_pipe(b->cancel);
-    (void)pthread_mutex_destroy(&b->lock); // nobody holds it
-    (void)pthread_cond_destroy(&b->changed);
+    waggle__worker_done(&b->worker);
     free(b->records);
     free(b->bytes);
     free(b);
@@ -460,11 +275,8 @@ struct waggle_processor *waggle_batch_processor_new(struct waggle_exporter *expo
     b->records = calloc(b->options.max_batch + 1u, sizeof *b->records);
     b->bytes = malloc(b->bytes_cap);
     b->queue = waggle__queue_new(b->options.max_queue, b->options.max_batch);
-    (void)pthread_mutex_init(&b->lock, NULL); // cannot fail on Linux
-    waggle__cond_init(&b->changed);
+    waggle__worker_init(&b->worker, &worker_ops, b, b->options.schedule_delay_ms);
     waggle__report_init(&b->report);
-    open_pipe(b->wake);
-    open_pipe(b->cancel);
     if (b->records == NULL || b->bytes == NULL || b->queue == NULL) {
         batch_free(&b->base);
         return NULL;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * console.c - spans and log records as readable lines
+ * console.c - spans, log records and metrics as readable lines
  *
  *   SERVER "GET /users" 12.345 ms trace=... span=... parent=... scope=lib/1.0 status=ERROR "why"
  *       http.route="/users" http.response.status_code=500
@@ -162,6 +162,73 @@ static void put_log(FILE *out, const waggle_log_data *log, const waggle_scope_in
     (void)fputc('\n', out);
 }
 
+static void put_number(FILE *out, const waggle_point_data *p)
+{
+    if (p->is_double)
+        (void)fprintf(out, "%.17g", p->f64);
+    else
+        (void)fprintf(out, "%lld", (long long)p->i64);
+}
+
+static void put_counts(FILE *out, const char *name, int offset, waggle_str counts)
+{
+    uint64_t n = 0;
+    if (counts.n == 0)
+        return;
+    (void)fprintf(out, " %s=%d:[", name, offset);
+    bool first = true;
+    for (waggle_cursor c = {0}; waggle_count_next(counts, &c, &n); first = false)
+        (void)fprintf(out, first ? "%llu" : " %llu", (unsigned long long)n);
+    (void)fputc(']', out);
+}
+
+static void put_histogram(FILE *out, const waggle_point_data *p)
+{
+    uint64_t n = 0;
+    double upper = 0;
+    (void)fprintf(out, "count=%llu", (unsigned long long)p->count);
+    if (p->has_sum)
+        (void)fprintf(out, " sum=%.17g", p->sum);
+    if (p->has_min_max)
+        (void)fprintf(out, " min=%.17g max=%.17g", p->min, p->max);
+    for (waggle_cursor c = {0}; waggle_bucket_next(p, &c, &n, &upper);)
+        if (n > 0)
+            (void)fprintf(out, " <=%g:%llu", upper, (unsigned long long)n);
+    if (p->type == WAGGLE_METRIC_EXPONENTIAL)
+        (void)fprintf(out, " scale=%d zero=%llu", p->scale, (unsigned long long)p->zero_count);
+    put_counts(out, "positive", p->positive_offset, p->positive);
+    put_counts(out, "negative", p->negative_offset, p->negative);
+}
+
+static void put_metric(FILE *out, const waggle_metric_data *m, const waggle_scope_info *scope)
+{
+    static const char *const types[] = {
+        [WAGGLE_METRIC_GAUGE] = "GAUGE",
+        [WAGGLE_METRIC_SUM] = "SUM",
+        [WAGGLE_METRIC_HISTOGRAM] = "HISTOGRAM",
+        [WAGGLE_METRIC_EXPONENTIAL] = "EXPONENTIAL",
+    };
+    static const char *const temporalities[] = {"", " delta", " cumulative"};
+    waggle_point_data p;
+    waggle_attr_data attr;
+    (void)fprintf(out, "%s ", types[m->type]);
+    put_text(out, m->name);
+    (void)fprintf(out, "%s unit=", temporalities[m->temporality]);
+    put_text(out, m->unit);
+    (void)fprintf(out, " scope=%.*s/%.*s\n", (int)scope->name.n, scope->name.p,
+                  (int)scope->version.n, scope->version.p);
+    for (waggle_cursor c = {0}; waggle_metric_data_point(m, &c, &p);) {
+        (void)fputs("    ", out);
+        if (m->type == WAGGLE_METRIC_GAUGE || m->type == WAGGLE_METRIC_SUM)
+            put_number(out, &p);
+        else
+            put_histogram(out, &p);
+        for (waggle_cursor a = {0}; waggle_point_data_attr(&p, &a, &attr);)
+            put_attr(out, &attr);
+        (void)fputc('\n', out);
+    }
+}
+
 static enum waggle_export console_export(struct waggle_exporter *e, const waggle_batch *batch,
                                          const waggle_deadline *deadline)
 {
@@ -170,6 +237,10 @@ static enum waggle_export console_export(struct waggle_exporter *e, const waggle
     for (size_t i = 0; i < batch->n_records; i++) {
         waggle_span_data span;
         waggle_log_data log;
+        waggle_metric_data metric;
+        if (batch->signal == WAGGLE_SIGNAL_METRICS &&
+            waggle_record_metric(&batch->records[i], &metric))
+            put_metric(c->out, &metric, batch->scopes[batch->records[i].scope]);
         if (batch->signal == WAGGLE_SIGNAL_LOGS && waggle_record_log(&batch->records[i], &log))
             put_log(c->out, &log, batch->scopes[batch->records[i].scope]);
         if (batch->signal == WAGGLE_SIGNAL_TRACES && waggle_record_span(&batch->records[i], &span))

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * env.c - OTEL_* variables that concern traces and logs
+ * env.c - OTEL_* variables
  *
  * An empty value is an unset one. A malformed number or an unknown name is told to the error
  * handler and ignored. Each variable is read where waggle_init runs, once.
@@ -176,6 +176,43 @@ void waggle__env_batch(waggle_batch_options *o, enum waggle_signal signal)
     o->max_batch = waggle__env_u32(of[3], o->max_batch);
     o->signal = signal;
     o->no_drop_report |= waggle__env_true("OTEL_C_NO_DROP_REPORT");
+}
+
+/* --- metrics ------------------------------------------------------------------------------- */
+
+/* Which of the names the variable's value is, in any case; 0, the usual one, if it is unset or
+ * none of them (which is told). */
+static size_t choice(const char *variable, const char *const *names, size_t n)
+{
+    const char *value = waggle__env(variable);
+    for (size_t i = 0; value != NULL && i < n; i++)
+        if (strcasecmp(value, names[i]) == 0)
+            return i;
+    if (value != NULL)
+        waggle__error(WAGGLE_LEVEL_WARN, "%s=%s is not known, ignoring it", variable, value);
+    return 0;
+}
+
+void waggle__env_reader(waggle_reader_options *o)
+{
+    static const char *const preferences[] = {"cumulative", "delta", "lowmemory"};
+    static const char *const histograms[] = {"explicit_bucket_histogram",
+                                             "base2_exponential_bucket_histogram"};
+    o->interval_ms = waggle__env_u32("OTEL_METRIC_EXPORT_INTERVAL", o->interval_ms);
+    o->timeout_ms = waggle__env_u32("OTEL_METRIC_EXPORT_TIMEOUT", o->timeout_ms);
+    o->preference = (enum waggle_temporality_preference)choice(
+        "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", preferences,
+        WAGGLE__COUNT(preferences));
+    if (choice("OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION", histograms,
+               WAGGLE__COUNT(histograms)) == 1)
+        o->aggregation[WAGGLE_HISTOGRAM].kind = WAGGLE_AGGREGATION_EXPONENTIAL;
+}
+
+enum waggle_exemplar_filter waggle__env_exemplars(void)
+{
+    static const char *const filters[] = {"trace_based", "always_on", "always_off"};
+    return (enum waggle_exemplar_filter)choice("OTEL_METRICS_EXEMPLAR_FILTER", filters,
+                                               WAGGLE__COUNT(filters));
 }
 
 /* --- samplers ------------------------------------------------------------------------------ */

@@ -8,9 +8,10 @@
  * worker is started by the first record; process.pid and service.instance.id are those of the
  * child.
  *
- * Locks, in this order: providers, processors, queues, tracers, threads, errors.
+ * Locks, in this order: providers, processors (of readers: that of collecting), queues,
+ * callbacks, binding, streams, instruments, tracers, threads, errors.
  */
-#include "sdk_priv.h"
+#include "metrics_priv.h"
 
 #include <stdlib.h>
 
@@ -47,22 +48,34 @@ static void lock_all(void)
         p->is_forking = !atomic_load_explicit(&p->is_shut, memory_order_relaxed);
     each_processor(before_one, false);
     waggle__queues_lock();
+    waggle__callbacks_lock();
+    waggle__binding_lock();
+    for (struct waggle_provider *p = waggle__providers_first(); p != NULL; p = p->next)
+        if (p->is_forking)
+            waggle__streams_before_fork(p);
+    waggle__instruments_lock();
     waggle__registry_lock();
     waggle__threads_lock();
     waggle__error_lock();
 }
 
-static void unlock_all(void)
+static void unlock_all(bool child)
 {
     waggle__error_unlock();
     waggle__threads_unlock();
     waggle__registry_unlock();
+    waggle__instruments_unlock();
+    for (struct waggle_provider *p = waggle__providers_first(); p != NULL; p = p->next)
+        if (p->is_forking)
+            waggle__streams_after_fork(p, child);
+    waggle__binding_after_fork(child);
+    waggle__callbacks_after_fork(child);
     waggle__queues_unlock();
 }
 
 static void in_parent(void)
 {
-    unlock_all();
+    unlock_all(false);
     each_processor(after_one, false);
     waggle__providers_unlock();
 }
@@ -77,7 +90,7 @@ static void in_child(void)
 {
     waggle__threads_after_fork();
     waggle__slots_after_fork(waggle__self);
-    unlock_all();
+    unlock_all(true);
     for (struct waggle_provider *p = waggle__providers_first(); p != NULL; p = p->next)
         renew_resource(p);
     each_processor(after_one, true);

@@ -48,14 +48,27 @@ static bool add_log_exporter(void *self, struct waggle_exporter *exporter)
     return p != NULL && waggle_provider_add_log(self, p);
 }
 
+static bool add_metric_exporter(void *self, struct waggle_exporter *exporter)
+{
+    waggle_reader_options o = {.struct_size = sizeof o};
+    waggle__env_reader(&o);
+    struct waggle_reader *r = waggle_periodic_reader_new(exporter, &o);
+    return r != NULL && waggle_provider_add_reader(self, r);
+}
+
 static bool add_exporters(struct waggle_provider *provider, waggle_options *o)
 {
     bool ok = o->exporter != NULL ? add_span_exporter(provider, o->exporter)
                                   : waggle__env_exporters(WAGGLE_SIGNAL_TRACES, o->endpoint,
                                                           add_span_exporter, provider);
-    return (o->log_exporter != NULL ? add_log_exporter(provider, o->log_exporter)
-                                    : waggle__env_exporters(WAGGLE_SIGNAL_LOGS, o->endpoint,
-                                                            add_log_exporter, provider)) &&
+    ok = (o->log_exporter != NULL ? add_log_exporter(provider, o->log_exporter)
+                                  : waggle__env_exporters(WAGGLE_SIGNAL_LOGS, o->endpoint,
+                                                          add_log_exporter, provider)) &&
+         ok;
+    waggle_provider_set_exemplars(provider, waggle__env_exemplars());
+    return (o->metric_exporter != NULL ? add_metric_exporter(provider, o->metric_exporter)
+                                       : waggle__env_exporters(WAGGLE_SIGNAL_METRICS, o->endpoint,
+                                                               add_metric_exporter, provider)) &&
            ok;
 }
 
@@ -71,6 +84,7 @@ static void discard(const waggle_options *o)
         o->sampler->ops->free(o->sampler);
     free_exporter(o->exporter);
     free_exporter(o->log_exporter);
+    free_exporter(o->metric_exporter);
 }
 
 static void replace(struct waggle_provider *provider)

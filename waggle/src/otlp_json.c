@@ -12,7 +12,21 @@
 
 #include "json.h"
 
-enum form { NUMBER, U64, I64, F64, BOOLEAN, TEXT, HEX, BASE64, MESSAGE };
+enum form {
+    NUMBER,
+    SIGNED, /* zigzag */
+    U64,
+    I64,
+    F64,
+    BOOLEAN,
+    TEXT,
+    HEX,
+    BASE64,
+    MESSAGE,
+    COUNTS, /* packed: fixed64 */
+    BOUNDS, /* doubles */
+    VARINTS
+};
 
 struct message;
 
@@ -109,6 +123,93 @@ static const struct member log_members[] = {
 };
 static const struct message log_message = {log_members, WAGGLE__COUNT(log_members)};
 
+static const struct member exemplar_members[] = {
+    {2, "timeUnixNano", U64, false, NULL}, {3, "asDouble", F64, false, NULL},
+    {6, "asInt", I64, false, NULL},        {4, "spanId", HEX, false, NULL},
+    {5, "traceId", HEX, false, NULL},      {7, "filteredAttributes", MESSAGE, true, &key_value},
+};
+static const struct message exemplar_message = {exemplar_members, WAGGLE__COUNT(exemplar_members)};
+
+static const struct member number_members[] = {
+    {7, "attributes", MESSAGE, true, &key_value},
+    {2, "startTimeUnixNano", U64, false, NULL},
+    {3, "timeUnixNano", U64, false, NULL},
+    {4, "asDouble", F64, false, NULL},
+    {6, "asInt", I64, false, NULL},
+    {5, "exemplars", MESSAGE, true, &exemplar_message},
+};
+static const struct message number_point = {number_members, WAGGLE__COUNT(number_members)};
+
+static const struct member histogram_members[] = {
+    {9, "attributes", MESSAGE, true, &key_value},
+    {2, "startTimeUnixNano", U64, false, NULL},
+    {3, "timeUnixNano", U64, false, NULL},
+    {4, "count", U64, false, NULL},
+    {5, "sum", F64, false, NULL},
+    {6, "bucketCounts", COUNTS, false, NULL},
+    {7, "explicitBounds", BOUNDS, false, NULL},
+    {8, "exemplars", MESSAGE, true, &exemplar_message},
+    {11, "min", F64, false, NULL},
+    {12, "max", F64, false, NULL},
+};
+static const struct message histogram_point = {histogram_members, WAGGLE__COUNT(histogram_members)};
+
+static const struct member bucket_members[] = {{1, "offset", SIGNED, false, NULL},
+                                               {2, "bucketCounts", VARINTS, false, NULL}};
+static const struct message buckets_message = {bucket_members, WAGGLE__COUNT(bucket_members)};
+
+static const struct member exponential_members[] = {
+    {1, "attributes", MESSAGE, true, &key_value},
+    {2, "startTimeUnixNano", U64, false, NULL},
+    {3, "timeUnixNano", U64, false, NULL},
+    {4, "count", U64, false, NULL},
+    {5, "sum", F64, false, NULL},
+    {6, "scale", SIGNED, false, NULL},
+    {7, "zeroCount", U64, false, NULL},
+    {8, "positive", MESSAGE, false, &buckets_message},
+    {9, "negative", MESSAGE, false, &buckets_message},
+    {11, "exemplars", MESSAGE, true, &exemplar_message},
+    {12, "min", F64, false, NULL},
+    {13, "max", F64, false, NULL},
+};
+static const struct message exponential_point = {exponential_members,
+                                                 WAGGLE__COUNT(exponential_members)};
+
+static const struct member gauge_members[] = {{1, "dataPoints", MESSAGE, true, &number_point}};
+static const struct message gauge_data = {gauge_members, WAGGLE__COUNT(gauge_members)};
+
+static const struct member sum_members[] = {
+    {1, "dataPoints", MESSAGE, true, &number_point},
+    {2, "aggregationTemporality", NUMBER, false, NULL},
+    {3, "isMonotonic", BOOLEAN, false, NULL},
+};
+static const struct message sum_data = {sum_members, WAGGLE__COUNT(sum_members)};
+
+static const struct member histogram_data_members[] = {
+    {1, "dataPoints", MESSAGE, true, &histogram_point},
+    {2, "aggregationTemporality", NUMBER, false, NULL},
+};
+static const struct message histogram_data = {histogram_data_members,
+                                              WAGGLE__COUNT(histogram_data_members)};
+
+static const struct member exponential_data_members[] = {
+    {1, "dataPoints", MESSAGE, true, &exponential_point},
+    {2, "aggregationTemporality", NUMBER, false, NULL},
+};
+static const struct message exponential_data = {exponential_data_members,
+                                                WAGGLE__COUNT(exponential_data_members)};
+
+static const struct member metric_members[] = {
+    {1, "name", TEXT, false, NULL},
+    {2, "description", TEXT, false, NULL},
+    {3, "unit", TEXT, false, NULL},
+    {5, "gauge", MESSAGE, false, &gauge_data},
+    {7, "sum", MESSAGE, false, &sum_data},
+    {9, "histogram", MESSAGE, false, &histogram_data},
+    {10, "exponentialHistogram", MESSAGE, false, &exponential_data},
+};
+static const struct message metric_message = {metric_members, WAGGLE__COUNT(metric_members)};
+
 static const struct member resource_members[] = {{1, "attributes", MESSAGE, true, &key_value}};
 static const struct message resource_message = {resource_members, WAGGLE__COUNT(resource_members)};
 
@@ -129,6 +230,41 @@ static void json_hex(struct waggle__buf *out, waggle_str s)
     waggle__buf_put(out, "\"", 1);
 }
 
+/* Packed numbers of eight bytes; what is left over is none. */
+static void json_packed(struct waggle__buf *out, waggle_str s, bool doubles)
+{
+    waggle__buf_put(out, "[", 1);
+    for (size_t at = 0; s.n - at >= 8; at += 8) {
+        uint64_t v = 0;
+        double d;
+        for (unsigned i = 0; i < 8; i++)
+            v |= (uint64_t)(unsigned char)s.p[at + i] << (8 * i);
+        memcpy(&d, &v, sizeof d);
+        waggle__buf_str(out, at > 0 ? "," : "");
+        if (doubles)
+            waggle__json_double(out, d);
+        else
+            waggle__buf_printf(out, "\"%llu\"", (unsigned long long)v);
+    }
+    waggle__buf_put(out, "]", 1);
+}
+
+static void json_varints(struct waggle__buf *out, waggle_str s)
+{
+    uint64_t v = 0;
+    bool first = true;
+    waggle__buf_put(out, "[", 1);
+    for (waggle_cursor c = {0}; waggle_count_next(s, &c, &v); first = false)
+        waggle__buf_printf(out, first ? "\"%llu\"" : ",\"%llu\"", (unsigned long long)v);
+    waggle__buf_put(out, "]", 1);
+}
+
+static long zigzag_of(uint64_t v)
+{
+    uint32_t n = (uint32_t)v;
+    return (long)(int32_t)(n >> 1 ^ (0u - (n & 1)));
+}
+
 static void json_message(struct waggle__buf *out, waggle_str bytes, const struct message *message,
                          unsigned depth);
 
@@ -137,6 +273,10 @@ static void json_value(struct waggle__buf *out, const struct waggle__field *f,
 {
     switch (m->form) {
     case NUMBER: waggle__buf_printf(out, "%llu", (unsigned long long)f->value); break;
+    case SIGNED: waggle__buf_printf(out, "%ld", zigzag_of(f->value)); break;
+    case COUNTS:
+    case BOUNDS: json_packed(out, f->bytes, m->form == BOUNDS); break;
+    case VARINTS: json_varints(out, f->bytes); break;
     case U64: waggle__buf_printf(out, "\"%llu\"", (unsigned long long)f->value); break;
     case I64: waggle__buf_printf(out, "\"%lld\"", (long long)(int64_t)f->value); break;
     case F64: {
@@ -205,20 +345,30 @@ static void json_schema_url(struct waggle__buf *out, waggle_str url)
     waggle__json_text(out, url);
 }
 
+/* How a signal's messages are named. */
+static const struct signal_names {
+    const char *request, *scopes, *records;
+    const struct message *record;
+} names_of[] = {
+    [WAGGLE_SIGNAL_TRACES] = {"resourceSpans", "scopeSpans", "spans", &span_message},
+    [WAGGLE_SIGNAL_LOGS] = {"resourceLogs", "scopeLogs", "logRecords", &log_message},
+    [WAGGLE_SIGNAL_METRICS] = {"resourceMetrics", "scopeMetrics", "metrics", &metric_message},
+};
+
 static void json_scope(struct waggle__buf *out, const waggle_batch *batch, uint32_t scope)
 {
-    bool logs = batch->signal == WAGGLE_SIGNAL_LOGS;
+    const struct signal_names *names = &names_of[batch->signal];
     bool first = true;
     waggle__buf_str(out, "{\"scope\":");
     json_message(out, batch->scopes[scope]->encoded, &scope_message, 0);
-    waggle__buf_str(out, logs ? ",\"logRecords\":[" : ",\"spans\":[");
+    waggle__buf_printf(out, ",\"%s\":[", names->records);
     for (size_t i = 0; i < batch->n_records; i++) {
         struct waggle__reader r = {batch->records[i].p, batch->records[i].n, 0, false};
         struct waggle__field f;
         if (batch->records[i].scope != scope || !waggle__field_next(&r, &f))
             continue;
         waggle__buf_str(out, first ? "" : ",");
-        json_message(out, f.bytes, logs ? &log_message : &span_message, 0);
+        json_message(out, f.bytes, names->record, 0);
         first = false;
     }
     waggle__buf_put(out, "]", 1);
@@ -236,14 +386,13 @@ static bool is_first_of_scope(const waggle_batch *batch, size_t i)
 
 bool waggle__otlp_json(const waggle_batch *batch, struct waggle__buf *out)
 {
-    bool logs = batch->signal == WAGGLE_SIGNAL_LOGS;
+    const struct signal_names *names = &names_of[batch->signal];
     bool first = true;
     out->n = 0;
     out->bad = false;
-    waggle__buf_str(out, logs ? "{\"resourceLogs\":[{\"resource\":"
-                              : "{\"resourceSpans\":[{\"resource\":");
+    waggle__buf_printf(out, "{\"%s\":[{\"resource\":", names->request);
     json_message(out, batch->resource->encoded, &resource_message, 0);
-    waggle__buf_str(out, logs ? ",\"scopeLogs\":[" : ",\"scopeSpans\":[");
+    waggle__buf_printf(out, ",\"%s\":[", names->scopes);
     for (size_t i = 0; i < batch->n_records; i++) {
         if (!is_first_of_scope(batch, i))
             continue;

@@ -141,6 +141,39 @@ struct waggle_tracer {
     struct waggle_tracer *next;
 };
 
+/* What was measured: an integer or a double. */
+struct waggle__number {
+    union {
+        int64_t i64;
+        double f64;
+    } as;
+    bool is_double;
+};
+
+/* An instrument; a meter is a tracer under another name. What the SDK makes of it hangs on
+ * `binding`; everything else never changes. */
+struct waggle_instrument {
+    struct waggle_tracer *meter;
+    enum waggle_instrument_kind kind;
+    bool is_double, has_boundaries;
+    char *name, *unit, *description; /* "" for none */
+    double *boundaries;
+    size_t n_boundaries;
+    char **keys; /* NULL: all */
+    size_t n_keys;
+    _Atomic(struct waggle__binding *) binding;
+    _Atomic bool is_named_twice; /* told once */
+    struct waggle_instrument *next;
+};
+
+struct waggle_callback {
+    waggle_observe_fn *fn; /* NULL: removed while callbacks ran */
+    void *self;
+    struct waggle_callback *next;
+    size_t n;
+    struct waggle_instrument *instruments[];
+};
+
 /* The SDK as the API sees it. */
 struct waggle__sdk_ops {
     waggle_span (*start)(struct waggle_tracer *tracer, const char *name,
@@ -156,6 +189,12 @@ struct waggle__sdk_ops {
     bool (*enabled)(const struct waggle_tracer *tracer);
     void (*log)(struct waggle_tracer *scope, const waggle_log_record *record);
     bool (*log_enabled)(const struct waggle_tracer *scope);
+    void (*measure)(struct waggle_instrument *instrument, struct waggle__number value,
+                    waggle_attrs attributes);
+    bool (*measures)(struct waggle_instrument *instrument);
+    void (*made)(struct waggle_instrument *instrument); /* it is new, or has a callback */
+    void (*observe)(struct waggle_observer *observer, struct waggle_instrument *instrument,
+                    struct waggle__number value, waggle_attrs attributes);
 };
 
 extern _Atomic(const struct waggle__sdk_ops *) waggle__sdk;
@@ -172,6 +211,19 @@ void waggle__tracers_set_global(struct waggle_provider *provider);
 void waggle__tracers_forget(struct waggle_provider *old);
 /* Scopes by number; the array only grows. */
 extern _Atomic(const waggle_scope_info *) waggle__scopes[WAGGLE__SCOPES_MAX];
+
+/* All instruments, the newest first; their list only grows. */
+struct waggle_instrument *waggle__instruments(void);
+void waggle__instruments_lock(void);
+void waggle__instruments_unlock(void);
+void waggle__mutex_init_recursive(pthread_mutex_t *mutex);
+/* Held while callbacks run, too; a thread may take it twice. */
+void waggle__callbacks_lock(void);
+void waggle__callbacks_unlock(void);
+void waggle__callbacks_after_fork(bool child);
+/* Hand each callback to `each`, which may call it. */
+typedef void waggle__each_callback_fn(void *self, const struct waggle_callback *callback);
+void waggle__callbacks_each(waggle__each_callback_fn *each, void *self);
 
 /* The thread's current context; NULL: the root. Borrowed until the stack changes. */
 const waggle_context *waggle__context_top(void);

@@ -143,8 +143,8 @@ static void note_hooks(struct waggle_provider *provider, const struct waggle_pro
         atomic_store_explicit(&provider->has_on_ending, true, memory_order_relaxed);
 }
 
-static bool add(struct waggle_provider *provider, struct waggle_processor *processor,
-                enum waggle_signal signal)
+bool waggle__provider_add(struct waggle_provider *provider, struct waggle_processor *processor,
+                          enum waggle_signal signal)
 {
     if (provider == NULL || processor == NULL) {
         free_processor(processor);
@@ -171,12 +171,12 @@ static bool add(struct waggle_provider *provider, struct waggle_processor *proce
 
 bool waggle_provider_add(struct waggle_provider *provider, struct waggle_processor *processor)
 {
-    return add(provider, processor, WAGGLE_SIGNAL_TRACES);
+    return waggle__provider_add(provider, processor, WAGGLE_SIGNAL_TRACES);
 }
 
 bool waggle_provider_add_log(struct waggle_provider *provider, struct waggle_processor *processor)
 {
-    return add(provider, processor, WAGGLE_SIGNAL_LOGS);
+    return waggle__provider_add(provider, processor, WAGGLE_SIGNAL_LOGS);
 }
 
 struct waggle_logger *waggle_provider_logger(struct waggle_provider *provider, const char *name,
@@ -185,6 +185,21 @@ struct waggle_logger *waggle_provider_logger(struct waggle_provider *provider, c
 {
     return (struct waggle_logger *)waggle__tracer(provider, false, name, version, schema_url,
                                                   attributes);
+}
+
+struct waggle_meter *waggle_provider_meter(struct waggle_provider *provider, const char *name,
+                                           const char *version, const char *schema_url,
+                                           waggle_attrs attributes)
+{
+    return (struct waggle_meter *)waggle__tracer(provider, false, name, version, schema_url,
+                                                 attributes);
+}
+
+void waggle_provider_set_exemplars(struct waggle_provider *provider,
+                                   enum waggle_exemplar_filter filter)
+{
+    if (provider != NULL)
+        provider->exemplar_filter = filter;
 }
 
 struct waggle_tracer *waggle_provider_tracer(struct waggle_provider *provider, const char *name,
@@ -200,6 +215,7 @@ void waggle_provider_set_global(struct waggle_provider *provider)
     global = provider;
     waggle__providers_unlock();
     waggle__tracers_set_global(provider);
+    waggle__metrics_bind_all();
 }
 
 struct waggle_provider *waggle_provider_global(void)
@@ -279,6 +295,7 @@ void waggle_provider_free(struct waggle_provider *provider)
         waggle__providers_unlock();
         return;
     }
+    waggle__metrics_free(provider);
     for (size_t s = 0; s < WAGGLE__SIGNALS; s++)
         for (uint32_t i = 0, n = waggle__processors_n(&provider->processors[s]); i < n; i++)
             free_processor(waggle__processor_at(&provider->processors[s], i));

@@ -162,7 +162,7 @@ static void read_attr(waggle_str message, waggle_attr_data *ret)
 }
 
 /* The next field of that number (0: any), from the cursor on. */
-static bool next_of(waggle_str message, waggle_cursor *cursor, uint32_t number, waggle_str *ret)
+bool waggle__next_of(waggle_str message, waggle_cursor *cursor, uint32_t number, waggle_str *ret)
 {
     struct waggle__reader r = reader(message);
     struct waggle__field f;
@@ -178,11 +178,11 @@ static bool next_of(waggle_str message, waggle_cursor *cursor, uint32_t number, 
     return false;
 }
 
-static bool next_attr(waggle_str message, waggle_cursor *cursor, uint32_t number,
-                      waggle_attr_data *ret_attr)
+bool waggle__next_attr(waggle_str message, waggle_cursor *cursor, uint32_t number,
+                       waggle_attr_data *ret_attr)
 {
     waggle_str bytes;
-    if (!next_of(message, cursor, number, &bytes))
+    if (!waggle__next_of(message, cursor, number, &bytes))
         return false;
     read_attr(bytes, ret_attr);
     return true;
@@ -191,30 +191,30 @@ static bool next_attr(waggle_str message, waggle_cursor *cursor, uint32_t number
 bool waggle_span_data_attr(const waggle_span_data *span, waggle_cursor *cursor,
                            waggle_attr_data *ret_attr)
 {
-    return next_attr(span->encoded, cursor, 9, ret_attr);
+    return waggle__next_attr(span->encoded, cursor, 9, ret_attr);
 }
 
 bool waggle_event_data_attr(const waggle_event_data *event, waggle_cursor *cursor,
                             waggle_attr_data *ret_attr)
 {
-    return next_attr(event->encoded, cursor, 3, ret_attr);
+    return waggle__next_attr(event->encoded, cursor, 3, ret_attr);
 }
 
 bool waggle_link_data_attr(const waggle_link_data *link, waggle_cursor *cursor,
                            waggle_attr_data *ret_attr)
 {
-    return next_attr(link->encoded, cursor, 4, ret_attr);
+    return waggle__next_attr(link->encoded, cursor, 4, ret_attr);
 }
 
 bool waggle_attr_next(waggle_str encoded, waggle_cursor *cursor, waggle_attr_data *ret_attr)
 {
-    return next_attr(encoded, cursor, 0, ret_attr);
+    return waggle__next_attr(encoded, cursor, 0, ret_attr);
 }
 
 bool waggle_value_next(waggle_str encoded, waggle_cursor *cursor, waggle_value_data *ret_value)
 {
     waggle_str bytes;
-    if (!next_of(encoded, cursor, 1, &bytes))
+    if (!waggle__next_of(encoded, cursor, 1, &bytes))
         return false;
     read_value(bytes, ret_value);
     return true;
@@ -225,7 +225,7 @@ bool waggle_span_data_event(const waggle_span_data *span, waggle_cursor *cursor,
 {
     waggle_str bytes;
     memset(ret_event, 0, sizeof *ret_event);
-    if (!next_of(span->encoded, cursor, 11, &bytes))
+    if (!waggle__next_of(span->encoded, cursor, 11, &bytes))
         return false;
     ret_event->encoded = bytes;
     struct waggle__reader r = reader(bytes);
@@ -246,7 +246,7 @@ bool waggle_span_data_link(const waggle_span_data *span, waggle_cursor *cursor,
 {
     waggle_str bytes;
     memset(ret_link, 0, sizeof *ret_link);
-    if (!next_of(span->encoded, cursor, 13, &bytes))
+    if (!waggle__next_of(span->encoded, cursor, 13, &bytes))
         return false;
     ret_link->encoded = bytes;
     struct waggle__reader r = reader(bytes);
@@ -300,5 +300,5 @@ bool waggle_record_log(const waggle_record *record, waggle_log_data *ret_log)
 bool waggle_log_data_attr(const waggle_log_data *log, waggle_cursor *cursor,
                           waggle_attr_data *ret_attr)
 {
-    return next_attr(log->encoded, cursor, 6, ret_attr);
+    return waggle__next_attr(log->encoded, cursor, 6, ret_attr);
 }

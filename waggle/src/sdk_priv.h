@@ -65,6 +65,9 @@ enum waggle__counter {
     WAGGLE__VALUES,
     WAGGLE__STALE,
     WAGGLE__LOGGED,
+    WAGGLE__UNMEASURED,
+    WAGGLE__POINTS_EXPORTED,
+    WAGGLE__POINTS_FAILED,
     WAGGLE__N_COUNTERS
 };
 
@@ -82,6 +85,7 @@ struct waggle__open {
 struct waggle__thread {
     uint64_t rng[4];
     uint32_t suppressed; /* in a callback: spans are not recorded */
+    uint32_t number;     /* of the thread, from 0 */
     uint32_t n_cache;
     uint32_t cache[WAGGLE__CACHE]; /* free slots */
     struct waggle__open open[WAGGLE__QUEUES_MAX];
@@ -201,7 +205,10 @@ static inline struct waggle_processor *waggle__processor_at(const struct waggle_
     return atomic_load_explicit(&list->p[i], memory_order_relaxed);
 }
 
-enum { WAGGLE__SIGNALS = 2 }; /* traces, logs: what goes through processors */
+enum { WAGGLE__SIGNALS = 3 }; /* traces, logs, metrics: what has processors */
+
+struct waggle__view;
+struct waggle__binding;
 
 struct waggle_provider {
     struct waggle__processors processors[WAGGLE__SIGNALS];
@@ -216,6 +223,11 @@ struct waggle_provider {
     waggle_log_limits log_limits;
     struct waggle_resource *resource;
     waggle_resource_info resource_info;
+    _Atomic uint32_t metrics_epoch; /* grows with each reader and view */
+    _Atomic(struct waggle__view *) views;
+    struct waggle__binding *bindings; /* under binding_lock of stream.c */
+    enum waggle_exemplar_filter exemplar_filter;
+    _Atomic bool has_self_metrics;
     pthread_mutex_t lock;
     struct waggle_provider *next; /* of all: fork.c walks them */
 };
@@ -229,6 +241,15 @@ void waggle__providers_lock(void);
 void waggle__providers_unlock(void);
 struct waggle_provider *waggle__providers_first(void);
 void waggle__fork_init(void);
+
+/* Add a processor of that signal, which is owned; false (and freed) if it cannot be. */
+bool waggle__provider_add(struct waggle_provider *provider, struct waggle_processor *processor,
+                          enum waggle_signal signal);
+/* What metrics have hung on it (stream.c). */
+void waggle__metrics_free(struct waggle_provider *provider);
+void waggle__metrics_bind_all(void);
+/* The scopes there are; returns their number. */
+size_t waggle__scopes_now(const waggle_scope_info *ret_scopes[WAGGLE__SCOPES_MAX]);
 
 extern const struct waggle__sdk_ops waggle__sdk_table;
 void waggle__log_op_emit(struct waggle_tracer *scope, const waggle_log_record *record);
@@ -277,6 +298,12 @@ struct waggle__field {
 /* The next field; false at the end and when the bytes are bad. */
 bool waggle__field_next(struct waggle__reader *r, struct waggle__field *ret_field);
 
+/* The bytes of the next field of that number (0: any), or the attribute there, from the cursor on.
+ */
+bool waggle__next_of(waggle_str message, waggle_cursor *cursor, uint32_t number, waggle_str *ret);
+bool waggle__next_attr(waggle_str message, waggle_cursor *cursor, uint32_t number,
+                       waggle_attr_data *ret_attr);
+
 /* --- the report of drops: report.c --------------------------------------------------------- */
 
 enum { WAGGLE__REPORT_BYTES = 1024 };
@@ -323,6 +350,8 @@ bool waggle__pairs(const char *list, waggle__pair_fn *fn, void *self);
 void waggle__env_limits(waggle_limits *limits);
 void waggle__env_log_limits(waggle_log_limits *limits);
 void waggle__env_batch(waggle_batch_options *options, enum waggle_signal signal);
+void waggle__env_reader(waggle_reader_options *options);
+enum waggle_exemplar_filter waggle__env_exemplars(void);
 struct waggle_sampler *waggle__env_sampler(void);
 /* The exporters of OTEL_TRACES_EXPORTER, each handed to `add`. False if one cannot be made. */
 bool waggle__env_exporters(enum waggle_signal signal, const char *endpoint,

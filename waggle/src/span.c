@@ -17,7 +17,7 @@
  *
  * Threads: any.
  */
-#include "sdk_priv.h"
+#include "metrics_priv.h"
 
 static void put64(uint8_t *p, uint64_t v)
 {
@@ -457,4 +457,8 @@ const struct waggle__sdk_ops waggle__sdk_table = {
     .enabled = enabled,
     .log = waggle__log_op_emit,
     .log_enabled = waggle__log_op_enabled,
+    .measure = waggle__measure_op,
+    .measures = waggle__measures_op,
+    .made = waggle__instrument_op_made,
+    .observe = waggle__observe_op,
 };

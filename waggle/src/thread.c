@@ -21,6 +21,7 @@ static _Atomic uint64_t of_the_dead[WAGGLE__N_COUNTERS]; /* and of those without
 static pthread_key_t key;
 static pthread_once_t key_once = PTHREAD_ONCE_INIT;
 static bool key_ok;
+static _Atomic uint32_t n_threads; /* that ever were */
 
 void waggle__threads_lock(void)
 {
@@ -116,6 +117,7 @@ WAGGLE__COLD struct waggle__thread *waggle__thread_new(void)
         return NULL;
     }
     waggle__reseed(t);
+    t->number = atomic_fetch_add_explicit(&n_threads, 1, memory_order_relaxed);
     waggle__threads_lock();
     t->next = threads;
     if (threads != NULL)
@@ -196,6 +198,9 @@ void waggle_get_stats(waggle_stats *ret_stats, size_t struct_size)
         .dropped_values = v[WAGGLE__VALUES],
         .stale_calls = v[WAGGLE__STALE],
         .logged = v[WAGGLE__LOGGED],
+        .dropped_measurements = v[WAGGLE__UNMEASURED],
+        .points_exported = v[WAGGLE__POINTS_EXPORTED],
+        .points_failed = v[WAGGLE__POINTS_FAILED],
     };
     memset(ret_stats, 0, struct_size);
     memcpy(ret_stats, &stats, WAGGLE__MIN(struct_size, sizeof stats));

@@ -54,6 +54,52 @@ static void set_all_types(waggle_span s)
                waggle_kv_f64s("array.double", doubles, 2)));
 }
 
+static void observe(void *self, struct waggle_observer *o)
+{
+    struct waggle_instrument **i = self;
+    waggle_observe(o, i[0], 12345678901, WAGGLE_ATTRS(waggle_kv_str("state", "user")));
+    waggle_observe(o, i[0], 7, WAGGLE_ATTRS(waggle_kv_str("state", "system")));
+    waggle_observe_f64(o, i[1], 0.75, WAGGLE_NO_ATTRS);
+    waggle_observe(o, i[2], -4, WAGGLE_NO_ATTRS);
+}
+
+/* What tests/e2e/waggle_metrics.test.mjs measures with npm's SDK, too. */
+static void measure(void)
+{
+    static const char *const tags[] = {"x", "y"};
+    static const double bounds[] = {1, 10, 100};
+    const waggle_instrument_options doubles = {.is_double = true, .unit = "By"};
+    struct waggle_meter *m =
+        waggle_meter_get_with("waggle-e2e", "0.9", "https://example.com/schema/1", WAGGLE_NO_ATTRS);
+    struct waggle_instrument *orders = waggle_counter_new(m, "orders", "{order}",
+                                                          "Orders pl\xc3\xa4"
+                                                          "ced");
+    waggle_add(orders, 2, WAGGLE_ATTRS(waggle_kv_str("by", "card"), waggle_kv_i64("shop", 7)));
+    waggle_add(orders, 40, WAGGLE_ATTRS(waggle_kv_str("by", "card"), waggle_kv_i64("shop", 7)));
+    waggle_add(orders, 1,
+               WAGGLE_ATTRS(waggle_kv_bool("new", true), waggle_kv_f64("rate", 0.5),
+                            waggle_kv_strs("tags", tags, 2)));
+    waggle_add(orders, 3, WAGGLE_NO_ATTRS);
+    struct waggle_instrument *level =
+        waggle_instrument_new(m, WAGGLE_UP_DOWN_COUNTER, "level", &doubles);
+    waggle_add_f64(level, 1.5, WAGGLE_NO_ATTRS);
+    waggle_add_f64(level, -4.25, WAGGLE_NO_ATTRS);
+    waggle_set(waggle_gauge_new(m, "temperature", "Cel", NULL), -3, WAGGLE_NO_ATTRS);
+    struct waggle_instrument *size = waggle_instrument_new(
+        m, WAGGLE_HISTOGRAM, "size",
+        &(waggle_instrument_options){.is_double = true, .boundaries = bounds, .n_boundaries = 3});
+    struct waggle_instrument *duration = waggle_histogram_new(m, "duration", "s", NULL);
+    for (int i = 0; i < 200; i++) {
+        waggle_record_f64(size, i, WAGGLE_NO_ATTRS);
+        waggle_record_f64(duration, i * i * 0.37, WAGGLE_ATTRS(waggle_kv_i64("i", i % 2)));
+    }
+    static struct waggle_instrument *observed[3];
+    observed[0] = waggle_instrument_new(m, WAGGLE_OBSERVABLE_COUNTER, "cpu.time", NULL);
+    observed[1] = waggle_instrument_new(m, WAGGLE_OBSERVABLE_GAUGE, "load", &doubles);
+    observed[2] = waggle_instrument_new(m, WAGGLE_OBSERVABLE_UP_DOWN_COUNTER, "open", NULL);
+    (void)waggle_callback_new(observed, 3, observe, observed); // for as long as the process lives
+}
+
 int main(void)
 {
     const uint64_t base = strtoull(getenv("BASE_NS") ? getenv("BASE_NS") : "0", NULL, 10);
@@ -104,6 +150,9 @@ int main(void)
                                                  .body = waggle_value_str("plain \xc3\xa4")});
     waggle_span_set_status(root, WAGGLE_STATUS_OK, NULL);
     waggle_span_end_at(root, base + 5000000);
+
+    if (getenv("METRICS") != NULL)
+        measure();
 
     printf("{\"headers\":{");
     int n = 0;

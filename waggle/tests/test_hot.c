@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* test_hot.c - the promise of the hot path: start, eight attributes and end make no allocation and
- * no system call (the clock's is none: the kernel maps it into the process)
+ * no system call, nor does a measurement (the clock's is none: the kernel maps it into the process)
  *
  * Allocations are counted by wrapping malloc and friends at link time; system calls by a seccomp
  * filter that turns each into a signal, in a child whose worker thread is not under it. */
@@ -67,6 +67,39 @@ static const struct waggle_exporter_ops swallow_ops = {
     .struct_size = sizeof swallow_ops, .name = "swallow", .export_batch = swallow};
 static struct waggle_exporter swallower = {&swallow_ops, 0};
 static struct waggle_tracer *tracer;
+static struct waggle_instrument *counter, *histogram, *exponential;
+
+static void begin_metrics(struct waggle_provider *p)
+{
+    assert_true(waggle_provider_add_view(
+        p, &(waggle_view){.instrument_name = "exponential",
+                          .aggregation = {.kind = WAGGLE_AGGREGATION_EXPONENTIAL}}));
+    assert_true(waggle_provider_add_view(
+        p, &(waggle_view){.instrument_name = "histogram",
+                          .excluded_keys = (const char *const[]){"user.id"},
+                          .n_excluded_keys = 1}));
+    assert_true(waggle_provider_add_reader(
+        p,
+        waggle_periodic_reader_new(&swallower, &(waggle_reader_options){.interval_ms = 3600000})));
+    struct waggle_meter *m = waggle_provider_meter(p, "hot", "1", NULL, WAGGLE_NO_ATTRS);
+    counter = waggle_counter_new(m, "counter", NULL, NULL);
+    histogram = waggle_histogram_new(m, "histogram", "s", NULL);
+    exponential = waggle_histogram_new(m, "exponential", "s", NULL);
+}
+
+/* In a sampled span, so that there are exemplars; the histogram's lose an attribute to the view. */
+static void measurements(int i)
+{
+    waggle_span s = waggle_span_start(tracer, "measured", NULL);
+    WAGGLE_SPAN_SCOPE(s);
+    waggle_add(counter, 1,
+               WAGGLE_ATTRS(waggle_kv_str("http.route", "/users/{id}"),
+                            waggle_kv_i64("http.response.status_code", 200)));
+    waggle_record_f64(histogram, i * 0.01,
+                      WAGGLE_ATTRS(waggle_kv_str("http.route", "/"), waggle_kv_i64("user.id", i)));
+    waggle_record_f64(exponential, i * 0.01, WAGGLE_NO_ATTRS);
+    waggle_span_end(s);
+}
 
 static void begin(void)
 {
@@ -76,6 +109,7 @@ static void begin(void)
         p, waggle_batch_processor_new(&swallower,
                                       &(waggle_batch_options){.schedule_delay_ms = 3600000})));
     tracer = waggle_provider_tracer(p, "hot", "1", NULL, WAGGLE_NO_ATTRS);
+    begin_metrics(p);
 }
 
 static void one_span(int i)
@@ -101,10 +135,13 @@ static void no_allocation(void **state)
 {
     (void)state;
     begin();
-    one_span(0); // the thread's own block, once
+    one_span(0);     // the thread's own block, once
+    measurements(0); // the points, once
     n_allocations = 0;
-    for (int i = 0; i < 5000; i++) // full queue or not
+    for (int i = 0; i < 5000; i++) { // full queue or not
         one_span(i);
+        measurements(i);
+    }
     assert_int_equal(n_allocations, 0);
 }
 
@@ -141,10 +178,13 @@ static bool filter_calls(void)
 static void count_in_child(void)
 {
     one_span(0); // starts the worker, which is not under the filter
+    measurements(0);
     if (!filter_calls())
         _exit(100);
-    for (int i = 0; i < 200; i++) // 400 spans: less than a batch, for which the worker is woken
+    for (int i = 0; i < 160; i++) { // 480 spans: less than a batch, for which the worker is woken
         one_span(i);
+        measurements(i);
+    }
     _exit(n_calls == 0 ? 0 : 1 + last_call % 90);
 }
 

@@ -3,6 +3,7 @@
 #include "support.h"
 
 #include <cmocka.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -163,6 +164,112 @@ static void tracers_are_asked_for_at_once(void **state)
     capture_free(c);
 }
 
+/* --- metrics ------------------------------------------------------------------------------- */
+
+static struct waggle_instrument *counted, *recorded, *set;
+
+static void *measure(void *self)
+{
+    size_t me = (size_t)self;
+    for (int i = 0; i < ROUNDS; i++) {
+        char text[16];
+        snprintf(text, sizeof text, "%d", i % 97);
+        waggle_add(counted, 1, WAGGLE_ATTRS(waggle_kv_str("k", text)));
+        waggle_add(counted, 1, WAGGLE_NO_ATTRS);
+        waggle_record_f64(recorded, i, WAGGLE_ATTRS(waggle_kv_i64("thread", (int64_t)me)));
+        waggle_set(set, i, WAGGLE_NO_ATTRS);
+    }
+    return NULL;
+}
+
+static void add_up(void *self, const waggle_batch *batch)
+{
+    int64_t *sums = self;
+    for (size_t i = 0; i < batch->n_records; i++) {
+        waggle_metric_data m;
+        waggle_point_data p;
+        assert_true(waggle_record_metric(&batch->records[i], &m));
+        for (waggle_cursor at = {0}; waggle_metric_data_point(&m, &at, &p);) {
+            sums[0] += str_is(m.name, "counted") ? p.i64 : 0;
+            sums[1] += str_is(m.name, "recorded") ? (int64_t)p.count : 0;
+        }
+    }
+}
+
+static atomic_bool measured;
+static struct waggle_reader *reader;
+
+static void *collect_until_measured(void *sums)
+{
+    while (!atomic_load(&measured))
+        assert_true(waggle_reader_collect(reader, add_up, sums));
+    return NULL;
+}
+
+/* Differences that are collected while threads measure: every measurement is in exactly one. */
+static void measurements_are_in_one_collection(void **state)
+{
+    (void)state;
+    int64_t sums[2] = {0};
+    pthread_t collector;
+    struct waggle_provider *p = waggle_provider_new(NULL);
+    reader = waggle_manual_reader_new(
+        &(waggle_reader_options){.preference = WAGGLE_PREFER_DELTA, .cardinality_limit = 50});
+    assert_true(waggle_provider_add_view(
+        p, &(waggle_view){.instrument_name = "recorded",
+                          .aggregation = {.kind = WAGGLE_AGGREGATION_EXPONENTIAL, .max_size = 8}}));
+    assert_true(waggle_provider_add_reader(p, reader));
+    struct waggle_meter *m = waggle_provider_meter(p, "race", NULL, NULL, WAGGLE_NO_ATTRS);
+    counted = waggle_counter_new(m, "counted", NULL, NULL);
+    recorded = waggle_histogram_new(m, "recorded", NULL, NULL);
+    set = waggle_gauge_new(m, "set", NULL, NULL);
+    atomic_store(&measured, false);
+    pthread_create(&collector, NULL, collect_until_measured, sums);
+    run(measure);
+    atomic_store(&measured, true);
+    pthread_join(collector, NULL);
+    assert_true(waggle_reader_collect(reader, add_up, sums));
+    waggle_stats s;
+    waggle_get_stats(&s, sizeof s);
+    assert_int_equal(s.dropped_measurements, 0);
+    assert_int_equal(sums[0], 2 * THREADS * ROUNDS);
+    assert_int_equal(sums[1], THREADS * ROUNDS);
+    waggle_provider_free(p);
+}
+
+static void *make_instruments(void *self)
+{
+    struct waggle_provider *p = self;
+    for (int i = 0; i < 50; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "n%d", i);
+        struct waggle_meter *m = waggle_provider_meter(p, name, NULL, NULL, WAGGLE_NO_ATTRS);
+        waggle_add(waggle_counter_new(m, "c", NULL, NULL), 1, WAGGLE_NO_ATTRS);
+    }
+    return NULL;
+}
+
+/* Meters, instruments, readers and views are asked for at once. */
+static void meters_and_instruments_are_made_at_once(void **state)
+{
+    (void)state;
+    struct waggle_provider *p = waggle_provider_new(NULL);
+    struct waggle_reader *r = waggle_manual_reader_new(NULL);
+    pthread_t threads[THREADS];
+    int64_t ignored[2] = {0};
+    assert_true(waggle_provider_add_reader(p, r));
+    for (size_t i = 0; i < THREADS; i++)
+        pthread_create(&threads[i], NULL, make_instruments, p);
+    for (int i = 0; i < 4; i++) {
+        assert_true(waggle_provider_add_reader(p, waggle_manual_reader_new(NULL)));
+        assert_true(waggle_provider_add_view(p, &(waggle_view){.instrument_name = "other"}));
+        assert_true(waggle_reader_collect(r, add_up, ignored));
+    }
+    for (size_t i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    waggle_provider_free(p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -170,6 +277,8 @@ int main(void)
         cmocka_unit_test(spans_race_with_flush_shutdown_and_init),
         cmocka_unit_test(threads_come_and_go),
         cmocka_unit_test(tracers_are_asked_for_at_once),
+        cmocka_unit_test(measurements_are_in_one_collection),
+        cmocka_unit_test(meters_and_instruments_are_made_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

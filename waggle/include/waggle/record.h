@@ -37,7 +37,8 @@ typedef struct waggle_resource_info {
     waggle_str encoded; /* OTLP Resource message */
 } waggle_resource_info;
 
-/* One encoded record: a whole field 2 of ScopeSpans or ScopeLogs (tag, length, message). */
+/* One encoded record: a whole field 2 of ScopeSpans, ScopeLogs or ScopeMetrics (tag, length,
+ * message). */
 typedef struct waggle_record {
     const uint8_t *p;
     uint32_t n;
@@ -118,6 +119,52 @@ typedef struct waggle_log_data {
     waggle_str encoded; /* the OTLP LogRecord message */
 } waggle_log_data;
 
+enum waggle_metric_type {
+    WAGGLE_METRIC_NONE = 0,
+    WAGGLE_METRIC_GAUGE = 5, /* the numbers of OTLP's fields */
+    WAGGLE_METRIC_SUM = 7,
+    WAGGLE_METRIC_HISTOGRAM = 9,
+    WAGGLE_METRIC_EXPONENTIAL = 10
+};
+
+/* A decoded metric; its data points are walked with waggle_metric_data_point. */
+typedef struct waggle_metric_data {
+    waggle_str name, description, unit;
+    enum waggle_metric_type type;
+    int temporality; /* 1: delta, 2: cumulative; 0: a gauge has none */
+    bool is_monotonic;
+    waggle_str encoded; /* the OTLP message of the type */
+} waggle_metric_data;
+
+/* A decoded data point; what its type does not have is zero. */
+typedef struct waggle_point_data {
+    enum waggle_metric_type type;
+    uint64_t start_ns, time_ns; /* since 1970 UTC */
+    bool is_double;             /* the value of a gauge or a sum is f64, else i64 */
+    int64_t i64;
+    double f64;
+    uint64_t count; /* of histograms, as all below */
+    bool has_sum, has_min_max;
+    double sum, min, max;
+    int scale; /* exponential: bounds are powers of 2^(2^-scale) */
+    uint64_t zero_count;
+    int positive_offset, negative_offset; /* the powers where their buckets begin */
+    waggle_str counts, bounds;            /* explicit: little-endian 64-bit integers, doubles */
+    waggle_str positive, negative;        /* exponential: for waggle_count_next */
+    waggle_str encoded;                   /* the OTLP message */
+} waggle_point_data;
+
+/* A decoded exemplar. */
+typedef struct waggle_exemplar_data {
+    uint64_t time_ns;
+    bool is_double;
+    int64_t i64;
+    double f64;
+    uint8_t trace_id[16]; /* zero: none */
+    uint8_t span_id[8];
+    waggle_str encoded; /* the OTLP message; its attributes: waggle_exemplar_data_attr */
+} waggle_exemplar_data;
+
 /* Where a walk stands: begins all zero. */
 typedef struct waggle_cursor {
     size_t at;
@@ -128,6 +175,27 @@ WAGGLE_EXPORT bool waggle_record_span(const waggle_record *record, waggle_span_d
 
 /* Decode a record of logs. */
 WAGGLE_EXPORT bool waggle_record_log(const waggle_record *record, waggle_log_data *ret_log);
+
+/* Decode a record of metrics. */
+WAGGLE_EXPORT bool waggle_record_metric(const waggle_record *record,
+                                        waggle_metric_data *ret_metric);
+
+/* The next data point of a metric; its attributes; its exemplars; false at the end. */
+WAGGLE_EXPORT bool waggle_metric_data_point(const waggle_metric_data *metric, waggle_cursor *cursor,
+                                            waggle_point_data *ret_point);
+WAGGLE_EXPORT bool waggle_point_data_attr(const waggle_point_data *point, waggle_cursor *cursor,
+                                          waggle_attr_data *ret_attr);
+WAGGLE_EXPORT bool waggle_point_data_exemplar(const waggle_point_data *point, waggle_cursor *cursor,
+                                              waggle_exemplar_data *ret_exemplar);
+WAGGLE_EXPORT bool waggle_exemplar_data_attr(const waggle_exemplar_data *exemplar,
+                                             waggle_cursor *cursor, waggle_attr_data *ret_attr);
+
+/* The next bucket of an explicit histogram: how many, up to which value (infinity: the last). */
+WAGGLE_EXPORT bool waggle_bucket_next(const waggle_point_data *point, waggle_cursor *cursor,
+                                      uint64_t *ret_count, double *ret_upper);
+
+/* The next count of the buckets of an exponential one, from their offset on. */
+WAGGLE_EXPORT bool waggle_count_next(waggle_str counts, waggle_cursor *cursor, uint64_t *ret_count);
 
 /* The next attribute of a log record; false at the end. */
 WAGGLE_EXPORT bool waggle_log_data_attr(const waggle_log_data *log, waggle_cursor *cursor,

@@ -20,6 +20,7 @@
 #include "waggle/context.h"
 #include "waggle/logs.h"
 #include "waggle/plugin.h"
+#include "waggle/reader.h"
 #include "waggle/resource.h"
 
 #ifdef __cplusplus
@@ -41,6 +42,7 @@ typedef struct waggle_options {
     struct waggle_exporter *log_exporter; /* instead of OTEL_LOGS_EXPORTER; owned from now on */
     uint32_t max_live_spans;              /* spans that may be open at once; 0 = 2048 */
     bool no_propagators;                  /* leave the global propagators alone */
+    struct waggle_exporter *metric_exporter; /* instead of OTEL_METRICS_EXPORTER; owned */
 } waggle_options;
 
 /* Make a provider as the options and the environment say, and make it the global one. A second call
@@ -233,20 +235,23 @@ WAGGLE_EXPORT struct waggle_exporter *waggle_xray_exporter_new(const char *addre
  * started = sampled + unsampled + dropped_no_slot; ended spans that were sampled are exported,
  * dropped for one of the reasons, or still queued. */
 typedef struct waggle_stats {
-    uint64_t started;            /* calls of waggle_span_start that had an SDK */
-    uint64_t ended;              /* recording spans that ended */
-    uint64_t exported;           /* records an exporter took */
-    uint64_t dropped_no_slot;    /* too many spans open at once */
-    uint64_t dropped_queue_full; /* no room in the queue */
-    uint64_t dropped_too_large;  /* beyond what the queue can hold */
-    uint64_t dropped_shutdown;   /* ended after the shutdown */
-    uint64_t dropped_failed;     /* refused by the receiver */
-    uint64_t dropped_timeout;    /* given up after retries */
-    uint64_t dropped_rejected;   /* partial success */
-    uint64_t dropped_busy;       /* calls given up because another thread held the span */
-    uint64_t dropped_values;     /* attributes, events, links left out for a limit or for room */
-    uint64_t stale_calls;        /* calls on handles whose slot has a new owner */
-    uint64_t logged;             /* log records emitted; exported and dropped count them, too */
+    uint64_t started;              /* calls of waggle_span_start that had an SDK */
+    uint64_t ended;                /* recording spans that ended */
+    uint64_t exported;             /* records an exporter took */
+    uint64_t dropped_no_slot;      /* too many spans open at once */
+    uint64_t dropped_queue_full;   /* no room in the queue */
+    uint64_t dropped_too_large;    /* beyond what the queue can hold */
+    uint64_t dropped_shutdown;     /* ended after the shutdown */
+    uint64_t dropped_failed;       /* refused by the receiver */
+    uint64_t dropped_timeout;      /* given up after retries */
+    uint64_t dropped_rejected;     /* partial success */
+    uint64_t dropped_busy;         /* calls given up because another thread held the span */
+    uint64_t dropped_values;       /* attributes, events, links left out for a limit or for room */
+    uint64_t stale_calls;          /* calls on handles whose slot has a new owner */
+    uint64_t logged;               /* log records emitted; exported and dropped count them, too */
+    uint64_t dropped_measurements; /* of metrics, without memory or because a point stayed taken */
+    uint64_t points_exported;      /* data points of metrics an exporter took */
+    uint64_t points_failed;        /* those it did not: refused, rejected or given up */
 } waggle_stats;
 
 /* Sum them up. struct_size: sizeof(waggle_stats) as the caller knows it. */
