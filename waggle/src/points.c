@@ -35,7 +35,7 @@ static uint64_t mixed(uint64_t h, uint64_t v)
     return h ^ h >> 29;
 }
 
-static uint64_t hash_bytes(uint64_t h, const char *p, size_t n)
+static uint64_t mix_bytes(uint64_t h, const char *p, size_t n)
 {
     uint64_t v;
     for (; n >= 8; p += 8, n -= 8) {
@@ -48,13 +48,13 @@ static uint64_t hash_bytes(uint64_t h, const char *p, size_t n)
     return mixed(h, v);
 }
 
-static uint64_t hash_value(uint64_t h, const waggle_value *v)
+static uint64_t mix_value(uint64_t h, const waggle_value *v)
 {
     h = mixed(h, v->type);
     switch (v->type) {
     case WAGGLE_STR:
     case WAGGLE_BYTES:
-    case WAGGLE__ENCODED: return hash_bytes(h, v->as.str, v->n);
+    case WAGGLE__ENCODED: return mix_bytes(h, v->as.str, v->n);
     case WAGGLE_BOOL: return mixed(h, v->as.boolean);
     case WAGGLE_I64:
     case WAGGLE_F64: return mixed(h, (uint64_t)v->as.i64);
@@ -68,11 +68,11 @@ uint64_t waggle__attrs_hash(const waggle_kv *attrs, size_t n, bool *ret_twice)
     uint64_t seen = 0;
     *ret_twice = false;
     for (size_t i = 0; i < n; i++) {
-        uint64_t key = hash_bytes(7, attrs[i].key, attrs[i].key_n);
+        uint64_t key = mix_bytes(7, attrs[i].key, attrs[i].key_n);
         uint64_t bit = UINT64_C(1) << (key >> 58);
         *ret_twice |= (seen & bit) != 0;
         seen |= bit;
-        sum += mixed(hash_value(key, &attrs[i].value), n);
+        sum += mixed(mix_value(key, &attrs[i].value), n);
     }
     return sum > OVERFLOW_HASH ? sum : sum + 2;
 }

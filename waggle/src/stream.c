@@ -201,7 +201,7 @@ static enum waggle_aggregation_kind usual_aggregation(enum waggle_instrument_kin
     return kind == WAGGLE_HISTOGRAM ? WAGGLE_AGGREGATION_EXPLICIT : WAGGLE_AGGREGATION_SUM;
 }
 
-static bool fits(enum waggle_aggregation_kind a, enum waggle_instrument_kind kind)
+static bool aggregation_fits(enum waggle_aggregation_kind a, enum waggle_instrument_kind kind)
 {
     bool is_gauge = usual_aggregation(kind) == WAGGLE_AGGREGATION_LAST_VALUE;
     switch (a) {
@@ -225,7 +225,7 @@ static waggle_aggregation choose_aggregation(const struct waggle__stream *s)
         a = s->view->v.aggregation;
     if (a.kind == WAGGLE_AGGREGATION_DEFAULT)
         return usual;
-    if (fits(a.kind, kind))
+    if (aggregation_fits(a.kind, kind))
         return a;
     waggle__error(WAGGLE_LEVEL_WARN, "an aggregation does not fit metric %s, using the usual one",
                   s->name);
