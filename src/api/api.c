@@ -85,6 +85,8 @@ skep_rc skep_api_routes(struct skep_api *api, struct skep_net *net, skep_err *er
         &skep_api__page_stack,
         &skep_api__page_symbols,
         &skep_api__page_item_rules,
+        &skep_api__page_grouping,
+        &skep_api__page_grouping_preview,
         &skep_api__page_oidc,
         &skep_api__logs_operations,
         &skep_api__page_logs,

@@ -187,7 +187,8 @@ extern const struct skep_api__routes skep_api__logs_operations, skep_api__page_l
     skep_api__aws_root, skep_api__page_logs_metric;
 
 extern const struct skep_api__routes skep_api__page_items, skep_api__page_items_change,
-    skep_api__page_stack, skep_api__page_item_rules, skep_api__page_symbols;
+    skep_api__page_stack, skep_api__page_item_rules, skep_api__page_grouping,
+    skep_api__page_grouping_preview, skep_api__page_symbols;
 extern const struct skep_api__routes skep_api__rollbar_items, skep_api__rollbar_instances,
     skep_api__rollbar_deploys, skep_api__rollbar_reports, skep_api__rollbar_versions,
     skep_api__rollbar_sourcemaps;

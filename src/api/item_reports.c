@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The other reports of an occurrence that several wires told of (state/item_twins.h).
+/* Of an occurrence: the other reports, when several wires told of it (state/item_twins.h), and the
+ * rule that it is grouped by (ingest/grouping.h).
  * Threads: workers.  Memory: the job's arena. */
 #include "api/items.h"
 
 #include "base/assert.h"
+#include "ingest/grouping.h"
 #include "state/item_twins.h"
 
 void skep_api__put_other_reports(struct skep_api__job *job, struct skep_json *j, skep_row_id row)
@@ -25,5 +27,21 @@ void skep_api__put_other_reports(struct skep_api__job *job, struct skep_json *j,
         skep_json_put_str(j, SKEP_STR("kind"), skep_kind_name(kind));
         skep_json_end(j);
     }
+    skep_json_end(j);
+}
+
+/* "7 payments" */
+void skep_api__put_grouping(struct skep_api__job *job, struct skep_json *j,
+                            const struct skep_row *row)
+{
+    int64_t id = 0;
+    skep_value v = skep_api__field(&job->arena, row, SKEP_GROUPING_RULE_FIELD);
+    skep_str name = v.type == SKEP_TYPE_STRING ? v.s : SKEP_STR_NULL;
+    if (!skep_str_i64(skep_str_cut(&name, ' '), &id))
+        return;
+    skep_json_key(j, SKEP_STR("rule"));
+    skep_json_object(j);
+    skep_json_put_i64(j, SKEP_STR("id"), id);
+    skep_json_put_str(j, SKEP_STR("name"), name);
     skep_json_end(j);
 }

@@ -32,6 +32,9 @@ void skep_api__stack_of(struct skep_api__job *job, const struct skep_row *row,
                         struct skep_symbols *symbols, struct skep_stack *ret);
 /* Member `also` of an occurrence: other wires' reports of it; nothing when there is none. */
 void skep_api__put_other_reports(struct skep_api__job *job, struct skep_json *j, skep_row_id row);
+/* Member `rule` of an occurrence that a rule about grouping held for; nothing when none did. */
+void skep_api__put_grouping(struct skep_api__job *job, struct skep_json *j,
+                            const struct skep_row *row);
 /* "critical" ... of 50 40 30 20 10, and back. */
 skep_str skep_api__item_level_name(int level);
 SKEP_NODISCARD bool skep_api__item_level_parse(skep_str name, int *ret);

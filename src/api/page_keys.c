@@ -9,6 +9,7 @@
  * Threads: workers.  Memory: the request's arena. */
 #include "api/keys.h"
 #include "base/log.h"
+#include "ingest/ingest.h"
 
 struct skep_api__scope_of_keys skep_api__keys_scope(struct skep_api__job *job)
 {
@@ -27,6 +28,10 @@ void skep_api__keys_changed(struct skep_api__job *job)
     skep_err err;
     if (skep_auth_refresh(job->api->cfg.auth, &err) != SKEP_OK)
         skep_log(WARN, "keys changed, and cannot be read yet", SKEP_K_CSTR("error", err.text));
+    /* An environment that went took its rules along. */
+    if (skep_ingest_grouping_load(job->api->cfg.ingest, &err) != SKEP_OK)
+        skep_log(WARN, "rules about grouping cannot be read, keeping those that are known",
+                 SKEP_K_CSTR("error", err.text));
 }
 
 skep_rc skep_api__keys_find(struct skep_api__job *job, skep_str id, struct skep_state_key *ret,

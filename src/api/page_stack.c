@@ -211,6 +211,7 @@ static void stack(struct skep_api__job *job)
     skep_api__put_row_id(j, SKEP_STR("id"), row->id);
     put_stack(j, &s);
     put_why(j, job, row, &s);
+    skep_api__put_grouping(job, j, row);
     skep_api__put_other_reports(job, j, row->id);
     skep_json_end(j);
     skep_api__out_end(&job->out);

@@ -3,8 +3,8 @@
  *
  *   a row that another wire told of already (twins.h) is no sighting
  *   key       environment, stage, fingerprint
- *   title     of an error row its name, else "Class: message"; first line, SKEP_ITEM_TITLE_MAX
- *   level     what the sender called it, else its severity, else error
+ *   title     by a rule of grouping, else of an error row its name, else "Class: message"; first
+ * line, SKEP_ITEM_TITLE_MAX level     what the sender called it, else its severity, else error
  *   stage     deployment.environment.name, or its old name
  *
  * Threads: the caller's.  Memory: the arena, a hundred bytes an item. */
@@ -29,6 +29,7 @@ enum column {
     LOOSE,
     HOST,
     PID,
+    TITLE,
     N_COLUMNS
 };
 
@@ -52,6 +53,7 @@ const struct skep_field_ref *skep_inbox__columns(unsigned *ret_n)
         [LOOSE] = COLUMN("error.fingerprint.loose"),
         [HOST] = COLUMN("host.name"),
         [PID] = COLUMN("process.pid"),
+        [TITLE] = COLUMN("error.title"),
     };
 #undef COLUMN
     *ret_n = N_COLUMNS;
@@ -76,6 +78,9 @@ static skep_str cut(skep_str s, size_t max)
 static skep_str title_of(const struct skep_row *r, struct skep_arena *arena)
 {
     skep_str type = text_of(r, TYPE), message = text_of(r, MESSAGE), title = r->name;
+    skep_str ruled = text_of(r, TITLE);
+    if (ruled.n > 0)
+        return cut(ruled, SKEP_ITEM_TITLE_MAX);
     if (r->kind != SKEP_KIND_ERROR || title.n == 0) {
         title = type.n == 0      ? message
                 : message.n == 0 ? type

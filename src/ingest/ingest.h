@@ -40,6 +40,10 @@ SKEP_NODISCARD skep_rc skep_ingest_load(struct skep_ingest *in, skep_err *err);
  * disk.  A crash loses what was counted since the last call.  Threads: one at a time. */
 SKEP_NODISCARD skep_rc skep_ingest_save(struct skep_ingest *in, skep_err *err);
 
+/* Take over the rules about grouping as state has them now.  Batches from now on are grouped by
+ * them.  Waits for the disk. */
+SKEP_NODISCARD skep_rc skep_ingest_grouping_load(struct skep_ingest *in, skep_err *err);
+
 /* The routes of the i-th wire; NULL behind the last.  Route context: the struct skep_ingest. */
 const struct skep_route *skep_ingest_routes(unsigned i, size_t *ret_n);
 

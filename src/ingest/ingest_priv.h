@@ -25,7 +25,8 @@ struct skep_ingest {
         struct skep_xray_daemons daemons; /* lock */
     } xray;
     struct skep_pool *mappers; /* items whose frames have originals; NULL = nobody has symbols */
-    uint64_t n_last;           /* ever noted; the newest is last[(n_last - 1) % SKEP_INGEST_LAST] */
+    struct skep_ingest__rules *rules; /* lock; about grouping; NULL = there are none */
+    uint64_t n_last; /* ever noted; the newest is last[(n_last - 1) % SKEP_INGEST_LAST] */
 };
 
 /* Where a request is counted; `what` is not used. */
@@ -53,6 +54,13 @@ void skep_ingest__mixture_of(const struct skep_batch *b, struct skep_ingest__mix
 void skep_ingest__received_mixture(struct skep_ingest *in, const struct skep_ingest__mixture *m);
 void skep_ingest__settled_mixture(struct skep_ingest *in, const struct skep_ingest__mixture *m,
                                   skep_rc rc, bool duplicate);
+
+/* Find the occurrences of errors among a batch's rows, and group them by the environment's rules:
+ * when the rows stand, before they are appended.
+ * symbols  what Rollbar's frames were decoded with; NULL = nothing */
+void skep_ingest__occurrences(struct skep_ingest *in, struct skep_batch *b,
+                              struct skep_symbols *symbols);
+void skep_ingest__rules_done(struct skep_ingest *in);
 
 /* The sums of the book, for the snapshot. */
 void skep_ingest__rows(struct skep_ingest *in, struct skep_ingest_snapshot *ret);

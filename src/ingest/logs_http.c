@@ -20,7 +20,6 @@
 
 #include "aws/aws.h"
 #include "base/assert.h"
-#include "ingest/faults.h"
 #include "ingest/logs.h"
 #include "state/logs.h"
 
@@ -211,7 +210,7 @@ static void store(struct pending *p)
     skep_batch_environment(b, p->req->caller.environment);
     b->receipt = receipt_of(p);
     (void)skep_aws_identity(p->req, b->identity); // none: the call is never taken for a retry
-    skep_faults_mark(b);
+    skep_ingest__occurrences(p->in, b, NULL);
     skep_store_append(p->in->cfg.store, b, committed, p);
 }
 

@@ -21,7 +21,6 @@
 #include <stdio.h>
 
 #include "base/assert.h"
-#include "ingest/faults.h"
 #include "ingest/otlp.h"
 
 enum form { PROTOBUF, JSON, GRPC, TEXT };
@@ -257,7 +256,7 @@ static void handle(struct skep_ingest *in, struct skep_request *req, enum skep_o
     b->receipt = receipt_of(p);
     skep_batch_environment(b, req->caller.environment);
     skep_batch_identity(b, p->rep.logs_have_time);
-    skep_faults_mark(b);
+    skep_ingest__occurrences(in, b, NULL);
     skep_store_append(in->cfg.store, b, committed, p);
 }
 

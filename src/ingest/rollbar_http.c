@@ -168,6 +168,7 @@ static void take_item(struct skep_ingest *in, struct skep_request *req, skep_str
     skep_request_rows(req, 1);
     b->receipt = (struct skep_receipt){
         .source = SKEP_SOURCE_ROLLBAR, .signal = SKEP_SIGNAL_LOGS, .received = 1};
+    skep_ingest__occurrences(in, b, symbols);
     skep_store_append(in->cfg.store, b, committed, p);
 }
 

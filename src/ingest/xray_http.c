@@ -20,7 +20,6 @@
 
 #include "aws/aws.h"
 #include "base/assert.h"
-#include "ingest/faults.h"
 #include "ingest/xray_in.h"
 #include "wire/json_in.h"
 #include "wire/json_out.h"
@@ -201,7 +200,7 @@ static void put_segments(void *ctx, struct skep_request *req)
     }
     b->receipt = skep_ingest__xray_receipt(&p->rep);
     (void)skep_aws_identity(req, b->identity); // none: the call is never taken for a retry
-    skep_faults_mark(b);
+    skep_ingest__occurrences(in, b, NULL);
     skep_store_append(in->cfg.store, b, committed, p);
 }
 

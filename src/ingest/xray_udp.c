@@ -24,7 +24,6 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
-#include "ingest/faults.h"
 #include "net/udp.h"
 #include "wire/json_out.h"
 
@@ -213,7 +212,7 @@ static void flush(struct skep_xray_port *p)
     } else {
         b->receipt = skep_ingest__xray_receipt(&s->rep);
         atomic_fetch_add(&p->on_their_way, 1);
-        skep_faults_mark(b);
+        skep_ingest__occurrences(in, b, NULL);
         skep_store_append(in->cfg.store, b, committed, s);
     }
     forget(p);

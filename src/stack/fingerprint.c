@@ -77,7 +77,7 @@ static void fold(struct lines *l)
 
 static bool counts(const struct skep_frame *f, bool own)
 {
-    return (!own || f->own) && !skep_stack__made_up(f);
+    return (!own || f->own) && !f->ignored && !skep_stack__made_up(f);
 }
 
 static bool any_own(const struct skep_exception *e)

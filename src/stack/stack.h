@@ -22,6 +22,7 @@ struct skep_frame {
     skep_str function;     /* as written; empty = not said */
     skep_str module;       /* class, package or binary, where the language names one */
     uint32_t line, column; /* from 1; 0 = not said */
+    bool ignored;          /* a rule says it does not count: in no fingerprint */
     bool own;              /* the program's own code, not a library's: skep_stack_own */
     /* Of compiled code (docs/formats/native-stacks.md). */
     skep_str build_id; /* of the module, hexadecimal; empty = not said */

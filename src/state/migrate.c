@@ -204,6 +204,11 @@ static const char *const steps[] = {
     "  body BLOB NOT NULL"
     ") STRICT;"
     "CREATE UNIQUE INDEX artifact_key ON artifact(environment, kind, version, name);",
+    /* how errors are grouped */
+    "CREATE TABLE grouping_rule("
+    "  id INTEGER PRIMARY KEY AUTOINCREMENT, environment TEXT NOT NULL, position INTEGER NOT NULL,"
+    "  body TEXT NOT NULL, changed_ns INTEGER NOT NULL"
+    ") STRICT;",
 };
 
 static skep_rc exec(sqlite3 *db, const char *sql, skep_err *err)

@@ -217,6 +217,100 @@ test('one exception that several wires report is one occurrence, whichever comes
   assert.deepEqual(kinds, ['otlp log', 'rollbar error']);
 });
 
+// Rules about grouping: what comes after them is grouped by them.
+const api = (code, more = {}) => rollbar({ environment: 'rules', custom: { code }, ...more }, {
+  trace: { frames: [{ filename: '/srv/shop/pay.py', lineno: 3, method: 'charge' }, { filename: '/srv/shop/client.py', lineno: 9, method: 'call' }], exception: { class: 'ApiError', message: `code ${code}` } },
+});
+const apiLog = async (code) => assert.equal((await skep.call('POST', '/v1/logs', {
+  resourceLogs: [{ resource: { attributes: [text('service.name', 'shop'), text('deployment.environment.name', 'rules')] }, scopeLogs: [{ logRecords: [{ timeUnixNano: `${at()}`, severityNumber: 17, body: { stringValue: 'failed' }, attributes: [text('exception.type', 'ApiError'), text('exception.message', `code ${code}`), { key: 'custom.code', value: { intValue: `${code}` } }] }] }] }],
+})).status, 200);
+const ofRules = async () => (await list('stage=rules&order=first')).items.map((i) => [i.title, i.total, i.fingerprint]).sort();
+const rule = (change) => ({ name: 'payments', conditions: [{ field: 'class', op: 'is', value: 'ApiError' }, { field: 'message', op: 'matches', value: '^code [0-9]' }], fingerprint: 'pay {{ custom.code }}', title: 'Payment refused: {{ custom.code }}', ...change });
+
+test('a rule groups what comes after it, of every wire; a preview says what it would do', async () => {
+  await api(1);
+  await api(2);
+  const [[title, total]] = await ofRules();
+  assert.deepEqual([title, total], ['ApiError: code 1', 2]);
+  const preview = await skep.json('POST', '/skep/v1/grouping-rules/preview', { rule: rule() });
+  assert.equal(preview.held, 2);
+  assert.deepEqual(preview.groups.map((g) => [g.fingerprint, g.title, g.count, g.from.length]).sort(), [['pay 1', 'Payment refused: 1', 1, 1], ['pay 2', 'Payment refused: 2', 1, 1]]);
+  const r = await skep.call('POST', '/skep/v1/grouping-rules', rule());
+  assert.equal(r.status, 201);
+  const { id } = await r.json();
+  await api(1, { fingerprint: 'of-the-sender' }); // a rule stands over what the sender says
+  await api(2);
+  await apiLog(2);
+  assert.deepEqual(await ofRules(), [['ApiError: code 1', 2, (await ofRules())[0][2]], ['Payment refused: 1', 1, 'pay 1'], ['Payment refused: 2', 2, 'pay 2']]);
+  const ruled = (await list('stage=rules')).items.find((i) => i.fingerprint === 'pay 1');
+  const why = await skep.json('GET', `/skep/v1/stack/${ruled.last_row}`);
+  assert.deepEqual(why.rule, { id, name: 'payments' });
+  // Over a restart, and for another rule in its place.
+  await skep.stop();
+  skep = await Skep.start({ dir });
+  await api(2);
+  assert.equal((await ofRules()).find((i) => i[2] === 'pay 2')[1], 3);
+  await skep.json('PUT', `/skep/v1/grouping-rules/${id}`, rule({ fingerprint: 'all of it', title: '' }));
+  await api(9);
+  assert.equal((await ofRules()).find((i) => i[2] === 'all of it')[0], 'ApiError: code 9');
+  await skep.json('DELETE', `/skep/v1/grouping-rules/${id}`);
+  await api(3);
+  assert.equal((await ofRules())[0][1], 3);
+});
+
+test('a rule leaves frames out; the first of several rules counts', async () => {
+  const out = { name: 'not the client', conditions: [{ field: 'frame', op: 'contains', value: 'client.py' }], ignore_frames: true };
+  const { id } = await (await skep.call('POST', '/skep/v1/grouping-rules', out)).json();
+  await api(4);
+  const item = (await list('stage=rules&order=first')).items[0];
+  assert.equal(item.culprit, '/srv/shop/pay.py in charge');
+  const title = { name: 'title alone', conditions: [{ field: 'frame', op: 'ends-with', value: 'in charge' }], title: 'Charging' };
+  const late = await (await skep.call('POST', '/skep/v1/grouping-rules', { ...title, name: 'later', title: 'Too late' })).json();
+  const first = await (await skep.call('POST', '/skep/v1/grouping-rules', title)).json();
+  await skep.json('POST', '/skep/v1/grouping-rules/order', { ids: [first.id, late.id] });
+  assert.deepEqual((await skep.json('GET', '/skep/v1/grouping-rules')).rules.map((r) => r.name), ['title alone', 'later', 'not the client']);
+  await patch([item.id], { status: 'resolved' }); // an item's title is taken anew when it is back
+  await api(5);
+  assert.equal((await skep.json('GET', `/skep/v1/items/${item.id}`)).title, 'Charging');
+  for (const r of [id, late.id, first.id]) await skep.json('DELETE', `/skep/v1/grouping-rules/${r}`);
+});
+
+test('an item is split by a field', async () => {
+  const item = (await list('stage=rules')).items.find((i) => i.total === 3 && i.title === 'ApiError: code 1');
+  const r = await skep.call('POST', `/skep/v1/items/${item.id}/split`, { by: ['custom.code'] });
+  assert.equal(r.status, 201);
+  const before = (await ofRules()).length;
+  await api(6);
+  await api(7);
+  await api(7);
+  assert.equal((await ofRules()).length, before + 2);
+  assert.equal((await skep.json('GET', `/skep/v1/items/${item.id}`)).history[0].after, 'Split by custom.code: what comes from now on is parted');
+  await skep.json('DELETE', `/skep/v1/grouping-rules/${(await r.json()).id}`);
+});
+
+test('wrong rules say what and where', async () => {
+  const cases = [
+    [{}, 'name'], [rule({ name: 'x'.repeat(101) }), 'name'], [rule({ conditions: [] }), 'conditions'], [rule({ fingerprint: '', title: '' }), 'fingerprint'],
+    [rule({ conditions: [{ field: 'class', op: 'like', value: 'x' }] }), 'op'], [rule({ conditions: [{ op: 'is', value: 'x' }] }), 'field'],
+    [rule({ conditions: [{ field: 'class', op: 'matches', value: '(' }] }), 'value'], [rule({ ignore_frames: true }), 'ignore_frames'], [rule({ ignore_frames: 1 }), 'ignore_frames'],
+    [rule({ fingerprint: undefined, title: undefined, ignore_frames: true }), 'conditions'], [rule({ title: 'x'.repeat(1001) }), 'title'],
+  ];
+  for (const [body, field] of cases) {
+    for (const [path, sent] of [['/skep/v1/grouping-rules', body], ['/skep/v1/grouping-rules/preview', { rule: body }]]) {
+      const r = await skep.call('POST', path, sent);
+      assert.equal(r.status, 400, JSON.stringify(body));
+      assert.equal((await r.json()).field, field, JSON.stringify(body));
+    }
+  }
+  assert.equal((await skep.call('PUT', '/skep/v1/grouping-rules/999', rule())).status, 404);
+  assert.equal((await skep.call('DELETE', '/skep/v1/grouping-rules/999')).status, 404);
+  assert.equal((await skep.call('POST', '/skep/v1/grouping-rules/order', { ids: [999] })).status, 404);
+  assert.equal((await skep.call('POST', '/skep/v1/items/1/split', { by: [] })).status, 400);
+  assert.equal((await skep.call('POST', '/skep/v1/items/999/split', { by: ['x'] })).status, 404);
+  for (let i = 0; i < 100; i++) assert.equal((await skep.call('POST', '/skep/v1/grouping-rules', rule({ name: `r${i}` }))).status, 201);
+  assert.ok((await skep.call('POST', '/skep/v1/grouping-rules', rule())).status >= 400);
+});
+
 test('wrong questions say what and where', async () => {
   const cases = [
     ['GET', '/skep/v1/items?status=gone', undefined, 400, 'status'],

@@ -8,6 +8,8 @@ skep_fuzz(NAME fuzz_otlp_json SOURCES fuzz_otlp_json.c DEPENDS otlp CORPUS corpu
 skep_fuzz(NAME fuzz_xray SOURCES fuzz_xray.c DEPENDS xray CORPUS corpus/xray)
 skep_fuzz(NAME fuzz_rollbar SOURCES fuzz_rollbar.c DEPENDS rollbar CORPUS corpus/rollbar)
 skep_fuzz(NAME fuzz_events SOURCES fuzz_events.c DEPENDS events CORPUS corpus/events)
+skep_fuzz(NAME fuzz_grouping SOURCES fuzz_grouping.c DEPENDS grouping stack wire base
+          CORPUS corpus/grouping)
 skep_fuzz(NAME fuzz_rows SOURCES fuzz_rows.c DEPENDS rows base CORPUS corpus/rows)
 skep_fuzz(NAME fuzz_tracestate SOURCES fuzz_tracestate.c DEPENDS otlp CORPUS corpus/tracestate)
 
