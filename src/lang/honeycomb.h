@@ -80,7 +80,8 @@ SKEP_NODISCARD skep_rc skep_lang_delete(skep_bytes json, const struct skep_lang_
                                         struct skep_arena *arena, const struct skep_plan **ret,
                                         struct skep_lang_confirm *ret_confirm,
                                         struct skep_lang_issue *issue);
-/* Body of POST /skep/v1/facets -> a FACETS plan.  Returns as skep_lang_honeycomb. */
+/* Body of POST /skep/v1/facets -> a FACETS plan.  One group called "*": every column; who runs the
+ * plan puts their names there.  Returns as skep_lang_honeycomb. */
 SKEP_NODISCARD skep_rc skep_lang_facets(skep_bytes json, const struct skep_lang_opts *opts,
                                         struct skep_arena *arena, const struct skep_plan **ret,
                                         struct skep_lang_issue *issue);

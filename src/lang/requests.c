@@ -164,27 +164,111 @@ static skep_rc confirmation(struct skep_lang__q *q, yyjson_val *obj, struct skep
                              "true, or the number of rows a call without it has given");
 }
 
-/* {"filters", "filter_combination"}: at least one filter. */
+/* A test of the row's time: at or behind an instant, or before it. */
+static struct skep_expr *time_test(struct skep_lang__q *q, enum skep_cmp op, skep_ts_ns ns)
+{
+    struct skep_expr *e = skep_new(q->arena, struct skep_expr);
+    skep_value *v = skep_new(q->arena, skep_value);
+    *v = (skep_value){.type = SKEP_TYPE_INT, .i = ns};
+    *e = (struct skep_expr){
+        .op = SKEP_EXPR_TEST,
+        .test = {.field = {.name = SKEP_STR("timestamp")}, .op = op, .values = v, .n_values = 1}};
+    return e;
+}
+
+/* Operands that are there, joined. */
+static const struct skep_expr *joined(struct skep_lang__q *q, enum skep_expr_op op,
+                                      struct skep_expr **kids, unsigned n)
+{
+    struct skep_expr *e = skep_new(q->arena, struct skep_expr);
+    if (n == 1)
+        return kids[0];
+    *e = (struct skep_expr){.op = op, .kids = kids, .n_kids = n};
+    return e;
+}
+
+static skep_rc seconds(struct skep_lang__q *q, yyjson_val *obj, const char *key, skep_ts_ns *ret,
+                       bool *ret_is)
+{
+    yyjson_val *v = skep_lang__get(obj, key);
+    *ret_is = v != NULL;
+    if (!v)
+        return SKEP_OK;
+    size_t mark = skep_lang__enter(q, key);
+    double s = yyjson_get_num(v);
+    if (!yyjson_is_num(v) || !(s > -9e9 && s < 9e9))
+        return skep_lang__refuse(q, SKEP_LANG_INCORRECT_TYPE, "use seconds since 1970");
+    skep_lang__leave(q, mark);
+    *ret = (skep_ts_ns)(s * 1e9);
+    return SKEP_OK;
+}
+
+/* {"filters", "filter_combination", "start_time", "end_time"}: one of them at least. */
+static skep_rc side(struct skep_lang__q *q, yyjson_val *obj, const char *key,
+                    const struct skep_expr **ret)
+{
+    static const char *const keys[] = {"filters", "filter_combination", "start_time", "end_time"};
+    struct skep_expr **kids = skep_new_n(q->arena, struct skep_expr *, 3);
+    yyjson_val *of = skep_lang__get(obj, key);
+    const struct skep_expr *filter = NULL;
+    skep_ts_ns at;
+    unsigned n = 0;
+    bool is;
+    size_t mark = skep_lang__enter(q, key);
+    if (!of || !yyjson_is_obj(of))
+        return skep_lang__refuse(q, SKEP_LANG_INCORRECT_TYPE,
+                                 "say which rows, with filters or a time");
+    SKEP_TRY(skep_lang__known(q, of, keys, SKEP_ARRAY_LEN(keys)));
+    SKEP_TRY(skep_lang__filters(q, of, &filter));
+    if (filter) {
+        struct skep_expr *copy = skep_new(q->arena, struct skep_expr);
+        *copy = *filter;
+        kids[n++] = copy;
+    }
+    SKEP_TRY(seconds(q, of, "start_time", &at, &is));
+    if (is)
+        kids[n++] = time_test(q, SKEP_CMP_GE, at);
+    SKEP_TRY(seconds(q, of, "end_time", &at, &is));
+    if (is)
+        kids[n++] = time_test(q, SKEP_CMP_LT, at);
+    if (n == 0)
+        return skep_lang__refuse(q, SKEP_LANG_INVALID,
+                                 "a selection has at least one filter, or a time");
+    skep_lang__leave(q, mark);
+    *ret = joined(q, SKEP_EXPR_AND, kids, n);
+    return SKEP_OK;
+}
+
+/* The rest is the baseline's rows, where there is one: others are not looked at. */
 static skep_rc selection(struct skep_lang__q *q, yyjson_val *obj, struct skep_plan *plan)
 {
-    static const char *const keys[] = {"filters", "filter_combination"};
-    yyjson_val *of = skep_lang__get(obj, "selection");
-    size_t mark = skep_lang__enter(q, "selection");
-    if (!of || !yyjson_is_obj(of))
-        return skep_lang__refuse(q, SKEP_LANG_INCORRECT_TYPE, "say what is selected, with filters");
-    SKEP_TRY(skep_lang__known(q, of, keys, SKEP_ARRAY_LEN(keys)));
-    SKEP_TRY(skep_lang__filters(q, of, &plan->selection));
-    if (!plan->selection)
-        return skep_lang__refuse(q, SKEP_LANG_INVALID, "a selection has at least one filter");
-    skep_lang__leave(q, mark);
+    const struct skep_expr *baseline = NULL;
+    SKEP_TRY(side(q, obj, "selection", &plan->selection));
+    if (!skep_lang__get(obj, "baseline"))
+        return SKEP_OK;
+    SKEP_TRY(side(q, obj, "baseline", &baseline));
+    const struct skep_expr *operands[] = {plan->selection, baseline, plan->filter};
+    struct skep_expr **either = skep_new_n(q->arena, struct skep_expr *, 2);
+    struct skep_expr **both = skep_new_n(q->arena, struct skep_expr *, 2);
+    struct skep_expr *copies = skep_new_n(q->arena, struct skep_expr, 4);
+    for (unsigned i = 0; i < 3; i++)
+        if (operands[i])
+            copies[i] = *operands[i];
+    either[0] = &copies[0];
+    either[1] = &copies[1];
+    copies[3] = (struct skep_expr){.op = SKEP_EXPR_OR, .kids = either, .n_kids = 2};
+    both[0] = &copies[3];
+    both[1] = &copies[2];
+    plan->filter = joined(q, SKEP_EXPR_AND, both, plan->filter ? 2 : 1);
     return SKEP_OK;
 }
 
 static skep_rc facets(struct skep_lang__q *q, yyjson_val *obj, struct skep_plan *plan)
 {
-    static const char *const keys[] = {
-        "dataset", "start_time", "end_time", "time_range", "filters",          "filter_combination",
-        "columns", "selection",  "limit",    "pattern",    "calculated_fields"};
+    static const char *const keys[] = {"dataset",    "start_time",        "end_time",
+                                       "time_range", "filters",           "filter_combination",
+                                       "columns",    "selection",         "limit",
+                                       "pattern",    "calculated_fields", "baseline"};
     SKEP_TRY(skep_lang__known(q, obj, keys, SKEP_ARRAY_LEN(keys)));
     SKEP_TRY(skep_lang__dataset(q, obj, plan));
     SKEP_TRY(skep_lang__times(q, obj, &plan->range));
@@ -195,8 +279,10 @@ static skep_rc facets(struct skep_lang__q *q, yyjson_val *obj, struct skep_plan 
     SKEP_TRY(columns(q, obj, plan));
     SKEP_TRY(skep_lang__count(q, obj, "limit", SKEP_LIMIT_LANG_FACET_VALUES, &plan->limit));
     if (plan->n_columns == 0) {
-        (void)skep_lang__enter(q, "columns");
-        return skep_lang__refuse(q, SKEP_LANG_INVALID, "name the columns to compare");
+        struct skep_field_ref *all = skep_new(q->arena, struct skep_field_ref);
+        all->name = SKEP_STR("*");
+        plan->columns = all;
+        plan->n_columns = 1;
     }
     plan->groups = plan->columns;
     plan->n_groups = plan->n_columns;

@@ -83,16 +83,35 @@ struct skep_facet_value {
     skep_value value;
     uint64_t selected, rest;
 };
+enum skep_facet_kind {
+    SKEP_FACET_VALUES,  /* compared value by value */
+    SKEP_FACET_NUMBERS, /* nearly all are numbers, of many values: by their distribution */
+    SKEP_FACET_PRESENCE /* too many values: whether there is one */
+};
+/* Rows from edges[i] up to edges[i + 1]. */
+struct skep_facet_bin {
+    uint64_t selected, rest;
+};
 struct skep_facet {
     skep_str name;
+    enum skep_facet_kind kind;
     double difference; /* of the two distributions: 0 = the same .. 1 = no value in common */
+    double effect;     /* what of it is beyond chance (agg/differ.h) */
+    double p, q;       /* as probable by chance; share of false discoveries up to it */
+    bool significant;  /* q <= SKEP_FACET_Q and effect >= SKEP_FACET_EFFECT */
     uint64_t n_values; /* distinct, rows without it not counted; 0 with too_many */
-    bool too_many;     /* more than SKEP_LIMIT_PLAN_FACET_VALUES: nothing else is set */
-    size_t n;          /* the values that differ most */
+    bool too_many;     /* more than SKEP_LIMIT_PLAN_FACET_VALUES: they are not listed */
+    size_t n;          /* the values that differ most; of PRESENCE rows without it alone */
     struct skep_facet_value *values;
+    /* NUMBERS; rows without a number are in no bin */
+    size_t n_bins; /* 0 = none */
+    double *edges; /* [n_bins + 1] */
+    struct skep_facet_bin *bins;
 };
+#define SKEP_FACET_Q      0.01
+#define SKEP_FACET_EFFECT 0.05
 struct skep_facets {
-    struct skep_facet *facets; /* by difference, then by name; those of too many values last */
+    struct skep_facet *facets; /* the significant ones first, then by effect, difference, name */
     size_t n;
     uint64_t selected, rest; /* rows */
     bool estimated;          /* some of them stand for more than one */

@@ -310,5 +310,8 @@ skep_rc skep_query_run(struct skep_store *store, const struct skep_plan *plan,
         return skep_fail(err, SKEP_EINVAL, "aggregate plans have their own call");
     struct skep_plan once = *plan;
     SKEP_TRY(skep_query__once(store, &once, opts, err));
-    return skep_store_run(store, &once, opts, ret, err);
+    SKEP_TRY(skep_store_run(store, &once, opts, ret, err));
+    if (plan->kind == SKEP_PLAN_FACETS)
+        skep_query_judge(&ret->facets);
+    return SKEP_OK;
 }

@@ -71,6 +71,10 @@ SKEP_NODISCARD skep_rc skep_query_run(struct skep_store *store, const struct ske
                                       const struct skep_run_opts *opts, struct skep_answer *ret,
                                       skep_err *err);
 
+/* Say which facets chance does not explain, over all of them, and order them: after answers of
+ * several plans about the same rows were put together.  skep_query_run has done it for its own. */
+void skep_query_judge(struct skep_facets *f);
+
 /* Most frequent values of a field: an AGGREGATE of COUNT by it with an optional prefix; helper
  * that builds
  * the plan in the arena. */

@@ -317,7 +317,7 @@ test('mistakes are told with their place', async () => {
   };
   assert.equal((await bad('/skep/v1/query', '{"a":', 400)).at, 5);
   await bad('/skep/v1/query', { filters: [{ column: 'x', op: 'like', value: 1 }] }, 422, 'filters[0].op');
-  await bad('/skep/v1/query', { formulas: [{ name: 'x', expression: '1' }] }, 422, 'formulas');
+  await bad('/skep/v1/query', { formulas: [{ name: 'x', expression: '$y' }] }, 422, 'formulas[0].expression');
   await bad('/skep/v1/rows', { order: 'up' }, 422, 'order');
   await bad('/skep/v1/traces', { sort: 'up' }, 422, 'sort');
   await bad('/skep/v1/facets', { columns: ['a'] }, 422, 'selection');

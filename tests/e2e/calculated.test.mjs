@@ -219,6 +219,37 @@ test('the same of an earlier time, group by group', async () => {
   assert.equal(q.compare_time_offset_seconds, 86400);
 });
 
+// What is different, over all columns: a version that is slow, sizes that are larger, a cache that was not asked.
+test('what is different: planted causes first, noise not at all, times against times', async () => {
+  const at = endS - 5000;
+  const many = Array.from({ length: 1500 }, (_, i) => {
+    const slow = i % 25 === 0;
+    const attributes = { version: slow && i % 50 === 0 ? 'v2' : `v1`, bytes: (slow ? 40000 : 1000) + ((i * 7919) % 1009) / 1009, noise: (i * 31) % 17, long: `id-${i}` };
+    if (!slow || i % 75 === 0) attributes.cache = 'hit';
+    return { traceId: (0x9000 + i).toString(16).padStart(32, 'f'), spanId: (0x900000 + i).toString(16).padStart(16, 'f'), name: 'served', startNs: BigInt(at + (i < 750 ? 0 : 100)) * 1000000000n,
+      endNs: BigInt(at + (i < 750 ? 0 : 100)) * 1000000000n + (slow ? 900000000n : 9000000n), attributes };
+  });
+  await skep.json('POST', '/v1/traces', otlpTraces('served', many));
+  const spec = { start_time: at - 10, end_time: at + 200, dataset: 'served' };
+  const a = await skep.json('POST', '/skep/v1/facets', { ...spec, selection: { filters: [{ column: 'duration_ms', op: '>', value: 500 }] } });
+  assert.equal(a.selected, 60);
+  const found = a.facets.filter((f) => f.significant);
+  assert.deepEqual(found.map((f) => f.column).sort(), ['bytes', 'cache', 'version']);
+  assert.deepEqual(a.facets.slice(0, 3), found);
+  assert.ok(found.every((f) => f.q < 0.01 && f.effect > 0.05 && f.effect <= f.difference));
+  assert.ok(!a.facets.some((f) => ['duration_ms', 'trace.trace_id', 'timestamp'].includes(f.column)), 'what selects is not compared');
+  const bytes = found.find((f) => f.column === 'bytes');
+  assert.equal(bytes.kind, 'numbers');
+  assert.equal(bytes.histogram.edges.length, bytes.histogram.selected.length + 1);
+  assert.equal(bytes.histogram.selected.reduce((x, y) => x + y), 60);
+  assert.equal(bytes.histogram.rest.reduce((x, y) => x + y), 1440);
+  assert.ok(bytes.histogram.selected.at(-1) > 0 && bytes.histogram.rest.at(-1) === 0);
+  // The first half against the second: the same call with times; nothing is different but when.
+  const half = await skep.json('POST', '/skep/v1/facets', { ...spec, selection: { start_time: at + 50, end_time: at + 150 }, baseline: { start_time: at - 50, end_time: at + 50 } });
+  assert.deepEqual([half.selected, half.rest], [750, 750]);
+  assert.deepEqual(half.facets.filter((f) => f.significant).map((f) => f.column), []);
+});
+
 const refusals = [
   [{ calculated_fields: [{ name: 'x', expression: 'IF($a' }] }, 'calculated_fields[0].expression', 'at byte 5: a comma or ) is expected here'],
   [{ calculated_fields: [{ name: 'x', expression: '1 +' }] }, 'calculated_fields[0].expression', 'at byte 3: a column ($name), value or function is expected here'],

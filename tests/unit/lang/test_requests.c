@@ -108,12 +108,19 @@ static void test_facets(void **state)
             "-7200000+0 limit=7 by a by b");
     becomes(skep_lang_facets, "{" SLOW ",\"columns\":[\"a\"]}", "-7200000+0 limit=20 by a");
     becomes(skep_lang_facets, "{\"columns\":[\"a\"]}",
-            "selection: say what is selected, with filters");
+            "selection: say which rows, with filters or a time");
     becomes(skep_lang_facets, "{\"columns\":[\"a\"],\"selection\":{}}",
-            "selection: a selection has at least one filter");
+            "selection: a selection has at least one filter, or a time");
     becomes(skep_lang_facets, "{\"columns\":[\"a\"],\"selection\":{\"x\":1}}",
             "selection.x: unknown member");
-    becomes(skep_lang_facets, "{" SLOW "}", "columns: name the columns to compare");
+    becomes(skep_lang_facets, "{" SLOW "}", "-7200000+0 limit=20 by *");
+    becomes(skep_lang_facets,
+            "{" SLOW ",\"columns\":[\"a\"],\"filters\":[{\"column\":\"b\",\"op\":\"exists\"}],"
+            "\"baseline\":{\"start_time\":1,\"end_time\":2.5}}",
+            "-7200000+0 limit=20 by a | AND(OR(d GT 1i; AND(timestamp GE 1000000000i; "
+            "timestamp LT 2500000000i)); b EXISTS)");
+    becomes(skep_lang_facets, "{" SLOW ",\"columns\":[\"a\"],\"baseline\":{\"start_time\":true}}",
+            "baseline.start_time: use seconds since 1970");
 }
 
 static void test_ids(void **state)

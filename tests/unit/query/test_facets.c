@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /* FACETS against one AGGREGATE a field and side, over every layout of the same rows. */
 #include <cmocka.h>
+#include <math.h>
 #include <stdio.h>
 
+#include "agg/differ.h"
 #include "base/buf.h"
 #include "base/mem.h"
 #include "os/thread.h"
@@ -30,8 +32,12 @@ static char *dump(const struct skep_facets *f)
     for (size_t i = 0; i < f->n; i++) {
         const struct skep_facet *x = &f->facets[i];
         skep_buf_str(&b, x->name);
-        skep_buf_printf(&b, " %a %llu %d\n", x->difference, (unsigned long long)x->n_values,
-                        x->too_many);
+        skep_buf_printf(&b, " %d %a %a %a %a %d %llu %d\n", (int)x->kind, x->difference, x->effect,
+                        x->p, x->q, x->significant, (unsigned long long)x->n_values, x->too_many);
+        for (size_t k = 0; k < x->n_bins; k++)
+            skep_buf_printf(&b, "[%a %a) %llu %llu\n", x->edges[k], x->edges[k + 1],
+                            (unsigned long long)x->bins[k].selected,
+                            (unsigned long long)x->bins[k].rest);
         for (size_t k = 0; k < x->n; k++) {
             put_value(&b, &x->values[k].value);
             skep_buf_printf(&b, " %llu %llu\n", (unsigned long long)x->values[k].selected,
@@ -102,10 +108,17 @@ static char *answer(struct ref_store *s, const struct skep_plan *plan, bool chec
     assert_int_equal(r.facets.n, plan->n_groups);
     for (size_t f = 0; check && f < r.facets.n; f++)
         check_field(s, plan, &r.facets.facets[f], what);
-    for (size_t f = 1; f < r.facets.n; f++)
-        assert_true(r.facets.facets[f - 1].difference >= r.facets.facets[f].difference);
-    for (size_t f = 0; f < r.facets.n; f++)
-        assert_true(r.facets.facets[f].difference >= 0 && r.facets.facets[f].difference <= 1);
+    for (size_t f = 1; f < r.facets.n; f++) {
+        const struct skep_facet *x = &r.facets.facets[f - 1], *y = &r.facets.facets[f];
+        assert_true(x->significant || !y->significant);
+        assert_true(x->significant != y->significant || x->effect >= y->effect);
+    }
+    for (size_t f = 0; f < r.facets.n; f++) {
+        const struct skep_facet *x = &r.facets.facets[f];
+        assert_true(x->difference >= 0 && x->difference <= 1);
+        assert_true(x->effect >= 0 && x->effect <= x->difference);
+        assert_true(x->p >= 0 && x->p <= x->q && x->q <= 1);
+    }
     char *text = dump(&r.facets);
     assert_int_equal(skep_budget_used(&budget), 0);
     skep_arena_done(&a);
@@ -219,6 +232,15 @@ static void too_many_values(void **state)
         assert_int_equal(r.facets.facets[0].n_values, 10);
         assert_int_equal(r.facets.facets[0].n, 3);
         assert_true(r.facets.facets[0].difference == 1); /* even and odd have nothing in common */
+        assert_true(r.facets.facets[0].significant && r.facets.facets[0].p < 1e-100);
+        const struct skep_facet *id = &r.facets.facets[1]; /* numbers, of both alike */
+        assert_int_equal(id->kind, SKEP_FACET_NUMBERS);
+        assert_true(id->difference < 0.001 && !id->significant);
+        assert_int_equal(id->n_bins, 30);
+        uint64_t in_bins = 0;
+        for (size_t k = 0; k < id->n_bins; k++)
+            in_bins += id->bins[k].selected + id->bins[k].rest;
+        assert_int_equal(in_bins, ROWS);
         skep_snapshot_unref(s.snap);
         skep_arena_done(&a);
     }
@@ -298,12 +320,175 @@ static void little_memory(void **state)
     skep_batch_free(b);
 }
 
+/* Rows of a service: 30 fields of several kinds that have nothing to do with being slow, and, where
+ * there are causes, three that have. */
+enum { NOISE = 30, MOST_FIELDS = NOISE + 3 };
+
+static struct skep_batch *service(struct rnd *r, uint32_t n, unsigned slow_pct, bool causes,
+                                  bool sampled)
+{
+    struct skep_batch *b = skep_batch_new(NULL, REF_T0);
+    for (uint32_t i = 0; i < n; i++) {
+        char text[32];
+        bool slow = rnd_below(r, 100) < slow_pct;
+        uint32_t row = skep_batch_row(b, SKEP_KIND_SPAN, REF_T0 + i, SKEP_SOURCE_OTLP);
+        b->duration_ns[row] = slow ? 2000000 : 1000000;
+        if (sampled)
+            b->sample_rate[row] = rnd_below(r, 5) ? 20 : 1;
+        for (unsigned f = 0; f < NOISE; f++) {
+            skep_str name = skep_str_c(text);
+            int k = snprintf(text, sizeof text, "noise%u", f);
+            name.n = (size_t)k;
+            skep_value v = {.type = SKEP_TYPE_INT, .i = (int64_t)rnd_below(r, 2 + 40 * (f % 7))};
+            if (f % 3 == 1) /* a number of very many values */
+                v = (skep_value){.type = SKEP_TYPE_DOUBLE, .f = (double)rnd_u64(r) / 1e15};
+            if (f % 5 == 0 && rnd_below(r, 3) == 0)
+                continue; /* absent of a third */
+            skep_batch_put(b, SKEP_SCOPE_ATTRIBUTE, name, v);
+        }
+        if (!causes)
+            continue;
+        bool hit = slow && rnd_below(r, 10) < 7;
+        skep_batch_put(b, SKEP_SCOPE_ATTRIBUTE, SKEP_STR("version"),
+                       (skep_value){.type = SKEP_TYPE_STRING,
+                                    .s = hit                ? SKEP_STR("1.9-bad")
+                                         : rnd_below(r, 50) ? SKEP_STR("1.8")
+                                                            : SKEP_STR("1.9-bad")});
+        skep_batch_put(b, SKEP_SCOPE_ATTRIBUTE, SKEP_STR("bytes"),
+                       (skep_value){.type = SKEP_TYPE_DOUBLE,
+                                    .f = (1 + (double)(rnd_u64(r) % 1000003)) *
+                                         (slow && rnd_below(r, 10) < 8 ? 7 : 1)});
+        if (!(slow && rnd_below(r, 10) < 6) && rnd_below(r, 20))
+            skep_batch_put(b, SKEP_SCOPE_ATTRIBUTE, SKEP_STR("cache"),
+                           (skep_value){.type = SKEP_TYPE_STRING, .s = SKEP_STR("hit")});
+    }
+    return b;
+}
+
+/* How many fields are called different, and which; names[0 .. *ret_n). */
+static void compare_slow(struct skep_batch *b, uint32_t n, bool causes, skep_str *names,
+                         size_t *ret_n, struct skep_arena *a)
+{
+    static char text[NOISE][16];
+    struct skep_field_ref groups[MOST_FIELDS] = {{.name = {0}}};
+    struct skep_value one = {.type = SKEP_TYPE_INT, .i = 1};
+    const struct skep_expr slow = {.op = SKEP_EXPR_TEST,
+                                   .test = {.field = {.name = SKEP_STR("duration_ms")},
+                                            .op = SKEP_CMP_GT,
+                                            .values = &one,
+                                            .n_values = 1}};
+    for (unsigned f = 0; f < NOISE; f++) {
+        snprintf(text[f], sizeof text[f], "noise%u", f);
+        groups[f].name = skep_str_c(text[f]);
+    }
+    groups[NOISE].name = SKEP_STR("version");
+    groups[NOISE + 1].name = SKEP_STR("bytes");
+    groups[NOISE + 2].name = SKEP_STR("cache");
+    struct skep_plan p = {.kind = SKEP_PLAN_FACETS,
+                          .range = {REF_T0, REF_T0 + n},
+                          .selection = &slow,
+                          .groups = groups,
+                          .n_groups = causes ? MOST_FIELDS : NOISE,
+                          .limit = 5};
+    struct ref_store s;
+    struct skep_answer r;
+    skep_err err;
+    struct skep_run_opts opts = {.arena = a};
+    struct skep_rowset *set = ref_part(b, 1);
+    ref_store_init(&s, ref_snapshot(&set, NULL, 1), NULL);
+    assert_int_equal(skep_query_run(&s.base, &p, &opts, &r, &err), SKEP_OK);
+    *ret_n = 0;
+    for (size_t f = 0; f < r.facets.n && r.facets.facets[f].significant; f++)
+        names[(*ret_n)++] = r.facets.facets[f].name;
+    skep_snapshot_unref(s.snap);
+}
+
+static bool among(skep_str name, const skep_str *names, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (skep_str_eq(name, names[i]))
+            return true;
+    return false;
+}
+
+/* A value, a shift of numbers, an absence: they come first, and nothing else comes. */
+static void planted_causes(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 10; seed++) {
+        struct rnd r = {seed * 7919};
+        struct skep_arena a;
+        skep_str names[MOST_FIELDS];
+        size_t n = 0;
+        skep_arena_init(&a, "facets", NULL);
+        struct skep_batch *b = service(&r, 4000, seed % 2 ? 4 : 40, true, seed % 3 == 0);
+        compare_slow(b, 4000, true, names, &n, &a);
+        if (n != 3 || !among(SKEP_STR("version"), names, 3) ||
+            !among(SKEP_STR("bytes"), names, 3) || !among(SKEP_STR("cache"), names, 3))
+            fail_msg("seed %d: %zu fields, first " SKEP_STRFMT, (int)seed, n,
+                     SKEP_STRARG(n ? names[0] : SKEP_STR_NULL));
+        skep_batch_free(b);
+        skep_arena_done(&a);
+    }
+}
+
+/* Where nothing has to do with the selection, nothing is found: 60 worlds of 30 fields. */
+static void no_cause(void **state)
+{
+    (void)state;
+    static const uint32_t sizes[] = {60, 500, 3000};
+    for (uint64_t seed = 1; seed <= 60; seed++) {
+        struct rnd r = {seed * 104729};
+        struct skep_arena a;
+        skep_str names[MOST_FIELDS];
+        size_t n = 0;
+        uint32_t rows = sizes[seed % 3];
+        skep_arena_init(&a, "facets", NULL);
+        struct skep_batch *b = service(&r, rows, seed % 2 ? 5 : 50, false, seed % 5 == 0);
+        compare_slow(b, rows, false, names, &n, &a);
+        if (n > 0)
+            fail_msg("seed %d, %u rows: " SKEP_STRFMT " is no cause", (int)seed, rows,
+                     SKEP_STRARG(names[0]));
+        skep_batch_free(b);
+        skep_arena_done(&a);
+    }
+}
+
+/* Tests against tables: chi square, Kolmogorov, the adjustment. */
+static void statistics(void **state)
+{
+    (void)state;
+    struct skep_differ d;
+    skep_differ_begin(&d, 100, 100, 100, 100);
+    skep_differ_value(&d, 60, 40);
+    skep_differ_value(&d, 40, 60);
+    struct skep_difference x = skep_differ_values(&d);
+    assert_true(fabs(x.difference - 0.2) < 1e-12);
+    assert_true(fabs(x.p - 2 * 0.004677735) < 1e-6); /* chi square 8 of one degree, doubled */
+    skep_differ_begin(&d, 100, 100, 1000, 1000);     /* each stands for ten: as ten rows */
+    skep_differ_value(&d, 60, 40);
+    skep_differ_value(&d, 40, 60);
+    x = skep_differ_values(&d);
+    assert_true(fabs(x.p - 2 * 0.371093) < 1e-5); /* 0.8 */
+    assert_true(x.effect < 0.05);
+    skep_differ_begin(&d, 100, 300, 100, 300);
+    skep_differ_number(&d, 50, 0);
+    skep_differ_number(&d, 50, 300);
+    x = skep_differ_numbers(&d);
+    assert_true(x.difference == 0.5 && fabs(x.p - 2 * exp(-37.5)) < 1e-20);
+    const double p[] = {0.01, 0.04, 0.03, 0.5};
+    double q[4];
+    skep_differ_adjust(p, q, 4);
+    assert_true(fabs(q[0] - 0.04) < 1e-12 && fabs(q[1] - 0.16 / 3) < 1e-12 &&
+                fabs(q[2] - 0.16 / 3) < 1e-12 && q[3] == 0.5);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_layout),
-        cmocka_unit_test(too_many_values),
-        cmocka_unit_test(little_memory),
+        cmocka_unit_test(every_layout),  cmocka_unit_test(too_many_values),
+        cmocka_unit_test(little_memory), cmocka_unit_test(planted_causes),
+        cmocka_unit_test(no_cause),      cmocka_unit_test(statistics),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,6 +11,9 @@
  * Nearly always most rows are not selected, so the two sides are counted apart: all rows by code
  * where the reader can do that for a whole morsel (as tally.c does), the selected ones row by row.
  *
+ * A field of too many values is counted by number, and by whether there is a value, in a last pass
+ * (facets_measure.c).  What becomes of the counts: facets_answer.c.
+ *
  * The difference of a field is the total variation distance of its two distributions, absent being
  * a value like others:
  *
@@ -26,39 +29,12 @@
  *
  * Threads: a context belongs to one thread; `dropped` is an atomic that may be read late.  Memory:
  * keys and counts from the query's budget. */
+#include "store/column/exec/facets.h"
+
 #include "base/assert.h"
 #include "base/mem.h"
-#include "plan/compare.h"
-#include "store/column/exec/exec_priv.h"
-
-#include <stdlib.h>
 
 enum { DEFAULT_VALUES = 20, STEP = 64 };
-
-struct sides {
-    uint64_t all, selected;
-};
-
-struct field {
-    uint32_t cap;
-    struct sides *by_id;
-    bool counted; /* all rows of the morsel were counted by code */
-    bool dropped; /* memory was given back */
-    uint32_t cap_codes;
-    uint32_t *counts; /* by code, of one morsel */
-};
-
-struct facets { /* of one context */
-    struct sides rows;
-    struct field fields[];
-};
-
-enum how {
-    COUNTED,
-    TOO_MANY, /* values: dropped */
-    LATER,    /* in another pass */
-    ANSWERED  /* in an earlier pass */
-};
 
 struct shared {
     struct skep_x_expr *selection;
@@ -67,7 +43,7 @@ struct shared {
     unsigned passes;    /* done */
 };
 
-static skep_rc no_memory(struct skep_x_ctx *c, unsigned f, skep_err *err)
+skep_rc skep_x__facet_memory(struct skep_x_ctx *c, unsigned f, skep_err *err)
 {
     return skep_fail(err, SKEP_ENOMEM,
                      "the query needs more memory than it may use: leave out " SKEP_STRFMT
@@ -75,13 +51,13 @@ static skep_rc no_memory(struct skep_x_ctx *c, unsigned f, skep_err *err)
                      SKEP_STRARG(c->q->plan->groups[f].name));
 }
 
-static enum how how_of(const struct skep_x_query *q, unsigned f)
+enum skep_x_facet_how skep_x__facet_how(const struct skep_x_query *q, unsigned f)
 {
     struct shared *s = q->shared;
-    return (enum how)atomic_load_explicit(&s->how[f], memory_order_relaxed);
+    return (enum skep_x_facet_how)atomic_load_explicit(&s->how[f], memory_order_relaxed);
 }
 
-static void set_how(struct skep_x_query *q, unsigned f, enum how how)
+static void set_how(struct skep_x_query *q, unsigned f, enum skep_x_facet_how how)
 {
     struct shared *s = q->shared;
     atomic_store_explicit(&s->how[f], (uint8_t)how, memory_order_relaxed);
@@ -89,11 +65,12 @@ static void set_how(struct skep_x_query *q, unsigned f, enum how how)
 
 static void free_field(struct skep_x_ctx *c, unsigned f)
 {
-    struct field *x = &((struct facets *)c->extra)->fields[f];
+    struct skep_x_facet *x = &((struct skep_x_facets *)c->extra)->fields[f];
     struct skep_agg_mem *mem = &c->partial->mem;
     skep_agg_free(mem, x->by_id, x->cap * sizeof *x->by_id);
     skep_agg_free(mem, x->counts, x->cap_codes * sizeof *x->counts);
-    *x = (struct field){.dropped = true};
+    skep_x__measure_done(c, f);
+    *x = (struct skep_x_facet){.dropped = true};
 }
 
 /* Its keys go too: nobody asks for them any more. */
@@ -107,7 +84,7 @@ static void forget(struct skep_x_ctx *c, unsigned f)
 /* I1. */
 static void drop(struct skep_x_ctx *c, unsigned f)
 {
-    set_how(c->q, f, TOO_MANY);
+    set_how(c->q, f, SKEP_X_TOO_MANY);
     forget(c, f);
 }
 
@@ -115,7 +92,7 @@ static void drop(struct skep_x_ctx *c, unsigned f)
 static void put_off_one(struct skep_x_ctx *c)
 {
     struct skep_x_query *q = c->q;
-    const struct facets *k = c->extra;
+    const struct skep_x_facets *k = c->extra;
     struct shared *shared = q->shared;
     uint32_t largest = 0;
     unsigned at = UINT32_MAX;
@@ -127,10 +104,11 @@ static void put_off_one(struct skep_x_ctx *c)
         at = f;
     }
     skep_mutex_lock(&q->mu);
-    bool may = at != UINT32_MAX && how_of(q, at) == COUNTED && shared->n_counted > 1;
+    bool may =
+        at != UINT32_MAX && skep_x__facet_how(q, at) == SKEP_X_COUNTED && shared->n_counted > 1;
     if (may) {
         shared->n_counted--;
-        set_how(q, at, LATER);
+        set_how(q, at, SKEP_X_LATER);
     }
     skep_mutex_unlock(&q->mu);
     if (may)
@@ -140,17 +118,17 @@ static void put_off_one(struct skep_x_ctx *c)
 /* Room for the ids there are. */
 static skep_rc room(struct skep_x_ctx *c, unsigned f, skep_err *err)
 {
-    struct field *x = &((struct facets *)c->extra)->fields[f];
+    struct skep_x_facet *x = &((struct skep_x_facets *)c->extra)->fields[f];
     uint32_t n = SKEP_MAX(c->partial->keys[f].n, 1u); /* 0, absent, may come before any key */
     if (n <= x->cap)
         return SKEP_OK;
     uint32_t cap = SKEP_MAX(x->cap, 16u);
     while (cap < n)
         cap += cap < 4096 ? cap : cap / 4;
-    struct sides *by_id =
+    struct skep_x_sides *by_id =
         skep_agg_realloc(&c->partial->mem, x->by_id, x->cap * sizeof *by_id, cap * sizeof *by_id);
     if (!by_id)
-        return no_memory(c, f, err);
+        return skep_x__facet_memory(c, f, err);
     x->by_id = by_id;
     x->cap = cap;
     return SKEP_OK;
@@ -189,7 +167,7 @@ static skep_rc settle(struct skep_x_ctx *c, unsigned f, const struct skep_x_sour
                       const struct skep_dict *dict, uint32_t n_codes, uint64_t rows, int64_t weight,
                       skep_err *err)
 {
-    struct field *x = &((struct facets *)c->extra)->fields[f];
+    struct skep_x_facet *x = &((struct skep_x_facets *)c->extra)->fields[f];
     SKEP_UNINIT uint64_t hashes[STEP];
     SKEP_UNINIT uint32_t codes[STEP];
     for (uint32_t code = 0; code < n_codes;) {
@@ -222,7 +200,7 @@ static skep_rc settle(struct skep_x_ctx *c, unsigned f, const struct skep_x_sour
 static skep_rc count_codes(struct skep_x_ctx *c, unsigned f, uint64_t row0, unsigned n,
                            int64_t weight, skep_err *err)
 {
-    struct field *x = &((struct facets *)c->extra)->fields[f];
+    struct skep_x_facet *x = &((struct skep_x_facets *)c->extra)->fields[f];
     const struct skep_x_source *s = NULL;
     const struct skep_dict *dict = NULL;
     struct skep_colreader *r = only_reader(c, f, &s, err);
@@ -234,7 +212,7 @@ static skep_rc count_codes(struct skep_x_ctx *c, unsigned f, uint64_t row0, unsi
         uint32_t *counts = skep_agg_realloc(
             &c->partial->mem, x->counts, x->cap_codes * sizeof *counts, n_codes * sizeof *counts);
         if (!counts)
-            return no_memory(c, f, err);
+            return skep_x__facet_memory(c, f, err);
         x->counts = counts;
         x->cap_codes = n_codes;
     }
@@ -271,33 +249,19 @@ static bool whole(struct skep_x_ctx *c, const struct skep_x_morsel *m, unsigned 
 
 /* --- rows of a block --- */
 
-struct block {
-    struct skep_x_bits bits, selected;
-    struct skep_sel sel, selected_sel;
-    const int64_t *weights;
-    int64_t weight;
-    uint16_t rows[SKEP_BLOCK_ROWS], selected_rows[SKEP_BLOCK_ROWS];
-};
-
-static uint64_t weight_of(const struct block *b, unsigned r)
-{
-    int64_t w = b->weights ? b->weights[r] : b->weight;
-    return w < 1 ? 1 : (uint64_t)w;
-}
-
 /* The flags are constants where it is inlined. */
-SKEP_INLINE void add_rows(struct sides *by_id, const struct block *b, struct skep_sel sel,
-                          const uint32_t *ids, bool selected, bool dense)
+SKEP_INLINE void add_rows(struct skep_x_sides *by_id, const struct skep_x_facet_rows *b,
+                          struct skep_sel sel, const uint32_t *ids, bool selected, bool dense)
 {
-    uint64_t w = weight_of(b, 0);
+    uint64_t w = skep_x__weight_of(b, 0);
     for (unsigned i = 0; i < sel.n; i++) {
         unsigned r = dense ? i : sel.rows[i];
-        struct sides *x = &by_id[ids[r]];
+        struct skep_x_sides *x = &by_id[ids[r]];
         *(selected ? &x->selected : &x->all) += w;
     }
 }
 
-static void add(struct sides *by_id, const struct block *b, struct skep_sel sel,
+static void add(struct skep_x_sides *by_id, const struct skep_x_facet_rows *b, struct skep_sel sel,
                 const struct skep_ids *ids, bool selected)
 {
     if (!b->weights && !ids->constant && !sel.rows && !selected) {
@@ -310,14 +274,15 @@ static void add(struct sides *by_id, const struct block *b, struct skep_sel sel,
     }
     for (unsigned i = 0; i < sel.n; i++) {
         unsigned r = sel.rows ? sel.rows[i] : i;
-        struct sides *x = &by_id[ids->constant ? ids->value : ids->v[r]];
-        *(selected ? &x->selected : &x->all) += weight_of(b, r);
+        struct skep_x_sides *x = &by_id[ids->constant ? ids->value : ids->v[r]];
+        *(selected ? &x->selected : &x->all) += skep_x__weight_of(b, r);
     }
 }
 
-static skep_rc block_field(struct skep_x_ctx *c, const struct block *b, unsigned f, skep_err *err)
+static skep_rc block_field(struct skep_x_ctx *c, const struct skep_x_facet_rows *b, unsigned f,
+                           skep_err *err)
 {
-    struct facets *k = c->extra;
+    struct skep_x_facets *k = c->extra;
     struct skep_ids *ids = &c->scratch->keys[0];
     const struct skep_x_bits *bits = k->fields[f].counted ? &b->selected : &b->bits;
     if (!skep_x__any(bits))
@@ -332,10 +297,27 @@ static skep_rc block_field(struct skep_x_ctx *c, const struct block *b, unsigned
     return SKEP_OK;
 }
 
+/* All rows and their squared weights. */
+static uint64_t weigh(const struct skep_x_facet_rows *b, struct skep_sel sel, skep_u128 *squares)
+{
+    uint64_t sum = 0;
+    if (!b->weights) {
+        sum = skep_x__weight_of(b, 0);
+        *squares += (skep_u128)sum * sum * sel.n;
+        return sum * sel.n;
+    }
+    for (unsigned i = 0; i < sel.n; i++) {
+        uint64_t w = skep_x__weight_of(b, sel.rows ? sel.rows[i] : i);
+        *squares += (skep_u128)w * w;
+        sum += w;
+    }
+    return sum;
+}
+
 static skep_rc facets_block(struct skep_x_ctx *c, skep_err *err)
 {
-    SKEP_UNINIT struct block b;
-    struct facets *k = c->extra;
+    SKEP_UNINIT struct skep_x_facet_rows b;
+    struct skep_x_facets *k = c->extra;
     SKEP_TRY(skep_x__select(c, &b.bits, err));
     if (!skep_x__any(&b.bits))
         return SKEP_OK;
@@ -345,12 +327,15 @@ static skep_rc facets_block(struct skep_x_ctx *c, skep_err *err)
     b.sel = skep_x__rows(&b.bits, c->n, b.rows);
     b.selected_sel = skep_x__rows(&b.selected, c->n, b.selected_rows);
     SKEP_TRY(skep_x__row_weights(c, b.sel, &b.weights, &b.weight, err));
-    for (unsigned i = 0; i < b.sel.n; i++)
-        k->rows.all += weight_of(&b, b.sel.rows ? b.sel.rows[i] : i);
-    for (unsigned i = 0; i < b.selected_sel.n; i++)
-        k->rows.selected += weight_of(&b, b.selected_sel.rows ? b.selected_sel.rows[i] : i);
+    k->rows.all += weigh(&b, b.sel, &k->all_squares);
+    k->rows.selected += weigh(&b, b.selected_sel, &k->selected_squares);
     for (unsigned f = 0; f < c->q->plan->n_groups; f++) {
-        if (!k->fields[f].dropped && how_of(c->q, f) != COUNTED) /* since the morsel began */
+        enum skep_x_facet_how how = skep_x__facet_how(c->q, f);
+        if (how == SKEP_X_MEASURED) {
+            SKEP_TRY(skep_x__measure(c, &b, f, err));
+            continue;
+        }
+        if (!k->fields[f].dropped && how != SKEP_X_COUNTED) /* since the morsel began */
             forget(c, f);
         if (!k->fields[f].dropped)
             SKEP_TRY(block_field(c, &b, f, err));
@@ -364,12 +349,15 @@ static skep_rc morsel(struct skep_x_ctx *c, const struct skep_x_morsel *m, skep_
     int64_t weight = 1;
     SKEP_TRY(skep_x__prepare(c, err));
     if (!c->extra)
-        c->extra = skep_calloc(1, sizeof(struct facets) + n_fields * sizeof(struct field));
-    struct facets *k = c->extra;
+        c->extra =
+            skep_calloc(1, sizeof(struct skep_x_facets) + n_fields * sizeof(struct skep_x_facet));
+    struct skep_x_facets *k = c->extra;
     bool all = whole(c, m, &n, &weight);
     for (unsigned f = 0; f < n_fields; f++) {
         k->fields[f].counted = false;
-        if (!k->fields[f].dropped && how_of(c->q, f) != COUNTED)
+        if (skep_x__facet_how(c->q, f) == SKEP_X_MEASURED)
+            continue;
+        if (!k->fields[f].dropped && skep_x__facet_how(c->q, f) != SKEP_X_COUNTED)
             forget(c, f);
         if (all && !k->fields[f].dropped)
             SKEP_TRY(count_codes(c, f, m->block * SKEP_BLOCK_ROWS, n, weight, err));
@@ -396,8 +384,8 @@ static skep_rc merge_field(struct skep_x_ctx *to, struct skep_x_ctx *from, unsig
                            skep_err *err)
 {
     const struct skep_keys *k = &from->partial->keys[f];
-    const struct field *x = &((struct facets *)from->extra)->fields[f];
-    struct field *y = &((struct facets *)to->extra)->fields[f];
+    const struct skep_x_facet *x = &((struct skep_x_facets *)from->extra)->fields[f];
+    struct skep_x_facet *y = &((struct skep_x_facets *)to->extra)->fields[f];
     for (uint32_t i = 0; i < k->n || (i == 0 && x->cap > 0); i++) {
         uint32_t id = 0;
         if (i > 0 && i % STEP == 1)
@@ -426,13 +414,17 @@ static skep_rc merge(struct skep_x_query *q, struct skep_x_ctx **ret, skep_err *
             all = c;
             continue;
         }
-        struct facets *to = all->extra, *from = c->extra;
+        struct skep_x_facets *to = all->extra, *from = c->extra;
         to->rows.all += from->rows.all;
         to->rows.selected += from->rows.selected;
+        to->all_squares += from->all_squares;
+        to->selected_squares += from->selected_squares;
         all->partial->estimated = all->partial->estimated || c->partial->estimated;
         for (unsigned f = 0; f < q->plan->n_groups; f++) {
-            if (how_of(q, f) == COUNTED)
+            if (skep_x__facet_how(q, f) == SKEP_X_COUNTED)
                 SKEP_TRY(merge_field(all, c, f, err));
+            if (skep_x__facet_how(q, f) == SKEP_X_MEASURED)
+                SKEP_TRY(skep_x__measure_merge(all, c, f, err));
             if (too_many(&all->partial->keys[f]))
                 drop(all, f);
             forget(c, f);
@@ -442,128 +434,57 @@ static skep_rc merge(struct skep_x_query *q, struct skep_x_ctx **ret, skep_err *
     return SKEP_OK;
 }
 
-struct scored {
-    skep_u128 score; /* |selected * R - rest * S| */
-    struct skep_facet_value v;
-};
-
-/* < 0 when a stands before b. */
-static int by_score(const void *x, const void *y)
-{
-    const struct scored *a = x, *b = y;
-    if (a->score != b->score)
-        return a->score > b->score ? -1 : 1;
-    return skep_value_order(&a->v.value, &b->v.value);
-}
-
-/* Keep the best `cap`; best[*n] is ordered. */
-static void offer(struct scored *best, size_t *n, size_t cap, struct scored s)
-{
-    if (*n == cap && by_score(&s, &best[cap - 1]) >= 0)
-        return;
-    size_t at = *n < cap ? (*n)++ : cap - 1;
-    for (; at > 0 && by_score(&s, &best[at - 1]) < 0; at--)
-        best[at] = best[at - 1];
-    best[at] = s;
-}
-
-static struct scored score(const struct facets *k, const struct skep_value *v, struct sides x)
-{
-    uint64_t selected = k->rows.selected, rest = k->rows.all - k->rows.selected;
-    struct scored s = {.v = {*v, x.selected, x.all - x.selected}};
-    skep_u128 a = (skep_u128)s.v.selected * SKEP_MAX(rest, 1u);
-    skep_u128 b = (skep_u128)s.v.rest * SKEP_MAX(selected, 1u);
-    s.score = a > b ? a - b : b - a;
-    return s;
-}
-
-static skep_rc make_facet(struct skep_x_ctx *c, unsigned f, size_t limit, struct scored *best,
-                          struct skep_facet *ret, skep_err *err)
-{
-    struct skep_arena *arena = c->q->opts->arena;
-    const struct facets *k = c->extra;
-    const struct field *x = &k->fields[f];
-    const struct skep_keys *keys = &c->partial->keys[f];
-    static const skep_value absent = {.type = SKEP_TYPE_NULL};
-    skep_u128 total = 0; /* each score is at most S * R, their sum at most twice that: 2^127 */
-    size_t n = 0;
-    for (uint32_t i = 0; i < x->cap && i < SKEP_MAX(keys->n, 1u); i++) {
-        if (x->by_id[i].all == 0)
-            continue;
-        struct scored s = score(k, i ? &keys->values[i] : &absent, x->by_id[i]);
-        total += s.score;
-        ret->n_values += i > 0;
-        offer(best, &n, limit, s);
-    }
-    uint64_t selected = k->rows.selected, rest = k->rows.all - k->rows.selected;
-    if (selected > 0 && rest > 0)
-        ret->difference = (double)total / ((double)selected * (double)rest * 2);
-    ret->values = skep_arena_try_alloc(arena, (n + 1) * sizeof *ret->values);
-    if (!ret->values)
-        return no_memory(c, f, err);
-    for (; ret->n < n; ret->n++) {
-        struct skep_facet_value *v = &ret->values[ret->n];
-        *v = best[ret->n].v;
-        if (v->value.type == SKEP_TYPE_STRING || v->value.type == SKEP_TYPE_BYTES ||
-            v->value.type == SKEP_TYPE_ARRAY)
-            v->value.s = skep_arena_str(arena, v->value.s);
-    }
-    return SKEP_OK;
-}
-
-static int by_difference(const void *x, const void *y)
-{
-    const struct skep_facet *a = x, *b = y;
-    if (a->too_many != b->too_many)
-        return a->too_many ? 1 : -1;
-    if (a->difference != b->difference)
-        return a->difference > b->difference ? -1 : 1;
-    return skep_str_cmp(a->name, b->name);
-}
-
-/* Answer the fields that were counted in this pass. */
+/* Answer the fields that were counted in this pass; those of too many values wait for the last. */
 static skep_rc make_facets(struct skep_x_query *q, struct skep_x_ctx *c, struct skep_facets *ret,
                            skep_err *err)
 {
     size_t limit = q->plan->limit ? q->plan->limit : DEFAULT_VALUES;
-    uint64_t bytes = (limit + 1) * sizeof(struct scored);
-    if (skep_x__take(q, bytes) != SKEP_OK)
-        return skep_fail(err, SKEP_ENOMEM, "ask for less values: no memory for so many");
-    struct scored *best = skep_calloc(limit + 1, sizeof *best);
-    skep_rc rc = SKEP_OK;
-    for (unsigned f = 0; f < q->plan->n_groups && rc == SKEP_OK; f++) {
-        enum how how = how_of(q, f);
-        if (how != COUNTED && how != TOO_MANY)
+    for (unsigned f = 0; f < q->plan->n_groups; f++) {
+        enum skep_x_facet_how how = skep_x__facet_how(q, f);
+        if (how != SKEP_X_COUNTED && how != SKEP_X_MEASURED)
             continue;
         struct skep_facet *x = &ret->facets[ret->n++];
         x->name = skep_arena_str(q->opts->arena, q->plan->groups[f].name);
-        x->too_many = how == TOO_MANY;
-        if (c && !x->too_many)
-            rc = make_facet(c, f, limit, best, x, err);
-        set_how(q, f, ANSWERED);
+        x->too_many = how == SKEP_X_MEASURED;
+        x->p = x->q = 1;
+        if (c)
+            SKEP_TRY(skep_x__facet_answer(c, f, limit, x, err));
+        set_how(q, f, SKEP_X_ANSWERED);
     }
     if (c) {
-        const struct facets *k = c->extra;
+        const struct skep_x_facets *k = c->extra;
         ret->selected = k->rows.selected;
         ret->rest = k->rows.all - k->rows.selected;
         ret->estimated = c->partial->estimated;
     }
-    skep_free(best);
-    skep_x__give(q, bytes);
-    return rc;
+    return SKEP_OK;
 }
 
-/* Contexts as at the beginning, for the fields that were put off; false: there are none. */
+/* What the next pass looks at: fields that were put off, then those of too many values. */
+static bool choose(struct skep_x_query *q)
+{
+    struct shared *shared = q->shared;
+    bool more = false;
+    shared->n_counted = 0;
+    for (unsigned f = 0; f < q->plan->n_groups; f++) {
+        if (skep_x__facet_how(q, f) != SKEP_X_LATER)
+            continue;
+        set_how(q, f, SKEP_X_COUNTED);
+        shared->n_counted++;
+        more = true;
+    }
+    for (unsigned f = 0; !more && f < q->plan->n_groups; f++)
+        if (skep_x__facet_how(q, f) == SKEP_X_TOO_MANY)
+            set_how(q, f, SKEP_X_MEASURED);
+    for (unsigned f = 0; !more && f < q->plan->n_groups; f++)
+        more = skep_x__facet_how(q, f) == SKEP_X_MEASURED;
+    return more;
+}
+
+/* Contexts as at the beginning; false: no pass is needed. */
 static bool next_pass(struct skep_x_query *q)
 {
     struct shared *shared = q->shared;
-    shared->n_counted = 0;
-    for (unsigned f = 0; f < q->plan->n_groups; f++) {
-        if (how_of(q, f) != LATER)
-            continue;
-        set_how(q, f, COUNTED);
-        shared->n_counted++;
-    }
     for (struct skep_x_ctx *c = q->all; c; c = c->next_all) {
         for (unsigned f = 0; c->extra && f < q->plan->n_groups; f++)
             free_field(c, f);
@@ -575,7 +496,7 @@ static bool next_pass(struct skep_x_query *q)
         c->rows_first = c->rows_examined;
     }
     shared->passes++;
-    return shared->n_counted > 0;
+    return choose(q);
 }
 
 skep_rc skep_x__plan_facets(struct skep_x_query *q, struct skep_answer *ret, skep_err *err)
@@ -592,7 +513,7 @@ skep_rc skep_x__plan_facets(struct skep_x_query *q, struct skep_answer *ret, ske
     q->plan = &keys;
     q->shared = &shared;
     for (unsigned f = 0; f < keys.n_groups; f++) {
-        atomic_init(&shared.how[f], COUNTED);
+        atomic_init(&shared.how[f], SKEP_X_COUNTED);
         skep_x__name(q, keys.groups[f].name);
     }
     ret->facets.facets = skep_new_n(q->opts->arena, struct skep_facet, keys.n_groups + 1);
@@ -609,7 +530,5 @@ skep_rc skep_x__plan_facets(struct skep_x_query *q, struct skep_answer *ret, ske
         again = next_pass(q) && rc == SKEP_OK;
         q->rows_total += again ? rows : 0;
     }
-    if (rc == SKEP_OK)
-        qsort(ret->facets.facets, ret->facets.n, sizeof *ret->facets.facets, by_difference);
     return rc;
 }
