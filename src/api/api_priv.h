@@ -191,7 +191,7 @@ extern const struct skep_api__routes skep_api__page_items, skep_api__page_items_
     skep_api__page_grouping_preview, skep_api__page_symbols;
 extern const struct skep_api__routes skep_api__rollbar_items, skep_api__rollbar_instances,
     skep_api__rollbar_deploys, skep_api__rollbar_reports, skep_api__rollbar_versions,
-    skep_api__rollbar_sourcemaps;
+    skep_api__rollbar_sourcemaps, skep_api__rollbar_rql;
 
 /* start, end, dataset of the query string -> plan; false when the request has been refused. */
 bool skep_api__scope(struct skep_api__job *job, struct skep_plan *plan);

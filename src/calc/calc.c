@@ -44,6 +44,14 @@ const struct skep_calc_fn *const *skep_calc_derived(unsigned *ret_n)
     return derived;
 }
 
+const struct skep_calc_fn *skep_calc_find_sql(skep_str name)
+{
+    for (const struct skep_calc_fn *f = skep_calc__sql; f->name; f++)
+        if (skep_str_ieq(skep_str_c(f->name), name))
+            return f;
+    return NULL;
+}
+
 const struct skep_calc_fn *skep_calc_find_derived(skep_str name)
 {
     for (size_t i = 0; i < SKEP_ARRAY_LEN(derived); i++)

@@ -100,6 +100,9 @@ const struct skep_calc_fn *const *skep_calc_families(unsigned *ret_n);
 const struct skep_calc_fn *const *skep_calc_derived(unsigned *ret_n);
 const struct skep_calc_fn *skep_calc_find_derived(skep_str name);
 
+/* A function of SQL (positions from 1, LIKE ...) that no family has; NULL when there is none. */
+const struct skep_calc_fn *skep_calc_find_sql(skep_str name);
+
 /* A number of a value, by the context's rules; false when it is none. */
 bool skep_calc_number(const struct skep_calc_ctx *ctx, const skep_value *v, double *ret);
 /* A value as text: numbers shortest, whole doubles without a fraction, bools as 1 and 0; in

@@ -7,7 +7,7 @@
 
 extern const struct skep_calc_fn skep_calc__compare[], skep_calc__numbers[], skep_calc__general[],
     skep_calc__texts[], skep_calc__codes[], skep_calc__dates[], skep_calc__documents[],
-    skep_calc__addresses[], skep_calc__derived[], skep_calc__derived_texts[];
+    skep_calc__addresses[], skep_calc__derived[], skep_calc__derived_texts[], skep_calc__sql[];
 
 #define SKEP_CALC__NULL ((skep_value){.type = SKEP_TYPE_NULL})
 

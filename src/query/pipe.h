@@ -112,6 +112,7 @@ struct skep_pipe {
     unsigned n_slots;
     struct skep_pipe_field *fields;
     unsigned n_fields;
+    struct skep_expr *rows;          /* of the store that are read; NULL = log lines */
     const struct skep_str *datasets; /* none: all */
     unsigned n_datasets;
     const struct skep_str *prefixes; /* likewise, of their names */

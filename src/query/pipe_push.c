@@ -443,7 +443,7 @@ static void narrow_datasets(struct push *x, struct skep_expr **kids, unsigned *n
 {
     const struct skep_pipe *p = x->p;
     static const skep_value log = {.type = SKEP_TYPE_STRING, .s = {"log", 3}};
-    kids[(*n)++] = new_test(x, SKEP_STR("meta.kind"), SKEP_CMP_EQ, log);
+    kids[(*n)++] = p->rows ? p->rows : new_test(x, SKEP_STR("meta.kind"), SKEP_CMP_EQ, log);
     if (p->n_datasets == 1 && p->n_prefixes == 0)
         plan->dataset = p->datasets[0]; /* whatever its case; below, exactly */
     unsigned total = p->n_datasets + p->n_prefixes;

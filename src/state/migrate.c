@@ -209,6 +209,13 @@ static const char *const steps[] = {
     "  id INTEGER PRIMARY KEY AUTOINCREMENT, environment TEXT NOT NULL, position INTEGER NOT NULL,"
     "  body TEXT NOT NULL, changed_ns INTEGER NOT NULL"
     ") STRICT;",
+    /* questions of RQL */
+    "CREATE TABLE rql_job("
+    "  id INTEGER PRIMARY KEY AUTOINCREMENT, environment TEXT NOT NULL, query TEXT NOT NULL,"
+    "  status INTEGER NOT NULL, created_ns INTEGER NOT NULL, modified_ns INTEGER NOT NULL,"
+    "  result TEXT NOT NULL"
+    ") STRICT;"
+    "CREATE INDEX rql_job_environment ON rql_job(environment, id);",
 };
 
 static skep_rc exec(sqlite3 *db, const char *sql, skep_err *err)
@@ -270,6 +277,8 @@ skep_rc skep_state__end_results(sqlite3 *db, skep_err *err)
 {
     return exec(db,
                 "UPDATE result SET status = 2, data = 'the server stopped while the query ran'"
-                " WHERE status = 0",
+                " WHERE status = 0;"
+                "UPDATE rql_job SET status = 3, result = 'the server stopped while the query ran'"
+                " WHERE status = 1",
                 err);
 }

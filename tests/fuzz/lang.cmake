@@ -11,3 +11,5 @@ skep_fuzz(fuzz_lang_logs_pattern SOURCES fuzz_lang_logs_pattern.c DEPENDS lang q
 skep_fuzz(fuzz_lang_insights SOURCES fuzz_lang_insights.c DEPENDS lang query calc plan wire base
           CORPUS corpus/lang_insights)
 skep_fuzz(fuzz_pipe SOURCES fuzz_pipe.c DEPENDS lang query agg calc plan wire base CORPUS corpus/pipe)
+skep_fuzz(fuzz_lang_rql SOURCES fuzz_lang_rql.c DEPENDS lang query calc plan wire base
+          CORPUS corpus/lang_rql)

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+/* An RQL query while it is read. */
+#pragma once
+
+#include "lang/lang_priv.h"
+#include "lang/rql.h"
+
+enum { SKEP_RQL__SLOTS = 200, SKEP_RQL__COLUMNS = 64, SKEP_RQL__DEPTH = 50 };
+
+/* What stands between commas: an expression and the text it was read from. */
+struct skep_rql__column {
+    struct skep_calc *expr;
+    skep_str text, name; /* name: AS, else the text */
+    bool measured;       /* made of aggregates */
+    unsigned slot;       /* where it is in the answer */
+};
+
+struct skep_rql__q {
+    skep_str text;
+    size_t at, prev_end; /* prev_end: behind the last token that was taken */
+    struct skep_arena *a;
+    const struct skep_rql_opts *opts;
+    struct skep_lang_issue *issue;
+    struct skep_pipe *pipe;
+    struct skep_pipe_agg *aggs; /* [SKEP_RQL__COLUMNS] */
+    unsigned n_aggs, depth;
+    bool aggregates; /* may stand here */
+};
+
+skep_rc skep_rql__wrong(struct skep_rql__q *q, size_t at, size_t end, const char *fmt,
+                        ...) SKEP_COLD SKEP_PRINTF(4, 5);
+/* The next token begins here. */
+size_t skep_rql__here(struct skep_rql__q *q);
+/* A sign ("," "<="), a word in any case. */
+bool skep_rql__take(struct skep_rql__q *q, const char *sign);
+bool skep_rql__word(struct skep_rql__q *q, const char *word);
+skep_rc skep_rql__expect(struct skep_rql__q *q, const char *sign);
+/* A name, also in backticks, with dots; false: none stands here. */
+bool skep_rql__name(struct skep_rql__q *q, skep_str *ret, bool *ret_quoted);
+SKEP_NODISCARD skep_rc skep_rql__slot(struct skep_rql__q *q, unsigned *ret);
+
+/* --- rql_expr.c --- */
+SKEP_NODISCARD skep_rc skep_rql__expr(struct skep_rql__q *q, struct skep_calc **ret);
+SKEP_NODISCARD skep_rc skep_rql__call(struct skep_rql__q *q, const struct skep_calc_fn *fn,
+                                      struct skep_calc **args, unsigned n, size_t at,
+                                      struct skep_calc **ret);
+/* --- rql_names.c: the value of a column --- */
+SKEP_NODISCARD skep_rc skep_rql__resolve(struct skep_rql__q *q, skep_str name, size_t at,
+                                         struct skep_calc **ret);
+/* A field of the row. */
+SKEP_NODISCARD skep_rc skep_rql__field(struct skep_rql__q *q, skep_str name, int what,
+                                       struct skep_calc **ret);
