@@ -80,23 +80,36 @@ static void end_span(waggle_span span, const struct outgoing_answer *answer)
     waggle_span_end(span);
 }
 
-bool outgoing_post(const char *url, const char *json, long timeout_ms, bool traced,
-                   struct outgoing_answer *ret_answer)
+/* The headers that take the current trace, with `span` as the parent of what follows. */
+static void add_trace(struct curl_slist **headers, waggle_span span)
 {
+    waggle_context context;
+    waggle_context_current(&context);
+    waggle_context_set_span(&context, span);
+    waggle_inject(&context, add_header, headers);
+    waggle_context_done(&context);
+}
+
+bool outgoing_post(const char *url, const char *json, long timeout_ms,
+                   const struct outgoing_trace *trace, struct outgoing_answer *ret_answer)
+{
+    static const struct outgoing_trace none = {false, NULL, NULL};
+    char xray_header[XRAY_HEADER_BYTES];
     CURL *curl = curl_easy_init();
     struct curl_slist *headers = NULL;
+    trace = trace != NULL ? trace : &none;
     *ret_answer = (struct outgoing_answer){0};
-    waggle_span span = traced ? begin_span(url) : WAGGLE_SPAN_NONE;
+    waggle_span span = trace->otel ? begin_span(url) : WAGGLE_SPAN_NONE;
+    struct xray_segment *segment =
+        xray_begin_remote(trace->xray, trace->name, "POST", url, xray_header);
     add_header(&headers, "Content-Type", "application/json");
-    if (traced) {
-        waggle_context context;
-        waggle_context_current(&context);
-        waggle_context_set_span(&context, span);
-        waggle_inject(&context, add_header, &headers);
-        waggle_context_done(&context);
-    }
+    if (trace->otel)
+        add_trace(&headers, span);
+    if (xray_header[0] != '\0')
+        add_header(&headers, "X-Amzn-Trace-Id", xray_header);
     if (curl != NULL)
         perform(curl, url, json, timeout_ms, headers, ret_answer);
+    xray_end_remote(segment, ret_answer->status);
     end_span(span, ret_answer);
     curl_slist_free_all(headers);
     curl_easy_cleanup(curl);

@@ -95,10 +95,10 @@ void reply_json(struct request *request, unsigned status, yyjson_mut_val *root)
 {
     size_t n = 0;
     char *json = yyjson_mut_val_write(root, YYJSON_WRITE_ESCAPE_UNICODE, &n);
-    char *body = json != NULL ? realloc(json, n + 1) : NULL;
+    char *body = json != NULL ? realloc(json, n + 2) : NULL;
     if (body != NULL) {
         lower_escapes(body, n);
-        body[n++] = '\n'; // where the NUL was
+        memcpy(body + n++, "\n", 2);
     } else {
         free(json);
     }

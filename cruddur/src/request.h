@@ -42,7 +42,7 @@ struct reply_header {
 struct reply {
     unsigned status; /* 0: none yet */
     const char *type;
-    char *body; /* owned */
+    char *body; /* owned; ends with NUL */
     size_t body_n;
     struct reply_header headers[REPLY_HEADERS_MAX];
     size_t n_headers;

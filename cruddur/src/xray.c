@@ -232,6 +232,42 @@ struct xray_segment *xray_begin(struct xray_segment *parent, const char *name)
     return segment;
 }
 
+struct xray_segment *xray_begin_remote(struct xray_segment *parent, const char *name,
+                                       const char *method, const char *url,
+                                       char ret_header[XRAY_HEADER_BYTES])
+{
+    char trace[XRAY_TRACE_BYTES];
+    char id[17];
+    waggle_span_context context;
+    struct xray_segment *segment = parent != NULL ? calloc(1, sizeof *segment) : NULL;
+    ret_header[0] = '\0';
+    if (segment == NULL)
+        return NULL;
+    segment->xray = parent->xray;
+    segment->span = waggle_span_start(
+        parent->xray->tracer, name,
+        &(waggle_span_opts){.parent = parent->span,
+                            .kind = WAGGLE_KIND_CLIENT,
+                            .attributes = WAGGLE_ATTRS(waggle_kv_str("http.request.method", method),
+                                                       waggle_kv_str("url.full", url))});
+    if (xray_trace(segment, trace) && waggle_span_get_context(segment->span, &context)) {
+        waggle_span_id_hex(context.span_id, id);
+        snprintf(ret_header, XRAY_HEADER_BYTES, "Root=%s;Parent=%s;Sampled=1", trace, id);
+    }
+    return segment;
+}
+
+void xray_end_remote(struct xray_segment *segment, long status)
+{
+    if (segment == NULL)
+        return;
+    if (status != 0)
+        waggle_span_set_kv(segment->span, waggle_kv_i64("http.response.status_code", status));
+    else
+        waggle_span_set_status(segment->span, WAGGLE_STATUS_ERROR, "no answer");
+    end(segment);
+}
+
 void xray_end(struct xray_segment *segment)
 {
     if (segment != NULL)

@@ -51,6 +51,16 @@ void xray_segment_end(struct xray_segment *segment, unsigned status, uint64_t bo
 /* Begin a subsegment. It must end before its parent does. */
 struct xray_segment *xray_begin(struct xray_segment *parent, const char *name);
 
+/* Begin a subsegment around a request to another program (of this name) and write the header that
+ * takes the trace there; "" is written for NULL. */
+enum { XRAY_HEADER_BYTES = 96 };
+struct xray_segment *xray_begin_remote(struct xray_segment *parent, const char *name,
+                                       const char *method, const char *url,
+                                       char ret_header[XRAY_HEADER_BYTES]);
+
+/* End it: what was answered; 0: nothing. */
+void xray_end_remote(struct xray_segment *segment, long status);
+
 /* End a subsegment and free it. */
 void xray_end(struct xray_segment *segment);
 

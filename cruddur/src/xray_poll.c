@@ -33,8 +33,8 @@ static bool ask(struct xray_poll *poll, const char *path, const char *json,
 {
     char url[URL_BYTES + 32];
     snprintf(url, sizeof url, "%s%s", poll->url, path);
-    bool ok = outgoing_post(url, json, TIMEOUT_MS, false, ret_answer) &&
-              ret_answer->status == 200 && ret_answer->body != NULL;
+    bool ok = outgoing_post(url, json, TIMEOUT_MS, NULL, ret_answer) && ret_answer->status == 200 &&
+              ret_answer->body != NULL;
     if (!ok && !poll->told)
         fprintf(stderr, "cruddur: no sampling rules from %s: %s; a few requests are sampled\n",
                 poll->url, ret_answer->status == 0 ? ret_answer->error : "refused");

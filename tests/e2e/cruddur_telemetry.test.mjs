@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What Cruddur tells skep, by each of its ways: spans, X-Ray segments, and that it serves on while skep is away.
 import assert from 'node:assert/strict';
-import { request } from 'node:http';
+import { createServer, request } from 'node:http';
 import { after, before, test } from 'node:test';
 import { Cruddur } from './cruddur.mjs';
 import { freePort, hex, Skep, until } from './support.mjs';
@@ -173,6 +173,40 @@ test('X-Ray: the server\'s sampling rules decide; a caller who asks is told', as
     assert.equal(await (await picky.call('GET', '/api/message_groups', { headers: { 'x-amzn-trace-id': 'Sampled=1' } })).status, 200);
   } finally {
     await picky.done();
+  }
+});
+
+// --- out of the program ---------------------------------------------------------------------------
+
+test('a new post is announced: both traces go on to whoever is told; one that is away harms nothing', async () => {
+  const heard = [];
+  const server = createServer((req, res) => {
+    let body = '';
+    req.on('data', (d) => { body += d; });
+    req.on('end', () => { heard.push({ headers: req.headers, body: JSON.parse(body) }); res.writeHead(204).end(); });
+  });
+  await new Promise((r) => server.listen(0, '127.0.0.1', r));
+  const c = await Cruddur.start({ env: { OTEL_EXPORTER_OTLP_ENDPOINT: skep.url, OTEL_BSP_SCHEDULE_DELAY: '50', AWS_XRAY_DAEMON_ADDRESS: daemon, CRUDDUR_ANNOUNCE_URL: `http://127.0.0.1:${server.address().port}/posts` } });
+  try {
+    const id = hex(32), root = newRoot();
+    const post = () => c.json('POST', '/api/activities', { body: { message: 'heard?', ttl: '1-day' }, headers: { traceparent: `00-${id}-${hex(16)}-01`, 'x-amzn-trace-id': SAMPLED(root) } });
+    const posted = await post();
+    assert.deepEqual(heard[0].body, posted);
+    const { trace, rows } = await traced(id, 4);
+    const client = trace.rows.name.indexOf('POST');
+    assert.deepEqual([trace.rows.span_kind[client], rows[client]['http.response.status_code'], rows[client]['url.full']], ['client', 204, `http://127.0.0.1:${server.address().port}/posts`]);
+    assert.equal(heard[0].headers.traceparent, `00-${id}-${trace.rows.span_id[client]}-01`);
+    const list = await documents(root, (l) => named(l, 'announcements'));
+    const remote = named(list, 'announcements');
+    assert.deepEqual([remote.namespace, remote.http.response.status], ['remote', 204]);
+    assert.equal(heard[0].headers['x-amzn-trace-id'], `Root=${root};Parent=${remote.id};Sampled=1`);
+    server.closeAllConnections();
+    await new Promise((r) => server.close(r));
+    assert.equal((await post()).message, 'heard?');
+    await until('the line', () => c.log.includes('not announced: '));
+  } finally {
+    server.close();
+    await c.done();
   }
 });
 

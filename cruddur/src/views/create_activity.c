@@ -3,17 +3,19 @@
  *
  * Homework: a span create-activity with app.user_handle, around work of 50 to 500 ms; an X-Ray
  * subsegment "Create Activity" with an annotation and metadata. */
+#include <stdlib.h>
 #include <time.h>
 
 #include "backend.h"
 #include "input.h"
 #include "log.h"
+#include "outgoing.h"
 #include "random.h"
 #include "reply.h"
 #include "views/views.h"
 #include "when.h"
 
-enum { MESSAGE_MAX = 280, WORK_MS_MIN = 50, WORK_MS_MAX = 500 };
+enum { MESSAGE_MAX = 280, WORK_MS_MIN = 50, WORK_MS_MAX = 500, ANNOUNCE_MS = 2000 };
 
 static void work(void)
 {
@@ -21,6 +23,19 @@ static void work(void)
     struct timespec left = {.tv_nsec = (long)ms * 1000000};
     while (ms > 0 && nanosleep(&left, &left) != 0) {
     }
+}
+
+/* Tells whoever is to hear of new posts. That it is away is no trouble of the post's. */
+static void announce(struct request *request, struct xray_segment *segment, const char *json)
+{
+    struct outgoing_answer answer;
+    const char *url = request->service->config->announce_url;
+    if (url == NULL || request->reply.status != 200)
+        return;
+    struct outgoing_trace trace = {.otel = true, .xray = segment, .name = "announcements"};
+    if (!outgoing_post(url, json, ANNOUNCE_MS, &trace, &answer))
+        log_line(WAGGLE_WARN, "not announced: %s", answer.error);
+    free(answer.body);
 }
 
 static void create(struct request *request, const struct draft *draft)
@@ -49,6 +64,7 @@ static void create_traced(struct request *request, const struct draft *draft)
                                waggle_kv_str("display_name", user->display_name)));
     work();
     create(request, draft);
+    announce(request, segment, request->reply.body);
     xray_end(segment);
     waggle_span_end(span);
 }
