@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <waggle/waggle.h>
+#include <waggle/instrument/curl.h>
 
 void outgoing_init(void)
 {
@@ -33,17 +33,16 @@ static size_t collect(char *piece, size_t size, size_t n, void *self)
     return bytes;
 }
 
-static void add_header(void *headers, const char *key, const char *value)
+static void add_header(struct curl_slist **list, const char *key, const char *value)
 {
     char line[1024];
-    struct curl_slist **list = headers;
     snprintf(line, sizeof line, "%s: %s", key, value);
     struct curl_slist *longer = curl_slist_append(*list, line);
     *list = longer != NULL ? longer : *list;
 }
 
-static void perform(CURL *curl, const char *url, const char *json, long timeout_ms,
-                    const struct curl_slist *headers, struct outgoing_answer *answer)
+static void perform(CURL *curl, const char *url, const char *json, long timeout_ms, bool traced,
+                    struct curl_slist *headers, struct outgoing_answer *answer)
 {
     // These take what they are given; a URL of no use fails in curl_easy_perform.
     (void)curl_easy_setopt(curl, CURLOPT_URL, url);
@@ -54,40 +53,14 @@ static void perform(CURL *curl, const char *url, const char *json, long timeout_
     (void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     (void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, collect);
     (void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);
-    CURLcode code = curl_easy_perform(curl);
+    struct waggle_tracer *tracer =
+        traced ? waggle_tracer_get("cruddur.outgoing", CRUDDUR_VERSION) : NULL;
+    CURLcode code =
+        traced ? waggle_curl_perform(tracer, curl, "POST", url, headers) : curl_easy_perform(curl);
     if (code == CURLE_OK)
         (void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &answer->status);
     else
         snprintf(answer->error, sizeof answer->error, "%s", curl_easy_strerror(code));
-}
-
-static waggle_span begin_span(const char *url)
-{
-    return waggle_span_start(
-        waggle_tracer_get("cruddur.outgoing", CRUDDUR_VERSION), "POST",
-        &(waggle_span_opts){.kind = WAGGLE_KIND_CLIENT,
-                            .attributes = WAGGLE_ATTRS(waggle_kv_str("http.request.method", "POST"),
-                                                       waggle_kv_str("url.full", url))});
-}
-
-static void end_span(waggle_span span, const struct outgoing_answer *answer)
-{
-    if (answer->status != 0)
-        waggle_span_set_kv(span, waggle_kv_i64("http.response.status_code", answer->status));
-    if (answer->status == 0 || answer->status >= 400)
-        waggle_span_set_status(span, WAGGLE_STATUS_ERROR,
-                               answer->status == 0 ? answer->error : NULL);
-    waggle_span_end(span);
-}
-
-/* The headers that take the current trace, with `span` as the parent of what follows. */
-static void add_trace(struct curl_slist **headers, waggle_span span)
-{
-    waggle_context context;
-    waggle_context_current(&context);
-    waggle_context_set_span(&context, span);
-    waggle_inject(&context, add_header, headers);
-    waggle_context_done(&context);
 }
 
 bool outgoing_post(const char *url, const char *json, long timeout_ms,
@@ -99,18 +72,14 @@ bool outgoing_post(const char *url, const char *json, long timeout_ms,
     struct curl_slist *headers = NULL;
     trace = trace != NULL ? trace : &none;
     *ret_answer = (struct outgoing_answer){0};
-    waggle_span span = trace->otel ? begin_span(url) : WAGGLE_SPAN_NONE;
     struct xray_segment *segment =
         xray_begin_remote(trace->xray, trace->name, "POST", url, xray_header);
     add_header(&headers, "Content-Type", "application/json");
-    if (trace->otel)
-        add_trace(&headers, span);
     if (xray_header[0] != '\0')
         add_header(&headers, "X-Amzn-Trace-Id", xray_header);
     if (curl != NULL)
-        perform(curl, url, json, timeout_ms, headers, ret_answer);
+        perform(curl, url, json, timeout_ms, trace->otel, headers, ret_answer);
     xray_end_remote(segment, ret_answer->status);
-    end_span(span, ret_answer);
     curl_slist_free_all(headers);
     curl_easy_cleanup(curl);
     return ret_answer->status != 0;

@@ -13,8 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <waggle/instrument/sqlite.h>
+
 #include "store_schema.h"
-#include "trace_sql.h"
 
 struct store {
     sqlite3 *db;
@@ -52,22 +53,18 @@ static bool run(struct store *store, const char *sql, const struct bound *values
                 row_fn *row, void *self, char ret_why[STORE_WHY_BYTES])
 {
     sqlite3_stmt *statement = NULL;
-    struct trace_sql trace = trace_sql_begin(sql);
     (void)pthread_mutex_lock(&store->mu); // a plain mutex that is ours: does not fail
     int code = sqlite3_prepare_v2(store->db, sql, -1, &statement, NULL);
     if (code == SQLITE_OK) {
         bind(statement, values, n);
-        while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
-            trace.n_rows++;
+        while ((code = waggle_sqlite_step(statement)) == SQLITE_ROW)
             if (row != NULL)
                 row(self, statement);
-        }
     }
     if (code != SQLITE_DONE)
         snprintf(ret_why, STORE_WHY_BYTES, "%s", sqlite3_errmsg(store->db));
     (void)sqlite3_finalize(statement); // its failure is the step's, which is told already
     (void)pthread_mutex_unlock(&store->mu);
-    trace_sql_end(&trace, code == SQLITE_DONE ? NULL : ret_why);
     return code == SQLITE_DONE;
 }
 
@@ -90,8 +87,12 @@ static bool prepare_tables(struct store *store, char ret_why[STORE_WHY_BYTES])
         sqlite3_free(error);
         return false;
     }
-    return run(store, "SELECT 1 FROM activities LIMIT 1", NULL, 0, has_row, &any, ret_why) &&
-           (any || store_seed(store, ret_why));
+    if (!run(store, "SELECT 1 FROM activities LIMIT 1", NULL, 0, has_row, &any, ret_why) ||
+        (!any && !store_seed(store, ret_why)))
+        return false;
+    // From here on each statement is a span; without memory there are none.
+    (void)waggle_sqlite_trace(store->db, waggle_tracer_get("cruddur.sql", CRUDDUR_VERSION));
+    return true;
 }
 
 struct store *store_open(const char *path, char ret_why[STORE_WHY_BYTES])

@@ -126,6 +126,8 @@ static struct sql_token next_token(struct sql_reader *r)
             end++;
     } else {
         t.kind = SQL_SIGN;
+        while (c == '?' && end < r->n && is_digit(r->p[end]))
+            end++; // ?1 is a parameter with a number, SQLite's
     }
     t.n = end - at;
     r->at = end;

@@ -277,7 +277,7 @@ static void sql(void **state)
         {"SELECT * FROM s.\"T\"", "SELECT * FROM s.\"T\"", "SELECT s.T"},
         {"INSERT INTO t(a,b) VALUES (-1.5e-3, x'ff', 'a;b')",
          "INSERT INTO t(a,b) VALUES (-?, ?, ?)", "INSERT t"},
-        {"UPDATE OR IGNORE [t] SET a=$1, b=?2, c=:n", "UPDATE OR IGNORE [t] SET a=$1, b=??, c=:n",
+        {"UPDATE OR IGNORE [t] SET a=$1, b=?2, c=:n", "UPDATE OR IGNORE [t] SET a=$1, b=?2, c=:n",
          "UPDATE"},
         {"CREATE TABLE IF NOT EXISTS t1 (a2 TEXT)", "CREATE TABLE IF NOT EXISTS t1 (a2 TEXT)",
          "CREATE t1"},
