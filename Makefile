@@ -22,7 +22,7 @@ setup:
 run:
 	@tools/setup-debian.sh build
 	@$(MAKE) --no-print-directory all
-	@tools/node-packages.sh tests/clients/node
+	@cmake --build build/release -j $(JOBS) --target cruddur cruddur-visitors cruddur_page
 	@tools/run-demo.sh
 
 test:

@@ -24,19 +24,26 @@ static const char help[] =
     "  --database FILE     where posts are kept (cruddur.db); :memory: keeps nothing\n"
     "  --bootcamp          the course's fixed answers instead, with its bugs\n"
     "  --trouble           requests may ask to be slow or to fail (for demonstrations)\n"
+    "  --quiet             no line for each request on standard error\n"
     "  --version, --help\n\n"
     "Environment: FRONTEND_URL, BACKEND_URL (the origins whose pages may call), OTEL_*,\n"
     "AWS_XRAY_DAEMON_ADDRESS, AWS_XRAY_URL, ROLLBAR_ACCESS_TOKEN, AWS_*; see cruddur(1).\n";
 
 enum { OPT_HELP = 256, OPT_VERSION };
 
-static const struct option options[] = {
-    {"host", required_argument, NULL, 'H'},      {"port", required_argument, NULL, 'p'},
-    {"page", required_argument, NULL, 'f'},      {"page-port", required_argument, NULL, 'P'},
-    {"page-otlp", required_argument, NULL, 'o'}, {"page-headers", required_argument, NULL, 'k'},
-    {"database", required_argument, NULL, 'd'},  {"bootcamp", no_argument, NULL, 'b'},
-    {"trouble", no_argument, NULL, 't'},         {"version", no_argument, NULL, OPT_VERSION},
-    {"help", no_argument, NULL, OPT_HELP},       {NULL, 0, NULL, 0}};
+static const struct option options[] = {{"host", required_argument, NULL, 'H'},
+                                        {"port", required_argument, NULL, 'p'},
+                                        {"page", required_argument, NULL, 'f'},
+                                        {"page-port", required_argument, NULL, 'P'},
+                                        {"page-otlp", required_argument, NULL, 'o'},
+                                        {"page-headers", required_argument, NULL, 'k'},
+                                        {"database", required_argument, NULL, 'd'},
+                                        {"bootcamp", no_argument, NULL, 'b'},
+                                        {"trouble", no_argument, NULL, 't'},
+                                        {"version", no_argument, NULL, OPT_VERSION},
+                                        {"quiet", no_argument, NULL, 'q'},
+                                        {"help", no_argument, NULL, OPT_HELP},
+                                        {NULL, 0, NULL, 0}};
 
 static const char *env_or(const char *name, const char *otherwise)
 {
@@ -72,6 +79,7 @@ static int take(int option, struct config *c)
     case 'd': c->database = optarg; return -1;
     case 'b': c->bootcamp = true; return -1;
     case 't': c->trouble = true; return -1;
+    case 'q': c->quiet = true; return -1;
     case OPT_VERSION: puts("cruddur " CRUDDUR_VERSION); return 0;
     case OPT_HELP: fputs(help, stdout); return 0;
     default: fputs("cruddur: cruddur --help names the options\n", stderr); return 2;

@@ -16,6 +16,7 @@ struct config {
     const char *page_headers; /* and with which headers: "k=v,k2=v2" */
     const char *database;     /* file; ":memory:" keeps nothing */
     bool bootcamp;            /* the course's fixed answers, bugs and CORS */
+    bool quiet;               /* no line of the log on standard error */
     bool trouble;             /* requests may ask to be slow or to fail */
     const char *frontend_url; /* the origins whose pages may call the API; NULL: the page's and */
     const char *backend_url;  /* the API's own on this machine */

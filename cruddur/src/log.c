@@ -15,6 +15,13 @@ enum { LINE_BYTES = 2048 };
 /* By it waggle's Rollbar exporter knows reports from lines. */
 static const char report_event[] = "waggle.error";
 
+static bool quiet; /* set before there are threads */
+
+void log_be_quiet(void)
+{
+    quiet = true;
+}
+
 void log_line(enum waggle_severity severity, const char *format, ...)
 {
     char line[LINE_BYTES];
@@ -30,7 +37,8 @@ void log_record(enum waggle_severity severity, const char *text, const char *eve
 {
     struct timespec now;
     (void)clock_gettime(CLOCK_REALTIME, &now); // this clock is always there
-    fprintf(stderr, "%s\n", text);
+    if (!quiet)
+        fprintf(stderr, "%s\n", text);
     waggle_log_emit(
         waggle_logger_get("app", NULL),
         &(waggle_log_record){.time_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec,

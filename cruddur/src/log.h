@@ -4,6 +4,9 @@
 
 #include <waggle/waggle.h>
 
+/* Leave standard error alone. Once, before there are threads. */
+void log_be_quiet(void);
+
 /* Write a line. The current span's ids go with it. Cut at 2 KiB. */
 void log_line(enum waggle_severity severity, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -8,6 +8,7 @@
 
 #include "backend.h"
 #include "config.h"
+#include "log.h"
 #include "outgoing.h"
 #include "page.h"
 #include "server.h"
@@ -74,6 +75,8 @@ int main(int argc, char **argv)
         return code;
     struct service service = {.config = &config,
                               .backend = config.bootcamp ? &backend_bootcamp : &backend_store};
+    if (config.quiet)
+        log_be_quiet();
     block_signals(&ends);
     outgoing_init();
     if (!open_store(&service))
