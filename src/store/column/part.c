@@ -737,17 +737,24 @@ static size_t read_bitmap(struct part_reader *r, uint64_t row0, unsigned n, size
     return rank;
 }
 
-static size_t read_list(struct part_reader *r, uint64_t row0, unsigned n, size_t *ret_k)
+/* The first of the listed rows at or behind `row`. */
+static size_t list_from(const struct skep_part_col *c, uint64_t row)
 {
-    const struct skep_part_col *c = r->col;
     size_t low = 0, high = c->n_present;
     while (low < high) {
         size_t mid = (low + high) / 2;
-        if (c->rows[mid] < row0)
+        if (c->rows[mid] < row)
             low = mid + 1;
         else
             high = mid;
     }
+    return low;
+}
+
+static size_t read_list(struct part_reader *r, uint64_t row0, unsigned n, size_t *ret_k)
+{
+    const struct skep_part_col *c = r->col;
+    size_t low = list_from(c, row0);
     memset(r->valid, 0, sizeof r->valid);
     size_t k = 0;
     for (; low + k < c->n_present && c->rows[low + k] < row0 + n; k++) {
@@ -831,12 +838,45 @@ static skep_rc part_read(struct skep_colreader *reader, uint64_t row0, unsigned 
     return SKEP_OK;
 }
 
+static bool part_few(struct skep_colreader *reader, uint64_t row0, uint64_t n, uint32_t cap,
+                     uint32_t *rows, int64_t *values, uint32_t *ret_n,
+                     const struct skep_dict **ret_dict)
+{
+    enum { FEW = 8 }; /* one row in so many */
+    const struct skep_part_col *c = ((struct part_reader *)reader)->col;
+    uint64_t end = row0 + n;
+    skep_assert(end <= reader->rowset->n_rows);
+    if (c->presence == SKEP_FRAME_ALL || c->form == SKEP_VEC_ID16 || c->n_present > cap ||
+        c->n_present > reader->rowset->n_rows / FEW)
+        return false;
+    uint32_t k = 0;
+    size_t rank;
+    if (c->presence == SKEP_FRAME_LIST) {
+        for (rank = list_from(c, row0); rank + k < c->n_present && c->rows[rank + k] < end; k++)
+            rows[k] = c->rows[rank + k];
+    } else {
+        rank = c->ranks[row0 / SKEP_BLOCK_ROWS];
+        for (uint64_t w = row0 / SKEP_BLOCK_ROWS * (SKEP_BLOCK_ROWS / 64); w * 64 < end; w++)
+            for (uint64_t word = c->bitmap[w]; word; word &= word - 1) {
+                uint64_t row = w * 64 + SKEP_CTZ64(word);
+                rank += row < row0;
+                if (row >= row0 && row < end)
+                    rows[k++] = (uint32_t)row;
+            }
+    }
+    skep_part__values(c, rank, k, values);
+    *ret_n = k;
+    *ret_dict = c->dict;
+    return true;
+}
+
 static void part_reader_close(struct skep_colreader *r)
 {
     skep_free(r);
 }
 
-static const struct skep_colreader_ops reader_ops = {.read = part_read, .close = part_reader_close};
+static const struct skep_colreader_ops reader_ops = {
+    .read = part_read, .few = part_few, .close = part_reader_close};
 
 static struct skep_colreader *new_reader(struct skep_rowset *rs, const struct skep_part_col *col)
 {

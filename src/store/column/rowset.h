@@ -168,6 +168,11 @@ struct skep_colreader_ops {
      * n.  Returns SKEP_OK | ECORRUPT | EIO | ENOMEM. */
     skep_rc (*tally)(struct skep_colreader *r, uint64_t row0, unsigned n, uint32_t *counts,
                      uint32_t *ret_present, skep_err *err);
+    /* The rows that have a value, ascending, and the values (a double's bits, a code of *ret_dict),
+     * where they are at most cap and few among the rows; any n, also over row groups.  False = read
+     * them in order. */
+    bool (*few)(struct skep_colreader *r, uint64_t row0, uint64_t n, uint32_t cap, uint32_t *rows,
+                int64_t *values, uint32_t *ret_n, const struct skep_dict **ret_dict);
 };
 
 struct skep_colreader {

@@ -319,13 +319,34 @@ static skep_rc origin_of(struct copy *c, unsigned source, uint32_t group, uint8_
     return SKEP_OK;
 }
 
-bool skep_segment__may_copy(const struct skep_segment_writer *w, unsigned source, uint32_t group)
+/* Would the new file have too many dense columns with those of this row group?  Mostly a bound
+ * tells; near the limit, as with a thousand attributes, each is looked at. */
+static bool too_many_dense(struct skep_segment_writer *w, unsigned source, uint32_t group)
+{
+    struct copy c = {.w = w, .seg = skep_segment__of(w->job->sources[source].rowset)};
+    const struct skep_segment_origin *o = skep_segment__origin(c.seg, group);
+    const struct skep_group_dir *dir;
+    if (w->n_dense + c.seg->base.n_fields <= SKEP_SEGMENT_MAX_DENSE)
+        return false;
+    if (!w->copies[source].origins && map_fields(&c, source, NULL) != SKEP_OK)
+        return true; /* no memory: its rows are gathered */
+    if (skep_segment__pin_dir(c.seg, group, &dir, NULL) != SKEP_OK)
+        return true; /* reading its rows will say why */
+    uint32_t n = w->n_dense;
+    for (uint32_t i = 0; i < dir->n_entries; i++) {
+        uint32_t f = skep_segment__field_of(o, dir->entries[i].key);
+        n += f != UINT32_MAX && !w->dense[w->copies[source].field_to[f]];
+    }
+    skep_segment__unpin(c.seg, dir);
+    return n > SKEP_SEGMENT_MAX_DENSE;
+}
+
+bool skep_segment__may_copy(struct skep_segment_writer *w, unsigned source, uint32_t group)
 {
     const struct skep_segment *seg = skep_segment__of(w->job->sources[source].rowset);
     const uint8_t *origins = w->copies[source].origins;
     bool known = origins && origins[seg->group_origins[group]] != 0;
-    return (known || w->n_origins < SKEP_SEGMENT_MAX_ORIGINS) &&
-           w->n_dense + seg->base.n_fields <= SKEP_SEGMENT_MAX_DENSE;
+    return (known || w->n_origins < SKEP_SEGMENT_MAX_ORIGINS) && !too_many_dense(w, source, group);
 }
 
 skep_rc skep_segment__copy_group(struct skep_segment_writer *w, unsigned source, uint32_t group,

@@ -232,12 +232,70 @@ static skep_rc take_block(struct target *t, struct skep_colreader *r, const uint
     return SKEP_OK;
 }
 
+/* Values that stand in few rows, by row of the source. */
+static skep_rc put_few(struct target *t, const uint64_t *slots, uint32_t n_slots, uint32_t n,
+                       const struct skep_dict *dict, skep_err *err)
+{
+    struct skep_segment_writer *w = t->w;
+    const uint32_t *rows = w->few_rows;
+    const uint64_t row0 = slots[0] >> 16;
+    const bool whole = (slots[n_slots - 1] >> 16) - row0 + 1 == n_slots; /* no row is left out */
+    uint32_t base = 0, at = 0;
+    if (dict)
+        SKEP_TRY(dict_base(t, dict, &base, err));
+    for (uint32_t k = 0; k < n; k++) {
+        uint32_t high = n_slots;
+        if (whole)
+            at = (uint32_t)(rows[k] - row0);
+        while (!whole && at < high) {
+            uint32_t mid = (at + high) / 2;
+            if (slots[mid] >> 16 < rows[k])
+                at = mid + 1;
+            else
+                high = mid;
+        }
+        if (at == n_slots)
+            break;
+        if (slots[at] >> 16 != rows[k])
+            continue; /* dead, or of another group */
+        uint32_t row = (uint16_t)slots[at];
+        w->present[row] = 1;
+        if (dict)
+            w->tokens[row] = base + (uint32_t)w->few_values[k];
+        else
+            w->row_ints[row] = w->few_values[k];
+    }
+    return SKEP_OK;
+}
+
+/* The whole source at once, if few of its rows have a value: among a thousand attributes of a
+ * hundredth of the rows each, going through all rows for each is what a flush would do. */
+static skep_rc take_few(struct target *t, struct skep_colreader *r, uint32_t at, uint32_t end,
+                        bool *ret_taken, skep_err *err)
+{
+    struct skep_segment_writer *w = t->w;
+    uint64_t row0 = w->slots[at] >> 16, n = (w->slots[end - 1] >> 16) - row0 + 1;
+    const struct skep_dict *dict = NULL;
+    uint32_t n_few;
+    *ret_taken = !t->map && r->ops->few &&
+                 r->ops->few(r, row0, n, SKEP_WFEW, w->few_rows, w->few_values, &n_few, &dict);
+    if (!*ret_taken)
+        return SKEP_OK;
+    start_marking(t);
+    t->at += end - at;
+    return put_few(t, w->slots + at, end - at, n_few, dict, err);
+}
+
 static skep_rc take_source(struct target *t, struct skep_colreader *r, unsigned source,
                            skep_err *err)
 {
     struct skep_segment_writer *w = t->w;
     uint32_t at = w->source_first[source], end = w->source_first[source + 1];
+    bool taken;
     w->source_domain = w->n_domains;
+    SKEP_TRY(take_few(t, r, at, end, &taken, err));
+    if (taken)
+        return SKEP_OK;
     while (at < end) {
         uint64_t block = (w->slots[at] >> 16) / SKEP_BLOCK_ROWS;
         uint32_t to = at + 1;

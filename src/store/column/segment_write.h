@@ -47,7 +47,7 @@ struct skep_wbase {
     uint8_t presence; /* enum skep_presence */
     uint16_t *x;      /* [group_rows] 0 = no value, else code + 1 */
 };
-enum { SKEP_WBASES = 8 };
+enum { SKEP_WBASES = 8, SKEP_WFEW = 4096 };
 
 /* A field of the new segment. */
 struct skep_wfield {
@@ -116,8 +116,10 @@ struct skep_segment_writer {
     uint32_t *row_slots;     /* [2 * group_rows] */
     struct skep_arena arena; /* string bytes of one column */
     struct skep_colreader **readers; /* [n_sources] of the gathered column; NULL = closed */
-    uint8_t *present;                /* [group_rows] by row, while gathering */
-    int64_t *packed_ints;            /* [group_rows] */
+    uint32_t few_rows[SKEP_WFEW];    /* values of a sparse column of a source, and their rows */
+    int64_t few_values[SKEP_WFEW];
+    uint8_t *present;     /* [group_rows] by row, while gathering */
+    int64_t *packed_ints; /* [group_rows] */
     uint32_t *tokens; /* [group_rows] strings: by row while gathering, then of the present rows */
     uint32_t *token_codes; /* [n_tokens] code in the dictionary being made; UINT32_MAX = none yet */
     uint32_t n_tokens, cap_tokens;
@@ -231,7 +233,7 @@ void skep_segment__put_page(struct skep_segment_writer *w, const struct skep_chu
 
 /* segment_copy.c: the source is a segment. */
 /* Is there room for what the row group brings along? */
-bool skep_segment__may_copy(const struct skep_segment_writer *w, unsigned source, uint32_t group);
+bool skep_segment__may_copy(struct skep_segment_writer *w, unsigned source, uint32_t group);
 SKEP_NODISCARD skep_rc skep_segment__copy_group(struct skep_segment_writer *w, unsigned source,
                                                 uint32_t group, skep_err *err);
 

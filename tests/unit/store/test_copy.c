@@ -205,6 +205,36 @@ static void test_random(void **state)
     assert_true(f->taken_over > 250);
 }
 
+/* Near the limit of dense columns: what the sources have in common counts once, and what would go
+ * over it is encoded anew. */
+static void test_many_fields(void **state)
+{
+    struct fixture *f = *state;
+    for (unsigned apart = 0; apart < 2; apart++) {
+        struct rng r = {4711};
+        struct skep_segment_source src[2] = {{NULL, NULL}, {NULL, NULL}};
+        unsigned groups = 0;
+        for (unsigned i = 0; i < 2; i++) {
+            const struct batch_shape s = {.rows = 900,
+                                          .traces = 200,
+                                          .trace_base = 100000 * i,
+                                          .fields = 700,
+                                          .first_field = i * apart * 700,
+                                          .per_row = 40,
+                                          .start_ns = (int64_t)i * 1990000000};
+            src[i].rowset = segment(f, &r, &s, 1 + i);
+            groups += skep_segment__of(src[i].rowset)->n_groups;
+        }
+        struct skep_rowset *rs = merge(f, src, 2);
+        assert_true(rs->n_fields > (apart ? 1400u : 700u));
+        assert_true(apart ? taken_over(rs) < groups : taken_over(rs) == groups);
+        assert_true(taken_over(rs) > 0);
+        skep_rowset_unref(rs);
+        for (unsigned i = 0; i < 2; i++)
+            skep_rowset_unref(src[i].rowset);
+    }
+}
+
 /* Whatever byte of a source is damaged: the merge says so, or what it wrote can be read as far as
  * it was right; never a crash. */
 static void test_damage(void **state)
@@ -263,6 +293,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_random, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_many_fields, setup, teardown),
         cmocka_unit_test_setup_teardown(test_damage, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
