@@ -48,6 +48,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (waggle__aws_exception(body).n > size || waggle__aws_message(body).n > size ||
         waggle__aws_rejected(body, 7) > 7)
         abort();
+    int64_t ms = waggle_grpc_retry_ms(body.p, body.n);
+    if (ms < -1 || ms > 86400000)
+        abort();
     char *url = malloc(size + 1);
     if (url == NULL)
         return 0;

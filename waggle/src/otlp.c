@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * otlp.c - the OTLP exporter over HTTP, protobuf or JSON
+ * otlp.c - the OTLP exporter: over HTTP as protobuf or JSON, over gRPC by a transport that frames
  *
  *   ExportTraceServiceRequest { 0A ResourceSpans { 0A Resource
  *       12 ScopeSpans { 0A scope  (12 span)*  1A schema URL } ...  1A schema URL } }
@@ -33,7 +33,7 @@ struct otlp {
     struct waggle__post post;
     struct waggle__buf headers; /* "Name: value\r\n" lines, NUL-terminated */
     uint32_t timeout_ms;
-    bool gzip, json;
+    bool gzip, json, grpc;
     struct waggle__buf heads;
     struct waggle__buf text;   /* the request as JSON */
     struct waggle__buf packed; /* the gzipped body */
@@ -188,8 +188,9 @@ static enum waggle_export conclude(struct otlp *o, const waggle_response *respon
         waggle__error(WAGGLE_LEVEL_ERROR, "%s, dropping %zu records", response->error, n);
         return WAGGLE_EXPORT_TIMEOUT;
     }
-    message = o->json ? (waggle_str){response->body, response->body_n}
-                      : waggle__status_message((waggle_str){response->body, response->body_n});
+    message = o->json || o->grpc
+                  ? (waggle_str){response->body, response->body_n}
+                  : waggle__status_message((waggle_str){response->body, response->body_n});
     waggle__error(WAGGLE_LEVEL_ERROR, "the receiver answered %d, dropping %zu records: %.*s",
                   response->status, n, printable(message), message.p);
     return waggle__retry_http(response) ? WAGGLE_EXPORT_TIMEOUT : WAGGLE_EXPORT_FAILED;
@@ -277,19 +278,42 @@ static char *joined(const char *base, enum waggle_signal signal)
     return url;
 }
 
+/* scheme://host:port of an endpoint and the service's method behind it. One without a scheme is
+ * plain if OTEL_EXPORTER_OTLP_INSECURE says so. */
+static char *method_url(const char *endpoint, enum waggle_signal signal)
+{
+    static const char *const services[] = {"trace.v1.Trace", "logs.v1.Logs", "metrics.v1.Metrics"};
+    enum { METHOD_BYTES = 96 };
+    const char *insecure = setting(signal, "INSECURE");
+    const char *colon = strstr(endpoint, "://");
+    const char *scheme = colon != NULL                                           ? ""
+                         : insecure != NULL && strcasecmp(insecure, "true") == 0 ? "http://"
+                                                                                 : "https://";
+    const char *host = colon != NULL ? colon + 3 : endpoint;
+    size_t n = (size_t)(host - endpoint) + strcspn(host, "/?#");
+    char *url = n < URL_MAX ? malloc(n + METHOD_BYTES) : NULL;
+    if (url != NULL)
+        (void)snprintf(url, n + METHOD_BYTES,
+                       "%s%.*s/opentelemetry.proto.collector.%sService/Export", scheme, (int)n,
+                       endpoint, services[signal]);
+    return url;
+}
+
 static char *choose_url(const waggle_otlp_options *o)
 {
     static const char *const own[] = {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
                                       "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT",
                                       "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"};
-    if (o->url != NULL)
-        return waggle__url_copy(o->url);
-    if (o->endpoint != NULL)
-        return joined(o->endpoint, o->signal);
-    const char *as_it_is = waggle__env(own[o->signal]);
+    const char *as_it_is =
+        o->url != NULL || o->endpoint != NULL ? o->url : waggle__env(own[o->signal]);
+    const char *base =
+        o->endpoint != NULL ? o->endpoint : waggle__env("OTEL_EXPORTER_OTLP_ENDPOINT");
+    if (o->grpc && (as_it_is != NULL || base != NULL))
+        return method_url(as_it_is != NULL ? as_it_is : base, o->signal);
+    if (o->grpc)
+        return method_url("http://localhost:4317", o->signal);
     if (as_it_is != NULL)
         return waggle__url_copy(as_it_is);
-    const char *base = waggle__env("OTEL_EXPORTER_OTLP_ENDPOINT");
     return joined(base != NULL ? base : "http://localhost:4318", o->signal);
 }
 
@@ -371,15 +395,33 @@ static bool choose_gzip(const waggle_otlp_options *options)
     return wanted && waggle__have_gzip();
 }
 
-static bool choose_json(const waggle_otlp_options *options)
+static waggle_transport_make_fn *grpc_transport;
+
+void waggle_transport_for_grpc(waggle_transport_make_fn *make)
 {
-    const char *protocol = setting(options->signal, "PROTOCOL");
-    if (options->json || protocol == NULL || strcmp(protocol, "http/protobuf") == 0)
-        return options->json;
-    if (strcmp(protocol, "http/json") != 0)
-        waggle__error(WAGGLE_LEVEL_WARN, "OTLP protocol %s is not built in, using http/protobuf",
-                      protocol);
-    return strcmp(protocol, "http/json") == 0;
+    grpc_transport = make;
+}
+
+/* Protobuf over HTTP, unless JSON or gRPC are asked for, and gRPC can be had. */
+static void choose_protocol(struct otlp *o, waggle_otlp_options *options)
+{
+    const char *name = setting(options->signal, "PROTOCOL");
+    if (!options->json && !options->grpc && name != NULL) {
+        options->json = strcmp(name, "http/json") == 0;
+        options->grpc = strcmp(name, "grpc") == 0;
+        if (!options->json && !options->grpc && strcmp(name, "http/protobuf") != 0)
+            waggle__error(WAGGLE_LEVEL_WARN, "OTLP protocol %s is not known, using http/protobuf",
+                          name);
+    }
+    if (options->grpc && options->transport == NULL && grpc_transport != NULL)
+        options->transport = grpc_transport();
+    if (options->grpc && options->transport == NULL) {
+        waggle__error(WAGGLE_LEVEL_WARN,
+                      "OTLP over gRPC needs waggle-tls (waggle_tls_use), using http/protobuf");
+        options->grpc = false;
+    }
+    o->json = options->json && !options->grpc;
+    o->grpc = options->grpc;
 }
 
 static uint32_t choose_timeout(const waggle_otlp_options *options)
@@ -413,7 +455,7 @@ struct waggle_exporter *waggle_otlp_exporter_new(const waggle_otlp_options *opti
     waggle__buf_init(&o->heads, REQUEST_BYTES_MAX);
     waggle__buf_init(&o->packed, REQUEST_BYTES_MAX);
     waggle__buf_init(&o->text, REQUEST_BYTES_MAX);
-    o->json = choose_json(&given);
+    choose_protocol(o, &given);
     make_headers(o, &given);
     bool ok = waggle__post_init(&o->post, choose_url(&given), given.transport, "OTLP endpoint");
     if (ok && !o->headers.bad)

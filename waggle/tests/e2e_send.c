@@ -166,5 +166,7 @@ int main(void)
     printf("}\n");
     waggle_context_done(&out);
     waggle_context_done(&incoming);
+    if (getenv("FLUSH") != NULL && !waggle_flush(10000)) // with the time that retries take
+        return 4;
     return waggle_shutdown(10000) ? 0 : 1;
 }

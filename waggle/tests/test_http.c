@@ -310,6 +310,30 @@ static void a_url_of_the_signal_is_used_as_it_is(void **state)
     finish(s);
 }
 
+static void grpc_without_the_add_on_is_http(void **state)
+{
+    (void)state;
+    setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", 1);
+    struct sink *s = begin_scripted("", 0);
+    send(1);
+    assert_int_equal(since().exported, 1);
+    assert_int_equal(strncmp(sink_request_at(s, 0)->head, "POST /v1/traces HTTP/1.1\r\n", 26), 0);
+    unsetenv("OTEL_EXPORTER_OTLP_PROTOCOL");
+    finish(s);
+}
+
+static void grpc_receivers_say_when(void **state)
+{
+    (void)state;
+    // google.rpc.Status { RetryInfo { 1.5 s } }, and what is none
+    static const char details[] = "CAgSCXNsb3cgZG93bho2Cih0eXBlLmdvb2dsZWFwaXMuY29tL2dvb2dsZS5ycGMu"
+                                  "UmV0cnlJbmZvEgoKCAgBEIDKte4B";
+    assert_int_equal(waggle_grpc_retry_ms(details, strlen(details)), 1500);
+    assert_int_equal(waggle_grpc_retry_ms("CAgSCXNsb3cgZG93bg==", 20), -1);
+    assert_int_equal(waggle_grpc_retry_ms("not base64!", 11), -1);
+    assert_int_equal(waggle_grpc_retry_ms("", 0), -1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -325,6 +349,8 @@ int main(void)
         cmocka_unit_test(the_timeout_of_the_environment),
         cmocka_unit_test(unusable_urls_are_refused),
         cmocka_unit_test(a_url_of_the_signal_is_used_as_it_is),
+        cmocka_unit_test(grpc_without_the_add_on_is_http),
+        cmocka_unit_test(grpc_receivers_say_when),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,7 +7,8 @@
  *
  * Threads: one at a time, the exporter's. No signals are used.
  */
-#include <curl/curl.h>
+#include "curl_priv.h"
+
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,13 +16,6 @@
 #include <strings.h>
 
 #include "waggle/sdk.h"
-#include "waggle/tls.h"
-
-struct curl_transport {
-    struct waggle_transport base;
-    CURL *easy; /* made by the first request */
-    char *ca_file, *certificate_file, *key_file;
-};
 
 /* One request under way. */
 struct exchange {
@@ -29,6 +23,8 @@ struct exchange {
     waggle_response *response;
     size_t piece, offset; /* what is sent next */
     int cancel_fd;
+    waggle__on_header_fn *on_header;
+    void *self;
 };
 
 static size_t min_of(size_t a, size_t b)
@@ -93,7 +89,10 @@ static void read_time(const char *line, size_t n, const char *name, int64_t *ret
 
 static size_t read_header(char *p, size_t size, size_t n, void *self)
 {
-    waggle_response *r = ((struct exchange *)self)->response;
+    struct exchange *x = self;
+    waggle_response *r = x->response;
+    if (x->on_header != NULL)
+        x->on_header(x->self, p, size * n);
     read_time(p, size * n, "retry-after:", &r->retry_after_ms);
     read_time(p, size * n, "x-rate-limit-remaining-seconds:", &r->rate_limit_ms);
     return size * n;
@@ -141,7 +140,10 @@ static void set_options(struct curl_transport *t, struct exchange *x, struct cur
     curl_easy_setopt(e, CURLOPT_POST, 1L);
     curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)x->request->body_n);
     curl_easy_setopt(e, CURLOPT_HTTPHEADER, headers);
-    curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    curl_easy_setopt(e, CURLOPT_HTTP_VERSION, t->http_version);
+    // libcurl 7.88 (Debian 12's) fails on the second request of such a connection.
+    bool once = t->http_version == CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE;
+    curl_easy_setopt(e, CURLOPT_FORBID_REUSE, once ? 1L : 0L);
     curl_easy_setopt(e, CURLOPT_READFUNCTION, send_more);
     curl_easy_setopt(e, CURLOPT_READDATA, x);
     curl_easy_setopt(e, CURLOPT_SEEKFUNCTION, rewind_request);
@@ -162,11 +164,11 @@ static void set_options(struct curl_transport *t, struct exchange *x, struct cur
         curl_easy_setopt(e, CURLOPT_SSLKEY, t->key_file);
 }
 
-static void curl_post(struct waggle_transport *transport, const waggle_request *request,
-                      waggle_response *response, const waggle_deadline *deadline)
+void waggle__curl_exchange(struct curl_transport *t, const waggle_request *request,
+                           waggle_response *response, const waggle_deadline *deadline,
+                           waggle__on_header_fn *on_header, void *self)
 {
-    struct curl_transport *t = (struct curl_transport *)transport;
-    struct exchange x = {request, response, 0, 0, deadline->cancel_fd};
+    struct exchange x = {request, response, 0, 0, deadline->cancel_fd, on_header, self};
     if (t->easy == NULL)
         t->easy = curl_easy_init();
     struct curl_slist *headers = t->easy ? header_list(request->headers) : NULL;
@@ -186,7 +188,15 @@ static void curl_post(struct waggle_transport *transport, const waggle_request *
         snprintf(response->error, sizeof response->error, "%s", curl_easy_strerror(rc));
 }
 
-static bool curl_accepts(struct waggle_transport *transport, const char *url, char ret_why[160])
+static void curl_post(struct waggle_transport *transport, const waggle_request *request,
+                      waggle_response *response, const waggle_deadline *deadline)
+{
+    struct curl_transport *t = (struct curl_transport *)transport;
+    t->http_version = CURL_HTTP_VERSION_1_1;
+    waggle__curl_exchange(t, request, response, deadline, NULL, NULL);
+}
+
+bool waggle__curl_accepts(struct waggle_transport *transport, const char *url, char ret_why[160])
 {
     (void)transport;
     if (strncasecmp(url, "http://", 7) == 0 || strncasecmp(url, "https://", 8) == 0)
@@ -195,12 +205,12 @@ static bool curl_accepts(struct waggle_transport *transport, const char *url, ch
     return false;
 }
 
-static void curl_after_fork(struct waggle_transport *transport)
+void waggle__curl_after_fork(struct waggle_transport *transport)
 {
     ((struct curl_transport *)transport)->easy = NULL;
 }
 
-static void curl_free_transport(struct waggle_transport *transport)
+void waggle__curl_free(struct waggle_transport *transport)
 {
     struct curl_transport *t = (struct curl_transport *)transport;
     if (t->easy != NULL)
@@ -214,10 +224,10 @@ static void curl_free_transport(struct waggle_transport *transport)
 static const struct waggle_transport_ops curl_ops = {
     .struct_size = sizeof curl_ops,
     .name = "curl",
-    .accepts = curl_accepts,
+    .accepts = waggle__curl_accepts,
     .post = curl_post,
-    .after_fork = curl_after_fork,
-    .free = curl_free_transport,
+    .after_fork = waggle__curl_after_fork,
+    .free = waggle__curl_free,
 };
 
 /* The option, else the environment's value; a copy, NULL for none. False without memory. */
@@ -250,7 +260,7 @@ struct waggle_transport *waggle_curl_transport_new(const waggle_tls_options *opt
     ok = choose(o.client_key_file, "OTEL_EXPORTER_OTLP_CLIENT_KEY", &t->key_file) && ok;
     if (ok)
         return &t->base;
-    curl_free_transport(&t->base);
+    waggle__curl_free(&t->base);
     return NULL;
 }
 
@@ -263,4 +273,5 @@ void waggle_tls_use(void)
 {
     curl_global_init(CURL_GLOBAL_DEFAULT);
     waggle_transport_for_https(make_default);
+    waggle_transport_for_grpc(waggle__grpc_transport_new);
 }

@@ -214,10 +214,12 @@ typedef struct waggle_otlp_options {
     int gzip;                           /* 1 on, -1 off, 0 as the environment says */
     bool json;                          /* JSON instead of protobuf */
     struct waggle_transport *transport; /* owned; NULL: plain HTTP built in */
+    bool grpc; /* gRPC; endpoint and url are http://host:port then, 4317 (needs waggle/tls.h) */
 } waggle_otlp_options;
 
-/* OTLP over HTTP, protobuf or JSON (OTEL_EXPORTER_OTLP_PROTOCOL=http/json). NULL without memory, or
- * for a URL that the transport cannot reach (https without waggle-tls); the error handler is told.
+/* OTLP over HTTP, protobuf or JSON (OTEL_EXPORTER_OTLP_PROTOCOL=http/json), or over gRPC (=grpc).
+ * NULL without memory, or for a URL that the transport cannot reach (https without waggle-tls); the
+ * error handler is told.
  */
 WAGGLE_EXPORT struct waggle_exporter *waggle_otlp_exporter_new(const waggle_otlp_options *options);
 

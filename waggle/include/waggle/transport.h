@@ -65,6 +65,16 @@ WAGGLE_EXPORT int64_t waggle_retry_after_ms(const char *value, size_t n);
 typedef struct waggle_transport *waggle_transport_make_fn(void);
 WAGGLE_EXPORT void waggle_transport_for_https(waggle_transport_make_fn *make);
 
+/* What makes transports for OTLP over gRPC (waggle/tls.h sets it); NULL: there are none. Such a
+ * transport is given the method as the URL's path and the message as the body, sends it framed, and
+ * answers as HTTP would: 200 with the message, 503 or 429 for what may be sent again, 4xx and 5xx
+ * with the status's text for what may not. Call it while the program has one thread. */
+WAGGLE_EXPORT void waggle_transport_for_grpc(waggle_transport_make_fn *make);
+
+/* Milliseconds that a grpc-status-details-bin trailer (base64 of a google.rpc.Status) asks to wait
+ * before the next attempt; -1: it does not say. */
+WAGGLE_EXPORT int64_t waggle_grpc_retry_ms(const char *details, size_t n);
+
 /* The built-in one. NULL without memory. */
 WAGGLE_EXPORT struct waggle_transport *waggle_http_transport_new(void);
 
