@@ -30,8 +30,8 @@ typedef struct waggle_tls_options {
 /* A transport for http:// and https:// URLs. Certificates are verified. NULL without memory. */
 WAGGLE_EXPORT struct waggle_transport *waggle_curl_transport_new(const waggle_tls_options *options);
 
-/* Let exporters that are made from now on use it for https:// URLs, and for OTLP over gRPC (plain or
- * TLS). Call it while the program has one thread. */
+/* Let exporters that are made from now on use it for https:// URLs, and for OTLP over gRPC (plain
+ * or TLS). Call it while the program has one thread. */
 WAGGLE_EXPORT void waggle_tls_use(void);
 
 #ifdef __cplusplus
