@@ -8,7 +8,9 @@
  * I3  what a question makes is taken from its own budget, a child of cfg.queries
  *
  * Threads: handlers on I/O threads, work on the api's pool.  Memory: each job's arena. */
+#include "api/alerts.h"
 #include "api/api_priv.h"
+#include "api/honeycomb_objects.h"
 #include "api/logs_exports.h"
 #include "api/logs_filters.h"
 #include "api/logs_queries.h"
@@ -31,6 +33,7 @@ struct skep_api *skep_api_new(const struct skep_api_config *cfg)
     struct skep_api *api = skep_alloc(struct skep_api);
     api->cfg = *cfg;
     skep_mutex_init(&api->running_mu, "running questions");
+    skep_arena_init(&api->routes, "routes", NULL);
     unsigned n = cfg->n_workers ? cfg->n_workers : SKEP_MAX(skep_n_cores(), 4u);
     api->sampler = skep_xray_sampler_new();
     api->pool = skep_pool_new("api", n);
@@ -41,6 +44,8 @@ struct skep_api *skep_api_new(const struct skep_api_config *cfg)
     api->retention = skep_logs_retention_new(api);
     api->subscriptions = skep_logs_subscriptions_new(api);
     api->logs_queries = skep_logs_queries_new(cfg->queries);
+    api->watch = skep_api__alerts_new(api);
+    skep_watch_start(api->watch);
     return api;
 }
 
@@ -64,6 +69,10 @@ skep_rc skep_api_routes(struct skep_api *api, struct skep_net *net, skep_err *er
         &skep_api__honeycomb_auth,
         &skep_api__honeycomb_datasets,
         &skep_api__honeycomb_columns,
+        &skep_api__honeycomb_definitions,
+        &skep_api__honeycomb_maps,
+        &skep_api__honeycomb_reporting,
+        &skep_api__page_alerts,
         &skep_api__honeycomb_queries,
         &skep_api__honeycomb_results,
         &skep_api__page_ledger,
@@ -105,7 +114,7 @@ skep_rc skep_api_routes(struct skep_api *api, struct skep_net *net, skep_err *er
     };
     for (size_t i = 0; i < SKEP_ARRAY_LEN(all); i++)
         SKEP_TRY(skep_net_routes(net, all[i]->routes, all[i]->n, api, err));
-    return SKEP_OK;
+    return skep_api__hny_register(api, net, err);
 }
 
 void skep_api_begin_stop(struct skep_api *api)
@@ -120,6 +129,7 @@ void skep_api_free(struct skep_api *api)
     skep_api_begin_stop(api);
     skep_logs_retention_free(api->retention);
     skep_logs_subscriptions_free(api->subscriptions);
+    skep_watch_free(api->watch);
     skep_api__tails_wait(api);
     if (api->login_pool)
         skep_pool_free(api->login_pool);
@@ -130,6 +140,7 @@ void skep_api_free(struct skep_api *api)
     skep_logs_queries_free(api->logs_queries);
     skep_api__sampling_keep(api);
     skep_xray_sampler_free(api->sampler);
+    skep_arena_done(&api->routes);
     skep_mutex_done(&api->running_mu);
     skep_free(api);
 }

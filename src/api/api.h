@@ -51,6 +51,7 @@ struct skep_api_config {
     struct skep_symbols *symbols; /* originals of frames of errors; NULL = none */
     struct skep_notify *notify;
     bool mail;                /* the notifier has a mail server */
+    const char *public_url;   /* put before addresses of the page in messages; NULL = nothing */
     struct skep_inbox *inbox; /* of errors: keeps the items */
 };
 

@@ -47,6 +47,8 @@ struct skep_api {
     struct skep_logs_subscriptions *subscriptions; /* logs_filters.h */
     struct skep_logs_queries *logs_queries;        /* logs_queries.h */
     struct skep_logs_exports *exports;             /* logs_exports.h */
+    struct skep_watch *watch;                      /* alerts.h */
+    struct skep_arena routes;                      /* copies for the page: honeycomb_routes.c */
     /* Questions at work and what became of the others: running.c. */
     struct skep_mutex running_mu; /* of the two below */
     struct skep_api__running *running;
@@ -186,6 +188,9 @@ extern const struct skep_api__routes skep_api__page_document, skep_api__page_pat
 extern const struct skep_api__routes skep_api__logs_operations, skep_api__page_logs,
     skep_api__aws_root, skep_api__page_logs_metric;
 
+extern const struct skep_api__routes skep_api__honeycomb_definitions, skep_api__honeycomb_maps,
+    skep_api__honeycomb_reporting, skep_api__page_alerts;
+
 extern const struct skep_api__routes skep_api__page_items, skep_api__page_items_change,
     skep_api__page_stack, skep_api__page_item_rules, skep_api__page_grouping,
     skep_api__page_grouping_preview, skep_api__page_symbols;
@@ -193,6 +198,11 @@ extern const struct skep_api__routes skep_api__rollbar_items, skep_api__rollbar_
     skep_api__rollbar_deploys, skep_api__rollbar_reports, skep_api__rollbar_versions,
     skep_api__rollbar_sourcemaps, skep_api__rollbar_rql;
 
+/* Add the derived columns of an environment that a text may name; opts says which environment. */
+SKEP_NODISCARD skep_rc skep_api__derived(struct skep_api *api, const struct skep_run_opts *opts,
+                                         struct skep_lang_opts *lang, skep_err *err);
+/* How the page's questions are read: as of now, with derived columns. */
+struct skep_lang_opts skep_api__page_lang(struct skep_api__job *job);
 /* start, end, dataset of the query string -> plan; false when the request has been refused. */
 bool skep_api__scope(struct skep_api__job *job, struct skep_plan *plan);
 /* A parameter of the query string, or an empty slice. */

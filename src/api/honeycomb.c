@@ -18,6 +18,9 @@ static const struct {
                                   SKEP_STR("The request body could not be parsed.")},
     [SKEP_PROBLEM_NOT_FOUND] = {404, SKEP_STR("https://api.honeycomb.io/problems/not-found"),
                                 SKEP_STR("The requested resource cannot be found.")},
+    [SKEP_PROBLEM_CONFLICT] = {409, SKEP_STR("https://api.honeycomb.io/problems/conflict"),
+                               SKEP_STR("Request could not be completed due to a conflict with the "
+                                        "current state of the target resource.")},
     [SKEP_PROBLEM_VALIDATION] = {422,
                                  SKEP_STR("https://api.honeycomb.io/problems/validation-failed"),
                                  SKEP_STR("The provided input is invalid.")},
@@ -163,14 +166,14 @@ static const struct skep_state_dataset *known(const struct skep_state_dataset *l
 }
 
 /* Datasets with rows, then those that were only created. */
-static size_t merge(struct skep_api__job *job, const struct skep_datasets *stored,
+static size_t merge(struct skep_arena *arena, const struct skep_datasets *stored,
                     const struct skep_state_dataset *made, size_t n_made,
                     struct skep_api__dataset *all)
 {
     size_t n = 0;
     for (size_t i = 0; i < stored->n; i++) {
         const struct skep_dataset_info *d = &stored->datasets[i];
-        skep_str slug = skep_state_slug(&job->arena, d->name);
+        skep_str slug = skep_state_slug(arena, d->name);
         const struct skep_state_dataset *k = known(made, n_made, slug);
         all[n++] = (struct skep_api__dataset){.name = d->name,
                                               .slug = slug,
@@ -192,46 +195,66 @@ static size_t merge(struct skep_api__job *job, const struct skep_datasets *store
     return n;
 }
 
-bool skep_api__hny_datasets(struct skep_api__job *job, struct skep_api__dataset **ret,
-                            size_t *ret_n)
+skep_rc skep_api__datasets(struct skep_api *api, const struct skep_run_opts *opts,
+                           struct skep_api__dataset **ret, size_t *ret_n, skep_err *err)
 {
     const struct skep_plan plan = {.kind = SKEP_PLAN_DATASETS, .range = {0, INT64_MAX}};
     struct skep_answer a = {0};
     struct skep_state_dataset *made = NULL;
     size_t n_made = 0;
-    skep_err err;
-    skep_rc rc = skep_query_run(job->api->cfg.store, &plan, &job->opts, &a, &err);
-    if (rc == SKEP_OK)
-        rc = skep_state_list_datasets(job->api->cfg.state, job->opts.environment, &job->arena,
-                                      &made, &n_made, &err);
-    if (rc != SKEP_OK) {
-        skep_api__hny_fail_rc(job, rc, &err);
-        return false;
-    }
-    *ret = skep_new_n(&job->arena, struct skep_api__dataset, a.datasets.n + n_made + 1);
-    *ret_n = merge(job, &a.datasets, made, n_made, *ret);
+    SKEP_TRY(skep_query_run(api->cfg.store, &plan, opts, &a, err));
+    SKEP_TRY(skep_state_list_datasets(api->cfg.state, opts->environment, opts->arena, &made,
+                                      &n_made, err));
+    *ret = skep_new_n(opts->arena, struct skep_api__dataset, a.datasets.n + n_made + 1);
+    *ret_n = merge(opts->arena, &a.datasets, made, n_made, *ret);
     qsort(*ret, *ret_n, sizeof **ret, by_slug);
-    return true;
+    return SKEP_OK;
+}
+
+skep_rc skep_api__dataset_of(struct skep_api *api, const struct skep_run_opts *opts, skep_str slug,
+                             struct skep_api__dataset *ret, skep_err *err)
+{
+    struct skep_api__dataset *all;
+    size_t n;
+    *ret = (struct skep_api__dataset){.slug = slug};
+    if (skep_str_eq(slug, SKEP_STR("__all__")))
+        return SKEP_OK;
+    SKEP_TRY(skep_api__datasets(api, opts, &all, &n, err));
+    for (size_t i = 0; i < n; i++) {
+        if (skep_str_eq(all[i].slug, slug) || skep_str_ieq(all[i].name, slug)) {
+            *ret = all[i];
+            return SKEP_OK;
+        }
+    }
+    return skep_fail(err, SKEP_ENOTFOUND, "Dataset not found");
+}
+
+skep_rc skep_api__hny_lang(struct skep_api *api, const struct skep_run_opts *opts,
+                           const struct skep_api__dataset *d, struct skep_lang_opts *ret,
+                           skep_err *err)
+{
+    *ret = (struct skep_lang_opts){.now_ns = skep_api__now(api), .dataset = d->name};
+    return skep_api__derived(api, opts, ret, err);
+}
+
+bool skep_api__hny_datasets(struct skep_api__job *job, struct skep_api__dataset **ret,
+                            size_t *ret_n)
+{
+    skep_err err;
+    skep_rc rc = skep_api__datasets(job->api, &job->opts, ret, ret_n, &err);
+    if (rc != SKEP_OK)
+        skep_api__hny_fail_rc(job, rc, &err);
+    return rc == SKEP_OK;
 }
 
 bool skep_api__hny_dataset(struct skep_api__job *job, bool with_all, struct skep_api__dataset *ret)
 {
-    struct skep_api__dataset *all;
-    size_t n;
+    skep_err err;
     skep_str slug = skep_request_capture(job->req, 0);
-    if (with_all && skep_str_eq(slug, SKEP_STR("__all__"))) {
-        *ret = (struct skep_api__dataset){.slug = slug};
-        return true;
-    }
-    if (!skep_api__hny_datasets(job, &all, &n))
-        return false;
-    for (size_t i = 0; i < n; i++) {
-        if (skep_str_eq(all[i].slug, slug) || skep_str_ieq(all[i].name, slug)) {
-            *ret = all[i];
-            return true;
-        }
-    }
-    skep_api__hny_fail(job, SKEP_PROBLEM_NOT_FOUND, SKEP_STR_NULL, SKEP_LANG_INVALID,
-                       SKEP_STR("Dataset not found"));
-    return false;
+    skep_rc rc = !with_all && skep_str_eq(slug, SKEP_STR("__all__"))
+                     ? skep_fail(&err, SKEP_ENOTFOUND, "Dataset not found")
+                     : skep_api__dataset_of(job->api, &job->opts, slug, ret, &err);
+    if (rc != SKEP_OK)
+        skep_api__hny_fail_rc(job, rc, &err);
+    return rc == SKEP_OK;
 }

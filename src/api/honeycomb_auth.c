@@ -41,7 +41,7 @@ static void auth(struct skep_api__job *job)
         {SKEP_STR_INIT("columns"), SKEP_RIGHT_QUERY},
         {SKEP_STR_INIT("createDatasets"), SKEP_RIGHT_INGEST},
         {SKEP_STR_INIT("slos"), SKEP_RIGHT_QUERY},
-        {SKEP_STR_INIT("recipients"), SKEP_RIGHT_QUERY},
+        {SKEP_STR_INIT("recipients"), SKEP_RIGHT_ADMIN},
         {SKEP_STR_INIT("privateBoards"), SKEP_RIGHT_QUERY},
     };
     const struct skep_caller *caller = &job->req->caller;

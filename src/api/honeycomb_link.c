@@ -134,3 +134,13 @@ skep_str skep_api__hny_page_path(struct skep_arena *arena, skep_str dataset, ske
     skep_buf_done(&out);
     return path;
 }
+
+skep_str skep_api__hny_page_url(struct skep_api__job *job, skep_str path)
+{
+    skep_str host = skep_request_header(job->req, SKEP_STR("Host"));
+    if (host.n == 0)
+        host = job->req->host.n ? job->req->host : job->req->listener;
+    return skep_arena_printf(&job->arena, "%s://" SKEP_STRFMT SKEP_STRFMT,
+                             job->req->tls ? "https" : "http", SKEP_STRARG(host),
+                             SKEP_STRARG(path));
+}

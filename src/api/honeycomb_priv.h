@@ -10,6 +10,7 @@ void skep_api__hny_begin(struct skep_api__job *job, int status);
 enum skep_api__problem {
     SKEP_PROBLEM_UNPARSEABLE,
     SKEP_PROBLEM_NOT_FOUND,
+    SKEP_PROBLEM_CONFLICT,
     SKEP_PROBLEM_VALIDATION,
     SKEP_PROBLEM_TOO_LARGE,
     SKEP_PROBLEM_RATE_LIMITED,
@@ -29,6 +30,20 @@ struct skep_api__dataset {
     skep_str description;
     int64_t created_ns, last_ns; /* last_ns 0 = nothing written yet */
 };
+/* The same without a request: datasets, and the one that a slug or a name in any case names
+ * (`__all__`: name ""); opts says of which environment and where they are made.
+ * Returns as skep_query_run; SKEP_ENOTFOUND. */
+SKEP_NODISCARD skep_rc skep_api__datasets(struct skep_api *api, const struct skep_run_opts *opts,
+                                          struct skep_api__dataset **ret, size_t *ret_n,
+                                          skep_err *err);
+SKEP_NODISCARD skep_rc skep_api__dataset_of(struct skep_api *api, const struct skep_run_opts *opts,
+                                            skep_str slug, struct skep_api__dataset *ret,
+                                            skep_err *err);
+/* How a text of Honeycomb's language about a dataset is read: as of now, with its real name and the
+ * derived columns it may name.  Returns SKEP_OK | SKEP_EIO. */
+SKEP_NODISCARD skep_rc skep_api__hny_lang(struct skep_api *api, const struct skep_run_opts *opts,
+                                          const struct skep_api__dataset *d,
+                                          struct skep_lang_opts *ret, skep_err *err);
 /* All datasets with rows and all created by POST /1/datasets, ordered by slug; on failure the
  * request has been answered. */
 bool skep_api__hny_datasets(struct skep_api__job *job, struct skep_api__dataset **ret,
@@ -40,6 +55,9 @@ bool skep_api__hny_dataset(struct skep_api__job *job, bool with_all, struct skep
 /* Path of the page that shows a specification; relative times count from now_ns. */
 skep_str skep_api__hny_page_path(struct skep_arena *arena, skep_str dataset, skep_str spec,
                                  skep_ts_ns now_ns);
+
+/* A path of the page as the client of this request reaches it. */
+skep_str skep_api__hny_page_url(struct skep_api__job *job, skep_str path);
 
 /* Instants as Honeycomb writes them. */
 void skep_api__put_time(struct skep_json *json, skep_str key, int64_t ns);

@@ -25,16 +25,20 @@ static void create(struct skep_api__job *job)
     skep_state_id id;
     skep_str spec;
     skep_err err;
-    const struct skep_lang_opts lang = {.now_ns = skep_api__now(job->api)};
+    struct skep_lang_opts lang;
     if (!skep_api__hny_dataset(job, true, &d))
         return;
+    skep_rc rc = skep_api__hny_lang(job->api, &job->opts, &d, &lang, &err);
+    if (rc != SKEP_OK) {
+        skep_api__hny_fail_rc(job, rc, &err);
+        return;
+    }
     if (skep_lang_honeycomb(job->req->body, &lang, &job->arena, &plan, &issue) != SKEP_OK ||
         skep_lang_honeycomb_text(job->req->body, &job->arena, &spec, &issue) != SKEP_OK) {
         skep_api__hny_fail_issue(job, &issue);
         return;
     }
-    skep_rc rc =
-        skep_state_put_query(job->api->cfg.state, job->opts.environment, d.slug, spec, &id, &err);
+    rc = skep_state_put_query(job->api->cfg.state, job->opts.environment, d.slug, spec, &id, &err);
     if (rc != SKEP_OK)
         skep_api__hny_fail_rc(job, rc, &err);
     else

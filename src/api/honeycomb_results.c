@@ -64,15 +64,10 @@ static void query_member(struct skep_api__job *job, const struct skep_state_quer
 static void links(struct skep_api__job *job, const struct skep_state_query *q, skep_ts_ns asked_ns)
 {
     struct skep_json *json = &job->out.json;
-    skep_str host = skep_request_header(job->req, SKEP_STR("Host"));
-    if (host.n == 0)
-        host = job->req->listener;
     skep_json_key(json, SKEP_STR("links"));
     skep_json_object(json);
     skep_str path = skep_api__hny_page_path(&job->arena, q->dataset, q->spec, asked_ns);
-    skep_json_put_str(json, SKEP_STR("query_url"),
-                      skep_arena_printf(&job->arena, "http://" SKEP_STRFMT SKEP_STRFMT,
-                                        SKEP_STRARG(host), SKEP_STRARG(path)));
+    skep_json_put_str(json, SKEP_STR("query_url"), skep_api__hny_page_url(job, path));
     skep_json_end(json);
 }
 
@@ -111,15 +106,16 @@ static bool stopping(void *ctx)
 static skep_rc run_query(struct skep_api__job *job, const struct skep_state_query *q,
                          skep_str dataset, const struct request *want, skep_str *ret, skep_err *err)
 {
-    const struct skep_lang_opts lang = {.now_ns = skep_api__now(job->api),
-                                        .dataset = dataset,
-                                        .heat_scale = SKEP_HEAT_LINEAR,
-                                        .disable_series = want->disable_series,
-                                        .limit = want->limit};
+    struct skep_lang_opts lang = {.now_ns = skep_api__now(job->api),
+                                  .dataset = dataset,
+                                  .heat_scale = SKEP_HEAT_LINEAR,
+                                  .disable_series = want->disable_series,
+                                  .limit = want->limit};
     const struct skep_plan *plan = NULL;
     struct skep_result *result = NULL;
     struct skep_lang_issue issue;
     struct skep_json json;
+    SKEP_TRY(skep_api__derived(job->api, &job->opts, &lang, err));
     if (skep_lang_honeycomb(skep_str_bytes(q->spec), &lang, &job->arena, &plan, &issue) != SKEP_OK)
         return skep_fail(err, SKEP_EINVAL, "%s: %s", issue.field, issue.text);
     job->opts.canceled = stopping;

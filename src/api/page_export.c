@@ -46,7 +46,7 @@ static void end_line(struct skep_api__job *job, const struct skep_export_result 
 
 static void export_rows(struct skep_api__job *job)
 {
-    const struct skep_lang_opts lang = {.now_ns = skep_api__now(job->api), .page = true};
+    const struct skep_lang_opts lang = skep_api__page_lang(job);
     const struct skep_plan *asked = NULL;
     struct skep_export_result r;
     struct skep_lang_issue issue;

@@ -134,7 +134,7 @@ static const struct skep_expr *of_traces(struct skep_arena *arena, const struct 
 static void graph(struct skep_api__job *job)
 {
     const struct skep_os *os = job->api->cfg.os;
-    const struct skep_lang_opts lang = {.now_ns = skep_api__now(job->api), .page = true};
+    const struct skep_lang_opts lang = skep_api__page_lang(job);
     const struct skep_plan *plan = NULL;
     struct skep_lang_issue issue;
     struct skep_graph g;

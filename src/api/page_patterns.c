@@ -107,7 +107,7 @@ static void write_answer(struct skep_api__job *job, const struct skep_plan *plan
 static void patterns(struct skep_api__job *job)
 {
     const struct skep_os *os = job->api->cfg.os;
-    const struct skep_lang_opts lang = {.now_ns = skep_api__now(job->api), .page = true};
+    const struct skep_lang_opts lang = skep_api__page_lang(job);
     const struct skep_plan *plan = NULL;
     struct skep_patterns_answer a;
     struct skep_patterns_ask ask = {.n_bins = BINS};

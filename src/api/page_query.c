@@ -272,7 +272,7 @@ static bool wants_plain(struct skep_request *req)
 
 static void query(struct skep_api__job *job)
 {
-    const struct skep_lang_opts lang = {.now_ns = skep_api__now(job->api), .page = true};
+    const struct skep_lang_opts lang = skep_api__page_lang(job);
     const struct skep_plan *plan = NULL;
     struct skep_result *result = NULL, *then = NULL;
     struct skep_lang_issue issue;

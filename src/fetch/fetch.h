@@ -11,7 +11,7 @@
 
 struct sockaddr;
 
-enum { SKEP_FETCH_HEADERS_MAX = 8 };
+enum { SKEP_FETCH_HEADERS_MAX = 16 };
 
 /* Texts are borrowed for the call. */
 struct skep_fetch {

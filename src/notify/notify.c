@@ -383,8 +383,27 @@ static bool is_word(skep_str s)
     return s.n <= 200;
 }
 
+/* Lines of printable ASCII with a colon, not too many. */
+static bool are_headers(skep_str s)
+{
+    size_t lines = 0;
+    while (s.n) {
+        skep_str line = skep_str_cut(&s, '\n');
+        size_t colon = skep_str_chr(line, ':');
+        if (colon == 0 || colon == SIZE_MAX || ++lines > SKEP_NOTICE_HEADERS_MAX)
+            return false;
+        for (size_t i = 0; i < line.n; i++)
+            if (line.p[i] < ' ' || line.p[i] > '~' || (i < colon && line.p[i] == ' '))
+                return false;
+    }
+    return true;
+}
+
 static skep_rc check(const struct skep_notice *w, skep_err *err)
 {
+    if (!are_headers(w->headers) || w->headers.n > 8192)
+        return skep_fail(err, SKEP_EINVAL, "headers are at most %d lines \"name: value\" of ASCII",
+                         SKEP_NOTICE_HEADERS_MAX);
     if (!is_word(w->kind) || w->kind.n == 0 || !is_word(w->content_type) ||
         !is_word(w->content_encoding))
         return skep_fail(err, SKEP_EINVAL, "a kind, a content type are one line of ASCII");
@@ -427,6 +446,7 @@ skep_rc skep_notify_put(struct skep_notify *n, const struct skep_notice *w, char
                                          .url = w->url,
                                          .content_type = w->content_type,
                                          .content_encoding = w->content_encoding,
+                                         .headers = w->headers,
                                          .body =
                                              w->content_type.n ? w->body : skep_str_bytes(w->data),
                                          .created_ns = n->cfg.os->now_ns(n->cfg.os)};

@@ -67,6 +67,9 @@ struct skep_notice {
     /* A webhook gets exactly these bytes in place of all that when content_type is set. */
     skep_str content_type, content_encoding;
     skep_bytes body;
+    /* Lines "name: value\n" that a webhook is sent beside its own headers, at most
+     * SKEP_NOTICE_HEADERS_MAX; a value "{id}" is the message's id.  Empty = none. */
+    skep_str headers;
 };
 
 /* Queue it.  Waits for the disk.
@@ -77,7 +80,7 @@ struct skep_notice {
  *          message is counted there as refused) | SKEP_ETOOLARGE (SKEP_STATE_MESSAGE_BYTES) |
  *          SKEP_EIO | SKEP_ENOSPC
  * Threads  any but I/O threads */
-enum { SKEP_NOTICE_ID_BYTES = 40, SKEP_NOTICE_KEY_MAX = 200 };
+enum { SKEP_NOTICE_ID_BYTES = 40, SKEP_NOTICE_KEY_MAX = 200, SKEP_NOTICE_HEADERS_MAX = 8 };
 SKEP_NODISCARD skep_rc skep_notify_put(struct skep_notify *n, const struct skep_notice *notice,
                                        char *ret_id, skep_err *err);
 

@@ -9,7 +9,8 @@
  *   {"type":"error.new","timestamp":"2026-11-20T17:15:11Z","id":"msg_...","environment":"default",
  *    "title":"...","text":"...","url":"...","data":{...}}
  *
- * or the bytes that the notice came with.  The secret is shown as "whsec_" base64.
+ * or the bytes that the notice came with; headers of the notice are sent beside these.  The secret
+ * is shown as "whsec_" base64.
  *
  * Threads: any.  Memory: the attempt's arena and a buffer. */
 #include <inttypes.h>
@@ -82,6 +83,13 @@ static void send(const struct skep_notify__try *t, const uint8_t secret[32], ske
     HEADER("x-skep-event: " SKEP_STRFMT, SKEP_STRARG(m->kind));
     if (m->content_encoding.n)
         HEADER("content-encoding: " SKEP_STRFMT, SKEP_STRARG(m->content_encoding));
+    for (skep_str rest = m->headers; rest.n && n < SKEP_FETCH_HEADERS_MAX;) {
+        skep_str value = skep_str_cut(&rest, '\n'), name = skep_str_cut(&value, ':');
+        value = skep_str_trim(value);
+        if (skep_str_eq(value, SKEP_STR("{id}")))
+            value = m->id;
+        HEADER(SKEP_STRFMT ": " SKEP_STRFMT, SKEP_STRARG(name), SKEP_STRARG(value));
+    }
 #undef HEADER
     skep_notify__post(t, headers, n, body, ret);
 }

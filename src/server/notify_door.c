@@ -41,7 +41,8 @@ skep_rc skep_notify_door_open(const struct skep_config *cfg, const struct skep_o
                               struct skep_notify_door *ret, skep_err *err)
 {
     struct skep_cidr *allow = skep_new_n(arena, struct skep_cidr, cfg->notify_allow.n + 1);
-    *ret = (struct skep_notify_door){.os = os, .key_file = key_file};
+    *ret = (struct skep_notify_door){
+        .os = os, .key_file = key_file, .public_url = public_url(cfg, arena)};
     for (unsigned i = 0; i < cfg->notify_allow.n; i++)
         SKEP_TRY(skep_cidr_parse(skep_str_c(cfg->notify_allow.items[i]), &allow[i], err));
     if (cfg->smtp_password_file)
@@ -54,7 +55,7 @@ skep_rc skep_notify_door_open(const struct skep_config *cfg, const struct skep_o
                                               .allow = allow,
                                               .n_allow = cfg->notify_allow.n,
                                               .near = !cfg->auth_keys,
-                                              .public_url = public_url(cfg, arena),
+                                              .public_url = ret->public_url,
                                               .ca_file = cfg->notify_ca,
                                               .smtp_server = cfg->smtp,
                                               .smtp_user = cfg->smtp_user,

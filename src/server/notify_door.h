@@ -9,7 +9,8 @@ struct skep_notify_door {
     struct skep_notify *notify;
     const struct skep_os *os;
     const char *key_file;
-    char *password; /* sodium_malloc; NULL = none */
+    const char *public_url; /* what links in messages begin with */
+    char *password;         /* sodium_malloc; NULL = none */
 };
 
 /* Start it.  cfg, key_file and the arena outlive it.

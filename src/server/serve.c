@@ -167,6 +167,7 @@ static skep_rc start_net(struct server *s, skep_err *err)
         .symbols = s->symbols,
         .notify = s->notify.notify,
         .mail = s->cfg.smtp != NULL,
+        .public_url = s->notify.public_url,
         .inbox = s->inbox,
         .self = skep_self_stats,
         .self_ctx = s->self,

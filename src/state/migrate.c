@@ -216,6 +216,27 @@ static const char *const steps[] = {
     "  result TEXT NOT NULL"
     ") STRICT;"
     "CREATE INDEX rql_job_environment ON rql_job(environment, id);",
+    /* what people make through Honeycomb's API, and the state of what is watched */
+    "CREATE TABLE object("
+    "  seq INTEGER PRIMARY KEY, id TEXT NOT NULL, environment TEXT NOT NULL,"
+    "  kind INTEGER NOT NULL, scope TEXT NOT NULL, name TEXT NOT NULL, body TEXT NOT NULL,"
+    "  created_ns INTEGER NOT NULL, updated_ns INTEGER NOT NULL, UNIQUE(environment, kind, id)"
+    ") STRICT;"
+    "CREATE INDEX object_scope ON object(kind, environment, scope, name);"
+    "CREATE TABLE watch("
+    "  environment TEXT NOT NULL, id TEXT NOT NULL, slot_ns INTEGER NOT NULL,"
+    "  triggered INTEGER NOT NULL, streak INTEGER NOT NULL, triggered_ns INTEGER NOT NULL,"
+    "  PRIMARY KEY(environment, id)"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE TABLE evaluation("
+    "  number INTEGER PRIMARY KEY AUTOINCREMENT, environment TEXT NOT NULL, watch TEXT NOT NULL,"
+    "  slot_ns INTEGER NOT NULL, took_ns INTEGER NOT NULL, value REAL, met INTEGER NOT NULL,"
+    "  triggered INTEGER NOT NULL, event INTEGER NOT NULL, told INTEGER NOT NULL,"
+    "  error TEXT NOT NULL, detail TEXT NOT NULL"
+    ") STRICT;"
+    "CREATE INDEX evaluation_watch ON evaluation(environment, watch, number);"
+    "CREATE INDEX evaluation_untold ON evaluation(number) WHERE told = 0;"
+    "ALTER TABLE notify_message ADD COLUMN headers TEXT NOT NULL DEFAULT '';",
 };
 
 static skep_rc exec(sqlite3 *db, const char *sql, skep_err *err)

@@ -93,6 +93,18 @@ skep_rc skep_state_list_datasets(struct skep_state *s, skep_str environment,
     return rc;
 }
 
+skep_rc skep_state_drop_dataset(struct skep_state *s, skep_str environment, skep_str slug,
+                                skep_err *err)
+{
+    skep_mutex_lock(&s->lock);
+    sqlite3_stmt *st = skep_state__use(s, SKEP_STATE__DATASET_DROP);
+    skep_state__bind_str(st, 1, slug);
+    skep_state__bind_str(st, 2, environment);
+    skep_rc rc = skep_state__run(s, st, err);
+    skep_mutex_unlock(&s->lock);
+    return rc;
+}
+
 static skep_rc column_locked(struct skep_state *s, skep_str dataset, int64_t now,
                              struct skep_state_column *c, skep_err *err)
 {

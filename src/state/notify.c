@@ -161,6 +161,20 @@ skep_rc skep_state_drop_place(struct skep_state *s, skep_str environment, skep_s
     return rc;
 }
 
+skep_rc skep_state_set_place(struct skep_state *s, const struct skep_state_place *p, skep_err *err)
+{
+    skep_mutex_lock(&s->lock);
+    sqlite3_stmt *st = use(s, SKEP_STATE__NOTIFY_PLACE_SET, p->id, p->environment);
+    skep_state__bind_str(st, 3, p->name);
+    skep_state__bind_i64(st, 4, (int64_t)p->kind);
+    skep_state__bind_str(st, 5, p->target);
+    skep_rc rc = skep_state__run(s, st, err);
+    if (rc == SKEP_OK && sqlite3_changes(s->db) == 0)
+        rc = skep_fail(err, SKEP_ENOTFOUND, "no such place");
+    skep_mutex_unlock(&s->lock);
+    return rc;
+}
+
 /* --- messages ------------------------------------------------------------------------------------
  */
 
@@ -196,6 +210,7 @@ static skep_rc put_message_locked(struct skep_state *s, const struct skep_state_
         skep_state__bind_str(st, 4 + (int)i, text_or_empty(texts[i]));
     skep_state__bind_bytes(st, 11, m->body);
     skep_state__bind_i64(st, 12, m->created_ns);
+    skep_state__bind_str(st, 13, text_or_empty(m->headers));
     SKEP_TRY(skep_state__run(s, st, err));
     *ret_new = sqlite3_changes(s->db) > 0;
     return SKEP_OK;
@@ -239,6 +254,7 @@ static struct skep_state_message read_message(struct skep_arena *arena, sqlite3_
         .url = skep_state__text(arena, st, 8),
         .content_type = skep_state__text(arena, st, 9),
         .content_encoding = skep_state__text(arena, st, 10),
+        .headers = skep_state__text(arena, st, 19),
         .created_ns = sqlite3_column_int64(st, 11),
         .due_from_ns = sqlite3_column_int64(st, 12),
         .attempts = (uint32_t)SKEP_MIN(count_at(st, 13), (uint64_t)UINT32_MAX),

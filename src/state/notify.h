@@ -50,6 +50,7 @@ struct skep_state_message {
     skep_str id;     /* "msg_..." */
     skep_str place, environment, kind, key, title, text, url;
     skep_str content_type, content_encoding;
+    skep_str headers; /* lines "name: value" beside the kind's own */
     skep_bytes body;
     int64_t created_ns;
     int64_t due_from_ns; /* its age counts from here */
@@ -72,6 +73,10 @@ SKEP_NODISCARD skep_rc skep_state_put_place(struct skep_state *s, const struct s
 /* Returns SKEP_OK | SKEP_ENOTFOUND | SKEP_EIO. */
 SKEP_NODISCARD skep_rc skep_state_disable_place(struct skep_state *s, skep_str environment,
                                                 skep_str id, bool disabled, skep_err *err);
+/* Another name, kind and target of p->id; its messages stay.  Returns as above; the name must be
+ * one that no other place of the environment has. */
+SKEP_NODISCARD skep_rc skep_state_set_place(struct skep_state *s, const struct skep_state_place *p,
+                                            skep_err *err);
 /* With its messages.  Returns as above. */
 SKEP_NODISCARD skep_rc skep_state_drop_place(struct skep_state *s, skep_str environment,
                                              skep_str id, skep_err *err);

@@ -103,6 +103,9 @@ SKEP_NODISCARD skep_rc skep_state_put_dataset(struct skep_state *s, skep_str env
                                               const struct skep_state_dataset *d,
                                               struct skep_arena *arena,
                                               struct skep_state_dataset *ret, skep_err *err);
+/* Forget it; one that is not known is fine. */
+SKEP_NODISCARD skep_rc skep_state_drop_dataset(struct skep_state *s, skep_str environment,
+                                               skep_str slug, skep_err *err);
 /* All, ordered by slug. */
 SKEP_NODISCARD skep_rc skep_state_list_datasets(struct skep_state *s, skep_str environment,
                                                 struct skep_arena *arena,

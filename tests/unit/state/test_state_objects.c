@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Objects in state: of one environment, found under their kind, unique by name in their scope,
+ * bounded; watches and evaluations: written together, trimmed but for those nobody was told of,
+ * gone with their environment. */
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "os/os.h"
+#include "state/keys.h"
+#include "state/objects.h"
+#include "state/watches.h"
+
+#define HERE SKEP_STR("default")
+
+static char dir[64], path[80];
+static struct skep_arena arena;
+static struct skep_state *state;
+static skep_err err;
+
+static void open_state(void)
+{
+    const struct skep_state_config cfg = {.os = skep_os_real(), .path = path};
+    skep_rc rc = skep_state_open(&cfg, &state, &err);
+    if (rc != SKEP_OK)
+        fail_msg("%s", err.text);
+}
+
+static int set_up(void **unused)
+{
+    (void)unused;
+    snprintf(dir, sizeof dir, "/tmp/skep-test-state-XXXXXX");
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof path, "%s/state.db", dir);
+    skep_arena_init(&arena, "test", NULL);
+    open_state();
+    return 0;
+}
+
+static int tear_down(void **unused)
+{
+    static const char *const suffixes[] = {"", "-wal", "-shm"};
+    char name[96];
+    (void)unused;
+    skep_state_close(state);
+    skep_arena_done(&arena);
+    for (size_t i = 0; i < 3; i++) {
+        snprintf(name, sizeof name, "%s%s", path, suffixes[i]);
+        unlink(name);
+    }
+    rmdir(dir);
+    return 0;
+}
+
+static skep_rc put(enum skep_object_kind kind, skep_str environment, const char *scope,
+                   const char *name, const char *body, struct skep_object *ret)
+{
+    *ret = (struct skep_object){.environment = environment,
+                                .scope = skep_str_c(scope),
+                                .name = skep_str_c(name),
+                                .body = skep_str_c(body)};
+    return skep_state_put_object(state, kind, ret, &arena, &err);
+}
+
+static size_t count(enum skep_object_kind kind, const skep_str *environment, const char *scope)
+{
+    struct skep_object *list;
+    size_t n = 0;
+    skep_str s = skep_str_c(scope);
+    assert_int_equal(
+        skep_state_objects(state, kind, environment, scope ? &s : NULL, &arena, &list, &n, &err),
+        SKEP_OK);
+    return n;
+}
+
+static void test_objects(void **unused)
+{
+    struct skep_object a, b, got;
+    skep_str here = HERE;
+    (void)unused;
+    assert_int_equal(put(SKEP_OBJECT_BOARD, HERE, "", "", "{\"x\":1}", &a), SKEP_OK);
+    assert_int_equal(put(SKEP_OBJECT_BOARD, HERE, "", "", "{}", &b), SKEP_OK); /* no name: many */
+    assert_int_equal(a.id.n, 11);
+    assert_false(skep_str_eq(a.id, b.id));
+    skep_state_close(state);
+    open_state();
+    assert_int_equal(skep_state_object(state, SKEP_OBJECT_BOARD, HERE, a.id, &arena, &got, &err),
+                     SKEP_OK);
+    assert_true(skep_str_eq(got.body, a.body));
+    assert_int_equal(got.created_ns, a.created_ns);
+    /* Not under another kind or environment. */
+    assert_int_equal(skep_state_object(state, SKEP_OBJECT_SLO, HERE, a.id, &arena, &got, &err),
+                     SKEP_ENOTFOUND);
+    assert_int_equal(
+        skep_state_object(state, SKEP_OBJECT_BOARD, SKEP_STR("prod"), a.id, &arena, &got, &err),
+        SKEP_ENOTFOUND);
+    a.body = SKEP_STR("{\"x\":2}");
+    int64_t before = a.updated_ns;
+    assert_int_equal(skep_state_set_object(state, SKEP_OBJECT_BOARD, &a, &err), SKEP_OK);
+    assert_true(a.updated_ns > before);
+    assert_int_equal(skep_state_object(state, SKEP_OBJECT_BOARD, HERE, a.id, &arena, &got, &err),
+                     SKEP_OK);
+    assert_true(skep_str_eq(got.body, a.body));
+    assert_int_equal(got.created_ns, a.created_ns);
+    assert_int_equal(count(SKEP_OBJECT_BOARD, &here, NULL), 2);
+    assert_int_equal(skep_state_drop_object(state, SKEP_OBJECT_BOARD, HERE, a.id, &err), SKEP_OK);
+    assert_int_equal(skep_state_drop_object(state, SKEP_OBJECT_BOARD, HERE, a.id, &err),
+                     SKEP_ENOTFOUND);
+    assert_int_equal(skep_state_set_object(state, SKEP_OBJECT_BOARD, &a, &err), SKEP_ENOTFOUND);
+}
+
+static void test_names(void **unused)
+{
+    struct skep_object a, b;
+    (void)unused;
+    assert_int_equal(put(SKEP_OBJECT_DERIVED_COLUMN, HERE, "shop", "sli", "{}", &a), SKEP_OK);
+    assert_int_equal(put(SKEP_OBJECT_DERIVED_COLUMN, HERE, "shop", "sli", "{}", &b), SKEP_EEXISTS);
+    assert_int_equal(put(SKEP_OBJECT_DERIVED_COLUMN, HERE, "db", "sli", "{}", &b), SKEP_OK);
+    assert_int_equal(put(SKEP_OBJECT_DERIVED_COLUMN, SKEP_STR("prod"), "shop", "sli", "{}", &b),
+                     SKEP_OK);
+    assert_int_equal(put(SKEP_OBJECT_DERIVED_COLUMN, HERE, "shop", "other", "{}", &b), SKEP_OK);
+    b.name = SKEP_STR("sli");
+    assert_int_equal(skep_state_set_object(state, SKEP_OBJECT_DERIVED_COLUMN, &b, &err),
+                     SKEP_EEXISTS);
+    assert_int_equal(skep_state_set_object(state, SKEP_OBJECT_DERIVED_COLUMN, &a, &err), SKEP_OK);
+    skep_str here = HERE;
+    assert_int_equal(count(SKEP_OBJECT_DERIVED_COLUMN, &here, "shop"), 2);
+    assert_int_equal(count(SKEP_OBJECT_DERIVED_COLUMN, &here, NULL), 3);
+    assert_int_equal(count(SKEP_OBJECT_DERIVED_COLUMN, NULL, NULL), 4);
+    assert_int_equal(
+        skep_state_drop_objects(state, SKEP_OBJECT_DERIVED_COLUMN, HERE, SKEP_STR("shop"), &err),
+        SKEP_OK);
+    assert_int_equal(count(SKEP_OBJECT_DERIVED_COLUMN, NULL, NULL), 2);
+}
+
+static void test_bounds(void **unused)
+{
+    struct skep_object o;
+    skep_str here = HERE;
+    (void)unused;
+    for (int i = 0; i < 60; i++) /* the oldest make room */
+        assert_int_equal(put(SKEP_OBJECT_MAP_REQUEST, HERE, "", "", "{}", &o), SKEP_OK);
+    assert_int_equal(count(SKEP_OBJECT_MAP_REQUEST, &here, NULL), 50);
+    char *large = malloc(SKEP_OBJECT_BYTES + 2);
+    memset(large, 'x', SKEP_OBJECT_BYTES + 1);
+    large[SKEP_OBJECT_BYTES + 1] = '\0';
+    assert_int_equal(put(SKEP_OBJECT_BOARD, HERE, "", "", large, &o), SKEP_ETOOLARGE);
+    free(large);
+}
+
+static struct skep_evaluation note(const char *id, int64_t slot, bool told)
+{
+    const struct skep_watch_state w = {
+        .environment = HERE, .id = skep_str_c(id), .slot_ns = slot, .streak = 1};
+    struct skep_evaluation e = {.slot_ns = slot,
+                                .has_value = true,
+                                .value = 1.5,
+                                .met = true,
+                                .told = told,
+                                .event = told ? SKEP_WATCH_NOTHING : SKEP_WATCH_FIRED,
+                                .detail = SKEP_STR("{}")};
+    assert_int_equal(skep_state_note_evaluation(state, &w, &e, &err), SKEP_OK);
+    return e;
+}
+
+static void test_watches(void **unused)
+{
+    struct skep_evaluation e[8], first;
+    struct skep_watch_state *w;
+    size_t n;
+    (void)unused;
+    first = note("a", 10, false);
+    (void)note("a", 20, true);
+    (void)note("b", 20, true);
+    skep_state_close(state);
+    open_state();
+    assert_int_equal(skep_state_watches(state, NULL, &arena, &w, &n, &err), SKEP_OK);
+    assert_int_equal(n, 2);
+    assert_int_equal(w[0].slot_ns, 20);
+    assert_int_equal(w[0].streak, 1);
+    assert_int_equal(skep_state_evaluations(state, HERE, SKEP_STR("a"), 0, &arena, e, 8, &n, &err),
+                     SKEP_OK);
+    assert_int_equal(n, 2);
+    assert_int_equal(e[0].slot_ns, 20); /* newest first */
+    assert_true(e[0].has_value && e[0].value == 1.5);
+    assert_int_equal(
+        skep_state_evaluations(state, HERE, SKEP_STR("a"), e[0].number, &arena, e, 8, &n, &err),
+        SKEP_OK);
+    assert_int_equal(n, 1);
+    assert_int_equal(skep_state_evaluations_untold(state, &arena, e, 8, &n, &err), SKEP_OK);
+    assert_int_equal(n, 1);
+    assert_int_equal(e[0].number, first.number);
+    assert_true(skep_str_eq(e[0].watch, SKEP_STR("a")));
+    assert_int_equal(skep_state_evaluation_told(state, first.number, &err), SKEP_OK);
+    assert_int_equal(skep_state_evaluations_untold(state, &arena, e, 8, &n, &err), SKEP_OK);
+    assert_int_equal(n, 0);
+    assert_int_equal(skep_state_drop_watch(state, HERE, SKEP_STR("a"), &err), SKEP_OK);
+    assert_int_equal(skep_state_evaluations(state, HERE, SKEP_STR("a"), 0, &arena, e, 8, &n, &err),
+                     SKEP_OK);
+    assert_int_equal(n, 0);
+}
+
+static void test_trim(void **unused)
+{
+    static struct skep_evaluation e[SKEP_WATCH_EVALUATIONS_MAX + 20];
+    size_t n;
+    (void)unused;
+    (void)note("a", 1, false);
+    for (int i = 0; i < SKEP_WATCH_EVALUATIONS_MAX + 10; i++)
+        (void)note("a", 2 + i, true);
+    assert_int_equal(skep_state_evaluations(state, HERE, SKEP_STR("a"), 0, &arena, e,
+                                            SKEP_WATCH_EVALUATIONS_MAX + 20, &n, &err),
+                     SKEP_OK);
+    assert_int_equal(n, SKEP_WATCH_EVALUATIONS_MAX + 1);
+    assert_int_equal(e[n - 1].slot_ns, 1); /* not told: it stays */
+}
+
+static void test_environment(void **unused)
+{
+    const struct skep_state_environment made = {.id = SKEP_STR("hcxen_1"),
+                                                .slug = SKEP_STR("prod"),
+                                                .name = SKEP_STR("prod"),
+                                                .description = SKEP_STR(""),
+                                                .color = SKEP_STR("blue")};
+    struct skep_object o;
+    struct skep_watch_state w = {.environment = SKEP_STR("prod"), .id = SKEP_STR("a")};
+    struct skep_evaluation e = {.detail = SKEP_STR("{}")};
+    struct skep_watch_state *list;
+    size_t n;
+    (void)unused;
+    assert_int_equal(skep_state_put_environment(state, &made, &err), SKEP_OK);
+    assert_int_equal(put(SKEP_OBJECT_BOARD, SKEP_STR("prod"), "", "", "{}", &o), SKEP_OK);
+    assert_int_equal(put(SKEP_OBJECT_BOARD, HERE, "", "", "{}", &o), SKEP_OK);
+    assert_int_equal(skep_state_note_evaluation(state, &w, &e, &err), SKEP_OK);
+    assert_int_equal(skep_state_drop_environment(state, SKEP_STR("prod"), &err), SKEP_OK);
+    assert_int_equal(count(SKEP_OBJECT_BOARD, NULL, NULL), 1);
+    assert_int_equal(skep_state_watches(state, NULL, &arena, &list, &n, &err), SKEP_OK);
+    assert_int_equal(n, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_objects, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_names, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_bounds, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_watches, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_trim, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_environment, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
