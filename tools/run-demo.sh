@@ -84,7 +84,8 @@ await() {
     exit 1
 }
 
-# Writes the variables with which Cruddur reaches its environment: a key of it, made once a data folder.
+# Sets the variables with which Cruddur reaches its environment: a key of it, made once a data folder.
+# They stand in a file, so that a terminal can speak for the same environment:  . data/cruddur.env
 keys_of_demo() {
     local file=$data/cruddur.env lines
     if [ ! -f "$file" ]; then
@@ -93,10 +94,12 @@ keys_of_demo() {
         (
             umask 077
             printf '%s\n' "$lines" | sed -n \
-                -e 's/^ *export \(OTEL_EXPORTER_OTLP_HEADERS=.*\)/\1/p' \
-                -e 's/^ *export \(AWS_ACCESS_KEY_ID=.*\)/\1/p' \
-                -e 's/^ *export \(AWS_SECRET_ACCESS_KEY=.*\)/\1/p' \
-                -e 's/^ *Python  rollbar.init("\([0-9a-f]*\)".*/ROLLBAR_ACCESS_TOKEN=\1/p' >"$file"
+                -e 's/^ *\(export SKEP_KEY=.*\)/\1/p' \
+                -e 's/^ *\(export OTEL_EXPORTER_OTLP_HEADERS=.*\)/\1/p' \
+                -e 's/^ *\(export AWS_ACCESS_KEY_ID=.*\)/\1/p' \
+                -e 's/^ *\(export AWS_SECRET_ACCESS_KEY=.*\)/\1/p' \
+                -e 's/^ *Python  rollbar.init("\([0-9a-f]*\)".*/export ROLLBAR_ACCESS_TOKEN=\1/p' >"$file"
+            printf 'export SKEP_URL=%s AWS_DEFAULT_REGION=ca-central-1\n' "$url" >>"$file"
         )
     fi
     # shellcheck source=/dev/null
@@ -105,10 +108,8 @@ keys_of_demo() {
 
 start_cruddur() {
     start cruddur env -u OTEL_SDK_DISABLED \
-        OTEL_SERVICE_NAME=backend-flask OTEL_EXPORTER_OTLP_ENDPOINT="$url" OTEL_EXPORTER_OTLP_HEADERS="$OTEL_EXPORTER_OTLP_HEADERS" \
-        AWS_XRAY_DAEMON_ADDRESS="127.0.0.1:$xray_port" AWS_ENDPOINT_URL_CLOUDWATCH_LOGS="$url" AWS_DEFAULT_REGION=ca-central-1 \
-        AWS_ACCESS_KEY_ID="$AWS_ACCESS_KEY_ID" AWS_SECRET_ACCESS_KEY="$AWS_SECRET_ACCESS_KEY" \
-        ROLLBAR_ACCESS_TOKEN="$ROLLBAR_ACCESS_TOKEN" ROLLBAR_ENDPOINT="$url/api/1/" \
+        OTEL_SERVICE_NAME=backend-flask OTEL_RESOURCE_ATTRIBUTES=deployment.environment.name=production OTEL_EXPORTER_OTLP_ENDPOINT="$url" \
+        AWS_XRAY_DAEMON_ADDRESS="127.0.0.1:$xray_port" AWS_ENDPOINT_URL_CLOUDWATCH_LOGS="$url" ROLLBAR_ENDPOINT="$url/api/1/" \
         "$programs/bin/cruddur" --trouble --quiet --database "$data/cruddur.db" --port "$api_port" \
         --page "$programs/sub/cruddur/page/dist" --page-port "$page_port" --page-otlp "$url" --page-headers "$OTEL_EXPORTER_OTLP_HEADERS"
     await Cruddur "$api_port"
