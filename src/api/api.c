@@ -59,6 +59,7 @@ skep_rc skep_api_routes(struct skep_api *api, struct skep_net *net, skep_err *er
         &skep_api__page_names,
         &skep_api__page_query,
         &skep_api__page_facets,
+        &skep_api__page_functions,
         &skep_api__page_graph,
         &skep_api__page_rows,
         &skep_api__page_traces,

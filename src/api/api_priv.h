@@ -174,9 +174,9 @@ struct skep_api__routes {
 };
 extern const struct skep_api__routes skep_api__page_notify;
 extern const struct skep_api__routes skep_api__page_status, skep_api__page_names,
-    skep_api__page_facets, skep_api__page_insights, skep_api__page_graph, skep_api__page_query,
-    skep_api__page_rows, skep_api__page_traces, skep_api__page_tail, skep_api__page_export,
-    skep_api__page_delete, skep_api__page_assets, skep_api__honeycomb_auth,
+    skep_api__page_facets, skep_api__page_functions, skep_api__page_insights, skep_api__page_graph,
+    skep_api__page_query, skep_api__page_rows, skep_api__page_traces, skep_api__page_tail,
+    skep_api__page_export, skep_api__page_delete, skep_api__page_assets, skep_api__honeycomb_auth,
     skep_api__honeycomb_datasets, skep_api__honeycomb_columns, skep_api__honeycomb_queries,
     skep_api__honeycomb_results, skep_api__page_ledger, skep_api__page_running, skep_api__page_keys,
     skep_api__page_login, skep_api__page_users, skep_api__page_audit, skep_api__honeycomb_v2,

@@ -3,7 +3,9 @@
  * shows the same question: /ui/query?from=..&to=..&ds=..&c=COUNT&w=name = "x"&by=..&o=COUNT
  * desc&h=COUNT > 1
  *
- * What the page's address cannot say (filters of one calculation, names) is left out.
+ * Filters of one calculation and its name stand behind it (COUNT as errors where error = true);
+ * cf= calculated fields, fx= formulas, cmp= the earlier time.  What the page's address cannot say
+ * (an OR of a calculation's filters) is left out.
  * Threads: none of its own.  Memory: the request's arena. */
 #include <yyjson.h>
 
@@ -55,17 +57,58 @@ static skep_str calc_text(struct skep_arena *arena, skep_str op, skep_str column
                                          SKEP_STRARG(column));
 }
 
-static void filter(struct link *l, yyjson_val *f)
+static skep_str filter_text(struct skep_arena *arena, yyjson_val *f)
 {
     size_t n = 0;
     yyjson_val *value = yyjson_obj_get(f, "value");
     char *text = value && !yyjson_is_null(value) ? yyjson_val_write(value, 0, &n) : NULL;
-    param(l, "w",
-          skep_arena_printf(l->arena, SKEP_STRFMT " " SKEP_STRFMT "%s" SKEP_STRFMT,
-                            SKEP_STRARG(name_text(l->arena, str_of(f, "column"))),
-                            SKEP_STRARG(str_of(f, "op")), text ? " " : "",
-                            SKEP_STRARG(((skep_str){text, n}))));
+    skep_str all = skep_arena_printf(arena, SKEP_STRFMT " " SKEP_STRFMT "%s" SKEP_STRFMT,
+                                     SKEP_STRARG(name_text(arena, str_of(f, "column"))),
+                                     SKEP_STRARG(str_of(f, "op")), text ? " " : "",
+                                     SKEP_STRARG(((skep_str){text, n})));
     skep_free(text);
+    return all;
+}
+
+static void filter(struct link *l, yyjson_val *f)
+{
+    param(l, "w", filter_text(l->arena, f));
+}
+
+/* P95(duration_ms) as slow where error = true and ... */
+static void calculation(struct link *l, yyjson_val *c)
+{
+    skep_str text = calc_text(l->arena, str_of(c, "op"), str_of(c, "column"));
+    skep_str name = str_of(c, "name");
+    yyjson_val *f;
+    size_t i, max;
+    if (name.n > 0)
+        text = skep_arena_printf(l->arena, SKEP_STRFMT " as " SKEP_STRFMT, SKEP_STRARG(text),
+                                 SKEP_STRARG(name_text(l->arena, name)));
+    if (!skep_str_eq(str_of(c, "filter_combination"), SKEP_STR("OR"))) {
+        yyjson_arr_foreach(yyjson_obj_get(c, "filters"), i, max, f)
+        {
+            text = skep_arena_printf(l->arena, SKEP_STRFMT " %s " SKEP_STRFMT, SKEP_STRARG(text),
+                                     i ? "and" : "where", SKEP_STRARG(filter_text(l->arena, f)));
+        }
+    }
+    param(l, "c", text);
+}
+
+/* name = expression */
+static void named(struct link *l, const char *key, yyjson_val *list)
+{
+    yyjson_val *v;
+    size_t i, max;
+    yyjson_arr_foreach(list, i, max, v)
+    {
+        skep_str name = str_of(v, "name");
+        bool odd = skep_str_chr(name, '=') != SIZE_MAX;
+        param(l, key,
+              skep_arena_printf(l->arena, "%s" SKEP_STRFMT "%s = " SKEP_STRFMT, odd ? "`" : "",
+                                SKEP_STRARG(name), odd ? "`" : "",
+                                SKEP_STRARG(str_of(v, "expression"))));
+    }
 }
 
 static void order(struct link *l, yyjson_val *o)
@@ -89,6 +132,14 @@ static void lists(struct link *l, yyjson_val *root)
 {
     size_t i, max;
     yyjson_val *v;
+    yyjson_arr_foreach(yyjson_obj_get(root, "calculations"), i, max, v)
+    {
+        calculation(l, v);
+    }
+    if (max == 0)
+        param(l, "c", SKEP_STR("COUNT"));
+    named(l, "cf", yyjson_obj_get(root, "calculated_fields"));
+    named(l, "fx", yyjson_obj_get(root, "formulas"));
     yyjson_arr_foreach(yyjson_obj_get(root, "filters"), i, max, v)
     {
         filter(l, v);
@@ -121,12 +172,11 @@ skep_str skep_api__hny_page_path(struct skep_arena *arena, skep_str dataset, ske
     param(&l, "to", skep_arena_printf(arena, "%.3f", (double)plan->range.end_ns / 1e9));
     if (skep_lang_dataset(dataset).n)
         param(&l, "ds", dataset);
-    for (unsigned i = 0; i < plan->n_aggs; i++)
-        param(&l, "c",
-              calc_text(arena, skep_agg_op_name(plan->aggs[i].op, plan->aggs[i].param),
-                        skep_field_label(&plan->aggs[i].field)));
     for (unsigned i = 0; i < plan->n_groups; i++)
         param(&l, "by", skep_field_label(&plan->groups[i]));
+    if (plan->compare_offset_ns > 0)
+        param(&l, "cmp",
+              skep_arena_printf(arena, "%lld", (long long)(plan->compare_offset_ns / 1000000000)));
     yyjson_doc *doc = yyjson_read(spec.p, spec.n, 0);
     lists(&l, yyjson_doc_get_root(doc));
     yyjson_doc_free(doc);

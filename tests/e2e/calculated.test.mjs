@@ -199,6 +199,10 @@ test('formulas stand instead of calculations, and give orders, havings, series a
   let res;
   do res = await skep.json('GET', `/1/query_results/__all__/${run.id}`); while (!res.complete);
   assert.deepEqual(Object.keys(res.data.results[0].data), ['service.name', 'rate', 'mean']);
+  // Its link opens the same question in the page.
+  const link = new URL(res.links.query_url).searchParams;
+  assert.deepEqual(link.getAll('c'), ['COUNT as total', 'COUNT as bad where status >= 500', 'SUM(duration_ms)']);
+  assert.deepEqual(link.getAll('fx'), ['rate = $bad/$total', 'mean = DIV($"SUM(duration_ms)", $total)']);
   close(res.data.total_by_aggregate.data.rate, rate(rows));
 });
 

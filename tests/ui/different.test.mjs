@@ -78,6 +78,17 @@ ui('the heatmap offers it by keyboard', {}, async ({ page, url }) => {
   await panel(page).waitFor();
 });
 
+ui('numbers are two distributions over each other', {}, async ({ page, url, mock }) => {
+  mock.histograms = true;
+  await page.goto(`${url}/ui/query?c=COUNT&t=2h&d=http.route+=+"/api/search"`);
+  const card = cards(page).filter({ has: page.locator('.pair-histogram') }).first();
+  await card.getByRole('img', { name: /^Selected rows around .+, the rest around .+/ }).waitFor();
+  const paths = await card.locator('svg path').evaluateAll((all) => all.map((p) => [p.getAttribute('class'), p.getAttribute('d')]));
+  assert.deepEqual(paths.map(([c]) => c), ['rest', 'selected']);
+  assert.ok(paths.every(([, d]) => (d.match(/H/g) ?? []).length === 10));
+  assert.equal(await card.locator('.pair-bars').count(), 0);
+});
+
 ui('nothing selected, no rest, and a refusal are told apart', { quiet: false }, async ({ page, url, mock }) => {
   await page.goto(`${url}/ui/query?c=COUNT&t=2h&d=service.name+=+"nobody"`);
   await panel(page).getByRole('heading', { name: 'No rows are selected' }).waitFor();

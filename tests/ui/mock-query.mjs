@@ -138,7 +138,7 @@ export function query(all, q, now) {
 }
 
 // Selected rows against the rest, column by column; absent counts as a value.
-export function facets(rows, q, now) {
+export function facets(rows, q, now, histograms = false) {
   const base = select(rows, q, now);
   const chosen = new Set(select(base, { ...q, dataset: undefined, ...q.selection }, now));
   const [selected, rest] = [chosen.size, base.length - chosen.size];
@@ -150,10 +150,18 @@ export function facets(rows, q, now) {
       c[chosen.has(r) ? 0 : 1]++;
       counts.set(v, c);
     }
-    if (counts.size > 2000) return { column, too_many_values: true, difference: 0, n_values: 0, values: [] };
+    const numbers = base.map((r) => r.fields[column]).filter((v) => typeof v === 'number');
+    if (histograms && numbers.length > 0.4 * base.length && counts.size > 20) {
+      const [lo, hi] = [Math.min(...numbers), Math.max(...numbers)];
+      const bins = (of) => Array.from({ length: 10 }, (_, i) => base.filter((r) => chosen.has(r) === of && typeof r.fields[column] === 'number' && Math.min(9, Math.floor(((r.fields[column] - lo) / (hi - lo)) * 10)) === i).length);
+      return { column, too_many_values: true, kind: 'numbers', significant: true, difference: 0.9, effect: 0.8, p: 0, q: 0, n_values: 0, values: [],
+        histogram: { edges: Array.from({ length: 11 }, (_, i) => lo + ((hi - lo) * i) / 10), selected: bins(true), rest: bins(false) } };
+    }
+    if (counts.size > 2000) return { column, too_many_values: true, kind: 'presence', significant: false, difference: 0, effect: 0, p: 1, q: 1, n_values: 0, values: [] };
     const apart = (c) => Math.abs(c[0] / (selected || 1) - c[1] / (rest || 1));
     const by = [...counts].sort((a, b) => apart(b[1]) - apart(a[1]));
-    return { column, too_many_values: false, difference: selected && rest ? by.reduce((n, [, c]) => n + apart(c), 0) / 2 : 0, n_values: by.length,
+    const difference = selected && rest ? by.reduce((n, [, c]) => n + apart(c), 0) / 2 : 0;
+    return { column, too_many_values: false, kind: 'values', significant: difference >= 0.02, effect: difference, p: 0, q: 0, difference, n_values: by.length,
       values: by.slice(0, q.limit ?? 20).map(([v, c]) => ({ value: JSON.parse(v), selected: c[0], rest: c[1] })) };
   });
   list.sort((a, b) => b.difference - a.difference || (a.column < b.column ? -1 : 1));

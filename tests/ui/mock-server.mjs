@@ -122,7 +122,7 @@ class Mock {
   on_facets(q, _, res) {
     this.lastFacets = q;
     if (this.refuseFacets) return this.json(res, { error: this.refuseFacets, field: 'columns' }, 422);
-    this.json(res, facets(this.rows(), q, Date.now()));
+    this.json(res, facets(this.rows(), q, Date.now(), this.histograms));
   }
 
   // `wrong` rows of the last step are missing from what is stored.
@@ -219,6 +219,10 @@ class Mock {
       }
     }
     this.json(res, { fields: [...fields.values()].map((f) => ({ ...f, types: [...f.types] })).sort((a, b) => (a.name < b.name ? -1 : 1)) });
+  }
+
+  on_functions(_, __, res) {
+    this.json(res, { functions: [{ name: 'IF', signature: 'IF(condition, value, ...[, else])', text: 'The value of the first condition that holds.', family: 'conditional' }, { name: 'IN', signature: 'IN(a, b, ...)', text: 'Is a one of them?', family: 'compare' }] });
   }
 
   on_values(q, _, res) {

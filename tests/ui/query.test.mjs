@@ -38,6 +38,43 @@ ui('a question is built with the keyboard alone', {}, async ({ page, url, mock }
   assert.equal(mock.lastQuery.time_range, 7200, 'the time range of Home is kept');
 });
 
+ui('calculated fields, formulas and an earlier time come by keyboard, with completion', {}, async ({ page, url, mock }) => {
+  await page.goto(`${url}/ui/query?c=COUNT&t=2h`);
+  await page.getByRole('button', { name: '+ Calculated field' }).press('Enter');
+  await clause(page, 'Calculate').waitFor();
+  await until('the clause has the focus', () => page.evaluate(() => document.activeElement.closest('[data-clause]')?.dataset.clause === 'cf'));
+  await page.keyboard.type('slow = i');
+  await page.getByRole('option', { name: /^IF\(condition/ }).waitFor();
+  await page.keyboard.press('Enter');
+  await page.keyboard.type('$durat');
+  await page.getByRole('option', { name: /^duration_ms/ }).waitFor();
+  await page.keyboard.press('Tab');
+  await page.keyboard.type(' > 100, "slow")');
+  await page.keyboard.press('Enter');
+  await until('the field in the URL', () => params(page).get('cf') === 'slow = IF($duration_ms > 100, "slow")');
+  await until('asked', () => mock.lastQuery.calculated_fields?.[0]?.expression === 'IF($duration_ms > 100, "slow")');
+  await clause(page, 'Group by').focus();
+  await page.keyboard.type('slo');
+  await page.getByRole('option', { name: /^slow calculated/ }).waitFor();
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('Escape');
+  await clause(page, 'Select').focus();
+  await page.keyboard.type('COUNT as errors where error = true');
+  await page.keyboard.press('Enter');
+  await until('the calculation in the URL', () => params(page).getAll('c').length === 2);
+  await page.getByRole('button', { name: '+ Formula' }).press('Enter');
+  await until('the clause has the focus', () => page.evaluate(() => document.activeElement.closest('[data-clause]')?.dataset.clause === 'fx'));
+  await page.keyboard.type('rate = $err');
+  await page.getByRole('option', { name: /^errors/ }).waitFor();
+  await page.keyboard.press('Tab');
+  await page.keyboard.type('/$COUNT');
+  await page.keyboard.press('Enter');
+  await page.locator('.builder label', { hasText: 'Compare' }).locator('select').selectOption('86400');
+  await until('all of it asked', () => mock.lastQuery.compare_time_offset_seconds === 86400);
+  assert.deepEqual(mock.lastQuery.formulas, [{ name: 'rate', expression: '$errors/$COUNT' }]);
+  assert.deepEqual(mock.lastQuery.calculations[1], { op: 'COUNT', name: 'errors', filters: [{ column: 'error', op: '=', value: true }] });
+});
+
 ui('a field of another span of the trace is completed like any other', {}, async ({ page, url, mock }) => {
   await page.goto(`${url}/ui/query?t=2h&c=COUNT`);
   await clause(page, 'Where').focus();

@@ -88,6 +88,35 @@ test('calculations, orders and havings survive their text', () => {
   for (const t of ['COUNT > 10', 'P99(duration_ms) <= 0.5', 'AVG(x) != -1']) assert.equal(query.havingText(query.parseHaving(t)), t);
 });
 
+test('named and filtered calculations, calculated fields and formulas survive their text', () => {
+  for (const t of ['COUNT as errors', 'P95(duration_ms) as `slow ones` where error = true and name = "a and b"', 'COUNT as x where y exists']) assert.equal(query.calcText(query.parseCalc(t)), t);
+  assert.deepEqual(query.parseCalc('count as errors where error = true AND status >= 500'), { op: 'COUNT', name: 'errors', filters: [{ column: 'error', op: '=', value: true }, { column: 'status', op: '>=', value: 500 }] });
+  assert.throws(() => query.parseCalc('COUNT where x exists'), query.Unreadable);
+  assert.throws(() => query.parseCalc('COUNT as x where y'), query.Unreadable);
+  assert.equal(query.calcKey('COUNT as errors where error = true'), 'errors');
+  assert.equal(query.calcKey('P95(duration_ms)'), 'P95(duration_ms)');
+  assert.deepEqual(query.parseNamed(' error rate =  $errors / $COUNT '), { name: 'error rate', expression: '$errors / $COUNT' });
+  assert.deepEqual(query.parseNamed('same = $a = $b'), { name: 'same', expression: '$a = $b' });
+  for (const t of ['rate = $a / $b', '`a=b` = 1']) assert.equal(query.namedText(query.parseNamed(t)), t);
+  for (const t of ['x', '= 1', 'x =', '']) assert.throws(() => query.parseNamed(t), query.Unreadable, t);
+  assert.deepEqual(query.parseHaving('rate > 0.5'), { column: 'rate', op: '>', value: 0.5 });
+  assert.equal(query.havingText(query.parseHaving('rate > 0.5')), 'rate > 0.5');
+});
+
+test('an earlier time is compared with where it may be, bucket on bucket', () => {
+  const of = (text) => query.offsetOf(new URLSearchParams(text));
+  assert.equal(of('t=2h&cmp=prev'), 7200);
+  assert.equal(of('t=2h&cmp=86400'), 86400);
+  assert.equal(of('t=2h&cmp=3600'), 0, 'it must not overlap');
+  assert.equal(of('t=2h&cmp=7777'), 0);
+  assert.equal(of('t=2h'), 0);
+  const r = { start_ms: 1000e3, end_ms: 1040e3, granularity_ms: 10e3, times_ms: [1000e3, 1010e3, 1020e3, 1030e3], columns: [{ key: 'AVG(x)', kind: 'calc', op: 'AVG' }],
+    compare: { offset_ms: 600e3, granularity_ms: 10e3, times_ms: [400e3, 410e3, 420e3, 430e3], groups: [{ values: [2], series: [[1, 2, null, 4]] }] } };
+  const [then] = series.earlierOf(r, 0, [{ id: '[]', name: 'all rows', color: 'red', key: [], data: [5, 6, 7, 8] }]);
+  assert.deepEqual([then.name, then.dash, then.data], ['all rows, 10 minutes before', true, [1, 2, null, 4]]);
+  assert.deepEqual(series.earlierOf({ ...r, compare: undefined }, 0, []), []);
+});
+
 test('numbers read well at every size', () => {
   assert.equal(format.count(10240113), '10,240,113');
   assert.deepEqual([0.0000005, 0.0123, 1, 999, 1000, 61e3, 3.6e6, 9e7].map(format.duration), ['0.5 ns', '12.3 µs', '1 ms', '999 ms', '1 s', '1.02 min', '1 h', '1.04 d']);

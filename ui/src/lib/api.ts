@@ -155,6 +155,7 @@ export const api = {
   traces: (spec: TracesSpec, signal?: AbortSignal) =>
     post<TracesAnswer>('traces', spec, { traces: 'array' }, signal),
 
+  functions: (signal?: AbortSignal) => get<{ functions: { name: string; signature: string; text: string; family: string }[] }>('functions', { functions: 'array' }, signal),
   facets: (spec: Selection & { selection: { filters: Filter[] }; columns: string[]; limit?: number }, signal?: AbortSignal) =>
     post<FacetsAnswer>('facets', spec, { facets: 'array', selected: 'number', rest: 'number', complete: 'boolean' }, signal),
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Suggestions for each clause of the builder.
 
-import { CALC_OPS, FILTER_OPS, parseCalc, quoteField, splitFilter } from './query';
-import { fields, values } from './schema';
+import { CALC_OPS, FILTER_OPS, calcKey, parseCalc, quoteField, splitFilter } from './query';
+import { fields, functions, values } from './schema';
 import { count, si } from './format';
 import { ownColumn, relationOf, RELATIONS } from './relation';
 import type { Field } from './types';
@@ -33,7 +33,7 @@ function ranked(list: Field[], typed: string): Field[] {
     .map((x) => x.f);
 }
 
-const detail = (f: Field) => `${f.types.join(' | ')} · ${si(f.rows)} rows`;
+const detail = (f: Field) => (f.scopes.includes('calculated') ? 'calculated' : `${f.types.join(' | ')} · ${si(f.rows)} rows`);
 
 interface Wanted {
   done: boolean;
@@ -72,6 +72,12 @@ const OP_HELP: Record<string, string> = {
 };
 
 export async function completeCalc(text: string): Promise<Suggestion[]> {
+  const filtered = /^(.*\swhere\s+(?:.*\sand\s+)?)(.*)$/i.exec(text);
+  if (filtered) {
+    const head = filtered[1]!;
+    return (await completeFilter(filtered[2]!)).map((s) => ({ ...s, text: head + s.text }));
+  }
+  if (/\sas\s/i.test(text)) return [];
   const m = /^\s*([A-Za-z_0-9]+)\s*\(\s*(.*?)\)?$/.exec(text);
   if (m) {
     const op = m[1]!.toUpperCase();
@@ -86,6 +92,26 @@ export async function completeCalc(text: string): Promise<Suggestion[]> {
     return { text: alone ? op : `${op}(`, label: alone ? op : `${op}(field)`, detail: help(op), done: alone };
   });
 }
+
+// What is written last: a column behind $, or a function. `names`: what may stand behind $.
+async function completeExpression(text: string, names: () => Promise<{ name: string; detail: string }[]>): Promise<Suggestion[]> {
+  const m = /(\$"[^"]*|\$[\w./:?-]*|(?<![\w$"`.])[A-Za-z_]+)$/.exec(text);
+  if (!text.includes('=') || !m || m.index <= text.indexOf('=')) return [];
+  const head = text.slice(0, m.index);
+  if (m[0].startsWith('$')) {
+    const typed = m[0].slice(1).replace(/^"/, '');
+    const list = (await names()).map((n) => ({ n, s: score(n.name, typed) })).filter((x) => x.s > 0).sort((a, b) => b.s - a.s).slice(0, 60);
+    const weak = list.some((x) => x.n.name === typed);
+    return list.map(({ n }) => ({ text: `${head}${/^[\w./:?-]+$/.test(n.name) ? `$${n.name}` : `$"${n.name}"`}`, label: n.name, detail: n.detail, done: false, weak }));
+  }
+  const typed = m[0].toUpperCase();
+  return (await functions()).filter((f) => f.name.startsWith(typed)).map((f) => ({ text: `${head}${f.name}(`, label: f.signature, detail: f.text, done: false }));
+}
+
+export const completeCalculated = (text: string) => completeExpression(text, async () => (await fields()).map((f) => ({ name: f.name, detail: detail(f) })));
+
+export const completeFormula = (calcs: string[]) => (text: string) =>
+  completeExpression(text, async () => (calcs.length ? calcs : ['COUNT']).filter((c) => !c.startsWith('HEATMAP')).map((c) => ({ name: calcKey(c), detail: calcKey(c) === c ? 'calculation' : c })));
 
 const TEXT_ONLY = new Set(FILTER_OPS.slice(6, 12));
 const OP_ORDER = ['=', '!=', '>', '>=', '<', '<=', ...FILTER_OPS.slice(6)];
@@ -116,19 +142,22 @@ export async function completeFilter(text: string): Promise<Suggestion[]> {
   }));
 }
 
-export function completeOrder(calcs: string[], by: string[]) {
+// As orders and havings name a calculation.
+const nameOf = (calc: string) => (calcKey(calc) === calc ? calc : quoteField(calcKey(calc)));
+
+export function completeOrder(calcs: string[], by: string[], formulas: string[] = []) {
   return async (text: string): Promise<Suggestion[]> => {
     const typed = text.trim().toLowerCase();
-    const keys = [...(calcs.length ? calcs : ['COUNT']).filter((c) => !c.startsWith('HEATMAP')), ...by.map(quoteField)];
+    const keys = [...formulas.map(quoteField), ...(calcs.length ? calcs : ['COUNT']).filter((c) => !c.startsWith('HEATMAP')).map(nameOf), ...by.map(quoteField)];
     return keys.flatMap((k) => ['desc', 'asc'].map((d) => `${k} ${d}`))
       .filter((t) => t.toLowerCase().includes(typed))
       .map((t) => ({ text: t, label: t, done: true }));
   };
 }
 
-export function completeHaving(calcs: string[]) {
+export function completeHaving(calcs: string[], formulas: string[] = []) {
   return async (text: string): Promise<Suggestion[]> => {
-    const keys = (calcs.length ? calcs : ['COUNT']).filter((c) => !c.startsWith('HEATMAP'));
+    const keys = [...formulas.map(quoteField), ...(calcs.length ? calcs : ['COUNT']).filter((c) => !c.startsWith('HEATMAP')).map(nameOf)];
     const whole = keys.find((k) => text.trimStart().startsWith(k));
     if (whole) {
       const rest = text.trim().slice(whole.length).trim();

@@ -2,8 +2,9 @@
 //
 // A question as text and back. Each clause is a list of short texts, in the URL exactly as in the
 // builder:  c=P99(duration_ms)  w=http.route = "/"  by=service.name  o=COUNT desc  h=COUNT > 10
+//   c=COUNT as errors where error = true  cf=class = IF($status >= 500, "bad")  fx=rate = $errors / $COUNT  cmp=86400
 
-import type { Calc, Filter, Having, Order, QuerySpec, Scalar, Selection, Value } from './types';
+import type { Calc, Filter, Having, Named, Order, QuerySpec, Scalar, Selection, Value } from './types';
 import { rangeOf, spanOf } from './time';
 
 export const CALC_OPS = [
@@ -23,19 +24,54 @@ export class Unreadable extends Error {}
 const needsQuotes = (name: string) => !/^[^\s"`()<>=!,][^\s"`()<>=!,]*$/.test(name);
 export const quoteField = (name: string) => (needsQuotes(name) ? `\`${name}\`` : name);
 
-export const calcText = (c: Calc) => (c.column ? `${c.op}(${c.column})` : c.op);
+export const calcText = (c: Calc): string => [c.column ? `${c.op}(${c.column})` : c.op, c.name && `as ${quoteField(c.name)}`,
+  c.filters?.length && `where ${c.filters.map(filterText).join(' and ')}`].filter(Boolean).join(' ');
+
+// What results call it.
+export const calcKey = (text: string): string => {
+  try {
+    const c = parseCalc(text);
+    return c.name ?? calcText(c);
+  } catch {
+    return text;
+  }
+};
+
+// At " and ", but not inside quotes.
+function conditions(text: string): string[] {
+  const out = [''];
+  for (const part of text.split(/(\s+and\s+)/i)) {
+    const open = (out.at(-1)!.replace(/\\./g, '').match(/"/g) ?? []).length % 2 === 1;
+    if (/^\s+and\s+$/i.test(part) && !open) out.push('');
+    else out[out.length - 1] += part;
+  }
+  return out;
+}
+
+// "name = expression", of a calculated field or a formula.
+export function parseNamed(text: string): Named {
+  const m = /^\s*(?:`([^`]+)`|([^=`]+?))\s*=(?!=)\s*([\s\S]*?)\s*$/.exec(text);
+  const name = m?.[1] ?? m?.[2];
+  if (!m || !name) throw new Unreadable('write name = expression');
+  if (!m[3]) throw new Unreadable(`what is ${name}? write an expression behind =`);
+  return { name, expression: m[3] };
+}
+export const namedText = (n: Named) => `${/[`=]|^\s|\s$/.test(n.name) ? `\`${n.name}\`` : n.name} = ${n.expression}`;
 
 export function parseCalc(text: string): Calc {
-  const m = /^\s*([A-Za-z_0-9]+)\s*(?:\(\s*(.*?)\s*\))?\s*$/.exec(text);
+  const m = /^\s*([A-Za-z_0-9]+)\s*(?:\(\s*(.*?)\s*\))?(?:\s+as\s+(?:`([^`]+)`|([^\s`]+)))?(?:\s+where\s+(.+))?\s*$/i.exec(text);
   const op = m?.[1]?.toUpperCase();
   if (!m || !op || !CALC_OPS.includes(op)) throw new Unreadable(`“${text}” is not a calculation; try COUNT or P99(duration_ms)`);
   const column = m[2]?.replace(/^`|`$/g, '');
-  if (column) {
-    if (op === 'CONCURRENCY') throw new Unreadable('CONCURRENCY takes no field');
-    return { op, column };
-  }
-  if (op !== 'COUNT' && op !== 'CONCURRENCY') throw new Unreadable(`${op} needs a field: ${op}(duration_ms)`);
-  return { op };
+  const name = m[3] ?? m[4];
+  if (column && op === 'CONCURRENCY') throw new Unreadable('CONCURRENCY takes no field');
+  if (!column && op !== 'COUNT' && op !== 'CONCURRENCY') throw new Unreadable(`${op} needs a field: ${op}(duration_ms)`);
+  if (m[5] && !name) throw new Unreadable(`give it a name: ${column ? `${op}(${column})` : op} as errors where …`);
+  const calc: Calc = { op };
+  if (column) calc.column = column;
+  if (name) calc.name = name;
+  if (m[5]) calc.filters = conditions(m[5]).map((f) => parseFilter(f));
+  return calc;
 }
 
 // Splits "field op value" as far as it goes; used for reading and for completion.
@@ -110,6 +146,7 @@ export function parseOrder(text: string): Order {
   const order = /^asc/i.test(m[2] ?? 'desc') ? 'ascending' : 'descending';
   try {
     const c = parseCalc(m[1]!);
+    if (c.name) return { column: c.name, order };
     return c.column ? { op: c.op, column: c.column, order } : { op: c.op, order };
   } catch {
     return { column: m[1]!.replace(/^`|`$/g, ''), order };
@@ -124,14 +161,18 @@ export function orderText(o: Order): string {
 export function parseHaving(text: string): Having {
   const m = /^\s*(.+?)\s*(>=|<=|!=|=|>|<)\s*(-?[\d.]+(?:e[-+]?\d+)?)\s*$/i.exec(text);
   if (!m || Number.isNaN(Number(m[3]))) throw new Unreadable('a having reads like “COUNT > 10”');
-  const c = parseCalc(m[1]!);
-  const h: Having = { calculate_op: c.op, op: m[2]!, value: Number(m[3]) };
-  if (c.column) h.column = c.column;
-  return h;
+  const rest = { op: m[2]!, value: Number(m[3]) };
+  try {
+    const c = parseCalc(m[1]!);
+    return c.column ? { calculate_op: c.op, column: c.column, ...rest } : { calculate_op: c.op, ...rest };
+  } catch { // a named calculation, or a formula
+    return { column: m[1]!.replace(/^`|`$/g, ''), ...rest };
+  }
 }
 
 export function havingText(h: Having): string {
-  return `${calcText(h.column ? { op: h.calculate_op, column: h.column } : { op: h.calculate_op })} ${h.op} ${h.value}`;
+  const what = h.calculate_op ? calcText(h.column ? { op: h.calculate_op, column: h.column } : { op: h.calculate_op }) : quoteField(h.column ?? '');
+  return `${what} ${h.op} ${h.value}`;
 }
 
 // Texts of one parameter that can be read; what cannot is reported by the builder, not here.
@@ -155,6 +196,8 @@ export function selectionOf(params: URLSearchParams, extra: Filter[] = []): Sele
   const s: Selection = { ...spanOf(rangeOf(params)) };
   const ds = params.get('ds');
   if (ds) s.dataset = ds;
+  const calculated = readable(params.getAll('cf'), parseNamed);
+  if (calculated.length) s.calculated_fields = calculated;
   const own = filtersOf(params);
   // An OR of filters AND one more condition cannot be said in one list: callers with extra conditions
   // either do not offer OR or leave the reader's filters out and check them on the rows (example.ts).
@@ -162,6 +205,17 @@ export function selectionOf(params: URLSearchParams, extra: Filter[] = []): Sele
   if (filters.length) s.filters = filters;
   if (params.get('or') === '1' && own.length > 1 && !extra.length) s.filter_combination = 'OR';
   return s;
+}
+
+// How much earlier to compare with: cmp=prev (the time right before) or seconds; 0 = not.
+export const OFFSETS: [number, string][] = [[1800, '30 min before'], [3600, '1 h before'], [7200, '2 h before'], [28800, '8 h before'], [86400, 'the day before'],
+  [604800, 'the week before'], [2419200, '4 weeks before'], [15724800, '26 weeks before']];
+export function offsetOf(params: URLSearchParams): number {
+  const r = rangeOf(params);
+  const length = Math.round(r.to - r.from);
+  const cmp = params.get('cmp');
+  const s = cmp === 'prev' ? length : Number(cmp);
+  return s >= length && (s === length || OFFSETS.some(([o]) => o === s)) ? s : 0;
 }
 
 export function specOf(params: URLSearchParams): QuerySpec {
@@ -178,6 +232,10 @@ export function specOf(params: URLSearchParams): QuerySpec {
   if (n > 0) spec.limit = n;
   const g = Number(params.get('g'));
   if (g > 0) spec.granularity = g;
+  const formulas = readable(params.getAll('fx'), parseNamed);
+  if (formulas.length) spec.formulas = formulas;
+  const before = offsetOf(params);
+  if (before) spec.compare_time_offset_seconds = before;
   if (spec.calculations.some((c) => c.op === 'HEATMAP')) spec.heatmap = { scale: params.get('hs') === 'linear' ? 'linear' : 'log', bins: 48 };
   return spec;
 }

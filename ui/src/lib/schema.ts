@@ -3,6 +3,7 @@
 
 import { api } from './api';
 import { environment } from './env';
+import { parseNamed } from './query';
 import { relationOf } from './relation';
 import { rangeOf } from './time';
 import { route } from './route';
@@ -28,10 +29,24 @@ function range() {
   return { dataset: route().params.get('ds') ?? undefined, start: round(r.from), end: round(r.to) + 30 };
 }
 
-export function fields(): Promise<Field[]> {
+export async function fields(): Promise<Field[]> {
   const r = range();
-  return remembered(`f ${JSON.stringify(r)}`, () => api.fields(r));
+  const stored = await remembered(`f ${JSON.stringify(r)}`, () => api.fields(r));
+  return [...calculated(), ...stored];
 }
+
+// Fields that the question computes; of any type, as far as is known.
+function calculated(): Field[] {
+  return route().params.getAll('cf').flatMap((text) => {
+    try {
+      return [{ name: parseNamed(text).name, types: ['int', 'double', 'string', 'bool'], scopes: ['calculated'], rows: 1 }];
+    } catch {
+      return [];
+    }
+  });
+}
+
+export const functions = () => remembered('functions', () => api.functions().then((a) => a.functions));
 
 export function values(field: string, prefix: string): Promise<{ value: Value; rows: number }[]> {
   const r = range();

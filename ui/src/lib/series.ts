@@ -5,7 +5,7 @@ import { groupColors, serviceColor, type Theme } from './color';
 import { value } from './format';
 import type { Bucket, Group, QueryResult } from './types';
 
-export interface Series { id: string; name: string; color: string; key: Group['key']; data: (number | null)[] }
+export interface Series { id: string; name: string; color: string; key: Group['key']; data: (number | null)[]; dash?: boolean }
 
 export const groupId = (key: Group['key']) => JSON.stringify(key);
 export const groupName = (key: Group['key']) => (key.length ? key.map((v) => (v === null ? 'absent' : value(v))).join(' · ') : 'all rows');
@@ -29,11 +29,29 @@ export function numbers(buckets: Bucket[] | undefined, op: string | undefined): 
 }
 
 export function seriesOf(result: QueryResult, calc: number, theme: Theme, alone: string): Series[] {
-  const op = result.columns.filter((c) => c.kind === 'calc')[calc]?.op;
+  const op = result.columns.filter((c) => c.kind !== 'group')[calc]?.op;
   const colors = colorsOf(result, theme, alone);
   return result.groups.slice(0, MAX_SERIES).map((g, i) => ({
     id: groupId(g.key), name: groupName(g.key), color: colors[i]!, key: g.key, data: numbers(g.series?.[calc], op),
   }));
+}
+
+// The same series of an earlier time, where now's buckets stand; dashed. Nothing without a comparison.
+export function earlierOf(result: QueryResult, calc: number, series: Series[]): Series[] {
+  const then = result.compare;
+  if (!then || then.times_ms.length === 0) return [];
+  const op = result.columns.filter((c) => c.kind !== 'group')[calc]?.op;
+  return series.map((s, i) => {
+    const data = numbers(then.groups[i]?.series?.[calc], op);
+    const at = (t: number) => Math.floor((t - then.offset_ms - then.times_ms[0]!) / then.granularity_ms);
+    return { ...s, id: `${s.id} before`, name: `${s.name}, ${agoText(then.offset_ms)} before`, dash: true, data: settled(result, result.times_ms.map((t) => data[at(t)] ?? null), op) };
+  });
+}
+
+function agoText(ms: number): string {
+  const units: [number, string][] = [[604800e3, 'week'], [86400e3, 'day'], [3600e3, 'hour'], [60e3, 'minute'], [1e3, 'second']];
+  const [u, name] = units.find(([n]) => ms % n === 0) ?? [1e3, 'second'];
+  return `${ms / u} ${name}${ms === u ? '' : 's'}`;
 }
 
 // How much of a bucket the range covers, in ms.

@@ -5,9 +5,10 @@ export type Scalar = string | number | boolean | null | { int: string } | { doub
 export type Value = Scalar | Value[];
 
 export interface Filter { column: string; op: string; value?: Value }
-export interface Calc { op: string; column?: string }
+export interface Calc { op: string; column?: string; name?: string; filters?: Filter[] }
+export interface Named { name: string; expression: string } // a calculated field, or a formula
 export interface Order { op?: string; column?: string; order: 'ascending' | 'descending' }
-export interface Having { calculate_op: string; column?: string; op: string; value: number }
+export interface Having { calculate_op?: string; column?: string; op: string; value: number }
 
 export interface Span { start_time?: number; end_time?: number; time_range?: number }
 
@@ -15,11 +16,14 @@ export interface Selection extends Span {
   dataset?: string;
   filters?: Filter[];
   filter_combination?: 'AND' | 'OR';
+  calculated_fields?: Named[];
   pattern?: string; // a filter pattern of CloudWatch Logs that the message must match
 }
 
 export interface QuerySpec extends Selection {
   calculations?: Calc[];
+  formulas?: Named[];
+  compare_time_offset_seconds?: number;
   breakdowns?: string[];
   orders?: Order[];
   havings?: Having[];
@@ -29,7 +33,7 @@ export interface QuerySpec extends Selection {
   heatmap?: { scale: 'log' | 'linear'; bins?: number };
 }
 
-export interface Column { key: string; kind: 'group' | 'calc'; op?: string; field?: string | null }
+export interface Column { key: string; kind: 'group' | 'calc' | 'formula'; op?: string; field?: string | null }
 export type Bucket = number | null | [number, number][];
 export interface Group { key: Value[]; values: (number | null)[]; series?: Bucket[][] }
 
@@ -38,7 +42,10 @@ export interface QueryResult {
   start_ms: number; end_ms: number; granularity_ms: number; times_ms: number[];
   columns: Column[]; groups: Group[]; totals: Omit<Group, 'key'>; groups_total: number;
   heatmaps: Record<string, { edges: number[] }>;
+  compare?: Compared;
 }
+// The same of so much earlier, group by group.
+export interface Compared { offset_ms: number; granularity_ms: number; times_ms: number[]; groups: Omit<Group, 'key'>[] }
 
 export interface Progress { rows_scanned: number; rows_total: number }
 
@@ -77,6 +84,8 @@ export interface PatternsAnswer {
 
 export interface Facet {
   column: string; too_many_values: boolean; difference: number; n_values: number;
+  kind: 'values' | 'numbers' | 'presence'; significant: boolean; effect: number; p: number; q: number;
+  histogram?: { edges: number[]; selected: number[]; rest: number[] };
   values: { value: Value; selected: number; rest: number }[];
 }
 export interface FacetsAnswer {

@@ -10,7 +10,7 @@ import { patch, useRoute } from '../lib/route';
 import { setAbsolute } from '../lib/time';
 import { calcValue, clock, unitOf, withUnit } from '../lib/format';
 import { filterFor } from '../lib/query';
-import { MAX_SERIES, groupId, groupName, seriesOf, settled } from '../lib/series';
+import { MAX_SERIES, earlierOf, groupId, groupName, seriesOf, settled } from '../lib/series';
 import { token, useTheme } from '../lib/theme';
 import type { Column, Filter, QueryResult } from '../lib/types';
 import { openMenuAt, type MenuItem } from './Menu';
@@ -22,7 +22,7 @@ import { heatOf } from './heatdraw';
 interface Props { result: QueryResult; bus: CursorBus; isolated: string | null; extra?: Filter[]; heatHeight?: number }
 
 export function Charts({ result, bus, isolated, extra = [], heatHeight }: Props) {
-  const calcs = result.columns.filter((c) => c.kind === 'calc');
+  const calcs = result.columns.filter((c) => c.kind !== 'group');
   return (
     <div class="charts">
       {calcs.map((c, i) => (c.op === 'HEATMAP'
@@ -35,6 +35,7 @@ export function Charts({ result, bus, isolated, extra = [], heatHeight }: Props)
 function LinePanel({ result, calc, column, bus, isolated }: { result: QueryResult; calc: number; column: Column; bus: CursorBus; isolated: string | null }) {
   const theme = useTheme();
   const series = useMemo(() => seriesOf(result, calc, theme, token('accent-line')).map((s) => ({ ...s, data: settled(result, s.data, column.op) })), [result, calc, theme]);
+  const drawn = useMemo(() => [...earlierOf(result, calc, series), ...series], [result, series]);
   const unit = unitOf(column.field);
   const counts = column.op === 'COUNT' || column.op === 'COUNT_DISTINCT' || column.op === 'CONCURRENCY';
   const more = result.groups.length - series.length;
@@ -60,11 +61,12 @@ function LinePanel({ result, calc, column, bus, isolated }: { result: QueryResul
       <figcaption>
         <span class="mono">{column.key}</span>
         {isolated && <span class="muted clip">{series.find((s) => s.id === isolated)?.name}</span>}
+        {result.compare && <span class="muted">dashed: {clock(result.start_ms - result.compare.offset_ms)} – {clock(result.end_ms - result.compare.offset_ms)}</span>}
         {example.note}
         {more > 0 && <span class="muted">first {MAX_SERIES} of {result.groups.length} groups drawn</span>}
         <span class="muted num end">{calcValue(result.totals.values[calc], column.op, column.field)} over all</span>
       </figcaption>
-      <LineChart title={column.key} times={result.times_ms} step={result.granularity_ms} range={[result.start_ms, result.end_ms]} series={series}
+      <LineChart title={column.key} times={result.times_ms} step={result.granularity_ms} range={[result.start_ms, result.end_ms]} series={drawn}
         isolated={isolated} bus={bus} text={(n) => withUnit(n, counts ? '' : unit)} onPick={pick} />
       {example.panel}
     </figure>

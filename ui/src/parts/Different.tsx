@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The answer to "what is different here?": a card a column, the most different first; in it a pair of bars
-// a value, its share of the selected rows over its share of the rest. A value opens its menu.
+// The answer to "what is different here?": a card a column, the most telling first; in it a pair of bars
+// a value, its share of the selected rows over its share of the rest, or, where values are numbers, both
+// distributions over each other. What chance may explain comes only when asked for. A value opens its menu.
 
 import { useState } from 'preact/hooks';
 import { groupBy } from '../lib/actions';
 import { askDifferent, hideDifferent, type Different } from '../lib/different';
-import { clock, count, percent, value as valueText } from '../lib/format';
+import { clock, count, percent, unitOf, value as valueText, withUnit } from '../lib/format';
 import { useLoad } from '../lib/use';
 import type { Facet, FacetsAnswer, Filter, Selection } from '../lib/types';
 import { Icon } from './Icon';
@@ -15,7 +16,6 @@ import { Covers, Empty, ErrorBox, Progress } from './States';
 import { ValueCell } from './ValueCell';
 
 const FIRST = 12;
-const SAME = 0.005; // a half percent of the rows
 
 export function DifferentPanel({ of, about, base }: { of: Different; about: string; base?: Selection }) {
   const answer = useLoad(`${about} ${JSON.stringify(of)}`, (signal) => askDifferent(of, signal, base), true);
@@ -42,10 +42,10 @@ function Answer({ answer }: { answer: FacetsAnswer }) {
   const [all, showAll] = useState(false);
   if (answer.selected === 0) return <Empty title="No rows are selected"><p>Nothing matches the selection here any more.</p></Empty>;
   if (answer.rest === 0) return <Empty title="There is no rest to compare with"><p>Every row of the question is selected.</p></Empty>;
-  const differ = answer.facets.filter((f) => !f.too_many_values && f.difference >= SAME);
-  const many = answer.facets.filter((f) => f.too_many_values);
-  const same = answer.facets.length - differ.length - many.length;
-  const shown = all ? differ : differ.slice(0, FIRST);
+  const differ = answer.facets.filter((f) => f.significant);
+  const chance = answer.facets.filter((f) => !f.significant && f.kind !== 'presence');
+  const many = answer.facets.filter((f) => !f.significant && f.kind === 'presence');
+  const shown = all ? [...differ, ...chance] : differ.slice(0, FIRST);
   return (
     <>
       <p class="different-key num">
@@ -53,12 +53,12 @@ function Answer({ answer }: { answer: FacetsAnswer }) {
         <span><i class="rest" />{count(answer.rest)} other rows</span>
       </p>
       {shown.length === 0
-        ? <p class="muted pad">No column tells the selected rows from the rest.</p>
+        ? <p class="muted pad">No column tells the selected rows from the rest: what differs is no more than chance makes.</p>
         : <ul class="different-cards">{shown.map((f) => <Card key={f.column} facet={f} selected={answer.selected} rest={answer.rest} />)}</ul>}
       <footer class="muted">
-        {differ.length > shown.length && <button type="button" class="button" onClick={() => showAll(true)}>Show {differ.length - shown.length} more columns</button>}
-        {same > 0 && <span>{same} {same === 1 ? 'column does' : 'columns do'} not differ.</span>}
-        {many.length > 0 && <span>Too many values to compare: {many.map((f) => f.column).join(', ')}.</span>}
+        {differ.length + chance.length > shown.length && <button type="button" class="button" onClick={() => showAll(true)}>Show {differ.length + chance.length - shown.length} more columns</button>}
+        {chance.length > 0 && <span>{chance.length} {chance.length === 1 ? 'column does' : 'columns do'} not differ by more than chance explains.</span>}
+        {many.length > 0 && <span>Too many texts to compare: {many.map((f) => f.column).join(', ')}.</span>}
       </footer>
     </>
   );
@@ -73,9 +73,9 @@ function Card({ facet, selected, rest }: { facet: Facet; selected: number; rest:
     <li class="different-card" aria-label={`${facet.column}, ${percent(facet.difference)} different`}>
       <h3>
         <button type="button" class="value mono" aria-haspopup="menu" onClick={menu} onContextMenu={menu}>{facet.column}</button>
-        <span class="muted num">{percent(facet.difference)} different</span>
+        <span class="muted num" title={facet.significant ? `${percent(facet.effect)} of it is beyond chance; ${facet.q < 1e-6 ? 'under one in a million' : percent(facet.q)} of what is called so is false` : 'no more than chance may make'}>{percent(facet.difference)} different{facet.significant ? '' : ', by chance'}</span>
       </h3>
-      <ul>
+      {facet.histogram ? <Histogram of={facet.histogram} column={facet.column} selected={selected} rest={rest} /> : <ul>
         {shares.map((s) => (
           <li key={JSON.stringify(s.value)}>
             <ValueCell field={facet.column} value={s.value} />
@@ -86,8 +86,38 @@ function Card({ facet, selected, rest }: { facet: Facet; selected: number; rest:
             <span class="pair-shares num" aria-hidden="true"><b>{percent(s.of)}</b><span class="muted">{percent(s.against)}</span></span>
           </li>
         ))}
-      </ul>
-      {more > 0 && <p class="muted">and {count(more)} more {more === 1 ? 'value' : 'values'}</p>}
+      </ul>}
+      {!facet.histogram && facet.n_values > 0 && more > 0 && <p class="muted">and {count(more)} more {more === 1 ? 'value' : 'values'}</p>}
     </li>
+  );
+}
+
+// Both distributions over each other, each as shares of its own rows that have a number.
+function Histogram({ of, column, selected, rest }: { of: NonNullable<Facet['histogram']>; column: string; selected: number; rest: number }) {
+  const sum = (list: number[]) => list.reduce((a, b) => a + b, 0);
+  const [ns, nr] = [sum(of.selected), sum(of.rest)];
+  const share = (list: number[], n: number) => list.map((v) => (n ? v / n : 0));
+  const [s, r] = [share(of.selected, ns), share(of.rest, nr)];
+  const top = Math.max(...s, ...r, 1e-9);
+  const n = s.length;
+  const [w, h] = [300, 72];
+  const steps = (list: number[]) => `M0 ${h}${list.map((v, i) => `V${(h - (v / top) * h).toFixed(1)}H${(((i + 1) * w) / n).toFixed(1)}`).join('')}V${h}Z`;
+  const text = (v: number) => withUnit(v, unitOf(column));
+  const middle = (list: number[]) => {
+    let left = sum(list) / 2;
+    const i = list.findIndex((v) => (left -= v) <= 0);
+    return of.edges[Math.max(0, i)] ?? 0;
+  };
+  const absent = (all: number, has: number) => percent(all ? 1 - has / all : 0);
+  return (
+    <figure class="pair-histogram">
+      <svg viewBox={`0 0 ${w} ${h}`} preserveAspectRatio="none" role="img"
+        aria-label={`Selected rows around ${text(middle(of.selected))}, the rest around ${text(middle(of.rest))}`}>
+        <path class="rest" d={steps(r)} />
+        <path class="selected" d={steps(s)} />
+      </svg>
+      <figcaption class="num muted"><span>{text(of.edges[0]!)}</span><span>{text(of.edges[n]!)}</span></figcaption>
+      {(ns < selected || nr < rest) && <p class="muted num">absent: {absent(selected, ns)} of the selected rows, {absent(rest, nr)} of the rest</p>}
+    </figure>
   );
 }

@@ -124,7 +124,7 @@ function nearest(u: uPlot, p: Props): Hover | null {
   const left = u.cursor.left ?? -1;
   if (idx === null || idx === undefined || left < 0) return null;
   const y = u.posToVal(u.cursor.top ?? 0, 'y');
-  const shown = p.series.filter((s) => !p.isolated || s.id === p.isolated);
+  const shown = p.series.filter((s) => !p.isolated || s.id === p.isolated || s.id === `${p.isolated} before`);
   const rows = shown.map((s) => ({ s, v: s.data[idx] ?? null })).filter((r) => r.v !== null) as { s: Series; v: number }[];
   let best: Series | null = null;
   let gap = Infinity;
@@ -181,9 +181,9 @@ function options(width: number, height: number, latest: { current: Props }, self
     ],
     cursor: { drag: { x: true, y: false, setScale: false }, points: { size: 6 }, y: false },
     series: [{}, ...p.series.map((s): uPlot.Series => {
-      const dim = p.isolated !== null && p.isolated !== s.id;
+      const dim = p.isolated !== null && p.isolated !== s.id && `${p.isolated} before` !== s.id;
       return {
-        stroke: s.color, width: dim ? 0.75 : p.isolated === s.id ? 2 : 1.5, alpha: dim ? 0.18 : 1, spanGaps: false,
+        stroke: s.color, width: dim ? 0.75 : p.isolated === s.id ? 2 : 1.5, alpha: dim ? 0.18 : s.dash ? 0.75 : 1, spanGaps: false, ...(s.dash ? { dash: [5, 4] } : {}),
         points: { show: (_u, i) => lonely(latest.current.series[i - 1]?.data ?? []).length > 0, size: 4, fill: s.color, filter: (_u, i) => lonely(latest.current.series[i - 1]?.data ?? []) },
       };
     })],

@@ -14,7 +14,7 @@ export function ResultTable({ result, isolated }: { result: QueryResult; isolate
   const theme = useTheme();
   const colors = colorsOf(result, theme, token('accent-line'));
   const groups = result.columns.filter((c) => c.kind === 'group');
-  const calcs = result.columns.map((c) => c).filter((c) => c.kind === 'calc');
+  const calcs = result.columns.map((c) => c).filter((c) => c.kind !== 'group');
   const shown = calcs.map((c, i) => ({ c, i })).filter(({ c }) => c.op !== 'HEATMAP');
   if (groups.length + shown.length === 0) return null;
   const maxima = shown.map(({ i }) => Math.max(0, ...result.groups.map((g) => g.values[i] ?? 0)));

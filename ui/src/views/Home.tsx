@@ -91,7 +91,7 @@ function Answer({ a, service, bus, oldest }: { a: HomeAnswer; service: string | 
   // A store younger than the range has been counted for as long as it is there.
   const since = Math.max(a.main.start_ms, oldest ? nsToMs(oldest) : 0);
   const secs = Math.max(1, (a.main.end_ms - since) / 1e3);
-  const heat = a.main.columns.filter((c) => c.kind === 'calc').findIndex((c) => c.op === 'HEATMAP');
+  const heat = a.main.columns.filter((c) => c.kind !== 'group').findIndex((c) => c.op === 'HEATMAP');
   return (
     <>
       <div class="tiles">
@@ -103,7 +103,7 @@ function Answer({ a, service, bus, oldest }: { a: HomeAnswer; service: string | 
       </div>
       <HomeCharts answer={a} bus={bus} service={service} />
       {heat >= 0 && (
-        <HeatPanel result={a.main} calc={heat} column={a.main.columns.filter((c) => c.kind === 'calc')[heat]!} bus={bus} isolated={null}
+        <HeatPanel result={a.main} calc={heat} column={a.main.columns.filter((c) => c.kind !== 'group')[heat]!} bus={bus} isolated={null}
           extra={homeFilters(a.of, service)} title="Latency of requests" height={200} />
       )}
       <ServiceTable answer={a} service={service} heat={heat} />
