@@ -256,6 +256,7 @@ struct skep_plan {
     unsigned n_columns;
     bool raw;          /* all fields, SKEP_RAW_FIELD among them; also TRACE, ROW, FIELDS */
     bool only_present; /* of `columns` (at most 32 then), a row lists only those it has */
+    bool bare;         /* of the row itself only time, arrival, id and dataset are filled */
     bool oldest_first;
     bool has_cursor; /* continue behind this row */
     skep_ts_ns cursor_time_ns;

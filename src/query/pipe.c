@@ -244,6 +244,28 @@ skep_rc skep_pipe__end(struct skep_pipe__run *r, struct skep_pipe__node *node)
 
 // --- the source --------------------------------------------------------------------------------
 
+static char *put_digits(char *end, uint64_t v)
+{
+    do {
+        *--end = (char)('0' + v % 10);
+        v /= 10;
+    } while (v);
+    return end;
+}
+
+/* "time_ns.seq-ordinal"; every row has one, so it is written by hand. */
+static skep_str id_text(const struct skep_row *row, struct skep_arena *a)
+{
+    char text[64], *end = text + sizeof text, *p = put_digits(end, row->id.ordinal);
+    *--p = '-';
+    p = put_digits(p, row->id.seq);
+    *--p = '.';
+    p = put_digits(p, row->time_ns < 0 ? 0 - (uint64_t)row->time_ns : (uint64_t)row->time_ns);
+    if (row->time_ns < 0)
+        *--p = '-';
+    return skep_arena_str(a, (skep_str){p, (size_t)(end - p)});
+}
+
 static skep_value field_value(const struct skep_pipe_field *f, const struct skep_row *row,
                               unsigned column, struct skep_arena *a)
 {
@@ -252,11 +274,7 @@ static skep_value field_value(const struct skep_pipe_field *f, const struct skep
     case SKEP_PIPE_RECEIVED:
         return (skep_value){.type = SKEP_TYPE_INT, .i = row->received_ns / 1000000};
     case SKEP_PIPE_DATASET: return (skep_value){.type = SKEP_TYPE_STRING, .s = row->dataset};
-    case SKEP_PIPE_ROW_ID:
-        return (skep_value){.type = SKEP_TYPE_STRING,
-                            .s = skep_arena_printf(a, "%lld.%llu-%u", (long long)row->time_ns,
-                                                   (unsigned long long)row->id.seq,
-                                                   row->id.ordinal)};
+    case SKEP_PIPE_ROW_ID: return (skep_value){.type = SKEP_TYPE_STRING, .s = id_text(row, a)};
     case SKEP_PIPE_FIELD:
     default: {
         skep_value v = row->fields[column].value;
@@ -320,39 +338,116 @@ static void note(struct skep_pipe_result *ret, const struct skep_answer *a,
     ret->missing = skep_arena_str(arena, a->missing);
 }
 
+/* What is left of a range, in slices of about a page's rows: within one, the store needs not tell
+ * the newest rows from all others. */
+struct slices {
+    struct skep_time_range left;
+    bool oldest_first;
+    int64_t width_ns; /* of the next one; 0 = all */
+};
+
+static struct skep_time_range next_slice(const struct slices *s)
+{
+    struct skep_time_range r = s->left;
+    if (s->width_ns == 0 || s->width_ns >= r.end_ns - r.start_ns)
+        return r;
+    if (s->oldest_first)
+        r.end_ns = r.start_ns + s->width_ns;
+    else
+        r.start_ns = r.end_ns - s->width_ns;
+    return r;
+}
+
+/* A slice is done and had n rows; the next one is as wide as `page` rows need, going by them. */
+static void slice_done(struct slices *s, struct skep_time_range r, uint64_t n, unsigned page)
+{
+    double width = (double)(r.end_ns - r.start_ns);
+    double want = n == 0 ? 8 * width : 0.8 * width * page / (double)n;
+    want = SKEP_MIN(want, 8 * width); /* a gap ends at some time */
+    s->width_ns = want >= 9e18 ? INT64_MAX : SKEP_MAX((int64_t)want, 1000);
+    if (s->oldest_first)
+        s->left.start_ns = r.end_ns;
+    else
+        s->left.end_ns = r.start_ns;
+}
+
+/* The first page says how dense the rows lie. */
+static void slice_begins(struct slices *s, const struct skep_rows *rows, unsigned page)
+{
+    int64_t first = rows->rows[0].time_ns, last = rows->rows[rows->n - 1].time_ns;
+    int64_t span = first > last ? first - last : last - first;
+    double want = 0.8 * (double)span * page / (double)rows->n;
+    s->width_ns = want >= 9e18 ? INT64_MAX : SKEP_MAX((int64_t)want, 1000);
+}
+
+struct paging {
+    struct skep_plan plan;
+    struct slices slices;
+    struct skep_time_range slice;
+    uint64_t in_slice;
+    bool more; /* rows of the slice are left */
+};
+
+static void page_over(struct paging *g, const struct skep_rows *rows)
+{
+    bool first = g->slices.width_ns == 0;
+    g->in_slice += rows->n;
+    g->more = rows->more && rows->n > 0;
+    g->plan.limit = SKEP_MIN(g->plan.limit * 4, PAGE_ROWS);
+    if (g->more) {
+        const struct skep_row *last = &rows->rows[rows->n - 1];
+        g->plan.has_cursor = true;
+        g->plan.cursor_time_ns = last->time_ns;
+        g->plan.cursor_id = last->id;
+        if (first) { /* all of the range was the slice: what is left of it begins at the last row */
+            slice_begins(&g->slices, rows, PAGE_ROWS);
+            if (g->slices.oldest_first)
+                g->slices.left.start_ns = last->time_ns;
+            else
+                g->slices.left.end_ns = last->time_ns + 1;
+            g->slice = next_slice(&g->slices);
+            g->in_slice = 0;
+        }
+        return;
+    }
+    slice_done(&g->slices, g->slice, g->in_slice, PAGE_ROWS);
+    g->slice = next_slice(&g->slices);
+    g->plan.has_cursor = false;
+    g->in_slice = 0;
+}
+
+static bool pages_left(const struct paging *g)
+{
+    return g->more || g->slices.left.start_ns < g->slices.left.end_ns;
+}
+
 static skep_rc pages(struct skep_store *store, struct skep_pipe__run *r, const struct skep_plan *of,
                      struct skep_time_range range, struct skep_pipe_result *ret)
 {
-    struct skep_plan rows = *of, *plan = &rows;
+    struct paging g = {.plan = *of, .slices = {.left = range, .oldest_first = of->oldest_first}};
     struct skep_arena page;
-    bool more = true;
     skep_rc rc = SKEP_OK;
     skep_arena_init(&page, "pipe page", r->opts->budget);
-    plan->range = range;
-    plan->limit = FIRST_PAGE_ROWS;
-    while (more && rc == SKEP_OK && !r->full) {
+    g.slice = range;
+    g.plan.limit = FIRST_PAGE_ROWS;
+    while (pages_left(&g) && rc == SKEP_OK && !r->full) {
         struct skep_run_opts o = *r->opts;
         struct skep_answer a = {.complete = true};
         o.arena = &page;
         o.progress = NULL;
-        rc = skep_query_run(store, plan, &o, &a, r->err);
-        if (rc == SKEP_ENOMEM && plan->limit > 1) {
-            plan->limit /= 2;
+        g.plan.range = g.slice;
+        rc = skep_query_run(store, &g.plan, &o, &a, r->err);
+        if (rc == SKEP_ENOMEM && g.plan.limit > 1) {
+            g.plan.limit /= 2;
             rc = SKEP_OK;
         } else if (rc == SKEP_OK) {
             note(ret, &a, r->opts->arena);
             r->matched += a.rows.n;
-            more = a.rows.more && a.rows.n > 0;
             rc = feed(r, &a.rows);
-            if (more) {
-                plan->has_cursor = true;
-                plan->cursor_time_ns = a.rows.rows[a.rows.n - 1].time_ns;
-                plan->cursor_id = a.rows.rows[a.rows.n - 1].id;
-            }
+            page_over(&g, &a.rows);
             if (r->opts->progress)
                 r->opts->progress(r->opts->ctx, SKEP_MIN(r->matched, ret->rows_scanned),
                                   ret->rows_scanned);
-            plan->limit = SKEP_MIN(plan->limit * 4, PAGE_ROWS);
         }
         skep_arena_reset(&page);
     }

@@ -521,7 +521,8 @@ skep_rc skep_pipe__pushdown(struct skep_store *store, const struct skep_pipe *p,
 {
     struct push x = {.p = p, .a = opts->arena};
     unsigned n = 0;
-    *ret = (struct skep_pipe__pushed){.plan = {.kind = SKEP_PLAN_ROWS, .range = p->range}};
+    *ret = (struct skep_pipe__pushed){
+        .plan = {.kind = SKEP_PLAN_ROWS, .range = p->range, .bare = true}};
     if (asks_types(p)) {
         struct skep_plan fields = {.kind = SKEP_PLAN_FIELDS, .range = p->range};
         fields.range.start_ns -= p->earlier_ns; /* whatever types rows of either period have */
@@ -554,6 +555,7 @@ void skep_pipe__no_aggregate(const struct skep_pipe *p, struct skep_arena *a,
     pushed->stages = pushed->row_stages;
     pushed->n_stages = pushed->n_row_stages;
     pushed->plan = (struct skep_plan){.kind = SKEP_PLAN_ROWS,
+                                      .bare = true,
                                       .range = pushed->plan.range,
                                       .dataset = pushed->plan.dataset,
                                       .filter = pushed->plan.filter};

@@ -248,6 +248,26 @@ test('commands', { timeout: 60000 }, async () => {
     assert.deepEqual((await ask(query, { groups: ['one', 'two'] })).rows, want(), query);
 });
 
+// Rows are read in slices of time that follow how dense they lie: crowds on one instant, gaps of hours, single rows.
+test('all rows are read, however they lie in time', { timeout: 60000 }, async () => {
+  const times = [];
+  let t = startMs - 86400000;
+  for (const [n, step] of [[1, 0], [2500, 0], [1, 7200000], [1200, 1], [3, 3600000], [1500, 0], [700, 11], [1, 50000000]]) for (let i = 0; i < n; i++) times.push(t += step);
+  const logRecords = times.map((ms, i) => ({ timeUnixNano: `${ms}000000`, body: { stringValue: `row ${i}` }, attributes: attributes({ n: i }) }));
+  await skep.json('POST', '/v1/logs', { resourceLogs: [{ resource: { attributes: attributes({ 'service.name': 'clumps' }) }, scopeLogs: [{ scope: {}, logRecords }] }] });
+  const range = { groups: ['clumps'], start_time: Math.floor(times[0] / 1000) - 40000, end_time: Math.ceil(t / 1000) + 40000, time_range: undefined };
+  const read = async (query) => (await ask(query, range)).rows.map((r) => Number(r[0]));
+  const all = times.map((_, i) => i);
+  const parsed = 'parse @message "row *" as i | display i | ';
+  assert.deepEqual((await read(`${parsed}limit 10000`)).sort((a, b) => a - b), all);
+  const oldest = await read(`${parsed}sort @timestamp asc | limit 10000`);
+  assert.deepEqual(oldest.map((i) => times[i]), times);
+  assert.deepEqual(oldest.toSorted((a, b) => a - b), all);
+  assert.deepEqual((await ask(`${parsed}stats count(*), sum(i), min(i), max(i)`, range)).rows, [[all.length, all.reduce((a, b) => a + b), 0, all.length - 1].map(String)]);
+  const some = await read(`${parsed}filter i % 1000 = 7 | limit 10000`);
+  assert.deepEqual(some.toSorted((a, b) => a - b), all.filter((i) => i % 1000 === 7));
+});
+
 // The last 500 seconds beside the 500 before them; the filter holds in both.
 test('patterns beside those of the time before', { timeout: 60000 }, async () => {
   const at = startMs / 1000, late = events.filter((e) => e.n >= N / 2), early = events.filter((e) => e.n < N / 2);

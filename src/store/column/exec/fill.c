@@ -17,6 +17,8 @@
 
 #include <stdlib.h>
 
+enum { AHEAD_BYTES = 16 << 10 };
+
 struct found {
     uint16_t row;
     struct skep_row_field field;
@@ -36,18 +38,32 @@ struct fill {
     bool *bad;               /* by hit */
     uint32_t *order;         /* hits in storage order */
     uint64_t taken;          /* from the budget */
+    uint64_t ahead;          /* of it, not used yet */
     uint32_t set;            /* names and lists below belong to it */
     skep_str *names;         /* copies, [n_fields] */
     struct listed *lists[2]; /* scopes, resources */
+    struct { /* the last text of a dictionary, by column: often the next one's, too */
+        const struct skep_dict *dict;
+        uint32_t code;
+        skep_str text;
+    } last[SKEP_COL_COUNT];
     struct found *found;
     size_t n_found, cap_found;
 };
 
 static void *answer_alloc(struct fill *f, size_t n)
 {
-    if (skep_x__take(f->q, n) != SKEP_OK)
-        return NULL;
-    f->taken += n;
+    if (f->ahead < n) { /* texts are many and small: the budget is asked once for some of them */
+        uint64_t want = SKEP_MAX((uint64_t)n, (uint64_t)AHEAD_BYTES);
+        if (skep_x__take(f->q, want) != SKEP_OK) {
+            want = n;
+            if (skep_x__take(f->q, want) != SKEP_OK)
+                return NULL;
+        }
+        f->taken += want;
+        f->ahead += want;
+    }
+    f->ahead -= n;
     return skep_arena_try_alloc(f->q->opts->arena, n + 1);
 }
 
@@ -85,8 +101,16 @@ static skep_rc text_at(struct fill *f, enum skep_column col, unsigned row, skep_
     if (v->none || (v->valid && !(v->valid[row / 64] >> (row % 64) & 1)))
         return SKEP_OK;
     unsigned at = v->constant ? 0 : row;
-    if (v->form == SKEP_VEC_DICT)
-        return copy_str(f, skep_dict_str(v->dict, v->codes[at]), ret, err);
+    if (v->form == SKEP_VEC_DICT) {
+        if (f->last[col].dict != v->dict || f->last[col].code != v->codes[at]) {
+            f->last[col].dict = NULL;
+            SKEP_TRY(copy_str(f, skep_dict_str(v->dict, v->codes[at]), &f->last[col].text, err));
+            f->last[col].dict = v->dict;
+            f->last[col].code = v->codes[at];
+        }
+        *ret = f->last[col].text;
+        return SKEP_OK;
+    }
     if (v->form == SKEP_VEC_STR)
         return copy_str(f, v->str[at], ret, err);
     return skep_fail(err, SKEP_ECORRUPT, "column %d is no text", (int)col);
@@ -104,6 +128,18 @@ static skep_rc int_at(struct fill *f, enum skep_column col, unsigned row, int64_
         return skep_fail(err, SKEP_ECORRUPT, "column %d is not made of integers", (int)col);
     *ret = v->i64[v->constant ? 0 : row];
     return SKEP_OK;
+}
+
+/* What a bare row has. */
+static skep_rc fill_bare(struct fill *f, unsigned row, struct skep_row *r, skep_err *err)
+{
+    int64_t seq, ordinal;
+    SKEP_TRY(int_at(f, SKEP_COL_TIME, row, &r->time_ns, err));
+    SKEP_TRY(int_at(f, SKEP_COL_RECEIVED, row, &r->received_ns, err));
+    SKEP_TRY(int_at(f, SKEP_COL_SEQ, row, &seq, err));
+    SKEP_TRY(int_at(f, SKEP_COL_ORDINAL, row, &ordinal, err));
+    r->id = (skep_row_id){(uint64_t)seq, (uint32_t)ordinal};
+    return text_at(f, SKEP_COL_DATASET, row, &r->dataset, err);
 }
 
 /* Intrinsic columns of one row of the current block. */
@@ -321,13 +357,14 @@ static skep_rc fill_block(struct fill *f, size_t from, size_t to, skep_err *err)
     const struct skep_x_hit *first = &f->hits[f->order[from]];
     struct skep_x_bits bits = {{0}};
     SKEP_TRY(new_set(f, first->set, err));
+    memset(f->last, 0, sizeof f->last); /* dictionaries of the block before may be gone */
     /* Hits are by place: of few rows of the block nothing else is read. */
     uint64_t last = f->hits[f->order[to - 1]].row;
     skep_x__look_at(f->c, first->row, (unsigned)(last - first->row + 1));
     for (size_t k = from; k < to; k++) {
         unsigned row = (unsigned)(f->hits[f->order[k]].row - f->c->row0);
         bits.w[row / 64] |= 1ull << (row % 64);
-        SKEP_TRY(fill_columns(f, row, &f->rows[f->order[k]], err));
+        SKEP_TRY((f->q->plan->bare ? fill_bare : fill_columns)(f, row, &f->rows[f->order[k]], err));
         if (f->q->plan->n_columns > 0)
             SKEP_TRY((f->q->plan->only_present ? present_fields : asked_fields)(f, f->order[k], row,
                                                                                 err));
