@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Members of a JSON object as typed fields by dotted names.  The wires of Rollbar and of
- * Honeycomb's events use it; those of X-Ray and of logs still have their own (xray_value.c,
- * logs_fields.c).
+/* Members of a JSON object as typed fields by dotted names, for the wires of Rollbar, CloudWatch
+ * Logs and Honeycomb's events; X-Ray's documents have rules of their own (xray_value.c).
  *
  *   text, bool, int64   as they are; integers above int64's range are doubles
  *   arrays              compact JSON text, type array

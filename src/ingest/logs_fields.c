@@ -4,10 +4,8 @@
  *   {"level":"error","user":{"id":7},"tags":["a"]}    level, user.id int, tags array
  *   level=error user.id=7 ok=true                      the same from logfmt
  *
- *   text, bool, numbers   as they are; of logfmt those values that are written as such, unquoted
- *   arrays                compact JSON text, type array
- *   objects               their members; deeper than SKEP_LIMIT_MAP_DEPTH: compact JSON text
- *   null                  as absent
+ * Of JSON as json_fields.h has it, objects down to SKEP_LIMIT_MAP_DEPTH; of logfmt numbers and
+ * booleans are those values that are written as such, unquoted.
  *
  * The line itself is kept beside them, so nothing is lost where a limit ends (logs.h).
  * Some fields also say the row's severity and trace: by their name, whatever its case and dots.
@@ -15,12 +13,11 @@
  * Threads, memory: as the decoder. */
 #include "ingest/logs_priv.h"
 
-#include <math.h>
-
 #include "base/assert.h"
 #include "base/bytes.h"
 #include "event/log.h"
 #include "event/put.h"
+#include "ingest/json_fields.h"
 
 // --- what fields say of the row ----------------------------------------------------------------
 
@@ -123,65 +120,9 @@ void skep_logs__field(struct skep_logs__dec *d, skep_str name, skep_value v)
 
 // --- JSON --------------------------------------------------------------------------------------
 
-static void put_text_of(struct skep_logs__dec *d, yyjson_val *v, enum skep_type type)
+static void put_field(void *ctx, skep_str name, skep_value v)
 {
-    size_t n = 0;
-    char *text = yyjson_val_write_opts(v, YYJSON_WRITE_INF_AND_NAN_AS_NULL, &d->alc, &n, NULL);
-    if (!text) /* for lack of memory: the line has it */
-        return;
-    skep_logs__field(d, skep_buf_text(&d->name), (skep_value){.type = type, .s = {text, n}});
-    d->alc.free(d->alc.ctx, text);
-}
-
-static void put_number(struct skep_logs__dec *d, yyjson_val *v)
-{
-    bool fits = yyjson_is_sint(v) || (yyjson_is_uint(v) && yyjson_get_uint(v) <= INT64_MAX);
-    double f = yyjson_get_num(v);
-    if (fits)
-        skep_logs__field(d, skep_buf_text(&d->name),
-                         (skep_value){.type = SKEP_TYPE_INT, .i = yyjson_get_sint(v)});
-    else if (!isnan(f))
-        skep_logs__field(d, skep_buf_text(&d->name),
-                         (skep_value){.type = SKEP_TYPE_DOUBLE, .f = f});
-}
-
-static void put_object(struct skep_logs__dec *d, yyjson_val *obj, unsigned depth);
-
-static void put_value(struct skep_logs__dec *d, yyjson_val *v, unsigned depth)
-{
-    skep_str name = skep_buf_text(&d->name);
-    if (yyjson_is_str(v))
-        skep_logs__field(
-            d, name,
-            (skep_value){.type = SKEP_TYPE_STRING, .s = {yyjson_get_str(v), yyjson_get_len(v)}});
-    else if (yyjson_is_bool(v))
-        skep_logs__field(d, name, (skep_value){.type = SKEP_TYPE_BOOL, .b = yyjson_get_bool(v)});
-    else if (yyjson_is_num(v))
-        put_number(d, v);
-    else if (yyjson_is_arr(v))
-        put_text_of(d, v, SKEP_TYPE_ARRAY);
-    else if (yyjson_is_obj(v) && depth < SKEP_LIMIT_MAP_DEPTH)
-        put_object(d, v, depth + 1);
-    else if (yyjson_is_obj(v))
-        put_text_of(d, v, SKEP_TYPE_STRING);
-}
-
-static void put_object(struct skep_logs__dec *d, yyjson_val *obj, unsigned depth)
-{
-    size_t i, max, mark = d->name.n;
-    yyjson_val *key, *v;
-    yyjson_obj_foreach(obj, i, max, key, v)
-    {
-        if (mark)
-            skep_buf_u8(&d->name, '.');
-        skep_buf_put(&d->name, yyjson_get_str(key), yyjson_get_len(key));
-        if (!d->name.bad)
-            put_value(d, v, depth);
-        d->name.n = mark;
-        d->name.bad = false; /* too long a name is left out, and no other */
-        if (d->n_fields == SKEP_LOGS_FIELDS_MAX)
-            return;
-    }
+    skep_logs__field(ctx, name, v);
 }
 
 bool skep_logs__json(struct skep_logs__dec *d, skep_str message)
@@ -192,8 +133,14 @@ bool skep_logs__json(struct skep_logs__dec *d, skep_str message)
     yyjson_doc *doc = yyjson_read_opts((char *)(uintptr_t)s.p, s.n, 0, &d->alc, NULL);
     if (!doc)
         return false;
-    skep_buf_reset(&d->name);
-    put_object(d, yyjson_doc_get_root(doc), 1);
+    struct skep_json_fields fields = {.put = put_field,
+                                      .ctx = d,
+                                      .alc = &d->alc,
+                                      .depth = SKEP_LIMIT_MAP_DEPTH,
+                                      .left = SKEP_LOGS_FIELDS_MAX - d->n_fields,
+                                      .name = &d->name};
+    skep_json_fields_put(&fields, SKEP_STR(""), yyjson_doc_get_root(doc)); /* for lack of memory:
+                                                                            * the line has it */
     yyjson_doc_free(doc);
     return true;
 }
