@@ -173,6 +173,68 @@ test('watchtower: its requests as they were recorded', async () => {
 
 const has = (command, args) => { try { return require('node:child_process').spawnSync(command, args).status === 0; } catch { return false; } };
 const python = ['/usr/bin/python3', 'python3'].find((p) => has(p, ['-c', 'import boto3']));
+// A request as it stands on the wire, and the raw answer: what fluent-bit's and Docker's own readers see.
+const wire = (op, body, headers) => new Promise((resolve, reject) => {
+  const { port, hostname } = new URL(skep.url);
+  const socket = connect(Number(port), hostname, () => socket.write(
+    `POST / HTTP/1.1\r\nHost: ${hostname}:${port}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n${Object.entries({ 'Content-Type': 'application/x-amz-json-1.1', 'X-Amz-Target': `Logs_20140328.${op}`, Connection: 'close', ...headers }).map(([k, v]) => `${k}: ${v}\r\n`).join('')}\r\n${body}`));
+  let raw = '';
+  socket.on('data', (d) => { raw += d; });
+  socket.on('error', reject);
+  socket.on('close', () => resolve({ status: Number(raw.slice(9, 12)), raw, body: raw.slice(raw.indexOf('\r\n\r\n') + 4) }));
+});
+const auth = (agent, signed) => ({ 'User-Agent': agent, 'X-Amz-Date': '20261129T200000Z', Authorization: `AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20261129/eu-west-1/logs/aws4_request, SignedHeaders=${signed}, Signature=${'0'.repeat(64)}` });
+
+// From its source (out_cloudwatch_logs), not run: bodies made by hand, errors found by the first token of the body, an
+// answer without a request id taken for a failure, a chunk dropped when its stream is not there any more.
+test('fluent-bit: its requests, and what it looks for in the answers', async () => {
+  const ask = (op, body) => wire(op, body, { ...auth('aws-fluent-bit-plugin', 'content-type;host;x-amz-date;x-amz-target'), 'x-amzn-logs-format': 'json/emf' });
+  const ok = (r) => r.status === 200 && /\r\nx-amzn-requestid: [0-9a-f-]{36}\r\n/i.test(r.raw);
+  const failed = (r, type) => r.status === 400 && r.body.startsWith(`{"__type":"${type}"`);
+  const group = '"logGroupName":"fluent"', stream = `{${group},"logStreamName":"from-cpu.0"}`;
+  assert.ok(failed(await ask('CreateLogStream', stream), 'ResourceNotFoundException'));
+  assert.ok(ok(await ask('CreateLogGroup', `{${group}}`)));
+  assert.ok(ok(await ask('PutRetentionPolicy', `{${group},"retentionInDays":14}`)));
+  assert.ok(ok(await ask('CreateLogStream', stream)));
+  assert.ok(failed(await ask('CreateLogStream', stream), 'ResourceAlreadyExistsException'));
+  assert.ok(failed(await ask('CreateLogGroup', `{${group}}`), 'ResourceAlreadyExistsException'));
+  const now = Date.now();
+  const lines = Array.from({ length: 1000 }, (_, i) => JSON.stringify({ cpu_p: i / 8, log: `zeile ${i} \u00e9\ud83d\ude00 "q" \\ \t` }));
+  const events = lines.map((l, i) => `{"timestamp":${now + i},"message":${JSON.stringify(l)}}`).join(',');
+  const put = await ask('PutLogEvents', `{${group},"logStreamName":"from-cpu.0","entity":{"keyAttributes":{"Type":"Service","Name":"cpu"},"attributes":{"PlatformType":"AWS::EC2"}},"logEvents":[${events}]}`);
+  assert.ok(ok(put), put.raw);
+  assert.match(put.body, /^\{"nextSequenceToken":"\d{56}"\}$/);
+  const { events: got } = await send('GetLogEvents', { logGroupName: 'fluent', logStreamName: 'from-cpu.0', startFromHead: true, limit: 10000 });
+  assert.deepEqual(got.map((e) => e.message), lines);
+  assert.ok(failed(await ask('PutLogEvents', `{${group},"logStreamName":"gone","logEvents":[{"timestamp":${now},"message":"x"}]}`), 'ResourceNotFoundException'));
+});
+
+// From its source (daemon/logger/awslogs), not run: the group is made when the stream cannot be; a batch is packed to the
+// octet, a line is cut at 262,144 less 26; several flushes of one container follow each other on one stream.
+test('Docker awslogs: its requests; batches packed to the last octet', async () => {
+  let attempt = 0;
+  const ask = (op, input) => wire(op, JSON.stringify(input), { ...auth('Docker 28.0 (linux) aws-sdk-go-v2/1.30.0', 'amz-sdk-invocation-id;amz-sdk-request;content-length;content-type;host;x-amz-date;x-amz-target'),
+    'Amz-Sdk-Invocation-Id': `5a1c0000-0000-4000-8000-00000000000${attempt++}`, 'Amz-Sdk-Request': 'attempt=1; max=3' });
+  const names = { logGroupName: 'docker', logStreamName: 'f'.repeat(64) };
+  const missing = await ask('CreateLogStream', names);
+  assert.deepEqual([missing.status, JSON.parse(missing.body).__type], [400, 'ResourceNotFoundException']);
+  assert.equal((await ask('CreateLogGroup', { logGroupName: 'docker' })).status, 200);
+  assert.equal((await ask('CreateLogStream', names)).status, 200);
+  const t = Date.now(), line = 262144 - 26;
+  const batch = (text) => ({ logEvents: Array.from({ length: 4 }, (_, i) => ({ message: text.repeat(line), timestamp: t + i })), ...names });
+  const full = await ask('PutLogEvents', batch('a'));
+  assert.equal(full.status, 200, full.body);
+  const over = batch('b');
+  over.logEvents[0].message += 'b';
+  const refused = await ask('PutLogEvents', over);
+  assert.deepEqual([refused.status, JSON.parse(refused.body).__type], [400, 'InvalidParameterException']);
+  const escaped = await ask('PutLogEvents', batch('\u0001')); // six octets on the wire for one that counts
+  assert.equal(escaped.status, 200, escaped.body);
+  const { events } = await send('FilterLogEvents', { logGroupName: 'docker', filterPattern: '%a{20}%' });
+  assert.deepEqual(events.map((e) => e.message.length), [line, line, line, line].slice(0, events.length));
+  assert.equal((await skep.query({ dataset: 'docker', start_time: Math.floor(t / 1000) - 60, end_time: Math.ceil(t / 1000) + 60, calculations: [{ op: 'COUNT' }, { op: 'SUM', column: 'log.bytes' }], disable_series: true })).totals.values.join(), [8, 8 * line].join());
+});
+
 test('boto3', { skip: python ? false : 'no python3 has boto3' }, async () => {
   const own = await Skep.start();
   try {
