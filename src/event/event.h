@@ -76,7 +76,7 @@ typedef struct skep_row_id {
     X(TRACE_ID, 3, ID16, "all zero = none")                                                        \
     X(SPAN_ID, 4, I64, "own id of a span; for events, links and logs 0")                           \
     X(PARENT_ID, 5, I64, "span: parent's id; event, link, log: id of the span it belongs to")      \
-    X(NAME, 6, STR, "span name, event name; links and logs: empty")                                \
+    X(NAME, 6, STR, "name of a span, an event, an error; links and lines: empty")                  \
     X(DATASET, 7, STR, "as first written")                                                         \
     X(RESOURCE, 8, I64, "index into the rowset's resource table")                                  \
     X(SCOPE, 9, I64, "index into the rowset's instrumentation table")                              \

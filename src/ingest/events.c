@@ -123,10 +123,8 @@ static bool take_parent(struct skep_events_dec *d, yyjson_val *v)
 
 static bool take_name(struct skep_events_dec *d, yyjson_val *v)
 {
-    uint8_t kind = d->b->kind[d->row];
     skep_str s = text_of(v);
-    if (s.n == 0 || s.n > SKEP_LIMIT_VALUE_BYTES ||
-        (kind != SKEP_KIND_SPAN && kind != SKEP_KIND_SPAN_EVENT))
+    if (s.n == 0 || s.n > SKEP_LIMIT_VALUE_BYTES || d->b->kind[d->row] == SKEP_KIND_LINK)
         return false;
     d->b->name[d->row] = skep_batch_intern(d->b, s);
     return true;
