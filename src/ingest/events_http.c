@@ -164,6 +164,7 @@ void skep_events__append(struct skep_events__pending *p, struct skep_batch *b,
     skep_batch_environment(b, p->req->caller.environment);
     if (timed)
         skep_batch_identity(b, true);
+    skep_ingest__occurrences(p->in, b, NULL);
     skep_ingest__mixture_of(b, &p->mixture);
     skep_ingest__received_mixture(p->in, &p->mixture);
     skep_store_append(p->in->cfg.store, b, committed, p);

@@ -147,6 +147,13 @@ test('what cannot be taken is named, event by event; nothing else is lost', asyn
   assert.equal(ledger.sources.find((s) => s.source === 'events' && s.signal === 'logs').totals.rejected.malformed, 11);
 });
 
+test('errors of events stand in the inbox', async () => {
+  const stack = 'Traceback (most recent call last):\n  File "/srv/app.py", line 7, in pay\n    raise CardError("no")\nCardError: no';
+  await send('/1/batch/shop', [{ time: new Date(), data: { 'exception.type': 'CardError', 'exception.message': 'no', 'exception.stacktrace': stack } }, { time: new Date(), data: { ok: true } }]);
+  const item = await until('the item', async () => (await skep.json('GET', '/skep/v1/items')).items.find((x) => /CardError/.test(x.title)));
+  assert.match(JSON.stringify(item), /"occurrences":1|"count":1|"total":1/);
+});
+
 test('Amazon Data Firehose: events, lines of CloudWatch Logs, what cannot be read', async () => {
   const data = (v) => Buffer.from(typeof v === 'string' ? v : JSON.stringify(v)).toString('base64');
   const lines = { messageType: 'DATA_MESSAGE', owner: '1', logGroup: '/app', logStream: 's1', subscriptionFilters: ['f'],
