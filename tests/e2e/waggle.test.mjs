@@ -4,8 +4,10 @@
 // back.
 import assert from 'node:assert/strict';
 import { execFile, execFileSync, spawn } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, before, test } from 'node:test';
@@ -344,7 +346,7 @@ test('errors as items of Rollbar: in the inbox, with frames, linked to their tra
       ROLLBAR_ACCESS_TOKEN: '0123456789abcdef0123456789abcdef', ROLLBAR_ENDPOINT: `${skep.url}/api/1/`, ROLLBAR_ENVIRONMENT: 'waggle-e2e', ROLLBAR_ROOT: '/srv/shop',
     },
   });
-  const { traceId } = JSON.parse(stdout);
+  const { traceId, reportId } = JSON.parse(stdout);
   const [thrown] = await until('the exception', () => errorRows('CartError: no total'));
   assert.equal(thrown.kind, 'error');
   assert.equal(thrown.fields['trace.trace_id'], traceId);
@@ -362,13 +364,47 @@ test('errors as items of Rollbar: in the inbox, with frames, linked to their tra
   assert.equal(logged.fields['trace.trace_id'], traceId);
   const item = await until('the inbox', async () => {
     const page = await skep.json('GET', '/api/1/items/?environment=waggle-e2e');
-    return page.result.items.length === 2 && page.result.items.find((i) => i.title === 'CartError: no total');
+    return page.result.items.length === 3 && page.result.items.find((i) => i.title === 'CartError: no total');
   });
   const { result } = await skep.json('GET', `/api/1/item/${item.id}/instances/`);
   const { frames } = result.instances[0].data.body.trace;
   assert.deepEqual(frames.map((f) => [f.method, f.module ?? null, f.offset ?? null, f.build_id ?? null]), [
     ['app+0x2f00', '/srv/shop/app', '0x2f00', '6f0ad1c2'], ['total', null, null, null],
   ]);
+  const [reported] = await until('the report', () => errorRows('StockError: less than none'));
+  assert.equal(reported.fields['error.uuid'], reportId);
+  assert.equal(reported.fields['custom.left'], -1);
+  const { result: one } = await skep.json('GET', `/api/1/instance/${(await skep.json('GET', '/api/1/instances/')).result.instances.find((i) => i.data.uuid === reportId).id}`);
+  const stack = one.data.body.trace.frames; // its own: module, offset and build id, which name it later
+  assert.match(stack.at(-1).module, /waggle_e2e_errors$/);
+  assert.match(stack.at(-1).offset, /^0x[0-9a-f]+$/);
+  assert.match(stack.at(-1).build_id, /^[0-9a-f]{40}$/);
+});
+
+test('a crash is reported by the next start, in the trace it happened in', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'waggle-crash-'));
+  try {
+    const env = { PATH: process.env.PATH, OTEL_EXPORTER_OTLP_ENDPOINT: skep.url, OTEL_SERVICE_NAME: 'waggle-crash' };
+    await assert.rejects(run(errors, [directory, 'crash'], { env }), (e) => { assert.equal(e.signal, 'SIGSEGV', String(e)); return true; });
+    assert.equal(readdirSync(directory).length, 1);
+    const { stdout } = await run(errors, [directory], { env });
+    assert.equal(stdout, '1\n');
+    assert.deepEqual(readdirSync(directory), []);
+    const item = await until('the item', async () => (await skep.json('GET', '/api/1/items/')).result.items.find((i) => i.title.startsWith('SIGSEGV')));
+    assert.match(item.title, /^SIGSEGV: invalid memory access/);
+    assert.equal(item.level, 'critical');
+    const row = await skep.json('POST', '/skep/v1/rows', {
+      dataset: 'waggle-errors', start_time: 0, end_time: Math.ceil(Date.now() / 1000) + 3600, filters: [{ column: 'exception.type', op: '=', value: 'SIGSEGV' }], limit: 2,
+    });
+    assert.equal(row.rows.length, 1);
+    const { fields: f } = row.rows[0];
+    assert.equal(f['crash.note'], 'request 7');
+    assert.match(f['trace.trace_id'], /^[0-9a-f]{32}$/);
+    assert.match(f['exception.stacktrace'], /#0 0x[0-9a-f]+ \(.*waggle_e2e_errors\+0x[0-9a-f]+\) \(BuildId: [0-9a-f]{40}\)/);
+    assert.match(f['error.culprit'], /waggle_e2e_errors/);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
 });
 
 // --- CloudWatch Logs ----------------------------------------------------------------------------
@@ -386,9 +422,9 @@ test('logs to CloudWatch Logs: boto3 reads from skep what was logged', { skip: p
   const { stdout } = await run(python, [client('logs_read.py'), skep.url, '/waggle/e2e']);
   const { streams, events } = JSON.parse(stdout);
   assert.deepEqual(streams, ['one']);
-  assert.equal(events.length, 2);
+  assert.equal(events.length, 3);
   const told = events.map((e) => JSON.parse(e.message));
-  assert.deepEqual(told.map((t) => [t.body, t.severity_text, t.severity_number]), [['cart opened', 'INFO', 9], ['stock "is" gone \u00e4', 'ERROR', 17]]);
+  assert.deepEqual(told.map((t) => [t.body, t.severity_text, t.severity_number]), [['cart opened', 'INFO', 9], ['stock "is" gone \u00e4', 'ERROR', 17], ['less than none', 'ERROR', 17]]);
   assert.equal(told[1].attributes.left, 0);
   assert.equal(told[1].resource['service.name'], 'waggle-errors');
   assert.ok(Math.abs(events[0].timestamp - Date.now()) < 120_000);
@@ -404,7 +440,7 @@ test("its requests are signed and shaped as botocore's own are", { skip: python 
     while (seen.length < 4) seen.push(JSON.parse((await lines.next()).value));
     assert.deepEqual(seen.map((r) => r.operation), ['PutLogEvents', 'CreateLogGroup', 'CreateLogStream', 'PutLogEvents']);
     assert.deepEqual(seen.flatMap((r) => r.wrong), []);
-    assert.equal(seen[3].input.logEvents.length, 2);
+    assert.equal(seen[3].input.logEvents.length, 3);
   } finally {
     receiver.kill();
   }

@@ -185,7 +185,8 @@ static bool read_glibc(waggle_str s, struct waggle__frame *f)
 
 static bool read_frame(waggle_str line, struct waggle__frame *f)
 {
-    memset(f, 0, sizeof *f);
+    const waggle_str none = {"", 0};
+    *f = (struct waggle__frame){.function = none, .file = none, .module = none, .build_id = none};
     line = cut_blanks(line);
     if (!begins(line, "#"))
         return read_glibc(line, f);

@@ -77,13 +77,14 @@ static waggle_str either_text(const struct waggle__rollbar_source *s, const char
     return text.n > 0 ? text : text_attr(s, before);
 }
 
-/* What was set, else what the resource says. */
+/* What the record says, else what was set, else what the resource says. */
 static waggle_str setting_or(const struct waggle__rollbar_source *s, const char *set,
                              const char *key)
 {
     waggle_value_data v;
-    if (set[0] != '\0')
-        return waggle__str(set);
+    waggle_str own = text_attr(s, key); // a crash tells the version that crashed
+    if (own.n > 0 || set[0] != '\0')
+        return own.n > 0 ? own : waggle__str(set);
     return resource_attr(s, key, &v) && v.type == WAGGLE_STR ? v.str : (waggle_str){"", 0};
 }
 
@@ -232,7 +233,8 @@ static void put_frame(struct waggle__buf *out, const struct waggle__frame *f)
 static bool place_of(const struct waggle__rollbar_source *s, struct waggle__frame *ret)
 {
     waggle_value_data line;
-    memset(ret, 0, sizeof *ret);
+    const waggle_str none = {"", 0};
+    *ret = (struct waggle__frame){.module = none, .build_id = none};
     ret->file = either_text(s, "code.file.path", "code.filepath");
     ret->function = either_text(s, "code.function.name", "code.function");
     bool has_line = waggle__rollbar_attr(s, "code.line.number", &line) ||

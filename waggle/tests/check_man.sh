@@ -18,7 +18,7 @@ for page in "$work"/*.3; do
     done
 done
 if command -v groff >/dev/null; then
-    for page in "$work"/*.3 "$top/man/waggle.7"; do
+    for page in "$work"/*.3 "$top"/man/*; do
         complaints=$(groff -man -Tutf8 -ww "$page" 2>&1 >/dev/null | grep -v 'adjust line\|break line' || true)
         [ -z "$complaints" ] || { echo "$complaints"; bad=1; }
     done

@@ -151,7 +151,7 @@ struct waggle_provider *provider_with(struct capture *c, const waggle_provider_o
 
 bool str_is(waggle_str s, const char *text)
 {
-    return s.n == strlen(text) && memcmp(s.p, text, s.n) == 0;
+    return s.n == strlen(text) && (s.n == 0 || memcmp(s.p, text, s.n) == 0);
 }
 
 waggle_attr_data attr_of(const waggle_span_data *span, const char *key)

@@ -255,7 +255,8 @@ static void an_event(void **state)
     begin("0", (waggle_cloudwatch_options){0});
     struct waggle_tracer *tracer =
         waggle_provider_tracer(provider, "x", NULL, NULL, WAGGLE_NO_ATTRS);
-    waggle_provider_add(provider, waggle_simple_processor_new(&capture_new()->base));
+    struct capture *spans = capture_new();
+    waggle_provider_add(provider, waggle_simple_processor_new(&spans->base));
     waggle_span span = waggle_span_start(tracer, "s", NULL);
     waggle_span_context c;
     char trace[33];
@@ -280,6 +281,7 @@ static void an_event(void **state)
     assert_string_equal(request(0, "PutLogEvents"), expected);
     waggle_span_end(span);
     finish();
+    capture_free(spans);
 }
 
 static void raw_bodies(void **state)

@@ -13,6 +13,7 @@
 #include "waggle/cloudwatch.h"
 #include "waggle/context.h"
 #include "waggle/db.h"
+#include "waggle/error.h"
 #include "waggle/export.h"
 #include "waggle/http.h"
 #include "waggle/logs.h"
