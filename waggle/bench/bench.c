@@ -3,6 +3,7 @@
  * bench.c - what a span costs
  *
  *   waggle_bench [SPANS]        spans a thread in each row; default 2000000
+ *   waggle_bench metrics [N]    N measurements a thread in each row; default 5000000
  *   waggle_bench rate N         one second of N spans/s: is every span delivered?
  *
  * Each row runs in a process of its own. "thread" is CPU time of the threads that make spans,
@@ -267,6 +268,99 @@ static void in_child(const char *name, enum mode mode, size_t threads, size_t n)
     waitpid(pid, NULL, 0);
 }
 
+/* --- metrics ------------------------------------------------------------------------------- */
+
+static struct waggle_instrument *instrument;
+static unsigned n_keys;
+
+/* One measurement: of a counter, or of a histogram with a value that changes. */
+static void one_measurement(size_t i)
+{
+    const waggle_kv kv[] = {
+        waggle_kv_str("http.request.method", "GET"), waggle_kv_str("http.route", "/api/users/{id}"),
+        waggle_kv_i64("http.response.status_code", 200), waggle_kv_str("url.scheme", "https"),
+        waggle_kv_bool("cache.hit", true)};
+    waggle_add(instrument, 1, waggle_attrs_of(kv, n_keys));
+    waggle_record_f64(instrument, (double)(i & 1023) * 0.37, waggle_attrs_of(kv, n_keys));
+}
+
+static void *measure_flat_out(void *self)
+{
+    struct run *r = self;
+    for (size_t i = 0; i < 1000; i++)
+        one_measurement(i);
+    double wall = clock_s(CLOCK_MONOTONIC);
+    double cpu = clock_s(CLOCK_THREAD_CPUTIME_ID);
+    for (size_t i = 0; i < r->n; i++)
+        one_measurement(i);
+    r->wall_s = clock_s(CLOCK_MONOTONIC) - wall;
+    r->cpu_s = clock_s(CLOCK_THREAD_CPUTIME_ID) - cpu;
+    return NULL;
+}
+
+static void set_up_metrics(bool sdk, enum waggle_instrument_kind kind, bool exponential)
+{
+    instrument =
+        waggle_instrument_new(waggle_meter_get("bench", "1"), kind, "bench",
+                              &(waggle_instrument_options){.is_double = kind == WAGGLE_HISTOGRAM});
+    if (!sdk)
+        return;
+    struct waggle_provider *p = waggle_provider_new(NULL);
+    waggle_reader_options o = {.interval_ms = 1000};
+    if (exponential)
+        o.aggregation[WAGGLE_HISTOGRAM].kind = WAGGLE_AGGREGATION_EXPONENTIAL;
+    waggle_provider_add_reader(p, waggle_periodic_reader_new(&swallower, &o));
+    waggle_provider_set_global(p);
+}
+
+static void metrics_row(const char *name, bool sdk, enum waggle_instrument_kind kind,
+                        bool exponential, unsigned keys, size_t threads, size_t n)
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct run runs[8];
+        pthread_t ids[8];
+        n_keys = keys;
+        set_up_metrics(sdk, kind, exponential);
+        one_measurement(0);
+        uint64_t allocations = n_allocations;
+        for (size_t i = 0; i < threads; i++) {
+            runs[i] = (struct run){.n = n};
+            pthread_create(&ids[i], NULL, measure_flat_out, &runs[i]);
+        }
+        double cpu = 0;
+        double wall = 0;
+        for (size_t i = 0; i < threads; i++) {
+            pthread_join(ids[i], NULL);
+            cpu += runs[i].cpu_s / (double)threads;
+            wall += runs[i].wall_s / (double)threads;
+        }
+        printf("| %-42s | %zu | %7.1f | %7.1f | %8.5f |\n", name, threads, cpu / (double)n * 1e9,
+               wall / (double)n * 1e9,
+               (double)(n_allocations - allocations) / (double)(n * threads));
+        fflush(stdout);
+        _exit(0);
+    }
+    waitpid(pid, NULL, 0);
+}
+
+static void all_metrics_rows(size_t n)
+{
+    printf(
+        "| a measurement | threads | thread ns | wall ns | allocations |\n|---|--:|--:|--:|--:|\n");
+    fflush(stdout);
+    metrics_row("no SDK", false, WAGGLE_COUNTER, false, 2, 1, n);
+    metrics_row("counter, no attributes", true, WAGGLE_COUNTER, false, 0, 1, n);
+    metrics_row("counter, no attributes", true, WAGGLE_COUNTER, false, 0, 2, n);
+    metrics_row("counter, 2 attributes", true, WAGGLE_COUNTER, false, 2, 1, n);
+    metrics_row("counter, 2 attributes", true, WAGGLE_COUNTER, false, 2, 2, n);
+    metrics_row("counter, 5 attributes", true, WAGGLE_COUNTER, false, 5, 1, n);
+    metrics_row("histogram, 15 buckets, 2 attributes", true, WAGGLE_HISTOGRAM, false, 2, 1, n);
+    metrics_row("histogram, 15 buckets, 2 attributes", true, WAGGLE_HISTOGRAM, false, 2, 2, n);
+    metrics_row("exponential histogram, 2 attributes", true, WAGGLE_HISTOGRAM, true, 2, 1, n);
+    metrics_row("exponential histogram, 2 attributes", true, WAGGLE_HISTOGRAM, true, 2, 2, n);
+}
+
 /* --- the highest rate without a drop ------------------------------------------------------- */
 
 /* Makes `rate` spans a second for `seconds`; true if all were delivered. */
@@ -331,6 +425,10 @@ int main(int argc, char **argv)
     if (argc == 3 && strcmp(argv[1], "rate") == 0) {
         size_t rate = strtoul(argv[2], NULL, 10);
         printf("%zu spans/s: %s\n", rate, delivers(rate, 1) ? "all delivered" : "some dropped");
+        return 0;
+    }
+    if (argc > 1 && strcmp(argv[1], "metrics") == 0) {
+        all_metrics_rows(argc > 2 ? strtoul(argv[2], NULL, 10) : 5000000);
         return 0;
     }
     size_t n = argc > 1 ? strtoul(argv[1], NULL, 10) : 2000000;

@@ -419,6 +419,41 @@ static void cardinality_has_a_limit(void **state)
 
 /* --- instruments and meters ---------------------------------------------------------------- */
 
+static void a_meter_without_a_name_works(void **state)
+{
+    (void)state;
+    struct waggle_meter *m = waggle_provider_meter(provider, NULL, NULL, NULL, WAGGLE_NO_ATTRS);
+    assert_ptr_equal(m, waggle_provider_meter(provider, "", NULL, NULL, WAGGLE_NO_ATTRS));
+    waggle_add(waggle_counter_new(m, "c", NULL, NULL), 3, WAGGLE_NO_ATTRS);
+    collect(reader, &now);
+    assert_int_equal(point_of(&now, "c", NULL, NULL).i64, 3);
+    assert_string_equal(now.scopes[0], ""); // as it was given
+}
+
+static void look_at_resource(void *self, const waggle_batch *batch)
+{
+    waggle_attr_data a;
+    for (waggle_cursor c = {0}; waggle_attr_next(batch->resource->attributes, &c, &a);)
+        *(bool *)self |= str_is(a.key, "service.name") && str_is(a.value.str, "measured");
+}
+
+static void the_resource_goes_with_the_metrics(void **state)
+{
+    (void)state;
+    bool found = false;
+    struct waggle_resource *resource = waggle_resource_new();
+    waggle_resource_set(resource, WAGGLE_ATTRS(waggle_kv_str("service.name", "measured")));
+    struct waggle_provider *p =
+        waggle_provider_new(&(waggle_provider_options){.resource = resource});
+    struct waggle_reader *r = waggle_manual_reader_new(NULL);
+    assert_true(waggle_provider_add_reader(p, r));
+    struct waggle_meter *m = waggle_provider_meter(p, "m", NULL, NULL, WAGGLE_NO_ATTRS);
+    waggle_add(waggle_counter_new(m, "c", NULL, NULL), 1, WAGGLE_NO_ATTRS);
+    assert_true(waggle_reader_collect(r, look_at_resource, &found));
+    assert_true(found);
+    waggle_provider_free(p);
+}
+
 static size_t n_told;
 static char told[256];
 
@@ -534,6 +569,8 @@ int main(void)
         T(every_type_sets_series_apart),
         T(the_last_of_a_key_counts),
         T(cardinality_has_a_limit),
+        T(a_meter_without_a_name_works),
+        T(the_resource_goes_with_the_metrics),
         T(names_are_checked),
         T(without_an_sdk_nothing_is_kept),
         T(own_counters_are_metrics),
