@@ -30,10 +30,21 @@ void skep_xray_door_init(struct skep_xray_door *d, const struct skep_config *cfg
     }
 }
 
+/* Did the request come to this listener? One on all addresses ("0.0.0.0:2000", "[::]:2000") has
+ * those that come to its port at any: a connection knows its own address alone. */
+static bool came_to(const struct skep_request *req, skep_str address)
+{
+    static const skep_str all[] = {SKEP_STR_INIT("0.0.0.0"), SKEP_STR_INIT("[::]")};
+    for (size_t i = 0; i < SKEP_ARRAY_LEN(all); i++)
+        if (skep_str_starts(address, all[i]))
+            return skep_str_ends(req->listener, skep_str_skip(address, all[i].n));
+    return skep_str_eq(req->listener, address);
+}
+
 static bool is_daemons(const struct skep_xray_door *d, const struct skep_request *req)
 {
     for (unsigned i = 0; i < d->n; i++)
-        if (skep_str_eq(req->listener, skep_net_address(d->net, d->first + i)))
+        if (came_to(req, skep_net_address(d->net, d->first + i)))
             return true;
     return false;
 }
