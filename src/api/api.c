@@ -95,6 +95,7 @@ skep_rc skep_api_routes(struct skep_api *api, struct skep_net *net, skep_err *er
         &skep_api__page_stack,
         &skep_api__page_symbols,
         &skep_api__page_item_rules,
+        &skep_api__page_deploys,
         &skep_api__page_grouping,
         &skep_api__page_grouping_preview,
         &skep_api__page_oidc,

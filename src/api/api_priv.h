@@ -193,7 +193,7 @@ extern const struct skep_api__routes skep_api__honeycomb_definitions, skep_api__
 
 extern const struct skep_api__routes skep_api__page_items, skep_api__page_items_change,
     skep_api__page_stack, skep_api__page_item_rules, skep_api__page_grouping,
-    skep_api__page_grouping_preview, skep_api__page_symbols;
+    skep_api__page_grouping_preview, skep_api__page_deploys, skep_api__page_symbols;
 extern const struct skep_api__routes skep_api__rollbar_items, skep_api__rollbar_instances,
     skep_api__rollbar_deploys, skep_api__rollbar_reports, skep_api__rollbar_versions,
     skep_api__rollbar_sourcemaps, skep_api__rollbar_rql;

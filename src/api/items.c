@@ -4,9 +4,8 @@
  *   fingerprints of the items and of their members -> one aggregate by (fingerprint, stage) with a
  *   series -> added to the item each belongs to -> without the twins (state/item_twins.h)
  *
- * Distinct users and hosts of an item with members are the sum of its members': people that met two
- * of them count twice.
- * Threads: workers.  Memory: the job's arena. */
+ *   items with members -> a second one, grouped by item: people that met two members are counted
+ * once Threads: workers.  Memory: the job's arena. */
 #include "api/items.h"
 
 #include "base/assert.h"
@@ -135,7 +134,7 @@ static void add(struct skep_api__item_range *r, const struct skep_result *res,
 {
     int64_t step = (range.end_ns - range.start_ns) / steps;
     r->count += whole(&g->values[0]);
-    r->users += whole(&g->values[1]);
+    r->users += whole(&g->values[1]); // of items with members: distinct() says it
     r->hosts += whole(&g->values[2]);
     for (unsigned b = 0; g->series && b < res->n_buckets; b++) {
         int64_t at = SKEP_MAX(res->bucket_starts[b], range.start_ns) - range.start_ns;
@@ -187,6 +186,96 @@ static skep_rc take_off(struct skep_api__job *job, const struct wants *w, skep_s
     return SKEP_OK;
 }
 
+/* --- people and hosts of items with members --- */
+
+static struct skep_expr *test_of(struct skep_arena *arena, const struct skep_field_ref *field,
+                                 enum skep_cmp op, const skep_value *values, size_t n)
+{
+    struct skep_expr *e = skep_new(arena, struct skep_expr);
+    *e = (struct skep_expr){
+        .op = SKEP_EXPR_TEST,
+        .test = {.field = *field, .op = op, .values = values, .n_values = (unsigned)n}};
+    return e;
+}
+
+static struct skep_expr *of_kids(struct skep_arena *arena, enum skep_expr_op op,
+                                 struct skep_expr *a, struct skep_expr *b)
+{
+    struct skep_expr **kids = skep_new_n(arena, struct skep_expr *, 2);
+    struct skep_expr *e = skep_new(arena, struct skep_expr);
+    kids[0] = a;
+    kids[1] = b;
+    *e = (struct skep_expr){.op = op, .kids = kids, .n_kids = 2};
+    return e;
+}
+
+/* Rows of a stage: by its name, or, where that is absent, by its old one. */
+static struct skep_expr *of_stage(struct skep_arena *arena, skep_str stage)
+{
+    skep_value *v = skep_new(arena, skep_value);
+    *v = (skep_value){.type = SKEP_TYPE_STRING, .s = stage};
+    struct skep_expr *no_name = test_of(arena, &groups[1], SKEP_CMP_NOT_EXISTS, NULL, 0);
+    if (stage.n == 0)
+        return of_kids(arena, SKEP_EXPR_AND, no_name,
+                       test_of(arena, &groups[2], SKEP_CMP_NOT_EXISTS, NULL, 0));
+    struct skep_expr *by_old =
+        of_kids(arena, SKEP_EXPR_AND, no_name, test_of(arena, &groups[2], SKEP_CMP_EQ, v, 1));
+    return of_kids(arena, SKEP_EXPR_OR, test_of(arena, &groups[1], SKEP_CMP_EQ, v, 1), by_old);
+}
+
+/* Of wants[from .. to): those of one item, and of one stage. */
+static const struct skep_expr *of_item(struct skep_arena *arena, const struct wants *w, size_t from,
+                                       size_t to)
+{
+    skep_value *values = skep_new_n(arena, skep_value, to - from);
+    for (size_t i = from; i < to; i++)
+        values[i - from] = w->list[i].fingerprint;
+    return of_kids(arena, SKEP_EXPR_AND, test_of(arena, &groups[0], SKEP_CMP_EQ, values, to - from),
+                   of_stage(arena, w->list[from].stage));
+}
+
+static skep_rc distinct(struct skep_api__job *job, const struct wants *w,
+                        struct skep_time_range range, struct skep_api__item_range *ret,
+                        skep_err *err)
+{
+    const struct skep_expr **cases = skep_new_n(&job->arena, const struct skep_expr *, w->n);
+    size_t *items = skep_new_n(&job->arena, size_t, w->n), end;
+    struct skep_result *res = NULL;
+    unsigned n = 0;
+    for (size_t i = 0; i < w->n; i = end) {
+        for (end = i + 1; end < w->n && w->list[end].item == w->list[i].item; end++) {
+        }
+        if (end - i == 1)
+            continue; /* without members */
+        items[n] = w->list[i].item;
+        cases[n++] = of_item(&job->arena, w, i, end);
+    }
+    if (n == 0)
+        return SKEP_OK;
+    const struct skep_field_ref by_item = {
+        .name = SKEP_STR_INIT("item"), .cases = cases, .n_cases = n};
+    const struct skep_plan plan = {.kind = SKEP_PLAN_AGGREGATE,
+                                   .range = range,
+                                   .filter = filter_of(&job->arena, w),
+                                   .groups = &by_item,
+                                   .n_groups = 1,
+                                   .aggs = aggs + 1,
+                                   .n_aggs = SKEP_ARRAY_LEN(aggs) - 1,
+                                   .ignore_sample_rate = true,
+                                   .limit = SKEP_LIMIT_PLAN_RESULT_GROUPS};
+    SKEP_TRY(skep_query_aggregate(job->api->cfg.store, &plan, &job->opts, &res, err));
+    for (unsigned i = 0; i < n; i++)
+        ret[items[i]].users = ret[items[i]].hosts = 0;
+    for (size_t g = 0; g < res->n_groups; g++) {
+        const skep_value *key = &res->groups[g].key[0];
+        if (key->type != SKEP_TYPE_INT || key->i < 0 || key->i >= (int64_t)n)
+            continue;
+        ret[items[key->i]].users = whole(&res->groups[g].values[0]);
+        ret[items[key->i]].hosts = whole(&res->groups[g].values[1]);
+    }
+    return SKEP_OK;
+}
+
 skep_rc skep_api__items_range(struct skep_api__job *job, struct skep_time_range range,
                               unsigned steps, const struct skep_item *items, size_t n,
                               struct skep_api__item_range *ret, skep_err *err)
@@ -212,5 +301,6 @@ skep_rc skep_api__items_range(struct skep_api__job *job, struct skep_time_range 
     };
     SKEP_TRY(skep_query_aggregate(job->api->cfg.store, &plan, &job->opts, &res, err));
     deal(&w, res, ret, range, steps);
+    SKEP_TRY(distinct(job, &w, range, ret, err));
     return take_off(job, &w, items[0].environment, range, steps, ret, err);
 }

@@ -30,6 +30,12 @@ void skep_api__items_wait(struct skep_api__job *job);
 struct skep_stack;
 void skep_api__stack_of(struct skep_api__job *job, const struct skep_row *row,
                         struct skep_symbols *symbols, struct skep_stack *ret);
+/* Members of a deploy's object. */
+void skep_api__put_deploy(struct skep_json *j, const struct skep_deploy *d);
+/* Narrow a question to what was new, or came back, while a deploy ran. */
+SKEP_NODISCARD skep_rc skep_api__deploy_window(struct skep_api__job *job,
+                                               const struct skep_deploy *d, bool back,
+                                               struct skep_item_query *q, skep_err *err);
 /* Member `also` of an occurrence: other wires' reports of it; nothing when there is none. */
 void skep_api__put_other_reports(struct skep_api__job *job, struct skep_json *j, skep_row_id row);
 /* Member `rule` of an occurrence that a rule about grouping held for; nothing when none did. */

@@ -54,6 +54,35 @@ static void put_item(struct skep_json *j, const struct skep_item *i)
     skep_api__put_row_id(j, SKEP_STR("last_row"), i->last_row);
 }
 
+/* The deploy that ran when it was first seen, and the one when it came back. */
+static void put_deploys(struct skep_api__job *job, const struct skep_item *i)
+{
+    struct skep_json *j = &job->out.json;
+    struct skep_deploy d;
+    bool by_version = false;
+    skep_err err;
+    const struct {
+        skep_str key, version;
+        skep_ts_ns at_ns;
+        bool is;
+    } asked[] = {
+        {SKEP_STR("suspect"), i->first_version, i->first_ns, true},
+        {SKEP_STR("back_in"), i->last_version, i->activated_ns,
+         i->status == SKEP_ITEM_ACTIVE && i->since_activated < i->total},
+    };
+    for (size_t k = 0; k < SKEP_ARRAY_LEN(asked); k++) {
+        if (!asked[k].is || skep_state_deploy_before(job->api->cfg.state, i->environment, i->stage,
+                                                     asked[k].version, asked[k].at_ns, &job->arena,
+                                                     &d, &by_version, &err) != SKEP_OK)
+            continue; /* an item without one is an item */
+        skep_json_key(j, asked[k].key);
+        skep_json_object(j);
+        skep_api__put_deploy(j, &d);
+        skep_json_put_str(j, SKEP_STR("by"), by_version ? SKEP_STR("version") : SKEP_STR("time"));
+        skep_json_end(j);
+    }
+}
+
 static void put_range(struct skep_json *j, const struct skep_api__item_range *r)
 {
     skep_json_key(j, SKEP_STR("range"));
@@ -135,6 +164,32 @@ static bool read_range(struct skep_api__job *job, struct skep_time_range *ret)
     return true;
 }
 
+/* deploy=7: what was new with it; deploy=7&since=back: what came back. */
+static bool read_deploy(struct skep_api__job *job, struct skep_item_query *q)
+{
+    uint64_t id = 0;
+    struct skep_deploy *d;
+    size_t n = 0;
+    skep_err err = {.text = ""};
+    skep_str since = skep_api__param(job->req, SKEP_STR("since"));
+    bool back = skep_str_eq(since, SKEP_STR("back"));
+    if (!read_number(job, SKEP_STR("deploy"), INT64_MAX, &id))
+        return false;
+    if (since.n && !back && !skep_str_eq(since, SKEP_STR("new")))
+        return bad(job, SKEP_STR("since"), SKEP_STR("one of new, back"));
+    if (id == 0)
+        return true;
+    skep_rc rc = skep_state_deploys(job->api->cfg.state, q->environment, (int64_t)id, SKEP_STR_NULL,
+                                    1, 0, &job->arena, &d, &n, &err);
+    if (rc == SKEP_OK && n == 0)
+        return bad(job, SKEP_STR("deploy"), SKEP_STR("no such deploy"));
+    if (rc == SKEP_OK)
+        rc = skep_api__deploy_window(job, &d[0], back, q, &err);
+    if (rc != SKEP_OK)
+        skep_api__job_fail_rc(job, rc, &err);
+    return rc == SKEP_OK;
+}
+
 static bool read_query(struct skep_api__job *job, struct skep_item_query *q)
 {
     uint64_t limit = 50, offset = 0;
@@ -153,7 +208,7 @@ static bool read_query(struct skep_api__job *job, struct skep_item_query *q)
         return false;
     q->limit = limit ? (unsigned)limit : 50;
     q->offset = (unsigned)offset;
-    return true;
+    return read_deploy(job, q);
 }
 
 /* --- the list --- */
@@ -163,18 +218,18 @@ static skep_rc put_counts(struct skep_api__job *job, const struct skep_item_quer
                           skep_err *err)
 {
     struct skep_json *j = &job->out.json;
+    uint64_t counts[SKEP_ITEM_STATUSES], n = 0;
+    SKEP_TRY(skep_state_items_counts(job->api->cfg.state, asked, counts, err));
+    SKEP_TRY(skep_state_items_number(job->api->cfg.state, asked->environment, &n, err));
     skep_json_key(j, SKEP_STR("counts"));
     skep_json_object(j);
-    for (int s = SKEP_ITEM_ACTIVE; s <= SKEP_ITEM_MUTED; s++) {
-        struct skep_item_query q = *asked;
-        struct skep_item *none;
-        size_t n;
-        uint64_t all = 0;
-        q.statuses = 1u << s;
-        q.limit = 1;
-        SKEP_TRY(skep_state_items(job->api->cfg.state, &q, &job->arena, &none, &n, &all, err));
-        skep_json_put_u64(j, skep_item_status_name((enum skep_item_status)s), all);
-    }
+    for (int s = SKEP_ITEM_ACTIVE; s <= SKEP_ITEM_MUTED; s++)
+        skep_json_put_u64(j, skep_item_status_name((enum skep_item_status)s), counts[s]);
+    skep_json_end(j);
+    skep_json_key(j, SKEP_STR("bound"));
+    skep_json_object(j);
+    skep_json_put_u64(j, SKEP_STR("items"), n);
+    skep_json_put_u64(j, SKEP_STR("max"), SKEP_ITEMS_MAX);
     skep_json_end(j);
     return SKEP_OK;
 }
@@ -198,6 +253,7 @@ static skep_rc put_list(struct skep_api__job *job, const struct skep_item_query 
     for (size_t i = 0; i < n; i++) {
         skep_json_object(j);
         put_item(j, &items[i]);
+        put_deploys(job, &items[i]);
         put_range(j, &ranges[i]);
         skep_json_end(j);
         skep_api__out_check(&job->out);
@@ -263,6 +319,7 @@ static skep_rc put_one(struct skep_api__job *job, int64_t id, struct skep_time_r
     skep_api__json_begin(job, 200);
     skep_json_object(j);
     put_item(j, &item);
+    put_deploys(job, &item);
     put_range(j, &seen);
     skep_json_key(j, SKEP_STR("members"));
     skep_json_array(j);

@@ -44,6 +44,57 @@ skep_rc skep_state_deploy_set(struct skep_state *s, skep_str environment, int64_
     return rc;
 }
 
+static struct skep_deploy read_deploy(struct skep_arena *arena, sqlite3_stmt *st)
+{
+    return (struct skep_deploy){.id = sqlite3_column_int64(st, 0),
+                                .environment = skep_state__text(arena, st, 1),
+                                .stage = skep_state__text(arena, st, 2),
+                                .revision = skep_state__text(arena, st, 3),
+                                .status = skep_state__text(arena, st, 4),
+                                .comment = skep_state__text(arena, st, 5),
+                                .user = skep_state__text(arena, st, 6),
+                                .start_ns = sqlite3_column_int64(st, 7),
+                                .finish_ns = sqlite3_column_int64(st, 8)};
+}
+
+skep_rc skep_state_deploy_before(struct skep_state *s, skep_str environment, skep_str stage,
+                                 skep_str version, skep_ts_ns at_ns, struct skep_arena *arena,
+                                 struct skep_deploy *ret, bool *ret_by_version, skep_err *err)
+{
+    bool row = false;
+    skep_mutex_lock(&s->lock);
+    sqlite3_stmt *st = skep_state__use(s, SKEP_STATE__DEPLOY_BEFORE);
+    skep_state__bind_str(st, 1, environment);
+    skep_state__bind_str(st, 2, stage);
+    skep_state__bind_i64(st, 3, at_ns);
+    skep_state__bind_str(st, 4, version);
+    skep_rc rc = skep_state__step(s, st, &row, err);
+    if (rc == SKEP_OK && row) {
+        *ret = read_deploy(arena, st);
+        if (ret_by_version)
+            *ret_by_version = sqlite3_column_int(st, 9) != 0;
+    }
+    skep_state__reset(st);
+    skep_mutex_unlock(&s->lock);
+    return rc == SKEP_OK && !row ? skep_fail(err, SKEP_ENOTFOUND, "no deploy before it") : rc;
+}
+
+skep_rc skep_state_deploy_end(struct skep_state *s, const struct skep_deploy *d, skep_ts_ns *ret,
+                              skep_err *err)
+{
+    uint64_t end = INT64_MAX;
+    skep_mutex_lock(&s->lock);
+    sqlite3_stmt *st = skep_state__use(s, SKEP_STATE__DEPLOY_END);
+    skep_state__bind_str(st, 1, d->environment);
+    skep_state__bind_str(st, 2, d->stage);
+    skep_state__bind_i64(st, 3, d->start_ns);
+    skep_state__bind_i64(st, 4, d->id);
+    skep_rc rc = skep_state__number(s, st, &end, err);
+    skep_mutex_unlock(&s->lock);
+    *ret = (skep_ts_ns)end;
+    return rc;
+}
+
 skep_rc skep_state_deploys(struct skep_state *s, skep_str environment, int64_t id, skep_str stage,
                            unsigned limit, unsigned offset, struct skep_arena *arena,
                            struct skep_deploy **ret, size_t *ret_n, skep_err *err)
@@ -60,15 +111,7 @@ skep_rc skep_state_deploys(struct skep_state *s, skep_str environment, int64_t i
     skep_state__bind_i64(st, 5, (int64_t)offset);
     skep_rc rc = skep_state__step(s, st, &row, err);
     while (rc == SKEP_OK && row && n < max) {
-        list[n++] = (struct skep_deploy){.id = sqlite3_column_int64(st, 0),
-                                         .environment = skep_state__text(arena, st, 1),
-                                         .stage = skep_state__text(arena, st, 2),
-                                         .revision = skep_state__text(arena, st, 3),
-                                         .status = skep_state__text(arena, st, 4),
-                                         .comment = skep_state__text(arena, st, 5),
-                                         .user = skep_state__text(arena, st, 6),
-                                         .start_ns = sqlite3_column_int64(st, 7),
-                                         .finish_ns = sqlite3_column_int64(st, 8)};
+        list[n++] = read_deploy(arena, st);
         rc = skep_state__step(s, st, &row, err);
     }
     skep_state__reset(st);

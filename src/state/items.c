@@ -231,7 +231,7 @@ static skep_rc make(struct skep_state *s, const struct skep_item_sighting *x, sk
     skep_state__bind_i64(st, 13, x->last_ns);
     bind_row(st, 14, x->first_row);
     bind_row(st, 16, x->last_row);
-    skep_state__bind_i64(st, 18, now_ns);
+    skep_state__bind_i64(st, 18, x->first_ns);
     SKEP_TRY(skep_state__run(s, st, err));
     *ret = (struct skep_item_change){
         .event = SKEP_ITEM_NEW, .id = sqlite3_last_insert_rowid(s->db), .total = x->n};
@@ -285,11 +285,77 @@ static skep_rc count(struct skep_state *s, int64_t id, const struct skep_item_si
     return skep_state__run(s, st, err);
 }
 
-static skep_rc see_one(struct skep_state *s, const struct skep_item_sighting *x, skep_ts_ns now_ns,
-                       struct skep_arena *arena, struct skep_item_change *ret, skep_err *err)
+// --- the bound ---------------------------------------------------------------------------------
+
+static skep_rc number_locked(struct skep_state *s, skep_str environment, uint64_t *ret,
+                             skep_err *err)
+{
+    sqlite3_stmt *st = skep_state__use(s, SKEP_STATE__ITEM_SUM);
+    *ret = 0;
+    skep_state__bind_str(st, 1, environment);
+    return skep_state__number(s, st, ret, err);
+}
+
+skep_rc skep_state_items_number(struct skep_state *s, skep_str environment, uint64_t *ret,
+                                skep_err *err)
+{
+    skep_mutex_lock(&s->lock);
+    skep_rc rc = number_locked(s, environment, ret, err);
+    skep_mutex_unlock(&s->lock);
+    return rc;
+}
+
+/* Old items of nobody's go; tried once a minute. */
+static skep_rc make_room(struct skep_state *s, skep_str environment, skep_ts_ns now_ns,
+                         skep_err *err)
+{
+    static const int64_t minute_ns = 60000000000ll, idle_ns = 30 * 86400 * 1000000000ll;
+    enum { AT_ONCE = 2000 };
+    if (now_ns - s->items_room_ns < minute_ns)
+        return SKEP_OK;
+    s->items_room_ns = now_ns;
+    sqlite3_stmt *st = skep_state__use(s, SKEP_STATE__ITEM_ROOM);
+    skep_state__bind_str(st, 1, environment);
+    skep_state__bind_i64(st, 2, now_ns - idle_ns);
+    skep_state__bind_i64(st, 3, AT_ONCE);
+    SKEP_TRY(skep_state__run(s, st, err));
+    if (sqlite3_changes(s->db) == 0)
+        return SKEP_OK;
+    return skep_state__run(s, skep_state__use(s, SKEP_STATE__ITEM_LINES_LEFT), err);
+}
+
+static skep_rc is_full(struct skep_state *s, skep_str environment, skep_ts_ns now_ns, bool *ret,
+                       skep_err *err)
+{
+    uint64_t n;
+    SKEP_TRY(number_locked(s, environment, &n, err));
+    *ret = n >= s->items_limit;
+    if (!*ret)
+        return SKEP_OK;
+    SKEP_TRY(make_room(s, environment, now_ns, err));
+    SKEP_TRY(number_locked(s, environment, &n, err));
+    *ret = n >= s->items_limit;
+    return SKEP_OK;
+}
+
+static skep_rc see_one(struct skep_state *s, const struct skep_item_sighting *seen,
+                       skep_ts_ns now_ns, struct skep_arena *arena, struct skep_item_change *ret,
+                       skep_err *err)
 {
     struct skep_item item;
+    bool full = false;
+    struct skep_item_sighting other = *seen;
+    const struct skep_item_sighting *x = seen;
     skep_rc rc = find_locked(s, x->environment, x->stage, x->fingerprint, arena, &item, err);
+    if (rc == SKEP_ENOTFOUND)
+        SKEP_TRY(is_full(s, x->environment, now_ns, &full, err));
+    if (full) {
+        other.fingerprint = SKEP_ITEMS_OVERFLOW;
+        other.title = SKEP_STR("More different errors than are told apart");
+        other.type = other.culprit = other.framework = SKEP_STR_NULL;
+        x = &other;
+        rc = find_locked(s, x->environment, x->stage, x->fingerprint, arena, &item, err);
+    }
     if (rc == SKEP_ENOTFOUND)
         return make(s, x, now_ns, ret, err);
     SKEP_TRY(rc);

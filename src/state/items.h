@@ -12,7 +12,8 @@
 enum skep_item_status { /* on disk and in Rollbar's API: never reuse a number */
                         SKEP_ITEM_ACTIVE = 1,
                         SKEP_ITEM_RESOLVED = 2,
-                        SKEP_ITEM_MUTED = 3
+                        SKEP_ITEM_MUTED = 3,
+                        SKEP_ITEM_STATUSES
 };
 /* "active" "resolved" "muted"; false: none of them. */
 skep_str skep_item_status_name(enum skep_item_status s);
@@ -25,6 +26,12 @@ enum { /* in Rollbar's API */
        SKEP_ITEM_ERROR = 40,
        SKEP_ITEM_CRITICAL = 50
 };
+
+/* An environment has at most so many items.  At the bound those that nobody touched and that were
+ * not seen for 30 days make room; where none does, new errors are counted in one item a stage, of
+ * this fingerprint, until there is room again. */
+enum { SKEP_ITEMS_MAX = 200000 };
+#define SKEP_ITEMS_OVERFLOW SKEP_STR("skep.overflow")
 
 enum { SKEP_ITEM_TITLE_MAX = 255, SKEP_ITEM_VERSION_MAX = 40, SKEP_ITEM_TEXT_MAX = 65536 };
 
@@ -44,8 +51,9 @@ struct skep_item {
     uint64_t since_activated; /* of them since it was new, or last reactivated */
     skep_ts_ns first_ns, last_ns;
     skep_row_id first_row, last_row, activating_row;
-    skep_ts_ns activated_ns, resolved_ns, muted_ns; /* 0 = never */
-    skep_str resolved_in;                           /* a version; empty = none was given */
+    skep_ts_ns activated_ns;          /* first seen, or when it was last active again */
+    skep_ts_ns resolved_ns, muted_ns; /* 0 = never */
+    skep_str resolved_in;             /* a version; empty = none was given */
     skep_str first_version, last_version;
     skep_ts_ns mute_until_ns;  /* 0 = no time */
     uint64_t mute_until_total; /* 0 = no number */
@@ -68,6 +76,10 @@ struct skep_item_change {
     int64_t id;
     uint64_t total_before, total;
 };
+
+/* How many items an environment has; SKEP_ITEMS_MAX at most (or the configuration's). */
+SKEP_NODISCARD skep_rc skep_state_items_number(struct skep_state *s, skep_str environment,
+                                               uint64_t *ret, skep_err *err);
 
 /* The row behind which the next look begins; {0, 0} at first. */
 SKEP_NODISCARD skep_rc skep_state_items_cursor(struct skep_state *s, skep_row_id *ret,
@@ -125,7 +137,6 @@ struct skep_item_query {
     skep_str owner;             /* empty = all; "-" = nobody's */
     skep_str words;             /* each of them in title, type, culprit or dataset; empty = all */
     skep_ts_ns seen_after_ns;   /* last seen then or later; 0 = all */
-    skep_ts_ns new_after_ns;    /* first seen, or active again, then or later; 0 = all */
     int64_t members_of;         /* the items that are merged into this one; 0 = those that stand for
                                  * themselves */
     enum skep_item_order order; /* the newest, the most first; ties: the greater id */
@@ -135,7 +146,13 @@ struct skep_item_query {
     size_t n_stages;
     const int64_t *ids; /* these alone; n_ids 0 = all */
     size_t n_ids;
+    /* First seen from .. to; reactivated from .. to, and first seen before; _to 0 = whenever. */
+    skep_ts_ns first_from_ns, first_to_ns, back_from_ns, back_to_ns;
 };
+/* ret[status]: how many there are of each, whatever statuses, limit and offset say. */
+SKEP_NODISCARD skep_rc skep_state_items_counts(struct skep_state *s,
+                                               const struct skep_item_query *q,
+                                               uint64_t ret[SKEP_ITEM_STATUSES], skep_err *err);
 /* *ret_all: how many there are without limit and offset. */
 SKEP_NODISCARD skep_rc skep_state_items(struct skep_state *s, const struct skep_item_query *q,
                                         struct skep_arena *arena, struct skep_item **ret,
@@ -193,6 +210,16 @@ SKEP_NODISCARD skep_rc skep_state_deploy_put(struct skep_state *s, const struct 
 SKEP_NODISCARD skep_rc skep_state_deploy_set(struct skep_state *s, skep_str environment, int64_t id,
                                              skep_str status, skep_str comment, skep_ts_ns now_ns,
                                              skep_err *err);
+/* The deploy that ran what is said to have begun at at_ns in a stage: the last one before it of
+ * that version (a revision, or the beginning of one: 7 digits at least), else the last one before
+ * it. Those that failed ran nothing.  SKEP_ENOTFOUND. ret_by_version  may be NULL */
+SKEP_NODISCARD skep_rc skep_state_deploy_before(struct skep_state *s, skep_str environment,
+                                                skep_str stage, skep_str version, skep_ts_ns at_ns,
+                                                struct skep_arena *arena, struct skep_deploy *ret,
+                                                bool *ret_by_version, skep_err *err);
+/* When the stage's next deploy began; INT64_MAX: there was none. */
+SKEP_NODISCARD skep_rc skep_state_deploy_end(struct skep_state *s, const struct skep_deploy *d,
+                                             skep_ts_ns *ret, skep_err *err);
 /* The newest first.  id not 0: that one alone.  stage may be empty. */
 SKEP_NODISCARD skep_rc skep_state_deploys(struct skep_state *s, skep_str environment, int64_t id,
                                           skep_str stage, unsigned limit, unsigned offset,

@@ -72,23 +72,67 @@ static sqlite3_stmt *list_of(struct skep_state *s, enum skep_state__stmt id,
     skep_state__bind_i64(st, 3, q->level_min);
     skep_state__bind_str(st, 4, q->stage);
     skep_state__bind_str(st, 5, q->owner);
-    skep_state__bind_str(st, 6, q->words);
     skep_state__bind_i64(st, 7, q->seen_after_ns);
-    skep_state__bind_i64(st, 8, q->new_after_ns);
     skep_state__bind_i64(st, 9, q->members_of);
     skep_state__bind_i64(st, 13, q->levels);
     skep_state__bind_str(st, 14, stages);
     skep_state__bind_str(st, 15, ids);
+    skep_state__bind_i64(st, 16, q->first_from_ns);
+    skep_state__bind_i64(st, 17, q->first_to_ns);
+    skep_state__bind_i64(st, 18, q->back_from_ns);
+    skep_state__bind_i64(st, 19, q->back_to_ns);
     return st;
 }
 
-skep_rc skep_state_items(struct skep_state *s, const struct skep_item_query *q,
-                         struct skep_arena *arena, struct skep_item **ret, size_t *ret_n,
-                         uint64_t *ret_all, skep_err *err)
+/* How many there are of each status, `statuses` put aside. */
+static skep_rc count_of(struct skep_state *s, const struct skep_item_query *q, skep_str stages,
+                        skep_str ids, uint64_t ret[SKEP_ITEM_STATUSES], skep_err *err)
 {
-    size_t limit = q->limit == 0 ? 100 : SKEP_MIN(q->limit, (unsigned)LIST_MAX), n = 0;
-    struct skep_item *list = skep_new_n(arena, struct skep_item, limit + 1);
     bool row = false;
+    sqlite3_stmt *st = list_of(
+        s, q->words.n ? SKEP_STATE__ITEM_COUNTS_OF_WORDS : SKEP_STATE__ITEM_COUNTS, q, stages, ids);
+    skep_state__bind_i64(st, 2, 0);
+    if (q->words.n)
+        skep_state__bind_str(st, 6, q->words);
+    memset(ret, 0, SKEP_ITEM_STATUSES * sizeof *ret);
+    skep_rc rc = skep_state__step(s, st, &row, err);
+    while (rc == SKEP_OK && row) {
+        int status = sqlite3_column_int(st, 0);
+        if (status >= SKEP_ITEM_ACTIVE && status < SKEP_ITEM_STATUSES)
+            ret[status] = (uint64_t)sqlite3_column_int64(st, 1);
+        rc = skep_state__step(s, st, &row, err);
+    }
+    skep_state__reset(st);
+    return rc;
+}
+
+static const enum skep_state__stmt pages[] = {[SKEP_ITEMS_BY_LAST] = SKEP_STATE__ITEM_BY_LAST,
+                                              [SKEP_ITEMS_BY_FIRST] = SKEP_STATE__ITEM_BY_FIRST,
+                                              [SKEP_ITEMS_BY_TOTAL] = SKEP_STATE__ITEM_BY_TOTAL,
+                                              [SKEP_ITEMS_BY_LEVEL] = SKEP_STATE__ITEM_BY_LEVEL};
+
+static skep_rc page_of(struct skep_state *s, const struct skep_item_query *q, skep_str stages,
+                       skep_str ids, size_t limit, struct skep_arena *arena, struct skep_item *list,
+                       size_t *ret_n, skep_err *err)
+{
+    bool row = false;
+    skep_assert(q->order < SKEP_ARRAY_LEN(pages));
+    sqlite3_stmt *st = list_of(s, pages[q->order], q, stages, ids);
+    skep_state__bind_str(st, 6, q->words);
+    skep_state__bind_i64(st, 11, (int64_t)limit);
+    skep_state__bind_i64(st, 12, (int64_t)q->offset);
+    skep_rc rc = skep_state__step(s, st, &row, err);
+    while (rc == SKEP_OK && row && *ret_n < limit) {
+        list[(*ret_n)++] = skep_state__item_read(arena, st);
+        rc = skep_state__step(s, st, &row, err);
+    }
+    skep_state__reset(st);
+    return rc;
+}
+
+skep_rc skep_state_items_counts(struct skep_state *s, const struct skep_item_query *q,
+                                uint64_t ret[SKEP_ITEM_STATUSES], skep_err *err)
+{
     struct skep_buf stages_text, ids_text;
     skep_buf_init(&stages_text, QUERY_TEXT_MAX);
     skep_buf_init(&ids_text, QUERY_TEXT_MAX);
@@ -96,25 +140,38 @@ skep_rc skep_state_items(struct skep_state *s, const struct skep_item_query *q,
     skep_mutex_lock(&s->lock);
     skep_rc rc = stages_text.bad || ids_text.bad
                      ? skep_fail(err, SKEP_ETOOLARGE, "too many environments or ids in a question")
-                     : SKEP_OK;
-    if (rc == SKEP_OK)
-        rc = skep_state__number(s, list_of(s, SKEP_STATE__ITEM_ALL, q, stages, ids), ret_all, err);
-    sqlite3_stmt *st = list_of(s, SKEP_STATE__ITEM_LIST, q, stages, ids);
-    skep_state__bind_i64(st, 10, (int64_t)q->order);
-    skep_state__bind_i64(st, 11, (int64_t)limit);
-    skep_state__bind_i64(st, 12, (int64_t)q->offset);
-    if (rc == SKEP_OK)
-        rc = skep_state__step(s, st, &row, err);
-    while (rc == SKEP_OK && row && n < limit) {
-        list[n++] = skep_state__item_read(arena, st);
-        rc = skep_state__step(s, st, &row, err);
-    }
-    skep_state__reset(st);
+                     : count_of(s, q, stages, ids, ret, err);
     skep_mutex_unlock(&s->lock);
     skep_buf_done(&stages_text);
     skep_buf_done(&ids_text);
-    *ret = list;
-    *ret_n = n;
+    return rc;
+}
+
+skep_rc skep_state_items(struct skep_state *s, const struct skep_item_query *q,
+                         struct skep_arena *arena, struct skep_item **ret, size_t *ret_n,
+                         uint64_t *ret_all, skep_err *err)
+{
+    size_t limit = q->limit == 0 ? 100 : SKEP_MIN(q->limit, (unsigned)LIST_MAX);
+    uint64_t counts[SKEP_ITEM_STATUSES];
+    struct skep_buf stages_text, ids_text;
+    *ret = skep_new_n(arena, struct skep_item, limit + 1);
+    *ret_n = 0;
+    *ret_all = 0;
+    SKEP_TRY(skep_state_items_counts(s, q, counts, err));
+    for (unsigned status = SKEP_ITEM_ACTIVE; status < SKEP_ITEM_STATUSES; status++) {
+        if (q->statuses == 0 || (q->statuses >> status) & 1)
+            *ret_all += counts[status];
+    }
+    if (*ret_all == 0)
+        return SKEP_OK;
+    skep_buf_init(&stages_text, QUERY_TEXT_MAX);
+    skep_buf_init(&ids_text, QUERY_TEXT_MAX);
+    skep_str stages = stages_of(q, &stages_text), ids = ids_of(q, &ids_text);
+    skep_mutex_lock(&s->lock);
+    skep_rc rc = page_of(s, q, stages, ids, limit, arena, *ret, ret_n, err);
+    skep_mutex_unlock(&s->lock);
+    skep_buf_done(&stages_text);
+    skep_buf_done(&ids_text);
     return rc;
 }
 

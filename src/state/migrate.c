@@ -237,6 +237,25 @@ static const char *const steps[] = {
     "CREATE INDEX evaluation_watch ON evaluation(environment, watch, number);"
     "CREATE INDEX evaluation_untold ON evaluation(number) WHERE told = 0;"
     "ALTER TABLE notify_message ADD COLUMN headers TEXT NOT NULL DEFAULT '';",
+    /* items: an index for each order, how many there are; deploys by what was new and back */
+    "DROP INDEX item_last;"
+    "CREATE INDEX item_by_last ON item(environment, merged_into, last_ns, id, status, level, stage,"
+    " owner, first_ns, activated_ns);"
+    "CREATE INDEX item_by_first ON item(environment, merged_into, first_ns, id, status, level,"
+    " stage, owner, last_ns, activated_ns);"
+    "CREATE INDEX item_by_total ON item(environment, merged_into, total, id, status, level, stage,"
+    " owner, last_ns, first_ns, activated_ns);"
+    "CREATE INDEX item_by_level ON item(environment, merged_into, level, id, status, stage, owner,"
+    " last_ns, first_ns, activated_ns);"
+    "CREATE INDEX item_back ON item(environment, merged_into, activated_ns, first_ns, stage);"
+    "CREATE INDEX deploy_of_stage ON deploy(environment, stage, start_ns);"
+    "CREATE TABLE item_sum(environment TEXT PRIMARY KEY, n INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    "INSERT INTO item_sum SELECT environment, count(*) FROM item GROUP BY environment;"
+    "CREATE TRIGGER item_more AFTER INSERT ON item BEGIN"
+    "  INSERT INTO item_sum VALUES(NEW.environment, 1)"
+    "    ON CONFLICT(environment) DO UPDATE SET n = n + 1; END;"
+    "CREATE TRIGGER item_less AFTER DELETE ON item BEGIN"
+    "  UPDATE item_sum SET n = n - 1 WHERE environment = OLD.environment; END;",
 };
 
 static skep_rc exec(sqlite3 *db, const char *sql, skep_err *err)

@@ -18,6 +18,7 @@
  * Threads: any; calls are short (a few ms with the fsync of a write), the lock is held throughout.
  * Memory: SQLite's cache is bounded to 1 MiB. */
 #include "state/artifacts.h"
+#include "state/items.h"
 #include "state/items_priv.h"
 #include "state/state_priv.h"
 
@@ -47,6 +48,7 @@ skep_rc skep_state_open(const struct skep_state_config *cfg, struct skep_state *
     s->os = cfg->os;
     s->results_limit = cfg->results_limit ? cfg->results_limit : 10000;
     s->results_limit_bytes = cfg->results_limit_bytes ? cfg->results_limit_bytes : 256ull << 20;
+    s->items_limit = cfg->items_limit ? cfg->items_limit : SKEP_ITEMS_MAX;
     s->artifacts_limit_bytes =
         cfg->artifacts_limit_bytes ? cfg->artifacts_limit_bytes : SKEP_ARTIFACTS_BYTES_MAX;
     skep_mutex_init(&s->lock, "state");

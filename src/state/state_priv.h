@@ -22,6 +22,8 @@ struct skep_state {
     sqlite3 *db;
     sqlite3_stmt *stmt[SKEP_STATE__COUNT];
     uint64_t keys_changes, data_version; /* keys.c */
+    uint64_t items_limit;                /* of an environment */
+    skep_ts_ns items_room_ns;            /* when room was last made */
     struct skep_state__logs logs;        /* has a lock of its own */
 };
 

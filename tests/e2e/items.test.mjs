@@ -136,6 +136,7 @@ test('merged: counts and new occurrences go to the other; split again', async ()
   assert.equal(merged.total, into.total + member.total);
   assert.equal(merged.range.count, into.range.count + member.range.count);
   assert.deepEqual(merged.members.map((m) => m.id), [member.id]);
+  assert.deepEqual([into.range.hosts, member.range.hosts, merged.range.hosts], [2, 2, 2]); // the same two: not four
   assert.equal((await list()).items.some((i) => i.id === member.id), false);
   await skep.json('POST', `/skep/v1/items/${member.id}/merge`, { into: 0 });
   assert.equal((await skep.json('GET', `/skep/v1/items/${into.id}`)).total, into.total);
@@ -215,6 +216,35 @@ test('one exception that several wires report is one occurrence, whichever comes
   }
   const kinds = (await skep.json('GET', `/skep/v1/stack/${rows.find((r) => r.kind === 'span_event').id}`)).also.map((a) => `${a.source} ${a.kind}`).sort();
   assert.deepEqual(kinds, ['otlp log', 'rollbar error']);
+});
+
+test('deploys: what is new with one, what came back, and which one an error came with', async () => {
+  const deploy = async (revision, ago_s, more = {}) => {
+    const r = await skep.json('POST', '/api/1/deploy/', { environment: 'deploys', revision, local_username: 'ann', ...more });
+    return [r.data.deploy_id, ago_s];
+  };
+  const broken = (method, version, more = {}) => rollbar({ environment: 'deploys', ...(version && { code_version: version }), ...more }, { trace: { frames: [{ filename: '/srv/shop/d.py', lineno: 1, method }], exception: { class: 'DeployError', message: 'x' } } });
+  await broken('old'); // before any deploy
+  const [one] = await deploy('1111111aaaa');
+  await broken('first');
+  const [two] = await deploy('2222222bbbb');
+  await deploy('3333333cccc', 0, { status: 'failed' }); // ran nothing
+  await broken('second', '1111111'); // a machine that still runs the first
+  await broken('third');
+  const find = async (method, q = '') => (await list(`stage=deploys&${q}`)).items.find((i) => i.culprit.endsWith(method));
+  assert.equal((await find('old')).suspect, undefined);
+  const [first, second, third] = [await find('first'), await find('second'), await find('third')];
+  assert.deepEqual([first.suspect.id, first.suspect.by, first.suspect.user], [one, 'time', 'ann']);
+  assert.deepEqual([second.suspect.id, second.suspect.by], [one, 'version']);
+  assert.deepEqual([third.suspect.id, third.suspect.by, third.back_in], [two, 'time', undefined]);
+  await patch([first.id], { status: 'resolved' });
+  await broken('first');
+  const again = await skep.json('GET', `/skep/v1/items/${first.id}`);
+  assert.deepEqual([again.suspect.id, again.back_in.id, again.back_in.revision], [one, two, '2222222bbbb']);
+  const { deploys } = await skep.json('GET', '/skep/v1/deploys?stage=deploys');
+  assert.deepEqual(deploys.map((d) => [d.revision.slice(0, 1), d.new, d.back]), [['3', 2, 1], ['2', 2, 1], ['1', 1, 0]]);
+  assert.deepEqual((await list(`deploy=${two}&order=first`)).items.map((i) => i.id), [third.id, second.id]);
+  assert.deepEqual((await list(`deploy=${two}&since=back`)).items.map((i) => i.id), [first.id]);
 });
 
 // Rules about grouping: what comes after them is grouped by them.
@@ -318,6 +348,9 @@ test('wrong questions say what and where', async () => {
     ['GET', '/skep/v1/items?order=x', undefined, 400, 'order'],
     ['GET', '/skep/v1/items?limit=-1', undefined, 400, 'limit'],
     ['GET', '/skep/v1/items?start_time=10&end_time=5', undefined, 400, 'start_time'],
+    ['GET', '/skep/v1/items?deploy=999', undefined, 400, 'deploy'],
+    ['GET', '/skep/v1/items?since=x', undefined, 400, 'since'],
+    ['GET', '/skep/v1/deploys?limit=0', undefined, 400, 'limit'],
     ['GET', '/skep/v1/items/999', undefined, 404, undefined],
     ['GET', '/skep/v1/items/x', undefined, 404, undefined],
     ['GET', '/skep/v1/stack/9999-9', undefined, 404, undefined],

@@ -191,6 +191,56 @@ test('who is told: no place, a place, rules made, refused and dropped', options,
   await page.getByRole('cell', { name: '20 times within 5 min', exact: true }).waitFor({ state: 'detached' });
 });
 
+test('how they are grouped: a rule with a look at what it would do, its reason, in another order, gone', options, async () => {
+  await page.goto(`${skep.url}/ui/errors`);
+  await page.getByRole('link', { name: 'How they are grouped' }).click();
+  await page.getByRole('heading', { name: 'No rule' }).waitFor();
+  await page.getByRole('button', { name: 'New rule' }).click();
+  const form = page.getByRole('form', { name: 'New rule' });
+  await form.getByLabel('Name').fill('by plan');
+  await form.getByLabel('Value of condition 1').fill('TypeError');
+  await form.getByLabel('Fingerprint').fill('{{ class }} of {{ custom.plan }}');
+  await form.getByRole('button', { name: 'What would it do?' }).click();
+  await page.getByRole('status', { name: 'What it would do' }).getByText(/It holds for 4 of the last \d+ occurrences: 1 group/).waitFor();
+  await page.getByText('TypeError of free').waitFor();
+  await shot('errors-grouping');
+  await form.getByRole('button', { name: 'Save' }).click();
+  await page.getByRole('cell', { name: 'by plan', exact: true }).waitFor();
+  await send('TypeError', 2);
+  const { items } = await skep.json('GET', '/skep/v1/items');
+  const item = items.find((i) => i.fingerprint === 'TypeError of free');
+  await page.goto(`${skep.url}/ui/errors/${item.id}?t=1h`);
+  await page.getByRole('tab', { name: 'Why it is here' }).click();
+  await page.getByText(/By the rule by plan its fingerprint is TypeError of free/).waitFor();
+  await page.getByRole('link', { name: 'by plan' }).click();
+  await page.getByRole('button', { name: 'Delete the rule: by plan' }).click();
+  await page.getByRole('button', { name: 'Yes: Delete the rule: by plan' }).click();
+  await page.getByRole('heading', { name: 'No rule' }).waitFor();
+});
+
+test('deploys: what came with one; what two wires told of', options, async () => {
+  await skep.json('POST', '/api/1/deploy/', { environment: 'production', revision: '4f5ebda0123456789', local_username: 'ann', comment: 'the new cart' });
+  const text = (key, stringValue) => ({ key, value: { stringValue } });
+  const trace = 'Traceback (most recent call last):\n  File "/srv/shop/cart9.py", line 3, in total\n    x\nLookupError: gone\n';
+  const now = `${BigInt(Date.now()) * 1000000n}`;
+  await send('LookupError', 9, { timestamp: Date.now() / 1000, code_version: '4f5ebda' });
+  assert.equal((await skep.call('POST', '/v1/traces', { resourceSpans: [{
+    resource: { attributes: [text('service.name', 'shop'), text('deployment.environment.name', 'production')] },
+    scopeSpans: [{ spans: [{ traceId: '0102030405060708090a0b0c0d0e0f10', spanId: '0102030405060709', name: 'GET /', kind: 2, startTimeUnixNano: now, endTimeUnixNano: now,
+      events: [{ name: 'exception', timeUnixNano: now, attributes: [text('exception.type', 'LookupError'), text('exception.message', 'gone'), text('exception.stacktrace', trace)] }] }] }],
+  }] })).status, 200);
+  await page.goto(`${skep.url}/ui/errors?t=1h`);
+  await line(/LookupError/).getByText('since 4f5ebda0').waitFor();
+  await page.getByLabel('Deploy').selectOption({ label: 'new with 4f5ebda0: 1' });
+  await until('one line', async () => (await page.locator('.items tbody tr').count()) === 1);
+  await shot('errors-deploy');
+  await line(/LookupError/).getByRole('link').click();
+  await page.getByText('1 times (1 more report by other wires)').waitFor();
+  await page.getByRole('link', { name: /4f5ebda0, by ann/ }).waitFor();
+  await page.getByText('Also reported by').waitFor();
+  await shot('errors-also');
+});
+
 test('no such item; nothing went wrong on the way', options, async () => {
   await page.goto(`${skep.url}/ui/errors/9999`);
   await page.getByRole('alert').getByText('no such item').waitFor();

@@ -12,13 +12,15 @@ static const skep_str env = SKEP_STR_INIT("default");
 static char dir[64];
 static struct skep_state *s;
 static struct skep_arena arena;
+static uint64_t items_limit; /* 0 = as it is */
 static skep_err err;
 
 static void open_state(void)
 {
     char path[96];
     snprintf(path, sizeof path, "%s/state.db", dir);
-    const struct skep_state_config cfg = {.path = path, .os = skep_os_real()};
+    const struct skep_state_config cfg = {
+        .path = path, .os = skep_os_real(), .items_limit = items_limit};
     assert_int_equal(skep_state_open(&cfg, &s, &err), SKEP_OK);
 }
 
@@ -234,8 +236,49 @@ static void test_list(void **state)
     assert_int_equal(all, 2);
     q = (struct skep_item_query){.environment = SKEP_STR("other")};
     assert_int_equal(listed(&q, &all), 0);
-    q = (struct skep_item_query){.environment = env, .owner = SKEP_STR("-"), .new_after_ns = 29000};
-    assert_int_equal(listed(&q, &all), 2);
+    q = (struct skep_item_query){.environment = env, .owner = SKEP_STR("-"), .first_to_ns = 100};
+    assert_int_equal(listed(&q, &all), 0);
+    q.first_to_ns = 101;
+    assert_int_equal(listed(&q, &all), 30);
+}
+
+/* More different errors than are told apart: counted in one item, until old ones make room. */
+static void test_bound(void **state)
+{
+    const skep_ts_ns day_ns = 86400 * 1000000000ll;
+    struct skep_item_change c;
+    struct skep_item i;
+    char name[16];
+    uint64_t n;
+    (void)state;
+    skep_state_close(s);
+    items_limit = 10;
+    open_state();
+    items_limit = 0;
+    for (unsigned k = 0; k < 14; k++) {
+        snprintf(name, sizeof name, "f%u", k);
+        c = see(name, 1, "", 1 + k);
+        assert_int_equal(c.event, k < 10 || k == 10 ? SKEP_ITEM_NEW : 0);
+    }
+    assert_int_equal(
+        skep_state_item_find(s, env, SKEP_STR("production"), SKEP_ITEMS_OVERFLOW, &arena, &i, &err),
+        SKEP_OK);
+    assert_int_equal(i.total, 4);
+    assert_int_equal(see("f3", 1, "", 20).total, 2); /* who has an item keeps it */
+    assert_int_equal(skep_state_items_number(s, env, &n, &err), SKEP_OK);
+    assert_int_equal(n, 11); /* and the one of the others */
+    /* A month later: what somebody owns stays, the others make room. */
+    const struct skep_item_patch own = {.set_owner = true, .owner = SKEP_STR("ann")};
+    assert_int_equal(skep_state_item_patch(s, env, 1, &own, SKEP_STR("ann"), 5, &err), SKEP_OK);
+    struct skep_item_sighting x = sighting("late", 1, "");
+    x.first_ns = x.last_ns = 40 * day_ns;
+    x.first_row = x.last_row = (skep_row_id){30, 0};
+    const struct skep_items_look look = {.sightings = &x, .n = 1, .at = {30, 0}};
+    assert_int_equal(skep_state_items_see(s, &look, 40 * day_ns, &c, &err), SKEP_OK);
+    assert_int_equal(c.event, SKEP_ITEM_NEW);
+    assert_int_equal(skep_state_items_number(s, env, &n, &err), SKEP_OK);
+    assert_int_equal(n, 2);
+    assert_int_equal(get(1).total, 1);
 }
 
 static void test_history(void **state)
@@ -291,7 +334,8 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_new_and_again), TEST(test_reactivated), TEST(test_muted),   TEST(test_versions),
-        TEST(test_merged),        TEST(test_list),        TEST(test_history), TEST(test_deploys)};
+        TEST(test_new_and_again), TEST(test_reactivated), TEST(test_muted),
+        TEST(test_versions),      TEST(test_merged),      TEST(test_list),
+        TEST(test_bound),         TEST(test_history),     TEST(test_deploys)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

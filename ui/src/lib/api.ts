@@ -4,7 +4,7 @@
 // page relies on, so that a mismatch of versions reads as what it is and not as a crash elsewhere.
 
 import { environment } from './env';
-import type { ItemChange, ItemDetail, ItemRule, ItemsAnswer, StackAnswer } from './errors';
+import type { ItemChange, ItemDetail, ItemRule, ItemsAnswer, StackAnswer, CountedDeploy, GroupingPreview, GroupingRule } from './errors';
 import { refused, type Me, type Role, type Ways } from './session';
 import { heard, withTracers } from './tracers';
 import type { MapAnswer } from './map';
@@ -314,6 +314,22 @@ export const api = {
   createItemRule: (rule: Omit<ItemRule, 'id'>) => changeHere<ItemRule>('POST', 'item-rules', rule, { id: 'number' }),
 
   dropItemRule: (id: number) => changeHere<{ ok: boolean }>('DELETE', `item-rules/${id}`, undefined, { ok: 'boolean' }),
+
+  groupingRules: (signal?: AbortSignal) => get<{ rules: GroupingRule[] }>('grouping-rules', { rules: 'array' }, signal).then((a) => a.rules),
+
+  putGroupingRule: (id: number, rule: Omit<GroupingRule, 'id'>) =>
+    changeHere<GroupingRule>(id ? 'PUT' : 'POST', id ? `grouping-rules/${id}` : 'grouping-rules', rule, { id: 'number' }),
+
+  dropGroupingRule: (id: number) => changeHere<{ ok: boolean }>('DELETE', `grouping-rules/${id}`, undefined, { ok: 'boolean' }),
+
+  orderGroupingRules: (ids: number[]) => changeHere<{ ok: boolean }>('POST', 'grouping-rules/order', { ids }, { ok: 'boolean' }),
+
+  previewGrouping: (rule: Omit<GroupingRule, 'id'>, id: number) =>
+    changeHere<GroupingPreview>('POST', 'grouping-rules/preview', { rule, ...(id && { id }) }, { looked: 'number', held: 'number', groups: 'array' }),
+
+  splitItem: (id: number, by: string[]) => changeHere<GroupingRule>('POST', `items/${id}/split`, { by }, { id: 'number' }),
+
+  deploys: (signal?: AbortSignal) => get<{ deploys: CountedDeploy[] }>('deploys', { deploys: 'array' }, signal).then((a) => a.deploys),
 
   stack: (row: string, signal?: AbortSignal) =>
     get<StackAnswer>(`stack/${encodeURIComponent(row)}`, { exceptions: 'array', computed: 'string', why: 'string' }, signal),

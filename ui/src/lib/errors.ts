@@ -2,6 +2,7 @@
 //
 // Items of the errors inbox: what the server says of them, and what of it stands in the URL.
 //   st=active|resolved|muted|all   level=warning   stage=production   words=...   order=first   p=2 (page)
+//   dep=7 | dep=7,back   what was new with a deploy, or came back
 
 export type Status = 'active' | 'resolved' | 'muted';
 
@@ -12,11 +13,15 @@ export interface Item {
   type?: string; culprit?: string; dataset?: string; framework?: string; stage?: string; owner?: string; merged_into?: number;
   first_ns?: string; last_ns?: string; activated_ns?: string; resolved_ns?: string; resolved_in?: string;
   first_version?: string; last_version?: string; mute_until_ns?: string; mute_until_total?: number;
-  first_row: string; last_row: string; range?: ItemRange;
+  first_row: string; last_row: string; range?: ItemRange; suspect?: ItemDeploy; back_in?: ItemDeploy;
 }
 
+export interface Deploy { id: number; stage?: string; revision?: string; status?: string; user?: string; comment?: string; start_ns: string; finish_ns?: string }
+export interface ItemDeploy extends Deploy { by: 'version' | 'time' } // what says that it was this one
+export interface CountedDeploy extends Deploy { new: number; back: number }
+
 export interface ItemsAnswer {
-  items: Item[]; total: number; counts: Record<Status, number>; start_ms: number; end_ms: number;
+  items: Item[]; total: number; counts: Record<Status, number>; start_ms: number; end_ms: number; bound: { items: number; max: number };
 }
 
 export interface HistoryLine { at_ns: string; actor?: string; what: string; before?: string; after?: string }
@@ -29,13 +34,19 @@ export interface Frame {
   sent?: Frame; code?: { before: string[]; line: string; after: string[] }; // read with a source map or a debug file
 }
 export interface Exception { type?: string; message?: string; frames: Frame[] }
-export interface StackAnswer { id: string; language?: string; exceptions: Exception[]; fingerprint?: string; computed: string; by_sender: boolean; mapped_later?: boolean; why: string; also?: { row: string; source: string; kind: string }[] }
+export interface StackAnswer { id: string; language?: string; exceptions: Exception[]; fingerprint?: string; computed: string; by_sender: boolean; mapped_later?: boolean; why: string; rule?: { id: number; name: string }; also?: { row: string; source: string; kind: string }[] }
 
 export interface ItemChange {
   status?: Status; resolved_in?: string; level?: string; title?: string; owner?: string; mute_for_s?: number; mute_for_count?: number;
 }
 
 export interface ItemRule { id: number; place: string; trigger: 'new' | 'reactivated' | 'repeat' | 'rate'; level?: string; stage?: string; count?: number; window_s?: number }
+
+export interface RuleCondition { field: string; op: string; value: string }
+export interface GroupingRule { id: number; name: string; conditions: RuleCondition[]; fingerprint?: string; title?: string; ignore_frames?: boolean }
+export interface PreviewGroup { fingerprint: string; title: string; count: number }
+export interface GroupingPreview { looked: number; held: number; groups: (PreviewGroup & { from: PreviewGroup[] })[] }
+export const RULE_OPS = ['is', 'is-not', 'contains', 'does-not-contain', 'begins-with', 'ends-with', 'matches'];
 
 export const PAGE = 50;
 export const STATUSES: [string, string][] = [['active', 'Active'], ['resolved', 'Resolved'], ['muted', 'Muted']];
@@ -52,6 +63,8 @@ export function queryOf(params: URLSearchParams, span: { start_time?: number; en
     owner: params.get('owner') ?? undefined,
     words: params.get('words') ?? undefined,
     order: params.get('order') ?? undefined,
+    deploy: params.get('dep')?.split(',')[0],
+    since: params.get('dep')?.split(',')[1],
     limit: PAGE,
     offset: PAGE * Math.max(0, Number(params.get('p') ?? 1) - 1),
     ...whole(span),

@@ -5,7 +5,7 @@
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import { api } from '../lib/api';
 import { differentOf, showDifferent } from '../lib/different';
-import { LEVELS, moreOf, whole, type HistoryLine, type ItemChange, type ItemDetail } from '../lib/errors';
+import { LEVELS, moreOf, whole, type HistoryLine, type ItemChange, type ItemDeploy, type ItemDetail, type StackAnswer } from '../lib/errors';
 import { ago, count, dateTime, nsToMs, value as valueText } from '../lib/format';
 import { href, patch, useRoute } from '../lib/route';
 import { useSession } from '../lib/session';
@@ -13,6 +13,7 @@ import { label, rangeOf, spanOf } from '../lib/time';
 import { useInterval, useLoad } from '../lib/use';
 import { Actions } from '../errors/Actions';
 import { Spark } from '../errors/Spark';
+import { revision } from './Errors';
 import { Stack } from '../errors/Stack';
 import { DifferentPanel } from '../parts/Different';
 import { Fields } from '../parts/Fields';
@@ -57,7 +58,7 @@ export function ErrorItem({ id }: { id: string }) {
       </div>
       {different && <DifferentPanel of={different} about={`item ${id} ${label(range)}`} base={base} />}
       <Occurrences i={i} span={span} filters={filters} />
-      <History i={i} comment={(text) => done(api.commentItem(i.id, text))} merge={(item, into) => done(api.mergeItem(item, into))} />
+      <History i={i} comment={(text) => done(api.commentItem(i.id, text))} merge={(item, into) => done(api.mergeItem(item, into))} split={(by) => done(api.splitItem(i.id, by))} />
     </div>
   );
 }
@@ -101,12 +102,19 @@ function Head({ i, run, me }: { i: ItemDetail; run: (what: ItemChange) => void; 
   );
 }
 
+function ofDeploy(d: ItemDeploy) {
+  const what = [revision(d), d.user && `by ${d.user}`, ago(nsToMs(d.start_ns), Date.now())].filter(Boolean).join(', ');
+  return <a href={href('errors', { dep: `${d.id}` })} title={[d.comment, d.by === 'version' ? 'the deploy of its version' : 'the last deploy before it'].filter(Boolean).join(': ')}>{what}</a>;
+}
+
 function Numbers({ i, range }: { i: ItemDetail; range: string }) {
   const now = Date.now();
   const when = (ns?: string) => (ns ? <time title={dateTime(nsToMs(ns))}>{ago(nsToMs(ns), now)}</time> : '–');
   const facts: [string, preact.ComponentChildren][] = [
-    [range, `${count(i.range.count)} times${i.range.twins ? ` (${count(i.range.twins)} more reports by other wires)` : ''}`], ['People', i.range.users ? count(i.range.users) : '–'], ['Hosts', i.range.hosts ? count(i.range.hosts) : '–'],
+    [range, `${count(i.range.count)} times${i.range.twins ? ` (${count(i.range.twins)} more ${i.range.twins === 1 ? 'report' : 'reports'} by other wires)` : ''}`], ['People', i.range.users ? count(i.range.users) : '–'], ['Hosts', i.range.hosts ? count(i.range.hosts) : '–'],
     ['Ever', count(i.total)], ['First seen', when(i.first_ns)], ['Last seen', when(i.last_ns)],
+    ...(i.suspect ? [['Came with', ofDeploy(i.suspect)] as [string, preact.ComponentChildren]] : []),
+    ...(i.back_in ? [['Came back with', ofDeploy(i.back_in)] as [string, preact.ComponentChildren]] : []),
     ['Versions', i.first_version ? (i.first_version === i.last_version ? i.first_version : `${i.first_version} to ${i.last_version}`) : '–'],
   ];
   return (
@@ -219,13 +227,16 @@ function Links({ r }: { r: RowDetail }) {
   );
 }
 
-function Why({ s }: { s: { fingerprint?: string; computed: string; by_sender: boolean; mapped_later?: boolean; why: string } }) {
+function Why({ s }: { s: StackAnswer }) {
+  const type = s.exceptions[0]?.type;
   return (
     <div class="pad why">
-      {s.by_sender
+      {s.rule && <p>By the rule <a href={href('errors/grouping')}>{s.rule.name}</a> its fingerprint is <code>{s.fingerprint}</code>. Without, it would be <code>{s.computed}</code>, of:</p>}
+      {s.rule ? null : s.by_sender
         ? <p>The sender gave the fingerprint <code>{s.fingerprint}</code>; without it this would be <code>{s.computed}</code>, of:</p>
         : <p>The fingerprint <code>{s.computed}</code> is made of these lines: the program's own frames and the class, without line numbers and messages.{s.mapped_later && ' It was made before the source map or debug file came that the stack is shown with now; what comes from now on is grouped by the originals.'}</p>}
       <pre tabIndex={0} aria-label="What was hashed">{s.why}</pre>
+      <p><a href={href('errors/grouping', type ? { class: type } : {})}>Group it otherwise</a> <span class="muted">by a rule about its class, message, frames or fields</span></p>
     </div>
   );
 }
@@ -235,9 +246,10 @@ const SAYS: Record<string, (l: HistoryLine) => string> = {
   status: (l) => `${l.before} → ${l.after}`, comment: (l) => l.after ?? '', merged: (l) => (l.after === '0' ? 'stands for itself again' : `merged into item ${l.after}`),
 };
 
-function History({ i, comment, merge }: { i: ItemDetail; comment: (text: string) => void; merge: (item: number, into: number) => void }) {
+function History({ i, comment, merge, split }: { split: (by: string[]) => void; i: ItemDetail; comment: (text: string) => void; merge: (item: number, into: number) => void }) {
   const [text, set] = useState('');
   const [into, setInto] = useState('');
+  const [by, setBy] = useState('');
   const now = Date.now();
   return (
     <section class="panel history" aria-label="History">
@@ -250,11 +262,16 @@ function History({ i, comment, merge }: { i: ItemDetail; comment: (text: string)
         <li key={n}><time class="muted num" title={dateTime(nsToMs(l.at_ns))}>{ago(nsToMs(l.at_ns), now)}</time> <b>{l.actor || 'skep'}</b> {l.what !== 'comment' && !SAYS[l.what] && <span class="muted">{l.what} </span>}<span class={l.what === 'comment' ? 'said' : ''}>{SAYS[l.what]?.(l) ?? `${l.before || '–'} → ${l.after || '–'}`}</span></li>
       ))}</ul>
       <details class="pad">
-        <summary>Merge</summary>
+        <summary>Merge or split</summary>
         {i.members.length > 0 && <ul>{i.members.map((m) => <li key={m.id}>{m.title} <button type="button" class="button small" onClick={() => merge(m.id, 0)}>Split off</button></li>)}</ul>}
         <form class="bar" onSubmit={(e) => { e.preventDefault(); if (Number(into) > 0) merge(i.id, Number(into)); }}>
           <label>Count this item as item <input value={into} inputMode="numeric" size={6} aria-label="Number of the other item" onInput={(e) => setInto(e.currentTarget.value)} /></label>
           <button type="submit" class="button small" disabled={!(Number(into) > 0)}>Merge</button>
+        </form>
+        <form class="bar" onSubmit={(e) => { e.preventDefault(); if (by.trim()) { split([by.trim()]); setBy(''); } }}>
+          <label>Split what comes from now on by <input list="split-by" value={by} aria-label="Field to split by" onInput={(e) => setBy(e.currentTarget.value)} /></label>
+          <datalist id="split-by">{['message.clean', 'service.name', 'culprit', 'http.route'].map((f) => <option key={f} value={f} />)}</datalist>
+          <button type="submit" class="button small" disabled={!by.trim()}>Split</button>
         </form>
       </details>
     </section>

@@ -3,13 +3,14 @@
 
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { api } from '../lib/api';
-import { LEVELS, ORDERS, PAGE, queryOf, STATUSES, type Item, type ItemChange, type ItemsAnswer, type Status } from '../lib/errors';
+import { LEVELS, ORDERS, PAGE, queryOf, STATUSES, type Item, type ItemChange, type Deploy, type ItemsAnswer, type Status } from '../lib/errors';
 import { ago, count, nsToMs } from '../lib/format';
 import { go, href, patch, useRoute } from '../lib/route';
 import { useSession } from '../lib/session';
 import { label, rangeOf, spanOf } from '../lib/time';
 import { useInterval, useLoad } from '../lib/use';
 import { Actions } from '../errors/Actions';
+import { Grouping } from '../errors/Grouping';
 import { Rules } from '../errors/Rules';
 import { Spark } from '../errors/Spark';
 import { Copyable, Empty, ErrorBox, Progress } from '../parts/States';
@@ -18,6 +19,7 @@ import { ErrorItem } from './ErrorItem';
 export function Errors() {
   const { arg } = useRoute();
   if (arg === 'rules') return <Rules />;
+  if (arg === 'grouping') return <Grouping />;
   return arg ? <ErrorItem id={arg} key={arg} /> : <Inbox />;
 }
 
@@ -54,11 +56,13 @@ function Inbox() {
           ))}
           <button type="button" aria-pressed={params.get('st') === 'all'} onClick={() => patch({ st: 'all', p: null })}>All</button>
         </div>
+        <a href={href('errors/grouping')}>How they are grouped</a>
         <a href={href('errors/rules')}>Who is told</a>
         <Narrow items={items} />
       </div>
       <Progress loading={answer.loading && !a} progress={null} />
       {(answer.error ?? failed) && <ErrorBox error={(answer.error ?? failed)!} retry={() => { fail(null); answer.reload(); }} />}
+      {a && a.bound.items >= a.bound.max && <p class="muted" role="status">There are {count(a.bound.max)} different errors, as many as are told apart: new ones are counted together until older ones make room. A rule of grouping helps where messages differ each time.</p>}
       {a && items.length === 0 && <Nothing params={params} answer={a} />}
       {a && items.length > 0 && (
         <section class="panel" aria-label="Items">
@@ -95,6 +99,7 @@ function Narrow({ items }: { items: Item[] }) {
           {stages.map((s) => <option key={s} value={s}>{s}</option>)}
         </select>
       )}
+      <Deploys />
       <select aria-label="Order" value={params.get('order') ?? 'last'} onChange={(e) => patch({ order: e.currentTarget.value === 'last' ? null : e.currentTarget.value, p: null })}>
         {ORDERS.map(([id, name]) => <option key={id} value={id}>{name}</option>)}
       </select>
@@ -102,14 +107,36 @@ function Narrow({ items }: { items: Item[] }) {
   );
 }
 
+// Errors that were new with a deploy, or came back with it.
+function Deploys() {
+  const { params } = useRoute();
+  const deploys = useLoad('deploys', api.deploys).data ?? [];
+  const at = params.get('dep') ?? '';
+  const shown = deploys.filter((d) => d.new > 0 || d.back > 0 || `${d.id}` === at.split(',')[0]);
+  if (shown.length === 0) return null;
+  return (
+    <select aria-label="Deploy" value={at} onChange={(e) => patch({ dep: e.currentTarget.value || null, p: null })}>
+      <option value="">Any deploy</option>
+      {shown.map((d) => (
+        <optgroup key={d.id} label={`${revision(d)}${d.stage ? ` in ${d.stage}` : ''}, ${ago(nsToMs(d.start_ns), Date.now())}`}>
+          <option value={`${d.id}`}>new with {revision(d)}: {count(d.new)}</option>
+          <option value={`${d.id},back`}>back in {revision(d)}: {count(d.back)}</option>
+        </optgroup>
+      ))}
+    </select>
+  );
+}
+
+export const revision = (d: Deploy) => (/^[0-9a-f]{12,}$/.test(d.revision ?? '') ? d.revision!.slice(0, 8) : d.revision || `deploy ${d.id}`);
+
 const HOW = `import rollbar   # pyrollbar
 rollbar.init('any-token', 'production', endpoint='${typeof location === 'undefined' ? '' : location.origin}/api/1/')`;
 const HOW_JS = `new Rollbar({ accessToken: 'any-token', endpoint: '${typeof location === 'undefined' ? '' : location.origin}/api/1/item/' })`;
 
 function Nothing({ params, answer }: { params: URLSearchParams; answer: ItemsAnswer }) {
-  const narrowed = ['words', 'level', 'stage', 'owner'].some((k) => params.has(k));
+  const narrowed = ['words', 'level', 'stage', 'owner', 'dep'].some((k) => params.has(k));
   const others = Object.values(answer.counts).reduce((a, b) => a + b, 0);
-  if (narrowed) return <Empty title="No error is like that"><p><button type="button" class="button" onClick={() => patch({ words: null, level: null, stage: null, owner: null })}>Show all</button></p></Empty>;
+  if (narrowed) return <Empty title="No error is like that"><p><button type="button" class="button" onClick={() => patch({ words: null, level: null, stage: null, owner: null, dep: null })}>Show all</button></p></Empty>;
   if (others > 0) return <Empty title={(params.get('st') ?? 'active') === 'active' ? 'No active errors' : 'None here'}><p>Others are resolved or muted.</p></Empty>;
   return (
     <Empty title="No error has come in yet">
@@ -149,6 +176,8 @@ function Line({ i, here, chosen, toggle }: { i: Item; here: boolean; chosen: boo
           {i.stage && <span class="chip small">{i.stage}</span>}
           {i.owner && <span class="muted">{i.owner}</span>}
           {i.status !== 'active' && <span class="chip small">{i.status}</span>}
+          {i.suspect && !i.back_in && <span class="muted" title={`The deploy ${i.suspect.by === 'version' ? 'of its version' : 'before it'}${i.suspect.user ? `, by ${i.suspect.user}` : ''}`}>since {revision(i.suspect)}</span>}
+          {i.back_in && <span class="muted" title="It was resolved and came back with this deploy">back in {revision(i.back_in)}</span>}
           {i.since_activated < i.total && i.status === 'active' && <span class="chip small error" title="It was resolved and happened again">came back</span>}
         </span>
       </td>
