@@ -61,6 +61,23 @@ static void scope_names(struct skep_json *json, uint32_t bits)
     skep_json_end(json);
 }
 
+/* Derived columns that a question about the dataset may name. */
+static void derived(struct skep_api__job *job, struct skep_json *json, skep_str dataset)
+{
+    const struct skep_lang_opts lang = skep_api__page_lang(job);
+    skep_json_key(json, SKEP_STR("derived"));
+    skep_json_array(json);
+    for (unsigned i = 0; i < lang.n_derived; i++) {
+        if (!skep_lang_derived_serves(&lang.derived[i], dataset))
+            continue;
+        skep_json_object(json);
+        skep_json_put_str(json, SKEP_STR("name"), lang.derived[i].alias);
+        skep_json_put_str(json, SKEP_STR("expression"), lang.derived[i].expression);
+        skep_json_end(json);
+    }
+    skep_json_end(json);
+}
+
 static void fields(struct skep_api__job *job)
 {
     struct skep_plan plan = {.kind = SKEP_PLAN_FIELDS};
@@ -83,6 +100,7 @@ static void fields(struct skep_api__job *job)
         skep_api__out_check(&job->out);
     }
     skep_json_end(json);
+    derived(job, json, plan.dataset);
     skep_json_end(json);
     skep_api__out_end(&job->out);
 }

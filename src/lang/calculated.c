@@ -56,6 +56,11 @@ static bool is_of(const struct skep_lang_derived *d, skep_str dataset)
     return same;
 }
 
+bool skep_lang_derived_serves(const struct skep_lang_derived *d, skep_str dataset)
+{
+    return skep_lang_dataset(d->dataset).n == 0 || (dataset.n > 0 && is_of(d, dataset));
+}
+
 static const struct skep_lang_derived *find_derived(const struct skep_lang__q *q, skep_str name)
 {
     const struct skep_lang_derived *general = NULL;

@@ -105,6 +105,9 @@ SKEP_NODISCARD skep_rc skep_lang_derived_check(const struct skep_lang_opts *opts
                                                skep_str expression, struct skep_arena *arena,
                                                struct skep_lang_issue *issue);
 
+/* May a question about that dataset (a name or slug; empty = all) name it? */
+bool skep_lang_derived_serves(const struct skep_lang_derived *d, skep_str dataset);
+
 /* One test given as texts (query strings); `in` and `not-in` take a comma-separated list.
  * Returns SKEP_OK | EINVAL (issue.field is "column", "op" or "value"). */
 SKEP_NODISCARD skep_rc skep_lang_test(skep_str column, skep_str op, skep_str value,

@@ -171,6 +171,19 @@ test('fields of fields, in every clause; relatives have them, too', async () => 
   assert.ok(list.rows.every((x) => JSON.stringify(x).includes('bad')));
 });
 
+test('derived columns are named like others, of their dataset first', async () => {
+  await skep.json('POST', '/1/derived_columns/__all__', { alias: 'outcome', expression: 'IF($status >= 500, "bad", "fine")' });
+  await skep.json('POST', '/1/derived_columns/web', { alias: 'outcome', expression: 'CONCAT("web ", $flag)' });
+  const all = await skep.query({ ...range, breakdowns: ['outcome'] });
+  assert.deepEqual(counted(all.groups.flatMap((g) => Array(g.values[0]).fill(g.key[0]))), counted(rows.map((r) => (r.status >= 500 ? 'bad' : 'fine'))));
+  const web = await skep.query({ ...range, dataset: 'web', breakdowns: ['outcome'] });
+  assert.deepEqual(counted(web.groups.flatMap((g) => Array(g.values[0]).fill(g.key[0]))), counted(rows.filter((r) => r.service === 'web').map((r) => `web ${text(r.flag)}`)));
+  const names = async (dataset) => (await skep.json('GET', `/skep/v1/fields?start=${range.start_time}&end=${range.end_time}${dataset}`)).derived.map((d) => d.name);
+  assert.deepEqual([await names(''), await names('&dataset=web')], [['outcome'], ['outcome', 'outcome']]);
+  const bad = await skep.call('POST', '/1/derived_columns/__all__', { alias: 'y', expression: 'IF($a' });
+  assert.equal(bad.status, 422);
+});
+
 test('formulas stand instead of calculations, and give orders, havings, series and totals', async () => {
   const spec = { ...range, disable_series: false, granularity: 60, breakdowns: ['service.name'],
     calculations: [{ op: 'COUNT', name: 'total' }, { op: 'COUNT', name: 'bad', filters: [{ column: 'status', op: '>=', value: 500 }] }, { op: 'SUM', column: 'duration_ms' }],

@@ -100,6 +100,9 @@ async function lines(res: Response, each: (line: unknown) => void): Promise<void
   if (rest.trim()) each(JSON.parse(rest));
 }
 
+// Of any type, as far as is known.
+export const computedField = (name: string): Field => ({ name, types: ['int', 'double', 'string', 'bool'], scopes: ['calculated'], rows: 1 });
+
 function search(params: Record<string, string | number | undefined>): string {
   const p = new URLSearchParams();
   for (const [k, v] of Object.entries(params)) if (v !== undefined) p.set(k, String(v));
@@ -128,7 +131,8 @@ export const api = {
     get<{ datasets: Dataset[] }>(`datasets${search(range)}`, { datasets: 'array' }, signal).then((a) => a.datasets),
 
   fields: (range: Range, signal?: AbortSignal) =>
-    get<{ fields: Field[] }>(`fields${search(range)}`, { fields: 'array' }, signal).then((a) => a.fields),
+    get<{ fields: Field[]; derived?: { name: string }[] }>(`fields${search(range)}`, { fields: 'array' }, signal)
+      .then((a) => [...(a.derived ?? []).map((d) => computedField(d.name)), ...a.fields]),
 
   values: (field: string, prefix: string, range: Range, signal?: AbortSignal) =>
     get<{ values: { value: Value; rows: number }[]; complete: boolean }>(

@@ -46,7 +46,7 @@ const OF_ERROR = ['body', 'name', 'error.fingerprint', 'error.fingerprint.loose'
 async function columnsFor(d: Different): Promise<string[]> {
   const chosen = new Set(d.filters.map((f) => f.column));
   if (chosen.has('error.fingerprint')) for (const name of OF_ERROR) chosen.add(name);
-  const known = (await fields()).filter((f) => f.rows > 0 && !IDS.has(f.name) && !chosen.has(f.name));
+  const known = (await fields()).filter((f) => f.rows > 0 && !f.scopes.includes('calculated') && !IDS.has(f.name) && !chosen.has(f.name));
   return known.sort((a, b) => b.rows - a.rows || (a.name < b.name ? -1 : 1)).slice(0, COLUMNS).map((f) => f.name);
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What fields and values there are, remembered for half a minute: completion asks at each keystroke.
 
-import { api } from './api';
+import { api, computedField } from './api';
 import { environment } from './env';
 import { parseNamed } from './query';
 import { relationOf } from './relation';
@@ -35,11 +35,11 @@ export async function fields(): Promise<Field[]> {
   return [...calculated(), ...stored];
 }
 
-// Fields that the question computes; of any type, as far as is known.
+// Fields that the question computes.
 function calculated(): Field[] {
   return route().params.getAll('cf').flatMap((text) => {
     try {
-      return [{ name: parseNamed(text).name, types: ['int', 'double', 'string', 'bool'], scopes: ['calculated'], rows: 1 }];
+      return [computedField(parseNamed(text).name)];
     } catch {
       return [];
     }
