@@ -109,7 +109,7 @@ static void keep_text(char *to, size_t cap, const char *p, size_t n)
     for (size_t i = 0; i < n && out + 1 < cap; i++) {
         int high = p[i] == '%' && n - i > 2 ? hex_value(p[i + 1]) : -1;
         int low = high >= 0 ? hex_value(p[i + 2]) : -1;
-        to[out++] = low >= 0 ? (char)(high << 4 | low) : p[i];
+        to[out++] = (char)(low >= 0 ? high << 4 | low : p[i]);
         i += low >= 0 ? 2 : 0;
     }
     to[out] = '\0';
