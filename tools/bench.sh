@@ -39,6 +39,8 @@ if [ "$logs" != 0 ]; then
     echo "== log lines: bytes against the text, needles, pages of a stream"
     rm -f "$work/segments"/*
     "$bin/bench_logs" "$lines" "$work/segments"
+    echo "== log lines over HTTP: taken durably, searched, beside grep"
+    node tests/bench/lines.mjs "$logs"
 fi
 echo "== the server from outside"
 node tests/bench/run.mjs "$spans"
@@ -46,4 +48,5 @@ if [ "${BENCH_PEERS:-yes}" != no ]; then
     echo "== DuckDB and ClickHouse on the same data"
     tools/node-packages.sh tests/bench/peers
     node tests/bench/peers/peers.mjs
+    if [ "$logs" != 0 ]; then node tests/bench/peers/lines.mjs; fi
 fi
