@@ -9,6 +9,7 @@
 #include <inttypes.h>
 
 #include "api/keys.h"
+#include "ingest/ingest.h"
 
 /* --- what was said -------------------------------------------------------------------------------
  */
@@ -169,8 +170,9 @@ static skep_rc keep(struct skep_api__hny_call *c, skep_str slug, struct skep_obj
                                         .scope = slug,
                                         .name = SKEP_STR("dataset")};
     ret->body = body;
-    return known ? skep_state_set_object(state, SKEP_OBJECT_DATASET, ret, err)
-                 : skep_state_put_object(state, SKEP_OBJECT_DATASET, ret, &c->job->arena, err);
+    SKEP_TRY(known ? skep_state_set_object(state, SKEP_OBJECT_DATASET, ret, err)
+                   : skep_state_put_object(state, SKEP_OBJECT_DATASET, ret, &c->job->arena, err));
+    return skep_ingest_datasets_load(c->job->api->cfg.ingest, err);
 }
 
 /* 201 when it is new; 200, and nothing changed, when its name is known already. */
@@ -300,6 +302,8 @@ static void drop(struct skep_api__job *job)
                                      &err);
     if (rc == SKEP_OK)
         rc = skep_state_drop_dataset(state, job->opts.environment, d.slug, &err);
+    if (rc == SKEP_OK)
+        rc = skep_ingest_datasets_load(job->api->cfg.ingest, &err);
     if (rc != SKEP_OK) {
         skep_api__hny_fail_rc(job, rc, &err);
         return;

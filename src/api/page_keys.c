@@ -28,9 +28,12 @@ void skep_api__keys_changed(struct skep_api__job *job)
     skep_err err;
     if (skep_auth_refresh(job->api->cfg.auth, &err) != SKEP_OK)
         skep_log(WARN, "keys changed, and cannot be read yet", SKEP_K_CSTR("error", err.text));
-    /* An environment that went took its rules along. */
+    /* An environment that went took its rules and its datasets along. */
     if (skep_ingest_grouping_load(job->api->cfg.ingest, &err) != SKEP_OK)
         skep_log(WARN, "rules about grouping cannot be read, keeping those that are known",
+                 SKEP_K_CSTR("error", err.text));
+    if (skep_ingest_datasets_load(job->api->cfg.ingest, &err) != SKEP_OK)
+        skep_log(WARN, "datasets cannot be read, keeping those that are known",
                  SKEP_K_CSTR("error", err.text));
 }
 

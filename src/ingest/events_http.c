@@ -200,6 +200,15 @@ bool skep_events__body(struct skep_events__pending *p, const yyjson_alc *alc, yy
     return false;
 }
 
+struct skep_events_opts skep_events__opts(const struct skep_events__pending *p)
+{
+    skep_str dataset = skep_request_capture(p->req, 0);
+    return (struct skep_events_opts){
+        .dataset = dataset,
+        .expand_depth =
+            skep_events__depth(p->in, p->req->arena, p->req->caller.environment, dataset)};
+}
+
 // --- one event ---------------------------------------------------------------------------------
 
 static void answer_event(struct skep_events__pending *p)
@@ -219,7 +228,7 @@ static void put_event(void *ctx, struct skep_request *req)
     yyjson_doc *doc = NULL;
     if (!skep_events__body(p, &alc, &doc))
         return;
-    const struct skep_events_opts opts = {.dataset = skep_request_capture(req, 0)};
+    const struct skep_events_opts opts = skep_events__opts(p);
     const struct skep_events_one one = {
         .time = skep_request_header(req, SKEP_STR("x-honeycomb-event-time")),
         .rate = skep_events_rate(skep_request_header(req, SKEP_STR("x-honeycomb-samplerate"))),
@@ -315,7 +324,7 @@ static void put_batch(void *ctx, struct skep_request *req)
                                      "of events)"));
         return;
     }
-    const struct skep_events_opts opts = {.dataset = skep_request_capture(req, 0)};
+    const struct skep_events_opts opts = skep_events__opts(p);
     struct skep_batch *b = skep_events__batch(p);
     struct skep_events_dec *d = skep_events_begin(b, &opts);
     put_items(p, yyjson_doc_get_root(doc), d);

@@ -45,6 +45,12 @@ void skep_events__refuse(struct skep_ingest *in, struct skep_request *req,
 /* The status of an event of a batch. */
 unsigned skep_events__http(enum skep_events_status s);
 
+/* How deep objects inside of the dataset's events are taken apart (events_datasets.c). */
+unsigned skep_events__depth(struct skep_ingest *in, struct skep_arena *arena, skep_str environment,
+                            skep_str dataset);
+/* Options of a request, by its dataset. */
+struct skep_events_opts skep_events__opts(const struct skep_events__pending *p);
+
 /* events_kinesis.c */
 skep_handler_fn skep_events__put_kinesis;
 skep_refuse_fn skep_events__kinesis_refused;

@@ -198,7 +198,7 @@ void skep_events__put_kinesis(void *ctx, struct skep_request *req)
                             SKEP_STR("Request body is malformed and cannot be read. (no records)"));
         return;
     }
-    const struct skep_events_opts opts = {.dataset = skep_request_capture(req, 0)};
+    const struct skep_events_opts opts = skep_events__opts(p);
     struct skep_batch *b = skep_events__batch(p);
     struct intake in = {.p = p,
                         .alc = &alc,

@@ -39,6 +39,7 @@ void skep_ingest_free(struct skep_ingest *in)
         return;
     skep_ingest_map_stop(in);
     skep_ingest__rules_done(in);
+    skep_ingest__datasets_done(in);
     skep_ingest__xray_done(in);
     skep_mutex_done(&in->lock);
     skep_mutex_done(&in->ledger_lock);

@@ -44,6 +44,9 @@ SKEP_NODISCARD skep_rc skep_ingest_save(struct skep_ingest *in, skep_err *err);
  * them.  Waits for the disk. */
 SKEP_NODISCARD skep_rc skep_ingest_grouping_load(struct skep_ingest *in, skep_err *err);
 
+/* The same of what state has of datasets (expand_json_depth). */
+SKEP_NODISCARD skep_rc skep_ingest_datasets_load(struct skep_ingest *in, skep_err *err);
+
 /* The routes of the i-th wire; NULL behind the last.  Route context: the struct skep_ingest. */
 const struct skep_route *skep_ingest_routes(unsigned i, size_t *ret_n);
 

@@ -25,7 +25,8 @@ struct skep_ingest {
         struct skep_xray_daemons daemons; /* lock */
     } xray;
     struct skep_pool *mappers; /* items whose frames have originals; NULL = nobody has symbols */
-    struct skep_ingest__rules *rules; /* lock; about grouping; NULL = there are none */
+    struct skep_ingest__rules *rules;   /* lock; about grouping; NULL = there are none */
+    struct skep_ingest__depths *depths; /* lock; events_datasets.c; NULL = there are none */
     uint64_t n_last; /* ever noted; the newest is last[(n_last - 1) % SKEP_INGEST_LAST] */
 };
 
@@ -61,6 +62,7 @@ void skep_ingest__settled_mixture(struct skep_ingest *in, const struct skep_inge
 void skep_ingest__occurrences(struct skep_ingest *in, struct skep_batch *b,
                               struct skep_symbols *symbols);
 void skep_ingest__rules_done(struct skep_ingest *in);
+void skep_ingest__datasets_done(struct skep_ingest *in);
 
 /* The sums of the book, for the snapshot. */
 void skep_ingest__rows(struct skep_ingest *in, struct skep_ingest_snapshot *ret);

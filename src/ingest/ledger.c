@@ -149,7 +149,9 @@ skep_rc skep_ingest_load(struct skep_ingest *in, skep_err *err)
     (void)skep_ledger_fold(&in->book, in->cfg.os->now_ns(in->cfg.os));
     skep_mutex_unlock(&in->ledger_lock);
     skep_ledger_done(&stored.counts);
-    return rc == SKEP_OK ? skep_ingest_grouping_load(in, err) : rc;
+    if (rc == SKEP_OK)
+        rc = skep_ingest_grouping_load(in, err);
+    return rc == SKEP_OK ? skep_ingest_datasets_load(in, err) : rc;
 }
 
 /* Puts back what could not be saved; what was counted meanwhile stays. */

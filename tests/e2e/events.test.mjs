@@ -147,6 +147,21 @@ test('what cannot be taken is named, event by event; nothing else is lost', asyn
   assert.equal(ledger.sources.find((s) => s.source === 'events' && s.signal === 'logs').totals.rejected.malformed, 11);
 });
 
+test('expand_json_depth of a dataset takes objects apart, from the next event on', async () => {
+  const hny = (method, path, body) => skep.json(method, path, body, { 'x-honeycomb-team': 'k' });
+  const put = (dataset) => send(`/1/batch/${dataset}`, [{ time: new Date(), data: { a: { b: { c: { d: 1 } }, list: [{ x: 1 }] }, plain: 'p' } }]);
+  await hny('POST', '/1/datasets', { name: 'Deep Data', expand_json_depth: 2 });
+  await put('deep%20data');
+  await hny('PUT', '/1/datasets/deep-data', { description: '', expand_json_depth: 10 });
+  await put('deep%20data');
+  await put('other%20data');
+  const [two, ten] = (await rows('deep data')).map((r) => clean(r.fields));
+  assert.deepEqual(two, { 'a.b.c': '{"d":1}', 'a.list': two['a.list'], plain: 'p' });
+  assert.deepEqual(two['a.list'], [{ x: 1 }]);
+  assert.equal(ten['a.b.c.d'], 1);
+  assert.equal((await rows('other data'))[0].fields.a, '{"b":{"c":{"d":1}},"list":[{"x":1}]}');
+});
+
 test('errors of events stand in the inbox', async () => {
   const stack = 'Traceback (most recent call last):\n  File "/srv/app.py", line 7, in pay\n    raise CardError("no")\nCardError: no';
   await send('/1/batch/shop', [{ time: new Date(), data: { 'exception.type': 'CardError', 'exception.message': 'no', 'exception.stacktrace': stack } }, { time: new Date(), data: { ok: true } }]);
