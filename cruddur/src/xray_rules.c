@@ -137,9 +137,10 @@ bool xray_rules_sample(struct xray_rules *rules, const char *name,
 
 static bool copy_text(yyjson_val *object, const char *key, char *ret, size_t cap)
 {
-    const char *text = yyjson_get_str(yyjson_obj_get(object, key));
-    if (text == NULL || strlen(text) >= cap)
-        return false;
+    yyjson_val *value = yyjson_obj_get(object, key);
+    const char *text = yyjson_get_str(value);
+    if (text == NULL || strlen(text) != yyjson_get_len(value) || strlen(text) >= cap)
+        return false; // a NUL inside would end the text for C and for nobody else
     memcpy(ret, text, strlen(text) + 1);
     return true;
 }
