@@ -17,8 +17,10 @@ int64_t when_now(void)
 
 const char *when_text(int64_t when_us, bool naive, char ret_text[WHEN_TEXT_BYTES])
 {
-    int64_t us = ((when_us % WHEN_SECOND) + WHEN_SECOND) % WHEN_SECOND;
-    time_t seconds = (time_t)((when_us - us) / WHEN_SECOND);
+    int64_t us = when_us % WHEN_SECOND;
+    bool before = us < 0; // of 1970: seconds count down, their fractions up
+    time_t seconds = (time_t)(when_us / WHEN_SECOND - before);
+    us += before ? WHEN_SECOND : 0;
     struct tm tm;
     size_t n = 0;
     if (gmtime_r(&seconds, &tm) != NULL)
