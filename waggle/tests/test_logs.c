@@ -3,8 +3,11 @@
 #include "support.h"
 
 #include <cmocka.h>
+#include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <syslog.h>
 #include <time.h>
 
 static struct capture *logs;
@@ -204,13 +207,78 @@ static void the_batch_of_logs(void **state)
     capture_free(c);
 }
 
+static void bridge_vlog(int severity, const char *file, int line, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    waggle_bridge_vlog(logger, severity, file, line, NULL, format, args);
+    va_end(args);
+}
+
+static void other_libraries(void **state)
+{
+    (void)state;
+    waggle_bridge_line(logger, "Warning", "stock is low\r\n", 14);
+    waggle_log_data d = last();
+    assert_true(str_is(d.body.str, "stock is low") && str_is(d.severity_text, "Warning"));
+    assert_int_equal(d.severity, WAGGLE_WARN);
+    size_t n = logs->n;
+    waggle_bridge_line(logger, NULL, "\n", 1);
+    assert_int_equal(logs->n, n); // nothing in it
+    bridge_vlog(WAGGLE_INFO, "/src/a.c", 7, "%d of %s", 3, "four");
+    d = last();
+    assert_true(str_is(d.body.str, "3 of four") &&
+                str_is(attr(&d, "code.file.path").value.str, "/src/a.c"));
+    assert_int_equal(attr(&d, "code.line.number").value.i64, 7);
+    assert_int_equal(waggle_severity_of_name("PANIC"), WAGGLE_FATAL);
+    assert_int_equal(waggle_severity_of_name("loud"), WAGGLE_SEVERITY_UNSET);
+    assert_int_equal(waggle_severity_of_name(NULL), WAGGLE_SEVERITY_UNSET);
+}
+
+static void in_the_place_of_syslog(void **state)
+{
+    (void)state;
+    waggle_provider_set_global(provider);
+    waggle_openlog("shop", LOG_PID, LOG_LOCAL0, false);
+    waggle_span span = waggle_span_start(tracer, "s", NULL);
+    waggle_scope scope = waggle_attach_span(span);
+    errno = ENOENT;
+    waggle_syslog(LOG_WARNING, "100%% of %s: %m", "disk");
+    assert_int_equal(errno, ENOENT);
+    waggle_detach(scope);
+    waggle_span_context c;
+    waggle_span_get_context(span, &c);
+    waggle_span_end(span);
+    waggle_log_data d = last();
+    assert_true(str_is(d.body.str, "100% of disk: No such file or directory"));
+    assert_int_equal(d.severity, WAGGLE_WARN);
+    assert_true(str_is(d.severity_text, "warning"));
+    assert_true(str_is(attr(&d, "syslog.appname").value.str, "shop"));
+    assert_int_equal(attr(&d, "syslog.facility.code").value.i64, 16);
+    assert_memory_equal(d.trace_id, c.trace_id, 16);
+    assert_string_equal(logs->scopes[logs->n - 1], "syslog");
+    static char much[5000];
+    memset(much, '%', sizeof much - 1);
+    waggle_syslog(LOG_AUTH | LOG_EMERG, "%s %s", much, "end"); // cut
+    d = last();
+    assert_int_equal(d.severity, WAGGLE_FATAL);
+    assert_int_equal(d.body.str.n, 2047);
+    assert_int_equal(attr(&d, "syslog.facility.code").value.i64, 4);
+    waggle_provider_set_global(NULL);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(a_record_says_what_it_was_told),     T(short_forms),
-        T(records_belong_to_the_current_span), T(limits_and_large_records),
-        T(without_processors_nothing_happens), T(the_batch_of_logs),
+        T(a_record_says_what_it_was_told),
+        T(short_forms),
+        T(records_belong_to_the_current_span),
+        T(limits_and_large_records),
+        T(without_processors_nothing_happens),
+        T(the_batch_of_logs),
+        T(other_libraries),
+        T(in_the_place_of_syslog),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

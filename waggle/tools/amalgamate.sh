@@ -8,7 +8,7 @@ set -euo pipefail
 out=$1
 top=$(cd "$(dirname "$0")/.." && pwd)
 version=$(cat "$top/VERSION")
-headers="export value api context logs error metrics baggage propagation http db record plugin reader resource transport rollbar cloudwatch sdk"
+headers="export value api context logs bridge error metrics baggage propagation http db record plugin reader resource transport rollbar cloudwatch sdk"
 
 # The file without its licence line, without includes of what is in the amalgamation, without once-only
 # pragmas (each file stands here once).

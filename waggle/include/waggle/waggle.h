@@ -10,6 +10,7 @@
 
 #include "waggle/api.h"
 #include "waggle/baggage.h"
+#include "waggle/bridge.h"
 #include "waggle/cloudwatch.h"
 #include "waggle/context.h"
 #include "waggle/db.h"
