@@ -74,6 +74,7 @@ skep_rc skep_api_routes(struct skep_api *api, struct skep_net *net, skep_err *er
         &skep_api__honeycomb_maps,
         &skep_api__honeycomb_reporting,
         &skep_api__page_alerts,
+        &skep_api__mcp,
         &skep_api__honeycomb_queries,
         &skep_api__honeycomb_results,
         &skep_api__page_ledger,

@@ -189,7 +189,7 @@ extern const struct skep_api__routes skep_api__logs_operations, skep_api__page_l
     skep_api__aws_root, skep_api__page_logs_metric;
 
 extern const struct skep_api__routes skep_api__honeycomb_definitions, skep_api__honeycomb_maps,
-    skep_api__honeycomb_reporting, skep_api__page_alerts;
+    skep_api__honeycomb_reporting, skep_api__page_alerts, skep_api__mcp;
 
 extern const struct skep_api__routes skep_api__page_items, skep_api__page_items_change,
     skep_api__page_stack, skep_api__page_item_rules, skep_api__page_grouping,
@@ -201,6 +201,9 @@ extern const struct skep_api__routes skep_api__rollbar_items, skep_api__rollbar_
 /* Add the derived columns of an environment that a text may name; opts says which environment. */
 SKEP_NODISCARD skep_rc skep_api__derived(struct skep_api *api, const struct skep_run_opts *opts,
                                          struct skep_lang_opts *lang, skep_err *err);
+/* Answer a FACETS plan, of all columns where it names "*". */
+SKEP_NODISCARD skep_rc skep_api__facets(struct skep_api__job *job, const struct skep_plan *asked,
+                                        struct skep_answer *ret, skep_err *err);
 /* How the page's questions are read: as of now, with derived columns. */
 struct skep_lang_opts skep_api__page_lang(struct skep_api__job *job);
 /* start, end, dataset of the query string -> plan; false when the request has been refused. */

@@ -83,9 +83,8 @@ static void append(struct skep_api__job *job, struct skep_answer *to,
     to->facets.n = n;
 }
 
-/* A plan of any number of fields. */
-static skep_rc compare(struct skep_api__job *job, const struct skep_plan *asked,
-                       struct skep_answer *ret, skep_err *err)
+skep_rc skep_api__facets(struct skep_api__job *job, const struct skep_plan *asked,
+                         struct skep_answer *ret, skep_err *err)
 {
     struct skep_field_ref *groups = NULL;
     unsigned n = 0;
@@ -202,7 +201,7 @@ static void facets(struct skep_api__job *job)
         skep_api__job_fail_issue(job, &issue);
         return;
     }
-    skep_rc rc = compare(job, plan, &a, &err);
+    skep_rc rc = skep_api__facets(job, plan, &a, &err);
     if (rc != SKEP_OK) {
         skep_api__job_fail_rc(job, rc, &err);
         return;
