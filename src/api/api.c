@@ -195,6 +195,9 @@ static void run_job(void *arg)
     if (!skep_str_eq(tracers, SKEP_STR("all")))
         job->opts.also = &job->also;
     atomic_store(&job->running.begun, true);
+    uint64_t request = job->req->watched; /* the request is gone when it is answered */
+    if (request)
+        job->running.watched = api->cfg.watch.begun(api->cfg.watch.ctx, request);
     job->work(job);
     skep_assert(job->out.req == NULL && job->out.stream == NULL); /* I1 */
     skep_api__running_leave(job);

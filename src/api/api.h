@@ -29,6 +29,16 @@ struct skep_api_self {
     char error[168];         /* of the last attempt; "" = it succeeded */
 };
 
+/* Who hears of the work of requests that go to the workers, to trace it.  Threads: the workers'. */
+struct skep_api_watch {
+    /* request: skep_request.watched.  Returns what `ended` is given; 0 = not to be told. */
+    uint64_t (*begun)(void *ctx, uint64_t request); /* NULL = nobody */
+    /* kind, outcome: static texts; environment: borrowed. */
+    void (*ended)(void *ctx, uint64_t work, skep_str kind, skep_str environment, skep_str outcome,
+                  uint64_t rows_scanned);
+    void *ctx;
+};
+
 struct skep_api_config {
     const struct skep_os *os;
     struct skep_store *store;
@@ -53,6 +63,7 @@ struct skep_api_config {
     bool mail;                /* the notifier has a mail server */
     const char *public_url;   /* put before addresses of the page in messages; NULL = nothing */
     struct skep_inbox *inbox; /* of errors: keeps the items */
+    struct skep_api_watch watch;
 };
 
 /* cfg      copied; what it points to outlives the api.  Starts the workers. */

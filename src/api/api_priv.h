@@ -31,6 +31,7 @@ struct skep_api__running {
     _Atomic bool begun;   /* a worker has it */
     _Atomic bool cancel;  /* asked for */
     _Atomic bool stopped; /* the question was told so, or that its client has gone */
+    uint64_t watched;     /* the worker's: what the watch made of it; 0 = nothing */
 };
 
 struct skep_api {

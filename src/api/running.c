@@ -96,12 +96,29 @@ static enum skep_api__outcome outcome_of(struct skep_api__job *job)
     return job->failed ? SKEP_API__FAILED : SKEP_API__ANSWERED;
 }
 
+static void tell_watch(struct skep_api__job *job)
+{
+    static const skep_str names[] = {
+        [SKEP_API__ANSWERED] = SKEP_STR_INIT("answered"),
+        [SKEP_API__FAILED] = SKEP_STR_INIT("failed"),
+        [SKEP_API__CANCELED] = SKEP_STR_INIT("canceled"),
+        [SKEP_API__OVER_BUDGET] = SKEP_STR_INIT("over_budget"),
+        [SKEP_API__REFUSED] = SKEP_STR_INIT("refused"),
+    };
+    const struct skep_api_watch *watch = &job->api->cfg.watch;
+    struct skep_api__running *r = &job->running;
+    if (r->watched)
+        watch->ended(watch->ctx, r->watched, r->kind, skep_str_c(r->environment),
+                     names[outcome_of(job)], atomic_load(&r->scanned));
+}
+
 void skep_api__running_leave(struct skep_api__job *job)
 {
     struct skep_api *api = job->api;
     struct skep_api__running *r = &job->running;
     atomic_fetch_add(&api->outcomes[outcome_of(job)], 1);
     atomic_fetch_add(&api->rows_scanned, atomic_load(&r->scanned));
+    tell_watch(job);
     skep_histogram_add(&api->latency, api->cfg.os->mono_ns(api->cfg.os) - r->began_mono_ns);
     skep_mutex_lock(&api->running_mu); /* I1 */
     *(r->prev ? &r->prev->next : &api->running) = r->next;

@@ -38,6 +38,7 @@ struct skep_request {
     const struct skep_route *route;
     void *route_ctx;
     struct skep_arena *arena; /* dies with the request */
+    uint64_t watched;         /* what the watch made of it; 0 = nothing */
 };
 
 /* A header's value (name in any case), or an empty slice.  gRPC metadata are headers too. */
@@ -151,6 +152,14 @@ struct skep_net_tls_config {
     bool allow_plain; /* the same ports take connections without TLS, too */
 };
 
+/* Who hears of requests, to trace them: when the handler is about to be called, and when the answer
+ * is known (of a stream: its beginning).  Must not block, and may keep nothing of the request. */
+struct skep_net_watch {
+    uint64_t (*begun)(void *ctx, struct skep_request *req); /* an I/O thread; NULL = nobody */
+    void (*answered)(void *ctx, const struct skep_request *req, int http_status); /* any thread */
+    void *ctx;
+};
+
 struct skep_net_config {
     const char *const *listen; /* "host:port"; port 0 = chosen by the kernel */
     unsigned n_listen;
@@ -171,6 +180,7 @@ struct skep_net_config {
     unsigned address_connections, address_requests; /* at a time; a second, twice that at once */
     bool address_loopback; /* these hold for loopback, too: a proxy there speaks for everybody */
     struct skep_gate gate; /* who may use a route; ask NULL = anybody may use any */
+    struct skep_net_watch watch;
 };
 
 /* Routes are registered before start; tables are borrowed for the life of the net. */

@@ -252,7 +252,11 @@ static void call(struct skep_net__req *r)
 {
     const struct skep_route *route = r->match.route;
     switch (r->action) {
-    case SKEP_NET__HANDLE: route->handle(r->match.ctx, &r->pub); break;
+    case SKEP_NET__HANDLE:
+        if (r->net->cfg.watch.begun)
+            r->pub.watched = r->net->cfg.watch.begun(r->net->cfg.watch.ctx, &r->pub);
+        route->handle(r->match.ctx, &r->pub);
+        break;
     case SKEP_NET__PREFLIGHT:
     case SKEP_NET__OPTIONS: skep_net__answer_options(r); break;
     case SKEP_NET__REFUSE:

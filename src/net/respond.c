@@ -105,7 +105,7 @@ static void deliver(struct skep_net__req *r)
     skep_net__req_unref(r);
 }
 
-/* Count by class: 2 for 2xx ... */
+/* Count by class: 2 for 2xx ...; tell the watch. */
 static void count_answer(const struct skep_net__req *r, const struct skep_response *resp)
 {
     int status = resp->status;
@@ -115,6 +115,8 @@ static void count_answer(const struct skep_net__req *r, const struct skep_respon
         status = ours && resp->grpc_status != 16 ? 500 : 400;
     }
     skep_net__count(r->net, answers[status / 100 % 6], 1);
+    if (r->pub.watched)
+        r->net->cfg.watch.answered(r->net->cfg.watch.ctx, &r->pub, status);
 }
 
 /* takes body: NULL or a block of n bytes */

@@ -479,18 +479,21 @@ static skep_rc read_limits(const struct texts *t, struct skep_config *ret, skep_
                       &ret->address_loopback, err);
 }
 
+static skep_rc read_switch(const struct texts *t, int option, bool *ret, skep_err *err)
+{
+    *ret = skep_str_eq(t->value[option], SKEP_STR("on"));
+    if (!*ret && !skep_str_eq(t->value[option], SKEP_STR("off")))
+        return bad(t, option, "on or off", err);
+    return SKEP_OK;
+}
+
 static skep_rc read_level(const struct texts *t, struct skep_config *ret, skep_err *err)
 {
     static const skep_str names[] = {SKEP_STR("debug"), SKEP_STR("info"), SKEP_STR("warn"),
                                      SKEP_STR("error")};
-    skep_str core = t->value[OPTION_core_dumps];
-    ret->core_dumps = skep_str_eq(core, SKEP_STR("on"));
-    if (!ret->core_dumps && !skep_str_eq(core, SKEP_STR("off")))
-        return bad(t, OPTION_core_dumps, "on or off", err);
-    skep_str kept = t->value[OPTION_kept_answers];
-    ret->kept_answers = skep_str_eq(kept, SKEP_STR("on"));
-    if (!ret->kept_answers && !skep_str_eq(kept, SKEP_STR("off")))
-        return bad(t, OPTION_kept_answers, "on or off", err);
+    SKEP_TRY(read_switch(t, OPTION_core_dumps, &ret->core_dumps, err));
+    SKEP_TRY(read_switch(t, OPTION_kept_answers, &ret->kept_answers, err));
+    SKEP_TRY(read_switch(t, OPTION_self_trace, &ret->self_trace, err));
     for (unsigned i = 0; i < SKEP_ARRAY_LEN(names); i++) {
         if (skep_str_eq(names[i], t->value[OPTION_log_level])) {
             ret->log_level = (enum skep_log_level)i;

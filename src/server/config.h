@@ -29,7 +29,7 @@ struct skep_config {
     unsigned idle_timeout_s;
     enum skep_log_level log_level;
     bool auth_keys; /* --auth keys; false = open */
-    bool kept_answers, core_dumps;
+    bool kept_answers, core_dumps, self_trace;
     struct skep_config_list rollbar_scrub;
     struct skep_config_list notify_allow;
     const char *notify_ca, *smtp, *smtp_from, *smtp_user, *smtp_password_file; /* NULL = none */

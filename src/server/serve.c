@@ -36,6 +36,7 @@
 #include "os/thread.h"
 #include "server/notify_door.h"
 #include "server/self.h"
+#include "server/self_trace.h"
 #include "server/xray_door.h"
 #include "state/state.h"
 #include "store/store.h"
@@ -59,6 +60,7 @@ struct server {
     struct skep_net *net;
     struct skep_api *api;
     struct skep_self *self;
+    struct skep_self_trace *trace; /* NULL = off */
     struct skep_inbox *inbox;
     struct skep_tell *tell;
     const char **listen, **listen_flags;
@@ -142,6 +144,7 @@ static skep_rc start_net(struct server *s, skep_err *err)
         .address_requests = s->cfg.address_requests,
         .address_loopback = s->cfg.address_loopback,
         .gate = skep_xray_door_gate(&s->door),
+        .watch = skep_self_trace_requests(s->trace),
     };
     size_t n_routes = 0;
     const struct skep_gate gate = skep_auth_gate(s->auth);
@@ -171,6 +174,7 @@ static skep_rc start_net(struct server *s, skep_err *err)
         .inbox = s->inbox,
         .self = skep_self_stats,
         .self_ctx = s->self,
+        .watch = skep_self_trace_work(s->trace),
     };
     s->api = skep_api_new(&api);
     const struct skep_route *routes;
@@ -226,6 +230,8 @@ static skep_rc start_listening(struct server *s, skep_err *err)
                                           .queries = &s->query_memory,
                                           .probe_interval_ns = s->cfg.self_probe_ns};
     s->self = skep_self_new(&self);
+    if (s->cfg.self_trace)
+        s->trace = skep_self_trace_new(s->ingest);
     const struct skep_tell_config tell = {.os = s->os,
                                           .store = s->store,
                                           .state = s->state,
@@ -371,12 +377,14 @@ static void stop(struct server *s)
     skep_ingest_map_stop(s->ingest);
     skep_api_free(s->api);
     skep_self_quiesce(s->self);
+    skep_self_trace_stop(s->trace);
     skep_inbox_free(s->inbox);
     skep_tell_free(s->tell);
     if (s->store)
         s->store->ops->close(s->store); /* I1 */
     skep_self_free(s->self);            /* all are answered: the last counts are kept */
     skep_net_free(s->net);
+    skep_self_trace_free(s->trace); /* requests that were kept until now are its spans */
     skep_ingest_free(s->ingest);
     skep_symbols_free(s->symbols);
     skep_notify_door_close(&s->notify);

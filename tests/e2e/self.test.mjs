@@ -59,3 +59,41 @@ test('--self-probe 0 writes nothing', { timeout: 60000 }, async () => {
     await skep.done();
   }
 });
+
+test('--self-trace: requests and questions are spans, in the caller\'s trace, hidden and without secrets', { timeout: 60000 }, async () => {
+  const skep = await Skep.start({ args: ['--self-probe', '0', '--self-trace', 'on'] });
+  try {
+    const traceId = hex(32);
+    const body = JSON.stringify({ time_range: 600, disable_series: true, calculations: [{ op: 'COUNT' }] });
+    const asked = await skep.call('POST', '/skep/v1/query?access_token=geheim', body, { 'content-type': 'application/json', traceparent: `00-${traceId}-${hex(16)}-01` });
+    assert.equal(asked.status, 200);
+    await asked.text();
+    const trace = await until('the spans', async () => {
+      const r = await skep.call('GET', `/skep/v1/trace/${traceId}`);
+      const t = r.status === 200 ? await r.json() : null;
+      return t?.rows.id.length >= 2 ? t : null;
+    });
+    const at = (name) => trace.rows.name.indexOf(name);
+    const [request, work] = [at('POST /skep/v1/query'), at('work')];
+    assert.ok(request >= 0 && work >= 0, JSON.stringify(trace.rows.name));
+    assert.equal(trace.rows.parent[work], request);
+    const fields = async (i) => Object.fromEntries((await skep.json('GET', `/skep/v1/row/${trace.rows.id[i]}`)).fields.map((f) => [f.name, f.value?.int !== undefined ? Number(f.value.int) : f.value]));
+    const r = await fields(request);
+    assert.equal(r['http.response.status_code'], 200);
+    assert.equal(r['http.route'], '/skep/v1/query');
+    assert.equal(r['http.request.body.size'], body.length);
+    assert.equal(r['service.name'], '_skep');
+    assert.doesNotMatch(JSON.stringify(r), /geheim/);
+    const w = await fields(work);
+    assert.deepEqual([w['skep.kind'], w['skep.outcome'], w['skep.environment']], ['query', 'answered', 'default']);
+    // Hidden from who does not name them; nothing goes round in circles.
+    assert.equal((await skep.json('GET', '/skep/v1/status')).rows, 0);
+    const count = async () => (await skep.query({ time_range: 600, disable_series: true, dataset: '_skep', calculations: [{ op: 'COUNT' }] })).totals.values[0];
+    assert.ok(await count() > 3);
+    const { sources } = await skep.json('GET', '/skep/v1/ledger?source=skep');
+    assert.equal(sources[0].totals.difference, 0);
+    assert.equal(await skep.stop(), 0);
+  } finally {
+    await skep.done();
+  }
+});

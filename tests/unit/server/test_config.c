@@ -55,6 +55,7 @@ static void test_defaults(void **state)
     assert_int_equal(c.self_probe_ns, 60ll * 1000000000);
     assert_int_equal(c.log_level, SKEP_LOG_INFO);
     assert_true(c.kept_answers);
+    assert_false(c.self_trace);
     skep_arena_done(&a);
 }
 
