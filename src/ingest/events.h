@@ -10,6 +10,7 @@
 #include "event/batch.h"
 
 enum {
+    SKEP_EVENTS_MAX = 250000,           /* of a request: each has a line in the answer */
     SKEP_EVENTS_FIELDS_MAX = 10000,     /* of an event */
     SKEP_EVENTS_NEW_FIELDS_MAX = 60000, /* of a request; fields beyond are left out, and counted */
     SKEP_EVENTS_DEPTH_MAX = 10          /* of what expand_depth may say */
@@ -20,7 +21,7 @@ enum skep_events_status {
     SKEP_EVENTS_TAKEN,
     SKEP_EVENTS_NO_EVENT, /* it is no object with "data" */
     SKEP_EVENTS_NO_DATA,  /* data holds nothing */
-    SKEP_EVENTS_FULL      /* more than a request may hold: to be sent again */
+    SKEP_EVENTS_FULL      /* more than a batch may hold: to be sent again */
 };
 /* Honeycomb's own words for it; empty: taken. */
 skep_str skep_events_why(enum skep_events_status s);

@@ -19,6 +19,7 @@
 #include "wire/json_out.h"
 #include "wire/msgpack.h"
 
+enum { STATUS_BYTES = 96 };                    /* of an event in the answer */
 static const size_t body_bytes_max = 32 << 20; /* Honeycomb's clients cut at 5 MB */
 
 // --- refusals ----------------------------------------------------------------------------------
@@ -41,7 +42,8 @@ static skep_str words_of(const struct skep_request *req, int status, skep_str me
     case SKEP_DENIED_COUNT:
     default: return message;
     }
-    return status == 413 ? SKEP_STR("Request body is too large.") : message;
+    bool own = skep_str_starts(message, SKEP_STR("Request "));
+    return status == 413 && !own ? SKEP_STR("Request body is too large.") : message;
 }
 
 static void put_error(struct skep_ingest *in, struct skep_request *req, struct skep_json *j,
@@ -102,6 +104,30 @@ static void refused(void *ctx, struct skep_request *req, int http_status, skep_r
     skep_events__refuse(ctx, req, put_error, http_status, rc, message);
 }
 
+bool skep_events__charge(struct skep_events__pending *p, uint64_t n)
+{
+    struct skep_budget *budget = p->in->cfg.budget;
+    if (budget && skep_budget_take(budget, n, NULL) != SKEP_OK)
+        return false;
+    p->charged += budget ? n : 0;
+    return true;
+}
+
+/* I2: before the answer. */
+static void discharge(struct skep_events__pending *p)
+{
+    if (p->charged)
+        skep_budget_give(p->in->cfg.budget, p->charged);
+    p->charged = 0;
+}
+
+static void succeed(struct skep_events__pending *p)
+{
+    skep_ingest__note(p->in, p->req, 200, SKEP_STR_NULL);
+    discharge(p);
+    p->answer(p);
+}
+
 // --- a request's rows --------------------------------------------------------------------------
 
 static void committed(void *ctx, skep_rc rc, const struct skep_append_result *res,
@@ -111,13 +137,13 @@ static void committed(void *ctx, skep_rc rc, const struct skep_append_result *re
     const struct skep_os *os = p->in->cfg.os;
     skep_ingest__settled_mixture(p->in, &p->mixture, rc, rc == SKEP_OK && res->duplicate);
     if (rc != SKEP_OK) {
+        discharge(p);
         fail(p->in, p->req, p->error, skep_rc_info(rc)->http, rc,
              skep_str_c(err && err->text[0] ? err->text : skep_rc_info(rc)->text));
         return;
     }
     skep_histogram_add(&p->in->ack_times, os->now_ns(os) - p->received_ns);
-    skep_ingest__note(p->in, p->req, 200, SKEP_STR_NULL);
-    p->answer(p);
+    succeed(p);
 }
 
 struct skep_events__pending *skep_events__pending_new(struct skep_ingest *in,
@@ -150,11 +176,11 @@ void skep_events__append(struct skep_events__pending *p, struct skep_batch *b,
         skep_batch_free(b);
         count_refused(p->in, p->received_ns, SKEP_REJECTION_MALFORMED, p->refused);
         if (rc == SKEP_OK) {
-            skep_ingest__note(p->in, p->req, 200, SKEP_STR_NULL);
-            p->answer(p);
+            succeed(p);
             return;
         }
         count_refused(p->in, p->received_ns, skep_ingest__rejection(rc), good);
+        discharge(p);
         fail(p->in, p->req, p->error, skep_rc_info(rc)->http, rc,
              rc == SKEP_ETOOLARGE ? SKEP_STR("Dataset has too many columns.")
                                   : skep_str_c(skep_rc_info(rc)->text));
@@ -285,7 +311,7 @@ static void answer_batch(struct skep_events__pending *p)
     struct skep_response r = {.status = 200,
                               .content_type = p->msgpack ? SKEP_STR("application/msgpack")
                                                          : SKEP_STR("application/json")};
-    skep_buf_init(&body, p->n * 96 + 64);
+    skep_buf_init(&body, p->n * STATUS_BYTES + 64);
     if (p->msgpack)
         msgpack_statuses(p, &body);
     else
@@ -322,6 +348,16 @@ static void put_batch(void *ctx, struct skep_request *req)
         skep_events__refuse(p->in, req, p->error, 400, SKEP_EMALFORMED,
                             SKEP_STR("Request body is malformed and cannot be read. (not an array "
                                      "of events)"));
+        return;
+    }
+    size_t n = yyjson_arr_size(yyjson_doc_get_root(doc));
+    if (n > SKEP_EVENTS_MAX || !skep_events__charge(p, n * STATUS_BYTES)) {
+        bool many = n > SKEP_EVENTS_MAX;
+        yyjson_doc_free(doc);
+        skep_events__refuse(p->in, req, p->error, many ? 413 : 503,
+                            many ? SKEP_ETOOLARGE : SKEP_ENOMEM,
+                            many ? SKEP_STR("Request body is too large. (more than 250,000 events)")
+                                 : SKEP_STR("no memory for the request"));
         return;
     }
     const struct skep_events_opts opts = skep_events__opts(p);

@@ -24,6 +24,7 @@ struct skep_events__pending {
     uint8_t *statuses; /* [n] enum skep_events_status */
     size_t n;
     uint64_t refused; /* of them */
+    uint64_t charged; /* to the budget, for the answer and what is unpacked; until it is answered */
     enum skep_events_status first_why;
     struct skep_ingest__mixture mixture; /* for the ledger */
 };
@@ -36,6 +37,8 @@ struct skep_events__pending *skep_events__pending_new(struct skep_ingest *in,
 struct skep_batch *skep_events__batch(struct skep_events__pending *p);
 /* The request's body as a document; false: it is answered already. */
 bool skep_events__body(struct skep_events__pending *p, const yyjson_alc *alc, yyjson_doc **ret);
+/* Take n bytes of memory until the request is answered; false over the budget. */
+SKEP_NODISCARD bool skep_events__charge(struct skep_events__pending *p, uint64_t n);
 /* Ends decoding and gives the batch to the store; the answer comes when it is on disk. */
 void skep_events__append(struct skep_events__pending *p, struct skep_batch *b,
                          struct skep_events_dec *d);

@@ -22,7 +22,7 @@
 #include "wire/json_in.h"
 #include "wire/json_out.h"
 
-static const size_t record_bytes_max = 64 << 20;
+static const size_t record_bytes_max = 64 << 20; /* each octet is charged before it is there */
 
 struct intake {
     struct skep_events__pending *p;
@@ -167,7 +167,8 @@ static void add_record(struct intake *in, yyjson_val *record)
     size_t n = 0;
     skep_buf_reset(&in->packed);
     skep_buf_reset(&in->plain);
-    if (data.n == 0 || !skep_buf_reserve(&in->packed, 3 * data.n / 4 + 3) ||
+    if (data.n == 0 || !skep_events__charge(in->p, data.n) ||
+        !skep_buf_reserve(&in->packed, 3 * data.n / 4 + 3) ||
         !skep_base64_decode(data, in->packed.p, 3 * data.n / 4 + 3, &n)) {
         in->p->refused++;
         return;
@@ -176,7 +177,8 @@ static void add_record(struct intake *in, yyjson_val *record)
     bool packed = n > 1 && in->packed.p[0] == 0x1f && in->packed.p[1] == 0x8b;
     if (!packed)
         add_values(in, skep_buf_text(&in->packed));
-    else if (skep_gunzip(skep_buf_bytes(&in->packed), &in->plain) == SKEP_OK)
+    else if (skep_events__charge(in->p, skep_gunzip_bound(skep_buf_bytes(&in->packed))) &&
+             skep_gunzip(skep_buf_bytes(&in->packed), &in->plain) == SKEP_OK)
         add_values(in, skep_buf_text(&in->plain));
     else
         in->p->refused++;

@@ -12,6 +12,13 @@
 
 enum { RATIO_MAX = 1032, MEMBER_MIN = 18 };
 
+uint64_t skep_gunzip_bound(skep_bytes in)
+{
+    if (in.n < MEMBER_MIN)
+        return 0;
+    return SKEP_MIN((uint64_t)skep_load_le32(in.p + in.n - 4), (uint64_t)RATIO_MAX * in.n);
+}
+
 skep_rc skep_gunzip(skep_bytes in, struct skep_buf *out)
 {
     size_t n = 0;

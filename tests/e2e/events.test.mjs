@@ -169,6 +169,28 @@ test('errors of events stand in the inbox', async () => {
   assert.match(JSON.stringify(item), /"occurrences":1|"count":1|"total":1/);
 });
 
+test('bodies that are much larger than they look: refused within the memory, and the server lives on', { timeout: 60000 }, async () => {
+  const small = await Skep.start({ args: ['--memory', '64m'] });
+  try {
+    const post = (path, body, type = 'application/msgpack') => small.call('POST', path, body, { 'content-type': type, 'content-encoding': 'gzip' });
+    const nils = Buffer.alloc(16 << 20, 0xc0);
+    nils.set([0xdd]);
+    nils.writeUInt32BE(nils.length - 5, 1);
+    const many = gzipSync(Buffer.from(`[${'0,'.repeat(300000)}0]`)), wide = gzipSync(Buffer.from(`[${'{"data":{"a":1}},'.repeat(200000)}0]`));
+    const bomb = gzipSync(Buffer.alloc(60 << 20, 0x20)).toString('base64');
+    for (const [path, body, type, statuses] of [['/1/batch/x', gzipSync(nils), 'application/msgpack', [503]], ['/1/batch/x', many, 'application/json', [413]], ['/1/batch/x', wide, 'application/json', [200, 503]],
+      ['/1/kinesis_events/x', gzipSync(JSON.stringify({ records: [{ data: bomb }, { data: bomb }] })), 'application/json', [200, 503]]]) {
+      const r = await post(path, body, type);
+      await r.arrayBuffer();
+      assert.ok(statuses.includes(r.status), `${path} ${type}: ${r.status}`);
+    }
+    assert.equal((await small.call('POST', '/1/events/x', '{"still":"here"}')).status, 200);
+    assert.equal((await small.json('GET', '/skep/v1/ledger')).differences, 0);
+  } finally {
+    await small.done();
+  }
+});
+
 test('Amazon Data Firehose: events, lines of CloudWatch Logs, what cannot be read', async () => {
   const data = (v) => Buffer.from(typeof v === 'string' ? v : JSON.stringify(v)).toString('base64');
   const lines = { messageType: 'DATA_MESSAGE', owner: '1', logGroup: '/app', logStream: 's1', subscriptionFilters: ['f'],
