@@ -4,10 +4,14 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { randomBytes } from 'node:crypto';
 import { request } from 'node:http';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { Skep, freePort, root, until } from './support.mjs';
+
+const nodeClients = createRequire(join(root, 'tests', 'clients', 'node', 'package.json'));
 
 // Debian's python3 first; another may have the SDK, too.
 const python = ['/usr/bin/python3', 'python3'].find((p) => {
@@ -42,10 +46,10 @@ function ask({ port }, method, path, headers = {}) {
   });
 }
 
-let skep, backend, upstream;
+let skep, backend, upstream, daemon;
 before(async () => {
   if (skip) return;
-  const daemon = `127.0.0.1:${await freePort()}`;
+  daemon = `127.0.0.1:${await freePort()}`;
   skep = await Skep.start({ args: ['--xray', daemon] });
   await skep.json('POST', '/CreateGroup', { GroupName: 'Cruddur', FilterExpression: 'service("backend-flask")' });
   await skep.json('POST', '/CreateSamplingRule', { SamplingRule: { RuleName: 'Cruddur', ResourceARN: '*', Priority: 9000, FixedRate: 1, ReservoirSize: 5,
@@ -74,6 +78,46 @@ const documents = (id, n) => until(`${n} segments of ${id}`, async () => {
 const range = () => ({ StartTime: Math.floor(Date.now() / 1000) - 600, EndTime: Math.ceil(Date.now() / 1000) + 60 });
 const summaries = async (FilterExpression) => (await skep.json('POST', '/TraceSummaries', { ...range(), FilterExpression })).TraceSummaries;
 const flat = (doc) => [doc, ...(doc.subsegments ?? []).flatMap(flat)];
+
+test('one trace through four services: Node, C (waggle), Flask with the X-Ray SDK, and C again', { skip }, async () => {
+  const hop = spawn(join(process.env.SKEP_BUILD_DIR || join(root, 'build', 'release'), 'sub', 'waggle', 'tests', 'waggle_e2e_hop'), [], {
+    env: {
+      PATH: process.env.PATH, OTEL_EXPORTER_OTLP_ENDPOINT: skep.url, OTEL_SERVICE_NAME: 'hop', OTEL_PROPAGATORS: 'tracecontext,baggage,xray',
+      OTEL_BSP_SCHEDULE_DELAY: '100', OTEL_LOGS_EXPORTER: 'none', OTEL_METRICS_EXPORTER: 'none',
+    }, stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  let second, flask;
+  try {
+    const port = Number((await once(hop.stdout, 'data')).toString());
+    // A Flask service whose upstream is the C service, and a C service whose next is that one.
+    flask = await program({ AWS_XRAY_DAEMON_ADDRESS: daemon, SERVICE: 'flask-to-c', UPSTREAM: `http://127.0.0.1:${port}` });
+    second = spawn(hop.spawnfile, [], { env: { PATH: process.env.PATH, OTEL_EXPORTER_OTLP_ENDPOINT: skep.url, OTEL_SERVICE_NAME: 'first-hop', OTEL_PROPAGATORS: 'tracecontext,baggage,xray',
+      OTEL_BSP_SCHEDULE_DELAY: '100', OTEL_LOGS_EXPORTER: 'none', OTEL_METRICS_EXPORTER: 'none', NEXT_URL: `${flask.url}/api/activities` }, stdio: ['pipe', 'pipe', 'inherit'] });
+    const first = Number((await once(second.stdout, 'data')).toString());
+    // Node's side: OpenTelemetry's own propagator writes the header.
+    const { W3CTraceContextPropagator } = nodeClients('@opentelemetry/core');
+    const api = nodeClients('@opentelemetry/api');
+    const traceId = Math.floor(Date.now() / 1000).toString(16) + randomBytes(12).toString('hex'); // as X-Ray wants them
+    const headers = {};
+    new W3CTraceContextPropagator().inject(api.trace.setSpanContext(api.ROOT_CONTEXT, { traceId, spanId: '00f067aa0ba902b7', traceFlags: 1 }), headers, api.defaultTextMapSetter);
+    const { status } = await ask({ port: first }, 'GET', '/start', { ...headers, 'x-amzn-trace-id': '' });
+    assert.equal(status, 201);
+    const rows = await until('all spans of the trace', async () => {
+      const r = await skep.call('GET', `/skep/v1/trace/${traceId}`);
+      if (r.status !== 200) return false;
+      const { rows: t } = await r.json();
+      const list = t.id.map((_, k) => Object.fromEntries(Object.entries(t).map(([name, v]) => [name, v[k]])));
+      return list.length >= 6 && list;
+    });
+    const path = [];
+    for (let at = rows.find((x) => x.name === 'GET /{any}'); at; at = rows[at.parent]) path.push(at.name);
+    assert.deepEqual(path, ['GET /{any}', '127.0.0.1', 'Create Activity', 'flask-to-c', 'POST', 'GET /start']);
+    const top = await skep.json('GET', `/skep/v1/row/${rows.find((x) => x.name === 'GET /start').id}`);
+    assert.equal(top.fields.find((f) => f.name === 'trace.parent_id').value, '00f067aa0ba902b7');
+  } finally {
+    for (const child of [hop, second, flask?.child]) child?.stdin.end();
+  }
+});
 
 test('a created activity: subsegment, annotations, metadata, user, and the program it called', { skip }, async () => {
   const { status, trace } = await ask(backend, 'POST', '/api/activities');
