@@ -89,9 +89,8 @@ test('--self-trace: requests and questions are spans, in the caller\'s trace, hi
     // Hidden from who does not name them; nothing goes round in circles.
     assert.equal((await skep.json('GET', '/skep/v1/status')).rows, 0);
     const count = async () => (await skep.query({ time_range: 600, disable_series: true, dataset: '_skep', calculations: [{ op: 'COUNT' }] })).totals.values[0];
-    assert.ok(await count() > 3);
-    const { sources } = await skep.json('GET', '/skep/v1/ledger?source=skep');
-    assert.equal(sources[0].totals.difference, 0);
+    await until('more of them', async () => await count() > 3);
+    await until('the ledger to agree', async () => (await skep.json('GET', '/skep/v1/ledger?source=skep')).sources[0].totals.difference === 0);
     assert.equal(await skep.stop(), 0);
   } finally {
     await skep.done();

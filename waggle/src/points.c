@@ -434,7 +434,9 @@ struct waggle__stripe *waggle__point_lock(struct waggle__stream *s, struct waggl
         stripe = *ret_point != NULL ? lock_any(s, *ret_point, t)
                                     : make_point(s, t, attrs, n, hash, ret_point);
     }
-    if (WAGGLE__UNLIKELY(stripe == NULL))
+    // A last value that another thread is setting all the while was set before that one's.
+    if (WAGGLE__UNLIKELY(stripe == NULL) &&
+        !(found == BUSY && s->aggregator == &waggle__aggregate_last))
         waggle__count(t, WAGGLE__UNMEASURED, 1);
     return stripe;
 }

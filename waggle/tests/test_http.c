@@ -314,7 +314,7 @@ static void grpc_without_the_add_on_is_http(void **state)
 {
     (void)state;
     setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", 1);
-    struct sink *s = begin_scripted("", 0);
+    struct sink *s = begin_scripted("o", 0);
     send(1);
     assert_int_equal(since().exported, 1);
     assert_int_equal(strncmp(sink_request_at(s, 0)->head, "POST /v1/traces HTTP/1.1\r\n", 26), 0);
