@@ -9,7 +9,7 @@ import { refused, type Me, type Role, type Ways } from './session';
 import { heard, withTracers } from './tracers';
 import type { MapAnswer } from './map';
 import type {
-  ApiKey, AuditEntry, Dataset, Environment, FacetsAnswer, Field, Filter, InsightsResult, IssuedKey, LedgerAnswer, LogCheck, LogGroup, LogLanguages, LogStream, PatternsAnswer, QueryDefinition, NotifyMessage, NotifyPlace, PlaceKind, Progress, QueryResult, QuerySpec, RawDocument, Row, RowDetail, RowsAnswer, RunningQuestion, Sampling, Selection, Span, Status,
+  ApiKey, AuditEntry, Dataset, Environment, FacetsAnswer, FacetsSide, Field, InsightsResult, IssuedKey, LedgerAnswer, LogCheck, LogGroup, LogLanguages, LogStream, PatternsAnswer, QueryDefinition, NotifyMessage, NotifyPlace, PlaceKind, Progress, QueryResult, QuerySpec, RawDocument, Row, RowDetail, RowsAnswer, RunningQuestion, Sampling, Selection, Span, Status,
   TraceAnswer, TracesAnswer, TracesSpec, User, Value, XrayGroup,
 } from './types';
 
@@ -160,7 +160,7 @@ export const api = {
     post<TracesAnswer>('traces', spec, { traces: 'array' }, signal),
 
   functions: (signal?: AbortSignal) => get<{ functions: { name: string; signature: string; text: string; family: string }[] }>('functions', { functions: 'array' }, signal),
-  facets: (spec: Selection & { selection: { filters: Filter[] }; columns: string[]; limit?: number }, signal?: AbortSignal) =>
+  facets: (spec: Selection & { selection: FacetsSide; baseline?: FacetsSide; columns: string[]; limit?: number }, signal?: AbortSignal) =>
     post<FacetsAnswer>('facets', spec, { facets: 'array', selected: 'number', rest: 'number', complete: 'boolean' }, signal),
 
   patterns: (spec: Selection & { limit?: number; compare_time_offset_seconds?: number }, signal?: AbortSignal) =>

@@ -3,9 +3,11 @@
 // "What is different here?": the rows of a selection against the rest of the question's rows. In the URL:
 //   d=duration_ms >= 400&d=duration_ms < 900   the selection, as filters
 //   d_from, d_to                               seconds; both sides are rows of this time alone
+//   d_was=86400                                instead: the question's time against so many seconds before
 
 import { api } from './api';
 import { Unreadable, filterText, filtersOf, parseFilter, selectionOf } from './query';
+import { rangeOf } from './time';
 import { patch, route } from './route';
 import { fields } from './schema';
 import type { FacetsAnswer, Filter, Selection } from './types';
@@ -16,7 +18,7 @@ const VALUES = 8;
 // Of each row another one: they differ in everything and say nothing.
 const IDS = new Set(['error.uuid', 'trace.trace_id', 'trace.span_id', 'trace.parent_id', 'timestamp', 'duration_ns', 'trace.link.trace_id', 'trace.link.span_id']);
 
-export interface Different { filters: Filter[]; from: number | null; to: number | null }
+export interface Different { filters: Filter[]; from: number | null; to: number | null; was?: number }
 
 export function differentOf(params: URLSearchParams): Different | null {
   const filters: Filter[] = [];
@@ -27,17 +29,20 @@ export function differentOf(params: URLSearchParams): Different | null {
       if (!(e instanceof Unreadable)) throw e;
     }
   }
-  if (filters.length === 0) return null;
+  const was = Number(params.get('d_was'));
+  if (filters.length === 0) return was > 0 ? { filters, from: null, to: null, was } : null;
   const [from, to] = [Number(params.get('d_from')), Number(params.get('d_to'))];
   return from > 0 && to > from ? { filters, from, to } : { filters, from: null, to: null };
 }
 
 export function showDifferent(filters: Filter[], ms?: { from: number; to: number }) {
   const s = (n: number) => String(Number((n / 1e3).toFixed(3)));
-  patch({ d: filters.map(filterText), d_from: ms ? s(ms.from) : null, d_to: ms ? s(ms.to) : null });
+  patch({ d: filters.map(filterText), d_from: ms ? s(ms.from) : null, d_to: ms ? s(ms.to) : null, d_was: null });
 }
 
-export const hideDifferent = () => patch({ d: null, d_from: null, d_to: null });
+export const showChanged = (offset: number) => patch({ d: null, d_from: null, d_to: null, d_was: String(offset) });
+
+export const hideDifferent = () => patch({ d: null, d_from: null, d_to: null, d_was: null });
 
 // What an error's fingerprint is made of says nothing about it that the fingerprint does not.
 const OF_ERROR = ['body', 'name', 'error.fingerprint', 'error.fingerprint.loose', 'error.fingerprint.computed', 'error.culprit', 'code.file.path', 'code.function.name', 'code.line.number', 'exception.type', 'exception.message', 'exception.stacktrace'];
@@ -60,7 +65,16 @@ export async function askDifferent(d: Different, signal: AbortSignal, base?: Sel
     spec.start_time = d.from;
     spec.end_time = d.to;
   }
+  const range = rangeOf(params);
+  if (d.was !== undefined) {
+    delete spec.time_range;
+    spec.start_time = range.from - d.was;
+    spec.end_time = range.to;
+  }
   const columns = await columnsFor(d);
   if (columns.length === 0) return { selected: 0, rest: 0, estimated: false, facets: [], rows_examined: 0, elapsed_ms: 0, complete: true };
-  return api.facets({ ...spec, selection: { filters: d.filters }, columns, limit: VALUES }, signal);
+  if (d.was === undefined) return api.facets({ ...spec, selection: { filters: d.filters }, columns, limit: VALUES }, signal);
+  const selection = { start_time: range.from, end_time: range.to };
+  const baseline = { start_time: range.from - d.was, end_time: range.to - d.was };
+  return api.facets({ ...spec, selection, baseline, columns, limit: VALUES }, signal);
 }

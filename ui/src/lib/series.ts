@@ -48,7 +48,7 @@ export function earlierOf(result: QueryResult, calc: number, series: Series[]): 
   });
 }
 
-function agoText(ms: number): string {
+export function agoText(ms: number): string {
   const units: [number, string][] = [[604800e3, 'week'], [86400e3, 'day'], [3600e3, 'hour'], [60e3, 'minute'], [1e3, 'second']];
   const [u, name] = units.find(([n]) => ms % n === 0) ?? [1e3, 'second'];
   return `${ms / u} ${name}${ms === u ? '' : 's'}`;

@@ -88,6 +88,7 @@ export interface Facet {
   histogram?: { edges: number[]; selected: number[]; rest: number[] };
   values: { value: Value; selected: number; rest: number }[];
 }
+export interface FacetsSide { filters?: Filter[]; start_time?: number; end_time?: number }
 export interface FacetsAnswer {
   selected: number; rest: number; estimated: boolean; facets: Facet[];
   rows_examined: number; elapsed_ms: number; complete: boolean; missing?: string;

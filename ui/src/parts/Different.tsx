@@ -8,6 +8,7 @@ import { useState } from 'preact/hooks';
 import { groupBy } from '../lib/actions';
 import { askDifferent, hideDifferent, type Different } from '../lib/different';
 import { clock, count, percent, unitOf, value as valueText, withUnit } from '../lib/format';
+import { agoText } from '../lib/series';
 import { useLoad } from '../lib/use';
 import type { Facet, FacetsAnswer, Filter, Selection } from '../lib/types';
 import { Icon } from './Icon';
@@ -23,7 +24,7 @@ export function DifferentPanel({ of, about, base }: { of: Different; about: stri
   return (
     <section class="panel different" aria-label="What is different">
       <header class="panel-head">
-        <h2>What is different where {of.filters.map(words).join(' and ')}</h2>
+        <h2>{of.was !== undefined ? `What is different from ${agoText(of.was * 1e3)} before` : `What is different where ${of.filters.map(words).join(' and ')}`}</h2>
         {of.from !== null && of.to !== null && <span class="muted num">{clock(of.from * 1e3)} – {clock(of.to * 1e3)}</span>}
         <span class="end"><Covers answer={a} loading={answer.loading} /></span>
         <button type="button" class="icon-button" onClick={hideDifferent} aria-label="Close the comparison"><Icon name="close" /></button>

@@ -5,7 +5,7 @@ import type { ComponentChildren } from 'preact';
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import { api } from '../lib/api';
 import { CursorBus } from '../lib/cursor';
-import { differentOf } from '../lib/different';
+import { differentOf, showChanged } from '../lib/different';
 import { specOf } from '../lib/query';
 import { loadTypes } from '../lib/schema';
 import { patch, useRoute } from '../lib/route';
@@ -73,6 +73,7 @@ function Overview({ result, bus, isolated, children }: { result: Result; bus: Cu
     <>
       {result.warnings.map((w) => <div class="note" role="status">{w}</div>)}
       <Charts result={result} bus={bus} isolated={known} />
+      {result.compare && !children && <p><button type="button" class="button" onClick={() => showChanged(result.compare!.offset_ms / 1e3)}>What is different from then?</button></p>}
       {children}
       <ResultTable result={result} isolated={known} />
     </>
