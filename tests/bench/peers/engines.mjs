@@ -39,7 +39,7 @@ export async function clickhouse(dir, threads) {
 const cpuMs = () => { const c = process.cpuUsage(); return (c.user + c.system) / 1000; };
 
 // items: spans or lines; asked: [{name, sql}]; load: what fills the engine.
-export async function measure(engine, items, load, asked, n = 7) {
+export async function measure(engine, items, load, asked, n = Number(process.env.BENCH_REPEATS || 7)) {
   const cpu0 = cpuMs(), t0 = process.hrtime.bigint();
   await load();
   const loaded = { cpuPerM: (cpuMs() - cpu0) / 1000 / items * 1e6, perS: items / (Number(process.hrtime.bigint() - t0) / 1e9), bytes: engine.bytes() / items };
