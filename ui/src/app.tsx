@@ -19,6 +19,7 @@ import { SamplingNote } from './parts/SamplingNote';
 import { Empty } from './parts/States';
 import { TimePicker } from './parts/TimePicker';
 import { TracersNote } from './parts/TracersNote';
+import { Boards } from './views/Boards';
 import { Errors } from './views/Errors';
 import { Groups } from './views/Groups';
 import { Home } from './views/Home';
@@ -28,8 +29,10 @@ import { MapView } from './views/Map';
 import { Query } from './views/Query';
 import { Sampling } from './views/Sampling';
 import { Settings } from './views/Settings';
+import { Slos } from './views/Slos';
 import { TraceView } from './views/Trace';
 import { Traces } from './views/Traces';
+import { Triggers } from './views/Triggers';
 
 const VIEWS: { id: string; name: string; key: string; icon: string }[] = [
   { id: 'home', name: 'Home', key: 'h', icon: 'home' },
@@ -38,11 +41,13 @@ const VIEWS: { id: string; name: string; key: string; icon: string }[] = [
   { id: 'map', name: 'Map', key: 'm', icon: 'map' },
   { id: 'logs', name: 'Logs', key: 'l', icon: 'logs' },
   { id: 'errors', name: 'Errors', key: 'e', icon: 'warn' },
+  { id: 'boards', name: 'Boards', key: 'b', icon: 'boards' },
+  { id: 'triggers', name: 'Alerts', key: 'a', icon: 'bell' },
   { id: 'settings', name: 'Settings', key: 's', icon: 'settings' },
 ];
 // Views without a place in the rail, and the one they are reached from.
 const BESIDE: Record<string, { name: string; at: string }> = {
-  trace: { name: 'Trace', at: 'traces' }, sampling: { name: 'Sampling', at: 'settings' }, groups: { name: 'Groups', at: 'settings' },
+  trace: { name: 'Trace', at: 'traces' }, sampling: { name: 'Sampling', at: 'settings' }, groups: { name: 'Groups', at: 'settings' }, slos: { name: 'SLOs', at: 'triggers' },
 };
 // Views of rows that a sampling rule may have kept out.
 const SAMPLED = new Set(['home', 'query', 'traces', 'map']);
@@ -100,6 +105,9 @@ function View({ view }: { view: string }) {
     case 'settings': return <Settings />;
     case 'sampling': return <Sampling />;
     case 'groups': return <Groups />;
+    case 'boards': return <Boards />;
+    case 'triggers': return <Triggers />;
+    case 'slos': return <Slos />;
     default: return <div class="view"><Empty title="There is no such page"><a href="/ui/home">Go home</a></Empty></div>;
   }
 }

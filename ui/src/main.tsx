@@ -12,6 +12,7 @@ import './style/map.css';
 import './style/xray.css';
 import './style/logs.css';
 import './style/errors.css';
+import './style/alerts.css';
 import './lib/theme';
 import { api } from './lib/api';
 import { claim } from './lib/color';

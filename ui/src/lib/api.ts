@@ -3,6 +3,7 @@
 // The client of /skep/v1/*. Every call takes an AbortSignal; answers are checked for the members the
 // page relies on, so that a mismatch of versions reads as what it is and not as a crash elsewhere.
 
+import type { AlertsAnswer, BurnDown, Evaluation, SloReport } from './alerts';
 import { environment } from './env';
 import type { ItemChange, ItemDetail, ItemRule, ItemsAnswer, StackAnswer, CountedDeploy, GroupingPreview, GroupingRule } from './errors';
 import { refused, type Me, type Role, type Ways } from './session';
@@ -84,6 +85,12 @@ async function change<T>(method: string, path: string, body: unknown, shape: Rec
 // What changes something of the environment at hand.
 async function changeHere<T>(method: string, path: string, body: unknown, shape: Record<string, Kind>): Promise<T> {
   return check<T>(path.split('/')[0]!, await (await request(path, undefined, body, JSON_TYPE, environment(), method)).json(), shape);
+}
+
+// Honeycomb's objects, below the page's keys; what is deleted answers with nothing.
+export async function hny<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
+  const text = await (await request(`honeycomb/${path}`, signal, body, JSON_TYPE, environment(), method)).text();
+  return (text ? JSON.parse(text) : null) as T;
 }
 
 // Calls `each` with every line of an NDJSON body, as it arrives.
@@ -334,6 +341,17 @@ export const api = {
   splitItem: (id: number, by: string[]) => changeHere<GroupingRule>('POST', `items/${id}/split`, { by }, { id: 'number' }),
 
   deploys: (signal?: AbortSignal) => get<{ deploys: CountedDeploy[] }>('deploys', { deploys: 'array' }, signal).then((a) => a.deploys),
+
+  alerts: (signal?: AbortSignal) => get<AlertsAnswer>('alerts', { triggers: 'array', burn_alerts: 'array' }, signal),
+
+  evaluations: (id: string, before: number | null, signal?: AbortSignal) =>
+    get<{ evaluations: Evaluation[]; next: number | null }>(`alerts/${encodeURIComponent(id)}/evaluations${search({ before: before ?? undefined })}`, { evaluations: 'array' }, signal),
+
+  evaluate: (id: string) => post<Evaluation>(`alerts/${encodeURIComponent(id)}/evaluate`, {}, { number: 'number' }),
+
+  slos: (signal?: AbortSignal) => get<{ slos: SloReport[] }>('slos', { slos: 'array' }, signal).then((a) => a.slos),
+
+  burn: (id: string, signal?: AbortSignal) => get<BurnDown>(`slos/${encodeURIComponent(id)}/burn`, { steps: 'array', step_ns: 'string', start_ns: 'string' }, signal),
 
   stack: (row: string, signal?: AbortSignal) =>
     get<StackAnswer>(`stack/${encodeURIComponent(row)}`, { exceptions: 'array', computed: 'string', why: 'string' }, signal),

@@ -19,6 +19,8 @@ const PATHS: Record<string, string> = {
   warn: 'M8 2.5 14 13H2zM8 6.5v3M8 11.2v.3',
   keys: 'M2 4.5h12v7H2zM4.5 7h.1M7 7h.1M9.5 7h.1M12 7h.1M5 9.3h6',
   out: 'M6.5 3H3.5v10h3M7 8h6.5M11 5.5 13.5 8 11 10.5',
+  boards: 'M2.5 3h5v6h-5zM9.5 3h4v3.5h-4zM9.5 8.5h4V13h-4zM2.5 11h5v2h-5z',
+  bell: 'M4 11V7.5a4 4 0 0 1 8 0V11l1.2 1.5H2.8zM6.8 14h2.4',
   check: 'M3.5 8.5 6.5 11.5 12.5 5',
   plus: 'M8 3.5v9M3.5 8h9',
   link: 'M6.5 9.5l3-3M7 5l1.5-1.5a2.5 2.5 0 0 1 3.5 3.5L10.5 8.5M9 11l-1.5 1.5A2.5 2.5 0 0 1 4 9l1.5-1.5',

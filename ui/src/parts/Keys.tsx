@@ -5,7 +5,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import { Icon } from './Icon';
 
 const KEYS: [string, [string, string][]][] = [
-  ['Everywhere', [['g h', 'Home'], ['g q', 'Query'], ['g t', 'Traces'], ['g m', 'Map'], ['g l', 'Logs'], ['g e', 'Errors'], ['g s', 'Settings'], ['/', 'search or filter'], ['t', 'time range'], ['o', 'zoom out'], ['v', 'live on or off'], ['d', 'dark or light'], ['?', 'these keys']]],
+  ['Everywhere', [['g h', 'Home'], ['g q', 'Query'], ['g t', 'Traces'], ['g m', 'Map'], ['g l', 'Logs'], ['g e', 'Errors'], ['g b', 'Boards'], ['g a', 'Alerts'], ['g s', 'Settings'], ['/', 'search or filter'], ['t', 'time range'], ['o', 'zoom out'], ['v', 'live on or off'], ['d', 'dark or light'], ['?', 'these keys']]],
   ['Query', [['Enter', 'take the suggestion, make the chip'], ['Tab', 'take the suggestion'], ['Backspace', 'edit the last chip'], ['← →', 'walk the chips'], ['Delete', 'remove a chip'], ['Ctrl Enter', 'ask']]],
   ['Response times', [['← →', 'walk the bars'], ['Shift ← →', 'a range of bars'], ['Enter', 'narrow to it'], ['Esc', 'all durations'], ['drag', 'narrow to the range']]],
   ['Charts', [['← →', 'walk the steps'], ['Enter', 'menu of the step'], ['click', 'menu of the step'], ['drag', 'zoom'], ['double click', 'zoom out']]],
@@ -13,6 +13,7 @@ const KEYS: [string, [string, string][]][] = [
   ['Trace', [['↑ ↓  j k', 'walk the rows'], ['← →', 'fold, unfold, to the parent, to the child'], ['Shift ← →', 'fold or unfold everything inside'], ['Shift C  Shift X', 'collapse all, expand all'], ['/', 'search'], ['n  N', 'next and previous match'], ['e  E', 'next and previous failed span'], ['+ − 0', 'zoom in, out, whole trace'], ['z', 'zoom to the span'], ['Esc', 'close the sidebar']]],
   ['Map', [['← → ↑ ↓', 'walk the nodes'], ['Enter', 'open the node'], ['+ − 0', 'zoom in, out, whole map'], ['Esc', 'close the panel']]],
   ['Errors', [['j k  ↑ ↓', 'walk the list'], ['Enter', 'open'], ['x', 'choose'], ['e', 'resolve'], ['m', 'mute'], ['u', 'open again']]],
+  ['Boards', [['drag', 'put a panel in the place of another'], ['Earlier, Later', 'the same by buttons']]],
   ['Logs', [['f', 'follow'], ['p', 'pause, resume'], ['r', 'ask again'], ['↑ ↓  j k', 'walk the lines'], ['PgUp  PgDn', 'a screen'], ['Home  End', 'first, last line'], ['Enter  → ←', 'open, close the line'], ['c', 'lines around it'], ['x', 'its trace'], ['s', 'only its severity'], ['w', 'wrap']]],
 ];
 

@@ -17,6 +17,7 @@ import { ResultTable } from '../parts/ResultTable';
 import { Covers, Empty, ErrorBox, Hint, Progress } from '../parts/States';
 import { TraceTable } from '../parts/TraceTable';
 import { RowTable } from '../parts/RowTable';
+import { SaveTo } from '../parts/SaveTo';
 
 const TABS: [string, string][] = [['', 'Overview'], ['traces', 'Traces'], ['rows', 'Raw rows']];
 
@@ -44,6 +45,7 @@ export function Query() {
           ))}
         </div>
         {tab === '' && <Covers answer={result} loading={answer.loading} progress={answer.progress} />}
+        {tab === '' && <SaveTo />}
       </div>
       <Progress loading={answer.loading} progress={answer.progress} />
       <div role="tabpanel" aria-labelledby={`tab-${tab}`} class={`results${answer.loading ? ' stale' : ''}`}>

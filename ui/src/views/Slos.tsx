@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+// Service level objectives: all of them with their budgets, one with its burn-down and burn alerts.
+
+import { useState } from 'preact/hooks';
+import { burnText, slugOf, toldText, type Alert, type BurnAlert, type Slo, type SloReport } from '../lib/alerts';
+import { api, hny } from '../lib/api';
+import { environment } from '../lib/env';
+import { count, nsToMs, short } from '../lib/format';
+import { go, href, useRoute } from '../lib/route';
+import { useInterval, useLoad } from '../lib/use';
+import { Plot } from '../parts/Plot';
+import { Empty, ErrorBox, Progress } from '../parts/States';
+import { Sure } from '../parts/Sure';
+import { AlertState, AlertTabs, Evaluations } from './Triggers';
+
+const REFRESH_MS = 15000;
+const pct = (n: number | undefined, digits = 2) => (n === undefined ? '–' : `${n.toFixed(digits)} %`);
+
+export function Slos() {
+  const { arg } = useRoute();
+  const list = useLoad(`slos ${environment()}`, api.slos);
+  const alerts = useLoad(`alerts ${environment()}`, api.alerts);
+  useInterval(REFRESH_MS, () => { list.reload(); alerts.reload(); });
+  const one = arg ? list.data?.find((s) => s.object.id === arg) : null;
+  const changed = () => { list.reload(); alerts.reload(); };
+  return (
+    <div class="view alerts">
+      <h1 class="visually-hidden">SLOs</h1>
+      <AlertTabs at="slos" />
+      {list.loading && !list.data && <Progress loading progress={null} />}
+      {list.error && <ErrorBox error={list.error} retry={list.reload} />}
+      {list.data && arg && !one && <Empty title="There is no such SLO"><a href={href('slos')}>All SLOs</a></Empty>}
+      {one && <OneSlo s={one} alerts={(alerts.data?.burn_alerts ?? []).filter((b) => b.object.slo.id === arg)} changed={changed} />}
+      {list.data && !arg && <><Cards list={list.data} /><NewSlo made={changed} /></>}
+    </div>
+  );
+}
+
+function Budget({ left }: { left: number | undefined }) {
+  const share = Math.max(0, Math.min(100, left ?? 0));
+  return (
+    <div class={`budget${(left ?? 0) <= 0 ? ' gone' : (left ?? 0) < 10 ? ' low' : ''}`} role="img" aria-label={`Budget remaining: ${pct(left, 1)}`}>
+      <span style={{ width: `${share}%` }} />
+    </div>
+  );
+}
+
+function Cards({ list }: { list: SloReport[] }) {
+  if (list.length === 0) return <Empty title="No objective yet"><p>An SLO counts which events were good, and how much may still go wrong. Make one below.</p></Empty>;
+  return (
+    <div class="cards">
+      {list.map(({ object: s, ...r }) => (
+        <a key={s.id} class="panel card" href={href(`slos/${s.id}`)}>
+          <h2>{s.name}</h2>
+          <p class="muted">{s.dataset_slugs.join(', ')} · {pct(s.target_per_million / 1e4, 2)} over {s.time_period_days} days</p>
+          {r.error ? <p class="error">{r.error}</p> : (
+            <>
+              <p class={`big${(r.budget_remaining ?? 0) <= 0 ? ' error' : ''}`}>{pct(r.budget_remaining, 1)} <span class="muted">of the budget left</span></p>
+              <Budget left={r.budget_remaining} />
+              <p class="muted">{pct(r.compliance, 3)} good of {count(r.total ?? 0)}</p>
+            </>
+          )}
+        </a>
+      ))}
+    </div>
+  );
+}
+
+function OneSlo({ s, alerts, changed }: { s: SloReport; alerts: Alert<BurnAlert>[]; changed: () => void }) {
+  const o = s.object;
+  const burn = useLoad(`burn ${o.id}`, (signal) => api.burn(o.id, signal));
+  useInterval(REFRESH_MS, burn.reload);
+  const [error, setError] = useState<Error | null>(null);
+  const [open, setOpen] = useState<string | null>(null);
+  const [turn, again] = useState(0);
+  const step = burn.data ? nsToMs(burn.data.step_ns) : 0;
+  const points = (burn.data?.steps ?? []).map((p, i): [number, number | null] => [nsToMs(burn.data!.start_ns) + (i + 1) * step, p.budget_remaining]);
+  const run = (what: Promise<unknown>) => { setError(null); void what.then(() => { changed(); again((n) => n + 1); }, setError); };
+  const shown = alerts.find((a) => a.object.id === open);
+  return (
+    <>
+      <section class="panel alert-head" aria-labelledby="slo-name">
+        <h2 id="slo-name">{o.name}</h2>
+        {o.description && <p>{o.description}</p>}
+        {s.error && <p class="error">{s.error}</p>}
+        <dl class="facts">
+          <div><dt>Budget left</dt><dd class={(s.budget_remaining ?? 0) <= 0 ? 'error' : ''}><b>{pct(s.budget_remaining, 2)}</b></dd></div>
+          <div><dt>Compliance</dt><dd>{pct(s.compliance, 4)}</dd></div>
+          <div><dt>Target</dt><dd>{pct(o.target_per_million / 1e4, 4)} over {o.time_period_days} days</dd></div>
+          <div><dt>Good</dt><dd>{count(s.good ?? 0)} of {count(s.total ?? 0)}</dd></div>
+          <div><dt>SLI</dt><dd><code>{o.sli.alias}</code> of {o.dataset_slugs.join(', ')}</dd></div>
+        </dl>
+        <div class="bar">
+          <a class="button" href={href('query', { c: ['COUNT'], by: o.sli.alias, ds: o.dataset_slugs.length === 1 ? o.dataset_slugs[0]! : null, t: '24h' })}>Look at the events</a>
+          <Sure label="Delete" name={`Delete ${o.name}`} question="With its burn alerts?" run={() => hny('DELETE', `slos/${encodeURIComponent(s.dataset)}/${o.id}`)} done={() => { changed(); go(href('slos')); }} failed={setError} />
+        </div>
+        {error && <ErrorBox error={error} />}
+      </section>
+      <section class="panel" aria-labelledby="burn"><h2 id="burn">Budget over the period</h2>
+        {burn.loading && !burn.data && <Progress loading progress={null} />}
+        {burn.error && <ErrorBox error={burn.error} retry={burn.reload} />}
+        {burn.data && (burn.data.total === 0 ? <Empty title="No event counted yet"><p>The SLI is null for every event there is.</p></Empty>
+          : <Plot label={`Budget remaining of ${o.name}`} lines={[{ name: 'Budget remaining', color: 'var(--accent-line)', points }]} text={(n) => `${short(n)} %`} threshold={0} height={220} />)}
+      </section>
+      <section class="panel" aria-labelledby="burn-alerts"><h2 id="burn-alerts">Burn alerts</h2>
+        {alerts.length === 0 ? <p class="muted">Nobody is told when the budget burns.</p> : (
+          <div class="table-wrap" role="region" aria-label="All burn alerts" tabIndex={0}>
+            <table class="table">
+              <thead><tr><th>When</th><th>State</th><th>Tells</th><th /></tr></thead>
+              <tbody>
+                {alerts.map(({ object: b, ...a }) => (
+                  <tr key={b.id}>
+                    <td>{burnText(b)}</td>
+                    <td><AlertState triggered={a.triggered} since={a.triggered_ns} last={a.last} /></td>
+                    <td class="cell">{toldText(b.recipients)}</td>
+                    <td class="right nowrap">
+                      <button type="button" class="button small" aria-expanded={open === b.id} onClick={() => setOpen(open === b.id ? null : b.id)} aria-label={`Evaluations of: ${burnText(b)}`}>Evaluations</button>{' '}
+                      <button type="button" class="button small" onClick={() => run(api.evaluate(b.id))} aria-label={`Evaluate now: ${burnText(b)}`}>Now</button>{' '}
+                      <Sure label="Delete" name={`Delete: ${burnText(b)}`} question="With its evaluations?" run={() => hny('DELETE', `burn_alerts/${encodeURIComponent(s.dataset)}/${b.id}`)} done={changed} failed={setError} />
+                    </td>
+                  </tr>
+                ))}
+              </tbody>
+            </table>
+          </div>
+        )}
+        <NewBurnAlert slo={o} dataset={s.dataset} made={changed} />
+      </section>
+      {shown && <Evaluations id={shown.object.id} threshold={null} label="What decides the burn alert" text={short} turn={turn} />}
+    </>
+  );
+}
+
+function NewBurnAlert({ slo, dataset, made }: { slo: Slo; dataset: string; made: () => void }) {
+  const [kind, setKind] = useState<'exhaustion_time' | 'budget_rate'>('exhaustion_time');
+  const [n, setN] = useState('240');
+  const [error, setError] = useState<Error | null>(null);
+  const create = (e: Event) => {
+    e.preventDefault();
+    setError(null);
+    const what = kind === 'exhaustion_time' ? { exhaustion_minutes: Number(n) } : { budget_rate_window_minutes: 60, budget_rate_decrease_threshold_per_million: Math.round(Number(n) * 1e4) };
+    hny('POST', `burn_alerts/${encodeURIComponent(dataset)}`, { alert_type: kind, slo: { id: slo.id }, recipients: [], ...what }).then(made, setError);
+  };
+  return (
+    <form class="bar" onSubmit={create} aria-label="New burn alert">
+      <label class="small-field">Watch
+        <select value={kind} onChange={(e) => { const k = e.currentTarget.value as typeof kind; setKind(k); setN(k === 'budget_rate' ? '5' : '240'); }}>
+          <option value="exhaustion_time">when it runs out</option><option value="budget_rate">how fast it falls</option>
+        </select>
+      </label>
+      <label class="small-field">{kind === 'budget_rate' ? '% an hour' : 'Within minutes'}<input type="number" step="any" min={kind === 'budget_rate' ? 0.0001 : 0} value={n} onInput={(e) => setN(e.currentTarget.value)} required /></label>
+      <button type="submit" class="button low">Add the burn alert</button>
+      {error && <ErrorBox error={error} />}
+    </form>
+  );
+}
+
+function NewSlo({ made }: { made: () => void }) {
+  const sets = useLoad(`datasets ${environment()}`, (signal) => api.datasets({}, signal));
+  const [name, setName] = useState('');
+  const [ds, setDs] = useState('');
+  const [expression, setExpression] = useState('IF(EQUALS($is_root, true), NOT(EXISTS($error)))');
+  const [target, setTarget] = useState('99.9');
+  const [days, setDays] = useState('30');
+  const [error, setError] = useState<Error | null>(null);
+  const dataset = ds || sets.data?.[0]?.name || '';
+  const create = async () => {
+    const path = encodeURIComponent(slugOf(dataset));
+    const alias = `sli.${name.trim().toLowerCase().replace(/[^a-z0-9]+/g, '_')}`;
+    await hny('POST', `derived_columns/${path}`, { alias, expression, description: `SLI of ${name.trim()}` });
+    const s = await hny<Slo>('POST', `slos/${path}`, { name: name.trim(), sli: { alias }, time_period_days: Number(days), target_per_million: Math.round(Number(target) * 1e4) });
+    made();
+    go(href(`slos/${s.id}`));
+  };
+  return (
+    <section class="panel" aria-labelledby="new-slo"><h2 id="new-slo">New SLO</h2>
+      <form class="bar" onSubmit={(e) => { e.preventDefault(); setError(null); void create().catch(setError); }}>
+        <label class="small-field wide">Name<input value={name} onInput={(e) => setName(e.currentTarget.value)} maxLength={120} placeholder="Requests succeed" required /></label>
+        <label class="small-field">Dataset<select value={dataset} onChange={(e) => setDs(e.currentTarget.value)} required>{(sets.data ?? []).map((d) => <option>{d.name}</option>)}</select></label>
+        <label class="small-field grow">SLI: true is good, false is bad, null does not count<input class="mono" value={expression} onInput={(e) => setExpression(e.currentTarget.value)} spellcheck={false} autocapitalize="none" required /></label>
+        <label class="small-field">Target %<input type="number" step="any" min={0} max={99.9999} value={target} onInput={(e) => setTarget(e.currentTarget.value)} required /></label>
+        <label class="small-field">Days<input type="number" min={1} max={365} value={days} onInput={(e) => setDays(e.currentTarget.value)} required /></label>
+        <button type="submit" class="button primary low" disabled={!dataset}>Make the SLO</button>
+      </form>
+      {error && <ErrorBox error={error} />}
+    </section>
+  );
+}
