@@ -80,12 +80,11 @@ static skep_rc want_all(struct skep_api__job *job, const struct skep_item *items
     for (size_t i = 0; i < n; i++) {
         struct skep_item *members;
         size_t n_members;
-        uint64_t all;
         const struct skep_item_query q = {
             .environment = items[i].environment, .members_of = items[i].id, .limit = 1000};
         want(w, &items[i], i);
-        SKEP_TRY(skep_state_items(job->api->cfg.state, &q, &job->arena, &members, &n_members, &all,
-                                  err));
+        SKEP_TRY(
+            skep_state_items_page(job->api->cfg.state, &q, &job->arena, &members, &n_members, err));
         for (size_t m = 0; m < n_members; m++)
             want(w, &members[m], i);
     }

@@ -16,6 +16,7 @@
 #include "auth/auth.h"
 #include "base/assert.h"
 #include "base/histogram.h"
+#include "inbox/inbox.h"
 #include "ingest/ingest.h"
 #include "notify/notify.h"
 
@@ -28,6 +29,7 @@ struct sample {
     struct skep_net_stats net;
     struct skep_auth_stats auth;
     struct skep_notify_stats notify;
+    struct skep_inbox_stats inbox;
     struct skep_os_process process;
     struct skep_ingest_stats ingest;
     struct skep_xray_stats xray;
@@ -241,6 +243,7 @@ static void take_sample(struct skep_api *api, struct sample *m)
     skep_net_stats(cfg->net, &m->net);
     skep_auth_stats(cfg->auth, &m->auth);
     skep_notify_stats(cfg->notify, &m->notify);
+    skep_inbox_stats(cfg->inbox, &m->inbox);
     skep_os_process(&m->process);
     skep_ingest_stats(cfg->ingest, &m->ingest);
     skep_ingest_xray_stats(cfg->ingest, &m->xray);

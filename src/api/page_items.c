@@ -214,13 +214,12 @@ static bool read_query(struct skep_api__job *job, struct skep_item_query *q)
 /* --- the list --- */
 
 /* How many there are of each status, the other conditions as asked. */
-static skep_rc put_counts(struct skep_api__job *job, const struct skep_item_query *asked,
-                          skep_err *err)
+static skep_rc put_counts(struct skep_api__job *job, skep_str environment,
+                          const uint64_t counts[SKEP_ITEM_STATUSES], skep_err *err)
 {
     struct skep_json *j = &job->out.json;
-    uint64_t counts[SKEP_ITEM_STATUSES], n = 0;
-    SKEP_TRY(skep_state_items_counts(job->api->cfg.state, asked, counts, err));
-    SKEP_TRY(skep_state_items_number(job->api->cfg.state, asked->environment, &n, err));
+    uint64_t n = 0;
+    SKEP_TRY(skep_state_items_number(job->api->cfg.state, environment, &n, err));
     skep_json_key(j, SKEP_STR("counts"));
     skep_json_object(j);
     for (int s = SKEP_ITEM_ACTIVE; s <= SKEP_ITEM_MUTED; s++)
@@ -240,9 +239,10 @@ static skep_rc put_list(struct skep_api__job *job, const struct skep_item_query 
     struct skep_json *j = &job->out.json;
     struct skep_item *items;
     size_t n;
-    uint64_t all;
+    uint64_t counts[SKEP_ITEM_STATUSES];
     skep_api__items_wait(job);
-    SKEP_TRY(skep_state_items(job->api->cfg.state, q, &job->arena, &items, &n, &all, err));
+    SKEP_TRY(skep_state_items_counts(job->api->cfg.state, q, counts, err));
+    SKEP_TRY(skep_state_items_page(job->api->cfg.state, q, &job->arena, &items, &n, err));
     struct skep_api__item_range *ranges =
         skep_new_n(&job->arena, struct skep_api__item_range, n + 1);
     SKEP_TRY(skep_api__items_range(job, range, SKEP_API_ITEM_SERIES, items, n, ranges, err));
@@ -259,8 +259,8 @@ static skep_rc put_list(struct skep_api__job *job, const struct skep_item_query 
         skep_api__out_check(&job->out);
     }
     skep_json_end(j);
-    skep_json_put_u64(j, SKEP_STR("total"), all);
-    SKEP_TRY(put_counts(job, q, err));
+    skep_json_put_u64(j, SKEP_STR("total"), skep_item_counts_all(q, counts));
+    SKEP_TRY(put_counts(job, q->environment, counts, err));
     skep_json_put_f64(j, SKEP_STR("start_ms"), (double)range.start_ns / 1e6);
     skep_json_put_f64(j, SKEP_STR("end_ms"), (double)range.end_ns / 1e6);
     skep_json_end(j);

@@ -153,7 +153,13 @@ struct skep_item_query {
 SKEP_NODISCARD skep_rc skep_state_items_counts(struct skep_state *s,
                                                const struct skep_item_query *q,
                                                uint64_t ret[SKEP_ITEM_STATUSES], skep_err *err);
-/* *ret_all: how many there are without limit and offset. */
+/* Of these, those with a status that is asked for. */
+uint64_t skep_item_counts_all(const struct skep_item_query *q,
+                              const uint64_t counts[SKEP_ITEM_STATUSES]);
+SKEP_NODISCARD skep_rc skep_state_items_page(struct skep_state *s, const struct skep_item_query *q,
+                                             struct skep_arena *arena, struct skep_item **ret,
+                                             size_t *ret_n, skep_err *err);
+/* A page, and *ret_all: how many there are without limit and offset. */
 SKEP_NODISCARD skep_rc skep_state_items(struct skep_state *s, const struct skep_item_query *q,
                                         struct skep_arena *arena, struct skep_item **ret,
                                         size_t *ret_n, uint64_t *ret_all, skep_err *err);

@@ -12,6 +12,11 @@ enum { LIST_MAX = 5000, LINES_MAX = 1000, QUERY_TEXT_MAX = 1 << 20 };
 
 // --- lists -------------------------------------------------------------------------------------
 
+static char folded(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+}
+
 /* has_words(text, words): each word somewhere in the text, whatever the case. */
 static void has_words(sqlite3_context *ctx, int n, sqlite3_value **args)
 {
@@ -23,8 +28,9 @@ static void has_words(sqlite3_context *ctx, int n, sqlite3_value **args)
     while (all && rest.p && rest.n) {
         skep_str word = skep_str_cut(&rest, ' ');
         bool found = word.n == 0;
+        char first = found ? 0 : folded(word.p[0]);
         for (size_t i = 0; !found && i + word.n <= hay.n; i++)
-            found = skep_str_ieq((skep_str){hay.p + i, word.n}, word);
+            found = folded(hay.p[i]) == first && skep_str_ieq((skep_str){hay.p + i, word.n}, word);
         all = found;
     }
     sqlite3_result_int(ctx, all);
@@ -111,10 +117,28 @@ static const enum skep_state__stmt pages[] = {[SKEP_ITEMS_BY_LAST] = SKEP_STATE_
                                               [SKEP_ITEMS_BY_TOTAL] = SKEP_STATE__ITEM_BY_TOTAL,
                                               [SKEP_ITEMS_BY_LEVEL] = SKEP_STATE__ITEM_BY_LEVEL};
 
-static skep_rc page_of(struct skep_state *s, const struct skep_item_query *q, skep_str stages,
-                       skep_str ids, size_t limit, struct skep_arena *arena, struct skep_item *list,
-                       size_t *ret_n, skep_err *err)
+/* Items while they are read: most questions about members find none. */
+struct items {
+    struct skep_item *list;
+    size_t n, cap;
+};
+
+static void add_item(struct items *l, struct skep_arena *arena, const struct skep_item *i)
 {
+    if (l->n == l->cap) {
+        l->cap = l->cap ? 2 * l->cap : 8;
+        struct skep_item *more = skep_new_n(arena, struct skep_item, l->cap);
+        if (l->n > 0)
+            memcpy(more, l->list, l->n * sizeof *more);
+        l->list = more;
+    }
+    l->list[l->n++] = *i;
+}
+
+static skep_rc page_of(struct skep_state *s, const struct skep_item_query *q, skep_str stages,
+                       skep_str ids, struct skep_arena *arena, struct items *ret, skep_err *err)
+{
+    size_t limit = q->limit == 0 ? 100 : SKEP_MIN(q->limit, (unsigned)LIST_MAX);
     bool row = false;
     skep_assert(q->order < SKEP_ARRAY_LEN(pages));
     sqlite3_stmt *st = list_of(s, pages[q->order], q, stages, ids);
@@ -122,8 +146,9 @@ static skep_rc page_of(struct skep_state *s, const struct skep_item_query *q, sk
     skep_state__bind_i64(st, 11, (int64_t)limit);
     skep_state__bind_i64(st, 12, (int64_t)q->offset);
     skep_rc rc = skep_state__step(s, st, &row, err);
-    while (rc == SKEP_OK && row && *ret_n < limit) {
-        list[(*ret_n)++] = skep_state__item_read(arena, st);
+    while (rc == SKEP_OK && row && ret->n < limit) {
+        struct skep_item i = skep_state__item_read(arena, st);
+        add_item(ret, arena, &i);
         rc = skep_state__step(s, st, &row, err);
     }
     skep_state__reset(st);
@@ -147,32 +172,46 @@ skep_rc skep_state_items_counts(struct skep_state *s, const struct skep_item_que
     return rc;
 }
 
-skep_rc skep_state_items(struct skep_state *s, const struct skep_item_query *q,
-                         struct skep_arena *arena, struct skep_item **ret, size_t *ret_n,
-                         uint64_t *ret_all, skep_err *err)
+skep_rc skep_state_items_page(struct skep_state *s, const struct skep_item_query *q,
+                              struct skep_arena *arena, struct skep_item **ret, size_t *ret_n,
+                              skep_err *err)
 {
-    size_t limit = q->limit == 0 ? 100 : SKEP_MIN(q->limit, (unsigned)LIST_MAX);
-    uint64_t counts[SKEP_ITEM_STATUSES];
+    struct items page = {.n = 0};
     struct skep_buf stages_text, ids_text;
-    *ret = skep_new_n(arena, struct skep_item, limit + 1);
-    *ret_n = 0;
-    *ret_all = 0;
-    SKEP_TRY(skep_state_items_counts(s, q, counts, err));
-    for (unsigned status = SKEP_ITEM_ACTIVE; status < SKEP_ITEM_STATUSES; status++) {
-        if (q->statuses == 0 || (q->statuses >> status) & 1)
-            *ret_all += counts[status];
-    }
-    if (*ret_all == 0)
-        return SKEP_OK;
     skep_buf_init(&stages_text, QUERY_TEXT_MAX);
     skep_buf_init(&ids_text, QUERY_TEXT_MAX);
     skep_str stages = stages_of(q, &stages_text), ids = ids_of(q, &ids_text);
     skep_mutex_lock(&s->lock);
-    skep_rc rc = page_of(s, q, stages, ids, limit, arena, *ret, ret_n, err);
+    skep_rc rc = stages_text.bad || ids_text.bad
+                     ? skep_fail(err, SKEP_ETOOLARGE, "too many environments or ids in a question")
+                     : page_of(s, q, stages, ids, arena, &page, err);
     skep_mutex_unlock(&s->lock);
     skep_buf_done(&stages_text);
     skep_buf_done(&ids_text);
+    *ret = page.list;
+    *ret_n = page.n;
     return rc;
+}
+
+uint64_t skep_item_counts_all(const struct skep_item_query *q,
+                              const uint64_t counts[SKEP_ITEM_STATUSES])
+{
+    uint64_t all = 0;
+    for (unsigned status = SKEP_ITEM_ACTIVE; status < SKEP_ITEM_STATUSES; status++) {
+        if (q->statuses == 0 || (q->statuses >> status) & 1)
+            all += counts[status];
+    }
+    return all;
+}
+
+skep_rc skep_state_items(struct skep_state *s, const struct skep_item_query *q,
+                         struct skep_arena *arena, struct skep_item **ret, size_t *ret_n,
+                         uint64_t *ret_all, skep_err *err)
+{
+    uint64_t counts[SKEP_ITEM_STATUSES];
+    SKEP_TRY(skep_state_items_counts(s, q, counts, err));
+    *ret_all = skep_item_counts_all(q, counts);
+    return skep_state_items_page(s, q, arena, ret, ret_n, err);
 }
 
 // --- changes -----------------------------------------------------------------------------------

@@ -301,7 +301,7 @@ skep_rc skep_state__migrate(sqlite3 *db, skep_err *err)
     skep_assert(db != NULL);
     SKEP_TRY(exec(db, "PRAGMA journal_mode = WAL", err));
     SKEP_TRY(exec(db, "PRAGMA synchronous = FULL", err));
-    SKEP_TRY(exec(db, "PRAGMA cache_size = -1024", err)); /* KiB */
+    SKEP_TRY(exec(db, "PRAGMA cache_size = -8192", err)); /* KiB */
     SKEP_TRY(exec(db, "PRAGMA journal_size_limit = 4194304", err));
     SKEP_TRY(version_of(db, &version, err));
     if (version < 0 || version > (int)SKEP_ARRAY_LEN(steps))
