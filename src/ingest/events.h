@@ -52,6 +52,19 @@ enum skep_events_status skep_events_add(struct skep_events_dec *d,
  * *ret_timed: each event had a time of its own, so that a retry can be told. */
 SKEP_NODISCARD skep_rc skep_events_done(struct skep_events_dec *d, bool *ret_timed);
 
+/* What Amazon Data Firehose delivers, into a batch under way. */
+struct skep_events_hose {
+    struct skep_events_dec *d;
+    const yyjson_alc *alc; /* of documents */
+    yyjson_val *when;      /* of events that say no time */
+    /* May n bytes be held until the request is over?  NULL = yes. */
+    bool (*charge)(void *ctx, uint64_t n);
+    void *ctx;
+    uint64_t refused; /* what could not be read or taken */
+};
+/* One record: {"data": base64 of JSON, perhaps in gzip}. */
+void skep_events_record(struct skep_events_hose *h, yyjson_val *record);
+
 /* "time" and "samplerate" of an item of a batch, and its data. */
 void skep_events_item(yyjson_val *item, struct skep_events_one *ret);
 

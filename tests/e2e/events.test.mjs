@@ -198,6 +198,9 @@ test('Amazon Data Firehose: events, lines of CloudWatch Logs, what cannot be rea
   const res = await send('/1/kinesis_events/hose', { requestId: 'r-1', timestamp: 1795988400500, records: [
     { data: data('{"a":1}{"a":2}\n{"a":3}') }, { data: gzipSync(JSON.stringify(lines)).toString('base64') }, { data: data({ messageType: 'CONTROL_MESSAGE', logEvents: [] }) }, { data: data('no json') }, { data: '*' }, {}] },
   { 'x-amz-firehose-request-id': 'r-1', 'x-amz-firehose-access-key': 'k' });
+  const deep = { ...lines, logEvents: [{ message: `{"a":${'["]",'.repeat(300000)}1${']'.repeat(300000)}}` }] }; // a line, and no more
+  assert.equal((await send('/1/kinesis_events/deep', { records: [{ data: gzipSync(JSON.stringify(deep)).toString('base64') }] })).status, 200);
+  assert.deepEqual((await rows('deep')).map((r) => [r.fields.body.length > 1e6, r.fields.a]), [[true, undefined]]);
   const said = await res.json();
   assert.deepEqual([res.status, said.requestId, Object.keys(said)], [200, 'r-1', ['requestId', 'timestamp']]);
   const got = await rows('hose');

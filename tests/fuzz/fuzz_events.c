@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A body of Honeycomb's batch endpoint, any bytes, as JSON and as MessagePack.
+/* A body of Honeycomb's batch endpoint, any bytes, as JSON and as MessagePack; and as a record of
+ * Amazon Data Firehose.
  *
  * Holds: no crash; a status an item; rows for those taken and no others; the same bytes twice give
  * the same rows. */
@@ -7,6 +8,7 @@
 
 #include "base/assert.h"
 #include "ingest/events.h"
+#include "wire/base64.h"
 #include "wire/json_in.h"
 
 static uint64_t take(yyjson_val *root, unsigned depth, uint8_t identity[16])
@@ -35,6 +37,33 @@ static uint64_t take(yyjson_val *root, unsigned depth, uint8_t identity[16])
     return bytes;
 }
 
+/* The bytes as what a record holds, and a body that is one as it is. */
+static void hose(skep_bytes data, yyjson_val *root, const yyjson_alc *alc)
+{
+    struct skep_batch *b = skep_batch_new(NULL, 1);
+    const struct skep_events_opts opts = {.dataset = SKEP_STR("fuzz")};
+    struct skep_events_hose h = {.d = skep_events_begin(b, &opts), .alc = alc};
+    struct skep_buf text;
+    bool timed;
+    skep_buf_init(&text, 16 << 20);
+    skep_base64_encode(&text, data);
+    yyjson_mut_doc *doc = yyjson_mut_doc_new(alc);
+    yyjson_mut_val *obj = yyjson_mut_obj(doc);
+    yyjson_mut_obj_add_strn(doc, obj, "data", text.n ? (const char *)text.p : "", text.n);
+    yyjson_mut_doc_set_root(doc, obj);
+    yyjson_doc *made = yyjson_mut_doc_imut_copy(doc, alc);
+    skep_events_record(&h, yyjson_doc_get_root(made));
+    if (root)
+        skep_events_record(&h, root);
+    skep_rc rc = skep_events_done(h.d, &timed);
+    skep_assert(rc == SKEP_OK);
+    skep_batch_check(b);
+    yyjson_doc_free(made);
+    yyjson_mut_doc_free(doc);
+    skep_buf_done(&text);
+    skep_batch_free(b);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -50,7 +79,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             skep_assert(n == take(yyjson_doc_get_root(doc), depth, second));
             skep_assert(memcmp(first, second, sizeof first) == 0);
         }
+        hose((skep_bytes){data, size}, yyjson_doc_get_root(doc), &alc);
         yyjson_doc_free(doc);
     }
+    hose((skep_bytes){data, size}, NULL, &alc);
     return 0;
 }
