@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { Cruddur, pageFolder } from '../e2e/cruddur.mjs';
 import { root, Skep, until } from '../e2e/support.mjs';
+import { nameless, paleText, structure } from './a11y.mjs';
 
 const { chromium } = createRequire(join(process.env.SKEP_UI_TEST_MODULES ?? join(root, 'tests', 'ui', 'node_modules'), 'x.js'))('playwright-core');
 
@@ -113,6 +114,21 @@ test('the views: profile, search, notifications, messages, replies, as somebody 
   await page.locator('.message.mine', { hasText: 'about that suit' }).waitFor();
   assert.deepEqual(page.noise, []);
   await page.close();
+});
+
+test('every view, light and dark, wide and narrow: names, structure, contrast', options, async () => {
+  for (const colorScheme of ['light', 'dark']) {
+    const page = await browser.newPage({ colorScheme, viewport: { width: 1000, height: 700 } });
+    for (const path of ['/', '/@worf', '/notifications', '/search?term=cloud', '/messages', '/messages/@worf', '/nowhere']) {
+      await page.goto(cruddur.page + path);
+      await page.locator('h1').waitFor();
+      const wrong = [...await page.evaluate(nameless), ...await page.evaluate(structure), ...await page.evaluate(paleText)];
+      assert.deepEqual(wrong, [], `${path}, ${colorScheme}`);
+    }
+    await page.setViewportSize({ width: 360, height: 700 });
+    assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), 'nothing is wider than a phone');
+    await page.close();
+  }
 });
 
 test('what the API refuses is said in words', options, async () => {
