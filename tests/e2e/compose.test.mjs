@@ -57,7 +57,7 @@ test('the compose file: what is built is there, ports on loopback, health before
 
 const canUnshare = (() => {
   try {
-    execFileSync('unshare', ['-n', '-m', 'sh', '-ec', 'mount --bind /etc/hosts /etc/hosts; ip link add a type veth peer name b; nsenter --version'], { stdio: 'ignore' });
+    execFileSync('unshare', ['-n', '-m', 'sh', '-ec', 'mount --bind /etc/hosts /etc/hosts; ip link add veth-a type veth peer name veth-b; nsenter --version'], { stdio: 'ignore' });
     return true;
   } catch {
     return false;
