@@ -6,7 +6,8 @@
 # BENCH_SPANS (default 1000000; ten million take 5 GB) is how many. The data and the stores made of
 # it stay under build/release/bench until `make clean`, the stores are removed. BENCH_LOGS (default
 # 1000000; ten million take 2.2 GB, 0 leaves them out) is how many log lines there are. BENCH_PEERS=no
-# leaves out DuckDB and ClickHouse (npm packages of 600 MB, installed by this script alone).
+# leaves out DuckDB and ClickHouse (npm packages of 600 MB, installed by this script alone) and, for waggle,
+# opentelemetry-cpp (unpacked under build/release/bench).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -49,4 +50,8 @@ if [ "${BENCH_PEERS:-yes}" != no ]; then
     tools/node-packages.sh tests/bench/peers
     node tests/bench/peers/peers.mjs
     if [ "$logs" != 0 ]; then node tests/bench/peers/lines.mjs; fi
+    echo "== waggle and opentelemetry-cpp, a span"
+    cmake -S waggle -B "$work/waggle" -DCMAKE_BUILD_TYPE=Release -DWAGGLE_TESTS=OFF -DWAGGLE_EXAMPLES=OFF -DWAGGLE_INSTRUMENT=OFF >/dev/null
+    cmake --build "$work/waggle" --target waggle_bench -j 2 >/dev/null
+    waggle/bench/peers.sh "$work/waggle/bench/waggle_bench" "$work/peers"
 fi

@@ -28,6 +28,8 @@
 
 #include <waggle/waggle.h>
 
+#include "receiver.h"
+
 static double clock_s(clockid_t id)
 {
     struct timespec ts;
@@ -62,64 +64,6 @@ void *__wrap_realloc(void *p, size_t n)
 {
     n_allocations++;
     return __real_realloc(p, n);
-}
-
-/* --- a receiver in a process of its own ---------------------------------------------------- */
-
-static bool read_all(int fd, char *p, size_t n)
-{
-    for (size_t at = 0; at < n;) {
-        ssize_t r = recv(fd, p + at, n - at, 0);
-        if (r <= 0)
-            return false;
-        at += (size_t)r;
-    }
-    return true;
-}
-
-static void serve(int fd)
-{
-    static char body[16 << 20];
-    static const char ok[] = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
-    for (;;) {
-        char head[4096];
-        size_t n = 0;
-        char *end = NULL;
-        while (end == NULL) {
-            ssize_t r = n + 1 < sizeof head ? recv(fd, head + n, sizeof head - 1 - n, 0) : 0;
-            if (r <= 0)
-                return;
-            n += (size_t)r;
-            head[n] = '\0';
-            end = strstr(head, "\r\n\r\n");
-        }
-        const char *length = strstr(head, "Content-Length: ");
-        size_t body_n = length ? strtoul(length + 16, NULL, 10) : 0;
-        size_t have = n - (size_t)(end + 4 - head);
-        if (body_n > sizeof body || have > body_n || !read_all(fd, body, body_n - have) ||
-            send(fd, ok, sizeof ok - 1, MSG_NOSIGNAL) < 0)
-            return;
-    }
-}
-
-/* Starts it; gives its port. It ends with its parent's connection. */
-static int start_receiver(pid_t *ret_pid)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET};
-    socklen_t n = sizeof address;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    int listener = socket(AF_INET, SOCK_STREAM, 0);
-    if (bind(listener, (struct sockaddr *)&address, sizeof address) != 0 ||
-        listen(listener, 8) != 0 || getsockname(listener, (struct sockaddr *)&address, &n) != 0)
-        exit(2);
-    *ret_pid = fork();
-    if (*ret_pid == 0) {
-        int fd = accept(listener, NULL, NULL);
-        serve(fd);
-        _exit(0);
-    }
-    close(listener);
-    return ntohs(address.sin_port);
 }
 
 /* --- spans --------------------------------------------------------------------------------- */
