@@ -113,6 +113,8 @@ skep_rc skep_api_routes(struct skep_api *api, struct skep_net *net, skep_err *er
         &skep_api__rollbar_versions,
         &skep_api__rollbar_sourcemaps,
         &skep_api__rollbar_rql,
+        &skep_api__rollbar_projects,
+        &skep_api__rollbar_rules,
         // clang-format on
     };
     for (size_t i = 0; i < SKEP_ARRAY_LEN(all); i++)

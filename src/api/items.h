@@ -22,6 +22,11 @@ SKEP_NODISCARD skep_rc skep_api__items_range(struct skep_api__job *job,
                                              const struct skep_item *items, size_t n,
                                              struct skep_api__item_range *ret, skep_err *err);
 
+/* Narrow a list by what somebody typed (lang/search.h).  Fields of occurrences are looked for in
+ * the range.  false: refused. */
+bool skep_api__items_search(struct skep_api__job *job, skep_str text, struct skep_time_range range,
+                            struct skep_item_query *q);
+
 /* Wait, not for long, until what was acknowledged is in the items. */
 void skep_api__items_wait(struct skep_api__job *job);
 /* The exceptions of an occurrence; ret->n 0 = it tells of none.

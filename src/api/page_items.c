@@ -273,7 +273,8 @@ static void list(struct skep_api__job *job)
     struct skep_item_query q;
     struct skep_time_range range;
     skep_err err = {.text = ""};
-    if (!read_query(job, &q) || !read_range(job, &range))
+    if (!read_query(job, &q) || !read_range(job, &range) ||
+        !skep_api__items_search(job, skep_api__param(job->req, SKEP_STR("q")), range, &q))
         return;
     skep_rc rc = put_list(job, &q, range, &err);
     if (rc != SKEP_OK)

@@ -129,6 +129,25 @@ enum skep_item_order {
     SKEP_ITEMS_BY_TOTAL,
     SKEP_ITEMS_BY_LEVEL
 };
+/* Conditions of a search. */
+enum skep_item_column {
+    SKEP_ITEM_WORDS, /* title, type, culprit, dataset together */
+    SKEP_ITEM_TITLE,
+    SKEP_ITEM_TYPE,
+    SKEP_ITEM_CULPRIT,
+    SKEP_ITEM_DATASET,
+    SKEP_ITEM_FRAMEWORK,
+    SKEP_ITEM_OWNER, /* these three are compared whole, */
+    SKEP_ITEM_STAGE,
+    SKEP_ITEM_FINGERPRINT,
+    SKEP_ITEM_COLUMNS
+};
+struct skep_item_term {
+    enum skep_item_column column;
+    const skep_str *values; /* any of them, somewhere in the text; case does not matter */
+    unsigned n_values;
+    bool negative;
+};
 struct skep_item_query {
     skep_str environment;
     unsigned statuses;          /* bits 1 << enum skep_item_status; 0 = all */
@@ -148,6 +167,10 @@ struct skep_item_query {
     size_t n_ids;
     /* First seen from .. to; reactivated from .. to, and first seen before; _to 0 = whenever. */
     skep_ts_ns first_from_ns, first_to_ns, back_from_ns, back_to_ns;
+    const int64_t *not_ids; /* none of these */
+    size_t n_not_ids;
+    const struct skep_item_term *terms; /* all of them */
+    unsigned n_terms;
 };
 /* ret[status]: how many there are of each, whatever statuses, limit and offset say. */
 SKEP_NODISCARD skep_rc skep_state_items_counts(struct skep_state *s,

@@ -36,9 +36,73 @@ static void has_words(sqlite3_context *ctx, int n, sqlite3_value **args)
     sqlite3_result_int(ctx, all);
 }
 
+static bool holds(skep_str hay, skep_str part)
+{
+    for (size_t i = 0; i + part.n <= hay.n; i++) {
+        if (skep_str_ieq((skep_str){hay.p + i, part.n}, part))
+            return true;
+    }
+    return part.n == 0;
+}
+
+/* item_terms(terms, words, title, type ...): do the columns pass all terms?
+ *
+ *   a term      "+" or "-", a letter ('A' + enum skep_item_column), values that begin with US; LF
+ */
+enum { VALUE_MARK = 0x1f };
+
+static bool passes(skep_str term, sqlite3_value **columns)
+{
+    bool negative = term.p[0] == '-', any = false;
+    unsigned column = (unsigned)(term.p[1] - 'A');
+    skep_assert(term.n > 2 && column < SKEP_ITEM_COLUMNS);
+    bool whole = column >= SKEP_ITEM_OWNER;
+    skep_str hay = {(const char *)sqlite3_value_text(columns[column]),
+                    (size_t)sqlite3_value_bytes(columns[column])};
+    term = skep_str_skip(term, 3);
+    while (!any && term.p) {
+        skep_str value = skep_str_cut(&term, VALUE_MARK);
+        any = whole ? skep_str_ieq(hay, value) : holds(hay, value);
+    }
+    return any != negative;
+}
+
+static void item_terms(sqlite3_context *ctx, int n, sqlite3_value **args)
+{
+    skep_assert(n == 1 + SKEP_ITEM_COLUMNS);
+    skep_str rest = {(const char *)sqlite3_value_text(args[0]),
+                     (size_t)sqlite3_value_bytes(args[0])};
+    bool all = true;
+    while (all && rest.p && rest.n)
+        all = passes(skep_str_cut(&rest, '\n'), args + 1);
+    sqlite3_result_int(ctx, all);
+}
+
+/* Marks in a value are blanks to it. */
+static skep_str terms_of(const struct skep_item_query *q, struct skep_buf *out)
+{
+    for (unsigned i = 0; i < q->n_terms; i++) {
+        const struct skep_item_term *t = &q->terms[i];
+        skep_buf_u8(out, t->negative ? '-' : '+');
+        skep_buf_u8(out, (uint8_t)('A' + t->column));
+        for (unsigned v = 0; v < t->n_values; v++) {
+            skep_buf_u8(out, VALUE_MARK);
+            for (size_t k = 0; k < t->values[v].n; k++) {
+                char c = t->values[v].p[k];
+                skep_buf_u8(out, c == VALUE_MARK || c == '\n' || c == '\0' ? ' ' : (uint8_t)c);
+            }
+        }
+        skep_buf_u8(out, '\n');
+    }
+    return out->n ? skep_buf_text(out) : SKEP_STR("");
+}
+
 bool skep_state__items_open(sqlite3 *db)
 {
-    return sqlite3_create_function(db, "has_words", 2, SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL,
+    return sqlite3_create_function(db, "item_terms", 1 + SKEP_ITEM_COLUMNS,
+                                   SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL, item_terms, NULL,
+                                   NULL) == SQLITE_OK &&
+           sqlite3_create_function(db, "has_words", 2, SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL,
                                    has_words, NULL, NULL) == SQLITE_OK;
 }
 
@@ -56,21 +120,51 @@ static skep_str stages_of(const struct skep_item_query *q, struct skep_buf *out)
     return skep_buf_text(out);
 }
 
-static skep_str ids_of(const struct skep_item_query *q, struct skep_buf *out)
+static skep_str ids_of(const int64_t *ids, size_t n, struct skep_buf *out)
 {
     struct skep_json j;
-    if (q->n_ids == 0)
+    size_t from = out->n;
+    if (n == 0)
         return SKEP_STR("");
     skep_json_init(&j, out);
     skep_json_array(&j);
-    for (size_t i = 0; i < q->n_ids; i++)
-        skep_json_i64(&j, q->ids[i]);
+    for (size_t i = 0; i < n; i++)
+        skep_json_i64(&j, ids[i]);
     skep_json_end(&j);
-    return skep_buf_text(out);
+    return skep_str_skip(skep_buf_text(out), from);
+}
+
+/* The lists of a question as its statement takes them. */
+struct lists {
+    struct skep_buf stages_text, ids_text, not_ids_text, terms_text;
+    skep_str stages, ids, not_ids, terms;
+};
+
+static bool lists_init(struct lists *x, const struct skep_item_query *q)
+{
+    struct skep_buf *all[] = {&x->stages_text, &x->ids_text, &x->not_ids_text, &x->terms_text};
+    bool bad = false;
+    for (size_t i = 0; i < SKEP_ARRAY_LEN(all); i++)
+        skep_buf_init(all[i], QUERY_TEXT_MAX);
+    x->stages = stages_of(q, &x->stages_text);
+    x->ids = ids_of(q->ids, q->n_ids, &x->ids_text);
+    x->not_ids = ids_of(q->not_ids, q->n_not_ids, &x->not_ids_text);
+    x->terms = terms_of(q, &x->terms_text);
+    for (size_t i = 0; i < SKEP_ARRAY_LEN(all); i++)
+        bad |= all[i]->bad;
+    return !bad;
+}
+
+static void lists_done(struct lists *x)
+{
+    skep_buf_done(&x->stages_text);
+    skep_buf_done(&x->ids_text);
+    skep_buf_done(&x->not_ids_text);
+    skep_buf_done(&x->terms_text);
 }
 
 static sqlite3_stmt *list_of(struct skep_state *s, enum skep_state__stmt id,
-                             const struct skep_item_query *q, skep_str stages, skep_str ids)
+                             const struct skep_item_query *q, const struct lists *x)
 {
     sqlite3_stmt *st = skep_state__use(s, id);
     skep_state__bind_str(st, 1, q->environment);
@@ -81,25 +175,34 @@ static sqlite3_stmt *list_of(struct skep_state *s, enum skep_state__stmt id,
     skep_state__bind_i64(st, 7, q->seen_after_ns);
     skep_state__bind_i64(st, 9, q->members_of);
     skep_state__bind_i64(st, 13, q->levels);
-    skep_state__bind_str(st, 14, stages);
-    skep_state__bind_str(st, 15, ids);
+    skep_state__bind_str(st, 14, x->stages);
+    skep_state__bind_str(st, 15, x->ids);
     skep_state__bind_i64(st, 16, q->first_from_ns);
     skep_state__bind_i64(st, 17, q->first_to_ns);
     skep_state__bind_i64(st, 18, q->back_from_ns);
     skep_state__bind_i64(st, 19, q->back_to_ns);
+    skep_state__bind_str(st, 20, x->not_ids);
     return st;
 }
 
+/* What only statements that read the rows themselves ask. */
+static void bind_texts(sqlite3_stmt *st, const struct skep_item_query *q, const struct lists *x)
+{
+    skep_state__bind_str(st, 6, q->words);
+    skep_state__bind_str(st, 21, x->terms);
+}
+
 /* How many there are of each status, `statuses` put aside. */
-static skep_rc count_of(struct skep_state *s, const struct skep_item_query *q, skep_str stages,
-                        skep_str ids, uint64_t ret[SKEP_ITEM_STATUSES], skep_err *err)
+static skep_rc count_of(struct skep_state *s, const struct skep_item_query *q,
+                        const struct lists *x, uint64_t ret[SKEP_ITEM_STATUSES], skep_err *err)
 {
     bool row = false;
-    sqlite3_stmt *st = list_of(
-        s, q->words.n ? SKEP_STATE__ITEM_COUNTS_OF_WORDS : SKEP_STATE__ITEM_COUNTS, q, stages, ids);
+    bool texts = q->words.n > 0 || x->terms.n > 0;
+    sqlite3_stmt *st =
+        list_of(s, texts ? SKEP_STATE__ITEM_COUNTS_OF_WORDS : SKEP_STATE__ITEM_COUNTS, q, x);
     skep_state__bind_i64(st, 2, 0);
-    if (q->words.n)
-        skep_state__bind_str(st, 6, q->words);
+    if (texts)
+        bind_texts(st, q, x);
     memset(ret, 0, SKEP_ITEM_STATUSES * sizeof *ret);
     skep_rc rc = skep_state__step(s, st, &row, err);
     while (rc == SKEP_OK && row) {
@@ -135,14 +238,14 @@ static void add_item(struct items *l, struct skep_arena *arena, const struct ske
     l->list[l->n++] = *i;
 }
 
-static skep_rc page_of(struct skep_state *s, const struct skep_item_query *q, skep_str stages,
-                       skep_str ids, struct skep_arena *arena, struct items *ret, skep_err *err)
+static skep_rc page_of(struct skep_state *s, const struct skep_item_query *q, const struct lists *x,
+                       struct skep_arena *arena, struct items *ret, skep_err *err)
 {
     size_t limit = q->limit == 0 ? 100 : SKEP_MIN(q->limit, (unsigned)LIST_MAX);
     bool row = false;
     skep_assert(q->order < SKEP_ARRAY_LEN(pages));
-    sqlite3_stmt *st = list_of(s, pages[q->order], q, stages, ids);
-    skep_state__bind_str(st, 6, q->words);
+    sqlite3_stmt *st = list_of(s, pages[q->order], q, x);
+    bind_texts(st, q, x);
     skep_state__bind_i64(st, 11, (int64_t)limit);
     skep_state__bind_i64(st, 12, (int64_t)q->offset);
     skep_rc rc = skep_state__step(s, st, &row, err);
@@ -158,17 +261,14 @@ static skep_rc page_of(struct skep_state *s, const struct skep_item_query *q, sk
 skep_rc skep_state_items_counts(struct skep_state *s, const struct skep_item_query *q,
                                 uint64_t ret[SKEP_ITEM_STATUSES], skep_err *err)
 {
-    struct skep_buf stages_text, ids_text;
-    skep_buf_init(&stages_text, QUERY_TEXT_MAX);
-    skep_buf_init(&ids_text, QUERY_TEXT_MAX);
-    skep_str stages = stages_of(q, &stages_text), ids = ids_of(q, &ids_text);
+    struct lists x;
+    bool fits = lists_init(&x, q);
     skep_mutex_lock(&s->lock);
-    skep_rc rc = stages_text.bad || ids_text.bad
-                     ? skep_fail(err, SKEP_ETOOLARGE, "too many environments or ids in a question")
-                     : count_of(s, q, stages, ids, ret, err);
+    skep_rc rc = fits
+                     ? count_of(s, q, &x, ret, err)
+                     : skep_fail(err, SKEP_ETOOLARGE, "too many environments or ids in a question");
     skep_mutex_unlock(&s->lock);
-    skep_buf_done(&stages_text);
-    skep_buf_done(&ids_text);
+    lists_done(&x);
     return rc;
 }
 
@@ -177,17 +277,14 @@ skep_rc skep_state_items_page(struct skep_state *s, const struct skep_item_query
                               skep_err *err)
 {
     struct items page = {.n = 0};
-    struct skep_buf stages_text, ids_text;
-    skep_buf_init(&stages_text, QUERY_TEXT_MAX);
-    skep_buf_init(&ids_text, QUERY_TEXT_MAX);
-    skep_str stages = stages_of(q, &stages_text), ids = ids_of(q, &ids_text);
+    struct lists x;
+    bool fits = lists_init(&x, q);
     skep_mutex_lock(&s->lock);
-    skep_rc rc = stages_text.bad || ids_text.bad
-                     ? skep_fail(err, SKEP_ETOOLARGE, "too many environments or ids in a question")
-                     : page_of(s, q, stages, ids, arena, &page, err);
+    skep_rc rc = fits
+                     ? page_of(s, q, &x, arena, &page, err)
+                     : skep_fail(err, SKEP_ETOOLARGE, "too many environments or ids in a question");
     skep_mutex_unlock(&s->lock);
-    skep_buf_done(&stages_text);
-    skep_buf_done(&ids_text);
+    lists_done(&x);
     *ret = page.list;
     *ret_n = page.n;
     return rc;

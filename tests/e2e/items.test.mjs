@@ -370,3 +370,27 @@ test('wrong questions say what and where', async () => {
     assert.equal(answer.field, field, path);
   }
 });
+
+test('a search: words, fields of items and of occurrences, what is not', async () => {
+  const one = async (q, more = '') => (await list(`q=${encodeURIComponent(q)}&time_range=86400${more}`)).items.map((i) => i.title).sort();
+  const send = (kind, data) => rollbar(data, { trace: { frames: [{ filename: `/srv/find/${kind}.py`, lineno: 1, method: 'find' }], exception: { class: kind, message: `search for ${kind}` } } });
+  await send('FindA', { environment: 'find', level: 'critical', code_version: '7.1', person: { id: 42, email: 'ann@example.com' }, server: { host: 'find-1' }, custom: { order: 17 } });
+  await send('FindA', { environment: 'find', level: 'critical', code_version: '7.2', person: { id: 43 }, server: { host: 'find-2' } });
+  await send('FindB', { environment: 'find', level: 'warning', code_version: '7.2', server: { host: 'find-2' }, custom: { order: 18, 'http.route': '/a:b' } });
+  const [A, B] = ['FindA: search for FindA', 'FindB: search for FindB'];
+  const cases = {
+    'env:find': [A, B], 'environment:find search': [A, B], '"search for findb"': [B], 'env:find -FindB': [A], 'env:find level:critical': [A], 'env:find level:>=warning': [A, B],
+    'env:find -level:critical': [B], 'env:find level:info,warning': [B], 'class:finda': [A], 'file:findb.py': [B], 'env:find -file:findb.py': [A],
+    'host:find-1': [A], 'host:find-*': [A, B], 'host:*-2 version:7.2': [A, B], 'host:find-1 version:7.2': [], 'person:42': [A], 'email:ann@example.com': [A], 'env:find -host:find-1': [B],
+    'custom.order:17': [A], 'custom.order:17,18': [A, B], 'custom.http.route:"/a:b"': [B], 'env:find status:muted': [], 'env:find -status:muted': [A, B], 'env:find owner:none': [A, B],
+    'env:find level:info -level:info': [], 'env:find person:*': [A], 'env:FIND': [A, B],
+  };
+  for (const [q, want] of Object.entries(cases)) assert.deepEqual(await one(q), want, q);
+  assert.deepEqual(await one('env:find', '&status=active&level=error'), [A], 'beside the other parameters');
+  for (const [q, at] of [['env:find level:loud', 9], ['status:x', 0], ['host:', 0], ['env:find "open', 9]]) {
+    const r = await skep.call('GET', `/skep/v1/items?q=${encodeURIComponent(q)}`);
+    const says = await r.json();
+    assert.deepEqual([r.status, says.field, says.at], [400, 'q', at], q);
+  }
+  assert.equal((await skep.call('GET', `/skep/v1/items?q=${'x%20'.repeat(60)}`)).status, 400);
+});

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Rollbar's own API: what a program that reads a Rollbar project by HTTP finds here, in its shapes and statuses.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { makeKey } from './keyring.mjs';
-import { Skep, until } from './support.mjs';
+import { root, Skep, until } from './support.mjs';
 
 let skep;
 before(async () => {
@@ -276,6 +278,77 @@ test('what is refused says why, with Rollbar\'s statuses', async () => {
   assert.match(await bad(422, 'POST', '/deploy/', 'x', { 'content-type': 'multipart/form-data; boundary=x' }), /environment is needed/);
   assert.match(await bad(400, 'POST', '/deploy/', 'x', { 'content-type': 'multipart/form-data' }), /boundary/);
   await bad(404, 'PATCH', '/deploy/98765', { status: 'failed' });
+});
+
+test('projects, tokens, environments, users: who there is', async () => {
+  const [project] = await good('GET', '/projects');
+  assert.deepEqual([project.name, project.status], ['default', 'enabled']);
+  assert.deepEqual(await good('GET', `/project/${project.id}`), project);
+  assert.match(await bad(404, 'GET', `/project/${project.id + 1}`), /no such project/);
+  const key = await makeKey(skep.dir, 'web', '--env', 'default', '--rights', 'ingest,query');
+  const [token] = await until('the key to be known', async () => {
+    const list = await good('GET', `/project/${project.id}/access_tokens`);
+    return list.length && list;
+  });
+  assert.deepEqual([token.name, token.status, token.scopes, token.access_token], ['web', 'enabled', ['post_server_item', 'post_client_item', 'read'], null]);
+  assert.ok(!JSON.stringify(token).includes(key.rollbar_token));
+  const { environments } = await good('GET', '/environments');
+  assert.ok(environments.some((e) => e.environment === 'production' && e.project_id === project.id));
+  assert.deepEqual((await good('GET', '/users')).users, []);
+  assert.deepEqual(await good('GET', '/teams'), []);
+  assert.deepEqual(await good('GET', `/project/${project.id}/teams`), []);
+});
+
+test('notification rules are the inbox\'s', async () => {
+  const place = await skep.json('POST', '/skep/v1/notify/places', { name: 'ops', kind: 'webhook', target: 'http://127.0.0.1:9/hook' });
+  const level = { type: 'level', operation: 'gte', value: 'error' };
+  const [made, rate] = await good('POST', '/notifications/webhook/rules', [
+    { trigger: 'new_item', filters: [level, { type: 'environment', operation: 'eq', value: 'production' }], config: { url: 'http://127.0.0.1:9/hook' } },
+    { trigger: 'occurrence_rate', filters: [{ type: 'rate', period: 300, count: 10 }] }]);
+  assert.deepEqual([made.trigger, made.status, made.filters[0], made.config.place], ['new_item', 'enabled', level, place.id]);
+  assert.deepEqual(rate.filters, [{ type: 'rate', period: 300, count: 10 }]);
+  assert.deepEqual(await good('GET', `/notifications/webhook/rule/${made.id}`), made);
+  const own = (await skep.json('GET', '/skep/v1/item-rules')).rules;
+  assert.deepEqual(own.map((r) => [r.id, r.trigger]), [[made.id, 'new'], [rate.id, 'rate']]);
+  assert.equal(await good('DELETE', `/notifications/webhook/rule/${made.id}`), null);
+  assert.match(await bad(404, 'GET', `/notifications/webhook/rule/${made.id}`), /no such rule/);
+  assert.deepEqual((await good('PUT', '/notifications/webhook/rules', [{ trigger: 'exp_repeat_item', config: { place: 'ops' } }])).map((r) => r.trigger), ['exp_repeat_item']);
+  assert.equal((await good('GET', '/notifications/webhook/rules')).length, 1);
+  assert.deepEqual(await good('GET', '/notifications/slack/rules'), []);
+  const refuse = async (rule, message) => assert.match(await bad(422, 'POST', '/notifications/webhook/rules', [{ trigger: 'new_item' }, rule]), message);
+  await refuse({ trigger: 'daily_summary' }, /rules\[1\]: not supported here: trigger daily_summary/);
+  await refuse({ trigger: 'new_item', filters: [{ type: 'title', operation: 'within', value: 'x' }] }, /filter title within/);
+  await refuse({ trigger: 'item_velocity' }, /filter of type rate/);
+  await refuse({ trigger: 'new_item', config: { place: 'nowhere' } }, /no such place/);
+  await bad(422, 'GET', '/notifications/pagerduty/rules');
+  await bad(400, 'POST', '/notifications/webhook/rules', '"x"', { 'content-type': 'application/json' });
+  assert.equal((await good('GET', '/notifications/webhook/rules')).length, 1, 'all or none');
+});
+
+// The table of docs/api/rollbar.md says what each documented call does here; this asks each.
+test('every call of the table does what the table says', async () => {
+  const table = readFileSync(join(root, 'docs', 'api', 'rollbar.md'), 'utf8').matchAll(/^\| `(GET|POST|PUT|PATCH|DELETE) (\/[^`]*)` \| (works|refused|absent) \|/gm);
+  const calls = [...table].map(([, method, path, does]) => ({ method, path, does }));
+  assert.ok(calls.length > 50);
+  const routes = (await skep.json('GET', '/skep/v1/routes')).routes.filter((r) => r.path.startsWith('/api/1/')).map((r) => `${r.method} ${r.path.slice(6).replace(/:\w+/g, ':')}`);
+  const [item] = (await good('GET', '/items/')).items;
+  const [project] = await good('GET', '/projects');
+  const sample = (path) => path.replace(':channel', 'webhook').replace('/project/:id', `/project/${project.id}`).replace('/item/:id', `/item/${item.id}`).replace(/:\w+/g, '1');
+  const seen = new Set();
+  for (const c of calls) {
+    const r = await call(c.method, sample(c.path), c.method === 'GET' || c.method === 'DELETE' ? undefined : {});
+    const text = await r.text();
+    const shape = `${c.method} ${c.path.replace(/\/$/, '').replace(/:\w+/g, ':')}`;
+    seen.add(shape);
+    assert.equal(routes.includes(shape), c.does !== 'absent', `${shape}: a route`);
+    if (c.does === 'absent') assert.ok([404, 405].includes(r.status), `${shape}: ${r.status} ${text}`);
+    if (c.does === 'refused') {
+      assert.equal(r.status, 422, `${shape}: ${r.status} ${text}`);
+      assert.match(text, /"err":1/);
+    }
+    if (c.does === 'works' && r.status !== 200 && r.status !== 301) assert.match(text, /no such|is needed|is required|nothing that can be changed|rules\[0\]/, `${shape}: ${r.status} ${text}`);
+  }
+  assert.deepEqual(routes.filter((r) => !seen.has(r) && r !== 'GET /item'), [], 'calls that the table does not name');
 });
 
 test('keys: a token reads its own environment, and writes with the right to', async () => {

@@ -13,3 +13,5 @@ skep_fuzz(fuzz_lang_insights SOURCES fuzz_lang_insights.c DEPENDS lang query cal
 skep_fuzz(fuzz_pipe SOURCES fuzz_pipe.c DEPENDS lang query agg calc plan wire base CORPUS corpus/pipe)
 skep_fuzz(fuzz_lang_rql SOURCES fuzz_lang_rql.c DEPENDS lang query calc plan wire base
           CORPUS corpus/lang_rql)
+skep_fuzz(fuzz_lang_search SOURCES fuzz_lang_search.c DEPENDS lang query calc plan wire base
+          CORPUS corpus/lang_search)

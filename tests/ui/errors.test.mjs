@@ -73,9 +73,12 @@ test('items with counts, people, a picture of the range; narrowed by words, leve
   const cells = await line(/KeyError/).locator('td').allInnerTexts();
   assert.deepEqual(cells.slice(3, 6), ['6', '3', '6']);
   await line(/KeyError/).getByRole('img', { name: '6 occurrences' }).waitFor();
-  await page.getByRole('searchbox', { name: 'Search errors' }).fill('CART2');
+  const search = page.getByRole('combobox', { name: 'Search' });
+  await search.fill('CART2');
+  await search.press('Enter');
   await until('one line', async () => (await page.locator('.items tbody tr').count()) === 1);
-  await page.getByRole('searchbox', { name: 'Search errors' }).fill('nothing of it');
+  await search.fill('nothing of it');
+  await search.press('Enter');
   await page.getByRole('heading', { name: 'No error is like that' }).waitFor();
   await page.getByRole('button', { name: 'Show all' }).click();
   await page.getByLabel('Level').selectOption('error');
@@ -85,6 +88,41 @@ test('items with counts, people, a picture of the range; narrowed by words, leve
   await until('one line', async () => (await page.locator('.items tbody tr').count()) === 1);
   assert.match(page.url(), /stage=staging/);
   await shot('errors');
+});
+
+test('a search by fields: completed by keys, in the address, a mistake under its place', options, async () => {
+  await page.goto(`${skep.url}/ui/errors?t=1h`);
+  await line(/KeyError/).waitFor();
+  const search = page.getByRole('combobox', { name: 'Search' });
+  await search.fill('-cla');
+  await page.getByRole('option', { name: /^class:/ }).waitFor();
+  await search.press('ArrowDown');
+  await search.press('Tab');
+  await page.getByRole('option', { name: /^OSError/ }).waitFor();
+  await search.pressSequentially('OSE');
+  await until('one value', async () => (await page.locator('.errors-search .option').count()) === 1);
+  await search.press('Tab');
+  assert.equal(await search.inputValue(), '-class:OSError ');
+  await search.pressSequentially('version:1.2 level:error');
+  await search.press('Escape');
+  await search.press('Enter');
+  await until('one line', async () => (await page.locator('.items tbody tr').count()) === 1);
+  await line(/KeyError/).waitFor();
+  assert.equal(new URL(page.url()).searchParams.get('q'), '-class:OSError version:1.2 level:error');
+  await page.reload();
+  await line(/KeyError/).waitFor();
+  assert.equal(await search.inputValue(), '-class:OSError version:1.2 level:error');
+  await shot('errors-search');
+  await search.fill('env:staging status:active,muted');
+  await search.press('Escape');
+  await search.press('Enter');
+  await line(/OSError/).waitFor();
+  assert.ok(await page.getByRole('button', { name: /^Muted/ }).isDisabled(), 'the search says which status');
+  await search.fill('env:production level:loud');
+  await search.press('Escape');
+  await search.press('Enter');
+  await page.getByRole('alert').getByText('a level is debug, info').waitFor();
+  bad.splice(0, bad.length, ...bad.filter((b) => !/status of 400/.test(b))); // what was meant to be refused
 });
 
 test('by keys: walk, choose, resolve; a view\'s key resolves nothing; it comes back', options, async () => {

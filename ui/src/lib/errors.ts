@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Items of the errors inbox: what the server says of them, and what of it stands in the URL.
-//   st=active|resolved|muted|all   level=warning   stage=production   words=...   order=first   p=2 (page)
+//   st=active|resolved|muted|all   level=warning   stage=production   q=... (lib/search.ts)   order=first   p=2 (page)
 //   dep=7 | dep=7,back   what was new with a deploy, or came back
 
 export type Status = 'active' | 'resolved' | 'muted';
@@ -53,15 +53,22 @@ export const STATUSES: [string, string][] = [['active', 'Active'], ['resolved', 
 export const ORDERS: [string, string][] = [['last', 'Last seen'], ['first', 'Newest'], ['total', 'Most'], ['level', 'Level']];
 export const LEVELS = ['critical', 'error', 'warning', 'info', 'debug'];
 
+// Whether the search itself says which status.
+export const saysStatus = (q: string) => /(^|\s)[-!]?status:/i.test(q);
+
+// What is searched; links of old say it as words.
+export const searchOf = (params: URLSearchParams) => params.get('q') ?? params.get('words') ?? '';
+
 // The parameters of /items that the address asks for.
 export function queryOf(params: URLSearchParams, span: { start_time?: number; end_time?: number; time_range?: number }): Record<string, string | number | undefined> {
-  const st = params.get('st') ?? 'active';
+  const q = searchOf(params);
+  const st = saysStatus(q) ? 'all' : params.get('st') ?? 'active';
   return {
     status: st === 'all' ? undefined : st,
     level: params.get('level') ?? undefined,
     stage: params.get('stage') ?? undefined,
     owner: params.get('owner') ?? undefined,
-    words: params.get('words') ?? undefined,
+    q: q || undefined,
     order: params.get('order') ?? undefined,
     deploy: params.get('dep')?.split(',')[0],
     since: params.get('dep')?.split(',')[1],

@@ -2,17 +2,19 @@
 // The errors inbox: items of all wires, the last seen first; narrowed, chosen and changed by mouse or keys.
 
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { api } from '../lib/api';
-import { LEVELS, ORDERS, PAGE, queryOf, STATUSES, type Item, type ItemChange, type Deploy, type ItemsAnswer, type Status } from '../lib/errors';
+import { api, ApiError } from '../lib/api';
+import { LEVELS, ORDERS, PAGE, queryOf, saysStatus, searchOf, STATUSES, type Item, type ItemChange, type Deploy, type ItemsAnswer, type Status } from '../lib/errors';
 import { ago, count, nsToMs } from '../lib/format';
 import { go, href, patch, useRoute } from '../lib/route';
 import { useSession } from '../lib/session';
+import { completeSearch } from '../lib/search';
 import { label, rangeOf, spanOf } from '../lib/time';
 import { useInterval, useLoad } from '../lib/use';
 import { Actions } from '../errors/Actions';
 import { Grouping } from '../errors/Grouping';
 import { Rules } from '../errors/Rules';
 import { Spark } from '../errors/Spark';
+import { Completed } from '../parts/Completed';
 import { Copyable, Empty, ErrorBox, Progress } from '../parts/States';
 import { ErrorItem } from './ErrorItem';
 
@@ -37,6 +39,8 @@ function Inbox() {
   const [at, setAt] = useState(0);
   useEffect(() => choose(new Set()), [params.toString()]);
   const a = answer.data;
+  const mistake = answer.error instanceof ApiError && answer.error.field === 'q' ? answer.error : null;
+  const said = saysStatus(searchOf(params));
   const items = a?.items ?? [];
   const run = (what: ItemChange, ids = [...chosen]) => {
     if (ids.length === 0) return;
@@ -50,18 +54,20 @@ function Inbox() {
         <h1>Errors</h1>
         <div class="segmented" role="group" aria-label="Status">
           {STATUSES.map(([id, name]) => (
-            <button type="button" key={id} aria-pressed={(params.get('st') ?? 'active') === id} onClick={() => patch({ st: id === 'active' ? null : id, p: null })}>
+            <button type="button" key={id} disabled={said} aria-pressed={!said && (params.get('st') ?? 'active') === id} onClick={() => patch({ st: id === 'active' ? null : id, p: null })}>
               {name}{a && <span class="num muted"> {count(a.counts[id as Status])}</span>}
             </button>
           ))}
-          <button type="button" aria-pressed={params.get('st') === 'all'} onClick={() => patch({ st: 'all', p: null })}>All</button>
+          <button type="button" disabled={said} aria-pressed={said || params.get('st') === 'all'} onClick={() => patch({ st: 'all', p: null })}>All</button>
         </div>
         <a href={href('errors/grouping')}>How they are grouped</a>
         <a href={href('errors/rules')}>Who is told</a>
         <Narrow items={items} />
       </div>
+      <Completed label="Search" class="errors-search" button="Find" placeholder="words, or level:error class:TypeError host:web1 -status:muted" asked={searchOf(params)}
+        complete={completeSearch} ask={(text) => patch({ q: text || null, words: null, p: null })} issue={mistake} />
       <Progress loading={answer.loading && !a} progress={null} />
-      {(answer.error ?? failed) && <ErrorBox error={(answer.error ?? failed)!} retry={() => { fail(null); answer.reload(); }} />}
+      {((!mistake && answer.error) || failed) && <ErrorBox error={((!mistake && answer.error) || failed) as Error} retry={() => { fail(null); answer.reload(); }} />}
       {a && a.bound.items >= a.bound.max && <p class="muted" role="status">There are {count(a.bound.max)} different errors, as many as are told apart: new ones are counted together until older ones make room. A rule of grouping helps where messages differ each time.</p>}
       {a && items.length === 0 && <Nothing params={params} answer={a} />}
       {a && items.length > 0 && (
@@ -81,14 +87,9 @@ function Inbox() {
 function Narrow({ items }: { items: Item[] }) {
   const { params } = useRoute();
   const stages = [...new Set([...items.map((i) => i.stage ?? ''), params.get('stage') ?? ''])].filter((s) => s !== '').sort();
-  const timer = useRef(0);
-  const words = (text: string) => {
-    clearTimeout(timer.current);
-    timer.current = window.setTimeout(() => patch({ words: text.trim() || null, p: null }, { replace: true }), 200);
-  };
   return (
     <>
-      <input class="search end" type="search" data-slash placeholder="words of the title, class or place" aria-label="Search errors" defaultValue={params.get('words') ?? ''} onInput={(e) => words(e.currentTarget.value)} />
+      <span class="end" />
       <select aria-label="Level" value={params.get('level') ?? ''} onChange={(e) => patch({ level: e.currentTarget.value || null, p: null })}>
         <option value="">Every level</option>
         {LEVELS.slice(0, -1).map((l) => <option key={l} value={l}>{l} and above</option>)}
@@ -134,9 +135,9 @@ rollbar.init('any-token', 'production', endpoint='${typeof location === 'undefin
 const HOW_JS = `new Rollbar({ accessToken: 'any-token', endpoint: '${typeof location === 'undefined' ? '' : location.origin}/api/1/item/' })`;
 
 function Nothing({ params, answer }: { params: URLSearchParams; answer: ItemsAnswer }) {
-  const narrowed = ['words', 'level', 'stage', 'owner', 'dep'].some((k) => params.has(k));
+  const narrowed = ['q', 'words', 'level', 'stage', 'owner', 'dep'].some((k) => params.has(k));
   const others = Object.values(answer.counts).reduce((a, b) => a + b, 0);
-  if (narrowed) return <Empty title="No error is like that"><p><button type="button" class="button" onClick={() => patch({ words: null, level: null, stage: null, owner: null, dep: null })}>Show all</button></p></Empty>;
+  if (narrowed) return <Empty title="No error is like that"><p><button type="button" class="button" onClick={() => patch({ q: null, words: null, level: null, stage: null, owner: null, dep: null })}>Show all</button></p></Empty>;
   if (others > 0) return <Empty title={(params.get('st') ?? 'active') === 'active' ? 'No active errors' : 'None here'}><p>Others are resolved or muted.</p></Empty>;
   return (
     <Empty title="No error has come in yet">
