@@ -43,6 +43,7 @@ static const struct {
     {"context", "error.context"},
     {"language", "telemetry.sdk.language"},
     {"source", "meta.source"},
+    {"browser", "user_agent.name"},
     {"trace", "trace.trace_id"},
     {"message", "exception.message"},
 };

@@ -21,6 +21,7 @@
 
 #include "base/assert.h"
 #include "base/bytes.h"
+#include "ingest/user_agent.h"
 #include "wire/json_in.h"
 
 enum { FIELDS_MAX = 1000 };
@@ -269,6 +270,16 @@ static void put_trace(struct skep_rollbar__dec *d, yyjson_val *data, uint32_t ro
     }
 }
 
+/* The browser's own word for it, else the request's. */
+static void put_user_agent(struct skep_rollbar__dec *d, yyjson_val *data)
+{
+    yyjson_val *browser = yyjson_obj_get(yyjson_obj_get(data, "client"), "javascript");
+    skep_str agent = skep_rollbar__str(browser, "browser");
+    agent = agent.n ? agent : header(data, SKEP_STR("user-agent"));
+    skep_rollbar__put(d, "user_agent.original", agent);
+    skep_rollbar__put(d, "user_agent.name", skep_user_agent_name(agent, d->opts->arena));
+}
+
 static void put_fields(struct skep_rollbar__dec *d, yyjson_val *data, struct skep_buf *name)
 {
     struct skep_json_fields f = {.put = put_field,
@@ -279,6 +290,7 @@ static void put_fields(struct skep_rollbar__dec *d, yyjson_val *data, struct ske
                                  .name = name};
     for (size_t i = 0; i < SKEP_ARRAY_LEN(row_fields); i++)
         skep_json_fields_value(&f, skep_str_c(row_fields[i].name), member(data, &row_fields[i]));
+    put_user_agent(d, data);
     skep_json_fields_put(&f, SKEP_STR("custom."), yyjson_obj_get(data, "custom"));
     skep_json_fields_put(
         &f, SKEP_STR("message."),

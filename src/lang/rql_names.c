@@ -35,7 +35,7 @@ static const struct {
     {"server.sha", "vcs.ref.head.revision"},
     {"server.code_version", "service.version"},
     {"client.javascript.code_version", "service.version"},
-    {"client.javascript.browser", "error.browser"},
+    {"client.javascript.browser", "user_agent.original"},
     {"request.url", "url.full"},
     {"request.method", "http.request.method"},
     {"request.query_string", "url.query"},

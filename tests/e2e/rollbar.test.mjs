@@ -92,6 +92,7 @@ test('rollbar.js in a page of another origin', async () => {
     assert.equal(row.fields['error.level'], 'critical');
     assert.equal(row.fields['code.function.name'], 'pay');
     assert.equal(row.fields['client.address'], '127.0.0.1');
+    assert.match(row.fields['user_agent.name'], /^Chrome \d+$/);
   } finally {
     await browser.close();
     site.close();

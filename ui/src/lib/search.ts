@@ -13,7 +13,7 @@ const FIELDS: [string, string, string?][] = [
   ['level', 'critical, error … or >=warning'], ['status', 'active, resolved, muted'], ['class', 'class of the exception', 'exception.type'],
   ['file', 'file or function it happened in', 'code.file.path'], ['env', 'where the program runs', 'deployment.environment.name'], ['host', 'host of an occurrence', 'host.name'],
   ['version', 'version of the program', 'service.version'], ['person', 'id of who met it', 'user.id'], ['email', 'of who met it', 'user.email'], ['url', 'of the request', 'url.full'],
-  ['service', 'name of the program', 'service.name'], ['message', 'of the exception', 'exception.message'], ['owner', 'a name, or none'], ['dataset', 'where its rows are', 'dataset'],
+  ['browser', 'in short: Firefox 128', 'user_agent.name'], ['service', 'name of the program', 'service.name'], ['message', 'of the exception', 'exception.message'], ['owner', 'a name, or none'], ['dataset', 'where its rows are', 'dataset'],
   ['context', 'route or controller', 'error.context'], ['ip', 'address of the client', 'client.address'], ['trace', 'id of the trace', 'trace.trace_id'], ['source', 'rollbar, otlp, xray, logs', 'meta.source'],
 ];
 

@@ -65,7 +65,7 @@ function Answer({ answer }: { answer: FacetsAnswer }) {
   );
 }
 
-function Card({ facet, selected, rest }: { facet: Facet; selected: number; rest: number }) {
+export function Card({ facet, selected, rest }: { facet: Facet; selected: number; rest: number }) {
   const shares = facet.values.map((v) => ({ value: v.value, of: v.selected / selected, against: v.rest / rest }));
   const top = Math.max(...shares.map((s) => Math.max(s.of, s.against)), 1e-9);
   const more = facet.n_values - facet.values.length;

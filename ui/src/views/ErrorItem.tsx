@@ -14,7 +14,10 @@ import { useInterval, useLoad } from '../lib/use';
 import { Actions } from '../errors/Actions';
 import { Spark } from '../errors/Spark';
 import { revision } from './Errors';
+import { Spread, spreadKey } from '../errors/Spread';
 import { Stack } from '../errors/Stack';
+import { Before, Told } from '../errors/Told';
+import { toldOf } from '../lib/told';
 import { DifferentPanel } from '../parts/Different';
 import { Fields } from '../parts/Fields';
 import { Icon } from '../parts/Icon';
@@ -57,7 +60,7 @@ export function ErrorItem({ id }: { id: string }) {
         {i.members.length > 0 && <span class="muted">with {count(i.members.length)} merged {i.members.length === 1 ? 'item' : 'items'}</span>}
       </div>
       {different && <DifferentPanel of={different} about={`item ${id} ${label(range)}`} base={base} />}
-      <Occurrences i={i} span={span} filters={filters} />
+      <Occurrences i={i} span={span} filters={filters} between={<Spread about={spreadKey(filters, label(range))} base={base} filters={filters} />} />
       <History i={i} comment={(text) => done(api.commentItem(i.id, text))} merge={(item, into) => done(api.mergeItem(item, into))} split={(by) => done(api.splitItem(i.id, by))} />
     </div>
   );
@@ -111,7 +114,7 @@ function Numbers({ i, range }: { i: ItemDetail; range: string }) {
   const now = Date.now();
   const when = (ns?: string) => (ns ? <time title={dateTime(nsToMs(ns))}>{ago(nsToMs(ns), now)}</time> : '–');
   const facts: [string, preact.ComponentChildren][] = [
-    [range, `${count(i.range.count)} times${i.range.twins ? ` (${count(i.range.twins)} more ${i.range.twins === 1 ? 'report' : 'reports'} by other wires)` : ''}`], ['People', i.range.users ? count(i.range.users) : '–'], ['Hosts', i.range.hosts ? count(i.range.hosts) : '–'],
+    [range, `${count(i.range.count)} ${i.range.count === 1 ? 'time' : 'times'}${i.range.twins ? ` (${count(i.range.twins)} more ${i.range.twins === 1 ? 'report' : 'reports'} by other wires)` : ''}`], ['People', i.range.users ? count(i.range.users) : '–'], ['Hosts', i.range.hosts ? count(i.range.hosts) : '–'],
     ['Ever', count(i.total)], ['First seen', when(i.first_ns)], ['Last seen', when(i.last_ns)],
     ...(i.suspect ? [['Came with', ofDeploy(i.suspect)] as [string, preact.ComponentChildren]] : []),
     ...(i.back_in ? [['Came back with', ofDeploy(i.back_in)] as [string, preact.ComponentChildren]] : []),
@@ -128,7 +131,7 @@ function Numbers({ i, range }: { i: ItemDetail; range: string }) {
 const COLUMNS = ['exception.message', 'body', 'user.id', 'user.email', 'host.name', 'service.version', 'service.name', 'url.full', 'meta.source', 'trace.trace_id'];
 const cell = (r: Row, ...names: string[]) => names.map((n) => r.fields[n]).find((v) => v !== undefined && v !== null && v !== '');
 
-function Occurrences({ i, span, filters }: { i: ItemDetail; span: Selection; filters: Filter[] }) {
+function Occurrences({ i, span, filters, between }: { i: ItemDetail; span: Selection; filters: Filter[]; between: preact.ComponentChildren }) {
   const { params } = useRoute();
   const key = JSON.stringify([filters, params.get('t'), params.get('from'), params.get('to'), i.total]);
   const rows = useLoad(key, (signal) => api.rows({ ...span, filters, columns: COLUMNS, limit: 50 }, signal));
@@ -139,6 +142,7 @@ function Occurrences({ i, span, filters }: { i: ItemDetail; span: Selection; fil
   return (
     <>
       <Occurrence id={chosen} step={step} first={at <= 0} last={at < 0 || at >= list.length - 1} />
+      {between}
       <section class="panel" aria-label="Occurrences">
         <header class="panel-head"><h2>Occurrences</h2></header>
         <Progress loading={rows.loading && !rows.data} progress={null} />
@@ -182,7 +186,7 @@ const WIRES: Record<string, string> = {
   'logs log': 'CloudWatch Logs', 'events log': 'an event',
 };
 
-const TABS: [string, string][] = [['stack', 'Stack'], ['fields', 'Fields'], ['document', 'As it came'], ['why', 'Why it is here']];
+const TABS: [string, string][] = [['stack', 'Stack'], ['before', 'Before it'], ['told', 'Person and request'], ['fields', 'Fields'], ['document', 'As it came'], ['why', 'Why it is here']];
 
 function Occurrence({ id, step, first, last }: { id: string; step: (by: number) => void; first: boolean; last: boolean }) {
   const { params } = useRoute();
@@ -191,11 +195,13 @@ function Occurrence({ id, step, first, last }: { id: string; step: (by: number) 
   const tab = params.get('tab') ?? 'stack';
   const more = useMemo(() => (stack.data && row.data?.document ? moreOf(row.data.document, stack.data) : []), [stack.data, row.data]);
   const r = row.data?.row;
+  const told = useMemo(() => toldOf(row.data?.document), [row.data]);
+  const has: Record<string, boolean> = { document: Boolean(row.data?.document), before: told.crumbs.length > 0, told: told.parts.length > 0 };
   return (
     <section class="panel occurrence" aria-label="One occurrence">
       <header class="panel-head bar">
         <div class="tabs" role="tablist">
-          {TABS.map(([name, text]) => (name !== 'document' || row.data?.document) && <button type="button" role="tab" key={name} aria-selected={tab === name} onClick={() => patch({ tab: name === 'stack' ? null : name }, { replace: true })}>{text}</button>)}
+          {TABS.map(([name, text]) => (has[name] ?? true) && <button type="button" role="tab" key={name} aria-selected={tab === name} onClick={() => patch({ tab: name === 'stack' ? null : name }, { replace: true })}>{text}</button>)}
         </div>
         <span class="end" />
         {r && <Links r={r} />}
@@ -206,6 +212,8 @@ function Occurrence({ id, step, first, last }: { id: string; step: (by: number) 
       <Progress loading={stack.loading || row.loading} progress={null} />
       {(stack.error ?? row.error) && <ErrorBox error={(stack.error ?? row.error)!} retry={() => { stack.reload(); row.reload(); }} />}
       {tab === 'stack' && stack.data && (stack.data.exceptions.length > 0 ? <Stack stack={stack.data} more={more} /> : <p class="pad message">{r ? valueText(r.fields.find((f) => f.name === 'body')?.value) : ''}</p>)}
+      {tab === 'before' && has.before && <Before document={row.data!.document!} />}
+      {tab === 'told' && has.told && <Told document={row.data!.document!} />}
       {tab === 'fields' && r && <div class="pad"><Fields row={r} /></div>}
       {tab === 'document' && row.data?.document && <div class="pad"><JsonTree text={row.data.document} label="The item as it came" /></div>}
       {tab === 'why' && stack.data && <Why s={stack.data} />}
