@@ -197,8 +197,8 @@ extern const struct skep_api__routes skep_api__page_items, skep_api__page_items_
     skep_api__page_grouping_preview, skep_api__page_deploys, skep_api__page_symbols;
 extern const struct skep_api__routes skep_api__rollbar_items, skep_api__rollbar_instances,
     skep_api__rollbar_deploys, skep_api__rollbar_reports, skep_api__rollbar_versions,
-    skep_api__rollbar_sourcemaps, skep_api__rollbar_rql,
-    skep_api__rollbar_projects, skep_api__rollbar_rules;
+    skep_api__rollbar_sourcemaps, skep_api__rollbar_rql, skep_api__rollbar_projects,
+    skep_api__rollbar_rules;
 
 /* Add the derived columns of an environment that a text may name; opts says which environment. */
 SKEP_NODISCARD skep_rc skep_api__derived(struct skep_api *api, const struct skep_run_opts *opts,
