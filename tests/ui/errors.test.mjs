@@ -299,10 +299,45 @@ test('deploys: what came with one; what two wires told of', options, async () =>
   await until('one line', async () => (await page.locator('.items tbody tr').count()) === 1);
   await shot('errors-deploy');
   await line(/LookupError/).getByRole('link').click();
-  await page.getByText('1 times (1 more report by other wires)').waitFor();
+  await page.getByText('1 time (1 more report by other wires)').waitFor();
   await page.getByRole('link', { name: /4f5ebda0, by ann/ }).waitFor();
   await page.getByText('Also reported by').waitFor();
   await shot('errors-also');
+});
+
+test('by keys: all of them, up to here, merged into the one that happened most', options, async () => {
+  for (const k of ['MergeA', 'MergeB', 'MergeC']) await send(k, k);
+  await send('MergeB', 'MergeB');
+  await page.goto(`${skep.url}/ui/errors?t=1h&q=class:merge&order=first`);
+  await until('three lines', async () => (await page.locator('.items tbody tr').count()) === 3);
+  await page.locator('#main').focus();
+  await page.keyboard.press('a');
+  await page.getByText('3 chosen').waitFor();
+  await page.keyboard.press('a');
+  await page.getByText('Choose all').waitFor();
+  await page.keyboard.press('x');
+  await page.keyboard.press('j');
+  await page.keyboard.press('j');
+  await page.keyboard.press('X');
+  await page.getByText('3 chosen').waitFor();
+  await page.keyboard.press('M');
+  await until('one line', async () => (await page.locator('.items tbody tr').count()) === 1);
+  await line(/MergeB/).waitFor();
+  assert.equal((await skep.json('GET', '/skep/v1/items?q=class:merge')).items[0].total, 4);
+});
+
+test('source maps and debug files: none, one, taken away', options, async () => {
+  await page.goto(`${skep.url}/ui/errors`);
+  await page.getByRole('link', { name: 'Source maps' }).click();
+  await page.getByRole('heading', { name: 'There are none yet' }).waitFor();
+  const map = { version: 3, sources: ['a.ts'], names: [], mappings: 'AAAA' };
+  assert.equal((await skep.call('POST', '/skep/v1/symbols?version=1.2&url=https://shop.example/app.js&title=app.js.map', map)).status, 201);
+  await page.reload();
+  await page.getByRole('cell', { name: 'shop.example/app.js in 1.2', exact: true }).waitFor();
+  await shot('errors-symbols');
+  await page.getByRole('button', { name: 'Delete shop.example/app.js in 1.2' }).click();
+  await page.getByRole('button', { name: 'Yes: Delete shop.example/app.js in 1.2' }).click();
+  await page.getByRole('heading', { name: 'There are none yet' }).waitFor();
 });
 
 test('no such item; nothing went wrong on the way', options, async () => {

@@ -5,7 +5,7 @@
 
 import type { AlertsAnswer, BurnDown, Evaluation, SloReport } from './alerts';
 import { environment } from './env';
-import type { ItemChange, ItemDetail, ItemRule, ItemsAnswer, StackAnswer, CountedDeploy, GroupingPreview, GroupingRule } from './errors';
+import type { ItemChange, ItemDetail, ItemRule, ItemsAnswer, StackAnswer, CountedDeploy, GroupingPreview, GroupingRule, SymbolsAnswer } from './errors';
 import { refused, type Me, type Role, type Ways } from './session';
 import { heard, withTracers } from './tracers';
 import type { MapAnswer } from './map';
@@ -320,6 +320,8 @@ export const api = {
 
   mergeItem: (id: number, into: number) => post<{ changed: number }>(`items/${id}/merge`, { into }, { changed: 'number' }),
 
+  symbols: (signal?: AbortSignal) => get<SymbolsAnswer>('symbols', { symbols: 'array' }, signal),
+  dropSymbols: (id: number) => changeHere<{ ok: boolean }>('DELETE', `symbols/${id}`, undefined, { ok: 'boolean' }),
   itemRules: (signal?: AbortSignal) => get<{ rules: ItemRule[] }>('item-rules', { rules: 'array' }, signal).then((a) => a.rules),
 
   createItemRule: (rule: Omit<ItemRule, 'id'>) => changeHere<ItemRule>('POST', 'item-rules', rule, { id: 'number' }),

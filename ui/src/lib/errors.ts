@@ -47,6 +47,9 @@ export interface GroupingRule { id: number; name: string; conditions: RuleCondit
 export interface PreviewGroup { fingerprint: string; title: string; count: number }
 export interface GroupingPreview { looked: number; held: number; groups: (PreviewGroup & { from: PreviewGroup[] })[] }
 export const RULE_OPS = ['is', 'is-not', 'contains', 'does-not-contain', 'begins-with', 'ends-with', 'matches'];
+// A source map or a debug file.
+export interface SymbolFile { id: number; kind: 'source_map' | 'native'; version?: string; url?: string; build_id?: string; title: string; bytes: number; kept_bytes: number; created_ns: string; by: string }
+export interface SymbolsAnswer { symbols: SymbolFile[]; most: number; most_bytes: number }
 
 export const PAGE = 50;
 export const STATUSES: [string, string][] = [['active', 'Active'], ['resolved', 'Resolved'], ['muted', 'Muted']];

@@ -14,6 +14,7 @@ import { Actions } from '../errors/Actions';
 import { Grouping } from '../errors/Grouping';
 import { Rules } from '../errors/Rules';
 import { Spark } from '../errors/Spark';
+import { Symbols } from '../errors/Symbols';
 import { Completed } from '../parts/Completed';
 import { Copyable, Empty, ErrorBox, Progress } from '../parts/States';
 import { ErrorItem } from './ErrorItem';
@@ -22,6 +23,7 @@ export function Errors() {
   const { arg } = useRoute();
   if (arg === 'rules') return <Rules />;
   if (arg === 'grouping') return <Grouping />;
+  if (arg === 'symbols') return <Symbols />;
   return arg ? <ErrorItem id={arg} key={arg} /> : <Inbox />;
 }
 
@@ -47,7 +49,14 @@ function Inbox() {
     api.changeItems(ids, what).then(() => { choose(new Set()); fail(null); }, fail).finally(answer.reload);
   };
   const toggle = (id: number) => choose((c) => { const n = new Set(c); if (!n.delete(id)) n.add(id); return n; });
-  useInboxKeys({ items, at, setAt, toggle, run, chosen });
+  const many = (ids: number[]) => choose((c) => (ids.every((id) => c.has(id)) && c.size === ids.length ? new Set() : new Set([...c, ...ids])));
+  // Into the one that happened most; the server refuses what does not run in the same place.
+  const merge = () => {
+    const [into, ...rest] = items.filter((i) => chosen.has(i.id)).sort((x, y) => y.total - x.total || x.id - y.id);
+    if (!into || rest.length === 0) return;
+    Promise.all(rest.map((i) => api.mergeItem(i.id, into.id))).then(() => { choose(new Set()); fail(null); }, fail).finally(answer.reload);
+  };
+  useInboxKeys({ items, at, setAt, toggle, many, run, merge, chosen, me: me?.user?.name ?? null });
   return (
     <div class="view errors">
       <div class="bar">
@@ -62,6 +71,7 @@ function Inbox() {
         </div>
         <a href={href('errors/grouping')}>How they are grouped</a>
         <a href={href('errors/rules')}>Who is told</a>
+        <a href={href('errors/symbols')}>Source maps</a>
         <Narrow items={items} />
       </div>
       <Completed label="Search" class="errors-search" button="Find" placeholder="words, or level:error class:TypeError host:web1 -status:muted" asked={searchOf(params)}
@@ -75,6 +85,7 @@ function Inbox() {
           <div class={`bar chosen${chosen.size ? '' : ' none'}`}>
             <label><input type="checkbox" checked={chosen.size === items.length} onChange={() => choose(chosen.size === items.length ? new Set() : new Set(items.map((i) => i.id)))} /> {chosen.size ? `${count(chosen.size)} chosen` : 'Choose all'}</label>
             {chosen.size > 0 && <Actions run={run} me={me?.user?.name ?? null} />}
+            {chosen.size > 1 && <button type="button" class="button small" onClick={merge} title="Merge (M): they count as the one that happened most">Merge</button>}
           </div>
           <Table items={items} answer={a} at={at} chosen={chosen} toggle={toggle} range={label(range)} />
           <Pages total={a.total} at={Number(params.get('p') ?? 1)} />
@@ -204,16 +215,20 @@ function Pages({ total, at }: { total: number; at: number }) {
   );
 }
 
-interface Hands { items: Item[]; at: number; setAt: (n: number) => void; toggle: (id: number) => void; run: (what: ItemChange, ids?: number[]) => void; chosen: ReadonlySet<number> }
+interface Hands {
+  items: Item[]; at: number; setAt: (n: number) => void; toggle: (id: number) => void; many: (ids: number[]) => void;
+  run: (what: ItemChange, ids?: number[]) => void; merge: () => void; chosen: ReadonlySet<number>; me: string | null;
+}
 
-// j k walk, x chooses, Enter opens, e resolves, m mutes, u opens again: what is chosen, else the one at hand.
+// j k walk, x chooses, X up to here, a all, Enter opens, e resolves, m mutes, u opens again, i assigns to me, M merges: what
+// is chosen, else the one at hand.
 function useInboxKeys(h: Hands) {
   const latest = useRef(h);
   latest.current = h;
   useEffect(() => {
     let prefix = 0; // "g e" goes to a view and resolves nothing
     const onKey = (e: KeyboardEvent) => {
-      const { items, at, setAt, toggle, run, chosen } = latest.current;
+      const { items, at, setAt, toggle, many, run, merge, chosen, me } = latest.current;
       const el = e.target as Element;
       if (e.ctrlKey || e.metaKey || e.altKey || e.defaultPrevented || document.querySelector('dialog[open]') || el.matches('input:not([type=checkbox]), textarea, select')) return;
       const after = Date.now() - prefix < 1500;
@@ -228,6 +243,12 @@ function useInboxKeys(h: Hands) {
       const ids = chosen.size ? [...chosen] : [item.id];
       const keys: Record<string, () => void> = {
         j: () => move(1), k: () => move(-1), ArrowDown: () => move(1), ArrowUp: () => move(-1), x: () => toggle(item.id),
+        X: () => {
+          let from = at;
+          while (from > 0 && !chosen.has(items[from]!.id)) from--;
+          many(items.slice(chosen.has(items[from]!.id) ? from : at, at + 1).map((i) => i.id));
+        },
+        a: () => many(items.map((i) => i.id)), M: merge, ...(me !== null && { i: () => run({ owner: me }, ids) }),
         e: () => run({ status: 'resolved' }, ids), m: () => run({ status: 'muted' }, ids), u: () => run({ status: 'active' }, ids),
       };
       if (e.key === 'Enter' && (el === document.body || el.closest('.items') || el.id === 'main')) {
