@@ -15,6 +15,9 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "stack/fingerprint.h"
+#include "symbols/symbols.h"
+
+enum { ENVIRONMENT_MAX = 4096 };
 
 /* A column, walked once in the order of its rows. */
 struct column {
@@ -24,7 +27,10 @@ struct column {
 
 struct marks {
     struct skep_batch *b;
-    struct skep_arena arena; /* of the row at hand */
+    const struct skep_faults_opts *opts;
+    struct skep_buf environment; /* a copy: slices of the batch move */
+    bool wants_wait;             /* opts does not allow what a stack needs */
+    struct skep_arena arena;     /* of the row at hand */
     uint32_t *rows, *fingerprint, *loose, *culprit, n, cap;
     uint32_t *said_rows, *type, *message, n_said; /* rows whose exception stands in their body */
 };
@@ -75,14 +81,14 @@ static bool may_hold_trace(skep_str body)
     return false;
 }
 
-static skep_str language_of(const struct skep_batch *b, uint32_t row)
+/* A text of the row's resource. */
+static skep_str of_resource(const struct skep_batch *b, uint32_t row, skep_str name)
 {
     const struct skep_batch_lists *l = &b->resources;
     uint32_t r = b->resource[row];
     for (uint32_t e = l->first[r]; e < l->first[r + 1]; e++) {
         const struct skep_batch_entry *x = &l->entries[e];
-        if (x->type == SKEP_TYPE_STRING &&
-            skep_str_eq(skep_batch_str(b, x->name), SKEP_STR("telemetry.sdk.language")))
+        if (x->type == SKEP_TYPE_STRING && skep_str_eq(skep_batch_str(b, x->name), name))
             return skep_batch_str(b, (uint32_t)x->val);
     }
     return SKEP_STR_NULL;
@@ -112,6 +118,21 @@ static void grow(struct marks *m)
         *all[i] = skep_realloc(*all[i], m->cap * sizeof **all[i]);
 }
 
+/* Originals of frames; false: they would have to be waited for. */
+static bool map(struct marks *m, uint32_t row, struct skep_stack *stack)
+{
+    if (!m->opts || !m->opts->symbols)
+        return true;
+    skep_str version = of_resource(m->b, row, SKEP_STR("service.version"));
+    skep_str environment = skep_buf_text(&m->environment);
+    if (!skep_symbols_wanted(m->opts->symbols, environment, version, stack))
+        return true;
+    m->wants_wait = !m->opts->may_wait;
+    if (m->opts->may_wait)
+        skep_symbols_apply(m->opts->symbols, environment, version, stack, &m->arena);
+    return !m->wants_wait;
+}
+
 /* type and message: what the row says of its exception; the trace's own where it says nothing. */
 static void mark(struct marks *m, uint32_t row, skep_str type, skep_str message, skep_str trace,
                  bool in_body)
@@ -119,7 +140,8 @@ static void mark(struct marks *m, uint32_t row, skep_str type, skep_str message,
     struct skep_stack stack;
     struct skep_fingerprint loose;
     struct skep_batch *b = m->b;
-    if (!skep_stack_parse(trace, language_of(b, row), &m->arena, &stack)) {
+    if (!skep_stack_parse(trace, of_resource(b, row, SKEP_STR("telemetry.sdk.language")), &m->arena,
+                          &stack)) {
         if (in_body)
             return;
         stack.chain = skep_new(&m->arena, struct skep_exception);
@@ -127,6 +149,8 @@ static void mark(struct marks *m, uint32_t row, skep_str type, skep_str message,
     }
     stack.chain[0].type = type.n ? type : stack.chain[0].type;
     stack.chain[0].message = message.n ? message : stack.chain[0].message;
+    if (!map(m, row, &stack))
+        return;
     skep_stack_own(&stack, SKEP_STR_NULL);
     struct skep_fingerprint f = skep_fingerprint_exception(&stack, NULL, &loose);
     /* Copies: slices of the batch move when something is interned. */
@@ -150,7 +174,8 @@ static void walk(struct marks *m, struct column type, struct column message, str
                  struct column body)
 {
     struct skep_batch *b = m->b;
-    for (uint32_t row = 0; row < b->n_rows && !b->over_budget && !b->over_limit; row++) {
+    for (uint32_t row = 0; row < b->n_rows && !b->over_budget && !b->over_limit && !m->wants_wait;
+         row++) {
         bool log = b->kind[row] == SKEP_KIND_LOG;
         if (!log && b->kind[row] != SKEP_KIND_SPAN_EVENT)
             continue;
@@ -180,20 +205,25 @@ static void put(struct marks *m)
     skep_batch_fill(b, SKEP_STR("exception.message"), m->said_rows, m->message, m->n_said);
 }
 
-void skep_faults_mark(struct skep_batch *b)
+bool skep_faults_mark(struct skep_batch *b, const struct skep_faults_opts *opts)
 {
-    struct marks m = {.b = b};
+    struct marks m = {.b = b, .opts = opts};
     const struct column type = column_of(b, SKEP_SCOPE_ATTRIBUTE, SKEP_STR("exception.type"));
     const struct column stack =
         column_of(b, SKEP_SCOPE_ATTRIBUTE, SKEP_STR("exception.stacktrace"));
     const struct column body = column_of(b, SKEP_SCOPE_INTRINSIC, SKEP_STR("body"));
     if (!type.field && !stack.field && !body.field)
-        return;
+        return true;
     skep_arena_init(&m.arena, "faults", b->budget);
+    skep_buf_init(&m.environment, ENVIRONMENT_MAX);
+    skep_buf_str(&m.environment, opts ? opts->environment : SKEP_STR(""));
     walk(&m, type, column_of(b, SKEP_SCOPE_ATTRIBUTE, SKEP_STR("exception.message")), stack, body);
-    put(&m);
+    if (!m.wants_wait)
+        put(&m);
+    skep_buf_done(&m.environment);
     skep_arena_done(&m.arena);
     uint32_t *all[] = {m.rows, m.fingerprint, m.loose, m.culprit, m.said_rows, m.type, m.message};
     for (size_t i = 0; i < SKEP_ARRAY_LEN(all); i++)
         skep_free(all[i]);
+    return !m.wants_wait;
 }

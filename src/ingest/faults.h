@@ -17,7 +17,16 @@
  * events. Call when the rows stand, before they are appended.  Rows that have a fingerprint already
  * (Rollbar's) keep it: a batch holds rows of one wire.  Threads: the batch's.  Memory: what a row's
  * trace takes, a row at a time. */
-void skep_faults_mark(struct skep_batch *b);
+struct skep_symbols;
+struct skep_faults_opts {
+    struct skep_symbols *symbols; /* originals of frames; NULL = as they came */
+    skep_str environment;
+    bool may_wait; /* for the disk, which symbols may take */
+};
+/* opts  NULL: no symbols
+ * Returns true; false: some stack has originals, and the caller may not wait.  Then nothing was
+ * marked: again where one may. */
+bool skep_faults_mark(struct skep_batch *b, const struct skep_faults_opts *opts);
 
 /* "FILE in FUNCTION"; either alone without the other; empty without both. */
 struct skep_frame;

@@ -20,6 +20,7 @@
 #include "ingest/faults.h"
 #include "ingest/rollbar.h"
 #include "state/grouping_rules.h"
+#include "symbols/symbols.h"
 
 struct skep_ingest__rules {
     struct skep_arena arena;
@@ -213,6 +214,9 @@ static bool stack_of(void *ctx, struct skep_stack *ret)
     message = field_of(s, SKEP_STR("exception.message"));
     ret->chain[0].type = type.n ? type : ret->chain[0].type;
     ret->chain[0].message = message.n ? message : ret->chain[0].message;
+    if (s->symbols)
+        skep_symbols_apply(s->symbols, environment_of(s->b),
+                           field_of(s, SKEP_STR("service.version")), ret, s->arena);
     skep_stack_own(ret, SKEP_STR_NULL);
     return true;
 }
@@ -307,10 +311,9 @@ static void judge_all(struct marking *m)
     fill(m->b, SKEP_GROUPING_TITLE_FIELD, &m->title);
 }
 
-void skep_ingest__occurrences(struct skep_ingest *in, struct skep_batch *b,
-                              struct skep_symbols *symbols)
+/* Judge what was found by the rules of the batch's environment. */
+static void judge_batch(struct skep_ingest *in, struct skep_batch *b, struct skep_symbols *symbols)
 {
-    skep_faults_mark(b);
     struct skep_ingest__rules *s = hold(in);
     struct marking m = {
         .b = b, .symbols = symbols, .fingerprint = find_field(b, SKEP_STR("error.fingerprint"))};
@@ -324,4 +327,46 @@ void skep_ingest__occurrences(struct skep_ingest *in, struct skep_batch *b,
         break;
     }
     let_go(in, s);
+}
+
+void skep_ingest__occurrences(struct skep_ingest *in, struct skep_batch *b,
+                              struct skep_symbols *symbols)
+{
+    const struct skep_faults_opts opts = {
+        .symbols = symbols, .environment = environment_of(b), .may_wait = true};
+    bool marked = skep_faults_mark(b, &opts);
+    skep_assert(marked);
+    judge_batch(in, b, symbols);
+}
+
+// --- appending ---------------------------------------------------------------------------------
+
+struct waiting {
+    struct skep_ingest *in;
+    struct skep_batch *b;
+    skep_append_done_fn *done;
+    void *ctx;
+};
+
+static void append_mapped(void *arg)
+{
+    struct waiting w = *(struct waiting *)arg;
+    skep_free(arg);
+    skep_ingest__occurrences(w.in, w.b, w.in->cfg.symbols);
+    skep_store_append(w.in->cfg.store, w.b, w.done, w.ctx);
+}
+
+void skep_ingest__append(struct skep_ingest *in, struct skep_batch *b, skep_append_done_fn *done,
+                         void *ctx)
+{
+    const struct skep_faults_opts opts = {.symbols = in->mappers ? in->cfg.symbols : NULL,
+                                          .environment = environment_of(b)};
+    if (skep_faults_mark(b, &opts)) {
+        judge_batch(in, b, NULL);
+        skep_store_append(in->cfg.store, b, done, ctx);
+        return;
+    }
+    struct waiting *w = skep_alloc(struct waiting);
+    *w = (struct waiting){.in = in, .b = b, .done = done, .ctx = ctx};
+    skep_pool_submit(in->mappers, append_mapped, w);
 }

@@ -61,6 +61,10 @@ void skep_ingest__settled_mixture(struct skep_ingest *in, const struct skep_inge
  * symbols  what Rollbar's frames were decoded with; NULL = nothing */
 void skep_ingest__occurrences(struct skep_ingest *in, struct skep_batch *b,
                               struct skep_symbols *symbols);
+/* The same, then into the store: at once, or, where stacks have originals that may have to be read
+ * from the disk, on the mappers' threads.  Takes the batch.  Threads: any. */
+void skep_ingest__append(struct skep_ingest *in, struct skep_batch *b, skep_append_done_fn *done,
+                         void *ctx);
 void skep_ingest__rules_done(struct skep_ingest *in);
 void skep_ingest__datasets_done(struct skep_ingest *in);
 

@@ -210,8 +210,7 @@ static void store(struct pending *p)
     skep_batch_environment(b, p->req->caller.environment);
     b->receipt = receipt_of(p);
     (void)skep_aws_identity(p->req, b->identity); // none: the call is never taken for a retry
-    skep_ingest__occurrences(p->in, b, NULL);
-    skep_store_append(p->in->cfg.store, b, committed, p);
+    skep_ingest__append(p->in, b, committed, p);
 }
 
 static void put_log_events(void *ctx, struct skep_request *req)

@@ -256,8 +256,7 @@ static void handle(struct skep_ingest *in, struct skep_request *req, enum skep_o
     b->receipt = receipt_of(p);
     skep_batch_environment(b, req->caller.environment);
     skep_batch_identity(b, p->rep.logs_have_time);
-    skep_ingest__occurrences(in, b, NULL);
-    skep_store_append(in->cfg.store, b, committed, p);
+    skep_ingest__append(in, b, committed, p);
 }
 
 static void handle_traces(void *ctx, struct skep_request *req)

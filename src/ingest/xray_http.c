@@ -200,8 +200,7 @@ static void put_segments(void *ctx, struct skep_request *req)
     }
     b->receipt = skep_ingest__xray_receipt(&p->rep);
     (void)skep_aws_identity(req, b->identity); // none: the call is never taken for a retry
-    skep_ingest__occurrences(in, b, NULL);
-    skep_store_append(in->cfg.store, b, committed, p);
+    skep_ingest__append(in, b, committed, p);
 }
 
 // --- telemetry ---------------------------------------------------------------------------------

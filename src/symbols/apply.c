@@ -15,7 +15,7 @@
 #include "symbols/enclosing.h"
 #include "symbols/symbols_priv.h"
 
-enum { LINE_BYTES_MAX = 400, MAPS = 8, IDENTIFIER_MAX = 200 };
+enum { LINE_BYTES_MAX = 400, MAPS = 8, IDENTIFIER_MAX = 200, ADDRESS_MAX = 4096 };
 
 /* Loaded things of one stack. */
 struct work {
@@ -49,15 +49,28 @@ static struct skep_symbols__loaded *get(struct work *w, enum skep_artifact_kind 
 
 // --- bundles -----------------------------------------------------------------------------------
 
+/* "dynamichost/app.js" of "eu.example/app.js"; empty: it has no host. */
+static skep_str any_host(skep_str address, struct skep_buf *out)
+{
+    size_t slash = skep_str_chr(address, '/');
+    if (slash == SIZE_MAX || slash == 0)
+        return SKEP_STR("");
+    skep_buf_str(out, SKEP_STR("dynamichost"));
+    skep_buf_str(out, skep_str_skip(address, slash));
+    return out->bad ? SKEP_STR("") : skep_buf_text(out);
+}
+
 static const struct skep_sourcemap *map_of(struct work *w, skep_str file)
 {
     skep_str address = skep_symbols_address(file);
     struct skep_symbols__loaded *l = get(w, SKEP_ARTIFACT_MAP, address);
-    size_t slash = skep_str_chr(address, '/');
-    if (!l && slash != SIZE_MAX && slash > 0)
-        l = get(w, SKEP_ARTIFACT_MAP,
-                skep_arena_printf(w->arena, "dynamichost" SKEP_STRFMT,
-                                  SKEP_STRARG(skep_str_skip(address, slash))));
+    struct skep_buf other;
+    if (l)
+        return l->map;
+    skep_buf_init(&other, ADDRESS_MAX);
+    skep_str any = skep_arena_str(w->arena, any_host(address, &other));
+    skep_buf_done(&other);
+    l = any.n ? get(w, SKEP_ARTIFACT_MAP, any) : NULL;
     return l ? l->map : NULL;
 }
 
@@ -174,16 +187,30 @@ static void apply_maps(struct work *w, struct skep_exception *e)
 
 // --- compiled code -----------------------------------------------------------------------------
 
+static bool is_place(const struct skep_frame *f)
+{
+    return f->has_offset && f->build_id.n > 0 && f->build_id.n <= 2 * SKEP_SYMTAB_ID_MAX &&
+           f->line == 0;
+}
+
+/* In lower case, as names of tables are. */
+static skep_str build_id_of(const struct skep_frame *f, char out[2 * SKEP_SYMTAB_ID_MAX])
+{
+    for (size_t i = 0; i < f->build_id.n; i++) {
+        char c = f->build_id.p[i];
+        out[i] = (char)(c >= 'A' && c <= 'F' ? c + 32 : c);
+    }
+    return (skep_str){out, f->build_id.n};
+}
+
 static uint32_t places_of(struct work *w, const struct skep_frame *f,
                           struct skep_symtab_place places[SKEP_SYMTAB_INLINE_MAX])
 {
-    if (!f->has_offset || f->build_id.n == 0 || f->line > 0)
+    char id[2 * SKEP_SYMTAB_ID_MAX];
+    if (!is_place(f))
         return 0;
-    skep_str id = skep_arena_str(w->arena, f->build_id);
-    char *p = (char *)(uintptr_t)id.p; /* the arena's, just made */
-    for (size_t i = 0; i < id.n; i++)
-        p[i] = (char)(p[i] >= 'A' && p[i] <= 'F' ? p[i] + 32 : p[i]);
-    struct skep_symbols__loaded *l = get(w, SKEP_ARTIFACT_NATIVE, id);
+    struct skep_symbols__loaded *l =
+        get(w, SKEP_ARTIFACT_NATIVE, skep_arena_str(w->arena, build_id_of(f, id)));
     return l ? skep_symtab_find(&l->table, f->offset, places) : 0;
 }
 
@@ -250,4 +277,39 @@ void skep_symbols_apply(struct skep_symbols *s, skep_str environment, skep_str v
     }
     for (unsigned i = 0; i < w.n_had; i++)
         skep_symbols__release(s, w.had[i].loaded);
+}
+
+static bool frame_wanted(struct skep_symbols *s, skep_str environment, skep_str version,
+                         const struct skep_frame *f)
+{
+    char id[2 * SKEP_SYMTAB_ID_MAX];
+    struct skep_buf other;
+    if (is_place(f))
+        return skep_symbols__has(s, environment, SKEP_ARTIFACT_NATIVE, SKEP_STR(""),
+                                 build_id_of(f, id));
+    if (f->line == 0 || f->column == 0 || version.n == 0)
+        return false;
+    skep_str address = skep_symbols_address(f->file);
+    if (skep_symbols__has(s, environment, SKEP_ARTIFACT_MAP, version, address))
+        return true;
+    skep_buf_init(&other, ADDRESS_MAX);
+    skep_str any = any_host(address, &other);
+    bool ret = any.n > 0 && skep_symbols__has(s, environment, SKEP_ARTIFACT_MAP, version, any);
+    skep_buf_done(&other);
+    return ret;
+}
+
+bool skep_symbols_wanted(struct skep_symbols *s, skep_str environment, skep_str version,
+                         const struct skep_stack *stack)
+{
+    skep_assert(s && stack);
+    if (!skep_symbols_any(s, environment))
+        return false;
+    for (uint32_t c = 0; c < stack->n; c++) {
+        for (uint32_t i = 0; i < stack->chain[c].n_frames; i++) {
+            if (frame_wanted(s, environment, version, &stack->chain[c].frames[i]))
+                return true;
+        }
+    }
+    return false;
 }

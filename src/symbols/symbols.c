@@ -270,6 +270,16 @@ struct skep_symbols__loaded *skep_symbols__get(struct skep_symbols *s, skep_str 
     return l;
 }
 
+bool skep_symbols__has(struct skep_symbols *s, skep_str environment, enum skep_artifact_kind kind,
+                       skep_str version, skep_str name)
+{
+    uint64_t key = key_of(environment, kind, version, name);
+    skep_mutex_lock(&s->lock);
+    bool ret = has_locked(s, key);
+    skep_mutex_unlock(&s->lock);
+    return ret;
+}
+
 bool skep_symbols_any(struct skep_symbols *s, skep_str environment)
 {
     uint64_t key = key_of(environment, ENVIRONMENT_ONLY, SKEP_STR_NULL, SKEP_STR_NULL);

@@ -30,6 +30,10 @@ void skep_symbols_free(struct skep_symbols *s); /* NULL is fine */
 /* Is there anything of this environment?  Never waits.  Threads: any. */
 bool skep_symbols_any(struct skep_symbols *s, skep_str environment);
 
+/* Does apply have something for any of the frames?  Never waits.  Threads: any. */
+bool skep_symbols_wanted(struct skep_symbols *s, skep_str environment, skep_str version,
+                         const struct skep_stack *stack);
+
 /* Fill in what frames did not say themselves: files, functions, lines and code of the originals
  * of bundles, of compiled code also frames of inlined functions.  What was there stands in
  * frame.sent.  Frames that nothing is known of stay.

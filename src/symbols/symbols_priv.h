@@ -34,4 +34,7 @@ struct skep_symbols {
 struct skep_symbols__loaded *skep_symbols__get(struct skep_symbols *s, skep_str environment,
                                                enum skep_artifact_kind kind, skep_str version,
                                                skep_str name);
+/* Is there something under a name?  Never waits. */
+bool skep_symbols__has(struct skep_symbols *s, skep_str environment, enum skep_artifact_kind kind,
+                       skep_str version, skep_str name);
 void skep_symbols__release(struct skep_symbols *s, struct skep_symbols__loaded *l);

@@ -57,7 +57,7 @@ class Till {
     try { checkout([{ price: 3 }]); } catch (e) { r.error(e); }
   }
 }
-(globalThis as unknown as { pay(r: never): void }).pay = (r) => new Till().pay(r);
+(globalThis as unknown as { pay(r: never): void }).pay = (r) => { setTimeout(() => new Till().pay(r)); };
 `;
 
 // Two builds: what stands before the code moves every line, column and minified name.
@@ -115,6 +115,16 @@ test('a bundle in Chromium: files, functions, lines and code of the originals, o
   assert.match(last.sent.file, /\/1\/app\.js/);
   assert.equal(stack.by_sender, false);
   assert.equal(stack.mapped_later, undefined);
+  // The same error by OpenTelemetry, as text: one group.
+  const { exception, frames } = JSON.parse((await skep.json('GET', `/skep/v1/row/${one.id}`)).fields.find((f) => f.name === 'meta.raw')?.value ?? (await skep.json('GET', `/skep/v1/document/${one.id}`)).document).body.trace;
+  const text = `${exception.class}: ${exception.message}\n${[...frames].reverse().map((f) => `    at ${f.method && f.method !== '[anonymous]' ? `${f.method} (${f.filename}:${f.lineno}:${f.colno})` : `${f.filename}:${f.lineno}:${f.colno}`}`).join('\n')}`;
+  const now = String(BigInt(Date.now()) * 1000000n);
+  const say = (key, stringValue) => ({ key, value: { stringValue } });
+  await skep.json('POST', '/v1/logs', { resourceLogs: [{ resource: { attributes: [say('service.name', 'web'), say('service.version', 'v1'), say('deployment.environment.name', 'page'), say('telemetry.sdk.language', 'webjs')] },
+    scopeLogs: [{ logRecords: [{ timeUnixNano: now, severityNumber: 17, attributes: [say('exception.type', exception.class), say('exception.message', exception.message), say('exception.stacktrace', text)] }] }] }] });
+  const otlp = await row(is('service.name', 'web'));
+  assert.equal(otlp.fields['error.culprit'], one.fields['error.culprit']);
+  assert.equal(otlp.fields['error.fingerprint'], one.fields['error.fingerprint'], `two wires, one error: ${text}`);
   // The third came before its map: the group stays, the stack is read all the same.
   assert.notEqual(three.fields['error.fingerprint'], one.fields['error.fingerprint']);
   assert.equal((await stackOf(three)).exceptions[0].frames.at(-1).sent, undefined);
@@ -182,6 +192,9 @@ test('a stripped program: function, file, line, and what was inlined', async () 
   await skep.json('POST', '/v1/logs', { resourceLogs: [{ resource: {}, scopeLogs: [{ logRecords: [{ timeUnixNano: now, severityNumber: 17,
     body: { stringValue: `fault\n    #0 0x${offset}  (/usr/bin/crash+0x${offset}) (BuildId: ${id})\n` } }] }] }] });
   const line = await row({ column: 'body', op: 'starts-with', value: 'fault' });
+  assert.equal(line.fields['error.culprit'], after.fields['error.culprit'], 'mapped as it arrived');
+  assert.equal(line.fields['error.fingerprint'], (await stackOf(line)).fingerprint);
+  assert.equal((await stackOf(line)).mapped_later, undefined);
   assert.deepEqual((await stackOf(line)).exceptions[0].frames.map((f) => f.function), ['total', 'inlined']);
   // What there is, over a restart; then it is taken away.
   const list = async () => (await skep.json('GET', '/skep/v1/symbols')).symbols.filter((s) => s.kind === 'native');

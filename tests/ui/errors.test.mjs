@@ -176,7 +176,7 @@ test('what is different about it: the plan, and not what the fingerprint is made
   await Promise.all([...Array(40)].map((_, k) => send(k % 2 ? 'KeyError' : 'TypeError', k % 2 ? 1 : 2)));
   await page.reload();
   await page.getByRole('button', { name: 'What is different about it' }).click();
-  const cards = page.locator('.different-card');
+  const cards = page.getByRole('region', { name: 'What is different' }).locator('.different-card');
   await cards.first().waitFor();
   const names = await cards.locator('h3 button').allInnerTexts();
   assert.ok(names.includes('custom.plan'), names.join());

@@ -60,7 +60,7 @@ static void test_which_rows(void **state)
     put(b, SKEP_SCOPE_ATTRIBUTE, "exception.type", "ZeroDivisionError");
     (void)skep_batch_row(b, SKEP_KIND_LOG, 1, SKEP_SOURCE_OTLP); // a class alone
     put(b, SKEP_SCOPE_ATTRIBUTE, "exception.type", "a.Missing");
-    skep_faults_mark(b);
+    assert_true(skep_faults_mark(b, NULL));
     skep_batch_check(b);
     assert_int_equal(said(b, "error.fingerprint", 0).n, 0);
     assert_int_equal(said(b, "error.fingerprint", 3).n, 0);
@@ -97,7 +97,7 @@ static void test_as_rollbar(void **state)
     (void)skep_batch_row(o, SKEP_KIND_SPAN_EVENT, 1, SKEP_SOURCE_OTLP);
     put(o, SKEP_SCOPE_ATTRIBUTE, "exception.type", "ZeroDivisionError");
     put(o, SKEP_SCOPE_ATTRIBUTE, "exception.stacktrace", TRACE);
-    skep_faults_mark(o);
+    assert_true(skep_faults_mark(o, NULL));
     for (size_t i = 0; i < 3; i++) {
         static const char *const names[] = {"error.fingerprint", "error.fingerprint.loose",
                                             "error.culprit"};
@@ -119,7 +119,7 @@ static void test_many(void **state)
         (void)skep_batch_row(b, i % 2 ? SKEP_KIND_LOG : SKEP_KIND_SPAN_EVENT, 1, SKEP_SOURCE_OTLP);
         put(b, SKEP_SCOPE_ATTRIBUTE, "exception.type", type);
     }
-    skep_faults_mark(b);
+    assert_true(skep_faults_mark(b, NULL));
     skep_batch_check(b);
     for (uint32_t i = 1; i < 1000; i++)
         assert_false(
