@@ -17,6 +17,16 @@ static char folded(char c)
     return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
 }
 
+static bool holds(skep_str hay, skep_str part)
+{
+    char first = part.n ? folded(part.p[0]) : 0;
+    for (size_t i = 0; part.n > 0 && i + part.n <= hay.n; i++) {
+        if (folded(hay.p[i]) == first && skep_str_ieq((skep_str){hay.p + i, part.n}, part))
+            return true;
+    }
+    return part.n == 0;
+}
+
 /* has_words(text, words): each word somewhere in the text, whatever the case. */
 static void has_words(sqlite3_context *ctx, int n, sqlite3_value **args)
 {
@@ -25,24 +35,9 @@ static void has_words(sqlite3_context *ctx, int n, sqlite3_value **args)
     skep_str hay = {(const char *)text, (size_t)sqlite3_value_bytes(args[0])};
     skep_str rest = {(const char *)words, (size_t)sqlite3_value_bytes(args[1])};
     bool all = text && words;
-    while (all && rest.p && rest.n) {
-        skep_str word = skep_str_cut(&rest, ' ');
-        bool found = word.n == 0;
-        char first = found ? 0 : folded(word.p[0]);
-        for (size_t i = 0; !found && i + word.n <= hay.n; i++)
-            found = folded(hay.p[i]) == first && skep_str_ieq((skep_str){hay.p + i, word.n}, word);
-        all = found;
-    }
+    while (all && rest.p && rest.n)
+        all = holds(hay, skep_str_cut(&rest, ' '));
     sqlite3_result_int(ctx, all);
-}
-
-static bool holds(skep_str hay, skep_str part)
-{
-    for (size_t i = 0; i + part.n <= hay.n; i++) {
-        if (skep_str_ieq((skep_str){hay.p + i, part.n}, part))
-            return true;
-    }
-    return part.n == 0;
 }
 
 /* item_terms(terms, words, title, type ...): do the columns pass all terms?
