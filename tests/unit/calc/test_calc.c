@@ -211,12 +211,41 @@ static void test_periods(void **state)
     assert_int_equal(n, 23);
 }
 
+/* The same time of the same day, or of the month's last. */
+static void test_periods_before(void **state)
+{
+    static const struct {
+        const char *period, *from, *want;
+    } rows[] = {{"1d", "2026-03-01 00:00:00.001", "2026-02-28 00:00:00.001"},
+                {"2w", "2026-01-10 12:30:00.000", "2025-12-27 12:30:00.000"},
+                {"1mo", "2026-03-31 23:59:59.999", "2026-02-28 23:59:59.999"},
+                {"1mo", "2024-03-30 01:02:03.004", "2024-02-29 01:02:03.004"},
+                {"1mo", "2026-01-15 00:00:00.000", "2025-12-15 00:00:00.000"},
+                {"1q", "2026-05-31 06:00:00.000", "2026-02-28 06:00:00.000"},
+                {"1y", "2024-02-29 06:00:00.000", "2023-02-28 06:00:00.000"}};
+    (void)state;
+    for (size_t i = 0; i < SKEP_ARRAY_LEN(rows); i++) {
+        struct skep_arena a;
+        struct skep_period p;
+        char text[SKEP_INSTANT_BYTES + 1];
+        skep_arena_init(&a, "test", NULL);
+        const skep_value args[] = {{.type = SKEP_TYPE_STRING, .s = skep_str_c(rows[i].from)},
+                                   STR("yyyy-MM-dd HH:mm:ss.SSS")};
+        skep_value from = call(&a, true, "parseDate", args, 2);
+        assert_int_equal(from.type, SKEP_TYPE_INT);
+        assert_true(skep_period_parse(skep_str_c(rows[i].period), &p));
+        text[skep_instant_text(skep_period_before(&p, from.i), text)] = '\0';
+        assert_string_equal(text, rows[i].want);
+        skep_arena_done(&a);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_types),   cmocka_unit_test(test_wrong_calls),
         cmocka_unit_test(test_limits),  cmocka_unit_test(test_everything),
-        cmocka_unit_test(test_periods),
+        cmocka_unit_test(test_periods), cmocka_unit_test(test_periods_before),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
