@@ -8,6 +8,7 @@
  *
  * I1  the position only grows but for loops, whose steps are counted: it ends.
  * I2  nesting, of blocks and of parentheses, is bounded by SKEP_FILL_DEPTH.
+ * I3  at <= text.n, also after a mistake: nobody looks behind the text.
  * Threads: any.  Memory: values in one document of at most SKEP_FILL_BYTES. */
 #include "wire/fill.h"
 
@@ -128,9 +129,10 @@ static yyjson_mut_val *quoted(struct run *r)
         }
         skep_buf_u8(&buf, (uint8_t)c);
     }
-    if (peek(r) != '"')
+    if (r->at < r->text.n && r->text.p[r->at] == '"')
+        r->at++;
+    else
         fail(r, "a string does not end");
-    r->at++;
     yyjson_mut_val *v = skep_fill__text(r->doc, skep_buf_text(&buf));
     skep_buf_done(&buf);
     return v;

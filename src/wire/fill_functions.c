@@ -8,9 +8,11 @@
 
 enum { TEXT_MAX = 1 << 20 };
 
+/* Empty for anything but a text: lists have a length, too. */
 static skep_str str_of(yyjson_mut_val *v)
 {
-    return (skep_str){yyjson_mut_get_str(v), yyjson_mut_get_len(v)};
+    return yyjson_mut_is_str(v) ? (skep_str){yyjson_mut_get_str(v), yyjson_mut_get_len(v)}
+                                : SKEP_STR("");
 }
 
 yyjson_mut_val *skep_fill__text(yyjson_mut_doc *doc, skep_str s)

@@ -74,6 +74,8 @@ static void test_functions(void **state)
     expect("{{ printf \"%#v\" .Name }}{{ printf \"%v\" .N }}", "\"a \\\"b\\\"\"3");
     expect("{{ .Datasets | join \", \" | upper }}", "SHOP, DB");
     expect("{{ index .Datasets 1 }} {{ index .Alert \"Status\" }}", "db TRIGGERED");
+    expect("{{ lower .Datasets }}{{ replace .N .Datasets .Alert }}{{ contains .Datasets .N }}",
+           "true"); /* what is no text is an empty one */
     expect("{{ index .Datasets 7 }}", "<no value>");
     expect("{{ replace \"b\" \"c\" .Name }} {{ lower \"AB\" }} {{ trim \" x \" }}", "a \"c\" ab x");
     expect("{{ .Empty | default \"none\" }} {{ default 7 .N }}", "none 3");
@@ -119,6 +121,8 @@ static void test_mistakes(void **state)
     refuse("{{ eq 1 }}", "wrong number of arguments");
     refuse("{{ \"open }}", "does not end");
     refuse("{{ `open }}", "does not end");
+    refuse("{{ \"open", "does not end");
+    refuse("{{ `open", "does not end");
     refuse("{{ $x }}", "was not set");
     refuse("{{ /* }}", "comment does not end");
     refuse("{{ (len .N }}", ") expected");
