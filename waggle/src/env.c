@@ -267,11 +267,39 @@ static bool parse_ratio(const char *s, double *ret)
     return digits && v <= 1;
 }
 
-struct waggle_sampler *waggle__env_sampler(void)
+static void take_xray_pair(void *self, waggle_str key, waggle_str value)
+{
+    waggle_xray_sampler_options *o = self;
+    static char endpoint[512]; // waggle_init runs in one thread, and the sampler copies it
+    if (key.n == 8 && memcmp(key.p, "endpoint", 8) == 0 && value.n < sizeof endpoint) {
+        memcpy(endpoint, value.p, value.n);
+        endpoint[value.n] = '\0';
+        o->endpoint = endpoint;
+    } else if (key.n == 16 && memcmp(key.p, "polling_interval", 16) == 0) {
+        o->poll_s = 0;
+        for (size_t i = 0; i < value.n && i < 6 && value.p[i] >= '0' && value.p[i] <= '9'; i++)
+            o->poll_s = o->poll_s * 10 + (uint32_t)(value.p[i] - '0');
+    }
+}
+
+/* OTEL_TRACES_SAMPLER_ARG: endpoint=http://host:2000,polling_interval=300 */
+static struct waggle_sampler *env_xray(const char *service_name, const char *arg)
+{
+    waggle_xray_sampler_options o = {.struct_size = sizeof o};
+    o.service_name = service_name != NULL ? service_name : waggle__env("OTEL_SERVICE_NAME");
+    if (arg != NULL && !waggle__pairs(arg, take_xray_pair, &o))
+        waggle__error(WAGGLE_LEVEL_WARN, "OTEL_TRACES_SAMPLER_ARG is malformed, ignoring it");
+    struct waggle_sampler *x = waggle_sampler_xray_new(&o);
+    return waggle_sampler_parent_based_new(x, NULL, NULL, NULL, NULL); // without x: always on
+}
+
+struct waggle_sampler *waggle__env_sampler(const char *service_name)
 {
     const char *name = waggle__env("OTEL_TRACES_SAMPLER");
     const char *arg = waggle__env("OTEL_TRACES_SAMPLER_ARG");
     double ratio = 1;
+    if (name != NULL && strcmp(name, "xray") == 0)
+        return env_xray(service_name, arg);
     if (arg != NULL && !parse_ratio(arg, &ratio)) {
         waggle__error(WAGGLE_LEVEL_WARN,
                       "OTEL_TRACES_SAMPLER_ARG is no number from 0 to 1, ignoring it");

@@ -91,8 +91,10 @@ static void in_child(void)
     waggle__threads_after_fork();
     waggle__slots_after_fork(waggle__self);
     unlock_all(true);
-    for (struct waggle_provider *p = waggle__providers_first(); p != NULL; p = p->next)
+    for (struct waggle_provider *p = waggle__providers_first(); p != NULL; p = p->next) {
         renew_resource(p);
+        waggle__sampler_after_fork(p->sampler);
+    }
     each_processor(after_one, true);
     waggle__providers_unlock();
 }

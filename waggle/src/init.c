@@ -117,7 +117,7 @@ int waggle_init(const waggle_options *options)
     waggle_provider_options p = {
         .struct_size = sizeof p,
         .resource = make_resource(&o),
-        .sampler = o.sampler ? o.sampler : waggle__env_sampler(),
+        .sampler = o.sampler ? o.sampler : waggle__env_sampler(o.service_name),
         .limits = &limits,
         .log_limits = &log_limits,
         .max_live_spans =

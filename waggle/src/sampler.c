@@ -151,10 +151,25 @@ static void parent_free(struct waggle_sampler *s)
     free(p);
 }
 
+static void parent_after_fork(struct waggle_sampler *s)
+{
+    const struct parent_based *p = (const struct parent_based *)s;
+    for (size_t i = 0; i < N_OF_PARENT; i++)
+        waggle__sampler_after_fork(p->of[i]);
+}
+
+void waggle__sampler_after_fork(struct waggle_sampler *sampler)
+{
+    size_t known = offsetof(struct waggle_sampler_ops, after_fork);
+    if (sampler->ops->struct_size > known && sampler->ops->after_fork != NULL)
+        sampler->ops->after_fork(sampler);
+}
+
 static const struct waggle_sampler_ops parent_ops = {.struct_size = sizeof parent_ops,
                                                      .sample = sample_parent,
                                                      .description = parent_description,
-                                                     .free = parent_free};
+                                                     .free = parent_free,
+                                                     .after_fork = parent_after_fork};
 
 static const char *describe(struct waggle_sampler *s)
 {

@@ -245,6 +245,10 @@ void waggle__fork_init(void);
 /* Add a processor of that signal, which is owned; false (and freed) if it cannot be. */
 bool waggle__provider_add(struct waggle_provider *provider, struct waggle_processor *processor,
                           enum waggle_signal signal);
+void waggle__sampler_after_fork(struct waggle_sampler *sampler);
+/* '*' any characters, '?' one; upper and lower case are the same. What is not known (p NULL)
+ * matches. */
+bool waggle__wild_match(const char *pattern, waggle_str s);
 /* What metrics have hung on it (stream.c). */
 void waggle__metrics_free(struct waggle_provider *provider);
 void waggle__metrics_bind_all(void);
@@ -352,7 +356,7 @@ void waggle__env_log_limits(waggle_log_limits *limits);
 void waggle__env_batch(waggle_batch_options *options, enum waggle_signal signal);
 void waggle__env_reader(waggle_reader_options *options);
 enum waggle_exemplar_filter waggle__env_exemplars(void);
-struct waggle_sampler *waggle__env_sampler(void);
+struct waggle_sampler *waggle__env_sampler(const char *service_name);
 /* The exporters of OTEL_TRACES_EXPORTER, each handed to `add`. False if one cannot be made. */
 bool waggle__env_exporters(enum waggle_signal signal, const char *endpoint,
                            bool (*add)(void *self, struct waggle_exporter *exporter), void *self);

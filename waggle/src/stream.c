@@ -147,21 +147,24 @@ bool waggle_provider_add_view(struct waggle_provider *provider, const waggle_vie
     return true;
 }
 
-/* '*' any characters, '?' one; upper and lower case are the same. */
-static bool wild_match(const char *pattern, const char *s)
+bool waggle__wild_match(const char *pattern, waggle_str s)
 {
     const char *star = NULL;
-    const char *from = NULL;
-    while (*s != '\0') {
+    size_t from = 0;
+    size_t at = 0;
+    if (s.p == NULL)
+        return true;
+    while (at < s.n) {
         if (*pattern == '*') {
             star = pattern++;
-            from = s;
-        } else if (*pattern == '?' || strncasecmp(pattern, s, 1) == 0) {
+            from = at;
+        } else if (*pattern != '\0' &&
+                   (*pattern == '?' || strncasecmp(pattern, s.p + at, 1) == 0)) {
             pattern++;
-            s++;
+            at++;
         } else if (star != NULL) {
             pattern = star + 1;
-            s = ++from;
+            at = ++from;
         } else {
             return false;
         }
@@ -180,7 +183,8 @@ static bool view_matches(const waggle_view *v, const struct waggle_instrument *i
 {
     const waggle_scope_info *scope =
         atomic_load_explicit(&waggle__scopes[i->meter->scope], memory_order_acquire);
-    return (v->instrument_name == NULL || wild_match(v->instrument_name, i->name)) &&
+    return (v->instrument_name == NULL ||
+            waggle__wild_match(v->instrument_name, (waggle_str){i->name, strlen(i->name)})) &&
            (v->instrument_kind == 0 || v->instrument_kind == i->kind) &&
            (v->instrument_unit == NULL || strcmp(v->instrument_unit, i->unit) == 0) &&
            text_is(v->meter_name, scope->name) && text_is(v->meter_version, scope->version) &&

@@ -120,6 +120,7 @@ struct waggle_sampler_ops {
                    waggle_sampling *ret_sampling); /* *ret_sampling comes all zero: DROP */
     const char *(*description)(struct waggle_sampler *sampler);
     void (*free)(struct waggle_sampler *sampler);
+    void (*after_fork)(struct waggle_sampler *sampler); /* in the child */
 };
 
 /* --- ids ----------------------------------------------------------------------------------- */

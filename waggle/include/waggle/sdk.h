@@ -192,6 +192,22 @@ waggle_sampler_parent_based_new(struct waggle_sampler *root, struct waggle_sampl
                                 struct waggle_sampler *local_sampled,
                                 struct waggle_sampler *local_unsampled);
 
+/* Zero members take the default. */
+typedef struct waggle_xray_sampler_options {
+    size_t struct_size;
+    const char *endpoint; /* base URL; NULL: http://, AWS_XRAY_DAEMON_ADDRESS or 127.0.0.1:2000 */
+    const char *service_name, *service_type; /* what rules are matched with; NULL: any */
+    uint32_t poll_s;                         /* between two looks at the rules; 300 */
+    uint32_t tick_ms;                        /* between two reports of what was sampled; 10000 */
+} waggle_xray_sampler_options;
+
+/* As the sampling rules of AWS X-Ray say, which its daemon hands out, or skep: matched with the
+ * service and, of the attributes a span begins with, the host, the method and the path of the URL.
+ * For roots: put it into waggle_sampler_parent_based_new. Calls are made by a thread that begins
+ * with the first span. NULL without memory or for an address of no use. */
+WAGGLE_EXPORT struct waggle_sampler *
+waggle_sampler_xray_new(const waggle_xray_sampler_options *options);
+
 /* --- ids ----------------------------------------------------------------------------------- */
 
 /* Trace ids whose first four bytes are the time in seconds, which AWS X-Ray's own tools expect. */
