@@ -14,23 +14,21 @@
     "\",\"ServiceType\":\"*\",\"Host\":\"*\",\"HTTPMethod\":\"" method "\",\"URLPath\":\"" path    \
     "\",\"ResourceARN\":\"*\",\"Version\":1" more "},\"CreatedAt\":0.0,\"ModifiedAt\":1.5e9}"
 
-static const char
-    rules_json[] =
-        "{\"SamplingRuleRecords\":[" RULE(
-            "Default", 10000, 0.05, 1, "*", "*", "*",
-            ",\"Attributes\":{}") "," RULE("never", 20, 0, 0, "*", "*", "/health*",
-                                           "") "," RULE("shop", 10, 1.0, 2, "SHOP", "GET", "/a?c/*",
-                                                        "") "," RULE("with attributes", 1, 1, 0,
-                                                                     "*", "*", "*",
-                                                                     ",\"Attributes\":{\"k\":"
-                                                                     "\"v\"}") ",{\"SamplingRule\":"
-                                                                               "{\"RuleName\":"
-                                                                               "\"old\","
-                                                                               "\"Priority\":1,"
-                                                                               "\"FixedRate\":1,"
-                                                                               "\"Version\":2}}],"
-                                                                               "\"NextToken\":"
-                                                                               "null}";
+static const char rules_json[] = "{\"SamplingRuleRecords\":[" RULE(
+    "Default", 10000, 0.05, 1, "*", "*", "*",
+    ",\"Attributes\":{}") "," RULE("never", 20, 0, 0, "*", "*", "/health*",
+                                   "") "," RULE("shop", 10, 1.0, 2, "SHOP", "GET", "/a?c/*",
+                                                "") "," RULE("with attributes", 1, 1, 0, "*", "*",
+                                                             "*",
+                                                             ",\"Attributes\":{\"k\":"
+                                                             "\"v\"}") ",{\"SamplingRule\":"
+                                                                       "{\"RuleName\":"
+                                                                       "\"old\","
+                                                                       "\"Priority\":1,"
+                                                                       "\"FixedRate\":1,"
+                                                                       "\"Version\":2}}],"
+                                                                       "\"NextToken\":"
+                                                                       "null}";
 
 static waggle_str str(const char *s)
 {
