@@ -92,6 +92,21 @@ test('homework: notifications count', async () => {
   assert.deepEqual([rows[1].name, rows[1].notificationcount], ['notification-activities-mock-data', 1]);
 });
 
+test('bootcamp: a health check is two spans, named and attributed as in the course', async () => {
+  const course = await Cruddur.start({ args: ['--bootcamp'], env: { OTEL_EXPORTER_OTLP_ENDPOINT: skep.url, OTEL_BSP_SCHEDULE_DELAY: '50', OTEL_SERVICE_NAME: 'Cruddur' } });
+  try {
+    const id = hex(32);
+    const r = await course.call('GET', '/api/activities/home', { headers: { traceparent: `00-${id}-${hex(16)}-03`, baggage: 'user.handle=worf', 'user-agent': 'curl/8' } });
+    assert.equal(r.status, 200);
+    assert.equal(await course.stop(), 0); // all is sent by then
+    const { trace, rows: [, home] } = await traced(id, 2);
+    assert.deepEqual([trace.services, trace.rows.name, trace.rows.parent[1]], [['Cruddur'], ['GET /api/activities/home', 'home-activites-mock-data'], 0]);
+    assert.deepEqual([home['app.result_length'], 'UserId' in home, typeof home['app.now']], [3, false, 'string']);
+  } finally {
+    await course.done();
+  }
+});
+
 test('trouble on demand: slow is one query a post, error an exception', async () => {
   const slow = await call('GET', '/api/activities/home', { baggage: 'cruddur.trouble=slow' });
   const { trace } = await traced(slow.id, 7);
