@@ -30,6 +30,16 @@ EOT
 cmake -S "$work/app" -B "$work/app/build" -DCMAKE_C_COMPILER="$cc" -DCMAKE_PREFIX_PATH="$work/usr" >>"$work/log"
 cmake --build "$work/app/build" >>"$work/log"
 "$work/app/build/app" | grep -q 'who="world"'
+# An add-on is found in both ways, where its library is.
+if [ -f "$work/usr/lib/pkgconfig/waggle-sqlite.pc" ]; then
+    printf '#include <waggle/instrument/sqlite.h>\nint main(void) { sqlite3 *db; return sqlite3_open(":memory:", &db) || waggle_sqlite_trace(db, 0) || waggle_sqlite_exec(db, "SELECT 1") || sqlite3_close(db); }\n' > "$work/app/sqlite.c"
+    # shellcheck disable=SC2046,SC2086  # flags are words
+    $cc -std=c11 "$work/app/sqlite.c" -o "$work/sqlite" $(pkg-config --cflags --libs waggle-sqlite)
+    "$work/sqlite"
+    printf 'add_executable(with_sqlite sqlite.c)\ntarget_link_libraries(with_sqlite PRIVATE waggle::sqlite)\n' >> "$work/app/CMakeLists.txt"
+    cmake --build "$work/app/build" >>"$work/log"
+    "$work/app/build/with_sqlite"
+fi
 if [ "$shared" = ON ]; then # what a shared library shows begins with waggle
     ! nm -D --defined-only "$work"/usr/lib/libwaggle*.so | grep -E ' [A-Z] ' | grep -v ' [TBDRV] waggle_'
 fi

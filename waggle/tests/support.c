@@ -172,6 +172,20 @@ size_t attr_count(const waggle_span_data *span)
     return n;
 }
 
+const char *attr_text(const waggle_span_data *span, const char *key)
+{
+    static char text[8][512];
+    static int n;
+    char *ret = text[n++ % 8];
+    waggle_attr_data a = attr_of(span, key);
+    ret[0] = '\0';
+    if (a.value.type == WAGGLE_STR)
+        snprintf(ret, 512, "%.*s", (int)a.value.str.n, a.value.str.p);
+    else if (a.value.type == WAGGLE_I64)
+        snprintf(ret, 512, "%lld", (long long)a.value.i64);
+    return ret;
+}
+
 /* --- the receiver -------------------------------------------------------------------------- */
 
 enum { REQUESTS_MAX = 4096 };

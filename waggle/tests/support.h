@@ -64,6 +64,8 @@ bool str_is(waggle_str s, const char *text);
 /* The span's attribute; type WAGGLE_EMPTY and no key if there is none. */
 waggle_attr_data attr_of(const waggle_span_data *span, const char *key);
 size_t attr_count(const waggle_span_data *span);
+/* A text or a whole number as text; "" if there is none. Stays until the eighth call after. */
+const char *attr_text(const waggle_span_data *span, const char *key);
 
 /* --- the receiver -------------------------------------------------------------------------- */
 

@@ -47,22 +47,6 @@ static bool get_header(void *carrier, const char *key, size_t index, const char 
     return false;
 }
 
-/* The attribute's value as text; "" if there is none. */
-static const char *attr(const waggle_span_data *s, const char *key)
-{
-    static char text[8][512];
-    static int n;
-    char *ret = text[n++ % 8];
-    waggle_attr_data a = attr_of(s, key);
-    if (a.value.type == WAGGLE_STR)
-        snprintf(ret, 512, "%.*s", (int)a.value.str.n, a.value.str.p);
-    else if (a.value.type == WAGGLE_I64)
-        snprintf(ret, 512, "%lld", (long long)a.value.i64);
-    else
-        ret[0] = '\0';
-    return ret;
-}
-
 static void a_request_that_arrives(void **state)
 {
     (void)state;
@@ -108,7 +92,7 @@ static void a_request_that_arrives(void **state)
                                               {"http.response.status_code", "503"},
                                               {"error.type", "503"}};
     for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++)
-        assert_string_equal(attr(&s, expected[i][0]), expected[i][1]);
+        assert_string_equal(attr_text(&s, expected[i][0]), expected[i][1]);
     assert_int_equal(attr_count(&s), sizeof expected / sizeof expected[0]);
     assert_int_equal(s.status, WAGGLE_STATUS_ERROR);
 }
@@ -121,16 +105,16 @@ static void how_requests_end(void **state)
         NULL);
     waggle_span_data s = capture_named(kept, "POST");
     assert_int_equal(s.status, WAGGLE_STATUS_UNSET); // the caller's fault
-    assert_string_equal(attr(&s, "error.type"), "");
+    assert_string_equal(attr_text(&s, "error.type"), "");
     waggle_http_server_end(
         waggle_http_server_start(tracer, &(waggle_http_request){.method = "MAKE\nME"}), "MAKE\nME",
         "/x", 0, "timeout");
     s = capture_named(kept, "HTTP /x");
-    assert_string_equal(attr(&s, "http.request.method"), "_OTHER");
-    assert_string_equal(attr(&s, "http.request.method_original"), "MAKE\nME");
-    assert_string_equal(attr(&s, "error.type"), "timeout");
+    assert_string_equal(attr_text(&s, "http.request.method"), "_OTHER");
+    assert_string_equal(attr_text(&s, "http.request.method_original"), "MAKE\nME");
+    assert_string_equal(attr_text(&s, "error.type"), "timeout");
     assert_true(str_is(s.status_message, "timeout"));
-    assert_string_equal(attr(&s, "http.response.status_code"), "");
+    assert_string_equal(attr_text(&s, "http.response.status_code"), "");
     waggle_http_server_end(waggle_http_server_start(tracer, NULL), NULL, NULL, 200, NULL);
     assert_true(capture_has(kept, "HTTP"));
 }
@@ -152,11 +136,11 @@ static void a_request_that_is_sent(void **state)
     waggle_span_data s = capture_named(kept, "PUT");
     assert_int_equal(s.kind, WAGGLE_KIND_CLIENT);
     assert_string_equal(
-        attr(&s, "url.full"),
+        attr_text(&s, "url.full"),
         "https://REDACTED:REDACTED@api.example/v1?AWSAccessKeyId=REDACTED&Signature=REDACTED#f");
-    assert_string_equal(attr(&s, "server.address"), "api.example");
-    assert_string_equal(attr(&s, "server.port"), "443");
-    assert_string_equal(attr(&s, "error.type"), "404");
+    assert_string_equal(attr_text(&s, "server.address"), "api.example");
+    assert_string_equal(attr_text(&s, "server.port"), "443");
+    assert_string_equal(attr_text(&s, "error.type"), "404");
     assert_int_equal(s.status, WAGGLE_STATUS_ERROR);
     waggle_trace_id_hex(s.trace_id, trace);
     assert_non_null(strstr(header, "traceparent: 00-"));
@@ -172,8 +156,8 @@ static void a_request_that_is_sent(void **state)
                 tracer, &(waggle_http_request){.method = "GET", .url = hosts[i][0]}, NULL, NULL),
             200, NULL);
         s = capture_named(kept, "GET");
-        assert_string_equal(attr(&s, "server.address"), hosts[i][1]);
-        assert_string_equal(attr(&s, "server.port"), hosts[i][2]);
+        assert_string_equal(attr_text(&s, "server.address"), hosts[i][1]);
+        assert_string_equal(attr_text(&s, "server.port"), hosts[i][2]);
     }
     static char longest[8000];
     memset(longest, 'a', sizeof longest - 1);
@@ -212,7 +196,7 @@ static void a_database_call(void **state)
         {"server.address", "db"},
         {"server.port", "5432"}};
     for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++)
-        assert_string_equal(attr(&s, expected[i][0]), expected[i][1]);
+        assert_string_equal(attr_text(&s, expected[i][0]), expected[i][1]);
     assert_int_equal(attr_count(&s), sizeof expected / sizeof expected[0]);
     assert_int_equal(s.kind, WAGGLE_KIND_CLIENT);
     waggle_db_end(
@@ -220,9 +204,9 @@ static void a_database_call(void **state)
                         &(waggle_db_call){.system = "redis", .operation = "GET", .text = "GET ?"}),
         "WRONGTYPE", "WRONGTYPE no list");
     s = capture_named(kept, "GET");
-    assert_string_equal(attr(&s, "db.query.text"), "GET ?");
-    assert_string_equal(attr(&s, "db.response.status_code"), "WRONGTYPE");
-    assert_string_equal(attr(&s, "error.type"), "WRONGTYPE");
+    assert_string_equal(attr_text(&s, "db.query.text"), "GET ?");
+    assert_string_equal(attr_text(&s, "db.response.status_code"), "WRONGTYPE");
+    assert_string_equal(attr_text(&s, "error.type"), "WRONGTYPE");
     assert_true(str_is(s.status_message, "WRONGTYPE no list"));
 }
 
@@ -236,19 +220,19 @@ static void names_of_before(void **state)
             tracer, &(waggle_http_request){.method = "GET", .target = "/x?y", .host = "h:1"}),
         NULL, NULL, 200, NULL);
     waggle_span_data s = capture_named(kept, "GET");
-    assert_string_equal(attr(&s, "http.method"), "GET");
-    assert_string_equal(attr(&s, "http.target"), "/x?y");
-    assert_string_equal(attr(&s, "net.host.name"), "h");
-    assert_string_equal(attr(&s, "net.host.port"), "1");
-    assert_string_equal(attr(&s, "http.status_code"), "200");
-    assert_string_equal(attr(&s, "http.request.method"), "");
+    assert_string_equal(attr_text(&s, "http.method"), "GET");
+    assert_string_equal(attr_text(&s, "http.target"), "/x?y");
+    assert_string_equal(attr_text(&s, "net.host.name"), "h");
+    assert_string_equal(attr_text(&s, "net.host.port"), "1");
+    assert_string_equal(attr_text(&s, "http.status_code"), "200");
+    assert_string_equal(attr_text(&s, "http.request.method"), "");
     waggle_db_end(
         waggle_db_start(tracer, &(waggle_db_call){.system = "sqlite", .query = "DELETE FROM t"}),
         NULL, NULL);
     s = capture_named(kept, "DELETE t");
-    assert_string_equal(attr(&s, "db.system"), "sqlite");
-    assert_string_equal(attr(&s, "db.system.name"), "sqlite");
-    assert_string_equal(attr(&s, "db.statement"), "DELETE FROM t");
+    assert_string_equal(attr_text(&s, "db.system"), "sqlite");
+    assert_string_equal(attr_text(&s, "db.system.name"), "sqlite");
+    assert_string_equal(attr_text(&s, "db.statement"), "DELETE FROM t");
     static const struct {
         const char *list;
         unsigned http, database;

@@ -36,20 +36,6 @@ static int teardown(void **state)
     return 0;
 }
 
-static const char *attr(const waggle_span_data *s, const char *key)
-{
-    static char text[8][512];
-    static int n;
-    char *ret = text[n++ % 8];
-    waggle_attr_data a = attr_of(s, key);
-    ret[0] = '\0';
-    if (a.value.type == WAGGLE_STR)
-        snprintf(ret, 512, "%.*s", (int)a.value.str.n, a.value.str.p);
-    else if (a.value.type == WAGGLE_I64)
-        snprintf(ret, 512, "%lld", (long long)a.value.i64);
-    return ret;
-}
-
 /* --- a server for one connection ---------------------------------------------------------------
  */
 
@@ -175,31 +161,31 @@ static void queries(void **state)
     waggle_span_data r = capture_named(kept, "root");
     assert_memory_equal(q.parent_span_id, r.span_id, 8);
     assert_int_equal(q.status, WAGGLE_STATUS_UNSET);
-    assert_string_equal(attr(&q, "db.query.text"),
+    assert_string_equal(attr_text(&q, "db.query.text"),
                         "SELECT relname FROM pg_class WHERE relname = ?");
-    assert_string_equal(attr(&q, "db.system.name"), "postgresql");
-    assert_string_equal(attr(&q, "db.namespace"), PQdb(conn));
-    assert_string_equal(attr(&q, "server.address"), PQhost(conn));
-    assert_string_equal(attr(&q, "server.port"), PQport(conn));
+    assert_string_equal(attr_text(&q, "db.system.name"), "postgresql");
+    assert_string_equal(attr_text(&q, "db.namespace"), PQdb(conn));
+    assert_string_equal(attr_text(&q, "server.address"), PQhost(conn));
+    assert_string_equal(attr_text(&q, "server.port"), PQport(conn));
     const char *values[] = {"secret"};
     PQclear(waggle_pq_exec_params(tracer, conn, "INSERT INTO pg_temp.t VALUES ($1)", 1, NULL,
                                   values, NULL, NULL, 0));
     q = capture_named(kept, "INSERT pg_temp.t");
-    assert_string_equal(attr(&q, "db.query.text"), "INSERT INTO pg_temp.t VALUES ($1)");
+    assert_string_equal(attr_text(&q, "db.query.text"), "INSERT INTO pg_temp.t VALUES ($1)");
     PQclear(waggle_pq_exec(tracer, conn, "SELECT 1 FROM nothing"));
     q = capture_named(kept, "SELECT nothing");
     assert_int_equal(q.status, WAGGLE_STATUS_ERROR);
-    assert_string_equal(attr(&q, "db.response.status_code"), "42P01");
+    assert_string_equal(attr_text(&q, "db.response.status_code"), "42P01");
     assert_true(str_is(q.status_message, "relation \"nothing\" does not exist"));
     PQclear(waggle_pq_exec_prepared(tracer, conn, "by_name", 1, values, NULL, NULL, 0));
     q = capture_named(kept, "EXECUTE by_name");
-    assert_string_equal(attr(&q, "db.operation.name"), "EXECUTE");
+    assert_string_equal(attr_text(&q, "db.operation.name"), "EXECUTE");
     if (real == NULL) { // the server goes
         PQclear(waggle_pq_exec(tracer, conn, "SELECT 1 FROM goodbye"));
         server_stop(&s);
         PQclear(waggle_pq_exec(tracer, conn, "SELECT 1 FROM nobody"));
         q = capture_named(kept, "SELECT nobody");
-        assert_string_equal(attr(&q, "error.type"), "connection_error");
+        assert_string_equal(attr_text(&q, "error.type"), "connection_error");
     }
     PQfinish(conn);
 }
@@ -252,22 +238,22 @@ static void commands(void **state)
     assert_int_equal(c->err, 0);
     freeReplyObject(waggle_redis_command(tracer, c, "set %s  %b", "key", "secret", (size_t)6));
     waggle_span_data q = capture_named(kept, "SET");
-    assert_string_equal(attr(&q, "db.system.name"), "redis");
-    assert_string_equal(attr(&q, "db.query.text"), "SET ? ?");
-    assert_string_equal(attr(&q, "db.operation.name"), "SET");
-    assert_string_equal(attr(&q, "server.address"), "127.0.0.1");
-    assert_string_equal(attr(&q, "server.port"), port);
+    assert_string_equal(attr_text(&q, "db.system.name"), "redis");
+    assert_string_equal(attr_text(&q, "db.query.text"), "SET ? ?");
+    assert_string_equal(attr_text(&q, "db.operation.name"), "SET");
+    assert_string_equal(attr_text(&q, "server.address"), "127.0.0.1");
+    assert_string_equal(attr_text(&q, "server.port"), port);
     assert_int_equal(q.status, WAGGLE_STATUS_UNSET);
     const char *push[] = {"LPUSH", "key", "secret"};
     freeReplyObject(waggle_redis_command_argv(tracer, c, 3, push, NULL));
     q = capture_named(kept, "LPUSH");
-    assert_string_equal(attr(&q, "db.query.text"), "LPUSH ? ?");
+    assert_string_equal(attr_text(&q, "db.query.text"), "LPUSH ? ?");
     assert_int_equal(q.status, WAGGLE_STATUS_ERROR);
-    assert_string_equal(attr(&q, "db.response.status_code"), "WRONGTYPE");
+    assert_string_equal(attr_text(&q, "db.response.status_code"), "WRONGTYPE");
     if (real == NULL) { // the server goes
         assert_null(waggle_redis_command(tracer, c, "QUIT"));
         q = capture_named(kept, "QUIT");
-        assert_string_equal(attr(&q, "error.type"), "connection_error");
+        assert_string_equal(attr_text(&q, "error.type"), "connection_error");
         server_stop(&s);
     }
     redisFree(c);

@@ -26,20 +26,6 @@ static size_t forget(char *p, size_t size, size_t n, void *self)
     return size * n;
 }
 
-static const char *attr(const waggle_span_data *s, const char *key)
-{
-    static char text[8][512];
-    static int n;
-    char *ret = text[n++ % 8];
-    waggle_attr_data a = attr_of(s, key);
-    ret[0] = '\0';
-    if (a.value.type == WAGGLE_STR)
-        snprintf(ret, 512, "%.*s", (int)a.value.str.n, a.value.str.p);
-    else if (a.value.type == WAGGLE_I64)
-        snprintf(ret, 512, "%lld", (long long)a.value.i64);
-    return ret;
-}
-
 /* Its own state in *req_cls, as libmicrohttpd's handlers have. */
 static enum MHD_Result answer(void *cls, struct MHD_Connection *connection, const char *url,
                               const char *method, const char *version, const char *upload_data,
@@ -152,17 +138,17 @@ static void one_trace_of_three_libraries(void **state)
     assert_memory_equal(query.parent_span_id, served.span_id, 8);
     assert_memory_equal(query.trace_id, top.trace_id, 16);
     assert_true(served.start_ns <= query.start_ns && query.end_ns <= served.end_ns);
-    assert_string_equal(attr(&client, "url.full"), url);
-    assert_string_equal(attr(&client, "http.response.status_code"), "200");
-    assert_string_equal(attr(&client, "network.peer.address"), "127.0.0.1");
-    assert_string_equal(attr(&client, "network.protocol.version"), "1.1");
-    assert_string_equal(attr(&served, "url.path"), "/users/7");
-    assert_string_equal(attr(&served, "client.address"), "127.0.0.1");
-    assert_string_equal(attr(&served, "server.address"), "127.0.0.1");
-    assert_string_equal(attr(&served, "http.response.status_code"), "200");
-    assert_string_equal(attr(&query, "db.query.text"), "SELECT name FROM users WHERE id = ?");
-    assert_string_equal(attr(&query, "db.system.name"), "sqlite");
-    assert_string_equal(attr(&query, "db.namespace"), ":memory:");
+    assert_string_equal(attr_text(&client, "url.full"), url);
+    assert_string_equal(attr_text(&client, "http.response.status_code"), "200");
+    assert_string_equal(attr_text(&client, "network.peer.address"), "127.0.0.1");
+    assert_string_equal(attr_text(&client, "network.protocol.version"), "1.1");
+    assert_string_equal(attr_text(&served, "url.path"), "/users/7");
+    assert_string_equal(attr_text(&served, "client.address"), "127.0.0.1");
+    assert_string_equal(attr_text(&served, "server.address"), "127.0.0.1");
+    assert_string_equal(attr_text(&served, "http.response.status_code"), "200");
+    assert_string_equal(attr_text(&query, "db.query.text"), "SELECT name FROM users WHERE id = ?");
+    assert_string_equal(attr_text(&query, "db.system.name"), "sqlite");
+    assert_string_equal(attr_text(&query, "db.namespace"), ":memory:");
     // the handle is as it was: its own headers, no context of a span that has ended
     assert_int_equal(curl_easy_perform(easy), CURLE_OK);
     wait_for(completed == 2);
@@ -185,7 +171,7 @@ static void a_server_that_is_not_there(void **state)
     size_t errors = 0;
     for (size_t i = 0; i < 2; i++) { // 404 is the client's error, not the server's
         waggle_span_data s = capture_span(kept, i);
-        assert_string_equal(attr(&s, "http.response.status_code"), "404");
+        assert_string_equal(attr_text(&s, "http.response.status_code"), "404");
         assert_true((s.status == WAGGLE_STATUS_ERROR) == (s.kind == WAGGLE_KIND_CLIENT));
         errors += s.status == WAGGLE_STATUS_ERROR;
     }
@@ -196,7 +182,7 @@ static void a_server_that_is_not_there(void **state)
     assert_int_equal(waggle_curl_perform(tracer, easy, "GET", url, NULL), CURLE_COULDNT_CONNECT);
     waggle_span_data s = capture_named(kept, "GET");
     assert_int_equal(s.status, WAGGLE_STATUS_ERROR);
-    assert_string_equal(attr(&s, "error.type"), curl_easy_strerror(CURLE_COULDNT_CONNECT));
+    assert_string_equal(attr_text(&s, "error.type"), curl_easy_strerror(CURLE_COULDNT_CONNECT));
     curl_easy_cleanup(easy);
 }
 
@@ -218,7 +204,7 @@ static void statements(void **state)
     waggle_span_data i = capture_named(kept, "INSERT users");
     waggle_span_data o = capture_named(kept, "SELECT users");
     assert_true(o.start_ns <= i.start_ns && i.end_ns <= o.end_ns);
-    assert_string_equal(attr(&i, "db.query.text"), "INSERT INTO users(name) VALUES (?)");
+    assert_string_equal(attr_text(&i, "db.query.text"), "INSERT INTO users(name) VALUES (?)");
     assert_int_equal(i.status, WAGGLE_STATUS_UNSET);
     sqlite3_finalize(outer);
     capture_clear(kept);
@@ -228,7 +214,7 @@ static void statements(void **state)
     waggle_span_data failed = capture_named(kept, "INSERT users");
     assert_int_equal(capture_count(kept), 1);
     assert_int_equal(failed.status, WAGGLE_STATUS_ERROR);
-    assert_string_equal(attr(&failed, "db.response.status_code"), "19");
+    assert_string_equal(attr_text(&failed, "db.response.status_code"), "19");
     assert_non_null(strstr(failed.status_message.p, "UNIQUE constraint failed"));
 }
 
