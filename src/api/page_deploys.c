@@ -38,16 +38,15 @@ skep_rc skep_api__deploy_window(struct skep_api__job *job, const struct skep_dep
     return SKEP_OK;
 }
 
-static skep_rc put_count(struct skep_api__job *job, const struct skep_deploy *d, bool back,
-                         skep_err *err)
+static skep_rc put_counts(struct skep_api__job *job, const struct skep_deploy *d, skep_err *err)
 {
-    struct skep_item_query q = {.environment = d->environment};
-    uint64_t counts[SKEP_ITEM_STATUSES], all = 0;
-    SKEP_TRY(skep_api__deploy_window(job, d, back, &q, err));
-    SKEP_TRY(skep_state_items_counts(job->api->cfg.state, &q, counts, err));
-    for (int s = SKEP_ITEM_ACTIVE; s < SKEP_ITEM_STATUSES; s++)
-        all += counts[s];
-    skep_json_put_u64(&job->out.json, back ? SKEP_STR("back") : SKEP_STR("new"), all);
+    struct skep_state *state = job->api->cfg.state;
+    skep_ts_ns end;
+    uint64_t new, back;
+    SKEP_TRY(skep_state_deploy_end(state, d, &end, err));
+    SKEP_TRY(skep_state_deploy_counts(state, d, end, &new, &back, err));
+    skep_json_put_u64(&job->out.json, SKEP_STR("new"), new);
+    skep_json_put_u64(&job->out.json, SKEP_STR("back"), back);
     return SKEP_OK;
 }
 
@@ -67,8 +66,7 @@ static skep_rc put_list(struct skep_api__job *job, uint64_t limit, skep_err *err
     for (size_t i = 0; i < n; i++) {
         skep_json_object(j);
         skep_api__put_deploy(j, &deploys[i]);
-        SKEP_TRY(put_count(job, &deploys[i], false, err));
-        SKEP_TRY(put_count(job, &deploys[i], true, err));
+        SKEP_TRY(put_counts(job, &deploys[i], err));
         skep_json_end(j);
     }
     skep_json_end(j);

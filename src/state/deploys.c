@@ -95,6 +95,31 @@ skep_rc skep_state_deploy_end(struct skep_state *s, const struct skep_deploy *d,
     return rc;
 }
 
+static skep_rc count_with(struct skep_state *s, enum skep_state__stmt id,
+                          const struct skep_deploy *d, skep_ts_ns end_ns, uint64_t *ret,
+                          skep_err *err)
+{
+    sqlite3_stmt *st = skep_state__use(s, id);
+    *ret = 0;
+    skep_state__bind_str(st, 1, d->environment);
+    skep_state__bind_str(st, 2, d->stage);
+    skep_state__bind_i64(st, 3, d->start_ns);
+    skep_state__bind_i64(st, 4, end_ns);
+    return skep_state__number(s, st, ret, err);
+}
+
+skep_rc skep_state_deploy_counts(struct skep_state *s, const struct skep_deploy *d,
+                                 skep_ts_ns end_ns, uint64_t *ret_new, uint64_t *ret_back,
+                                 skep_err *err)
+{
+    skep_mutex_lock(&s->lock);
+    skep_rc rc = count_with(s, SKEP_STATE__ITEM_NEW_WITH, d, end_ns, ret_new, err);
+    if (rc == SKEP_OK)
+        rc = count_with(s, SKEP_STATE__ITEM_BACK_WITH, d, end_ns, ret_back, err);
+    skep_mutex_unlock(&s->lock);
+    return rc;
+}
+
 skep_rc skep_state_deploys(struct skep_state *s, skep_str environment, int64_t id, skep_str stage,
                            unsigned limit, unsigned offset, struct skep_arena *arena,
                            struct skep_deploy **ret, size_t *ret_n, skep_err *err)

@@ -249,6 +249,10 @@ SKEP_NODISCARD skep_rc skep_state_deploy_before(struct skep_state *s, skep_str e
 /* When the stage's next deploy began; INT64_MAX: there was none. */
 SKEP_NODISCARD skep_rc skep_state_deploy_end(struct skep_state *s, const struct skep_deploy *d,
                                              skep_ts_ns *ret, skep_err *err);
+/* Items that were first seen, and that came back, from a deploy's beginning up to end_ns. */
+SKEP_NODISCARD skep_rc skep_state_deploy_counts(struct skep_state *s, const struct skep_deploy *d,
+                                                skep_ts_ns end_ns, uint64_t *ret_new,
+                                                uint64_t *ret_back, skep_err *err);
 /* The newest first.  id not 0: that one alone.  stage may be empty. */
 SKEP_NODISCARD skep_rc skep_state_deploys(struct skep_state *s, skep_str environment, int64_t id,
                                           skep_str stage, unsigned limit, unsigned offset,
