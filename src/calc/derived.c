@@ -334,9 +334,13 @@ static skep_value bool_(struct skep_calc_ctx *ctx, const struct skep_calc *e, co
 
 // --- buckets -----------------------------------------------------------------------------------
 
+enum { LABELS_MAX = 1000 };
+
 struct buckets {
     double size, min, max;
     bool has_min, has_max;
+    unsigned n_labels; /* of all there can be, where they are few: "< min", each, "> max" */
+    skep_str *labels;
 };
 
 static skep_rc const_number(const struct skep_calc *call, unsigned arg, double *ret,
@@ -349,6 +353,29 @@ static skep_rc const_number(const struct skep_calc *call, unsigned arg, double *
                          call->fn->signature);
     *ret = real(&e->value);
     return SKEP_OK;
+}
+
+static size_t label_text(const struct buckets *b, double at, char out[80])
+{
+    double lo = b->min + at * b->size, hi = lo + b->size;
+    if (b->has_max && hi > b->max)
+        hi = b->max;
+    /* 0.1 + 0.2 is no border anybody reads: twelve digits, and no -0 */
+    return (size_t)snprintf(out, 80, "%.12g - %.12g", lo + 0.0, hi + 0.0);
+}
+
+static void make_labels(struct buckets *b, struct skep_arena *a)
+{
+    char text[80];
+    double n = ceil((b->max - b->min) / b->size);
+    if (!(n <= LABELS_MAX))
+        return;
+    b->n_labels = (unsigned)n + 2;
+    b->labels = skep_new_n(a, skep_str, b->n_labels);
+    b->labels[0] = skep_arena_printf(a, "< %.12g", b->min);
+    for (unsigned i = 0; i < (unsigned)n; i++)
+        b->labels[i + 1] = skep_arena_str(a, (skep_str){text, label_text(b, i, text)});
+    b->labels[b->n_labels - 1] = skep_arena_printf(a, "> %.12g", b->max);
 }
 
 static skep_rc prepare_bucket(struct skep_calc *call, struct skep_arena *a, unsigned *ret_arg,
@@ -366,6 +393,8 @@ static skep_rc prepare_bucket(struct skep_calc *call, struct skep_arena *a, unsi
         SKEP_TRY(const_number(call, 3, &b->max, ret_arg, err));
     if (b->has_max && b->max <= b->min)
         return skep_fail(err, SKEP_EINVAL, "the greatest is not above the least");
+    if (b->has_max)
+        make_labels(b, a);
     call->prepared = b;
     return SKEP_OK;
 }
@@ -381,16 +410,17 @@ static skep_value bucket(struct skep_calc_ctx *ctx, const struct skep_calc *e, c
     double v = real(&a[0]), at = ceil((v - b->min) / b->size) - 1;
     if (b->has_min && at < 0)
         at = 0;
+    if (b->labels) {
+        unsigned last = b->n_labels - 1;
+        unsigned label = v < b->min ? 0 : v > b->max ? last : SKEP_MIN((unsigned)at + 1, last - 1);
+        return skep_calc__str(b->labels[label]);
+    }
     if (b->has_min && v < b->min) {
         n = snprintf(text, sizeof text, "< %.12g", b->min);
     } else if (b->has_max && v > b->max) {
         n = snprintf(text, sizeof text, "> %.12g", b->max);
     } else {
-        double lo = b->min + at * b->size, hi = lo + b->size;
-        if (b->has_max && hi > b->max)
-            hi = b->max;
-        /* 0.1 + 0.2 is no border anybody reads: twelve digits, and no -0 */
-        n = snprintf(text, sizeof text, "%.12g - %.12g", lo + 0.0, hi + 0.0);
+        n = (int)label_text(b, at, text);
     }
     return skep_calc__copy(ctx, (skep_str){text, (size_t)n});
 }

@@ -171,6 +171,20 @@ test('fields of fields, in every clause; relatives have them, too', async () => 
   assert.ok(list.rows.every((x) => JSON.stringify(x).includes('bad')));
 });
 
+test('fields of fields by code, by value and row by row, asked for in parts', async () => {
+  const calculated_fields = [{ name: 'y', expression: 'COALESCE($route, "none")' }, { name: 'x', expression: 'CONCAT($y, "!")' }, { name: 'w', expression: 'IF($status = 200, "ok")' }, { name: 'v', expression: 'COALESCE($w, "other")' },
+    { name: 'u', expression: 'MOD(INT(EVENT_TIMESTAMP()), 7)' }, { name: 't', expression: 'IF($u = 3, "three", $u)' }];
+  const js = { x: (r) => `${r.route ?? 'none'}!`, v: (r) => (r.status === 200 ? 'ok' : 'other'), t: (r) => (r.at % 7 === 3 ? 'three' : r.at % 7) };
+  for (const [name, f] of Object.entries(js)) {
+    // Filters ask for some rows first, breakdowns and single calculations for others.
+    const r = await skep.query({ ...range, calculated_fields, breakdowns: [name], limit: 1000, filters: [{ column: name, op: '!=', value: 'ok' }, { column: 'ms', op: 'does-not-exist' }],
+      calculations: [{ op: 'COUNT' }, { op: 'COUNT', name: 'some', filters: [{ column: 'status', op: 'does-not-exist' }, { column: name, op: 'exists' }] }] });
+    const kept = rows.filter((x) => f(x) !== 'ok');
+    assert.deepEqual(counted(r.groups.flatMap((g) => Array(g.values[0]).fill(g.key[0]))), counted(kept.map(f)), name);
+    assert.equal(r.totals.values[1], kept.filter((x) => x.status === undefined).length, name);
+  }
+});
+
 test('derived columns are named like others, of their dataset first', async () => {
   await skep.json('POST', '/1/derived_columns/__all__', { alias: 'outcome', expression: 'IF($status >= 500, "bad", "fine")' });
   await skep.json('POST', '/1/derived_columns/web', { alias: 'outcome', expression: 'CONCAT("web ", $flag)' });

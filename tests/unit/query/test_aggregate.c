@@ -384,6 +384,46 @@ static void computed_fields(void **state)
     skep_pool_free(pool);
 }
 
+/* More values than are computed once each: the others row by row, the same answer. */
+static void computed_of_many_integers(void **state)
+{
+    (void)state;
+    enum { ROWS = 5000, VALUES = 1700 };
+    struct skep_batch *b = skep_batch_new(NULL, REF_T0);
+    for (uint32_t i = 0; i < ROWS; i++) {
+        (void)skep_batch_row(b, SKEP_KIND_SPAN, REF_T0 + i, SKEP_SOURCE_OTLP);
+        if (i % 10 > 0)
+            skep_batch_put(b, SKEP_SCOPE_ATTRIBUTE, SKEP_STR("n"),
+                           (skep_value){.type = SKEP_TYPE_INT, .i = (int64_t)(i * 7 % VALUES)});
+    }
+    struct skep_arena a;
+    struct rnd r = {1};
+    skep_arena_init(&a, "plan", NULL);
+    struct twin t = {.a = &a, .r = &r};
+    struct skep_field_ref plain = {.name = SKEP_STR("n")}, group = plain;
+    struct skep_agg aggs[] = {{.op = SKEP_AGG_COUNT}, {.op = SKEP_AGG_SUM, .field = plain}};
+    struct skep_plan p = {.kind = SKEP_PLAN_AGGREGATE,
+                          .range = {REF_T0, REF_T0 + ROWS},
+                          .groups = &group,
+                          .n_groups = 1,
+                          .aggs = aggs,
+                          .n_aggs = 2,
+                          .limit = 10000};
+    struct ref_store s;
+    struct skep_rowset *set = ref_part(b, 1);
+    ref_store_init(&s, ref_snapshot(&set, NULL, 1), NULL);
+    char *want = answer(&s, &p, NULL, "stored");
+    for (int i = 0; i < 6; i++) { /* the ways are chosen by chance */
+        t.n = 0;
+        struct skep_plan q = twin_plan(&t, &p);
+        same(want, answer(&s, &q, NULL, "computed"), "many integers", "computed");
+    }
+    skep_free(want);
+    skep_snapshot_unref(s.snap);
+    skep_batch_free(b);
+    skep_arena_done(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -391,6 +431,7 @@ int main(void)
         cmocka_unit_test(several_blocks),
         cmocka_unit_test(relations_one_by_one),
         cmocka_unit_test(computed_fields),
+        cmocka_unit_test(computed_of_many_integers),
         cmocka_unit_test(kept_partials_follow_deletes),
         cmocka_unit_test(kept_partials_follow_the_window),
     };

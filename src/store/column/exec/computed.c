@@ -6,6 +6,7 @@
  *
  *   one input with codes    the expression is evaluated once a code, and once for rows without a
  *                           value: the source of type NULL hands out codes and a list of values
+ *   one input of integers   the same, once a value, as long as there are few
  *   anything else           the rows asked for are gathered into columns and evaluated together
  *
  * I1  What is handed out lives until another block is looked at: texts that an input's column lent
@@ -19,6 +20,17 @@
 #include "store/column/exec/exec_priv.h"
 
 _Static_assert((int)SKEP_CALC_ROWS >= (int)SKEP_BLOCK_ROWS, "a block is one batch");
+
+enum { VALUES_MAX = 512, VALUE_SLOTS = 2048 };
+struct value_slot {
+    int64_t value;
+    uint32_t code; /* + 1; 0 = free */
+};
+struct values {
+    uint64_t serial; /* of the list that codes are of */
+    uint32_t n;
+    struct value_slot slots[VALUE_SLOTS];
+};
 
 struct skep_x_computed {
     /* the rows that values are of */
@@ -37,6 +49,9 @@ struct skep_x_computed {
     skep_value *list;
     uint8_t *known;
     struct skep_arena list_texts;
+    struct values *values; /* NULL = not by value so far */
+    uint64_t n_values_made;
+    bool many_values; /* too many of them: row by row */
 };
 
 void skep_x__compile_computed(struct skep_x_query *q, uint32_t name)
@@ -76,6 +91,8 @@ void skep_x__computed_done(struct skep_x_ctx *c)
         free_list(c, k);
         skep_arena_done(&k->texts);
         skep_arena_done(&k->list_texts);
+        skep_x__give(c->q, k->values ? sizeof *k->values : 0);
+        skep_free(k->values);
         skep_x__give(c->q, sizeof *k);
         skep_free(k);
     }
@@ -167,23 +184,14 @@ static skep_rc ready_list(struct skep_x_ctx *c, struct skep_x_computed *k, uint6
     return SKEP_OK;
 }
 
-/* Values of codes[n], which are not known yet. */
+/* Values of codes[n], which are not known yet, of their inputs in[n]. */
 static skep_rc evaluate_codes(struct skep_x_ctx *c, struct skep_x_computed *k,
-                              const struct skep_computed *of, const struct skep_x_vals *v,
-                              const uint32_t *codes, unsigned n, skep_err *err)
+                              const struct skep_computed *of, const uint32_t *codes, skep_value *in,
+                              unsigned n, skep_err *err)
 {
-    skep_value *in = skep_arena_try_alloc(&k->texts, n * sizeof *in);
     skep_value *out = skep_arena_try_alloc(&k->texts, n * sizeof *out);
-    if (!in || !out)
+    if (!out)
         return no_memory(err);
-    for (unsigned i = 0; i < n; i++) {
-        if (codes[i] + 1 == k->n_list)
-            in[i] = (skep_value){.type = SKEP_TYPE_NULL};
-        else if (v->form == SKEP_X_DICT)
-            in[i] = (skep_value){.type = v->type, .s = skep_dict_str(v->dict, codes[i])};
-        else
-            in[i] = v->list[codes[i]];
-    }
     SKEP_TRY(evaluate(c, of, &in, n, &k->texts, out, err));
     for (unsigned i = 0; i < n; i++) {
         skep_value *to = &k->list[codes[i]];
@@ -196,9 +204,26 @@ static skep_rc evaluate_codes(struct skep_x_ctx *c, struct skep_x_computed *k,
         memcpy(text, to->s.p, to->s.n); /* I1: of a dictionary, or of the block's texts */
         to->s.p = text;
     }
-    for (unsigned i = 0; i < n; i++)
-        k->known[codes[i]] = 1;
     return SKEP_OK;
+}
+
+/* The same of codes of v. */
+static skep_rc fresh_codes(struct skep_x_ctx *c, struct skep_x_computed *k,
+                           const struct skep_computed *of, const struct skep_x_vals *v,
+                           const uint32_t *codes, unsigned n, skep_err *err)
+{
+    skep_value *in = skep_arena_try_alloc(&k->texts, n * sizeof *in);
+    if (!in)
+        return no_memory(err);
+    for (unsigned i = 0; i < n; i++) {
+        if (codes[i] + 1 == k->n_list)
+            in[i] = (skep_value){.type = SKEP_TYPE_NULL};
+        else if (v->form == SKEP_X_DICT)
+            in[i] = (skep_value){.type = v->type, .s = skep_dict_str(v->dict, codes[i])};
+        else
+            in[i] = v->list[codes[i]];
+    }
+    return evaluate_codes(c, k, of, codes, in, n, err);
 }
 
 /* The rows of `in` by the codes of v; absent rows have the last code. */
@@ -225,7 +250,7 @@ static skep_rc by_code(struct skep_x_ctx *c, struct skep_x_computed *k,
         fresh[n_fresh++] = code;
     }
     if (n_fresh > 0) {
-        skep_rc rc = evaluate_codes(c, k, of, v, fresh, n_fresh, err);
+        skep_rc rc = fresh_codes(c, k, of, v, fresh, n_fresh, err);
         if (rc != SKEP_OK)
             k->serial = 0;
         SKEP_TRY(rc);
@@ -235,20 +260,118 @@ static skep_rc by_code(struct skep_x_ctx *c, struct skep_x_computed *k,
     return SKEP_OK;
 }
 
-/* The one input's values as codes, if it has such; *ret_coded false: it has not. */
-static skep_rc coded_input(struct skep_x_ctx *c, const struct skep_x_name *name,
-                           const struct skep_x_bits *in, struct skep_x_vals *ret, bool *ret_coded,
-                           skep_err *err)
+/* --- by value: integers of few different values --- */
+
+/* The code of an integer; VALUES_MAX when there are too many. */
+static uint32_t value_code(struct skep_x_computed *k, int64_t x, bool *ret_fresh)
 {
-    *ret_coded = false;
+    uint64_t at = skep_hash_u64((uint64_t)x);
+    for (*ret_fresh = false;; at++) {
+        struct value_slot *s = &k->values->slots[at % VALUE_SLOTS];
+        if (s->code > 0 && s->value == x)
+            return s->code - 1;
+        if (s->code > 0)
+            continue;
+        if (k->values->n == VALUES_MAX)
+            return VALUES_MAX;
+        *s = (struct value_slot){x, ++k->values->n};
+        *ret_fresh = true;
+        return s->code - 1;
+    }
+}
+
+/* A list for values, if there is none: codes begin anew, under a serial of their own. */
+static skep_rc ready_values(struct skep_x_ctx *c, struct skep_x_computed *k, skep_err *err)
+{
+    if (!k->values) {
+        if (skep_x__take(c->q, sizeof *k->values) != SKEP_OK)
+            return no_memory(err);
+        k->values = skep_alloc(struct values);
+    }
+    if (k->serial != 0 && k->serial == k->values->serial)
+        return SKEP_OK;
+    SKEP_TRY(ready_list(c, k, 1ull << 63 | ++k->n_values_made, VALUES_MAX + 1, err));
+    *k->values = (struct values){.serial = k->serial};
+    return SKEP_OK;
+}
+
+/* The rows of `in` by value; those of too many values are left in *rest. */
+static skep_rc by_value(struct skep_x_ctx *c, struct skep_x_computed *k,
+                        const struct skep_computed *of, const struct skep_x_vals *v,
+                        const struct skep_x_bits *in, struct skep_x_bits *rest, skep_err *err)
+{
+    SKEP_UNINIT uint16_t rows[SKEP_BLOCK_ROWS];
+    SKEP_UNINIT uint32_t fresh[VALUES_MAX + 1];
+    struct skep_sel sel = skep_x__rows(in, c->n, rows);
+    unsigned n = 0;
+    SKEP_TRY(ready_values(c, k, err));
+    skep_value *inputs = skep_arena_try_alloc(&k->texts, (VALUES_MAX + 1) * sizeof *inputs);
+    if (!inputs)
+        return no_memory(err);
+    memset(rest, 0, sizeof *rest);
+    for (unsigned i = 0; i < sel.n; i++) {
+        unsigned r = sel.rows ? sel.rows[i] : i;
+        uint32_t code = VALUES_MAX; /* the last one: absent */
+        bool is_fresh = !k->known[code];
+        skep_value value = {.type = SKEP_TYPE_NULL};
+        if (skep_x__has(&v->present, r)) {
+            char none[1];
+            value = skep_x__value(v, r, none);
+            code = value_code(k, v->i64[v->constant ? 0 : r], &is_fresh);
+            if (code == VALUES_MAX) {
+                rest->w[r / 64] |= 1ull << (r % 64);
+                k->many_values = true;
+                continue;
+            }
+        }
+        k->codes[r] = code;
+        if (!is_fresh)
+            continue;
+        k->known[code] = 1;
+        inputs[n] = value;
+        fresh[n++] = code;
+    }
+    skep_rc rc = n > 0 ? evaluate_codes(c, k, of, fresh, inputs, n, err) : SKEP_OK;
+    if (rc != SKEP_OK)
+        k->serial = 0;
+    SKEP_TRY(rc);
+    struct skep_x_bits some = *in;
+    skep_x__andnot(&some, rest);
+    skep_x__or(&k->done, &some);
+    skep_x__or(&k->coded, &some);
+    return SKEP_OK;
+}
+
+/* Of a computed input: have all the rows codes?  Others have values that no code says. */
+static bool all_coded(const struct skep_x_ctx *c, uint32_t name, const struct skep_x_bits *in)
+{
+    struct skep_x_bits others = *in;
+    if (!c->q->names[name].computed)
+        return true;
+    skep_x__andnot(&others, &c->computed[name]->coded);
+    return !skep_x__any(&others);
+}
+
+/* How the one input's values come. */
+enum input { BY_ROW, BY_CODE, BY_VALUE };
+
+static skep_rc one_input(struct skep_x_ctx *c, const struct skep_x_computed *k,
+                         const struct skep_x_name *name, const struct skep_x_bits *in,
+                         struct skep_x_vals *ret, enum input *ret_how, skep_err *err)
+{
+    *ret_how = BY_ROW;
     if (name->computed->n_inputs != 1 || name->inputs[0] == UINT32_MAX)
         return SKEP_OK;
     const struct skep_x_bound *b = skep_x__sources(c, name->inputs[0]);
     if (b->n == 0 || (b->n > 1 && b->sources[0].kind != SKEP_X_COMPUTED))
         return SKEP_OK;
     SKEP_TRY(skep_x__load(c, &b->sources[0], in, ret, err));
-    *ret_coded = (ret->form == SKEP_X_DICT && ret->dict) ||
-                 (ret->form == SKEP_X_CODES && ret->list && skep_x__any(&ret->present));
+    if (!skep_x__any(&ret->present) || !all_coded(c, name->inputs[0], in))
+        return SKEP_OK;
+    if ((ret->form == SKEP_X_DICT && ret->dict) || (ret->form == SKEP_X_CODES && ret->list))
+        *ret_how = BY_CODE;
+    else if (b->n == 1 && ret->form == SKEP_X_I64 && !k->many_values)
+        *ret_how = BY_VALUE;
     return SKEP_OK;
 }
 
@@ -423,9 +546,14 @@ static skep_rc compute(struct skep_x_ctx *c, struct skep_x_computed *k, uint32_t
 {
     const struct skep_x_name *name = &c->q->names[at];
     struct skep_x_vals v;
-    bool coded = false;
-    SKEP_TRY(coded_input(c, name, in, &v, &coded, err));
-    return coded ? by_code(c, k, name->computed, &v, in, err) : by_row(c, k, name, in, err);
+    struct skep_x_bits rest = *in;
+    enum input how;
+    SKEP_TRY(one_input(c, k, name, in, &v, &how, err));
+    if (how == BY_CODE)
+        return by_code(c, k, name->computed, &v, in, err);
+    if (how == BY_VALUE)
+        SKEP_TRY(by_value(c, k, name->computed, &v, in, &rest, err));
+    return skep_x__any(&rest) ? by_row(c, k, name, &rest, err) : SKEP_OK;
 }
 
 /* Codes whose value is not null. */
