@@ -135,12 +135,13 @@ void skep_api_free(struct skep_api *api)
     skep_api_begin_stop(api);
     skep_logs_retention_free(api->retention);
     skep_logs_subscriptions_free(api->subscriptions);
-    skep_watch_free(api->watch);
+    skep_watch_stop(api->watch);
     skep_api__tails_wait(api);
     if (api->login_pool)
         skep_pool_free(api->login_pool);
-    skep_pool_free(api->pool); /* waits for the queued jobs, which see `stopping` */
-    skep_api__tails_wait(api); /* those that the last jobs began */
+    skep_pool_free(api->pool);   /* waits for the queued jobs, which see `stopping` */
+    skep_api__tails_wait(api);   /* those that the last jobs began */
+    skep_watch_free(api->watch); /* jobs may have asked it until now */
     skep_logs_exports_free(api->exports);
     skep_assert(atomic_load(&api->pending) == 0 && api->running == NULL);
     skep_logs_queries_free(api->logs_queries);

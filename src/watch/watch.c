@@ -337,10 +337,8 @@ skep_rc skep_watch_drop(struct skep_watch *w, skep_str environment, skep_str id,
     return rc;
 }
 
-void skep_watch_free(struct skep_watch *w)
+void skep_watch_stop(struct skep_watch *w)
 {
-    if (!w)
-        return;
     atomic_store_explicit(&w->cut, true, memory_order_relaxed);
     skep_mutex_lock(&w->mu);
     w->stopping = true;
@@ -348,6 +346,14 @@ void skep_watch_free(struct skep_watch *w)
     skep_mutex_unlock(&w->mu);
     if (w->started)
         skep_thread_join(&w->thread);
+    w->started = false;
+}
+
+void skep_watch_free(struct skep_watch *w)
+{
+    if (!w)
+        return;
+    skep_watch_stop(w);
     skep_arena_done(&w->arena);
     skep_cond_done(&w->bell);
     skep_mutex_done(&w->mu);

@@ -69,7 +69,10 @@ struct skep_watch;
 struct skep_watch *skep_watch_new(const struct skep_watch_config *cfg);
 /* Start the thread: what was not told yet is told, what is due is asked. */
 void skep_watch_start(struct skep_watch *w);
-/* Ends a running question and the thread.  NULL is fine. */
+/* Ends a running question and the thread; who asks later is told that it was canceled.  Twice is
+ * fine. */
+void skep_watch_stop(struct skep_watch *w);
+/* After the last call of others.  NULL is fine. */
 void skep_watch_free(struct skep_watch *w);
 /* Rules were made, changed or dropped.  Threads: any. */
 void skep_watch_changed(struct skep_watch *w);

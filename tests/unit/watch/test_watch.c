@@ -361,7 +361,9 @@ static void test_thread(void **unused)
     world.met = true;
     skep_watch_start(watch);
     skep_watch_changed(watch);
-    skep_watch_free(watch); /* whatever it is at */
+    skep_watch_stop(watch); /* whatever it is at */
+    skep_watch_stop(watch);
+    skep_watch_free(watch);
     const struct skep_watch_config w = {
         .os = &os, .state = state, .rules = rules, .ask = ask, .tell = tell};
     watch = skep_watch_new(&w);
