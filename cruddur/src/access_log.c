@@ -21,9 +21,10 @@ static void after(struct request *request)
     size_t n =
         localtime_r(&now, &tm) != NULL ? strftime(when, sizeof when, "[%Y-%b-%d %H:%M]", &tm) : 0;
     when[n] = '\0';
+    // As it was sent: what is decoded could hold the end of a line.
     const char *query = strchr(request->target, '?');
     log_line(WAGGLE_ERROR, "%s %s %s http %s%s %u %s", when, request->peer, request->method,
-             request->path, query != NULL ? query : "?", request->reply.status,
+             request->target, query != NULL ? "" : "?", request->reply.status,
              reply_phrase(request->reply.status));
 }
 

@@ -51,9 +51,10 @@ static void tell(const struct request *request, const char *stack)
     char body[600];
     const struct fault *fault = &request->fault;
     const char *host = request_header(request, "Host");
-    snprintf(url, sizeof url, "http://%s%s", host != NULL ? host : "", request->path);
-    snprintf(body, sizeof body, "Exception on %s [%s]\n%s: %s", request->path, request->method,
-             fault->type, fault->message);
+    int path_n = (int)strcspn(request->target, "?"); // as it was sent
+    snprintf(url, sizeof url, "http://%s%.*s", host != NULL ? host : "", path_n, request->target);
+    snprintf(body, sizeof body, "Exception on %.*s [%s]\n%s: %s", path_n, request->target,
+             request->method, fault->type, fault->message);
     log_record(
         WAGGLE_ERROR, body, NULL,
         WAGGLE_ATTRS(

@@ -8,6 +8,7 @@ import { createServer } from 'node:http';
 import { createConnection } from 'node:net';
 import { after, before, test } from 'node:test';
 import { Cruddur, visitorsBinary } from './cruddur.mjs';
+import { until } from './support.mjs';
 
 const FRONTEND = 'https://3000-bootcamp.example.org';
 let course, own;
@@ -34,11 +35,11 @@ async function answered(path, age, { method = 'GET', body } = {}) {
   const from = BigInt(Date.now()) * 1000n;
   const r = await course.call(method, path, { body });
   const text = await r.text();
-  const until = BigInt(Date.now() + 1) * 1000n;
+  const latest = BigInt(Date.now() + 1) * 1000n;
   assert.equal(r.status, 200);
   assert.equal(r.headers.get('content-type'), 'application/json');
   const now = micros(/"created_at":"([^"]+)"/.exec(text)[1]) + age;
-  assert.ok(now >= from && now <= until, 'times go by the clock');
+  assert.ok(now >= from && now <= latest, 'times go by the clock');
   return { text, now };
 }
 
@@ -259,6 +260,9 @@ test('bodies that are no JSON, too much, or not what is asked for', async () => 
   assert.match(await raw('nonsense\r\n\r\n'), /^(HTTP\/1\.1 400 .*)?/);
   assert.equal((await own.call('GET', `/api/activities/@${'h'.repeat(3000)}`)).status, 404);
   assert.equal((await own.call('GET', '/api/activities/%00%2e%2e%2fetc')).status, 404);
+  assert.equal((await own.call('GET', '/x%0Ainjected')).status, 404);
+  await until('its line', () => own.log.includes('GET http /x%0Ainjected? 404 NOT FOUND'));
+  assert.doesNotMatch(own.log, /^injected/m);
   assert.equal((await own.json('GET', '/api/health-check')).success, true);
 });
 

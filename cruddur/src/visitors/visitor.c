@@ -17,7 +17,13 @@
 
 #include "visitors/script.h"
 
-enum { PEOPLE_MAX = 64, TIMEOUT_MS = 20000, AWAY_MS = 500, STEP_MS = 100 };
+enum {
+    PEOPLE_MAX = 64,
+    TIMEOUT_MS = 20000,
+    AWAY_MS = 500,
+    STEP_MS = 100,
+    ANSWER_BYTES_MAX = 1 << 20
+};
 
 static atomic_bool stopping, slow, errors;
 
@@ -66,9 +72,10 @@ static size_t collect(char *piece, size_t size, size_t n, void *self)
 {
     struct visitor *v = self;
     size_t bytes = size * n;
-    char *grown = realloc(v->answer, v->answer_n + bytes);
+    char *grown =
+        v->answer_n + bytes <= ANSWER_BYTES_MAX ? realloc(v->answer, v->answer_n + bytes) : NULL;
     if (grown == NULL)
-        return 0;
+        return 0; // libcurl gives up
     memcpy(grown + v->answer_n, piece, bytes);
     v->answer = grown;
     v->answer_n += bytes;
