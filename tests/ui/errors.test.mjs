@@ -287,7 +287,7 @@ test('deploys: what came with one; what two wires told of', options, async () =>
   const text = (key, stringValue) => ({ key, value: { stringValue } });
   const trace = 'Traceback (most recent call last):\n  File "/srv/shop/cart9.py", line 3, in total\n    x\nLookupError: gone\n';
   const now = `${BigInt(Date.now()) * 1000000n}`;
-  await send('LookupError', 9, { timestamp: Date.now() / 1000, code_version: '4f5ebda' });
+  await send('LookupError', 9, { timestamp: Date.now() / 1000 + 0.05, code_version: '4f5ebda' });
   assert.equal((await skep.call('POST', '/v1/traces', { resourceSpans: [{
     resource: { attributes: [text('service.name', 'shop'), text('deployment.environment.name', 'production')] },
     scopeSpans: [{ spans: [{ traceId: '0102030405060708090a0b0c0d0e0f10', spanId: '0102030405060709', name: 'GET /', kind: 2, startTimeUnixNano: now, endTimeUnixNano: now,
