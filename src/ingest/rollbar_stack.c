@@ -30,6 +30,28 @@ static void read_offset(yyjson_val *f, struct skep_frame *ret)
         ret->offset = yyjson_get_uint(v);
 }
 
+/* A sender that knows no name writes "app+0x1394" for the method and the binary for the file. In a
+ * stack as text (native.c) such a frame is the offset alone: here, too, so that what a program
+ * reports over both wires is one error. */
+static void forget_made_up_name(struct skep_frame *f)
+{
+    skep_str name, offset;
+    if (!f->has_offset || f->line > 0 || !skep_str_eq(f->file, f->module))
+        return;
+    size_t plus = f->function.n;
+    while (plus > 0 && f->function.p[plus - 1] != '+')
+        plus--;
+    if (plus < 2)
+        return;
+    name = (skep_str){f->function.p, plus - 1};
+    offset = skep_str_skip(f->function, plus);
+    if (!skep_str_starts(offset, SKEP_STR("0x")) || name.n > f->module.n ||
+        !skep_str_eq(skep_str_skip(f->module, f->module.n - name.n), name))
+        return;
+    f->function = offset;
+    f->file = SKEP_STR_NULL;
+}
+
 static struct skep_frame frame_of(yyjson_val *f)
 {
     struct skep_frame ret = {.file = skep_rollbar__str(f, "filename"),
@@ -42,6 +64,7 @@ static struct skep_frame frame_of(yyjson_val *f)
     if (ret.module.n == 0)
         ret.module = skep_rollbar__str(f, "module");
     read_offset(f, &ret);
+    forget_made_up_name(&ret);
     return ret;
 }
 

@@ -381,6 +381,20 @@ test('errors as items of Rollbar: in the inbox, with frames, linked to their tra
   assert.match(stack.at(-1).build_id, /^[0-9a-f]{40}$/);
 });
 
+test('what is reported over OTLP and to Rollbar is one error', async () => {
+  await run(errors, [], {
+    env: {
+      PATH: process.env.PATH, OTEL_EXPORTER_OTLP_ENDPOINT: skep.url, OTEL_TRACES_EXPORTER: 'otlp,rollbar', OTEL_LOGS_EXPORTER: 'otlp,rollbar',
+      OTEL_RESOURCE_ATTRIBUTES: 'deployment.environment.name=both', ROLLBAR_ACCESS_TOKEN: '0123456789abcdef0123456789abcdef', ROLLBAR_ENDPOINT: `${skep.url}/api/1/`,
+    },
+  });
+  const titles = await until('the items', async () => {
+    const { result } = await skep.json('GET', '/api/1/items/?environment=both');
+    return result.items.length >= 3 && result.items.map((i) => i.title).sort();
+  });
+  assert.deepEqual(titles, ['CartError: no total', 'StockError: less than none', 'stock "is" gone \u00e4']);
+});
+
 test('a crash is reported by the next start, in the trace it happened in', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'waggle-crash-'));
   try {
