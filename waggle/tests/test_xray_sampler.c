@@ -14,21 +14,14 @@
     "\",\"ServiceType\":\"*\",\"Host\":\"*\",\"HTTPMethod\":\"" method "\",\"URLPath\":\"" path    \
     "\",\"ResourceARN\":\"*\",\"Version\":1" more "},\"CreatedAt\":0.0,\"ModifiedAt\":1.5e9}"
 
-static const char rules_json[] = "{\"SamplingRuleRecords\":[" RULE(
-    "Default", 10000, 0.05, 1, "*", "*", "*",
-    ",\"Attributes\":{}") "," RULE("never", 20, 0, 0, "*", "*", "/health*",
-                                   "") "," RULE("shop", 10, 1.0, 2, "SHOP", "GET", "/a?c/*",
-                                                "") "," RULE("with attributes", 1, 1, 0, "*", "*",
-                                                             "*",
-                                                             ",\"Attributes\":{\"k\":"
-                                                             "\"v\"}") ",{\"SamplingRule\":"
-                                                                       "{\"RuleName\":"
-                                                                       "\"old\","
-                                                                       "\"Priority\":1,"
-                                                                       "\"FixedRate\":1,"
-                                                                       "\"Version\":2}}],"
-                                                                       "\"NextToken\":"
-                                                                       "null}";
+#define ALL     RULE("Default", 10000, 0.05, 1, "*", "*", "*", ",\"Attributes\":{}")
+#define NEVER   RULE("never", 20, 0, 0, "*", "*", "/health*", "")
+#define SHOP    RULE("shop", 10, 1.0, 2, "SHOP", "GET", "/a?c/*", "")
+#define FOREIGN RULE("with", 1, 1, 0, "*", "*", "*", ",\"Attributes\":{\"k\":\"v\"}")
+#define OLD     "{\"SamplingRule\":{\"RuleName\":\"old\",\"FixedRate\":1,\"Version\":2}}"
+
+static const char rules_json[] =
+    "{\"SamplingRuleRecords\":[" ALL "," NEVER "," SHOP "," FOREIGN "," OLD "],\"NextToken\":null}";
 
 static waggle_str str(const char *s)
 {
