@@ -10,7 +10,6 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "os/os.h"
-#include "os/thread.h"
 #include "segment_support.h"
 #include "store/column/live.h"
 #include "support/fault_os.h"
@@ -797,47 +796,6 @@ static void test_giants(void **state)
     skep_rowset_unref(src.rowset);
 }
 
-/* Several threads read one segment through a cache that is too small. */
-struct racer {
-    struct skep_rowset *rs;
-    uint64_t hash;
-    bool ok;
-};
-
-static void race(void *arg)
-{
-    struct racer *r = arg;
-    struct row_texts t = {0};
-    r->ok = read_rows(r->rs, NULL, 1024, &t, NULL) == SKEP_OK;
-    for (uint32_t i = 0; i < t.n; i++)
-        r->hash = skep_hash_seed(skep_str_bytes(skep_str_c(t.rows[i].text)), r->hash);
-    free_rows(&t);
-}
-
-static void test_threads(void **state)
-{
-    struct fixture *f = *state;
-    struct skep_buf b = small_segment(f, 15);
-    struct skep_cache *c = skep_cache_new(NULL, 20000);
-    struct racer racers[4];
-    skep_thread threads[4];
-    struct skep_rowset *rs;
-    assert_int_equal(skep_segment_open(f->os, "/x", c, &rs, NULL), SKEP_OK);
-    for (int i = 0; i < 4; i++) {
-        racers[i] = (struct racer){.rs = rs};
-        skep_thread_start(&threads[i], "race", race, &racers[i]);
-    }
-    for (int i = 0; i < 4; i++)
-        skep_thread_join(&threads[i]);
-    for (int i = 0; i < 4; i++) {
-        assert_true(racers[i].ok);
-        assert_true(racers[i].hash == racers[0].hash && racers[i].hash != 0);
-    }
-    skep_rowset_unref(rs);
-    skep_cache_free(c);
-    skep_buf_done(&b);
-}
-
 static void check_sample(struct fixture *f, const char *path, uint64_t want_rows, uint64_t want)
 {
     uint64_t rows, hash = 0;
@@ -896,7 +854,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_disk_faults, setup, teardown),
         cmocka_unit_test_setup_teardown(test_cancel, setup, teardown),
         cmocka_unit_test_setup_teardown(test_giants, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_threads, setup, teardown),
         cmocka_unit_test_setup_teardown(test_museum, setup, teardown),
         cmocka_unit_test_setup_teardown(test_dump, setup, teardown),
     };
