@@ -17,18 +17,9 @@
 
 #include "base/mem.h"
 #include "sim/sim.h"
+#include "support/instrumented.h"
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-enum { SEEDS = 60 };
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
-enum { SEEDS = 60 };
-#else
-enum { SEEDS = 400 };
-#endif
-#else
-enum { SEEDS = 400 };
-#endif
+enum { SEEDS = SKEP_INSTRUMENTED ? 60 : 400 };
 enum { BATCH = 100, STEPS_MAX = 1000 };
 
 static const char *self;

@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "os/thread.h"
+#include "support/instrumented.h"
 #include "support/refquery.h"
 #include "support/rowdump.h"
 
@@ -415,7 +416,7 @@ static bool among(skep_str name, const skep_str *names, size_t n)
 static void planted_causes(void **state)
 {
     (void)state;
-    for (uint64_t seed = 1; seed <= 10; seed++) {
+    for (uint64_t seed = 1; seed <= (SKEP_INSTRUMENTED ? 3 : 10); seed++) {
         struct rnd r = {seed * 7919};
         struct skep_arena a;
         skep_str names[MOST_FIELDS];
@@ -437,7 +438,7 @@ static void no_cause(void **state)
 {
     (void)state;
     static const uint32_t sizes[] = {60, 500, 3000};
-    for (uint64_t seed = 1; seed <= 60; seed++) {
+    for (uint64_t seed = 1; seed <= (SKEP_INSTRUMENTED ? 12 : 60); seed++) {
         struct rnd r = {seed * 104729};
         struct skep_arena a;
         skep_str names[MOST_FIELDS];
