@@ -13,10 +13,10 @@ ui('waiting shows where to send and why something was refused, and flips to data
     await page.locator(`pre[aria-label="commands for ${name}"]`).waitFor();
   }
   mock.refuse('unsupported content-type "text/plain"');
-  await page.getByText('unsupported content-type "text/plain"').waitFor({ timeout: 2500 });
+  await page.getByText('unsupported content-type "text/plain"').waitFor({ timeout: 10000 });
   const before = Date.now();
   mock.fill();
-  await page.getByRole('heading', { name: 'All services' }).waitFor({ timeout: 2500 });
+  await page.getByRole('heading', { name: 'All services' }).waitFor({ timeout: 10000 });
   await page.locator('.heat canvas').waitFor();
   assert.ok(Date.now() - before < 10000, 'the page shows rows within the poll of a second and its answer');
 });
