@@ -9,6 +9,8 @@ import type { Suggestion } from '../lib/complete';
 import { Unreadable } from '../lib/query';
 import { Icon } from './Icon';
 
+const PATIENCE_MS = 500; // then a text is taken as it stands
+
 interface Props {
   label: string;
   items: string[];
@@ -34,18 +36,27 @@ export function ChipInput(p: Props) {
   // The chip whose text is in the input; it stays part of the question until the edit is done.
   const [editing, setEditing] = useState<number | null>(null);
   const asked = useRef(0);
+  // Enter that came before the suggestions for the text at hand; those of a part of it must not be taken.
+  const hurry = useRef(false);
+  const pending = useRef(false);
+  const latest = useRef<(value: string, found: Suggestion[], chosen: number) => void>(() => {});
 
   const suggest = async (value: string) => {
     const turn = ++asked.current;
     let found: Suggestion[] = [];
+    pending.current = true;
+    hurry.current = false;
     try {
-      found = await p.suggest(value);
+      found = (await p.suggest(value)).slice(0, 100);
     } catch {
       // Without completion one can still type.
     }
     if (turn !== asked.current) return;
-    setList(found.slice(0, 100));
-    setAt(value.trim() !== '' && found.length > 0 && !found[0]!.weak ? 0 : -1);
+    const chosen = value.trim() !== '' && found.length > 0 && !found[0]!.weak ? 0 : -1;
+    pending.current = false;
+    setList(found);
+    setAt(chosen);
+    if (hurry.current) latest.current(value, found, chosen);
   };
   const type = (value: string) => {
     setText(value);
@@ -55,6 +66,7 @@ export function ChipInput(p: Props) {
   };
   const close = () => {
     asked.current++;
+    pending.current = hurry.current = false;
     setOpen(false);
     setList([]);
   };
@@ -89,6 +101,16 @@ export function ChipInput(p: Props) {
     type(s.text);
     input.current?.focus();
   };
+  const enter = (value: string, found: Suggestion[], chosen: number) => {
+    hurry.current = false;
+    const exact = chosen >= 0 ? found[chosen]! : null;
+    if (exact && (!exact.done || exact.text.trim() !== value.trim())) take(exact);
+    else if (value.trim() === '' && editing === null) {
+      close();
+      p.onRun?.();
+    } else commit(value);
+  };
+  latest.current = enter;
   const edit = (i: number) => {
     setEditing(i);
     setText(p.items[i]!);
@@ -114,12 +136,11 @@ export function ChipInput(p: Props) {
       else setAt((at + (e.key === 'ArrowDown' ? 1 : -1) + list.length + (at < 0 && e.key === 'ArrowUp' ? 1 : 0)) % list.length);
     } else if (e.key === 'Enter') {
       e.preventDefault();
-      const exact = shown && at >= 0 ? list[at]! : null;
-      if (exact && (!exact.done || exact.text.trim() !== text.trim())) take(exact);
-      else if (text.trim() === '' && editing === null) {
-        close();
-        p.onRun?.();
-      } else commit(text);
+      if (open && pending.current && text.trim() !== '') {
+        hurry.current = true;
+        const turn = asked.current;
+        setTimeout(() => hurry.current && turn === asked.current && latest.current(text, [], -1), PATIENCE_MS);
+      } else enter(text, shown ? list : [], shown ? at : -1);
     } else if (e.key === 'Tab' && shown && at >= 0 && text.trim() !== '' && !e.shiftKey) {
       e.preventDefault();
       take(list[at]!);
