@@ -61,14 +61,14 @@ static void test_sections_and_order(void **state)
     (void)state;
     struct skep_sourcemap *m = read_map(
         ")]}'\n{\"version\":3,\"sections\":["
-        "{\"offset\":{\"line\":2,\"column\":4},\"map\":{\"version\":3,\"sourceRoot\":\"/root/\","
+        "{\"offset\":{\"line\":2,\"column\":4},\"map\":{\"version\":3,\"sourceRoot\":\"/maps/\","
         "\"sources\":[\"b.js\"],\"names\":[],\"mappings\":\"AAAA;AACA\"}},"
         "{\"offset\":{\"line\":0,\"column\":0},\"map\":{\"version\":3,\"sources\":[\"a.js\"],"
         "\"names\":[\"n\"],\"mappings\":\"AAAAA\"}}]}");
     at(m, 1, 1, "a.js:1:1 n");
     at(m, 3, 4, "none");
-    at(m, 3, 5, "/root/b.js:1:1 ");
-    at(m, 4, 1, "/root/b.js:2:1 ");
+    at(m, 3, 5, "/maps/b.js:1:1 ");
+    at(m, 4, 1, "/maps/b.js:2:1 ");
     skep_sourcemap_free(m);
 }
 
