@@ -16,6 +16,7 @@ struct skep_ingest;
 struct skep_notify;
 struct skep_oidc;
 struct skep_symbols;
+struct skep_tell_form;
 
 /* What the server finds when it writes to itself and reads it back (src/server/self.c). */
 struct skep_api_self {
@@ -65,6 +66,9 @@ struct skep_api_config {
     struct skep_inbox *inbox; /* of errors: keeps the items */
     struct skep_api_watch watch;
 };
+
+/* What webhooks can be sent of items in place of skep's own message; for the inbox's rules. */
+const struct skep_tell_form *skep_api_item_forms(size_t *ret_n);
 
 /* cfg      copied; what it points to outlives the api.  Starts the workers. */
 struct skep_api *skep_api_new(const struct skep_api_config *cfg);

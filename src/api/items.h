@@ -33,7 +33,7 @@ void skep_api__items_wait(struct skep_api__job *job);
  * row      with all its fields, SKEP_RAW_FIELD among them
  * symbols  of whose maps and debug files originals are filled in; NULL = frames as they came */
 struct skep_stack;
-void skep_api__stack_of(struct skep_api__job *job, const struct skep_row *row,
+void skep_api__stack_of(struct skep_arena *arena, skep_str environment, const struct skep_row *row,
                         struct skep_symbols *symbols, struct skep_stack *ret);
 /* Members of a deploy's object. */
 void skep_api__put_deploy(struct skep_json *j, const struct skep_deploy *d);

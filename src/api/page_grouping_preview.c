@@ -51,7 +51,8 @@ static skep_str field_of(void *ctx, skep_str name)
 static bool stack_of(void *ctx, struct skep_stack *ret)
 {
     const struct subject *s = ctx;
-    skep_api__stack_of(s->job, s->row, s->job->api->cfg.symbols, ret);
+    skep_api__stack_of(&s->job->arena, s->job->req->caller.environment, s->row,
+                       s->job->api->cfg.symbols, ret);
     return ret->n > 0 && ret->chain[0].n_frames > 0;
 }
 

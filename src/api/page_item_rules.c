@@ -2,12 +2,14 @@
 /* Who is told what about items (docs/api/page.md):
  *
  *   GET    /skep/v1/item-rules
- *   POST   /skep/v1/item-rules       {place, trigger, level?, stage?, count?, window_s?}
+ *   POST   /skep/v1/item-rules       {place, trigger, level?, stage?, count?, window_s?,
+ *                                     payload?}
  *   DELETE /skep/v1/item-rules/:id
  *
  * Threads: workers.  Memory: the job's arena. */
 #include <yyjson.h>
 
+#include "api/item_forms.h"
 #include "api/items.h"
 #include "api/people.h"
 #include "state/item_rules.h"
@@ -27,6 +29,8 @@ static void put_rule(struct skep_json *j, const struct skep_item_rule *r)
         skep_json_put_u64(j, SKEP_STR("count"), r->count);
         skep_json_put_i64(j, SKEP_STR("window_s"), r->window_s);
     }
+    if (r->payload.n)
+        skep_json_put_str(j, SKEP_STR("payload"), r->payload);
     skep_json_put_i64_str(j, SKEP_STR("created_ns"), r->created_ns);
     skep_json_end(j);
 }
@@ -84,7 +88,8 @@ static bool read_rate(struct skep_api__job *job, yyjson_val *root, struct skep_i
     return true;
 }
 
-static bool has_place(struct skep_api__job *job, skep_str id)
+/* The rule's place is one, and takes the rule's payload. */
+static bool check_place(struct skep_api__job *job, const struct skep_item_rule *r)
 {
     struct skep_state_place *places;
     size_t n = 0;
@@ -92,8 +97,9 @@ static bool has_place(struct skep_api__job *job, skep_str id)
     skep_rc rc = skep_state_places(job->api->cfg.state, &job->req->caller.environment, &job->arena,
                                    &places, &n, &err);
     for (size_t i = 0; rc == SKEP_OK && i < n; i++) {
-        if (skep_str_eq(places[i].id, id))
-            return true;
+        if (skep_str_eq(places[i].id, r->place))
+            return r->payload.n == 0 || places[i].kind == SKEP_STATE_PLACE_WEBHOOK ||
+                   refuse(job, "payload", "only a webhook can be sent another payload");
     }
     return refuse(job, "place", "there is no such place to tell it (/skep/v1/notify/places)");
 }
@@ -109,7 +115,9 @@ static bool read_rule(struct skep_api__job *job, yyjson_val *root, struct skep_i
         return refuse(job, "trigger", "one of new, reactivated, repeat, rate");
     if (level.n && !skep_api__item_level_parse(level, &r->level_min))
         return refuse(job, "level", "one of debug, info, warning, error, critical");
-    return read_rate(job, root, r) && has_place(job, r->place);
+    if (!skep_api__item_form_parse(text_of(job, root, "payload"), &r->payload))
+        return refuse(job, "payload", "skep or rollbar");
+    return read_rate(job, root, r) && check_place(job, r);
 }
 
 static void create(struct skep_api__job *job)

@@ -22,11 +22,9 @@ static skep_str text_of(struct skep_arena *arena, const struct skep_row *row, co
     return v.type == SKEP_TYPE_STRING ? v.s : SKEP_STR_NULL;
 }
 
-void skep_api__stack_of(struct skep_api__job *job, const struct skep_row *row,
+void skep_api__stack_of(struct skep_arena *arena, skep_str environment, const struct skep_row *row,
                         struct skep_symbols *symbols, struct skep_stack *ret)
 {
-    struct skep_arena *arena = &job->arena;
-    skep_str environment = job->req->caller.environment;
     skep_str trace = text_of(arena, row, "exception.stacktrace");
     skep_str type = text_of(arena, row, "exception.type");
     skep_str message = text_of(arena, row, "exception.message");
@@ -162,7 +160,7 @@ static void put_why(struct skep_json *j, struct skep_api__job *job, const struct
     bool later = false;
     if (!skep_str_eq(kept, skep_fingerprint_str(&f)) && job->api->cfg.symbols) {
         size_t n = why.n;
-        skep_api__stack_of(job, row, NULL, &sent);
+        skep_api__stack_of(&job->arena, job->req->caller.environment, row, NULL, &sent);
         struct skep_fingerprint before = fingerprint_of(job, row, &sent, &why);
         later = skep_str_eq(kept, skep_fingerprint_str(&before));
         f = later ? before : f;
@@ -205,7 +203,7 @@ static void stack(struct skep_api__job *job)
         return;
     }
     skep_assert(row != NULL);
-    skep_api__stack_of(job, row, job->api->cfg.symbols, &s);
+    skep_api__stack_of(&job->arena, job->req->caller.environment, row, job->api->cfg.symbols, &s);
     skep_api__json_begin(job, 200);
     skep_json_object(j);
     skep_api__put_row_id(j, SKEP_STR("id"), row->id);

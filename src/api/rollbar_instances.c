@@ -8,14 +8,11 @@
  *   page p -> the rows before it, without their fields -> 20 rows behind the last of them, whole
  *   last_id -> the rows behind it
  *
- * `data` of a Rollbar item is what is kept of it, word for word; of another wire's exception it is
- * made of the row, in the same shape.
  * Threads: workers.  Memory: the job's arena. */
+#include "api/rollbar_data.h"
 #include "api/rollbar_priv.h"
 
 #include "base/assert.h"
-#include "stack/stack.h"
-#include "wire/json_in.h"
 
 enum { PAGE_ROWS = 20, PAGE_ROWS_MAX = 100, BEFORE_MAX = 10000 };
 
@@ -69,105 +66,15 @@ static skep_rc fetch(struct skep_api__job *job, struct skep_plan *plan, const st
 
 // --- an occurrence -----------------------------------------------------------------------------
 
-static void put_frames(struct skep_json *j, const struct skep_exception *e)
-{
-    skep_json_key(j, SKEP_STR("frames"));
-    skep_json_array(j);
-    for (uint32_t i = 0; i < e->n_frames; i++) {
-        const struct skep_frame *f = &e->frames[i];
-        skep_json_object(j);
-        skep_api__rb_put_text(j, SKEP_STR("filename"), f->file);
-        skep_api__rb_put_text(j, SKEP_STR("method"), f->function);
-        if (f->line)
-            skep_json_put_u64(j, SKEP_STR("lineno"), f->line);
-        if (f->column)
-            skep_json_put_u64(j, SKEP_STR("colno"), f->column);
-        skep_json_end(j);
-    }
-    skep_json_end(j);
-}
-
-static void put_body(struct skep_json *j, struct skep_api__job *job, const struct skep_row *row)
-{
-    struct skep_stack s = {.n = 0};
-    skep_api__stack_of(job, row, job->api->cfg.symbols, &s);
-    skep_json_key(j, SKEP_STR("body"));
-    skep_json_object(j);
-    if (s.n == 0) {
-        skep_json_key(j, SKEP_STR("message"));
-        skep_json_object(j);
-        skep_json_put_str(j, SKEP_STR("body"), text_of(&job->arena, row, SKEP_BODY_FIELD));
-        skep_json_end(j);
-    } else {
-        skep_json_key(j, SKEP_STR("trace_chain"));
-        skep_json_array(j);
-        for (uint32_t i = 0; i < s.n; i++) {
-            skep_json_object(j);
-            skep_json_key(j, SKEP_STR("exception"));
-            skep_json_object(j);
-            skep_json_put_str(j, SKEP_STR("class"), s.chain[i].type);
-            skep_json_put_str(j, SKEP_STR("message"), s.chain[i].message);
-            skep_json_end(j);
-            put_frames(j, &s.chain[i]);
-            skep_json_end(j);
-        }
-        skep_json_end(j);
-    }
-    skep_json_end(j);
-}
-
-/* `data` of an exception that another wire told of. */
-static void put_made(struct skep_json *j, struct skep_api__job *job, const struct skep_row *row,
-                     skep_str stage)
-{
-    static const skep_str own[] = {SKEP_STR_INIT("service.version"),
-                                   SKEP_STR_INIT("telemetry.sdk.language"),
-                                   SKEP_STR_INIT("error.context")},
-                          theirs[] = {SKEP_STR_INIT("code_version"), SKEP_STR_INIT("language"),
-                                      SKEP_STR_INIT("context")};
-    struct skep_arena *arena = &job->arena;
-    int level = skep_inbox_level(text_of(arena, row, SKEP_STR("error.level")), row->severity);
-    skep_json_object(j);
-    skep_json_put_i64(j, SKEP_STR("timestamp"), row->time_ns / 1000000000);
-    skep_json_put_str(j, SKEP_STR("environment"), stage);
-    skep_json_put_str(j, SKEP_STR("level"), skep_api__item_level_name(level));
-    for (size_t i = 0; i < SKEP_ARRAY_LEN(own); i++) {
-        skep_str text = text_of(arena, row, own[i]);
-        if (text.n)
-            skep_json_put_str(j, theirs[i], text);
-    }
-    put_body(j, job, row);
-    skep_json_end(j);
-}
-
-static skep_str stage_of(struct skep_arena *arena, const struct skep_row *row)
-{
-    skep_str stage = text_of(arena, row, skep_api__rb_stage);
-    return stage.n ? stage : text_of(arena, row, skep_api__rb_old_stage);
-}
-
 /* The item the row counts for; 0 = it is not known (yet). */
 static int64_t item_of(struct skep_api__job *job, const struct skep_row *row)
 {
     struct skep_item item;
     skep_err err;
     skep_rc rc = skep_state_item_find(
-        job->api->cfg.state, job->req->caller.environment, stage_of(&job->arena, row),
+        job->api->cfg.state, job->req->caller.environment, skep_api__rb_stage_of(&job->arena, row),
         text_of(&job->arena, row, SKEP_STR("error.fingerprint")), &job->arena, &item, &err);
     return rc != SKEP_OK ? 0 : item.merged_into ? item.merged_into : item.id;
-}
-
-/* What is kept of a Rollbar item, if it is an object: rows may be imported with anything there. */
-static skep_str kept_of(struct skep_api__job *job, const struct skep_row *row)
-{
-    if (row->source != SKEP_SOURCE_ROLLBAR)
-        return SKEP_STR_NULL;
-    yyjson_alc alc = skep_json_alc(&job->budget);
-    skep_str kept = text_of(&job->arena, row, SKEP_RAW_FIELD);
-    yyjson_doc *doc = yyjson_read_opts((char *)(uintptr_t)kept.p, kept.n, 0, &alc, NULL);
-    bool object = yyjson_is_obj(yyjson_doc_get_root(doc));
-    yyjson_doc_free(doc);
-    return object ? kept : SKEP_STR_NULL;
 }
 
 static void put_instance(struct skep_api__job *job, const struct skep_row *row)
@@ -184,11 +91,9 @@ static void put_instance(struct skep_api__job *job, const struct skep_row *row)
     skep_json_put_i64(j, SKEP_STR("timestamp"), row->time_ns / 1000000000);
     skep_json_put_u64(j, SKEP_STR("version"), 2); // of the payload's form: Rollbar has had no other
     skep_json_key(j, SKEP_STR("data"));
-    skep_str kept = kept_of(job, row);
-    if (kept.n)
-        skep_json_raw(j, kept);
-    else
-        put_made(j, job, row, stage_of(&job->arena, row));
+    const struct skep_api__rb_source source = {
+        .arena = &job->arena, .budget = &job->budget, .symbols = job->api->cfg.symbols};
+    skep_api__rb_data(j, &source, job->req->caller.environment, row);
     skep_json_end(j);
 }
 

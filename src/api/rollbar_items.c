@@ -13,18 +13,13 @@
 
 enum { PAGE_ITEMS = 100, LIMIT_MAX = 5000, LIST_MAX = 1000, PAGE_MAX = 1000000 };
 
-void skep_api__rb_item(struct skep_json *j, const struct skep_item *i)
+void skep_api__rb_item_members(struct skep_json *j, const struct skep_item *i)
 {
     int64_t controlling = i->merged_into ? i->merged_into : i->id;
-    skep_json_object(j);
     skep_json_put_i64(j, SKEP_STR("id"), i->id);
     skep_json_put_i64(j, SKEP_STR("counter"), i->counter);
     skep_json_put_str(j, SKEP_STR("title"), i->title);
-    skep_json_put_str(j, SKEP_STR("level"), skep_api__item_level_name(i->level));
-    skep_json_put_str(j, SKEP_STR("status"), skep_item_status_name(i->status));
     skep_json_put_str(j, SKEP_STR("environment"), i->stage);
-    skep_json_put_str(j, SKEP_STR("framework"),
-                      i->framework.n ? i->framework : SKEP_STR("unknown"));
     skep_json_put_str(j, SKEP_STR("hash"), i->fingerprint);
     skep_json_put_u64(j, SKEP_STR("total_occurrences"), i->since_activated);
     skep_api__rb_put_null(j, SKEP_STR("unique_occurrences"));
@@ -48,6 +43,16 @@ void skep_api__rb_item(struct skep_json *j, const struct skep_item *i)
         skep_json_i64(j, i->merged_into);
     else
         skep_json_null(j);
+}
+
+void skep_api__rb_item(struct skep_json *j, const struct skep_item *i)
+{
+    skep_json_object(j);
+    skep_api__rb_item_members(j, i);
+    skep_json_put_str(j, SKEP_STR("level"), skep_api__item_level_name(i->level));
+    skep_json_put_str(j, SKEP_STR("status"), skep_item_status_name(i->status));
+    skep_json_put_str(j, SKEP_STR("framework"),
+                      i->framework.n ? i->framework : SKEP_STR("unknown"));
     skep_json_end(j);
 }
 

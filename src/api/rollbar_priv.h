@@ -6,6 +6,7 @@
 #include <yyjson.h>
 
 #include "api/items.h"
+#include "state/item_rules.h"
 
 /* {"err":0,"result": ... and, when the result stands, its end. */
 void skep_api__rb_begin(struct skep_api__job *job, int status);
@@ -91,5 +92,14 @@ void skep_api__rb_rows_of_all(struct skep_api__job *job, const skep_str *stages,
 void skep_api__rb_rows_of_version(struct skep_api__job *job, skep_str version, skep_str stage,
                                   struct skep_plan *plan);
 
-/* An item's object. */
+/* "new_item" ... */
+const char *skep_api__rb_trigger_name(enum skep_item_trigger trigger);
+
+/* An environment stands where Rollbar has a project; the number is made of its name. */
+int64_t skep_api__rb_project_id(skep_str environment);
+
+/* What of an item the calls and the webhooks have in common; level, status and framework are texts
+ * in the one and numbers in the other. */
+void skep_api__rb_item_members(struct skep_json *j, const struct skep_item *i);
+/* An item's object, of the calls. */
 void skep_api__rb_item(struct skep_json *j, const struct skep_item *i);

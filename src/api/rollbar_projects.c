@@ -23,7 +23,7 @@
 enum { STAGES_MAX = 1000 };
 
 /* Rollbar's are numbers; an environment's stays the same as long as its name. */
-static int64_t project_id(skep_str slug)
+int64_t skep_api__rb_project_id(skep_str slug)
 {
     return (int64_t)XXH32(slug.p, slug.n, 0) + 1;
 }
@@ -33,7 +33,7 @@ static int64_t project_id(skep_str slug)
 static void put_project(struct skep_json *j, const struct skep_state_environment *e)
 {
     skep_json_object(j);
-    skep_json_put_i64(j, SKEP_STR("id"), project_id(e->slug));
+    skep_json_put_i64(j, SKEP_STR("id"), skep_api__rb_project_id(e->slug));
     skep_json_put_i64(j, SKEP_STR("account_id"), 1);
     skep_json_put_str(j, SKEP_STR("name"), e->name.n ? e->name : e->slug);
     skep_json_put_str(j, SKEP_STR("status"), SKEP_STR("enabled"));
@@ -68,7 +68,7 @@ static bool named(struct skep_api__job *job, struct skep_state_environment *ret)
     int64_t id;
     if (!skep_api__rb_id(job, SKEP_STR("project"), &id) || !own(job, ret))
         return false;
-    if (id == project_id(ret->slug))
+    if (id == skep_api__rb_project_id(ret->slug))
         return true;
     skep_api__rb_fail(job, 404, SKEP_ENOTFOUND, SKEP_STR("no such project"));
     return false;
@@ -151,7 +151,7 @@ static void tokens(struct skep_api__job *job)
     skep_json_array(&job->out.json);
     for (size_t i = 0; i < n; i++) {
         if (skep_str_eq(keys[i].environment, e.slug) && keys[i].revoked_ns == 0)
-            put_token(&job->out.json, &keys[i], project_id(e.slug));
+            put_token(&job->out.json, &keys[i], skep_api__rb_project_id(e.slug));
         skep_api__out_check(&job->out);
     }
     skep_json_end(&job->out.json);
@@ -190,7 +190,8 @@ static void environments(struct skep_api__job *job)
             continue;
         skep_json_object(j);
         skep_json_put_str(j, SKEP_STR("environment"), r->groups[i].key[0].s);
-        skep_json_put_i64(j, SKEP_STR("project_id"), project_id(job->opts.environment));
+        skep_json_put_i64(j, SKEP_STR("project_id"),
+                          skep_api__rb_project_id(job->opts.environment));
         skep_json_put_u64(j, SKEP_STR("visible"), 1);
         skep_json_end(j);
         skep_api__out_check(&job->out);

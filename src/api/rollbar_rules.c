@@ -9,12 +9,14 @@
  *
  *   trigger            new_item  reactivated_item  exp_repeat_item  item_velocity occurrence_rate
  *   filters            level gte, environment eq, rate (period, count)
- *   config             url of a webhook; place: id or name of any; else the only one of the channel
+ *   config             url of a webhook; place: id or name of any; else the only one of the
+ * channel; payload of a webhook: "rollbar" (without one), or "skep"
  *
  * A rule names a place that there is (POST /skep/v1/notify/places).  What a rule here cannot say is
  * refused by its name.
  *
  * Threads: workers.  Memory: the job's arena. */
+#include "api/item_forms.h"
 #include "api/rollbar_priv.h"
 
 #include "base/assert.h"
@@ -38,6 +40,15 @@ static const struct {
                 {"exp_repeat_item", SKEP_TRIGGER_REPEAT},
                 {"item_velocity", SKEP_TRIGGER_RATE},
                 {"occurrence_rate", SKEP_TRIGGER_RATE}};
+
+const char *skep_api__rb_trigger_name(enum skep_item_trigger trigger)
+{
+    for (size_t i = 0; i < SKEP_ARRAY_LEN(triggers); i++) {
+        if (triggers[i].trigger == trigger)
+            return triggers[i].name;
+    }
+    return "unknown";
+}
 
 struct rules {
     const struct channel *channel;
@@ -126,12 +137,7 @@ static void put_rule(struct skep_json *j, const struct rules *x, const struct sk
     skep_json_object(j);
     skep_json_put_i64(j, SKEP_STR("id"), r->id);
     skep_json_put_str(j, SKEP_STR("action"), skep_str_c(x->channel->action));
-    for (size_t i = 0; i < SKEP_ARRAY_LEN(triggers); i++) {
-        if (triggers[i].trigger != r->trigger)
-            continue;
-        skep_json_put_str(j, SKEP_STR("trigger"), skep_str_c(triggers[i].name));
-        break;
-    }
+    skep_json_put_str(j, SKEP_STR("trigger"), skep_str_c(skep_api__rb_trigger_name(r->trigger)));
     skep_json_put_str(j, SKEP_STR("status"),
                       p && p->disabled ? SKEP_STR("disabled") : SKEP_STR("enabled"));
     put_filters(j, r);
@@ -140,6 +146,8 @@ static void put_rule(struct skep_json *j, const struct rules *x, const struct sk
     skep_json_put_str(j, SKEP_STR("place"), r->place);
     if (p)
         skep_json_put_str(j, SKEP_STR("name"), p->name);
+    if (x->channel->kind == SKEP_STATE_PLACE_WEBHOOK)
+        skep_json_put_str(j, SKEP_STR("payload"), r->payload.n ? r->payload : SKEP_STR("skep"));
     skep_json_end(j);
     skep_json_end(j);
 }
@@ -265,6 +273,21 @@ static bool read_place(struct skep_api__job *job, const struct rules *x, yyjson_
     return true;
 }
 
+/* What a webhook is sent: Rollbar's payload, unless the rule says otherwise. */
+static bool read_payload(struct skep_api__job *job, const struct rules *x, yyjson_val *v, size_t at,
+                         struct skep_item_rule *r)
+{
+    yyjson_val *config = yyjson_obj_get(v, "config");
+    skep_str payload = text(job, config, "payload"), format = text(job, config, "format");
+    if (format.n && !skep_str_eq(format, SKEP_STR("json")))
+        return wrong(job, at, "a webhook is sent JSON here, not", format);
+    if (x->channel->kind != SKEP_STATE_PLACE_WEBHOOK)
+        return payload.n == 0 || wrong(job, at, "only a webhook has a payload, not", payload);
+    if (skep_api__item_form_parse(payload.n ? payload : SKEP_STR("rollbar"), &r->payload))
+        return true;
+    return wrong(job, at, "payload is rollbar or skep, not", payload);
+}
+
 static bool read_rule(struct skep_api__job *job, const struct rules *x, yyjson_val *v, size_t at,
                       struct skep_item_rule *r)
 {
@@ -286,7 +309,7 @@ static bool read_rule(struct skep_api__job *job, const struct rules *x, yyjson_v
         return wrong(job, at,
                      "a filter of type rate with count and period (1 to 86400 s) is needed",
                      SKEP_STR(""));
-    return read_place(job, x, v, at, r);
+    return read_payload(job, x, v, at, r) && read_place(job, x, v, at, r);
 }
 
 /* All rules of the body, in the arena; false: refused. */

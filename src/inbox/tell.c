@@ -8,8 +8,12 @@
  *        rate         rows of the fingerprint in the last window_s >= count; once a window an item
  *   -> a notice, whose key makes that the same thing is told once
  *
+ * A rule whose webhook wants another product's payload has it written by that form (I1).
+ *
  * Nobody hears of what is muted, and of what is resolved only that it is active again.
  * A message that cannot be queued is logged and lost: the item itself shows what happened.
+ *
+ * I1  a payload that does not fit into a message is left to skep's own: nobody is told nothing.
  *
  * Threads: the inbox's.  Memory: an arena, reset for each sighting. */
 #include "inbox/tell.h"
@@ -24,6 +28,8 @@
 #include "wire/json_out.h"
 
 static const int64_t ns_per_s = 1000000000;
+/* What remains of a message is for title, text and data. */
+enum { PAYLOAD_BYTES = SKEP_STATE_MESSAGE_BYTES - (1 << 17) };
 
 struct skep_tell {
     struct skep_tell_config cfg;
@@ -169,13 +175,30 @@ static skep_str data_of(struct skep_buf *out, const struct skep_item_rule *r,
     return out->bad ? SKEP_STR("{}") : skep_buf_text(out);
 }
 
+/* The rule's form of it, if it has one and it fits. */
+static skep_bytes payload_of(struct skep_tell *t, const struct skep_item_rule *r,
+                             const struct skep_item *i, const struct skep_item_change *c,
+                             struct skep_buf *out)
+{
+    const struct skep_tell_fact fact = {.cfg = &t->cfg, .rule = r, .item = i, .times = passed(c)};
+    for (size_t k = 0; k < t->cfg.n_forms; k++) {
+        if (!skep_str_eq(t->cfg.forms[k].name, r->payload))
+            continue;
+        t->cfg.forms[k].write(&fact, &t->arena, out);
+        return out->bad ? (skep_bytes){NULL, 0} : skep_buf_bytes(out); /* I1 */
+    }
+    return (skep_bytes){NULL, 0};
+}
+
 static void tell(struct skep_tell *t, const struct skep_item_rule *r, const struct skep_item *i,
                  const struct skep_item_change *c, const struct skep_item_sighting *seen,
                  const char *key)
 {
-    struct skep_buf data;
+    struct skep_buf data, payload;
     skep_err err = {.text = ""};
     skep_buf_init(&data, 1 << 16);
+    skep_buf_init(&payload, PAYLOAD_BYTES);
+    skep_bytes body = payload_of(t, r, i, c, &payload);
     const struct skep_notice notice = {
         .environment = i->environment,
         .place = r->place,
@@ -190,10 +213,13 @@ static void tell(struct skep_tell *t, const struct skep_item_rule *r, const stru
                                   SKEP_STRARG(i->culprit)),
         .url = skep_arena_printf(&t->arena, "/ui/errors/%" PRId64 "?env=" SKEP_STRFMT, i->id,
                                  SKEP_STRARG(i->environment)),
-        .data = data_of(&data, r, i, seen)};
+        .data = data_of(&data, r, i, seen),
+        .content_type = body.n ? SKEP_STR("application/json") : SKEP_STR_NULL,
+        .body = body};
     skep_rc rc = skep_notify_put(t->cfg.notify, &notice, NULL, &err);
     if (rc != SKEP_OK && rc != SKEP_ENOTFOUND) /* the place went: its rules are of no use */
         skep_log(WARN, "an error could not be told", SKEP_K_RC(rc), SKEP_K_CSTR("error", err.text));
+    skep_buf_done(&payload);
     skep_buf_done(&data);
 }
 

@@ -232,11 +232,13 @@ static skep_rc start_listening(struct server *s, skep_err *err)
     s->self = skep_self_new(&self);
     if (s->cfg.self_trace)
         s->trace = skep_self_trace_new(s->ingest);
-    const struct skep_tell_config tell = {.os = s->os,
-                                          .store = s->store,
-                                          .state = s->state,
-                                          .notify = s->notify.notify,
-                                          .queries = &s->query_memory};
+    struct skep_tell_config tell = {.os = s->os,
+                                    .store = s->store,
+                                    .state = s->state,
+                                    .notify = s->notify.notify,
+                                    .queries = &s->query_memory,
+                                    .symbols = s->symbols};
+    tell.forms = skep_api_item_forms(&tell.n_forms);
     s->tell = skep_tell_new(&tell);
     const struct skep_inbox_config inbox = {.os = s->os,
                                             .store = s->store,

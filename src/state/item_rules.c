@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Rules of who is told what about items (item_rules.h).
  *
- *   item_rule (id, environment, place, what, level_min, stage, count, window_s, created_ns)
+ *   item_rule (id, environment, place, what, level_min, stage, count, window_s, created_ns,
+ *              payload)
  *
  * Threads: any.  Memory: texts in the caller's arena. */
 #include "state/item_rules.h"
@@ -60,7 +61,8 @@ skep_rc skep_state_item_rules(struct skep_state *s, const skep_str *environment,
                                     .stage = skep_state__text(arena, st, 5),
                                     .count = (uint64_t)sqlite3_column_int64(st, 6),
                                     .window_s = sqlite3_column_int64(st, 7),
-                                    .created_ns = sqlite3_column_int64(st, 8)};
+                                    .created_ns = sqlite3_column_int64(st, 8),
+                                    .payload = skep_state__text(arena, st, 9)};
         rc = skep_state__step(s, st, &row, err);
     }
     skep_state__reset(st);
@@ -91,6 +93,7 @@ skep_rc skep_state_item_rule_put(struct skep_state *s, const struct skep_item_ru
         skep_state__bind_i64(st, 6, (int64_t)r->count);
         skep_state__bind_i64(st, 7, r->window_s);
         skep_state__bind_i64(st, 8, r->created_ns);
+        skep_state__bind_str(st, 9, r->payload);
         rc = skep_state__run(s, st, err);
         *ret_id = sqlite3_last_insert_rowid(s->db);
     }

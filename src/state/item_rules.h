@@ -26,6 +26,7 @@ struct skep_item_rule {
     skep_str stage;   /* empty = all */
     uint64_t count;   /* RATE: at least 1 */
     int64_t window_s; /* RATE: 1 .. 86,400 */
+    skep_str payload; /* what a webhook is sent: the name of a form; empty = skep's message */
     skep_ts_ns created_ns;
 };
 

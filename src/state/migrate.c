@@ -256,6 +256,8 @@ static const char *const steps[] = {
     "    ON CONFLICT(environment) DO UPDATE SET n = n + 1; END;"
     "CREATE TRIGGER item_less AFTER DELETE ON item BEGIN"
     "  UPDATE item_sum SET n = n - 1 WHERE environment = OLD.environment; END;",
+    /* what a webhook is sent of an item */
+    "ALTER TABLE item_rule ADD COLUMN payload TEXT NOT NULL DEFAULT '';",
 };
 
 static skep_rc exec(sqlite3 *db, const char *sql, skep_err *err)

@@ -243,12 +243,14 @@ test('who is told: no place, a place, rules made, refused and dropped', options,
   await skep.json('POST', '/skep/v1/notify/places', { name: 'ops', kind: 'webhook', target: 'http://127.0.0.1:9/hook', per_minute: 60 });
   await page.reload();
   const form = page.getByRole('form', { name: 'New rule' });
+  await form.getByLabel('What it is sent').selectOption('Rollbar’s payload');
   await form.getByLabel('When').selectOption('rate');
   await form.getByRole('spinbutton', { name: 'Times' }).fill('20');
   await form.getByLabel('Level').selectOption('error');
   await form.getByRole('button', { name: 'Add the rule' }).click();
   await page.getByRole('cell', { name: '20 times within 5 min', exact: true }).waitFor();
-  assert.deepEqual((await skep.json('GET', '/skep/v1/item-rules')).rules.map((r) => [r.trigger, r.count, r.window_s, r.level]), [['rate', 20, 300, 'error']]);
+  assert.deepEqual((await skep.json('GET', '/skep/v1/item-rules')).rules.map((r) => [r.trigger, r.count, r.window_s, r.level, r.payload]), [['rate', 20, 300, 'error', 'rollbar']]);
+  await page.getByRole('cell', { name: 'Rollbar’s payload' }).waitFor();
   await shot('errors-rules');
   await page.getByRole('button', { name: 'Delete the rule: 20 times within 5 min' }).click();
   await page.getByRole('button', { name: 'Yes: Delete the rule: 20 times within 5 min' }).click();

@@ -33,10 +33,11 @@ export function Rules() {
         <section class="panel" aria-label="Rules">
           <div class="table-wrap" role="region" aria-label="Rules" tabIndex={0}>
             <table class="table">
-              <thead><tr><th>Place</th><th>When</th><th>Level</th><th>Where it runs</th><th><span class="visually-hidden">Change</span></th></tr></thead>
+              <thead><tr><th>Place</th><th>What it is sent</th><th>When</th><th>Level</th><th>Where it runs</th><th><span class="visually-hidden">Change</span></th></tr></thead>
               <tbody>{rules.data.map((r) => (
                 <tr key={r.id}>
                   <td>{named.get(r.place) ?? <span class="muted">a place that went</span>}</td>
+                  <td>{r.payload === 'rollbar' ? 'Rollbar’s payload' : 'skep’s message'}</td>
                   <td class="grow">{words(r)}</td>
                   <td>{r.level ? `${r.level} and above` : 'every'}</td>
                   <td>{r.stage ?? 'everywhere'}</td>
@@ -54,23 +55,26 @@ export function Rules() {
 
 const words = (r: ItemRule) => (r.trigger === 'rate' ? `${count(r.count!)} times within ${count(r.window_s! / 60)} min` : TRIGGERS.find(([t]) => t === r.trigger)![1]);
 
-function Form({ places, saved }: { places: { id: string; name: string }[]; saved: () => void }) {
+function Form({ places, saved }: { places: { id: string; name: string; kind: string }[]; saved: () => void }) {
   const [trigger, choose] = useState<ItemRule['trigger']>('new');
+  const [place, go] = useState(places[0]!.id);
   const [failed, fail] = useState<Error | null>(null);
+  const hook = places.find((p) => p.id === place)?.kind === 'webhook';
   const submit = (e: Event) => {
     e.preventDefault();
     const f = new FormData(e.currentTarget as HTMLFormElement);
     const text = (name: string) => (f.get(name) as string | null)?.trim() || undefined;
-    const level = text('level'), stage = text('stage');
+    const level = text('level'), stage = text('stage'), payload = text('payload');
     api.createItemRule({
-      place: text('place')!, trigger, ...(level && { level }), ...(stage && { stage }),
+      place: text('place')!, trigger, ...(level && { level }), ...(stage && { stage }), ...(payload && { payload }),
       ...(trigger === 'rate' && { count: Number(text('count')), window_s: 60 * Number(text('minutes')) }),
     }).then(() => { fail(null); saved(); }, fail);
   };
   return (
     <form class="panel rule-form" aria-label="New rule" onSubmit={submit}>
       <div class="form-grid">
-        <label class="field-of-form"><span>Tell</span><select name="place">{places.map((p) => <option key={p.id} value={p.id}>{p.name}</option>)}</select></label>
+        <label class="field-of-form"><span>Tell</span><select name="place" value={place} onChange={(e) => go(e.currentTarget.value)}>{places.map((p) => <option key={p.id} value={p.id}>{p.name}</option>)}</select></label>
+        {hook && <label class="field-of-form"><span>What it is sent</span><select name="payload"><option value="">skep’s message</option><option value="rollbar">Rollbar’s payload</option></select></label>}
         <label class="field-of-form"><span>When</span><select name="trigger" value={trigger} onChange={(e) => choose(e.currentTarget.value as ItemRule['trigger'])}>{TRIGGERS.map(([t, text]) => <option key={t} value={t}>{text}</option>)}</select></label>
         {trigger === 'rate' && <label class="field-of-form"><span>Times</span><input name="count" type="number" min={1} defaultValue="10" required /></label>}
         {trigger === 'rate' && <label class="field-of-form"><span>Within minutes</span><input name="minutes" type="number" min={1} max={1440} defaultValue="5" required /></label>}

@@ -40,7 +40,7 @@ export interface ItemChange {
   status?: Status; resolved_in?: string; level?: string; title?: string; owner?: string; mute_for_s?: number; mute_for_count?: number;
 }
 
-export interface ItemRule { id: number; place: string; trigger: 'new' | 'reactivated' | 'repeat' | 'rate'; level?: string; stage?: string; count?: number; window_s?: number }
+export interface ItemRule { id: number; place: string; trigger: 'new' | 'reactivated' | 'repeat' | 'rate'; level?: string; stage?: string; count?: number; window_s?: number; payload?: string }
 
 export interface RuleCondition { field: string; op: string; value: string }
 export interface GroupingRule { id: number; name: string; conditions: RuleCondition[]; fingerprint?: string; title?: string; ignore_frames?: boolean }
