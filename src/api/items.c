@@ -157,6 +157,21 @@ static void deal(const struct wants *w, const struct skep_result *res,
     }
 }
 
+/* Reports of one fingerprint in one stage that another wire told of already, step by step. */
+static skep_rc twins_of(struct skep_api__job *job, const struct wanted *w, skep_str environment,
+                        struct skep_time_range range, unsigned steps, uint64_t *ret, skep_err *err)
+{
+    const struct skep_item_twins_query q = {
+        .environment = environment,
+        .stage = w->stage,
+        .fingerprint = w->fingerprint.s,
+        .start_ns = range.start_ns,
+        .end_ns = range.end_ns,
+        .step_ns = SKEP_MAX((range.end_ns - range.start_ns) / steps, (int64_t)1),
+        .steps = steps};
+    return skep_state_twins_count(job->api->cfg.state, &q, ret, err);
+}
+
 /* Take off what other wires told of already.  Rows that were deleted are not counted, their twins
  * may be: never below nothing. */
 static skep_rc take_off(struct skep_api__job *job, const struct wants *w, skep_str environment,
@@ -166,15 +181,7 @@ static skep_rc take_off(struct skep_api__job *job, const struct wants *w, skep_s
     uint64_t twins[SKEP_API_ITEM_STEPS_MAX];
     for (size_t i = 0; i < w->n; i++) {
         struct skep_api__item_range *r = &ret[w->list[i].item];
-        const struct skep_item_twins_query q = {
-            .environment = environment,
-            .stage = w->list[i].stage,
-            .fingerprint = w->list[i].fingerprint.s,
-            .start_ns = range.start_ns,
-            .end_ns = range.end_ns,
-            .step_ns = SKEP_MAX((range.end_ns - range.start_ns) / steps, (int64_t)1),
-            .steps = steps};
-        SKEP_TRY(skep_state_twins_count(job->api->cfg.state, &q, twins, err));
+        SKEP_TRY(twins_of(job, &w->list[i], environment, range, steps, twins, err));
         for (unsigned b = 0; b < steps; b++) {
             uint64_t n = SKEP_MIN(twins[b], r->series[b]);
             r->series[b] -= n;
@@ -302,4 +309,20 @@ skep_rc skep_api__items_range(struct skep_api__job *job, struct skep_time_range 
     deal(&w, res, ret, range, steps);
     SKEP_TRY(distinct(job, &w, range, ret, err));
     return take_off(job, &w, items[0].environment, range, steps, ret, err);
+}
+
+skep_rc skep_api__item_twins(struct skep_api__job *job, const struct skep_item *item,
+                             struct skep_time_range range, unsigned steps, uint64_t *ret,
+                             skep_err *err)
+{
+    struct wants w = {.arena = &job->arena};
+    uint64_t *of = skep_new_n(&job->arena, uint64_t, steps);
+    memset(ret, 0, steps * sizeof *ret);
+    SKEP_TRY(want_all(job, item, 1, &w, err));
+    for (size_t i = 0; i < w.n; i++) {
+        SKEP_TRY(twins_of(job, &w.list[i], item->environment, range, steps, of, err));
+        for (unsigned b = 0; b < steps; b++)
+            ret[b] += of[b];
+    }
+    return SKEP_OK;
 }

@@ -22,6 +22,12 @@ SKEP_NODISCARD skep_rc skep_api__items_range(struct skep_api__job *job,
                                              const struct skep_item *items, size_t n,
                                              struct skep_api__item_range *ret, skep_err *err);
 
+/* ret[0 .. steps - 1] become the numbers of reports of an item (members included) that are not
+ * occurrences, because another wire told of the same: what counts rows takes them off. */
+SKEP_NODISCARD skep_rc skep_api__item_twins(struct skep_api__job *job, const struct skep_item *item,
+                                            struct skep_time_range range, unsigned steps,
+                                            uint64_t *ret, skep_err *err);
+
 /* Narrow a list by what somebody typed (lang/search.h).  Fields of occurrences are looked for in
  * the range.  false: refused. */
 bool skep_api__items_search(struct skep_api__job *job, skep_str text, struct skep_time_range range,

@@ -11,6 +11,7 @@
 #include "api/rollbar_priv.h"
 
 #include "base/assert.h"
+#include "state/item_twins.h"
 
 enum { TOP = 10, CANDIDATES_MAX = 500, STAGES_MAX = 50, BUCKETS_MAX = 2000 };
 static const int64_t ns_per_s = 1000000000;
@@ -109,34 +110,34 @@ static void top(struct skep_api__job *job)
 // --- occurrence counts -------------------------------------------------------------------------
 
 struct counts {
+    struct skep_item item; /* whose they are; id 0 = of all, in these stages */
+    const skep_str *stages;
+    size_t n_stages;
     uint64_t step_s, n;
     struct skep_time_range range;
     uint64_t *of; /* [n] */
 };
 
 /* The plan's filter, of an item or of all; false: refused. */
-static bool read_rows(struct skep_api__job *job, struct skep_plan *plan)
+static bool read_rows(struct skep_api__job *job, struct counts *c, struct skep_plan *plan)
 {
     uint64_t id = 0;
-    const skep_str *stages;
-    size_t n;
-    struct skep_item item;
     skep_err err = {.text = ""};
     skep_str value;
     if (skep_request_param(job->req, SKEP_STR("min_level"), &value) ||
         skep_request_param(job->req, SKEP_STR("max_level"), &value))
         return skep_api__rb_invalid(job, SKEP_STR("levels are not supported here"));
     if (!skep_api__rb_number(job, SKEP_STR("item_id"), INT64_MAX, &id) ||
-        !read_stages(job, &stages, &n))
+        !read_stages(job, &c->stages, &c->n_stages))
         return false;
     if (id == 0) {
-        skep_api__rb_rows_of_all(job, stages, n, plan);
+        skep_api__rb_rows_of_all(job, c->stages, c->n_stages, plan);
         return true;
     }
     skep_rc rc = skep_state_item_get(job->api->cfg.state, job->req->caller.environment, (int64_t)id,
-                                     0, &job->arena, &item, &err);
+                                     0, &job->arena, &c->item, &err);
     if (rc == SKEP_OK)
-        rc = skep_api__rb_rows_of_item(job, &item, plan, &err);
+        rc = skep_api__rb_rows_of_item(job, &c->item, plan, &err);
     if (rc != SKEP_OK)
         skep_api__rb_fail_rc(job, rc, &err);
     return rc == SKEP_OK;
@@ -178,15 +179,36 @@ static skep_rc count(struct skep_api__job *job, struct skep_plan *plan, struct c
     return SKEP_OK;
 }
 
+/* What another wire told of already is no occurrence more. */
+static skep_rc take_off_twins(struct skep_api__job *job, struct counts *c, skep_err *err)
+{
+    uint64_t *twins = skep_new_n(&job->arena, uint64_t, c->n);
+    const struct skep_item_twins_query q = {.environment = job->req->caller.environment,
+                                            .start_ns = c->range.start_ns,
+                                            .end_ns = c->range.end_ns,
+                                            .step_ns = (int64_t)c->step_s * ns_per_s,
+                                            .steps = (unsigned)c->n};
+    skep_rc rc = c->item.id
+                     ? skep_api__item_twins(job, &c->item, c->range, (unsigned)c->n, twins, err)
+                     : skep_state_twins_count_all(job->api->cfg.state, &q, c->stages, c->n_stages,
+                                                  twins, err);
+    for (uint64_t b = 0; rc == SKEP_OK && b < c->n; b++)
+        c->of[b] -= SKEP_MIN(twins[b], c->of[b]);
+    return rc;
+}
+
 static void occurrence_counts(struct skep_api__job *job)
 {
     struct skep_json *j = &job->out.json;
     struct skep_plan plan = {.kind = SKEP_PLAN_AGGREGATE};
     struct counts c = {.step_s = 0};
     skep_err err = {.text = ""};
-    if (!read_steps(job, &c) || !read_rows(job, &plan))
+    if (!read_steps(job, &c) || !read_rows(job, &c, &plan))
         return;
+    skep_api__items_wait(job);
     skep_rc rc = count(job, &plan, &c, &err);
+    if (rc == SKEP_OK)
+        rc = take_off_twins(job, &c, &err);
     if (rc != SKEP_OK) {
         skep_api__rb_fail_rc(job, rc, &err);
         return;

@@ -10,7 +10,7 @@
  * Threads: workers.  Memory: the job's arena. */
 #include "api/rollbar_priv.h"
 
-#include "api/rollbar_rql_items.h"
+#include "api/rollbar_rql_rows.h"
 #include "base/assert.h"
 #include "lang/rql.h"
 #include "state/rql.h"
@@ -160,6 +160,8 @@ static bool read_query(struct skep_api__job *job, skep_str *ret, struct skep_rql
 {
     struct skep_api__rb_form f;
     struct skep_lang_issue issue;
+    struct skep_rql_opts opts;
+    skep_err err = {.text = ""};
     skep_str query = SKEP_STR("");
     if (!skep_api__rb_form(job, &f))
         return false;
@@ -170,10 +172,12 @@ static bool read_query(struct skep_api__job *job, skep_str *ret, struct skep_rql
         return false;
     if (skep_str_trim(query).n == 0)
         return skep_api__rb_invalid(job, SKEP_STR("query_string is needed"));
-    const struct skep_rql_opts opts = {.now_ns = skep_api__now(job->api),
-                                       .item = skep_api__rql_item,
-                                       .id = skep_api__rql_id,
-                                       .ctx = skep_api__rql_items(job)};
+    skep_api__items_wait(job);
+    skep_rc rc = skep_api__rql_begin(job, skep_new(&job->arena, struct skep_api__rql), &opts, &err);
+    if (rc != SKEP_OK) {
+        skep_api__rb_fail_rc(job, rc, &err);
+        return false;
+    }
     if (skep_lang_rql(*ret, &opts, &job->arena, ret_rql, &issue) == SKEP_OK)
         return true;
     return skep_api__rb_invalid(
@@ -189,7 +193,6 @@ static void create(struct skep_api__job *job)
     if (!read_query(job, &made.query, &q))
         return;
     made.modified_ns = made.created_ns;
-    skep_api__items_wait(job);
     skep_rc rc = skep_state_rql_begin(job->api->cfg.state, r.environment, made.query,
                                       made.created_ns, &made.id, &err);
     if (rc != SKEP_OK) {

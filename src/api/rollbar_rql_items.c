@@ -8,7 +8,7 @@
  * Threads: a question's; what is remembered has a lock, because several may evaluate it.  Memory:
  * the job's arena, of what it remembers at most REMEMBERED_MAX items; of more the rest is asked
  * again. */
-#include "api/rollbar_rql_items.h"
+#include "api/rollbar_rql_rows.h"
 
 #include <xxhash.h>
 
@@ -23,7 +23,7 @@ struct entry {
     bool there;
 };
 
-struct items {
+struct skep_api__rql_items {
     struct skep_state *state;
     skep_str environment;
     struct skep_arena *arena; /* lock */
@@ -32,9 +32,9 @@ struct items {
     unsigned n;
 };
 
-void *skep_api__rql_items(struct skep_api__job *job)
+struct skep_api__rql_items *skep_api__rql_items(struct skep_api__job *job)
 {
-    struct items *x = skep_new(&job->arena, struct items);
+    struct skep_api__rql_items *x = skep_new(&job->arena, struct skep_api__rql_items);
     x->state = job->api->cfg.state;
     x->environment = job->opts.environment;
     x->arena = &job->arena;
@@ -107,7 +107,8 @@ static const struct member {
 // --- items -------------------------------------------------------------------------------------
 
 /* Copied into the memory of what is remembered. */
-static bool find(struct items *x, skep_str fingerprint, skep_str stage, struct skep_item *ret)
+static bool find(struct skep_api__rql_items *x, skep_str fingerprint, skep_str stage,
+                 struct skep_item *ret)
 {
     struct skep_item merged;
     if (skep_state_item_find(x->state, x->environment, stage, fingerprint, x->arena, ret, NULL) !=
@@ -119,7 +120,8 @@ static bool find(struct items *x, skep_str fingerprint, skep_str stage, struct s
     return true;
 }
 
-static const struct entry *look_up_locked(struct items *x, skep_str fingerprint, skep_str stage)
+static const struct entry *look_up_locked(struct skep_api__rql_items *x, skep_str fingerprint,
+                                          skep_str stage)
 {
     uint64_t key = XXH3_64bits_withSeed(stage.p ? stage.p : "", stage.n,
                                         XXH3_64bits(fingerprint.p, fingerprint.n)) |
@@ -146,7 +148,7 @@ static const struct entry *look_up_locked(struct items *x, skep_str fingerprint,
 }
 
 struct prepared {
-    struct items *items;
+    struct skep_api__rql_items *items;
     const struct member *member;
 };
 
@@ -166,18 +168,25 @@ static skep_value eval_item(struct skep_calc_ctx *ctx, const struct skep_calc *c
     return ret;
 }
 
-/* "time_ns.12-7" -> the number Rollbar's calls know it by. */
+bool skep_api__rql_number(skep_str row_id, int64_t *ret)
+{
+    skep_row_id id;
+    (void)skep_str_cut(&row_id, '.');
+    if (!row_id.p || !skep_lang_row_id(row_id, &id))
+        return false;
+    *ret = skep_api__rb_occurrence_id(id);
+    return true;
+}
+
 static skep_value eval_id(struct skep_calc_ctx *ctx, const struct skep_calc *call,
                           const skep_value *args)
 {
-    skep_row_id id;
-    skep_str text_id = args[0].type == SKEP_TYPE_STRING ? args[0].s : SKEP_STR("");
+    int64_t id;
     (void)ctx;
     (void)call;
-    (void)skep_str_cut(&text_id, '.');
-    if (!text_id.p || !skep_lang_row_id(text_id, &id))
+    if (args[0].type != SKEP_TYPE_STRING || !skep_api__rql_number(args[0].s, &id))
         return (skep_value){.type = SKEP_TYPE_NULL};
-    return whole(skep_api__rb_occurrence_id(id));
+    return whole(id);
 }
 
 static const struct skep_calc_fn item_fn = {
@@ -185,8 +194,8 @@ static const struct skep_calc_fn item_fn = {
 static const struct skep_calc_fn id_fn = {
     .name = "id", .family = "rql", .min_args = 1, .max_args = 1, .eval = eval_id};
 
-static struct skep_calc *call(struct skep_arena *a, const struct skep_calc_fn *fn,
-                              struct skep_calc *x, struct skep_calc *y)
+struct skep_calc *skep_api__rql_call(struct skep_arena *a, const struct skep_calc_fn *fn,
+                                     struct skep_calc *x, struct skep_calc *y)
 {
     struct skep_calc **args = skep_new_n(a, struct skep_calc *, 2), *ret = NULL;
     unsigned arg;
@@ -198,12 +207,13 @@ static struct skep_calc *call(struct skep_arena *a, const struct skep_calc_fn *f
 struct skep_calc *skep_api__rql_item(void *ctx, struct skep_arena *a, skep_str name,
                                      struct skep_calc *fingerprint, struct skep_calc *stage)
 {
+    const struct skep_api__rql *x = ctx;
     for (size_t i = 0; i < SKEP_ARRAY_LEN(members); i++) {
         if (!skep_str_eq(name, skep_str_c(members[i].name)))
             continue;
-        struct skep_calc *ret = call(a, &item_fn, fingerprint, stage);
+        struct skep_calc *ret = skep_api__rql_call(a, &item_fn, fingerprint, stage);
         struct prepared *p = skep_new(a, struct prepared);
-        *p = (struct prepared){ctx, &members[i]};
+        *p = (struct prepared){x->items, &members[i]};
         if (ret)
             ret->prepared = p;
         return ret;
@@ -214,5 +224,5 @@ struct skep_calc *skep_api__rql_item(void *ctx, struct skep_arena *a, skep_str n
 struct skep_calc *skep_api__rql_id(void *ctx, struct skep_arena *a, struct skep_calc *row_id)
 {
     (void)ctx;
-    return call(a, &id_fn, row_id, NULL);
+    return skep_api__rql_call(a, &id_fn, row_id, NULL);
 }

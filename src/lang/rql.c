@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /* RQL: clauses -> stages.
  *
- *   FROM item_occurrence    the rows that are read: occurrences of errors
- *   WHERE                   FILTER; bounds on `timestamp` narrow the range that is read
- *   GROUP BY, aggregates    STATS: groups, aggregates
- *   SELECT                  ASSIGN: what is answered; without GROUP BY of it a column of a group is
- *                           that of its latest row
- *   ORDER BY, LIMIT         SORT, LIMIT
+ *   FROM                    a table (rql_tables.c): the rows that are read, and their columns.  It
+ *                           stands behind the columns, so they are read once more (I1) when it is
+ * not item_occurrence WHERE                   FILTER; bounds on `timestamp` narrow the range that
+ * is read GROUP BY, aggregates    STATS: groups, aggregates SELECT                  ASSIGN: what is
+ * answered; without GROUP BY of it a column of a group is that of its latest row ORDER BY, LIMIT
+ * SORT, LIMIT
+ *
+ * I1  a text is read twice at most: the second time FROM names the table it is read for.
  *
  * Threads: none of its own.  Memory: the query's arena. */
 #include "lang/rql.h"
@@ -112,7 +114,7 @@ skep_rc skep_rql__slot(Q *q, unsigned *ret)
     return SKEP_OK;
 }
 
-static struct skep_pipe_stage *stage(Q *q, enum skep_pipe_op op)
+struct skep_pipe_stage *skep_rql__stage(Q *q, enum skep_pipe_op op)
 {
     skep_assert(q->pipe->n_stages < STAGES);
     struct skep_pipe_stage *s = &q->pipe->stages[q->pipe->n_stages++];
@@ -158,12 +160,10 @@ static skep_rc column(Q *q, Column *ret)
 
 static skep_rc select_all(Q *q, Column *list, unsigned *n)
 {
-    static const char *const all[] = {"timestamp",   "item.counter", "id",          "level",
-                                      "environment", "title",        "code_version"};
-    for (size_t i = 0; i < SKEP_ARRAY_LEN(all); i++) {
+    for (const char *const *all = q->table->all; *all; all++) {
         Column *c = &list[(*n)++];
-        *c = (Column){.text = skep_str_c(all[i]), .name = skep_str_c(all[i])};
-        SKEP_TRY(skep_rql__resolve(q, c->text, q->prev_end, &c->expr));
+        *c = (Column){.text = skep_str_c(*all), .name = skep_str_c(*all)};
+        SKEP_TRY(q->table->column(q, c->text, q->prev_end, &c->expr));
     }
     return SKEP_OK;
 }
@@ -189,36 +189,20 @@ static skep_rc from(Q *q)
     if (!skep_rql__word(q, "from"))
         return skep_rql__wrong(q, at, at + 1, "FROM is expected here");
     at = skep_rql__here(q);
-    if (!skep_rql__name(q, &name, &quoted) || !skep_str_ieq(name, SKEP_STR("item_occurrence")))
-        return skep_rql__wrong(q, at, q->prev_end,
-                               skep_str_ieq(name, SKEP_STR("deploy"))
-                                   ? "deploys are not asked by RQL here (GET /api/1/deploys)"
-                                   : "the table is item_occurrence");
+    const struct skep_rql__table *table =
+        skep_rql__name(q, &name, &quoted) ? skep_rql__table(name) : NULL;
+    if (!table)
+        return skep_rql__wrong(q, at, q->prev_end, "the tables are item_occurrence and deploy");
+    if (table != q->table) {
+        q->table = table;
+        q->again = true;
+        return SKEP_EINVAL; /* the caller begins again */
+    }
     at = skep_rql__here(q);
     if (skep_rql__word(q, "join") || skep_rql__word(q, "left") || skep_rql__word(q, "inner") ||
         skep_rql__take(q, ","))
         return skep_rql__wrong(q, at, q->prev_end, "joins are not supported");
     return SKEP_OK;
-}
-
-/* Occurrences of errors: what the inbox counts. */
-static void occurrences(Q *q)
-{
-    static const skep_value span = {.type = SKEP_TYPE_STRING, .s = SKEP_STR_INIT("span")};
-    struct skep_expr *all = skep_new_n(q->a, struct skep_expr, 3);
-    struct skep_expr **kids = skep_new_n(q->a, struct skep_expr *, 2);
-    all[1] = (struct skep_expr){
-        .op = SKEP_EXPR_TEST,
-        .test = {.field = {.name = SKEP_STR("error.fingerprint")}, .op = SKEP_CMP_EXISTS}};
-    all[2] = (struct skep_expr){.op = SKEP_EXPR_TEST,
-                                .test = {.field = {.name = SKEP_STR("meta.kind")},
-                                         .op = SKEP_CMP_NE,
-                                         .values = &span,
-                                         .n_values = 1}};
-    kids[0] = &all[1];
-    kids[1] = &all[2];
-    all[0] = (struct skep_expr){.op = SKEP_EXPR_AND, .kids = kids, .n_kids = 2};
-    q->pipe->rows = &all[0];
 }
 
 /* Is it `timestamp`, which is made of the row's time? */
@@ -266,7 +250,7 @@ static skep_rc where(Q *q)
     narrow(q, cond);
     if (q->pipe->range.start_ns >= q->pipe->range.end_ns)
         q->pipe->range.start_ns = q->pipe->range.end_ns - 1;
-    stage(q, SKEP_PIPE_FILTER)->cond = cond;
+    skep_rql__stage(q, SKEP_PIPE_FILTER)->cond = cond;
     return SKEP_OK;
 }
 
@@ -319,7 +303,7 @@ static skep_rc latest(Q *q, struct skep_calc *e, struct skep_calc **ret)
     struct skep_calc *by = NULL;
     if (q->n_aggs == SKEP_RQL__COLUMNS)
         return skep_rql__wrong(q, q->at, q->at, "too many columns");
-    SKEP_TRY(skep_rql__field(q, SKEP_STR(""), SKEP_PIPE_TIME, &by));
+    SKEP_TRY(q->table->time(q, &by));
     SKEP_TRY(skep_rql__slot(q, &g.slot));
     g.by = by;
     q->aggs[q->n_aggs++] = g;
@@ -346,7 +330,7 @@ static skep_rc stats(Q *q, Column *list, unsigned n, Column *orders, unsigned n_
 {
     if (n_groups == 0 && q->n_aggs == 0)
         return SKEP_OK;
-    struct skep_pipe_stage *s = stage(q, SKEP_PIPE_STATS);
+    struct skep_pipe_stage *s = skep_rql__stage(q, SKEP_PIPE_STATS);
     s->assigns = skep_new_n(q->a, struct skep_pipe_assign, n_groups + 1);
     for (unsigned i = 0; i < n_groups; i++) {
         SKEP_TRY(skep_rql__slot(q, &groups[i].slot));
@@ -432,7 +416,7 @@ static skep_rc assign(Q *q, struct skep_pipe_stage *s, Column *list, unsigned n)
 static skep_rc outputs(Q *q, Column *list, unsigned n, Column *orders, unsigned n_orders,
                        struct skep_pipe_sort *sorts)
 {
-    struct skep_pipe_stage *s = stage(q, SKEP_PIPE_ASSIGN);
+    struct skep_pipe_stage *s = skep_rql__stage(q, SKEP_PIPE_ASSIGN);
     s->assigns = skep_new_n(q->a, struct skep_pipe_assign, n + n_orders);
     SKEP_TRY(assign(q, s, list, n));
     SKEP_TRY(assign(q, s, orders, n_orders));
@@ -444,7 +428,7 @@ static skep_rc outputs(Q *q, Column *list, unsigned n, Column *orders, unsigned 
         return SKEP_OK;
     for (unsigned i = 0; i < n_orders; i++)
         sorts[i].slot = orders[i].slot;
-    s = stage(q, SKEP_PIPE_SORT);
+    s = skep_rql__stage(q, SKEP_PIPE_SORT);
     s->sorts = sorts;
     s->n_sorts = n_orders;
     return SKEP_OK;
@@ -464,8 +448,10 @@ static skep_rc read(Q *q, struct skep_rql *ret)
     SKEP_TRY(columns(q, list, &n));
     q->aggregates = false;
     SKEP_TRY(from(q));
-    occurrences(q);
     SKEP_TRY(where(q));
+    SKEP_TRY(q->table->rows(q));
+    q->named = list;
+    q->n_named = n;
     SKEP_TRY(group_by(q, list, n, groups, &n_groups));
     q->aggregates = n_groups > 0 || q->n_aggs > 0;
     SKEP_TRY(order_by(q, list, n, orders, &n_orders, sorts));
@@ -475,26 +461,38 @@ static skep_rc read(Q *q, struct skep_rql *ret)
         return skep_rql__wrong(q, q->at, q->text.n, "the end is expected here");
     SKEP_TRY(stats(q, list, n, orders, n_orders, groups, n_groups));
     SKEP_TRY(outputs(q, list, n, orders, n_orders, sorts));
-    stage(q, SKEP_PIPE_LIMIT)->limit = rows + ret->offset;
+    skep_rql__stage(q, SKEP_PIPE_LIMIT)->limit = rows + ret->offset;
     q->pipe->limit = (unsigned)(rows + ret->offset);
     return SKEP_OK;
+}
+
+/* Read for a table. */
+static skep_rc begin(Q *q, struct skep_rql *ret)
+{
+    struct skep_pipe *p = skep_new(q->a, struct skep_pipe);
+    *ret = (struct skep_rql){.pipe = p};
+    q->pipe = p;
+    q->at = q->prev_end = 0;
+    q->n_aggs = q->depth = q->n_named = 0;
+    q->aggregates = q->again = false;
+    q->aggs = skep_new_n(q->a, struct skep_pipe_agg, SKEP_RQL__COLUMNS);
+    p->stages = skep_new_n(q->a, struct skep_pipe_stage, STAGES);
+    p->fields = skep_new_n(q->a, struct skep_pipe_field, SKEP_RQL__SLOTS);
+    p->now_ns = q->opts->now_ns;
+    p->loose = true;
+    p->range = (struct skep_time_range){0, q->opts->now_ns + 86400ll * 1000000000};
+    return read(q, ret);
 }
 
 skep_rc skep_lang_rql(skep_str text, const struct skep_rql_opts *opts, struct skep_arena *a,
                       struct skep_rql *ret, struct skep_lang_issue *issue)
 {
-    struct skep_pipe *p = skep_new(a, struct skep_pipe);
-    Q q = {.text = text, .a = a, .opts = opts, .issue = issue, .pipe = p};
-    skep_assert(opts->item && opts->id);
+    Q q = {.text = text, .a = a, .opts = opts, .issue = issue};
+    skep_assert(opts->item && opts->id && opts->deploy_column);
     *issue = (struct skep_lang_issue){.rc = SKEP_OK};
-    *ret = (struct skep_rql){.pipe = p};
     if (text.n > SKEP_LIMIT_RQL_BYTES)
         return skep_rql__wrong(&q, 0, text.n, "a query has at most %d bytes", SKEP_LIMIT_RQL_BYTES);
-    p->stages = skep_new_n(a, struct skep_pipe_stage, STAGES);
-    p->fields = skep_new_n(a, struct skep_pipe_field, SKEP_RQL__SLOTS);
-    q.aggs = skep_new_n(a, struct skep_pipe_agg, SKEP_RQL__COLUMNS);
-    p->now_ns = opts->now_ns;
-    p->loose = true;
-    p->range = (struct skep_time_range){0, opts->now_ns + 86400ll * 1000000000};
-    return read(&q, ret);
+    q.table = skep_rql__table(SKEP_STR("item_occurrence"));
+    skep_rc rc = begin(&q, ret);
+    return q.again ? begin(&q, ret) : rc; /* I1 */
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* RQL, Rollbar's SELECT: a text -> a pipeline (query/pipe.h).
  *
- *   SELECT a, count(*) [AS n], ... | *  FROM item_occurrence
+ *   SELECT a, count(*) [AS n], ... | *  FROM item_occurrence | deploy
  *   [WHERE cond] [GROUP BY a | 1, ...] [ORDER BY a | 1 [ASC|DESC], ...] [LIMIT [off,] n]
  *
  * What Rollbar's grammar does not have (joins, HAVING, DISTINCT, subqueries) is refused by name. */
@@ -20,6 +20,12 @@ struct skep_rql_opts {
     struct skep_calc *(*item)(void *ctx, struct skep_arena *a, skep_str name,
                               struct skep_calc *fingerprint, struct skep_calc *stage);
     struct skep_calc *(*id)(void *ctx, struct skep_arena *a, struct skep_calc *row_id);
+    /* Some occurrences have several reports (inbox/twins.h): the value is whether the row is the
+     * one that stands for its occurrence.  NULL: every row does. */
+    struct skep_calc *(*stands)(void *ctx, struct skep_arena *a, struct skep_calc *row_id);
+    /* The rows of the table `deploy`, and which columns they have. */
+    bool (*deploy_column)(void *ctx, skep_str name);
+    const struct skep_pipe_source *deploys;
     void *ctx;
 };
 

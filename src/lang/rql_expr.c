@@ -198,6 +198,18 @@ static skep_rc call_of(Q *q, skep_str name, size_t at, Calc **ret)
     return skep_rql__call(q, fn, args, n, at, ret);
 }
 
+/* What a selected column was called by AS. */
+static bool alias(const Q *q, skep_str name, Calc **ret)
+{
+    for (unsigned i = 0; i < q->n_named; i++) {
+        if (!skep_str_ieq(name, q->named[i].name))
+            continue;
+        *ret = q->named[i].expr;
+        return true;
+    }
+    return false;
+}
+
 static skep_rc value(Q *q, Calc **ret)
 {
     size_t at = skep_rql__here(q);
@@ -224,8 +236,8 @@ static skep_rc value(Q *q, Calc **ret)
             q, (skep_value){.type = SKEP_TYPE_BOOL, .b = skep_str_ieq(name, SKEP_STR("true"))});
     else if (!in_ticks && skep_str_ieq(name, SKEP_STR("null")))
         *ret = constant(q, (skep_value){.type = SKEP_TYPE_NULL});
-    else
-        return skep_rql__resolve(q, name, at, ret);
+    else if (!alias(q, name, ret))
+        return q->table->column(q, name, at, ret);
     return SKEP_OK;
 }
 

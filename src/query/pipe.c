@@ -552,6 +552,38 @@ static skep_rc count_matched(struct skep_store *store, struct skep_pipe__run *r,
                       &bytes);
 }
 
+/* What the store does of it; of rows that are not the store's, nothing. */
+static skep_rc prepare(struct skep_store *store, const struct skep_pipe__run *r,
+                       struct skep_pipe__pushed *pushed, struct skep_pipe_result *ret)
+{
+    const struct skep_pipe *p = r->p;
+    *pushed = (struct skep_pipe__pushed){.stages = p->stages, .n_stages = p->n_stages};
+    if (p->source)
+        return SKEP_OK;
+    SKEP_TRY(skep_pipe__pushdown(store, p, r->opts, pushed, r->err));
+    return count_scanned(store, r, pushed, ret);
+}
+
+/* All rows, through the stages. */
+static skep_rc read_all(struct skep_store *store, struct skep_pipe__run *r,
+                        struct skep_pipe__pushed *pushed, struct skep_pipe_result *ret)
+{
+    bool again = false;
+    if (r->p->source)
+        return skep_pipe__read_source(r, ret);
+    if (pushed->aggregate)
+        SKEP_TRY(skep_pipe__aggregate(store, r, pushed, ret, &again));
+    if (again) {
+        finish_nodes(r);
+        skep_pipe__no_aggregate(r->p, r->opts->arena, pushed);
+        begin(r, pushed);
+    }
+    if (!pushed->aggregate)
+        SKEP_TRY(read_rows(store, r, &pushed->plan, ret));
+    r->stopped = r->full;
+    return count_matched(store, r, pushed);
+}
+
 skep_rc skep_pipe_run(struct skep_store *store, const struct skep_pipe *p,
                       const struct skep_run_opts *opts, struct skep_pipe_result *ret, skep_err *err)
 {
@@ -568,25 +600,11 @@ skep_rc skep_pipe_run(struct skep_store *store, const struct skep_pipe *p,
     };
     skep_assert(p->limit > 0 && p->limit <= SKEP_LIMIT_PIPE_ROWS);
     *ret = (struct skep_pipe_result){.complete = true};
-    SKEP_TRY(skep_pipe__pushdown(store, p, opts, &pushed, err));
-    SKEP_TRY(count_scanned(store, &r, &pushed, ret));
+    SKEP_TRY(prepare(store, &r, &pushed, ret));
     skep_arena_init(&r.scratch, "pipe scratch", opts->budget);
     r.calc.scratch = &r.scratch;
     begin(&r, &pushed);
-    bool again = false;
-    skep_rc rc = SKEP_OK;
-    if (pushed.aggregate)
-        rc = skep_pipe__aggregate(store, &r, &pushed, ret, &again);
-    if (again && rc == SKEP_OK) {
-        finish_nodes(&r);
-        skep_pipe__no_aggregate(p, opts->arena, &pushed);
-        begin(&r, &pushed);
-    }
-    if (rc == SKEP_OK && !pushed.aggregate)
-        rc = read_rows(store, &r, &pushed.plan, ret);
-    r.stopped = r.full;
-    if (rc == SKEP_OK)
-        rc = count_matched(store, &r, &pushed);
+    skep_rc rc = read_all(store, &r, &pushed, ret);
     if (rc == SKEP_OK)
         rc = skep_pipe__end(&r, r.n_nodes ? &r.nodes[0] : NULL);
     finish_nodes(&r);

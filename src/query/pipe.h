@@ -21,6 +21,8 @@ enum {
     SKEP_LIMIT_PIPE_ROWS = 100000 /* of an answer */
 };
 
+struct skep_pipe;
+
 /* A slot that is filled from the store. */
 struct skep_pipe_field {
     unsigned slot;
@@ -108,12 +110,21 @@ struct skep_pipe_out {
     bool time; /* an instant */
 };
 
+/* Rows that are not the store's, a few at a time: ret[row * n_fields + field], in the arena.  At
+ * most SKEP_CALC_ROWS; *ret_n 0 = there are no more. */
+struct skep_pipe_source {
+    skep_rc (*next)(void *ctx, const struct skep_pipe *p, struct skep_arena *arena,
+                    const skep_value **ret, unsigned *ret_n, skep_err *err);
+    void *ctx;
+};
+
 struct skep_pipe {
     unsigned n_slots;
     struct skep_pipe_field *fields;
     unsigned n_fields;
-    struct skep_expr *rows;          /* of the store that are read; NULL = log lines */
-    const struct skep_str *datasets; /* none: all */
+    const struct skep_pipe_source *source; /* NULL = the store; else the next five are nothing */
+    struct skep_expr *rows;                /* of the store that are read; NULL = log lines */
+    const struct skep_str *datasets;       /* none: all */
     unsigned n_datasets;
     const struct skep_str *prefixes; /* likewise, of their names */
     unsigned n_prefixes;

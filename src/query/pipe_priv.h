@@ -86,6 +86,10 @@ skep_rc skep_pipe__parse_push(struct skep_pipe__run *r, struct skep_pipe__node *
 skep_rc skep_pipe__unnest_push(struct skep_pipe__run *r, struct skep_pipe__node *n,
                                struct skep_pipe__batch *b);
 
+/* pipe_source.c: rows that are not the store's, through all stages. */
+SKEP_NODISCARD skep_rc skep_pipe__read_source(struct skep_pipe__run *r,
+                                              struct skep_pipe_result *ret);
+
 /* pipe_push.c: what the store does of a pipeline, and what is left. */
 enum { SKEP_PIPE__ROWS, SKEP_PIPE__PART, SKEP_PIPE__STORE };
 struct skep_pipe__pushed {

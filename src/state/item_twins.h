@@ -34,6 +34,24 @@ SKEP_NODISCARD skep_rc skep_state_twins_count(struct skep_state *s,
                                               const struct skep_item_twins_query *q, uint64_t *ret,
                                               skep_err *err);
 
+/* The same over all fingerprints and stages of the environment; `stage` and `fingerprint` are not
+ * looked at.  n_stages 0 = of all stages, else of these. */
+SKEP_NODISCARD skep_rc skep_state_twins_count_all(struct skep_state *s,
+                                                  const struct skep_item_twins_query *q,
+                                                  const skep_str *stages, size_t n_stages,
+                                                  uint64_t *ret, skep_err *err);
+
+struct skep_item_twin_pair {
+    skep_row_id row, of;
+    unsigned wire, of_wire;
+};
+/* All twins of an environment, in the order of the rows whose twins they are.  The lock is not held
+ * for long.  Owns: the arena.  Returns SKEP_OK | SKEP_ENOMEM (the arena's budget) | SKEP_EIO. */
+SKEP_NODISCARD skep_rc skep_state_twins_list(struct skep_state *s, skep_str environment,
+                                             struct skep_arena *arena,
+                                             struct skep_item_twin_pair **ret, size_t *ret_n,
+                                             skep_err *err);
+
 enum { SKEP_ITEM_OTHERS_MAX = 16 };
 struct skep_item_other {
     skep_row_id row;

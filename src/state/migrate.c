@@ -258,6 +258,8 @@ static const char *const steps[] = {
     "  UPDATE item_sum SET n = n - 1 WHERE environment = OLD.environment; END;",
     /* what a webhook is sent of an item */
     "ALTER TABLE item_rule ADD COLUMN payload TEXT NOT NULL DEFAULT '';",
+    /* twins by time, of all fingerprints */
+    "CREATE INDEX item_twin_when ON item_twin(environment, time_ns, stage);",
 };
 
 static skep_rc exec(sqlite3 *db, const char *sql, skep_err *err)

@@ -214,6 +214,15 @@ test('one exception that several wires report is one occurrence, whichever comes
   await byRollbar(null, 42); // another process
   await byRollbar(null, 41, 9); // later
   await soon(numbers, [6, 6, 4]);
+  // What counts elsewhere counts the same: of an occurrence RQL sees Rollbar's report where there is one.
+  const api = async (method, path, body) => (await skep.json(method, `/api/1${path}`, body)).result;
+  const sum = (list) => list.reduce((a, [, c]) => a + c, 0);
+  for (const query of ['environments=pairs', 'environments=pairs,nowhere', `item_id=${i.id}`])
+    assert.equal(sum(await api('GET', `/reports/occurrence_counts?bucket_size=86400&buckets=3&${query}`)), 6, query);
+  assert.equal((await api('GET', '/reports/top_active_items?environments=pairs'))[0].counts.reduce((a, b) => a + b, 0), 6);
+  const job = await api('POST', '/rql/jobs', { query_string: "SELECT count(*), count_distinct(uuid), count(uuid) FROM item_occurrence WHERE environment = 'pairs' AND item.id = " + i.id });
+  const { rows: counted } = await until('the answer', async () => { const r = await api('GET', `/rql/job/${job.id}/result`); return r.status === 'success' && r.result; });
+  assert.deepEqual(counted, [[6, 6, 6]]);
   // Both reports stay rows, and each says which others there are.
   const { rows } = await skep.json('POST', '/skep/v1/rows', {
     start_time: 0, end_time: Math.ceil(Date.now() / 1000) + 60, filters: [{ column: 'exception.type', op: '=', value: 'LookupError' }, { column: 'error.fingerprint', op: 'exists' }, { column: 'trace.trace_id', op: '=', value: t1 }], columns: ['meta.source'], limit: 20,

@@ -92,6 +92,7 @@ test('groups, aggregates, functions', async () => {
     by(SENT, (d) => `${d.code_version}-${d.level}`).map(([k, l]) => [k, l.length]).sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1)).slice(0, 2));
   assert.deepEqual(await rows("SELECT count(*), count(body.trace.exception.class) FROM item_occurrence WHERE code_version = '1.1'"), [[12, where((d) => d.code_version === '1.1' && kind(d) !== 'message').length]]);
   assert.deepEqual(await rows('SELECT code_version, uuid, count(*) * 2 FROM item_occurrence GROUP BY code_version ORDER BY count(*) DESC, code_version'), [['1.0', 'rql-0', 24], ['1.1', 'rql-1', 24]], 'of a group the latest');
+  assert.deepEqual(await rows('SELECT server.host AS h, count(*) AS n FROM item_occurrence GROUP BY h ORDER BY 0 - n, concat(h, \'x\') DESC'), by(SENT, (d) => d.server.host).map(([h, l]) => [h, l.length]).sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? 1 : -1)), 'names of columns in expressions');
   assert.deepEqual(await rows("SELECT upper(server.host), lower('AB'), left('abcdef', 2), right('abcdef', 2), substring('abcdef', 2, 3), substring('abcdef', -2), locate('c', 'abc'), char_length('hé'), length('hé'), concat_ws('/', 'a', null, 'b'), 7 DIV 2, 7 MOD 4, -3 + 5 FROM item_occurrence WHERE uuid = 'rql-1'"),
     [['WEB1', 'ab', 'ab', 'ef', 'bcd', 'ef', 3, 2, 3, 'a/b', 3, 3, 2]]);
 });
@@ -108,6 +109,25 @@ test('columns of items', async () => {
   assert.deepEqual(all.columns, ['timestamp', 'item.counter', 'id', 'level', 'environment', 'title', 'code_version']);
 });
 
+test('deploys', async () => {
+  assert.deepEqual(await rows('SELECT * FROM deploy'), []);
+  assert.deepEqual(await rows('SELECT count(*) FROM deploy'), [[0]]);
+  const made = [];
+  for (let i = 0; i < 450; i++) { // more than are read at a time
+    const d = { environment: i % 3 ? 'production' : 'staging', revision: `rev${i}`, local_username: `user ${i % 4}`, status: i % 5 ? 'succeeded' : 'failed', ...(i % 2 && { comment: `number ${i}` }) };
+    made.unshift({ ...d, id: (await api('POST', '/deploy/', d)).result.deploy_id });
+  }
+  const list = (await api('GET', '/deploys/?limit=1000')).result.deploys;
+  const all = await ask('SELECT * FROM deploy LIMIT 450');
+  assert.deepEqual(all.columns, ['id', 'environment', 'revision', 'comment', 'status', 'local_username', 'start_time', 'finish_time']);
+  assert.deepEqual(all.rows, list.map((d) => all.columns.map((c) => d[c])), 'the newest first');
+  assert.deepEqual(await rows('SELECT count(*), count(comment), max(id), count_distinct(deploy.local_username) FROM deploy'), [[450, 225, made[0].id, 4]]);
+  assert.deepEqual(await rows("SELECT revision, comment FROM deploy WHERE environment = 'staging' AND status != 'failed' ORDER BY id LIMIT 2"),
+    made.filter((d) => d.environment === 'staging' && d.status !== 'failed').reverse().slice(0, 2).map((d) => [d.revision, d.comment ?? null]));
+  assert.deepEqual(await rows('SELECT environment, count(*) AS n FROM deploy WHERE timestamp > unix_timestamp() - 3600 GROUP BY environment ORDER BY n DESC'), [['production', 300], ['staging', 150]]);
+  assert.deepEqual(await rows('select `revision` from DEPLOY where start_time < 1000'), []);
+});
+
 test('what the grammar has not is refused, with its place', async () => {
   const refused = async (query, message) => {
     const r = await api('POST', '/rql/jobs', { query_string: query });
@@ -122,8 +142,9 @@ test('what the grammar has not is refused, with its place', async () => {
   await refused(`SELECT level ${F} GROUP BY level HAVING count(*) > 1`, /HAVING is not supported/);
   await refused(`SELECT level ${F} JOIN item`, /joins are not supported/);
   await refused(`SELECT level ${F} WHERE level IN (SELECT 1)`, /subqueries are not supported/);
-  await refused('SELECT 1 FROM deploy', /GET \/api\/1\/deploys/);
-  await refused('SELECT 1 FROM other', /the table is item_occurrence/);
+  await refused('SELECT level FROM deploy', /byte 7: level is no column of deploy/);
+  await refused('SELECT 1 FROM deploy WHERE 1 = 1 LIMIT x', /whole number/);
+  await refused('SELECT 1 FROM other', /the tables are item_occurrence and deploy/);
   await refused(`SELECT sleep(5) ${F}`, /sleep is no function/);
   await refused(`SELECT item.nothing ${F}`, /item\.nothing is no column/);
   await refused(`SELECT level ${F} WHERE count(*) > 1`, /aggregate cannot stand here/);

@@ -21,10 +21,21 @@ static struct skep_calc *id(void *ctx, struct skep_arena *a, struct skep_calc *r
     return row_id;
 }
 
+static bool deploy_column(void *ctx, skep_str name)
+{
+    (void)ctx;
+    return skep_str_eq(name, SKEP_STR("revision")) || skep_str_eq(name, SKEP_STR("start_time"));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    const struct skep_rql_opts opts = {
-        .now_ns = 1795000000000000000, .item = item, .id = id, .ctx = NULL};
+    static const struct skep_pipe_source deploys = {.next = NULL};
+    const struct skep_rql_opts opts = {.now_ns = 1795000000000000000,
+                                       .item = item,
+                                       .id = id,
+                                       .stands = size % 2 ? id : NULL,
+                                       .deploy_column = deploy_column,
+                                       .deploys = &deploys};
     struct skep_arena arena;
     struct skep_rql q;
     struct skep_lang_issue issue;
