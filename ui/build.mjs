@@ -2,11 +2,12 @@
 //
 // Bundles the page and, when asked, writes it out as a C table.
 //
-//   node build.mjs [--out DIR] [--modules DIR] [--c FILE] [--dev]
+//   node build.mjs [--out DIR] [--modules DIR] [--c FILE [--deps FILE]] [--dev]
 //
 // --out      where index.html, assets/app-<hash>.js, assets/app-<hash>.css and the icon go (dist)
 // --modules  a node_modules folder to resolve packages from (default: the one next to this file)
 // --c        also write a C source with every file, raw and gzipped (see include/ui/assets.h)
+// --deps     what the C source was made of, as a depfile: the build looks at these and at nothing else
 // --dev      readable output with an inline source map
 //
 // Script and style names carry a hash of their content, so a server may let browsers keep them for ever.
@@ -21,7 +22,7 @@ import { gzipSync } from 'node:zlib';
 const here = dirname(fileURLToPath(import.meta.url));
 
 function options(argv) {
-  const o = { out: join(here, 'dist'), modules: join(here, 'node_modules'), c: null, dev: false };
+  const o = { out: join(here, 'dist'), modules: join(here, 'node_modules'), c: null, deps: null, dev: false };
   for (let i = 0; i < argv.length; i++) {
     const name = argv[i].replace(/^--/, '');
     if (name === 'dev') o.dev = true;
@@ -44,10 +45,17 @@ function contentType(path) {
 
 const digest = (bytes) => createHash('sha256').update(bytes).digest('hex').slice(0, 16);
 
+// A folder among them changes with the names in it.
+function writeDeps(o, inputs) {
+  const fixed = join(here, 'static');
+  const all = [...inputs, fixed, ...readdirSync(fixed).map((f) => join(fixed, f))];
+  writeFileSync(o.deps, `${o.c}: ${all.map((f) => f.replaceAll(' ', '\\ ')).join(' \\\n  ')}\n`);
+}
+
 async function bundle(o) {
   const require = createRequire(join(o.modules, 'x.js'));
   const esbuild = await import(pathToFileURL(require.resolve('esbuild')).href);
-  const { outputFiles } = await esbuild.build({
+  const { outputFiles, metafile } = await esbuild.build({
     entryPoints: { app: join(here, 'src/main.tsx') },
     outdir: join(o.out, 'assets'),
     entryNames: '[name]-[hash]',
@@ -63,7 +71,9 @@ async function bundle(o) {
     legalComments: 'none',
     logLevel: 'warning',
     write: false,
+    metafile: true,
   });
+  if (o.c && o.deps) writeDeps(o, Object.keys(metafile.inputs).map((f) => resolve(f)));
   return outputFiles.map((f) => ({ name: f.path.slice(f.path.lastIndexOf('/') + 1), bytes: f.contents }));
 }
 
