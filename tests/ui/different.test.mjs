@@ -104,6 +104,55 @@ ui('a time is compared with an earlier one', {}, async ({ page, url, mock }) => 
   await until('closed', () => !params(page).has('d_was'));
 });
 
+ui('a tab chooses what to compare: a filter that is typed, or what is worth comparing', {}, async ({ page, url, mock }) => {
+  await page.goto(`${url}/ui/query?t=2h`);
+  await page.getByRole('region', { name: 'Questions to begin with' }).getByRole('link').first().waitFor();
+  await page.getByRole('tab', { name: 'What is different' }).click();
+  await page.getByText('Choose rows above').waitFor();
+  await page.getByRole('button', { name: 'Failed' }).click();
+  await cards(page).first().waitFor();
+  assert.deepEqual(mock.lastFacets.selection.filters, [{ column: 'error', op: '=', value: true }]);
+  assert.equal(await page.getByRole('button', { name: 'Failed' }).getAttribute('aria-pressed'), 'true');
+  await page.getByRole('button', { name: 'The slowest 5%' }).click();
+  await until('asked for the slowest', () => mock.lastFacets.selection.filters?.[0]?.column === 'duration_ms');
+  const [slow] = mock.lastFacets.selection.filters;
+  assert.ok(slow.op === '>=' && slow.value > 0);
+  // The chip is the selection: taken away, a typed one takes its place.
+  const clause = page.getByRole('combobox', { name: 'Rows where', exact: true });
+  await clause.focus();
+  await page.keyboard.press('Backspace');
+  await clause.fill('http.route = "/api/search"');
+  await page.keyboard.press('Enter');
+  await until('typed', () => params(page).getAll('d').join() === 'http.route = "/api/search"');
+  await until('asked', () => mock.lastFacets.selection.filters?.[0]?.column === 'http.route');
+  assert.equal(mock.lastFacets.selection.filters.length, 1);
+  // The address alone says it.
+  await page.reload();
+  await cards(page).first().waitFor();
+  assert.equal(await page.getByRole('tab', { name: 'What is different' }).getAttribute('aria-selected'), 'true');
+});
+
+ui('a time of a graph is compared with the rest of the range', {}, async ({ page, url, mock }) => {
+  await page.goto(`${url}/ui/query?c=COUNT&t=2h`);
+  const over = page.locator('.chart .u-over').first();
+  await over.waitFor();
+  const box = await over.boundingBox();
+  await page.keyboard.down('Shift');
+  await page.mouse.move(box.x + box.width * 0.5, box.y + 60);
+  await page.mouse.down();
+  await page.mouse.move(box.x + box.width * 0.75, box.y + 60, { steps: 4 });
+  await page.mouse.up();
+  await page.keyboard.up('Shift');
+  await panel(page).getByRole('heading', { name: /^What is different from .+ to / }).waitFor();
+  await until('asked', () => mock.lastFacets?.selection.start_time);
+  const { selection, baseline, time_range } = mock.lastFacets;
+  const length = selection.end_time - selection.start_time;
+  assert.ok(Math.abs(length - 1800) < 60, `${length} s`);
+  assert.equal(baseline, undefined);
+  assert.equal(time_range, 7200, 'the rest is the rest of the question');
+  assert.equal(params(page).get('t'), '2h', 'not zoomed');
+});
+
 ui('nothing selected, no rest, and a refusal are told apart', { quiet: false }, async ({ page, url, mock }) => {
   await page.goto(`${url}/ui/query?c=COUNT&t=2h&d=service.name+=+"nobody"`);
   await panel(page).getByRole('heading', { name: 'No rows are selected' }).waitFor();

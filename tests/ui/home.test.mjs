@@ -92,6 +92,35 @@ ui('a range without rows says so and leads to the newest row', {}, async ({ page
   await page.locator('.service-table tbody tr').first().waitFor();
 });
 
+ui('an environment that waits for its first row says how to send to it, whatever others hold', {}, async ({ page, url, mock }) => {
+  mock.environments = [{ slug: 'default', name: 'default', rows: 5 }, { slug: 'fresh', name: 'Fresh', rows: 0 }];
+  mock.bare = ['fresh'];
+  await page.goto(`${url}/ui/home?env=fresh`);
+  await page.getByRole('heading', { name: 'Nothing has come to the environment fresh yet' }).waitFor();
+  await page.getByText('OTEL_EXPORTER_OTLP_ENDPOINT=').first().waitFor();
+  assert.equal(await page.getByRole('button', { name: 'Show the hour before it' }).count(), 0);
+});
+
+ui('questions to ask next are made of the fields that are there', {}, async ({ page, url, mock }) => {
+  await page.goto(`${url}/ui/home?live=0&t=2h`);
+  const ready = page.getByRole('region', { name: 'Ask next' });
+  const links = ready.getByRole('link');
+  await links.first().waitFor();
+  const said = await links.allInnerTexts();
+  assert.ok(said.length >= 5 && said.length <= 8, said.join('|'));
+  // Each of them can be asked.
+  for (let i = 0; i < said.length; i++) {
+    const before = mock.lastQuery;
+    await page.goto(new URL(await links.nth(i).getAttribute('href'), url).href);
+    await page.locator('.covers').filter({ hasText: 'complete' }).waitFor();
+    assert.notEqual(mock.lastQuery, before);
+    assert.equal(await page.getByRole('alert').count(), 0, said[i]);
+    assert.equal(mock.lastQuery.time_range, 7200);
+    await page.goBack();
+    await links.first().waitFor();
+  }
+});
+
 ui('a store that refuses is an error with the reason, not an empty page', { mode: 'error', quiet: false }, async ({ page, url, mock }) => {
   await page.goto(`${url}/ui/query`);
   await page.getByRole('alert').filter({ hasText: 'read-only: no space left' }).first().waitFor();

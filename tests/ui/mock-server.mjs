@@ -61,7 +61,13 @@ class Mock {
     this.last.unshift({ at_ms: Date.now(), listener: '127.0.0.1:4318', what: 'POST /v1/traces', status: 415, bytes: 210, error });
   }
 
-  rows() { this.data?.fillTo(Date.now()); return this.data?.rows ?? []; }
+  // Environments of the list `bare` hold nothing.
+  rows() { return this.bare?.includes(this.environment) ? [] : this.all(); }
+
+  all() {
+    this.data?.fillTo(Date.now());
+    return this.data?.rows ?? [];
+  }
 
   json(res, body, status = 200) {
     res.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
@@ -97,8 +103,8 @@ class Mock {
     return createReadStream(file).pipe(res);
   }
 
-  on_status(_, __, res) {
-    const rows = this.rows();
+  on_status(_, __, res) { // of the whole server
+    const rows = this.all();
     const spans = rows.filter((r) => r.kind !== 'log').length;
     const ledger = rows.length === 0 && this.last.length === 0 ? [] : [
       { source: 'otlp', signal: 'traces', received: spans + 12, stored: spans, duplicate: 2, rejected: { bad_trace_id: 10 } },

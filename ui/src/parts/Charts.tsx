@@ -5,7 +5,7 @@ import { useMemo } from 'preact/hooks';
 import type { CursorBus } from '../lib/cursor';
 import { isAny, rangeFilters, showTraces } from '../lib/example';
 import { addFilters } from '../lib/actions';
-import { showDifferent } from '../lib/different';
+import { showDifferent, showTime } from '../lib/different';
 import { patch, useRoute } from '../lib/route';
 import { setAbsolute } from '../lib/time';
 import { calcValue, clock, unitOf, withUnit } from '../lib/format';
@@ -39,7 +39,9 @@ function LinePanel({ result, calc, column, bus, isolated }: { result: QueryResul
   const unit = unitOf(column.field);
   const counts = column.op === 'COUNT' || column.op === 'COUNT_DISTINCT' || column.op === 'CONCURRENCY';
   const more = result.groups.length - series.length;
-  const any = isAny(useRoute().params);
+  const { params, view } = useRoute();
+  const any = isAny(params);
+  const onQuery = view === 'query';
   const example = useExample(column.field ? [{ column: column.field, op: 'exists' }] : []);
   const by = result.columns.filter((c) => c.kind === 'group').map((c) => c.key);
   const pick = (ms: number, id: string | null, x: number, y: number, back: HTMLElement) => {
@@ -49,6 +51,7 @@ function LinePanel({ result, calc, column, bus, isolated }: { result: QueryResul
     const items: MenuItem[] = [{ label: 'An example trace', run: () => example.look(where) }];
     if (!any) items.push({ label: 'All traces of this step', run: () => showTraces(where, []) });
     items.push({ label: 'Zoom to around this step', run: () => setAbsolute((ms - 5 * result.granularity_ms) / 1e3, (ms + 6 * result.granularity_ms) / 1e3, true) });
+    if (onQuery) items.push({ label: 'What is different at this time', run: () => showTime(ms / 1e3, (ms + result.granularity_ms) / 1e3) });
     if (one && by.length) {
       items.push({ label: isolated === one.id ? 'Show all series' : 'Show only this series', run: () => patch({ iso: isolated === one.id ? null : one.id }, { replace: true }) });
       items.push({ label: `What is different about ${one.name}`, run: () => showDifferent(filters) });
@@ -67,7 +70,7 @@ function LinePanel({ result, calc, column, bus, isolated }: { result: QueryResul
         <span class="muted num end">{calcValue(result.totals.values[calc], column.op, column.field)} over all</span>
       </figcaption>
       <LineChart title={column.key} times={result.times_ms} step={result.granularity_ms} range={[result.start_ms, result.end_ms]} series={drawn}
-        isolated={isolated} bus={bus} text={(n) => withUnit(n, counts ? '' : unit)} onPick={pick} />
+        isolated={isolated} bus={bus} text={(n) => withUnit(n, counts ? '' : unit)} onPick={pick} onSpan={onQuery ? (from, to) => showTime(from / 1e3, to / 1e3) : undefined} />
       {example.panel}
     </figure>
   );

@@ -24,7 +24,7 @@ export function DifferentPanel({ of, about, base }: { of: Different; about: stri
   return (
     <section class="panel different" aria-label="What is different">
       <header class="panel-head">
-        <h2>{of.was !== undefined ? `What is different from ${agoText(of.was * 1e3)} before` : `What is different where ${of.filters.map(words).join(' and ')}`}</h2>
+        <h2>{title(of)}</h2>
         {of.from !== null && of.to !== null && <span class="muted num">{clock(of.from * 1e3)} – {clock(of.to * 1e3)}</span>}
         <span class="end"><Covers answer={a} loading={answer.loading} /></span>
         <button type="button" class="icon-button" onClick={hideDifferent} aria-label="Close the comparison"><Icon name="close" /></button>
@@ -35,6 +35,12 @@ export function DifferentPanel({ of, about, base }: { of: Different; about: stri
       {a && !answer.error && <Answer answer={a} />}
     </section>
   );
+}
+
+function title(of: Different): string {
+  if (of.was !== undefined) return `What is different from ${agoText(of.was * 1e3)} before`;
+  if (of.time) return `What is different from ${clock(of.time[0] * 1e3)} to ${clock(of.time[1] * 1e3)}`;
+  return `What is different where ${of.filters.map(words).join(' and ')}`;
 }
 
 const words = (f: Filter) => (f.value === undefined ? `${f.column} ${f.op}` : `${f.column} ${f.op} ${valueText(f.value)}`);

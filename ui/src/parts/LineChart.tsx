@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Lines over time by uPlot. Drag zooms, double click goes back, the crosshair is shared through the
+// Lines over time by uPlot. Drag zooms, with Shift it chooses a time (onSpan), double click goes back, the crosshair is shared through the
 // bus; the read-out names the series nearest to the pointer first.
 
 import uPlot from 'uplot';
@@ -23,6 +23,7 @@ interface Props {
   bus: CursorBus;
   height?: number;
   text: (n: number) => string;
+  onSpan?: ((from: number, to: number) => void) | undefined;
   onPick?: (ms: number, id: string | null, x: number, y: number, back: HTMLElement) => void;
 }
 
@@ -43,6 +44,7 @@ export function LineChart(p: Props) {
   const plot = useRef<uPlot | null>(null);
   const self = useRef({});
   const latest = useRef(p);
+  const shifted = useRef(false);
   latest.current = p;
   const [hover, setHover] = useState<Hover | null>(null);
   const height = p.height ?? 180;
@@ -50,7 +52,7 @@ export function LineChart(p: Props) {
 
   useEffect(() => {
     if (!width || !box.current) return;
-    const u = new uPlot(options(width, height, latest, self.current, setHover), dataOf(p), box.current);
+    const u = new uPlot(options(width, height, latest, self.current, setHover, shifted), dataOf(p), box.current);
     plot.current = u;
     const off = p.bus.on((ms, source) => {
       if (source === self.current) return;
@@ -100,7 +102,7 @@ export function LineChart(p: Props) {
   const summary = `${p.title}: ${p.series.length} series. Left and right walk the steps${p.onPick ? ', Enter opens what can be done' : ''}.`;
   return (
     <div class="chart" role="application" aria-roledescription="chart" aria-label={summary} tabIndex={0} onDblClick={zoomOut} onMouseLeave={() => setHover(null)}
-      onPointerDown={(e) => { down.current = [e.clientX, e.clientY]; }} onClick={pick} onKeyDown={onKey} onBlur={() => setHover(null)}>
+      onPointerDown={(e) => { down.current = [e.clientX, e.clientY]; shifted.current = e.shiftKey; }} onClick={pick} onKeyDown={onKey} onBlur={() => setHover(null)}>
       <div class="chart-box" ref={box} style={{ height: `${height}px` }} />
       {hover && hover.rows.length > 0 && (
         <div class="readout" aria-live="polite" style={hover.x < width / 2 ? { left: `${hover.x + 16}px` } : { right: `${width - hover.x + 16}px` }}>
@@ -164,7 +166,7 @@ function shadePartial(u: uPlot, p: Props) {
   if (last + p.step > p.range[1]) band(Math.max(last, p.range[0]), p.range[1]);
 }
 
-function options(width: number, height: number, latest: { current: Props }, self: object, hover: (h: Hover | null) => void): uPlot.Options {
+function options(width: number, height: number, latest: { current: Props }, self: object, hover: (h: Hover | null) => void, shifted: { current: boolean }): uPlot.Options {
   const p = latest.current;
   const font = `11px ${token('font')}`;
   const axis = { stroke: token('muted'), font, grid: { stroke: token('grid'), width: 1 }, ticks: { show: false } };
@@ -199,7 +201,8 @@ function options(width: number, height: number, latest: { current: Props }, self
         const a = u.posToVal(u.select.left, 'x');
         const b = u.posToVal(u.select.left + u.select.width, 'x');
         u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
-        setAbsolute(a / 1e3, b / 1e3, true);
+        if (shifted.current && latest.current.onSpan) latest.current.onSpan(a, b);
+        else setAbsolute(a / 1e3, b / 1e3, true);
       }],
     },
   };

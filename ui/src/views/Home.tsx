@@ -5,15 +5,19 @@
 import { useMemo, useState } from 'preact/hooks';
 import { api } from '../lib/api';
 import { CursorBus } from '../lib/cursor';
+import { environment } from '../lib/env';
 import { count, dateTime, duration, nsToMs, percent, short } from '../lib/format';
 import { homeFilters, loadHome, type HomeAnswer } from '../lib/home';
 import { selectionOf } from '../lib/query';
 import { href, patch, useRoute } from '../lib/route';
 import { spanOf, rangeOf } from '../lib/time';
+import type { Status } from '../lib/types';
 import { useInterval, useLive, useLoad } from '../lib/use';
 import { Covers, Empty, ErrorBox, Progress } from '../parts/States';
 import { HeatPanel } from '../parts/Charts';
 import { HomeCharts } from '../parts/HomeCharts';
+import { HowToSend } from '../parts/HowToSend';
+import { Ready } from '../parts/Ready';
 import { ServiceTable } from '../parts/ServiceTable';
 import { TraceTable } from '../parts/TraceTable';
 import { Waiting } from './Waiting';
@@ -25,10 +29,10 @@ export function Home() {
   if (status.error && !status.data) return <div class="view"><ErrorBox error={status.error} retry={status.reload} /></div>;
   if (!status.data) return <div class="view"><Progress loading progress={null} /></div>;
   if (empty) return <Waiting status={status.data} error={status.error} />;
-  return <Dashboard newest={status.data.newest_ns} oldest={status.data.oldest_ns} />;
+  return <Dashboard status={status.data} />;
 }
 
-function Dashboard({ newest, oldest }: { newest: string | null; oldest: string | null }) {
+function Dashboard({ status }: { status: Status }) {
   const { params } = useRoute();
   const service = params.get('svc');
   const of = params.get('of');
@@ -59,14 +63,9 @@ function Dashboard({ newest, oldest }: { newest: string | null; oldest: string |
       </div>
       <Progress loading={answer.loading && !a} progress={answer.progress} />
       {answer.error && <ErrorBox error={answer.error} retry={answer.reload} />}
-      {nothing && (
-        <Empty title="No spans in this time range">
-          <p>Log lines, if there are any, are under <a href={href('logs')}>Logs</a>.</p>
-          {newest && <p>The newest row of all is from <b class="num">{dateTime(nsToMs(newest))}</b>.</p>}
-          {newest && <button type="button" class="button primary" onClick={() => patch({ t: null, from: String(Math.floor(nsToMs(newest) / 1e3 - 3600)), to: String(Math.ceil(nsToMs(newest) / 1e3 + 1)) })}>Show the hour before it</button>}
-        </Empty>
-      )}
-      {a && !nothing && <Answer a={a} service={service} bus={bus} oldest={oldest} />}
+      {nothing && <Nothing status={status} />}
+      {a && !nothing && <Answer a={a} service={service} bus={bus} oldest={status.oldest_ns} />}
+      {a && !nothing && <Ready title="Ask next" />}
       {a && !nothing && (
         <section class="panel" aria-label="Traces">
           <div class="bar panel-head">
@@ -82,6 +81,34 @@ function Dashboard({ newest, oldest }: { newest: string | null; oldest: string |
         </section>
       )}
     </div>
+  );
+}
+
+// No span in the range: there are some at another time, or this environment waits for its first row.
+function Nothing({ status }: { status: Status }) {
+  const { params } = useRoute();
+  const ds = params.get('ds');
+  const newest = useLoad(`newest ${params.get('env')} ${ds}`, (signal) => api.rows({ start_time: 1, end_time: nsToMs(status.now_ns) / 1e3 + 86400, limit: 1, columns: ['name'], ...(ds ? { dataset: ds } : {}) }, signal));
+  useInterval(newest.data && !newest.data.rows.length ? 5000 : null, newest.reload);
+  if (newest.error) return <ErrorBox error={newest.error} retry={newest.reload} />;
+  if (!newest.data) return null;
+  const row = newest.data.rows[0];
+  if (!row && !ds) {
+    return (
+      <section class="panel first-row">
+        <h2>Nothing has come to the environment {environment()} yet</h2>
+        <p class="muted">What a key sends goes to the key's environment, what comes without one to “default”. <a href={href('settings/keys')}>Environments and keys</a></p>
+        <HowToSend status={status} />
+      </section>
+    );
+  }
+  const at = row ? nsToMs(row.time_ns) : 0;
+  return (
+    <Empty title="No spans in this time range">
+      <p>Log lines, if there are any, are under <a href={href('logs')}>Logs</a>.</p>
+      {row && <p>The newest row of all is from <b class="num">{dateTime(at)}</b>.</p>}
+      {row && <button type="button" class="button primary" onClick={() => patch({ t: null, from: String(Math.floor(at / 1e3 - 3600)), to: String(Math.ceil(at / 1e3 + 1)) })}>Show the hour before it</button>}
+    </Empty>
   );
 }
 

@@ -12,14 +12,19 @@ import { patch, useRoute } from '../lib/route';
 import { useLive, useLoad } from '../lib/use';
 import { Builder } from '../parts/Builder';
 import { Charts } from '../parts/Charts';
+import { Compare } from '../parts/Compare';
 import { DifferentPanel } from '../parts/Different';
+import { Ready } from '../parts/Ready';
 import { ResultTable } from '../parts/ResultTable';
 import { Covers, Empty, ErrorBox, Hint, Progress } from '../parts/States';
 import { TraceTable } from '../parts/TraceTable';
 import { RowTable } from '../parts/RowTable';
 import { SaveTo } from '../parts/SaveTo';
 
-const TABS: [string, string][] = [['', 'Overview'], ['traces', 'Traces'], ['rows', 'Raw rows']];
+const TABS: [string, string][] = [['', 'Overview'], ['different', 'What is different'], ['traces', 'Traces'], ['rows', 'Raw rows']];
+
+// What makes a question one's own.
+const ASKS = ['c', 'w', 'by', 'o', 'h', 'fx', 'cf', 'd', 'd_time', 'd_was'];
 
 export function Query() {
   const { params } = useRoute();
@@ -50,6 +55,7 @@ export function Query() {
       <Progress loading={answer.loading} progress={answer.progress} />
       <div role="tabpanel" aria-labelledby={`tab-${tab}`} class={`results${answer.loading ? ' stale' : ''}`}>
         {answer.error && <ErrorBox error={answer.error} retry={answer.reload} />}
+        {tab === 'different' && <Compare about={key} />}
         {tab === 'traces' && <TraceTable selection={spec} sort={params.get('sort') ?? 'recent'} />}
         {tab === 'rows' && <RowTable selection={spec} />}
         {tab === '' && result && !answer.error && (
@@ -58,6 +64,7 @@ export function Query() {
             : <Overview result={result} bus={bus} isolated={params.get('iso')}>{different && <DifferentPanel of={different} about={key} />}</Overview>
         )}
         {tab === '' && !result && answer.loading && <Skeleton />}
+        {tab === '' && result && !ASKS.some((name) => params.has(name)) && <Ready title="Questions to begin with" />}
       </div>
     </div>
   );
