@@ -232,6 +232,14 @@ test('what an X-Ray operation says of a form goes to its fields', async () => {
   assert.equal(position('no such group'), null);
 });
 
+test('a line of JSON says its message first, its short members behind it', () => {
+  assert.deepEqual(logs.saidIn('{"body":"Hello","severity_number":9,"level":"info","resource":{"a":1},"none":null}'),
+    { text: 'Hello', rest: [['severity_number', 9], ['level', 'info']] });
+  assert.equal(logs.saidIn(' {"msg":"m","message":"first of all"}').text, 'first of all');
+  assert.deepEqual(logs.saidIn(`{"msg":"x","long":"${'y'.repeat(60)}"}`).rest, []);
+  for (const as of ['plain', '{"level":"info"}', '{"message":7}', '{"message":', '["message"]', `{"message":"${'x'.repeat(65536)}"}`]) assert.equal(logs.saidIn(as), null);
+});
+
 test('terms are marked where they stand, the first and longest has the place', () => {
   const cut = (text, terms) => logs.pieces(text, terms).map((p) => (p.term < 0 ? p.text : `<${p.term}:${p.text}>`)).join('');
   assert.equal(cut('GET /Cart get', ['get', '/c']), '<0:GET> <1:/C>art <0:get>');

@@ -144,3 +144,21 @@ export function searchedTerms(params: URLSearchParams): string[] {
   if (/^[{[%]/.test(text)) return [];
   return [...text.matchAll(/([-?]?)(?:"((?:[^"\\]|\\.)+)"|([^\s"]+))/g)].filter((m) => m[1] !== '-').map((m) => m[2]?.replace(/\\(.)/g, '$1') ?? m[3]!).filter((t) => t && !t.startsWith('%'));
 }
+
+// Members that hold what a line of JSON says to people, the most telling first.
+const SAYS = ['message', 'msg', 'body', 'log', 'event', 'error'];
+const LONG = 65536;
+
+// Of a line that is a JSON object: its message and, behind it, its short other members. Null: show it as it is.
+export function saidIn(body: string): { text: string; rest: [string, unknown][] } | null {
+  if (!/^\s*\{/.test(body) || body.length > LONG) return null;
+  let of: Record<string, unknown>;
+  try {
+    of = JSON.parse(body) as Record<string, unknown>;
+  } catch {
+    return null;
+  }
+  const key = SAYS.find((k) => typeof of[k] === 'string' && of[k] !== '');
+  if (key === undefined) return null;
+  return { text: of[key] as string, rest: Object.entries(of).filter(([k, v]) => k !== key && v !== null && typeof v !== 'object' && String(v).length < 60) };
+}
