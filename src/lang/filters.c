@@ -3,6 +3,7 @@
  *
  *   {"column":"http.route","op":"starts-with","value":"/api"}   one test
  *   filter_combination AND | OR                                 how the tests of a list combine
+ *   and_filters: [...]                                          hold, too (the page's alone)
  *
  * The operators are a table; matches and does-not-match are the page's own.  Order comparisons take
  * one value in the plan: numbers against numbers, strings against strings, so "200" (a string that
@@ -255,28 +256,47 @@ static skep_rc combination(struct skep_lang__q *q, yyjson_val *obj, enum skep_ex
     return skep_lang__refuse(q, SKEP_LANG_INVALID, "use AND or OR");
 }
 
-skep_rc skep_lang__filters(struct skep_lang__q *q, yyjson_val *obj, const struct skep_expr **ret)
+/* Tests that combine, and of which span each is. */
+struct tests {
+    struct skep_expr *kids[2 * SKEP_LIMIT_LANG_FILTERS];
+    enum skep_lang__prefix prefixes[2 * SKEP_LIMIT_LANG_FILTERS];
+    unsigned n;
+};
+
+static skep_rc add_list(struct skep_lang__q *q, yyjson_val *obj, const char *key, struct tests *t)
 {
     yyjson_val *arr, *item;
     size_t i, max;
-    enum skep_expr_op op;
-
-    *ret = NULL;
-    memset(q->found, 0, sizeof q->found);
-    SKEP_TRY(combination(q, obj, &op));
-    SKEP_TRY(skep_lang__list(q, obj, "filters", SKEP_LIMIT_LANG_FILTERS, &arr));
-    if (yyjson_arr_size(arr) == 0)
-        return SKEP_OK;
-    size_t mark = skep_lang__enter(q, "filters");
-    struct skep_expr **kids = skep_new_n(q->arena, struct skep_expr *, yyjson_arr_size(arr));
-    enum skep_lang__prefix prefixes[SKEP_LIMIT_LANG_FILTERS];
+    SKEP_TRY(skep_lang__list(q, obj, key, SKEP_LIMIT_LANG_FILTERS, &arr));
+    size_t mark = skep_lang__enter(q, key);
     yyjson_arr_foreach(arr, i, max, item)
     {
         size_t at = skep_lang__enter_index(q, i);
-        SKEP_TRY(filter_object(q, item, &kids[i], &prefixes[i]));
+        SKEP_TRY(filter_object(q, item, &t->kids[t->n], &t->prefixes[t->n]));
+        t->n++;
         skep_lang__leave(q, at);
     }
     skep_lang__leave(q, mark);
-    *ret = skep_lang__combine(q, op, kids, prefixes, (unsigned)max);
+    return SKEP_OK;
+}
+
+skep_rc skep_lang__filters(struct skep_lang__q *q, yyjson_val *obj, const struct skep_expr **ret)
+{
+    struct tests *t = skep_new(q->arena, struct tests);
+    enum skep_expr_op op;
+
+    *ret = NULL;
+    t->n = 0;
+    memset(q->found, 0, sizeof q->found);
+    SKEP_TRY(combination(q, obj, &op));
+    SKEP_TRY(add_list(q, obj, "filters", t));
+    if (op == SKEP_EXPR_OR && t->n) { /* one test among those that hold beside it */
+        t->kids[0] = skep_lang__combine(q, op, t->kids, t->prefixes, t->n);
+        t->prefixes[0] = SKEP_LANG__OWN;
+        t->n = 1;
+    }
+    SKEP_TRY(add_list(q, obj, "and_filters", t));
+    if (t->n)
+        *ret = skep_lang__combine(q, SKEP_EXPR_AND, t->kids, t->prefixes, t->n);
     return SKEP_OK;
 }

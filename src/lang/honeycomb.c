@@ -27,7 +27,7 @@ static const char *const spec_keys[] = {
     "orders",     "havings",           "limit",       "time_range",
     "start_time", "end_time",          "granularity", "disable_series",
     "usage_mode", "calculated_fields", "formulas",    "compare_time_offset_seconds",
-    "dataset",    "heatmap",           "pattern",
+    "dataset",    "heatmap",           "pattern",     "and_filters",
 };
 
 skep_str skep_lang_code_name(enum skep_lang_code code)
@@ -145,7 +145,7 @@ skep_rc skep_lang__list(struct skep_lang__q *q, yyjson_val *obj, const char *key
 /* Members that are the page's own (I1). */
 static skep_rc check_page(struct skep_lang__q *q, yyjson_val *obj)
 {
-    static const char *const page[] = {"dataset", "heatmap", "pattern"};
+    static const char *const page[] = {"dataset", "heatmap", "pattern", "and_filters"};
     for (size_t i = 0; !q->opts->page && i < SKEP_ARRAY_LEN(page); i++) {
         if (skep_lang__get(obj, page[i])) {
             (void)skep_lang__enter(q, page[i]);

@@ -92,7 +92,7 @@ struct skep_expr *skep_lang__combine(struct skep_lang__q *q, enum skep_expr_op o
 /* A JSON string in the arena. */
 skep_str skep_lang__text(struct skep_lang__q *q, yyjson_val *v);
 
-/* filters and filter_combination of `obj` -> *ret, NULL when there are none. */
+/* filters, filter_combination and and_filters of `obj` -> *ret, NULL when there are none. */
 skep_rc skep_lang__filters(struct skep_lang__q *q, yyjson_val *obj, const struct skep_expr **ret);
 /* The page's member `pattern`: *filter holds for it, too. */
 skep_rc skep_lang__pattern(struct skep_lang__q *q, yyjson_val *obj,

@@ -92,6 +92,7 @@ static skep_rc rows_of(struct skep_lang__q *q, yyjson_val *obj, bool compared,
                                        "order",
                                        "limit",
                                        "after",
+                                       "and_filters",
                                        "pattern",
                                        "calculated_fields",
                                        "compare_time_offset_seconds"};
@@ -268,7 +269,8 @@ static skep_rc facets(struct skep_lang__q *q, yyjson_val *obj, struct skep_plan 
     static const char *const keys[] = {"dataset",    "start_time",        "end_time",
                                        "time_range", "filters",           "filter_combination",
                                        "columns",    "selection",         "limit",
-                                       "pattern",    "calculated_fields", "baseline"};
+                                       "pattern",    "calculated_fields", "baseline",
+                                       "and_filters"};
     SKEP_TRY(skep_lang__known(q, obj, keys, SKEP_ARRAY_LEN(keys)));
     SKEP_TRY(skep_lang__dataset(q, obj, plan));
     SKEP_TRY(skep_lang__times(q, obj, &plan->range));
@@ -348,10 +350,19 @@ static skep_rc traces_of(struct skep_lang__q *q, yyjson_val *obj, bool narrowed,
                          struct skep_plan *plan)
 {
     enum { NARROW = 3 }; /* the last ones */
-    static const char *const keys[] = {
-        "dataset",           "start_time",         "end_time",    "time_range",
-        "filters",           "filter_combination", "sort",        "limit",
-        "calculated_fields", "filter_expression",  "duration_ms", "distribution"};
+    static const char *const keys[] = {"dataset",
+                                       "start_time",
+                                       "end_time",
+                                       "time_range",
+                                       "filters",
+                                       "filter_combination",
+                                       "sort",
+                                       "limit",
+                                       "calculated_fields",
+                                       "and_filters",
+                                       "filter_expression",
+                                       "duration_ms",
+                                       "distribution"};
     static const skep_str sorts[] = {{"recent", 6}, {"slow", 4}, {"errors", 6}};
     skep_str sort;
     unsigned i = 0;

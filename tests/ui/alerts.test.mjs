@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Boards, triggers and SLOs in the page, against the built server: a question is saved to a board, panels are moved, a
-// trigger is made of a question, evaluated, switched off; an SLO is made, its budget and a burn alert are looked at.
+// Triggers and SLOs in the page, against the built server: a trigger is made of a question, evaluated, switched
+// off; an SLO is made, its budget and a burn alert are looked at. Boards: boards.test.mjs.
 
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
@@ -42,46 +42,9 @@ after(async () => {
   await skep?.done();
 }, { timeout: 30e3 });
 
-test('a board: made, questions saved to it, a text, panels moved', options, async () => {
-  await page.goto(`${skep.url}/ui/home`);
-  await page.getByRole('link', { name: 'Boards' }).click();
-  await page.getByText('No board yet').waitFor();
-  await shot('boards-empty');
-  await page.getByLabel('Name').fill('Checkout');
-  await page.keyboard.press('Enter');
-  await page.getByText('Nothing on this board yet').waitFor();
-  const board = new URL(page.url()).pathname;
-  await skep.json('POST', '/1/markers/shop', { message: 'deploy 17', type: 'deploy', start_time: Math.floor(Date.now() / 1000) - 20 });
-  for (const [name, query] of [['Requests by status', 'c=COUNT&by=http.response.status_code'], ['Slowest', 'c=MAX(duration_ms)&by=name']]) {
-    await page.goto(`${skep.url}/ui/query?${query}&t=5m&ds=shop`);
-    await page.getByRole('button', { name: 'Save to board' }).click();
-    await page.getByLabel('Name of the question').fill(name);
-    await page.keyboard.press('Enter');
-    await page.getByText('open the board').waitFor();
-  }
-  await page.getByText('open the board').click();
-  await page.waitForURL((u) => u.pathname === board);
-  await page.getByRole('img', { name: 'Requests by status' }).locator('path').first().waitFor({ state: 'attached' });
-  await page.getByRole('img', { name: 'Requests by status' }).locator('.mark title').first().waitFor({ state: 'attached' });
-  await page.getByLabel('Text', { exact: true }).fill('# How to read this\n\nAsk Ann.');
-  await page.getByRole('button', { name: 'Add the text' }).click();
-  await page.getByText('Ask Ann.').waitFor();
-  const names = () => page.locator('.board-panel h2').allTextContents();
-  await page.getByRole('button', { name: 'Panel 1 later' }).click();
-  await page.getByRole('status').getByText('Panel moved to place 2 of 3').waitFor();
-  await page.waitForFunction(() => document.querySelector('.board-panel h2')?.textContent === 'Slowest');
-  await shot('board');
-  const kept = page.waitForResponse((r) => r.request().method() === 'PUT' && r.ok());
-  await page.getByRole('region', { name: 'Panel 2' }).dragTo(page.getByRole('region', { name: 'Panel 1' }), { targetPosition: { x: 30, y: 60 } });
-  await page.waitForFunction(() => document.querySelector('.board-panel h2')?.textContent === 'Requests by status');
-  await kept;
-  await page.reload();
-  await page.getByText('Ask Ann.').waitFor();
-  await page.waitForFunction(() => document.querySelectorAll('.board-panel h2').length === 3);
-  assert.deepEqual((await names()).slice(0, 2), ['Requests by status', 'Slowest']);
-});
-
 test('a trigger: made of a question, evaluated, looked at, switched off', options, async () => {
+  await page.goto(`${skep.url}/ui/home`);
+  await page.getByRole('link', { name: 'Boards' }).waitFor();
   await page.keyboard.press('g');
   await page.keyboard.press('a');
   await page.getByText('Nothing is watched yet').waitFor();

@@ -29,16 +29,17 @@ export function range(q, now) {
 
 export function select(rows, q, now) {
   const [from, to] = range(q, now);
-  const filters = (q.filters ?? []).map((f, i) => {
-    if (!OPS[f.op]) throw new Refused(`unknown operator "${f.op}"`, `filters[${i}].op`);
-    if (['>', '>=', '<', '<='].includes(f.op) && !num(f.value)) throw new Refused(`"${f.op}" needs a number`, `filters[${i}].value`);
+  const tests = (list) => (q[list] ?? []).map((f, i) => {
+    if (!OPS[f.op]) throw new Refused(`unknown operator "${f.op}"`, `${list}[${i}].op`);
+    if (['>', '>=', '<', '<='].includes(f.op) && !num(f.value)) throw new Refused(`"${f.op}" needs a number`, `${list}[${i}].value`);
     return f.column === '*'
       ? (r) => Object.values(r.fields).some((v) => typeof v === 'string' && OPS[f.op](v.toLowerCase(), String(f.value).toLowerCase()))
       : (r) => OPS[f.op](r.fields[f.column], f.value);
   });
+  const [filters, and] = [tests('filters'), tests('and_filters')];
   const any = q.filter_combination === 'OR' && filters.length > 0;
   return rows.filter((r) => r.t >= from && r.t < to && (!q.dataset || q.dataset === '__all__' || q.dataset === r.dataset) &&
-    (any ? filters.some((f) => f(r)) : filters.every((f) => f(r))));
+    and.every((f) => f(r)) && (any ? filters.some((f) => f(r)) : filters.every((f) => f(r))));
 }
 
 const quantile = (p) => (vs) => { vs.sort((a, b) => a - b); return vs[Math.min(vs.length - 1, Math.floor(p * vs.length))]; };

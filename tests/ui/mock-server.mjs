@@ -103,6 +103,11 @@ class Mock {
     return createReadStream(file).pipe(res);
   }
 
+  // Nobody has put a marker or made a board.
+  on_honeycomb(_, __, res) {
+    this.json(res, []);
+  }
+
   on_status(_, __, res) { // of the whole server
     const rows = this.all();
     const spans = rows.filter((r) => r.kind !== 'log').length;

@@ -231,6 +231,7 @@ ui('with OR the example still satisfies the filters and the range', {}, async ({
   assert.equal(await page.getByRole('menuitem', { name: 'All traces of this step' }).count(), 0, 'what a link cannot say is not offered');
   await page.getByRole('menuitem', { name: 'An example trace' }).click();
   await page.waitForURL(/\/ui\/trace\//);
+  assert.deepEqual([mock.lastRows.filter_combination, mock.lastRows.filters.length, mock.lastRows.and_filters], ['OR', 2, [{ column: 'trace.trace_id', op: 'exists' }]]);
   assert.match(await page.locator('.w-row.on .w-title').innerText(), /send push|build timeline/);
 });
 

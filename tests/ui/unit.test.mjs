@@ -29,7 +29,6 @@ async function load(file) {
 const query = await load('lib/query.ts');
 const format = await load('lib/format.ts');
 const model = await load('trace/model.ts');
-const match = await load('lib/match.ts');
 const series = await load('lib/series.ts');
 const color = await load('lib/color.ts');
 const heat = await load('parts/heatdraw.ts');
@@ -41,7 +40,11 @@ const insights = await load('lib/insights.ts');
 const logtext = await load('lib/logtext.ts');
 const source = await load('logs/source.ts');
 const saved = await load('lib/saved.ts');
-const exporting = await load('logs/Export.tsx');
+const files = await load('lib/files.ts');
+const table = await load('lib/table.ts');
+const layout = await load('boards/layout.ts');
+const markdown = await load('lib/markdown.ts');
+const { limiter } = await load('lib/limit.ts');
 
 test('filters read as people type them', () => {
   const cases = {
@@ -157,14 +160,6 @@ test('a trace whose children start first and end last is measured whole', () => 
   assert.deepEqual(t.find('LATE'), [2]);
 });
 
-test('the page filters rows as the server would', () => {
-  const row = { id: '1', time_ns: '0', kind: 'log', dataset: 'd', fields: { n: 5, s: 'Hello', b: false } };
-  const yes = (column, op, value) => match.matches(row, [{ column, op, value }], false, '');
-  assert.ok(yes('n', '>', 4) && yes('s', 'contains', 'ell') && yes('b', '=', false) && yes('none', 'does-not-exist') && yes('n', 'in', [1, 5]) && yes('none', '!=', 1));
-  assert.ok(!yes('n', '=', '5') && !yes('s', '>', 1) && !yes('none', '=', '') && !yes('s', 'not-in', ['Hello']));
-  assert.ok(match.matches(row, [], false, 'hELL') && !match.matches(row, [], false, 'absent'));
-});
-
 test('services claim distinct colours, the same whatever came first', () => {
   const names = Array.from({ length: 18 }, (_, i) => `service-${i}`);
   color.claim(names);
@@ -276,7 +271,7 @@ test('an Insights result becomes series over time, or bars', () => {
 });
 
 test('CSV: quotes, line ends, and no formulas', () => {
-  assert.deepEqual(['a', 'a,b', 'say "x"', 'two\nlines', '=1+1', '-5.2', '-x', '@a'].map(exporting.csvCell), ['a', '"a,b"', '"say ""x"""', '"two\nlines"', "'=1+1", '-5.2', "'-x", "'@a"]);
+  assert.deepEqual(['a', 'a,b', 'say "x"', 'two\nlines', '=1+1', '-5.2', '-x', '@a'].map(files.csvCell), ['a', '"a,b"', '"say ""x"""', '"two\nlines"', "'=1+1", '-5.2', "'-x", "'@a"]);
 });
 
 test('steps of the list are cut at the range', () => {
@@ -292,4 +287,131 @@ test('a saved search is a query, and comes back as it was', () => {
   assert.equal(there('q=x&from=1&to=2&row=3&tail=1&env=e'), 'q=x', 'times and lines are not part of it');
   const foreign = saved.savedOf({ queryDefinitionId: '1', name: 'x', queryString: 'stats count(*)', logGroupNames: ['g'] });
   assert.equal(new URLSearchParams(foreign.params).toString(), 'lang=insights&iq=stats+count%28*%29&ds=g');
+});
+
+// A cheap generator: the same numbers in every run.
+function dice(seed) {
+  let x = seed;
+  return (n) => { x = (Math.imul(x, 1664525) + 1013904223) >>> 0; return Math.floor((x / 2 ** 32) * n); };
+}
+
+const overlaps = (ps) => ps.some((a, i) => ps.some((b, k) => i < k && a.x < b.x + b.w && b.x < a.x + a.w && a.y < b.y + b.h && b.y < a.y + a.h));
+
+test('panels never overlap nor leave the grid, whatever is moved and resized; a way back changes nothing', () => {
+  const roll = dice(7);
+  for (let round = 0; round < 300; round++) {
+    let places = layout.flow(Array.from({ length: 1 + roll(12) }, () => ({ w: 1 + roll(12), h: 1 + roll(6) })));
+    for (let step = 0; step < 8; step++) {
+      const i = roll(places.length);
+      const was = JSON.stringify(places);
+      const to = roll(2) ? { ...places[i], x: roll(20) - 4, y: roll(24) - 2 } : { ...places[i], w: roll(15), h: roll(9) };
+      const next = layout.changed(places, i, to);
+      assert.equal(JSON.stringify(places), was, 'the places before are as they were');
+      assert.ok(!overlaps(next), JSON.stringify({ places, i, to, next }));
+      assert.ok(next.every((p) => p.x >= 0 && p.y >= 0 && p.w >= 1 && p.h >= 1 && p.x + p.w <= 12), JSON.stringify(next));
+      assert.ok(next.every((p) => p.y === 0 || next.some((q) => q !== p && q.y + q.h === p.y && q.x < p.x + p.w && p.x < q.x + q.w)), `none hangs in the air: ${JSON.stringify(next)}`);
+      assert.deepEqual(layout.changed(next, i, next[i]), next, 'put where it is');
+      places = next;
+      if (places.length > 1) assert.ok(!overlaps(layout.without(places, i)));
+      const fresh = layout.free(places, 6, 4);
+      assert.ok(!overlaps([...places, fresh]));
+    }
+  }
+});
+
+test('two panels side by side change seats; one pushed down gives way; keys go past a neighbour', () => {
+  const two = [{ x: 0, y: 0, w: 6, h: 4 }, { x: 6, y: 0, w: 6, h: 4 }];
+  assert.deepEqual(layout.changed(two, 1, { ...two[1], x: 4 }), [{ x: 0, y: 4, w: 6, h: 4 }, { x: 4, y: 0, w: 6, h: 4 }]);
+  assert.deepEqual(layout.changed(two, 1, { ...two[1], x: 0 }), [{ x: 6, y: 0, w: 6, h: 4 }, { x: 0, y: 0, w: 6, h: 4 }]);
+  assert.deepEqual(layout.changed(two, 0, { ...two[0], w: 7 }), [{ x: 0, y: 0, w: 7, h: 4 }, { x: 6, y: 4, w: 6, h: 4 }]);
+  const stack = [{ x: 0, y: 0, w: 6, h: 4 }, { x: 0, y: 4, w: 6, h: 2 }, { x: 0, y: 6, w: 6, h: 3 }];
+  const down = layout.stepped(stack, 0, 0, 1, stack[0]);
+  assert.deepEqual(layout.changed(stack, 0, down).map((p) => p.y), [2, 0, 6]);
+  assert.deepEqual(layout.changed(stack, 0, layout.stepped(stack, 0, 0, 1, down)).map((p) => p.y), [5, 0, 2]);
+  assert.deepEqual(layout.changed(stack, 2, layout.stepped(stack, 2, 0, -1, stack[2])).map((p) => p.y), [0, 7, 4]);
+  assert.deepEqual(layout.stepped(stack, 0, 0, -1, stack[0]), stack[0], 'nothing above the first');
+  assert.deepEqual(layout.free(two, 6, 4), { x: 0, y: 4, w: 6, h: 4 });
+  assert.deepEqual(layout.free([two[0]], 6, 4), { x: 6, y: 0, w: 6, h: 4 });
+});
+
+test('Markdown becomes a tree of texts; addresses that lead elsewhere than to pages stay text', () => {
+  assert.deepEqual(markdown.blocks('# A *b*\n\ntwo\nlines\n- x\n- y\n  - z\n\n3. c\n> q\n\n```\n<b> **no**\n```\n---\n| a | b |\n|---|---|\n| 1 | `2` |'), [
+    { tag: 'h', level: 1, inside: ['A ', { tag: 'em', inside: ['b'] }] },
+    { tag: 'p', inside: ['two lines'] },
+    { tag: 'list', ordered: false, start: 1, items: [[{ tag: 'p', inside: ['x'] }], [{ tag: 'p', inside: ['y'] }, { tag: 'list', ordered: false, start: 1, items: [[{ tag: 'p', inside: ['z'] }]] }]] },
+    { tag: 'list', ordered: true, start: 3, items: [[{ tag: 'p', inside: ['c'] }]] },
+    { tag: 'quote', inside: [{ tag: 'p', inside: ['q'] }] },
+    { tag: 'pre', text: '<b> **no**' },
+    { tag: 'hr' },
+    { tag: 'table', head: [['a'], ['b']], rows: [[['1'], [{ tag: 'code', inside: ['2'] }]]] },
+  ]);
+  assert.deepEqual(markdown.inline('**s** __t__ ~~d~~ a_b_c *x \\*y\\*'), [{ tag: 'strong', inside: ['s'] }, ' ', { tag: 'strong', inside: ['t'] }, ' ', { tag: 'del', inside: ['d'] }, ' a_b_c *x *y*']);
+  assert.deepEqual(markdown.inline('see https://a.example/x?y=1. [in](/ui/home) <https://b.example>'), ['see ', { tag: 'a', href: 'https://a.example/x?y=1', inside: ['https://a.example/x?y=1'] }, '. ', { tag: 'a', href: '/ui/home', inside: ['in'] }, ' ',
+    { tag: 'a', href: 'https://b.example', inside: ['https://b.example'] }]);
+  for (const bad of ['[x](javascript:alert(1))', '[x](JAVASCRIPT:1)', '[x](data:text/html,1)', '[x](//evil.example)', '[x](/skep/v1/x)', '[x](/uix)', '<script>1</script>', '<img src=x onerror=1>']) {
+    assert.ok(markdown.inline(bad).every((n) => typeof n === 'string'), bad);
+  }
+});
+
+test('no text makes Markdown slow or deep', () => {
+  const depth = (n) => (Array.isArray(n) ? Math.max(0, ...n.map(depth)) : n && typeof n === 'object' ? 1 + Math.max(depth(n.inside ?? []), depth(n.items ?? []), depth(n.rows ?? [])) : 0);
+  let steps = 0;
+  for (const one of ['*', '**', '_', '`', '[', '[a](', '> ', '- ', '~~', '| ', '\\', 'https://', '<', '# ', '*a ', '**a*', '[*', '1. ']) {
+    for (const text of [one.repeat(10000 / one.length), `${one}x\n`.repeat(10000 / (one.length + 2)), one.repeat(5000 / one.length) + 'x' + [...one].reverse().join('').repeat(5000 / one.length)]) {
+      const tree = markdown.blocks(text);
+      steps += JSON.stringify(tree).length;
+      assert.ok(depth(tree) < 40, `${one}: ${depth(tree)}`);
+    }
+  }
+  assert.ok(steps > 0);
+});
+
+test('at most so many at a time, in order; who leaves the queue does not hold it up', async () => {
+  const run = limiter(2);
+  let now = 0;
+  let most = 0;
+  const ends = [];
+  const order = [];
+  const task = (name, signal = new AbortController().signal) => run(signal, () => { now++; most = Math.max(most, now); order.push(name); return new Promise((done) => ends.push(() => { now--; done(name); })); });
+  const gone = new AbortController();
+  const all = [task('a'), task('b'), task('c', gone.signal), task('d'), run(new AbortController().signal, async () => { throw new Error('e'); })];
+  const refused = assert.rejects(all[2], { name: 'AbortError' });
+  const failed = assert.rejects(all[4], /e/);
+  await Promise.resolve();
+  gone.abort();
+  await refused;
+  const settle = async () => { for (let i = 0; i < 20; i++) await Promise.resolve(); };
+  for (let i = 0; i < 4; i++) { await settle(); ends.shift()?.(); }
+  await Promise.all([all[0], all[1], all[3], failed]);
+  assert.deepEqual([order, most], [['a', 'b', 'd'], 2]);
+  await assert.rejects(run(gone.signal, async () => 1), { name: 'AbortError' });
+  assert.equal(await run(new AbortController().signal, async () => 'still'), 'still');
+});
+
+const answer = {
+  complete: true, start_ms: 0, end_ms: 120e3, granularity_ms: 60e3, times_ms: [0, 60e3], groups_total: 2, rows_examined: 9, elapsed_ms: 1, warnings: [],
+  columns: [{ key: 'user', kind: 'group' }, { key: 'COUNT', kind: 'calc', op: 'COUNT' }, { key: 'HEATMAP(d)', kind: 'calc', op: 'HEATMAP', field: 'd' }],
+  groups: [{ key: ['=Ann, "A"'], values: [3, null], series: [[1, 2], []] }, { key: [null], values: [1, null], series: [[null, 1], []] }],
+  totals: { values: [4, null], series: [[1, 3], [[[0, 2]], [[1, 1]]]] }, heatmaps: { 'HEATMAP(d)': { edges: [1, 2, 4] } },
+};
+
+test('a result as CSV and JSON: groups, series, the cells of a heatmap', () => {
+  assert.equal(files.csvText(table.groupRows(answer)), 'user,COUNT\r\n"\'=Ann, ""A""",3\r\n,1\r\n');
+  assert.deepEqual(table.groupJson(answer), [{ user: '=Ann, "A"', COUNT: 3 }, { user: null, COUNT: 1 }]);
+  assert.deepEqual(table.seriesRows(answer, 0), [['time', '=Ann, "A"', 'absent'], ['1970-01-01T00:00:00.000Z', '1', '0'], ['1970-01-01T00:01:00.000Z', '2', '1']]);
+  assert.deepEqual(table.seriesRows(answer, 1), [['time', 'from', 'to', 'rows'], ['1970-01-01T00:00:00.000Z', '1', '2', '2'], ['1970-01-01T00:01:00.000Z', '2', '4', '1']]);
+  assert.deepEqual(table.seriesJson(answer, 0).series, [{ group: { user: '=Ann, "A"' }, values: [1, 2] }, { group: { user: null }, values: [0, 1] }]);
+  assert.deepEqual(table.seriesJson(answer, 1).cells[1], { time: '1970-01-01T00:01:00.000Z', from: 2, to: 4, rows: 1 });
+  assert.equal(files.fileName('P95(duration_ms) by UserId'), 'P95-duration_ms-by-UserId');
+});
+
+test('a stored question becomes the address that asks it', () => {
+  const spec = { calculations: [{ op: 'COUNT' }, { op: 'P95', column: 'duration_ms', name: 'slow', filters: [{ column: 'error', op: '=', value: true }] }], filters: [{ column: 'a b', op: 'in', value: ['x', 2] }, { column: 'c', op: 'exists' }], filter_combination: 'OR',
+    breakdowns: ['user'], orders: [{ op: 'COUNT', order: 'ascending' }], havings: [{ calculate_op: 'COUNT', op: '>', value: 2 }], limit: 7, calculated_fields: [{ name: 'f', expression: '$a + 1' }], formulas: [{ name: 'r', expression: '$slow / $COUNT' }], time_range: 7200 };
+  const params = new URLSearchParams();
+  for (const [k, v] of Object.entries(query.addressOf(spec, 'shop'))) for (const one of v === null ? [] : [v].flat()) params.append(k, one);
+  assert.equal(params.get('t'), '2h');
+  assert.deepEqual(query.specOf(params), { ...spec, dataset: 'shop' });
+  assert.equal(query.questionName({ ...spec, formulas: undefined }), 'COUNT, slow by user where `a b` in [x,2] or c exists');
+  assert.deepEqual([time.spanText(90), time.spanText(86400), time.spanText(5400)], ['90s', '1d', '90m']);
 });

@@ -55,7 +55,8 @@ const TIMED = new Set(['home', 'query', 'traces', 'map', 'logs', 'errors']);
 const LIVE: Record<string, boolean> = { home: true, traces: true, map: true, query: false };
 
 // A new query starts as a picture of everything: how many, how slow, by service.
-const viewHref = (id: string) => (id === 'query' ? href('query', { c: ['COUNT', 'HEATMAP(duration_ms)'], by: 'service.name' }) : href(id));
+// A board's questions have times of their own: of the range at hand it takes over what is fixed.
+const viewHref = (id: string) => (id === 'boards' ? href(id, { t: null }) : id === 'query' ? href('query', { c: ['COUNT', 'HEATMAP(duration_ms)'], by: 'service.name' }) : href(id));
 
 export function App() {
   const { view } = useRoute();
@@ -82,7 +83,7 @@ function Inside() {
       <a class="skip" href="#main" onClick={(e) => { e.preventDefault(); document.getElementById('main')?.focus(); }}>Skip to the content</a>
       <Rail view={route.view} openKeys={() => setKeys(true)} />
       <div class="column">
-        {TIMED.has(route.view) && ready && <Top key={env} view={route.view} environments={environments} />}
+        {(TIMED.has(route.view) || (route.view === 'boards' && route.arg !== '')) && ready && <Top key={env} view={route.view} environments={environments} />}
         {SAMPLED.has(route.view) && ready && <SamplingNote key={`${env} sampling`} />}
         {SAMPLED.has(route.view) && ready && <TracersNote />}
         <main id="main" tabIndex={-1}>{ready && <View key={`${env} ${everyTracer()}`} view={route.view} />}</main>
@@ -200,13 +201,13 @@ function Top({ view, environments }: { view: string; environments: Environment[]
   return (
     <header class="top">
       <EnvironmentPicker environments={environments} />
-      <label class="visually-hidden" for="dataset">Dataset</label>
+      {view !== 'boards' && <><label class="visually-hidden" for="dataset">Dataset</label>
       <select id="dataset" value={ds} onChange={(e) => patch({ ds: e.currentTarget.value || null })}>
         <option value="">All datasets</option>
         {ds && !names.includes(ds) && <option value={ds}>{ds}</option>}
         {names.map((n) => <option value={n}>{n}</option>)}
-      </select>
-      <TimePicker />
+      </select></>}
+      <TimePicker {...(view === 'boards' && { unset: 'As the questions say' })} />
       {can && (
         <button type="button" class="button live" aria-pressed={live} data-key="v" onClick={() => patch({ live: live === LIVE[view] ? (live ? '0' : '1') : null }, { replace: true })} title={live ? 'Refreshes by itself; click to hold (v)' : 'Refresh by itself (v)'}>
           <i class={live ? 'on' : ''} aria-hidden="true" /> Live

@@ -13,6 +13,7 @@ import './style/xray.css';
 import './style/logs.css';
 import './style/errors.css';
 import './style/alerts.css';
+import './style/boards.css';
 import './lib/theme';
 import { api } from './lib/api';
 import { claim } from './lib/color';

@@ -86,6 +86,13 @@ static const struct good goods[] = {
      "{\"column\":\"a\",\"op\":\"does-not-exist\",\"value\":\"\"}],"
      "\"filter_combination\":\"OR\"}",
      T " | COUNT=COUNT | OR(a CONTAINS '12'; a NCONTAINS 'x'; a EXISTS; a NEXISTS)"},
+    {"{\"filters\":[{\"column\":\"a\",\"op\":\"exists\"},{\"column\":\"b\",\"op\":\"exists\"}],"
+     "\"filter_combination\":\"OR\",\"and_filters\":[{\"column\":\"c\",\"op\":\"exists\"}]}",
+     T " | COUNT=COUNT | AND(OR(a EXISTS; b EXISTS); c EXISTS)"},
+    {"{\"filters\":[{\"column\":\"any.a\",\"op\":\"exists\"}],"
+     "\"and_filters\":[{\"column\":\"any.b\",\"op\":\"exists\"}]}",
+     T " | COUNT=COUNT | any(AND(a EXISTS; b EXISTS))"},
+    {"{\"and_filters\":[{\"column\":\"c\",\"op\":\"exists\"}]}", T " | COUNT=COUNT | c EXISTS"},
     {"{\"filters\":[{\"column\":\"a\",\"op\":\"in\",\"value\":[\"x\",200,true]},"
      "{\"column\":\"a\",\"op\":\"not-in\",\"value\":[\"x\"]}]}",
      T " | COUNT=COUNT | AND(a EQ 'x',200i,'200',true,'true'; a NE 'x')"},
@@ -383,6 +390,8 @@ static void test_page_members(void **state)
     assert_string_equal(issue.field, "dataset");
     assert_int_equal(read_spec("{\"heatmap\":{}}", false, &a, &plan, &issue), SKEP_EINVAL);
     assert_string_equal(issue.field, "heatmap");
+    assert_int_equal(read_spec("{\"and_filters\":[]}", false, &a, &plan, &issue), SKEP_EINVAL);
+    assert_string_equal(issue.field, "and_filters");
     skep_arena_done(&a);
 }
 

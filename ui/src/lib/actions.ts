@@ -25,7 +25,7 @@ export function elsewhere(view: string, changes: Changes): string {
 // Where "what is different" has its place.
 const COMPARES = new Set(['query', 'logs']);
 
-const FILTERED = new Set(['query', 'traces', 'logs']);
+const FILTERED = new Set(['query', 'traces', 'logs', 'boards']);
 
 // Adds filters to the view at hand, or to a new query where the view has none.
 export function addFilters(filters: Filter[]) {

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Triggers, SLOs, burn alerts and boards as the server has them, and their texts.
 
-import { hny } from './api';
 import { short } from './format';
 import { calcText } from './query';
-import type { Calc, Filter, QuerySpec, Value } from './types';
+import type { Calc, QuerySpec, Value } from './types';
 
 export interface Evaluation {
   number: number; at_ns: string; took_ms: number; value: number | null; met: boolean; triggered: boolean;
@@ -26,14 +25,6 @@ export interface Slo { id: string; name: string; description: string; sli: { ali
 export interface SloReport { dataset: string; total?: number; good?: number; compliance?: number; budget_remaining?: number; status?: string; error?: string; object: Slo }
 export interface BurnDown { total: number; good: number; compliance: number; budget_remaining: number; start_ns: string; step_ns: string; steps: { total: number; good: number; budget_remaining: number }[] }
 export interface Recipient { id: string; type: string; details: Record<string, unknown> }
-export interface Marker { id: string; start_time: number; end_time?: number; message?: string; type?: string; color?: string }
-export interface Panel {
-  type: 'query' | 'slo' | 'text'; position?: { x_coordinate: number; y_coordinate: number; width: number; height: number };
-  query_panel?: { query_id: string; query_annotation_id: string; query_style?: string; dataset?: string }; slo_panel?: { slo_id: string }; text_panel?: { content: string };
-}
-export interface Board { id: string; name: string; description: string; type: string; panels: Panel[] }
-export interface Annotation { id: string; name: string; query_id: string }
-
 export const minutes = (s: number) => (s % 86400 === 0 ? `${s / 86400} d` : s % 3600 === 0 ? `${s / 3600} h` : `${s / 60} min`);
 
 export function conditionText(t: Trigger): string {
@@ -52,25 +43,14 @@ export const toldText = (list: Told[]) => list.map((r) => `${r.type ?? ''} ${r.t
 
 export const slugOf = (dataset: string) => (dataset === '' ? '__all__' : dataset.toLowerCase().replace(/[^a-z0-9_.-]/g, '-'));
 
-// What a trigger or a board keeps of a question: no absolute times, no page's own members.
+// What a trigger keeps of a question: no times, no page's own members.
 export function lasting(spec: QuerySpec): QuerySpec {
-  const { calculations, formulas, breakdowns, filters, filter_combination } = spec as QuerySpec & { filters?: Filter[]; filter_combination?: string };
-  return JSON.parse(JSON.stringify({ calculations, formulas, breakdowns, filters: filters?.length ? filters : undefined, filter_combination })) as QuerySpec;
+  const { calculations, formulas, calculated_fields, breakdowns, filters, filter_combination } = spec;
+  return JSON.parse(JSON.stringify({ calculations, formulas, calculated_fields, breakdowns, filters: filters?.length ? filters : undefined, filter_combination })) as QuerySpec;
 }
 
-export const boards = (signal?: AbortSignal) => hny<Board[]>('GET', 'boards', undefined, signal);
-export const board = (id: string, signal?: AbortSignal) => hny<Board>('GET', `boards/${encodeURIComponent(id)}`, undefined, signal);
-export const keepBoard = (b: Board) => hny<Board>('PUT', `boards/${encodeURIComponent(b.id)}`, b);
-
-// A question with a name, at the end of a board.
-export async function saveToBoard(boardId: string, name: string, dataset: string, spec: QuerySpec, seconds: number): Promise<void> {
-  const ds = encodeURIComponent(slugOf(dataset));
-  const { orders, havings, limit } = spec;
-  const q = await hny<{ id: string }>('POST', `queries/${ds}`, JSON.parse(JSON.stringify({ ...lasting(spec), orders, havings, limit, time_range: seconds })));
-  const a = await hny<Annotation>('POST', `query_annotations/${ds}`, { name, query_id: q.id, source: 'board' });
-  const b = await board(boardId);
-  await keepBoard({ ...b, panels: flow([...b.panels, { type: 'query', query_panel: { query_id: q.id, query_annotation_id: a.id } }]) });
+// What a board keeps: its order and limits, too, and the length of its time.
+export function stored(spec: QuerySpec, seconds: number): QuerySpec {
+  const { orders, havings, limit, granularity, compare_time_offset_seconds } = spec;
+  return JSON.parse(JSON.stringify({ ...lasting(spec), orders, havings, limit, granularity, compare_time_offset_seconds, time_range: seconds })) as QuerySpec;
 }
-
-// Panels in their order; the server gives them places.
-export const flow = (panels: Panel[]): Panel[] => panels.map(({ position: _, ...p }) => p);

@@ -2,13 +2,9 @@
 // From a region of a chart to an example trace, or to the list of all such traces.
 
 import { api } from './api';
-import { filterText, filtersOf, selectionOf } from './query';
-import { matches } from './match';
+import { filterText, selectionOf, withFilters } from './query';
 import { go, href, route } from './route';
-import type { Filter, Row } from './types';
-
-// Rows looked through for one that an OR of filters lets pass.
-const LOOK = 1000;
+import type { Filter, Row, Selection } from './types';
 
 export const isAny = (params: URLSearchParams) => params.get('or') === '1' && params.getAll('w').length > 1;
 
@@ -22,24 +18,19 @@ export function rangeFilters(field: string, low: number, high: number): Filter[]
 
 const TRACED: Filter = { column: 'trace.trace_id', op: 'exists' };
 
-async function find(where: Where, extra: Filter[], signal?: AbortSignal): Promise<Row | null> {
-  const params = new URLSearchParams(route().params);
-  const own = filtersOf(params);
-  const any = isAny(params);
-  if (any) params.delete('w');
-  const spec = { ...selectionOf(params, [...extra, ...where.filters]), limit: any ? LOOK : 1, order: 'desc' as const };
-  delete spec.time_range;
-  spec.start_time = where.from / 1e3;
-  spec.end_time = where.to / 1e3;
-  const columns = ['trace.trace_id', 'trace.span_id', ...(any ? own.map((f) => f.column) : [])];
-  const { rows } = await api.rows({ ...spec, columns }, signal);
-  return (any ? rows.find((r) => matches(r, own, true, '')) : rows[0]) ?? null;
+// `of`: the question whose chart it is; the address's where none is given.
+async function find(where: Where, extra: Filter[], of: Selection | undefined, signal?: AbortSignal): Promise<Row | null> {
+  const { dataset, calculated_fields, filters, filter_combination, and_filters } = of ?? selectionOf(route().params);
+  const base: Selection = JSON.parse(JSON.stringify({ dataset, calculated_fields, filters, filter_combination, and_filters }));
+  const spec = { ...withFilters(base, [...extra, ...where.filters]), start_time: where.from / 1e3, end_time: where.to / 1e3, limit: 1, order: 'desc' as const };
+  const { rows } = await api.rows({ ...spec, columns: ['trace.trace_id', 'trace.span_id'] }, signal);
+  return rows[0] ?? null;
 }
 
 // Opens the trace of the newest row of the region, preferring rows that have one. Gives back the row
 // when none has, and null when there is no row at all.
-export async function openExample(where: Where, extra: Filter[], signal?: AbortSignal): Promise<Row | 'opened' | null> {
-  const row = (await find(where, [...extra, TRACED], signal)) ?? (await find(where, extra, signal));
+export async function openExample(where: Where, extra: Filter[], of?: Selection, signal?: AbortSignal): Promise<Row | 'opened' | null> {
+  const row = (await find(where, [...extra, TRACED], of, signal)) ?? (await find(where, extra, of, signal));
   if (!row) return null;
   const trace = row.fields['trace.trace_id'];
   if (typeof trace !== 'string' || trace === '') return row;
@@ -48,8 +39,7 @@ export async function openExample(where: Where, extra: Filter[], signal?: AbortS
   return 'opened';
 }
 
-export function showTraces(where: Where, extra: Filter[]) {
-  const own = route().params.getAll('w');
-  const w = [...own, ...[...extra, ...where.filters].map(filterText)];
-  go(href('traces', { w: [...new Set(w)], t: null, from: seconds(where.from), to: seconds(where.to) }));
+export function showTraces(where: Where, extra: Filter[], of: Selection = selectionOf(route().params)) {
+  const w = [...of.filters ?? [], ...of.and_filters ?? [], ...extra, ...where.filters].map(filterText);
+  go(href('traces', { w: [...new Set(w)], ds: of.dataset ?? null, t: null, from: seconds(where.from), to: seconds(where.to) }));
 }

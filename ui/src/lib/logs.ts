@@ -117,6 +117,7 @@ export function selectionFor(params: URLSearchParams): LogSelection {
   const text = lang === 'own' ? params.get('q') ?? '' : '';
   const asked = new URLSearchParams(params);
   if (lang === 'insights') asked.delete('w'); // its query says all
+  asked.delete('or');
   const s: LogSelection = selectionOf(asked, [LOGS, ...(text ? [{ column: '*', op: 'contains', value: text }] : [])]);
   const pattern = lang === 'pattern' ? params.get('fp')?.trim() : '';
   if (pattern) s.pattern = pattern;

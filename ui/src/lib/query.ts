@@ -5,7 +5,8 @@
 //   c=COUNT as errors where error = true  cf=class = IF($status >= 500, "bad")  fx=rate = $errors / $COUNT  cmp=86400
 
 import type { Calc, Filter, Having, Named, Order, QuerySpec, Scalar, Selection, Value } from './types';
-import { rangeOf, spanOf } from './time';
+import type { Changes } from './route';
+import { rangeOf, spanOf, spanText } from './time';
 
 export const CALC_OPS = [
   'COUNT', 'HEATMAP', 'P50', 'P90', 'P95', 'P99', 'P999', 'AVG', 'SUM', 'MIN', 'MAX', 'COUNT_DISTINCT', 'CONCURRENCY',
@@ -199,12 +200,16 @@ export function selectionOf(params: URLSearchParams, extra: Filter[] = []): Sele
   const calculated = readable(params.getAll('cf'), parseNamed);
   if (calculated.length) s.calculated_fields = calculated;
   const own = filtersOf(params);
-  // An OR of filters AND one more condition cannot be said in one list: callers with extra conditions
-  // either do not offer OR or leave the reader's filters out and check them on the rows (example.ts).
-  const filters = [...own, ...extra];
-  if (filters.length) s.filters = filters;
-  if (params.get('or') === '1' && own.length > 1 && !extra.length) s.filter_combination = 'OR';
-  return s;
+  if (own.length) s.filters = own;
+  if (params.get('or') === '1' && own.length > 1) s.filter_combination = 'OR';
+  return withFilters(s, extra);
+}
+
+// The same with more conditions that must hold.
+export function withFilters<S extends Selection>(s: S, extra: Filter[]): S {
+  if (extra.length === 0) return s;
+  const list = s.filter_combination === 'OR' ? 'and_filters' : 'filters';
+  return { ...s, [list]: [...s[list] ?? [], ...extra] };
 }
 
 // How much earlier to compare with: cmp=prev (the time right before) or seconds; 0 = not.
@@ -238,4 +243,25 @@ export function specOf(params: URLSearchParams): QuerySpec {
   if (before) spec.compare_time_offset_seconds = before;
   if (spec.calculations.some((c) => c.op === 'HEATMAP')) spec.heatmap = { scale: params.get('hs') === 'linear' ? 'linear' : 'log', bins: 48 };
   return spec;
+}
+
+// The way back: what an address says of a stored question; its time as a relative range.
+export function addressOf(spec: QuerySpec, dataset: string): Changes {
+  const s = spec.time_range ?? 7200;
+  return {
+    c: (spec.calculations?.length ? spec.calculations : [{ op: 'COUNT' }]).map(calcText), w: (spec.filters ?? []).map(filterText), by: spec.breakdowns ?? [],
+    or: spec.filter_combination === 'OR' ? '1' : null, o: (spec.orders ?? []).map(orderText), h: (spec.havings ?? []).map(havingText), n: spec.limit ? String(spec.limit) : null,
+    g: spec.granularity ? String(spec.granularity) : null, cf: (spec.calculated_fields ?? []).map(namedText), fx: (spec.formulas ?? []).map(namedText),
+    cmp: spec.compare_time_offset_seconds ? String(spec.compare_time_offset_seconds) : null, ds: dataset || null,
+    ...(spec.start_time && spec.end_time ? { t: null, from: String(spec.start_time), to: String(spec.end_time) } : { t: spanText(s), from: null, to: null }),
+  };
+}
+
+// What one would call it: "COUNT, P95(duration_ms) by UserId where name = home".
+export function questionName(spec: QuerySpec): string {
+  const what = [...(spec.formulas?.length ? spec.formulas.map((f) => f.name) : (spec.calculations ?? []).map((c) => c.name ?? calcText(c)))].join(', ') || 'COUNT';
+  const by = spec.breakdowns?.length ? ` by ${spec.breakdowns.join(', ')}` : '';
+  const where = spec.filters?.length ? ` where ${spec.filters.map((f) => filterText(f).replaceAll('"', '')).join(spec.filter_combination === 'OR' ? ' or ' : ' and ')}` : '';
+  const name = what + by + where;
+  return name.length > 160 ? `${name.slice(0, 159)}…` : name;
 }

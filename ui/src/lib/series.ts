@@ -28,6 +28,13 @@ export function numbers(buckets: Bucket[] | undefined, op: string | undefined): 
   return (buckets ?? []).map((b) => (typeof b === 'number' ? b : zero));
 }
 
+// Each group by its values, with its numbers over time.
+export function seriesKeyed(result: QueryResult, calc: number): { group: Record<string, Group['key'][number]>; values: (number | null)[] }[] {
+  const by = result.columns.filter((c) => c.kind === 'group');
+  const op = result.columns.filter((c) => c.kind !== 'group')[calc]?.op;
+  return result.groups.map((g) => ({ group: Object.fromEntries(by.map((c, i) => [c.key, g.key[i] ?? null])), values: numbers(g.series?.[calc], op) }));
+}
+
 export function seriesOf(result: QueryResult, calc: number, theme: Theme, alone: string): Series[] {
   const op = result.columns.filter((c) => c.kind !== 'group')[calc]?.op;
   const colors = colorsOf(result, theme, alone);

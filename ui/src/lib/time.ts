@@ -20,6 +20,12 @@ export function seconds(text: string): number | null {
   return m ? Number(m[1]) * UNIT[m[2]!]! : null;
 }
 
+// 7200 -> "2h".
+export function spanText(s: number): string {
+  const [unit, size] = Object.entries(UNIT).reverse().find(([, n]) => s % n === 0 && s >= n) ?? ['s', 1];
+  return `${s / size}${unit}`;
+}
+
 export function rangeOf(params: URLSearchParams): TimeRange {
   const from = Number(params.get('from'));
   const to = Number(params.get('to'));

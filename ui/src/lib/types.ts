@@ -16,6 +16,7 @@ export interface Selection extends Span {
   dataset?: string;
   filters?: Filter[];
   filter_combination?: 'AND' | 'OR';
+  and_filters?: Filter[]; // hold, too, whatever that is
   calculated_fields?: Named[];
   pattern?: string; // a filter pattern of CloudWatch Logs that the message must match
 }

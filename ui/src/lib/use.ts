@@ -85,3 +85,11 @@ export function useSize<E extends HTMLElement>(): [{ current: E | null }, number
   }, []);
   return [ref, size[0], size[1]];
 }
+
+// A ref for what is opened to be typed into: it has the focus from its first moment on, its text chosen.
+export function focusOnce(el: HTMLInputElement | HTMLTextAreaElement | null) {
+  if (!el || el.dataset.focused) return;
+  el.dataset.focused = '1';
+  el.focus();
+  if (el instanceof HTMLInputElement) el.select();
+}

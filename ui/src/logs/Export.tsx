@@ -3,6 +3,7 @@
 
 import { useRef, useState } from 'preact/hooks';
 import { api } from '../lib/api';
+import { csvCell, csvText, saveFile } from '../lib/files';
 import { count, nsToMs, value } from '../lib/format';
 import { streamOf, type LogSelection } from '../lib/logs';
 import { isOwn } from '../lib/schema';
@@ -14,12 +15,6 @@ const PAGE = 2000;
 const MOST = 200_000;
 
 const iso = (ns: string) => `${new Date(nsToMs(ns)).toISOString().slice(0, 19)}.${ns.slice(-9)}Z`;
-
-// A cell that a spreadsheet would take for a formula is made a text.
-export function csvCell(text: string): string {
-  const safe = /^[=+\-@\t\r]/.test(text) && !/^-?[\d.]+$/.test(text) ? `'${text}` : text;
-  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
-}
 
 const HEAD = ['time', 'severity', 'dataset', 'stream', 'service', 'trace_id', 'message'];
 
@@ -47,18 +42,14 @@ export function Export({ spec, asc, total }: { spec: LogSelection; asc: boolean;
         const a: { rows: Row[]; next: string | null } = await api.rows({ ...spec, order: asc ? 'asc' : 'desc', limit: PAGE, after }, abort.current.signal);
         if (own === null) {
           own = [...new Set(a.rows.flatMap((r) => Object.keys(r.fields)))].filter((k) => isOwn(k) && k !== 'log.stream').sort();
-          if (kind === 'csv') parts.push(`${[...HEAD, ...own].map(csvCell).join(',')}\r\n`);
+          if (kind === 'csv') parts.push(csvText([[...HEAD, ...own]]));
         }
         parts.push(a.rows.map((r) => (kind === 'csv' ? `${csvOf(r, own!)}\r\n` : `${JSON.stringify({ time: iso(r.time_ns), id: r.id, dataset: r.dataset, ...r.fields })}\n`)).join(''));
         n += a.rows.length;
         after = a.next;
         setDone(n);
       } while (after && n < MOST);
-      const link = document.createElement('a');
-      link.href = URL.createObjectURL(new Blob(parts, { type: kind === 'csv' ? 'text/csv' : 'application/x-ndjson' }));
-      link.download = `logs.${kind}`;
-      link.click();
-      setTimeout(() => URL.revokeObjectURL(link.href), 60e3);
+      saveFile(`logs.${kind}`, parts, kind === 'csv' ? 'text/csv' : 'application/x-ndjson');
     } catch (e) {
       if (!abort.current.signal.aborted) setError((e as Error).message);
     }

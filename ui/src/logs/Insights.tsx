@@ -7,6 +7,7 @@ import { useMemo, useState } from 'preact/hooks';
 import { api } from '../lib/api';
 import { groupColors } from '../lib/color';
 import { CursorBus } from '../lib/cursor';
+import { csvText, saveFile } from '../lib/files';
 import { bytes, count, si } from '../lib/format';
 import { chartOf, kindsOf, type Charted } from '../lib/insights';
 import { href, patch, useRoute } from '../lib/route';
@@ -18,7 +19,6 @@ import { Icon } from '../parts/Icon';
 import { LineChart } from '../parts/LineChart';
 import { openMenu } from '../parts/Menu';
 import { Empty, ErrorBox, Progress } from '../parts/States';
-import { csvCell } from './Export';
 import { Volume } from './Volume';
 
 const PAGE = 100;
@@ -118,18 +118,11 @@ function Chart({ charted: c, kind }: { charted: Charted; kind: string }) {
 }
 
 function Save({ answer: a }: { answer: InsightsResult }) {
-  const save = (text: string, type: string, name: string) => {
-    const link = document.createElement('a');
-    link.href = URL.createObjectURL(new Blob([text], { type }));
-    link.download = name;
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 60e3);
-  };
-  const csv = () => `${[a.columns.map((c) => c.name), ...a.rows].map((r) => r.map((v) => csvCell(v ?? '')).join(',')).join('\r\n')}\r\n`;
+  const csv = () => csvText([a.columns.map((c) => c.name), ...a.rows.map((r) => r.map((v) => v ?? ''))]);
   const json = () => a.rows.map((r) => `${JSON.stringify(Object.fromEntries(r.map((v, i) => [a.columns[i]!.name, v]).filter(([, v]) => v !== null)))}\n`).join('');
   const menu = (e: MouseEvent) => openMenu(e, `${count(a.rows.length)} rows`, [
-    { label: 'CSV', run: () => save(csv(), 'text/csv', 'insights.csv') },
-    { label: 'JSON lines', run: () => save(json(), 'application/x-ndjson', 'insights.jsonl') },
+    { label: 'CSV', run: () => saveFile('insights.csv', [csv()], 'text/csv') },
+    { label: 'JSON lines', run: () => saveFile('insights.jsonl', [json()], 'application/x-ndjson') },
   ]);
   return <button type="button" class="button" aria-haspopup="menu" disabled={a.rows.length === 0} onClick={menu}><Icon name="down" /> Export</button>;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One chart for each calculation of a result, on a shared time axis.
 
-import { useMemo } from 'preact/hooks';
+import { useMemo, useRef } from 'preact/hooks';
 import type { CursorBus } from '../lib/cursor';
 import { isAny, rangeFilters, showTraces } from '../lib/example';
 import { addFilters } from '../lib/actions';
@@ -9,58 +9,69 @@ import { showDifferent, showTime } from '../lib/different';
 import { patch, useRoute } from '../lib/route';
 import { setAbsolute } from '../lib/time';
 import { calcValue, clock, unitOf, withUnit } from '../lib/format';
+import { askMarker, type Marker } from '../lib/markers';
 import { filterFor } from '../lib/query';
 import { MAX_SERIES, earlierOf, groupId, groupName, seriesOf, settled } from '../lib/series';
 import { token, useTheme } from '../lib/theme';
-import type { Column, Filter, QueryResult } from '../lib/types';
+import { seriesJson, seriesRows } from '../lib/table';
+import type { Column, Filter, QueryResult, QuerySpec } from '../lib/types';
 import { openMenuAt, type MenuItem } from './Menu';
 import { useExample } from './Example';
 import { HeatLegend, Heatmap, type Region } from './Heatmap';
-import { LineChart } from './LineChart';
+import { LineChart, type ChartKind } from './LineChart';
+import { SaveAs } from './SaveAs';
 import { heatOf } from './heatdraw';
 
-interface Props { result: QueryResult; bus: CursorBus; isolated: string | null; extra?: Filter[]; heatHeight?: number }
+// `of`: the question, where it is not the address's: a panel of a board. Its answer stands elsewhere, so what
+// changes the question at hand is not offered.
+interface Shown { result: QueryResult; calc: number; column: Column; bus: CursorBus; isolated: string | null; height?: number | undefined; of?: QuerySpec | undefined; markers?: Marker[]; kind?: ChartKind }
+interface Props { result: QueryResult; bus: CursorBus; isolated: string | null; markers?: Marker[] }
 
-export function Charts({ result, bus, isolated, extra = [], heatHeight }: Props) {
-  const calcs = result.columns.filter((c) => c.kind !== 'group');
+export const calcsOf = (result: QueryResult) => result.columns.filter((c) => c.kind !== 'group');
+
+export function Charts({ result, bus, isolated, markers }: Props) {
+  const rest = { result, bus, isolated, ...(markers && { markers }) };
   return (
     <div class="charts">
-      {calcs.map((c, i) => (c.op === 'HEATMAP'
-        ? <HeatPanel key={c.key} result={result} calc={i} column={c} bus={bus} isolated={isolated} extra={extra} height={heatHeight} />
-        : <LinePanel key={c.key} result={result} calc={i} column={c} bus={bus} isolated={isolated} />))}
+      {calcsOf(result).map((c, i) => (c.op === 'HEATMAP' ? <HeatPanel key={c.key} {...rest} calc={i} column={c} /> : <LinePanel key={c.key} {...rest} calc={i} column={c} />))}
     </div>
   );
 }
 
-function LinePanel({ result, calc, column, bus, isolated }: { result: QueryResult; calc: number; column: Column; bus: CursorBus; isolated: string | null }) {
+const saved = (result: QueryResult, calc: number, column: Column, figure: { current: Element | null }) =>
+  ({ name: column.key, rows: () => seriesRows(result, calc), json: () => seriesJson(result, calc), picture: () => figure.current });
+
+export function LinePanel({ result, calc, column, bus, isolated, height, of, markers = [], kind }: Shown) {
   const theme = useTheme();
+  const figure = useRef<HTMLElement>(null);
   const series = useMemo(() => seriesOf(result, calc, theme, token('accent-line')).map((s) => ({ ...s, data: settled(result, s.data, column.op) })), [result, calc, theme]);
-  const drawn = useMemo(() => [...earlierOf(result, calc, series), ...series], [result, series]);
+  const drawn = useMemo(() => (kind === 'stacked' ? series : [...earlierOf(result, calc, series), ...series]), [result, series, kind]);
   const unit = unitOf(column.field);
   const counts = column.op === 'COUNT' || column.op === 'COUNT_DISTINCT' || column.op === 'CONCURRENCY';
   const more = result.groups.length - series.length;
   const { params, view } = useRoute();
-  const any = isAny(params);
+  const any = of ? of.filter_combination === 'OR' : isAny(params);
   const onQuery = view === 'query';
-  const example = useExample(column.field ? [{ column: column.field, op: 'exists' }] : []);
+  const example = useExample(column.field ? [{ column: column.field, op: 'exists' }] : [], of);
   const by = result.columns.filter((c) => c.kind === 'group').map((c) => c.key);
   const pick = (ms: number, id: string | null, x: number, y: number, back: HTMLElement) => {
     const one = series.find((s) => s.id === id);
     const filters = one ? by.map((b, i) => filterFor(b, one.key[i], true)) : [];
     const where = { from: ms, to: ms + result.granularity_ms, filters };
     const items: MenuItem[] = [{ label: 'An example trace', run: () => example.look(where) }];
-    if (!any) items.push({ label: 'All traces of this step', run: () => showTraces(where, []) });
+    if (!any) items.push({ label: 'All traces of this step', run: () => showTraces(where, [], of) });
     items.push({ label: 'Zoom to around this step', run: () => setAbsolute((ms - 5 * result.granularity_ms) / 1e3, (ms + 6 * result.granularity_ms) / 1e3, true) });
     if (onQuery) items.push({ label: 'What is different at this time', run: () => showTime(ms / 1e3, (ms + result.granularity_ms) / 1e3) });
-    if (one && by.length) {
+    if (one && by.length && !of) {
       items.push({ label: isolated === one.id ? 'Show all series' : 'Show only this series', run: () => patch({ iso: isolated === one.id ? null : one.id }, { replace: true }) });
       items.push({ label: `What is different about ${one.name}`, run: () => showDifferent(filters) });
-      items.push({ label: `Only ${one.name}`, run: () => addFilters(filters) });
     }
+    if (one && by.length) items.push({ label: `Only ${one.name}`, run: () => addFilters(filters) });
+    items.push({ label: 'Put a marker here', run: () => askMarker(ms) });
     openMenuAt(x, y, `${one && by.length ? `${one.name}, ` : ''}${clock(ms)}`, items, back);
   };
   return (
-    <figure class="panel chart-panel">
+    <figure class={of ? 'board-chart' : 'panel chart-panel'} ref={figure}>
       <figcaption>
         <span class="mono">{column.key}</span>
         {isolated && <span class="muted clip">{series.find((s) => s.id === isolated)?.name}</span>}
@@ -68,20 +79,21 @@ function LinePanel({ result, calc, column, bus, isolated }: { result: QueryResul
         {example.note}
         {more > 0 && <span class="muted">first {MAX_SERIES} of {result.groups.length} groups drawn</span>}
         <span class="muted num end">{calcValue(result.totals.values[calc], column.op, column.field)} over all</span>
+        {!of && <SaveAs {...saved(result, calc, column, figure)} />}
       </figcaption>
-      <LineChart title={column.key} times={result.times_ms} step={result.granularity_ms} range={[result.start_ms, result.end_ms]} series={drawn}
-        isolated={isolated} bus={bus} text={(n) => withUnit(n, counts ? '' : unit)} onPick={pick} onSpan={onQuery ? (from, to) => showTime(from / 1e3, to / 1e3) : undefined} />
+      <LineChart title={column.key} times={result.times_ms} step={result.granularity_ms} range={[result.start_ms, result.end_ms]} series={drawn} kind={kind}
+        isolated={isolated} bus={bus} text={(n) => withUnit(n, counts ? '' : unit)} onPick={pick} onSpan={onQuery ? (from, to) => showTime(from / 1e3, to / 1e3) : undefined} height={height} markers={markers} />
       {example.panel}
     </figure>
   );
 }
 
-export function HeatPanel({ result, calc, column, bus, isolated, extra = [], height, title }:
-  { result: QueryResult; calc: number; column: Column; bus: CursorBus; isolated: string | null; extra?: Filter[]; height?: number | undefined; title?: string }) {
+export function HeatPanel({ result, calc, column, bus, isolated, extra = [], height, title, of, markers = [] }: Shown & { extra?: Filter[]; title?: string }) {
   const { params, view } = useRoute();
-  const any = isAny(params);
+  const figure = useRef<HTMLElement>(null);
+  const any = of ? of.filter_combination === 'OR' : isAny(params);
   const onQuery = view === 'query'; // where the answer has its place
-  const example = useExample(extra);
+  const example = useExample(extra, of);
   const group = isolated ? result.groups.find((g) => groupId(g.key) === isolated) : undefined;
   const buckets = (group ?? result.totals).series?.[calc] ?? [];
   const edges = result.heatmaps[column.key]?.edges ?? [];
@@ -90,16 +102,17 @@ export function HeatPanel({ result, calc, column, bus, isolated, extra = [], hei
   const field = column.field ?? 'duration_ms';
   const filters = (r: Region) => [...rangeFilters(field, r.low, r.high), ...(group ? by.map((b, i) => filterFor(b, group.key[i], true)) : [])];
   return (
-    <figure class="panel chart-panel">
+    <figure class={of ? 'board-chart' : 'panel chart-panel'} ref={figure}>
       <figcaption>
         <span class={title ? '' : 'mono'}>{title ?? column.key}</span>
         {group && <span class="muted clip">{groupName(group.key)}</span>}
         {example.note}
         <span class="end">{max > 0 && <HeatLegend max={max} />}</span>
+        {!of && <SaveAs {...saved(result, calc, column, figure)} />}
       </figcaption>
       {max > 0
-        ? <Heatmap title={column.key} field={field} times={result.times_ms} step={result.granularity_ms} range={[result.start_ms, result.end_ms]} buckets={buckets}
-            edges={edges} bus={bus} height={height} onDifferent={onQuery ? (r) => showDifferent([...filters(r), ...extra], r) : undefined} onExample={(r) => example.look({ from: r.from, to: r.to, filters: filters(r) })} onTraces={any ? undefined : (r) => showTraces({ from: r.from, to: r.to, filters: filters(r) }, extra)} />
+        ? <Heatmap title={column.key} field={field} times={result.times_ms} step={result.granularity_ms} range={[result.start_ms, result.end_ms]} buckets={buckets} markers={markers}
+            edges={edges} bus={bus} height={height} onDifferent={onQuery ? (r) => showDifferent([...filters(r), ...extra], r) : undefined} onExample={(r) => example.look({ from: r.from, to: r.to, filters: filters(r) })} onTraces={any ? undefined : (r) => showTraces({ from: r.from, to: r.to, filters: filters(r) }, extra, of)} />
         : <p class="muted pad">No numbers of {field} here.</p>}
       {example.panel}
     </figure>

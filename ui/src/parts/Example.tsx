@@ -3,16 +3,16 @@
 
 import { useState } from 'preact/hooks';
 import { openExample, type Where } from '../lib/example';
-import type { Filter } from '../lib/types';
+import type { Filter, Selection } from '../lib/types';
 import { RowPanel } from './RowPanel';
 
-export function useExample(extra: Filter[]) {
+export function useExample(extra: Filter[], of?: Selection) {
   const [row, setRow] = useState<string | null>(null);
   const [note, setNote] = useState('');
   const look = async (where: Where) => {
     setNote('looking for an example …');
     try {
-      const found = await openExample(where, extra);
+      const found = await openExample(where, extra, of);
       if (found === null) setNote('no row is there any more');
       else if (found === 'opened') setNote('');
       else {

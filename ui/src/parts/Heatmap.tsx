@@ -9,6 +9,7 @@ import { timeLabel, timeTicks } from '../lib/axis';
 import { clock, count, dateTime, unitOf, withUnit } from '../lib/format';
 import { ramp } from '../lib/color';
 import { useTheme } from '../lib/theme';
+import { askMarker, markerColor, markerText, type Marker } from '../lib/markers';
 import { setAbsolute, zoomOut } from '../lib/time';
 import { useSize } from '../lib/use';
 import { openMenuAt, type MenuItem } from './Menu';
@@ -27,7 +28,8 @@ interface Props {
   buckets: Bucket[];
   edges: number[];
   bus: CursorBus;
-  height?: number;
+  height?: number | undefined;
+  markers?: Marker[];
   onExample: (r: Region) => void;
   onTraces?: ((r: Region) => void) | undefined;
   onDifferent?: ((r: Region) => void) | undefined;
@@ -79,6 +81,7 @@ export function Heatmap(p: Props) {
       ...(p.onTraces ? [{ label: 'All traces like this', run: () => p.onTraces!(region) }] : []),
       ...(p.onDifferent ? [{ label: 'What is different here', run: () => p.onDifferent!(region) }] : []),
       { label: 'Zoom to this time', run: () => setAbsolute(region.from / 1e3, region.to / 1e3, true) },
+      { label: 'Put a marker here', run: () => askMarker(region.from, region.to - region.from > p.step ? region.to : undefined) },
     ];
     openMenuAt(x, y, title, items, box.current);
   };
@@ -148,6 +151,11 @@ export function Heatmap(p: Props) {
         })}
         <TimeTicks g={g} />
       </div>
+      {(p.markers ?? []).filter((m) => m.start_time * 1e3 < p.range[1] && (m.end_time ?? m.start_time) * 1e3 >= p.range[0]).map((m) => {
+        const x0 = Math.max(g.f.left, g.x(m.start_time * 1e3));
+        const wide = m.end_time ? Math.min(g.f.left + g.w, g.x(m.end_time * 1e3)) - x0 : 0;
+        return <div key={m.id} class="heat-mark" style={{ left: `${x0}px`, width: `${wide}px`, top: `${g.f.top}px`, height: `${g.h}px`, '--mark': markerColor(m) }} />;
+      })}
       {(line !== null || hover) && <div class="heat-line" style={{ left: `${hover ? x : g.x(line!)}px`, top: `${g.f.top}px`, height: `${g.h}px` }} />}
       {hover && <div class="heat-cell" style={cellStyle(g, hover)} />}
       {drag && <div class="heat-drag" style={{ left: `${Math.min(drag.x0, drag.x1)}px`, top: `${Math.min(drag.y0, drag.y1)}px`, width: `${Math.abs(drag.x1 - drag.x0)}px`, height: `${Math.abs(drag.y1 - drag.y0)}px` }} />}
@@ -156,6 +164,7 @@ export function Heatmap(p: Props) {
           <div class="num muted">{dateTime(p.times[hover.bucket] ?? 0)}</div>
           <div class="num">{text(p.edges[hover.bin] ?? 0)} – {text(p.edges[hover.bin + 1] ?? 0)}</div>
           <div class="readout-row near"><span>{n ? 'rows' : 'nothing here'}</span>{n > 0 && <b class="num">{count(n)}</b>}</div>
+          {(p.markers ?? []).filter((m) => Math.abs(g.x(m.start_time * 1e3) - x) < Math.max(5, (g.x(p.range[0] + p.step) - g.f.left) / 2)).slice(0, 8).map((m) => <div class="readout-row"><i style={{ background: markerColor(m) }} /><span>{markerText(m)}</span></div>)}
           {n > 0 && <div class="muted">click: example trace · drag: region</div>}
         </div>
       )}
@@ -179,7 +188,7 @@ export function HeatLegend({ max }: { max: number }) {
   const theme = useTheme();
   return (
     <span class="heat-legend muted num" aria-label={`Colours from 1 to ${max} rows`}>
-      1<i style={{ background: `linear-gradient(90deg, ${ramp(theme).filter((_, i) => i % 7 === 0).join(',')})` }} />{count(max)} rows
+      1<span class="ramp">{ramp(theme).filter((_, i) => i % 4 === 0).map((c) => <i style={{ background: c }} />)}</span>{count(max)} rows
     </span>
   );
 }

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Rate and failures, side by side. Counts become rates by the time each bucket really covers.
 
-import { useMemo } from 'preact/hooks';
+import { useMemo, useRef } from 'preact/hooks';
 import type { CursorBus } from '../lib/cursor';
 import { short } from '../lib/format';
 import type { HomeAnswer } from '../lib/home';
 import { rates, seriesOf, type Series } from '../lib/series';
 import { token, useTheme } from '../lib/theme';
 import type { QueryResult } from '../lib/types';
+import { seriesJson, seriesRows } from '../lib/table';
 import { LineChart } from './LineChart';
+import { SaveAs } from './SaveAs';
 
 const perSecond = (n: number) => `${short(n)}/s`;
 
@@ -27,9 +29,10 @@ export function HomeCharts({ answer, bus, service }: { answer: HomeAnswer; bus: 
 }
 
 function Panel({ title, r, series, bus, none }: { title: string; r: QueryResult; series: Series[]; bus: CursorBus; none?: string }) {
+  const figure = useRef<HTMLElement>(null);
   return (
-    <figure class="panel chart-panel">
-      <figcaption><span>{title}</span></figcaption>
+    <figure class="panel chart-panel" ref={figure}>
+      <figcaption><span>{title}</span><span class="end"><SaveAs name={title} rows={() => seriesRows(r, 0)} json={() => seriesJson(r, 0)} picture={() => figure.current} /></span></figcaption>
       {series.length === 0 && none
         ? <div class="calm" style={{ height: '160px' }}>{none} in this range</div>
         : <LineChart title={title} times={r.times_ms} step={r.granularity_ms} range={[r.start_ms, r.end_ms]} series={series} isolated={null} bus={bus} height={160} text={perSecond} />}

@@ -13,7 +13,7 @@ const KEYS: [string, [string, string][]][] = [
   ['Trace', [['↑ ↓  j k', 'walk the rows'], ['← →', 'fold, unfold, to the parent, to the child'], ['Shift ← →', 'fold or unfold everything inside'], ['Shift C  Shift X', 'collapse all, expand all'], ['/', 'search'], ['n  N', 'next and previous match'], ['e  E', 'next and previous failed span'], ['+ − 0', 'zoom in, out, whole trace'], ['z', 'zoom to the span'], ['Esc', 'close the sidebar']]],
   ['Map', [['← → ↑ ↓', 'walk the nodes'], ['Enter', 'open the node'], ['+ − 0', 'zoom in, out, whole map'], ['Esc', 'close the panel']]],
   ['Errors', [['j k  ↑ ↓', 'walk the list'], ['Enter', 'open'], ['x', 'choose'], ['X', 'choose all from the last chosen to here'], ['a', 'choose all, or none'], ['e', 'resolve'], ['m', 'mute'], ['u', 'open again'], ['i', 'assign to me'], ['M', 'merge the chosen']]],
-  ['Boards', [['drag', 'put a panel in the place of another'], ['Earlier, Later', 'the same by buttons']]],
+  ['Boards', [['drag', 'move a panel by its head, resize it by its corner'], ['← → ↑ ↓', 'on its grip: move'], ['Shift ← → ↑ ↓', 'on its grip: resize'], ['Enter', 'keep'], ['Esc', 'put back'], ['r', 'ask all again']]],
   ['Logs', [['f', 'follow'], ['p', 'pause, resume'], ['r', 'ask again'], ['↑ ↓  j k', 'walk the lines'], ['PgUp  PgDn', 'a screen'], ['Home  End', 'first, last line'], ['Enter  → ←', 'open, close the line'], ['c', 'lines around it'], ['x', 'its trace'], ['s', 'only its severity'], ['w', 'wrap']]],
 ];
 

@@ -10,8 +10,11 @@ import { dateTime } from '../lib/format';
 import { useTheme, token } from '../lib/theme';
 import { setAbsolute, zoomOut } from '../lib/time';
 import { useSize } from '../lib/use';
+import { markerColor, markerText, type Marker } from '../lib/markers';
 import type { CursorBus } from '../lib/cursor';
 import type { Series } from '../lib/series';
+
+export type ChartKind = 'line' | 'stacked' | 'bars';
 
 interface Props {
   title: string;
@@ -21,13 +24,15 @@ interface Props {
   series: Series[];
   isolated: string | null;
   bus: CursorBus;
-  height?: number;
+  height?: number | undefined;
+  kind?: ChartKind | undefined;
+  markers?: Marker[];
   text: (n: number) => string;
   onSpan?: ((from: number, to: number) => void) | undefined;
   onPick?: (ms: number, id: string | null, x: number, y: number, back: HTMLElement) => void;
 }
 
-interface Hover { x: number; ms: number; id: string | null; rows: { name: string; color: string; text: string; near: boolean }[]; more: number }
+interface Hover { x: number; ms: number; id: string | null; rows: { name: string; color: string; text: string; near: boolean }[]; more: number; marks: Marker[] }
 
 const READ_OUT = 8;
 
@@ -64,7 +69,7 @@ export function LineChart(p: Props) {
       u.destroy();
       plot.current = null;
     };
-  }, [theme, names, height, width > 0, p.isolated]);
+  }, [theme, names, height, width > 0, p.isolated, p.kind]);
   useEffect(() => {
     if (width && plot.current) plot.current.setSize({ width, height });
   }, [width, height]);
@@ -75,7 +80,7 @@ export function LineChart(p: Props) {
       u.setData(dataOf(p), false);
       u.setScale('x', { min: p.range[0], max: p.range[1] });
     });
-  }, [p.times, p.series, p.range[0], p.range[1]]);
+  }, [p.times, p.series, p.range[0], p.range[1], p.markers]);
 
   const down = useRef<[number, number] | null>(null);
   const pick = (e: MouseEvent) => {
@@ -104,21 +109,26 @@ export function LineChart(p: Props) {
     <div class="chart" role="application" aria-roledescription="chart" aria-label={summary} tabIndex={0} onDblClick={zoomOut} onMouseLeave={() => setHover(null)}
       onPointerDown={(e) => { down.current = [e.clientX, e.clientY]; shifted.current = e.shiftKey; }} onClick={pick} onKeyDown={onKey} onBlur={() => setHover(null)}>
       <div class="chart-box" ref={box} style={{ height: `${height}px` }} />
-      {hover && hover.rows.length > 0 && (
+      {hover && hover.rows.length + hover.marks.length > 0 && (
         <div class="readout" aria-live="polite" style={hover.x < width / 2 ? { left: `${hover.x + 16}px` } : { right: `${width - hover.x + 16}px` }}>
           <div class="num muted">{dateTime(hover.ms)}</div>
           {hover.rows.map((r) => (
             <div class={`readout-row${r.near ? ' near' : ''}`}><i style={{ background: r.color }} /><span class="clip">{r.name}</span><b class="num">{r.text}</b></div>
           ))}
           {hover.more > 0 && <div class="muted">and {hover.more} more</div>}
+          {hover.marks.map((m) => <div class="readout-row"><i style={{ background: markerColor(m) }} /><span>{markerText(m)}</span></div>)}
         </div>
       )}
     </div>
   );
 }
 
+// Stacked, a line is the sum of those up to it; the first stands on top, as in the table.
 function dataOf(p: Props): uPlot.AlignedData {
-  return [p.times, ...p.series.map((s) => s.data)] as uPlot.AlignedData;
+  if (p.kind !== 'stacked') return [p.times, ...p.series.map((s) => s.data)] as uPlot.AlignedData;
+  const sums = p.times.map(() => 0);
+  const lines = [...p.series].reverse().map((s) => s.data.map((v, i) => (v === null && sums[i] === 0 ? null : (sums[i] = sums[i]! + (v ?? 0)))));
+  return [p.times, ...lines.reverse()] as uPlot.AlignedData;
 }
 
 function nearest(u: uPlot, p: Props): Hover | null {
@@ -131,16 +141,50 @@ function nearest(u: uPlot, p: Props): Hover | null {
   let best: Series | null = null;
   let gap = Infinity;
   for (const r of rows) {
-    if (Math.abs(r.v - y) < gap) {
-      gap = Math.abs(r.v - y);
+    const stands = p.kind === 'stacked' ? (u.data[p.series.indexOf(r.s) + 1]?.[idx] ?? r.v) : r.v;
+    if (Math.abs(stands - y) < gap) {
+      gap = Math.abs(stands - y);
       best = r.s;
     }
   }
   rows.sort((a, b) => Number(b.s === best) - Number(a.s === best) || b.v - a.v);
   return {
-    x: left + u.bbox.left / devicePixelRatio, ms: p.times[idx]!, id: best?.id ?? null, more: Math.max(0, rows.length - READ_OUT),
+    x: left + u.bbox.left / devicePixelRatio, ms: p.times[idx]!, id: best?.id ?? null, more: Math.max(0, rows.length - READ_OUT), marks: nearMarkers(u, p, left),
     rows: rows.slice(0, READ_OUT).map((r) => ({ name: r.s.name, color: r.s.color, text: p.text(r.v), near: r.s === best && rows.length > 1 })),
   };
+}
+
+const NEAR = 5;
+
+// Markers under the pointer, or in the step that the keys have reached.
+function nearMarkers(u: uPlot, p: Props, left: number): Marker[] {
+  const at = (ms: number) => u.valToPos(ms, 'x');
+  return (p.markers ?? []).filter((m) => at(m.start_time * 1e3) <= left + NEAR && at((m.end_time ?? m.start_time) * 1e3) >= left - NEAR).slice(0, READ_OUT);
+}
+
+function drawMarkers(u: uPlot, p: Props) {
+  const { ctx, bbox } = u;
+  ctx.save();
+  ctx.beginPath();
+  ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
+  ctx.clip();
+  for (const m of p.markers ?? []) {
+    const [x, end] = [u.valToPos(m.start_time * 1e3, 'x', true), u.valToPos((m.end_time ?? m.start_time) * 1e3, 'x', true)];
+    if (end < bbox.left || x > bbox.left + bbox.width) continue;
+    ctx.fillStyle = ctx.strokeStyle = m.color || token('link');
+    ctx.globalAlpha = 0.14;
+    if (end > x) ctx.fillRect(x, bbox.top, end - x, bbox.height);
+    ctx.globalAlpha = 1;
+    ctx.lineWidth = 1.5 * devicePixelRatio;
+    ctx.setLineDash([3 * devicePixelRatio, 3 * devicePixelRatio]);
+    ctx.beginPath();
+    ctx.moveTo(x, bbox.top);
+    ctx.lineTo(x, bbox.top + bbox.height);
+    ctx.stroke();
+    ctx.setLineDash([]);
+    ctx.fillRect(x - 3 * devicePixelRatio, bbox.top, 6 * devicePixelRatio, 5 * devicePixelRatio);
+  }
+  ctx.restore();
 }
 
 // A label at the very edge would be cut off.
@@ -184,13 +228,16 @@ function options(width: number, height: number, latest: { current: Props }, self
     cursor: { drag: { x: true, y: false, setScale: false }, points: { size: 6 }, y: false },
     series: [{}, ...p.series.map((s): uPlot.Series => {
       const dim = p.isolated !== null && p.isolated !== s.id && `${p.isolated} before` !== s.id;
+      if (p.kind === 'bars') return { stroke: s.color, fill: s.color, width: 0, alpha: dim ? 0.18 : 0.85, paths: uPlot.paths.bars!({ size: [0.9, 60], align: 1 }), points: { show: false } };
       return {
+        ...(p.kind === 'stacked' ? { fill: `color-mix(in srgb, ${s.color} 45%, ${token('panel')})` } : {}),
         stroke: s.color, width: dim ? 0.75 : p.isolated === s.id ? 2 : 1.5, alpha: dim ? 0.18 : s.dash ? 0.75 : 1, spanGaps: false, ...(s.dash ? { dash: [5, 4] } : {}),
         points: { show: (_u, i) => lonely(latest.current.series[i - 1]?.data ?? []).length > 0, size: 4, fill: s.color, filter: (_u, i) => lonely(latest.current.series[i - 1]?.data ?? []) },
       };
     })],
     hooks: {
       drawClear: [(u) => shadePartial(u, latest.current)],
+      draw: [(u) => drawMarkers(u, latest.current)],
       setCursor: [(u) => {
         const left = u.cursor.left ?? -1;
         latest.current.bus.set(left < 0 ? null : u.posToVal(left, 'x'), self);

@@ -8,6 +8,8 @@ import { filterFor, orderText, parseOrder, quoteField, specOf } from '../lib/que
 import { patch, useRoute } from '../lib/route';
 import { useTheme, token } from '../lib/theme';
 import type { Column, QueryResult } from '../lib/types';
+import { groupJson, groupRows } from '../lib/table';
+import { SaveAs } from './SaveAs';
 import { ValueCell } from './ValueCell';
 
 export function ResultTable({ result, isolated }: { result: QueryResult; isolated: string | null }) {
@@ -20,6 +22,7 @@ export function ResultTable({ result, isolated }: { result: QueryResult; isolate
   const maxima = shown.map(({ i }) => Math.max(0, ...result.groups.map((g) => g.values[i] ?? 0)));
   const isolate = (id: string) => patch({ iso: isolated === id ? null : id }, { replace: true });
   return (
+    <div class="table-box"><SaveAs name="the result table" rows={() => groupRows(result)} json={() => groupJson(result)} />
     <div class="table-wrap" tabIndex={0} role="region" aria-label="Result table">
       <table class="table">
         <thead>
@@ -69,7 +72,7 @@ export function ResultTable({ result, isolated }: { result: QueryResult; isolate
           </tfoot>
         )}
       </table>
-    </div>
+    </div></div>
   );
 }
 

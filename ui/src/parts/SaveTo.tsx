@@ -1,51 +1,43 @@
 // SPDX-License-Identifier: Apache-2.0
-// From a question: to a board, or watched by a trigger.
+// From a question: onto a board (the button, then the board: two clicks), or watched by a trigger.
 
 import { useState } from 'preact/hooks';
-import { boards, saveToBoard } from '../lib/alerts';
-import { environment } from '../lib/env';
-import { specOf } from '../lib/query';
+import { stored } from '../lib/alerts';
+import { addQuestion, boards, type Board } from '../lib/boards';
+import { questionName, specOf } from '../lib/query';
 import { href, useRoute } from '../lib/route';
 import { rangeOf } from '../lib/time';
-import { useLoad } from '../lib/use';
+import { openMenu } from './Menu';
 import { ErrorBox } from './States';
+
+const LISTED = 15;
 
 export function SaveTo() {
   const { params } = useRoute();
-  const [open, setOpen] = useState(false);
-  const keep = ['c', 'w', 'by', 'fx'].reduce<Record<string, string[]>>((o, k) => ({ ...o, [k]: params.getAll(k) }), {});
+  const [saved, setSaved] = useState<{ board: Board; name: string } | null>(null);
+  const [error, setError] = useState<Error | null>(null);
+  const keep = ['c', 'w', 'by', 'fx', 'cf', 'or'].reduce<Record<string, string[]>>((o, k) => ({ ...o, [k]: params.getAll(k) }), {});
+  const add = (to: Board | null) => {
+    const range = rangeOf(params);
+    const spec = stored(specOf(params), Math.max(60, Math.round(range.to - range.from)));
+    void addQuestion(to, params.get('ds') ?? '', spec).then((board) => setSaved({ board, name: questionName(spec) }), setError);
+  };
+  const open = (e: MouseEvent) => {
+    const at = e.currentTarget as HTMLElement;
+    setError(null);
+    setSaved(null);
+    const newest = (a: Board, b: Board) => ((b.updated_at ?? '') < (a.updated_at ?? '') ? -1 : 1);
+    boards().then((list) => openMenu(at, 'Add this question to', [
+      ...list.sort(newest).slice(0, LISTED).map((b) => ({ label: b.name, hint: b.panels.length === 1 ? '1 panel' : `${b.panels.length} panels`, run: () => add(b) })),
+      { label: 'A new board', run: () => add(null) },
+    ]), setError);
+  };
   return (
     <div class="save-to">
-      <button type="button" class="button small" aria-expanded={open} onClick={() => setOpen(!open)}>Save to board</button>{' '}
+      {saved && <span role="status">Added to <a href={href(`boards/${saved.board.id}`, { t: null, from: null, to: null, ds: null })}>{saved.board.name}</a></span>}
+      {error && <ErrorBox error={error} />}
+      <button type="button" class="button small" aria-haspopup="menu" onClick={open}>Add to board</button>
       <a class="button small" href={href('triggers/new', keep)}>Make a trigger</a>
-      {open && <Form close={() => setOpen(false)} />}
     </div>
-  );
-}
-
-function Form({ close }: { close: () => void }) {
-  const { params } = useRoute();
-  const list = useLoad(`boards ${environment()}`, boards);
-  const [board, setBoard] = useState('');
-  const [name, setName] = useState('');
-  const [saved, setSaved] = useState<string | null>(null);
-  const [error, setError] = useState<Error | null>(null);
-  const chosen = board || list.data?.[0]?.id || '';
-  const save = (e: Event) => {
-    e.preventDefault();
-    setError(null);
-    const range = rangeOf(params);
-    const seconds = Math.max(60, Math.round(range.to - range.from));
-    void saveToBoard(chosen, name.trim(), params.get('ds') ?? '', specOf(params), seconds).then(() => setSaved(chosen), setError);
-  };
-  if (saved) return <p role="status">Saved: <a href={href(`boards/${saved}`)}>open the board</a></p>;
-  if (list.data?.length === 0) return <p>There is no board yet: <a href={href('boards')}>make one</a></p>;
-  return (
-    <form class="bar" onSubmit={save} aria-label="Save to board" onKeyDown={(e) => e.key === 'Escape' && close()}>
-      <label class="small-field">Board<select value={chosen} onChange={(e) => setBoard(e.currentTarget.value)}>{(list.data ?? []).map((b) => <option value={b.id}>{b.name}</option>)}</select></label>
-      <label class="small-field wide">Name of the question<input value={name} onInput={(e) => setName(e.currentTarget.value)} maxLength={320} required autofocus /></label>
-      <button type="submit" class="button primary low" disabled={!chosen}>Save</button>
-      {(error || list.error) && <ErrorBox error={(error ?? list.error)!} />}
-    </form>
   );
 }

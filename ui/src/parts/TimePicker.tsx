@@ -2,8 +2,8 @@
 // The time range of the page: presets, a relative range of one's own, or two moments.
 
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { useRoute } from '../lib/route';
-import { PRESETS, label, rangeOf, seconds, setAbsolute, setRelative, zoomOut } from '../lib/time';
+import { patch, useRoute } from '../lib/route';
+import { PRESETS, label, namesRange, rangeOf, seconds, setAbsolute, setRelative, zoomOut } from '../lib/time';
 import { Icon } from './Icon';
 
 const local = (s: number) => {
@@ -11,7 +11,8 @@ const local = (s: number) => {
   return d.toISOString().slice(0, 19);
 };
 
-export function TimePicker() {
+// `unset`: what an address without a range means here, if it is no range.
+export function TimePicker({ unset }: { unset?: string }) {
   const { params } = useRoute();
   const range = rangeOf(params);
   const [open, setOpen] = useState(false);
@@ -45,7 +46,7 @@ export function TimePicker() {
   return (
     <div class="time" ref={root} onKeyDown={onKey}>
       <button type="button" class="button" data-key="t" ref={button} aria-haspopup="dialog" aria-expanded={open} onClick={() => setOpen(!open)}>
-        <Icon name="clock" /> <span class="num">{label(range)}</span> <Icon name="down" />
+        <Icon name="clock" /> <span class="num">{unset && !namesRange() ? unset : label(range)}</span> <Icon name="down" />
       </button>
       {range.relative === null && (
         <button type="button" class="button" onClick={zoomOut} title="Back out of this range (double click on a chart)">Zoom out</button>
@@ -53,8 +54,9 @@ export function TimePicker() {
       {open && (
         <div class="picker" role="dialog" aria-label="Time range">
           <div class="presets">
+            {unset && <button type="button" class="ghost" aria-pressed={!namesRange()} onClick={() => { patch({ t: null, from: null, to: null }); close(); }}>{unset}</button>}
             {PRESETS.map(([t, text]) => (
-              <button type="button" class="ghost" aria-pressed={range.relative !== null && now === t} onClick={() => { setRelative(t); close(); }}>Last {text}</button>
+              <button type="button" class="ghost" aria-pressed={range.relative !== null && now === t && !(unset && !namesRange())} onClick={() => { setRelative(t); close(); }}>Last {text}</button>
             ))}
           </div>
           <div class="own">

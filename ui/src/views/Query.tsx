@@ -9,11 +9,13 @@ import { differentOf, showChanged } from '../lib/different';
 import { specOf } from '../lib/query';
 import { loadTypes } from '../lib/schema';
 import { patch, useRoute } from '../lib/route';
+import { slugOf } from '../lib/alerts';
 import { useLive, useLoad } from '../lib/use';
 import { Builder } from '../parts/Builder';
 import { Charts } from '../parts/Charts';
 import { Compare } from '../parts/Compare';
 import { DifferentPanel } from '../parts/Different';
+import { Markers, useMarkers } from '../parts/Markers';
 import { Ready } from '../parts/Ready';
 import { ResultTable } from '../parts/ResultTable';
 import { Covers, Empty, ErrorBox, Hint, Progress } from '../parts/States';
@@ -77,11 +79,14 @@ function noCells(r: Result): boolean {
 }
 
 function Overview({ result, bus, isolated, children }: { result: Result; bus: CursorBus; isolated: string | null; children: ComponentChildren }) {
+  const ds = useRoute().params.get('ds') ?? '';
+  const markers = useMarkers(ds ? [slugOf(ds)] : []);
   const known = isolated !== null && result.groups.some((g) => JSON.stringify(g.key) === isolated) ? isolated : null;
   return (
     <>
       {result.warnings.map((w) => <div class="note" role="status">{w}</div>)}
-      <Charts result={result} bus={bus} isolated={known} />
+      <Charts result={result} bus={bus} isolated={known} markers={markers.data ?? []} />
+      <Markers list={markers.data ?? []} range={[result.start_ms, result.end_ms]} slug={ds ? slugOf(ds) : ''} dataset={ds} changed={markers.reload} />
       {result.compare && !children && <p><button type="button" class="button" onClick={() => showChanged(result.compare!.offset_ms / 1e3)}>What is different from then?</button></p>}
       {children}
       <ResultTable result={result} isolated={known} />

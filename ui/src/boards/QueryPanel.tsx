@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A stored question on a board: asked when it is first seen, again while it is seen, at most four of a board at
+// a time. The board's time and filters come on top of its own.
+
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { datasetName, questionOf, type ChartType, type QueryPart } from '../lib/boards';
+import { calcValue, count } from '../lib/format';
+import { within } from '../lib/markers';
+import { addressOf, withFilters } from '../lib/query';
+import { href } from '../lib/route';
+import { colorsOf, groupId, groupName } from '../lib/series';
+import { groupJson, groupRows, seriesJson, seriesRows } from '../lib/table';
+import { token, useTheme } from '../lib/theme';
+import { spanText } from '../lib/time';
+import type { QueryResult, QuerySpec, Span } from '../lib/types';
+import { useInterval, useLoad, useSize } from '../lib/use';
+import { calcsOf, HeatPanel, LinePanel } from '../parts/Charts';
+import type { MenuItem } from '../parts/Menu';
+import { saveItems } from '../parts/SaveAs';
+import { ErrorBox, Progress } from '../parts/States';
+import { ValueCell } from '../parts/ValueCell';
+import { api } from '../lib/api';
+import { Frame, type Framed } from './Frame';
+import type { Shared } from './OneBoard';
+
+const REFRESH_MS = 30e3;
+const CAPTION = 26;
+const LEAST = 96;
+const LEGEND = 12;
+
+// The board's time in the place of the question's; what does not go with another length is left out.
+function over(spec: QuerySpec, span: Span | null): QuerySpec {
+  if (!span) return spec;
+  const { time_range: _r, start_time: _s, end_time: _e, granularity: _g, compare_time_offset_seconds: _c, ...rest } = spec;
+  return { ...rest, ...span };
+}
+
+export function useSeen(): [{ current: HTMLDivElement | null }, boolean, boolean] {
+  const ref = useRef<HTMLDivElement>(null);
+  const [now, set] = useState(false);
+  const [ever, was] = useState(false);
+  useEffect(() => {
+    const o = new IntersectionObserver((list) => {
+      const seen = list.at(-1)!.isIntersecting;
+      set(seen);
+      if (seen) was(true);
+    }, { root: document.getElementById('main'), rootMargin: '150px' });
+    o.observe(ref.current!);
+    return () => o.disconnect();
+  }, []);
+  return [ref, ever, now];
+}
+
+export function QueryPanel({ p, shared, keep, ...frame }: { p: QueryPart; shared: Shared; keep: (p: QueryPart) => void } & Framed) {
+  const { span, filters, limited, turn, names, sets } = shared;
+  const [seenRef, ever, now] = useSeen();
+  const body = useRef<HTMLDivElement>(null);
+  const [failed, fail] = useState<Error | null>(null);
+  const dataset = datasetName(sets, p.dataset);
+  const table = p.query_style === 'table';
+  const key = JSON.stringify([p.query_id, p.dataset, span, filters, table, turn]);
+  const answer = useLoad(ever ? key : null, (signal, progress) => limited(signal, async () => {
+    const spec = await questionOf(p, signal);
+    const heat = spec.calculations?.some((c) => c.op === 'HEATMAP');
+    const asked: QuerySpec = { ...withFilters(over(spec, span), filters), ...(dataset && { dataset }), ...(heat && { heatmap: { scale: 'log', bins: 40 } }), ...(table && { disable_series: true }) };
+    return { spec, asked, result: await api.query(asked, signal, progress) };
+  }));
+  // A range that stands still has its answer.
+  useInterval(now && span?.start_time === undefined ? Math.max(REFRESH_MS, 20 * (answer.data?.result.elapsed_ms ?? 0)) : null, answer.reload);
+  const name = p.caption ?? names.get(p.query_annotation_id) ?? 'Question';
+  const a = answer.data;
+  const address = a ? { ...addressOf(a.spec, dataset), ...(span ? { t: span.time_range ? spanText(span.time_range) : null, from: span.start_time ? String(span.start_time) : null, to: span.end_time ? String(span.end_time) : null } : {}) } : null;
+  const items = () => [...(a ? looks(p, a.result, keep) : []), ...(a ? files(name, a.result, body, fail, table) : [])];
+  return (
+    <Frame {...frame} name={name} {...(address && { href: href('query', address) })} items={items} rename={(n) => shared.rename(p, n)}
+      about={a && <span class="muted num small board-range">{span ? '' : spanText(a.spec.time_range ?? 7200)}{answer.error ? ' old' : ''}</span>}>
+      <div class="board-body" ref={seenRef}>
+        <Progress loading={answer.loading && !a} progress={answer.progress} />
+        {failed && <ErrorBox error={failed} />}
+        {answer.error && <ErrorBox error={answer.error} retry={answer.reload} />}
+        {!a && !answer.error && <div class="board-wait" aria-hidden="true" />}
+        {a && <div ref={body} class={`board-answer${answer.error ? ' stale' : ''}`}><Answer p={p} spec={a.asked} result={a.result} shared={shared} /></div>}
+      </div>
+    </Frame>
+  );
+}
+
+const LOOKS: [string, Partial<QueryPart>, ChartType][] = [['lines', { query_style: 'graph' }, 'default'], ['stacked areas', { query_style: 'graph' }, 'stacked'], ['bars over time', { query_style: 'graph' }, 'tsbar'],
+  ['bars of groups', { query_style: 'graph' }, 'cbar'], ['a number', { query_style: 'graph' }, 'stat'], ['graph and table', { query_style: 'combo' }, 'default'], ['a table', { query_style: 'table' }, 'default']];
+
+const chartOf = (p: QueryPart, i: number): ChartType => p.visualization_settings?.charts?.find((c) => c.chart_index === i)?.chart_type ?? 'default';
+
+// The chart of each calculation that is none of a distribution takes the same look.
+function looks(p: QueryPart, result: QueryResult, keep: (p: QueryPart) => void): MenuItem[] {
+  const now = `${p.query_style ?? 'graph'} ${chartOf(p, 0)}`;
+  const charts = calcsOf(result).length;
+  return LOOKS.filter(([, part, type]) => `${part.query_style} ${type}` !== now).map(([label, part, type]) => ({
+    label: `Show as ${label}`,
+    run: () => {
+      const kept = (i: number) => p.visualization_settings?.charts?.find((c) => c.chart_index === i) ?? {};
+      keep({ ...p, ...part, visualization_settings: { ...p.visualization_settings, charts: Array.from({ length: charts }, (_, i) => ({ ...kept(i), chart_index: i, chart_type: type })) } });
+    },
+  }));
+}
+
+function files(name: string, r: QueryResult, body: { current: Element | null }, fail: (e: Error) => void, table: boolean): MenuItem[] {
+  const graph = !table && r.times_ms.length > 0;
+  const calcs = calcsOf(r);
+  const rows = () => (graph ? calcs.flatMap((c, i) => [...(calcs.length > 1 ? [[c.key]] : []), ...seriesRows(r, i)]) : groupRows(r));
+  const json = () => ({ groups: groupJson(r), ...(graph && { series: calcs.map((_, i) => seriesJson(r, i)) }) });
+  return saveItems({ name, rows, json, ...(!table && { picture: () => body.current }) }, fail);
+}
+
+function Answer({ p, spec, result, shared }: { p: QueryPart; spec: QuerySpec; result: QueryResult; shared: Shared }) {
+  const [box, , height] = useSize<HTMLDivElement>();
+  const calcs = calcsOf(result);
+  const style = p.query_style ?? 'graph';
+  const markers = useMemo(() => (p.visualization_settings?.hide_markers ? [] : shared.markers.filter((m) => (m.scope === '__all__' || m.scope === p.dataset || !p.dataset) && within(m, result.start_ms, result.end_ms))),
+    [shared.markers, result, p]);
+  if (result.groups.length === 0 || (calcs.every((c) => c.op === 'COUNT') && result.totals.values.every((v) => v === 0))) return <p class="muted board-none">No rows match.</p>;
+  const by = result.columns.length > calcs.length;
+  const lines = calcs.some((c, i) => c.op !== 'HEATMAP' && ['default', 'line', 'stacked', 'tsbar'].includes(chartOf(p, i)));
+  const room = (style === 'combo' ? height / 2 : height) - (by && lines ? 22 : 0);
+  const each = Math.max(LEAST, Math.floor(room / calcs.length) - CAPTION);
+  const common = { result, bus: shared.bus, isolated: null, of: spec, markers };
+  return (
+    <div class="board-fill" ref={box}>
+      {style !== 'table' && height > 0 && calcs.map((c, i) => {
+        const type = chartOf(p, i);
+        if (c.op === 'HEATMAP') return <HeatPanel key={c.key} {...common} calc={i} column={c} height={each} />;
+        if (type === 'stat') return <p key={c.key} class="stat"><b class="num">{calcValue(result.totals.values[i], c.op, c.field)}</b> <span class="muted mono">{c.key}</span></p>;
+        if (type === 'cbar' || type === 'cpie') return <Bars key={c.key} result={result} calc={i} />;
+        return <LinePanel key={c.key} {...common} calc={i} column={c} height={each} kind={type === 'stacked' ? 'stacked' : type === 'tsbar' ? 'bars' : 'line'} />;
+      })}
+      {style !== 'table' && by && lines && <Legend result={result} />}
+      {style !== 'graph' && <Groups result={result} name={shared.names.get(p.query_annotation_id) ?? 'Question'} />}
+    </div>
+  );
+}
+
+function Legend({ result }: { result: QueryResult }) {
+  const colors = colorsOf(result, useTheme(), token('accent-line'));
+  const more = result.groups_total - Math.min(LEGEND, result.groups.length);
+  return <p class="legend">{result.groups.slice(0, LEGEND).map((g, i) => <span key={groupId(g.key)}><i style={{ background: colors[i] }} />{groupName(g.key)}</span>)}{more > 0 && <span>and {count(more)} more</span>}</p>;
+}
+
+// Groups by their numbers over the whole time; each beside the largest.
+function Bars({ result, calc }: { result: QueryResult; calc: number }) {
+  const colors = colorsOf(result, useTheme(), token('accent-line'));
+  const column = calcsOf(result)[calc]!;
+  const most = Math.max(...result.groups.map((g) => Math.abs(g.values[calc] ?? 0)), 1e-300);
+  return (
+    <figure class="board-chart"><figcaption><span class="mono">{column.key}</span></figcaption>
+      <ul class="value-bars">
+        {result.groups.slice(0, 50).map((g, i) => (
+          <li key={groupId(g.key)}><span class="clip" title={groupName(g.key)}>{groupName(g.key)}</span><span class="value-bar"><i style={{ width: `${(100 * Math.abs(g.values[calc] ?? 0)) / most}%`, background: colors[i] }} /></span><b class="num">{calcValue(g.values[calc], column.op, column.field)}</b></li>
+        ))}
+      </ul>
+    </figure>
+  );
+}
+
+function Groups({ result, name }: { result: QueryResult; name: string }) {
+  const by = result.columns.filter((c) => c.kind === 'group');
+  const shown = calcsOf(result).map((c, i) => ({ c, i })).filter(({ c }) => c.op !== 'HEATMAP');
+  return (
+    <div class="table-wrap" role="region" aria-label={`Table of ${name}`} tabIndex={0}>
+      <table class="table">
+        <thead><tr>{by.map((c) => <th>{c.key}</th>)}{shown.map(({ c }) => <th class="right">{c.key}</th>)}</tr></thead>
+        <tbody>
+          {result.groups.map((g) => (
+            <tr key={groupId(g.key)}>{g.key.map((v, k) => <td><ValueCell field={by[k]!.key} value={v} /></td>)}{shown.map(({ c, i }) => <td class="num right">{calcValue(g.values[i], c.op, c.field)}</td>)}</tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
