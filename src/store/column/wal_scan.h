@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Every byte of one log file, piece by piece: for verify, dump and repair.  Internal to
- * store/column; replay (wal.c) is what the engine itself does. */
+ * store/column; replay (wal_replay.c) is what the engine itself does. */
 #pragma once
 
 #include "store/column/wal.h"

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Files of the log: begun, made ready ahead, left.
+ *
+ *   prepare ---> zeros all over it, durable ---> taken when the active one is full
+ *   begin   ---> preallocated, with its head durable, where none was made ready in time
+ *
+ * The file after the active one is made ready by a background thread once the active one is half
+ * full: zeros are written over it, so that a group changes data alone and its fdatasync waits for
+ * no journal, where the file system would first write out what others have written.
+ *
+ * Invariants: wal.c (I2, I4, I5).
+ * Threads: the committer's, and one that prepares. */
+#include "store/column/wal_priv.h"
+
+#include "base/mem.h"
+
+enum { CUT_BYTES = 1 << 20 /* an unused rest from here on is cut off */ };
+
+static skep_rc prepare_file(struct skep_wal *w, int fd, uint64_t epoch, uint64_t size,
+                            skep_err *err)
+{
+    const struct skep_os *os = w->os;
+    uint8_t head[SKEP_WAL_HEAD_BYTES];
+    skep_wal__put_file_head(head, epoch, w->last_seq);
+    SKEP_TRY(os->preallocate(os, fd, size, err));
+    SKEP_TRY(os->pwrite(os, fd, head, sizeof head, 0, err));
+    SKEP_TRY(os->fsync(os, fd, err));
+    return skep_os_sync_dir(w->os, w->dir, err);
+}
+
+/* Lets the active file go. */
+void skep_wal__leave(struct skep_wal *w, bool clean)
+{
+    if (w->fd < 0)
+        return;
+    if ((!clean || w->size - w->at >= CUT_BYTES) &&
+        w->os->truncate(w->os, w->fd, w->at, NULL) == SKEP_OK && clean) {
+        skep_mutex_lock(&w->mu);
+        w->files[w->n - 1].disk_bytes = w->at;
+        skep_mutex_unlock(&w->mu);
+    }
+    w->os->close(w->os, w->fd);
+    w->fd = -1;
+}
+
+/* The file is the active one from here on. */
+static void take_file(struct skep_wal *w, int fd, uint64_t epoch, uint64_t size)
+{
+    skep_wal__leave(w, true);
+    skep_mutex_lock(&w->mu);
+    SKEP_GROW(w->files, w->n, w->cap);
+    w->files[w->n++] =
+        (struct skep_wal_file){.epoch = epoch, .max_seq = w->last_seq, .disk_bytes = size};
+    w->syncs++;
+    w->next_bytes = SKEP_MIN(w->next_bytes * 2, w->file_bytes_max);
+    skep_mutex_unlock(&w->mu);
+    w->fd = fd;
+    w->epoch = epoch;
+    w->at = SKEP_WAL_HEAD_BYTES;
+    w->size = size;
+    w->synced = false;
+}
+
+/* Takes the file made ready, if it has room for `need` bytes of frames.  Its head becomes durable
+ * with the first group. */
+static skep_rc take_next(struct skep_wal *w, uint64_t need, bool *ret_taken, skep_err *err)
+{
+    const struct skep_os *os = w->os;
+    skep_mutex_lock(&w->mu);
+    w->rolling = true;
+    while (w->preparing)
+        skep_cond_wait(&w->prepared, &w->mu);
+    int fd = w->next.fd;
+    uint64_t epoch = w->next.epoch, size = w->next.disk_bytes;
+    w->next.fd = -1;
+    w->next.disk_bytes = 0;
+    skep_mutex_unlock(&w->mu);
+    *ret_taken = false;
+    if (fd < 0)
+        return SKEP_OK;
+    if (size < SKEP_WAL_HEAD_BYTES + need) {
+        os->close(os, fd);
+        return os->unlink(os, skep_wal__path(w, epoch).s, err);
+    }
+    take_file(w, fd, epoch, size);
+    *ret_taken = true;
+    uint8_t head[SKEP_WAL_HEAD_BYTES];
+    skep_wal__put_file_head(head, epoch, w->last_seq);
+    return os->pwrite(os, fd, head, sizeof head, 0, err);
+}
+
+static skep_rc make_file(struct skep_wal *w, uint64_t need, skep_err *err)
+{
+    const struct skep_os *os = w->os;
+    uint64_t epoch = w->n ? w->files[w->n - 1].epoch + 1 : 1;
+    uint64_t size = SKEP_MAX(w->next_bytes, SKEP_WAL_HEAD_BYTES + need);
+    skep_path path = skep_wal__path(w, epoch);
+    int fd;
+    unsigned flags = SKEP_OPEN_READ | SKEP_OPEN_WRITE | SKEP_OPEN_CREATE | SKEP_OPEN_TRUNC;
+    SKEP_TRY(os->open(os, path.s, flags, &fd, err));
+    skep_rc rc = prepare_file(w, fd, epoch, size, err);
+    while (rc == SKEP_ENOSPC &&
+           size > SKEP_WAL_HEAD_BYTES + need) { /* what room there is will do */
+        size = SKEP_MAX(size / 4, SKEP_WAL_HEAD_BYTES + need);
+        rc = prepare_file(w, fd, epoch, size, err);
+    }
+    if (rc != SKEP_OK) {
+        os->close(os, fd);
+        (void)os->unlink(os, path.s, NULL); /* an empty file is harmless */
+        return rc;
+    }
+    take_file(w, fd, epoch, size);
+    return SKEP_OK;
+}
+
+/* Begins a file with room for `need` bytes of frames. */
+skep_rc skep_wal__roll(struct skep_wal *w, uint64_t need, skep_err *err)
+{
+    bool taken;
+    skep_rc rc = take_next(w, need, &taken, err);
+    if (rc == SKEP_OK && !taken)
+        rc = make_file(w, need, err);
+    skep_mutex_lock(&w->mu);
+    w->rolling = false;
+    skep_mutex_unlock(&w->mu);
+    return rc;
+}
+
+static bool wants_next_locked(const struct skep_wal *w)
+{
+    const struct skep_wal_file *active = w->n ? &w->files[w->n - 1] : NULL;
+    return w->started && !w->failed && !w->preparing && !w->rolling && w->next.fd < 0 && active &&
+           active->used_bytes > active->disk_bytes / 2 && w->not_prepared != active->epoch + 1;
+}
+
+bool skep_wal_wants_next(struct skep_wal *w)
+{
+    skep_mutex_lock(&w->mu);
+    bool wants = wants_next_locked(w);
+    skep_mutex_unlock(&w->mu);
+    return wants;
+}
+
+static skep_rc make_next(struct skep_wal *w, uint64_t epoch, uint64_t size, int *ret_fd)
+{
+    const struct skep_os *os = w->os;
+    skep_path path = skep_wal__path(w, epoch);
+    unsigned flags = SKEP_OPEN_READ | SKEP_OPEN_WRITE | SKEP_OPEN_CREATE | SKEP_OPEN_TRUNC;
+    SKEP_TRY(os->open(os, path.s, flags, ret_fd, NULL));
+    skep_rc rc = os->zero(os, *ret_fd, size, NULL);
+    if (rc == SKEP_OK)
+        rc = os->fsync(os, *ret_fd, NULL);
+    if (rc == SKEP_OK)
+        rc = skep_os_sync_dir(w->os, w->dir, NULL);
+    if (rc != SKEP_OK) {
+        os->close(os, *ret_fd);
+        (void)os->unlink(os, path.s, NULL); /* an empty file is harmless */
+    }
+    return rc;
+}
+
+void skep_wal_prepare(struct skep_wal *w)
+{
+    skep_mutex_lock(&w->mu);
+    bool wants = wants_next_locked(w);
+    uint64_t size = w->next_bytes, epoch = w->n ? w->files[w->n - 1].epoch + 1 : 1;
+    if (wants) {
+        w->preparing = true;
+        w->next.disk_bytes = size;
+    }
+    skep_mutex_unlock(&w->mu);
+    if (!wants)
+        return;
+    int fd = -1;
+    skep_rc rc = make_next(w, epoch, size, &fd);
+    skep_mutex_lock(&w->mu);
+    w->preparing = false;
+    w->next.epoch = epoch;
+    w->next.fd = rc == SKEP_OK ? fd : -1;
+    if (rc != SKEP_OK) { /* the committer will find out why, if it still is so */
+        w->next.disk_bytes = 0;
+        w->not_prepared = epoch;
+    }
+    skep_cond_broadcast(&w->prepared);
+    skep_mutex_unlock(&w->mu);
+}
+
+/* What replay has seen stays so: a process that was killed may have left frames that are not on the
+ * disk yet, a failed commit an end that was cut off and not yet so on the disk. */
+static skep_rc settle_files(struct skep_wal *w, skep_err *err)
+{
+    for (unsigned i = 0; i < w->n; i++) {
+        int fd;
+        SKEP_TRY(
+            w->os->open(w->os, skep_wal__path(w, w->files[i].epoch).s, SKEP_OPEN_WRITE, &fd, err));
+        skep_rc rc = w->os->fsync(w->os, fd, err);
+        w->os->close(w->os, fd);
+        SKEP_TRY(rc);
+    }
+    return SKEP_OK;
+}
+
+skep_rc skep_wal_start(struct skep_wal *w, uint64_t last_seq, skep_err *err)
+{
+    skep_assert(w->fd < 0);
+    w->last_seq = last_seq;
+    SKEP_TRY(settle_files(w, err));
+    SKEP_TRY(skep_wal__roll(w, 0, err));
+    skep_mutex_lock(&w->mu);
+    w->started = true;
+    skep_mutex_unlock(&w->mu);
+    skep_wal_drop(w, 0); /* what was flushed while replaying */
+    return SKEP_OK;
+}
