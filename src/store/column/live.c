@@ -374,11 +374,16 @@ static bool get_chunks(skep_rd *r, struct skep_live *l, uint64_t chunks)
     return !r->bad && skep_rd_left(r) == 0 && dead_rows == l->n_rows - l->n_live;
 }
 
+bool skep_live_intact(skep_bytes file)
+{
+    return file.n >= HEAD_BYTES && memcmp(file.p, MAGIC, sizeof MAGIC) == 0 &&
+           skep_load_le32(file.p + 12) == checksum(file);
+}
+
 skep_rc skep_live_decode(skep_bytes file, uint64_t segment, const struct skep_rowset *rs,
                          struct skep_live **ret, skep_err *err)
 {
-    if (file.n < HEAD_BYTES || memcmp(file.p, MAGIC, sizeof MAGIC) != 0 ||
-        skep_load_le32(file.p + 12) != checksum(file))
+    if (!skep_live_intact(file))
         return skep_fail(err, SKEP_ECORRUPT, "live rows of segment %016llx: damaged",
                          (unsigned long long)segment);
     if (skep_load_le32(file.p + 8) > VERSION)

@@ -54,6 +54,8 @@ static inline uint64_t skep_live_rows(const struct skep_live *l, const struct sk
 
 /* The file of a version (docs/formats/live.md). */
 void skep_live_encode(const struct skep_live *l, uint64_t segment, struct skep_buf *out);
+/* Its checksum holds: what it says of itself can be believed. */
+bool skep_live_intact(skep_bytes file);
 /* Returns SKEP_OK | ECORRUPT | EUNSUPPORTED.  Owns *ret by the caller. */
 SKEP_NODISCARD skep_rc skep_live_decode(skep_bytes file, uint64_t segment,
                                         const struct skep_rowset *rs, struct skep_live **ret,

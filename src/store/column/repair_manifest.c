@@ -11,7 +11,8 @@
  * as far as their commits do not overlap: the result of a merge wins over its sources, which hold
  * the same rows.  Those whose commits are all in the log, and that nothing left of the manifest
  * vouches for, may be half of an unfinished flush: they are left out, and the log is read again.
- * Which rows are dead says the newest file of live rows of a segment.  Commits between segments
+ * Which rows are dead says the newest file of live rows of a segment; one that cannot be read is
+ * told, for what it alone said is alive again.  Commits between segments
  * that are in none are recorded as a gap.  The checkpoint is the newest commit in a segment; what
  * the log has behind it is replayed.
  *
@@ -390,18 +391,34 @@ static void try_live(struct skep_repair *p, struct skep_manifest_segment *g, uin
     skep_cache_free(cache);
 }
 
+/* Nobody can say which segment it is of, and whether there was a newer one. */
+static void lose_live(struct skep_repair *p, uint64_t number)
+{
+    char name[32];
+    (void)snprintf(name, sizeof name, "seg/%016" PRIx64 ".live", number);
+    skep_repair__tell(p, SKEP_FINDING_DAMAGE, skep_str_c(name),
+                      "it cannot be read: rows that were deleted or superseded may be back; what "
+                      "must not be there has to be deleted again");
+    skep_repair__set_aside(p, number);
+}
+
 /* Take a file of live rows for the segment that it is of, unless that has a newer one. */
 static skep_rc take_live(struct skep_repair *p, uint64_t number, skep_err *err)
 {
-    enum { SEGMENT_AT = 16, HEAD = 64 };
+    enum { SEGMENT_AT = 16 };
     uint8_t *file;
     size_t n;
     skep_path path = skep_path_of("%s/seg/%016" PRIx64 ".live", p->dir, number);
     skep_rc rc = skep_manifest__read(p->t->os, path.s, &file, &n, err);
-    if (rc == SKEP_ECORRUPT || rc == SKEP_EIO)
-        return SKEP_OK; /* an older one may be good */
+    bool unread = rc == SKEP_ECORRUPT || rc == SKEP_EIO;
+    if (unread || (rc == SKEP_OK && !skep_live_intact((skep_bytes){file, n}))) {
+        lose_live(p, number); /* an older one may be good */
+        if (!unread)
+            skep_free(file);
+        return SKEP_OK;
+    }
     SKEP_TRY(rc);
-    for (unsigned i = 0; i < p->s.n && n >= HEAD; i++) {
+    for (unsigned i = 0; i < p->s.n; i++) {
         struct skep_manifest_segment *g = &p->s.segments[i];
         if (g->number == skep_load_le64(file + SEGMENT_AT) && g->live.number == 0)
             try_live(p, g, number, (skep_bytes){file, n});

@@ -185,7 +185,7 @@ static skep_rc save(struct patient *x, bool *ret_dropped, skep_err *err)
     struct skep_rowset *good = skep_slice_new(x->rs, groups, n);
     skep_free(groups);
     struct skep_segment_info info = {.n_rows = good->n_rows};
-    uint64_t number = p->s.next_segment++;
+    uint64_t number = p->s.next_segment++; /* not used when all of it is dead */
     struct skep_live *live = NULL;
     skep_rc rc = live_of(x, good, &live, err);
     if (rc == SKEP_OK && live)
@@ -197,19 +197,24 @@ static skep_rc save(struct patient *x, bool *ret_dropped, skep_err *err)
     if (rc != SKEP_OK)
         return rc;
     lose_groups(x);
-    skep_repair__tell(p, SKEP_FINDING_NOTE, skep_str_c(x->name),
-                      "%u of %u row groups are damaged; the other %" PRIu64
-                      " rows were saved to segment %016" PRIx64,
-                      x->h.n_bad_groups, x->h.n_groups, info.n_rows, number);
     skep_repair__set_aside(p, said(x)->number);
-    p->r.segments_saved++;
-    struct skep_manifest_segment *m = &p->s.segments[x->i];
     count_dead(x);
-    if (info.n_rows == 0) { /* what is good of it is dead */
+    if (info.n_rows == 0) {
+        skep_repair__tell(p, SKEP_FINDING_NOTE, skep_str_c(x->name),
+                          "set aside: %u of %u row groups are damaged, and all rows of the others "
+                          "are dead",
+                          x->h.n_bad_groups, x->h.n_groups);
+        p->r.segments_aside++;
         drop(&p->s, x->i);
         *ret_dropped = true;
         return SKEP_OK;
     }
+    skep_repair__tell(p, SKEP_FINDING_NOTE, skep_str_c(x->name),
+                      "%u of %u row groups are damaged; the other %" PRIu64
+                      " rows were saved to segment %016" PRIx64,
+                      x->h.n_bad_groups, x->h.n_groups, info.n_rows, number);
+    p->r.segments_saved++;
+    struct skep_manifest_segment *m = &p->s.segments[x->i];
     m->number = number;
     m->n_rows = info.n_rows;
     if (!p->opts->dry_run) {

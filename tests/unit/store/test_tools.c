@@ -7,6 +7,8 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "store/column/segment.h"
+#include "store/column/segment_check.h"
 #include "store/tools.h"
 #include "support/fault_os.h"
 #include "support/store_client.h"
@@ -712,6 +714,29 @@ static void test_damaged_live_rows(void **state)
     world_done(&w);
 }
 
+/* Neither manifest nor the file of live rows: rows that were deleted are back, and it is said. */
+static void test_damaged_live_rows_and_manifest(void **state)
+{
+    (void)state;
+    struct world w;
+    struct found f;
+    struct files lives;
+    size_t n;
+    world_init(&w, 35);
+    fill_and_delete(&w);
+    unsigned n_lives = list_lives(&w, &lives);
+    for (unsigned i = 0; i < n_lives; i++)
+        flip(&w, lives.path[i], 300);
+    assert_int_equal(w.os->unlink(w.os, DIR "/MANIFEST", NULL), SKEP_OK);
+    const struct skep_repair_opts opts = {.dry_run = false};
+    (void)repair(&w, &opts, &f);
+    assert_int_equal(f.damages, n_lives);
+    assert_non_null(strstr(f.text, "may be back"));
+    skep_free(tags_of(&w, &n));
+    assert_int_equal(n, w.n_rows);
+    world_done(&w);
+}
+
 /* A damaged segment with dead rows: those are not counted as lost. */
 static void test_dead_rows_are_not_lost(void **state)
 {
@@ -737,12 +762,116 @@ static void test_dead_rows_are_not_lost(void **state)
     world_done(&w);
 }
 
+/* Spans in order of time, each a trace of its own: rows of a segment stand in that order. */
+static void fill_in_order(struct world *w, uint32_t rows)
+{
+    enum { STEP = 10000 };
+    struct skep_store *s = open_store(w);
+    for (uint32_t row = 0; row < rows; row += STEP) {
+        struct skep_batch *b = random_batch(&w->rnd, STEP, NOW, row);
+        for (uint32_t i = 0; i < b->n_rows; i++) {
+            b->kind[i] = SKEP_KIND_SPAN;
+            b->time_ns[i] = NOW + row + i;
+            memset(&b->trace_id[i], 1, sizeof b->trace_id[i]);
+            skep_store_le32(b->trace_id[i].b, row + i);
+        }
+        assert_int_equal(client_append(s, b).rc, SKEP_OK);
+    }
+    flush(s);
+    s->ops->close(s);
+}
+
+static void delete_between(struct world *w, skep_ts_ns from, skep_ts_ns to, uint64_t want)
+{
+    const struct skep_plan plan = {.kind = SKEP_PLAN_ROWS, .range = {from, to}};
+    const struct skep_delete_opts opts = {.dry_run = false};
+    struct skep_store *s = open_store(w);
+    uint64_t rows;
+    skep_err err;
+    assert_int_equal(skep_store_delete(s, &plan, &opts, &rows, &err), SKEP_OK);
+    assert_int_equal(rows, want);
+    flush(s); /* from the log to a file of live rows */
+    s->ops->close(s);
+}
+
+/* Flip a bit that this row group alone needs. */
+static void damage_group(struct world *w, const char *name, uint32_t group)
+{
+    char path[128];
+    (void)snprintf(path, sizeof path, DIR "/%s", name);
+    for (uint64_t at = 40; at < size_of(w, name); at += 997) {
+        struct skep_cache *cache = skep_cache_new(NULL, 1 << 20);
+        struct skep_segment_health h = {.n_bad = 0};
+        struct skep_rowset *rs;
+        skep_err err;
+        flip(w, name, at * 8);
+        if (skep_segment_open(w->os, path, cache, &rs, &err) == SKEP_OK) {
+            assert_int_equal(skep_segment__health(rs, NULL, NULL, &h, &err), SKEP_OK);
+            assert_int_equal(h.n_groups, 2);
+            bool done = h.n_bad_groups == 1 && h.bad_group[group];
+            skep_free(h.bad_group);
+            skep_rowset_unref(rs);
+            skep_cache_free(cache);
+            if (done)
+                return;
+        } else {
+            skep_cache_free(cache);
+        }
+        flip(w, name, at * 8);
+    }
+    fail_msg("no byte of row group %u alone", group);
+}
+
+/* A segment of two row groups, one damaged, all rows of the other dead: nothing is left to save.
+ * What was alive of the damaged one is lost, what was dead is gone, and none is counted twice. */
+static void test_good_row_groups_all_dead(void **state)
+{
+    (void)state;
+    enum { ROWS = 70000, FIRST = 65536, DEAD_OF_BAD = 36 };
+    struct world w;
+    struct found f;
+    struct files files;
+    struct skep_store_stats st;
+    unsigned at = 0;
+    world_init(&w, 34);
+    fill_in_order(&w, ROWS);
+    delete_between(&w, NOW + FIRST - DEAD_OF_BAD, NOW + ROWS, ROWS - FIRST + DEAD_OF_BAD);
+    list_files(&w, &files);
+    while (!skep_str_ends(skep_str_c(files.path[at]), SKEP_STR(".seg")))
+        at++;
+    damage_group(&w, files.path[at], 0);
+    for (int dry = 1; dry >= 0; dry--) {
+        const struct skep_repair_opts opts = {.dry_run = dry};
+        struct skep_repair_result r = repair(&w, &opts, &f);
+        assert_int_equal(r.lost_rows, FIRST - DEAD_OF_BAD);
+        assert_int_equal(r.rows, 0);
+        assert_int_equal(r.segments_saved, 0);
+        assert_int_equal(r.segments_aside, 1);
+        assert_int_equal(f.damages, 1);
+    }
+    (void)verify(&w, &f);
+    if (f.damages)
+        fail_msg("%s: %s", f.file, f.text);
+    struct skep_store *s = open_store(&w);
+    s->ops->stats(s, &st);
+    assert_int_equal(st.rows_live, 0);
+    assert_int_equal(st.lost_rows, FIRST - DEAD_OF_BAD);
+    assert_int_equal(st.deleted_rows, ROWS - FIRST + DEAD_OF_BAD);
+    assert_int_equal(st.stored_rows, ROWS);
+    assert_int_equal(client_append(s, random_batch(&w.rnd, 10, NOW, 0)).rc, SKEP_OK);
+    flush(s);
+    s->ops->close(s);
+    world_done(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_repair_keeps_deletes),
         cmocka_unit_test(test_damaged_live_rows),
+        cmocka_unit_test(test_damaged_live_rows_and_manifest),
         cmocka_unit_test(test_dead_rows_are_not_lost),
+        cmocka_unit_test(test_good_row_groups_all_dead),
         cmocka_unit_test(test_repair_flips),
         cmocka_unit_test(test_repair_without_manifest),
         cmocka_unit_test(test_repair_of_an_owned_directory),
