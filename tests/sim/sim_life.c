@@ -327,6 +327,12 @@ static void arm(struct sim *w, unsigned fault)
         skep_rc rc = rnd_below(&w->r, 3) ? SKEP_EIO : SKEP_ENOSPC;
         sim_say(w, "calls %x fail after %d, %d times", kind, (int)skip, (int)SKEP_MIN(times, 99));
         fault_os_arm(&w->f, kind, skip, times, rc);
+        /* Dead before what failed could be tidied up. */
+        if ((w->faults & SIM_CUT) && rnd_below(&w->r, 3) == 0) {
+            unsigned after = rnd_below(&w->r, 1u << rnd_below(&w->r, 5));
+            sim_say(w, "and nothing is written after %u more changes", after);
+            atomic_store(&w->f.then_die, (int64_t)after);
+        }
     } else if (fault == SIM_FULL) {
         uint64_t room = rnd_below(&w->r, 1u << rnd_below(&w->r, 20));
         sim_say(w, "the disk has %" PRIu64 " bytes left", room);

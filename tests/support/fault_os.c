@@ -35,7 +35,9 @@ static bool hit(struct fault_os *f, unsigned call, bool watched)
     int64_t skip = atomic_load(&f->skip);
     if (n < skip || n - skip >= atomic_load(&f->times))
         return false;
-    atomic_fetch_add(&f->failed, 1);
+    int64_t then_die = atomic_load(&f->then_die);
+    if (atomic_fetch_add(&f->failed, 1) == 0 && f->mem && then_die >= 0)
+        mem_os_die_after(f->mem, then_die);
     return true;
 }
 
@@ -221,6 +223,7 @@ void fault_os_init(struct fault_os *f, const struct skep_os *inner)
 {
     memset(f, 0, sizeof *f);
     f->inner = inner;
+    atomic_store(&f->then_die, -1);
     f->os = (struct skep_os){.name = "fault",
                              .open = f_open,
                              .close = f_close,
@@ -248,6 +251,7 @@ void fault_os_arm(struct fault_os *f, unsigned calls, int64_t skip, int64_t time
 {
     atomic_store(&f->calls, 0);
     f->rc = rc;
+    atomic_store(&f->then_die, -1);
     atomic_store(&f->seen, 0);
     atomic_store(&f->failed, 0);
     atomic_store(&f->skip, skip);

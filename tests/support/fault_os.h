@@ -35,7 +35,10 @@ struct fault_os {
     _Atomic int64_t times;  /* then so many fail, then all pass; INT64_MAX = for ever */
     skep_rc rc;             /* EIO, ENOSPC */
     bool torn;              /* a failing pwrite writes some of its bytes first */
-    struct mem_os *mem;   /* a failed sync loses what was written there; NULL = it loses nothing */
+    struct mem_os *mem; /* a failed sync loses what was written there; NULL = it loses nothing */
+    /* After the first call that fails, `mem` takes so many more changes and is off; -1 = goes on.
+     */
+    _Atomic int64_t then_die;
     const char *only;     /* part of the path of files that may fail; NULL = all */
     _Atomic int64_t seen; /* matching calls so far */
     _Atomic int64_t failed;
@@ -44,7 +47,7 @@ struct fault_os {
     _Atomic int64_t now_ns;       /* 0 = the inner clock */
 };
 void fault_os_init(struct fault_os *f, const struct skep_os *inner);
-/* From now on: after `skip` matching calls, `times` of them fail with rc. */
+/* From now on: after `skip` matching calls, `times` of them fail with rc.  Sets then_die to -1. */
 void fault_os_arm(struct fault_os *f, unsigned calls, int64_t skip, int64_t times, skep_rc rc);
 
 /* --- memory --- */

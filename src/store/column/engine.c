@@ -248,8 +248,8 @@ static void stop_threads(struct skep_engine *e)
 }
 
 /* LOCK holds a byte while somebody owns the directory, and behind one who died or left a manifest
- * that may not be what is on the disk.  Not synced: after a power cut nothing is seen that is not
- * there. */
+ * or a log that may not be what is on the disk.  Not synced: after a power cut nothing is seen that
+ * is not there. */
 static void mark_owned(struct skep_engine *e)
 {
     struct skep_os_stat st = {0};
@@ -259,11 +259,11 @@ static void mark_owned(struct skep_engine *e)
         (void)e->os->pwrite(e->os, e->lock_fd, "1", 1, 0, NULL);
 }
 
-static void release(struct skep_engine *e)
+static void release(struct skep_engine *e, bool log_sound)
 {
     if (e->lock_fd < 0)
         return;
-    if (e->manifest && skep_manifest_sound(e->manifest))
+    if (e->manifest && skep_manifest_sound(e->manifest) && log_sound)
         (void)e->os->truncate(e->os, e->lock_fd, 0, NULL); /* else it is written anew once more */
     e->os->close(e->os, e->lock_fd);
 }
@@ -272,9 +272,10 @@ static void engine_close(struct skep_store *s)
 {
     struct skep_engine *e = skep_engine_of(s);
     stop_threads(e);
+    bool log_sound = e->wal && skep_wal_sound(e->wal);
     skep_wal_close(e->wal);
     skep_snapshot_unref(e->snap);
-    release(e);
+    release(e, log_sound);
     skep_manifest_close(e->manifest);
     skep_partials_free(e->partials);
     skep_cache_free(e->cache);

@@ -94,7 +94,7 @@ struct skep_engine {
     struct skep_pool *pool;
     struct skep_budget *memory;
     int lock_fd;
-    bool owner_died; /* the owner before did not leave its manifest sound */
+    bool owner_died; /* the owner before did not leave manifest and log sound */
     bool background, read_only;
     int64_t retain_ns, flush_quiet_ns;
     uint64_t disk_limit_bytes, part_limit_bytes, wal_flush_bytes;

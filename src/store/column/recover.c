@@ -295,6 +295,8 @@ static skep_rc recover_with(struct skep_engine *e, struct seg_files *f, skep_err
     skep_engine__record_losses(e);
     skep_engine__publish(e, NULL, 0, last, NULL);
     e->next_seq = last + 1;
+    if (e->owner_died)
+        skep_wal_doubt(e->wal);
     return skep_wal_start(e->wal, last, err);
 }
 

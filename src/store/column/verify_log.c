@@ -9,6 +9,11 @@
  * end of an earlier one the head of the next says whether commits are missing.  So it is with the
  * head of a file without frames: one that was begun and never synced.
  *
+ * Commits that are missing before a frame may be the beginning of a group that was cut by a power
+ * failure, of which this frame is the rest: then no frame behind, and not the head of the next
+ * file, knows them to be durable.  A head that does not says that a start has dropped the whole
+ * group; at the end of the log nobody can say.
+ *
  * A server may be writing: findings are kept back, the log is read again, and only what was found
  * twice alike in a row is told.
  *
@@ -45,6 +50,10 @@ struct chain {
     bool known;                /* the checkpoint is */
     struct skep_wal_piece bad; /* a stretch that waits for the next frame; bytes 0 = none */
     size_t end; /* 1 + index of the first finding about the unfinished end of the file before */
+    /* 1 + index of the finding about commits of which nothing says yet that they were acknowledged;
+     * the newest commit before them, and rows behind them. */
+    size_t group;
+    uint64_t group_after, group_rows;
     uint64_t rows, bytes, files;
     struct skep_budget budget;
 };
@@ -63,6 +72,49 @@ static void SKEP_PRINTF(3, 4) keep(struct chain *c, struct skep_finding f, const
     va_start(ap, fmt);
     (void)vsnprintf(k->text, sizeof k->text, fmt, ap);
     va_end(ap);
+}
+
+static void SKEP_PRINTF(3, 4)
+    retell(struct chain *c, enum skep_finding_level level, const char *fmt, ...)
+{
+    struct kept *k = &c->found[c->group - 1];
+    va_list ap;
+    k->f.level = level;
+    va_start(ap, fmt);
+    (void)vsnprintf(k->text, sizeof k->text, fmt, ap);
+    va_end(ap);
+}
+
+/* Something behind the group knows this commit to be durable. */
+static void group_known(struct chain *c, uint64_t synced_seq)
+{
+    if (c->group == 0 || synced_seq <= c->group_after)
+        return;
+    c->rows += c->group_rows; /* it was acknowledged: what was said stands */
+    c->group = 0;
+}
+
+/* The next file was begun without it. */
+static void group_dropped(struct chain *c)
+{
+    const struct skep_finding *f = &c->found[c->group - 1].f;
+    retell(c, SKEP_FINDING_NOTE,
+           "an unfinished group from commit %" PRIu64
+           " on, which was never acknowledged and was passed over by a later start",
+           f->min_seq);
+    c->last = c->group_after;
+    c->group = 0;
+}
+
+static void group_at_end(struct chain *c)
+{
+    const struct skep_finding *f = &c->found[c->group - 1].f;
+    retell(c, SKEP_FINDING_DAMAGE,
+           "commits %" PRIu64 " to %" PRIu64
+           " are missing and nothing behind knows them: an unfinished group, which was never "
+           "acknowledged, or damage of the last one",
+           f->min_seq, f->max_seq);
+    c->group = 0;
 }
 
 /* Commits (c->last, prev] are not there; the stretch that held them, if there is one. */
@@ -86,6 +138,20 @@ static void missing(struct chain *c, uint64_t prev, uint64_t at)
     c->any = true;
 }
 
+/* A frame: what is missing before it, and whether it was acknowledged. */
+static void on_gap(struct chain *c, const struct skep_wal_piece *p)
+{
+    uint64_t prev = p->frame.seq > c->last ? p->frame.prev_seq : c->last, before = c->last;
+    size_t n = c->n;
+    bool any = c->any;
+    missing(c, prev, p->offset);
+    if (c->group == 0 && any && prev > before && p->frame.synced_seq <= before && c->n > n) {
+        c->group = c->n;
+        c->group_after = before;
+        c->group_rows = 0;
+    }
+}
+
 /* A delete: its rows are ids. */
 static skep_rc open_kill(const struct skep_wal_piece *p, skep_err *err)
 {
@@ -104,7 +170,8 @@ static skep_rc open_rows(struct chain *c, const struct skep_wal_piece *p, struct
     return skep_part_open(payload, p->frame.length, p->frame.seq, &c->budget, ret, err);
 }
 
-static void open_frame(struct chain *c, const struct skep_wal_piece *p)
+/* again: its commit was seen before, it was written anew. */
+static void open_frame(struct chain *c, const struct skep_wal_piece *p, bool again)
 {
     struct skep_rowset *rs = NULL;
     skep_err why;
@@ -122,8 +189,8 @@ static void open_frame(struct chain *c, const struct skep_wal_piece *p)
         keep(c, f, "commit %" PRIu64 ": %.150s", p->frame.seq, why.text);
         return;
     }
-    if (rs && p->frame.seq > c->checkpoint)
-        c->rows += rs->n_rows;
+    if (rs && p->frame.seq > c->checkpoint && !again)
+        *(c->group ? &c->group_rows : &c->rows) += rs->n_rows;
     skep_rowset_unref(rs);
 }
 
@@ -163,20 +230,28 @@ static void on_head(struct chain *c, uint64_t last_seq)
     c->end = 0;
 }
 
+static void on_frame(struct chain *c, const struct skep_wal_piece *p)
+{
+    bool again = c->any && p->frame.seq <= c->last;
+    c->end = 0; /* a file that was written to */
+    group_known(c, p->frame.synced_seq);
+    on_gap(c, p);
+    open_frame(c, p, again);
+    c->last = SKEP_MAX(c->last, p->frame.seq);
+}
+
 static bool on_piece(void *ctx, const struct skep_wal_piece *p)
 {
     struct chain *c = ctx;
     switch (p->kind) {
     case SKEP_WAL_HEAD:
         on_head(c, p->last_seq);
+        group_known(c, p->last_seq);
+        if (c->group)
+            group_dropped(c);
         missing(c, p->last_seq, p->offset);
         break;
-    case SKEP_WAL_FRAME:
-        c->end = 0; /* a file that was written to */
-        missing(c, p->frame.seq > c->last ? p->frame.prev_seq : c->last, p->offset);
-        open_frame(c, p);
-        c->last = SKEP_MAX(c->last, p->frame.seq);
-        break;
+    case SKEP_WAL_FRAME: on_frame(c, p); break;
     case SKEP_WAL_BAD: on_bad(c, p); break;
     case SKEP_WAL_REST:
     default: break;
@@ -293,6 +368,8 @@ skep_rc skep_verify__log(struct skep_verify *v, const char *dir, const char *fil
         struct chain c;
         begin(&c, v, dir);
         rc = file ? scan(&c, file, file, skep_tool__epoch_of(file), err) : scan_all(&c, dir, err);
+        if (c.group)
+            group_at_end(&c);
         bool settled = rc == SKEP_OK && (c.n == 0 || (i > 0 && alike(&c, &before)));
         skep_free(before.found);
         before = c;

@@ -10,6 +10,7 @@
  *
  *   wal.c          the list of files; the two heads
  *   wal_replay.c   what stands in them, and what is missing
+ *   wal_settle.c   what was replayed made durable before anything is built on it
  *   wal_file.c     files: begun, made ready ahead, left
  *   wal_commit.c   groups of frames: written, synced
  *
@@ -21,6 +22,8 @@
  *
  * I1  seq ascends through all files and is never used twice, not even after a failed commit; what a
  *     failed commit left behind is passed over when a later frame has overwritten part of it.
+ *     The head of a later file says what was durable when that was begun: what an older one holds
+ *     above it was refused, or written again.
  * I2  file, head and directory are synced before the first frame of a file is acknowledged.
  * I3  after a failed write or sync nothing more is written to that file: the kernel may have
  *     dropped its dirty pages.  Its frames are written again to a new file; the second failure ends
@@ -150,6 +153,7 @@ void skep_wal_close(struct skep_wal *w)
     }
     skep_cond_done(&w->prepared);
     skep_mutex_done(&w->mu);
+    skep_free(w->doubts);
     skep_free(w->files);
     skep_free(w->buf);
     skep_free(w->dir);
@@ -213,4 +217,18 @@ bool skep_wal_failed(struct skep_wal *w)
     bool failed = w->failed;
     skep_mutex_unlock(&w->mu);
     return failed;
+}
+
+void skep_wal_doubt(struct skep_wal *w)
+{
+    skep_assert(!w->started);
+    w->doubtful = true;
+}
+
+bool skep_wal_sound(struct skep_wal *w)
+{
+    skep_mutex_lock(&w->mu);
+    bool sound = w->started && !w->failed;
+    skep_mutex_unlock(&w->mu);
+    return sound;
 }

@@ -73,6 +73,11 @@ SKEP_NODISCARD skep_rc skep_wal_replay(struct skep_wal *w, uint64_t checkpoint,
                                        struct skep_wal_damage *damage, uint64_t *ret_last,
                                        skep_err *err);
 
+/* Before start: the owner before did not say that its log was sound.  Frames of which nothing says
+ * that they are durable are then written anew: where a sync failed, reading shows what the disk
+ * does not have. */
+void skep_wal_doubt(struct skep_wal *w);
+
 /* Begin a new file behind all others; last_seq as replay said. */
 SKEP_NODISCARD skep_rc skep_wal_start(struct skep_wal *w, uint64_t last_seq, skep_err *err);
 
@@ -101,3 +106,5 @@ uint64_t skep_wal_syncs(struct skep_wal *w);
 /* How long the syncs of commits took. */
 struct skep_histogram *skep_wal_sync_times(struct skep_wal *w);
 bool skep_wal_failed(struct skep_wal *w);
+/* Started, and nothing failed: the next owner may believe what it reads. */
+bool skep_wal_sound(struct skep_wal *w);

@@ -39,9 +39,8 @@ static void put_head(struct skep_wal *w, const struct skep_wal_item *it, uint64_
     w->buf_n += SKEP_WAL_FRAME_BYTES;
 }
 
-/* Writes the group at w->at without moving it; *ret_end behind the last byte. */
-static skep_rc write_group(struct skep_wal *w, const struct skep_wal_item *items, unsigned n,
-                           uint64_t *ret_end, skep_err *err)
+skep_rc skep_wal__write_group(struct skep_wal *w, const struct skep_wal_item *items, unsigned n,
+                              uint64_t *ret_end, skep_err *err)
 {
     uint64_t at = w->at, prev = w->last_seq;
     w->buf_n = 0;
@@ -91,7 +90,7 @@ static skep_rc try_group(struct skep_wal *w, const struct skep_wal_item *items, 
             skep_wal_drop(w, 0);
     }
     uint64_t end = w->at;
-    SKEP_TRY(write_group(w, items, n, &end, err));
+    SKEP_TRY(skep_wal__write_group(w, items, n, &end, err));
     int64_t begun = w->os->mono_ns(w->os);
     SKEP_TRY(w->os->fdatasync(w->os, w->fd, err));
     skep_histogram_add(&w->sync_times, w->os->mono_ns(w->os) - begun);

@@ -16,14 +16,19 @@
 
 enum { CUT_BYTES = 1 << 20 /* an unused rest from here on is cut off */ };
 
-static skep_rc prepare_file(struct skep_wal *w, int fd, uint64_t epoch, uint64_t size,
-                            skep_err *err)
+struct plan {
+    uint64_t epoch, size;
+    bool headless;
+};
+
+static skep_rc prepare_file(struct skep_wal *w, int fd, const struct plan *p, skep_err *err)
 {
     const struct skep_os *os = w->os;
     uint8_t head[SKEP_WAL_HEAD_BYTES];
-    skep_wal__put_file_head(head, epoch, w->last_seq);
-    SKEP_TRY(os->preallocate(os, fd, size, err));
-    SKEP_TRY(os->pwrite(os, fd, head, sizeof head, 0, err));
+    skep_wal__put_file_head(head, p->epoch, w->last_seq);
+    SKEP_TRY(os->preallocate(os, fd, p->size, err));
+    if (!p->headless)
+        SKEP_TRY(os->pwrite(os, fd, head, sizeof head, 0, err));
     SKEP_TRY(os->fsync(os, fd, err));
     return skep_os_sync_dir(w->os, w->dir, err);
 }
@@ -89,27 +94,28 @@ static skep_rc take_next(struct skep_wal *w, uint64_t need, bool *ret_taken, ske
     return os->pwrite(os, fd, head, sizeof head, 0, err);
 }
 
-static skep_rc make_file(struct skep_wal *w, uint64_t need, skep_err *err)
+static skep_rc make_file(struct skep_wal *w, uint64_t need, bool headless, skep_err *err)
 {
     const struct skep_os *os = w->os;
-    uint64_t epoch = w->n ? w->files[w->n - 1].epoch + 1 : 1;
-    uint64_t size = SKEP_MAX(w->next_bytes, SKEP_WAL_HEAD_BYTES + need);
-    skep_path path = skep_wal__path(w, epoch);
+    struct plan p = {.epoch = w->n ? w->files[w->n - 1].epoch + 1 : 1,
+                     .size = SKEP_MAX(w->next_bytes, SKEP_WAL_HEAD_BYTES + need),
+                     .headless = headless};
+    skep_path path = skep_wal__path(w, p.epoch);
     int fd;
     unsigned flags = SKEP_OPEN_READ | SKEP_OPEN_WRITE | SKEP_OPEN_CREATE | SKEP_OPEN_TRUNC;
     SKEP_TRY(os->open(os, path.s, flags, &fd, err));
-    skep_rc rc = prepare_file(w, fd, epoch, size, err);
+    skep_rc rc = prepare_file(w, fd, &p, err);
     while (rc == SKEP_ENOSPC &&
-           size > SKEP_WAL_HEAD_BYTES + need) { /* what room there is will do */
-        size = SKEP_MAX(size / 4, SKEP_WAL_HEAD_BYTES + need);
-        rc = prepare_file(w, fd, epoch, size, err);
+           p.size > SKEP_WAL_HEAD_BYTES + need) { /* what room there is will do */
+        p.size = SKEP_MAX(p.size / 4, SKEP_WAL_HEAD_BYTES + need);
+        rc = prepare_file(w, fd, &p, err);
     }
     if (rc != SKEP_OK) {
         os->close(os, fd);
         (void)os->unlink(os, path.s, NULL); /* an empty file is harmless */
         return rc;
     }
-    take_file(w, fd, epoch, size);
+    take_file(w, fd, p.epoch, p.size);
     return SKEP_OK;
 }
 
@@ -119,11 +125,17 @@ skep_rc skep_wal__roll(struct skep_wal *w, uint64_t need, skep_err *err)
     bool taken;
     skep_rc rc = take_next(w, need, &taken, err);
     if (rc == SKEP_OK && !taken)
-        rc = make_file(w, need, err);
+        rc = make_file(w, need, false, err);
     skep_mutex_lock(&w->mu);
     w->rolling = false;
     skep_mutex_unlock(&w->mu);
     return rc;
+}
+
+skep_rc skep_wal__begin_headless(struct skep_wal *w, uint64_t need, skep_err *err)
+{
+    skep_assert(w->fd < 0 && !w->started);
+    return make_file(w, need, true, err);
 }
 
 static bool wants_next_locked(const struct skep_wal *w)
@@ -185,27 +197,13 @@ void skep_wal_prepare(struct skep_wal *w)
     skep_mutex_unlock(&w->mu);
 }
 
-/* What replay has seen stays so: a process that was killed may have left frames that are not on the
- * disk yet, a failed commit an end that was cut off and not yet so on the disk. */
-static skep_rc settle_files(struct skep_wal *w, skep_err *err)
-{
-    for (unsigned i = 0; i < w->n; i++) {
-        int fd;
-        SKEP_TRY(
-            w->os->open(w->os, skep_wal__path(w, w->files[i].epoch).s, SKEP_OPEN_WRITE, &fd, err));
-        skep_rc rc = w->os->fsync(w->os, fd, err);
-        w->os->close(w->os, fd);
-        SKEP_TRY(rc);
-    }
-    return SKEP_OK;
-}
-
 skep_rc skep_wal_start(struct skep_wal *w, uint64_t last_seq, skep_err *err)
 {
     skep_assert(w->fd < 0);
+    SKEP_TRY(skep_wal__settle(w, last_seq, err));
     w->last_seq = last_seq;
-    SKEP_TRY(settle_files(w, err));
-    SKEP_TRY(skep_wal__roll(w, 0, err));
+    if (w->fd < 0)
+        SKEP_TRY(skep_wal__roll(w, 0, err));
     skep_mutex_lock(&w->mu);
     w->started = true;
     skep_mutex_unlock(&w->mu);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The log from inside: what wal.c, wal_replay.c, wal_file.c and wal_commit.c share. */
+/* The log from inside: what wal.c, wal_replay.c, wal_settle.c, wal_file.c and wal_commit.c share.
+ */
 #pragma once
 
 #include "base/bytes.h"
@@ -17,6 +18,12 @@ enum {
 struct skep_wal_file {
     uint64_t epoch, max_seq;
     uint64_t disk_bytes, used_bytes;
+    uint64_t limit; /* replay: what stands above it was not durable when a later file was begun */
+};
+
+/* A frame that replay took and of which nothing says that it is durable. */
+struct skep_wal_doubt {
+    uint64_t epoch, offset, seq, length;
 };
 
 struct skep_wal {
@@ -42,6 +49,12 @@ struct skep_wal {
     bool rolling;          /* a file is being begun: its number is taken (I5) */
     uint64_t not_prepared; /* epoch that could not be made ready: not tried again */
     struct skep_cond prepared;
+
+    /* What replay leaves for start. */
+    uint64_t synced_seq; /* newest commit that heads and frames know to be durable */
+    struct skep_wal_doubt *doubts;
+    size_t n_doubts, cap_doubts;
+    bool doubtful;
 
     /* The active file; the committer's alone. */
     int fd; /* -1 = none */
@@ -79,3 +92,10 @@ void skep_wal__put_file_head(uint8_t *p, uint64_t epoch, uint64_t last_seq);
 void skep_wal__leave(struct skep_wal *w, bool clean);
 /* Begin a file with room for `need` bytes of frames. */
 SKEP_NODISCARD skep_rc skep_wal__roll(struct skep_wal *w, uint64_t need, skep_err *err);
+/* The same, but that it has no head yet. */
+SKEP_NODISCARD skep_rc skep_wal__begin_headless(struct skep_wal *w, uint64_t need, skep_err *err);
+/* Write a group at w->at without moving it; *ret_end behind the last byte. */
+SKEP_NODISCARD skep_rc skep_wal__write_group(struct skep_wal *w, const struct skep_wal_item *items,
+                                             unsigned n, uint64_t *ret_end, skep_err *err);
+/* Make durable what replay has seen (wal_settle.c). */
+SKEP_NODISCARD skep_rc skep_wal__settle(struct skep_wal *w, uint64_t last_seq, skep_err *err);

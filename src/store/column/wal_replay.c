@@ -203,6 +203,14 @@ static skep_rc acked_behind(const struct replay *r, uint64_t at, uint64_t *ret_s
     return rc;
 }
 
+/* From `at` on the file holds what was never acknowledged. */
+static void note_torn(struct replay *r, uint64_t at)
+{
+    r->damage->torn++;
+    note_damage(r, "%016" PRIx64 ".log ends in an unfinished write at byte %" PRIu64,
+                r->file->epoch, at);
+}
+
 /* Nothing good follows at `at`: is it the unused rest, or a write that was cut? */
 static skep_rc end_of_file(struct replay *r, uint64_t at)
 {
@@ -212,11 +220,8 @@ static skep_rc end_of_file(struct replay *r, uint64_t at)
         return SKEP_OK;
     skep_rc rc = SKEP_OK;
     const uint8_t *p = peek(r, at, n, &rc);
-    if (p && memcmp(p, zeros, n) != 0) {
-        r->damage->torn++;
-        note_damage(r, "%016" PRIx64 ".log ends in an unfinished write at byte %" PRIu64,
-                    r->file->epoch, at);
-    }
+    if (p && memcmp(p, zeros, n) != 0)
+        note_torn(r, at);
     return rc;
 }
 
@@ -231,9 +236,7 @@ static skep_rc missing_before(struct replay *r, const struct skep_wal_frame_head
         SKEP_TRY(acked_behind(r, at, &acked));
     if (acked <= r->last && r->any) {
         *ret_torn = true;
-        r->damage->torn++;
-        note_damage(r, "%016" PRIx64 ".log ends in an unfinished write at byte %" PRIu64,
-                    r->file->epoch, from);
+        note_torn(r, from);
     } else if (at > from) {
         r->damage->regions++;
         note_damage(r,
@@ -242,6 +245,20 @@ static skep_rc missing_before(struct replay *r, const struct skep_wal_frame_head
                     r->file->epoch, from, at - from, r->last + 1, h->prev_seq);
     }
     return SKEP_OK;
+}
+
+/* What nothing says to be durable so far (wal_settle.c). */
+static void note_doubt(const struct replay *r, const struct skep_wal_frame_head *h, uint64_t at)
+{
+    struct skep_wal *w = r->w;
+    w->synced_seq = SKEP_MAX(w->synced_seq, h->synced_seq);
+    if (w->n_doubts > 0 && w->doubts[w->n_doubts - 1].seq <= w->synced_seq)
+        w->n_doubts = 0;
+    if (h->seq <= r->last || h->seq <= w->synced_seq)
+        return;
+    SKEP_GROW(w->doubts, w->n_doubts, w->cap_doubts);
+    w->doubts[w->n_doubts++] = (struct skep_wal_doubt){
+        .epoch = r->file->epoch, .offset = at, .seq = h->seq, .length = h->length};
 }
 
 static skep_rc replay_frames(struct replay *r, skep_wal_frame_fn *fn, void *ctx)
@@ -260,20 +277,29 @@ static skep_rc replay_frames(struct replay *r, skep_wal_frame_fn *fn, void *ctx)
             r->last) { /* flushed, written twice after a failed sync, or left behind (I1) */
             r->file->max_seq = SKEP_MAX(r->file->max_seq, h.seq);
             r->any = true;
+            note_doubt(r, &h, at);
             skep_free(payload);
             at += bytes;
             r->file->used_bytes += bytes;
             continue;
         }
-        bool torn = false;
+        bool above = h.seq > r->file->limit, torn = above && at > from;
         skep_rc rc = SKEP_OK;
-        if (h.prev_seq > r->last)
+        if (torn)
+            note_torn(r, from);
+        else if (!above && h.prev_seq > r->last)
             rc = missing_before(r, &h, from, at, &torn);
         if (rc != SKEP_OK || torn) {
             skep_free(payload);
             return rc;
         }
+        if (above) { /* refused, or written again */
+            skep_free(payload);
+            at += bytes;
+            continue;
+        }
         check_chain(r, h.prev_seq);
+        note_doubt(r, &h, at);
         r->last = h.seq;
         r->file->max_seq = h.seq;
         r->file->used_bytes += bytes;
@@ -282,11 +308,40 @@ static skep_rc replay_frames(struct replay *r, skep_wal_frame_fn *fn, void *ctx)
     }
 }
 
+/* What the heads say: what stands in a file above the head of a later one was not durable when that
+ * was begun, so it was refused or written again. */
+static skep_rc read_limits(struct skep_wal *w, skep_err *err)
+{
+    const struct skep_os *os = w->os;
+    uint64_t limit = UINT64_MAX;
+    for (unsigned i = w->n; i-- > 0;) {
+        struct skep_wal_file *f = &w->files[i];
+        uint8_t head[SKEP_WAL_HEAD_BYTES];
+        uint64_t epoch, last_seq;
+        int fd;
+        f->limit = limit;
+        if (f->disk_bytes < sizeof head)
+            continue;
+        SKEP_TRY(os->open(os, skep_wal__path(w, f->epoch).s, SKEP_OPEN_READ, &fd, err));
+        skep_rc rc = os->pread(os, fd, head, sizeof head, 0, err);
+        os->close(os, fd);
+        SKEP_TRY(rc);
+        if (!skep_wal__file_head(head, &epoch, &last_seq) || epoch != f->epoch)
+            continue;
+        limit = SKEP_MIN(limit, last_seq);
+        w->synced_seq = SKEP_MAX(w->synced_seq, last_seq);
+    }
+    return SKEP_OK;
+}
+
 skep_rc skep_wal_replay(struct skep_wal *w, uint64_t checkpoint, skep_wal_frame_fn *fn, void *ctx,
                         struct skep_wal_damage *damage, uint64_t *ret_last, skep_err *err)
 {
     skep_assert(w->fd < 0 && fn && damage && ret_last);
     *damage = (struct skep_wal_damage){0};
+    w->synced_seq = checkpoint;
+    w->n_doubts = 0;
+    SKEP_TRY(read_limits(w, err));
     struct replay r = {.w = w,
                        .last = checkpoint,
                        .checkpoint = checkpoint,

@@ -3,6 +3,7 @@
 #include <cmocka.h>
 #include <stdio.h>
 
+#include "base/hash.h"
 #include "base/mem.h"
 #include "store/column/engine.h"
 #include "store/tools.h"
@@ -188,6 +189,14 @@ static void test_identities_of_what_is_left(void **state)
     mem_os_free(w.m);
 }
 
+static skep_rc drop_frame(void *ctx, uint64_t seq, uint8_t *payload, size_t n, skep_err *err)
+{
+    (void)ctx, (void)n, (void)err;
+    assert_true(seq > 0);
+    skep_free(payload);
+    return SKEP_OK;
+}
+
 /* The end of a log file that a later start has passed over was never acknowledged: no damage. */
 static void test_unfinished_end(void **state)
 {
@@ -211,6 +220,65 @@ static void test_unfinished_end(void **state)
     assert_int_equal(f.damages, 0);
     assert_int_equal(f.notes, 1);
     mem_os_free(w.m);
+}
+
+/* Commit 2 in a new file, 3 and 4 as one group, and 5 by itself.  Returns where commit 3 stands. */
+static uint64_t commit_group(struct world *w, bool more)
+{
+    struct skep_buf b[4];
+    struct skep_wal_item items[4];
+    struct skep_wal_damage d;
+    struct skep_wal *wal;
+    uint64_t last;
+    skep_err err;
+    for (unsigned i = 0; i < 4; i++) {
+        struct skep_batch *batch = random_batch(&w->r, 10, NOW, 10 + (int64_t)i * 10);
+        skep_buf_init(&b[i], 1 << 20);
+        assert_int_equal(skep_frame_encode(batch, &b[i], &err), SKEP_OK);
+        skep_batch_free(batch);
+        items[i] = (struct skep_wal_item){2 + i, b[i].p, b[i].n,
+                                          skep_crc32c(0, (skep_bytes){b[i].p, b[i].n})};
+    }
+    assert_int_equal(skep_wal_open(&w->f.os, DIR "/wal", 0, &wal, &err), SKEP_OK);
+    assert_int_equal(skep_wal_replay(wal, 0, drop_frame, NULL, &d, &last, &err), SKEP_OK);
+    assert_int_equal(last, 1);
+    assert_int_equal(skep_wal_start(wal, last, &err), SKEP_OK);
+    assert_int_equal(skep_wal_commit(wal, items, 1, &err), SKEP_OK);
+    assert_int_equal(skep_wal_commit(wal, items + 1, 2, &err), SKEP_OK);
+    if (more)
+        assert_int_equal(skep_wal_commit(wal, items + 3, 1, &err), SKEP_OK);
+    skep_wal_close(wal);
+    uint64_t at = SKEP_WAL_HEAD_BYTES + SKEP_WAL_FRAME_BYTES + (items[0].n + 7) / 8 * 8;
+    for (unsigned i = 0; i < 4; i++)
+        skep_buf_done(&b[i]);
+    return at;
+}
+
+/* The first frame of a group is not good, its others are.  A power cut may leave that: what nothing
+ * behind knows to be durable was never acknowledged, and is no loss. */
+static void test_unfinished_group(void **state)
+{
+    (void)state;
+    for (int more = 0; more < 2; more++) {
+        struct world w;
+        init(&w, 4);
+        open_world(&w, DIR);
+        append(&w, SKEP_KIND_SPAN, SKEP_KIND_LOG);
+        close_world(&w);
+        uint64_t at = commit_group(&w, more);
+        expect_clean(&w);
+        assert_true(mem_os_flip(w.m, DIR "/wal/0000000000000002.log", (at + 100) * 8));
+        struct found f = verify(&w);
+        assert_int_equal(f.damages, 1);
+        assert_non_null(strstr(f.text, "commits 3 to 3 are missing"));
+        assert_true((strstr(f.text, "unfinished group") != NULL) == !more);
+        /* All of the group is dropped; or one commit is lost, and on record. */
+        assert_int_equal(rows_of(&w, DIR), more ? 40 : 20);
+        f = verify(&w);
+        assert_int_equal(f.damages, more);
+        assert_int_equal(f.notes, 1);
+        mem_os_free(w.m);
+    }
 }
 
 static void revise(struct world *w, int64_t revision)
@@ -430,6 +498,50 @@ static void test_record_that_was_given_up(void **state)
     }
 }
 
+/* A commit whose sync failed is seen by the process after the one that was killed before it could
+ * cut it off, though the disk does not have it.  Sent again it is known, and so acknowledged: it
+ * survives a power cut, and so does what comes behind it. */
+static void test_commit_that_was_given_up(void **state)
+{
+    unsigned seen = 0;
+    (void)state;
+    for (uint64_t seed = 1; seed <= 40; seed++) {
+        struct world w;
+        init(&w, seed);
+        w.f.mem = w.m;
+        mem_os_set_now(w.m, NOW);
+        open_world(&w, DIR);
+        append(&w, SKEP_KIND_SPAN, SKEP_KIND_LOG);
+        w.f.only = "/wal/";
+        fault_os_arm(&w.f, FAULT_SYNC, 0, 1, SKEP_EIO);
+        atomic_store(&w.f.then_die, (int64_t)(seed % 3)); /* at once; or the truncation is made */
+        struct rnd again = w.r;
+        struct skep_batch *b = random_batch(&w.r, 10, NOW, 10);
+        b->identity[0] = 99;
+        assert_true(client_append(w.s, b).rc != SKEP_OK);
+        close_world(&w);
+        fault_os_arm(&w.f, 0, 0, 0, SKEP_OK);
+        w.f.only = NULL;
+        mem_os_kill(w.m);
+        open_world(&w, DIR);
+        b = random_batch(&again, 10, NOW, 10);
+        b->identity[0] = 99;
+        struct client_result c = client_append(w.s, b);
+        assert_int_equal(c.rc, SKEP_OK);
+        seen += c.res.duplicate;
+        w.commits++;
+        append(&w, SKEP_KIND_SPAN, SKEP_KIND_LOG);
+        mem_os_die_after(w.m, 0);
+        close_world(&w);
+        mem_os_power_cut(w.m);
+        assert_int_equal(rows_of(&w, DIR), 30);
+        struct found f = verify(&w); /* what a power cut leaves of an end, and nothing else */
+        assert_true(f.damages == 0 || strstr(f.text, "unfinished"));
+        mem_os_free(w.m);
+    }
+    assert_true(seen > 0); /* else it proves nothing */
+}
+
 /* A part that was folded of commits up to the end of a flush and of later ones: it goes with it, or
  * the checkpoint passes rows that are nowhere.  (Found by kill -9 under the address sanitizer.) */
 static void test_fold_across_a_flush(void **state)
@@ -494,6 +606,7 @@ int main(void)
         cmocka_unit_test(test_hole_is_settled),
         cmocka_unit_test(test_identities_of_what_is_left),
         cmocka_unit_test(test_unfinished_end),
+        cmocka_unit_test(test_unfinished_group),
         cmocka_unit_test(test_revision_past_a_failing_read),
         cmocka_unit_test(test_names_survive_the_power),
         cmocka_unit_test(test_backup_cut_short),
@@ -502,6 +615,7 @@ int main(void)
         cmocka_unit_test(test_full_disk_at_the_sync),
         cmocka_unit_test(test_refused_stays_refused),
         cmocka_unit_test(test_record_that_was_given_up),
+        cmocka_unit_test(test_commit_that_was_given_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

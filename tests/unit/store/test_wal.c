@@ -437,6 +437,112 @@ static skep_rc open_then_prepare(const struct skep_os *os, const char *path, uns
     return rc;
 }
 
+struct image {
+    uint8_t *p;
+    uint64_t n;
+};
+
+/* The first file as it is; or as it was. */
+static void keep_first(const struct skep_os *os, struct image *i, bool back)
+{
+    struct skep_os_stat st;
+    int fd;
+    assert_int_equal(
+        os->open(os, DIR "/0000000000000001.log", SKEP_OPEN_READ | SKEP_OPEN_WRITE, &fd, NULL),
+        SKEP_OK);
+    if (back) {
+        assert_int_equal(os->pwrite(os, fd, i->p, i->n, 0, NULL), SKEP_OK);
+        assert_int_equal(os->fsync(os, fd, NULL), SKEP_OK);
+        skep_free(i->p);
+    } else {
+        assert_int_equal(os->fstat(os, fd, &st, NULL), SKEP_OK);
+        *i = (struct image){skep_malloc(st.size_bytes), st.size_bytes};
+        assert_int_equal(os->pread(os, fd, i->p, i->n, 0, NULL), SKEP_OK);
+    }
+    os->close(os, fd);
+}
+
+/* A refused group was unmade, the disk did not hear of it, and the next process gave its numbers
+ * away: with the power cut the refused frames are back, and are not taken for the acknowledged ones
+ * of the same numbers. */
+static void test_number_of_a_refused_commit(void **state)
+{
+    (void)state;
+    struct mem_os *m = fresh(9);
+    const struct skep_os *os = mem_os_ops(m);
+    struct got g;
+    struct image refused, unmade;
+    struct skep_wal_damage d;
+    uint64_t last;
+    skep_err err;
+    struct skep_wal *w = reopen(os, 0, &g, &d, &last);
+    assert_int_equal(skep_wal_start(w, 0, &err), SKEP_OK);
+    assert_int_equal(commit(w, 1, 3), SKEP_OK);
+    keep_first(os, &unmade, false);
+    static uint8_t other[64];
+    const struct skep_wal_item item = {4, other, sizeof other,
+                                       skep_crc32c(0, (skep_bytes){other, sizeof other})};
+    assert_int_equal(skep_wal_commit(w, &item, 1, &err), SKEP_OK);
+    skep_wal_close(w);
+    keep_first(os, &refused, false);
+    keep_first(os, &unmade, true);
+    w = reopen(os, 0, &g, &d, &last);
+    expect_seqs(&g, 1, 3);
+    assert_int_equal(skep_wal_start(w, last, &err), SKEP_OK);
+    assert_int_equal(commit(w, 4, 2), SKEP_OK);
+    skep_wal_close(w);
+    keep_first(os, &refused, true);
+    w = reopen(os, 0, &g, &d, &last);
+    expect_seqs(&g, 1, 5); /* collect() knows their bytes */
+    assert_int_equal(d.regions + d.lost_first, 0);
+    skep_wal_close(w);
+    mem_os_free(m);
+}
+
+/* Frames of which nothing says that they are durable are written anew where the owner before died:
+ * they survive the loss of what they were found in.  Without room for it they are believed. */
+static void test_doubts_are_written_anew(void **state)
+{
+    (void)state;
+    for (int full = 0; full < 2; full++) {
+        struct mem_os *m = fresh(10);
+        struct fault_os f;
+        fault_os_init(&f, mem_os_ops(m));
+        struct got g;
+        struct image before;
+        struct skep_wal_damage d;
+        uint64_t last;
+        skep_err err;
+        struct skep_wal *w = reopen(&f.os, 0, &g, &d, &last);
+        assert_int_equal(skep_wal_start(w, 0, &err), SKEP_OK);
+        assert_int_equal(commit(w, 1, 5), SKEP_OK);
+        keep_first(&f.os, &before, false);
+        assert_int_equal(commit(w, 6, 4), SKEP_OK);
+        mem_os_die_after(m, 0);
+        skep_wal_close(w);
+        mem_os_kill(m);
+        w = reopen(&f.os, 0, &g, &d, &last);
+        expect_seqs(&g, 1, 9);
+        skep_wal_doubt(w);
+        fault_os_arm(&f, full ? FAULT_PWRITE : 0, 0, 1, SKEP_ENOSPC);
+        assert_int_equal(skep_wal_start(w, last, &err), SKEP_OK);
+        assert_int_equal(commit(w, 10, 1), SKEP_OK);
+        skep_wal_close(w);
+        for (int lost = 0; lost < 2; lost++) {
+            if (lost)
+                keep_first(&f.os, &before, true);
+            w = reopen(&f.os, 0, &g, &d, &last);
+            if (full && lost) /* the head of the next file knows */
+                assert_int_equal(d.lost_last, 9);
+            else
+                expect_seqs(&g, 1, 10);
+            assert_int_equal(d.text[0] != 0, full && lost);
+            skep_wal_close(w);
+        }
+        mem_os_free(m);
+    }
+}
+
 static void test_two_make_a_file(void **state)
 {
     (void)state;
@@ -467,11 +573,17 @@ static void test_two_make_a_file(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_commits_come_back),  cmocka_unit_test(test_bit_flips),
-        cmocka_unit_test(test_power_cuts),         cmocka_unit_test(test_failed_sync),
-        cmocka_unit_test(test_full_disk_heals),    cmocka_unit_test(test_refused_stays_refused),
-        cmocka_unit_test(test_next_file_is_ready), cmocka_unit_test(test_next_file_is_not_used),
+        cmocka_unit_test(test_commits_come_back),
+        cmocka_unit_test(test_bit_flips),
+        cmocka_unit_test(test_power_cuts),
+        cmocka_unit_test(test_failed_sync),
+        cmocka_unit_test(test_full_disk_heals),
+        cmocka_unit_test(test_refused_stays_refused),
+        cmocka_unit_test(test_next_file_is_ready),
+        cmocka_unit_test(test_next_file_is_not_used),
         cmocka_unit_test(test_two_make_a_file),
+        cmocka_unit_test(test_number_of_a_refused_commit),
+        cmocka_unit_test(test_doubts_are_written_anew),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
