@@ -4,6 +4,7 @@
  * Handlers run on I/O threads and only start work; questions run on the api's own workers. */
 #pragma once
 
+#include "lang/honeycomb.h"
 #include "net/net.h"
 #include "os/os.h"
 #include "state/state.h"
@@ -78,6 +79,12 @@ SKEP_NODISCARD skep_rc skep_api_routes(struct skep_api *api, struct skep_net *ne
 void skep_api_begin_stop(struct skep_api *api);
 /* Waits for what is running.  After skep_net_stop (no handler runs any more).  NULL is fine. */
 void skep_api_free(struct skep_api *api);
+
+/* Let texts name the derived columns of an environment: fills lang's, in the arena.  Every question
+ * gets to know them here, whoever reads it.  Waits for the disk.  Returns SKEP_OK | SKEP_EIO. */
+SKEP_NODISCARD skep_rc skep_api_derived(struct skep_state *state, skep_str environment,
+                                        struct skep_arena *arena, struct skep_lang_opts *lang,
+                                        skep_err *err);
 
 enum {
     SKEP_LIMIT_API_BODY_BYTES = 1 << 20, /* a question */

@@ -206,8 +206,9 @@ SKEP_NODISCARD skep_rc skep_api__derived(struct skep_api *api, const struct skep
 /* Answer a FACETS plan, of all columns where it names "*". */
 SKEP_NODISCARD skep_rc skep_api__facets(struct skep_api__job *job, const struct skep_plan *asked,
                                         struct skep_answer *ret, skep_err *err);
-/* How the page's questions are read: as of now, with derived columns. */
-struct skep_lang_opts skep_api__page_lang(struct skep_api__job *job);
+/* How the page's questions are read: as of now, with derived columns; false after the job was
+ * refused because they cannot be read: a question that knows fewer names asks something else. */
+SKEP_NODISCARD bool skep_api__page_lang(struct skep_api__job *job, struct skep_lang_opts *ret);
 /* start, end, dataset of the query string -> plan; false when the request has been refused. */
 bool skep_api__scope(struct skep_api__job *job, struct skep_plan *plan);
 /* A parameter of the query string, or an empty slice. */

@@ -146,12 +146,21 @@ static bool groups_exist(struct skep_api__logs *l, const struct start *x)
 static bool read_query(struct skep_api__logs *l, const struct start *x, struct skep_insights *ret)
 {
     struct skep_lang_issue issue;
+    struct skep_lang_opts lang;
+    skep_err err;
+    skep_rc rc = skep_api__derived(l->job->api, &l->job->opts, &lang, &err);
+    if (rc != SKEP_OK) {
+        skep_api__logs_fail_rc(l, rc, &err);
+        return false;
+    }
     const struct skep_insights_opts opts = {
         .now_ns = skep_api__now(l->job->api),
         .range = {x->start_s * 1000000000, (x->end_s + 1) * 1000000000}, /* both are in it */
         .datasets = x->groups,
         .n_datasets = x->n_groups,
         .limit = (unsigned)x->limit,
+        .derived = lang.derived,
+        .n_derived = lang.n_derived,
         .account = SKEP_STR("000000000000")};
     if (skep_lang_insights(x->text, &opts, &l->job->arena, ret, &issue) != SKEP_OK) {
         in_characters(x->text, &issue);

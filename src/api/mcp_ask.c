@@ -214,17 +214,28 @@ static void put_facet(struct skep_mcp_call *c, const struct skep_facet *f,
     }
 }
 
+/* How a tool's question is read; false after the call has failed. */
+static bool lang_of(struct skep_mcp_call *c, struct skep_lang_opts *ret)
+{
+    skep_err err;
+    *ret = (struct skep_lang_opts){.now_ns = skep_api__now(c->job->api), .page = true};
+    skep_rc rc = skep_api__derived(c->job->api, &c->job->opts, ret, &err);
+    return rc == SKEP_OK || skep_mcp__fail(c, err.text);
+}
+
 bool skep_mcp__bubbleup(struct skep_mcp_call *c)
 {
     static const char *const names[] = {"dataset", "time_range",         "start_time", "end_time",
                                         "filters", "filter_combination", "baseline",   "selection"};
-    const struct skep_lang_opts lang = skep_api__page_lang(c->job);
+    struct skep_lang_opts lang;
     const struct skep_plan *plan = NULL;
     struct skep_lang_issue issue;
     struct skep_answer a = {0};
     size_t shown = 0;
     skep_err err;
     skep_bytes body = body_of(c, names, SKEP_ARRAY_LEN(names), VALUES_SHOWN);
+    if (!lang_of(c, &lang))
+        return false;
     if (skep_lang_facets(body, &lang, &c->job->arena, &plan, &issue) != SKEP_OK)
         return skep_mcp__fail_issue(c, &issue);
     if (skep_api__facets(c->job, plan, &a, &err) != SKEP_OK)
@@ -251,13 +262,15 @@ bool skep_mcp__spans(struct skep_mcp_call *c)
 {
     static const char *const names[] = {"dataset", "time_range",         "start_time", "end_time",
                                         "filters", "filter_combination", "columns"};
-    const struct skep_lang_opts lang = skep_api__page_lang(c->job);
+    struct skep_lang_opts lang;
     const struct skep_plan *plan = NULL;
     struct skep_lang_issue issue;
     struct skep_answer a = {0};
     skep_err err;
     skep_bytes body =
         body_of(c, names, SKEP_ARRAY_LEN(names), skep_mcp__number(c, "limit", 20, SKEP_MCP_ROWS));
+    if (!lang_of(c, &lang))
+        return false;
     if (skep_lang_rows(body, &lang, &c->job->arena, &plan, &issue) != SKEP_OK)
         return skep_mcp__fail_issue(c, &issue);
     if (skep_query_run(c->job->api->cfg.store, plan, &c->job->opts, &a, &err) != SKEP_OK)
@@ -350,7 +363,7 @@ static void put_map(struct skep_mcp_call *c, const struct skep_graph *g)
 bool skep_mcp__map(struct skep_mcp_call *c)
 {
     static const char *const names[] = {"time_range", "start_time", "end_time"};
-    const struct skep_lang_opts lang = skep_api__page_lang(c->job);
+    const struct skep_lang_opts lang = {.now_ns = skep_api__now(c->job->api), .page = true};
     const struct skep_plan *plan = NULL;
     struct skep_lang_issue issue;
     struct skep_xray_twice twice;

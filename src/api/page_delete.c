@@ -29,11 +29,13 @@ static void write_answer(struct skep_api__job *job, bool deleted, uint64_t rows,
 static void delete_rows(struct skep_api__job *job)
 {
     const struct skep_os *os = job->api->cfg.os;
-    const struct skep_lang_opts lang = {.now_ns = skep_api__now(job->api), .page = true};
+    struct skep_lang_opts lang;
     const struct skep_plan *asked = NULL;
     struct skep_lang_confirm confirm;
     struct skep_lang_issue issue;
     skep_err err = {.text = ""};
+    if (!skep_api__page_lang(job, &lang))
+        return;
     if (skep_lang_delete(job->req->body, &lang, &job->arena, &asked, &confirm, &issue) != SKEP_OK) {
         skep_api__job_fail_issue(job, &issue);
         return;

@@ -46,11 +46,13 @@ static void end_line(struct skep_api__job *job, const struct skep_export_result 
 
 static void export_rows(struct skep_api__job *job)
 {
-    const struct skep_lang_opts lang = skep_api__page_lang(job);
+    struct skep_lang_opts lang;
     const struct skep_plan *asked = NULL;
     struct skep_export_result r;
     struct skep_lang_issue issue;
     skep_err err;
+    if (!skep_api__page_lang(job, &lang))
+        return;
     if (skep_lang_rows(job->req->body, &lang, &job->arena, &asked, &issue) != SKEP_OK) {
         skep_api__job_fail_issue(job, &issue);
         return;

@@ -191,12 +191,14 @@ static void write_answer(struct skep_api__job *job, const struct skep_answer *a,
 static void facets(struct skep_api__job *job)
 {
     const struct skep_os *os = job->api->cfg.os;
-    const struct skep_lang_opts lang = skep_api__page_lang(job);
+    struct skep_lang_opts lang;
     const struct skep_plan *plan = NULL;
     struct skep_answer a = {0};
     struct skep_lang_issue issue;
     skep_err err;
     int64_t begin = os->mono_ns(os);
+    if (!skep_api__page_lang(job, &lang))
+        return;
     if (skep_lang_facets(job->req->body, &lang, &job->arena, &plan, &issue) != SKEP_OK) {
         skep_api__job_fail_issue(job, &issue);
         return;

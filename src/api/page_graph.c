@@ -134,12 +134,14 @@ static const struct skep_expr *of_traces(struct skep_arena *arena, const struct 
 static void graph(struct skep_api__job *job)
 {
     const struct skep_os *os = job->api->cfg.os;
-    const struct skep_lang_opts lang = skep_api__page_lang(job);
+    struct skep_lang_opts lang;
     const struct skep_plan *plan = NULL;
     struct skep_lang_issue issue;
     struct skep_graph g;
     skep_err err;
     int64_t begin = os->mono_ns(os);
+    if (!skep_api__page_lang(job, &lang))
+        return;
     if (skep_lang_traces(job->req->body, &lang, &job->arena, &plan, NULL, &issue) != SKEP_OK) {
         skep_api__job_fail_issue(job, &issue);
         return;

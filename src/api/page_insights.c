@@ -67,7 +67,9 @@ static bool read_times(struct skep_api__job *job, struct asked *x)
     struct skep_json json;
     const struct skep_plan *plan = NULL;
     struct skep_lang_issue issue;
-    const struct skep_lang_opts lang = {.now_ns = skep_api__now(job->api), .page = true};
+    struct skep_lang_opts lang;
+    if (!skep_api__page_lang(job, &lang))
+        return false;
     skep_buf_init(&b, 64 << 10);
     skep_json_init(&json, &b);
     skep_json_object(&json);
@@ -94,6 +96,8 @@ static bool read_times(struct skep_api__job *job, struct asked *x)
     }
     x->opts.range = plan->range;
     x->opts.now_ns = lang.now_ns;
+    x->opts.derived = lang.derived;
+    x->opts.n_derived = lang.n_derived;
     return true;
 }
 

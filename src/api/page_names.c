@@ -62,17 +62,16 @@ static void scope_names(struct skep_json *json, uint32_t bits)
 }
 
 /* Derived columns that a question about the dataset may name. */
-static void derived(struct skep_api__job *job, struct skep_json *json, skep_str dataset)
+static void derived(struct skep_json *json, const struct skep_lang_opts *lang, skep_str dataset)
 {
-    const struct skep_lang_opts lang = skep_api__page_lang(job);
     skep_json_key(json, SKEP_STR("derived"));
     skep_json_array(json);
-    for (unsigned i = 0; i < lang.n_derived; i++) {
-        if (!skep_lang_derived_serves(&lang.derived[i], dataset))
+    for (unsigned i = 0; i < lang->n_derived; i++) {
+        if (!skep_lang_derived_serves(&lang->derived[i], dataset))
             continue;
         skep_json_object(json);
-        skep_json_put_str(json, SKEP_STR("name"), lang.derived[i].alias);
-        skep_json_put_str(json, SKEP_STR("expression"), lang.derived[i].expression);
+        skep_json_put_str(json, SKEP_STR("name"), lang->derived[i].alias);
+        skep_json_put_str(json, SKEP_STR("expression"), lang->derived[i].expression);
         skep_json_end(json);
     }
     skep_json_end(json);
@@ -81,8 +80,9 @@ static void derived(struct skep_api__job *job, struct skep_json *json, skep_str 
 static void fields(struct skep_api__job *job)
 {
     struct skep_plan plan = {.kind = SKEP_PLAN_FIELDS};
+    struct skep_lang_opts lang;
     struct skep_answer a;
-    if (!skep_api__scope(job, &plan) || !ask(job, &plan, &a))
+    if (!skep_api__scope(job, &plan) || !skep_api__page_lang(job, &lang) || !ask(job, &plan, &a))
         return;
     skep_api__json_begin(job, 200);
     struct skep_json *json = &job->out.json;
@@ -100,7 +100,7 @@ static void fields(struct skep_api__job *job)
         skep_api__out_check(&job->out);
     }
     skep_json_end(json);
-    derived(job, json, plan.dataset);
+    derived(json, &lang, plan.dataset);
     skep_json_end(json);
     skep_api__out_end(&job->out);
 }

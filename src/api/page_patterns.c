@@ -107,13 +107,15 @@ static void write_answer(struct skep_api__job *job, const struct skep_plan *plan
 static void patterns(struct skep_api__job *job)
 {
     const struct skep_os *os = job->api->cfg.os;
-    const struct skep_lang_opts lang = skep_api__page_lang(job);
+    struct skep_lang_opts lang;
     const struct skep_plan *plan = NULL;
     struct skep_patterns_answer a;
     struct skep_patterns_ask ask = {.n_bins = BINS};
     struct skep_lang_issue issue;
     skep_err err;
     int64_t begin = os->mono_ns(os);
+    if (!skep_api__page_lang(job, &lang))
+        return;
     if (skep_lang_patterns(job->req->body, &lang, &job->arena, &plan, &ask.earlier_ns, &issue) !=
         SKEP_OK) {
         skep_api__job_fail_issue(job, &issue);

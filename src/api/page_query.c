@@ -272,12 +272,14 @@ static bool wants_plain(struct skep_request *req)
 
 static void query(struct skep_api__job *job)
 {
-    const struct skep_lang_opts lang = skep_api__page_lang(job);
+    struct skep_lang_opts lang;
     const struct skep_plan *plan = NULL;
     struct skep_result *result = NULL, *then = NULL;
     struct skep_lang_issue issue;
     skep_err err;
 
+    if (!skep_api__page_lang(job, &lang))
+        return;
     if (skep_lang_honeycomb(job->req->body, &lang, &job->arena, &plan, &issue) != SKEP_OK) {
         skep_api__job_fail_issue(job, &issue);
         return;

@@ -7,12 +7,14 @@
  * SKEP_LIMIT_API_TAILS.  A round sends at most `round_rows` rows; what arrived beyond is counted
  * and skipped, so that a slow reader falls behind by rows, never by memory.
  *
+ * The question is read by that thread, too: the environment's derived columns may wait for the
+ * disk.
+ *
  * I1  the cursor only moves forward: no row is sent twice
  * I2  every row that matched was sent or counted in a "skipped" line
  *
  * Threads: one a client.  Memory: an arena, reset each round. */
 #include "api/api_priv.h"
-#include "lang/logs_pattern.h"
 
 #include "base/assert.h"
 #include "base/mem.h"
@@ -23,6 +25,7 @@ static const int64_t round_every_ns = 50ll * 1000000;
 
 struct tail {
     struct skep_api *api;
+    struct skep_request *req; /* until it is answered */
     struct skep_stream *stream;
     struct skep_arena arena; /* filter, dataset, environment: as long as the tail */
     skep_str environment;
@@ -163,19 +166,6 @@ static void run(struct tail *t)
     send_lines(t);
 }
 
-static void tail_thread(void *arg)
-{
-    struct tail *t = arg;
-    struct skep_api *api = t->api;
-    run(t);
-    skep_stream_end(t->stream);
-    skep_buf_done(&t->buf);
-    skep_arena_done(&t->round);
-    skep_arena_done(&t->arena);
-    skep_free(t);
-    atomic_fetch_sub(&api->tails, 1);
-}
-
 void skep_api__tails_wait(struct skep_api *api)
 {
     skep_assert(atomic_load(&api->stopping));
@@ -184,47 +174,124 @@ void skep_api__tails_wait(struct skep_api *api)
     }
 }
 
-/* The body of /rows: of it, which rows; false when the request has been refused. */
-static bool read_body(struct skep_api *api, struct skep_request *req, struct tail *t)
+/* dataset, column, op, value and pattern of the query string as a body of /rows, so that one reader
+ * decides. */
+static void params_body(struct skep_request *req, struct skep_json *json)
 {
-    const struct skep_lang_opts lang = {.now_ns = skep_api__now(api), .page = true};
+    static const skep_str names[] = {SKEP_STR_INIT("dataset"), SKEP_STR_INIT("pattern")};
+    skep_str op = skep_api__param(req, SKEP_STR("op"));
+    skep_str column = skep_api__param(req, SKEP_STR("column"));
+    skep_str value = skep_api__param(req, SKEP_STR("value"));
+    bool list = skep_str_eq(op, SKEP_STR("in")) || skep_str_eq(op, SKEP_STR("not-in"));
+    skep_json_object(json);
+    for (size_t i = 0; i < SKEP_ARRAY_LEN(names); i++) {
+        skep_str v = skep_api__param(req, names[i]);
+        if (v.n)
+            skep_json_put_str(json, names[i], v);
+    }
+    if (column.n) {
+        skep_json_key(json, SKEP_STR("filters"));
+        skep_json_array(json);
+        skep_json_object(json);
+        skep_json_put_str(json, SKEP_STR("column"), column);
+        skep_json_put_str(json, SKEP_STR("op"), op);
+        skep_json_key(json, SKEP_STR("value"));
+        if (list)
+            skep_json_array(json);
+        do {
+            skep_json_str(json, list ? skep_str_cut(&value, ',') : value);
+        } while (list && value.p);
+        if (list)
+            skep_json_end(json);
+        skep_json_end(json);
+        skep_json_end(json);
+    }
+    skep_json_end(json);
+}
+
+/* A mistake in parameters names the parameter: "filters[0].op" is `op`. */
+static void as_parameter(struct skep_lang_issue *issue)
+{
+    static const char list[] = "filters[0].";
+    if (strncmp(issue->field, list, sizeof list - 1) == 0)
+        memmove(issue->field, issue->field + sizeof list - 1,
+                sizeof issue->field - (sizeof list - 1));
+}
+
+/* Which rows; false when the request has been refused. */
+static bool read_question(struct tail *t, struct skep_request *req)
+{
+    struct skep_lang_opts lang = {.now_ns = skep_api__now(t->api), .page = true};
     const struct skep_plan *asked = NULL;
     struct skep_lang_issue issue;
-    if (skep_lang_rows(req->body, &lang, &t->arena, &asked, &issue) != SKEP_OK) {
+    struct skep_buf params;
+    struct skep_json json;
+    skep_err err = {.text = ""};
+    skep_rc rc = skep_api_derived(t->api->cfg.state, t->environment, &t->arena, &lang, &err);
+    if (rc != SKEP_OK) {
+        skep_api__fail_rc(req, rc, &err);
+        return false;
+    }
+    skep_buf_init(&params, SKEP_LIMIT_API_BODY_BYTES);
+    skep_json_init(&json, &params);
+    if (!req->body.n)
+        params_body(req, &json);
+    skep_bytes body = req->body.n ? req->body : skep_buf_bytes(&params);
+    rc = skep_lang_rows(body, &lang, &t->arena, &asked, &issue);
+    skep_buf_done(&params);
+    if (rc != SKEP_OK) {
+        if (!req->body.n)
+            as_parameter(&issue);
         skep_api__fail_issue(req, &issue);
         return false;
     }
     t->plan.dataset = asked->dataset;
     t->plan.filter = asked->filter;
+    t->plan.computed = asked->computed;
+    t->plan.n_computed = asked->n_computed;
     return true;
 }
 
-/* dataset, column, op, value and pattern of the query string; false when the request has been
- * refused. */
-static bool read_params(struct skep_request *req, struct tail *t)
+/* From now on: what is there already is not sent. */
+static void begin(struct tail *t, struct skep_request *req)
 {
-    struct skep_lang_issue issue;
-    skep_str column = skep_api__param(req, SKEP_STR("column"));
-    skep_str dataset = skep_lang_dataset(skep_api__param(req, SKEP_STR("dataset")));
-    t->plan.dataset = skep_arena_str(&t->arena, dataset);
-    skep_str pattern = skep_api__param(req, SKEP_STR("pattern"));
-    skep_rc rc = SKEP_OK;
-    if (column.n)
-        rc = skep_lang_test(column, skep_api__param(req, SKEP_STR("op")),
-                            skep_api__param(req, SKEP_STR("value")), &t->arena, &t->plan.filter,
-                            &issue);
-    if (rc == SKEP_OK && pattern.n)
-        rc = skep_logs_pattern_narrow(pattern, &t->arena, &t->plan.filter, &issue);
-    if (rc == SKEP_OK)
-        return true;
-    skep_api__fail_issue(req, &issue);
-    return false;
+    t->plan.cursor_id.seq = t->api->cfg.store->ops->visible(t->api->cfg.store);
+    t->plan.cursor_id.ordinal = UINT32_MAX;
+    t->plan.cursor_time_ns = INT64_MAX;
+    t->stream = skep_respond_stream(
+        req, &(struct skep_response){
+                 .status = 200,
+                 .content_type = SKEP_STR("application/x-ndjson"),
+                 .headers = {{SKEP_STR("Cache-Control"), SKEP_STR("no-store")},
+                             {SKEP_STR("X-Content-Type-Options"), SKEP_STR("nosniff")}},
+                 .n_headers = 2});
+    skep_stream_until(t->stream, tail_over, t);
+}
+
+static void tail_thread(void *arg)
+{
+    struct tail *t = arg;
+    struct skep_api *api = t->api;
+    skep_arena_init(&t->round, "tail round", api->cfg.queries);
+    skep_buf_init(&t->buf, 64 << 20);
+    skep_json_init(&t->json, &t->buf);
+    if (read_question(t, t->req)) {
+        begin(t, t->req);
+        run(t);
+        skep_stream_end(t->stream);
+    }
+    skep_buf_done(&t->buf);
+    skep_arena_done(&t->round);
+    skep_arena_done(&t->arena);
+    skep_free(t);
+    atomic_fetch_sub(&api->tails, 1);
 }
 
 static void start(struct skep_api *api, struct skep_request *req)
 {
     struct tail *t = skep_alloc(struct tail);
     t->api = api;
+    t->req = req;
     skep_auth_hold(api->cfg.auth, &req->caller, &t->hold);
     skep_arena_init(&t->arena, "tail", NULL);
     t->environment = skep_arena_str(&t->arena, req->caller.environment);
@@ -234,27 +301,6 @@ static void start(struct skep_api *api, struct skep_request *req)
                                  .arrival_order = true,
                                  .oldest_first = true,
                                  .has_cursor = true};
-    bool good = req->body.n ? read_body(api, req, t) : read_params(req, t);
-    if (!good) {
-        skep_arena_done(&t->arena);
-        skep_free(t);
-        atomic_fetch_sub(&api->tails, 1);
-        return;
-    }
-    t->plan.cursor_id.seq = api->cfg.store->ops->visible(api->cfg.store);
-    t->plan.cursor_id.ordinal = UINT32_MAX;
-    t->plan.cursor_time_ns = INT64_MAX;
-    skep_arena_init(&t->round, "tail round", api->cfg.queries);
-    skep_buf_init(&t->buf, 64 << 20);
-    skep_json_init(&t->json, &t->buf);
-    t->stream = skep_respond_stream(
-        req, &(struct skep_response){
-                 .status = 200,
-                 .content_type = SKEP_STR("application/x-ndjson"),
-                 .headers = {{SKEP_STR("Cache-Control"), SKEP_STR("no-store")},
-                             {SKEP_STR("X-Content-Type-Options"), SKEP_STR("nosniff")}},
-                 .n_headers = 2});
-    skep_stream_until(t->stream, tail_over, t);
     skep_thread thread;
     skep_thread_start(&thread, "tail", tail_thread, t);
     (void)pthread_detach(thread.t); /* counted in api->tails; skep_api__tails_wait waits */

@@ -70,7 +70,7 @@ static void keep_failed(struct skep_traces *t)
 static void traces(struct skep_api__job *job)
 {
     const struct skep_os *os = job->api->cfg.os;
-    const struct skep_lang_opts lang = skep_api__page_lang(job);
+    struct skep_lang_opts lang;
     const struct skep_plan *plan = NULL;
     struct skep_answer a = {0};
     struct skep_lang_narrow narrow;
@@ -79,6 +79,8 @@ static void traces(struct skep_api__job *job)
     skep_err err;
 
     int64_t begin = os->mono_ns(os);
+    if (!skep_api__page_lang(job, &lang))
+        return;
     if (skep_lang_traces(job->req->body, &lang, &job->arena, &plan, &narrow, &issue) != SKEP_OK) {
         skep_api__job_fail_issue(job, &issue);
         return;

@@ -162,6 +162,23 @@ static skep_rc log_of(Q *q, size_t at, struct skep_calc **ret)
     return skep_insights__call(q, "concat", skep_insights__args(q, prefix, *ret), 2, at, ret);
 }
 
+/* Is it a derived column?  Then the plan computes it. */
+static skep_rc derive(Q *q, skep_str name, size_t at, bool *ret)
+{
+    unsigned before = q->plan.n_computed;
+    skep_rc rc = skep_lang__calculate(&q->plan, name);
+    if (rc != SKEP_OK)
+        return skep_insights__wrong(q, at, at + name.n, SKEP_STRFMT,
+                                    SKEP_STRARG(skep_arena_str(q->a, skep_str_c(q->issue->text))));
+    for (unsigned i = 0; i < q->plan.n_computed && !*ret; i++)
+        *ret = skep_str_eq(q->plan.computed[i].name, name);
+    if (q->plan.n_computed > before) {
+        q->pipe->computed = q->plan.computed;
+        q->pipe->n_computed = q->plan.n_computed;
+    }
+    return SKEP_OK;
+}
+
 skep_rc skep_insights__resolve(Q *q, skep_str name, size_t at, struct skep_calc **ret)
 {
     if (find_name(q, name))
@@ -179,6 +196,10 @@ skep_rc skep_insights__resolve(Q *q, skep_str name, size_t at, struct skep_calc 
                                     SKEP_STRARG(name));
     if (skep_str_eq(name, SKEP_STR("@logStream")))
         return stream_of(q, at, ret);
+    bool derived = false;
+    SKEP_TRY(derive(q, name, at, &derived));
+    if (derived)
+        return field_node(q, name, ret);
     SKEP_TRY(field_node(q, name, ret));
     if (skep_str_eq(name, SKEP_STR("@log")) && q->opts->account.n > 0)
         return log_of(q, at, ret);
@@ -639,6 +660,11 @@ skep_rc skep_lang_insights(skep_str text, const struct skep_insights_opts *opts,
              .opts = opts,
              .ret = ret,
              .pipe = p};
+    struct skep_lang_opts *lang = skep_new(a, struct skep_lang_opts);
+    *lang = (struct skep_lang_opts){.derived = opts->derived, .n_derived = opts->n_derived};
+    q->plan = (struct skep_lang__q){.arena = a, .issue = issue, .opts = lang};
+    if (opts->n_datasets == 1)
+        q->plan.dataset = opts->datasets[0];
     *p = (struct skep_pipe){
         .fields = skep_new_n(a, struct skep_pipe_field, SKEP_LIMIT_PIPE_SLOTS + 1),
         .stages = skep_new_n(a, struct skep_pipe_stage, SKEP_LIMIT_PIPE_STAGES),

@@ -15,7 +15,11 @@ struct skep_insights_opts {
     struct skep_time_range range;
     const skep_str *datasets; /* log groups; none = all, or what SOURCE says */
     unsigned n_datasets;
-    unsigned limit;   /* 0 = SKEP_INSIGHTS_ROWS; a limit in the text counts, too */
+    unsigned limit; /* 0 = SKEP_INSIGHTS_ROWS; a limit in the text counts, too */
+    /* The derived columns of the environment (lang/honeycomb.h): those of all datasets, and those
+     * of the log group where one alone is asked. */
+    const struct skep_lang_derived *derived;
+    unsigned n_derived;
     skep_str account; /* @log is "account:group"; empty: the group alone */
 };
 

@@ -23,6 +23,7 @@ struct skep_insights__q {
     const struct skep_insights_opts *opts;
     struct skep_insights *ret;
     struct skep_pipe *pipe;
+    struct skep_lang__q plan; /* what the rows' plan computes: derived columns that were named */
     struct skep_insights__name names[SKEP_INSIGHTS__NAMES];
     unsigned n_names;
     unsigned depth, n_stats;

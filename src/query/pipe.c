@@ -509,6 +509,8 @@ static skep_rc count_rows(struct skep_store *store, const struct skep_pipe__run 
     struct skep_plan plan = {.kind = SKEP_PLAN_AGGREGATE,
                              .range = range,
                              .dataset = of->dataset,
+                             .computed = of->computed,
+                             .n_computed = of->n_computed,
                              .filter = filter,
                              .aggs = aggs,
                              .n_aggs = 2,

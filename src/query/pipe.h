@@ -122,6 +122,8 @@ struct skep_pipe {
     unsigned n_slots;
     struct skep_pipe_field *fields;
     unsigned n_fields;
+    const struct skep_computed *computed; /* fields that the plan computes (plan/plan.h) */
+    unsigned n_computed;
     const struct skep_pipe_source *source; /* NULL = the store; else the next five are nothing */
     struct skep_expr *rows;                /* of the store that are read; NULL = log lines */
     const struct skep_str *datasets;       /* none: all */

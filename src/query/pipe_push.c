@@ -41,12 +41,21 @@ static const struct skep_pipe_field *source(const struct push *x, const struct s
     return NULL;
 }
 
+/* A computed field may be of any type, whatever a stored one of its name is. */
+static bool is_computed(const struct push *x, skep_str name)
+{
+    for (unsigned i = 0; i < x->p->n_computed; i++)
+        if (skep_str_eq(x->p->computed[i].name, name))
+            return true;
+    return false;
+}
+
 /* Bits of the types a field has; 0 = none in the range, UINT32_MAX = not known. */
 static uint32_t types_of(const struct push *x, const struct skep_pipe_field *f)
 {
     if (f->what == SKEP_PIPE_DATASET)
         return 1u << SKEP_TYPE_STRING;
-    if (f->what != SKEP_PIPE_FIELD)
+    if (f->what != SKEP_PIPE_FIELD || is_computed(x, f->name))
         return UINT32_MAX;
     if (skep_str_eq(f->name, SKEP_MESSAGE_FIELD))
         return 1u << SKEP_TYPE_STRING;
@@ -521,8 +530,11 @@ skep_rc skep_pipe__pushdown(struct skep_store *store, const struct skep_pipe *p,
 {
     struct push x = {.p = p, .a = opts->arena};
     unsigned n = 0;
-    *ret = (struct skep_pipe__pushed){
-        .plan = {.kind = SKEP_PLAN_ROWS, .range = p->range, .bare = true}};
+    *ret = (struct skep_pipe__pushed){.plan = {.kind = SKEP_PLAN_ROWS,
+                                               .range = p->range,
+                                               .computed = p->computed,
+                                               .n_computed = p->n_computed,
+                                               .bare = true}};
     if (asks_types(p)) {
         struct skep_plan fields = {.kind = SKEP_PLAN_FIELDS, .range = p->range};
         fields.range.start_ns -= p->earlier_ns; /* whatever types rows of either period have */
@@ -558,6 +570,8 @@ void skep_pipe__no_aggregate(const struct skep_pipe *p, struct skep_arena *a,
                                       .bare = true,
                                       .range = pushed->plan.range,
                                       .dataset = pushed->plan.dataset,
+                                      .computed = p->computed,
+                                      .n_computed = p->n_computed,
                                       .filter = pushed->plan.filter};
     skep_pipe__columns(p, a, &pushed->plan);
 }

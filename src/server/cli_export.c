@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "api/api.h"
 #include "base/assert.h"
 #include "base/log.h"
 #include "ingest/row_text.h"
@@ -197,11 +198,26 @@ static skep_rc run_plan(struct export *x, struct skep_store *s, const struct ske
     return rc;
 }
 
+/* The derived columns that --where may name: those of the environment `default`. */
+static skep_rc derived_of(const struct export *x, const char *data, struct skep_arena *arena,
+                          struct skep_state **state, struct skep_lang_opts *lang, skep_err *err)
+{
+    const struct skep_os *os = skep_os_real();
+    struct skep_os_stat st;
+    const char *path = skep_cstr(arena, skep_arena_printf(arena, "%s/state.db", data));
+    const struct skep_state_config cfg = {.os = os, .path = path, .beside_owner = true};
+    if (!skep_cli_has(x->args, "where") || os->stat(os, path, &st, NULL) != SKEP_OK)
+        return SKEP_OK;
+    SKEP_TRY(skep_state_open(&cfg, state, err));
+    return skep_api_derived(*state, SKEP_ENVIRONMENT_DEFAULT, arena, lang, err);
+}
+
 static bool from_folder(struct export *x, const char *data)
 {
     struct skep_arena arena;
     struct skep_buf body;
     struct skep_store *s = NULL;
+    struct skep_state *state = NULL;
     const struct skep_plan *plan = NULL;
     struct skep_lang_issue issue;
     skep_err err;
@@ -214,8 +230,10 @@ static bool from_folder(struct export *x, const char *data)
         .dir = skep_cstr(&arena, skep_arena_printf(&arena, "%s/rows", data)),
         .pool = pool,
         .read_only = true};
-    const struct skep_lang_opts lang = {.now_ns = os->now_ns(os), .page = true};
+    struct skep_lang_opts lang = {.now_ns = os->now_ns(os), .page = true};
     skep_rc rc = question(x, &arena, &body) ? SKEP_OK : SKEP_EINVAL;
+    if (rc == SKEP_OK && (rc = derived_of(x, data, &arena, &state, &lang, &err)) != SKEP_OK)
+        (void)fprintf(stderr, "skep export: %s\n", err.text);
     if (rc == SKEP_OK &&
         (rc = skep_lang_rows(skep_buf_bytes(&body), &lang, &arena, &plan, &issue)) != SKEP_OK)
         (void)fprintf(stderr, "skep export: %s: %s\n", issue.field, issue.text);
@@ -228,6 +246,7 @@ static bool from_folder(struct export *x, const char *data)
     }
     if (s)
         s->ops->close(s);
+    skep_state_close(state);
     skep_pool_free(pool);
     skep_buf_done(&body);
     skep_arena_done(&arena);

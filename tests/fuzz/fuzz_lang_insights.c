@@ -74,7 +74,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     struct skep_arena a;
     struct skep_lang_issue issue;
     struct skep_insights q;
-    const struct skep_insights_opts opts = {.range = {0, 1000000000}};
+    static const struct skep_lang_derived derived[] = {
+        {.alias = {"d", 1}, .expression = {"$a + 1", 6}},
+        {.alias = {"e", 1}, .expression = {"CONCAT($d, $f)", 14}},
+        {.alias = {"f", 1}, .expression = {"IF($e", 5}, .dataset = {"g", 1}}};
+    const struct skep_insights_opts opts = {
+        .range = {0, 1000000000}, .derived = derived, .n_derived = SKEP_ARRAY_LEN(derived)};
     skep_str text = {(const char *)data, n};
     skep_arena_init(&a, "fuzz", NULL);
     skep_rc rc = skep_lang_insights(text, &opts, &a, &q, &issue);

@@ -3,6 +3,7 @@
 #include <cmocka.h>
 
 #include "lang/honeycomb.h"
+#include "lang/insights.h"
 #include "plan_text.h"
 
 static const skep_ts_ns now_ns = 1795132800000000000;
@@ -205,12 +206,47 @@ static void test_single(void **state)
     test_is("", "=", "x", "column refused");
 }
 
+/* A derived column that a query of Logs Insights names is what the rows' plan computes, once; one
+ * that cannot be is a mistake at the name. */
+static void test_insights_derived(void **state)
+{
+    static const struct skep_lang_derived all[] = {
+        {.alias = {"a", 1}, .expression = {"$status + 1", 11}},
+        {.alias = {"b", 1}, .expression = {"$a * 2", 6}, .dataset = {"Shop", 4}},
+        {.alias = {"odd", 3}, .expression = {"IF($x", 5}}};
+    const skep_str shop = SKEP_STR("shop");
+    struct skep_insights_opts opts = {.range = {0, 10}, .derived = all, .n_derived = 3};
+    struct skep_arena a;
+    struct skep_insights q;
+    struct skep_lang_issue issue;
+    (void)state;
+    skep_arena_init(&a, "test", NULL);
+    skep_str text = SKEP_STR("filter b > 2 and a = 1 | stats max(b)");
+    assert_int_equal(skep_lang_insights(text, &opts, &a, &q, &issue), SKEP_OK);
+    assert_int_equal(q.pipe->n_computed, 1); /* b is of one dataset */
+    opts.datasets = &shop;
+    opts.n_datasets = 1;
+    assert_int_equal(skep_lang_insights(text, &opts, &a, &q, &issue), SKEP_OK);
+    assert_int_equal(q.pipe->n_computed, 2);
+    assert_true(skep_str_eq(q.pipe->computed[0].name, SKEP_STR("a"))); /* b is made of it */
+    text = SKEP_STR("fields \"x\" as a | filter a = 1");
+    assert_int_equal(skep_lang_insights(text, &opts, &a, &q, &issue), SKEP_OK);
+    assert_int_equal(q.pipe->n_computed, 0);
+    text = SKEP_STR("filter odd = 1");
+    assert_int_equal(skep_lang_insights(text, &opts, &a, &q, &issue), SKEP_EINVAL);
+    assert_int_equal(issue.at, 7);
+    assert_int_equal(issue.end, 10);
+    assert_non_null(strstr(issue.text, "derived column odd"));
+    skep_arena_done(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_facets), cmocka_unit_test(test_rows), cmocka_unit_test(test_delete),
-        cmocka_unit_test(test_traces), cmocka_unit_test(test_ids),  cmocka_unit_test(test_range),
-        cmocka_unit_test(test_single),
+        cmocka_unit_test(test_facets), cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_delete), cmocka_unit_test(test_traces),
+        cmocka_unit_test(test_ids),    cmocka_unit_test(test_range),
+        cmocka_unit_test(test_single), cmocka_unit_test(test_insights_derived),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
