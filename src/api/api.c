@@ -72,6 +72,7 @@ static const struct skep_api__routes *const all[] = {
     &skep_api__honeycomb_maps,
     &skep_api__honeycomb_reporting,
     &skep_api__page_alerts,
+    &skep_api__page_runs,
     &skep_api__mcp,
     &skep_api__honeycomb_queries,
     &skep_api__honeycomb_results,
@@ -318,6 +319,8 @@ void skep_api__out_flush(struct skep_api__out *out)
 
 void skep_api__out_check(struct skep_api__out *out)
 {
+    if (!out->req && !out->stream)
+        return; /* its client has gone, or it is a buffer that is kept */
     if (out->buf.n >= flush_bytes || out->buf.bad)
         skep_api__out_flush(out);
 }

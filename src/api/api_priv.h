@@ -185,7 +185,7 @@ extern const struct skep_api__routes skep_api__page_status, skep_api__page_names
     skep_api__xray_operations, skep_api__page_xray, skep_api__page_sampling;
 
 extern const struct skep_api__routes skep_api__page_document, skep_api__page_patterns,
-    skep_api__page_oidc;
+    skep_api__page_oidc, skep_api__page_runs;
 extern const struct skep_api__routes skep_api__logs_operations, skep_api__page_logs,
     skep_api__aws_root, skep_api__page_logs_metric;
 
@@ -211,6 +211,18 @@ SKEP_NODISCARD skep_rc skep_api__facets(struct skep_api__job *job, const struct 
 SKEP_NODISCARD bool skep_api__page_lang(struct skep_api__job *job, struct skep_lang_opts *ret);
 /* start, end, dataset of the query string -> plan; false when the request has been refused. */
 bool skep_api__scope(struct skep_api__job *job, struct skep_plan *plan);
+/* Keep a question that was answered, with what `write` makes of its answer, where its request says
+ * keep=true; *ret is then its id.  It goes without a place in the history when that cannot be
+ * written, without its answer when that is very large: the question itself is answered. */
+struct skep_result;
+struct skep_api__kept_run {
+    const struct skep_plan *plan;
+    const struct skep_result *result, *then; /* NULL = with no earlier time */
+    void (*write)(struct skep_api__job *job, struct skep_api__out *out,
+                  const struct skep_api__kept_run *run);
+};
+bool skep_api__keep_run(struct skep_api__job *job, const struct skep_api__kept_run *run,
+                        skep_state_id *ret);
 /* A parameter of the query string, or an empty slice. */
 skep_str skep_api__param(struct skep_request *req, skep_str name);
 int64_t skep_api__now(const struct skep_api *api);

@@ -156,15 +156,36 @@ static void lists(struct link *l, yyjson_val *root)
     }
 }
 
+/* limit, granularity, and the page's own scale of heatmaps. */
+static void numbers(struct link *l, yyjson_val *root)
+{
+    static const struct {
+        const char *member, *param;
+    } of[] = {{"limit", "n"}, {"granularity", "g"}};
+    for (size_t i = 0; i < SKEP_ARRAY_LEN(of); i++) {
+        double v = yyjson_get_num(yyjson_obj_get(root, of[i].member));
+        if (v > 0)
+            param(l, of[i].param, skep_arena_printf(l->arena, "%.0f", v));
+    }
+    if (skep_str_eq(str_of(yyjson_obj_get(root, "heatmap"), "scale"), SKEP_STR("linear")))
+        param(l, "hs", SKEP_STR("linear"));
+}
+
 skep_str skep_api__hny_page_path(struct skep_arena *arena, skep_str dataset, skep_str spec,
                                  skep_ts_ns now_ns)
 {
     const struct skep_lang_opts lang = {.now_ns = now_ns};
     const struct skep_plan *plan = NULL;
     struct skep_lang_issue issue;
-    struct skep_buf out;
     if (skep_lang_honeycomb(skep_str_bytes(spec), &lang, arena, &plan, &issue) != SKEP_OK)
         return SKEP_STR("/ui/query"); /* stored by a version that understood more */
+    return skep_api__plan_page_path(arena, dataset, spec, plan);
+}
+
+skep_str skep_api__plan_page_path(struct skep_arena *arena, skep_str dataset, skep_str spec,
+                                  const struct skep_plan *plan)
+{
+    struct skep_buf out;
     skep_buf_init(&out, 1 << 20);
     struct link l = {.out = &out, .arena = arena};
     skep_buf_str(&out, SKEP_STR("/ui/query"));
@@ -179,6 +200,7 @@ skep_str skep_api__hny_page_path(struct skep_arena *arena, skep_str dataset, ske
               skep_arena_printf(arena, "%lld", (long long)(plan->compare_offset_ns / 1000000000)));
     yyjson_doc *doc = yyjson_read(spec.p, spec.n, 0);
     lists(&l, yyjson_doc_get_root(doc));
+    numbers(&l, yyjson_doc_get_root(doc));
     yyjson_doc_free(doc);
     skep_str path = out.bad ? SKEP_STR("/ui/query") : skep_arena_str(arena, skep_buf_text(&out));
     skep_buf_done(&out);

@@ -52,7 +52,11 @@ bool skep_api__hny_datasets(struct skep_api__job *job, struct skep_api__dataset 
  * with_all: `__all__` is fine, too. */
 bool skep_api__hny_dataset(struct skep_api__job *job, bool with_all, struct skep_api__dataset *ret);
 
-/* Path of the page that shows a specification; relative times count from now_ns. */
+/* Path of the page that shows a specification that was read already, which may have the page's own
+ * members. */
+skep_str skep_api__plan_page_path(struct skep_arena *arena, skep_str dataset, skep_str spec,
+                                  const struct skep_plan *plan);
+/* The same of a text; relative times count from now_ns. */
 skep_str skep_api__hny_page_path(struct skep_arena *arena, skep_str dataset, skep_str spec,
                                  skep_ts_ns now_ns);
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* POST /skep/v1/query: Honeycomb's specification in, NDJSON out.
+/* POST /skep/v1/query: Honeycomb's specification in, NDJSON out.  ?keep=true: it gets a place in
+ * the history (page_runs.c), and the result has its id as "run".
  *
  *   {"type":"progress",...}   at most ten a second, only while the question runs
  *   {"type":"result",...} | {"type":"error",...}   the last line
@@ -220,16 +221,19 @@ static void compared(struct skep_api__out *out, const struct skep_result *then)
         skep_api__out_check(out);
     }
     skep_json_end(json);
+    skep_json_key(json, SKEP_STR("totals"));
+    skep_json_object(json);
+    cells(out, then, &then->totals);
+    skep_json_end(json);
     skep_json_end(json);
 }
 
-static void write_result(struct skep_api__job *job, const struct skep_result *r,
-                         const struct skep_result *then)
+/* The members of a result. */
+static void members(struct skep_api__job *job, struct skep_api__out *out,
+                    const struct skep_api__kept_run *run)
 {
-    struct skep_api__out *out = &job->out;
+    const struct skep_result *r = run->result;
     struct skep_json *json = &out->json;
-    skep_json_object(json);
-    skep_json_put_str(json, SKEP_STR("type"), SKEP_STR("result"));
     skep_json_put_bool(json, SKEP_STR("complete"), r->complete);
     skep_api__put_also(job, json);
     skep_json_put_u64(json, SKEP_STR("rows_examined"), r->rows_examined);
@@ -240,10 +244,22 @@ static void write_result(struct skep_api__job *job, const struct skep_result *r,
     columns(json, r->plan);
     groups(out, r);
     heatmaps(json, r);
-    if (then)
-        compared(out, then);
+    if (run->then)
+        compared(out, run->then);
+}
+
+static void write_result(struct skep_api__job *job, const struct skep_api__kept_run *run)
+{
+    struct skep_json *json = &job->out.json;
+    skep_state_id id;
+    bool kept = skep_api__keep_run(job, run, &id);
+    skep_json_object(json);
+    skep_json_put_str(json, SKEP_STR("type"), SKEP_STR("result"));
+    if (kept)
+        skep_json_put_str(json, SKEP_STR("run"), skep_state_id_str(&id));
+    members(job, &job->out, run);
     skep_json_end(json);
-    skep_buf_u8(&out->buf, '\n');
+    skep_buf_u8(&job->out.buf, '\n');
 }
 
 /* I1: a line once lines have been sent, an HTTP status before. */
@@ -299,7 +315,8 @@ static void query(struct skep_api__job *job)
         failed(job, rc, &err);
         return;
     }
-    write_result(job, result, then);
+    write_result(job, &(struct skep_api__kept_run){
+                          .plan = plan, .result = result, .then = then, .write = members});
     skep_api__out_end(&job->out);
 }
 

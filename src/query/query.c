@@ -274,6 +274,27 @@ static skep_rc line_up(const struct skep_result *now, struct skep_arena *a,
     return SKEP_OK;
 }
 
+/* The totals of all rows of the earlier time, those of groups that are not there now among them. */
+static skep_rc all_then(struct skep_store *store, const struct skep_plan *of,
+                        const struct skep_run_opts *opts, struct skep_result *then, skep_err *err)
+{
+    struct skep_plan *plan = skep_new(opts->arena, struct skep_plan);
+    struct skep_result *all = NULL;
+    *plan = *of;
+    plan->n_groups = 0;
+    plan->only_groups = NULL;
+    plan->n_only_groups = 0;
+    plan->n_orders = 0;
+    plan->granularity_ns = 0;
+    SKEP_TRY(skep_query_aggregate(store, plan, opts, &all, err));
+    then->totals = all->totals;
+    if (all->complete)
+        return SKEP_OK;
+    then->complete = false;
+    then->missing = all->missing;
+    return SKEP_OK;
+}
+
 skep_rc skep_query_compare(struct skep_store *store, const struct skep_result *now,
                            const struct skep_run_opts *opts, struct skep_result **ret,
                            skep_err *err)
@@ -299,6 +320,8 @@ skep_rc skep_query_compare(struct skep_store *store, const struct skep_result *n
         plan->limit = (unsigned)now->n_groups;
     }
     SKEP_TRY(skep_query_aggregate(store, plan, opts, ret, err));
+    if (n_keys > 0)
+        SKEP_TRY(all_then(store, plan, opts, *ret, err));
     return line_up(now, opts->arena, *ret, err);
 }
 

@@ -260,6 +260,17 @@ static const char *const steps[] = {
     "ALTER TABLE item_rule ADD COLUMN payload TEXT NOT NULL DEFAULT '';",
     /* twins by time, of all fingerprints */
     "CREATE INDEX item_twin_when ON item_twin(environment, time_ns, stage);",
+    /* questions that were asked, with their answers */
+    "CREATE TABLE run("
+    "  number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,"
+    "  environment TEXT NOT NULL, owner TEXT NOT NULL, actor TEXT NOT NULL,"
+    "  name TEXT NOT NULL DEFAULT '', starred INTEGER NOT NULL DEFAULT 0,"
+    "  question TEXT NOT NULL, path TEXT NOT NULL, same INTEGER NOT NULL,"
+    "  created_ns INTEGER NOT NULL, elapsed_ns INTEGER NOT NULL, rows_examined INTEGER NOT NULL,"
+    "  bytes INTEGER NOT NULL,"
+    "  kept INTEGER NOT NULL AS (starred != 0 OR name != '') VIRTUAL, answer BLOB NOT NULL"
+    ") STRICT;"
+    "CREATE INDEX run_of ON run(environment, kept, number, bytes, created_ns);",
 };
 
 static skep_rc exec(sqlite3 *db, const char *sql, skep_err *err)

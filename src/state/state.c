@@ -20,6 +20,7 @@
 #include "state/artifacts.h"
 #include "state/items.h"
 #include "state/items_priv.h"
+#include "state/runs.h"
 #include "state/state_priv.h"
 
 #include "base/assert.h"
@@ -48,6 +49,8 @@ skep_rc skep_state_open(const struct skep_state_config *cfg, struct skep_state *
     s->os = cfg->os;
     s->results_limit = cfg->results_limit ? cfg->results_limit : 10000;
     s->results_limit_bytes = cfg->results_limit_bytes ? cfg->results_limit_bytes : 256ull << 20;
+    s->runs_limit = cfg->runs_limit ? cfg->runs_limit : SKEP_RUNS_MAX;
+    s->runs_limit_bytes = cfg->runs_limit_bytes ? cfg->runs_limit_bytes : SKEP_RUNS_BYTES;
     s->items_limit = cfg->items_limit ? cfg->items_limit : SKEP_ITEMS_MAX;
     s->artifacts_limit_bytes =
         cfg->artifacts_limit_bytes ? cfg->artifacts_limit_bytes : SKEP_ARTIFACTS_BYTES_MAX;

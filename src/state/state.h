@@ -30,6 +30,8 @@ struct skep_state_config {
     uint64_t results_limit_bytes; /* of their texts; 0 = 256 MiB */
     uint64_t
         artifacts_limit_bytes; /* of source maps and debug files, an environment; 0 = 512 MiB */
+    uint64_t runs_limit;       /* of an environment; 0 = SKEP_RUNS_MAX */
+    uint64_t runs_limit_bytes; /* of their answers; 0 = SKEP_RUNS_BYTES */
     uint64_t items_limit;      /* of an environment; 0 = SKEP_ITEMS_MAX */
     bool beside_owner;         /* a tool: a server may have it open, whose results go on */
 };

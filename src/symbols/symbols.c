@@ -16,11 +16,11 @@
 
 #include <stdlib.h>
 #include <xxhash.h>
-#include <zstd.h>
 
 #include "base/assert.h"
 #include "base/mem.h"
 #include "os/run.h"
+#include "wire/pack.h"
 
 enum { LEVEL = 6, READ_MS = 60000, ENVIRONMENT_ONLY = 0 };
 static const uint64_t cache_bytes_max = 64 << 20;
@@ -174,18 +174,16 @@ static struct skep_symbols__loaded *find_locked(struct skep_symbols *s, uint64_t
 /* What a body holds, in memory of its own that was taken from the budget; NULL: no. */
 static uint8_t *unpack(struct skep_symbols *s, skep_bytes body, uint64_t most, size_t *ret_n)
 {
-    unsigned long long n = ZSTD_getFrameContentSize(body.p, body.n);
-    if (n == ZSTD_CONTENTSIZE_UNKNOWN || n == ZSTD_CONTENTSIZE_ERROR || n > most ||
-        skep_budget_take(&s->memory, n, NULL) != SKEP_OK)
+    size_t n = 0;
+    if (!skep_packed_bytes(body, most, &n) || skep_budget_take(&s->memory, n, NULL) != SKEP_OK)
         return NULL;
-    uint8_t *ret = skep_malloc((size_t)n + 1);
-    size_t got = ZSTD_decompress(ret, (size_t)n, body.p, body.n);
-    if (ZSTD_isError(got) || got != n) {
+    uint8_t *ret = skep_malloc(n + 1);
+    if (!skep_unpack(body, ret, n)) {
         skep_budget_give(&s->memory, n);
         skep_free(ret);
         return NULL;
     }
-    *ret_n = (size_t)n;
+    *ret_n = n;
     return ret;
 }
 
@@ -309,17 +307,17 @@ skep_str skep_symbols_address(skep_str url)
 static skep_rc keep(struct skep_symbols *s, struct skep_artifact *a, skep_bytes file,
                     int64_t *ret_id, skep_err *err)
 {
-    size_t bound = ZSTD_compressBound(file.n);
+    size_t bound = skep_pack_bound(file.n);
+    struct skep_buf packed;
     SKEP_TRY(skep_budget_take(&s->memory, bound, err));
-    uint8_t *packed = skep_malloc(bound);
-    size_t n = ZSTD_compress(packed, bound, file.p, file.n, LEVEL);
-    skep_rc rc =
-        ZSTD_isError(n) ? skep_fail(err, SKEP_ENOMEM, "%s", ZSTD_getErrorName(n)) : SKEP_OK;
-    a->body = (skep_bytes){packed, n};
+    skep_buf_init(&packed, bound);
+    skep_pack(file, LEVEL, &packed);
+    skep_rc rc = packed.bad ? skep_fail(err, SKEP_ENOMEM, "no memory left to pack it") : SKEP_OK;
+    a->body = skep_buf_bytes(&packed);
     a->created_ns = s->cfg.os->now_ns(s->cfg.os);
     if (rc == SKEP_OK)
         rc = skep_state_artifact_put(s->cfg.state, a, ret_id, err);
-    skep_free(packed);
+    skep_buf_done(&packed);
     skep_budget_give(&s->memory, bound);
     SKEP_TRY(rc);
     forget(s);

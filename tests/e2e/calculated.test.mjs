@@ -246,6 +246,11 @@ test('the same of an earlier time, group by group', async () => {
     assert.equal(r.compare.groups[i].values[0] ?? 0, rows.filter((x, k) => k >= half && is(x)).length);
     assert.equal(r.compare.groups[i].series[0].length, r.compare.times_ms.length);
   });
+  // Totals are of all rows of then, those of groups that are not there now among them.
+  assert.deepEqual(r.compare.totals, { values: [rows.filter((x, k) => k >= half).length] });
+  const cut = await skep.query({ ...spec, limit: 2, filters: [{ column: 'route', op: '!=', value: '/nothing' }], calculations: [{ op: 'COUNT' }, { op: 'MAX', column: 'duration_ms' }] });
+  assert.equal(cut.compare.groups.length, 2);
+  assert.deepEqual(cut.compare.totals.values, [half, Math.max(...rows.slice(half).map((x) => x.ms))]);
   const q = await skep.json('POST', '/1/queries/__all__', { time_range: 1800, compare_time_offset_seconds: 86400 });
   assert.equal(q.compare_time_offset_seconds, 86400);
 });
