@@ -62,7 +62,8 @@ SKEP_NODISCARD skep_rc skep_query_aggregate(struct skep_store *store, const stru
                                             struct skep_result **ret, skep_err *err);
 /* The same question of the range `plan->compare_offset_ns` earlier, of the groups of `now` alone:
  * ret->groups[i] is now's group i, its values null where it had no rows; the totals are of all rows
- * of that time (without a series where there are groups).  Bucket starts are the earlier ones.  Returns as skep_query_aggregate; EINVAL without an offset. */
+ * of that time (without a series where there are groups).  Bucket starts are the earlier ones.
+ * Returns as skep_query_aggregate; EINVAL without an offset. */
 SKEP_NODISCARD skep_rc skep_query_compare(struct skep_store *store, const struct skep_result *now,
                                           const struct skep_run_opts *opts,
                                           struct skep_result **ret, skep_err *err);

@@ -19,7 +19,7 @@ struct skep_state {
     const struct skep_os *os;
     uint64_t results_limit, results_limit_bytes, artifacts_limit_bytes;
     uint64_t runs_limit, runs_limit_bytes; /* of an environment */
-    struct skep_mutex lock; /* guards all below */
+    struct skep_mutex lock;                /* guards all below */
     sqlite3 *db;
     sqlite3_stmt *stmt[SKEP_STATE__COUNT];
     uint64_t keys_changes, data_version; /* keys.c */
