@@ -4,8 +4,9 @@
 // back.
 import assert from 'node:assert/strict';
 import { execFile, execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -474,6 +475,86 @@ test('over TLS, with an authority of the environment', async (t) => {
   assert.equal(answer.status, 200);
   const unknown = await send(`https://127.0.0.1:${secure.port}`, { OTEL_EXPORTER_OTLP_TIMEOUT: '300' }); // who is not known is not trusted
   assert.equal((await https(secure.port, `/skep/v1/trace/${unknown.root.traceId}`, { ca: authority.ca })).status, 404);
+});
+
+// Answers 200 to clients with a certificate of the authority; who they are, by path.
+async function mutualServer(t, authority, server) {
+  const clients = {};
+  const s = createSecureServer({ cert: server.pem, key: server.keyPem, ca: authority.ca, requestCert: true, rejectUnauthorized: true }, (request, response) => {
+    clients[request.url] = request.socket.getPeerCertificate().subject.CN;
+    request.resume().on('end', () => response.end());
+  });
+  await new Promise((resolve) => s.listen(0, '127.0.0.1', resolve));
+  t.after(() => s.close());
+  return { url: `https://127.0.0.1:${s.address().port}`, clients };
+}
+
+test('mutual TLS: each signal with the key and certificates its variables name', async (t) => {
+  const authority = new Authority();
+  t.after(() => authority.done());
+  const server = await mutualServer(t, authority, authority.make('server', '/CN=localhost'));
+  const [all, logs] = ['all', 'logs'].map((name) => authority.make(name, `/CN=${name}`));
+  const strangers = new Authority();
+  t.after(() => strangers.done());
+  const env = {
+    OTEL_LOGS_EXPORTER: 'otlp', OTEL_METRICS_EXPORTER: 'otlp', METRICS: '1', OTEL_EXPORTER_OTLP_TIMEOUT: '3000',
+    OTEL_EXPORTER_OTLP_CERTIFICATE: authority.path('ca.pem'), OTEL_EXPORTER_OTLP_CLIENT_KEY: all.key, OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE: all.cert,
+    OTEL_EXPORTER_OTLP_LOGS_CLIENT_KEY: logs.key, OTEL_EXPORTER_OTLP_LOGS_CLIENT_CERTIFICATE: logs.cert,
+    OTEL_EXPORTER_OTLP_METRICS_CERTIFICATE: strangers.path('ca.pem'), // who is not known is not trusted
+  };
+  await send(server.url, env).catch(() => {}); // its exit code says that metrics did not arrive
+  assert.deepEqual(server.clients, { '/v1/traces': 'all', '/v1/logs': 'logs' });
+});
+
+// --- declarative configuration --------------------------------------------------------------------
+
+test('a configuration file: exporters, certificates and the resource; variables only where it names them', async (t) => {
+  const authority = new Authority();
+  t.after(() => authority.done());
+  const server = await mutualServer(t, authority, authority.make('server', '/CN=localhost'));
+  const client = authority.make('client', '/CN=client');
+  const file = authority.path('otel.yaml');
+  writeFileSync(file, `# what the environment says otherwise is not asked
+file_format: "1.0"
+log_level: warn
+resource:
+  attributes:
+    - name: service.name
+      value: \${SHOP:-shop}
+propagator:
+  composite:
+    - tracecontext:
+tls: &tls
+  ca_file: ${authority.path('ca.pem')}
+  key_file: ${client.key}
+  cert_file: ${client.cert}
+tracer_provider:
+  processors:
+    - batch:
+        exporter:
+          otlp_http:
+            endpoint: ${skep.url}/v1/traces
+            compression: gzip
+    - batch:
+        exporter:
+          otlp_http:
+            endpoint: ${server.url}/second
+            tls: *tls
+logger_provider:
+  processors:
+    - simple:
+        exporter:
+          otlp_http: { endpoint: "${skep.url}/v1/logs", encoding: json }
+`);
+  const told = await send('http://127.0.0.1:1', { OTEL_CONFIG_FILE: file, SHOP: 'filed', OTEL_SERVICE_NAME: 'lost', OTEL_TRACES_SAMPLER: 'always_off' });
+  assert.deepEqual(server.clients, { '/second': 'client' });
+  const { rows } = await rowsOf(told.root.traceId);
+  const row = rows.find((r) => r.span_id === told.root.spanId);
+  assert.equal((await fields(row.id)).resource['service.name'], 'filed');
+  writeFileSync(file, 'file_format: "1.0"\ntracer_provider:\n  processors:\n    - batch:\n        exporter:\n          otlp_htp:\n');
+  const failed = await run(sender, [], { env: { PATH: process.env.PATH, BASE_NS: '1', OTEL_CONFIG_FILE: file } }).catch((e) => e);
+  assert.equal(failed.code, 2);
+  assert.equal(failed.stderr, `waggle: error: ${file}:6: there is no exporter "otlp_htp"\n`); // without OTEL_LOG_LEVEL, too
 });
 
 // --- propagation --------------------------------------------------------------------------------

@@ -11,6 +11,7 @@
  *
  * Threads: immutable once made; counted atomically.
  */
+#include "hex.h"
 #include "priv.h"
 
 #include <stdlib.h>
@@ -44,24 +45,13 @@ static bool is_plain(unsigned char c)
     return c > 0x20 && c < 0x7f && c != '"' && c != ',' && c != ';' && c != '\\' && c != '%';
 }
 
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 /* Decode %XX; returns the bytes written, at most n. What is no escape stays as it is. */
 static size_t percent_decode(const char *p, size_t n, char *ret)
 {
     size_t out = 0;
     for (size_t i = 0; i < n; i++) {
-        int high = p[i] == '%' && i + 2 < n ? hex_value(p[i + 1]) : -1;
-        int low = high >= 0 ? hex_value(p[i + 2]) : -1;
+        int high = p[i] == '%' && i + 2 < n ? waggle__hex_digit(p[i + 1]) : -1;
+        int low = high >= 0 ? waggle__hex_digit(p[i + 2]) : -1;
         if (low >= 0) {
             ret[out++] = (char)(high << 4 | low);
             i += 2;

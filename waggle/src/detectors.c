@@ -18,7 +18,6 @@ static const struct {
     const char *name;
     waggle_detect_fn *detect;
 } all[] = {
-    {"sdk", waggle_detect_sdk},
     {"process", waggle_detect_process},
     {"host", waggle_detect_host},
     {"os", waggle_detect_os},
@@ -157,7 +156,7 @@ void waggle_detect_container(struct waggle_resource *resource)
     }
 }
 
-static void set_pair(void *self, waggle_str key, waggle_str value)
+void waggle__resource_set_pair(void *self, waggle_str key, waggle_str value)
 {
     waggle_kv kv = {
         .key = key.p, .key_n = waggle__u32(key.n), .value = waggle_value_strn(value.p, value.n)};
@@ -169,20 +168,26 @@ static void set_pair(void *self, waggle_str key, waggle_str value)
 void waggle_detect_env(struct waggle_resource *resource)
 {
     const char *list = waggle__env("OTEL_RESOURCE_ATTRIBUTES");
-    if (list != NULL && !waggle__pairs(list, set_pair, resource))
+    if (list != NULL && !waggle__pairs(list, waggle__resource_set_pair, resource))
         waggle__error(WAGGLE_LEVEL_ERROR, "OTEL_RESOURCE_ATTRIBUTES is malformed, ignoring it");
     const char *name = waggle__env("OTEL_SERVICE_NAME");
     if (name != NULL)
         set_str(resource, "service.name", name);
 }
 
-void waggle_detect_all(struct waggle_resource *resource)
+void waggle__detect_default(struct waggle_resource *resource)
 {
     char path[1024];
     char service[1100] = "unknown_service";
     if (executable(path, sizeof path))
         (void)snprintf(service, sizeof service, "unknown_service:%s", base_name(path)); // fits
     set_str(resource, "service.name", service);
+    waggle_detect_sdk(resource);
+}
+
+void waggle_detect_all(struct waggle_resource *resource)
+{
+    waggle__detect_default(resource);
     for (size_t i = 0; i < WAGGLE__COUNT(all); i++)
         all[i].detect(resource);
 }

@@ -7,6 +7,7 @@
  *
  * Threads: reads the environment; as with getenv, nobody may change it meanwhile.
  */
+#include "hex.h"
 #include "sdk_priv.h"
 
 #include <stdlib.h>
@@ -66,15 +67,6 @@ char *waggle__copy_texts(const struct waggle__copied *all, size_t n)
 
 /* --- lists of pairs ------------------------------------------------------------------------ */
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 /* Decode %XX into ret; false if a '%' has no two digits behind it. */
 static bool decode(const char *p, size_t n, char *ret, size_t *ret_n)
 {
@@ -84,9 +76,9 @@ static bool decode(const char *p, size_t n, char *ret, size_t *ret_n)
             ret[out++] = p[i];
             continue;
         }
-        if (i + 2 >= n || hex_digit(p[i + 1]) < 0 || hex_digit(p[i + 2]) < 0)
+        if (i + 2 >= n || waggle__hex_digit(p[i + 1]) < 0 || waggle__hex_digit(p[i + 2]) < 0)
             return false;
-        ret[out++] = (char)(hex_digit(p[i + 1]) << 4 | hex_digit(p[i + 2]));
+        ret[out++] = (char)(waggle__hex_digit(p[i + 1]) << 4 | waggle__hex_digit(p[i + 2]));
         i += 2;
     }
     *ret_n = out;
@@ -141,24 +133,31 @@ bool waggle__pairs(const char *list, waggle__pair_fn *fn, void *self)
 
 /* --- limits and processors ----------------------------------------------------------------- */
 
+/* A limit: zero is one, too. */
+static uint32_t env_limit(const char *name, uint32_t otherwise)
+{
+    uint32_t n = waggle__env_u32(name, otherwise);
+    return n == 0 && waggle__env(name) != NULL ? WAGGLE_LIMIT_ZERO : n;
+}
+
 void waggle__env_limits(waggle_limits *l)
 {
-    uint32_t count = waggle__env_u32("OTEL_ATTRIBUTE_COUNT_LIMIT", l->attributes);
-    uint32_t length = waggle__env_u32("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", l->value_length);
-    l->attributes = waggle__env_u32("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", count);
-    l->value_length = waggle__env_u32("OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", length);
-    l->events = waggle__env_u32("OTEL_SPAN_EVENT_COUNT_LIMIT", l->events);
-    l->links = waggle__env_u32("OTEL_SPAN_LINK_COUNT_LIMIT", l->links);
-    l->attributes_event = waggle__env_u32("OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT", l->attributes_event);
-    l->attributes_link = waggle__env_u32("OTEL_LINK_ATTRIBUTE_COUNT_LIMIT", l->attributes_link);
+    uint32_t count = env_limit("OTEL_ATTRIBUTE_COUNT_LIMIT", l->attributes);
+    uint32_t length = env_limit("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", l->value_length);
+    l->attributes = env_limit("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", count);
+    l->value_length = env_limit("OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", length);
+    l->events = env_limit("OTEL_SPAN_EVENT_COUNT_LIMIT", l->events);
+    l->links = env_limit("OTEL_SPAN_LINK_COUNT_LIMIT", l->links);
+    l->attributes_event = env_limit("OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT", l->attributes_event);
+    l->attributes_link = env_limit("OTEL_LINK_ATTRIBUTE_COUNT_LIMIT", l->attributes_link);
 }
 
 void waggle__env_log_limits(waggle_log_limits *l)
 {
-    uint32_t count = waggle__env_u32("OTEL_ATTRIBUTE_COUNT_LIMIT", l->attributes);
-    uint32_t length = waggle__env_u32("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", l->value_length);
-    l->attributes = waggle__env_u32("OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT", count);
-    l->value_length = waggle__env_u32("OTEL_LOGRECORD_ATTRIBUTE_VALUE_LENGTH_LIMIT", length);
+    uint32_t count = env_limit("OTEL_ATTRIBUTE_COUNT_LIMIT", l->attributes);
+    uint32_t length = env_limit("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", l->value_length);
+    l->attributes = env_limit("OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT", count);
+    l->value_length = env_limit("OTEL_LOGRECORD_ATTRIBUTE_VALUE_LENGTH_LIMIT", length);
 }
 
 void waggle__env_batch(waggle_batch_options *o, enum waggle_signal signal)
@@ -320,8 +319,7 @@ struct waggle_sampler *waggle__env_sampler(const char *service_name)
 
 /* --- comma lists of names ------------------------------------------------------------------ */
 
-/* The next name of a comma list into ret; false at its end. Names of 64 bytes and more are cut. */
-static bool next_name(const char **list, char ret[64])
+bool waggle__next_name(const char **list, char ret[64])
 {
     while (**list != '\0') {
         size_t n = strcspn(*list, ",");
@@ -345,7 +343,7 @@ void waggle__env_propagators(void)
     size_t n = 0;
     if (list == NULL)
         list = "tracecontext,baggage";
-    while (next_name(&list, name)) {
+    while (waggle__next_name(&list, name)) {
         const struct waggle_propagator *p = waggle_propagator_find(name);
         bool again = false;
         for (size_t i = 0; i < n; i++)
@@ -415,7 +413,7 @@ bool waggle__env_exporters(enum waggle_signal signal, const char *endpoint,
     bool ok = true;
     if (list == NULL)
         list = "otlp";
-    while (next_name(&list, name)) {
+    while (waggle__next_name(&list, name)) {
         bool known = strcmp(name, "none") == 0;
         for (size_t i = 0; i < WAGGLE__COUNT(exporters); i++) {
             if (strcmp(exporters[i].name, name) != 0)

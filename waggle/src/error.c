@@ -56,6 +56,15 @@ void waggle_set_error_handler(waggle_error_fn *fn, void *self, enum waggle_level
     waggle__error_unlock();
 }
 
+void waggle__error_level(enum waggle_level level)
+{
+    waggle__error_lock();
+    if (!is_set || handler.fn == to_stderr)
+        handler = (struct handler){to_stderr, NULL, level};
+    is_set = true;
+    waggle__error_unlock();
+}
+
 static struct handler get(void)
 {
     waggle__error_lock();

@@ -73,9 +73,9 @@ static bool current_span(struct waggle__thread *t)
     return true;
 }
 
-static bool key_is(const waggle_kv *kv, const char *key)
+static bool key_is(const waggle_kv *kv, const char *pattern)
 {
-    return strlen(key) == kv->key_n && memcmp(key, kv->key, kv->key_n) == 0;
+    return waggle__wild_match_case(pattern, (waggle_str){kv->key, kv->key_n});
 }
 
 bool waggle__keeps(const struct waggle__stream *s, const waggle_kv *kv)

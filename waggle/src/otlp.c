@@ -254,17 +254,24 @@ static const struct waggle_exporter_ops otlp_ops = {
 
 /* --- what it is told ----------------------------------------------------------------------- */
 
-/* A setting of the signal, else the one for all. */
-static const char *setting(enum waggle_signal signal, const char *name)
+enum { VARIABLE_BYTES = 80 };
+
+/* Of the signal, or (own false) of all; NULL with options that want nothing of the environment. */
+static const char *one_setting(const waggle_otlp_options *o, const char *name, bool own,
+                               char ret_variable[VARIABLE_BYTES])
 {
     static const char *const signals[] = {"TRACES_", "LOGS_", "METRICS_"};
-    char variable[80];
-    (void)snprintf(variable, sizeof variable, "OTEL_EXPORTER_OTLP_%s%s", signals[signal], name);
-    const char *value = waggle__env(variable);
-    if (value != NULL)
-        return value;
-    (void)snprintf(variable, sizeof variable, "OTEL_EXPORTER_OTLP_%s", name); // fits
-    return waggle__env(variable);
+    (void)snprintf(ret_variable, VARIABLE_BYTES, "OTEL_EXPORTER_OTLP_%s%s",
+                   own ? signals[o->signal] : "", name); // fits
+    return o->no_environment ? NULL : waggle__env(ret_variable);
+}
+
+/* A setting of the signal, else the one for all. */
+static const char *setting(const waggle_otlp_options *o, const char *name)
+{
+    char variable[VARIABLE_BYTES];
+    const char *value = one_setting(o, name, true, variable);
+    return value != NULL ? value : one_setting(o, name, false, variable);
 }
 
 static char *joined(const char *base, enum waggle_signal signal)
@@ -280,38 +287,35 @@ static char *joined(const char *base, enum waggle_signal signal)
 
 /* scheme://host:port of an endpoint and the service's method behind it. One without a scheme is
  * plain if OTEL_EXPORTER_OTLP_INSECURE says so. */
-static char *method_url(const char *endpoint, enum waggle_signal signal)
+static char *method_url(const char *endpoint, const waggle_otlp_options *o)
 {
     static const char *const services[] = {"trace.v1.Trace", "logs.v1.Logs", "metrics.v1.Metrics"};
     enum { METHOD_BYTES = 96 };
-    const char *insecure = setting(signal, "INSECURE");
+    const char *value = setting(o, "INSECURE");
+    bool insecure = o->insecure || (value != NULL && strcasecmp(value, "true") == 0);
     const char *colon = strstr(endpoint, "://");
-    const char *scheme = colon != NULL                                           ? ""
-                         : insecure != NULL && strcasecmp(insecure, "true") == 0 ? "http://"
-                                                                                 : "https://";
+    const char *scheme = colon != NULL ? "" : insecure ? "http://" : "https://";
     const char *host = colon != NULL ? colon + 3 : endpoint;
     size_t n = (size_t)(host - endpoint) + strcspn(host, "/?#");
     char *url = n < URL_MAX ? malloc(n + METHOD_BYTES) : NULL;
     if (url != NULL)
         (void)snprintf(url, n + METHOD_BYTES,
                        "%s%.*s/opentelemetry.proto.collector.%sService/Export", scheme, (int)n,
-                       endpoint, services[signal]);
+                       endpoint, services[o->signal]);
     return url;
 }
 
 static char *choose_url(const waggle_otlp_options *o)
 {
-    static const char *const own[] = {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
-                                      "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT",
-                                      "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"};
+    char variable[VARIABLE_BYTES];
     const char *as_it_is =
-        o->url != NULL || o->endpoint != NULL ? o->url : waggle__env(own[o->signal]);
+        o->url != NULL || o->endpoint != NULL ? o->url : one_setting(o, "ENDPOINT", true, variable);
     const char *base =
-        o->endpoint != NULL ? o->endpoint : waggle__env("OTEL_EXPORTER_OTLP_ENDPOINT");
+        o->endpoint != NULL ? o->endpoint : one_setting(o, "ENDPOINT", false, variable);
     if (o->grpc && (as_it_is != NULL || base != NULL))
-        return method_url(as_it_is != NULL ? as_it_is : base, o->signal);
+        return method_url(as_it_is != NULL ? as_it_is : base, o);
     if (o->grpc)
-        return method_url("http://localhost:4317", o->signal);
+        return method_url("http://localhost:4317", o);
     if (as_it_is != NULL)
         return waggle__url_copy(as_it_is);
     return joined(base != NULL ? base : "http://localhost:4318", o->signal);
@@ -365,14 +369,12 @@ static void add_headers(struct otlp *o, const char *list, const char *whence)
 
 static void make_headers(struct otlp *o, const waggle_otlp_options *options)
 {
-    static const char *const own[] = {"OTEL_EXPORTER_OTLP_TRACES_HEADERS",
-                                      "OTEL_EXPORTER_OTLP_LOGS_HEADERS",
-                                      "OTEL_EXPORTER_OTLP_METRICS_HEADERS"};
+    char variable[VARIABLE_BYTES];
     waggle__buf_init(&o->headers, HEADERS_MAX);
     waggle__buf_str(&o->headers, "User-Agent: waggle/" WAGGLE_VERSION
                                  " OTel-OTLP-Exporter-C/" WAGGLE_VERSION "\r\n");
-    add_headers(o, waggle__env("OTEL_EXPORTER_OTLP_HEADERS"), "OTEL_EXPORTER_OTLP_HEADERS");
-    add_headers(o, waggle__env(own[options->signal]), own[options->signal]);
+    add_headers(o, one_setting(options, "HEADERS", false, variable), variable);
+    add_headers(o, one_setting(options, "HEADERS", true, variable), variable);
     add_headers(o, options->headers, "the headers option");
     const char *type = "content-type";
     remove_header(&o->headers, (waggle_str){type, strlen(type)});
@@ -385,7 +387,7 @@ static void make_headers(struct otlp *o, const waggle_otlp_options *options)
 
 static bool choose_gzip(const waggle_otlp_options *options)
 {
-    const char *name = setting(options->signal, "COMPRESSION");
+    const char *name = setting(options, "COMPRESSION");
     bool wanted =
         options->gzip > 0 || (options->gzip == 0 && name != NULL && strcasecmp(name, "gzip") == 0);
     if (options->gzip == 0 && name != NULL && !wanted && strcasecmp(name, "none") != 0)
@@ -402,10 +404,15 @@ void waggle_transport_for_grpc(waggle_transport_make_fn *make)
     grpc_transport = make;
 }
 
+bool waggle__otlp_has_grpc(void)
+{
+    return grpc_transport != NULL;
+}
+
 /* Protobuf over HTTP, unless JSON or gRPC are asked for, and gRPC can be had. */
 static void choose_protocol(struct otlp *o, waggle_otlp_options *options)
 {
-    const char *name = setting(options->signal, "PROTOCOL");
+    const char *name = setting(options, "PROTOCOL");
     if (!options->json && !options->grpc && name != NULL) {
         options->json = strcmp(name, "http/json") == 0;
         options->grpc = strcmp(name, "grpc") == 0;
@@ -414,7 +421,7 @@ static void choose_protocol(struct otlp *o, waggle_otlp_options *options)
                           name);
     }
     if (options->grpc && options->transport == NULL && grpc_transport != NULL)
-        options->transport = grpc_transport();
+        options->transport = grpc_transport(options->tls);
     if (options->grpc && options->transport == NULL) {
         waggle__error(WAGGLE_LEVEL_WARN,
                       "OTLP over gRPC needs waggle-tls (waggle_tls_use), using http/protobuf");
@@ -426,13 +433,30 @@ static void choose_protocol(struct otlp *o, waggle_otlp_options *options)
 
 static uint32_t choose_timeout(const waggle_otlp_options *options)
 {
-    static const char *const own[] = {"OTEL_EXPORTER_OTLP_TRACES_TIMEOUT",
-                                      "OTEL_EXPORTER_OTLP_LOGS_TIMEOUT",
-                                      "OTEL_EXPORTER_OTLP_METRICS_TIMEOUT"};
-    uint32_t all = waggle__env_u32("OTEL_EXPORTER_OTLP_TIMEOUT", TIMEOUT_MS);
-    uint32_t ms =
-        options->timeout_ms ? options->timeout_ms : waggle__env_u32(own[options->signal], all);
+    char variable[VARIABLE_BYTES];
+    uint32_t ms = options->timeout_ms;
+    for (int own = 1; own >= 0 && ms == 0; own--)
+        if (one_setting(options, "TIMEOUT", own, variable) != NULL)
+            ms = waggle__env_u32(variable, 0);
     return ms ? ms : TIMEOUT_MS;
+}
+
+/* The files of the options, else of the signal's variables, else of those for all. */
+static waggle_tls_options choose_tls(const waggle_otlp_options *o)
+{
+    waggle_tls_options tls = {0};
+    if (o->tls != NULL)
+        memcpy(&tls, o->tls,
+               o->tls->struct_size ? WAGGLE__MIN(o->tls->struct_size, sizeof tls) : sizeof tls);
+    tls.struct_size = sizeof tls;
+    tls.no_environment |= o->no_environment;
+    if (tls.no_environment)
+        return tls;
+    tls.ca_file = tls.ca_file ? tls.ca_file : setting(o, "CERTIFICATE");
+    tls.client_key_file = tls.client_key_file ? tls.client_key_file : setting(o, "CLIENT_KEY");
+    if (tls.client_certificate_file == NULL)
+        tls.client_certificate_file = setting(o, "CLIENT_CERTIFICATE");
+    return tls;
 }
 
 struct waggle_exporter *waggle_otlp_exporter_new(const waggle_otlp_options *options)
@@ -455,9 +479,14 @@ struct waggle_exporter *waggle_otlp_exporter_new(const waggle_otlp_options *opti
     waggle__buf_init(&o->heads, REQUEST_BYTES_MAX);
     waggle__buf_init(&o->packed, REQUEST_BYTES_MAX);
     waggle__buf_init(&o->text, REQUEST_BYTES_MAX);
+    const waggle_tls_options tls = choose_tls(&given);
+    given.tls = &tls;
     choose_protocol(o, &given);
     make_headers(o, &given);
-    bool ok = waggle__post_init(&o->post, choose_url(&given), given.transport, "OTLP endpoint");
+    char *url = choose_url(&given);
+    if (given.transport == NULL)
+        given.transport = waggle__transport_for(url, &tls);
+    bool ok = waggle__post_init(&o->post, url, given.transport, "OTLP endpoint");
     if (ok && !o->headers.bad)
         return &o->base;
     if (ok)

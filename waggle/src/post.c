@@ -22,10 +22,10 @@ void waggle_transport_for_https(waggle_transport_make_fn *make)
     https_transport = make;
 }
 
-static struct waggle_transport *make_transport(const char *url)
+struct waggle_transport *waggle__transport_for(const char *url, const waggle_tls_options *tls)
 {
     bool https = url != NULL && strncasecmp(url, "https://", 8) == 0;
-    return https && https_transport != NULL ? https_transport() : waggle_http_transport_new();
+    return https && https_transport != NULL ? https_transport(tls) : waggle_http_transport_new();
 }
 
 char *waggle__url_copy(const char *url)
@@ -42,7 +42,7 @@ bool waggle__post_init(struct waggle__post *post, char *url, struct waggle_trans
 {
     char why[160] = "";
     post->url = url;
-    post->transport = transport != NULL ? transport : make_transport(url);
+    post->transport = transport != NULL ? transport : waggle__transport_for(url, NULL);
     post->jitter = waggle__monotonic();
     if (url != NULL && post->transport != NULL &&
         post->transport->ops->accepts(post->transport, url, why))

@@ -17,6 +17,9 @@ struct waggle__post {
 /* A copy that is freed by waggle__post_done; NULL without memory, and for what is far too long. */
 char *waggle__url_copy(const char *url);
 
+/* The transport for the URL's scheme; NULL without memory. `tls` may be NULL. */
+struct waggle_transport *waggle__transport_for(const char *url, const waggle_tls_options *tls);
+
 /* Begin. `transport` NULL: the one for the URL's scheme. Takes both over, also on failure: no
  * memory, or a URL that the transport cannot reach, which is told as "`what` URL ...". */
 bool waggle__post_init(struct waggle__post *post, char *url, struct waggle_transport *transport,

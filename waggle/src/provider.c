@@ -36,7 +36,7 @@ struct waggle_provider *waggle__providers_first(void)
 
 static uint32_t or_default(uint32_t v, uint32_t otherwise)
 {
-    return v ? v : otherwise;
+    return v == WAGGLE_LIMIT_ZERO ? 0 : v ? v : otherwise;
 }
 
 static waggle_limits limits_of(const waggle_limits *given)

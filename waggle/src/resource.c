@@ -106,15 +106,24 @@ static bool merge_schema_url(struct waggle_resource *resource, const struct wagg
     return waggle_resource_set_schema_url(resource, NULL);
 }
 
-bool waggle_resource_merge(struct waggle_resource *resource, const struct waggle_resource *from)
+bool waggle__resource_merge_some(struct waggle_resource *resource,
+                                 const struct waggle_resource *from, waggle__passes_fn *passes,
+                                 void *self)
 {
     waggle_cursor c = {0};
     waggle_attr_data attr;
     for (size_t at = 0; waggle_attr_next(encoded(from), &c, &attr); at = c.at) {
+        if (passes != NULL && !passes(self, attr.key))
+            continue;
         remove_key(resource, attr.key);
         waggle__buf_put(&resource->attributes, from->attributes.p + at, c.at - at);
     }
     return merge_schema_url(resource, from) && !resource->attributes.bad;
+}
+
+bool waggle_resource_merge(struct waggle_resource *resource, const struct waggle_resource *from)
+{
+    return waggle__resource_merge_some(resource, from, NULL, NULL);
 }
 
 bool waggle_resource_get_str(const struct waggle_resource *resource, const char *key,

@@ -232,10 +232,22 @@ struct waggle_provider {
     struct waggle_provider *next; /* of all: fork.c walks them */
 };
 
+typedef void waggle__pair_fn(void *self, waggle_str key, waggle_str value);
 /* In the child of a fork: process.pid and a detected service.instance.id become its own. */
 void waggle__resource_renew(struct waggle_resource *resource);
 void waggle__resource_not_own_instance(struct waggle_resource *resource);
 bool waggle__resource_has(const struct waggle_resource *resource, const char *key);
+/* As waggle_resource_merge, but only attributes whose key passes. */
+typedef bool waggle__passes_fn(void *self, waggle_str key);
+bool waggle__resource_merge_some(struct waggle_resource *resource,
+                                 const struct waggle_resource *from, waggle__passes_fn *passes,
+                                 void *self);
+/* What is there by default: telemetry.sdk.*, service.name "unknown_service:NAME". */
+void waggle__detect_default(struct waggle_resource *resource);
+/* For waggle__pairs: a pair as an attribute of a resource. */
+waggle__pair_fn waggle__resource_set_pair;
+/* What options of waggle_init say of it; false without memory. */
+bool waggle__resource_set_options(struct waggle_resource *resource, const waggle_options *options);
 
 void waggle__providers_lock(void);
 void waggle__providers_unlock(void);
@@ -249,6 +261,8 @@ void waggle__sampler_after_fork(struct waggle_sampler *sampler);
 /* '*' any characters, '?' one; upper and lower case are the same. What is not known (p NULL)
  * matches. */
 bool waggle__wild_match(const char *pattern, waggle_str s);
+/* The same with upper and lower case told apart. */
+bool waggle__wild_match_case(const char *pattern, waggle_str s);
 /* What metrics have hung on it (stream.c). */
 void waggle__metrics_free(struct waggle_provider *provider);
 void waggle__metrics_bind_all(void);
@@ -329,6 +343,8 @@ bool waggle__report_make(struct waggle__report *report, uint8_t ret_bytes[WAGGLE
 
 void waggle__error_lock(void);
 void waggle__error_unlock(void);
+/* Standard error hears of these, unless the program said who hears. */
+void waggle__error_level(enum waggle_level level);
 /* One line to the error handler. The text says what follows ("..., ignoring it"). */
 void waggle__error(enum waggle_level level, const char *format, ...) WAGGLE__PRINTF(2, 3);
 
@@ -349,8 +365,9 @@ struct waggle__copied {
 };
 char *waggle__copy_texts(const struct waggle__copied *all, size_t n);
 /* Walk a comma list of k=v with percent-decoded values. False, and no call, if any is malformed. */
-typedef void waggle__pair_fn(void *self, waggle_str key, waggle_str value);
 bool waggle__pairs(const char *list, waggle__pair_fn *fn, void *self);
+/* The next name of a comma list into ret; false at its end. Names of 64 bytes and more are cut. */
+bool waggle__next_name(const char **list, char ret[64]);
 void waggle__env_limits(waggle_limits *limits);
 void waggle__env_log_limits(waggle_log_limits *limits);
 void waggle__env_batch(waggle_batch_options *options, enum waggle_signal signal);
@@ -364,6 +381,8 @@ void waggle__env_propagators(void);
 
 /* --- exporters ----------------------------------------------------------------------------- */
 
+/* Is there a transport for OTLP over gRPC? */
+bool waggle__otlp_has_grpc(void);
 /* Wait; false if the deadline's cancel_fd became readable first. */
 bool waggle__wait(uint32_t ms, const waggle_deadline *deadline);
 

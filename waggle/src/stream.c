@@ -147,19 +147,17 @@ bool waggle_provider_add_view(struct waggle_provider *provider, const waggle_vie
     return true;
 }
 
-bool waggle__wild_match(const char *pattern, waggle_str s)
+static bool matches(const char *pattern, waggle_str s, bool fold)
 {
     const char *star = NULL;
     size_t from = 0;
     size_t at = 0;
-    if (s.p == NULL)
-        return true;
     while (at < s.n) {
         if (*pattern == '*') {
             star = pattern++;
             from = at;
-        } else if (*pattern != '\0' &&
-                   (*pattern == '?' || strncasecmp(pattern, s.p + at, 1) == 0)) {
+        } else if (*pattern != '\0' && (*pattern == '?' || *pattern == s.p[at] ||
+                                        (fold && strncasecmp(pattern, s.p + at, 1) == 0))) {
             pattern++;
             at++;
         } else if (star != NULL) {
@@ -172,6 +170,16 @@ bool waggle__wild_match(const char *pattern, waggle_str s)
     while (*pattern == '*')
         pattern++;
     return *pattern == '\0';
+}
+
+bool waggle__wild_match(const char *pattern, waggle_str s)
+{
+    return s.p == NULL || matches(pattern, s, true);
+}
+
+bool waggle__wild_match_case(const char *pattern, waggle_str s)
+{
+    return matches(pattern, s, false);
 }
 
 static bool text_is(const char *wanted, waggle_str s)
@@ -325,6 +333,7 @@ static uint32_t choose_limit(const struct waggle__stream *s)
 {
     enum { LIMIT_MIN = 2 };
     uint32_t limit = s->view != NULL ? s->view->v.cardinality_limit : 0;
+    limit = limit ? limit : s->reader->options.cardinality_limits[s->instrument->kind];
     limit = limit ? limit : s->reader->options.cardinality_limit;
     limit = limit ? limit : WAGGLE__CARDINALITY;
     return limit < LIMIT_MIN ? LIMIT_MIN : limit;

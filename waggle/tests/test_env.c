@@ -203,6 +203,21 @@ static void limits_of_the_environment(void **state)
     assert_true(str_is(attr_of(&d, "a").value.str, "123"));
 }
 
+static void a_limit_of_zero_keeps_nothing(void **state)
+{
+    (void)state;
+    setenv("OTEL_SPAN_EVENT_COUNT_LIMIT", "0", 1);
+    init(NULL);
+    waggle_span s = span("none");
+    waggle_span_event(s, "lost", WAGGLE_NO_ATTRS);
+    waggle_span_end(s);
+    assert_true(waggle_flush(20000));
+    waggle_span_data d = capture_named(capture, "none");
+    waggle_event_data event;
+    assert_int_equal(d.dropped_events, 1);
+    assert_false(waggle_span_data_event(&d, &(waggle_cursor){0}, &event));
+}
+
 static void propagators_by_name(void **state)
 {
     (void)state;
@@ -284,6 +299,7 @@ int main(void)
         T(samplers_by_name),
         T(disabled_means_nothing),
         T(limits_of_the_environment),
+        T(a_limit_of_zero_keeps_nothing),
         T(propagators_by_name),
         T(the_batch_of_the_environment),
         T(the_first_tracer_may_come_before_the_sdk),

@@ -230,10 +230,11 @@ static const struct waggle_transport_ops curl_ops = {
     .free = waggle__curl_free,
 };
 
-/* The option, else the environment's value; a copy, NULL for none. False without memory. */
+/* The option, else the environment's value (variable NULL: none); a copy, NULL for none. False
+ * without memory. */
 static bool choose(const char *option, const char *variable, char **ret)
 {
-    const char *value = option != NULL ? option : getenv(variable);
+    const char *value = option != NULL ? option : variable != NULL ? getenv(variable) : NULL;
     if (value == NULL || value[0] == '\0')
         return true;
     size_t n = strlen(value) + 1;
@@ -253,25 +254,22 @@ struct waggle_transport *waggle_curl_transport_new(const waggle_tls_options *opt
     if (t == NULL)
         return NULL;
     t->base.ops = &curl_ops;
-    bool ok = choose(o.ca_file, "OTEL_EXPORTER_OTLP_CERTIFICATE", &t->ca_file);
-    ok = choose(o.client_certificate_file, "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE",
+    bool env = !o.no_environment;
+    bool ok = choose(o.ca_file, env ? "OTEL_EXPORTER_OTLP_CERTIFICATE" : NULL, &t->ca_file);
+    ok = choose(o.client_certificate_file, env ? "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE" : NULL,
                 &t->certificate_file) &&
          ok;
-    ok = choose(o.client_key_file, "OTEL_EXPORTER_OTLP_CLIENT_KEY", &t->key_file) && ok;
+    ok =
+        choose(o.client_key_file, env ? "OTEL_EXPORTER_OTLP_CLIENT_KEY" : NULL, &t->key_file) && ok;
     if (ok)
         return &t->base;
     waggle__curl_free(&t->base);
     return NULL;
 }
 
-static struct waggle_transport *make_default(void)
-{
-    return waggle_curl_transport_new(NULL);
-}
-
 void waggle_tls_use(void)
 {
     curl_global_init(CURL_GLOBAL_DEFAULT);
-    waggle_transport_for_https(make_default);
+    waggle_transport_for_https(waggle_curl_transport_new);
     waggle_transport_for_grpc(waggle__grpc_transport_new);
 }

@@ -29,6 +29,6 @@ void waggle__curl_after_fork(struct waggle_transport *transport);
 void waggle__curl_free(struct waggle_transport *transport);
 
 /* OTLP over gRPC; NULL without memory. */
-struct waggle_transport *waggle__grpc_transport_new(void);
+struct waggle_transport *waggle__grpc_transport_new(const waggle_tls_options *options);
 
 #endif

@@ -215,9 +215,9 @@ static const struct waggle_transport_ops grpc_ops = {
     .free = waggle__curl_free,
 };
 
-struct waggle_transport *waggle__grpc_transport_new(void)
+struct waggle_transport *waggle__grpc_transport_new(const waggle_tls_options *options)
 {
-    struct waggle_transport *t = waggle_curl_transport_new(NULL);
+    struct waggle_transport *t = waggle_curl_transport_new(options);
     if (t != NULL)
         t->ops = &grpc_ops;
     return t;

@@ -62,7 +62,7 @@ typedef struct waggle_view {
     /* What is set here is changed. */
     const char *name; /* only for an instrument_name without wildcards */
     const char *description;
-    const char *const *keys; /* the attributes that are kept; NULL: all */
+    const char *const *keys; /* the attributes that are kept, '*' and '?' as above; NULL: all */
     size_t n_keys;
     const char *const *excluded_keys; /* those that are not */
     size_t n_excluded_keys;
@@ -92,6 +92,7 @@ typedef struct waggle_reader_options {
     uint32_t cardinality_limit;             /* 2000 */
     uint32_t interval_ms;                   /* periodic: 60000 */
     uint32_t timeout_ms;                    /* periodic: of an export; 30000 */
+    uint32_t cardinality_limits[8];         /* by enum waggle_instrument_kind; 0: the one for all */
 } waggle_reader_options;
 
 struct waggle_reader;

@@ -22,6 +22,7 @@
 #include "waggle/plugin.h"
 #include "waggle/reader.h"
 #include "waggle/resource.h"
+#include "waggle/transport.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -79,7 +80,8 @@ WAGGLE_EXPORT void waggle_set_error_handler(waggle_error_fn *handler, void *self
 
 struct waggle_provider;
 
-#define WAGGLE_NO_LIMIT UINT32_MAX
+#define WAGGLE_NO_LIMIT   UINT32_MAX
+#define WAGGLE_LIMIT_ZERO (UINT32_MAX - 1) /* none at all: zero itself takes the default */
 
 /* Zero members take the specification's default (or the environment's value in waggle_init). What a
  * span holds takes at most 64 KiB, encoded; what finds no room is counted as dropped. */
@@ -218,8 +220,6 @@ WAGGLE_EXPORT struct waggle_id_generator *waggle_id_generator_xray(void);
 /* Readable text, one line a span, to `out` (a FILE *; NULL: stdout). */
 WAGGLE_EXPORT struct waggle_exporter *waggle_console_exporter_new(void *out);
 
-struct waggle_transport; /* waggle/transport.h */
-
 typedef struct waggle_otlp_options {
     size_t struct_size;
     enum waggle_signal signal;
@@ -231,6 +231,11 @@ typedef struct waggle_otlp_options {
     bool json;                          /* JSON instead of protobuf */
     struct waggle_transport *transport; /* owned; NULL: plain HTTP built in */
     bool grpc; /* gRPC; endpoint and url are http://host:port then, 4317 (needs waggle/tls.h) */
+    const waggle_tls_options
+        *tls;            /* borrowed; of what is NULL, OTEL_EXPORTER_OTLP_CERTIFICATE,
+                            _CLIENT_KEY and _CLIENT_CERTIFICATE of the signal, then of all */
+    bool no_environment; /* what is zero takes the default, whatever variables say */
+    bool insecure;       /* gRPC: an endpoint without a scheme is plain */
 } waggle_otlp_options;
 
 /* OTLP over HTTP, protobuf or JSON (OTEL_EXPORTER_OTLP_PROTOCOL=http/json), or over gRPC (=grpc).

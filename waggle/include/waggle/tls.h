@@ -18,16 +18,8 @@
 extern "C" {
 #endif
 
-/* Zero members take the environment's value: OTEL_EXPORTER_OTLP_CERTIFICATE, _CLIENT_CERTIFICATE
- * and _CLIENT_KEY (PEM files), else libcurl's own authorities and no client certificate. */
-typedef struct waggle_tls_options {
-    size_t struct_size;
-    const char *ca_file;
-    const char *client_certificate_file;
-    const char *client_key_file;
-} waggle_tls_options;
-
-/* A transport for http:// and https:// URLs. Certificates are verified. NULL without memory. */
+/* A transport for http:// and https:// URLs, with the options of waggle/transport.h. Certificates
+ * are verified. NULL without memory. */
 WAGGLE_EXPORT struct waggle_transport *waggle_curl_transport_new(const waggle_tls_options *options);
 
 /* Let exporters that are made from now on use it for https:// URLs, and for OTLP over gRPC (plain

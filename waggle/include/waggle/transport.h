@@ -60,9 +60,20 @@ struct waggle_transport_ops {
 /* Milliseconds from now that a Retry-After header's value asks for; -1 if it is malformed. */
 WAGGLE_EXPORT int64_t waggle_retry_after_ms(const char *value, size_t n);
 
+/* How a transport proves who it is and whom it believes. Zero members take the environment's value:
+ * OTEL_EXPORTER_OTLP_CERTIFICATE, _CLIENT_CERTIFICATE and _CLIENT_KEY (PEM files), else the
+ * transport's own authorities and no client certificate. */
+typedef struct waggle_tls_options {
+    size_t struct_size;
+    const char *ca_file;
+    const char *client_certificate_file;
+    const char *client_key_file;
+    bool no_environment; /* leave the variables alone */
+} waggle_tls_options;
+
 /* What makes transports for https:// URLs (waggle/tls.h sets it); NULL: there are none. Call it
- * while the program has one thread. */
-typedef struct waggle_transport *waggle_transport_make_fn(void);
+ * while the program has one thread. The options are borrowed for the call; NULL: all zero. */
+typedef struct waggle_transport *waggle_transport_make_fn(const waggle_tls_options *options);
 WAGGLE_EXPORT void waggle_transport_for_https(waggle_transport_make_fn *make);
 
 /* What makes transports for OTLP over gRPC (waggle/tls.h sets it); NULL: there are none. Such a

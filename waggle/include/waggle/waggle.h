@@ -12,6 +12,7 @@
 #include "waggle/baggage.h"
 #include "waggle/bridge.h"
 #include "waggle/cloudwatch.h"
+#include "waggle/config.h"
 #include "waggle/context.h"
 #include "waggle/db.h"
 #include "waggle/error.h"
