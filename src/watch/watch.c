@@ -29,7 +29,8 @@ struct skep_watch {
     struct skep_watch_rule *rules;
     struct skep_watch_state *states; /* [n_rules], of the same index */
     size_t n_rules;
-    bool untold; /* something may not be told */
+    bool untold;  /* something may not be told */
+    bool unknown; /* the rules could not be read: what is watched is not what there is */
     struct skep_mutex mu;
     struct skep_cond bell;
     bool reload, stopping; /* mu */
@@ -64,10 +65,23 @@ int64_t skep_watch_next(const struct skep_watch_rule *r, int64_t after_ns)
     return floor_to(after_ns, r->every_ns) + r->every_ns;
 }
 
+/* The last slot lies more than an interval ahead: the clock was set back since, and waiting until
+ * it is there again could take years. */
+static bool is_set_back(const struct skep_watch_rule *r, int64_t slot_ns, int64_t now_ns)
+{
+    return now_ns < slot_ns && slot_ns - now_ns > r->every_ns;
+}
+
+static int64_t last_slot(const struct skep_watch_rule *r, int64_t was_ns, int64_t slot_ns)
+{
+    return is_set_back(r, was_ns, slot_ns) ? slot_ns : SKEP_MAX(was_ns, slot_ns);
+}
+
 int64_t skep_watch_due(const struct skep_watch_rule *r, int64_t after_ns, int64_t now_ns)
 {
     int64_t slot = floor_to(now_ns, r->every_ns);
-    return slot > after_ns && skep_watch_in_window(&r->window, slot) ? slot : 0;
+    bool fresh = slot > after_ns || is_set_back(r, after_ns, now_ns);
+    return fresh && skep_watch_in_window(&r->window, slot) ? slot : 0;
 }
 
 void skep_watch_step(const struct skep_watch_rule *r, bool met, int64_t slot_ns,
@@ -75,7 +89,7 @@ void skep_watch_step(const struct skep_watch_rule *r, bool met, int64_t slot_ns,
 {
     bool was = s->triggered;
     skep_assert(r->limit >= 1);
-    s->slot_ns = SKEP_MAX(s->slot_ns, slot_ns);
+    s->slot_ns = last_slot(r, s->slot_ns, slot_ns);
     s->streak = met ? SKEP_MIN(s->streak + 1, 1000000u) : 0;
     s->triggered = met && (was || s->streak >= r->limit);
     if (s->triggered && !was)
@@ -129,17 +143,14 @@ static void load_if_asked_locked(struct skep_watch *w)
 {
     skep_err err = {.text = ""};
     skep_mutex_lock(&w->mu);
-    bool reload = w->reload;
+    bool reload = w->reload || w->unknown;
     w->reload = false;
     skep_mutex_unlock(&w->mu);
     skep_rc rc = reload ? load_locked(w, &err) : SKEP_OK;
-    if (rc == SKEP_OK)
-        return;
-    skep_log(WARN, "the rules to watch cannot be read, retrying", SKEP_K_RC(rc),
-             SKEP_K_CSTR("error", err.text));
-    skep_mutex_lock(&w->mu);
-    w->reload = true;
-    skep_mutex_unlock(&w->mu);
+    w->unknown = rc != SKEP_OK;
+    if (w->unknown)
+        skep_log(WARN, "the rules to watch cannot be read, retrying", SKEP_K_RC(rc),
+                 SKEP_K_CSTR("error", err.text));
 }
 
 /* --- evaluations ---------------------------------------------------------------------------------
@@ -179,7 +190,7 @@ static skep_rc evaluate_locked(struct skep_watch *w, size_t i, int64_t slot_ns,
         ret->value = answer.value;
         skep_watch_step(r, answer.met, slot_ns, &next, ret);
     } else { /* decides nothing, but the slot was used */
-        next.slot_ns = SKEP_MAX(next.slot_ns, slot_ns);
+        next.slot_ns = last_slot(r, next.slot_ns, slot_ns);
         ret->triggered = next.triggered;
         ret->told = true;
         ret->error = skep_arena_str(arena, skep_str_c(why.text));
@@ -246,7 +257,7 @@ int64_t skep_watch_look(struct skep_watch *w)
         tell_locked(w);
     for (size_t i = 0; i < w->n_rules; i++)
         next = SKEP_MIN(next, skep_watch_next(&w->rules[i], os->now_ns(os)));
-    if (w->untold)
+    if (w->untold || w->unknown)
         next = SKEP_MIN(next, os->now_ns(os) + (int64_t)RETRY_MS * 1000000);
     skep_mutex_unlock(&w->mu_work);
     return next;

@@ -81,7 +81,8 @@ void skep_watch_changed(struct skep_watch *w);
 SKEP_NODISCARD skep_rc skep_watch_drop(struct skep_watch *w, skep_str environment, skep_str id,
                                        skep_err *err);
 /* What the thread does when it wakes: ask all that is due, tell all that is not told.  For it, and
- * for tests without it.  Returns the instant of the next slot; INT64_MAX without rules. */
+ * for tests without it.  Returns the instant of the next slot, or of what is to be tried again;
+ * INT64_MAX without rules. */
 int64_t skep_watch_look(struct skep_watch *w);
 /* Evaluate one rule as of now, whatever its slots and window, and keep what came of it like every
  * evaluation.
@@ -97,7 +98,9 @@ SKEP_NODISCARD skep_rc skep_watch_evaluate(struct skep_watch *w, skep_str enviro
 bool skep_watch_in_window(const struct skep_watch_window *w, int64_t at_ns);
 /* The first slot after an instant. */
 int64_t skep_watch_next(const struct skep_watch_rule *r, int64_t after_ns);
-/* The last slot in (after_ns, now_ns]; 0 = none: earlier ones that were missed are not made up. */
+/* The last slot in (after_ns, now_ns]; 0 = none: earlier ones that were missed are not made up.  An
+ * after_ns more than an interval ahead of now is of a clock that was set back, and stops nothing.
+ */
 int64_t skep_watch_due(const struct skep_watch_rule *r, int64_t after_ns, int64_t now_ns);
 /* What an answer makes of a watch: *s is changed, e's met, triggered, event and told are set. */
 void skep_watch_step(const struct skep_watch_rule *r, bool met, int64_t slot_ns,

@@ -24,7 +24,7 @@ static skep_err err;
 static struct {
     size_t n_rules;
     struct skep_watch_rule rules[3];
-    bool met, broken, deaf;
+    bool met, broken, deaf, lost;
     unsigned asked;
     int64_t slots[64];
     unsigned n_told;
@@ -45,7 +45,8 @@ static skep_rc rules(void *ctx, struct skep_arena *arena, struct skep_watch_rule
                      size_t *ret_n, skep_err *e)
 {
     (void)ctx;
-    (void)e;
+    if (world.lost)
+        return skep_fail(e, SKEP_EIO, "the rules are gone");
     *ret = skep_new_n(arena, struct skep_watch_rule, 3);
     memcpy(*ret, world.rules, sizeof world.rules);
     *ret_n = world.n_rules;
@@ -144,7 +145,11 @@ static void test_slots(void **unused)
     assert_int_equal(skep_watch_due(&r, 0, 60 * S), 60 * S);
     assert_int_equal(skep_watch_due(&r, 60 * S, 119 * S), 0);
     assert_int_equal(skep_watch_due(&r, 60 * S, 400 * S), 360 * S); /* the last, not all */
-    assert_int_equal(skep_watch_due(&r, 500 * S, 400 * S), 0);      /* the clock was set back */
+    /* The clock was set back: a little waits, much does not. */
+    assert_int_equal(skep_watch_due(&r, 430 * S, 400 * S), 0);
+    assert_int_equal(skep_watch_due(&r, 460 * S, 400 * S), 0);
+    assert_int_equal(skep_watch_due(&r, 461 * S, 400 * S), 360 * S);
+    assert_int_equal(skep_watch_due(&r, INT64_MAX, 400 * S), 360 * S);
 }
 
 static int64_t at(int day, int hour, int minute) /* of 1970: the 1st was a Thursday */
@@ -336,6 +341,46 @@ static void test_rules_change(void **unused)
     assert_int_equal(skep_watch_look(watch), INT64_MAX);
 }
 
+/* A clock that ran a year ahead and was put right: who watches goes on, once a slot. */
+static void test_clock_set_back(void **unused)
+{
+    (void)unused;
+    int64_t right = now;
+    now += 365 * 86400 * S;
+    (void)skep_watch_look(watch);
+    assert_int_equal(world.asked, 1);
+    now = right;
+    world.met = true;
+    (void)skep_watch_look(watch);
+    assert_int_equal(world.asked, 2);
+    assert_int_equal(world.slots[1], right);
+    expect_told(1, SKEP_WATCH_FIRED);
+    (void)skep_watch_look(watch); /* the slot is used */
+    assert_int_equal(world.asked, 2);
+    now += 60 * S;
+    world.broken = true;
+    (void)skep_watch_look(watch);
+    assert_int_equal(world.asked, 3);
+    stop();
+    start();
+    (void)skep_watch_look(watch);
+    assert_int_equal(world.asked, 3);
+}
+
+/* Rules that cannot be read are asked for again after a while, not at once: no busy loop. */
+static void test_rules_lost(void **unused)
+{
+    (void)unused;
+    world.lost = true;
+    int64_t next = skep_watch_look(watch);
+    assert_true(next > now && next <= now + 60 * S);
+    assert_int_equal(world.asked, 0);
+    world.lost = false;
+    now = next;
+    assert_true(skep_watch_look(watch) > now); /* and without being told that they changed */
+    assert_int_equal(world.asked, 1);
+}
+
 static void test_evaluate_now(void **unused)
 {
     struct skep_arena arena;
@@ -383,6 +428,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_crash_before_telling, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_errors_decide_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_rules_change, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_clock_set_back, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_rules_lost, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_evaluate_now, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_thread, set_up, tear_down),
     };
