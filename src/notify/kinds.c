@@ -48,7 +48,7 @@ skep_rc skep_notify__check_url(skep_str target, skep_err *err)
     bool http = skep_str_starts(target, SKEP_STR("https://")) ||
                 skep_str_starts(target, SKEP_STR("http://"));
     size_t host = skep_str_find(target, SKEP_STR("://")) + 3;
-    if (!http || target.n > 2000 || target.n == host || target.p[host] == '/')
+    if (!http || target.n > SKEP_NOTIFY__TARGET_MAX || target.n == host || target.p[host] == '/')
         return skep_fail(err, SKEP_EINVAL, "a target is an address: https://host/path");
     for (size_t i = 0; i < target.n; i++)
         if ((uint8_t)target.p[i] <= ' ' || target.p[i] == 0x7f)

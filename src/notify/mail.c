@@ -40,6 +40,9 @@ static bool is_address(skep_str s)
 skep_rc skep_notify__check_mail(skep_str target, skep_err *err)
 {
     unsigned n = 0;
+    if (target.n > SKEP_NOTIFY__TARGET_MAX)
+        return skep_fail(err, SKEP_EINVAL, "a target has at most %d bytes",
+                         SKEP_NOTIFY__TARGET_MAX);
     for (size_t i = 0; i < target.n; i++) /* it becomes a header */
         if ((uint8_t)target.p[i] < ' ')
             return skep_fail(err, SKEP_EINVAL, "mail addresses have no control characters");

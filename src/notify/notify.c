@@ -38,7 +38,7 @@ static const int64_t wait_max_ns = (int64_t)RETRY_AFTER_MAX_S * 1000000000;
 
 struct place {
     struct place *next;
-    char id[SKEP_NOTICE_ID_BYTES], name[120], target[2048];
+    char id[SKEP_NOTICE_ID_BYTES], name[120], target[SKEP_NOTIFY__TARGET_MAX + 1];
     enum skep_state_place_kind kind;
     uint32_t per_minute, failures;
     int64_t due_ns; /* not before */

@@ -5,6 +5,10 @@
 #include "fetch/fetch.h"
 #include "notify/notify.h"
 
+/* What every kind's check holds a target to: the queue has room for no more, and part of an address
+ * is another address. */
+enum { SKEP_NOTIFY__TARGET_MAX = 2000 };
+
 /* One attempt. */
 struct skep_notify__try {
     const struct skep_notify_config *cfg;

@@ -86,6 +86,26 @@ static void test_targets(void **unused)
     }
 }
 
+/* A target that fits nowhere whole is refused: its beginning could be somebody else's address. */
+static void test_long_targets(void **unused)
+{
+    static char mail[20 * 200];
+    enum skep_state_place_kind kind;
+    skep_err err;
+    size_t n = 0;
+    (void)unused;
+    while (n + 140 < sizeof mail) {
+        n += (size_t)snprintf(mail + n, sizeof mail - n, "%s%0120d@b.example", n ? "," : "", 7);
+        bool fits = n <= 2000;
+        assert_int_equal(
+            skep_notify_check_place(SKEP_STR("mail"), (skep_str){mail, n}, &kind, &err),
+            fits ? SKEP_OK : SKEP_EINVAL);
+        if (!fits)
+            return;
+    }
+    fail_msg("never too long");
+}
+
 static bool no_secret(void *ctx, skep_str place, uint8_t ret[32])
 {
     (void)ctx, (void)place, (void)ret;
@@ -163,6 +183,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_addresses),
         cmocka_unit_test(test_targets),
+        cmocka_unit_test(test_long_targets),
         cmocka_unit_test(test_put),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
