@@ -422,9 +422,9 @@ static skep_rc tell_one(struct event *ev, yyjson_val *notified, skep_err *err)
     set_body(ev, type, yyjson_obj_get(yyjson_doc_get_root(d), "details"), notified, &notice);
     rc = skep_notify_put(ev->api->cfg.notify, &notice, NULL, err);
     yyjson_doc_free(d);
-    if (rc == SKEP_ENOTFOUND || rc == SKEP_ELIMIT) {
-        /* No place (a Slack channel without an address), or too many wait there already, which it
-         * counts: telling again would not help. */
+    if (rc == SKEP_ENOTFOUND || rc == SKEP_ELIMIT || rc == SKEP_EINVAL || rc == SKEP_ETOOLARGE) {
+        /* No place (a Slack channel without an address), too many wait there already, which it
+         * counts, or it is no message: telling again would not help. */
         skep_log(WARN, "a recipient cannot be told, going on", SKEP_K_STR("recipient", id),
                  SKEP_K_CSTR("error", err->text));
         return SKEP_OK;

@@ -65,6 +65,11 @@ static bool passes(const struct threshold *t, double v)
     }
 }
 
+static bool is_least(const struct threshold *t)
+{
+    return t->op == SKEP_CMP_LT || t->op == SKEP_CMP_LE;
+}
+
 /* --- the question --------------------------------------------------------------------------------
  */
 
@@ -94,8 +99,23 @@ static bool number_of(const struct skep_cell *c, double *ret)
     return c->kind == SKEP_CELL_INT || c->kind == SKEP_CELL_DOUBLE;
 }
 
-static skep_rc ask(struct skep_api__alert *a, skep_str spec, int64_t now_ns, struct groups *ret,
-                   skep_err *err)
+/* What decides comes first: of more groups than an answer holds, the others would change nothing.
+ */
+static const struct skep_plan *ordered(struct skep_api__alert *a, const struct skep_plan *plan,
+                                       bool least)
+{
+    struct skep_order *order = skep_new(a->opts.arena, struct skep_order);
+    struct skep_plan *copy = skep_new(a->opts.arena, struct skep_plan);
+    *order = (struct skep_order){
+        .by_agg = true, .index = skep_plan_first_value(plan), .descending = !least};
+    *copy = *plan;
+    copy->orders = order;
+    copy->n_orders = 1;
+    return copy;
+}
+
+static skep_rc ask(struct skep_api__alert *a, const struct threshold *t, skep_str spec,
+                   int64_t now_ns, struct groups *ret, skep_err *err)
 {
     struct skep_api__dataset d;
     struct skep_lang_opts lang;
@@ -114,10 +134,16 @@ static skep_rc ask(struct skep_api__alert *a, skep_str spec, int64_t now_ns, str
     if (skep_lang_honeycomb(skep_str_bytes(spec), &lang, a->opts.arena, &ret->plan, &issue) !=
         SKEP_OK)
         return skep_fail(err, SKEP_EINVAL, "%s: %s", issue.field, issue.text);
+    ret->plan = ordered(a, ret->plan, is_least(t));
     SKEP_TRY(skep_query_aggregate(a->api->cfg.store, ret->plan, &a->opts, &r, err));
     if (!r->complete)
         return skep_fail(err, SKEP_ECORRUPT, "not all rows could be read: " SKEP_STRFMT,
                          SKEP_STRARG(r->missing));
+    if (t->baseline && r->n_groups < r->n_groups_total)
+        return skep_fail(
+            err, SKEP_ELIMIT,
+            "%zu groups: at most %d can be compared with what they were, group by less",
+            r->n_groups_total, SKEP_LIMIT_PLAN_RESULT_GROUPS);
     bool whole = ret->plan->n_groups == 0 && ret->plan->n_havings == 0;
     const struct skep_result_group *list = whole ? &r->totals : r->groups;
     ret->n = whole ? 1 : r->n_groups;
@@ -233,11 +259,11 @@ skep_rc skep_api__alert_trigger(struct skep_api__alert *a, struct skep_watch_ans
     struct groups now = {.n = 0}, then = {.n = 0};
     skep_str spec;
     size_t n_met = 0;
-    bool least = t.op == SKEP_CMP_LT || t.op == SKEP_CMP_LE;
+    bool least = is_least(&t);
     SKEP_TRY(spec_of(a, &spec, err));
-    SKEP_TRY(ask(a, spec, a->slot_ns, &now, err));
+    SKEP_TRY(ask(a, &t, spec, a->slot_ns, &now, err));
     if (t.baseline) {
-        SKEP_TRY(ask(a, spec, a->slot_ns - t.offset_ns, &then, err));
+        SKEP_TRY(ask(a, &t, spec, a->slot_ns - t.offset_ns, &then, err));
         subtract(&now, &then, t.percentage);
     }
     for (size_t i = 0; i < now.n; i++) {

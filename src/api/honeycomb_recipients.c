@@ -13,11 +13,14 @@
  * Threads: workers.  Memory: the request's arena. */
 #include "api/honeycomb_recipients.h"
 
+#include "api/keys.h"
 #include "base/assert.h"
 #include "base/log.h"
 #include "notify/notify.h"
 #include "state/notify.h"
 #include "wire/fill.h"
+
+enum { TYPE_MAX = 200 }; /* as messages may have (notify.h) */
 
 static const skep_str pagerduty = SKEP_STR_INIT("https://events.pagerduty.com/v2/enqueue");
 
@@ -104,10 +107,14 @@ static bool check_headers(struct skep_api__hny_call *c, yyjson_mut_val *details)
     yyjson_mut_val *h;
     yyjson_mut_arr_foreach(yyjson_mut_obj_get(details, "webhook_headers"), i, n, h)
     {
-        if (!is_line(skep_api__hny_mut_text(h, "header"), true) ||
-            !is_line(skep_api__hny_mut_text(h, "value"), false))
+        skep_str name = skep_api__hny_mut_text(h, "header");
+        skep_str value = skep_api__hny_mut_text(h, "value");
+        if (!is_line(name, true) || !is_line(value, false))
             return refuse(c, "webhook_headers", SKEP_LANG_INVALID,
                           "a header is one line of printable ASCII");
+        if (skep_str_ieq(name, SKEP_STR("content-type")) && (value.n == 0 || value.n > TYPE_MAX))
+            return refuse(c, "webhook_headers", SKEP_LANG_INVALID,
+                          "a Content-Type has 1 to 200 characters");
     }
     return is_line(skep_api__hny_mut_text(details, "webhook_secret"), false) ||
            refuse(c, "webhook_secret", SKEP_LANG_INVALID, "one line of printable ASCII");
@@ -141,8 +148,8 @@ static skep_rc keep_place(struct skep_api__hny_call *c, const struct kind *k, sk
 {
     struct skep_state *state = c->job->api->cfg.state;
     struct skep_arena *arena = &c->job->arena;
-    const skep_str target =
-        skep_api__hny_mut_text(yyjson_mut_obj_get(c->body, "details"), k->target);
+    const skep_str target = skep_notify_shown(
+        arena, skep_api__hny_mut_text(yyjson_mut_obj_get(c->body, "details"), k->target));
     struct skep_state_place p = {.id = skep_api__recipient_place(arena, c->object.id),
                                  .environment = c->object.environment,
                                  .name = skep_arena_printf(arena, "%s %.*s (%.*s)", k->type,
@@ -156,9 +163,24 @@ static skep_rc keep_place(struct skep_api__hny_call *c, const struct kind *k, sk
     return rc == SKEP_ENOTFOUND ? skep_state_put_place(state, &p, err) : rc;
 }
 
+/* The audit log: "webhook ops (id)", without the secret that an address may be. */
+static void audit(struct skep_api__hny_call *c, enum skep_api__hny_change how)
+{
+    static const char *const what[] = {[SKEP_HNY_CREATED] = "recipient.create",
+                                       [SKEP_HNY_SET] = "recipient.change",
+                                       [SKEP_HNY_DROPPED] = "recipient.delete"};
+    struct skep_arena *arena = &c->job->arena;
+    skep_str target = c->object.name, type = skep_str_cut(&target, ' ');
+    skep_api__audit(c->job, what[how],
+                    skep_arena_printf(
+                        arena, SKEP_STRFMT " " SKEP_STRFMT " (" SKEP_STRFMT ")", SKEP_STRARG(type),
+                        SKEP_STRARG(skep_notify_shown(arena, target)), SKEP_STRARG(c->object.id)));
+}
+
 static void changed(struct skep_api__hny_call *c, enum skep_api__hny_change how)
 {
     skep_err err = {.text = ""};
+    audit(c, how);
     skep_rc rc = SKEP_OK;
     const struct kind *k =
         how == SKEP_HNY_DROPPED ? NULL : kind_of(skep_api__hny_mut_text(c->body, "type"));
@@ -351,6 +373,8 @@ static bool settle_notified(struct skep_api__hny_call *c, yyjson_mut_val *item, 
     yyjson_doc_free(d);
     skep_api__hny_mut_set(c->doc, item, "id", yyjson_mut_strncpy(c->doc, r.id.p, r.id.n));
     skep_api__hny_mut_set(c->doc, item, "type", yyjson_mut_strncpy(c->doc, type.p, type.n));
+    /* Who asks about triggers need not administer: a channel may be Slack's secret address. */
+    target = skep_notify_shown(&c->job->arena, target);
     skep_api__hny_mut_set(c->doc, item, "target", yyjson_mut_strncpy(c->doc, target.p, target.n));
     return true;
 }

@@ -193,7 +193,7 @@ static void put_watch(struct skep_mcp_call *c, const struct skep_watch_state *al
                       skep_str id)
 {
     struct skep_evaluation e;
-    size_t k = 0;
+    bool found = false;
     skep_err err;
     const struct skep_watch_state *w = NULL;
     for (size_t i = 0; i < n; i++)
@@ -201,9 +201,9 @@ static void put_watch(struct skep_mcp_call *c, const struct skep_watch_state *al
     skep_buf_str(c->out, w && w->triggered ? SKEP_STR(" **triggered** since ") : SKEP_STR(" ok"));
     if (w && w->triggered)
         put_instant(c, w->triggered_ns);
-    if (skep_state_evaluations(c->job->api->cfg.state, c->job->opts.environment, id, 0,
-                               &c->job->arena, &e, 1, &k, &err) != SKEP_OK ||
-        k == 0)
+    if (skep_state_evaluation_last(c->job->api->cfg.state, c->job->opts.environment, id,
+                                   &c->job->arena, &e, &found, &err) != SKEP_OK ||
+        !found)
         return;
     skep_buf_str(c->out, SKEP_STR(", asked last at "));
     put_instant(c, e.slot_ns);

@@ -72,12 +72,12 @@ static void put_last(struct skep_api__job *job, skep_str id)
 {
     struct skep_json *j = &job->out.json;
     struct skep_evaluation e;
-    size_t n = 0;
+    bool found = false;
     skep_err err;
-    skep_rc rc = skep_state_evaluations(job->api->cfg.state, job->opts.environment, id, 0,
-                                        &job->arena, &e, 1, &n, &err);
+    skep_rc rc = skep_state_evaluation_last(job->api->cfg.state, job->opts.environment, id,
+                                            &job->arena, &e, &found, &err);
     skep_json_key(j, SKEP_STR("last"));
-    if (rc == SKEP_OK && n)
+    if (rc == SKEP_OK && found)
         put_evaluation(j, &e, false);
     else
         skep_json_null(j);

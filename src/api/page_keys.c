@@ -10,6 +10,8 @@
 #include "api/keys.h"
 #include "base/log.h"
 #include "ingest/ingest.h"
+#include "notify/notify.h"
+#include "watch/watch.h"
 
 struct skep_api__scope_of_keys skep_api__keys_scope(struct skep_api__job *job)
 {
@@ -28,7 +30,9 @@ void skep_api__keys_changed(struct skep_api__job *job)
     skep_err err;
     if (skep_auth_refresh(job->api->cfg.auth, &err) != SKEP_OK)
         skep_log(WARN, "keys changed, and cannot be read yet", SKEP_K_CSTR("error", err.text));
-    /* An environment that went took its rules and its datasets along. */
+    /* An environment that went took its rules, datasets, places, triggers along. */
+    skep_watch_changed(job->api->watch);
+    skep_notify_changed(job->api->cfg.notify);
     if (skep_ingest_grouping_load(job->api->cfg.ingest, &err) != SKEP_OK)
         skep_log(WARN, "rules about grouping cannot be read, keeping those that are known",
                  SKEP_K_CSTR("error", err.text));

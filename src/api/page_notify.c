@@ -28,19 +28,6 @@ static const char *const states[] = {[SKEP_STATE_MESSAGE_WAITING] = "waiting",
                                      [SKEP_STATE_MESSAGE_DELIVERED] = "delivered",
                                      [SKEP_STATE_MESSAGE_DEAD] = "dead"};
 
-/* Slack's addresses are secrets: of them the host alone is shown. */
-static skep_str shown_target(struct skep_api__job *job, const struct skep_state_place *p)
-{
-    size_t at = skep_str_find(p->target, SKEP_STR("://"));
-    if (p->kind != SKEP_STATE_PLACE_SLACK || at == SIZE_MAX)
-        return p->target;
-    size_t path = skep_str_chr(skep_str_skip(p->target, at + 3), '/');
-    if (path == SIZE_MAX)
-        return p->target;
-    return skep_arena_printf(&job->arena, SKEP_STRFMT "/...",
-                             SKEP_STRARG(((skep_str){p->target.p, at + 3 + path})));
-}
-
 static void put_place(struct skep_api__job *job, struct skep_json *json,
                       const struct skep_state_place *p)
 {
@@ -48,7 +35,9 @@ static void put_place(struct skep_api__job *job, struct skep_json *json,
     skep_json_put_str(json, SKEP_STR("id"), p->id);
     skep_json_put_str(json, SKEP_STR("name"), p->name);
     skep_json_put_str(json, SKEP_STR("kind"), skep_str_c(skep_notify_kind_name(p->kind)));
-    skep_json_put_str(json, SKEP_STR("target"), shown_target(job, p));
+    skep_json_put_str(json, SKEP_STR("target"),
+                      p->kind == SKEP_STATE_PLACE_SLACK ? skep_notify_shown(&job->arena, p->target)
+                                                        : p->target);
     skep_json_put_u64(json, SKEP_STR("per_minute"), p->per_minute);
     skep_json_put_bool(json, SKEP_STR("disabled"), p->disabled);
     skep_json_put_u64(json, SKEP_STR("failures"), p->failures);

@@ -140,11 +140,15 @@ static skep_rc ask(const struct question *q, skep_str slug, struct skep_slo_coun
     struct skep_plan plan = *asked;
     plan.range = q->range;
     plan.granularity_ns = q->step_ns;
-    plan.limit = 100;
+    plan.limit = SKEP_LIMIT_PLAN_RESULT_GROUPS;
     SKEP_TRY(skep_query_aggregate(q->api->cfg.store, &plan, q->opts, &r, err));
     if (!r->complete)
         return skep_fail(err, SKEP_ECORRUPT, "not all rows could be read: " SKEP_STRFMT,
                          SKEP_STRARG(r->missing));
+    if (r->n_groups < r->n_groups_total)
+        return skep_fail(err, SKEP_ELIMIT,
+                         "the SLI has %zu values; it is to be true, false or absent",
+                         r->n_groups_total);
     add_result(r, q->range.start_ns, q->step_ns, ret, n);
     return SKEP_OK;
 }

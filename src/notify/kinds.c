@@ -30,6 +30,16 @@ const char *skep_notify_kind_name(enum skep_state_place_kind kind)
     return k ? k->name : "unknown";
 }
 
+skep_str skep_notify_shown(struct skep_arena *arena, skep_str target)
+{
+    size_t at = skep_str_find(target, SKEP_STR("://"));
+    size_t path = at == SIZE_MAX ? at : skep_str_chr(skep_str_skip(target, at + 3), '/');
+    if (path == SIZE_MAX)
+        return target;
+    return skep_arena_printf(arena, SKEP_STRFMT "/...",
+                             SKEP_STRARG(((skep_str){target.p, at + 3 + path})));
+}
+
 skep_rc skep_notify_check_place(skep_str kind, skep_str target, enum skep_state_place_kind *ret,
                                 skep_err *err)
 {

@@ -100,6 +100,8 @@ void skep_notify_changed(struct skep_notify *n);
 SKEP_NODISCARD skep_rc skep_notify_check_place(skep_str kind, skep_str target,
                                                enum skep_state_place_kind *ret, skep_err *err);
 const char *skep_notify_kind_name(enum skep_state_place_kind kind);
+/* "https://host/..." of an address whose path is a secret (Slack's); what is no address, whole. */
+skep_str skep_notify_shown(struct skep_arena *arena, skep_str target);
 
 struct skep_notify_stats {
     uint64_t queued, delivered, dead, failed_attempts; /* since the start */

@@ -6,7 +6,8 @@
  * I1  no more of a kind in an environment than the table below says.
  * I2  a name that is not empty is unique among environment, kind and scope.
  * I3  updated_ns grows with every change, also when the clock was set back.
- * Threads: any.  Memory: texts in the caller's arena. */
+ * I4  the bodies of a kind in an environment have SKEP_OBJECTS_BYTES at most: whoever lists them
+ * has them all in memory. Threads: any.  Memory: texts in the caller's arena. */
 #include "state/objects.h"
 
 #include "base/assert.h"
@@ -121,6 +122,25 @@ static skep_rc make_room_locked(struct skep_state *s, enum skep_object_kind kind
                      (unsigned long long)kinds[kind].max, kinds[kind].plural);
 }
 
+/* I4: with the body of `o` in place of what it was. */
+static skep_rc make_space_locked(struct skep_state *s, enum skep_object_kind kind,
+                                 const struct skep_object *o, skep_err *err)
+{
+    for (;;) {
+        uint64_t bytes = 0;
+        sqlite3_stmt *st = use(s, SKEP_STATE__OBJECT_BYTES, kind, o->environment);
+        skep_state__bind_str(st, 3, o->id);
+        SKEP_TRY(skep_state__number(s, st, &bytes, err));
+        if (bytes + o->body.n <= SKEP_OBJECTS_BYTES)
+            return SKEP_OK;
+        if (!kinds[kind].oldest_goes)
+            return skep_fail(err, SKEP_ELIMIT, "the %s of an environment may have %d MiB together",
+                             kinds[kind].plural, SKEP_OBJECTS_BYTES >> 20);
+        SKEP_TRY(
+            skep_state__run(s, use(s, SKEP_STATE__OBJECT_DROP_OLDEST, kind, o->environment), err));
+    }
+}
+
 /* I2 */
 static skep_rc check_locked(struct skep_state *s, enum skep_object_kind kind,
                             const struct skep_object *o, skep_err *err)
@@ -141,6 +161,7 @@ static skep_rc put_locked(struct skep_state *s, enum skep_object_kind kind, stru
 {
     SKEP_TRY(check_locked(s, kind, o, err));
     SKEP_TRY(make_room_locked(s, kind, o->environment, err));
+    SKEP_TRY(make_space_locked(s, kind, o, err));
     sqlite3_stmt *st = skep_state__use(s, SKEP_STATE__OBJECT_PUT);
     skep_state__bind_str(st, 1, o->id);
     skep_state__bind_str(st, 2, o->environment);
@@ -173,6 +194,7 @@ static skep_rc set_locked(struct skep_state *s, enum skep_object_kind kind,
                           const struct skep_object *o, int64_t now_ns, skep_err *err)
 {
     SKEP_TRY(check_locked(s, kind, o, err));
+    SKEP_TRY(make_space_locked(s, kind, o, err));
     sqlite3_stmt *st = use(s, SKEP_STATE__OBJECT_SET, kind, o->environment);
     skep_state__bind_str(st, 3, o->id);
     skep_state__bind_str(st, 4, o->name);

@@ -27,7 +27,11 @@ enum skep_object_kind {
     SKEP_OBJECT_KIND_COUNT
 };
 
-enum { SKEP_OBJECTS_MAX = 10000, SKEP_OBJECT_BYTES = 1 << 20 }; /* of a kind; of a body */
+enum {
+    SKEP_OBJECTS_MAX = 10000,     /* of a kind, of an environment */
+    SKEP_OBJECT_BYTES = 1 << 20,  /* of a body */
+    SKEP_OBJECTS_BYTES = 32 << 20 /* of all bodies of a kind, of an environment: lists hold them */
+};
 
 struct skep_object {
     skep_str id, environment;
@@ -51,13 +55,15 @@ SKEP_NODISCARD skep_rc skep_state_object(struct skep_state *s, enum skep_object_
                                          struct skep_arena *arena, struct skep_object *ret,
                                          skep_err *err);
 /* Keep a new one: its times are set, and its id (in the arena) when it has none.
- * Returns SKEP_OK | SKEP_EEXISTS (the name) | SKEP_ELIMIT (as many as may be) | SKEP_ETOOLARGE |
+ * Returns SKEP_OK | SKEP_EEXISTS (the name) | SKEP_ELIMIT (as many or as much as may be) |
+ *         SKEP_ETOOLARGE |
  *         SKEP_EIO | SKEP_ENOSPC. */
 SKEP_NODISCARD skep_rc skep_state_put_object(struct skep_state *s, enum skep_object_kind kind,
                                              struct skep_object *o, struct skep_arena *arena,
                                              skep_err *err);
 /* Replace name and body of o->id; sets updated_ns.
- * Returns SKEP_OK | SKEP_ENOTFOUND | SKEP_EEXISTS | SKEP_ETOOLARGE | SKEP_EIO | SKEP_ENOSPC. */
+ * Returns SKEP_OK | SKEP_ENOTFOUND | SKEP_EEXISTS | SKEP_ELIMIT | SKEP_ETOOLARGE | SKEP_EIO |
+ *         SKEP_ENOSPC. */
 SKEP_NODISCARD skep_rc skep_state_set_object(struct skep_state *s, enum skep_object_kind kind,
                                              struct skep_object *o, skep_err *err);
 /* Returns SKEP_OK | SKEP_ENOTFOUND | SKEP_EIO. */

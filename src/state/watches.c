@@ -159,6 +159,21 @@ skep_rc skep_state_evaluations(struct skep_state *s, skep_str environment, skep_
     return rc;
 }
 
+skep_rc skep_state_evaluation_last(struct skep_state *s, skep_str environment, skep_str watch,
+                                   struct skep_arena *arena, struct skep_evaluation *ret,
+                                   bool *ret_found, skep_err *err)
+{
+    size_t n = 0;
+    skep_mutex_lock(&s->lock);
+    sqlite3_stmt *st = skep_state__use(s, SKEP_STATE__EVALUATION_LAST);
+    skep_state__bind_str(st, 1, environment);
+    skep_state__bind_str(st, 2, watch);
+    skep_rc rc = read_locked(s, st, arena, ret, 1, &n, err);
+    skep_mutex_unlock(&s->lock);
+    *ret_found = n > 0;
+    return rc;
+}
+
 skep_rc skep_state_evaluations_untold(struct skep_state *s, struct skep_arena *arena,
                                       struct skep_evaluation *ret, size_t n, size_t *ret_n,
                                       skep_err *err)

@@ -60,6 +60,11 @@ SKEP_NODISCARD skep_rc skep_state_evaluations(struct skep_state *s, skep_str env
                                               skep_str watch, int64_t before,
                                               struct skep_arena *arena, struct skep_evaluation *ret,
                                               size_t n, size_t *ret_n, skep_err *err);
+/* The newest of a watch without its detail, which may be large; *ret_found: there is one. */
+SKEP_NODISCARD skep_rc skep_state_evaluation_last(struct skep_state *s, skep_str environment,
+                                                  skep_str watch, struct skep_arena *arena,
+                                                  struct skep_evaluation *ret, bool *ret_found,
+                                                  skep_err *err);
 /* Those of all watches of which something is left to be told, oldest first, at most n. */
 SKEP_NODISCARD skep_rc skep_state_evaluations_untold(struct skep_state *s, struct skep_arena *arena,
                                                      struct skep_evaluation *ret, size_t n,

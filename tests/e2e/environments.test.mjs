@@ -69,6 +69,30 @@ test('an environment is all that a question sees', { timeout: 90000 }, async () 
   }
 });
 
+test('an environment that is deleted takes along what was made in it, at once', { timeout: 90000 }, async () => {
+  const skep = await Skep.start();
+  try {
+    const make = async () => assert.equal((await skep.call('POST', '/skep/v1/environments', { name: 'prod' })).status, 201);
+    const post = async (path, body) => (await skep.call('POST', path, body, as('prod'))).json();
+    const places = async () => Number((await (await skep.call('GET', '/metrics')).text()).match(/^skep_notify_places\{state="all"\} (\d+)/m)[1]);
+    await make();
+    await send(skep, 'prod');
+    const { id } = await post('/1/queries/shop', { calculations: [{ op: 'COUNT' }] });
+    const trigger = await post('/1/triggers/__all__', { name: 'many', query: { calculations: [{ op: 'COUNT' }], time_range: 900 }, threshold: { op: '>', value: 0 } });
+    const evaluate = async () => (await skep.call('POST', `/skep/v1/alerts/${trigger.id}/evaluate`, undefined, as('prod'))).status;
+    assert.equal(await evaluate(), 200);
+    await post('/skep/v1/notify/places', { name: 'ops', kind: 'webhook', target: 'http://127.0.0.1:9/' });
+    await until('the place to be known', async () => await places() === 1);
+    assert.equal((await skep.call('DELETE', '/skep/v1/environments/prod')).status, 200);
+    await until('the place to be forgotten', async () => await places() === 0);
+    await make();
+    assert.equal(await evaluate(), 404);
+    assert.equal((await skep.call('GET', `/1/queries/shop/${id}`, undefined, as('prod'))).status, 404);
+  } finally {
+    await skep.done();
+  }
+});
+
 test('tails, stored queries, datasets and deletes stay inside', { timeout: 90000 }, async () => {
   const skep = await Skep.start();
   try {

@@ -214,9 +214,28 @@ test('terraform: recipients of every kind', async () => {
     [{ type: 'webhook', details: { webhook_name: 'x' } }, 'details.webhook_url'],
     [{ type: 'webhook', details: { webhook_name: 'x', webhook_url: 'ftp://x' } }, 'details.webhook_url'],
     [{ type: 'webhook', details: { webhook_name: 'x', webhook_url: hookUrl, webhook_headers: [{ header: 'A\r\nB', value: '1' }] } }, 'details.webhook_headers'],
+    ...['', 'x'.repeat(201)].map((value) => [{ type: 'webhook', details: { webhook_name: 'x', webhook_url: hookUrl, webhook_headers: [{ header: 'content-TYPE', value }] } }, 'details.webhook_headers']),
     [{ type: 'webhook', details: { webhook_name: 'x', webhook_url: hookUrl, webhook_secret: 'a\nb' } }, 'details.webhook_secret'],
     [{ type: 'webhook', details: { webhook_name: 'x', webhook_url: hookUrl, webhook_payloads: { payload_templates: { trigger: { body: '{{ if .Name }}' } } } } }, 'details.webhook_payloads.payload_templates.trigger.body'],
   ]) await refused('POST', '/1/recipients', body, 422, field);
+});
+
+test('a Slack address is a secret: no trigger, place or entry of the audit log has it; recipients are audited', async () => {
+  const secret = 'T000/B000/verysecret';
+  const slack_channel = `${hookUrl}/${secret}`;
+  const r = await skep.json('POST', '/1/recipients', { type: 'slack', details: { slack_channel } });
+  const t = await skep.json('POST', '/1/triggers/shop', trigger({ disabled: true, recipients: [{ type: 'slack', target: slack_channel }] }));
+  assert.deepEqual(t.recipients, [{ id: r.id, type: 'slack', target: `${hookUrl}/...` }]);
+  assert.deepEqual((await skep.json('PUT', `/1/triggers/shop/${t.id}`, t)).recipients, t.recipients);
+  for (const path of ['/1/triggers/shop', '/skep/v1/alerts', '/skep/v1/notify/places']) {
+    const text = JSON.stringify(await skep.json('GET', path));
+    assert.ok(text.includes(hookUrl) && !text.includes('T000'), `${path}: ${text}`);
+  }
+  await skep.json('PUT', `/1/recipients/${r.id}`, r);
+  assert.equal(await status('DELETE', `/1/triggers/shop/${t.id}`), 204);
+  assert.equal(await status('DELETE', `/1/recipients/${r.id}`), 204);
+  const mine = (await skep.json('GET', '/skep/v1/audit')).entries.filter((e) => e.on.includes(r.id));
+  assert.deepEqual(mine.map((e) => [e.what, e.on]), ['recipient.delete', 'recipient.change', 'recipient.create'].map((what) => [what, `slack ${hookUrl}/... (${r.id})`]));
 });
 
 const evaluate = (id) => skep.json('POST', `/skep/v1/alerts/${id}/evaluate`);
@@ -334,6 +353,32 @@ test('what decides: operators, values that are missing, limits in a row, every t
     formulas: [{ name: 'rate', expression: 'DIV($bad, $all)' }], time_range: 3600 };
   const [f] = await decide({ query: formula, threshold: { op: '>', value: 0.05 } });
   assert.ok(f.met && Math.abs(f.value - 4 / 44) < 1e-9, JSON.stringify(f));
+});
+
+test('the group that decides is found among more than an answer holds', async () => {
+  const events = Array.from({ length: 10050 }, (_, i) => ({ data: { who: `w${i}`, n: i + 1 } }));
+  assert.equal((await skep.call('POST', '/1/batch/crowd', events)).status, 200);
+  const query = { calculations: [{ op: 'MIN', column: 'n' }], breakdowns: ['who'], time_range: 3600 };
+  const ask = async (more) => evaluate((await skep.json('POST', '/1/triggers/crowd', trigger({ query, ...more }))).id);
+  const least = await ask({ threshold: { op: '<', value: 2 } });
+  assert.deepEqual([least.met, least.value, least.detail.n_triggered], [true, 1, 1]);
+  const most = await ask({ threshold: { op: '>', value: 10049 } });
+  assert.deepEqual([most.met, most.value, most.detail.n_triggered], [true, 10050, 1]);
+  const change = await ask({ threshold: { op: '>', value: 1 }, baseline_details: { type: 'value', offset_minutes: 1440 } });
+  assert.deepEqual([change.met, change.event], [false, '']);
+  assert.match(change.error, /10050 groups/);
+});
+
+test('an SLI of many values is counted whole, or said to be none', async () => {
+  const slo = async (ds) => {
+    await skep.json('POST', `/1/derived_columns/${ds}`, { alias: 'sli_n', expression: '$n' });
+    const made = await skep.json('POST', `/1/slos/${ds}`, { name: ds, sli: { alias: 'sli_n' }, time_period_days: 1, target_per_million: 990000 });
+    return (await skep.json('GET', '/skep/v1/slos')).slos.find((s) => s.object.id === made.id);
+  };
+  assert.equal((await skep.call('POST', '/1/batch/few', Array.from({ length: 150 }, (_, i) => ({ data: { n: i } })))).status, 200);
+  const few = await slo('few');
+  assert.deepEqual([few.total, few.good], [150, 149]);
+  assert.match((await slo('crowd')).error, /10050 values/);
 });
 
 test('SLOs: counts, budgets, burn alerts', async () => {

@@ -149,6 +149,31 @@ static void test_bounds(void **unused)
     free(large);
 }
 
+/* All bodies of a kind together are bounded: a list holds them all. */
+static void test_bytes(void **unused)
+{
+    enum { BODY = SKEP_OBJECT_BYTES - 1, FIT = SKEP_OBJECTS_BYTES / BODY };
+    char *large = malloc(BODY + 1);
+    struct skep_object o, last;
+    skep_str here = HERE;
+    (void)unused;
+    memset(large, 'x', BODY);
+    large[BODY] = '\0';
+    for (int i = 0; i < FIT; i++)
+        assert_int_equal(put(SKEP_OBJECT_BOARD, HERE, "", "", large, &last), SKEP_OK);
+    assert_int_equal(put(SKEP_OBJECT_BOARD, HERE, "", "", large, &o), SKEP_ELIMIT);
+    assert_int_equal(put(SKEP_OBJECT_BOARD, HERE, "", "", "{}", &o), SKEP_OK);
+    assert_int_equal(skep_state_set_object(state, SKEP_OBJECT_BOARD, &last, &err), SKEP_OK);
+    o.body = skep_str_c(large);
+    assert_int_equal(skep_state_set_object(state, SKEP_OBJECT_BOARD, &o, &err), SKEP_ELIMIT);
+    /* Neither another kind nor another environment has less for it; old markers make room. */
+    assert_int_equal(put(SKEP_OBJECT_BOARD, SKEP_STR("prod"), "", "", large, &o), SKEP_OK);
+    for (int i = 0; i < FIT + 3; i++)
+        assert_int_equal(put(SKEP_OBJECT_MARKER, HERE, "", "", large, &o), SKEP_OK);
+    assert_int_equal(count(SKEP_OBJECT_MARKER, &here, NULL), FIT);
+    free(large);
+}
+
 static struct skep_evaluation note(const char *id, int64_t slot, bool told)
 {
     const struct skep_watch_state w = {
@@ -188,6 +213,15 @@ static void test_watches(void **unused)
         skep_state_evaluations(state, HERE, SKEP_STR("a"), e[0].number, &arena, e, 8, &n, &err),
         SKEP_OK);
     assert_int_equal(n, 1);
+    bool found = false;
+    assert_int_equal(
+        skep_state_evaluation_last(state, HERE, SKEP_STR("a"), &arena, &e[0], &found, &err),
+        SKEP_OK);
+    assert_true(found && e[0].slot_ns == 20 && e[0].value == 1.5 && e[0].detail.n == 0);
+    assert_int_equal(
+        skep_state_evaluation_last(state, HERE, SKEP_STR("c"), &arena, &e[0], &found, &err),
+        SKEP_OK);
+    assert_false(found);
     assert_int_equal(skep_state_evaluations_untold(state, &arena, e, 8, &n, &err), SKEP_OK);
     assert_int_equal(n, 1);
     assert_int_equal(e[0].number, first.number);
@@ -227,14 +261,41 @@ static void test_environment(void **unused)
     struct skep_watch_state w = {.environment = SKEP_STR("prod"), .id = SKEP_STR("a")};
     struct skep_evaluation e = {.detail = SKEP_STR("{}")};
     struct skep_watch_state *list;
+    const struct skep_state_dataset shop = {
+        .slug = SKEP_STR("shop"), .name = SKEP_STR("Shop"), .description = SKEP_STR("")};
+    struct skep_state_dataset d, *datasets;
+    struct skep_state_query query;
+    skep_state_id id, other, result;
+    struct skep_state_result r;
     size_t n;
     (void)unused;
     assert_int_equal(skep_state_put_environment(state, &made, &err), SKEP_OK);
+    assert_int_equal(skep_state_put_dataset(state, SKEP_STR("prod"), &shop, &arena, &d, &err),
+                     SKEP_OK);
+    assert_int_equal(
+        skep_state_put_query(state, SKEP_STR("prod"), SKEP_STR("shop"), SKEP_STR("{}"), &id, &err),
+        SKEP_OK);
+    assert_int_equal(
+        skep_state_put_query(state, HERE, SKEP_STR("shop"), SKEP_STR("{}"), &other, &err), SKEP_OK);
+    assert_int_equal(
+        skep_state_new_result(state, skep_state_id_str(&id), SKEP_STR("{}"), &result, &err),
+        SKEP_OK);
     assert_int_equal(put(SKEP_OBJECT_BOARD, SKEP_STR("prod"), "", "", "{}", &o), SKEP_OK);
     assert_int_equal(put(SKEP_OBJECT_BOARD, HERE, "", "", "{}", &o), SKEP_OK);
     assert_int_equal(skep_state_note_evaluation(state, &w, &e, &err), SKEP_OK);
     assert_int_equal(skep_state_drop_environment(state, SKEP_STR("prod"), &err), SKEP_OK);
     assert_int_equal(count(SKEP_OBJECT_BOARD, NULL, NULL), 1);
+    assert_int_equal(skep_state_list_datasets(state, SKEP_STR("prod"), &arena, &datasets, &n, &err),
+                     SKEP_OK);
+    assert_int_equal(n, 0);
+    assert_int_equal(
+        skep_state_get_query(state, SKEP_STR("prod"), skep_state_id_str(&id), &arena, &query, &err),
+        SKEP_ENOTFOUND);
+    assert_int_equal(
+        skep_state_get_query(state, HERE, skep_state_id_str(&other), &arena, &query, &err),
+        SKEP_OK);
+    assert_int_equal(skep_state_get_result(state, skep_state_id_str(&result), &arena, &r, &err),
+                     SKEP_ENOTFOUND);
     assert_int_equal(skep_state_watches(state, NULL, &arena, &list, &n, &err), SKEP_OK);
     assert_int_equal(n, 0);
 }
@@ -245,6 +306,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_objects, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_names, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_bounds, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_bytes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_watches, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_trim, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_environment, set_up, tear_down),
