@@ -124,22 +124,6 @@ struct skep_pipe_stage *skep_rql__stage(Q *q, enum skep_pipe_op op)
 
 // --- SELECT, FROM, WHERE -----------------------------------------------------------------------
 
-static bool looks_at(const Q *q, const struct skep_calc *e, bool aggregates)
-{
-    if (e->op == SKEP_CALC_FIELD) {
-        for (unsigned i = 0; i < q->n_aggs; i++) {
-            if (q->aggs[i].slot == e->field)
-                return aggregates;
-        }
-        return !aggregates;
-    }
-    for (unsigned i = 0; e->op == SKEP_CALC_CALL && i < e->n_args; i++) {
-        if (looks_at(q, e->args[i], aggregates))
-            return true;
-    }
-    return false;
-}
-
 static skep_rc column(Q *q, Column *ret)
 {
     size_t from = skep_rql__here(q);
@@ -147,11 +131,12 @@ static skep_rc column(Q *q, Column *ret)
     if (skep_rql__word(q, "distinct"))
         return skep_rql__wrong(q, from, q->prev_end,
                                "DISTINCT is not supported: GROUP BY, or count_distinct(a)");
+    q->measures = q->looks = false;
     SKEP_TRY(skep_rql__expr(q, &ret->expr));
     ret->text = (skep_str){q->text.p + from, q->prev_end - from};
     ret->name = ret->text;
-    ret->measured = looks_at(q, ret->expr, true);
-    if (ret->measured && looks_at(q, ret->expr, false))
+    ret->measured = q->measures;
+    if (q->measures && q->looks)
         return skep_rql__wrong(q, from, q->prev_end, "aggregates and columns in one expression");
     if (skep_rql__word(q, "as") && !skep_rql__name(q, &ret->name, &quoted))
         return skep_rql__wrong(q, q->at, q->at + 1, "a name is expected behind AS");

@@ -128,10 +128,12 @@ static skep_rc aggregate(Q *q, enum skep_pipe_agg_op op, size_t at, Calc **ret)
     struct skep_pipe_agg g = {.op = op};
     if (!(op == SKEP_PIPE_COUNT && skep_rql__take(q, "*"))) {
         Calc *e = NULL;
+        bool looked = q->looks;
         q->aggregates = false;
         if (op == SKEP_PIPE_COUNT && skep_rql__word(q, "distinct"))
             g.op = SKEP_PIPE_COUNT_DISTINCT;
         SKEP_TRY(skep_rql__expr(q, &e));
+        q->looks = looked; /* of the aggregate, not of the column */
         q->aggregates = true;
         bool all = g.op == SKEP_PIPE_COUNT && e->op == SKEP_CALC_CONST; /* count(1) */
         g.expr = all ? NULL : e;
@@ -139,6 +141,7 @@ static skep_rc aggregate(Q *q, enum skep_pipe_agg_op op, size_t at, Calc **ret)
     SKEP_TRY(skep_rql__expect(q, ")"));
     SKEP_TRY(skep_rql__slot(q, &g.slot));
     q->aggs[q->n_aggs++] = g;
+    q->measures = true;
     *ret = skep_calc_field(q->a, g.slot, false);
     return SKEP_OK;
 }
@@ -199,12 +202,15 @@ static skep_rc call_of(Q *q, skep_str name, size_t at, Calc **ret)
 }
 
 /* What a selected column was called by AS. */
-static bool alias(const Q *q, skep_str name, Calc **ret)
+static bool alias(Q *q, skep_str name, Calc **ret)
 {
     for (unsigned i = 0; i < q->n_named; i++) {
-        if (!skep_str_ieq(name, q->named[i].name))
+        const struct skep_rql__column *c = &q->named[i];
+        if (!skep_str_ieq(name, c->name))
             continue;
-        *ret = q->named[i].expr;
+        *ret = c->expr;
+        q->measures |= c->measured;
+        q->looks |= !c->measured && c->expr->op != SKEP_CALC_CONST;
         return true;
     }
     return false;

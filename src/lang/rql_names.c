@@ -56,6 +56,7 @@ skep_rc skep_rql__field(Q *q, skep_str name, int what, struct skep_calc **ret)
 {
     struct skep_pipe *p = q->pipe;
     unsigned slot;
+    q->looks = true;
     for (unsigned i = 0; i < p->n_fields; i++) {
         if ((int)p->fields[i].what == what && skep_str_eq(p->fields[i].name, name)) {
             *ret = skep_calc_field(q->a, p->fields[i].slot, false);

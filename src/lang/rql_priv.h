@@ -43,6 +43,9 @@ struct skep_rql__q {
     const struct skep_rql__column *named; /* behind WHERE, names of these are expressions, too */
     unsigned n_named;
     bool again; /* FROM named another table than the columns before it were read for */
+    /* Of the column that is read: aggregates, fields of rows outside of them.  Noted as they are
+     * met: an expression may hold one part many times over, so that walking it could take for ever. */
+    bool measures, looks;
 };
 
 skep_rc skep_rql__wrong(struct skep_rql__q *q, size_t at, size_t end, const char *fmt,
