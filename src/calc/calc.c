@@ -329,3 +329,12 @@ skep_rc skep_calc__prepare_regex(struct skep_calc *call, unsigned arg, struct sk
     call->prepared = (void *)(uintptr_t)re;
     return SKEP_OK;
 }
+
+bool skep_calc__matches(struct skep_calc_ctx *ctx, const struct skep_calc *call, skep_str s)
+{
+    bool yes = false;
+    if (ctx->too_slow || skep_regex_tired(call->prepared) ||
+        skep_regex_test(call->prepared, s, &yes) != SKEP_OK)
+        ctx->too_slow = true;
+    return yes;
+}

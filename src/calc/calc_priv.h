@@ -45,6 +45,9 @@ skep_rc skep_calc__const_text(const struct skep_calc *call, unsigned arg, skep_s
 skep_rc skep_calc__prepare_regex(struct skep_calc *call, unsigned arg, struct skep_arena *a,
                                  unsigned *ret_arg, skep_err *err);
 
+/* Does the prepared expression match?  Not, and the context says so, when that takes too long. */
+bool skep_calc__matches(struct skep_calc_ctx *ctx, const struct skep_calc *call, skep_str s);
+
 /* dates.c */
 /* An instant by a format of strftime's conversions. */
 void skep_calc__put_instant(struct skep_buf *b, skep_str format, int64_t t_ms, int64_t offset_ms);

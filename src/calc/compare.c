@@ -80,8 +80,7 @@ static skep_value matches(struct skep_calc_ctx *ctx, const struct skep_calc *e, 
 {
     char x[64];
     skep_str s;
-    return skep_calc__bool(skep_calc__text_of(ctx, &a[0], x, &s) &&
-                           skep_regex_test(e->prepared, s));
+    return skep_calc__bool(skep_calc__text_of(ctx, &a[0], x, &s) && skep_calc__matches(ctx, e, s));
 }
 
 static skep_value and_(struct skep_calc_ctx *ctx, const struct skep_calc *e, const skep_value *a)

@@ -124,8 +124,7 @@ static skep_rc prepare_regex(struct skep_calc *call, struct skep_arena *a, unsig
 static skep_value reg_match(struct skep_calc_ctx *ctx, const struct skep_calc *e,
                             const skep_value *a)
 {
-    (void)ctx;
-    return skep_calc__bool(is_text(&a[0]) && skep_regex_test(e->prepared, a[0].s));
+    return skep_calc__bool(is_text(&a[0]) && skep_calc__matches(ctx, e, a[0].s));
 }
 
 /* The first group, or all of an expression without groups. */
@@ -137,7 +136,7 @@ static skep_value reg_value(struct skep_calc_ctx *ctx, const struct skep_calc *e
     bool found = false;
     if (!is_text(&a[0]))
         return SKEP_CALC__NULL;
-    if (skep_regex_find(e->prepared, a[0].s, 0, spans, &found) != SKEP_OK)
+    if (skep_regex_find(e->prepared, a[0].s, 0, 0, spans, &found) != SKEP_OK)
         ctx->too_slow = true;
     (void)skep_regex_groups(e->prepared, &n_groups); /* their number alone */
     unsigned g = n_groups > 0 ? 1 : 0;
@@ -153,7 +152,7 @@ static skep_value reg_count(struct skep_calc_ctx *ctx, const struct skep_calc *e
     int64_t n = 0;
     bool found = is_text(&a[0]);
     while (found && at <= a[0].s.n) {
-        if (skep_regex_find(e->prepared, a[0].s, at, spans, &found) != SKEP_OK) {
+        if (skep_regex_find(e->prepared, a[0].s, at, (size_t)n, spans, &found) != SKEP_OK) {
             ctx->too_slow = true;
             return SKEP_CALC__NULL;
         }

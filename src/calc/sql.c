@@ -167,7 +167,7 @@ static skep_rc prepare_like(struct skep_calc *call, struct skep_arena *arena, un
 static skep_value like(struct skep_calc_ctx *ctx, const struct skep_calc *e, const skep_value *a)
 {
     TEXT(0, s);
-    return skep_calc__bool(skep_regex_test(e->prepared, s));
+    return skep_calc__bool(skep_calc__matches(ctx, e, s));
 }
 
 #define Q "sql"

@@ -208,12 +208,14 @@ static skep_value regex_replace(struct skep_calc_ctx *ctx, const struct skep_cal
     size_t spans[2 * (SKEP_LIMIT_REGEX_GROUPS + 1)], at = 0;
     unsigned n_groups;
     bool found = true;
+    size_t n_found = 0;
     struct skep_buf b;
     const struct skep_regex *re = e->prepared;
     (void)skep_regex_groups(re, &n_groups); /* their number alone */
     skep_buf_init(&b, SKEP_LIMIT_CALC_TEXT);
     while (found && at <= s.n && !b.bad) {
-        ctx->too_slow = skep_regex_find(re, s, at, spans, &found) != SKEP_OK || ctx->too_slow;
+        if (skep_regex_find(re, s, at, n_found++, spans, &found) != SKEP_OK)
+            ctx->too_slow = true;
         found = found && !ctx->too_slow;
         if (!found)
             break;

@@ -48,6 +48,13 @@ static skep_str named(const struct judging *j, skep_str name)
     return field(j, name);
 }
 
+/* What takes too long does not match: an item is grouped without the rule. */
+static bool matches(const struct skep_regex *re, skep_str text)
+{
+    bool yes;
+    return skep_regex_test(re, text, &yes) == SKEP_OK && yes;
+}
+
 static bool holds_text(const struct skep_grouping_condition *c, skep_str text)
 {
     switch (c->op) {
@@ -57,7 +64,7 @@ static bool holds_text(const struct skep_grouping_condition *c, skep_str text)
     case SKEP_GROUPING_CONTAINS_NOT: return skep_str_find(text, c->value) == SIZE_MAX;
     case SKEP_GROUPING_BEGINS: return skep_str_starts(text, c->value);
     case SKEP_GROUPING_ENDS: return skep_str_ends(text, c->value);
-    case SKEP_GROUPING_MATCHES: return skep_regex_test(c->regex, text);
+    case SKEP_GROUPING_MATCHES: return matches(c->regex, text);
     case SKEP_GROUPING_OPS: break;
     }
     skep_unreachable("an operator of a rule");

@@ -36,12 +36,19 @@ static bool glob_passes(const struct skep_logs__value *v, skep_str s)
     return true;
 }
 
+/* What takes too long does not match; the regex remembers (skep_regex_gave_up). */
+static bool matches(const struct skep_regex *re, skep_str s)
+{
+    bool yes;
+    return skep_regex_test(re, s, &yes) == SKEP_OK && yes;
+}
+
 static bool equals(const struct skep_logs__value *v, skep_str s)
 {
     if (v->how == SKEP_LOGS__ANY)
         return true;
     if (v->how == SKEP_LOGS__REGEX)
-        return skep_regex_test(v->regex, s);
+        return matches(v->regex, s);
     return v->glob ? glob_passes(v, s) : skep_str_eq(v->text, s);
 }
 
@@ -81,8 +88,7 @@ bool skep_logs__text_passes(enum skep_logs__op op, const struct skep_logs__value
 
 static bool term_found(const struct skep_logs__term *t, skep_str message)
 {
-    return t->regex ? skep_regex_test(t->regex, message)
-                    : skep_str_find(message, t->text) != SIZE_MAX;
+    return t->regex ? matches(t->regex, message) : skep_str_find(message, t->text) != SIZE_MAX;
 }
 
 static bool terms_match(const struct skep_logs_pattern *p, skep_str message)

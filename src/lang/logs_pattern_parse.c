@@ -11,6 +11,7 @@
 
 #include "base/assert.h"
 #include "lang/logs_pattern_priv.h"
+#include "plan/match.h"
 
 struct scan {
     skep_str text;
@@ -148,6 +149,10 @@ static skep_rc regex(struct scan *s, const struct skep_regex **ret)
         return wrong(s, from - 1, from + 1, "an empty regular expression");
     if (skep_regex_compile(text, false, s->arena, ret, &why) != SKEP_OK)
         return wrong(s, SKEP_MIN(from + why.at, s->at), s->at, "%s", why.text);
+    struct skep_logs_pattern *p = s->p;
+    if (!p->regexes) /* each has three characters at least */
+        p->regexes = skep_new_n(s->arena, const struct skep_regex *, s->text.n / 3 + 1);
+    p->regexes[p->n_regexes++] = *ret;
     s->at++;
     return SKEP_OK;
 }
@@ -551,7 +556,12 @@ static size_t characters(skep_str s)
 
 static bool passes(const struct skep_matcher *m, skep_str s)
 {
-    return skep_logs_pattern_matches((const struct skep_logs_pattern *)(const void *)m, s);
+    const struct skep_logs_pattern *p = (const struct skep_logs_pattern *)(const void *)m;
+    bool yes = skep_logs_pattern_matches(p, s);
+    for (unsigned i = 0; i < p->n_regexes; i++)
+        if (skep_regex_gave_up(p->regexes[i]) || skep_regex_tired(p->regexes[i]))
+            skep_matcher_give_up(m);
+    return yes;
 }
 
 skep_rc skep_logs_pattern_parse(skep_str text, struct skep_arena *a,
@@ -559,7 +569,8 @@ skep_rc skep_logs_pattern_parse(skep_str text, struct skep_arena *a,
 {
     struct skep_logs_pattern *p = skep_new(a, struct skep_logs_pattern);
     struct scan s = {.text = skep_arena_str(a, text), .arena = a, .issue = issue, .p = p};
-    *p = (struct skep_logs_pattern){.base = {SKEP_STR("logs-pattern"), passes}, .text = s.text};
+    *p = (struct skep_logs_pattern){.base = {.kind = SKEP_STR("logs-pattern"), .passes = passes},
+                                    .text = s.text};
     if (characters(text) > SKEP_LIMIT_LOGS_PATTERN || text.n > 4 * SKEP_LIMIT_LOGS_PATTERN)
         return wrong(&s, 0, text.n, "a pattern of more than %d characters",
                      SKEP_LIMIT_LOGS_PATTERN);

@@ -86,6 +86,8 @@ struct skep_logs_pattern {
     unsigned n_fields;
     const struct skep_logs__selector **selectors; /* of json, in order, each once */
     unsigned n_selectors;
+    const struct skep_regex **regexes; /* all of them; NULL = none */
+    unsigned n_regexes;
 };
 
 /* Read a selector that makes up the whole text; false when it is none. */

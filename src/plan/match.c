@@ -3,6 +3,8 @@
  * Threads: any.  Memory: the plan's arena. */
 #include "plan/match.h"
 
+#include <stdatomic.h>
+
 #include "base/assert.h"
 
 struct regex_matcher {
@@ -12,7 +14,18 @@ struct regex_matcher {
 
 static bool passes(const struct skep_matcher *m, skep_str s)
 {
-    return skep_regex_test(((const struct regex_matcher *)(const void *)m)->re, s);
+    const struct skep_regex *re = ((const struct regex_matcher *)(const void *)m)->re;
+    bool yes = false;
+    if (!skep_regex_tired(re) && skep_regex_test(re, s, &yes) == SKEP_OK)
+        return yes;
+    skep_matcher_give_up(m);
+    return false;
+}
+
+void skep_matcher_give_up(const struct skep_matcher *m)
+{
+    struct skep_matcher *mine = (struct skep_matcher *)(uintptr_t)m; /* constant but for this */
+    atomic_store_explicit(&mine->gave_up, true, memory_order_relaxed);
 }
 
 void skep_test_regex(struct skep_test *t, enum skep_cmp op, const struct skep_regex *re,
@@ -21,8 +34,9 @@ void skep_test_regex(struct skep_test *t, enum skep_cmp op, const struct skep_re
     skep_assert(op == SKEP_CMP_MATCHES || op == SKEP_CMP_NOT_MATCHES);
     struct regex_matcher *m = skep_new(a, struct regex_matcher);
     skep_value *v = skep_new(a, skep_value);
-    *m = (struct regex_matcher){{fold_case ? SKEP_STR("regex-fold") : SKEP_STR("regex"), passes},
-                                re};
+    *m = (struct regex_matcher){
+        .base = {.kind = fold_case ? SKEP_STR("regex-fold") : SKEP_STR("regex"), .passes = passes},
+        .re = re};
     *v = (skep_value){.type = SKEP_TYPE_STRING, .s = skep_regex_text(re)};
     t->op = op;
     t->values = v;

@@ -5,6 +5,9 @@
 #include "plan/plan.h"
 #include "wire/regex.h"
 
+/* For passes(): it cannot decide. */
+void skep_matcher_give_up(const struct skep_matcher *m);
+
 /* Fill the test: op (MATCHES or NOT_MATCHES), value and matcher of a compiled expression that
  * lives in `a`; its field is left alone. */
 void skep_test_regex(struct skep_test *t, enum skep_cmp op, const struct skep_regex *re,

@@ -87,6 +87,8 @@ enum skep_cmp skep_cmp_positive(enum skep_cmp op);
 struct skep_matcher {
     skep_str kind; /* "regex", "logs-pattern" */
     bool (*passes)(const struct skep_matcher *m, skep_str s);
+    /* Set by passes() where it cannot decide in bounded time: the question fails then. */
+    _Atomic bool gave_up;
 };
 
 /* A test of one field.  int64 and double compare exactly with each other; a string never equals a

@@ -57,7 +57,7 @@ static void regex(struct skep_pipe__run *r, const struct skep_pipe_stage *s,
 {
     size_t spans[2 * (SKEP_LIMIT_REGEX_GROUPS + 1)];
     bool found = false;
-    if (skep_regex_find(s->regex, text, 0, spans, &found) != SKEP_OK)
+    if (skep_regex_find(s->regex, text, 0, 0, spans, &found) != SKEP_OK)
         r->calc.too_slow = true;
     else if (found)
         put_groups(s, b, row, text, spans);
@@ -188,10 +188,10 @@ static skep_rc every_match(struct skep_pipe__run *r, struct skep_pipe__node *n,
                            struct skep_pipe__batch *b, unsigned row, skep_str text)
 {
     size_t spans[2 * (SKEP_LIMIT_REGEX_GROUPS + 1)];
-    size_t at = 0;
+    size_t at = 0, n_found = 0;
     bool found = false, any = false;
     while (at <= text.n) {
-        if (skep_regex_find(n->stage->regex, text, at, spans, &found) != SKEP_OK)
+        if (skep_regex_find(n->stage->regex, text, at, n_found++, spans, &found) != SKEP_OK)
             r->calc.too_slow = true;
         if (!found || r->calc.too_slow)
             break;

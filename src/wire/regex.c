@@ -5,8 +5,11 @@
  *
  * PCRE2 backtracks, so a hostile expression can take exponential time.  Without back-references and
  * looking around the same language can be matched breadth first; that is what happens when a match
- * takes more than STEPS steps: first the fast way with limits, then pcre2_dfa_match, whose time is
- * a polynomial of the lengths.  Only captures cannot be had that way: there the limit is an error.
+ * takes more than STEPS steps: first the fast way with limits, then pcre2_dfa_match.  The second
+ * form of the expression begins with anything and is anchored, so that one pass over the text
+ * follows the matches from all places at once; it calls back at each item (auto callouts), which
+ * counts the work and ends it at WORK_MAX: with many states at once a step costs their number.
+ * Captures cannot be had that way: there the limit is an error.
  *
  * I1  What dialect() lets through means the same to RE2 and to PCRE2 with the options below
  *     ($ is the end of the text alone; . is no newline).
@@ -17,6 +20,7 @@
  * work space, which is bounded by the code's size. */
 #include "wire/regex.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 
 #define PCRE2_CODE_UNIT_WIDTH 8
@@ -25,13 +29,25 @@
 #include "base/assert.h"
 #include "base/mem.h"
 
-enum { STEPS = 200000, FIND_STEPS = 5000000, HEAP_KIB = 1024, WORK_INTS = 4096 };
+enum {
+    STEPS = 200000,
+    FIND_STEPS = 5000000,
+    NTH_STEPS = 500, /* that a later match of the same text may take in any case */
+    HEAP_KIB = 1024,
+    WORK_INTS = 4096,
+    WORK_MAX = 200000000, /* half a second */
+    ITEM_WORK = 16        /* of a call back, beside the states it is compared with */
+};
+/* Of an expression's slow ways together. */
+static const uint64_t patience = 5ull * WORK_MAX;
 
 struct skep_regex {
     skep_str text, literal;
     pcre2_code *code;    /* takes any bytes */
-    pcre2_code *breadth; /* of UTF-8 alone; NULL = the same language has no such form */
+    pcre2_code *breadth; /* of UTF-8 alone; NULL = it would be too large */
     pcre2_match_context *quick, *patient;
+    _Atomic uint64_t spent; /* on slow ways */
+    _Atomic bool gave_up;
     unsigned n_groups;
     struct skep_regex_group *groups;
 };
@@ -368,6 +384,14 @@ static pcre2_code *compile(skep_str text, uint32_t options, pcre2_general_contex
     return re;
 }
 
+/* (?s:.*?)(?:text): \E ends a \Q of the text. */
+static pcre2_code *compile_breadth(skep_str text, uint32_t options, pcre2_general_context *g,
+                                   struct skep_arena *a)
+{
+    skep_str whole = skep_arena_printf(a, "(?s:.*?)(?:" SKEP_STRFMT "\\E)", SKEP_STRARG(text));
+    return compile(whole, options | PCRE2_ANCHORED | PCRE2_AUTO_CALLOUT, g, NULL);
+}
+
 static void name_groups(struct skep_regex *re, struct skep_arena *a)
 {
     uint32_t n = 0, entry = 0, captures = 0;
@@ -404,9 +428,9 @@ skep_rc skep_regex_compile(skep_str text, bool fold_case, struct skep_arena *a,
                               .quick = limits(g, STEPS),
                               .patient = limits(g, FIND_STEPS)};
     re->code = compile(text, options | PCRE2_MATCH_INVALID_UTF, g, issue);
-    re->breadth = re->code ? compile(text, options, g, issue) : NULL;
-    if (!re->breadth)
+    if (!re->code)
         return SKEP_EINVAL;
+    re->breadth = compile_breadth(text, options, g, a);
     size_t bytes = 0;
     (void)pcre2_pattern_info(re->code, PCRE2_INFO_SIZE, &bytes); /* cannot fail */
     if (bytes > SKEP_LIMIT_REGEX_CODE)
@@ -427,34 +451,97 @@ static pcre2_match_data *scratch(unsigned pairs)
     return m;
 }
 
-/* All ways side by side; work space doubles until it is enough. */
-static bool breadth_first(const struct skep_regex *re, skep_str s, pcre2_match_data *m)
+/* What following all ways costs: at a place of the text, each item is compared with those before.
+ */
+struct work {
+    uint64_t all, here;
+    size_t at;
+};
+
+static int count_item(pcre2_callout_block *b, void *ctx)
+{
+    struct work *w = ctx;
+    if (b->current_position != w->at) {
+        w->at = b->current_position;
+        w->here = 0;
+    }
+    w->all += ITEM_WORK + ++w->here;
+    return w->all > WORK_MAX ? PCRE2_ERROR_CALLOUT : 0;
+}
+
+/* All ways side by side; work space doubles until it is enough.  Negative: it was given up. */
+static int breadth_first(const struct skep_regex *re, skep_str s, pcre2_match_data *m,
+                         struct work *w)
 {
     int rc = PCRE2_ERROR_DFA_WSSIZE;
-    if (!skep_utf8_valid(s)) /* such a text is not looked at twice */
-        return false;
+    pcre2_match_context *c = pcre2_match_context_create(NULL);
+    skep_assert(c != NULL);
+    (void)pcre2_set_callout(c, count_item, w); /* always 0 */
     for (size_t n = WORK_INTS; rc == PCRE2_ERROR_DFA_WSSIZE && n <= SKEP_LIMIT_REGEX_CODE * 4;
          n *= 4) {
         int *work = skep_malloc(n * sizeof *work);
         rc = pcre2_dfa_match(re->breadth, (PCRE2_SPTR)(s.p ? s.p : ""), s.n, 0,
-                             PCRE2_NO_UTF_CHECK | PCRE2_DFA_SHORTEST, m, NULL, work, n);
+                             PCRE2_NO_UTF_CHECK | PCRE2_DFA_SHORTEST, m, c, work, n);
         skep_free(work);
     }
-    return rc >= 0;
+    pcre2_match_context_free(c);
+    return rc;
 }
 
-bool skep_regex_test(const struct skep_regex *re, skep_str s)
+static bool is_limit(int rc)
+{
+    return rc == PCRE2_ERROR_MATCHLIMIT || rc == PCRE2_ERROR_HEAPLIMIT ||
+           rc == PCRE2_ERROR_DEPTHLIMIT;
+}
+
+static skep_rc give_up(const struct skep_regex *re)
+{
+    struct skep_regex *mine = (struct skep_regex *)(uintptr_t)re; /* its counters alone */
+    atomic_store_explicit(&mine->gave_up, true, memory_order_relaxed);
+    return SKEP_ELIMIT;
+}
+
+static void spend(const struct skep_regex *re, uint64_t work)
+{
+    struct skep_regex *mine = (struct skep_regex *)(uintptr_t)re;
+    atomic_fetch_add_explicit(&mine->spent, work, memory_order_relaxed);
+}
+
+bool skep_regex_tired(const struct skep_regex *re)
+{
+    return atomic_load_explicit(&re->spent, memory_order_relaxed) > patience;
+}
+
+bool skep_regex_gave_up(const struct skep_regex *re)
+{
+    return atomic_load_explicit(&re->gave_up, memory_order_relaxed);
+}
+
+skep_rc skep_regex_test_slowly(const struct skep_regex *re, skep_str s, bool *ret)
+{
+    struct work w = {.at = SIZE_MAX};
+    *ret = false;
+    if (!re->breadth || !skep_utf8_valid(s))
+        return give_up(re);
+    pcre2_match_data *m = scratch(1);
+    int rc = breadth_first(re, s, m, &w);
+    pcre2_match_data_free(m);
+    spend(re, w.all);
+    *ret = rc >= 0;
+    return rc >= 0 || rc == PCRE2_ERROR_NOMATCH ? SKEP_OK : give_up(re);
+}
+
+skep_rc skep_regex_test(const struct skep_regex *re, skep_str s, bool *ret)
 {
     skep_assert(re->code != NULL);
+    *ret = false;
     if (re->literal.n > 0 && skep_str_find(s, re->literal) == SIZE_MAX)
-        return false;
+        return SKEP_OK;
     pcre2_match_data *m = scratch(1);
     int rc = pcre2_match(re->code, (PCRE2_SPTR)(s.p ? s.p : ""), s.n, 0, 0, m, re->quick);
-    bool yes = rc >= 0;
-    if (rc == PCRE2_ERROR_MATCHLIMIT || rc == PCRE2_ERROR_HEAPLIMIT || rc == PCRE2_ERROR_DEPTHLIMIT)
-        yes = breadth_first(re, s, m);
     pcre2_match_data_free(m);
-    return yes;
+    *ret = rc >= 0;
+    return is_limit(rc) ? skep_regex_test_slowly(re, s, ret) : SKEP_OK;
 }
 
 skep_str skep_regex_text(const struct skep_regex *re)
@@ -473,12 +560,33 @@ const struct skep_regex_group *skep_regex_groups(const struct skep_regex *re, un
     return re->groups;
 }
 
-skep_rc skep_regex_find(const struct skep_regex *re, skep_str s, size_t from, size_t *spans,
-                        bool *ret)
+/* A later match of a text: so many steps are left for it. */
+static int find_nth(const struct skep_regex *re, skep_str s, size_t from, size_t nth,
+                    pcre2_match_data *m)
+{
+    pcre2_match_context *c = limits(NULL, (uint32_t)SKEP_MAX(STEPS / (nth + 1), (size_t)NTH_STEPS));
+    int rc = pcre2_match(re->code, (PCRE2_SPTR)(s.p ? s.p : ""), s.n, from, 0, m, c);
+    pcre2_match_context_free(c);
+    return rc;
+}
+
+/* The first: quick, or with patience as long as there is some. */
+static int find_first(const struct skep_regex *re, skep_str s, size_t from, pcre2_match_data *m)
+{
+    PCRE2_SPTR p = (PCRE2_SPTR)(s.p ? s.p : "");
+    int rc = pcre2_match(re->code, p, s.n, from, 0, m, re->quick);
+    if (!is_limit(rc) || skep_regex_tired(re))
+        return rc;
+    spend(re, 8ull * FIND_STEPS);
+    return pcre2_match(re->code, p, s.n, from, 0, m, re->patient);
+}
+
+skep_rc skep_regex_find(const struct skep_regex *re, skep_str s, size_t from, size_t nth,
+                        size_t *spans, bool *ret)
 {
     skep_assert(from <= s.n);
     pcre2_match_data *m = scratch(re->n_groups + 1);
-    int rc = pcre2_match(re->code, (PCRE2_SPTR)(s.p ? s.p : ""), s.n, from, 0, m, re->patient);
+    int rc = nth > 0 ? find_nth(re, s, from, nth, m) : find_first(re, s, from, m);
     *ret = rc >= 0;
     if (rc >= 0) {
         const PCRE2_SIZE *o = pcre2_get_ovector_pointer(m);
@@ -486,5 +594,5 @@ skep_rc skep_regex_find(const struct skep_regex *re, skep_str s, size_t from, si
             spans[i] = o[i] == PCRE2_UNSET || i / 2 >= (unsigned)rc ? SIZE_MAX : o[i];
     }
     pcre2_match_data_free(m);
-    return rc == PCRE2_ERROR_MATCHLIMIT || rc == PCRE2_ERROR_HEAPLIMIT ? SKEP_ELIMIT : SKEP_OK;
+    return is_limit(rc) ? give_up(re) : SKEP_OK;
 }

@@ -36,8 +36,17 @@ SKEP_NODISCARD skep_rc skep_regex_compile(skep_str text, bool fold_case, struct 
                                           struct skep_regex_issue *issue);
 
 /* Does it match anywhere in s?  Exact, and in bounded time: where backtracking would take too
- * long, all ways are followed side by side.  Threads: any. */
-bool skep_regex_test(const struct skep_regex *re, skep_str s);
+ * long, all ways are followed side by side, in one pass.
+ * Returns  SKEP_OK | ELIMIT (even that would take too long; *ret is false)
+ * Threads  any */
+SKEP_NODISCARD skep_rc skep_regex_test(const struct skep_regex *re, skep_str s, bool *ret);
+/* The slow way alone, which gives the same: for tests. */
+SKEP_NODISCARD skep_rc skep_regex_test_slowly(const struct skep_regex *re, skep_str s, bool *ret);
+/* Has it had to go the slow way so often that a question should give it up?  An expression that
+ * lives longer than a question is not asked. */
+bool skep_regex_tired(const struct skep_regex *re);
+/* Did a test or a search of it ever end in ELIMIT? */
+bool skep_regex_gave_up(const struct skep_regex *re);
 
 /* The text it was made of. */
 skep_str skep_regex_text(const struct skep_regex *re);
@@ -47,9 +56,11 @@ skep_str skep_regex_literal(const struct skep_regex *re);
 const struct skep_regex_group *skep_regex_groups(const struct skep_regex *re, unsigned *ret_n);
 
 /* Find the first match at or behind `from` <= s.n.
+ * nth      how many were found in this text before: who looks for all of them has less patience
+ *          with each, so that all together are bounded, too
  * spans    spans[2 * i], spans[2 * i + 1]: begin and end of group i (0 = all); SIZE_MAX = took no
  *          part.  Room for 2 * (groups + 1)
  * ret      was there one?
- * Returns  SKEP_OK | ELIMIT (it would take too long) */
+ * Returns  SKEP_OK | ELIMIT (it would take too long, or has done so too often) */
 SKEP_NODISCARD skep_rc skep_regex_find(const struct skep_regex *re, skep_str s, size_t from,
-                                       size_t *spans, bool *ret);
+                                       size_t nth, size_t *spans, bool *ret);

@@ -17,7 +17,8 @@ static bool tests_true(const char *pattern, skep_str s)
     skep_arena_init(&a, "test", NULL);
     if (skep_regex_compile(skep_str_c(pattern), false, &a, &re, &issue) != SKEP_OK)
         fail_msg("%s: %zu: %s", pattern, issue.at, issue.text);
-    bool yes = skep_regex_test(re, s);
+    bool yes;
+    assert_int_equal(skep_regex_test(re, s, &yes), SKEP_OK);
     skep_arena_done(&a);
     return yes;
 }
@@ -131,12 +132,12 @@ static void test_groups(void **state)
     const struct skep_regex_group *g = skep_regex_groups(re, &n);
     assert_int_equal(n, 3);
     assert_true(skep_str_eq(g[0].name, SKEP_STR("k")) && g[1].name.n == 0);
-    assert_int_equal(skep_regex_find(re, SKEP_STR("a=1 bb="), 2, spans, &found), SKEP_OK);
+    assert_int_equal(skep_regex_find(re, SKEP_STR("a=1 bb="), 2, 0, spans, &found), SKEP_OK);
     assert_true(found);
     assert_int_equal(spans[2], 4);
     assert_int_equal(spans[3], 6);
     assert_true(spans[4] == SIZE_MAX && spans[6] == SIZE_MAX);
-    assert_int_equal(skep_regex_find(re, SKEP_STR("x"), 1, spans, &found), SKEP_OK);
+    assert_int_equal(skep_regex_find(re, SKEP_STR("x"), 1, 1, spans, &found), SKEP_OK);
     assert_false(found);
     skep_arena_done(&a);
 }
@@ -160,7 +161,59 @@ static void test_bounded(void **state)
     bool found;
     skep_arena_init(&a, "test", NULL);
     assert_int_equal(skep_regex_compile(SKEP_STR("^(a|aa)+$"), false, &a, &re, NULL), SKEP_OK);
-    assert_int_equal(skep_regex_find(re, (skep_str){s, 201}, 0, spans, &found), SKEP_ELIMIT);
+    assert_int_equal(skep_regex_find(re, (skep_str){s, 201}, 0, 0, spans, &found), SKEP_ELIMIT);
+    skep_arena_done(&a);
+}
+
+/* One pass from all places at once: the same from each place would be 10^12 steps here. */
+static void test_long(void **state)
+{
+    enum { N = 1 << 20 };
+    char *s = malloc(N);
+    (void)state;
+    memset(s, 'a', N);
+    assert_false(tests_true("(a|a)*[bc]", (skep_str){s, N}));
+    assert_false(tests_true("(\\w|\\Qa\\E)+\\Q-\\E?[-;]", (skep_str){s, N}));
+    assert_false(tests_true("\\b(a|aa)+[^a]\\Qx", (skep_str){s, N}));
+    s[N - 1] = 'c';
+    assert_true(tests_true("(a|a)*[bc]", (skep_str){s, N}));
+    assert_true(tests_true("(?i)(A|a)+[BC]$", (skep_str){s, N}));
+    assert_true(tests_true("(a|a)*\\Qac", (skep_str){s, N}));
+    free(s);
+}
+
+/* What takes too long on every way is said, not answered; and counted. */
+static void test_gives_up(void **state)
+{
+    enum { N = 1 << 16 };
+    char *s = malloc(N);
+    struct skep_arena a;
+    const struct skep_regex *re = NULL;
+    size_t spans[2 * (SKEP_LIMIT_REGEX_GROUPS + 1)];
+    bool yes = true;
+    (void)state;
+    memset(s, 'a', N);
+    skep_arena_init(&a, "test", NULL);
+    assert_int_equal(skep_regex_compile(SKEP_STR("(a?){1000}[bc]"), false, &a, &re, NULL), SKEP_OK);
+    assert_int_equal(skep_regex_test(re, SKEP_STR("aab"), &yes), SKEP_OK);
+    assert_true(yes && !skep_regex_gave_up(re) && !skep_regex_tired(re));
+    assert_int_equal(skep_regex_test(re, (skep_str){s, N}, &yes), SKEP_ELIMIT);
+    assert_false(yes);
+    assert_true(skep_regex_gave_up(re) && !skep_regex_tired(re));
+    for (int i = 0; i < 20 && !skep_regex_tired(re); i++)
+        assert_int_equal(skep_regex_test(re, (skep_str){s, N}, &yes), SKEP_ELIMIT);
+    assert_true(skep_regex_tired(re));
+    assert_int_equal(skep_regex_test(re, SKEP_STR("aab"), &yes), SKEP_OK); /* others go on */
+    assert_true(yes);
+    /* All matches of a text together: each later one has less time. */
+    assert_int_equal(skep_regex_compile(SKEP_STR("(a|a)*b|a"), false, &a, &re, NULL), SKEP_OK);
+    s[9] = 'b';
+    assert_int_equal(skep_regex_find(re, (skep_str){s, 40}, 0, 0, spans, &yes), SKEP_OK);
+    assert_true(yes && spans[1] == 10);
+    assert_int_equal(skep_regex_find(re, (skep_str){s, 28}, 10, 0, spans, &yes), SKEP_OK);
+    assert_true(yes && spans[1] == 11);
+    assert_int_equal(skep_regex_find(re, (skep_str){s, 28}, 10, 5000, spans, &yes), SKEP_ELIMIT);
+    free(s);
     skep_arena_done(&a);
 }
 
@@ -223,7 +276,11 @@ static void test_random(void **state)
             subject[n] = '\0';
             bool want = regexec(&posix, subject, 0, NULL, 0) == 0;
             *(want ? &n_yes : &n_no) += 1;
-            if (skep_regex_test(re, (skep_str){subject, n}) != want)
+            bool yes;
+            assert_int_equal(skep_regex_test(re, (skep_str){subject, n}, &yes), SKEP_OK);
+            bool slowly;
+            assert_int_equal(skep_regex_test_slowly(re, (skep_str){subject, n}, &slowly), SKEP_OK);
+            if (yes != want || slowly != want)
                 fail_msg(SKEP_STRFMT " on %s", SKEP_STRARG(text), subject);
         }
         regfree(&posix);
@@ -238,7 +295,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_takes),    cmocka_unit_test(test_refuses),
         cmocka_unit_test(test_literals), cmocka_unit_test(test_groups),
-        cmocka_unit_test(test_bounded),  cmocka_unit_test(test_random),
+        cmocka_unit_test(test_bounded),  cmocka_unit_test(test_long),
+        cmocka_unit_test(test_gives_up), cmocka_unit_test(test_random),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

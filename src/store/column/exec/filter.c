@@ -14,10 +14,12 @@
  *
  * Threads: a context belongs to one thread.  Memory: memos from the query's budget. */
 #include "base/assert.h"
+
 #include "base/mem.h"
 #include "plan/compare.h"
 #include "store/column/codec/codec.h"
 #include "store/column/exec/exec_priv.h"
+#include <stdatomic.h>
 
 void skep_x__pack(const uint8_t *pass, struct skep_x_bits *ret)
 {
@@ -407,6 +409,10 @@ static skep_rc filter_test(struct skep_x_ctx *c, uint32_t at, struct skep_x_bits
         SKEP_TRY(test_any(c, at, bits, &out, err));
     else
         SKEP_TRY(test_name(c, at, bits, &out, err));
+    const struct skep_matcher *m = x->t->matcher;
+    if (m && atomic_load_explicit(&m->gave_up, memory_order_relaxed))
+        return skep_fail(err, SKEP_ELIMIT, "matching %.*s takes too long: write it more simply",
+                         (int)SKEP_MIN(x->t->values[0].s.n, (size_t)80), x->t->values[0].s.p);
     if (x->negative)
         skep_x__andnot(bits, &out);
     else
