@@ -44,7 +44,8 @@ struct skep_rql__q {
     unsigned n_named;
     bool again; /* FROM named another table than the columns before it were read for */
     /* Of the column that is read: aggregates, fields of rows outside of them.  Noted as they are
-     * met: an expression may hold one part many times over, so that walking it could take for ever. */
+     * met: an expression may hold one part many times over, so that walking it could take for ever.
+     */
     bool measures, looks;
 };
 
