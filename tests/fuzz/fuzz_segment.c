@@ -160,8 +160,8 @@ static uint64_t ask(struct skep_colreader *r, uint64_t row, unsigned n)
 {
     uint64_t bits[SKEP_BLOCK_ROWS / 64], sum = 0;
     double min = 0, max = 0;
-    const struct skep_dict *dict = NULL;
-    uint32_t n_codes = 0, present = 0;
+    struct skep_coded coded;
+    uint32_t present = 0;
     skep_str s = SKEP_STR("u-1");
     uint64_t hash = skep_hash(skep_str_bytes(s));
     sum += r->ops->zone(r, row, n, &min, &max) && min > max;
@@ -175,14 +175,17 @@ static uint64_t ask(struct skep_colreader *r, uint64_t row, unsigned n)
         sum += bits[0];
     if (r->ops->contains(r, row, n, s, bits))
         sum += bits[0];
-    if (!r->ops->coded(r, row, &dict, &n_codes) || n_codes > 1u << 20)
+    if (r->ops->present(r, row, n, bits))
+        sum += bits[0];
+    if (!r->ops->coded(r, row, &coded) || coded.n > 1u << 20)
         return sum;
+    const struct skep_dict *dict = coded.dict;
     if (dict && dict->n > 0) { /* a string that is there, mostly */
         s = skep_dict_str(dict, dict->n / 2);
         if (r->ops->equal(r, row, n, s, dict->hashes[dict->n / 2], bits))
             sum += bits[0];
     }
-    uint32_t *counts = skep_alloc_n(uint32_t, n_codes + (size_t)1);
+    uint32_t *counts = skep_alloc_n(uint32_t, coded.n + (size_t)1);
     sum += r->ops->tally(r, row, n, counts, &present, NULL) == SKEP_OK ? present : 0;
     skep_free(counts);
     return sum;

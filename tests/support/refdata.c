@@ -484,34 +484,41 @@ static struct skep_live *live_of(const bool *dead, uint64_t n)
     return l;
 }
 
-/* Parts from .. to as one segment file. */
-static struct skep_rowset *segment(struct ref_world *w, struct skep_rowset **parts,
-                                   struct skep_live **live, unsigned from, unsigned to,
-                                   enum skep_layout layout)
+struct skep_rowset *ref_segment(const char *dir, struct skep_cache *cache,
+                                const struct skep_segment_source *sources, unsigned n,
+                                enum skep_layout layout, uint32_t group_rows)
 {
-    struct skep_segment_source src[REF_BATCHES];
     char path[128];
     skep_err err;
     struct skep_segment_info info;
     struct skep_rowset *rs = NULL;
     struct skep_budget budget;
     skep_budget_init(&budget, "merge", UINT64_C(1) << 31, NULL);
-    for (unsigned i = from; i < to; i++)
-        src[i - from] = (struct skep_segment_source){parts[i], live[i]};
-    snprintf(path, sizeof path, "%s/%u-%u.seg", w->dir, from, to);
+    snprintf(path, sizeof path, "%s/new.seg", dir);
     struct skep_segment_job job = {.os = skep_os_real(),
                                    .path = path,
-                                   .sources = src,
-                                   .n_sources = to - from,
+                                   .sources = sources,
+                                   .n_sources = n,
                                    .layout = layout,
-                                   .group_rows = 400, /* gaps in the row numbers */
+                                   .group_rows = group_rows,
                                    .budget = &budget};
     if (skep_segment_write(&job, &info, &err) != SKEP_OK)
         fail_msg("segment: %s", err.text);
-    if (skep_segment_open(skep_os_real(), path, w->cache, &rs, &err) != SKEP_OK)
+    if (skep_segment_open(skep_os_real(), path, cache, &rs, &err) != SKEP_OK)
         fail_msg("segment: %s", err.text);
     remove(path); /* it stays open */
     return rs;
+}
+
+/* Parts from .. to as one segment file, with gaps in the row numbers. */
+static struct skep_rowset *segment(struct ref_world *w, struct skep_rowset **parts,
+                                   struct skep_live **live, unsigned from, unsigned to,
+                                   enum skep_layout layout)
+{
+    struct skep_segment_source src[REF_BATCHES];
+    for (unsigned i = from; i < to; i++)
+        src[i - from] = (struct skep_segment_source){parts[i], live[i]};
+    return ref_segment(w->dir, w->cache, src, to - from, layout, 400);
 }
 
 /* Which rows of a segment are dead, by their row ids. */

@@ -68,6 +68,10 @@ struct ref_store {
 };
 void ref_store_init(struct ref_store *s, struct skep_snapshot *snap, struct skep_pool *pool);
 struct skep_rowset *ref_part(const struct skep_batch *b, uint64_t seq);
+/* The sources as one segment, whose file is gone from dir already. */
+struct skep_rowset *ref_segment(const char *dir, struct skep_cache *cache,
+                                const struct skep_segment_source *sources, unsigned n,
+                                enum skep_layout layout, uint32_t group_rows);
 /* Takes over one reference of each rowset; live[i] may be NULL, as may live. */
 struct skep_snapshot *ref_snapshot(struct skep_rowset **sets, struct skep_live **live, unsigned n);
 

@@ -76,6 +76,14 @@ struct skep_vec {
     const skep_trace_id *id16;
 };
 
+/* What the codes of a row group say: code i is the dictionary's string i, or, without a dictionary,
+ * the integer low + i (of a column of list numbers: list number i). */
+struct skep_coded {
+    const struct skep_dict *dict;
+    int64_t low;
+    uint32_t n; /* codes are below; 0: no row of the group has a value */
+};
+
 /* A field of a rowset (INTRINSIC and ATTRIBUTE scope; the rest stands in the lists). */
 struct skep_rowset_field {
     skep_str name;
@@ -159,11 +167,10 @@ struct skep_colreader_ops {
     /* Bit i of bits: row0 + i has a string that contains the needle, which is not empty. */
     bool (*contains)(struct skep_colreader *r, uint64_t row0, unsigned n, skep_str needle,
                      uint64_t *bits);
-    /* Have the values of row0's row group codes?  Then *ret_dict is the dictionary, or NULL where
-     * the codes are list numbers; they are below *ret_n (0: no row of the group has a value).
-     * False = they have none. */
-    bool (*coded)(struct skep_colreader *r, uint64_t row0, const struct skep_dict **ret_dict,
-                  uint32_t *ret_n);
+    /* Bit i of bits: row0 + i has a value; ceil(n / 64) words.  False = unknown. */
+    bool (*present)(struct skep_colreader *r, uint64_t row0, unsigned n, uint64_t *bits);
+    /* Have the values of row0's row group codes?  False = they have none. */
+    bool (*coded)(struct skep_colreader *r, uint64_t row0, struct skep_coded *ret);
     /* Only where coded() says so: counts[code] += rows that have it, *ret_present = their sum.  Any
      * n.  Returns SKEP_OK | ECORRUPT | EIO | ENOMEM. */
     skep_rc (*tally)(struct skep_colreader *r, uint64_t row0, unsigned n, uint32_t *counts,

@@ -7,7 +7,9 @@
  *   equal      rows whose code is that of the string
  *   between    rows of an integer in an interval, compared packed
  *   contains   the dictionary searched once, templates judged once, else strings back to back
- *   coded      which dictionary a row group has;  tally  how often each of its codes
+ *   present    rows with a value, by the presence alone
+ *   coded      which dictionary, or small integers, a row group has
+ *   tally      how often each of its codes: of a column that follows another, by counting that one
  *
  * I1  each gives what reading would give, or says that it cannot (rowset.h); damage is reported by
  *     the read that follows.
@@ -172,47 +174,119 @@ bool skep_reader__between(struct skep_colreader *base, uint64_t row0, unsigned n
            rows_between(r, (uint32_t)(row0 % SKEP_ROW_GROUP_ROWS), n, lo, hi, bits);
 }
 
-bool skep_reader__coded(struct skep_colreader *base, uint64_t row0,
-                        const struct skep_dict **ret_dict, uint32_t *ret_n)
+bool skep_reader__present(struct skep_colreader *base, uint64_t row0, unsigned n, uint64_t *bits)
 {
     struct skep_segment_reader *r = (struct skep_segment_reader *)base;
-    *ret_dict = NULL;
-    *ret_n = 0;
+    skep_assert(n > 0 && n <= SKEP_BLOCK_ROWS && row0 + n <= r->seg->base.row_end);
+    if (r->key == SKEP_COL_SPAN_ID ||
+        skep_reader__enter(r, (uint32_t)(row0 / SKEP_ROW_GROUP_ROWS), NULL) != SKEP_OK ||
+        (!r->entry && r->sparse.n > 0))
+        return false;
+    memset(bits, 0, (n + 63) / 64 * sizeof *bits);
+    if (!r->entry || r->entry->presence == SKEP_PRESENCE_NONE)
+        return true;
+    if (r->presence.bits)
+        skep_reader__valid(r, (uint32_t)(row0 % SKEP_ROW_GROUP_ROWS), n, bits);
+    else
+        skep_codec__set_bits(bits, 0, n);
+    return true;
+}
+
+/* Integers that lie close together are codes from the lowest one on. */
+static bool int_codes(struct skep_segment_reader *r, struct skep_coded *ret)
+{
+    int64_t lo = (int64_t)r->entry->min, hi = (int64_t)r->entry->max;
+    if (r->lists.n != UINT32_MAX) {
+        ret->n = r->key == SKEP_COL_RESOURCE ? r->seg->base.resources.n : r->seg->base.scopes.n;
+        return true;
+    }
+    if (!(r->entry->flags & (SKEP_ENTRY_ZONES | SKEP_ENTRY_ZONES_PACKED)) || lo > hi ||
+        (uint64_t)hi - (uint64_t)lo >= SKEP_ROW_GROUP_ROWS)
+        return false;
+    ret->low = lo;
+    ret->n = (uint32_t)(hi - lo) + 1;
+    return true;
+}
+
+bool skep_reader__coded(struct skep_colreader *base, uint64_t row0, struct skep_coded *ret)
+{
+    struct skep_segment_reader *r = (struct skep_segment_reader *)base;
+    *ret = (struct skep_coded){0};
     if (skep_reader__enter(r, (uint32_t)(row0 / SKEP_ROW_GROUP_ROWS), NULL) != SKEP_OK)
         return false;
     if (!r->entry || r->entry->presence == SKEP_PRESENCE_NONE)
         return r->sparse.n == 0 && r->key != SKEP_COL_SPAN_ID;
     if (!plain_ints(r))
         return false;
-    if (r->form == SKEP_FORM_INT) {
-        const struct skep_rowset *rs = &r->seg->base;
-        *ret_n = r->key == SKEP_COL_RESOURCE ? rs->resources.n : rs->scopes.n;
-        return r->lists.n != UINT32_MAX;
-    }
+    if (r->form == SKEP_FORM_INT)
+        return int_codes(r, ret);
     if (!r->dict && skep_reader__dict(r, NULL) != SKEP_OK)
         return false;
-    *ret_dict = r->dict;
-    *ret_n = r->dict->n;
+    ret->dict = r->dict;
+    ret->n = r->dict->n;
     return true;
 }
 
-static skep_rc mapped_tally(struct skep_segment_reader *r, uint32_t first, unsigned n,
-                            uint32_t n_codes, uint32_t *counts, skep_err *err)
+/* Of rows inside one block. */
+static SKEP_WRAPS bool block_codes(struct skep_segment_reader *r, uint32_t first, uint32_t n,
+                                   const struct skep_coded *coded, uint32_t *codes)
+{
+    if (coded->low == 0)
+        return skep_mapped_codes(r->mapped, first, n, coded->n, codes) == SKEP_OK;
+    if (skep_mapped_ints(r->mapped, first, n, r->ints) != SKEP_OK)
+        return false;
+    uint64_t top = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        uint64_t x = (uint64_t)r->ints[i] - (uint64_t)coded->low;
+        top = SKEP_MAX(top, x);
+        codes[i] = (uint32_t)x;
+    }
+    return top < coded->n;
+}
+
+/* Row by row. */
+static skep_rc tally_rows(struct skep_segment_reader *r, uint32_t first, unsigned n,
+                          const struct skep_coded *coded, uint32_t *counts)
 {
     uint32_t *codes = skep_reader__wide(r, sizeof(uint32_t));
     uint64_t valid[SKEP_BLOCK_ROWS / 64];
     r->base.spoiled = true;
     for (uint32_t end = first + n; first < end;) {
         uint32_t take = SKEP_MIN(end - first, SKEP_BLOCK_ROWS - first % SKEP_BLOCK_ROWS);
-        if (skep_mapped_codes(r->mapped, first, take, n_codes, codes) != SKEP_OK)
-            return skep_reader__corrupt(r, "a column that follows another", err);
+        if (!block_codes(r, first, take, coded, codes))
+            return SKEP_ECORRUPT;
         if (r->presence.bits)
             skep_reader__valid(r, first, take, valid);
-        for (uint32_t i = 0; i < take; i++)
-            counts[codes[i]] += !r->presence.bits || (valid[i / 64] >> (i % 64) & 1);
+        for (uint32_t i = 0; i < take && !r->presence.bits; i++)
+            counts[codes[i]]++;
+        for (uint32_t w = 0; w < (take + 63) / 64 && r->presence.bits; w++)
+            for (uint64_t m = valid[w]; m; m &= m - 1)
+                counts[codes[w * 64 + SKEP_CTZ64(m)]]++;
         first += take;
     }
     return SKEP_OK;
+}
+
+/* A whole row group by how often each code of the base stands there, where these decide which rows
+ * have a value; else row by row. */
+static skep_rc mapped_tally(struct skep_segment_reader *r, uint32_t first, unsigned n,
+                            const struct skep_coded *coded, uint32_t *counts, skep_err *err)
+{
+    struct skep_base_shown shown = {.known = false};
+    const struct skep_base_counts *base = NULL;
+    skep_rc rc = SKEP_OK;
+    if (first == 0 && n == r->dir->n_rows && r->mapped->map.n_exceptions == 0)
+        SKEP_TRY(skep_base_shows(r->seg, &r->mapped->base, r->entry, &shown, err));
+    if (shown.known) {
+        rc = skep_segment__pin_counts(r->seg, &r->mapped->base, n, &base, err);
+        if (rc == SKEP_OK)
+            rc = skep_mapped_tally(r->mapped, base, &shown, coded, r->entry->n_present, counts);
+        skep_segment__unpin(r->seg, base);
+        skep_segment__unpin(r->seg, shown.pin);
+    } else {
+        rc = tally_rows(r, first, n, coded, counts);
+    }
+    return rc == SKEP_ECORRUPT ? skep_reader__corrupt(r, "a column that follows another", err) : rc;
 }
 
 skep_rc skep_reader__tally(struct skep_colreader *base, uint64_t row0, unsigned n, uint32_t *counts,
@@ -220,23 +294,26 @@ skep_rc skep_reader__tally(struct skep_colreader *base, uint64_t row0, unsigned 
 {
     struct skep_segment_reader *r = (struct skep_segment_reader *)base;
     uint32_t first = (uint32_t)(row0 % SKEP_ROW_GROUP_ROWS);
+    struct skep_coded coded;
     skep_assert(n > 0 && row0 + n <= r->seg->base.row_end && first + n <= SKEP_ROW_GROUP_ROWS);
     SKEP_TRY(skep_reader__enter(r, (uint32_t)(row0 / SKEP_ROW_GROUP_ROWS), err));
     *ret_present = 0;
     if (!r->entry || r->entry->presence == SKEP_PRESENCE_NONE)
         return SKEP_OK;
-    skep_assert(plain_ints(r));
+    if (!skep_reader__coded(base, row0, &coded))
+        return skep_reader__corrupt(r, "codes", err);
     uint32_t rank = skep_presence__rank(&r->presence, first);
     uint32_t count = skep_presence__rank(&r->presence, first + n) - rank;
-    uint32_t n_codes = r->dict ? r->dict->n : r->lists.n;
-    uint32_t *here = r->lists.to ? skep_alloc_n(uint32_t, n_codes) : counts;
+    if (r->form == SKEP_FORM_INT && r->lists.n != UINT32_MAX)
+        coded.n = r->lists.n;
+    uint32_t *here = r->lists.to ? skep_alloc_n(uint32_t, coded.n) : counts;
     skep_rc rc = SKEP_OK;
     if (count > 0 && r->mapped)
-        rc = mapped_tally(r, first, n, n_codes, here, err);
-    else if (count > 0 &&
-             skep_codec_tally(r->codec, &r->chunk, rank, count, here, n_codes) != SKEP_OK)
+        rc = mapped_tally(r, first, n, &coded, here, err);
+    else if (count > 0 && skep_codec_tally(r->codec, &r->chunk, rank, count, coded.low, here,
+                                           coded.n) != SKEP_OK)
         rc = skep_reader__corrupt(r, "codes", err);
-    for (uint32_t i = 0; r->lists.to && i < n_codes; i++) /* numbers of another file */
+    for (uint32_t i = 0; r->lists.to && i < coded.n; i++) /* numbers of another file */
         counts[r->lists.to[i]] += here[i];
     if (r->lists.to)
         skep_free(here);

@@ -36,7 +36,7 @@ skep_rc skep_base_open(struct skep_segment *seg, uint32_t group, const struct sk
     const struct skep_column_entry *e = skep_segment__find_entry(dir, key);
     if (!e || !can_be_base(key, e, deep))
         return skep_segment__corrupt(seg, err, seg->groups[group].offset, "a column's base");
-    *ret = (struct skep_base){.entry = e, .codec = skep_codec_find(e->codec), .m = m};
+    *ret = (struct skep_base){.entry = e, .codec = skep_codec_find(e->codec), .key = key, .m = m};
     if (!ret->codec || ret->codec->kind != SKEP_CODEC_INTS)
         return skep_segment__corrupt(seg, err, e->data.offset, "codec of a column's base");
     SKEP_TRY(skep_segment__pin_chunk(seg, &e->data, &ret->data, err));
@@ -55,14 +55,26 @@ void skep_base_close(struct skep_segment *seg, struct skep_base *b)
     b->presence.pin = NULL;
 }
 
+/* Presence of 64 rows from `row` on; those behind the last word have none. */
+static uint64_t present_word(const struct skep_presence_map *presence, uint32_t row)
+{
+    const uint8_t *at = presence->bits + (size_t)(row / 64) * 8; /* padded */
+    uint64_t word = skep_load_le64(at) >> (row % 64);
+    return row % 64 ? word | skep_load_le64(at + 8) << (64 - row % 64) : word;
+}
+
+/* packed[present rows] is readable. */
 static void spread(const struct skep_presence_map *presence, const int64_t *packed, uint32_t first,
                    uint32_t n, int64_t *x)
 {
     uint32_t k = 0;
-    for (uint32_t i = 0; i < n; i++) {
-        bool has = skep_presence__has(presence, first + i);
-        x[i] = has ? packed[k] + 1 : 0;
-        k += has;
+    for (uint32_t row = 0; row < n; row += 64) {
+        uint64_t word = present_word(presence, first + row);
+        for (uint32_t i = 0; i < SKEP_MIN(n - row, 64u); i++) {
+            uint32_t has = (uint32_t)(word >> i & 1);
+            x[row + i] = (packed[k] + 1) & -(int64_t)has;
+            k += has;
+        }
     }
 }
 
@@ -92,14 +104,41 @@ skep_rc skep_base_read(const struct skep_base *b, uint32_t first, uint32_t n, in
             x[i]++;
         return SKEP_OK;
     }
-    int64_t packed[SKEP_BLOCK_ROWS];
+    int64_t packed[SKEP_BLOCK_ROWS + 1];
     uint32_t from = skep_presence__rank(&b->presence, first);
     uint32_t count = skep_presence__rank(&b->presence, first + n) - from;
     if (count > 0)
         SKEP_TRY(b->codec->decode(&b->chunk, from, count, packed));
     if (any_over(packed, count, b->m - 1))
         return SKEP_ECORRUPT;
+    packed[count] = 0;
     spread(&b->presence, packed, first, n, x);
+    return SKEP_OK;
+}
+
+skep_rc skep_base_shows(struct skep_segment *seg, const struct skep_base *b,
+                        const struct skep_column_entry *e, struct skep_base_shown *ret,
+                        skep_err *err)
+{
+    const struct skep_column_entry *own = b->entry;
+    *ret = (struct skep_base_shown){.known = e->presence == SKEP_PRESENCE_ALL};
+    if (e->presence >= SKEP_PRESENCE_BITMAP && e->presence == own->presence &&
+        e->bitmap.offset == own->bitmap.offset) {
+        ret->known = true; /* the rows that the base has */
+        ret->from = 1;
+    } else if (e->presence == SKEP_PRESENCE_CODES) {
+        const struct skep_chunk_data *d;
+        SKEP_TRY(skep_segment__pin_chunk(seg, &e->bitmap, &d, err));
+        uint32_t m = d->length >= 8 ? skep_load_le32(d->bytes + 4) : 0;
+        ret->known = m >= b->m && d->length == 8 + ((uint64_t)m + 7) / 8 &&
+                     skep_load_le32(d->bytes) == b->key;
+        ret->bits = d->bytes + 8;
+        ret->pin = d;
+        if (!ret->known) {
+            skep_segment__unpin(seg, d);
+            *ret = (struct skep_base_shown){.known = false};
+        }
+    }
     return SKEP_OK;
 }
 

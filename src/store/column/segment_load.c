@@ -6,6 +6,7 @@
  *   dictionary  strings decoded, with offsets and hashes; and an index of it by hash
  *   page        sparse values, decompressed
  *   bits        a presence, of any form, as a bitmap with counts
+ *   counts      of a base, rows by its codes
  *
  * I1  nothing of a chunk is looked at before its checksum held.
  * I2  sizes asked from the cache are bounded by the file's size, and for decoded forms by
@@ -15,6 +16,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "store/column/segment_base.h"
 #include "store/column/segment_filter.h"
 
 enum {
@@ -23,7 +25,8 @@ enum {
     FORM_DICT = 2,
     FORM_PAGE = 3,
     FORM_DICT_INDEX = 4,
-    FORM_BITS = 5
+    FORM_BITS = 5,
+    FORM_COUNTS = 6
 };
 enum {
     DICT_BYTES_MAX = 256 << 20,
@@ -40,6 +43,7 @@ struct load {
     uint8_t codec;
     const struct skep_group_dir *dir;
     const struct skep_column_entry *entry;
+    const struct skep_base *base;
 };
 
 static skep_rc read_chunk(const struct load *l, uint8_t *to, skep_err *err)
@@ -566,5 +570,48 @@ skep_rc skep_segment__open_presence(struct skep_segment *seg, uint32_t group,
         return skep_segment__corrupt(seg, err, e->bitmap.offset, "a validity bitmap disagrees");
     }
     *ret = (struct skep_presence_map){d, d->bits};
+    return SKEP_OK;
+}
+
+static skep_rc make_counts(void *ctx, struct skep_cache_data **ret, skep_err *err)
+{
+    const struct load *l = ctx;
+    const struct skep_base *b = l->base;
+    uint32_t *rows = skep_alloc_n(uint32_t, SKEP_CODEC_MAX_VALUES + 1),
+             n = SKEP_CODEC_MAX_VALUES + 1;
+    skep_rc rc = b->chunk.n_values <= l->n
+                     ? skep_codec_tally(b->codec, &b->chunk, 0, b->chunk.n_values, 0, rows + 1,
+                                        SKEP_CODEC_MAX_VALUES)
+                     : SKEP_ECORRUPT;
+    if (rc != SKEP_OK) {
+        skep_free(rows);
+        return skep_segment__corrupt(l->seg, err, l->ref->offset, "codes of a base");
+    }
+    rows[0] = l->n - b->chunk.n_values;
+    while (n > 0 && rows[n - 1] == 0)
+        n--;
+    size_t bytes = sizeof(struct skep_base_counts) + n * sizeof *rows;
+    struct skep_base_counts *d = skep_malloc(bytes);
+    *d = (struct skep_base_counts){.head = {.bytes = bytes}, .n_rows = l->n, .n = n};
+    memcpy(d->rows, rows, n * sizeof *rows);
+    skep_free(rows);
+    *ret = &d->head;
+    return SKEP_OK;
+}
+
+skep_rc skep_segment__pin_counts(struct skep_segment *seg, const struct skep_base *b,
+                                 uint32_t n_rows, const struct skep_base_counts **ret,
+                                 skep_err *err)
+{
+    struct load l = {.seg = seg, .ref = &b->entry->data, .n = n_rows, .base = b};
+    const void *p;
+    uint64_t reserve = sizeof(struct skep_base_counts) + (uint64_t)b->m * sizeof(uint32_t);
+    SKEP_TRY(pin(seg, FORM_COUNTS, reserve, make_counts, &l, &p, err));
+    const struct skep_base_counts *d = p;
+    if (d->n_rows != n_rows) { /* two row groups refer to one place */
+        skep_segment__unpin(seg, d);
+        return skep_segment__corrupt(seg, err, b->entry->data.offset, "codes of a base");
+    }
+    *ret = d;
     return SKEP_OK;
 }

@@ -130,6 +130,28 @@ skep_rc skep_mapped_codes(struct skep_mapped *m, uint32_t first, uint32_t n, uin
     return ok ? SKEP_OK : SKEP_ECORRUPT;
 }
 
+SKEP_WRAPS skep_rc skep_mapped_tally(const struct skep_mapped *m,
+                                     const struct skep_base_counts *base,
+                                     const struct skep_base_shown *shown,
+                                     const struct skep_coded *coded, uint32_t n_present,
+                                     uint32_t *counts)
+{
+    uint64_t sum = 0;
+    skep_assert(m->map.n_exceptions == 0);
+    if (base->n > m->map.m || m->map.m > m->base.m)
+        return SKEP_ECORRUPT;
+    for (uint32_t x = shown->from; x < base->n; x++) {
+        if (base->rows[x] == 0 || (shown->bits && !(shown->bits[x / 8] >> (x % 8) & 1)))
+            continue;
+        uint64_t code = (uint64_t)m->table[x] - (uint64_t)coded->low;
+        if (code >= coded->n)
+            return SKEP_ECORRUPT;
+        counts[code] += base->rows[x];
+        sum += base->rows[x];
+    }
+    return sum == n_present ? SKEP_OK : SKEP_ECORRUPT;
+}
+
 /* Which codes (x - 1) have a value in the range, as runs; not for x = 0. */
 static void find_runs(struct skep_mapped *m)
 {

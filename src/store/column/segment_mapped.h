@@ -42,6 +42,13 @@ SKEP_NODISCARD skep_rc skep_mapped_ints(struct skep_mapped *m, uint32_t first, u
 /* The same as codes, all of them below n_codes. */
 SKEP_NODISCARD skep_rc skep_mapped_codes(struct skep_mapped *m, uint32_t first, uint32_t n,
                                          uint32_t n_codes, uint32_t *out);
+/* counts[code] += rows of the row group that have it, by those of each x; n_present rows have a
+ * value.  Only without exceptions.  Returns SKEP_OK | ECORRUPT. */
+SKEP_NODISCARD skep_rc skep_mapped_tally(const struct skep_mapped *m,
+                                         const struct skep_base_counts *base,
+                                         const struct skep_base_shown *shown,
+                                         const struct skep_coded *coded, uint32_t n_present,
+                                         uint32_t *counts);
 /* Bit i of bits: is the value of row first + i, if it has one, in [lo, hi]?  ceil(n / 64) words. */
 SKEP_NODISCARD skep_rc skep_mapped_between(struct skep_mapped *m, uint32_t first, uint32_t n,
                                            int64_t lo, int64_t hi, uint64_t *bits);

@@ -286,8 +286,15 @@ static void spread_zero(const uint64_t *valid, const int64_t *in, uint32_t n, in
 /* In place, from the end. */
 static void spread_strs(const uint64_t *valid, skep_str *a, uint32_t n, uint32_t count)
 {
-    for (uint32_t row = n, k = count; row-- > 0;)
+    for (uint32_t row = n, k = count; row-- > 0;) {
+        for (; row % 64 == 63 && valid[row / 64] == 0; row -= 64) {
+            for (uint32_t i = row - 63; i <= row; i++)
+                a[i] = SKEP_STR_NULL;
+            if (row == 63)
+                return;
+        }
         a[row] = (valid[row / 64] >> (row % 64) & 1) ? a[--k] : SKEP_STR_NULL;
+    }
 }
 
 /* The values: in r->ints when every row has one, or each is known by row, else in r->packed, to be
@@ -641,6 +648,7 @@ static const struct skep_colreader_ops reader_ops = {
     .contains = skep_reader__contains,
     .between = skep_reader__between,
     .same = skep_reader__same,
+    .present = skep_reader__present,
     .coded = skep_reader__coded,
     .tally = skep_reader__tally,
 };

@@ -109,7 +109,7 @@ bool skep_reader__equal(struct skep_colreader *base, uint64_t row0, unsigned n, 
                         uint64_t hash, uint64_t *bits);
 bool skep_reader__contains(struct skep_colreader *base, uint64_t row0, unsigned n, skep_str needle,
                            uint64_t *bits);
-bool skep_reader__coded(struct skep_colreader *base, uint64_t row0,
-                        const struct skep_dict **ret_dict, uint32_t *ret_n);
+bool skep_reader__present(struct skep_colreader *base, uint64_t row0, unsigned n, uint64_t *bits);
+bool skep_reader__coded(struct skep_colreader *base, uint64_t row0, struct skep_coded *ret);
 SKEP_NODISCARD skep_rc skep_reader__tally(struct skep_colreader *base, uint64_t row0, unsigned n,
                                           uint32_t *counts, uint32_t *ret_present, skep_err *err);

@@ -179,26 +179,28 @@ static void check_contains(struct skep_colreader *rd, uint64_t row0, const struc
     }
 }
 
-/* Codes of a row group counted at once, against codes read block by block. */
-static void check_tally(struct skep_rowset *rs, struct skep_colreader *rd, uint64_t group,
+/* Codes counted at once, from row `from` to the end of its row group, against codes read block by
+ * block.  Returns whether there were some. */
+static bool check_tally(struct skep_rowset *rs, struct skep_colreader *rd, uint64_t group,
                         uint64_t from)
 {
-    const struct skep_dict *dict = NULL;
-    uint32_t n_codes = 0, present = 0, seen = 0;
+    struct skep_coded coded;
+    uint32_t present = 0, seen = 0;
     uint64_t end = from;
     for (uint64_t b = from / SKEP_BLOCK_ROWS; b < skep_rowset_blocks(rs); b++)
         if (b * SKEP_BLOCK_ROWS / SKEP_ROW_GROUP_ROWS == group)
             end += skep_rowset_block_rows(rs, b);
-    if (!rd->ops->coded(rd, from, &dict, &n_codes))
-        return;
-    uint32_t *counts = skep_alloc_n(uint32_t, n_codes + 1);
+    if (!rd->ops->coded(rd, from, &coded))
+        return false;
+    uint32_t *counts = skep_alloc_n(uint32_t, coded.n + 1);
     assert_int_equal(rd->ops->tally(rd, from, (unsigned)(end - from), counts, &present, NULL),
                      SKEP_OK);
     for (uint64_t row = from; row < end; row += SKEP_BLOCK_ROWS) {
         struct skep_vec v;
         assert_int_equal(rd->ops->read(rd, row, (unsigned)SKEP_MIN(end - row, 1024ul), &v, NULL),
                          SKEP_OK);
-        assert_true(v.none || v.n <= 64 || (dict ? v.dict == dict : v.form == SKEP_VEC_I64));
+        assert_true(v.none || v.n <= 64 ||
+                    (coded.dict ? v.dict == coded.dict : v.form == SKEP_VEC_I64));
         for (unsigned i = 0; i < v.n; i++) {
             unsigned at = v.constant ? 0 : i;
             if (!vec_has(&v, i))
@@ -206,13 +208,27 @@ static void check_tally(struct skep_rowset *rs, struct skep_colreader *rd, uint6
             seen++;
             if (v.form == SKEP_VEC_STR) /* few rows come as strings */
                 continue;
-            counts[dict ? v.codes[at] : (uint32_t)v.i64[at]]--;
+            uint64_t code = coded.dict ? v.codes[at] : (uint64_t)(v.i64[at] - coded.low);
+            assert_true(code < coded.n);
+            counts[code]--;
         }
     }
     assert_int_equal(present, seen);
-    for (uint32_t i = 0; i < n_codes && (end - from) % SKEP_BLOCK_ROWS > 64; i++)
+    for (uint32_t i = 0; i < coded.n && (end - from) % SKEP_BLOCK_ROWS > 64; i++)
         assert_int_equal(counts[i], 0);
     skep_free(counts);
+    return coded.n > 0;
+}
+
+/* Presence alone, against what was read. */
+static void check_present(struct skep_colreader *rd, uint64_t row0, const struct skep_vec *v)
+{
+    uint64_t bits[SKEP_BLOCK_ROWS / 64];
+    if (!rd->ops->present(rd, row0, v->n, bits))
+        return;
+    for (unsigned i = 0; i < v->n; i++)
+        assert_int_equal(bits[i / 64] >> (i % 64) & 1, vec_has(v, i));
+    assert_true(v->n % 64 == 0 || bits[v->n / 64] >> (v->n % 64) == 0);
 }
 
 /* All optional ways of a reader give what read() gives. */
@@ -234,6 +250,7 @@ static void check_ways(struct skep_rowset *rs)
             if (v.none || v.form == SKEP_VEC_I64)
                 check_between(rd, row, &v);
             check_bounds(rd, row, &v);
+            check_present(rd, row, &v);
             if (!v.none && (v.form == SKEP_VEC_STR || v.form == SKEP_VEC_DICT))
                 check_contains(rd, row, &v);
             if (row % (SKEP_ROW_GROUP_ROWS / 2) == 0)

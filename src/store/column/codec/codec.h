@@ -93,9 +93,9 @@ struct skep_codec_ops {
      * The same values as 32-bit numbers; ECORRUPT when one does not fit. */
     skep_rc (*decode32)(const struct skep_codec_chunk *c, uint32_t first, uint32_t n,
                         uint32_t *out);
-    /* counts[v] += 1 for each value v; ECORRUPT for one that is not below n_counts. */
-    skep_rc (*tally)(const struct skep_codec_chunk *c, uint32_t first, uint32_t n, uint32_t *counts,
-                     uint32_t n_counts);
+    /* counts[v - low] += 1 for each value v; ECORRUPT for one outside [low, low + n_counts). */
+    skep_rc (*tally)(const struct skep_codec_chunk *c, uint32_t first, uint32_t n, int64_t low,
+                     uint32_t *counts, uint32_t n_counts);
     /* Bit i of bits: is value first + i in [lo, hi]?  Sets ceil(n / 64) words. */
     skep_rc (*between)(const struct skep_codec_chunk *c, uint32_t first, uint32_t n, int64_t lo,
                        int64_t hi, uint64_t *bits);
@@ -126,7 +126,8 @@ SKEP_NODISCARD skep_rc skep_codec_decode32(const struct skep_codec_ops *o,
                                            uint32_t n, uint32_t *out);
 SKEP_NODISCARD skep_rc skep_codec_tally(const struct skep_codec_ops *o,
                                         const struct skep_codec_chunk *c, uint32_t first,
-                                        uint32_t n, uint32_t *counts, uint32_t n_counts);
+                                        uint32_t n, int64_t low, uint32_t *counts,
+                                        uint32_t n_counts);
 SKEP_NODISCARD skep_rc skep_codec_between(const struct skep_codec_ops *o,
                                           const struct skep_codec_chunk *c, uint32_t first,
                                           uint32_t n, int64_t lo, int64_t hi, uint64_t *bits);

@@ -6,7 +6,7 @@
  * (a run is counted at once, a block whose bounds decide is not unpacked).
  *
  *   decode32   values as uint32_t
- *   tally      how often each value stands there
+ *   tally      how often each value from a lowest one on stands there
  *   between    which values lie in an interval, as bits
  *
  * I1  a codec's own member gives what the function here would give, also for hostile bytes: values
@@ -18,34 +18,43 @@
 
 enum { FEW = 512, LANES = 4 };
 
-/* OR of the upper halves: nonzero when one value does not fit. */
-SKEP_CLONES static uint64_t narrow(const int64_t *v, uint32_t n, uint32_t *out)
+/* v - low; OR of the upper halves: nonzero when one does not fit. */
+SKEP_CLONES SKEP_WRAPS static uint64_t narrow(const int64_t *v, uint32_t n, int64_t low,
+                                              uint32_t *out)
 {
     uint64_t high = 0;
     for (uint32_t i = 0; i < n; i++) {
-        high |= (uint64_t)v[i] >> 32;
-        out[i] = (uint32_t)v[i];
+        uint64_t x = (uint64_t)v[i] - (uint64_t)low;
+        high |= x >> 32;
+        out[i] = (uint32_t)x;
     }
     return high;
 }
 
-skep_rc skep_codec_decode32(const struct skep_codec_ops *o, const struct skep_codec_chunk *c,
-                            uint32_t first, uint32_t n, uint32_t *out)
+/* Values less `low`, as 32-bit numbers. */
+static skep_rc decode_from(const struct skep_codec_ops *o, const struct skep_codec_chunk *c,
+                           uint32_t first, uint32_t n, int64_t low, uint32_t *out)
 {
     skep_assert(o->kind == SKEP_CODEC_INTS);
-    if (o->decode32)
+    if (o->decode32 && low == 0)
         return o->decode32(c, first, n, out);
     SKEP_UNINIT int64_t wide[SKEP_CODEC_BLOCK];
     while (n > 0) {
         uint32_t take = SKEP_MIN(n, SKEP_CODEC_BLOCK - first % SKEP_CODEC_BLOCK);
         SKEP_TRY(o->decode(c, first, take, wide));
-        if (narrow(wide, take, out) != 0)
+        if (narrow(wide, take, low, out) != 0)
             return SKEP_ECORRUPT;
         first += take;
         out += take;
         n -= take;
     }
     return SKEP_OK;
+}
+
+skep_rc skep_codec_decode32(const struct skep_codec_ops *o, const struct skep_codec_chunk *c,
+                            uint32_t first, uint32_t n, uint32_t *out)
+{
+    return decode_from(o, c, first, n, 0, out);
 }
 
 SKEP_CLONES static bool all_below(const uint32_t *v, uint32_t n, uint32_t limit)
@@ -72,10 +81,11 @@ static void count_few(const uint32_t *v, uint32_t n, uint32_t (*lanes)[FEW])
 }
 
 skep_rc skep_codec_tally(const struct skep_codec_ops *o, const struct skep_codec_chunk *c,
-                         uint32_t first, uint32_t n, uint32_t *counts, uint32_t n_counts)
+                         uint32_t first, uint32_t n, int64_t low, uint32_t *counts,
+                         uint32_t n_counts)
 {
     if (o->tally)
-        return o->tally(c, first, n, counts, n_counts);
+        return o->tally(c, first, n, low, counts, n_counts);
     SKEP_UNINIT uint32_t v[SKEP_CODEC_BLOCK];
     SKEP_UNINIT uint32_t lanes[LANES][FEW];
     bool few = n_counts <= FEW;
@@ -83,7 +93,7 @@ skep_rc skep_codec_tally(const struct skep_codec_ops *o, const struct skep_codec
         memset(lanes, 0, sizeof lanes);
     while (n > 0) {
         uint32_t take = SKEP_MIN(n, SKEP_CODEC_BLOCK - first % SKEP_CODEC_BLOCK);
-        SKEP_TRY(skep_codec_decode32(o, c, first, take, v));
+        SKEP_TRY(decode_from(o, c, first, take, low, v));
         if (!all_below(v, take, n_counts))
             return SKEP_ECORRUPT;
         if (few)

@@ -31,12 +31,15 @@ static skep_rc decode(const struct skep_codec_chunk *c, uint32_t first, uint32_t
     return SKEP_OK;
 }
 
-static skep_rc tally(const struct skep_codec_chunk *c, uint32_t first, uint32_t n, uint32_t *counts,
-                     uint32_t n_counts)
+static SKEP_WRAPS skep_rc tally(const struct skep_codec_chunk *c, uint32_t first, uint32_t n,
+                                int64_t low, uint32_t *counts, uint32_t n_counts)
 {
-    if (c->n < 8 || (uint64_t)first + n > c->n_values || skep_load_le64(c->p) >= n_counts)
+    if (c->n < 8 || (uint64_t)first + n > c->n_values)
         return SKEP_ECORRUPT;
-    counts[skep_load_le64(c->p)] += n;
+    uint64_t at = skep_load_le64(c->p) - (uint64_t)low;
+    if (at >= n_counts)
+        return SKEP_ECORRUPT;
+    counts[at] += n;
     return SKEP_OK;
 }
 

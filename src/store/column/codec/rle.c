@@ -199,8 +199,8 @@ static skep_rc decode32(const struct skep_codec_chunk *c, uint32_t first, uint32
     return SKEP_OK;
 }
 
-static skep_rc tally(const struct skep_codec_chunk *c, uint32_t first, uint32_t n, uint32_t *counts,
-                     uint32_t n_counts)
+static SKEP_WRAPS skep_rc tally(const struct skep_codec_chunk *c, uint32_t first, uint32_t n,
+                                int64_t low, uint32_t *counts, uint32_t n_counts)
 {
     SKEP_UNINIT struct walk w;
     SKEP_TRY(walk_from(c, first, n, &w));
@@ -208,9 +208,10 @@ static skep_rc tally(const struct skep_codec_chunk *c, uint32_t first, uint32_t 
         uint32_t len = 0;
         int64_t value = 0;
         SKEP_TRY(next_run(&w, n, &len, &value));
-        if ((uint64_t)value >= n_counts)
+        uint64_t at = (uint64_t)value - (uint64_t)low;
+        if (at >= n_counts)
             return SKEP_ECORRUPT;
-        counts[value] += len;
+        counts[at] += len;
         n -= len;
     }
     return SKEP_OK;

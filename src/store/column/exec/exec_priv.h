@@ -383,6 +383,9 @@ bool skep_x__between(struct skep_x_ctx *c, enum skep_column col, int64_t lo, int
 SKEP_NODISCARD skep_rc skep_x__load(struct skep_x_ctx *c, struct skep_x_source *s,
                                     const struct skep_x_bits *in, struct skep_x_vals *ret,
                                     skep_err *err);
+/* Rows of `in` that have a value in a field, by its presence alone; false: load it. */
+bool skep_x__presence(struct skep_x_ctx *c, const struct skep_x_source *s,
+                      const struct skep_x_bits *in, struct skep_x_bits *ret, skep_err *err);
 /* The value of a name in one row of the block, by precedence; text may stand in buf[40]. */
 SKEP_NODISCARD skep_rc skep_x__row_value(struct skep_x_ctx *c, uint32_t name, unsigned row,
                                          char *buf, skep_value *ret, enum skep_scope *ret_scope,
@@ -571,6 +574,18 @@ SKEP_NODISCARD skep_rc skep_x__tally(struct skep_x_ctx *c, uint64_t block, uint6
                                      uint32_t bucket, bool *ret_done, skep_err *err);
 SKEP_NODISCARD skep_rc skep_x__tally_settle(struct skep_x_ctx *c, skep_err *err);
 void skep_x__tally_done(struct skep_x_ctx *c);
+/* May values of the source have codes (rowset.h)? */
+bool skep_x__may_have_codes(const struct skep_x_source *s);
+/* Codes of row0's row group, and their reader; NULL: they have none, or there is an error. */
+struct skep_colreader *skep_x__coded(struct skep_x_ctx *c, const struct skep_x_source *s,
+                                     uint64_t row0, struct skep_coded *ret, skep_err *err);
+/* What a code stands for (type NULL: nothing), and the hash of that. */
+skep_value skep_x__code_value(const struct skep_x_source *s, const struct skep_coded *coded,
+                              uint32_t code);
+uint64_t skep_x__code_hash(const struct skep_x_source *s, const struct skep_coded *coded,
+                           uint32_t code, const skep_value *v);
+/* The weight that all of the rows have; false when they differ or it is not known. */
+bool skep_x__one_weight(struct skep_x_ctx *c, uint64_t row0, unsigned n, int64_t *ret);
 
 /* -- relate*.c -- */
 /* Compile a relation whose kid is compiled already. */

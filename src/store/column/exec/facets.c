@@ -141,48 +141,27 @@ static bool too_many(const struct skep_keys *k)
 
 /* --- all rows of a morsel by code --- */
 
-static struct skep_colreader *only_reader(struct skep_x_ctx *c, unsigned f,
-                                          const struct skep_x_source **ret, skep_err *err)
-{
-    const struct skep_x_bound *b = skep_x__sources(c, c->groups[f].name);
-    *ret = b->n == 1 ? &b->sources[0] : NULL;
-    if (b->n != 1)
-        return NULL;
-    if (b->sources[0].kind == SKEP_X_LISTED)
-        return skep_x__column_reader(c, b->sources[0].column, err);
-    bool text = b->sources[0].kind == SKEP_X_FIELD &&
-                (b->sources[0].type == SKEP_TYPE_STRING || b->sources[0].type == SKEP_TYPE_ARRAY ||
-                 b->sources[0].type == SKEP_TYPE_BYTES);
-    return text ? skep_x__field_reader(c, b->sources[0].field, err) : NULL;
-}
-
-static skep_value code_value(const struct skep_x_source *s, const struct skep_dict *dict,
-                             uint32_t code)
-{
-    return dict ? (skep_value){.type = s->type, .s = skep_dict_str(dict, code)} : s->list[code];
-}
-
 /* Counts by code to counts by key. */
 static skep_rc settle(struct skep_x_ctx *c, unsigned f, const struct skep_x_source *s,
-                      const struct skep_dict *dict, uint32_t n_codes, uint64_t rows, int64_t weight,
-                      skep_err *err)
+                      const struct skep_coded *coded, uint64_t rows, int64_t weight, skep_err *err)
 {
     struct skep_x_facet *x = &((struct skep_x_facets *)c->extra)->fields[f];
     SKEP_UNINIT uint64_t hashes[STEP];
     SKEP_UNINIT uint32_t codes[STEP];
-    for (uint32_t code = 0; code < n_codes;) {
+    for (uint32_t code = 0; code < coded->n;) {
         unsigned n = 0;
-        for (; code < n_codes && n < STEP; code++) {
-            skep_value v = code_value(s, dict, code);
-            if (x->counts[code] == 0 || v.type == SKEP_TYPE_NULL)
+        for (; code < coded->n && n < STEP; code++) {
+            if (x->counts[code] == 0)
                 continue;
-            hashes[n] =
-                dict ? skep_agg_hash_text(s->type, dict->hashes[code]) : skep_agg_hash_value(&v);
+            skep_value v = skep_x__code_value(s, coded, code);
+            if (v.type == SKEP_TYPE_NULL)
+                continue;
+            hashes[n] = skep_x__code_hash(s, coded, code, &v);
             codes[n++] = code;
         }
         skep_keys_prefetch(&c->partial->keys[f], hashes, n);
         for (unsigned i = 0; i < n; i++) {
-            skep_value v = code_value(s, dict, codes[i]);
+            skep_value v = skep_x__code_value(s, coded, codes[i]);
             uint32_t id = 0;
             SKEP_TRY(skep_x__key(c, f, &v, hashes[i], &id, err));
             SKEP_TRY(room(c, f, err));
@@ -190,8 +169,8 @@ static skep_rc settle(struct skep_x_ctx *c, unsigned f, const struct skep_x_sour
             rows -= x->counts[codes[i]];
         }
     }
-    if (n_codes > 0)
-        memset(x->counts, 0, n_codes * sizeof *x->counts);
+    if (coded->n > 0)
+        memset(x->counts, 0, coded->n * sizeof *x->counts);
     SKEP_TRY(room(c, f, err));
     x->by_id[0].all += rows * (uint64_t)weight;
     return SKEP_OK;
@@ -201,24 +180,26 @@ static skep_rc count_codes(struct skep_x_ctx *c, unsigned f, uint64_t row0, unsi
                            int64_t weight, skep_err *err)
 {
     struct skep_x_facet *x = &((struct skep_x_facets *)c->extra)->fields[f];
-    const struct skep_x_source *s = NULL;
-    const struct skep_dict *dict = NULL;
-    struct skep_colreader *r = only_reader(c, f, &s, err);
-    uint32_t n_codes = 0, present = 0;
-    if (!r || !r->ops->coded || !r->ops->coded(r, row0, &dict, &n_codes) ||
-        (n_codes > 0 && (s->kind == SKEP_X_LISTED) != (dict == NULL)))
+    const struct skep_x_bound *b = skep_x__sources(c, c->groups[f].name);
+    const struct skep_x_source *s = b->n == 1 ? &b->sources[0] : NULL;
+    struct skep_coded coded;
+    if (!s || !skep_x__may_have_codes(s))
         return SKEP_OK;
-    if (n_codes > x->cap_codes) {
+    struct skep_colreader *r = skep_x__coded(c, s, row0, &coded, err);
+    uint32_t present = 0;
+    if (!r)
+        return SKEP_OK;
+    if (coded.n > x->cap_codes) {
         uint32_t *counts = skep_agg_realloc(
-            &c->partial->mem, x->counts, x->cap_codes * sizeof *counts, n_codes * sizeof *counts);
+            &c->partial->mem, x->counts, x->cap_codes * sizeof *counts, coded.n * sizeof *counts);
         if (!counts)
             return skep_x__facet_memory(c, f, err);
         x->counts = counts;
-        x->cap_codes = n_codes;
+        x->cap_codes = coded.n;
     }
-    if (n_codes > 0)
+    if (coded.n > 0)
         SKEP_TRY(r->ops->tally(r, row0, n, x->counts, &present, err));
-    SKEP_TRY(settle(c, f, s, dict, n_codes, n, weight, err));
+    SKEP_TRY(settle(c, f, s, &coded, n, weight, err));
     x->counted = true;
     return SKEP_OK;
 }
@@ -229,7 +210,6 @@ static bool whole(struct skep_x_ctx *c, const struct skep_x_morsel *m, unsigned 
 {
     const struct skep_time_range *t = &c->q->plan->range;
     uint64_t row0 = m->block * SKEP_BLOCK_ROWS, last = m->end - 1;
-    skep_err err;
     if (c->q->filter || (c->live && c->live->chunks[row0 / SKEP_ROW_GROUP_ROWS]))
         return false;
     for (uint64_t b = m->block; b < m->end; b++)
@@ -237,14 +217,7 @@ static bool whole(struct skep_x_ctx *c, const struct skep_x_morsel *m, unsigned 
             c->rs->blocks[b].max_start_ns >= t->end_ns)
             return false;
     *ret_n = (unsigned)(last * SKEP_BLOCK_ROWS + skep_rowset_block_rows(c->rs, last) - row0);
-    *ret_weight = 1;
-    if (c->q->plan->ignore_sample_rate)
-        return true;
-    struct skep_colreader *r = skep_x__column_reader(c, SKEP_COL_SAMPLE_RATE, &err);
-    if (!r || !r->ops->same || !r->ops->same(r, row0, *ret_n, ret_weight))
-        return false;
-    *ret_weight = SKEP_MIN(SKEP_MAX(*ret_weight, 1), (int64_t)UINT32_MAX);
-    return true;
+    return skep_x__one_weight(c, row0, *ret_n, ret_weight);
 }
 
 /* --- rows of a block --- */
@@ -264,6 +237,11 @@ SKEP_INLINE void add_rows(struct skep_x_sides *by_id, const struct skep_x_facet_
 static void add(struct skep_x_sides *by_id, const struct skep_x_facet_rows *b, struct skep_sel sel,
                 const struct skep_ids *ids, bool selected)
 {
+    if (!b->weights && ids->constant) {
+        struct skep_x_sides *x = &by_id[ids->value];
+        *(selected ? &x->selected : &x->all) += skep_x__weight_of(b, 0) * sel.n;
+        return;
+    }
     if (!b->weights && !ids->constant && !sel.rows && !selected) {
         add_rows(by_id, b, sel, ids->v, false, true);
         return;
@@ -279,19 +257,60 @@ static void add(struct skep_x_sides *by_id, const struct skep_x_facet_rows *b, s
     }
 }
 
+/* Rows of `in` with a value; false: that is not known without loading them. */
+static bool present_rows(struct skep_x_ctx *c, unsigned f, const struct skep_x_bits *in,
+                         struct skep_x_bits *ret, skep_err *err)
+{
+    const struct skep_x_bound *b = skep_x__sources(c, c->groups[f].name);
+    memset(ret, 0, sizeof *ret);
+    if (c->groups[f].rel != SKEP_X_NO_REL || c->groups[f].of)
+        return false;
+    for (unsigned i = 0; i < b->n; i++) {
+        struct skep_x_bits some;
+        if (!skep_x__presence(c, &b->sources[i], in, &some, err))
+            return false;
+        for (unsigned w = 0; w < SKEP_X_WORDS; w++)
+            ret->w[w] |= some.w[w];
+    }
+    return true;
+}
+
+/* The rows of one side by their keys; those of `bits` that are not `present` are absent. */
+static void add_side(struct skep_x_ctx *c, struct skep_x_sides *by_id,
+                     const struct skep_x_facet_rows *b, const struct skep_x_bits *present,
+                     const struct skep_ids *ids, bool selected)
+{
+    SKEP_UNINIT uint16_t rows[SKEP_BLOCK_ROWS];
+    const struct skep_x_bits *bits = selected ? &b->selected : &b->bits;
+    struct skep_x_bits some = *bits, absent = *bits;
+    skep_x__and(&some, present);
+    if (skep_x__same(&some, bits)) {
+        add(by_id, b, selected ? b->selected_sel : b->sel, ids, selected);
+        return;
+    }
+    add(by_id, b, skep_x__rows(&some, c->n, rows), ids, selected);
+    skep_x__andnot(&absent, &some);
+    uint64_t n = skep_x__facet_rows(c, b, &absent);
+    *(selected ? &by_id[0].selected : &by_id[0].all) += n;
+}
+
 static skep_rc block_field(struct skep_x_ctx *c, const struct skep_x_facet_rows *b, unsigned f,
                            skep_err *err)
 {
     struct skep_x_facets *k = c->extra;
     struct skep_ids *ids = &c->scratch->keys[0];
     const struct skep_x_bits *bits = k->fields[f].counted ? &b->selected : &b->bits;
+    struct skep_x_bits present;
     if (!skep_x__any(bits))
         return SKEP_OK;
-    SKEP_TRY(skep_x__group_keys(c, f, bits, ids, err));
+    if (!present_rows(c, f, bits, &present, err))
+        present = *bits;
+    if (skep_x__any(&present))
+        SKEP_TRY(skep_x__group_keys(c, f, &present, ids, err));
     SKEP_TRY(room(c, f, err));
     if (!k->fields[f].counted)
-        add(k->fields[f].by_id, b, b->sel, ids, false);
-    add(k->fields[f].by_id, b, b->selected_sel, ids, true);
+        add_side(c, k->fields[f].by_id, b, &present, ids, false);
+    add_side(c, k->fields[f].by_id, b, &present, ids, true);
     if (too_many(&c->partial->keys[f]))
         drop(c, f);
     return SKEP_OK;

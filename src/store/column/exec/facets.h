@@ -59,6 +59,9 @@ SKEP_NODISCARD skep_rc skep_x__facet_memory(struct skep_x_ctx *c, unsigned f,
 enum skep_x_facet_how skep_x__facet_how(const struct skep_x_query *q, unsigned f);
 
 /* facets_measure.c */
+/* The rows of the bits by their weights. */
+uint64_t skep_x__facet_rows(const struct skep_x_ctx *c, const struct skep_x_facet_rows *b,
+                            const struct skep_x_bits *bits);
 /* Count the rows of a block by number. */
 SKEP_NODISCARD skep_rc skep_x__measure(struct skep_x_ctx *c, const struct skep_x_facet_rows *b,
                                        unsigned f, skep_err *err);

@@ -54,6 +54,28 @@ static void count(struct skep_x_sides *to, const struct skep_x_facet_rows *b, un
     to->selected += skep_x__has(&b->selected, r) ? w : 0;
 }
 
+uint64_t skep_x__facet_rows(const struct skep_x_ctx *c, const struct skep_x_facet_rows *b,
+                            const struct skep_x_bits *bits)
+{
+    SKEP_UNINIT uint16_t rows[SKEP_BLOCK_ROWS];
+    uint64_t sum = 0;
+    if (!b->weights)
+        return skep_x__weight_of(b, 0) * skep_x__count(bits);
+    struct skep_sel sel = skep_x__rows(bits, c->n, rows);
+    for (unsigned k = 0; k < sel.n; k++)
+        sum += skep_x__weight_of(b, sel.rows ? sel.rows[k] : k);
+    return sum;
+}
+
+static void count_all(const struct skep_x_ctx *c, struct skep_x_sides *to,
+                      const struct skep_x_facet_rows *b, const struct skep_x_bits *bits)
+{
+    struct skep_x_bits selected = *bits;
+    skep_x__and(&selected, &b->selected);
+    to->all += skep_x__facet_rows(c, b, bits);
+    to->selected += skep_x__facet_rows(c, b, &selected);
+}
+
 /* Is the value of the row a number? */
 static bool number_at(const struct skep_x_vals *v, unsigned r, double *ret)
 {
@@ -74,6 +96,12 @@ static bool number_at(const struct skep_x_vals *v, unsigned r, double *ret)
     return isfinite(*ret);
 }
 
+/* Of what is none only the presence counts, which need not be decoded. */
+static bool may_be_number(const struct skep_x_source *s)
+{
+    return s->type == SKEP_TYPE_INT || s->type == SKEP_TYPE_DOUBLE;
+}
+
 skep_rc skep_x__measure(struct skep_x_ctx *c, const struct skep_x_facet_rows *b, unsigned f,
                         skep_err *err)
 {
@@ -85,6 +113,12 @@ skep_rc skep_x__measure(struct skep_x_ctx *c, const struct skep_x_facet_rows *b,
         return skep_x__facet_memory(c, f, err);
     for (unsigned i = 0; i < bound->n && skep_x__any(&rest); i++) {
         struct skep_x_vals v;
+        if (!may_be_number(&bound->sources[i]) &&
+            skep_x__presence(c, &bound->sources[i], &rest, &v.present, err)) {
+            count_all(c, &x->others, b, &v.present);
+            skep_x__andnot(&rest, &v.present);
+            continue;
+        }
         SKEP_TRY(skep_x__load(c, &bound->sources[i], &rest, &v, err));
         struct skep_sel sel = skep_x__rows(&v.present, c->n, rows);
         for (unsigned k = 0; k < sel.n; k++) {
@@ -98,9 +132,7 @@ skep_rc skep_x__measure(struct skep_x_ctx *c, const struct skep_x_facet_rows *b,
         }
         skep_x__andnot(&rest, &v.present);
     }
-    struct skep_sel absent = skep_x__rows(&rest, c->n, rows);
-    for (unsigned k = 0; k < absent.n; k++)
-        count(&x->absent, b, absent.rows ? absent.rows[k] : k);
+    count_all(c, &x->absent, b, &rest);
     return SKEP_OK;
 }
 

@@ -444,6 +444,18 @@ skep_rc skep_x__load(struct skep_x_ctx *c, struct skep_x_source *s, const struct
     return SKEP_OK;
 }
 
+bool skep_x__presence(struct skep_x_ctx *c, const struct skep_x_source *s,
+                      const struct skep_x_bits *in, struct skep_x_bits *ret, skep_err *err)
+{
+    struct skep_colreader *r =
+        s->kind == SKEP_X_FIELD ? skep_x__field_reader(c, s->field, err) : NULL;
+    memset(ret, 0, sizeof *ret);
+    if (!r || !r->ops->present || !r->ops->present(r, c->row0, c->n, ret->w))
+        return false;
+    skep_x__and(ret, in);
+    return true;
+}
+
 skep_value skep_x__value(const struct skep_x_vals *v, unsigned row, char *buf)
 {
     unsigned at = v->constant ? 0 : row;

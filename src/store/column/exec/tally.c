@@ -6,6 +6,7 @@
  * (a run at once), and each code with a count is one addition to a cell.
  *
  *   stretch   blocks of one row group
+ *   code      of a dictionary, of an attribute list, or a small integer
  *   tally     counts by code of one column, over stretches of one dictionary and one bucket
  *   settle    counts -> keys -> cells; before the dictionary or the bucket changes, and at the end
  *             of a morsel
@@ -20,15 +21,17 @@
 #include "base/mem.h"
 #include "store/column/exec/exec_priv.h"
 
-enum { BATCH = 64 };
+enum {
+    BATCH = 64,
+    FEW_NUMBERS = 4096 /* integers in more are not worth walking over for each bucket */
+};
 
 struct column {
     uint32_t name;  /* UINT32_MAX: none, all rows are alike */
     unsigned state; /* COUNT_DISTINCT; else UINT_MAX: the group column */
     struct skep_x_source *source;
-    enum skep_type type;
-    const struct skep_dict *dict;
-    uint32_t n_codes, cap;
+    struct skep_coded coded;
+    uint32_t cap;
     uint32_t *counts;
 };
 
@@ -91,6 +94,57 @@ void skep_x__tally_done(struct skep_x_ctx *c)
     c->tally = NULL;
 }
 
+/* --- codes --- */
+
+static bool is_text(enum skep_type type)
+{
+    return type == SKEP_TYPE_STRING || type == SKEP_TYPE_BYTES || type == SKEP_TYPE_ARRAY;
+}
+
+bool skep_x__may_have_codes(const struct skep_x_source *s)
+{
+    return s->kind == SKEP_X_LISTED ||
+           (s->kind == SKEP_X_FIELD &&
+            (is_text(s->type) || s->type == SKEP_TYPE_INT || s->type == SKEP_TYPE_BOOL));
+}
+
+static struct skep_colreader *reader_of(struct skep_x_ctx *c, const struct skep_x_source *s,
+                                        skep_err *err)
+{
+    return s->kind == SKEP_X_FIELD ? skep_x__field_reader(c, s->field, err)
+                                   : skep_x__column_reader(c, s->column, err);
+}
+
+struct skep_colreader *skep_x__coded(struct skep_x_ctx *c, const struct skep_x_source *s,
+                                     uint64_t row0, struct skep_coded *ret, skep_err *err)
+{
+    struct skep_colreader *r = reader_of(c, s, err);
+    bool text = s->kind == SKEP_X_FIELD && is_text(s->type);
+    if (!r || !r->ops->coded || !r->ops->coded(r, row0, ret) ||
+        (ret->n > 0 && text != (ret->dict != NULL)))
+        return NULL;
+    return r;
+}
+
+SKEP_WRAPS skep_value skep_x__code_value(const struct skep_x_source *s,
+                                         const struct skep_coded *coded, uint32_t code)
+{
+    if (coded->dict)
+        return (skep_value){.type = s->type, .s = skep_dict_str(coded->dict, code)};
+    if (s->kind == SKEP_X_LISTED)
+        return s->list[code];
+    int64_t v = (int64_t)((uint64_t)coded->low + code);
+    return s->type == SKEP_TYPE_BOOL ? (skep_value){.type = SKEP_TYPE_BOOL, .b = v != 0}
+                                     : (skep_value){.type = SKEP_TYPE_INT, .i = v};
+}
+
+uint64_t skep_x__code_hash(const struct skep_x_source *s, const struct skep_coded *coded,
+                           uint32_t code, const skep_value *v)
+{
+    return coded->dict ? skep_agg_hash_text(s->type, coded->dict->hashes[code])
+                       : skep_agg_hash_value(v);
+}
+
 /* --- settling --- */
 
 static skep_rc add_to(struct skep_x_ctx *c, unsigned state, struct skep_agg_in *in, skep_err *err)
@@ -113,18 +167,6 @@ static skep_rc add_counts(struct skep_x_ctx *c, const struct skep_ids *cells,
     return SKEP_OK;
 }
 
-static skep_value code_value(const struct column *k, uint32_t code)
-{
-    if (!k->dict)
-        return k->source->list[code];
-    return (skep_value){.type = k->type, .s = skep_dict_str(k->dict, code)};
-}
-
-static uint64_t code_hash(const struct column *k, uint32_t code, const skep_value *v)
-{
-    return k->dict ? skep_agg_hash_text(k->type, k->dict->hashes[code]) : skep_agg_hash_value(v);
-}
-
 static skep_rc cell_of(struct skep_x_ctx *c, uint32_t key, uint32_t *ret, skep_err *err)
 {
     skep_rc rc = skep_partial_cell(c->partial, key, c->tally->bucket, ret);
@@ -142,13 +184,13 @@ struct batch {
 static void next_batch(const struct column *k, uint32_t *at, struct batch *b)
 {
     b->n = 0;
-    for (; *at < k->n_codes && b->n < BATCH; (*at)++) {
+    for (; *at < k->coded.n && b->n < BATCH; (*at)++) {
         if (k->counts[*at] == 0)
             continue;
-        skep_value v = code_value(k, *at);
+        skep_value v = skep_x__code_value(k->source, &k->coded, *at);
         if (v.type == SKEP_TYPE_NULL)
             continue;
-        b->hashes[b->n] = code_hash(k, *at, &v);
+        b->hashes[b->n] = skep_x__code_hash(k->source, &k->coded, *at, &v);
         b->codes[b->n++] = *at;
     }
 }
@@ -170,7 +212,7 @@ static skep_rc settle_groups(struct skep_x_ctx *c, const struct column *k, skep_
         c->lookups += b.n;
         skep_keys_prefetch(&c->partial->keys[0], b.hashes, b.n);
         for (unsigned i = 0; i < b.n; i++) {
-            skep_value v = code_value(k, b.codes[i]);
+            skep_value v = skep_x__code_value(k->source, &k->coded, b.codes[i]);
             absent -= k->counts[b.codes[i]];
             SKEP_TRY(skep_x__key(c, 0, &v, b.hashes[i], &key, err));
             SKEP_TRY(cell_of(c, key, &cell, err));
@@ -179,14 +221,14 @@ static skep_rc settle_groups(struct skep_x_ctx *c, const struct column *k, skep_
             cells.v[n] = cell;
             weights[n++] = (int64_t)k->counts[b.codes[i]] * t->weight;
         }
-        if (at >= k->n_codes && absent > 0) {
+        if (at >= k->coded.n && absent > 0) {
             SKEP_TRY(cell_of(c, 0, &cell, err));
             cells.v[n] = cell;
             weights[n] = (int64_t)absent * t->weight;
             n += cell != SKEP_ID_NONE;
         }
         SKEP_TRY(add_counts(c, &cells, weights, n, err));
-    } while (at < k->n_codes);
+    } while (at < k->coded.n);
     return SKEP_OK;
 }
 
@@ -196,7 +238,7 @@ static skep_rc settle_distinct(struct skep_x_ctx *c, const struct column *k, ske
     SKEP_UNINIT struct skep_ids cells;
     cells.constant = true;
     SKEP_TRY(cell_of(c, 0, &cells.value, err));
-    for (uint32_t at = 0; at < k->n_codes;) {
+    for (uint32_t at = 0; at < k->coded.n;) {
         next_batch(k, &at, &b);
         struct skep_agg_in in = {.sel = {b.n, NULL},
                                  .cells = &cells,
@@ -225,12 +267,12 @@ static skep_rc direct_add(void *arg, struct skep_partial *p, const uint32_t *cod
     for (unsigned at = 0, m = 0; at < n; at += m) {
         m = SKEP_MIN(n - at, (unsigned)BATCH);
         for (unsigned i = 0; i < m; i++) {
-            skep_value v = code_value(d->k, codes[at + i]);
-            hashes[i] = code_hash(d->k, codes[at + i], &v);
+            skep_value v = skep_x__code_value(d->k->source, &d->k->coded, codes[at + i]);
+            hashes[i] = skep_x__code_hash(d->k->source, &d->k->coded, codes[at + i], &v);
         }
         skep_keys_prefetch(&p->keys[0], hashes, m);
         for (unsigned i = 0; i < m; i++) {
-            skep_value v = code_value(d->k, codes[at + i]);
+            skep_value v = skep_x__code_value(d->k->source, &d->k->coded, codes[at + i]);
             uint32_t key = 0;
             SKEP_TRY(skep_keys_get(&p->keys[0], &v, hashes[i], &key));
             SKEP_TRY(skep_partial_cell(p, key, 0, &cells.v[i]));
@@ -252,19 +294,20 @@ static skep_rc settle_direct(struct skep_x_ctx *c, const struct column *k, skep_
     struct skep_x_tally *t = c->tally;
     struct skep_x_query *q = c->q;
     struct direct d = {k, t->weight};
-    uint64_t bytes = (uint64_t)k->n_codes * (sizeof(uint32_t) + 1);
+    uint64_t bytes = (uint64_t)k->coded.n * (sizeof(uint32_t) + 1);
     if (skep_x__take(q, bytes) != SKEP_OK)
         return skep_x__fail_memory(SKEP_ENOMEM, c, err);
-    uint32_t *codes = skep_malloc(k->n_codes * sizeof *codes + 1);
-    uint8_t *shards = skep_malloc(k->n_codes + 1);
+    uint32_t *codes = skep_malloc(k->coded.n * sizeof *codes + 1);
+    uint8_t *shards = skep_malloc(k->coded.n + 1);
     uint32_t first[SKEP_AGG_SHARDS + 1] = {0}, at[SKEP_AGG_SHARDS];
     uint64_t absent = t->rows;
-    for (uint32_t i = 0; i < k->n_codes; i++) {
+    for (uint32_t i = 0; i < k->coded.n; i++) {
         shards[i] = UINT8_MAX;
-        skep_value v = k->counts[i] ? code_value(k, i) : (skep_value){.type = SKEP_TYPE_NULL};
+        skep_value v = k->counts[i] ? skep_x__code_value(k->source, &k->coded, i)
+                                    : (skep_value){.type = SKEP_TYPE_NULL};
         if (v.type == SKEP_TYPE_NULL)
             continue;
-        shards[i] = (uint8_t)skep_agg_shard(code_hash(k, i, &v));
+        shards[i] = (uint8_t)skep_agg_shard(skep_x__code_hash(k->source, &k->coded, i, &v));
         first[shards[i] + 1]++;
         absent -= k->counts[i];
     }
@@ -272,7 +315,7 @@ static skep_rc settle_direct(struct skep_x_ctx *c, const struct column *k, skep_
         at[s] = first[s];
         first[s + 1] += first[s];
     }
-    for (uint32_t i = 0; i < k->n_codes; i++)
+    for (uint32_t i = 0; i < k->coded.n; i++)
         if (shards[i] != UINT8_MAX)
             codes[at[shards[i]]++] = i;
     skep_rc rc = skep_x__shards_feed(q, codes, first, direct_add, &d);
@@ -308,8 +351,8 @@ skep_rc skep_x__tally_settle(struct skep_x_ctx *c, skep_err *err)
     for (unsigned i = 0; i < t->n; i++) {
         struct column *k = &t->columns[i];
         SKEP_TRY(settle_column(c, k, err));
-        if (k->n_codes > 0)
-            memset(k->counts, 0, k->n_codes * sizeof *k->counts);
+        if (k->coded.n > 0)
+            memset(k->counts, 0, k->coded.n * sizeof *k->counts);
     }
     t->rows = 0;
     return SKEP_OK;
@@ -326,31 +369,23 @@ static void enter_set(struct skep_x_ctx *c, struct skep_x_tally *t)
     for (unsigned i = 0; i < t->n; i++) {
         struct column *k = &t->columns[i];
         k->source = NULL;
-        k->dict = NULL;
-        k->n_codes = 0;
+        k->coded = (struct skep_coded){0};
         if (k->name == UINT32_MAX)
             continue;
         const struct skep_x_bound *b = skep_x__sources(c, k->name);
         if (b->n == 0)
             continue;
         struct skep_x_source *s = &b->sources[0];
-        bool text =
-            s->kind == SKEP_X_FIELD && (s->type == SKEP_TYPE_STRING || s->type == SKEP_TYPE_BYTES ||
-                                        s->type == SKEP_TYPE_ARRAY);
-        t->set_able = t->set_able && b->n == 1 && (text || s->kind == SKEP_X_LISTED);
+        t->set_able = t->set_able && b->n == 1 && skep_x__may_have_codes(s);
         k->source = s;
-        k->type = s->type;
     }
 }
 
-static struct skep_colreader *reader_of(struct skep_x_ctx *c, const struct column *k, skep_err *err)
+/* Counts of these codes, all zero. */
+static skep_rc room(struct skep_x_ctx *c, struct column *k, const struct skep_coded *coded,
+                    skep_err *err)
 {
-    return k->source->kind == SKEP_X_FIELD ? skep_x__field_reader(c, k->source->field, err)
-                                           : skep_x__column_reader(c, k->source->column, err);
-}
-
-static skep_rc room(struct skep_x_ctx *c, struct column *k, uint32_t n, skep_err *err)
-{
+    uint32_t n = coded->n;
     if (n > k->cap) {
         if (skep_x__take(c->q, (uint64_t)(n - k->cap) * sizeof *k->counts) != SKEP_OK)
             return skep_x__fail_memory(SKEP_ENOMEM, c, err);
@@ -360,7 +395,7 @@ static skep_rc room(struct skep_x_ctx *c, struct column *k, uint32_t n, skep_err
     } else if (n > 0) {
         memset(k->counts, 0, n * sizeof *k->counts);
     }
-    k->n_codes = n;
+    k->coded = *coded;
     return SKEP_OK;
 }
 
@@ -372,28 +407,23 @@ static skep_rc enter_group(struct skep_x_ctx *c, struct skep_x_tally *t, uint64_
     t->group_able = true;
     for (unsigned i = 0; i < t->n && t->group_able; i++) {
         struct column *k = &t->columns[i];
-        const struct skep_dict *dict = NULL;
-        uint32_t n = 0;
+        struct skep_coded coded;
         if (!k->source)
             continue;
-        struct skep_colreader *r = reader_of(c, k, err);
-        if (!r)
-            return err->rc;
-        t->group_able = r->ops->coded && r->ops->coded(r, row0, &dict, &n);
-        bool lists = k->source->kind == SKEP_X_LISTED;
-        if (n > 0 && lists != (dict == NULL))
+        if (!skep_x__coded(c, k->source, row0, &coded, err) ||
+            (!coded.dict && coded.n > FEW_NUMBERS)) {
             t->group_able = false;
-        if (!t->group_able || (dict == k->dict && n == k->n_codes))
+            break;
+        }
+        if (coded.dict == k->coded.dict && coded.n == k->coded.n && coded.low == k->coded.low)
             continue;
         SKEP_TRY(skep_x__tally_settle(c, err));
-        SKEP_TRY(room(c, k, n, err));
-        k->dict = dict;
+        SKEP_TRY(room(c, k, &coded, err));
     }
     return SKEP_OK;
 }
 
-/* The weight all rows of the stretch have; false when they differ or it is not known. */
-static bool one_weight(struct skep_x_ctx *c, uint64_t row0, unsigned n, int64_t *ret)
+bool skep_x__one_weight(struct skep_x_ctx *c, uint64_t row0, unsigned n, int64_t *ret)
 {
     skep_err err;
     *ret = 1;
@@ -426,7 +456,7 @@ skep_rc skep_x__tally(struct skep_x_ctx *c, uint64_t block, uint64_t end, uint32
         return SKEP_OK;
     if (t->group != row0 / SKEP_ROW_GROUP_ROWS)
         SKEP_TRY(enter_group(c, t, row0, err));
-    if (!t->group_able || !one_weight(c, row0, n, &weight))
+    if (!t->group_able || !skep_x__one_weight(c, row0, n, &weight))
         return SKEP_OK;
     if (t->rows > 0 && (t->bucket != bucket || t->weight != weight ||
                         t->rows > (uint64_t)UINT32_MAX - SKEP_ROW_GROUP_ROWS))
@@ -436,9 +466,9 @@ skep_rc skep_x__tally(struct skep_x_ctx *c, uint64_t block, uint64_t end, uint32
     for (unsigned i = 0; i < t->n; i++) {
         struct column *k = &t->columns[i];
         uint32_t present = 0;
-        if (k->n_codes == 0)
+        if (k->coded.n == 0)
             continue;
-        struct skep_colreader *r = reader_of(c, k, err);
+        struct skep_colreader *r = reader_of(c, k->source, err);
         if (!r)
             return err->rc;
         SKEP_TRY(r->ops->tally(r, row0, n, k->counts, &present, err));
