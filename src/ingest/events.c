@@ -322,6 +322,17 @@ static void put_field(void *ctx, skep_str name, skep_value v)
     skep_batch_put(d->b, SKEP_SCOPE_ATTRIBUTE, name, v);
 }
 
+/* Beelines say no kind, but which span is the first of its service and that it took a request: an
+ * entry span, which the page counts as one. */
+static void put_entry(struct skep_events_dec *d, yyjson_val *data)
+{
+    skep_str at = text(data, SKEP_STR("meta.span_type"));
+    bool first = skep_str_eq(at, SKEP_STR("root")) || skep_str_eq(at, SKEP_STR("subroot"));
+    if (first && d->b->kind[d->row] == SKEP_KIND_SPAN && d->b->span_kind[d->row] == 0 &&
+        (member(data, SKEP_STR("request.method")) || member(data, SKEP_STR("request.path"))))
+        (void)in_table(SKEP_STR("span.kind"), SKEP_STR("server"), &d->b->span_kind[d->row]);
+}
+
 /* Spans without a service are their dataset's, as Honeycomb's own clients mean it. */
 static void put_service(struct skep_events_dec *d, yyjson_val *data)
 {
@@ -391,6 +402,7 @@ enum skep_events_status skep_events_add(struct skep_events_dec *d,
         b->duration_ns[d->row] = 0;
     put_members(d, one->data);
     put_service(d, one->data);
+    put_entry(d, one->data);
     put_count(d, SKEP_STR("meta.dropped_attributes"), d->dropped);
     put_count(d, SKEP_STR("meta.cut_fields"), d->n_cut);
     if (odd_time)
