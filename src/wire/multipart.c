@@ -19,34 +19,36 @@ static bool istarts(skep_str s, skep_str prefix)
     return s.n >= prefix.n && skep_str_ieq((skep_str){s.p, prefix.n}, prefix);
 }
 
-/* The value of a parameter behind ';', without its quotes; false without one. */
+/* Up to the next ';' that is not in quotes; the header goes on behind it.  A quote without an end
+ * ends the header. */
+static skep_str cut_parameter(skep_str *header)
+{
+    bool quoted = false;
+    size_t n = 0;
+    while (n < header->n && (quoted || header->p[n] != ';'))
+        quoted ^= header->p[n++] == '"';
+    skep_str ret = {header->p, quoted ? 0 : n};
+    *header = skep_str_skip(*header, n < header->n ? n + 1 : n);
+    return ret;
+}
+
+/* The value of a parameter behind ';', without its quotes; false without one.
+ * Cost: one pass; strangers send headers, and of any length. */
 static bool parameter(skep_str header, skep_str name, skep_str *ret)
 {
     (void)skep_str_cut(&header, ';');
-    while (header.p && header.n > 0) {
-        header = skep_str_trim(header);
-        if (!istarts(header, name) || header.n <= name.n || header.p[name.n] != '=') {
-            skep_str value = header; /* a ';' in quotes is none */
-            size_t quote = skep_str_chr(value, '"'), next = skep_str_chr(value, ';');
-            if (quote != SIZE_MAX && quote < next) {
-                size_t end = skep_str_chr(skep_str_skip(value, quote + 1), '"');
-                if (end == SIZE_MAX)
-                    return false;
-                header = skep_str_skip(value, quote + end + 2);
-            }
-            (void)skep_str_cut(&header, ';');
+    while (header.n > 0) {
+        skep_str value = skep_str_trim(cut_parameter(&header));
+        if (!istarts(value, name) || value.n <= name.n || value.p[name.n] != '=')
             continue;
-        }
-        skep_str value = skep_str_skip(header, name.n + 1);
+        value = skep_str_skip(value, name.n + 1);
         if (value.n > 0 && value.p[0] == '"') {
             value = skep_str_skip(value, 1);
-            size_t end = skep_str_chr(value, '"');
-            if (end == SIZE_MAX)
-                return false;
-            *ret = (skep_str){value.p, end};
-            return true;
+            value.n = skep_str_chr(value, '"'); /* there is one: the quotes come in pairs */
+        } else {
+            value = skep_str_trim(value);
         }
-        *ret = skep_str_trim(skep_str_cut(&value, ';'));
+        *ret = value;
         return true;
     }
     return false;

@@ -69,12 +69,45 @@ static void test_refused(void **state)
     }
 }
 
+/* A body is looked into before anybody knows whose it is: a header of 8 MiB is passed over once.
+ * Looking for each parameter's quote in all of the rest took minutes. */
+static void test_long_header(void **state)
+{
+    enum { LONG = 8 << 20 };
+    static char text[LONG + 256];
+    const skep_str begin = SKEP_STR("--b\nContent-Disposition: form-data");
+    const skep_str end = SKEP_STR("; name=\"late\"\n\n1\n--b--");
+    struct skep_part p;
+    (void)state;
+    memcpy(text, begin.p, begin.n);
+    for (unsigned how = 0; how < 3; how++) {
+        const skep_str piece = skep_str_c((const char *const[]){";", ";a=", ";\"\"x"}[how]);
+        size_t n = begin.n;
+        for (; n + piece.n <= LONG; n += piece.n)
+            memcpy(text + n, piece.p, piece.n);
+        memcpy(text + n, end.p, end.n);
+        assert_true(skep_multipart_find(SKEP_STR("multipart/form-data; boundary=b"),
+                                        (skep_str){text, n + end.n}, SKEP_STR("late"), &p));
+        assert_true(skep_str_eq(p.body, SKEP_STR("1")));
+    }
+}
+
+/* A quote without an end: what stands behind it is no parameter. */
+static void test_open_quote(void **state)
+{
+    const skep_str text = SKEP_STR("--b\nContent-Disposition: form-data; a=\"; name=v\n\n1\n--b--");
+    struct skep_part p;
+    (void)state;
+    assert_false(
+        skep_multipart_find(SKEP_STR("multipart/form-data; boundary=b"), text, SKEP_STR("v"), &p));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_curl),
-        cmocka_unit_test(test_forms),
-        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_curl),       cmocka_unit_test(test_forms),
+        cmocka_unit_test(test_refused),    cmocka_unit_test(test_long_header),
+        cmocka_unit_test(test_open_quote),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
