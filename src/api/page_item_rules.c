@@ -7,6 +7,7 @@
  *   DELETE /skep/v1/item-rules/:id
  *
  * Threads: workers.  Memory: the job's arena. */
+#include <inttypes.h>
 #include <yyjson.h>
 
 #include "api/item_forms.h"
@@ -136,6 +137,7 @@ static void create(struct skep_api__job *job)
         skep_api__job_fail_rc(job, rc, &err);
         return;
     }
+    skep_api__audit(job, "item-rule.create", skep_arena_printf(&job->arena, "%" PRId64, r.id));
     skep_api__json_begin(job, 201);
     put_rule(&job->out.json, &r);
     skep_api__out_end(&job->out);
@@ -148,29 +150,14 @@ static void drop(struct skep_api__job *job)
     skep_rc rc = skep_str_i64(skep_request_capture(job->req, 0), &id) ? SKEP_OK : SKEP_ENOTFOUND;
     if (rc == SKEP_OK)
         rc = skep_state_item_rule_drop(job->api->cfg.state, job->req->caller.environment, id, &err);
-    if (rc != SKEP_OK) {
-        skep_api__job_fail_rc(job, rc, &err);
-        return;
-    }
-    skep_api__json_begin(job, 200);
-    skep_json_object(&job->out.json);
-    skep_json_put_bool(&job->out.json, SKEP_STR("ok"), true);
-    skep_json_end(&job->out.json);
-    skep_api__out_end(&job->out);
+    if (rc == SKEP_OK)
+        skep_api__audit(job, "item-rule.delete", skep_request_capture(job->req, 0));
+    skep_api__end_change(job, rc, &err);
 }
 
-static void handle_list(void *ctx, struct skep_request *req)
-{
-    skep_api__run(ctx, req, list);
-}
-static void handle_create(void *ctx, struct skep_request *req)
-{
-    skep_api__run(ctx, req, create);
-}
-static void handle_drop(void *ctx, struct skep_request *req)
-{
-    skep_api__run(ctx, req, drop);
-}
+SKEP_API__HANDLER(handle_list, list)
+SKEP_API__HANDLER(handle_create, create)
+SKEP_API__HANDLER(handle_drop, drop)
 
 static const struct skep_route routes[] = {
     {.method = "GET",

@@ -17,6 +17,7 @@
  *
  * Threads: workers.  Memory: the job's arena. */
 #include "api/item_forms.h"
+#include "api/keys.h"
 #include "api/rollbar_priv.h"
 
 #include "base/assert.h"
@@ -342,49 +343,39 @@ static bool read_rules(struct skep_api__job *job, const struct rules *x,
     return ok;
 }
 
-static skep_rc keep(struct skep_api__job *job, struct skep_item_rule *rules, size_t n,
-                    skep_err *err)
+/* The rules of the body are added, or instead of those of the channel: all or none. */
+static void keep(struct skep_api__job *job, bool instead)
 {
-    for (size_t i = 0; i < n; i++)
-        SKEP_TRY(skep_state_item_rule_put(job->api->cfg.state, &rules[i], &rules[i].id, err));
-    return SKEP_OK;
+    struct rules x;
+    struct skep_item_rule *made;
+    size_t n, n_drop = 0;
+    skep_err err = {.text = ""};
+    if (!load(job, &x) || !read_rules(job, &x, &made, &n))
+        return;
+    int64_t *drop = skep_new_n(&job->arena, int64_t, x.n_rules + 1);
+    for (size_t i = 0; instead && i < x.n_rules; i++) {
+        if (of_channel(&x, &x.rules[i]))
+            drop[n_drop++] = x.rules[i].id;
+    }
+    skep_rc rc = skep_state_item_rules_swap(job->api->cfg.state, job->opts.environment, drop,
+                                            n_drop, made, n, &err);
+    if (rc != SKEP_OK) {
+        skep_api__rb_fail_rc(job, rc, &err);
+        return;
+    }
+    skep_api__audit(job, instead ? "item-rule.replace" : "item-rule.create",
+                    skep_arena_printf(&job->arena, "%s: %zu", x.channel->name, n));
+    answer(job, &x, made, n);
 }
 
 static void create(struct skep_api__job *job)
 {
-    struct rules x;
-    struct skep_item_rule *made;
-    size_t n;
-    skep_err err = {.text = ""};
-    if (!load(job, &x) || !read_rules(job, &x, &made, &n))
-        return;
-    skep_rc rc = keep(job, made, n, &err);
-    if (rc == SKEP_OK)
-        answer(job, &x, made, n);
-    else
-        skep_api__rb_fail_rc(job, rc, &err);
+    keep(job, false);
 }
 
 static void replace(struct skep_api__job *job)
 {
-    struct rules x;
-    struct skep_item_rule *made;
-    size_t n;
-    skep_err err = {.text = ""};
-    if (!load(job, &x) || !read_rules(job, &x, &made, &n))
-        return;
-    skep_rc rc = SKEP_OK;
-    for (size_t i = 0; rc == SKEP_OK && i < x.n_rules; i++) {
-        if (of_channel(&x, &x.rules[i]))
-            rc = skep_state_item_rule_drop(job->api->cfg.state, job->opts.environment,
-                                           x.rules[i].id, &err);
-    }
-    if (rc == SKEP_OK)
-        rc = keep(job, made, n, &err);
-    if (rc == SKEP_OK)
-        answer(job, &x, made, n);
-    else
-        skep_api__rb_fail_rc(job, rc, &err);
+    keep(job, true);
 }
 
 static void drop(struct skep_api__job *job)
@@ -399,6 +390,7 @@ static void drop(struct skep_api__job *job)
         skep_api__rb_fail_rc(job, rc, &err);
         return;
     }
+    skep_api__audit(job, "item-rule.delete", skep_request_capture(job->req, 1));
     skep_api__rb_begin(job, 200);
     skep_json_null(&job->out.json);
     skep_api__rb_end(job);

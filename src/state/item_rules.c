@@ -72,12 +72,11 @@ skep_rc skep_state_item_rules(struct skep_state *s, const skep_str *environment,
     return rc;
 }
 
-skep_rc skep_state_item_rule_put(struct skep_state *s, const struct skep_item_rule *r,
-                                 int64_t *ret_id, skep_err *err)
+static skep_rc put_locked(struct skep_state *s, const struct skep_item_rule *r, int64_t *ret_id,
+                          skep_err *err)
 {
     uint64_t have = 0;
     *ret_id = 0;
-    skep_mutex_lock(&s->lock);
     sqlite3_stmt *st = skep_state__use(s, SKEP_STATE__ITEM_RULE_COUNT);
     skep_state__bind_str(st, 1, r->environment);
     skep_rc rc = skep_state__number(s, st, &have, err);
@@ -97,6 +96,46 @@ skep_rc skep_state_item_rule_put(struct skep_state *s, const struct skep_item_ru
         rc = skep_state__run(s, st, err);
         *ret_id = sqlite3_last_insert_rowid(s->db);
     }
+    return rc;
+}
+
+skep_rc skep_state_item_rule_put(struct skep_state *s, const struct skep_item_rule *r,
+                                 int64_t *ret_id, skep_err *err)
+{
+    skep_mutex_lock(&s->lock);
+    skep_rc rc = put_locked(s, r, ret_id, err);
+    skep_mutex_unlock(&s->lock);
+    return rc;
+}
+
+static skep_rc drop_locked(struct skep_state *s, skep_str environment, int64_t id, skep_err *err)
+{
+    sqlite3_stmt *st = skep_state__use(s, SKEP_STATE__ITEM_RULE_DROP);
+    skep_state__bind_str(st, 1, environment);
+    skep_state__bind_i64(st, 2, id);
+    return skep_state__run(s, st, err);
+}
+
+static skep_rc swap_locked(struct skep_state *s, skep_str environment, const int64_t *drop,
+                           size_t n_drop, struct skep_item_rule *put, size_t n_put, skep_err *err)
+{
+    for (size_t i = 0; i < n_drop; i++)
+        SKEP_TRY(drop_locked(s, environment, drop[i], err));
+    for (size_t i = 0; i < n_put; i++) {
+        skep_assert(skep_str_eq(put[i].environment, environment));
+        SKEP_TRY(put_locked(s, &put[i], &put[i].id, err));
+    }
+    return SKEP_OK;
+}
+
+skep_rc skep_state_item_rules_swap(struct skep_state *s, skep_str environment, const int64_t *drop,
+                                   size_t n_drop, struct skep_item_rule *put, size_t n_put,
+                                   skep_err *err)
+{
+    skep_mutex_lock(&s->lock);
+    skep_rc rc = skep_state__begin(s, err);
+    if (rc == SKEP_OK)
+        rc = skep_state__end(s, swap_locked(s, environment, drop, n_drop, put, n_put, err), err);
     skep_mutex_unlock(&s->lock);
     return rc;
 }
@@ -105,10 +144,7 @@ skep_rc skep_state_item_rule_drop(struct skep_state *s, skep_str environment, in
                                   skep_err *err)
 {
     skep_mutex_lock(&s->lock);
-    sqlite3_stmt *st = skep_state__use(s, SKEP_STATE__ITEM_RULE_DROP);
-    skep_state__bind_str(st, 1, environment);
-    skep_state__bind_i64(st, 2, id);
-    skep_rc rc = skep_state__run(s, st, err);
+    skep_rc rc = drop_locked(s, environment, id, err);
     if (rc == SKEP_OK && sqlite3_changes(s->db) == 0)
         rc = skep_fail(err, SKEP_ENOTFOUND, "no such rule");
     skep_mutex_unlock(&s->lock);

@@ -38,6 +38,12 @@ SKEP_NODISCARD skep_rc skep_state_item_rules(struct skep_state *s, const skep_st
 SKEP_NODISCARD skep_rc skep_state_item_rule_put(struct skep_state *s,
                                                 const struct skep_item_rule *r, int64_t *ret_id,
                                                 skep_err *err);
+/* In one go, all of it or nothing: away with the rules of these ids (a rule that is gone is gone),
+ * then n new ones of the environment, whose ids are set.  Returns SKEP_OK | SKEP_ELIMIT | EIO. */
+SKEP_NODISCARD skep_rc skep_state_item_rules_swap(struct skep_state *s, skep_str environment,
+                                                  const int64_t *drop, size_t n_drop,
+                                                  struct skep_item_rule *put, size_t n_put,
+                                                  skep_err *err);
 /* SKEP_ENOTFOUND. */
 SKEP_NODISCARD skep_rc skep_state_item_rule_drop(struct skep_state *s, skep_str environment,
                                                  int64_t id, skep_err *err);

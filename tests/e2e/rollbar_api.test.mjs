@@ -323,6 +323,20 @@ test('notification rules are the inbox\'s', async () => {
   await bad(422, 'GET', '/notifications/pagerduty/rules');
   await bad(400, 'POST', '/notifications/webhook/rules', '"x"', { 'content-type': 'application/json' });
   assert.equal((await good('GET', '/notifications/webhook/rules')).length, 1, 'all or none');
+  // An environment has at most 200: what would be more changes nothing, neither added nor instead of those there are.
+  const many = (n) => Array.from({ length: n }, () => ({ trigger: 'new_item' }));
+  const there = async () => (await good('GET', '/notifications/webhook/rules')).map((r) => r.id);
+  assert.equal((await good('POST', '/notifications/webhook/rules', many(198))).length, 198);
+  const before = await there();
+  assert.match(await bad(429, 'POST', '/notifications/webhook/rules', many(2)), /at most 200|may have 200/);
+  assert.deepEqual(await there(), before, 'none of the two');
+  await skep.json('POST', '/skep/v1/notify/places', { name: 'chat', kind: 'slack', target: 'http://127.0.0.1:9/chat' });
+  await good('POST', '/notifications/slack/rules', many(1));
+  await bad(429, 'PUT', '/notifications/webhook/rules', many(200));
+  assert.deepEqual(await there(), before, 'the old ones stay');
+  assert.equal((await good('PUT', '/notifications/webhook/rules', many(1))).length, 1);
+  const audit = (await skep.json('GET', '/skep/v1/audit?limit=100')).entries.filter((e) => e.what.startsWith('item-rule.')).map((e) => `${e.what} ${e.on}`);
+  assert.deepEqual(audit.slice(0, 3), ['item-rule.replace webhook: 1', 'item-rule.create slack: 1', 'item-rule.create webhook: 198']);
 });
 
 // The table of docs/api/rollbar.md says what each documented call does here; this asks each.
