@@ -87,7 +87,7 @@ static void put_line(struct skep_mcp_call *c, const struct skep_result *r,
         max = SKEP_MAX(max, steps[at]);
     }
     for (unsigned i = 0; i < n; i++) {
-        double share = max > 0 && steps[i] > 0 ? steps[i] / max : 0;
+        double share = steps[i] <= 0 ? 0 : steps[i] < max ? steps[i] / max : 1; /* max: any, inf */
         skep_buf_str(c->out, skep_str_c(blocks[SKEP_MIN((unsigned)(share * 8), 7u)]));
     }
 }

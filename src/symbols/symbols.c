@@ -6,7 +6,8 @@
  *            in the cache?   yes: that
  *            else database -> zstd -> decoded -> cache, the one used longest ago goes
  *
- * I1  `keys` is what the database has: read at the start and after each change.
+ * I1  `keys` is what the database has: read at the start and after each change; of several readings
+ *     at once that of the last one begun, which knows of all changes before it.
  * I2  what is in the cache was decoded without a fault; what cannot be decoded is as if it were not
  *     there.
  *
@@ -50,6 +51,9 @@ static skep_rc load_keys(struct skep_symbols *s, skep_err *err)
     struct skep_arena arena;
     struct skep_artifact *list = NULL;
     size_t n = 0;
+    skep_mutex_lock(&s->lock);
+    uint64_t number = ++s->reads;
+    skep_mutex_unlock(&s->lock);
     skep_arena_init(&arena, "symbols", NULL);
     skep_rc rc = skep_state_artifacts(s->cfg.state, NULL, &arena, &list, &n, err);
     if (rc == SKEP_OK) {
@@ -61,10 +65,15 @@ static skep_rc load_keys(struct skep_symbols *s, skep_err *err)
         }
         qsort(keys, 2 * n, sizeof *keys, by_value);
         skep_mutex_lock(&s->lock);
-        skep_free(s->keys);
-        s->keys = keys;
-        s->n_keys = 2 * n;
+        if (number > s->read) {
+            uint64_t *old = s->keys;
+            s->keys = keys;
+            s->n_keys = 2 * n;
+            s->read = number;
+            keys = old;
+        }
         skep_mutex_unlock(&s->lock);
+        skep_free(keys);
     }
     skep_arena_done(&arena);
     return rc;
@@ -244,6 +253,7 @@ struct skep_symbols__loaded *skep_symbols__get(struct skep_symbols *s, skep_str 
     skep_mutex_lock(&s->lock);
     bool there = has_locked(s, key);
     struct skep_symbols__loaded *l = there ? find_locked(s, key) : NULL;
+    uint64_t reads = s->reads;
     skep_mutex_unlock(&s->lock);
     if (!there || l)
         return l;
@@ -255,9 +265,9 @@ struct skep_symbols__loaded *skep_symbols__get(struct skep_symbols *s, skep_str 
     if (!l)
         return NULL;
     skep_mutex_lock(&s->lock);
-    unsigned at = oldest_locked(s);
-    gone = evict_locked(s, at);
-    if (has_locked(s, key)) { /* not dropped meanwhile */
+    if (reads == s->reads) { /* nothing was put or dropped meanwhile, which this may be without */
+        unsigned at = oldest_locked(s);
+        gone = evict_locked(s, at);
         s->cache[at] = l;
         l->refs++;
         l->used = ++s->uses;
@@ -303,7 +313,15 @@ skep_str skep_symbols_address(skep_str url)
     return url;
 }
 
-/* Whatever was decoded under old names must not answer for new ones. */
+/* Whatever was decoded under old names must not answer for new ones: what is being decoded now sees
+ * the number of the reading and stays out of the cache, what is in the cache goes. */
+static skep_rc changed(struct skep_symbols *s, skep_err *err)
+{
+    skep_rc rc = load_keys(s, err);
+    forget(s);
+    return rc;
+}
+
 static skep_rc keep(struct skep_symbols *s, struct skep_artifact *a, skep_bytes file,
                     int64_t *ret_id, skep_err *err)
 {
@@ -320,8 +338,7 @@ static skep_rc keep(struct skep_symbols *s, struct skep_artifact *a, skep_bytes 
     skep_buf_done(&packed);
     skep_budget_give(&s->memory, bound);
     SKEP_TRY(rc);
-    forget(s);
-    return load_keys(s, err);
+    return changed(s, err);
 }
 
 skep_rc skep_symbols_put_map(struct skep_symbols *s, const struct skep_artifact *what,
@@ -403,6 +420,5 @@ skep_rc skep_symbols_put_native(struct skep_symbols *s, const struct skep_artifa
 skep_rc skep_symbols_drop(struct skep_symbols *s, skep_str environment, int64_t id, skep_err *err)
 {
     SKEP_TRY(skep_state_artifact_drop(s->cfg.state, environment, id, err));
-    forget(s);
-    return load_keys(s, err);
+    return changed(s, err);
 }

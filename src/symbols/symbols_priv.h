@@ -26,6 +26,7 @@ struct skep_symbols {
     struct skep_mutex lock; /* of all below */
     uint64_t *keys;         /* of what there is, ascending; one for each environment, too */
     size_t n_keys;
+    uint64_t reads, read; /* of the database: begun so far, the one that `keys` is from */
     struct skep_symbols__loaded *cache[SKEP_SYMBOLS__CACHE];
     uint64_t uses;
 };

@@ -84,7 +84,7 @@ test('a bundle in Chromium: files, functions, lines and code of the originals, o
   });
   await new Promise((r) => site.listen(0, '127.0.0.1', r));
   const address = `http://127.0.0.1:${site.address().port}`;
-  const upload = (n) => run('curl', ['-sS', '-F', 'access_token=t', '-F', `version=v${n}`, '-F', `minified_url=${address}/${n}/app.js`, '-F', `source_map=@${builds[n].map}`, `${skep.url}/api/1/sourcemap`]);
+  const upload = (n, ...beside) => run('curl', ['-sS', '-F', 'access_token=t', '-F', `version=v${n}`, '-F', `minified_url=${address}/${n}/app.js`, '-F', `source_map=@${builds[n].map}`, ...beside.flatMap((f) => ['-F', f]), `${skep.url}/api/1/sourcemap`]);
   for (const n of [1, 2]) assert.equal(JSON.parse((await upload(n)).stdout).err, 0);
   const browser = await chromium.launch({ executablePath: process.env.CHROMIUM || '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu'] });
   try {
@@ -128,8 +128,14 @@ test('a bundle in Chromium: files, functions, lines and code of the originals, o
   // The third came before its map: the group stays, the stack is read all the same.
   assert.notEqual(three.fields['error.fingerprint'], one.fields['error.fingerprint']);
   assert.equal((await stackOf(three)).exceptions[0].frames.at(-1).sent, undefined);
-  assert.equal(JSON.parse((await upload(3)).stdout).err, 0);
+  // Its map brings no code: one file is beside it, twice, of which the first is meant; a file that is no text is none.
+  const { sourcesContent, ...bare } = JSON.parse(readFileSync(builds[3].map, 'utf8'));
+  assert.ok(sourcesContent.length >= 2 && bare.sources.some((s) => s === 'src/shop.ts'), String(bare.sources));
+  writeFileSync(builds[3].map, JSON.stringify(bare));
+  writeFileSync(join(dir, 'none.ts'), Buffer.from([0xff, 0xfe, 10]));
+  assert.equal(JSON.parse((await upload(3, `src/shop.ts=@${join(dir, 'v3', 'src', 'shop.ts')}`, `src/main.ts=@${join(dir, 'none.ts')}`, 'src/shop.ts=later')).stdout).err, 0);
   const later = await stackOf(three);
+  assert.equal(later.exceptions[0].frames.at(-1).code.line, '  return line.user!.name + tax;');
   assert.match(place(later.exceptions[0].frames.at(-1)), /src\/shop\.ts:5 ownerOf$/);
   assert.equal(later.mapped_later, true);
   assert.equal(later.by_sender, false);
