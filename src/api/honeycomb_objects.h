@@ -153,7 +153,8 @@ void skep_api__hny_put_object(struct skep_api__hny_call *c, struct skep_json *js
 /* The object of an id, of any scope: false when there is none (nothing is answered). */
 bool skep_api__hny_find(struct skep_api__job *job, enum skep_object_kind kind, skep_str id,
                         struct skep_object *ret);
-/* A `show` of what the scheduler watches: "triggered". */
+/* The `changed` and a `show` of what the scheduler watches: "triggered". */
+void skep_api__hny_watch_changed(struct skep_api__hny_call *c, enum skep_api__hny_change how);
 void skep_api__hny_show_triggered(struct skep_api__hny_call *c, const struct skep_object *o,
                                   yyjson_mut_doc *doc, yyjson_mut_val *obj);
 /* "13:05" in minutes; false when it is none.  0 for "sunday" ... 6; -1 for none. */

@@ -232,16 +232,6 @@ static bool check_alert(struct skep_api__hny_call *c)
     return check_kind(c) && skep_api__hny_check_notified(c, false);
 }
 
-static void alert_changed(struct skep_api__hny_call *c, enum skep_api__hny_change how)
-{
-    skep_err err;
-    struct skep_watch *w = c->job->api->watch;
-    if (how != SKEP_HNY_DROPPED)
-        skep_watch_changed(w);
-    else if (skep_watch_drop(w, c->object.environment, c->object.id, &err) != SKEP_OK)
-        skep_log(WARN, "evaluations of what is gone stay", SKEP_K_CSTR("error", err.text));
-}
-
 static const struct skep_api__hny_member alert_slo_members[] = {
     {"id", SKEP_HNY_TEXT, SKEP_HNY_REQUIRED, .min = 1, .max = 64}};
 static const struct skep_api__hny_members alert_slo = SKEP_HNY_MEMBERS(alert_slo_members);
@@ -269,7 +259,7 @@ const struct skep_api__hny_object skep_api__hny_burn_alert = {
     .list_by = "slo_id",
     .list_member = "/slo/id",
     .check = check_alert,
-    .changed = alert_changed,
+    .changed = skep_api__hny_watch_changed,
     .show = skep_api__hny_show_triggered,
     .routes = alert_routes,
     .n_routes = SKEP_ARRAY_LEN(alert_routes),

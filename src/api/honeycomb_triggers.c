@@ -208,7 +208,7 @@ static bool check(struct skep_api__hny_call *c)
            skep_api__hny_check_notified(c, true);
 }
 
-static void changed(struct skep_api__hny_call *c, enum skep_api__hny_change how)
+void skep_api__hny_watch_changed(struct skep_api__hny_call *c, enum skep_api__hny_change how)
 {
     skep_err err;
     struct skep_watch *w = c->job->api->watch;
@@ -299,7 +299,7 @@ const struct skep_api__hny_object skep_api__hny_trigger = {
     .members = SKEP_HNY_MEMBERS(members),
     .location = true,
     .check = check,
-    .changed = changed,
+    .changed = skep_api__hny_watch_changed,
     .show = show,
     .routes = routes,
     .n_routes = SKEP_ARRAY_LEN(routes),

@@ -46,7 +46,9 @@ void skep_api__fail_field(struct skep_api__job *job, const char *field, const ch
 /* An instant as a decimal text, or null for 0. */
 void skep_api__put_ns(struct skep_json *json, skep_str key, int64_t ns);
 void skep_api__put_rights(struct skep_json *json, unsigned rights);
-/* {"ok":true} once the gate knows of a change, or what went wrong with it. */
+/* {"ok":true}, or what went wrong. */
+void skep_api__end_ok(struct skep_api__job *job, skep_rc rc, const skep_err *err);
+/* The same once the gate knows of a change. */
 void skep_api__end_change(struct skep_api__job *job, skep_rc rc, const skep_err *err);
 
 /* --- the audit log (page_audit.c) --- */

@@ -154,18 +154,9 @@ static void change(struct skep_api__job *job)
 /* The rules were changed: ingest has them, then it is answered. */
 static void done(struct skep_api__job *job, skep_rc rc, skep_err *err)
 {
-    struct skep_json *j = &job->out.json;
     if (rc == SKEP_OK)
         rc = skep_ingest_grouping_load(job->api->cfg.ingest, err);
-    if (rc != SKEP_OK) {
-        skep_api__job_fail_rc(job, rc, err);
-        return;
-    }
-    skep_api__json_begin(job, 200);
-    skep_json_object(j);
-    skep_json_put_bool(j, SKEP_STR("ok"), true);
-    skep_json_end(j);
-    skep_api__out_end(&job->out);
+    skep_api__end_ok(job, rc, err);
 }
 
 static void drop(struct skep_api__job *job)

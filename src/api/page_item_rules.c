@@ -152,7 +152,7 @@ static void drop(struct skep_api__job *job)
         rc = skep_state_item_rule_drop(job->api->cfg.state, job->req->caller.environment, id, &err);
     if (rc == SKEP_OK)
         skep_api__audit(job, "item-rule.delete", skep_request_capture(job->req, 0));
-    skep_api__end_change(job, rc, &err);
+    skep_api__end_ok(job, rc, &err);
 }
 
 SKEP_API__HANDLER(handle_list, list)

@@ -305,11 +305,17 @@ static void create_key(struct skep_api__job *job)
 
 void skep_api__end_change(struct skep_api__job *job, skep_rc rc, const skep_err *err)
 {
+    if (rc == SKEP_OK)
+        skep_api__keys_changed(job);
+    skep_api__end_ok(job, rc, err);
+}
+
+void skep_api__end_ok(struct skep_api__job *job, skep_rc rc, const skep_err *err)
+{
     if (rc != SKEP_OK) {
         skep_api__job_fail_rc(job, rc, err);
         return;
     }
-    skep_api__keys_changed(job);
     skep_api__json_begin(job, 200);
     skep_json_object(&job->out.json);
     skep_json_put_bool(&job->out.json, SKEP_STR("ok"), true);

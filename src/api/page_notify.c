@@ -185,7 +185,7 @@ static void end_place_change(struct skep_api__job *job, skep_rc rc, const char *
         skep_notify_changed(job->api->cfg.notify);
         skep_api__audit(job, what, on);
     }
-    skep_api__end_change(job, rc, err);
+    skep_api__end_ok(job, rc, err);
 }
 
 static void change_place(struct skep_api__job *job)

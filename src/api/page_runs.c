@@ -297,7 +297,7 @@ static void drop(struct skep_api__job *job)
         return;
     skep_rc rc = skep_state_run_drop(job->api->cfg.state, job->opts.environment,
                                      skep_state_id_str(&r.id), &err);
-    skep_api__end_change(job, rc, &err);
+    skep_api__end_ok(job, rc, &err);
 }
 
 SKEP_API__HANDLER(handle_list, list)

@@ -7,7 +7,7 @@
  *   DELETE /skep/v1/symbols/:id
  *
  * Threads: workers.  Memory: the job's arena. */
-#include "api/api_priv.h"
+#include "api/keys.h"
 
 #include "base/assert.h"
 #include "symbols/symbols.h"
@@ -120,29 +120,12 @@ static void drop(struct skep_api__job *job)
     skep_rc rc = skep_str_i64(skep_request_capture(job->req, 0), &id) ? SKEP_OK : SKEP_ENOTFOUND;
     if (rc == SKEP_OK)
         rc = skep_symbols_drop(job->api->cfg.symbols, job->req->caller.environment, id, &err);
-    if (rc != SKEP_OK) {
-        skep_api__job_fail_rc(job, rc, &err);
-        return;
-    }
-    skep_api__json_begin(job, 200);
-    skep_json_object(&job->out.json);
-    skep_json_put_bool(&job->out.json, SKEP_STR("ok"), true);
-    skep_json_end(&job->out.json);
-    skep_api__out_end(&job->out);
+    skep_api__end_ok(job, rc, &err);
 }
 
-static void handle_list(void *ctx, struct skep_request *req)
-{
-    skep_api__run(ctx, req, list);
-}
-static void handle_put(void *ctx, struct skep_request *req)
-{
-    skep_api__run(ctx, req, put);
-}
-static void handle_drop(void *ctx, struct skep_request *req)
-{
-    skep_api__run(ctx, req, drop);
-}
+SKEP_API__HANDLER(handle_list, list)
+SKEP_API__HANDLER(handle_put, put)
+SKEP_API__HANDLER(handle_drop, drop)
 
 static const struct skep_route routes[] = {
     {.method = "GET",

@@ -6,43 +6,33 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "home.h"
 #include "state/items.h"
 
 static const skep_str env = SKEP_STR_INIT("default");
-static char dir[64];
 static struct skep_state *s;
-static struct skep_arena arena;
 static uint64_t items_limit; /* 0 = as it is */
 static skep_err err;
 
 static void open_state(void)
 {
-    char path[96];
-    snprintf(path, sizeof path, "%s/state.db", dir);
     const struct skep_state_config cfg = {
         .path = path, .os = skep_os_real(), .items_limit = items_limit};
-    assert_int_equal(skep_state_open(&cfg, &s, &err), SKEP_OK);
+    s = home_open(&cfg);
 }
 
 static int setup(void **state)
 {
     (void)state;
-    snprintf(dir, sizeof dir, "/tmp/skep-items-XXXXXX");
-    assert_non_null(mkdtemp(dir));
-    skep_arena_init(&arena, "test", NULL);
+    home_begin();
     open_state();
     return 0;
 }
 
 static int teardown(void **state)
 {
-    char command[128];
     (void)state;
-    skep_state_close(s);
-    skep_arena_done(&arena);
-    snprintf(command, sizeof command, "rm -rf %s", dir);
-    assert_int_equal(system(command), 0);
-    return 0;
+    return home_end(s);
 }
 
 static struct skep_item_sighting sighting(const char *fingerprint, uint64_t n, const char *version)

@@ -7,54 +7,36 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "home.h"
 #include "os/os.h"
 #include "state/keys.h"
 #include "state/state.h"
 
 #define DEFAULT SKEP_STR("default")
 
-static char dir[64], path[80];
-static struct skep_arena arena;
 static struct skep_state *state;
 
 static struct skep_state *open_state(uint64_t limit, uint64_t limit_bytes)
 {
-    struct skep_state *s = NULL;
-    skep_err err;
     const struct skep_state_config cfg = {.os = skep_os_real(),
                                           .path = path,
                                           .results_limit = limit,
                                           .results_limit_bytes = limit_bytes};
-    skep_rc rc = skep_state_open(&cfg, &s, &err);
-    if (rc != SKEP_OK)
-        fail_msg("%s", err.text);
-    return s;
+    return home_open(&cfg);
 }
 
 static int set_up(void **unused)
 {
     (void)unused;
-    snprintf(dir, sizeof dir, "/tmp/skep-test-state-XXXXXX");
-    assert_non_null(mkdtemp(dir));
-    snprintf(path, sizeof path, "%s/state.db", dir);
-    skep_arena_init(&arena, "test", NULL);
+    home_begin();
     state = open_state(0, 0);
     return 0;
 }
 
 static int tear_down(void **unused)
 {
-    static const char *const suffixes[] = {"", "-wal", "-shm"};
-    char name[96];
     (void)unused;
-    skep_state_close(state);
-    skep_arena_done(&arena);
-    for (size_t i = 0; i < 3; i++) {
-        snprintf(name, sizeof name, "%s%s", path, suffixes[i]);
-        unlink(name);
-    }
-    rmdir(dir);
-    return 0;
+    return home_end(state);
 }
 
 static void reopen(uint64_t limit, uint64_t limit_bytes)

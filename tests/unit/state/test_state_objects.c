@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "home.h"
 #include "os/os.h"
 #include "state/keys.h"
 #include "state/objects.h"
@@ -14,43 +15,27 @@
 
 #define HERE SKEP_STR("default")
 
-static char dir[64], path[80];
-static struct skep_arena arena;
 static struct skep_state *state;
 static skep_err err;
 
 static void open_state(void)
 {
     const struct skep_state_config cfg = {.os = skep_os_real(), .path = path};
-    skep_rc rc = skep_state_open(&cfg, &state, &err);
-    if (rc != SKEP_OK)
-        fail_msg("%s", err.text);
+    state = home_open(&cfg);
 }
 
 static int set_up(void **unused)
 {
     (void)unused;
-    snprintf(dir, sizeof dir, "/tmp/skep-test-state-XXXXXX");
-    assert_non_null(mkdtemp(dir));
-    snprintf(path, sizeof path, "%s/state.db", dir);
-    skep_arena_init(&arena, "test", NULL);
+    home_begin();
     open_state();
     return 0;
 }
 
 static int tear_down(void **unused)
 {
-    static const char *const suffixes[] = {"", "-wal", "-shm"};
-    char name[96];
     (void)unused;
-    skep_state_close(state);
-    skep_arena_done(&arena);
-    for (size_t i = 0; i < 3; i++) {
-        snprintf(name, sizeof name, "%s%s", path, suffixes[i]);
-        unlink(name);
-    }
-    rmdir(dir);
-    return 0;
+    return home_end(state);
 }
 
 static skep_rc put(enum skep_object_kind kind, skep_str environment, const char *scope,

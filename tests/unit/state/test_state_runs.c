@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "home.h"
 #include "os/os.h"
 #include "state/keys.h"
 #include "state/runs.h"
@@ -16,8 +17,6 @@ enum { LIMIT = 30 };
 static const uint64_t limit_bytes = 3000;
 static const int64_t day_ns = 86400ll * 1000000000;
 
-static char dir[64], path[80];
-static struct skep_arena arena;
 static struct skep_state *state;
 static skep_err err;
 
@@ -25,30 +24,21 @@ static void open_state(void)
 {
     const struct skep_state_config cfg = {
         .os = skep_os_real(), .path = path, .runs_limit = LIMIT, .runs_limit_bytes = limit_bytes};
-    skep_rc rc = skep_state_open(&cfg, &state, &err);
-    if (rc != SKEP_OK)
-        fail_msg("%s", err.text);
+    state = home_open(&cfg);
 }
 
 static int set_up(void **unused)
 {
     (void)unused;
-    snprintf(dir, sizeof dir, "/tmp/skep-test-state-XXXXXX");
-    assert_non_null(mkdtemp(dir));
-    snprintf(path, sizeof path, "%s/state.db", dir);
-    skep_arena_init(&arena, "test", NULL);
+    home_begin();
     open_state();
     return 0;
 }
 
 static int tear_down(void **unused)
 {
-    char cmd[128];
     (void)unused;
-    skep_state_close(state);
-    skep_arena_done(&arena);
-    snprintf(cmd, sizeof cmd, "rm -rf %s", dir);
-    return system(cmd);
+    return home_end(state);
 }
 
 /* A run of `who` at day `day`, with an answer of n bytes. */

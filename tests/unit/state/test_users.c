@@ -12,14 +12,13 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "home.h"
 #include "state/audit.h"
 #include "state/users.h"
 
-static char dir[64], path[80];
 static struct skep_os os;
 static int64_t now_ns;
 static struct skep_state *state_db;
-static struct skep_arena arena;
 static skep_err err;
 
 static int64_t test_now(const struct skep_os *self)
@@ -31,32 +30,19 @@ static int64_t test_now(const struct skep_os *self)
 static int set_up(void **unused)
 {
     (void)unused;
-    (void)snprintf(dir, sizeof dir, "/tmp/skep-test-users-XXXXXX");
-    assert_non_null(mkdtemp(dir));
-    (void)snprintf(path, sizeof path, "%s/state.db", dir);
+    home_begin();
     os = *skep_os_real();
     os.now_ns = test_now;
     now_ns = 1000ll * 1000000000;
-    skep_arena_init(&arena, "test", NULL);
     const struct skep_state_config cfg = {.os = &os, .path = path};
-    if (skep_state_open(&cfg, &state_db, &err) != SKEP_OK)
-        fail_msg("%s", err.text);
+    state_db = home_open(&cfg);
     return 0;
 }
 
 static int tear_down(void **unused)
 {
-    static const char *const ends[] = {"", "-wal", "-shm"};
     (void)unused;
-    skep_state_close(state_db);
-    skep_arena_done(&arena);
-    for (size_t i = 0; i < SKEP_ARRAY_LEN(ends); i++) {
-        char name[96];
-        (void)snprintf(name, sizeof name, "%s%s", path, ends[i]);
-        unlink(name);
-    }
-    rmdir(dir);
-    return 0;
+    return home_end(state_db);
 }
 
 static skep_rc put(const char *name, enum skep_role role)
