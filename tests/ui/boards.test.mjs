@@ -399,6 +399,18 @@ test('graphs and tables as CSV, JSON and PNG, from Query and from a board', opti
   if (process.env.SHOTS) (await import('node:fs')).writeFileSync(join(process.env.SHOTS, 'panel.png'), picture.bytes);
 });
 
+test('a board makes itself of the questions that the fields there are allow to ask', options, async () => {
+  await page.goto(`${skep.url}/ui/boards`);
+  await page.getByRole('button', { name: 'Make one of ready questions' }).click();
+  await page.getByRole('heading', { level: 1, name: 'Overview' }).waitFor();
+  await panel('How long does it take?').locator('.heat').waitFor();
+  await panel('What fails, and where?').locator('.uplot').waitFor();
+  assert.equal(await page.getByRole('alert').count(), 0);
+  const { panels } = await kept(new URL(page.url()).pathname.split('/').at(-1));
+  assert.ok(panels.length >= 4 && panels.length <= 6, `${panels.length} panels`);
+  await shot('board-ready');
+});
+
 test('everybody can use a board: names, structure, contrast in both themes, a narrow screen', options, async () => {
   const b = await makeBoard('For all', [{ type: 'text', text_panel: { content: '# Read\n\n> this `first`' } }, await question({ calculations: [{ op: 'COUNT' }, { op: 'HEATMAP', column: 'duration_ms' }], breakdowns: ['http.response.status_code'] }, 'shop', 'Two charts'),
     await question({ calculations: [{ op: 'COUNT' }], filters: [{ column: 'n', op: '>', value: 1000 }] }, 'shop', 'None')], { preset_filters: [{ column: 'service.name', alias: 'Service' }] });

@@ -66,6 +66,13 @@ function text(params: URLSearchParams): string {
   return s && `?${s}`;
 }
 
+// What an address with these changes says, and nothing else.
+export function paramsOf(changes: Changes): URLSearchParams {
+  const params = new URLSearchParams();
+  apply(params, changes);
+  return params;
+}
+
 // The address of a view, with the shared time range and dataset of where we are.
 export function href(view: string, changes: Changes = {}): string {
   const params = new URLSearchParams();

@@ -2,14 +2,29 @@
 // All boards, and a new one; one of them is boards/OneBoard.tsx.
 
 import { useState } from 'preact/hooks';
-import { boards, makeBoard } from '../lib/boards';
+import { stored } from '../lib/alerts';
+import { addQuestion, boards, makeBoard, type Board } from '../lib/boards';
 import { environment } from '../lib/env';
-import { go, href, useRoute } from '../lib/route';
+import { specOf } from '../lib/query';
+import { readyQuestions } from '../lib/ready';
+import { go, href, paramsOf, useRoute } from '../lib/route';
+import { fields } from '../lib/schema';
 import { useLoad } from '../lib/use';
 import { OneBoard } from '../boards/OneBoard';
 import { Empty, ErrorBox, Progress } from '../parts/States';
 
 const FILTER_FROM = 8;
+const READY = 6; // panels of a board that makes itself
+const HOUR = 3600;
+
+// A board of the questions that the fields there are allow to ask.
+async function readyBoard(): Promise<Board> {
+  const list = readyQuestions(await fields(), READY);
+  if (list.length === 0) throw new Error('Nothing has come here yet that a board could show.');
+  let b = await makeBoard('Overview');
+  for (const q of list) b = await addQuestion(b, '', stored(specOf(paramsOf(q.changes)), HOUR), q.name);
+  return b;
+}
 
 export function Boards() {
   const { arg } = useRoute();
@@ -21,10 +36,15 @@ function List() {
   const [name, setName] = useState('');
   const [words, search] = useState('');
   const [error, setError] = useState<Error | null>(null);
+  const [making, setMaking] = useState(false);
+  const make = (one: Promise<Board>) => {
+    setError(null);
+    setMaking(true);
+    one.then((b) => go(href(`boards/${b.id}`)), setError).finally(() => setMaking(false));
+  };
   const create = (e: Event) => {
     e.preventDefault();
-    setError(null);
-    makeBoard(name.trim()).then((b) => go(href(`boards/${b.id}`)), setError);
+    make(makeBoard(name.trim()));
   };
   const found = (list.data ?? []).filter((b) => `${b.name} ${b.description}`.toLowerCase().includes(words.toLowerCase())).sort((a, b) => (a.name.toLowerCase() < b.name.toLowerCase() ? -1 : 1));
   return (
@@ -49,7 +69,8 @@ function List() {
       <section class="panel" aria-labelledby="new-board"><h2 id="new-board">New board</h2>
         <form class="bar" onSubmit={create}>
           <label class="small-field wide">Name<input value={name} onInput={(e) => setName(e.currentTarget.value)} maxLength={255} placeholder="Checkout" required /></label>
-          <button type="submit" class="button primary low">Make the board</button>
+          <button type="submit" class="button primary low" disabled={making}>Make the board</button>
+          <button type="button" class="button low" disabled={making} onClick={() => make(readyBoard())}>{making ? 'Making it …' : 'Make one of ready questions'}</button>
         </form>
         {error && <ErrorBox error={error} />}
       </section>
