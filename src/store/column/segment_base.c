@@ -15,6 +15,7 @@
  * I1  every x is below the table's size, or the file is damaged.
  * I2  presence of a base for presence is not CODES; values of a base are not mapped: depth is at
  *     most three.
+ * I3  the way a presence is expanded changes nothing but the time it takes.
  * Threads: any. */
 #include "store/column/segment_base.h"
 
@@ -144,6 +145,9 @@ skep_rc skep_base_shows(struct skep_segment *seg, const struct skep_base *b,
 
 /* --- packed presence --- */
 
+/* Where so many columns may want it, a list of rows for each code pays (I3). */
+enum { MANY_COLUMNS = 256, FEW_SHARE = 16 };
+
 struct expand {
     struct skep_segment *seg;
     const struct skep_group_dir *dir;
@@ -191,29 +195,55 @@ static void gather_bits(const uint8_t *has, const int64_t *x, uint32_t n, uint64
     }
 }
 
+/* Of few rows: the lists of their x. */
+static skep_rc expand_lists(const struct expand *x, const struct skep_base *base,
+                            const uint8_t *bits, uint64_t *words, skep_err *err)
+{
+    const struct skep_base_rows *lists;
+    SKEP_TRY(skep_segment__pin_rows(x->seg, base, x->n_rows, &lists, err));
+    for (uint32_t i = 0; i < lists->m; i++) {
+        if (!(bits[i / 8] >> (i % 8) & 1))
+            continue;
+        for (uint32_t k = lists->first[i]; k < lists->first[i + 1]; k++)
+            words[lists->rows[k] / 64] |= 1ull << (lists->rows[k] % 64);
+    }
+    skep_segment__unpin(x->seg, lists);
+    return SKEP_OK;
+}
+
+/* Of many rows: x of each. */
+static skep_rc expand_each(const struct expand *x, const struct skep_base *base,
+                           const uint8_t *bits, uint64_t *words)
+{
+    int64_t codes[SKEP_BLOCK_ROWS];
+    skep_rc rc = SKEP_OK;
+    uint8_t *has = skep_malloc(base->m);
+    for (uint32_t i = 0; i < base->m; i++)
+        has[i] = bits[i / 8] >> (i % 8) & 1;
+    for (uint32_t row = 0; row < x->n_rows && rc == SKEP_OK; row += SKEP_BLOCK_ROWS) {
+        uint32_t n = SKEP_MIN(x->n_rows - row, (uint32_t)SKEP_BLOCK_ROWS);
+        rc = skep_base_read(base, row, n, codes);
+        if (rc == SKEP_OK)
+            gather_bits(has, codes, n, words + row / 64);
+    }
+    skep_free(has);
+    return rc;
+}
+
 static skep_rc expand_codes(const struct expand *x, const struct skep_chunk_data *d,
                             uint64_t *words, skep_err *err)
 {
     uint32_t m = d->length >= 8 ? skep_load_le32(d->bytes + 4) : 0;
     if (m == 0 || m > SKEP_CODEC_MAX_VALUES || d->length != 8 + ((uint64_t)m + 7) / 8)
         return skep_segment__corrupt(x->seg, err, x->e->bitmap.offset, "presence by codes");
-    const uint8_t *bits = d->bytes + 8;
     struct skep_base base;
-    int64_t codes[SKEP_BLOCK_ROWS];
     SKEP_TRY(
         skep_base_open(x->seg, x->group, x->dir, skep_load_le32(d->bytes), m, false, &base, err));
-    skep_rc rc = SKEP_OK;
-    uint8_t *has = skep_malloc(m);
-    for (uint32_t i = 0; i < m; i++)
-        has[i] = bits[i / 8] >> (i % 8) & 1;
-    for (uint32_t row = 0; row < x->n_rows && rc == SKEP_OK; row += SKEP_BLOCK_ROWS) {
-        uint32_t n = SKEP_MIN(x->n_rows - row, (uint32_t)SKEP_BLOCK_ROWS);
-        if (skep_base_read(&base, row, n, codes) != SKEP_OK)
-            rc = skep_segment__corrupt(x->seg, err, base.entry->data.offset, "codes of a base");
-        else
-            gather_bits(has, codes, n, words + row / 64);
-    }
-    skep_free(has);
+    skep_rc rc;
+    if (x->dir->n_entries >= MANY_COLUMNS && x->e->n_present <= x->n_rows / FEW_SHARE)
+        rc = expand_lists(x, &base, d->bytes + 8, words, err);
+    else if ((rc = expand_each(x, &base, d->bytes + 8, words)) != SKEP_OK)
+        rc = skep_segment__corrupt(x->seg, err, base.entry->data.offset, "codes of a base");
     skep_base_close(x->seg, &base);
     return rc;
 }

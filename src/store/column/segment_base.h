@@ -56,3 +56,15 @@ struct skep_base_counts {
 SKEP_NODISCARD skep_rc skep_segment__pin_counts(struct skep_segment *seg, const struct skep_base *b,
                                                 uint32_t n_rows,
                                                 const struct skep_base_counts **ret, skep_err *err);
+
+/* Which rows of the row group have which x, ascending; made once, cached: two bytes a row. */
+struct skep_base_rows {
+    struct skep_cache_data head;
+    uint32_t n_rows, m;
+    const uint16_t *rows;
+    uint32_t first[]; /* m + 1, into rows */
+};
+/* segment_load.c.  Returns as above, and EIO. */
+SKEP_NODISCARD skep_rc skep_segment__pin_rows(struct skep_segment *seg, const struct skep_base *b,
+                                              uint32_t n_rows, const struct skep_base_rows **ret,
+                                              skep_err *err);

@@ -6,7 +6,7 @@
  *   dictionary  strings decoded, with offsets and hashes; and an index of it by hash
  *   page        sparse values, decompressed
  *   bits        a presence, of any form, as a bitmap with counts
- *   counts      of a base, rows by its codes
+ *   counts      of a base, how many rows have each code;  rows  which
  *
  * I1  nothing of a chunk is looked at before its checksum held.
  * I2  sizes asked from the cache are bounded by the file's size, and for decoded forms by
@@ -26,7 +26,8 @@ enum {
     FORM_PAGE = 3,
     FORM_DICT_INDEX = 4,
     FORM_BITS = 5,
-    FORM_COUNTS = 6
+    FORM_COUNTS = 6,
+    FORM_ROWS = 7
 };
 enum {
     DICT_BYTES_MAX = 256 << 20,
@@ -609,6 +610,63 @@ skep_rc skep_segment__pin_counts(struct skep_segment *seg, const struct skep_bas
     SKEP_TRY(pin(seg, FORM_COUNTS, reserve, make_counts, &l, &p, err));
     const struct skep_base_counts *d = p;
     if (d->n_rows != n_rows) { /* two row groups refer to one place */
+        skep_segment__unpin(seg, d);
+        return skep_segment__corrupt(seg, err, b->entry->data.offset, "codes of a base");
+    }
+    *ret = d;
+    return SKEP_OK;
+}
+
+static skep_rc make_rows(void *ctx, struct skep_cache_data **ret, skep_err *err)
+{
+    const struct load *l = ctx;
+    uint32_t m = l->base->m, n = l->n;
+    size_t head = sizeof(struct skep_base_rows) + ((size_t)m + 1) * sizeof(uint32_t);
+    struct skep_base_rows *d = skep_calloc(1, head + n * sizeof(uint16_t));
+    uint16_t *rows = (uint16_t *)((uint8_t *)d + head), *x = skep_alloc_n(uint16_t, n);
+    int64_t block[SKEP_BLOCK_ROWS];
+    skep_rc rc = SKEP_OK;
+    _Static_assert(SKEP_CODEC_MAX_VALUES <= 1 << 16 && SKEP_ROW_GROUP_ROWS <= 1 << 16, "16 bits");
+    for (uint32_t row = 0; row < n && rc == SKEP_OK; row += SKEP_BLOCK_ROWS) {
+        uint32_t take = SKEP_MIN(n - row, (uint32_t)SKEP_BLOCK_ROWS);
+        rc = skep_base_read(l->base, row, take, block);
+        for (uint32_t i = 0; i < take && rc == SKEP_OK; i++) {
+            x[row + i] = (uint16_t)block[i];
+            d->first[block[i] + 1]++; /* below m: skep_base_read() */
+        }
+    }
+    if (rc == SKEP_OK) {
+        for (uint32_t i = 0; i < m; i++)
+            d->first[i + 1] += d->first[i];
+        for (uint32_t row = n; row-- > 0;) /* from the end of each list */
+            rows[--d->first[x[row] + 1]] = (uint16_t)row;
+        /* first[i + 1] is where the list of i begins now. */
+        memmove(d->first, d->first + 1, m * sizeof *d->first);
+        d->first[m] = n;
+    }
+    skep_free(x);
+    if (rc != SKEP_OK) {
+        skep_free(d);
+        return skep_segment__corrupt(l->seg, err, l->ref->offset, "codes of a base");
+    }
+    d->head.bytes = head + n * sizeof(uint16_t);
+    d->n_rows = n;
+    d->m = m;
+    d->rows = rows;
+    *ret = &d->head;
+    return SKEP_OK;
+}
+
+skep_rc skep_segment__pin_rows(struct skep_segment *seg, const struct skep_base *b, uint32_t n_rows,
+                               const struct skep_base_rows **ret, skep_err *err)
+{
+    struct load l = {.seg = seg, .ref = &b->entry->data, .n = n_rows, .base = b};
+    const void *p;
+    uint64_t reserve = sizeof(struct skep_base_rows) + ((uint64_t)b->m + 1) * sizeof(uint32_t) +
+                       n_rows * sizeof(uint16_t);
+    SKEP_TRY(pin(seg, FORM_ROWS, reserve, make_rows, &l, &p, err));
+    const struct skep_base_rows *d = p;
+    if (d->n_rows != n_rows || d->m != b->m) {
         skep_segment__unpin(seg, d);
         return skep_segment__corrupt(seg, err, b->entry->data.offset, "codes of a base");
     }

@@ -813,6 +813,49 @@ static void test_giants(void **state)
     skep_rowset_unref(src.rowset);
 }
 
+/* Operations with names of their own: who has a value follows from the span's name, in hundreds of
+ * columns of few rows each. */
+static void test_names_of_operations(void **state)
+{
+    struct fixture *f = *state;
+    enum { ROWS = 6000, OPERATIONS = 60, NAMES = 5 };
+    struct rng r = {15};
+    struct skep_batch *b = skep_batch_new(NULL, 1000000);
+    for (uint32_t i = 0; i < ROWS; i++) {
+        char text[32], name[32];
+        unsigned op = rng_below(&r, OPERATIONS);
+        uint32_t row = skep_batch_row(b, SKEP_KIND_SPAN, 1000 + i, SKEP_SOURCE_OTLP);
+        b->name[row] = skep_batch_intern(
+            b, (skep_str){text, (size_t)snprintf(text, sizeof text, "op-%u", op)});
+        for (unsigned k = 0; k < NAMES; k++) {
+            size_t n = (size_t)snprintf(name, sizeof name, "op%u.attr%u", op, k);
+            size_t m = (size_t)snprintf(text, sizeof text, "v-%u", rng_below(&r, 7));
+            skep_value v = {.type = SKEP_TYPE_STRING, .s = {text, m}};
+            if (k % 2)
+                v = (skep_value){.type = SKEP_TYPE_INT, .i = (int64_t)rng_below(&r, 50) - 20};
+            skep_batch_put(b, SKEP_SCOPE_ATTRIBUTE, (skep_str){name, n}, v);
+        }
+    }
+    struct skep_buf buf;
+    skep_buf_init(&buf, 1u << 30);
+    assert_int_equal(skep_frame_encode(b, &buf, NULL), SKEP_OK);
+    skep_batch_free(b);
+    size_t n;
+    uint8_t *payload = skep_buf_take(&buf, &n);
+    struct skep_segment_source src = {0};
+    assert_int_equal(skep_part_open(payload, n, 1, NULL, &src.rowset, NULL), SKEP_OK);
+    struct skep_rowset *seg = must_write(f, "/names", &src, 1);
+    struct row_texts want = texts_of(src.rowset, NULL, 1024), got = texts_of(seg, NULL, 1024);
+    sort_rows(&want);
+    sort_rows(&got);
+    same_rows(&want, &got);
+    free_rows(&want);
+    free_rows(&got);
+    check_ways(seg);
+    skep_rowset_unref(seg);
+    skep_rowset_unref(src.rowset);
+}
+
 static void check_sample(struct fixture *f, const char *path, uint64_t want_rows, uint64_t want)
 {
     uint64_t rows, hash = 0;
@@ -871,6 +914,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_disk_faults, setup, teardown),
         cmocka_unit_test_setup_teardown(test_cancel, setup, teardown),
         cmocka_unit_test_setup_teardown(test_giants, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_names_of_operations, setup, teardown),
         cmocka_unit_test_setup_teardown(test_museum, setup, teardown),
         cmocka_unit_test_setup_teardown(test_dump, setup, teardown),
     };
