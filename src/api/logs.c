@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "api/aws_call.h"
 #include "api/keys.h"
 #include "base/assert.h"
 
@@ -178,12 +179,8 @@ static const struct skep_aws_error errors[SKEP_LOGS_ERROR_COUNT] = {
 
 static void begin(struct skep_api__logs *l)
 {
-    char id[36];
-    struct skep_api__job *job = l->job;
-    skep_api__out_begin(job, 200, skep_aws_logs.content_type);
-    skep_str text = skep_aws_request_id(job->api->cfg.os, id);
-    skep_api__out_header(&job->out, SKEP_STR("x-amzn-RequestId"),
-                         skep_arena_str(&job->arena, text));
+    skep_api__out_begin(l->job, 200, skep_aws_logs.content_type);
+    skep_api__aws_id(l->job);
 }
 
 struct skep_json *skep_api__logs_begin(struct skep_api__logs *l)
@@ -424,22 +421,11 @@ _Static_assert(SKEP_ARRAY_LEN(page_routes) == SKEP_ARRAY_LEN(ops), "one route an
 /* The body as an object; false after an error. */
 static bool read_body(struct skep_api__logs *l)
 {
-    yyjson_read_err err;
-    skep_str body = skep_str_trim(skep_bytes_str(l->job->req->body));
-    if (body.n == 0)
-        body = SKEP_STR("{}");
-    char *text = skep_cstr(&l->job->arena, body); /* read_opts takes what it may write to */
-    l->doc = yyjson_read_opts(text, body.n, 0, NULL, &err);
-    if (!l->doc) {
-        fail_cause(l, SKEP_AWS_SERIALIZATION,
-                   skep_arena_printf(&l->job->arena, "not JSON: %s at byte %zu", err.msg, err.pos));
-        return false;
-    }
+    skep_str fault = skep_api__aws_body(l->job, &l->doc);
     l->in = l->args.root = yyjson_doc_get_root(l->doc);
-    if (yyjson_is_obj(l->in))
-        return true;
-    fail_cause(l, SKEP_AWS_SERIALIZATION, SKEP_STR("the body must be a JSON object"));
-    return false;
+    if (fault.n)
+        fail_cause(l, SKEP_AWS_SERIALIZATION, fault);
+    return fault.n == 0;
 }
 
 static void operate(struct skep_api__job *job, const struct skep_route *first)

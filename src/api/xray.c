@@ -18,6 +18,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "api/aws_call.h"
 #include "base/assert.h"
 
 /* Path, operation, function, right; refused ones have no function and say why. */
@@ -92,11 +93,8 @@ static const struct skep_aws_error errors[SKEP_XRAY_ERROR_COUNT] = {
 
 struct skep_json *skep_api__xray_begin(struct skep_api__xray *x)
 {
-    char id[36];
     skep_api__json_begin(x->job, 200);
-    skep_str text = skep_aws_request_id(x->job->api->cfg.os, id);
-    skep_api__out_header(&x->job->out, SKEP_STR("x-amzn-RequestId"),
-                         skep_arena_str(&x->job->arena, text));
+    skep_api__aws_id(x->job);
     skep_json_object(&x->job->out.json);
     return &x->job->out.json;
 }
@@ -140,17 +138,6 @@ static void send_error(const struct skep_api *api, struct skep_request *req,
     skep_aws_fail(&skep_aws_xray, req, api->cfg.os, failure);
 }
 
-/* A job's request, its unsent answer forgotten. */
-static struct skep_request *instead(struct skep_api__job *job)
-{
-    struct skep_request *req = job->out.req;
-    skep_assert(req != NULL && job->out.stream == NULL);
-    skep_buf_done(&job->out.buf);
-    job->out.req = NULL;
-    job->failed = true;
-    return req;
-}
-
 void skep_api__xray_fail(struct skep_api__xray *x, enum skep_xray_error error, const char *fmt, ...)
 {
     char text[1400];
@@ -158,13 +145,13 @@ void skep_api__xray_fail(struct skep_api__xray *x, enum skep_xray_error error, c
     va_start(ap, fmt);
     (void)vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    send_error(x->job->api, instead(x->job),
+    send_error(x->job->api, skep_api__job_instead(x->job),
                &(struct skep_aws_failure){.error = errors[error], .message = skep_str_c(text)});
 }
 
 static void fail_cause(struct skep_api__xray *x, enum skep_aws_cause cause, skep_str text)
 {
-    send_error(x->job->api, instead(x->job),
+    send_error(x->job->api, skep_api__job_instead(x->job),
                &(struct skep_aws_failure){.error = skep_aws_xray.errors[cause], .message = text});
 }
 
@@ -180,7 +167,7 @@ void skep_api__xray_fail_resource(struct skep_api__xray *x, enum skep_xray_error
                                              .message = text,
                                              .more = resource.n ? put_resource : NULL,
                                              .more_ctx = &resource};
-    send_error(x->job->api, instead(x->job), &failure);
+    send_error(x->job->api, skep_api__job_instead(x->job), &failure);
 }
 
 void skep_api__xray_fail_rc(struct skep_api__xray *x, skep_rc rc, const skep_err *err)
@@ -320,23 +307,11 @@ _Static_assert(SKEP_ARRAY_LEN(page_routes) == SKEP_ARRAY_LEN(ops), "one route an
 /* The body as an object; false after an error. */
 static bool read_body(struct skep_api__xray *x)
 {
-    yyjson_read_err err;
-    skep_str body = skep_str_trim(skep_bytes_str(x->job->req->body));
-    if (body.n == 0)
-        body = SKEP_STR("{}");
-    char *text = skep_cstr(&x->job->arena, body); /* read_opts takes what it may write to */
-    x->doc = yyjson_read_opts(text, body.n, 0, NULL, &err);
-    if (!x->doc) {
-        fail_cause(x, SKEP_AWS_SERIALIZATION,
-                   skep_arena_printf(&x->job->arena, "not JSON: %s at byte %zu", err.msg, err.pos));
-        return false;
-    }
+    skep_str fault = skep_api__aws_body(x->job, &x->doc);
     x->in = x->args.root = yyjson_doc_get_root(x->doc);
-    if (!yyjson_is_obj(x->in)) {
-        fail_cause(x, SKEP_AWS_SERIALIZATION, SKEP_STR("the body must be a JSON object"));
-        return false;
-    }
-    return true;
+    if (fault.n)
+        fail_cause(x, SKEP_AWS_SERIALIZATION, fault);
+    return fault.n == 0;
 }
 
 static void operate(struct skep_api__job *job, const struct skep_route *first)
