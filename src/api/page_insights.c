@@ -5,16 +5,14 @@
  *   POST /skep/v1/logs/insights   run a Logs Insights query
  *   GET  /skep/v1/logs/language   what there is to complete
  *
- * Threads: workers; progress comes from the worker that runs the query.  Memory: the request's. */
-#include "api/api_priv.h"
+ * Threads: workers (page_lines.c).  Memory: the request's. */
+#include "api/page_lines.h"
 
 #include <yyjson.h>
 
 #include "base/assert.h"
 #include "lang/insights.h"
 #include "lang/logs_pattern.h"
-
-static const int64_t progress_every_ns = 100 * 1000000;
 
 enum { GROUPS_MAX = 50 };
 
@@ -235,36 +233,6 @@ static void check(struct skep_api__job *job)
 
 // --- insights ----------------------------------------------------------------------------------
 
-struct question {
-    struct skep_api__job *job;
-    bool plain;
-    int64_t last_progress_ns;
-};
-
-static bool canceled(void *ctx)
-{
-    return skep_api__canceled(((struct question *)ctx)->job);
-}
-
-static void progress(void *ctx, uint64_t scanned, uint64_t total)
-{
-    struct question *q = ctx;
-    struct skep_api__job *job = q->job;
-    int64_t now = job->api->cfg.os->mono_ns(job->api->cfg.os);
-    skep_api__progress(job, scanned, total);
-    if (q->plain || now - q->last_progress_ns < progress_every_ns)
-        return;
-    q->last_progress_ns = now;
-    struct skep_json *json = &job->out.json;
-    skep_json_object(json);
-    skep_json_put_str(json, SKEP_STR("type"), SKEP_STR("progress"));
-    skep_json_put_u64(json, SKEP_STR("rows_scanned"), scanned);
-    skep_json_put_u64(json, SKEP_STR("rows_total"), total);
-    skep_json_end(json);
-    skep_buf_u8(&job->out.buf, '\n');
-    skep_api__out_flush(&job->out);
-}
-
 static void put_rows(struct skep_api__job *job, const struct skep_pipe *p,
                      const struct skep_pipe_result *r)
 {
@@ -314,23 +282,6 @@ static void write_result(struct skep_api__job *job, const struct skep_insights *
     skep_buf_u8(&job->out.buf, '\n');
 }
 
-/* An HTTP status, or a line once lines are out. */
-static void failed(struct skep_api__job *job, skep_rc rc, const skep_err *err)
-{
-    if (!job->out.stream) {
-        skep_api__job_fail_rc(job, rc, err);
-        return;
-    }
-    struct skep_json *json = &job->out.json;
-    job->failed = true;
-    skep_json_object(json);
-    skep_json_put_str(json, SKEP_STR("type"), SKEP_STR("error"));
-    skep_json_put_str(json, SKEP_STR("error"), skep_str_c(err->text));
-    skep_json_end(json);
-    skep_buf_u8(&job->out.buf, '\n');
-    skep_api__out_end(&job->out);
-}
-
 static void run_query(struct skep_api__job *job, const struct asked *x)
 {
     const struct skep_os *os = job->api->cfg.os;
@@ -338,26 +289,17 @@ static void run_query(struct skep_api__job *job, const struct asked *x)
     struct skep_pipe_result result;
     struct skep_lang_issue issue;
     skep_err err;
-    skep_str accept = skep_request_header(job->req, SKEP_STR("Accept"));
-    struct question question = {.job = job,
-                                .plain = skep_str_find(accept, SKEP_STR("application/json")) !=
-                                             SIZE_MAX &&
-                                         skep_str_find(accept, SKEP_STR("ndjson")) == SIZE_MAX,
-                                .last_progress_ns = os->mono_ns(os)};
+    struct skep_api__lines lines;
     if (skep_lang_insights(x->text, &x->opts, &job->arena, &q, &issue) != SKEP_OK) {
         memcpy(issue.field, "query", sizeof "query");
         skep_api__job_fail_issue(job, &issue);
         return;
     }
     int64_t begin = os->mono_ns(os);
-    job->opts.canceled = canceled;
-    job->opts.progress = progress;
-    job->opts.ctx = &question;
-    skep_api__out_begin(
-        job, 200, question.plain ? SKEP_STR("application/json") : SKEP_STR("application/x-ndjson"));
+    skep_api__lines_begin(&lines, job);
     skep_rc rc = skep_pipe_run(job->api->cfg.store, q.pipe, &job->opts, &result, &err);
     if (rc != SKEP_OK) {
-        failed(job, rc, &err);
+        skep_api__lines_failed(job, rc, &err);
         return;
     }
     write_result(job, &q, &result, os->mono_ns(os) - begin);

@@ -10,19 +10,10 @@
  * I1  a question refused before it ran has an HTTP status; once a line is out, errors are lines
  * I2  the client's leaving cancels the question (skep_api__canceled is polled by the engine)
  *
- * Threads: a worker; progress comes from any of the store's workers, one at a time, while this one
- * waits, so the answer has one writer at a time.  Memory: the request's arena. */
-#include "api/api_priv.h"
+ * Threads: a worker (page_lines.c).  Memory: the request's arena. */
+#include "api/page_lines.h"
 
 #include "base/assert.h"
-
-static const int64_t progress_every_ns = 100 * 1000000;
-
-struct question {
-    struct skep_api__job *job;
-    bool plain; /* application/json: no progress, no stream */
-    int64_t last_progress_ns;
-};
 
 static double ms(skep_ts_ns ns)
 {
@@ -42,30 +33,6 @@ static void put_ms_member(struct skep_json *json, skep_str key, skep_ts_ns ns)
 {
     skep_json_key(json, key);
     put_ms(json, ns);
-}
-
-static bool canceled(void *ctx)
-{
-    return skep_api__canceled(((struct question *)ctx)->job);
-}
-
-static void progress(void *ctx, uint64_t scanned, uint64_t total)
-{
-    struct question *q = ctx;
-    struct skep_api__job *job = q->job;
-    int64_t now = job->api->cfg.os->mono_ns(job->api->cfg.os);
-    skep_api__progress(job, scanned, total);
-    if (q->plain || now - q->last_progress_ns < progress_every_ns)
-        return;
-    q->last_progress_ns = now;
-    struct skep_json *json = &job->out.json;
-    skep_json_object(json);
-    skep_json_put_str(json, SKEP_STR("type"), SKEP_STR("progress"));
-    skep_json_put_u64(json, SKEP_STR("rows_scanned"), scanned);
-    skep_json_put_u64(json, SKEP_STR("rows_total"), total);
-    skep_json_end(json);
-    skep_buf_u8(&job->out.buf, '\n');
-    skep_api__out_flush(&job->out);
 }
 
 static void columns(struct skep_json *json, const struct skep_plan *plan)
@@ -262,34 +229,11 @@ static void write_result(struct skep_api__job *job, const struct skep_api__kept_
     skep_buf_u8(&job->out.buf, '\n');
 }
 
-/* I1: a line once lines have been sent, an HTTP status before. */
-static void failed(struct skep_api__job *job, skep_rc rc, const skep_err *err)
-{
-    if (!job->out.stream) {
-        skep_api__job_fail_rc(job, rc, err);
-        return;
-    }
-    struct skep_json *json = &job->out.json;
-    job->failed = true;
-    skep_json_object(json);
-    skep_json_put_str(json, SKEP_STR("type"), SKEP_STR("error"));
-    skep_json_put_str(json, SKEP_STR("error"), skep_str_c(err->text));
-    skep_json_end(json);
-    skep_buf_u8(&job->out.buf, '\n');
-    skep_api__out_end(&job->out);
-}
-
-static bool wants_plain(struct skep_request *req)
-{
-    skep_str accept = skep_request_header(req, SKEP_STR("Accept"));
-    return skep_str_find(accept, SKEP_STR("application/json")) != SIZE_MAX &&
-           skep_str_find(accept, SKEP_STR("application/x-ndjson")) == SIZE_MAX;
-}
-
 static void query(struct skep_api__job *job)
 {
     struct skep_lang_opts lang;
     const struct skep_plan *plan = NULL;
+    struct skep_api__lines lines;
     struct skep_result *result = NULL, *then = NULL;
     struct skep_lang_issue issue;
     skep_err err;
@@ -300,19 +244,12 @@ static void query(struct skep_api__job *job)
         skep_api__job_fail_issue(job, &issue);
         return;
     }
-    struct question q = {.job = job,
-                         .plain = wants_plain(job->req),
-                         .last_progress_ns = job->api->cfg.os->mono_ns(job->api->cfg.os)};
-    skep_api__out_begin(job, 200,
-                        q.plain ? SKEP_STR("application/json") : SKEP_STR("application/x-ndjson"));
-    job->opts.ctx = &q;
-    job->opts.canceled = canceled;
-    job->opts.progress = progress;
+    skep_api__lines_begin(&lines, job);
     skep_rc rc = skep_query_aggregate(job->api->cfg.store, plan, &job->opts, &result, &err);
     if (rc == SKEP_OK && plan->compare_offset_ns > 0)
         rc = skep_query_compare(job->api->cfg.store, result, &job->opts, &then, &err);
     if (rc != SKEP_OK) {
-        failed(job, rc, &err);
+        skep_api__lines_failed(job, rc, &err);
         return;
     }
     write_result(job, &(struct skep_api__kept_run){
