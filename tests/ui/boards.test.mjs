@@ -411,6 +411,48 @@ test('a board makes itself of the questions that the fields there are allow to a
   await shot('board-ready');
 });
 
+test('the other tables and graphs are saved, too: traces, raw rows, services, response times, what is different, the map', options, async () => {
+  const save = (what, kind) => download(async () => {
+    await page.getByRole('button', { name: `Save ${what}`, exact: true }).click();
+    await page.getByRole('menuitem', { name: `Save as ${kind}` }).click();
+  });
+  const lines = (file) => file.bytes.toString().trim().split('\r\n');
+  const range = `from=${sent.start_time - 5}&to=${sent.end_time + 5}`;
+  await page.goto(`${skep.url}/ui/traces?${range}&w=${q('http.route exists')}`);
+  const traces = lines(await save('traces', 'CSV'));
+  assert.equal(traces.length, 21);
+  assert.match(traces[1], /^\d{4}-\d\d-\d\dT[\d:]{8}\.\d{9}Z,[0-9a-f]{32},shop,GET \/cart,\d{3},[\d.]+,2,[01]$/);
+  assert.ok(pngColours((await save('response times', 'PNG')).bytes).lines > 20);
+  await page.goto(`${skep.url}/ui/query?${range}&c=COUNT&w=${q('http.route exists')}&tab=rows`);
+  const rows = lines(await save('raw rows', 'CSV'));
+  assert.equal(rows.length, 21);
+  const head = rows[0].split(',');
+  assert.deepEqual(head.filter((h) => ['time', 'kind', 'dataset', 'n', 'big'].includes(h)), ['time', 'kind', 'dataset', 'big', 'n']);
+  assert.equal(rows[1].split(',')[head.indexOf('big')], '9007199254740993', 'no digit of an integer is lost');
+  await page.goto(`${skep.url}/ui/home?${range}`);
+  const services = lines(await save('Services', 'CSV'));
+  assert.equal(services[0], 'service.name,COUNT,P50(duration_ms),P95(duration_ms),P99(duration_ms),failed');
+  assert.match(services[1], /^shop,20,.*,4$/);
+  await page.goto(`${skep.url}/ui/query?${range}&c=COUNT&d=${q('http.response.status_code = 500')}&tab=different`);
+  assert.ok(pngColours((await save('what is different', 'PNG')).bytes).lines > 40);
+  assert.ok(JSON.parse((await save('what is different', 'JSON')).bytes).facets.length > 0);
+  await page.goto(`${skep.url}/ui/map?${range}&live=0`);
+  assert.ok(pngColours((await save('the map', 'PNG')).bytes).lines > 60);
+  assert.deepEqual(JSON.parse((await save('the map', 'JSON')).bytes).nodes.filter((n) => n.kind !== 'client').map((n) => n.name).sort(), ['db', 'shop']);
+});
+
+test('a group of a panel stands alone when its name is pressed, in the heatmap too', options, async () => {
+  const b = await makeBoard('Alone', [await question({ calculations: [{ op: 'HEATMAP', column: 'duration_ms' }], breakdowns: ['http.response.status_code'], filters: [{ column: 'http.route', op: 'exists' }] }, 'shop', 'By code')]);
+  await open(b, `?from=${sent.start_time - 5}&to=${sent.end_time + 5}`);
+  const cells = async () => Number(/(\d+) cells/.exec(await panel('By code').locator('.heat').getAttribute('aria-label'))[1]);
+  await panel('By code').locator('.heat').waitFor();
+  assert.equal(await cells(), 20);
+  await panel('By code').getByRole('button', { name: '500', exact: true }).press('Enter');
+  await until('four cells', async () => (await cells()) === 4);
+  await panel('By code').getByRole('button', { name: '500', exact: true }).click();
+  await until('all of them', async () => (await cells()) === 20);
+});
+
 test('everybody can use a board: names, structure, contrast in both themes, a narrow screen', options, async () => {
   const b = await makeBoard('For all', [{ type: 'text', text_panel: { content: '# Read\n\n> this `first`' } }, await question({ calculations: [{ op: 'COUNT' }, { op: 'HEATMAP', column: 'duration_ms' }], breakdowns: ['http.response.status_code'] }, 'shop', 'Two charts'),
     await question({ calculations: [{ op: 'COUNT' }], filters: [{ column: 'n', op: '>', value: 1000 }] }, 'shop', 'None')], { preset_filters: [{ column: 'service.name', alias: 'Service' }] });

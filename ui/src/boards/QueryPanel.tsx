@@ -114,16 +114,17 @@ function files(name: string, r: QueryResult, body: { current: Element | null }, 
 
 function Answer({ p, spec, result, shared }: { p: QueryPart; spec: QuerySpec; result: QueryResult; shared: Shared }) {
   const [box, , height] = useSize<HTMLDivElement>();
+  const [iso, isolate] = useState<string | null>(null);
   const calcs = calcsOf(result);
   const style = p.query_style ?? 'graph';
   const markers = useMemo(() => (p.visualization_settings?.hide_markers ? [] : shared.markers.filter((m) => (m.scope === '__all__' || m.scope === p.dataset || !p.dataset) && within(m, result.start_ms, result.end_ms))),
     [shared.markers, result, p]);
   if (result.groups.length === 0 || (calcs.every((c) => c.op === 'COUNT') && result.totals.values.every((v) => v === 0))) return <p class="muted board-none">No rows match.</p>;
   const by = result.columns.length > calcs.length;
-  const lines = calcs.some((c, i) => c.op !== 'HEATMAP' && ['default', 'line', 'stacked', 'tsbar'].includes(chartOf(p, i)));
-  const room = (style === 'combo' ? height / 2 : height) - (by && lines ? 22 : 0);
+  const drawn = calcs.some((c, i) => c.op === 'HEATMAP' || ['default', 'line', 'stacked', 'tsbar'].includes(chartOf(p, i)));
+  const room = (style === 'combo' ? height / 2 : height) - (by && drawn ? 22 : 0);
   const each = Math.max(LEAST, Math.floor(room / calcs.length) - CAPTION);
-  const common = { result, bus: shared.bus, isolated: null, of: spec, markers };
+  const common = { result, bus: shared.bus, isolated: result.groups.some((g) => groupId(g.key) === iso) ? iso : null, of: spec, markers };
   return (
     <div class="board-fill" ref={box}>
       {style !== 'table' && height > 0 && calcs.map((c, i) => {
@@ -133,16 +134,25 @@ function Answer({ p, spec, result, shared }: { p: QueryPart; spec: QuerySpec; re
         if (type === 'cbar' || type === 'cpie') return <Bars key={c.key} result={result} calc={i} />;
         return <LinePanel key={c.key} {...common} calc={i} column={c} height={each} kind={type === 'stacked' ? 'stacked' : type === 'tsbar' ? 'bars' : 'line'} />;
       })}
-      {style !== 'table' && by && lines && <Legend result={result} />}
+      {style !== 'table' && by && drawn && <Legend result={result} iso={common.isolated} isolate={isolate} />}
       {style !== 'graph' && <Groups result={result} name={shared.names.get(p.query_annotation_id) ?? 'Question'} />}
     </div>
   );
 }
 
-function Legend({ result }: { result: QueryResult }) {
+// The groups; one that is pressed stands alone, in a heatmap too.
+function Legend({ result, iso, isolate }: { result: QueryResult; iso: string | null; isolate: (id: string | null) => void }) {
   const colors = colorsOf(result, useTheme(), token('accent-line'));
   const more = result.groups_total - Math.min(LEGEND, result.groups.length);
-  return <p class="legend">{result.groups.slice(0, LEGEND).map((g, i) => <span key={groupId(g.key)}><i style={{ background: colors[i] }} />{groupName(g.key)}</span>)}{more > 0 && <span>and {count(more)} more</span>}</p>;
+  return (
+    <p class="legend">
+      {result.groups.slice(0, LEGEND).map((g, i) => {
+        const id = groupId(g.key);
+        return <button type="button" key={id} aria-pressed={iso === id} title={`Only ${groupName(g.key)}`} onClick={() => isolate(iso === id ? null : id)}><i style={{ background: colors[i] }} />{groupName(g.key)}</button>;
+      })}
+      {more > 0 && <span>and {count(more)} more</span>}
+    </p>
+  );
 }
 
 // Groups by their numbers over the whole time; each beside the largest.

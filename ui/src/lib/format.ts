@@ -79,6 +79,9 @@ function base64Hex(s: string): string {
 
 export const nsToMs = (ns: string) => Number(BigInt(ns) / 1000n) / 1e3;
 
+// Nanoseconds since 1970 as files have times, none of them lost.
+export const isoNs = (ns: string) => `${new Date(nsToMs(ns)).toISOString().slice(0, 19)}.${ns.padStart(9, '0').slice(-9)}Z`;
+
 const two = (n: number) => String(n).padStart(2, '0');
 
 export function clock(ms: number, digits = 0): string {

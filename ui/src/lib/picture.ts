@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A part of the page as a PNG, in the colours it has: its canvases, SVGs, filled boxes and texts are drawn
-// where they stand. What is only there to be pressed (buttons, read-outs) is left out.
+// where they stand. What is only there to be pressed or pointed at (buttons, read-outs) is left out; a value that opens a menu is a text.
 //
 //   for each element, outside in: its background; a canvas by itself; an SVG with its computed styles
 //   written into it, as a data: image; the lines of each text
 
-const OUT = 'button, .readout, .visually-hidden, .u-over, .u-select, .heat-line, .heat-cell, [data-no-picture]';
-const STYLES = ['fill', 'stroke', 'stroke-width', 'stroke-dasharray', 'opacity', 'fill-opacity', 'font-size', 'font-family', 'font-weight', 'text-anchor'];
+const OUT = '.button, .icon-button, .map-zoom, .readout, .visually-hidden, .u-over, .u-select, .heat-line, .heat-cell, [data-no-picture]';
+const STYLES = ['fill', 'stroke', 'stroke-width', 'stroke-dasharray', 'opacity', 'fill-opacity', 'font-size', 'font-family', 'font-weight', 'text-anchor', 'paint-order', 'stroke-linejoin', 'stroke-linecap'];
 const EDGE = 12;
 
 const isClear = (color: string) => color === 'transparent' || /^rgba\(.*, 0\)$/.test(color);

@@ -4,7 +4,7 @@
 import { useRef, useState } from 'preact/hooks';
 import { api } from '../lib/api';
 import { csvCell, csvText, saveFile } from '../lib/files';
-import { count, nsToMs, value } from '../lib/format';
+import { count, isoNs, value } from '../lib/format';
 import { streamOf, type LogSelection } from '../lib/logs';
 import { isOwn } from '../lib/schema';
 import type { Row } from '../lib/types';
@@ -14,14 +14,12 @@ import { openMenu } from '../parts/Menu';
 const PAGE = 2000;
 const MOST = 200_000;
 
-const iso = (ns: string) => `${new Date(nsToMs(ns)).toISOString().slice(0, 19)}.${ns.slice(-9)}Z`;
-
 const HEAD = ['time', 'severity', 'dataset', 'stream', 'service', 'trace_id', 'message'];
 
 function csvOf(r: Row, own: string[]): string {
   const f = r.fields;
   const stream = streamOf(r);
-  const cells = [iso(r.time_ns), f.severity, r.dataset, stream?.value, f['service.name'], f['trace.trace_id'], f.body, ...own.map((n) => f[n])];
+  const cells = [isoNs(r.time_ns), f.severity, r.dataset, stream?.value, f['service.name'], f['trace.trace_id'], f.body, ...own.map((n) => f[n])];
   return cells.map((v) => (v === undefined || v === null ? '' : csvCell(value(v)))).join(',');
 }
 
@@ -44,7 +42,7 @@ export function Export({ spec, asc, total }: { spec: LogSelection; asc: boolean;
           own = [...new Set(a.rows.flatMap((r) => Object.keys(r.fields)))].filter((k) => isOwn(k) && k !== 'log.stream').sort();
           if (kind === 'csv') parts.push(csvText([[...HEAD, ...own]]));
         }
-        parts.push(a.rows.map((r) => (kind === 'csv' ? `${csvOf(r, own!)}\r\n` : `${JSON.stringify({ time: iso(r.time_ns), id: r.id, dataset: r.dataset, ...r.fields })}\n`)).join(''));
+        parts.push(a.rows.map((r) => (kind === 'csv' ? `${csvOf(r, own!)}\r\n` : `${JSON.stringify({ time: isoNs(r.time_ns), id: r.id, dataset: r.dataset, ...r.fields })}\n`)).join(''));
         n += a.rows.length;
         after = a.next;
         setDone(n);

@@ -3,7 +3,7 @@
 // The answer to a Logs Insights query: a table, and where it has a number a chart of it, over time where
 // there is a time. Lines lead back to the explorer.
 
-import { useMemo, useState } from 'preact/hooks';
+import { useMemo, useRef, useState } from 'preact/hooks';
 import { api } from '../lib/api';
 import { groupColors } from '../lib/color';
 import { CursorBus } from '../lib/cursor';
@@ -18,6 +18,7 @@ import type { InsightsResult } from '../lib/types';
 import { Icon } from '../parts/Icon';
 import { LineChart } from '../parts/LineChart';
 import { openMenu } from '../parts/Menu';
+import { SaveAs } from '../parts/SaveAs';
 import { Empty, ErrorBox, Progress } from '../parts/States';
 import { Volume } from './Volume';
 
@@ -89,6 +90,7 @@ function Answer({ answer: a }: { answer: InsightsResult }) {
 
 function Chart({ charted: c, kind }: { charted: Charted; kind: string }) {
   const theme = useTheme();
+  const figure = useRef<HTMLElement>(null);
   const [bus] = useState(() => new CursorBus());
   // Levels have the colours they have everywhere.
   const colors = useMemo(() => {
@@ -108,8 +110,8 @@ function Chart({ charted: c, kind }: { charted: Charted; kind: string }) {
   }
   const range: [number, number] = [c.times[0]!, c.times[c.times.length - 1]! + c.step];
   return (
-    <figure class="panel chart-panel">
-      <figcaption class="legend">{series.slice(0, 12).map((s) => <span class="legend-item"><i class="dot" style={{ background: s.color }} />{s.name}</span>)}{c.more > 0 && <span class="muted">and {c.more} more, not drawn</span>}</figcaption>
+    <figure class="panel chart-panel" ref={figure}>
+      <figcaption class="legend">{series.slice(0, 12).map((s) => <span class="legend-item"><i class="dot" style={{ background: s.color }} />{s.name}</span>)}{c.more > 0 && <span class="muted">and {c.more} more, not drawn</span>}<span class="end"><SaveAs name="the chart" picture={() => figure.current} /></span></figcaption>
       {kind === 'line'
         ? <LineChart title="Result" times={c.times} step={c.step} range={range} series={series} isolated={null} bus={bus} text={si} />
         : <Volume title="Result" times={c.times} step={c.step} range={range} stacks={series} height={180} text={(n) => si(n)} />}

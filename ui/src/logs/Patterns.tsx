@@ -13,6 +13,7 @@ import { go, href, patch, useRoute } from '../lib/route';
 import { useLoad } from '../lib/use';
 import type { Filter, Pattern, PatternPart } from '../lib/types';
 import { openMenu } from '../parts/Menu';
+import { SaveAs } from '../parts/SaveAs';
 import { Covers, Empty, ErrorBox, Progress } from '../parts/States';
 
 const LIMIT = 200;
@@ -49,6 +50,7 @@ export function Patterns({ spec, about }: { spec: LogSelection; about: string })
         </select></label>
         {a && <span class="muted num">{count(a.lines)} {a.lines === 1 ? 'line' : 'lines'}{a.earlier_lines !== undefined && ` (${count(a.earlier_lines)} ${earlier?.[1] ?? 'earlier'})`}, {count(a.patterns_total)} {a.patterns_total === 1 ? 'pattern' : 'patterns'}{a.without > 0 && `, ${count(a.without)} rows without a text`}</span>}
         <Covers answer={a} loading={answer.loading} />
+        {found.length > 0 && <SaveAs name="patterns" rows={() => [['lines', 'earlier', 'pattern'], ...found.map((p) => [String(p.count), String(p.earlier ?? ''), p.text])]} json={() => found} />}
       </div>
       <Progress loading={answer.loading} progress={null} />
       {answer.error && <ErrorBox error={answer.error} retry={answer.reload} />}

@@ -4,7 +4,7 @@
 // a value, its share of the selected rows over its share of the rest, or, where values are numbers, both
 // distributions over each other. What chance may explain comes only when asked for. A value opens its menu.
 
-import { useState } from 'preact/hooks';
+import { useRef, useState } from 'preact/hooks';
 import { groupBy } from '../lib/actions';
 import { askDifferent, hideDifferent, type Different } from '../lib/different';
 import { clock, count, percent, unitOf, value as valueText, withUnit } from '../lib/format';
@@ -13,6 +13,7 @@ import { useLoad } from '../lib/use';
 import type { Facet, FacetsAnswer, Filter, Selection } from '../lib/types';
 import { Icon } from './Icon';
 import { openMenu } from './Menu';
+import { SaveAs } from './SaveAs';
 import { Covers, Empty, ErrorBox, Progress } from './States';
 import { ValueCell } from './ValueCell';
 
@@ -21,12 +22,14 @@ const FIRST = 12;
 export function DifferentPanel({ of, about, base }: { of: Different; about: string; base?: Selection }) {
   const answer = useLoad(`${about} ${JSON.stringify(of)}`, (signal) => askDifferent(of, signal, base), true);
   const a = answer.data;
+  const panel = useRef<HTMLElement>(null);
   return (
-    <section class="panel different" aria-label="What is different">
+    <section class="panel different" aria-label="What is different" ref={panel}>
       <header class="panel-head">
         <h2>{title(of)}</h2>
         {of.from !== null && of.to !== null && <span class="muted num">{clock(of.from * 1e3)} – {clock(of.to * 1e3)}</span>}
         <span class="end"><Covers answer={a} loading={answer.loading} /></span>
+        {a && a.facets.length > 0 && <SaveAs name="what is different" rows={() => rowsOf(a)} json={() => a} picture={() => panel.current} />}
         <button type="button" class="icon-button" onClick={hideDifferent} aria-label="Close the comparison"><Icon name="close" /></button>
       </header>
       <Progress loading={answer.loading} progress={null} />
@@ -36,6 +39,9 @@ export function DifferentPanel({ of, about, base }: { of: Different; about: stri
     </section>
   );
 }
+
+const rowsOf = (a: FacetsAnswer) => [['column', 'difference', 'effect', 'p', 'q', 'value', 'selected', 'rest'],
+  ...a.facets.flatMap((f) => f.values.map((v) => [f.column, f.difference, f.effect, f.p, f.q, valueText(v.value), v.selected, v.rest].map(String)))];
 
 function title(of: Different): string {
   if (of.was !== undefined) return `What is different from ${agoText(of.was * 1e3)} before`;

@@ -6,6 +6,7 @@ import { useMemo, useRef, useState } from 'preact/hooks';
 import { count, duration, percent } from '../lib/format';
 import { patch } from '../lib/route';
 import { useSize } from '../lib/use';
+import { SaveAs } from './SaveAs';
 
 const HEIGHT = 96;
 const FOOT = 18;
@@ -55,6 +56,7 @@ export function Distribution({ values, range, note }: { values: number[]; range:
   // Bars from anchor to focus are being chosen.
   const [pick, setPick] = useState<{ anchor: number; focus: number } | null>(null);
   const drag = useRef(false);
+  const figure = useRef<HTMLElement>(null);
   const most = Math.max(...bins, 1);
   const x = (i: number) => (i / n) * width;
   const barAt = (e: PointerEvent) => {
@@ -84,11 +86,12 @@ export function Distribution({ values, range, note }: { values: number[]; range:
   const held = now ? sorted.filter((v) => v >= now.min && v < now.max).length : sorted.length;
   const text = now ? `${duration(now.min)} to ${duration(now.max)}: ${count(held)} traces, ${percent(held / sorted.length)}` : `${count(sorted.length)} traces`;
   return (
-    <figure class="panel chart-panel distribution">
+    <figure class="panel chart-panel distribution" ref={figure}>
       <figcaption>Response times
         <span class="muted num">{text}{note && `, ${note}`}</span>
         <span class="muted num end">p50 {duration(quantile(sorted, 0.5))} · p90 {duration(quantile(sorted, 0.9))} · p99 {duration(quantile(sorted, 0.99))}</span>
         {range && <button type="button" class="button small" onClick={() => setRange(null)}>All durations</button>}
+        <SaveAs name="response times" rows={() => [['from_ms', 'to_ms', 'traces'], ...bins.map((b, i) => [edges[i], edges[i + 1], b].map(String))]} json={() => ({ durations_ms: sorted })} picture={() => figure.current} />
       </figcaption>
       <div class="distribution-bars" ref={ref} tabIndex={0} role="slider" aria-label="Range of response times" aria-valuemin={0} aria-valuemax={n - 1} aria-valuenow={pick?.focus ?? 0} aria-valuetext={text}
         onKeyDown={onKey} onBlur={() => !drag.current && setPick(null)}

@@ -3,9 +3,12 @@
 
 import { dateTime } from '../lib/format';
 import { useSize } from '../lib/use';
+import { SaveAs } from './SaveAs';
 
 export interface PlotLine { name: string; color: string; points: [number, number | null][] }
 export interface PlotMark { ms: number; text: string; color: string }
+const iso = (ms: number) => new Date(ms).toISOString();
+
 interface Props { label: string; lines: PlotLine[]; text: (n: number) => string; height?: number; threshold?: number | null; marks?: PlotMark[]; range?: [number, number]; zero?: boolean }
 
 const PAD = { left: 54, right: 8, top: 8, bottom: 20 };
@@ -21,8 +24,11 @@ export function Plot({ label, lines, text, height = 160, threshold = null, marks
   const w = Math.max(width - PAD.left - PAD.right, 10), h = height - PAD.top - PAD.bottom;
   const x = (ms: number) => PAD.left + (to > from ? ((ms - from) / (to - from)) * w : w / 2);
   const y = (v: number) => PAD.top + h - ((v - low) / (high - low || 1)) * h;
+  const rows = () => [['time', ...lines.map((l) => l.name)], ...(lines[0]?.points ?? []).map(([ms], i) => [iso(ms), ...lines.map((l) => String(l.points[i]?.[1] ?? ''))])];
+  const json = () => lines.map((l) => ({ name: l.name, points: l.points.map(([ms, n]) => ({ time: iso(ms), value: n })) }));
   return (
     <div class="plot" ref={box}>
+      {all.length > 0 && <SaveAs name={label} rows={rows} json={json} picture={() => box.current} />}
       {width > 0 && all.length > 0 && (
         <svg width={width} height={height} role="img" aria-label={label}>
           {[low, (low + high) / 2, high].map((v) => (

@@ -3,11 +3,12 @@
 
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { api } from '../lib/api';
-import { count, dateTime, duration, nsToMs, value as text } from '../lib/format';
+import { count, dateTime, duration, isoNs, nsToMs, value as text } from '../lib/format';
 import { ownColumn, relationOf } from '../lib/relation';
 import { useRoute } from '../lib/route';
 import type { Row, RowsAnswer, Selection } from '../lib/types';
 import { RowPanel } from './RowPanel';
+import { SaveAs } from './SaveAs';
 import { Covers, Empty, ErrorBox, Hint, Progress } from './States';
 import { ValueCell } from './ValueCell';
 
@@ -20,6 +21,12 @@ function columnsOf(params: URLSearchParams, selection: Selection, rows: Row[]): 
     .map(relationOf).filter((c) => c.prefix === '').map((c) => c.field).filter((c) => c !== '*' && c !== 'service.name');
   const present = new Set(rows.flatMap((r) => Object.keys(r.fields)));
   return [...new Set([...BASE, 'severity', 'body', 'error', ...asked])].filter((c) => present.has(c) || asked.includes(c));
+}
+
+// Every field that some row has; the page shows those that the question speaks of.
+function rowsOf(rows: Row[]): string[][] {
+  const names = [...new Set(rows.flatMap((r) => Object.keys(r.fields)))].filter((n) => n !== 'dataset').sort();
+  return [['time', 'kind', 'dataset', ...names], ...rows.map((r) => [isoNs(r.time_ns), r.kind, r.dataset, ...names.map((n) => (r.fields[n] === undefined || r.fields[n] === null ? '' : text(r.fields[n])))])];
 }
 
 export function RowTable({ selection }: { selection: Selection }) {
@@ -47,7 +54,7 @@ export function RowTable({ selection }: { selection: Selection }) {
   const columns = columnsOf(params, selection, state.rows);
   return (
     <div class="raw">
-      <div class="bar"><span class="muted num">{count(state.rows.length)} rows shown, newest first</span><Covers answer={state.last} loading={state.loading} /></div>
+      <div class="bar"><span class="muted num">{count(state.rows.length)} rows shown, newest first</span><Covers answer={state.last} loading={state.loading} />{state.rows.length > 0 && <SaveAs name="raw rows" rows={() => rowsOf(state.rows)} json={() => state.rows.map(({ time_ns, fields, ...r }) => ({ time: isoNs(time_ns), ...r, ...fields }))} />}</div>
       <Progress loading={state.loading} progress={null} />
       {state.error && <ErrorBox error={state.error} retry={() => load([], null)} />}
       {!state.loading && !state.error && state.rows.length === 0 && <Empty title="No rows match"><Hint examined={state.last?.rows_examined ?? 0} /></Empty>}

@@ -12,13 +12,20 @@ import type { Bucket, Group } from '../lib/types';
 import { heatOf, shade } from './heatdraw';
 import { openMenu } from './Menu';
 import { valueMenu } from '../lib/actions';
+import { groupJson, groupRows } from '../lib/table';
+import { SaveAs } from './SaveAs';
 import { ValueCell } from './ValueCell';
 
 export function ServiceTable({ answer, service, heat }: { answer: HomeAnswer; service: string | null; heat: number }) {
   const edges = Object.values(answer.main.heatmaps)[0]?.edges ?? [];
   const failed = useMemo(() => new Map(answer.errors.groups.map((g) => [groupId(g.key), g.values[0] ?? 0])), [answer.errors]);
+  const name = service ? 'Requests by name' : 'Services';
+  // Failures stand in another answer.
+  const rows = () => groupRows(answer.main).map((r, i) => [...r, i === 0 ? 'failed' : String(failed.get(groupId(answer.main.groups[i - 1]!.key)) ?? 0)]);
+  const json = () => groupJson(answer.main).map((g, i) => ({ ...g, failed: failed.get(groupId(answer.main.groups[i]!.key)) ?? 0 }));
   return (
-    <div class="panel table-wrap" role="region" aria-label={service ? 'Requests by name' : 'Services'} tabIndex={0}>
+    <div class="table-box"><SaveAs name={name} rows={rows} json={json} />
+    <div class="panel table-wrap" role="region" aria-label={name} tabIndex={0}>
       <table class="table service-table">
         <thead>
           <tr>
@@ -32,7 +39,7 @@ export function ServiceTable({ answer, service, heat }: { answer: HomeAnswer; se
           ))}
         </tbody>
       </table>
-    </div>
+    </div></div>
   );
 }
 

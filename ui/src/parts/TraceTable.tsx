@@ -3,13 +3,14 @@
 
 import { api, ApiError } from '../lib/api';
 import { serviceColor } from '../lib/color';
-import { count, dateTime, duration, nsToMs } from '../lib/format';
+import { count, dateTime, duration, isoNs, nsToMs } from '../lib/format';
 import { href, go } from '../lib/route';
 import { useTheme } from '../lib/theme';
 import { useLive, useLoad } from '../lib/use';
 import type { Selection, TraceSummary } from '../lib/types';
 import { useEffect, useState } from 'preact/hooks';
 import { Distribution, type Range } from './Distribution';
+import { SaveAs } from './SaveAs';
 import { Covers, Empty, ErrorBox, Hint, Progress } from './States';
 
 interface Props {
@@ -37,7 +38,7 @@ export function TraceTable({ selection, sort, limit = 50, live = false, compact,
     <div class="traces">
       {!compact && (
         <>
-          <div class="bar"><span class="muted num">{a ? `${count(traces.length)} traces${cut && traces.length < more ? ` ${cut}; narrow the time range to see others` : ''}` : ''}</span><Covers answer={a} loading={answer.loading} /></div>
+          <div class="bar"><span class="muted num">{a ? `${count(traces.length)} traces${cut && traces.length < more ? ` ${cut}; narrow the time range to see others` : ''}` : ''}</span><Covers answer={a} loading={answer.loading} />{traces.length > 0 && <SaveAs name="traces" rows={() => rowsOf(traces)} json={() => traces} />}</div>
           <Progress loading={answer.loading && !live} progress={null} />
         </>
       )}
@@ -53,6 +54,9 @@ export function TraceTable({ selection, sort, limit = 50, live = false, compact,
     </div>
   );
 }
+
+const HEAD = ['start', 'trace_id', 'service', 'name', 'status', 'duration_ms', 'spans', 'errors'];
+const rowsOf = (traces: TraceSummary[]) => [HEAD, ...traces.map((t) => [isoNs(t.start_ns), t.trace_id, t.root?.service, t.root?.name, t.root?.status, t.duration_ms, t.spans, t.errors].map((v) => String(v ?? '')))];
 
 function List({ traces }: { traces: TraceSummary[] }) {
   const longest = Math.max(...traces.map((t) => t.duration_ms), 0.001);

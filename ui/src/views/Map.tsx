@@ -12,6 +12,7 @@ import { useLive, useLoad } from '../lib/use';
 import { MapCanvas, type Sizing } from '../map/Canvas';
 import { MapPanel } from '../map/Panel';
 import { HowToSend } from '../parts/HowToSend';
+import { SaveAs } from '../parts/SaveAs';
 import { Covers, Empty, ErrorBox, Hint, Progress } from '../parts/States';
 import { Where } from '../parts/Where';
 
@@ -39,6 +40,7 @@ export function MapView() {
         <Legend />
         {a && a.nodes.length > MANY && <Find nodes={a.nodes} />}
         <Covers answer={a} loading={answer.loading && !a} extra={a ? `${count(a.nodes.length)} nodes, ${count(a.edges.length)} edges` : ''} />
+        {a && a.nodes.length > 0 && <SaveAs name="the map" json={() => a} picture={() => document.querySelector('.map-body')} />}
       </div>
       <div class="panel builder"><Where error={answer.error} label="Spans where" /></div>
       <Progress loading={answer.loading && !a} progress={null} />
