@@ -24,6 +24,15 @@ const slowTrace = async (page) => {
   await page.locator('.sidebar .field').first().waitFor();
 };
 
+// Two clicks, and the board they made.
+const onBoard = async (page) => {
+  await page.getByRole('button', { name: 'Add to board' }).click();
+  await page.getByRole('menuitem', { name: 'A new board' }).click();
+  await page.getByRole('status').getByText('Added to').getByRole('link').click();
+  await page.locator('.board-panel .heat').waitFor();
+  await page.locator('.board-panel .uplot').waitFor();
+};
+
 // A failure of Cruddur's: its frame, its request, whom it met.
 const failure = async (page) => {
   await page.getByRole('link', { name: /TroubleError/ }).last().click();
@@ -35,6 +44,7 @@ export const SHOTS = [
   { name: 'tour-different', path: `/ui/query?t=15m&c=${q('HEATMAP(duration_ms)')}&w=${q('span.kind = "server"')}&w=${q('http.route = "/api/activities/home"')}&d=${q('duration_ms >= 100')}`, ready: '.different >> text=user_agent.original', run: (page) => page.locator('.different').evaluate((e) => e.scrollIntoView()) },
   { name: 'tour-slow', path: `/ui/traces?t=15m&sort=slow&live=0&w=${q('http.route = "/api/activities/home"')}`, ready: '.trace-table tbody tr', run: slowTrace },
   { name: 'tour-userid', path: `/ui/query?t=15m&c=${q('HEATMAP(duration_ms)')}&c=COUNT&by=UserId&w=${q('name = "home-activities-mock-data"')}`, ready: 'text=Cocomelon' },
+  { name: 'tour-board', path: `/ui/query?t=15m&c=${q('HEATMAP(duration_ms)')}&c=COUNT&by=UserId&w=${q('name = "home-activities-mock-data"')}`, ready: 'text=Cocomelon', run: onBoard },
   { name: 'tour-map', path: '/ui/map?t=15m&live=0', ready: 'text=/[0-9] nodes/' },
   { name: 'tour-error', path: '/ui/errors?t=15m', ready: 'text=TroubleError', run: failure },
   { name: 'tour-logs', path: `/ui/logs?t=15m&lang=insights&iq=${q('parse body "http * * *" as path, status, words | filter ispresent(status) | stats count(*) as requests by words | sort requests desc')}`, ready: '.insights-table tbody tr' },

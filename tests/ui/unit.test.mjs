@@ -42,6 +42,7 @@ const source = await load('logs/source.ts');
 const saved = await load('lib/saved.ts');
 const files = await load('lib/files.ts');
 const table = await load('lib/table.ts');
+const { score } = await load('lib/complete.ts');
 const layout = await load('boards/layout.ts');
 const markdown = await load('lib/markdown.ts');
 const { limiter } = await load('lib/limit.ts');
@@ -414,4 +415,10 @@ test('a stored question becomes the address that asks it', () => {
   assert.deepEqual(query.specOf(params), { ...spec, dataset: 'shop' });
   assert.equal(query.questionName({ ...spec, formulas: undefined }), 'COUNT, slow by user where `a b` in [x,2] or c exists');
   assert.deepEqual([time.spanText(90), time.spanText(86400), time.spanText(5400)], ['90s', '1d', '90m']);
+});
+
+test('capitals say which of two names one means', () => {
+  assert.ok(score('UserId', 'User') > score('user_agent.original', 'User'));
+  assert.equal(score('UserId', 'user'), score('user_agent.original', 'user'));
+  assert.ok(score('user', 'User') > score('UserId', 'User'), 'the whole name comes first');
 });

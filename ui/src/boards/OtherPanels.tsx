@@ -2,10 +2,10 @@
 // Panels that ask no question: a text in Markdown, and an SLO with its budget.
 
 import { useState } from 'preact/hooks';
-import type { BurnDown } from '../lib/alerts';
+import { burnLine } from '../lib/alerts';
 import { api } from '../lib/api';
 import { environment } from '../lib/env';
-import { count, nsToMs, short } from '../lib/format';
+import { count, short } from '../lib/format';
 import { href } from '../lib/route';
 import { focusOnce, useInterval, useLoad } from '../lib/use';
 import { Markdown } from '../parts/Markdown';
@@ -63,16 +63,12 @@ export function SloPanel({ id, rows, shared, ...frame }: { id: string; rows: num
             <p class={`big${left <= 0 ? ' error' : ''}`}>{left.toFixed(1)} % <span class="muted">of the budget left</span></p>
             <div class={`budget${left <= 0 ? ' gone' : left < 10 ? ' low' : ''}`} role="img" aria-label={`Budget remaining: ${left.toFixed(1)} %`}><span style={{ width: `${Math.max(0, Math.min(100, left))}%` }} /></div>
             <p class="muted small">{(r.compliance ?? 100).toFixed(3)} % good of {count(r.total ?? 0)}; {short(r.object.target_per_million / 1e4)} % wanted over {r.object.time_period_days} days</p>
-            {answer.data?.burn && answer.data.burn.total > 0 && <Burn burn={answer.data.burn} name={r.object.name} height={Math.max(80, rows * 76 - 150)} />}
+            {answer.data?.burn && answer.data.burn.total > 0 && (
+              <Plot label={`Budget remaining of ${r.object.name}`} lines={[burnLine(answer.data.burn)]} text={(n) => `${short(n)} %`} threshold={0} height={Math.max(80, rows * 76 - 150)} />
+            )}
           </div>
         )}
       </div>
     </Frame>
   );
-}
-
-function Burn({ burn, name, height }: { burn: BurnDown; name: string; height: number }) {
-  const step = nsToMs(burn.step_ns);
-  const points = burn.steps.map((p, i): [number, number | null] => [nsToMs(burn.start_ns) + (i + 1) * step, p.budget_remaining]);
-  return <Plot label={`Budget remaining of ${name}`} lines={[{ name: 'Budget remaining', color: 'var(--accent-line)', points }]} text={(n) => `${short(n)} %`} threshold={0} height={height} />;
 }

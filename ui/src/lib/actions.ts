@@ -40,7 +40,9 @@ export function addFilters(filters: Filter[]) {
 
 export function groupBy(field: string) {
   if (route().view !== 'query') {
-    go(elsewhere('query', { by: field, w: route().params.getAll('w') }));
+    // A question begins as Query's does; rows without the field would outnumber those with it.
+    const w = FILTERED.has(route().view) ? route().params.getAll('w') : [];
+    go(elsewhere('query', { c: route().view === 'logs' ? ['COUNT'] : ['COUNT', 'HEATMAP(duration_ms)'], by: field, w: [...w, filterText({ column: field, op: 'exists' })] }));
     return;
   }
   const have = route().params.getAll('by');

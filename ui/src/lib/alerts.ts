@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Triggers, SLOs, burn alerts and boards as the server has them, and their texts.
 
-import { short } from './format';
+import { nsToMs, short } from './format';
 import { calcText } from './query';
 import type { Calc, QuerySpec, Value } from './types';
+import type { PlotLine } from '../parts/Plot';
 
 export interface Evaluation {
   number: number; at_ns: string; took_ms: number; value: number | null; met: boolean; triggered: boolean;
@@ -38,6 +39,13 @@ export function conditionText(t: Trigger): string {
 export const burnText = (b: BurnAlert) => (b.alert_type === 'budget_rate'
   ? `budget falls by ${short((b.budget_rate_decrease_threshold_per_million ?? 0) / 1e4)} % within ${minutes((b.budget_rate_window_minutes ?? 0) * 60)}`
   : `budget exhausted within ${minutes((b.exhaustion_minutes ?? 0) * 60)}`);
+
+// The budget at the end of each step; the last is still running.
+export function burnLine(b: BurnDown): PlotLine {
+  const step = nsToMs(b.step_ns);
+  const points = b.steps.map((p, i): [number, number | null] => [Math.min(nsToMs(b.start_ns) + (i + 1) * step, Date.now()), p.budget_remaining]);
+  return { name: 'Budget remaining', color: 'var(--accent-line)', points };
+}
 
 export const toldText = (list: Told[]) => list.map((r) => `${r.type ?? ''} ${r.target ?? ''}`.trim()).join(', ') || 'nobody';
 

@@ -6,6 +6,7 @@
 import { flow, free, reading, type Place } from '../boards/layout';
 import { slugOf } from './alerts';
 import { api, hny } from './api';
+import { dateTime } from './format';
 import { questionName } from './query';
 import type { Dataset, Filter, QuerySpec, Value } from './types';
 
@@ -108,7 +109,7 @@ export async function addQuestion(to: Board | null, dataset: string, spec: Query
   const ds = encodeURIComponent(slugOf(dataset));
   const q = await hny<{ id: string }>('POST', `queries/${ds}`, spec);
   const a = await hny<Annotation>('POST', `query_annotations/${ds}`, { name, query_id: q.id, source: 'board' });
-  const b = to ? await board(to.id) : await makeBoard(`Board of ${new Date().toISOString().slice(0, 10)}`);
+  const b = to ? await board(to.id) : await makeBoard(`Board of ${dateTime(Date.now()).slice(0, -3)}`);
   const charts = Math.max(1, (spec.formulas ?? spec.calculations ?? []).length);
   return keepBoard({ ...b, panels: added(b.panels, { type: 'query', query_panel: { query_id: q.id, query_annotation_id: a.id } }, { w: 6, h: Math.min(10, 4 + 3 * (charts - 1)) }) });
 }

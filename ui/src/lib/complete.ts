@@ -11,12 +11,13 @@ import type { Field } from './types';
 // but never preferred to what was typed.
 export interface Suggestion { text: string; label: string; detail?: string; done: boolean; weak?: boolean }
 
-// Rank: prefix of the name, prefix of a dotted part, anywhere, letters in order.
-function score(name: string, typed: string): number {
+// Rank: the name, its beginning as it is written where one typed capitals (User: UserId before user_agent), prefix of the name, prefix of a dotted part, anywhere, letters in order.
+export function score(name: string, typed: string): number {
   const n = name.toLowerCase();
   const t = typed.toLowerCase();
   if (t === '') return 1;
-  if (n === t) return 6;
+  if (n === t) return 7;
+  if (typed !== t && name.startsWith(typed)) return 6;
   if (n.startsWith(t)) return 5;
   if (n.split(/[._-]/).some((p) => p.startsWith(t))) return 4;
   if (n.includes(t)) return 3;

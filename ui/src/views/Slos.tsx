@@ -2,10 +2,10 @@
 // Service level objectives: all of them with their budgets, one with its burn-down and burn alerts.
 
 import { useState } from 'preact/hooks';
-import { burnText, slugOf, toldText, type Alert, type BurnAlert, type Slo, type SloReport } from '../lib/alerts';
+import { burnLine, burnText, slugOf, toldText, type Alert, type BurnAlert, type Slo, type SloReport } from '../lib/alerts';
 import { api, hny } from '../lib/api';
 import { environment } from '../lib/env';
-import { count, nsToMs, short } from '../lib/format';
+import { count, short } from '../lib/format';
 import { go, href, useRoute } from '../lib/route';
 import { useInterval, useLoad } from '../lib/use';
 import { Plot } from '../parts/Plot';
@@ -73,8 +73,6 @@ function OneSlo({ s, alerts, changed }: { s: SloReport; alerts: Alert<BurnAlert>
   const [error, setError] = useState<Error | null>(null);
   const [open, setOpen] = useState<string | null>(null);
   const [turn, again] = useState(0);
-  const step = burn.data ? nsToMs(burn.data.step_ns) : 0;
-  const points = (burn.data?.steps ?? []).map((p, i): [number, number | null] => [nsToMs(burn.data!.start_ns) + (i + 1) * step, p.budget_remaining]);
   const run = (what: Promise<unknown>) => { setError(null); void what.then(() => { changed(); again((n) => n + 1); }, setError); };
   const shown = alerts.find((a) => a.object.id === open);
   return (
@@ -100,7 +98,7 @@ function OneSlo({ s, alerts, changed }: { s: SloReport; alerts: Alert<BurnAlert>
         {burn.loading && !burn.data && <Progress loading progress={null} />}
         {burn.error && <ErrorBox error={burn.error} retry={burn.reload} />}
         {burn.data && (burn.data.total === 0 ? <Empty title="No event counted yet"><p>The SLI is null for every event there is.</p></Empty>
-          : <Plot label={`Budget remaining of ${o.name}`} lines={[{ name: 'Budget remaining', color: 'var(--accent-line)', points }]} text={(n) => `${short(n)} %`} threshold={0} height={220} />)}
+          : <Plot label={`Budget remaining of ${o.name}`} lines={[burnLine(burn.data)]} text={(n) => `${short(n)} %`} threshold={0} height={220} />)}
       </section>
       <section class="panel" aria-labelledby="burn-alerts"><h2 id="burn-alerts">Burn alerts</h2>
         {alerts.length === 0 ? <p class="muted">Nobody is told when the budget burns.</p> : (
