@@ -329,6 +329,23 @@ test('a board of the older form is shown; the first change makes its queries pan
   await keptAs(b.id, [[0, 0, 5, 4]]);
 });
 
+test('of two who change a board at once the second is told, and sees what the first did', options, async () => {
+  const b = await makeBoard('Shared', [await question({ calculations: [{ op: 'COUNT' }] }, 'shop', 'Of two')]);
+  await open(b);
+  await panel('Of two').locator('.uplot').waitFor();
+  await until('a change of another second', async () => (await skep.json('PUT', `/1/boards/${b.id}`, { ...b, description: `by somebody else` })).updated_at !== b.updated_at);
+  await grip('Of two').focus();
+  await page.keyboard.press('Shift+ArrowRight');
+  await page.keyboard.press('Enter');
+  await page.getByRole('alert').getByText('somebody else has changed this board').waitFor();
+  await page.getByText('by somebody else').waitFor();
+  assert.deepEqual(spots(await kept(b.id)), [[0, 0, 6, 4]]);
+  await grip('Of two').focus();
+  await page.keyboard.press('Shift+ArrowRight');
+  await page.keyboard.press('Enter');
+  await keptAs(b.id, [[0, 0, 7, 4]]);
+});
+
 test('the look of a panel is changed; a bar, a number, a table; the API has it', options, async () => {
   const b = await makeBoard('Looks', [await question({ calculations: [{ op: 'COUNT' }], breakdowns: ['http.response.status_code'], filters: [{ column: 'http.route', op: 'exists' }] }, 'shop', 'Codes')]);
   await open(b);

@@ -52,6 +52,7 @@ function useKept(id: string) {
   const [error, setError] = useState<Error | null>(null);
   const next = useRef<Board | null>(null);
   const busy = useRef(false);
+  const stamp = useRef<string | undefined>(undefined); // of the newest answer; what waits was made of one before
   const keep = async (b: Board) => {
     setError(null);
     setMine(b);
@@ -60,13 +61,15 @@ function useKept(id: string) {
     busy.current = true;
     try {
       while (next.current) {
-        const sent: Board = next.current;
+        const sent: Board = { ...next.current, ...(stamp.current && { updated_at: stamp.current }) };
         next.current = null;
         const kept = await keepBoard(sent);
+        stamp.current = kept.updated_at;
         if (!next.current) setMine(kept);
       }
     } catch (e) {
       next.current = null;
+      stamp.current = undefined;
       setError(e as Error);
       setMine(null);
       loaded.reload();
@@ -87,7 +90,7 @@ export function OneBoard({ id }: { id: string }) {
   const ids = (b?.panels ?? []).map((p) => p.query_panel?.query_annotation_id ?? '').join(' ');
   const beside = useLoad(b ? `beside ${id} ${ids}` : null, (signal) => around(b!, signal));
   const slugs = useMemo(() => [...new Set((b?.panels ?? []).flatMap((p) => p.query_panel?.dataset || []))].sort(), [ids]);
-  const markers = useMarkers(slugs);
+  const markers = useMarkers(b ? slugs : null);
   const own = named();
   const span = useMemo(() => (own.has('t') || own.has('from') ? spanOf(rangeOf(params)) : null), [own.get('t'), own.get('from'), own.get('to')]);
   const filters = useMemo(() => filtersOf(params), [params.getAll('w').join('\n')]);

@@ -68,7 +68,10 @@ async function withName(p: Panel): Promise<Panel> {
 
 export const board = async (id: string, signal?: AbortSignal) => modern(await hny<Board>('GET', `boards/${encodeURIComponent(id)}`, undefined, signal));
 
+// Of two who change a board at once the second is told; `updated_at` is that of the board that was changed.
 export async function keepBoard(b: Board): Promise<Board> {
+  const there = await hny<Board>('GET', `boards/${encodeURIComponent(b.id)}`);
+  if (b.updated_at !== there.updated_at) throw new Error('somebody else has changed this board; here it is as it is now');
   const { queries: _q, slos: _s, ...rest } = b;
   const panels = await Promise.all(b.panels.map(withName));
   return hny<Board>('PUT', `boards/${encodeURIComponent(b.id)}`, { ...rest, panels, type: 'flexible', layout_generation: 'manual' });

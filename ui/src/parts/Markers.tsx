@@ -13,9 +13,9 @@ import { Sure } from './Sure';
 const REFRESH_MS = 15e3;
 const LISTED = 12;
 
-export function useMarkers(slugs: string[]) {
-  const loaded = useLoad(`markers ${environment()} ${slugs.join(' ')}`, (signal) => markersOf(slugs, signal));
-  useInterval(REFRESH_MS, loaded.reload);
+export function useMarkers(slugs: string[] | null) {
+  const loaded = useLoad(slugs && `markers ${environment()} ${slugs.join(' ')}`, (signal) => markersOf(slugs!, signal));
+  useInterval(slugs && REFRESH_MS, loaded.reload);
   return loaded;
 }
 
