@@ -147,29 +147,40 @@ skep_rc skep_state_run_get(struct skep_state *s, skep_str environment, skep_str 
 /* --- lists ---------------------------------------------------------------------------------------
  */
 
-/* Is the word in the text, whatever the case of ASCII letters? */
-static bool holds(skep_str text, skep_str word)
+static size_t lower(char *to, skep_str s)
 {
-    for (size_t i = 0; i + word.n <= text.n; i++)
-        if (skep_str_ieq((skep_str){text.p + i, word.n}, word))
-            return true;
-    return false;
+    for (size_t i = 0; i < s.n; i++)
+        to[i] = s.p[i] >= 'A' && s.p[i] <= 'Z' ? (char)(s.p[i] + 'a' - 'A') : s.p[i];
+    return s.n;
 }
 
+static const skep_str *lower_words(struct skep_arena *arena, const struct skep_run_list *which)
+{
+    skep_str *ret = skep_new_n(arena, skep_str, which->n_words + 1);
+    for (unsigned w = 0; w < which->n_words; w++) {
+        char *word = skep_arena_alloc(arena, which->words[w].n);
+        ret[w] = (skep_str){word, lower(word, which->words[w])};
+    }
+    return ret;
+}
+
+/* Whatever the case of ASCII letters; the words of `which` are lower case.  The state is locked:
+ * each word costs one pass over a row's text, however long it is. */
 static bool has_words(sqlite3_stmt *st, const struct skep_run_list *which)
 {
     static const int columns[] = {3, 4, 6}; /* actor, name, question */
-    for (unsigned w = 0; w < which->n_words; w++) {
-        bool found = false;
-        for (size_t c = 0; c < SKEP_ARRAY_LEN(columns) && !found; c++) {
-            const char *p = (const char *)sqlite3_column_text(st, columns[c]);
-            found = p && holds((skep_str){p, (size_t)sqlite3_column_bytes(st, columns[c])},
-                               which->words[w]);
+    uint64_t missing = ((uint64_t)1 << which->n_words) - 1;
+    char text[SKEP_RUN_QUESTION_MAX];
+    for (size_t c = 0; c < SKEP_ARRAY_LEN(columns) && missing; c++) {
+        const char *p = (const char *)sqlite3_column_text(st, columns[c]);
+        size_t n = SKEP_MIN((size_t)sqlite3_column_bytes(st, columns[c]), sizeof text);
+        n = p ? lower(text, (skep_str){p, n}) : 0;
+        for (unsigned w = 0; w < which->n_words; w++) {
+            if (skep_str_find_portable((skep_str){text, n}, which->words[w]) != SIZE_MAX)
+                missing &= ~((uint64_t)1 << w);
         }
-        if (!found)
-            return false;
     }
-    return true;
+    return missing == 0;
 }
 
 /* Questions of a list that were met already, by their hash. */
@@ -249,9 +260,12 @@ skep_rc skep_state_runs(struct skep_state *s, const struct skep_run_list *which,
         l.met.of = skep_arena_try_alloc(arena, l.met.cap * sizeof *l.met.of);
     if (which->once && !l.met.of)
         return skep_fail(err, SKEP_ENOMEM, "no memory left for the list");
+    struct skep_run_list low = *which;
+    skep_assert(which->n_words < 64);
+    low.words = lower_words(arena, which);
     skep_index_init(&l.met.by_hash, 256);
     skep_mutex_lock(&s->lock);
-    skep_rc rc = list_locked(s, which, arena, &l, err);
+    skep_rc rc = list_locked(s, &low, arena, &l, err);
     skep_mutex_unlock(&s->lock);
     skep_index_done(&l.met.by_hash);
     *ret = l.runs;

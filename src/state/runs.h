@@ -12,8 +12,8 @@ enum {
     SKEP_RUNS_MAX = 10000,     /* of an environment */
     SKEP_RUNS_KEPT_MAX = 1000, /* of these starred or named */
     SKEP_RUN_NAME_MAX = 320,
-    SKEP_RUN_QUESTION_MAX = 64 << 10,
-    SKEP_RUN_PATH_MAX = 64 << 10
+    SKEP_RUN_QUESTION_MAX = 8 << 10, /* what is larger is not kept: a list looks through all */
+    SKEP_RUN_PATH_MAX = 8 << 10
 };
 static const uint64_t SKEP_RUNS_BYTES = 128ull << 20; /* of an environment's answers, packed */
 static const int64_t SKEP_RUNS_AGE_NS = 90ll * 86400 * 1000000000; /* of those nobody keeps */

@@ -4,6 +4,7 @@
 #include <cmocka.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "home.h"
@@ -180,6 +181,28 @@ static void test_kept_have_limits(void **unused)
     assert_int_equal(keep(more, "", true), SKEP_OK);
 }
 
+/* The state is locked while a list looks for words: each costs one pass over a question, also one
+ * that nearly stands everywhere.  Looking at each place anew took 30 ms a row. */
+static void test_long_words(void **unused)
+{
+    static char question[SKEP_RUN_QUESTION_MAX], word[4096];
+    skep_str words[8];
+    (void)unused;
+    memset(question, 'a', sizeof question - 1);
+    memset(word, 'A', sizeof word);
+    word[sizeof word - 1] = 'b';
+    for (size_t w = 0; w < SKEP_ARRAY_LEN(words); w++)
+        words[w] = (skep_str){word, sizeof word - w % 2}; /* every other one is there */
+    for (int i = 0; i < LIMIT; i++)
+        put(HERE, "ann", question, 1, 1);
+    clock_t begin = clock();
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(count((struct skep_run_list){.words = words, .n_words = 8}, NULL), 0);
+    assert_true(clock() - begin < 2 * CLOCKS_PER_SEC);
+    words[0].n--;
+    assert_int_equal(count((struct skep_run_list){.words = words, .n_words = 2}, NULL), LIMIT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -187,6 +210,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_lists, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_limits, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_kept_have_limits, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_long_words, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
