@@ -106,7 +106,12 @@ static void series(struct skep_json *json, const struct skep_ledger_line *x, siz
     skep_json_key(json, SKEP_STR("difference"));
     skep_json_array(json);
     for (size_t k = 0; k < n; k++)
-        skep_json_i64(json, x[k].difference != 0 ? x[k].difference : x[k].store_difference);
+        skep_json_i64(json, x[k].difference);
+    skep_json_end(json);
+    skep_json_key(json, SKEP_STR("store_difference"));
+    skep_json_array(json);
+    for (size_t k = 0; k < n; k++)
+        skep_json_i64(json, x[k].store_difference);
     skep_json_end(json);
 }
 

@@ -65,36 +65,34 @@ uint64_t skep_doctor_number(const struct skep_doctor *d, const char *object, con
 }
 
 /* The status of the server, if one answers. */
-static void ask(struct skep_doctor *d, const struct skep_cli_args *args)
+static void ask(struct skep_doctor *d)
 {
-    struct skep_cli_http http;
+    struct skep_cli_http *http = &d->http;
     skep_err err = {.text = ""};
     const struct skep_cli_call call = {.method = "GET", .path = SKEP_STR("/skep/v1/status")};
-    skep_cli_http_init(&http, args);
-    skep_rc rc = skep_cli_call(&http, &call, &err);
-    if (rc == SKEP_OK && http.status == 200)
-        d->doc = yyjson_read((const char *)http.body.p, http.body.n, 0);
+    skep_rc rc = skep_cli_call(http, &call, &err);
+    if (rc == SKEP_OK && http->status == 200)
+        d->doc = yyjson_read((const char *)http->body.p, http->body.n, 0);
     d->status = yyjson_doc_get_root(d->doc);
-    if (rc == SKEP_OK && (http.status == 401 || http.status == 403)) {
+    if (rc == SKEP_OK && (http->status == 401 || http->status == 403)) {
         skep_doctor_say(d, SKEP_DOCTOR_PROBLEM,
                         "Give a key with the right to query: --key KEY, or SKEP_KEY.",
                         "the server at " SKEP_STRFMT " asks for a key: it was not looked at",
-                        SKEP_STRARG(http.server));
+                        SKEP_STRARG(http->server));
         d->status = NULL;
     } else if (!yyjson_is_obj(d->status)) {
         skep_doctor_say(d, SKEP_DOCTOR_PROBLEM,
                         "Start it (skep serve), or say where it is: --server URL.",
-                        "no skep answers at " SKEP_STRFMT "%s%s", SKEP_STRARG(http.server),
+                        "no skep answers at " SKEP_STRFMT "%s%s", SKEP_STRARG(http->server),
                         err.text[0] ? ": " : "", err.text);
         d->status = NULL;
     } else {
         const char *version = yyjson_get_str(yyjson_obj_get(d->status, "version"));
         skep_doctor_say(d, SKEP_DOCTOR_OK, NULL,
                         "skep %s answers at " SKEP_STRFMT " and holds %llu rows",
-                        version ? version : "?", SKEP_STRARG(http.server),
+                        version ? version : "?", SKEP_STRARG(http->server),
                         (unsigned long long)yyjson_get_uint(yyjson_obj_get(d->status, "rows")));
     }
-    skep_cli_http_done(&http);
 }
 
 int skep_cli_doctor(int argc, char *const *argv)
@@ -117,9 +115,13 @@ int skep_cli_doctor(int argc, char *const *argv)
     skep_cli_tool_init(&d.tool, "skep doctor", &args);
     d.has_data = d.tool.tool.os->stat(d.tool.tool.os, skep_cli_tool_path(&d.tool, "rows"), &st,
                                       NULL) == SKEP_OK;
-    ask(&d, &args);
-    if (d.status)
+    skep_cli_http_init(&d.http, &args);
+    ask(&d);
+    if (d.status) {
         skep_doctor_server(&d);
+        skep_doctor_ledger(&d);
+    }
+    skep_cli_http_done(&d.http);
     if (d.has_data)
         skep_doctor_disk(&d);
     else

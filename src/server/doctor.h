@@ -8,9 +8,10 @@ enum skep_doctor_level { SKEP_DOCTOR_OK, SKEP_DOCTOR_NOTE, SKEP_DOCTOR_PROBLEM }
 
 struct skep_doctor {
     struct skep_cli_tool tool;
-    yyjson_doc *doc;    /* the server's status; NULL = no server answers */
-    yyjson_val *status; /* its root */
-    bool has_data;      /* there is a data folder */
+    struct skep_cli_http http; /* of the server; while the checks run */
+    yyjson_doc *doc;           /* the server's status; NULL = no server answers */
+    yyjson_val *status;        /* its root */
+    bool has_data;             /* there is a data folder */
     unsigned problems;
 };
 
@@ -25,3 +26,5 @@ uint64_t skep_doctor_number(const struct skep_doctor *d, const char *object, con
 void skep_doctor_disk(struct skep_doctor *d);
 /* doctor_server.c: memory, what was refused, senders, what is lost. */
 void skep_doctor_server(struct skep_doctor *d);
+/* doctor_ledger.c: what was received and what became of it. */
+void skep_doctor_ledger(struct skep_doctor *d);

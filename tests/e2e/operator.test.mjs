@@ -3,6 +3,7 @@
 // import, beside a running server and without one.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { createServer } from 'node:http';
 import { mkdtempSync, openSync, closeSync, readFileSync, readdirSync, readSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -264,6 +265,7 @@ test('doctor says what is wrong and what to do about it', { timeout: 60000 }, as
     assert.ok(seen.some((f) => /answers at .* and holds 3 rows/.test(f.text)), well.stdout);
     assert.ok(seen.some((f) => /an fsync takes/.test(f.text)));
     assert.ok(seen.some((f) => /nothing was refused/.test(f.text)));
+    assert.ok(seen.some((f) => f.level === 'ok' && /accounted for: 3 = 3 stored \+ 0 sent again \+ 0 sampled \+ 0 under way \+ 0 refused/.test(f.text)), well.stdout);
     assert.equal(well.code, seen.some((f) => f.level === 'problem') ? 1 : 0);
 
     // A sender with a wrong path, one with a bad body, one with a bad span.
@@ -289,4 +291,83 @@ test('doctor says what is wrong and what to do about it', { timeout: 60000 }, as
   assert.equal(alone.code, 1);
   assert.match(alone.stdout, /no skep answers at/);
   assert.match(alone.stdout, /is no data folder/);
+});
+
+test('doctor says which minute lacks what was acknowledged, why, and when it is settled', { timeout: 90000 }, async () => {
+  const dir = temp();
+  const doctor = async (skep) => jsonLines((await run(['doctor', '--data', skep.dir, '--server', skep.url, '--json'])).stdout);
+  const data = join(dir, 'b');
+  let skep = await Skep.start({ dir: join(dir, 'a') });
+  try {
+    await fill(skep, 30);
+    const out = await run(['export', '--data', skep.dir]);
+    assert.equal((await run(['import', '--data', data, '-'], { input: out.stdout })).code, 0); // it ends in a segment
+    await skep.stop();
+    flip(join(data, 'rows', 'seg', readdirSync(join(data, 'rows', 'seg')).find((f) => f.endsWith('.seg'))), 40);
+    assert.equal((await run(['repair', '--data', data])).code, 0);
+    skep = await Skep.start({ dir: data });
+    const gap = (await doctor(skep)).find((f) => /not there any more/.test(f.text));
+    assert.ok(gap, 'the minute is named');
+    assert.match(gap.text, /^30 traces of source otlp that came from (\S+:\d\d):00Z to \S+:00Z were stored .* a loss is on record/);
+    const [, from, to] = /from (\S+) to (\S+) /.exec(gap.text);
+    assert.equal(Date.parse(to) - Date.parse(from), 60000);
+    assert.equal(gap.level, 'problem');
+    assert.match(gap.do, /skep restore.*skep repair --forget/);
+    assert.equal(await skep.stop(), 0);
+    assert.equal((await run(['repair', '--data', data, '--forget'])).code, 0);
+    skep = await Skep.start({ dir: data });
+    const settled = await doctor(skep);
+    assert.ok(settled.some((f) => /all that was received is accounted for: 30 = 30 stored/.test(f.text)), JSON.stringify(settled));
+    assert.ok(!settled.some((f) => /not there any more/.test(f.text)));
+  } finally {
+    await skep.done();
+    rmSync(dir, { recursive: true, force: true });
+  }
+});
+
+// A server that answers what the test says, for differences that no sound server has.
+async function pretend(ledgerOf) {
+  const asked = [];
+  const server = createServer((req, res) => {
+    const url = new URL(req.url, 'http://x');
+    asked.push(url);
+    const body = url.pathname === '/skep/v1/status'
+      ? { version: '0', rows: 1, store: { missing: [] }, net: {}, ledger: [{ source: 'otlp', signal: 'traces' }] }
+      : ledgerOf(Number(url.searchParams.get('start')), Number(url.searchParams.get('end')));
+    res.setHeader('content-type', 'application/json').end(JSON.stringify(body));
+  });
+  await new Promise((r) => server.listen(0, '127.0.0.1', r));
+  return { url: `http://127.0.0.1:${server.address().port}`, asked, close: () => server.close() };
+}
+
+test('doctor follows a difference to its minute, and tells the cases apart', { timeout: 60000 }, async () => {
+  const step = (n, wire, store) => ({ source: 'otlp', signal: 'traces', totals: { received: 9, stored: 9 },
+    series: { start_s: [n], difference: [wire], store_difference: [store] } });
+  const cases = [[0, 7, /^7 traces .* no loss is on record/, /skep verify/], [0, -2, /^2 traces .* are there, and were not stored, or are deleted/, /delete them again/],
+    [5, 0, /^5 traces .* neither stored nor refused/, /stored once/], [-4, 0, /^4 traces .* no wire counted them/, /state\.db/]];
+  for (const [wire, store, text, what] of cases) {
+    const fake = await pretend((start, end) => {
+      const finest = end - start === 3600; // an hour was asked for: its minutes
+      return { step_s: finest ? 60 : 3600, complete: true, differences: 1, sources: [step(finest ? start + 120 : 7200, wire, store)] };
+    });
+    try {
+      const r = await run(['doctor', '--data', '/nowhere/at/all', '--server', fake.url, '--json']);
+      assert.equal(r.code, 1);
+      const told = jsonLines(r.stdout).filter((f) => / of source /.test(f.text));
+      assert.equal(told.length, 1, r.stdout);
+      assert.match(told[0].text, text);
+      assert.match(told[0].text, /from 1970-01-01T02:02:00Z to 1970-01-01T02:03:00Z/);
+      assert.match(told[0].do, what);
+      assert.equal(fake.asked.length, 3, 'the status, the whole ledger, one hour');
+    } finally {
+      fake.close();
+    }
+  }
+  const blind = await pretend(() => ({ step_s: 60, complete: false, unread_rows: 12, missing: 'segment 7: no memory', differences: 0, sources: [] }));
+  try {
+    const r = await run(['doctor', '--data', '/nowhere/at/all', '--server', blind.url, '--json']);
+    assert.ok(jsonLines(r.stdout).some((f) => f.level === 'problem' && /12 stored rows cannot be read.*segment 7: no memory/.test(f.text)), r.stdout);
+  } finally {
+    blind.close();
+  }
 });

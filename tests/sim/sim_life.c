@@ -142,11 +142,13 @@ static void retry(struct sim *w)
     if (op->what != SIM_APPEND || !op->identity || w->rows[op->first].era != w->era ||
         op->at_ns < w->now_ns - 300 * SECOND_NS)
         return;
-    if (op->happened == SIM_NOT) /* or it may be there by another operation of the same rows */
-        for (unsigned i = 0; i < w->n_ops; i++)
-            if (&w->ops[i] != op && w->ops[i].what == SIM_APPEND && w->ops[i].first == op->first &&
-                w->ops[i].happened != SIM_NOT)
-                return;
+    for (unsigned i = 0; i < w->n_ops; i++) { /* it may be there by another one of the same rows */
+        const struct sim_op *x = &w->ops[i];
+        bool same = x != op && x->what == SIM_APPEND && x->first == op->first;
+        if (same && ((op->happened == SIM_NOT && x->happened != SIM_NOT) ||
+                     (op->happened == SIM_DOUBT && x->happened == SIM_SURE)))
+            return;
+    }
     w->counts.retried++;
     if (op->happened == SIM_SURE) {
         struct client_result c = send_op(w, op);

@@ -143,7 +143,7 @@ class Mock {
     const span = end - start;
     const step = span > 15 * 86400 ? 86400 : span > 7200 ? 300 : 60;
     const line = (signal, per, reasons, duplicate) => {
-      const s = { start_s: [], received: [], stored: [], pending: [], duplicate: [], superseded: [], sampled: [], live: [], rejected: [], difference: [] };
+      const s = { start_s: [], received: [], stored: [], pending: [], duplicate: [], superseded: [], sampled: [], live: [], rejected: [], difference: [], store_difference: [] };
       const first = Math.max(Math.ceil(start / step), Math.floor(end / step) - 280);
       for (let b = first; b * step < end; b++) {
         const stored = Math.round(per * step * (1 + 0.6 * Math.sin(b / 9)));
@@ -151,7 +151,7 @@ class Mock {
         const twice = duplicate && b % 11 === 0 ? 40 : 0;
         const lost = this.wrong && (b + 1) * step >= end ? this.wrong : 0;
         for (const [k, v] of Object.entries({ start_s: b * step, received: stored + rejected + twice, stored: stored - lost, pending: 0, duplicate: twice,
-          superseded: 0, sampled: 0, live: stored - lost, rejected, difference: lost })) s[k].push(v);
+          superseded: 0, sampled: 0, live: stored - lost, rejected, difference: lost, store_difference: 0 })) s[k].push(v);
       }
       const sum = (k) => s[k].reduce((x, y) => x + y, 0);
       return { source: 'otlp', signal, series: s, totals: { received: sum('received'), stored: sum('stored'), pending: 0, duplicate: sum('duplicate'), superseded: 0,

@@ -432,3 +432,65 @@ void skep_engine__ledger(struct skep_store *s, skep_ts_ns from_ns, bool live,
         add_live(e, snap, from, ret);
     skep_snapshot_unref(snap);
 }
+
+/* --- what is settled -------------------------------------------------------------------------- */
+
+/* Numbers of one minute, source and signal. */
+struct balance {
+    uint64_t of[SKEP_LEDGER_LIVE_ROWS + 1];
+};
+
+/* Stored, and neither live nor gone for a reason; `rows` 1: in rows. */
+static uint64_t lacking(const struct balance *b, unsigned rows)
+{
+    uint64_t there = b->of[SKEP_LEDGER_LIVE + rows] + b->of[SKEP_LEDGER_EXPIRED + rows] +
+                     b->of[SKEP_LEDGER_DELETED + rows] + b->of[SKEP_LEDGER_SUPERSEDED + rows];
+    uint64_t stored = b->of[SKEP_LEDGER_STORED + rows];
+    return stored > there ? stored - there : 0;
+}
+
+/* What is lacking as EXPIRED; the number of rows. */
+static uint64_t expire_lacking(const struct skep_ledger *counts, struct skep_ledger *ret)
+{
+    uint64_t rows = 0;
+    for (size_t i = 0, n; i < counts->n; i += n) {
+        struct balance b = {.of = {0}};
+        struct skep_ledger_key k, first;
+        bool known = skep_ledger_unpack(counts->items[i].key, &first);
+        for (n = 0; i + n < counts->n && counts->items[i + n].key >> 8 == counts->items[i].key >> 8;
+             n++)
+            if (skep_ledger_unpack(counts->items[i + n].key, &k) && k.what <= SKEP_LEDGER_LIVE_ROWS)
+                b.of[k.what] = counts->items[i + n].n;
+        for (unsigned as_rows = 0; known && as_rows < 2; as_rows++) {
+            first.what = (uint8_t)(SKEP_LEDGER_EXPIRED + as_rows);
+            skep_ledger_add(ret, first, lacking(&b, as_rows));
+        }
+        rows += lacking(&b, 1);
+    }
+    return rows;
+}
+
+skep_rc skep_engine__expire_lost(struct skep_engine *e, uint64_t rows, skep_err *err)
+{
+    struct skep_store_ledger l;
+    struct skep_ledger gone = {0};
+    skep_engine__ledger(&e->base, 0, true, &l);
+    uint64_t lacks = l.unread_rows > 0 ? 0 : expire_lacking(&l.counts, &gone);
+    skep_rc rc = SKEP_OK;
+    if (lacks > 0 && lacks <= rows) { /* else something is lost that is on no record */
+        struct skep_manifest_edit edit = {.next_segment = atomic_load(&e->next_segment),
+                                          .ledger = &gone,
+                                          .now_ns = e->os->now_ns(e->os)};
+        skep_mutex_lock(&e->manifest_mu);
+        edit.totals = e->totals;
+        rc = skep_manifest_edit(e->manifest, &edit, err);
+        skep_mutex_unlock(&e->manifest_mu);
+        skep_mutex_lock(&e->ledger_mu);
+        if (rc == SKEP_OK)
+            skep_ledger_merge(&e->book, &gone);
+        skep_mutex_unlock(&e->ledger_mu);
+    }
+    skep_ledger_done(&gone);
+    skep_ledger_done(&l.counts);
+    return rc;
+}

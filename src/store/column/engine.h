@@ -352,6 +352,11 @@ void skep_engine__parts_ledger(const struct skep_snapshot_set *sets, unsigned n,
                                struct skep_ledger *to);
 void skep_engine__count_dead(struct skep_engine *e, const struct skep_snapshot_set *sets,
                              unsigned n, struct skep_ledger *to);
+/* What the ledger lacks counts as expired from here on: the records of what is lost, of so many
+ * rows in all, are about to be settled.  More than that is left as it is, for something else is
+ * lost. */
+SKEP_NODISCARD skep_rc skep_engine__expire_lost(struct skep_engine *e, uint64_t rows,
+                                                skep_err *err);
 void skep_engine__count_expired(struct skep_engine *e, const struct skep_snapshot_set *set,
                                 struct skep_ledger *to);
 /* Rows that live in `live` and not in `but`: with both, the rows that died between two versions. */

@@ -9,6 +9,8 @@
  * I1  a hole is recorded before the log files that show it may be deleted.
  * I2  a record that cannot be written (the disk is full) still stands in memory; the next start
  *     finds the hole again.
+ * I3  the ledger hears of what is settled before the record goes: where the process dies between,
+ * it lacks nothing the second time.
  *
  * Threads: recording on the one that opens; settling on the merger; marking on any.  Locks:
  * manifest_mu -> snap_mu (the list). */
@@ -85,36 +87,50 @@ static bool is_past(const struct skep_missing *m, skep_ts_ns limit)
     return m->max_start_ns == INT64_MAX ? m->found_ns < limit : m->max_start_ns < limit;
 }
 
+/* Rows of past records; false: there is none. */
+static bool past_rows_locked(const struct skep_engine *e, skep_ts_ns limit, uint64_t *ret)
+{
+    const struct skep_missing_list *now = &skep_manifest_state(e->manifest)->missing;
+    bool any = false;
+    *ret = 0;
+    for (unsigned i = 0; i < now->n; i++) {
+        if (!is_past(&now->items[i], limit))
+            continue;
+        any = true;
+        *ret += skep_missing__at_most(&now->items[i]);
+    }
+    return any;
+}
+
 skep_rc skep_engine__settle_losses(struct skep_engine *e, skep_ts_ns limit, skep_err *err)
 {
     struct skep_missing_list kept = {0};
-    uint64_t rows = 0;
-    bool any = false;
+    uint64_t rows;
     skep_mutex_lock(&e->manifest_mu);
+    bool any = past_rows_locked(e, limit, &rows);
+    skep_mutex_unlock(&e->manifest_mu);
+    if (!any)
+        return SKEP_OK;
+    SKEP_TRY(skep_engine__expire_lost(e, rows, err)); /* I3 */
+    skep_mutex_lock(&e->manifest_mu);
+    struct skep_manifest_edit edit = {.next_segment = atomic_load(&e->next_segment),
+                                      .totals = e->totals,
+                                      .forget_missing = true,
+                                      .now_ns = e->os->now_ns(e->os)};
     const struct skep_missing_list *now = &skep_manifest_state(e->manifest)->missing;
     for (unsigned i = 0; i < now->n; i++) {
         const struct skep_missing *m = &now->items[i];
-        if (!is_past(m, limit)) {
+        if (!is_past(m, limit))
             skep_missing__add(&kept, m);
-            continue;
-        }
-        any = true;
-        rows += m->rows == SKEP_MISSING_ROWS_UNKNOWN ? 0 : m->rows;
+        else if (m->rows != SKEP_MISSING_ROWS_UNKNOWN)
+            edit.totals.expired_rows += m->rows;
     }
-    skep_rc rc = SKEP_OK;
-    if (any) {
-        struct skep_manifest_edit edit = {.next_segment = atomic_load(&e->next_segment),
-                                          .totals = e->totals,
-                                          .forget_missing = true,
-                                          .missing = kept.items,
-                                          .n_missing = kept.n,
-                                          .now_ns = e->os->now_ns(e->os)};
-        edit.totals.expired_rows += rows;
-        rc = skep_manifest_edit(e->manifest, &edit, err);
-        if (rc == SKEP_OK) {
-            e->totals = edit.totals;
-            take_over(e, &kept);
-        }
+    edit.missing = kept.items;
+    edit.n_missing = kept.n;
+    skep_rc rc = skep_manifest_edit(e->manifest, &edit, err);
+    if (rc == SKEP_OK) {
+        e->totals = edit.totals;
+        take_over(e, &kept);
     }
     skep_mutex_unlock(&e->manifest_mu);
     skep_missing__done(&kept);

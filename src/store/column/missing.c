@@ -95,6 +95,13 @@ uint64_t skep_missing__rows(const struct skep_missing_list *l)
     return rows;
 }
 
+uint64_t skep_missing__at_most(const struct skep_missing *m)
+{
+    if (m->kind == SKEP_MISSING_LOG)
+        return 0;
+    return m->rows == SKEP_MISSING_ROWS_UNKNOWN ? UINT32_MAX : m->rows;
+}
+
 static void put_time(struct skep_buf *out, skep_ts_ns ns)
 {
     char text[SKEP_RFC3339_BYTES];

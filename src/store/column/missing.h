@@ -43,6 +43,8 @@ void skep_missing__copy(struct skep_missing_list *to, const struct skep_missing_
 void skep_missing__done(struct skep_missing_list *l);
 /* Rows that are known to be gone. */
 uint64_t skep_missing__rows(const struct skep_missing_list *l);
+/* How many rows the ledger may lack for this record: what the log lost it never heard of. */
+uint64_t skep_missing__at_most(const struct skep_missing *m);
 static inline bool skep_missing__touches(const struct skep_missing *m, skep_ts_ns from_ns,
                                          skep_ts_ns to_ns)
 {

@@ -175,6 +175,8 @@ static void forget(struct skep_repair *p)
     if (!p->opts->forget || p->s.missing.n == 0)
         return;
     p->r.forgotten = p->s.missing.n;
+    for (unsigned i = 0; i < p->s.missing.n; i++)
+        p->forgotten_rows += skep_missing__at_most(&p->s.missing.items[i]);
     p->s.totals.expired_rows += skep_missing__rows(&p->s.missing);
     p->s.missing.n = 0;
     p->r.changed = true;
@@ -193,6 +195,8 @@ static skep_rc reopen(struct skep_repair *p, bool flush, skep_err *err)
     skep_rc rc = flush ? s->ops->flush(s, err) : SKEP_OK;
     if (rc == SKEP_OK && flush) /* also those that had nothing to flush */
         skep_wal_drop(e->wal, skep_manifest_state(e->manifest)->checkpoint);
+    if (rc == SKEP_OK && p->forgotten_rows > 0)
+        rc = skep_engine__expire_lost(e, p->forgotten_rows, err);
     s->ops->stats(s, &st);
     p->r.rows = st.rows_live;
     p->r.log_holes = st.damaged_regions;

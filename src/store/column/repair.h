@@ -16,6 +16,7 @@ struct skep_repair {
     size_t aside_n, aside_cap;
     struct skep_budget *memory; /* opts->memory, or one without a limit */
     skep_ts_ns now_ns;
+    uint64_t forgotten_rows; /* that the ledger may lack for what is forgotten */
 };
 
 /* Tell of a thing done (note) or lost (damage). */

@@ -220,7 +220,8 @@ static void on_bad(struct chain *c, const struct skep_wal_piece *p)
  * over the end of the file before, and nothing acknowledged stood in it. */
 static void on_head(struct chain *c, uint64_t last_seq)
 {
-    for (size_t i = c->end; i > 0 && i <= c->n && c->any && last_seq <= c->last; i++) {
+    bool told = (c->any || c->known) && last_seq <= c->last;
+    for (size_t i = c->end; i > 0 && i <= c->n && told; i++) {
         struct kept *k = &c->found[i - 1];
         k->f.level = SKEP_FINDING_NOTE;
         (void)snprintf(k->text, sizeof k->text,

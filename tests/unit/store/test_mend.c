@@ -222,6 +222,24 @@ static void test_unfinished_end(void **state)
     mem_os_free(w.m);
 }
 
+/* The same of a head, where nothing was ever stored. */
+static void test_unfinished_head(void **state)
+{
+    (void)state;
+    struct world w;
+    init(&w, 4);
+    open_world(&w, DIR);
+    close_world(&w);
+    assert_true(mem_os_flip(w.m, DIR "/wal/0000000000000001.log", 100));
+    assert_int_equal(verify(&w).damages, 1);
+    fault_os_arm(&w.f, FAULT_UNLINK, 0, INT64_MAX, SKEP_EIO); /* else it goes at the start */
+    assert_int_equal(rows_of(&w, DIR), 0);
+    struct found f = verify(&w);
+    assert_int_equal(f.damages, 0);
+    assert_int_equal(f.notes, 1);
+    mem_os_free(w.m);
+}
+
 /* Commit 2 in a new file, 3 and 4 as one group, and 5 by itself.  Returns where commit 3 stands. */
 static uint64_t commit_group(struct world *w, bool more)
 {
@@ -606,6 +624,7 @@ int main(void)
         cmocka_unit_test(test_hole_is_settled),
         cmocka_unit_test(test_identities_of_what_is_left),
         cmocka_unit_test(test_unfinished_end),
+        cmocka_unit_test(test_unfinished_head),
         cmocka_unit_test(test_unfinished_group),
         cmocka_unit_test(test_revision_past_a_failing_read),
         cmocka_unit_test(test_names_survive_the_power),

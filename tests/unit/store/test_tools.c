@@ -507,6 +507,27 @@ static void test_repair_of_an_owned_directory(void **state)
     world_done(&w);
 }
 
+/* Rows the ledger says were stored, and are neither live nor gone for a reason. */
+static uint64_t ledger_lacks(struct skep_store *s)
+{
+    struct skep_store_ledger l;
+    int64_t lacks = 0;
+    s->ops->ledger(s, 0, true, &l);
+    assert_int_equal(l.unread_rows, 0);
+    for (size_t i = 0; i < l.counts.n; i++) {
+        struct skep_ledger_key k;
+        assert_true(skep_ledger_unpack(l.counts.items[i].key, &k));
+        if (k.what == SKEP_LEDGER_STORED_ROWS)
+            lacks += (int64_t)l.counts.items[i].n;
+        else if (k.what == SKEP_LEDGER_LIVE_ROWS || k.what == SKEP_LEDGER_EXPIRED_ROWS ||
+                 k.what == SKEP_LEDGER_DELETED_ROWS || k.what == SKEP_LEDGER_SUPERSEDED_ROWS)
+            lacks -= (int64_t)l.counts.items[i].n;
+    }
+    skep_ledger_done(&l.counts);
+    assert_true(lacks >= 0);
+    return (uint64_t)lacks;
+}
+
 /* Two row groups, one damaged: the other one's rows are served, to the row. */
 static void test_repair_saves_row_groups(void **state)
 {
@@ -543,6 +564,7 @@ static void test_repair_saves_row_groups(void **state)
     s->ops->stats(s, &st);
     assert_int_equal(st.lost_rows, 65536);
     assert_int_equal(st.stored_rows, st.rows_live + st.lost_rows);
+    assert_int_equal(ledger_lacks(s), 65536);
     rowlist_done(&got);
     s->ops->close(s);
     /* An operator settles it. */
@@ -553,6 +575,43 @@ static void test_repair_saves_row_groups(void **state)
     s->ops->stats(s, &st);
     assert_int_equal(st.losses, 0);
     assert_int_equal(st.stored_rows, st.rows_live + st.expired_rows);
+    assert_int_equal(ledger_lacks(s), 0);
+    s->ops->close(s);
+    world_done(&w);
+}
+
+/* The same where retention settles it: what came is kept, what was lost is past. */
+static void test_retention_settles_the_ledger(void **state)
+{
+    (void)state;
+    struct world w;
+    struct found f;
+    struct files files;
+    struct skep_store_stats st;
+    world_init(&w, 24);
+    fill(&w, 2, 1);
+    list_files(&w, &files);
+    for (unsigned i = 0; i < files.n; i++)
+        if (skep_str_ends(skep_str_c(files.path[i]), SKEP_STR(".seg"))) {
+            flip(&w, files.path[i], 40 * 8);
+            break;
+        }
+    const struct skep_repair_opts opts = {.memory = NULL};
+    struct skep_repair_result r = repair(&w, &opts, &f);
+    struct skep_store *s = open_store(&w);
+    assert_true(r.lost_rows > 0);
+    assert_int_equal(ledger_lacks(s), r.lost_rows);
+    s->ops->close(s);
+    w.cfg.retain_ns = 1;
+    s = open_store(&w);
+    flush(s); /* without background threads it expires, too */
+    s->ops->stats(s, &st);
+    assert_int_equal(st.losses, 0);
+    assert_int_equal(ledger_lacks(s), 0);
+    s->ops->close(s);
+    w.cfg.retain_ns = 0;
+    s = open_store(&w);
+    assert_int_equal(ledger_lacks(s), 0);
     s->ops->close(s);
     world_done(&w);
 }
@@ -876,6 +935,7 @@ int main(void)
         cmocka_unit_test(test_repair_without_manifest),
         cmocka_unit_test(test_repair_of_an_owned_directory),
         cmocka_unit_test(test_repair_saves_row_groups),
+        cmocka_unit_test(test_retention_settles_the_ledger),
         cmocka_unit_test(test_flips),
         cmocka_unit_test(test_log_names_commits),
         cmocka_unit_test(test_files_of_their_own),

@@ -20,7 +20,7 @@ export function barsOf(a: LedgerAnswer, s: LedgerSeries, bars: number): Bar[] {
     bar.stored += s.stored[i]!;
     bar.rejected += s.rejected[i]!;
     bar.other += s.received[i]! - s.stored[i]! - s.rejected[i]!;
-    bar.wrong ||= s.difference[i] !== 0;
+    bar.wrong ||= s.difference[i] !== 0 || s.store_difference[i] !== 0;
   });
   return out;
 }

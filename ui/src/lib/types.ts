@@ -134,7 +134,7 @@ export interface LedgerTotals {
 }
 export interface LedgerSeries {
   start_s: number[]; received: number[]; stored: number[]; pending: number[]; duplicate: number[];
-  superseded: number[]; sampled: number[]; live: number[]; rejected: number[]; difference: number[];
+  superseded: number[]; sampled: number[]; live: number[]; rejected: number[]; difference: number[]; store_difference: number[];
 }
 export interface LedgerSource { source: string; signal: string; totals: LedgerTotals; series: LedgerSeries }
 export interface LedgerAnswer {
