@@ -162,26 +162,64 @@ void skep_wal_close(struct skep_wal *w)
 
 /* --- while it runs ---------------------------------------------------------------------------- */
 
-void skep_wal_drop(struct skep_wal *w, uint64_t checkpoint)
+enum { DROP_BATCH = 16 };
+
+/* Takes files that hold nothing above the checkpoint off the list; not the active one (I4). */
+static unsigned take_gone(struct skep_wal *w, uint64_t checkpoint, struct skep_wal_file *ret)
 {
+    unsigned kept = 0, n = 0;
     skep_mutex_lock(&w->mu);
     w->checkpoint = SKEP_MAX(w->checkpoint, checkpoint);
-    unsigned kept = 0;
     for (unsigned i = 0; i < w->n; i++) {
         struct skep_wal_file f = w->files[i];
-        bool gone = w->started && i + 1 < w->n && f.max_seq <= w->checkpoint &&
-                    w->os->unlink(w->os, skep_wal__path(w, f.epoch).s, NULL) == SKEP_OK;
-        if (!gone) /* also when it could not be deleted: the next call tries again */
+        if (w->started && i + 1 < w->n && f.max_seq <= w->checkpoint && n < DROP_BATCH) {
+            w->dropping_bytes += f.disk_bytes;
+            ret[n++] = f;
+        } else {
             w->files[kept++] = f;
+        }
     }
     w->n = kept;
+    w->drop_due = false;
     skep_mutex_unlock(&w->mu);
+    return n;
+}
+
+/* It could not be deleted: the next call tries again. */
+static void put_back_locked(struct skep_wal *w, struct skep_wal_file f)
+{
+    unsigned at = w->n;
+    SKEP_GROW(w->files, w->n, w->cap);
+    for (; at > 0 && w->files[at - 1].epoch > f.epoch; at--)
+        w->files[at] = w->files[at - 1];
+    w->files[at] = f;
+    w->n++;
+}
+
+/* Deleting a large file may wait for the file system's journal: not under the lock that commits
+ * take. */
+void skep_wal_drop(struct skep_wal *w, uint64_t checkpoint)
+{
+    struct skep_wal_file gone[DROP_BATCH];
+    bool failed = false;
+    for (unsigned n = DROP_BATCH; n == DROP_BATCH && !failed;) {
+        n = take_gone(w, checkpoint, gone);
+        for (unsigned i = 0; i < n; i++) {
+            bool kept = w->os->unlink(w->os, skep_wal__path(w, gone[i].epoch).s, NULL) != SKEP_OK;
+            skep_mutex_lock(&w->mu);
+            w->dropping_bytes -= gone[i].disk_bytes;
+            if (kept)
+                put_back_locked(w, gone[i]);
+            skep_mutex_unlock(&w->mu);
+            failed |= kept;
+        }
+    }
 }
 
 uint64_t skep_wal_disk_bytes(struct skep_wal *w)
 {
     skep_mutex_lock(&w->mu);
-    uint64_t sum = w->next.disk_bytes;
+    uint64_t sum = w->next.disk_bytes + w->dropping_bytes;
     for (unsigned i = 0; i < w->n; i++)
         sum += w->files[i].disk_bytes;
     skep_mutex_unlock(&w->mu);

@@ -88,9 +88,9 @@ SKEP_NODISCARD skep_rc skep_wal_start(struct skep_wal *w, uint64_t last_seq, ske
 SKEP_NODISCARD skep_rc skep_wal_commit(struct skep_wal *w, const struct skep_wal_item *items,
                                        unsigned n, skep_err *err);
 
-/* Is it time to make the next file ready?  Threads: any. */
+/* Is it time to make the next file ready, or to delete one that was left?  Threads: any. */
 bool skep_wal_wants_next(struct skep_wal *w);
-/* Make it ready, if it is time; a failure is left for the commit that needs the file.  Threads: one
+/* Do so, if it is time; a failure is left for the commit that needs the file.  Threads: one
  * beside the committer. */
 void skep_wal_prepare(struct skep_wal *w);
 

@@ -86,8 +86,11 @@ static skep_rc try_group(struct skep_wal *w, const struct skep_wal_item *items, 
     skep_mutex_unlock(&w->mu);
     if (w->fd < 0 || leave || w->at + bytes > w->size) {
         SKEP_TRY(skep_wal__roll(w, bytes, err));
-        if (leave)
-            skep_wal_drop(w, 0);
+        if (leave) {
+            skep_mutex_lock(&w->mu);
+            w->drop_due = true; /* by skep_wal_prepare: no commit waits for it */
+            skep_mutex_unlock(&w->mu);
+        }
     }
     uint64_t end = w->at;
     SKEP_TRY(skep_wal__write_group(w, items, n, &end, err));

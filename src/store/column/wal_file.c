@@ -38,7 +38,10 @@ void skep_wal__leave(struct skep_wal *w, bool clean)
 {
     if (w->fd < 0)
         return;
-    if ((!clean || w->size - w->at >= CUT_BYTES) &&
+    skep_mutex_lock(&w->mu);
+    bool doomed = clean && w->started && w->files[w->n - 1].max_seq <= w->checkpoint;
+    skep_mutex_unlock(&w->mu);
+    if (!doomed && (!clean || w->size - w->at >= CUT_BYTES) &&
         w->os->truncate(w->os, w->fd, w->at, NULL) == SKEP_OK && clean) {
         skep_mutex_lock(&w->mu);
         w->files[w->n - 1].disk_bytes = w->at;
@@ -148,7 +151,7 @@ static bool wants_next_locked(const struct skep_wal *w)
 bool skep_wal_wants_next(struct skep_wal *w)
 {
     skep_mutex_lock(&w->mu);
-    bool wants = wants_next_locked(w);
+    bool wants = wants_next_locked(w) || w->drop_due;
     skep_mutex_unlock(&w->mu);
     return wants;
 }
@@ -173,6 +176,11 @@ static skep_rc make_next(struct skep_wal *w, uint64_t epoch, uint64_t size, int 
 
 void skep_wal_prepare(struct skep_wal *w)
 {
+    skep_mutex_lock(&w->mu);
+    bool drop = w->drop_due;
+    skep_mutex_unlock(&w->mu);
+    if (drop)
+        skep_wal_drop(w, 0);
     skep_mutex_lock(&w->mu);
     bool wants = wants_next_locked(w);
     uint64_t size = w->next_bytes, epoch = w->n ? w->files[w->n - 1].epoch + 1 : 1;

@@ -49,6 +49,8 @@ struct skep_wal {
     bool rolling;          /* a file is being begun: its number is taken (I5) */
     uint64_t not_prepared; /* epoch that could not be made ready: not tried again */
     struct skep_cond prepared;
+    bool drop_due;           /* a file was left with nothing in it that is needed */
+    uint64_t dropping_bytes; /* of files that are being deleted */
 
     /* What replay leaves for start. */
     uint64_t synced_seq; /* newest commit that heads and frames know to be durable */

@@ -570,6 +570,62 @@ static void test_two_make_a_file(void **state)
     mem_os_free(m);
 }
 
+static struct {
+    struct skep_wal *wal;
+    bool committing;
+    unsigned n;
+} deleting;
+
+/* Any commit could come while a file is being deleted: the log's lock is free. */
+static skep_rc unlink_beside(const struct skep_os *os, const char *path, skep_err *err)
+{
+    const struct fault_os *f = (const struct fault_os *)(uintptr_t)os;
+    if (deleting.wal) {
+        assert_true(skep_wal_disk_bytes(deleting.wal) > 0);
+        assert_false(deleting.committing);
+        deleting.n++;
+    }
+    return f->inner->unlink(f->inner, path, err);
+}
+
+/* A file that is left with nothing in it that is needed is deleted by the thread that makes files
+ * ready, not by the commit that leaves it. */
+static void test_no_commit_deletes(void **state)
+{
+    (void)state;
+    struct mem_os *m = fresh(11);
+    struct fault_os f;
+    fault_os_init(&f, mem_os_ops(m));
+    f.os.unlink = unlink_beside;
+    struct got g = {.n = 0};
+    struct skep_wal_damage d;
+    uint64_t last, seq = 5;
+    skep_err err;
+    struct skep_wal *w;
+    assert_int_equal(skep_wal_open(&f.os, DIR, 0, &w, &err), SKEP_OK);
+    assert_int_equal(skep_wal_replay(w, 0, collect, &g, &d, &last, &err), SKEP_OK);
+    assert_int_equal(skep_wal_start(w, 0, &err), SKEP_OK);
+    for (; skep_wal_used_bytes(w) < (5 << 20); seq += 5) /* each fifth is a large one */
+        assert_int_equal(commit(w, seq, 1), SKEP_OK);
+    skep_wal_prepare(w);
+    deleting.wal = w;
+    skep_wal_drop(w, seq - 5); /* all is flushed; the active file stays */
+    assert_int_equal(deleting.n, 0);
+    assert_false(skep_wal_wants_next(w));
+    uint64_t before = skep_wal_disk_bytes(w);
+    deleting.committing = true;
+    assert_int_equal(commit(w, seq, 1), SKEP_OK);
+    deleting.committing = false;
+    assert_true(skep_wal_wants_next(w));
+    skep_wal_prepare(w);
+    assert_int_equal(deleting.n, 1);
+    assert_true(skep_wal_disk_bytes(w) < before);
+    assert_false(skep_wal_wants_next(w));
+    deleting.wal = NULL;
+    skep_wal_close(w);
+    mem_os_free(m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -584,6 +640,7 @@ int main(void)
         cmocka_unit_test(test_two_make_a_file),
         cmocka_unit_test(test_number_of_a_refused_commit),
         cmocka_unit_test(test_doubts_are_written_anew),
+        cmocka_unit_test(test_no_commit_deletes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
