@@ -523,7 +523,7 @@ static void test_commit_that_was_given_up(void **state)
 {
     unsigned seen = 0;
     (void)state;
-    for (uint64_t seed = 1; seed <= 40; seed++) {
+    for (uint64_t seed = 1; seed <= 18; seed++) {
         struct world w;
         init(&w, seed);
         w.f.mem = w.m;
