@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The time range of the page: presets, a relative range of one's own, or two moments.
 
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { patch, useRoute } from '../lib/route';
 import { PRESETS, label, namesRange, rangeOf, seconds, setAbsolute, setRelative, zoomOut } from '../lib/time';
 import { Icon } from './Icon';
@@ -18,7 +18,8 @@ export function TimePicker({ unset }: { unset?: string }) {
   const [open, setOpen] = useState(false);
   const root = useRef<HTMLDivElement>(null);
   const button = useRef<HTMLButtonElement>(null);
-  useEffect(() => {
+  // Before it is painted: who is quick at the keys must find the focus in it.
+  useLayoutEffect(() => {
     if (!open) return;
     const find = (what: string) => root.current?.querySelector<HTMLElement>(`.picker ${what}`);
     (find('button[aria-pressed=true]') ?? find('button'))?.focus();
