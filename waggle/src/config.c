@@ -338,7 +338,7 @@ bool waggle__config_read(const node *map, const char *what,
 {
     bool ok = true;
     if (is_there(map) && map->kind != WAGGLE__YAML_MAP)
-        return waggle__config_wrong(map, "%s: a map is expected, not %s", what,
+        return waggle__config_wrong(map, "%s: a map is expected, not %s", what ? what : "this",
                                     type_name(waggle_config_type(map)));
     bool any = is_there(map);
     for (const struct waggle__yaml_entry *e = any ? map->first : NULL; e != NULL; e = e->next) {
@@ -347,7 +347,8 @@ bool waggle__config_read(const node *map, const char *what,
             i++;
         if (i == n)
             ok = what == NULL ? ok : unknown_key(e->value, what, e->key, fields, n);
-        else if (is_there(e->value) || fields[i].type == WAGGLE__FIELD_NODE)
+        else if (fields[i].type != WAGGLE__FIELD_ELSEWHERE &&
+                 (is_there(e->value) || fields[i].type == WAGGLE__FIELD_NODE))
             ok = fill_member(e->value, &fields[i], (char *)into + fields[i].offset) && ok;
     }
     for (size_t i = 0; i < n; i++)
@@ -393,19 +394,21 @@ bool waggle__config_texts(const node *list, const char *what, const char *const 
     return texts != NULL || waggle__config_wrong(list, "no memory");
 }
 
+bool waggle__config_filter_lists(const node *map, struct waggle__config_filter *ret)
+{
+    *ret = (struct waggle__config_filter){0};
+    return waggle__config_texts(waggle_config_get(map, "included"), "included", &ret->included,
+                                &ret->n_included) &&
+           waggle__config_texts(waggle_config_get(map, "excluded"), "excluded", &ret->excluded,
+                                &ret->n_excluded);
+}
+
 bool waggle__config_filter(const node *map, const char *what, struct waggle__config_filter *ret)
 {
-    struct lists {
-        const node *included, *excluded;
-    } lists = {0};
-    static const struct waggle__config_field fields[] = {
-        WAGGLE__FIELD("included", NODE, struct lists, included),
-        WAGGLE__FIELD("excluded", NODE, struct lists, excluded),
-    };
+    static const struct waggle__config_field fields[] = {WAGGLE__FIELD_NO("included", ELSEWHERE),
+                                                         WAGGLE__FIELD_NO("excluded", ELSEWHERE)};
     *ret = (struct waggle__config_filter){0};
-    return waggle__config_read(map, what, fields, WAGGLE__COUNT(fields), &lists) &&
-           waggle__config_texts(lists.included, "included", &ret->included, &ret->n_included) &&
-           waggle__config_texts(lists.excluded, "excluded", &ret->excluded, &ret->n_excluded);
+    return WAGGLE__READ(map, what, fields, NULL) && waggle__config_filter_lists(map, ret);
 }
 
 bool waggle__config_passes(const struct waggle__config_filter *f, waggle_str key)

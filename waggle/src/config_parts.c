@@ -13,6 +13,8 @@
 #include <stdlib.h>
 
 #include "waggle/cloudwatch.h"
+#include "waggle/composite.h"
+#include "waggle/prometheus.h"
 #include "waggle/rollbar.h"
 
 typedef struct waggle_config_node node;
@@ -267,73 +269,53 @@ static struct waggle_exporter *file_cloudwatch(enum waggle_signal signal, const 
                : NULL;
 }
 
-/* --- samplers ------------------------------------------------------------------------------ */
+/* --- Prometheus ---------------------------------------------------------------------------- */
 
-static struct waggle_sampler *file_on(const node *properties)
+static struct waggle_reader *file_prometheus(const node *properties,
+                                             const waggle_reader_options *options)
 {
-    return waggle__config_read(properties, "always_on", NULL, 0, NULL) ? waggle_sampler_always_on()
-                                                                       : NULL;
-}
-
-static struct waggle_sampler *file_off(const node *properties)
-{
-    return waggle__config_read(properties, "always_off", NULL, 0, NULL)
-               ? waggle_sampler_always_off()
-               : NULL;
-}
-
-static struct waggle_sampler *file_ratio(const node *properties)
-{
-    struct ratio {
-        double ratio;
-    } r = {1};
+    struct prometheus_properties {
+        waggle_prometheus_options o;
+        uint32_t port;
+        int names;
+        const node *labels;
+    } p = {.port = 9464};
+    static const char *const strategies[] = {
+        "underscore_escaping_with_suffixes", "underscore_escaping_without_suffixes",
+        "no_utf8_escaping_with_suffixes", "no_translation",
+        /* as release candidates of the format called them */
+        "UnderscoreEscapingWithSuffixes", "UnderscoreEscapingWithoutSuffixes",
+        "NoUTF8EscapingWithSuffixes", "NoTranslation", NULL};
     static const struct waggle__config_field fields[] = {
-        WAGGLE__FIELD("ratio", RATIO, struct ratio, ratio)};
-    return WAGGLE__READ(properties, "trace_id_ratio_based", fields, &r)
-               ? waggle_sampler_ratio_new(r.ratio)
-               : NULL;
-}
-
-static void free_sampler(struct waggle_sampler *s)
-{
-    if (s != NULL && s->ops->free != NULL)
-        s->ops->free(s);
-}
-
-static struct waggle_sampler *file_parent_based(const node *properties)
-{
-    enum { N = 5 };
-    static const struct waggle__config_field fields[N] = {
-        {"root", WAGGLE__FIELD_NODE, 0, NULL, false},
-        {"remote_parent_sampled", WAGGLE__FIELD_NODE, sizeof(node *), NULL, false},
-        {"remote_parent_not_sampled", WAGGLE__FIELD_NODE, 2 * sizeof(node *), NULL, false},
-        {"local_parent_sampled", WAGGLE__FIELD_NODE, 3 * sizeof(node *), NULL, false},
-        {"local_parent_not_sampled", WAGGLE__FIELD_NODE, 4 * sizeof(node *), NULL, false},
+        WAGGLE__FIELD("host", STR, struct prometheus_properties, o.host),
+        WAGGLE__FIELD("port", POSITIVE, struct prometheus_properties, port),
+        WAGGLE__FIELD("without_scope_info", BOOL, struct prometheus_properties, o.no_scope_labels),
+        WAGGLE__FIELD("without_target_info", BOOL, struct prometheus_properties, o.no_target_info),
+        WAGGLE__FIELD("scope_info_enabled", NOT, struct prometheus_properties, o.no_scope_labels),
+        WAGGLE__FIELD("target_info_enabled", NOT, struct prometheus_properties, o.no_target_info),
+        WAGGLE__FIELD("with_resource_constant_labels", NODE, struct prometheus_properties, labels),
+        WAGGLE__FIELD("resource_constant_labels", NODE, struct prometheus_properties, labels),
+        WAGGLE__FIELD_OF("translation_strategy", strategies, struct prometheus_properties, names),
     };
-    const node *given[N] = {NULL};
-    struct waggle_sampler *s[N] = {NULL};
-    bool ok = WAGGLE__READ(properties, "parent_based", fields, given);
-    for (size_t i = 0; i < N && ok; i++) {
-        bool is_given = waggle_config_type(given[i]) > WAGGLE_CONFIG_NULL;
-        s[i] = is_given ? waggle__config_sampler(given[i], fields[i].key) : NULL;
-        ok = !is_given || s[i] != NULL;
+    struct waggle__config_filter labels = {0};
+    static const char *const all[] = {"*"};
+    struct waggle_reader *r = NULL;
+    if (WAGGLE__READ(properties, "prometheus", fields, &p) &&
+        waggle__config_filter(p.labels, "with_resource_constant_labels", &labels)) {
+        bool every = labels.included == NULL && waggle_config_type(p.labels) == WAGGLE_CONFIG_MAP;
+        p.o.struct_size = sizeof p.o;
+        p.o.port = (int)WAGGLE__MIN(p.port, 65536u); // which is told to be none
+        p.o.names = (enum waggle_prometheus_names)(p.names % 4);
+        p.o.resource_labels = every ? all : labels.included;
+        p.o.n_resource_labels = every ? 1 : labels.n_included;
+        p.o.no_resource_labels = labels.excluded;
+        p.o.n_no_resource_labels = labels.n_excluded;
+        p.o.no_environment = true;
+        p.o.reader = options;
+        r = waggle_prometheus_reader_new(&p.o);
     }
-    if (ok)
-        return waggle_sampler_parent_based_new(s[0], s[1], s[2], s[3], s[4]);
-    for (size_t i = 0; i < N; i++)
-        free_sampler(s[i]);
-    return NULL;
-}
-
-static struct waggle_sampler *file_xray_sampler(const node *properties)
-{
-    waggle_xray_sampler_options o = {.struct_size = sizeof o};
-    static const struct waggle__config_field fields[] = {
-        WAGGLE__FIELD("endpoint", STR, waggle_xray_sampler_options, endpoint),
-        WAGGLE__FIELD("service_name", STR, waggle_xray_sampler_options, service_name),
-        WAGGLE__FIELD("service_type", STR, waggle_xray_sampler_options, service_type),
-    };
-    return WAGGLE__READ(properties, "xray", fields, &o) ? waggle_sampler_xray_new(&o) : NULL;
+    waggle__config_filter_done(&labels);
+    return r;
 }
 
 /* --- detectors ----------------------------------------------------------------------------- */
@@ -360,13 +342,16 @@ static const waggle_component builtin[] = {
     {.name = "otlp_grpc", .exporter = file_otlp_grpc},
     {.name = "otlp_file/development", .exporter = file_otlp_file},
     {.name = "console", .exporter = file_console},
-    {.name = "xray", .exporter = file_xray, .sampler = file_xray_sampler},
+    {.name = "prometheus/development", .reader = file_prometheus},
+    {.name = "xray", .exporter = file_xray, .sampler = waggle__file_xray_sampler},
     {.name = "rollbar", .exporter = file_rollbar},
     {.name = "cloudwatch", .exporter = file_cloudwatch},
-    {.name = "always_on", .sampler = file_on},
-    {.name = "always_off", .sampler = file_off},
-    {.name = "trace_id_ratio_based", .sampler = file_ratio},
-    {.name = "parent_based", .sampler = file_parent_based},
+    {.name = "always_on", .sampler = waggle__file_on},
+    {.name = "always_off", .sampler = waggle__file_off},
+    {.name = "trace_id_ratio_based", .sampler = waggle__file_ratio},
+    {.name = "parent_based", .sampler = waggle__file_parent_based},
+    {.name = "composite/development", .sampler = waggle__file_composite},
+    {.name = "probability/development", .sampler = waggle__file_probability_sampler},
     {.name = "container", .detect = waggle_detect_container},
     {.name = "host", .detect = detect_host_and_os},
     {.name = "process", .detect = waggle_detect_process},

@@ -4,7 +4,7 @@
  *
  *   yaml.c           the file as a tree; config_env.c  its variables
  *   config.c         the tree as values; maps read by tables of their fields
- *   config_parts.c   what the names of components make; samplers, exporters
+ *   config_parts.c   what the names of components make; config_samplers.c  those of samplers
  *   config_metrics.c readers and views
  *   config_create.c  the whole: provider, resource, limits, processors, propagators
  */
@@ -90,6 +90,9 @@ struct waggle__config_filter {
 };
 bool waggle__config_filter(const struct waggle_config_node *map, const char *what,
                            struct waggle__config_filter *ret);
+/* The same of a map that was read, and may have other members. */
+bool waggle__config_filter_lists(const struct waggle_config_node *map,
+                                 struct waggle__config_filter *ret);
 bool waggle__config_passes(const struct waggle__config_filter *filter, waggle_str key);
 void waggle__config_filter_done(struct waggle__config_filter *filter);
 
@@ -112,6 +115,16 @@ struct waggle_exporter *waggle__config_exporter(const struct waggle_config_node 
                                                 enum waggle_signal signal);
 struct waggle_sampler *waggle__config_sampler(const struct waggle_config_node *map,
                                               const char *what);
+
+/* The built-in samplers: config_samplers.c. */
+struct waggle_sampler *waggle__file_on(const struct waggle_config_node *properties);
+struct waggle_sampler *waggle__file_off(const struct waggle_config_node *properties);
+struct waggle_sampler *waggle__file_ratio(const struct waggle_config_node *properties);
+struct waggle_sampler *waggle__file_parent_based(const struct waggle_config_node *properties);
+struct waggle_sampler *waggle__file_xray_sampler(const struct waggle_config_node *properties);
+struct waggle_sampler *waggle__file_composite(const struct waggle_config_node *properties);
+struct waggle_sampler *
+waggle__file_probability_sampler(const struct waggle_config_node *properties);
 
 /* What of push exporters' properties is the reader's. */
 bool waggle__config_exporter_reader(const struct waggle_config_node *map,

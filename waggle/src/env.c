@@ -403,8 +403,19 @@ static const struct {
 } exporters[] = {{"otlp", make_otlp}, {"console", make_console}, {"otlp/stdout", make_stdout},
                  {"xray", make_xray}, {"rollbar", make_rollbar}, {"cloudwatch", make_cloudwatch}};
 
+/* Metrics that are fetched: readers of their own. */
+static bool add_puller(const char *name, struct waggle_provider *provider, bool *ret_ok)
+{
+    if (strcmp(name, "prometheus") != 0)
+        return false;
+    struct waggle_reader *r = waggle_prometheus_reader_new(NULL);
+    *ret_ok = r != NULL && waggle_provider_add_reader(provider, r) && *ret_ok;
+    return true;
+}
+
 bool waggle__env_exporters(enum waggle_signal signal, const char *endpoint,
-                           bool (*add)(void *self, struct waggle_exporter *exporter), void *self)
+                           bool (*add)(void *self, struct waggle_exporter *exporter),
+                           struct waggle_provider *provider)
 {
     static const char *const variables[] = {"OTEL_TRACES_EXPORTER", "OTEL_LOGS_EXPORTER",
                                             "OTEL_METRICS_EXPORTER"};
@@ -414,12 +425,13 @@ bool waggle__env_exporters(enum waggle_signal signal, const char *endpoint,
     if (list == NULL)
         list = "otlp";
     while (waggle__next_name(&list, name)) {
-        bool known = strcmp(name, "none") == 0;
+        bool known = strcmp(name, "none") == 0 ||
+                     (signal == WAGGLE_SIGNAL_METRICS && add_puller(name, provider, &ok));
         for (size_t i = 0; i < WAGGLE__COUNT(exporters); i++) {
             if (strcmp(exporters[i].name, name) != 0)
                 continue;
             struct waggle_exporter *exporter = exporters[i].make(signal, endpoint);
-            ok = exporter != NULL && add(self, exporter) && ok;
+            ok = exporter != NULL && add(provider, exporter) && ok;
             known = true;
         }
         if (!known)

@@ -10,6 +10,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 void waggle__json_text(struct waggle__buf *out, waggle_str s)
 {
@@ -44,6 +45,20 @@ void waggle__json_base64(struct waggle__buf *out, waggle_str s)
     waggle__buf_put(out, "\"", 1);
 }
 
+const char *waggle__shortest_double(double v, char ret_text[40])
+{
+    enum { EXACT = 17 };
+    for (int digits = EXACT - 2; digits <= EXACT; digits++) {
+        (void)snprintf(ret_text, 40, "%.*g", digits, v); // fits
+        if (strtod(ret_text, NULL) == v)
+            break;
+    }
+    char *comma = strchr(ret_text, ','); // another locale's decimal point
+    if (comma != NULL)
+        *comma = '.';
+    return ret_text;
+}
+
 void waggle__json_double(struct waggle__buf *out, double v)
 {
     char text[40];
@@ -51,11 +66,7 @@ void waggle__json_double(struct waggle__buf *out, double v)
         waggle__buf_str(out, isnan(v) ? "\"NaN\"" : v > 0 ? "\"Infinity\"" : "\"-Infinity\"");
         return;
     }
-    (void)snprintf(text, sizeof text, "%.17g", v); // fits
-    char *comma = strchr(text, ',');               // another locale's decimal point
-    if (comma != NULL)
-        *comma = '.';
-    waggle__buf_str(out, text);
+    waggle__buf_str(out, waggle__shortest_double(v, text));
 }
 
 enum { DEPTH_MAX = 64 };

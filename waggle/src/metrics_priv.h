@@ -230,7 +230,15 @@ struct waggle_reader {
     const waggle_scope_info *scopes[WAGGLE__SCOPES_MAX];
     uint64_t n_points;                           /* in the last batch */
     bool (*begin)(struct waggle_reader *reader); /* there is an instrument; NULL: nothing to do */
+    void (*added)(struct waggle_reader *reader); /* it has its provider; NULL: nothing to do */
 };
+
+/* What every reader begins and ends with, and does around a fork. */
+void waggle__reader_init(struct waggle_reader *reader, const struct waggle_processor_ops *ops,
+                         const waggle_reader_options *options);
+void waggle__reader_done(struct waggle_reader *reader);
+void waggle__reader_before_fork(struct waggle_processor *processor);
+void waggle__reader_after_fork(struct waggle_processor *processor, bool child);
 
 /* Run the callbacks and make records of all streams; `collecting` is held. False if there is none.
  */

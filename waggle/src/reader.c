@@ -27,8 +27,8 @@ struct periodic {
 
 /* --- what both have ------------------------------------------------------------------------ */
 
-static void reader_init(struct waggle_reader *r, const struct waggle_processor_ops *ops,
-                        const waggle_reader_options *options)
+void waggle__reader_init(struct waggle_reader *r, const struct waggle_processor_ops *ops,
+                         const waggle_reader_options *options)
 {
     r->base.ops = ops;
     if (options != NULL)
@@ -41,7 +41,7 @@ static void reader_init(struct waggle_reader *r, const struct waggle_processor_o
     waggle__buf_init(&r->point, RECORDS_BYTES_MAX);
 }
 
-static void reader_done(struct waggle_reader *r)
+void waggle__reader_done(struct waggle_reader *r)
 {
     struct waggle__stream *s = atomic_load_explicit(&r->streams, memory_order_relaxed);
     while (s != NULL) {
@@ -56,13 +56,13 @@ static void reader_done(struct waggle_reader *r)
     (void)pthread_mutex_destroy(&r->collecting); // nobody holds it
 }
 
-static void reader_before_fork(struct waggle_processor *p)
+void waggle__reader_before_fork(struct waggle_processor *p)
 {
     struct waggle_reader *r = (struct waggle_reader *)p;
     (void)pthread_mutex_lock(&r->collecting); // fails only for a mutex that is none
 }
 
-static void reader_after_fork(struct waggle_processor *p, bool child)
+void waggle__reader_after_fork(struct waggle_processor *p, bool child)
 {
     struct waggle_reader *r = (struct waggle_reader *)p;
     if (child) // a recursive lock knows its owner by a number that is another now
@@ -80,6 +80,8 @@ bool waggle_provider_add_reader(struct waggle_provider *provider, struct waggle_
         return false;
     atomic_fetch_add_explicit(&provider->metrics_epoch, 1, memory_order_release);
     waggle__metrics_bind_all();
+    if (reader->added != NULL)
+        reader->added(reader);
     return true;
 }
 
@@ -87,7 +89,7 @@ bool waggle_provider_add_reader(struct waggle_provider *provider, struct waggle_
 
 static void manual_free(struct waggle_processor *p)
 {
-    reader_done((struct waggle_reader *)p);
+    waggle__reader_done((struct waggle_reader *)p);
     free(p);
 }
 
@@ -102,8 +104,8 @@ static const struct waggle_processor_ops manual_ops = {
     .struct_size = sizeof manual_ops,
     .name = "manual reader",
     .shutdown = manual_shutdown,
-    .before_fork = reader_before_fork,
-    .after_fork = reader_after_fork,
+    .before_fork = waggle__reader_before_fork,
+    .after_fork = waggle__reader_after_fork,
     .free = manual_free,
 };
 
@@ -111,7 +113,7 @@ struct waggle_reader *waggle_manual_reader_new(const waggle_reader_options *opti
 {
     struct waggle_reader *r = calloc(1, sizeof *r);
     if (r != NULL)
-        reader_init(r, &manual_ops, options);
+        waggle__reader_init(r, &manual_ops, options);
     return r;
 }
 
@@ -214,7 +216,7 @@ static bool periodic_shutdown(struct waggle_processor *p, const waggle_deadline 
 
 static void periodic_before_fork(struct waggle_processor *p)
 {
-    reader_before_fork(p);
+    waggle__reader_before_fork(p);
     waggle__worker_before_fork(&((struct periodic *)p)->worker);
 }
 
@@ -224,7 +226,7 @@ static void periodic_after_fork(struct waggle_processor *p, bool child)
     if (child && r->exporter->ops->after_fork != NULL)
         r->exporter->ops->after_fork(r->exporter);
     waggle__worker_after_fork(&r->worker, child);
-    reader_after_fork(p, child);
+    waggle__reader_after_fork(p, child);
     if (child && atomic_load_explicit(&r->base.streams, memory_order_relaxed) != NULL)
         atomic_fetch_add_explicit(
             &atomic_load_explicit(&r->base.provider, memory_order_relaxed)->metrics_epoch, 1,
@@ -239,7 +241,7 @@ static void periodic_free(struct waggle_processor *p)
     if (r->exporter->ops->free != NULL)
         r->exporter->ops->free(r->exporter);
     waggle__worker_done(&r->worker);
-    reader_done(&r->base);
+    waggle__reader_done(&r->base);
     free(r);
 }
 
@@ -262,7 +264,7 @@ struct waggle_reader *waggle_periodic_reader_new(struct waggle_exporter *exporte
             exporter->ops->free(exporter);
         return NULL;
     }
-    reader_init(&p->base, &periodic_ops, options);
+    waggle__reader_init(&p->base, &periodic_ops, options);
     waggle_reader_options *o = &p->base.options;
     o->interval_ms = o->interval_ms ? o->interval_ms : INTERVAL_MS;
     o->timeout_ms = o->timeout_ms ? o->timeout_ms : METRICS_TIMEOUT_MS;

@@ -2,12 +2,12 @@
 /*
  * sampler.c - the built-in samplers: on, off, a ratio of traces, as the parent was
  *
- * The ratio looks at the low 7 bytes of the trace id, which W3C level 2 calls random: a trace
- * sampled at a lower ratio is sampled at every higher one, in every process.
+ * The ratio is a threshold (threshold.c) of the low 7 bytes of the trace id, which W3C level 2
+ * calls random: a trace sampled at a lower ratio is sampled at every higher one, in every process.
  *
  * Threads: stateless once made.
  */
-#include "sdk_priv.h"
+#include "threshold.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,11 +61,10 @@ struct waggle_sampler *waggle_sampler_always_off(void)
 
 /* --- ratio --------------------------------------------------------------------------------- */
 
-#define RANDOM_RANGE (UINT64_C(1) << 56)
-
 struct ratio {
     struct waggle_sampler base;
-    uint64_t bound; /* sampled: random part < bound */
+    uint64_t threshold;
+    char state[WAGGLE__TH_BYTES];
     char text[48];
 };
 
@@ -73,10 +72,7 @@ static void sample_ratio(struct waggle_sampler *s, const waggle_sampling_params 
                          waggle_sampling *ret_sampling)
 {
     const struct ratio *r = (const struct ratio *)s;
-    uint64_t random = 0;
-    for (unsigned i = 9; i < 16; i++)
-        random = random << 8 | params->trace_id[i];
-    ret_sampling->decision = random < r->bound ? WAGGLE_RECORD_AND_SAMPLE : WAGGLE_DROP;
+    waggle__threshold_decide(params, r->threshold, true, r->state, ret_sampling);
 }
 
 static const char *ratio_description(struct waggle_sampler *s)
@@ -101,7 +97,8 @@ struct waggle_sampler *waggle_sampler_ratio_new(double ratio)
         return NULL;
     double clamped = ratio > 0 ? (ratio < 1 ? ratio : 1) : 0; // NaN is 0, too
     r->base.ops = &ratio_ops;
-    r->bound = clamped >= 1 ? RANDOM_RANGE : (uint64_t)(clamped * (double)RANDOM_RANGE);
+    r->threshold = waggle__threshold_of(ratio);
+    waggle__threshold_text(r->threshold, r->state);
     (void)snprintf(r->text, sizeof r->text, "TraceIdRatioBased{%.6f}", clamped); // always fits
     char *comma = strchr(r->text, ','); // another locale's decimal point
     if (comma != NULL)

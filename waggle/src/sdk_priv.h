@@ -374,9 +374,11 @@ void waggle__env_batch(waggle_batch_options *options, enum waggle_signal signal)
 void waggle__env_reader(waggle_reader_options *options);
 enum waggle_exemplar_filter waggle__env_exemplars(void);
 struct waggle_sampler *waggle__env_sampler(const char *service_name);
-/* The exporters of OTEL_TRACES_EXPORTER, each handed to `add`. False if one cannot be made. */
+/* The exporters of OTEL_TRACES_EXPORTER, each handed to `add` with the provider. False if one
+ * cannot be made. */
 bool waggle__env_exporters(enum waggle_signal signal, const char *endpoint,
-                           bool (*add)(void *self, struct waggle_exporter *exporter), void *self);
+                           bool (*add)(void *self, struct waggle_exporter *exporter),
+                           struct waggle_provider *provider);
 void waggle__env_propagators(void);
 
 /* --- exporters ----------------------------------------------------------------------------- */

@@ -274,16 +274,16 @@ static node *scalar(struct parser *p, const char *s, size_t n, bool quoted)
 
 static void put_code_point(struct parser *p, uint32_t c)
 {
-    uint8_t b[4];
+    uint8_t b[4] = {(uint8_t)c};
     size_t n = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
     if (c == 0 || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff)) {
         fail_at(p, p->line, "an escape stands for no character");
         return;
     }
-    for (size_t i = n; i-- > 1; c >>= 6)
-        b[i] = (uint8_t)(0x80 | (c & 0x3f));
     static const uint8_t heads[] = {0, 0, 0xc0, 0xe0, 0xf0};
-    b[0] = (uint8_t)(heads[n] | c);
+    for (size_t i = 0; n > 1 && i < n; i++)
+        b[i] = (uint8_t)((i == 0 ? heads[n] : 0x80u) |
+                         (c >> (6 * (n - 1 - i)) & (i == 0 ? 0xff : 0x3f)));
     waggle__buf_put(&p->text, b, n);
 }
 

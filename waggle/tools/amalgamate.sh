@@ -8,7 +8,7 @@ set -euo pipefail
 out=$1
 top=$(cd "$(dirname "$0")/.." && pwd)
 version=$(cat "$top/VERSION")
-headers="export value api context logs bridge error metrics baggage propagation http db record plugin reader resource transport rollbar cloudwatch sdk config"
+headers="export value api context logs bridge error metrics baggage propagation http db record plugin reader resource transport rollbar cloudwatch sdk composite prometheus config"
 
 # The file without its licence line, without includes of what is in the amalgamation, without once-only
 # pragmas (each file stands here once).
@@ -27,6 +27,6 @@ mkdir -p "$out"
     printf '// SPDX-License-Identifier: Apache-2.0\n'
     printf '/* waggle %s in one file; made by tools/amalgamate.sh, not to be edited. */\n' "$version"
     printf '#ifndef _GNU_SOURCE\n#define _GNU_SOURCE 1\n#endif\n#include "waggle.h"\n'
-    for name in priv sdk_priv metrics_priv worker stack hex http_parse gzip json json_in otlp_answer otlp_json post frames backtrace crash_record rollbar_item aws_answer cloudwatch_event sha256 sigv4 semconv xray_rules yaml config_priv; do body "$top/src/$name.h"; done
+    for name in priv sdk_priv metrics_priv worker stack hex http_parse gzip json json_in otlp_answer otlp_json post frames backtrace crash_record rollbar_item aws_answer cloudwatch_event sha256 sigv4 semconv xray_rules yaml config_priv prom threshold; do body "$top/src/$name.h"; done
     for file in "$top"/src/*.c; do body "$file"; done
 } > "$out/waggle.c"
