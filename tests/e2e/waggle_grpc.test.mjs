@@ -31,8 +31,10 @@ async function server(answer, credentials = grpc.ServerCredentials.createInsecur
   const calls = [];
   const s = new grpc.Server();
   const bytes = { requestStream: false, responseStream: false, requestSerialize: (b) => b, requestDeserialize: (b) => b, responseSerialize: (b) => b, responseDeserialize: (b) => b };
-  for (const [file, name] of [['trace', 'Trace'], ['logs', 'Logs'], ['metrics', 'Metrics']]) {
-    s.addService({ Export: { path: `/opentelemetry.proto.collector.${file}.v1.${name}Service/Export`, ...bytes } }, {
+  const export_ = (file, name) => [name, `/opentelemetry.proto.collector.${file}.v1.${name}Service/Export`];
+  const strategy = ['Strategy', '/jaeger.api_v2.SamplingManager/GetSamplingStrategy'];
+  for (const [name, path] of [export_('trace', 'Trace'), export_('logs', 'Logs'), export_('metrics', 'Metrics'), strategy]) {
+    s.addService({ Export: { path, ...bytes } }, {
       Export: (call, done) => {
         calls.push({ name, at: Date.now(), metadata: call.metadata.getMap(), request: call.request, deadline: call.getDeadline() });
         const a = answer(calls.length - 1);
@@ -143,6 +145,16 @@ test('over TLS, with an authority of the environment; without a scheme it is TLS
   await send(`127.0.0.1:${plain.port}`, { OTEL_EXPORTER_OTLP_INSECURE: 'true' });
   plain.done();
   assert.equal(plain.calls.length, 1);
+});
+
+test("Jaeger's remote sampler asks for its service's strategy", async (t) => {
+  const s = await server(() => Buffer.from([0x08, 0, 0x12, 9, 9, 0, 0, 0, 0, 0, 0, 0xf0, 0x3f])); // a share of 1
+  t.after(() => s.done());
+  const call = await until('the question', async () => { // a program may end before its answer
+    await send('http://127.0.0.1:1', { OTEL_EXPORTER_OTLP_TIMEOUT: '300', OTEL_TRACES_SAMPLER: 'jaeger_remote', OTEL_TRACES_SAMPLER_ARG: `endpoint=${s.url},initialSamplingRate=1` });
+    return s.calls.find((c) => c.name === 'Strategy');
+  });
+  assert.deepEqual([...call.request], [0x0a, 10, ...Buffer.from('waggle-e2e')]);
 });
 
 test('to skep', async (t) => {

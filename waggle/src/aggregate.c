@@ -131,9 +131,25 @@ const struct waggle__aggregator waggle__aggregate_last = {
 
 /* --- histograms ---------------------------------------------------------------------------- */
 
+void waggle__summary_encode(const struct waggle__stream *s, const struct waggle__summary *h,
+                            struct waggle__buf *out)
+{
+    waggle__buf_fixed(out, 0x21, h->count);
+    if (!s->no_sum)
+        waggle__buf_double(out, 0x29, h->sum);
+}
+
+void waggle__summary_encode_range(const struct waggle__stream *s, const struct waggle__summary *h,
+                                  uint8_t min_tag, struct waggle__buf *out)
+{
+    if (s->no_min_max)
+        return;
+    waggle__buf_double(out, min_tag, h->min);
+    waggle__buf_double(out, (uint8_t)(min_tag + 8), h->max); // the next field
+}
+
 struct explicit_histogram {
-    uint64_t count;
-    double sum, min, max;
+    struct waggle__summary all;
     uint64_t buckets[];
 };
 
@@ -166,10 +182,7 @@ static void explicit_update(const struct waggle__stream *s, void *state,
 {
     struct explicit_histogram *h = state;
     double v = waggle__as_double(value);
-    h->min = h->count == 0 || v < h->min ? v : h->min;
-    h->max = h->count == 0 || v > h->max ? v : h->max;
-    h->count++;
-    h->sum += v;
+    waggle__summary_add(&h->all, v);
     h->buckets[waggle__bucket_of(s, v)]++;
 }
 
@@ -177,12 +190,8 @@ static void explicit_merge(const struct waggle__stream *s, void *into, const voi
 {
     struct explicit_histogram *a = into;
     const struct explicit_histogram *b = from;
-    if (b->count == 0)
+    if (!waggle__summary_merge(&a->all, &b->all))
         return;
-    a->min = a->count == 0 || b->min < a->min ? b->min : a->min;
-    a->max = a->count == 0 || b->max > a->max ? b->max : a->max;
-    a->count += b->count;
-    a->sum += b->sum;
     for (size_t i = 0; i <= s->n_boundaries; i++)
         a->buckets[i] += b->buckets[i];
 }
@@ -191,9 +200,7 @@ static void explicit_encode(const struct waggle__stream *s, const void *state,
                             struct waggle__buf *out)
 {
     const struct explicit_histogram *h = state;
-    waggle__buf_fixed(out, 0x21, h->count);
-    if (!s->no_sum)
-        waggle__buf_double(out, 0x29, h->sum);
+    waggle__summary_encode(s, &h->all, out);
     waggle__buf_varint(out, 0x32);
     waggle__buf_varint(out, (s->n_boundaries + 1) * 8);
     for (size_t i = 0; i <= s->n_boundaries; i++) {
@@ -212,10 +219,7 @@ static void explicit_encode(const struct waggle__stream *s, const void *state,
         (void)waggle__put_le64(bytes, bits); // fills them
         waggle__buf_put(out, bytes, sizeof bytes);
     }
-    if (!s->no_min_max) {
-        waggle__buf_double(out, 0x59, h->min);
-        waggle__buf_double(out, 0x61, h->max);
-    }
+    waggle__summary_encode_range(s, &h->all, 0x59, out);
 }
 
 const struct waggle__aggregator waggle__aggregate_explicit = {

@@ -350,6 +350,7 @@ static const waggle_component builtin[] = {
     {.name = "always_off", .sampler = waggle__file_off},
     {.name = "trace_id_ratio_based", .sampler = waggle__file_ratio},
     {.name = "parent_based", .sampler = waggle__file_parent_based},
+    {.name = "jaeger_remote/development", .sampler = waggle__file_jaeger_remote},
     {.name = "composite/development", .sampler = waggle__file_composite},
     {.name = "probability/development", .sampler = waggle__file_probability_sampler},
     {.name = "container", .detect = waggle_detect_container},

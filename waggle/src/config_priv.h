@@ -122,6 +122,7 @@ struct waggle_sampler *waggle__file_off(const struct waggle_config_node *propert
 struct waggle_sampler *waggle__file_ratio(const struct waggle_config_node *properties);
 struct waggle_sampler *waggle__file_parent_based(const struct waggle_config_node *properties);
 struct waggle_sampler *waggle__file_xray_sampler(const struct waggle_config_node *properties);
+struct waggle_sampler *waggle__file_jaeger_remote(const struct waggle_config_node *properties);
 struct waggle_sampler *waggle__file_composite(const struct waggle_config_node *properties);
 struct waggle_sampler *
 waggle__file_probability_sampler(const struct waggle_config_node *properties);

@@ -81,6 +81,23 @@ struct waggle_sampler *waggle__file_xray_sampler(const node *properties)
     return WAGGLE__READ(properties, "xray", fields, &o) ? waggle_sampler_xray_new(&o) : NULL;
 }
 
+struct waggle_sampler *waggle__file_jaeger_remote(const node *properties)
+{
+    struct remote {
+        waggle_jaeger_sampler_options o;
+        const node *initial;
+    } r = {.o = {.struct_size = sizeof r.o}};
+    static const struct waggle__config_field fields[] = {
+        WAGGLE__FIELD_NEEDED("endpoint", STR, struct remote, o.endpoint),
+        WAGGLE__FIELD("service_name", STR, struct remote, o.service_name),
+        WAGGLE__FIELD("interval", DELAY, struct remote, o.poll_ms),
+        WAGGLE__FIELD_NEEDED("initial_sampler", NODE, struct remote, initial)};
+    if (!WAGGLE__READ(properties, "jaeger_remote", fields, &r))
+        return NULL;
+    r.o.initial = waggle__config_sampler(r.initial, "initial_sampler");
+    return r.o.initial != NULL ? waggle_sampler_jaeger_new(&r.o) : NULL;
+}
+
 /* --- composable samplers ------------------------------------------------------------------- */
 
 static struct waggle_composable *file_composable(const node *map);

@@ -292,6 +292,46 @@ static struct waggle_sampler *env_xray(const char *service_name, const char *arg
     return waggle_sampler_parent_based_new(x, NULL, NULL, NULL, NULL); // without x: always on
 }
 
+struct jaeger_arg {
+    char endpoint[512];
+    uint32_t poll_ms;
+    double initial;
+};
+
+static void take_jaeger_pair(void *self, waggle_str key, waggle_str value)
+{
+    struct jaeger_arg *a = self;
+    char text[32];
+    bool is_short = value.n < sizeof text;
+    memcpy(text, value.p, is_short ? value.n : 0);
+    text[is_short ? value.n : 0] = '\0';
+    if (key.n == 8 && memcmp(key.p, "endpoint", 8) == 0 && value.n < sizeof a->endpoint) {
+        memcpy(a->endpoint, value.p, value.n);
+        a->endpoint[value.n] = '\0';
+    } else if (key.n == 17 && memcmp(key.p, "pollingIntervalMs", 17) == 0) {
+        a->poll_ms = 0;
+        for (size_t i = 0; i < 9 && text[i] >= '0' && text[i] <= '9'; i++)
+            a->poll_ms = a->poll_ms * 10 + (uint32_t)(text[i] - '0');
+    } else if (key.n == 19 && memcmp(key.p, "initialSamplingRate", 19) == 0) {
+        (void)parse_ratio(text, &a->initial); // else as it was
+    }
+}
+
+/* endpoint=http://localhost:14250,pollingIntervalMs=5000,initialSamplingRate=0.25 */
+static struct waggle_sampler *env_jaeger(const char *service_name, const char *arg, bool on_parents)
+{
+    struct jaeger_arg a = {.initial = -1};
+    waggle_jaeger_sampler_options o = {.struct_size = sizeof o, .service_name = service_name};
+    if (arg != NULL && !waggle__pairs(arg, take_jaeger_pair, &a))
+        waggle__error(WAGGLE_LEVEL_WARN, "OTEL_TRACES_SAMPLER_ARG is malformed, ignoring it");
+    o.endpoint = a.endpoint[0] != '\0' ? a.endpoint : NULL;
+    o.poll_ms = a.poll_ms;
+    o.initial = a.initial >= 0 ? waggle_sampler_ratio_new(a.initial) : NULL;
+    struct waggle_sampler *s = waggle_sampler_jaeger_new(&o);
+    return s != NULL && !on_parents ? s
+                                    : waggle_sampler_parent_based_new(s, NULL, NULL, NULL, NULL);
+}
+
 struct waggle_sampler *waggle__env_sampler(const char *service_name)
 {
     const char *name = waggle__env("OTEL_TRACES_SAMPLER");
@@ -299,6 +339,9 @@ struct waggle_sampler *waggle__env_sampler(const char *service_name)
     double ratio = 1;
     if (name != NULL && strcmp(name, "xray") == 0)
         return env_xray(service_name, arg);
+    bool on_parents = name != NULL && strcmp(name, "parentbased_jaeger_remote") == 0;
+    if (on_parents || (name != NULL && strcmp(name, "jaeger_remote") == 0))
+        return env_jaeger(service_name, arg, on_parents);
     if (arg != NULL && !parse_ratio(arg, &ratio)) {
         waggle__error(WAGGLE_LEVEL_WARN,
                       "OTEL_TRACES_SAMPLER_ARG is no number from 0 to 1, ignoring it");

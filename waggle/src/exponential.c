@@ -26,8 +26,8 @@ struct side {
 };
 
 struct exponential {
-    uint64_t count, zero_count;
-    double sum, min, max;
+    struct waggle__summary all;
+    uint64_t zero_count;
     int32_t scale;
     struct side positive, negative;
 };
@@ -41,8 +41,8 @@ static size_t exponential_size(const struct waggle__stream *s)
 static void exponential_reset(const struct waggle__stream *s, void *state)
 {
     struct exponential *e = state;
-    e->count = e->zero_count = 0;
-    e->sum = e->min = e->max = 0;
+    e->all = (struct waggle__summary){0};
+    e->zero_count = 0;
     e->scale = s->max_scale;
     e->positive.n = e->negative.n = 0;
 }
@@ -157,10 +157,7 @@ static void exponential_update(const struct waggle__stream *s, void *state,
 {
     struct exponential *e = state;
     double v = waggle__as_double(value);
-    e->min = e->count == 0 || v < e->min ? v : e->min;
-    e->max = e->count == 0 || v > e->max ? v : e->max;
-    e->count++;
-    e->sum += v;
+    waggle__summary_add(&e->all, v);
     if (!(v < 0) && !(v > 0)) {
         e->zero_count++;
         return;
@@ -206,13 +203,9 @@ static void exponential_merge(const struct waggle__stream *s, void *into, const 
 {
     struct exponential *a = into;
     const struct exponential *b = from;
-    if (b->count == 0)
+    if (!waggle__summary_merge(&a->all, &b->all))
         return;
-    a->min = a->count == 0 || b->min < a->min ? b->min : a->min;
-    a->max = a->count == 0 || b->max > a->max ? b->max : a->max;
-    a->count += b->count;
     a->zero_count += b->zero_count;
-    a->sum += b->sum;
     scale_down(a, a->scale > b->scale ? a->scale - b->scale : 0);
     int32_t shift = b->scale - a->scale;
     struct side positive = bounds_at(&b->positive, shift);
@@ -254,18 +247,13 @@ static void exponential_encode(const struct waggle__stream *s, const void *state
                                struct waggle__buf *out)
 {
     const struct exponential *e = state;
-    waggle__buf_fixed(out, 0x21, e->count);
-    if (!s->no_sum)
-        waggle__buf_double(out, 0x29, e->sum);
+    waggle__summary_encode(s, &e->all, out);
     waggle__buf_varint(out, 0x30);
     waggle__buf_varint(out, zigzag(e->scale));
     waggle__buf_fixed(out, 0x39, e->zero_count);
     encode_side(&e->positive, 0x42, out);
     encode_side(&e->negative, 0x4a, out);
-    if (!s->no_min_max) {
-        waggle__buf_double(out, 0x61, e->min);
-        waggle__buf_double(out, 0x69, e->max);
-    }
+    waggle__summary_encode_range(s, &e->all, 0x61, out);
 }
 
 const struct waggle__aggregator waggle__aggregate_exponential = {

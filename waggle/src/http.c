@@ -245,10 +245,13 @@ static enum got converse(struct http *h, const struct outgoing *out, waggle_resp
 static size_t make_head(const waggle_request *request, const struct waggle__url *url,
                         char head[HEAD_BYTES])
 {
-    int n = snprintf(
-        head, HEAD_BYTES, "POST %s%.*s HTTP/1.1\r\nHost: %s\r\nContent-Length: %zu\r\n%s\r\n",
-        url->path_n == 0 || url->path[0] != '/' ? "/" : "", (int)url->path_n, url->path,
-        url->authority, request->body_n, request->headers ? request->headers : "");
+    char length[48] = "";
+    if (!request->is_get)
+        (void)snprintf(length, sizeof length, "Content-Length: %zu\r\n", request->body_n); // fits
+    int n = snprintf(head, HEAD_BYTES, "%s %s%.*s HTTP/1.1\r\nHost: %s\r\n%s%s\r\n",
+                     request->is_get ? "GET" : "POST",
+                     url->path_n == 0 || url->path[0] != '/' ? "/" : "", (int)url->path_n,
+                     url->path, url->authority, length, request->headers ? request->headers : "");
     return n > 0 && n < HEAD_BYTES ? (size_t)n : 0;
 }
 

@@ -178,11 +178,29 @@ static void hand_on(struct waggle__thread *t, struct waggle_provider *provider,
     t->suppressed--;
 }
 
-bool waggle__log_op_enabled(const struct waggle_tracer *scope)
+/* The provider a record of it goes to; NULL: nowhere. */
+static struct waggle_provider *open_provider(const struct waggle_tracer *scope)
 {
-    const struct waggle_provider *p = atomic_load_explicit(&scope->provider, memory_order_acquire);
-    return p != NULL && !atomic_load_explicit(&p->is_shut, memory_order_relaxed) &&
-           waggle__processors_n(&p->processors[WAGGLE_SIGNAL_LOGS]) > 0;
+    struct waggle_provider *p = atomic_load_explicit(&scope->provider, memory_order_acquire);
+    bool is_open = p != NULL && !atomic_load_explicit(&p->is_shut, memory_order_relaxed) &&
+                   waggle__processors_n(&p->processors[WAGGLE_SIGNAL_LOGS]) > 0;
+    return is_open ? p : NULL;
+}
+
+bool waggle__log_op_enabled(const struct waggle_tracer *scope, int severity, const char *event_name)
+{
+    const struct waggle_provider *p = open_provider(scope);
+    const struct waggle__processors *list = p != NULL ? &p->processors[WAGGLE_SIGNAL_LOGS] : NULL;
+    const waggle_scope_info *info =
+        atomic_load_explicit(&waggle__scopes[scope->scope], memory_order_acquire);
+    bool any = false;
+    for (uint32_t i = 0, n = list != NULL ? waggle__processors_n(list) : 0; i < n && !any; i++) {
+        struct waggle_processor *one = waggle__processor_at(list, i);
+        bool asks = one->ops->struct_size > offsetof(struct waggle_processor_ops, enabled) &&
+                    one->ops->enabled != NULL;
+        any = !asks || one->ops->enabled(one, info, severity, event_name);
+    }
+    return any;
 }
 
 void waggle__log_op_emit(struct waggle_tracer *scope, const waggle_log_record *given)
@@ -191,7 +209,7 @@ void waggle__log_op_emit(struct waggle_tracer *scope, const waggle_log_record *g
     memcpy(&record, given,
            given->struct_size ? WAGGLE__MIN(given->struct_size, sizeof record) : sizeof record);
     struct waggle__thread *t = waggle__thread();
-    if (t == NULL || t->suppressed > 0 || !waggle__log_op_enabled(scope))
+    if (t == NULL || t->suppressed > 0 || open_provider(scope) == NULL)
         return;
     if (t->scratch == NULL)
         t->scratch = malloc(WAGGLE__BLOCK_BYTES);

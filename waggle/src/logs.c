@@ -22,10 +22,17 @@ struct waggle_logger *waggle_logger_get_with(const char *name, const char *versi
     return (struct waggle_logger *)waggle_tracer_get_with(name, version, schema_url, attributes);
 }
 
-bool waggle_logger_enabled(const struct waggle_logger *logger)
+bool waggle_logger_enabled_for(const struct waggle_logger *logger, int severity,
+                               const char *event_name)
 {
     const struct waggle__sdk_ops *ops = atomic_load_explicit(&waggle__sdk, memory_order_acquire);
-    return ops != NULL && logger != NULL && ops->log_enabled((const struct waggle_tracer *)logger);
+    return ops != NULL && logger != NULL &&
+           ops->log_enabled((const struct waggle_tracer *)logger, severity, event_name);
+}
+
+bool waggle_logger_enabled(const struct waggle_logger *logger)
+{
+    return waggle_logger_enabled_for(logger, 0, NULL);
 }
 
 void waggle_log_emit(struct waggle_logger *logger, const waggle_log_record *record)
@@ -38,7 +45,7 @@ void waggle_log_emit(struct waggle_logger *logger, const waggle_log_record *reco
 void waggle_log(struct waggle_logger *logger, enum waggle_severity severity, const char *text,
                 waggle_attrs attributes)
 {
-    if (!waggle_logger_enabled(logger))
+    if (!waggle_logger_enabled_for(logger, (int)severity, NULL))
         return;
     const waggle_log_record record = {
         .severity = (int)severity,
@@ -52,7 +59,7 @@ void waggle_logf(struct waggle_logger *logger, enum waggle_severity severity, co
                  ...)
 {
     char text[2048];
-    if (!waggle_logger_enabled(logger))
+    if (!waggle_logger_enabled_for(logger, (int)severity, NULL))
         return;
     va_list args;
     va_start(args, format);

@@ -94,6 +94,39 @@ struct waggle__aggregator {
     uint8_t exemplar_tag;
 };
 
+/* What both kinds of histograms keep beside their buckets. */
+struct waggle__summary {
+    uint64_t count;
+    double sum, min, max;
+};
+
+static inline void waggle__summary_add(struct waggle__summary *h, double v)
+{
+    h->min = h->count == 0 || v < h->min ? v : h->min;
+    h->max = h->count == 0 || v > h->max ? v : h->max;
+    h->count++;
+    h->sum += v;
+}
+
+/* False if there is nothing to merge. */
+static inline bool waggle__summary_merge(struct waggle__summary *into,
+                                         const struct waggle__summary *from)
+{
+    if (from->count == 0)
+        return false;
+    into->min = into->count == 0 || from->min < into->min ? from->min : into->min;
+    into->max = into->count == 0 || from->max > into->max ? from->max : into->max;
+    into->count += from->count;
+    into->sum += from->sum;
+    return true;
+}
+
+/* Count and sum, at the beginning of a data point; smallest and largest, at its end. */
+void waggle__summary_encode(const struct waggle__stream *s, const struct waggle__summary *h,
+                            struct waggle__buf *out);
+void waggle__summary_encode_range(const struct waggle__stream *s, const struct waggle__summary *h,
+                                  uint8_t min_tag, struct waggle__buf *out);
+
 extern const struct waggle__aggregator waggle__aggregate_sum, waggle__aggregate_last,
     waggle__aggregate_explicit, waggle__aggregate_exponential;
 

@@ -409,6 +409,11 @@ bool waggle__otlp_has_grpc(void)
     return grpc_transport != NULL;
 }
 
+struct waggle_transport *waggle__otlp_grpc_transport(void)
+{
+    return grpc_transport != NULL ? grpc_transport(NULL) : NULL;
+}
+
 /* Protobuf over HTTP, unless JSON or gRPC are asked for, and gRPC can be had. */
 static void choose_protocol(struct otlp *o, waggle_otlp_options *options)
 {

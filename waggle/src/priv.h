@@ -188,7 +188,7 @@ struct waggle__sdk_ops {
     bool (*get_context)(waggle_span span, waggle_span_context *ret_context); /* no zeroing */
     bool (*enabled)(const struct waggle_tracer *tracer);
     void (*log)(struct waggle_tracer *scope, const waggle_log_record *record);
-    bool (*log_enabled)(const struct waggle_tracer *scope);
+    bool (*log_enabled)(const struct waggle_tracer *scope, int severity, const char *event_name);
     void (*measure)(struct waggle_instrument *instrument, struct waggle__number value,
                     waggle_attrs attributes);
     bool (*measures)(struct waggle_instrument *instrument);

@@ -271,7 +271,8 @@ size_t waggle__scopes_now(const waggle_scope_info *ret_scopes[WAGGLE__SCOPES_MAX
 
 extern const struct waggle__sdk_ops waggle__sdk_table;
 void waggle__log_op_emit(struct waggle_tracer *scope, const waggle_log_record *record);
-bool waggle__log_op_enabled(const struct waggle_tracer *scope);
+bool waggle__log_op_enabled(const struct waggle_tracer *scope, int severity,
+                            const char *event_name);
 
 /* --- queues: queue.c ----------------------------------------------------------------------- */
 
@@ -385,6 +386,8 @@ void waggle__env_propagators(void);
 
 /* Is there a transport for OTLP over gRPC? */
 bool waggle__otlp_has_grpc(void);
+/* One, of the environment's certificates; NULL without memory, or if there are none. */
+struct waggle_transport *waggle__otlp_grpc_transport(void);
 /* Wait; false if the deadline's cancel_fd became readable first. */
 bool waggle__wait(uint32_t ms, const waggle_deadline *deadline);
 

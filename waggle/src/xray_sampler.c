@@ -6,9 +6,8 @@
  *           sampled goes to GetSamplingTargets, which answers with quotas
  *   sample: the current table of rules, without a lock
  *
- * There are two tables. A thread that matches says so in the number of readers of the table it
- * looks into; the worker writes the other one when it has none, switches, and takes over what was
- * counted in the old one when its last reader has left.
+ * There are two tables (twin.h). The worker writes the one that does not hold, switches, and takes
+ * over what was counted in the old one when its last reader has left.
  *
  * Before there are rules, and where none matches: one a second and 5 % of the rest.
  *
@@ -16,10 +15,10 @@
  */
 #include "json.h"
 #include "post.h"
+#include "twin.h"
 #include "worker.h"
 #include "xray_rules.h"
 
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -31,8 +30,7 @@ struct xray_sampler {
     struct waggle__post rules_call, targets_call;
     struct waggle__buf body;
     struct waggle__xray_rules tables[2];
-    _Atomic uint32_t current;
-    _Atomic uint32_t readers[2];
+    struct waggle__twin twin; /* of the tables */
     struct waggle__xray_rule fallback;
     char client_id[CLIENT_ID + 1];
     char *service_name, *service_type; /* NULL: not known */
@@ -44,28 +42,6 @@ struct xray_sampler {
 };
 
 /* --- the tables ---------------------------------------------------------------------------- */
-
-static uint32_t enter_table(struct xray_sampler *x)
-{
-    for (;;) {
-        uint32_t i = atomic_load(&x->current);
-        atomic_fetch_add(&x->readers[i], 1);
-        if (atomic_load(&x->current) == i)
-            return i;
-        atomic_fetch_sub(&x->readers[i], 1);
-    }
-}
-
-static void leave_table(struct xray_sampler *x, uint32_t i)
-{
-    atomic_fetch_sub_explicit(&x->readers[i], 1, memory_order_release);
-}
-
-static void wait_for_readers(struct xray_sampler *x, uint32_t i)
-{
-    while (atomic_load(&x->readers[i]) != 0)
-        (void)sched_yield(); // they are in the middle of a few comparisons
-}
 
 static struct waggle__xray_rule *named(struct waggle__xray_rules *rules, const char *name)
 {
@@ -141,20 +117,20 @@ static double utc_s(void)
 static void fetch_rules(struct xray_sampler *x)
 {
     waggle_str answer;
-    uint32_t old = atomic_load(&x->current);
+    uint32_t old = atomic_load(&x->twin.current);
     struct waggle__xray_rules *fresh = &x->tables[1 - old];
     double now_s = utc_s();
     x->fetched_at = waggle__deadline_in(0).monotonic_ns;
     if (!call_xray(x, &x->rules_call, (waggle_str){"{}", 2}, &answer))
         return;
-    wait_for_readers(x, 1 - old);
+    waggle__twin_wait(&x->twin, 1 - old);
     if (!waggle__xray_rules_read(answer, fresh)) {
         waggle__error(WAGGLE_LEVEL_WARN, "%s answered no sampling rules", x->rules_call.url);
         return;
     }
     keep_quotas(fresh, &x->tables[old]);
-    atomic_store(&x->current, 1 - old);
-    wait_for_readers(x, old);
+    atomic_store(&x->twin.current, 1 - old);
+    waggle__twin_wait(&x->twin, old);
     keep_counts(fresh, &x->tables[old]);
     x->has_rules = true;
     x->is_stale = false;
@@ -177,7 +153,7 @@ static void put_statistics(struct xray_sampler *x, struct waggle__xray_rule *r, 
 
 static void report_counts(struct xray_sampler *x)
 {
-    struct waggle__xray_rules *rules = &x->tables[atomic_load(&x->current)];
+    struct waggle__xray_rules *rules = &x->tables[atomic_load(&x->twin.current)];
     waggle_str answer;
     double modified_s = 0;
     size_t n = 0;
@@ -256,11 +232,11 @@ static void sample_xray(struct waggle_sampler *sampler, const waggle_sampling_pa
         .path = first_attribute(params->attributes, paths, WAGGLE__COUNT(paths)),
     };
     double chance = t != NULL ? (double)(waggle__random64(t) >> 11) / 9007199254740992.0 : 1;
-    uint32_t i = enter_table(x);
+    uint32_t i = waggle__twin_enter(&x->twin);
     struct waggle__xray_rule *rule = waggle__xray_match(&x->tables[i], &request);
     bool taken = waggle__xray_take(rule != NULL ? rule : &x->fallback,
                                    waggle__os.realtime_ns() / UINT64_C(1000000000), chance);
-    leave_table(x, i);
+    waggle__twin_leave(&x->twin, i);
     ret_sampling->decision = taken ? WAGGLE_RECORD_AND_SAMPLE : WAGGLE_DROP;
 }
 
@@ -287,8 +263,7 @@ static void xray_sampler_after_fork(struct waggle_sampler *sampler)
     waggle__worker_after_fork(&x->worker, true);
     waggle__post_after_fork(&x->rules_call);
     waggle__post_after_fork(&x->targets_call);
-    atomic_store(&x->readers[0], 0);
-    atomic_store(&x->readers[1], 0);
+    waggle__twin_after_fork(&x->twin);
     make_client_id(x);
 }
 

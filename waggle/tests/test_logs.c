@@ -181,6 +181,38 @@ static void without_processors_nothing_happens(void **state)
     waggle_provider_free(bare);
 }
 
+static bool only_errors(struct waggle_processor *p, const waggle_scope_info *scope, int severity,
+                        const char *event_name)
+{
+    (void)p;
+    return str_is(scope->name, "picky") &&
+           (severity >= WAGGLE_ERROR || (event_name != NULL && strcmp(event_name, "e") == 0));
+}
+
+/* A record is wanted if any processor wants it. */
+static void processors_say_what_they_want(void **state)
+{
+    (void)state;
+    static const struct waggle_processor_ops ops = {
+        .struct_size = sizeof ops, .name = "picky", .enabled = only_errors};
+    static const struct waggle_processor_ops old = {
+        .struct_size = offsetof(struct waggle_processor_ops, enabled), .name = "old"};
+    static struct waggle_processor picky = {&ops};
+    static struct waggle_processor any = {&old};
+    struct waggle_provider *p = waggle_provider_new(NULL);
+    struct waggle_logger *l = waggle_provider_logger(p, "picky", NULL, NULL, WAGGLE_NO_ATTRS);
+    struct waggle_logger *other = waggle_provider_logger(p, "x", NULL, NULL, WAGGLE_NO_ATTRS);
+    assert_true(waggle_provider_add_log(p, &picky));
+    assert_true(waggle_logger_enabled_for(l, WAGGLE_ERROR, NULL));
+    assert_false(waggle_logger_enabled_for(l, WAGGLE_WARN, NULL));
+    assert_true(waggle_logger_enabled_for(l, WAGGLE_WARN, "e"));
+    assert_false(waggle_logger_enabled_for(other, WAGGLE_ERROR, NULL));
+    assert_false(waggle_logger_enabled(l));        // not known is not enough for this one
+    assert_true(waggle_provider_add_log(p, &any)); // it was made before there was the question
+    assert_true(waggle_logger_enabled_for(other, WAGGLE_DEBUG, NULL));
+    waggle_provider_free(p);
+}
+
 static void the_batch_of_logs(void **state)
 {
     (void)state;
@@ -276,6 +308,7 @@ int main(void)
         T(records_belong_to_the_current_span),
         T(limits_and_large_records),
         T(without_processors_nothing_happens),
+        T(processors_say_what_they_want),
         T(the_batch_of_logs),
         T(other_libraries),
         T(in_the_place_of_syslog),

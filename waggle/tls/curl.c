@@ -137,7 +137,7 @@ static void set_options(struct curl_transport *t, struct exchange *x, struct cur
     curl_easy_reset(e); // keeps connections
     curl_easy_setopt(e, CURLOPT_URL, x->request->url);
     curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(e, CURLOPT_POST, 1L);
+    curl_easy_setopt(e, x->request->is_get ? CURLOPT_HTTPGET : CURLOPT_POST, 1L);
     curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)x->request->body_n);
     curl_easy_setopt(e, CURLOPT_HTTPHEADER, headers);
     curl_easy_setopt(e, CURLOPT_HTTP_VERSION, t->http_version);

@@ -27,6 +27,6 @@ mkdir -p "$out"
     printf '// SPDX-License-Identifier: Apache-2.0\n'
     printf '/* waggle %s in one file; made by tools/amalgamate.sh, not to be edited. */\n' "$version"
     printf '#ifndef _GNU_SOURCE\n#define _GNU_SOURCE 1\n#endif\n#include "waggle.h"\n'
-    for name in priv sdk_priv metrics_priv worker stack hex http_parse gzip json json_in otlp_answer otlp_json post frames backtrace crash_record rollbar_item aws_answer cloudwatch_event sha256 sigv4 semconv xray_rules yaml config_priv prom threshold; do body "$top/src/$name.h"; done
+    for name in priv sdk_priv metrics_priv worker stack hex http_parse gzip json json_in otlp_answer otlp_json post frames backtrace crash_record rollbar_item aws_answer cloudwatch_event sha256 sigv4 semconv xray_rules yaml config_priv prom threshold twin jaeger_strategy; do body "$top/src/$name.h"; done
     for file in "$top"/src/*.c; do body "$file"; done
 } > "$out/waggle.c"

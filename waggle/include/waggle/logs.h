@@ -43,6 +43,10 @@ WAGGLE_EXPORT struct waggle_logger *waggle_logger_get_with(const char *name, con
 /* True if a record of this logger could go anywhere: ask before work that serves nothing but it. */
 WAGGLE_EXPORT bool waggle_logger_enabled(const struct waggle_logger *logger);
 
+/* The same for a record of that severity (0: not known) and event name (NULL: none). */
+WAGGLE_EXPORT bool waggle_logger_enabled_for(const struct waggle_logger *logger, int severity,
+                                             const char *event_name);
+
 /* A record. Zero everywhere is legal. Borrowed for the call. */
 typedef struct waggle_log_record {
     size_t struct_size;        /* 0, or sizeof(waggle_log_record) */

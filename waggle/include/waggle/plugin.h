@@ -86,6 +86,10 @@ struct waggle_processor_ops {
     void (*after_fork)(struct waggle_processor *processor, bool child);
     void (*set_resource)(struct waggle_processor *processor, const waggle_resource_info *resource);
     void (*free)(struct waggle_processor *processor);
+    /* Of log records: would it do anything with such a one (waggle_logger_enabled_for)? Unset: yes.
+     * Any thread. */
+    bool (*enabled)(struct waggle_processor *processor, const waggle_scope_info *scope,
+                    int severity, const char *event_name);
 };
 
 /* --- samplers ------------------------------------------------------------------------------ */

@@ -210,6 +210,24 @@ typedef struct waggle_xray_sampler_options {
 WAGGLE_EXPORT struct waggle_sampler *
 waggle_sampler_xray_new(const waggle_xray_sampler_options *options);
 
+/* Zero members take the default. */
+typedef struct waggle_jaeger_sampler_options {
+    size_t struct_size;
+    const char *endpoint;     /* NULL: http://localhost:14250; with a path it is asked over HTTP */
+    const char *service_name; /* whose strategy; NULL: OTEL_SERVICE_NAME, "unknown_service" */
+    uint32_t poll_ms;         /* between two looks; 60000 */
+    struct waggle_sampler *initial; /* until there is a strategy; owned; NULL: a ratio of 0.001 */
+} waggle_jaeger_sampler_options;
+
+/* As Jaeger says, which is asked for its strategy for this service: a share, so many a second, or
+ * a share by the name of the span with at least so many a second. An endpoint with a path
+ * (http://localhost:5778/sampling) is asked for JSON over HTTP; one without over gRPC where
+ * waggle-tls is used, else at /sampling. For roots: put it into waggle_sampler_parent_based_new.
+ * Calls are made by a thread that begins with the first span. NULL without memory or for an address
+ * of no use; `initial` is then freed. */
+WAGGLE_EXPORT struct waggle_sampler *
+waggle_sampler_jaeger_new(const waggle_jaeger_sampler_options *options);
+
 /* --- ids ----------------------------------------------------------------------------------- */
 
 /* Trace ids whose first four bytes are the time in seconds, which AWS X-Ray's own tools expect. */

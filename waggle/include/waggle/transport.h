@@ -29,6 +29,7 @@ typedef struct waggle_request {
     const waggle_piece *pieces;
     size_t n_pieces;
     size_t body_n; /* sum of the pieces */
+    bool is_get;   /* a GET, without a body */
 } waggle_request;
 
 typedef struct waggle_response {
@@ -50,7 +51,7 @@ struct waggle_transport_ops {
     const char *name;
     /* Could it send to this URL? Says why not. */
     bool (*accepts)(struct waggle_transport *transport, const char *url, char ret_why[160]);
-    /* Send one POST. Never called from two threads at once; ends at the deadline. */
+    /* Send one POST, or GET. Never called from two threads at once; ends at the deadline. */
     void (*post)(struct waggle_transport *transport, const waggle_request *request,
                  waggle_response *ret_response, const waggle_deadline *deadline);
     void (*after_fork)(struct waggle_transport *transport);
