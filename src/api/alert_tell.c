@@ -4,8 +4,8 @@
  *   webhook      the recipient's template of this kind of alert, or Honeycomb's usual JSON; with
  *                X-Honeycomb-Webhook-Token (its secret), X-Honeycomb-Webhook-Delivery-ID (the
  *                message's id, the same at each attempt) and the recipient's own headers
- *   msteams      a card; pagerduty: an event of its API, resolved under the same key
- *   mail, slack  a title and a text
+ *   msteams      a card; pagerduty: an event of its API, resolved under the same key; mail, slack:
+ *                a title and a text (alert_cards.c)
  *   marker       a marker in the trigger's dataset, when it fires
  *
  * Templates and usual JSON are filled from one document: what docs/api/honeycomb.md lists.  Each
@@ -36,6 +36,8 @@ struct event {
     yyjson_doc *detail;
     skep_str name, summary, description, url, kind_name;
     bool triggered;
+    bool is_test; /* of the recipient: what is told did not happen */
+    char *ret_id; /* of the message, room for SKEP_NOTICE_ID_BYTES; NULL = nobody asks */
 };
 
 /* --- words ---------------------------------------------------------------------------------------
@@ -129,7 +131,7 @@ static void put_alert(const struct event *ev, yyjson_mut_doc *doc, yyjson_mut_va
     put(doc, a, "Description", ev->description);
     put(doc, a, "Timestamp", (skep_str){at, skep_rfc3339(ev->e->slot_ns, 0, at)});
     put(doc, a, "InstanceID", skep_arena_printf(ev->arena, "%" PRId64, ev->e->number));
-    (void)yyjson_mut_obj_add_bool(doc, a, "IsTest", false);
+    (void)yyjson_mut_obj_add_bool(doc, a, "IsTest", ev->is_test);
     (void)yyjson_mut_obj_add_str(doc, a, "Version", "v0.1.0");
 }
 
@@ -239,45 +241,6 @@ static const char usual_burn[] =
     "{{ .BudgetRemaining | toJson }},\"value\":{{ .Value | toJson }},"
     "\"result_url\":{{ .URL | toJson }}}";
 
-static const char teams_card[] =
-    "{\"type\":\"message\",\"attachments\":[{\"contentType\":"
-    "\"application/vnd.microsoft.card.adaptive\",\"content\":{\"type\":\"AdaptiveCard\","
-    "\"version\":\"1.4\",\"body\":[{\"type\":\"TextBlock\",\"weight\":\"Bolder\",\"wrap\":true,"
-    "\"text\":{{ .Alert.Summary | toJson }}},{\"type\":\"TextBlock\",\"wrap\":true,\"text\":"
-    "{{ .Alert.Description | toJson }}}],\"actions\":[{\"type\":\"Action.OpenUrl\","
-    "\"title\":\"Open in skep\",\"url\":{{ .URL | toJson }}}]}}]}";
-
-static skep_str pagerduty_event(struct event *ev, yyjson_val *details, yyjson_val *notified)
-{
-    struct skep_buf buf;
-    struct skep_json j;
-    skep_str severity =
-        skep_api__hny_text(ev->arena, yyjson_obj_get(notified, "details"), "pagerduty_severity");
-    skep_buf_init(&buf, BODY_MAX);
-    skep_json_init(&j, &buf);
-    skep_json_object(&j);
-    skep_json_put_str(&j, SKEP_STR("routing_key"),
-                      skep_api__hny_text(ev->arena, details, "pagerduty_integration_key"));
-    skep_json_put_str(&j, SKEP_STR("event_action"),
-                      ev->triggered ? SKEP_STR("trigger") : SKEP_STR("resolve"));
-    skep_json_put_str(&j, SKEP_STR("dedup_key"), ev->object.id);
-    skep_json_key(&j, SKEP_STR("payload"));
-    skep_json_object(&j);
-    skep_json_put_str(&j, SKEP_STR("summary"), ev->summary);
-    skep_json_put_str(&j, SKEP_STR("source"), SKEP_STR("skep"));
-    skep_json_put_str(&j, SKEP_STR("severity"), severity.n ? severity : SKEP_STR("critical"));
-    skep_json_key(&j, SKEP_STR("custom_details"));
-    skep_json_object(&j);
-    skep_json_put_str(&j, SKEP_STR("description"), ev->description);
-    skep_json_put_str(&j, SKEP_STR("url"), ev->url);
-    skep_json_end(&j);
-    skep_json_end(&j);
-    skep_json_end(&j);
-    skep_str body = skep_arena_str(ev->arena, skep_buf_text(&buf));
-    skep_buf_done(&buf);
-    return body;
-}
-
 /* A template filled; one of the recipient's that cannot be is replaced by the usual body. */
 static skep_str filled(struct event *ev, skep_str own, const char *usual, yyjson_val *details,
                        yyjson_val *notified)
@@ -366,19 +329,42 @@ static skep_rc put_marker(struct event *ev, skep_str type, skep_err *err)
                                                         &marker, ev->arena, err);
 }
 
+static struct skep_api__card card_of(struct event *ev)
+{
+    char *at = skep_arena_alloc(ev->arena, SKEP_RFC3339_BYTES);
+    bool all = skep_str_eq(ev->object.scope, SKEP_STR("__all__"));
+    return (struct skep_api__card){
+        .arena = ev->arena,
+        .id = ev->object.id,
+        .summary = ev->summary,
+        .sentence = ev->description,
+        .about = skep_api__hny_text(ev->arena, ev->root, "description"),
+        .environment = ev->object.environment,
+        .dataset = all ? SKEP_STR("") : ev->object.scope,
+        .at = {at, skep_rfc3339(ev->e->slot_ns, 0, at)},
+        .url = ev->url,
+        .triggered = ev->triggered,
+        .groups = yyjson_obj_get(yyjson_doc_get_root(ev->detail), "groups_triggered")};
+}
+
 static void set_body(struct event *ev, skep_str type, yyjson_val *details, yyjson_val *notified,
                      struct skep_notice *notice)
 {
     const char *usual = ev->kind == SKEP_OBJECT_TRIGGER ? usual_trigger : usual_burn;
+    const struct skep_api__card card = card_of(ev);
     skep_str body;
     if (skep_str_eq(type, SKEP_STR("pagerduty"))) {
-        body = pagerduty_event(ev, details, notified);
+        body = skep_api__card_pagerduty(
+            &card, skep_api__hny_text(ev->arena, details, "pagerduty_integration_key"),
+            skep_api__hny_text(ev->arena, yyjson_obj_get(notified, "details"),
+                               "pagerduty_severity"));
     } else if (skep_str_eq(type, SKEP_STR("webhook"))) {
         body = filled(ev, own_template(ev, details), usual, details, notified);
     } else if (skep_str_starts(type, SKEP_STR("msteams"))) {
-        body = filled(ev, SKEP_STR(""), teams_card, details, notified);
+        body = skep_api__card_teams(&card);
     } else {
-        return; /* mail and Slack: title and text */
+        notice->text = skep_api__card_text(&card); /* mail and Slack: title and text */
+        return;
     }
     notice->content_type = SKEP_STR("application/json");
     notice->body = skep_str_bytes(body);
@@ -396,6 +382,15 @@ static skep_str whole_url(struct event *ev, skep_str path)
                              SKEP_STRARG(path));
 }
 
+static skep_str kind_of_message(const struct event *ev)
+{
+    if (ev->is_test)
+        return SKEP_STR("test");
+    if (ev->kind == SKEP_OBJECT_TRIGGER)
+        return ev->triggered ? SKEP_STR("trigger.fired") : SKEP_STR("trigger.resolved");
+    return ev->triggered ? SKEP_STR("burn_alert.fired") : SKEP_STR("burn_alert.resolved");
+}
+
 static skep_rc tell_one(struct event *ev, yyjson_val *notified, skep_err *err)
 {
     struct skep_object r;
@@ -411,18 +406,17 @@ static skep_rc tell_one(struct event *ev, yyjson_val *notified, skep_err *err)
     struct skep_notice notice = {
         .environment = ev->object.environment,
         .place = skep_api__recipient_place(ev->arena, id),
-        .kind =
-            ev->kind == SKEP_OBJECT_TRIGGER
-                ? (ev->triggered ? SKEP_STR("trigger.fired") : SKEP_STR("trigger.resolved"))
-                : (ev->triggered ? SKEP_STR("burn_alert.fired") : SKEP_STR("burn_alert.resolved")),
-        .key = skep_arena_printf(ev->arena, "evaluation %" PRId64, ev->e->number),
+        .kind = kind_of_message(ev),
+        .key = ev->is_test ? SKEP_STR("")
+                           : skep_arena_printf(ev->arena, "evaluation %" PRId64, ev->e->number),
         .title = ev->summary,
         .text = ev->description,
         .url = ev->url};
     set_body(ev, type, yyjson_obj_get(yyjson_doc_get_root(d), "details"), notified, &notice);
-    rc = skep_notify_put(ev->api->cfg.notify, &notice, NULL, err);
+    rc = skep_notify_put(ev->api->cfg.notify, &notice, ev->ret_id, err);
     yyjson_doc_free(d);
-    if (rc == SKEP_ENOTFOUND || rc == SKEP_ELIMIT || rc == SKEP_EINVAL || rc == SKEP_ETOOLARGE) {
+    if (!ev->is_test &&
+        (rc == SKEP_ENOTFOUND || rc == SKEP_ELIMIT || rc == SKEP_EINVAL || rc == SKEP_ETOOLARGE)) {
         /* No place (a Slack channel without an address), too many wait there already, which it
          * counts, or it is no message: telling again would not help. */
         skep_log(WARN, "a recipient cannot be told, going on", SKEP_K_STR("recipient", id),
@@ -445,9 +439,9 @@ static bool load(struct event *ev, enum skep_object_kind kind, skep_rc *rc, skep
     return *rc == SKEP_OK;
 }
 
-static void describe(struct event *ev)
+static void describe(struct event *ev, bool triggered)
 {
-    ev->triggered = ev->e->event != SKEP_WATCH_RESOLVED;
+    ev->triggered = triggered;
     if (ev->kind == SKEP_OBJECT_TRIGGER) {
         ev->kind_name = SKEP_STR("trigger");
         ev->name = skep_api__hny_text(ev->arena, ev->root, "name");
@@ -470,6 +464,92 @@ static void describe(struct event *ev)
                           SKEP_STRARG(ev->name));
 }
 
+/* --- tests of recipients -------------------------------------------------------------------------
+ */
+
+/* An alert that nobody has, of each kind, and what its evaluation would have found. */
+static const struct sample {
+    const char *kind;
+    enum skep_object_kind object;
+    const char *body, *detail;
+    double value;
+} samples[] = {
+    {"trigger", SKEP_OBJECT_TRIGGER,
+     "{\"name\":\"A test from skep\",\"description\":\"Nothing has happened.\","
+     "\"threshold\":{\"op\":\">\",\"value\":10}}",
+     "{\"n_groups\":2,\"n_triggered\":1,\"groups_triggered\":[{\"group\":[{\"key\":\"route\","
+     "\"value\":\"/example\"}],\"result\":12}],\"groups\":[{\"group\":[{\"key\":\"route\","
+     "\"value\":\"/example\"}],\"result\":12},{\"group\":[{\"key\":\"route\","
+     "\"value\":\"/other\"}],\"result\":3}]}",
+     12},
+    {"exhaustion_time", SKEP_OBJECT_BURN_ALERT,
+     "{\"alert_type\":\"exhaustion_time\",\"description\":\"Nothing has happened.\","
+     "\"exhaustion_minutes\":240}",
+     "{\"slo\":\"test\",\"slo_name\":\"A test from skep\",\"budget_remaining\":12.5,"
+     "\"compliance\":99.9}",
+     90},
+    {"budget_rate", SKEP_OBJECT_BURN_ALERT,
+     "{\"alert_type\":\"budget_rate\",\"description\":\"Nothing has happened.\","
+     "\"budget_rate_window_minutes\":60}",
+     "{\"slo\":\"test\",\"slo_name\":\"A test from skep\",\"budget_remaining\":12.5,"
+     "\"compliance\":99.9}",
+     50000},
+};
+
+static const struct sample *sample_of(skep_str kind)
+{
+    for (size_t i = 0; i < SKEP_ARRAY_LEN(samples); i++)
+        if (skep_str_eq(kind, skep_str_c(samples[i].kind)))
+            return &samples[i];
+    return NULL;
+}
+
+skep_rc skep_api__alert_test(struct skep_api__job *job, const struct skep_object *recipient,
+                             skep_str kind, char *ret_id, skep_err *err)
+{
+    const struct sample *sample = sample_of(kind);
+    const struct skep_evaluation e = {.slot_ns = skep_api__now(job->api),
+                                      .has_value = true,
+                                      .value = sample ? sample->value : 0,
+                                      .met = true,
+                                      .event = SKEP_WATCH_FIRED};
+    if (!sample)
+        return skep_fail(err, SKEP_EINVAL, "use trigger, exhaustion_time or budget_rate");
+    yyjson_doc *d = yyjson_read(recipient->body.p, recipient->body.n, 0);
+    skep_str type = skep_api__hny_text(&job->arena, yyjson_doc_get_root(d), "type");
+    yyjson_doc_free(d);
+    skep_str told = skep_arena_printf(&job->arena,
+                                      "{\"id\":\"" SKEP_STRFMT "\",\"type\":\"" SKEP_STRFMT
+                                      "\",\"details\":{\"pagerduty_severity\":\"info\"}}",
+                                      SKEP_STRARG(recipient->id), SKEP_STRARG(type));
+    struct event ev = {
+        .api = job->api,
+        .arena = &job->arena,
+        .e = &e,
+        .object = {.id = skep_arena_printf(&job->arena, "test-" SKEP_STRFMT "-%lld",
+                                           SKEP_STRARG(recipient->id), (long long)e.slot_ns),
+                   .environment = recipient->environment,
+                   .scope = SKEP_STR("__all__")},
+        .kind = sample->object,
+        .doc = yyjson_read(sample->body, strlen(sample->body), 0),
+        .detail = yyjson_read(sample->detail, strlen(sample->detail), 0),
+        .is_test = true,
+        .ret_id = ret_id};
+    yyjson_doc *notified = yyjson_read(told.p, told.n, 0);
+    ev.root = yyjson_doc_get_root(ev.doc);
+    describe(&ev, true);
+    skep_rc rc = tell_one(&ev, yyjson_doc_get_root(notified), err);
+    if (rc == SKEP_OK && skep_str_eq(type, SKEP_STR("pagerduty"))) { /* nobody is to be kept up */
+        ev.ret_id = NULL;
+        describe(&ev, false);
+        rc = tell_one(&ev, yyjson_doc_get_root(notified), err);
+    }
+    yyjson_doc_free(notified);
+    yyjson_doc_free(ev.detail);
+    yyjson_doc_free(ev.doc);
+    return rc;
+}
+
 skep_rc skep_api__alert_tell(void *api, const struct skep_evaluation *e, struct skep_arena *arena,
                              skep_err *err)
 {
@@ -482,7 +562,7 @@ skep_rc skep_api__alert_tell(void *api, const struct skep_evaluation *e, struct 
     ev.doc = yyjson_read(ev.object.body.p, ev.object.body.n, 0);
     ev.root = yyjson_doc_get_root(ev.doc);
     ev.detail = yyjson_read(e->detail.p, e->detail.n, 0);
-    describe(&ev);
+    describe(&ev, e->event != SKEP_WATCH_RESOLVED);
     rc = SKEP_OK;
     yyjson_arr_foreach(yyjson_obj_get(ev.root, "recipients"), i, n, item)
     {

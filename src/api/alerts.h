@@ -5,6 +5,7 @@
  *   alert_trigger.c   a trigger's question and threshold
  *   alert_burn.c      a burn alert's: budgets at two instants
  *   alert_tell.c      an evaluation -> messages for its recipients
+ *   alert_cards.c     what programs of others, mails and channels show of it
  *   slo_counts.c      events that were good and all that count, of an SLO */
 #pragma once
 
@@ -35,6 +36,35 @@ SKEP_NODISCARD skep_rc skep_api__alert_burn(struct skep_api__alert *a,
 /* Fits skep_watch_config.tell. */
 SKEP_NODISCARD skep_rc skep_api__alert_tell(void *api, const struct skep_evaluation *e,
                                             struct skep_arena *arena, skep_err *err);
+
+/* A message of the form and kind ("trigger", "exhaustion_time", "budget_rate") that the recipient
+ * would get, about an alert that nobody has; PagerDuty's incident is resolved right behind.
+ *
+ * ret_id   the message's id (notify/notify.h)
+ * Returns  SKEP_OK | SKEP_EINVAL (no such kind) | as skep_notify_put */
+SKEP_NODISCARD skep_rc skep_api__alert_test(struct skep_api__job *job,
+                                            const struct skep_object *recipient, skep_str kind,
+                                            char *ret_id, skep_err *err);
+
+/* What is told of an alert, for readers elsewhere.  Texts are borrowed; what is made of them lives
+ * in the arena. */
+struct skep_api__card {
+    struct skep_arena *arena;
+    skep_str id;          /* of the alert: firing and resolving have the same */
+    skep_str summary;     /* "Triggered: many errors" */
+    skep_str sentence;    /* what was found */
+    skep_str about;       /* as its maker describes it; may be empty */
+    skep_str environment; /* slugs; dataset empty = all */
+    skep_str dataset;
+    skep_str at;  /* RFC 3339 */
+    skep_str url; /* whole, or a path when nobody said what stands before it */
+    bool triggered;
+    yyjson_val *groups; /* that met it: [{group: [{key, value}], result}]; NULL = none */
+};
+skep_str skep_api__card_text(const struct skep_api__card *c);
+skep_str skep_api__card_teams(const struct skep_api__card *c);
+skep_str skep_api__card_pagerduty(const struct skep_api__card *c, skep_str routing_key,
+                                  skep_str severity);
 
 /* --- SLOs --- */
 

@@ -73,6 +73,7 @@ static const struct skep_api__routes *const all[] = {
     &skep_api__honeycomb_reporting,
     &skep_api__page_alerts,
     &skep_api__page_runs,
+    &skep_api__page_tries,
     &skep_api__mcp,
     &skep_api__honeycomb_queries,
     &skep_api__honeycomb_results,

@@ -64,6 +64,7 @@ struct skep_api_config {
     struct skep_notify *notify;
     bool mail;                /* the notifier has a mail server */
     const char *public_url;   /* put before addresses of the page in messages; NULL = nothing */
+    const char *pagerduty;    /* where its events go; NULL = its usual address */
     struct skep_inbox *inbox; /* of errors: keeps the items */
     struct skep_api_watch watch;
 };

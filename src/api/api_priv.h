@@ -185,7 +185,7 @@ extern const struct skep_api__routes skep_api__page_status, skep_api__page_names
     skep_api__xray_operations, skep_api__page_xray, skep_api__page_sampling;
 
 extern const struct skep_api__routes skep_api__page_document, skep_api__page_patterns,
-    skep_api__page_oidc, skep_api__page_runs;
+    skep_api__page_oidc, skep_api__page_runs, skep_api__page_tries;
 extern const struct skep_api__routes skep_api__logs_operations, skep_api__page_logs,
     skep_api__aws_root, skep_api__page_logs_metric;
 

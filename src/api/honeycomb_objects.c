@@ -440,8 +440,7 @@ yyjson_doc *skep_api__hny_body(struct skep_api__hny_call *c)
     return NULL;
 }
 
-/* c->doc of the request's body, and the text that is kept; false after a refusal. */
-static bool read_body(struct skep_api__hny_call *c)
+bool skep_api__hny_read(struct skep_api__hny_call *c)
 {
     size_t n = 0;
     yyjson_doc *in = skep_api__hny_body(c);
@@ -468,7 +467,7 @@ static void create(struct skep_api__hny_call *c)
 {
     skep_err err;
     c->object.name = SKEP_STR("");
-    if (!read_body(c))
+    if (!skep_api__hny_read(c))
         return;
     skep_rc rc = skep_state_put_object(c->job->api->cfg.state, c->what->kind, &c->object,
                                        &c->job->arena, &err);
@@ -489,7 +488,7 @@ static void set(struct skep_api__hny_call *c)
     yyjson_doc *old =
         yyjson_read_opts((char *)(uintptr_t)c->object.body.p, c->object.body.n, 0, &c->alc, NULL);
     c->old = yyjson_doc_get_root(old);
-    if (read_body(c)) {
+    if (skep_api__hny_read(c)) {
         skep_rc rc = skep_state_set_object(c->job->api->cfg.state, c->what->kind, &c->object, &err);
         if (rc == SKEP_OK && c->what->changed)
             c->what->changed(c, SKEP_HNY_SET);

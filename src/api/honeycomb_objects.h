@@ -145,6 +145,9 @@ bool skep_api__hny_take(struct skep_api__hny_call *c, const struct skep_api__hny
 /* Begin a call about `what`; the dataset of the path is looked up.  False after a refusal. */
 bool skep_api__hny_call_begin(struct skep_api__hny_call *c, struct skep_api__job *job,
                               const struct skep_api__hny_object *what);
+/* c->doc of the request's body, checked as `what` checks it, and c->object.body, the text that
+ * would be kept; false after a refusal. */
+bool skep_api__hny_read(struct skep_api__hny_call *c);
 /* The request's JSON object; NULL after a refusal.  Free it. */
 yyjson_doc *skep_api__hny_body(struct skep_api__hny_call *c);
 /* An object's JSON as answers have it; the array or object begun goes on. */

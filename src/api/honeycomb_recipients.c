@@ -53,10 +53,12 @@ skep_str skep_api__recipient_place(struct skep_arena *arena, skep_str id)
 }
 
 /* Where it delivers; empty = nowhere. */
-static skep_str address_of(const struct kind *k, yyjson_mut_val *details)
+static skep_str address_of(struct skep_api__hny_call *c, const struct kind *k,
+                           yyjson_mut_val *details)
 {
+    const char *events = c->job->api->cfg.pagerduty;
     if (!k->address)
-        return pagerduty;
+        return events ? skep_str_c(events) : pagerduty;
     skep_str to = skep_api__hny_mut_text(details, k->address);
     skep_str channel = skep_api__hny_mut_text(details, "slack_channel");
     return to.n == 0 && skep_str_starts(channel, SKEP_STR("http")) ? channel : to;
@@ -132,7 +134,7 @@ static bool check(struct skep_api__hny_call *c)
         return refuse(c, k->target, SKEP_LANG_MISSING, "is required");
     if (k->needs[0] && skep_api__hny_mut_text(details, k->needs[0]).n == 0)
         return refuse(c, k->needs[0], SKEP_LANG_MISSING, "is required");
-    skep_str to = address_of(k, details);
+    skep_str to = address_of(c, k, details);
     if (to.n && skep_notify_check_place(skep_str_c(k->place), to, &place, &err) != SKEP_OK)
         return refuse(c, k->address ? k->address : k->target, SKEP_LANG_INVALID, err.text);
     c->object.name =
@@ -184,7 +186,7 @@ static void changed(struct skep_api__hny_call *c, enum skep_api__hny_change how)
     skep_rc rc = SKEP_OK;
     const struct kind *k =
         how == SKEP_HNY_DROPPED ? NULL : kind_of(skep_api__hny_mut_text(c->body, "type"));
-    skep_str to = k ? address_of(k, yyjson_mut_obj_get(c->body, "details")) : SKEP_STR("");
+    skep_str to = k ? address_of(c, k, yyjson_mut_obj_get(c->body, "details")) : SKEP_STR("");
     if (to.n) {
         rc = keep_place(c, k, to, &err);
     } else {

@@ -332,6 +332,10 @@ static skep_rc read_notify(const struct texts *t, struct skep_arena *arena, stru
         if (skep_cidr_parse(skep_str_c(ret->notify_allow.items[i]), &range, err) != SKEP_OK)
             return bad(t, OPTION_notify_allow, "addresses or ranges like 10.0.0.0/8, or any", err);
     ret->notify_ca = file_of(t, OPTION_notify_ca, arena);
+    ret->pagerduty = file_of(t, OPTION_pagerduty, arena);
+    if (!ret->pagerduty || skep_notify_check_place(SKEP_STR("webhook"), t->value[OPTION_pagerduty],
+                                                   &kind, err) != SKEP_OK)
+        return bad(t, OPTION_pagerduty, "https://HOST/PATH", err);
     ret->smtp = file_of(t, OPTION_smtp, arena);
     ret->smtp_from = file_of(t, OPTION_smtp_from, arena);
     ret->smtp_user = file_of(t, OPTION_smtp_user, arena);

@@ -32,6 +32,7 @@ struct skep_config {
     bool kept_answers, core_dumps, self_trace;
     struct skep_config_list rollbar_scrub;
     struct skep_config_list notify_allow;
+    const char *pagerduty;
     const char *notify_ca, *smtp, *smtp_from, *smtp_user, *smtp_password_file; /* NULL = none */
     struct skep_oidc_config oidc; /* issuer NULL = none; without its os */
 };

@@ -171,6 +171,7 @@ static skep_rc start_net(struct server *s, skep_err *err)
         .notify = s->notify.notify,
         .mail = s->cfg.smtp != NULL,
         .public_url = s->notify.public_url,
+        .pagerduty = s->cfg.pagerduty,
         .inbox = s->inbox,
         .self = skep_self_stats,
         .self_ctx = s->self,

@@ -193,13 +193,14 @@ struct met {
     uint32_t n, cap;
 };
 
-/* The row of an equal question counts there; false when it is the first. */
-static bool asked_again(struct met *met, uint64_t same)
+/* A row whose question was met counts there and is left out, if it may be; false: it stands for
+ * itself. */
+static bool asked_again(struct met *met, uint64_t same, bool may)
 {
     uint32_t i;
     struct skep_index_it it = skep_index_begin(&met->by_hash, same);
     while ((i = skep_index_next(&met->by_hash, &it)) != SKEP_INDEX_NONE) {
-        if (met->of[i].same != same)
+        if (met->of[i].same != same || !may)
             continue;
         if (met->of[i].run)
             met->of[i].run->times++;
@@ -236,7 +237,8 @@ static skep_rc list_locked(struct skep_state *s, const struct skep_run_list *whi
     for (; rc == SKEP_OK && row; rc = skep_state__step(s, st, &row, err)) {
         uint64_t same = (uint64_t)sqlite3_column_int64(st, 8);
         bool shown = which->before == 0 || sqlite3_column_int64(st, 0) < which->before;
-        if (!has_words(st, which) || (which->once && asked_again(&l->met, same)))
+        bool kept = sqlite3_column_int(st, 5) != 0 || sqlite3_column_bytes(st, 4) > 0;
+        if (!has_words(st, which) || (which->once && asked_again(&l->met, same, !kept)))
             continue;
         shown = shown && l->n < which->limit;
         if (shown)

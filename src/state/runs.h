@@ -50,7 +50,7 @@ struct skep_run_list {
     const skep_str *words; /* each in name, question or actor, whatever the case */
     unsigned n_words;
     bool kept;      /* starred or named */
-    bool once;      /* of equal questions the newest, among those listed */
+    bool once;      /* of equal questions the newest, and those starred or named */
     int64_t before; /* number; 0 = from the newest */
     unsigned limit;
 };

@@ -22,11 +22,13 @@ import { TracersNote } from './parts/TracersNote';
 import { Boards } from './views/Boards';
 import { Errors } from './views/Errors';
 import { Groups } from './views/Groups';
+import { History } from './views/History';
 import { Home } from './views/Home';
 import { Login, Welcome } from './views/Login';
 import { Logs } from './views/Logs';
 import { MapView } from './views/Map';
 import { Query } from './views/Query';
+import { Recipients } from './views/Recipients';
 import { Sampling } from './views/Sampling';
 import { Settings } from './views/Settings';
 import { Slos } from './views/Slos';
@@ -48,6 +50,7 @@ const VIEWS: { id: string; name: string; key: string; icon: string }[] = [
 // Views without a place in the rail, and the one they are reached from.
 const BESIDE: Record<string, { name: string; at: string }> = {
   trace: { name: 'Trace', at: 'traces' }, sampling: { name: 'Sampling', at: 'settings' }, groups: { name: 'Groups', at: 'settings' }, slos: { name: 'SLOs', at: 'triggers' },
+  recipients: { name: 'Recipients', at: 'triggers' }, history: { name: 'History', at: 'query' },
 };
 // Views of rows that a sampling rule may have kept out.
 const SAMPLED = new Set(['home', 'query', 'traces', 'map']);
@@ -109,6 +112,8 @@ function View({ view }: { view: string }) {
     case 'boards': return <Boards />;
     case 'triggers': return <Triggers />;
     case 'slos': return <Slos />;
+    case 'history': return <History />;
+    case 'recipients': return <Recipients />;
     default: return <div class="view"><Empty title="There is no such page"><a href="/ui/home">Go home</a></Empty></div>;
   }
 }

@@ -114,7 +114,7 @@ static void test_lists(void **unused)
     const skep_str ann = SKEP_STR("ann");
     const skep_str words[] = {SKEP_STR("COUNT"), SKEP_STR("bob")};
     (void)unused;
-    put(HERE, "ann", "count", 1, 1);
+    skep_state_id first = put(HERE, "ann", "count", 1, 1);
     put(HERE, "bob", "count", 2, 1);
     skep_state_id third = put(HERE, "ann", "heatmap", 3, 1);
     put(SKEP_STR("other"), "ann", "count", 4, 1);
@@ -131,6 +131,12 @@ static void test_lists(void **unused)
     assert_int_equal(count((struct skep_run_list){.before = runs[0].number}, &runs), 2);
     assert_int_equal(count((struct skep_run_list){.once = true}, &runs), 2);
     assert_int_equal(runs[1].times, 2);
+    struct skep_run *with_kept;
+    assert_int_equal(keep(first, "the first", false), SKEP_OK); /* it stands for itself */
+    assert_int_equal(count((struct skep_run_list){.once = true}, &with_kept), 3);
+    assert_true(skep_str_eq(with_kept[2].name, SKEP_STR("the first")));
+    assert_int_equal(with_kept[1].times, 1);
+    assert_int_equal(keep(first, "", false), SKEP_OK);
     assert_true(skep_str_eq(runs[1].actor, SKEP_STR("bob")));
     assert_int_equal(count((struct skep_run_list){.once = true, .before = runs[1].number}, &runs),
                      0);

@@ -11,10 +11,13 @@ export interface Evaluation {
   event: '' | 'fired' | 'resolved' | 'again'; error: string;
   detail?: { groups_triggered?: { group: { key: string; value: Value }[]; result: number | null }[]; n_triggered?: number; budget_remaining?: number };
 }
-export interface Told { id?: string; type?: string; target?: string }
+export interface Told { id?: string; type?: string; target?: string; details?: { pagerduty_severity?: string; variables?: { name: string; value: string }[] } }
+// What an alert would find now.
+export interface Found { met: boolean; value: number | null; detail: { n_groups?: number; n_triggered?: number; budget_remaining?: number; groups_triggered?: { group: { key: string; value: Value }[]; result: number | null }[] } }
 export interface Trigger {
   id: string; name: string; description: string; query?: QuerySpec & { time_range?: number }; query_id?: string; threshold: { op: string; value: number; exceeded_limit: number };
   frequency: number; alert_type: string; disabled: boolean; recipients: Told[]; evaluation_schedule_type: string; baseline_details?: { type: string; offset_minutes: number };
+  evaluation_schedule?: { window: { days_of_week: string[]; start_time: string; end_time: string } };
 }
 export interface BurnAlert {
   id: string; alert_type: 'exhaustion_time' | 'budget_rate'; description: string; exhaustion_minutes?: number; budget_rate_window_minutes?: number;
@@ -53,8 +56,8 @@ export const slugOf = (dataset: string) => (dataset === '' ? '__all__' : dataset
 
 // What a trigger keeps of a question: no times, no page's own members.
 export function lasting(spec: QuerySpec): QuerySpec {
-  const { calculations, formulas, calculated_fields, breakdowns, filters, filter_combination } = spec;
-  return JSON.parse(JSON.stringify({ calculations, formulas, calculated_fields, breakdowns, filters: filters?.length ? filters : undefined, filter_combination })) as QuerySpec;
+  const { calculations, formulas, calculated_fields, breakdowns, filters, filter_combination, havings } = spec;
+  return JSON.parse(JSON.stringify({ calculations, formulas, calculated_fields, breakdowns, filters: filters?.length ? filters : undefined, filter_combination, havings })) as QuerySpec;
 }
 
 // What a board keeps: its order and limits, too, and the length of its time.

@@ -3,11 +3,12 @@
 // The client of /skep/v1/*. Every call takes an AbortSignal; answers are checked for the members the
 // page relies on, so that a mismatch of versions reads as what it is and not as a crash elsewhere.
 
-import type { AlertsAnswer, BurnDown, Evaluation, SloReport } from './alerts';
+import type { AlertsAnswer, BurnDown, Evaluation, Found, SloReport } from './alerts';
 import { environment } from './env';
 import type { ItemChange, ItemDetail, ItemRule, ItemsAnswer, StackAnswer, CountedDeploy, GroupingPreview, GroupingRule, SymbolsAnswer } from './errors';
 import { refused, type Me, type Role, type Ways } from './session';
 import { heard, withTracers } from './tracers';
+import type { KeptRun, Run, RunList } from './history';
 import type { MapAnswer } from './map';
 import type {
   ApiKey, AuditEntry, Dataset, Environment, FacetsAnswer, FacetsSide, Field, InsightsResult, IssuedKey, LedgerAnswer, LogCheck, LogGroup, LogLanguages, LogStream, PatternsAnswer, QueryDefinition, NotifyMessage, NotifyPlace, PlaceKind, Progress, QueryResult, QuerySpec, RawDocument, Row, RowDetail, RowsAnswer, RunningQuestion, Sampling, Selection, Span, Status,
@@ -36,8 +37,8 @@ function check<T>(what: string, body: unknown, shape: Record<string, Kind>): T {
 async function refusal(res: Response): Promise<ApiError> {
   const text = await res.text();
   try {
-    const o = JSON.parse(text) as { error?: string; field?: string; at?: number; end?: number; Message?: string; message?: string }; // as AWS's operations write it
-    return new ApiError(o.error ?? o.Message ?? o.message ?? text, res.status, o.field ?? null, o.at ?? null, o.end ?? null);
+    const o = JSON.parse(text) as { error?: string; field?: string; at?: number; end?: number; Message?: string; message?: string; type_detail?: { field?: string }[] }; // as AWS's operations write it
+    return new ApiError(o.error ?? o.Message ?? o.message ?? text, res.status, o.field ?? o.type_detail?.[0]?.field ?? null, o.at ?? null, o.end ?? null);
   } catch {
     return new ApiError(text.slice(0, 300) || `${res.status} ${res.statusText}`, res.status);
   }
@@ -145,8 +146,9 @@ export const api = {
     get<{ values: { value: Value; rows: number }[]; complete: boolean }>(
       `values${search({ field, prefix: prefix || undefined, limit: 50, ...range })}`, { values: 'array' }, signal),
 
-  async query(spec: QuerySpec, signal?: AbortSignal, progress?: (p: Progress) => void): Promise<QueryResult> {
-    const res = await request('query', signal, spec, LINES_TYPE);
+  // keep: it gets a place in the history.
+  async query(spec: QuerySpec, signal?: AbortSignal, progress?: (p: Progress) => void, keep = false): Promise<QueryResult> {
+    const res = await request(keep ? 'query?keep=true' : 'query', signal, spec, LINES_TYPE);
     let result: QueryResult | null = null;
     await lines(res, (line) => {
       const o = line as { type: string; error?: string; field?: string };
@@ -159,6 +161,20 @@ export const api = {
     if (!result) throw new ApiError('the server ended the answer before the result', 0);
     return result;
   },
+
+  // Equal questions once; `pages` of a hundred.
+  async runs({ mine, kept, q, pages }: { mine: boolean; kept: boolean; q: string; pages: number }, signal?: AbortSignal): Promise<RunList> {
+    const all: RunList = { runs: [], next: null };
+    for (let i = 0; i < pages && (i === 0 || all.next !== null); i++) {
+      const page = await get<RunList>(`runs${search({ once: 'true', mine: mine ? 'true' : undefined, kept: kept ? 'true' : undefined, q: q || undefined, limit: 100, before: all.next ?? undefined })}`, { runs: 'array' }, signal);
+      all.runs.push(...page.runs);
+      all.next = page.next;
+    }
+    return all;
+  },
+  run: (id: string, signal?: AbortSignal) => get<KeptRun>(`runs/${encodeURIComponent(id)}`, { id: 'string', path: 'string', question: 'object' }, signal),
+  changeRun: (id: string, change: { name?: string; starred?: boolean }) => changeHere<Run>('PATCH', `runs/${encodeURIComponent(id)}`, change, { id: 'string' }),
+  dropRun: (id: string) => changeHere<{ ok: boolean }>('DELETE', `runs/${encodeURIComponent(id)}`, undefined, { ok: 'boolean' }),
 
   rows: (spec: Selection & { columns?: string[]; order?: 'asc' | 'desc'; limit?: number; after?: string | null }, signal?: AbortSignal) =>
     post<RowsAnswer>('rows', spec, { rows: 'array' }, signal),
@@ -350,6 +366,9 @@ export const api = {
     get<{ evaluations: Evaluation[]; next: number | null }>(`alerts/${encodeURIComponent(id)}/evaluations${search({ before: before ?? undefined })}`, { evaluations: 'array' }, signal),
 
   evaluate: (id: string) => post<Evaluation>(`alerts/${encodeURIComponent(id)}/evaluate`, {}, { number: 'number' }),
+
+  tryAlert: (kind: 'triggers' | 'burn_alerts', dataset: string, body: unknown) => post<Found>(`${kind}/${encodeURIComponent(dataset)}/try`, body, { met: 'boolean', detail: 'object' }),
+  testRecipient: (id: string, kind: string) => changeHere<{ id: string }>('POST', `recipients/${encodeURIComponent(id)}/test`, { kind }, { id: 'string' }),
 
   slos: (signal?: AbortSignal) => get<{ slos: SloReport[] }>('slos', { slos: 'array' }, signal).then((a) => a.slos),
 

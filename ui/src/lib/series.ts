@@ -2,7 +2,7 @@
 // From a result to what charts draw: names, colours, numbers per bucket.
 
 import { groupColors, serviceColor, type Theme } from './color';
-import { value } from './format';
+import { percent, value } from './format';
 import type { Bucket, Group, QueryResult } from './types';
 
 export interface Series { id: string; name: string; color: string; key: Group['key']; data: (number | null)[]; dash?: boolean }
@@ -53,6 +53,15 @@ export function earlierOf(result: QueryResult, calc: number, series: Series[]): 
     const at = (t: number) => Math.floor((t - then.offset_ms - then.times_ms[0]!) / then.granularity_ms);
     return { ...s, id: `${s.id} before`, name: `${s.name}, ${agoText(then.offset_ms)} before`, dash: true, data: settled(result, result.times_ms.map((t) => data[at(t)] ?? null), op) };
   });
+}
+
+// The difference to an earlier value; where nothing was counted then it was 0, where nothing was measured there is none.
+export function changeOf(now: number | null | undefined, then: number | null | undefined, op: string | undefined): { then: number | null; by: number | null; text: string } {
+  const zero = op !== undefined && COUNTS.has(op) ? 0 : null;
+  const was = then ?? zero, is = now ?? zero;
+  if (was === null || is === null) return { then: was, by: null, text: '' };
+  const share = was === 0 ? null : (is - was) / Math.abs(was);
+  return { then: was, by: is - was, text: share === null ? (is === 0 ? '' : 'new') : `${share > 0 ? '+' : share < 0 ? '-' : ''}${percent(Math.abs(share))}` };
 }
 
 export function agoText(ms: number): string {

@@ -3,7 +3,7 @@
 // The time range every view shares: ?t=2h (relative to now) or ?from=..&to=.. (unix seconds).
 
 import { named, patch, route, setDefaultRange } from './route';
-import { dateTime, day, clock, nsToMs } from './format';
+import { dateTime, day, clock, duration, nsToMs } from './format';
 import type { Span } from './types';
 
 export interface TimeRange { relative: number | null; from: number; to: number }
@@ -43,7 +43,7 @@ export function spanOf(r: TimeRange): Span {
 export function label(r: TimeRange): string {
   if (r.relative !== null) {
     const known = PRESETS.find(([t]) => seconds(t) === r.relative);
-    return `Last ${known ? known[1] : `${r.relative} s`}`;
+    return `Last ${known ? known[1] : duration(r.relative * 1e3)}`;
   }
   const same = day(r.from * 1e3) === day(r.to * 1e3);
   return `${dateTime(r.from * 1e3)} – ${same ? clock(r.to * 1e3) : dateTime(r.to * 1e3)}`;

@@ -44,9 +44,10 @@ export interface QueryResult {
   columns: Column[]; groups: Group[]; totals: Omit<Group, 'key'>; groups_total: number;
   heatmaps: Record<string, { edges: number[] }>;
   compare?: Compared;
+  run?: string; // its place in the history
 }
 // The same of so much earlier, group by group.
-export interface Compared { offset_ms: number; granularity_ms: number; times_ms: number[]; groups: Omit<Group, 'key'>[] }
+export interface Compared { offset_ms: number; granularity_ms: number; times_ms: number[]; groups: Omit<Group, 'key'>[]; totals: Omit<Group, 'key'> }
 
 export interface Progress { rows_scanned: number; rows_total: number }
 

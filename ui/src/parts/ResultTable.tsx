@@ -3,7 +3,7 @@
 
 import { showDifferent } from '../lib/different';
 import { calcValue } from '../lib/format';
-import { colorsOf, groupId, groupName } from '../lib/series';
+import { agoText, changeOf, colorsOf, groupId, groupName } from '../lib/series';
 import { filterFor, orderText, parseOrder, quoteField, specOf } from '../lib/query';
 import { patch, useRoute } from '../lib/route';
 import { useTheme, token } from '../lib/theme';
@@ -19,6 +19,7 @@ export function ResultTable({ result, isolated }: { result: QueryResult; isolate
   const calcs = result.columns.map((c) => c).filter((c) => c.kind !== 'group');
   const shown = calcs.map((c, i) => ({ c, i })).filter(({ c }) => c.op !== 'HEATMAP');
   if (groups.length + shown.length === 0) return null;
+  const then = result.compare;
   const maxima = shown.map(({ i }) => Math.max(0, ...result.groups.map((g) => g.values[i] ?? 0)));
   const isolate = (id: string) => patch({ iso: isolated === id ? null : id }, { replace: true });
   return (
@@ -29,7 +30,13 @@ export function ResultTable({ result, isolated }: { result: QueryResult; isolate
           <tr>
             {groups.length > 0 && <th class="swatch-col"><span class="visually-hidden">Series</span></th>}
             {groups.map((c) => <Head column={c} text={c.key} />)}
-            {shown.map(({ c }) => <Head column={c} text={c.key} right />)}
+            {shown.map(({ c }) => (
+              <>
+                <Head column={c} text={c.key} right />
+                {then && <th class="right" title={`${c.key}, ${agoText(then.offset_ms)} before`}>{agoText(then.offset_ms)} before</th>}
+                {then && <th class="right">Change</th>}
+              </>
+            ))}
             {groups.length > 0 && <th><span class="visually-hidden">Compare</span></th>}
           </tr>
         </thead>
@@ -46,10 +53,13 @@ export function ResultTable({ result, isolated }: { result: QueryResult; isolate
                 )}
                 {g.key.map((v, k) => <td><ValueCell field={groups[k]!.key} value={v} /></td>)}
                 {shown.map(({ c, i: k }, m) => (
-                  <td class="num right">
-                    {groups.length > 0 && maxima[m]! > 0 && <span class="bar" style={{ width: `${(100 * Math.max(0, g.values[k] ?? 0)) / maxima[m]!}%` }} />}
-                    <span class="bar-text">{calcValue(g.values[k], c.op, c.field)}</span>
-                  </td>
+                  <>
+                    <td class="num right">
+                      {groups.length > 0 && maxima[m]! > 0 && <span class="bar" style={{ width: `${(100 * Math.max(0, g.values[k] ?? 0)) / maxima[m]!}%` }} />}
+                      <span class="bar-text">{calcValue(g.values[k], c.op, c.field)}</span>
+                    </td>
+                    {then && <Before column={c} now={g.values[k]} then={then.groups[i]?.values[k]} />}
+                  </>
                 ))}
                 {groups.length > 0 && (
                   <td class="right">
@@ -66,13 +76,29 @@ export function ResultTable({ result, isolated }: { result: QueryResult; isolate
             <tr>
               <td />
               <td colSpan={groups.length} class="muted">All rows{result.groups_total > result.groups.length ? ` (${result.groups.length} of ${result.groups_total} groups shown)` : ''}</td>
-              {shown.map(({ c, i }) => <td class="num right">{calcValue(result.totals.values[i], c.op, c.field)}</td>)}
+              {shown.map(({ c, i }) => (
+                <>
+                  <td class="num right">{calcValue(result.totals.values[i], c.op, c.field)}</td>
+                  {then && <Before column={c} now={result.totals.values[i]} then={then.totals?.values[i]} />}
+                </>
+              ))}
               <td />
             </tr>
           </tfoot>
         )}
       </table>
     </div></div>
+  );
+}
+
+// What it was then, and by how much it is more or less now.
+function Before({ column, now, then }: { column: Column; now: number | null | undefined; then: number | null | undefined }) {
+  const c = changeOf(now, then, column.op);
+  return (
+    <>
+      <td class="num right muted">{calcValue(c.then, column.op, column.field)}</td>
+      <td class="num right nowrap">{c.by === null ? '–' : <>{c.by > 0 ? '+' : ''}{calcValue(c.by, column.op, column.field)} <span class="muted">{c.text}</span></>}</td>
+    </>
   );
 }
 

@@ -16,7 +16,8 @@ export function SaveTo() {
   const { params } = useRoute();
   const [saved, setSaved] = useState<{ board: Board; name: string } | null>(null);
   const [error, setError] = useState<Error | null>(null);
-  const keep = ['c', 'w', 'by', 'fx', 'cf', 'or'].reduce<Record<string, string[]>>((o, k) => ({ ...o, [k]: params.getAll(k) }), {});
+  const trigger = params.get('trigger'); // whose question is being changed
+  const keep = ['c', 'w', 'by', 'fx', 'cf', 'or', 'h'].reduce<Record<string, string[]>>((o, k) => ({ ...o, [k]: params.getAll(k) }), {});
   const add = (to: Board | null) => {
     const range = rangeOf(params);
     const spec = stored(specOf(params), Math.max(60, Math.round(range.to - range.from)));
@@ -37,7 +38,9 @@ export function SaveTo() {
       {saved && <span role="status">Added to <a href={href(`boards/${saved.board.id}`, { t: null, from: null, to: null, ds: null })}>{saved.board.name}</a></span>}
       {error && <ErrorBox error={error} />}
       <button type="button" class="button small" aria-haspopup="menu" onClick={open}>Add to board</button>
-      <a class="button small" href={href('triggers/new', keep)}>Make a trigger</a>
+      {trigger
+        ? <a class="button small primary" href={href(`triggers/${trigger}`, { ...keep, edit: '1' })}>Use it for the trigger</a>
+        : <a class="button small" href={href('triggers/new', keep)}>Make a trigger</a>}
     </div>
   );
 }

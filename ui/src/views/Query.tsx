@@ -6,15 +6,17 @@ import { useEffect, useMemo, useState } from 'preact/hooks';
 import { api } from '../lib/api';
 import { CursorBus } from '../lib/cursor';
 import { differentOf, showChanged } from '../lib/different';
+import { anewHref, changesOf, namesQuestion, permalink, sameQuestion } from '../lib/history';
 import { specOf } from '../lib/query';
 import { loadTypes } from '../lib/schema';
-import { patch, useRoute } from '../lib/route';
+import { go, href, named, patch, useRoute } from '../lib/route';
 import { slugOf } from '../lib/alerts';
 import { useLive, useLoad } from '../lib/use';
 import { Builder } from '../parts/Builder';
 import { Charts } from '../parts/Charts';
 import { Compare } from '../parts/Compare';
 import { DifferentPanel } from '../parts/Different';
+import { KeptBar } from '../parts/KeptRun';
 import { Markers, useMarkers } from '../parts/Markers';
 import { Ready } from '../parts/Ready';
 import { ResultTable } from '../parts/ResultTable';
@@ -33,10 +35,12 @@ export function Query() {
   const spec = useMemo(() => specOf(params), [params.toString()]);
   const key = JSON.stringify({ ...spec, start: params.get('t') });
   const tab = params.get('tab') ?? '';
-  const answer = useLoad(tab === '' ? key : null, (signal, progress) => api.query(spec, signal, progress));
+  const live = params.get('live') === '1' && params.get('from') === null;
+  const kept = useKept(params);
+  const asked = useLoad(tab === '' && !kept.holds ? key : null, (signal, progress) => api.query(spec, signal, progress, !live));
+  const answer = kept.holds ? kept.answer : asked;
   const [bus] = useState(() => new CursorBus());
   const different = differentOf(params);
-  const live = params.get('live') === '1' && params.get('from') === null;
   useLive(live, answer.reload, answer.data?.elapsed_ms);
   useEffect(() => void loadTypes(), [params.get('ds'), params.get('t')]);
   const result = answer.data;
@@ -52,14 +56,19 @@ export function Query() {
           ))}
         </div>
         {tab === '' && <Covers answer={result} loading={answer.loading} progress={answer.progress} />}
+        {tab === '' && !kept.run && asked.data?.run && <a class="button small" href={permalink(asked.data.run)} title="An address that keeps showing this answer">Permalink</a>}
+        {tab === '' && <a class="button small" href={href('history')}>History</a>}
         {tab === '' && <SaveTo />}
       </div>
+      {kept.run && <KeptBar run={kept.run} changed={kept.reload} />}
+      {kept.lost && <div class="note" role="status">The answer of this address is not kept any more ({kept.lost}). {namesQuestion(named()) ? 'This is the answer of now.' : <a href={href('history')}>Look in the history</a>}</div>}
       <Progress loading={answer.loading} progress={answer.progress} />
       <div role="tabpanel" aria-labelledby={`tab-${tab}`} class={`results${answer.loading ? ' stale' : ''}`}>
         {answer.error && <ErrorBox error={answer.error} retry={answer.reload} />}
         {tab === 'different' && <Compare about={key} />}
         {tab === 'traces' && <TraceTable selection={spec} sort={params.get('sort') ?? 'recent'} />}
         {tab === 'rows' && <RowTable selection={spec} />}
+        {tab === '' && kept.run && !kept.run.answered && <Empty title="Its answer was too large to keep"><p>The question is here: ask it anew.</p></Empty>}
         {tab === '' && result && !answer.error && (
           result.groups.length === 0 || result.totals.values.every((v) => v === null) && noCells(result)
             ? <Empty title="No rows match"><Hint examined={result.rows_examined} /></Empty>
@@ -70,6 +79,23 @@ export function Query() {
       </div>
     </div>
   );
+}
+
+// The answer as it was that the address names, as long as nothing else in it is changed.
+function useKept(params: URLSearchParams) {
+  const id = params.get('run');
+  const run = useLoad(id && `run ${id}`, (signal) => api.run(id!, signal), true);
+  const same = id !== null && run.data?.id === id && sameQuestion(params, run.data);
+  const lost = id !== null && run.error ? run.error.message : null;
+  useEffect(() => {
+    if (id === null || run.data?.id !== id || same) return;
+    if (namesQuestion(named())) patch({ run: null }, { replace: true });
+    else patch(changesOf(run.data), { replace: true });
+  }, [id, run.data, same]);
+  const holds = id !== null && (run.error ? !namesQuestion(named()) : same || run.data === null || !namesQuestion(named()));
+  const shown = same ? run.data : null;
+  const answer = { data: shown?.result ?? null, error: null, loading: run.loading && !run.data, progress: null, reload: () => shown && go(anewHref(shown)) };
+  return { run: shown, holds, answer, lost, reload: run.reload };
 }
 
 type Result = NonNullable<Awaited<ReturnType<typeof api.query>>>;

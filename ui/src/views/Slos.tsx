@@ -2,15 +2,18 @@
 // Service level objectives: all of them with their budgets, one with its burn-down and burn alerts.
 
 import { useState } from 'preact/hooks';
-import { burnLine, burnText, slugOf, toldText, type Alert, type BurnAlert, type Slo, type SloReport } from '../lib/alerts';
+import { burnLine, burnText, slugOf, toldText, type Alert, type BurnAlert, type Found, type Slo, type SloReport, type Told } from '../lib/alerts';
 import { api, hny } from '../lib/api';
 import { environment } from '../lib/env';
 import { count, short } from '../lib/format';
 import { go, href, useRoute } from '../lib/route';
 import { useInterval, useLoad } from '../lib/use';
+import { Field, Unplaced } from '../parts/Field';
 import { Plot } from '../parts/Plot';
 import { Empty, ErrorBox, Progress } from '../parts/States';
 import { Sure } from '../parts/Sure';
+import { Tells } from '../parts/Tells';
+import { Finding } from './TriggerForm';
 import { AlertState, AlertTabs, Evaluations } from './Triggers';
 
 const REFRESH_MS = 15000;
@@ -75,6 +78,8 @@ function OneSlo({ s, alerts, changed }: { s: SloReport; alerts: Alert<BurnAlert>
   const [turn, again] = useState(0);
   const run = (what: Promise<unknown>) => { setError(null); void what.then(() => { changed(); again((n) => n + 1); }, setError); };
   const shown = alerts.find((a) => a.object.id === open);
+  const [editing, edit] = useState<string | null>(null);
+  const edited = alerts.find((a) => a.object.id === editing);
   return (
     <>
       <section class="panel alert-head" aria-labelledby="slo-name">
@@ -114,6 +119,7 @@ function OneSlo({ s, alerts, changed }: { s: SloReport; alerts: Alert<BurnAlert>
                     <td class="right nowrap">
                       <button type="button" class="button small" aria-expanded={open === b.id} onClick={() => setOpen(open === b.id ? null : b.id)} aria-label={`Evaluations of: ${burnText(b)}`}>Evaluations</button>{' '}
                       <button type="button" class="button small" onClick={() => run(api.evaluate(b.id))} aria-label={`Evaluate now: ${burnText(b)}`}>Now</button>{' '}
+                      <button type="button" class="button small" aria-expanded={editing === b.id} onClick={() => edit(editing === b.id ? null : b.id)} aria-label={`Change: ${burnText(b)}`}>Change</button>{' '}
                       <Sure label="Delete" name={`Delete: ${burnText(b)}`} question="With its evaluations?" run={() => hny('DELETE', `burn_alerts/${encodeURIComponent(s.dataset)}/${b.id}`)} done={changed} failed={setError} />
                     </td>
                   </tr>
@@ -122,33 +128,57 @@ function OneSlo({ s, alerts, changed }: { s: SloReport; alerts: Alert<BurnAlert>
             </table>
           </div>
         )}
-        <NewBurnAlert slo={o} dataset={s.dataset} made={changed} />
+        {edited
+          ? <BurnForm key={edited.object.id} slo={o} dataset={s.dataset} old={edited.object} close={() => edit(null)} saved={() => { edit(null); changed(); }} />
+          : <BurnForm key={alerts.length} slo={o} dataset={s.dataset} old={null} close={() => undefined} saved={changed} />}
       </section>
       {shown && <Evaluations id={shown.object.id} threshold={null} label="What decides the burn alert" text={short} turn={turn} />}
     </>
   );
 }
 
-function NewBurnAlert({ slo, dataset, made }: { slo: Slo; dataset: string; made: () => void }) {
-  const [kind, setKind] = useState<'exhaustion_time' | 'budget_rate'>('exhaustion_time');
-  const [n, setN] = useState('240');
+const BURN_FIELDS = ['alert_type', 'exhaustion_minutes', 'budget_rate_window_minutes', 'budget_rate_decrease_threshold_per_million', 'description'];
+
+// `old` null: a new one.
+function BurnForm({ slo, dataset, old, close, saved }: { slo: Slo; dataset: string; old: BurnAlert | null; close: () => void; saved: () => void }) {
+  const [kind, setKind] = useState(old?.alert_type ?? 'exhaustion_time');
+  const [within, setWithin] = useState(String(old?.exhaustion_minutes ?? 240));
+  const [share, setShare] = useState(String((old?.budget_rate_decrease_threshold_per_million ?? 50000) / 1e4));
+  const [window_, setWindow] = useState(String(old?.budget_rate_window_minutes ?? 60));
+  const [description, setDescription] = useState(old?.description ?? '');
+  const [told, setTold] = useState<Told[]>(old?.recipients ?? []);
   const [error, setError] = useState<Error | null>(null);
-  const create = (e: Event) => {
+  const [found, setFound] = useState<Found | null>(null);
+  const rate = kind === 'budget_rate';
+  const body = () => ({ ...(old ?? {}), alert_type: kind, slo: { id: slo.id }, description, recipients: told,
+    ...(rate ? { budget_rate_window_minutes: Number(window_), budget_rate_decrease_threshold_per_million: Math.round(Number(share) * 1e4) } : { exhaustion_minutes: Number(within) }) });
+  const save = (e: Event) => {
     e.preventDefault();
     setError(null);
-    const what = kind === 'exhaustion_time' ? { exhaustion_minutes: Number(n) } : { budget_rate_window_minutes: 60, budget_rate_decrease_threshold_per_million: Math.round(Number(n) * 1e4) };
-    hny('POST', `burn_alerts/${encodeURIComponent(dataset)}`, { alert_type: kind, slo: { id: slo.id }, recipients: [], ...what }).then(made, setError);
+    hny(old ? 'PUT' : 'POST', `burn_alerts/${encodeURIComponent(dataset)}${old ? `/${old.id}` : ''}`, body()).then(saved, setError);
+  };
+  const attempt = () => {
+    setError(null);
+    setFound(null);
+    api.tryAlert('burn_alerts', dataset, body()).then(setFound, setError);
   };
   return (
-    <form class="bar" onSubmit={create} aria-label="New burn alert">
-      <label class="small-field">Watch
-        <select value={kind} onChange={(e) => { const k = e.currentTarget.value as typeof kind; setKind(k); setN(k === 'budget_rate' ? '5' : '240'); }}>
-          <option value="exhaustion_time">when it runs out</option><option value="budget_rate">how fast it falls</option>
-        </select>
-      </label>
-      <label class="small-field">{kind === 'budget_rate' ? '% an hour' : 'Within minutes'}<input type="number" step="any" min={kind === 'budget_rate' ? 0.0001 : 0} value={n} onInput={(e) => setN(e.currentTarget.value)} required /></label>
-      <button type="submit" class="button low">Add the burn alert</button>
-      {error && <ErrorBox error={error} />}
+    <form class="rule-form" aria-label={old ? `Change: ${burnText(old)}` : 'New burn alert'} onSubmit={save} noValidate>
+      <div class="form-grid">
+        {!old && <Field label="Watch" at="alert_type" error={error}><select value={kind} onChange={(e) => setKind(e.currentTarget.value as typeof kind)}><option value="exhaustion_time">when it runs out</option><option value="budget_rate">how fast it falls</option></select></Field>}
+        {!rate && <Field label="Within minutes" at="exhaustion_minutes" error={error}><input type="number" value={within} onInput={(e) => setWithin(e.currentTarget.value)} /></Field>}
+        {rate && <Field label="Falls by % of the budget" at="budget_rate_decrease_threshold_per_million" error={error}><input type="number" step="any" value={share} onInput={(e) => setShare(e.currentTarget.value)} /></Field>}
+        {rate && <Field label="Within minutes" at="budget_rate_window_minutes" error={error}><input type="number" value={window_} onInput={(e) => setWindow(e.currentTarget.value)} /></Field>}
+        <Field label="Description, told with it" at="description" error={error}><input value={description} maxLength={1023} onInput={(e) => setDescription(e.currentTarget.value)} /></Field>
+      </div>
+      <Tells value={told} set={setTold} />
+      <Unplaced error={error} at={BURN_FIELDS} />
+      {found && <Finding found={found} text={rate ? (n) => `${short(n / 1e4)} % of the budget` : (n) => `${short(n)} minutes left`} />}
+      <div class="bar">
+        <button type="submit" class="button primary">{old ? 'Save' : 'Add the burn alert'}</button>
+        <button type="button" class="button" onClick={attempt}>Try it now</button>
+        {old && <button type="button" class="button" onClick={close}>Cancel</button>}
+      </div>
     </form>
   );
 }

@@ -1,25 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 // Triggers: all of them, one with its evaluations, and a new one of the question in the address.
 
-import { useMemo, useState } from 'preact/hooks';
-import { conditionText, lasting, minutes, slugOf, toldText, type Alert, type Evaluation, type Recipient, type Trigger } from '../lib/alerts';
+import { useState } from 'preact/hooks';
+import { conditionText, minutes, toldText, type Alert, type Evaluation, type Trigger } from '../lib/alerts';
 import { api, hny } from '../lib/api';
 import { environment } from '../lib/env';
-import { count, dateTime, nsToMs, short, value } from '../lib/format';
-import { calcText, filterText, specOf } from '../lib/query';
+import { dateTime, nsToMs, short, value } from '../lib/format';
+import { filterText } from '../lib/query';
 import { go, href, useRoute } from '../lib/route';
 import { useInterval, useLoad } from '../lib/use';
 import { Plot } from '../parts/Plot';
 import { Empty, ErrorBox, Progress } from '../parts/States';
 import { Sure } from '../parts/Sure';
+import { TriggerForm, newTriggerDone } from './TriggerForm';
 
 const REFRESH_MS = 5000;
 
-export function AlertTabs({ at }: { at: 'triggers' | 'slos' }) {
+export function AlertTabs({ at }: { at: 'triggers' | 'slos' | 'recipients' }) {
   return (
     <nav class="tabs" aria-label="Alerts">
       <a href={href('triggers')} aria-current={at === 'triggers' ? 'page' : undefined}>Triggers</a>
       <a href={href('slos')} aria-current={at === 'slos' ? 'page' : undefined}>SLOs</a>
+      <a href={href('recipients')} aria-current={at === 'recipients' ? 'page' : undefined}>Recipients</a>
     </nav>
   );
 }
@@ -32,7 +34,8 @@ export function AlertState({ triggered, since, off, last }: { triggered: boolean
 }
 
 export function Triggers() {
-  const { arg } = useRoute();
+  const { arg, params } = useRoute();
+  const editing = params.get('edit') === '1';
   const answer = useLoad(`alerts ${environment()}`, api.alerts);
   useInterval(REFRESH_MS, answer.reload);
   if (arg === 'new') return <NewTrigger />;
@@ -45,7 +48,9 @@ export function Triggers() {
       {answer.loading && !answer.data && <Progress loading progress={null} />}
       {answer.error && <ErrorBox error={answer.error} retry={answer.reload} />}
       {answer.data && arg && !one && <Empty title="There is no such trigger"><a href={href('triggers')}>All triggers</a></Empty>}
-      {one && <OneTrigger t={one} changed={answer.reload} />}
+      {one && (editing
+        ? <TriggerForm key={one.object.id} old={one} close={() => go(href(`triggers/${one.object.id}`))} saved={(t) => { answer.reload(); newTriggerDone(t); }} />
+        : <OneTrigger t={one} changed={answer.reload} />)}
       {answer.data && !arg && <List list={list} />}
     </div>
   );
@@ -88,12 +93,19 @@ function List({ list }: { list: Alert<Trigger>[] }) {
 export function Evaluations({ id, threshold, label, text, turn }: { id: string; threshold: number | null; label: string; text: (n: number) => string; turn: number }) {
   const answer = useLoad(`evaluations ${id} ${turn}`, (signal) => api.evaluations(id, null, signal));
   useInterval(REFRESH_MS, answer.reload);
-  const list = answer.data?.evaluations ?? [];
+  const [older, setOlder] = useState<{ list: Evaluation[]; next: number | null } | null>(null);
+  const [failed, setFailed] = useState<Error | null>(null);
+  const newest = answer.data?.evaluations ?? [];
+  const first = older?.list[0]?.number ?? -1;
+  const list = [...newest.filter((e) => e.number > first), ...(older?.list ?? [])];
+  const next = older ? older.next : answer.data?.next ?? null;
+  // From the newest that is shown on: what comes meanwhile does not tear a hole.
+  const more = () => api.evaluations(id, next).then((a) => { setFailed(null); setOlder({ list: [...list, ...a.evaluations], next: a.next }); }, setFailed);
   const points = [...list].reverse().map((e): [number, number | null] => [nsToMs(e.at_ns), e.value]);
   return (
     <section class="panel" aria-labelledby="evaluations"><h2 id="evaluations">Evaluations</h2>
       {answer.loading && !answer.data && <Progress loading progress={null} />}
-      {answer.error && <ErrorBox error={answer.error} retry={answer.reload} />}
+      {(failed ?? answer.error) && <ErrorBox error={(failed ?? answer.error)!} retry={answer.reload} />}
       {answer.data && list.length === 0 && <Empty title="Not asked yet"><p>It is asked at the next multiple of its interval.</p></Empty>}
       {points.some((p) => p[1] !== null) && <Plot label={label} lines={[{ name: label, color: 'var(--accent-line)', points }]} threshold={threshold} text={text} />}
       {list.length > 0 && (
@@ -115,6 +127,7 @@ export function Evaluations({ id, threshold, label, text, turn }: { id: string; 
           </table>
         </div>
       )}
+      {next !== null && <p><button type="button" class="button" onClick={() => void more()}>Older evaluations</button></p>}
     </section>
   );
 }
@@ -146,6 +159,7 @@ function OneTrigger({ t, changed }: { t: Alert<Trigger>; changed: () => void }) 
         </dl>
         <div class="bar">
           <button type="button" class="button" disabled={o.disabled} onClick={() => run(api.evaluate(o.id))}>Evaluate now</button>
+          <a class="button" href={href(`triggers/${o.id}`, { edit: '1' })}>Change</a>
           <button type="button" class="button" onClick={() => run(hny('PUT', path, { ...o, disabled: !o.disabled }))}>{o.disabled ? 'Switch on' : 'Switch off'}</button>
           <Sure label="Delete" name={`Delete ${o.name}`} question="With its evaluations?" run={() => hny('DELETE', path)} done={() => { changed(); go(href('triggers')); }} failed={setError} />
         </div>
@@ -156,50 +170,12 @@ function OneTrigger({ t, changed }: { t: Alert<Trigger>; changed: () => void }) 
   );
 }
 
-const EVERY = [60, 300, 900, 1800, 3600, 86400];
-
 function NewTrigger() {
-  const { params } = useRoute();
-  const spec = useMemo(() => lasting(specOf(params)), [params.toString()]);
-  const ds = params.get('ds') ?? '';
-  const recipients = useLoad(`recipients ${environment()}`, (signal) => hny<Recipient[]>('GET', 'recipients', undefined, signal).catch(() => []));
-  const [name, setName] = useState('');
-  const [op, setOp] = useState('>');
-  const [limit, setLimit] = useState('0');
-  const [every, setEvery] = useState(900);
-  const [who, setWho] = useState('');
-  const [error, setError] = useState<Error | null>(null);
-  const what = [...(spec.formulas?.map((f) => f.name) ?? spec.calculations?.map(calcText) ?? [])].join(', ');
-  const create = (e: Event) => {
-    e.preventDefault();
-    setError(null);
-    hny<Trigger>('POST', `triggers/${encodeURIComponent(slugOf(ds))}`, { name: name.trim(), query: { ...spec, time_range: every }, frequency: every,
-      threshold: { op, value: Number(limit) }, recipients: who ? [{ id: who }] : [] }).then((t) => go(href(`triggers/${t.id}`, { c: null, w: null, by: null })), setError);
-  };
   return (
     <div class="view alerts">
-      <h1>New trigger</h1>
-      <section class="panel" aria-label="New trigger">
-        <dl class="facts">
-          <div><dt>Asks for</dt><dd>{what}{spec.breakdowns?.length ? ` by ${spec.breakdowns.join(', ')}` : ''}</dd></div>
-          <div><dt>Of</dt><dd>{ds || 'all datasets'}{spec.filters?.length ? `, ${spec.filters.map(filterText).join(' and ')}` : ''}</dd></div>
-        </dl>
-        <form class="bar" onSubmit={create}>
-          <label class="small-field wide">Name<input value={name} onInput={(e) => setName(e.currentTarget.value)} maxLength={120} placeholder="Too many errors" required /></label>
-          <label class="small-field">Fires when<select value={op} onChange={(e) => setOp(e.currentTarget.value)}>{['>', '>=', '<', '<='].map((o) => <option>{o}</option>)}</select></label>
-          <label class="small-field">Threshold<input type="number" step="any" value={limit} onInput={(e) => setLimit(e.currentTarget.value)} required /></label>
-          <label class="small-field">Every<select value={String(every)} onChange={(e) => setEvery(Number(e.currentTarget.value))}>{EVERY.map((s) => <option value={String(s)}>{minutes(s)}</option>)}</select></label>
-          <label class="small-field wide">Tells
-            <select value={who} onChange={(e) => setWho(e.currentTarget.value)}>
-              <option value="">nobody yet</option>
-              {(recipients.data ?? []).map((r) => <option value={r.id}>{r.type} {String(r.details['webhook_name'] ?? r.details['email_address'] ?? r.details['slack_channel'] ?? r.details['pagerduty_integration_name'] ?? '')}</option>)}
-            </select>
-          </label>
-          <button type="submit" class="button primary low">Make the trigger</button>
-        </form>
-        <p class="muted">Each time over the last {minutes(every)}. {count((recipients.data ?? []).length)} recipients are known; more by Honeycomb's API or Terraform (docs/api/honeycomb.md).</p>
-        {error && <ErrorBox error={error} />}
-      </section>
+      <h1 class="visually-hidden">New trigger</h1>
+      <AlertTabs at="triggers" />
+      <TriggerForm old={null} close={() => go(href('triggers', { c: null, w: null, by: null }))} saved={newTriggerDone} />
     </div>
   );
 }
