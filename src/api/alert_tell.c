@@ -531,8 +531,8 @@ skep_rc skep_api__alert_test(struct skep_api__job *job, const struct skep_object
                    .environment = recipient->environment,
                    .scope = SKEP_STR("__all__")},
         .kind = sample->object,
-        .doc = yyjson_read(sample->body, strlen(sample->body), 0),
-        .detail = yyjson_read(sample->detail, strlen(sample->detail), 0),
+        .doc = yyjson_read(sample->body, skep_str_c(sample->body).n, 0),
+        .detail = yyjson_read(sample->detail, skep_str_c(sample->detail).n, 0),
         .is_test = true,
         .ret_id = ret_id};
     yyjson_doc *notified = yyjson_read(told.p, told.n, 0);
