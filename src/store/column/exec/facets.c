@@ -284,11 +284,14 @@ static void add_side(struct skep_x_ctx *c, struct skep_x_sides *by_id,
     const struct skep_x_bits *bits = selected ? &b->selected : &b->bits;
     struct skep_x_bits some = *bits, absent = *bits;
     skep_x__and(&some, present);
-    if (skep_x__same(&some, bits)) {
-        add(by_id, b, selected ? b->selected_sel : b->sel, ids, selected);
+    bool all = skep_x__same(&some, bits);
+    struct skep_sel sel = selected ? b->selected_sel : b->sel;
+    if (!all)
+        sel = skep_x__rows(&some, c->n, rows);
+    if (skep_x__any(&some)) /* else there may be no ids */
+        add(by_id, b, sel, ids, selected);
+    if (all)
         return;
-    }
-    add(by_id, b, skep_x__rows(&some, c->n, rows), ids, selected);
     skep_x__andnot(&absent, &some);
     uint64_t n = skep_x__facet_rows(c, b, &absent);
     *(selected ? &by_id[0].selected : &by_id[0].all) += n;
