@@ -62,6 +62,11 @@ static struct waggle_id_generator id_generator = {&id_ops};
 static bool make_provider(struct xray *xray, struct waggle_exporter *exporter)
 {
     struct waggle_resource *resource = waggle_resource_new();
+    if (resource != NULL) { // who it is, as the other ways say it: a failure is told of once
+        waggle_detect_process(resource);
+        waggle_detect_host(resource);
+        waggle_detect_env(resource);
+    }
     if (resource == NULL ||
         !waggle_resource_set(resource, WAGGLE_ATTRS(waggle_kv_str("service.name", xray->service))))
         return false;
@@ -152,14 +157,16 @@ static const char *name_of(const struct xray *xray, const char *host, char ret[H
     return fnmatch(xray->url, ret, 0) == 0 ? ret : xray->service;
 }
 
+/* ret_rule: the sampling rule that was asked; "" = the caller decided. */
 static bool is_sampled(const struct xray *xray, const struct xray_request *request,
-                       const char *name)
+                       const char *name, char ret_rule[XRAY_RULE_BYTES])
 {
     const char *decided =
         request->trace_header != NULL ? strstr(request->trace_header, "Sampled=") : NULL;
+    ret_rule[0] = '\0';
     if (decided != NULL && (decided[8] == '0' || decided[8] == '1'))
         return decided[8] == '1';
-    return xray_rules_sample(xray->rules, name, request);
+    return xray_rules_sample(xray->rules, name, request, ret_rule);
 }
 
 static waggle_kv text_kv(const char *key, const char *value)
@@ -170,12 +177,13 @@ static waggle_kv text_kv(const char *key, const char *value)
 struct xray_segment *xray_segment_begin(struct xray *xray, const struct xray_request *request)
 {
     char host[HOST_BYTES];
+    char rule[XRAY_RULE_BYTES];
     const char *header = request->trace_header;
     waggle_context context;
     if (xray == NULL)
         return NULL;
     const char *name = name_of(xray, request->host, host);
-    if (!is_sampled(xray, request, name))
+    if (!is_sampled(xray, request, name, rule))
         return NULL;
     struct xray_segment *segment = calloc(1, sizeof *segment);
     if (segment == NULL)
@@ -194,6 +202,8 @@ struct xray_segment *xray_segment_begin(struct xray *xray, const struct xray_req
                 text_kv("aws.local.service", name), text_kv("http.request.method", request->method),
                 text_kv("url.full", request->url), text_kv("client.address", request->client_ip),
                 text_kv("user_agent.original", request->user_agent))});
+    if (rule[0] != '\0')
+        waggle_span_set_kv(segment->span, waggle_kv_str("aws.xray.sampling_rule", rule));
     memset(next_trace_id, 0, sizeof next_trace_id);
     waggle_context_done(&context);
     return segment;

@@ -17,7 +17,7 @@
 
 #include "random.h"
 
-enum { RULES_MAX = 128, NAME_BYTES = 64, PATTERN_BYTES = 512, ID_BYTES = 25 };
+enum { RULES_MAX = 128, NAME_BYTES = XRAY_RULE_BYTES, PATTERN_BYTES = 512, ID_BYTES = 25 };
 
 struct rule {
     char name[NAME_BYTES];
@@ -121,13 +121,14 @@ static bool take_locked(struct rule *rule, int64_t now_s)
 }
 
 bool xray_rules_sample(struct xray_rules *rules, const char *name,
-                       const struct xray_request *request)
+                       const struct xray_request *request, char ret_rule[XRAY_RULE_BYTES])
 {
     (void)pthread_mutex_lock(&rules->mu); // a plain mutex that is ours: does not fail
     struct rule *rule = find_locked(rules, name, request);
     bool sampled = take_locked(rule, (int64_t)time(NULL));
     rule->requests++;
     rule->sampled += sampled;
+    memcpy(ret_rule, rule->name, XRAY_RULE_BYTES); // the fallback has none
     (void)pthread_mutex_unlock(&rules->mu);
     return sampled;
 }

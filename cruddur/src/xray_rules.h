@@ -20,10 +20,13 @@ struct xray_rules;
 struct xray_rules *xray_rules_new(void);
 void xray_rules_free(struct xray_rules *rules);
 
+enum { XRAY_RULE_BYTES = 64 };
+
 /* Is this request sampled? `name` is what its segment would be called. Until there are rules: one a
- * second, and one in twenty of the others. Threads: any. */
+ * second, and one in twenty of the others. ret_rule: the name of the rule that says so; "" until
+ * there are any. Threads: any. */
 bool xray_rules_sample(struct xray_rules *rules, const char *name,
-                       const struct xray_request *request);
+                       const struct xray_request *request, char ret_rule[XRAY_RULE_BYTES]);
 
 /* Take an answer of GetSamplingRules. Rules that were there keep their counts. False, and nothing
  * is changed, if it is none. */

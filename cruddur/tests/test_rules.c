@@ -24,8 +24,10 @@ static unsigned sampled(struct xray_rules *rules, const char *name, const char *
                         const char *path, unsigned requests)
 {
     unsigned n = 0;
+    char rule[XRAY_RULE_BYTES];
     for (unsigned i = 0; i < requests; i++)
-        n += xray_rules_sample(rules, name, &(struct xray_request){.method = method, .path = path});
+        n += xray_rules_sample(rules, name, &(struct xray_request){.method = method, .path = path},
+                               rule);
     return n;
 }
 

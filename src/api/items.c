@@ -4,6 +4,9 @@
  *   fingerprints of the items and of their members -> one aggregate by (fingerprint, stage) with a
  *   series -> added to the item each belongs to -> without the twins (state/item_twins.h)
  *
+ *   Every report's row is counted, X-Ray's beside another tracer's too (query/tracers.c leaves
+ * those out): which of them tell of the same is for the twins to say.
+ *
  *   items with members -> a second one, grouped by item: people that met two members are counted
  * once Threads: workers.  Memory: the job's arena. */
 #include "api/items.h"
@@ -240,10 +243,18 @@ static const struct skep_expr *of_item(struct skep_arena *arena, const struct wa
                    of_stage(arena, w->list[from].stage));
 }
 
+static struct skep_run_opts all_reports(struct skep_api__job *job)
+{
+    struct skep_run_opts opts = job->opts;
+    opts.also = NULL;
+    return opts;
+}
+
 static skep_rc distinct(struct skep_api__job *job, const struct wants *w,
                         struct skep_time_range range, struct skep_api__item_range *ret,
                         skep_err *err)
 {
+    const struct skep_run_opts opts = all_reports(job);
     const struct skep_expr **cases = skep_new_n(&job->arena, const struct skep_expr *, w->n);
     size_t *items = skep_new_n(&job->arena, size_t, w->n), end;
     struct skep_result *res = NULL;
@@ -269,7 +280,7 @@ static skep_rc distinct(struct skep_api__job *job, const struct wants *w,
                                    .n_aggs = SKEP_ARRAY_LEN(aggs) - 1,
                                    .ignore_sample_rate = true,
                                    .limit = SKEP_LIMIT_PLAN_RESULT_GROUPS};
-    SKEP_TRY(skep_query_aggregate(job->api->cfg.store, &plan, &job->opts, &res, err));
+    SKEP_TRY(skep_query_aggregate(job->api->cfg.store, &plan, &opts, &res, err));
     for (unsigned i = 0; i < n; i++)
         ret[items[i]].users = ret[items[i]].hosts = 0;
     for (size_t g = 0; g < res->n_groups; g++) {
@@ -286,6 +297,7 @@ skep_rc skep_api__items_range(struct skep_api__job *job, struct skep_time_range 
                               unsigned steps, const struct skep_item *items, size_t n,
                               struct skep_api__item_range *ret, skep_err *err)
 {
+    const struct skep_run_opts opts = all_reports(job);
     struct wants w = {.arena = &job->arena};
     struct skep_result *res = NULL;
     skep_assert(steps > 0 && steps <= SKEP_API_ITEM_STEPS_MAX);
@@ -305,7 +317,7 @@ skep_rc skep_api__items_range(struct skep_api__job *job, struct skep_time_range 
         .ignore_sample_rate = true,
         .limit = SKEP_LIMIT_PLAN_RESULT_GROUPS,
     };
-    SKEP_TRY(skep_query_aggregate(job->api->cfg.store, &plan, &job->opts, &res, err));
+    SKEP_TRY(skep_query_aggregate(job->api->cfg.store, &plan, &opts, &res, err));
     deal(&w, res, ret, range, steps);
     SKEP_TRY(distinct(job, &w, range, ret, err));
     return take_off(job, &w, items[0].environment, range, steps, ret, err);

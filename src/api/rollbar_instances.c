@@ -37,6 +37,7 @@ static skep_rc fetch(struct skep_api__job *job, struct skep_plan *plan, const st
     static const struct skep_field_ref nothing = {.name = SKEP_STR_INIT("meta.kind")};
     struct skep_answer a = {0};
     *ret_n = 0;
+    job->opts.also = NULL; /* reports, X-Ray's too */
     if (part->last_id || part->page > 1) {
         struct skep_plan before = *plan;
         before.columns = &nothing;

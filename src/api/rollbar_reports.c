@@ -164,6 +164,7 @@ static skep_rc count(struct skep_api__job *job, struct skep_plan *plan, struct c
     static const struct skep_agg rows = {.op = SKEP_AGG_COUNT, .key = SKEP_STR_INIT("COUNT")};
     struct skep_result *res = NULL;
     int64_t step_ns = (int64_t)c->step_s * ns_per_s;
+    job->opts.also = NULL; /* every report; the twins are taken off */
     plan->range = c->range;
     plan->aggs = &rows;
     plan->n_aggs = 1;

@@ -136,6 +136,7 @@ static void run_query(struct running *r, const struct skep_rql *q)
     struct skep_json j;
     skep_err err = {.text = ""};
     int64_t begin = os->mono_ns(os);
+    r->job->opts.also = NULL; /* every report, but those that another one stands for */
     r->job->opts.canceled = stopped;
     r->job->opts.progress = progress;
     r->job->opts.ctx = r;

@@ -22,7 +22,7 @@
 
 static bool is_rollbars(unsigned wire)
 {
-    return wire / SKEP_KIND_COUNT == SKEP_SOURCE_ROLLBAR;
+    return skep_twins_source(wire) == SKEP_SOURCE_ROLLBAR;
 }
 
 static int by_number(const void *a, const void *b)

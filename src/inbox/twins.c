@@ -8,10 +8,13 @@
  *
  *   report -> the first entry of its trace that its wire has not told of
  *          -> else the first such entry of its process, in its 2 s, then in those beside them,
- *             unless both name a trace
+ *             unless both name a trace of one tracer
  *          -> else an entry of its own
  *
- * An entry learns a trace or a process from a twin, so a third report finds it by either.
+ * Two ids of one tracer are two requests.  X-Ray traces beside others, with ids of its own: its id
+ * and another one say nothing about each other.
+ *
+ * An entry learns traces and a process from its twins, so a third report finds it by any of them.
  * When a generation is full the older one goes: with the reports since its first, and what was
  * decided of each, all of it can be made anew (skep_twins_replay).
  *
@@ -26,22 +29,24 @@
 #include "base/mem.h"
 
 enum { NONE = -1, WIRES = 4, WALK_MAX = 256 };
+/* An entry may stand in a list by each of these; a place in a list is entry * SLOTS + slot. */
+enum { TRACE, XRAY_TRACE, PROCESS, SLOTS, TRACERS = PROCESS };
 static const int64_t window_ns = 2000000000;
 
 struct entry {
     uint64_t place; /* hash of environment and loose fingerprint */
-    skep_trace_id trace;
+    skep_trace_id trace[TRACERS];
     uint64_t process; /* hash of place, host and pid; 0 = not said */
     skep_ts_ns time_ns;
     skep_row_id row;
     unsigned wire; /* of the first report */
     uint64_t wires;
-    int32_t next_trace, next_process;
+    int32_t next[SLOTS]; /* places */
 };
 
 struct list {
     uint64_t hash;
-    int32_t first, last;
+    int32_t first, last; /* places */
     struct {
         unsigned wire; /* 0 = free */
         int32_t at;    /* I2; NONE = at the end: behind all there are */
@@ -138,33 +143,38 @@ static void grow(struct generation *g)
     if (power && (g->n == 0 || g->n >= FIRST)) {
         size_t cap = g->n ? 2 * (size_t)g->n : FIRST;
         g->entries = skep_realloc(g->entries, cap * sizeof *g->entries);
-        /* An entry begins at most two lists, by its trace and by its process. */
-        g->lists = skep_realloc(g->lists, 2 * cap * sizeof *g->lists);
+        /* An entry begins at most one list a slot. */
+        g->lists = skep_realloc(g->lists, SLOTS * cap * sizeof *g->lists);
     }
 }
 
-/* Put entry e at the end of the list of `hash`; next: its member for this kind of list. */
-static void append(struct generation *g, uint64_t hash, int32_t e, bool of_trace)
+static struct entry *entry_at(struct generation *g, int32_t place)
+{
+    return &g->entries[place / SLOTS];
+}
+
+/* Put entry e at the end of the list of `hash`, by a slot. */
+static void append(struct generation *g, uint64_t hash, int32_t e, int slot)
 {
     struct list *l = find_list(g, hash);
+    int32_t place = e * SLOTS + slot;
     if (!l) {
         l = &g->lists[g->n_lists];
-        *l = (struct list){.hash = hash, .first = e, .last = e};
+        *l = (struct list){.hash = hash, .first = place, .last = place};
         skep_index_add(&g->index, hash, (uint32_t)g->n_lists++);
         return;
     }
-    struct entry *last = &g->entries[l->last];
-    *(of_trace ? &last->next_trace : &last->next_process) = e;
-    l->last = e;
+    entry_at(g, l->last)->next[l->last % SLOTS] = place;
+    l->last = place;
     for (int w = 0; w < WIRES; w++) {
         if (l->cursor[w].wire && l->cursor[w].at == NONE)
-            l->cursor[w].at = e;
+            l->cursor[w].at = place;
     }
 }
 
-static int32_t next_of(const struct entry *e, bool of_trace)
+static int32_t next_of(struct generation *g, int32_t place)
 {
-    return of_trace ? e->next_trace : e->next_process;
+    return entry_at(g, place)->next[place % SLOTS];
 }
 
 /* The place where the wire's search begins, kept in the list when there is room for it. */
@@ -189,18 +199,24 @@ struct seeker {
     const struct skep_report *r;
     uint64_t place, process;
     bool trace;
+    int tracer; /* whose trace it is: TRACE or XRAY_TRACE */
 };
+
+static bool is_of_trace(const struct entry *e, const skep_trace_id *t)
+{
+    return memcmp(&e->trace[TRACE], t, sizeof *t) == 0 ||
+           memcmp(&e->trace[XRAY_TRACE], t, sizeof *t) == 0;
+}
 
 static bool fits(const struct seeker *s, const struct entry *e, bool of_trace)
 {
     bool lacks = !((e->wires >> s->r->wire) & 1); /* I1 */
     if (of_trace)
-        return lacks && e->place == s->place &&
-               memcmp(&e->trace, &s->r->trace, sizeof e->trace) == 0;
+        return lacks && e->place == s->place && is_of_trace(e, &s->r->trace);
     uint64_t a = (uint64_t)SKEP_MAX(e->time_ns, s->r->time_ns);
     uint64_t b = (uint64_t)SKEP_MIN(e->time_ns, s->r->time_ns);
     return lacks && e->process == s->process && a - b <= (uint64_t)window_ns &&
-           !(s->trace && has_trace(&e->trace));
+           !(s->trace && has_trace(&e->trace[s->tracer]));
 }
 
 static struct entry *search(struct generation *g, const struct seeker *s, uint64_t hash,
@@ -211,13 +227,13 @@ static struct entry *search(struct generation *g, const struct seeker *s, uint64
     if (!l)
         return NULL;
     int32_t *cursor = begin(l, s->r->wire, &own);
-    while (*cursor != NONE && ((g->entries[*cursor].wires >> s->r->wire) & 1))
-        *cursor = next_of(&g->entries[*cursor], of_trace);
+    while (*cursor != NONE && ((entry_at(g, *cursor)->wires >> s->r->wire) & 1))
+        *cursor = next_of(g, *cursor);
     int32_t at = *cursor;
     for (int walked = 0; at != NONE && walked < WALK_MAX; walked++) {
-        if (fits(s, &g->entries[at], of_trace))
-            return &g->entries[at];
-        at = next_of(&g->entries[at], of_trace);
+        if (fits(s, entry_at(g, at), of_trace))
+            return entry_at(g, at);
+        at = next_of(g, at);
     }
     return NULL;
 }
@@ -248,14 +264,14 @@ static void learn(struct generation *g, struct entry *e, const struct seeker *s)
 {
     int32_t at = (int32_t)(e - g->entries);
     e->wires |= 1ull << s->r->wire;
-    if (s->trace && !has_trace(&e->trace)) {
-        e->trace = s->r->trace;
-        append(g, trace_key(e->place, &e->trace), at, true);
+    if (s->trace && !has_trace(&e->trace[s->tracer]) && !is_of_trace(e, &s->r->trace)) {
+        e->trace[s->tracer] = s->r->trace;
+        append(g, trace_key(e->place, &s->r->trace), at, s->tracer);
     }
     if (s->process && !e->process) {
         e->process = s->process;
         e->time_ns = s->r->time_ns;
-        append(g, process_key(e->process, window_of(e->time_ns)), at, false);
+        append(g, process_key(e->process, window_of(e->time_ns)), at, PROCESS);
     }
 }
 
@@ -273,8 +289,7 @@ static void add(struct skep_twins *t, const struct seeker *s)
                         .time_ns = s->r->time_ns,
                         .row = s->r->row,
                         .wire = s->r->wire,
-                        .next_trace = NONE,
-                        .next_process = NONE};
+                        .next = {NONE, NONE, NONE}};
     learn(g, e, s);
 }
 
@@ -283,7 +298,11 @@ static bool seeker_of(const struct skep_report *r, struct seeker *ret)
 {
     uint64_t place = skep_hash(skep_str_bytes(r->environment));
     place = mixed(place, r->loose.p, r->loose.n);
-    *ret = (struct seeker){.r = r, .place = place, .trace = has_trace(&r->trace)};
+    *ret = (struct seeker){.r = r,
+                           .place = place,
+                           .trace = has_trace(&r->trace),
+                           .tracer =
+                               skep_twins_source(r->wire) == SKEP_SOURCE_XRAY ? XRAY_TRACE : TRACE};
     skep_assert(r->wire > 0 && r->wire < 64);
     if (r->host.n > 0 && r->pid != 0) {
         uint64_t process = mixed(mixed(place, r->host.p, r->host.n), &r->pid, sizeof r->pid);

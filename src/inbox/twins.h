@@ -3,8 +3,9 @@
  * Internal to src/inbox.
  *
  * Two reports are, when they come by two wires, have the same class and innermost own frame (the
- * loose fingerprint), and are of the same trace, or, where one of them names no trace, of the same
- * process of the same host within 2 s.  The first to arrive counts, the others are its twins.  Of a
+ * loose fingerprint), and are of the same trace, or, where not both name a trace of one tracer, of
+ * the same process of the same host within 2 s (X-Ray's traces are another tracer's than all
+ * others').  The first to arrive counts, the others are its twins.  Of a
  * trace that one wire reports a times and another b times, max(a, b) count, whichever come first.
  *
  * A report is remembered until SKEP_TWINS_REMEMBERED others that could have twins have come, twice
@@ -20,6 +21,11 @@ enum { SKEP_TWINS_REMEMBERED = 32768 };
 static inline unsigned skep_twins_wire(enum skep_source source, enum skep_kind kind)
 {
     return (unsigned)source * SKEP_KIND_COUNT + (unsigned)kind;
+}
+
+static inline unsigned skep_twins_source(unsigned wire)
+{
+    return wire / SKEP_KIND_COUNT;
 }
 
 struct skep_report {

@@ -44,31 +44,65 @@ static void put_frame(struct skep_buf *out, yyjson_val *frame)
     skep_buf_u8(out, ')');
 }
 
-/* "Type: message\n\tat label(path:line)..."; empty without frames. */
+static bool is_native(yyjson_val *frame)
+{
+    return skep_xray__str(frame, "module").n > 0 && skep_xray__str(frame, "offset").n > 0;
+}
+
+/* A frame of a compiled program (docs/formats/native-stacks.md). */
+static void put_native(struct skep_buf *out, yyjson_val *frame, size_t number)
+{
+    skep_str label = skep_xray__str(frame, "label"), path = skep_xray__str(frame, "path");
+    skep_str module = skep_xray__str(frame, "module"), id = skep_xray__str(frame, "build_id");
+    skep_str offset = skep_xray__str(frame, "offset");
+    double line;
+    skep_buf_printf(out, "\n    #%zu", number);
+    if (is_native(frame))
+        skep_buf_printf(out, " " SKEP_STRFMT "%s", SKEP_STRARG(offset),
+                        label.n && label.p[0] != '+' ? " in" : "");
+    if (label.n && label.p[0] != '+')
+        skep_buf_printf(out, " " SKEP_STRFMT, SKEP_STRARG(label));
+    if (skep_xray__number(yyjson_obj_get(frame, "line"), &line) && line > 0 && line < 0x1p53)
+        skep_buf_printf(out, " " SKEP_STRFMT ":%" PRIu64, SKEP_STRARG(path), (uint64_t)line);
+    if (is_native(frame))
+        skep_buf_printf(out, " (" SKEP_STRFMT "+" SKEP_STRFMT ")", SKEP_STRARG(module),
+                        SKEP_STRARG(offset));
+    if (is_native(frame) && id.n)
+        skep_buf_printf(out, " (BuildId: " SKEP_STRFMT ")", SKEP_STRARG(id));
+}
+
+/* The frames, innermost first.  One that says where in a binary it is makes all of them a compiled
+ * program's. */
+static void put_frames(struct skep_xray__dec *d, yyjson_val *stack)
+{
+    size_t i, n = yyjson_arr_size(stack), k = 0;
+    yyjson_val **all = skep_new_n(d->arena, yyjson_val *, n), *frame;
+    bool native = d->doc->owner->compiled;
+    yyjson_arr_foreach(stack, i, n, frame)
+    {
+        all[d->doc->owner->outermost_first ? n - 1 - i : i] = frame;
+        native = native || is_native(frame);
+    }
+    for (; k < n; k++) {
+        if (native)
+            put_native(&d->text, all[k], k);
+        else
+            put_frame(&d->text, all[k]);
+    }
+}
+
+/* "Type: message\n\tat label(path:line)...", of a compiled program "Type: message\n    #0 ...";
+ * empty without frames. */
 static skep_str stack_of(struct skep_xray__dec *d, yyjson_val *x)
 {
-    yyjson_val *stack = yyjson_obj_get(x, "stack"), *frame;
-    size_t i, n = yyjson_arr_size(stack);
+    yyjson_val *stack = yyjson_obj_get(x, "stack");
     skep_str type = skep_xray__str(x, "type"), message = skep_xray__str(x, "message");
     skep_buf_reset(&d->text);
-    if (n == 0)
+    if (yyjson_arr_size(stack) == 0)
         return SKEP_STR_NULL;
     skep_buf_printf(&d->text, SKEP_STRFMT "%s" SKEP_STRFMT, SKEP_STRARG(type),
                     type.n && message.n ? ": " : "", SKEP_STRARG(message));
-    if (!d->doc->owner->outermost_first) {
-        yyjson_arr_foreach(stack, i, n, frame)
-        {
-            put_frame(&d->text, frame);
-        }
-    } else {
-        yyjson_val **all = skep_new_n(d->arena, yyjson_val *, n);
-        yyjson_arr_foreach(stack, i, n, frame)
-        {
-            all[i] = frame;
-        }
-        for (i = n; i-- > 0;)
-            put_frame(&d->text, all[i]);
-    }
+    put_frames(d, stack);
     return d->text.bad ? SKEP_STR_NULL : skep_buf_text(&d->text);
 }
 

@@ -12,6 +12,7 @@
 struct skep_xray__owner {
     skep_str service;     /* the segment's name; empty = no segment is known */
     bool outermost_first; /* its stacks are (the SDK for Python) */
+    bool compiled;        /* its stacks are of a compiled program */
     unsigned n_fields;
     struct skep_xray__field {
         skep_str name;

@@ -14,7 +14,7 @@
 #include "ingest/xray_priv.h"
 #include "wire/json_out.h"
 
-enum { FIELDS_MAX = 48, LOG_GROUPS_MAX = 64 };
+enum { FIELDS_MAX = 64, LOG_GROUPS_MAX = 64 };
 
 #define R(path, name)                                                                              \
     {                                                                                              \
@@ -147,6 +147,21 @@ static void add_log_groups(struct skep_xray__dec *d, struct skep_xray__owner *o,
     }
 }
 
+/* Attributes of the sender's resource, as OpenTelemetry's collector and waggle hand them on. */
+static void add_resource(struct skep_xray__owner *o, yyjson_val *all)
+{
+    static const skep_str prefix = SKEP_STR_INIT("otel.resource.");
+    yyjson_val *key, *val;
+    size_t i, n;
+    yyjson_obj_foreach(all, i, n, key, val)
+    {
+        skep_str name = {yyjson_get_str(key), yyjson_get_len(key)};
+        if (skep_str_starts(name, prefix) && name.n > prefix.n &&
+            name.n - prefix.n <= SKEP_LIMIT_NAME_BYTES)
+            add_json(o, skep_str_skip(name, prefix.n), val);
+    }
+}
+
 static bool runs_on_aws(yyjson_val *root)
 {
     yyjson_val *aws = yyjson_obj_get(root, "aws");
@@ -166,10 +181,12 @@ struct skep_xray__owner *skep_xray__owner_of(struct skep_xray__dec *d, yyjson_va
     add_text(o, SKEP_STR("service.name"), o->service);
     for (size_t i = 0; i < SKEP_ARRAY_LEN(renames); i++)
         add_json(o, renames[i].name, at_path(root, renames[i].path));
+    add_resource(o, at_path(root, "metadata/default"));
     skep_str sdk = skep_xray__str(at_path(root, "aws/xray"), "sdk");
     skep_str language = language_of(d, sdk);
     add_text(o, SKEP_STR("telemetry.sdk.language"), language);
     o->outermost_first = skep_str_eq(language, SKEP_STR("python"));
+    o->compiled = skep_str_eq(language, SKEP_STR("c")) || skep_str_eq(language, SKEP_STR("cpp"));
     if (runs_on_aws(root))
         add_text(o, SKEP_STR("cloud.provider"), SKEP_STR("aws"));
     yyjson_val *logs = at_path(root, "aws/cloudwatch_logs");

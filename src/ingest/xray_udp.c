@@ -212,8 +212,7 @@ static void flush(struct skep_xray_port *p)
     } else {
         b->receipt = skep_ingest__xray_receipt(&s->rep);
         atomic_fetch_add(&p->on_their_way, 1);
-        skep_ingest__occurrences(in, b, NULL);
-        skep_store_append(in->cfg.store, b, committed, s);
+        skep_ingest__append(in, b, committed, s);
     }
     forget(p);
 }

@@ -174,6 +174,25 @@ test('X-Ray: Create Activity, an error, a fault with its exception, dynamic nami
   await documents(host, (l) => named(l, '4567-bootcamp.example.org'));
 });
 
+test('a failure is one occurrence of one item, told of by spans, Rollbar and X-Ray', async () => {
+  const c = await Cruddur.start({ args: ['--trouble'], env: {
+    OTEL_EXPORTER_OTLP_ENDPOINT: skep.url, OTEL_BSP_SCHEDULE_DELAY: '50', OTEL_RESOURCE_ATTRIBUTES: 'deployment.environment.name=told-once',
+    AWS_XRAY_DAEMON_ADDRESS: daemon, ROLLBAR_ACCESS_TOKEN: 'any-token', ROLLBAR_ENDPOINT: `${skep.url}/api/1/`,
+  } });
+  try {
+    for (let i = 0; i < 4; i++) {
+      const r = await c.call('GET', '/api/activities/@worf', { headers: { 'x-amzn-trace-id': SAMPLED(newRoot()), baggage: 'cruddur.trouble=error' } });
+      assert.equal(r.status, 500);
+    }
+    const told = () => skep.json('GET', '/skep/v1/items?stage=told-once').then((a) => a.items.map((i) => [i.title.split(':')[0], i.culprit, i.total, i.range.count, i.range.twins]));
+    let seen;
+    await until('three reports of each', async () => (seen = await told()).reduce((n, [, , count, , twins]) => n + count + twins, 0) >= 12);
+    assert.deepEqual(seen, [['TroubleError', 'src/server.c in run_view', 4, 4, 8]]);
+  } finally {
+    await c.done();
+  }
+});
+
 test('X-Ray: the server\'s sampling rules decide; a caller who asks is told', async () => {
   const rule = (RuleName, Priority, FixedRate, URLPath) => skep.json('POST', '/CreateSamplingRule', { SamplingRule: { RuleName, ResourceARN: '*', Priority, FixedRate, ReservoirSize: 0,
     ServiceName: 'backend-flask', ServiceType: '*', Host: '*', HTTPMethod: 'GET', URLPath, Version: 1 } });
@@ -185,6 +204,9 @@ test('X-Ray: the server\'s sampling rules decide; a caller who asks is told', as
     // Until the rules are there one request a second is taken.
     await until('the rules', async () => { for (let i = 0; i < 20; i++) if (!/;Sampled=1$/.test(await told('/api/activities/search'))) return false; return true; });
     for (let i = 0; i < 20; i++) assert.match(await told('/api/message_groups'), /;Sampled=0$/);
+    const [, taken] = /Root=([^;]+)/.exec(await told('/api/activities/search'));
+    const segment = named(await documents(taken, (l) => named(l, 'backend-flask')), 'backend-flask');
+    assert.deepEqual([segment.aws.xray.sampling_rule_name, segment.metadata.default['aws.xray.sampling_rule']], ['all', undefined]);
     assert.equal(await (await picky.call('GET', '/api/message_groups', { headers: { 'x-amzn-trace-id': 'Sampled=1' } })).status, 200);
   } finally {
     await picky.done();

@@ -3,6 +3,7 @@
 // stripped C program that says module, offset and build id. Then what is no map and no debug file.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { createSocket } from 'node:dgram';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
@@ -10,15 +11,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
-import { binary, root, Skep, until } from './support.mjs';
+import { binary, freePort, root, Skep, until } from './support.mjs';
 
 const run = promisify(execFile);
 const { chromium } = createRequire(join(root, 'tests', 'clients', 'browser', 'package.json'))('playwright-core');
 const esbuild = createRequire(join(root, 'ui', 'package.json'))('esbuild');
 
-let skep, dir;
+let skep, dir, daemon;
 before(async () => {
-  skep = await Skep.start();
+  daemon = await freePort();
+  skep = await Skep.start({ args: ['--xray', `127.0.0.1:${daemon}`] });
   dir = mkdtempSync(join(tmpdir(), 'skep-symbols-'));
 });
 after(async () => {
@@ -202,6 +204,20 @@ test('a stripped program: function, file, line, and what was inlined', async () 
   assert.equal(line.fields['error.fingerprint'], (await stackOf(line)).fingerprint);
   assert.equal((await stackOf(line)).mapped_later, undefined);
   assert.deepEqual((await stackOf(line)).exceptions[0].frames.map((f) => f.function), ['total', 'inlined']);
+  // The same as a cause of X-Ray's, through the daemon's UDP port.
+  const socket = createSocket('udp4');
+  const s = Date.now() / 1000;
+  const segment = { name: 'crash', id: '0102030405060708', trace_id: `1-${Math.floor(s).toString(16)}-${'ab'.repeat(12)}`, start_time: s, end_time: s + 0.1, fault: true,
+    metadata: { default: { 'otel.resource.host.name': 'h', 'otel.resource.process.pid': 7 } }, aws: { xray: { sdk: 'waggle for c', sampling_rule_name: 'all' } },
+    cause: { exceptions: [{ id: '0a', type: 'SIGSEGV', message: 'by datagram', stack: [{ path: '/usr/bin/crash', label: `+0x${offset}`, module: '/usr/bin/crash', offset: `0x${offset}`, build_id: id }] }] } };
+  await new Promise((r) => socket.send(`{"format":"json","version":1}\n${JSON.stringify(segment)}`, daemon, '127.0.0.1', r));
+  socket.close();
+  const cause = await row(is('exception.message', 'by datagram'), { column: 'error.fingerprint', op: 'exists' });
+  assert.equal(cause.fields['error.culprit'], after.fields['error.culprit'], 'mapped as it arrived');
+  assert.equal(cause.fields['error.fingerprint.loose'], after.fields['error.fingerprint.loose']);
+  assert.deepEqual([cause.fields['host.name'], cause.fields['process.pid']], ['h', 7]);
+  assert.deepEqual((await stackOf(cause)).exceptions[0].frames.map((f) => f.function), ['total', 'inlined']);
+  assert.equal((await stackOf(cause)).mapped_later, undefined);
   // What there is, over a restart; then it is taken away.
   const list = async () => (await skep.json('GET', '/skep/v1/symbols')).symbols.filter((s) => s.kind === 'native');
   const [kept] = await list();

@@ -133,6 +133,21 @@ static bool is_fault(const waggle_span_data *span)
     return span->status == WAGGLE_STATUS_ERROR;
 }
 
+/* Where a frame is in its binary, as Rollbar items of waggle have it (docs/formats/native-stacks.md
+ * of skep); X-Ray itself does not look at these. */
+static void put_xray_place(struct waggle__buf *out, const struct waggle__frame *f)
+{
+    if (!f->has_offset || f->module.n == 0)
+        return;
+    waggle__buf_str(out, ",\"module\":");
+    waggle__json_text(out, f->module);
+    waggle__buf_printf(out, ",\"offset\":\"0x%llx\"", (unsigned long long)f->offset);
+    if (f->build_id.n > 0) {
+        waggle__buf_str(out, ",\"build_id\":");
+        waggle__json_text(out, f->build_id);
+    }
+}
+
 /* The frames of a stack's text, innermost first as X-Ray has them. */
 static void put_xray_stack(struct waggle__buf *out, waggle_str text)
 {
@@ -148,6 +163,7 @@ static void put_xray_stack(struct waggle__buf *out, waggle_str text)
         } else if (f.has_offset) { // raw addresses change with each start; this does not
             waggle__buf_printf(out, ",\"label\":\"+0x%llx\"", (unsigned long long)f.offset);
         }
+        put_xray_place(out, &f);
         if (f.line > 0)
             waggle__buf_printf(out, ",\"line\":%u", f.line);
         waggle__buf_str(out, "}");
@@ -218,6 +234,7 @@ static void put_sql(struct waggle__buf *out, const waggle_span_data *span)
 static const char annotations_key[] = "aws.xray.annotations";
 static const char metadata_prefix[] = "aws.xray.metadata.";
 static const char segment_name_key[] = "aws.local.service";
+static const char rule_key[] = "aws.xray.sampling_rule";
 
 static bool xray_key_is(waggle_str s, const char *text)
 {
@@ -234,6 +251,13 @@ static bool xray_annotated(const waggle_value_data *list, waggle_str key)
         if (v.type == WAGGLE_STR && v.str.n == key.n && memcmp(v.str.p, key.p, key.n) == 0)
             return true;
     return false;
+}
+
+/* Does it stand elsewhere in the document? */
+static bool xray_placed(const waggle_attr_data *a)
+{
+    return xray_key_is(a->key, annotations_key) || xray_key_is(a->key, segment_name_key) ||
+           xray_key_is(a->key, rule_key);
 }
 
 static bool xray_namespace(const waggle_attr_data *a)
@@ -262,39 +286,91 @@ static void put_annotations(struct waggle__buf *out, const waggle_span_data *spa
         waggle__buf_str(out, "}");
 }
 
-static void put_metadata(struct waggle__buf *out, const waggle_span_data *span,
-                         const waggle_value_data *annotated)
+/* Metadata while it is written: namespaces first, those without one in "default". */
+struct metadata {
+    struct waggle__buf *out;
+    bool any, in_default;
+};
+
+static void put_default_key(struct metadata *m, const char *prefix, waggle_str key)
+{
+    waggle__buf_str(m->out, m->in_default ? ","
+                            : m->any      ? ",\"default\":{"
+                                          : ",\"metadata\":{\"default\":{");
+    m->in_default = true;
+    if (prefix == NULL) {
+        waggle__json_text(m->out, key);
+    } else { // keys of resources are names: nothing to escape
+        waggle__buf_printf(m->out, "\"%s%.*s\"", prefix, (int)key.n, key.p);
+    }
+    waggle__buf_put(m->out, ":", 1);
+}
+
+static bool plain_key(waggle_str key)
+{
+    for (size_t i = 0; i < key.n; i++)
+        if ((unsigned char)key.p[i] <= ' ' || key.p[i] == '"' || key.p[i] == '\\' ||
+            (unsigned char)key.p[i] > '~')
+            return false;
+    return key.n > 0 && key.n <= 200;
+}
+
+/* Who sent a segment: attributes of its resource, named as OpenTelemetry's collector names them. */
+static void put_resource(struct metadata *m, const waggle_resource_info *resource)
 {
     waggle_attr_data a;
-    bool first = true;
-    bool any = false;
+    for (waggle_cursor c = {0}; waggle_attr_next(resource->attributes, &c, &a);) {
+        bool scalar = a.value.type == WAGGLE_STR || a.value.type == WAGGLE_BOOL ||
+                      a.value.type == WAGGLE_I64 || a.value.type == WAGGLE_F64;
+        if (!scalar || !plain_key(a.key) || xray_key_is(a.key, "service.name"))
+            continue;
+        put_default_key(m, "otel.resource.", a.key);
+        waggle__json_value(m->out, &a.value);
+    }
+}
+
+/* resource  of a segment; NULL of a subsegment */
+static void put_metadata(struct waggle__buf *out, const waggle_span_data *span,
+                         const waggle_value_data *annotated, const waggle_resource_info *resource)
+{
+    struct metadata m = {.out = out};
+    waggle_attr_data a;
     for (waggle_cursor c = {0}; waggle_span_data_attr(span, &c, &a);) {
         if (!xray_namespace(&a))
             continue;
         a.key.p += sizeof metadata_prefix - 1;
         a.key.n -= sizeof metadata_prefix - 1;
-        waggle__buf_str(out, any ? "," : ",\"metadata\":{");
+        waggle__buf_str(out, m.any ? "," : ",\"metadata\":{");
         waggle__json_text(out, a.key);
         waggle__buf_put(out, ":", 1);
         waggle__json_value(out, &a.value);
-        any = true;
+        m.any = true;
     }
     for (waggle_cursor c = {0}; waggle_span_data_attr(span, &c, &a);) {
-        if (xray_namespace(&a) || xray_annotated(annotated, a.key) ||
-            xray_key_is(a.key, annotations_key) || xray_key_is(a.key, segment_name_key))
+        if (xray_namespace(&a) || xray_annotated(annotated, a.key) || xray_placed(&a))
             continue;
-        waggle__buf_str(out, !first ? ","
-                             : any  ? ",\"default\":{"
-                                    : ",\"metadata\":{\"default\":{");
-        waggle__json_text(out, a.key);
-        waggle__buf_put(out, ":", 1);
+        put_default_key(&m, NULL, a.key);
         waggle__json_value(out, &a.value);
-        first = false;
     }
-    if (!first)
+    if (resource != NULL)
+        put_resource(&m, resource);
+    if (m.in_default)
         waggle__buf_str(out, "}");
-    if (!first || any)
+    if (m.in_default || m.any)
         waggle__buf_str(out, "}");
+}
+
+/* What made the document, and the sampling rule that took its trace. */
+static void put_aws(struct waggle__buf *out, const waggle_span_data *span)
+{
+    waggle_value_data rule;
+    waggle__buf_str(out, ",\"aws\":{\"xray\":{\"sdk\":\"waggle for c\",");
+    waggle__buf_str(out, "\"sdk_version\":\"" WAGGLE_VERSION "\",\"auto_instrumentation\":false");
+    if (xray_attr(span, rule_key, &rule) && rule.type == WAGGLE_STR) {
+        waggle__buf_str(out, ",\"sampling_rule_name\":");
+        waggle__json_text(out, rule.str);
+    }
+    waggle__buf_str(out, "}}}");
 }
 
 static waggle_str service_name(const waggle_resource_info *resource)
@@ -343,9 +419,8 @@ static void put_document(struct waggle__buf *out, const waggle_span_data *span,
     put_cause(out, span);
     put_sql(out, span);
     put_annotations(out, span, &annotated);
-    put_metadata(out, span, &annotated);
-    waggle__buf_str(out, ",\"aws\":{\"xray\":{\"sdk\":\"waggle\",\"sdk_version\":\"" WAGGLE_VERSION
-                         "\",\"auto_instrumentation\":false}}}");
+    put_metadata(out, span, &annotated, segment ? resource : NULL);
+    put_aws(out, span);
 }
 
 /* --- sending ------------------------------------------------------------------------------------

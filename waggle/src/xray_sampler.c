@@ -11,6 +11,9 @@
  *
  * Before there are rules, and where none matches: one a second and 5 % of the rest.
  *
+ * A span that a rule took has its name as aws.xray.sampling_rule; the X-Ray exporter writes it
+ * where X-Ray's own libraries do.
+ *
  * Threads: any; writing, the worker alone. Memory: two tables and two answers, fixed.
  */
 #include "json.h"
@@ -220,6 +223,7 @@ static void sample_xray(struct waggle_sampler *sampler, const waggle_sampling_pa
     static const char *const paths[] = {"url.path", "http.target"};
     struct xray_sampler *x = (struct xray_sampler *)sampler;
     struct waggle__thread *t = waggle__thread();
+    struct waggle__xray_rule *rule;
     if (WAGGLE__UNLIKELY(!waggle__worker_is_running(&x->worker))) {
         waggle__worker_start(&x->worker);
         waggle__worker_wake(&x->worker);
@@ -231,11 +235,19 @@ static void sample_xray(struct waggle_sampler *sampler, const waggle_sampling_pa
         .method = first_attribute(params->attributes, methods, WAGGLE__COUNT(methods)),
         .path = first_attribute(params->attributes, paths, WAGGLE__COUNT(paths)),
     };
+    /* Read until the span begins, by this thread; the table may be written over before. */
+    static _Thread_local char name[sizeof rule->name];
+    static _Thread_local waggle_kv taken_by;
     double chance = t != NULL ? (double)(waggle__random64(t) >> 11) / 9007199254740992.0 : 1;
     uint32_t i = waggle__twin_enter(&x->twin);
-    struct waggle__xray_rule *rule = waggle__xray_match(&x->tables[i], &request);
+    rule = waggle__xray_match(&x->tables[i], &request);
     bool taken = waggle__xray_take(rule != NULL ? rule : &x->fallback,
                                    waggle__os.realtime_ns() / UINT64_C(1000000000), chance);
+    if (taken && rule != NULL) {
+        memcpy(name, rule->name, sizeof name);
+        taken_by = waggle_kv_str("aws.xray.sampling_rule", name);
+        ret_sampling->attributes = (waggle_attrs){&taken_by, 1};
+    }
     waggle__twin_leave(&x->twin, i);
     ret_sampling->decision = taken ? WAGGLE_RECORD_AND_SAMPLE : WAGGLE_DROP;
 }

@@ -28,7 +28,9 @@ static int setup(void **state)
     snprintf(address, sizeof address, "tcp:127.0.0.1:1 udp:127.0.0.1:%d", ntohs(a.sin_port));
     setenv("AWS_XRAY_DAEMON_ADDRESS", address, 1);
     struct waggle_resource *r = waggle_resource_new();
-    waggle_resource_set(r, WAGGLE_ATTRS(waggle_kv_str("service.name", "shop \"1\"")));
+    waggle_resource_set(r, WAGGLE_ATTRS(waggle_kv_str("service.name", "shop \"1\""),
+                                        waggle_kv_str("host.name", "h"),
+                                        waggle_kv_i64("process.pid", 7)));
     provider = waggle_provider_new(&(waggle_provider_options){.resource = r});
     assert_true(
         waggle_provider_add(provider, waggle_simple_processor_new(waggle_xray_exporter_new(NULL))));
@@ -127,7 +129,7 @@ static void how_it_ended(void **state)
     waggle_span s = waggle_span_start(tracer, "x", NULL);
     waggle_span_exception(s, "EIO", "disk \n gone",
                           "==1==ERROR\n    #0 0x1394 in read_block src/disk.c:12:3\n"
-                          "    #1 0x2f00 (/usr/bin/app+0x2f00)\n",
+                          "    #1 0x2f00 (/usr/bin/app+0x2f00) (BuildId: 6f0a)\n",
                           WAGGLE_NO_ATTRS);
     waggle_span_set_status(s, WAGGLE_STATUS_ERROR, "ignored beside an exception");
     waggle_span_end(s);
@@ -135,7 +137,8 @@ static void how_it_ended(void **state)
     assert_non_null(strstr(d, "\"fault\":true,\"cause\":{\"exceptions\":[{\"id\":\""));
     assert_non_null(
         strstr(d, "\"stack\":[{\"path\":\"src/disk.c\",\"label\":\"read_block\",\"line\":12},"
-                  "{\"path\":\"/usr/bin/app\",\"label\":\"+0x2f00\"}]"));
+                  "{\"path\":\"/usr/bin/app\",\"label\":\"+0x2f00\",\"module\":\"/usr/bin/app\","
+                  "\"offset\":\"0x2f00\",\"build_id\":\"6f0a\"}]"));
     assert_non_null(strstr(d, "\"type\":\"EIO\",\"message\":\"disk \\u000a gone\""));
 }
 
@@ -148,6 +151,7 @@ static void annotations_and_metadata(void **state)
     waggle_span s = waggle_span_start(tracer, "GET /", &(waggle_span_opts){.root = true});
     waggle_span_set(s,
                     WAGGLE_ATTRS(waggle_kv_str("aws.local.service", "api.example.org"),
+                                 waggle_kv_str("aws.xray.sampling_rule", "shop \"1\""),
                                  waggle_kv_str("user", "worf"), waggle_kv_i64("n", 7),
                                  waggle_kv_str("other", "x"), waggle_kv_strs("list", annotated, 2),
                                  waggle_kv_strs("aws.xray.annotations", annotated, 4),
@@ -160,17 +164,23 @@ static void annotations_and_metadata(void **state)
     waggle_span_end(s);
     const char *d = document();
     assert_memory_equal(d, "{\"name\":\"api.example.org\",", 26);
+    assert_non_null(
+        strstr(d, "\"otel.resource.host.name\":\"h\",\"otel.resource.process.pid\":7}}"));
+    assert_null(strstr(d, "otel.resource.service.name"));
     assert_non_null(strstr(d, "\"annotations\":{\"user\":\"worf\",\"n\":7}"));
     assert_non_null(strstr(d, "\"metadata\":{\"app\":{\"now\":\"noon\",\"size\":3},\"default\":{"
                               "\"other\":\"x\","));
     assert_null(strstr(d, "aws.xray"));
+    assert_non_null(strstr(d, ",\"sampling_rule_name\":\"shop \\\"1\\\"\"}}}"));
     assert_non_null(strstr(d, "{\"method\":\"GET\",\"client_ip\":\"10.0.0.1\","
                               "\"user_agent\":\"curl/8\"},\"response\":{\"status\":200,"
                               "\"content_length\":12}"));
     s = waggle_span_start(tracer, "y", NULL);
     waggle_span_set(s, WAGGLE_ATTRS(waggle_kv_map("aws.xray.metadata.app", members, 1)));
     waggle_span_end(s);
-    assert_non_null(strstr(document(), "\"metadata\":{\"app\":{\"now\":\"noon\"}},\"aws\""));
+    assert_non_null(
+        strstr(document(), "\"metadata\":{\"app\":{\"now\":\"noon\"},\"default\":{\"otel."));
+    assert_non_null(strstr(d, "\"auto_instrumentation\":false"));
 }
 
 static void what_is_too_large_is_counted(void **state)

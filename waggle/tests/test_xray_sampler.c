@@ -109,6 +109,9 @@ static size_t daemon_answer(void *self, size_t n, const struct sink_request *r, 
                             strlen(body), body);
 }
 
+/* The rule that took the last one that was asked about; "" = none. */
+static char sampled_by[128];
+
 static bool samples(struct waggle_sampler *s, const char *path)
 {
     static const uint8_t trace_id[16] = {1};
@@ -120,6 +123,12 @@ static bool samples(struct waggle_sampler *s, const char *path)
     };
     waggle_sampling result = {.decision = WAGGLE_DROP};
     s->ops->sample(s, &params, &result);
+    sampled_by[0] = '\0';
+    if (result.attributes.n == 1) {
+        assert_string_equal(result.attributes.p[0].key, "aws.xray.sampling_rule");
+        snprintf(sampled_by, sizeof sampled_by, "%.*s", (int)result.attributes.p[0].value.n,
+                 result.attributes.p[0].value.as.str);
+    }
     return result.decision == WAGGLE_RECORD_AND_SAMPLE;
 }
 
@@ -131,9 +140,13 @@ static void the_daemons_rules_are_followed(void **state)
         .endpoint = sink_url(daemon), .service_name = "shop", .tick_ms = 5});
     assert_non_null(s);
     assert_true(samples(s, "/abc/first")); // before there are rules: one a second
+    assert_string_equal(sampled_by, "");
     wait_for(sink_requests(daemon) > 0);
     wait_for(!samples(s, "/health") && samples(s, "/abc/d") && samples(s, "/abc/d") &&
              samples(s, "/abc/d") && samples(s, "/abc/d"));
+    assert_string_equal(sampled_by, "shop");
+    assert_false(samples(s, "/health"));
+    assert_string_equal(sampled_by, "");
     wait_for(atomic_load(&has_reported));
     assert_non_null(strstr(reported, "{\"SamplingStatisticsDocuments\":[{\"RuleName\":\""));
     assert_non_null(strstr(reported, "\"RequestCount\":"));

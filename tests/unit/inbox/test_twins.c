@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "inbox/twins.h"
 
-enum wire { A = 8, B = 30, C = 16 };
+enum wire { A = 8, B = 30, C = 16, X = SKEP_SOURCE_XRAY * SKEP_KIND_COUNT + 1 };
 static const skep_ts_ns ms = 1000000;
 
 /* trace 0 = none; pid 0 = not said */
@@ -90,6 +90,26 @@ static void test_trace_and_process(void **state)
     skep_twins_free(t);
 }
 
+/* X-Ray's ids are another tracer's: they part what X-Ray tells, and nothing else. */
+static void test_two_tracers(void **state)
+{
+    struct skep_twins *t = skep_twins_new();
+    (void)state;
+    assert_int_equal(at(t, A, 1, 7, 1000, 1), 0);
+    assert_int_equal(at(t, X, 101, 7, 1100, 2), 1); /* of the same process in that second */
+    assert_int_equal(at(t, B, 1, 0, 9000, 3), 1);   /* by either of its traces */
+    assert_int_equal(at(t, C, 101, 0, 9000, 4), 1);
+    assert_int_equal(at(t, X, 102, 7, 1200, 5), 0); /* twice by X-Ray: it happened twice */
+    assert_int_equal(at(t, A, 2, 7, 1300, 6), 5);
+    assert_int_equal(at(t, A, 3, 7, 1300, 7), 0);   /* three times by A */
+    assert_int_equal(at(t, X, 3, 0, 90000, 8), 7);  /* one id for both: no process is needed */
+    assert_int_equal(at(t, X, 104, 7, 4400, 9), 0); /* more than 2 s later */
+    assert_int_equal(at(t, X, 105, 8, 1000, 10), 0);
+    assert_int_equal(at(t, B, 5, 8, 1000, 11), 10); /* X-Ray first */
+    assert_int_equal(at(t, A, 6, 8, 1000, 12), 0);  /* B told of trace 5 */
+    skep_twins_free(t);
+}
+
 static void test_what_else_parts(void **state)
 {
     struct skep_twins *t = skep_twins_new();
@@ -126,7 +146,7 @@ static void test_orders(void **state)
  * as what saw them all. */
 static void test_replay(void **state)
 {
-    enum { N = 150000 };
+    enum { N = 200000 };
     struct skep_report *all = malloc(N * sizeof *all);
     skep_row_id *of = calloc(N, sizeof *of);
     struct skep_twins *t = skep_twins_new(), *again = NULL;
@@ -137,11 +157,14 @@ static void test_replay(void **state)
         x ^= x << 13;
         x ^= x >> 7;
         x ^= x << 17;
-        all[i] = report(x % 3 == 0 ? B : A, 0, (x >> 8) % 5 ? (int64_t)(1 + (x >> 12) % 40) : 0,
+        all[i] = report(x % 3 == 0    ? B
+                        : x % 16 == 0 ? X
+                                      : A,
+                        0, (x >> 8) % 5 ? (int64_t)(1 + (x >> 12) % 40) : 0,
                         (int64_t)i * 2 + (int64_t)((x >> 20) % 3000), i + 1);
         if ((x >> 32) % 4) /* most name their trace, of the last thousand */
             memcpy(&all[i].trace, &(uint64_t[2]){1, i / 1000 * 1000 + (x >> 36) % 1000}, 16);
-        if (i == 100000) { /* a restart */
+        if (i == 150000) { /* a restart */
             skep_row_id from = skep_twins_from(t);
             assert_in_range(from.seq, 2, i);
             again = skep_twins_new();
@@ -170,6 +193,7 @@ int main(void)
         cmocka_unit_test(test_trace),
         cmocka_unit_test(test_process),
         cmocka_unit_test(test_trace_and_process),
+        cmocka_unit_test(test_two_tracers),
         cmocka_unit_test(test_what_else_parts),
         cmocka_unit_test(test_orders),
         cmocka_unit_test(test_replay),
