@@ -26,7 +26,7 @@ set -euo pipefail
 
 BUILD_PACKAGES="gcc libc6-dev make cmake ninja-build pkg-config ca-certificates
   libmicrohttpd-dev libnghttp2-dev libzstd-dev liblz4-dev libdeflate-dev libyyjson-dev
-  libxxhash-dev libsqlite3-dev libpcre2-dev libsodium-dev libgnutls28-dev libdw-dev
+  libxxhash-dev libsqlite3-dev libpcre2-dev libsodium-dev libgnutls28-dev libdw-dev libseccomp-dev
   libcurl4-openssl-dev|libcurl4-gnutls-dev"
 TEST_PACKAGES="zlib1g-dev libpq-dev libhiredis-dev libcmocka-dev clang libclang-rt-dev clang-format python3 curl procps
   git chromium fonts-dejavu-core python3-boto3 awscli

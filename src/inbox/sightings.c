@@ -67,9 +67,10 @@ static skep_str text_of(const struct skep_row *r, enum column c)
     return v->type == SKEP_TYPE_STRING ? v->s : SKEP_STR_NULL;
 }
 
+/* Also before a NUL: an index of words ends there. */
 static skep_str cut(skep_str s, size_t max)
 {
-    s.n = SKEP_MIN(s.n, max);
+    s.n = SKEP_MIN(SKEP_MIN(s.n, max), skep_str_chr(s, '\0'));
     while (s.n && !skep_utf8_valid(s))
         s.n--;
     return s;

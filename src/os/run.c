@@ -17,21 +17,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/assert.h"
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-static const bool sanitized = true;
-#elif defined(__has_feature)
-static const bool sanitized = __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
-#else
-static const bool sanitized = false;
-#endif
 
 static int64_t now_ms(void)
 {
@@ -146,19 +136,4 @@ skep_rc skep_os_run(const char *const *argv, skep_bytes in, struct skep_buf *out
                         : finish(pid, collect(ends[0], out, now_ms() + wait_ms, err), err);
     (void)close(ends[0]);
     return rc;
-}
-
-void skep_os_confine(uint64_t memory_bytes, unsigned cpu_s)
-{
-    const struct rlimit none = {0, 0}, few = {16, 16}, cpu = {cpu_s, cpu_s + 1};
-    const struct rlimit memory = {memory_bytes, memory_bytes};
-    (void)setrlimit(RLIMIT_CORE, &none);
-    (void)setrlimit(RLIMIT_FSIZE, &none);
-    (void)setrlimit(RLIMIT_NOFILE, &few);
-    (void)setrlimit(RLIMIT_NPROC, &none);
-    (void)setrlimit(RLIMIT_CPU, &cpu);
-    if (!sanitized) /* sanitizers map terabytes that nobody uses */
-        (void)setrlimit(RLIMIT_AS, &memory);
-    (void)prctl(PR_SET_DUMPABLE, 0);
-    (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }

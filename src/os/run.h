@@ -16,6 +16,7 @@
 SKEP_NODISCARD skep_rc skep_os_run(const char *const *argv, skep_bytes in, struct skep_buf *out,
                                    int64_t wait_ms, skep_err *err);
 
-/* Bound this process before it reads what may be hostile: memory, processor time, files; no core,
- * no new rights. */
+/* Bound this process before it reads what may be hostile: memory, processor time; of system calls
+ * those alone that read and write what is open, and take memory without code in it.  Others fail as
+ * if they were not permitted.  It has one thread. */
 void skep_os_confine(uint64_t memory_bytes, unsigned cpu_s);

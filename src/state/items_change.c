@@ -12,95 +12,6 @@ enum { LIST_MAX = 5000, LINES_MAX = 1000, QUERY_TEXT_MAX = 1 << 20 };
 
 // --- lists -------------------------------------------------------------------------------------
 
-static char folded(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
-}
-
-static bool holds(skep_str hay, skep_str part)
-{
-    char first = part.n ? folded(part.p[0]) : 0;
-    for (size_t i = 0; part.n > 0 && i + part.n <= hay.n; i++) {
-        if (folded(hay.p[i]) == first && skep_str_ieq((skep_str){hay.p + i, part.n}, part))
-            return true;
-    }
-    return part.n == 0;
-}
-
-/* has_words(text, words): each word somewhere in the text, whatever the case. */
-static void has_words(sqlite3_context *ctx, int n, sqlite3_value **args)
-{
-    skep_assert(n == 2);
-    const unsigned char *text = sqlite3_value_text(args[0]), *words = sqlite3_value_text(args[1]);
-    skep_str hay = {(const char *)text, (size_t)sqlite3_value_bytes(args[0])};
-    skep_str rest = {(const char *)words, (size_t)sqlite3_value_bytes(args[1])};
-    bool all = text && words;
-    while (all && rest.p && rest.n)
-        all = holds(hay, skep_str_cut(&rest, ' '));
-    sqlite3_result_int(ctx, all);
-}
-
-/* item_terms(terms, words, title, type ...): do the columns pass all terms?
- *
- *   a term      "+" or "-", a letter ('A' + enum skep_item_column), values that begin with US; LF
- */
-enum { VALUE_MARK = 0x1f };
-
-static bool passes(skep_str term, sqlite3_value **columns)
-{
-    bool negative = term.p[0] == '-', any = false;
-    unsigned column = (unsigned)(term.p[1] - 'A');
-    skep_assert(term.n > 2 && column < SKEP_ITEM_COLUMNS);
-    bool whole = column >= SKEP_ITEM_OWNER;
-    skep_str hay = {(const char *)sqlite3_value_text(columns[column]),
-                    (size_t)sqlite3_value_bytes(columns[column])};
-    term = skep_str_skip(term, 3);
-    while (!any && term.p) {
-        skep_str value = skep_str_cut(&term, VALUE_MARK);
-        any = whole ? skep_str_ieq(hay, value) : holds(hay, value);
-    }
-    return any != negative;
-}
-
-static void item_terms(sqlite3_context *ctx, int n, sqlite3_value **args)
-{
-    skep_assert(n == 1 + SKEP_ITEM_COLUMNS);
-    skep_str rest = {(const char *)sqlite3_value_text(args[0]),
-                     (size_t)sqlite3_value_bytes(args[0])};
-    bool all = true;
-    while (all && rest.p && rest.n)
-        all = passes(skep_str_cut(&rest, '\n'), args + 1);
-    sqlite3_result_int(ctx, all);
-}
-
-/* Marks in a value are blanks to it. */
-static skep_str terms_of(const struct skep_item_query *q, struct skep_buf *out)
-{
-    for (unsigned i = 0; i < q->n_terms; i++) {
-        const struct skep_item_term *t = &q->terms[i];
-        skep_buf_u8(out, t->negative ? '-' : '+');
-        skep_buf_u8(out, (uint8_t)('A' + t->column));
-        for (unsigned v = 0; v < t->n_values; v++) {
-            skep_buf_u8(out, VALUE_MARK);
-            for (size_t k = 0; k < t->values[v].n; k++) {
-                char c = t->values[v].p[k];
-                skep_buf_u8(out, c == VALUE_MARK || c == '\n' || c == '\0' ? ' ' : (uint8_t)c);
-            }
-        }
-        skep_buf_u8(out, '\n');
-    }
-    return out->n ? skep_buf_text(out) : SKEP_STR("");
-}
-
-bool skep_state__items_open(sqlite3 *db)
-{
-    return sqlite3_create_function(db, "item_terms", 1 + SKEP_ITEM_COLUMNS,
-                                   SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL, item_terms, NULL,
-                                   NULL) == SQLITE_OK &&
-           sqlite3_create_function(db, "has_words", 2, SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL,
-                                   has_words, NULL, NULL) == SQLITE_OK;
-}
-
 /* ["production","staging"], or "" of none. */
 static skep_str stages_of(const struct skep_item_query *q, struct skep_buf *out)
 {
@@ -131,20 +42,22 @@ static skep_str ids_of(const int64_t *ids, size_t n, struct skep_buf *out)
 
 /* The lists of a question as its statement takes them. */
 struct lists {
-    struct skep_buf stages_text, ids_text, not_ids_text, terms_text;
-    skep_str stages, ids, not_ids, terms;
+    struct skep_buf stages_text, ids_text, not_ids_text, terms_text, parts_text;
+    skep_str stages, ids, not_ids, terms, parts;
 };
 
 static bool lists_init(struct lists *x, const struct skep_item_query *q)
 {
-    struct skep_buf *all[] = {&x->stages_text, &x->ids_text, &x->not_ids_text, &x->terms_text};
+    struct skep_buf *all[] = {&x->stages_text, &x->ids_text, &x->not_ids_text, &x->terms_text,
+                              &x->parts_text};
     bool bad = false;
     for (size_t i = 0; i < SKEP_ARRAY_LEN(all); i++)
         skep_buf_init(all[i], QUERY_TEXT_MAX);
     x->stages = stages_of(q, &x->stages_text);
     x->ids = ids_of(q->ids, q->n_ids, &x->ids_text);
     x->not_ids = ids_of(q->not_ids, q->n_not_ids, &x->not_ids_text);
-    x->terms = terms_of(q, &x->terms_text);
+    x->terms = skep_state__items_terms(q, &x->terms_text);
+    x->parts = skep_state__items_parts(q, &x->parts_text);
     for (size_t i = 0; i < SKEP_ARRAY_LEN(all); i++)
         bad |= all[i]->bad;
     return !bad;
@@ -156,6 +69,7 @@ static void lists_done(struct lists *x)
     skep_buf_done(&x->ids_text);
     skep_buf_done(&x->not_ids_text);
     skep_buf_done(&x->terms_text);
+    skep_buf_done(&x->parts_text);
 }
 
 static sqlite3_stmt *list_of(struct skep_state *s, enum skep_state__stmt id,
@@ -185,6 +99,7 @@ static void bind_texts(sqlite3_stmt *st, const struct skep_item_query *q, const 
 {
     skep_state__bind_str(st, 6, q->words);
     skep_state__bind_str(st, 21, x->terms);
+    skep_state__bind_str(st, 22, x->parts);
 }
 
 /* How many there are of each status, `statuses` put aside. */

@@ -4,6 +4,7 @@
 
 #include <sqlite3.h>
 
+#include "base/buf.h"
 #include "state/items.h"
 
 /* A row of SKEP_STATE__ITEM_COLUMNS. */
@@ -19,5 +20,8 @@ skep_rc skep_state__item_line(struct skep_state *s, int64_t item, skep_ts_ns at_
 /* A look's twins, and from where on they are remembered; in a transaction. */
 skep_rc skep_state__twins_put(struct skep_state *s, const struct skep_items_look *look,
                               skep_err *err);
+/* --- items_words.c: a question's terms as item_terms takes them, and what item_words is asked */
+skep_str skep_state__items_terms(const struct skep_item_query *q, struct skep_buf *out);
+skep_str skep_state__items_parts(const struct skep_item_query *q, struct skep_buf *out);
 /* Functions of SQL that items use; false: no memory. */
 bool skep_state__items_open(sqlite3 *db);

@@ -271,6 +271,24 @@ static const char *const steps[] = {
     "  kept INTEGER NOT NULL AS (starred != 0 OR name != '') VIRTUAL, answer BLOB NOT NULL"
     ") STRICT;"
     "CREATE INDEX run_of ON run(environment, kept, number, bytes, created_ns);",
+    /* parts of three letters of what words are looked for in, without the texts: items by them */
+    "CREATE VIRTUAL TABLE item_words USING fts5(text, content='', columnsize=0, detail=none,"
+    " tokenize='trigram');"
+    "INSERT INTO item_words(rowid, text) SELECT id, title || ' ' || type || ' ' || culprit || ' '"
+    " || dataset FROM item;"
+    "CREATE TRIGGER item_words_more AFTER INSERT ON item BEGIN"
+    "  INSERT INTO item_words(rowid, text) VALUES(NEW.id, NEW.title || ' ' || NEW.type || ' ' ||"
+    "    NEW.culprit || ' ' || NEW.dataset); END;"
+    "CREATE TRIGGER item_words_less AFTER DELETE ON item BEGIN"
+    "  INSERT INTO item_words(item_words, rowid, text) VALUES('delete', OLD.id, OLD.title || ' '"
+    "    || OLD.type || ' ' || OLD.culprit || ' ' || OLD.dataset); END;"
+    "CREATE TRIGGER item_words_other AFTER UPDATE OF title, type, culprit, dataset ON item"
+    " WHEN OLD.title != NEW.title OR OLD.type != NEW.type OR OLD.culprit != NEW.culprit"
+    " OR OLD.dataset != NEW.dataset BEGIN"
+    "  INSERT INTO item_words(item_words, rowid, text) VALUES('delete', OLD.id, OLD.title || ' '"
+    "    || OLD.type || ' ' || OLD.culprit || ' ' || OLD.dataset);"
+    "  INSERT INTO item_words(rowid, text) VALUES(NEW.id, NEW.title || ' ' || NEW.type || ' ' ||"
+    "    NEW.culprit || ' ' || NEW.dataset); END;",
 };
 
 static skep_rc exec(sqlite3 *db, const char *sql, skep_err *err)

@@ -8,6 +8,7 @@
 
 #include "home.h"
 #include "state/items.h"
+#include "state/keys.h"
 
 static const skep_str env = SKEP_STR_INIT("default");
 static struct skep_state *s;
@@ -232,6 +233,94 @@ static void test_list(void **state)
     assert_int_equal(listed(&q, &all), 30);
 }
 
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+}
+
+/* By hand, letter by letter. */
+static bool contains(const char *text, const char *part)
+{
+    for (size_t i = 0; text[i]; i++) {
+        size_t k = 0;
+        while (part[k] && lower(text[i + k]) == lower(part[k]))
+            k++;
+        if (!part[k])
+            return true;
+    }
+    return false;
+}
+
+/* The index of words leaves out nothing that has them, over new items, other titles and dropped
+ * ones: each question is also answered by hand. */
+static void test_words(void **state)
+{
+    enum { N = 400 };
+    static const char *const pieces[] = {"card",  "CARD refused", "caf\xc3\xa9", "\"quoted\"",
+                                         "it's",  "a-b",          "x",           "10.0.0.1",
+                                         "  two", "%_*"};
+    static const char *const asked[] = {
+        "car", "Card", "refus", "af\xc3\xa9", "\xc3\xa9", "\"quo", "d\" i",  "t's", "-b",
+        "x",   "0.0.", "%_*",   "ard ref",    "none",     "AND",   "app.py", "shop"};
+    static char titles[N][64];
+    const skep_str where = SKEP_STR("words");
+    struct skep_item_query q = {.environment = where, .limit = 5000};
+    uint64_t all, x = 88172645463325252ull;
+    (void)state;
+    for (int i = 0; i < N; i++) {
+        char f[8];
+        struct skep_item_change c;
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+        snprintf(f, sizeof f, "w%d", i);
+        snprintf(titles[i], sizeof titles[i], "%s %s %d", pieces[x % 10], pieces[(x >> 8) % 10], i);
+        struct skep_item_sighting s1 = sighting(f, 1, "");
+        s1.environment = where;
+        s1.title = skep_str_c(titles[i]);
+        s1.last_row = s1.first_row = (skep_row_id){(uint64_t)i + 1, 0};
+        const struct skep_items_look look = {.sightings = &s1, .n = 1, .at = {(uint64_t)i + 1, 9}};
+        assert_int_equal(skep_state_items_see(s, &look, 1000, &c, &err), SKEP_OK);
+        if (i % 7 == 0) { /* somebody calls it otherwise */
+            snprintf(titles[i], sizeof titles[i], "renamed %s", pieces[(x >> 16) % 10]);
+            const struct skep_item_patch p = {.set_title = true, .title = skep_str_c(titles[i])};
+            assert_int_equal(skep_state_item_patch(s, where, c.id, &p, SKEP_STR("ann"), 5, &err),
+                             SKEP_OK);
+        }
+    }
+    for (size_t a = 0; a < SKEP_ARRAY_LEN(asked); a++) {
+        size_t expected = 0, titled = 0;
+        for (int i = 0; i < N; i++) {
+            bool in_title = contains(titles[i], asked[a]);
+            titled += in_title;
+            expected += in_title || contains("E app.py in total shop", asked[a]);
+        }
+        const skep_str value = skep_str_c(asked[a]);
+        const struct skep_item_term terms[] = {
+            {.column = SKEP_ITEM_WORDS, .values = &value, .n_values = 1},
+            {.column = SKEP_ITEM_TITLE, .values = &value, .n_values = 1}};
+        q.terms = &terms[0];
+        q.n_terms = 1;
+        assert_int_equal(listed(&q, &all), expected);
+        assert_int_equal(all, expected);
+        q.terms = &terms[1];
+        assert_int_equal(listed(&q, &all), titled);
+    }
+    q.terms = NULL;
+    q.n_terms = 0;
+    q.words = SKEP_STR("car fus 1"); /* each somewhere */
+    size_t expected = 0;
+    for (int i = 0; i < N; i++)
+        expected +=
+            contains(titles[i], "car") && contains(titles[i], "fus") && contains(titles[i], "1");
+    assert_in_range(expected, 1, N - 1);
+    assert_int_equal(listed(&q, &all), expected);
+    const struct skep_state_environment e = {.slug = where, .name = where};
+    assert_int_equal(skep_state_put_environment(s, &e, &err), SKEP_OK);
+    assert_int_equal(skep_state_drop_environment(s, where, &err), SKEP_OK);
+    assert_int_equal(listed(&q, &all), 0);
+}
+
 /* More different errors than are told apart: counted in one item, until old ones make room. */
 static void test_bound(void **state)
 {
@@ -324,8 +413,8 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_new_and_again), TEST(test_reactivated), TEST(test_muted),
-        TEST(test_versions),      TEST(test_merged),      TEST(test_list),
-        TEST(test_bound),         TEST(test_history),     TEST(test_deploys)};
+        TEST(test_new_and_again), TEST(test_reactivated), TEST(test_muted), TEST(test_versions),
+        TEST(test_merged),        TEST(test_list),        TEST(test_words), TEST(test_bound),
+        TEST(test_history),       TEST(test_deploys)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
