@@ -315,7 +315,7 @@ static void test_words(void **state)
             contains(titles[i], "car") && contains(titles[i], "fus") && contains(titles[i], "1");
     assert_in_range(expected, 1, N - 1);
     assert_int_equal(listed(&q, &all), expected);
-    const struct skep_state_environment e = {.slug = where, .name = where};
+    const struct skep_state_environment e = {.slug = where, .id = SKEP_STR("e1"), .name = where};
     assert_int_equal(skep_state_put_environment(s, &e, &err), SKEP_OK);
     assert_int_equal(skep_state_drop_environment(s, where, &err), SKEP_OK);
     assert_int_equal(listed(&q, &all), 0);
