@@ -32,8 +32,9 @@ enum {
 enum {
     DICT_BYTES_MAX = 256 << 20,
     PAGE_BYTES_MAX = SKEP_SEGMENT_CHUNK_MAX,
-    /* zstd does not compress better than this; a page that claims more is damaged. */
-    PAGE_RATIO_MAX = 20000
+    /* zstd does not compress better than a block of 128 KiB of one byte: 4 bytes.  A page that
+     * claims more is damaged. */
+    PAGE_RATIO_MAX = (128 << 10) / 4
 };
 
 struct load {

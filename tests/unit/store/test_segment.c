@@ -856,6 +856,41 @@ static void test_names_of_operations(void **state)
     skep_rowset_unref(src.rowset);
 }
 
+/* A long value of one letter, which hardly takes room: what was written is read. */
+static void test_one_letter(void **state)
+{
+    struct fixture *f = *state;
+    struct skep_batch *b = skep_batch_new(NULL, 1);
+    const size_t sizes[] = {100, 200 << 10, 1 << 20, 3 << 20, 4000000};
+    char *text = skep_malloc(sizes[4]);
+    memset(text, '<', sizes[4]);
+    for (uint32_t i = 0; i < 3000; i++) {
+        (void)skep_batch_row(b, SKEP_KIND_ERROR, 1000000 + (int64_t)i, SKEP_SOURCE_ROLLBAR);
+        if (i % 600 == 0)
+            skep_batch_put(b, SKEP_SCOPE_ATTRIBUTE, SKEP_STR("rare"),
+                           (skep_value){.type = SKEP_TYPE_STRING, .s = {text, sizes[i / 600]}});
+    }
+    struct skep_buf buf;
+    skep_buf_init(&buf, 1u << 30);
+    assert_int_equal(skep_frame_encode(b, &buf, NULL), SKEP_OK);
+    skep_batch_free(b);
+    skep_free(text);
+    size_t n;
+    uint8_t *payload = skep_buf_take(&buf, &n);
+    struct skep_segment_source src = {0};
+    assert_int_equal(skep_part_open(payload, n, 1, NULL, &src.rowset, NULL), SKEP_OK);
+    struct row_texts want = texts_of(src.rowset, NULL, 1024);
+    struct skep_rowset *seg = must_write(f, "/o", &src, 1);
+    struct row_texts got = texts_of(seg, NULL, 1024);
+    sort_rows(&want);
+    sort_rows(&got);
+    same_rows(&want, &got);
+    free_rows(&want);
+    free_rows(&got);
+    skep_rowset_unref(seg);
+    skep_rowset_unref(src.rowset);
+}
+
 static void check_sample(struct fixture *f, const char *path, uint64_t want_rows, uint64_t want)
 {
     uint64_t rows, hash = 0;
@@ -914,6 +949,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_disk_faults, setup, teardown),
         cmocka_unit_test_setup_teardown(test_cancel, setup, teardown),
         cmocka_unit_test_setup_teardown(test_giants, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_one_letter, setup, teardown),
         cmocka_unit_test_setup_teardown(test_names_of_operations, setup, teardown),
         cmocka_unit_test_setup_teardown(test_museum, setup, teardown),
         cmocka_unit_test_setup_teardown(test_dump, setup, teardown),
