@@ -228,7 +228,7 @@ static skep_rc put_counts(struct skep_api__job *job, skep_str environment,
     skep_json_key(j, SKEP_STR("bound"));
     skep_json_object(j);
     skep_json_put_u64(j, SKEP_STR("items"), n);
-    skep_json_put_u64(j, SKEP_STR("max"), SKEP_ITEMS_MAX);
+    skep_json_put_u64(j, SKEP_STR("max"), skep_state_items_limit(job->api->cfg.state));
     skep_json_end(j);
     return SKEP_OK;
 }

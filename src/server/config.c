@@ -310,6 +310,9 @@ static skep_rc read_sizes(const struct texts *t, struct skep_config *ret, skep_e
         return bad(t, OPTION_disk, "0 or a size of at least 64M", err);
     if (!skep_parse_duration(t->value[OPTION_retain], &ret->retain_ns))
         return bad(t, OPTION_retain, "a time like 30d, 12h or 0", err);
+    if (!skep_str_u64(t->value[OPTION_items], &ret->items) || ret->items < 100 ||
+        ret->items > 10000000)
+        return bad(t, OPTION_items, "a number from 100 to 10000000", err);
     if (!skep_parse_duration(t->value[OPTION_self_probe_ns], &ret->self_probe_ns) ||
         (ret->self_probe_ns > 0 && ret->self_probe_ns < SKEP_CONFIG_SELF_PROBE_MIN_NS))
         return bad(t, OPTION_self_probe_ns, "a time like 1m, at least 1s, or 0", err);

@@ -23,6 +23,7 @@ struct skep_config {
     uint64_t xray_document_bytes;
     uint64_t memory_bytes, disk_bytes;
     int64_t retain_ns, self_probe_ns;
+    uint64_t items; /* of the errors inbox, an environment */
     struct skep_net_tls_config tls;
     unsigned address_connections, address_requests; /* 0 = any number */
     bool address_loopback;                          /* given, so they hold for loopback, too */

@@ -106,7 +106,8 @@ static skep_rc open_store(struct server *s, skep_err *err)
         .keep_no_answers = !s->cfg.kept_answers,
     };
     SKEP_TRY(skep_column_open(&cfg, &s->store, err));
-    const struct skep_state_config state = {.os = s->os, .path = path_in(s, "state.db")};
+    const struct skep_state_config state = {
+        .os = s->os, .path = path_in(s, "state.db"), .items_limit = s->cfg.items};
     SKEP_TRY(skep_state_open(&state, &s->state, err));
     /* This program, whatever has become of its file. */
     static const char *const reader[] = {"/proc/self/exe", "symbols", "table",

@@ -296,6 +296,11 @@ static skep_rc number_locked(struct skep_state *s, skep_str environment, uint64_
     return skep_state__number(s, st, ret, err);
 }
 
+uint64_t skep_state_items_limit(const struct skep_state *s)
+{
+    return s->items_limit;
+}
+
 skep_rc skep_state_items_number(struct skep_state *s, skep_str environment, uint64_t *ret,
                                 skep_err *err)
 {

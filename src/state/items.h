@@ -77,7 +77,9 @@ struct skep_item_change {
     uint64_t total_before, total;
 };
 
-/* How many items an environment has; SKEP_ITEMS_MAX at most (or the configuration's). */
+/* How many items an environment may have: SKEP_ITEMS_MAX, or the configuration's. */
+uint64_t skep_state_items_limit(const struct skep_state *s);
+/* How many it has. */
 SKEP_NODISCARD skep_rc skep_state_items_number(struct skep_state *s, skep_str environment,
                                                uint64_t *ret, skep_err *err);
 
