@@ -254,13 +254,16 @@ static skep_rc repetition(struct reading *r)
     size_t from = r->at;
     end_run(r);
     if (peek(r, 0) == '{') {
-        unsigned n = 0;
-        while (r->at < r->text.n && peek(r, 0) != '}') {
-            char c = r->text.p[r->at++];
+        unsigned n = 0, commas = 0;
+        for (r->at++; is_digit(peek(r, 0)) || (peek(r, 0) == ',' && commas == 0); r->at++) {
+            char c = peek(r, 0);
+            commas += c == ',';
             n = is_digit(c) ? n * 10 + (unsigned)(c - '0') : 0;
             if (n > SKEP_LIMIT_REGEX_REPEAT)
                 return wrong(r, from, "a repetition of more than 1000");
         }
+        if (peek(r, 0) != '}') /* else all up to some '}' would go unread */
+            return wrong(r, from, "a repetition is {n}, {n,} or {n,m}; else write \\{");
     }
     r->at++;
     if (peek(r, 0) == '?')
