@@ -378,30 +378,41 @@ static uint32_t next_even(const struct even *e, uint32_t group, uint32_t most)
     return group == 0 ? BORDER_ROWS : SKEP_MIN(e->size, most);
 }
 
+/* How `rows` are cut evenly into the fewest row groups of at most `most`: the size of one. */
+static uint32_t even_cut(uint32_t rows, uint32_t most, uint32_t *ret_n)
+{
+    *ret_n = (rows + most - 1) / most;
+    return (rows + *ret_n - 1) / *ret_n;
+}
+
 /* Rows gather in w->rows until they are a row group, or a row group comes that is taken over.  If
- * the rows before that would be too few, its rows are gathered too and both cut in halves. */
+ * the rows before that would be too few, its rows are gathered too and all of them cut evenly: in
+ * two, or in more where the source's row groups are longer than those written here. */
 static skep_rc write_groups(struct skep_segment_writer *w, skep_err *err)
 {
-    uint32_t most = w->group_rows, pending = 0, halves = 0, half = 0;
+    uint32_t most = w->group_rows, pending = 0, cuts = 0, cut = 0;
     struct even even = {0};
     if (w->job->group_rows > 0)
         most = SKEP_MIN(most, w->job->group_rows);
     else
         even = plan_even(skep_order_rows(w->order));
     for (;;) {
-        uint32_t limit = halves ? half : next_even(&even, w->n_groups, most), n;
+        uint32_t limit = cuts ? cut : next_even(&even, w->n_groups, most), n;
         struct skep_order_group g;
+        skep_assert(pending < limit && limit <= w->group_rows);
         SKEP_TRY(skep_order_next(w->order, w->rows + pending, limit - pending, &n, err));
         pending += n;
         bool stands = skep_order_whole(w->order, &g);
         bool whole = stands && skep_segment__may_copy(w, g.source, g.group);
         if (whole && pending > 0 && pending < limit && !may_be_short(w, pending, most)) {
-            whole = false;
-            halves = pending + g.n_rows > most ? 2 : 0;
-            half = (pending + g.n_rows + 1) / 2;
-        } else if (pending > 0 && (whole || pending == limit || (n == 0 && !stands))) {
+            uint32_t into, size = even_cut(pending + g.n_rows, most, &into);
+            whole = pending >= size; /* then it is long enough */
+            cuts = whole || into == 1 ? 0 : into;
+            cut = size;
+        }
+        if (pending > 0 && (whole || pending == limit || (n == 0 && !stands))) {
             SKEP_TRY(write_group(w, pending, err));
-            halves -= halves > 0;
+            cuts -= cuts > 0;
             pending = 0;
         }
         if (whole) {

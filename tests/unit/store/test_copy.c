@@ -20,6 +20,7 @@ struct fixture {
     struct skep_budget work;
     struct skep_cache *cache;
     unsigned files, taken_over; /* row groups, in all */
+    uint32_t group_rows;        /* of what is written; 0 = GROUP_ROWS */
 };
 
 static int setup(void **state)
@@ -56,7 +57,7 @@ static struct skep_rowset *write(struct fixture *f, const struct skep_segment_so
                                    .sources = src,
                                    .n_sources = n,
                                    .budget = &f->work,
-                                   .group_rows = GROUP_ROWS,
+                                   .group_rows = f->group_rows ? f->group_rows : GROUP_ROWS,
                                    .recode = recode};
     if (skep_segment_write(&job, &info, &err) != SKEP_OK)
         fail_msg("write: %s", err.text);
@@ -130,7 +131,8 @@ static struct skep_rowset *merge(struct fixture *f, const struct skep_segment_so
     assert_memory_equal(&copied->bounds, &recoded->bounds, sizeof copied->bounds);
     assert_true(copied->min_seq == recoded->min_seq && copied->max_seq == recoded->max_seq);
     /* Row groups do not become many small ones. */
-    assert_true(copied->n_rows / skep_segment__of(copied)->n_groups >= GROUP_ROWS / 2 ||
+    uint32_t most = f->group_rows ? f->group_rows : GROUP_ROWS;
+    assert_true(copied->n_rows / skep_segment__of(copied)->n_groups >= most / 2 ||
                 skep_segment__of(copied)->n_groups < 3);
     free_rows(&want);
     free_rows(&got);
@@ -203,6 +205,42 @@ static void test_random(void **state)
         }
     }
     assert_true(f->taken_over > 250);
+}
+
+/* Sources with longer row groups than memory is there for now: what is encoded anew is cut into as
+ * many as it takes. */
+static void test_longer_sources(void **state)
+{
+    struct fixture *f = *state;
+    unsigned cut = 0;
+    for (unsigned round = 0; round < 30; round++) {
+        struct rng r = {20261130 + round};
+        struct skep_segment_source src[3];
+        for (unsigned i = 0; i < 3; i++) {
+            struct batch_shape s = {/* a few rows first: too few for a row group of their own */
+                                    .rows = 1 + rng_below(&r, i == 0 && round % 2 ? 49 : 2500),
+                                    .traces = 1 + rng_below(&r, 600),
+                                    .trace_base = 100000 * i,
+                                    .fields = 1 + rng_below(&r, 10),
+                                    .per_row = rng_below(&r, 5),
+                                    .start_ns = (int64_t)i * 2100000000};
+            src[i] = (struct skep_segment_source){segment(f, &r, &s, 1 + i), NULL};
+        }
+        f->group_rows = 100;
+        struct skep_rowset *rs = merge(f, src, 3);
+        const struct skep_segment *seg = skep_segment__of(rs);
+        for (uint32_t g = 0; g < seg->n_groups; g++)
+            if (seg->group_origins[g] == 0) {
+                assert_true(skep_segment__group_rows(seg, g) <= f->group_rows);
+                cut++;
+            }
+        f->group_rows = 0;
+        skep_rowset_unref(rs);
+        for (unsigned i = 0; i < 3; i++)
+            skep_rowset_unref(src[i].rowset);
+    }
+    if (cut < 60 || f->taken_over < 60)
+        fail_msg("%u cut, %u taken over", cut, f->taken_over);
 }
 
 /* Near the limit of dense columns: what the sources have in common counts once, and what would go
@@ -293,6 +331,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_random, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_longer_sources, setup, teardown),
         cmocka_unit_test_setup_teardown(test_many_fields, setup, teardown),
         cmocka_unit_test_setup_teardown(test_damage, setup, teardown),
     };
