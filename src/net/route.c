@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The route table: method first, then the path segment by segment.
  *
- *   GET -> [ "/a/b"  "/a/:x"  "/a/" + "*"  "/:y" ]      sorted: literal < ":name" < "*", from the
- * left
+ *   GET -> by hash [ "/a/b" ]
+ *          in order [ "/a/:x"  "/a/" + "*"  "/:y" ]      literal < ":name" < "*", from the left
  *
  * Patterns of one method are kept in that order, so the first one that matches is the best one.
- * Patterns of literals only are found by hash before any is tried: nothing can beat them.
+ * Paths of literals only are found by hash before any is tried: nothing can beat them.  They are
+ * the most, and are not sorted: adding hundreds of them takes no time.
  *
  * Routes of one path that name a header (many operations behind one address) are hashed with its
  * value and come before the one that names none.
  *
  * I1  no two entries of a method have the same shape (":a" and ":b" are the same shape) and header.
- * I2  entries are sorted by compare_shape.
+ * I2  patterns[] are sorted by compare_shape.
  * Threads: built before start by one, read by all afterwards.  Memory: own; routes borrowed. */
 #include "net/net_priv.h"
 
@@ -29,10 +30,12 @@ struct entry {
 
 struct method {
     skep_str name;
-    struct entry *entries;
+    struct entry *entries; /* as they were added */
     uint32_t n, cap;
     struct skep_index literals; /* -> entries */
-    const char *header;         /* that some of them name, the same for all; NULL = none does */
+    uint32_t *patterns;         /* the others, -> entries */
+    uint32_t n_patterns, cap_patterns;
+    const char *header; /* that some of them name, the same for all; NULL = none does */
 };
 
 struct skep_net__routes {
@@ -53,6 +56,7 @@ void skep_net__routes_free(struct skep_net__routes *t)
         return;
     for (unsigned i = 0; i < t->n_methods; i++) {
         skep_free(t->methods[i].entries);
+        skep_free(t->methods[i].patterns);
         skep_index_done(&t->methods[i].literals);
     }
     skep_free(t->all);
@@ -157,25 +161,47 @@ static uint64_t literal_hash(const skep_str *segs, unsigned n, skep_str value)
     return value.n ? skep_hash_seed(skep_str_bytes(value), h) : h;
 }
 
+/* Where the hash of an entry of literals leads. */
+static uint64_t entry_hash(const struct entry *e)
+{
+    return literal_hash(e->segs, e->n_segs, skep_str_c(e->route->header_value));
+}
+
+/* The entry of the same shape, or NULL; of a pattern *ret_at is its place among the others. */
+static const struct entry *same_shape(const struct method *m, const struct entry *e,
+                                      uint32_t *ret_at)
+{
+    struct skep_index_it it = skep_index_begin(&m->literals, entry_hash(e));
+    for (uint32_t i; e->literal && (i = skep_index_next(&m->literals, &it)) != SKEP_INDEX_NONE;)
+        if (compare_shape(&m->entries[i], e) == 0)
+            return &m->entries[i];
+    uint32_t at = 0;
+    while (at < m->n_patterns && compare_shape(&m->entries[m->patterns[at]], e) < 0)
+        at++;
+    *ret_at = at;
+    return at < m->n_patterns && compare_shape(&m->entries[m->patterns[at]], e) == 0
+               ? &m->entries[m->patterns[at]]
+               : NULL;
+}
+
 static skep_rc insert(struct method *m, const struct entry *e, skep_err *err)
 {
     uint32_t at = 0;
-    while (at < m->n && compare_shape(&m->entries[at], e) < 0)
-        at++;
-    if (at < m->n && compare_shape(&m->entries[at], e) == 0)
+    const struct entry *same = same_shape(m, e, &at);
+    if (same)
         return skep_fail(err, SKEP_EEXISTS, "routes overlap: %s %s and %s %s", e->route->method,
-                         m->entries[at].route->path, e->route->method, e->route->path);
+                         same->route->path, e->route->method, e->route->path);
     SKEP_GROW(m->entries, m->n, m->cap);
-    memmove(m->entries + at + 1, m->entries + at, (m->n - at) * sizeof *e);
-    m->entries[at] = *e;
+    m->entries[m->n] = *e;
+    if (e->literal) {
+        skep_index_add(&m->literals, entry_hash(e), m->n);
+    } else {
+        SKEP_GROW(m->patterns, m->n_patterns, m->cap_patterns);
+        memmove(m->patterns + at + 1, m->patterns + at,
+                (m->n_patterns++ - at) * sizeof *m->patterns);
+        m->patterns[at] = m->n;
+    }
     m->n++;
-    skep_index_clear(&m->literals);
-    for (uint32_t i = 0; i < m->n; i++)
-        if (m->entries[i].literal)
-            skep_index_add(&m->literals,
-                           literal_hash(m->entries[i].segs, m->entries[i].n_segs,
-                                        skep_str_c(m->entries[i].route->header_value)),
-                           i);
     return SKEP_OK;
 }
 
@@ -265,10 +291,11 @@ static bool find_in(const struct method *m, const struct skep_net__uri *uri,
         return true;
     if (find_literal(m, uri, SKEP_STR_NULL, ret))
         return true;
-    for (uint32_t i = 0; i < m->n; i++) {
-        if (m->entries[i].literal || !matches(&m->entries[i], uri, &match))
+    for (uint32_t i = 0; i < m->n_patterns; i++) {
+        const struct entry *e = &m->entries[m->patterns[i]];
+        if (!matches(e, uri, &match))
             continue;
-        found(&m->entries[i], &match, ret);
+        found(e, &match, ret);
         return true;
     }
     return false;
