@@ -135,10 +135,8 @@ void skep_agg_finish_heat(const struct skep_agg *agg, void *state, int64_t span_
                           struct skep_agg_value *ret)
 {
     (void)span_ns;
-    bool empty = agg->heat_scale == SKEP_HEAT_LINEAR
-                     ? !((struct linear_state *)state)->counts
-                     : !((struct skep_hist_state *)state)->h ||
-                           ((struct skep_hist_state *)state)->h->total == 0;
+    bool empty = agg->heat_scale == SKEP_HEAT_LINEAR ? !((struct linear_state *)state)->counts
+                                                     : skep_hist__empty(state);
     *ret = (struct skep_agg_value){.kind = empty ? SKEP_AGG_NULL : SKEP_AGG_STATE};
 }
 

@@ -153,17 +153,19 @@ static skep_rc keep(struct skep_hist *h, double v, uint64_t weight, struct skep_
     return SKEP_OK;
 }
 
-/* Before the total grows. */
+/* Before anything is added. */
 static void widen(struct skep_hist *h, double lo, double hi)
 {
-    h->min = h->total == 0 || lo < h->min ? lo : h->min;
-    h->max = h->total == 0 || hi > h->max ? hi : h->max;
+    bool first = h->n_exact == 0;
+    h->min = first || lo < h->min ? lo : h->min;
+    h->max = first || hi > h->max ? hi : h->max;
 }
 
 /* After anything but a counter of `mid` changed. */
-static void set_mid(struct skep_hist *h)
+static void set_mid(struct skep_hist_state *s)
 {
-    h->mid_n = 0;
+    const struct skep_hist *h = s->h;
+    s->mid_n = 0;
     if (h->n_exact <= SKEP_HIST_EXACT || h->pos.wide || h->pos.n == 0 || !(h->max > 0))
         return;
     uint32_t from = h->min > 0 ? skep_hist__bin(h->min) + 1 : h->pos.base;
@@ -172,9 +174,9 @@ static void set_mid(struct skep_hist *h)
     to = SKEP_MIN(to, h->pos.base + h->pos.n);
     if (from >= to)
         return;
-    h->mid = (uint32_t *)h->pos.counts + (from - h->pos.base);
-    h->mid_base = from;
-    h->mid_n = to - from;
+    s->mid = (uint32_t *)h->pos.counts + (from - h->pos.base);
+    s->mid_base = from;
+    s->mid_n = to - from;
 }
 
 static skep_rc add_value(struct skep_hist_state *s, double v, uint64_t weight,
@@ -188,82 +190,82 @@ static skep_rc add_value(struct skep_hist_state *s, double v, uint64_t weight,
     v += 0.0;
     weight = SKEP_MIN(weight, (uint64_t)UINT32_MAX);
     widen(h, v, v);
-    h->total = skep_agg__add_sat(h->total, weight);
     if (h->n_exact < SKEP_HIST_EXACT)
         return keep(h, v, weight, mem);
-    h->mid_n = 0; /* counters may move */
+    s->mid_n = 0; /* counters may move */
     if (h->n_exact == SKEP_HIST_EXACT)
         SKEP_TRY(drop_exact(h, mem));
     SKEP_TRY(to_bin(h, v, weight, mem));
-    set_mid(h);
+    set_mid(s);
     return SKEP_OK;
 }
 
 enum { SHIFT = 52 - SKEP_HIST_SUB_BITS };
 
+/* Where a value goes the long way: no bin. */
+#define LONG_WAY UINT32_MAX
+
 /* Bins of durations in nanoseconds, read as milliseconds.  A product with 1e-6 is within three
  * units in the last place of the quotient by 1e6, so it has the quotient's bin unless it lies that
- * close to an edge.  Returns 0, or a number with bit 0 (some value is close to an edge) or bit 1
- * (some value is not in 1..2^51: no bin here is of use) set. */
-SKEP_CLONES SKEP_WRAPS static unsigned ns_bins(const int64_t *ns, unsigned n, uint32_t *bins)
+ * close to an edge: then it returns false.  What is not in 1..2^51 has no bin here. */
+SKEP_CLONES SKEP_WRAPS static bool ns_bins(const int64_t *restrict ns, unsigned n,
+                                           uint32_t *restrict bins)
 {
-    uint64_t odd = 0, near = 0;
+    uint64_t near = 0;
     for (unsigned i = 0; i < n; i++) {
         uint64_t x = (uint64_t)ns[i], b = x | 0x4330000000000000ull; /* 2^52 + x, as a double */
+        uint64_t odd = 0 - (uint64_t)((x - 1) >> 51 != 0);
         double d;
-        odd |= (x - 1) >> 51;
         memcpy(&d, &b, sizeof d);
         d = (d - 0x1p52) * 1e-6;
         memcpy(&b, &d, sizeof b);
-        bins[i] = (uint32_t)(b >> SHIFT);
-        near |= (uint64_t)(((b + 4) & ((1ull << SHIFT) - 1)) < 8);
+        bins[i] = (uint32_t)(b >> SHIFT | odd);
+        near |= (uint64_t)(((b + 4) & ((1ull << SHIFT) - 1)) < 8) & ~odd;
     }
-    return (unsigned)(odd != 0) << 1 | (unsigned)near;
+    return near == 0;
 }
 
-SKEP_CLONES SKEP_WRAPS static void ns_bins_exact(const int64_t *ns, unsigned n, uint32_t *bins)
+static uint32_t ns_bin(int64_t ns)
 {
-    for (unsigned i = 0; i < n; i++) {
-        uint64_t b = (uint64_t)ns[i] | 0x4330000000000000ull;
-        double d;
-        memcpy(&d, &b, sizeof d);
-        d = (d - 0x1p52) / 1e6;
-        memcpy(&b, &d, sizeof b);
-        bins[i] = (uint32_t)(b >> SHIFT);
-    }
+    return ((uint64_t)ns - 1) >> 51 ? LONG_WAY : skep_hist__bin((double)ns / 1e6);
 }
 
-/* False when some value is not positive and finite. */
-SKEP_CLONES SKEP_WRAPS static bool double_bins(const double *v, unsigned n, uint32_t *bins)
+static uint32_t double_bin(double v)
 {
-    uint64_t odd = 0;
+    return v > 0 && isfinite(v) ? skep_hist__bin(v) : LONG_WAY;
+}
+
+SKEP_CLONES SKEP_WRAPS static void double_bins(const double *restrict v, unsigned n,
+                                               uint32_t *restrict bins)
+{
     for (unsigned i = 0; i < n; i++) {
         uint64_t b;
         memcpy(&b, &v[i], sizeof b);
-        odd |= (uint64_t)(b - 1 >= 0x7ff0000000000000ull - 1);
-        bins[i] = (uint32_t)(b >> SHIFT);
+        uint64_t odd = 0 - (uint64_t)(b - 1 >= 0x7ff0000000000000ull - 1);
+        bins[i] = (uint32_t)(b >> SHIFT | odd);
     }
-    return odd == 0;
 }
 
-/* Bins of the selected values, in order of the selection; false: take them one by one. */
+enum { FEW_ROWS = SKEP_IDS_ROWS / 4 };
+
+/* Bins of the selected values, by row; false: there are none for such values.  Those of the rows
+ * between are cheaper to make than to leave out, where they are not most. */
 static bool plain_bins(const struct skep_agg_in *in, uint32_t *bins)
 {
-    SKEP_UNINIT int64_t packed[SKEP_IDS_ROWS];
-    const int64_t *v = in->form == SKEP_AGG_F64 ? (const int64_t *)(const void *)in->f64 : in->i64;
-    if (in->sel.rows) { /* doubles move as their bits */
-        for (unsigned i = 0; i < in->sel.n; i++)
-            packed[i] = v[in->sel.rows[i]];
-        v = packed;
-    }
-    if (in->form == SKEP_AGG_F64)
-        return double_bins((const double *)(const void *)v, in->sel.n, bins);
-    if (in->form != SKEP_AGG_NS)
+    unsigned end = in->sel.rows ? in->sel.rows[in->sel.n - 1] + 1u : in->sel.n;
+    bool ns = in->form == SKEP_AGG_NS;
+    if (!ns && in->form != SKEP_AGG_F64)
         return false;
-    unsigned how = ns_bins(v, in->sel.n, bins);
-    if (how == 1)
-        ns_bins_exact(v, in->sel.n, bins);
-    return how < 2;
+    bool each = in->sel.n < FEW_ROWS;
+    if (!each && !ns)
+        double_bins(in->f64, end, bins);
+    else if (!each)
+        each = !ns_bins(in->i64, end, bins);
+    for (unsigned i = 0; each && i < in->sel.n; i++) {
+        unsigned r = skep_agg__row(in, i);
+        bins[r] = ns ? ns_bin(in->i64[r]) : double_bin(in->f64[r]);
+    }
+    return true;
 }
 
 static double value_at(const struct skep_agg_in *in, unsigned at)
@@ -273,47 +275,43 @@ static double value_at(const struct skep_agg_in *in, unsigned at)
                                      : (double)in->i64[at];
 }
 
-/* Is there a counter that can take one more without looking?  None is greater than the total. */
-static SKEP_WRAPS inline bool in_mid(const struct skep_hist *h, uint32_t bin)
+/* Counts a value between minimum and maximum; false: it goes the long way. */
+static SKEP_WRAPS inline bool count_quickly(const struct skep_hist_state *s, uint32_t bin)
 {
-    return bin - h->mid_base < h->mid_n && h->total < UINT32_MAX;
+    uint32_t at = bin - s->mid_base; /* beyond mid_n for LONG_WAY */
+    if (SKEP_UNLIKELY(at >= s->mid_n || s->mid[at] == UINT32_MAX))
+        return false;
+    s->mid[at]++;
+    return true;
 }
 
-/* Values of weight 1 with known bins.  Between the bins of minimum and maximum one counter changes;
- * all else goes the long way. */
+/* Values of weight 1 with known bins. */
 static skep_rc add_bins(struct skep_hist_state *st, const struct skep_agg_in *in,
                         const uint32_t *bins, struct skep_agg_mem *mem)
 {
     for (unsigned i = 0; i < in->sel.n; i++) {
         unsigned r = skep_agg__row(in, i);
         struct skep_hist_state *s = &st[in->cells->v[r]];
-        struct skep_hist *h = s->h;
-        if (SKEP_LIKELY(h && in_mid(h, bins[i]))) {
-            h->mid[bins[i] - h->mid_base]++;
-            h->total++;
-            continue;
-        }
-        SKEP_TRY(add_value(s, value_at(in, r), 1, mem));
+        if (!count_quickly(s, bins[r]))
+            SKEP_TRY(add_value(s, value_at(in, r), 1, mem));
     }
     return SKEP_OK;
 }
 
 /* The same where all go to one state. */
-SKEP_WRAPS static skep_rc add_bins_to_one(struct skep_hist_state *s, const struct skep_agg_in *in,
+static SKEP_WRAPS skep_rc add_bins_to_one(struct skep_hist_state *s, const struct skep_agg_in *in,
                                           const uint32_t *bins, struct skep_agg_mem *mem)
 {
-    for (unsigned i = 0; i < in->sel.n;) {
-        struct skep_hist *h = s->h;
-        if (!h || !in_mid(h, bins[i]) || h->total > UINT32_MAX - in->sel.n) {
-            SKEP_TRY(add_value(s, value_at(in, skep_agg__row(in, i)), 1, mem));
-            i++;
-            continue;
+    for (unsigned i = 0; i < in->sel.n; i++) {
+        uint32_t *mid = s->mid, base = s->mid_base, n = s->mid_n;
+        for (; i < in->sel.n; i++) {
+            uint32_t at = bins[skep_agg__row(in, i)] - base;
+            if (SKEP_UNLIKELY(at >= n || mid[at] == UINT32_MAX))
+                break;
+            mid[at]++;
         }
-        uint32_t *mid = h->mid, base = h->mid_base, n = h->mid_n;
-        unsigned start = i;
-        for (; i < in->sel.n && (uint32_t)(bins[i] - base) < n; i++)
-            mid[bins[i] - base]++;
-        h->total += i - start;
+        if (i < in->sel.n)
+            SKEP_TRY(add_value(s, value_at(in, skep_agg__row(in, i)), 1, mem));
     }
     return SKEP_OK;
 }
@@ -322,7 +320,7 @@ static skep_rc hist_add(void *states, const struct skep_agg_in *in, struct skep_
 {
     struct skep_hist_state *st = states;
     SKEP_UNINIT uint32_t bins[SKEP_IDS_ROWS];
-    if (!in->weights && in->weight <= 1 && !in->constant && plain_bins(in, bins))
+    if (!in->weights && in->weight <= 1 && !in->constant && in->sel.n > 0 && plain_bins(in, bins))
         return in->cells->constant ? add_bins_to_one(&st[in->cells->value], in, bins, mem)
                                    : add_bins(st, in, bins, mem);
     for (unsigned i = 0; i < in->sel.n; i++) {
@@ -333,23 +331,27 @@ static skep_rc hist_add(void *states, const struct skep_agg_in *in, struct skep_
     return SKEP_OK;
 }
 
-SKEP_CLONES static void add_counts(uint32_t *restrict d, const uint32_t *restrict s, uint32_t n)
+/* d += s, or false, and nothing has changed: a counter would overflow. */
+SKEP_CLONES SKEP_WRAPS static bool add_counts(uint32_t *restrict d, const uint32_t *restrict s,
+                                              uint32_t n)
 {
+    uint32_t over = 0;
     for (uint32_t i = 0; i < n; i++)
+        over |= (uint32_t)(s[i] > ~d[i]);
+    for (uint32_t i = 0; i < n && !over; i++)
         d[i] += s[i];
+    return !over;
 }
 
-/* total: of both, which no counter exceeds. */
 static skep_rc merge_window(struct skep_hist_window *d, const struct skep_hist_window *s,
-                            uint64_t total, struct skep_agg_mem *mem)
+                            struct skep_agg_mem *mem)
 {
     if (s->n == 0)
         return SKEP_OK;
     SKEP_TRY(cover(d, s->base, s->base + s->n - 1, mem));
-    if (!d->wide && !s->wide && total <= UINT32_MAX) {
-        add_counts((uint32_t *)d->counts + (s->base - d->base), (const uint32_t *)s->counts, s->n);
+    if (!d->wide && !s->wide &&
+        add_counts((uint32_t *)d->counts + (s->base - d->base), (const uint32_t *)s->counts, s->n))
         return SKEP_OK;
-    }
     for (uint32_t i = 0; i < s->n; i++) {
         uint64_t n = skep_hist__count(s, i);
         if (n > 0)
@@ -363,9 +365,9 @@ static skep_rc hist_merge(void *dst, const void *src, const struct skep_agg *agg
 {
     (void)agg;
     struct skep_hist_state *d = dst;
-    const struct skep_hist *s = ((const struct skep_hist_state *)src)->h;
-    if (!s || s->total == 0)
+    if (skep_hist__empty(src))
         return SKEP_OK;
+    const struct skep_hist *s = ((const struct skep_hist_state *)src)->h;
     if (s->n_exact <= SKEP_HIST_EXACT) {
         for (uint32_t i = 0; i < s->n_exact; i++)
             SKEP_TRY(add_value(d, s->values[i], s->weights ? s->weights[i] : 1, mem));
@@ -374,16 +376,14 @@ static skep_rc hist_merge(void *dst, const void *src, const struct skep_agg *agg
     struct skep_hist *h = need_hist(d, mem);
     if (!h)
         return SKEP_ENOMEM;
-    h->mid_n = 0;
+    d->mid_n = 0;
+    widen(h, s->min, s->max);
     if (h->n_exact <= SKEP_HIST_EXACT)
         SKEP_TRY(drop_exact(h, mem));
-    uint64_t total = skep_agg__add_sat(h->total, s->total);
-    SKEP_TRY(merge_window(&h->neg, &s->neg, total, mem));
-    SKEP_TRY(merge_window(&h->pos, &s->pos, total, mem));
-    widen(h, s->min, s->max);
+    SKEP_TRY(merge_window(&h->neg, &s->neg, mem));
+    SKEP_TRY(merge_window(&h->pos, &s->pos, mem));
     h->zero = skep_agg__add_sat(h->zero, s->zero);
-    h->total = skep_agg__add_sat(h->total, s->total);
-    set_mid(h);
+    set_mid(d);
     return SKEP_OK;
 }
 
@@ -396,7 +396,7 @@ static void hist_done(void *state, struct skep_agg_mem *mem)
     skep_agg_free(mem, s->h->neg.counts, s->h->neg.n * count_bytes(&s->h->neg));
     skep_agg_free(mem, s->h->pos.counts, s->h->pos.n * count_bytes(&s->h->pos));
     skep_agg_free(mem, s->h, sizeof *s->h);
-    s->h = NULL;
+    *s = (struct skep_hist_state){.h = NULL};
 }
 
 const struct skep_state_ops skep_state_hist = {
@@ -474,10 +474,23 @@ static double middle(uint32_t bin)
     return isinf(hi) ? lo : lo + (hi - lo) / 2;
 }
 
-static double bin_rank(const struct skep_hist *h, uint64_t rank)
+/* How many values, by weight: nobody counts them along. */
+static uint64_t total_of(const struct skep_hist *h)
+{
+    uint64_t total = h->zero;
+    for (uint32_t i = 0; h->n_exact <= SKEP_HIST_EXACT && i < h->n_exact; i++)
+        total += h->weights ? h->weights[i] : 1;
+    for (uint32_t i = 0; i < h->neg.n; i++)
+        total = skep_agg__add_sat(total, skep_hist__count(&h->neg, i));
+    for (uint32_t i = 0; i < h->pos.n; i++)
+        total = skep_agg__add_sat(total, skep_hist__count(&h->pos, i));
+    return total;
+}
+
+static double bin_rank(const struct skep_hist *h, uint64_t rank, uint64_t total)
 {
     uint64_t seen = 0;
-    if (rank <= 1 || rank >= h->total) /* the ends are known exactly */
+    if (rank <= 1 || rank >= total) /* the ends are known exactly */
         return rank <= 1 ? h->min : h->max;
     for (uint32_t i = h->neg.n; i-- > 0;) {
         seen = skep_agg__add_sat(seen, skep_hist__count(&h->neg, i));
@@ -501,13 +514,14 @@ void skep_agg_finish_percentile(const struct skep_agg *agg, void *state, int64_t
     (void)span_ns;
     const struct skep_hist *h = ((struct skep_hist_state *)state)->h;
     *ret = (struct skep_agg_value){.kind = SKEP_AGG_NULL};
-    if (!h || h->total == 0)
+    if (skep_hist__empty(state))
         return;
+    uint64_t total = total_of(h);
     /* Nearest rank in integers: the param has at most three decimals. */
     uint64_t milli = (uint64_t)(agg->param * 1000 + 0.5);
-    uint64_t rank = (uint64_t)(((skep_u128)h->total * milli + 99999) / 100000);
+    uint64_t rank = (uint64_t)(((skep_u128)total * milli + 99999) / 100000);
     rank = SKEP_MAX(rank, 1u);
-    double v = h->n_exact <= SKEP_HIST_EXACT ? exact_rank(h, rank) : bin_rank(h, rank);
+    double v = h->n_exact <= SKEP_HIST_EXACT ? exact_rank(h, rank) : bin_rank(h, rank, total);
     v = SKEP_MIN(SKEP_MAX(v, h->min), h->max);
     *ret = (struct skep_agg_value){.kind = SKEP_AGG_DOUBLE, .f = v + 0.0};
 }

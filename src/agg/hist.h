@@ -19,24 +19,27 @@ struct skep_hist_window {
 };
 
 struct skep_hist {
-    /* What adding a positive number to a histogram of bins looks at: counters of the bins
-     * mid_base .. mid_base + mid_n - 1, which are those between the bins of min and max, as far as
-     * the window goes; none while values are kept or counters are wide. */
-    uint32_t *mid;
-    uint32_t mid_base, mid_n;
-    uint64_t total;
-    struct skep_hist_window pos;
+    struct skep_hist_window pos, neg;
+    uint64_t zero;
     double min, max;
     uint32_t n_exact, cap_exact; /* values kept; SKEP_HIST_EXACT + 1 = turned into bins */
-    uint64_t zero;
-    struct skep_hist_window neg;
     double *values;
     uint32_t *weights; /* of the values; NULL = all 1 */
 };
 
 struct skep_hist_state {
     struct skep_hist *h; /* NULL = empty */
+    /* What adding a positive number to a histogram of bins looks at, and nothing else: counters of
+     * the bins mid_base .. mid_base + mid_n - 1, which are those between the bins of min and max,
+     * as far as the window goes; none while values are kept or counters are wide. */
+    uint32_t *mid;
+    uint32_t mid_base, mid_n;
 };
+
+static inline bool skep_hist__empty(const struct skep_hist_state *s)
+{
+    return !s->h || s->h->n_exact == 0;
+}
 
 /* Bin of v > 0, and its lower edge. */
 static inline uint32_t skep_hist__bin(double v)

@@ -94,6 +94,12 @@ skep_rc skep_base_codes(const struct skep_base *b, uint32_t first, uint32_t n, i
     return b->codec->decode(&b->chunk, first, n, codes);
 }
 
+skep_rc skep_base_codes32(const struct skep_base *b, uint32_t first, uint32_t n, uint32_t *codes)
+{
+    skep_assert(skep_base_full(b));
+    return skep_codec_decode32(b->codec, &b->chunk, first, n, codes);
+}
+
 skep_rc skep_base_read(const struct skep_base *b, uint32_t first, uint32_t n, int64_t *x)
 {
     skep_assert(n > 0 && n <= SKEP_BLOCK_ROWS);

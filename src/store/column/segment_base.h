@@ -30,6 +30,8 @@ static inline bool skep_base_full(const struct skep_base *b)
 /* x - 1 of the rows, not yet held against m; only of a full base. */
 SKEP_NODISCARD skep_rc skep_base_codes(const struct skep_base *b, uint32_t first, uint32_t n,
                                        int64_t *codes);
+SKEP_NODISCARD skep_rc skep_base_codes32(const struct skep_base *b, uint32_t first, uint32_t n,
+                                         uint32_t *codes);
 /* x of the rows [first, first + n), inside one block. */
 SKEP_NODISCARD skep_rc skep_base_read(const struct skep_base *b, uint32_t first, uint32_t n,
                                       int64_t *x);

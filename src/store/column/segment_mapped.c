@@ -82,6 +82,18 @@ SKEP_CLONES static bool look_up_codes(const int64_t *x, uint32_t n, const uint32
     return over == 0;
 }
 
+/* The same in place. */
+SKEP_CLONES static bool replace_codes(uint32_t *x, uint32_t n, const uint32_t *restrict table,
+                                      uint32_t mask, uint64_t limit)
+{
+    uint32_t top = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        top = SKEP_MAX(top, x[i]);
+        x[i] = table[x[i] & mask];
+    }
+    return n == 0 || top < limit;
+}
+
 skep_rc skep_mapped_ints(struct skep_mapped *m, uint32_t first, uint32_t n, int64_t *out)
 {
     uint32_t shift;
@@ -113,7 +125,6 @@ static skep_rc make_codes(struct skep_mapped *m, uint32_t n_codes)
 skep_rc skep_mapped_codes(struct skep_mapped *m, uint32_t first, uint32_t n, uint32_t n_codes,
                           uint32_t *out)
 {
-    uint32_t shift;
     if (m->map.n_exceptions > 0) {
         int64_t v[SKEP_BLOCK_ROWS];
         SKEP_TRY(skep_mapped_ints(m, first, n, v));
@@ -125,8 +136,13 @@ skep_rc skep_mapped_codes(struct skep_mapped *m, uint32_t first, uint32_t n, uin
     }
     if (!m->codes)
         SKEP_TRY(make_codes(m, n_codes));
-    SKEP_TRY(read_base(m, first, n, &shift));
-    bool ok = look_up_codes(m->scratch, n, m->codes + shift, m->mask, m->map.m - shift, out);
+    if (skep_base_full(&m->base)) {
+        SKEP_TRY(skep_base_codes32(&m->base, first, n, out));
+        bool all = replace_codes(out, n, m->codes + 1, m->mask, m->map.m - 1);
+        return all ? SKEP_OK : SKEP_ECORRUPT;
+    }
+    SKEP_TRY(skep_base_read(&m->base, first, n, m->scratch));
+    bool ok = look_up_codes(m->scratch, n, m->codes, m->mask, m->map.m, out);
     return ok ? SKEP_OK : SKEP_ECORRUPT;
 }
 

@@ -7,6 +7,7 @@
 
 #include "agg/agg_priv.h"
 #include "agg/heat.h"
+#include "agg/hist.h"
 #include "base/mem.h"
 
 static uint64_t seed = 88172645463325252ull;
@@ -342,6 +343,97 @@ static void percentile_error(void **state)
     skep_free(s);
 }
 
+enum { CELLS = 5 };
+
+/* Blocks at once and values one by one, of the same rows: the same histograms.  Rows that are left
+ * out hold anything, some that are not hold zero, negative numbers, NaN. */
+static void percentile_blocks(void **state)
+{
+    (void)state;
+    static const int64_t odd_ns[] = {-1, 0, INT64_MIN, INT64_MAX, 1000000, 64000000, 1};
+    static int64_t ns[SKEP_IDS_ROWS];
+    static double f64[SKEP_IDS_ROWS];
+    static uint16_t rows[SKEP_IDS_ROWS];
+    static struct skep_ids cells;
+    static int64_t ones[SKEP_IDS_ROWS];
+    const struct skep_agg agg = {.op = SKEP_AGG_PERCENTILE, .param = 99};
+    for (unsigned r = 0; r < SKEP_IDS_ROWS; r++)
+        ones[r] = 1;
+    for (int kind = 0; kind < 8; kind++) {
+        struct skep_agg_mem mem = {0};
+        struct skep_hist_state fast[CELLS] = {{0}}, slow[CELLS] = {{0}};
+        bool as_ns = kind & 1, few = kind & 2;
+        cells.constant = kind & 4;
+        cells.value = 2;
+        for (unsigned round = 0; round < 40; round++) {
+            unsigned n = 0;
+            for (unsigned r = 0; r < SKEP_IDS_ROWS; r++) {
+                bool odd = rnd() % 32 == 0, taken = rnd() % (few ? 8 : 32) ? !few : few;
+                ns[r] = odd ? odd_ns[rnd() % SKEP_ARRAY_LEN(odd_ns)]
+                            : (int64_t)(rnd() % 1000 * (rnd() % 1000000) + 1);
+                f64[r] = odd ? doubles[rnd() % SKEP_ARRAY_LEN(doubles)] : (double)ns[r] / 1e3;
+                cells.v[r] = (uint32_t)(rnd() % CELLS);
+                if (taken)
+                    rows[n++] = (uint16_t)r;
+            }
+            struct skep_agg_in in = {.agg = &agg,
+                                     .sel = {n, rows},
+                                     .cells = &cells,
+                                     .weight = 1,
+                                     .form = as_ns ? SKEP_AGG_NS : SKEP_AGG_F64,
+                                     .i64 = ns,
+                                     .f64 = f64};
+            assert_int_equal(skep_state_hist.add(fast, &in, &mem), SKEP_OK);
+            for (unsigned i = 0; i < n; i++) {
+                in.sel = (struct skep_sel){1, &rows[i]};
+                in.weights = ones;
+                assert_int_equal(skep_state_hist.add(slow, &in, &mem), SKEP_OK);
+            }
+        }
+        for (unsigned c = 0; c < CELLS; c++)
+            for (double q = 0; q <= 100; q += 2.5) {
+                struct skep_agg at = {.op = SKEP_AGG_PERCENTILE, .param = q};
+                struct skep_agg_value a, b;
+                skep_agg_finish_percentile(&at, &fast[c], 1, &a);
+                skep_agg_finish_percentile(&at, &slow[c], 1, &b);
+                if (a.kind != b.kind || memcmp(&a.f, &b.f, sizeof a.f) != 0)
+                    fail_msg("kind %d, cell %u, P%g: %g, one by one %g", kind, c, q, a.f, b.f);
+            }
+        for (unsigned c = 0; c < CELLS; c++) {
+            skep_state_hist.done(&fast[c], &mem);
+            skep_state_hist.done(&slow[c], &mem);
+        }
+        assert_int_equal(mem.used, 0);
+    }
+}
+
+/* A counter that is full goes on in 64 bits, by adding and by merging. */
+static void percentile_full_counters(void **state)
+{
+    (void)state;
+    struct skep_agg_mem mem = {0};
+    struct skep_hist_state a = {0}, b = {0};
+    const struct skep_agg agg = {.op = SKEP_AGG_PERCENTILE, .param = 50};
+    for (int k = 0; k < 600; k++) { /* bins, with something below and above */
+        struct value edge = {SKEP_AGG_F64, 0, k % 2 ? 1.0 : 100.0, 1};
+        add_one(&agg, &skep_state_hist, &a, edge, &mem);
+        add_one(&agg, &skep_state_hist, &b, edge, &mem);
+    }
+    struct value most = {SKEP_AGG_F64, 0, 10.0, UINT32_MAX}, one = {SKEP_AGG_F64, 0, 10.0, 1};
+    add_one(&agg, &skep_state_hist, &a, most, &mem);
+    add_one(&agg, &skep_state_hist, &a, one, &mem);
+    add_one(&agg, &skep_state_hist, &b, most, &mem);
+    assert_int_equal(skep_state_hist.merge(&b, &a, &agg, &mem), SKEP_OK);
+    uint64_t all = 0;
+    const struct skep_hist_window *w = &b.h->pos;
+    for (uint32_t i = 0; i < w->n; i++)
+        all += skep_hist__count(w, i);
+    assert_int_equal(all, 1200 + 2 * (uint64_t)UINT32_MAX + 1);
+    skep_state_hist.done(&a, &mem);
+    skep_state_hist.done(&b, &mem);
+    assert_int_equal(mem.used, 0);
+}
+
 static void distinct_error(void **state)
 {
     (void)state;
@@ -423,11 +515,17 @@ static void interners(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(any_split),      cmocka_unit_test(empty),
-        cmocka_unit_test(sums),           cmocka_unit_test(exact_sums),
-        cmocka_unit_test(extremes),       cmocka_unit_test(percentile_error),
-        cmocka_unit_test(distinct_error), cmocka_unit_test(distinct_types),
+        cmocka_unit_test(any_split),
+        cmocka_unit_test(empty),
+        cmocka_unit_test(sums),
+        cmocka_unit_test(exact_sums),
+        cmocka_unit_test(extremes),
+        cmocka_unit_test(percentile_error),
+        cmocka_unit_test(distinct_error),
+        cmocka_unit_test(distinct_types),
         cmocka_unit_test(interners),
+        cmocka_unit_test(percentile_blocks),
+        cmocka_unit_test(percentile_full_counters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -345,16 +345,76 @@ static skep_rc new_code_cell(struct skep_x_ctx *c, const struct skep_x_vals *v, 
     return new_cell(c, &value, hash, ret, err);
 }
 
-/* Rows and their cells in scratch->cells; with `direct` the rows without a key apart. */
-struct cells {
-    bool direct;
-    struct skep_x_bits present, absent;
-    uint32_t absent_cell;
-};
+/* out[r] = known[codes[r]] - 1; true when some code is not known (0). */
+SKEP_CLONES SKEP_WRAPS static bool known_cells(const uint32_t *restrict known,
+                                               const uint32_t *restrict codes, unsigned n,
+                                               uint32_t *restrict out)
+{
+    uint32_t none = 0;
+    for (unsigned i = 0; i < n; i++) {
+        uint32_t cell = known[codes[i]] - 1;
+        none |= cell == UINT32_MAX;
+        out[i] = cell;
+    }
+    return none;
+}
 
-/* Cells straight from codes: one group column with one source in this rowset, and one bucket. */
+/* The same of list numbers; one without a meaning, at a row without a value, stands for any. */
+SKEP_CLONES SKEP_WRAPS static bool known_cells64(const uint32_t *restrict known, uint32_t n_known,
+                                                 const int64_t *restrict codes, unsigned n,
+                                                 uint32_t *restrict out)
+{
+    uint32_t none = 0;
+    for (unsigned i = 0; i < n; i++) {
+        uint32_t cell = known[(uint64_t)codes[i] < n_known ? codes[i] : 0] - 1;
+        none |= cell == UINT32_MAX;
+        out[i] = cell;
+    }
+    return none;
+}
+
+static bool look_up(const struct skep_x_memo *m, const struct skep_x_vals *v, unsigned n,
+                    uint32_t *out)
+{
+    return v->form == SKEP_X_DICT ? known_cells(m->v, v->codes, n, out)
+                                  : known_cells64(m->v, m->n, v->i64, n, out);
+}
+
+/* One by one, where a code is new or few rows are asked for; rows alone make groups. */
+static skep_rc each_cell(struct skep_x_ctx *c, const struct skep_x_vals *v, uint32_t *out,
+                         skep_err *err)
+{
+    struct skep_x_memo *m = &c->cell_memo;
+    for (unsigned w = 0; w < SKEP_X_WORDS; w++)
+        for (uint64_t left = v->present.w[w]; left; left &= left - 1) {
+            unsigned r = w * 64 + SKEP_CTZ64(left);
+            uint64_t code = v->form == SKEP_X_DICT ? v->codes[r] : (uint64_t)v->i64[r];
+            skep_dassert(code < m->n);
+            if (m->v[code] == 0)
+                SKEP_TRY(new_code_cell(c, v, r, &m->v[code], err));
+            out[r] = m->v[code] - 1;
+        }
+    return SKEP_OK;
+}
+
+/* Rows without a bit get the cell. */
+SKEP_CLONES SKEP_WRAPS static void fill_absent(const uint64_t *present, unsigned n, uint32_t cell,
+                                               uint32_t *out)
+{
+    for (unsigned r = 0; r < n; r += 32) {
+        uint32_t has = (uint32_t)(present[r / 64] >> (r % 64));
+        uint32_t *o = out + r;
+        for (unsigned i = 0; i < 32; i++) { /* without a branch */
+            uint32_t keep = 0 - (has >> i & 1);
+            o[i] = (o[i] & keep) | (cell & ~keep);
+        }
+    }
+}
+
+/* Cells straight from codes, of all rows of the block: one group column with one source in this
+ * rowset, and one bucket.  Rows without a value have a code, too, which does not matter. */
 static skep_rc code_cells(struct skep_x_ctx *c, const struct skep_x_bits *bits, uint32_t bucket,
-                          struct cells *ret, skep_err *err)
+                          bool *ret_done, skep_err *err)
 {
     const struct skep_x_bound *b = skep_x__sources(c, c->groups[0].name);
     struct skep_x_vals v;
@@ -373,41 +433,33 @@ static skep_rc code_cells(struct skep_x_ctx *c, const struct skep_x_bits *bits, 
         return skep_x__fail_memory(rc, c, err);
     struct skep_ids *cells = &c->scratch->cells;
     cells->constant = false;
-    ret->absent = *bits;
-    skep_x__andnot(&ret->absent, &v.present);
-    if (skep_x__any(&ret->absent)) {
-        SKEP_TRY(new_cell(c, &(skep_value){.type = SKEP_TYPE_NULL}, 0, &ret->absent_cell, err));
-        ret->absent_cell--;
-    }
-    ret->present = v.present;
-    struct skep_sel sel = skep_x__rows(&v.present, c->n, c->scratch->some_rows);
-    for (unsigned i = 0; i < sel.n; i++) {
-        unsigned r = sel.rows ? sel.rows[i] : i;
-        uint64_t code = dict ? v.codes[r] : (uint64_t)v.i64[r];
-        skep_dassert(code < m->n);
-        if (SKEP_UNLIKELY(m->v[code] == 0))
-            SKEP_TRY(new_code_cell(c, &v, r, &m->v[code], err));
-        cells->v[r] = m->v[code] - 1;
-    }
-    ret->direct = true;
+    bool few = skep_x__count(bits) < c->n / 8;
+    if (few || look_up(m, &v, c->n, cells->v))
+        SKEP_TRY(each_cell(c, &v, cells->v, err));
+    *ret_done = true;
+    if (skep_x__same(&v.present, bits))
+        return SKEP_OK;
+    uint32_t absent = 0;
+    SKEP_TRY(new_cell(c, &(skep_value){.type = SKEP_TYPE_NULL}, 0, &absent, err));
+    fill_absent(v.present.w, c->n, absent - 1, cells->v);
     return SKEP_OK;
 }
 
-/* Cells of the rows in bits, less those of groups that the plan leaves out. */
-static skep_rc row_cells(struct skep_x_ctx *c, const struct skep_x_bits *bits, struct cells *ret,
-                         skep_err *err)
+/* Cells of the rows in bits, in scratch->cells; rows of groups that the plan leaves out are taken
+ * from bits. */
+static skep_rc row_cells(struct skep_x_ctx *c, struct skep_x_bits *bits, skep_err *err)
 {
     struct skep_x_agg_scratch *s = c->scratch;
     const struct skep_plan *plan = c->q->plan;
     uint32_t bucket = 0;
+    bool done = false;
     if (plan->n_groups == 1 && !c->partial->restricted && c->groups[0].rel == SKEP_X_NO_REL &&
         !c->groups[0].of && block_bucket(c, c->block, &bucket))
-        SKEP_TRY(code_cells(c, bits, bucket, ret, err));
-    if (ret->direct)
+        SKEP_TRY(code_cells(c, bits, bucket, &done, err));
+    if (done)
         return SKEP_OK;
-    ret->present = *bits;
-    SKEP_TRY(row_tuples(c, &ret->present, err));
-    struct skep_sel sel = skep_x__rows(&ret->present, c->n, s->rows);
+    SKEP_TRY(row_tuples(c, bits, err));
+    struct skep_sel sel = skep_x__rows(bits, c->n, s->rows);
     if (sel.n == 0)
         return SKEP_OK;
     SKEP_TRY(row_buckets(c, sel, &s->buckets, err));
@@ -430,19 +482,13 @@ static skep_rc add_rows(struct skep_x_ctx *c, const struct skep_x_bits *bits, sk
 static skep_rc block_rows(struct skep_x_ctx *c, skep_err *err)
 {
     struct skep_x_bits bits;
-    struct cells cells = {.direct = false};
     SKEP_TRY(skep_x__select(c, &bits, err));
     if (c->only != SKEP_X_ALL_ROWS)
         skep_x__only(c, &bits);
     if (!skep_x__any(&bits))
         return SKEP_OK;
-    SKEP_TRY(row_cells(c, &bits, &cells, err));
-    SKEP_TRY(add_rows(c, &cells.present, err));
-    if (!cells.direct || !skep_x__any(&cells.absent))
-        return SKEP_OK;
-    c->scratch->cells.constant = true; /* all of one cell: states add them faster */
-    c->scratch->cells.value = cells.absent_cell;
-    return add_rows(c, &cells.absent, err);
+    SKEP_TRY(row_cells(c, &bits, err));
+    return add_rows(c, &bits, err);
 }
 
 static skep_rc flush_pieces(struct skep_x_ctx *c, struct skep_x_pieces *p, skep_err *err)

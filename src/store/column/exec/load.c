@@ -167,6 +167,14 @@ static void keep_range(const struct skep_vec *v, int64_t lo, int64_t hi, bool in
         bits->w[w] &= invert ? ~in[w] : in[w];
 }
 
+/* Do the bounds of the block's values say so? */
+static bool none_negative(const struct skep_x_ctx *c, enum skep_column column)
+{
+    struct skep_colreader *r = c->cols[column]->reader;
+    double lo = -1, hi = 0;
+    return r->ops->zone && r->ops->zone(r, c->row0, c->n, &lo, &hi) && lo >= 0;
+}
+
 enum { FEW_ROWS = 4 };
 
 /* One by one: what is left of a block is often less than a column's codes are worth unpacking. */
@@ -405,7 +413,8 @@ static skep_rc load_view(struct skep_x_ctx *c, struct skep_x_source *s, struct s
     case SKEP_VIEW_MS:
         ret->form = SKEP_X_NS;
         ret->type = SKEP_TYPE_DOUBLE;
-        keep_range(v, 0, INT64_MAX, false, &ret->present);
+        if (!none_negative(c, view->column))
+            keep_range(v, 0, INT64_MAX, false, &ret->present);
         return SKEP_OK;
     case SKEP_VIEW_ENUM: return load_codes(s, v, v->n, ret);
     case SKEP_VIEW_BOOL_EQ:
