@@ -219,7 +219,8 @@ uint64_t skep_trace_fingerprint(const skep_trace_id *id);
 struct skep_rowset {
     const struct skep_rowset_ops *ops;
     _Atomic uint32_t refs;
-    uint64_t serial; /* of a segment: unique in the process; 0 = a part: nothing is kept of it */
+    /* Of a segment: unique in the process; 0 = a part: nothing is kept of it. */
+    uint64_t serial;
     uint64_t n_rows;
     uint64_t row_end;                /* row numbers are below; >= n_rows */
     const uint32_t *group_rows;      /* rows of each row group; NULL = all full but the last */
