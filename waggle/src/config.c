@@ -24,6 +24,9 @@ typedef struct waggle_config_node node;
 /* --- troubles ------------------------------------------------------------------------------ */
 
 static void tell_of_file(enum waggle_level level, const node *x, const char *format, va_list args)
+    WAGGLE__PRINTF(3, 0);
+
+static void tell_of_file(enum waggle_level level, const node *x, const char *format, va_list args)
 {
     char text[400];
     (void)vsnprintf(text, sizeof text, format, args); // cut is fine

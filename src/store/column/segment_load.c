@@ -624,7 +624,7 @@ static skep_rc make_rows(void *ctx, struct skep_cache_data **ret, skep_err *err)
     uint32_t m = l->base->m, n = l->n;
     size_t head = sizeof(struct skep_base_rows) + ((size_t)m + 1) * sizeof(uint32_t);
     struct skep_base_rows *d = skep_calloc(1, head + n * sizeof(uint16_t));
-    uint16_t *rows = (uint16_t *)((uint8_t *)d + head), *x = skep_alloc_n(uint16_t, n);
+    uint16_t *rows = (void *)((uint8_t *)d + head), *x = skep_alloc_n(uint16_t, n);
     int64_t block[SKEP_BLOCK_ROWS];
     skep_rc rc = SKEP_OK;
     _Static_assert(SKEP_CODEC_MAX_VALUES <= 1 << 16 && SKEP_ROW_GROUP_ROWS <= 1 << 16, "16 bits");
