@@ -11,19 +11,22 @@
  * After a restart they are read again, which counts nothing twice.
  *
  * I1  a row is counted once: the cursor is kept in the transaction that counts it.
- * I2  `looked` never passes a row that was not counted.
+ * I2  `looked` never passes a row that was not counted, but for I3.
+ * I3  rows that cannot be read are asked for again; what is still unreadable at the TRIES-th time
+ * (a damaged file stays one) is passed over, said and counted: an inbox that stands still is worse.
  *
  * Threads: one, named skep-inbox.  Locks: lock, a leaf.  Memory: an arena of a round's rows. */
 #include "inbox/inbox.h"
 
 #include "base/assert.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "inbox/sightings.h"
 #include "os/thread.h"
 #include "query/query.h"
 
-enum { ROUND_ROWS = 2000, WAIT_MS = 200, RETRY_MS = 2000, PAUSE_MS = 50 };
+enum { ROUND_ROWS = 2000, WAIT_MS = 200, RETRY_MS = 2000, PAUSE_MS = 50, TRIES = 8 };
 
 struct skep_inbox {
     struct skep_inbox_config cfg;
@@ -32,6 +35,8 @@ struct skep_inbox {
     bool loaded;              /* the cursor is state's */
     struct skep_twins *twins; /* the thread's */
     bool failing;             /* said once */
+    unsigned incomplete;      /* answers in a row that lacked rows; the thread's */
+    uint64_t passed_over;     /* hash of what they lacked, once accepted; the thread's */
     struct skep_mutex lock;   /* of all below */
     struct skep_cond wake;    /* to stop; looked moved */
     bool stopping;
@@ -61,6 +66,27 @@ static bool stopping(void *ctx)
     return stop;
 }
 
+/* EAGAIN: rows are missing, try again (I3).  What was passed over once delays nothing later. */
+static skep_rc whole(struct skep_inbox *in, const struct skep_answer *a, skep_err *err)
+{
+    uint64_t what = skep_hash((skep_bytes){(const uint8_t *)a->missing.p, a->missing.n});
+    if (a->complete || what == in->passed_over) {
+        in->incomplete = 0;
+        return SKEP_OK;
+    }
+    if (++in->incomplete < TRIES)
+        return skep_fail(err, SKEP_EAGAIN, "not all rows can be read: " SKEP_STRFMT,
+                         SKEP_STRARG(a->missing));
+    skep_log(WARN, "errors inbox: errors in rows that cannot be read are not counted",
+             SKEP_K_STR("missing", a->missing));
+    in->incomplete = 0;
+    in->passed_over = what;
+    skep_mutex_lock(&in->lock);
+    in->stats.incomplete++;
+    skep_mutex_unlock(&in->lock);
+    return SKEP_OK;
+}
+
 /* Rows behind `cursor`. */
 static skep_rc fetch(struct skep_inbox *in, skep_row_id cursor, struct skep_rows *ret,
                      skep_err *err)
@@ -81,6 +107,7 @@ static skep_rc fetch(struct skep_inbox *in, skep_row_id cursor, struct skep_rows
     struct skep_answer a = {0};
     plan.columns = skep_inbox__columns(&plan.n_columns);
     SKEP_TRY(skep_query_run(in->cfg.store, &plan, &opts, &a, err));
+    SKEP_TRY(whole(in, &a, err));
     *ret = a.rows;
     return SKEP_OK;
 }

@@ -41,6 +41,7 @@ int skep_inbox_level(skep_str said, uint8_t severity);
 
 struct skep_inbox_stats {
     uint64_t rows, looks, failed;
+    uint64_t incomplete; /* looks that went on although rows could not be read */
 };
 /* Threads: any. */
 void skep_inbox_stats(struct skep_inbox *in, struct skep_inbox_stats *ret);

@@ -47,6 +47,10 @@ function flip(path, at) {
 
 const temp = () => mkdtempSync(join(tmpdir(), 'skep-operator-'));
 
+test('the server is one small file, its page inside', { skip: !/release/.test(binary) && 'of the release build' }, () => {
+  assert.ok(statSync(binary).size < 15e6, `${statSync(binary).size} bytes`);
+});
+
 test('verify says all is well beside a running server, and what is not after it', { timeout: 60000 }, async () => {
   const dir = temp();
   let skep = await Skep.start({ dir: join(dir, 'data') });
