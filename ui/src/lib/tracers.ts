@@ -15,7 +15,11 @@ let left: readonly string[] = NONE;
 
 export const everyTracer = (): boolean => named().get('tracers') === 'all';
 
-export const withTracers = (path: string): string => (everyTracer() && ASKED.has(path) ? `${path}?tracers=all` : path);
+// `path` may have a query string of its own.
+export function withTracers(path: string): string {
+  const [call = '', more] = path.split('?');
+  return everyTracer() && ASKED.has(call) ? `${call}?${more ? `${more}&` : ''}tracers=all` : path;
+}
 
 // Takes note of an answer.
 export function heard(path: string, answer: unknown) {
