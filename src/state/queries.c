@@ -4,6 +4,8 @@
 
 #include "base/assert.h"
 
+enum { QUERIES_EACH = 500 }; /* new ones: old ones are looked for */
+
 static skep_rc find_query(struct skep_state *s, skep_str environment, skep_str dataset,
                           skep_str spec, bool *ret_found, skep_state_id *ret, skep_err *err)
 {
@@ -33,6 +35,19 @@ static skep_rc insert_query(struct skep_state *s, skep_str environment, skep_str
     return SKEP_OK;
 }
 
+/* Clients store a query for each question they ask, and nothing deletes one: the oldest that
+ * nothing names go, now and then. */
+static skep_rc drop_queries(struct skep_state *s, skep_str environment, skep_err *err)
+{
+    if (++s->queries_put < QUERIES_EACH)
+        return SKEP_OK;
+    s->queries_put = 0;
+    sqlite3_stmt *st = skep_state__use(s, SKEP_STATE__QUERY_DROP);
+    skep_state__bind_str(st, 1, environment);
+    skep_state__bind_i64(st, 2, (int64_t)s->queries_limit);
+    return skep_state__run(s, st, err);
+}
+
 skep_rc skep_state_put_query(struct skep_state *s, skep_str environment, skep_str dataset,
                              skep_str spec, skep_state_id *ret, skep_err *err)
 {
@@ -41,6 +56,8 @@ skep_rc skep_state_put_query(struct skep_state *s, skep_str environment, skep_st
     skep_rc rc = find_query(s, environment, dataset, spec, &found, ret, err);
     if (rc == SKEP_OK && !found)
         rc = insert_query(s, environment, dataset, spec, ret, err);
+    if (rc == SKEP_OK && !found)
+        rc = drop_queries(s, environment, err);
     skep_mutex_unlock(&s->lock);
     return rc;
 }

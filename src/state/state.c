@@ -47,6 +47,7 @@ skep_rc skep_state_open(const struct skep_state_config *cfg, struct skep_state *
     skep_assert(cfg->path != NULL);
     struct skep_state *s = skep_alloc(struct skep_state);
     s->os = cfg->os;
+    s->queries_limit = cfg->queries_limit ? cfg->queries_limit : 20000;
     s->results_limit = cfg->results_limit ? cfg->results_limit : 10000;
     s->results_limit_bytes = cfg->results_limit_bytes ? cfg->results_limit_bytes : 256ull << 20;
     s->runs_limit = cfg->runs_limit ? cfg->runs_limit : SKEP_RUNS_MAX;

@@ -30,7 +30,8 @@ struct skep_state_config {
     uint64_t results_limit_bytes; /* of their texts; 0 = 256 MiB */
     uint64_t
         artifacts_limit_bytes; /* of source maps and debug files, an environment; 0 = 512 MiB */
-    uint64_t runs_limit;       /* of an environment; 0 = SKEP_RUNS_MAX */
+    uint64_t queries_limit; /* stored queries of an environment that no object names; 0 = 20,000 */
+    uint64_t runs_limit;    /* of an environment; 0 = SKEP_RUNS_MAX */
     uint64_t runs_limit_bytes; /* of their answers; 0 = SKEP_RUNS_BYTES */
     uint64_t items_limit;      /* of an environment; 0 = SKEP_ITEMS_MAX */
     bool beside_owner;         /* a tool: a server may have it open, whose results go on */
@@ -52,7 +53,8 @@ struct skep_state_query {
     int64_t created_ns;
 };
 
-/* Returns SKEP_OK | SKEP_EIO. */
+/* Of queries that no object (annotation, board, trigger) names the newest are kept, about as many
+ * as the limit.  Returns SKEP_OK | SKEP_EIO. */
 SKEP_NODISCARD skep_rc skep_state_put_query(struct skep_state *s, skep_str environment,
                                             skep_str dataset, skep_str spec, skep_state_id *ret,
                                             skep_err *err);

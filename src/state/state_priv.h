@@ -17,7 +17,8 @@ enum skep_state__stmt {
 
 struct skep_state {
     const struct skep_os *os;
-    uint64_t results_limit, results_limit_bytes, artifacts_limit_bytes;
+    uint64_t results_limit, results_limit_bytes, artifacts_limit_bytes, queries_limit;
+    unsigned queries_put;                  /* since old ones were last looked for */
     uint64_t runs_limit, runs_limit_bytes; /* of an environment */
     struct skep_mutex lock;                /* guards all below */
     sqlite3 *db;

@@ -10,6 +10,7 @@
 #include "home.h"
 #include "os/os.h"
 #include "state/keys.h"
+#include "state/objects.h"
 #include "state/state.h"
 
 #define DEFAULT SKEP_STR("default")
@@ -78,6 +79,49 @@ static void test_queries(void **unused)
         skep_state_put_query(state, SKEP_STR("prod"), SKEP_STR("shop"), SKEP_STR("{}"), &d, &err),
         SKEP_OK);
     assert_string_not_equal(a.text, d.text);
+}
+
+static bool has_query(const skep_state_id *id)
+{
+    struct skep_state_query q;
+    skep_err err;
+    skep_rc rc = skep_state_get_query(state, DEFAULT, skep_state_id_str(id), &arena, &q, &err);
+    assert_true(rc == SKEP_OK || rc == SKEP_ENOTFOUND);
+    return rc == SKEP_OK;
+}
+
+/* Old ones go but for those that an object names, however deep. */
+static void test_queries_bounded(void **unused)
+{
+    enum { N = 1700, KEPT = 100, AT_ONCE = 500 };
+    skep_state_id ids[N];
+    char spec[32], body[160];
+    skep_err err;
+    unsigned left = 0;
+    (void)unused;
+    skep_state_close(state);
+    state = home_open(
+        &(struct skep_state_config){.os = skep_os_real(), .path = path, .queries_limit = KEPT});
+    for (unsigned i = 0; i < N; i++) {
+        (void)snprintf(spec, sizeof spec, "{\"limit\":%u}", i + 1);
+        assert_int_equal(
+            skep_state_put_query(state, DEFAULT, SKEP_STR("shop"), skep_str_c(spec), &ids[i], &err),
+            0);
+        if (i == 7) {
+            (void)snprintf(body, sizeof body,
+                           "{\"panels\":[{\"query_panel\":{\"query_id\":\"%s\"}}]}", ids[7].text);
+            struct skep_object board = {
+                .environment = DEFAULT, .name = SKEP_STR("b"), .body = skep_str_c(body)};
+            assert_int_equal(skep_state_put_object(state, SKEP_OBJECT_BOARD, &board, &arena, &err),
+                             0);
+        }
+    }
+    for (unsigned i = 0; i < N; i++)
+        left += has_query(&ids[i]);
+    assert_in_range(left, KEPT, KEPT + AT_ONCE + 1);
+    assert_true(has_query(&ids[7]));
+    assert_false(has_query(&ids[8]));
+    assert_true(has_query(&ids[N - 1]));
 }
 
 static void test_results(void **unused)
@@ -347,6 +391,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_queries, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_queries_bounded, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_results, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_results_bounded_by_count, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_results_bounded_by_bytes, set_up, tear_down),
