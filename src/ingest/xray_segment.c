@@ -204,6 +204,7 @@ void skep_xray__enter(struct skep_xray__dec *d, const struct skep_xray__owner *o
     d->dataset = skep_batch_intern(d->b, owner->service.n ? owner->service : SKEP_STR("unknown"));
 }
 
+/* Names too: those of a resource stand in the document, which goes. */
 struct skep_xray__owner *skep_xray__owner_copy(struct skep_arena *a,
                                                const struct skep_xray__owner *from)
 {
@@ -215,7 +216,7 @@ struct skep_xray__owner *skep_xray__owner_copy(struct skep_arena *a,
         skep_value v = from->fields[i].value;
         if (v.type == SKEP_TYPE_STRING || v.type == SKEP_TYPE_ARRAY)
             v.s = skep_arena_str(a, v.s);
-        o->fields[i] = (struct skep_xray__field){from->fields[i].name, v};
+        o->fields[i] = (struct skep_xray__field){skep_arena_str(a, from->fields[i].name), v};
     }
     return o;
 }
