@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "os/run.h"
+#include "support/instrumented.h"
 
 static void say(const char *what, bool went)
 {
@@ -76,9 +77,8 @@ static void test_confined(void **state)
     struct skep_buf out;
     skep_err err = {.text = ""};
     (void)state;
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-    skip(); /* sanitizers need more than this leaves */
-#endif
+    if (SKEP_INSTRUMENTED)
+        skip(); /* sanitizers need more than this leaves */
     skep_buf_init(&out, 4096);
     skep_rc rc = skep_os_run(argv, (skep_bytes){(const uint8_t *)"input", 5}, &out, 30000, &err);
     skep_buf_u8(&out, 0);
@@ -93,9 +93,8 @@ static void test_bounds(void **state)
     struct skep_buf out;
     skep_err err = {.text = ""};
     (void)state;
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-    skip();
-#endif
+    if (SKEP_INSTRUMENTED)
+        skip();
     skep_buf_init(&out, 4096);
     const char *const spins[] = {"/proc/self/exe", "spins", NULL};
     assert_int_equal(skep_os_run(spins, (skep_bytes){NULL, 0}, &out, 60000, &err), SKEP_EINVAL);
