@@ -108,8 +108,10 @@ static void test_queries_bounded(void **unused)
             skep_state_put_query(state, DEFAULT, SKEP_STR("shop"), skep_str_c(spec), &ids[i], &err),
             0);
         if (i == 7) {
-            (void)snprintf(body, sizeof body,
-                           "{\"panels\":[{\"query_panel\":{\"query_id\":\"%s\"}}]}", ids[7].text);
+            (void)snprintf(
+                body, sizeof body,
+                "{\"panels\":[{\"query_panel\":{\"query_id\":\"%s\"}},{\"query_id\":null}]}",
+                ids[7].text);
             struct skep_object board = {
                 .environment = DEFAULT, .name = SKEP_STR("b"), .body = skep_str_c(body)};
             assert_int_equal(skep_state_put_object(state, SKEP_OBJECT_BOARD, &board, &arena, &err),
