@@ -12,6 +12,9 @@
  * I1  an entry with holders is not freed: it is taken from the table, its last holder frees it.
  * I2  memory of all entries is taken from `budget`, also of those only held.
  * I3  a partial larger than an eighth of the cache is not kept: it would push out everything.
+ * I4  for one that is to be kept at most twice its bytes (and the rest of an entry) leave.  Where
+ *     the memory around the cache is full, what it gives back others may take at once, and no
+ *     number of entries would make room.  What is held does not leave: it would free nothing.
  *
  * Threads: any; `mu` guards all but the partials, which are immutable. */
 #include "store/column/exec/partials.h"
@@ -20,7 +23,11 @@
 #include "base/mem.h"
 #include "os/thread.h"
 
-enum { LARGEST_SHARE = 8, ENTRY_BYTES = 256 };
+enum {
+    LARGEST_SHARE = 8,
+    ENTRY_BYTES = 256,
+    GIVE_UP = 2 /* I4 */
+};
 
 struct entry {
     struct skep_partials_entry base; /* first */
@@ -176,14 +183,21 @@ void skep_partials_let_go(struct skep_partials *c, const struct skep_partials_en
     skep_mutex_unlock(&c->mu);
 }
 
-/* Room for n bytes, at the cost of what was not asked for longest. */
+/* Room for n bytes, at the cost of what was not asked for longest (I4). */
 static bool make_room_locked(struct skep_partials *c, uint64_t n)
 {
+    uint64_t freed = 0;
+    struct entry *e = c->oldest;
     while (skep_budget_take(&c->budget, n, NULL) != SKEP_OK) {
-        if (!c->oldest)
+        while (e && e->refs > 1)
+            e = e->newer;
+        if (!e || freed >= GIVE_UP * n)
             return false;
-        remove_locked(c, c->oldest);
+        struct entry *newer = e->newer;
+        freed += e->bytes;
+        remove_locked(c, e);
         c->stats.evicted++;
+        e = newer;
     }
     return true;
 }
