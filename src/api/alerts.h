@@ -71,6 +71,7 @@ skep_str skep_api__card_pagerduty(const struct skep_api__card *c, skep_str routi
 struct skep_api__slo {
     struct skep_object object;
     skep_str name, alias;
+    skep_str expression; /* of a draft: what the alias stands for; empty = a derived column */
     uint32_t target_per_million;
     int64_t period_ns, reset_ns; /* reset 0 = never */
     const skep_str *datasets;    /* slugs; "__all__" alone = all */
@@ -93,3 +94,6 @@ SKEP_NODISCARD skep_rc skep_api__slo_series(struct skep_api *api, const struct s
 SKEP_NODISCARD skep_rc skep_api__slo_period(struct skep_api *api, const struct skep_run_opts *opts,
                                             const struct skep_api__slo *slo, int64_t at_ns,
                                             struct skep_slo_counts *ret, skep_err *err);
+/* Answer with how the budget went over the period, in about so many steps. */
+void skep_api__slo_answer_burn(struct skep_api__job *job, const struct skep_api__slo *slo,
+                               size_t steps);

@@ -42,8 +42,8 @@ static bool refuse_used(struct skep_api__hny_call *c, skep_str alias)
     return false;
 }
 
-/* The expression is one, over columns and the other derived columns here. */
-static bool check_expression(struct skep_api__hny_call *c, skep_str alias)
+bool skep_api__hny_check_expression(struct skep_api__hny_call *c, skep_str alias,
+                                    skep_str expression)
 {
     struct skep_lang_opts lang;
     struct skep_lang_issue issue;
@@ -53,8 +53,7 @@ static bool check_expression(struct skep_api__hny_call *c, skep_str alias)
         skep_api__hny_fail_rc(c->job, rc, &err);
         return false;
     }
-    if (skep_lang_derived_check(&lang, alias, skep_api__hny_mut_text(c->body, "expression"),
-                                &c->job->arena, &issue) == SKEP_OK)
+    if (skep_lang_derived_check(&lang, alias, expression, &c->job->arena, &issue) == SKEP_OK)
         return true;
     skep_api__hny_fail_issue(c->job, &issue);
     return false;
@@ -63,7 +62,7 @@ static bool check_expression(struct skep_api__hny_call *c, skep_str alias)
 static bool check(struct skep_api__hny_call *c)
 {
     skep_str alias = skep_api__hny_mut_text(c->body, "alias");
-    if (!check_expression(c, alias))
+    if (!skep_api__hny_check_expression(c, alias, skep_api__hny_mut_text(c->body, "expression")))
         return false;
     if (c->old && !skep_str_eq(alias, c->object.name) && !refuse_used(c, c->object.name))
         return false;

@@ -133,6 +133,9 @@ extern const struct skep_api__hny_object skep_api__hny_marker, skep_api__hny_mar
     skep_api__hny_board_view, skep_api__hny_recipient, skep_api__hny_trigger, skep_api__hny_slo,
     skep_api__hny_burn_alert;
 
+/* An SLO that is tried: as an SLO, but that `sli` may have an `expression`.  It has no routes. */
+extern const struct skep_api__hny_object skep_api__hny_slo_draft;
+
 /* --- for the files of objects --- */
 
 /* {key, value}, of a member "tags". */
@@ -163,6 +166,10 @@ void skep_api__hny_show_triggered(struct skep_api__hny_call *c, const struct ske
 /* "13:05" in minutes; false when it is none.  0 for "sunday" ... 6; -1 for none. */
 bool skep_api__clock(skep_str s, int *ret_minutes);
 int skep_api__weekday(skep_str name);
+/* An expression, over columns and the other derived columns of the call's dataset, that is to be
+ * called so; false after a refusal. */
+bool skep_api__hny_check_expression(struct skep_api__hny_call *c, skep_str alias,
+                                    skep_str expression);
 /* The SLO's id in a burn alert. */
 skep_str skep_api__burn_alert_slo(struct skep_arena *arena, const struct skep_object *o);
 /* "normal" ... "exhausted". */

@@ -5,7 +5,8 @@
  *               rolling period of days, which `reset_at` cuts
  *   ?detailed   compliance, budget_remaining, status, burn_rate (of the last 4 hours)
  *
- * A multi-dataset SLO is one of __all__ with dataset_slugs.
+ * A multi-dataset SLO is one of __all__ with dataset_slugs.  A draft (page_tries.c) may bring its
+ * SLI's expression along: it is counted before any derived column is made.
  * Threads: workers.  Memory: the request's arena. */
 #include "api/alerts.h"
 #include "api/honeycomb_recipients.h"
@@ -58,10 +59,21 @@ static bool check_slugs(struct skep_api__hny_call *c, yyjson_mut_val *slugs)
     return true;
 }
 
+/* The alias names a derived column, or, of a draft, the expression that stands beside it. */
+static bool check_sli(struct skep_api__hny_call *c)
+{
+    yyjson_mut_val *sli = yyjson_mut_obj_get(c->body, "sli");
+    skep_str alias = skep_api__hny_mut_text(sli, "alias");
+    if (yyjson_mut_obj_get(sli, "expression"))
+        return skep_api__hny_check_expression(c, alias, skep_api__hny_mut_text(sli, "expression"));
+    return has_sli(c, alias) ||
+           skep_api__hny_bad(c, "sli.alias", SKEP_LANG_INVALID,
+                             "sli.alias: no such derived column of this dataset");
+}
+
 static bool check(struct skep_api__hny_call *c)
 {
     yyjson_mut_val *slugs = yyjson_mut_obj_get(c->body, "dataset_slugs");
-    skep_str alias = skep_api__hny_mut_text(yyjson_mut_obj_get(c->body, "sli"), "alias");
     bool all = skep_str_eq(c->object.scope, SKEP_STR("__all__"));
     if (!slugs && all)
         return skep_api__hny_bad(c, "dataset_slugs", SKEP_LANG_MISSING,
@@ -76,10 +88,7 @@ static bool check(struct skep_api__hny_call *c)
     if (reset.n && !skep_rfc3339_parse(reset, &reset_ns))
         return skep_api__hny_bad(c, "reset_at", SKEP_LANG_INVALID,
                                  "reset_at: an instant like 2026-11-20T19:54:00Z");
-    if (!has_sli(c, alias))
-        return skep_api__hny_bad(c, "sli.alias", SKEP_LANG_INVALID,
-                                 "sli.alias: no such derived column of this dataset");
-    return check_slugs(c, slugs);
+    return check_sli(c) && check_slugs(c, slugs);
 }
 
 static void changed(struct skep_api__hny_call *c, enum skep_api__hny_change how)
@@ -153,17 +162,25 @@ static void show(struct skep_api__hny_call *c, const struct skep_object *o, yyjs
 static const struct skep_api__hny_member sli_members[] = {
     {"alias", SKEP_HNY_TEXT, SKEP_HNY_REQUIRED, .min = 1, .max = 255}};
 static const struct skep_api__hny_members sli = SKEP_HNY_MEMBERS(sli_members);
+static const struct skep_api__hny_member draft_sli_members[] = {
+    {"alias", SKEP_HNY_TEXT, SKEP_HNY_REQUIRED, .min = 1, .max = 255},
+    {"expression", SKEP_HNY_TEXT, .min = 1, .max = 4095}};
+static const struct skep_api__hny_members draft_sli = SKEP_HNY_MEMBERS(draft_sli_members);
 
-static const struct skep_api__hny_member slo_members[] = {
-    {"name", SKEP_HNY_TEXT, SKEP_HNY_REQUIRED, .min = 1, .max = 120},
-    {"description", SKEP_HNY_TEXT, .max = 1023, .absent = "\"\""},
-    {"sli", SKEP_HNY_OBJECT, SKEP_HNY_REQUIRED, .inside = &sli},
-    {"time_period_days", SKEP_HNY_INT, SKEP_HNY_REQUIRED, .min = 1, .max = 365},
-    {"target_per_million", SKEP_HNY_INT, SKEP_HNY_REQUIRED, .min = 0, .max = 999999},
-    {"dataset_slugs", SKEP_HNY_TEXTS, .min = 1, .max = 10},
-    {"reset_at", SKEP_HNY_TEXT, SKEP_HNY_KEEP, .max = 40},
-    {"tags", SKEP_HNY_ARRAY, .max = 10, .inside = &skep_api__hny_tag, .absent = "[]"},
-};
+#define SLO_MEMBERS(of_sli)                                                                        \
+    {"name", SKEP_HNY_TEXT, SKEP_HNY_REQUIRED, .min = 1, .max = 120},                              \
+        {"description", SKEP_HNY_TEXT, .max = 1023, .absent = "\"\""},                             \
+        {"sli", SKEP_HNY_OBJECT, SKEP_HNY_REQUIRED, .inside = &(of_sli)},                          \
+        {"time_period_days", SKEP_HNY_INT, SKEP_HNY_REQUIRED, .min = 1, .max = 365},               \
+        {"target_per_million", SKEP_HNY_INT, SKEP_HNY_REQUIRED, .min = 0, .max = 999999},          \
+        {"dataset_slugs", SKEP_HNY_TEXTS, .min = 1, .max = 10},                                    \
+        {"reset_at", SKEP_HNY_TEXT, SKEP_HNY_KEEP, .max = 40},                                     \
+    {                                                                                              \
+        "tags", SKEP_HNY_ARRAY, .max = 10, .inside = &skep_api__hny_tag, .absent = "[]"            \
+    }
+
+static const struct skep_api__hny_member slo_members[] = {SLO_MEMBERS(sli)};
+static const struct skep_api__hny_member draft_members[] = {SLO_MEMBERS(draft_sli)};
 
 static const struct skep_route slo_routes[] = {SKEP_API__HNY_ROUTES("/1/slos/:dataset")};
 
@@ -177,6 +194,14 @@ const struct skep_api__hny_object skep_api__hny_slo = {
     .show = show,
     .routes = slo_routes,
     .n_routes = SKEP_ARRAY_LEN(slo_routes),
+};
+
+const struct skep_api__hny_object skep_api__hny_slo_draft = {
+    .kind = SKEP_OBJECT_SLO,
+    .scope = SKEP_HNY_OF_ANY_DATASET,
+    .noun = "SLO",
+    .members = SKEP_HNY_MEMBERS(draft_members),
+    .check = check,
 };
 
 /* --- burn alerts ---------------------------------------------------------------------------------

@@ -319,13 +319,25 @@ static void put_burn(struct skep_api__job *job, const struct skep_api__slo *slo,
     skep_api__out_end(&job->out);
 }
 
+void skep_api__slo_answer_burn(struct skep_api__job *job, const struct skep_api__slo *slo,
+                               size_t wanted)
+{
+    size_t n;
+    int64_t start_ns, step_ns;
+    skep_err err;
+    steps_of(slo, skep_api__now(job->api), wanted, &start_ns, &step_ns, &n);
+    struct skep_slo_counts *steps = skep_new_n(&job->arena, struct skep_slo_counts, n);
+    skep_rc rc = skep_api__slo_series(job->api, &job->opts, slo, start_ns, step_ns, steps, n, &err);
+    if (rc != SKEP_OK)
+        skep_api__job_fail_rc(job, rc, &err);
+    else
+        put_burn(job, slo, steps, n, start_ns, step_ns);
+}
+
 static void burn(struct skep_api__job *job)
 {
     struct skep_object o;
     struct skep_api__slo slo;
-    struct skep_slo_counts *steps;
-    size_t n;
-    int64_t start_ns, step_ns;
     uint64_t wanted = STEPS_ABSENT;
     skep_err err;
     skep_str text = skep_api__param(job->req, SKEP_STR("steps"));
@@ -337,15 +349,10 @@ static void burn(struct skep_api__job *job)
                                    skep_request_capture(job->req, 0), &job->arena, &o, &err);
     if (rc == SKEP_OK)
         rc = skep_api__slo_read(&job->arena, &o, &slo, &err);
-    if (rc == SKEP_OK) {
-        steps_of(&slo, skep_api__now(job->api), (size_t)wanted, &start_ns, &step_ns, &n);
-        steps = skep_new_n(&job->arena, struct skep_slo_counts, n);
-        rc = skep_api__slo_series(job->api, &job->opts, &slo, start_ns, step_ns, steps, n, &err);
-    }
     if (rc != SKEP_OK)
         skep_api__job_fail_rc(job, rc, &err);
     else
-        put_burn(job, &slo, steps, n, start_ns, step_ns);
+        skep_api__slo_answer_burn(job, &slo, (size_t)wanted);
 }
 
 SKEP_API__HANDLER(handle_alerts, alerts)

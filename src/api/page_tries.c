@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Alerts and recipients tried out, for the page's forms:
+/* Alerts, SLOs and recipients tried out, for the page's forms:
  *
  *   POST /skep/v1/triggers/:dataset/try      body of /1/triggers: what it would find now
  *   POST /skep/v1/burn_alerts/:dataset/try   body of /1/burn_alerts: likewise
+ *   POST /skep/v1/slos/:dataset/try          body of /1/slos, whose sli may have an expression:
+ *                                            how its budget would have gone
  *   POST /skep/v1/recipients/:id/test        {"kind"}: a message of that kind, as it would come
  *
  * A body is refused as it would be when it is made, with the member's name; nothing is kept, and
@@ -14,6 +16,8 @@
 #include "api/keys.h"
 #include "base/assert.h"
 #include "notify/notify.h"
+
+enum { TRY_STEPS = 60 };
 
 static void answer(struct skep_api__job *job, const struct skep_watch_answer *a)
 {
@@ -68,6 +72,24 @@ static void try_burn_alert(struct skep_api__job *job)
     try_object(job, &skep_api__hny_burn_alert);
 }
 
+static void try_slo(struct skep_api__job *job)
+{
+    struct skep_api__hny_call c;
+    struct skep_api__slo slo;
+    skep_err err;
+    if (!skep_api__hny_call_begin(&c, job, &skep_api__hny_slo_draft))
+        return;
+    c.object.name = SKEP_STR("");
+    if (skep_api__hny_read(&c)) {
+        skep_rc rc = skep_api__slo_read(&job->arena, &c.object, &slo, &err);
+        if (rc == SKEP_OK)
+            skep_api__slo_answer_burn(job, &slo, TRY_STEPS);
+        else
+            skep_api__job_fail_rc(job, rc, &err);
+    }
+    yyjson_mut_doc_free(c.doc);
+}
+
 static void test_recipient(struct skep_api__job *job)
 {
     struct skep_object r;
@@ -100,6 +122,7 @@ static void test_recipient(struct skep_api__job *job)
 
 SKEP_API__HANDLER(handle_trigger, try_trigger)
 SKEP_API__HANDLER(handle_burn_alert, try_burn_alert)
+SKEP_API__HANDLER(handle_slo, try_slo)
 SKEP_API__HANDLER(handle_recipient, test_recipient)
 
 static const struct skep_route routes[] = {
@@ -113,6 +136,13 @@ static const struct skep_route routes[] = {
     {.method = "POST",
      .path = "/skep/v1/burn_alerts/:dataset/try",
      .handle = handle_burn_alert,
+     .refuse = skep_api__refuse,
+     .body_limit_bytes = SKEP_OBJECT_BYTES,
+     .right = SKEP_RIGHT_QUERY,
+     .form = SKEP_FORM_PAGE},
+    {.method = "POST",
+     .path = "/skep/v1/slos/:dataset/try",
+     .handle = handle_slo,
      .refuse = skep_api__refuse,
      .body_limit_bytes = SKEP_OBJECT_BYTES,
      .right = SKEP_RIGHT_QUERY,

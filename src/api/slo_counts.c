@@ -32,6 +32,7 @@ skep_rc skep_api__slo_read(struct skep_arena *arena, const struct skep_object *o
         .object = *o,
         .name = skep_api__hny_text(arena, root, "name"),
         .alias = skep_api__hny_text(arena, yyjson_obj_get(root, "sli"), "alias"),
+        .expression = skep_api__hny_text(arena, yyjson_obj_get(root, "sli"), "expression"),
         .target_per_million = (uint32_t)yyjson_get_uint(yyjson_obj_get(root, "target_per_million")),
         .period_ns = yyjson_get_sint(yyjson_obj_get(root, "time_period_days")) * day_ns,
         .datasets = datasets,
@@ -54,18 +55,27 @@ skep_rc skep_api__slo_read(struct skep_arena *arena, const struct skep_object *o
 /* --- one dataset ---------------------------------------------------------------------------------
  */
 
-/* {"breakdowns": [alias], "calculations": [{"op": "COUNT"}]} */
-static skep_str spec_of(struct skep_arena *arena, skep_str alias)
+/* {"breakdowns": [alias]}, of a draft with its calculated field; the calculation is COUNT. */
+static skep_str spec_of(struct skep_arena *arena, const struct skep_api__slo *slo)
 {
     struct skep_buf buf;
     struct skep_json json;
-    skep_buf_init(&buf, 16 << 10);
+    skep_buf_init(&buf, SKEP_OBJECT_BYTES + (16 << 10));
     skep_json_init(&json, &buf);
     skep_json_object(&json);
     skep_json_key(&json, SKEP_STR("breakdowns"));
     skep_json_array(&json);
-    skep_json_str(&json, alias);
+    skep_json_str(&json, slo->alias);
     skep_json_end(&json);
+    if (slo->expression.n) {
+        skep_json_key(&json, SKEP_STR("calculated_fields"));
+        skep_json_array(&json);
+        skep_json_object(&json);
+        skep_json_put_str(&json, SKEP_STR("name"), slo->alias);
+        skep_json_put_str(&json, SKEP_STR("expression"), slo->expression);
+        skep_json_end(&json);
+        skep_json_end(&json);
+    }
     skep_json_end(&json);
     skep_str text = skep_arena_str(arena, skep_buf_text(&buf));
     skep_buf_done(&buf);
@@ -134,7 +144,7 @@ static skep_rc ask(const struct question *q, skep_str slug, struct skep_slo_coun
         return SKEP_OK;
     SKEP_TRY(rc);
     SKEP_TRY(skep_api__hny_lang(q->api, q->opts, &d, &lang, err));
-    skep_str spec = spec_of(q->opts->arena, q->slo->alias);
+    skep_str spec = spec_of(q->opts->arena, q->slo);
     if (skep_lang_honeycomb(skep_str_bytes(spec), &lang, q->opts->arena, &asked, &issue) != SKEP_OK)
         return skep_fail(err, SKEP_EINVAL, "the SLI: %s", issue.text);
     struct skep_plan plan = *asked;

@@ -129,6 +129,17 @@ test('a trigger that is tried finds what it would find, tells nobody, keeps noth
   const burnt = await skep.json('POST', '/skep/v1/burn_alerts/shop/try', { alert_type: 'budget_rate', slo: { id: slo.id }, budget_rate_window_minutes: 60, budget_rate_decrease_threshold_per_million: 10000, recipients: [] });
   assert.equal(burnt.met, true);
   assert.equal((await skep.call('POST', '/skep/v1/burn_alerts/shop/try', { alert_type: 'budget_rate', slo: { id: 'none' }, budget_rate_window_minutes: 60, budget_rate_decrease_threshold_per_million: 1, recipients: [] })).status, 422);
+  // An SLO of an expression that is no derived column yet, and one of a column.
+  const draft = (sli, more) => ({ name: 'Carts', sli: { alias: 'sli.draft', ...sli }, time_period_days: 7, target_per_million: 500000, ...more });
+  const burn = await skep.json('POST', '/skep/v1/slos/shop/try', draft({ expression: '$route = "/cart"' }));
+  assert.deepEqual([burn.total, burn.good, burn.compliance, burn.budget_remaining, burn.steps.reduce((n, x) => n + x.good, 0)], [12, 9, 75, 50, 9]);
+  assert.deepEqual(await skep.json('POST', '/skep/v1/slos/shop/try', draft({ alias: 'sli.cart' })).then((b) => [b.total, b.good]), [12, 9]);
+  assert.deepEqual(await skep.json('POST', '/skep/v1/slos/__all__/try', draft({ expression: 'NOT($"sli.cart")' }, { dataset_slugs: ['shop'] })).then((b) => [b.total, b.good]), [12, 3]);
+  for (const [body, field] of [[draft({}), 'sli.alias'], [draft({ expression: 'EQUALS($a' }), 'expression'], [draft({ expression: 'true' }, { target_per_million: 1e6 }), 'target_per_million'], [draft({ expression: 'true' }, { dataset_slugs: ['none'] }), 'dataset_slugs[0]']]) {
+    const res = await skep.call('POST', '/skep/v1/slos/shop/try', body);
+    assert.deepEqual([res.status, (await res.json()).type_detail[0].field], [422, field]);
+  }
+  assert.deepEqual([(await skep.json('GET', '/1/slos/shop')).length, (await skep.json('GET', '/1/derived_columns/shop')).map((d) => d.alias)], [1, ['sli.cart']]);
   const { triggers, burn_alerts } = await skep.json('GET', '/skep/v1/alerts');
   assert.deepEqual([triggers, burn_alerts, (await skep.json('GET', '/skep/v1/notify/messages')).messages], [[], [], []]);
 });

@@ -368,6 +368,7 @@ export const api = {
   evaluate: (id: string) => post<Evaluation>(`alerts/${encodeURIComponent(id)}/evaluate`, {}, { number: 'number' }),
 
   tryAlert: (kind: 'triggers' | 'burn_alerts', dataset: string, body: unknown) => post<Found>(`${kind}/${encodeURIComponent(dataset)}/try`, body, { met: 'boolean', detail: 'object' }),
+  trySlo: (dataset: string, body: unknown) => post<BurnDown>(`slos/${encodeURIComponent(dataset)}/try`, body, { steps: 'array', step_ns: 'string', start_ns: 'string' }),
   testRecipient: (id: string, kind: string) => changeHere<{ id: string }>('POST', `recipients/${encodeURIComponent(id)}/test`, { kind }, { id: 'string' }),
 
   slos: (signal?: AbortSignal) => get<{ slos: SloReport[] }>('slos', { slos: 'array' }, signal).then((a) => a.slos),

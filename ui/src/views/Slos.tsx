@@ -2,7 +2,7 @@
 // Service level objectives: all of them with their budgets, one with its burn-down and burn alerts.
 
 import { useState } from 'preact/hooks';
-import { burnLine, burnText, slugOf, toldText, type Alert, type BurnAlert, type Found, type Slo, type SloReport, type Told } from '../lib/alerts';
+import { burnLine, burnText, toldText, type Alert, type BurnAlert, type Found, type Slo, type SloReport, type Told } from '../lib/alerts';
 import { api, hny } from '../lib/api';
 import { environment } from '../lib/env';
 import { count, short } from '../lib/format';
@@ -13,6 +13,7 @@ import { Plot } from '../parts/Plot';
 import { Empty, ErrorBox, Progress } from '../parts/States';
 import { Sure } from '../parts/Sure';
 import { Tells } from '../parts/Tells';
+import { SloForm } from './SloForm';
 import { Finding } from './TriggerForm';
 import { AlertState, AlertTabs, Evaluations } from './Triggers';
 
@@ -20,21 +21,25 @@ const REFRESH_MS = 15000;
 const pct = (n: number | undefined, digits = 2) => (n === undefined ? '–' : `${n.toFixed(digits)} %`);
 
 export function Slos() {
-  const { arg } = useRoute();
-  const list = useLoad(`slos ${environment()}`, api.slos);
-  const alerts = useLoad(`alerts ${environment()}`, api.alerts);
+  const { arg, params } = useRoute();
+  const [turn, again] = useState(0);
+  const list = useLoad(`slos ${environment()} ${turn}`, api.slos);
+  const alerts = useLoad(`alerts ${environment()} ${turn}`, api.alerts);
   useInterval(REFRESH_MS, () => { list.reload(); alerts.reload(); });
   const one = arg ? list.data?.find((s) => s.object.id === arg) : null;
-  const changed = () => { list.reload(); alerts.reload(); };
+  const changed = () => again((n) => n + 1);
+  const show = (id: string) => go(href(id ? `slos/${id}` : 'slos'));
+  const form = arg === 'new' || (one && params.get('edit') === '1');
   return (
     <div class="view alerts">
       <h1 class="visually-hidden">SLOs</h1>
       <AlertTabs at="slos" />
       {list.loading && !list.data && <Progress loading progress={null} />}
       {list.error && <ErrorBox error={list.error} retry={list.reload} />}
-      {list.data && arg && !one && <Empty title="There is no such SLO"><a href={href('slos')}>All SLOs</a></Empty>}
-      {one && <OneSlo s={one} alerts={(alerts.data?.burn_alerts ?? []).filter((b) => b.object.slo.id === arg)} changed={changed} />}
-      {list.data && !arg && <><Cards list={list.data} /><NewSlo made={changed} /></>}
+      {form && <SloForm key={arg} old={one ?? null} close={() => show(one ? arg : '')} saved={(s) => { changed(); show(s.id); }} />}
+      {list.data && !list.loading && arg && !one && !form && <Empty title="There is no such SLO"><a href={href('slos')}>All SLOs</a></Empty>}
+      {one && !form && <OneSlo s={one} alerts={(alerts.data?.burn_alerts ?? []).filter((b) => b.object.slo.id === arg)} changed={changed} />}
+      {list.data && !arg && <Cards list={list.data} />}
     </div>
   );
 }
@@ -49,23 +54,26 @@ function Budget({ left }: { left: number | undefined }) {
 }
 
 function Cards({ list }: { list: SloReport[] }) {
-  if (list.length === 0) return <Empty title="No objective yet"><p>An SLO counts which events were good, and how much may still go wrong. Make one below.</p></Empty>;
+  if (list.length === 0) return <Empty title="No objective yet"><p>An SLO counts which events were good, and how much may still go wrong.</p><a class="button primary" href={href('slos/new')}>Make an SLO</a></Empty>;
   return (
-    <div class="cards">
-      {list.map(({ object: s, ...r }) => (
-        <a key={s.id} class="panel card" href={href(`slos/${s.id}`)}>
-          <h2>{s.name}</h2>
-          <p class="muted">{s.dataset_slugs.join(', ')} · {pct(s.target_per_million / 1e4, 2)} over {s.time_period_days} days</p>
-          {r.error ? <p class="error">{r.error}</p> : (
-            <>
-              <p class={`big${(r.budget_remaining ?? 0) <= 0 ? ' error' : ''}`}>{pct(r.budget_remaining, 1)} <span class="muted">of the budget left</span></p>
-              <Budget left={r.budget_remaining} />
-              <p class="muted">{pct(r.compliance, 3)} good of {count(r.total ?? 0)}</p>
-            </>
-          )}
-        </a>
-      ))}
-    </div>
+    <>
+      <div class="bar"><span class="grow" /><a class="button" href={href('slos/new')}>New SLO</a></div>
+      <div class="cards">
+        {list.map(({ object: s, ...r }) => (
+          <a key={s.id} class="panel card" href={href(`slos/${s.id}`)}>
+            <h2>{s.name}</h2>
+            <p class="muted">{s.dataset_slugs.join(', ')} · {pct(s.target_per_million / 1e4, 2)} over {s.time_period_days} days</p>
+            {r.error ? <p class="error">{r.error}</p> : (
+              <>
+                <p class={`big${(r.budget_remaining ?? 0) <= 0 ? ' error' : ''}`}>{pct(r.budget_remaining, 1)} <span class="muted">of the budget left</span></p>
+                <Budget left={r.budget_remaining} />
+                <p class="muted">{pct(r.compliance, 3)} good of {count(r.total ?? 0)}</p>
+              </>
+            )}
+          </a>
+        ))}
+      </div>
+    </>
   );
 }
 
@@ -95,7 +103,8 @@ function OneSlo({ s, alerts, changed }: { s: SloReport; alerts: Alert<BurnAlert>
         </dl>
         <div class="bar">
           <a class="button" href={href('query', { c: ['COUNT'], by: o.sli.alias, ds: o.dataset_slugs.length === 1 ? o.dataset_slugs[0]! : null, t: '24h' })}>Look at the events</a>
-          <Sure label="Delete" name={`Delete ${o.name}`} question="With its burn alerts?" run={() => hny('DELETE', `slos/${encodeURIComponent(s.dataset)}/${o.id}`)} done={() => { changed(); go(href('slos')); }} failed={setError} />
+          <a class="button" href={href(`slos/${o.id}`, { edit: '1' })}>Change</a>
+          <Sure label="Delete" name={`Delete ${o.name}`} question={alerts.length ? `With its burn alerts (${alerts.map((a) => burnText(a.object)).join('; ')})?` : 'It has no burn alert.'} run={() => hny('DELETE', `slos/${encodeURIComponent(s.dataset)}/${o.id}`)} done={() => { changed(); go(href('slos')); }} failed={setError} />
         </div>
         {error && <ErrorBox error={error} />}
       </section>
@@ -180,37 +189,5 @@ function BurnForm({ slo, dataset, old, close, saved }: { slo: Slo; dataset: stri
         {old && <button type="button" class="button" onClick={close}>Cancel</button>}
       </div>
     </form>
-  );
-}
-
-function NewSlo({ made }: { made: () => void }) {
-  const sets = useLoad(`datasets ${environment()}`, (signal) => api.datasets({}, signal));
-  const [name, setName] = useState('');
-  const [ds, setDs] = useState('');
-  const [expression, setExpression] = useState('IF(EQUALS($is_root, true), NOT(EXISTS($error)))');
-  const [target, setTarget] = useState('99.9');
-  const [days, setDays] = useState('30');
-  const [error, setError] = useState<Error | null>(null);
-  const dataset = ds || sets.data?.[0]?.name || '';
-  const create = async () => {
-    const path = encodeURIComponent(slugOf(dataset));
-    const alias = `sli.${name.trim().toLowerCase().replace(/[^a-z0-9]+/g, '_')}`;
-    await hny('POST', `derived_columns/${path}`, { alias, expression, description: `SLI of ${name.trim()}` });
-    const s = await hny<Slo>('POST', `slos/${path}`, { name: name.trim(), sli: { alias }, time_period_days: Number(days), target_per_million: Math.round(Number(target) * 1e4) });
-    made();
-    go(href(`slos/${s.id}`));
-  };
-  return (
-    <section class="panel" aria-labelledby="new-slo"><h2 id="new-slo">New SLO</h2>
-      <form class="bar" onSubmit={(e) => { e.preventDefault(); setError(null); void create().catch(setError); }}>
-        <label class="small-field wide">Name<input value={name} onInput={(e) => setName(e.currentTarget.value)} maxLength={120} placeholder="Requests succeed" required /></label>
-        <label class="small-field">Dataset<select value={dataset} onChange={(e) => setDs(e.currentTarget.value)} required>{(sets.data ?? []).map((d) => <option>{d.name}</option>)}</select></label>
-        <label class="small-field grow">SLI: true is good, false is bad, null does not count<input class="mono" value={expression} onInput={(e) => setExpression(e.currentTarget.value)} spellcheck={false} autocapitalize="none" required /></label>
-        <label class="small-field">Target %<input type="number" step="any" min={0} max={99.9999} value={target} onInput={(e) => setTarget(e.currentTarget.value)} required /></label>
-        <label class="small-field">Days<input type="number" min={1} max={365} value={days} onInput={(e) => setDays(e.currentTarget.value)} required /></label>
-        <button type="submit" class="button primary low" disabled={!dataset}>Make the SLO</button>
-      </form>
-      {error && <ErrorBox error={error} />}
-    </section>
   );
 }
