@@ -5,9 +5,14 @@
  *   grid:  12 columns; panels have a place all of them or none (then, or with layout_generation
  *          "auto", they flow: 6 columns each, 12 a text, in their order)
  *
+ * Answers have two members more, by which a page that shows a board notices what others change:
+ * `revision`, other after every change (`updated_at` has whole seconds), and `updated_by`.
+ *
  * A view is a set of filters under a name.  The older form (queries, slos) is kept beside panels.
  * Threads: workers.  Memory: the request's arena. */
 #include "api/honeycomb_objects.h"
+
+#include <inttypes.h>
 
 #include "base/assert.h"
 #include "base/log.h"
@@ -171,10 +176,13 @@ static bool lay_out(struct skep_api__hny_call *c, yyjson_mut_val *panels)
 static bool check(struct skep_api__hny_call *c)
 {
     size_t i, n;
+    skep_str who = c->job->req->caller.actor;
     yyjson_mut_val *panel, *panels = yyjson_mut_obj_get(c->body, "panels");
     bool older = yyjson_mut_obj_get(c->body, "queries") || yyjson_mut_obj_get(c->body, "slos");
     if (!yyjson_mut_obj_get(c->body, "type"))
         (void)yyjson_mut_obj_add_str(c->doc, c->body, "type", older ? "classic" : "flexible");
+    if (who.n)
+        (void)yyjson_mut_obj_add_strncpy(c->doc, c->body, "updated_by", who.p, who.n);
     yyjson_mut_arr_foreach(panels, i, n, panel)
     {
         if (!check_panel(c, panels, i, panel))
@@ -201,6 +209,8 @@ static void show(struct skep_api__hny_call *c, const struct skep_object *o, yyjs
     yyjson_mut_val *links = yyjson_mut_obj(doc);
     (void)yyjson_mut_obj_add_strn(doc, links, "board_url", url.p, url.n);
     skep_api__hny_mut_set(doc, obj, "links", links);
+    skep_str revision = skep_arena_printf(&c->job->arena, "%" PRId64, o->updated_ns);
+    (void)yyjson_mut_obj_add_strn(doc, obj, "revision", revision.p, revision.n);
 }
 
 static const struct skep_api__hny_member position_members[] = {

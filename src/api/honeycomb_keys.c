@@ -4,6 +4,8 @@
  *   ingest         rights: ingest                         secret = what goes behind the id
  *   configuration  send_events -> ingest, the rest -> query    secret = the whole token
  *
+ * Recipients are for keys that administer: manage_recipients shows whether a key does, and asking
+ * for it gives nothing.
  * A management key is not made here, but by `skep key create --rights ...,admin`.
  * Threads: workers.  Memory: the request's arena. */
 #include "api/honeycomb_v2.h"
@@ -25,7 +27,7 @@ static const struct {
     {SKEP_STR_INIT("manage_columns"), SKEP_RIGHT_QUERY},
     {SKEP_STR_INIT("manage_boards"), SKEP_RIGHT_QUERY},
     {SKEP_STR_INIT("manage_markers"), SKEP_RIGHT_QUERY},
-    {SKEP_STR_INIT("manage_recipients"), SKEP_RIGHT_QUERY},
+    {SKEP_STR_INIT("manage_recipients"), SKEP_RIGHT_ADMIN},
     {SKEP_STR_INIT("manage_slos"), SKEP_RIGHT_QUERY},
     {SKEP_STR_INIT("manage_triggers"), SKEP_RIGHT_QUERY},
     {SKEP_STR_INIT("read_service_maps"), SKEP_RIGHT_QUERY},
@@ -172,7 +174,7 @@ static unsigned rights_of(yyjson_val *attributes, skep_str type)
     for (size_t i = 0; i < SKEP_ARRAY_LEN(permissions); i++)
         if (yyjson_is_true(yyjson_obj_getn(given, permissions[i].name.p, permissions[i].name.n)))
             rights |= permissions[i].right;
-    return rights;
+    return rights & ~(unsigned)SKEP_RIGHT_ADMIN;
 }
 
 /* False after a refusal. */

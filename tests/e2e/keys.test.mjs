@@ -119,6 +119,17 @@ test("Honeycomb's version 2: environments and keys are the same objects", async 
   assert.equal((await send({ token: config.attributes.secret })).status, 403);
   assert.equal(await countOf({ token: config.attributes.secret }), 4);
   assert.equal((await createKey({ key_type: 'configuration', name: 'nothing' })).status, 422);
+  // Recipients are for keys that administer: who asks for them is not made one, and no other key shows them.
+  assert.equal((await createKey({ key_type: 'configuration', name: 'more', permissions: { manage_recipients: true } })).status, 422);
+  const asker = (await (await createKey({ key_type: 'configuration', name: 'asker', permissions: { run_queries: true, manage_recipients: true } })).json()).data;
+  for (const k of [config, asker]) assert.deepEqual([k.attributes.key_type, k.attributes.permissions.manage_boards, k.attributes.permissions.manage_recipients], ['configuration', true, false]);
+  assert.equal((await skep.call('GET', '/1/recipients', undefined, { 'x-honeycomb-team': asker.attributes.secret })).status, 403);
+  const all = (await (await v2('GET', '/2/teams/skep/api-keys')).json()).data;
+  assert.equal(all.find((k) => k.id === root.id).attributes.permissions.manage_recipients, true);
+  // Who changed a board last stands on it.
+  const board = await skep.json('POST', '/1/boards', { name: 'b', type: 'flexible', updated_by: 'nobody' }, { 'x-honeycomb-team': asker.attributes.secret });
+  assert.equal(board.updated_by, 'asker');
+  assert.equal((await skep.json('PUT', `/1/boards/${board.id}`, board, { 'x-honeycomb-team': config.attributes.secret })).updated_by, 'config');
   const list = (await (await v2('GET', '/2/teams/skep/api-keys?filter%5Btype%5D=ingest')).json()).data;
   assert.ok(list.some((k) => k.id === sender.id) && list.every((k) => k.attributes.key_type === 'ingest' && !k.attributes.secret));
   const changed = await v2('PATCH', `/2/teams/skep/api-keys/${sender.id}`, { attributes: { disabled: true } });

@@ -333,9 +333,9 @@ test('of two who change a board at once the second is told, and sees what the fi
   const b = await makeBoard('Shared', [await question({ calculations: [{ op: 'COUNT' }] }, 'shop', 'Of two')]);
   await open(b);
   await panel('Of two').locator('.uplot').waitFor();
-  await until('a change of another second', async () => (await skep.json('PUT', `/1/boards/${b.id}`, { ...b, description: `by somebody else` })).updated_at !== b.updated_at);
   await grip('Of two').focus();
   await page.keyboard.press('Shift+ArrowRight');
+  await skep.json('PUT', `/1/boards/${b.id}`, { ...b, description: 'by somebody else' });
   await page.keyboard.press('Enter');
   await page.getByRole('alert').getByText('somebody else has changed this board').waitFor();
   await page.getByText('by somebody else').waitFor();
@@ -344,6 +344,33 @@ test('of two who change a board at once the second is told, and sees what the fi
   await page.keyboard.press('Shift+ArrowRight');
   await page.keyboard.press('Enter');
   await keptAs(b.id, [[0, 0, 7, 4]]);
+});
+
+test('an open board shows what others change; while something is in the hand here it says so and waits', options, async () => {
+  const text = (content) => ({ type: 'text', text_panel: { content }, ...at(0, 0, 12, 2) });
+  const b = await makeBoard('Open', [text('# First')]);
+  await open(b);
+  await page.getByRole('heading', { name: 'First' }).first().waitFor();
+  // Two changes of one second are two revisions.
+  const [one, two] = [await skep.json('PUT', `/1/boards/${b.id}`, { ...b, description: 'once' }), await skep.json('PUT', `/1/boards/${b.id}`, { ...b, description: 'twice' })];
+  assert.notEqual(one.revision, two.revision);
+  await page.getByText('twice', { exact: true }).waitFor();
+  await menu('First', 'Edit the text');
+  const edit = page.getByLabel('Text in Markdown');
+  await edit.fill('# Mine');
+  await skep.json('PUT', `/1/boards/${b.id}`, { ...two, description: 'thrice' });
+  const note = page.getByRole('status').filter({ hasText: 'Changed by somebody else' });
+  await note.waitFor();
+  await shot('board-changed');
+  assert.equal(await edit.inputValue(), '# Mine');
+  assert.equal(await page.getByText('thrice', { exact: true }).count(), 0);
+  await note.getByRole('button', { name: 'Show it as it is now' }).click();
+  await page.getByText('thrice', { exact: true }).waitFor();
+  await note.waitFor({ state: 'detached' });
+  // What was in the hand goes on, of the board as it is now.
+  assert.equal(await edit.inputValue(), '# Mine');
+  await page.getByRole('button', { name: /^Keep/ }).click();
+  await until('both changes', async () => { const now = await kept(b.id); return (now.description === 'thrice' && now.panels[0].text_panel.content === '# Mine') || null; });
 });
 
 test('the look of a panel is changed; a bar, a number, a table; the API has it', options, async () => {

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A board. Changes are shown at once and sent one after another: while one is on its way the newest waits, those
-// between are left out. What the server refuses is said, and the board as it is there comes back.
+// between are left out. What the server refuses is said, and the board as it is there comes back. What others change
+// is shown when it is noticed; while something is in the hand here, when one says so.
 
 import { useMemo, useRef, useState } from 'preact/hooks';
-import { added, around, board, dropBoard, keepBoard, placed, placesOf, rename, type Board, type Panel, type QueryPart } from '../lib/boards';
-import { api } from '../lib/api';
+import { added, around, board, changerOf, dropBoard, keepBoard, placed, placesOf, rename, type Board, type Panel, type QueryPart } from '../lib/boards';
+import { api, ApiError } from '../lib/api';
 import { CursorBus } from '../lib/cursor';
 import { environment } from '../lib/env';
 import { limiter, type Limited } from '../lib/limit';
@@ -14,7 +15,7 @@ import { filtersOf } from '../lib/query';
 import { go, href, named, useRoute } from '../lib/route';
 import { rangeOf, spanOf } from '../lib/time';
 import type { Dataset, Filter, Span } from '../lib/types';
-import { useLoad } from '../lib/use';
+import { useInterval, useLoad } from '../lib/use';
 import { Markers, useMarkers } from '../parts/Markers';
 import { openMenu } from '../parts/Menu';
 import { Empty, ErrorBox, Progress } from '../parts/States';
@@ -28,6 +29,9 @@ import { Settings } from './Settings';
 
 const AT_A_TIME = 4;
 const PANELS_MAX = 200;
+const LOOK_MS = 5e3;
+
+const inHand = () => document.querySelector('.boards form, .board-grid.held') !== null;
 
 // What the panels of a board have in common.
 export interface Shared {
@@ -50,6 +54,8 @@ function useKept(id: string) {
   const loaded = useLoad(`board ${environment()} ${id}`, (signal) => board(id, signal));
   const [mine, setMine] = useState<Board | null>(null);
   const [error, setError] = useState<Error | null>(null);
+  const [theirs, setTheirs] = useState<Board | null>(null);
+  const shown = useRef<Board | null>(null);
   const next = useRef<Board | null>(null);
   const busy = useRef(false);
   const stamp = useRef<string | undefined>(undefined); // of the newest answer; what waits was made of one before
@@ -61,10 +67,10 @@ function useKept(id: string) {
     busy.current = true;
     try {
       while (next.current) {
-        const sent: Board = { ...next.current, ...(stamp.current && { updated_at: stamp.current }) };
+        const sent: Board = { ...next.current, ...(stamp.current && { revision: stamp.current }) };
         next.current = null;
         const kept = await keepBoard(sent);
-        stamp.current = kept.updated_at;
+        stamp.current = kept.revision;
         if (!next.current) setMine(kept);
       }
     } catch (e) {
@@ -72,15 +78,32 @@ function useKept(id: string) {
       stamp.current = undefined;
       setError(e as Error);
       setMine(null);
+      setTheirs(null);
       loaded.reload();
     }
     busy.current = false;
   };
-  return { b: mine ?? loaded.data, keep: (b: Board) => void keep(b), loaded, error, setError };
+  const b = mine ?? loaded.data;
+  const take = (there: Board) => {
+    stamp.current = there.revision;
+    setMine(there);
+    setTheirs(null);
+  };
+  useInterval(b ? LOOK_MS : null, () => {
+    if (busy.current) return;
+    board(id).then((there) => {
+      if (busy.current) return;
+      if (there.revision === shown.current?.revision) setTheirs(null);
+      else if (inHand()) setTheirs(there);
+      else take(there);
+    }, (e: Error) => e instanceof ApiError && e.status === 404 && setError(e));
+  });
+  shown.current = b;
+  return { b, keep: (b: Board) => void keep(b), loaded, error, setError, theirs, take };
 }
 
 export function OneBoard({ id }: { id: string }) {
-  const { b, keep, loaded, error, setError } = useKept(id);
+  const { b, keep, loaded, error, setError, theirs, take } = useKept(id);
   const { params } = useRoute();
   const [bus] = useState(() => new CursorBus());
   const [limited] = useState(() => limiter(AT_A_TIME));
@@ -117,6 +140,7 @@ export function OneBoard({ id }: { id: string }) {
       </div>
       {b.description && <p>{b.description}</p>}
       {error && <ErrorBox error={error} />}
+      {theirs && <p class="note" role="status"><span>Changed by {changerOf(theirs)}; what you are at is of before.</span> <button type="button" class="button small" onClick={() => take(theirs)}>Show it as it is now</button></p>}
       {beside.error && <ErrorBox error={beside.error} retry={beside.reload} />}
       {settings && <Settings board={b} keep={keep} close={() => openSettings(false)} />}
       <p class="visually-hidden" role="status">{said}</p>

@@ -19,7 +19,7 @@ export interface Panel { type: 'query' | 'slo' | 'text'; position?: Position; qu
 export interface Preset { column: string; alias: string }
 interface OldQuery { caption?: string; query_style?: QueryPart['query_style']; dataset?: string; query_id?: string; query_annotation_id?: string }
 export interface Board {
-  id: string; name: string; description: string; type: string; layout_generation?: 'manual' | 'auto'; panels: Panel[]; preset_filters?: Preset[]; updated_at?: string;
+  id: string; name: string; description: string; type: string; layout_generation?: 'manual' | 'auto'; panels: Panel[]; preset_filters?: Preset[]; updated_at?: string; revision: string; updated_by?: string;
   queries?: OldQuery[]; slos?: string[];
 }
 export interface Annotation { id: string; name: string; query_id: string }
@@ -68,10 +68,12 @@ async function withName(p: Panel): Promise<Panel> {
 
 export const board = async (id: string, signal?: AbortSignal) => modern(await hny<Board>('GET', `boards/${encodeURIComponent(id)}`, undefined, signal));
 
-// Of two who change a board at once the second is told; `updated_at` is that of the board that was changed.
+export const changerOf = (b: Board) => b.updated_by || 'somebody else';
+
+// Of two who change a board at once the second is told; `revision` is that of the board that was changed.
 export async function keepBoard(b: Board): Promise<Board> {
   const there = await hny<Board>('GET', `boards/${encodeURIComponent(b.id)}`);
-  if (b.updated_at !== there.updated_at) throw new Error('somebody else has changed this board; here it is as it is now');
+  if (b.revision !== there.revision) throw new Error(`${changerOf(there)} has changed this board; here it is as it is now`);
   const { queries: _q, slos: _s, ...rest } = b;
   const panels = await Promise.all(b.panels.map(withName));
   return hny<Board>('PUT', `boards/${encodeURIComponent(b.id)}`, { ...rest, panels, type: 'flexible', layout_generation: 'manual' });
