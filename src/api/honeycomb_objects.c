@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "base/assert.h"
+#include "base/log.h"
 #include "wire/rfc3339.h"
 
 const struct skep_api__hny_object *const skep_api__hny_objects[] = {
@@ -463,14 +464,39 @@ bool skep_api__hny_read(struct skep_api__hny_call *c)
     return true;
 }
 
+/* Undone where what belongs to it cannot be kept: 201 would promise what is not so. */
+static skep_rc put_whole(struct skep_api__hny_call *c, skep_err *err)
+{
+    struct skep_state *state = c->job->api->cfg.state;
+    skep_err why;
+    SKEP_TRY(skep_state_put_object(state, c->what->kind, &c->object, &c->job->arena, err));
+    skep_rc rc = c->what->settle ? c->what->settle(c, err) : SKEP_OK;
+    if (rc != SKEP_OK && skep_state_drop_object(state, c->what->kind, c->object.environment,
+                                                c->object.id, &why) != SKEP_OK)
+        skep_log(WARN, "an object that was refused stays", SKEP_K_STR("id", c->object.id),
+                 SKEP_K_CSTR("error", why.text));
+    return rc;
+}
+
+static skep_rc set_whole(struct skep_api__hny_call *c, struct skep_object *before, skep_err *err)
+{
+    struct skep_state *state = c->job->api->cfg.state;
+    skep_err why;
+    SKEP_TRY(skep_state_set_object(state, c->what->kind, &c->object, err));
+    skep_rc rc = c->what->settle ? c->what->settle(c, err) : SKEP_OK;
+    if (rc != SKEP_OK && skep_state_set_object(state, c->what->kind, before, &why) != SKEP_OK)
+        skep_log(WARN, "a change of an object that was refused stays",
+                 SKEP_K_STR("id", c->object.id), SKEP_K_CSTR("error", why.text));
+    return rc;
+}
+
 static void create(struct skep_api__hny_call *c)
 {
     skep_err err;
     c->object.name = SKEP_STR("");
     if (!skep_api__hny_read(c))
         return;
-    skep_rc rc = skep_state_put_object(c->job->api->cfg.state, c->what->kind, &c->object,
-                                       &c->job->arena, &err);
+    skep_rc rc = put_whole(c, &err);
     if (rc != SKEP_OK) {
         fail_rc(c, rc, &err);
         return;
@@ -488,8 +514,9 @@ static void set(struct skep_api__hny_call *c)
     yyjson_doc *old =
         yyjson_read_opts((char *)(uintptr_t)c->object.body.p, c->object.body.n, 0, &c->alc, NULL);
     c->old = yyjson_doc_get_root(old);
+    struct skep_object before = c->object;
     if (skep_api__hny_read(c)) {
-        skep_rc rc = skep_state_set_object(c->job->api->cfg.state, c->what->kind, &c->object, &err);
+        skep_rc rc = set_whole(c, &before, &err);
         if (rc == SKEP_OK && c->what->changed)
             c->what->changed(c, SKEP_HNY_SET);
         if (rc == SKEP_OK)

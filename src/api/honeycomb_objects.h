@@ -2,7 +2,8 @@
 /* Objects of Honeycomb's API: made, read, changed and dropped by one piece of code, each described
  * by a file with a table.
  *
- *   POST    body -> checked by the table of members -> `check` -> kept as JSON -> `changed`
+ *   POST    body -> checked by the table of members -> `check` -> kept as JSON -> `settle`
+ *           -> `changed`
  *   GET     kept JSON + id, created_at, updated_at + what `show` adds
  *   PUT     as POST; the whole object, but for members that are KEEP or FIXED
  *   DELETE  `dropping` may refuse -> dropped -> `changed`
@@ -93,7 +94,10 @@ struct skep_api__hny_object {
     /* All may be NULL.  False: the request has been refused. */
     bool (*check)(struct skep_api__hny_call *c);
     bool (*dropping)(struct skep_api__hny_call *c);
-    /* After it was written; must not fail. */
+    /* Keep what belongs to it beside (a recipient's place), after it was written.  Not SKEP_OK: it
+     * is as it was before, and the request is refused. */
+    skep_rc (*settle)(struct skep_api__hny_call *c, skep_err *err);
+    /* After all was written; must not fail. */
     void (*changed)(struct skep_api__hny_call *c, enum skep_api__hny_change how);
     /* Add what is known of it beside. */
     void (*show)(struct skep_api__hny_call *c, const struct skep_object *o, yyjson_mut_doc *doc,

@@ -179,23 +179,33 @@ static void audit(struct skep_api__hny_call *c, enum skep_api__hny_change how)
                         SKEP_STRARG(skep_notify_shown(arena, target)), SKEP_STRARG(c->object.id)));
 }
 
+static skep_rc drop_place(struct skep_api__hny_call *c, skep_err *err)
+{
+    skep_rc rc =
+        skep_state_drop_place(c->job->api->cfg.state, c->object.environment,
+                              skep_api__recipient_place(&c->job->arena, c->object.id), err);
+    return rc == SKEP_ENOTFOUND ? SKEP_OK : rc;
+}
+
+static skep_rc settle(struct skep_api__hny_call *c, skep_err *err)
+{
+    const struct kind *k = kind_of(skep_api__hny_mut_text(c->body, "type"));
+    skep_assert(k != NULL); /* it passed `check` */
+    skep_str to = address_of(c, k, yyjson_mut_obj_get(c->body, "details"));
+    skep_rc rc = to.n ? keep_place(c, k, to, err) : drop_place(c, err);
+    if (rc == SKEP_ELIMIT)
+        return skep_fail(err, rc, "there are %d places to notify, and no more may be",
+                         SKEP_STATE_PLACES_MAX);
+    return rc;
+}
+
 static void changed(struct skep_api__hny_call *c, enum skep_api__hny_change how)
 {
     skep_err err = {.text = ""};
     audit(c, how);
-    skep_rc rc = SKEP_OK;
-    const struct kind *k =
-        how == SKEP_HNY_DROPPED ? NULL : kind_of(skep_api__hny_mut_text(c->body, "type"));
-    skep_str to = k ? address_of(c, k, yyjson_mut_obj_get(c->body, "details")) : SKEP_STR("");
-    if (to.n) {
-        rc = keep_place(c, k, to, &err);
-    } else {
-        rc = skep_state_drop_place(c->job->api->cfg.state, c->object.environment,
-                                   skep_api__recipient_place(&c->job->arena, c->object.id), &err);
-        rc = rc == SKEP_ENOTFOUND ? SKEP_OK : rc;
-    }
+    skep_rc rc = how == SKEP_HNY_DROPPED ? drop_place(c, &err) : SKEP_OK;
     if (rc != SKEP_OK)
-        skep_log(WARN, "a recipient has no place, its messages will be lost", SKEP_K_RC(rc),
+        skep_log(WARN, "the place of a recipient that was deleted stays", SKEP_K_RC(rc),
                  SKEP_K_STR("recipient", c->object.id), SKEP_K_CSTR("error", err.text));
     skep_notify_changed(c->job->api->cfg.notify);
 }
@@ -296,6 +306,7 @@ const struct skep_api__hny_object skep_api__hny_recipient = {
     .members = SKEP_HNY_MEMBERS(members),
     .check = check,
     .dropping = dropping,
+    .settle = settle,
     .changed = changed,
     .routes = routes,
     .n_routes = SKEP_ARRAY_LEN(routes),

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Retention of log groups: lines older than their group keeps them are deleted.
+/* What goes by the clock: lines older than their log group keeps them, and questions of the history
+ * that are too old (state/runs.h).
  *
  *   each ten minutes of the clock, at the start, and when a setting changed:
  *     for each group with a retention: delete its lines before now - days
+ *     let go of old questions, also where nobody asks new ones
  *
  * It is the store's delete (docs/decisions/0008-deaths.md): gone from every answer at once, counted
  * as deleted, off the disk with the next merge.  A group whose delete fails is tried again the next
@@ -19,6 +21,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "state/logs.h"
+#include "state/runs.h"
 
 static const int64_t day_ns = 86400ll * 1000000000, step_ns = 600ll * 1000000000;
 enum { LOOK_MS = 1000 };
@@ -61,6 +64,15 @@ static void clean_group(struct skep_logs_retention *r, const struct skep_state_l
                  SKEP_K_U64("rows", rows));
 }
 
+static void clean_runs(struct skep_logs_retention *r, skep_ts_ns now_ns)
+{
+    skep_err err = {.text = ""};
+    skep_rc rc = skep_state_runs_forget(r->api->cfg.state, now_ns, &err);
+    if (rc != SKEP_OK)
+        skep_log(WARN, "old questions stay in the history, trying again in ten minutes",
+                 SKEP_K_RC(rc), SKEP_K_CSTR("error", err.text));
+}
+
 static void round_of(struct skep_logs_retention *r, skep_ts_ns now_ns)
 {
     struct skep_arena arena;
@@ -71,6 +83,7 @@ static void round_of(struct skep_logs_retention *r, skep_ts_ns now_ns)
     for (size_t i = 0; i < n && !canceled(r->api); i++)
         clean_group(r, &list[i], now_ns, &arena);
     skep_arena_done(&arena);
+    clean_runs(r, now_ns);
 }
 
 /* Waits for a wake-up, at most a moment; true = there was one. */

@@ -76,6 +76,29 @@ static void fail(struct skep_api__job *job, skep_rc rc, const skep_err *err)
         skep_api__job_fail_rc(job, rc, err);
 }
 
+/* The audit log: "example.com/app.js (7)"; a build id. */
+static void audit(struct skep_api__job *job, const char *what, int64_t id, skep_str name)
+{
+    skep_api__audit(
+        job, what,
+        skep_arena_printf(&job->arena, SKEP_STRFMT " (%lld)", SKEP_STRARG(name), (long long)id));
+}
+
+/* Its name, while it is there. */
+static skep_str name_of(struct skep_api__job *job, int64_t id)
+{
+    struct skep_artifact *all = NULL;
+    size_t n = 0;
+    skep_err err = {.text = ""};
+    if (skep_state_artifacts(job->api->cfg.state, &job->req->caller.environment, &job->arena, &all,
+                             &n, &err) != SKEP_OK)
+        return SKEP_STR("");
+    for (size_t i = 0; i < n; i++)
+        if (all[i].id == id)
+            return all[i].name;
+    return SKEP_STR("");
+}
+
 static void put(struct skep_api__job *job)
 {
     skep_bytes body = job->req->body;
@@ -104,6 +127,7 @@ static void put(struct skep_api__job *job)
         fail(job, rc, &err);
         return;
     }
+    audit(job, "symbols.create", a.id, a.name);
     skep_api__json_begin(job, 201);
     skep_json_object(&job->out.json);
     skep_json_put_i64(&job->out.json, SKEP_STR("id"), a.id);
@@ -118,8 +142,11 @@ static void drop(struct skep_api__job *job)
     int64_t id = 0;
     skep_err err = {.text = "no such map or debug file"};
     skep_rc rc = skep_str_i64(skep_request_capture(job->req, 0), &id) ? SKEP_OK : SKEP_ENOTFOUND;
+    skep_str name = rc == SKEP_OK ? name_of(job, id) : SKEP_STR("");
     if (rc == SKEP_OK)
         rc = skep_symbols_drop(job->api->cfg.symbols, job->req->caller.environment, id, &err);
+    if (rc == SKEP_OK)
+        audit(job, "symbols.delete", id, name);
     skep_api__end_ok(job, rc, &err);
 }
 

@@ -8,6 +8,7 @@
  * brings none.
  *
  * Threads: workers.  Memory: the job's arena, the map's copy. */
+#include "api/keys.h"
 #include "api/rollbar_priv.h"
 
 #include <stdlib.h>
@@ -155,6 +156,9 @@ static void keep(struct skep_api__job *job, const struct skep_api__rb_form *f)
         skep_api__rb_fail_rc(job, rc, &err);
         return;
     }
+    skep_api__audit(job, "symbols.create",
+                    skep_arena_printf(&job->arena, SKEP_STRFMT " (%lld)",
+                                      SKEP_STRARG(skep_symbols_address(a.name)), (long long)id));
     skep_api__rb_begin(job, 200);
     skep_json_object(&job->out.json);
     skep_json_put_i64(&job->out.json, SKEP_STR("id"), id);

@@ -3,16 +3,14 @@
  * top level, or a field of a form, with files or without).  The header is first, because newer
  * notifiers send it alone.
  *
- * Only without header and parameter is the body waited for, and only up to BODY_MAX_BYTES of it is
- * looked into: the token of a larger one must stand in the header, unless the body is a form with
- * files, whose parts are found without reading them.
+ * Only without header and parameter is the body waited for: net takes SKEP_GATE_UNKNOWN_BYTES of it
+ * at most, unless it is a form with files whose token stands near its beginning (BEGUN), as curl's
+ * and the libraries' do.
  * Threads: I/O.  Memory: the body's JSON tree while the token is looked for. */
 #include <yyjson.h>
 
 #include "auth/auth_priv.h"
 #include "wire/multipart.h"
-
-static const size_t body_max_bytes = 4 << 20;
 
 static skep_str in_form(skep_str body)
 {
@@ -25,18 +23,24 @@ static skep_str in_form(skep_str body)
     return SKEP_STR_NULL;
 }
 
+/* The token of a form with files, or of as much as has come of one; empty if there is none. */
+static skep_str in_parts(const struct skep_request *req, skep_str body)
+{
+    struct skep_part part;
+    bool found = skep_str_starts(req->content_type, SKEP_STR("multipart/")) &&
+                 skep_multipart_find(skep_request_header(req, SKEP_STR("content-type")), body,
+                                     SKEP_STR("access_token"), &part);
+    return found ? part.body : SKEP_STR("");
+}
+
 /* The token of a body, in the request's arena; empty if there is none. */
 static skep_str in_body(struct skep_request *req)
 {
     skep_str body = skep_bytes_str(req->body);
-    struct skep_part part;
-    if (skep_str_starts(req->content_type, SKEP_STR("multipart/")))
-        return skep_multipart_find(skep_request_header(req, SKEP_STR("content-type")), body,
-                                   SKEP_STR("access_token"), &part)
-                   ? part.body
-                   : SKEP_STR("");
-    if (body.n == 0 || body.n > body_max_bytes)
+    if (body.n == 0 || body.n > SKEP_GATE_UNKNOWN_BYTES)
         return SKEP_STR("");
+    if (skep_str_starts(req->content_type, SKEP_STR("multipart/")))
+        return in_parts(req, body);
     if (skep_str_eq(req->content_type, SKEP_STR("application/x-www-form-urlencoded")))
         return in_form(body);
     yyjson_doc *doc = yyjson_read(body.p, body.n, 0);
@@ -60,9 +64,12 @@ static enum skep_auth__found find(const struct skep_auth__question *q, struct sk
                     skep_str_eq(q->req->method, SKEP_STR("PATCH"));
     if (!has_body || (q->open && q->table->n_keys == 0))
         return SKEP_AUTH__NONE;
-    if (q->moment != SKEP_GATE_BODY)
+    if (q->moment == SKEP_GATE_BEGUN)
+        token = in_parts(q->req, skep_bytes_str(q->wire));
+    if (q->moment != SKEP_GATE_BODY && token.n == 0)
         return SKEP_AUTH__LATER_BODY;
-    token = in_body(q->req);
+    if (q->moment == SKEP_GATE_BODY)
+        token = in_body(q->req);
     return token.n ? skep_auth__claimed(skep_auth__by_rollbar(q->table, token), ret)
                    : SKEP_AUTH__NONE;
 }

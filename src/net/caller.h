@@ -4,15 +4,18 @@
  *   route.right, route.form --.
  *   headers, later the body ---+--> gate (not net's: src/auth) --> req->caller | req->denial
  *
- * net knows nothing of keys.  It asks the gate at up to three moments and carries the answer:
+ * net knows nothing of keys.  It asks the gate at up to four moments and carries the answer:
  *
  *   HEAD   the headers are complete; no byte of the body was taken
+ *   BEGUN  the first SKEP_GATE_BEGUN_BYTES of a body that may hold a token, not encoded
  *   WIRE   the body stands as it was received (a signature covers it so)
  *   BODY   the body stands decoded in req->body (a token may lie in it)
  *
  * I1  a handler runs only after the gate let the request pass; without a gate every request passes
  *     with all rights in the environment "default".
- * I2  caller and denial do not change once a handler or a refusal has the request. */
+ * I2  caller and denial do not change once a handler or a refusal has the request.
+ * I3  of a body whose token is not known yet at most SKEP_GATE_UNKNOWN_BYTES are taken, received or
+ *     decoded, whatever the route takes of others. */
 #pragma once
 
 #include "base/err.h"
@@ -74,12 +77,19 @@ struct skep_denial {
     int retry_after_s; /* RATE: seconds until it may be tried again; net adds the header */
 };
 
-enum skep_gate_moment { SKEP_GATE_HEAD, SKEP_GATE_WIRE, SKEP_GATE_BODY };
+enum skep_gate_moment {
+    SKEP_GATE_HEAD,
+    SKEP_GATE_BEGUN,
+    SKEP_GATE_WIRE,
+    SKEP_GATE_BODY,
+    SKEP_GATE_MOMENTS
+};
+enum { SKEP_GATE_BEGUN_BYTES = 64 << 10, SKEP_GATE_UNKNOWN_BYTES = 4 << 20 };
 enum skep_gate_answer {
     SKEP_GATE_PASS,     /* req->caller is filled */
     SKEP_GATE_REFUSE,   /* req->denial.why is set, *ret_message says it */
     SKEP_GATE_ASK_WIRE, /* not before the body stands: ask again at WIRE */
-    SKEP_GATE_ASK_BODY  /* ask again at BODY */
+    SKEP_GATE_ASK_BODY  /* ask again at BEGUN, if the body is that long, and at BODY */
 };
 
 struct skep_gate {
@@ -87,7 +97,7 @@ struct skep_gate {
     /* Called on an I/O thread: must not block.  req->route is set.  It may fill caller and denial
      * of the request and nothing else.
      *
-     * wire         the body as received, at WIRE only
+     * wire         the body as received, at BEGUN (so far) and WIRE only
      * ret_message  for people, in req->arena or static; must not hold a secret */
     enum skep_gate_answer (*ask)(void *ctx, struct skep_request *req, enum skep_gate_moment moment,
                                  skep_bytes wire, skep_str *ret_message);

@@ -2,9 +2,10 @@
 /* Asking the gate who sends a request (net/caller.h draws the moments).
  *
  *   HEAD --ask--> PASS | REFUSE | ASK_WIRE --> WIRE --ask--> PASS | REFUSE | ASK_BODY --> BODY ...
- *                               `----------- ASK_BODY -------------------------------> BODY
+ *                               |                                                          ^
+ *                               `- ASK_BODY --> BEGUN --ask--> PASS | REFUSE | ASK_BODY ---'
  *
- * A refusal at HEAD means that no byte of the body is kept.
+ * A refusal at HEAD means that no byte of the body is kept, one at BEGUN that no more is.
  *
  * I1  r->gate is PASS when a handler runs.
  * I2  the gate is asked at most once a moment, and never for what it let pass.
@@ -54,7 +55,9 @@ static bool wanted(const struct skep_net__req *r, enum skep_gate_moment moment)
     switch (moment) {
     case SKEP_GATE_HEAD: return true;
     case SKEP_GATE_WIRE: return r->gate == SKEP_GATE_ASK_WIRE;
+    case SKEP_GATE_BEGUN:
     case SKEP_GATE_BODY: return r->gate == SKEP_GATE_ASK_BODY;
+    case SKEP_GATE_MOMENTS:
     default: skep_unreachable("moment");
     }
 }
@@ -66,12 +69,12 @@ void skep_net__gate_ask(struct skep_net__req *r, enum skep_gate_moment moment)
     skep_bytes wire = {0};
     if (!wanted(r, moment))
         return;
-    if (moment == SKEP_GATE_WIRE)
+    if (moment == SKEP_GATE_WIRE || moment == SKEP_GATE_BEGUN)
         wire = (skep_bytes){r->wire.p, r->wire.n};
     r->gate =
         gate->ask ? gate->ask(gate->ctx, &r->pub, moment, wire, &message) : open_door(&r->pub);
     skep_assert(moment != SKEP_GATE_BODY || r->gate <= SKEP_GATE_REFUSE);
-    skep_assert(moment != SKEP_GATE_WIRE || r->gate != SKEP_GATE_ASK_WIRE);
+    skep_assert(moment == SKEP_GATE_HEAD || r->gate != SKEP_GATE_ASK_WIRE);
     skep_assert(r->gate != SKEP_GATE_PASS || r->pub.caller.environment.n > 0);
     if (r->gate != SKEP_GATE_REFUSE)
         return;

@@ -196,18 +196,42 @@ static void refuse_err(struct skep_net__req *r, skep_rc rc, const skep_err *err)
     skep_net__req_refuse(r, skep_rc_info(rc)->http, rc, skep_str_c(err->text));
 }
 
+/* How much of a body is taken: of one whose key is not known less than the route's. */
+static size_t body_limit(const struct skep_net__req *r)
+{
+    bool unknown = r->gate == SKEP_GATE_ASK_BODY;
+    return unknown ? SKEP_MIN(r->limit_bytes, (size_t)SKEP_GATE_UNKNOWN_BYTES) : r->limit_bytes;
+}
+
+/* Refused where a body may be longer once its key is known. */
+static void refuse_unknown(struct skep_net__req *r)
+{
+    skep_net__count(r->net, refused_limit, 1);
+    skep_net__req_refuse(
+        r, 413, SKEP_ETOOLARGE,
+        skep_arena_printf(&r->arena,
+                          "a body of more than %d bytes needs its key in a header, or in its "
+                          "first %d bytes as they are sent",
+                          SKEP_GATE_UNKNOWN_BYTES, SKEP_GATE_BEGUN_BYTES));
+}
+
 bool skep_net__req_body(struct skep_net__req *r, skep_bytes b)
 {
     skep_err err = {0};
     skep_net__count(r->net, bytes_in, b.n);
     if (r->action == SKEP_NET__REFUSE)
         return false;
-    size_t expect = r->expect_bytes == SIZE_MAX ? 0 : r->expect_bytes;
-    skep_rc rc = skep_net__intake_put(&r->wire, b, expect, r->limit_bytes, &err);
-    if (rc == SKEP_OK)
-        return true;
-    refuse_err(r, rc, &err);
-    return false;
+    size_t expect = r->expect_bytes == SIZE_MAX ? 0 : r->expect_bytes, limit = body_limit(r);
+    bool begins = r->wire.n < SKEP_GATE_BEGUN_BYTES;
+    skep_rc rc = skep_net__intake_put(&r->wire, b, expect, limit, &err);
+    if (rc == SKEP_OK && begins && r->wire.n >= SKEP_GATE_BEGUN_BYTES &&
+        r->coding == SKEP_NET__IDENTITY)
+        skep_net__gate_ask(r, SKEP_GATE_BEGUN);
+    if (rc == SKEP_ETOOLARGE && limit < r->limit_bytes)
+        refuse_unknown(r);
+    else if (rc != SKEP_OK)
+        refuse_err(r, rc, &err);
+    return r->action != SKEP_NET__REFUSE;
 }
 
 static void undo_encoding(struct skep_net__req *r, struct skep_net__inflater *inf)
@@ -223,9 +247,13 @@ static void undo_encoding(struct skep_net__req *r, struct skep_net__inflater *in
         return;
     }
     skep_bytes in = {r->wire.p, r->wire.n};
-    skep_rc rc = skep_net__inflate(inf, r->coding, in, r->limit_bytes, &r->body, &err);
+    size_t limit = body_limit(r);
+    skep_rc rc = skep_net__inflate(inf, r->coding, in, limit, &r->body, &err);
     if (rc != SKEP_OK) {
-        refuse_err(r, rc, &err);
+        if (rc == SKEP_ETOOLARGE && limit < r->limit_bytes)
+            refuse_unknown(r);
+        else
+            refuse_err(r, rc, &err);
         return;
     }
     skep_net__intake_done(&r->wire);

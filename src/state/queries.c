@@ -36,15 +36,14 @@ static skep_rc insert_query(struct skep_state *s, skep_str environment, skep_str
 }
 
 /* Clients store a query for each question they ask, and nothing deletes one: the oldest that
- * nothing names go, now and then. */
-static skep_rc drop_queries(struct skep_state *s, skep_str environment, skep_err *err)
+ * nothing names go, now and then, of each environment that has too many. */
+static skep_rc drop_queries(struct skep_state *s, skep_err *err)
 {
     if (++s->queries_put < QUERIES_EACH)
         return SKEP_OK;
     s->queries_put = 0;
     sqlite3_stmt *st = skep_state__use(s, SKEP_STATE__QUERY_DROP);
-    skep_state__bind_str(st, 1, environment);
-    skep_state__bind_i64(st, 2, (int64_t)s->queries_limit);
+    skep_state__bind_i64(st, 1, (int64_t)s->queries_limit);
     return skep_state__run(s, st, err);
 }
 
@@ -57,7 +56,7 @@ skep_rc skep_state_put_query(struct skep_state *s, skep_str environment, skep_st
     if (rc == SKEP_OK && !found)
         rc = insert_query(s, environment, dataset, spec, ret, err);
     if (rc == SKEP_OK && !found)
-        rc = drop_queries(s, environment, err);
+        rc = drop_queries(s, err);
     skep_mutex_unlock(&s->lock);
     return rc;
 }

@@ -85,6 +85,16 @@ skep_rc skep_state_run_put(struct skep_state *s, const struct skep_run *r, skep_
     return rc;
 }
 
+skep_rc skep_state_runs_forget(struct skep_state *s, int64_t now_ns, skep_err *err)
+{
+    skep_mutex_lock(&s->lock);
+    sqlite3_stmt *st = skep_state__use(s, SKEP_STATE__RUN_FORGET);
+    skep_state__bind_i64(st, 1, now_ns - SKEP_RUNS_AGE_NS);
+    skep_rc rc = skep_state__run(s, st, err);
+    skep_mutex_unlock(&s->lock);
+    return rc;
+}
+
 static struct skep_run read_row(struct skep_arena *arena, sqlite3_stmt *st, skep_str environment)
 {
     return (struct skep_run){.number = sqlite3_column_int64(st, 0),

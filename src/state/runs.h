@@ -39,6 +39,9 @@ struct skep_run {
 /* Keep one; id and number are made.  Returns SKEP_OK | SKEP_EIO | SKEP_ENOSPC. */
 SKEP_NODISCARD skep_rc skep_state_run_put(struct skep_state *s, const struct skep_run *r,
                                           skep_state_id *ret, skep_err *err);
+/* Let go of what is too old by now, in all environments: a put looks at its own alone.
+ * Returns SKEP_OK | SKEP_EIO. */
+SKEP_NODISCARD skep_rc skep_state_runs_forget(struct skep_state *s, int64_t now_ns, skep_err *err);
 /* With its answer.  Returns SKEP_OK | SKEP_ENOTFOUND | SKEP_EIO | SKEP_ENOMEM. */
 SKEP_NODISCARD skep_rc skep_state_run_get(struct skep_state *s, skep_str environment, skep_str id,
                                           struct skep_arena *arena, struct skep_run *ret,

@@ -2,6 +2,7 @@
 // The history of questions: an answer that was kept is the answer as it was, whatever came since and behind a restart;
 // lists by who asked, words, stars and names; environments and rights.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -97,6 +98,17 @@ test('an answer that is very large is not kept, its question is', { timeout: 600
   assert.equal(new URL(kept.path, skep.url).searchParams.get('ds'), 'many');
 });
 
+test('what is older than the history reaches goes by the clock, also where nobody asks; what is starred stays', { timeout: 60000 }, async () => {
+  const old = (await ask(spec)).run, kept = (await ask(spec)).run, young = (await ask(spec)).run;
+  await skep.json('PATCH', `/skep/v1/runs/${kept}`, { starred: true });
+  await skep.stop();
+  const code = 'import sqlite3, sys; db = sqlite3.connect(sys.argv[1]); db.execute("UPDATE run SET created_ns = created_ns - 91 * 86400000000000 WHERE id IN (?, ?)", sys.argv[2:]); db.commit()';
+  execFileSync('python3', ['-c', code, join(dir, 'state.db'), old, kept]);
+  skep = await Skep.start({ dir });
+  await until('the old one to be gone', async () => (await skep.call('GET', `/skep/v1/runs/${old}`)).status === 404);
+  for (const id of [kept, young]) assert.equal((await skep.call('GET', `/skep/v1/runs/${id}`)).status, 200);
+});
+
 test('environments and rights: seen by who may ask there, changed by who asked', { timeout: 60000 }, async () => {
   const keyed = await Skep.start({ args: ['--auth', 'keys'] });
   const open = skep;
@@ -104,7 +116,7 @@ test('environments and rights: seen by who may ask there, changed by who asked',
   try {
     const key = async (name, ...flags) => ({ authorization: `Bearer ${(await makeKey(keyed.dir, name, ...flags)).token}` });
     const ann = await key('ann', '--rights', 'query'), bob = await key('bob', '--rights', 'query'), boss = await key('boss', '--rights', 'query,admin'), sender = await key('sender', '--rights', 'ingest');
-    for (const k of [ann, bob, boss]) await until('the key to be known', async () => (await keyed.call('GET', '/skep/v1/runs', undefined, k)).ok);
+    for (const k of [ann, bob, boss, sender]) await until('the key to be known', async () => (await keyed.call('GET', '/skep/v1/runs', undefined, k)).status !== 401);
     const { run } = await ask({ time_range: 60 }, ann);
     await ask({ time_range: 120 }, bob);
     assert.deepEqual((await runs('', bob)).runs.map((r) => [r.who, r.mine]), [['bob', true], ['ann', false]]);

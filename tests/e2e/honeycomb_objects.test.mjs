@@ -220,6 +220,25 @@ test('terraform: recipients of every kind', async () => {
   ]) await refused('POST', '/1/recipients', body, 422, field);
 });
 
+test('a recipient whose place cannot be kept is refused, and is not there', { timeout: 60000 }, async () => {
+  const list = () => skep.json('GET', '/1/recipients');
+  const silent = await skep.json('POST', '/1/recipients', { type: 'slack', details: { slack_channel: '#full' } }); // it has none
+  const before = await list();
+  const made = [];
+  for (;;) {
+    const r = await skep.call('POST', '/skep/v1/notify/places', { name: `full ${made.length}`, kind: 'webhook', target: `${hookUrl}/full` });
+    if (!r.ok) break;
+    assert.ok(made.length < 500);
+    made.push((await r.json()).id);
+  }
+  await refused('POST', '/1/recipients', { type: 'webhook', details: { webhook_name: 'one more', webhook_url: `${hookUrl}/more` } }, 422);
+  await refused('PUT', `/1/recipients/${silent.id}`, { type: 'slack', details: { slack_channel: '#full', webhook_url: `${hookUrl}/slack` } }, 422);
+  assert.deepEqual((await list()).map(({ updated_at, ...r }) => r), before.map(({ updated_at, ...r }) => r));
+  for (const id of made) assert.ok((await skep.call('DELETE', `/skep/v1/notify/places/${id}`)).ok);
+  const one = await skep.json('POST', '/1/recipients', { type: 'webhook', details: { webhook_name: 'one more', webhook_url: `${hookUrl}/more` } });
+  for (const r of [one, silent]) assert.equal(await status('DELETE', `/1/recipients/${r.id}`), 204);
+});
+
 test('a Slack address is a secret: no trigger, place or entry of the audit log has it; recipients are audited', async () => {
   const secret = 'T000/B000/verysecret';
   const slack_channel = `${hookUrl}/${secret}`;

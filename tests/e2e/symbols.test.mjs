@@ -226,6 +226,16 @@ test('a stripped program: function, file, line, and what was inlined', async () 
   await run(binary, ['symbols', 'delete', '--server', skep.url, String(kept.id)]);
   assert.deepEqual(await list(), []);
   assert.equal((await stackOf(after)).exceptions[0].frames[0].sent, undefined);
+  // Both are in the audit log, and so are maps, of either call.
+  await skep.json('POST', '/api/1/sourcemap', { version: 'a1', minified_url: 'https://example.com/a.js', source_map: JSON.stringify({ version: 3, sources: [], names: [], mappings: '' }) });
+  const map = (await skep.json('GET', '/skep/v1/symbols')).symbols.find((s) => s.version === 'a1');
+  assert.ok((await skep.call('DELETE', `/skep/v1/symbols/${map.id}`)).ok);
+  assert.equal((await skep.call('DELETE', `/skep/v1/symbols/${map.id}`)).status, 404);
+  const entries = (await skep.json('GET', '/skep/v1/audit')).entries.filter((e) => e.what.startsWith('symbols.'));
+  assert.deepEqual(entries.slice(0, 4).map((e) => [e.what, e.on]), [
+    ['symbols.delete', `example.com/a.js (${map.id})`], ['symbols.create', `example.com/a.js (${map.id})`],
+    ['symbols.delete', `${id} (${kept.id})`], ['symbols.create', `${id} (${kept.id})`],
+  ]);
 });
 
 test('a debug file sent whole is read by a process of its own; a hostile one hurts nobody', async () => {

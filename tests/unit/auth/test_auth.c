@@ -455,6 +455,35 @@ static void test_rollbar(void **unused)
     skep_auth_free(a);
 }
 
+/* A form with files: its token is found in what has come of it. */
+static void test_rollbar_begun(void **unused)
+{
+    struct skep_issued k = issue("default", SKEP_RIGHT_ADMIN, no_limits);
+    struct skep_auth *a = start(true);
+    char text[400];
+    (void)unused;
+    prepare(SKEP_RIGHT_ADMIN, SKEP_FORM_ROLLBAR);
+    request.method = SKEP_STR("POST");
+    request.content_type = SKEP_STR("multipart/form-data");
+    with_header("Content-Type", "multipart/form-data; boundary=x");
+    (void)snprintf(text, sizeof text,
+                   "--x\r\nContent-Disposition: form-data; name=\"access_token\"\r\n\r\n%s\r\n"
+                   "--x\r\nContent-Disposition: form-data; name=\"source_map\"\r\n\r\n{",
+                   k.rollbar);
+    assert_int_equal(ask_at(a, SKEP_GATE_HEAD, ""), SKEP_GATE_ASK_BODY);
+    assert_int_equal(ask_at(a, SKEP_GATE_BEGUN, text), SKEP_GATE_PASS);
+    char *token = strstr(text, k.rollbar);
+    *token = *token == '0' ? '1' : '0';
+    assert_int_equal(ask_at(a, SKEP_GATE_BEGUN, text), SKEP_GATE_REFUSE);
+    assert_int_equal(request.denial.why, SKEP_DENIED_UNKNOWN);
+    token[5] = '\0'; /* more of it may come */
+    assert_int_equal(ask_at(a, SKEP_GATE_BEGUN, text), SKEP_GATE_ASK_BODY);
+    no_headers();
+    request.content_type = SKEP_STR("application/json"); /* not before all of it is there */
+    assert_int_equal(ask_at(a, SKEP_GATE_BEGUN, "{\"access_token\":\"x\"}"), SKEP_GATE_ASK_BODY);
+    skep_auth_free(a);
+}
+
 /* --- SigV4: signed here with the same code, refused for what was changed behind it -------------
  */
 
@@ -665,6 +694,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_open_mode, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_bearer, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_rollbar, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_rollbar_begun, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_sigv4, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_key_file_lost, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_limits, set_up, tear_down),

@@ -13,11 +13,11 @@
 #include "raw_client.h"
 
 static struct echo e;
-static _Atomic unsigned n_asked[3];
+static _Atomic unsigned n_asked[SKEP_GATE_MOMENTS];
 static _Atomic uint64_t n_rows;
 
 /* The header "x-key" says what to do: pass, wire:TEXT and body:TEXT must be the body's bytes at
- * that moment, late = 429, else refused. */
+ * that moment, begun:X decides at BEGUN, by the first byte, late = 429, else refused. */
 static enum skep_gate_answer ask(void *ctx, struct skep_request *req, enum skep_gate_moment moment,
                                  skep_bytes wire, skep_str *ret_message)
 {
@@ -28,11 +28,16 @@ static enum skep_gate_answer ask(void *ctx, struct skep_request *req, enum skep_
         .environment = SKEP_STR("test"), .rights = SKEP_RIGHT_QUERY, .actor = key, .key = 7};
     if (moment == SKEP_GATE_HEAD && skep_str_starts(key, SKEP_STR("wire:")))
         return SKEP_GATE_ASK_WIRE;
-    if (moment == SKEP_GATE_HEAD && skep_str_starts(key, SKEP_STR("body:")))
+    if (moment == SKEP_GATE_HEAD &&
+        (skep_str_starts(key, SKEP_STR("body:")) || skep_str_starts(key, SKEP_STR("begun:"))))
+        return SKEP_GATE_ASK_BODY;
+    if (moment == SKEP_GATE_BEGUN && skep_str_starts(key, SKEP_STR("body:")))
         return SKEP_GATE_ASK_BODY;
     bool ok = skep_str_eq(key, SKEP_STR("pass"));
     if (moment == SKEP_GATE_WIRE)
         ok = skep_str_eq(skep_str_skip(key, 5), skep_bytes_str(wire));
+    if (moment == SKEP_GATE_BEGUN)
+        ok = wire.n >= SKEP_GATE_BEGUN_BYTES && key.p[6] == (char)wire.p[0];
     if (moment == SKEP_GATE_BODY)
         ok = skep_str_eq(skep_str_skip(key, 5), skep_bytes_str(req->body));
     if (ok)
@@ -142,6 +147,49 @@ static void test_no_upload(void **state)
     close(fd);
 }
 
+/* The answer to a body of so many bytes. */
+static struct reply begun(const char *key, size_t sent, const char *more)
+{
+    int fd = raw_connect(e.port);
+    char head[400];
+    char *body = calloc(1, sent);
+    memset(body, 'b', sent);
+    (void)snprintf(head, sizeof head,
+                   "POST /sink HTTP/1.1\r\nHost: localhost\r\nX-Key: %s\r\n%s"
+                   "Content-Length: %zu\r\n\r\n",
+                   key, more, sent);
+    assert_true(raw_puts(fd, head) && raw_send(fd, body, sent));
+    free(body);
+    struct reply r = raw_reply(fd, false);
+    close(fd);
+    return r;
+}
+
+/* A key in the body is asked for when the body has begun; who has none uploads no more. */
+static void test_begun(void **state)
+{
+    enum { LONG = SKEP_GATE_UNKNOWN_BYTES + 1000 };
+    unsigned before = atomic_load(&n_asked[SKEP_GATE_BODY]);
+    (void)state;
+    struct reply r = begun("begun:b", LONG, "");
+    assert_int_equal(r.status, 200);
+    free(r.body);
+    assert_int_equal(atomic_load(&n_asked[SKEP_GATE_BODY]), before);
+    r = begun("begun:no", LONG, "");
+    assert_int_equal(r.status, 401);
+    free(r.body);
+    r = begun("body:no", LONG, "");
+    assert_int_equal(r.status, 413);
+    assert_non_null(strstr(r.body, "needs its key in a header"));
+    free(r.body);
+    /* What is encoded is no beginning of a form. */
+    before = atomic_load(&n_asked[SKEP_GATE_BEGUN]);
+    r = begun("body:no", 100000, "Content-Encoding: gzip\r\n");
+    assert_int_equal(r.status, 400);
+    free(r.body);
+    assert_int_equal(atomic_load(&n_asked[SKEP_GATE_BEGUN]), before);
+}
+
 static void test_grpc(void **state)
 {
     static const char frame[] = {0, 0, 0, 0, 3, 'a', 'b', 'c'};
@@ -189,7 +237,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_moments),   cmocka_unit_test(test_encoded),
         cmocka_unit_test(test_no_upload), cmocka_unit_test(test_grpc),
-        cmocka_unit_test(test_counts),
+        cmocka_unit_test(test_counts),    cmocka_unit_test(test_begun),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

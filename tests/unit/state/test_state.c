@@ -126,6 +126,39 @@ static void test_queries_bounded(void **unused)
     assert_true(has_query(&ids[N - 1]));
 }
 
+/* Whoever puts the query at which it is looked: each environment's old ones go, and only where
+ * there are too many. */
+static void test_queries_of_all_environments(void **unused)
+{
+    enum { N = 1000, KEPT = 100, EVERY = 50, FEW = N / EVERY };
+    skep_state_id ids[N], few[FEW];
+    char spec[32];
+    skep_err err;
+    unsigned left = 0;
+    (void)unused;
+    skep_state_close(state);
+    state = home_open(
+        &(struct skep_state_config){.os = skep_os_real(), .path = path, .queries_limit = KEPT});
+    for (unsigned i = 0; i < N; i++) {
+        bool rare = i % EVERY == EVERY - 1; /* the last before each look among them */
+        (void)snprintf(spec, sizeof spec, "{\"limit\":%u}", i + 1);
+        assert_int_equal(skep_state_put_query(state, rare ? SKEP_STR("rare") : DEFAULT,
+                                              SKEP_STR("shop"), skep_str_c(spec), &ids[i], &err),
+                         0);
+        if (rare)
+            few[i / EVERY] = ids[i];
+    }
+    for (unsigned i = 0; i < N; i++)
+        left += has_query(&ids[i]);
+    assert_int_equal(left, KEPT);
+    for (unsigned i = 0; i < FEW; i++) {
+        struct skep_state_query q;
+        assert_int_equal(skep_state_get_query(state, SKEP_STR("rare"), skep_state_id_str(&few[i]),
+                                              &arena, &q, &err),
+                         SKEP_OK);
+    }
+}
+
 static void test_results(void **unused)
 {
     skep_state_id done, running;
@@ -394,6 +427,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_queries, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_queries_bounded, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_queries_of_all_environments, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_results, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_results_bounded_by_count, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_results_bounded_by_bytes, set_up, tear_down),

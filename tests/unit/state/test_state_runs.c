@@ -170,6 +170,28 @@ static void test_limits(void **unused)
     assert_int_equal(get(old, &r), SKEP_ENOTFOUND);
 }
 
+/* An environment that nobody asks keeps nothing for ever. */
+static void test_forgets_by_the_clock(void **unused)
+{
+    struct skep_run r;
+    skep_state_id ids[3];
+    (void)unused;
+    ids[0] = put(SKEP_STR("other"), "ann", "old", 1, 1);
+    ids[1] = put(HERE, "ann", "old and kept", 1, 1);
+    ids[2] = put(HERE, "ann", "young", 20, 1);
+    assert_int_equal(keep(ids[1], "", true), SKEP_OK);
+    assert_int_equal(skep_state_runs_forget(state, 91 * day_ns, &err), SKEP_OK);
+    assert_int_equal(
+        skep_state_run_get(state, SKEP_STR("other"), skep_state_id_str(&ids[0]), &arena, &r, &err),
+        SKEP_OK);
+    assert_int_equal(skep_state_runs_forget(state, 91 * day_ns + 1, &err), SKEP_OK);
+    assert_int_equal(
+        skep_state_run_get(state, SKEP_STR("other"), skep_state_id_str(&ids[0]), &arena, &r, &err),
+        SKEP_ENOTFOUND);
+    assert_int_equal(get(ids[1], &r), SKEP_OK);
+    assert_int_equal(get(ids[2], &r), SKEP_OK);
+}
+
 static void test_kept_have_limits(void **unused)
 {
     skep_state_id ids[6];
@@ -215,6 +237,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_comes_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_lists, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_limits, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_forgets_by_the_clock, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_kept_have_limits, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_long_words, set_up, tear_down),
     };
