@@ -4,6 +4,10 @@
  *   item          (id, environment, counter, stage, fingerprint ... status, cursor's counts)
  *   item_line     (id, item, at_ns, actor, what, before, after)
  *   item_cursor   one row: the row behind which the next look begins
+ *   item_sum      (environment, how many items it has)
+ *   item_kind     (environment, status, level, stage, owner, how many items that stand for
+ *                 themselves are of these)
+ *   item_words    what words are looked for in (items_words.c)
  *
  *   sighting -> item by (environment, stage, fingerprint)       none: a new one
  *            -> the item it is merged into
@@ -11,6 +15,13 @@
  *
  * I1  counts and the cursor change in one transaction: a row is counted once, over crashes too.
  * I2  what is merged into something stands for nothing itself: merges are one level deep.
+ * I3  item_words and item_kind name every item when a transaction ends.  Triggers see to it, but
+ *     for new items: a look enters all of its own at once.  A trigger each made most of what a new
+ *     item cost: FTS5 writes what it has gathered at every statement that could be undone alone.
+ * I4  a look need not be on disk when it is over: if it goes, its cursor goes with it and the rows
+ *     are looked at again.  Whatever somebody is told or changes of it is written behind it in the
+ *     same log, with an fsync, and takes it along.
+ *
  * Threads: any.  Memory: texts in the caller's arena. */
 #include "base/assert.h"
 #include "state/items_priv.h"
@@ -235,6 +246,9 @@ static skep_rc make(struct skep_state *s, const struct skep_item_sighting *x, sk
     SKEP_TRY(skep_state__run(s, st, err));
     *ret = (struct skep_item_change){
         .event = SKEP_ITEM_NEW, .id = sqlite3_last_insert_rowid(s->db), .total = x->n};
+    st = skep_state__use(s, SKEP_STATE__ITEM_SUM_MORE);
+    skep_state__bind_str(st, 1, x->environment);
+    SKEP_TRY(skep_state__run(s, st, err));
     return skep_state__item_line(s, ret->id, now_ns, SKEP_STR_NULL, SKEP_STR("new"), SKEP_STR_NULL,
                                  SKEP_STR_NULL, err);
 }
@@ -271,17 +285,22 @@ static skep_rc activate(struct skep_state *s, const struct skep_item *i,
 }
 
 /* own: the rows are its own, not a member's. */
-static skep_rc count(struct skep_state *s, int64_t id, const struct skep_item_sighting *x, bool own,
-                     skep_err *err)
+static skep_rc count(struct skep_state *s, const struct skep_item *i,
+                     const struct skep_item_sighting *x, bool own, skep_err *err)
 {
     sqlite3_stmt *st = skep_state__use(s, SKEP_STATE__ITEM_SEEN);
-    skep_state__bind_i64(st, 1, id);
+    skep_state__bind_i64(st, 1, i->id);
     skep_state__bind_i64(st, 2, (int64_t)x->n);
-    skep_state__bind_i64(st, 3, x->first_ns);
-    skep_state__bind_i64(st, 4, x->last_ns);
-    bind_row(st, 5, x->last_row);
-    skep_state__bind_str(st, 7, x->version);
-    skep_state__bind_i64(st, 8, own ? (int64_t)x->n : 0);
+    skep_state__bind_i64(st, 3, x->last_ns);
+    skep_state__bind_str(st, 4, x->version);
+    skep_state__bind_i64(st, 5, own ? (int64_t)x->n : 0);
+    bind_row(st, 6, x->last_row);
+    SKEP_TRY(skep_state__run(s, st, err));
+    if (x->first_ns >= i->first_ns)
+        return SKEP_OK;
+    st = skep_state__use(s, SKEP_STATE__ITEM_SEEN_EARLIER);
+    skep_state__bind_i64(st, 1, i->id);
+    skep_state__bind_i64(st, 2, x->first_ns);
     return skep_state__run(s, st, err);
 }
 
@@ -329,51 +348,125 @@ static skep_rc make_room(struct skep_state *s, skep_str environment, skep_ts_ns 
     return skep_state__run(s, skep_state__use(s, SKEP_STATE__ITEM_LINES_LEFT), err);
 }
 
-static skep_rc is_full(struct skep_state *s, skep_str environment, skep_ts_ns now_ns, bool *ret,
-                       skep_err *err)
+/* A look while it is entered.  Lock held, a transaction open. */
+struct entering {
+    struct skep_state *s;
+    skep_ts_ns now_ns;
+    struct skep_arena arena; /* of one sighting */
+    int64_t named;           /* items up to this id are named (I3) */
+    skep_str full;           /* the last environment that had no room; an environment has a name */
+    /* What that one's stage has more of than are told apart, together; n 0 = nothing. */
+    struct skep_item_sighting over;
+    struct skep_item_change *over_change;
+    skep_err *err;
+};
+
+/* Name the items that the look has made up to now. */
+static skep_rc name_new(struct entering *e)
 {
-    uint64_t n;
-    SKEP_TRY(number_locked(s, environment, &n, err));
-    *ret = n >= s->items_limit;
-    if (!*ret)
-        return SKEP_OK;
-    SKEP_TRY(make_room(s, environment, now_ns, err));
-    SKEP_TRY(number_locked(s, environment, &n, err));
-    *ret = n >= s->items_limit;
+    static const enum skep_state__stmt where[] = {SKEP_STATE__ITEM_KIND_MORE,
+                                                  SKEP_STATE__ITEM_WORDS_MORE};
+    struct skep_state *s = e->s;
+    uint64_t last = 0;
+    SKEP_TRY(skep_state__number(s, skep_state__use(s, SKEP_STATE__ITEM_LAST_ID), &last, e->err));
+    for (size_t i = 0; i < SKEP_ARRAY_LEN(where) && (int64_t)last > e->named; i++) {
+        sqlite3_stmt *st = skep_state__use(s, where[i]);
+        skep_state__bind_i64(st, 1, e->named);
+        SKEP_TRY(skep_state__run(s, st, e->err));
+    }
+    e->named = (int64_t)last;
     return SKEP_OK;
 }
 
-static skep_rc see_one(struct skep_state *s, const struct skep_item_sighting *seen,
-                       skep_ts_ns now_ns, struct skep_arena *arena, struct skep_item_change *ret,
-                       skep_err *err)
+/* Is there room for one more?  Asked once a look, when there is none. */
+static skep_rc is_full(struct entering *e, skep_str environment, bool *ret)
+{
+    uint64_t n;
+    *ret = e->full.n > 0 && skep_str_eq(environment, e->full);
+    if (*ret)
+        return SKEP_OK;
+    SKEP_TRY(number_locked(e->s, environment, &n, e->err));
+    if (n < e->s->items_limit)
+        return SKEP_OK;
+    SKEP_TRY(name_new(e)); /* those that go have names */
+    SKEP_TRY(make_room(e->s, environment, e->now_ns, e->err));
+    SKEP_TRY(number_locked(e->s, environment, &n, e->err));
+    *ret = n >= e->s->items_limit;
+    e->full = *ret ? environment : e->full;
+    return SKEP_OK;
+}
+
+/* The item is there, or is made: count a sighting in it. */
+static skep_rc see_in(struct entering *e, const struct skep_item_sighting *x,
+                      struct skep_item *item, struct skep_item_change *ret)
+{
+    struct skep_state *s = e->s;
+    SKEP_TRY(count(s, item, x, true, e->err));
+    if (item->merged_into) { /* I2 */
+        SKEP_TRY(skep_state__item_by_id(s, item->merged_into, &e->arena, item, e->err));
+        SKEP_TRY(count(s, item, x, false, e->err));
+    }
+    *ret = (struct skep_item_change){.event = event_of(item, x, e->now_ns),
+                                     .id = item->id,
+                                     .total_before = item->total,
+                                     .total = item->total + x->n};
+    return ret->event ? activate(s, item, x, ret->event, e->now_ns, e->err) : SKEP_OK;
+}
+
+/* Count what was put together by over(). */
+static skep_rc see_over(struct entering *e)
+{
+    struct skep_item item;
+    const struct skep_item_sighting *x = &e->over;
+    if (x->n == 0)
+        return SKEP_OK;
+    skep_rc rc =
+        find_locked(e->s, x->environment, x->stage, x->fingerprint, &e->arena, &item, e->err);
+    rc = rc == SKEP_ENOTFOUND ? make(e->s, x, e->now_ns, e->over_change, e->err)
+         : rc == SKEP_OK      ? see_in(e, x, &item, e->over_change)
+                              : rc;
+    e->over.n = 0;
+    return rc;
+}
+
+/* There is no room: x is counted with the others of its stage.  What happened to their item is
+ * said of the first of them. */
+static skep_rc over(struct entering *e, const struct skep_item_sighting *x,
+                    struct skep_item_change *ret)
+{
+    struct skep_item_sighting *o = &e->over;
+    *ret = (struct skep_item_change){.id = 0};
+    if (o->n > 0 && skep_str_eq(o->stage, x->stage) &&
+        skep_str_eq(o->environment, x->environment)) {
+        o->n += x->n;
+        o->first_ns = SKEP_MIN(o->first_ns, x->first_ns);
+        o->last_ns = SKEP_MAX(o->last_ns, x->last_ns);
+        o->last_row = x->last_row;
+        o->version = x->version.n ? x->version : o->version;
+        return SKEP_OK;
+    }
+    SKEP_TRY(see_over(e));
+    *o = *x;
+    o->fingerprint = SKEP_ITEMS_OVERFLOW;
+    o->title = SKEP_STR("More different errors than are told apart");
+    o->type = o->culprit = o->framework = SKEP_STR_NULL;
+    e->over_change = ret;
+    return SKEP_OK;
+}
+
+static skep_rc see_one(struct entering *e, const struct skep_item_sighting *x,
+                       struct skep_item_change *ret)
 {
     struct skep_item item;
     bool full = false;
-    struct skep_item_sighting other = *seen;
-    const struct skep_item_sighting *x = seen;
-    skep_rc rc = find_locked(s, x->environment, x->stage, x->fingerprint, arena, &item, err);
-    if (rc == SKEP_ENOTFOUND)
-        SKEP_TRY(is_full(s, x->environment, now_ns, &full, err));
-    if (full) {
-        other.fingerprint = SKEP_ITEMS_OVERFLOW;
-        other.title = SKEP_STR("More different errors than are told apart");
-        other.type = other.culprit = other.framework = SKEP_STR_NULL;
-        x = &other;
-        rc = find_locked(s, x->environment, x->stage, x->fingerprint, arena, &item, err);
-    }
-    if (rc == SKEP_ENOTFOUND)
-        return make(s, x, now_ns, ret, err);
-    SKEP_TRY(rc);
-    SKEP_TRY(count(s, item.id, x, true, err));
-    if (item.merged_into) { /* I2 */
-        SKEP_TRY(skep_state__item_by_id(s, item.merged_into, arena, &item, err));
-        SKEP_TRY(count(s, item.id, x, false, err));
-    }
-    *ret = (struct skep_item_change){.event = event_of(&item, x, now_ns),
-                                     .id = item.id,
-                                     .total_before = item.total,
-                                     .total = item.total + x->n};
-    return ret->event ? activate(s, &item, x, ret->event, now_ns, err) : SKEP_OK;
+    skep_rc rc =
+        find_locked(e->s, x->environment, x->stage, x->fingerprint, &e->arena, &item, e->err);
+    if (rc == SKEP_OK)
+        return see_in(e, x, &item, ret);
+    if (rc != SKEP_ENOTFOUND)
+        return rc;
+    SKEP_TRY(is_full(e, x->environment, &full));
+    return full ? over(e, x, ret) : make(e->s, x, e->now_ns, ret, e->err);
 }
 
 static skep_rc move_cursor(struct skep_state *s, skep_row_id at, skep_err *err)
@@ -383,29 +476,35 @@ static skep_rc move_cursor(struct skep_state *s, skep_row_id at, skep_err *err)
     return skep_state__run(s, st, err);
 }
 
-static skep_rc enter(struct skep_state *s, const struct skep_items_look *look, skep_ts_ns now_ns,
-                     struct skep_item_change *ret, skep_err *err)
+static skep_rc enter_all(struct entering *e, const struct skep_items_look *look,
+                         struct skep_item_change *ret)
 {
-    struct skep_arena arena;
-    skep_rc rc = SKEP_OK;
-    skep_arena_init(&arena, "items", NULL);
-    for (size_t i = 0; i < look->n && rc == SKEP_OK; i++) {
-        rc = see_one(s, &look->sightings[i], now_ns, &arena, &ret[i], err);
-        skep_arena_reset(&arena);
+    uint64_t last = 0;
+    SKEP_TRY(
+        skep_state__number(e->s, skep_state__use(e->s, SKEP_STATE__ITEM_LAST_ID), &last, e->err));
+    e->named = (int64_t)last;
+    for (size_t i = 0; i < look->n; i++) {
+        SKEP_TRY(see_one(e, &look->sightings[i], &ret[i]));
+        skep_arena_reset(&e->arena);
     }
-    skep_arena_done(&arena);
-    if (rc == SKEP_OK)
-        rc = skep_state__twins_put(s, look, err);
-    return rc == SKEP_OK ? move_cursor(s, look->at, err) : rc;
+    SKEP_TRY(see_over(e));
+    SKEP_TRY(name_new(e));
+    SKEP_TRY(skep_state__twins_put(e->s, look, e->err));
+    return move_cursor(e->s, look->at, e->err);
 }
 
 skep_rc skep_state_items_see(struct skep_state *s, const struct skep_items_look *look,
                              skep_ts_ns now_ns, struct skep_item_change *ret, skep_err *err)
 {
+    struct entering e = {.s = s, .now_ns = now_ns, .err = err};
+    skep_arena_init(&e.arena, "items", NULL);
     skep_mutex_lock(&s->lock);
+    skep_state__sync(s, false); /* I4 */
     skep_rc rc = skep_state__begin(s, err);
     if (rc == SKEP_OK)
-        rc = skep_state__end(s, enter(s, look, now_ns, ret, err), err);
+        rc = skep_state__end(s, enter_all(&e, look, ret), err);
+    skep_state__sync(s, true);
     skep_mutex_unlock(&s->lock);
+    skep_arena_done(&e.arena);
     return rc;
 }

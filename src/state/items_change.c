@@ -72,19 +72,27 @@ static void lists_done(struct lists *x)
     skep_buf_done(&x->parts_text);
 }
 
-static sqlite3_stmt *list_of(struct skep_state *s, enum skep_state__stmt id,
-                             const struct skep_item_query *q, const struct lists *x)
+/* What item_kind is asked. */
+static sqlite3_stmt *kinds_of(struct skep_state *s, enum skep_state__stmt id,
+                              const struct skep_item_query *q, const struct lists *x)
 {
     sqlite3_stmt *st = skep_state__use(s, id);
     skep_state__bind_str(st, 1, q->environment);
-    skep_state__bind_i64(st, 2, q->statuses);
     skep_state__bind_i64(st, 3, q->level_min);
     skep_state__bind_str(st, 4, q->stage);
     skep_state__bind_str(st, 5, q->owner);
-    skep_state__bind_i64(st, 7, q->seen_after_ns);
-    skep_state__bind_i64(st, 9, q->members_of);
     skep_state__bind_i64(st, 13, q->levels);
     skep_state__bind_str(st, 14, x->stages);
+    return st;
+}
+
+static sqlite3_stmt *list_of(struct skep_state *s, enum skep_state__stmt id,
+                             const struct skep_item_query *q, const struct lists *x)
+{
+    sqlite3_stmt *st = kinds_of(s, id, q, x);
+    skep_state__bind_i64(st, 2, q->statuses);
+    skep_state__bind_i64(st, 7, q->seen_after_ns);
+    skep_state__bind_i64(st, 9, q->members_of);
     skep_state__bind_str(st, 15, x->ids);
     skep_state__bind_i64(st, 16, q->first_from_ns);
     skep_state__bind_i64(st, 17, q->first_to_ns);
@@ -102,15 +110,26 @@ static void bind_texts(sqlite3_stmt *st, const struct skep_item_query *q, const 
     skep_state__bind_str(st, 22, x->parts);
 }
 
+/* Is nothing asked but what item_kind knows? */
+static bool is_of_kinds(const struct skep_item_query *q)
+{
+    return q->members_of == 0 && q->seen_after_ns == 0 && q->first_to_ns == 0 &&
+           q->back_to_ns == 0 && q->n_ids == 0 && q->n_not_ids == 0;
+}
+
 /* How many there are of each status, `statuses` put aside. */
 static skep_rc count_of(struct skep_state *s, const struct skep_item_query *q,
                         const struct lists *x, uint64_t ret[SKEP_ITEM_STATUSES], skep_err *err)
 {
     bool row = false;
     bool texts = q->words.n > 0 || x->terms.n > 0;
-    sqlite3_stmt *st =
-        list_of(s, texts ? SKEP_STATE__ITEM_COUNTS_OF_WORDS : SKEP_STATE__ITEM_COUNTS, q, x);
-    skep_state__bind_i64(st, 2, 0);
+    sqlite3_stmt *st;
+    if (!texts && is_of_kinds(q)) {
+        st = kinds_of(s, SKEP_STATE__ITEM_COUNTS_OF_KINDS, q, x);
+    } else {
+        st = list_of(s, texts ? SKEP_STATE__ITEM_COUNTS_OF_WORDS : SKEP_STATE__ITEM_COUNTS, q, x);
+        skep_state__bind_i64(st, 2, 0);
+    }
     if (texts)
         bind_texts(st, q, x);
     memset(ret, 0, SKEP_ITEM_STATUSES * sizeof *ret);

@@ -289,6 +289,38 @@ static const char *const steps[] = {
     "    || OLD.type || ' ' || OLD.culprit || ' ' || OLD.dataset);"
     "  INSERT INTO item_words(rowid, text) VALUES(NEW.id, NEW.title || ' ' || NEW.type || ' ' ||"
     "    NEW.culprit || ' ' || NEW.dataset); END;",
+    /* items: what is kept of new ones is entered by a look at once (items.c), not by a trigger
+       each; indexes by what being seen again does not change; how many there are of a kind */
+    "DROP TRIGGER item_more;"
+    "DROP TRIGGER item_words_more;"
+    "DROP INDEX item_by_first;"
+    "DROP INDEX item_by_level;"
+    "CREATE INDEX item_by_first ON item(environment, merged_into, first_ns, id, status, level,"
+    " stage, owner, activated_ns);"
+    "CREATE INDEX item_by_level ON item(environment, merged_into, level, id, status, stage, owner,"
+    " first_ns, activated_ns);"
+    "CREATE TABLE item_kind("
+    "  environment TEXT NOT NULL, status INTEGER NOT NULL, level INTEGER NOT NULL,"
+    "  stage TEXT NOT NULL, owner TEXT NOT NULL, n INTEGER NOT NULL,"
+    "  PRIMARY KEY(environment, status, level, stage, owner)"
+    ") STRICT, WITHOUT ROWID;"
+    "INSERT INTO item_kind SELECT environment, status, level, stage, owner, count(*) FROM item"
+    " WHERE merged_into = 0 GROUP BY 1, 2, 3, 4, 5;"
+    "CREATE TRIGGER item_kind_less AFTER DELETE ON item WHEN OLD.merged_into = 0 BEGIN"
+    "  UPDATE item_kind SET n = n - 1 WHERE environment = OLD.environment AND status = OLD.status"
+    "    AND level = OLD.level AND stage = OLD.stage AND owner = OLD.owner;"
+    "  DELETE FROM item_kind WHERE environment = OLD.environment AND status = OLD.status"
+    "    AND level = OLD.level AND stage = OLD.stage AND owner = OLD.owner AND n = 0; END;"
+    "CREATE TRIGGER item_kind_other AFTER UPDATE OF status, level, owner, merged_into ON item"
+    " WHEN OLD.status != NEW.status OR OLD.level != NEW.level OR OLD.owner != NEW.owner"
+    " OR OLD.merged_into != NEW.merged_into BEGIN"
+    "  UPDATE item_kind SET n = n - 1 WHERE OLD.merged_into = 0 AND environment = OLD.environment"
+    "    AND status = OLD.status AND level = OLD.level AND stage = OLD.stage"
+    "    AND owner = OLD.owner;"
+    "  DELETE FROM item_kind WHERE environment = OLD.environment AND status = OLD.status"
+    "    AND level = OLD.level AND stage = OLD.stage AND owner = OLD.owner AND n = 0;"
+    "  INSERT INTO item_kind SELECT NEW.environment, NEW.status, NEW.level, NEW.stage, NEW.owner, 1"
+    "    WHERE NEW.merged_into = 0 ON CONFLICT DO UPDATE SET n = n + 1; END;",
 };
 
 static skep_rc exec(sqlite3 *db, const char *sql, skep_err *err)

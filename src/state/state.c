@@ -132,6 +132,16 @@ skep_rc skep_state__begin(struct skep_state *s, skep_err *err)
     return skep_state__run(s, skep_state__use(s, SKEP_STATE__BEGIN), err);
 }
 
+/* SQLite applies it where it compiles it: a prepared statement would do nothing. */
+void skep_state__sync(struct skep_state *s, bool wait)
+{
+    skep_assert_held(&s->lock);
+    skep_assert(sqlite3_get_autocommit(s->db));
+    int rc = sqlite3_exec(s->db, wait ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL",
+                          NULL, NULL, NULL);
+    skep_assert(rc == SQLITE_OK);
+}
+
 skep_rc skep_state__end(struct skep_state *s, skep_rc work, skep_err *err)
 {
     if (work == SKEP_OK)

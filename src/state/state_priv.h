@@ -40,6 +40,10 @@ skep_rc skep_state__step(struct skep_state *s, sqlite3_stmt *st, bool *ret_row, 
  * if that is SKEP_OK, undone otherwise.  end returns the first error. */
 skep_rc skep_state__begin(struct skep_state *s, skep_err *err);
 skep_rc skep_state__end(struct skep_state *s, skep_rc work, skep_err *err);
+/* Does a transaction wait until it is on disk?  It does, but for those that begin and end between
+ * false and true: what they leave is lost with the machine's power until the next one that waits.
+ * Outside of transactions. */
+void skep_state__sync(struct skep_state *s, bool wait);
 /* A statement that gives one row with one number. */
 skep_rc skep_state__number(struct skep_state *s, sqlite3_stmt *st, uint64_t *ret, skep_err *err);
 /* A statement without rows, then reset. */
