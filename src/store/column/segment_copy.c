@@ -166,13 +166,21 @@ static skep_rc note_traces(struct copy *c, uint32_t group, const struct skep_gro
     uint8_t codec;
     const uint8_t *ids;
     uint32_t n;
-    SKEP_TRY(full_column(c, group, dir, SKEP_COL_TRACE_ID, &pin, &chunk, &codec, err));
-    skep_rc rc = codec == SKEP_CODEC_TRACE_RUNS
-                     ? skep_segment__all_runs(c->seg, &chunk, c->w->tmp, &ids, &n, err)
-                     : skep_segment__corrupt(c->seg, err, 0, "trace ids of another codec");
-    if (rc == SKEP_OK)
-        skep_segment__index_runs(c->w, ids, n);
-    skep_segment__unpin(c->seg, pin);
+    /* The source's row group may have more rows than the arrays of the writer. */
+    uint64_t bytes = dir->n_rows * sizeof(int64_t);
+    SKEP_TRY(skep_budget_take(c->w->job->budget, bytes, err));
+    int64_t *lengths = skep_malloc(bytes);
+    skep_rc rc = full_column(c, group, dir, SKEP_COL_TRACE_ID, &pin, &chunk, &codec, err);
+    if (rc == SKEP_OK) {
+        rc = codec == SKEP_CODEC_TRACE_RUNS
+                 ? skep_segment__all_runs(c->seg, &chunk, lengths, &ids, &n, err)
+                 : skep_segment__corrupt(c->seg, err, 0, "trace ids of another codec");
+        if (rc == SKEP_OK)
+            skep_segment__index_runs(c->w, ids, lengths, n);
+        skep_segment__unpin(c->seg, pin);
+    }
+    skep_free(lengths);
+    skep_budget_give(c->w->job->budget, bytes);
     return rc;
 }
 

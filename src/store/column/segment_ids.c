@@ -73,7 +73,8 @@ static void thin_index(struct skep_segment_writer *w, size_t from)
     w->traces -= all - n;
 }
 
-void skep_segment__index_runs(struct skep_segment_writer *w, const uint8_t *ids, uint32_t runs)
+void skep_segment__index_runs(struct skep_segment_writer *w, const uint8_t *ids,
+                              const int64_t *lengths, uint32_t runs)
 {
     uint64_t row = (uint64_t)w->n_groups * SKEP_ROW_GROUP_ROWS;
     for (uint32_t k = 0; k < runs; k++) {
@@ -81,7 +82,7 @@ void skep_segment__index_runs(struct skep_segment_writer *w, const uint8_t *ids,
         memcpy(&id, ids + (size_t)k * sizeof id, sizeof id);
         add_index_entry(w, &id, row);
         w->last_trace = id;
-        row += (uint64_t)w->tmp[k];
+        row += (uint64_t)lengths[k];
     }
 }
 

@@ -375,7 +375,7 @@ static uint32_t next_even(const struct even *e, uint32_t group, uint32_t most)
 {
     if (e->n == 0)
         return most;
-    return group == 0 ? BORDER_ROWS : SKEP_MIN(e->size, most);
+    return SKEP_MIN(group == 0 ? (uint32_t)BORDER_ROWS : e->size, most);
 }
 
 /* How `rows` are cut evenly into the fewest row groups of at most `most`: the size of one. */

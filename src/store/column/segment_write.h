@@ -218,8 +218,9 @@ uint8_t skep_segment__pack_presence(struct skep_segment_writer *w);
 
 /* segment_ids.c: TRACE_ID, SPAN_ID and PARENT_ID of the group, and the trace index. */
 SKEP_NODISCARD skep_rc skep_segment__write_ids(struct skep_segment_writer *w, skep_err *err);
-/* Traces of a row group taken over: n ids of 16 bytes, lengths in w->tmp. */
-void skep_segment__index_runs(struct skep_segment_writer *w, const uint8_t *ids, uint32_t runs);
+/* Traces of a row group taken over: runs of rows, each an id of 16 bytes and a length. */
+void skep_segment__index_runs(struct skep_segment_writer *w, const uint8_t *ids,
+                              const int64_t *lengths, uint32_t runs);
 SKEP_NODISCARD skep_rc skep_segment__write_index(struct skep_segment_writer *w,
                                                  struct skep_buf *footer, skep_err *err);
 

@@ -243,6 +243,53 @@ static void test_longer_sources(void **state)
         fail_msg("%u cut, %u taken over", cut, f->taken_over);
 }
 
+/* The same where memory is so short that the writer's arrays have fewer rows than the source's row
+ * groups have traces. */
+static void test_short_of_memory(void **state)
+{
+    struct fixture *f = *state;
+    struct rng r = {20261201};
+    struct skep_segment_source src[2];
+    f->group_rows = 20000;
+    for (unsigned i = 0; i < 2; i++) {
+        struct batch_shape s = {.rows = 12000,
+                                .traces = 60000, /* mostly of one row */
+                                .trace_base = 100000 * i,
+                                .fields = 3,
+                                .per_row = 1,
+                                .start_ns = (int64_t)i * 2100000000};
+        src[i] = (struct skep_segment_source){segment(f, &r, &s, 1 + i), NULL};
+        assert_true(skep_segment__of(src[i].rowset)->n_traces > 2 * SKEP_SEGMENT_INDEX_PAGE);
+    }
+    f->work.limit_bytes = 6 << 20;
+    skep_rowset_unref(merge(f, src, 2));
+    assert_int_equal(f->taken_over, 2);
+    for (unsigned i = 0; i < 2; i++)
+        skep_rowset_unref(src[i].rowset);
+}
+
+/* A flush of several row groups' rows, with memory for the smallest. */
+static void test_flush_short_of_memory(void **state)
+{
+    struct fixture *f = *state;
+    struct rng r = {20261202};
+    struct skep_segment_source src[3];
+    struct skep_segment_info info;
+    skep_err err;
+    for (unsigned i = 0; i < 3; i++) {
+        struct batch_shape s = {.rows = 66000, .traces = 5000, .fields = 1, .per_row = 1};
+        src[i] = (struct skep_segment_source){random_part(&r, &s, 1 + i), NULL};
+    }
+    f->work.limit_bytes = 14 << 20;
+    struct skep_segment_job job = {
+        .os = f->os, .path = "/flush", .sources = src, .n_sources = 3, .budget = &f->work};
+    if (skep_segment_write(&job, &info, &err) != SKEP_OK)
+        fail_msg("write: %s", err.text);
+    assert_int_equal(info.n_rows, 3 * 66000);
+    for (unsigned i = 0; i < 3; i++)
+        skep_rowset_unref(src[i].rowset);
+}
+
 /* Near the limit of dense columns: what the sources have in common counts once, and what would go
  * over it is encoded anew. */
 static void test_many_fields(void **state)
@@ -332,6 +379,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_random, setup, teardown),
         cmocka_unit_test_setup_teardown(test_longer_sources, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_short_of_memory, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_flush_short_of_memory, setup, teardown),
         cmocka_unit_test_setup_teardown(test_many_fields, setup, teardown),
         cmocka_unit_test_setup_teardown(test_damage, setup, teardown),
     };
