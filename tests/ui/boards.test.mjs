@@ -378,13 +378,85 @@ test('the look of a panel is changed; a bar, a number, a table; the API has it',
   await open(b);
   await panel('Codes').locator('.uplot').waitFor();
   const look = async () => { const p = (await kept(b.id)).panels[0].query_panel; return [p.query_style, p.visualization_settings?.charts?.[0]?.chart_type]; };
-  for (const [item, want, seen] of [['Show as stacked areas', ['graph', 'stacked'], '.uplot'], ['Show as bars over time', ['graph', 'tsbar'], '.uplot'], ['Show as bars of groups', ['graph', 'cbar'], '.value-bars'], ['Show as a number', ['graph', 'stat'], '.stat'],
+  for (const [item, want, seen] of [['Show as stacked areas', ['graph', 'stacked'], '.uplot'], ['Show as bars over time', ['graph', 'tsbar'], '.uplot'], ['Show as bars of groups', ['graph', 'cbar'], '.value-bars'], ['Show as a pie of groups', ['graph', 'cpie'], '.pie circle'], ['Show as a number', ['graph', 'stat'], '.stat'],
     ['Show as graph and table', ['combo', 'default'], '.table'], ['Show as a table', ['table', 'default'], '.table'], ['Show as lines', ['graph', 'default'], '.uplot']]) {
     await menu('Codes', item);
     await panel('Codes').locator(seen).first().waitFor();
     await until(item, async () => JSON.stringify(await look()) === JSON.stringify(want));
     await shot(`look-${want.join('-')}`);
   }
+});
+
+// Every text that is drawn on a canvas from now on: labels of axes.
+const drawnTexts = (on) => on.evaluate(() => {
+  window.drawn = [];
+  const draw = CanvasRenderingContext2D.prototype.fillText;
+  CanvasRenderingContext2D.prototype.fillText = function (text, ...rest) { window.drawn.push(text); return draw.call(this, text, ...rest); };
+});
+
+test('graph settings of the API are drawn, and switched in the menu: logarithmic, joined, in one, UTC, without read-outs; a pie', options, async () => {
+  const spec = { calculations: [{ op: 'COUNT' }, { op: 'MAX', column: 'duration_ms' }] };
+  const at2 = Math.floor(Date.now() / 1e3);
+  await skep.json('POST', '/1/batch/gaps', [[1500, 1], [900, 10], [300, 200]].flatMap(([ago, n]) => Array.from({ length: n }, (_, i) => ({ time: new Date((at2 - ago) * 1e3).toISOString(), data: { duration_ms: ago + i } }))));
+  await until('the events', async () => (await skep.json('GET', '/1/datasets')).some((d) => d.slug === 'gaps') || null);
+  const set = { charts: [{ chart_index: 0, chart_type: 'default', log_scale: false }, { chart_index: 1, chart_type: 'line' }] };
+  const q1 = await question(spec, 'gaps', 'Settings');
+  q1.query_panel.visualization_settings = set;
+  const codes = await question({ calculations: [{ op: 'COUNT' }], breakdowns: ['http.response.status_code'], filters: [{ column: 'http.route', op: 'exists' }] }, 'shop', 'Pie');
+  codes.query_panel.visualization_settings = { charts: [{ chart_index: 0, chart_type: 'cpie' }] };
+  const b = await makeBoard('Graph settings', [{ ...q1, ...at(0, 0, 8, 6) }, { ...codes, ...at(8, 0, 4, 6) }]);
+  const there = async () => (await kept(b.id)).panels[0].query_panel.visualization_settings;
+  const tokyo = await browser.newPage({ viewport: { width: 1360, height: 860 }, timezoneId: 'Asia/Tokyo', reducedMotion: 'reduce' });
+  await tokyo.goto(`${skep.url}/ui/boards/${b.id}?from=${at2 - 1800}&to=${at2}`);
+  const settings = tokyo.locator('.board-panel', { hasText: 'Settings' });
+  const press = async (item) => {
+    await tokyo.getByRole('button', { name: 'What to do with Settings' }).click();
+    await tokyo.getByRole('menuitem', { name: item, exact: true }).click();
+  };
+  await settings.locator('.uplot').nth(1).waitFor();
+  // Sixteen answers well, four badly: shares of the whole.
+  const pie = tokyo.locator('.board-panel', { hasText: 'Pie' });
+  assert.deepEqual(await pie.locator('.value-bars b').allInnerTexts(), ['80% · 16', '20% · 4']);
+  assert.deepEqual(await pie.locator('.pie circle').evaluateAll((l) => l.map((c) => [c.getAttribute('stroke-dasharray'), c.getAttribute('stroke-dashoffset')])), [['80 20', '25'], ['20 80', '-55']]);
+  await drawnTexts(tokyo);
+  const picture = (i) => settings.locator('canvas').nth(i).evaluate((c) => c.toDataURL());
+  const linear = await picture(0);
+  await press('Logarithmic scale');
+  await until('labels of powers of ten alone', () => tokyo.evaluate(() => ['1', '10', '100'].every((t) => window.drawn.includes(t)) || null));
+  assert.deepEqual((await there()).charts.map((c) => c.log_scale), [true, true]);
+  assert.notEqual(await picture(0), linear);
+  const broken = await picture(1);
+  await press('Join lines over missing values');
+  await until('joined lines', async () => (await picture(1)) !== broken || null);
+  // The read-out, walked to by key, in the time the axis has.
+  const chart = settings.getByRole('application').first();
+  const walk = async () => { await chart.focus(); for (let i = 0; i < 30 && !await settings.locator('.readout').count(); i++) await tokyo.keyboard.press('ArrowLeft'); };
+  await walk();
+  const local = await settings.locator('.readout .num.muted').innerText();
+  await press('Times in UTC');
+  await settings.getByText('UTC', { exact: true }).first().waitFor();
+  await walk();
+  await settings.locator('.readout').getByText('UTC').waitFor();
+  const utc = await settings.locator('.readout .num.muted').innerText();
+  assert.equal((Number(local.match(/(\d+):/)[1]) + 24 - Number(utc.match(/(\d+):/)[1])) % 24, 9);
+  // Both calculations in one graph.
+  await press('All in one graph');
+  await settings.getByText('COUNT, MAX(duration_ms)').waitFor();
+  assert.equal(await settings.locator('.uplot').count(), 1);
+  await walk();
+  assert.deepEqual((await settings.locator('.readout-row .clip').allInnerTexts()).sort(), ['COUNT', 'MAX(duration_ms)']);
+  assert.match(await settings.getByRole('application').getAttribute('aria-label'), /: 2 series/);
+  if (process.env.SHOTS) await tokyo.screenshot({ path: join(process.env.SHOTS, 'graph-settings.png') });
+  await until('the settings in the API', async () => { const s = await there(); return (s.utc_xaxis && s.overlaid_charts && s.charts.every((c) => c.omit_missing_values && c.log_scale)) || null; });
+  // What the API sets and the menu does not: no read-outs.
+  const now = await kept(b.id);
+  now.panels[0].query_panel.visualization_settings.hide_hovers = true;
+  await skep.json('PUT', `/1/boards/${b.id}`, now);
+  await settings.locator('.readout').waitFor({ state: 'detached' });
+  await walk();
+  await tokyo.waitForFunction(() => document.activeElement.getAttribute('role') === 'application');
+  assert.equal(await settings.locator('.readout').count(), 0);
+  await tokyo.close();
 });
 
 test('markers: put from a chart by key, drawn, listed, on boards too, taken away', options, async () => {

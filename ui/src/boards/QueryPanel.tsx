@@ -5,7 +5,7 @@
 
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { datasetName, questionOf, type ChartType, type QueryPart } from '../lib/boards';
-import { calcValue, count } from '../lib/format';
+import { calcValue, count, percent } from '../lib/format';
 import { within } from '../lib/markers';
 import { addressOf, withFilters } from '../lib/query';
 import { href } from '../lib/route';
@@ -87,21 +87,31 @@ export function QueryPanel({ p, shared, keep, ...frame }: { p: QueryPart; shared
 }
 
 const LOOKS: [string, Partial<QueryPart>, ChartType][] = [['lines', { query_style: 'graph' }, 'default'], ['stacked areas', { query_style: 'graph' }, 'stacked'], ['bars over time', { query_style: 'graph' }, 'tsbar'],
-  ['bars of groups', { query_style: 'graph' }, 'cbar'], ['a number', { query_style: 'graph' }, 'stat'], ['graph and table', { query_style: 'combo' }, 'default'], ['a table', { query_style: 'table' }, 'default']];
+  ['bars of groups', { query_style: 'graph' }, 'cbar'], ['a pie of groups', { query_style: 'graph' }, 'cpie'], ['a number', { query_style: 'graph' }, 'stat'], ['graph and table', { query_style: 'combo' }, 'default'], ['a table', { query_style: 'table' }, 'default']];
 
-const chartOf = (p: QueryPart, i: number): ChartType => p.visualization_settings?.charts?.find((c) => c.chart_index === i)?.chart_type ?? 'default';
+const settingsOf = (p: QueryPart, i: number) => p.visualization_settings?.charts?.find((c) => c.chart_index === i);
+const chartOf = (p: QueryPart, i: number): ChartType => settingsOf(p, i)?.chart_type ?? 'default';
+const OVER_TIME = ['default', 'line', 'stacked', 'tsbar'];
+
+// What switches a setting on, and off; of the panel, or of each of its charts.
+const SWITCHES: [string, string, string, boolean][] = [['Logarithmic scale', 'Linear scale', 'log_scale', true], ['Join lines over missing values', 'Break lines at missing values', 'omit_missing_values', true],
+  ['All in one graph', 'A graph each', 'overlaid_charts', false], ['Times in UTC', 'Times as they are here', 'utc_xaxis', false], ['Hide markers', 'Show markers', 'hide_markers', false]];
 
 // The chart of each calculation that is none of a distribution takes the same look.
 function looks(p: QueryPart, result: QueryResult, keep: (p: QueryPart) => void): MenuItem[] {
   const now = `${p.query_style ?? 'graph'} ${chartOf(p, 0)}`;
   const charts = calcsOf(result).length;
-  return LOOKS.filter(([, part, type]) => `${part.query_style} ${type}` !== now).map(([label, part, type]) => ({
+  const set = (more: Partial<QueryPart>, each: object) => keep({ ...p, ...more, visualization_settings: { ...p.visualization_settings,
+    charts: Array.from({ length: charts }, (_, i) => ({ ...settingsOf(p, i), chart_index: i, ...each })) } });
+  const drawn = p.query_style !== 'table' && OVER_TIME.includes(chartOf(p, 0));
+  const switches = SWITCHES.filter(([, , key, chart]) => drawn && (key !== 'overlaid_charts' || charts > 1) && (!chart || calcsOf(result).some((c) => c.op !== 'HEATMAP')));
+  return [...LOOKS.filter(([, part, type]) => `${part.query_style} ${type}` !== now).map(([label, part, type]) => ({
     label: `Show as ${label}`,
-    run: () => {
-      const kept = (i: number) => p.visualization_settings?.charts?.find((c) => c.chart_index === i) ?? {};
-      keep({ ...p, ...part, visualization_settings: { ...p.visualization_settings, charts: Array.from({ length: charts }, (_, i) => ({ ...kept(i), chart_index: i, chart_type: type })) } });
-    },
-  }));
+    run: () => set(part, { chart_type: type }),
+  })), ...switches.map(([on, off, key, chart]) => {
+    const is = (chart ? settingsOf(p, 0) : p.visualization_settings)?.[key] === true;
+    return { label: is ? off : on, run: () => (chart ? set({}, { [key]: !is }) : keep({ ...p, visualization_settings: { ...p.visualization_settings, [key]: !is } })) };
+  })];
 }
 
 function files(name: string, r: QueryResult, body: { current: Element | null }, fail: (e: Error) => void, table: boolean): MenuItem[] {
@@ -112,27 +122,33 @@ function files(name: string, r: QueryResult, body: { current: Element | null }, 
   return saveItems({ name, rows, json, ...(!table && { picture: () => body.current }) }, fail);
 }
 
-function Answer({ p, spec, result, shared }: { p: QueryPart; spec: QuerySpec; result: QueryResult; shared: Shared }) {
+function Answer({ p, spec, result: whole, shared }: { p: QueryPart; spec: QuerySpec; result: QueryResult; shared: Shared }) {
   const [box, , height] = useSize<HTMLDivElement>();
   const [iso, isolate] = useState<string | null>(null);
+  const shows = p.visualization_settings ?? {};
+  const result = useMemo(() => (shows.hide_compare ? (({ compare: _, ...rest }) => rest)(whole) : whole), [whole, shows.hide_compare]);
   const calcs = calcsOf(result);
   const style = p.query_style ?? 'graph';
-  const markers = useMemo(() => (p.visualization_settings?.hide_markers ? [] : shared.markers.filter((m) => (m.scope === '__all__' || m.scope === p.dataset || !p.dataset) && within(m, result.start_ms, result.end_ms))),
+  const markers = useMemo(() => (shows.hide_markers ? [] : shared.markers.filter((m) => (m.scope === '__all__' || m.scope === p.dataset || !p.dataset) && within(m, result.start_ms, result.end_ms))),
     [shared.markers, result, p]);
   if (result.groups.length === 0 || (calcs.every((c) => c.op === 'COUNT') && result.totals.values.every((v) => v === 0))) return <p class="muted board-none">No rows match.</p>;
   const by = result.columns.length > calcs.length;
-  const drawn = calcs.some((c, i) => c.op === 'HEATMAP' || ['default', 'line', 'stacked', 'tsbar'].includes(chartOf(p, i)));
+  const lines = calcs.flatMap((c, i) => (c.op !== 'HEATMAP' && OVER_TIME.includes(chartOf(p, i)) ? [i] : []));
+  const drawn = lines.length > 0 || calcs.some((c) => c.op === 'HEATMAP');
+  const also = shows.overlaid_charts && lines.length > 1 ? lines.slice(1) : undefined;
   const room = (style === 'combo' ? height / 2 : height) - (by && drawn ? 22 : 0);
-  const each = Math.max(LEAST, Math.floor(room / calcs.length) - CAPTION);
+  const each = Math.max(LEAST, Math.floor(room / (calcs.length - (also?.length ?? 0))) - CAPTION);
   const common = { result, bus: shared.bus, isolated: result.groups.some((g) => groupId(g.key) === iso) ? iso : null, of: spec, markers };
   return (
     <div class="board-fill" ref={box}>
       {style !== 'table' && height > 0 && calcs.map((c, i) => {
         const type = chartOf(p, i);
-        if (c.op === 'HEATMAP') return <HeatPanel key={c.key} {...common} calc={i} column={c} height={each} />;
+        const look = { log: settingsOf(p, i)?.log_scale, join: settingsOf(p, i)?.omit_missing_values, utc: shows.utc_xaxis, quiet: shows.hide_hovers };
+        if (also?.includes(i)) return null;
+        if (c.op === 'HEATMAP') return <HeatPanel key={c.key} {...common} look={look} calc={i} column={c} height={each} />;
         if (type === 'stat') return <p key={c.key} class="stat"><b class="num">{calcValue(result.totals.values[i], c.op, c.field)}</b> <span class="muted mono">{c.key}</span></p>;
-        if (type === 'cbar' || type === 'cpie') return <Bars key={c.key} result={result} calc={i} />;
-        return <LinePanel key={c.key} {...common} calc={i} column={c} height={each} kind={type === 'stacked' ? 'stacked' : type === 'tsbar' ? 'bars' : 'line'} />;
+        if (type === 'cbar' || type === 'cpie') return <Bars key={c.key} result={result} calc={i} pie={type === 'cpie'} />;
+        return <LinePanel key={c.key} {...common} look={look} {...(also && { also })} calc={i} column={c} height={each} kind={type === 'stacked' ? 'stacked' : type === 'tsbar' ? 'bars' : 'line'} />;
       })}
       {style !== 'table' && by && drawn && <Legend result={result} iso={common.isolated} isolate={isolate} />}
       {style !== 'graph' && <Groups result={result} name={shared.names.get(p.query_annotation_id) ?? 'Question'} />}
@@ -155,16 +171,29 @@ function Legend({ result, iso, isolate }: { result: QueryResult; iso: string | n
   );
 }
 
-// Groups by their numbers over the whole time; each beside the largest.
-function Bars({ result, calc }: { result: QueryResult; calc: number }) {
+// Groups by their numbers over the whole time; each beside the largest, or as its share of all that are shown.
+function Bars({ result, calc, pie }: { result: QueryResult; calc: number; pie: boolean }) {
   const colors = colorsOf(result, useTheme(), token('accent-line'));
   const column = calcsOf(result)[calc]!;
-  const most = Math.max(...result.groups.map((g) => Math.abs(g.values[calc] ?? 0)), 1e-300);
+  const shown = result.groups.slice(0, 50);
+  const sizes = shown.map((g) => Math.abs(g.values[calc] ?? 0));
+  const all = sizes.reduce((a, b) => a + b, 0);
+  const most = pie ? all || 1 : Math.max(...sizes, 1e-300);
+  let begun = 0;
   return (
     <figure class="board-chart"><figcaption><span class="mono">{column.key}</span></figcaption>
+      {pie && (
+        <svg class="pie" viewBox="0 0 40 40" role="img" aria-label={`Shares of ${column.key}`}>
+          {shown.map((g, i) => {
+            const share = (100 * sizes[i]!) / most;
+            begun += share;
+            return share > 0 && <circle key={groupId(g.key)} cx="20" cy="20" r="10" fill="none" stroke={colors[i]} stroke-width="20" pathLength={100} stroke-dasharray={`${share} ${100 - share}`} stroke-dashoffset={25 + share - begun}><title>{groupName(g.key)} {percent(share / 100)}</title></circle>;
+          })}
+        </svg>
+      )}
       <ul class="value-bars">
-        {result.groups.slice(0, 50).map((g, i) => (
-          <li key={groupId(g.key)}><span class="clip" title={groupName(g.key)}>{groupName(g.key)}</span><span class="value-bar"><i style={{ width: `${(100 * Math.abs(g.values[calc] ?? 0)) / most}%`, background: colors[i] }} /></span><b class="num">{calcValue(g.values[calc], column.op, column.field)}</b></li>
+        {shown.map((g, i) => (
+          <li key={groupId(g.key)}><span class="clip" title={groupName(g.key)}>{groupName(g.key)}</span><span class="value-bar"><i style={{ width: `${(100 * sizes[i]!) / most}%`, background: colors[i] }} /></span><b class="num">{pie && `${percent(sizes[i]! / most)} · `}{calcValue(g.values[calc], column.op, column.field)}</b></li>
         ))}
       </ul>
     </figure>

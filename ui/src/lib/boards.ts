@@ -12,7 +12,8 @@ import type { Dataset, Filter, QuerySpec, Value } from './types';
 
 export interface Position { x_coordinate: number; y_coordinate: number; width: number; height: number }
 export type ChartType = 'default' | 'line' | 'stacked' | 'stat' | 'tsbar' | 'cbar' | 'cpie';
-export interface Settings { hide_markers?: boolean; charts?: { chart_index: number; chart_type?: ChartType; [other: string]: unknown }[]; [other: string]: unknown }
+export interface Chart { chart_index: number; chart_type?: ChartType; log_scale?: boolean; omit_missing_values?: boolean; [other: string]: unknown }
+export interface Settings { hide_markers?: boolean; hide_hovers?: boolean; hide_compare?: boolean; utc_xaxis?: boolean; overlaid_charts?: boolean; charts?: Chart[]; [other: string]: unknown }
 // `caption`: of a board of the older form, until it has an annotation.
 export interface QueryPart { query_id: string; query_annotation_id: string; caption?: string; query_style?: 'graph' | 'table' | 'combo'; dataset?: string; visualization_settings?: Settings }
 export interface Panel { type: 'query' | 'slo' | 'text'; position?: Position; query_panel?: QueryPart; slo_panel?: { slo_id: string }; text_panel?: { content: string } }

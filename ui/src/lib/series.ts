@@ -5,7 +5,8 @@ import { groupColors, serviceColor, type Theme } from './color';
 import { percent, value } from './format';
 import type { Bucket, Group, QueryResult } from './types';
 
-export interface Series { id: string; name: string; color: string; key: Group['key']; data: (number | null)[]; dash?: boolean }
+// `of`: the group, where several lines are of one.
+export interface Series { id: string; of?: string; name: string; color: string; key: Group['key']; data: (number | null)[]; dash?: boolean }
 
 export const groupId = (key: Group['key']) => JSON.stringify(key);
 export const groupName = (key: Group['key']) => (key.length ? key.map((v) => (v === null ? 'absent' : value(v))).join(' · ') : 'all rows');
@@ -35,11 +36,13 @@ export function seriesKeyed(result: QueryResult, calc: number): { group: Record<
   return result.groups.map((g) => ({ group: Object.fromEntries(by.map((c, i) => [c.key, g.key[i] ?? null])), values: numbers(g.series?.[calc], op) }));
 }
 
-export function seriesOf(result: QueryResult, calc: number, theme: Theme, alone: string): Series[] {
+// `omit`: where there was nothing there is no number, not 0.
+export function seriesOf(result: QueryResult, calc: number, theme: Theme, alone: string, omit?: boolean): Series[] {
   const op = result.columns.filter((c) => c.kind !== 'group')[calc]?.op;
   const colors = colorsOf(result, theme, alone);
   return result.groups.slice(0, MAX_SERIES).map((g, i) => ({
-    id: groupId(g.key), name: groupName(g.key), color: colors[i]!, key: g.key, data: numbers(g.series?.[calc], op),
+    id: groupId(g.key), name: groupName(g.key), color: colors[i]!, key: g.key,
+    data: omit ? numbers(g.series?.[calc], undefined).map((n) => (n === 0 && op === 'COUNT' ? null : n)) : numbers(g.series?.[calc], op),
   }));
 }
 
@@ -51,7 +54,7 @@ export function earlierOf(result: QueryResult, calc: number, series: Series[]): 
   return series.map((s, i) => {
     const data = numbers(then.groups[i]?.series?.[calc], op);
     const at = (t: number) => Math.floor((t - then.offset_ms - then.times_ms[0]!) / then.granularity_ms);
-    return { ...s, id: `${s.id} before`, name: `${s.name}, ${agoText(then.offset_ms)} before`, dash: true, data: settled(result, result.times_ms.map((t) => data[at(t)] ?? null), op) };
+    return { ...s, of: s.id, id: `${s.id} before`, name: `${s.name}, ${agoText(then.offset_ms)} before`, dash: true, data: settled(result, result.times_ms.map((t) => data[at(t)] ?? null), op) };
   });
 }
 

@@ -11,20 +11,21 @@ import { setAbsolute } from '../lib/time';
 import { calcValue, clock, unitOf, withUnit } from '../lib/format';
 import { askMarker, type Marker } from '../lib/markers';
 import { filterFor } from '../lib/query';
-import { MAX_SERIES, earlierOf, groupId, groupName, seriesOf, settled } from '../lib/series';
+import { groupColors, type Theme } from '../lib/color';
+import { MAX_SERIES, earlierOf, groupId, groupName, seriesOf, settled, type Series } from '../lib/series';
 import { token, useTheme } from '../lib/theme';
 import { seriesJson, seriesRows } from '../lib/table';
 import type { Column, Filter, QueryResult, QuerySpec } from '../lib/types';
 import { openMenuAt, type MenuItem } from './Menu';
 import { useExample } from './Example';
 import { HeatLegend, Heatmap, type Region } from './Heatmap';
-import { LineChart, type ChartKind } from './LineChart';
+import { LineChart, type ChartKind, type Look } from './LineChart';
 import { SaveAs } from './SaveAs';
 import { heatOf } from './heatdraw';
 
 // `of`: the question, where it is not the address's: a panel of a board. Its answer stands elsewhere, so what
 // changes the question at hand is not offered.
-interface Shown { result: QueryResult; calc: number; column: Column; bus: CursorBus; isolated: string | null; height?: number | undefined; of?: QuerySpec | undefined; markers?: Marker[]; kind?: ChartKind }
+interface Shown { result: QueryResult; calc: number; column: Column; bus: CursorBus; isolated: string | null; height?: number | undefined; of?: QuerySpec | undefined; markers?: Marker[]; kind?: ChartKind; look?: Look | undefined; also?: number[] }
 interface Props { result: QueryResult; bus: CursorBus; isolated: string | null; markers?: Marker[] }
 
 export const calcsOf = (result: QueryResult) => result.columns.filter((c) => c.kind !== 'group');
@@ -41,14 +42,18 @@ export function Charts({ result, bus, isolated, markers }: Props) {
 const saved = (result: QueryResult, calc: number, column: Column, figure: { current: Element | null }) =>
   ({ name: column.key, rows: () => seriesRows(result, calc), json: () => seriesJson(result, calc), picture: () => figure.current });
 
-export function LinePanel({ result, calc, column, bus, isolated, height, of, markers = [], kind }: Shown) {
+// `also`: calculations that are drawn in the same graph.
+export function LinePanel({ result, calc, column, bus, isolated, height, of, markers = [], kind, look, also }: Shown) {
   const theme = useTheme();
   const figure = useRef<HTMLElement>(null);
-  const series = useMemo(() => seriesOf(result, calc, theme, token('accent-line')).map((s) => ({ ...s, data: settled(result, s.data, column.op) })), [result, calc, theme]);
-  const drawn = useMemo(() => (kind === 'stacked' ? series : [...earlierOf(result, calc, series), ...series]), [result, series, kind]);
-  const unit = unitOf(column.field);
+  const lines = (i: number, op: string | undefined) => seriesOf(result, i, theme, token('accent-line'), look?.join).map((s) => ({ ...s, data: settled(result, s.data, op) }));
+  const series = useMemo(() => (also ? overlaid(result, [calc, ...also], lines, theme) : lines(calc, column.op)), [result, calc, theme, look?.join, also?.join()]);
+  const drawn = useMemo(() => (kind === 'stacked' || also ? series : [...earlierOf(result, calc, series), ...series]), [result, series, kind]);
+  const columns = [column, ...(also ?? []).map((i) => calcsOf(result)[i]!)];
+  const title = columns.map((c) => c.key).join(', ');
+  const unit = columns.every((c) => unitOf(c.field) === unitOf(column.field)) ? unitOf(column.field) : '';
   const counts = column.op === 'COUNT' || column.op === 'COUNT_DISTINCT' || column.op === 'CONCURRENCY';
-  const more = result.groups.length - series.length;
+  const more = result.groups.length - Math.min(MAX_SERIES, result.groups.length);
   const { params, view } = useRoute();
   const any = of ? of.filter_combination === 'OR' : isAny(params);
   const onQuery = view === 'query';
@@ -73,22 +78,31 @@ export function LinePanel({ result, calc, column, bus, isolated, height, of, mar
   return (
     <figure class={of ? 'board-chart' : 'panel chart-panel'} ref={figure}>
       <figcaption>
-        <span class="mono">{column.key}</span>
+        <span class="mono">{title}</span>
         {isolated && <span class="muted clip">{series.find((s) => s.id === isolated)?.name}</span>}
         {result.compare && <span class="muted">dashed: {clock(result.start_ms - result.compare.offset_ms)} – {clock(result.end_ms - result.compare.offset_ms)}</span>}
         {example.note}
         {more > 0 && <span class="muted">first {MAX_SERIES} of {result.groups.length} groups drawn</span>}
-        <span class="muted num end">{calcValue(result.totals.values[calc], column.op, column.field)} over all</span>
+        {look?.utc && <span class="muted">UTC</span>}
+        {!also && <span class="muted num end">{calcValue(result.totals.values[calc], column.op, column.field)} over all</span>}
         {!of && <SaveAs {...saved(result, calc, column, figure)} />}
       </figcaption>
-      <LineChart title={column.key} times={result.times_ms} step={result.granularity_ms} range={[result.start_ms, result.end_ms]} series={drawn} kind={kind}
+      <LineChart title={title} look={look} times={result.times_ms} step={result.granularity_ms} range={[result.start_ms, result.end_ms]} series={drawn} kind={kind}
         isolated={isolated} bus={bus} text={(n) => withUnit(n, counts ? '' : unit)} onPick={pick} onSpan={onQuery ? (from, to) => showTime(from / 1e3, to / 1e3) : undefined} height={height} markers={markers} />
       {example.panel}
     </figure>
   );
 }
 
-export function HeatPanel({ result, calc, column, bus, isolated, extra = [], height, title, of, markers = [] }: Shown & { extra?: Filter[]; title?: string }) {
+// A line for each group and calculation; a group's lines are known by it.
+function overlaid(result: QueryResult, calcs: number[], lines: (i: number, op: string | undefined) => Series[], theme: Theme): Series[] {
+  const columns = calcsOf(result);
+  const all = calcs.flatMap((i) => lines(i, columns[i]!.op).map((s) => ({ ...s, of: s.id, id: `${s.id} ${i}`, name: s.key.length ? `${columns[i]!.key} ${s.name}` : columns[i]!.key })));
+  const colors = groupColors(all.map((s) => s.id), theme);
+  return all.map((s, i) => ({ ...s, color: colors[i]! }));
+}
+
+export function HeatPanel({ result, calc, column, bus, isolated, extra = [], height, title, of, markers = [], look }: Shown & { extra?: Filter[]; title?: string }) {
   const { params, view } = useRoute();
   const figure = useRef<HTMLElement>(null);
   const any = of ? of.filter_combination === 'OR' : isAny(params);
@@ -111,7 +125,7 @@ export function HeatPanel({ result, calc, column, bus, isolated, extra = [], hei
         {!of && <SaveAs {...saved(result, calc, column, figure)} />}
       </figcaption>
       {max > 0
-        ? <Heatmap title={column.key} field={field} times={result.times_ms} step={result.granularity_ms} range={[result.start_ms, result.end_ms]} buckets={buckets} markers={markers}
+        ? <Heatmap title={column.key} look={look} field={field} times={result.times_ms} step={result.granularity_ms} range={[result.start_ms, result.end_ms]} buckets={buckets} markers={markers}
             edges={edges} bus={bus} height={height} onDifferent={onQuery ? (r) => showDifferent([...filters(r), ...extra], r) : undefined} onExample={(r) => example.look({ from: r.from, to: r.to, filters: filters(r) })} onTraces={any ? undefined : (r) => showTraces({ from: r.from, to: r.to, filters: filters(r) }, extra, of)} />
         : <p class="muted pad">No numbers of {field} here.</p>}
       {example.panel}

@@ -5,7 +5,7 @@
 // different there, zoom.
 
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { timeLabel, timeTicks } from '../lib/axis';
+import { timeLabel, timeTicks, toUtc } from '../lib/axis';
 import { clock, count, dateTime, unitOf, withUnit } from '../lib/format';
 import { ramp } from '../lib/color';
 import { useTheme } from '../lib/theme';
@@ -16,6 +16,7 @@ import { openMenuAt, type MenuItem } from './Menu';
 import { Geometry, drawCells, heatOf, ticks } from './heatdraw';
 import type { Bucket } from '../lib/types';
 import type { CursorBus } from '../lib/cursor';
+import type { Look } from './LineChart';
 
 export interface Region { from: number; to: number; low: number; high: number }
 
@@ -29,6 +30,7 @@ interface Props {
   edges: number[];
   bus: CursorBus;
   height?: number | undefined;
+  look?: Look | undefined;
   markers?: Marker[];
   onExample: (r: Region) => void;
   onTraces?: ((r: Region) => void) | undefined;
@@ -149,7 +151,7 @@ export function Heatmap(p: Props) {
           const y = g.y(v);
           return y !== null && <span class="num" style={{ top: `${y}px` }}>{text(v)}</span>;
         })}
-        <TimeTicks g={g} />
+        <TimeTicks g={g} utc={p.look?.utc} />
       </div>
       {(p.markers ?? []).filter((m) => m.start_time * 1e3 < p.range[1] && (m.end_time ?? m.start_time) * 1e3 >= p.range[0]).map((m) => {
         const x0 = Math.max(g.f.left, g.x(m.start_time * 1e3));
@@ -159,9 +161,9 @@ export function Heatmap(p: Props) {
       {(line !== null || hover) && <div class="heat-line" style={{ left: `${hover ? x : g.x(line!)}px`, top: `${g.f.top}px`, height: `${g.h}px` }} />}
       {hover && <div class="heat-cell" style={cellStyle(g, hover)} />}
       {drag && <div class="heat-drag" style={{ left: `${Math.min(drag.x0, drag.x1)}px`, top: `${Math.min(drag.y0, drag.y1)}px`, width: `${Math.abs(drag.x1 - drag.x0)}px`, height: `${Math.abs(drag.y1 - drag.y0)}px` }} />}
-      {hover && !drag && (
+      {hover && !drag && !p.look?.quiet && (
         <div class="readout" aria-live="polite" style={x < width / 2 ? { left: `${x + 16}px` } : { right: `${width - x + 16}px` }}>
-          <div class="num muted">{dateTime(p.times[hover.bucket] ?? 0)}</div>
+          <div class="num muted">{dateTime(toUtc(p.times[hover.bucket] ?? 0, p.look?.utc))}{p.look?.utc && ' UTC'}</div>
           <div class="num">{text(p.edges[hover.bin] ?? 0)} – {text(p.edges[hover.bin + 1] ?? 0)}</div>
           <div class="readout-row near"><span>{n ? 'rows' : 'nothing here'}</span>{n > 0 && <b class="num">{count(n)}</b>}</div>
           {(p.markers ?? []).filter((m) => Math.abs(g.x(m.start_time * 1e3) - x) < Math.max(5, (g.x(p.range[0] + p.step) - g.f.left) / 2)).slice(0, 8).map((m) => <div class="readout-row"><i style={{ background: markerColor(m) }} /><span>{markerText(m)}</span></div>)}
@@ -179,9 +181,9 @@ function cellStyle(g: Geometry, c: Point) {
   return { left: `${x0}px`, width: `${Math.max(1, x1 - x0)}px`, top: `${g.yOfBin(c.bin + 1)}px`, height: `${g.yOfBin(c.bin) - g.yOfBin(c.bin + 1)}px` };
 }
 
-function TimeTicks({ g }: { g: Geometry }) {
+function TimeTicks({ g, utc }: { g: Geometry; utc: boolean | undefined }) {
   const [from, to] = g.range;
-  return <>{timeTicks(from, to, g.w).filter((t) => g.x(t) < g.f.left + g.w - 18).map((t) => <span class="num x" style={{ left: `${g.x(t)}px` }}>{timeLabel(t, from, to, g.w)}</span>)}</>;
+  return <>{timeTicks(from, to, g.w, utc).filter((t) => g.x(t) < g.f.left + g.w - 18).map((t) => <span class="num x" style={{ left: `${g.x(t)}px` }}>{timeLabel(t, from, to, g.w, utc)}</span>)}</>;
 }
 
 export function HeatLegend({ max }: { max: number }) {

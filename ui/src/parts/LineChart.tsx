@@ -5,7 +5,7 @@
 
 import uPlot from 'uplot';
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { timeLabel, timeTicks } from '../lib/axis';
+import { timeLabel, timeTicks, toUtc } from '../lib/axis';
 import { dateTime } from '../lib/format';
 import { useTheme, token } from '../lib/theme';
 import { setAbsolute, zoomOut } from '../lib/time';
@@ -15,6 +15,8 @@ import type { CursorBus } from '../lib/cursor';
 import type { Series } from '../lib/series';
 
 export type ChartKind = 'line' | 'stacked' | 'bars';
+// As Honeycomb's graph settings: a logarithmic scale, lines joined over missing values, times in UTC, no read-out.
+export interface Look { log?: boolean | undefined; join?: boolean | undefined; utc?: boolean | undefined; quiet?: boolean | undefined }
 
 interface Props {
   title: string;
@@ -26,6 +28,7 @@ interface Props {
   bus: CursorBus;
   height?: number | undefined;
   kind?: ChartKind | undefined;
+  look?: Look | undefined;
   markers?: Marker[];
   text: (n: number) => string;
   onSpan?: ((from: number, to: number) => void) | undefined;
@@ -69,7 +72,7 @@ export function LineChart(p: Props) {
       u.destroy();
       plot.current = null;
     };
-  }, [theme, names, height, width > 0, p.isolated, p.kind]);
+  }, [theme, names, height, width > 0, p.isolated, p.kind, JSON.stringify(p.look)]);
   useEffect(() => {
     if (width && plot.current) plot.current.setSize({ width, height });
   }, [width, height]);
@@ -109,9 +112,9 @@ export function LineChart(p: Props) {
     <div class="chart" role="application" aria-roledescription="chart" aria-label={summary} tabIndex={0} onDblClick={zoomOut} onMouseLeave={() => setHover(null)}
       onPointerDown={(e) => { down.current = [e.clientX, e.clientY]; shifted.current = e.shiftKey; }} onClick={pick} onKeyDown={onKey} onBlur={() => setHover(null)}>
       <div class="chart-box" ref={box} style={{ height: `${height}px` }} />
-      {hover && hover.rows.length + hover.marks.length > 0 && (
+      {!p.look?.quiet && hover && hover.rows.length + hover.marks.length > 0 && (
         <div class="readout" aria-live="polite" style={hover.x < width / 2 ? { left: `${hover.x + 16}px` } : { right: `${width - hover.x + 16}px` }}>
-          <div class="num muted">{dateTime(hover.ms)}</div>
+          <div class="num muted">{dateTime(toUtc(hover.ms, p.look?.utc))}{p.look?.utc && ' UTC'}</div>
           {hover.rows.map((r) => (
             <div class={`readout-row${r.near ? ' near' : ''}`}><i style={{ background: r.color }} /><span class="clip">{r.name}</span><b class="num">{r.text}</b></div>
           ))}
@@ -136,7 +139,7 @@ function nearest(u: uPlot, p: Props): Hover | null {
   const left = u.cursor.left ?? -1;
   if (idx === null || idx === undefined || left < 0) return null;
   const y = u.posToVal(u.cursor.top ?? 0, 'y');
-  const shown = p.series.filter((s) => !p.isolated || s.id === p.isolated || s.id === `${p.isolated} before`);
+  const shown = p.series.filter((s) => !p.isolated || (s.of ?? s.id) === p.isolated);
   const rows = shown.map((s) => ({ s, v: s.data[idx] ?? null })).filter((r) => r.v !== null) as { s: Series; v: number }[];
   let best: Series | null = null;
   let gap = Infinity;
@@ -188,10 +191,10 @@ function drawMarkers(u: uPlot, p: Props) {
 }
 
 // A label at the very edge would be cut off.
-function edgeLabel(u: uPlot, t: number): string {
+function edgeLabel(u: uPlot, t: number, utc: boolean | undefined): string {
   const { min, max } = u.scales.x!;
   const width = plotWidth(u);
-  return u.valToPos(t, 'x') > width - 16 ? '' : timeLabel(t, min ?? 0, max ?? 0, width);
+  return u.valToPos(t, 'x') > width - 16 ? '' : timeLabel(t, min ?? 0, max ?? 0, width, utc);
 }
 
 const plotWidth = (u: uPlot) => u.bbox.width / devicePixelRatio;
@@ -215,23 +218,24 @@ function options(width: number, height: number, latest: { current: Props }, self
   const font = `11px ${token('font')}`;
   const axis = { stroke: token('muted'), font, grid: { stroke: token('grid'), width: 1 }, ticks: { show: false } };
   const [from, to] = p.range;
+  const { log, join, utc } = p.look ?? {};
   return {
     width, height, ms: 1, legend: { show: false }, padding: [10, 8, 0, 0],
     scales: {
       x: { time: true, range: (_u, a, b) => [a ?? from, b ?? to] },
-      y: { range: (_u, a, b) => [Math.min(0, a ?? 0), b === null || b === undefined || b <= 0 ? 1 : b * 1.08] },
+      y: log ? { distr: 3, range: (_u, a, b) => (b > 0 ? uPlot.rangeLog(a > 0 ? a : b, b, 10, true) : [1, 10]) } : { range: (_u, a, b) => [Math.min(0, a ?? 0), b === null || b === undefined || b <= 0 ? 1 : b * 1.08] },
     },
     axes: [
-      { ...axis, size: 24, gap: 4, splits: (u, _i, min, max) => timeTicks(min, max, plotWidth(u)), values: (u, ticks) => ticks.map((t) => edgeLabel(u, t)) },
-      { ...axis, size: 62, gap: 6, values: (_u, ticks) => ticks.map((t) => latest.current.text(t)) },
+      { ...axis, size: 24, gap: 4, splits: (u, _i, min, max) => timeTicks(min, max, plotWidth(u), utc), values: (u, ticks) => ticks.map((t) => edgeLabel(u, t, utc)) },
+      { ...axis, size: 62, gap: 6, values: (_u, ticks) => (ticks as (number | null)[]).map((t) => (t === null ? '' : latest.current.text(t))) },
     ],
     cursor: { drag: { x: true, y: false, setScale: false }, points: { size: 6 }, y: false },
     series: [{}, ...p.series.map((s): uPlot.Series => {
-      const dim = p.isolated !== null && p.isolated !== s.id && `${p.isolated} before` !== s.id;
+      const dim = p.isolated !== null && p.isolated !== (s.of ?? s.id);
       if (p.kind === 'bars') return { stroke: s.color, fill: s.color, width: 0, alpha: dim ? 0.18 : 0.85, paths: uPlot.paths.bars!({ size: [0.9, 60], align: 1 }), points: { show: false } };
       return {
         ...(p.kind === 'stacked' ? { fill: `color-mix(in srgb, ${s.color} 45%, ${token('panel')})` } : {}),
-        stroke: s.color, width: dim ? 0.75 : p.isolated === s.id ? 2 : 1.5, alpha: dim ? 0.18 : s.dash ? 0.75 : 1, spanGaps: false, ...(s.dash ? { dash: [5, 4] } : {}),
+        stroke: s.color, width: dim ? 0.75 : p.isolated === s.id ? 2 : 1.5, alpha: dim ? 0.18 : s.dash ? 0.75 : 1, spanGaps: join === true, ...(s.dash ? { dash: [5, 4] } : {}),
         points: { show: (_u, i) => lonely(latest.current.series[i - 1]?.data ?? []).length > 0, size: 4, fill: s.color, filter: (_u, i) => lonely(latest.current.series[i - 1]?.data ?? []) },
       };
     })],
