@@ -5,6 +5,7 @@
 
 #include <stdatomic.h>
 #include <string.h>
+#include <unistd.h>
 
 /* struct fault_os embeds the os first. */
 static struct fault_os *self_of(const struct skep_os *os)
@@ -31,6 +32,8 @@ static bool hit(struct fault_os *f, unsigned call, bool watched)
 {
     if (!(atomic_load(&f->calls) & call) || (f->only && !watched))
         return false;
+    while (atomic_load(&f->hold))
+        (void)usleep(1000);
     int64_t n = atomic_fetch_add(&f->seen, 1);
     int64_t skip = atomic_load(&f->skip);
     if (n < skip || n - skip >= atomic_load(&f->times))

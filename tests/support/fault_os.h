@@ -39,6 +39,7 @@ struct fault_os {
     /* After the first call that fails, `mem` takes so many more changes and is off; -1 = goes on.
      */
     _Atomic int64_t then_die;
+    _Atomic bool hold;    /* matching calls wait until it is false, before they are counted */
     const char *only;     /* part of the path of files that may fail; NULL = all */
     _Atomic int64_t seen; /* matching calls so far */
     _Atomic int64_t failed;

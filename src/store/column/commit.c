@@ -4,8 +4,8 @@
  *   caller's thread                      | committer's thread
  *   -------------------------------------+---------------------------------------------
  *   identity? -> duplicate, wait, or go  |
- *   room? -> or ENOMEM, ENOSPC           |
- *   encode the frame, open it as a part  |
+ *   room? -> or ENOSPC, or wait for it   |
+ *   encode the frame, open it as a part  | (those that wait: here)
  *   queue ------------------------------>| take all that wait: one group
  *                                        | number, write, fdatasync
  *                                        | publish in a new snapshot
@@ -16,9 +16,7 @@
  * I1  done(OK) is called after the frame is durable and after a snapshot with it is visible.
  * I2  done is called exactly once for each append, also when the engine closes.
  * I3  a twin in flight gets the outcome of the first; a duplicate stores nothing.
- * I4  memory: what is pending and what is in parts is at most three times the part limit, and has a
- *     reserve of that; the queue is bounded in number.  Before that, from twice the limit on,
- *     commits wait for the flusher, which begins at the limit.
+ * I4  memory is bounded (admission.c), the queue in number.
  *
  * Threads: append any; one committer.  Locks: q_mu, then nothing; snap_mu, then nothing. */
 #include "store/column/engine.h"
@@ -49,15 +47,16 @@ static void answer_waiter(struct skep_engine *e, struct skep_identity_waiter *w,
     skep_free(p);
 }
 
-/* The end of every append that was not a duplicate. */
-static void finish(struct skep_engine *e, struct skep_pending *p, skep_rc rc, uint64_t seq,
-                   const skep_err *err)
+void skep_engine__finish(struct skep_engine *e, struct skep_pending *p, skep_rc rc, uint64_t seq,
+                         const skep_err *err)
 {
     struct skep_identity_waiter *w = NULL;
     if (p->has_identity)
         w = skep_identity_settle(e->identity, &p->flight, rc == SKEP_OK ? seq : 0, p->received_ns);
     if (p->urgent)
         skep_pool_urgent_end(e->pool, 1);
+    if (p->batch)
+        skep_engine__stop_waiting(e, p);
     answer(p, rc, seq, err);
     while (w) {
         struct skep_identity_waiter *next = w->next;
@@ -65,59 +64,7 @@ static void finish(struct skep_engine *e, struct skep_pending *p, skep_rc rc, ui
         w = next;
     }
     skep_rowset_unref(p->part);
-    if (p->charged_bytes)
-        skep_budget_give(&e->pending, p->charged_bytes);
     skep_free(p);
-}
-
-/* Is there room for a batch?  Takes its bytes from the pending budget. */
-static skep_rc admit(struct skep_engine *e, const struct skep_batch *b, struct skep_pending *p,
-                     skep_err *err)
-{
-    if (skep_wal_failed(e->wal))
-        return skep_fail(err, SKEP_EIO, "the log cannot be written: the store is read-only");
-    uint64_t bytes = skep_batch_content_bytes(b);
-    uint64_t held = skep_budget_used(&e->ingest);
-    if (held + bytes > 3 * e->part_limit_bytes) {
-        atomic_store(&e->want_flush, true);
-        return skep_fail(err, SKEP_ENOMEM,
-                         "%llu bytes are waiting to be written out, at most %llu may",
-                         (unsigned long long)held, (unsigned long long)(3 * e->part_limit_bytes));
-    }
-    if (e->disk_limit_bytes) {
-        uint64_t disk = skep_engine__disk_bytes(e) + skep_budget_used(&e->pending) + bytes;
-        /* The last sixteenth is for a new log file and for flushing. */
-        if (disk > e->disk_limit_bytes / 16 * 14)
-            atomic_store(&e->want_space, true);
-        if (disk > e->disk_limit_bytes / 16 * 15)
-            return skep_fail(err, SKEP_ENOSPC, "the disk limit of %llu bytes is reached",
-                             (unsigned long long)e->disk_limit_bytes);
-    }
-    skep_rc rc = skep_budget_take(&e->pending, bytes, err);
-    if (rc == SKEP_OK)
-        p->charged_bytes = bytes;
-    else
-        atomic_store(&e->want_flush, true);
-    return rc;
-}
-
-static skep_rc make_part(struct skep_engine *e, const struct skep_batch *b, struct skep_pending *p,
-                         skep_err *err)
-{
-    struct skep_buf buf;
-    skep_buf_init(&buf, (size_t)2 << 30);
-    skep_rc rc = skep_frame_encode(b, &buf, err);
-    if (rc != SKEP_OK) {
-        skep_buf_done(&buf);
-        return rc;
-    }
-    size_t n;
-    uint8_t *payload = skep_buf_take(&buf, &n);
-    payload = skep_realloc(payload, n); /* encoding reserves by an upper bound */
-    p->crc = skep_crc32c(0, (skep_bytes){payload, n});
-    rc = skep_part_open(payload, n, 0, &e->parts, &p->part, err);
-    /* A batch that its own frame cannot hold is the adapter's mistake, not the disk's. */
-    return rc == SKEP_ECORRUPT ? skep_fail(err, SKEP_EINTERNAL, "a malformed batch") : rc;
 }
 
 skep_rc skep_engine__push(struct skep_engine *e, struct skep_pending *p, skep_err *err)
@@ -168,7 +115,8 @@ void skep_engine__append(struct skep_store *s, struct skep_batch *batch, skep_ap
     if (e->read_only) {
         skep_batch_free(batch);
         p->has_identity = false;
-        finish(e, p, skep_fail(&err, SKEP_EFORBIDDEN, "the store is open read-only"), 0, &err);
+        skep_rc no = skep_fail(&err, SKEP_EFORBIDDEN, "the store is open read-only");
+        skep_engine__finish(e, p, no, 0, &err);
         return;
     }
     if (p->has_identity) {
@@ -186,23 +134,28 @@ void skep_engine__append(struct skep_store *s, struct skep_batch *batch, skep_ap
     if (batch->over_budget)
         rc = skep_fail(&err, SKEP_ENOMEM, "the request does not fit the memory budget");
     else if (batch->n_rows > 0)
-        rc = admit(e, batch, p, &err);
-    if (rc == SKEP_OK && batch->n_rows > 0) {
-        skep_engine__mark_misdated(e, batch);
-        rc = make_part(e, batch, p, &err);
-    }
+        rc = skep_engine__take_in(e, p, &batch, &err);
     skep_batch_free(batch);
-    if (p->part && p->charged_bytes) { /* the part has charged its own bytes */
-        skep_budget_give(&e->pending, p->charged_bytes);
-        p->charged_bytes = 0;
-    }
     if (rc == SKEP_OK)
         rc = skep_engine__push(e, p, &err);
     if (rc != SKEP_OK)
-        finish(e, p, rc, 0, &err);
+        skep_engine__finish(e, p, rc, 0, &err);
 }
 
 /* --- the committer ---------------------------------------------------------------------------- */
+
+void skep_engine__push_back(struct skep_engine *e, struct skep_pending **group, unsigned n)
+{
+    skep_mutex_lock(&e->q_mu);
+    if (!e->q_head)
+        e->q_tail = &group[n - 1]->next;
+    for (unsigned i = n; i-- > 0;) {
+        group[i]->next = e->q_head;
+        e->q_head = group[i];
+    }
+    e->q_n += n;
+    skep_mutex_unlock(&e->q_mu);
+}
 
 /* Takes what waits, in order, up to a group; 0 when the engine closes and nothing waits. */
 static unsigned take_group(struct skep_engine *e, struct skep_pending **group)
@@ -220,56 +173,11 @@ static unsigned take_group(struct skep_engine *e, struct skep_pending **group)
         if (!e->q_head)
             e->q_tail = &e->q_head;
         e->q_n--;
-        bytes += p->part ? p->part->bytes : 0;
+        bytes += p->part ? p->part->bytes : p->waiting_bytes;
         group[n++] = p;
     }
     skep_mutex_unlock(&e->q_mu);
     return n;
-}
-
-/* Bytes of the parts that are visible: what flushing can free. */
-static uint64_t part_bytes_locked(const struct skep_engine *e)
-{
-    uint64_t bytes = 0;
-    skep_assert(e->snap != NULL);
-    for (unsigned i = 0; i < e->snap->n; i++) {
-        const struct skep_part *part = skep_part_of(e->snap->sets[i].rowset);
-        bytes += part ? part->base.bytes : 0;
-    }
-    return bytes;
-}
-
-/* Parts well over their limit.  How full the memory is does not count: parts have a reserve. */
-static bool flush_is_behind_locked(const struct skep_engine *e)
-{
-    return part_bytes_locked(e) > 2 * e->part_limit_bytes;
-}
-
-/* Too many live parts: the folder is behind.  Too large ones: the flusher is.  The committer waits
- * a little; the senders, who wait for their answers, slow down, and nobody need be refused.
- * Without background threads the committer folds by itself. */
-static void back_pressure(struct skep_engine *e)
-{
-    if (!e->background) {
-        while (skep_engine__fold(e)) {
-        }
-        return;
-    }
-    skep_mutex_lock(&e->snap_mu);
-    /* Bounded: where folding cannot help (parts are large, it fails) memory is the limit that
-     * counts. */
-    for (int k = 0; k < 10 && skep_engine__parts_locked(e) >= SKEP_PARTS_HARD &&
-                    skep_engine__foldable_locked(e);
-         k++)
-        (void)skep_cond_wait_ms(&e->changed, &e->snap_mu, 100);
-    /* Bounded as well, but no shorter than a flush takes on a busy machine; when it fails (a full
-     * disk) waiting is no use, and admission refuses. */
-    for (int k = 0; k < 80 && flush_is_behind_locked(e) && !atomic_load(&e->flush_failed); k++) {
-        atomic_store(&e->want_flush, true);
-        skep_engine__ring_locked(e, &e->flush_bell);
-        (void)skep_cond_wait_ms(&e->changed, &e->snap_mu, 100);
-    }
-    skep_mutex_unlock(&e->snap_mu);
 }
 
 /* The parts of a group, and what their commit changes. */
@@ -362,7 +270,7 @@ static void commit_rows(struct skep_engine *e, struct skep_pending **group, unsi
     skep_rc rc = commit_group(e, group, n, &err);
     for (unsigned i = 0; i < n; i++) {
         uint64_t seq = group[i]->part ? group[i]->part->min_seq : e->next_seq - 1;
-        finish(e, group[i], rc, seq, &err);
+        skep_engine__finish(e, group[i], rc, seq, &err);
     }
 }
 
@@ -371,13 +279,14 @@ void skep_engine__committer(void *engine)
     struct skep_engine *e = engine;
     struct skep_pending *group[SKEP_GROUP_MAX];
     for (unsigned n; (n = take_group(e, group)) > 0;) {
-        back_pressure(e);
+        skep_engine__back_pressure(e);
+        unsigned done = 0; /* refused */
         if (group[0]->kill)
             skep_engine__commit_kill(e, group[0]);
-        else
+        else if ((n = skep_engine__take_in_waiting(e, group, n, &done)) > 0)
             commit_rows(e, group, n);
         skep_mutex_lock(&e->q_mu);
-        e->q_finished += n;
+        e->q_finished += n + done;
         skep_cond_broadcast(&e->q_done);
         skep_mutex_unlock(&e->q_mu);
     }

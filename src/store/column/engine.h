@@ -36,8 +36,11 @@ struct skep_pending {
     struct skep_rowset *part;
     skep_ts_ns received_ns;
     uint32_t n_rows, crc;
-    uint64_t charged_bytes; /* of the pending budget */
     struct skep_kill *kill; /* a delete, not rows */
+    /* Rows that found no room when they came, and wait for it until then (admission.c). */
+    struct skep_batch *batch;
+    uint64_t waiting_bytes;
+    int64_t wait_until_ns;
 };
 
 /* Sets whose live rows change with a publication; each with a reference of its live rows. */
@@ -116,6 +119,7 @@ struct skep_engine {
     struct skep_cond q_done; /* flush waits for the queue to have passed */
     struct skep_pending *q_head, **q_tail;
     uint64_t q_n, q_pushed, q_finished;
+    _Atomic unsigned q_waiting; /* for room */
     bool closing;
     uint64_t next_seq; /* the committer's */
 
@@ -181,9 +185,27 @@ void skep_engine__append(struct skep_store *s, struct skep_batch *batch, skep_ap
 /* Queue it for the committer. */
 SKEP_NODISCARD skep_rc skep_engine__push(struct skep_engine *e, struct skep_pending *p,
                                          skep_err *err);
+/* Puts group[0, n), n > 0, back at the head of the queue. */
+void skep_engine__push_back(struct skep_engine *e, struct skep_pending **group, unsigned n);
+/* The end of every append that was not a duplicate. */
+void skep_engine__finish(struct skep_engine *e, struct skep_pending *p, skep_rc rc, uint64_t seq,
+                         const skep_err *err);
 void skep_engine__committer(void *engine);
 /* Returns when everything appended before the call was committed or refused. */
 void skep_engine__drain(struct skep_engine *e);
+
+/* admission.c: room for rows. */
+/* Makes p->part of *batch or, where there is no room yet, takes the batch (*batch is NULL then) to
+ * wait for it.  Returns SKEP_OK | ENOMEM | ENOSPC | EIO. */
+SKEP_NODISCARD skep_rc skep_engine__take_in(struct skep_engine *e, struct skep_pending *p,
+                                            struct skep_batch **batch, skep_err *err);
+/* The committer's: makes the parts of those of group[0, n) that wait; returns how many are ready,
+ * from group[0] on.  The rest is back in the queue, or was refused and answered (*ret_refused). */
+unsigned skep_engine__take_in_waiting(struct skep_engine *e, struct skep_pending **group,
+                                      unsigned n, unsigned *ret_refused);
+void skep_engine__stop_waiting(struct skep_engine *e, struct skep_pending *p);
+/* The committer's: waits a little where the folder or the flusher is behind. */
+void skep_engine__back_pressure(struct skep_engine *e);
 
 /* compact.c: the list of what is visible, and folding. */
 struct skep_snapshot *skep_engine__snapshot(struct skep_engine *e); /* with a reference */
