@@ -54,6 +54,12 @@ void skep_calc__put_instant(struct skep_buf *b, skep_str format, int64_t t_ms, i
 /* "2026-11-20T17:15:11.725Z", with a zone -> seconds since 1970; false when it is none. */
 bool skep_calc__rfc3339(skep_str s, double *ret);
 /* derived.c */
+struct skep_calc__buckets { /* BUCKET's prepared */
+    double size, min, max;
+    bool has_min, has_max;
+    unsigned n_labels; /* of all there can be, where they are few: "< min", each, "> max" */
+    skep_str *labels;
+};
 bool skep_calc__derived_true(const skep_value *v);
 /* A number, or what a text writes, else 0. */
 skep_value skep_calc__derived_number(const skep_value *v);

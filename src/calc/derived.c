@@ -336,13 +336,6 @@ static skep_value bool_(struct skep_calc_ctx *ctx, const struct skep_calc *e, co
 
 enum { LABELS_MAX = 1000 };
 
-struct buckets {
-    double size, min, max;
-    bool has_min, has_max;
-    unsigned n_labels; /* of all there can be, where they are few: "< min", each, "> max" */
-    skep_str *labels;
-};
-
 static skep_rc const_number(const struct skep_calc *call, unsigned arg, double *ret,
                             unsigned *ret_arg, skep_err *err)
 {
@@ -355,7 +348,7 @@ static skep_rc const_number(const struct skep_calc *call, unsigned arg, double *
     return SKEP_OK;
 }
 
-static size_t label_text(const struct buckets *b, double at, char out[80])
+static size_t label_text(const struct skep_calc__buckets *b, double at, char out[80])
 {
     double lo = b->min + at * b->size, hi = lo + b->size;
     if (b->has_max && hi > b->max)
@@ -364,7 +357,7 @@ static size_t label_text(const struct buckets *b, double at, char out[80])
     return (size_t)snprintf(out, 80, "%.12g - %.12g", lo + 0.0, hi + 0.0);
 }
 
-static void make_labels(struct buckets *b, struct skep_arena *a)
+static void make_labels(struct skep_calc__buckets *b, struct skep_arena *a)
 {
     char text[80];
     double n = ceil((b->max - b->min) / b->size);
@@ -381,7 +374,7 @@ static void make_labels(struct buckets *b, struct skep_arena *a)
 static skep_rc prepare_bucket(struct skep_calc *call, struct skep_arena *a, unsigned *ret_arg,
                               skep_err *err)
 {
-    struct buckets *b = skep_new(a, struct buckets);
+    struct skep_calc__buckets *b = skep_new(a, struct skep_calc__buckets);
     SKEP_TRY(const_number(call, 1, &b->size, ret_arg, err));
     if (!(b->size > 0))
         return skep_fail(err, SKEP_EINVAL, "a bucket is larger than 0");
@@ -402,7 +395,7 @@ static skep_rc prepare_bucket(struct skep_calc *call, struct skep_arena *a, unsi
 /* "10 - 20": a value on the border belongs to the lower bucket; the least one to the first. */
 static skep_value bucket(struct skep_calc_ctx *ctx, const struct skep_calc *e, const skep_value *a)
 {
-    const struct buckets *b = e->prepared;
+    const struct skep_calc__buckets *b = e->prepared;
     char text[80];
     int n;
     if (!is_number(&a[0]) || !isfinite(real(&a[0])))

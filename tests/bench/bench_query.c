@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "base/mem.h"
+#include "calc/calc.h"
 #include "os/os.h"
 #include "query/query.h"
 #include "store/column/exec.h"
@@ -87,8 +88,59 @@ static struct skep_expr *test(struct skep_arena *a, const char *field, enum skep
     return e;
 }
 
+/* --- calculated fields: one question each has the field "x" --- */
+
+enum calculated { PLAIN, BUCKET, STATUS, ITEMS };
+
+static struct skep_calc *call(struct skep_arena *a, const char *fn, unsigned n,
+                              struct skep_calc *const *args)
+{
+    struct skep_calc **kept = skep_new_n(a, struct skep_calc *, n), *e = NULL;
+    unsigned wrong = 0;
+    skep_err err;
+    memcpy(kept, args, n * sizeof *args);
+    if (skep_calc_call(a, skep_calc_find_derived(skep_str_c(fn)), kept, n, &e, &wrong, &err) !=
+        SKEP_OK)
+        die(fn, &err);
+    return e;
+}
+#define CALL(fn, ...)                                                                              \
+    call(a, fn, sizeof((struct skep_calc *[]){__VA_ARGS__}) / sizeof(struct skep_calc *),          \
+         (struct skep_calc *[]){__VA_ARGS__})
+
+static struct skep_calc *number(struct skep_arena *a, int64_t i)
+{
+    return skep_calc_const(a, (skep_value){.type = SKEP_TYPE_INT, .i = i});
+}
+
+static struct skep_calc *text(struct skep_arena *a, const char *t)
+{
+    return skep_calc_const(a, (skep_value){.type = SKEP_TYPE_STRING, .s = skep_str_c(t)});
+}
+
+static const struct skep_computed *compute(struct skep_arena *a, enum calculated what)
+{
+    static const char *const inputs[][2] = {[BUCKET] = {"duration_ms"},
+                                            [STATUS] = {"http.status_code"},
+                                            [ITEMS] = {"duration_ms", "app.items"}};
+    struct skep_computed *k = skep_new(a, struct skep_computed);
+    struct skep_computed_input *in = skep_new_n(a, struct skep_computed_input, 2);
+    struct skep_calc *x = skep_calc_field(a, 0, false), *y = skep_calc_field(a, 1, false);
+    *k = (struct skep_computed){.name = SKEP_STR("x"), .text = skep_str_c(inputs[what][0])};
+    for (; k->n_inputs < 2 && inputs[what][k->n_inputs]; k->n_inputs++)
+        in[k->n_inputs].name = skep_str_c(inputs[what][k->n_inputs]);
+    k->inputs = in;
+    k->calc = what == BUCKET   ? CALL("BUCKET", x, number(a, 50), number(a, 0), number(a, 1000))
+              : what == STATUS ? CALL("IF", CALL("GTE", x, number(a, 500)), text(a, "5xx"),
+                                      CALL("GTE", x, number(a, 400)), text(a, "4xx"),
+                                      CALL("EXISTS", x), text(a, "ok"))
+                               : CALL("IF", CALL("EXISTS", y), CALL("DIV", x, y));
+    return k;
+}
+
 struct question {
     const char *name;
+    enum calculated calc;
     enum skep_plan_kind kind;
     const char *groups[3];
     enum skep_agg_op op;
@@ -206,6 +258,13 @@ static const struct question questions[] = {
      .op = SKEP_AGG_COUNT_DISTINCT,
      .field = "user.id",
      .groups = {"service.name"}},
+    {.name = "calc-bucket", .calc = BUCKET, .op = SKEP_AGG_COUNT, .groups = {"x"}},
+    {.name = "calc-status", .calc = STATUS, .op = SKEP_AGG_COUNT, .groups = {"x"}},
+    {.name = "calc-quotient",
+     .calc = ITEMS,
+     .op = SKEP_AGG_AVG,
+     .field = "x",
+     .groups = {"service.name"}},
     {.name = "concurrency", .op = SKEP_AGG_CONCURRENCY, .buckets = 120, .groups = {"service.name"}},
     /* Each relation behind the same question without. */
     {.name = "by-name", .op = SKEP_AGG_COUNT, .groups = {"name"}},
@@ -288,6 +347,10 @@ static double ask(const struct question *q, double *ret_cpu_ms, uint64_t *ret_ro
         groups[p.n_groups] = refer(q->groups[p.n_groups]);
     if (q->buckets)
         p.granularity_ns = (all.end_ns - all.start_ns) / q->buckets;
+    if (q->calc != PLAIN) {
+        p.computed = compute(&a, q->calc);
+        p.n_computed = 1;
+    }
     if (q->test)
         p.filter = test(&a, q->test, q->cmp, q->value);
     if (q->slower_ms) {

@@ -424,6 +424,137 @@ static void computed_of_many_integers(void **state)
     skep_arena_done(&a);
 }
 
+/* --- a column at a time --- */
+
+static struct skep_calc *call(struct skep_arena *a, const char *fn, unsigned n,
+                              struct skep_calc *const *args)
+{
+    struct skep_calc **kept = skep_new_n(a, struct skep_calc *, n), *e = NULL;
+    unsigned wrong;
+    skep_err err;
+    memcpy(kept, args, n * sizeof *args);
+    assert_int_equal(
+        skep_calc_call(a, skep_calc_find_derived(skep_str_c(fn)), kept, n, &e, &wrong, &err),
+        SKEP_OK);
+    return e;
+}
+#define CALL(fn, ...)                                                                              \
+    call(a, fn, sizeof((struct skep_calc *[]){__VA_ARGS__}) / sizeof(struct skep_calc *),          \
+         (struct skep_calc *[]){__VA_ARGS__})
+#define NUMBER(n) skep_calc_const(a, (skep_value){.type = SKEP_TYPE_INT, .i = (n)})
+#define TEXT(t)   skep_calc_const(a, (skep_value){.type = SKEP_TYPE_STRING, .s = SKEP_STR(t)})
+
+static struct skep_calc *of_numbers(struct skep_arena *a, unsigned which)
+{
+    struct skep_calc *x = skep_calc_field(a, 0, false), *y = skep_calc_field(a, 1, false);
+    switch (which) {
+    case 0: return CALL("BUCKET", x, NUMBER(5), NUMBER(-20), NUMBER(300));
+    case 1:
+        return CALL("IF", CALL("GTE", y, NUMBER(40)), TEXT("large"), CALL("LT", x, y),
+                    TEXT("short"), CALL("EXISTS", y), TEXT("there"));
+    case 2: return CALL("IF", CALL("EXISTS", y), CALL("DIV", x, y));
+    case 3: return CALL("SUM", y, NUMBER(3));
+    case 4: return CALL("AND", y, CALL("GT", x, NUMBER(10)));
+    case 5: return CALL("MUL", y, CALL("FLOAT", x), y);
+    case 6: return CALL("INT", CALL("DIV", x, NUMBER(7)));
+    default: return CALL("EXISTS", x);
+    }
+}
+
+/* Spans with a sparse integer, a double that most have, a bool, a text. */
+static struct skep_batch *spans_of_numbers(uint32_t n)
+{
+    struct skep_batch *b = skep_batch_new(NULL, REF_T0);
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t row = skep_batch_row(b, SKEP_KIND_SPAN, REF_T0 + i, SKEP_SOURCE_OTLP);
+        b->duration_ns[row] = i % 17 ? (int64_t)(i * 7919ull % 400000000) : -1;
+        if (i % 3 == 0)
+            skep_batch_put(b, SKEP_SCOPE_ATTRIBUTE, SKEP_STR("n"),
+                           (skep_value){.type = SKEP_TYPE_INT, .i = (int64_t)(i * 7 % 100)});
+        if (i % 11 > 0)
+            skep_batch_put(b, SKEP_SCOPE_ATTRIBUTE, SKEP_STR("d"),
+                           (skep_value){.type = SKEP_TYPE_DOUBLE, .f = (i * 31 % 1000) / 8.0});
+        if (i % 2 == 0)
+            skep_batch_put(b, SKEP_SCOPE_ATTRIBUTE, SKEP_STR("b"),
+                           (skep_value){.type = SKEP_TYPE_BOOL, .b = i % 4 == 0});
+        if (i % 5 == 0)
+            skep_batch_put(b, SKEP_SCOPE_ATTRIBUTE, SKEP_STR("t"),
+                           (skep_value){.type = SKEP_TYPE_STRING, .s = SKEP_STR("true")});
+    }
+    return b;
+}
+
+/* By x, aggregates of x; with a filter on it that leaves most, few or no rows of a block whole. */
+static struct skep_plan about(struct skep_arena *a, const struct skep_computed *x, unsigned how)
+{
+    struct skep_field_ref *field = skep_new(a, struct skep_field_ref);
+    struct skep_agg *aggs = skep_new_n(a, struct skep_agg, 4);
+    field->name = x->name;
+    aggs[0].op = SKEP_AGG_COUNT;
+    aggs[1] = (struct skep_agg){.op = SKEP_AGG_SUM, .field = *field};
+    aggs[2] = (struct skep_agg){.op = SKEP_AGG_COUNT_DISTINCT, .field = *field};
+    aggs[3] = (struct skep_agg){.op = SKEP_AGG_COUNT, .field = *field};
+    struct skep_plan p = {.kind = SKEP_PLAN_AGGREGATE,
+                          .range = {REF_T0, REF_T0 + 1000000},
+                          .computed = x,
+                          .n_computed = 1,
+                          .groups = field,
+                          .n_groups = how % 2,
+                          .aggs = aggs,
+                          .n_aggs = how % 2 ? 1 + how % 4 : 4,
+                          .limit = 10000};
+    if (how < 2)
+        return p;
+    struct skep_expr *e = skep_new(a, struct skep_expr);
+    skep_value *value = skep_new(a, skep_value);
+    *value = (skep_value){.type = SKEP_TYPE_INT, .i = how < 4 ? 4 : 97};
+    e->op = SKEP_EXPR_TEST;
+    e->test = (struct skep_test){
+        .field = {.name = SKEP_STR("n")}, .op = SKEP_CMP_GT, .values = value, .n_values = 1};
+    if (how >= 6)
+        e->test = (struct skep_test){.field = *field, .op = SKEP_CMP_NOT_EXISTS};
+    p.filter = e;
+    return p;
+}
+
+/* A column at a time and, in a function that has no such way, row by row: the same answers. */
+static void computed_by_column(void **state)
+{
+    (void)state;
+    enum { EXPRESSIONS = 8, WAYS = 8, ROWS = 5000 };
+    static const char *const inputs[][2] = {{"duration_ms", "n"}, {"d", "n"}, {"n", "d"},
+                                            {"n", "b"},           {"t", "n"}, {"absent", "d"}};
+    struct skep_batch *b = spans_of_numbers(ROWS);
+    struct skep_rowset *set = ref_part(b, 1);
+    struct ref_store s;
+    ref_store_init(&s, ref_snapshot(&set, NULL, 1), NULL);
+    for (unsigned i = 0; i < EXPRESSIONS * WAYS * SKEP_ARRAY_LEN(inputs); i++) {
+        struct skep_arena a;
+        char what[64];
+        const char *const *in = inputs[i / WAYS / EXPRESSIONS];
+        const struct skep_computed_input fields[] = {{.name = skep_str_c(in[0])},
+                                                     {.name = skep_str_c(in[1])}};
+        skep_arena_init(&a, "plan", NULL);
+        struct skep_calc *column = of_numbers(&a, i / WAYS % EXPRESSIONS);
+        struct skep_computed x = {.name = SKEP_STR("x"),
+                                  .text = SKEP_STR("by column"),
+                                  .calc = column,
+                                  .inputs = fields,
+                                  .n_inputs = 2},
+                             y = x;
+        y.calc = call(&a, "COALESCE", 1, &column);
+        y.text = SKEP_STR("by row");
+        struct skep_plan of_x = about(&a, &x, i % WAYS), of_y = about(&a, &y, i % WAYS);
+        snprintf(what, sizeof what, "of %s and %s, %u", in[0], in[1], i);
+        char *want = answer(&s, &of_y, NULL, what);
+        same(want, answer(&s, &of_x, NULL, what), what, "by column");
+        skep_free(want);
+        skep_arena_done(&a);
+    }
+    skep_snapshot_unref(s.snap);
+    skep_batch_free(b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -432,6 +563,7 @@ int main(void)
         cmocka_unit_test(relations_one_by_one),
         cmocka_unit_test(computed_fields),
         cmocka_unit_test(computed_of_many_integers),
+        cmocka_unit_test(computed_by_column),
         cmocka_unit_test(kept_partials_follow_deletes),
         cmocka_unit_test(kept_partials_follow_the_window),
     };

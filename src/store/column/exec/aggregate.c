@@ -418,9 +418,12 @@ static skep_rc code_cells(struct skep_x_ctx *c, const struct skep_x_bits *bits, 
 {
     const struct skep_x_bound *b = skep_x__sources(c, c->groups[0].name);
     struct skep_x_vals v;
-    if (b->n != 1)
+    bool computed = b->n > 0 && b->sources[0].kind == SKEP_X_COMPUTED;
+    if (b->n != 1 && !computed)
         return SKEP_OK;
     SKEP_TRY(skep_x__load(c, &b->sources[0], bits, &v, err));
+    if (computed && !skep_x__computed_coded(c, c->groups[0].name, bits))
+        return SKEP_OK;
     bool dict = v.form == SKEP_X_DICT;
     if (v.constant || !skep_x__any(&v.present) || (!dict && v.form != SKEP_X_CODES))
         return SKEP_OK;

@@ -6,18 +6,21 @@
  *
  *   one input with codes    the expression is evaluated once a code, and once for rows without a
  *                           value: the source of type NULL hands out codes and a list of values
- *   one input of integers   the same, once a value, as long as there are few
+ *   numbers in, and functions that know columns   a column at a time (computed_vectors.c)
+ *   one input of integers   once a value, as long as there are few
  *   anything else           the rows asked for are gathered into columns and evaluated together
  *
  * I1  What is handed out lives until another block is looked at: texts that an input's column lent
  *     are copied where the column may read itself anew.
+ * I3  Codes of one block are of one list: rows whose codes would be of another are computed by row.
  * I2  Loading recurses as deep as computed fields stand in each other (SKEP_LIMIT_PLAN_NESTED).
  *
  * Threads: a context belongs to one.  Memory: charged to the query. */
+#include "store/column/exec/computed.h"
 #include "base/assert.h"
 #include "base/mem.h"
 #include "calc/calc.h"
-#include "store/column/exec/exec_priv.h"
+#include "calc/vectors.h"
 
 _Static_assert((int)SKEP_CALC_ROWS >= (int)SKEP_BLOCK_ROWS, "a block is one batch");
 
@@ -26,32 +29,10 @@ struct value_slot {
     int64_t value;
     uint32_t code; /* + 1; 0 = free */
 };
-struct values {
+struct skep_x_values {
     uint64_t serial; /* of the list that codes are of */
     uint32_t n;
     struct value_slot slots[VALUE_SLOTS];
-};
-
-struct skep_x_computed {
-    /* the rows that values are of */
-    uint32_t set;
-    uint64_t row0;
-    unsigned n;
-    struct skep_x_bits done, coded, of_type[SKEP_TYPE_COUNT];
-    struct skep_arena texts; /* of the block */
-    int64_t i64[SKEP_BLOCK_ROWS];
-    double f64[SKEP_BLOCK_ROWS];
-    skep_str str[SKEP_BLOCK_ROWS];
-    /* by code; the last one is of rows without a value */
-    int64_t codes[SKEP_BLOCK_ROWS];
-    uint64_t serial; /* 0 = nothing */
-    uint32_t n_list, cap_list;
-    skep_value *list;
-    uint8_t *known;
-    struct skep_arena list_texts;
-    struct values *values; /* NULL = not by value so far */
-    uint64_t n_values_made;
-    bool many_values; /* too many of them: row by row */
 };
 
 void skep_x__compile_computed(struct skep_x_query *q, uint32_t name)
@@ -61,7 +42,11 @@ void skep_x__compile_computed(struct skep_x_query *q, uint32_t name)
     for (unsigned i = 0; i < k->n_inputs; i++)
         inputs[i] = k->inputs[i].what == SKEP_COMPUTED_FIELD ? skep_x__name(q, k->inputs[i].name)
                                                              : UINT32_MAX;
+    bool fields = true;
+    for (unsigned i = 0; i < k->n_inputs; i++)
+        fields = fields && inputs[i] != UINT32_MAX;
     q->names[name].inputs = inputs; /* names may have moved */
+    q->names[name].vectors = fields ? skep_calc_vectors_new(&q->arena, k->calc) : NULL;
 }
 
 void skep_x__computed_sources(struct skep_x_bound *b, uint32_t name)
@@ -100,7 +85,7 @@ void skep_x__computed_done(struct skep_x_ctx *c)
     c->computed = NULL;
 }
 
-static skep_rc no_memory(skep_err *err)
+skep_rc skep_x__computed_no_memory(skep_err *err)
 {
     return skep_fail(err, SKEP_ENOMEM,
                      "the query needs more memory than it may use: calculated fields are long; "
@@ -116,7 +101,7 @@ static skep_rc computed_of(struct skep_x_ctx *c, uint32_t name, struct skep_x_co
     struct skep_x_computed *k = c->computed[name];
     if (!k) {
         if (skep_x__take(c->q, sizeof *k) != SKEP_OK)
-            return no_memory(err);
+            return skep_x__computed_no_memory(err);
         k = skep_alloc(struct skep_x_computed);
         k->set = UINT32_MAX;
         skep_arena_init(&k->texts, "computed fields", c->q->opts->budget);
@@ -147,7 +132,7 @@ static skep_rc evaluate(struct skep_x_ctx *c, const struct skep_computed *of, sk
     const struct skep_calc_batch batch = {.n = n, .columns = columns};
     skep_calc_eval(of->calc, &batch, &ctx, ret);
     if (ctx.short_of_memory)
-        return no_memory(err);
+        return skep_x__computed_no_memory(err);
     if (ctx.too_slow)
         return skep_fail(err, SKEP_ELIMIT,
                          "a regular expression of the calculated field " SKEP_STRFMT
@@ -163,15 +148,15 @@ static bool has_text(const skep_value *v)
     return v->type == SKEP_TYPE_STRING || v->type == SKEP_TYPE_BYTES || v->type == SKEP_TYPE_ARRAY;
 }
 
-static skep_rc ready_list(struct skep_x_ctx *c, struct skep_x_computed *k, uint64_t serial,
-                          uint32_t n, skep_err *err)
+skep_rc skep_x__computed_list(struct skep_x_ctx *c, struct skep_x_computed *k, uint64_t serial,
+                              uint32_t n, skep_err *err)
 {
     if (k->serial == serial && k->n_list == n)
         return SKEP_OK;
     if (n > k->cap_list) {
         free_list(c, k);
         if (skep_x__take(c->q, (uint64_t)n * (sizeof *k->list + 1)) != SKEP_OK)
-            return no_memory(err);
+            return skep_x__computed_no_memory(err);
         k->list = skep_alloc_n(skep_value, n);
         k->known = skep_alloc_n(uint8_t, n);
         k->cap_list = n;
@@ -181,6 +166,7 @@ static skep_rc ready_list(struct skep_x_ctx *c, struct skep_x_computed *k, uint6
     skep_arena_reset(&k->list_texts);
     k->n_list = n;
     k->serial = serial;
+    k->has_null = false;
     return SKEP_OK;
 }
 
@@ -191,16 +177,17 @@ static skep_rc evaluate_codes(struct skep_x_ctx *c, struct skep_x_computed *k,
 {
     skep_value *out = skep_arena_try_alloc(&k->texts, n * sizeof *out);
     if (!out)
-        return no_memory(err);
+        return skep_x__computed_no_memory(err);
     SKEP_TRY(evaluate(c, of, &in, n, &k->texts, out, err));
     for (unsigned i = 0; i < n; i++) {
         skep_value *to = &k->list[codes[i]];
         *to = out[i];
+        k->has_null = k->has_null || to->type == SKEP_TYPE_NULL;
         if (!has_text(to) || to->s.n == 0)
             continue;
         char *text = skep_arena_try_alloc(&k->list_texts, to->s.n);
         if (!text)
-            return no_memory(err);
+            return skep_x__computed_no_memory(err);
         memcpy(text, to->s.p, to->s.n); /* I1: of a dictionary, or of the block's texts */
         to->s.p = text;
     }
@@ -214,7 +201,7 @@ static skep_rc fresh_codes(struct skep_x_ctx *c, struct skep_x_computed *k,
 {
     skep_value *in = skep_arena_try_alloc(&k->texts, n * sizeof *in);
     if (!in)
-        return no_memory(err);
+        return skep_x__computed_no_memory(err);
     for (unsigned i = 0; i < n; i++) {
         if (codes[i] + 1 == k->n_list)
             in[i] = (skep_value){.type = SKEP_TYPE_NULL};
@@ -236,7 +223,7 @@ static skep_rc by_code(struct skep_x_ctx *c, struct skep_x_computed *k,
     SKEP_UNINIT uint16_t rows[SKEP_BLOCK_ROWS];
     SKEP_UNINIT uint32_t fresh[SKEP_BLOCK_ROWS];
     struct skep_sel sel = skep_x__rows(in, c->n, rows);
-    SKEP_TRY(ready_list(c, k, skep_x__serial(c, v), n, err));
+    SKEP_TRY(skep_x__computed_list(c, k, skep_x__serial(c, v), n, err));
     for (unsigned i = 0; i < sel.n; i++) {
         unsigned r = sel.rows ? sel.rows[i] : i, at = v->constant ? 0 : r;
         uint32_t code = n - 1;
@@ -257,6 +244,7 @@ static skep_rc by_code(struct skep_x_ctx *c, struct skep_x_computed *k,
     }
     skep_x__or(&k->done, in);
     skep_x__or(&k->coded, in);
+    k->coded_how = SKEP_X_BY_CODE;
     return SKEP_OK;
 }
 
@@ -285,13 +273,13 @@ static skep_rc ready_values(struct skep_x_ctx *c, struct skep_x_computed *k, ske
 {
     if (!k->values) {
         if (skep_x__take(c->q, sizeof *k->values) != SKEP_OK)
-            return no_memory(err);
-        k->values = skep_alloc(struct values);
+            return skep_x__computed_no_memory(err);
+        k->values = skep_alloc(struct skep_x_values);
     }
     if (k->serial != 0 && k->serial == k->values->serial)
         return SKEP_OK;
-    SKEP_TRY(ready_list(c, k, 1ull << 63 | ++k->n_values_made, VALUES_MAX + 1, err));
-    *k->values = (struct values){.serial = k->serial};
+    SKEP_TRY(skep_x__computed_list(c, k, 1ull << 63 | ++k->n_values_made, VALUES_MAX + 1, err));
+    *k->values = (struct skep_x_values){.serial = k->serial};
     return SKEP_OK;
 }
 
@@ -307,7 +295,7 @@ static skep_rc by_value(struct skep_x_ctx *c, struct skep_x_computed *k,
     SKEP_TRY(ready_values(c, k, err));
     skep_value *inputs = skep_arena_try_alloc(&k->texts, (VALUES_MAX + 1) * sizeof *inputs);
     if (!inputs)
-        return no_memory(err);
+        return skep_x__computed_no_memory(err);
     memset(rest, 0, sizeof *rest);
     for (unsigned i = 0; i < sel.n; i++) {
         unsigned r = sel.rows ? sel.rows[i] : i;
@@ -339,6 +327,7 @@ static skep_rc by_value(struct skep_x_ctx *c, struct skep_x_computed *k,
     skep_x__andnot(&some, rest);
     skep_x__or(&k->done, &some);
     skep_x__or(&k->coded, &some);
+    k->coded_how = SKEP_X_BY_VALUE;
     return SKEP_OK;
 }
 
@@ -353,13 +342,11 @@ static bool all_coded(const struct skep_x_ctx *c, uint32_t name, const struct sk
 }
 
 /* How the one input's values come. */
-enum input { BY_ROW, BY_CODE, BY_VALUE };
-
 static skep_rc one_input(struct skep_x_ctx *c, const struct skep_x_computed *k,
                          const struct skep_x_name *name, const struct skep_x_bits *in,
-                         struct skep_x_vals *ret, enum input *ret_how, skep_err *err)
+                         struct skep_x_vals *ret, enum skep_x_how *ret_how, skep_err *err)
 {
-    *ret_how = BY_ROW;
+    *ret_how = SKEP_X_BY_ROW;
     if (name->computed->n_inputs != 1 || name->inputs[0] == UINT32_MAX)
         return SKEP_OK;
     const struct skep_x_bound *b = skep_x__sources(c, name->inputs[0]);
@@ -369,9 +356,9 @@ static skep_rc one_input(struct skep_x_ctx *c, const struct skep_x_computed *k,
     if (!skep_x__any(&ret->present) || !all_coded(c, name->inputs[0], in))
         return SKEP_OK;
     if ((ret->form == SKEP_X_DICT && ret->dict) || (ret->form == SKEP_X_CODES && ret->list))
-        *ret_how = BY_CODE;
+        *ret_how = SKEP_X_BY_CODE;
     else if (b->n == 1 && ret->form == SKEP_X_I64 && !k->many_values)
-        *ret_how = BY_VALUE;
+        *ret_how = SKEP_X_BY_VALUE;
     return SKEP_OK;
 }
 
@@ -402,7 +389,7 @@ static skep_rc keep_text(struct skep_arena *a, skep_value *v, skep_err *err)
         return SKEP_OK;
     char *text = skep_arena_try_alloc(a, v->s.n);
     if (!text)
-        return no_memory(err);
+        return skep_x__computed_no_memory(err);
     memcpy(text, v->s.p, v->s.n);
     v->s.p = text;
     return SKEP_OK;
@@ -522,7 +509,7 @@ static skep_rc by_row(struct skep_x_ctx *c, struct skep_x_computed *k,
     skep_value *values = skep_arena_try_alloc(&k->texts, bytes); /* zeroed: null */
     bool lent = false;
     if (!columns || !values)
-        return no_memory(err);
+        return skep_x__computed_no_memory(err);
     for (unsigned i = 0; i < of->n_inputs; i++) {
         columns[i] = values + (size_t)i * rows.n;
         if (of->inputs[i].what == SKEP_COMPUTED_FIELD)
@@ -547,13 +534,28 @@ static skep_rc compute(struct skep_x_ctx *c, struct skep_x_computed *k, uint32_t
     const struct skep_x_name *name = &c->q->names[at];
     struct skep_x_vals v;
     struct skep_x_bits rest = *in;
-    enum input how;
+    enum skep_x_how how;
     SKEP_TRY(one_input(c, k, name, in, &v, &how, err));
-    if (how == BY_CODE)
+    bool other = skep_x__any(&k->coded) && k->coded_how != how; /* I3 */
+    if (how == SKEP_X_BY_CODE && !other)
         return by_code(c, k, name->computed, &v, in, err);
-    if (how == BY_VALUE)
+    bool done = false;
+    if (name->vectors)
+        SKEP_TRY(skep_x__compute_vectors(c, k, name, in, &done, err));
+    if (!done && how == SKEP_X_BY_VALUE && !other)
         SKEP_TRY(by_value(c, k, name->computed, &v, in, &rest, err));
-    return skep_x__any(&rest) ? by_row(c, k, name, &rest, err) : SKEP_OK;
+    return !done && skep_x__any(&rest) ? by_row(c, k, name, &rest, err) : SKEP_OK;
+}
+
+bool skep_x__computed_coded(const struct skep_x_ctx *c, uint32_t name,
+                            const struct skep_x_bits *bits)
+{
+    const struct skep_x_computed *k = c->computed[name];
+    uint64_t other = 0;
+    for (int type = 0; type < SKEP_TYPE_COUNT; type++)
+        for (unsigned w = 0; w < SKEP_X_WORDS; w++)
+            other |= type == SKEP_TYPE_NULL ? 0 : k->of_type[type].w[w] & bits->w[w];
+    return other == 0;
 }
 
 /* Codes whose value is not null. */
@@ -577,7 +579,7 @@ skep_rc skep_x__load_computed(struct skep_x_ctx *c, const struct skep_x_source *
     ret->type = s->type;
     if (s->type == SKEP_TYPE_NULL) {
         skep_x__and(&ret->present, &k->coded);
-        if (skep_x__any(&ret->present))
+        if (k->has_null && skep_x__any(&ret->present))
             keep_known(k, &ret->present);
         ret->form = SKEP_X_CODES;
         ret->i64 = k->codes;

@@ -75,9 +75,10 @@ void skep_x__pack(const uint8_t *pass, struct skep_x_bits *ret);
 struct skep_x_name {
     skep_str name;
     const struct skep_view *view;
-    skep_value *view_values;              /* ENUM: [n_table] */
-    const struct skep_computed *computed; /* not NULL: it is computed ... */
-    uint32_t *inputs;                     /* ... of these names; [n_inputs] */
+    skep_value *view_values;                 /* ENUM: [n_table] */
+    const struct skep_computed *computed;    /* not NULL: it is computed ... */
+    uint32_t *inputs;                        /* ... of these names; [n_inputs] */
+    const struct skep_calc_vectors *vectors; /* NULL: not a column at a time */
 };
 
 /* A closed interval of what passes a number test, for each way numbers are stored. */
@@ -425,6 +426,10 @@ SKEP_NODISCARD skep_rc skep_x__load_computed(struct skep_x_ctx *c, const struct 
                                              const struct skep_x_bits *in, struct skep_x_vals *ret,
                                              skep_err *err);
 void skep_x__computed_done(struct skep_x_ctx *c);
+/* Of a computed name whose first source was loaded for these rows: have all of them a code there,
+ * or no value? */
+bool skep_x__computed_coded(const struct skep_x_ctx *c, uint32_t name,
+                            const struct skep_x_bits *bits);
 
 /* -- prune.c -- */
 /* Can certainly none of the rows [row0, row0 + n), of one row group, pass?  NULL: no. */

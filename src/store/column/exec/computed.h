@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Computed fields: what computed.c and computed_vectors.c share. */
+#pragma once
+
+#include "store/column/exec/exec_priv.h"
+
+enum skep_x_how { SKEP_X_BY_ROW, SKEP_X_BY_CODE, SKEP_X_BY_VALUE, SKEP_X_BY_VECTOR };
+
+struct skep_x_values;
+
+struct skep_x_computed {
+    /* the rows that values are of */
+    uint32_t set;
+    uint64_t row0;
+    unsigned n;
+    struct skep_x_bits done, coded, of_type[SKEP_TYPE_COUNT];
+    struct skep_arena texts; /* of the block */
+    int64_t i64[SKEP_BLOCK_ROWS];
+    double f64[SKEP_BLOCK_ROWS];
+    skep_str str[SKEP_BLOCK_ROWS];
+    /* by code; the last one is of rows without a value */
+    int64_t codes[SKEP_BLOCK_ROWS];
+    uint64_t serial;           /* 0 = nothing */
+    enum skep_x_how coded_how; /* of the rows in `coded` */
+    bool has_null;             /* of the values by code */
+    uint32_t n_list, cap_list;
+    skep_value *list;
+    uint8_t *known;
+    struct skep_arena list_texts;
+    struct skep_x_values *values; /* NULL = not by value so far */
+    uint64_t n_values_made;
+    bool many_values; /* too many of them: row by row */
+};
+
+/* Room for a list of n values, of which none is known yet; nothing to do where it is that list
+ * already. */
+SKEP_NODISCARD skep_rc skep_x__computed_list(struct skep_x_ctx *c, struct skep_x_computed *k,
+                                             uint64_t serial, uint32_t n, skep_err *err);
+SKEP_NODISCARD skep_rc skep_x__computed_no_memory(skep_err *err);
+/* Compute the rows of `in` a column at a time; *ret_done false: that cannot be done. */
+SKEP_NODISCARD skep_rc skep_x__compute_vectors(struct skep_x_ctx *c, struct skep_x_computed *k,
+                                               const struct skep_x_name *name,
+                                               const struct skep_x_bits *in, bool *ret_done,
+                                               skep_err *err);
