@@ -29,9 +29,10 @@ SKEP_NODISCARD skep_rc skep_api__item_twins(struct skep_api__job *job, const str
                                             uint64_t *ret, skep_err *err);
 
 /* Narrow a list by what somebody typed (lang/search.h).  Fields of occurrences are looked for in
- * the range.  false: refused. */
+ * the range; *ret_cut: more items have such occurrences than can be told here, those with the most
+ * are listed.  false: refused. */
 bool skep_api__items_search(struct skep_api__job *job, skep_str text, struct skep_time_range range,
-                            struct skep_item_query *q);
+                            struct skep_item_query *q, bool *ret_cut);
 
 /* Wait, not for long, until what was acknowledged is in the items. */
 void skep_api__items_wait(struct skep_api__job *job);

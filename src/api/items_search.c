@@ -6,6 +6,9 @@
  *                                            an occurrence with all of them in the    any other
  * field range; of each excluded one, too         by its name
  *
+ * I1  of more than FOUND_MAX fingerprints those with the most occurrences are taken, and the answer
+ *     says so; where they are to be left out, those beyond would be shown: that is refused.
+ *
  * Threads: workers.  Memory: the job's arena. */
 #include "api/items.h"
 
@@ -187,6 +190,12 @@ static const struct skep_expr *expr_of(struct skep_api__job *job, const struct s
     return joined(&job->arena, SKEP_EXPR_OR, any, t->n_values);
 }
 
+struct found {
+    int64_t *ids;
+    size_t n;
+    bool cut; /* I1 */
+};
+
 static skep_str text_of(const skep_value *v)
 {
     return v->type == SKEP_TYPE_STRING ? v->s : SKEP_STR("");
@@ -216,7 +225,7 @@ static skep_rc items_of(struct skep_api__job *job, const struct skep_result *r, 
 
 /* Items with occurrences in the range that pass all of the tests. */
 static skep_rc find(struct skep_api__job *job, const struct skep_expr **tests, unsigned n,
-                    struct skep_time_range range, int64_t **ret, size_t *ret_n, skep_err *err)
+                    struct skep_time_range range, struct found *ret, skep_err *err)
 {
     static const struct skep_agg count = {.op = SKEP_AGG_COUNT, .key = SKEP_STR_INIT("COUNT")};
     const struct skep_field_ref by[] = {{.name = SKEP_STR("error.fingerprint")},
@@ -237,13 +246,16 @@ static skep_rc find(struct skep_api__job *job, const struct skep_expr **tests, u
         return skep_fail(err, SKEP_EINVAL, "%s", issue.text);
     plan.filter = joined(&job->arena, SKEP_EXPR_AND, tests, n + 1);
     SKEP_TRY(skep_query_aggregate(job->api->cfg.store, &plan, &job->opts, &r, err));
-    return items_of(job, r, ret, ret_n, err);
+    ret->cut = r->n_groups < r->n_groups_total;
+    return items_of(job, r, &ret->ids, &ret->n, err);
 }
 
 /* The terms that are about occurrences. */
 static bool add_rows(struct skep_api__job *job, const struct skep_search_term **terms, unsigned n,
-                     struct skep_time_range range, struct skep_item_query *q)
+                     struct skep_time_range range, struct skep_item_query *q, bool *ret_cut)
 {
+    const struct skep_search_term *excluded = NULL;
+    struct found found = {.n = 0};
     const struct skep_expr **tests = skep_new_n(&job->arena, const struct skep_expr *, n + 1);
     const struct skep_expr **not = skep_new_n(&job->arena, const struct skep_expr *, n + 1);
     unsigned n_tests = 0, n_not = 0;
@@ -252,29 +264,35 @@ static bool add_rows(struct skep_api__job *job, const struct skep_search_term **
         const struct skep_expr *e = expr_of(job, terms[i]);
         if (!e)
             return false;
-        if (terms[i]->negative)
+        if (terms[i]->negative) {
+            excluded = terms[i];
             not [n_not++] = e;
-        else
+        } else {
             tests[n_tests++] = e;
+        }
     }
     skep_rc rc = SKEP_OK;
     if (n_tests > 0) {
-        int64_t *ids = NULL;
-        size_t n_ids = 0;
-        rc = find(job, tests, n_tests, range, &ids, &n_ids, &err);
-        if (n_ids == 0)
+        rc = find(job, tests, n_tests, range, &found, &err);
+        *ret_cut = found.cut;
+        if (found.n == 0)
             nothing(q);
         if (q->n_ids == 0) { /* not: nothing, for another reason */
-            q->ids = ids;
-            q->n_ids = n_ids;
+            q->ids = found.ids;
+            q->n_ids = found.n;
         }
     }
     if (rc == SKEP_OK && n_not > 0) { /* any of them */
         const struct skep_expr **one = skep_new_n(&job->arena, const struct skep_expr *, 2);
         one[0] = joined(&job->arena, SKEP_EXPR_OR, not, n_not);
-        int64_t *ids = NULL;
-        rc = find(job, one, 1, range, &ids, &q->n_not_ids, &err);
-        q->not_ids = ids;
+        found = (struct found){.n = 0};
+        rc = find(job, one, 1, range, &found, &err);
+        q->not_ids = found.ids;
+        q->n_not_ids = found.n;
+        if (rc == SKEP_OK && found.cut)
+            return refuse(job, excluded,
+                          "more than 10,000 errors of the range have it, too many to "
+                          "leave out: a shorter range helps");
     }
     if (rc != SKEP_OK)
         skep_api__job_fail_rc(job, rc, &err);
@@ -282,7 +300,7 @@ static bool add_rows(struct skep_api__job *job, const struct skep_search_term **
 }
 
 bool skep_api__items_search(struct skep_api__job *job, skep_str text, struct skep_time_range range,
-                            struct skep_item_query *q)
+                            struct skep_item_query *q, bool *ret_cut)
 {
     struct skep_search s;
     struct skep_lang_issue issue;
@@ -304,5 +322,6 @@ bool skep_api__items_search(struct skep_api__job *job, skep_str text, struct ske
             left[n_left++] = t;
     }
     q->terms = terms;
-    return n_left == 0 || add_rows(job, left, n_left, range, q);
+    *ret_cut = false;
+    return n_left == 0 || add_rows(job, left, n_left, range, q, ret_cut);
 }

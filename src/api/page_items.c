@@ -234,7 +234,7 @@ static skep_rc put_counts(struct skep_api__job *job, skep_str environment,
 }
 
 static skep_rc put_list(struct skep_api__job *job, const struct skep_item_query *q,
-                        struct skep_time_range range, skep_err *err)
+                        struct skep_time_range range, bool cut, skep_err *err)
 {
     struct skep_json *j = &job->out.json;
     struct skep_item *items;
@@ -260,6 +260,7 @@ static skep_rc put_list(struct skep_api__job *job, const struct skep_item_query 
     }
     skep_json_end(j);
     skep_json_put_u64(j, SKEP_STR("total"), skep_item_counts_all(q, counts));
+    skep_json_put_bool(j, SKEP_STR("cut"), cut);
     SKEP_TRY(put_counts(job, q->environment, counts, err));
     skep_json_put_f64(j, SKEP_STR("start_ms"), (double)range.start_ns / 1e6);
     skep_json_put_f64(j, SKEP_STR("end_ms"), (double)range.end_ns / 1e6);
@@ -272,11 +273,12 @@ static void list(struct skep_api__job *job)
 {
     struct skep_item_query q;
     struct skep_time_range range;
+    bool cut = false;
     skep_err err = {.text = ""};
     if (!read_query(job, &q) || !read_range(job, &range) ||
-        !skep_api__items_search(job, skep_api__param(job->req, SKEP_STR("q")), range, &q))
+        !skep_api__items_search(job, skep_api__param(job->req, SKEP_STR("q")), range, &q, &cut))
         return;
-    skep_rc rc = put_list(job, &q, range, &err);
+    skep_rc rc = put_list(job, &q, range, cut, &err);
     if (rc != SKEP_OK)
         skep_api__job_fail_rc(job, rc, &err);
 }

@@ -108,6 +108,15 @@ skep_rc skep_state_object(struct skep_state *s, enum skep_object_kind kind, skep
     return rc;
 }
 
+/* The oldest but for `id`. */
+static skep_rc drop_oldest_locked(struct skep_state *s, enum skep_object_kind kind,
+                                  skep_str environment, skep_str id, skep_err *err)
+{
+    sqlite3_stmt *st = use(s, SKEP_STATE__OBJECT_DROP_OLDEST, kind, environment);
+    skep_state__bind_str(st, 3, id);
+    return skep_state__run(s, st, err);
+}
+
 /* I1 */
 static skep_rc make_room_locked(struct skep_state *s, enum skep_object_kind kind,
                                 skep_str environment, skep_err *err)
@@ -117,7 +126,7 @@ static skep_rc make_room_locked(struct skep_state *s, enum skep_object_kind kind
     if (n < kinds[kind].max)
         return SKEP_OK;
     if (kinds[kind].oldest_goes)
-        return skep_state__run(s, use(s, SKEP_STATE__OBJECT_DROP_OLDEST, kind, environment), err);
+        return drop_oldest_locked(s, kind, environment, SKEP_STR(""), err);
     return skep_fail(err, SKEP_ELIMIT, "an environment may have %llu %s",
                      (unsigned long long)kinds[kind].max, kinds[kind].plural);
 }
@@ -136,8 +145,7 @@ static skep_rc make_space_locked(struct skep_state *s, enum skep_object_kind kin
         if (!kinds[kind].oldest_goes)
             return skep_fail(err, SKEP_ELIMIT, "the %s of an environment may have %d MiB together",
                              kinds[kind].plural, SKEP_OBJECTS_BYTES >> 20);
-        SKEP_TRY(
-            skep_state__run(s, use(s, SKEP_STATE__OBJECT_DROP_OLDEST, kind, o->environment), err));
+        SKEP_TRY(drop_oldest_locked(s, kind, o->environment, o->id, err));
     }
 }
 

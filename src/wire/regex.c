@@ -175,6 +175,15 @@ static skep_rc escape(struct reading *r)
     return SKEP_OK;
 }
 
+/* Bytes of the "[:name:]" or "[:^name:]" that begins here; 0: none does. */
+static size_t class_name(const struct reading *r)
+{
+    size_t n = peek(r, 2) == '^' ? 3 : 2, from = n;
+    while (peek(r, n) >= 'a' && peek(r, n) <= 'z')
+        n++;
+    return n > from && peek(r, n) == ':' && peek(r, n + 1) == ']' ? n + 2 : 0;
+}
+
 static skep_rc set(struct reading *r)
 {
     size_t from = r->at++;
@@ -190,9 +199,10 @@ static skep_rc set(struct reading *r)
                 return wrong(r, r->at, "\\Q in [] is not supported");
             r->at++;
         } else if (peek(r, 0) == '[' && peek(r, 1) == ':') {
-            while (r->at < r->text.n && !(peek(r, 0) == ':' && peek(r, 1) == ']'))
-                r->at++;
-            r->at++;
+            size_t n = class_name(r);
+            if (n == 0) /* what is none may end elsewhere for one of the two */
+                return wrong(r, r->at, "[: begins a class as [:alpha:]; else write \\[");
+            r->at += n - 1;
         }
         r->at++;
     }

@@ -74,6 +74,11 @@ test('a storm: what is counted, what is told apart, what it costs', async () => 
   assert.ok(over[0].total_occurrences > taken / 2, `${over[0].total_occurrences} of ${taken}`);
   const peak = Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${skep.child.pid}/status`, 'utf8'))[1]) / 1024;
   assert.ok(peak < 256, `${peak} MB at most`);
+  // A search by a field of more errors than can be listed says so; what is not listed cannot be left out.
+  assert.equal((await list(`q=${encodeURIComponent('service:shop')}`)).cut, true);
+  assert.equal((await list(`q=${encodeURIComponent('service:none')}`)).cut, false);
+  const many = await skep.call('GET', `/skep/v1/items?q=${encodeURIComponent('-service:shop')}`);
+  assert.deepEqual([many.status, (await many.json()).field], [400, 'q']);
   // What existed goes on; what is new is counted with the others; the inbox answers in every order.
   const known = items.find((i) => i.hash !== 'skep.overflow' && i.title.startsWith('Storm_'));
   const again = { timeUnixNano: `${Date.now()}000000`, severityNumber: 17, attributes: [text('exception.type', known.title.split(':')[0]), text('exception.message', 'no row')] };

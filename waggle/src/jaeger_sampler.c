@@ -100,8 +100,9 @@ static bool take_token(_Atomic uint64_t *full_at, double per_second)
 {
     if (!(per_second > 0))
         return false;
+    const double least = 1e-9; // one in thirty years: sums of such times are within 64 bits
     uint64_t now = waggle__monotonic();
-    uint64_t one = (uint64_t)(1e9 / per_second);
+    uint64_t one = (uint64_t)(1e9 / (per_second > least ? per_second : least));
     uint64_t room = per_second > 1 ? UINT64_C(1000000000) : one;
     uint64_t full = atomic_load_explicit(full_at, memory_order_relaxed);
     for (unsigned tries = 0; tries < 100; tries++) {

@@ -168,7 +168,7 @@ static void read_limit(waggle_str message, struct waggle__jaeger_strategy *s)
     s->limits = true;
     while (waggle__field_next(&r, &f))
         if (f.number == 1 && f.wire == WAGGLE__VARINT)
-            s->per_second = within((double)f.value, 1000000);
+            s->per_second = within((double)(int64_t)f.value, 1000000); // a negative one, too
 }
 
 bool waggle__jaeger_from_protobuf(waggle_str message, struct waggle__jaeger_strategy *ret)

@@ -4,9 +4,9 @@
  *
  * One thread, that of a worker (worker.c), waits for the listening socket and for the connections
  * it has in one poll(2): a request is read until its empty line, answered, and the connection
- * closed. While all places are taken nobody is accepted; who takes longer than 10 s for a request
- * or for its answer loses the place. The metrics are collected when a request is complete, so that
- * what is answered is of that moment.
+ * closed. While all places are taken nobody is accepted, and for a moment where the program has no
+ * descriptor left; who takes longer than 10 s for a request or for its answer loses the place. The
+ * metrics are collected when a request is complete, so that what is answered is of that moment.
  *
  * Threads: the sockets are the worker's. A fork's child closes the listening socket, its parent
  * keeps it.
@@ -50,6 +50,7 @@ struct prom {
     waggle_prometheus_options o;
     int listener; /* -1: closed */
     int port;
+    bool is_crowded;      /* nobody could be accepted: no descriptor, or no memory for it */
     _Atomic bool is_told; /* of metrics that were left out */
     _Atomic bool is_shut;
     struct waggle__buf text, packed;
@@ -310,8 +311,10 @@ static void let_in(struct prom *p)
 {
     struct visitor *v = free_place(p);
     int fd = v != NULL ? accept(p->listener, NULL, NULL) : -1;
-    if (fd < 0)
+    if (fd < 0) {
+        p->is_crowded = v != NULL && !go_on_later(fd) && errno != ECONNABORTED;
         return;
+    }
     if (fcntl(fd, F_SETFL, O_NONBLOCK) != 0) {
         (void)close(fd);
         return;
@@ -346,14 +349,19 @@ static bool prom_is_ready(struct waggle__worker *w)
 
 static bool prom_work(struct waggle__worker *w, bool all)
 {
-    enum { LISTENER = VISITORS_MAX, WAKE, N };
+    enum { LISTENER = VISITORS_MAX, WAKE, N, CROWDED_MS = 100 };
     struct prom *p = w->owner;
     struct pollfd fds[N];
     int ms = next_late(p);
     for (size_t i = 0; i < VISITORS_MAX; i++)
         fds[i] =
             (struct pollfd){p->visitors[i].fd, p->visitors[i].answer.n > 0 ? POLLOUT : POLLIN, 0};
-    fds[LISTENER] = (struct pollfd){free_place(p) != NULL ? p->listener : -1, POLLIN, 0};
+    bool crowded = p->is_crowded; // who waits would wake the thread again at once
+    p->is_crowded = false;
+    fds[LISTENER] =
+        (struct pollfd){!crowded && free_place(p) != NULL ? p->listener : -1, POLLIN, 0};
+    if (crowded && (ms < 0 || ms > CROWDED_MS))
+        ms = CROWDED_MS;
     fds[WAKE] = (struct pollfd){w->wake[0], POLLIN, 0};
     if (w->wake[0] < 0 && (ms < 0 || ms > 1000))
         ms = 1000;

@@ -47,6 +47,10 @@ static void strategies_are_read(void **state)
     static const char limit[] = "\x08\x01\x1a\x02\x08\x05";
     assert_true(waggle__jaeger_from_protobuf((waggle_str){limit, sizeof limit - 1}, &s));
     assert_true(s.limits && s.per_second == 5);
+    // A negative one, as protobuf writes it, is none, as in JSON.
+    static const char negative[] = "\x1a\x0b\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01";
+    assert_true(waggle__jaeger_from_protobuf((waggle_str){negative, sizeof negative - 1}, &s));
+    assert_true(s.limits && s.per_second == 0);
     static const char named[] = "\x22\x1a\x09\x00\x00\x00\x00\x00\x00\xe0\x3f"
                                 "\x1a\x0f\x0a\x02op\x12\x09\x09\x00\x00\x00\x00\x00\x00\xf0\x3f";
     assert_true(waggle__jaeger_from_protobuf((waggle_str){named, sizeof named - 1}, &s));
@@ -117,6 +121,14 @@ static void what_jaeger_says_is_followed(void **state)
     assert_int_equal(ask(j, "another", NULL), WAGGLE_DROP);
     strategy = "{\"strategyType\":1,\"rateLimitingSampling\":{\"maxTracesPerSecond\":1}}";
     wait_for(ask(j, "GET /all", NULL) == WAGGLE_DROP);
+    // Next to nothing a second is not everything: the wait for the next one has 64 bits.
+    strategy = "{\"operationSampling\":{\"defaultSamplingProbability\":0,"
+               "\"defaultLowerBoundTracesPerSecond\":1e-300}}";
+    const size_t before = sink_requests(sink);
+    wait_for(sink_requests(sink) >= before + 3);
+    assert_int_equal(ask(j, "once", NULL), WAGGLE_RECORD_AND_SAMPLE);
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(ask(j, "once", NULL), WAGGLE_DROP);
     strategy = "{\"probabilisticSampling\":{\"samplingRate\":1}}";
     wait_for(ask(j, "GET /none", NULL) == WAGGLE_RECORD_AND_SAMPLE);
     j->ops->free(j);

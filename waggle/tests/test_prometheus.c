@@ -7,10 +7,13 @@
 
 #include <arpa/inet.h>
 #include <cmocka.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define OPENMETRICS "application/openmetrics-text;version=1.0.0"
@@ -60,11 +63,16 @@ static int teardown(void **state)
 
 /* --- visiting ------------------------------------------------------------------------------ */
 
+static struct sockaddr_in address(void)
+{
+    return (struct sockaddr_in){.sin_family = AF_INET,
+                                .sin_port = htons((uint16_t)waggle_prometheus_port(reader)),
+                                .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+}
+
 static int visit(void)
 {
-    struct sockaddr_in a = {.sin_family = AF_INET,
-                            .sin_port = htons((uint16_t)waggle_prometheus_port(reader)),
-                            .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in a = address();
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_true(fd >= 0);
     assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof a), 0);
@@ -621,6 +629,34 @@ static void a_child_does_not_serve(void **state)
     assert_true(waggle_provider_shutdown(provider, 20000));
 }
 
+/* A program that has no descriptor left keeps the CPU; who waited is answered when there is one. */
+static void nobody_can_be_accepted(void **state)
+{
+    struct rlimit old;
+    (void)state;
+    begin(NULL);
+    int fd = visit();
+    say(fd, "GET /metrics HTTP/1.1\r\n\r\n");
+    assert_int_equal(hear_answer(fd), 200);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &(struct rlimit){64, old.rlim_max}), 0);
+    int filled[64], n = 0;
+    int last = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    for (int one; (one = dup(STDERR_FILENO)) >= 0;)
+        filled[n++] = one;
+    struct sockaddr_in a = address();
+    assert_int_equal(connect(last, (struct sockaddr *)&a, sizeof a), 0);
+    say(last, "GET /metrics HTTP/1.1\r\n\r\n");
+    const clock_t before = clock();
+    (void)poll(NULL, 0, 500);
+    const clock_t spent = clock() - before;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+    while (n > 0)
+        close(filled[--n]);
+    assert_true(spent < CLOCKS_PER_SEC / 25);
+    assert_int_equal(hear_answer(last), 200);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -636,6 +672,7 @@ int main(void)
         T(accept_headers_are_weighed),
         T(visitors_of_all_kinds),
         T(silent_visitors_do_not_block),
+        T(nobody_can_be_accepted),
         T(large_pages_may_be_packed),
         T(a_taken_port_is_told),
         T(the_environment_and_the_file_name_it),

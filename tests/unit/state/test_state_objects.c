@@ -156,6 +156,15 @@ static void test_bytes(void **unused)
     for (int i = 0; i < FIT + 3; i++)
         assert_int_equal(put(SKEP_OBJECT_MARKER, HERE, "", "", large, &o), SKEP_OK);
     assert_int_equal(count(SKEP_OBJECT_MARKER, &here, NULL), FIT);
+    /* The oldest one that grows makes others go, not itself. */
+    assert_int_equal(put(SKEP_OBJECT_MARKER, SKEP_STR("prod"), "", "", "{}", &o), SKEP_OK);
+    for (int i = 0; i < FIT; i++)
+        assert_int_equal(put(SKEP_OBJECT_MARKER, SKEP_STR("prod"), "", "", large, &last), SKEP_OK);
+    o.body = skep_str_c(large);
+    assert_int_equal(skep_state_set_object(state, SKEP_OBJECT_MARKER, &o, &err), SKEP_OK);
+    assert_int_equal(
+        skep_state_object(state, SKEP_OBJECT_MARKER, SKEP_STR("prod"), o.id, &arena, &last, &err),
+        SKEP_OK);
     free(large);
 }
 

@@ -41,6 +41,9 @@ static void test_takes(void **state)
         {"x(?i:y)z", "xYZ", false},
         {"\\d{3}-\\w+\\s", "555-ab ", true},
         {"[[:alpha:]]+[^]a]", "abb", true},
+        {"[[:^alpha:][:digit:]x]", "1", true},
+        {"[[:^alpha:][:digit:]x]", "a", false},
+        {"[\\[:]x:]", ":x:]", true},
         {"\\x41\\x{42}", "AB", true},
         {"\\Qa.b\\E+", "a.bbb", true},
         {"\\p{Lu}\\pN", "xA1", true},
@@ -85,6 +88,8 @@ static void test_refuses(void **state)
         {"(a", 2, "a ( that is not closed"},
         {"a)", 1, "a ) without ("},
         {"[a", 0, "a [ that is not closed"},
+        {"[[:]x:](?=a)]", 1, "[: begins a class as [:alpha:]; else write \\["},
+        {"a[b[:d]", 3, "[: begins a class as [:alpha:]; else write \\["},
         {"\xff", 0, "the expression is not UTF-8"},
         {"(((a{1000}){1000}){1000})", 0, NULL},
     };

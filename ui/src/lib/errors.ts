@@ -21,7 +21,7 @@ export interface ItemDeploy extends Deploy { by: 'version' | 'time' } // what sa
 export interface CountedDeploy extends Deploy { new: number; back: number }
 
 export interface ItemsAnswer {
-  items: Item[]; total: number; counts: Record<Status, number>; start_ms: number; end_ms: number; bound: { items: number; max: number };
+  items: Item[]; total: number; counts: Record<Status, number>; start_ms: number; end_ms: number; bound: { items: number; max: number }; cut: boolean;
 }
 
 export interface HistoryLine { at_ns: string; actor?: string; what: string; before?: string; after?: string }

@@ -79,6 +79,7 @@ function Inbox() {
       <Progress loading={answer.loading && !a} progress={null} />
       {((!mistake && answer.error) || failed) && <ErrorBox error={((!mistake && answer.error) || failed) as Error} retry={() => { fail(null); answer.reload(); }} />}
       {a && a.bound.items >= a.bound.max && <p class="muted" role="status">There are {count(a.bound.max)} different errors, as many as are told apart: new ones are counted together until older ones make room. A rule of grouping helps where messages differ each time.</p>}
+      {a?.cut && <p class="muted" role="status">More than 10,000 errors fit: these are of those that happened most.</p>}
       {a && items.length === 0 && <Nothing params={params} answer={a} />}
       {a && items.length > 0 && (
         <section class="panel" aria-label="Items">
