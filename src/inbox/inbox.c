@@ -2,7 +2,11 @@
 /* Follows new occurrences (inbox.h).
  *
  *   wait for a commit -> rows behind the cursor that have error.fingerprint, ROUND_ROWS at a time,
- *   in arrival order -> sightings -> one transaction: counts and cursor -> changed()
+ *   in arrival order -> sightings, until AT_ONCE items or ROUNDS times as many rows came together
+ *   -> one transaction: counts and cursor -> changed()
+ *
+ * Between two looks it pauses: a look costs the same whether it sees one row or a thousand.  Who
+ * waits for it (skep_inbox_wait) ends the pause.
  *
  * What two wires told of is one occurrence (twins.h).  What is remembered for that is made anew at
  * a start, of the rows since the first that is remembered and of what was decided of them.
@@ -26,20 +30,23 @@
 #include "os/thread.h"
 #include "query/query.h"
 
-enum { ROUND_ROWS = 2000, WAIT_MS = 200, RETRY_MS = 2000, PAUSE_MS = 50, TRIES = 8 };
+enum { ROUND_ROWS = 2000, ROUNDS = 32, AT_ONCE = 2000 };
+enum { WAIT_MS = 200, RETRY_MS = 2000, PAUSE_MS = 500, TRIES = 8 };
 
 struct skep_inbox {
     struct skep_inbox_config cfg;
-    struct skep_arena arena;  /* of a round; the thread's */
-    skep_row_id cursor;       /* the thread's */
-    bool loaded;              /* the cursor is state's */
-    struct skep_twins *twins; /* the thread's */
-    bool failing;             /* said once */
-    unsigned incomplete;      /* answers in a row that lacked rows; the thread's */
-    uint64_t passed_over;     /* hash of what they lacked, once accepted; the thread's */
-    struct skep_mutex lock;   /* of all below */
-    struct skep_cond wake;    /* to stop; looked moved */
+    struct skep_arena arena;               /* of a round; the thread's */
+    struct skep_inbox__gathering gathered; /* the thread's */
+    skep_row_id cursor;                    /* the thread's */
+    bool loaded;                           /* the cursor is state's */
+    struct skep_twins *twins;              /* the thread's */
+    bool failing;                          /* said once */
+    unsigned incomplete;                   /* answers in a row that lacked rows; the thread's */
+    uint64_t passed_over;   /* hash of what they lacked, once accepted; the thread's */
+    struct skep_mutex lock; /* of all below */
+    struct skep_cond wake;  /* to stop; looked moved */
     bool stopping;
+    uint64_t wanted; /* somebody waits until this commit is looked at */
     uint64_t looked; /* every row of this commit and before has been looked at */
     struct skep_inbox_stats stats;
     bool runs;
@@ -52,6 +59,7 @@ struct skep_inbox *skep_inbox_new(const struct skep_inbox_config *cfg)
     in->cfg = *cfg;
     in->twins = skep_twins_new();
     skep_arena_init(&in->arena, "inbox", NULL);
+    skep_inbox__gathering_init(&in->gathered);
     skep_mutex_init(&in->lock, "inbox");
     skep_cond_init(&in->wake);
     return in;
@@ -112,27 +120,30 @@ static skep_rc fetch(struct skep_inbox *in, skep_row_id cursor, struct skep_rows
     return SKEP_OK;
 }
 
-static void tell(struct skep_inbox *in, const struct skep_item_change *changes,
-                 const struct skep_item_sighting *seen, size_t n)
+/* Look at rows behind the cursor until there are enough for a transaction.  *ret_more: there may
+ * be more.  What was gathered before a failure stays gathered. */
+static skep_rc gather(struct skep_inbox *in, bool *ret_more, skep_err *err)
 {
-    for (size_t i = 0; i < n && in->cfg.changed; i++)
-        in->cfg.changed(in->cfg.ctx, &changes[i], &seen[i]);
+    struct skep_inbox__gathering *g = &in->gathered;
+    skep_inbox__gathering_clear(g);
+    *ret_more = true;
+    for (int i = 0; i < ROUNDS && *ret_more && g->n + g->n_twins < AT_ONCE; i++) {
+        struct skep_rows rows;
+        skep_arena_reset(&in->arena);
+        SKEP_TRY(fetch(in, g->rows ? g->at : in->cursor, &rows, err));
+        skep_inbox__gather(g, &rows, in->twins, &in->arena);
+        *ret_more = rows.more;
+    }
+    return SKEP_OK;
 }
 
-/* *ret_more: there may be more behind the cursor. */
-static skep_rc one_round(struct skep_inbox *in, bool *ret_more, skep_err *err)
+/* Count what was gathered. */
+static skep_rc enter(struct skep_inbox *in, skep_err *err)
 {
-    struct skep_rows rows;
-    struct skep_items_look look;
     const struct skep_os *os = in->cfg.os;
+    const struct skep_items_look look = skep_inbox__look_of(&in->gathered, in->twins);
     skep_arena_reset(&in->arena);
-    SKEP_TRY(fetch(in, in->cursor, &rows, err));
-    *ret_more = rows.more;
-    if (rows.n == 0)
-        return SKEP_OK;
-    skep_inbox__gather(&rows, in->twins, &in->arena, &look);
     struct skep_item_change *changes = skep_new_n(&in->arena, struct skep_item_change, look.n + 1);
-    look.at = rows.rows[rows.n - 1].id;
     skep_rc rc = skep_state_items_see(in->cfg.state, &look, os->now_ns(os), changes, err); /* I1 */
     if (rc != SKEP_OK) {
         in->loaded = false; /* what was remembered of these rows was not kept */
@@ -140,10 +151,20 @@ static skep_rc one_round(struct skep_inbox *in, bool *ret_more, skep_err *err)
     }
     in->cursor = look.at;
     skep_mutex_lock(&in->lock);
-    in->stats.rows += rows.n;
+    in->stats.rows += in->gathered.rows;
     skep_mutex_unlock(&in->lock);
-    tell(in, changes, look.sightings, look.n);
+    if (in->cfg.changed)
+        in->cfg.changed(in->cfg.ctx, changes, look.sightings, look.n);
     return SKEP_OK;
+}
+
+/* *ret_more: there may be more behind the cursor. */
+static skep_rc one_round(struct skep_inbox *in, bool *ret_more, skep_err *err)
+{
+    skep_rc rc = gather(in, ret_more, err);
+    if (in->gathered.rows > 0)
+        SKEP_TRY(enter(in, err));
+    return rc;
 }
 
 /* Is row a behind row b? */
@@ -208,11 +229,16 @@ skep_rc skep_inbox_look(struct skep_inbox *in, skep_err *err)
     return SKEP_OK;
 }
 
-static void pause_ms(struct skep_inbox *in, int64_t ms)
+/* Many small commits make one look, unless somebody waits for it. */
+static void pause_ms(struct skep_inbox *in, int64_t ms, bool unless_wanted)
 {
+    const struct skep_os *os = in->cfg.os;
+    int64_t end = os->mono_ns(os) + ms * 1000000, left_ms = ms;
     skep_mutex_lock(&in->lock);
-    if (!in->stopping)
-        (void)skep_cond_wait_ms(&in->wake, &in->lock, ms);
+    while (!in->stopping && left_ms > 0 && !(unless_wanted && in->wanted > in->looked)) {
+        (void)skep_cond_wait_ms(&in->wake, &in->lock, left_ms);
+        left_ms = (end - os->mono_ns(os)) / 1000000;
+    }
     skep_mutex_unlock(&in->lock);
 }
 
@@ -233,7 +259,7 @@ static void follow(void *arg)
         if (rc == SKEP_OK) {
             in->failing = false;
             seq = now;
-            pause_ms(in, PAUSE_MS); /* many small commits make one look */
+            pause_ms(in, PAUSE_MS, true);
             continue;
         }
         if (rc == SKEP_ECANCELED)
@@ -245,7 +271,7 @@ static void follow(void *arg)
         skep_mutex_lock(&in->lock);
         in->stats.failed++;
         skep_mutex_unlock(&in->lock);
-        pause_ms(in, RETRY_MS);
+        pause_ms(in, RETRY_MS, false);
     }
 }
 
@@ -268,6 +294,7 @@ void skep_inbox_free(struct skep_inbox *in)
         skep_thread_join(&in->thread);
     skep_twins_free(in->twins);
     skep_arena_done(&in->arena);
+    skep_inbox__gathering_done(&in->gathered);
     skep_cond_done(&in->wake);
     skep_mutex_done(&in->lock);
     skep_free(in);
@@ -279,6 +306,10 @@ bool skep_inbox_wait(struct skep_inbox *in, int64_t timeout_ms)
     const struct skep_os *os = in->cfg.os;
     int64_t end = os->mono_ns(os) + timeout_ms * 1000000;
     skep_mutex_lock(&in->lock);
+    if (in->wanted < visible && in->looked < visible) {
+        in->wanted = visible;
+        skep_cond_broadcast(&in->wake);
+    }
     while (in->looked < visible && !in->stopping) {
         int64_t left_ms = (end - os->mono_ns(os)) / 1000000;
         if (left_ms <= 0)

@@ -17,11 +17,11 @@ struct skep_inbox_config {
     struct skep_store *store;
     struct skep_state *state;
     struct skep_budget *queries; /* of the questions it asks; NULL = the store's */
-    /* An item was seen: new, active again, or once more (event 0).  On the inbox's thread, after it
-     * was counted; may block.  NULL = nobody is told.  Who ends before it returns is not called
-     * again. */
-    void (*changed)(void *ctx, const struct skep_item_change *change,
-                    const struct skep_item_sighting *seen);
+    /* Items were seen: new, active again, or once more (event 0); id 0: it is said of another one
+     * of them.  On the inbox's thread, after they were counted; may block.  NULL = nobody is told.
+     * Who ends before it returns is not called again. */
+    void (*changed)(void *ctx, const struct skep_item_change *changes,
+                    const struct skep_item_sighting *seen, size_t n);
     void *ctx;
 };
 

@@ -3,16 +3,18 @@
  *
  *   a row that another wire told of already (twins.h) is no sighting
  *   key       environment, stage, fingerprint
- *   title     by a rule of grouping, else of an error row its name, else "Class: message"; first
- * line, SKEP_ITEM_TITLE_MAX level     what the sender called it, else its severity, else error
+ *   title     by a rule of grouping, else of an error row its name, else "Class: message";
+ *             first line, SKEP_ITEM_TITLE_MAX
+ *   level     what the sender called it, else its severity, else error
  *   stage     deployment.environment.name, or its old name
  *
- * Threads: the caller's.  Memory: the arena, a hundred bytes an item. */
+ * Threads: the caller's.  Memory: a hundred bytes and its texts an item. */
 #include "inbox/sightings.h"
 #include "inbox/inbox.h"
 
 #include "base/assert.h"
 #include "base/hash.h"
+#include "base/mem.h"
 #include "event/batch.h"
 
 enum column {
@@ -143,17 +145,27 @@ struct skep_report skep_inbox__report(const struct skep_row *r)
                                 .row = r->id};
 }
 
-static struct skep_item_sighting first_of(const struct skep_row *r, struct skep_arena *arena)
+/* Only what tells items apart; the rest is read of those that are new. */
+static struct skep_item_sighting key_of(const struct skep_row *r)
+{
+    return (struct skep_item_sighting){.environment = environment_of(r),
+                                       .stage = stage_of(r),
+                                       .fingerprint = text_of(r, FINGERPRINT)};
+}
+
+static struct skep_item_sighting first_of(const struct skep_row *r,
+                                          const struct skep_item_sighting *key,
+                                          struct skep_arena *texts, struct skep_arena *arena)
 {
     return (struct skep_item_sighting){
-        .environment = environment_of(r),
-        .stage = stage_of(r),
-        .fingerprint = text_of(r, FINGERPRINT),
-        .title = title_of(r, arena),
-        .type = cut(text_of(r, TYPE), SKEP_ITEM_TITLE_MAX),
-        .culprit = cut(text_of(r, CULPRIT), 1024),
-        .dataset = r->dataset,
-        .framework = cut(text_of(r, FRAMEWORK), SKEP_ITEM_TITLE_MAX),
+        .environment = skep_arena_str(texts, key->environment),
+        .stage = skep_arena_str(texts, key->stage),
+        .fingerprint = skep_arena_str(texts, key->fingerprint),
+        .title = skep_arena_str(texts, title_of(r, arena)),
+        .type = skep_arena_str(texts, cut(text_of(r, TYPE), SKEP_ITEM_TITLE_MAX)),
+        .culprit = skep_arena_str(texts, cut(text_of(r, CULPRIT), 1024)),
+        .dataset = skep_arena_str(texts, r->dataset),
+        .framework = skep_arena_str(texts, cut(text_of(r, FRAMEWORK), SKEP_ITEM_TITLE_MAX)),
         .level = skep_inbox_level(text_of(r, LEVEL), r->severity),
         .first_ns = r->time_ns,
         .last_ns = r->time_ns,
@@ -167,67 +179,109 @@ static bool same_item(const struct skep_item_sighting *a, const struct skep_item
            skep_str_eq(a->environment, b->environment);
 }
 
-/* Sightings while they are gathered. */
-struct gathering {
-    struct skep_item_sighting *list;
-    size_t n;
-    struct skep_index index; /* by fingerprint */
-};
+// --- gathering ---------------------------------------------------------------------------------
 
-static struct skep_item_sighting *item_of(struct gathering *g, const struct skep_item_sighting *x)
+void skep_inbox__gathering_init(struct skep_inbox__gathering *g)
 {
-    uint64_t hash = skep_hash(skep_str_bytes(x->fingerprint));
-    struct skep_index_it it = skep_index_begin(&g->index, hash);
-    uint32_t at;
-    while ((at = skep_index_next(&g->index, &it)) != SKEP_INDEX_NONE &&
-           !same_item(&g->list[at], x)) {
-    }
-    if (at == SKEP_INDEX_NONE) {
-        at = (uint32_t)g->n;
-        skep_index_add(&g->index, hash, at);
-        g->list[g->n++] = *x;
-    }
-    return &g->list[at];
+    *g = (struct skep_inbox__gathering){.n = 0};
+    skep_arena_init(&g->texts, "sightings", NULL);
+    skep_index_init(&g->index, 64);
 }
 
-static void sight(struct gathering *g, const struct skep_row *r, struct skep_arena *arena)
+void skep_inbox__gathering_done(struct skep_inbox__gathering *g)
 {
-    struct skep_item_sighting x = first_of(r, arena), *s = item_of(g, &x);
+    skep_index_done(&g->index);
+    skep_arena_done(&g->texts);
+    skep_free(g->sightings);
+    skep_free(g->twins);
+}
+
+void skep_inbox__gathering_clear(struct skep_inbox__gathering *g)
+{
+    g->n = g->n_twins = g->rows = 0;
+    skep_index_clear(&g->index);
+    skep_arena_reset(&g->texts);
+}
+
+static struct skep_item_sighting *item_of(struct skep_inbox__gathering *g, const struct skep_row *r,
+                                          struct skep_arena *arena)
+{
+    const struct skep_item_sighting key = key_of(r);
+    uint64_t hash = skep_hash(skep_str_bytes(key.fingerprint));
+    struct skep_index_it it = skep_index_begin(&g->index, hash);
+    uint32_t at;
+    while ((at = skep_index_next(&g->index, &it)) != SKEP_INDEX_NONE) {
+        if (same_item(&g->sightings[at], &key))
+            return &g->sightings[at];
+    }
+    if (g->n == g->cap) {
+        g->cap = g->cap ? 2 * g->cap : 64;
+        g->sightings = skep_realloc(g->sightings, g->cap * sizeof *g->sightings);
+    }
+    skep_index_add(&g->index, hash, (uint32_t)g->n);
+    g->sightings[g->n] = first_of(r, &key, &g->texts, arena);
+    return &g->sightings[g->n++];
+}
+
+static void sight(struct skep_inbox__gathering *g, const struct skep_row *r,
+                  struct skep_arena *arena)
+{
+    struct skep_item_sighting *s = item_of(g, r, arena);
     s->n++;
     s->first_ns = SKEP_MIN(s->first_ns, r->time_ns);
     s->last_ns = SKEP_MAX(s->last_ns, r->time_ns);
     s->last_row = r->id;
     skep_str version = cut(text_of(r, VERSION), SKEP_ITEM_VERSION_MAX);
-    s->version = version.n ? version : s->version;
+    if (version.n && !skep_str_eq(version, s->version))
+        s->version = skep_arena_str(&g->texts, version);
 }
 
-void skep_inbox__gather(const struct skep_rows *rows, struct skep_twins *memory,
-                        struct skep_arena *arena, struct skep_items_look *ret)
+static void add_twin(struct skep_inbox__gathering *g, const struct skep_row *r,
+                     const struct skep_report *report, skep_row_id of, unsigned of_wire)
 {
-    struct gathering g = {.list = skep_new_n(arena, struct skep_item_sighting, rows->n + 1)};
-    struct skep_item_twin *twins = skep_new_n(arena, struct skep_item_twin, rows->n + 1);
-    size_t n_twins = 0;
-    skep_index_init(&g.index, 64);
+    if (g->n_twins == g->cap_twins) {
+        g->cap_twins = g->cap_twins ? 2 * g->cap_twins : 64;
+        g->twins = skep_realloc(g->twins, g->cap_twins * sizeof *g->twins);
+    }
+    g->twins[g->n_twins++] = (struct skep_item_twin){
+        .row = r->id,
+        .of = of,
+        .wire = report->wire,
+        .of_wire = of_wire,
+        .environment = skep_arena_str(&g->texts, report->environment),
+        .stage = skep_arena_str(&g->texts, stage_of(r)),
+        .fingerprint = skep_arena_str(&g->texts, text_of(r, FINGERPRINT)),
+        .time_ns = r->time_ns,
+    };
+}
+
+void skep_inbox__gather(struct skep_inbox__gathering *g, const struct skep_rows *rows,
+                        struct skep_twins *memory, struct skep_arena *arena)
+{
     for (size_t i = 0; i < rows->n; i++) {
         const struct skep_row *r = &rows->rows[i];
-        struct skep_item_twin twin = {.row = r->id, .time_ns = r->time_ns};
+        skep_row_id of;
+        unsigned of_wire;
         if (!skep_inbox__is_occurrence(r))
             continue;
         struct skep_report report = skep_inbox__report(r);
-        if (!skep_twins_see(memory, &report, &twin.of, &twin.of_wire)) {
-            sight(&g, r, arena);
-            continue;
-        }
-        twin.wire = report.wire;
-        twin.environment = report.environment;
-        twin.stage = stage_of(r);
-        twin.fingerprint = text_of(r, FINGERPRINT);
-        twins[n_twins++] = twin;
+        if (skep_twins_see(memory, &report, &of, &of_wire))
+            add_twin(g, r, &report, of, of_wire);
+        else
+            sight(g, r, arena);
     }
-    skep_index_done(&g.index);
-    *ret = (struct skep_items_look){.sightings = g.list,
-                                    .n = g.n,
-                                    .twins = twins,
-                                    .n_twins = n_twins,
+    g->rows += rows->n;
+    g->at = rows->n ? rows->rows[rows->n - 1].id : g->at;
+}
+
+struct skep_items_look skep_inbox__look_of(const struct skep_inbox__gathering *g,
+                                           const struct skep_twins *memory)
+{
+    skep_assert(g->rows > 0);
+    return (struct skep_items_look){.sightings = g->sightings,
+                                    .n = g->n,
+                                    .twins = g->twins,
+                                    .n_twins = g->n_twins,
+                                    .at = g->at,
                                     .from = skep_twins_from(memory)};
 }

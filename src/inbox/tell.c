@@ -15,7 +15,7 @@
  *
  * I1  a payload that does not fit into a message is left to skep's own: nobody is told nothing.
  *
- * Threads: the inbox's.  Memory: an arena, reset for each sighting. */
+ * Threads: the inbox's.  Memory: an arena of the rules, one of a sighting. */
 #include "inbox/tell.h"
 
 #include <inttypes.h>
@@ -33,7 +33,8 @@ enum { PAYLOAD_BYTES = SKEP_STATE_MESSAGE_BYTES - (1 << 17) };
 
 struct skep_tell {
     struct skep_tell_config cfg;
-    struct skep_arena arena;
+    struct skep_arena arena; /* of a sighting */
+    struct skep_arena rules; /* of the environment whose sightings are told */
 };
 
 struct skep_tell *skep_tell_new(const struct skep_tell_config *cfg)
@@ -41,6 +42,7 @@ struct skep_tell *skep_tell_new(const struct skep_tell_config *cfg)
     struct skep_tell *t = skep_alloc(struct skep_tell);
     t->cfg = *cfg;
     skep_arena_init(&t->arena, "tell", NULL);
+    skep_arena_init(&t->rules, "tell", NULL);
     return t;
 }
 
@@ -49,6 +51,7 @@ void skep_tell_free(struct skep_tell *t)
     if (!t)
         return;
     skep_arena_done(&t->arena);
+    skep_arena_done(&t->rules);
     skep_free(t);
 }
 
@@ -223,28 +226,42 @@ static void tell(struct skep_tell *t, const struct skep_item_rule *r, const stru
     skep_buf_done(&data);
 }
 
-void skep_tell_changed(void *ctx, const struct skep_item_change *change,
-                       const struct skep_item_sighting *seen)
+static void tell_of(struct skep_tell *t, const struct skep_item_change *change,
+                    const struct skep_item_sighting *seen, const struct skep_item_rule *rules,
+                    size_t n_rules)
 {
-    struct skep_tell *t = ctx;
-    struct skep_item_rule *rules;
     struct skep_item item = {.id = 0};
-    size_t n = 0;
     skep_err err;
     skep_arena_reset(&t->arena);
-    if (skep_state_item_rules(t->cfg.state, &seen->environment, &t->arena, &rules, &n, &err) !=
-            SKEP_OK ||
-        n == 0 ||
-        skep_state_item_get(t->cfg.state, seen->environment, change->id, 0, &t->arena, &item,
+    if (skep_state_item_get(t->cfg.state, seen->environment, change->id, 0, &t->arena, &item,
                             &err) != SKEP_OK ||
         item.status != SKEP_ITEM_ACTIVE)
         return;
-    for (size_t k = 0; k < n; k++) {
+    for (size_t k = 0; k < n_rules; k++) {
         const struct skep_item_rule *r = &rules[k];
         if (item.level < r->level_min || (r->stage.n && !skep_str_eq(r->stage, item.stage)))
             continue;
         const char *key = why(t, r, &item, change);
         if (key)
             tell(t, r, &item, change, seen, key);
+    }
+}
+
+void skep_tell_changed(void *ctx, const struct skep_item_change *changes,
+                       const struct skep_item_sighting *seen, size_t n)
+{
+    struct skep_tell *t = ctx;
+    struct skep_item_rule *rules = NULL;
+    size_t n_rules = 0;
+    skep_err err;
+    for (size_t i = 0; i < n; i++) {
+        if (i == 0 || !skep_str_eq(seen[i].environment, seen[i - 1].environment)) {
+            skep_arena_reset(&t->rules);
+            if (skep_state_item_rules(t->cfg.state, &seen[i].environment, &t->rules, &rules,
+                                      &n_rules, &err) != SKEP_OK)
+                n_rules = 0;
+        }
+        if (n_rules > 0 && changes[i].id != 0)
+            tell_of(t, &changes[i], &seen[i], rules, n_rules);
     }
 }

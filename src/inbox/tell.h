@@ -42,5 +42,5 @@ struct skep_tell_config {
 struct skep_tell *skep_tell_new(const struct skep_tell_config *cfg);
 void skep_tell_free(struct skep_tell *t); /* NULL is fine */
 /* As struct skep_inbox_config wants it; ctx is the skep_tell.  Threads: one at a time. */
-void skep_tell_changed(void *ctx, const struct skep_item_change *change,
-                       const struct skep_item_sighting *seen);
+void skep_tell_changed(void *ctx, const struct skep_item_change *changes,
+                       const struct skep_item_sighting *seen, size_t n);

@@ -99,7 +99,8 @@ struct skep_items_look {
 };
 
 /* Enter what a look saw and move the cursor to `at`, together or not at all: no row is counted
- * twice.  ret[i] says what became of sightings[i]'s item (of the one it is merged into, if it is).
+ * twice.  ret[i] says what became of sightings[i]'s item (of the one it is merged into, if it is);
+ * id 0: it was counted together with another one's of those that found no room, which says it.
  *
  * A resolved item is active again, unless it was resolved in a version and the sighting's is an
  * older one; a muted one when its time or number has come.
