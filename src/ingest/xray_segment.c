@@ -85,10 +85,10 @@ static void add_json(struct skep_xray__owner *o, skep_str name, yyjson_val *v)
         add_text(o, name, (skep_str){yyjson_get_str(v), yyjson_get_len(v)});
     else if (yyjson_is_bool(v))
         add(o, name, (skep_value){.type = SKEP_TYPE_BOOL, .b = yyjson_get_bool(v)});
-    else if (yyjson_is_int(v))
+    else if (yyjson_is_sint(v) || (yyjson_is_uint(v) && yyjson_get_uint(v) <= INT64_MAX))
         add(o, name, (skep_value){.type = SKEP_TYPE_INT, .i = yyjson_get_sint(v)});
-    else if (yyjson_is_real(v))
-        add(o, name, (skep_value){.type = SKEP_TYPE_DOUBLE, .f = yyjson_get_real(v)});
+    else if (yyjson_is_num(v))
+        add(o, name, (skep_value){.type = SKEP_TYPE_DOUBLE, .f = yyjson_get_num(v)});
 }
 
 static yyjson_val *at_path(yyjson_val *v, const char *path)

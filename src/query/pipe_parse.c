@@ -257,10 +257,10 @@ static skep_value element(struct skep_pipe__run *r, yyjson_val *v)
         x = text_value((skep_str){yyjson_get_str(v), yyjson_get_len(v)});
     else if (yyjson_is_bool(v))
         x = (skep_value){.type = SKEP_TYPE_BOOL, .b = yyjson_get_bool(v)};
-    else if (yyjson_is_int(v))
+    else if (yyjson_is_sint(v) || (yyjson_is_uint(v) && yyjson_get_uint(v) <= INT64_MAX))
         x = (skep_value){.type = SKEP_TYPE_INT, .i = yyjson_get_sint(v)};
-    else if (yyjson_is_real(v))
-        x = (skep_value){.type = SKEP_TYPE_DOUBLE, .f = yyjson_get_real(v)};
+    else if (yyjson_is_num(v))
+        x = (skep_value){.type = SKEP_TYPE_DOUBLE, .f = yyjson_get_num(v)};
     else if (yyjson_is_ctn(v) && (text = yyjson_val_write(v, 0, &n)) != NULL)
         x = (skep_value){.type = SKEP_TYPE_ARRAY, .s = {text, n}};
     if (!skep_pipe__keep(&r->scratch, &x, &kept)) {

@@ -226,6 +226,7 @@ const commands = [
   ['fields "x,\\"y,z\\",w" as c | parse c csv as a, b, d, e | display a, b, d, e | limit 1', () => [['x', 'y,z', 'w', null]]],
   ['fields n | dedup level | limit 10', () => ['ERROR', 'WARN', 'INFO'].map((l) => [String(events.findLast((e) => e.level === l).n)]).sort((a, b) => b - a)],
   ['fields split("a b a", " ") as l | unnest l into x | stats count(*) as c by x | sort x', () => [['a', String(2 * N)], ['b', String(N)]]],
+  ['fields jsonParse("[9223372036854775807,9223372036854775808]") as l | unnest l into x | stats count(*) as c by x > 9e18 as large', () => [['1', String(2 * N)]]],
   ['filter level = "WARN" | pattern @message | display @sampleCount, @ratio', () => [[String(events.filter((e) => e.level === 'WARN').length), '1']]],
   ['fields n # a comment | not a command\n | sort n | limit 2', () => [['0'], ['1']]],
   ['filter @logStream = "default" | stats count(*)', () => [[String(N)]]],

@@ -438,11 +438,18 @@ static double power_of_two(int64_t e)
     return v;
 }
 
+/* 2^-scale of a scale that is not positive; lower than -20 is as -20. */
+static int64_t coarseness(int scale)
+{
+    enum { LOWEST = -20 };
+    return (int64_t)1 << -(scale < LOWEST ? LOWEST : scale);
+}
+
 /* The power of two at or above bucket i's upper bound 2^((i + 1) / 2^scale). */
 static int64_t upper_power(int64_t i, int scale)
 {
     if (scale <= 0)
-        return (i + 1) * ((int64_t)1 << WAGGLE__MIN(-scale, 20));
+        return (i + 1) * coarseness(scale);
     int64_t size = (int64_t)1 << WAGGLE__MIN(scale, 40);
     return (i >= 0 ? i / size : -((-i + size - 1) / size)) + 1;
 }
@@ -450,7 +457,7 @@ static int64_t upper_power(int64_t i, int scale)
 /* The power of two at or below the lower bound. */
 static int64_t lower_power(int64_t i, int scale)
 {
-    return scale <= 0 ? i * ((int64_t)1 << WAGGLE__MIN(-scale, 20)) : upper_power(i, scale) - 1;
+    return scale <= 0 ? i * coarseness(scale) : upper_power(i, scale) - 1;
 }
 
 enum { PROM_BUCKETS_MAX = 512 };

@@ -268,6 +268,36 @@ static void test_fields(void **state)
     done(&d);
 }
 
+/* Who sent it, as OpenTelemetry's collector says it: numbers of any size, no name twice. */
+static void test_resource(void **state)
+{
+    struct decoded d;
+    (void)state;
+    decode("{" ID "," TRACE ",\"name\":\"svc\"," TIMES
+           ",\"metadata\":{\"default\":{\"otel.resource.service.name\":\"other\","
+           "\"otel.resource.host.name\":\"h\",\"otel.resource.process.pid\":7,"
+           "\"otel.resource.low\":-9223372036854775808,"
+           "\"otel.resource.high\":9223372036854775807,"
+           "\"otel.resource.over\":9223372036854775808,\"otel.resource.part\":0.5,"
+           "\"otel.resource.yes\":true,\"otel.resource.\":1,\"otel.resource.list\":[1]}}}",
+           &d);
+    static const char *const lines[] = {
+        "resource service.name string \"svc\"",
+        "resource host.name string \"h\"",
+        "resource process.pid int 7",
+        "resource low int -9223372036854775808",
+        "resource high int 9223372036854775807",
+        "resource over double 9.2233720368547758",
+        "resource part double 0.5",
+        "resource yes bool true",
+    };
+    for (size_t i = 0; i < SKEP_ARRAY_LEN(lines); i++)
+        has(&d, lines[i]);
+    lacks(&d, "resource service.name string \"other\"");
+    lacks(&d, "resource list");
+    done(&d);
+}
+
 static void test_subsegments(void **state)
 {
     struct decoded d;
@@ -453,12 +483,13 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_texts),   cmocka_unit_test(test_too_large),
-        cmocka_unit_test(test_depth),   cmocka_unit_test(test_times),
-        cmocka_unit_test(test_kinds),   cmocka_unit_test(test_fields),
-        cmocka_unit_test(test_causes),  cmocka_unit_test(test_subsegments),
-        cmocka_unit_test(test_raw),     cmocka_unit_test(test_odd_ids),
-        cmocka_unit_test(test_headers), cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_texts),       cmocka_unit_test(test_too_large),
+        cmocka_unit_test(test_depth),       cmocka_unit_test(test_times),
+        cmocka_unit_test(test_kinds),       cmocka_unit_test(test_fields),
+        cmocka_unit_test(test_resource),    cmocka_unit_test(test_causes),
+        cmocka_unit_test(test_subsegments), cmocka_unit_test(test_raw),
+        cmocka_unit_test(test_odd_ids),     cmocka_unit_test(test_headers),
+        cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
