@@ -180,27 +180,54 @@ struct skep_rowset *random_part(struct rng *r, const struct batch_shape *s, uint
 
 /* --- rows as text --- */
 
+/* Numbers, digit by digit: a test writes tens of millions, which with printf is most of its time.
+ * What stands before and behind is left out if it is 0. */
+static void put_number(struct skep_buf *b, char before, int64_t v, char after)
+{
+    char text[24];
+    size_t at = sizeof text;
+    uint64_t rest = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
+    if (after)
+        text[--at] = after;
+    do
+        text[--at] = (char)('0' + rest % 10);
+    while ((rest /= 10) > 0);
+    if (v < 0)
+        text[--at] = '-';
+    if (before)
+        text[--at] = before;
+    skep_buf_put(b, text + at, sizeof text - at);
+}
+
+static void put_bits(struct skep_buf *b, uint64_t bits)
+{
+    char text[17] = "f";
+    for (unsigned i = 0; i < 16; i++)
+        text[1 + i] = "0123456789abcdef"[bits >> (60 - 4 * i) & 15];
+    skep_buf_put(b, text, sizeof text);
+}
+
 static void put_vec(struct skep_buf *b, const struct skep_vec *v, unsigned i, uint8_t type)
 {
     unsigned k = v->constant ? 0 : i;
     switch (v->form) {
-    case SKEP_VEC_I64: skep_buf_printf(b, "%lld", (long long)v->i64[k]); break;
+    case SKEP_VEC_I64: put_number(b, 0, v->i64[k], 0); break;
     case SKEP_VEC_F64: {
         uint64_t bits;
         memcpy(&bits, &v->f64[k], 8);
-        skep_buf_printf(b, "f%016llx", (unsigned long long)bits);
+        put_bits(b, bits);
         break;
     }
     case SKEP_VEC_DICT: {
         assert_true(v->codes[k] < v->dict->n);
         skep_str s = skep_dict_str(v->dict, v->codes[k]);
         assert_true(v->dict->hashes[v->codes[k]] == skep_hash(skep_str_bytes(s)));
-        skep_buf_printf(b, "%zu:", s.n);
+        put_number(b, 0, (int64_t)s.n, ':');
         skep_buf_str(b, s);
         break;
     }
     case SKEP_VEC_STR:
-        skep_buf_printf(b, "%zu:", v->str[k].n);
+        put_number(b, 0, (int64_t)v->str[k].n, ':');
         skep_buf_str(b, v->str[k]);
         break;
     case SKEP_VEC_ID16: {
@@ -210,7 +237,7 @@ static void put_vec(struct skep_buf *b, const struct skep_vec *v, unsigned i, ui
         break;
     }
     }
-    skep_buf_printf(b, "/%u;", type);
+    put_number(b, '/', type, ';');
 }
 
 static void put_list(struct skep_buf *b, const struct skep_rowset_lists *l, uint32_t i)
@@ -219,9 +246,9 @@ static void put_list(struct skep_buf *b, const struct skep_rowset_lists *l, uint
     for (uint32_t k = l->first[i]; k < l->first[i + 1]; k++) {
         const struct skep_rowset_entry *e = &l->entries[k];
         skep_buf_str(b, e->name);
-        skep_buf_printf(b, "=%d:", e->value.type);
+        put_number(b, '=', e->value.type, ':');
         switch (e->value.type) {
-        case SKEP_TYPE_INT: skep_buf_printf(b, "%lld", (long long)e->value.i); break;
+        case SKEP_TYPE_INT: put_number(b, 0, e->value.i, 0); break;
         case SKEP_TYPE_DOUBLE: skep_buf_printf(b, "%a", e->value.f); break;
         case SKEP_TYPE_BOOL: skep_buf_printf(b, "%d", e->value.b); break;
         default: skep_buf_str(b, e->value.s); break;
@@ -260,7 +287,7 @@ static skep_rc add_range(struct skep_rowset *rs, struct text_reader *t,
         struct skep_vec v;
         rc = t->cols[c]->ops->read(t->cols[c], row0, n, &v, err);
         for (unsigned i = 0; i < n && rc == SKEP_OK; i++) {
-            skep_buf_printf(&bufs[i], "c%u=", c);
+            put_number(&bufs[i], 'c', c, '=');
             if (c == SKEP_COL_SEQ)
                 out->rows[base + i].seq = (uint64_t)int_of(&v, i);
             if (c == SKEP_COL_ORDINAL)
@@ -272,14 +299,13 @@ static skep_rc add_range(struct skep_rowset *rs, struct text_reader *t,
                 if (is_valid(&v, i))
                     put_vec(&bufs[i], &v, i, 0);
                 else
-                    skep_buf_printf(&bufs[i], "0:/0;");
+                    skep_buf_str(&bufs[i], SKEP_STR("0:/0;"));
             } else if (c == SKEP_COL_TRACE_ID) {
                 struct skep_vec zero = {
                     .form = SKEP_VEC_ID16, .constant = true, .id16 = &(skep_trace_id){{0}}};
                 put_vec(&bufs[i], is_valid(&v, i) ? &v : &zero, i, 0);
             } else {
-                skep_buf_printf(&bufs[i], "%lld;",
-                                is_valid(&v, i) ? (long long)int_of(&v, i) : 0ll);
+                put_number(&bufs[i], 0, is_valid(&v, i) ? int_of(&v, i) : 0, ';');
             }
         }
     }
@@ -290,7 +316,7 @@ static skep_rc add_range(struct skep_rowset *rs, struct text_reader *t,
             if (!is_valid(&v, i))
                 continue;
             skep_buf_str(&bufs[i], rs->fields[f].name);
-            skep_buf_printf(&bufs[i], "@%u=", rs->fields[f].scope);
+            put_number(&bufs[i], '@', rs->fields[f].scope, '=');
             put_vec(&bufs[i], &v, i, rs->fields[f].type);
         }
     }
