@@ -11,6 +11,9 @@
 #   tsan     clang build with the thread sanitizer: unit tests
 #   ui       the page and Cruddur's: type check (their tests are among the release tests)
 #
+# While the release tests run, many of which only wait, the sanitizers' programs are built on the side,
+# at the lowest priority: asan-build and tsan-build then only wait for what is left of it.
+#
 # A failed stage does not stop the later ones that do not need it. The last line of the output is
 # "N passed, N failed"; the exit code is 0 only if nothing failed. SKEP_STAGES="lint release" runs
 # only those.
@@ -22,7 +25,10 @@ passed=0
 failed=0
 summary=""
 log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+side=$(mktemp -d) # what is built on the side: a log and a verdict for each preset
+side_group=""
+trap 'if [ -n "$side_group" ]; then kill -- "-$side_group" 2>/dev/null; fi; rm -rf "$log" "$side"' EXIT
+trap 'exit 130' INT TERM HUP
 
 # clang 14's sanitizers cannot place their shadow under high-entropy address randomisation.
 no_aslr=""
@@ -46,14 +52,18 @@ counts_of() {
         END { if (seen) print ok + 0, bad + 0 }' "$1"
 }
 
+# Whether SKEP_STAGES wants the stage.
+wanted() {
+    if [ -z "${SKEP_STAGES:-}" ]; then return 0; fi
+    case " $SKEP_STAGES " in *" ${1%%-*} "*) return 0 ;; *) return 1 ;; esac
+}
+
 # stage NAME COMMAND...: runs it, prints its duration, adds what it counted. A command that counts
 # nothing adds nothing when it works and one failure when it does not. Returns its verdict.
 stage() {
     local name=$1 start end verdict=0 ok=0 bad=0 counts
     shift
-    if [ -n "${SKEP_STAGES:-}" ]; then
-        case " $SKEP_STAGES " in *" ${name%%-*} "*) ;; *) return 0 ;; esac
-    fi
+    wanted "$name" || return 0
     echo "== $name"
     start=$(date +%s)
     "$@" 2>&1 | tee "$log"
@@ -70,13 +80,41 @@ stage() {
 }
 
 build() {
-    cmake --preset "$1" -DSKEP_STRICT=ON -DSKEP_TESTS=ON >"$log.cmake" 2>&1 || {
-        cat "$log.cmake"
-        rm -f "$log.cmake"
+    cmake --preset "$1" -DSKEP_STRICT=ON -DSKEP_TESTS=ON >"$side/$1.cmake" 2>&1 || {
+        cat "$side/$1.cmake"
         return 1
     }
-    rm -f "$log.cmake"
     cmake --build "build/$1" -j "$jobs" -- -k 0 --quiet
+}
+
+# Builds those of the presets that are wanted, one after the other, beside what follows. They have a
+# process group of their own, by which the trap above ends them.
+build_beside() {
+    local preset
+    set -m
+    (
+        renice -n 19 -p "$BASHPID" >/dev/null 2>&1
+        for preset in "$@"; do
+            wanted "$preset-build" || continue
+            build "$preset" >"$side/$preset.log" 2>&1
+            echo $? >"$side/$preset"
+        done
+    ) </dev/null &
+    side_group=$!
+    set +m
+}
+
+# Waits for what build_beside builds of the preset.
+built() {
+    until [ -s "$side/$1" ]; do
+        kill -0 "$side_group" 2>/dev/null || [ -s "$side/$1" ] || {
+            echo "the build of $1 ended without a verdict"
+            return 1
+        }
+        sleep 0.5
+    done
+    cat "$side/$1.log"
+    return "$(cat "$side/$1")"
 }
 
 run_ctest() {
@@ -94,9 +132,12 @@ stage setup tools/setup-debian.sh build test || exit 1
 mapfile -t locks < <(git ls-files '*package-lock.json' ':!tests/bench') # the peers are for make bench alone
 stage packages tools/node-packages.sh "${locks[@]%/package-lock.json}"
 stage lint tools/lint.sh quick
-stage release-build build release && jobs=$((jobs + 1)) stage release-tests run_ctest release -LE bench
-stage asan-build build asan && stage asan-tests run_ctest asan -L 'unit|fuzz|fault'
-stage tsan-build build tsan && stage tsan-tests run_ctest tsan -L unit
+stage release-build build release
+release=$?
+build_beside asan tsan
+if [ $release -eq 0 ]; then jobs=$((jobs + 1)) stage release-tests run_ctest release -LE bench; fi
+stage asan-build built asan && stage asan-tests run_ctest asan -L 'unit|fuzz|fault'
+stage tsan-build built tsan && stage tsan-tests run_ctest tsan -L unit
 stage ui ui_types
 
 printf '\n%s' "$summary"
