@@ -14,3 +14,9 @@ enum { SKEP_INSTRUMENTED = 0 };
 #else
 enum { SKEP_INSTRUMENTED = 0 };
 #endif
+
+/* How often a random test tries what the plain build tries n times. */
+static inline unsigned skep_tries(unsigned n)
+{
+    return SKEP_INSTRUMENTED ? (n + 2) / 3 : n;
+}

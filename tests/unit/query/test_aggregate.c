@@ -10,6 +10,7 @@
 #include "os/thread.h"
 #include "store/column/exec.h"
 #include "store/column/live.h"
+#include "support/instrumented.h"
 #include "support/refquery.h"
 #include "support/rowdump.h"
 
@@ -179,7 +180,7 @@ static void kept_partials_follow_the_window(void **state)
 static void small_data(void **state)
 {
     (void)state;
-    for (uint64_t seed = 1; seed <= 12; seed++)
+    for (uint64_t seed = 1; seed <= skep_tries(12); seed++)
         run_plans(seed, 60, PLANS, seed % 2 ? 8 << 20 : 32 << 10);
     assert_true(n_evicted > 0);
 }
@@ -187,8 +188,8 @@ static void small_data(void **state)
 static void several_blocks(void **state)
 {
     (void)state;
-    run_plans(101, 1500, 30, 64 << 20);
-    run_plans(102, 1500, 30, 256 << 10);
+    run_plans(101, 1500, skep_tries(30), 64 << 20);
+    run_plans(102, 1500, skep_tries(30), 256 << 10);
 }
 
 /* Each relation by itself, over segments of many small row groups and ranges shorter than most
@@ -363,7 +364,7 @@ static void computed_fields(void **state)
         struct rnd r = {seed * 777};
         struct ref_world w;
         ref_world_make(&w, &r, seed == 3 ? 1500 : 200, pool);
-        for (unsigned i = 0; i < (seed == 3 ? 15 : 40); i++) {
+        for (unsigned i = 0; i < skep_tries(seed == 3 ? 15 : 40); i++) {
             struct skep_arena a;
             char what[64];
             skep_arena_init(&a, "plan", NULL);
@@ -380,7 +381,7 @@ static void computed_fields(void **state)
         }
         ref_world_done(&w);
     }
-    assert_true(n_computed > 200);
+    assert_true(n_computed > skep_tries(200));
     skep_pool_free(pool);
 }
 

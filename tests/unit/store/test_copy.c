@@ -11,6 +11,7 @@
 #include "store/column/live.h"
 #include "store/column/segment.h"
 #include "support/fault_os.h"
+#include "support/instrumented.h"
 
 enum { MAX_SOURCES = 6, GROUP_ROWS = 300 };
 
@@ -168,7 +169,8 @@ static struct skep_rowset *segment(struct fixture *f, struct rng *r, const struc
 static void test_random(void **state)
 {
     struct fixture *f = *state;
-    for (unsigned round = 0; round < 40; round++) {
+    const unsigned rounds = skep_tries(30);
+    for (unsigned round = 0; round < rounds; round++) {
         struct rng r = {20260701 + round};
         struct skep_segment_source src[MAX_SOURCES];
         unsigned n = 1 + rng_below(&r, MAX_SOURCES);
@@ -204,7 +206,7 @@ static void test_random(void **state)
             skep_live_unref((struct skep_live *)(uintptr_t)src[i].live);
         }
     }
-    assert_true(f->taken_over > 250);
+    assert_true(f->taken_over > 6 * rounds);
 }
 
 /* Sources with longer row groups than memory is there for now: what is encoded anew is cut into as
@@ -340,8 +342,9 @@ static void test_damage(void **state)
     struct skep_rowset *good = merge(f, src, 2);
     assert_true(taken_over(good) > 4);
     skep_rowset_unref(good);
+    const unsigned flips = skep_tries(300);
     unsigned refused = 0;
-    for (unsigned i = 0; i < 300; i++) {
+    for (unsigned i = 0; i < flips; i++) {
         struct skep_segment *seg = skep_segment__of(src[0].rowset);
         uint64_t at = 32 + rng_next(&r) % (seg->data_end - 32);
         uint8_t byte, flip;
@@ -369,7 +372,7 @@ static void test_damage(void **state)
         assert_int_equal(f->os->pwrite(f->os, fd, &byte, 1, at, NULL), SKEP_OK);
         f->os->close(f->os, fd);
     }
-    assert_int_equal(refused, 300);
+    assert_int_equal(refused, flips);
     for (unsigned i = 0; i < 2; i++)
         skep_rowset_unref(src[i].rowset);
 }

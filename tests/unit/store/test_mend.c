@@ -8,6 +8,7 @@
 #include "store/column/engine.h"
 #include "store/tools.h"
 #include "support/fault_os.h"
+#include "support/instrumented.h"
 #include "support/store_client.h"
 
 #define DIR "/data"
@@ -343,7 +344,7 @@ static void test_revision_past_a_failing_read(void **state)
 static void test_names_survive_the_power(void **state)
 {
     (void)state;
-    for (uint64_t seed = 1; seed <= 24; seed++) {
+    for (uint64_t seed = 1; seed <= skep_tries(24); seed++) {
         struct world w;
         struct found f = {0};
         skep_err err;
@@ -372,7 +373,7 @@ static void test_names_survive_the_power(void **state)
 static void test_backup_cut_short(void **state)
 {
     (void)state;
-    for (uint64_t seed = 1; seed <= 60; seed++) {
+    for (uint64_t seed = 1; seed <= skep_tries(60); seed++) {
         struct world w;
         struct found f = {0};
         skep_err err;
@@ -461,7 +462,7 @@ static void test_full_disk_at_the_sync(void **state)
 static void test_refused_stays_refused(void **state)
 {
     (void)state;
-    for (uint64_t seed = 1; seed <= 30; seed++) {
+    for (uint64_t seed = 1; seed <= skep_tries(30); seed++) {
         struct world w;
         init(&w, seed);
         w.f.mem = w.m;
@@ -484,7 +485,7 @@ static void test_refused_stays_refused(void **state)
 static void test_record_that_was_given_up(void **state)
 {
     (void)state;
-    for (uint64_t seed = 1; seed <= 40; seed++) {
+    for (uint64_t seed = 1; seed <= skep_tries(40); seed++) {
         struct world w;
         skep_err err;
         init(&w, seed);
@@ -523,7 +524,7 @@ static void test_commit_that_was_given_up(void **state)
 {
     unsigned seen = 0;
     (void)state;
-    for (uint64_t seed = 1; seed <= 18; seed++) {
+    for (uint64_t seed = 1; seed <= skep_tries(18); seed++) {
         struct world w;
         init(&w, seed);
         w.f.mem = w.m;

@@ -11,6 +11,7 @@
 #include "store/column/engine.h"
 #include "store/column/segment.h"
 #include "store/column/segment_check.h"
+#include "support/instrumented.h"
 #include "tools_support.h"
 
 static struct skep_repair_result repair(struct world *w, const struct skep_repair_opts *opts,
@@ -90,8 +91,9 @@ static unsigned expect_rest(struct world *w, uint64_t torn_from)
 static void test_repair_flips(void **state)
 {
     (void)state;
+    const unsigned rounds = skep_tries(120);
     unsigned n_lost = 0, n_kept = 0;
-    for (unsigned round = 0; round < 120; round++) {
+    for (unsigned round = 0; round < rounds; round++) {
         struct world w;
         struct files files;
         struct found f;
@@ -119,7 +121,7 @@ static void test_repair_flips(void **state)
         n_kept += lost == 0;
         world_done(&w);
     }
-    assert_true(n_lost > 20 && n_kept > 20);
+    assert_true(n_lost > rounds / 6 && n_kept > rounds / 6);
 }
 
 static void test_repair_without_manifest(void **state)
@@ -342,9 +344,10 @@ static void test_damaged_live_rows(void **state)
     size_t n;
     world_init(&w, 32);
     fill_and_delete(&w);
+    const unsigned flips = skep_tries(40);
     unsigned n_lives = list_lives(&w, &lives);
     for (unsigned i = 0; i < n_lives; i++)
-        for (unsigned k = 0; k < 40; k++) {
+        for (unsigned k = 0; k < flips; k++) {
             uint64_t bit = rnd_u64(&w.rnd) % (size_of(&w, lives.path[i]) * 8);
             flip(&w, lives.path[i], bit);
             (void)verify(&w, &f);
