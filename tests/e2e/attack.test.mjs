@@ -302,7 +302,7 @@ test('HTTP/2: 128 streams at a time, half-closed ones too; other connections are
     assert.equal(await h.reset(2 * 128 + 1), E.REFUSED);
     const before_ = Date.now();
     await alive(t);
-    assert.ok(Date.now() - before_ < 10000);
+    assert.ok(Date.now() - before_ < 60000);
     h.close();
   });
 });
@@ -318,7 +318,7 @@ test('one address cannot take all connections, nor all requests; another one is 
     socket.write(i % 2 ? 'GET / HTTP/1.1\r\nHost: 127' : `POST /v1/traces HTTP/1.1\r\n${HOST}Content-Length: 1000\r\n\r\nab`);
     return socket;
   }));
-  const end = Date.now() + 20000;
+  const end = Date.now() + 90000;
   while (slow.filter((x) => x.over).length < 22 && Date.now() < end) await sleep(20);
   const left = slow.filter((x) => !x.over);
   assert.ok(left.length <= 8, `${left.length} are held`);
@@ -334,7 +334,7 @@ test('one address cannot take all connections, nor all requests; another one is 
   let got = '';
   socket.on('data', (d) => { got += d; });
   socket.write(one.repeat(400));
-  for (const stop = Date.now() + 20000; (got.match(/HTTP\/1\.1 /g) ?? []).length < 400 && Date.now() < stop;) await sleep(20);
+  for (const stop = Date.now() + 90000; (got.match(/HTTP\/1\.1 /g) ?? []).length < 400 && Date.now() < stop;) await sleep(20);
   for (const [, code] of got.matchAll(/HTTP\/1\.1 (\d+)/g)) seen[code] = (seen[code] ?? 0) + 1;
   assert.ok(seen[200] >= 50 && seen[429] > 100, JSON.stringify(seen));
   assert.match(got, /HTTP\/1\.1 429 [^]*?retry-after: \d+\r\n[^]*?\{"code":8,/i); // in the form of its API

@@ -54,7 +54,7 @@ const blast = (skep) => new Promise((resolve) => {
   child.once('exit', () => resolve(JSON.parse(out)));
 });
 
-test('inside a control group of the limit and a tenth', { timeout: 170000 }, async (t) => {
+test('inside a control group of the limit and a tenth', { timeout: 300000 }, async (t) => {
   if (!cg) return t.skip('no control group can be made here');
   const options = { args: ['--memory', String(MEMORY), '--retain', '0'],
     wrap: ['sh', '-c', 'echo $$ > "$0/cgroup.procs" && exec "$@"', cg.group] };

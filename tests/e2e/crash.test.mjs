@@ -30,7 +30,7 @@ async function countSpans(skep, start, end) {
   return r.groups[0]?.values[0] ?? 0;
 }
 
-test('nothing acknowledged is lost or doubled by kill -9', { timeout: 240000 }, async () => {
+test('nothing acknowledged is lost or doubled by kill -9', { timeout: 300000 }, async () => {
   const dir = mkdtempSync(join(tmpdir(), 'skep-crash-'));
   try {
     const stored = [];
@@ -73,7 +73,7 @@ async function check(skep, round) {
   round.seen = n;
 }
 
-test('a body sent again after the restart is one body', { timeout: 60000 }, async () => {
+test('a body sent again after the restart is one body', { timeout: 300000 }, async () => {
   const dir = mkdtempSync(join(tmpdir(), 'skep-crash-'));
   try {
     const file = join(dir, 'bodies.bin');

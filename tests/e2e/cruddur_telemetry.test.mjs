@@ -309,14 +309,14 @@ test('skep is away at start and half-way: served on, said once, delivered when i
     for (let i = 0; i < 5; i++) await get();
     late = await Skep.start({ args: ['--listen', `127.0.0.1:${port}`] });
     const arrived = async (all) => (await Promise.all(all.map(async (id) => (await fetch(`http://127.0.0.1:${port}/skep/v1/trace/${id}`)).status))).every((s) => s === 200);
-    await until('what the buffers held', () => arrived(ids), 30000);
+    await until('what the buffers held', () => arrived(ids));
     assert.equal(complaints(), 1);
     await late.kill();
     for (let i = 0; i < 5; i++) await get();
-    await until('another complaint', () => complaints() === 2, 20000);
+    await until('another complaint', () => complaints() === 2);
     const again = await Skep.start({ dir: late.dir, args: ['--listen', `127.0.0.1:${port}`] });
     try {
-      await until('the rest', () => arrived(ids), 30000);
+      await until('the rest', () => arrived(ids));
     } finally {
       await again.done();
     }

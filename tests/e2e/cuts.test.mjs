@@ -51,7 +51,7 @@ async function tail(headers) {
 }
 
 async function isCut(t) {
-  await until('the tail to end', () => t.ended, 5000);
+  await until('the tail to end', () => t.ended);
   assert.match(t.lines.at(-1), /"error":"the API key was revoked or has expired, or the session has ended"/);
 }
 
@@ -104,7 +104,7 @@ test('a tail ends with its session: logged out, disabled, a new password', async
 // The buffers between the two are full and the export waits for its reader: what was sent stands still.
 async function standsStill() {
   const out = async () => (await (await skep.call('GET', '/skep/v1/status', undefined, bearer(operator))).json()).net.bytes_out;
-  await until('the export to wait', async () => { const was = await out(); await sleep(400); return await out() - was < 65536; }, 20000);
+  await until('the export to wait', async () => { const was = await out(); await sleep(400); return await out() - was < 65536; });
 }
 
 test('an export whose key is revoked is cut short; so is one of a session', async () => {
@@ -112,7 +112,7 @@ test('an export whose key is revoked is cut short; so is one of a session', asyn
   await until('the key', async () => (await skep.call('GET', '/skep/v1/auth', undefined, bearer(k))).status === 200);
   const whole = stream('POST', '/skep/v1/export', bearer(operator), {});
   await whole.begun;
-  await until('a whole export', () => whole.ended, 30000);
+  await until('a whole export', () => whole.ended);
   assert.equal(whole.status, 200);
   const cut = stream('POST', '/skep/v1/export', bearer(k), {}, true); // 20 MB do not fit between the two
   await cut.begun;
@@ -120,7 +120,7 @@ test('an export whose key is revoked is cut short; so is one of a session', asyn
   assert.equal((await skep.call('DELETE', `/skep/v1/keys/${k.id}`, undefined, bearer(root))).status, 200);
   await until('its worker to be free, though nobody reads', async () => (await (await skep.call('GET', '/skep/v1/running', undefined, bearer(operator))).json()).running.length === 0);
   cut.resume();
-  await until('its end', () => cut.ended, 10000);
+  await until('its end', () => cut.ended);
   assert.ok(cut.lines.length < whole.lines.length / 2, `${cut.lines.length} of ${whole.lines.length} lines`);
 });
 

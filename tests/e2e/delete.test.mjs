@@ -36,7 +36,7 @@ const count = async (skep, filters = []) => {
 };
 const is = (column, value) => ({ column, op: '=', value });
 
-test('what a delete says it deletes is gone for the next question, and stays gone', { timeout: 60000 }, async () => {
+test('what a delete says it deletes is gone for the next question, and stays gone', { timeout: 300000 }, async () => {
   const dir = mkdtempSync(join(tmpdir(), 'skep-delete-'));
   let skep = await Skep.start({ dir });
   try {

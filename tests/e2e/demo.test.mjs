@@ -42,11 +42,11 @@ test('make run: three addresses that answer, all four services of Cruddur in one
     const skep = (path, body, headers = {}) => fetch(`http://127.0.0.1:${port}${path}`, { method: body === undefined ? 'GET' : 'POST', ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       headers: { accept: 'application/json', 'content-type': 'application/json', 'x-skep-environment': 'demo', ...headers } }).then((r) => r.json());
     await fetch(`http://127.0.0.1:${api}/rollbar/test`);
-    await until('the visitors\' spans', async () => (await skep('/skep/v1/query', { time_range: 600, calculations: [{ op: 'COUNT' }], filters: [{ column: 'app.client', op: 'exists' }] })).groups?.[0]?.values[0] > 0, 20000);
-    await until('lines', async () => (await skep('/', { logGroupName: 'cruddur' }, { 'content-type': 'application/x-amz-json-1.1', 'x-amz-target': 'Logs_20140328.FilterLogEvents' })).events?.length > 0, 20000);
-    await until('a Rollbar item', async () => (await skep('/api/1/items')).result?.items.some((i) => i.title === 'Hello World!'), 20000);
+    await until('the visitors\' spans', async () => (await skep('/skep/v1/query', { time_range: 600, calculations: [{ op: 'COUNT' }], filters: [{ column: 'app.client', op: 'exists' }] })).groups?.[0]?.values[0] > 0);
+    await until('lines', async () => (await skep('/', { logGroupName: 'cruddur' }, { 'content-type': 'application/x-amz-json-1.1', 'x-amz-target': 'Logs_20140328.FilterLogEvents' })).events?.length > 0);
+    await until('a Rollbar item', async () => (await skep('/api/1/items')).result?.items.some((i) => i.title === 'Hello World!'));
     const now = Math.floor(Date.now() / 1000);
-    await until('segments', async () => (await skep('/TraceSummaries', { StartTime: now - 600, EndTime: now + 600, FilterExpression: 'service("backend-flask")' })).TraceSummaries?.length > 0, 20000);
+    await until('segments', async () => (await skep('/TraceSummaries', { StartTime: now - 600, EndTime: now + 600, FilterExpression: 'service("backend-flask")' })).TraceSummaries?.length > 0);
     assert.equal(statSync(join(dir, 'data', 'cruddur.env')).mode & 0o777, 0o600);
     const second = demo(env);
     const [code] = await second.ended;

@@ -36,7 +36,7 @@ const text = async (skep, [method, path, body], env) => {
   return { status: res.status, text: await res.text() };
 };
 
-test('an environment is all that a question sees', { timeout: 90000 }, async () => {
+test('an environment is all that a question sees', { timeout: 300000 }, async () => {
   const skep = await Skep.start();
   try {
     for (const name of NAMES.slice(1)) {
@@ -69,7 +69,7 @@ test('an environment is all that a question sees', { timeout: 90000 }, async () 
   }
 });
 
-test('an environment that is deleted takes along what was made in it, at once', { timeout: 90000 }, async () => {
+test('an environment that is deleted takes along what was made in it, at once', { timeout: 300000 }, async () => {
   const skep = await Skep.start();
   try {
     const make = async () => assert.equal((await skep.call('POST', '/skep/v1/environments', { name: 'prod' })).status, 201);
@@ -93,7 +93,7 @@ test('an environment that is deleted takes along what was made in it, at once', 
   }
 });
 
-test('tails, stored queries, datasets and deletes stay inside', { timeout: 90000 }, async () => {
+test('tails, stored queries, datasets and deletes stay inside', { timeout: 300000 }, async () => {
   const skep = await Skep.start();
   try {
     assert.equal((await skep.call('POST', '/skep/v1/environments', { name: 'prod' })).status, 201);

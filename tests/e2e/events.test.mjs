@@ -169,7 +169,7 @@ test('errors of events stand in the inbox', async () => {
   assert.match(JSON.stringify(item), /"occurrences":1|"count":1|"total":1/);
 });
 
-test('bodies that are much larger than they look: refused within the memory, and the server lives on', { timeout: 60000 }, async () => {
+test('bodies that are much larger than they look: refused within the memory, and the server lives on', { timeout: 300000 }, async () => {
   const small = await Skep.start({ args: ['--memory', '64m'] });
   try {
     const post = (path, body, type = 'application/msgpack') => small.call('POST', path, body, { 'content-type': type, 'content-encoding': 'gzip' });

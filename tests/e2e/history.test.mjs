@@ -88,7 +88,7 @@ test('lists: pages, words, equal questions once, stars and names', async () => {
   assert.equal((await skep.call('GET', `/skep/v1/runs/${id}`)).status, 404);
 });
 
-test('an answer that is very large is not kept, its question is', { timeout: 60000 }, async () => {
+test('an answer that is very large is not kept, its question is', { timeout: 300000 }, async () => {
   // A million cells: a thousand groups at a thousand steps.
   await skep.json('POST', '/v1/traces', otlpTraces('many', Array.from({ length: 1000 }, (_, i) => ({ traceId: hex(32), spanId: hex(16), name: `n${i}`, startNs: nowNs(), endNs: nowNs() + 1n }))));
   const { run, groups } = await ask({ dataset: 'many', time_range: 3600, granularity: 4, breakdowns: ['name'], limit: 1000, calculations: [{ op: 'COUNT' }, { op: 'SUM', column: 'duration_ms' }] });
@@ -98,7 +98,7 @@ test('an answer that is very large is not kept, its question is', { timeout: 600
   assert.equal(new URL(kept.path, skep.url).searchParams.get('ds'), 'many');
 });
 
-test('what is older than the history reaches goes by the clock, also where nobody asks; what is starred stays', { timeout: 60000 }, async () => {
+test('what is older than the history reaches goes by the clock, also where nobody asks; what is starred stays', { timeout: 300000 }, async () => {
   const old = (await ask(spec)).run, kept = (await ask(spec)).run, young = (await ask(spec)).run;
   await skep.json('PATCH', `/skep/v1/runs/${kept}`, { starred: true });
   await skep.stop();
@@ -109,7 +109,7 @@ test('what is older than the history reaches goes by the clock, also where nobod
   for (const id of [kept, young]) assert.equal((await skep.call('GET', `/skep/v1/runs/${id}`)).status, 200);
 });
 
-test('environments and rights: seen by who may ask there, changed by who asked', { timeout: 60000 }, async () => {
+test('environments and rights: seen by who may ask there, changed by who asked', { timeout: 300000 }, async () => {
   const keyed = await Skep.start({ args: ['--auth', 'keys'] });
   const open = skep;
   skep = keyed;

@@ -171,7 +171,7 @@ test('why: frames, which are own, what was hashed', async () => {
 // An answer waits 0.3 s for what was acknowledged before it; a busy machine may need longer.
 async function soon(read, want) {
   let have;
-  await until('the inbox', async () => isDeepStrictEqual(have = await read(), want), 10000).catch(() => {});
+  await until('the inbox', async () => isDeepStrictEqual(have = await read(), want)).catch(() => {});
   assert.deepEqual(have, want);
 }
 

@@ -39,7 +39,7 @@ async function balanced(skep, signal = 'traces', query = '') {
 const span = (more = {}) => ({ traceId: hex(32), spanId: hex(16), startNs: nowNs(), ...more });
 const send = (skep, body) => skep.call('POST', '/v1/traces', body);
 
-test('good, half bad, doubled, malformed: each is where it belongs', { timeout: 60000 }, async () => {
+test('good, half bad, doubled, malformed: each is where it belongs', { timeout: 300000 }, async () => {
   const dir = mkdtempSync(join(tmpdir(), 'skep-ledger-'));
   let skep = await Skep.start({ dir });
   try {
@@ -91,7 +91,7 @@ test('good, half bad, doubled, malformed: each is where it belongs', { timeout: 
   }
 });
 
-test('the ledger balances while requests come', { timeout: 120000 }, async () => {
+test('the ledger balances while requests come', { timeout: 300000 }, async () => {
   const dir = mkdtempSync(join(tmpdir(), 'skep-ledger-'));
   const skep = await Skep.start({ dir: join(dir, 'data'), args: ['--retain', '0'] });
   try {
@@ -115,7 +115,7 @@ test('the ledger balances while requests come', { timeout: 120000 }, async () =>
   }
 });
 
-test('kill -9 under load: after each restart the equation holds to the row', { timeout: 240000 }, async () => {
+test('kill -9 under load: after each restart the equation holds to the row', { timeout: 300000 }, async () => {
   const dir = mkdtempSync(join(tmpdir(), 'skep-ledger-'));
   const args = ['--retain', '0'];
   const start = () => Skep.start({ dir: join(dir, 'data'), args });
@@ -147,7 +147,7 @@ test('kill -9 under load: after each restart the equation holds to the row', { t
   }
 });
 
-test('what --disk lets go is expired, and a 503 is a rejection', { timeout: 170000 }, async () => {
+test('what --disk lets go is expired, and a 503 is a rejection', { timeout: 300000 }, async () => {
   const dir = mkdtempSync(join(tmpdir(), 'skep-ledger-'));
   const args = ['--memory', '128M', '--disk', '64M', '--retain', '0'];
   let skep = await Skep.start({ dir: join(dir, 'data'), args });
@@ -174,7 +174,7 @@ test('what --disk lets go is expired, and a 503 is a rejection', { timeout: 1700
   }
 });
 
-test('imported rows are counted by their own sources', { timeout: 60000 }, async () => {
+test('imported rows are counted by their own sources', { timeout: 300000 }, async () => {
   const skep = await Skep.start();
   try {
     const row = (i) => JSON.stringify({ time_ns: String(nowNs() + BigInt(i)), kind: i % 2 ? 'log' : 'span', dataset: 'old', source: 'otlp' });

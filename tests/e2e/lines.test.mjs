@@ -36,7 +36,7 @@ after(() => skep?.done());
 // A program with the printed variables and no others of its service; what it printed.
 async function client(command, args) {
   const clean = Object.fromEntries(Object.entries(process.env).filter(([k]) => !/^(AWS|OTEL|SKEP|HONEYCOMB)_/.test(k)));
-  const { stdout } = await exec(command, args, { env: { ...clean, ...env, AWS_PAGER: '', AWS_EC2_METADATA_DISABLED: 'true', AWS_CONFIG_FILE: '/dev/null', AWS_SHARED_CREDENTIALS_FILE: '/dev/null' }, timeout: 60000 });
+  const { stdout } = await exec(command, args, { env: { ...clean, ...env, AWS_PAGER: '', AWS_EC2_METADATA_DISABLED: 'true', AWS_CONFIG_FILE: '/dev/null', AWS_SHARED_CREDENTIALS_FILE: '/dev/null' }, timeout: 180000 });
   return stdout.trim();
 }
 

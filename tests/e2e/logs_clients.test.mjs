@@ -142,7 +142,7 @@ test('winston-cloudwatch: lines and pretty-printed JSON arrive, once each', asyn
     return r.events.length >= 3;
   }, 20000);
   text.log.info('one more');
-  await until('one more', async () => (await send('FilterLogEvents', { logGroupName: 'winston', filterPattern: '"one more"' })).events.length === 1, 20000);
+  await until('one more', async () => (await send('FilterLogEvents', { logGroupName: 'winston', filterPattern: '"one more"' })).events.length === 1);
   for (const { transport } of [text, json]) await new Promise((r) => { transport.kthxbye(r); });
   const lines = (await send('FilterLogEvents', { logGroupName: 'winston', logStreamNames: ['text'] })).events.map((e) => e.message);
   assert.deepEqual(lines.sort(), ['error - something broke', 'info - one more', 'info - something went well']); // it sends lines of one millisecond in any order
@@ -259,11 +259,11 @@ test('aws logs tail --follow shows each line once, those that come late too', { 
   child.stderr.on('data', (d) => { err += d; });
   const ended = new Promise((r) => { child.once('close', r); });
   try {
-    await until('the first line', () => out.includes('ERROR first') || (err && Promise.reject(new Error(err))), 30000);
+    await until('the first line', () => out.includes('ERROR first') || (err && Promise.reject(new Error(err))));
     await put(['fine again', 'ERROR second']);
-    await until('the second line', () => out.includes('ERROR second'), 30000);
+    await until('the second line', () => out.includes('ERROR second'));
     await put(['ERROR third']);
-    await until('the third line', () => out.includes('ERROR third'), 30000);
+    await until('the third line', () => out.includes('ERROR third'));
   } finally {
     child.kill('SIGKILL');
     await ended;
@@ -282,7 +282,7 @@ test('keys: what each right may do, AWS\'s own errors', async () => {
       return c;
     };
     const writer = await make('writer', 'ingest'), reader = await make('reader', 'query'), admin = await make('admin', 'ingest,query,admin');
-    await until('the keys to be known', () => send('DescribeLogGroups', {}, admin).then(() => true, () => false), 30000);
+    await until('the keys to be known', () => send('DescribeLogGroups', {}, admin).then(() => true, () => false));
     const stranger = newClient(own.url);
     clients.push(stranger);
     await failsWith(send('DescribeLogGroups', {}, stranger), 'UnrecognizedClientException');
@@ -303,7 +303,7 @@ test('keys: what each right may do, AWS\'s own errors', async () => {
     const k = await makeKey(own.dir, 'elsewhere', '--env', 'other', '--rights', 'ingest,query,admin');
     const elsewhere = newClient(own.url, { accessKeyId: k.access_key, secretAccessKey: k.aws_secret });
     clients.push(elsewhere);
-    await until('its key to be known', () => send('DescribeLogGroups', {}, elsewhere).then(() => true, () => false), 30000);
+    await until('its key to be known', () => send('DescribeLogGroups', {}, elsewhere).then(() => true, () => false));
     assert.deepEqual((await send('DescribeLogGroups', {}, elsewhere)).logGroups, []);
     await send('CreateLogGroup', { logGroupName: 'k' }, elsewhere);
     await failsWith(send('GetLogEvents', { logGroupName: 'k', logStreamName: 's' }, elsewhere), 'ResourceNotFoundException');
@@ -313,7 +313,7 @@ test('keys: what each right may do, AWS\'s own errors', async () => {
     const short = await makeKey(own.dir, 'short', '--env', 'default', '--rights', 'query');
     const watcher = newClient(own.url, { accessKeyId: short.access_key, secretAccessKey: short.aws_secret });
     clients.push(watcher);
-    await until('its key to be known', () => send('DescribeLogGroups', {}, watcher).then(() => true, () => false), 30000);
+    await until('its key to be known', () => send('DescribeLogGroups', {}, watcher).then(() => true, () => false));
     const { responseStream } = await send('StartLiveTail', { logGroupIdentifiers: ['k'] }, watcher);
     assert.equal((await skepRun(['key', 'revoke', short.id, '--data', own.dir])).code, 0);
     await assert.rejects((async () => { for await (const e of responseStream) assert.ok(e); })(), (e) => e.name === 'SessionStreamingException');

@@ -80,7 +80,7 @@ const patterns = {
   '[ip = 10.0.0.1 && ip != "x", ...]': fields(1, (p) => p[0] === '10.0.0.1'),
 };
 
-test('patterns select what the predicates do', { timeout: 60000 }, async () => {
+test('patterns select what the predicates do', { timeout: 300000 }, async () => {
   for (const [pattern, want] of Object.entries(patterns)) {
     const got = await skep.json('POST', '/skep/v1/rows', { dataset: 'lines', pattern, time_range: 3600, columns: ['n'], limit: 10000, order: 'asc' });
     const expected = messages.map((m, i) => (want(m) ? i : -1)).filter((i) => i >= 0);
@@ -91,7 +91,7 @@ test('patterns select what the predicates do', { timeout: 60000 }, async () => {
   }
 });
 
-test('a pattern beside filters; facets; a wrong one', { timeout: 60000 }, async () => {
+test('a pattern beside filters; facets; a wrong one', { timeout: 300000 }, async () => {
   const ask = { dataset: 'lines', pattern: 'ERROR', time_range: 3600, filters: [{ column: 'n', op: '<', value: 100 }] };
   const want = messages.filter((m, i) => i < 100 && m.includes('ERROR')).length;
   assert.equal((await skep.json('POST', '/skep/v1/rows', { ...ask, limit: 1000 })).rows.length, want);
@@ -104,7 +104,7 @@ test('a pattern beside filters; facets; a wrong one', { timeout: 60000 }, async 
   assert.equal((await skep.call('POST', '/1/queries/lines', { pattern: 'x' })).status, 422, "Honeycomb's API has no such member");
 });
 
-test('matches and does-not-match', { timeout: 60000 }, async () => {
+test('matches and does-not-match', { timeout: 300000 }, async () => {
   const count = async (op, value, column = 'meta.message') => (await skep.json('POST', '/skep/v1/query', { dataset: 'lines', time_range: 3600, filters: [{ column, op, value }], calculations: [{ op: 'COUNT' }], disable_series: true })).totals.values[0];
   const want = messages.filter((m) => /ERROR|WARN .*(check|user)/.test(m)).length;
   assert.equal(await count('matches', 'ERROR|WARN .*(check|user)'), want);
@@ -115,7 +115,7 @@ test('matches and does-not-match', { timeout: 60000 }, async () => {
   assert.equal((await skep.call('POST', '/1/queries/lines', { filters: [{ column: 'a', op: 'matches', value: 'x' }] })).status, 422, "not in Honeycomb's API");
 });
 
-test('a tail with a pattern', { timeout: 60000 }, async () => {
+test('a tail with a pattern', { timeout: 300000 }, async () => {
   const res = await skep.call('GET', `/skep/v1/tail?dataset=later&pattern=${encodeURIComponent('{ $.k = 2 }')}`, undefined);
   const send = logs([1, 2, 3].map((k) => ({ at: nowNs(), text: JSON.stringify({ k }), i: k })));
   send.resourceLogs[0].resource.attributes[0].value.stringValue = 'later';
@@ -129,7 +129,7 @@ test('a tail with a pattern', { timeout: 60000 }, async () => {
   assert.deepEqual(text.split('\n').filter((l) => l.includes('"n":')).map((l) => JSON.parse(l).fields.n), [2]);
 });
 
-test('a delete by pattern', { timeout: 60000 }, async () => {
+test('a delete by pattern', { timeout: 300000 }, async () => {
   const want = messages.filter((m) => m.includes('health check')).length;
   const gone = await skep.json('POST', '/skep/v1/delete', { dataset: 'lines', pattern: '"health check"', time_range: 3600, confirm: want });
   assert.deepEqual([gone.deleted, gone.rows], [true, want]);

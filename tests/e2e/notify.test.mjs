@@ -271,7 +271,7 @@ test('webhooks do not go where only this machine may; --notify-allow says where 
       const of = async (name, target) => {
         const p = await place(skep, { name, kind: 'webhook', target }, as);
         const id = await send(skep, p, as);
-        return until('an end', async () => { const m = await message(skep, id, as); return m.state !== 'waiting' && m; }, 20000);
+        return until('an end', async () => { const m = await message(skep, id, as); return m.state !== 'waiting' && m; });
       };
       await work(of);
     } finally {

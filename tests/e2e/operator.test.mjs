@@ -51,7 +51,7 @@ test('the server is one small file, its page inside', { skip: !/release/.test(bi
   assert.ok(statSync(binary).size < 15e6, `${statSync(binary).size} bytes`);
 });
 
-test('verify says all is well beside a running server, and what is not after it', { timeout: 60000 }, async () => {
+test('verify says all is well beside a running server, and what is not after it', { timeout: 300000 }, async () => {
   const dir = temp();
   let skep = await Skep.start({ dir: join(dir, 'data') });
   try {
@@ -83,7 +83,7 @@ test('verify says all is well beside a running server, and what is not after it'
   }
 });
 
-test('a server that cannot start says which command mends it, and the command does', { timeout: 60000 }, async () => {
+test('a server that cannot start says which command mends it, and the command does', { timeout: 300000 }, async () => {
   const dir = temp();
   const skep = await Skep.start({ dir: join(dir, 'data') });
   try {
@@ -110,7 +110,7 @@ test('a server that cannot start says which command mends it, and the command do
   }
 });
 
-test('repair of a folder that a server owns is refused', { timeout: 60000 }, async () => {
+test('repair of a folder that a server owns is refused', { timeout: 300000 }, async () => {
   const skep = await Skep.start();
   try {
     const r = await run(['repair', '--data', skep.dir]);
@@ -121,7 +121,7 @@ test('repair of a folder that a server owns is refused', { timeout: 60000 }, asy
   }
 });
 
-test('dump shows frames, edits and rows; what is not ours is refused', { timeout: 60000 }, async () => {
+test('dump shows frames, edits and rows; what is not ours is refused', { timeout: 300000 }, async () => {
   const skep = await Skep.start();
   try {
     await fill(skep, 7);
@@ -146,7 +146,7 @@ test('dump shows frames, edits and rows; what is not ours is refused', { timeout
   }
 });
 
-test('backup beside a running server, restored elsewhere, serves the same', { timeout: 60000 }, async () => {
+test('backup beside a running server, restored elsewhere, serves the same', { timeout: 300000 }, async () => {
   const dir = temp();
   const skep = await Skep.start({ dir: join(dir, 'data') });
   let other;
@@ -180,7 +180,7 @@ test('backup beside a running server, restored elsewhere, serves the same', { ti
 // A row without what is new in the store it stands in.
 const bare = (line) => { const { id, received_ns: _, ...rest } = JSON.parse(line); assert.ok(id); return JSON.stringify(rest); };
 
-test('export and import are each other\'s inverse, through servers and folders', { timeout: 60000 }, async () => {
+test('export and import are each other\'s inverse, through servers and folders', { timeout: 300000 }, async () => {
   const dir = temp();
   const a = await Skep.start({ dir: join(dir, 'a') });
   const b = await Skep.start({ dir: join(dir, 'b') });
@@ -219,7 +219,7 @@ test('export and import are each other\'s inverse, through servers and folders',
   }
 });
 
-test('import refuses what is no row, with its line', { timeout: 60000 }, async () => {
+test('import refuses what is no row, with its line', { timeout: 300000 }, async () => {
   const skep = await Skep.start();
   try {
     const row = '{"time_ns":5,"kind":"log","source":"otlp"}\n';
@@ -236,7 +236,7 @@ test('import refuses what is no row, with its line', { timeout: 60000 }, async (
   }
 });
 
-test('import of OTLP lines, and going on where it was cut', { timeout: 60000 }, async () => {
+test('import of OTLP lines, and going on where it was cut', { timeout: 300000 }, async () => {
   const dir = temp();
   try {
     const lines = Array.from({ length: 4 }, (_, i) => JSON.stringify(otlpTraces('old', [
@@ -260,7 +260,7 @@ test('import of OTLP lines, and going on where it was cut', { timeout: 60000 }, 
   }
 });
 
-test('doctor says what is wrong and what to do about it', { timeout: 60000 }, async () => {
+test('doctor says what is wrong and what to do about it', { timeout: 300000 }, async () => {
   const skep = await Skep.start({ args: ['--disk', '100G'] });
   try {
     await fill(skep, 3);
@@ -297,7 +297,7 @@ test('doctor says what is wrong and what to do about it', { timeout: 60000 }, as
   assert.match(alone.stdout, /is no data folder/);
 });
 
-test('doctor says which minute lacks what was acknowledged, why, and when it is settled', { timeout: 90000 }, async () => {
+test('doctor says which minute lacks what was acknowledged, why, and when it is settled', { timeout: 300000 }, async () => {
   const dir = temp();
   const doctor = async (skep) => jsonLines((await run(['doctor', '--data', skep.dir, '--server', skep.url, '--json'])).stdout);
   const data = join(dir, 'b');
@@ -344,7 +344,7 @@ async function pretend(ledgerOf) {
   return { url: `http://127.0.0.1:${server.address().port}`, asked, close: () => server.close() };
 }
 
-test('doctor follows a difference to its minute, and tells the cases apart', { timeout: 60000 }, async () => {
+test('doctor follows a difference to its minute, and tells the cases apart', { timeout: 300000 }, async () => {
   const step = (n, wire, store) => ({ source: 'otlp', signal: 'traces', totals: { received: 9, stored: 9 },
     series: { start_s: [n], difference: [wire], store_difference: [store] } });
   const cases = [[0, 7, /^7 traces .* no loss is on record/, /skep verify/], [0, -2, /^2 traces .* are there, and were not stored, or are deleted/, /delete them again/],

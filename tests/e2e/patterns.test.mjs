@@ -16,7 +16,7 @@ let skep;
 before(async () => {
   skep = await Skep.start();
   await sendLines(skep.url, N, { fromMs: base, toMs: base + 600e3 });
-}, { timeout: 60e3 });
+}, { timeout: 300e3 });
 after(() => skep?.done());
 
 const ask = (body) => skep.json('POST', '/skep/v1/patterns', { ...range, ...body });

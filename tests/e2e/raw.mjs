@@ -14,7 +14,7 @@ export function open(target, alpn) {
 }
 
 // All that comes back until the peer closed; fails when it is left open for `ms`.
-export async function talk(target, bytes, ms = 20000) {
+export async function talk(target, bytes, ms = 90000) {
   const s = await open(target);
   return new Promise((resolve, reject) => {
     const got = [];
@@ -76,7 +76,7 @@ export class H2 {
   send(...parts) { if (!this.ended) this.socket.write(Buffer.concat(parts)); }
 
   // The first frame for which test holds; null when the connection ended without.
-  async find(what, test, ms = 20000) {
+  async find(what, test, ms = 90000) {
     const end = Date.now() + ms;
     for (let i = 0; ;) {
       for (; i < this.frames.length; i++) if (test(this.frames[i])) return this.frames[i];

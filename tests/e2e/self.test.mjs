@@ -10,7 +10,7 @@ const probed = (skep, n) => until(`${n} probes`, async () => {
   return self.attempts >= n ? self : null;
 }, 20000);
 
-test('the probe is acknowledged, found by the first question, and hidden', { timeout: 60000 }, async () => {
+test('the probe is acknowledged, found by the first question, and hidden', { timeout: 300000 }, async () => {
   const skep = await Skep.start({ args: ['--self-probe', '1s'] });
   try {
     const self = await probed(skep, 2);
@@ -49,7 +49,7 @@ test('the probe is acknowledged, found by the first question, and hidden', { tim
   }
 });
 
-test('--self-probe 0 writes nothing', { timeout: 60000 }, async () => {
+test('--self-probe 0 writes nothing', { timeout: 300000 }, async () => {
   const skep = await Skep.start({ args: ['--self-probe', '0'] });
   try {
     await sleep(6000); // the first one would come after five seconds
@@ -60,7 +60,7 @@ test('--self-probe 0 writes nothing', { timeout: 60000 }, async () => {
   }
 });
 
-test('--self-trace: requests and questions are spans, in the caller\'s trace, hidden and without secrets', { timeout: 60000 }, async () => {
+test('--self-trace: requests and questions are spans, in the caller\'s trace, hidden and without secrets', { timeout: 300000 }, async () => {
   const skep = await Skep.start({ args: ['--self-probe', '0', '--self-trace', 'on'] });
   try {
     const traceId = hex(32);

@@ -17,14 +17,14 @@ async function reads(t, perSecond, over) {
   s.pause().write(EXPORT);
   const began = Date.now();
   while (!await over()) {
-    assert.ok(Date.now() - began < 40000, 'neither cut nor counted');
+    assert.ok(Date.now() - began < 120000, 'neither cut nor counted');
     await sleep(100); // the reader's pace
     const due = Math.floor((Date.now() - began) / 1000 * perSecond) - r.text.length;
     const b = s.read(Math.max(0, Math.min(due, s.readableLength)));
     if (b) r.text += b.toString('latin1');
   }
   s.on('data', (b) => { r.text += b.toString('latin1'); }).resume();
-  await until('its end, or its last line', () => r.ended || /"type":"end".*\n\r\n0\r\n\r\n$/.test(r.text.slice(-400)), 30000);
+  await until('its end, or its last line', () => r.ended || /"type":"end".*\n\r\n0\r\n\r\n$/.test(r.text.slice(-400)));
   s.destroy();
   return r.text;
 }
@@ -38,7 +38,7 @@ async function readsH2(t, window, over) { // it gives the window byte by byte; o
   if (big) h.socket.pause();
   const began = Date.now();
   while (!await over()) {
-    assert.ok(Date.now() - began < 40000, 'neither cut nor counted');
+    assert.ok(Date.now() - began < 120000, 'neither cut nor counted');
     await sleep(1000); // the reader's pace
     if (!big) h.send(frame(T.WINDOW, 0, 1, u32(1)), frame(T.PING, 0, 0, Buffer.alloc(8)));
   }
@@ -47,7 +47,7 @@ async function readsH2(t, window, over) { // it gives the window byte by byte; o
   return code;
 }
 
-test('slow readers are cut, counted and reset; slow but honest ones live', { timeout: 150000 }, async () => {
+test('slow readers are cut, counted and reset; slow but honest ones live', { timeout: 300000 }, async () => {
   const s = await Skep.start({ args: ['--memory', '256M', '--idle-timeout', '5s'] });
   try {
     await fillLarge(s);

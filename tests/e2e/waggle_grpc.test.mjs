@@ -61,7 +61,7 @@ test('traces, logs and metrics arrive, each at its service, with the headers', a
   assert.equal(of('Trace').metadata['x-only'], 'traces');
   assert.equal(of('Logs').metadata['x-only'], undefined);
   assert.match(of('Trace').metadata['user-agent'], /OTel-OTLP-Exporter-C\//);
-  assert.ok(of('Trace').deadline > Date.now() - 20000, 'the time limit is told');
+  assert.ok(of('Trace').deadline > Date.now() - 300000, 'the time limit is told');
   assert.equal(stderr, '');
 });
 

@@ -65,7 +65,7 @@ const balanced = async (skep) => {
   return t;
 };
 
-test('recorded packets of two SDKs arrive as rows; late subsegments belong to their segment', { timeout: 60000 }, async () => {
+test('recorded packets of two SDKs arrive as rows; late subsegments belong to their segment', { timeout: 300000 }, async () => {
   const skep = await start({ args: ['--retain', '0'] });
   try {
     // One at a time, so that the 31 streamed subsegments come before their segment in other commits.
@@ -79,7 +79,7 @@ test('recorded packets of two SDKs arrive as rows; late subsegments belong to th
     }
     socket.close();
     await sendAll(skep.xrayPort, packets('express'));
-    await until('all rows', async () => (await rows(skep, [{ column: 'service.name', op: '=', value: 'big' }])).length === 36, 20000);
+    await until('all rows', async () => (await rows(skep, [{ column: 'service.name', op: '=', value: 'big' }])).length === 36);
     const s = await status(skep);
     assert.equal(s.xray.udp.datagrams, 43);
     assert.equal(s.xray.udp.kernel_drops, 0);
@@ -103,7 +103,7 @@ test('recorded packets of two SDKs arrive as rows; late subsegments belong to th
   }
 });
 
-test('bad datagrams are counted by reason and disturb nobody', { timeout: 60000 }, async () => {
+test('bad datagrams are counted by reason and disturb nobody', { timeout: 300000 }, async () => {
   const skep = await start({ args: ['--xray-document-size', '4K'] });
   try {
     const good = HEADER + JSON.stringify(segment());
@@ -123,7 +123,7 @@ test('bad datagrams are counted by reason and disturb nobody', { timeout: 60000 
   }
 });
 
-test('who is not allowed is counted, and what is allowed goes to its environment', { timeout: 60000 }, async () => {
+test('who is not allowed is counted, and what is allowed goes to its environment', { timeout: 300000 }, async () => {
   const skep = await start({ args: ['--xray-allow', '10.9.8.7', '--xray-environment', 'prod'] });
   try {
     await sendAll(skep.xrayPort, [HEADER + JSON.stringify(segment())]);
@@ -144,7 +144,7 @@ test('who is not allowed is counted, and what is allowed goes to its environment
   }
 });
 
-test('a flood: what was sent was received or dropped by the kernel, and the ledger balances', { timeout: 120000 }, async () => {
+test('a flood: what was sent was received or dropped by the kernel, and the ledger balances', { timeout: 300000 }, async () => {
   const skep = await start();
   try {
     const SENT = 20000;
@@ -169,7 +169,7 @@ test('a flood: what was sent was received or dropped by the kernel, and the ledg
   }
 });
 
-test('PutTraceSegments: acknowledged is on disk, a retry gets the first answer, open ones are completed', { timeout: 60000 }, async () => {
+test('PutTraceSegments: acknowledged is on disk, a retry gets the first answer, open ones are completed', { timeout: 300000 }, async () => {
   const dir = mkdtempSync(join(tmpdir(), 'skep-xray-'));
   let skep = await start({ dir });
   try {
@@ -205,7 +205,7 @@ test('PutTraceSegments: acknowledged is on disk, a retry gets the first answer, 
   }
 });
 
-test('daemons report themselves; the TCP port takes calls, too', { timeout: 60000 }, async () => {
+test('daemons report themselves; the TCP port takes calls, too', { timeout: 300000 }, async () => {
   const skep = await start();
   try {
     const r = await fetch(`http://127.0.0.1:${skep.xrayPort}/TelemetryRecords`, {
@@ -224,7 +224,7 @@ test('daemons report themselves; the TCP port takes calls, too', { timeout: 6000
     const port = await freePort();
     const { err } = await new Promise((resolve) => {
       execFile(binary, ['serve', '--data', join(skep.dir, 'other'), '--listen', `127.0.0.1:${port}`, '--grpc', 'none', '--xray', `127.0.0.1:${skep.xrayPort}`],
-        { timeout: 20000 }, (e, out, text) => resolve({ err: text }));
+        { timeout: 120000 }, (e, out, text) => resolve({ err: text }));
     });
     assert.match(err, new RegExp(`127\\.0\\.0\\.1:${skep.xrayPort}/udp is taken by skep \\(pid ${skep.child.pid}\\).*--xray`));
   } finally {
@@ -232,7 +232,7 @@ test('daemons report themselves; the TCP port takes calls, too', { timeout: 6000
   }
 });
 
-test('with keys the daemon\'s ports take segments and sampling calls unsigned, and nothing else', { timeout: 60000 }, async () => {
+test('with keys the daemon\'s ports take segments and sampling calls unsigned, and nothing else', { timeout: 300000 }, async () => {
   const skep = await start({ args: ['--auth', 'keys', '--xray-environment', 'prod'] });
   try {
     const tcp = (path, body, headers = {}) => fetch(`http://127.0.0.1:${skep.xrayPort}${path}`, { method: 'POST', body: JSON.stringify(body), headers });
@@ -248,13 +248,13 @@ test('with keys the daemon\'s ports take segments and sampling calls unsigned, a
   }
 });
 
-test('the stock SDK for Node.js with Express', { timeout: 60000 }, async (t) => {
+test('the stock SDK for Node.js with Express', { timeout: 300000 }, async (t) => {
   if (!existsSync(join(root, 'tests/clients/node/node_modules/aws-xray-sdk'))) return t.skip('tests/clients/node is not installed');
   const skep = await start();
   try {
     const out = await new Promise((resolve, reject) => {
       execFile(process.execPath, [join(root, 'tests/clients/node/xray-app.cjs')], {
-        timeout: 40000, env: { ...process.env, AWS_XRAY_DAEMON_ADDRESS: `127.0.0.1:${skep.xrayPort}`, AWS_XRAY_CONTEXT_MISSING: 'IGNORE_ERROR' },
+        timeout: 120000, env: { ...process.env, AWS_XRAY_DAEMON_ADDRESS: `127.0.0.1:${skep.xrayPort}`, AWS_XRAY_CONTEXT_MISSING: 'IGNORE_ERROR' },
       }, (e, stdout, stderr) => (e ? reject(new Error(`${e.message}\n${stderr}`)) : resolve(stdout)));
     });
     assert.deepEqual(JSON.parse(out).answers, [200, 500]);

@@ -187,7 +187,7 @@ test('the group\'s service graph: client, backend and what it called', { skip },
   assert.equal(named('4567-x.cruddur.test'), undefined, 'not of the group');
 });
 
-test('the SDK obeys rules it fetched through the daemon\'s port, and reports of them', { skip, timeout: 60000 }, async () => {
+test('the SDK obeys rules it fetched through the daemon\'s port, and reports of them', { skip, timeout: 300000 }, async () => {
   const { trace, sampled } = await ask(backend, 'GET', '/api/notify');
   assert.equal(sampled, false);
   await ask(backend, 'GET', '/api/activities/home').then((r) => documents(r.trace, 1)); // sent later, there: the other would be, too

@@ -4,44 +4,28 @@
 // switched off; recipients are made and tested; an SLO is made, its budget and a burn alert are looked at. Boards: boards.test.mjs.
 
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { sendShop } from '../e2e/fixture.mjs';
 import { Skep } from '../e2e/support.mjs';
-
-const here = dirname(fileURLToPath(import.meta.url));
-const modules = process.env.SKEP_UI_TEST_MODULES ?? join(here, 'node_modules');
-const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
-const FLAGS = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-  '--disable-background-networking', '--disable-component-update', '--disable-sync'];
-const missing = !existsSync(CHROMIUM);
-if (missing && process.env.CI) throw new Error(`${CHROMIUM} is missing; in CI the page must be tested`);
-const options = { skip: missing && `no Chromium at ${CHROMIUM}`, timeout: 60e3 };
+import { launch, missing, openPage, options, SETUP, shooter } from './browser.mjs';
 
 let skep, browser, page;
 const bad = [];
-const shot = (name) => process.env.SHOTS && page.screenshot({ path: join(process.env.SHOTS, `${name}.png`), fullPage: true });
+const shot = shooter(() => page, { fullPage: true });
 
 before(async () => {
   if (missing) return;
   skep = await Skep.start();
   await sendShop(skep, 20);
-  const { chromium } = createRequire(join(modules, 'x.js'))('playwright-core');
-  browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
-  page = await browser.newPage({ viewport: { width: 1360, height: 860 }, colorScheme: 'dark', reducedMotion: 'reduce' });
-  page.setDefaultTimeout(15e3);
-  page.on('console', (m) => ['error', 'warning'].includes(m.type()) && bad.push(`console: ${m.text()}`));
-  page.on('pageerror', (e) => bad.push(`exception: ${e.message}`));
-}, { timeout: 30e3 });
+  browser = await launch();
+  page = await openPage(browser, bad, { url: skep.url });
+}, SETUP);
 
 after(async () => {
   await browser?.close();
   await skep?.done();
-}, { timeout: 30e3 });
+}, SETUP);
 
 test('a trigger: made of a question, evaluated, looked at, switched off', options, async () => {
   await page.goto(`${skep.url}/ui/home`);

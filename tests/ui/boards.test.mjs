@@ -5,40 +5,33 @@
 // panels that fail, markers, and what is saved as files.
 
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { inflateSync } from 'node:zlib';
 import { sendShop } from '../e2e/fixture.mjs';
 import { Skep, until } from '../e2e/support.mjs';
 import { nameless, paleText, structure } from './a11y.mjs';
-import { CHROMIUM, FLAGS, playwright } from './tour.mjs';
+import { launch, missing, openPage, options, SETUP, shooter } from './browser.mjs';
 
-const missing = !existsSync(CHROMIUM);
-if (missing && process.env.CI) throw new Error(`${CHROMIUM} is missing; in CI the page must be tested`);
-const options = { skip: missing && `no Chromium at ${CHROMIUM}`, timeout: 90e3 };
 const q = encodeURIComponent;
 
 let skep, browser, page, sent;
 const bad = [];
-const shot = (name) => process.env.SHOTS && page.screenshot({ path: join(process.env.SHOTS, `${name}.png`) });
+const shot = shooter(() => page);
 
 before(async () => {
   if (missing) return;
   skep = await Skep.start();
   sent = await sendShop(skep, 20);
-  browser = await playwright().chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
-  page = await browser.newPage({ viewport: { width: 1360, height: 860 }, colorScheme: 'dark', reducedMotion: 'reduce', timezoneId: 'UTC' });
-  page.setDefaultTimeout(15e3);
-  page.on('console', (m) => ['error', 'warning'].includes(m.type()) && bad.push(`console: ${m.text()}`));
-  page.on('pageerror', (e) => bad.push(`exception: ${e.message}`));
-  page.on('request', (r) => !r.url().startsWith(`${skep.url}/`) && !/^(data|blob):/.test(r.url()) && bad.push(`foreign request: ${r.url()}`));
-}, { timeout: 30e3 });
+  browser = await launch();
+  page = await openPage(browser, bad, { url: skep.url, timezoneId: 'UTC' });
+}, SETUP);
 
 after(async () => {
   await browser?.close();
   await skep?.done();
-}, { timeout: 30e3 });
+}, SETUP);
 
 // --- what tests make by the API ---
 
@@ -520,7 +513,7 @@ test('graphs and tables as CSV, JSON and PNG, from Query and from a board', opti
     assert.equal(png.name, what === 'COUNT' ? 'COUNT.png' : 'HEATMAP-duration_ms.png');
     const seen = pngColours(png.bytes);
     assert.ok(seen.width > 2000 && seen.height > 380 && seen.lines > 40, JSON.stringify(seen));
-    if (process.env.SHOTS) (await import('node:fs')).writeFileSync(join(process.env.SHOTS, png.name), png.bytes);
+    if (process.env.SKEP_UI_SHOTS) (await import('node:fs')).writeFileSync(join(process.env.SKEP_UI_SHOTS, png.name), png.bytes);
   }
   const b = await makeBoard('Files', [await question({ calculations: [{ op: 'COUNT' }], breakdowns: ['http.response.status_code'], filters: [{ column: 'http.route', op: 'exists' }] }, 'shop', 'To be saved')]);
   await open(b);
@@ -529,7 +522,7 @@ test('graphs and tables as CSV, JSON and PNG, from Query and from a board', opti
   assert.deepEqual(all.groups, [{ 'http.response.status_code': 200, COUNT: 16 }, { 'http.response.status_code': 500, COUNT: 4 }]);
   const picture = await download(() => menu('To be saved', 'Save as PNG'));
   assert.ok(pngColours(picture.bytes).lines > 30);
-  if (process.env.SHOTS) (await import('node:fs')).writeFileSync(join(process.env.SHOTS, 'panel.png'), picture.bytes);
+  if (process.env.SKEP_UI_SHOTS) (await import('node:fs')).writeFileSync(join(process.env.SKEP_UI_SHOTS, 'panel.png'), picture.bytes);
 });
 
 test('a board makes itself of the questions that the fields there are allow to ask', options, async () => {

@@ -2,20 +2,12 @@
 // Cruddur's page in Chromium: what a person does there works, and one trace runs from the click over the network
 // to the SQL statement, recorded by the stock web SDK and by waggle.
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { Cruddur, pageFolder } from '../e2e/cruddur.mjs';
-import { root, Skep, until } from '../e2e/support.mjs';
+import { Skep, until } from '../e2e/support.mjs';
 import { nameless, paleText, structure } from './a11y.mjs';
+import { launch, missing, options, PATIENCE } from './browser.mjs';
 
-const { chromium } = createRequire(join(process.env.SKEP_UI_TEST_MODULES ?? join(root, 'tests', 'ui', 'node_modules'), 'x.js'))('playwright-core');
-
-const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
-const missing = !existsSync(CHROMIUM);
-if (missing && process.env.CI) throw new Error(`${CHROMIUM} is missing; in CI the page must be tested`);
-const options = { skip: missing && `no Chromium at ${CHROMIUM}`, timeout: 60e3 };
 
 let skep, cruddur, browser;
 before(async () => {
@@ -23,10 +15,7 @@ before(async () => {
   skep = await Skep.start();
   cruddur = await Cruddur.start({ args: ['--page', pageFolder, '--page-otlp', skep.url, '--page-headers', 'x-honeycomb-team=any-key'],
     env: { OTEL_EXPORTER_OTLP_ENDPOINT: skep.url, OTEL_BSP_SCHEDULE_DELAY: '50' } });
-  browser = await chromium.launch({
-    executablePath: CHROMIUM,
-    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
-  });
+  browser = await launch();
 });
 after(async () => {
   await browser?.close();
@@ -37,6 +26,7 @@ after(async () => {
 // A page that must make no noise on the console.
 async function open(url) {
   const page = await browser.newPage();
+  page.setDefaultTimeout(PATIENCE);
   page.noise = [];
   page.on('console', (m) => { if (m.type() === 'error' || m.type() === 'warning') page.noise.push(m.text()); });
   page.on('pageerror', (e) => page.noise.push(String(e)));

@@ -4,21 +4,10 @@
 // keys and mouse; an item with its stack, code, reasons, what is different about it, trace and history.
 
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { Skep, until } from '../e2e/support.mjs';
-
-const here = dirname(fileURLToPath(import.meta.url));
-const modules = process.env.SKEP_UI_TEST_MODULES ?? join(here, 'node_modules');
-const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
-const FLAGS = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-  '--disable-background-networking', '--disable-component-update', '--disable-sync'];
-const missing = !existsSync(CHROMIUM);
-if (missing && process.env.CI) throw new Error(`${CHROMIUM} is missing; in CI the page must be tested`);
-const options = { skip: missing && `no Chromium at ${CHROMIUM}`, timeout: 60e3 };
+import { launch, missing, openPage, options, SETUP, shooter } from './browser.mjs';
 
 let skep, browser, page;
 const bad = [];
@@ -26,21 +15,17 @@ const bad = [];
 before(async () => {
   if (missing) return;
   skep = await Skep.start();
-  const { chromium } = createRequire(join(modules, 'x.js'))('playwright-core');
-  browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
-  page = await browser.newPage({ viewport: { width: 1360, height: 860 }, colorScheme: 'dark', reducedMotion: 'reduce' });
-  page.setDefaultTimeout(15e3);
+  browser = await launch();
   // Rows of other wires have no document (404), a search is refused (400): the browser's console tells of both.
-  page.on('console', (m) => ['error', 'warning'].includes(m.type()) && !/status of 40[04]/.test(m.text()) && bad.push(`console: ${m.text()}`));
-  page.on('pageerror', (e) => bad.push(`exception: ${e.message}`));
-}, { timeout: 30e3 });
+  page = await openPage(browser, bad, { url: skep.url, expected: /status of 40[04]/ });
+}, SETUP);
 
 after(async () => {
   await browser?.close();
   await skep?.done();
-}, { timeout: 30e3 });
+}, SETUP);
 
-const shot = (name) => process.env.SHOTS && page.screenshot({ path: join(process.env.SHOTS, `${name}.png`) });
+const shot = shooter(() => page);
 let n = 0;
 async function send(type, k, more = {}) {
   n += 1;

@@ -4,21 +4,9 @@
 // nothing of it may even become an element that the Content-Security-Policy then has to stop.
 
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { attributes, hex, nowNs, Skep, until } from '../e2e/support.mjs';
-
-const here = dirname(fileURLToPath(import.meta.url));
-const modules = process.env.SKEP_UI_TEST_MODULES ?? join(here, 'node_modules');
-const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
-const FLAGS = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-  '--disable-background-networking', '--disable-component-update', '--disable-sync'];
-const missing = !existsSync(CHROMIUM);
-if (missing && process.env.CI) throw new Error(`${CHROMIUM} is missing; in CI the page must be tested`);
-const options = { skip: missing && `no Chromium at ${CHROMIUM}`, timeout: 90e3 };
+import { launch, missing, options, PATIENCE, SETUP } from './browser.mjs';
 
 const ATTACKS = ['<img src=x onerror="window.ran=1">', '"><script>window.ran=2</script>', '</script><script>window.ran=3</script>', 'javascript:window.ran=4//',
   `' onmouseover='window.ran=5' x='`, '<svg/onload=window.ran=6>', '<iframe srcdoc="<script>parent.ran=7</script>">', '<a href="javascript:window.ran=8">x</a>',
@@ -54,10 +42,9 @@ before(async () => {
   await skep.json('POST', '/v1/traces', traces);
   await skep.json('POST', '/v1/logs', logs);
   if (missing) return;
-  const { chromium } = createRequire(join(modules, 'x.js'))('playwright-core');
-  browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
+  browser = await launch();
   page = await browser.newPage({ viewport: { width: 1360, height: 860 }, colorScheme: 'dark', reducedMotion: 'reduce' });
-  page.setDefaultTimeout(15e3);
+  page.setDefaultTimeout(PATIENCE);
   page.on('console', (m) => /Refused to|violates the following/.test(m.text()) && bad.push(`console: ${m.text()}`));
   page.on('dialog', (d) => { bad.push(`dialog: ${d.message()}`); d.dismiss(); });
   page.on('pageerror', (e) => bad.push(`exception: ${e.message}`));
@@ -66,12 +53,12 @@ before(async () => {
     window.violations = [];
     document.addEventListener('securitypolicyviolation', (e) => window.violations.push(`${e.violatedDirective} ${e.blockedURI}`));
   });
-}, { timeout: 40e3 });
+}, SETUP);
 
 after(async () => {
   await browser?.close();
   await skep?.done();
-}, { timeout: 30e3 });
+}, SETUP);
 
 async function nothingRan(where) {
   const found = await page.evaluate(() => ({
@@ -126,7 +113,7 @@ test('questions: group by hostile columns, hostile values; addresses made by som
   await visit('/ui/logs?w=' + encodeURIComponent(ATTACKS[5]));
 });
 
-test('the headers that hold a browser back stand on every answer', { timeout: 30e3 }, async () => {
+test('the headers that hold a browser back stand on every answer', SETUP, async () => {
   const page_ = await skep.call('GET', '/');
   const policy = page_.headers.get('content-security-policy');
   const directive = (name) => policy.split(';').map((s) => s.trim()).find((s) => s.startsWith(`${name} `));

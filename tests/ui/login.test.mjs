@@ -5,35 +5,19 @@
 // and logout, a second user, the audit log. SKEP_UI_SHOTS=DIR keeps pictures.
 
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { Skep, hex, nowNs, otlpTraces, until } from '../e2e/support.mjs';
+import { launch, missing, openPage, options, SETUP } from './browser.mjs';
 
-const here = dirname(fileURLToPath(import.meta.url));
-const modules = process.env.SKEP_UI_TEST_MODULES ?? join(here, 'node_modules');
-const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
-const FLAGS = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-  '--disable-background-networking', '--disable-component-update', '--disable-sync'];
-const missing = !existsSync(CHROMIUM);
-if (missing && process.env.CI) throw new Error(`${CHROMIUM} is missing; in CI the page must be tested`);
-const options = { skip: missing && `no Chromium at ${CHROMIUM}`, timeout: 90e3 };
 const PASSWORD = 'correct horse battery';
 
 let skep, browser, page;
 const bad = [];
 
 // A browser of somebody else: cookies of its own.
-async function open(theme = 'dark') {
-  const context = await browser.newContext({ viewport: { width: 1360, height: 900 }, colorScheme: theme, reducedMotion: 'reduce', permissions: ['clipboard-read', 'clipboard-write'] });
-  const p = await context.newPage();
-  p.setDefaultTimeout(20e3);
-  p.on('pageerror', (e) => bad.push(`exception: ${e.message}`));
-  p.on('console', (m) => m.type() === 'error' && !/status of 4\d\d/.test(m.text()) && bad.push(`console: ${m.text()}`)); // the browser reports each 401 itself
-  p.on('request', (r) => !r.url().startsWith(`${skep.url}/`) && !r.url().startsWith('data:') && bad.push(`foreign request: ${r.url()}`));
-  return p;
+function open(theme = 'dark') {
+  return openPage(browser, bad, { url: skep.url, expected: /status of 4\d\d/, levels: ['error'], viewport: { width: 1360, height: 900 }, colorScheme: theme, permissions: ['clipboard-read', 'clipboard-write'] });
 }
 
 async function shot(name, p = page) {
@@ -48,15 +32,14 @@ async function shot(name, p = page) {
 before(async () => {
   if (missing) return;
   skep = await Skep.start({ args: ['--auth', 'keys'] });
-  const { chromium } = createRequire(join(modules, 'x.js'))('playwright-core');
-  browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
+  browser = await launch();
   page = await open();
-}, { timeout: 60e3 });
+}, SETUP);
 
 after(async () => {
   await browser?.close();
   await skep?.done();
-}, { timeout: 30e3 });
+}, SETUP);
 
 const heading = (name, p = page) => p.getByRole('heading', { name, exact: true }).waitFor();
 

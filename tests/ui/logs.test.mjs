@@ -4,24 +4,14 @@
 // around one, patterns, follow, line to trace and back, links. Each line says its own number.
 
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { Skep, until } from '../e2e/support.mjs';
 import { nameless, paleText, structure } from './a11y.mjs';
+import { launch, missing, openPage, options, SETUP } from './browser.mjs';
 import { lineOf, sendLines } from './lines.mjs';
 
-const here = dirname(fileURLToPath(import.meta.url));
-const modules = process.env.SKEP_UI_TEST_MODULES ?? join(here, 'node_modules');
-const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
-const FLAGS = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-  '--disable-background-networking', '--disable-component-update', '--disable-sync'];
-const missing = !existsSync(CHROMIUM);
-if (missing && process.env.CI) throw new Error(`${CHROMIUM} is missing; in CI the page must be tested`);
-const options = { skip: missing && `no Chromium at ${CHROMIUM}`, timeout: 120e3 };
-const LONG = { timeout: 45e3 }; // what looks at every line, on a machine that others use, too
+const LONG = { timeout: 150e3 }; // what looks at every line, on a machine that others use, too
 
 const N = 1e6;
 const MOST_NODES = 2000;
@@ -35,20 +25,14 @@ before(async () => {
   if (missing) return;
   skep = await Skep.start();
   await sendLines(skep.url, N, { fromMs, toMs });
-  const { chromium } = createRequire(join(modules, 'x.js'))('playwright-core');
-  browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
-  const context = await browser.newContext({ viewport: { width: 1360, height: 860 }, colorScheme: 'dark', reducedMotion: 'reduce', permissions: ['clipboard-read', 'clipboard-write'] });
-  page = await context.newPage();
-  page.setDefaultTimeout(10e3);
-  page.on('console', (m) => ['error', 'warning'].includes(m.type()) && !/status of 422/.test(m.text()) && bad.push(`console: ${m.text()}`));
-  page.on('pageerror', (e) => bad.push(`exception: ${e.message}`));
-  page.on('request', (r) => !r.url().startsWith(`${skep.url}/`) && !/^(data|blob):/.test(r.url()) && bad.push(`foreign request: ${r.url()}`));
-}, { timeout: 170e3 });
+  browser = await launch();
+  page = await openPage(browser, bad, { url: skep.url, expected: /status of 422/, permissions: ['clipboard-read', 'clipboard-write'] });
+}, SETUP);
 
 after(async () => {
   await browser?.close();
   await skep?.done();
-}, { timeout: 30e3 });
+}, SETUP);
 
 const params = () => new URL(page.url()).searchParams;
 const count = new Intl.NumberFormat('en').format;
@@ -60,7 +44,7 @@ const numbers = () => page.evaluate(() => {
   return [...document.querySelectorAll('.line-row[data-id]')].filter((el) => { const r = el.getBoundingClientRect(); return r.bottom > frame.top + 1 && r.top < frame.bottom - 1; })
     .sort((a, b) => a.dataset.i - b.dataset.i).map((el) => Number(/#(\d+)/.exec(el.querySelector('.line-body').firstChild.textContent + el.querySelector('.line-body').textContent)[1]));
 });
-const settled = (what, probe) => until(what, async () => (await page.locator('.line-wait').count()) === 0 && probe(await numbers()), 15e3);
+const settled = (what, probe) => until(what, async () => (await page.locator('.line-wait').count()) === 0 && probe(await numbers()));
 const open = async (query) => {
   await page.goto(`${skep.url}/ui/logs?${RANGE}${query ? `&${query}` : ''}`);
   await page.locator('.line').first().waitFor();

@@ -4,26 +4,14 @@
 // place is made and tested, fails, has dead messages, is paused, deleted.
 
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { Skep, until } from '../e2e/support.mjs';
-
-const here = dirname(fileURLToPath(import.meta.url));
-const modules = process.env.SKEP_UI_TEST_MODULES ?? join(here, 'node_modules');
-const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
-const FLAGS = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-  '--disable-background-networking', '--disable-component-update', '--disable-sync'];
-const missing = !existsSync(CHROMIUM);
-if (missing && process.env.CI) throw new Error(`${CHROMIUM} is missing; in CI the page must be tested`);
-const options = { skip: missing && `no Chromium at ${CHROMIUM}`, timeout: 60e3 };
+import { launch, missing, openPage, options, SETUP, shooter } from './browser.mjs';
 
 let skep, browser, page, hook, status = 200;
 const got = [], bad = [];
-const shot = (name) => process.env.SHOTS && page.screenshot({ path: join(process.env.SHOTS, `${name}.png`), fullPage: true });
+const shot = shooter(() => page, { fullPage: true });
 const row = (name) => page.locator('[aria-label="All places"] tbody tr', { has: page.getByText(name, { exact: true }) });
 
 before(async () => {
@@ -31,20 +19,16 @@ before(async () => {
   hook = createServer((req, res) => { req.resume().on('end', () => { got.push(req.headers['webhook-id']); res.writeHead(status).end('no such hook'); }); });
   await new Promise((done) => hook.listen(0, '127.0.0.1', done));
   skep = await Skep.start();
-  const { chromium } = createRequire(join(modules, 'x.js'))('playwright-core');
-  browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
-  page = await browser.newPage({ viewport: { width: 1360, height: 860 }, colorScheme: 'dark', reducedMotion: 'reduce' });
-  page.setDefaultTimeout(15e3);
-  page.on('console', (m) => ['error', 'warning'].includes(m.type()) && !/status of 40[09]/.test(m.text()) && bad.push(`console: ${m.text()}`));
-  page.on('pageerror', (e) => bad.push(`exception: ${e.message}`));
-}, { timeout: 30e3 });
+  browser = await launch();
+  page = await openPage(browser, bad, { url: skep.url, expected: /status of 40[09]/ });
+}, SETUP);
 
 after(async () => {
   await browser?.close();
   await skep?.done();
   hook?.closeAllConnections();
   hook?.close();
-}, { timeout: 30e3 });
+}, SETUP);
 
 test('a place is made, its mistakes said; tested, with its secret to copy', options, async () => {
   await page.goto(`${skep.url}/ui/settings`);

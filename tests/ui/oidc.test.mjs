@@ -5,35 +5,23 @@
 // keeps pictures.
 
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { haveProvider, realProvider } from '../e2e/oidc.mjs';
 import { run } from '../e2e/keyring.mjs';
 import { Skep, freePort } from '../e2e/support.mjs';
+import { launch, options as everywhere, PATIENCE, SETUP, shooter } from './browser.mjs';
 
-const here = dirname(fileURLToPath(import.meta.url));
-const modules = process.env.SKEP_UI_TEST_MODULES ?? join(here, 'node_modules');
-const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
-const FLAGS = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-  '--disable-background-networking', '--disable-component-update', '--disable-sync'];
-const missing = !existsSync(CHROMIUM);
-if (missing && process.env.CI) throw new Error(`${CHROMIUM} is missing; in CI the page must be tested`);
-const options = { skip: (missing && `no Chromium at ${CHROMIUM}`) || (!haveProvider && 'no oidc-provider: tools/node-packages.sh tests/clients/node'), timeout: 90e3 };
+const options = { ...everywhere, skip: everywhere.skip || (!haveProvider && 'no oidc-provider: tools/node-packages.sh tests/clients/node') };
 
 let skep, real, browser, page, url;
 const bad = [];
 
-async function shot(name) {
-  if (process.env.SKEP_UI_SHOTS) await page.screenshot({ path: join(process.env.SKEP_UI_SHOTS, `${name}.png`), fullPage: true });
-}
+const shot = shooter(() => page, { fullPage: true });
 
 async function open() {
   const context = await browser.newContext({ viewport: { width: 1360, height: 900 }, colorScheme: 'dark', reducedMotion: 'reduce' });
   const p = await context.newPage();
-  p.setDefaultTimeout(20e3);
+  p.setDefaultTimeout(PATIENCE);
   p.on('pageerror', (e) => bad.push(`exception: ${e.message}`));
   p.on('console', (m) => m.type() === 'error' && m.location().url.startsWith(url) && !/status of 4\d\d/.test(m.text()) && bad.push(`console: ${m.text()}`));
   return p;
@@ -51,16 +39,15 @@ before(async () => {
   skep = await Skep.start({ args: ['--listen', `127.0.0.1:${port}`, '--auth', 'keys', '--oidc-issuer', real.issuer, '--oidc-client-id', 'skep', '--oidc-name', 'the Hive', '--oidc-domain', 'hive.example'] });
   const r = await run(['user', 'create', 'ann@hive.example', '--oidc', '--role', 'admin', '--data', skep.dir]);
   assert.equal(r.code, 0, r.err);
-  const { chromium } = createRequire(join(modules, 'x.js'))('playwright-core');
-  browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
+  browser = await launch();
   page = await open();
-}, { timeout: 60e3 });
+}, SETUP);
 
 after(async () => {
   await browser?.close();
   await skep?.done();
   await real?.close();
-}, { timeout: 30e3 });
+}, SETUP);
 
 // The provider's two pages.
 async function through(login) {

@@ -5,21 +5,10 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { root, Skep, sleep, until } from '../e2e/support.mjs';
-
-const here = dirname(fileURLToPath(import.meta.url));
-const modules = process.env.SKEP_UI_TEST_MODULES ?? join(here, 'node_modules');
-const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
-const FLAGS = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-  '--disable-background-networking', '--disable-component-update', '--disable-sync'];
-const missing = !existsSync(CHROMIUM);
-if (missing && process.env.CI) throw new Error(`${CHROMIUM} is missing; in CI the page must be tested`);
-const options = { skip: missing && `no Chromium at ${CHROMIUM}`, timeout: 60e3 };
+import { launch, missing, openPage, options, SETUP } from './browser.mjs';
 
 const SERVICES = ['catalog', 'payments', 'storefront'];
 let skep, shop, browser, page;
@@ -28,14 +17,9 @@ const bad = [];
 before(async () => {
   if (missing) return;
   skep = await Skep.start();
-  const { chromium } = createRequire(join(modules, 'x.js'))('playwright-core');
-  browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
-  page = await browser.newPage({ viewport: { width: 1360, height: 860 }, colorScheme: 'dark', reducedMotion: 'reduce' });
-  page.setDefaultTimeout(10e3);
-  page.on('console', (m) => ['error', 'warning'].includes(m.type()) && bad.push(`console: ${m.text()}`));
-  page.on('pageerror', (e) => bad.push(`exception: ${e.message}`));
-  page.on('request', (r) => !r.url().startsWith(`${skep.url}/`) && !r.url().startsWith('data:') && bad.push(`foreign request: ${r.url()}`));
-}, { timeout: 30e3 });
+  browser = await launch();
+  page = await openPage(browser, bad, { url: skep.url });
+}, SETUP);
 
 after(async () => {
   await browser?.close();
@@ -45,7 +29,7 @@ after(async () => {
     await ended;
   }
   await skep?.done();
-}, { timeout: 30e3 });
+}, SETUP);
 
 const params = () => new URL(page.url()).searchParams;
 
@@ -61,18 +45,18 @@ test('the waiting page becomes data by itself', options, async (t) => {
   await page.getByText(`OTEL_EXPORTER_OTLP_ENDPOINT=${skep.url}`).first().waitFor();
   const sent = Date.now();
   startShop();
-  await page.getByRole('heading', { name: 'All services' }).waitFor({ timeout: 15e3 });
+  await page.getByRole('heading', { name: 'All services' }).waitFor();
   t.diagnostic(`from starting the shop to the first picture: ${Date.now() - sent} ms`);
   await page.locator('.heat canvas').first().waitFor();
   await until('the three services', async () => {
     const names = await page.locator('.service-table tbody button').allInnerTexts();
     return SERVICES.every((s) => names.includes(s));
-  }, 15e3);
+  });
   await page.getByRole('button', { name: 'Last 1 minute' }).waitFor();
   await page.locator('.trace-table tbody tr').first().waitFor();
   const tile = page.locator('.tile-value').first();
   const n = Number((await tile.innerText()).replaceAll(',', ''));
-  await until('the count to grow without a hand', async () => Number((await tile.innerText()).replaceAll(',', '')) > n, 5e3);
+  await until('the count to grow without a hand', async () => Number((await tile.innerText()).replaceAll(',', '')) > n);
 });
 
 test('a heatmap is asked for by key, and a cell leads to its trace', options, async () => {

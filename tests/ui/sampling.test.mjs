@@ -4,21 +4,9 @@
 // note above views that a rule under 100 % feeds. Nothing is mocked.
 
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { hex, nowNs, otlpTraces, Skep, until } from '../e2e/support.mjs';
-
-const here = dirname(fileURLToPath(import.meta.url));
-const modules = process.env.SKEP_UI_TEST_MODULES ?? join(here, 'node_modules');
-const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
-const FLAGS = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-  '--disable-background-networking', '--disable-component-update', '--disable-sync'];
-const missing = !existsSync(CHROMIUM);
-if (missing && process.env.CI) throw new Error(`${CHROMIUM} is missing; in CI the page must be tested`);
-const options = { skip: missing && `no Chromium at ${CHROMIUM}`, timeout: 60e3 };
+import { launch, missing, openPage, options, SETUP, shooter } from './browser.mjs';
 
 let skep, browser, page;
 const bad = [];
@@ -26,21 +14,17 @@ const bad = [];
 before(async () => {
   if (missing) return;
   skep = await Skep.start();
-  const { chromium } = createRequire(join(modules, 'x.js'))('playwright-core');
-  browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
-  page = await browser.newPage({ viewport: { width: 1360, height: 860 }, colorScheme: 'dark', reducedMotion: 'reduce' });
-  page.setDefaultTimeout(15e3);
+  browser = await launch();
   // A refused form is a 400, which the browser's console also tells.
-  page.on('console', (m) => ['error', 'warning'].includes(m.type()) && !/status of 400/.test(m.text()) && bad.push(`console: ${m.text()}`));
-  page.on('pageerror', (e) => bad.push(`exception: ${e.message}`));
-}, { timeout: 30e3 });
+  page = await openPage(browser, bad, { url: skep.url, expected: /status of 400/ });
+}, SETUP);
 
 after(async () => {
   await browser?.close();
   await skep?.done();
-}, { timeout: 30e3 });
+}, SETUP);
 
-const shot = (name) => process.env.SHOTS && page.screenshot({ path: join(process.env.SHOTS, `${name}.png`) });
+const shot = shooter(() => page);
 const row = (name) => page.locator('tbody tr', { has: page.getByText(name, { exact: true }) });
 const rules = async () => (await skep.json('POST', '/GetSamplingRules', {})).SamplingRuleRecords.map((r) => r.SamplingRule);
 const now = () => Math.floor(Date.now() / 1000);

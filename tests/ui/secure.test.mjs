@@ -4,21 +4,11 @@
 // loses it at logout.
 
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { run } from '../e2e/keyring.mjs';
 import { Skep, until } from '../e2e/support.mjs';
 import { Authority, https } from '../e2e/tls.mjs';
-
-const here = dirname(fileURLToPath(import.meta.url));
-const modules = process.env.SKEP_UI_TEST_MODULES ?? join(here, 'node_modules');
-const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
-const missing = !existsSync(CHROMIUM);
-if (missing && process.env.CI) throw new Error(`${CHROMIUM} is missing; in CI the page must be tested`);
-const options = { skip: missing && `no Chromium at ${CHROMIUM}`, timeout: 90e3 };
+import { launch, missing, options, PATIENCE, SETUP } from './browser.mjs';
 
 let skep, browser, authority;
 
@@ -29,20 +19,19 @@ before(async () => {
   skep = await Skep.start({ args: ['--auth', 'keys', '--tls-cert', cert, '--tls-key', key], ready: async (s) => (await https(s.port, '/skep/v1/login', { ca: authority.ca })).status === 200 });
   const r = await run(['user', 'create', 'ann', '--role', 'admin', '--data', skep.dir], {}, 'correct horse battery\n');
   assert.equal(r.code, 0, r.err);
-  const { chromium } = createRequire(join(modules, 'x.js'))('playwright-core');
-  browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'] });
-}, { timeout: 60e3 });
+  browser = await launch();
+}, SETUP);
 
 after(async () => {
   await browser?.close();
   await skep?.done();
   authority?.done();
-}, { timeout: 30e3 });
+}, SETUP);
 
 test('the session over TLS', options, async () => {
   const context = await browser.newContext({ ignoreHTTPSErrors: true });
   const page = await context.newPage();
-  page.setDefaultTimeout(20e3);
+  page.setDefaultTimeout(PATIENCE);
   const url = `https://localhost:${skep.port}`;
   await page.goto(`${url}/ui/settings/users`);
   await page.getByLabel('Name').fill('ann');

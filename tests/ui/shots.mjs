@@ -5,14 +5,13 @@
 //
 //   SKEP_URL=http://127.0.0.1:4318 node shots.mjs [folder]
 
-import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { launch } from './browser.mjs';
 import { startMock } from './mock-server.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const out = process.argv[2] ?? join(here, '../../docs/img');
-const { chromium } = createRequire(join(process.env.SKEP_UI_TEST_MODULES ?? join(here, 'node_modules'), 'x.js'))('playwright-core');
 
 const t = process.env.SKEP_URL ? '15m' : '2h';
 
@@ -38,8 +37,7 @@ const SHOTS = [
   { name: 'logs-patterns-light', theme: 'light', path: `/ui/logs?t=${t}&tab=patterns`, ready: '.pattern' },
 ];
 
-const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-  args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'] });
+const browser = await launch();
 // SKEP_SHOTS=logs takes those whose names begin so.
 for (const s of SHOTS.filter((x) => x.name.startsWith(process.env.SKEP_SHOTS ?? ''))) {
   const mock = process.env.SKEP_URL ? null : await startMock({ mode: 'data' });

@@ -41,7 +41,7 @@ ui('a difference is shown, in red and in words', {}, async ({ page, url, mock })
   assert.equal(shown, `rgb(${r}, ${g}, ${b})`);
   assert.match(await ledger.getByRole('img').first().getAttribute('aria-label'), /1 that do not add up/);
   mock.wrong = 0;
-  await ledger.getByText('everything received is accounted for').waitFor({ timeout: 7000 });
+  await ledger.getByText('everything received is accounted for').waitFor();
 });
 
 ui('running questions show how far they are, and can be ended by keyboard', {}, async ({ page, url, mock }) => {

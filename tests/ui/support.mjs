@@ -1,38 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What every browser test shares: the system's Chromium, a page that records what must not happen
-// (console errors, uncaught exceptions, requests to anywhere else), and the server under test:
-// the mock, or a running skep named by SKEP_URL.
+// What the tests of the page alone share: a page of browser.mjs a test, and the server under test: the mock, or a
+// running skep named by SKEP_URL.
 
-import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import assert from 'node:assert/strict';
+import { launch, openPage, options, PATIENCE } from './browser.mjs';
 import { startMock } from './mock-server.mjs';
 
-const here = dirname(fileURLToPath(import.meta.url));
-const modules = process.env.SKEP_UI_TEST_MODULES ?? join(here, 'node_modules');
-export const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 export const REAL = process.env.SKEP_URL ?? null;
-
-const FLAGS = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-  '--disable-background-networking', '--disable-component-update', '--disable-sync'];
-
-const missing = !existsSync(CHROMIUM);
-if (missing && process.env.CI) throw new Error(`${CHROMIUM} is missing; in CI the page must be tested`);
 
 let browser = null;
 const mocks = new Set();
-
-async function chromium() {
-  if (!browser) {
-    const { chromium: driver } = createRequire(join(modules, 'x.js'))('playwright-core');
-    browser = await driver.launch({ executablePath: CHROMIUM, args: FLAGS });
-  }
-  return browser;
-}
 
 after(async () => {
   await browser?.close();
@@ -42,18 +22,14 @@ after(async () => {
 // A test in the browser. `run` gets {page, url, mock}; options: mode of the mock, theme, and `real`
 // for what also holds against a real server with data in it.
 export function ui(name, { mode = 'data', theme = 'dark', real = false, quiet = true, traces, size = { width: 1360, height: 860 } }, run) {
-  const skip = missing ? `no Chromium at ${CHROMIUM}` : REAL && !real ? 'needs the mock' : false;
-  test(name, { skip, timeout: 90e3 }, async (t) => {
+  const skip = options.skip || (REAL && !real ? 'needs the mock' : false);
+  test(name, { ...options, skip }, async (t) => {
     const mock = REAL ? null : await startMock({ mode, traces });
     if (mock) mocks.add(mock);
     const url = REAL ?? mock.url;
-    const context = await (await chromium()).newContext({ viewport: size, colorScheme: theme, reducedMotion: 'reduce' });
-    const page = await context.newPage();
-    page.setDefaultTimeout(10e3);
+    browser ??= await launch();
     const bad = [];
-    page.on('console', (m) => ['error', 'warning'].includes(m.type()) && bad.push(`console: ${m.text()}`));
-    page.on('pageerror', (e) => bad.push(`exception: ${e.message}`));
-    page.on('request', (r) => !r.url().startsWith(url) && !r.url().startsWith('data:') && bad.push(`foreign request: ${r.url()}`));
+    const page = await openPage(browser, bad, { url, viewport: size, colorScheme: theme });
     try {
       await run({ page, url, mock, t });
       if (quiet) assert.deepEqual(bad, []);
@@ -62,7 +38,7 @@ export function ui(name, { mode = 'data', theme = 'dark', real = false, quiet = 
       if (bad.length) e.message += `\nalso seen: ${bad.join('; ')}`;
       throw e;
     } finally {
-      await context.close();
+      await page.close();
       if (mock) {
         mocks.delete(mock);
         await mock.close();
@@ -74,7 +50,7 @@ export function ui(name, { mode = 'data', theme = 'dark', real = false, quiet = 
 export const params = (page) => new URL(page.url()).searchParams;
 
 // Waits until `probe` gives a value that is true; says what it waited for when it never comes.
-export async function until(what, probe, ms = 8000) {
+export async function until(what, probe, ms = PATIENCE) {
   const end = Date.now() + ms;
   for (;;) {
     const v = await probe();

@@ -6,14 +6,9 @@
 //   make run                                   (let it run for five minutes)
 //   node tests/ui/tour.mjs [folder]            (docs/img; SKEP_URL is where skep is)
 
-import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-
-const here = dirname(fileURLToPath(import.meta.url));
-export const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
-export const playwright = () => createRequire(join(process.env.SKEP_UI_TEST_MODULES ?? join(here, 'node_modules'), 'x.js'))('playwright-core');
-export const FLAGS = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
+import { launch } from './browser.mjs';
 
 const q = encodeURIComponent;
 
@@ -59,8 +54,8 @@ export async function show(page, url, shot) {
 }
 
 async function main() {
-  const out = process.argv[2] ?? join(here, '../../docs/img');
-  const browser = await playwright().chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
+  const out = process.argv[2] ?? join(dirname(fileURLToPath(import.meta.url)), '../../docs/img');
+  const browser = await launch();
   for (const shot of SHOTS.filter((s) => s.name.includes(process.env.SKEP_SHOTS ?? ''))) {
     const page = await browser.newPage({ viewport: { width: 1280, height: 800 }, colorScheme: 'dark', reducedMotion: 'reduce' });
     page.setDefaultTimeout(15000);

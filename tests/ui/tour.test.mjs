@@ -6,17 +6,15 @@
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { Cruddur, pageFolder, visitorsBinary } from '../e2e/cruddur.mjs';
 import { binary, freePort, root, Skep, until } from '../e2e/support.mjs';
-import { CHROMIUM, FLAGS, playwright, show, SHOTS } from './tour.mjs';
+import { launch, missing, options, PATIENCE } from './browser.mjs';
+import { show, SHOTS } from './tour.mjs';
 
-const missing = !existsSync(CHROMIUM);
-if (missing && process.env.CI) throw new Error(`${CHROMIUM} is missing; in CI the page must be tested`);
-const options = { skip: missing && `no Chromium at ${CHROMIUM}`, timeout: 120e3 };
 
 const tour = readFileSync(join(root, 'docs', 'tour.md'), 'utf8');
 let skep, cruddur, browser, env;
@@ -32,7 +30,7 @@ before(async () => {
   const visitors = spawn(visitorsBinary, ['--url', cruddur.url, '--people', '16', '--rate', '0', '--count', '30', '--slow', '0-60', '--errors', '0-60'], { stdio: 'ignore' });
   assert.equal((await once(visitors, 'close'))[0], 0);
   await until('all spans', async () => (await skep.query({ time_range: 600, calculations: [{ op: 'COUNT' }], filters: [{ column: 'span.kind', op: '=', value: 'server' }, { column: 'app.client', op: 'exists' }, { column: 'meta.source', op: '=', value: 'otlp' }] })).groups?.[0]?.values[0] >= 480);
-  browser = await playwright().chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
+  browser = await launch();
 });
 after(async () => {
   await browser?.close();
@@ -75,7 +73,7 @@ test('its pictures can be taken anew, and each is there', options, async () => {
   const there = readdirSync(join(root, 'docs', 'img'));
   for (const name of named) assert.ok(there.includes(`${name}.png`), `docs/img/${name}.png`);
   const page = await browser.newPage({ viewport: { width: 1280, height: 800 }, colorScheme: 'dark', reducedMotion: 'reduce' });
-  page.setDefaultTimeout(20e3);
+  page.setDefaultTimeout(PATIENCE);
   for (const shot of SHOTS) await show(page, skep.url, shot).catch((e) => { throw new Error(`${shot.name}: ${e.message}`); });
   await page.close();
 });

@@ -4,26 +4,15 @@
 // both with the switch, which the address keeps.
 
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { hex, nowNs, otlpTraces, Skep } from '../e2e/support.mjs';
+import { launch, missing, openPage, options, SETUP, shooter } from './browser.mjs';
 
-const here = dirname(fileURLToPath(import.meta.url));
-const modules = process.env.SKEP_UI_TEST_MODULES ?? join(here, 'node_modules');
-const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
-const FLAGS = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-  '--disable-background-networking', '--disable-component-update', '--disable-sync'];
-const missing = !existsSync(CHROMIUM);
-if (missing && process.env.CI) throw new Error(`${CHROMIUM} is missing; in CI the page must be tested`);
-const options = { skip: missing && `no Chromium at ${CHROMIUM}`, timeout: 60e3 };
 const N = 5;
 
 let skep, browser, page;
 const bad = [];
-const shot = (name) => process.env.SHOTS && page.screenshot({ path: join(process.env.SHOTS, `${name}.png`) });
+const shot = shooter(() => page);
 const note = () => page.locator('.top-note');
 const toggle = () => page.getByRole('switch', { name: "X-Ray's reports too" });
 
@@ -36,18 +25,14 @@ before(async () => {
   const segment = (s) => JSON.stringify({ name: 'backend', id: hex(16), trace_id: `1-${s.traceId.slice(0, 8)}-${hex(24)}`, start_time: Number(s.startNs) / 1e9, end_time: Number(s.endNs) / 1e9 });
   await skep.json('POST', '/TraceSegments', { TraceSegmentDocuments: spans.map(segment) });
   await skep.json('POST', '/v1/traces', otlpTraces('quiet', [{ ...spans[0], traceId: hex(32), spanId: hex(16) }]), { 'x-skep-environment': 'default' });
-  const { chromium } = createRequire(join(modules, 'x.js'))('playwright-core');
-  browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
-  page = await browser.newPage({ viewport: { width: 1360, height: 860 }, colorScheme: 'dark', reducedMotion: 'reduce' });
-  page.setDefaultTimeout(15e3);
-  page.on('console', (m) => ['error', 'warning'].includes(m.type()) && bad.push(`console: ${m.text()}`));
-  page.on('pageerror', (e) => bad.push(`exception: ${e.message}`));
-}, { timeout: 30e3 });
+  browser = await launch();
+  page = await openPage(browser, bad, { url: skep.url });
+}, SETUP);
 
 after(async () => {
   await browser?.close();
   await skep?.done();
-}, { timeout: 30e3 });
+}, SETUP);
 
 test('counted once, with a note; twice with the switch, which links keep', options, async () => {
   await page.goto(`${skep.url}/ui/traces?live=0`);
