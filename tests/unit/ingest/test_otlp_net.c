@@ -246,7 +246,7 @@ static void test_recorded_grpc_connection(void **state)
     size_t n = load("tests/golden/net/python-grpc-client.bin");
     int fd = raw_connect(port);
     assert_true(raw_send(fd, file, n));
-    uint64_t until = raw_ms() + 10000;
+    uint64_t until = raw_ms() + 60000;
     while (raw_ms() < until &&
            (ledger(SKEP_SIGNAL_TRACES).stored < 10 || ledger(SKEP_SIGNAL_LOGS).stored < 5 ||
             ledger(SKEP_SIGNAL_METRICS).received == 0))

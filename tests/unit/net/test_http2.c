@@ -134,18 +134,18 @@ static void test_stream(void **state)
     /* A reader that gives no window stalls its own stream only, and leaves without harm. */
     h2_open(&c, e.port, true);
     r = h2_request(&c, "GET", "/stream", NULL, 0, NULL);
-    while (r->n < 65535 && h2_step(&c, 5000)) {
+    while (r->n < 65535 && h2_step(&c, 60000)) {
     }
     assert_int_equal(r->n, 65535);
     h2_close(&c);
     unsigned before = atomic_load(&e.n_stream_closed);
     h2_open(&c, e.port, false);
     r = h2_request(&c, "GET", "/tail", NULL, 0, NULL);
-    while (r->n < 6 && h2_step(&c, 5000)) {
+    while (r->n < 6 && h2_step(&c, 60000)) {
     }
     assert_string_equal(r->body, "first\n");
     h2_close(&c);
-    for (int i = 0; i < 2000 && atomic_load(&e.n_stream_closed) == before; i++)
+    for (int i = 0; i < 60000 && atomic_load(&e.n_stream_closed) == before; i++)
         usleep(1000);
     assert_int_equal(atomic_load(&e.n_stream_closed), before + 1);
 }
@@ -157,15 +157,15 @@ static void test_gone(void **state)
     uint64_t t0 = raw_ms();
     (void)state;
     h2_open(&c, e.port, false);
-    struct h2_reply *r = h2_request(&c, "GET", "/later?ms=10000", NULL, 0, NULL);
+    struct h2_reply *r = h2_request(&c, "GET", "/later?ms=100000", NULL, 0, NULL);
     nghttp2_session_send(c.session);
     usleep(50000);
     nghttp2_submit_rst_stream(c.session, 0, r->id, NGHTTP2_CANCEL);
     nghttp2_session_send(c.session);
-    for (int i = 0; i < 5000 && atomic_load(&e.n_gone) == before; i++)
+    for (int i = 0; i < 60000 && atomic_load(&e.n_gone) == before; i++)
         usleep(1000);
     assert_int_equal(atomic_load(&e.n_gone), before + 1);
-    assert_true(raw_ms() - t0 < 5000);
+    assert_true(raw_ms() - t0 < 60000);
     /* The connection is still good. */
     expect(&c, h2_request(&c, "GET", "/", NULL, 0, NULL), 200, "Hello");
     h2_close(&c);
@@ -186,7 +186,7 @@ static void test_floods(void **state)
         if (i % 16 == 0)
             (void)h2_step(&c, 0);
     }
-    while (!c.goaway && h2_step(&c, 5000)) {
+    while (!c.goaway && h2_step(&c, 60000)) {
     }
     assert_true(c.goaway);
     assert_int_equal(c.goaway_error, NGHTTP2_ENHANCE_YOUR_CALM);
@@ -200,7 +200,7 @@ static void test_floods(void **state)
         if (nghttp2_session_send(c.session) != 0)
             break;
     }
-    while (!c.goaway && h2_step(&c, 5000)) {
+    while (!c.goaway && h2_step(&c, 60000)) {
     }
     assert_true(c.goaway || c.ended);
     h2_close(&c);
@@ -348,7 +348,7 @@ static void test_python_capture(void **state)
         assert_true(raw_send(fd, in + at, n - at < 7 ? n - at : 7));
     /* Count HEADERS frames with END_STREAM: one answer's end each. */
     unsigned ends = 0;
-    for (uint64_t until = raw_ms() + 10000; raw_ms() < until && ends < 1;) {
+    for (uint64_t until = raw_ms() + 60000; raw_ms() < until && ends < 1;) {
         uint8_t head[9];
         for (size_t i = 0; i < sizeof head; i++)
             head[i] = (uint8_t)raw_byte(fd);

@@ -97,10 +97,10 @@ static void test_connection_limit(void **state)
         fds[i] = raw_connect(e.port); /* silent */
     usleep(50000);
     int over = raw_connect(e.port);
-    assert_true(raw_closed(over, 3000));
+    assert_true(raw_closed(over, 60000));
     close(over);
     close(fds[0]);
-    for (int i = 0; i < 200; i++) { /* its place becomes free */
+    for (int i = 0; i < 12000; i++) { /* its place becomes free */
         struct skep_net_stats s;
         skep_net_stats(e.net, &s);
         if (s.connections_open < 4)
@@ -122,10 +122,10 @@ static void test_preface_cut(void **state)
     int fd = raw_connect(e.port);
     assert_true(raw_puts(fd, "PRI * HT"));
     shutdown(fd, SHUT_WR);
-    assert_true(raw_closed(fd, 3000));
+    assert_true(raw_closed(fd, 60000));
     close(fd);
     struct skep_net_stats s;
-    for (int i = 0; i < 200; i++) {
+    for (int i = 0; i < 12000; i++) {
         skep_net_stats(e.net, &s);
         if (s.connections_open == 0)
             break;
@@ -170,7 +170,7 @@ static void test_slow_clients(void **state)
     assert_true(cut);
     close(dribble);
     for (size_t i = 0; i < SKEP_ARRAY_LEN(slow); i++) {
-        if (!raw_closed(fds[i], 5000))
+        if (!raw_closed(fds[i], 60000))
             fail_msg("still open: \"%s\"", slow[i]);
         close(fds[i]);
     }
@@ -198,7 +198,7 @@ static void test_slow_readers(void **state)
     assert_true(raw_puts(fd, "GET /stream HTTP/1.1\r\nHost: localhost\r\n\r\n"));
     h2_open(&c, e.port, true); /* gives no window back */
     struct h2_reply *r = h2_request(&c, "GET", "/stream", NULL, 0, NULL);
-    for (int i = 0; i < 300 && !r->closed && !c.ended; i++) {
+    for (int i = 0; i < 3000 && !r->closed && !c.ended; i++) {
         nghttp2_submit_ping(c.session, 0, NULL); /* the connection is not idle */
         nghttp2_submit_window_update(c.session, 0, r->id, 1);
         (void)h2_step(&c, 100);
@@ -209,7 +209,7 @@ static void test_slow_readers(void **state)
     assert_false(c.ended);
     h2_close(&c);
     struct skep_net_stats s;
-    for (int i = 0; i < 2000; i++) {
+    for (int i = 0; i < 12000; i++) {
         skep_net_stats(e.net, &s);
         if (s.connections_open == 0)
             break;
@@ -308,15 +308,15 @@ static void test_stop_busy(void **state)
     (void)h2_request(&c, "GET", "/stream", NULL, 0, NULL);
     (void)h2_request(&c, "GET", "/tail", NULL, 0, NULL);
     nghttp2_session_send(c.session);
-    for (int i = 0; i < 1000 && atomic_load(&e.n_stream_threads) < 4; i++)
+    for (int i = 0; i < 30000 && atomic_load(&e.n_stream_threads) < 4; i++)
         usleep(2000);
     assert_int_equal(atomic_load(&e.n_stream_threads), 4);
     assert_int_equal(atomic_load(&e.n_never), 1);
     uint64_t t0 = raw_ms();
     skep_net_stop(e.net, 50);
-    assert_true(raw_ms() - t0 < 5000);
+    assert_true(raw_ms() - t0 < 30000);
     for (size_t i = 0; i < SKEP_ARRAY_LEN(texts); i++) {
-        assert_true(raw_closed(fds[i], 3000));
+        assert_true(raw_closed(fds[i], 60000));
         close(fds[i]);
     }
     while (h2_step(&c, 2000)) {

@@ -178,7 +178,7 @@ static void test_wrong_kind(void **state)
     struct reply r = raw_reply(fd, false);
     assert_int_equal(r.status, 400);
     assert_non_null(strstr(r.body, "https://"));
-    assert_true(raw_closed(fd, 5000));
+    assert_true(raw_closed(fd, 60000));
     free(r.body);
     close(fd);
     fd = raw_connect(e.port);
@@ -308,7 +308,7 @@ static void test_client_certificates(void **state)
 static void wait_closed(void)
 {
     struct skep_net_stats s;
-    for (int i = 0; i < 2000; i++) {
+    for (int i = 0; i < 12000; i++) {
         skep_net_stats(e.net, &s);
         if (s.connections_open == 0)
             break;
@@ -331,14 +331,14 @@ static void test_slow_and_broken(void **state)
             close(fd);
             continue;
         }
-        if (!raw_closed(fd, 10000))
+        if (!raw_closed(fd, 60000))
             fail_msg("still open after %zu bytes", n);
         close(fd);
     }
     assert_true(tls_open(&silent[0], e.port, NULL, NULL));
     assert_true(tls_open(&silent[1], e.port, "h2", NULL));
     for (int i = 0; i < 2; i++) {
-        assert_true(raw_closed(silent[i].fd, 10000));
+        assert_true(raw_closed(silent[i].fd, 60000));
         tls_close(&silent[i]);
     }
     wait_closed();
