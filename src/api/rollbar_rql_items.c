@@ -44,43 +44,27 @@ struct skep_api__rql_items *skep_api__rql_items(struct skep_api__job *job)
 
 // --- members -----------------------------------------------------------------------------------
 
-static skep_value whole(int64_t i)
-{
-    return (skep_value){.type = SKEP_TYPE_INT, .i = i};
-}
-
-static skep_value text(skep_str s)
-{
-    return s.n ? (skep_value){.type = SKEP_TYPE_STRING, .s = s}
-               : (skep_value){.type = SKEP_TYPE_NULL};
-}
-
-static skep_value seconds(skep_ts_ns ns)
-{
-    return ns ? whole(ns / 1000000000) : (skep_value){.type = SKEP_TYPE_NULL};
-}
-
 #define MEMBER(name, value)                                                                        \
     static skep_value name(const struct skep_item *i)                                              \
     {                                                                                              \
         return value;                                                                              \
     }
-MEMBER(m_id, whole(i->id))
-MEMBER(m_counter, whole(i->counter))
-MEMBER(m_title, text(i->title))
-MEMBER(m_level, text(skep_api__item_level_name(i->level)))
-MEMBER(m_status, text(skep_item_status_name(i->status)))
-MEMBER(m_environment, text(i->stage))
-MEMBER(m_framework, text(i->framework))
-MEMBER(m_hash, text(i->fingerprint))
-MEMBER(m_total, whole((int64_t)i->since_activated))
-MEMBER(m_first, seconds(i->first_ns))
-MEMBER(m_last, seconds(i->last_ns))
-MEMBER(m_activated, seconds(i->activated_ns))
-MEMBER(m_resolved, seconds(i->resolved_ns))
-MEMBER(m_muted, seconds(i->muted_ns))
-MEMBER(m_resolved_in, text(i->resolved_in))
-MEMBER(m_owner, text(i->owner))
+MEMBER(m_id, skep_api__rql_whole(i->id))
+MEMBER(m_counter, skep_api__rql_whole(i->counter))
+MEMBER(m_title, skep_api__rql_text(i->title))
+MEMBER(m_level, skep_api__rql_text(skep_api__item_level_name(i->level)))
+MEMBER(m_status, skep_api__rql_text(skep_item_status_name(i->status)))
+MEMBER(m_environment, skep_api__rql_text(i->stage))
+MEMBER(m_framework, skep_api__rql_text(i->framework))
+MEMBER(m_hash, skep_api__rql_text(i->fingerprint))
+MEMBER(m_total, skep_api__rql_whole((int64_t)i->since_activated))
+MEMBER(m_first, skep_api__rql_seconds(i->first_ns))
+MEMBER(m_last, skep_api__rql_seconds(i->last_ns))
+MEMBER(m_activated, skep_api__rql_seconds(i->activated_ns))
+MEMBER(m_resolved, skep_api__rql_seconds(i->resolved_ns))
+MEMBER(m_muted, skep_api__rql_seconds(i->muted_ns))
+MEMBER(m_resolved_in, skep_api__rql_text(i->resolved_in))
+MEMBER(m_owner, skep_api__rql_text(i->owner))
 
 static const struct member {
     const char *name;
@@ -186,7 +170,7 @@ static skep_value eval_id(struct skep_calc_ctx *ctx, const struct skep_calc *cal
     (void)call;
     if (args[0].type != SKEP_TYPE_STRING || !skep_api__rql_number(args[0].s, &id))
         return (skep_value){.type = SKEP_TYPE_NULL};
-    return whole(id);
+    return skep_api__rql_whole(id);
 }
 
 static const struct skep_calc_fn item_fn = {

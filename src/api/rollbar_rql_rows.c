@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Rows of RQL's tables (rollbar_rql_rows.h).
  *
- *   item_occurrence   an occurrence that several wires told of (inbox/twins.h) is one row:
- * Rollbar's report where there is one (its columns are what RQL asks about), else the one that the
- * inbox counts.  The others are left out. deploy            deploys, the newest first, PAGE at a
- * time
+ *   item_occurrence   one row each, also where several wires told of it (inbox/twins.h)
+ *   deploy            deploys, the newest first, PAGE at a time
+ *
+ * The row of an occurrence is Rollbar's report where there is one (its columns are what RQL asks
+ * about), else the one that the inbox counts.  The others are left out.
  *
  * I1  of an occurrence's reports exactly one stands for it: count(*) is what the inbox counts.
  *
@@ -102,36 +103,20 @@ static struct skep_calc *stands(void *ctx, struct skep_arena *a, struct skep_cal
 
 // --- deploys -----------------------------------------------------------------------------------
 
-static skep_value whole(int64_t i)
-{
-    return (skep_value){.type = SKEP_TYPE_INT, .i = i};
-}
-
-static skep_value text(skep_str s)
-{
-    return s.n ? (skep_value){.type = SKEP_TYPE_STRING, .s = s}
-               : (skep_value){.type = SKEP_TYPE_NULL};
-}
-
-static skep_value seconds(skep_ts_ns ns)
-{
-    return ns ? whole(ns / 1000000000) : (skep_value){.type = SKEP_TYPE_NULL};
-}
-
 #define COLUMN(name, value)                                                                        \
     static skep_value name(const struct skep_deploy *d)                                            \
     {                                                                                              \
         return value;                                                                              \
     }
-COLUMN(c_id, whole(d->id))
-COLUMN(c_project, whole(skep_api__rb_project_id(d->environment)))
-COLUMN(c_environment, text(d->stage))
-COLUMN(c_revision, text(d->revision))
-COLUMN(c_comment, text(d->comment))
-COLUMN(c_status, text(d->status))
-COLUMN(c_user, text(d->user))
-COLUMN(c_start, seconds(d->start_ns))
-COLUMN(c_finish, seconds(d->finish_ns))
+COLUMN(c_id, skep_api__rql_whole(d->id))
+COLUMN(c_project, skep_api__rql_whole(skep_api__rb_project_id(d->environment)))
+COLUMN(c_environment, skep_api__rql_text(d->stage))
+COLUMN(c_revision, skep_api__rql_text(d->revision))
+COLUMN(c_comment, skep_api__rql_text(d->comment))
+COLUMN(c_status, skep_api__rql_text(d->status))
+COLUMN(c_user, skep_api__rql_text(d->user))
+COLUMN(c_start, skep_api__rql_seconds(d->start_ns))
+COLUMN(c_finish, skep_api__rql_seconds(d->finish_ns))
 
 static const struct {
     const char *name;

@@ -6,6 +6,23 @@
 #include "api/items.h"
 #include "lang/rql.h"
 
+/* Values of columns that are not in a row; what is empty, or never was, is null. */
+static inline skep_value skep_api__rql_whole(int64_t i)
+{
+    return (skep_value){.type = SKEP_TYPE_INT, .i = i};
+}
+
+static inline skep_value skep_api__rql_text(skep_str s)
+{
+    return s.n ? (skep_value){.type = SKEP_TYPE_STRING, .s = s}
+               : (skep_value){.type = SKEP_TYPE_NULL};
+}
+
+static inline skep_value skep_api__rql_seconds(skep_ts_ns ns)
+{
+    return ns ? skep_api__rql_whole(ns / 1000000000) : (skep_value){.type = SKEP_TYPE_NULL};
+}
+
 struct skep_api__rql_items;
 /* What a question knows; ctx of the functions below.  In the job's arena. */
 struct skep_api__rql {

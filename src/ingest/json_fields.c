@@ -29,19 +29,23 @@ static void put_text_of(struct skep_json_fields *f, yyjson_val *v, enum skep_typ
     f->alc->free(f->alc->ctx, text);
 }
 
-static void put_number(struct skep_json_fields *f, yyjson_val *v)
+bool skep_json_number(yyjson_val *v, skep_value *ret)
 {
     double d = yyjson_get_num(v);
     if (yyjson_is_sint(v) || (yyjson_is_uint(v) && yyjson_get_uint(v) <= INT64_MAX))
-        put(f, (skep_value){.type = SKEP_TYPE_INT, .i = yyjson_get_sint(v)});
+        *ret = (skep_value){.type = SKEP_TYPE_INT, .i = yyjson_get_sint(v)};
     else if (!isnan(d))
-        put(f, (skep_value){.type = SKEP_TYPE_DOUBLE, .f = d});
+        *ret = (skep_value){.type = SKEP_TYPE_DOUBLE, .f = d};
+    else
+        return false;
+    return true;
 }
 
 static void put_members(struct skep_json_fields *f, yyjson_val *obj, unsigned depth);
 
 static void put_value(struct skep_json_fields *f, yyjson_val *v, unsigned depth)
 {
+    skep_value number;
     switch (yyjson_get_type(v)) {
     case YYJSON_TYPE_STR:
         put(f, (skep_value){.type = SKEP_TYPE_STRING, .s = {yyjson_get_str(v), yyjson_get_len(v)}});
@@ -49,7 +53,10 @@ static void put_value(struct skep_json_fields *f, yyjson_val *v, unsigned depth)
     case YYJSON_TYPE_BOOL:
         put(f, (skep_value){.type = SKEP_TYPE_BOOL, .b = yyjson_get_bool(v)});
         return;
-    case YYJSON_TYPE_NUM: put_number(f, v); return;
+    case YYJSON_TYPE_NUM:
+        if (skep_json_number(v, &number))
+            put(f, number);
+        return;
     case YYJSON_TYPE_ARR: put_text_of(f, v, SKEP_TYPE_ARRAY); return;
     case YYJSON_TYPE_OBJ:
         if (depth >= f->depth) {

@@ -14,6 +14,9 @@
 #include "base/buf.h"
 #include "event/event.h"
 
+/* A JSON number as a value: int64, above its range double.  False: it is none (NaN). */
+bool skep_json_number(yyjson_val *v, skep_value *ret);
+
 struct skep_json_fields {
     /* Called for each field, in order; slices live for the call. */
     void (*put)(void *ctx, skep_str name, skep_value v);

@@ -12,10 +12,10 @@
  * Threads, memory: as the decoder. */
 #include "ingest/xray_priv.h"
 
-#include <math.h>
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "ingest/json_fields.h"
 #include "wire/json_in.h"
 
 static const skep_str dropped = SKEP_STR_INIT("meta.dropped_attributes");
@@ -65,20 +65,9 @@ static void put_json(struct skep_xray__dec *d, skep_str name, yyjson_val *v, enu
         skep_batch_put(d->b, SKEP_SCOPE_ATTRIBUTE, name, (skep_value){.type = type, .s = text});
 }
 
-static void put_number(struct skep_xray__dec *d, skep_str name, yyjson_val *v)
-{
-    if (yyjson_is_sint(v) || (yyjson_is_uint(v) && yyjson_get_uint(v) <= INT64_MAX)) {
-        skep_xray__put_int(d, SKEP_SCOPE_ATTRIBUTE, name, yyjson_get_sint(v));
-        return;
-    }
-    double f = yyjson_get_num(v);
-    if (!isnan(f))
-        skep_batch_put(d->b, SKEP_SCOPE_ATTRIBUTE, name,
-                       (skep_value){.type = SKEP_TYPE_DOUBLE, .f = f});
-}
-
 void skep_xray__put(struct skep_xray__dec *d, skep_str name, yyjson_val *v)
 {
+    skep_value number;
     switch (yyjson_get_type(v)) {
     case YYJSON_TYPE_STR:
         skep_xray__put_text(d, SKEP_SCOPE_ATTRIBUTE, name,
@@ -88,7 +77,10 @@ void skep_xray__put(struct skep_xray__dec *d, skep_str name, yyjson_val *v)
         skep_batch_put(d->b, SKEP_SCOPE_ATTRIBUTE, name,
                        (skep_value){.type = SKEP_TYPE_BOOL, .b = yyjson_get_bool(v)});
         return;
-    case YYJSON_TYPE_NUM: put_number(d, name, v); return;
+    case YYJSON_TYPE_NUM:
+        if (skep_json_number(v, &number))
+            skep_batch_put(d->b, SKEP_SCOPE_ATTRIBUTE, name, number);
+        return;
     case YYJSON_TYPE_ARR: put_json(d, name, v, SKEP_TYPE_ARRAY); return;
     case YYJSON_TYPE_OBJ: put_json(d, name, v, SKEP_TYPE_STRING); return;
     default: return; // null

@@ -26,8 +26,9 @@ export const launch = () => playwright().chromium.launch({ executablePath: CHROM
 
 // A page of its own cookies. What must not happen is appended to `bad`: requests to anywhere but `url` (if given), and
 // what the console says, but `expected` - Chromium reports each answer of 4xx there by itself. The rest is Playwright's.
-export async function openPage(browser, bad, { url, expected, levels = ['error', 'warning'], ...context } = {}) {
-  const page = await browser.newPage({ viewport: { width: 1360, height: 860 }, colorScheme: 'dark', reducedMotion: 'reduce', ...context });
+export async function openPage(browser, bad, { url, expected, levels = ['error', 'warning'], ...more } = {}) {
+  const context = await browser.newContext({ viewport: { width: 1360, height: 860 }, colorScheme: 'dark', reducedMotion: 'reduce', ...more });
+  const page = await context.newPage();
   page.setDefaultTimeout(PATIENCE);
   page.on('console', (m) => levels.includes(m.type()) && !expected?.test(m.text()) && bad.push(`console: ${m.text()}`));
   page.on('pageerror', (e) => bad.push(`exception: ${e.message}`));

@@ -38,7 +38,7 @@ export function ui(name, { mode = 'data', theme = 'dark', real = false, quiet = 
       if (bad.length) e.message += `\nalso seen: ${bad.join('; ')}`;
       throw e;
     } finally {
-      await page.close();
+      await page.context().close();
       if (mock) {
         mocks.delete(mock);
         await mock.close();

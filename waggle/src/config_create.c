@@ -148,14 +148,11 @@ static bool detect(struct waggle_resource *r, const node *detection)
               waggle__config_filter(s.attributes, "attributes", &filter);
     for (size_t i = 0; ok && i < waggle_config_count(s.detectors); i++) {
         const node *properties = NULL;
-        const char *name =
-            waggle__config_one(waggle_config_at(s.detectors, i, NULL), "detector", &properties);
         const waggle_component *c =
-            name != NULL ? waggle__config_find(name, WAGGLE__PART_DETECT) : NULL;
+            waggle__config_component(waggle_config_at(s.detectors, i, NULL), "detector",
+                                     WAGGLE__PART_DETECT, "detector", &properties);
         if (c != NULL)
             c->detect(found);
-        else if (name != NULL)
-            (void)waggle__config_wrong(properties, "there is no detector \"%.60s\"", name);
         ok = c != NULL;
     }
     ok = ok && waggle__resource_merge_some(r, found, passes, &filter);

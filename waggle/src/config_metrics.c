@@ -65,11 +65,8 @@ static struct waggle_reader *file_pull(const node *map)
     const node *properties = NULL;
     if (!WAGGLE__READ(map, "pull", fields, &s) || !read_cardinality(s.limits, &s.o))
         return NULL;
-    const char *name = waggle__config_one(s.exporter, "exporter", &properties);
-    const waggle_component *c =
-        name != NULL ? waggle__config_find(name, WAGGLE__PART_READER) : NULL;
-    if (name != NULL && c == NULL)
-        (void)waggle__config_wrong(properties, "there is no pull exporter \"%.60s\"", name);
+    const waggle_component *c = waggle__config_component(
+        s.exporter, "exporter", WAGGLE__PART_READER, "pull exporter", &properties);
     return c != NULL ? c->reader(properties, &s.o) : NULL;
 }
 

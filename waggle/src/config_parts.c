@@ -408,30 +408,35 @@ bool waggle_config_register(const waggle_component *component)
     return true;
 }
 
+const waggle_component *waggle__config_component(const node *map, const char *what,
+                                                 enum waggle__part part, const char *kind,
+                                                 const node **ret_properties)
+{
+    const char *name = waggle__config_one(map, what, ret_properties);
+    const waggle_component *c = name != NULL ? waggle__config_find(name, part) : NULL;
+    if (name != NULL && c == NULL)
+        (void)waggle__config_wrong(*ret_properties, "there is no %s \"%.60s\"", kind, name);
+    return c;
+}
+
 struct waggle_exporter *waggle__config_exporter(const node *map, enum waggle_signal signal)
 {
     const node *properties = NULL;
-    const char *name = waggle__config_one(map, "exporter", &properties);
     const waggle_component *c =
-        name != NULL ? waggle__config_find(name, WAGGLE__PART_EXPORTER) : NULL;
+        waggle__config_component(map, "exporter", WAGGLE__PART_EXPORTER, "exporter", &properties);
     struct waggle_exporter *e = c != NULL ? c->exporter(signal, properties) : NULL;
-    if (name != NULL && c == NULL)
-        (void)waggle__config_wrong(properties, "there is no exporter \"%.60s\"", name);
-    else if (name != NULL && e == NULL)
-        (void)waggle__config_wrong(properties, "the exporter %.60s cannot be made", name);
+    if (c != NULL && e == NULL)
+        (void)waggle__config_wrong(properties, "the exporter %.60s cannot be made", c->name);
     return e;
 }
 
 struct waggle_sampler *waggle__config_sampler(const node *map, const char *what)
 {
     const node *properties = NULL;
-    const char *name = waggle__config_one(map, what, &properties);
     const waggle_component *c =
-        name != NULL ? waggle__config_find(name, WAGGLE__PART_SAMPLER) : NULL;
+        waggle__config_component(map, what, WAGGLE__PART_SAMPLER, "sampler", &properties);
     struct waggle_sampler *s = c != NULL ? c->sampler(properties) : NULL;
-    if (name != NULL && c == NULL)
-        (void)waggle__config_wrong(properties, "there is no sampler \"%.60s\"", name);
-    else if (name != NULL && s == NULL)
-        (void)waggle__config_wrong(properties, "the sampler %.60s cannot be made", name);
+    if (c != NULL && s == NULL)
+        (void)waggle__config_wrong(properties, "the sampler %.60s cannot be made", c->name);
     return s;
 }

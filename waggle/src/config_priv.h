@@ -110,6 +110,12 @@ enum waggle__part {
 /* Who is that name, as that? NULL: nobody. */
 const waggle_component *waggle__config_find(const char *name, enum waggle__part part);
 
+/* Of { NAME: properties }: who is NAME, a `kind` of component? NULL (told): nobody. */
+const waggle_component *waggle__config_component(const struct waggle_config_node *map,
+                                                 const char *what, enum waggle__part part,
+                                                 const char *kind,
+                                                 const struct waggle_config_node **ret_properties);
+
 /* Of { NAME: properties }; NULL (told) if it cannot be. */
 struct waggle_exporter *waggle__config_exporter(const struct waggle_config_node *map,
                                                 enum waggle_signal signal);
