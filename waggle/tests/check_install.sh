@@ -12,7 +12,7 @@ for shared in OFF ON; do
     dir=$work/$shared
     usr=$dir/usr
     cmake -S "$top" -B "$work/build" -DCMAKE_C_COMPILER="$cc" -DBUILD_SHARED_LIBS="$shared" -DWAGGLE_TESTS=OFF \
-          -DWAGGLE_EXAMPLES=OFF -DWAGGLE_BENCH=OFF -DCMAKE_BUILD_TYPE=Debug -DCMAKE_INSTALL_PREFIX="$usr" -DCMAKE_INSTALL_LIBDIR=lib >"$work/log"
+          -DWAGGLE_EXAMPLES=OFF -DWAGGLE_BENCH=OFF -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS_DEBUG=-O0 -DCMAKE_INSTALL_PREFIX="$usr" -DCMAKE_INSTALL_LIBDIR=lib >"$work/log"
     cmake --build "$work/build" -j 2 >>"$work/log"
     cmake --install "$work/build" >>"$work/log"
     export PKG_CONFIG_PATH=$usr/lib/pkgconfig LD_LIBRARY_PATH=$usr/lib OTEL_TRACES_EXPORTER=console
