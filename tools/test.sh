@@ -135,7 +135,7 @@ stage lint tools/lint.sh quick
 stage release-build build release
 release=$?
 build_beside asan tsan
-if [ $release -eq 0 ]; then jobs=$((jobs + 1)) stage release-tests run_ctest release -LE bench; fi
+if [ $release -eq 0 ]; then jobs=$((jobs + 2)) stage release-tests run_ctest release -LE bench; fi
 stage asan-build built asan && stage asan-tests run_ctest asan -L 'unit|fuzz|fault'
 stage tsan-build built tsan && stage tsan-tests run_ctest tsan -L unit
 stage ui ui_types
