@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+/* The engine where all must go well (engine_support.h): each call fails the test that it fails in.
+ */
 #include "engine_support.h"
 
 #include <cmocka.h>

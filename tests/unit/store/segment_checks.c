@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+/* Segments held against what was written (segment_checks.h): whatever a reader answers in a way of
+ * its own - packed comparisons, bounds, contained texts, tallies, presence - is compared with the
+ * rows that its plain read gives. */
 #include "segment_checks.h"
 
 #include <stdio.h>
