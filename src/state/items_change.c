@@ -144,10 +144,34 @@ static skep_rc count_of(struct skep_state *s, const struct skep_item_query *q,
     return rc;
 }
 
-static const enum skep_state__stmt pages[] = {[SKEP_ITEMS_BY_LAST] = SKEP_STATE__ITEM_BY_LAST,
-                                              [SKEP_ITEMS_BY_FIRST] = SKEP_STATE__ITEM_BY_FIRST,
-                                              [SKEP_ITEMS_BY_TOTAL] = SKEP_STATE__ITEM_BY_TOTAL,
-                                              [SKEP_ITEMS_BY_LEVEL] = SKEP_STATE__ITEM_BY_LEVEL};
+static const struct {
+    enum skep_state__stmt any, plain;
+} pages[] = {[SKEP_ITEMS_BY_LAST] = {SKEP_STATE__ITEM_BY_LAST, SKEP_STATE__ITEM_PLAIN_BY_LAST},
+             [SKEP_ITEMS_BY_FIRST] = {SKEP_STATE__ITEM_BY_FIRST, SKEP_STATE__ITEM_PLAIN_BY_FIRST},
+             [SKEP_ITEMS_BY_TOTAL] = {SKEP_STATE__ITEM_BY_TOTAL, SKEP_STATE__ITEM_PLAIN_BY_TOTAL},
+             [SKEP_ITEMS_BY_LEVEL] = {SKEP_STATE__ITEM_BY_LEVEL, SKEP_STATE__ITEM_PLAIN_BY_LEVEL}};
+
+/* Are all items of some statuses asked for? */
+static bool is_plain(const struct skep_item_query *q, const struct lists *x)
+{
+    return is_of_kinds(q) && q->words.n == 0 && x->terms.n == 0 && q->level_min == 0 &&
+           q->levels == 0 && q->stage.n == 0 && q->n_stages == 0 && q->owner.n == 0;
+}
+
+static sqlite3_stmt *page_statement(struct skep_state *s, const struct skep_item_query *q,
+                                    const struct lists *x)
+{
+    skep_assert(q->order < SKEP_ARRAY_LEN(pages));
+    if (!is_plain(q, x)) {
+        sqlite3_stmt *any = list_of(s, pages[q->order].any, q, x);
+        bind_texts(any, q, x);
+        return any;
+    }
+    sqlite3_stmt *st = skep_state__use(s, pages[q->order].plain);
+    skep_state__bind_str(st, 1, q->environment);
+    skep_state__bind_i64(st, 2, q->statuses ? (int64_t)q->statuses : -1);
+    return st;
+}
 
 /* Items while they are read: most questions about members find none. */
 struct items {
@@ -172,9 +196,7 @@ static skep_rc page_of(struct skep_state *s, const struct skep_item_query *q, co
 {
     size_t limit = q->limit == 0 ? 100 : SKEP_MIN(q->limit, (unsigned)LIST_MAX);
     bool row = false;
-    skep_assert(q->order < SKEP_ARRAY_LEN(pages));
-    sqlite3_stmt *st = list_of(s, pages[q->order], q, x);
-    bind_texts(st, q, x);
+    sqlite3_stmt *st = page_statement(s, q, x);
     skep_state__bind_i64(st, 11, (int64_t)limit);
     skep_state__bind_i64(st, 12, (int64_t)q->offset);
     skep_rc rc = skep_state__step(s, st, &row, err);

@@ -19,7 +19,7 @@ static const skep_str env = SKEP_STR_INIT("default");
 static const int64_t day_ns = 86400 * 1000000000ll;
 static struct skep_state *s;
 static skep_err err;
-static uint64_t rng = 88172645463325252ull, seq;
+static uint64_t rng = 88172645463325252ull, seq, all_back;
 
 static uint64_t below(uint64_t n)
 {
@@ -151,6 +151,47 @@ static void check_counts(void)
     }
 }
 
+/* Without conditions pages have statements of their own: the same items in the same order as with a
+ * condition that all fulfil. */
+static void check_pages(void)
+{
+    for (unsigned k = 0; k < 4 * 4 * 3; k++) {
+        struct skep_item *plain, *any;
+        size_t n_plain, n_any;
+        struct skep_item_query q = {.environment = env,
+                                    .order = (enum skep_item_order)(k % 4),
+                                    .statuses = k / 4 % 4 ? 1u << (k / 4 % 4) : 0,
+                                    .offset = k / 16 * 37,
+                                    .limit = 50};
+        assert_int_equal(skep_state_items_page(s, &q, &arena, &plain, &n_plain, &err), SKEP_OK);
+        q.level_min = 1;
+        assert_int_equal(skep_state_items_page(s, &q, &arena, &any, &n_any, &err), SKEP_OK);
+        assert_int_equal(n_plain, n_any);
+        for (size_t i = 0; i < n_any; i++)
+            assert_int_equal(plain[i].id, any[i].id);
+    }
+}
+
+/* What was new in a while, and what came back, is what the items say. */
+static void check_deploys(skep_ts_ns start_ns, skep_ts_ns end_ns)
+{
+    const struct skep_item_query q = {.environment = env, .stage = stages[1], .limit = 5000};
+    const struct skep_deploy d = {.environment = env, .stage = stages[1], .start_ns = start_ns};
+    struct skep_item *list;
+    size_t n;
+    uint64_t all, new = 0, back = 0, n_new, n_back;
+    assert_int_equal(skep_state_items(s, &q, &arena, &list, &n, &all, &err), SKEP_OK);
+    for (size_t i = 0; i < n; i++) {
+        bool known = list[i].first_ns < start_ns;
+        new += !known &&list[i].first_ns < end_ns;
+        back += known && list[i].activated_ns >= start_ns && list[i].activated_ns < end_ns;
+    }
+    assert_int_equal(skep_state_deploy_counts(s, &d, end_ns, &n_new, &n_back, &err), SKEP_OK);
+    assert_int_equal(n_new, new);
+    assert_int_equal(n_back, back);
+    all_back += back;
+}
+
 /* Each item is found by what it is called, and no other is. */
 static void check_words(void)
 {
@@ -182,9 +223,12 @@ static void test_kept_beside(void **state)
             random_change(2000);
         if (round % 40 == 39) {
             check_counts();
+            check_pages();
             check_words();
+            check_deploys((round - 20) * day_ns, round * day_ns + 1);
         }
     }
+    assert_true(all_back > 0);
     const struct skep_state_environment e = {
         .slug = environments[1], .id = SKEP_STR("e1"), .name = environments[1]};
     assert_int_equal(skep_state_put_environment(s, &e, &err), SKEP_OK);
@@ -295,7 +339,7 @@ static void test_waits_for_the_disk(void **state)
     (void)sqlite3_finalize(st);
 }
 
-/* What a database of the version before has is counted. */
+/* What a database of two versions before has is counted. */
 static void test_migrated(void **state)
 {
     static const char *const before =
@@ -315,7 +359,7 @@ static void test_migrated(void **state)
     assert_int_equal(sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &st, NULL), SQLITE_OK);
     assert_int_equal(sqlite3_step(st), SQLITE_ROW);
     (void)snprintf(pragma, sizeof pragma, "PRAGMA user_version = %d",
-                   sqlite3_column_int(st, 0) - 1);
+                   sqlite3_column_int(st, 0) - 2);
     (void)sqlite3_finalize(st);
     assert_int_equal(sqlite3_exec(db, before, NULL, NULL, NULL), SQLITE_OK);
     assert_int_equal(sqlite3_exec(db, pragma, NULL, NULL, NULL), SQLITE_OK);
