@@ -46,6 +46,8 @@ skep_rc skep_x__prepare(struct skep_x_ctx *c, skep_err *err)
         c->groups[g].keys = &c->partial->keys[g];
     }
     c->scratch = skep_malloc(sizeof *c->scratch + (plan->n_groups + 1) * sizeof(struct skep_ids));
+    c->n_seen = c->partial->n_states;
+    c->seen = skep_alloc_n(struct skep_x_seen, c->n_seen + 1);
     return SKEP_OK;
 }
 
@@ -54,6 +56,7 @@ void skep_x__aggregate_done(struct skep_x_ctx *c)
     skep_x__relate_forget(c);
     for (unsigned g = 0; c->groups && g < c->q->plan->n_groups; g++)
         skep_x__group_done(c, &c->groups[g]);
+    skep_x__seen_done(c);
     skep_free(c->groups);
     skep_free(c->scratch);
     skep_x__tally_done(c);
@@ -243,6 +246,11 @@ static uint64_t hash_at(const struct skep_x_vals *v, unsigned at)
 static skep_rc add_hashes(struct skep_x_ctx *c, unsigned state, const struct skep_x_vals *v,
                           struct skep_sel sel, struct skep_agg_in *in, skep_err *err)
 {
+    bool done = false;
+    if (v->form == SKEP_X_DICT && !v->constant)
+        SKEP_TRY(skep_x__add_codes(c, state, v, sel, in, &done, err));
+    if (done)
+        return SKEP_OK;
     uint64_t *hashes = c->scratch->hashes;
     unsigned last = UINT32_MAX;
     for (unsigned i = 0; i < (v->constant ? 1 : sel.n); i++) {

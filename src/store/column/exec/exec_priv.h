@@ -137,6 +137,14 @@ struct skep_x_memo {
     uint32_t n, cap;
     uint32_t *v; /* 0 = not known; else answer + 1 */
 };
+/* What a COUNT_DISTINCT was given already: a bit for each code of a dictionary in each cell. */
+struct skep_x_seen {
+    uint64_t serial; /* of the dictionary; 0 = nothing */
+    enum skep_type type;
+    uint32_t words; /* a cell */
+    uint32_t cap;
+    uint64_t *bits;
+};
 #define SKEP_X_LIST      UINT64_MAX
 #define SKEP_X_ANY_FIELD UINT32_MAX
 
@@ -278,6 +286,8 @@ struct skep_x_ctx {
     struct skep_x_same *sames;    /* [n_sames]; NULL = not looked at yet */
     uint64_t window_serial;       /* of the window now */
     struct skep_x_memo cell_memo; /* code -> cell, of `cell_bucket` */
+    struct skep_x_seen *seen;     /* [n_seen], by state */
+    unsigned n_seen;
     uint32_t cell_bucket;
     struct skep_x_hit *hits;
     size_t n_hits, cap_hits;
@@ -650,6 +660,13 @@ struct skep_x_agg_scratch {
     uint64_t hashes[SKEP_BLOCK_ROWS];
     struct skep_ids keys[]; /* [n_groups + 1] */
 };
+/* seen.c: add the rows' values, of a dictionary, to a COUNT_DISTINCT; *ret_done stays false: not by
+ * code. */
+SKEP_NODISCARD skep_rc skep_x__add_codes(struct skep_x_ctx *c, unsigned state,
+                                         const struct skep_x_vals *v, struct skep_sel sel,
+                                         struct skep_agg_in *in, bool *ret_done, skep_err *err);
+/* The context's partial goes. */
+void skep_x__seen_done(struct skep_x_ctx *c);
 /* The context's partial, groups and scratch, made once. */
 SKEP_NODISCARD skep_rc skep_x__prepare(struct skep_x_ctx *c, skep_err *err);
 /* Weights of the rows: *ret_weights NULL when all are *ret_weight. */
