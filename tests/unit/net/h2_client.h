@@ -202,7 +202,7 @@ static inline bool h2_step(struct h2_client *c, int ms)
 /* Run until the reply is complete. */
 static inline bool h2_wait(struct h2_client *c, struct h2_reply *r)
 {
-    while (!r->closed && h2_step(c, 20000)) {
+    while (!r->closed && h2_step(c, 120000)) {
     }
     (void)nghttp2_session_send(c->session);
     return r->closed;

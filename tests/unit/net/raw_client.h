@@ -64,12 +64,12 @@ struct reply {
     size_t n;
 };
 
-/* One byte, or -1 after 20 s or at the end. */
+/* One byte, or -1 after two minutes or at the end. */
 static inline int raw_byte(int fd)
 {
     unsigned char c;
     struct pollfd p = {.fd = fd, .events = POLLIN};
-    if (poll(&p, 1, 20000) <= 0 || recv(fd, &c, 1, 0) != 1)
+    if (poll(&p, 1, 120000) <= 0 || recv(fd, &c, 1, 0) != 1)
         return -1;
     return c;
 }
@@ -93,7 +93,7 @@ static inline bool raw_exact(int fd, struct reply *r, size_t n)
     r->body = realloc(r->body, r->n + n + 1);
     while (n > 0) {
         struct pollfd p = {.fd = fd, .events = POLLIN};
-        if (poll(&p, 1, 20000) <= 0)
+        if (poll(&p, 1, 120000) <= 0)
             return false;
         ssize_t k = recv(fd, r->body + r->n, n, 0);
         if (k <= 0)
