@@ -11,6 +11,7 @@
 #include "api/alerts.h"
 #include "api/api_priv.h"
 #include "api/honeycomb_objects.h"
+#include "api/keys.h"
 #include "api/logs_exports.h"
 #include "api/logs_filters.h"
 #include "api/logs_queries.h"
@@ -46,6 +47,7 @@ struct skep_api *skep_api_new(const struct skep_api_config *cfg)
     api->logs_queries = skep_logs_queries_new(cfg->queries);
     api->watch = skep_api__alerts_new(api);
     skep_watch_start(api->watch);
+    skep_auth_hear(cfg->auth, skep_api__environments_changed, api);
     return api;
 }
 
@@ -134,6 +136,7 @@ void skep_api_free(struct skep_api *api)
 {
     if (!api)
         return;
+    skep_auth_hear(api->cfg.auth, NULL, NULL);
     skep_api_begin_stop(api);
     skep_logs_retention_free(api->retention);
     skep_logs_subscriptions_free(api->subscriptions);

@@ -30,6 +30,9 @@ SKEP_NODISCARD skep_rc skep_api__keys_issue(struct skep_api__job *job,
                                             skep_err *err);
 /* Make a change known to the gate; a failure to read is logged by the auth's own thread. */
 void skep_api__keys_changed(struct skep_api__job *job);
+/* What follows of it for the rest; alone, when `skep key` or `skep env` changed something beside
+ * the server.  Fits skep_auth_hear. */
+void skep_api__environments_changed(void *api);
 
 /* Refuses with 403 and returns false unless the caller is of all environments: what belongs to no
  * single one is not for the keys of one. */

@@ -30,13 +30,20 @@ void skep_api__keys_changed(struct skep_api__job *job)
     skep_err err;
     if (skep_auth_refresh(job->api->cfg.auth, &err) != SKEP_OK)
         skep_log(WARN, "keys changed, and cannot be read yet", SKEP_K_CSTR("error", err.text));
+    skep_api__environments_changed(job->api);
+}
+
+void skep_api__environments_changed(void *ctx)
+{
+    struct skep_api *api = ctx;
+    skep_err err;
     /* An environment that went took its rules, datasets, places, triggers along. */
-    skep_watch_changed(job->api->watch);
-    skep_notify_changed(job->api->cfg.notify);
-    if (skep_ingest_grouping_load(job->api->cfg.ingest, &err) != SKEP_OK)
+    skep_watch_changed(api->watch);
+    skep_notify_changed(api->cfg.notify);
+    if (skep_ingest_grouping_load(api->cfg.ingest, &err) != SKEP_OK)
         skep_log(WARN, "rules about grouping cannot be read, keeping those that are known",
                  SKEP_K_CSTR("error", err.text));
-    if (skep_ingest_datasets_load(job->api->cfg.ingest, &err) != SKEP_OK)
+    if (skep_ingest_datasets_load(api->cfg.ingest, &err) != SKEP_OK)
         skep_log(WARN, "datasets cannot be read, keeping those that are known",
                  SKEP_K_CSTR("error", err.text));
 }

@@ -126,13 +126,26 @@ static void look(struct skep_auth *a, bool *was_bad)
     skep_rc rc = SKEP_OK;
     skep_mutex_lock(&a->load_mu);
     uint64_t version = skep_state_keys_version(a->cfg.state);
-    if (version != a->version)
+    const bool other = version != a->version;
+    if (other)
         rc = load_locked(a, version, &err);
     skep_mutex_unlock(&a->load_mu);
+    skep_mutex_lock(&a->hear_mu);
+    if (other && rc == SKEP_OK && a->heard)
+        a->heard(a->heard_ctx);
+    skep_mutex_unlock(&a->hear_mu);
     if (rc != SKEP_OK && !*was_bad)
         skep_log(WARN, "cannot read the keys that changed: those read before stay in force",
                  SKEP_K_RC(rc), SKEP_K_CSTR("error", err.text));
     *was_bad = rc != SKEP_OK;
+}
+
+void skep_auth_hear(struct skep_auth *a, void (*heard)(void *ctx), void *ctx)
+{
+    skep_mutex_lock(&a->hear_mu);
+    a->heard = heard;
+    a->heard_ctx = ctx;
+    skep_mutex_unlock(&a->hear_mu);
 }
 
 static void watch(void *arg)
@@ -157,6 +170,7 @@ static void init(struct skep_auth *a, const struct skep_auth_config *cfg)
     skep_mutex_init(&a->mu, "auth");
     skep_mutex_init(&a->load_mu, "auth load");
     skep_mutex_init(&a->stop_mu, "auth stop");
+    skep_mutex_init(&a->hear_mu, "auth hear");
     skep_cond_init(&a->stop_cond);
     skep_index_init(&a->meter_ix, 16);
     skep_auth__sessions_init(&a->sessions);
@@ -179,6 +193,7 @@ static void done(struct skep_auth *a)
     skep_cond_done(&a->turn.free);
     skep_mutex_done(&a->turn.mu);
     skep_cond_done(&a->stop_cond);
+    skep_mutex_done(&a->hear_mu);
     skep_mutex_done(&a->stop_mu);
     skep_mutex_done(&a->load_mu);
     skep_mutex_done(&a->mu);

@@ -34,6 +34,10 @@ SKEP_NODISCARD skep_rc skep_auth_new(const struct skep_auth_config *cfg, struct 
 /* Ends the thread and keeps what keys were used for.  No request may ask any more.  NULL is fine.
  */
 void skep_auth_free(struct skep_auth *a);
+/* Call `heard` when keys or environments were changed by somebody else: by another process, once it
+ * is noticed.  On auth's own thread, without locks that others wait for long; NULL for no more,
+ * behind a call that runs.  Who changes them in this process says so himself. */
+void skep_auth_hear(struct skep_auth *a, void (*heard)(void *ctx), void *ctx);
 /* The gate for skep_net_config; valid until free. */
 struct skep_gate skep_auth_gate(struct skep_auth *a);
 /* Load the keys now, after changing them in this process.  Waits for the disk.

@@ -190,6 +190,9 @@ struct skep_auth {
         bool busy;
         unsigned waiting;
     } turn;
+    struct skep_mutex hear_mu; /* held over a call of it */
+    void (*heard)(void *ctx);
+    void *heard_ctx;
     struct skep_mutex stop_mu;
     struct skep_cond stop_cond;
     bool stop;

@@ -6,6 +6,9 @@
  * I2  the watch's state in memory is what the disk has: it is read with the rules and changed after
  *     a write that succeeded.
  * I3  one evaluation at a time: `mu_work` is held over the question.
+ * I4  what is dropped stays dropped, and who drops it waits for no question: it stands in `dropped`
+ *     before its rows go, and whoever has written of a watch looks there afterwards and takes its
+ *     rows away again.  The list ends when the rules are read anew, which have it no more.
  * Threads: one of its own; evaluate from workers.  Memory: an arena for the rules, one an
  * evaluation, charged to the budget. */
 #include "watch/watch.h"
@@ -15,10 +18,14 @@
 #include "base/mem.h"
 #include "os/thread.h"
 
-enum { UNTOLD_MAX = 64, RETRY_MS = 5000, LOOK_AGAIN_MS = 60000 };
+enum { UNTOLD_MAX = 64, RETRY_MS = 5000, LOOK_AGAIN_MS = 60000, DROPS_MAX = 64 };
 
 static const int64_t day_ns = INT64_C(86400000000000);
 static const int64_t minute_ns = INT64_C(60000000000);
+
+struct dropped {
+    skep_str environment, id;
+};
 
 struct skep_watch {
     struct skep_watch_config cfg;
@@ -33,8 +40,11 @@ struct skep_watch {
     bool unknown; /* the rules could not be read: what is watched is not what there is */
     struct skep_mutex mu;
     struct skep_cond bell;
-    bool reload, stopping; /* mu */
-    _Atomic bool cut;      /* stopping, for questions */
+    bool reload, stopping;             /* mu */
+    struct dropped dropped[DROPS_MAX]; /* mu */
+    size_t n_dropped;                  /* mu */
+    struct skep_arena names;           /* mu; theirs */
+    _Atomic bool cut;                  /* stopping, for questions */
 };
 
 /* --- the pure parts ------------------------------------------------------------------------------
@@ -145,6 +155,10 @@ static void load_if_asked_locked(struct skep_watch *w)
     skep_mutex_lock(&w->mu);
     bool reload = w->reload || w->unknown;
     w->reload = false;
+    if (reload) { /* I4: their objects went before they came here */
+        w->n_dropped = 0;
+        skep_arena_reset(&w->names);
+    }
     skep_mutex_unlock(&w->mu);
     skep_rc rc = reload ? load_locked(w, &err) : SKEP_OK;
     w->unknown = rc != SKEP_OK;
@@ -160,6 +174,17 @@ static bool is_cut(void *ctx)
 {
     struct skep_watch *w = ctx;
     return atomic_load_explicit(&w->cut, memory_order_relaxed);
+}
+
+static bool is_dropped(struct skep_watch *w, const struct skep_watch_rule *r)
+{
+    bool found = false;
+    skep_mutex_lock(&w->mu);
+    for (size_t i = 0; i < w->n_dropped && !found; i++)
+        found = skep_str_eq(w->dropped[i].id, r->id) &&
+                skep_str_eq(w->dropped[i].environment, r->environment);
+    skep_mutex_unlock(&w->mu);
+    return found;
 }
 
 /* Ask and note it (I1).  ret is in the arena. */
@@ -197,6 +222,10 @@ static skep_rc evaluate_locked(struct skep_watch *w, size_t i, int64_t slot_ns,
         ret->detail = SKEP_STR("{}");
     }
     SKEP_TRY(skep_state_note_evaluation(w->cfg.state, &next, ret, err));
+    if (is_dropped(w, r)) {
+        SKEP_TRY(skep_state_drop_watch(w->cfg.state, r->environment, r->id, err));
+        return skep_fail(err, SKEP_ENOTFOUND, "it was deleted while it was asked");
+    }
     w->states[i] = next; /* I2: texts are those of the rule or the load */
     w->untold = w->untold || !ret->told;
     return SKEP_OK;
@@ -235,11 +264,11 @@ static void evaluate_due_locked(struct skep_watch *w)
     skep_err err = {.text = ""};
     for (size_t i = 0; i < w->n_rules && !is_cut(w); i++) {
         int64_t slot = skep_watch_due(&w->rules[i], w->states[i].slot_ns, os->now_ns(os));
-        if (slot == 0)
+        if (slot == 0 || is_dropped(w, &w->rules[i]))
             continue;
         skep_arena_init(&arena, "watch", w->cfg.budget);
         skep_rc rc = evaluate_locked(w, i, slot, &arena, &e, &err);
-        if (rc != SKEP_OK && rc != SKEP_ECANCELED)
+        if (rc != SKEP_OK && rc != SKEP_ECANCELED && rc != SKEP_ENOTFOUND)
             skep_log(WARN, "an evaluation cannot be kept, retrying", SKEP_K_RC(rc),
                      SKEP_K_CSTR("error", err.text));
         skep_arena_done(&arena);
@@ -315,6 +344,7 @@ struct skep_watch *skep_watch_new(const struct skep_watch_config *cfg)
     skep_assert(cfg->os && cfg->state && cfg->rules && cfg->ask && cfg->tell);
     *w = (struct skep_watch){.cfg = *cfg, .reload = true, .untold = true};
     skep_arena_init(&w->arena, "watch rules", NULL);
+    skep_arena_init(&w->names, "watch drops", NULL);
     skep_mutex_init(&w->mu_work, "watch work");
     skep_mutex_init(&w->mu, "watch");
     skep_cond_init(&w->bell);
@@ -336,15 +366,27 @@ void skep_watch_changed(struct skep_watch *w)
     skep_mutex_unlock(&w->mu);
 }
 
+/* False: the list is full. */
+static bool note_dropped(struct skep_watch *w, skep_str environment, skep_str id)
+{
+    skep_mutex_lock(&w->mu);
+    bool room = w->n_dropped < DROPS_MAX;
+    if (room)
+        w->dropped[w->n_dropped++] =
+            (struct dropped){skep_arena_str(&w->names, environment), skep_arena_str(&w->names, id)};
+    skep_mutex_unlock(&w->mu);
+    return room;
+}
+
 skep_rc skep_watch_drop(struct skep_watch *w, skep_str environment, skep_str id, skep_err *err)
 {
-    skep_mutex_lock(&w->mu_work); /* an evaluation that runs writes its state behind us else */
+    bool noted = note_dropped(w, environment, id);
+    if (!noted) /* an evaluation that runs writes its state behind us else */
+        skep_mutex_lock(&w->mu_work);
     skep_rc rc = skep_state_drop_watch(w->cfg.state, environment, id, err);
-    skep_mutex_lock(&w->mu);
-    w->reload = true;
-    skep_cond_signal(&w->bell);
-    skep_mutex_unlock(&w->mu);
-    skep_mutex_unlock(&w->mu_work);
+    skep_watch_changed(w);
+    if (!noted)
+        skep_mutex_unlock(&w->mu_work);
     return rc;
 }
 
@@ -366,6 +408,7 @@ void skep_watch_free(struct skep_watch *w)
         return;
     skep_watch_stop(w);
     skep_arena_done(&w->arena);
+    skep_arena_done(&w->names);
     skep_cond_done(&w->bell);
     skep_mutex_done(&w->mu);
     skep_mutex_done(&w->mu_work);

@@ -76,7 +76,8 @@ void skep_watch_stop(struct skep_watch *w);
 void skep_watch_free(struct skep_watch *w);
 /* Rules were made, changed or dropped.  Threads: any. */
 void skep_watch_changed(struct skep_watch *w);
-/* The same of one that is gone: what was known of it goes, too, after an evaluation that runs.
+/* The same of one whose object is gone: what was known of it goes, too, and what an evaluation that
+ * runs will have found.  Does not wait for it (but behind 64 others that were dropped meanwhile).
  * Returns as skep_state_drop_watch.  Threads: any but I/O threads. */
 SKEP_NODISCARD skep_rc skep_watch_drop(struct skep_watch *w, skep_str environment, skep_str id,
                                        skep_err *err);

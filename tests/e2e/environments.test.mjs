@@ -2,8 +2,9 @@
 // Environments: whatever is asked, by whatever way, is answered from the rows of one environment;
 // the same ids in another are not seen, counted, found, followed, exported or deleted.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
-import { Skep, hex, nowNs, otlpTraces, until } from './support.mjs';
+import { Skep, binary, hex, nowNs, otlpTraces, until } from './support.mjs';
 
 const NAMES = ['default', 'staging', 'prod'];
 const as = (env) => ({ 'x-skep-environment': env });
@@ -69,7 +70,11 @@ test('an environment is all that a question sees', { timeout: 300000 }, async ()
   }
 });
 
-test('an environment that is deleted takes along what was made in it, at once', { timeout: 300000 }, async () => {
+const ways_to_delete = {
+  'by a call': async (skep) => assert.equal((await skep.call('DELETE', '/skep/v1/environments/prod')).status, 200),
+  'in the terminal beside the server': async (skep) => { execFileSync(binary, ['env', 'delete', 'prod', '--data', skep.dir]); },
+};
+for (const [how, drop] of Object.entries(ways_to_delete)) test(`an environment that is deleted ${how} takes along what was made in it, at once`, { timeout: 300000 }, async () => {
   const skep = await Skep.start();
   try {
     const make = async () => assert.equal((await skep.call('POST', '/skep/v1/environments', { name: 'prod' })).status, 201);
@@ -83,7 +88,7 @@ test('an environment that is deleted takes along what was made in it, at once', 
     assert.equal(await evaluate(), 200);
     await post('/skep/v1/notify/places', { name: 'ops', kind: 'webhook', target: 'http://127.0.0.1:9/' });
     await until('the place to be known', async () => await places() === 1);
-    assert.equal((await skep.call('DELETE', '/skep/v1/environments/prod')).status, 200);
+    await drop(skep);
     await until('the place to be forgotten', async () => await places() === 0);
     await make();
     assert.equal(await evaluate(), 404);

@@ -25,6 +25,7 @@ static struct {
     size_t n_rules;
     struct skep_watch_rule rules[3];
     bool met, broken, deaf, lost;
+    bool drops; /* the question is asked while somebody deletes what asks it */
     unsigned asked;
     int64_t slots[64];
     unsigned n_told;
@@ -60,6 +61,12 @@ static skep_rc ask(void *ctx, const struct skep_watch_ask *q, struct skep_watch_
     world.slots[world.asked++ % 64] = q->slot_ns;
     if (world.broken)
         return skep_fail(e, SKEP_EIO, "the disk is on fire");
+    if (world.drops) {
+        for (size_t i = world.n_rules; i-- > 0;)
+            assert_int_equal(
+                skep_watch_drop(watch, world.rules[i].environment, world.rules[i].id, e), SKEP_OK);
+        world.n_rules = 0;
+    }
     *ret = (struct skep_watch_answer){
         .has_value = true, .value = 7, .met = world.met, .detail = SKEP_STR("{\"a\":1}")};
     return SKEP_OK;
@@ -341,6 +348,59 @@ static void test_rules_change(void **unused)
     assert_int_equal(skep_watch_look(watch), INT64_MAX);
 }
 
+/* Who deletes what is being asked does not wait for the answer, and nothing of it stays or is told;
+ * of those that are to be asked in the same round neither. */
+static void test_dropped_while_asked(void **unused)
+{
+    struct skep_arena arena;
+    struct skep_watch_state *all;
+    struct skep_evaluation e;
+    size_t n = 1;
+    (void)unused;
+    skep_arena_init(&arena, "test", NULL);
+    world.met = world.drops = true;
+    world.rules[1] = world.rules[0];
+    world.rules[1].id = SKEP_STR("b");
+    world.n_rules = 2;
+    (void)skep_watch_look(watch);
+    assert_int_equal(world.asked, 1);
+    assert_int_equal(skep_state_watches(state, NULL, &arena, &all, &n, &err), SKEP_OK);
+    assert_int_equal(n, 0);
+    assert_int_equal(skep_state_evaluations(state, HERE, SKEP_STR("a"), 0, &arena, &e, 1, &n, &err),
+                     SKEP_OK);
+    assert_int_equal(n, 0);
+    assert_int_equal(world.n_told, 0);
+    assert_int_equal(skep_watch_look(watch), INT64_MAX);
+
+    world.n_rules = 1; /* by who evaluates at once */
+    skep_watch_changed(watch);
+    assert_int_equal(skep_watch_evaluate(watch, HERE, SKEP_STR("a"), &arena, &e, &err),
+                     SKEP_ENOTFOUND);
+    assert_int_equal(skep_state_watches(state, NULL, &arena, &all, &n, &err), SKEP_OK);
+    assert_int_equal(n, 0);
+
+    world.drops = false; /* another of the same id: it is new */
+    world.n_rules = 1;
+    skep_watch_changed(watch);
+    (void)skep_watch_look(watch);
+    expect_told(1, SKEP_WATCH_FIRED);
+    skep_arena_done(&arena);
+}
+
+/* More than are remembered: they wait, and go. */
+static void test_many_dropped(void **unused)
+{
+    char id[16];
+    (void)unused;
+    for (int i = 0; i < 100; i++) {
+        snprintf(id, sizeof id, "x%d", i);
+        assert_int_equal(skep_watch_drop(watch, HERE, skep_str_c(id), &err), SKEP_OK);
+    }
+    world.met = true;
+    (void)skep_watch_look(watch);
+    expect_told(1, SKEP_WATCH_FIRED);
+}
+
 /* A clock that ran a year ahead and was put right: who watches goes on, once a slot. */
 static void test_clock_set_back(void **unused)
 {
@@ -428,6 +488,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_crash_before_telling, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_errors_decide_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_rules_change, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_dropped_while_asked, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_many_dropped, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_clock_set_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_rules_lost, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_evaluate_now, set_up, tear_down),
