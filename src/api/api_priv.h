@@ -211,16 +211,25 @@ SKEP_NODISCARD skep_rc skep_api__facets(struct skep_api__job *job, const struct 
 SKEP_NODISCARD bool skep_api__page_lang(struct skep_api__job *job, struct skep_lang_opts *ret);
 /* start, end, dataset of the query string -> plan; false when the request has been refused. */
 bool skep_api__scope(struct skep_api__job *job, struct skep_plan *plan);
-/* Keep a question that was answered, with what `write` makes of its answer, where its request says
- * keep=true; *ret is then its id.  It goes without a place in the history when that cannot be
- * written, without its answer when that is very large: the question itself is answered. */
+/* Keep a question that was answered, with what `write` makes of its answer; *ret is then its id.
+ * The page's where its request says keep=true; a program's (`question` is not empty) always, the
+ * newest answer of each question in the place of the one before: who polls pushes nobody out.  It
+ * goes without a place in the history when that cannot be written, without its answer when that is
+ * very large: the question itself is answered. */
 struct skep_result;
 struct skep_api__kept_run {
     const struct skep_plan *plan;
     const struct skep_result *result, *then; /* NULL = with no earlier time */
+    skep_str question;                       /* empty = the request's body */
+    skep_str owner, actor;                   /* with it: skep_api__asker, before the answer */
     void (*write)(struct skep_api__job *job, struct skep_api__out *out,
                   const struct skep_api__kept_run *run);
 };
+/* Who asks, as runs keep it, in the arena: a request that was answered is gone. */
+void skep_api__asker(struct skep_api__job *job, skep_str *ret_owner, skep_str *ret_actor);
+/* A `write`: the members of an answer of /skep/v1/query (page_query.c). */
+void skep_api__page_members(struct skep_api__job *job, struct skep_api__out *out,
+                            const struct skep_api__kept_run *run);
 bool skep_api__keep_run(struct skep_api__job *job, const struct skep_api__kept_run *run,
                         skep_state_id *ret);
 /* A parameter of the query string, or an empty slice. */

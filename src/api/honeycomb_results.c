@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* POST /1/query_results/{dataset}: run a stored query; GET .../{id}: poll it.
  *
- *   POST -> 201 + Location at once; the same worker then runs the question and stores its answer
+ *   POST -> 201 + Location at once; the same worker then runs the question and stores its answer,
+ *           which gets a place in the history, too (page_runs.c)
  *   GET  -> {"complete":false} ... {"complete":true,"data":{...}}
  *
  * Results live in the state database, so a link works after a restart.  A result whose question
@@ -17,7 +18,7 @@
 static const size_t data_limit_bytes = 32 << 20;
 
 struct request {
-    skep_str query_id;
+    skep_str query_id, owner, actor;
     struct skep_api__result_opts show;
     bool disable_series;
     unsigned limit;
@@ -101,6 +102,25 @@ static bool stopping(void *ctx)
     return skep_api__stopped(ctx);
 }
 
+/* The question as the page has them: with its dataset. */
+static skep_str question_of(struct skep_api__job *job, const struct skep_plan *plan, skep_str spec)
+{
+    struct skep_buf buf;
+    struct skep_json json;
+    if (plan->dataset.n == 0)
+        return spec;
+    skep_buf_init(&buf, SKEP_LIMIT_API_BODY_BYTES + (64 << 10));
+    skep_json_init(&json, &buf);
+    skep_json_object(&json);
+    skep_json_put_str(&json, SKEP_STR("dataset"), plan->dataset);
+    if (spec.n > 2)
+        skep_buf_u8(&buf, ',');
+    skep_buf_str(&buf, skep_str_skip(spec, 1));
+    skep_str text = buf.bad ? spec : skep_arena_str(&job->arena, skep_buf_text(&buf));
+    skep_buf_done(&buf);
+    return text;
+}
+
 /* The dataset's real name behind its slug: the URL's text matches names case-folded already;
  * another spelling was resolved when the query was stored. */
 static skep_rc run_query(struct skep_api__job *job, const struct skep_state_query *q,
@@ -120,6 +140,17 @@ static skep_rc run_query(struct skep_api__job *job, const struct skep_state_quer
         return skep_fail(err, SKEP_EINVAL, "%s: %s", issue.field, issue.text);
     job->opts.canceled = stopping;
     SKEP_TRY(skep_query_aggregate(job->api->cfg.store, plan, &job->opts, &result, err));
+    skep_state_id run;
+    (void)skep_api__keep_run(/* the history may go without it */
+                             job,
+                             &(struct skep_api__kept_run){.plan = plan,
+                                                          .result = result,
+                                                          .write = skep_api__page_members,
+                                                          .owner = want->owner,
+                                                          .actor = want->actor,
+                                                          .question =
+                                                              question_of(job, plan, q->spec)},
+                             &run);
     struct skep_buf buf;
     skep_buf_init(&buf, data_limit_bytes);
     skep_json_init(&json, &buf);
@@ -166,6 +197,7 @@ static void create(struct skep_api__job *job)
     struct skep_state *state = job->api->cfg.state;
     skep_str options = skep_arena_str(&job->arena, skep_bytes_str(job->req->body));
     skep_str name = skep_arena_str(&job->arena, d.name);
+    skep_api__asker(job, &want.owner, &want.actor);
     skep_rc rc =
         skep_state_get_query(state, job->opts.environment, want.query_id, &job->arena, &q, &err);
     if (rc == SKEP_OK)

@@ -195,9 +195,8 @@ static void compared(struct skep_api__out *out, const struct skep_result *then)
     skep_json_end(json);
 }
 
-/* The members of a result. */
-static void members(struct skep_api__job *job, struct skep_api__out *out,
-                    const struct skep_api__kept_run *run)
+void skep_api__page_members(struct skep_api__job *job, struct skep_api__out *out,
+                            const struct skep_api__kept_run *run)
 {
     const struct skep_result *r = run->result;
     struct skep_json *json = &out->json;
@@ -224,7 +223,7 @@ static void write_result(struct skep_api__job *job, const struct skep_api__kept_
     skep_json_put_str(json, SKEP_STR("type"), SKEP_STR("result"));
     if (kept)
         skep_json_put_str(json, SKEP_STR("run"), skep_state_id_str(&id));
-    members(job, &job->out, run);
+    skep_api__page_members(job, &job->out, run);
     skep_json_end(json);
     skep_buf_u8(&job->out.buf, '\n');
 }
@@ -252,8 +251,9 @@ static void query(struct skep_api__job *job)
         skep_api__lines_failed(job, rc, &err);
         return;
     }
-    write_result(job, &(struct skep_api__kept_run){
-                          .plan = plan, .result = result, .then = then, .write = members});
+    write_result(
+        job, &(struct skep_api__kept_run){
+                 .plan = plan, .result = result, .then = then, .write = skep_api__page_members});
     skep_api__out_end(&job->out);
 }
 

@@ -2,6 +2,7 @@
 /* The history of questions, each with its answer as it was:
  *
  *   POST   /skep/v1/query?keep=true    (page_query.c) asks, and keeps
+ *   POST   /1/query_results/:dataset   (honeycomb_results.c) too
  *   GET    /skep/v1/runs               the newest first, a page at a time
  *   GET    /skep/v1/runs/:id           one, with its answer
  *   PATCH  /skep/v1/runs/:id           {"name","starred"}
@@ -33,6 +34,12 @@ static skep_str owner_of(struct skep_api__job *job)
                              (unsigned long long)(c->user ? c->user : c->key));
 }
 
+void skep_api__asker(struct skep_api__job *job, skep_str *ret_owner, skep_str *ret_actor)
+{
+    *ret_owner = owner_of(job);
+    *ret_actor = skep_arena_str(&job->arena, job->req->caller.actor);
+}
+
 // --- keeping -----------------------------------------------------------------------------------
 
 /* The answer's text, packed; empty when it is too large. */
@@ -56,14 +63,17 @@ static bool put(struct skep_api__job *job, const struct skep_api__kept_run *run,
                 const struct skep_buf *packed, skep_state_id *ret)
 {
     skep_err err;
-    skep_str question = skep_bytes_str(job->req->body);
+    const bool program = run->question.n > 0;
+    skep_str question = program ? run->question : skep_bytes_str(job->req->body);
     struct skep_run r = {
         .environment = job->opts.environment,
-        .owner = owner_of(job),
-        .actor = job->req->caller.actor,
+        .owner = program ? run->owner : owner_of(job),
+        .actor = program ? run->actor : job->req->caller.actor,
         .question = question,
         .path = skep_api__plan_page_path(&job->arena, run->plan->dataset, question, run->plan),
-        .same = skep_hash(job->req->body),
+        /* A program's never stands in the place of one that was asked in the page. */
+        .same = program ? ~skep_hash(skep_str_bytes(question)) : skep_hash(job->req->body),
+        .instead = program,
         .created_ns = skep_api__now(job->api),
         .elapsed_ns = run->result->elapsed_ns,
         .rows_examined = run->result->rows_examined,
@@ -82,8 +92,10 @@ bool skep_api__keep_run(struct skep_api__job *job, const struct skep_api__kept_r
 {
     const size_t room = ANSWER_BYTES + skep_pack_bound(ANSWER_BYTES);
     struct skep_buf packed;
-    if (!skep_str_eq(skep_api__param(job->req, SKEP_STR("keep")), SKEP_STR("true")) ||
-        job->req->body.n > SKEP_RUN_QUESTION_MAX)
+    size_t n = run->question.n ? run->question.n : job->req->body.n;
+    if ((!run->question.n &&
+         !skep_str_eq(skep_api__param(job->req, SKEP_STR("keep")), SKEP_STR("true"))) ||
+        n > SKEP_RUN_QUESTION_MAX)
         return false;
     bool fits = skep_budget_take(&job->budget, room, NULL) == SKEP_OK;
     skep_buf_init(&packed, skep_pack_bound(ANSWER_BYTES));

@@ -53,7 +53,15 @@ static skep_rc make_room_locked(struct skep_state *s, skep_str environment, int6
 static skep_rc put_locked(struct skep_state *s, const struct skep_run *r, skep_state_id id,
                           skep_err *err)
 {
-    sqlite3_stmt *st = skep_state__use(s, SKEP_STATE__RUN_PUT);
+    sqlite3_stmt *st;
+    if (r->instead) {
+        st = skep_state__use(s, SKEP_STATE__RUN_BEFORE);
+        skep_state__bind_str(st, 1, r->environment);
+        skep_state__bind_i64(st, 2, (int64_t)r->same);
+        skep_state__bind_str(st, 3, r->owner);
+        SKEP_TRY(skep_state__run(s, st, err));
+    }
+    st = skep_state__use(s, SKEP_STATE__RUN_PUT);
     skep_state__bind_str(st, 1, skep_state_id_str(&id));
     skep_state__bind_str(st, 2, r->environment);
     skep_state__bind_str(st, 3, r->owner);

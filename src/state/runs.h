@@ -34,6 +34,7 @@ struct skep_run {
     uint64_t bytes;    /* of the answer, packed; 0 = it was too large to be kept */
     skep_bytes answer; /* put and get */
     uint64_t times;    /* lists with `once`: how often it was asked */
+    bool instead;      /* put: those of the same owner and question that nobody keeps go */
 };
 
 /* Keep one; id and number are made.  Returns SKEP_OK | SKEP_EIO | SKEP_ENOSPC. */

@@ -143,3 +143,39 @@ test('environments and rights: seen by who may ask there, changed by who asked',
   await skep.json('POST', '/skep/v1/environments', { name: 'staging' });
   assert.deepEqual((await runs('', there)).runs, []);
 });
+
+test("what programs ask by Honeycomb's API is in it: the newest answer of each question, in its environment", async () => {
+  await send(4, 'robot');
+  await until('the dataset', async () => (await skep.json('GET', '/1/datasets')).some((d) => d.slug === 'robot'));
+  const of = async () => (await runs('?q=robot')).runs;
+  const before = (await of()).length;
+  const poll = async (question, headers = {}) => {
+    const { id } = await skep.json('POST', '/1/queries/robot', question, headers);
+    const result = await skep.json('POST', '/1/query_results/robot', { query_id: id, disable_series: false }, headers);
+    return until('the result', async () => { const r = await skep.json('GET', `/1/query_results/robot/${result.id}`, undefined, headers); return r.complete && r; });
+  };
+  const question = { time_range: 3600, breakdowns: ['name'], calculations: [{ op: 'COUNT' }, { op: 'HEATMAP', column: 'duration_ms' }] };
+  await poll(question);
+  const [one] = await of();
+  assert.deepEqual([one.mine, one.answered, one.question.dataset, one.question.breakdowns, new URL(one.path, skep.url).searchParams.get('ds')], [true, true, 'robot', ['name'], 'robot']);
+  const { result } = await skep.json('GET', `/skep/v1/runs/${one.id}`);
+  assert.equal(result.totals.values[0], 4);
+  assert.deepEqual(result.groups.map((g) => [g.key[0], g.values[0]]).sort(), [['work 0', 2], ['work 1', 1], ['work 2', 1]]);
+  assert.ok(result.heatmaps['HEATMAP(duration_ms)'].edges.length > 1 && result.times_ms.length > 1);
+  // Who polls has one place, with the newest answer; what somebody keeps stays beside it.
+  await send(1, 'robot');
+  for (let i = 0; i < 3; i++) await poll(question);
+  const [again, ...rest] = await of();
+  assert.equal(rest.length, before);
+  assert.notEqual(again.id, one.id);
+  assert.equal((await skep.json('GET', `/skep/v1/runs/${again.id}`)).result.totals.values[0], 5);
+  await skep.json('PATCH', `/skep/v1/runs/${again.id}`, { starred: true });
+  await poll(question);
+  assert.equal((await of()).length, before + 2);
+  // The page's own of the same text is another one.
+  await ask((await of())[0].question);
+  await poll(question);
+  assert.equal((await of()).length, before + 3);
+  await poll({ ...question, limit: 5 });
+  assert.equal((await of()).length, before + 4);
+});
