@@ -3,7 +3,9 @@
 // it items made to hurt: too large, nested without end, stacks of tens of thousands of frames. Nothing is lost from
 // the counts, memory stays in its bounds, and the inbox answers.
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { Skep, sleep, until } from './support.mjs';
 
@@ -86,4 +88,37 @@ test('a storm: what is counted, what is told apart, what it costs', async () => 
   await until('once more', async () => (await skep.json('GET', `/skep/v1/items/${known.id}`)).total === known.total_occurrences + 1);
   for (const order of ['last', 'first', 'total', 'level']) assert.equal((await list(`order=${order}&limit=50`)).items.length, 50);
   assert.equal((await list(`words=${known.title.split(':')[0]}`)).items[0].id, known.id);
+});
+
+// The inbox counts in transactions of its own, which nobody waits for: killed in the midst of it, again and again, it
+// goes on where it was. Errors that are known and errors that are new, each counted once.
+test('killed while it counts: each occurrence is counted once', async () => {
+  const KNOWN = 300, ROUNDS = 6;
+  const dir = mkdtempSync(join(tmpdir(), 'skep-e2e-'));
+  let server = await Skep.start({ dir });
+  const want = new Map();
+  try {
+    for (let round = 0; round < ROUNDS; round++) {
+      const logRecords = [...Array(BATCH)].map((_, k) => {
+        const name = `Killed_${letters(k % 4 ? (k * 7) % KNOWN : KNOWN + round * BATCH + k)}`;
+        want.set(name, (want.get(name) ?? 0) + 1);
+        return { timeUnixNano: `${Date.now()}000000`, severityNumber: 17, attributes: [text('exception.type', name), text('exception.message', 'no row')] };
+      });
+      const sent = await server.call('POST', '/v1/logs', JSON.stringify(lines(logRecords)), { 'content-type': 'application/json' });
+      assert.equal(sent.status, 200);
+      await server.kill();
+      server = await Skep.start({ dir });
+    }
+    const total = (items) => items.reduce((n, i) => n + i.total_occurrences, 0);
+    let items;
+    await until('all to be counted', async () => {
+      items = (await server.json('GET', '/api/1/items/?limit=5000')).result.items;
+      return total(items) >= ROUNDS * BATCH;
+    }, 120000);
+    assert.equal(items.length, want.size);
+    for (const i of items) assert.equal(i.total_occurrences, want.get(i.title.split(':')[0]), i.title);
+  } finally {
+    await server.done();
+    rmSync(dir, { recursive: true, force: true });
+  }
 });
