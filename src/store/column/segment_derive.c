@@ -9,7 +9,7 @@
  * segment_base.c.
  *
  * I1  a base stands in the row group with codes of its own (never mapped).
- * I2  x[row] < m of every base.
+ * I2  x[row] < m of every base; n_of[x] rows have it, the rows without a value counted as x 0.
  * Threads: one. */
 #include "base/assert.h"
 #include "base/mem.h"
@@ -17,11 +17,11 @@
 #include "store/column/segment_write.h"
 
 enum {
-    BASE_CODES = 4096, /* a base has fewer */
-    KEPT_BASES = 2,    /* the first ones stay, the others go in turn */
-    LISTED_SHARE = 16, /* a list of rows is tried when at most so many are listed */
-    MAX_LOOKS = 2,     /* bases that a column is held against in full */
-    TINY_SHARE = 64    /* bytes a value; an encoding that small is taken without looking further */
+    BASE_CODES = SKEP_WBASE_CODES, /* a base has fewer */
+    KEPT_BASES = 2,                /* the first ones stay, the others go in turn */
+    LISTED_SHARE = 16,             /* a list of rows is tried when at most so many are listed */
+    MAX_LOOKS = 2,                 /* bases that a column is held against in full */
+    TINY_SHARE = 64 /* bytes a value; an encoding that small is taken without looking further */
 };
 
 void skep_segment__add_base(struct skep_segment_writer *w, uint32_t key, uint8_t presence,
@@ -40,25 +40,36 @@ void skep_segment__add_base(struct skep_segment_writer *w, uint32_t key, uint8_t
     if (at >= SKEP_WBASES)
         at = KEPT_BASES + at % (SKEP_WBASES - KEPT_BASES);
     struct skep_wbase *b = &w->bases[at];
-    if (!b->x)
+    if (!b->x) {
         b->x = skep_alloc_n(uint16_t, w->group_rows);
+        b->n_of = skep_alloc_n(uint32_t, BASE_CODES + 1);
+    }
     b->key = key;
     b->m = (uint32_t)top + 2;
     b->presence = presence;
     if (w->col.n < w->n_rows)
         memset(b->x, 0, w->n_rows * sizeof *b->x);
+    memset(b->n_of, 0, b->m * sizeof *b->n_of);
+    b->n_of[0] = w->n_rows - w->col.n;
     uint32_t k = 0;
     for (uint32_t word = 0; word < (w->n_rows + 63) / 64; word++)
-        for (uint64_t m = w->col.bitmap[word]; m; m &= m - 1)
+        for (uint64_t m = w->col.bitmap[word]; m; m &= m - 1) {
+            b->n_of[codes[k] + 1]++;
             b->x[word * 64 + SKEP_CTZ64(m)] = (uint16_t)(codes[k++] + 1);
+        }
     skep_assert(k == w->col.n);
 }
 
 static struct skep_map_in map_input(const struct skep_segment_writer *w, const struct skep_wbase *b,
                                     const int64_t *v)
 {
-    return (struct skep_map_in){
-        .x = b->x, .m = b->m, .n_rows = w->n_rows, .bitmap = w->col.bitmap, .v = v, .n = w->col.n};
+    return (struct skep_map_in){.x = b->x,
+                                .n_of = b->n_of,
+                                .m = b->m,
+                                .n_rows = w->n_rows,
+                                .bitmap = w->col.bitmap,
+                                .v = v,
+                                .n = w->col.n};
 }
 
 bool skep_segment__derive(struct skep_segment_writer *w, const int64_t *v)

@@ -15,16 +15,42 @@
  * I1  after gather, w->col holds n values in row order, n = bits set in w->col.bitmap.
  * I2  readers stay open until the next gather: their dictionaries hold the strings.
  * Threads: one. */
-#include <stdlib.h>
-
 #include "base/assert.h"
 #include "base/mem.h"
 #include "store/column/segment_write.h"
 
-static int by_u64(const void *a, const void *b)
+/* v[n] of a source by its row, by two digits or as many as its rows take; tmp[n] is scratch. */
+static void sort_slots(uint64_t *v, uint32_t n, uint64_t *tmp)
 {
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-    return (x > y) - (x < y);
+    enum { DIGIT = 11, ROW_SHIFT = 16 };
+    uint64_t min = UINT64_MAX, max = 0;
+    bool ascend = true;
+    for (uint32_t i = 0; i < n; i++) {
+        ascend = ascend && (i == 0 || v[i - 1] < v[i]);
+        min = SKEP_MIN(min, v[i]);
+        max = SKEP_MAX(max, v[i]);
+    }
+    if (ascend)
+        return;
+    uint64_t base = min >> ROW_SHIFT, top = (max >> ROW_SHIFT) - base;
+    uint64_t *from = v, *to = tmp;
+    for (unsigned shift = 0; top >> shift; shift += DIGIT) {
+        uint32_t at[1 << DIGIT] = {0}, sum = 0;
+        for (uint32_t i = 0; i < n; i++)
+            at[((from[i] >> ROW_SHIFT) - base) >> shift & ((1 << DIGIT) - 1)]++;
+        for (uint32_t d = 0; d < SKEP_ARRAY_LEN(at); d++) {
+            uint32_t of = at[d];
+            at[d] = sum;
+            sum += of;
+        }
+        for (uint32_t i = 0; i < n; i++)
+            to[at[((from[i] >> ROW_SHIFT) - base) >> shift & ((1 << DIGIT) - 1)]++] = from[i];
+        uint64_t *swap = from;
+        from = to;
+        to = swap;
+    }
+    if (from != v)
+        memcpy(v, from, n * sizeof *v);
 }
 
 void skep_segment__slot_rows(struct skep_segment_writer *w)
@@ -45,7 +71,7 @@ void skep_segment__slot_rows(struct skep_segment_writer *w)
         first[s] = first[s + 1];
     first[n_sources] = w->n_rows;
     for (unsigned s = 0; s < n_sources; s++)
-        qsort(w->slots + first[s], first[s + 1] - first[s], sizeof *w->slots, by_u64);
+        sort_slots(w->slots + first[s], first[s + 1] - first[s], (uint64_t *)w->tmp);
 }
 
 /* Where values go, by row of the group. */
@@ -54,20 +80,45 @@ struct target {
     enum skep_segment_form form;
     const uint32_t *map; /* list numbers of the source -> of the segment; NULL = as they are */
     uint32_t map_size;
-    bool marking; /* w->present says which rows have a value; until then all before `at` have */
-    uint32_t at;  /* slots gone through */
+    enum {
+        ALL_HAVE, /* every row before `at` has a value */
+        FEW_HAVE, /* few had so far: the bits of w->col.bitmap say which */
+        MARKED    /* w->present says which */
+    } known;
+    uint32_t at; /* slots gone through */
 };
 
-/* From here on rows lack values: those before had one. */
+/* From here on rows lack values. */
 static void start_marking(struct target *t)
 {
     struct skep_segment_writer *w = t->w;
-    if (t->marking)
+    if (t->known == MARKED)
         return;
     memset(w->present, 0, ((size_t)w->n_rows + 63) / 64 * 64);
-    for (uint32_t k = 0; k < t->at; k++)
+    for (uint32_t k = 0; t->known == ALL_HAVE && k < t->at; k++)
         w->present[(uint16_t)w->slots[k]] = 1;
-    t->marking = true;
+    for (uint32_t word = 0; t->known == FEW_HAVE && word < (w->n_rows + 63) / 64; word++)
+        for (uint64_t m = w->col.bitmap[word]; m; m &= m - 1)
+            w->present[word * 64 + SKEP_CTZ64(m)] = 1;
+    t->known = MARKED;
+}
+
+/* Few of the next rows have a value, or none: setting bits one by one is cheaper then than a byte a
+ * row, which must be cleared and gone through, all 64 KiB of them, for each column. */
+static void expect_few(struct target *t)
+{
+    if (t->known == ALL_HAVE && t->at == 0)
+        t->known = FEW_HAVE;
+    else if (t->known == ALL_HAVE)
+        start_marking(t);
+}
+
+static inline void mark(const struct target *t, uint32_t row)
+{
+    if (t->known == FEW_HAVE)
+        t->w->col.bitmap[row / 64] |= 1ull << (row % 64);
+    else
+        t->w->present[row] = 1;
 }
 
 /* Tokens for n strings of a new domain; *ret_base is the first one's. */
@@ -156,7 +207,7 @@ static skep_rc map_lists(const struct target *t, const struct skep_vec *v, int64
             for (uint64_t m = v->valid[word]; m; m &= m - 1) {                                     \
                 const uint32_t at = word * 64 + SKEP_CTZ64(m);                                     \
                 const uint32_t row = (uint16_t)slots[at], i = at & step;                           \
-                w->present[row] = 1;                                                               \
+                mark(t, row);                                                                      \
                 body;                                                                              \
             }                                                                                      \
     } else {                                                                                       \
@@ -165,7 +216,7 @@ static skep_rc map_lists(const struct target *t, const struct skep_vec *v, int64
             const uint32_t i = at & step;                                                          \
             if (v->valid && !(v->valid[at / 64] >> (at % 64) & 1))                                 \
                 continue;                                                                          \
-            w->present[row] = 1;                                                                   \
+            mark(t, row);                                                                          \
             body;                                                                                  \
         }                                                                                          \
     }
@@ -175,7 +226,7 @@ static skep_rc take_values(struct target *t, const struct skep_vec *v, uint64_t 
                            const uint64_t *slots, uint32_t n, skep_err *err)
 {
     struct skep_segment_writer *w = t->w;
-    int64_t mapped[SKEP_BLOCK_ROWS];
+    SKEP_UNINIT int64_t mapped[SKEP_BLOCK_ROWS];
     const bool dense = v->n == n;
     const uint32_t step = v->constant ? 0 : UINT32_MAX; /* a constant stands at index 0 */
     uint32_t base;
@@ -213,6 +264,16 @@ static skep_rc take_values(struct target *t, const struct skep_vec *v, uint64_t 
 }
 #undef EACH_PRESENT
 
+/* Of the rows of a block. */
+static bool few_valid(const struct skep_vec *v)
+{
+    enum { FEW = 16 }; /* one in so many */
+    uint32_t has = 0;
+    for (uint32_t word = 0; v->valid && word < (v->n + 63) / 64; word++)
+        has += SKEP_POPCOUNT64(v->valid[word]);
+    return v->valid && has <= v->n / FEW;
+}
+
 /* slots[0..n) lie in one block of the source. */
 static skep_rc take_block(struct target *t, struct skep_colreader *r, const uint64_t *slots,
                           uint32_t n, skep_err *err)
@@ -221,11 +282,13 @@ static skep_rc take_block(struct target *t, struct skep_colreader *r, const uint
     unsigned span = (unsigned)((slots[n - 1] >> 16) - row0 + 1);
     struct skep_vec v;
     SKEP_TRY(r->ops->read(r, row0, span, &v, err));
-    if (v.none || v.valid)
+    if (v.none || few_valid(&v))
+        expect_few(t);
+    else if (v.valid || t->known == FEW_HAVE)
         start_marking(t);
     if (!v.none)
         SKEP_TRY(take_values(t, &v, row0, slots, n, err));
-    if (t->marking && !v.none && !v.valid && span == n)
+    if (t->known == MARKED && !v.none && !v.valid && span == n)
         for (uint32_t k = 0; k < n; k++)
             t->w->present[(uint16_t)slots[k]] = 1;
     t->at += n;
@@ -259,7 +322,7 @@ static skep_rc put_few(struct target *t, const uint64_t *slots, uint32_t n_slots
         if (slots[at] >> 16 != rows[k])
             continue; /* dead, or of another group */
         uint32_t row = (uint16_t)slots[at];
-        w->present[row] = 1;
+        mark(t, row);
         if (dict)
             w->tokens[row] = base + (uint32_t)w->few_values[k];
         else
@@ -281,9 +344,27 @@ static skep_rc take_few(struct target *t, struct skep_colreader *r, uint32_t at,
                  r->ops->few(r, row0, n, SKEP_WFEW, w->few_rows, w->few_values, &n_few, &dict);
     if (!*ret_taken)
         return SKEP_OK;
-    start_marking(t);
+    expect_few(t);
     t->at += end - at;
     return put_few(t, w->slots + at, end - at, n_few, dict, err);
+}
+
+/* Where the slots of slots[at]'s block end, at most at `end`.  A block of which all rows are here
+ * is found at once: nothing goes through all rows for each column. */
+static uint32_t block_end(const uint64_t *slots, uint32_t at, uint32_t end)
+{
+    uint64_t row = slots[at] >> 16, last = row / SKEP_BLOCK_ROWS * SKEP_BLOCK_ROWS;
+    uint32_t to = at + (uint32_t)(last + SKEP_BLOCK_ROWS - row), low = at + 1;
+    last += SKEP_BLOCK_ROWS - 1;
+    to = SKEP_MIN(to, end);
+    while (low < to && slots[to - 1] >> 16 > last) { /* one in the block, one behind it */
+        uint32_t mid = (low + to - 1) / 2;
+        if (slots[mid] >> 16 > last)
+            to = mid;
+        else
+            low = mid + 1;
+    }
+    return to;
 }
 
 static skep_rc take_source(struct target *t, struct skep_colreader *r, unsigned source,
@@ -297,10 +378,7 @@ static skep_rc take_source(struct target *t, struct skep_colreader *r, unsigned 
     if (taken)
         return SKEP_OK;
     while (at < end) {
-        uint64_t block = (w->slots[at] >> 16) / SKEP_BLOCK_ROWS;
-        uint32_t to = at + 1;
-        while (to < end && (w->slots[to] >> 16) / SKEP_BLOCK_ROWS == block)
-            to++;
+        uint32_t to = block_end(w->slots, at, end);
         SKEP_TRY(take_block(t, r, w->slots + at, to - at, err));
         at = to;
     }
@@ -337,12 +415,21 @@ static void all_present(struct skep_segment_writer *w, enum skep_segment_form fo
         memset(c->ints, 0, c->n * sizeof *c->ints);
 }
 
+/* Bits set in w->col.bitmap. */
+static uint32_t count_bits(const struct skep_segment_writer *w)
+{
+    uint32_t n = 0;
+    for (uint32_t word = 0; word < (w->n_rows + 63) / 64; word++)
+        n += SKEP_POPCOUNT64(w->col.bitmap[word]);
+    return n;
+}
+
 /* Push the present values together, in row order. */
-static void compact(struct skep_segment_writer *w, enum skep_segment_form form)
+static void compact(struct skep_segment_writer *w, enum skep_segment_form form, bool few)
 {
     struct skep_wcolumn *c = &w->col;
     uint32_t n = 0;
-    c->n = pack_present(w);
+    c->n = few ? count_bits(w) : pack_present(w);
     if (form == SKEP_FORM_EMPTY)
         memset(c->ints, 0, c->n * sizeof *c->ints);
     if (form == SKEP_FORM_EMPTY || form == SKEP_FORM_ID16)
@@ -411,7 +498,7 @@ skep_rc skep_segment__gather(struct skep_segment_writer *w, uint32_t key, skep_e
             continue;
         SKEP_TRY(open_key(w, key, s, &r, err));
         if (!r) {
-            start_marking(&t);
+            expect_few(&t);
             t.at += n;
             continue;
         }
@@ -419,7 +506,10 @@ skep_rc skep_segment__gather(struct skep_segment_writer *w, uint32_t key, skep_e
         set_map(&t, key, s);
         SKEP_TRY(take_source(&t, r, s, err));
     }
-    (t.marking ? compact : all_present)(w, t.form);
+    if (t.known == ALL_HAVE)
+        all_present(w, t.form);
+    else
+        compact(w, t.form, t.known == FEW_HAVE);
     skep_assert(w->col.n <= w->n_rows);
     return SKEP_OK;
 }

@@ -248,9 +248,19 @@ void skep_reader__valid(const struct skep_segment_reader *r, uint32_t first, uin
 static void spread_ints(const uint64_t *valid, const int64_t *in, uint32_t n, int64_t *out)
 {
     uint32_t k = 0;
-    for (uint32_t row = 0; row < n; row++) {
-        out[row] = in[k];
-        k += (uint32_t)(valid[row / 64] >> (row % 64) & 1);
+    for (uint32_t row = 0; row < n; row += 64) {
+        uint32_t m = SKEP_MIN(n - row, 64u);
+        uint64_t word = valid[row / 64];
+        if (word == 0) {
+            int64_t v = in[k];
+            for (uint32_t i = 0; i < m; i++)
+                out[row + i] = v;
+            continue;
+        }
+        for (uint32_t i = 0; i < m; i++) {
+            out[row + i] = in[k];
+            k += (uint32_t)(word >> i & 1);
+        }
     }
 }
 

@@ -666,8 +666,10 @@ static void free_writer(struct skep_segment_writer *w)
                       w->bitmap_copies, w->readers,  w->field_maps,   w->fields};
     for (size_t i = 0; i < SKEP_ARRAY_LEN(blocks); i++)
         skep_free(blocks[i]);
-    for (unsigned i = 0; i < SKEP_WBASES; i++)
+    for (unsigned i = 0; i < SKEP_WBASES; i++) {
         skep_free(w->bases[i].x);
+        skep_free(w->bases[i].n_of);
+    }
     struct skep_buf *bufs[] = {&w->out,    &w->chunk,         &w->sparse, &w->entries,
                                &w->pages,  &w->runs,          &w->groups, &w->group_sizes,
                                &w->blocks, &w->index_entries, &w->origins};

@@ -46,8 +46,9 @@ struct skep_wbase {
     uint32_t key, m;  /* x is below m */
     uint8_t presence; /* enum skep_presence */
     uint16_t *x;      /* [group_rows] 0 = no value, else code + 1 */
+    uint32_t *n_of;   /* [m] rows that have this x */
 };
-enum { SKEP_WBASES = 8, SKEP_WFEW = 4096 };
+enum { SKEP_WBASES = 8, SKEP_WBASE_CODES = 4096, SKEP_WFEW = 4096 };
 
 /* A field of the new segment. */
 struct skep_wfield {

@@ -464,6 +464,7 @@ enum { MAP_ROWS = 5000, MAP_CODES = 50 };
 
 struct map_case {
     uint16_t x[MAP_ROWS];
+    uint32_t n_of[MAP_CODES];
     uint64_t bitmap[(MAP_ROWS + 63) / 64];
     int64_t v[MAP_ROWS];
     struct skep_map_in in;
@@ -473,10 +474,16 @@ struct map_case {
 static void make_map_case(struct rng *r, uint32_t odd, struct map_case *m)
 {
     memset(m->bitmap, 0, sizeof m->bitmap);
-    m->in = (struct skep_map_in){
-        .x = m->x, .m = MAP_CODES, .n_rows = MAP_ROWS, .bitmap = m->bitmap, .v = m->v};
+    memset(m->n_of, 0, sizeof m->n_of);
+    m->in = (struct skep_map_in){.x = m->x,
+                                 .n_of = m->n_of,
+                                 .m = MAP_CODES,
+                                 .n_rows = MAP_ROWS,
+                                 .bitmap = m->bitmap,
+                                 .v = m->v};
     for (uint32_t row = 0; row < MAP_ROWS; row++) {
         m->x[row] = (uint16_t)rng_below(r, MAP_CODES);
+        m->n_of[m->x[row]]++;
         if (m->x[row] % 3 == 0)
             continue;
         m->bitmap[row / 64] |= 1ull << (row % 64);
@@ -545,6 +552,28 @@ static void test_map(void **state)
     for (uint32_t x = 0; x < MAP_CODES; x++)
         assert_int_equal(bits[x / 8] >> (x % 8) & 1, x % 3 != 0);
     m->bitmap[3] ^= 1ull << 17;
+    assert_false(skep_map_try_presence(&m->in, bits));
+    /* The same where few rows have one: those of two x, then all but the last of them, then one
+     * more that others lack. */
+    uint32_t last = 0;
+    memset(m->bitmap, 0, sizeof m->bitmap);
+    m->in.n = 0;
+    for (uint32_t row = 0; row < MAP_ROWS; row++)
+        if (m->x[row] == 7 || m->x[row] == 49) {
+            m->bitmap[row / 64] |= 1ull << (row % 64);
+            m->in.n++;
+            last = row;
+        }
+    assert_true(m->in.n < MAP_ROWS / 16);
+    assert_true(skep_map_try_presence(&m->in, bits));
+    for (uint32_t x = 0; x < MAP_CODES; x++)
+        assert_int_equal(bits[x / 8] >> (x % 8) & 1, x == 7 || x == 49);
+    m->bitmap[last / 64] ^= 1ull << (last % 64);
+    assert_false(skep_map_try_presence(&m->in, bits));
+    m->bitmap[last / 64] ^= 1ull << (last % 64);
+    for (last = 0; m->x[last] != 8; last++) {
+    }
+    m->bitmap[last / 64] ^= 1ull << (last % 64);
     assert_false(skep_map_try_presence(&m->in, bits));
     skep_free(m);
 }

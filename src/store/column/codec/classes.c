@@ -213,7 +213,7 @@ size_t skep_codec__classes_size(const int64_t *v, uint32_t n)
 
 static size_t score(const struct skep_codec_in *in)
 {
-    int64_t sample[SKEP_CODEC_SAMPLE];
+    SKEP_UNINIT int64_t sample[SKEP_CODEC_SAMPLE];
     if (in->codes || in->n < SKEP_CODEC_SAMPLE)
         return SIZE_MAX;
     uint32_t n = skep_codec__sample(in->ints, in->n, false, sample);

@@ -21,7 +21,7 @@ SKEP_WRAPS static void differences(const int64_t *v, uint32_t n, int64_t *d)
 /* Can differences be smaller than the values?  What a sample says, with room for error. */
 static bool promising(const struct skep_codec_in *in)
 {
-    int64_t values[SKEP_CODEC_SAMPLE], steps[SKEP_CODEC_SAMPLE];
+    SKEP_UNINIT int64_t values[SKEP_CODEC_SAMPLE], steps[SKEP_CODEC_SAMPLE];
     if (in->n < 2 * SKEP_CODEC_SAMPLE)
         return true;
     uint32_t n = skep_codec__sample(in->ints, in->n, true, steps);
@@ -34,7 +34,7 @@ static size_t score(const struct skep_codec_in *in)
 {
     if (!promising(in))
         return SIZE_MAX;
-    int64_t d[SKEP_CODEC_BLOCK];
+    SKEP_UNINIT int64_t d[SKEP_CODEC_BLOCK];
     size_t bytes = 0;
     for (uint32_t at = 0; at < in->n; at += SKEP_CODEC_BLOCK) {
         uint32_t count = SKEP_MIN(in->n - at, (uint32_t)SKEP_CODEC_BLOCK);

@@ -78,7 +78,7 @@ size_t skep_codec__for_size(const int64_t *v, uint32_t n)
 SKEP_WRAPS static void put_block(const int64_t *v, uint32_t n, const struct plan *p,
                                  struct skep_buf *out)
 {
-    uint64_t d[SKEP_CODEC_BLOCK];
+    SKEP_UNINIT uint64_t d[SKEP_CODEC_BLOCK];
     for (uint32_t i = 0; i < n; i++)
         d[i] = (uint64_t)v[i] - (uint64_t)p->base;
     size_t packed = skep_bits_bytes(n, p->width);

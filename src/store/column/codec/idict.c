@@ -13,19 +13,33 @@
 #include "base/mem.h"
 #include "store/column/codec/codec.h"
 
-enum { MAX_DISTINCT = 4096, SLOTS = 16384 };
+enum { MAX_DISTINCT = 4096, SAMPLE = 512 };
 
 struct table {
-    uint32_t n;
+    uint32_t n, mask; /* slots - 1 */
     int64_t values[MAX_DISTINCT];
-    uint16_t slot[SLOTS]; /* index into values + 1; 0 = free */
+    uint16_t
+        slot[4 * MAX_DISTINCT]; /* index into values + 1; 0 = free; mask + 1 of them are used */
 };
+
+/* For at most `max` values: a table for few is small, as most columns of many are short. */
+static struct table *new_table(uint32_t max)
+{
+    struct table *t = skep_malloc(sizeof *t);
+    t->n = 0;
+    t->mask = 63;
+    while (t->mask + 1 < 4 * max)
+        t->mask = t->mask * 2 + 1;
+    skep_assert(t->mask < SKEP_ARRAY_LEN(t->slot));
+    memset(t->slot, 0, ((size_t)t->mask + 1) * sizeof t->slot[0]);
+    return t;
+}
 
 static unsigned find_slot(const struct table *t, int64_t v)
 {
-    unsigned at = (unsigned)(skep_hash_u64((uint64_t)v) % SLOTS);
+    unsigned at = (unsigned)skep_hash_u64((uint64_t)v) & t->mask;
     while (t->slot[at] && t->values[t->slot[at] - 1] != v)
-        at = (at + 1) % SLOTS;
+        at = (at + 1) & t->mask;
     return at;
 }
 
@@ -38,7 +52,7 @@ static bool collect(struct table *t, const int64_t *v, uint32_t n, uint32_t max)
         unsigned at = find_slot(t, v[i]);
         if (t->slot[at])
             continue;
-        if (t->n == max)
+        if (t->n >= max)
             return false;
         t->values[t->n++] = v[i];
         t->slot[at] = (uint16_t)t->n;
@@ -56,7 +70,7 @@ static int by_value(const void *a, const void *b)
 static int64_t *make_codes(struct table *t, const int64_t *v, uint32_t n)
 {
     qsort(t->values, t->n, sizeof t->values[0], by_value);
-    memset(t->slot, 0, sizeof t->slot);
+    memset(t->slot, 0, ((size_t)t->mask + 1) * sizeof t->slot[0]);
     for (uint32_t k = 0; k < t->n; k++)
         t->slot[find_slot(t, t->values[k])] = (uint16_t)(k + 1);
     int64_t *codes = skep_malloc((size_t)n * 8);
@@ -65,15 +79,19 @@ static int64_t *make_codes(struct table *t, const int64_t *v, uint32_t n)
     return codes;
 }
 
-/* Does a sample promise codes that are at least two bits narrower than the values? */
-static SKEP_WRAPS bool promising(const struct table *t)
+/* So many different values may a sample have that codes are at least two bits narrower. */
+SKEP_CLONES static SKEP_WRAPS uint32_t most_of_sample(const int64_t *v, uint32_t n)
 {
-    int64_t min = t->values[0], max = t->values[0];
-    for (uint32_t k = 1; k < t->n; k++) {
-        min = SKEP_MIN(min, t->values[k]);
-        max = SKEP_MAX(max, t->values[k]);
+    int64_t min = v[0], max = v[0];
+    for (uint32_t i = 1; i < n; i++) {
+        min = v[i] < min ? v[i] : min;
+        max = v[i] > max ? v[i] : max;
     }
-    return skep_bits_width((uint64_t)max - (uint64_t)min) >= skep_bits_width(t->n) + 2;
+    unsigned width = skep_bits_width((uint64_t)max - (uint64_t)min);
+    if (width < 3)
+        return 0;
+    uint32_t most = width > 16 ? UINT16_MAX : (1u << (width - 2)) - 1;
+    return SKEP_MIN(most, n / 4);
 }
 
 static size_t score(const struct skep_codec_in *in)
@@ -81,11 +99,13 @@ static size_t score(const struct skep_codec_in *in)
     /* Of no use where the sample is spread, and never for few values. */
     if (in->n < 64)
         return SIZE_MAX;
-    struct table *t = skep_alloc(struct table);
+    uint32_t sample = SKEP_MIN(in->n, (uint32_t)SAMPLE), few = most_of_sample(in->ints, sample);
+    if (few == 0)
+        return SIZE_MAX;
+    uint32_t most = SKEP_MAX(SKEP_MIN(in->n / 16, (uint32_t)MAX_DISTINCT), few);
+    struct table *t = new_table(most);
     size_t bytes = SIZE_MAX;
-    uint32_t sample = SKEP_MIN(in->n, 512u);
-    if (collect(t, in->ints, sample, sample / 4) && promising(t) &&
-        collect(t, in->ints, in->n, SKEP_MIN(in->n / 16, (uint32_t)MAX_DISTINCT))) {
+    if (collect(t, in->ints, sample, few) && collect(t, in->ints, in->n, most)) {
         int64_t *codes = make_codes(t, in->ints, in->n);
         bytes = 4 + (size_t)t->n * 8 + skep_codec__for_size(codes, in->n);
         skep_free(codes);
@@ -96,7 +116,7 @@ static size_t score(const struct skep_codec_in *in)
 
 static void encode(const struct skep_codec_in *in, struct skep_buf *out)
 {
-    struct table *t = skep_alloc(struct table);
+    struct table *t = new_table(MAX_DISTINCT);
     bool fits = collect(t, in->ints, in->n, MAX_DISTINCT);
     skep_assert(fits);
     int64_t *codes = make_codes(t, in->ints, in->n);

@@ -193,7 +193,24 @@ void skep_map_put(const struct skep_map_in *in, const struct skep_map_fit *fit, 
         put_exceptions(in, fit, out);
 }
 
-bool skep_map_try_presence(const struct skep_map_in *in, uint8_t *bits)
+/* All rows of an x have a value or none of them.  Where few have one it is enough to count these by
+ * x, and to hold that against how many rows of it there are. */
+static bool counts_agree(const struct skep_map_in *in, uint8_t *bits)
+{
+    uint32_t *has = skep_alloc_n(uint32_t, in->m);
+    bool ok = true;
+    EACH_ROW(in, row, k)
+    has[in->x[row]]++;
+    for (uint32_t i = 0; i < in->m && ok; i++) {
+        ok = has[i] == 0 || has[i] == in->n_of[i];
+        bits[i / 8] |= (uint8_t)((has[i] > 0) << (i % 8));
+    }
+    skep_free(has);
+    return ok;
+}
+
+/* The first row that disagrees ends it, which in a dense column comes soon. */
+static bool rows_agree(const struct skep_map_in *in, uint8_t *bits)
 {
     /* 0 not seen, 1 absent, 2 present. */
     uint8_t *seen = skep_calloc(in->m, 1);
@@ -207,11 +224,17 @@ bool skep_map_try_presence(const struct skep_map_in *in, uint8_t *bits)
         }
         ok = !both;
     }
-    memset(bits, 0, (in->m + 7) / 8);
     for (uint32_t i = 0; i < in->m; i++)
         bits[i / 8] |= (uint8_t)((seen[i] == 2) << (i % 8));
     skep_free(seen);
     return ok;
+}
+
+bool skep_map_try_presence(const struct skep_map_in *in, uint8_t *bits)
+{
+    enum { FEW = 16 }; /* one row in so many */
+    memset(bits, 0, (in->m + 7) / 8);
+    return (in->n <= in->n_rows / FEW ? counts_agree : rows_agree)(in, bits);
 }
 
 /* --- reading --- */

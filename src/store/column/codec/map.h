@@ -8,7 +8,8 @@
 
 /* The values of a column beside their base. */
 struct skep_map_in {
-    const uint16_t *x; /* [n_rows] */
+    const uint16_t *x;    /* [n_rows] */
+    const uint32_t *n_of; /* [m] rows that have an x; for skep_map_try_presence */
     uint32_t m, n_rows;
     const uint64_t *bitmap; /* rows that have a value */
     const int64_t *v;       /* theirs, in row order; n of them, n > 0 */

@@ -72,18 +72,18 @@ struct tmpl_domain {
 };
 
 struct tmpl_builder {
-    struct tmpl_shape shapes[TMPL_SHAPES_MAX];
-    unsigned n_shapes, n_codes;
+    unsigned n_shapes, n_codes, n_domains;
+    uint32_t n_words;
     uint32_t *shape_of; /* [n] shape + 1; 0 = not split */
     uint64_t n_cells;
-    skep_str words[TMPL_WORDS_MAX];
-    uint64_t word_hashes[TMPL_WORDS_MAX];
-    uint32_t n_words;
     uint16_t word_slots[2 * TMPL_WORDS_MAX];   /* word + 1 */
     uint16_t shape_slots[4 * TMPL_SHAPES_MAX]; /* shape + 1 */
     uint16_t recent[TMPL_RECENT][2];           /* shape + 1 of strings alike, the latest first */
+    /* From here on nothing is set before it is used: a chunk of few strings pays for few. */
+    struct tmpl_shape shapes[TMPL_SHAPES_MAX];
     struct tmpl_domain domains[TMPL_DOMAINS_MAX];
-    unsigned n_domains;
+    skep_str words[TMPL_WORDS_MAX];
+    uint64_t word_hashes[TMPL_WORDS_MAX];
 };
 
 /* Split the strings first, first + step, ... and settle the templates.  Strings stay borrowed. */

@@ -331,7 +331,7 @@ static uint16_t *recent_of(struct tmpl_builder *b, skep_str s)
 
 static uint32_t split_string(struct tmpl_builder *b, skep_str s)
 {
-    struct tmpl_token tokens[TMPL_TOKENS_MAX];
+    SKEP_UNINIT struct tmpl_token tokens[TMPL_TOKENS_MAX];
     uint64_t hash;
     size_t n = tmpl_split(s, tokens, &hash);
     if (n == SIZE_MAX)
@@ -376,6 +376,7 @@ static struct tmpl_domain *new_domain(struct tmpl_builder *b)
     if (b->n_domains == TMPL_DOMAINS_MAX)
         return NULL;
     struct tmpl_domain *d = &b->domains[b->n_domains++];
+    *d = (struct tmpl_domain){0};
     d->words = skep_malloc(TMPL_WORDS_MAX * sizeof *d->words);
     d->code_of = skep_alloc_n(uint16_t, TMPL_WORDS_MAX);
     return d;
@@ -498,7 +499,8 @@ static void settle(struct tmpl_builder *b)
 
 struct tmpl_builder *tmpl_build(const struct skep_codec_in *in, uint32_t step)
 {
-    struct tmpl_builder *b = skep_alloc(struct tmpl_builder);
+    struct tmpl_builder *b = skep_malloc(sizeof *b);
+    memset(b, 0, offsetof(struct tmpl_builder, shapes));
     uint32_t n = (in->n + step - 1) / step;
     b->shape_of = skep_malloc(n * sizeof *b->shape_of);
     for (uint32_t i = 0; i < n; i++)
