@@ -32,7 +32,7 @@
 #define SKEP_SUB_OVERFLOW(a, b, r) __builtin_sub_overflow((a), (b), (r))
 #define SKEP_MUL_OVERFLOW(a, b, r) __builtin_mul_overflow((a), (b), (r))
 
-#define SKEP_POPCOUNT64(x) skep_popcount64(x)
+#define SKEP_POPCOUNT64(x) ((unsigned)__builtin_popcountll(x))
 #define SKEP_CTZ64(x)      ((unsigned)__builtin_ctzll(x)) /* x != 0 */
 #define SKEP_CLZ64(x)      ((unsigned)__builtin_clzll(x)) /* x != 0 */
 #define SKEP_BSWAP16(x)    __builtin_bswap16(x)
@@ -45,16 +45,6 @@
 #else
 #define SKEP_WRAPS
 #endif
-
-/* Bits set.  The builtin is a call into the compiler's library where the CPU need not have the
- * instruction; this is inlined, and becomes that instruction where it may be used. */
-static inline SKEP_WRAPS unsigned skep_popcount64(unsigned long long x)
-{
-    x -= x >> 1 & 0x5555555555555555ull;
-    x = (x & 0x3333333333333333ull) + (x >> 2 & 0x3333333333333333ull);
-    x = (x + (x >> 4)) & 0x0f0f0f0f0f0f0f0full;
-    return (unsigned)(x * 0x0101010101010101ull >> 56);
-}
 
 /* One body compiled for AVX2 and for the baseline, chosen at load time.  Off under sanitizers,
  * whose runtimes are not up when ifuncs resolve. */

@@ -32,24 +32,68 @@ SKEP_WRAPS uint64_t skep_batch__payload_hash(const struct skep_batch *b, uint32_
     }
 }
 
-static SKEP_WRAPS void add_fields(const struct skep_batch *b, uint64_t *extra)
+/* Rows that are no spans: of spans only the environment counts, and most rows are spans. */
+struct others {
+    uint32_t *rows, n;
+};
+
+static struct others list_others(const struct skep_batch *b)
 {
+    struct others o = {.rows = skep_malloc((size_t)b->n_rows * sizeof *o.rows)};
+    for (uint32_t row = 0; row < b->n_rows; row++) {
+        o.rows[o.n] = row;
+        o.n += b->kind[row] != SKEP_KIND_SPAN;
+    }
+    return o;
+}
+
+static SKEP_WRAPS void add_value(const struct skep_batch *b, const struct skep_batch_field *field,
+                                 uint32_t i, bool environment, uint64_t *extra)
+{
+    uint32_t row = field->rows[i];
+    uint64_t name = b->strings.items[field->name].hash + field->scope;
+    bool part_of_span = b->kind[row] == SKEP_KIND_SPAN_EVENT || b->kind[row] == SKEP_KIND_LINK;
+    if (part_of_span && !environment)
+        extra[row] += 1;
+    else if (b->kind[row] != SKEP_KIND_SPAN || environment)
+        extra[row] +=
+            skep_hash_u64(name ^ skep_batch__payload_hash(b, field->type, field->vals[i]));
+}
+
+/* The first of field->rows[from ..) that is at least `row`. */
+static uint32_t find_row(const struct skep_batch_field *field, uint32_t from, uint32_t row)
+{
+    uint32_t high = field->n;
+    while (from < high) {
+        uint32_t mid = from + (high - from) / 2;
+        if (field->rows[mid] < row)
+            from = mid + 1;
+        else
+            high = mid;
+    }
+    return from;
+}
+
+static void add_fields(const struct skep_batch *b, uint64_t *extra)
+{
+    enum { SEARCHED_SHARE = 16 }; /* a search of a few steps, or all of a field */
+    struct others o = list_others(b);
     for (uint32_t f = 0; f < b->n_fields; f++) {
         const struct skep_batch_field *field = &b->fields[f];
-        uint64_t name = b->strings.items[field->name].hash + field->scope;
         bool environment = field->scope == SKEP_SCOPE_INTRINSIC &&
                            skep_str_eq(skep_batch_str(b, field->name), SKEP_ENVIRONMENT_FIELD);
-        for (uint32_t i = 0; i < field->n; i++) {
-            uint32_t row = field->rows[i];
-            bool part_of_span =
-                b->kind[row] == SKEP_KIND_SPAN_EVENT || b->kind[row] == SKEP_KIND_LINK;
-            if (part_of_span && !environment)
-                extra[row] += 1;
-            else if (b->kind[row] != SKEP_KIND_SPAN || environment)
-                extra[row] +=
-                    skep_hash_u64(name ^ skep_batch__payload_hash(b, field->type, field->vals[i]));
+        if (environment || o.n > field->n / SEARCHED_SHARE) {
+            for (uint32_t i = 0; (environment || o.n > 0) && i < field->n; i++)
+                add_value(b, field, i, environment, extra);
+            continue;
+        }
+        for (uint32_t k = 0, i = 0; k < o.n; k++) {
+            i = find_row(field, i, o.rows[k]);
+            if (i < field->n && field->rows[i] == o.rows[k])
+                add_value(b, field, i, false, extra);
         }
     }
+    skep_free(o.rows);
 }
 
 static SKEP_WRAPS void make_record(const struct skep_batch *b, uint32_t r, uint64_t extra,

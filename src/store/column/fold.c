@@ -151,6 +151,22 @@ struct group {
     uint32_t first; /* in the order they were met */
 };
 
+/* Groups in the order they are met.  Parts have about the same fields in the same order: each is
+ * first held against the one that stood behind its neighbour in the part before. */
+struct grouping {
+    struct skep_index index;
+    struct group *groups;
+    uint32_t n, cap;
+    uint32_t *behind; /* [fields of all parts + 1] by group + 1; 0: the first of a part */
+};
+
+/* All sources; those of groups[g] end at groups[g].at. */
+struct sources {
+    struct source *all;
+    struct group *groups;
+    uint32_t n_groups;
+};
+
 static int by_field(const void *pa, const void *pb)
 {
     return same_field(((const struct group *)pa)->field, ((const struct group *)pb)->field);
@@ -310,24 +326,27 @@ static void reset_map(struct fold *f, uint32_t n)
     f->stamp++;
 }
 
-/* The codes of c as codes of the union. */
-static void remap(struct fold *f, const struct skep_part_col *c, uint32_t *codes)
+/* codes[n] of a part's dictionary, as codes of the union. */
+static void remap(struct fold *f, const struct skep_dict *d, uint32_t *codes, size_t n)
 {
-    const struct skep_dict *d = c->dict;
-    if (c->width == 0) { /* one value */
-        uint32_t code = union_add_code(&f->values, d, (uint32_t)c->base);
-        for (size_t i = 0; i < c->n_present; i++)
-            codes[i] = code;
-        return;
-    }
-    reset_map(f, d->n);
-    skep_fold__load_u32(c, codes);
-    for (size_t i = 0; i < c->n_present; i++) {
-        skep_dassert(codes[i] < d->n);
-        struct mapped *m = &f->map[codes[i]];
-        if (SKEP_UNLIKELY(m->stamp != f->stamp))
-            *m = (struct mapped){f->stamp, union_add_code(&f->values, d, codes[i])};
-        codes[i] = m->to;
+    enum { FEW = 16 };
+    bool few = n < FEW;
+    uint32_t last = UINT32_MAX, to = 0;
+    if (!few)
+        reset_map(f, d->n);
+    for (size_t i = 0; i < n; i++) {
+        uint32_t code = codes[i];
+        skep_dassert(code < d->n);
+        if (few && code != last) {
+            to = union_add_code(&f->values, d, code);
+        } else if (!few) {
+            struct mapped *m = &f->map[code];
+            if (SKEP_UNLIKELY(m->stamp != f->stamp))
+                *m = (struct mapped){f->stamp, union_add_code(&f->values, d, code)};
+            to = m->to;
+        }
+        last = code;
+        codes[i] = to;
     }
 }
 
@@ -399,8 +418,11 @@ static skep_rc fold_string_column(struct fold *f, enum skep_column id)
 {
     union_clear(&f->values);
     for (unsigned p = 0; p < f->n_parts; p++)
-        if (f->parts[p]->base.n_rows > 0)
-            remap(f, &f->parts[p]->cols[id], f->codes + f->row_base[p]);
+        if (f->parts[p]->base.n_rows > 0) {
+            const struct skep_part_col *c = &f->parts[p]->cols[id];
+            skep_fold__load_u32(c, f->codes + f->row_base[p]);
+            remap(f, c->dict, f->codes + f->row_base[p], c->n_present);
+        }
     SKEP_TRY(write_dict(f, &f->values));
     /* Each entry of the union was made for a value: the codes are 0 .. n - 1. */
     return store_codes(f, id, 0, (int64_t)f->values.n - 1, f->n_dicts - 1);
@@ -424,33 +446,104 @@ static skep_rc fold_trace_ids(struct fold *f)
     return SKEP_OK;
 }
 
+static const struct skep_part_col *col_of(const struct fold *f, const struct source *s)
+{
+    return &f->parts[s->part]->fields[s->index];
+}
+
+/* The parts together are larger than the cache, and of one that has many fields each has a few
+ * values: most of the time goes into waiting for them, so what comes next is asked for early. */
+static void fetch_column(const struct fold *f, const struct source *s, size_t n, size_t i)
+{
+    enum { COLUMN = 8, VALUES = 4 };
+    if (i + COLUMN < n) {
+        const struct skep_part_col *c = col_of(f, &s[i + COLUMN]);
+        SKEP_PREFETCH(c);
+        SKEP_PREFETCH((const char *)(c + 1) - 1);
+    }
+    if (i + VALUES < n) {
+        const struct skep_part_col *c = col_of(f, &s[i + VALUES]);
+        SKEP_PREFETCH(c->values);
+        SKEP_PREFETCH(c->rows);
+    }
+}
+
+/* The strings of a source whose turn is soon, first where they lie, then they themselves. */
+static void fetch_strings(const struct skep_part_col *c, const uint32_t *codes, bool themselves)
+{
+    enum { MOST = 16 };
+    const struct skep_dict *d = c->dict;
+    uint32_t n = SKEP_MIN(c->n_present, (uint32_t)MOST);
+    for (uint32_t k = 0; k < n; k++) {
+        if (themselves) {
+            SKEP_PREFETCH(d->bytes + d->offsets[codes[k]]);
+        } else {
+            SKEP_PREFETCH(&d->offsets[codes[k]]);
+            SKEP_PREFETCH(&d->hashes[codes[k]]);
+        }
+    }
+}
+
+/* The sources' codes in f->codes, one after the other; returns how many. */
+static uint32_t union_codes(struct fold *f, const struct source *s, size_t n_sources)
+{
+    uint32_t n = 0, at = 0;
+    union_clear(&f->values);
+    for (size_t i = 0; i < n_sources; i++) {
+        const struct skep_part_col *c = col_of(f, &s[i]);
+        fetch_column(f, s, n_sources, i);
+        skep_fold__load_u32(c, f->codes + n);
+        n += c->n_present;
+    }
+    for (size_t i = 0; i < n_sources; i++) {
+        const struct skep_part_col *c = col_of(f, &s[i]);
+        uint32_t next = at + c->n_present;
+        if (i + 1 < n_sources) {
+            const struct skep_part_col *one = col_of(f, &s[i + 1]);
+            fetch_strings(one, f->codes + next, true);
+            if (i + 2 < n_sources)
+                fetch_strings(col_of(f, &s[i + 2]), f->codes + next + one->n_present, false);
+        }
+        remap(f, c->dict, f->codes + at, c->n_present);
+        at = next;
+    }
+    return n;
+}
+
+/* The range of numbers; returns how many. */
+static uint32_t union_range(struct fold *f, const struct source *s, size_t n_sources,
+                            int64_t *ret_min, int64_t *ret_max)
+{
+    uint32_t n = 0;
+    *ret_min = INT64_MAX;
+    *ret_max = INT64_MIN;
+    for (size_t i = 0; i < n_sources; i++) {
+        const struct skep_part_col *c = col_of(f, &s[i]);
+        int64_t low, high;
+        fetch_column(f, s, n_sources, i);
+        skep_part__range(c, &low, &high);
+        *ret_min = SKEP_MIN(*ret_min, low);
+        *ret_max = SKEP_MAX(*ret_max, high);
+        n += c->n_present;
+    }
+    return n;
+}
+
 /* One field of the result from its sources in the parts. */
 static skep_rc fold_field(struct fold *f, const struct source *s, size_t n_sources)
 {
     struct skep_frame_col col = {.id = s->field->scope, .type = s->field->type};
     col.name = union_add(&f->names, s->field->name, skep_hash(skep_str_bytes(s->field->name)));
     bool strings = is_string_type(col.type);
-    int64_t min = INT64_MAX, max = INT64_MIN;
-    uint32_t n = 0;
-    if (strings)
-        union_clear(&f->values);
-    for (size_t i = 0; i < n_sources; i++) {
-        const struct skep_part_col *c = &f->parts[s[i].part]->fields[s[i].index];
-        int64_t low, high;
-        if (strings) {
-            remap(f, c, f->codes + n);
-        } else {
-            skep_part__range(c, &low, &high);
-            min = SKEP_MIN(min, low);
-            max = SKEP_MAX(max, high);
-        }
-        n += c->n_present;
-    }
+    int64_t min = 0, max = 0;
+    uint32_t n;
     if (strings) {
+        n = union_codes(f, s, n_sources);
         SKEP_TRY(write_dict(f, &f->values));
         col.dict = f->n_dicts - 1;
-        min = 0;
         max = (int64_t)f->values.n - 1;
+    } else {
+        n = union_range(f, s, n_sources, &min, &max);
     }
     SKEP_TRY(skep_frame__reserve(&f->w, skep_frame__bound_field(f->n_rows, n), f->err));
     struct skep_frame_presence_room presence;
@@ -468,58 +561,69 @@ static skep_rc fold_field(struct fold *f, const struct source *s, size_t n_sourc
     return SKEP_OK;
 }
 
-/* The group of a field, made if there is none. */
-static uint32_t group_of(struct group **groups, uint32_t *n, uint32_t *cap,
-                         struct skep_index *index, const struct skep_rowset_field *field)
+static bool is_field(const struct skep_rowset_field *a, const struct skep_rowset_field *b)
 {
+    return a->type == b->type && a->scope == b->scope && skep_str_eq_short(a->name, b->name);
+}
+
+/* The group of a field, made if there is none; last: the one before it in its part + 1, or 0. */
+static uint32_t group_of(struct grouping *to, const struct skep_rowset_field *field, uint32_t last)
+{
+    uint32_t guess = to->behind[last];
+    if (guess < to->n && is_field(to->groups[guess].field, field))
+        return guess;
     uint64_t hash = skep_hash_inline(skep_str_bytes(field->name)) + field->scope * 8u + field->type;
-    struct skep_index_it it = skep_index_begin(index, hash);
-    for (uint32_t g; (g = skep_index_next(index, &it)) != SKEP_INDEX_NONE;)
-        if (same_field((*groups)[g].field, field) == 0)
-            return g;
-    SKEP_GROW(*groups, *n, *cap);
-    (*groups)[*n] = (struct group){.field = field, .first = *n};
-    skep_index_add(index, hash, *n);
-    return (*n)++;
+    struct skep_index_it it = skep_index_begin(&to->index, hash);
+    uint32_t g;
+    while ((g = skep_index_next(&to->index, &it)) != SKEP_INDEX_NONE &&
+           !is_field(to->groups[g].field, field)) {
+    }
+    if (g == SKEP_INDEX_NONE) {
+        SKEP_GROW(to->groups, to->n, to->cap);
+        to->groups[to->n] = (struct group){.field = field, .first = to->n};
+        skep_index_add(&to->index, hash, to->n);
+        g = to->n++;
+    }
+    to->behind[last] = g;
+    return g;
 }
 
 /* The fields of all parts, sorted, and equal ones by part: they are counted in groups, so that only
  * the groups need be sorted. */
-static struct source *collect_sources(struct fold *f, size_t *ret_n)
+static void collect_sources(struct fold *f, struct sources *ret)
 {
-    struct skep_index index;
-    struct group *groups = NULL;
-    uint32_t n_groups = 0, cap = 0;
+    struct grouping to = {0};
     size_t n = 0, k = 0;
-    skep_index_init(&index, 64);
+    skep_index_init(&to.index, 64);
     for (unsigned p = 0; p < f->n_parts; p++)
         n += f->parts[p]->base.n_fields;
     uint32_t *of = skep_alloc_n(uint32_t, n);
+    to.behind = skep_alloc_n(uint32_t, n + 1);
     for (unsigned p = 0; p < f->n_parts; p++)
-        for (uint32_t i = 0; i < f->parts[p]->base.n_fields; i++) {
-            of[k] = group_of(&groups, &n_groups, &cap, &index, &f->parts[p]->base.fields[i]);
-            groups[of[k++]].n++;
+        for (uint32_t i = 0, last = 0; i < f->parts[p]->base.n_fields; i++, k++) {
+            of[k] = group_of(&to, &f->parts[p]->base.fields[i], last);
+            to.groups[of[k]].n++;
+            last = of[k] + 1;
         }
-    if (n_groups > 1)
-        qsort(groups, n_groups, sizeof *groups, by_field);
-    uint32_t *place = skep_alloc_n(uint32_t, n_groups); /* of each group in the order it was met */
+    if (to.n > 1)
+        qsort(to.groups, to.n, sizeof *to.groups, by_field);
+    uint32_t *place = skep_alloc_n(uint32_t, to.n); /* of each group in the order it was met */
     uint32_t at = 0;
-    for (uint32_t g = 0; g < n_groups; g++) {
-        groups[g].at = at;
-        at += groups[g].n;
-        place[groups[g].first] = g;
+    for (uint32_t g = 0; g < to.n; g++) {
+        to.groups[g].at = at;
+        at += to.groups[g].n;
+        place[to.groups[g].first] = g;
     }
     struct source *s = skep_alloc_n(struct source, n);
     k = 0;
     for (unsigned p = 0; p < f->n_parts; p++)
         for (uint32_t i = 0; i < f->parts[p]->base.n_fields; i++)
-            s[groups[place[of[k++]]].at++] = (struct source){&f->parts[p]->base.fields[i], p, i};
-    skep_index_done(&index);
-    skep_free(groups);
+            s[to.groups[place[of[k++]]].at++] = (struct source){&f->parts[p]->base.fields[i], p, i};
+    skep_index_done(&to.index);
+    skep_free(to.behind);
     skep_free(place);
     skep_free(of);
-    *ret_n = n;
-    return s;
+    *ret = (struct sources){s, to.groups, to.n};
 }
 
 static skep_rc fold_columns(struct fold *f)
@@ -538,16 +642,7 @@ static skep_rc fold_columns(struct fold *f)
     return SKEP_OK;
 }
 
-/* Number of equal sources at s. */
-static size_t run_of(const struct source *s, size_t n)
-{
-    size_t k = 1;
-    while (k < n && same_field(s[0].field, s[k].field) == 0)
-        k++;
-    return k;
-}
-
-static skep_rc fold_payload(struct fold *f, const struct source *s, size_t n_sources,
+static skep_rc fold_payload(struct fold *f, const struct sources *s,
                             const struct list_union lists[2])
 {
     struct skep_frame_head head = {.flags = SKEP_FRAME_FLAG_FOLDED,
@@ -556,11 +651,11 @@ static skep_rc fold_payload(struct fold *f, const struct source *s, size_t n_sou
                                    .n_columns = SKEP_COL_COUNT,
                                    .n_resources = lists[0].n,
                                    .n_scopes = lists[1].n};
-    for (size_t i = 0; i < n_sources; i += run_of(s + i, n_sources - i)) {
+    for (uint32_t g = 0; g < s->n_groups; g++) {
         head.n_fields++;
-        head.n_dicts += is_string_type(s[i].field->type);
+        head.n_dicts += is_string_type(s->groups[g].field->type);
         /* Names come first: dictionary 0 must be whole before it is written. */
-        skep_str name = s[i].field->name;
+        skep_str name = s->groups[g].field->name;
         (void)union_add(&f->names, name, skep_hash(skep_str_bytes(name)));
     }
     size_t bound = skep_frame__bound_head(head.n_dicts, head.n_columns, head.n_fields);
@@ -570,10 +665,8 @@ static skep_rc fold_payload(struct fold *f, const struct source *s, size_t n_sou
     SKEP_TRY(write_lists(f, true, &lists[1]));
     SKEP_TRY(fold_columns(f));
     skep_rc rc = SKEP_OK;
-    for (size_t i = 0, k; i < n_sources && rc == SKEP_OK; i += k) {
-        k = run_of(s + i, n_sources - i);
-        rc = fold_field(f, s + i, k);
-    }
+    for (uint32_t g = 0; g < s->n_groups && rc == SKEP_OK; g++)
+        rc = fold_field(f, s->all + (s->groups[g].at - s->groups[g].n), s->groups[g].n);
     if (rc == SKEP_OK)
         skep_frame__end(&f->w);
     return rc;
@@ -589,10 +682,11 @@ static skep_rc fold_all(struct fold *f)
         f->list_maps[k] = skep_alloc_n(uint32_t, n);
         union_lists(f, k == 1, &lists[k], f->list_maps[k]);
     }
-    size_t n_sources;
-    struct source *s = collect_sources(f, &n_sources);
-    skep_rc rc = fold_payload(f, s, n_sources, lists);
-    skep_free(s);
+    struct sources s;
+    collect_sources(f, &s);
+    skep_rc rc = fold_payload(f, &s, lists);
+    skep_free(s.all);
+    skep_free(s.groups);
     for (int k = 0; k < 2; k++) {
         list_union_done(&lists[k]);
         skep_free(f->list_maps[k]);

@@ -17,8 +17,6 @@
  * Threads: any; touches only its arguments.  Memory: one scratch column. */
 #include "store/column/frame.h"
 
-#include <stdlib.h>
-
 #include "base/assert.h"
 #include "base/mem.h"
 #include "store/column/rowset.h"
@@ -374,17 +372,37 @@ struct named {
     uint8_t scope, type;
 };
 
-static int by_name(const void *pa, const void *pb)
+static bool before(const struct named *x, const struct named *y)
 {
-    const struct named *x = pa, *y = pb;
     if (x->first != y->first)
-        return x->first < y->first ? -1 : 1;
+        return x->first < y->first;
     int c = skep_str_cmp(x->rest, y->rest);
     if (c == 0)
         c = (x->n > y->n) - (x->n < y->n);
     if (c == 0)
         c = (int)x->scope - (int)y->scope;
-    return c != 0 ? c : (int)x->type - (int)y->type;
+    return c != 0 ? c < 0 : x->type < y->type;
+}
+
+/* order[n], numbers into v, by merging ever longer runs; tmp[n] is scratch.  A comparison is one of
+ * two numbers nearly always: qsort would spend its time in calling it. */
+static uint32_t *sort_names(const struct named *v, uint32_t n, uint32_t *order, uint32_t *tmp)
+{
+    for (uint32_t i = 0; i < n; i++)
+        order[i] = i;
+    for (uint32_t run = 1; run < n; run *= 2) {
+        for (uint32_t at = 0; at < n; at += 2 * run) {
+            uint32_t a = at, mid = SKEP_MIN(at + run, n), b = mid, end = SKEP_MIN(mid + run, n);
+            for (uint32_t to = at; to < end; to++) {
+                bool second = a == mid || (b < end && before(&v[order[b]], &v[order[a]]));
+                tmp[to] = order[second ? b++ : a++];
+            }
+        }
+        uint32_t *swap = order;
+        order = tmp;
+        tmp = swap;
+    }
+    return order;
 }
 
 static size_t common_prefix(skep_str a, skep_str b, size_t max)
@@ -397,9 +415,11 @@ static size_t common_prefix(skep_str a, skep_str b, size_t max)
 }
 
 /* The fields that are not empty, in order (I3); *ret_n of them. */
-static struct named *order_fields(const struct skep_batch *b, uint32_t *ret_n)
+static uint32_t *order_fields(const struct skep_batch *b, uint32_t *ret_n)
 {
-    struct named *order = skep_malloc(((size_t)b->n_fields + 1) * sizeof *order);
+    size_t most = (size_t)b->n_fields + 1;
+    struct named *order = skep_malloc(most * sizeof *order);
+    uint32_t *ret = skep_malloc(most * sizeof *ret), *tmp = skep_malloc(2 * most * sizeof *tmp);
     size_t prefix = SIZE_MAX;
     uint32_t n = 0;
     for (uint32_t f = 0; f < b->n_fields; f++) {
@@ -421,9 +441,13 @@ static struct named *order_fields(const struct skep_batch *b, uint32_t *ret_n)
             o->first = o->first << 8 | (k < o->rest.n ? (uint8_t)o->rest.p[k] : 0);
         o->rest = skep_str_skip(o->rest, SKEP_MIN(o->rest.n, (size_t)8));
     }
-    qsort(order, n, sizeof *order, by_name);
+    const uint32_t *sorted = sort_names(order, n, tmp, tmp + most);
+    for (uint32_t i = 0; i < n; i++)
+        ret[i] = order[sorted[i]].field;
+    skep_free(tmp);
+    skep_free(order);
     *ret_n = n;
-    return order;
+    return ret;
 }
 
 static void encode_strings(struct skep_frame_writer *w, const struct skep_batch_strings *s,
@@ -535,7 +559,7 @@ skep_rc skep_frame_encode(const struct skep_batch *b, struct skep_buf *out, skep
     if (strings_n > SKEP_FRAME_MAX_BYTES)
         return skep_fail(err, SKEP_ETOOLARGE, "%zu bytes of strings in one request", strings_n);
     uint32_t n_fields;
-    struct named *order = order_fields(b, &n_fields);
+    uint32_t *order = order_fields(b, &n_fields);
     struct skep_frame_head head = {.n_rows = b->n_rows,
                                    .n_dicts = 1,
                                    .n_columns = PLAIN_COLUMNS,
@@ -556,7 +580,7 @@ skep_rc skep_frame_encode(const struct skep_batch *b, struct skep_buf *out, skep
     encode_lists(&w, true, &b->scopes);
     encode_columns(&w, b);
     for (uint32_t i = 0; i < n_fields; i++) {
-        const struct skep_batch_field *f = &b->fields[order[i].field];
+        const struct skep_batch_field *f = &b->fields[order[i]];
         struct skep_frame_col c = {.id = f->scope, .type = f->type, .name = f->name};
         skep_frame__field(&w, &c, f->n, f->rows, (const int64_t *)f->vals);
     }

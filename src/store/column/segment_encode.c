@@ -132,7 +132,7 @@ static void put_zones(struct skep_segment_writer *w, bool f64, struct skep_colum
     for (uint32_t row = 0; row < w->n_rows; row += SKEP_BLOCK_ROWS) {
         uint32_t count = 0;
         for (uint32_t k = row / 64; k < (row + SKEP_BLOCK_ROWS) / 64; k++)
-            count += SKEP_POPCOUNT64(c->bitmap[k]);
+            count += skep_bits_count(c->bitmap[k]);
         uint64_t lo, hi;
         (f64 ? f64_bounds : int_bounds)(c->ints + at, count, &lo, &hi);
         min[n] = (int64_t)lo;

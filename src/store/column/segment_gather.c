@@ -270,7 +270,7 @@ static bool few_valid(const struct skep_vec *v)
     enum { FEW = 16 }; /* one in so many */
     uint32_t has = 0;
     for (uint32_t word = 0; v->valid && word < (v->n + 63) / 64; word++)
-        has += SKEP_POPCOUNT64(v->valid[word]);
+        has += skep_bits_count(v->valid[word]);
     return v->valid && has <= v->n / FEW;
 }
 
@@ -396,7 +396,7 @@ static uint32_t pack_present(struct skep_segment_writer *w)
             bits |= ((bytes * 0x0102040810204080ull) >> 56) << (k * 8);
         }
         w->col.bitmap[word] = bits;
-        n += SKEP_POPCOUNT64(bits);
+        n += skep_bits_count(bits);
     }
     return n;
 }
@@ -420,7 +420,7 @@ static uint32_t count_bits(const struct skep_segment_writer *w)
 {
     uint32_t n = 0;
     for (uint32_t word = 0; word < (w->n_rows + 63) / 64; word++)
-        n += SKEP_POPCOUNT64(w->col.bitmap[word]);
+        n += skep_bits_count(w->col.bitmap[word]);
     return n;
 }
 

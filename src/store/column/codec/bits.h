@@ -36,3 +36,13 @@ void skep_bits_unpack32_portable(const uint8_t *src, size_t first, size_t n, uns
                                  uint32_t base, uint32_t *out);
 
 enum { SKEP_BITS_PAD = 16 };
+
+/* Bits set.  The builtin is a call into the compiler's library where the CPU need not have the
+ * instruction; this is inlined, and becomes that instruction where it may be used. */
+static inline SKEP_WRAPS unsigned skep_bits_count(uint64_t x)
+{
+    x -= x >> 1 & 0x5555555555555555ull;
+    x = (x & 0x3333333333333333ull) + (x >> 2 & 0x3333333333333333ull);
+    x = (x + (x >> 4)) & 0x0f0f0f0f0f0f0f0full;
+    return (unsigned)(x * 0x0101010101010101ull >> 56);
+}
