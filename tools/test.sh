@@ -87,21 +87,30 @@ build() {
     cmake --build "build/$1" -j "$jobs" -- -k 0 --quiet
 }
 
-# Builds those of the presets that are wanted, one after the other, beside what follows. They have a
-# process group of their own, by which the trap above ends them.
-build_beside() {
+# Builds the presets, one after the other, at the lowest priority (also of the session, where the
+# kernel shares by sessions).
+beside() {
     local preset
-    set -m
-    (
-        renice -n 19 -p "$BASHPID" >/dev/null 2>&1
-        for preset in "$@"; do
-            wanted "$preset-build" || continue
-            build "$preset" >"$side/$preset.log" 2>&1
-            echo $? >"$side/$preset"
-        done
-    ) </dev/null &
+    renice -n 19 -p $$ >/dev/null 2>&1
+    echo 19 2>/dev/null >/proc/self/autogroup
+    for preset in "$@"; do
+        build "$preset" >"$side/$preset.log" 2>&1
+        echo $? >"$side/$preset"
+    done
+}
+
+# The same beside what follows, of the presets that are wanted. They have a session of their own, by
+# which the trap above ends them.
+build_beside() {
+    local preset presets=()
+    for preset in "$@"; do
+        if wanted "$preset-build"; then presets+=("$preset"); fi
+    done
+    if [ ${#presets[@]} -eq 0 ]; then return; fi
+    export side jobs
+    export -f beside build
+    setsid bash -c 'beside "$@"' beside "${presets[@]}" </dev/null >/dev/null 2>&1 &
     side_group=$!
-    set +m
 }
 
 # Waits for what build_beside builds of the preset.
