@@ -105,8 +105,9 @@ SKEP_CLONES static void choose_reals(const uint8_t *restrict chosen, const doubl
         out[i] = chosen[i] ? b[i] : a[i];
 }
 
-SKEP_CLONES static void choose32(const uint8_t *restrict chosen, const uint32_t *restrict a,
-                                 const uint32_t *restrict b, unsigned n, uint32_t *restrict out)
+SKEP_CLONES SKEP_WRAPS static void choose32(const uint8_t *restrict chosen,
+                                            const uint32_t *restrict a, const uint32_t *restrict b,
+                                            unsigned n, uint32_t *restrict out)
 {
     for (unsigned i = 0; i < n; i++) {
         uint32_t mask = 0 - (uint32_t)chosen[i];

@@ -14,7 +14,7 @@
 enum { ROWS = SKEP_CALC_ROWS, COLUMNS = 6, EXPRESSIONS = 30000, DEEPEST = 4 };
 
 static uint64_t seed;
-static unsigned below(unsigned n)
+static SKEP_WRAPS unsigned below(unsigned n)
 {
     seed = seed * 6364136223846793005u + 1442695040888963407u;
     return (unsigned)(seed >> 33) % n;

@@ -33,14 +33,15 @@ SKEP_CLONES static void spread_bits(const uint64_t *restrict bits, uint8_t *rest
 }
 
 /* Milliseconds of nanoseconds below 2^52, exact until the division; false: some is not. */
-SKEP_CLONES static bool small_ms(const int64_t *restrict ns, const uint8_t *restrict present,
-                                 unsigned n, double *restrict out)
+SKEP_CLONES SKEP_WRAPS static bool small_ms(const int64_t *restrict ns,
+                                            const uint8_t *restrict present, unsigned n,
+                                            double *restrict out)
 {
     uint64_t large = 0;
     for (unsigned i = 0; i < n; i++) {
         uint64_t x = (uint64_t)ns[i], b = x | 0x4330000000000000ull; /* 2^52 + x, as a double */
         double d;
-        large |= (x >> 52) & -(uint64_t)present[i];
+        large |= (x >> 52) & (0 - (uint64_t)present[i]);
         memcpy(&d, &b, sizeof d);
         out[i] = (d - 0x1p52) / 1e6;
     }
