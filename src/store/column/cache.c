@@ -279,6 +279,13 @@ void skep_cache_drop(struct skep_cache *c, uint64_t file)
     skep_mutex_unlock(&c->mutex);
 }
 
+void skep_cache_shrink(struct skep_cache *c)
+{
+    skep_mutex_lock(&c->mutex);
+    shrink_locked(c, 0);
+    skep_mutex_unlock(&c->mutex);
+}
+
 void skep_cache_resident(struct skep_cache *c, int64_t delta_bytes)
 {
     if (delta_bytes >= 0)

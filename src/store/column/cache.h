@@ -40,6 +40,8 @@ SKEP_NODISCARD skep_rc skep_cache_pin(struct skep_cache *c, const struct skep_ca
 void skep_cache_unpin(struct skep_cache *c, const struct skep_cache_data *data);
 /* Forget every object of a file; none may be pinned. */
 void skep_cache_drop(struct skep_cache *c, uint64_t file);
+/* Let go of all that nobody has pinned. */
+void skep_cache_shrink(struct skep_cache *c);
 /* Memory that open segments hold outside the cache (footers): charged by force. */
 void skep_cache_resident(struct skep_cache *c, int64_t delta_bytes);
 /* Look-ups so far. */

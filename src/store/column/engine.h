@@ -138,7 +138,6 @@ struct skep_engine {
     struct skep_mutex flush_mu;  /* one flush at a time, held over I/O */
     struct skep_mutex merge_mu;  /* one merge or expiry at a time, held over I/O */
     unsigned merge_most;         /* segments a merge had memory for; 0 = any.  Under merge_mu */
-    unsigned merges_short;       /* so many with short row groups */
     unsigned merges_small;       /* so many were of merge_most */
     struct skep_mutex delete_mu; /* one delete at a time */
     /* What rowsets there are and which of their rows live: whoever replaces rowsets or kills rows
@@ -234,7 +233,8 @@ struct skep_engine_write {
     unsigned n;
     enum skep_layout layout;
     bool is_merge;
-    uint32_t group_rows; /* at most; 0 = as the writer finds best */
+    uint32_t group_rows;      /* at most; 0 = as the writer finds best */
+    struct skep_cache *cache; /* of the sources; NULL = not of the budget */
     struct skep_budget *budget;
 };
 SKEP_NODISCARD skep_rc skep_engine__write_segment(struct skep_engine *e,

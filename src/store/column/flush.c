@@ -228,6 +228,7 @@ skep_rc skep_engine__write_segment(struct skep_engine *e, const struct skep_engi
                                    .layout = what->layout,
                                    .group_rows = what->group_rows,
                                    .budget = what->budget,
+                                   .cache = what->cache,
                                    .canceled = canceled,
                                    .progress = progress,
                                    .ctx = &writing};

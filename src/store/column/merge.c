@@ -24,8 +24,10 @@
  * I4  rows that die while a merge runs are dead in its result (carry.c).
  * I5  a merge reads past the chunk cache: what queries have there stays.
  * I6  parts, the flush and reading have memory of their own: a merge takes its reserve and what is
- *     left over.  Without enough it writes row groups of a quarter, then joins fewer segments,
- *     then waits, which is worth a word only when it has for a while.
+ *     left over.  It begins when it knows what it needs (segment_plan.c): for a whole run with row
+ *     groups as long as there is memory for; where that is too little even for short ones, of fewer
+ *     segments.  If others took the memory meanwhile it joins fewer, then waits, which is worth a
+ *     word only when it has for a while.
  * I7  where a merge cannot take a whole run it takes the neighbours with the fewest rows: the large
  *     one at the run's end would else be written anew with each few small ones.
  *
@@ -48,8 +50,9 @@ enum {
     NAP_MS = 500,
     DEAD_PERCENT = 25,
     ASIDE_BYTES = 8 << 20,
+    SHORT_ROWS = 8192, /* of a row group; below, a merge of fewer segments is better */
     NO_MEMORY_MAX = 5, /* tries, over 75 s */
-    SHORT_MERGES = 16  /* until full row groups, or more segments, are tried again */
+    SHORT_MERGES = 16  /* until more segments are tried again */
 };
 #define REST_NS (5ll * 1000000000)
 
@@ -143,10 +146,55 @@ static unsigned smallest(const struct skep_snapshot *s, unsigned at, unsigned k,
     return best;
 }
 
-/* What to merge: *ret_n segments from the returned index; 0 = nothing. */
-static unsigned choose(const struct skep_engine *e, const struct skep_snapshot *s, unsigned *ret_n)
+/* What could be taken now, about: at each budget what it has left, and what the reserves below it
+ * keep. */
+static uint64_t budget_left(const struct skep_budget *b)
 {
-    unsigned n = n_segments(s), best = 0;
+    uint64_t left = UINT64_MAX, reserved = 0;
+    for (; b; b = b->parent) {
+        uint64_t used = atomic_load_explicit(&b->used_bytes, memory_order_relaxed);
+        uint64_t here = b->limit_bytes > used ? b->limit_bytes - used : 0;
+        left = SKEP_MIN(left, here > UINT64_MAX - reserved ? UINT64_MAX : here + reserved);
+        reserved += b->reserve_bytes > used ? b->reserve_bytes - used : 0;
+    }
+    return left;
+}
+
+/* Of the cache with which a merge reads. */
+static uint64_t aside_bytes(const struct skep_engine *e)
+{
+    return SKEP_MIN((uint64_t)ASIDE_BYTES, e->merge.reserve_bytes / 8);
+}
+
+/* Rows of the row groups for which there is memory; 0 = none. */
+static uint32_t rows_for(const struct skep_engine *e, const struct skep_snapshot_set *sets,
+                         unsigned n)
+{
+    struct skep_segment_source src[RUN_MAX];
+    uint64_t left = budget_left(&e->merge), cache = aside_bytes(e);
+    for (unsigned i = 0; i < n; i++)
+        src[i] = (struct skep_segment_source){sets[i].rowset, sets[i].live};
+    return skep_segment_rows_for(src, n, left > cache ? left - cache : 0);
+}
+
+/* Of the run of k segments from `at` as many as there is memory for, I6. */
+static unsigned fitting(const struct skep_engine *e, const struct skep_snapshot *s, unsigned at,
+                        unsigned k, unsigned *ret_n)
+{
+    unsigned most = e->merge_most > 0 ? SKEP_MIN(k, e->merge_most) : k, from;
+    for (;; most -= SKEP_MAX(most / 8, 1u)) {
+        from = smallest(s, at, k, most);
+        if (most <= 2 || rows_for(e, s->sets + from, most) >= SHORT_ROWS)
+            break;
+    }
+    *ret_n = most;
+    return from;
+}
+
+/* What to merge: *ret_n segments from the returned index; 0 = nothing. */
+static unsigned choose(struct skep_engine *e, const struct skep_snapshot *s, unsigned *ret_n)
+{
+    unsigned n = n_segments(s), best = 0, best_n = 0;
     uint64_t best_rows = UINT64_MAX, rows;
     *ret_n = 0;
     if (mostly_dead(s, n, &best)) {
@@ -156,10 +204,8 @@ static unsigned choose(const struct skep_engine *e, const struct skep_snapshot *
     for (unsigned t = 0; t < TIERS; t++)
         for (unsigned i = 0; i + run_min(t) <= n; i++) {
             unsigned k = run_from(e, s, n, i, t, &rows);
-            if (k >= run_min(t)) {
-                *ret_n = e->merge_most > 0 ? SKEP_MIN(k, e->merge_most) : k;
-                return smallest(s, i, k, *ret_n);
-            }
+            if (k >= run_min(t))
+                return fitting(e, s, i, k, ret_n);
         }
     if (n <= SKEP_SEGMENTS_MAX * 3 / 4)
         return 0;
@@ -169,11 +215,11 @@ static unsigned choose(const struct skep_engine *e, const struct skep_snapshot *
             unsigned k = run_from(e, s, n, i, t, &rows);
             if (k >= 2 && rows / (k - 1) < best_rows) {
                 best_rows = rows / (k - 1);
-                *ret_n = e->merge_most > 0 ? SKEP_MIN(k, e->merge_most) : k;
-                best = smallest(s, i, k, *ret_n);
+                best_n = k;
+                best = i;
             }
         }
-    return best;
+    return best_n > 0 ? fitting(e, s, best, best_n, ret_n) : 0;
 }
 
 /* Rows of all segments that are to be merged, for who watches. */
@@ -274,12 +320,10 @@ struct aside {
 static skep_rc open_aside(struct skep_engine *e, const struct skep_snapshot_set *sets, unsigned n,
                           struct aside *a, skep_err *err)
 {
-    uint64_t most = SKEP_MIN((uint64_t)ASIDE_BYTES, e->merge.reserve_bytes / 8);
-    a->cache = skep_cache_new(&e->merge, most); /* the writer cannot make it give way */
+    a->cache = skep_cache_new(&e->merge, aside_bytes(e));
     for (; a->n < n; a->n++) {
         struct skep_rowset *of = sets[a->n].rowset, *rs = NULL;
-        skep_path path = skep_engine__segment_path(e, skep_engine__segment(of)->m.number, ".seg");
-        SKEP_TRY(skep_segment_open(e->os, path.s, a->cache, &rs, err));
+        SKEP_TRY(skep_segment_twin(of, a->cache, &rs, err));
         rs->on_last_unref_ctx = of->on_last_unref_ctx; /* so it is known which one; not its end */
         a->sources[a->n] = (struct skep_segment_source){rs, sets[a->n].live};
     }
@@ -308,9 +352,9 @@ static skep_rc merge_run(struct skep_engine *e, const struct skep_snapshot_set *
                                         .n = n,
                                         .layout = (enum skep_layout)sets[0].rowset->layout,
                                         .is_merge = true,
-                                        .group_rows =
-                                            e->merges_short > 0 ? SKEP_ROW_GROUP_ROWS / 4 : 0,
-                                        .budget = &e->merge},
+                                        .group_rows = rows_for(e, sets, n),
+                                        .budget = &e->merge,
+                                        .cache = aside.cache},
             &by.rowset, err);
     skep_engine__worked(e, &e->merge_work, begun, rc, by.rowset);
     close_aside(&aside);
@@ -338,7 +382,6 @@ static skep_rc merge_some(struct skep_engine *e, const struct skep_snapshot_set 
 {
     skep_rc rc = merge_run(e, sets, n, err);
     if (rc == SKEP_OK) {
-        e->merges_short -= e->merges_short > 0;
         if (e->merge_most > 0 && ++e->merges_small >= SHORT_MERGES) {
             e->merges_small = 0;
             e->merge_most = 2 * e->merge_most < RUN_MAX ? 2 * e->merge_most : 0;
@@ -346,10 +389,6 @@ static skep_rc merge_some(struct skep_engine *e, const struct skep_snapshot_set 
         return rc;
     }
     e->merges_small = 0;
-    if (rc == SKEP_ENOMEM && e->merges_short == 0) {
-        e->merges_short = SHORT_MERGES;
-        rc = merge_run(e, sets, n, err);
-    }
     while (rc == SKEP_ENOMEM && n > 2) {
         n = (n + 1) / 2;
         e->merge_most = n;

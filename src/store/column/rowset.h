@@ -348,6 +348,7 @@ struct skep_segment_job {
     const struct skep_segment_source *sources;
     unsigned n_sources;
     struct skep_budget *budget; /* working memory; taken, not forced */
+    struct skep_cache *cache;   /* of that memory, lets go where it is short; NULL = none */
     enum skep_layout layout;
     uint32_t group_rows; /* row groups of this size at most; 0 = 65,536 */
     bool recode;         /* take no row group over as it is */
@@ -362,11 +363,20 @@ struct skep_segment_job {
  * ENOMEM | ENOSPC | EIO | ECORRUPT (a source) | ECANCELED. */
 SKEP_NODISCARD skep_rc skep_segment_write(const struct skep_segment_job *job,
                                           struct skep_segment_info *ret, skep_err *err);
+/* Rows of the row groups that n sources, segments all, can be written in with so many bytes of
+ * working memory; 0 = with none. */
+uint32_t skep_segment_rows_for(const struct skep_segment_source *sources, unsigned n,
+                               uint64_t bytes);
 /* Open a segment: reads footer, indexes and dictionaries' directories, checks their checksums; data
  * chunks are checked when loaded.  One reference. */
 SKEP_NODISCARD skep_rc skep_segment_open(const struct skep_os *os, const char *path,
                                          struct skep_cache *cache, struct skep_rowset **ret,
                                          skep_err *err);
+/* An open segment once more, for one who goes through it: chunks through a cache of his own, the
+ * footer shared; dictionaries go with the readers that have them.  One reference, holds one of rs.
+ */
+SKEP_NODISCARD skep_rc skep_segment_twin(struct skep_rowset *rs, struct skep_cache *cache,
+                                         struct skep_rowset **ret, skep_err *err);
 /* Read everything and check every checksum and invariant (skep verify).  ret_rows may be NULL. */
 SKEP_NODISCARD skep_rc skep_segment_verify(const struct skep_os *os, const char *path,
                                            uint64_t *ret_rows, skep_err *err);

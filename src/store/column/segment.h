@@ -65,7 +65,8 @@ struct skep_segment {
     uint32_t n_index_pages;
     struct skep_segment_index_page *index_pages;
     struct skep_mutex mutex;
-    char *path; /* for messages */
+    char *path;                /* for messages */
+    struct skep_segment *twin; /* whose footer this one has; NULL = its own.  skep_segment_twin() */
 };
 
 static inline struct skep_segment *skep_segment__of(struct skep_rowset *rs)

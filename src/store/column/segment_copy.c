@@ -3,7 +3,7 @@
  *
  *   chunk --checked--> chunk elsewhere, with the checksum of its new place
  *   directory: the same entries with new references
- *   trace index, time bounds, range of commits: read from the row group
+ *   time bounds, range of commits: read from the row group; the trace index: segment_index.c
  *
  * Nothing is decoded but trace ids and commit numbers, nothing is encoded.  Numbers in the bytes
  * (keys of fields, lists, codes into segment dictionaries) keep their meaning through an origin
@@ -176,7 +176,7 @@ static skep_rc note_traces(struct copy *c, uint32_t group, const struct skep_gro
                  ? skep_segment__all_runs(c->seg, &chunk, lengths, &ids, &n, err)
                  : skep_segment__corrupt(c->seg, err, 0, "trace ids of another codec");
         if (rc == SKEP_OK)
-            skep_segment__index_runs(c->w, ids, lengths, n);
+            skep_segment__index_group(c->w, ids, n);
         skep_segment__unpin(c->seg, pin);
     }
     skep_free(lengths);
@@ -300,9 +300,11 @@ static skep_rc map_fields(struct copy *c, unsigned source, skep_err *err)
     struct skep_segment_writer *w = c->w;
     struct skep_wcopy *from = &w->copies[source];
     uint32_t n = c->seg->base.n_fields;
-    SKEP_TRY(skep_segment__charge(w, (uint64_t)n * 4 + c->seg->n_origins, err));
+    uint64_t bytes = ((uint64_t)n + c->seg->n_groups) * 4 + c->seg->n_origins;
+    SKEP_TRY(skep_segment__charge(w, bytes + SKEP_SEGMENT_FEED_BYTES, err));
     from->origins = skep_alloc_n(uint8_t, c->seg->n_origins);
     from->field_to = skep_alloc_n(uint32_t, n + 1);
+    from->group_to = skep_alloc_n(uint32_t, c->seg->n_groups);
     for (uint32_t f = 0; f < w->n_fields; f++)
         if (w->field_maps[source][f] != UINT32_MAX)
             from->field_to[w->field_maps[source][f]] = f;
@@ -377,6 +379,7 @@ skep_rc skep_segment__copy_group(struct skep_segment_writer *w, unsigned source,
     for (uint32_t i = 0; i < dir->n_pages && rc == SKEP_OK; i++)
         rc = copy_page(&c, &dir->pages[i], err);
     note_bounds(&c, group);
+    w->copies[source].group_to[group] = w->n_groups + 1;
     skep_segment__unpin(c.seg, dir);
     return rc == SKEP_OK ? skep_segment__end_group(w, origin, err) : rc;
 }

@@ -19,8 +19,6 @@
  *
  * I1  a reference points to a row of the same row group.
  * Threads: one. */
-#include <stdlib.h>
-
 #include "base/assert.h"
 #include "base/mem.h"
 #include "store/column/segment_write.h"
@@ -30,60 +28,6 @@ enum { SMALL_TRACE = 48 };
 static bool same_id(const skep_trace_id *a, const skep_trace_id *b)
 {
     return memcmp(a, b, sizeof *a) == 0;
-}
-
-static void add_index_entry(struct skep_segment_writer *w, const skep_trace_id *id, uint64_t row)
-{
-    static const skep_trace_id none;
-    bool logs = w->job->layout == SKEP_LAYOUT_LOGS;
-    if (same_id(id, &none) || (!logs && row > 0 && same_id(id, &w->last_trace)))
-        return;
-    if (logs)
-        row -= row % SKEP_BLOCK_ROWS;
-    skep_buf_u64(&w->index_entries, skep_hash((skep_bytes){id->b, sizeof id->b}));
-    skep_buf_u64(&w->index_entries, row);
-    w->traces++;
-}
-
-struct index_entry {
-    uint64_t hash, row;
-};
-
-static int by_hash(const void *a, const void *b)
-{
-    const struct index_entry *x = a, *y = b;
-    if (x->hash != y->hash)
-        return x->hash < y->hash ? -1 : 1;
-    return (x->row > y->row) - (x->row < y->row);
-}
-
-/* LOGS: a trace once a block; the entries of this group begin at byte `from`. */
-static void thin_index(struct skep_segment_writer *w, size_t from)
-{
-    struct skep_buf *b = &w->index_entries;
-    if (b->bad || b->n == from)
-        return;
-    struct index_entry *e = (void *)(b->p + from);
-    size_t all = (b->n - from) / sizeof *e, n = 0;
-    qsort(e, all, sizeof *e, by_hash);
-    for (size_t i = 0; i < all; i++)
-        if (i == 0 || by_hash(&e[i], &e[n - 1]) != 0)
-            e[n++] = e[i];
-    b->n = from + n * sizeof *e;
-    w->traces -= all - n;
-}
-
-void skep_segment__index_runs(struct skep_segment_writer *w, const uint8_t *ids,
-                              const int64_t *lengths, uint32_t runs)
-{
-    uint64_t row = (uint64_t)w->n_groups * SKEP_ROW_GROUP_ROWS;
-    for (uint32_t k = 0; k < runs; k++) {
-        skep_trace_id id;
-        memcpy(&id, ids + (size_t)k * sizeof id, sizeof id);
-        add_index_entry(w, &id, row);
-        w->last_trace = id;
-        row += (uint64_t)lengths[k];
-    }
 }
 
 /* Lengths of the runs in w->tmp; returns how many. */
@@ -96,18 +40,18 @@ static uint32_t find_runs(struct skep_segment_writer *w)
         uint32_t end = row + 1;
         while (end < w->n_rows && same_id(&ids[end], &ids[row]))
             end++;
-        add_index_entry(w, &ids[row], (uint64_t)w->n_groups * SKEP_ROW_GROUP_ROWS + row);
+        skep_segment__index_add(w, &ids[row], (uint64_t)w->n_groups * SKEP_ROW_GROUP_ROWS + row);
         w->last_trace = ids[row];
         w->tmp[runs++] = end - row;
         /* LOGS: every block that the run reaches into. */
         uint64_t first = (uint64_t)w->n_groups * SKEP_ROW_GROUP_ROWS;
         for (uint32_t block = row / SKEP_BLOCK_ROWS + 1;
              w->job->layout == SKEP_LAYOUT_LOGS && block * SKEP_BLOCK_ROWS < end; block++)
-            add_index_entry(w, &ids[row], first + (uint64_t)block * SKEP_BLOCK_ROWS);
+            skep_segment__index_add(w, &ids[row], first + (uint64_t)block * SKEP_BLOCK_ROWS);
         row = end;
     }
     if (w->job->layout == SKEP_LAYOUT_LOGS)
-        thin_index(w, from);
+        skep_segment__thin_index(w, from);
     return runs;
 }
 
@@ -278,44 +222,4 @@ skep_rc skep_segment__write_ids(struct skep_segment_writer *w, skep_err *err)
     for (uint32_t k = 0; k < runs; k++)
         refer(w, &t, parent, w->run_starts[k], w->run_starts[k + 1]);
     return write_parents(w, parent, err);
-}
-
-static skep_rc write_index_page(struct skep_segment_writer *w, const struct index_entry *e,
-                                uint32_t n, struct skep_buf *footer, skep_err *err)
-{
-    skep_assert(n > 0 && n <= SKEP_SEGMENT_INDEX_PAGE);
-    struct skep_buf *b = &w->chunk;
-    skep_buf_reset(b);
-    skep_buf_u32(b, 0);
-    for (uint32_t i = 0; i < n; i++)
-        w->tmp[i] = (int64_t)(e[i].hash >> SKEP_SEGMENT_INDEX_SHIFT);
-    skep_codec_delta.encode(&(struct skep_codec_in){.n = n, .ints = w->tmp}, b);
-    if (!b->bad)
-        skep_store_le32(b->p, (uint32_t)(b->n - 4));
-    for (uint32_t i = 0; i < n; i++)
-        w->tmp[i] = (int64_t)e[i].row;
-    skep_codec__for_put(w->tmp, n, b);
-    struct skep_chunk_ref ref;
-    SKEP_TRY(skep_segment__put_chunk(w, skep_buf_bytes(b), &ref, err));
-    skep_segment__put_ref(footer, &ref);
-    skep_buf_u64(footer, e[0].hash >> SKEP_SEGMENT_INDEX_SHIFT);
-    skep_buf_u32(footer, n);
-    return SKEP_OK;
-}
-
-skep_rc skep_segment__write_index(struct skep_segment_writer *w, struct skep_buf *footer,
-                                  skep_err *err)
-{
-    size_t n = w->index_entries.n / sizeof(struct index_entry);
-    skep_assert(n == w->traces);
-    struct index_entry *e = (void *)w->index_entries.p;
-    if (n > 0)
-        qsort(e, n, sizeof *e, by_hash);
-    size_t pages = (n + SKEP_SEGMENT_INDEX_PAGE - 1) / SKEP_SEGMENT_INDEX_PAGE;
-    skep_buf_u32(footer, (uint32_t)pages);
-    for (size_t at = 0; at < n; at += SKEP_SEGMENT_INDEX_PAGE) {
-        uint32_t take = (uint32_t)SKEP_MIN(n - at, (size_t)SKEP_SEGMENT_INDEX_PAGE);
-        SKEP_TRY(write_index_page(w, e + at, take, footer, err));
-    }
-    return SKEP_OK;
 }

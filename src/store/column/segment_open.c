@@ -351,7 +351,7 @@ static skep_rc open_file(struct skep_segment *seg, skep_err *err)
 static void destroy(struct skep_rowset *rs)
 {
     struct skep_segment *seg = skep_segment__of(rs);
-    for (uint32_t k = 0; k < seg->n_origins; k++)
+    for (uint32_t k = 0; k < seg->n_origins && !seg->twin; k++)
         for (uint32_t i = 0; i < seg->origins[k].n_dicts; i++)
             if (seg->origins[k].dicts[i].pin)
                 skep_cache_unpin(seg->cache, seg->origins[k].dicts[i].pin);
@@ -360,9 +360,13 @@ static void destroy(struct skep_rowset *rs)
     if (seg->fd >= 0)
         seg->os->close(seg->os, seg->fd);
     skep_mutex_done(&seg->mutex);
-    skep_arena_done(&seg->arena);
-    skep_free(seg->footer);
-    skep_free(seg->path);
+    if (!seg->twin) {
+        skep_arena_done(&seg->arena);
+        skep_free(seg->footer);
+        skep_free(seg->path);
+    } else {
+        skep_rowset_unref(&seg->twin->base);
+    }
     skep_free(seg);
 }
 
@@ -390,6 +394,58 @@ skep_rc skep_segment_open(const struct skep_os *os, const char *path, struct ske
     seg->base.bytes = seg->file_bytes;
     seg->resident_bytes = (int64_t)(sizeof *seg + seg->footer_bytes + seg->arena.total_bytes);
     skep_cache_resident(cache, seg->resident_bytes);
+    *ret = &seg->base;
+    return SKEP_OK;
+}
+
+skep_rc skep_segment_twin(struct skep_rowset *rs, struct skep_cache *cache,
+                          struct skep_rowset **ret, skep_err *err)
+{
+    struct skep_segment *of = skep_segment__of(rs);
+    int fd;
+    skep_assert(rs->ops == &skep_segment_ops && !of->twin);
+    SKEP_TRY(of->os->open(of->os, of->path, SKEP_OPEN_READ, &fd, err));
+    struct skep_segment *seg = skep_alloc(struct skep_segment);
+    uint64_t serial = skep_cache_serial();
+    *seg = (struct skep_segment){.base = {.ops = rs->ops,
+                                          .serial = serial,
+                                          .n_rows = rs->n_rows,
+                                          .row_end = rs->row_end,
+                                          .group_rows = rs->group_rows,
+                                          .bytes = rs->bytes,
+                                          .bounds = rs->bounds,
+                                          .min_seq = rs->min_seq,
+                                          .max_seq = rs->max_seq,
+                                          .blocks = rs->blocks,
+                                          .fields = rs->fields,
+                                          .n_fields = rs->n_fields,
+                                          .resources = rs->resources,
+                                          .scopes = rs->scopes,
+                                          .layout = rs->layout,
+                                          .runs = rs->runs,
+                                          .n_runs = rs->n_runs,
+                                          .trace_clustered = rs->trace_clustered},
+                                 .os = of->os,
+                                 .fd = fd,
+                                 .serial = serial,
+                                 .file_bytes = of->file_bytes,
+                                 .data_end = of->data_end,
+                                 .required = of->required,
+                                 .optional = of->optional,
+                                 .cache = cache,
+                                 .n_traces = of->n_traces,
+                                 .n_groups = of->n_groups,
+                                 .groups = of->groups,
+                                 .keys = of->keys,
+                                 .n_origins = of->n_origins,
+                                 .origins = of->origins,
+                                 .group_origins = of->group_origins,
+                                 .n_index_pages = of->n_index_pages,
+                                 .index_pages = of->index_pages,
+                                 .path = of->path,
+                                 .twin = skep_segment__of(skep_rowset_ref(rs))};
+    atomic_init(&seg->base.refs, 1);
+    skep_mutex_init(&seg->mutex, "segment");
     *ret = &seg->base;
     return SKEP_OK;
 }

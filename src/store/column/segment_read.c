@@ -96,10 +96,18 @@ static skep_rc open_parts(struct skep_segment_reader *r, skep_err *err)
 skep_rc skep_reader__dict(struct skep_segment_reader *r, skep_err *err)
 {
     const struct skep_column_entry *e = r->entry;
-    if (e->flags & SKEP_ENTRY_DICT_SEGMENT)
-        return skep_segment__dict(r->seg, r->origin, r->key_here, &r->dict, err);
     const struct skep_dict_data *d;
-    SKEP_TRY(skep_segment__pin_dict(r->seg, &e->dict, e->dict_codec, e->dict_n, &d, err));
+    bool shared = e->flags & SKEP_ENTRY_DICT_SEGMENT;
+    if (shared && !r->seg->twin)
+        return skep_segment__dict(r->seg, r->origin, r->key_here, &r->dict, err);
+    const struct skep_segment_dict *of =
+        shared ? skep_segment__find_dict(r->origin, r->key_here) : NULL;
+    if (shared && !of)
+        return skep_reader__corrupt(r, "a column's dictionary is missing", err);
+    if (of)
+        SKEP_TRY(skep_segment__pin_dict(r->seg, &of->ref, of->codec, of->n, &d, err));
+    else
+        SKEP_TRY(skep_segment__pin_dict(r->seg, &e->dict, e->dict_codec, e->dict_n, &d, err));
     SKEP_GROW(r->dicts, r->n_dicts, r->cap_dicts);
     r->dicts[r->n_dicts++] = d;
     r->dict = &d->dict;

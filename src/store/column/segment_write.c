@@ -9,9 +9,7 @@
  *
  * I1  chunks stand back to back from the header to the footer: every byte of the file is covered
  *     by a checksum.
- * I2  working memory is asked from job->budget: 16 MiB fixed (less when there are fewer rows
- *     than a row group has), 36 bytes a row and about 100 a trace for the order (next to nothing
- *     when all sources are segments), and the strings of one column of one row group.
+ * I2  working memory is asked from job->budget (segment_plan.c: how much).
  *
  * Threads: one.  The file is removed when the write fails. */
 #include <stdlib.h>
@@ -23,17 +21,7 @@
 #include "store/column/segment_filter.h"
 #include "store/column/segment_write.h"
 
-enum {
-    OUT_BYTES = 1 << 20,
-    FIXED_BYTES = 5 << 20,
-    SMALL_ROWS = 16384,
-    FIXED_SMALL_BYTES = 3 << 20, /* chunks are shorter */
-    ROW_BYTES = 160 + 2 * SKEP_WBASES,
-    ORDER_ROW_BYTES = 50,
-    VARIABLE_BYTES = 1 << 20,
-    SOURCE_BYTES = 256 << 10, /* a cursor (trace_merge.c) and what reading pins */
-    STRING_BYTES = 100
-};
+enum { OUT_BYTES = 1 << 20 };
 
 skep_rc skep_segment__charge(struct skep_segment_writer *w, uint64_t bytes, skep_err *err)
 {
@@ -275,7 +263,7 @@ static skep_rc write_fields(struct skep_segment_writer *w, skep_err *err)
         uint32_t key = SKEP_SEGMENT_FIELD_KEY + f;
         SKEP_TRY(skep_segment__gather(w, key, err));
         uint32_t n = w->col.n;
-        w->fields[f].n_present += n;
+        w->present_here[f] = n;
         if (n == 0)
             continue;
         bool may = w->dense[f] || w->n_dense < SKEP_SEGMENT_MAX_DENSE;
@@ -309,7 +297,7 @@ static skep_rc write_directory(struct skep_segment_writer *w, uint8_t origin, sk
     return SKEP_OK;
 }
 
-static skep_rc begin_group(struct skep_segment_writer *w, skep_err *err)
+skep_rc skep_segment__begin_group(struct skep_segment_writer *w, skep_err *err)
 {
     const struct skep_segment_job *job = w->job;
     if (job->canceled && job->canceled(job->ctx))
@@ -337,92 +325,17 @@ skep_rc skep_segment__end_group(struct skep_segment_writer *w, uint8_t origin, s
     return SKEP_OK;
 }
 
-/* Encode the rows in w->rows as a row group. */
-static skep_rc write_group(struct skep_segment_writer *w, uint32_t n_rows, skep_err *err)
+skep_rc skep_segment__write_group(struct skep_segment_writer *w, uint32_t n_rows, skep_err *err)
 {
-    SKEP_TRY(begin_group(w, err));
+    SKEP_TRY(skep_segment__begin_group(w, err));
     w->n_rows = n_rows;
     skep_segment__slot_rows(w);
     SKEP_TRY(write_columns(w, err));
     SKEP_TRY(write_fields(w, err));
-    return skep_segment__end_group(w, 0, err);
-}
-
-/* May `pending` rows become a row group of their own, however few?  While the average stays at half
- * of the most; so small ones do not pile up. */
-static bool may_be_short(const struct skep_segment_writer *w, uint32_t pending, uint32_t most)
-{
-    return (w->rows_done + pending) / (w->n_groups + 1) >= most / 2;
-}
-
-/* A flush overlaps its neighbours at its ends, whose row groups a merge encodes anew.  So those are
- * short, and what is between is cut evenly, not into full row groups and a rest. */
-struct even {
-    uint32_t n, size; /* row groups between the short ones; 0 = all are full */
-};
-enum { BORDER_ROWS = 8192 };
-
-static struct even plan_even(uint64_t rows)
-{
-    if (rows < 3ull * SKEP_ROW_GROUP_ROWS)
-        return (struct even){0};
-    uint64_t inner = rows - 2 * BORDER_ROWS;
-    uint64_t n = (inner + SKEP_ROW_GROUP_ROWS - 1) / SKEP_ROW_GROUP_ROWS;
-    return (struct even){(uint32_t)n, (uint32_t)((inner + n - 1) / n)};
-}
-
-static uint32_t next_even(const struct even *e, uint32_t group, uint32_t most)
-{
-    if (e->n == 0)
-        return most;
-    return SKEP_MIN(group == 0 ? (uint32_t)BORDER_ROWS : e->size, most);
-}
-
-/* How `rows` are cut evenly into the fewest row groups of at most `most`: the size of one. */
-static uint32_t even_cut(uint32_t rows, uint32_t most, uint32_t *ret_n)
-{
-    *ret_n = (rows + most - 1) / most;
-    return (rows + *ret_n - 1) / *ret_n;
-}
-
-/* Rows gather in w->rows until they are a row group, or a row group comes that is taken over.  If
- * the rows before that would be too few, its rows are gathered too and all of them cut evenly: in
- * two, or in more where the source's row groups are longer than those written here. */
-static skep_rc write_groups(struct skep_segment_writer *w, skep_err *err)
-{
-    uint32_t most = w->group_rows, pending = 0, cuts = 0, cut = 0;
-    struct even even = {0};
-    if (w->job->group_rows > 0)
-        most = SKEP_MIN(most, w->job->group_rows);
-    else
-        even = plan_even(skep_order_rows(w->order));
-    for (;;) {
-        uint32_t limit = cuts ? cut : next_even(&even, w->n_groups, most), n;
-        struct skep_order_group g;
-        skep_assert(pending < limit && limit <= w->group_rows);
-        SKEP_TRY(skep_order_next(w->order, w->rows + pending, limit - pending, &n, err));
-        pending += n;
-        bool stands = skep_order_whole(w->order, &g);
-        bool whole = stands && skep_segment__may_copy(w, g.source, g.group);
-        if (whole && pending > 0 && pending < limit && !may_be_short(w, pending, most)) {
-            uint32_t into, size = even_cut(pending + g.n_rows, most, &into);
-            whole = pending >= size; /* then it is long enough */
-            cuts = whole || into == 1 ? 0 : into;
-            cut = size;
-        }
-        if (pending > 0 && (whole || pending == limit || (n == 0 && !stands))) {
-            SKEP_TRY(write_group(w, pending, err));
-            cuts -= cuts > 0;
-            pending = 0;
-        }
-        if (whole) {
-            SKEP_TRY(begin_group(w, err));
-            SKEP_TRY(skep_segment__copy_group(w, g.source, g.group, err));
-            SKEP_TRY(skep_order_take(w->order, err));
-        } else if (n == 0 && !stands && pending == 0) {
-            return SKEP_OK;
-        }
-    }
+    SKEP_TRY(skep_segment__end_group(w, 0, err));
+    for (uint32_t f = 0; f < w->n_fields; f++)
+        w->fields[f].n_present += w->present_here[f];
+    return SKEP_OK;
 }
 
 /* --- head and tail --- */
@@ -569,7 +482,7 @@ static skep_rc write_all(struct skep_segment_writer *w, skep_err *err)
         w->required |= SKEP_SEGMENT_LOGS;
     make_header(0, 0, header);
     skep_buf_put(&w->out, header, sizeof header);
-    SKEP_TRY(write_groups(w, err));
+    SKEP_TRY(skep_segment__write_groups(w, err));
     if (w->rows_done == 0)
         return skep_fail(err, SKEP_EINVAL, "no live row to write a segment of");
     struct skep_buf footer;
@@ -578,6 +491,8 @@ static skep_rc write_all(struct skep_segment_writer *w, skep_err *err)
     skep_buf_done(&footer);
     SKEP_TRY(rc);
     SKEP_TRY(finish_header(w, err));
+    if (w->undone_end > w->flushed) /* of a row group that was begun anew, shorter */
+        SKEP_TRY(os->truncate(os, w->fd, w->flushed, err));
     return os->fsync(os, w->fd, err);
 }
 
@@ -623,11 +538,12 @@ static skep_rc prepare(struct skep_segment_writer *w, skep_err *err)
     SKEP_TRY(collect_fields(w, err));
     SKEP_TRY(collect_lists(w, &w->resources, true, err));
     SKEP_TRY(collect_lists(w, &w->scopes, false, err));
-    SKEP_TRY(skep_segment__charge(w, (uint64_t)w->n_fields * (sizeof *w->dicts + 3), err));
+    SKEP_TRY(skep_segment__charge(w, (uint64_t)w->n_fields * (sizeof *w->dicts + 7), err));
     w->dicts = skep_alloc_n(struct skep_wdict, SKEP_COL_COUNT + w->n_fields);
     w->dict_off = skep_alloc_n(bool, SKEP_COL_COUNT + w->n_fields);
     w->local_rest = skep_alloc_n(uint8_t, SKEP_COL_COUNT + w->n_fields);
     w->dense = skep_alloc_n(bool, w->n_fields + 1);
+    w->present_here = skep_alloc_n(uint32_t, w->n_fields + 1);
     return skep_order_new(w->job, &w->order, err);
 }
 
@@ -651,6 +567,7 @@ static void free_writer(struct skep_segment_writer *w)
     for (unsigned s = 0; s < n_sources && w->copies; s++) {
         skep_free(w->copies[s].origins);
         skep_free(w->copies[s].field_to);
+        skep_free(w->copies[s].group_to);
     }
     skep_free(w->copies);
     free_lists(&w->resources, n_sources);
@@ -659,11 +576,12 @@ static void free_writer(struct skep_segment_writer *w)
         skep_wdict__done(&w->dicts[i]);
     skep_wdict__done(&w->local);
     skep_segment__free_filters(w);
-    void *blocks[] = {w->rows,          w->slots,    w->source_first, w->col.bitmap, w->packed_ints,
-                      w->col.strs,      w->col.ids,  w->present,      w->tokens,     w->token_codes,
-                      w->domains,       w->row_ints, w->tmp,          w->span_ids,   w->run_starts,
-                      w->row_slots,     w->dicts,    w->dict_off,     w->local_rest, w->dense,
-                      w->bitmap_copies, w->readers,  w->field_maps,   w->fields};
+    void *blocks[] = {
+        w->rows,          w->slots,    w->source_first, w->col.bitmap, w->packed_ints,
+        w->col.strs,      w->col.ids,  w->present,      w->tokens,     w->token_codes,
+        w->domains,       w->row_ints, w->tmp,          w->span_ids,   w->run_starts,
+        w->row_slots,     w->dicts,    w->dict_off,     w->local_rest, w->dense,
+        w->bitmap_copies, w->readers,  w->field_maps,   w->fields,     w->present_here};
     for (size_t i = 0; i < SKEP_ARRAY_LEN(blocks); i++)
         skep_free(blocks[i]);
     for (unsigned i = 0; i < SKEP_WBASES; i++) {
@@ -694,58 +612,14 @@ static skep_rc run_job(struct skep_segment_writer *w, skep_err *err)
     return rc;
 }
 
-/* Rows to make room for: a row group, or less when the sources together have less.  A power of two,
- * for the hash table of rows; at least an index page. */
-static uint32_t rows_of_group(const struct skep_segment_job *job)
-{
-    uint64_t all = 0;
-    for (unsigned s = 0; s < job->n_sources; s++)
-        all += job->sources[s].rowset->n_rows;
-    uint32_t rows = SKEP_SEGMENT_INDEX_PAGE;
-    while (rows < all && rows < SKEP_ROW_GROUP_ROWS)
-        rows *= 2;
-    return rows;
-}
-
-/* What comes to the fixed memory, about: the order of the rows of parts; of segments what merging
- * them reads at once, and the strings of one column (parts have dictionaries of those). */
-static uint64_t more_bytes(const struct skep_segment_job *job, uint32_t group_rows)
-{
-    uint64_t bytes = VARIABLE_BYTES, strings = 0;
-    for (unsigned s = 0; s < job->n_sources; s++) {
-        struct skep_rowset *rs = job->sources[s].rowset;
-        bytes += skep_part_of(rs) ? rs->n_rows * ORDER_ROW_BYTES : SOURCE_BYTES;
-        strings = skep_part_of(rs) ? strings : (uint64_t)group_rows * STRING_BYTES;
-    }
-    return bytes + strings;
-}
-
-/* The fixed memory; row groups of fewer rows where that leaves too little for the rest (a small
- * --memory must be able to flush). */
-static skep_rc take_fixed(const struct skep_segment_job *job, uint32_t *group_rows,
-                          uint64_t *ret_bytes, skep_err *err)
-{
-    for (;; *group_rows /= 2) {
-        *ret_bytes = *group_rows > SMALL_ROWS ? FIXED_BYTES : FIXED_SMALL_BYTES;
-        *ret_bytes += (uint64_t)*group_rows * ROW_BYTES;
-        bool least = *group_rows <= SKEP_SEGMENT_INDEX_PAGE;
-        uint64_t more = least ? 0 : more_bytes(job, *group_rows);
-        skep_rc rc = skep_budget_take(job->budget, *ret_bytes + more, err);
-        if (rc == SKEP_OK)
-            skep_budget_give(job->budget, more);
-        if (rc == SKEP_OK || least)
-            return rc;
-    }
-}
-
 skep_rc skep_segment_write(const struct skep_segment_job *job, struct skep_segment_info *ret,
                            skep_err *err)
 {
     skep_assert(job->os && job->path && job->budget);
     skep_assert(job->n_sources > 0 && job->sources);
-    uint32_t group_rows = rows_of_group(job);
+    uint32_t group_rows;
     uint64_t fixed = 0;
-    SKEP_TRY(take_fixed(job, &group_rows, &fixed, err));
+    SKEP_TRY(skep_segment__take_fixed(job, &group_rows, &fixed, err));
     struct skep_segment_writer *w = skep_alloc(struct skep_segment_writer);
     w->job = job;
     w->charged_bytes = fixed;

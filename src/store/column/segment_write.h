@@ -2,10 +2,13 @@
 /* The segment writer from inside.  Internal to store/column/segment_*.c.
  *
  *   segment_write.c    the job: row group after row group, footer
+ *   segment_plan.c     how much memory there must be, for which row groups
+ *   segment_cut.c      where row groups begin and end
  *   segment_gather.c   values of one column of a row group from the sources, in the new order
  *   segment_encode.c   values -> chunk(s) and a directory entry
  *   segment_derive.c   columns and bitmaps that follow from other columns
  *   segment_ids.c      trace ids and parent references
+ *   segment_index.c    the trace index
  *   segment_sparse.c   pages of (field, row, value)
  *   segment_filter.c   filters of string columns
  *   segment_copy.c     row groups taken over as they are */
@@ -61,6 +64,7 @@ struct skep_wfield {
 struct skep_wcopy {
     uint8_t *origins;   /* [its origins] number in the new file; 0 = none yet */
     uint32_t *field_to; /* [its fields] */
+    uint32_t *group_to; /* [its row groups] number in the new file + 1; 0 = not taken over */
 };
 
 /* Values of one column of the row group being written: those of the present rows, in row order. */
@@ -78,6 +82,7 @@ struct skep_segment_writer {
     int fd;
     struct skep_buf out;   /* not yet written */
     uint64_t flushed;      /* bytes written */
+    uint64_t undone_end;   /* the file reaches so far, by a row group that was begun anew */
     struct skep_buf chunk; /* being encoded */
     struct skep_order *order;
 
@@ -90,7 +95,8 @@ struct skep_segment_writer {
     uint8_t *local_rest;      /* row groups to go before a dictionary of one is tried again */
     size_t dict_bytes;        /* in all of them */
     uint32_t n_dense;
-    bool *dense; /* [n_fields]: has a dense column somewhere */
+    bool *dense;            /* [n_fields]: has a dense column somewhere */
+    uint32_t *present_here; /* [n_fields]: values in the row group */
     struct skep_wlists {
         uint32_t n, cap;
         struct skep_wlist {
@@ -180,9 +186,22 @@ SKEP_NODISCARD skep_rc skep_segment__put_chunk(struct skep_segment_writer *w, sk
 void skep_segment__put_ref(struct skep_buf *b, const struct skep_chunk_ref *ref);
 /* Time bounds of the next block. */
 void skep_segment__put_bounds(struct skep_segment_writer *w, const struct skep_block_bounds *b);
+SKEP_NODISCARD skep_rc skep_segment__begin_group(struct skep_segment_writer *w, skep_err *err);
+/* Encode the first rows in w->rows as a row group. */
+SKEP_NODISCARD skep_rc skep_segment__write_group(struct skep_segment_writer *w, uint32_t n_rows,
+                                                 skep_err *err);
 /* Write the directory of the row group at hand. */
 SKEP_NODISCARD skep_rc skep_segment__end_group(struct skep_segment_writer *w, uint8_t origin,
                                                skep_err *err);
+
+/* segment_cut.c: all rows. */
+SKEP_NODISCARD skep_rc skep_segment__write_groups(struct skep_segment_writer *w, skep_err *err);
+
+/* segment_plan.c: take the fixed memory; *ret_rows of a row group is what the arrays have room for.
+ * Returns SKEP_OK | ENOMEM. */
+SKEP_NODISCARD skep_rc skep_segment__take_fixed(const struct skep_segment_job *job,
+                                                uint32_t *ret_rows, uint64_t *ret_bytes,
+                                                skep_err *err);
 
 /* segment_gather.c: fill w->col.  Key: column, or SKEP_SEGMENT_FIELD_KEY + field. */
 SKEP_NODISCARD skep_rc skep_segment__gather(struct skep_segment_writer *w, uint32_t key,
@@ -217,11 +236,17 @@ bool skep_segment__derive(struct skep_segment_writer *w, const int64_t *v);
 /* Encode w->col.bitmap into w->chunk; returns how (enum skep_presence), BITMAP: as it is. */
 uint8_t skep_segment__pack_presence(struct skep_segment_writer *w);
 
-/* segment_ids.c: TRACE_ID, SPAN_ID and PARENT_ID of the group, and the trace index. */
+/* segment_ids.c: TRACE_ID, SPAN_ID and PARENT_ID of the group. */
 SKEP_NODISCARD skep_rc skep_segment__write_ids(struct skep_segment_writer *w, skep_err *err);
-/* Traces of a row group taken over: runs of rows, each an id of 16 bytes and a length. */
-void skep_segment__index_runs(struct skep_segment_writer *w, const uint8_t *ids,
-                              const int64_t *lengths, uint32_t runs);
+
+/* segment_index.c */
+enum { SKEP_SEGMENT_FEED_BYTES = 17 << 10 }; /* of a source with row groups taken over */
+/* The trace has a row there. */
+void skep_segment__index_add(struct skep_segment_writer *w, const skep_trace_id *id, uint64_t row);
+/* LOGS: a trace once a block; the entries of this group begin at byte `from`. */
+void skep_segment__thin_index(struct skep_segment_writer *w, size_t from);
+/* Traces of the row group that is being taken over: n ids of 16 bytes, of runs of rows. */
+void skep_segment__index_group(struct skep_segment_writer *w, const uint8_t *ids, uint32_t n);
 SKEP_NODISCARD skep_rc skep_segment__write_index(struct skep_segment_writer *w,
                                                  struct skep_buf *footer, skep_err *err);
 

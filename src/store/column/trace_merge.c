@@ -16,8 +16,10 @@
  * strays, the row group is offered whole: it can be copied instead of being read row by row.
  *
  * I1  the order is that of trace_order.c, row for row.
- * I2  memory: cursors of about 64 KiB a source, 40 bytes a piece, 32 bytes a row of the stray being
- *     given out; all asked from job->budget.
+ * I2  memory: 48 KiB a source, 40 bytes a piece, 32 bytes a row of the stray being given out; all
+ *     asked from job->budget.
+ * I3  a reader holds the chunks of the row group it stands in.  Of all sources those that read last
+ *     have theirs open, four at most: most heads stand far from what comes next, and wait.
  * Threads: one. */
 #include "store/column/trace_merge.h"
 
@@ -29,15 +31,22 @@
 
 extern const struct skep_rowset_ops skep_segment_ops;
 
-enum { CURSOR_BYTES = 192 << 10 };
+enum {
+    CURSOR_BYTES = 48 << 10,
+    READERS = 4, /* of a cursor: TIME, TRACE_ID, SEQ, ORDINAL */
+    READERS_BYTES = 144 << 10,
+    OPEN_MAX = 4 /* cursors that have theirs open */
+};
 
 /* A source, block by block. */
 struct cursor {
+    struct skep_trace_merge *merge;
     struct skep_segment *seg;
     const struct skep_live *live;
-    struct skep_colreader *readers[4]; /* TIME, TRACE_ID, SEQ, ORDINAL */
-    uint64_t row;                      /* the head */
-    uint64_t block0;                   /* rows [block0, block_end) are in the arrays */
+    struct skep_colreader *readers[READERS]; /* NULL = closed */
+    uint64_t used;                           /* when a block was read last */
+    uint64_t row;                            /* the head */
+    uint64_t block0;                         /* rows [block0, block_end) are in the arrays */
     uint64_t block_end;
     const uint32_t *skips; /* first rows of strays, ascending, then UINT32_MAX */
     bool *touched;         /* [n_groups] the row group has rows of a stray */
@@ -62,6 +71,8 @@ struct skep_trace_merge {
     const struct skep_segment_job *job;
     uint64_t charged_bytes;
     struct cursor **cursors;
+    unsigned n_open;      /* of them have readers */
+    uint64_t blocks;      /* read so far */
     struct piece *pieces; /* by (anchor, id, source, first) */
     size_t n_pieces, cap_pieces, at_piece;
     uint32_t *skips; /* of all sources, one list after the other */
@@ -115,8 +126,50 @@ static skep_rc read_ints(struct cursor *c, unsigned k, unsigned n, int64_t *out,
     return SKEP_OK;
 }
 
+static void close_readers(struct cursor *c)
+{
+    for (unsigned k = 0; k < READERS; k++) {
+        if (c->readers[k])
+            c->readers[k]->ops->close(c->readers[k]);
+        c->readers[k] = NULL;
+    }
+}
+
+/* I3 */
+static void close_oldest(struct skep_trace_merge *m)
+{
+    struct cursor *oldest = NULL;
+    for (unsigned s = 0; s < m->job->n_sources; s++) {
+        struct cursor *c = m->cursors[s];
+        if (c && c->readers[0] && (!oldest || c->used < oldest->used))
+            oldest = c;
+    }
+    skep_assert(oldest != NULL);
+    close_readers(oldest);
+    m->n_open--;
+}
+
+static skep_rc open_readers(struct cursor *c, skep_err *err)
+{
+    static const enum skep_column columns[READERS] = {SKEP_COL_TIME, SKEP_COL_TRACE_ID,
+                                                      SKEP_COL_SEQ, SKEP_COL_ORDINAL};
+    struct skep_trace_merge *m = c->merge;
+    struct skep_rowset *rs = &c->seg->base;
+    c->used = ++m->blocks;
+    if (c->readers[0])
+        return SKEP_OK;
+    if (m->n_open == OPEN_MAX)
+        close_oldest(m);
+    SKEP_TRY(rs->ops->open_column(rs, columns[0], &c->readers[0], err));
+    m->n_open++;
+    for (unsigned k = 1; k < READERS; k++)
+        SKEP_TRY(rs->ops->open_column(rs, columns[k], &c->readers[k], err));
+    return SKEP_OK;
+}
+
 static skep_rc load_block(struct cursor *c, uint64_t row, skep_err *err)
 {
+    SKEP_TRY(open_readers(c, err));
     c->block0 = row / SKEP_BLOCK_ROWS * SKEP_BLOCK_ROWS;
     unsigned n = skep_rowset_block_rows(&c->seg->base, c->block0 / SKEP_BLOCK_ROWS);
     c->block_end = c->block0; /* nothing, should a read fail */
@@ -201,17 +254,14 @@ static skep_rc settle(struct cursor *c, skep_err *err)
 
 static skep_rc open_cursor(struct skep_trace_merge *m, unsigned s, skep_err *err)
 {
-    static const enum skep_column columns[] = {SKEP_COL_TIME, SKEP_COL_TRACE_ID, SKEP_COL_SEQ,
-                                               SKEP_COL_ORDINAL};
-    SKEP_TRY(charge(m, CURSOR_BYTES, err));
+    SKEP_TRY(charge(m, CURSOR_BYTES + (s < OPEN_MAX ? READERS_BYTES : 0), err));
     struct cursor *c = skep_alloc(struct cursor);
     struct skep_rowset *rs = m->job->sources[s].rowset;
     m->cursors[s] = c;
+    c->merge = m;
     c->seg = skep_segment__of(rs);
     c->live = m->job->sources[s].live;
     c->touched = skep_alloc_n(bool, c->seg->n_groups);
-    for (unsigned k = 0; k < 4; k++)
-        SKEP_TRY(rs->ops->open_column(rs, columns[k], &c->readers[k], err));
     return at_row(c, 0, err);
 }
 
@@ -677,11 +727,10 @@ void skep_trace_merge_free(struct skep_trace_merge *m)
         return;
     for (unsigned s = 0; s < m->job->n_sources; s++) {
         struct cursor *c = m->cursors[s];
-        for (unsigned k = 0; c && k < 4; k++)
-            if (c->readers[k])
-                c->readers[k]->ops->close(c->readers[k]);
-        if (c)
-            skep_free(c->touched);
+        if (!c)
+            continue;
+        close_readers(c);
+        skep_free(c->touched);
         skep_free(c);
     }
     skep_budget_give(m->job->budget, m->charged_bytes);
