@@ -198,7 +198,7 @@ skep_rc skep_segment__put_strings(struct skep_segment_writer *w, const skep_str 
     }
     *ret_codec = codec->id;
     if (codec == &skep_codec_tmpl)
-        w->required |= SKEP_SEGMENT_NEEDS_CODECS;
+        w->required |= SKEP_SEGMENT_NEEDS_REPEATS;
     return skep_segment__put_chunk(w, skep_buf_bytes(&w->chunk), ret, err);
 }
 

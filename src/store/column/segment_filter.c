@@ -6,8 +6,9 @@
  *   values     distinct hashes; not of texts that have trigrams
  *
  * A part is written when it is small beside what a look-up without it would read: the data chunk,
- * or the dictionary of the row group.  A column whose dictionary belongs to the segment has none:
- * that is in memory anyway.  What did not pay is not tried for some row groups.
+ * or the dictionary of the row group.  Grams of a text that is encoded very well are measured by
+ * the text, which has to be made again to be searched.  A column whose dictionary belongs to the
+ * segment has none: that is in memory anyway.  What did not pay is not tried for some row groups.
  *
  * I1  every value of the column passes its filter.
  * I2  a filter is never why a segment is not written: without memory for it there is none.
@@ -30,6 +31,7 @@ enum {
     GRAM_KEYS_MAX = SKEP_FUSE_KEYS_MAX,
     GRAM_BITS = 4,
     VALUE_BITS = 8,
+    TEXT_WORK = 8,   /* looking through so many bytes of text costs what reading one does */
     TEXT_BYTES = 40, /* a value on average: below it is an id, asked for as a whole */
     SAMPLE = 1024,
     SAMPLE_RUNS = 8,
@@ -240,7 +242,8 @@ skep_rc skep_segment__put_filter(struct skep_segment_writer *w, struct skep_colu
     if (f->grams_rest[slot] > 0)
         f->grams_rest[slot]--;
     else if (has && text >= (uint64_t)n * TEXT_BYTES)
-        SKEP_TRY(put_grams(w, strs, n, read_bytes, &grams, &window, err));
+        SKEP_TRY(
+            put_grams(w, strs, n, SKEP_MAX(read_bytes, text / TEXT_WORK), &grams, &window, err));
     if (window)
         has |= SKEP_FILTER_GRAMS;
     else if (f->grams_rest[slot] == 0)

@@ -34,11 +34,13 @@ enum {
 };
 
 /* Required features: a reader that lacks one refuses the file.  Optional: it may ignore them. */
-#define SKEP_SEGMENT_TAKEN_OVER   1ull        /* row groups may be short, and of other origins */
-#define SKEP_SEGMENT_NEEDS_CODECS (1ull << 1) /* codecs and presences beyond the first set */
-#define SKEP_SEGMENT_LOGS         (1ull << 2) /* rows by dataset and time, not by trace */
+#define SKEP_SEGMENT_TAKEN_OVER    1ull        /* row groups may be short, and of other origins */
+#define SKEP_SEGMENT_NEEDS_CODECS  (1ull << 1) /* codecs and presences beyond the first set */
+#define SKEP_SEGMENT_LOGS          (1ull << 2) /* rows by dataset and time, not by trace */
+#define SKEP_SEGMENT_NEEDS_REPEATS (1ull << 3) /* the codec of templates with repeats */
 #define SKEP_SEGMENT_REQUIRED_KNOWN                                                                \
-    (SKEP_SEGMENT_TAKEN_OVER | SKEP_SEGMENT_NEEDS_CODECS | SKEP_SEGMENT_LOGS)
+    (SKEP_SEGMENT_TAKEN_OVER | SKEP_SEGMENT_NEEDS_CODECS | SKEP_SEGMENT_LOGS |                     \
+     SKEP_SEGMENT_NEEDS_REPEATS)
 #define SKEP_SEGMENT_FILTERS        1ull /* optional: some string columns have a filter */
 #define SKEP_SEGMENT_OPTIONAL_KNOWN SKEP_SEGMENT_FILTERS
 

@@ -224,12 +224,14 @@ static void check_sample(struct segment_fixture *f, const char *path, uint64_t w
     skep_rowset_unref(rs);
 }
 
-/* Files written once read as they did then: the first of version 1, and one with what feature bit 1
- * brought (maps, templates, classes, lag, packed zones and presence). */
+/* Files written once read as they did then: the first of version 1, one with what feature bit 1
+ * brought (maps, templates, classes, lag, packed zones and presence), and log lines with what bit 3
+ * did (templates with repeats). */
 static void test_museum(void **state)
 {
     check_sample(*state, "tests/golden/formats/v1/segment", 1500, 0x7a5c8aeae915946dull);
     check_sample(*state, "tests/golden/formats/v1/segment-codecs", 2000, 0xe25bd5e693c2390aull);
+    check_sample(*state, "tests/golden/formats/v1/segment-repeats", 1536, 0xa91740a0c7f0bfbdull);
 }
 
 static void test_dump(void **state)

@@ -29,7 +29,8 @@ enum skep_codec_id {
     SKEP_CODEC_DCLASSES = 9,
     SKEP_CODEC_STR = 16,
     SKEP_CODEC_FSST = 17,
-    SKEP_CODEC_TMPL = 18,
+    SKEP_CODEC_TMPL18 = 18, /* read, no longer written */
+    SKEP_CODEC_TMPL = 19,
     /* Not in the table: columns with a layout of their own (segment_ids.c). */
     SKEP_CODEC_TRACE_RUNS = 32,
     SKEP_CODEC_PARENT_REFS = 33,
@@ -110,7 +111,7 @@ struct skep_codec_ops {
 
 extern const struct skep_codec_ops skep_codec_constant, skep_codec_raw64, skep_codec_for,
     skep_codec_delta, skep_codec_rle, skep_codec_idict, skep_codec_decimal, skep_codec_classes,
-    skep_codec_dclasses, skep_codec_str, skep_codec_fsst, skep_codec_tmpl;
+    skep_codec_dclasses, skep_codec_str, skep_codec_fsst, skep_codec_tmpl18, skep_codec_tmpl;
 
 /* The codec of an id, or NULL. */
 const struct skep_codec_ops *skep_codec_find(uint8_t id);

@@ -12,7 +12,8 @@
 static const struct skep_codec_ops *const all[] = {
     &skep_codec_constant, &skep_codec_raw64, &skep_codec_for,     &skep_codec_delta,
     &skep_codec_rle,      &skep_codec_idict, &skep_codec_decimal, &skep_codec_classes,
-    &skep_codec_dclasses, &skep_codec_str,   &skep_codec_fsst,    &skep_codec_tmpl,
+    &skep_codec_dclasses, &skep_codec_str,   &skep_codec_fsst,    &skep_codec_tmpl18,
+    &skep_codec_tmpl,
 };
 
 const struct skep_codec_ops *const *skep_codec_all(size_t *ret_n)

@@ -17,7 +17,7 @@
  *
  * I1  two strings have a shape when every literal byte and every kind agrees (compared, not only
  *     hashed).
- * Threads: any.  Memory: about 150 KiB and 8 bytes a variable token, at most CELLS_MAX. */
+ * Threads: any.  Memory: about 400 KiB and 8 bytes a variable token, at most CELLS_MAX. */
 #include "base/assert.h"
 #include "base/hash.h"
 #include "base/mem.h"
@@ -170,8 +170,7 @@ uint32_t tmpl_find_word(const struct tmpl_builder *b, skep_str s, uint64_t hash)
     return b->word_slots[at] ? b->word_slots[at] - 1u : UINT32_MAX;
 }
 
-/* The number of a word; UINT32_MAX when there is no room for a new one. */
-static uint32_t word_number(struct tmpl_builder *b, skep_str s)
+uint32_t tmpl_word_number(struct tmpl_builder *b, skep_str s)
 {
     uint64_t hash = skep_hash(skep_str_bytes(s));
     size_t at = word_slot(b, s, hash);
@@ -237,7 +236,7 @@ static struct tmpl_shape *shape_for(struct tmpl_builder *b, skep_str s, uint64_t
         if (x->hash == hash && same_shape(x, s, t, n))
             return x;
     }
-    if (b->n_shapes == TMPL_SHAPES_MAX)
+    if (b->n_shapes == b->most_shapes)
         return NULL;
     b->shape_slots[at] = (uint16_t)(b->n_shapes + 1);
     return new_shape(b, s, hash, t, n);
@@ -273,7 +272,7 @@ static bool take_word(struct tmpl_builder *b, struct tmpl_shape *x, struct tmpl_
         x->pieces_ok = x->pieces_ok && slot->varies;
         slot->varies = true;
     }
-    uint32_t k = word_number(b, s);
+    uint32_t k = tmpl_word_number(b, s);
     if (k == UINT32_MAX)
         return false;
     slot->last_word = k + 1;
@@ -384,8 +383,8 @@ static struct tmpl_domain *new_domain(struct tmpl_builder *b)
 
 /* A domain for the words list[n]: one that has most of them and does not grow wider by the others,
  * or a new one. */
-static bool choose_domain(struct tmpl_builder *b, struct tmpl_slot *slot, const uint16_t *list,
-                          uint32_t n)
+bool tmpl_choose_domain(struct tmpl_builder *b, struct tmpl_slot *slot, const uint16_t *list,
+                        uint32_t n)
 {
     struct tmpl_domain *to = NULL;
     for (unsigned i = 0; i < b->n_domains && !to; i++) {
@@ -421,7 +420,7 @@ static bool settle_word(struct tmpl_builder *b, const struct tmpl_shape *x, stru
         seen[word] = mark;
         list[n++] = word;
     }
-    return choose_domain(b, slot, list, n);
+    return tmpl_choose_domain(b, slot, list, n);
 }
 
 struct settling {
@@ -433,7 +432,7 @@ struct settling {
 static void settle_number(const struct tmpl_shape *x, struct tmpl_slot *slot)
 {
     const uint64_t *cell = x->cells + slot->cell;
-    bool hex = slot->kind == TMPL_HEX || slot->kind == TMPL_UPPER;
+    bool hex = tmpl_is_hex(slot->kind);
     slot->min = slot->max = *cell;
     for (uint32_t i = 0; i < x->n_values; i++, cell += x->n_cells) {
         slot->min = SKEP_MIN(slot->min, *cell);
@@ -454,26 +453,31 @@ static bool settle_shape(struct tmpl_builder *b, struct tmpl_shape *x, struct se
         return false;
     for (uint32_t i = 0; i < x->n_tokens; i++) {
         struct tmpl_slot *slot = &x->slots[i];
-        if (slot->kind != TMPL_WORD)
+        if (slot->kind != TMPL_WORD) {
             settle_number(x, slot);
-        else if (slot->varies && !settle_word(b, x, slot, s->list, s->seen, ++s->mark))
+            if (slot->varies)
+                (void)tmpl_few(b, x, i); /* or it stays a number */
+        } else if (slot->varies && !settle_word(b, x, slot, s->list, s->seen, ++s->mark)) {
             return false;
+        }
     }
     return true;
 }
 
-/* Bits of a record; domains have their final widths now. */
-static uint32_t record_bits(const struct tmpl_builder *b, struct tmpl_shape *x)
+/* Domains have their final widths now. */
+uint32_t tmpl_record_bits(const struct tmpl_builder *b, struct tmpl_shape *x)
 {
     uint32_t bits = 0;
+    for (unsigned g = 0; g < b->n_groups; g++)
+        if (x->groups >> g & 1)
+            bits += b->groups[g].ref_bits;
     for (uint32_t i = 0; i < x->n_tokens; i++) {
         struct tmpl_slot *slot = &x->slots[i];
-        if (!slot->varies)
+        if (!slot->varies || slot->group)
             continue;
         if (slot->kind == TMPL_WORD)
             slot->width = b->domains[slot->domain].width;
-        bool hex = slot->kind == TMPL_HEX || slot->kind == TMPL_UPPER;
-        bits += hex ? x->tokens[i].len * 4u : slot->width;
+        bits += tmpl_is_hex(slot->kind) ? x->tokens[i].len * 4u : slot->width;
     }
     return bits;
 }
@@ -489,19 +493,21 @@ static void settle(struct tmpl_builder *b)
         struct tmpl_shape *x = &b->shapes[i];
         if (!keep[i])
             continue;
-        x->bits = record_bits(b, x);
+        x->bits = tmpl_record_bits(b, x);
         /* Other codecs about halve text. */
         uint64_t bytes = (uint64_t)x->bits * x->n_values / 8 + x->first.n + x->n_tokens;
         if (bytes <= x->text_bytes / 8 * 5 + 1 && x->bits <= TMPL_BITS_MAX)
-            x->code = (uint8_t)++b->n_codes;
+            x->code = (uint16_t)++b->n_codes;
     }
 }
 
-struct tmpl_builder *tmpl_build(const struct skep_codec_in *in, uint32_t step)
+struct tmpl_builder *tmpl_build(const struct skep_codec_in *in, uint32_t step, unsigned most)
 {
     struct tmpl_builder *b = skep_malloc(sizeof *b);
     memset(b, 0, offsetof(struct tmpl_builder, shapes));
     uint32_t n = (in->n + step - 1) / step;
+    b->most_shapes = most;
+    skep_arena_init(&b->made, "templates", NULL);
     b->shape_of = skep_malloc(n * sizeof *b->shape_of);
     for (uint32_t i = 0; i < n; i++)
         b->shape_of[i] = take_string(b, in->strs[(size_t)i * step]);
@@ -521,6 +527,12 @@ void tmpl_builder_free(struct tmpl_builder *b)
         skep_free(b->domains[i].words);
         skep_free(b->domains[i].code_of);
     }
+    for (unsigned g = 0; g < b->n_groups; g++) {
+        skep_free(b->groups[g].cells);
+        skep_free(b->groups[g].before);
+    }
+    skep_arena_done(&b->made);
+    skep_free(b->refs);
     skep_free(b->shape_of);
     skep_free(b);
 }

@@ -87,13 +87,13 @@ static void judge_all(struct tmpl_opened *o, skep_str needle, uint64_t hash)
         o->found_any = o->found_any || o->found[i] != TMPL_NEVER;
 }
 
-skep_rc tmpl_contains(const struct skep_codec_chunk *c, uint32_t first, uint32_t n, skep_str needle,
-                      uint64_t *bits, struct skep_codec_scratch *scratch)
+static skep_rc contains(const struct skep_codec_chunk *c, bool old, uint32_t first, uint32_t n,
+                        skep_str needle, uint64_t *bits, struct skep_codec_scratch *scratch)
 {
     skep_assert(n > 0 && n <= SKEP_CODEC_BLOCK);
     if ((uint64_t)first + n > c->n_values)
         return SKEP_ECORRUPT;
-    struct tmpl_opened *o = tmpl_opened_of(c, scratch);
+    struct tmpl_opened *o = tmpl_opened_of(c, old, scratch);
     uint64_t hash = skep_hash(skep_str_bytes(needle)) | 1;
     if (!o)
         return SKEP_ECORRUPT;
@@ -106,11 +106,23 @@ skep_rc tmpl_contains(const struct skep_codec_chunk *c, uint32_t first, uint32_t
     for (uint32_t at = 0; at < n; at += STEP) {
         uint32_t take = SKEP_MIN(n - at, (uint32_t)STEP);
         skep_codec_scratch_reset(scratch);
-        SKEP_TRY(tmpl_decode_some(c, first + at, take, s, scratch, o->found));
+        SKEP_TRY(tmpl_decode_some(o, c, first + at, take, s, scratch, o->found));
         for (uint32_t i = 0; i < take; i++) {
             bool in = s[i].p ? skep_str_find(s[i], needle) != SIZE_MAX : s[i].n > 0;
             bits[(at + i) / 64] |= (uint64_t)in << i % 64;
         }
     }
     return SKEP_OK;
+}
+
+skep_rc tmpl_contains(const struct skep_codec_chunk *c, uint32_t first, uint32_t n, skep_str needle,
+                      uint64_t *bits, struct skep_codec_scratch *scratch)
+{
+    return contains(c, false, first, n, needle, bits, scratch);
+}
+
+skep_rc tmpl_contains_18(const struct skep_codec_chunk *c, uint32_t first, uint32_t n,
+                         skep_str needle, uint64_t *bits, struct skep_codec_scratch *scratch)
+{
+    return contains(c, true, first, n, needle, bits, scratch);
 }

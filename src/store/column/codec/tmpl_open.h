@@ -16,6 +16,9 @@ struct tmpl_run {
     const uint8_t *literal;
     uint32_t literal_n;
     uint8_t kind, width;
+    uint8_t
+        group; /* + 1: the value is in an entry, `offset` bits from its begin; 0: in the record */
+    uint32_t offset;
     uint16_t digits;
     uint32_t n_words; /* of the slot's domain */
     const struct tmpl_entry *words;
@@ -27,11 +30,26 @@ struct tmpl_run {
 struct tmpl_text {
     uint32_t first, n; /* pieces */
     uint32_t bits, longest;
+    uint8_t groups; /* bit g: the record begins with references, one of group g among them */
+};
+
+/* A group of slots and its entries. */
+struct tmpl_set {
+    uint8_t ref_bits;
+    uint32_t n_fields, bits, n_entries;
+    struct tmpl_field fields[TMPL_FIELDS_MAX];
+    uint32_t offsets[TMPL_FIELDS_MAX]; /* of the fields, in bits */
+    uint64_t at;                       /* bit of the first entry, from the records on */
+    const uint8_t *index;
 };
 
 struct tmpl_opened {
     uint32_t n_templates;
+    bool old;                                        /* codec 18 */
     struct tmpl_text templates[TMPL_SHAPES_MAX + 1]; /* by code; 0 is not one */
+    struct tmpl_set sets[TMPL_GROUPS_MAX];
+    uint32_t n_sets;
+    uint8_t *unpacked, *unpacked_rest; /* what was compressed */
     struct tmpl_run *pieces;
     size_t n_pieces, cap_pieces;
     struct tmpl_entry *words; /* of all domains, one after the other */
@@ -52,14 +70,19 @@ struct tmpl_opened {
 enum tmpl_found { TMPL_NEVER, TMPL_ALWAYS, TMPL_PERHAPS };
 
 /* Kept in the scratch until another chunk comes; NULL when the bytes are damaged. */
-struct tmpl_opened *tmpl_opened_of(const struct skep_codec_chunk *c, struct skep_codec_scratch *s);
+struct tmpl_opened *tmpl_opened_of(const struct skep_codec_chunk *c, bool old,
+                                   struct skep_codec_scratch *s);
 /* As tmpl_decode(), but strings of templates that are not PERHAPS by found[code] are not made: p is
  * NULL and n is 1 for ALWAYS, 0 for NEVER.  found NULL: all are made.
  * Returns SKEP_OK | SKEP_ECORRUPT. */
-SKEP_NODISCARD skep_rc tmpl_decode_some(const struct skep_codec_chunk *c, uint32_t first,
+SKEP_NODISCARD skep_rc tmpl_decode_some(const struct tmpl_opened *o,
+                                        const struct skep_codec_chunk *c, uint32_t first,
                                         uint32_t n, skep_str *out,
                                         struct skep_codec_scratch *scratch, const uint8_t *found);
-/* The codec's contains().  Returns SKEP_OK | SKEP_ECORRUPT. */
+/* The codecs' contains().  Return SKEP_OK | SKEP_ECORRUPT. */
+SKEP_NODISCARD skep_rc tmpl_contains_18(const struct skep_codec_chunk *c, uint32_t first,
+                                        uint32_t n, skep_str needle, uint64_t *bits,
+                                        struct skep_codec_scratch *scratch);
 SKEP_NODISCARD skep_rc tmpl_contains(const struct skep_codec_chunk *c, uint32_t first, uint32_t n,
                                      skep_str needle, uint64_t *bits,
                                      struct skep_codec_scratch *scratch);

@@ -9,16 +9,20 @@
  * Threads: any; a scratch belongs to one. */
 #include "store/column/codec/tmpl_open.h"
 
+#include <zstd.h>
+
 #include "base/assert.h"
 #include "base/mem.h"
 
-enum { HEADER_BYTES = 16, PIECE = 512, SLACK = 32 };
+enum { PIECE = 512, SLACK = 32 };
 
 static void close_opened(void *state)
 {
     struct tmpl_opened *o = state;
     skep_free(o->pieces);
     skep_free(o->words);
+    skep_free(o->unpacked);
+    skep_free(o->unpacked_rest);
     skep_free(o);
 }
 
@@ -65,10 +69,72 @@ static bool read_domains(skep_rd *r, struct tmpl_opened *o, const struct tmpl_en
     return true;
 }
 
+static bool read_fields(skep_rd *r, struct tmpl_set *x)
+{
+    for (uint32_t k = 0; k < x->n_fields; k++) {
+        struct tmpl_field *f = &x->fields[k];
+        uint64_t digits = skep_rd_varint(r);
+        if (r->bad || digits > TMPL_TEXT_MAX)
+            return false;
+        f->digits = (uint32_t)digits;
+        f->width = digits ? 0 : skep_rd_u8(r);
+        f->min = digits ? 0 : skep_rd_varint(r);
+        if (f->width > 64)
+            return false;
+        x->offsets[k] = x->bits;
+        x->bits += digits ? f->digits * 4 : f->width;
+    }
+    return !r->bad;
+}
+
+static bool read_groups(skep_rd *r, struct tmpl_opened *o)
+{
+    uint64_t n = skep_rd_varint(r);
+    if (r->bad || n > TMPL_GROUPS_MAX)
+        return false;
+    o->n_sets = (uint32_t)n;
+    for (uint32_t g = 0; g < n; g++) {
+        struct tmpl_set *x = &o->sets[g];
+        x->ref_bits = skep_rd_u8(r);
+        uint64_t entries = skep_rd_varint(r), fields = skep_rd_varint(r);
+        if (r->bad || x->ref_bits > TMPL_REF_BITS_MAX || entries > SKEP_CODEC_MAX_VALUES ||
+            fields == 0 || fields > TMPL_FIELDS_MAX)
+            return false;
+        x->n_entries = (uint32_t)entries;
+        x->n_fields = (uint32_t)fields;
+        if (!read_fields(r, x))
+            return false;
+    }
+    return true;
+}
+
+/* A slot that is a field of a group; its longest text, or UINT32_MAX. */
+static uint32_t read_grouped(skep_rd *r, const struct tmpl_opened *o, struct tmpl_run *p)
+{
+    p->kind -= TMPL_GROUPED;
+    p->digits = p->kind == TMPL_ZDEC ? skep_rd_u8(r) : 20;
+    uint64_t g = skep_rd_varint(r), k = skep_rd_varint(r);
+    if (r->bad || g >= o->n_sets || k >= o->sets[g].n_fields || p->digits > 20)
+        return UINT32_MAX;
+    const struct tmpl_field *f = &o->sets[g].fields[k];
+    bool hex = tmpl_is_hex(p->kind);
+    if (hex != (f->digits > 0) || (!hex && p->kind != TMPL_DEC && p->kind != TMPL_ZDEC))
+        return UINT32_MAX;
+    p->group = (uint8_t)(g + 1);
+    p->offset = o->sets[g].offsets[k];
+    p->width = f->width;
+    p->base = f->min;
+    if (hex)
+        p->digits = (uint16_t)f->digits;
+    return p->digits;
+}
+
 /* The slot behind a literal; its longest text, or UINT32_MAX. */
 static uint32_t read_slot(skep_rd *r, const struct tmpl_opened *o, struct tmpl_run *p)
 {
     uint64_t v;
+    if (p->kind > TMPL_GROUPED)
+        return read_grouped(r, o, p);
     switch (p->kind) {
     case TMPL_DEC:
     case TMPL_ZDEC:
@@ -108,13 +174,19 @@ static bool read_template(skep_rd *r, struct tmpl_opened *o, struct tmpl_text *t
             return false;
         p.longest = longest;
         t->longest += (uint32_t)n + longest;
-        t->bits += p.kind == TMPL_HEX || p.kind == TMPL_UPPER ? p.digits * 4u : p.width;
+        if (p.group)
+            t->groups |= (uint8_t)(1u << (p.group - 1));
+        else
+            t->bits += tmpl_is_hex(p.kind) ? p.digits * 4u : p.width;
         SKEP_GROW(o->pieces, o->n_pieces, o->cap_pieces);
         o->pieces[o->n_pieces++] = p;
         t->n++;
         if (p.kind == TMPL_END)
-            return true;
+            break;
     }
+    for (uint32_t g = 0; g < o->n_sets; g++)
+        t->bits += t->groups >> g & 1 ? o->sets[g].ref_bits : 0;
+    return true;
 }
 
 static bool read_templates(skep_rd *r, struct tmpl_opened *o)
@@ -123,8 +195,9 @@ static bool read_templates(skep_rd *r, struct tmpl_opened *o)
     uint32_t n_words = 0;
     bool ok = read_words(r, &words, &n_words) && read_domains(r, o, words, n_words);
     skep_free(words);
+    ok = ok && (o->old || read_groups(r, o));
     uint64_t n = ok ? skep_rd_varint(r) : 0;
-    if (!ok || r->bad || n > TMPL_SHAPES_MAX)
+    if (!ok || r->bad || n > (o->old ? TMPL_SHAPES_MAX_18 : TMPL_SHAPES_MAX))
         return false;
     o->n_templates = (uint32_t)n;
     for (uint32_t i = 1; i <= n; i++)
@@ -133,61 +206,105 @@ static bool read_templates(skep_rd *r, struct tmpl_opened *o)
     return skep_rd_left(r) == 0;
 }
 
+/* n bytes from `packed`, with a pad behind them; NULL when it is not as long as it says. */
+static uint8_t *unpack(skep_bytes packed, uint32_t n)
+{
+    if (n > TMPL_PACKED_MAX)
+        return NULL;
+    uint8_t *to = skep_calloc(1, (size_t)n + SKEP_BITS_PAD);
+    if (ZSTD_decompress(to, n, packed.p, packed.n) == n)
+        return to;
+    skep_free(to);
+    return NULL;
+}
+
+static bool read_rest(skep_rd *r, const struct skep_codec_chunk *c, struct tmpl_opened *o,
+                      const uint32_t *sizes)
+{
+    uint32_t e = sizes[TMPL_SIZE_REST], n = sizes[TMPL_SIZE_REST_UNPACKED];
+    if (e == 0)
+        return skep_rd_left(r) == 0;
+    skep_rd rest = *r;
+    if (n > 0) {
+        o->unpacked_rest = unpack((skep_bytes){r->p, skep_rd_left(r)}, n);
+        if (!o->unpacked_rest)
+            return false;
+        rest = skep_rd_make((skep_bytes){o->unpacked_rest, n});
+    }
+    uint8_t id = skep_rd_u8(&rest);
+    o->rest_codec = id == SKEP_CODEC_STR    ? &skep_codec_str
+                    : id == SKEP_CODEC_FSST ? &skep_codec_fsst
+                                            : NULL;
+    o->rest = (struct skep_codec_chunk){rest.p, skep_rd_left(&rest), e};
+    return !rest.bad && o->rest_codec && e <= c->n_values;
+}
+
+/* The entries stand behind the records: a bit of both is counted from the records on. */
+static bool read_entries(struct tmpl_opened *o, uint32_t bytes)
+{
+    uint64_t at = 0;
+    for (uint32_t g = 0; g < o->n_sets; g++) {
+        struct tmpl_set *x = &o->sets[g];
+        x->at = o->record_bits + at;
+        at += ((uint64_t)x->n_entries * x->bits + 7) / 8 * 8;
+    }
+    return at == (uint64_t)bytes * 8;
+}
+
 /* The parts behind the templates. */
 static bool read_parts(skep_rd *r, const struct skep_codec_chunk *c, struct tmpl_opened *o,
                        const uint32_t *sizes)
 {
     size_t steps = ((size_t)c->n_values + TMPL_STEP - 1) / TMPL_STEP;
-    uint32_t e = sizes[3];
-    if (sizes[1] > 0) {
-        o->codes = (struct skep_codec_chunk){skep_rd_take(r, sizes[1]).p, sizes[1], c->n_values};
+    uint32_t codes = sizes[TMPL_SIZE_CODES], e = sizes[TMPL_SIZE_REST];
+    if (codes > 0) {
+        o->codes = (struct skep_codec_chunk){skep_rd_take(r, codes).p, codes, c->n_values};
         o->index = skep_rd_take(r, steps * 4).p;
         if (e > 0)
             o->rest_index = skep_rd_take(r, steps * 4).p;
-    } else if (e > 0 || o->n_templates != 1) {
+        for (uint32_t g = 0; g < o->n_sets; g++)
+            o->sets[g].index = skep_rd_take(r, steps * 4).p;
+    } else if (e > 0 || o->n_templates != 1 || o->n_sets > 0) {
         return false;
     }
-    o->records = skep_rd_take(r, sizes[2]).p;
-    o->record_bits = (uint64_t)sizes[2] * 8;
-    if (r->bad)
-        return false;
-    if (e > 0) {
-        uint8_t id = skep_rd_u8(r);
-        o->rest_codec = id == SKEP_CODEC_STR    ? &skep_codec_str
-                        : id == SKEP_CODEC_FSST ? &skep_codec_fsst
-                                                : NULL;
-        o->rest = (struct skep_codec_chunk){r->p, skep_rd_left(r), e};
-        return !r->bad && o->rest_codec && e <= c->n_values;
-    }
-    return skep_rd_left(r) == 0;
+    o->records = skep_rd_take(r, sizes[TMPL_SIZE_RECORDS]).p;
+    o->record_bits = (uint64_t)sizes[TMPL_SIZE_RECORDS] * 8;
+    (void)skep_rd_take(r, sizes[TMPL_SIZE_ENTRIES]);
+    return !r->bad && read_entries(o, sizes[TMPL_SIZE_ENTRIES]) && read_rest(r, c, o, sizes);
 }
 
-static struct tmpl_opened *open_chunk(const struct skep_codec_chunk *c)
+static bool read_chunk(const struct skep_codec_chunk *c, struct tmpl_opened *o)
 {
-    if (c->n < HEADER_BYTES)
-        return NULL;
-    struct tmpl_opened *o = skep_alloc(struct tmpl_opened);
     skep_rd r = skep_rd_make((skep_bytes){c->p, c->n});
-    uint32_t sizes[4];
-    for (unsigned i = 0; i < 4; i++)
+    uint32_t sizes[TMPL_SIZES] = {0};
+    for (unsigned i = 0; i < (o->old ? TMPL_SIZES_18 : TMPL_SIZES); i++)
         sizes[i] = skep_rd_u32(&r);
-    skep_bytes head = skep_rd_take(&r, sizes[0]);
+    skep_bytes head = skep_rd_take(&r, sizes[TMPL_SIZE_TEMPLATES]);
+    uint32_t n = sizes[TMPL_SIZE_UNPACKED];
+    if (!r.bad && !o->old && n != head.n) {
+        o->unpacked = unpack(head, n);
+        if (!o->unpacked)
+            return false;
+        head = (skep_bytes){o->unpacked, n};
+    }
     skep_rd t = skep_rd_make(head);
-    if (r.bad || !read_templates(&t, o) || !read_parts(&r, c, o, sizes)) {
+    return !r.bad && read_templates(&t, o) && read_parts(&r, c, o, sizes);
+}
+
+struct tmpl_opened *tmpl_opened_of(const struct skep_codec_chunk *c, bool old,
+                                   struct skep_codec_scratch *s)
+{
+    if (s->opened.p == c->p && s->opened.n == c->n && s->opened.close == close_opened &&
+        ((struct tmpl_opened *)s->opened.state)->old == old)
+        return s->opened.state;
+    skep_codec_scratch_forget(s);
+    struct tmpl_opened *o = skep_alloc(struct tmpl_opened);
+    o->old = old;
+    if (!read_chunk(c, o)) {
         close_opened(o);
         return NULL;
     }
-    return o;
-}
-
-struct tmpl_opened *tmpl_opened_of(const struct skep_codec_chunk *c, struct skep_codec_scratch *s)
-{
-    if (s->opened.p == c->p && s->opened.n == c->n && s->opened.close == close_opened)
-        return s->opened.state;
-    skep_codec_scratch_forget(s);
-    struct tmpl_opened *o = open_chunk(c);
-    if (o)
-        s->opened = (struct skep_codec_opened){c->p, c->n, o, close_opened};
+    s->opened = (struct skep_codec_opened){c->p, c->n, o, close_opened};
     return o;
 }
 
@@ -272,15 +389,11 @@ static uint8_t *put_hex(uint8_t *to, const uint8_t *records, uint64_t at, unsign
 }
 
 SKEP_INLINE SKEP_WRAPS uint8_t *put_slot(uint8_t *to, const struct tmpl_opened *o,
-                                         const struct tmpl_run *p, uint64_t *at)
+                                         const struct tmpl_run *p, uint64_t at)
 {
-    if (p->kind == TMPL_HEX || p->kind == TMPL_UPPER) {
-        to = put_hex(to, o->records, *at, p->digits, p->kind == TMPL_UPPER);
-        *at += p->digits * 4u;
-        return to;
-    }
-    uint64_t v = get_bits(o->records, *at, p->width);
-    *at += p->width;
+    if (tmpl_is_hex(p->kind))
+        return put_hex(to, o->records, at, p->digits, p->kind == TMPL_UPPER);
+    uint64_t v = get_bits(o->records, at, p->width);
     if (p->kind == TMPL_WORD) {
         if (SKEP_UNLIKELY(v >= p->n_words))
             return NULL;
@@ -291,16 +404,55 @@ SKEP_INLINE SKEP_WRAPS uint8_t *put_slot(uint8_t *to, const struct tmpl_opened *
     return put_digits(to, v, digits) + digits;
 }
 
-/* The string of template t whose record begins at bit `at`; its end, or NULL. */
+/* Where a value's slots are: bits from the records on. */
+struct place {
+    uint64_t at;                       /* its record */
+    uint32_t rest;                     /* values of the rest before it */
+    uint32_t before[TMPL_GROUPS_MAX];  /* entries before it */
+    uint64_t entries[TMPL_GROUPS_MAX]; /* its own */
+};
+
+/* Go over the references of a record of template t.  False when one leads nowhere. */
+static bool take_references(const struct tmpl_opened *o, const struct tmpl_text *t, struct place *p)
+{
+    uint64_t at = p->at;
+    for (unsigned left = t->groups; left; left &= left - 1) {
+        unsigned g = SKEP_CTZ64(left);
+        const struct tmpl_set *x = &o->sets[g];
+        uint32_t back = (uint32_t)get_bits(o->records, at, x->ref_bits);
+        uint32_t entry = back ? p->before[g] - back : p->before[g]++;
+        if (SKEP_UNLIKELY(entry >= x->n_entries)) /* also of one before the first: it wraps */
+            return false;
+        p->entries[g] = x->at + (uint64_t)entry * x->bits;
+        at += x->ref_bits;
+    }
+    return true;
+}
+
+static uint32_t reference_bits(const struct tmpl_opened *o, const struct tmpl_text *t)
+{
+    uint32_t bits = 0;
+    for (unsigned left = t->groups; left; left &= left - 1)
+        bits += o->sets[SKEP_CTZ64(left)].ref_bits;
+    return bits;
+}
+
+/* The string of template t at a place; its end, or NULL. */
 static uint8_t *put_string(uint8_t *to, const struct tmpl_opened *o, const struct tmpl_text *t,
-                           uint64_t at)
+                           const struct place *place)
 {
     const struct tmpl_run *p = o->pieces + t->first;
+    uint64_t at = place->at + (t->groups ? reference_bits(o, t) : 0);
     for (;; p++) {
         to = copy(to, p->literal, p->literal_n);
         if (p->kind == TMPL_END)
             return to;
-        to = put_slot(to, o, p, &at);
+        if (p->group) {
+            to = put_slot(to, o, p, place->entries[p->group - 1] + p->offset);
+        } else {
+            to = put_slot(to, o, p, at);
+            at += tmpl_is_hex(p->kind) ? p->digits * 4u : p->width;
+        }
         if (SKEP_UNLIKELY(!to))
             return NULL;
     }
@@ -329,7 +481,7 @@ static skep_rc decode_plain(const struct tmpl_opened *o, uint32_t first, uint32_
     for (uint32_t i = 0; i < n; i++, at += t->bits) {
         if (known(found, 1, &out[i]))
             continue;
-        uint8_t *end = put_string(to, o, t, at);
+        uint8_t *end = put_string(to, o, t, &(struct place){.at = at});
         if (!end)
             return SKEP_ECORRUPT;
         out[i] = (skep_str){(const char *)to, (size_t)(end - to)};
@@ -338,24 +490,14 @@ static skep_rc decode_plain(const struct tmpl_opened *o, uint32_t first, uint32_
     return SKEP_OK;
 }
 
-/* What the values of the step before `first` take. */
-struct place {
-    uint64_t at;
-    uint32_t rest;
-};
-
+/* The strings of codes[n] from a place on, whose references in the records are inside them. */
 static skep_rc decode_coded(const struct tmpl_opened *o, const int64_t *codes, uint32_t n,
-                            struct place place, const skep_str *rest, skep_str *out,
+                            struct place *place, const skep_str *rest, skep_str *out,
                             struct skep_codec_scratch *scratch, const uint8_t *found)
 {
     size_t room = SLACK;
-    uint64_t end = place.at;
-    for (uint32_t i = 0; i < n; i++) {
+    for (uint32_t i = 0; i < n; i++)
         room += o->templates[codes[i]].longest;
-        end += o->templates[codes[i]].bits;
-    }
-    if (end > o->record_bits)
-        return SKEP_ECORRUPT;
     uint8_t *to = skep_codec_scratch_take(scratch, room);
     for (uint32_t i = 0; i < n; i++) {
         const struct tmpl_text *t = &o->templates[codes[i]];
@@ -363,17 +505,44 @@ static skep_rc decode_coded(const struct tmpl_opened *o, const int64_t *codes, u
             out[i] = *rest++;
             continue;
         }
-        if (known(found, codes[i], &out[i])) {
-            place.at += t->bits;
-            continue;
-        }
-        uint8_t *stop = put_string(to, o, t, place.at);
-        if (!stop)
+        if (t->groups && !take_references(o, t, place))
             return SKEP_ECORRUPT;
-        out[i] = (skep_str){(const char *)to, (size_t)(stop - to)};
-        to = stop;
-        place.at += t->bits;
+        if (!known(found, codes[i], &out[i])) {
+            uint8_t *stop = put_string(to, o, t, place);
+            if (!stop)
+                return SKEP_ECORRUPT;
+            out[i] = (skep_str){(const char *)to, (size_t)(stop - to)};
+            to = stop;
+        }
+        place->at += t->bits;
     }
+    return SKEP_OK;
+}
+
+/* The place of value number `skip` of a step, of whose codes there are n; all n records lie inside
+ * the bytes. */
+static skep_rc find_place(const struct tmpl_opened *o, uint32_t step, const int64_t *codes,
+                          uint32_t skip, uint32_t n, struct place *ret)
+{
+    struct place p = {.at = skep_load_le32(o->index + (size_t)step * 4)};
+    uint64_t end = p.at;
+    for (uint32_t g = 0; g < o->n_sets; g++)
+        p.before[g] = skep_load_le32(o->sets[g].index + (size_t)step * 4);
+    for (uint32_t i = 0; i < n; i++) {
+        if ((uint64_t)codes[i] > o->n_templates)
+            return SKEP_ECORRUPT;
+        end += o->templates[codes[i]].bits;
+    }
+    if (end > o->record_bits)
+        return SKEP_ECORRUPT;
+    for (uint32_t i = 0; i < skip; i++) {
+        const struct tmpl_text *t = &o->templates[codes[i]];
+        if (t->groups && !take_references(o, t, &p))
+            return SKEP_ECORRUPT;
+        p.at += t->bits;
+        p.rest += codes[i] == 0;
+    }
+    *ret = p;
     return SKEP_OK;
 }
 
@@ -383,17 +552,9 @@ static skep_rc decode_piece(const struct tmpl_opened *o, uint32_t first, uint32_
 {
     SKEP_UNINIT int64_t codes[PIECE + TMPL_STEP];
     uint32_t step = first / TMPL_STEP, skip = first % TMPL_STEP, e = 0;
+    struct place place;
     SKEP_TRY(skep_codec__for_get(&o->codes, first - skip, skip + n, codes));
-    struct place place = {.at = skep_load_le32(o->index + (size_t)step * 4)};
-    uint64_t over = 0;
-    for (uint32_t i = 0; i < skip + n; i++)
-        over |= (uint64_t)codes[i] > o->n_templates;
-    if (over)
-        return SKEP_ECORRUPT;
-    for (uint32_t i = 0; i < skip; i++) {
-        place.at += o->templates[codes[i]].bits;
-        place.rest += codes[i] == 0;
-    }
+    SKEP_TRY(find_place(o, step, codes, skip, skip + n, &place));
     for (uint32_t i = skip; i < skip + n; i++)
         e += codes[i] == 0;
     skep_str *rest = NULL;
@@ -407,16 +568,14 @@ static skep_rc decode_piece(const struct tmpl_opened *o, uint32_t first, uint32_
         rest = (skep_str *)(((uintptr_t)rest + 7) & ~(uintptr_t)7);
         SKEP_TRY(o->rest_codec->decode_str(&o->rest, (uint32_t)from, e, rest, scratch));
     }
-    return decode_coded(o, codes + skip, n, place, rest, out, scratch, found);
+    return decode_coded(o, codes + skip, n, &place, rest, out, scratch, found);
 }
 
-skep_rc tmpl_decode_some(const struct skep_codec_chunk *c, uint32_t first, uint32_t n,
-                         skep_str *out, struct skep_codec_scratch *scratch, const uint8_t *found)
+skep_rc tmpl_decode_some(const struct tmpl_opened *o, const struct skep_codec_chunk *c,
+                         uint32_t first, uint32_t n, skep_str *out,
+                         struct skep_codec_scratch *scratch, const uint8_t *found)
 {
     if ((uint64_t)first + n > c->n_values || n == 0)
-        return SKEP_ECORRUPT;
-    const struct tmpl_opened *o = tmpl_opened_of(c, scratch);
-    if (!o)
         return SKEP_ECORRUPT;
     for (uint32_t at = 0; at < n;) {
         uint32_t take = SKEP_MIN(n - at, (uint32_t)PIECE);
@@ -427,8 +586,21 @@ skep_rc tmpl_decode_some(const struct skep_codec_chunk *c, uint32_t first, uint3
     return SKEP_OK;
 }
 
+static skep_rc decode(const struct skep_codec_chunk *c, bool old, uint32_t first, uint32_t n,
+                      skep_str *out, struct skep_codec_scratch *scratch)
+{
+    const struct tmpl_opened *o = tmpl_opened_of(c, old, scratch);
+    return o ? tmpl_decode_some(o, c, first, n, out, scratch, NULL) : SKEP_ECORRUPT;
+}
+
 skep_rc tmpl_decode(const struct skep_codec_chunk *c, uint32_t first, uint32_t n, skep_str *out,
                     struct skep_codec_scratch *scratch)
 {
-    return tmpl_decode_some(c, first, n, out, scratch, NULL);
+    return decode(c, false, first, n, out, scratch);
+}
+
+skep_rc tmpl_decode_18(const struct skep_codec_chunk *c, uint32_t first, uint32_t n, skep_str *out,
+                       struct skep_codec_scratch *scratch)
+{
+    return decode(c, true, first, n, out, scratch);
 }
