@@ -211,7 +211,8 @@ static uint64_t scattered(uint64_t n)
 }
 
 /* Lines of requests, of which some are under way at a time: order, user and trace id come again
- * together.  Of four kinds, one of them without a user; a status of four numbers. */
+ * together.  Of four kinds, one without a user, one that writes the trace
+ * id in upper case; a status of four numbers. */
 static int request_line(struct rng *r, uint32_t i, char *to)
 {
     static const char *const did[] = {"placed", "row locked, waiting", "charged", "sent"};
@@ -222,7 +223,9 @@ static int request_line(struct rng *r, uint32_t i, char *to)
                      statuses[rng_below(r, 4)], (unsigned)(scattered(q) % 1000000));
     if (kind)
         n += snprintf(to + n, 100, ",\"user\":\"u-%05u\"", (unsigned)(scattered(q) >> 40) % 99999);
-    return n + snprintf(to + n, 100, ",\"trace\":\"%016llx%016llx\",\"took\":%u}",
+    return n + snprintf(to + n, 100,
+                        kind == 3 ? ",\"trace\":\"%016llX%016llX\",\"took\":%u}"
+                                  : ",\"trace\":\"%016llx%016llx\",\"took\":%u}",
                         (unsigned long long)scattered(q + (1u << 30)),
                         (unsigned long long)scattered(q + (1u << 31)), rng_below(r, 2000));
 }

@@ -6,6 +6,8 @@
  *   always   the text stands in one of its literals
  *   never    the text cannot stand anywhere: laid over the template at every place it meets a byte
  *            of a literal that differs, or one that the slot there cannot hold
+ *   inside   it is of hex digits and can stand only in slots of such: these are compared as
+ *            numbers, those of a group once an entry
  *   perhaps  the rest; these strings are made and searched
  *
  * A slot is taken for any text of its bytes (digits, hex digits, those of its words) up to its
@@ -25,6 +27,7 @@ struct lay {
     const struct tmpl_text *t;
     skep_str needle;
     unsigned steps;
+    bool inside, inside_own; /* it may stand inside a slot of hex digits; of one in the record */
 };
 
 static bool slot_holds(const struct tmpl_run *p, uint8_t c)
@@ -52,6 +55,11 @@ static bool fits(struct lay *l, uint32_t k, uint32_t from, size_t at)
     if (p->kind == TMPL_END)
         return at == l->needle.n;
     for (uint32_t used = 0;; used++, at++) { /* less than it must hold is no harm */
+        if (at == l->needle.n && at == used && tmpl_is_hex(p->kind)) {
+            l->inside = true; /* from its first byte to its last */
+            l->inside_own = l->inside_own || !p->group;
+            return false;
+        }
         if (at == l->needle.n || ++l->steps > STEPS || fits(l, k + 1, 0, at))
             return true;
         if (used == p->longest || !slot_holds(p, (uint8_t)l->needle.p[at]))
@@ -59,10 +67,33 @@ static bool fits(struct lay *l, uint32_t k, uint32_t from, size_t at)
     }
 }
 
+/* Does an entry that holds the digits in any field mean that the string does?  It does when all of
+ * its fields of digits stand in the template, in slots that may hold them. */
+static bool entries_speak(const struct tmpl_opened *o, const struct tmpl_text *t)
+{
+    uint32_t fields[TMPL_GROUPS_MAX] = {0};
+    for (const struct tmpl_run *p = o->pieces + t->first; p->kind != TMPL_END; p++) {
+        if (!p->group || !tmpl_is_hex(p->kind))
+            continue;
+        if (!(p->kind == TMPL_HEX ? o->digits.lower : o->digits.upper))
+            return false;
+        for (uint32_t k = 0; k < o->sets[p->group - 1].n_fields; k++)
+            if (o->sets[p->group - 1].offsets[k] == p->offset)
+                fields[p->group - 1] |= 1u << k;
+    }
+    for (unsigned left = t->groups; left; left &= left - 1) {
+        const struct tmpl_set *x = &o->sets[SKEP_CTZ64(left)];
+        for (uint32_t k = 0; k < x->n_fields; k++)
+            if (x->fields[k].digits > 0 && !(fields[x - o->sets] >> k & 1))
+                return false;
+    }
+    return true;
+}
+
 static enum tmpl_found judge(const struct tmpl_opened *o, const struct tmpl_text *t,
                              skep_str needle)
 {
-    struct lay l = {o, t, needle, 0};
+    struct lay l = {.o = o, .t = t, .needle = needle};
     bool perhaps = false;
     for (uint32_t k = 0; k < t->n; k++) {
         const struct tmpl_run *p = &o->pieces[t->first + k];
@@ -73,13 +104,91 @@ static enum tmpl_found judge(const struct tmpl_opened *o, const struct tmpl_text
              from++) /* the last: in the slot */
             perhaps = fits(&l, k, from, 0);
     }
-    return perhaps ? TMPL_PERHAPS : TMPL_NEVER;
+    if (perhaps || (l.inside && o->digits.n == 0))
+        return TMPL_PERHAPS;
+    if (!l.inside)
+        return TMPL_NEVER;
+    return l.inside_own || !entries_speak(o, t) ? TMPL_INSIDE : TMPL_ENTRY;
+}
+
+/* n = 0: it is not only hex digits, or too long. */
+static void read_digits(struct tmpl_digits *d, skep_str needle)
+{
+    *d = (struct tmpl_digits){.lower = true, .upper = true};
+    if (needle.n > TMPL_NEEDLE_MAX)
+        return;
+    for (size_t i = 0; i < needle.n; i++) {
+        uint8_t c = (uint8_t)needle.p[i], letter = (uint8_t)((c | 0x20) - 'a');
+        if ((c < '0' || c > '9') && letter >= 6)
+            return;
+        bool digit = c <= '9';
+        d->lower = d->lower && (digit || c >= 'a');
+        d->upper = d->upper && (digit || c < 'a');
+        d->words[i / 16] |= (uint64_t)(digit ? c - '0' : letter + 10) << (i % 16 * 4);
+    }
+    d->n = (uint32_t)needle.n;
+}
+
+bool tmpl_digits_in(const struct tmpl_opened *o, uint64_t at, uint32_t digits)
+{
+    const struct tmpl_digits *d = &o->digits;
+    unsigned head = SKEP_MIN(d->n, 16u) * 4;
+    for (uint32_t from = 0; from + d->n <= digits; from++, at += 4) {
+        if (tmpl_bits(o->records, at, head) != d->words[0])
+            continue;
+        uint32_t k = 16;
+        while (k < d->n && tmpl_bits(o->records, at + (uint64_t)k * 4,
+                                     SKEP_MIN(d->n - k, 16u) * 4) == d->words[k / 16])
+            k += 16;
+        if (k >= d->n)
+            return true;
+    }
+    return false;
+}
+
+/* Which entries of a group hold the digits.  False when none does. */
+static bool find_hits(struct tmpl_opened *o, uint32_t g)
+{
+    const struct tmpl_set *x = &o->sets[g];
+    uint64_t *hits = o->hits[g] = skep_alloc_n(uint64_t, x->n_entries / 64 + 1);
+    bool any = false;
+    for (uint32_t k = 0; k < x->n_fields; k++) {
+        if (x->fields[k].digits < o->digits.n)
+            continue;
+        for (uint32_t i = 0; i < x->n_entries; i++) {
+            if (!tmpl_digits_in(o, x->at + (uint64_t)i * x->bits + x->offsets[k],
+                                x->fields[k].digits))
+                continue;
+            hits[i / 64] |= 1ull << i % 64;
+            any = true;
+        }
+    }
+    return any;
+}
+
+/* Templates whose entries are known not to hold the digits never do. */
+static void judge_entries(struct tmpl_opened *o)
+{
+    unsigned asked = 0, hit = 0;
+    for (uint32_t i = 1; i <= o->n_templates; i++)
+        asked |= o->found[i] == TMPL_ENTRY ? o->templates[i].groups : 0;
+    for (uint32_t g = 0; g < o->n_sets; g++) {
+        skep_free(o->hits[g]);
+        o->hits[g] = NULL;
+        if (asked >> g & 1 && find_hits(o, g))
+            hit |= 1u << g;
+    }
+    for (uint32_t i = 1; i <= o->n_templates; i++)
+        if (o->found[i] == TMPL_ENTRY && !(o->templates[i].groups & hit))
+            o->found[i] = TMPL_NEVER;
 }
 
 static void judge_all(struct tmpl_opened *o, skep_str needle, uint64_t hash)
 {
+    read_digits(&o->digits, needle);
     for (uint32_t i = 1; i <= o->n_templates; i++)
         o->found[i] = (uint8_t)judge(o, &o->templates[i], needle);
+    judge_entries(o);
     o->found[0] = TMPL_PERHAPS; /* the rest */
     o->found_hash = hash;
     o->found_any = false;

@@ -6,6 +6,8 @@
 #include "base/hash.h"
 #include "store/column/codec/tmpl.h"
 
+enum { TMPL_NEEDLE_MAX = 64 /* hex digits sought in slots */ };
+
 struct tmpl_entry {
     const uint8_t *p;
     uint32_t n;
@@ -43,6 +45,13 @@ struct tmpl_set {
     const uint8_t *index;
 };
 
+/* A text of hex digits as they stand in slots. */
+struct tmpl_digits {
+    uint32_t n;
+    bool lower, upper; /* it may stand in slots of these */
+    uint64_t words[TMPL_NEEDLE_MAX / 16];
+};
+
 struct tmpl_opened {
     uint32_t n_templates;
     bool old;                                        /* codec 18 */
@@ -64,16 +73,33 @@ struct tmpl_opened {
     uint64_t found_hash; /* of that text; 0 = none */
     bool found_any;
     uint8_t found[TMPL_SHAPES_MAX + 1];
+    struct tmpl_digits digits;
+    uint64_t *hits[TMPL_GROUPS_MAX]; /* with ENTRY: a bit an entry that holds the digits */
 };
 
-/* May a template's strings contain a text? */
-enum tmpl_found { TMPL_NEVER, TMPL_ALWAYS, TMPL_PERHAPS };
+/* May a template's strings contain a text?  HEX: exactly those do that have it inside a slot of hex
+ * digits; ENTRY: as HEX, and all these slots are of groups. */
+enum tmpl_found { TMPL_NEVER, TMPL_ALWAYS, TMPL_PERHAPS, TMPL_INSIDE, TMPL_ENTRY };
+
+/* width <= 64 bits from bit `at` on. */
+SKEP_INLINE uint64_t tmpl_bits(const uint8_t *p, uint64_t at, unsigned width)
+{
+    unsigned shift = at & 7;
+    p += at >> 3;
+    uint64_t v = skep_load_le64(p) >> shift;
+    if (SKEP_UNLIKELY(shift + width > 64))
+        v |= (uint64_t)p[8] << (64 - shift);
+    return width >= 64 ? v : v & ((1ull << width) - 1);
+}
+
+/* Are they among the `digits` digits that begin at a bit from the records on? */
+bool tmpl_digits_in(const struct tmpl_opened *o, uint64_t at, uint32_t digits);
 
 /* Kept in the scratch until another chunk comes; NULL when the bytes are damaged. */
 struct tmpl_opened *tmpl_opened_of(const struct skep_codec_chunk *c, bool old,
                                    struct skep_codec_scratch *s);
 /* As tmpl_decode(), but strings of templates that are not PERHAPS by found[code] are not made: p is
- * NULL and n is 1 for ALWAYS, 0 for NEVER.  found NULL: all are made.
+ * NULL and n is 1 when the string has the text asked for last, else 0.  found NULL: all are made.
  * Returns SKEP_OK | SKEP_ECORRUPT. */
 SKEP_NODISCARD skep_rc tmpl_decode_some(const struct tmpl_opened *o,
                                         const struct skep_codec_chunk *c, uint32_t first,

@@ -21,6 +21,8 @@ static void close_opened(void *state)
     struct tmpl_opened *o = state;
     skep_free(o->pieces);
     skep_free(o->words);
+    for (unsigned g = 0; g < TMPL_GROUPS_MAX; g++)
+        skep_free(o->hits[g]);
     skep_free(o->unpacked);
     skep_free(o->unpacked_rest);
     skep_free(o);
@@ -310,16 +312,6 @@ struct tmpl_opened *tmpl_opened_of(const struct skep_codec_chunk *c, bool old,
 
 /* --- writing a string --- */
 
-SKEP_INLINE uint64_t get_bits(const uint8_t *p, uint64_t at, unsigned width)
-{
-    unsigned shift = at & 7;
-    p += at >> 3;
-    uint64_t v = skep_load_le64(p) >> shift;
-    if (SKEP_UNLIKELY(shift + width > 64))
-        v |= (uint64_t)p[8] << (64 - shift);
-    return width >= 64 ? v : v & ((1ull << width) - 1);
-}
-
 /* n bytes from readable 16 past p + n to writable 16 past to + n. */
 SKEP_INLINE uint8_t *copy(uint8_t *to, const uint8_t *p, uint32_t n)
 {
@@ -381,7 +373,7 @@ static uint8_t *put_hex(uint8_t *to, const uint8_t *records, uint64_t at, unsign
     const char *set = upper ? "0123456789ABCDEF" : "0123456789abcdef";
     for (unsigned i = 0; i < digits; i += 16) {
         unsigned n = SKEP_MIN(digits - i, 16u);
-        uint64_t v = get_bits(records, at + i * 4, n * 4);
+        uint64_t v = tmpl_bits(records, at + i * 4, n * 4);
         for (unsigned k = 0; k < n; k++, v >>= 4)
             *to++ = (uint8_t)set[v & 15];
     }
@@ -393,7 +385,7 @@ SKEP_INLINE SKEP_WRAPS uint8_t *put_slot(uint8_t *to, const struct tmpl_opened *
 {
     if (tmpl_is_hex(p->kind))
         return put_hex(to, o->records, at, p->digits, p->kind == TMPL_UPPER);
-    uint64_t v = get_bits(o->records, at, p->width);
+    uint64_t v = tmpl_bits(o->records, at, p->width);
     if (p->kind == TMPL_WORD) {
         if (SKEP_UNLIKELY(v >= p->n_words))
             return NULL;
@@ -409,7 +401,8 @@ struct place {
     uint64_t at;                       /* its record */
     uint32_t rest;                     /* values of the rest before it */
     uint32_t before[TMPL_GROUPS_MAX];  /* entries before it */
-    uint64_t entries[TMPL_GROUPS_MAX]; /* its own */
+    uint32_t entry[TMPL_GROUPS_MAX];   /* the numbers of its own */
+    uint64_t entries[TMPL_GROUPS_MAX]; /* and where they are */
 };
 
 /* Go over the references of a record of template t.  False when one leads nowhere. */
@@ -419,10 +412,11 @@ static bool take_references(const struct tmpl_opened *o, const struct tmpl_text 
     for (unsigned left = t->groups; left; left &= left - 1) {
         unsigned g = SKEP_CTZ64(left);
         const struct tmpl_set *x = &o->sets[g];
-        uint32_t back = (uint32_t)get_bits(o->records, at, x->ref_bits);
+        uint32_t back = (uint32_t)tmpl_bits(o->records, at, x->ref_bits);
         uint32_t entry = back ? p->before[g] - back : p->before[g]++;
         if (SKEP_UNLIKELY(entry >= x->n_entries)) /* also of one before the first: it wraps */
             return false;
+        p->entry[g] = entry;
         p->entries[g] = x->at + (uint64_t)entry * x->bits;
         at += x->ref_bits;
     }
@@ -460,12 +454,45 @@ static uint8_t *put_string(uint8_t *to, const struct tmpl_opened *o, const struc
 
 /* --- ranges --- */
 
-/* What stands for a string that is not made: NULL and whether it is known to contain the text. */
-static bool known(const uint8_t *found, int64_t code, skep_str *out)
+/* Has one of the string's slots of hex digits those that are sought? */
+static bool digits_inside(const struct tmpl_opened *o, const struct tmpl_text *t,
+                          const struct place *place)
+{
+    uint64_t at = place->at + (t->groups ? reference_bits(o, t) : 0);
+    for (const struct tmpl_run *p = o->pieces + t->first; p->kind != TMPL_END; p++) {
+        bool hex = tmpl_is_hex(p->kind);
+        uint64_t from = p->group ? place->entries[p->group - 1] + p->offset : at;
+        if (hex && (p->kind == TMPL_HEX ? o->digits.lower : o->digits.upper) &&
+            tmpl_digits_in(o, from, p->digits))
+            return true;
+        if (!p->group)
+            at += hex ? p->digits * 4u : p->width;
+    }
+    return false;
+}
+
+static bool entry_hit(const struct tmpl_opened *o, const struct tmpl_text *t,
+                      const struct place *place)
+{
+    for (unsigned left = t->groups; left; left &= left - 1) {
+        unsigned g = SKEP_CTZ64(left);
+        if (o->hits[g] && (o->hits[g][place->entry[g] / 64] >> (place->entry[g] % 64) & 1))
+            return true;
+    }
+    return false;
+}
+
+/* What stands for a string that is not made: NULL and whether it has the text. */
+static bool known(const struct tmpl_opened *o, const uint8_t *found, int64_t code,
+                  const struct place *place, skep_str *out)
 {
     if (!found || found[code] == TMPL_PERHAPS)
         return false;
-    *out = (skep_str){NULL, found[code] == TMPL_ALWAYS};
+    const struct tmpl_text *t = &o->templates[code];
+    bool has = found[code] == TMPL_INSIDE  ? digits_inside(o, t, place)
+               : found[code] == TMPL_ENTRY ? entry_hit(o, t, place)
+                                           : found[code] == TMPL_ALWAYS;
+    *out = (skep_str){NULL, has};
     return true;
 }
 
@@ -479,9 +506,10 @@ static skep_rc decode_plain(const struct tmpl_opened *o, uint32_t first, uint32_
         return SKEP_ECORRUPT;
     uint8_t *to = skep_codec_scratch_take(scratch, (size_t)n * t->longest + SLACK);
     for (uint32_t i = 0; i < n; i++, at += t->bits) {
-        if (known(found, 1, &out[i]))
+        struct place place = {.at = at};
+        if (known(o, found, 1, &place, &out[i]))
             continue;
-        uint8_t *end = put_string(to, o, t, &(struct place){.at = at});
+        uint8_t *end = put_string(to, o, t, &place);
         if (!end)
             return SKEP_ECORRUPT;
         out[i] = (skep_str){(const char *)to, (size_t)(end - to)};
@@ -507,7 +535,7 @@ static skep_rc decode_coded(const struct tmpl_opened *o, const int64_t *codes, u
         }
         if (t->groups && !take_references(o, t, place))
             return SKEP_ECORRUPT;
-        if (!known(found, codes[i], &out[i])) {
+        if (!known(o, found, codes[i], place, &out[i])) {
             uint8_t *stop = put_string(to, o, t, place);
             if (!stop)
                 return SKEP_ECORRUPT;
