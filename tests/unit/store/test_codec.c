@@ -381,6 +381,48 @@ static void test_strs(void **state)
     skep_free(v);
 }
 
+/* An entry has an id in upper case and one in lower case: what is sought in lower case is not found
+ * in the first, wherever it stands and however long it is. */
+static void test_digits_of_either_case(void **state)
+{
+    (void)state;
+    enum { N = 2000, LONGEST = 60 };
+    struct rng r = {12};
+    static char texts[N][LONGEST];
+    skep_str *v = skep_alloc_n(skep_str, N);
+    for (uint32_t i = 0; i < N; i++) {
+        uint64_t q = i / 3 + rng_below(&r, 16);
+        v[i].p = texts[i];
+        v[i].n = (size_t)snprintf(texts[i], LONGEST, "request A=%016llX b=%016llx done",
+                                  (unsigned long long)scattered(q),
+                                  (unsigned long long)scattered(q + N));
+    }
+    struct skep_codec_in in = {.n = N, .strs = v};
+    struct skep_codec_scratch scratch = {0};
+    struct skep_buf b;
+    skep_buf_init(&b, 1u << 24);
+    skep_codec_tmpl.encode(&in, &b);
+    assert_true(b.n < (size_t)N * 12); /* 16 in each line, if nothing came again */
+    struct skep_codec_chunk chunk = padded(&b, N);
+    for (int k = 0; k < 200; k++) {
+        char text[20];
+        uint64_t bits[SKEP_CODEC_BLOCK / 64];
+        (void)snprintf(text, sizeof text, k % 2 ? "%016llx" : "%016llX",
+                       (unsigned long long)scattered(rng_below(&r, N / 3)));
+        size_t from = k % 3 ? 0 : rng_below(&r, 13);
+        skep_str needle = {text + from, 16 - from};
+        assert_int_equal(skep_codec_contains(&skep_codec_tmpl, &chunk, 0, SKEP_CODEC_BLOCK, needle,
+                                             bits, &scratch),
+                         SKEP_OK);
+        for (uint32_t i = 0; i < SKEP_CODEC_BLOCK; i++)
+            assert_int_equal(bits[i / 64] >> (i % 64) & 1,
+                             skep_str_find_portable(v[i], needle) != SIZE_MAX);
+    }
+    skep_codec_scratch_done(&scratch);
+    skep_buf_done(&b);
+    skep_free(v);
+}
+
 /* Bytes of 5,000 strings of a shape with a codec, in percent of the text. */
 static unsigned percent(const struct skep_codec_ops *c, unsigned shape, bool *ret_chosen)
 {
@@ -717,10 +759,15 @@ static void test_table(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_table),  cmocka_unit_test(test_bits),
-        cmocka_unit_test(test_ints),   cmocka_unit_test(test_strs),
-        cmocka_unit_test(test_map),    cmocka_unit_test(test_map_damage),
-        cmocka_unit_test(test_ratios), cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_table),
+        cmocka_unit_test(test_bits),
+        cmocka_unit_test(test_ints),
+        cmocka_unit_test(test_strs),
+        cmocka_unit_test(test_map),
+        cmocka_unit_test(test_map_damage),
+        cmocka_unit_test(test_digits_of_either_case),
+        cmocka_unit_test(test_ratios),
+        cmocka_unit_test(test_damage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
