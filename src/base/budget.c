@@ -150,3 +150,15 @@ void skep_budget_give(struct skep_budget *b, uint64_t n)
         b = b->parent;
     }
 }
+
+uint64_t skep_budget_left(const struct skep_budget *b)
+{
+    uint64_t left = UINT64_MAX, reserved = 0;
+    for (; b; b = b->parent) {
+        uint64_t used = atomic_load_explicit(&b->used_bytes, memory_order_relaxed);
+        uint64_t here = b->limit_bytes > used ? b->limit_bytes - used : 0;
+        left = SKEP_MIN(left, here > UINT64_MAX - reserved ? UINT64_MAX : here + reserved);
+        reserved += b->reserve_bytes > used ? b->reserve_bytes - used : 0;
+    }
+    return left;
+}

@@ -46,6 +46,10 @@ void skep_budget_force(struct skep_budget *b, uint64_t n);
 /* Give back n bytes taken before. */
 void skep_budget_give(struct skep_budget *b, uint64_t n);
 
+/* What could be taken now, about: of each budget what it has left, with what reserves below it
+ * keep. */
+uint64_t skep_budget_left(const struct skep_budget *b);
+
 /* Did this budget itself, not a parent, ever refuse?  Then asking for less helps, waiting does not.
  */
 static inline bool skep_budget_refused(struct skep_budget *b)

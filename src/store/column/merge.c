@@ -146,20 +146,6 @@ static unsigned smallest(const struct skep_snapshot *s, unsigned at, unsigned k,
     return best;
 }
 
-/* What could be taken now, about: at each budget what it has left, and what the reserves below it
- * keep. */
-static uint64_t budget_left(const struct skep_budget *b)
-{
-    uint64_t left = UINT64_MAX, reserved = 0;
-    for (; b; b = b->parent) {
-        uint64_t used = atomic_load_explicit(&b->used_bytes, memory_order_relaxed);
-        uint64_t here = b->limit_bytes > used ? b->limit_bytes - used : 0;
-        left = SKEP_MIN(left, here > UINT64_MAX - reserved ? UINT64_MAX : here + reserved);
-        reserved += b->reserve_bytes > used ? b->reserve_bytes - used : 0;
-    }
-    return left;
-}
-
 /* Of the cache with which a merge reads. */
 static uint64_t aside_bytes(const struct skep_engine *e)
 {
@@ -171,7 +157,7 @@ static uint32_t rows_for(const struct skep_engine *e, const struct skep_snapshot
                          unsigned n)
 {
     struct skep_segment_source src[RUN_MAX];
-    uint64_t left = budget_left(&e->merge), cache = aside_bytes(e);
+    uint64_t left = skep_budget_left(&e->merge), cache = aside_bytes(e);
     for (unsigned i = 0; i < n; i++)
         src[i] = (struct skep_segment_source){sets[i].rowset, sets[i].live};
     return skep_segment_rows_for(src, n, left > cache ? left - cache : 0);

@@ -47,8 +47,11 @@ static void a_reserve_is_kept_from_siblings(void **state)
     skep_budget_reserve(&kept, 40);
     skep_budget_init(&other, "other", UINT64_MAX, &parent);
     assert_int_equal(skep_budget_used(&root), 0); /* idle is not used */
+    assert_int_equal(skep_budget_left(&kept), 100);
+    assert_int_equal(skep_budget_left(&other), 60);
     assert_int_equal(skep_budget_take(&other, 61, NULL), SKEP_ENOMEM);
     assert_int_equal(skep_budget_take(&other, 60, NULL), SKEP_OK);
+    assert_int_equal(skep_budget_left(&kept), 40);
     assert_int_equal(skep_budget_take(&kept, 41, NULL), SKEP_ENOMEM);
     assert_int_equal(skep_budget_used(&kept), 0);
     assert_int_equal(skep_budget_used(&parent), 60);
@@ -57,7 +60,10 @@ static void a_reserve_is_kept_from_siblings(void **state)
     assert_int_equal(skep_budget_take(&kept, 1, NULL), SKEP_ENOMEM);
     assert_int_equal(skep_budget_used(&root), 100);
     skep_budget_force(&other, 20); /* above the limit: the reserve is there all the same */
+    assert_int_equal(skep_budget_left(&kept), 0);
     skep_budget_give(&kept, 40);
+    assert_int_equal(skep_budget_left(&kept), 40);
+    assert_int_equal(skep_budget_left(&other), 0);
     assert_int_equal(skep_budget_used(&root), 80);
     assert_int_equal(skep_budget_take(&kept, 40, NULL), SKEP_OK);
     assert_int_equal(skep_budget_take(&kept, 1, NULL), SKEP_ENOMEM);
