@@ -97,13 +97,15 @@ static void cells(struct skep_api__out *out, const struct skep_result *r,
     skep_json_end(json);
 }
 
-static void groups(struct skep_api__out *out, const struct skep_result *r)
+/* A list of groups with their keys. */
+static void keyed(struct skep_api__out *out, const struct skep_result *r, skep_str member,
+                  const struct skep_result_group *list, size_t n)
 {
     struct skep_json *json = &out->json;
-    skep_json_key(json, SKEP_STR("groups"));
+    skep_json_key(json, member);
     skep_json_array(json);
-    for (size_t i = 0; i < r->n_groups; i++) {
-        const struct skep_result_group *g = &r->groups[i];
+    for (size_t i = 0; i < n; i++) {
+        const struct skep_result_group *g = &list[i];
         skep_json_object(json);
         skep_json_key(json, SKEP_STR("key"));
         skep_json_array(json);
@@ -115,6 +117,12 @@ static void groups(struct skep_api__out *out, const struct skep_result *r)
         skep_api__out_check(out);
     }
     skep_json_end(json);
+}
+
+static void groups(struct skep_api__out *out, const struct skep_result *r)
+{
+    struct skep_json *json = &out->json;
+    keyed(out, r, SKEP_STR("groups"), r->groups, r->n_groups);
     skep_json_key(json, SKEP_STR("totals"));
     skep_json_object(json);
     cells(out, r, &r->totals);
@@ -192,6 +200,7 @@ static void compared(struct skep_api__out *out, const struct skep_result *then)
     skep_json_object(json);
     cells(out, then, &then->totals);
     skep_json_end(json);
+    keyed(out, then, SKEP_STR("gone"), then->gone, then->n_gone);
     skep_json_end(json);
 }
 

@@ -18,7 +18,6 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "os/os.h"
-#include "plan/compare.h"
 #include "query/query_priv.h"
 
 #include <math.h>
@@ -235,94 +234,6 @@ skep_rc skep_query_aggregate(struct skep_store *store, const struct skep_plan *p
     if (j.mem.budget && j.mem.taken > 0)
         skep_budget_give(j.mem.budget, j.mem.taken);
     return rc;
-}
-
-/* now's group with those keys; n_groups: none. */
-static size_t same_group(const struct skep_result *now, const skep_value *key, unsigned n_keys)
-{
-    for (size_t g = 0; g < now->n_groups; g++) {
-        unsigned k = 0;
-        while (k < n_keys && skep_value_order(&now->groups[g].key[k], &key[k]) == 0)
-            k++;
-        if (k == n_keys)
-            return g;
-    }
-    return now->n_groups;
-}
-
-/* Put the groups of `then` where now has them. */
-static skep_rc line_up(const struct skep_result *now, struct skep_arena *a,
-                       struct skep_result *then, skep_err *err)
-{
-    unsigned n_keys = now->plan->n_groups, n_values = skep_plan_n_values(now->plan);
-    size_t cells = (size_t)n_values * SKEP_MAX(then->n_buckets, 1u);
-    struct skep_result_group *groups =
-        skep_arena_try_alloc(a, (now->n_groups + 1) * sizeof *groups);
-    struct skep_cell *none = skep_arena_try_alloc(a, cells * sizeof *none); /* zeroed: NULL */
-    if (!groups || !none)
-        return skep_query__no_memory(err);
-    for (size_t g = 0; g < now->n_groups; g++)
-        groups[g] = (struct skep_result_group){
-            .key = now->groups[g].key, .values = none, .series = then->n_buckets > 0 ? none : NULL};
-    for (size_t g = 0; g < then->n_groups; g++) {
-        size_t at = same_group(now, then->groups[g].key, n_keys);
-        if (at < now->n_groups)
-            groups[at] = then->groups[g];
-    }
-    then->groups = groups;
-    then->n_groups = then->n_groups_total = now->n_groups;
-    return SKEP_OK;
-}
-
-/* The totals of all rows of the earlier time, those of groups that are not there now among them. */
-static skep_rc all_then(struct skep_store *store, const struct skep_plan *of,
-                        const struct skep_run_opts *opts, struct skep_result *then, skep_err *err)
-{
-    struct skep_plan *plan = skep_new(opts->arena, struct skep_plan);
-    struct skep_result *all = NULL;
-    *plan = *of;
-    plan->n_groups = 0;
-    plan->only_groups = NULL;
-    plan->n_only_groups = 0;
-    plan->n_orders = 0;
-    plan->granularity_ns = 0;
-    SKEP_TRY(skep_query_aggregate(store, plan, opts, &all, err));
-    then->totals = all->totals;
-    if (all->complete)
-        return SKEP_OK;
-    then->complete = false;
-    then->missing = all->missing;
-    return SKEP_OK;
-}
-
-skep_rc skep_query_compare(struct skep_store *store, const struct skep_result *now,
-                           const struct skep_run_opts *opts, struct skep_result **ret,
-                           skep_err *err)
-{
-    const struct skep_plan *asked = now->plan;
-    struct skep_plan *plan = skep_new(opts->arena, struct skep_plan);
-    size_t n_keys = asked->n_groups;
-    if (asked->compare_offset_ns <= 0)
-        return skep_fail(err, SKEP_EINVAL, "no earlier time to compare with");
-    *plan = *asked;
-    plan->range.start_ns -= asked->compare_offset_ns;
-    plan->range.end_ns -= asked->compare_offset_ns;
-    plan->n_havings = 0; /* said of now */
-    if (n_keys > 0 && now->n_groups > 0) {
-        size_t bytes = now->n_groups * n_keys * sizeof(skep_value);
-        skep_value *keys = skep_arena_try_alloc(opts->arena, bytes);
-        if (!keys)
-            return skep_query__no_memory(err);
-        for (size_t g = 0; g < now->n_groups; g++)
-            memcpy(keys + g * n_keys, now->groups[g].key, n_keys * sizeof *keys);
-        plan->only_groups = keys;
-        plan->n_only_groups = now->n_groups;
-        plan->limit = (unsigned)now->n_groups;
-    }
-    SKEP_TRY(skep_query_aggregate(store, plan, opts, ret, err));
-    if (n_keys > 0)
-        SKEP_TRY(all_then(store, plan, opts, *ret, err));
-    return line_up(now, opts->arena, *ret, err);
 }
 
 skep_rc skep_query_run(struct skep_store *store, const struct skep_plan *plan,

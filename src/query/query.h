@@ -35,7 +35,9 @@ struct skep_result {
     const struct skep_plan *plan;
     struct skep_result_group *groups; /* in order, cut to the limit */
     size_t n_groups;
-    size_t n_groups_total;           /* before the limit, after havings */
+    size_t n_groups_total;          /* before the limit, after havings */
+    struct skep_result_group *gone; /* skep_query_compare's: groups of then that now has not */
+    size_t n_gone;
     struct skep_result_group totals; /* over all groups, before havings and limit; key = NULL */
     const skep_ts_ns *bucket_starts; /* [n_buckets] */
     unsigned n_buckets;
@@ -63,6 +65,8 @@ SKEP_NODISCARD skep_rc skep_query_aggregate(struct skep_store *store, const stru
 /* The same question of the range `plan->compare_offset_ns` earlier, of the groups of `now` alone:
  * ret->groups[i] is now's group i, its values null where it had no rows; the totals are of all rows
  * of that time (without a series where there are groups).  Bucket starts are the earlier ones.
+ * ret->gone: groups without rows now that the question lists when it is asked of that time (by its
+ * orders, havings and limit), without a series.
  * Returns as skep_query_aggregate; EINVAL without an offset. */
 SKEP_NODISCARD skep_rc skep_query_compare(struct skep_store *store, const struct skep_result *now,
                                           const struct skep_run_opts *opts,

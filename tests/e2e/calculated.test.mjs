@@ -251,6 +251,20 @@ test('the same of an earlier time, group by group', async () => {
   const cut = await skep.query({ ...spec, limit: 2, filters: [{ column: 'route', op: '!=', value: '/nothing' }], calculations: [{ op: 'COUNT' }, { op: 'MAX', column: 'duration_ms' }] });
   assert.equal(cut.compare.groups.length, 2);
   assert.deepEqual(cut.compare.totals.values, [half, Math.max(...rows.slice(half).map((x) => x.ms))]);
+  // Groups that were only then: each trace has its one row in one of the halves.
+  const traces = rows.slice(half).map((x) => (0x3000 + rows.indexOf(x)).toString(16).padStart(32, 'e')).sort();
+  const gone = await skep.query({ ...spec, breakdowns: ['trace.trace_id'], limit: 7 });
+  assert.deepEqual(gone.compare.gone, traces.slice(0, 7).map((key) => ({ key: [key], values: [1] })));
+  assert.deepEqual(r.compare.gone, []);
+  // Now lists no service, because of the having; then does, and both have rows now: they are not gone.
+  const early = { ...spec, breakdowns: ['service.name'], calculated_fields: [{ name: 'ts', expression: 'EVENT_TIMESTAMP()' }],
+    calculations: [{ op: 'COUNT' }, { op: 'MAX', column: 'ts' }], havings: [{ calculate_op: 'MAX', column: 'ts', op: '<', value: endS - half + 0.5 }] };
+  const unlisted = await skep.query(early);
+  assert.equal(unlisted.groups.length, 0);
+  assert.deepEqual(unlisted.compare.gone, []);
+  const both = await skep.query({ ...early, breakdowns: ['trace.trace_id'], limit: 1000 });
+  assert.equal(both.groups.length, 0);
+  assert.equal(both.compare.gone.length, half);
   const q = await skep.json('POST', '/1/queries/__all__', { time_range: 1800, compare_time_offset_seconds: 86400 });
   assert.equal(q.compare_time_offset_seconds, 86400);
 });

@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { sendShop } from '../e2e/fixture.mjs';
-import { Skep } from '../e2e/support.mjs';
+import { otlpTraces, Skep } from '../e2e/support.mjs';
 import { launch, missing, openPage, options, SETUP, shooter } from './browser.mjs';
 
 let skep, browser, page;
@@ -103,6 +103,13 @@ test('compared with earlier: what it was and the change, by group and in all', o
   assert.equal(await table.locator('thead th', { hasText: 'Change' }).count(), 2);
   const foot = await table.locator('tfoot td.num').allTextContents();
   assert.deepEqual([foot[1], foot[2]], ['0', `+${foot[0]} new`]); // nothing was there then
+  // What was there then alone has a row of its own.
+  const at = BigInt(Date.now() - 45 * 60000) * 1000000n;
+  await skep.json('POST', '/v1/traces', otlpTraces('shop', [{ traceId: '7e'.repeat(16), spanId: '7e'.repeat(8), name: 'retired', startNs: at, endNs: at + 250000000n }]));
+  await page.reload();
+  const retired = table.locator('tbody tr', { hasText: 'retired' });
+  await retired.getByText('only then').waitFor();
+  assert.deepEqual(await retired.locator('td.num').allTextContents(), ['–', '1', '-1 -100%', '–', '250 ms', '–']);
   await shot('compare-table');
   assert.deepEqual(bad.filter((b) => !/status of 404/.test(b)), []);
 });

@@ -46,8 +46,8 @@ export interface QueryResult {
   compare?: Compared;
   run?: string; // its place in the history
 }
-// The same of so much earlier, group by group.
-export interface Compared { offset_ms: number; granularity_ms: number; times_ms: number[]; groups: Omit<Group, 'key'>[]; totals: Omit<Group, 'key'> }
+// The same of so much earlier, group by group; gone: groups that were only then (answers of the history may lack it).
+export interface Compared { offset_ms: number; granularity_ms: number; times_ms: number[]; groups: Omit<Group, 'key'>[]; totals: Omit<Group, 'key'>; gone?: Group[] }
 
 export interface Progress { rows_scanned: number; rows_total: number }
 

@@ -70,6 +70,19 @@ export function ResultTable({ result, isolated }: { result: QueryResult; isolate
               </tr>
             );
           })}
+          {then?.gone?.map((g) => (
+            <tr key={`gone ${groupId(g.key)}`} class="muted gone">
+              <td class="swatch-col" />
+              {g.key.map((v, k) => <td><ValueCell field={groups[k]!.key} value={v} /></td>)}
+              {shown.map(({ c, i }) => (
+                <>
+                  <td class="num right">{calcValue(null, c.op, c.field)}</td>
+                  <Before column={c} now={null} then={g.values[i]} />
+                </>
+              ))}
+              <td class="right">only then</td>
+            </tr>
+          ))}
         </tbody>
         {groups.length > 0 && (
           <tfoot>
