@@ -9,6 +9,7 @@ import { binary } from './support.mjs';
 export function run(args, env = {}, input = null) {
   return new Promise((resolve) => {
     const child = spawn(binary, args, { env: { ...process.env, ...env }, stdio: [input === null ? 'ignore' : 'pipe', 'pipe', 'pipe'] });
+    child.stdin?.on('error', () => {}); // who refuses its flags does not read
     if (input !== null) child.stdin.end(input);
     let out = '', err = '';
     child.stdout.on('data', (d) => { out += d; });

@@ -16,7 +16,7 @@ function run(args, { input, env = {} } = {}) {
     const out = { stdout: '', stderr: '' };
     child.stdout.on('data', (d) => { out.stdout += d; });
     child.stderr.on('data', (d) => { out.stderr += d; });
-    child.once('exit', (code) => resolve({ code, ...out }));
+    child.once('close', (code) => resolve({ code, ...out }));
     child.stdin.on('error', () => {});
     child.stdin.end(input ?? '');
   });

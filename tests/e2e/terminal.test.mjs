@@ -159,7 +159,7 @@ test('tail: log groups, streams, a filter pattern, colours', async () => {
   await put('tail-a', 'web/1', 'ERROR one', 'fine', '{"level":"warn","latency":12}');
   await put('tail-b', 'db/1', 'ERROR two');
   await put('tail-c', 'web/1', 'ERROR of another group');
-  await until('the lines', () => /ERROR two/.test(plain.out) && /latency/.test(web.out) && /latency/.test(colored.out));
+  await until('the lines', () => /ERROR two/.test(plain.out) && /"latency":12/.test(web.out) && /warn/.test(colored.out));
   assert.deepEqual(lines(plain).map((l) => l.slice(14)), ['error  tail-a  web/1  ERROR one', 'error  tail-b  db/1  ERROR two']);
   assert.deepEqual(lines(web).map((l) => l.split('  ').slice(3).join('  ')), ['web/1  ERROR one', 'web/1  fine', 'web/1  {"level":"warn","latency":12}']);
   assert.match(colored.out, /\x1b\[33mwarn\x1b\[0m/);

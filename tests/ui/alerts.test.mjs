@@ -7,7 +7,7 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { after, before, test } from 'node:test';
 import { sendShop } from '../e2e/fixture.mjs';
-import { Skep } from '../e2e/support.mjs';
+import { Skep, until } from '../e2e/support.mjs';
 import { launch, missing, openPage, options, SETUP, shooter } from './browser.mjs';
 
 let skep, browser, page;
@@ -211,7 +211,7 @@ test('an SLO: made, its budget, a burn alert and what it found; mistakes are sai
   assert.equal(await change.getByLabel('Name').evaluate((el) => el === document.activeElement), true);
   await page.keyboard.type('Carts are there');
   assert.equal(await change.getByRole('combobox', { name: /^SLI/ }).inputValue(), 'sli.carts_are_shown');
-  assert.match(await change.getByLabel(/^True is good/).inputValue(), /^IF\(EXISTS/);
+  await until('the expression of its column', async () => /^IF\(EXISTS/.test(await change.getByLabel(/^True is good/).inputValue()));
   await change.getByLabel(/^True is good/).fill('IF(EXISTS($http.route), EXISTS($http.route))');
   await change.getByText('changes sli.carts_are_shown wherever it is used').waitFor();
   await change.getByLabel('Over days').fill('7');
