@@ -189,11 +189,35 @@ static void judge_all(struct tmpl_opened *o, skep_str needle, uint64_t hash)
     for (uint32_t i = 1; i <= o->n_templates; i++)
         o->found[i] = (uint8_t)judge(o, &o->templates[i], needle);
     judge_entries(o);
-    o->found[0] = TMPL_PERHAPS; /* the rest */
+    o->found[0] = o->rest.n_values ? TMPL_PERHAPS : TMPL_NEVER;
     o->found_hash = hash;
     o->found_any = false;
     for (uint32_t i = o->codes.n_values ? 0 : 1; i <= o->n_templates; i++)
         o->found_any = o->found_any || o->found[i] != TMPL_NEVER;
+}
+
+/* Where the templates of n strings say it all: *ret is true, and their bits are set from `at` on.
+ */
+static skep_rc decide(const struct tmpl_opened *o, uint32_t first, uint32_t n, uint64_t *bits,
+                      uint32_t at, bool *ret)
+{
+    SKEP_UNINIT int64_t codes[STEP];
+    SKEP_UNINIT uint8_t in[STEP];
+    uint8_t most = 0;
+    *ret = false;
+    SKEP_TRY(skep_codec__for_get(&o->codes, first, n, codes));
+    for (uint32_t i = 0; i < n; i++) {
+        if (SKEP_UNLIKELY((uint64_t)codes[i] > o->n_templates))
+            return SKEP_ECORRUPT;
+        in[i] = o->found[codes[i]];
+        most = SKEP_MAX(most, in[i]);
+    }
+    if (most > TMPL_ALWAYS)
+        return SKEP_OK;
+    for (uint32_t i = 0; i < n; i++)
+        bits[(at + i) / 64] |= (uint64_t)(in[i] == TMPL_ALWAYS) << (at + i) % 64;
+    *ret = true;
+    return SKEP_OK;
 }
 
 static skep_rc contains(const struct skep_codec_chunk *c, bool old, uint32_t first, uint32_t n,
@@ -214,6 +238,11 @@ static skep_rc contains(const struct skep_codec_chunk *c, bool old, uint32_t fir
     SKEP_UNINIT skep_str s[STEP];
     for (uint32_t at = 0; at < n; at += STEP) {
         uint32_t take = SKEP_MIN(n - at, (uint32_t)STEP);
+        bool decided = false;
+        if (o->codes.n_values)
+            SKEP_TRY(decide(o, first + at, take, bits, at, &decided));
+        if (decided)
+            continue;
         skep_codec_scratch_reset(scratch);
         SKEP_TRY(tmpl_decode_some(o, c, first + at, take, s, scratch, o->found));
         for (uint32_t i = 0; i < take; i++) {

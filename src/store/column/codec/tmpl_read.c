@@ -405,13 +405,19 @@ struct place {
     uint64_t entries[TMPL_GROUPS_MAX]; /* and where they are */
 };
 
-/* Go over the references of a record of template t.  False when one leads nowhere. */
-static bool take_references(const struct tmpl_opened *o, const struct tmpl_text *t, struct place *p)
+/* Go over the references of a record of template t to the groups `of`.  False when one leads
+ * nowhere. */
+static bool take_references(const struct tmpl_opened *o, const struct tmpl_text *t, unsigned of,
+                            struct place *p)
 {
     uint64_t at = p->at;
     for (unsigned left = t->groups; left; left &= left - 1) {
         unsigned g = SKEP_CTZ64(left);
         const struct tmpl_set *x = &o->sets[g];
+        if (!(of >> g & 1)) {
+            at += x->ref_bits;
+            continue;
+        }
         uint32_t back = (uint32_t)tmpl_bits(o->records, at, x->ref_bits);
         uint32_t entry = back ? p->before[g] - back : p->before[g]++;
         if (SKEP_UNLIKELY(entry >= x->n_entries)) /* also of one before the first: it wraps */
@@ -518,6 +524,17 @@ static skep_rc decode_plain(const struct tmpl_opened *o, uint32_t first, uint32_
     return SKEP_OK;
 }
 
+/* The groups whose entries must be known to say of codes[n] whether they have the text. */
+static unsigned groups_needed(const struct tmpl_opened *o, const int64_t *codes, uint32_t n,
+                              const uint8_t *found)
+{
+    unsigned needed = 0;
+    for (uint32_t i = 0; i < n; i++)
+        if (!found || found[codes[i]] > TMPL_ALWAYS)
+            needed |= o->templates[codes[i]].groups;
+    return needed;
+}
+
 /* The strings of codes[n] from a place on, whose references in the records are inside them. */
 static skep_rc decode_coded(const struct tmpl_opened *o, const int64_t *codes, uint32_t n,
                             struct place *place, const skep_str *rest, skep_str *out,
@@ -527,13 +544,14 @@ static skep_rc decode_coded(const struct tmpl_opened *o, const int64_t *codes, u
     for (uint32_t i = 0; i < n; i++)
         room += o->templates[codes[i]].longest;
     uint8_t *to = skep_codec_scratch_take(scratch, room);
+    unsigned needed = groups_needed(o, codes, n, found);
     for (uint32_t i = 0; i < n; i++) {
         const struct tmpl_text *t = &o->templates[codes[i]];
         if (codes[i] == 0) {
             out[i] = *rest++;
             continue;
         }
-        if (t->groups && !take_references(o, t, place))
+        if ((t->groups & needed) && !take_references(o, t, needed, place))
             return SKEP_ECORRUPT;
         if (!known(o, found, codes[i], place, &out[i])) {
             uint8_t *stop = put_string(to, o, t, place);
@@ -565,7 +583,7 @@ static skep_rc find_place(const struct tmpl_opened *o, uint32_t step, const int6
         return SKEP_ECORRUPT;
     for (uint32_t i = 0; i < skip; i++) {
         const struct tmpl_text *t = &o->templates[codes[i]];
-        if (t->groups && !take_references(o, t, &p))
+        if (t->groups && !take_references(o, t, t->groups, &p))
             return SKEP_ECORRUPT;
         p.at += t->bits;
         p.rest += codes[i] == 0;
