@@ -54,6 +54,7 @@ struct skep_notify {
     struct skep_cond bell;
     struct place *places;
     bool reload, stopping;
+    uint64_t loads, loaded; /* begun; the one whose places are known */
     struct skep_notify_stats stats;
     _Atomic bool cut; /* stopping, for attempts */
 };
@@ -119,6 +120,7 @@ static void load_locked(struct skep_notify *n)
     struct skep_state_place *list = NULL;
     size_t k = 0;
     skep_err err = {.text = ""};
+    uint64_t load = ++n->loads;
     n->reload = false;
     skep_mutex_unlock(&n->mu);
     skep_arena_init(&arena, "notify places", NULL);
@@ -127,7 +129,8 @@ static void load_locked(struct skep_notify *n)
         skep_log(WARN, "the places to notify cannot be read, keeping those known", SKEP_K_RC(rc),
                  SKEP_K_CSTR("error", err.text));
     skep_mutex_lock(&n->mu);
-    if (rc == SKEP_OK) {
+    if (rc == SKEP_OK && load > n->loaded) { /* not one that began before what is known */
+        n->loaded = load;
         for (struct place *p = n->places; p; p = p->next)
             p->seen = false;
         for (size_t i = 0; i < k; i++)

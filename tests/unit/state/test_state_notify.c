@@ -222,6 +222,18 @@ static void test_whose(void **unused)
     assert_int_equal(count(-1), 0);
 }
 
+/* Nothing is given out for a place that was disabled, whoever asks and whatever he knows of it. */
+static void test_disabled(void **unused)
+{
+    bool fresh;
+    (void)unused;
+    assert_int_equal(put("m", "", 1, &fresh), SKEP_OK);
+    assert_int_equal(skep_state_disable_place(state, HERE, SKEP_STR("p"), true, &err), SKEP_OK);
+    assert_int_equal(next().number, 0);
+    assert_int_equal(skep_state_disable_place(state, HERE, SKEP_STR("p"), false, &err), SKEP_OK);
+    assert_true(skep_str_eq(next().id, SKEP_STR("m")));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -230,6 +242,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_bounds, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_ended_are_few, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_whose, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_disabled, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
