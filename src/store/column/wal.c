@@ -5,8 +5,8 @@
  *     +------+---------------+---------------+----- - - -
  *     | head | frame 1       | frame 2       |  zeros
  *     +------+---------------+---------------+----- - - -
- *     frame = magic, seq, prev_seq, synced_seq, length, crc of payload, crc of header | payload |
- * pad
+ *     frame = magic, nonce, seq, prev_seq, synced_seq, length, crc of payload, crc of header
+ *             | payload | pad
  *
  *   wal.c          the list of files; the two heads
  *   wal_replay.c   what stands in them, and what is missing
@@ -15,10 +15,12 @@
  *   wal_commit.c   groups of frames: written, synced
  *
  * The header's checksum is salted with the file's epoch, so that no byte of an older file can pass
- * for a frame; files are never reused.  Each frame names the commit before it (prev_seq): a missing
- * frame shows wherever the next good one stands, in this file or a later one.  It also names the
- * newest commit known durable when it was written (synced_seq): what is missing above that was
- * never acknowledged, so a half-written group is told from damage.
+ * for a frame; files are never reused.  And each header repeats the nonce of the file's head, a
+ * random number: where a frame is searched for because one is missing, what a client has put into
+ * a payload must not pass for one (I6).  Each frame names the commit before it (prev_seq): a
+ * missing frame shows wherever the next good one stands, in this file or a later one.  It also
+ * names the newest commit known durable when it was written (synced_seq): what is missing above
+ * that was never acknowledged, so a half-written group is told from damage.
  *
  * I1  seq ascends through all files and is never used twice, not even after a failed commit; what a
  *     failed commit left behind is passed over when a later frame has overwritten part of it.
@@ -32,6 +34,8 @@
  *     before it, so that a lost manifest record shows as a gap.
  * I5  one thread at a time makes a file: while the committer begins one (`rolling`) none is made
  *     ready, for it would have the same number and the other's frames would be written over.
+ * I6  a nonce leaves the process in log files only.  Files of version 1 have none (it is 1); where
+ *     a head is damaged the first good frame says it.
  *
  * Threads: commit, start, replay by one thread; prepare by another one; drop and the counters by
  * any (list under mu). Memory: one group buffer; while replaying one frame. */
@@ -46,38 +50,51 @@ static const char FILE_MAGIC[8] = "SKEPWAL1";
 
 /* --- heads ------------------------------------------------------------------------------------ */
 
-bool skep_wal__frame_head(const uint8_t *p, uint64_t epoch, uint64_t room,
+bool skep_wal__frame_head(const uint8_t *p, uint64_t epoch, uint32_t nonce, uint64_t room,
                           struct skep_wal_frame_head *h)
 {
     if (room < SKEP_WAL_FRAME_BYTES || skep_load_le32(p) != SKEP_WAL_FRAME_MAGIC ||
+        (nonce != SKEP_WAL_NONCE_UNKNOWN && skep_load_le32(p + 4) != nonce) ||
         skep_load_le32(p + 44) != skep_wal__salted_crc(epoch, p, 44))
         return false;
     *h = (struct skep_wal_frame_head){.seq = skep_load_le64(p + 8),
                                       .prev_seq = skep_load_le64(p + 16),
                                       .synced_seq = skep_load_le64(p + 24),
                                       .length = skep_load_le64(p + 32),
-                                      .crc = skep_load_le32(p + 40)};
+                                      .crc = skep_load_le32(p + 40),
+                                      .nonce = skep_load_le32(p + 4)};
     return h->length <= SKEP_FRAME_MAX_BYTES && h->length <= room - SKEP_WAL_FRAME_BYTES &&
            h->prev_seq < h->seq && h->synced_seq <= h->prev_seq && h->seq <= INT64_MAX;
 }
 
-bool skep_wal__file_head(const uint8_t *p, uint64_t *ret_epoch, uint64_t *ret_last_seq)
+bool skep_wal__file_head(const uint8_t *p, struct skep_wal_file_head *ret)
 {
     if (memcmp(p, FILE_MAGIC, 8) != 0 ||
         skep_load_le32(p + 60) != skep_crc32c(0, (skep_bytes){p, 60}))
         return false;
-    *ret_epoch = skep_load_le64(p + 16);
-    *ret_last_seq = skep_load_le64(p + 24);
+    bool has_nonce = skep_load_le32(p + 8) > 1;
+    *ret = (struct skep_wal_file_head){.epoch = skep_load_le64(p + 16),
+                                       .last_seq = skep_load_le64(p + 24),
+                                       .nonce =
+                                           has_nonce ? skep_load_le32(p + 12) : SKEP_WAL_NONCE_V1};
     return true;
 }
 
-void skep_wal__put_file_head(uint8_t *p, uint64_t epoch, uint64_t last_seq)
+uint32_t skep_wal__new_nonce(const struct skep_wal *w)
+{
+    uint32_t nonce;
+    w->os->random(w->os, &nonce, sizeof nonce);
+    return nonce > SKEP_WAL_NONCE_V1 ? nonce : nonce + 2;
+}
+
+void skep_wal__put_file_head(uint8_t *p, const struct skep_wal_file_head *head)
 {
     memset(p, 0, SKEP_WAL_HEAD_BYTES);
     memcpy(p, FILE_MAGIC, 8);
     skep_store_le32(p + 8, SKEP_WAL_VERSION);
-    skep_store_le64(p + 16, epoch);
-    skep_store_le64(p + 24, last_seq);
+    skep_store_le32(p + 12, head->nonce);
+    skep_store_le64(p + 16, head->epoch);
+    skep_store_le64(p + 24, head->last_seq);
     skep_store_le32(p + 60, skep_crc32c(0, (skep_bytes){p, 60}));
 }
 

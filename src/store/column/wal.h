@@ -45,14 +45,20 @@ struct skep_wal_damage {
 
 struct skep_wal_frame_head {
     uint64_t seq, prev_seq, synced_seq, length;
-    uint32_t crc; /* of the payload */
+    uint32_t crc;   /* of the payload */
+    uint32_t nonce; /* of the file */
 };
 /* The 48 bytes at p as a frame's header, with `room` bytes from p to the end of the file; false:
- * they are none. */
-bool skep_wal__frame_head(const uint8_t *p, uint64_t epoch, uint64_t room,
+ * they are none.  nonce: of the file; 0: not known, its head is damaged. */
+bool skep_wal__frame_head(const uint8_t *p, uint64_t epoch, uint32_t nonce, uint64_t room,
                           struct skep_wal_frame_head *ret);
+/* What stands at the beginning of a file. */
+struct skep_wal_file_head {
+    uint64_t epoch, last_seq;
+    uint32_t nonce;
+};
 /* The 64 bytes at p as a file's head. */
-bool skep_wal__file_head(const uint8_t *p, uint64_t *ret_epoch, uint64_t *ret_last_seq);
+bool skep_wal__file_head(const uint8_t *p, struct skep_wal_file_head *ret);
 
 /* A replayed frame.  Takes `payload` (skep_malloc memory) in every case. */
 typedef skep_rc skep_wal_frame_fn(void *ctx, uint64_t seq, uint8_t *payload, size_t n,

@@ -29,7 +29,7 @@ static void put_head(struct skep_wal *w, const struct skep_wal_item *it, uint64_
 {
     uint8_t *p = w->buf + w->buf_n;
     skep_store_le32(p, SKEP_WAL_FRAME_MAGIC);
-    skep_store_le32(p + 4, SKEP_WAL_VERSION);
+    skep_store_le32(p + 4, w->nonce);
     skep_store_le64(p + 8, it->seq);
     skep_store_le64(p + 16, prev_seq);
     skep_store_le64(p + 24, w->last_seq);

@@ -18,6 +18,7 @@ enum { CUT_BYTES = 1 << 20 /* an unused rest from here on is cut off */ };
 
 struct plan {
     uint64_t epoch, size;
+    uint32_t nonce;
     bool headless;
 };
 
@@ -25,7 +26,7 @@ static skep_rc prepare_file(struct skep_wal *w, int fd, const struct plan *p, sk
 {
     const struct skep_os *os = w->os;
     uint8_t head[SKEP_WAL_HEAD_BYTES];
-    skep_wal__put_file_head(head, p->epoch, w->last_seq);
+    skep_wal__put_file_head(head, &(struct skep_wal_file_head){p->epoch, w->last_seq, p->nonce});
     SKEP_TRY(os->preallocate(os, fd, p->size, err));
     if (!p->headless)
         SKEP_TRY(os->pwrite(os, fd, head, sizeof head, 0, err));
@@ -52,20 +53,21 @@ void skep_wal__leave(struct skep_wal *w, bool clean)
 }
 
 /* The file is the active one from here on. */
-static void take_file(struct skep_wal *w, int fd, uint64_t epoch, uint64_t size)
+static void take_file(struct skep_wal *w, int fd, const struct plan *p)
 {
     skep_wal__leave(w, true);
     skep_mutex_lock(&w->mu);
     SKEP_GROW(w->files, w->n, w->cap);
     w->files[w->n++] =
-        (struct skep_wal_file){.epoch = epoch, .max_seq = w->last_seq, .disk_bytes = size};
+        (struct skep_wal_file){.epoch = p->epoch, .max_seq = w->last_seq, .disk_bytes = p->size};
     w->syncs++;
     w->next_bytes = SKEP_MIN(w->next_bytes * 2, w->file_bytes_max);
     skep_mutex_unlock(&w->mu);
     w->fd = fd;
-    w->epoch = epoch;
+    w->epoch = p->epoch;
+    w->nonce = p->nonce;
     w->at = SKEP_WAL_HEAD_BYTES;
-    w->size = size;
+    w->size = p->size;
     w->synced = false;
 }
 
@@ -79,30 +81,41 @@ static skep_rc take_next(struct skep_wal *w, uint64_t need, bool *ret_taken, ske
     while (w->preparing)
         skep_cond_wait(&w->prepared, &w->mu);
     int fd = w->next.fd;
-    uint64_t epoch = w->next.epoch, size = w->next.disk_bytes;
+    struct plan p = {.epoch = w->next.epoch, .size = w->next.disk_bytes};
     w->next.fd = -1;
     w->next.disk_bytes = 0;
     skep_mutex_unlock(&w->mu);
     *ret_taken = false;
     if (fd < 0)
         return SKEP_OK;
-    if (size < SKEP_WAL_HEAD_BYTES + need) {
+    if (p.size < SKEP_WAL_HEAD_BYTES + need) {
         os->close(os, fd);
-        return os->unlink(os, skep_wal__path(w, epoch).s, err);
+        return os->unlink(os, skep_wal__path(w, p.epoch).s, err);
     }
-    take_file(w, fd, epoch, size);
+    p.nonce = skep_wal__new_nonce(w);
+    take_file(w, fd, &p);
     *ret_taken = true;
     uint8_t head[SKEP_WAL_HEAD_BYTES];
-    skep_wal__put_file_head(head, epoch, w->last_seq);
+    skep_wal__put_file_head(head, &(struct skep_wal_file_head){p.epoch, w->last_seq, p.nonce});
     return os->pwrite(os, fd, head, sizeof head, 0, err);
+}
+
+/* The number of a file behind all others. */
+static uint64_t next_epoch_locked(struct skep_wal *w)
+{
+    skep_assert_held(&w->mu);
+    return w->n ? w->files[w->n - 1].epoch + 1 : 1;
 }
 
 static skep_rc make_file(struct skep_wal *w, uint64_t need, bool headless, skep_err *err)
 {
     const struct skep_os *os = w->os;
-    struct plan p = {.epoch = w->n ? w->files[w->n - 1].epoch + 1 : 1,
+    skep_mutex_lock(&w->mu);
+    struct plan p = {.epoch = next_epoch_locked(w),
                      .size = SKEP_MAX(w->next_bytes, SKEP_WAL_HEAD_BYTES + need),
+                     .nonce = skep_wal__new_nonce(w),
                      .headless = headless};
+    skep_mutex_unlock(&w->mu);
     skep_path path = skep_wal__path(w, p.epoch);
     int fd;
     unsigned flags = SKEP_OPEN_READ | SKEP_OPEN_WRITE | SKEP_OPEN_CREATE | SKEP_OPEN_TRUNC;
@@ -118,7 +131,7 @@ static skep_rc make_file(struct skep_wal *w, uint64_t need, bool headless, skep_
         (void)os->unlink(os, path.s, NULL); /* an empty file is harmless */
         return rc;
     }
-    take_file(w, fd, p.epoch, p.size);
+    take_file(w, fd, &p);
     return SKEP_OK;
 }
 
@@ -183,7 +196,7 @@ void skep_wal_prepare(struct skep_wal *w)
         skep_wal_drop(w, 0);
     skep_mutex_lock(&w->mu);
     bool wants = wants_next_locked(w);
-    uint64_t size = w->next_bytes, epoch = w->n ? w->files[w->n - 1].epoch + 1 : 1;
+    uint64_t size = w->next_bytes, epoch = next_epoch_locked(w);
     if (wants) {
         w->preparing = true;
         w->next.disk_bytes = size;

@@ -11,7 +11,9 @@
 
 enum {
     SKEP_WAL_FRAME_MAGIC = 0x46574b53, /* "SKWF" */
-    SKEP_WAL_VERSION = 1,
+    SKEP_WAL_VERSION = 2,
+    SKEP_WAL_NONCE_UNKNOWN = 0,
+    SKEP_WAL_NONCE_V1 = 1,         /* files of version 1 have none */
     SKEP_WAL_GROUP_BYTES = 1 << 20 /* of the group buffer */
 };
 
@@ -19,6 +21,7 @@ struct skep_wal_file {
     uint64_t epoch, max_seq;
     uint64_t disk_bytes, used_bytes;
     uint64_t limit; /* replay: what stands above it was not durable when a later file was begun */
+    uint32_t nonce; /* replay */
 };
 
 /* A frame that replay took and of which nothing says that it is durable. */
@@ -61,6 +64,7 @@ struct skep_wal {
     /* The active file; the committer's alone. */
     int fd; /* -1 = none */
     uint64_t epoch, at, size;
+    uint32_t nonce;
     uint64_t last_seq; /* durable */
     bool synced;       /* something was committed to the active file */
     uint8_t *buf;
@@ -88,7 +92,9 @@ static inline uint32_t skep_wal__salted_crc(uint64_t epoch, const uint8_t *p, si
 }
 
 /* The 64 bytes at the beginning of a file. */
-void skep_wal__put_file_head(uint8_t *p, uint64_t epoch, uint64_t last_seq);
+void skep_wal__put_file_head(uint8_t *p, const struct skep_wal_file_head *head);
+/* A nonce for a file that is begun. */
+uint32_t skep_wal__new_nonce(const struct skep_wal *w);
 
 /* Let the active file go; clean: nothing failed in it. */
 void skep_wal__leave(struct skep_wal *w, bool clean);

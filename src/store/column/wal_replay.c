@@ -57,7 +57,7 @@ static const uint8_t *peek(struct replay *r, uint64_t at, size_t n, skep_rc *ret
 static bool load_head(const struct replay *r, const uint8_t *p, uint64_t at,
                       struct skep_wal_frame_head *h)
 {
-    return skep_wal__frame_head(p, r->file->epoch, r->size - at, h);
+    return skep_wal__frame_head(p, r->file->epoch, r->file->nonce, r->size - at, h);
 }
 
 static void SKEP_PRINTF(2, 3) note_damage(struct replay *r, const char *fmt, ...)
@@ -101,9 +101,9 @@ static void check_file_head(struct replay *r)
     if (r->size < SKEP_WAL_HEAD_BYTES)
         return; /* created, never synced */
     const uint8_t *p = peek(r, 0, SKEP_WAL_HEAD_BYTES, &rc);
-    uint64_t epoch, last_seq;
-    if (p && skep_wal__file_head(p, &epoch, &last_seq) && epoch == r->file->epoch) {
-        check_chain(r, last_seq);
+    struct skep_wal_file_head h;
+    if (p && skep_wal__file_head(p, &h) && h.epoch == r->file->epoch) {
+        check_chain(r, h.last_seq);
     } else if (p && skep_load_le64(p) != 0) { /* else created, never synced */
         r->damage->torn++;
         note_damage(r, "the head of %016" PRIx64 ".log is unfinished or damaged", r->file->epoch);
@@ -144,6 +144,7 @@ static skep_rc next_frame(struct replay *r, uint64_t *at, bool *ret_found,
         if (rc == SKEP_OK && skep_crc32c(0, (skep_bytes){payload, h->length}) == h->crc) {
             *ret_found = true;
             *ret_payload = payload;
+            r->file->nonce = h->nonce; /* where the head does not say it */
             return SKEP_OK;
         }
         skep_free(payload);
@@ -308,28 +309,30 @@ static skep_rc replay_frames(struct replay *r, skep_wal_frame_fn *fn, void *ctx)
     }
 }
 
-/* What the heads say: what stands in a file above the head of a later one was not durable when that
- * was begun, so it was refused or written again. */
-static skep_rc read_limits(struct skep_wal *w, skep_err *err)
+/* What the heads say: the nonces; and what stands in a file above the head of a later one was not
+ * durable when that was begun, so it was refused or written again. */
+static skep_rc read_heads(struct skep_wal *w, skep_err *err)
 {
     const struct skep_os *os = w->os;
     uint64_t limit = UINT64_MAX;
     for (unsigned i = w->n; i-- > 0;) {
         struct skep_wal_file *f = &w->files[i];
         uint8_t head[SKEP_WAL_HEAD_BYTES];
-        uint64_t epoch, last_seq;
+        struct skep_wal_file_head h;
         int fd;
         f->limit = limit;
+        f->nonce = SKEP_WAL_NONCE_UNKNOWN;
         if (f->disk_bytes < sizeof head)
             continue;
         SKEP_TRY(os->open(os, skep_wal__path(w, f->epoch).s, SKEP_OPEN_READ, &fd, err));
         skep_rc rc = os->pread(os, fd, head, sizeof head, 0, err);
         os->close(os, fd);
         SKEP_TRY(rc);
-        if (!skep_wal__file_head(head, &epoch, &last_seq) || epoch != f->epoch)
+        if (!skep_wal__file_head(head, &h) || h.epoch != f->epoch)
             continue;
-        limit = SKEP_MIN(limit, last_seq);
-        w->synced_seq = SKEP_MAX(w->synced_seq, last_seq);
+        f->nonce = h.nonce;
+        limit = SKEP_MIN(limit, h.last_seq);
+        w->synced_seq = SKEP_MAX(w->synced_seq, h.last_seq);
     }
     return SKEP_OK;
 }
@@ -341,7 +344,7 @@ skep_rc skep_wal_replay(struct skep_wal *w, uint64_t checkpoint, skep_wal_frame_
     *damage = (struct skep_wal_damage){0};
     w->synced_seq = checkpoint;
     w->n_doubts = 0;
-    SKEP_TRY(read_limits(w, err));
+    SKEP_TRY(read_heads(w, err));
     struct replay r = {.w = w,
                        .last = checkpoint,
                        .checkpoint = checkpoint,

@@ -22,6 +22,7 @@ struct scan {
     const struct skep_os *os;
     int fd;
     uint64_t size, epoch;
+    uint32_t nonce; /* 0 = not known yet */
     skep_wal_piece_fn *fn;
     void *ctx;
     uint8_t *window;
@@ -53,13 +54,14 @@ static skep_rc frame_at(struct scan *s, uint64_t at, struct skep_wal_frame_head 
     if (s->size - at < SKEP_WAL_FRAME_BYTES)
         return SKEP_OK;
     SKEP_TRY(peek(s, at, SKEP_WAL_FRAME_BYTES, &p));
-    if (!skep_wal__frame_head(p, s->epoch, s->size - at, h))
+    if (!skep_wal__frame_head(p, s->epoch, s->nonce, s->size - at, h))
         return SKEP_OK;
     *ret_head = true;
     uint8_t *payload = skep_malloc(h->length);
     skep_rc rc = s->os->pread(s->os, s->fd, payload, h->length, at + SKEP_WAL_FRAME_BYTES, s->err);
     if (rc == SKEP_OK && skep_crc32c(0, (skep_bytes){payload, h->length}) == h->crc) {
         *ret_payload = payload;
+        s->nonce = h->nonce;
         return SKEP_OK;
     }
     skep_free(payload);
@@ -168,10 +170,12 @@ static skep_rc scan_head(struct scan *s, bool *ret_go)
     p.bytes = SKEP_MIN(s->size, (uint64_t)SKEP_WAL_HEAD_BYTES);
     if (s->size >= SKEP_WAL_HEAD_BYTES) {
         SKEP_TRY(peek(s, 0, SKEP_WAL_HEAD_BYTES, &b));
-        if (skep_wal__file_head(b, &p.epoch, &p.last_seq) &&
-            (s->epoch == 0 || s->epoch == p.epoch)) {
+        struct skep_wal_file_head h;
+        if (skep_wal__file_head(b, &h) && (s->epoch == 0 || s->epoch == h.epoch)) {
             p.kind = SKEP_WAL_HEAD;
-            s->epoch = p.epoch;
+            p.last_seq = h.last_seq;
+            p.epoch = s->epoch = h.epoch;
+            s->nonce = h.nonce;
         }
     }
     if (s->epoch == 0)

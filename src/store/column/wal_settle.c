@@ -62,7 +62,8 @@ static skep_rc read_head(struct skep_wal *w, int fd, const struct skep_wal_doubt
 {
     uint8_t head[SKEP_WAL_FRAME_BYTES];
     SKEP_TRY(w->os->pread(w->os, fd, head, sizeof head, d->offset, err));
-    if (!skep_wal__frame_head(head, d->epoch, UINT64_MAX, h) || h->seq != d->seq)
+    if (!skep_wal__frame_head(head, d->epoch, SKEP_WAL_NONCE_UNKNOWN, UINT64_MAX, h) ||
+        h->seq != d->seq)
         return skep_fail(err, SKEP_EIO, "%016" PRIx64 ".log: commit %" PRIu64 " reads differently",
                          d->epoch, d->seq);
     return SKEP_OK;
@@ -124,7 +125,7 @@ static skep_rc write_frames(struct skep_wal *w, skep_err *err)
 static skep_rc write_head(struct skep_wal *w, skep_err *err)
 {
     uint8_t head[SKEP_WAL_HEAD_BYTES];
-    skep_wal__put_file_head(head, w->epoch, w->synced_seq);
+    skep_wal__put_file_head(head, &(struct skep_wal_file_head){w->epoch, w->synced_seq, w->nonce});
     SKEP_TRY(w->os->pwrite(w->os, w->fd, head, sizeof head, 0, err));
     return w->os->fdatasync(w->os, w->fd, err);
 }

@@ -4,6 +4,7 @@
 #include <cmocka.h>
 #include <stdio.h>
 
+#include "base/bytes.h"
 #include "base/hash.h"
 #include "base/mem.h"
 #include "store/column/wal.h"
@@ -354,20 +355,124 @@ static void test_next_file_is_ready(void **state)
         assert_int_equal(commit(w, seq, 1), SKEP_OK);
     assert_int_equal(f.failed, 0);
     fault_os_arm(&f, 0, 0, 0, SKEP_OK);
-    uint64_t head_epoch, head_last;
+    struct skep_wal_file_head file_head;
     uint8_t head[SKEP_WAL_HEAD_BYTES];
     int fd;
     assert_int_equal(f.os.open(&f.os, DIR "/0000000000000002.log", SKEP_OPEN_READ, &fd, &err),
                      SKEP_OK);
     assert_int_equal(f.os.pread(&f.os, fd, head, sizeof head, 0, &err), SKEP_OK);
     f.os.close(&f.os, fd);
-    assert_true(skep_wal__file_head(head, &head_epoch, &head_last));
-    assert_int_equal(head_epoch, 2);
-    assert_true(head_last > 0 && head_last < seq);
+    assert_true(skep_wal__file_head(head, &file_head));
+    assert_int_equal(file_head.epoch, 2);
+    assert_true(file_head.last_seq > 0 && file_head.last_seq < seq);
     skep_wal_close(w);
     w = reopen(&f.os, 0, &g, &d, &last);
     expect_seqs(&g, 1, seq - 1);
     assert_string_equal(d.text, "");
+    skep_wal_close(w);
+    mem_os_free(m);
+}
+
+/* What a client sends may be any bytes, also those of a frame with all checksums right: where the
+ * frame around them was torn it is searched through, and they must not come back as a commit. */
+static void forge(uint8_t *p, uint32_t nonce, uint64_t prev_seq)
+{
+    uint8_t *payload = payload_of(9), salted[8 + 44] = {[0] = 1};
+    skep_store_le32(p, 0x46574b53);
+    skep_store_le32(p + 4, nonce);
+    skep_store_le64(p + 8, 9);
+    skep_store_le64(p + 16, prev_seq);
+    skep_store_le64(p + 24, prev_seq);
+    skep_store_le64(p + 32, payload_size(9));
+    skep_store_le32(p + 40, skep_crc32c(0, (skep_bytes){payload, payload_size(9)}));
+    memcpy(salted + 8, p, 44);
+    skep_store_le32(p + 44, skep_crc32c(0, (skep_bytes){salted, sizeof salted}));
+    memcpy(p + SKEP_WAL_FRAME_BYTES, payload, payload_size(9));
+    skep_free(payload);
+}
+
+static void tear(const struct skep_os *os, uint64_t offset)
+{
+    int fd;
+    skep_err err;
+    assert_int_equal(os->open(os, DIR "/0000000000000001.log", SKEP_OPEN_WRITE, &fd, &err),
+                     SKEP_OK);
+    assert_int_equal(os->pwrite(os, fd, (const uint8_t[8]){0}, 8, offset, &err), SKEP_OK);
+    os->close(os, fd);
+}
+
+static void check_forged(uint32_t nonce, uint64_t prev_seq)
+{
+    struct mem_os *m = fresh(8);
+    const struct skep_os *os = mem_os_ops(m);
+    struct got g;
+    struct skep_wal_damage d;
+    uint64_t last;
+    skep_err err;
+    uint8_t hostile[1024] = {0};
+    forge(hostile + 64, nonce, prev_seq);
+    struct skep_wal *w = reopen(os, 0, &g, &d, &last);
+    assert_int_equal(skep_wal_start(w, 0, &err), SKEP_OK);
+    assert_int_equal(commit(w, 1, 2), SKEP_OK);
+    uint64_t at = SKEP_WAL_HEAD_BYTES + skep_wal_used_bytes(w);
+    struct skep_wal_item item = {3, hostile, sizeof hostile,
+                                 skep_crc32c(0, (skep_bytes){hostile, sizeof hostile})};
+    assert_int_equal(skep_wal_commit(w, &item, 1, &err), SKEP_OK);
+    skep_wal_close(w);
+    tear(os, at);
+    w = reopen(os, 0, &g, &d, &last);
+    expect_seqs(&g, 1, 2);
+    assert_int_equal(last, 2);
+    assert_int_equal(d.torn, 1);
+    assert_int_equal(d.lost_first, 0);
+    skep_wal_close(w);
+    /* Not even when the head is gone, as long as a frame before it says the nonce. */
+    tear(os, 0);
+    w = reopen(os, 0, &g, &d, &last);
+    expect_seqs(&g, 1, 2);
+    skep_wal_close(w);
+    mem_os_free(m);
+}
+
+static void test_payload_is_no_frame(void **state)
+{
+    (void)state;
+    for (uint32_t nonce = 0; nonce < 3; nonce++) {
+        check_forged(nonce, 2);
+        check_forged(nonce, 8);
+    }
+}
+
+/* A file of version 1 has no nonce, and is read as ever. */
+static void test_version_1(void **state)
+{
+    (void)state;
+    struct mem_os *m = fresh(9);
+    const struct skep_os *os = mem_os_ops(m);
+    struct got g;
+    struct skep_wal_damage d;
+    uint64_t last;
+    skep_err err;
+    int fd;
+    uint8_t file[SKEP_WAL_HEAD_BYTES + 1024] = "SKEPWAL1";
+    file[8] = file[16] = 1;
+    file[24] = 8;
+    skep_store_le32(file + 60, skep_crc32c(0, (skep_bytes){file, 60}));
+    forge(file + SKEP_WAL_HEAD_BYTES, 1, 8);
+    assert_int_equal(os->mkdir(os, DIR, &err), SKEP_OK);
+    assert_int_equal(
+        os->open(os, DIR "/0000000000000001.log", SKEP_OPEN_WRITE | SKEP_OPEN_CREATE, &fd, &err),
+        SKEP_OK);
+    assert_int_equal(os->pwrite(os, fd, file, sizeof file, 0, &err), SKEP_OK);
+    os->close(os, fd);
+    struct skep_wal *w = reopen(os, 8, &g, &d, &last);
+    expect_seqs(&g, 9, 9);
+    assert_string_equal(d.text, "");
+    assert_int_equal(skep_wal_start(w, last, &err), SKEP_OK);
+    assert_int_equal(commit(w, 10, 1), SKEP_OK); /* to a file of version 2 */
+    skep_wal_close(w);
+    w = reopen(os, 8, &g, &d, &last);
+    expect_seqs(&g, 9, 10);
     skep_wal_close(w);
     mem_os_free(m);
 }
@@ -636,6 +741,8 @@ int main(void)
         cmocka_unit_test(test_full_disk_heals),
         cmocka_unit_test(test_refused_stays_refused),
         cmocka_unit_test(test_next_file_is_ready),
+        cmocka_unit_test(test_payload_is_no_frame),
+        cmocka_unit_test(test_version_1),
         cmocka_unit_test(test_next_file_is_not_used),
         cmocka_unit_test(test_two_make_a_file),
         cmocka_unit_test(test_number_of_a_refused_commit),
