@@ -40,13 +40,15 @@ bool skep_str_ieq(skep_str a, skep_str b)
 
 bool skep_str_starts(skep_str s, skep_str prefix)
 {
-    return s.n >= prefix.n && (prefix.n == 0 || memcmp(s.p, prefix.p, prefix.n) == 0);
+    return s.n >= prefix.n &&
+           (prefix.n == 0 || (s.p[0] == prefix.p[0] && memcmp(s.p, prefix.p, prefix.n) == 0));
 }
 
 bool skep_str_ends(skep_str s, skep_str suffix)
 {
     return s.n >= suffix.n &&
-           (suffix.n == 0 || memcmp(s.p + (s.n - suffix.n), suffix.p, suffix.n) == 0);
+           (suffix.n == 0 || (s.p[s.n - 1] == suffix.p[suffix.n - 1] &&
+                              memcmp(s.p + (s.n - suffix.n), suffix.p, suffix.n) == 0));
 }
 
 #ifdef SKEP_AVX2

@@ -80,7 +80,8 @@ static size_t date(skep_str s, size_t at)
 static size_t month(skep_str s, size_t at)
 {
     static const char names[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-    if (at + 3 > s.n || (at > 0 && alpha(s.p[at - 1])) || (at + 3 < s.n && alpha(s.p[at + 3])))
+    if (!(s.p[at] >= 'A' && s.p[at] <= 'Z') || at + 3 > s.n || (at > 0 && alpha(s.p[at - 1])) ||
+        (at + 3 < s.n && alpha(s.p[at + 3])))
         return 0;
     for (size_t i = 0; i + 3 < sizeof names; i += 3) {
         if (memcmp(s.p + at, names + i, 3) != 0)
@@ -116,13 +117,18 @@ static size_t hex_number(skep_str s, size_t at)
     return n;
 }
 
+/* What begins at this character decides what it may be. */
 static size_t data(skep_str s, size_t at)
 {
     size_t n;
-    if (!hex(s.p[at]) && !alpha(s.p[at]))
-        return 0;
-    if ((n = date(s, at)) > 0 || (n = time_of_day(s, at)) > 0 || (n = month(s, at)) > 0 ||
-        (n = decimal(s, at)) > 0 || (n = hex_number(s, at)) > 0)
+    if (!digit(s.p[at])) {
+        if (!hex(s.p[at]) && !alpha(s.p[at]))
+            return 0;
+        n = month(s, at);
+        return n > 0 ? n : hex_number(s, at);
+    }
+    if ((n = date(s, at)) > 0 || (n = time_of_day(s, at)) > 0 || (n = decimal(s, at)) > 0 ||
+        (n = hex_number(s, at)) > 0)
         return n;
     n = digits(s, at);
     return n >= 2 ? n : 0;

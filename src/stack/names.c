@@ -121,6 +121,10 @@ static void put_file(skep_str file, struct skep_buf *out)
     while (dot > 0 && file.p[dot - 1] != '.')
         dot--;
     size_t hash = dot > 0 && javascript(file) ? bundler_hash(file, dot - 1) : 0;
+    if (hash == 0 && skep_str_chr(file, '\\') == SIZE_MAX) {
+        skep_fingerprint_clean(file, out);
+        return;
+    }
     skep_buf_init(&plain, file.n + 1);
     for (size_t i = 0; i < file.n; i++) {
         if (hash == 0 || i + 1 + hash < dot || i + 1 >= dot)
@@ -212,7 +216,10 @@ static skep_str plain_function(const struct skep_frame *frame, bool of_javascrip
     };
     skep_str f = dotnet_function(frame);
     f = ruby_method(without(without(f, SKEP_STR("async ")), SKEP_STR("new ")));
-    for (size_t i = 0; i < SKEP_ARRAY_LEN(marks); i++) {
+    /* Each begins with one of these: a plain name needs no search. */
+    bool plain = skep_str_chr(f, ':') == SIZE_MAX && skep_str_chr(f, '.') == SIZE_MAX &&
+                 skep_str_chr(f, '$') == SIZE_MAX;
+    for (size_t i = 0; !plain && i < SKEP_ARRAY_LEN(marks); i++) {
         size_t at = skep_str_find(f, marks[i]);
         bool hash = i > 0 || (at != SIZE_MAX && f.n - at == 3 + 16); /* Rust's 16 digits */
         if (at != SIZE_MAX && at > 0 && hash)
@@ -247,8 +254,9 @@ bool skep_stack__made_up(const struct skep_frame *f)
         if (skep_str_eq(f->function, inlined[i]))
             return true;
     }
-    return skep_str_find(f->module, SKEP_STR("$$FastClass")) != SIZE_MAX ||
-           skep_str_find(f->module, SKEP_STR("$$Lambda")) != SIZE_MAX;
+    return skep_str_chr(f->module, '$') != SIZE_MAX &&
+           (skep_str_find(f->module, SKEP_STR("$$FastClass")) != SIZE_MAX ||
+            skep_str_find(f->module, SKEP_STR("$$Lambda")) != SIZE_MAX);
 }
 
 /* A class says more than a file's name, and is where files have none. */

@@ -117,13 +117,21 @@ static bool any_start(skep_str s, const skep_str *table, size_t n)
     return false;
 }
 
-static bool foreign(const struct skep_frame *f)
+/* Each part has a separator: a plain name needs no search. */
+static bool any_part(skep_str file)
 {
+    if (skep_str_chr(file, '/') == SIZE_MAX && skep_str_chr(file, '\\') == SIZE_MAX)
+        return false;
     for (size_t i = 0; i < SKEP_ARRAY_LEN(parts); i++) {
-        if (skep_str_find(f->file, parts[i]) != SIZE_MAX)
+        if (skep_str_find(file, parts[i]) != SIZE_MAX)
             return true;
     }
-    return any_start(f->file, starts, SKEP_ARRAY_LEN(starts)) ||
+    return false;
+}
+
+static bool foreign(const struct skep_frame *f)
+{
+    return any_part(f->file) || any_start(f->file, starts, SKEP_ARRAY_LEN(starts)) ||
            any_start(f->module, packages, SKEP_ARRAY_LEN(packages)) ||
            any_start(f->function, functions, SKEP_ARRAY_LEN(functions)) ||
            skep_str_eq(f->file, SKEP_STR("native")) ||

@@ -10,12 +10,13 @@
  * I1  every slice of the answer lies inside the text.
  * I2  at most SKEP_STACK_FRAMES_MAX frames of an exception are kept: the first and the last half
  *     as printed.
- * Threads, memory: the caller's; two passes over the text for each language. */
+ * Threads, memory: the caller's; two passes over the text for the language believed, of the others
+ * no more lines than show that they cannot see as many frames. */
 #include "base/assert.h"
 #include "stack/stack_priv.h"
 
-/* Of languages that see as many frames, the earlier one is believed: Rust before JavaScript, which
- * reads its "at FILE:LINE:COLUMN" too. */
+/* Of languages that see as many frames, the earlier one is believed (language_of): Rust before
+ * JavaScript, which reads its "at FILE:LINE:COLUMN" too. */
 static const struct skep_stack__language *const languages[] = {
     &skep_stack__python, &skep_stack__java,       &skep_stack__dotnet,
     &skep_stack__rust,   &skep_stack__javascript, &skep_stack__php,
@@ -68,7 +69,7 @@ bool skep_stack__split(skep_str s, skep_str mark, skep_str *ret_before, skep_str
 bool skep_stack__split_last(skep_str s, skep_str mark, skep_str *ret_before, skep_str *ret_behind)
 {
     for (size_t at = s.n < mark.n ? 0 : s.n - mark.n + 1; at > 0; at--) {
-        if (memcmp(s.p + at - 1, mark.p, mark.n) == 0) {
+        if (s.p[at - 1] == mark.p[0] && memcmp(s.p + at - 1, mark.p, mark.n) == 0) {
             *ret_before = (skep_str){s.p, at - 1};
             *ret_behind = skep_str_skip(s, at - 1 + mark.n);
             return true;
@@ -132,12 +133,14 @@ static bool next_line(skep_str *text, skep_str *ret)
     return true;
 }
 
-static uint32_t frames_of(const struct skep_stack__language *l, skep_str text)
+/* How many frames, of `lines` lines; given up once they cannot be more than `most`. */
+static uint32_t frames_of(const struct skep_stack__language *l, skep_str text, uint32_t lines,
+                          uint32_t most)
 {
     skep_str line;
     uint32_t n = 0;
     bool after = false;
-    while (next_line(&text, &line)) {
+    for (uint32_t left = lines; n + left > most && next_line(&text, &line); left--) {
         enum skep_stack__what what = l->read(line, after).what;
         n += what == SKEP_STACK__FRAME || (what == SKEP_STACK__FILE && after);
         after = what == SKEP_STACK__FRAME || what == SKEP_STACK__FUNCTION;
@@ -224,23 +227,41 @@ static bool hinted(const struct skep_stack__language *l, skep_str language)
     return false;
 }
 
+static uint32_t lines_of(skep_str text)
+{
+    uint32_t n = 1;
+    for (size_t at; (at = skep_str_chr(text, '\n')) != SIZE_MAX; n++)
+        text = skep_str_skip(text, at + 1);
+    return n;
+}
+
+/* Who sees most frames; of those who see as many, one the sender hints at, else the earlier one.
+ * So those hinted at are asked first: the others then stop at the first lines. */
+static const struct skep_stack__language *language_of(skep_str text, skep_str language)
+{
+    const struct skep_stack__language *best = NULL;
+    uint32_t most = 0, lines = lines_of(text);
+    for (unsigned i = 0; i < 2 * SKEP_ARRAY_LEN(languages); i++) {
+        const struct skep_stack__language *l = languages[i % SKEP_ARRAY_LEN(languages)];
+        if (hinted(l, language) != (i < SKEP_ARRAY_LEN(languages)))
+            continue;
+        uint32_t n = frames_of(l, text, lines, most);
+        if (n > most) {
+            most = n;
+            best = l;
+        }
+    }
+    return best;
+}
+
 bool skep_stack_parse(skep_str text, skep_str language, struct skep_arena *arena,
                       struct skep_stack *ret)
 {
-    const struct skep_stack__language *best = NULL;
-    uint32_t most = 0;
     skep_assert(arena && ret);
     *ret = (struct skep_stack){.n = 0};
     if (text.n > SKEP_STACK_TEXT_MAX)
         text.n = SKEP_STACK_TEXT_MAX;
-    for (unsigned i = 0; i < SKEP_ARRAY_LEN(languages); i++) {
-        uint32_t n = frames_of(languages[i], text);
-        if (n > most ||
-            (n > 0 && n == most && hinted(languages[i], language) && !hinted(best, language))) {
-            most = n;
-            best = languages[i];
-        }
-    }
+    const struct skep_stack__language *best = language_of(text, language);
     if (!best)
         return false;
     ret->chain = skep_new_n(arena, struct skep_exception, SKEP_STACK_CHAIN_MAX);
