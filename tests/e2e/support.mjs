@@ -6,11 +6,18 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { after } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 export const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 export const binary = process.env.SKEP_BIN || join(root, 'build', 'release', 'skep');
 export const sleep = (ms) => new Promise((r) => setTimeout(r, ms));
+
+// A test that fails leaves open what its last lines would have closed - receivers, servers -, for which node would wait
+// until CTest ends it, minutes later. Behind the file's own last hook (this one is set after them) nothing is waited for.
+const children = new Set();
+if (process.env.NODE_TEST_CONTEXT) setImmediate(() => after(() => { setTimeout(() => process.exit(), 2000).unref(); }));
+process.on('exit', () => { for (const c of children) c.kill('SIGKILL'); });
 
 export function freePort() {
   return new Promise((resolve, reject) => {
@@ -55,14 +62,24 @@ export class Skep {
     s.child = spawn(command, [...before, 'serve', '--data', s.dir, '--listen', `127.0.0.1:${s.port}`,
       '--grpc', `127.0.0.1:${s.grpcPort}`, ...(args.includes('--xray') ? [] : ['--xray', 'none']), ...(args.includes('--self-probe') ? [] : ['--self-probe', '0']), ...args], { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
     for (const stream of [s.child.stdout, s.child.stderr]) stream.on('data', (d) => { s.log += d; });
-    s.exited = new Promise((resolve) => s.child.once('exit', (code, signal) => resolve({ code, signal })));
-    await until('skep to answer', async () => {
-      if (s.child.exitCode !== null) throw new Error(`skep ended with ${s.child.exitCode}:\n${s.log}`);
+    children.add(s.child);
+    s.exited = new Promise((resolve) => s.child.once('exit', (code, signal) => {
+      children.delete(s.child);
+      resolve({ code, signal });
+    }));
+    const closed = new Promise((resolve) => s.child.once('close', resolve)); // it has ended, and all it said is read
+    s.child.once('error', (e) => { s.log += e; }); // there is no such program
+    const answered = await until('skep to answer', async () => {
+      if (s.child.pid === undefined || s.child.exitCode !== null || s.child.signalCode !== null) return 'no';
       if (ready) return ready(s);
       const r = await fetch(`${s.url}/skep/v1/status`);
       if (r.status === 401 && args.includes('keys')) return true; // it asks for keys: it is there
       return r.ok && !(await r.json()).recovering;
     });
+    if (answered === 'no') {
+      await closed;
+      throw new Error(`skep ended with ${s.child.exitCode ?? s.child.signalCode}:\n${s.log}`);
+    }
     return s;
   }
 
