@@ -10,6 +10,9 @@
 #             [TIMEOUT 120] [ARGS ...] [SERIAL])
 #       cmocka executable, registered in CTest, run from the project's root; SERIAL: it starts no
 #       thread, so the thread sanitizer has nothing to see in it and the Tsan build leaves it out
+#   skep_support(NAME doubles SOURCES mem_os.c DEPENDS store)
+#       static library of what several tests share, compiled once; they name it under DEPENDS, and
+#       without cmocka those whose LIBS want it are left out with their tests
 #   skep_fuzz(NAME fuzz_pb SOURCES fuzz_pb.c DEPENDS wire CORPUS corpus/pb)
 #       libFuzzer binary in the fuzz preset; elsewhere a CTest test that replays the corpus
 #
@@ -290,17 +293,41 @@ if(NOT CMAKE_BUILD_TYPE STREQUAL "Fuzz")
   endforeach()
 endif()
 
-function(skep__test_executable target depends libs)
-  add_executable(${target} ${ARGN})
-  target_link_options(${target} PRIVATE ${SKEP_TEST_LINKER})
+function(skep__test_flags target)
   # cmocka.h wants these before itself, wherever clang-format sorts it to.
   target_compile_options(${target} PRIVATE ${SKEP_WARNINGS} ${SKEP_TEST_WARNINGS}
     "SHELL:-include stdarg.h" "SHELL:-include stddef.h" "SHELL:-include stdint.h"
     "SHELL:-include setjmp.h")
   target_include_directories(${target} PRIVATE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/tests)
   target_link_libraries(${target} PRIVATE Threads::Threads)
+endfunction()
+
+function(skep__test_executable target depends libs)
+  add_executable(${target} ${ARGN})
+  target_link_options(${target} PRIVATE ${SKEP_TEST_LINKER})
+  skep__test_flags(${target})
   set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   skep__link(${target} "${depends}" "${libs}")
+endfunction()
+
+function(skep_support)
+  cmake_parse_arguments(PARSE_ARGV 0 S "" "NAME" "SOURCES;DEPENDS;LIBS")
+  skep__leading_name(S)
+  if(S_UNPARSED_ARGUMENTS OR NOT S_NAME)
+    message(FATAL_ERROR "skep_support: ${S_NAME} ${S_UNPARSED_ARGUMENTS}: use NAME SOURCES DEPENDS "
+                        "LIBS")
+  endif()
+  if("cmocka" IN_LIST S_LIBS AND NOT SKEP_CMOCKA_FOUND)
+    return()
+  endif()
+  skep__sources(sources have_sources skep_${S_NAME} ${S_SOURCES})
+  skep__have_modules(have_modules skep_${S_NAME} ${S_DEPENDS})
+  if(NOT have_sources OR NOT have_modules)
+    return()
+  endif()
+  add_library(skep_${S_NAME} STATIC EXCLUDE_FROM_ALL ${sources})
+  skep__test_flags(skep_${S_NAME})
+  skep__link(skep_${S_NAME} "${S_DEPENDS}" "${S_LIBS}")
 endfunction()
 
 # What every test may rely on: run from the project's root, with the build folder and the server's
@@ -376,8 +403,7 @@ function(skep_fuzz)
     file(WRITE ${CMAKE_BINARY_DIR}/fuzz/${F_NAME}.corpus "${F_CORPUS}\n") # for tools/fuzz.sh
     return()
   endif()
-  skep__test_executable(${F_NAME} "${F_DEPENDS}" "${F_LIBS}" ${sources}
-                        ${CMAKE_SOURCE_DIR}/tests/fuzz/regress_main.c)
+  skep__test_executable(${F_NAME} "replay;${F_DEPENDS}" "${F_LIBS}" ${sources})
   add_test(NAME ${F_NAME} COMMAND ${F_NAME} ${F_CORPUS})
   skep__test_properties(${F_NAME} ${F_TIMEOUT} fuzz)
 endfunction()
