@@ -1,13 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A file system in memory with two images: what programs see, and what the disk surely has.
- *
- * A file's unsynced writes are a list; fsync empties it into the durable image.  A directory's
- * creations (of directories, too), renames and unlinks are a list; fsync of the directory applies
- * them to the durable names.  At the power cut each list is replayed in part: one cut keeps a
- * prefix of all changes of names (a journal), another a prefix for each directory, a third each
- * change or not, whatever came before it; a rename is one change in all of them.  A file is reached
- * only where its directory has survived.  Of a write a prefix may remain, or each sector for itself
- * what was written, what stood there before, or neither.
+/* A file system in memory with two images: what programs see, and what the disk surely has.  Of a
+ * file's content that is mem_file.c, of the names mem_names.c; here are the calls, one lock around
+ * each, and the power.
  *
  * A failed sync loses part of the file's unsynced writes for good, while reading shows them: so
  * kernels do.  The next sync succeeds and says nothing. */
@@ -19,54 +13,17 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "support/fault_os.h"
+#include "support/mem_disk.h"
 
-enum { SECTOR = 512, MAX_FDS = 512 };
-
-struct image {
-    uint8_t *p;
-    uint64_t n, cap;
-};
-
-struct pending {
-    bool is_size; /* truncate or preallocate: size alone */
-    uint64_t at, n;
-    uint8_t *p;
-};
-
-struct inode {
-    unsigned refs; /* names in either table, and descriptors */
-    struct image seen, durable;
-    struct pending *writes;
-    size_t n_writes, cap_writes;
-    bool locked;
-};
-
-struct entry {
-    char path[256];
-    struct inode *inode; /* NULL: a directory */
-};
-
-struct table {
-    struct entry *e;
-    size_t n, cap;
-};
-
-struct change { /* of a directory: the name is this inode now, or a directory, or gone */
-    char path[256];
-    struct inode *inode;
-    bool is_dir;
-    bool with_next; /* one with the change that follows: the halves of a rename */
-};
+enum { MAX_FDS = 512 };
 
 struct mem_os {
     struct skep_os os;
     pthread_mutex_t mu;
     uint64_t rnd;
-    struct table seen, durable;
-    struct change *changes;
-    size_t n_changes, cap_changes;
+    struct mem_names names;
     struct {
-        struct inode *inode;
+        struct mem_file *file; /* NULL: a directory */
         char *dir;
         bool used;
         bool holds_lock;
@@ -80,104 +37,6 @@ struct mem_os {
 static struct mem_os *mem_of(const struct skep_os *os)
 {
     return (struct mem_os *)(uintptr_t)os;
-}
-
-static uint64_t rnd(struct mem_os *m)
-{
-    m->rnd ^= m->rnd << 13;
-    m->rnd ^= m->rnd >> 7;
-    m->rnd ^= m->rnd << 17;
-    return m->rnd;
-}
-
-static void image_size(struct image *i, uint64_t n)
-{
-    if (n > i->cap) {
-        uint64_t cap = SKEP_MAX(n, i->cap * 2);
-        i->p = skep_realloc(i->p, cap);
-        i->cap = cap;
-    }
-    if (n > i->n)
-        memset(i->p + i->n, 0, n - i->n);
-    i->n = n;
-}
-
-static void image_write(struct image *i, const void *p, uint64_t n, uint64_t at)
-{
-    if (at + n > i->n)
-        image_size(i, at + n);
-    if (n)
-        memcpy(i->p + at, p, n);
-}
-
-static void inode_unref(struct inode *i)
-{
-    if (!i || --i->refs > 0)
-        return;
-    for (size_t k = 0; k < i->n_writes; k++)
-        skep_free(i->writes[k].p);
-    skep_free(i->writes);
-    skep_free(i->seen.p);
-    skep_free(i->durable.p);
-    skep_free(i);
-}
-
-static struct entry *find(struct table *t, const char *path)
-{
-    for (size_t k = 0; k < t->n; k++)
-        if (strcmp(t->e[k].path, path) == 0)
-            return &t->e[k];
-    return NULL;
-}
-
-static void set_name(struct table *t, const char *path, struct inode *i)
-{
-    if (i)
-        i->refs++;
-    struct entry *e = find(t, path);
-    if (e) {
-        inode_unref(e->inode);
-        e->inode = i;
-        return;
-    }
-    SKEP_GROW(t->e, t->n, t->cap);
-    e = &t->e[t->n++];
-    (void)snprintf(e->path, sizeof e->path, "%s", path);
-    e->inode = i;
-}
-
-static void drop_name(struct table *t, const char *path)
-{
-    struct entry *e = find(t, path);
-    if (!e)
-        return;
-    inode_unref(e->inode);
-    *e = t->e[--t->n];
-}
-
-static struct change *note_change(struct mem_os *m, const char *path, struct inode *i)
-{
-    SKEP_GROW(m->changes, m->n_changes, m->cap_changes);
-    struct change *c = &m->changes[m->n_changes++];
-    *c = (struct change){.inode = i};
-    (void)snprintf(c->path, sizeof c->path, "%s", path);
-    if (i)
-        i->refs++;
-    return c;
-}
-
-static void apply_change(struct mem_os *m, struct change *c)
-{
-    if (c->inode || c->is_dir)
-        set_name(&m->durable, c->path, c->inode);
-    else
-        drop_name(&m->durable, c->path);
-}
-
-static bool in_dir(const char *path, const char *dir)
-{
-    size_t n = strcmp(dir, "/") == 0 ? 0 : strlen(dir);
-    return strncmp(path, dir, n) == 0 && path[n] == '/' && strchr(path + n + 1, '/') == NULL;
 }
 
 /* Counts down; true when the machine is off. */
@@ -195,13 +54,13 @@ static bool off(struct mem_os *m, bool counts)
 static uint64_t used_locked(const struct mem_os *m)
 {
     uint64_t n = 0;
-    for (size_t k = 0; k < m->seen.n; k++)
-        if (m->seen.e[k].inode)
-            n += m->seen.e[k].inode->seen.n;
+    for (size_t k = 0; k < m->names.seen.n; k++)
+        if (m->names.seen.e[k].file)
+            n += m->names.seen.e[k].file->seen.n;
     return n;
 }
 
-static bool too_full(struct mem_os *m, const struct inode *i, uint64_t size)
+static bool too_full(struct mem_os *m, const struct mem_file *i, uint64_t size)
 {
     return m->limit && size > i->seen.n && used_locked(m) + (size - i->seen.n) > m->limit;
 }
@@ -211,12 +70,12 @@ static skep_rc open_locked(struct mem_os *m, const char *path, unsigned flags, i
 {
     if (off(m, flags & (SKEP_OPEN_CREATE | SKEP_OPEN_TRUNC)))
         return OFF(err);
-    static struct entry root;
-    struct entry *e = find(&m->seen, path);
+    static struct mem_entry root;
+    struct mem_entry *e = mem_names_find(&m->names, path);
     bool dir = flags & SKEP_OPEN_DIR;
     if (dir && strcmp(path, "/") == 0)
         e = &root;
-    if (dir ? !e || e->inode : !e && !(flags & SKEP_OPEN_CREATE))
+    if (dir ? !e || e->file : !e && !(flags & SKEP_OPEN_CREATE))
         return skep_fail(err, SKEP_ENOTFOUND, "no %s", path);
     if (e && flags & SKEP_OPEN_EXCL)
         return skep_fail(err, SKEP_EEXISTS, "%s is there", path);
@@ -224,19 +83,16 @@ static skep_rc open_locked(struct mem_os *m, const char *path, unsigned flags, i
     while (fd < MAX_FDS && m->fds[fd].used)
         fd++;
     skep_assert(fd < MAX_FDS);
-    struct inode *i = e ? e->inode : NULL;
+    struct mem_file *i = e ? e->file : NULL;
     if (!e) {
-        i = skep_alloc(struct inode);
-        set_name(&m->seen, path, i);
-        note_change(m, path, i);
+        i = skep_alloc(struct mem_file);
+        mem_names_add(&m->names, path, i);
     } else if (i && flags & SKEP_OPEN_TRUNC) {
-        image_size(&i->seen, 0);
-        SKEP_GROW(i->writes, i->n_writes, i->cap_writes);
-        i->writes[i->n_writes++] = (struct pending){.is_size = true};
+        mem_file_size(i, 0);
     }
     m->fds[fd].used = true;
     m->fds[fd].holds_lock = false;
-    m->fds[fd].inode = i;
+    m->fds[fd].file = i;
     m->fds[fd].dir = dir ? skep_strndup(path, strlen(path)) : NULL;
     if (i)
         i->refs++;
@@ -259,8 +115,8 @@ static void close_locked(struct mem_os *m, int fd)
     if (!m->fds[fd].used)
         return; /* died with the power */
     if (m->fds[fd].holds_lock)
-        m->fds[fd].inode->locked = false;
-    inode_unref(m->fds[fd].inode);
+        m->fds[fd].file->locked = false;
+    mem_file_unref(m->fds[fd].file);
     skep_free(m->fds[fd].dir);
     memset(&m->fds[fd], 0, sizeof m->fds[fd]);
 }
@@ -279,12 +135,12 @@ static skep_rc m_pread(const struct skep_os *os, int fd, void *buf, size_t n, ui
     struct mem_os *m = mem_of(os);
     LOCK(m);
     skep_rc rc = SKEP_OK;
-    if (off(m, false) || !m->fds[fd].inode)
+    if (off(m, false) || !m->fds[fd].file)
         rc = OFF(err);
-    else if (at + n > m->fds[fd].inode->seen.n)
+    else if (at + n > m->fds[fd].file->seen.n)
         rc = skep_fail(err, SKEP_ECORRUPT, "end of file");
-    else if (n)
-        memcpy(buf, m->fds[fd].inode->seen.p + at, n);
+    else
+        mem_file_read(m->fds[fd].file, buf, n, at);
     UNLOCK(m);
     return rc;
 }
@@ -295,55 +151,16 @@ static skep_rc m_pwrite(const struct skep_os *os, int fd, const void *buf, size_
     struct mem_os *m = mem_of(os);
     LOCK(m);
     skep_rc rc = SKEP_OK;
-    struct inode *i = m->fds[fd].inode;
+    struct mem_file *i = m->fds[fd].file;
     if (off(m, true) || !i) {
         rc = OFF(err);
     } else if (too_full(m, i, at + n)) {
         rc = skep_fail(err, SKEP_ENOSPC, "the disk is full");
     } else {
-        image_write(&i->seen, buf, n, at);
-        SKEP_GROW(i->writes, i->n_writes, i->cap_writes);
-        i->writes[i->n_writes++] = (struct pending){.at = at, .n = n, .p = skep_malloc(n)};
-        memcpy(i->writes[i->n_writes - 1].p, buf, n);
+        mem_file_write(i, buf, n, at);
     }
     UNLOCK(m);
     return rc;
-}
-
-static void apply_write(struct inode *i, const struct pending *w)
-{
-    if (w->is_size)
-        image_size(&i->durable, w->at);
-    else
-        image_write(&i->durable, w->p, w->n, w->at);
-}
-
-static void forget_writes(struct inode *i)
-{
-    for (size_t k = 0; k < i->n_writes; k++)
-        skep_free(i->writes[k].p);
-    i->n_writes = 0;
-}
-
-/* The changes of a directory, with those that are one with them, become durable. */
-static void sync_names(struct mem_os *m, const char *dir)
-{
-    size_t kept = 0;
-    for (size_t first = 0, end; first < m->n_changes; first = end) {
-        bool ours = false;
-        for (end = first; end == first || m->changes[end - 1].with_next; end++)
-            ours |= in_dir(m->changes[end].path, dir);
-        for (size_t k = first; k < end; k++) {
-            struct change *c = &m->changes[k];
-            if (ours) {
-                apply_change(m, c);
-                inode_unref(c->inode);
-            } else {
-                m->changes[kept++] = *c;
-            }
-        }
-    }
-    m->n_changes = kept;
 }
 
 static skep_rc m_fsync(const struct skep_os *os, int fd, skep_err *err)
@@ -353,13 +170,10 @@ static skep_rc m_fsync(const struct skep_os *os, int fd, skep_err *err)
     skep_rc rc = SKEP_OK;
     if (off(m, true) || !m->fds[fd].used) {
         rc = OFF(err);
-    } else if (m->fds[fd].inode) {
-        struct inode *i = m->fds[fd].inode;
-        for (size_t k = 0; k < i->n_writes; k++)
-            apply_write(i, &i->writes[k]);
-        forget_writes(i);
+    } else if (m->fds[fd].file) {
+        mem_file_sync(m->fds[fd].file);
     } else {
-        sync_names(m, m->fds[fd].dir);
+        mem_names_sync(&m->names, m->fds[fd].dir);
     }
     UNLOCK(m);
     return rc;
@@ -369,15 +183,13 @@ static skep_rc set_size(struct mem_os *m, int fd, uint64_t size, bool shrink, sk
 {
     LOCK(m);
     skep_rc rc = SKEP_OK;
-    struct inode *i = m->fds[fd].inode;
+    struct mem_file *i = m->fds[fd].file;
     if (off(m, true) || !i) {
         rc = OFF(err);
     } else if (too_full(m, i, size)) {
         rc = skep_fail(err, SKEP_ENOSPC, "the disk is full");
     } else if (shrink || size > i->seen.n) {
-        image_size(&i->seen, size);
-        SKEP_GROW(i->writes, i->n_writes, i->cap_writes);
-        i->writes[i->n_writes++] = (struct pending){.is_size = true, .at = size};
+        mem_file_size(i, size);
     }
     UNLOCK(m);
     return rc;
@@ -398,10 +210,10 @@ static skep_rc m_fstat(const struct skep_os *os, int fd, struct skep_os_stat *re
     struct mem_os *m = mem_of(os);
     LOCK(m);
     skep_rc rc = SKEP_OK;
-    if (off(m, false) || !m->fds[fd].inode)
+    if (off(m, false) || !m->fds[fd].file)
         rc = OFF(err);
     else
-        *ret = (struct skep_os_stat){.size_bytes = m->fds[fd].inode->seen.n};
+        *ret = (struct skep_os_stat){.size_bytes = m->fds[fd].file->seen.n};
     UNLOCK(m);
     return rc;
 }
@@ -412,12 +224,12 @@ static skep_rc m_stat(const struct skep_os *os, const char *path, struct skep_os
     struct mem_os *m = mem_of(os);
     LOCK(m);
     skep_rc rc = SKEP_OK;
-    struct entry *e = find(&m->seen, path);
+    struct mem_entry *e = mem_names_find(&m->names, path);
     if (!e)
         rc = skep_fail(err, SKEP_ENOTFOUND, "no %s", path);
     else
-        *ret = (struct skep_os_stat){.size_bytes = e->inode ? e->inode->seen.n : 0,
-                                     .is_dir = !e->inode};
+        *ret =
+            (struct skep_os_stat){.size_bytes = e->file ? e->file->seen.n : 0, .is_dir = !e->file};
     UNLOCK(m);
     return rc;
 }
@@ -429,45 +241,11 @@ static skep_rc m_mkdir(const struct skep_os *os, const char *path, skep_err *err
     skep_rc rc = SKEP_OK;
     if (off(m, true)) {
         rc = OFF(err);
-    } else if (!find(&m->seen, path)) {
-        set_name(&m->seen, path, NULL);
-        note_change(m, path, NULL)->is_dir = true;
+    } else if (!mem_names_find(&m->names, path)) {
+        mem_names_add(&m->names, path, NULL);
     }
     UNLOCK(m);
     return rc;
-}
-
-static void rename_one(struct mem_os *m, const char *from, const char *to)
-{
-    struct inode *i = find(&m->seen, from)->inode;
-    if (i)
-        i->refs++;
-    struct change *c = note_change(m, to, i);
-    c->is_dir = !i;
-    c->with_next = true;
-    note_change(m, from, NULL);
-    drop_name(&m->seen, from);
-    set_name(&m->seen, to, i);
-    inode_unref(i);
-}
-
-/* All that stands in a directory, however deep, as part of the same change. */
-static void rename_inside(struct mem_os *m, const char *from, const char *to)
-{
-    size_t n = strlen(from);
-    for (size_t k = 0; k < m->seen.n;) {
-        char old[256], now[512];
-        (void)snprintf(old, sizeof old, "%s", m->seen.e[k].path);
-        if (strncmp(old, from, n) != 0 || old[n] != '/') {
-            k++;
-            continue;
-        }
-        (void)snprintf(now, sizeof now, "%s%s", to, old + n);
-        skep_assert(strlen(now) < sizeof old);
-        m->changes[m->n_changes - 1].with_next = true;
-        rename_one(m, old, now);
-        k = 0;
-    }
 }
 
 static skep_rc m_rename(const struct skep_os *os, const char *from, const char *to, skep_err *err)
@@ -475,15 +253,13 @@ static skep_rc m_rename(const struct skep_os *os, const char *from, const char *
     struct mem_os *m = mem_of(os);
     LOCK(m);
     skep_rc rc = SKEP_OK;
-    struct entry *e = find(&m->seen, from);
+    struct mem_entry *e = mem_names_find(&m->names, from);
     if (off(m, true)) {
         rc = OFF(err);
     } else if (!e) {
         rc = skep_fail(err, SKEP_ENOTFOUND, "no %s", from);
     } else {
-        rename_one(m, from, to);
-        if (!find(&m->seen, to)->inode)
-            rename_inside(m, from, to);
+        mem_names_rename(&m->names, from, to);
     }
     UNLOCK(m);
     return rc;
@@ -496,11 +272,10 @@ static skep_rc m_unlink(const struct skep_os *os, const char *path, skep_err *er
     skep_rc rc = SKEP_OK;
     if (off(m, true)) {
         rc = OFF(err);
-    } else if (!find(&m->seen, path)) {
+    } else if (!mem_names_find(&m->names, path)) {
         rc = skep_fail(err, SKEP_ENOTFOUND, "no %s", path);
     } else {
-        note_change(m, path, NULL);
-        drop_name(&m->seen, path);
+        mem_names_drop(&m->names, path);
     }
     UNLOCK(m);
     return rc;
@@ -511,17 +286,18 @@ static skep_rc m_list(const struct skep_os *os, const char *path, skep_os_name_f
 {
     struct mem_os *m = mem_of(os);
     LOCK(m);
-    struct entry *dir = find(&m->seen, path);
+    struct mem_entry *dir = mem_names_find(&m->names, path);
     bool is_off = off(m, false);
-    if (is_off || !dir || dir->inode) {
+    if (is_off || !dir || dir->file) {
         UNLOCK(m);
         return is_off ? OFF(err) : skep_fail(err, SKEP_ENOTFOUND, "no directory %s", path);
     }
-    char(*names)[256] = skep_malloc((m->seen.n + 1) * sizeof *names);
+    char(*names)[256] = skep_malloc((m->names.seen.n + 1) * sizeof *names);
     size_t n = 0;
-    for (size_t k = 0; k < m->seen.n; k++)
-        if (in_dir(m->seen.e[k].path, path))
-            (void)snprintf(names[n++], sizeof names[0], "%s", strrchr(m->seen.e[k].path, '/') + 1);
+    for (size_t k = 0; k < m->names.seen.n; k++)
+        if (mem_names_in_dir(m->names.seen.e[k].path, path))
+            (void)snprintf(names[n++], sizeof names[0], "%s",
+                           strrchr(m->names.seen.e[k].path, '/') + 1);
     UNLOCK(m);
     for (size_t k = 0; k < n && fn(ctx, skep_str_c(names[k])); k++) {
     }
@@ -534,10 +310,10 @@ static skep_rc m_lock(const struct skep_os *os, int fd, skep_err *err)
     struct mem_os *m = mem_of(os);
     LOCK(m);
     skep_rc rc = SKEP_OK;
-    if (m->fds[fd].inode->locked)
+    if (m->fds[fd].file->locked)
         rc = skep_fail(err, SKEP_EEXISTS, "locked");
     else
-        m->fds[fd].inode->locked = m->fds[fd].holds_lock = true;
+        m->fds[fd].file->locked = m->fds[fd].holds_lock = true;
     UNLOCK(m);
     return rc;
 }
@@ -575,7 +351,7 @@ static void m_random(const struct skep_os *os, void *buf, size_t n)
     struct mem_os *m = mem_of(os);
     LOCK(m);
     for (size_t k = 0; k < n; k++)
-        ((uint8_t *)buf)[k] = (uint8_t)rnd(m);
+        ((uint8_t *)buf)[k] = (uint8_t)mem_rnd(&m->rnd);
     UNLOCK(m);
 }
 
@@ -609,23 +385,11 @@ struct mem_os *mem_os_new(uint64_t seed)
     return m;
 }
 
-static void table_done(struct table *t)
-{
-    for (size_t k = 0; k < t->n; k++)
-        inode_unref(t->e[k].inode);
-    skep_free(t->e);
-    *t = (struct table){0};
-}
-
 void mem_os_free(struct mem_os *m)
 {
     for (int fd = 0; fd < MAX_FDS; fd++)
         close_locked(m, fd);
-    for (size_t k = 0; k < m->n_changes; k++)
-        inode_unref(m->changes[k].inode);
-    skep_free(m->changes);
-    table_done(&m->seen);
-    table_done(&m->durable);
+    mem_names_done(&m->names);
     (void)pthread_mutex_destroy(&m->mu);
     skep_free(m);
 }
@@ -635,106 +399,18 @@ const struct skep_os *mem_os_ops(struct mem_os *m)
     return &m->os;
 }
 
-/* Part of an unsynced write reaches the disk: a prefix to the byte; or sector by sector kept,
- * dropped or garbled. */
-static void tear(struct mem_os *m, struct inode *i, const struct pending *w)
-{
-    if (rnd(m) % 4 == 0) {
-        image_write(&i->durable, w->p, rnd(m) % (w->n + 1), w->at);
-        return;
-    }
-    for (uint64_t at = 0; at < w->n;) {
-        uint64_t n = SKEP_MIN(w->n - at, SECTOR - (w->at + at) % SECTOR);
-        uint64_t fate = rnd(m) % 8;
-        if (fate < 4) {
-            image_write(&i->durable, w->p + at, n, w->at + at);
-        } else if (fate == 4) {
-            uint8_t junk[SECTOR];
-            for (uint64_t k = 0; k < n; k++)
-                junk[k] = (uint8_t)rnd(m);
-            image_write(&i->durable, junk, n, w->at + at);
-        }
-        at += n;
-    }
-}
-
-static void survive(struct mem_os *m, struct inode *i)
-{
-    for (size_t k = 0; k < i->n_writes; k++) {
-        uint64_t fate = rnd(m) % 3;
-        if (fate == 0 || (fate == 1 && i->writes[k].is_size))
-            apply_write(i, &i->writes[k]);
-        else if (fate == 1)
-            tear(m, i, &i->writes[k]);
-    }
-    forget_writes(i);
-}
-
-static void restart_with(struct inode *i)
-{
-    i->locked = false;
-    image_size(&i->seen, 0);
-    image_write(&i->seen, i->durable.p, i->durable.n, 0);
-}
-
-/* The directory a name stands in is there; those at the top always are. */
-static bool has_dir(struct mem_os *m, const char *path)
-{
-    char dir[256];
-    (void)snprintf(dir, sizeof dir, "%s", path);
-    *strrchr(dir, '/') = 0;
-    return dir[0] == 0 || find(&m->durable, dir) != NULL;
-}
-
-/* Which unsynced changes of names have reached the disk. */
-static void survive_names(struct mem_os *m)
-{
-    enum { JOURNAL, EACH_DIR, EACH, FATES };
-    uint64_t fate = rnd(m) % FATES, salt = rnd(m);
-    size_t keep = m->n_changes ? rnd(m) % (m->n_changes + 1) : 0;
-    bool kept = false, joined = false;
-    for (size_t k = 0; k < m->n_changes; k++) {
-        struct change *c = &m->changes[k];
-        if (joined) {
-        } else if (fate == JOURNAL) {
-            kept = k < keep;
-        } else if (fate == EACH_DIR) { /* its own share of the list */
-            uint64_t h = salt;
-            for (const char *p = c->path; p < strrchr(c->path, '/'); p++)
-                h = (h ^ (uint8_t)*p) * 0x100000001b3ull;
-            kept = k < (h >> 20) % (m->n_changes + 1);
-        } else {
-            kept = rnd(m) % 2;
-        }
-        joined = c->with_next;
-        if (kept)
-            apply_change(m, c);
-        inode_unref(c->inode);
-    }
-    m->n_changes = 0;
-    for (size_t k = 0; k < m->durable.n;) /* what stood in a directory that is gone is gone */
-        if (has_dir(m, m->durable.e[k].path)) {
-            k++;
-        } else {
-            drop_name(&m->durable, m->durable.e[k].path);
-            k = 0;
-        }
-}
-
 void mem_os_power_cut(struct mem_os *m)
 {
     LOCK(m);
-    survive_names(m);
     for (int fd = 0; fd < MAX_FDS; fd++)
         close_locked(m, fd);
-    table_done(&m->seen);
-    for (size_t k = 0; k < m->durable.n; k++) {
-        struct entry *e = &m->durable.e[k];
-        if (e->inode) {
-            survive(m, e->inode);
-            restart_with(e->inode);
+    mem_names_restart(&m->names, &m->rnd);
+    for (size_t k = 0; k < m->names.seen.n; k++) {
+        struct mem_file *i = m->names.seen.e[k].file;
+        if (i) {
+            mem_file_survive(i, &m->rnd);
+            mem_file_restart(i);
         }
-        set_name(&m->seen, e->path, e->inode);
     }
     m->dead = false;
     m->die_after = -1;
@@ -754,9 +430,9 @@ void mem_os_kill(struct mem_os *m)
 void mem_os_sync_failed(struct mem_os *m, int fd)
 {
     LOCK(m);
-    struct inode *i = m->fds[fd].used ? m->fds[fd].inode : NULL;
+    struct mem_file *i = m->fds[fd].used ? m->fds[fd].file : NULL;
     if (i && !m->dead)
-        survive(m, i);
+        mem_file_survive(i, &m->rnd);
     UNLOCK(m);
 }
 
@@ -800,14 +476,10 @@ uint64_t mem_os_used(struct mem_os *m)
 bool mem_os_flip(struct mem_os *m, const char *path, uint64_t bit)
 {
     LOCK(m);
-    struct entry *e = find(&m->seen, path);
-    bool ok = e && e->inode && bit / 8 < e->inode->seen.n;
-    if (ok) {
-        uint64_t at = bit / 8;
-        uint8_t b = (uint8_t)(e->inode->seen.p[at] ^ (1u << (bit % 8)));
-        image_write(&e->inode->seen, &b, 1, at);
-        image_write(&e->inode->durable, &b, 1, at);
-    }
+    struct mem_entry *e = mem_names_find(&m->names, path);
+    bool ok = e && e->file && bit / 8 < e->file->seen.n;
+    if (ok)
+        mem_file_flip(e->file, bit);
     UNLOCK(m);
     return ok;
 }
