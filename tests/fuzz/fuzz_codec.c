@@ -38,6 +38,31 @@ static void again_ints(const struct skep_codec_ops *c, const int64_t *v, uint32_
     skep_buf_done(&b);
 }
 
+/* Which of the strings have a text, block by block: no more may go wrong than in decoding.  When
+ * they are given, so it is. */
+static void search(const struct skep_codec_ops *c, const struct skep_codec_chunk *chunk,
+                   uint32_t first, skep_str needle, const skep_str *v)
+{
+    struct skep_codec_scratch scratch = {0};
+    uint64_t bits[SKEP_CODEC_BLOCK / 64];
+    for (uint32_t at = first, n; at < chunk->n_values; at += n) {
+        n = SKEP_MIN(chunk->n_values - at, (uint32_t)SKEP_CODEC_BLOCK);
+        skep_rc rc = skep_codec_contains(c, chunk, at, n, needle, bits, &scratch);
+        skep_assert(rc == SKEP_OK || (rc == SKEP_ECORRUPT && !v));
+        for (uint32_t i = 0; v && i < n; i++)
+            skep_assert((bits[i / 64] >> i % 64 & 1) ==
+                        (skep_str_find_portable(v[at + i], needle) != SIZE_MAX));
+    }
+    skep_codec_scratch_done(&scratch);
+}
+
+/* Some of a string; never empty. */
+static skep_str piece_of(skep_str s)
+{
+    size_t from = s.n / 3;
+    return s.n ? (skep_str){s.p + from, SKEP_MIN(s.n - from, s.n / 2 + 1)} : SKEP_STR("1");
+}
+
 static void again_strs(const struct skep_codec_ops *c, const skep_str *v, uint32_t n)
 {
     struct skep_codec_in in = {.n = n, .strs = v};
@@ -50,6 +75,7 @@ static void again_strs(const struct skep_codec_ops *c, const skep_str *v, uint32
     skep_assert(c->decode_str(&chunk, 0, n, out, &scratch) == SKEP_OK);
     for (uint32_t i = 0; i < n; i++)
         skep_assert(skep_str_eq(out[i], v[i]));
+    search(c, &chunk, 0, piece_of(v[n / 2]), v);
     skep_free(out);
     skep_free((uint8_t *)(uintptr_t)chunk.p);
     skep_codec_scratch_done(&scratch);
@@ -98,6 +124,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         skep_str *out = skep_alloc_n(skep_str, count);
         struct skep_codec_scratch scratch = {0};
         rc = c->decode_str(&chunk, first, count, out, &scratch);
+        search(c, &chunk, first, rc == SKEP_OK ? piece_of(out[0]) : SKEP_STR("id = 12"), NULL);
         if (rc == SKEP_OK)
             again_strs(c, out, count);
         skep_codec_scratch_done(&scratch);

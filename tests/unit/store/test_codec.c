@@ -310,8 +310,8 @@ static void check_contains(struct rng *r, const struct skep_codec_ops *c,
         uint64_t bits[SKEP_CODEC_BLOCK / 64];
         char text[32];
         skep_str s = in->strs[first + rng_below(r, n)];
-        size_t at = s.n ? rng_below(r, (uint32_t)s.n) : 0;
-        skep_str needle = {text, SKEP_MIN(s.n - at, 1 + (size_t)rng_below(r, 30))};
+        size_t at = s.n ? rng_below(r, (uint32_t)s.n) : 0, most = 1 + rng_below(r, 30);
+        skep_str needle = {text, SKEP_MIN(s.n - at, most)};
         if (needle.n == 0)
             needle = SKEP_STR("x");
         else
@@ -325,6 +325,33 @@ static void check_contains(struct rng *r, const struct skep_codec_ops *c,
                 fail_msg("%s: string %u is on the wrong side of '%.*s'", c->name, first + i,
                          (int)needle.n, needle.p);
         assert_true(n % 64 == 0 || bits[n / 64] >> (n % 64) == 0);
+    }
+    skep_codec_scratch_done(&scratch);
+}
+
+/* The same over all of them from block to block, where one search goes on behind the other. */
+static void check_contains_along(struct rng *r, const struct skep_codec_ops *c,
+                                 const struct skep_codec_chunk *chunk,
+                                 const struct skep_codec_in *in)
+{
+    struct skep_codec_scratch scratch = {0};
+    uint64_t bits[SKEP_CODEC_BLOCK / 64];
+    for (int k = 0; k < 3; k++) {
+        skep_str s = in->strs[rng_below(r, in->n)], needle = SKEP_STR("7");
+        size_t at = s.n ? rng_below(r, (uint32_t)s.n) : 0, most = 2 + rng_below(r, 12);
+        if (s.n)
+            needle = (skep_str){s.p + at, SKEP_MIN(s.n - at, most)};
+        for (uint32_t first = 0, n; first < in->n; first += n) {
+            n = 1 + rng_below(r, SKEP_CODEC_BLOCK);
+            n = SKEP_MIN(in->n - first, n);
+            assert_int_equal(skep_codec_contains(c, chunk, first, n, needle, bits, &scratch),
+                             SKEP_OK);
+            for (uint32_t i = 0; i < n; i++)
+                if ((bits[i / 64] >> (i % 64) & 1) !=
+                    (skep_str_find_portable(in->strs[first + i], needle) != SIZE_MAX))
+                    fail_msg("%s: string %u is on the wrong side of '%.*s'", c->name, first + i,
+                             (int)needle.n, needle.p);
+        }
     }
     skep_codec_scratch_done(&scratch);
 }
@@ -350,6 +377,7 @@ static void check_strs(struct rng *r, const struct skep_codec_ops *c,
             if (!skep_str_eq(out[i], in->strs[first + i]))
                 fail_msg("%s: value %u of %u differs", c->name, first + i, in->n);
     }
+    check_contains_along(r, c, &chunk, in);
     assert_int_equal(c->decode_str(&chunk, in->n, 1, out, &scratch), SKEP_ECORRUPT);
     skep_codec_scratch_done(&scratch);
     skep_free(out);
@@ -418,6 +446,65 @@ static void test_digits_of_either_case(void **state)
             assert_int_equal(bits[i / 64] >> (i % 64) & 1,
                              skep_str_find_portable(v[i], needle) != SIZE_MAX);
     }
+    skep_codec_scratch_done(&scratch);
+    skep_buf_done(&b);
+    skep_free(v);
+}
+
+/* What a text that ends in a slot, begins in one or fills it is to numbers with and without leading
+ * zeros, to few numbers, to hex digits and to those that come again. */
+static void test_texts_in_slots(void **state)
+{
+    (void)state;
+    enum { N = 1024, LONGEST = 120 };
+    struct rng r = {14};
+    static char texts[N][LONGEST];
+    static const char *const before[] = {"id = ", "shard = ", "sku-", "h=", "q=", "t=", "", ""},
+                             *const after[] = {"", "", "", "", "", "", " zero=", ";"};
+    skep_str *v = skep_alloc_n(skep_str, N);
+    for (uint32_t i = 0; i < N; i++) {
+        uint64_t q = i / 3 + rng_below(&r, 16);
+        v[i].p = texts[i];
+        v[i].n = (size_t)snprintf(
+            texts[i], LONGEST, "id = %u shard = %u sku-%06u h=%016llx zero=%u q=%u t=%016llx;",
+            rng_below(&r, 3000) * rng_below(&r, 3000), rng_below(&r, 40) * 3, rng_below(&r, 20000),
+            (unsigned long long)rng_next(&r), rng_below(&r, 2000),
+            (unsigned)(scattered(q) % 1000000), (unsigned long long)scattered(q + N));
+    }
+    struct skep_codec_in in = {.n = N, .strs = v};
+    struct skep_codec_scratch scratch = {0};
+    struct skep_buf b;
+    skep_buf_init(&b, 1u << 24);
+    skep_codec_tmpl.encode(&in, &b);
+    assert_true(b.n < (size_t)N * 30); /* it is slots */
+    struct skep_codec_chunk chunk = padded(&b, N);
+    unsigned found = 0;
+    for (int k = 0; k < 4000; k++) {
+        char text[64], digits[24];
+        uint64_t bits[N / 64];
+        bool hex = k % 8 == 3 || k % 8 >= 5;
+        int n = snprintf(
+            digits, sizeof digits,
+            hex          ? "%016llx"
+            : k % 8 == 2 ? "%06llu"
+                         : "%llu",
+            (unsigned long long)(k & 8 ? scattered(N + (unsigned)k % 300) : rng_below(&r, 4000)));
+        /* All of it, its begin or its end. */
+        int from = k % 8 >= 6 ? (int)rng_below(&r, (uint32_t)n) : 0;
+        int len = k % 8 >= 6 ? n - from : 1 + (int)rng_below(&r, (uint32_t)n);
+        n = snprintf(text, sizeof text, "%s%.*s%s", before[k % 8], len, digits + from,
+                     after[k % 8]);
+        skep_str needle = {text, (size_t)n};
+        assert_int_equal(
+            skep_codec_contains(&skep_codec_tmpl, &chunk, 0, N, needle, bits, &scratch), SKEP_OK);
+        for (uint32_t i = 0; i < N; i++) {
+            bool has = skep_str_find_portable(v[i], needle) != SIZE_MAX;
+            found += has;
+            if ((bits[i / 64] >> (i % 64) & 1) != has)
+                fail_msg("'%s' in '%s': it is said %d", text, texts[i], !has);
+        }
+    }
+    assert_true(found > 4000);
     skep_codec_scratch_done(&scratch);
     skep_buf_done(&b);
     skep_free(v);
@@ -766,6 +853,7 @@ int main(void)
         cmocka_unit_test(test_map),
         cmocka_unit_test(test_map_damage),
         cmocka_unit_test(test_digits_of_either_case),
+        cmocka_unit_test(test_texts_in_slots),
         cmocka_unit_test(test_ratios),
         cmocka_unit_test(test_damage),
     };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Strings as templates with slots: what tmpl.c (bytes), tmpl_build.c (finding templates),
- * tmpl_repeat.c (values that come again) and tmpl_read.c share.  Internal to the codec. */
+ * tmpl_repeat.c (values that come again) and those that read them (tmpl_open.h) share.  Internal to
+ * the codec. */
 #pragma once
 
 #include "base/arena.h"

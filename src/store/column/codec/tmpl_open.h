@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A chunk of templates, unpacked: what tmpl_read.c and tmpl_find.c share.  Internal to the codec.
- */
+/* A chunk of templates, opened (tmpl_open.c): what reading strings (tmpl_read.c) and searching them
+ * (tmpl_judge.c, tmpl_spots.c, tmpl_find.c) share.  Internal to the codec. */
 #pragma once
 
 #include "base/hash.h"
 #include "store/column/codec/tmpl.h"
 
-enum { TMPL_NEEDLE_MAX = 64 /* hex digits sought in slots */ };
+enum {
+    TMPL_NEEDLE_MAX = 64, /* hex digits sought in slots */
+    TMPL_SLACK = 32       /* bytes that writing a string may spoil behind it */
+};
 
 struct tmpl_entry {
     const uint8_t *p;
@@ -32,6 +35,7 @@ struct tmpl_run {
 struct tmpl_text {
     uint32_t first, n; /* pieces */
     uint32_t bits, longest;
+    uint32_t reference_bits; /* the record begins with */
     uint8_t groups; /* bit g: the record begins with references, one of group g among them */
 };
 
@@ -43,6 +47,23 @@ struct tmpl_set {
     uint32_t offsets[TMPL_FIELDS_MAX]; /* of the fields, in bits */
     uint64_t at;                       /* bit of the first entry, from the records on */
     const uint8_t *index;
+};
+
+/* Where a value's slots are: bits from the records on; and what counts on from value to value. */
+struct tmpl_place {
+    uint64_t at;                       /* its record */
+    uint32_t rest;                     /* values of the rest before it */
+    uint32_t before[TMPL_GROUPS_MAX];  /* entries before it */
+    uint32_t entry[TMPL_GROUPS_MAX];   /* the numbers of its own */
+    uint64_t entries[TMPL_GROUPS_MAX]; /* and where they are */
+};
+
+/* Bits of a string's record, or of its entry of a group, that as a number lie in [lo, hi] when the
+ * string has the text that is sought. */
+struct tmpl_spot {
+    uint32_t offset;
+    uint8_t width, group; /* + 1; 0: the record */
+    uint64_t lo, hi;
 };
 
 /* A text of hex digits as they stand in slots. */
@@ -69,17 +90,39 @@ struct tmpl_opened {
     const struct skep_codec_ops *rest_codec;
     const uint8_t *index, *rest_index, *records;
     uint64_t record_bits;
-    /* What the text asked for last is to each template (tmpl_find.c). */
+    /* What the text asked for last is to each template (tmpl_judge.c). */
     uint64_t found_hash; /* of that text; 0 = none */
     bool found_any;
     uint8_t found[TMPL_SHAPES_MAX + 1];
+    uint8_t needs[TMPL_SHAPES_MAX + 1]; /* bit g: to say so of a string, its entry of group g */
+    uint32_t spots_end[TMPL_SHAPES_MAX + 1]; /* a template's begin where those before it end */
+    struct tmpl_spot *spots;
+    uint32_t n_spots, cap_spots;
     struct tmpl_digits digits;
     uint64_t *hits[TMPL_GROUPS_MAX]; /* with ENTRY: a bit an entry that holds the digits */
+    /* Where the last search ended (tmpl_find.c): value `next` is at `place`, entries of the groups
+     * `counted` are counted up to it. */
+    uint32_t next;
+    unsigned counted;
+    struct tmpl_place place;
 };
 
-/* May a template's strings contain a text?  HEX: exactly those do that have it inside a slot of hex
- * digits; ENTRY: as HEX, and all these slots are of groups. */
-enum tmpl_found { TMPL_NEVER, TMPL_ALWAYS, TMPL_PERHAPS, TMPL_INSIDE, TMPL_ENTRY };
+/* May a template's strings contain a text?  SPOTS: exactly those do one of whose spots says so;
+ * INSIDE: or that have it inside a slot of hex digits; ENTRY: those that have it inside a slot of
+ * hex digits, and all these slots are of groups. */
+enum tmpl_found { TMPL_NEVER, TMPL_ALWAYS, TMPL_PERHAPS, TMPL_SPOTS, TMPL_INSIDE, TMPL_ENTRY };
+
+SKEP_INLINE uint32_t tmpl_slot_bits(const struct tmpl_run *p)
+{
+    return tmpl_is_hex(p->kind) ? p->digits * 4u : p->width;
+}
+
+/* Does the record at a place lie inside the records? */
+SKEP_INLINE bool tmpl_inside(const struct tmpl_opened *o, const struct tmpl_text *t,
+                             const struct tmpl_place *place)
+{
+    return place->at + t->bits <= o->record_bits;
+}
 
 /* width <= 64 bits from bit `at` on. */
 SKEP_INLINE uint64_t tmpl_bits(const uint8_t *p, uint64_t at, unsigned width)
@@ -92,19 +135,43 @@ SKEP_INLINE uint64_t tmpl_bits(const uint8_t *p, uint64_t at, unsigned width)
     return width >= 64 ? v : v & ((1ull << width) - 1);
 }
 
-/* Are they among the `digits` digits that begin at a bit from the records on? */
-bool tmpl_digits_in(const struct tmpl_opened *o, uint64_t at, uint32_t digits);
-
 /* Kept in the scratch until another chunk comes; NULL when the bytes are damaged. */
 struct tmpl_opened *tmpl_opened_of(const struct skep_codec_chunk *c, bool old,
                                    struct skep_codec_scratch *s);
-/* As tmpl_decode(), but strings of templates that are not PERHAPS by found[code] are not made: p is
- * NULL and n is 1 when the string has the text asked for last, else 0.  found NULL: all are made.
- * Returns SKEP_OK | SKEP_ECORRUPT. */
-SKEP_NODISCARD skep_rc tmpl_decode_some(const struct tmpl_opened *o,
-                                        const struct skep_codec_chunk *c, uint32_t first,
-                                        uint32_t n, skep_str *out,
-                                        struct skep_codec_scratch *scratch, const uint8_t *found);
+unsigned tmpl_count_digits(uint64_t v);
+
+/* The templates of values [first, first + n), all of them there. */
+SKEP_NODISCARD skep_rc tmpl_codes(const struct tmpl_opened *o, uint32_t first, uint32_t n,
+                                  uint32_t *codes);
+/* The place of value step * TMPL_STEP; there are codes. */
+void tmpl_place_at_step(const struct tmpl_opened *o, uint32_t step, struct tmpl_place *ret);
+/* Go on over codes[n], counting entries of the groups `of`. */
+SKEP_NODISCARD skep_rc tmpl_skip(const struct tmpl_opened *o, const uint32_t *codes, uint32_t n,
+                                 unsigned of, struct tmpl_place *place);
+/* Go over the references of a record of template t, which is inside, to the groups `of`.  False
+ * when one leads nowhere. */
+bool tmpl_take_references(const struct tmpl_opened *o, const struct tmpl_text *t, unsigned of,
+                          struct tmpl_place *p);
+/* The string of template t at a place whose references are taken: at most t->longest bytes, and
+ * TMPL_SLACK may be written behind.  Its end; NULL when the bytes are damaged. */
+uint8_t *tmpl_put_string(uint8_t *to, const struct tmpl_opened *o, const struct tmpl_text *t,
+                         const struct tmpl_place *place);
+
+/* What a text is to each template: fills found, needs, spots, digits, hits. */
+void tmpl_judge(struct tmpl_opened *o, skep_str needle);
+/* Are the digits sought among the `digits` digits that begin at a bit from the records on? */
+bool tmpl_digits_in(const struct tmpl_opened *o, uint64_t at, uint32_t digits);
+
+/* The strings that have the piece of a text in one slot, as spots.  The slot is behind piece k of
+ * the template; the piece is the slot's begin, its end, both or neither (its letters are known to
+ * fit).  False: spots cannot say it. */
+struct tmpl_laid {
+    uint32_t k;
+    skep_str piece;
+    bool begins, ends;
+};
+bool tmpl_add_spots(struct tmpl_opened *o, const struct tmpl_text *t, const struct tmpl_laid *laid);
+
 /* The codecs' contains().  Return SKEP_OK | SKEP_ECORRUPT. */
 SKEP_NODISCARD skep_rc tmpl_contains_18(const struct skep_codec_chunk *c, uint32_t first,
                                         uint32_t n, skep_str needle, uint64_t *bits,
