@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* One SQLite connection in WAL mode behind one lock, all statements prepared at open.
+/* One SQLite connection in WAL mode behind one lock.
  *
  *   query    (id, dataset, spec)                  immutable, unique by (dataset, spec)
  *   result   (seq, id, query_id, status, data)    bounded: the oldest finished ones go first
@@ -12,8 +12,14 @@
  *   xray_item, xray_tag, xray_window              xray.c
  *   log_group, log_stream, log_item, log_tag      logs.c
  *
+ * A statement is compiled when it is first used: all of them took a third of a start, and
+ * megabytes.
+ *
  * I1  a statement is reset before the lock is let go
  * I2  count and bytes of finished results stay within the limits
+ * I3  whoever uses a statement gets one.  Where it cannot be compiled (a damaged schema, no memory)
+ *     it is one that takes all bindings and fails with the reason when it is stepped.  What ends a
+ *     transaction is compiled at open.
  *
  * Threads: any; calls are short (a few ms with the fsync of a write), the lock is held throughout.
  * Memory: SQLite's cache is bounded to 1 MiB. */
@@ -26,19 +32,39 @@
 #include "base/assert.h"
 #include "base/mem.h"
 
+#include <stdio.h>
+
 static const char *const sql_of[] = {
 #define X(id, sql) [SKEP_STATE__##id] = (sql),
 #include "state/sql/all.def"
 #undef X
 };
 
-static skep_rc prepare_all(struct skep_state *s, skep_err *err)
+static bool prepare(struct skep_state *s, const char *sql, sqlite3_stmt **ret)
 {
-    for (int i = 0; i < SKEP_STATE__COUNT; i++)
-        if (sqlite3_prepare_v3(s->db, sql_of[i], -1, SQLITE_PREPARE_PERSISTENT, &s->stmt[i],
-                               NULL) != SQLITE_OK)
-            return skep_fail(err, SKEP_ECORRUPT, "state database: %s", sqlite3_errmsg(s->db));
-    return SKEP_OK;
+    return sqlite3_prepare_v3(s->db, sql, -1, SQLITE_PREPARE_PERSISTENT, ret, NULL) == SQLITE_OK;
+}
+
+/* The function of the statement that fails (I3). */
+static void say_why(sqlite3_context *ctx, int n, sqlite3_value **args)
+{
+    (void)n;
+    (void)args;
+    const struct skep_state *s = sqlite3_user_data(ctx);
+    sqlite3_result_error(ctx, s->broken_why, -1);
+}
+
+static skep_rc prepare_some(struct skep_state *s, skep_err *err)
+{
+    static const enum skep_state__stmt always[] = {SKEP_STATE__BEGIN, SKEP_STATE__COMMIT,
+                                                   SKEP_STATE__ROLLBACK};
+    bool ok = sqlite3_create_function_v2(s->db, "skep_why", -1, SQLITE_UTF8, s, say_why, NULL, NULL,
+                                         NULL) == SQLITE_OK;
+    ok = ok && prepare(s, "SELECT skep_why(?1, ?32)", &s->broken); /* ?32: room for as many */
+    for (unsigned i = 0; i < sizeof always / sizeof always[0] && ok; i++)
+        ok = prepare(s, sql_of[always[i]], &s->stmt[always[i]]);
+    return ok ? SKEP_OK
+              : skep_fail(err, SKEP_ECORRUPT, "state database: %s", sqlite3_errmsg(s->db));
 }
 
 skep_rc skep_state_open(const struct skep_state_config *cfg, struct skep_state **ret, skep_err *err)
@@ -71,7 +97,7 @@ skep_rc skep_state_open(const struct skep_state_config *cfg, struct skep_state *
     if (rc == SKEP_OK && !skep_state__items_open(s->db))
         rc = skep_fail(err, SKEP_ENOMEM, "state database: no memory");
     if (rc == SKEP_OK)
-        rc = prepare_all(s, err);
+        rc = prepare_some(s, err);
     if (rc == SKEP_OK && !cfg->beside_owner)
         rc = skep_state__logs_load(s, err);
     if (rc != SKEP_OK) {
@@ -88,6 +114,7 @@ void skep_state_close(struct skep_state *s)
         return;
     for (int i = 0; i < SKEP_STATE__COUNT; i++)
         (void)sqlite3_finalize(s->stmt[i]);
+    (void)sqlite3_finalize(s->broken);
     int rc = sqlite3_close(s->db);
     skep_assert(rc == SQLITE_OK); /* a busy close would mean a statement leaked */
     skep_state__logs_done(&s->logs);
@@ -98,8 +125,10 @@ void skep_state_close(struct skep_state *s)
 sqlite3_stmt *skep_state__use(struct skep_state *s, enum skep_state__stmt id)
 {
     skep_assert_held(&s->lock);
-    skep_assert(s->stmt[id] != NULL);
-    return s->stmt[id];
+    if (s->stmt[id] || prepare(s, sql_of[id], &s->stmt[id]))
+        return s->stmt[id];
+    (void)snprintf(s->broken_why, sizeof s->broken_why, "%s", sqlite3_errmsg(s->db));
+    return s->broken;
 }
 
 void skep_state__reset(sqlite3_stmt *st)

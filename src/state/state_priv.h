@@ -22,7 +22,9 @@ struct skep_state {
     uint64_t runs_limit, runs_limit_bytes; /* of an environment */
     struct skep_mutex lock;                /* guards all below */
     sqlite3 *db;
-    sqlite3_stmt *stmt[SKEP_STATE__COUNT];
+    sqlite3_stmt *stmt[SKEP_STATE__COUNT]; /* NULL: not used yet */
+    sqlite3_stmt *broken;                  /* what could not be compiled (state.c, I3) */
+    char broken_why[128];
     uint64_t keys_changes, data_version; /* keys.c */
     uint64_t items_limit;                /* of an environment */
     skep_ts_ns items_room_ns;            /* when room was last made */

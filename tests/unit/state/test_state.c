@@ -12,6 +12,7 @@
 #include "state/keys.h"
 #include "state/objects.h"
 #include "state/state.h"
+#include "state/state_priv.h"
 
 #define DEFAULT SKEP_STR("default")
 
@@ -355,6 +356,39 @@ static void test_version_2_is_migrated(void **unused)
     assert_int_equal(all[0].created_ns, 2);
 }
 
+static skep_rc put_key(const char *id);
+
+/* They are compiled when they are used: each one can be. */
+static void test_statements(void **unused)
+{
+    (void)unused;
+    skep_mutex_lock(&state->lock);
+    for (int i = 0; i < SKEP_STATE__COUNT; i++)
+        if (skep_state__use(state, (enum skep_state__stmt)i) == state->broken)
+            fail_msg("statement %d: %s", i, state->broken_why);
+    skep_mutex_unlock(&state->lock);
+}
+
+/* What a damaged schema spoils fails alone, and says why; the rest goes on. */
+static void test_damaged_schema(void **unused)
+{
+    sqlite3 *db;
+    struct skep_state_dataset *all;
+    size_t n;
+    skep_err err;
+    (void)unused;
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "DROP TABLE api_key", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+    skep_state_close(state);
+    state = open_state(0, 0);
+    assert_int_equal(put_key("abcdefghijk"), SKEP_EIO);
+    skep_mutex_lock(&state->lock);
+    assert_non_null(strstr(state->broken_why, "no such table: api_key"));
+    skep_mutex_unlock(&state->lock);
+    assert_int_equal(skep_state_list_datasets(state, DEFAULT, &arena, &all, &n, &err), SKEP_OK);
+}
+
 static void test_foreign_files(void **unused)
 {
     sqlite3 *db;
@@ -426,6 +460,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_queries, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_statements, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_damaged_schema, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_queries_bounded, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_queries_of_all_environments, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_results, set_up, tear_down),
