@@ -10,6 +10,8 @@
 #include "base/mem.h"
 #include "store/column/segment_write.h"
 
+enum { AHEAD = 8 /* rows */ };
+
 void skep_wdict__done(struct skep_wdict *d)
 {
     skep_index_done(&d->index);
@@ -63,8 +65,7 @@ void skep_wdict__truncate(struct skep_wdict *d, uint32_t n)
         skep_index_add(&d->index, d->items[i].hash, i);
 }
 
-skep_str skep_segment__token(const struct skep_segment_writer *w, uint32_t token,
-                             uint64_t *ret_hash)
+static uint32_t find_domain(const struct skep_segment_writer *w, uint32_t token)
 {
     uint32_t low = 0, high = w->n_domains;
     while (high - low > 1) {
@@ -74,23 +75,44 @@ skep_str skep_segment__token(const struct skep_segment_writer *w, uint32_t token
         else
             high = mid;
     }
-    const struct skep_wdomain *d = &w->domains[low];
-    uint32_t i = token - d->base;
-    if (!d->dict) {
-        *ret_hash = skep_hash(skep_str_bytes(d->strs[i]));
-        return d->strs[i];
-    }
-    *ret_hash = d->dict->hashes[i];
-    return skep_dict_str(d->dict, i);
+    return low;
+}
+
+/* Rows beside each other are mostly of one source: its domain is looked at first. */
+static inline const struct skep_wdomain *domain_of(struct skep_segment_writer *w, uint32_t token)
+{
+    const struct skep_wdomain *d = &w->domains[w->token_domain];
+    if (token - d->base < d->n)
+        return d;
+    w->token_domain = find_domain(w, token);
+    return &w->domains[w->token_domain];
+}
+
+static inline skep_str token_str(const struct skep_wdomain *d, uint32_t token)
+{
+    return d->dict ? skep_dict_str(d->dict, token - d->base) : d->strs[token - d->base];
+}
+
+static inline uint64_t token_hash(const struct skep_wdomain *d, uint32_t token)
+{
+    return d->dict ? d->dict->hashes[token - d->base]
+                   : skep_hash(skep_str_bytes(d->strs[token - d->base]));
 }
 
 void skep_segment__spell(struct skep_segment_writer *w)
 {
-    uint64_t hash;
     for (uint32_t i = 0; i < w->col.n; i++)
         w->col.strs[i] = i > 0 && w->tokens[i] == w->tokens[i - 1]
                              ? w->col.strs[i - 1]
-                             : skep_segment__token(w, w->tokens[i], &hash);
+                             : token_str(domain_of(w, w->tokens[i]), w->tokens[i]);
+}
+
+/* What the token of a later row will be looked up by, if that is of the same source. */
+static inline void fetch_token(const struct skep_segment_writer *w, uint32_t token)
+{
+    const struct skep_wdomain *d = &w->domains[w->token_domain];
+    if (token - d->base < d->n && d->dict)
+        SKEP_PREFETCH(&d->dict->hashes[token - d->base]);
 }
 
 bool skep_wdict__map(struct skep_segment_writer *w, struct skep_wdict *d, uint32_t max_n,
@@ -98,11 +120,13 @@ bool skep_wdict__map(struct skep_segment_writer *w, struct skep_wdict *d, uint32
 {
     uint32_t before = d->n;
     for (uint32_t i = 0; i < w->col.n; i++) {
+        if (i + AHEAD < w->col.n)
+            fetch_token(w, w->tokens[i + AHEAD]);
         uint32_t token = w->tokens[i], code = w->token_codes[token];
         if (code == UINT32_MAX) {
-            uint64_t hash;
-            skep_str s = skep_segment__token(w, token, &hash);
-            code = w->token_codes[token] = skep_wdict__add(d, s, hash);
+            const struct skep_wdomain *in = domain_of(w, token);
+            code = skep_wdict__add(d, token_str(in, token), token_hash(in, token));
+            w->token_codes[token] = code;
             if (d->n > max_n || d->bytes_n > max_bytes) {
                 skep_wdict__truncate(d, before);
                 memset(w->token_codes, 0xff, w->n_tokens * sizeof *w->token_codes);

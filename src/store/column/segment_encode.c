@@ -22,6 +22,7 @@
 enum {
     SEGMENT_DICT_BYTES = 64 << 10,
     SEGMENT_DICT_VALUES = 8192,
+    SEGMENT_DICT_FEW = 128, /* new strings of a column of few values, a quarter of these at most */
     SEGMENT_DICTS_BYTES = 2 << 20,
     LOCAL_DICT_BYTES = 1 << 20,
     LOCAL_REST = 7 /* row groups */
@@ -115,10 +116,8 @@ static void f64_bounds(const int64_t *v, uint32_t n, uint64_t *ret_min, uint64_t
 static void int_bounds(const int64_t *v, uint32_t n, uint64_t *ret_min, uint64_t *ret_max)
 {
     int64_t min = INT64_MAX, max = INT64_MIN;
-    for (uint32_t i = 0; i < n; i++) {
-        min = SKEP_MIN(min, v[i]);
-        max = SKEP_MAX(max, v[i]);
-    }
+    if (n > 0)
+        skep_codec__bounds(v, n, &min, &max);
     *ret_min = (uint64_t)min;
     *ret_max = (uint64_t)max;
 }
@@ -301,6 +300,16 @@ static bool local_dict_pays(struct skep_segment_writer *w)
     return with <= strings_size(w->col.strs, w->col.n);
 }
 
+/* Strings that a column of n values may bring to the segment's dictionary.  Few values bring a
+ * greater share of them in the first row group, and the next ones none: among many attributes, of
+ * some hundred values in a row group each, the row group's own encoding costs as many bytes again
+ * and, as templates, ten times the work. */
+static uint32_t most_new(uint32_t n)
+{
+    uint32_t few = SKEP_MIN(n / 4, (uint32_t)SEGMENT_DICT_FEW);
+    return SKEP_MAX(SKEP_MAX(n / 8, few), 64u);
+}
+
 static skep_rc put_str_column(struct skep_segment_writer *w, uint32_t key,
                               struct skep_column_entry *e, skep_err *err)
 {
@@ -309,7 +318,7 @@ static skep_rc put_str_column(struct skep_segment_writer *w, uint32_t key,
     struct skep_wdict *d = &w->dicts[slot];
     if (!w->dict_off[slot]) {
         size_t before = d->bytes_n;
-        uint32_t max_n = d->n + SKEP_MAX(w->col.n / 8, 64u);
+        uint32_t max_n = d->n + most_new(w->col.n);
         size_t left = SEGMENT_DICTS_BYTES - SKEP_MIN(w->dict_bytes, (size_t)SEGMENT_DICTS_BYTES);
         if (skep_wdict__map(w, d, SKEP_MIN(max_n, (uint32_t)SEGMENT_DICT_VALUES),
                             SKEP_MIN((size_t)SEGMENT_DICT_BYTES, before + left))) {

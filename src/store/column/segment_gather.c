@@ -136,7 +136,7 @@ static skep_rc add_domain(struct skep_segment_writer *w, const struct skep_dict 
     }
     memset(w->token_codes + base, 0xff, (size_t)n * sizeof *w->token_codes);
     SKEP_GROW(w->domains, w->n_domains, w->cap_domains);
-    w->domains[w->n_domains++] = (struct skep_wdomain){base, dict, strs};
+    w->domains[w->n_domains++] = (struct skep_wdomain){base, n, dict, strs};
     w->n_tokens = base + n;
     *ret_base = base;
     return SKEP_OK;
@@ -489,7 +489,7 @@ skep_rc skep_segment__gather(struct skep_segment_writer *w, uint32_t key, skep_e
         memset(w->col.ids, 0, w->n_rows * sizeof *w->col.ids);
     skep_segment__close_readers(w);
     skep_arena_reset(&w->arena);
-    w->n_domains = w->n_tokens = 0;
+    w->n_domains = w->n_tokens = w->token_domain = 0;
     w->col.ints = w->packed_ints;
     for (unsigned s = 0; s < w->job->n_sources; s++) {
         uint32_t n = w->source_first[s + 1] - w->source_first[s];

@@ -39,7 +39,7 @@ skep_str skep_wdict__str(const struct skep_wdict *d, uint32_t i);
 
 /* Strings of a gathered column that are numbered together: a dictionary, or copies. */
 struct skep_wdomain {
-    uint32_t base;                /* token of the first */
+    uint32_t base, n;             /* token of the first, and how many */
     const struct skep_dict *dict; /* NULL: strs */
     const skep_str *strs;
 };
@@ -132,6 +132,7 @@ struct skep_segment_writer {
     uint32_t n_tokens, cap_tokens;
     struct skep_wdomain *domains;                   /* by base */
     uint32_t n_domains, cap_domains, source_domain; /* source_domain: first of the source at hand */
+    uint32_t token_domain;                          /* of the token looked up last */
     struct skep_wdict local;
     struct skep_buf entries; /* of the directory */
     uint32_t n_entries;
@@ -167,9 +168,6 @@ struct skep_segment_writer {
     struct skep_block_bounds bounds;
 };
 
-/* String of a token, and its hash. */
-skep_str skep_segment__token(const struct skep_segment_writer *w, uint32_t token,
-                             uint64_t *ret_hash);
 /* Fill w->col.strs. */
 void skep_segment__spell(struct skep_segment_writer *w);
 /* Codes of w->col's strings in w->tmp.  False, with d as before, when d would go over max_n values

@@ -28,18 +28,18 @@ void skep_bits_pack(uint8_t *dst, const uint64_t *v, size_t n, unsigned width)
     skep_assert(width <= 64);
     if (width == 0)
         return;
-    uint64_t mask = width_mask(width);
-    skep_u128 acc = 0;
-    unsigned have = 0;
+    uint64_t mask = width_mask(width), acc = 0;
+    unsigned have = 0; /* below 64 */
     size_t at = 0;
     for (size_t i = 0; i < n; i++) {
-        acc |= (skep_u128)(v[i] & mask) << have;
+        uint64_t x = v[i] & mask;
+        acc |= x << have;
         have += width;
         if (have >= 64) {
-            skep_store_le64(dst + at, (uint64_t)acc);
+            skep_store_le64(dst + at, acc);
             at += 8;
-            acc >>= 64;
             have -= 64;
+            acc = have ? x >> (width - have) : 0;
         }
     }
     for (; have > 0; have -= SKEP_MIN(have, 8u)) {

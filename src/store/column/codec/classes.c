@@ -140,20 +140,25 @@ static void squeeze(const uint32_t *hist, struct compact *ret)
     }
 }
 
-static void count(const int64_t *v, uint32_t n, int64_t origin, uint32_t *hist)
+/* Four counts side by side: equal buckets one after the other would wait for each other. */
+static SKEP_WRAPS void count(const int64_t *v, uint32_t n, int64_t origin, uint32_t *hist)
 {
-    for (uint32_t i = 0; i < n; i++)
-        hist[bucket_of((int64_t)((uint64_t)v[i] - (uint64_t)origin))]++;
+    enum { LANES = 4 };
+    uint32_t lanes[BUCKETS][LANES] = {{0}}, i = 0;
+    for (; i + LANES <= n; i += LANES)
+        for (unsigned k = 0; k < LANES; k++)
+            lanes[bucket_of((int64_t)((uint64_t)v[i + k] - (uint64_t)origin))][k]++;
+    for (; i < n; i++)
+        lanes[bucket_of((int64_t)((uint64_t)v[i] - (uint64_t)origin))][0]++;
+    for (unsigned b = 0; b < BUCKETS; b++)
+        hist[b] = lanes[b][0] + lanes[b][1] + lanes[b][2] + lanes[b][3];
 }
 
 /* From where sizes are taken: 0, or the smallest value where all are far from 0. */
 static SKEP_WRAPS int64_t choose_origin(const int64_t *v, uint32_t n)
 {
-    int64_t min = v[0], max = v[0];
-    for (uint32_t i = 1; i < n; i++) {
-        min = SKEP_MIN(min, v[i]);
-        max = SKEP_MAX(max, v[i]);
-    }
+    int64_t min, max;
+    skep_codec__bounds(v, n, &min, &max);
     bool far =
         min > 0 ? max - min < min : max < 0 && (uint64_t)max - (uint64_t)min < 0 - (uint64_t)max;
     return far ? min : 0;
@@ -164,7 +169,7 @@ static struct ranges find_ranges(const int64_t *v, uint32_t n)
 {
     struct ranges r = {.origin = choose_origin(v, n)};
     struct compact h;
-    uint32_t hist[BUCKETS] = {0};
+    uint32_t hist[BUCKETS];
     count(v, n, r.origin, hist);
     squeeze(hist, &h);
     plan(&h, n, &r);
@@ -175,7 +180,7 @@ bool skep_codec__classes_promise(const int64_t *v, uint32_t n)
 {
     struct ranges r = {.origin = choose_origin(v, n)};
     struct compact h;
-    uint32_t hist[BUCKETS] = {0};
+    uint32_t hist[BUCKETS];
     count(v, n, r.origin, hist);
     squeeze(hist, &h);
     plan(&h, n, &r);

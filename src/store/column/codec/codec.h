@@ -147,6 +147,8 @@ void skep_codec__set_bits(uint64_t *bits, uint32_t first, uint32_t n);
 
 /* Building blocks shared by the codecs: frame of reference with exceptions (for.c). */
 size_t skep_codec__for_size(const int64_t *v, uint32_t n);
+/* The smallest and the largest of v[n], n > 0. */
+void skep_codec__bounds(const int64_t *v, uint32_t n, int64_t *ret_min, int64_t *ret_max);
 void skep_codec__for_put(const int64_t *v, uint32_t n, struct skep_buf *out);
 SKEP_NODISCARD skep_rc skep_codec__for_get(const struct skep_codec_chunk *c, uint32_t first,
                                            uint32_t n, int64_t *out);

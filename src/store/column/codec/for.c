@@ -27,18 +27,51 @@ struct plan {
     size_t bytes;
 };
 
-/* The cheapest width for a block. */
+SKEP_CLONES void skep_codec__bounds(const int64_t *v, uint32_t n, int64_t *ret_min,
+                                    int64_t *ret_max)
+{
+    /* Two halves side by side: in one chain each step would wait for the one before. */
+    const int64_t *b = v + n / 2;
+    int64_t lo = v[n - 1], hi = lo, lo2 = lo, hi2 = lo;
+    for (uint32_t i = 0; i < n / 2; i++) {
+        lo = v[i] < lo ? v[i] : lo;
+        hi = v[i] > hi ? v[i] : hi;
+        lo2 = b[i] < lo2 ? b[i] : lo2;
+        hi2 = b[i] > hi2 ? b[i] : hi2;
+    }
+    *ret_min = SKEP_MIN(lo, lo2);
+    *ret_max = SKEP_MAX(hi, hi2);
+}
+
+/* How many distances from min need more than w < 64 bits. */
+SKEP_CLONES SKEP_WRAPS static uint32_t count_over(const int64_t *v, uint32_t n, uint64_t min,
+                                                  unsigned w)
+{
+    uint64_t over = 0;
+    for (uint32_t i = 0; i < n; i++)
+        over += ((uint64_t)v[i] - min) >> w != 0;
+    return (uint32_t)over;
+}
+
+/* The cheapest width for a block.  Of most blocks an eighth of the values, or more, need nearly the
+ * full width: a few counts, each a fast loop, say so; only else all widths are counted. */
 SKEP_WRAPS static struct plan plan_block(const int64_t *v, uint32_t n)
 {
-    int64_t min = v[0], max = v[0];
-    for (uint32_t i = 1; i < n; i++) {
-        min = SKEP_MIN(min, v[i]);
-        max = SKEP_MAX(max, v[i]);
-    }
+    enum { COUNTS = 3 };
+    int64_t min, max;
+    skep_codec__bounds(v, n, &min, &max);
     unsigned top = skep_bits_width((uint64_t)max - (uint64_t)min);
     struct plan best = {min, top, 0, 0, skep_bits_bytes(n, top)};
     if (top <= 1)
         return best;
+    for (unsigned w = top; w-- > 0 && top - w <= COUNTS;) {
+        uint32_t over = count_over(v, n, (uint64_t)min, w);
+        if (over > n / 8)
+            return best;
+        size_t bytes = skep_bits_bytes(n, w) + (size_t)over * 3;
+        if (bytes < best.bytes)
+            best = (struct plan){min, w, over, 1, bytes};
+    }
     /* Four counts side by side: equal widths one after the other would wait for each other. */
     uint16_t hist[66][4] = {{0}};
     uint32_t i = 0;

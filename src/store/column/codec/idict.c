@@ -80,13 +80,10 @@ static int64_t *make_codes(struct table *t, const int64_t *v, uint32_t n)
 }
 
 /* So many different values may a sample have that codes are at least two bits narrower. */
-SKEP_CLONES static SKEP_WRAPS uint32_t most_of_sample(const int64_t *v, uint32_t n)
+static SKEP_WRAPS uint32_t most_of_sample(const int64_t *v, uint32_t n)
 {
-    int64_t min = v[0], max = v[0];
-    for (uint32_t i = 1; i < n; i++) {
-        min = v[i] < min ? v[i] : min;
-        max = v[i] > max ? v[i] : max;
-    }
+    int64_t min, max;
+    skep_codec__bounds(v, n, &min, &max);
     unsigned width = skep_bits_width((uint64_t)max - (uint64_t)min);
     if (width < 3)
         return 0;

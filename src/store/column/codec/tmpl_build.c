@@ -29,7 +29,8 @@ enum {
     HEX_MIN = 8,      /* a shorter run of hex digits is a word or a number */
     HEX_MIN_NEXT = 4, /* behind a hex run and "-" */
     DOMAIN_SHARE = 4, /* a word slot is given up with more distinct words than strings / that */
-    DOMAIN_FEW = 64   /* but never with fewer */
+    DOMAIN_FEW = 64,  /* but never with fewer */
+    AHEAD = 8         /* strings */
 };
 
 /* Classes of bytes: which bits stand for hex digits stays set in the and of a run of them. */
@@ -323,7 +324,10 @@ static bool take_tokens(struct tmpl_builder *b, struct tmpl_shape *x, skep_str s
 static uint16_t *recent_of(struct tmpl_builder *b, skep_str s)
 {
     uint32_t head = 0;
-    memcpy(&head, s.p, SKEP_MIN(s.n, sizeof head));
+    if (s.n >= sizeof head)
+        head = skep_load_le32(s.p);
+    else
+        memcpy(&head, s.p, s.n);
     uint64_t looks = (uint64_t)head << 32 | (uint64_t)s.n << 8 | classes[(uint8_t)s.p[s.n - 1]];
     return b->recent[skep_hash_u64(looks) % TMPL_RECENT];
 }
@@ -509,8 +513,12 @@ struct tmpl_builder *tmpl_build(const struct skep_codec_in *in, uint32_t step, u
     b->most_shapes = most;
     skep_arena_init(&b->made, "templates", NULL);
     b->shape_of = skep_malloc(n * sizeof *b->shape_of);
-    for (uint32_t i = 0; i < n; i++)
+    for (uint32_t i = 0; i < n; i++) {
+        /* The strings stand all over the sources: each would be waited for. */
+        if (i + AHEAD < n)
+            SKEP_PREFETCH(in->strs[(size_t)(i + AHEAD) * step].p);
         b->shape_of[i] = take_string(b, in->strs[(size_t)i * step]);
+    }
     settle(b);
     return b;
 }

@@ -158,14 +158,18 @@ static uint32_t bits_of(const struct finder *f, uint64_t mask)
 static int64_t saved(struct finder *f, uint64_t mask, uint8_t *ret_ref_bits)
 {
     uint32_t near[TMPL_REF_BITS_MAX + 1] = {0}, rows = 0, n = 0, bits = bits_of(f, mask);
-    memset(f->table, 0, sizeof f->table);
+    uint32_t slots = 64; /* twice the rows */
+    while (slots < 2 * f->n_rows)
+        slots *= 2;
+    skep_assert(slots <= TABLE);
+    memset(f->table, 0, slots * sizeof f->table[0]);
     for (uint32_t i = 0; i < f->n_rows; i++) {
         if ((f->open[f->rows[i].shape] & mask) != mask)
             continue;
         uint64_t h = hash_of(f, &f->rows[i], mask);
-        uint32_t at = (uint32_t)(h % TABLE);
+        uint32_t at = (uint32_t)h & (slots - 1);
         while (f->table[at] && f->hashes[f->table[at] - 1] != h)
-            at = (at + 1) % TABLE;
+            at = (at + 1) & (slots - 1);
         rows++;
         if (f->table[at]) {
             near[skep_bits_width(n - (f->table[at] - 1u))]++;
