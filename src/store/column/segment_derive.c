@@ -72,7 +72,35 @@ static struct skep_map_in map_input(const struct skep_segment_writer *w, const s
                                 .n = w->col.n};
 }
 
-bool skep_segment__derive(struct skep_segment_writer *w, const int64_t *v)
+static void put_map(struct skep_segment_writer *w, const struct skep_map_in *in,
+                    const struct skep_map_fit *fit, uint32_t key)
+{
+    skep_buf_reset(&w->chunk);
+    skep_map_put(in, fit, key, &w->chunk);
+    w->required |= SKEP_SEGMENT_NEEDS_CODECS;
+}
+
+bool skep_segment__derive_from(struct skep_segment_writer *w, const int64_t *v, uint32_t base,
+                               size_t most)
+{
+    unsigned n = SKEP_MIN(w->n_bases, (unsigned)SKEP_WBASES), i = 0;
+    while (i < n && w->bases[i].key != base)
+        i++;
+    if (i == n)
+        return false;
+    struct skep_map_in in = map_input(w, &w->bases[i], v);
+    struct skep_map_fit fit;
+    bool looked;
+    if (!skep_map_try(&in, &fit, &looked))
+        return false;
+    bool pays = fit.bytes <= most;
+    if (pays)
+        put_map(w, &in, &fit, base);
+    skep_map_fit_done(&fit);
+    return pays;
+}
+
+bool skep_segment__derive(struct skep_segment_writer *w, const int64_t *v, uint32_t *ret_base)
 {
     struct skep_map_fit best = {.bytes = SIZE_MAX};
     unsigned best_at = 0, n = SKEP_MIN(w->n_bases, (unsigned)SKEP_WBASES);
@@ -104,9 +132,8 @@ bool skep_segment__derive(struct skep_segment_writer *w, const int64_t *v)
     bool pays = best.bytes < other;
     if (pays) {
         struct skep_map_in in = map_input(w, &w->bases[best_at], v);
-        skep_buf_reset(&w->chunk);
-        skep_map_put(&in, &best, w->bases[best_at].key, &w->chunk);
-        w->required |= SKEP_SEGMENT_NEEDS_CODECS;
+        *ret_base = w->bases[best_at].key;
+        put_map(w, &in, &best, *ret_base);
     }
     skep_map_fit_done(&best);
     return pays;

@@ -25,7 +25,10 @@ enum {
     SEGMENT_DICT_FEW = 128, /* new strings of a column of few values, a quarter of these at most */
     SEGMENT_DICTS_BYTES = 2 << 20,
     LOCAL_DICT_BYTES = 1 << 20,
-    LOCAL_REST = 7 /* row groups */
+    LOCAL_REST = 7,        /* row groups */
+    HABIT_SLACK = 64,      /* bytes */
+    USUAL_LEAST = 4 << 10, /* bytes of strings for which a habit holds */
+    USUAL_MOST = 8 << 20
 };
 
 void skep_segment__put_entry(struct skep_segment_writer *w, const struct skep_column_entry *e)
@@ -150,6 +153,60 @@ static void put_zones(struct skep_segment_writer *w, bool f64, struct skep_colum
     w->required |= SKEP_SEGMENT_NEEDS_CODECS;
 }
 
+static uint32_t slot_of(uint32_t key)
+{
+    return key < SKEP_SEGMENT_FIELD_KEY ? key : SKEP_COL_COUNT + key - SKEP_SEGMENT_FIELD_KEY;
+}
+
+/* Is ORDINAL, of all rows, to be held against the first base? */
+static bool may_lag(const struct skep_segment_writer *w, uint32_t key)
+{
+    return key == SKEP_COL_ORDINAL && w->n_bases > 0 && w->col.n == w->n_rows;
+}
+
+static void put_by(struct skep_segment_writer *w, const struct skep_codec_ops *codec,
+                   const struct skep_codec_in *in)
+{
+    skep_buf_reset(&w->chunk);
+    codec->encode(in, &w->chunk);
+}
+
+/* As the row groups before.  False: it does not fit any more, w->chunk is anything. */
+static bool put_by_habit(struct skep_segment_writer *w, uint32_t key, const struct skep_whabit *h,
+                         const struct skep_codec_in *in)
+{
+    size_t share = h->share + h->share / 4;
+    size_t most = (size_t)((uint64_t)share * in->n / SKEP_WHABIT_VALUES) + HABIT_SLACK;
+    if (h->codec == SKEP_CODEC_MAP)
+        return skep_segment__derive_from(w, in->ints, h->base, most);
+    if (h->codec == SKEP_CODEC_LAG)
+        return may_lag(w, key) && skep_lag_put(w, &w->bases[0], in->ints, most);
+    const struct skep_codec_ops *codec = skep_codec_find(h->codec);
+    if (codec->score(in) > most)
+        return false;
+    put_by(w, codec, in);
+    return true;
+}
+
+/* The smallest encoding of all into w->chunk. */
+static void put_smallest(struct skep_segment_writer *w, uint32_t key, struct skep_whabit *h,
+                         const struct skep_codec_in *in)
+{
+    if (skep_segment__derive(w, in->ints, &h->base)) {
+        h->codec = SKEP_CODEC_MAP;
+    } else {
+        size_t bytes;
+        const struct skep_codec_ops *codec = skep_codec_choose(in, &bytes);
+        h->codec = codec->id;
+        if (may_lag(w, key) && skep_lag_put(w, &w->bases[0], in->ints, bytes))
+            h->codec = SKEP_CODEC_LAG;
+        else
+            put_by(w, codec, in);
+    }
+    h->rest = SKEP_WHABIT_REST;
+    h->share = (size_t)((uint64_t)w->chunk.n * SKEP_WHABIT_VALUES / in->n);
+}
+
 /* Encode integers, or codes, of w->col. */
 static skep_rc put_ints(struct skep_segment_writer *w, const int64_t *v, bool f64, bool zones,
                         struct skep_column_entry *e, skep_err *err)
@@ -157,22 +214,18 @@ static skep_rc put_ints(struct skep_segment_writer *w, const int64_t *v, bool f6
     bool codes = (e->flags & (SKEP_ENTRY_DICT_SEGMENT | SKEP_ENTRY_DICT_LOCAL)) != 0 ||
                  e->key == SKEP_COL_RESOURCE || e->key == SKEP_COL_SCOPE;
     struct skep_codec_in in = {.n = w->col.n, .f64 = f64, .codes = codes, .ints = v};
-    /* A constant is read as one: nothing is faster. */
-    if (skep_codec_constant.score(&in) == SIZE_MAX && skep_segment__derive(w, v)) {
-        e->codec = SKEP_CODEC_MAP;
+    struct skep_whabit *h = &w->habits[slot_of(e->key)].ints;
+    if (skep_codec_constant.score(&in) != SIZE_MAX) { /* read as one: nothing is faster */
+        e->codec = SKEP_CODEC_CONSTANT;
+        put_by(w, &skep_codec_constant, &in);
     } else {
-        size_t bytes;
-        const struct skep_codec_ops *codec = skep_codec_choose(&in, &bytes);
-        e->codec = codec->id;
-        if (e->key == SKEP_COL_ORDINAL && w->n_bases > 0 && w->col.n == w->n_rows &&
-            skep_lag_put(w, &w->bases[0], v, bytes)) {
-            e->codec = SKEP_CODEC_LAG;
-        } else {
-            skep_buf_reset(&w->chunk);
-            codec->encode(&in, &w->chunk);
-        }
-        if (e->codec == SKEP_CODEC_LAG || codec == &skep_codec_classes ||
-            codec == &skep_codec_dclasses)
+        if (h->rest == 0 || !put_by_habit(w, e->key, h, &in))
+            put_smallest(w, e->key, h, &in);
+        else
+            h->rest--;
+        e->codec = h->codec;
+        if (e->codec == SKEP_CODEC_LAG || e->codec == SKEP_CODEC_CLASSES ||
+            e->codec == SKEP_CODEC_DCLASSES)
             w->required |= SKEP_SEGMENT_NEEDS_CODECS;
     }
     if (zones)
@@ -182,18 +235,36 @@ static skep_rc put_ints(struct skep_segment_writer *w, const int64_t *v, bool f6
     return skep_segment__put_chunk(w, skep_buf_bytes(&w->chunk), &e->data, err);
 }
 
+/* The codec that was best lately, or is now.  Few strings, or very many bytes, are always looked
+ * at. */
+static const struct skep_codec_ops *string_codec(struct skep_whabit *h,
+                                                 const struct skep_codec_in *in, size_t plain)
+{
+    bool usual = h && plain >= USUAL_LEAST && plain <= USUAL_MOST;
+    if (usual && h->rest > 0) {
+        h->rest--;
+        return skep_codec_find(h->codec);
+    }
+    const struct skep_codec_ops *codec = skep_codec_choose(in, NULL);
+    if (usual)
+        *h = (struct skep_whabit){.codec = codec->id, .rest = SKEP_WHABIT_REST};
+    return codec;
+}
+
 skep_rc skep_segment__put_strings(struct skep_segment_writer *w, const skep_str *strs, uint32_t n,
-                                  struct skep_chunk_ref *ret, uint8_t *ret_codec, skep_err *err)
+                                  struct skep_whabit *habit, struct skep_chunk_ref *ret,
+                                  uint8_t *ret_codec, skep_err *err)
 {
     struct skep_codec_in in = {.n = n, .strs = strs};
-    const struct skep_codec_ops *codec = skep_codec_choose(&in, NULL);
-    skep_buf_reset(&w->chunk);
-    codec->encode(&in, &w->chunk);
+    size_t plain = skep_codec_str.score(&in);
+    const struct skep_codec_ops *codec = string_codec(habit, &in, plain);
+    put_by(w, codec, &in);
     /* Scores of string codecs are estimates: look at what came out. */
-    if (codec != &skep_codec_str && w->chunk.n > skep_codec_str.score(&in)) {
+    if (codec != &skep_codec_str && w->chunk.n > plain) {
         codec = &skep_codec_str;
-        skep_buf_reset(&w->chunk);
-        codec->encode(&in, &w->chunk);
+        put_by(w, codec, &in);
+        if (habit)
+            habit->rest = 0;
     }
     *ret_codec = codec->id;
     if (codec == &skep_codec_tmpl)
@@ -208,7 +279,7 @@ skep_rc skep_segment__put_dict(struct skep_segment_writer *w, const struct skep_
     skep_str *strs = skep_malloc(d->n * sizeof *strs);
     for (uint32_t i = 0; i < d->n; i++)
         strs[i] = skep_wdict__str(d, i);
-    skep_rc rc = skep_segment__put_strings(w, strs, d->n, ret, ret_codec, err);
+    skep_rc rc = skep_segment__put_strings(w, strs, d->n, NULL, ret, ret_codec, err);
     skep_free(strs);
     return rc;
 }
@@ -232,7 +303,8 @@ static skep_rc put_local(struct skep_segment_writer *w, struct skep_column_entry
     skep_str *strs = skep_malloc(d->n * sizeof *strs);
     for (uint32_t i = 0; i < d->n; i++)
         strs[i] = skep_wdict__str(d, i);
-    skep_rc rc = skep_segment__put_strings(w, strs, d->n, &e->dict, &e->dict_codec, err);
+    skep_rc rc = skep_segment__put_strings(w, strs, d->n, &w->habits[slot_of(e->key)].strs,
+                                           &e->dict, &e->dict_codec, err);
     if (rc == SKEP_OK)
         rc = put_filter(w, e, strs, d->n, e->dict.length, err);
     skep_free(strs);
@@ -256,7 +328,8 @@ static skep_rc put_direct(struct skep_segment_writer *w, struct skep_column_entr
         do
             bytes += c->strs[to++].n;
         while (to < c->n && bytes + c->strs[to].n <= SKEP_SEGMENT_PART_BYTES);
-        rc = skep_segment__put_strings(w, c->strs + at, to - at, &e->data, &e->codec, err);
+        rc = skep_segment__put_strings(w, c->strs + at, to - at, &w->habits[slot_of(e->key)].strs,
+                                       &e->data, &e->codec, err);
         skep_buf_u32(&list, at);
         skep_buf_u32(&list, e->codec);
         skep_segment__put_ref(&list, &e->data);
@@ -283,11 +356,15 @@ static size_t strings_size(const skep_str *strs, uint32_t n)
 }
 
 /* Is a dictionary of the row group (w->local, codes in w->tmp) smaller than the strings? */
-static bool local_dict_pays(struct skep_segment_writer *w)
+static bool local_dict_pays(struct skep_segment_writer *w, struct skep_whabits *h)
 {
     const struct skep_wdict *d = &w->local;
     if (d->n <= w->col.n / 8)
         return true;
+    if (h->local > 0) { /* it did lately */
+        h->local--;
+        return true;
+    }
     struct skep_codec_in in = {.n = w->col.n, .codes = true, .ints = w->tmp};
     size_t codes;
     skep_codec_choose(&in, &codes);
@@ -297,7 +374,9 @@ static bool local_dict_pays(struct skep_segment_writer *w)
     size_t with = codes + strings_size(strs, d->n);
     skep_free(strs);
     skep_segment__spell(w);
-    return with <= strings_size(w->col.strs, w->col.n);
+    bool pays = with <= strings_size(w->col.strs, w->col.n);
+    h->local = pays ? SKEP_WHABIT_REST : 0;
+    return pays;
 }
 
 /* Strings that a column of n values may bring to the segment's dictionary.  Few values bring a
@@ -313,8 +392,7 @@ static uint32_t most_new(uint32_t n)
 static skep_rc put_str_column(struct skep_segment_writer *w, uint32_t key,
                               struct skep_column_entry *e, skep_err *err)
 {
-    uint32_t slot =
-        key < SKEP_SEGMENT_FIELD_KEY ? key : SKEP_COL_COUNT + key - SKEP_SEGMENT_FIELD_KEY;
+    uint32_t slot = slot_of(key);
     struct skep_wdict *d = &w->dicts[slot];
     if (!w->dict_off[slot]) {
         size_t before = d->bytes_n;
@@ -334,7 +412,8 @@ static skep_rc put_str_column(struct skep_segment_writer *w, uint32_t key,
         w->local_rest[slot]--;
         return put_direct(w, e, err);
     }
-    if (skep_wdict__map(w, &w->local, max_n, LOCAL_DICT_BYTES) && local_dict_pays(w)) {
+    if (skep_wdict__map(w, &w->local, max_n, LOCAL_DICT_BYTES) &&
+        local_dict_pays(w, &w->habits[slot])) {
         e->flags |= SKEP_ENTRY_DICT_LOCAL;
         e->dict_n = w->local.n;
         SKEP_TRY(put_ints(w, w->tmp, false, false, e, err));

@@ -538,10 +538,12 @@ static skep_rc prepare(struct skep_segment_writer *w, skep_err *err)
     SKEP_TRY(collect_fields(w, err));
     SKEP_TRY(collect_lists(w, &w->resources, true, err));
     SKEP_TRY(collect_lists(w, &w->scopes, false, err));
-    SKEP_TRY(skep_segment__charge(w, (uint64_t)w->n_fields * (sizeof *w->dicts + 7), err));
+    SKEP_TRY(skep_segment__charge(
+        w, (uint64_t)w->n_fields * (sizeof *w->dicts + sizeof *w->habits + 7), err));
     w->dicts = skep_alloc_n(struct skep_wdict, SKEP_COL_COUNT + w->n_fields);
     w->dict_off = skep_alloc_n(bool, SKEP_COL_COUNT + w->n_fields);
     w->local_rest = skep_alloc_n(uint8_t, SKEP_COL_COUNT + w->n_fields);
+    w->habits = skep_alloc_n(struct skep_whabits, SKEP_COL_COUNT + w->n_fields);
     w->dense = skep_alloc_n(bool, w->n_fields + 1);
     w->present_here = skep_alloc_n(uint32_t, w->n_fields + 1);
     return skep_order_new(w->job, &w->order, err);
@@ -577,11 +579,11 @@ static void free_writer(struct skep_segment_writer *w)
     skep_wdict__done(&w->local);
     skep_segment__free_filters(w);
     void *blocks[] = {
-        w->rows,          w->slots,    w->source_first, w->col.bitmap, w->packed_ints,
-        w->col.strs,      w->col.ids,  w->present,      w->tokens,     w->token_codes,
-        w->domains,       w->row_ints, w->tmp,          w->span_ids,   w->run_starts,
-        w->row_slots,     w->dicts,    w->dict_off,     w->local_rest, w->dense,
-        w->bitmap_copies, w->readers,  w->field_maps,   w->fields,     w->present_here};
+        w->rows,         w->slots,    w->source_first,  w->col.bitmap,  w->packed_ints, w->col.strs,
+        w->col.ids,      w->present,  w->tokens,        w->token_codes, w->domains,     w->row_ints,
+        w->tmp,          w->span_ids, w->run_starts,    w->row_slots,   w->dicts,       w->dict_off,
+        w->local_rest,   w->dense,    w->bitmap_copies, w->readers,     w->field_maps,  w->fields,
+        w->present_here, w->habits};
     for (size_t i = 0; i < SKEP_ARRAY_LEN(blocks); i++)
         skep_free(blocks[i]);
     for (unsigned i = 0; i < SKEP_WBASES; i++) {

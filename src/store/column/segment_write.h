@@ -76,6 +76,20 @@ struct skep_wcolumn {
     skep_trace_id *ids;
 };
 
+/* How a column was encoded when all was tried last: taken again for some row groups, while it comes
+ * out about as small. */
+struct skep_whabit {
+    uint8_t codec; /* enum skep_codec_id */
+    uint8_t rest;  /* row groups to go before all is tried again; 0 = none known */
+    uint32_t base; /* of SKEP_CODEC_MAP: its key */
+    size_t share;  /* bytes of SKEP_WHABIT_VALUES values */
+};
+enum { SKEP_WHABIT_REST = 7, SKEP_WHABIT_VALUES = 65536 };
+struct skep_whabits {
+    struct skep_whabit ints, strs;
+    uint8_t local; /* row groups for which a dictionary of one is taken to pay */
+};
+
 struct skep_segment_writer {
     const struct skep_segment_job *job;
     uint64_t charged_bytes;
@@ -93,7 +107,8 @@ struct skep_segment_writer {
     struct skep_wdict *dicts; /* [SKEP_COL_COUNT + n_fields]: segment dictionaries */
     bool *dict_off;           /* this column gave its segment dictionary up */
     uint8_t *local_rest;      /* row groups to go before a dictionary of one is tried again */
-    size_t dict_bytes;        /* in all of them */
+    struct skep_whabits *habits; /* [SKEP_COL_COUNT + n_fields] */
+    size_t dict_bytes;           /* in all of them */
     uint32_t n_dense;
     bool *dense;            /* [n_fields]: has a dense column somewhere */
     uint32_t *present_here; /* [n_fields]: values in the row group */
@@ -214,9 +229,11 @@ SKEP_NODISCARD skep_rc skep_segment__encode(struct skep_segment_writer *w, uint3
 SKEP_NODISCARD skep_rc skep_segment__put_bitmap(struct skep_segment_writer *w,
                                                 struct skep_column_entry *e, skep_err *err);
 void skep_segment__put_entry(struct skep_segment_writer *w, const struct skep_column_entry *e);
-/* Encode strings with the best codec; the chunk is not longer than SKEP_SEGMENT_CHUNK_MAX. */
+/* Encode strings with the best codec; the chunk is not longer than SKEP_SEGMENT_CHUNK_MAX.
+ * habit: of the column; NULL = none. */
 SKEP_NODISCARD skep_rc skep_segment__put_strings(struct skep_segment_writer *w,
                                                  const skep_str *strs, uint32_t n,
+                                                 struct skep_whabit *habit,
                                                  struct skep_chunk_ref *ret, uint8_t *ret_codec,
                                                  skep_err *err);
 SKEP_NODISCARD skep_rc skep_segment__put_dict(struct skep_segment_writer *w,
@@ -230,7 +247,10 @@ void skep_segment__add_base(struct skep_segment_writer *w, uint32_t key, uint8_t
                             const int64_t *codes);
 /* Encode v, the values of w->col, as a function of a base into w->chunk, if that is the smallest.
  */
-bool skep_segment__derive(struct skep_segment_writer *w, const int64_t *v);
+bool skep_segment__derive(struct skep_segment_writer *w, const int64_t *v, uint32_t *ret_base);
+/* The same with this base alone, if that takes at most so many bytes. */
+bool skep_segment__derive_from(struct skep_segment_writer *w, const int64_t *v, uint32_t base,
+                               size_t most);
 /* Encode w->col.bitmap into w->chunk; returns how (enum skep_presence), BITMAP: as it is. */
 uint8_t skep_segment__pack_presence(struct skep_segment_writer *w);
 
