@@ -310,6 +310,18 @@ skep_rc skep_query__order(struct skep_query_job *j, const struct skep_query_cell
     return SKEP_OK;
 }
 
+size_t skep_query__most(const struct skep_plan *plan)
+{
+    struct skep_order first = {true, skep_plan_first_value(plan), true};
+    if (plan->n_orders > 0)
+        first = plan->orders[0];
+    bool by_count = first.by_agg && first.descending && first.index < plan->n_aggs &&
+                    plan->aggs[first.index].op == SKEP_AGG_COUNT;
+    if (!by_count || plan->n_havings > 0)
+        return 0;
+    return plan->limit ? plan->limit : DEFAULT_LIMIT;
+}
+
 skep_rc skep_query__select(const struct skep_run_opts *opts, struct skep_partial *p, uint32_t **ret,
                            size_t *ret_n, uint64_t *ret_all, skep_err *err)
 {

@@ -31,6 +31,7 @@ static skep_rc run(struct skep_query_job *j, const struct skep_plan *plan,
     j->run_opts = *j->opts;
     /* The groups that are asked for by name all stay. */
     j->run_opts.select = plan->n_only_groups == 0 ? skep_query__select : NULL;
+    j->run_opts.most = j->run_opts.select ? skep_query__most(plan) : 0;
     SKEP_TRY(skep_store_run(j->store, plan, &j->run_opts, &answer, err));
     skep_assert(answer.partial != NULL);
     j->rows_examined += answer.rows_examined;

@@ -70,6 +70,8 @@ SKEP_NODISCARD skep_rc skep_query__order(struct skep_query_job *j, const struct 
 SKEP_NODISCARD skep_rc skep_query__select(const struct skep_run_opts *opts, struct skep_partial *p,
                                           uint32_t **ret, size_t *ret_n, uint64_t *ret_all,
                                           skep_err *err);
+/* skep_run_opts.most: the limit, where groups stand by their COUNT first, and all of them pass. */
+size_t skep_query__most(const struct skep_plan *plan);
 /* Key values of a tuple: ret[n_groups], borrowed from the partial. */
 void skep_query__keys(const struct skep_partial *p, uint32_t tuple, skep_value *ret);
 SKEP_NODISCARD skep_rc skep_query__no_memory(skep_err *err);

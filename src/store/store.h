@@ -52,6 +52,9 @@ struct skep_run_opts {
      * once. Returns SKEP_OK | SKEP_ENOMEM. */
     skep_rc (*select)(const struct skep_run_opts *opts, struct skep_partial *p, uint32_t **ret,
                       size_t *ret_n, uint64_t *ret_all, skep_err *err);
+    /* > 0: select() chooses among the groups of the `most` greatest COUNTs, with those that come as
+     * often as the least of them, and any other group passes the havings. */
+    size_t most;
 };
 
 /* One answer, by plan kind.  In opts->arena, but for the partials (skep_partial_free). */

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Queries by the numbers, straight on segment files.
  *
- *   bench_query [-t THREADS] [-n ROUNDS] [-q NAME] [-m MIB] [-k MIB] SEGMENT...
+ *   bench_query [-t THREADS] [-n ROUNDS] [-q NAME] [-m MIB] [-k MIB] [-c MIB] SEGMENT...
  *
  * Each query runs ROUNDS (5) times; the first one (cold cache) and the best are printed, with the
  * CPU time of all threads (least of the rounds), the rows it looked at, the groups of its answer
  * and the most it took of its budget. THREADS (cores - 1) help the calling one. -m is the budget of
  * a question (2048), "refused" when it does not suffice; -k the size of the cache of partial
- * answers (0: none is kept, each round does all the work). */
+ * answers (0: none is kept, each round does all the work), -c that of the cache of chunks (6144).
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -413,9 +414,9 @@ static void find_trace(void)
     r->ops->close(r);
 }
 
-static void open_all(char **paths, unsigned n)
+static void open_all(char **paths, unsigned n, uint64_t cache_mib)
 {
-    struct skep_cache *cache = skep_cache_new(NULL, UINT64_C(6) << 30);
+    struct skep_cache *cache = skep_cache_new(NULL, cache_mib << 20);
     skep_err err;
     snap = skep_calloc(1, sizeof *snap + n * sizeof snap->sets[0]);
     atomic_store(&snap->refs, 1);
@@ -436,7 +437,7 @@ int main(int argc, char **argv)
 {
     unsigned threads = skep_n_cores() - 1, rounds = 5;
     const char *only = NULL;
-    uint64_t kept_mib = 0;
+    uint64_t kept_mib = 0, cache_mib = 6144;
     int at = 1;
     for (; at + 1 < argc && argv[at][0] == '-'; at += 2) {
         if (argv[at][1] == 't')
@@ -447,6 +448,8 @@ int main(int argc, char **argv)
             budget_mib = strtoull(argv[at + 1], NULL, 10);
         else if (argv[at][1] == 'k')
             kept_mib = strtoull(argv[at + 1], NULL, 10);
+        else if (argv[at][1] == 'c')
+            cache_mib = strtoull(argv[at + 1], NULL, 10);
         else
             only = argv[at + 1];
     }
@@ -454,7 +457,7 @@ int main(int argc, char **argv)
         printf("bench_query: name segment files (bench_segment writes one)\n");
         return 0;
     }
-    open_all(argv + at, (unsigned)(argc - at));
+    open_all(argv + at, (unsigned)(argc - at), cache_mib);
     find_trace();
     partials = kept_mib ? skep_partials_new(NULL, kept_mib << 20) : NULL;
     pool = threads ? skep_pool_new("bench", threads) : NULL;

@@ -226,13 +226,14 @@ static void budgets(void **state)
  * where that is too much, of a part of it at a time. */
 enum { MANY_ROWS = 330000, MANY_KEYS = 300000 };
 
-static struct skep_rowset *many_sessions(void)
+static struct skep_rowset *many_sessions(uint32_t sample_rate)
 {
     struct skep_batch *b = skep_batch_new(NULL, REF_T0);
     for (uint32_t i = 0; i < MANY_ROWS; i++) {
         char text[32];
         uint32_t row = skep_batch_row(b, SKEP_KIND_SPAN, REF_T0 + i, SKEP_SOURCE_OTLP);
         b->duration_ns[row] = (int64_t)i * 1000000;
+        b->sample_rate[row] = sample_rate;
         int n = snprintf(text, sizeof text, "session-%06u", (i * 7919u) % MANY_KEYS);
         skep_batch_put(b, SKEP_SCOPE_ATTRIBUTE, SKEP_STR("session"),
                        (skep_value){.type = SKEP_TYPE_STRING, .s = {text, (size_t)n}});
@@ -242,66 +243,88 @@ static struct skep_rowset *many_sessions(void)
     return part;
 }
 
-static void check_many(const struct skep_plan *p, const struct skep_result *r)
+/* Ways to ask for them: by how often they came and no more, or with another aggregate. */
+enum many { MOST, LEAST, BY_NAME, TWICE, FILTERED, SLOWEST, MANY_WAYS };
+
+static void check_many(enum many way, const struct skep_result *r, int64_t rate)
 {
-    bool having = p->n_havings > 0;
+    bool having = way == TWICE || way == SLOWEST;
     assert_int_equal(r->n_groups_total, having ? MANY_ROWS - MANY_KEYS : MANY_KEYS);
     assert_int_equal(r->n_groups, 20);
-    assert_int_equal(r->totals.values[0].i, MANY_ROWS); /* of all groups */
-    assert_int_equal(r->rows_examined, MANY_ROWS);      /* once, in however many passes */
-    for (unsigned g = 0; g < 20; g++) {                 /* twice each, by name */
-        assert_int_equal(r->groups[g].values[0].i, 2);
+    assert_int_equal(r->totals.values[0].i, MANY_ROWS * rate); /* of all groups */
+    assert_int_equal(r->rows_examined, MANY_ROWS);             /* once, in however many passes */
+    assert_int_equal(r->estimated, rate > 1);
+    for (unsigned g = 0; g < 20; g++) {
+        int64_t n = r->groups[g].values[0].i;
+        assert_true(way == BY_NAME || n == rate * (way == LEAST ? 1 : 2)); /* all, by name */
         int by_name = g == 0 ? -1 : skep_str_cmp(r->groups[g - 1].key[0].s, r->groups[g].key[0].s);
-        assert_true(p->n_orders > 0 || by_name < 0);
+        assert_true(way == SLOWEST || (way == BY_NAME) == (by_name > 0) || g == 0);
     }
-    if (p->n_aggs > 1) /* the last row of all, which is the second of its session */
+    if (way == BY_NAME)
+        assert_true(skep_str_eq(r->groups[0].key[0].s, SKEP_STR("session-299999")));
+    if (way == SLOWEST) /* the last row of all, which is the second of its session */
         assert_true(r->totals.values[1].f == MANY_ROWS - 1 &&
-                    (p->n_orders == 0 || r->groups[0].values[1].f == MANY_ROWS - 1));
+                    r->groups[0].values[1].f == MANY_ROWS - 1);
+}
+
+static void ask_many(struct skep_rowset *part, enum many way, unsigned mib, struct skep_pool *pool,
+                     int64_t rate)
+{
+    const struct skep_field_ref group = {.name = SKEP_STR("session")};
+    const struct skep_agg aggs[] = {{.op = SKEP_AGG_COUNT},
+                                    {.op = SKEP_AGG_MAX, .field.name = SKEP_STR("duration_ms")}};
+    const struct skep_order orders[MANY_WAYS] = {
+        [LEAST] = {.by_agg = true, .index = 0, .descending = false},
+        [BY_NAME] = {.index = 0, .descending = true},
+        [SLOWEST] = {.by_agg = true, .index = 1, .descending = true}};
+    const struct skep_having twice = {.agg = 0, .op = SKEP_CMP_GE, .value = 2.0 * (double)rate};
+    const struct skep_expr there = {.op = SKEP_EXPR_TEST,
+                                    .test = {.field = group, .op = SKEP_CMP_EXISTS}};
+    struct skep_plan p = {.kind = SKEP_PLAN_AGGREGATE,
+                          .range = {REF_T0, REF_T0 + MANY_ROWS},
+                          .filter = way == FILTERED ? &there : NULL,
+                          .groups = &group,
+                          .n_groups = 1,
+                          .aggs = aggs,
+                          .n_aggs = way == SLOWEST ? 2 : 1,
+                          .orders = &orders[way],
+                          .n_orders = way == LEAST || way == BY_NAME || way == SLOWEST,
+                          .havings = &twice,
+                          .n_havings = way == TWICE || way == SLOWEST,
+                          .limit = 20};
+    struct ref_store s;
+    struct skep_arena a;
+    struct skep_budget budget;
+    struct skep_result *r = NULL;
+    skep_err err;
+    skep_arena_init(&a, "answer", NULL);
+    skep_budget_init(&budget, "query", (uint64_t)mib << 20, NULL);
+    struct skep_run_opts opts = {.arena = &a, .budget = &budget};
+    struct skep_rowset *set = skep_rowset_ref(part);
+    ref_store_init(&s, ref_snapshot(&set, NULL, 1), pool);
+    skep_rc rc = skep_query_aggregate(&s.base, &p, &opts, &r, &err);
+    if (rc != (mib == 1 ? SKEP_ENOMEM : SKEP_OK)) /* a row group's alone are more */
+        fail_msg("%u MiB, %d: %s", mib, (int)way, rc == SKEP_OK ? "answered" : err.text);
+    if (rc == SKEP_OK)
+        check_many(way, r, rate);
+    assert_int_equal(skep_budget_used(&budget), 0);
+    skep_snapshot_unref(s.snap);
+    skep_arena_done(&a);
 }
 
 static void very_many_groups(void **state)
 {
     (void)state;
+    static const unsigned mib[] = {100, 32, 14, 1};
     struct skep_pool *pool = skep_pool_new("test", 1);
-    struct skep_rowset *part = many_sessions();
-    struct skep_field_ref group = {.name = SKEP_STR("session")};
-    struct skep_agg aggs[] = {{.op = SKEP_AGG_COUNT},
-                              {.op = SKEP_AGG_MAX, .field.name = SKEP_STR("duration_ms")}};
-    struct skep_order slowest = {.by_agg = true, .index = 1, .descending = true};
-    struct skep_having twice = {.agg = 0, .op = SKEP_CMP_GE, .value = 2};
-    static const unsigned mib[] = {100, 32, 24, 1};
-    for (unsigned i = 0; i < 8; i++) {
-        bool more = i % 2;
-        struct skep_plan p = {.kind = SKEP_PLAN_AGGREGATE,
-                              .range = {REF_T0, REF_T0 + MANY_ROWS},
-                              .groups = &group,
-                              .n_groups = 1,
-                              .aggs = aggs,
-                              .n_aggs = more ? 2 : 1,
-                              .orders = &slowest,
-                              .n_orders = more,
-                              .havings = &twice,
-                              .n_havings = more,
-                              .limit = 20};
-        struct ref_store s;
-        struct skep_arena a;
-        struct skep_budget budget;
-        struct skep_result *r = NULL;
-        skep_err err;
-        skep_arena_init(&a, "answer", NULL);
-        skep_budget_init(&budget, "query", (uint64_t)mib[i / 2] << 20, NULL);
-        struct skep_run_opts opts = {.arena = &a, .budget = &budget};
-        struct skep_rowset *set = skep_rowset_ref(part);
-        ref_store_init(&s, ref_snapshot(&set, NULL, 1), i / 2 % 2 ? pool : NULL);
-        skep_rc rc = skep_query_aggregate(&s.base, &p, &opts, &r, &err);
-        if (rc != (mib[i / 2] == 1 ? SKEP_ENOMEM : SKEP_OK)) /* a row group's alone are more */
-            fail_msg("%u MiB: %s", mib[i / 2], rc == SKEP_OK ? "answered" : err.text);
-        if (rc == SKEP_OK)
-            check_many(&p, r);
-        assert_int_equal(skep_budget_used(&budget), 0);
-        skep_snapshot_unref(s.snap);
-        skep_arena_done(&a);
-    }
+    struct skep_rowset *part = many_sessions(1);
+    for (unsigned way = 0; way < MANY_WAYS; way++)
+        for (unsigned i = 0; i < 4; i++)
+            ask_many(part, (enum many)way, mib[i], (way + i) % 2 ? pool : NULL, 1);
+    skep_rowset_unref(part);
+    part = many_sessions(3); /* each stands for three */
+    ask_many(part, MOST, 100, NULL, 3);
+    ask_many(part, FILTERED, 14, NULL, 3);
     skep_pool_free(pool);
     skep_rowset_unref(part);
 }

@@ -13,6 +13,7 @@
 #pragma once
 
 #include "agg/agg.h"
+#include "agg/counts.h"
 #include "event/view.h"
 #include "store/column/exec.h"
 
@@ -545,6 +546,9 @@ SKEP_NODISCARD skep_rc skep_x__keep_related(struct skep_x_query *q, skep_err *er
 bool skep_x__kept(const struct skep_x_query *q, uint32_t set);
 /* A worker begins a morsel of c->set. */
 SKEP_NODISCARD skep_rc skep_x__keep_enter(struct skep_x_ctx *c, skep_err *err);
+/* Groups of so many values of one row group: would a partial of the set be kept?  If not, it is
+ * from now on as with skep_x__shards_go_direct. */
+void skep_x__keep_many(struct skep_x_ctx *c, uint32_t values);
 /* After a morsel: a partial that has grown large is added to the common one. */
 SKEP_NODISCARD skep_rc skep_x__keep_spill(struct skep_x_ctx *c, skep_err *err);
 /* After a run over the morsels: all contexts' and kept partials are the answer, or *ret_again: run
@@ -565,15 +569,24 @@ uint64_t skep_x__shards_open(const struct skep_x_query *q);
 bool skep_x__short(const struct skep_x_query *q);
 /* Add a partial's groups; src is unchanged.  Returns SKEP_OK | ENOMEM | ELIMIT. */
 SKEP_NODISCARD skep_rc skep_x__shards_add(struct skep_x_query *q, struct skep_partial *src);
-/* Add items of each shard, items[first[s] .. first[s + 1]), to its table by fn. */
-typedef skep_rc skep_x_feed_fn(void *arg, struct skep_partial *p, const uint32_t *items,
-                               unsigned n);
-SKEP_NODISCARD skep_rc skep_x__shards_feed(struct skep_x_query *q, const uint32_t *items,
+/* How items that were sorted by shard are added to the table of theirs. */
+struct skep_x_feed {
+    skep_rc (*add)(void *arg, struct skep_partial *p, uint32_t first, unsigned n);
+    skep_rc (*count)(void *arg, struct skep_counts *counts, uint32_t first, unsigned n);
+    void *arg;
+};
+/* Add items [first[s], first[s + 1]) to the table of each shard s. */
+SKEP_NODISCARD skep_rc skep_x__shards_feed(struct skep_x_query *q,
                                            const uint32_t first[SKEP_AGG_SHARDS + 1],
-                                           skep_x_feed_fn *fn, void *arg);
-/* Do keys come so rarely again that a worker's own table of them is of no use? */
+                                           const struct skep_x_feed *feed);
+/* Are the shards' tables counts? */
+bool skep_x__shards_counted(const struct skep_x_query *q);
+/* Are counts of many values added to the shards at once?  A worker's own table of them would save
+ * nothing.  Where they are counted only. */
 bool skep_x__shards_direct(const struct skep_x_query *q);
 void skep_x__shards_go_direct(struct skep_x_query *q);
+/* Some row stands for others. */
+void skep_x__shards_estimated(struct skep_x_query *q);
 /* Put groups off when memory is short. */
 void skep_x__shards_ease(struct skep_x_query *q);
 /* When all rows were added: finish the groups that took part.  *ret_again: others do now. */

@@ -28,8 +28,10 @@ enum {
     SPILL_SHARE = 16,
     SPILL_BYTES_REUSED = 64 << 20,
     SPILL_SHARE_REUSED = 6,
-    REUSE = 2,    /* look-ups for each group */
-    KEEP_MOST = 4 /* a question's partials together: so many of the largest */
+    REUSE = 2,          /* look-ups for each group */
+    KEEP_MOST = 4,      /* a question's partials together: so many of the largest */
+    MANY_VALUES = 4096, /* fewer stand in the caches, whatever table they are in */
+    GROUP_BYTES = 96    /* of a partial for each group with one short text and a count, about */
 };
 
 struct aside { /* one worker's partial of one set */
@@ -174,11 +176,25 @@ static void keep_none(struct skep_x_query *q)
 
 /* Is there room for the partials of all segments?  Those that push each other out are never found.
  */
-static bool worth_keeping(const struct skep_x_ctx *c)
+static bool worth_keeping(const struct skep_x_query *q, uint64_t bytes)
 {
-    const struct skep_x_keep *k = c->q->keep;
-    uint64_t bytes = skep_partial_bytes(c->partial), most = skep_partials_largest(c->q->partials);
-    return bytes <= most && bytes * k->n_able <= most * KEEP_MOST;
+    uint64_t most = skep_partials_largest(q->partials);
+    return bytes <= most && bytes * q->keep->n_able <= most * KEEP_MOST;
+}
+
+void skep_x__keep_many(struct skep_x_ctx *c, uint32_t values)
+{
+    struct skep_x_query *q = c->q;
+    struct skep_x_keep *k = q->keep;
+    uint64_t bytes = SKEP_MAX(skep_partial_bytes(c->partial), (uint64_t)values * GROUP_BYTES);
+    if (values < MANY_VALUES || !skep_x__shards_counted(q) || skep_x__shards_direct(q))
+        return;
+    skep_mutex_lock(&k->mu);
+    if (!k->sets[c->partial_set].able || !worth_keeping(q, bytes)) {
+        keep_none(q);
+        skep_x__shards_go_direct(q);
+    }
+    skep_mutex_unlock(&k->mu);
 }
 
 /* Where one segment's partial is too large to be kept, those of the others are too: it goes on over
@@ -191,7 +207,8 @@ skep_rc skep_x__keep_enter(struct skep_x_ctx *c, skep_err *err)
     if (c->partial && c->partial_set != set) {
         skep_mutex_lock(&k->mu);
         bool apart = k->sets[c->partial_set].able || k->sets[set].able;
-        if (apart && (!worth_keeping(c) || skep_x__short(c->q))) {
+        if (apart &&
+            (!worth_keeping(c->q, skep_partial_bytes(c->partial)) || skep_x__short(c->q))) {
             keep_none(c->q);
             apart = false;
         }
@@ -233,7 +250,7 @@ skep_rc skep_x__keep_spill(struct skep_x_ctx *c, skep_err *err)
         return SKEP_OK;
     }
     SKEP_TRY(skep_x__tally_settle(c, err));
-    if (c->lookups > 0 && !comes_again(c))
+    if (c->lookups > 0 && !comes_again(c) && skep_x__shards_counted(q))
         skep_x__shards_go_direct(q);
     c->lookups = 0;
     skep_mutex_lock(&q->keep->mu);

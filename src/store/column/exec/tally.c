@@ -252,75 +252,93 @@ static skep_rc settle_distinct(struct skep_x_ctx *c, const struct column *k, ske
 
 /* --- straight to the common tables --- */
 
+struct item { /* a code that was counted */
+    uint64_t hash;
+    uint32_t code, n;
+};
+
 struct direct {
     const struct column *k;
     int64_t weight;
+    const struct item *items; /* by shard */
 };
 
-static skep_rc direct_add(void *arg, struct skep_partial *p, const uint32_t *codes, unsigned n)
+static skep_rc direct_count(void *arg, struct skep_counts *counts, uint32_t first, unsigned n)
 {
     const struct direct *d = arg;
     SKEP_UNINIT uint64_t hashes[BATCH];
-    SKEP_UNINIT int64_t weights[BATCH];
-    SKEP_UNINIT struct skep_ids cells;
-    cells.constant = false;
+    SKEP_UNINIT skep_value values[BATCH];
     for (unsigned at = 0, m = 0; at < n; at += m) {
+        const struct item *items = d->items + first + at;
         m = SKEP_MIN(n - at, (unsigned)BATCH);
         for (unsigned i = 0; i < m; i++) {
-            skep_value v = skep_x__code_value(d->k->source, &d->k->coded, codes[at + i]);
-            hashes[i] = skep_x__code_hash(d->k->source, &d->k->coded, codes[at + i], &v);
+            values[i] = skep_x__code_value(d->k->source, &d->k->coded, items[i].code);
+            hashes[i] = items[i].hash;
+            if (d->k->coded.dict)
+                SKEP_PREFETCH(values[i].s.p);
         }
-        skep_keys_prefetch(&p->keys[0], hashes, m);
+        skep_counts_prefetch(counts, hashes, m);
         for (unsigned i = 0; i < m; i++) {
-            skep_value v = skep_x__code_value(d->k->source, &d->k->coded, codes[at + i]);
-            uint32_t key = 0;
-            SKEP_TRY(skep_keys_get(&p->keys[0], &v, hashes[i], &key));
-            SKEP_TRY(skep_partial_cell(p, key, 0, &cells.v[i]));
-            weights[i] = (int64_t)d->k->counts[codes[at + i]] * d->weight;
-        }
-        for (unsigned s = 0; s < p->n_states; s++) {
-            struct skep_agg_in in = {
-                .agg = p->states[s].agg, .sel = {m, NULL}, .cells = &cells, .weights = weights};
-            SKEP_TRY(p->states[s].ops->add(p->states[s].data, &in, &p->mem));
+            uint64_t rows = 0;
+            if (SKEP_MUL_OVERFLOW((uint64_t)items[i].n, (uint64_t)d->weight, &rows))
+                rows = UINT64_MAX;
+            SKEP_TRY(skep_counts_add(counts, &values[i], hashes[i], rows));
         }
     }
     return SKEP_OK;
 }
 
-/* Groups of so many different keys that a worker's own table only adds work: the counted codes go
- * to the tables of their shards; rows without one to the worker's. */
-static skep_rc settle_direct(struct skep_x_ctx *c, const struct column *k, skep_err *err)
+/* Was the code counted, and has it a value?  Its hash. */
+static bool counted_hash(const struct column *k, uint32_t code, uint64_t *ret)
 {
-    struct skep_x_tally *t = c->tally;
-    struct skep_x_query *q = c->q;
-    struct direct d = {k, t->weight};
-    uint64_t bytes = (uint64_t)k->coded.n * (sizeof(uint32_t) + 1);
-    if (skep_x__take(q, bytes) != SKEP_OK)
-        return skep_x__fail_memory(SKEP_ENOMEM, c, err);
-    uint32_t *codes = skep_malloc(k->coded.n * sizeof *codes + 1);
-    uint8_t *shards = skep_malloc(k->coded.n + 1);
-    uint32_t first[SKEP_AGG_SHARDS + 1] = {0}, at[SKEP_AGG_SHARDS];
-    uint64_t absent = t->rows;
-    for (uint32_t i = 0; i < k->coded.n; i++) {
-        shards[i] = UINT8_MAX;
-        skep_value v = k->counts[i] ? skep_x__code_value(k->source, &k->coded, i)
-                                    : (skep_value){.type = SKEP_TYPE_NULL};
-        if (v.type == SKEP_TYPE_NULL)
-            continue;
-        shards[i] = (uint8_t)skep_agg_shard(skep_x__code_hash(k->source, &k->coded, i, &v));
-        first[shards[i] + 1]++;
-        absent -= k->counts[i];
-    }
+    if (k->counts[code] == 0)
+        return false;
+    skep_value v = skep_x__code_value(k->source, &k->coded, code);
+    *ret = skep_x__code_hash(k->source, &k->coded, code, &v);
+    return v.type != SKEP_TYPE_NULL;
+}
+
+/* The codes that were counted, as items by shard.  Returns the rows of them. */
+static uint64_t sort_items(const struct column *k, struct item *items,
+                           uint32_t first[SKEP_AGG_SHARDS + 1])
+{
+    uint32_t at[SKEP_AGG_SHARDS];
+    uint64_t rows = 0, hash = 0;
+    memset(first, 0, (SKEP_AGG_SHARDS + 1) * sizeof first[0]);
+    for (uint32_t i = 0; i < k->coded.n; i++)
+        if (counted_hash(k, i, &hash)) {
+            first[skep_agg_shard(hash) + 1]++;
+            rows += k->counts[i];
+        }
     for (unsigned s = 0; s < SKEP_AGG_SHARDS; s++) {
         at[s] = first[s];
         first[s + 1] += first[s];
     }
     for (uint32_t i = 0; i < k->coded.n; i++)
-        if (shards[i] != UINT8_MAX)
-            codes[at[shards[i]]++] = i;
-    skep_rc rc = skep_x__shards_feed(q, codes, first, direct_add, &d);
-    skep_free(codes);
-    skep_free(shards);
+        if (counted_hash(k, i, &hash))
+            items[at[skep_agg_shard(hash)]++] = (struct item){hash, i, k->counts[i]};
+    return rows;
+}
+
+/* Groups of so many different values that a worker's own table only adds work: the counted codes go
+ * to the tables of their shards; rows without one to the worker's. */
+static skep_rc settle_direct(struct skep_x_ctx *c, const struct column *k, skep_err *err)
+{
+    struct skep_x_tally *t = c->tally;
+    struct skep_x_query *q = c->q;
+    struct direct d = {k, t->weight, NULL};
+    const struct skep_x_feed feed = {NULL, direct_count, &d};
+    uint32_t first[SKEP_AGG_SHARDS + 1];
+    uint64_t bytes = (uint64_t)k->coded.n * sizeof(struct item);
+    if (skep_x__take(q, bytes) != SKEP_OK)
+        return skep_x__fail_memory(SKEP_ENOMEM, c, err);
+    struct item *items = skep_malloc(bytes);
+    uint64_t absent = t->rows - sort_items(k, items, first);
+    d.items = items;
+    if (t->weight > 1)
+        skep_x__shards_estimated(q);
+    skep_rc rc = skep_x__shards_feed(q, first, &feed);
+    skep_free(items);
     skep_x__give(q, bytes);
     if (rc != SKEP_OK)
         return skep_x__fail_memory(rc, c, err);
@@ -336,9 +354,10 @@ static skep_rc settle_column(struct skep_x_ctx *c, const struct column *k, skep_
 {
     if (k->state != UINT32_MAX)
         return settle_distinct(c, k, err);
-    return k->name != UINT32_MAX && c->partial->n_buckets == 1 && skep_x__shards_direct(c->q)
-               ? settle_direct(c, k, err)
-               : settle_groups(c, k, err);
+    if (k->name != UINT32_MAX)
+        skep_x__keep_many(c, k->coded.n);
+    return k->name != UINT32_MAX && skep_x__shards_direct(c->q) ? settle_direct(c, k, err)
+                                                                : settle_groups(c, k, err);
 }
 
 skep_rc skep_x__tally_settle(struct skep_x_ctx *c, skep_err *err)
