@@ -342,7 +342,7 @@ skep_rc skep_wal_replay(struct skep_wal *w, uint64_t checkpoint, skep_wal_frame_
 {
     skep_assert(w->fd < 0 && fn && damage && ret_last);
     *damage = (struct skep_wal_damage){0};
-    w->synced_seq = checkpoint;
+    w->synced_seq = w->checkpoint = checkpoint; /* no other thread runs yet */
     w->n_doubts = 0;
     SKEP_TRY(read_heads(w, err));
     struct replay r = {.w = w,

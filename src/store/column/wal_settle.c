@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What replay has seen stays so, whatever the disk has of it.
  *
- *   a process was killed behind writes it had not synced     the files are synced
+ *   a process was killed behind writes it had not synced     files that are needed are synced
  *   ... behind a sync that failed                            nothing knows: reading shows frames
  *                                                            that the kernel has given up, and the
  *                                                            next sync says that all is well
@@ -43,10 +43,13 @@ static void drop_batch(struct batch *b)
     b->bytes = 0;
 }
 
+/* A file of which everything is in segments is not needed any more. */
 static skep_rc sync_files(struct skep_wal *w, skep_err *err)
 {
     for (unsigned i = 0; i < w->n; i++) {
         int fd;
+        if (w->files[i].max_seq <= w->checkpoint) /* no other thread runs yet */
+            continue;
         SKEP_TRY(
             w->os->open(w->os, skep_wal__path(w, w->files[i].epoch).s, SKEP_OPEN_WRITE, &fd, err));
         skep_rc rc = w->os->fsync(w->os, fd, err);

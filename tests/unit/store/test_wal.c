@@ -443,6 +443,33 @@ static void test_payload_is_no_frame(void **state)
     }
 }
 
+/* What a start has read is synced, but for files that nobody needs any more. */
+static void test_start_syncs(void **state)
+{
+    (void)state;
+    for (uint64_t checkpoint = 0; checkpoint <= 3; checkpoint++) {
+        struct mem_os *m = fresh(10);
+        struct fault_os f;
+        struct got g;
+        struct skep_wal_damage d;
+        uint64_t last;
+        skep_err err;
+        fault_os_init(&f, mem_os_ops(m));
+        f.only = "0000000000000001.log";
+        fault_os_arm(&f, FAULT_SYNC, INT64_MAX, 0, SKEP_EIO); /* counts */
+        struct skep_wal *w = reopen(&f.os, 0, &g, &d, &last);
+        assert_int_equal(skep_wal_start(w, 0, &err), SKEP_OK);
+        assert_int_equal(commit(w, 1, 3), SKEP_OK);
+        skep_wal_close(w);
+        int64_t before = f.seen;
+        w = reopen(&f.os, checkpoint, &g, &d, &last);
+        assert_int_equal(skep_wal_start(w, last, &err), SKEP_OK);
+        assert_int_equal(f.seen - before, checkpoint < 3);
+        skep_wal_close(w);
+        mem_os_free(m);
+    }
+}
+
 /* A file of version 1 has no nonce, and is read as ever. */
 static void test_version_1(void **state)
 {
@@ -743,6 +770,7 @@ int main(void)
         cmocka_unit_test(test_next_file_is_ready),
         cmocka_unit_test(test_payload_is_no_frame),
         cmocka_unit_test(test_version_1),
+        cmocka_unit_test(test_start_syncs),
         cmocka_unit_test(test_next_file_is_not_used),
         cmocka_unit_test(test_two_make_a_file),
         cmocka_unit_test(test_number_of_a_refused_commit),
