@@ -172,19 +172,42 @@ static void read_digits(struct tmpl_digits *d, skep_str needle)
     d->n = (uint32_t)needle.n;
 }
 
+static bool digits_at(const struct tmpl_opened *o, uint64_t at)
+{
+    const struct tmpl_digits *d = &o->digits;
+    for (uint32_t k = 0; k < d->n; k += 16)
+        if (tmpl_bits(o->records, at + (uint64_t)k * 4, SKEP_MIN(d->n - k, 16u) * 4) !=
+            d->words[k / 16])
+            return false;
+    return true;
+}
+
+/* The lowest bit of each of 16 digits that is `digit`. */
+SKEP_INLINE SKEP_WRAPS uint64_t equal_digits(uint64_t w, uint64_t digit)
+{
+    const uint64_t ones = 0x1111111111111111ull;
+    w ^= digit * ones;
+    w |= w >> 1;
+    return ~(w | w >> 2) & ones;
+}
+
+/* Sixteen digits at a time: where up to three begin that are the first sought, all are compared. */
 bool tmpl_digits_in(const struct tmpl_opened *o, uint64_t at, uint32_t digits)
 {
     const struct tmpl_digits *d = &o->digits;
-    unsigned head = SKEP_MIN(d->n, 16u) * 4;
-    for (uint32_t from = 0; from + d->n <= digits; from++, at += 4) {
-        if (tmpl_bits(o->records, at, head) != d->words[0])
-            continue;
-        uint32_t k = 16;
-        while (k < d->n && tmpl_bits(o->records, at + (uint64_t)k * 4,
-                                     SKEP_MIN(d->n - k, 16u) * 4) == d->words[k / 16])
-            k += 16;
-        if (k >= d->n)
-            return true;
+    const uint64_t first = d->words[0];
+    for (uint32_t from = 0; from + d->n <= digits; from += 14) {
+        uint64_t w = tmpl_bits(o->records, at + (uint64_t)from * 4, 64);
+        uint64_t begins = equal_digits(w, first & 15);
+        if (d->n > 1)
+            begins &= equal_digits(w, first >> 4 & 15) >> 4;
+        if (d->n > 2)
+            begins &= equal_digits(w, first >> 8 & 15) >> 8;
+        for (; begins; begins &= begins - 1) {
+            uint32_t pos = from + SKEP_CTZ64(begins) / 4;
+            if (pos + d->n <= digits && digits_at(o, at + (uint64_t)pos * 4))
+                return true;
+        }
     }
     return false;
 }
