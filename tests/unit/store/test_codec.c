@@ -329,28 +329,35 @@ static void check_contains(struct rng *r, const struct skep_codec_ops *c,
     skep_codec_scratch_done(&scratch);
 }
 
-/* The same over all of them from block to block, where one search goes on behind the other. */
+static skep_str piece_of(struct rng *r, skep_str s)
+{
+    size_t at = s.n ? rng_below(r, (uint32_t)s.n) : 0, most = 2 + rng_below(r, 12);
+    return s.n ? (skep_str){s.p + at, SKEP_MIN(s.n - at, most)} : SKEP_STR("7");
+}
+
+/* The same over all of them from block to block, where one search goes on behind the other, of
+ * one text to more than are remembered. */
 static void check_contains_along(struct rng *r, const struct skep_codec_ops *c,
                                  const struct skep_codec_chunk *chunk,
                                  const struct skep_codec_in *in)
 {
     struct skep_codec_scratch scratch = {0};
     uint64_t bits[SKEP_CODEC_BLOCK / 64];
-    for (int k = 0; k < 3; k++) {
-        skep_str s = in->strs[rng_below(r, in->n)], needle = SKEP_STR("7");
-        size_t at = s.n ? rng_below(r, (uint32_t)s.n) : 0, most = 2 + rng_below(r, 12);
-        if (s.n)
-            needle = (skep_str){s.p + at, SKEP_MIN(s.n - at, most)};
-        for (uint32_t first = 0, n; first < in->n; first += n) {
-            n = 1 + rng_below(r, SKEP_CODEC_BLOCK);
-            n = SKEP_MIN(in->n - first, n);
-            assert_int_equal(skep_codec_contains(c, chunk, first, n, needle, bits, &scratch),
+    skep_str needles[6];
+    unsigned n_needles = 1 + rng_below(r, SKEP_ARRAY_LEN(needles));
+    for (unsigned k = 0; k < n_needles; k++)
+        needles[k] = piece_of(r, in->strs[rng_below(r, in->n)]);
+    for (uint32_t first = 0, n; first < in->n; first += n) {
+        n = 1 + rng_below(r, SKEP_CODEC_BLOCK);
+        n = SKEP_MIN(in->n - first, n);
+        for (unsigned k = 0; k < n_needles; k++) {
+            assert_int_equal(skep_codec_contains(c, chunk, first, n, needles[k], bits, &scratch),
                              SKEP_OK);
             for (uint32_t i = 0; i < n; i++)
                 if ((bits[i / 64] >> (i % 64) & 1) !=
-                    (skep_str_find_portable(in->strs[first + i], needle) != SIZE_MAX))
+                    (skep_str_find_portable(in->strs[first + i], needles[k]) != SIZE_MAX))
                     fail_msg("%s: string %u is on the wrong side of '%.*s'", c->name, first + i,
-                             (int)needle.n, needle.p);
+                             (int)needles[k].n, needles[k].p);
         }
     }
     skep_codec_scratch_done(&scratch);

@@ -25,7 +25,8 @@
 enum { STEPS = 20000 };
 
 struct lay {
-    struct tmpl_opened *o;
+    const struct tmpl_opened *o;
+    struct tmpl_verdict *v;
     const struct tmpl_text *t;
     skep_str needle;
     unsigned steps;
@@ -70,7 +71,7 @@ static void settle(struct lay *l)
         l->inside_own = l->inside_own || !p->group;
         return;
     }
-    l->perhaps = l->n_slots != 1 || !tmpl_add_spots(l->o, l->t, &l->first);
+    l->perhaps = l->n_slots != 1 || !tmpl_add_spots(l->o, l->v, l->t, &l->first);
 }
 
 static void lay_in_slot(struct lay *l, uint32_t k, size_t at);
@@ -108,13 +109,14 @@ static void lay_in_slot(struct lay *l, uint32_t k, size_t at)
 
 /* Does an entry that holds the digits in any field mean that the string does?  It does when all of
  * its fields of digits stand in the template, in slots that may hold them. */
-static bool entries_speak(const struct tmpl_opened *o, const struct tmpl_text *t)
+static bool entries_speak(const struct tmpl_opened *o, const struct tmpl_digits *d,
+                          const struct tmpl_text *t)
 {
     uint32_t fields[TMPL_GROUPS_MAX] = {0};
     for (const struct tmpl_run *p = o->pieces + t->first; p->kind != TMPL_END; p++) {
         if (!p->group || !tmpl_is_hex(p->kind))
             continue;
-        if (!(p->kind == TMPL_HEX ? o->digits.lower : o->digits.upper))
+        if (!(p->kind == TMPL_HEX ? d->lower : d->upper))
             return false;
         for (uint32_t k = 0; k < o->sets[p->group - 1].n_fields; k++)
             if (o->sets[p->group - 1].offsets[k] == p->offset)
@@ -129,15 +131,16 @@ static bool entries_speak(const struct tmpl_opened *o, const struct tmpl_text *t
     return true;
 }
 
-static enum tmpl_found judge(struct tmpl_opened *o, const struct tmpl_text *t, skep_str needle)
+static enum tmpl_found judge(const struct tmpl_opened *o, struct tmpl_verdict *v,
+                             const struct tmpl_text *t, skep_str needle)
 {
-    struct lay l = {.o = o, .t = t, .needle = needle};
-    uint32_t spots = o->n_spots;
+    struct lay l = {.o = o, .v = v, .t = t, .needle = needle};
+    uint32_t spots = v->n_spots;
     for (uint32_t k = 0; k < t->n; k++) {
         const struct tmpl_run *p = &o->pieces[t->first + k];
         skep_str literal = {(const char *)p->literal, p->literal_n};
         if (skep_str_find(literal, needle) != SIZE_MAX) {
-            o->n_spots = spots;
+            v->n_spots = spots;
             return TMPL_ALWAYS;
         }
         for (uint32_t from = 0; from < p->literal_n && !l.perhaps; from++)
@@ -145,13 +148,14 @@ static enum tmpl_found judge(struct tmpl_opened *o, const struct tmpl_text *t, s
         if (p->kind != TMPL_END && !l.perhaps)
             lay_in_slot(&l, k, 0);
     }
-    if (l.perhaps || (l.inside && o->digits.n == 0)) {
-        o->n_spots = spots;
+    if (l.perhaps || (l.inside && v->digits.n == 0)) {
+        v->n_spots = spots;
         return TMPL_PERHAPS;
     }
     if (!l.inside)
-        return o->n_spots > spots ? TMPL_SPOTS : TMPL_NEVER;
-    return o->n_spots > spots || l.inside_own || !entries_speak(o, t) ? TMPL_INSIDE : TMPL_ENTRY;
+        return v->n_spots > spots ? TMPL_SPOTS : TMPL_NEVER;
+    return v->n_spots > spots || l.inside_own || !entries_speak(o, &v->digits, t) ? TMPL_INSIDE
+                                                                                  : TMPL_ENTRY;
 }
 
 /* n = 0: it is not only hex digits, or too long. */
@@ -172,9 +176,8 @@ static void read_digits(struct tmpl_digits *d, skep_str needle)
     d->n = (uint32_t)needle.n;
 }
 
-static bool digits_at(const struct tmpl_opened *o, uint64_t at)
+static bool digits_at(const struct tmpl_opened *o, const struct tmpl_digits *d, uint64_t at)
 {
-    const struct tmpl_digits *d = &o->digits;
     for (uint32_t k = 0; k < d->n; k += 16)
         if (tmpl_bits(o->records, at + (uint64_t)k * 4, SKEP_MIN(d->n - k, 16u) * 4) !=
             d->words[k / 16])
@@ -192,9 +195,9 @@ SKEP_INLINE SKEP_WRAPS uint64_t equal_digits(uint64_t w, uint64_t digit)
 }
 
 /* Sixteen digits at a time: where up to three begin that are the first sought, all are compared. */
-bool tmpl_digits_in(const struct tmpl_opened *o, uint64_t at, uint32_t digits)
+bool tmpl_digits_in(const struct tmpl_opened *o, const struct tmpl_digits *d, uint64_t at,
+                    uint32_t digits)
 {
-    const struct tmpl_digits *d = &o->digits;
     const uint64_t first = d->words[0];
     for (uint32_t from = 0; from + d->n <= digits; from += 14) {
         uint64_t w = tmpl_bits(o->records, at + (uint64_t)from * 4, 64);
@@ -205,7 +208,7 @@ bool tmpl_digits_in(const struct tmpl_opened *o, uint64_t at, uint32_t digits)
             begins &= equal_digits(w, first >> 8 & 15) >> 8;
         for (; begins; begins &= begins - 1) {
             uint32_t pos = from + SKEP_CTZ64(begins) / 4;
-            if (pos + d->n <= digits && digits_at(o, at + (uint64_t)pos * 4))
+            if (pos + d->n <= digits && digits_at(o, d, at + (uint64_t)pos * 4))
                 return true;
         }
     }
@@ -213,16 +216,16 @@ bool tmpl_digits_in(const struct tmpl_opened *o, uint64_t at, uint32_t digits)
 }
 
 /* Which entries of a group hold the digits.  False when none does. */
-static bool find_hits(struct tmpl_opened *o, uint32_t g)
+static bool find_hits(const struct tmpl_opened *o, struct tmpl_verdict *v, uint32_t g)
 {
     const struct tmpl_set *x = &o->sets[g];
-    uint64_t *hits = o->hits[g] = skep_alloc_n(uint64_t, x->n_entries / 64 + 1);
+    uint64_t *hits = v->hits[g] = skep_alloc_n(uint64_t, x->n_entries / 64 + 1);
     bool any = false;
     for (uint32_t k = 0; k < x->n_fields; k++) {
-        if (x->fields[k].digits < o->digits.n)
+        if (x->fields[k].digits < v->digits.n)
             continue;
         for (uint32_t i = 0; i < x->n_entries; i++) {
-            if (!tmpl_digits_in(o, x->at + (uint64_t)i * x->bits + x->offsets[k],
+            if (!tmpl_digits_in(o, &v->digits, x->at + (uint64_t)i * x->bits + x->offsets[k],
                                 x->fields[k].digits))
                 continue;
             hits[i / 64] |= 1ull << i % 64;
@@ -233,47 +236,69 @@ static bool find_hits(struct tmpl_opened *o, uint32_t g)
 }
 
 /* Templates whose entries are known not to hold the digits never do. */
-static void judge_entries(struct tmpl_opened *o)
+static void judge_entries(const struct tmpl_opened *o, struct tmpl_verdict *v)
 {
     unsigned asked = 0, hit = 0;
     for (uint32_t i = 1; i <= o->n_templates; i++)
-        asked |= o->found[i] == TMPL_ENTRY ? o->templates[i].groups : 0;
+        asked |= v->found[i] == TMPL_ENTRY ? o->templates[i].groups : 0;
     for (uint32_t g = 0; g < o->n_sets; g++) {
-        skep_free(o->hits[g]);
-        o->hits[g] = NULL;
-        if (asked >> g & 1 && find_hits(o, g))
+        if (asked >> g & 1 && find_hits(o, v, g))
             hit |= 1u << g;
     }
     for (uint32_t i = 1; i <= o->n_templates; i++)
-        if (o->found[i] == TMPL_ENTRY && !(o->templates[i].groups & hit))
-            o->found[i] = TMPL_NEVER;
+        if (v->found[i] == TMPL_ENTRY && !(o->templates[i].groups & hit))
+            v->found[i] = TMPL_NEVER;
 }
 
-static uint8_t needed(const struct tmpl_opened *o, uint32_t code)
+static uint8_t needed(const struct tmpl_opened *o, const struct tmpl_verdict *v, uint32_t code)
 {
     uint8_t groups = 0;
-    if (o->found[code] == TMPL_NEVER || o->found[code] == TMPL_ALWAYS)
+    if (v->found[code] == TMPL_NEVER || v->found[code] == TMPL_ALWAYS)
         return 0;
-    if (o->found[code] != TMPL_SPOTS)
+    if (v->found[code] != TMPL_SPOTS)
         return o->templates[code].groups;
-    for (uint32_t i = o->spots_end[code - 1]; i < o->spots_end[code]; i++)
-        groups |= (uint8_t)(o->spots[i].group ? 1u << (o->spots[i].group - 1) : 0);
+    for (uint32_t i = v->spots_end[code - 1]; i < v->spots_end[code]; i++)
+        groups |= (uint8_t)(v->spots[i].group ? 1u << (v->spots[i].group - 1) : 0);
     return groups;
 }
 
-void tmpl_judge(struct tmpl_opened *o, skep_str needle)
+static struct tmpl_verdict *judge_all(const struct tmpl_opened *o, skep_str needle, uint64_t hash)
 {
-    read_digits(&o->digits, needle);
-    o->n_spots = 0;
+    struct tmpl_verdict *v = skep_alloc(struct tmpl_verdict);
+    v->hash = hash;
+    v->next = UINT32_MAX;
+    read_digits(&v->digits, needle);
     for (uint32_t i = 1; i <= o->n_templates; i++) {
-        o->found[i] = (uint8_t)judge(o, &o->templates[i], needle);
-        o->spots_end[i] = o->n_spots;
+        v->found[i] = (uint8_t)judge(o, v, &o->templates[i], needle);
+        v->spots_end[i] = v->n_spots;
     }
-    judge_entries(o);
-    o->found[0] = o->rest.n_values ? TMPL_PERHAPS : TMPL_NEVER;
-    o->found_any = false;
+    judge_entries(o, v);
+    v->found[0] = o->rest.n_values ? TMPL_PERHAPS : TMPL_NEVER;
     for (uint32_t i = o->codes.n_values ? 0 : 1; i <= o->n_templates; i++) {
-        o->found_any = o->found_any || o->found[i] != TMPL_NEVER;
-        o->needs[i] = i ? needed(o, i) : 0;
+        v->any = v->any || v->found[i] != TMPL_NEVER;
+        v->needs[i] = i ? needed(o, v, i) : 0;
     }
+    return v;
+}
+
+struct tmpl_verdict *tmpl_verdict_of(struct tmpl_opened *o, skep_str needle)
+{
+    uint64_t hash = skep_hash(skep_str_bytes(needle));
+    for (unsigned i = 0; i < TMPL_VERDICTS_MAX; i++)
+        if (o->verdicts[i] && o->verdicts[i]->hash == hash)
+            return o->verdicts[i];
+    struct tmpl_verdict **place = &o->verdicts[o->next_verdict++ % TMPL_VERDICTS_MAX];
+    tmpl_verdict_free(*place);
+    *place = judge_all(o, needle, hash);
+    return *place;
+}
+
+void tmpl_verdict_free(struct tmpl_verdict *v)
+{
+    if (!v)
+        return;
+    for (unsigned g = 0; g < TMPL_GROUPS_MAX; g++)
+        skep_free(v->hits[g]);
+    skep_free(v->spots);
+    skep_free(v);
 }

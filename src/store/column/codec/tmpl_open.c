@@ -47,9 +47,8 @@ static void close_opened(void *state)
     struct tmpl_opened *o = state;
     skep_free(o->pieces);
     skep_free(o->words);
-    for (unsigned g = 0; g < TMPL_GROUPS_MAX; g++)
-        skep_free(o->hits[g]);
-    skep_free(o->spots);
+    for (unsigned i = 0; i < TMPL_VERDICTS_MAX; i++)
+        tmpl_verdict_free(o->verdicts[i]);
     skep_free(o->unpacked);
     skep_free(o->unpacked_rest);
     skep_free(o);

@@ -7,8 +7,9 @@
 #include "store/column/codec/tmpl.h"
 
 enum {
-    TMPL_NEEDLE_MAX = 64, /* hex digits sought in slots */
-    TMPL_SLACK = 32       /* bytes that writing a string may spoil behind it */
+    TMPL_NEEDLE_MAX = 64,  /* hex digits sought in slots */
+    TMPL_VERDICTS_MAX = 4, /* texts of a question: each block is asked for one after the other */
+    TMPL_SLACK = 32        /* bytes that writing a string may spoil behind it */
 };
 
 struct tmpl_entry {
@@ -73,6 +74,24 @@ struct tmpl_digits {
     uint64_t words[TMPL_NEEDLE_MAX / 16];
 };
 
+/* What a text is to each template (tmpl_judge.c). */
+struct tmpl_verdict {
+    uint64_t hash;                      /* of the text */
+    bool any;                           /* a template's strings may have it */
+    uint8_t found[TMPL_SHAPES_MAX + 1]; /* enum tmpl_found by code; 0 is the rest */
+    uint8_t needs[TMPL_SHAPES_MAX + 1]; /* bit g: to say so of a string, its entry of group g */
+    uint32_t spots_end[TMPL_SHAPES_MAX + 1]; /* a template's begin where those before it end */
+    struct tmpl_spot *spots;
+    uint32_t n_spots, cap_spots;
+    struct tmpl_digits digits;
+    uint64_t *hits[TMPL_GROUPS_MAX]; /* with ENTRY: a bit an entry that holds the digits */
+    /* Where its search ended (tmpl_find.c): value `next` is at `place`, entries of the groups
+     * `counted` are counted up to it. */
+    uint32_t next;
+    unsigned counted;
+    struct tmpl_place place;
+};
+
 struct tmpl_opened {
     uint32_t n_templates;
     bool old;                                        /* codec 18 */
@@ -90,21 +109,8 @@ struct tmpl_opened {
     const struct skep_codec_ops *rest_codec;
     const uint8_t *index, *rest_index, *records;
     uint64_t record_bits;
-    /* What the text asked for last is to each template (tmpl_judge.c). */
-    uint64_t found_hash; /* of that text; 0 = none */
-    bool found_any;
-    uint8_t found[TMPL_SHAPES_MAX + 1];
-    uint8_t needs[TMPL_SHAPES_MAX + 1]; /* bit g: to say so of a string, its entry of group g */
-    uint32_t spots_end[TMPL_SHAPES_MAX + 1]; /* a template's begin where those before it end */
-    struct tmpl_spot *spots;
-    uint32_t n_spots, cap_spots;
-    struct tmpl_digits digits;
-    uint64_t *hits[TMPL_GROUPS_MAX]; /* with ENTRY: a bit an entry that holds the digits */
-    /* Where the last search ended (tmpl_find.c): value `next` is at `place`, entries of the groups
-     * `counted` are counted up to it. */
-    uint32_t next;
-    unsigned counted;
-    struct tmpl_place place;
+    struct tmpl_verdict *verdicts[TMPL_VERDICTS_MAX]; /* texts asked for lately, any of them NULL */
+    uint32_t next_verdict;
 };
 
 /* May a template's strings contain a text?  SPOTS: exactly those do one of whose spots says so;
@@ -157,10 +163,12 @@ bool tmpl_take_references(const struct tmpl_opened *o, const struct tmpl_text *t
 uint8_t *tmpl_put_string(uint8_t *to, const struct tmpl_opened *o, const struct tmpl_text *t,
                          const struct tmpl_place *place);
 
-/* What a text is to each template: fills found, needs, spots, digits, hits. */
-void tmpl_judge(struct tmpl_opened *o, skep_str needle);
+/* What a text is to each template; kept until TMPL_VERDICTS_MAX others were asked for. */
+struct tmpl_verdict *tmpl_verdict_of(struct tmpl_opened *o, skep_str needle);
+void tmpl_verdict_free(struct tmpl_verdict *v);
 /* Are the digits sought among the `digits` digits that begin at a bit from the records on? */
-bool tmpl_digits_in(const struct tmpl_opened *o, uint64_t at, uint32_t digits);
+bool tmpl_digits_in(const struct tmpl_opened *o, const struct tmpl_digits *d, uint64_t at,
+                    uint32_t digits);
 
 /* The strings that have the piece of a text in one slot, as spots.  The slot is behind piece k of
  * the template; the piece is the slot's begin, its end, both or neither (its letters are known to
@@ -170,7 +178,8 @@ struct tmpl_laid {
     skep_str piece;
     bool begins, ends;
 };
-bool tmpl_add_spots(struct tmpl_opened *o, const struct tmpl_text *t, const struct tmpl_laid *laid);
+bool tmpl_add_spots(const struct tmpl_opened *o, struct tmpl_verdict *v, const struct tmpl_text *t,
+                    const struct tmpl_laid *laid);
 
 /* The codecs' contains().  Return SKEP_OK | SKEP_ECORRUPT. */
 SKEP_NODISCARD skep_rc tmpl_contains_18(const struct skep_codec_chunk *c, uint32_t first,

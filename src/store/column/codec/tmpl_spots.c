@@ -14,20 +14,20 @@
 
 enum { RUNS_MAX = 32, DIGITS_EXACT = 18 };
 
-static void put(struct tmpl_opened *o, struct tmpl_spot spot, uint64_t lo, uint64_t hi)
+static void put(struct tmpl_verdict *to, struct tmpl_spot spot, uint64_t lo, uint64_t hi)
 {
     spot.lo = lo;
     spot.hi = hi;
-    SKEP_GROW(o->spots, o->n_spots, o->cap_spots);
-    o->spots[o->n_spots++] = spot;
+    SKEP_GROW(to->spots, to->n_spots, to->cap_spots);
+    to->spots[to->n_spots++] = spot;
 }
 
 /* The numbers [lo, hi] of a slot. */
-static void put_numbers(struct tmpl_opened *o, const struct tmpl_spot *spot,
+static void put_numbers(struct tmpl_verdict *to, const struct tmpl_spot *spot,
                         const struct tmpl_run *p, uint64_t top, uint64_t lo, uint64_t hi)
 {
     if (lo <= top && hi >= p->base)
-        put(o, *spot, SKEP_MAX(lo, p->base) - p->base, SKEP_MIN(hi, top) - p->base);
+        put(to, *spot, SKEP_MAX(lo, p->base) - p->base, SKEP_MIN(hi, top) - p->base);
 }
 
 static uint64_t ten_to(unsigned n)
@@ -39,24 +39,24 @@ static uint64_t ten_to(unsigned n)
 }
 
 /* A number without leading zeros. */
-static bool add_decimal(struct tmpl_opened *o, const struct tmpl_spot *spot,
+static bool add_decimal(struct tmpl_verdict *to, const struct tmpl_spot *spot,
                         const struct tmpl_run *p, uint64_t top, const struct tmpl_laid *laid,
                         uint64_t v)
 {
     if (laid->piece.n == 0 || (laid->piece.p[0] == '0' && laid->piece.n > 1))
         return true; /* no such */
     if (laid->ends || v == 0) {
-        put_numbers(o, spot, p, top, v, v);
+        put_numbers(to, spot, p, top, v, v);
         return true;
     }
     for (unsigned more = 0; more + laid->piece.n <= DIGITS_EXACT; more++)
-        put_numbers(o, spot, p, top, v * ten_to(more), v * ten_to(more) + ten_to(more) - 1);
+        put_numbers(to, spot, p, top, v * ten_to(more), v * ten_to(more) + ten_to(more) - 1);
     return true;
 }
 
 /* A number of so many digits.  The lowest bits of a slot may make more than its digits show, as no
  * encoder writes them: once more from there. */
-static bool add_padded(struct tmpl_opened *o, const struct tmpl_spot *spot,
+static bool add_padded(struct tmpl_verdict *to, const struct tmpl_spot *spot,
                        const struct tmpl_run *p, uint64_t top, const struct tmpl_laid *laid,
                        uint64_t v)
 {
@@ -66,12 +66,12 @@ static bool add_padded(struct tmpl_opened *o, const struct tmpl_spot *spot,
     if (laid->piece.n > p->digits || (laid->ends && laid->piece.n < p->digits))
         return true;
     uint64_t each = ten_to(p->digits - (unsigned)laid->piece.n);
-    put_numbers(o, spot, p, top, v * each, v * each + each - 1);
-    put_numbers(o, spot, p, top, v * each + all, v * each + each - 1 + all);
+    put_numbers(to, spot, p, top, v * each, v * each + each - 1);
+    put_numbers(to, spot, p, top, v * each + all, v * each + each - 1 + all);
     return true;
 }
 
-static bool add_numbers(struct tmpl_opened *o, const struct tmpl_spot *spot,
+static bool add_numbers(struct tmpl_verdict *to, const struct tmpl_spot *spot,
                         const struct tmpl_run *p, const struct tmpl_laid *laid)
 {
     uint64_t v = 0, top, most = p->width >= 64 ? UINT64_MAX : (1ull << p->width) - 1;
@@ -80,11 +80,11 @@ static bool add_numbers(struct tmpl_opened *o, const struct tmpl_spot *spot,
         return false;
     for (size_t i = 0; i < laid->piece.n; i++)
         v = v * 10 + (uint64_t)(laid->piece.p[i] - '0');
-    return p->kind == TMPL_DEC ? add_decimal(o, spot, p, top, laid, v)
-                               : add_padded(o, spot, p, top, laid, v);
+    return p->kind == TMPL_DEC ? add_decimal(to, spot, p, top, laid, v)
+                               : add_padded(to, spot, p, top, laid, v);
 }
 
-static bool add_hex(struct tmpl_opened *o, struct tmpl_spot *spot, const struct tmpl_run *p,
+static bool add_hex(struct tmpl_verdict *to, struct tmpl_spot *spot, const struct tmpl_run *p,
                     const struct tmpl_laid *laid)
 {
     uint64_t v = 0;
@@ -99,7 +99,7 @@ static bool add_hex(struct tmpl_opened *o, struct tmpl_spot *spot, const struct 
     }
     spot->offset += laid->begins ? 0 : (uint32_t)(p->digits - n) * 4;
     spot->width = (uint8_t)(n * 4);
-    put(o, *spot, v, v);
+    put(to, *spot, v, v);
     return true;
 }
 
@@ -113,8 +113,8 @@ static bool word_has(const struct tmpl_entry *w, const struct tmpl_laid *laid)
     return skep_str_find(word, piece) != SIZE_MAX;
 }
 
-static bool add_words(struct tmpl_opened *o, const struct tmpl_spot *spot, const struct tmpl_run *p,
-                      const struct tmpl_laid *laid)
+static bool add_words(struct tmpl_verdict *to, const struct tmpl_spot *spot,
+                      const struct tmpl_run *p, const struct tmpl_laid *laid)
 {
     uint32_t runs = 0;
     for (uint32_t i = 0, from = 0; i <= p->n_words; i++) {
@@ -123,13 +123,14 @@ static bool add_words(struct tmpl_opened *o, const struct tmpl_spot *spot, const
         if (i > from && ++runs > RUNS_MAX)
             return false;
         if (i > from)
-            put(o, *spot, from, i - 1);
+            put(to, *spot, from, i - 1);
         from = i + 1;
     }
     return true;
 }
 
-bool tmpl_add_spots(struct tmpl_opened *o, const struct tmpl_text *t, const struct tmpl_laid *laid)
+bool tmpl_add_spots(const struct tmpl_opened *o, struct tmpl_verdict *v, const struct tmpl_text *t,
+                    const struct tmpl_laid *laid)
 {
     const struct tmpl_run *first = o->pieces + t->first, *p = first + laid->k;
     struct tmpl_spot spot = {.offset = p->offset, .width = p->width, .group = p->group};
@@ -139,6 +140,6 @@ bool tmpl_add_spots(struct tmpl_opened *o, const struct tmpl_text *t, const stru
             spot.offset += before->group ? 0 : tmpl_slot_bits(before);
     }
     if (tmpl_is_hex(p->kind))
-        return add_hex(o, &spot, p, laid);
-    return p->kind == TMPL_WORD ? add_words(o, &spot, p, laid) : add_numbers(o, &spot, p, laid);
+        return add_hex(v, &spot, p, laid);
+    return p->kind == TMPL_WORD ? add_words(v, &spot, p, laid) : add_numbers(v, &spot, p, laid);
 }
