@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Pipelines over rows.
  *
- *   plan (pipe_push.c) --> pages of rows, newest first --> batches of 1,024 --> stage -> stage ->
+ *   plan (pipe_push.c) --> pages of rows (pipe_pages.c) --> batches of 1,024 --> stage -> stage ->
  * answer
  *                     `--> AGGREGATE, for stats at the beginning -------------^
  *
@@ -22,8 +22,6 @@
 #include "base/mem.h"
 #include "calc/dates.h"
 #include "query/pipe_priv.h"
-
-enum { PAGE_ROWS = 32768, FIRST_PAGE_ROWS = 1024 };
 
 skep_rc skep_pipe__no_memory(struct skep_pipe__run *r)
 {
@@ -314,7 +312,7 @@ void skep_pipe__columns(const struct skep_pipe *p, struct skep_arena *a, struct 
     plan->n_columns = n;
 }
 
-static skep_rc feed(struct skep_pipe__run *r, const struct skep_rows *rows)
+skep_rc skep_pipe__feed(struct skep_pipe__run *r, const struct skep_rows *rows)
 {
     struct skep_pipe__batch b;
     for (size_t from = 0; from < rows->n && !r->full; from += SKEP_CALC_ROWS) {
@@ -329,132 +327,6 @@ static skep_rc feed(struct skep_pipe__run *r, const struct skep_rows *rows)
     return SKEP_OK;
 }
 
-static void note(struct skep_pipe_result *ret, const struct skep_answer *a,
-                 struct skep_arena *arena)
-{
-    if (a->complete || !ret->complete)
-        return;
-    ret->complete = false;
-    ret->missing = skep_arena_str(arena, a->missing);
-}
-
-/* What is left of a range, in slices of about a page's rows: within one, the store needs not tell
- * the newest rows from all others. */
-struct slices {
-    struct skep_time_range left;
-    bool oldest_first;
-    int64_t width_ns; /* of the next one; 0 = all */
-};
-
-static struct skep_time_range next_slice(const struct slices *s)
-{
-    struct skep_time_range r = s->left;
-    if (s->width_ns == 0 || s->width_ns >= r.end_ns - r.start_ns)
-        return r;
-    if (s->oldest_first)
-        r.end_ns = r.start_ns + s->width_ns;
-    else
-        r.start_ns = r.end_ns - s->width_ns;
-    return r;
-}
-
-/* A slice is done and had n rows; the next one is as wide as `page` rows need, going by them. */
-static void slice_done(struct slices *s, struct skep_time_range r, uint64_t n, unsigned page)
-{
-    double width = (double)(r.end_ns - r.start_ns);
-    double want = n == 0 ? 8 * width : 0.8 * width * page / (double)n;
-    want = SKEP_MIN(want, 8 * width); /* a gap ends at some time */
-    s->width_ns = want >= 9e18 ? INT64_MAX : SKEP_MAX((int64_t)want, 1000);
-    if (s->oldest_first)
-        s->left.start_ns = r.end_ns;
-    else
-        s->left.end_ns = r.start_ns;
-}
-
-/* The first page says how dense the rows lie. */
-static void slice_begins(struct slices *s, const struct skep_rows *rows, unsigned page)
-{
-    int64_t first = rows->rows[0].time_ns, last = rows->rows[rows->n - 1].time_ns;
-    int64_t span = first > last ? first - last : last - first;
-    double want = 0.8 * (double)span * page / (double)rows->n;
-    s->width_ns = want >= 9e18 ? INT64_MAX : SKEP_MAX((int64_t)want, 1000);
-}
-
-struct paging {
-    struct skep_plan plan;
-    struct slices slices;
-    struct skep_time_range slice;
-    uint64_t in_slice;
-    bool more; /* rows of the slice are left */
-};
-
-static void page_over(struct paging *g, const struct skep_rows *rows)
-{
-    bool first = g->slices.width_ns == 0;
-    g->in_slice += rows->n;
-    g->more = rows->more && rows->n > 0;
-    g->plan.limit = SKEP_MIN(g->plan.limit * 4, PAGE_ROWS);
-    if (g->more) {
-        const struct skep_row *last = &rows->rows[rows->n - 1];
-        g->plan.has_cursor = true;
-        g->plan.cursor_time_ns = last->time_ns;
-        g->plan.cursor_id = last->id;
-        if (first) { /* all of the range was the slice: what is left of it begins at the last row */
-            slice_begins(&g->slices, rows, PAGE_ROWS);
-            if (g->slices.oldest_first)
-                g->slices.left.start_ns = last->time_ns;
-            else
-                g->slices.left.end_ns = last->time_ns + 1;
-            g->slice = next_slice(&g->slices);
-            g->in_slice = 0;
-        }
-        return;
-    }
-    slice_done(&g->slices, g->slice, g->in_slice, PAGE_ROWS);
-    g->slice = next_slice(&g->slices);
-    g->plan.has_cursor = false;
-    g->in_slice = 0;
-}
-
-static bool pages_left(const struct paging *g)
-{
-    return g->more || g->slices.left.start_ns < g->slices.left.end_ns;
-}
-
-static skep_rc pages(struct skep_store *store, struct skep_pipe__run *r, const struct skep_plan *of,
-                     struct skep_time_range range, struct skep_pipe_result *ret)
-{
-    struct paging g = {.plan = *of, .slices = {.left = range, .oldest_first = of->oldest_first}};
-    struct skep_arena page;
-    skep_rc rc = SKEP_OK;
-    skep_arena_init(&page, "pipe page", r->opts->budget);
-    g.slice = range;
-    g.plan.limit = FIRST_PAGE_ROWS;
-    while (pages_left(&g) && rc == SKEP_OK && !r->full) {
-        struct skep_run_opts o = *r->opts;
-        struct skep_answer a = {.complete = true};
-        o.arena = &page;
-        o.progress = NULL;
-        g.plan.range = g.slice;
-        rc = skep_query_run(store, &g.plan, &o, &a, r->err);
-        if (rc == SKEP_ENOMEM && g.plan.limit > 1) {
-            g.plan.limit /= 2;
-            rc = SKEP_OK;
-        } else if (rc == SKEP_OK) {
-            note(ret, &a, r->opts->arena);
-            r->matched += a.rows.n;
-            rc = feed(r, &a.rows);
-            page_over(&g, &a.rows);
-            if (r->opts->progress)
-                r->opts->progress(r->opts->ctx, SKEP_MIN(r->matched, ret->rows_scanned),
-                                  ret->rows_scanned);
-        }
-        skep_arena_reset(&page);
-    }
-    skep_arena_done(&page);
-    return rc;
-}
-
 static struct skep_time_range earlier_range(const struct skep_pipe *p)
 {
     return (struct skep_time_range){p->range.start_ns - p->earlier_ns,
@@ -466,10 +338,10 @@ static skep_rc read_rows(struct skep_store *store, struct skep_pipe__run *r,
 {
     if (r->p->earlier_ns > 0) {
         r->earlier = true;
-        SKEP_TRY(pages(store, r, plan, earlier_range(r->p), ret));
+        SKEP_TRY(skep_pipe__pages(store, r, plan, earlier_range(r->p), ret));
         r->earlier = false;
     }
-    return pages(store, r, plan, r->p->range, ret);
+    return skep_pipe__pages(store, r, plan, r->p->range, ret);
 }
 
 // --- runs --------------------------------------------------------------------------------------

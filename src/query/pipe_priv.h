@@ -77,6 +77,8 @@ void skep_pipe__stats_done(struct skep_pipe__node *n);
 skep_rc skep_pipe__dedup_push(struct skep_pipe__run *r, struct skep_pipe__node *n,
                               struct skep_pipe__batch *b);
 void skep_pipe__dedup_done(struct skep_pipe__node *n);
+/* Combinations it has let pass. */
+size_t skep_pipe__dedup_seen(const struct skep_pipe__node *n);
 skep_rc skep_pipe__patterns_push(struct skep_pipe__run *r, struct skep_pipe__node *n,
                                  struct skep_pipe__batch *b);
 skep_rc skep_pipe__patterns_end(struct skep_pipe__run *r, struct skep_pipe__node *n);
@@ -124,3 +126,25 @@ SKEP_NODISCARD skep_rc skep_pipe__aggregate(struct skep_store *store, struct ske
 /* Take the AGGREGATE back: the stage is answered row by row. */
 void skep_pipe__no_aggregate(const struct skep_pipe *p, struct skep_arena *a,
                              struct skep_pipe__pushed *pushed);
+
+/* A page of the store's rows, through the stages. */
+SKEP_NODISCARD skep_rc skep_pipe__feed(struct skep_pipe__run *r, const struct skep_rows *rows);
+/* pipe_pages.c: all rows of a plan in a range, fed. */
+SKEP_NODISCARD skep_rc skep_pipe__pages(struct skep_store *store, struct skep_pipe__run *r,
+                                        const struct skep_plan *of, struct skep_time_range range,
+                                        struct skep_pipe_result *ret);
+
+/* pipe_newest.c: the rows that a dedup lets pass, from the store.  The first dedup, when nothing
+ * before it drops rows or sets what it looks at; NULL: there is none. */
+const struct skep_pipe__node *skep_pipe__first_dedup(const struct skep_pipe__run *r);
+enum { SKEP_PIPE__NEWEST_MAX = 100 /* combinations */ };
+struct skep_pipe__newest {
+    bool known;
+    struct skep_rows rows; /* in the plan's order, in the arena */
+    uint64_t matched;      /* rows of the plan */
+};
+/* Of a ROWS plan, all rows that may pass.  Not known: they must be read. */
+SKEP_NODISCARD skep_rc skep_pipe__newest(struct skep_store *store, struct skep_pipe__run *r,
+                                         const struct skep_pipe__node *dedup,
+                                         const struct skep_plan *rows, struct skep_arena *a,
+                                         struct skep_pipe__newest *ret);

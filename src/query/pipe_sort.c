@@ -226,6 +226,12 @@ skep_rc skep_pipe__dedup_push(struct skep_pipe__run *r, struct skep_pipe__node *
     return skep_pipe__push(r, n->next, b);
 }
 
+size_t skep_pipe__dedup_seen(const struct skep_pipe__node *n)
+{
+    const struct seen *s = n->state;
+    return s ? s->n : 0;
+}
+
 void skep_pipe__dedup_done(struct skep_pipe__node *n)
 {
     struct seen *s = n->state;

@@ -249,6 +249,47 @@ test('commands', { timeout: 300000 }, async () => {
     assert.deepEqual((await ask(query, { groups: ['one', 'two'] })).rows, want(), query);
 });
 
+// Enough rows that the store is asked for what passes a dedup. Fields of one type and of several, missing in old
+// rows alone, of few and of many values; combinations that stand among old rows only.
+test('dedup over many rows is that of all of them', { timeout: 300000 }, async () => {
+  const many = 70000, rows = [];
+  const t = (i) => startMs - 40000000 + Math.floor(i / 3) * 40;
+  for (let i = 0; i < many; i++) {
+    const e = { n: i, level: i < 9 ? `old${i % 3}` : pick(['ERROR', 'WARN', 'INFO']), flag: rnd(2) === 0, either: rnd(2) ? String(rnd(3)) : rnd(3), id: i % 30000, host: `h${rnd(5)}`, ratio: rnd(4) / 4 };
+    if (i > 6) e.late = rnd(2);
+    rows.push(e);
+  }
+  for (let i = 0; i < many; i += 5000) {
+    const logRecords = rows.slice(i, i + 5000).map((e) => ({ timeUnixNano: `${t(e.n)}000000`, body: { stringValue: `row ${e.n}` }, attributes: attributes(e) }));
+    await skep.json('POST', '/v1/logs', { resourceLogs: [{ resource: { attributes: attributes({ 'service.name': 'many' }) }, scopeLogs: [{ scope: {}, logRecords }] }] });
+  }
+  const range = { groups: ['many'], start_time: Math.floor(t(0) / 1000) - 10, end_time: Math.ceil(t(many) / 1000) + 10, time_range: undefined };
+  const first = (list, keys) => {
+    const seen = new Set();
+    return list.filter((e) => {
+      const k = keys.map((key) => text(e[key]));
+      if (k.includes(null)) return true;
+      const known = seen.has(k.join(' '));
+      seen.add(k.join(' '));
+      return !known;
+    });
+  };
+  // Of rows at one instant the one that came last is the newest.
+  const newest = rows.toReversed();
+  for (const keys of [['level'], ['level', 'flag'], ['either'], ['host', 'level'], ['late'], ['id'], ['ratio'], ['absent']]) {
+    const want = first(newest, keys);
+    const got = await ask(`fields n, @message | dedup ${keys.join(', ')} | limit 10000`, range);
+    assert.deepEqual(got.rows, want.slice(0, 10000).map((e) => [String(e.n), `row ${e.n}`]), keys.join());
+    if (want.length < 10000) assert.equal(got.rows_matched, many);
+  }
+  const up = await ask('fields n | sort @timestamp asc | dedup level', range);
+  assert.deepEqual(up.rows, first(rows, ['level']).map((e) => [String(e.n)]));
+  const kept = await ask('fields n | filter n % 7 = 3 | dedup level, flag', range);
+  assert.deepEqual(kept.rows, first(newest.filter((e) => e.n % 7 === 3), ['level', 'flag']).map((e) => [String(e.n)]));
+  const computed = await ask('fields n, concat(level, "!") as level | dedup level', range);
+  assert.deepEqual(computed.rows.map((r) => r[0]), first(newest, ['level']).map((e) => String(e.n)));
+});
+
 // Rows are read in slices of time that follow how dense they lie: crowds on one instant, gaps of hours, single rows.
 test('all rows are read, however they lie in time', { timeout: 300000 }, async () => {
   const times = [];
