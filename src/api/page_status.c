@@ -105,6 +105,8 @@ static void store_counters(struct skep_json *json, struct skep_store *store,
     skep_json_put_u64(json, SKEP_STR("stored_rows"), s->stored_rows);
     work(json, SKEP_STR("flush"), &s->writing_flush);
     work(json, SKEP_STR("merge"), &s->writing_merge);
+    skep_json_put_u64(json, SKEP_STR("merge_rows_written"), s->merge.rows);
+    skep_json_put_u64(json, SKEP_STR("merge_rows_taken_over"), s->merge_rows_taken_over);
     skep_json_put_u64(json, SKEP_STR("merge_backlog_rows"), s->merge_backlog_rows);
     time_or_null(json, SKEP_STR("merge_backlog_since_ns"), s->merge_backlog_since_ns,
                  s->merge_backlog_since_ns > 0);

@@ -112,6 +112,8 @@ struct skep_store_stats {
     skep_str damage;          /* names the first of either; empty = none; lives with the store */
     bool recovering, read_only;
     struct skep_store_work fold, flush, merge;
+    uint64_t
+        merge_rows_taken_over; /* of merge.rows: copied in whole row groups, not encoded anew */
     struct skep_histogram_sum fsync; /* how long the log took to become durable */
     uint64_t cache_hits, cache_misses;
 };

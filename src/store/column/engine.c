@@ -162,6 +162,7 @@ static void engine_stats(struct skep_store *s, struct skep_store_stats *ret)
     r.fold = work_of(&e->fold_work);
     r.flush = work_of(&e->flush_work);
     r.merge = work_of(&e->merge_work);
+    r.merge_rows_taken_over = atomic_load(&e->taken_over_rows);
     r.writing_flush = writing_of(&e->flushing);
     r.writing_merge = writing_of(&e->merging);
     r.merge_backlog_rows = atomic_load(&e->backlog_rows);

@@ -168,6 +168,7 @@ struct skep_engine {
     struct skep_wal_damage damage;
 
     struct skep_engine_work fold_work, flush_work, merge_work;
+    _Atomic uint64_t taken_over_rows; /* by merges: not encoded anew */
 
     skep_thread committer, folder, flusher, merger;
     bool committer_runs, background_runs;

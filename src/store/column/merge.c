@@ -345,6 +345,7 @@ static skep_rc merge_run(struct skep_engine *e, const struct skep_snapshot_set *
     skep_engine__worked(e, &e->merge_work, begun, rc, by.rowset);
     close_aside(&aside);
     SKEP_TRY(rc);
+    atomic_fetch_add(&e->taken_over_rows, skep_segment_rows_taken_over(by.rowset));
     skep_mutex_lock(&e->change_mu);
     rc = put_merged(e, sets, n, &by, err);
     skep_mutex_unlock(&e->change_mu);

@@ -377,6 +377,8 @@ SKEP_NODISCARD skep_rc skep_segment_open(const struct skep_os *os, const char *p
  */
 SKEP_NODISCARD skep_rc skep_segment_twin(struct skep_rowset *rs, struct skep_cache *cache,
                                          struct skep_rowset **ret, skep_err *err);
+/* Rows of row groups that a merge took over as they were; the others were encoded for this file. */
+uint64_t skep_segment_rows_taken_over(struct skep_rowset *rs);
 /* Read everything and check every checksum and invariant (skep verify).  ret_rows may be NULL. */
 SKEP_NODISCARD skep_rc skep_segment_verify(const struct skep_os *os, const char *path,
                                            uint64_t *ret_rows, skep_err *err);

@@ -4,7 +4,8 @@
  *   rows of the order   |-------------|          |--------|      encoded: job->group_rows at most
  *   a source's group                  |==========|               taken over as it is
  *
- * I1  row groups are at least half of job->group_rows on the average, however sources interleave.
+ * I1  row groups are at least half of job->group_rows on the average, however sources interleave;
+ *     the first is not counted.
  * I2  a row group that finds no memory is begun anew with half of its rows, and those after it have
  *     as few; what was planned (segment_plan.c) was an estimate.  The file goes on from where the
  *     row group began.
@@ -17,34 +18,37 @@
 
 enum { LEAST_ROWS = 1024 };
 
-/* May `pending` rows become a row group of their own, however few?  While the average stays at half
- * of the most; so small ones do not pile up. */
+/* May `pending` rows become a row group of their own, however few?  The first may, and others while
+ * the average stays at half of the most; so small ones do not pile up. */
 static bool may_be_short(const struct skep_segment_writer *w, uint32_t pending, uint32_t most)
 {
-    return (w->rows_done + pending) / (w->n_groups + 1) >= most / 2;
+    return w->n_groups == 0 || (w->rows_done + pending) / w->n_groups >= most / 2;
 }
 
 /* A flush overlaps its neighbours at its ends, whose row groups a merge encodes anew.  So those are
- * short, and what is between is cut evenly, not into full row groups and a rest. */
+ * short, and what is between is cut evenly, not into full row groups and a rest; where the rest is
+ * little the ends take it. */
 struct even {
-    uint32_t n, size; /* row groups between the short ones; 0 = all are full */
+    uint32_t size, border; /* of the row groups between, and at an end; 0 = all are full */
 };
-enum { BORDER_ROWS = 8192 };
+enum { BORDER_ROWS = 8192, BORDER_MAX = 12288 };
 
 static struct even plan_even(uint64_t rows)
 {
-    if (rows < 3ull * SKEP_ROW_GROUP_ROWS)
+    if (rows <= SKEP_ROW_GROUP_ROWS)
         return (struct even){0};
-    uint64_t inner = rows - 2 * BORDER_ROWS;
-    uint64_t n = (inner + SKEP_ROW_GROUP_ROWS - 1) / SKEP_ROW_GROUP_ROWS;
-    return (struct even){(uint32_t)n, (uint32_t)((inner + n - 1) / n)};
+    uint64_t inner = rows - 2 * BORDER_ROWS, n = inner / SKEP_ROW_GROUP_ROWS;
+    uint64_t rest = inner - n * SKEP_ROW_GROUP_ROWS;
+    if (n > 0 && rest <= 2 * (BORDER_MAX - BORDER_ROWS))
+        return (struct even){SKEP_ROW_GROUP_ROWS, (uint32_t)(BORDER_ROWS + rest / 2)};
+    return (struct even){(uint32_t)(inner / (n + 1) + 1), BORDER_ROWS};
 }
 
 static uint32_t next_even(const struct even *e, uint32_t group, uint32_t most)
 {
-    if (e->n == 0)
+    if (e->size == 0)
         return most;
-    return SKEP_MIN(group == 0 ? (uint32_t)BORDER_ROWS : e->size, most);
+    return SKEP_MIN(group == 0 ? e->border : e->size, most);
 }
 
 /* How `rows` are cut evenly into the fewest row groups of at most `most`: the size of one. */

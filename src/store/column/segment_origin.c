@@ -186,3 +186,12 @@ void skep_segment__renumber(const struct skep_segment_numbers *numbers, uint32_t
     for (uint32_t i = 0; i < n; i++)
         v[i] = numbers->to[v[i]];
 }
+
+uint64_t skep_segment_rows_taken_over(struct skep_rowset *rs)
+{
+    const struct skep_segment *seg = skep_segment__of(rs);
+    uint64_t rows = 0;
+    for (uint32_t g = 0; g < seg->n_groups; g++)
+        rows += seg->group_origins[g] ? skep_segment__group_rows(seg, g) : 0;
+    return rows;
+}
