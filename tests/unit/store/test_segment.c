@@ -156,6 +156,8 @@ static void test_giants(void **state)
         double min, max;
         struct skep_vec v;
         unsigned rows = skep_rowset_block_rows(seg, block);
+        if (rows == 0) /* behind a short row group */
+            continue;
         assert_true(rd->ops->zone(rd, block * 1024, rows, &min, &max));
         assert_int_equal(rd->ops->read(rd, block * 1024, rows, &v, NULL), SKEP_OK);
         double lo = 1e300, hi = -1e300;
