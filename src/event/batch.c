@@ -125,9 +125,8 @@ static struct skep_batch *make(void)
     struct skep_batch *b = skep_alloc(struct skep_batch);
     struct skep_batch__scratch *s = b->scratch = skep_alloc(struct skep_batch__scratch);
     s->list.batch = b;
-    s->follow = skep_alloc_n(struct skep_batch__follow, SKEP_KIND_COUNT);
     resize_rows(b, ROWS_MIN);
-    skep_index_init(&b->field_index, 0);
+    skep_batch__known_init(b);
     lists_init(b, &b->resources);
     lists_init(b, &b->scopes);
     b->strings.cap = 16;
@@ -136,9 +135,9 @@ static struct skep_batch *make(void)
     b->strings.data = skep_malloc(b->strings.data_cap + SKEP_EQ_PAD);
     memset(b->strings.data, 0, b->strings.data_cap + SKEP_EQ_PAD);
     skep_index_init(&b->strings.index, 8);
-    s->used_bytes += sizeof *b + sizeof *s + SKEP_KIND_COUNT * sizeof *s->follow +
-                     ROWS_MIN * row_bytes(b) + b->strings.cap * sizeof *b->strings.items +
-                     b->strings.data_cap + b->strings.index.cap * sizeof *b->strings.index.slots;
+    s->used_bytes += sizeof *b + sizeof *s + ROWS_MIN * row_bytes(b) +
+                     b->strings.cap * sizeof *b->strings.items + b->strings.data_cap +
+                     b->strings.index.cap * sizeof *b->strings.index.slots;
     return b;
 }
 
@@ -152,7 +151,6 @@ static void unmake(struct skep_batch *b)
         skep_free(b->fields[i].vals);
     }
     skep_free(b->fields);
-    skep_index_done(&b->field_index);
     skep_free(b->strings.items);
     skep_free(b->strings.data);
     skep_index_done(&b->strings.index);
@@ -164,8 +162,8 @@ static void unmake(struct skep_batch *b)
         skep_index_done(&lists[k]->index);
     }
     skep_free(b->scratch->list.entries);
-    skep_free(b->scratch->follow);
-    skep_free(b->scratch->labels);
+    skep_batch__known_done(b);
+    skep_free(b->scratch->known_as);
     skep_free(b->scratch->sibling);
     skep_free(b->scratch);
     skep_free(b);
@@ -191,12 +189,16 @@ static void reset_lists(struct skep_batch *b, struct skep_batch_lists *l)
     reset_index(b, &l->index);
 }
 
-/* Everything as in a new batch, but for the room in its arrays. */
+/* Everything as in a new batch, but for the room in its arrays and what is known of names: that
+ * goes when most of it is of no use any more. */
 static void reset(struct skep_batch *b)
 {
+    enum { KNOWN_MAX = 4096 };
     struct skep_batch__scratch *s = b->scratch;
     b->n_rows = 0;
-    skep_batch__forget_fields(b);
+    skep_batch__drop_fields(b);
+    if (s->n_known > KNOWN_MAX)
+        skep_batch__known_clear(b);
     reset_lists(b, &b->resources);
     reset_lists(b, &b->scopes);
     b->strings.n = 0;
@@ -370,17 +372,24 @@ static uint32_t add_string(struct skep_batch *b, skep_str s, uint64_t hash)
     return i;
 }
 
-uint32_t skep_batch_intern(struct skep_batch *b, skep_str s)
+SKEP_INLINE uint32_t intern(struct skep_batch *b, skep_str s, uint64_t hash)
 {
-    if (s.n == 0)
-        return 0;
-    uint64_t hash = skep_hash_inline(skep_str_bytes(s));
     struct skep_index_it it = skep_index_begin(&b->strings.index, hash);
     for (uint32_t i; (i = skep_index_next(&b->strings.index, &it)) != NONE;) {
         if (b->strings.items[i].hash == hash && skep_str_eq_short(skep_batch_str(b, i), s))
             return i;
     }
     return add_string(b, s, hash);
+}
+
+uint32_t skep_batch_intern(struct skep_batch *b, skep_str s)
+{
+    return s.n == 0 ? 0 : intern(b, s, skep_hash_inline(skep_str_bytes(s)));
+}
+
+uint32_t skep_batch__intern(struct skep_batch *b, skep_str s, uint64_t hash)
+{
+    return intern(b, s, hash);
 }
 
 skep_str skep_batch__name(skep_str name)
@@ -456,7 +465,7 @@ static void check_ring(const struct skep_batch *b, uint32_t f)
     for (uint32_t o = b->scratch->sibling[f]; o != f; o = b->scratch->sibling[o]) {
         const struct skep_batch_field *other = &b->fields[o];
         skep_assert(other->name == field->name && other->scope == field->scope);
-        skep_assert(other->type != field->type);
+        skep_assert(other->type != field->type && field->shared);
         for (uint32_t i = 0, j = 0; i < field->n && j < other->n;) {
             skep_assert(field->rows[i] != other->rows[j]);
             if (field->rows[i] < other->rows[j])
@@ -484,8 +493,8 @@ void skep_batch_check(const struct skep_batch *b)
     check_strings(b);
     check_lists(b, &b->resources);
     check_lists(b, &b->scopes);
-    skep_assert(b->field_index.n <= b->n_fields); /* one of each ring */
     for (uint32_t f = 0; f < b->n_fields; f++) {
+        skep_assert(b->scratch->known[b->scratch->known_as[f]].field == f);
         check_field(b, f);
         check_ring(b, f);
     }

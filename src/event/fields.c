@@ -2,9 +2,8 @@
 /* The fields of a batch: sparse columns, one per (scope, name, type), and puts into them.
  *
  *   put(scope, name, value)
- *     put.h: one of those seen behind the last put ---- equal (scope, name, type)? --> field
- *       no: hash(scope, name) -> field_index -> ring of siblings -> field, or a new one; seen from
- *           now on
+ *     known.c: one of those seen behind the last put, or one that is looked up or added
+ *     known[k].field, or a new one
  *     rows[n], vals[n] = newest row, payload
  *
  * A value equal to the one before it in its column is found by one comparison.
@@ -13,61 +12,17 @@
 #include "event/batch_priv.h"
 
 #include "base/assert.h"
-#include "base/hash_inline.h"
 #include "base/mem.h"
 
 #define NONE SKEP_BATCH_NONE
 
 // --- fields ------------------------------------------------------------------------------------
 
-static uint64_t field_hash(enum skep_scope scope, skep_str name)
-{
-    return skep_hash_inline(skep_str_bytes(name)) + scope;
-}
-
-SKEP_INLINE bool is_name(const struct skep_batch *b, uint32_t f, enum skep_scope scope,
-                         skep_str name)
-{
-    const struct skep_batch_field *field = &b->fields[f];
-    return field->scope == scope && skep_str_eq_short(skep_batch_str(b, field->name), name);
-}
-
-SKEP_INLINE bool is_field(const struct skep_batch *b, uint32_t f, enum skep_scope scope,
-                          skep_str name, enum skep_type type)
-{
-    return b->fields[f].type == type && is_name(b, f, scope, name);
-}
-
-/* Any field of the name, whatever its type; the index has one of each ring. */
-static uint32_t find_ring(const struct skep_batch *b, enum skep_scope scope, skep_str name,
-                          uint64_t hash)
-{
-    struct skep_index_it it = skep_index_begin(&b->field_index, hash);
-    for (uint32_t f; (f = skep_index_next(&b->field_index, &it)) != NONE;) {
-        if (is_name(b, f, scope, name))
-            return f;
-    }
-    return NONE;
-}
-
-/* The one of that type in the ring of f, or NONE. */
-static uint32_t in_ring(const struct skep_batch *b, uint32_t f, enum skep_type type)
-{
-    uint32_t first = f;
-    if (f == NONE)
-        return NONE;
-    do {
-        if (b->fields[f].type == type)
-            return f;
-        f = b->scratch->sibling[f];
-    } while (f != first);
-    return NONE;
-}
-
 uint32_t skep_batch__look_up(const struct skep_batch *b, enum skep_scope scope, skep_str name,
                              enum skep_type type)
 {
-    return in_ring(b, find_ring(b, scope, name, field_hash(scope, name)), type);
+    uint32_t k = skep_batch__known(b, scope, name, type);
+    return k == NONE ? NONE : b->scratch->known[k].field;
 }
 
 static bool grow_fields(struct skep_batch *b)
@@ -76,90 +31,81 @@ static bool grow_fields(struct skep_batch *b)
     if (b->n_fields < b->cap_fields)
         return true;
     uint32_t old = b->cap_fields, cap = old ? old * 2 : 32;
-    uint64_t each = sizeof *b->fields + sizeof *s->follow + sizeof *s->labels + sizeof *s->sibling;
+    uint64_t each = sizeof *b->fields + sizeof *s->known_as + sizeof *s->sibling;
     if (!skep_batch__charge(b, (cap - old) * each))
         return false;
     b->fields = skep_realloc(b->fields, cap * sizeof *b->fields);
     memset(b->fields + old, 0, (cap - old) * sizeof *b->fields);
-    s->follow = skep_realloc(s->follow, (SKEP_KIND_COUNT + cap) * sizeof *s->follow);
-    s->labels = skep_realloc(s->labels, cap * sizeof *s->labels);
+    s->known_as = skep_realloc(s->known_as, cap * sizeof *s->known_as);
     s->sibling = skep_realloc(s->sibling, cap * sizeof *s->sibling);
     b->cap_fields = cap;
     return true;
 }
 
-static const struct skep_batch__follow nothing = {{NONE, NONE, NONE, NONE}};
-_Static_assert(SKEP_ARRAY_LEN(nothing.field) == 4, "one NONE a way");
-
-/* Put the new field f into the ring of its (scope, name), or make one. */
-static void join_ring(struct skep_batch *b, uint32_t f, uint32_t other, uint64_t hash)
+/* Put the new field f of known name k into the ring of its (scope, name). */
+static void join_ring(struct skep_batch *b, uint32_t f, uint32_t k)
 {
-    uint32_t *sibling = b->scratch->sibling;
-    sibling[f] = f;
-    if (other == NONE) {
-        skep_batch__index_add(b, &b->field_index, hash, f);
+    struct skep_batch__scratch *s = b->scratch;
+    b->fields[f].shared = false;
+    s->sibling[f] = f;
+    for (uint32_t kin = s->known[k].kin; kin != k; kin = s->known[kin].kin) {
+        uint32_t other = s->known[kin].field;
+        if (other == NONE)
+            continue;
+        s->sibling[f] = s->sibling[other];
+        s->sibling[other] = f;
+        b->fields[f].shared = b->fields[other].shared = true;
         return;
     }
-    sibling[f] = sibling[other];
-    sibling[other] = f;
 }
 
-/* other: a field of the same name, or NONE */
-static uint32_t add_field(struct skep_batch *b, enum skep_scope scope, skep_str name,
-                          enum skep_type type, uint32_t other, uint64_t hash)
+uint32_t skep_batch__use(struct skep_batch *b, uint32_t k)
 {
+    struct skep_batch__scratch *s = b->scratch;
+    struct skep_batch__known *known = &s->known[k];
+    skep_assert(k < s->n_known && known->field == NONE);
     if (b->n_fields == SKEP_LIMIT_FIELDS_PER_BATCH) {
         b->over_limit = true;
         return NONE;
     }
-    uint32_t string = skep_batch_intern(b, name);
+    skep_str name = {(const char *)s->names.data + known->offset,
+                     skep_batch__key_name_n(known->key)};
+    uint32_t string = skep_batch__intern(b, name, known->hash);
     if (b->over_budget || b->over_limit || !grow_fields(b))
         return NONE;
     uint32_t f = b->n_fields++;
     struct skep_batch_field *field = &b->fields[f]; // its arrays may be there already
     field->name = string;
-    field->scope = (uint8_t)scope;
-    field->type = (uint8_t)type;
+    field->scope = skep_batch__key_scope(known->key);
+    field->type = skep_batch__key_type(known->key);
     field->n = 0;
-    name = skep_batch_str(b, string);
-    b->scratch->follow[SKEP_KIND_COUNT + f] = nothing;
-    b->scratch->labels[f] = (struct skep_batch__label){b->strings.items[string].offset,
-                                                       skep_batch__label_key(scope, name.n, type)};
-    join_ring(b, f, other, hash);
+    known->field = f;
+    s->known_as[f] = k;
+    join_ring(b, f, k);
     return f;
 }
 
-/* The field of a put into the newest row, made if there is none and `make`; learns the order of
- * fields. */
-SKEP_INLINE uint32_t find_field(struct skep_batch *b, enum skep_scope scope, skep_str name,
-                                enum skep_type type, bool make)
+/* The field of known name k, or NONE. */
+SKEP_INLINE uint32_t field_of(struct skep_batch *b, uint32_t k)
 {
-    struct skep_batch__scratch *s = b->scratch;
-    const uint32_t *known = s->follow[s->last].field;
-    uint32_t f = NONE;
-    unsigned at = 0; // where it is remembered
-    for (; at < SKEP_BATCH__WAYS && known[at] != NONE && f == NONE; at++)
-        f = is_field(b, known[at], scope, name, type) ? known[at] : NONE;
-    if (f == NONE) {
-        uint64_t hash = field_hash(scope, name);
-        uint32_t ring = find_ring(b, scope, name, hash);
-        f = in_ring(b, ring, type);
-        if (f == NONE && make)
-            f = add_field(b, scope, name, type, ring, hash);
-        if (f == NONE)
-            return NONE;
-        // add_field may have moved `follow`; the first free place, or that of the least likely
-        s->follow[s->last].field[SKEP_MIN(at, (unsigned)SKEP_BATCH__WAYS - 1)] = f;
-    }
-    s->last = SKEP_KIND_COUNT + f;
-    return f;
+    if (k == NONE)
+        return NONE;
+    uint32_t f = b->scratch->known[k].field;
+    return f != NONE ? f : skep_batch__use(b, k);
+}
+
+uint32_t skep_batch_field(struct skep_batch *b, enum skep_scope scope, skep_str name,
+                          enum skep_type type)
+{
+    skep_assert(b->n_rows > 0);
+    return field_of(b, skep_batch__know_next(b, scope, name, type, false));
 }
 
 uint32_t skep_batch_find(struct skep_batch *b, enum skep_scope scope, skep_str name,
                          enum skep_type type)
 {
     skep_assert(b->n_rows > 0);
-    return find_field(b, scope, name, type, false);
+    return skep_batch__look_up(b, scope, name, type);
 }
 
 static bool grow_field(struct skep_batch *b, struct skep_batch_field *field)
@@ -201,7 +147,7 @@ void skep_batch_put(struct skep_batch *b, enum skep_scope scope, skep_str name, 
     skep_assert(scope == SKEP_SCOPE_INTRINSIC || scope == SKEP_SCOPE_ATTRIBUTE);
     if (name.n == 0 || v.type == SKEP_TYPE_NULL || b->over_budget || b->over_limit)
         return;
-    uint32_t f = find_field(b, scope, skep_batch__name(name), v.type, true);
+    uint32_t f = field_of(b, skep_batch__know_next(b, scope, skep_batch__name(name), v.type, true));
     if (f == NONE)
         return;
     const struct skep_batch_field *field = &b->fields[f];
@@ -219,11 +165,9 @@ void skep_batch_put(struct skep_batch *b, enum skep_scope scope, skep_str name, 
 /* The intrinsic field of that name and type, emptied.  NONE: there is none, and none is made. */
 static uint32_t whole_field(struct skep_batch *b, skep_str name, enum skep_type type, bool make)
 {
-    uint64_t hash = field_hash(SKEP_SCOPE_INTRINSIC, name);
-    uint32_t ring = find_ring(b, SKEP_SCOPE_INTRINSIC, name, hash);
-    uint32_t f = in_ring(b, ring, type);
+    uint32_t f = skep_batch__look_up(b, SKEP_SCOPE_INTRINSIC, name, type);
     if (f == NONE && make && !b->over_budget && !b->over_limit)
-        f = add_field(b, SKEP_SCOPE_INTRINSIC, name, type, ring, hash);
+        f = field_of(b, skep_batch__know(b, SKEP_SCOPE_INTRINSIC, name, type));
     if (f != NONE)
         b->fields[f].n = 0;
     return f;
@@ -282,18 +226,15 @@ void skep_batch_environment(struct skep_batch *b, skep_str environment)
 
 // --- taking back -------------------------------------------------------------------------------
 
-static void reindex_fields(struct skep_batch *b)
+/* Take back the newest field. */
+static void drop_field(struct skep_batch *b)
 {
-    skep_index_clear(&b->field_index);
-    for (uint32_t f = 0; f < b->n_fields; f++) {
-        const struct skep_batch_field *field = &b->fields[f];
-        skep_str name = skep_batch_str(b, field->name);
-        uint64_t hash = field_hash((enum skep_scope)field->scope, name);
-        join_ring(b, f, find_ring(b, (enum skep_scope)field->scope, name, hash), hash);
-        b->scratch->follow[SKEP_KIND_COUNT + f] = nothing;
-    }
-    for (unsigned k = 0; k < SKEP_KIND_COUNT; k++)
-        b->scratch->follow[k] = nothing;
+    struct skep_batch__scratch *s = b->scratch;
+    uint32_t f = --b->n_fields, before = f;
+    while (s->sibling[before] != f)
+        before = s->sibling[before];
+    s->sibling[before] = s->sibling[f];
+    s->known[s->known_as[f]].field = NONE;
 }
 
 void skep_batch_truncate(struct skep_batch *b, uint32_t n_rows)
@@ -309,18 +250,15 @@ void skep_batch_truncate(struct skep_batch *b, uint32_t n_rows)
     b->n_rows = n_rows;
     b->scratch->last = 0; // no kind: the next row says which
     // A field made by the rows taken back stands behind all older ones; its arrays stay.
-    uint32_t n_fields = b->n_fields;
-    while (n_fields > 0 && b->fields[n_fields - 1].n == 0)
-        n_fields--;
-    if (n_fields != b->n_fields) {
-        b->n_fields = n_fields;
-        reindex_fields(b);
-    }
+    while (b->n_fields > 0 && b->fields[b->n_fields - 1].n == 0)
+        drop_field(b);
 }
 
-void skep_batch__forget_fields(struct skep_batch *b)
+void skep_batch__drop_fields(struct skep_batch *b)
 {
+    struct skep_batch__scratch *s = b->scratch;
+    for (uint32_t f = 0; f < b->n_fields; f++)
+        s->known[s->known_as[f]].field = NONE;
     b->n_fields = 0;
-    reindex_fields(b);
-    b->scratch->last = 0;
+    s->last = 0;
 }

@@ -69,19 +69,31 @@ SKEP_INLINE bool is_ascii(skep_str s)
     return !(acc & 0x8080808080808080ull);
 }
 
-/* Puts the text at [p, end), whose length stands first. */
-SKEP_INLINE bool put_text(struct skep_otlp__dec *d, uint32_t f, const uint8_t *p,
-                          const uint8_t *end)
+SKEP_INLINE void put_text(struct skep_otlp__dec *d, uint32_t f, skep_str s)
 {
-    size_t n;
-    if (!short_length(&p, end, &n) || n != (size_t)(end - p))
-        return false;
-    skep_str s = {(const char *)p, n};
     if (!skep_batch_put_again(d->b, f, s))
         skep_batch_put_bits(d->b, f,
                             SKEP_LIKELY(is_ascii(s)) ? skep_batch_intern(d->b, s)
                                                      : skep_otlp__intern(d, skep_str_bytes(s)));
-    return true;
+}
+
+/* A value of `type` that is all of [p, end): a number's payload, or where a text begins. */
+SKEP_INLINE bool plain_value(enum skep_type type, const uint8_t **p, const uint8_t *end,
+                             uint64_t *ret_bits)
+{
+    size_t n;
+    if (type == SKEP_TYPE_STRING)
+        return short_length(p, end, &n) && n == (size_t)(end - *p);
+    if (type == SKEP_TYPE_INT)
+        return plain_varint(*p, end, ret_bits);
+    if (type == SKEP_TYPE_DOUBLE) {
+        if (end - *p != 8)
+            return false;
+        *ret_bits = skep_load_le64(*p);
+        return true;
+    }
+    *ret_bits = **p;
+    return end - *p == 1 && *ret_bits <= 1;
 }
 
 /* Puts the attribute that begins behind its tag at p; NULL: not this way, else its end. */
@@ -104,32 +116,18 @@ SKEP_INLINE const uint8_t *put_plain(struct skep_otlp__dec *d, const uint8_t *p,
     /* "sampleRate" may be no field at all. */
     if (SKEP_UNLIKELY(type == SKEP_TYPE_NULL || (rated && key_n == 10 && (key.p[0] | 0x20) == 's')))
         return NULL;
-    uint32_t last = d->b->scratch->last,
-             f = skep_batch_predict(d->b, SKEP_SCOPE_ATTRIBUTE, key, type);
-    if (SKEP_UNLIKELY(f == SKEP_BATCH_NONE))
-        f = skep_batch_find(d->b, SKEP_SCOPE_ATTRIBUTE, key, type);
-    if (SKEP_UNLIKELY(f == SKEP_BATCH_NONE))
-        return NULL;
     uint64_t bits = 0;
-    bool ok;
-    if (type == SKEP_TYPE_STRING) {
-        if (SKEP_LIKELY(put_text(d, f, p, end)))
-            return end;
-        ok = false;
-    } else if (type == SKEP_TYPE_INT) {
-        ok = plain_varint(p, end, &bits);
-    } else if (type == SKEP_TYPE_DOUBLE) {
-        ok = n == 9;
-        bits = ok ? skep_load_le64(p) : 0;
-    } else {
-        bits = p[0];
-        ok = n == 2 && bits <= 1;
-    }
-    if (SKEP_UNLIKELY(!ok)) {
-        d->b->scratch->last = last;
+    if (SKEP_UNLIKELY(!plain_value(type, &p, end, &bits)))
         return NULL;
-    }
-    skep_batch_put_bits(d->b, f, bits);
+    uint32_t f = skep_batch_predict(d->b, SKEP_SCOPE_ATTRIBUTE, key, type);
+    if (SKEP_UNLIKELY(f == SKEP_BATCH_NONE))
+        f = skep_batch_field(d->b, SKEP_SCOPE_ATTRIBUTE, key, type);
+    if (SKEP_UNLIKELY(f == SKEP_BATCH_NONE))
+        return NULL;
+    if (type == SKEP_TYPE_STRING)
+        put_text(d, f, (skep_str){(const char *)p, (size_t)(end - p)});
+    else
+        skep_batch_put_bits(d->b, f, bits);
     return end;
 }
 

@@ -363,93 +363,6 @@ void skep_frame__end(struct skep_frame_writer *w)
 /* Columns of a plain frame: all but those the commit itself says. */
 enum { PLAIN_COLUMNS = SKEP_COL_COUNT - 3 };
 
-/* A field to be put in order: the part of its name behind what all names begin with, eight bytes of
- * it as a number that sorts like them. */
-struct named {
-    uint64_t first; /* zeros behind a shorter one: then the length decides */
-    skep_str rest;  /* what stands behind these eight */
-    uint32_t field, n;
-    uint8_t scope, type;
-};
-
-static bool before(const struct named *x, const struct named *y)
-{
-    if (x->first != y->first)
-        return x->first < y->first;
-    int c = skep_str_cmp(x->rest, y->rest);
-    if (c == 0)
-        c = (x->n > y->n) - (x->n < y->n);
-    if (c == 0)
-        c = (int)x->scope - (int)y->scope;
-    return c != 0 ? c < 0 : x->type < y->type;
-}
-
-/* order[n], numbers into v, by merging ever longer runs; tmp[n] is scratch.  A comparison is one of
- * two numbers nearly always: qsort would spend its time in calling it. */
-static uint32_t *sort_names(const struct named *v, uint32_t n, uint32_t *order, uint32_t *tmp)
-{
-    for (uint32_t i = 0; i < n; i++)
-        order[i] = i;
-    for (uint32_t run = 1; run < n; run *= 2) {
-        for (uint32_t at = 0; at < n; at += 2 * run) {
-            uint32_t a = at, mid = SKEP_MIN(at + run, n), b = mid, end = SKEP_MIN(mid + run, n);
-            for (uint32_t to = at; to < end; to++) {
-                bool second = a == mid || (b < end && before(&v[order[b]], &v[order[a]]));
-                tmp[to] = order[second ? b++ : a++];
-            }
-        }
-        uint32_t *swap = order;
-        order = tmp;
-        tmp = swap;
-    }
-    return order;
-}
-
-static size_t common_prefix(skep_str a, skep_str b, size_t max)
-{
-    size_t n = 0;
-    max = SKEP_MIN(max, SKEP_MIN(a.n, b.n));
-    while (n < max && a.p[n] == b.p[n])
-        n++;
-    return n;
-}
-
-/* The fields that are not empty, in order (I3); *ret_n of them. */
-static uint32_t *order_fields(const struct skep_batch *b, uint32_t *ret_n)
-{
-    size_t most = (size_t)b->n_fields + 1;
-    struct named *order = skep_malloc(most * sizeof *order);
-    uint32_t *ret = skep_malloc(most * sizeof *ret), *tmp = skep_malloc(2 * most * sizeof *tmp);
-    size_t prefix = SIZE_MAX;
-    uint32_t n = 0;
-    for (uint32_t f = 0; f < b->n_fields; f++) {
-        const struct skep_batch_field *field = &b->fields[f];
-        if (field->n == 0)
-            continue;
-        order[n] = (struct named){.rest = skep_batch_str(b, field->name),
-                                  .field = f,
-                                  .scope = field->scope,
-                                  .type = field->type};
-        prefix = n ? common_prefix(order[0].rest, order[n].rest, prefix) : order[0].rest.n;
-        n++;
-    }
-    for (uint32_t i = 0; i < n; i++) {
-        struct named *o = &order[i];
-        o->rest = skep_str_skip(o->rest, prefix);
-        o->n = (uint32_t)o->rest.n;
-        for (size_t k = 0; k < 8; k++)
-            o->first = o->first << 8 | (k < o->rest.n ? (uint8_t)o->rest.p[k] : 0);
-        o->rest = skep_str_skip(o->rest, SKEP_MIN(o->rest.n, (size_t)8));
-    }
-    const uint32_t *sorted = sort_names(order, n, tmp, tmp + most);
-    for (uint32_t i = 0; i < n; i++)
-        ret[i] = order[sorted[i]].field;
-    skep_free(tmp);
-    skep_free(order);
-    *ret_n = n;
-    return ret;
-}
-
 static void encode_strings(struct skep_frame_writer *w, const struct skep_batch_strings *s,
                            uint32_t bytes_n)
 {
@@ -558,8 +471,8 @@ skep_rc skep_frame_encode(const struct skep_batch *b, struct skep_buf *out, skep
         strings_n += b->strings.items[i].len;
     if (strings_n > SKEP_FRAME_MAX_BYTES)
         return skep_fail(err, SKEP_ETOOLARGE, "%zu bytes of strings in one request", strings_n);
-    uint32_t n_fields;
-    uint32_t *order = order_fields(b, &n_fields);
+    uint32_t *order = skep_malloc(((size_t)b->n_fields + 1) * sizeof *order);
+    uint32_t n_fields = skep_batch_order(b, order);
     struct skep_frame_head head = {.n_rows = b->n_rows,
                                    .n_dicts = 1,
                                    .n_columns = PLAIN_COLUMNS,

@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "event/batch.h"
+#include "event/put.h"
 
 static skep_value str(const char *s)
 {
@@ -368,6 +368,103 @@ static void test_kept_memory_does_not_show(void **state)
     }
 }
 
+static uint32_t find(struct skep_batch *b, const char *name, enum skep_type type)
+{
+    return skep_batch_find(b, SKEP_SCOPE_ATTRIBUTE, skep_str_c(name), type);
+}
+
+static uint32_t field(struct skep_batch *b, const char *name, enum skep_type type)
+{
+    return skep_batch_field(b, SKEP_SCOPE_ATTRIBUTE, skep_str_c(name), type);
+}
+
+/* What is known of names is of use to the next batch, but is none of its fields. */
+static void test_names_are_known_from_the_batch_before(void **state)
+{
+    (void)state;
+    skep_batch_trim();
+    struct skep_batch *b = skep_batch_new(NULL, 0);
+    skep_batch_row(b, SKEP_KIND_SPAN, 0, SKEP_SOURCE_OTLP);
+    skep_batch_put(b, SKEP_SCOPE_ATTRIBUTE, SKEP_STR("k"), num(1));
+    skep_batch_put(b, SKEP_SCOPE_ATTRIBUTE, SKEP_STR("x"), num(1));
+    skep_batch_free(b);
+    b = skep_batch_new(NULL, 0);
+    skep_batch_row(b, SKEP_KIND_SPAN, 0, SKEP_SOURCE_OTLP);
+    assert_int_equal(find(b, "k", SKEP_TYPE_INT), SKEP_BATCH_NONE);
+    assert_int_equal(b->n_fields, 0);
+    assert_int_equal(b->strings.n, 1);
+    // Known with that type alone; the field begins empty.
+    assert_int_equal(field(b, "k", SKEP_TYPE_STRING), SKEP_BATCH_NONE);
+    uint32_t f = field(b, "k", SKEP_TYPE_INT);
+    assert_int_equal(f, 0);
+    assert_int_equal(b->n_fields, 1);
+    assert_int_equal(b->fields[f].n, 0);
+    skep_batch_put_bits(b, f, 7);
+    assert_int_equal(find(b, "k", SKEP_TYPE_INT), f);
+    assert_int_equal(get(b, "k", 0).i, 7);
+    // Another type of the name replaces the value, and a truncated field is none again.
+    skep_batch_put(b, SKEP_SCOPE_ATTRIBUTE, SKEP_STR("k"), str("seven"));
+    assert_str(get(b, "k", 0), "seven");
+    skep_batch_check(b);
+    skep_batch_truncate(b, 0);
+    assert_int_equal(b->n_fields, 0);
+    skep_batch_row(b, SKEP_KIND_SPAN, 0, SKEP_SOURCE_OTLP);
+    assert_int_equal(find(b, "k", SKEP_TYPE_STRING), SKEP_BATCH_NONE);
+    assert_int_equal(field(b, "k", SKEP_TYPE_STRING), 0);
+    skep_batch_free(b);
+}
+
+/* Names that do not come again are not kept for ever. */
+static void test_known_names_are_bounded(void **state)
+{
+    (void)state;
+    skep_batch_trim();
+    for (int i = 0; i < 200; i++) {
+        struct skep_batch *b = skep_batch_new(NULL, 0);
+        assert_true(skep_batch_bytes(b) < 1 << 20);
+        skep_batch_row(b, SKEP_KIND_SPAN, 0, SKEP_SOURCE_OTLP);
+        for (int k = 0; k < 100; k++) {
+            char name[40];
+            int n = snprintf(name, sizeof name, "request-%d-%d", i, k);
+            skep_batch_put(b, SKEP_SCOPE_ATTRIBUTE, (skep_str){name, (size_t)n}, num(k));
+        }
+        assert_int_equal(b->n_fields, 100);
+        skep_batch_check(b);
+        skep_batch_free(b);
+    }
+}
+
+static void test_order_is_that_of_names(void **state)
+{
+    (void)state;
+    static const char *const in_order[] = {"a", "a.b", "a.b", "a.b.c", "ab", "b", "zz"};
+    for (int round = 0; round < 3; round++) {
+        uint32_t order[8];
+        struct skep_batch *b = skep_batch_new(NULL, 0);
+        skep_batch_row(b, SKEP_KIND_SPAN, 0, SKEP_SOURCE_OTLP);
+        if (round != 1) // known later, stands in front
+            skep_batch_put(b, SKEP_SCOPE_ATTRIBUTE, SKEP_STR("a"), num(1));
+        skep_batch_put(b, SKEP_SCOPE_ATTRIBUTE, SKEP_STR("zz"), str("x"));
+        skep_batch_put(b, SKEP_SCOPE_ATTRIBUTE, SKEP_STR("zz"), num(1)); // the text is gone
+        skep_batch_put(b, SKEP_SCOPE_ATTRIBUTE, SKEP_STR("a.b.c"), num(1));
+        skep_batch_put(b, SKEP_SCOPE_ATTRIBUTE, SKEP_STR("ab"), num(1));
+        skep_batch_put(b, SKEP_SCOPE_ATTRIBUTE, SKEP_STR("a.b"), num(1));
+        skep_batch_put(b, SKEP_SCOPE_INTRINSIC, SKEP_STR("a.b"), num(1));
+        skep_batch_put(b, SKEP_SCOPE_ATTRIBUTE, SKEP_STR("b"), num(1));
+        uint32_t n = skep_batch_order(b, order), missing = round == 1;
+        assert_int_equal(n, SKEP_ARRAY_LEN(in_order) - missing);
+        for (uint32_t i = 0; i < n; i++) {
+            const struct skep_batch_field *f = &b->fields[order[i]];
+            assert_true(skep_str_eq(skep_batch_str(b, f->name), skep_str_c(in_order[i + missing])));
+            assert_int_equal(f->type, SKEP_TYPE_INT);
+        }
+        assert_int_equal(b->fields[order[1 - missing]].scope, SKEP_SCOPE_INTRINSIC);
+        skep_batch_free(b);
+        if (round == 0)
+            skep_batch_trim();
+    }
+}
+
 static void test_kept_memory_is_paid_for(void **state)
 {
     (void)state;
@@ -507,6 +604,9 @@ int main(void)
         cmocka_unit_test(test_truncate_forgets_new_fields),
         cmocka_unit_test(test_budget_is_charged_refuses_and_is_given_back),
         cmocka_unit_test(test_kept_memory_does_not_show),
+        cmocka_unit_test(test_names_are_known_from_the_batch_before),
+        cmocka_unit_test(test_known_names_are_bounded),
+        cmocka_unit_test(test_order_is_that_of_names),
         cmocka_unit_test(test_kept_memory_is_paid_for),
         cmocka_unit_test(test_too_many_fields_and_too_long_values),
         cmocka_unit_test(test_identity),
