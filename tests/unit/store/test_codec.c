@@ -517,6 +517,43 @@ static void test_texts_in_slots(void **state)
     skep_free(v);
 }
 
+/* A block of rows may take its strings from two chunks, the second decoded into the same scratch:
+ * those of the first stay.  Stack traces are those that were compressed. */
+static void test_two_chunks_in_one_scratch(void **state)
+{
+    (void)state;
+    enum { N = 3000, BLOCK = 500 };
+    struct rng r = {15};
+    skep_str *v = skep_alloc_n(skep_str, N);
+    char *text = skep_malloc(N * 3008), *at = text;
+    struct skep_codec_chunk chunks[2];
+    struct skep_buf b[2];
+    for (uint32_t i = 0; i < N; i++) {
+        v[i] = random_str(&r, 14, i, at);
+        at += v[i].n;
+    }
+    for (unsigned k = 0; k < 2; k++) {
+        struct skep_codec_in in = {.n = N / 2, .strs = v + k * (N / 2)};
+        skep_buf_init(&b[k], 1u << 24);
+        skep_codec_tmpl.encode(&in, &b[k]);
+        assert_true(skep_load_le32(b[k].p + 20) > 0); /* the rest is compressed (tmpl.c) */
+        chunks[k] = padded(&b[k], N / 2);
+    }
+    struct skep_codec_scratch scratch = {0};
+    skep_str out[2 * BLOCK];
+    assert_int_equal(skep_codec_tmpl.decode_str(&chunks[0], N / 2 - BLOCK, BLOCK, out, &scratch),
+                     SKEP_OK);
+    assert_int_equal(skep_codec_tmpl.decode_str(&chunks[1], 0, BLOCK, out + BLOCK, &scratch),
+                     SKEP_OK);
+    for (uint32_t i = 0; i < 2 * BLOCK; i++)
+        assert_true(skep_str_eq(out[i], v[N / 2 - BLOCK + i]));
+    skep_codec_scratch_done(&scratch);
+    for (unsigned k = 0; k < 2; k++)
+        skep_buf_done(&b[k]);
+    skep_free(text);
+    skep_free(v);
+}
+
 /* Bytes of 5,000 strings of a shape with a codec, in percent of the text. */
 static unsigned percent(const struct skep_codec_ops *c, unsigned shape, bool *ret_chosen)
 {
@@ -861,6 +898,7 @@ int main(void)
         cmocka_unit_test(test_map_damage),
         cmocka_unit_test(test_digits_of_either_case),
         cmocka_unit_test(test_texts_in_slots),
+        cmocka_unit_test(test_two_chunks_in_one_scratch),
         cmocka_unit_test(test_ratios),
         cmocka_unit_test(test_damage),
     };

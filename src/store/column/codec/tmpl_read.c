@@ -182,6 +182,31 @@ static skep_rc decode_coded(const struct tmpl_opened *o, const uint32_t *codes, 
     return SKEP_OK;
 }
 
+/* The e strings of the rest from `first` on.  What was compressed goes with the opened chunk, which
+ * may be before the strings do (a block of two chunks): they are copied. */
+static skep_rc read_rest(const struct tmpl_opened *o, uint32_t first, uint32_t e, skep_str **ret,
+                         struct skep_codec_scratch *scratch)
+{
+    if ((uint64_t)first + e > o->rest.n_values)
+        return SKEP_ECORRUPT;
+    skep_str *rest = (skep_str *)(void *)skep_codec_scratch_take(scratch, e * sizeof *rest + 8);
+    *ret = rest = (skep_str *)(((uintptr_t)rest + 7) & ~(uintptr_t)7);
+    SKEP_TRY(o->rest_codec->decode_str(&o->rest, first, e, rest, scratch));
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < e; i++)
+        bytes += rest[i].n;
+    if (!o->unpacked_rest || o->rest_codec != &skep_codec_str || bytes == 0)
+        return SKEP_OK;
+    char *to = (char *)skep_codec_scratch_take(scratch, bytes);
+    for (uint32_t i = 0; i < e; i++) {
+        if (rest[i].n > 0)
+            memcpy(to, rest[i].p, rest[i].n);
+        rest[i].p = to;
+        to += rest[i].n;
+    }
+    return SKEP_OK;
+}
+
 /* [first, first + n), n <= PIECE. */
 static skep_rc decode_piece(const struct tmpl_opened *o, uint32_t first, uint32_t n, skep_str *out,
                             struct skep_codec_scratch *scratch)
@@ -195,13 +220,8 @@ static skep_rc decode_piece(const struct tmpl_opened *o, uint32_t first, uint32_
     for (uint32_t i = skip; i < skip + n; i++)
         e += codes[i] == 0;
     skep_str *rest = NULL;
-    if (e > 0) {
-        if ((uint64_t)place.rest + e > o->rest.n_values)
-            return SKEP_ECORRUPT;
-        rest = (skep_str *)(void *)skep_codec_scratch_take(scratch, e * sizeof *rest + 8);
-        rest = (skep_str *)(((uintptr_t)rest + 7) & ~(uintptr_t)7);
-        SKEP_TRY(o->rest_codec->decode_str(&o->rest, place.rest, e, rest, scratch));
-    }
+    if (e > 0)
+        SKEP_TRY(read_rest(o, place.rest, e, &rest, scratch));
     return decode_coded(o, codes + skip, n, &place, rest, out, scratch);
 }
 
