@@ -22,7 +22,6 @@ enum {
     SKEP_GROUP_MAX = 256,    /* appends in one commit */
     SKEP_GROUP_BYTES = 16 << 20
 };
-#define SKEP_MERGE_ROWS (32ull << 20)
 
 /* One append between the caller and the committer. */
 struct skep_pending {

@@ -1,15 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Merging and dropping segments.
  *
- * Merging: segments stand in order of their commits.  Neighbours of the same tier (rows on a scale
- * of eight) become one; above three quarters of SKEP_SEGMENTS_MAX the run of neighbours that costs
- * the fewest rows for each segment less is merged, however short.  No merge makes a segment of more
- * than SKEP_MERGE_ROWS rows, or, where rows expire, one that spans more than an eighth of the
- * retention.
- *
- * How many: of segments under 64 Ki rows four to eight, for their row groups are short and slow to
- * read. Larger ones are read as well apart as together: a merge only takes their row groups over,
- * and makes the list of segments shorter.  So it waits for 32: most rows are merged once.
+ * Merging: segments stand in order of their commits; neighbours become one, chosen by
+ * merge_choose.c.
  *
  * A segment of which a quarter is dead is written anew alone.
  *
@@ -37,16 +30,12 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "store/column/merge_choose.h"
 #include "store/column/part.h"
 #include <stdlib.h>
 
 enum {
-    RUN_MIN_SMALL = 4,
-    RUN_MAX_SMALL = 8,
-    RUN_MIN = 32,
-    RUN_MAX = 32,
-    SMALL_ROWS = 64 << 10,
-    TIERS = 5,
+    RUN_MAX = SKEP_MERGE_RUN_MAX,
     NAP_MS = 500,
     DEAD_PERCENT = 25,
     ASIDE_BYTES = 8 << 20,
@@ -55,19 +44,6 @@ enum {
     SHORT_MERGES = 16  /* until more segments are tried again */
 };
 #define REST_NS (5ll * 1000000000)
-
-static unsigned tier_of(const struct skep_rowset *rs)
-{
-    unsigned t = 0;
-    for (uint64_t rows = rs->n_rows / SMALL_ROWS; rows > 0; rows >>= 3)
-        t++;
-    return t;
-}
-
-static unsigned run_min(unsigned tier)
-{
-    return tier == 0 ? RUN_MIN_SMALL : RUN_MIN;
-}
 
 /* Age of the newest row that counts. */
 static skep_ts_ns newest_of(const struct skep_engine *e, const struct skep_manifest_segment *m)
@@ -83,34 +59,27 @@ static unsigned n_segments(const struct skep_snapshot *s)
     return n;
 }
 
-static bool may_join(const struct skep_engine *e, uint64_t rows, skep_ts_ns from, skep_ts_ns to)
+/* The segments of the snapshot as merge_choose.c sees them, n_segments(s) and to be freed. */
+static struct skep_merge_piece *pieces_of(const struct skep_engine *e,
+                                          const struct skep_snapshot *s)
 {
-    return rows <= SKEP_MERGE_ROWS && (e->retain_ns == 0 || to - from <= e->retain_ns / 8);
+    unsigned n = n_segments(s);
+    struct skep_merge_piece *p = skep_alloc_n(struct skep_merge_piece, n + 1);
+    for (unsigned i = 0; i < n; i++) {
+        struct skep_rowset *rs = s->sets[i].rowset;
+        p[i] =
+            (struct skep_merge_piece){.rows = rs->n_rows,
+                                      .newest_ns = newest_of(e, &skep_engine__segment_must(rs)->m),
+                                      .layout = rs->layout,
+                                      .dead = skep_live_rows(s->sets[i].live, rs) == 0};
+    }
+    return p;
 }
 
-/* Longest run from `at` of tier <= t that may be one; its rows. */
-static unsigned run_from(const struct skep_engine *e, const struct skep_snapshot *s, unsigned n,
-                         unsigned at, unsigned t, uint64_t *ret_rows)
+/* Between the newest rows of what becomes one. */
+static skep_ts_ns span_of(const struct skep_engine *e)
 {
-    skep_ts_ns from = INT64_MAX, to = INT64_MIN;
-    uint64_t rows = 0;
-    unsigned k = at;
-    unsigned max = t == 0 ? RUN_MAX_SMALL : RUN_MAX;
-    for (; k < n && k - at < max; k++) {
-        struct skep_rowset *rs = s->sets[k].rowset;
-        skep_ts_ns age = newest_of(e, &skep_engine__segment_must(rs)->m);
-        if (rs->layout != s->sets[at].rowset->layout)
-            break;
-        from = SKEP_MIN(from, age);
-        to = SKEP_MAX(to, age);
-        if (tier_of(rs) > t || !may_join(e, rows + rs->n_rows, from, to))
-            break;
-        if (skep_live_rows(s->sets[k].live, rs) == 0)
-            break; /* it is dropped */
-        rows += rs->n_rows;
-    }
-    *ret_rows = rows;
-    return k - at;
+    return e->retain_ns == 0 ? INT64_MAX : e->retain_ns / 8;
 }
 
 /* The segment with the largest share of dead rows, if that is worth writing it anew. */
@@ -177,55 +146,30 @@ static unsigned fitting(const struct skep_engine *e, const struct skep_snapshot 
     return from;
 }
 
-/* What to merge: *ret_n segments from the returned index; 0 = nothing. */
-static unsigned choose(struct skep_engine *e, const struct skep_snapshot *s, unsigned *ret_n)
+static void note_backlog(struct skep_engine *e, uint64_t rows)
 {
-    unsigned n = n_segments(s), best = 0, best_n = 0;
-    uint64_t best_rows = UINT64_MAX, rows;
-    *ret_n = 0;
-    if (mostly_dead(s, n, &best)) {
-        *ret_n = 1;
-        return best;
-    }
-    for (unsigned t = 0; t < TIERS; t++)
-        for (unsigned i = 0; i + run_min(t) <= n; i++) {
-            unsigned k = run_from(e, s, n, i, t, &rows);
-            if (k >= run_min(t))
-                return fitting(e, s, i, k, ret_n);
-        }
-    if (n <= SKEP_SEGMENTS_MAX * 3 / 4)
-        return 0;
-    /* Too many: the run that costs the fewest rows for each segment it does away with. */
-    for (unsigned t = 0; t < TIERS; t++)
-        for (unsigned i = 0; i + 2 <= n; i++) {
-            unsigned k = run_from(e, s, n, i, t, &rows);
-            if (k >= 2 && rows / (k - 1) < best_rows) {
-                best_rows = rows / (k - 1);
-                best_n = k;
-                best = i;
-            }
-        }
-    return best_n > 0 ? fitting(e, s, best, best_n, ret_n) : 0;
-}
-
-/* Rows of all segments that are to be merged, for who watches. */
-static void note_backlog(struct skep_engine *e, const struct skep_snapshot *s)
-{
-    unsigned n = n_segments(s);
-    uint64_t sum = 0, rows;
-    for (unsigned i = 0, k; i < n; i += SKEP_MAX(k, 1u)) {
-        k = 0;
-        for (unsigned t = 0; t < TIERS && k == 0; t++) {
-            unsigned run = run_from(e, s, n, i, t, &rows);
-            k = run >= run_min(t) ? run : 0;
-        }
-        sum += k > 0 ? rows : 0;
-    }
-    atomic_store(&e->backlog_rows, sum);
-    if (sum == 0)
+    atomic_store(&e->backlog_rows, rows);
+    if (rows == 0)
         atomic_store(&e->backlog_since_ns, 0);
     else if (atomic_load(&e->backlog_since_ns) == 0)
         atomic_store(&e->backlog_since_ns, e->os->now_ns(e->os));
+}
+
+/* What to merge: *ret_n segments from the returned index; 0 = nothing.  Notes the rows of all that
+ * is to be merged, for who watches. */
+static unsigned choose(struct skep_engine *e, const struct skep_snapshot *s, unsigned *ret_n)
+{
+    unsigned n = n_segments(s), best = 0;
+    struct skep_merge_piece *p = pieces_of(e, s);
+    struct skep_merge_run run;
+    note_backlog(e, skep_merge_behind(p, n, span_of(e)));
+    *ret_n = 0;
+    if (mostly_dead(s, n, &best))
+        *ret_n = 1;
+    else if (skep_merge_choose(p, n, span_of(e), SKEP_SEGMENTS_MAX * 3 / 4, &run))
+        best = fitting(e, s, run.at, run.n, ret_n);
+    skep_free(p);
+    return best;
 }
 
 /* One record: segments go, with their dead rows counted as gone; one may come, with its bitmap. */
@@ -392,7 +336,6 @@ skep_rc skep_engine__merge(struct skep_engine *e, bool *ret_more, skep_err *err)
     struct skep_snapshot *s = skep_engine__snapshot(e);
     struct skep_snapshot_set sets[RUN_MAX];
     unsigned n, at = choose(e, s, &n);
-    note_backlog(e, s);
     uint64_t bytes = 0;
     for (unsigned i = 0; i < n; i++) {
         sets[i] = (struct skep_snapshot_set){skep_rowset_ref(s->sets[at + i].rowset),
