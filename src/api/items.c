@@ -86,8 +86,8 @@ static skep_rc want_all(struct skep_api__job *job, const struct skep_item *items
         const struct skep_item_query q = {
             .environment = items[i].environment, .members_of = items[i].id, .limit = 1000};
         want(w, &items[i], i);
-        SKEP_TRY(
-            skep_state_items_page(job->api->cfg.state, &q, &job->arena, &members, &n_members, err));
+        SKEP_TRY(skep_state_items_page(job->api->cfg.state, &q, &job->arena, &members, &n_members,
+                                       NULL, err));
         for (size_t m = 0; m < n_members; m++)
             want(w, &members[m], i);
     }

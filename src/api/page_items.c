@@ -241,8 +241,7 @@ static skep_rc put_list(struct skep_api__job *job, const struct skep_item_query 
     size_t n;
     uint64_t counts[SKEP_ITEM_STATUSES];
     skep_api__items_wait(job);
-    SKEP_TRY(skep_state_items_counts(job->api->cfg.state, q, counts, err));
-    SKEP_TRY(skep_state_items_page(job->api->cfg.state, q, &job->arena, &items, &n, err));
+    SKEP_TRY(skep_state_items_page(job->api->cfg.state, q, &job->arena, &items, &n, counts, err));
     struct skep_api__item_range *ranges =
         skep_new_n(&job->arena, struct skep_api__item_range, n + 1);
     SKEP_TRY(skep_api__items_range(job, range, SKEP_API_ITEM_SERIES, items, n, ranges, err));

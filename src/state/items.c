@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Items (items.h): what a look at new rows changes.
  *
- *   item          (id, environment, counter, stage, fingerprint ... status, cursor's counts)
+ *   item          (id, environment, counter, stage, fingerprint, key ... status, counts)
  *   item_line     (id, item, at_ns, actor, what, before, after)
  *   item_cursor   one row: the row behind which the next look begins
  *   item_sum      (environment, how many items it has)
  *   item_kind     (environment, status, level, stage, owner, how many items that stand for
  *                 themselves are of these)
- *   item_words    what words are looked for in (items_words.c)
+ *
+ *   key           32 bits of a hash of (environment, stage, fingerprint): an index of it grows at
+ *                 random places, so it is small; the three are compared
  *
  *   sighting -> item by (environment, stage, fingerprint)       none: a new one
  *            -> the item it is merged into
@@ -15,15 +17,15 @@
  *
  * I1  counts and the cursor change in one transaction: a row is counted once, over crashes too.
  * I2  what is merged into something stands for nothing itself: merges are one level deep.
- * I3  item_words and item_kind name every item when a transaction ends.  Triggers see to it, but
- *     for new items: a look enters all of its own at once.  A trigger each made most of what a new
- *     item cost: FTS5 writes what it has gathered at every statement that could be undone alone.
+ * I3  item_kind and item_sum count every item when a transaction ends.  Triggers see to it, but for
+ *     new items: a look counts all of its own at once.
  * I4  a look need not be on disk when it is over: if it goes, its cursor goes with it and the rows
  *     are looked at again.  Whatever somebody is told or changes of it is written behind it in the
  *     same log, with an fsync, and takes it along.
  *
  * Threads: any.  Memory: texts in the caller's arena. */
 #include "base/assert.h"
+#include "base/hash.h"
 #include "state/items_priv.h"
 #include "state/state_priv.h"
 
@@ -171,6 +173,13 @@ skep_rc skep_state_item_get(struct skep_state *s, skep_str environment, int64_t 
     return rc;
 }
 
+int64_t skep_state__item_key(skep_str environment, skep_str stage, skep_str fingerprint)
+{
+    uint64_t h = skep_hash(skep_str_bytes(environment));
+    h = skep_hash_seed(skep_str_bytes(stage), h);
+    return (int32_t)skep_hash_seed(skep_str_bytes(fingerprint), h);
+}
+
 static skep_rc find_locked(struct skep_state *s, skep_str environment, skep_str stage,
                            skep_str fingerprint, struct skep_arena *arena, struct skep_item *ret,
                            skep_err *err)
@@ -179,6 +188,7 @@ static skep_rc find_locked(struct skep_state *s, skep_str environment, skep_str 
     skep_state__bind_str(st, 1, environment);
     skep_state__bind_str(st, 2, stage);
     skep_state__bind_str(st, 3, fingerprint);
+    skep_state__bind_i64(st, 4, skep_state__item_key(environment, stage, fingerprint));
     return skep_state__item_one(s, st, arena, ret, err);
 }
 
@@ -226,31 +236,6 @@ static void bind_row(sqlite3_stmt *st, int i, skep_row_id id)
 {
     skep_state__bind_i64(st, i, (int64_t)id.seq);
     skep_state__bind_i64(st, i + 1, (int64_t)id.ordinal);
-}
-
-static skep_rc make(struct skep_state *s, const struct skep_item_sighting *x, skep_ts_ns now_ns,
-                    struct skep_item_change *ret, skep_err *err)
-{
-    sqlite3_stmt *st = skep_state__use(s, SKEP_STATE__ITEM_PUT);
-    const skep_str texts[] = {x->environment, x->stage,   x->fingerprint, x->title,  x->type,
-                              x->culprit,     x->dataset, x->framework,   x->version};
-    for (int i = 0; i < (int)SKEP_ARRAY_LEN(texts); i++)
-        skep_state__bind_str(st, 1 + i, texts[i]);
-    skep_state__bind_i64(st, 10, x->level);
-    skep_state__bind_i64(st, 11, (int64_t)x->n);
-    skep_state__bind_i64(st, 12, x->first_ns);
-    skep_state__bind_i64(st, 13, x->last_ns);
-    bind_row(st, 14, x->first_row);
-    bind_row(st, 16, x->last_row);
-    skep_state__bind_i64(st, 18, x->first_ns);
-    SKEP_TRY(skep_state__run(s, st, err));
-    *ret = (struct skep_item_change){
-        .event = SKEP_ITEM_NEW, .id = sqlite3_last_insert_rowid(s->db), .total = x->n};
-    st = skep_state__use(s, SKEP_STATE__ITEM_SUM_MORE);
-    skep_state__bind_str(st, 1, x->environment);
-    SKEP_TRY(skep_state__run(s, st, err));
-    return skep_state__item_line(s, ret->id, now_ns, SKEP_STR_NULL, SKEP_STR("new"), SKEP_STR_NULL,
-                                 SKEP_STR_NULL, err);
 }
 
 /* What seeing it again makes of an item. */
@@ -348,51 +333,109 @@ static skep_rc make_room(struct skep_state *s, skep_str environment, skep_ts_ns 
     return skep_state__run(s, skep_state__use(s, SKEP_STATE__ITEM_LINES_LEFT), err);
 }
 
+/* The environment that had the look's last new item, or wanted one. */
+struct room {
+    skep_str environment; /* n 0 = there was none */
+    uint64_t items, made; /* how many it has; of them those that item_sum does not know */
+    int64_t counter;      /* the greatest */
+    bool full;
+};
+
 /* A look while it is entered.  Lock held, a transaction open. */
 struct entering {
     struct skep_state *s;
     skep_ts_ns now_ns;
     struct skep_arena arena; /* of one sighting */
-    int64_t named;           /* items up to this id are named (I3) */
-    skep_str full;           /* the last environment that had no room; an environment has a name */
+    int64_t named;           /* item_kind counts items up to this id (I3) */
+    struct room room;
     /* What that one's stage has more of than are told apart, together; n 0 = nothing. */
     struct skep_item_sighting over;
     struct skep_item_change *over_change;
     skep_err *err;
 };
 
-/* Name the items that the look has made up to now. */
+/* Count the items that the look has made up to now, by what they are and in their environment. */
 static skep_rc name_new(struct entering *e)
 {
-    static const enum skep_state__stmt where[] = {SKEP_STATE__ITEM_KIND_MORE,
-                                                  SKEP_STATE__ITEM_WORDS_MORE};
     struct skep_state *s = e->s;
     uint64_t last = 0;
     SKEP_TRY(skep_state__number(s, skep_state__use(s, SKEP_STATE__ITEM_LAST_ID), &last, e->err));
-    for (size_t i = 0; i < SKEP_ARRAY_LEN(where) && (int64_t)last > e->named; i++) {
-        sqlite3_stmt *st = skep_state__use(s, where[i]);
+    if ((int64_t)last > e->named) {
+        sqlite3_stmt *st = skep_state__use(s, SKEP_STATE__ITEM_KIND_MORE);
         skep_state__bind_i64(st, 1, e->named);
         SKEP_TRY(skep_state__run(s, st, e->err));
     }
     e->named = (int64_t)last;
+    if (e->room.made == 0)
+        return SKEP_OK;
+    sqlite3_stmt *st = skep_state__use(s, SKEP_STATE__ITEM_SUM_MORE);
+    skep_state__bind_str(st, 1, e->room.environment);
+    skep_state__bind_i64(st, 2, (int64_t)e->room.made);
+    e->room.made = 0;
+    return skep_state__run(s, st, e->err);
+}
+
+static skep_rc read_room(struct entering *e)
+{
+    struct room *r = &e->room;
+    uint64_t counter = 0;
+    SKEP_TRY(number_locked(e->s, r->environment, &r->items, e->err));
+    sqlite3_stmt *st = skep_state__use(e->s, SKEP_STATE__ITEM_COUNTER);
+    skep_state__bind_str(st, 1, r->environment);
+    SKEP_TRY(skep_state__number(e->s, st, &counter, e->err));
+    r->counter = (int64_t)counter;
     return SKEP_OK;
 }
 
-/* Is there room for one more?  Asked once a look, when there is none. */
+static skep_rc enter_room(struct entering *e, skep_str environment)
+{
+    if (e->room.environment.n > 0 && skep_str_eq(environment, e->room.environment))
+        return SKEP_OK;
+    SKEP_TRY(name_new(e));
+    e->room = (struct room){.environment = environment};
+    return read_room(e);
+}
+
+/* Is there room for one more?  Made once, when there is none. */
 static skep_rc is_full(struct entering *e, skep_str environment, bool *ret)
 {
-    uint64_t n;
-    *ret = e->full.n > 0 && skep_str_eq(environment, e->full);
-    if (*ret)
-        return SKEP_OK;
-    SKEP_TRY(number_locked(e->s, environment, &n, e->err));
-    if (n < e->s->items_limit)
-        return SKEP_OK;
-    SKEP_TRY(name_new(e)); /* those that go have names */
-    SKEP_TRY(make_room(e->s, environment, e->now_ns, e->err));
-    SKEP_TRY(number_locked(e->s, environment, &n, e->err));
-    *ret = n >= e->s->items_limit;
-    e->full = *ret ? environment : e->full;
+    struct room *r = &e->room;
+    SKEP_TRY(enter_room(e, environment));
+    if (r->items >= e->s->items_limit && !r->full) {
+        SKEP_TRY(name_new(e)); /* those that go are counted */
+        SKEP_TRY(make_room(e->s, environment, e->now_ns, e->err));
+        SKEP_TRY(read_room(e));
+        r->full = r->items >= e->s->items_limit;
+    }
+    *ret = r->full;
+    return SKEP_OK;
+}
+
+static skep_rc make(struct entering *e, const struct skep_item_sighting *x,
+                    struct skep_item_change *ret)
+{
+    struct skep_state *s = e->s;
+    SKEP_TRY(enter_room(e, x->environment));
+    sqlite3_stmt *st = skep_state__use(s, SKEP_STATE__ITEM_PUT);
+    const skep_str texts[] = {x->environment, x->stage,   x->fingerprint, x->title,  x->type,
+                              x->culprit,     x->dataset, x->framework,   x->version};
+    for (int i = 0; i < (int)SKEP_ARRAY_LEN(texts); i++)
+        skep_state__bind_str(st, 1 + i, texts[i]);
+    skep_state__bind_i64(st, 10, x->level);
+    skep_state__bind_i64(st, 11, (int64_t)x->n);
+    skep_state__bind_i64(st, 12, x->first_ns);
+    skep_state__bind_i64(st, 13, x->last_ns);
+    bind_row(st, 14, x->first_row);
+    bind_row(st, 16, x->last_row);
+    skep_state__bind_i64(st, 18, skep_state__item_key(x->environment, x->stage, x->fingerprint));
+    skep_state__bind_i64(st, 19, e->room.counter + 1);
+    skep_state__bind_i64(st, 20, e->now_ns);
+    SKEP_TRY(skep_state__run(s, st, e->err));
+    e->room.counter++;
+    e->room.items++;
+    e->room.made++;
+    *ret = (struct skep_item_change){
+        .event = SKEP_ITEM_NEW, .id = sqlite3_last_insert_rowid(s->db), .total = x->n};
     return SKEP_OK;
 }
 
@@ -422,7 +465,7 @@ static skep_rc see_over(struct entering *e)
         return SKEP_OK;
     skep_rc rc =
         find_locked(e->s, x->environment, x->stage, x->fingerprint, &e->arena, &item, e->err);
-    rc = rc == SKEP_ENOTFOUND ? make(e->s, x, e->now_ns, e->over_change, e->err)
+    rc = rc == SKEP_ENOTFOUND ? make(e, x, e->over_change)
          : rc == SKEP_OK      ? see_in(e, x, &item, e->over_change)
                               : rc;
     e->over.n = 0;
@@ -466,7 +509,7 @@ static skep_rc see_one(struct entering *e, const struct skep_item_sighting *x,
     if (rc != SKEP_ENOTFOUND)
         return rc;
     SKEP_TRY(is_full(e, x->environment, &full));
-    return full ? over(e, x, ret) : make(e->s, x, e->now_ns, ret, e->err);
+    return full ? over(e, x, ret) : make(e, x, ret);
 }
 
 static skep_rc move_cursor(struct skep_state *s, skep_row_id at, skep_err *err)

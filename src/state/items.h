@@ -175,16 +175,15 @@ struct skep_item_query {
     const struct skep_item_term *terms; /* all of them */
     unsigned n_terms;
 };
-/* ret[status]: how many there are of each, whatever statuses, limit and offset say. */
-SKEP_NODISCARD skep_rc skep_state_items_counts(struct skep_state *s,
-                                               const struct skep_item_query *q,
-                                               uint64_t ret[SKEP_ITEM_STATUSES], skep_err *err);
-/* Of these, those with a status that is asked for. */
-uint64_t skep_item_counts_all(const struct skep_item_query *q,
-                              const uint64_t counts[SKEP_ITEM_STATUSES]);
+/* A page.  ret_counts[status]: how many there are of each, whatever statuses, limit and offset say;
+ * NULL: nobody wants to know. */
 SKEP_NODISCARD skep_rc skep_state_items_page(struct skep_state *s, const struct skep_item_query *q,
                                              struct skep_arena *arena, struct skep_item **ret,
-                                             size_t *ret_n, skep_err *err);
+                                             size_t *ret_n, uint64_t ret_counts[SKEP_ITEM_STATUSES],
+                                             skep_err *err);
+/* Of counts, those with a status that is asked for. */
+uint64_t skep_item_counts_all(const struct skep_item_query *q,
+                              const uint64_t counts[SKEP_ITEM_STATUSES]);
 /* A page, and *ret_all: how many there are without limit and offset. */
 SKEP_NODISCARD skep_rc skep_state_items(struct skep_state *s, const struct skep_item_query *q,
                                         struct skep_arena *arena, struct skep_item **ret,
@@ -210,7 +209,7 @@ SKEP_NODISCARD skep_rc skep_state_item_merge(struct skep_state *s, skep_str envi
                                              skep_err *err);
 
 struct skep_item_line {
-    int64_t id;
+    int64_t id; /* 0: that it was new */
     skep_ts_ns at_ns;
     skep_str actor; /* empty = skep itself */
     skep_str what;  /* "new" "status" "level" "title" "owner" "reactivated" "unmuted" "merged"

@@ -14,14 +14,16 @@ skep_rc skep_state__item_one(struct skep_state *s, sqlite3_stmt *st, struct skep
                              struct skep_item *ret, skep_err *err);
 skep_rc skep_state__item_by_id(struct skep_state *s, int64_t id, struct skep_arena *arena,
                                struct skep_item *ret, skep_err *err);
+/* What an item is found by; kept on disk. */
+int64_t skep_state__item_key(skep_str environment, skep_str stage, skep_str fingerprint);
 /* A line of its history. */
 skep_rc skep_state__item_line(struct skep_state *s, int64_t item, skep_ts_ns at_ns, skep_str actor,
                               skep_str what, skep_str before, skep_str after, skep_err *err);
 /* A look's twins, and from where on they are remembered; in a transaction. */
 skep_rc skep_state__twins_put(struct skep_state *s, const struct skep_items_look *look,
                               skep_err *err);
-/* --- items_words.c: a question's terms as item_terms takes them, and what item_words is asked */
+/* --- items_words.c: a question's words and terms as has_words and item_terms take them --- */
+skep_str skep_state__items_folded(skep_str s, struct skep_buf *out);
 skep_str skep_state__items_terms(const struct skep_item_query *q, struct skep_buf *out);
-skep_str skep_state__items_parts(const struct skep_item_query *q, struct skep_buf *out);
-/* Functions of SQL that items use; false: no memory. */
+/* Functions of SQL that items and their migration use; false: no memory. */
 bool skep_state__items_open(sqlite3 *db);

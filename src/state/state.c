@@ -88,14 +88,14 @@ skep_rc skep_state_open(const struct skep_state_config *cfg, struct skep_state *
     if (sqlite3_open_v2(cfg->path, &s->db, flags, NULL) != SQLITE_OK)
         rc = skep_fail(err, SKEP_EIO, "%s: %s", cfg->path,
                        s->db ? sqlite3_errmsg(s->db) : "out of memory");
+    if (rc == SKEP_OK && !skep_state__items_open(s->db))
+        rc = skep_fail(err, SKEP_ENOMEM, "state database: no memory");
     if (rc == SKEP_OK) {
         (void)sqlite3_busy_timeout(s->db, 5000);
         rc = skep_state__migrate(s->db, err);
     }
     if (rc == SKEP_OK && !cfg->beside_owner)
         rc = skep_state__end_results(s->db, err);
-    if (rc == SKEP_OK && !skep_state__items_open(s->db))
-        rc = skep_fail(err, SKEP_ENOMEM, "state database: no memory");
     if (rc == SKEP_OK)
         rc = prepare_some(s, err);
     if (rc == SKEP_OK && !cfg->beside_owner)

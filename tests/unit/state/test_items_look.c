@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A look enters many items at once: what is kept beside them (how many there are of a kind, what
- * words are looked for in) is compared with the items themselves after thousands of random looks,
+/* A look enters many items at once: what is kept beside them (how many there are of a kind) and
+ * what searches find is compared with the items themselves after thousands of random looks,
  * changes, merges and items that go. */
 #include <cmocka.h>
 #include <sqlite3.h>
@@ -9,8 +9,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/hash.h"
 #include "home.h"
 #include "state/items.h"
+#include "state/items_priv.h"
 #include "state/keys.h"
 #include "state/state_priv.h"
 
@@ -151,24 +153,34 @@ static void check_counts(void)
     }
 }
 
-/* Without conditions pages have statements of their own: the same items in the same order as with a
- * condition that all fulfil. */
+/* Without conditions pages have statements of their own, and searches another way: the same items
+ * in the same order and as many, as with a condition that all fulfil. */
 static void check_pages(void)
 {
-    for (unsigned k = 0; k < 4 * 4 * 3; k++) {
-        struct skep_item *plain, *any;
-        size_t n_plain, n_any;
-        struct skep_item_query q = {.environment = env,
+    const skep_str nobodys = SKEP_STR("no such title");
+    const struct skep_item_term no_such_title = {
+        .column = SKEP_ITEM_TITLE, .values = &nobodys, .n_values = 1, .negative = true};
+    for (unsigned k = 0; k < 4 * 4 * 3 * 2; k++) {
+        struct skep_item *list[3];
+        size_t n[3];
+        uint64_t counts[3][SKEP_ITEM_STATUSES];
+        struct skep_item_query q = {.environment = environments[k / 48],
                                     .order = (enum skep_item_order)(k % 4),
                                     .statuses = k / 4 % 4 ? 1u << (k / 4 % 4) : 0,
-                                    .offset = k / 16 * 37,
+                                    .offset = k / 16 % 3 * 37,
                                     .limit = 50};
-        assert_int_equal(skep_state_items_page(s, &q, &arena, &plain, &n_plain, &err), SKEP_OK);
-        q.level_min = 1;
-        assert_int_equal(skep_state_items_page(s, &q, &arena, &any, &n_any, &err), SKEP_OK);
-        assert_int_equal(n_plain, n_any);
-        for (size_t i = 0; i < n_any; i++)
-            assert_int_equal(plain[i].id, any[i].id);
+        for (unsigned how = 0; how < 3; how++) {
+            q.level_min = how == 1;
+            q.terms = &no_such_title;
+            q.n_terms = how == 2;
+            assert_int_equal(
+                skep_state_items_page(s, &q, &arena, &list[how], &n[how], counts[how], &err),
+                SKEP_OK);
+            assert_int_equal(n[how], n[0]);
+            assert_memory_equal(counts[how], counts[0], sizeof counts[0]);
+            for (size_t i = 0; i < n[0]; i++)
+                assert_int_equal(list[how][i].id, list[0][i].id);
+        }
     }
 }
 
@@ -193,9 +205,9 @@ static void check_deploys(skep_ts_ns start_ns, skep_ts_ns end_ns)
 }
 
 /* Each item is found by what it is called, and no other is. */
-static void check_words(void)
+static void check_words(skep_str environment)
 {
-    struct skep_item_query q = {.environment = env, .limit = 5000};
+    struct skep_item_query q = {.environment = environment, .limit = 5000};
     struct skep_item *list;
     size_t n;
     uint64_t all;
@@ -224,7 +236,8 @@ static void test_kept_beside(void **state)
         if (round % 40 == 39) {
             check_counts();
             check_pages();
-            check_words();
+            check_words(environments[0]);
+            check_words(environments[1]);
             check_deploys((round - 20) * day_ns, round * day_ns + 1);
         }
     }
@@ -339,42 +352,162 @@ static void test_waits_for_the_disk(void **state)
     (void)sqlite3_finalize(st);
 }
 
-/* What a database of two versions before has is counted. */
+/* The items of a database as version 21 had them, made of those of today: found by a UNIQUE of
+ * three texts, an index of words, a line of the history for each that was new, no counts of kinds.
+ */
+static const char *const version_21 =
+    "CREATE TABLE item_1("
+    "  id INTEGER PRIMARY KEY AUTOINCREMENT, environment TEXT NOT NULL, counter INTEGER NOT NULL,"
+    "  stage TEXT NOT NULL, fingerprint TEXT NOT NULL, title TEXT NOT NULL, type TEXT NOT NULL,"
+    "  culprit TEXT NOT NULL, dataset TEXT NOT NULL, framework TEXT NOT NULL,"
+    "  status INTEGER NOT NULL DEFAULT 1, level INTEGER NOT NULL,"
+    "  level_set INTEGER NOT NULL DEFAULT 0, title_set INTEGER NOT NULL DEFAULT 0,"
+    "  owner TEXT NOT NULL DEFAULT '', merged_into INTEGER NOT NULL DEFAULT 0,"
+    "  own_total INTEGER NOT NULL, total INTEGER NOT NULL, since_activated INTEGER NOT NULL,"
+    "  first_ns INTEGER NOT NULL, last_ns INTEGER NOT NULL,"
+    "  first_seq INTEGER NOT NULL, first_ordinal INTEGER NOT NULL,"
+    "  last_seq INTEGER NOT NULL, last_ordinal INTEGER NOT NULL,"
+    "  activating_seq INTEGER NOT NULL, activating_ordinal INTEGER NOT NULL,"
+    "  activated_ns INTEGER NOT NULL, resolved_ns INTEGER NOT NULL DEFAULT 0,"
+    "  muted_ns INTEGER NOT NULL DEFAULT 0, resolved_in TEXT NOT NULL DEFAULT '',"
+    "  first_version TEXT NOT NULL, last_version TEXT NOT NULL,"
+    "  mute_until_ns INTEGER NOT NULL DEFAULT 0, mute_until_total INTEGER NOT NULL DEFAULT 0,"
+    "  UNIQUE(environment, stage, fingerprint), UNIQUE(environment, counter)"
+    ") STRICT;"
+    "INSERT INTO item_1 SELECT id, environment, counter, stage, fingerprint, title, type, culprit,"
+    " dataset, framework, status, level, level_set, title_set, owner, merged_into, own_total, "
+    "total,"
+    " since_activated, first_ns, last_ns, first_seq, first_ordinal, last_seq, last_ordinal,"
+    " activating_seq, activating_ordinal, activated_ns, resolved_ns, muted_ns, resolved_in,"
+    " first_version, last_version, mute_until_ns, mute_until_total FROM item;"
+    "INSERT INTO item_line(item, at_ns, actor, what, before, after)"
+    " SELECT id, made_ns, '', 'new', '', '' FROM item;"
+    "DROP TABLE item;"
+    "ALTER TABLE item_1 RENAME TO item;"
+    "UPDATE sqlite_sequence SET seq = 5000 WHERE name = 'item';" /* those that had them went */
+    "CREATE INDEX item_by_last ON item(environment, merged_into, last_ns);"
+    "CREATE INDEX item_by_first ON item(environment, merged_into, first_ns);"
+    "CREATE INDEX item_by_total ON item(environment, merged_into, total);"
+    "CREATE INDEX item_by_level ON item(environment, merged_into, level);"
+    "CREATE INDEX item_back ON item(environment, merged_into, activated_ns);"
+    "CREATE TRIGGER item_more AFTER INSERT ON item BEGIN SELECT 1; END;"
+    "CREATE TRIGGER item_less AFTER DELETE ON item BEGIN SELECT 1; END;"
+    "CREATE VIRTUAL TABLE item_words USING fts5(text, content='', columnsize=0, detail=none,"
+    " tokenize='trigram');"
+    "INSERT INTO item_words(rowid, text) SELECT id, title FROM item;"
+    "CREATE TRIGGER item_words_more AFTER INSERT ON item BEGIN SELECT 1; END;"
+    "CREATE TRIGGER item_words_less AFTER DELETE ON item BEGIN SELECT 1; END;"
+    "CREATE TRIGGER item_words_other AFTER UPDATE ON item BEGIN SELECT 1; END;"
+    "DROP TABLE item_kind;"
+    "PRAGMA user_version = 21";
+
+/* All that is known of items, as text. */
+static skep_str told(int64_t ids)
+{
+    struct skep_buf out;
+    skep_buf_init(&out, 1 << 20);
+    for (int64_t id = 1; id <= ids; id++) {
+        struct skep_item i;
+        struct skep_item_line *lines;
+        size_t n;
+        if (skep_state_item_get(s, env, id, 0, &arena, &i, &err) != SKEP_OK)
+            continue;
+        skep_buf_printf(&out, "%d %d " SKEP_STRFMT " " SKEP_STRFMT " " SKEP_STRFMT, (int)i.id,
+                        (int)i.counter, SKEP_STRARG(i.stage), SKEP_STRARG(i.fingerprint),
+                        SKEP_STRARG(i.title));
+        skep_buf_printf(&out, " %d %d " SKEP_STRFMT " %d %d %d %lld %lld %lld %d %d", (int)i.status,
+                        i.level, SKEP_STRARG(i.owner), (int)i.merged_into, (int)i.total,
+                        (int)i.since_activated, (long long)i.first_ns, (long long)i.last_ns,
+                        (long long)i.activated_ns, (int)i.first_row.seq, (int)i.last_row.seq);
+        assert_int_equal(skep_state_item_history(s, id, &arena, &lines, &n, &err), SKEP_OK);
+        for (size_t k = 0; k < n; k++)
+            skep_buf_printf(&out, "; %lld " SKEP_STRFMT, (long long)lines[k].at_ns,
+                            SKEP_STRARG(lines[k].what));
+        skep_buf_u8(&out, '\n');
+    }
+    skep_str all = skep_arena_str(&arena, skep_buf_text(&out));
+    skep_buf_done(&out);
+    return all;
+}
+
+/* What an older database has stays as it was: found, counted, told, and its numbers its own. */
 static void test_migrated(void **state)
 {
-    static const char *const before =
-        "DROP TRIGGER item_kind_less; DROP TRIGGER item_kind_other; DROP TABLE item_kind;"
-        "CREATE TRIGGER item_more AFTER INSERT ON item BEGIN SELECT 1; END;"
-        "CREATE TRIGGER item_words_more AFTER INSERT ON item BEGIN SELECT 1; END;";
-    char pragma[64];
     sqlite3 *db;
-    sqlite3_stmt *st;
+    struct skep_item *list;
+    struct skep_item_change c;
+    size_t n;
     (void)state;
     for (int round = 0; round < 20; round++) {
-        random_look(100, day_ns);
+        random_look(100, day_ns + round);
         random_change(50);
     }
+    skep_str before = told(200);
+    assert_true(skep_str_find(before, SKEP_STR("new")) < before.n);
     skep_state_close(s);
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &st, NULL), SQLITE_OK);
-    assert_int_equal(sqlite3_step(st), SQLITE_ROW);
-    (void)snprintf(pragma, sizeof pragma, "PRAGMA user_version = %d",
-                   sqlite3_column_int(st, 0) - 2);
-    (void)sqlite3_finalize(st);
-    assert_int_equal(sqlite3_exec(db, before, NULL, NULL, NULL), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db, pragma, NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, version_21, NULL, NULL, NULL), SQLITE_OK);
     sqlite3_close(db);
     open_state(0);
+    assert_true(skep_str_eq(told(200), before));
     check_counts();
-    random_look(100, day_ns);
+    check_pages();
+    check_words(environments[0]);
+    const struct skep_item_query q = {.environment = env, .limit = 1};
+    assert_int_equal(skep_state_items_page(s, &q, &arena, &list, &n, NULL, &err), SKEP_OK);
+    assert_int_equal(n, 1);
+    struct skep_item_sighting x = sighting(list->fingerprint, list->stage, 2 * day_ns);
+    look_at(&x, 1, 2 * day_ns, &c);
+    assert_true(c.event != SKEP_ITEM_NEW);
+    x = sighting(SKEP_STR("not seen before"), stages[1], 2 * day_ns);
+    look_at(&x, 1, 2 * day_ns, &c);
+    assert_int_equal(c.event, SKEP_ITEM_NEW);
+    assert_int_equal(c.id, 5001);
+    random_look(100, 2 * day_ns);
     check_counts();
+}
+
+/* Two whose keys are one number (found by trying) are two items. */
+static void test_one_key(void **state)
+{
+    (void)state;
+    struct skep_index index;
+    skep_str *all = skep_new_n(&arena, skep_str, 400000);
+    skep_index_init(&index, 1024);
+    for (uint32_t n = 0; n < 400000; n++) {
+        all[n] = text("same_", n);
+        int64_t key = skep_state__item_key(env, stages[1], all[n]);
+        struct skep_index_it it = skep_index_begin(&index, (uint64_t)key);
+        uint32_t other;
+        while ((other = skep_index_next(&index, &it)) != SKEP_INDEX_NONE &&
+               skep_state__item_key(env, stages[1], all[other]) != key) {
+        }
+        if (other != SKEP_INDEX_NONE) {
+            struct skep_item_change c[2];
+            struct skep_item_sighting a = sighting(all[other], stages[1], 1);
+            struct skep_item_sighting b = sighting(all[n], stages[1], 1);
+            look_at(&a, 1, 1, &c[0]);
+            look_at(&b, 1, 1, &c[1]);
+            assert_int_equal(c[1].event, SKEP_ITEM_NEW);
+            look_at(&a, 1, 1, &c[1]);
+            assert_int_equal(c[1].id, c[0].id);
+            skep_index_done(&index);
+            return;
+        }
+        skep_index_add(&index, (uint64_t)key, n);
+    }
+    fail_msg("no two have one key");
 }
 
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-    const struct CMUnitTest tests[] = {TEST(test_kept_beside),        TEST(test_undone),
-                                       TEST(test_seen_earlier),       TEST(test_over),
-                                       TEST(test_waits_for_the_disk), TEST(test_migrated)};
+    const struct CMUnitTest tests[] = {TEST(test_kept_beside),
+                                       TEST(test_undone),
+                                       TEST(test_seen_earlier),
+                                       TEST(test_over),
+                                       TEST(test_waits_for_the_disk),
+                                       TEST(test_migrated),
+                                       TEST(test_one_key)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
