@@ -35,6 +35,8 @@ echo "== segments: flush, merge, bytes, scans, traces"
 "$bin/bench_segment" "$file" "$work/segments"
 echo "== questions over the merged segment"
 "$bin/bench_query" -n 7 "$work/segments/merged"
+echo "== the errors inbox: new items, lists, words"
+"$bin/bench_items" 20000 "$work/append/items.db"
 if [ "$logs" != 0 ]; then
     [ -f "$lines" ] || "$bin/gen_logs" "$logs" "$lines"
     echo "== log lines: bytes against the text, needles, pages of a stream"

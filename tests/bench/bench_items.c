@@ -4,8 +4,8 @@
  *   bench_items N FILE [LOOK]
  *
  * FILE becomes a state database with N items of errors no two of which are alike, LOOK (2,000) a
- * look, then each is seen once more.  Prints CPU of this thread, kernel included: µs an item, and of
- * each question (its counts and its first 50 items) the median of nine. */
+ * look, then each is seen once more.  Prints CPU of this thread, kernel included: microseconds an
+ * item, and of each question (its counts and its first 50 items) the median of nine. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,10 +52,9 @@ static uint64_t next(void)
 static void make(struct texts *t, struct skep_item_sighting *s, uint64_t n, uint64_t row)
 {
     static const char *const types[] = {"ValidationError", "ConnectionRefusedError",
-                                        "DeadlineExceeded", "NullPointerException",
-                                        "OutOfStock"};
+                                        "DeadlineExceeded", "NullPointerException", "OutOfStock"};
     static const char *const functions[] = {"enrichProduct", "renderTemplate", "publishEvent",
-                                            "reserve", "authorize", "priceOf"};
+                                            "reserve",       "authorize",      "priceOf"};
     static const char *const datasets[] = {"frontend", "auth", "checkout", "payment", "shipping"};
     static const char *const stages[] = {"production", "production", "canary"};
     const char *type = types[next() % SKEP_ARRAY_LEN(types)];
@@ -150,9 +149,9 @@ static void ask_all(uint64_t n)
     ask("by level", (struct skep_item_query){.statuses = active, .order = SKEP_ITEMS_BY_LEVEL});
     ask("by last, of a stage",
         (struct skep_item_query){.statuses = active, .stage = SKEP_STR("canary")});
-    ask("by level, of nobody's",
-        (struct skep_item_query){
-            .statuses = active, .owner = SKEP_STR("-"), .order = SKEP_ITEMS_BY_LEVEL});
+    ask("by level, of nobody's", (struct skep_item_query){.statuses = active,
+                                                          .owner = SKEP_STR("-"),
+                                                          .order = SKEP_ITEMS_BY_LEVEL});
     ask("page in the middle",
         (struct skep_item_query){.statuses = active, .offset = (unsigned)n / 2});
     ask("a word that one has",
@@ -168,9 +167,9 @@ static void ask_all(uint64_t n)
     ask("two words, by total", (struct skep_item_query){.statuses = active,
                                                         .words = SKEP_STR("authorize 299"),
                                                         .order = SKEP_ITEMS_BY_TOTAL});
-    ask("a word, in a stage",
-        (struct skep_item_query){
-            .statuses = active, .words = SKEP_STR("deadline"), .stage = SKEP_STR("canary")});
+    ask("a word, in a stage", (struct skep_item_query){.statuses = active,
+                                                       .words = SKEP_STR("deadline"),
+                                                       .stage = SKEP_STR("canary")});
 }
 
 int main(int argc, char **argv)

@@ -127,9 +127,28 @@ static size_t listed(const struct skep_item_query *q, uint64_t *all)
     return n;
 }
 
-/* Counts that are kept are those of the items that are listed, whatever is asked. */
+static uint64_t stored(skep_str environment)
+{
+    sqlite3_stmt *st;
+    assert_int_equal(sqlite3_prepare_v2(s->db, "SELECT count(*) FROM item WHERE environment = ?1",
+                                        -1, &st, NULL),
+                     SQLITE_OK);
+    skep_state__bind_str(st, 1, environment);
+    assert_int_equal(sqlite3_step(st), SQLITE_ROW);
+    uint64_t n = (uint64_t)sqlite3_column_int64(st, 0);
+    (void)sqlite3_finalize(st);
+    return n;
+}
+
+/* Counts that are kept are those of the items that are listed, whatever is asked, and of those that
+ * there are. */
 static void check_counts(void)
 {
+    for (size_t i = 0; i < SKEP_ARRAY_LEN(environments); i++) {
+        uint64_t n;
+        assert_int_equal(skep_state_items_number(s, environments[i], &n, &err), SKEP_OK);
+        assert_int_equal(n, stored(environments[i]));
+    }
     static const skep_str some[] = {SKEP_STR_INIT("production"), SKEP_STR_INIT("it's")};
     for (unsigned k = 0; k < 2 * 4 * 4 * 4 * 2; k++) {
         unsigned stage = k / 2 % 4, owner = k / 8 % 4, status = k / 32 % 4;
