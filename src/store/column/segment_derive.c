@@ -80,8 +80,7 @@ static void put_map(struct skep_segment_writer *w, const struct skep_map_in *in,
     w->required |= SKEP_SEGMENT_NEEDS_CODECS;
 }
 
-bool skep_segment__derive_from(struct skep_segment_writer *w, const int64_t *v, uint32_t base,
-                               size_t most)
+bool skep_segment__derive_from(struct skep_segment_writer *w, const int64_t *v, uint32_t base)
 {
     unsigned n = SKEP_MIN(w->n_bases, (unsigned)SKEP_WBASES), i = 0;
     while (i < n && w->bases[i].key != base)
@@ -93,11 +92,9 @@ bool skep_segment__derive_from(struct skep_segment_writer *w, const int64_t *v, 
     bool looked;
     if (!skep_map_try(&in, &fit, &looked))
         return false;
-    bool pays = fit.bytes <= most;
-    if (pays)
-        put_map(w, &in, &fit, base);
+    put_map(w, &in, &fit, base);
     skep_map_fit_done(&fit);
-    return pays;
+    return true;
 }
 
 bool skep_segment__derive(struct skep_segment_writer *w, const int64_t *v, uint32_t *ret_base)

@@ -171,18 +171,37 @@ static void put_by(struct skep_segment_writer *w, const struct skep_codec_ops *c
     codec->encode(in, &w->chunk);
 }
 
+/* `plain`: bytes without any codec.  What hardly got smaller says nothing: others would look the
+ * same. */
+static void begin_habit(struct skep_whabit *h, uint8_t codec, size_t bytes, size_t plain, size_t n)
+{
+    h->codec = codec;
+    h->rest = bytes <= plain - plain / 4 ? SKEP_WHABIT_REST : 0;
+    h->share = (size_t)((uint64_t)bytes * SKEP_WHABIT_PER / n);
+}
+
+/* Are so many bytes, for n values, what the habit is from?  Values that take more or less have
+ * changed: something else may be best now. */
+static bool is_usual(const struct skep_whabit *h, size_t bytes, size_t n)
+{
+    size_t usual = (size_t)((uint64_t)h->share * n / SKEP_WHABIT_PER);
+    return bytes <= usual + usual / 4 + HABIT_SLACK && bytes + HABIT_SLACK >= usual - usual / 4;
+}
+
 /* As the row groups before.  False: it does not fit any more, w->chunk is anything. */
-static bool put_by_habit(struct skep_segment_writer *w, uint32_t key, const struct skep_whabit *h,
+static bool put_by_habit(struct skep_segment_writer *w, uint32_t key, struct skep_whabit *h,
                          const struct skep_codec_in *in)
 {
-    size_t share = h->share + h->share / 4;
-    size_t most = (size_t)((uint64_t)share * in->n / SKEP_WHABIT_VALUES) + HABIT_SLACK;
+    if (h->rest == 0)
+        return false;
+    h->rest--;
     if (h->codec == SKEP_CODEC_MAP)
-        return skep_segment__derive_from(w, in->ints, h->base, most);
+        return skep_segment__derive_from(w, in->ints, h->base) && is_usual(h, w->chunk.n, in->n);
     if (h->codec == SKEP_CODEC_LAG)
-        return may_lag(w, key) && skep_lag_put(w, &w->bases[0], in->ints, most);
+        return may_lag(w, key) && skep_lag_put(w, &w->bases[0], in->ints, SIZE_MAX) &&
+               is_usual(h, w->chunk.n, in->n);
     const struct skep_codec_ops *codec = skep_codec_find(h->codec);
-    if (codec->score(in) > most)
+    if (!is_usual(h, codec->score(in), in->n))
         return false;
     put_by(w, codec, in);
     return true;
@@ -203,8 +222,7 @@ static void put_smallest(struct skep_segment_writer *w, uint32_t key, struct ske
         else
             put_by(w, codec, in);
     }
-    h->rest = SKEP_WHABIT_REST;
-    h->share = (size_t)((uint64_t)w->chunk.n * SKEP_WHABIT_VALUES / in->n);
+    begin_habit(h, h->codec, w->chunk.n, in->n * sizeof *in->ints, in->n);
 }
 
 /* Encode integers, or codes, of w->col. */
@@ -219,10 +237,8 @@ static skep_rc put_ints(struct skep_segment_writer *w, const int64_t *v, bool f6
         e->codec = SKEP_CODEC_CONSTANT;
         put_by(w, &skep_codec_constant, &in);
     } else {
-        if (h->rest == 0 || !put_by_habit(w, e->key, h, &in))
+        if (!put_by_habit(w, e->key, h, &in))
             put_smallest(w, e->key, h, &in);
-        else
-            h->rest--;
         e->codec = h->codec;
         if (e->codec == SKEP_CODEC_LAG || e->codec == SKEP_CODEC_CLASSES ||
             e->codec == SKEP_CODEC_DCLASSES)
@@ -235,19 +251,17 @@ static skep_rc put_ints(struct skep_segment_writer *w, const int64_t *v, bool f6
     return skep_segment__put_chunk(w, skep_buf_bytes(&w->chunk), &e->data, err);
 }
 
-/* The codec that was best lately, or is now.  Few strings, or very many bytes, are always looked
- * at. */
-static const struct skep_codec_ops *string_codec(struct skep_whabit *h,
-                                                 const struct skep_codec_in *in, size_t plain)
+/* Into w->chunk. */
+static const struct skep_codec_ops *smallest_strings(struct skep_segment_writer *w,
+                                                     const struct skep_codec_in *in, size_t plain)
 {
-    bool usual = h && plain >= USUAL_LEAST && plain <= USUAL_MOST;
-    if (usual && h->rest > 0) {
-        h->rest--;
-        return skep_codec_find(h->codec);
-    }
     const struct skep_codec_ops *codec = skep_codec_choose(in, NULL);
-    if (usual)
-        *h = (struct skep_whabit){.codec = codec->id, .rest = SKEP_WHABIT_REST};
+    put_by(w, codec, in);
+    /* Scores of string codecs are estimates: look at what came out. */
+    if (codec != &skep_codec_str && w->chunk.n > plain) {
+        codec = &skep_codec_str;
+        put_by(w, codec, in);
+    }
     return codec;
 }
 
@@ -257,14 +271,19 @@ skep_rc skep_segment__put_strings(struct skep_segment_writer *w, const skep_str 
 {
     struct skep_codec_in in = {.n = n, .strs = strs};
     size_t plain = skep_codec_str.score(&in);
-    const struct skep_codec_ops *codec = string_codec(habit, &in, plain);
-    put_by(w, codec, &in);
-    /* Scores of string codecs are estimates: look at what came out. */
-    if (codec != &skep_codec_str && w->chunk.n > plain) {
-        codec = &skep_codec_str;
+    if (plain < USUAL_LEAST || plain > USUAL_MOST) /* looked at in any case */
+        habit = NULL;
+    const struct skep_codec_ops *codec = NULL;
+    if (habit && habit->rest > 0) {
+        codec = skep_codec_find(habit->codec);
+        habit->rest--;
         put_by(w, codec, &in);
+        codec = is_usual(habit, w->chunk.n, plain) ? codec : NULL;
+    }
+    if (!codec) {
+        codec = smallest_strings(w, &in, plain);
         if (habit)
-            habit->rest = 0;
+            begin_habit(habit, codec->id, w->chunk.n, plain, plain);
     }
     *ret_codec = codec->id;
     if (codec == &skep_codec_tmpl)
@@ -361,8 +380,8 @@ static bool local_dict_pays(struct skep_segment_writer *w, struct skep_whabits *
     const struct skep_wdict *d = &w->local;
     if (d->n <= w->col.n / 8)
         return true;
-    if (h->local > 0) { /* it did lately */
-        h->local--;
+    if (h->local.rest > 0 && is_usual(&h->local, d->n, w->col.n)) { /* it did lately */
+        h->local.rest--;
         return true;
     }
     struct skep_codec_in in = {.n = w->col.n, .codes = true, .ints = w->tmp};
@@ -375,7 +394,10 @@ static bool local_dict_pays(struct skep_segment_writer *w, struct skep_whabits *
     skep_free(strs);
     skep_segment__spell(w);
     bool pays = with <= strings_size(w->col.strs, w->col.n);
-    h->local = pays ? SKEP_WHABIT_REST : 0;
+    if (pays)
+        begin_habit(&h->local, 0, d->n, w->col.n, w->col.n);
+    else
+        h->local.rest = 0;
     return pays;
 }
 

@@ -2,7 +2,8 @@
 /* Make filters: which parts pay is measured for each column of each row group.
  *
  *   trigrams   counted in a map of 64 KiB, folded until a quarter of its bits is set
- *   grams      distinct ones in a table; how far they are thinned out is decided by a sample
+ *   grams      distinct ones in a table; how far they are thinned out is decided by a sample, or as
+ *              in the row groups before
  *   values     distinct hashes; not of texts that have trigrams
  *
  * A part is written when it is small beside what a look-up without it would read: the data chunk,
@@ -43,6 +44,9 @@ static const uint8_t windows[] = {5, 10, 20, 27};
 struct skep_wfilter {
     uint64_t map[1 << (SKEP_TRIGRAM_LOG_MAX - 6)];
     uint8_t *rest, *grams_rest; /* [columns and fields] row groups to go before the next try */
+    struct usual_window {
+        uint8_t at, rest; /* in windows; row groups for which it is taken to pay again */
+    } * usual;            /* [columns and fields] */
     /* Distinct grams: */
     uint32_t *set; /* 0 = free */
     uint32_t mask, n, most;
@@ -54,6 +58,7 @@ void skep_segment__free_filters(struct skep_segment_writer *w)
         return;
     skep_free(w->filters->rest);
     skep_free(w->filters->grams_rest);
+    skep_free(w->filters->usual);
     skep_free(w->filters);
     w->filters = NULL;
 }
@@ -63,11 +68,12 @@ static bool ready(struct skep_segment_writer *w)
     uint32_t slots = SKEP_COL_COUNT + w->n_fields;
     if (w->filters)
         return true;
-    if (skep_segment__charge(w, sizeof *w->filters + 2 * (uint64_t)slots, NULL) != SKEP_OK)
+    if (skep_segment__charge(w, sizeof *w->filters + 4 * (uint64_t)slots, NULL) != SKEP_OK)
         return false;
     w->filters = skep_alloc(struct skep_wfilter);
     w->filters->rest = skep_alloc_n(uint8_t, slots);
     w->filters->grams_rest = skep_alloc_n(uint8_t, slots);
+    w->filters->usual = skep_alloc_n(struct usual_window, slots);
     return true;
 }
 
@@ -143,9 +149,9 @@ static skep_rc put_set(struct skep_segment_writer *w, struct skep_chunk_ref *ret
 }
 
 /* *ret_window = 0: they do not pay. */
-static skep_rc put_grams(struct skep_segment_writer *w, const skep_str *strs, uint32_t n,
-                         uint64_t read_bytes, struct skep_chunk_ref *ret, uint8_t *ret_window,
-                         skep_err *err)
+static skep_rc put_grams(struct skep_segment_writer *w, uint32_t slot, const skep_str *strs,
+                         uint32_t n, uint64_t read_bytes, struct skep_chunk_ref *ret,
+                         uint8_t *ret_window, skep_err *err)
 {
     struct skep_wfilter *f = w->filters;
     uint64_t may = read_bytes / GRAMS_SHARE * 8 / (GRAM_BITS + 1);
@@ -159,17 +165,25 @@ static skep_rc put_grams(struct skep_segment_writer *w, const skep_str *strs, ui
     f->set = skep_malloc(slots * sizeof *f->set);
     f->mask = slots - 1;
     skep_rc rc = SKEP_OK;
-    for (size_t k = 0; k < sizeof windows && *ret_window == 0 && rc == SKEP_OK; k++) {
-        if (estimate(f, strs, n, windows[k]) > most)
+    struct usual_window *usual = &f->usual[slot];
+    const bool again = usual->rest > 0;
+    for (size_t k = again ? usual->at : 0; k < sizeof windows && *ret_window == 0 && rc == SKEP_OK;
+         k++) {
+        bool known = again && k == usual->at;
+        if (!known && estimate(f, strs, n, windows[k]) > most)
             continue;
         clear_set(f, most);
         if (!add_grams(f, strs, n, windows[k]) || f->n == 0)
             continue;
         bool made;
         rc = put_set(w, ret, &made, err);
-        if (rc == SKEP_OK && made)
-            *ret_window = windows[k];
+        if (rc != SKEP_OK || !made)
+            continue;
+        *ret_window = windows[k];
+        *usual = (struct usual_window){(uint8_t)k, known ? usual->rest - 1 : REST};
     }
+    if (*ret_window == 0)
+        usual->rest = 0;
     skep_free(f->set);
     f->set = NULL;
     skep_budget_give(w->job->budget, held);
@@ -242,8 +256,8 @@ skep_rc skep_segment__put_filter(struct skep_segment_writer *w, struct skep_colu
     if (f->grams_rest[slot] > 0)
         f->grams_rest[slot]--;
     else if (has && text >= (uint64_t)n * TEXT_BYTES)
-        SKEP_TRY(
-            put_grams(w, strs, n, SKEP_MAX(read_bytes, text / TEXT_WORK), &grams, &window, err));
+        SKEP_TRY(put_grams(w, slot, strs, n, SKEP_MAX(read_bytes, text / TEXT_WORK), &grams,
+                           &window, err));
     if (window)
         has |= SKEP_FILTER_GRAMS;
     else if (f->grams_rest[slot] == 0)

@@ -105,6 +105,37 @@ void skep_segment__thin_index(struct skep_segment_writer *w, size_t from)
 
 /* --- the index at the end --- */
 
+/* By hash, 11 bits of it after the other; entries of one hash keep their order, which is that of
+ * their rows.  Without memory for a copy they are sorted where they are. */
+static void sort_entries(struct skep_segment_writer *w, struct index_entry *e, size_t n)
+{
+    enum { DIGIT = 11, DIGITS = 1 << DIGIT };
+    const uint64_t held = (uint64_t)n * sizeof *e;
+    if (n > UINT32_MAX || skep_budget_take(w->job->budget, held, NULL) != SKEP_OK) {
+        qsort(e, n, sizeof *e, by_hash);
+        return;
+    }
+    struct index_entry *other = skep_malloc(held), *from = e, *to = other;
+    for (unsigned shift = 0; shift < 64; shift += DIGIT) {
+        uint32_t at[DIGITS] = {0}, sum = 0;
+        for (size_t i = 0; i < n; i++)
+            at[from[i].hash >> shift & (DIGITS - 1)]++;
+        for (unsigned d = 0; d < DIGITS; d++) {
+            uint32_t of = at[d];
+            at[d] = sum;
+            sum += of;
+        }
+        for (size_t i = 0; i < n; i++)
+            to[at[from[i].hash >> shift & (DIGITS - 1)]++] = from[i];
+        struct index_entry *swap = from;
+        from = to;
+        to = swap;
+    }
+    skep_assert(from == e); /* after six digits */
+    skep_free(other);
+    skep_budget_give(w->job->budget, held);
+}
+
 static skep_rc next(struct feed *f, skep_err *err)
 {
     if (!f->seg) {
@@ -143,7 +174,7 @@ static skep_rc open_feeds(struct skep_segment_writer *w, struct feed *feeds, uns
     size_t n_own = w->index_entries.n / sizeof *own;
     unsigned n = 1;
     if (n_own > 0)
-        qsort(own, n_own, sizeof *own, by_hash);
+        sort_entries(w, own, n_own);
     feeds[0].own = own;
     feeds[0].n_own = n_own;
     SKEP_TRY(next(&feeds[0], err));

@@ -76,18 +76,18 @@ struct skep_wcolumn {
     skep_trace_id *ids;
 };
 
-/* How a column was encoded when all was tried last: taken again for some row groups, while it comes
- * out about as small. */
+/* How a column was encoded when all was tried last: taken again for some row groups, as long as its
+ * values take about as much room. */
 struct skep_whabit {
     uint8_t codec; /* enum skep_codec_id */
     uint8_t rest;  /* row groups to go before all is tried again; 0 = none known */
     uint32_t base; /* of SKEP_CODEC_MAP: its key */
-    size_t share;  /* bytes of SKEP_WHABIT_VALUES values */
+    size_t share;  /* bytes of SKEP_WHABIT_PER values; of strings: of so many bytes as they are */
 };
-enum { SKEP_WHABIT_REST = 7, SKEP_WHABIT_VALUES = 65536 };
+enum { SKEP_WHABIT_REST = 7, SKEP_WHABIT_PER = 65536 };
 struct skep_whabits {
     struct skep_whabit ints, strs;
-    uint8_t local; /* row groups for which a dictionary of one is taken to pay */
+    struct skep_whabit local; /* a dictionary of the row group paid; share: its strings */
 };
 
 struct skep_segment_writer {
@@ -248,9 +248,8 @@ void skep_segment__add_base(struct skep_segment_writer *w, uint32_t key, uint8_t
 /* Encode v, the values of w->col, as a function of a base into w->chunk, if that is the smallest.
  */
 bool skep_segment__derive(struct skep_segment_writer *w, const int64_t *v, uint32_t *ret_base);
-/* The same with this base alone, if that takes at most so many bytes. */
-bool skep_segment__derive_from(struct skep_segment_writer *w, const int64_t *v, uint32_t base,
-                               size_t most);
+/* The same with this base alone, whatever others would take. */
+bool skep_segment__derive_from(struct skep_segment_writer *w, const int64_t *v, uint32_t base);
 /* Encode w->col.bitmap into w->chunk; returns how (enum skep_presence), BITMAP: as it is. */
 uint8_t skep_segment__pack_presence(struct skep_segment_writer *w);
 

@@ -251,6 +251,125 @@ static void test_one_letter(void **state)
     skep_rowset_unref(src.rowset);
 }
 
+/* One part of rows whose columns are in each phase of another nature: what follows from the name is
+ * random then, templates become few values, decimals any doubles. */
+static struct skep_rowset *changing_part(uint32_t first, uint32_t rows, uint32_t phase_rows)
+{
+    struct skep_batch *b = skep_batch_new(NULL, 1000000);
+    for (uint32_t i = first; i < first + rows; i++) {
+        struct rng r = {i * 0x9e3779b97f4a7c15ull + 1};
+        char text[64];
+        uint32_t phase = i / phase_rows, kind = phase * 7 % 5, op = rng_below(&r, 20);
+        uint64_t any = rng_next(&r) | 1;
+        uint32_t row = skep_batch_row(b, SKEP_KIND_SPAN, 1000 + i, SKEP_SOURCE_OTLP);
+        size_t n = (size_t)snprintf(text, sizeof text, "op-%u", op);
+        b->name[row] = skep_batch_intern(b, (skep_str){text, n});
+        const int64_t ints[] = {op * 1000, (int64_t)any, i / 300, (int64_t)(any % 3) << 40, i};
+        const double doubles[] = {op / 4.0, (double)any / 3.0, 0.1 * (i % 7), op * 1e300, i};
+        skep_batch_put(b, SKEP_SCOPE_ATTRIBUTE, SKEP_STR("int"),
+                       (skep_value){.type = SKEP_TYPE_INT, .i = ints[kind]});
+        skep_batch_put(b, SKEP_SCOPE_ATTRIBUTE, SKEP_STR("double"),
+                       (skep_value){.type = SKEP_TYPE_DOUBLE, .f = doubles[kind]});
+        switch (kind) {
+        case 0: n = (size_t)snprintf(text, sizeof text, "/carts/%u/items/%u", i, op); break;
+        case 1:
+            for (n = 0; n < 24; n++)
+                text[n] = (char)rng_next(&r);
+            break;
+        case 2: n = (size_t)snprintf(text, sizeof text, "one of %u, a long text of few", op); break;
+        case 3: n = (size_t)snprintf(text, sizeof text, "%016llx", (unsigned long long)any); break;
+        default: n = (size_t)snprintf(text, sizeof text, "%u", i / 2);
+        }
+        skep_batch_put(b, SKEP_SCOPE_ATTRIBUTE, SKEP_STR("text"),
+                       (skep_value){.type = SKEP_TYPE_STRING, .s = {text, n}});
+    }
+    struct skep_buf buf;
+    skep_buf_init(&buf, 1u << 30);
+    assert_int_equal(skep_frame_encode(b, &buf, NULL), SKEP_OK);
+    skep_batch_free(b);
+    size_t n;
+    uint8_t *payload = skep_buf_take(&buf, &n);
+    struct skep_rowset *part;
+    assert_int_equal(skep_part_open(payload, n, 1, NULL, &part, NULL), SKEP_OK);
+    return part;
+}
+
+/* Row groups are encoded as those before only while that suits them: all comes back, and takes
+ * about as much room as if each phase had been a segment of its own. */
+static void test_columns_that_change(void **state)
+{
+    struct segment_fixture *f = *state;
+    enum { GROUP = 2048, PHASE = 5 * GROUP, PHASES = 5 };
+    struct skep_segment_source src = {.rowset = changing_part(0, PHASES * PHASE, PHASE)};
+    struct skep_budget budget;
+    skep_budget_init(&budget, "write", UINT64_MAX, NULL);
+    struct skep_segment_job job = {.os = f->os,
+                                   .path = "/change",
+                                   .sources = &src,
+                                   .n_sources = 1,
+                                   .group_rows = GROUP,
+                                   .budget = &budget};
+    struct skep_segment_info info;
+    struct skep_rowset *seg;
+    assert_int_equal(skep_segment_write(&job, &info, NULL), SKEP_OK);
+    assert_int_equal(skep_segment_open(f->os, "/change", f->cache, &seg, NULL), SKEP_OK);
+    struct row_texts want = texts_of(src.rowset, NULL, 1024), got = texts_of(seg, NULL, 1024);
+    sort_rows(&want);
+    sort_rows(&got);
+    same_rows(&want, &got);
+    free_rows(&want);
+    free_rows(&got);
+    check_ways(seg);
+    skep_rowset_unref(seg);
+    skep_rowset_unref(src.rowset);
+    uint64_t alone = 0, whole = info.file_bytes;
+    for (uint32_t p = 0; p < PHASES; p++) {
+        src.rowset = changing_part(p * PHASE, PHASE, PHASE);
+        assert_int_equal(skep_segment_write(&job, &info, NULL), SKEP_OK);
+        alone += info.file_bytes;
+        skep_rowset_unref(src.rowset);
+    }
+    if (whole > alone + alone / 10)
+        fail_msg("%llu bytes, phases alone %llu", (unsigned long long)whole,
+                 (unsigned long long)alone);
+}
+
+/* Few values of a column in a row group, of which many are the same: one dictionary for all. */
+static void test_few_values_share_a_dictionary(void **state)
+{
+    struct segment_fixture *f = *state;
+    enum { ROWS = 4000, VALUES = 100, EACH = 6 };
+    struct rng r = {16};
+    struct skep_batch *b = skep_batch_new(NULL, 1000000);
+    for (uint32_t i = 0; i < ROWS; i++) {
+        char text[32];
+        (void)skep_batch_row(b, SKEP_KIND_SPAN, 1000 + i, SKEP_SOURCE_OTLP);
+        size_t n = (size_t)snprintf(text, sizeof text, "value-%03u", rng_below(&r, VALUES));
+        if (i % EACH == 0)
+            skep_batch_put(b, SKEP_SCOPE_ATTRIBUTE, SKEP_STR("few"),
+                           (skep_value){.type = SKEP_TYPE_STRING, .s = {text, n}});
+    }
+    struct skep_buf buf;
+    skep_buf_init(&buf, 1u << 30);
+    assert_int_equal(skep_frame_encode(b, &buf, NULL), SKEP_OK);
+    skep_batch_free(b);
+    size_t n;
+    uint8_t *payload = skep_buf_take(&buf, &n);
+    struct skep_segment_source src = {0};
+    assert_int_equal(skep_part_open(payload, n, 1, NULL, &src.rowset, NULL), SKEP_OK);
+    struct skep_rowset *seg = must_write(f, "/few", &src, 1);
+    uint32_t field =
+        skep_rowset_find_field(seg, SKEP_STR("few"), SKEP_SCOPE_ATTRIBUTE, SKEP_TYPE_STRING);
+    struct skep_colreader *rd;
+    struct skep_vec v;
+    assert_int_equal(seg->ops->open_field(seg, field, &rd, NULL), SKEP_OK);
+    assert_int_equal(rd->ops->read(rd, 0, 1000, &v, NULL), SKEP_OK);
+    assert_int_equal(v.form, SKEP_VEC_DICT);
+    rd->ops->close(rd);
+    skep_rowset_unref(seg);
+    skep_rowset_unref(src.rowset);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -261,6 +380,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_giants, segment_setup, segment_teardown),
         cmocka_unit_test_setup_teardown(test_names_of_operations, segment_setup, segment_teardown),
         cmocka_unit_test_setup_teardown(test_one_letter, segment_setup, segment_teardown),
+        cmocka_unit_test_setup_teardown(test_columns_that_change, segment_setup, segment_teardown),
+        cmocka_unit_test_setup_teardown(test_few_values_share_a_dictionary, segment_setup,
+                                        segment_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -196,9 +196,10 @@ static void put_hex(const uint64_t *cells, uint32_t digits, struct bits *w)
 static void put_record(const struct tmpl_builder *b, const struct tmpl_shape *x,
                        const uint64_t *cells, struct bits *w)
 {
-    for (uint32_t i = 0; i < x->n_tokens; i++) {
+    for (uint32_t k = 0; k < x->n_varying; k++) {
+        const uint32_t i = x->varying[k];
         const struct tmpl_slot *slot = &x->slots[i];
-        if (!slot->varies || slot->group)
+        if (slot->group)
             continue;
         const uint64_t *cell = cells + slot->cell;
         if (slot->kind == TMPL_WORD) {

@@ -75,6 +75,8 @@ struct tmpl_shape {
     skep_str first; /* the first such string */
     struct tmpl_token *tokens;
     struct tmpl_slot *slots;
+    uint16_t *varying; /* [n_varying] slots that vary, ascending; set when the shape is settled */
+    uint32_t n_varying;
     uint32_t n_tokens, n_cells;
     uint32_t n_values, cap;    /* strings seen */
     uint64_t *cells;           /* [n_values * n_cells] numbers, hex digits, word numbers */

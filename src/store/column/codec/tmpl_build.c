@@ -465,6 +465,10 @@ static bool settle_shape(struct tmpl_builder *b, struct tmpl_shape *x, struct se
             return false;
         }
     }
+    x->varying = skep_malloc((x->n_tokens + 1) * sizeof *x->varying);
+    for (uint32_t i = 0; i < x->n_tokens; i++)
+        if (x->slots[i].varies)
+            x->varying[x->n_varying++] = (uint16_t)i;
     return true;
 }
 
@@ -528,6 +532,7 @@ void tmpl_builder_free(struct tmpl_builder *b)
     for (unsigned i = 0; i < b->n_shapes; i++) {
         skep_free(b->shapes[i].tokens);
         skep_free(b->shapes[i].slots);
+        skep_free(b->shapes[i].varying);
         skep_free(b->shapes[i].pieces);
         skep_free(b->shapes[i].cells);
     }

@@ -280,8 +280,8 @@ static uint64_t gather(const struct tmpl_group *g, const struct tmpl_shape *x, u
         at[k] = to + n;
         n += g->fields[k].digits ? (g->fields[k].digits + 15) / 16 : 1;
     }
-    for (uint32_t i = 0; i < x->n_tokens; i++) {
-        const struct tmpl_slot *slot = &x->slots[i];
+    for (uint32_t i = 0; i < x->n_varying; i++) {
+        const struct tmpl_slot *slot = &x->slots[x->varying[i]];
         if (slot->group == number + 1)
             memcpy(at[slot->field], cells + slot->cell, slot->n_cells * sizeof *cells);
     }
