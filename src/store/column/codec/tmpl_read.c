@@ -39,17 +39,28 @@ SKEP_INLINE uint8_t *put_digits(uint8_t *to, uint64_t v, unsigned digits)
     return to;
 }
 
+/* Eight digits, the first in the lowest four bits of v; above nine they begin `letter` later. */
+SKEP_INLINE SKEP_WRAPS uint64_t hex_digits(uint32_t v, unsigned letter)
+{
+    uint64_t x = v;
+    x = (x | x << 16) & 0x0000ffff0000ffffull;
+    x = (x | x << 8) & 0x00ff00ff00ff00ffull;
+    x = (x | x << 4) & 0x0f0f0f0f0f0f0f0full; /* a byte each */
+    uint64_t above = (x + 0x0606060606060606ull) >> 4 & 0x0101010101010101ull;
+    return x + 0x3030303030303030ull + above * letter;
+}
+
+/* Writable 16 past the digits. */
 static uint8_t *put_hex(uint8_t *to, const uint8_t *records, uint64_t at, unsigned digits,
                         bool upper)
 {
-    const char *set = upper ? "0123456789ABCDEF" : "0123456789abcdef";
+    unsigned letter = (upper ? 'A' : 'a') - '9' - 1;
     for (unsigned i = 0; i < digits; i += 16) {
-        unsigned n = SKEP_MIN(digits - i, 16u);
-        uint64_t v = tmpl_bits(records, at + i * 4, n * 4);
-        for (unsigned k = 0; k < n; k++, v >>= 4)
-            *to++ = (uint8_t)set[v & 15];
+        uint64_t v = tmpl_bits(records, at + i * 4, SKEP_MIN(digits - i, 16u) * 4);
+        skep_store_le64(to + i, hex_digits((uint32_t)v, letter));
+        skep_store_le64(to + i + 8, hex_digits((uint32_t)(v >> 32), letter));
     }
-    return to;
+    return to + digits;
 }
 
 SKEP_INLINE SKEP_WRAPS uint8_t *put_slot(uint8_t *to, const struct tmpl_opened *o,
