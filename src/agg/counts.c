@@ -6,9 +6,9 @@
  *   at      block << 14 | offset                   blocks of 16 KiB, or of one longer record
  *
  * A value that is known costs one line of the table and one of its record.  Homes ascend with the
- * tags, so growing (by half) walks both tables in order.
+ * tags, so growing walks both tables in order.
  *
- * I1  n <= 3/4 cap: probing ends at a free slot.
+ * I1  n <= 5/8 cap: probing ends at a free slot.
  * I2  two values are the same when their records are; the hash only finds them.  (-0 is 0, all NaN
  *     are one, as everywhere.)
  * I3  `at` is never 0: the first block begins with a byte that is left out.
@@ -28,7 +28,8 @@ enum {
     HEAD = 12,  /* and before its text */
     TYPE_BITS = 4,
     CAP_FIRST = 64,
-    CAP_DOUBLES = 4096 /* below */
+    LOAD = 5, /* of LOAD_OF slots, at most */
+    LOAD_OF = 8
 };
 _Static_assert(SKEP_TYPE_COUNT <= 1 << TYPE_BITS, "a type has its bits");
 
@@ -134,21 +135,10 @@ static uint32_t home(const struct skep_counts *t, uint32_t tag)
     return (uint32_t)((uint64_t)tag * t->cap >> 32);
 }
 
-/* The first free slot from its home on. */
-static struct skep_counts__slot *free_slot(const struct skep_counts *t, uint32_t tag)
-{
-    uint32_t i = home(t, tag);
-    while (t->slots[i].at != 0)
-        i = i + 1 == t->cap ? 0 : i + 1;
-    return &t->slots[i];
-}
-
 static skep_rc grow(struct skep_counts *t)
 {
     struct skep_counts old = *t;
-    uint64_t cap = old.cap == 0            ? CAP_FIRST
-                   : old.cap < CAP_DOUBLES ? (uint64_t)old.cap * 2
-                                           : (uint64_t)old.cap + old.cap / 2;
+    uint64_t cap = old.cap == 0 ? CAP_FIRST : (uint64_t)old.cap * 2;
     if (cap > UINT32_MAX)
         return SKEP_ENOMEM;
     struct skep_counts__slot *slots = skep_agg_alloc(t->mem, cap * sizeof *slots);
@@ -156,9 +146,14 @@ static skep_rc grow(struct skep_counts *t)
         return SKEP_ENOMEM;
     t->slots = slots;
     t->cap = (uint32_t)cap;
-    for (uint32_t i = 0; i < old.cap; i++)
-        if (old.slots[i].at != 0)
-            *free_slot(t, old.slots[i].tag) = old.slots[i];
+    for (uint32_t k = 0; k < old.cap; k++) {
+        if (old.slots[k].at == 0)
+            continue;
+        uint32_t i = home(t, old.slots[k].tag);
+        while (slots[i].at != 0)
+            i = i + 1 == t->cap ? 0 : i + 1;
+        slots[i] = old.slots[k];
+    }
     skep_agg_free(t->mem, old.slots, (size_t)old.cap * sizeof *old.slots);
     return SKEP_OK;
 }
@@ -166,11 +161,12 @@ static skep_rc grow(struct skep_counts *t)
 skep_rc skep_counts_add(struct skep_counts *t, const skep_value *v, uint64_t hash, uint64_t n)
 {
     skep_assert(n > 0);
-    uint32_t tag = (uint32_t)hash;
+    if (((uint64_t)t->n + 1) * LOAD_OF > (uint64_t)t->cap * LOAD)
+        SKEP_TRY(grow(t)); /* perhaps one value early */
     struct record r;
     record_of(v, &r);
-    for (uint32_t i = t->cap > 0 ? home(t, tag) : 0; t->cap > 0 && t->slots[i].at != 0;
-         i = i + 1 == t->cap ? 0 : i + 1) {
+    uint32_t tag = (uint32_t)hash, i = home(t, tag), at = 0;
+    for (; t->slots[i].at != 0; i = i + 1 == t->cap ? 0 : i + 1) {
         uint64_t had;
         if (t->slots[i].tag != tag || !same_record(record_at(t, t->slots[i].at), &r))
             continue;
@@ -180,11 +176,8 @@ skep_rc skep_counts_add(struct skep_counts *t, const skep_value *v, uint64_t has
         memcpy(p, &had, NUMBER);
         return SKEP_OK;
     }
-    if (((uint64_t)t->n + 1) * 4 > (uint64_t)t->cap * 3)
-        SKEP_TRY(grow(t));
-    uint32_t at = 0;
     SKEP_TRY(keep_record(t, &r, n, &at));
-    *free_slot(t, tag) = (struct skep_counts__slot){tag, at};
+    t->slots[i] = (struct skep_counts__slot){tag, at};
     t->n++;
     return SKEP_OK;
 }
