@@ -11,6 +11,7 @@
 #include "store/column/wal_priv.h"
 
 enum {
+    PAGE_BYTES = 4096,
     DIRECT_BYTES = 128 << 10, /* payloads from here on are not copied */
     LEAVE_BYTES = 4 << 20     /* an active file this full is left when all of it is flushed */
 };
@@ -39,6 +40,18 @@ static void put_head(struct skep_wal *w, const struct skep_wal_item *it, uint64_
     w->buf_n += SKEP_WAL_FRAME_BYTES;
 }
 
+/* Zeros to the end of the page, which stand there already: of a page that is written in part the
+ * kernel reads the rest first, for files made ready are not in its cache (wal_file.c). */
+static void fill_page(struct skep_wal *w, uint64_t at)
+{
+    uint64_t end = at + w->buf_n;
+    uint64_t to = SKEP_MIN((end + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES, w->size);
+    if (w->buf_n == 0 || to <= end || to - end > SKEP_WAL_GROUP_BYTES - w->buf_n)
+        return;
+    memset(w->buf + w->buf_n, 0, to - end);
+    w->buf_n += to - end;
+}
+
 skep_rc skep_wal__write_group(struct skep_wal *w, const struct skep_wal_item *items, unsigned n,
                               uint64_t *ret_end, skep_err *err)
 {
@@ -64,9 +77,9 @@ skep_rc skep_wal__write_group(struct skep_wal *w, const struct skep_wal_item *it
         memset(w->buf + w->buf_n, 0, pad);
         w->buf_n += pad;
     }
-    SKEP_TRY(flush_buf(w, &at, err));
-    *ret_end = at;
-    return SKEP_OK;
+    *ret_end = at + w->buf_n;
+    fill_page(w, at);
+    return flush_buf(w, &at, err);
 }
 
 /* A refused group must not come back after a crash: unmake its first header (I1 covers the rest

@@ -758,6 +758,54 @@ static void test_no_commit_deletes(void **state)
     mem_os_free(m);
 }
 
+/* Where the writes of commits end. */
+static struct {
+    skep_rc (*pwrite)(const struct skep_os *, int, const void *, size_t, uint64_t, skep_err *);
+    bool committing;
+    unsigned n;
+} ends;
+
+static skep_rc pwrite_to_a_page(const struct skep_os *os, int fd, const void *p, size_t n,
+                                uint64_t at, skep_err *err)
+{
+    if (ends.committing) {
+        assert_int_equal((at + n) % 4096, 0);
+        ends.n++;
+    }
+    return ends.pwrite(os, fd, p, n, at, err);
+}
+
+/* A page that is not in the kernel's cache is read before it is written in part: a commit fills its
+ * last one, and what it fills it with is no frame. */
+static void test_commits_end_with_a_page(void **state)
+{
+    (void)state;
+    struct mem_os *m = fresh(12);
+    struct fault_os f;
+    fault_os_init(&f, mem_os_ops(m));
+    ends.pwrite = f.os.pwrite;
+    f.os.pwrite = pwrite_to_a_page;
+    struct got g = {.n = 0};
+    struct skep_wal_damage d;
+    uint64_t last;
+    skep_err err;
+    struct skep_wal *w;
+    assert_int_equal(skep_wal_open(&f.os, DIR, 256 << 10, &w, &err), SKEP_OK);
+    assert_int_equal(skep_wal_replay(w, 0, collect, &g, &d, &last, &err), SKEP_OK);
+    assert_int_equal(skep_wal_start(w, 0, &err), SKEP_OK);
+    ends.committing = true;
+    for (uint64_t seq = 1; seq < 50; seq += 5) /* small ones, in groups and alone */
+        assert_int_equal(commit(w, seq, seq % 2 ? 4 : 1), SKEP_OK);
+    ends.committing = false;
+    assert_int_equal(ends.n, 10);
+    skep_wal_close(w);
+    w = reopen(&f.os, 0, &g, &d, &last);
+    assert_int_equal(g.n, 5 * 4 + 5);
+    assert_int_equal(d.regions, 0);
+    skep_wal_close(w);
+    mem_os_free(m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -776,6 +824,7 @@ int main(void)
         cmocka_unit_test(test_number_of_a_refused_commit),
         cmocka_unit_test(test_doubts_are_written_anew),
         cmocka_unit_test(test_no_commit_deletes),
+        cmocka_unit_test(test_commits_end_with_a_page),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
