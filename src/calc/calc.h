@@ -29,7 +29,15 @@ struct skep_calc_ctx {
     bool loose;           /* texts that are numbers count as numbers, and all scalars as texts */
     bool short_of_memory; /* set when the scratch's budget refused: results are not to be trusted */
     bool too_slow;        /* set when a regular expression was given up */
+    /* Documents read lately, so that each function that looks into one does not read it anew; NULL:
+     * they do. */
+    struct skep_calc_docs *docs;
 };
+/* Charged to the budget, a few MiB at most.  Before texts that were evaluated with them go or
+ * change, their owner clears them. */
+struct skep_calc_docs *skep_calc_docs_new(struct skep_budget *budget);
+void skep_calc_docs_clear(struct skep_calc_docs *d);
+void skep_calc_docs_free(struct skep_calc_docs *d);
 
 struct skep_calc;
 

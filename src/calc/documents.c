@@ -1,16 +1,145 @@
 // SPDX-License-Identifier: Apache-2.0
 /* JSON documents: lists and maps, as compact JSON text.
- * Threads: any.  Memory: a document is parsed for a call; results in the context's scratch. */
+ * Threads: any; a context belongs to one.  Memory: a document is read for a call, or kept in the
+ * context's docs until they are cleared; results in the context's scratch. */
 #include <yyjson.h>
 
 #include "base/assert.h"
+#include "base/hash.h"
+#include "base/mem.h"
 #include "calc/calc_priv.h"
 #include "wire/json_out.h"
 
-static yyjson_doc *parse(const skep_value *v)
+enum {
+    DOCS_SLOTS = 4096, /* a power of two */
+    DOCS_MAX = 2048,   /* kept: a batch's, and texts made of them */
+    DOCS_TEXT = 8192,  /* bytes of the longest text whose document is kept */
+    DOCS_BYTES = 4 << 20
+};
+
+/* By the place of the text: the same text at another place is read again. */
+struct skep_calc_docs {
+    struct skep_arena arena;
+    size_t bytes;
+    unsigned n;
+    struct kept {
+        skep_str text;
+        yyjson_doc *doc;
+    } slots[DOCS_SLOTS];
+};
+
+struct skep_calc_docs *skep_calc_docs_new(struct skep_budget *budget)
 {
+    struct skep_calc_docs *d = skep_alloc(struct skep_calc_docs);
+    skep_arena_init(&d->arena, "documents", budget);
+    return d;
+}
+
+void skep_calc_docs_clear(struct skep_calc_docs *d)
+{
+    if (!d || d->n == 0)
+        return;
+    memset(d->slots, 0, sizeof d->slots);
+    d->n = 0;
+    d->bytes = 0;
+    skep_arena_reset(&d->arena);
+}
+
+void skep_calc_docs_free(struct skep_calc_docs *d)
+{
+    if (!d)
+        return;
+    skep_arena_done(&d->arena);
+    skep_free(d);
+}
+
+static struct kept *place_of(struct skep_calc_docs *d, skep_str text)
+{
+    uint32_t at = (uint32_t)skep_hash_u64((uint64_t)(uintptr_t)text.p + text.n) % DOCS_SLOTS;
+    while (d->slots[at].doc && (d->slots[at].text.p != text.p || d->slots[at].text.n != text.n))
+        at = (at + 1) % DOCS_SLOTS;
+    return &d->slots[at];
+}
+
+static void *docs_malloc(void *ctx, size_t n)
+{
+    struct skep_calc_docs *d = ctx;
+    d->bytes += n;
+    return skep_arena_try_alloc(&d->arena, n);
+}
+
+static void *docs_realloc(void *ctx, void *p, size_t before, size_t n)
+{
+    if (n <= before)
+        return p;
+    void *to = docs_malloc(ctx, n);
+    if (to)
+        memcpy(to, p, before);
+    return to;
+}
+
+static void docs_nothing(void *ctx, void *p)
+{
+    (void)ctx;
+    (void)p;
+}
+
+/* A document for the time of a call. */
+struct open {
+    yyjson_doc *doc;
+    bool kept;
+};
+
+/* The document of a text, kept for the next; *ret_read false: there is no room, or it is too long.
+ */
+static yyjson_doc *kept_doc(struct skep_calc_docs *d, skep_str text, bool *ret_read)
+{
+    struct kept *k = place_of(d, text);
+    yyjson_alc alc = {docs_malloc, docs_realloc, docs_nothing, d};
+    yyjson_read_err err = {0};
+    *ret_read = true;
+    if (k->doc)
+        return k->doc;
+    *ret_read = text.n <= DOCS_TEXT && d->n < DOCS_MAX && d->bytes < DOCS_BYTES;
+    if (!*ret_read)
+        return NULL;
+    /* Not inserted into: the text is copied by the parser. */
+    yyjson_doc *doc = yyjson_read_opts((char *)(uintptr_t)text.p, text.n, 0, &alc, &err);
+    *ret_read = doc || err.code != YYJSON_READ_ERROR_MEMORY_ALLOCATION;
+    if (doc) {
+        *k = (struct kept){text, doc};
+        d->n++;
+    }
+    return doc;
+}
+
+static struct open parse(struct skep_calc_ctx *ctx, const skep_value *v)
+{
+    struct open o = {.doc = NULL};
     bool text = v->type == SKEP_TYPE_STRING || v->type == SKEP_TYPE_ARRAY;
-    return text && v->s.n <= SKEP_LIMIT_CALC_TEXT ? yyjson_read(v->s.p, v->s.n, 0) : NULL;
+    if (!text || v->s.n == 0 || v->s.n > SKEP_LIMIT_CALC_TEXT)
+        return o;
+    if (ctx->docs)
+        o.doc = kept_doc(ctx->docs, v->s, &o.kept);
+    if (!o.kept)
+        o.doc = yyjson_read(v->s.p, v->s.n, 0);
+    return o;
+}
+
+static void close_doc(struct open o)
+{
+    if (!o.kept)
+        yyjson_doc_free(o.doc);
+}
+
+/* The text was made of the document, so it need not be read. */
+static void also_kept(struct skep_calc_ctx *ctx, skep_str text, struct open o)
+{
+    if (!o.kept || text.n > DOCS_TEXT || ctx->docs->n == DOCS_MAX)
+        return;
+    struct kept *k = place_of(ctx->docs, text);
+    ctx->docs->n += k->doc == NULL;
+    *k = (struct kept){text, o.doc};
 }
 
 /* A value of a document: scalars as themselves, lists and maps as documents. */
@@ -40,9 +169,11 @@ static skep_value json_parse(struct skep_calc_ctx *ctx, const struct skep_calc *
                              const skep_value *a)
 {
     (void)e;
-    yyjson_doc *doc = parse(&a[0]);
-    skep_value v = doc ? of_json(ctx, yyjson_doc_get_root(doc)) : SKEP_CALC__NULL;
-    yyjson_doc_free(doc);
+    struct open o = parse(ctx, &a[0]);
+    skep_value v = o.doc ? of_json(ctx, yyjson_doc_get_root(o.doc)) : SKEP_CALC__NULL;
+    if (v.type == SKEP_TYPE_ARRAY)
+        also_kept(ctx, v.s, o);
+    close_doc(o);
     return v;
 }
 
@@ -72,14 +203,13 @@ static skep_value json_stringify(struct skep_calc_ctx *ctx, const struct skep_ca
 static skep_value array_size(struct skep_calc_ctx *ctx, const struct skep_calc *e,
                              const skep_value *a)
 {
-    (void)ctx;
     (void)e;
-    yyjson_doc *doc = parse(&a[0]);
-    yyjson_val *root = yyjson_doc_get_root(doc);
+    struct open o = parse(ctx, &a[0]);
+    yyjson_val *root = yyjson_doc_get_root(o.doc);
     skep_value v = SKEP_CALC__NULL;
     if (yyjson_is_arr(root))
         v = skep_calc__int((int64_t)yyjson_arr_size(root));
-    yyjson_doc_free(doc);
+    close_doc(o);
     return v;
 }
 
@@ -90,8 +220,8 @@ static skep_value array_contains(struct skep_calc_ctx *ctx, const struct skep_ca
     yyjson_val *item;
     int c;
     (void)e;
-    yyjson_doc *doc = parse(&a[0]);
-    yyjson_val *root = yyjson_doc_get_root(doc);
+    struct open o = parse(ctx, &a[0]);
+    yyjson_val *root = yyjson_doc_get_root(o.doc);
     skep_value v = yyjson_is_arr(root) ? skep_calc__bool(false) : SKEP_CALC__NULL;
     yyjson_arr_foreach(root, i, n, item)
     {
@@ -99,15 +229,15 @@ static skep_value array_contains(struct skep_calc_ctx *ctx, const struct skep_ca
         if (skep_calc_compare(ctx, &x, &a[1], &c) && c == 0)
             v = skep_calc__bool(true);
     }
-    yyjson_doc_free(doc);
+    close_doc(o);
     return v;
 }
 
 /* path(document, "key" or index, ...): one step after the other. */
 static skep_value path(struct skep_calc_ctx *ctx, const struct skep_calc *e, const skep_value *a)
 {
-    yyjson_doc *doc = parse(&a[0]);
-    yyjson_val *v = yyjson_doc_get_root(doc);
+    struct open o = parse(ctx, &a[0]);
+    yyjson_val *v = yyjson_doc_get_root(o.doc);
     for (unsigned i = 1; v && i < e->n_args; i++) {
         uint64_t index;
         if (a[i].type == SKEP_TYPE_INT && yyjson_is_arr(v))
@@ -120,7 +250,7 @@ static skep_value path(struct skep_calc_ctx *ctx, const struct skep_calc *e, con
             v = yyjson_obj_getn(v, a[i].s.p, a[i].s.n);
     }
     skep_value r = v ? of_json(ctx, v) : SKEP_CALC__NULL;
-    yyjson_doc_free(doc);
+    close_doc(o);
     return r;
 }
 

@@ -30,6 +30,12 @@ skep_rc skep_pipe__no_memory(struct skep_pipe__run *r)
                      "sort, or a shorter time");
 }
 
+void skep_pipe__next_batch(struct skep_pipe__run *r)
+{
+    skep_calc_docs_clear(r->calc.docs);
+    skep_arena_reset(&r->scratch);
+}
+
 skep_rc skep_pipe__batch_new(struct skep_pipe__run *r, struct skep_arena *a,
                              struct skep_pipe__batch *b)
 {
@@ -316,7 +322,7 @@ skep_rc skep_pipe__feed(struct skep_pipe__run *r, const struct skep_rows *rows)
 {
     struct skep_pipe__batch b;
     for (size_t from = 0; from < rows->n && !r->full; from += SKEP_CALC_ROWS) {
-        skep_arena_reset(&r->scratch);
+        skep_pipe__next_batch(r);
         SKEP_TRY(skep_pipe__batch_new(r, &r->scratch, &b));
         b.n = (unsigned)SKEP_MIN(rows->n - from, (size_t)SKEP_CALC_ROWS);
         load(r, rows, from, &b);
@@ -477,11 +483,13 @@ skep_rc skep_pipe_run(struct skep_store *store, const struct skep_pipe *p,
     SKEP_TRY(prepare(store, &r, &pushed, ret));
     skep_arena_init(&r.scratch, "pipe scratch", opts->budget);
     r.calc.scratch = &r.scratch;
+    r.calc.docs = skep_calc_docs_new(opts->budget);
     begin(&r, &pushed);
     skep_rc rc = read_all(store, &r, &pushed, ret);
     if (rc == SKEP_OK)
         rc = skep_pipe__end(&r, r.n_nodes ? &r.nodes[0] : NULL);
     finish_nodes(&r);
+    skep_calc_docs_free(r.calc.docs);
     skep_arena_done(&r.scratch);
     SKEP_TRY(rc);
     ret->values = r.rows;

@@ -54,6 +54,8 @@ SKEP_NODISCARD skep_rc skep_pipe__push(struct skep_pipe__run *r, struct skep_pip
 /* No row more comes: what was kept goes on. */
 SKEP_NODISCARD skep_rc skep_pipe__end(struct skep_pipe__run *r, struct skep_pipe__node *node);
 
+/* The scratch is empty again, and what was read of texts in it and in the page is forgotten. */
+void skep_pipe__next_batch(struct skep_pipe__run *r);
 SKEP_NODISCARD skep_rc skep_pipe__batch_new(struct skep_pipe__run *r, struct skep_arena *a,
                                             struct skep_pipe__batch *b);
 /* A value whose text lives in the arena.  False over budget. */

@@ -134,7 +134,7 @@ skep_rc skep_pipe__sort_end(struct skep_pipe__run *r, struct skep_pipe__node *n)
     if (s->n)
         qsort(s->rows, s->n, sizeof *s->rows, row_order);
     for (size_t from = 0; from < s->n && !r->full; from += SKEP_CALC_ROWS) {
-        skep_arena_reset(&r->scratch);
+        skep_pipe__next_batch(r);
         SKEP_TRY(skep_pipe__batch_new(r, &r->scratch, &b));
         b.n = (unsigned)SKEP_MIN(s->n - from, (size_t)SKEP_CALC_ROWS);
         for (unsigned i = 0; i < b.n; i++)
@@ -289,7 +289,7 @@ skep_rc skep_pipe__patterns_end(struct skep_pipe__run *r, struct skep_pipe__node
         return SKEP_OK;
     skep_templates_finish(n->state, &n->arena, &list);
     for (size_t from = 0; from < list.n && !r->full; from += SKEP_CALC_ROWS) {
-        skep_arena_reset(&r->scratch);
+        skep_pipe__next_batch(r);
         SKEP_TRY(skep_pipe__batch_new(r, &r->scratch, &b));
         b.n = (unsigned)SKEP_MIN(list.n - from, (size_t)SKEP_CALC_ROWS);
         for (unsigned i = 0; i < b.n; i++) {

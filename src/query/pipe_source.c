@@ -23,7 +23,7 @@ skep_rc skep_pipe__read_source(struct skep_pipe__run *r, struct skep_pipe_result
     do {
         const skep_value *values = NULL;
         n = 0;
-        skep_arena_reset(&r->scratch);
+        skep_pipe__next_batch(r);
         SKEP_TRY(source->next(source->ctx, r->p, &r->scratch, &values, &n, r->err));
         SKEP_TRY(skep_pipe__batch_new(r, &r->scratch, &b));
         skep_assert(n <= SKEP_CALC_ROWS);

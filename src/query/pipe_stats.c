@@ -375,7 +375,7 @@ skep_rc skep_pipe__stats_end(struct skep_pipe__run *r, struct skep_pipe__node *n
     if (empty_group(n, s) != SKEP_OK)
         return skep_pipe__no_memory(r);
     for (size_t from = 0; from < s->n && !r->full; from += SKEP_CALC_ROWS) {
-        skep_arena_reset(&r->scratch);
+        skep_pipe__next_batch(r);
         SKEP_TRY(skep_pipe__batch_new(r, &r->scratch, &b));
         b.n = (unsigned)SKEP_MIN(s->n - from, (size_t)SKEP_CALC_ROWS);
         for (unsigned i = 0; i < b.n; i++) {

@@ -545,8 +545,16 @@ static void test_two_chunks_in_one_scratch(void **state)
                      SKEP_OK);
     assert_int_equal(skep_codec_tmpl.decode_str(&chunks[1], 0, BLOCK, out + BLOCK, &scratch),
                      SKEP_OK);
+    uint8_t *other[16]; /* what was freed is used again */
+    for (unsigned k = 0; k < SKEP_ARRAY_LEN(other); k++) {
+        size_t n = skep_load_le32(b[k % 2].p + 20) + SKEP_BITS_PAD;
+        other[k] = skep_malloc(n);
+        memset(other[k], 'X', n);
+    }
     for (uint32_t i = 0; i < 2 * BLOCK; i++)
         assert_true(skep_str_eq(out[i], v[N / 2 - BLOCK + i]));
+    for (unsigned k = 0; k < SKEP_ARRAY_LEN(other); k++)
+        skep_free(other[k]);
     skep_codec_scratch_done(&scratch);
     for (unsigned k = 0; k < 2; k++)
         skep_buf_done(&b[k]);
