@@ -240,12 +240,91 @@ static void test_periods_before(void **state)
     }
 }
 
+/* f(texts[row]) for all rows, with documents kept or not. */
+static void eval_all(struct skep_arena *a, const struct skep_calc *e, struct skep_calc_docs *docs,
+                     skep_value *texts, unsigned n, skep_value *ret)
+{
+    struct skep_calc_ctx ctx = {.scratch = a, .docs = docs};
+    skep_calc_eval(e, &(struct skep_calc_batch){n, &texts}, &ctx, ret);
+    assert_false(ctx.short_of_memory);
+}
+
+/* Functions that look into a document give the same whether it is kept, made of another one or
+ * read; also when there are more than are kept, of more bytes, and when texts have changed. */
+static void test_documents_kept(void **state)
+{
+    (void)state;
+    enum { N = SKEP_CALC_ROWS, LONG = 12000 };
+    struct skep_arena a;
+    struct skep_budget budget;
+    skep_arena_init(&a, "test", NULL);
+    skep_budget_init(&budget, "documents", 64 << 20, NULL);
+    struct skep_calc_docs *docs = skep_calc_docs_new(&budget);
+    struct skep_calc *text = skep_calc_field(&a, 0, false), *of[4], *e[5];
+    unsigned arg;
+    skep_err err;
+    struct skep_calc *key[2] = {text, skep_calc_const(&a, STR("k"))};
+#define CALL(to, name, args, n)                                                                    \
+    assert_int_equal(                                                                              \
+        skep_calc_call(&a, skep_calc_find(SKEP_STR(name)), args, n, &(to), &arg, &err), SKEP_OK)
+    CALL(of[0], "jsonParse", &text, 1);
+    struct skep_calc *in[2] = {of[0], key[1]};
+    CALL(e[0], "path", key, 2);
+    CALL(e[1], "path", in, 2);
+    CALL(e[2], "jsonParse", &text, 1);
+    CALL(e[3], "jsonArraySize", in, 1);
+    CALL(e[4], "jsonArraySize", &e[0], 1);
+#undef CALL
+    static char texts[N][LONG];
+    skep_value v[N], got[N], want[N];
+    for (int round = 0; round < 4; round++) {
+        for (unsigned i = 0; i < N; i++) {
+            int n = 0;
+            switch ((i + (unsigned)round) % 8) {
+#define FORM(k, f)                                                                                 \
+    case k: n = snprintf(texts[i], LONG, f, i * 7 + (unsigned)round); break;
+                FORM(0, "{ \"k\" : %u.50, \"l\": [1] }")
+                FORM(1, "{\"k\":[%u, 2]}")
+                FORM(2, "[%u,{\"k\":1}]")
+                FORM(3, "{\"k\":%u")
+                FORM(4, "\"{\\\"k\\\":%u}\"")
+                FORM(5, "%u")
+                FORM(6, "no document, %u")
+            default: n = snprintf(texts[i], LONG, "{\"k\":{\"x\":%u}}", i);
+#undef FORM
+            }
+            if (round > 1 && n > 1) { /* long ones: blanks behind */
+                int more = round == 2 ? 6000 : LONG - 100;
+                memset(texts[i] + n, ' ', (size_t)(more - n));
+                n = more;
+            }
+            v[i] = (skep_value){.type = SKEP_TYPE_STRING, .s = {texts[i], (size_t)n}};
+        }
+        skep_calc_docs_clear(docs);
+        for (unsigned k = 0; k < SKEP_ARRAY_LEN(e); k++) {
+            eval_all(&a, e[k], docs, v, N, got);
+            eval_all(&a, e[k], NULL, v, N, want);
+            for (unsigned i = 0; i < N; i++) {
+                char x[64], y[64];
+                if (got[i].type != want[i].type ||
+                    !skep_str_eq(skep_calc_text(&got[i], x), skep_calc_text(&want[i], y)))
+                    fail_msg("function %u of '%.80s'", k, texts[i]);
+            }
+        }
+        assert_in_range(budget.used_bytes, 1, 12 << 20);
+    }
+    skep_calc_docs_free(docs);
+    assert_int_equal(budget.used_bytes, 0);
+    skep_arena_done(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_types),   cmocka_unit_test(test_wrong_calls),
-        cmocka_unit_test(test_limits),  cmocka_unit_test(test_everything),
-        cmocka_unit_test(test_periods), cmocka_unit_test(test_periods_before),
+        cmocka_unit_test(test_types),          cmocka_unit_test(test_wrong_calls),
+        cmocka_unit_test(test_limits),         cmocka_unit_test(test_everything),
+        cmocka_unit_test(test_periods),        cmocka_unit_test(test_periods_before),
+        cmocka_unit_test(test_documents_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
