@@ -85,16 +85,27 @@ void skep_templates_free(struct skep_templates *t)
 
 void skep_template__write(struct skep_buf *b, const struct skep_template__token *tokens, unsigned n)
 {
+    size_t bytes = 0;
     skep_buf_reset(b);
+    for (unsigned i = 0; i < n; i++)
+        bytes += tokens[i].kind == SKEP_TEMPLATE_LITERAL ? tokens[i].text.n + 2 : 3;
+    if (!skep_buf_reserve(b, bytes))
+        return;
+    uint8_t *to = b->p;
     for (unsigned i = 0; i < n; i++) {
+        skep_str text = tokens[i].text;
         if (tokens[i].blank)
-            skep_buf_u8(b, SKEP_TEMPLATE__BLANK);
-        if (tokens[i].kind == SKEP_TEMPLATE_LITERAL)
-            skep_buf_str(b, tokens[i].text);
-        else
-            skep_buf_u8(b, tokens[i].kind);
-        skep_buf_u8(b, SKEP_TEMPLATE__END);
+            *to++ = SKEP_TEMPLATE__BLANK;
+        if (tokens[i].kind != SKEP_TEMPLATE_LITERAL) {
+            *to++ = tokens[i].kind;
+        } else if (text.n > 0) {
+            memcpy(to, text.p, text.n);
+            to += text.n;
+        }
+        *to++ = SKEP_TEMPLATE__END;
     }
+    b->n = (size_t)(to - b->p);
+    skep_assert(b->n <= bytes);
 }
 
 unsigned skep_template__parse(skep_str signature,

@@ -12,7 +12,14 @@
 
 #include "base/assert.h"
 
-enum { HEX_MIN = 8, HEX_MIXED_MIN = 6, RANDOM_CHANGES = 3, UNIT_MAX = 3, LINE_BYTES = 4096 };
+enum {
+    HEX_MIN = 8,
+    HEX_MIXED_MIN = 6,
+    RANDOM_CHANGES = 3,
+    UNIT_MAX = 3,
+    LINE_BYTES = 4096,
+    UUID_BYTES = 36
+};
 
 /* A cursor over a line. */
 struct scan {
@@ -182,7 +189,7 @@ static size_t ip6_at(skep_str s, size_t at)
 
 static bool is_uuid(skep_str w)
 {
-    if (w.n != 36)
+    if (w.n != UUID_BYTES)
         return false;
     for (size_t i = 0; i < w.n; i++) {
         bool dash = i == 8 || i == 13 || i == 18 || i == 23;
@@ -305,16 +312,21 @@ static void put_pieces(struct scan *s, skep_str w, bool blank)
 static void put_word(struct scan *s, bool blank)
 {
     size_t begin = s->at;
-    while (s->at < s->line.n && !is_blank(s->line.p[s->at]) && !is_punctuation(s->line.p[s->at]))
-        s->at++;
+    bool digit = false;
+    for (; s->at < s->line.n && !is_blank(s->line.p[s->at]) && !is_punctuation(s->line.p[s->at]);
+         s->at++)
+        digit = digit || is_digit(s->line.p[s->at]);
     skep_str w = {s->line.p + begin, s->at - begin};
     size_t dots = 0; /* the end of a sentence is no part of its last word */
     while (dots < w.n && w.p[w.n - 1 - dots] == '.')
         dots++;
     skep_str stops = {w.p + w.n - dots, dots};
     w.n -= dots;
-    enum skep_template_kind kind = kind_of(w);
-    if (kind != SKEP_TEMPLATE_LITERAL)
+    /* No value but a UUID is without digits: most words are not looked at closer. */
+    enum skep_template_kind kind = digit || w.n >= UUID_BYTES ? kind_of(w) : SKEP_TEMPLATE_LITERAL;
+    if (!digit && w.n < UUID_BYTES)
+        put(s, w, SKEP_TEMPLATE_LITERAL, blank);
+    else if (kind != SKEP_TEMPLATE_LITERAL)
         put(s, w, kind, blank);
     else
         put_pieces(s, w, blank);
