@@ -518,7 +518,7 @@ static struct skep_rowset *segment(struct ref_world *w, struct skep_rowset **par
     struct skep_segment_source src[REF_BATCHES];
     for (unsigned i = from; i < to; i++)
         src[i - from] = (struct skep_segment_source){parts[i], live[i]};
-    return ref_segment(w->dir, w->cache, src, to - from, layout, 400);
+    return ref_segment(w->dir, w->cache, src, to - from, layout, w->group_rows);
 }
 
 /* Which rows of a segment are dead, by their row ids. */
@@ -590,6 +590,7 @@ void ref_world_make(struct ref_world *w, struct rnd *r, uint32_t max_rows, struc
     snprintf(w->dir, sizeof w->dir, "/tmp/skep-query-XXXXXX");
     assert_non_null(mkdtemp(w->dir));
     w->cache = skep_cache_new(NULL, 64 << 20);
+    w->group_rows = rnd_below(r, 2) ? 400 : 20 + max_rows / 8; /* few row groups, or many */
     for (unsigned i = 0; i < REF_BATCHES; i++) {
         struct skep_batch *b = w->batches[i] = ref_batch(r, 1 + rnd_below(r, max_rows));
         parts[i] = ref_part(b, i + 1);

@@ -85,6 +85,7 @@ struct ref_world {
     struct ref_data data;
     struct ref_store stores[REF_STORES];
     struct skep_cache *cache;
+    uint32_t group_rows; /* of the segments, about */
     char dir[64];
 };
 void ref_world_make(struct ref_world *w, struct rnd *r, uint32_t max_rows, struct skep_pool *pool);

@@ -490,7 +490,9 @@ static bool dict_contains(struct skep_segment_reader *r, uint64_t row0, unsigned
         return false;
     if (!r->found_any)
         return true;
-    if (r->base.ops->read(&r->base, row0, n, &v, NULL) != SKEP_OK)
+    skep_rc rc = r->base.ops->read(&r->base, row0, n, &v, NULL);
+    r->base.spoiled = true; /* what the last read gave, perhaps of another block, is overwritten */
+    if (rc != SKEP_OK)
         return false;
     if (v.none)
         return true;
