@@ -135,6 +135,25 @@ static skep_rc distinct_add(void *states, const struct skep_agg_in *in, struct s
     return SKEP_OK;
 }
 
+/* Other 32-bit numbers in another order, whatever lower bits are looked at: odd. */
+static SKEP_WRAPS uint32_t scattered(uint32_t i)
+{
+    return i * 0x9e3779b1u;
+}
+
+/* The set of an empty state. */
+static skep_rc copy_set(struct distinct *d, const struct distinct *s, struct skep_agg_mem *mem)
+{
+    d->set = skep_agg_alloc(mem, s->cap * sizeof *d->set);
+    if (!d->set)
+        return SKEP_ENOMEM;
+    memcpy(d->set, s->set, s->cap * sizeof *d->set);
+    d->cap = s->cap;
+    d->n = s->n;
+    d->has_zero = s->has_zero;
+    return SKEP_OK;
+}
+
 static skep_rc distinct_merge(void *dst, const void *src, const struct skep_agg *agg,
                               struct skep_agg_mem *mem)
 {
@@ -152,9 +171,15 @@ static skep_rc distinct_merge(void *dst, const void *src, const struct skep_agg 
             d->regs[i] = SKEP_MAX(d->regs[i], s->regs[i]);
         return SKEP_OK;
     }
-    for (uint32_t i = 0; i < s->cap; i++)
-        if (s->set[i] != 0)
-            SKEP_TRY(put(d, s->set[i], exact, mem));
+    if (!d->regs && d->cap == 0 && d->n == 0 && s->cap > 0)
+        return copy_set(d, s, mem);
+    /* Not in the order of the slots: in a table that is smaller, or is filling up, those would
+     * stand ever closer, and each look for a free one further. */
+    for (uint32_t i = 0; i < s->cap; i++) {
+        uint64_t h = s->set[scattered(i) & (s->cap - 1)];
+        if (h != 0)
+            SKEP_TRY(put(d, h, exact, mem));
+    }
     return s->has_zero ? put(d, 0, exact, mem) : SKEP_OK;
 }
 
