@@ -21,7 +21,8 @@ SKEP_NODISCARD skep_rc skep_exec_run(struct skep_snapshot *snap, struct skep_poo
                                      const struct skep_plan *plan, const struct skep_run_opts *opts,
                                      struct skep_answer *ret, skep_err *err);
 
-/* The same with partial answers of whole segments kept for later (partials.h); NULL = none. */
+/* The same with partial answers of segments and pieces of them kept for later (partials.h); NULL =
+ * none. */
 SKEP_NODISCARD skep_rc skep_exec_run_kept(struct skep_snapshot *snap, struct skep_pool *pool,
                                           struct skep_partials *partials,
                                           const struct skep_plan *plan,

@@ -44,17 +44,27 @@ static void same(const char *a, char *b, const char *what, const char *how)
     skep_free(b);
 }
 
-/* The same question about another range: its buckets have other numbers. */
+/* The same question about another range: its buckets have other numbers; and some of the row groups
+ * are cut by it, or lie outside. */
 static void moved(struct ref_world *w, const struct skep_plan *plan, struct rnd *r,
                   const char *what)
 {
-    struct skep_plan p = *plan;
-    p.range.start_ns -= (int64_t)(rnd_u64(r) % 1000000000000);
-    p.range.end_ns += (int64_t)(rnd_u64(r) % 1000000000000);
-    char *want = answer(&w->stores[0], &p, NULL, what);
-    same(want, answer(&w->stores[4], &p, NULL, what), what, "a kept partial");
-    same(want, answer(&w->stores[5], &p, NULL, what), what, "a kept partial beside parts");
-    skep_free(want);
+    static const int64_t most_ns = INT64_C(1000000000000), data_ns = REF_SPAN_S * 1000000000LL;
+    for (unsigned i = 0; i < 4; i++) {
+        struct skep_plan p = *plan;
+        bool before = i != 1 && i != 3, behind = i < 2;
+        int64_t early = (int64_t)(rnd_u64(r) % most_ns), late = (int64_t)(rnd_u64(r) % most_ns);
+        p.range.start_ns = before ? p.range.start_ns - early : REF_T0 + early % (data_ns / 3);
+        p.range.end_ns = behind ? p.range.end_ns + late : REF_T0 + data_ns - late % (data_ns / 3);
+        if (p.range.start_ns >= p.range.end_ns)
+            continue;
+        char *want = answer(&w->stores[0], &p, NULL, what);
+        same(want, answer(&w->stores[4], &p, NULL, what), what, "a kept partial");
+        same(want, answer(&w->stores[5], &p, NULL, what), what, "a kept partial beside parts");
+        same(want, answer(&w->stores[7], &p, NULL, what), what, "a kept partial of living rows");
+        same(want, answer(&w->stores[7], &p, NULL, what), what, "the second time");
+        skep_free(want);
+    }
 }
 
 static uint64_t n_evicted; /* from all caches */
@@ -67,7 +77,7 @@ static void run_plans(uint64_t seed, uint32_t rows, unsigned plans, uint64_t kee
     struct skep_partials_stats stats;
     struct ref_world w;
     ref_world_make(&w, &r, rows, pool);
-    w.stores[4].partials = w.stores[5].partials = partials;
+    w.stores[4].partials = w.stores[5].partials = w.stores[7].partials = partials;
     for (unsigned i = 0; i < plans; i++) {
         struct skep_arena arena;
         char what[64];
@@ -93,6 +103,7 @@ static void run_plans(uint64_t seed, uint32_t rows, unsigned plans, uint64_t kee
     for (unsigned i = 0; i < w.stores[4].snap->n; i++)
         skep_partials_drop(partials, w.stores[4].snap->sets[i].rowset->serial);
     skep_partials_drop(partials, w.stores[5].snap->sets[0].rowset->serial);
+    skep_partials_drop(partials, w.stores[7].snap->sets[0].rowset->serial);
     skep_partials_stats(partials, &stats);
     assert_true(stats.bytes == 0 && stats.entries == 0);
     ref_world_done(&w);
@@ -385,6 +396,141 @@ static void computed_fields(void **state)
     skep_pool_free(pool);
 }
 
+enum { TICK_NS = 1000000000, STEADY_ROWS = 1280, STEADY_GROUP = 20, STEADY_PIECES = 4 };
+
+/* A row a tick in one segment of 64 row groups, which are four pieces; `odd` ticks, if it is not 0,
+ * lies one in the middle from where it should be. */
+static struct ref_store steady(int64_t odd, struct skep_cache *cache)
+{
+    struct skep_batch *b = skep_batch_new(NULL, REF_T0);
+    for (uint32_t i = 0; i < STEADY_ROWS; i++) {
+        int64_t t = REF_T0 + (int64_t)i * TICK_NS;
+        uint64_t id = i == STEADY_ROWS / 2 + 1 ? i : i + 1; /* with the odd one, beside it */
+        uint32_t row = skep_batch_row(b, SKEP_KIND_SPAN, t, SKEP_SOURCE_OTLP);
+        b->time_ns[row] += i == STEADY_ROWS / 2 ? odd * TICK_NS : 0;
+        b->span_id[row] = i + 1;
+        memcpy(b->trace_id[row].b + 8, &id, 8);
+    }
+    struct skep_rowset *part = ref_part(b, 1);
+    struct skep_segment_source src = {part, NULL};
+    struct skep_rowset *rs = ref_segment("/tmp", cache, &src, 1, SKEP_LAYOUT_SPANS, STEADY_GROUP);
+    struct ref_store s;
+    ref_store_init(&s, ref_snapshot(&rs, NULL, 1), NULL);
+    skep_rowset_unref(part);
+    skep_batch_free(b);
+    return s;
+}
+
+/* Asks without and with what is kept; how many pieces were found. */
+static uint64_t ask_steady(struct ref_store *s, const struct skep_plan *p,
+                           struct skep_partials *partials)
+{
+    struct skep_partials_stats before, after;
+    skep_partials_stats(partials, &before);
+    s->partials = NULL;
+    char *want = answer(s, p, NULL, "alone");
+    s->partials = partials;
+    same(want, answer(s, p, NULL, "kept"), "a steady stream", "kept");
+    skep_free(want);
+    skep_partials_stats(partials, &after);
+    return after.hits - before.hits;
+}
+
+/* A range that begins inside a segment, and moves: all pieces but the one in which it begins are
+ * found again, and that one, too, until a row group is left behind. */
+static void kept_partials_of_a_segment_that_is_cut(void **state)
+{
+    (void)state;
+    struct skep_cache *cache = skep_cache_new(NULL, 1 << 20);
+    struct ref_store s = steady(0, cache);
+    struct skep_partials *partials = skep_partials_new(NULL, 1 << 20);
+    struct skep_agg count = {.op = SKEP_AGG_COUNT};
+    struct skep_plan p = {.kind = SKEP_PLAN_AGGREGATE,
+                          .granularity_ns = INT64_C(30) * TICK_NS,
+                          .aggs = &count,
+                          .n_aggs = 1};
+    assert_int_equal(s.snap->sets[0].rowset->row_end / SKEP_ROW_GROUP_ROWS + 1, 64);
+    for (int64_t tick = 5, was = 0; tick < STEADY_ROWS; tick += 7) {
+        p.range = (struct skep_time_range){REF_T0 + tick * TICK_NS,
+                                           REF_T0 + (tick + 2 * (int64_t)STEADY_ROWS) * TICK_NS};
+        int64_t first = (tick + STEADY_GROUP - 1) / STEADY_GROUP; /* row group wholly inside */
+        bool another = first != was && first % 16 != 0;
+        uint64_t hits = ask_steady(&s, &p, partials);
+        assert_int_equal(hits, tick == 5 ? 0 : STEADY_PIECES - first / 16 - another);
+        was = first;
+    }
+    skep_partials_free(partials);
+    skep_snapshot_unref(s.snap);
+    skep_cache_free(cache);
+}
+
+/* One row of another time costs its row group, not the segment. */
+static void kept_partials_beside_an_odd_row(void **state)
+{
+    (void)state;
+    for (int way = 0; way < 2; way++) {
+        struct skep_cache *cache = skep_cache_new(NULL, 1 << 20);
+        struct ref_store s = steady(way ? -100000 : 100000, cache);
+        struct skep_partials *partials = skep_partials_new(NULL, 1 << 20);
+        struct skep_agg count = {.op = SKEP_AGG_COUNT};
+        struct skep_plan p = {.kind = SKEP_PLAN_AGGREGATE,
+                              .range = {REF_T0, REF_T0 + INT64_C(2) * STEADY_ROWS * TICK_NS},
+                              .granularity_ns = INT64_C(30) * TICK_NS,
+                              .aggs = &count,
+                              .n_aggs = 1};
+        assert_int_equal(ask_steady(&s, &p, partials), 0);
+        assert_int_equal(ask_steady(&s, &p, partials), STEADY_PIECES);
+        p.range.end_ns += INT64_C(10) * TICK_NS;
+        assert_int_equal(ask_steady(&s, &p, partials), STEADY_PIECES);
+        skep_partials_free(partials);
+        skep_snapshot_unref(s.snap);
+        skep_cache_free(cache);
+    }
+}
+
+/* A row that dies costs the piece it is in; of questions about relatives, all of the segment's.  Of
+ * a segment that lies wholly inside there is one piece. */
+static void kept_partials_beside_a_dead_row(void **state)
+{
+    (void)state;
+    struct skep_cache *cache = skep_cache_new(NULL, 1 << 20);
+    struct ref_store s = steady(0, cache);
+    struct skep_partials *partials = skep_partials_new(NULL, 1 << 20);
+    struct skep_expr every = {.op = SKEP_EXPR_TRUE};
+    struct skep_expr *kids[] = {&every};
+    struct skep_expr rooted = {
+        .op = SKEP_EXPR_RELATED, .relation = SKEP_REL_ROOT, .kids = kids, .n_kids = 1};
+    struct skep_agg count = {.op = SKEP_AGG_COUNT};
+    struct skep_plan p = {.kind = SKEP_PLAN_AGGREGATE,
+                          .range = {REF_T0, REF_T0 + INT64_C(2) * STEADY_ROWS * TICK_NS},
+                          .aggs = &count,
+                          .n_aggs = 1};
+    assert_int_equal(ask_steady(&s, &p, partials), 0);
+    assert_int_equal(ask_steady(&s, &p, partials), 1);
+    p.range.start_ns++; /* without its first row */
+    struct skep_plan related = p;
+    related.filter = &rooted;
+    assert_int_equal(ask_steady(&s, &p, partials), 0);
+    assert_int_equal(ask_steady(&s, &related, partials), 0);
+    assert_int_equal(ask_steady(&s, &related, partials), STEADY_PIECES);
+    struct skep_rowset *rs = skep_rowset_ref(s.snap->sets[0].rowset);
+    struct skep_mask m;
+    uint64_t killed = 0;
+    skep_mask_init(&m, rs);
+    skep_mask_add(&m, SKEP_ROW_GROUP_ROWS + 3);
+    struct skep_live *live = skep_live_kill(NULL, &m, SKEP_DEATH_DELETED, &killed);
+    skep_mask_done(&m);
+    skep_snapshot_unref(s.snap);
+    s.snap = ref_snapshot(&rs, &live, 1);
+    assert_int_equal(ask_steady(&s, &p, partials), STEADY_PIECES - 1);
+    assert_int_equal(ask_steady(&s, &p, partials), STEADY_PIECES);
+    assert_int_equal(ask_steady(&s, &related, partials), 0);
+    assert_int_equal(ask_steady(&s, &related, partials), STEADY_PIECES);
+    skep_partials_free(partials);
+    skep_snapshot_unref(s.snap);
+    skep_cache_free(cache);
+}
+
 /* More values than are computed once each: the others row by row, the same answer. */
 static void computed_of_many_integers(void **state)
 {
@@ -567,6 +713,9 @@ int main(void)
         cmocka_unit_test(computed_by_column),
         cmocka_unit_test(kept_partials_follow_deletes),
         cmocka_unit_test(kept_partials_follow_the_window),
+        cmocka_unit_test(kept_partials_of_a_segment_that_is_cut),
+        cmocka_unit_test(kept_partials_beside_an_odd_row),
+        cmocka_unit_test(kept_partials_beside_a_dead_row),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

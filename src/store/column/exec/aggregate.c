@@ -650,7 +650,7 @@ static skep_rc one_block(struct skep_x_ctx *c, uint64_t b, skep_err *err)
 static skep_rc morsel(struct skep_x_ctx *c, const struct skep_x_morsel *m, skep_err *err)
 {
     c->only = m->only;
-    SKEP_TRY(skep_x__keep_enter(c, err));
+    skep_x__keep_enter(c, m);
     for (uint64_t b = m->block; b < m->end;) {
         uint32_t bucket = 0;
         bool counted = false;
@@ -717,8 +717,8 @@ skep_rc skep_x__aggregate(struct skep_x_query *q, struct skep_answer *ret, skep_
     skep_x__keep_begin(q);
     skep_x__shards_new(q);
     skep_rc rc = skep_x__plan_morsels(q, err);
-    if (rc == SKEP_OK && q->n_rels > 0)
-        rc = skep_x__keep_related(q, err);
+    if (rc == SKEP_OK)
+        rc = skep_x__keep_planned(q, err);
     uint64_t rows = q->rows_total;
     for (bool again = true; rc == SKEP_OK && again;) {
         rc = skep_x__run(q, morsel, err);

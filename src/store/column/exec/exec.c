@@ -224,7 +224,7 @@ skep_rc skep_x__cut(struct skep_x_query *q, uint32_t set, uint64_t first, uint64
     const struct skep_rowset *rs = q->snap->sets[set].rowset;
     for (uint64_t b = first; b < end;) {
         uint64_t stop = SKEP_MIN(end, (b / SKEP_X_MORSEL_BLOCKS + 1) * SKEP_X_MORSEL_BLOCKS);
-        uint64_t lo = b, hi = stop;
+        uint64_t lo = b, hi = skep_x__kept(q, set, b) ? b : stop;
         while (hi > lo && skep_rowset_block_rows(rs, hi - 1) == 0) /* behind a short row group */
             hi--;
         while (ranged && lo < hi && !block_in_range(q, &rs->blocks[lo]))
@@ -365,7 +365,7 @@ skep_rc skep_x__plan_morsels(struct skep_x_query *q, skep_err *err)
     const struct skep_x_test *trace = trace_test(q, q->filter);
     for (uint32_t set = 0; set < q->snap->n; set++) {
         struct skep_rowset *rs = q->snap->sets[set].rowset;
-        if (rs->n_rows == 0 || !block_in_range(q, &rs->bounds) || skep_x__kept(q, set))
+        if (rs->n_rows == 0 || !block_in_range(q, &rs->bounds))
             continue;
         if (rs->n_runs > 0 && q->plan->dataset.n > 0) {
             SKEP_TRY(cut_dataset(q, set, err));

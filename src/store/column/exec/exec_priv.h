@@ -220,8 +220,8 @@ struct skep_x_vals {
     uint64_t serial; /* CODES: of the list; 0 = of the rowset */
 };
 
-/* Which rows of a morsel are looked at: where the partial of a whole segment is kept, those of
- * traces that stand in several places apart (keep.c). */
+/* Which rows of a morsel are looked at: where a partial is kept, those of traces that stand in
+ * several places apart (pieces.c). */
 enum skep_x_only { SKEP_X_ALL_ROWS, SKEP_X_UNCUT_ROWS, SKEP_X_CUT_ROWS };
 
 struct skep_x_morsel {
@@ -275,7 +275,7 @@ struct skep_x_ctx {
     uint64_t rows_examined;
     struct skep_partial *partial;
     enum skep_x_only only;       /* of the morsel */
-    uint32_t partial_set;        /* of whose rows it is, where that matters (keep.c) */
+    uint32_t partial_piece;      /* of whose rows it is, where that matters (keep.c) */
     uint64_t partial_rows;       /* rows_examined before it */
     uint64_t rows_first;         /* rows_examined in the first pass (shards.c) */
     uint64_t lookups;            /* keys looked up by code for the partial (tally.c) */
@@ -536,16 +536,16 @@ struct skep_x_memo *skep_x__nth_memo(struct skep_x_memo **memos, unsigned *n, un
 SKEP_NODISCARD skep_rc skep_x__key(struct skep_x_ctx *c, unsigned group, const skep_value *v,
                                    uint64_t hash, uint32_t *ret, skep_err *err);
 
-/* -- keep.c -- */
+/* -- keep.c, pieces.c -- */
 /* Look for kept partials of the snapshot's segments, before morsels are planned. */
 void skep_x__keep_begin(struct skep_x_query *q);
-/* The same of a plan with relations, when its morsels are planned and the cut is made: sets whose
- * partial is kept lose their morsels, but for rows of cut traces. */
-SKEP_NODISCARD skep_rc skep_x__keep_related(struct skep_x_query *q, skep_err *err);
-/* Is the set's partial kept, so that it needs no morsels? */
-bool skep_x__kept(const struct skep_x_query *q, uint32_t set);
-/* A worker begins a morsel of c->set. */
-SKEP_NODISCARD skep_rc skep_x__keep_enter(struct skep_x_ctx *c, skep_err *err);
+/* The same of a plan with relations, when its morsels are planned and the cut is made: row groups
+ * whose partial is kept lose their morsels, but for rows of cut traces.  Orders the morsels. */
+SKEP_NODISCARD skep_rc skep_x__keep_planned(struct skep_x_query *q, skep_err *err);
+/* Is the partial with the block's row group kept, so that it needs no morsel? */
+bool skep_x__kept(const struct skep_x_query *q, uint32_t set, uint64_t block);
+/* A worker begins a morsel. */
+void skep_x__keep_enter(struct skep_x_ctx *c, const struct skep_x_morsel *m);
 /* Groups of so many values of one row group: would a partial of the set be kept?  If not, it is
  * from now on as with skep_x__shards_go_direct. */
 void skep_x__keep_many(struct skep_x_ctx *c, uint32_t values);

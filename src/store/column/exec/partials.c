@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The cache of partial answers.
  *
- *   (segment, version of its live rows, question) -> partial over all those rows
+ *   (segment, version of its live rows, question and piece) -> partial over the piece's rows
  *
- * A segment that lies wholly inside the range asked for contributes the same partial each time;
- * buckets are multiples of the granularity since 1970, so a later range only numbers them
- * otherwise. Parts are never kept: they go in seconds.  A deleted row makes another version, a
+ * Row groups that lie wholly inside the range asked for contribute the same partial each time
+ * (pieces.c); buckets are multiples of the granularity since 1970, so a later range only numbers
+ * them otherwise. Parts are never kept: they go in seconds.  A deleted row makes another version, a
  * merge other segments; what belonged to the old ones is never asked for again and leaves as the
  * least recently used, or with its segment.
  *

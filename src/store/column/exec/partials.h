@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Partial answers of whole segments, kept for the next question of the same kind.  Internal to
- * store/column. */
+/* Partial answers of segments and of pieces of them, kept for the next question of the same kind.
+ * Internal to store/column. */
 #pragma once
 
 #include "agg/agg.h"
@@ -23,7 +23,8 @@ struct skep_partials_stats {
 /* What it holds and how it was used since it was made. */
 void skep_partials_stats(struct skep_partials *c, struct skep_partials_stats *ret);
 
-/* Whose partial: rows alive in version `live` of the rowset, and the question (canon.c). */
+/* Whose partial: rows alive in version `live` of the rowset, and the question (canon.c), which ends
+ * with which rows of the rowset (pieces.c). */
 struct skep_partials_key {
     uint64_t rowset, live;
     skep_bytes question;
