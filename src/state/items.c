@@ -336,43 +336,69 @@ static skep_rc make_room(struct skep_state *s, skep_str environment, skep_ts_ns 
 /* The environment that had the look's last new item, or wanted one. */
 struct room {
     skep_str environment; /* n 0 = there was none */
-    uint64_t items, made; /* how many it has; of them those that item_sum does not know */
+    uint64_t items;       /* how many it has */
     int64_t counter;      /* the greatest */
     bool full;
 };
+
+/* New items of a kind, which all are active and nobody's. */
+struct kind {
+    skep_str environment, stage;
+    int level;
+    uint64_t n;
+};
+enum { KINDS = 16 };
 
 /* A look while it is entered.  Lock held, a transaction open. */
 struct entering {
     struct skep_state *s;
     skep_ts_ns now_ns;
     struct skep_arena arena; /* of one sighting */
-    int64_t named;           /* item_kind counts items up to this id (I3) */
     struct room room;
+    struct kind kinds[KINDS]; /* that item_kind and item_sum do not know of (I3) */
+    size_t n_kinds;
     /* What that one's stage has more of than are told apart, together; n 0 = nothing. */
     struct skep_item_sighting over;
     struct skep_item_change *over_change;
     skep_err *err;
 };
 
-/* Count the items that the look has made up to now, by what they are and in their environment. */
-static skep_rc name_new(struct entering *e)
+/* Tell item_kind and item_sum of the items that the look has made up to now. */
+static skep_rc count_new(struct entering *e)
 {
     struct skep_state *s = e->s;
-    uint64_t last = 0;
-    SKEP_TRY(skep_state__number(s, skep_state__use(s, SKEP_STATE__ITEM_LAST_ID), &last, e->err));
-    if ((int64_t)last > e->named) {
+    for (size_t i = 0; i < e->n_kinds; i++) {
+        const struct kind *k = &e->kinds[i];
         sqlite3_stmt *st = skep_state__use(s, SKEP_STATE__ITEM_KIND_MORE);
-        skep_state__bind_i64(st, 1, e->named);
+        skep_state__bind_str(st, 1, k->environment);
+        skep_state__bind_i64(st, 2, k->level);
+        skep_state__bind_str(st, 3, k->stage);
+        skep_state__bind_i64(st, 4, (int64_t)k->n);
+        SKEP_TRY(skep_state__run(s, st, e->err));
+        st = skep_state__use(s, SKEP_STATE__ITEM_SUM_MORE);
+        skep_state__bind_str(st, 1, k->environment);
+        skep_state__bind_i64(st, 2, (int64_t)k->n);
         SKEP_TRY(skep_state__run(s, st, e->err));
     }
-    e->named = (int64_t)last;
-    if (e->room.made == 0)
-        return SKEP_OK;
-    sqlite3_stmt *st = skep_state__use(s, SKEP_STATE__ITEM_SUM_MORE);
-    skep_state__bind_str(st, 1, e->room.environment);
-    skep_state__bind_i64(st, 2, (int64_t)e->room.made);
-    e->room.made = 0;
-    return skep_state__run(s, st, e->err);
+    e->n_kinds = 0;
+    return SKEP_OK;
+}
+
+static skep_rc add_new(struct entering *e, const struct skep_item_sighting *x)
+{
+    for (size_t i = 0; i < e->n_kinds; i++) {
+        struct kind *k = &e->kinds[i];
+        if (k->level == x->level && skep_str_eq(k->stage, x->stage) &&
+            skep_str_eq(k->environment, x->environment)) {
+            k->n++;
+            return SKEP_OK;
+        }
+    }
+    if (e->n_kinds == KINDS)
+        SKEP_TRY(count_new(e));
+    e->kinds[e->n_kinds++] =
+        (struct kind){.environment = x->environment, .stage = x->stage, .level = x->level, .n = 1};
+    return SKEP_OK;
 }
 
 static skep_rc read_room(struct entering *e)
@@ -391,7 +417,7 @@ static skep_rc enter_room(struct entering *e, skep_str environment)
 {
     if (e->room.environment.n > 0 && skep_str_eq(environment, e->room.environment))
         return SKEP_OK;
-    SKEP_TRY(name_new(e));
+    SKEP_TRY(count_new(e));
     e->room = (struct room){.environment = environment};
     return read_room(e);
 }
@@ -402,7 +428,7 @@ static skep_rc is_full(struct entering *e, skep_str environment, bool *ret)
     struct room *r = &e->room;
     SKEP_TRY(enter_room(e, environment));
     if (r->items >= e->s->items_limit && !r->full) {
-        SKEP_TRY(name_new(e)); /* those that go are counted */
+        SKEP_TRY(count_new(e)); /* those that go are counted */
         SKEP_TRY(make_room(e->s, environment, e->now_ns, e->err));
         SKEP_TRY(read_room(e));
         r->full = r->items >= e->s->items_limit;
@@ -433,10 +459,9 @@ static skep_rc make(struct entering *e, const struct skep_item_sighting *x,
     SKEP_TRY(skep_state__run(s, st, e->err));
     e->room.counter++;
     e->room.items++;
-    e->room.made++;
     *ret = (struct skep_item_change){
         .event = SKEP_ITEM_NEW, .id = sqlite3_last_insert_rowid(s->db), .total = x->n};
-    return SKEP_OK;
+    return add_new(e, x);
 }
 
 /* The item is there, or is made: count a sighting in it. */
@@ -522,16 +547,12 @@ static skep_rc move_cursor(struct skep_state *s, skep_row_id at, skep_err *err)
 static skep_rc enter_all(struct entering *e, const struct skep_items_look *look,
                          struct skep_item_change *ret)
 {
-    uint64_t last = 0;
-    SKEP_TRY(
-        skep_state__number(e->s, skep_state__use(e->s, SKEP_STATE__ITEM_LAST_ID), &last, e->err));
-    e->named = (int64_t)last;
     for (size_t i = 0; i < look->n; i++) {
         SKEP_TRY(see_one(e, &look->sightings[i], &ret[i]));
         skep_arena_reset(&e->arena);
     }
     SKEP_TRY(see_over(e));
-    SKEP_TRY(name_new(e));
+    SKEP_TRY(count_new(e));
     SKEP_TRY(skep_state__twins_put(e->s, look, e->err));
     return move_cursor(e->s, look->at, e->err);
 }
