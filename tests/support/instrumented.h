@@ -18,5 +18,5 @@ enum { SKEP_INSTRUMENTED = 0 };
 /* How often a random test tries what the plain build tries n times. */
 static inline unsigned skep_tries(unsigned n)
 {
-    return SKEP_INSTRUMENTED ? (n + 2) / 3 : n;
+    return SKEP_INSTRUMENTED ? (n + 4) / 5 : n;
 }

@@ -11,6 +11,7 @@
 #include "enc.h"
 #include "ingest/otlp.h"
 #include "support/batchdump.h"
+#include "support/instrumented.h"
 
 static struct skep_buf pb, js;
 static uint64_t seed_state;
@@ -479,14 +480,14 @@ static void one(uint64_t seed, bool logs)
 static void test_traces(void **state)
 {
     (void)state;
-    for (uint64_t seed = 1; seed <= 1500; seed++)
+    for (uint64_t seed = 1; seed <= skep_tries(1500); seed++)
         one(seed, false);
 }
 
 static void test_logs(void **state)
 {
     (void)state;
-    for (uint64_t seed = 1; seed <= 1500; seed++)
+    for (uint64_t seed = 1; seed <= skep_tries(1500); seed++)
         one(seed, true);
 }
 

@@ -193,8 +193,8 @@ static void every_layout(void **state)
 {
     (void)state;
     for (uint64_t seed = 1; seed <= 6; seed++)
-        run_plans(seed, 60, 30);
-    run_plans(31, 1500, 12);
+        run_plans(seed, 60, skep_tries(30));
+    run_plans(31, 1500, skep_tries(12));
 }
 
 /* A field of too many values is named, the others are answered; memory stays bounded. */
@@ -520,7 +520,7 @@ static bool among(skep_str name, const skep_str *names, size_t n)
 static void planted_causes(void **state)
 {
     (void)state;
-    for (uint64_t seed = 1; seed <= (SKEP_INSTRUMENTED ? 3 : 10); seed++) {
+    for (uint64_t seed = 1; seed <= skep_tries(10); seed++) {
         struct rnd r = {seed * 7919};
         struct skep_arena a;
         skep_str names[MOST_FIELDS];
@@ -542,7 +542,7 @@ static void no_cause(void **state)
 {
     (void)state;
     static const uint32_t sizes[] = {60, 500, 3000};
-    for (uint64_t seed = 1; seed <= (SKEP_INSTRUMENTED ? 12 : 60); seed++) {
+    for (uint64_t seed = 1; seed <= skep_tries(60); seed++) {
         struct rnd r = {seed * 104729};
         struct skep_arena a;
         skep_str names[MOST_FIELDS];

@@ -10,6 +10,7 @@
 #include "os/thread.h"
 #include "plan/compare.h"
 #include "store/column/exec.h"
+#include "support/instrumented.h"
 #include "support/refquery.h"
 #include "support/rowdump.h"
 
@@ -33,7 +34,7 @@ static void two_passes(void **state)
         struct rnd r = {seed * 1001};
         struct ref_world w;
         ref_world_make(&w, &r, 200, pool);
-        for (unsigned i = 0; i < 60; i++) {
+        for (unsigned i = 0; i < skep_tries(60); i++) {
             struct skep_arena a;
             skep_arena_init(&a, "plan", NULL);
             struct skep_plan p = *ref_plan(&r, &a);
@@ -64,7 +65,7 @@ static void two_passes(void **state)
         }
         ref_world_done(&w);
     }
-    assert_true(cut > 40);
+    assert_true(cut > skep_tries(40));
     skep_pool_free(pool);
 }
 
@@ -180,7 +181,7 @@ static void budgets(void **state)
     struct ref_world w;
     unsigned refused = 0, fine = 0;
     ref_world_make(&w, &r, 600, pool);
-    for (unsigned i = 0; i < 40; i++) {
+    for (unsigned i = 0; i < skep_tries(40); i++) {
         struct skep_arena plans;
         skep_arena_init(&plans, "plan", NULL);
         struct skep_plan p = *ref_plan(&r, &plans);
@@ -217,7 +218,7 @@ static void budgets(void **state)
         skep_free(want);
         skep_arena_done(&plans);
     }
-    assert_true(refused > 40 && fine > 40);
+    assert_true(refused > skep_tries(40) && fine > skep_tries(40));
     ref_world_done(&w);
     skep_pool_free(pool);
 }

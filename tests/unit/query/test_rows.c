@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "os/thread.h"
 #include "plan/compare.h"
+#include "support/instrumented.h"
 #include "support/refquery.h"
 #include "support/rowdump.h"
 
@@ -165,7 +166,7 @@ static void rows_pages(void **state)
         struct rnd r = {seed * 77};
         struct ref_world w;
         ref_world_make(&w, &r, seed == 6 ? 1500 : 80, pool);
-        for (unsigned i = 0; i < 12; i++) {
+        for (unsigned i = 0; i < skep_tries(12); i++) {
             struct skep_arena a;
             skep_arena_init(&a, "plan", NULL);
             const struct skep_plan *base = ref_plan(&r, &a);

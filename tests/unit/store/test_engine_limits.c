@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "engine_support.h"
+#include "support/instrumented.h"
 
 static void test_memory_limit(void **state)
 {
@@ -168,7 +169,7 @@ static void test_delete_when_full(void **state)
 static void test_full_disk_heals(void **state)
 {
     (void)state;
-    for (unsigned room = 0; room <= 400; room += 100) {
+    for (unsigned room = 0; room <= 400; room += SKEP_INSTRUMENTED ? 400 : 100) {
         struct mem_os *m = mem_os_new(70 + room);
         struct skep_column_config cfg = client_config(mem_os_ops(m), DIR);
         cfg.disk_limit_bytes = 64 << 20; /* small log files */

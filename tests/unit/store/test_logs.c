@@ -11,6 +11,7 @@
 #include "os/os.h"
 #include "store/column/live.h"
 #include "store/column/part.h"
+#include "support/instrumented.h"
 #include "support/rowdump.h"
 
 enum { PARTS = 6 };
@@ -154,7 +155,7 @@ static void test_write_and_merge(void **state)
 {
     struct fixture *f = *state;
     struct rnd r = {31};
-    for (uint32_t round = 0; round < 6; round++) {
+    for (uint32_t round = 0; round < skep_tries(6); round++) {
         struct skep_segment_source src[PARTS];
         for (unsigned i = 0; i < PARTS; i++) {
             src[i].rowset = part_of(&r, 1 + rnd_below(&r, 4000), 1 + i);

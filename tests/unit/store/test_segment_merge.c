@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "segment_checks.h"
+#include "support/instrumented.h"
 
 static void test_live_rows(void **state)
 {
@@ -55,7 +56,8 @@ static void test_live_rows(void **state)
 /* Segments of parts, merged by twos and threes: the same file as from the parts at once. */
 static void merge_of_merges(struct segment_fixture *f, uint32_t most)
 {
-    for (unsigned round = 0; round < 3; round++) {
+    /* Tame rows, in a plain build alone; hostile ones; more than a row group. */
+    for (unsigned round = SKEP_INSTRUMENTED; round < 3; round++) {
         struct rng r = {1234 + round};
         struct batch_shape s = {.rows = round == 2 ? most : 3000,
                                 .traces = 900,
