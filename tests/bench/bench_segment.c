@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Segments by the numbers: write speed, bytes a span by column, scan speed, trace look-ups.
  *
- *   bench_segment GENFILE DIR [ROWS_PER_FLUSH]
+ *   bench_segment GENFILE DIR [ROWS_PER_FLUSH [DEALT]]
  *
  * GENFILE is gen's output.  Its bodies become parts of 20 bodies each, the parts are flushed to
  * segments of ROWS_PER_FLUSH (400,000) rows, these are merged into one, and that one is read: whole
  * columns, traces with what they need in the cache, with an empty one, with none at all.  CPU
- * time is the process's; DIR gets the files and keeps the last one, DIR/merged. */
+ * time is the process's; DEALT n takes every nth part first: segments overlap, and the merge has to
+ * encode nearly all rows anew.  DIR gets the files and keeps the last one, DIR/merged. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -261,16 +262,29 @@ static void lookups(const char *path, uint64_t limit_bytes, const char *name, in
            name, l.find / n * 1e6, l.read / n * 1e6, l.worst * 1e6, l.miss / n * 1e6);
 }
 
+static void deal(unsigned n)
+{
+    static struct skep_rowset *dealt[MAX_SETS];
+    unsigned to = 0;
+    for (unsigned first = 0; first < n; first++)
+        for (unsigned i = first; i < n_parts; i += n)
+            dealt[to++] = parts[i];
+    memcpy(parts, dealt, n_parts * sizeof *parts);
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 3) {
-        fprintf(stderr, "usage: bench_segment GENFILE DIR [ROWS_PER_FLUSH]\n");
+        fprintf(stderr, "usage: bench_segment GENFILE DIR [ROWS_PER_FLUSH [DEALT]]\n");
         return 2;
     }
-    uint64_t per_flush = 400000;
+    uint64_t per_flush = 400000, dealt = 1;
     if (argc > 3 && !skep_str_u64(skep_str_c(argv[3]), &per_flush))
         return 2;
+    if (argc > 4 && (!skep_str_u64(skep_str_c(argv[4]), &dealt) || dealt == 0 || dealt > MAX_SETS))
+        return 2;
     load(argv[1]);
+    deal((unsigned)dealt);
     struct skep_cache *cache = skep_cache_new(NULL, 256ull << 20);
     struct skep_rowset *segs[256];
     unsigned n_segs = 0;

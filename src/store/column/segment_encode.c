@@ -6,6 +6,9 @@
  * column, 2 MiB in all), else codes into a dictionary of the row group, else the strings
  * themselves; the two last by measured size
  *
+ * What was smallest for a column is taken for its next row groups as well, while their values take
+ * about as much room (struct skep_whabit): trying everything costs several times the encoding.
+ *
  * Validity bitmaps that are equal within a row group are written once (all http fields of a span
  * are there or not there together).
  *
