@@ -13,11 +13,11 @@ mapfile -t sh_files < <(git ls-files '*.sh' .ci/run)
 
 # Another version of clang-format means another layout; version 14 (Debian 12's) is the measure.
 if clang-format --version | grep -q 'version 14\.'; then
-    clang-format --dry-run -Werror "${c_files[@]}"
+    printf '%s\0' "${c_files[@]}" | xargs -0 -P "$(nproc)" -n 100 clang-format --dry-run -Werror
 else
     echo "lint: layout not checked, it takes clang-format 14"
 fi
-git ls-files 'src/*.h' | xargs -r -P 2 -I{} \
+git ls-files 'src/*.h' | xargs -r -P "$(nproc)" -I{} \
     gcc -std=gnu17 -D_GNU_SOURCE -Isrc -fsyntax-only -Wall -Wextra -Werror -include {} -xc /dev/null
 for file in "${sh_files[@]}"; do bash -n "$file"; done
 [ "$mode" = full ] || exit 0

@@ -11,8 +11,9 @@
 #   tsan     clang build with the thread sanitizer: unit tests
 #   ui       the page and Cruddur's: type check (their tests are among the release tests)
 #
-# While the release tests run, many of which only wait, the sanitizers' programs are built on the side,
-# at the lowest priority: asan-build and tsan-build then only wait for what is left of it.
+# The packages come from the network while the release is built. While the release tests run, many of
+# which only wait, the sanitizers' programs are built on the side, at the lowest priority. The stages
+# packages, asan-build and tsan-build only wait for what is left of it.
 #
 # A failed stage does not stop the later ones that do not need it. The last line of the output is
 # "N passed, N failed"; the exit code is 0 only if nothing failed. SKEP_STAGES="lint release" runs
@@ -27,7 +28,8 @@ summary=""
 log=$(mktemp)
 side=$(mktemp -d) # what is built on the side: a log and a verdict for each preset
 side_group=""
-trap 'if [ -n "$side_group" ]; then kill -- "-$side_group" 2>/dev/null; fi; rm -rf "$log" "$side"' EXIT
+fetch_group=""
+trap 'for group in $side_group $fetch_group; do kill -- "-$group" 2>/dev/null; done; rm -rf "$log" "$side"' EXIT
 trap 'exit 130' INT TERM HUP
 
 # clang 14's sanitizers cannot place their shadow under high-entropy address randomisation.
@@ -113,17 +115,27 @@ build_beside() {
     side_group=$!
 }
 
-# Waits for what build_beside builds of the preset.
-built() {
-    until [ -s "$side/$1" ]; do
-        kill -0 "$side_group" 2>/dev/null || [ -s "$side/$1" ] || {
-            echo "the build of $1 ended without a verdict"
+# Installs the folders' packages beside what follows.
+fetch_beside() {
+    if ! wanted packages; then return; fi
+    export side
+    setsid bash -c 'tools/node-packages.sh "$@" >"$side/packages.log" 2>&1; echo $? >"$side/packages"' \
+        fetch "$@" </dev/null >/dev/null 2>&1 &
+    fetch_group=$!
+}
+
+# done_beside WHAT GROUP: waits for what the group does beside, a preset's build or the packages.
+done_beside() {
+    local what=$1 group=$2
+    until [ -s "$side/$what" ]; do
+        kill -0 "$group" 2>/dev/null || [ -s "$side/$what" ] || {
+            echo "$what ended without a verdict"
             return 1
         }
         sleep 0.5
     done
-    cat "$side/$1.log"
-    return "$(cat "$side/$1")"
+    cat "$side/$what.log"
+    return "$(cat "$side/$what")"
 }
 
 run_ctest() {
@@ -139,14 +151,15 @@ ui_types() {
 
 stage setup tools/setup-debian.sh build test || exit 1
 mapfile -t locks < <(git ls-files '*package-lock.json' ':!tests/bench') # the peers are for make bench alone
-stage packages tools/node-packages.sh "${locks[@]%/package-lock.json}"
+fetch_beside "${locks[@]%/package-lock.json}"
 stage lint tools/lint.sh quick
 stage release-build build release
 release=$?
+stage packages done_beside packages "$fetch_group"
 build_beside asan tsan
 if [ $release -eq 0 ]; then jobs=$((jobs + 2)) stage release-tests run_ctest release -LE bench; fi
-stage asan-build built asan && stage asan-tests run_ctest asan -L 'unit|fuzz|fault'
-stage tsan-build built tsan && stage tsan-tests run_ctest tsan -L unit
+stage asan-build done_beside asan "$side_group" && stage asan-tests run_ctest asan -L 'unit|fuzz|fault'
+stage tsan-build done_beside tsan "$side_group" && stage tsan-tests run_ctest tsan -L unit
 stage ui ui_types
 
 printf '\n%s' "$summary"
