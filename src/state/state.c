@@ -22,7 +22,7 @@
  *     transaction is compiled at open.
  *
  * Threads: any; calls are short (a few ms with the fsync of a write), the lock is held throughout.
- * Memory: SQLite's cache is bounded to 1 MiB. */
+ * Memory: SQLite's cache is bounded to 8 MiB. */
 #include "state/artifacts.h"
 #include "state/items.h"
 #include "state/items_priv.h"
