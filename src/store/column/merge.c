@@ -32,6 +32,7 @@
 #include "base/mem.h"
 #include "store/column/merge_choose.h"
 #include "store/column/part.h"
+#include "store/column/segment.h"
 #include <stdlib.h>
 
 enum {
@@ -70,6 +71,7 @@ static struct skep_merge_piece *pieces_of(const struct skep_engine *e,
         p[i] =
             (struct skep_merge_piece){.rows = rs->n_rows,
                                       .newest_ns = newest_of(e, &skep_engine__segment_must(rs)->m),
+                                      .origins = skep_segment__of(rs)->n_origins,
                                       .layout = rs->layout,
                                       .dead = skep_live_rows(s->sets[i].live, rs) == 0};
     }

@@ -11,6 +11,7 @@ enum { SKEP_MERGE_RUN_MAX = 32 };     /* segments in one merge */
 struct skep_merge_piece {
     uint64_t rows;
     skep_ts_ns newest_ns; /* as retention counts */
+    uint32_t origins;     /* files that its row groups were written for */
     uint8_t layout;
     bool dead; /* no row lives: it is dropped, not merged */
 };
@@ -22,7 +23,8 @@ struct skep_merge_run {
 };
 
 /* What to merge next of n segments that are at most span_ns apart in a merged one; false = nothing.
- * `crowded`: as many as this are too many, then it need not be worth its price. */
+ * More than `crowded`, the large ones not counted, are too many: then it need not be worth its
+ * price. */
 bool skep_merge_choose(const struct skep_merge_piece *p, unsigned n, skep_ts_ns span_ns,
                        unsigned crowded, struct skep_merge_run *ret);
 /* Rows of all runs that are to be merged. */
