@@ -210,7 +210,7 @@ struct skep_column_config {
     uint64_t disk_limit_bytes;  /* 0 = no limit but the disk's */
     int64_t retain_ns;          /* 0 = for ever */
     int64_t flush_quiet_ns;     /* 0 = 30 s: parts flush when their traces were quiet for so long */
-    uint64_t part_limit_bytes;  /* 0 = a quarter of the memory limit: flush earlier above this */
+    uint64_t part_limit_bytes;  /* 0 = a sixth or less of the memory: flush earlier above this */
     uint64_t wal_file_bytes;    /* 0 = by the disk limit: size of the largest log file */
     bool keep_no_answers;       /* partial answers over whole segments: every question does all */
     bool no_background;         /* tests: no merge or flush threads; flush() does it */

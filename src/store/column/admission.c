@@ -13,7 +13,8 @@
  * more requests are read.
  *
  * I1  what is pending and what is in parts is at most three times the part limit, and has a reserve
- *     of that.  The flusher begins at the limit; from twice the limit on commits wait for it.
+ *     of that, or of most of it where memory is small.  The flusher begins at the limit; from twice
+ *     the limit on commits wait for it.
  * I2  who waits is served in order: nobody who comes later takes the room.
  * I3  waiting is bounded, from the arrival on, and ends at once when flushing fails or the store
  *     closes: then it is no use.

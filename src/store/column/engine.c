@@ -320,9 +320,9 @@ static const struct skep_store_ops column_ops = {
     .each_loss = skep_engine__each_loss,
 };
 
-/* The reserves: parts at their most (commit.c, I4); a flush, which likes 17 MiB for a row group and
- * half of what its parts take for their order, and with less writes shorter row groups; reading;
- * merging, whose debt must not grow.  What is left is for whoever comes first. */
+/* The reserves: parts at their most, or nearly (admission.c, I1); a flush, which likes 17 MiB for a
+ * row group and half of what its parts take for their order, and with less writes shorter row
+ * groups; reading; merging, whose debt must not grow.  What is left is for whoever comes first. */
 static void share_out(struct skep_engine *e, uint64_t all)
 {
     uint64_t parts = 3 * e->part_limit_bytes, flush = e->part_limit_bytes + FLUSH_FIXED_BYTES;
@@ -343,7 +343,7 @@ static void init_limits(struct skep_engine *e, const struct skep_column_config *
     e->memory = cfg->memory ? cfg->memory : &e->own_memory;
     uint64_t all = SKEP_MIN(e->memory->limit_bytes, 16 * DEFAULT_MEMORY_BYTES);
     e->part_limit_bytes = cfg->part_limit_bytes ? cfg->part_limit_bytes
-                          : all < SMALL_BYTES   ? all / 8
+                          : all < SMALL_BYTES   ? all / 6
                                                 : all / 7;
     e->fold_bytes = cfg->part_limit_bytes ? SKEP_MAX(e->part_limit_bytes / 16, FOLD_BYTES)
                                           : SKEP_MIN(e->part_limit_bytes / 2, FOLD_BYTES);
