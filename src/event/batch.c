@@ -2,8 +2,9 @@
 /* The columnar batch: life, rows, the string table.  Fields and puts: fields.c.
  *
  * Requests come one after another, so a batch that is freed is kept, emptied, for the next one:
- * its arrays have about the right size then and no page of them is faulted in anew.  A few small
- * ones are kept at most, beside every budget; the one that gets such a batch pays for its arrays.
+ * its arrays have about the right size then and no page of them is faulted in anew.  A few are kept
+ * at most, beside every budget but none large beside its own (may_keep); the one that gets such a
+ * batch pays for its arrays.
  *
  * I1  rows of a field ascend strictly and are < n_rows.
  * I2  no two fields have the same (scope, name, type); no row has values in two fields of one ring
@@ -214,8 +215,25 @@ static void reset(struct skep_batch *b)
 }
 
 /* Batches kept for the next request: as many as threads decode at once, more or less. */
-enum { KEPT_MAX = 8, KEPT_BYTES_MAX = 1 << 20 };
+enum { KEPT_MAX = 8 };
 static _Atomic(struct skep_batch *) kept[KEPT_MAX];
+static _Atomic uint64_t kept_bytes; /* of all of them; a batch that is on its way in counts */
+
+/* A request of a collector has 8,192 spans (4 MB as a batch), of a budget of 77 MiB at --memory
+ * 256M: a sixteenth of it each, an eighth together. */
+static bool may_keep(const struct skep_budget *budget, uint64_t one, uint64_t all)
+{
+    const uint64_t least = 1 << 20, most = 16 << 20;
+    uint64_t limit = budget ? budget->limit_bytes / 16 : 0;
+    limit = SKEP_MIN(SKEP_MAX(limit, least), most);
+    return one <= limit && all <= SKEP_MAX(2 * limit, KEPT_MAX * least);
+}
+
+/* Taken out of its place. */
+static void count_out(const struct skep_batch *b)
+{
+    atomic_fetch_sub_explicit(&kept_bytes, b->scratch->used_bytes, memory_order_relaxed);
+}
 
 static struct skep_batch *take_kept(struct skep_budget *budget)
 {
@@ -226,6 +244,7 @@ static struct skep_batch *take_kept(struct skep_budget *budget)
         struct skep_batch *b = atomic_exchange_explicit(&kept[i], NULL, memory_order_acquire);
         if (!b)
             continue;
+        count_out(b);
         if (!budget || skep_budget_take(budget, b->scratch->used_bytes, NULL) == SKEP_OK) {
             b->budget_bytes = budget ? b->scratch->used_bytes : 0;
             return b;
@@ -237,9 +256,16 @@ static struct skep_batch *take_kept(struct skep_budget *budget)
 
 static bool keep(struct skep_batch *b)
 {
-    if (b->scratch->used_bytes > KEPT_BYTES_MAX)
+    const struct skep_budget *budget = b->budget;
+    if (!may_keep(budget, b->scratch->used_bytes, 0))
         return false;
     reset(b);
+    uint64_t bytes = b->scratch->used_bytes;
+    if (!may_keep(budget, bytes,
+                  bytes + atomic_fetch_add_explicit(&kept_bytes, bytes, memory_order_relaxed))) {
+        count_out(b);
+        return false;
+    }
     for (unsigned i = 0; i < KEPT_MAX; i++) {
         struct skep_batch *none = NULL;
         /* release: the one who takes it sees it emptied */
@@ -247,6 +273,7 @@ static bool keep(struct skep_batch *b)
                                                     memory_order_relaxed))
             return true;
     }
+    count_out(b);
     return false;
 }
 
@@ -254,8 +281,10 @@ void skep_batch_trim(void)
 {
     for (unsigned i = 0; i < KEPT_MAX; i++) {
         struct skep_batch *b = atomic_exchange_explicit(&kept[i], NULL, memory_order_acquire);
-        if (b)
-            unmake(b);
+        if (!b)
+            continue;
+        count_out(b);
+        unmake(b);
     }
 }
 

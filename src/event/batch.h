@@ -82,7 +82,7 @@ struct skep_batch {
 
 /* budget may be NULL.  received_ns: the clock at arrival. */
 struct skep_batch *skep_batch_new(struct skep_budget *budget, skep_ts_ns received_ns);
-/* The memory of a few small batches is kept for the next ones, outside of any budget, and with it
+/* The memory of a few batches is kept for the next ones, outside of any budget, and with it
  * the names of their fields: a batch looks as if it had none, but is filled faster. */
 void skep_batch_free(struct skep_batch *b);
 /* Give that memory back.  Threads: any. */

@@ -91,7 +91,10 @@ static void step_walk(const struct body *body)
 static struct skep_batch *decode(const struct body *body)
 {
     struct skep_otlp_report rep;
-    struct skep_batch *b = skep_batch_new(NULL, 1795132800000000000);
+    static struct skep_budget budget; /* of requests at --memory 256M */
+    if (!budget.name)
+        skep_budget_init(&budget, "requests", 77 << 20, NULL);
+    struct skep_batch *b = skep_batch_new(&budget, 1795132800000000000);
     if (skep_otlp_traces_pb(body->bytes, b, NULL, &rep, NULL) != SKEP_OK ||
         rep.accepted != body->spans)
         abort();

@@ -481,6 +481,34 @@ static void test_kept_memory_is_paid_for(void **state)
     assert_true(skep_budget_used(&budget) >= skep_batch_bytes(b));
     skep_batch_free(b);
     assert_int_equal(skep_budget_used(&budget), 0);
+    // How large one may be is a part of its budget.
+    skep_batch_trim();
+    skep_budget_init(&budget, "ingest", 80 << 20, NULL);
+    b = skep_batch_new(&budget, 0);
+    fill(b, 6000);
+    bytes = skep_batch_bytes(b);
+    assert_true(bytes > 2 << 20 && bytes < 5 << 20);
+    skep_batch_free(b);
+    assert_int_equal(skep_budget_used(&budget), 0);
+    b = skep_batch_new(&budget, 0);
+    assert_true(skep_batch_bytes(b) > bytes / 2);
+    // Together they are bounded.
+    struct skep_batch *many[4];
+    for (int i = 0; i < 4; i++) {
+        many[i] = skep_batch_new(&budget, 0);
+        fill(many[i], 6000);
+    }
+    skep_batch_free(b);
+    for (int i = 0; i < 4; i++)
+        skep_batch_free(many[i]);
+    uint64_t kept = 0;
+    for (int i = 0; i < 4; i++) {
+        many[i] = skep_batch_new(&budget, 0);
+        kept += skep_batch_bytes(many[i]);
+    }
+    assert_true(kept > bytes && kept < 11 << 20);
+    for (int i = 0; i < 4; i++)
+        skep_batch_free(many[i]);
     // A large one is not kept at all.
     skep_batch_trim();
     b = skep_batch_new(NULL, 0);
