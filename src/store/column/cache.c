@@ -12,8 +12,12 @@
  * runs, as long as the parent budget allows it; what is over goes as soon as it is unpinned.
  * Loading happens outside the lock.
  *
+ * A guest (the kept answers, exec/partials.c) lives on the same memory: what it takes counts
+ * towards the limit, so that chunks leave for it; and where all chunks are pinned, it leaves for
+ * them.
+ *
  * I1  an entry with pins > 0 is neither evicted nor dropped.
- * I2  bytes of all entries == used of c->budget, while nobody is loading.
+ * I2  bytes of all entries and of the guest == used of c->budget, while nobody is loading.
  * Threads: any; c->mutex guards everything but the data, which is immutable.
  * Memory: entries and table by skep_malloc, uncharged (about 100 bytes an object of kilobytes). */
 #include "store/column/cache.h"
@@ -48,6 +52,8 @@ struct skep_cache {
     size_t n_entries, cap_entries;
     uint64_t lot;
     uint64_t hits, misses;
+    skep_cache_yield_fn *yield; /* the guest's; NULL = there is none */
+    void *guest;
 };
 
 uint64_t skep_cache_serial(void)
@@ -73,6 +79,19 @@ void skep_cache_reserve(struct skep_cache *c, uint64_t bytes)
 {
     skep_assert(bytes <= c->limit_bytes);
     skep_budget_reserve(&c->budget, bytes);
+}
+
+struct skep_budget *skep_cache_budget(struct skep_cache *c)
+{
+    return &c->budget;
+}
+
+void skep_cache_invite(struct skep_cache *c, skep_cache_yield_fn *yield, void *guest)
+{
+    skep_mutex_lock(&c->mutex);
+    c->yield = yield;
+    c->guest = guest;
+    skep_mutex_unlock(&c->mutex);
 }
 
 static SKEP_WRAPS size_t bucket_of(const struct skep_cache *c, const struct skep_cache_key *k)
@@ -195,7 +214,8 @@ static skep_rc take(struct skep_cache *c, uint64_t n, skep_err *err)
     skep_mutex_lock(&c->mutex);
     shrink_locked(c, n < c->limit_bytes ? c->limit_bytes - n : 0);
     skep_rc rc;
-    while ((rc = skep_budget_take(&c->budget, n, err)) == SKEP_ENOMEM && evict_one_locked(c))
+    while ((rc = skep_budget_take(&c->budget, n, err)) == SKEP_ENOMEM &&
+           (evict_one_locked(c) || (c->yield && c->yield(c->guest, n))))
         ;
     skep_mutex_unlock(&c->mutex);
     return rc;
@@ -283,6 +303,14 @@ void skep_cache_shrink(struct skep_cache *c)
 {
     skep_mutex_lock(&c->mutex);
     shrink_locked(c, 0);
+    skep_mutex_unlock(&c->mutex);
+}
+
+void skep_cache_give_way(struct skep_cache *c, uint64_t bytes)
+{
+    skep_mutex_lock(&c->mutex);
+    uint64_t used = skep_budget_used(&c->budget);
+    shrink_locked(c, used > bytes ? used - bytes : 0);
     skep_mutex_unlock(&c->mutex);
 }
 

@@ -40,6 +40,16 @@ SKEP_NODISCARD skep_rc skep_cache_pin(struct skep_cache *c, const struct skep_ca
 void skep_cache_unpin(struct skep_cache *c, const struct skep_cache_data *data);
 /* Forget every object of a file; none may be pinned. */
 void skep_cache_drop(struct skep_cache *c, uint64_t file);
+/* Another cache that lives on this one's memory: its budget is a child of skep_cache_budget().
+ *
+ * invite    yield is asked to let go of some bytes when all chunks are pinned; true = of some it
+ *           did.  It runs under the cache's lock, and may not call the cache.  NULL: no guest.
+ * give_way  before the guest gives up: chunks of so many bytes go, as far as nobody has them pinned
+ */
+typedef bool skep_cache_yield_fn(void *guest, uint64_t bytes);
+struct skep_budget *skep_cache_budget(struct skep_cache *c);
+void skep_cache_invite(struct skep_cache *c, skep_cache_yield_fn *yield, void *guest);
+void skep_cache_give_way(struct skep_cache *c, uint64_t bytes);
 /* Let go of all that nobody has pinned. */
 void skep_cache_shrink(struct skep_cache *c);
 /* Memory that open segments hold outside the cache (footers): charged by force. */

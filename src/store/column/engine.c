@@ -152,7 +152,10 @@ static void engine_stats(struct skep_store *s, struct skep_store_stats *ret)
     r.disk_limit_bytes = e->disk_limit_bytes;
     r.memory_bytes = skep_budget_used(e->memory);
     r.memory_limit_bytes = e->memory->limit_bytes;
+    struct skep_partials_stats answers;
+    skep_partials_stats(e->partials, &answers);
     r.cache_bytes = skep_cache_bytes(e->cache);
+    r.cache_bytes -= SKEP_MIN(r.cache_bytes, answers.bytes);
     r.commits = atomic_load(&e->commits);
     r.commit_rows = atomic_load(&e->commit_rows);
     r.duplicates = atomic_load(&e->duplicates);
@@ -278,6 +281,7 @@ static void engine_close(struct skep_store *s)
     skep_snapshot_unref(e->snap);
     release(e, log_sound);
     skep_manifest_close(e->manifest);
+    skep_cache_invite(e->cache, NULL, NULL);
     skep_partials_free(e->partials);
     skep_cache_free(e->cache);
     skep_budget_done(&e->flush);
@@ -336,6 +340,27 @@ static void share_out(struct skep_engine *e, uint64_t all)
     skep_budget_reserve(&e->merge, all < SMALL_BYTES ? all / 5 : all / 8);
 }
 
+static void chunks_give_way(void *cache, uint64_t bytes)
+{
+    skep_cache_give_way(cache, bytes);
+}
+
+static bool answers_yield(void *partials, uint64_t bytes)
+{
+    return skep_partials_yield(partials, bytes);
+}
+
+/* Chunks and kept answers live on the same memory: up to a quarter of it together, of which answers
+ * take at most a quarter; chunks that are in use come before answers, answers before other chunks.
+ */
+static void make_caches(struct skep_engine *e, uint64_t all)
+{
+    e->cache = skep_cache_new(e->memory, all / 4);
+    e->partials = skep_partials_new(skep_cache_budget(e->cache), all / 16);
+    skep_partials_live_with(e->partials, chunks_give_way, e->cache);
+    skep_cache_invite(e->cache, answers_yield, e->partials);
+}
+
 static void init_limits(struct skep_engine *e, const struct skep_column_config *cfg)
 {
     if (!cfg->memory)
@@ -354,9 +379,8 @@ static void init_limits(struct skep_engine *e, const struct skep_column_config *
     skep_budget_init(&e->query, "queries", all / 2, e->memory);
     skep_budget_init(&e->merge, "merges", all / 2, e->memory);
     skep_budget_init(&e->lives, "live rows", UINT64_MAX, e->memory);
-    e->cache = skep_cache_new(e->memory, all / 4);
+    make_caches(e, all);
     e->keep_answers = !cfg->keep_no_answers;
-    e->partials = skep_partials_new(e->memory, all / 32);
     share_out(e, all);
 }
 

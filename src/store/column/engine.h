@@ -103,14 +103,14 @@ struct skep_engine {
     uint64_t fold_bytes; /* no fold makes a part larger than this */
 
     struct skep_budget own_memory; /* when the caller gave none */
-    /* Parts and what is on its way to them, the flush, merges and the chunk cache have a reserve
-     * each; the rest is shared, also with bitmaps of live rows. */
+    /* Parts and what is on its way to them, the flush, merges and the chunk cache with the kept
+     * answers have a reserve each; the rest is shared, also with bitmaps of live rows. */
     struct skep_budget ingest, parts, pending, query, flush, merge, lives;
     struct skep_wal *wal;
     struct skep_identity *identity;
     struct skep_cache *cache;
     bool keep_answers;
-    struct skep_partials *partials; /* answers of whole segments, if they are kept */
+    struct skep_partials *partials; /* answers of segments, if they are kept */
 
     /* Appends on their way: commit.c. */
     struct skep_mutex q_mu;

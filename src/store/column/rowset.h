@@ -332,6 +332,7 @@ struct skep_cache *skep_cache_new(struct skep_budget *parent, uint64_t limit_byt
  * the parent is full. */
 void skep_cache_reserve(struct skep_cache *c, uint64_t bytes);
 void skep_cache_free(struct skep_cache *c);
+/* With its guest's (cache.h). */
 uint64_t skep_cache_bytes(const struct skep_cache *c);
 
 struct skep_segment_source {

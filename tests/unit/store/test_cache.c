@@ -111,6 +111,49 @@ static void test_budget(void **state)
     assert_int_equal(skep_budget_used(&parent), 0);
 }
 
+/* A guest with room for five objects, of which it lets go one at a time. */
+static bool yield(void *guest, uint64_t bytes)
+{
+    struct skep_budget *b = guest;
+    assert_int_equal(bytes, OBJECT_BYTES);
+    if (skep_budget_used(b) == 0)
+        return false;
+    skep_budget_give(b, OBJECT_BYTES);
+    return true;
+}
+
+/* Chunks leave for the guest, the guest for chunks that are pinned. */
+static void test_guest(void **state)
+{
+    (void)state;
+    struct skep_budget parent, guest;
+    skep_budget_init(&parent, "parent", 10 * OBJECT_BYTES, NULL);
+    struct skep_cache *c = skep_cache_new(&parent, 10 * OBJECT_BYTES);
+    skep_cache_reserve(c, 8 * OBJECT_BYTES); /* which the two share */
+    skep_budget_init(&guest, "guest", 5 * OBJECT_BYTES, skep_cache_budget(c));
+    skep_cache_invite(c, yield, &guest);
+    for (uint64_t i = 0; i < 10; i++)
+        skep_cache_unpin(c, &pin(c, i)->head);
+    assert_int_equal(skep_cache_bytes(c), 10 * OBJECT_BYTES);
+    assert_int_equal(skep_budget_take(&guest, 4 * OBJECT_BYTES, NULL), SKEP_ENOMEM);
+    skep_cache_give_way(c, 4 * OBJECT_BYTES);
+    assert_int_equal(skep_budget_take(&guest, 4 * OBJECT_BYTES, NULL), SKEP_OK);
+    const struct object *held[10];
+    for (uint64_t i = 0; i < 10; i++) {
+        held[i] = pin(c, i);
+        assert_int_equal(skep_budget_used(&guest), (i < 6 ? 4 : 9 - i) * OBJECT_BYTES);
+    }
+    struct skep_cache_key key = {1, 99, 0};
+    struct skep_cache_data *d = NULL;
+    uint64_t offset = 99;
+    assert_int_equal(skep_cache_pin(c, &key, OBJECT_BYTES, make, &offset, &d, NULL), SKEP_ENOMEM);
+    for (int i = 0; i < 10; i++)
+        skep_cache_unpin(c, &held[i]->head);
+    skep_cache_invite(c, NULL, NULL);
+    skep_cache_free(c);
+    assert_int_equal(skep_budget_used(&parent), 0);
+}
+
 static void worker(void *arg)
 {
     struct skep_cache *c = arg;
@@ -151,10 +194,8 @@ static void test_threads(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_once),
-        cmocka_unit_test(test_limit),
-        cmocka_unit_test(test_budget),
-        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_once),  cmocka_unit_test(test_limit),   cmocka_unit_test(test_budget),
+        cmocka_unit_test(test_guest), cmocka_unit_test(test_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -96,11 +96,60 @@ static void what_is_held_stays(void **state)
     skep_partials_free(c);
 }
 
+static uint64_t beside_bytes; /* what the host has of `around` */
+
+static void give_way(void *around, uint64_t bytes)
+{
+    uint64_t n = SKEP_MIN(bytes, beside_bytes);
+    beside_bytes -= n;
+    skep_budget_give(around, n);
+}
+
+/* Whoever has memory beside it gives way to what is to be kept, up to the cache's limit; when asked
+ * it lets go of what is oldest, and of nothing that is held. */
+static void memory_is_shared(void **state)
+{
+    (void)state;
+    struct skep_budget around;
+    struct skep_partials_stats stats;
+    const struct skep_partials_entry *held = NULL;
+    skep_budget_init(&around, "around", CACHE_BYTES, NULL);
+    struct skep_partials *c = skep_partials_new(&around, CACHE_BYTES / 2);
+    skep_partials_live_with(c, give_way, &around);
+    assert_int_equal(skep_budget_take(&around, beside_bytes = CACHE_BYTES, NULL), SKEP_OK);
+    assert_true(put(c, 1, &held));
+    for (uint64_t i = 2; i < 1000000; i++) {
+        assert_true(put(c, i, NULL));
+        skep_partials_stats(c, &stats);
+        if (stats.evicted > 0)
+            break;
+    }
+    assert_true(stats.bytes > CACHE_BYTES / 4 && stats.bytes <= CACHE_BYTES / 2);
+    assert_true(beside_bytes >= CACHE_BYTES / 2);
+    uint64_t n = stats.entries, bytes = stats.bytes;
+    assert_false(kept(c, 2));
+    assert_true(kept(c, 3));
+    assert_true(skep_partials_yield(c, bytes / n * 2));
+    assert_true(kept(c, 3)); /* asked for just now */
+    assert_false(kept(c, 4) || kept(c, 5));
+    assert_true(kept(c, 6));
+    assert_true(skep_partials_yield(c, CACHE_BYTES));
+    assert_false(skep_partials_yield(c, 1));
+    skep_partials_stats(c, &stats);
+    assert_int_equal(stats.entries, 1);
+    assert_true(kept(c, 1));
+    skep_partials_let_go(c, held);
+    assert_true(skep_partials_yield(c, 1));
+    skep_partials_free(c);
+    assert_int_equal(skep_budget_used(&around), beside_bytes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(others_shortage_does_not_empty_it),
         cmocka_unit_test(what_is_held_stays),
+        cmocka_unit_test(memory_is_shared),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,6 +9,9 @@
  * merge other segments; what belonged to the old ones is never asked for again and leaves as the
  * least recently used, or with its segment.
  *
+ * Who has memory beside it (the chunk cache, cache.c) gives way to what is to be kept, and is given
+ * way to when it needs the memory.
+ *
  * I1  an entry with holders is not freed: it is taken from the table, its last holder frees it.
  * I2  memory of all entries is taken from `budget`, also of those only held.
  * I3  a partial larger than an eighth of the cache is not kept: it would push out everything.
@@ -48,6 +51,8 @@ struct skep_partials {
     struct entry *buckets[BUCKETS];
     struct entry *newest, *oldest;
     struct skep_partials_stats stats;
+    skep_partials_host_fn *give_way; /* NULL = there is none */
+    void *host;
 };
 
 struct skep_partials *skep_partials_new(struct skep_budget *parent, uint64_t limit_bytes)
@@ -183,23 +188,55 @@ void skep_partials_let_go(struct skep_partials *c, const struct skep_partials_en
     skep_mutex_unlock(&c->mu);
 }
 
-/* Room for n bytes, at the cost of what was not asked for longest (I4). */
-static bool make_room_locked(struct skep_partials *c, uint64_t n)
+/* The one of those from e on that was not asked for longest and is not held goes, *e is the next;
+ * returns its bytes, 0: there is none. */
+static uint64_t evict_locked(struct skep_partials *c, struct entry **e)
 {
-    uint64_t freed = 0;
+    while (*e && (*e)->refs > 1)
+        *e = (*e)->newer;
+    if (!*e)
+        return 0;
+    struct entry *newer = (*e)->newer;
+    uint64_t bytes = (*e)->bytes;
+    remove_locked(c, *e);
+    c->stats.evicted++;
+    *e = newer;
+    return bytes;
+}
+
+/* Room for n bytes: first at the cost of the host, then (I4) of what was not asked for longest. The
+ * host has a lock of its own, under which it asks for room here: not under `mu`. */
+static bool make_room(struct skep_partials *c, uint64_t n)
+{
+    if (skep_budget_take(&c->budget, n, NULL) == SKEP_OK)
+        return true;
+    if (c->give_way && atomic_load(&c->budget.used_bytes) + n <= c->limit_bytes)
+        c->give_way(c->host, n);
+    uint64_t freed = 0, bytes = 1;
+    skep_mutex_lock(&c->mu);
     struct entry *e = c->oldest;
-    while (skep_budget_take(&c->budget, n, NULL) != SKEP_OK) {
-        while (e && e->refs > 1)
-            e = e->newer;
-        if (!e || freed >= GIVE_UP * n)
-            return false;
-        struct entry *newer = e->newer;
-        freed += e->bytes;
-        remove_locked(c, e);
-        c->stats.evicted++;
-        e = newer;
-    }
-    return true;
+    bool room;
+    while (!(room = skep_budget_take(&c->budget, n, NULL) == SKEP_OK) && bytes > 0 &&
+           freed < GIVE_UP * n)
+        freed += bytes = evict_locked(c, &e);
+    skep_mutex_unlock(&c->mu);
+    return room;
+}
+
+void skep_partials_live_with(struct skep_partials *c, skep_partials_host_fn *give_way, void *host)
+{
+    c->give_way = give_way;
+    c->host = host;
+}
+
+bool skep_partials_yield(struct skep_partials *c, uint64_t n)
+{
+    uint64_t freed = 0, bytes = 1;
+    skep_mutex_lock(&c->mu);
+    for (struct entry *e = c->oldest; bytes > 0 && freed < n;)
+        freed += bytes = evict_locked(c, &e);
+    skep_mutex_unlock(&c->mu);
+    return freed > 0;
 }
 
 const struct skep_partials_entry *skep_partials_put(struct skep_partials *c,
@@ -210,9 +247,12 @@ const struct skep_partials_entry *skep_partials_put(struct skep_partials *c,
     uint64_t hash = key_hash(key);
     if (bytes > skep_partials_largest(c))
         return NULL;
+    if (!make_room(c, bytes))
+        return NULL;
     skep_mutex_lock(&c->mu);
     struct entry *e = find_locked(c, key, hash);
-    if (e || !make_room_locked(c, bytes)) { /* somebody else was faster: theirs is as good */
+    if (e) { /* somebody else was faster: theirs is as good */
+        skep_budget_give(&c->budget, bytes);
         skep_mutex_unlock(&c->mu);
         return NULL;
     }

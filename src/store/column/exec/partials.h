@@ -10,6 +10,12 @@ struct skep_partials;
 
 /* A cache of at most limit_bytes, taken from parent (NULL = unbounded).  Threads: any. */
 struct skep_partials *skep_partials_new(struct skep_budget *parent, uint64_t limit_bytes);
+/* Before it is used: whoever holds memory beside it lets go of about so many bytes for it.  Called
+ * with no lock held. */
+typedef void skep_partials_host_fn(void *host, uint64_t bytes);
+void skep_partials_live_with(struct skep_partials *c, skep_partials_host_fn *give_way, void *host);
+/* Let go of about so many bytes, of what nobody holds; false: of none. */
+bool skep_partials_yield(struct skep_partials *c, uint64_t bytes);
 /* Bytes of the largest partial it would keep. */
 uint64_t skep_partials_largest(const struct skep_partials *c);
 /* No entry may be held. */
