@@ -188,7 +188,7 @@ static void test_kill(void **state)
 {
     (void)state;
     const char *env = getenv("SKEP_CRASH_ROUNDS");
-    int64_t rounds = 20;
+    int64_t rounds = skep_tries(20);
     if (env && !skep_str_i64(skep_str_c(env), &rounds))
         fail_msg("SKEP_CRASH_ROUNDS=%s is no number", env);
     char dir[] = "/tmp/skep-crash-XXXXXX";
