@@ -127,11 +127,13 @@ static skep_rc merge_locked(struct skep_state *s, skep_str environment, int64_t 
     sqlite3_stmt *st = skep_state__use(s, SKEP_STATE__ITEM_MERGE);
     skep_state__bind_i64(st, 1, id);
     skep_state__bind_i64(st, 2, other.id);
+    skep_state__bind_str(st, 3, environment);
     SKEP_TRY(skep_state__run(s, st, err));
     const int64_t counted[] = {other.id, item.merged_into, id};
     for (size_t k = 0; k < SKEP_ARRAY_LEN(counted); k++) { /* their own and their members' */
         st = skep_state__use(s, SKEP_STATE__ITEM_RECOUNT);
         skep_state__bind_i64(st, 1, counted[k]);
+        skep_state__bind_str(st, 2, environment);
         if (counted[k])
             SKEP_TRY(skep_state__run(s, st, err));
     }

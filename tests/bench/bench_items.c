@@ -4,8 +4,9 @@
  *   bench_items N FILE [LOOK]
  *
  * FILE becomes a state database with N items of errors no two of which are alike, LOOK (2,000) a
- * look, then each is seen once more.  Prints CPU of this thread, kernel included: microseconds an
- * item, and of each question (its counts and its first 50 items) the median of nine. */
+ * look, then each is seen once more; in the end some are merged.  Prints CPU of this thread, kernel
+ * included: microseconds an item, and of each question (its counts and its first 50 items) the
+ * median of nine. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -172,6 +173,17 @@ static void ask_all(uint64_t n)
                                                        .stage = SKEP_STR("canary")});
 }
 
+/* Those of the first one's stage. */
+static void merge_some(void)
+{
+    unsigned n = 0;
+    double begin = cpu_ms();
+    for (int64_t id = 2; id < 60; id++)
+        n += skep_state_item_merge(state, SKEP_STR("default"), id, 1, SKEP_STR("bench"), 1, &err) ==
+             SKEP_OK;
+    (void)printf("merged %u: %.2f ms an item\n", n, (cpu_ms() - begin) / (n ? n : 1));
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 3) {
@@ -188,6 +200,7 @@ int main(int argc, char **argv)
     see_all(n, look, 0, "new");
     see_all(n, look, n, "again");
     ask_all(n);
+    merge_some();
     skep_state_close(state);
     return 0;
 }
