@@ -7,16 +7,16 @@
  *   end of a pass: each shard that took part is finished - its best groups go to `kept`, all of its
  *                 groups together to `whole` - and freed; what was put off has a pass of its own
  *
- * Where the question is how often each value of one column came, and no more, the tables are
- * skep_counts (agg/counts.h), which take a third of the time and half of the memory; of each shard
- * only the groups that may be among the first become a partial, when it is finished.
- *
  *   pass 1   0 1 2 3 4 5 6 7   ->   0 1 2 3 | 4 5 6 7 put off
  *   pass 2   4 5 6 7           ->   4 5 | 6 7 put off
  *   pass 3   6 7
  *
  * So two workers add to different tables at once, each group is in one table only, and the memory
  * decides how many passes there are, not whether there is an answer.
+ *
+ * Where the question is how often each value of one column came, and no more, the tables are
+ * skep_counts (agg/counts.h), which take half of the time and of the memory; of each shard
+ * only the groups that may be among the first become a partial, when it is finished.
  *
  * I1  A shard is put off before it is finished or not at all: what is finished has seen all rows.
  * I2  The answer does not depend on what was put off when: states are functions of their rows, and
