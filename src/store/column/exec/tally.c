@@ -298,11 +298,10 @@ static bool counted_hash(const struct column *k, uint32_t code, uint64_t *ret)
     return v.type != SKEP_TYPE_NULL;
 }
 
-/* The codes that were counted, as items by shard.  Returns the rows of them. */
-static uint64_t sort_items(const struct column *k, struct item *items,
-                           uint32_t first[SKEP_AGG_SHARDS + 1])
+/* How many of the codes that were counted belong to the shards before each.  Returns the rows of
+ * them. */
+static uint64_t count_items(const struct column *k, uint32_t first[SKEP_AGG_SHARDS + 1])
 {
-    uint32_t at[SKEP_AGG_SHARDS];
     uint64_t rows = 0, hash = 0;
     memset(first, 0, (SKEP_AGG_SHARDS + 1) * sizeof first[0]);
     for (uint32_t i = 0; i < k->coded.n; i++)
@@ -310,14 +309,21 @@ static uint64_t sort_items(const struct column *k, struct item *items,
             first[skep_agg_shard(hash) + 1]++;
             rows += k->counts[i];
         }
-    for (unsigned s = 0; s < SKEP_AGG_SHARDS; s++) {
-        at[s] = first[s];
+    for (unsigned s = 0; s < SKEP_AGG_SHARDS; s++)
         first[s + 1] += first[s];
-    }
+    return rows;
+}
+
+/* These codes by shard. */
+static void sort_items(const struct column *k, const uint32_t first[SKEP_AGG_SHARDS + 1],
+                       struct item *items)
+{
+    uint32_t at[SKEP_AGG_SHARDS];
+    uint64_t hash = 0;
+    memcpy(at, first, sizeof at);
     for (uint32_t i = 0; i < k->coded.n; i++)
         if (counted_hash(k, i, &hash))
             items[at[skep_agg_shard(hash)]++] = (struct item){hash, i, k->counts[i]};
-    return rows;
 }
 
 /* Groups of so many different values that a worker's own table only adds work: the counted codes go
@@ -329,11 +335,12 @@ static skep_rc settle_direct(struct skep_x_ctx *c, const struct column *k, skep_
     struct direct d = {k, t->weight, NULL};
     const struct skep_x_feed feed = {NULL, direct_count, &d};
     uint32_t first[SKEP_AGG_SHARDS + 1];
-    uint64_t bytes = (uint64_t)k->coded.n * sizeof(struct item);
+    uint64_t absent = t->rows - count_items(k, first);
+    uint64_t bytes = (uint64_t)first[SKEP_AGG_SHARDS] * sizeof(struct item);
     if (skep_x__take(q, bytes) != SKEP_OK)
         return skep_x__fail_memory(SKEP_ENOMEM, c, err);
     struct item *items = skep_malloc(bytes);
-    uint64_t absent = t->rows - sort_items(k, items, first);
+    sort_items(k, first, items);
     d.items = items;
     if (t->weight > 1)
         skep_x__shards_estimated(q);
