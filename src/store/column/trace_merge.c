@@ -279,20 +279,6 @@ static skep_rc add_piece(struct skep_trace_merge *m, const struct piece *p, skep
     return SKEP_OK;
 }
 
-/* The trace at the cursor's row as a piece; its anchor is that of its live rows. */
-static skep_rc take_piece(struct skep_trace_merge *m, unsigned s, uint64_t row, skep_err *err)
-{
-    struct cursor *c = m->cursors[s];
-    SKEP_TRY(at_row(c, row, err));
-    struct piece p = {.id = *head_id(c), .source = s, .first = (uint32_t)row};
-    uint32_t live;
-    uint64_t first;
-    p.anchor_ns = INT64_MAX; /* all dead: no rows, whatever the place */
-    SKEP_TRY(pass_trace(c, &live, &first, &p.anchor_ns, err));
-    p.n = (uint32_t)(c->row - row);
-    return add_piece(m, &p, err);
-}
-
 /* Traces whose first row is dead. */
 static skep_rc find_beheaded(struct skep_trace_merge *m, unsigned s, skep_err *err)
 {
@@ -358,13 +344,57 @@ static skep_rc find_cut(struct skep_trace_merge *m, struct index_cursor *ix, ske
         for (unsigned s = 0; s < n; s++) {
             while (ix[s].at < ix[s].n && ix[s].hashes[ix[s].at] == hash) {
                 /* Unequal ids of one hash become strays as well; that costs little. */
+                struct piece p = {.source = s, .first = (uint32_t)ix[s].rows[ix[s].at]};
                 if (count > 1)
-                    SKEP_TRY(take_piece(m, s, (uint64_t)ix[s].rows[ix[s].at], err));
+                    SKEP_TRY(add_piece(m, &p, err));
                 ix[s].at++;
                 SKEP_TRY(index_fill(m->cursors[s]->seg, &ix[s], err));
             }
         }
     }
+    return SKEP_OK;
+}
+
+static int by_place(const void *a, const void *b)
+{
+    const struct piece *x = a, *y = b;
+    if (x->source != y->source)
+        return x->source < y->source ? -1 : 1;
+    return (x->first > y->first) - (x->first < y->first);
+}
+
+/* Id, anchor (that of the live rows) and length of a piece of which only the place is known. */
+static skep_rc read_piece(struct skep_trace_merge *m, struct piece *p, skep_err *err)
+{
+    struct cursor *c = m->cursors[p->source];
+    uint32_t live;
+    uint64_t first;
+    SKEP_TRY(at_row(c, p->first, err));
+    p->id = *head_id(c);
+    p->anchor_ns = INT64_MAX; /* all dead: no rows, whatever the place */
+    SKEP_TRY(pass_trace(c, &live, &first, &p->anchor_ns, err));
+    p->n = (uint32_t)(c->row - p->first);
+    return SKEP_OK;
+}
+
+/* In order of their places, without doubles (cut and beheaded), and read: the indexes are sorted by
+ * hash, and looking each up as it comes would read a block, if not a chunk, for each. */
+static skep_rc read_pieces(struct skep_trace_merge *m, skep_err *err)
+{
+    struct piece *p = m->pieces;
+    size_t n = 0;
+    if (m->n_pieces)
+        qsort(p, m->n_pieces, sizeof *p, by_place);
+    for (size_t i = 0; i < m->n_pieces; i++) {
+        if (n == 0 || by_place(&p[i], &p[n - 1]) != 0)
+            p[n++] = p[i];
+        else if (p[n - 1].n == 0)
+            p[n - 1] = p[i];
+    }
+    m->n_pieces = n;
+    for (size_t i = 0; i < n; i++)
+        if (p[i].n == 0)
+            SKEP_TRY(read_piece(m, &p[i], err));
     return SKEP_OK;
 }
 
@@ -387,14 +417,6 @@ static int by_anchor(const void *a, const void *b)
     return by_id(a, b);
 }
 
-static int by_place(const void *a, const void *b)
-{
-    const struct piece *x = a, *y = b;
-    if (x->source != y->source)
-        return x->source < y->source ? -1 : 1;
-    return (x->first > y->first) - (x->first < y->first);
-}
-
 static void touch(const struct piece *p, bool *touched)
 {
     if (p->n == 0)
@@ -404,17 +426,11 @@ static void touch(const struct piece *p, bool *touched)
         touched[g] = true;
 }
 
-/* Remove doubles (cut and beheaded), give each trace's pieces one anchor, list what to skip. */
+/* Give each trace's pieces one anchor, list what to skip. */
 static void order_strays(struct skep_trace_merge *m)
 {
     struct piece *p = m->pieces;
-    size_t n = 0;
-    if (m->n_pieces)
-        qsort(p, m->n_pieces, sizeof *p, by_place);
-    for (size_t i = 0; i < m->n_pieces; i++)
-        if (n == 0 || by_place(&p[i], &p[n - 1]) != 0)
-            p[n++] = p[i];
-    m->n_pieces = n;
+    size_t n = m->n_pieces;
     m->skips = skep_malloc((n + m->job->n_sources) * sizeof *m->skips);
     size_t at = 0, out = 0;
     for (unsigned s = 0; s < m->job->n_sources; s++) {
@@ -695,6 +711,7 @@ static skep_rc prepare(struct skep_trace_merge *m, skep_err *err)
         skep_free(ix);
         SKEP_TRY(rc);
     }
+    SKEP_TRY(read_pieces(m, err));
     order_strays(m);
     for (unsigned s = 0; s < n; s++)
         SKEP_TRY(at_row(m->cursors[s], 0, err));
