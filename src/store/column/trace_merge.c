@@ -377,6 +377,18 @@ static skep_rc read_piece(struct skep_trace_merge *m, struct piece *p, skep_err 
     return SKEP_OK;
 }
 
+/* Gives back what doubling took too much: encoding wants it. */
+static void fit_pieces(struct skep_trace_merge *m)
+{
+    uint64_t bytes = (m->cap_pieces - m->n_pieces) * (sizeof *m->pieces + sizeof(uint32_t));
+    if (m->n_pieces == 0)
+        return;
+    m->pieces = skep_realloc(m->pieces, m->n_pieces * sizeof *m->pieces);
+    m->cap_pieces = m->n_pieces;
+    skep_budget_give(m->job->budget, bytes);
+    m->charged_bytes -= bytes;
+}
+
 /* In order of their places, without doubles (cut and beheaded), and read: the indexes are sorted by
  * hash, and looking each up as it comes would read a block, if not a chunk, for each. */
 static skep_rc read_pieces(struct skep_trace_merge *m, skep_err *err)
@@ -392,6 +404,8 @@ static skep_rc read_pieces(struct skep_trace_merge *m, skep_err *err)
             p[n - 1] = p[i];
     }
     m->n_pieces = n;
+    fit_pieces(m);
+    p = m->pieces;
     for (size_t i = 0; i < n; i++)
         if (p[i].n == 0)
             SKEP_TRY(read_piece(m, &p[i], err));
