@@ -104,6 +104,7 @@ static void run_plans(uint64_t seed, uint32_t rows, unsigned plans, uint64_t kee
         skep_partials_drop(partials, w.stores[4].snap->sets[i].rowset->serial);
     skep_partials_drop(partials, w.stores[5].snap->sets[0].rowset->serial);
     skep_partials_drop(partials, w.stores[7].snap->sets[0].rowset->serial);
+    skep_partials_drop(partials, 0); /* what is known of no segment */
     skep_partials_stats(partials, &stats);
     assert_true(stats.bytes == 0 && stats.entries == 0);
     ref_world_done(&w);
@@ -464,6 +465,35 @@ static void kept_partials_of_a_segment_that_is_cut(void **state)
     skep_cache_free(cache);
 }
 
+/* Partials that are too large together are not made a second time for each piece. */
+static void kept_partials_that_are_too_large(void **state)
+{
+    (void)state;
+    struct skep_cache *cache = skep_cache_new(NULL, 1 << 20);
+    struct ref_store s = steady(0, cache);
+    struct skep_partials *partials = skep_partials_new(NULL, 8 * 20000);
+    struct skep_partials_stats stats;
+    struct skep_agg distinct = {.op = SKEP_AGG_COUNT_DISTINCT,
+                                .field = {.name = SKEP_STR("trace.trace_id")}};
+    struct skep_field_ref group = distinct.field;
+    struct skep_plan p = {.kind = SKEP_PLAN_AGGREGATE,
+                          .range = {REF_T0 + 1, REF_T0 + INT64_C(2) * STEADY_ROWS * TICK_NS},
+                          .groups = &group,
+                          .n_groups = 1,
+                          .aggs = &distinct,
+                          .n_aggs = 1,
+                          .limit = 10};
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(ask_steady(&s, &p, partials), i > 0);
+        skep_partials_stats(partials, &stats);
+        assert_int_equal(stats.entries, 1);
+        assert_true(stats.bytes < 1000);
+    }
+    skep_partials_free(partials);
+    skep_snapshot_unref(s.snap);
+    skep_cache_free(cache);
+}
+
 /* One row of another time costs its row group, not the segment. */
 static void kept_partials_beside_an_odd_row(void **state)
 {
@@ -714,6 +744,7 @@ int main(void)
         cmocka_unit_test(kept_partials_follow_deletes),
         cmocka_unit_test(kept_partials_follow_the_window),
         cmocka_unit_test(kept_partials_of_a_segment_that_is_cut),
+        cmocka_unit_test(kept_partials_that_are_too_large),
         cmocka_unit_test(kept_partials_beside_an_odd_row),
         cmocka_unit_test(kept_partials_beside_a_dead_row),
     };

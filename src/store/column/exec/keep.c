@@ -80,8 +80,9 @@ void skep_x__keep_enter(struct skep_x_ctx *c, const struct skep_x_morsel *m)
     if (c->partial && c->partial_piece != piece) {
         skep_mutex_lock(&k->mu);
         bool apart = k->pieces[c->partial_piece].able || k->pieces[piece].able;
-        if (apart &&
-            (!worth_keeping(c->q, skep_partial_bytes(c->partial)) || skep_x__short(c->q))) {
+        bool worth = worth_keeping(c->q, skep_partial_bytes(c->partial));
+        if (apart && (!worth || skep_x__short(c->q))) {
+            k->too_large = k->too_large || !worth;
             keep_none(c->q);
             apart = false;
         }
@@ -254,6 +255,12 @@ skep_rc skep_x__keep_finish(struct skep_x_query *q, struct skep_answer *ret, boo
 void skep_x__keep_done(struct skep_x_query *q)
 {
     struct skep_x_keep *k = q->keep;
+    if (k->too_large) {
+        struct skep_partials_key key = skep_x__nothing_key(q);
+        const struct skep_partials_entry *e = skep_partials_put(q->partials, &key, NULL, 0);
+        if (e)
+            skep_partials_let_go(q->partials, e);
+    }
     for (uint32_t i = 0; i <= k->n; i++) {
         struct skep_x_piece *p = &k->pieces[i];
         if (p->hit)

@@ -27,6 +27,7 @@ struct skep_x_keep {
     struct skep_mutex mu; /* of the pieces, while workers run */
     unsigned passes;      /* done */
     unsigned n_able;      /* pieces, at the beginning */
+    bool too_large;       /* their partials are, together or one; under mu */
     struct skep_buf question;
     size_t question_bytes;       /* without what is of one piece */
     uint32_t *first;             /* [sets + 1]: pieces of each */
@@ -38,6 +39,8 @@ struct skep_x_keep {
 /* The piece that the blocks' row group is in, for rows that a morsel of such looks at. */
 uint32_t skep_x__piece_of(const struct skep_x_query *q, uint32_t set, uint64_t block,
                           enum skep_x_only only);
+/* What it is remembered under that nothing of the question can be kept; good as long as below. */
+struct skep_partials_key skep_x__nothing_key(const struct skep_x_query *q);
 /* What its partial is kept under; good until the next one is made. */
 struct skep_partials_key skep_x__piece_key(const struct skep_x_query *q,
                                            const struct skep_x_piece *p);

@@ -243,7 +243,7 @@ const struct skep_partials_entry *skep_partials_put(struct skep_partials *c,
                                                     const struct skep_partials_key *key,
                                                     struct skep_partial *p, uint64_t rows_examined)
 {
-    uint64_t bytes = skep_partial_bytes(p) + key->question.n + ENTRY_BYTES;
+    uint64_t bytes = (p ? skep_partial_bytes(p) : 0) + key->question.n + ENTRY_BYTES;
     uint64_t hash = key_hash(key);
     if (bytes > skep_partials_largest(c))
         return NULL;
@@ -256,7 +256,8 @@ const struct skep_partials_entry *skep_partials_put(struct skep_partials *c,
         skep_mutex_unlock(&c->mu);
         return NULL;
     }
-    skep_partial_detach(p);
+    if (p)
+        skep_partial_detach(p);
     e = skep_alloc(struct entry);
     *e = (struct entry){.base = {p, rows_examined},
                         .rowset = key->rowset,

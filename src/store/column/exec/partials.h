@@ -45,8 +45,8 @@ struct skep_partials_entry {
 const struct skep_partials_entry *skep_partials_get(struct skep_partials *c,
                                                     const struct skep_partials_key *key);
 void skep_partials_let_go(struct skep_partials *c, const struct skep_partials_entry *e);
-/* Keep a partial.  Takes it when it returns the entry, held; NULL: no room, the partial stays the
- * caller's. */
+/* Keep a partial; NULL: only that it was asked about.  Takes it when it returns the entry, held;
+ * NULL: no room, the partial stays the caller's. */
 const struct skep_partials_entry *skep_partials_put(struct skep_partials *c,
                                                     const struct skep_partials_key *key,
                                                     struct skep_partial *p, uint64_t rows_examined);

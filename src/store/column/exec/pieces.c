@@ -18,6 +18,9 @@
  * in its key.  Their traces may reach over the piece's edges and out of the range: so the whole
  * segment's version is in the key then, else 0 where all rows of the piece are alive.
  *
+ * That the partials of so many pieces are too large to be kept is remembered, too: the next time
+ * nothing is put aside for each.
+ *
  * I1  what a key says decides the rows behind the partial.
  * I2  morsels of the pieces come before all others: a worker changes from a partial of one piece to
  *     that of all else once.
@@ -145,9 +148,37 @@ struct skep_partials_key skep_x__piece_key(const struct skep_x_query *q,
                                       skep_buf_bytes(question)};
 }
 
+struct skep_partials_key skep_x__nothing_key(const struct skep_x_query *q)
+{
+    q->keep->question.n = q->keep->question_bytes;
+    return (struct skep_partials_key){0, q->keep->n_able, skep_buf_bytes(&q->keep->question)};
+}
+
+static bool known_too_large(struct skep_x_query *q)
+{
+    struct skep_partials_key key = skep_x__nothing_key(q);
+    const struct skep_partials_entry *e = skep_partials_get(q->partials, &key);
+    if (e)
+        skep_partials_let_go(q->partials, e);
+    return e != NULL;
+}
+
+/* All rows are those of no piece. */
+static void no_pieces(struct skep_x_keep *k)
+{
+    for (uint32_t i = 0; i < k->n; i++) {
+        k->pieces[i].groups = 0;
+        k->pieces[i].whole = false;
+    }
+}
+
 static void look(struct skep_x_query *q)
 {
     struct skep_x_keep *k = q->keep;
+    for (uint32_t i = 0; i < k->n; i++)
+        k->n_able += k->pieces[i].groups != 0;
+    if (k->n_able > 1 && known_too_large(q))
+        no_pieces(k);
     for (uint32_t i = 0; i < k->n; i++) {
         struct skep_x_piece *p = &k->pieces[i];
         if (p->groups == 0)
@@ -155,7 +186,6 @@ static void look(struct skep_x_query *q)
         struct skep_partials_key key = skep_x__piece_key(q, p);
         p->able = true;
         p->hit = skep_partials_get(q->partials, &key);
-        k->n_able++;
     }
 }
 
@@ -254,10 +284,7 @@ skep_rc skep_x__keep_planned(struct skep_x_query *q, skep_err *err)
 {
     struct skep_x_keep *k = q->keep;
     if (q->n_rels > 0 && q->damaged) /* which rows are of cut traces is not known */
-        for (uint32_t i = 0; i < k->n; i++) {
-            k->pieces[i].groups = 0;
-            k->pieces[i].whole = false;
-        }
+        no_pieces(k);
     if (q->n_rels > 0) {
         look(q);
         SKEP_TRY(related(q, err));
