@@ -402,7 +402,7 @@ enum { TICK_NS = 1000000000, STEADY_ROWS = 1280, STEADY_GROUP = 20, STEADY_PIECE
 
 /* A row a tick in one segment of 64 row groups, which are four pieces; `odd` ticks, if it is not 0,
  * lies one in the middle from where it should be. */
-static struct ref_store steady(int64_t odd, struct skep_cache *cache)
+static struct skep_rowset *steady_segment(int64_t odd, uint64_t seq, struct skep_cache *cache)
 {
     struct skep_batch *b = skep_batch_new(NULL, REF_T0);
     for (uint32_t i = 0; i < STEADY_ROWS; i++) {
@@ -413,14 +413,29 @@ static struct ref_store steady(int64_t odd, struct skep_cache *cache)
         b->span_id[row] = i + 1;
         memcpy(b->trace_id[row].b + 8, &id, 8);
     }
-    struct skep_rowset *part = ref_part(b, 1);
+    struct skep_rowset *part = ref_part(b, seq);
     struct skep_segment_source src = {part, NULL};
     struct skep_rowset *rs = ref_segment("/tmp", cache, &src, 1, SKEP_LAYOUT_SPANS, STEADY_GROUP);
-    struct ref_store s;
-    ref_store_init(&s, ref_snapshot(&rs, NULL, 1), NULL);
     skep_rowset_unref(part);
     skep_batch_free(b);
+    return rs;
+}
+
+/* n such segments. */
+static struct ref_store steady_ones(unsigned n, int64_t odd, struct skep_cache *cache)
+{
+    struct skep_rowset *sets[2];
+    struct ref_store s;
+    assert_true(n <= 2);
+    for (unsigned i = 0; i < n; i++)
+        sets[i] = steady_segment(odd, i + 1, cache);
+    ref_store_init(&s, ref_snapshot(sets, NULL, n), NULL);
     return s;
+}
+
+static struct ref_store steady(int64_t odd, struct skep_cache *cache)
+{
+    return steady_ones(1, odd, cache);
 }
 
 /* Asks without and with what is kept; how many pieces were found. */
@@ -466,19 +481,19 @@ static void kept_partials_of_a_segment_that_is_cut(void **state)
     skep_cache_free(cache);
 }
 
-/* Partials that are too large together are not made a second time for each piece. */
-static void kept_partials_that_are_too_large(void **state)
+/* Partials that are too large together are not made a second time for each piece: of one segment
+ * that the range cuts, of two that lie wholly inside. */
+static void too_large_together(unsigned n_sets, int64_t from)
 {
-    (void)state;
     struct skep_cache *cache = skep_cache_new(NULL, 1 << 20);
-    struct ref_store s = steady(0, cache);
+    struct ref_store s = steady_ones(n_sets, 0, cache);
     struct skep_partials *partials = skep_partials_new(NULL, 8 * 20000);
     struct skep_partials_stats stats;
     struct skep_agg distinct = {.op = SKEP_AGG_COUNT_DISTINCT,
                                 .field = {.name = SKEP_STR("trace.trace_id")}};
     struct skep_field_ref group = distinct.field;
     struct skep_plan p = {.kind = SKEP_PLAN_AGGREGATE,
-                          .range = {REF_T0 + 1, REF_T0 + INT64_C(2) * STEADY_ROWS * TICK_NS},
+                          .range = {from, REF_T0 + INT64_C(2) * STEADY_ROWS * TICK_NS},
                           .groups = &group,
                           .n_groups = 1,
                           .aggs = &distinct,
@@ -493,6 +508,13 @@ static void kept_partials_that_are_too_large(void **state)
     skep_partials_free(partials);
     skep_snapshot_unref(s.snap);
     skep_cache_free(cache);
+}
+
+static void kept_partials_that_are_too_large(void **state)
+{
+    (void)state;
+    too_large_together(1, REF_T0 + 1);
+    too_large_together(2, REF_T0);
 }
 
 /* One row of another time costs its row group, not the segment. */

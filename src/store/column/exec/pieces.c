@@ -28,6 +28,7 @@
  * Threads: all on the calling thread but piece_of. */
 #include "store/column/exec/keep.h"
 
+#include "base/assert.h"
 #include "base/mem.h"
 
 enum { PIECE_BLOCKS = SKEP_X_PIECE_GROUPS * SKEP_X_MORSEL_BLOCKS };
@@ -42,6 +43,7 @@ uint32_t skep_x__piece_of(const struct skep_x_query *q, uint32_t set, uint64_t b
     if (k->pieces[at].whole)
         return at;
     at += group / SKEP_X_PIECE_GROUPS;
+    skep_assert(at < k->first[set + 1]);
     return k->pieces[at].groups >> group % SKEP_X_PIECE_GROUPS & 1 ? at : k->n;
 }
 
@@ -163,13 +165,16 @@ static bool known_too_large(struct skep_x_query *q)
     return e != NULL;
 }
 
-/* All rows are those of no piece. */
-static void no_pieces(struct skep_x_keep *k)
+/* All rows are those of no piece: no set has any.  What is listed stays, empty, and so does k->n,
+ * behind which the rest stands. */
+static void no_pieces(const struct skep_x_query *q)
 {
+    struct skep_x_keep *k = q->keep;
     for (uint32_t i = 0; i < k->n; i++) {
         k->pieces[i].groups = 0;
         k->pieces[i].whole = false;
     }
+    memset(k->first, 0, (q->snap->n + 1) * sizeof *k->first);
 }
 
 static void look(struct skep_x_query *q)
@@ -178,7 +183,7 @@ static void look(struct skep_x_query *q)
     for (uint32_t i = 0; i < k->n; i++)
         k->n_able += k->pieces[i].groups != 0;
     if (k->n_able > 1 && known_too_large(q))
-        no_pieces(k);
+        no_pieces(q);
     for (uint32_t i = 0; i < k->n; i++) {
         struct skep_x_piece *p = &k->pieces[i];
         if (p->groups == 0)
@@ -282,9 +287,8 @@ static skep_rc related(struct skep_x_query *q, skep_err *err)
 
 skep_rc skep_x__keep_planned(struct skep_x_query *q, skep_err *err)
 {
-    struct skep_x_keep *k = q->keep;
     if (q->n_rels > 0 && q->damaged) /* which rows are of cut traces is not known */
-        no_pieces(k);
+        no_pieces(q);
     if (q->n_rels > 0) {
         look(q);
         SKEP_TRY(related(q, err));
