@@ -351,14 +351,14 @@ static bool answers_yield(void *partials, uint64_t bytes)
 }
 
 /* Chunks and kept answers live on the same memory: up to a quarter of it together, of which answers
- * take at most half (with a quarter, ten million spans in several segments left no room for the
- * percentiles of 77 routes at 512 MB), of little memory a quarter; chunks that are in use come
- * before answers, answers before other chunks. */
+ * take at most a third, of little memory a quarter (percentiles of 77 routes over ten million spans
+ * need as much at 512 MB; with half of it, questions whose chunks left for answers took three times
+ * as long); chunks that are in use come before answers, answers before other chunks. */
 static void make_caches(struct skep_engine *e, uint64_t all)
 {
     e->cache = skep_cache_new(e->memory, all / 4);
     e->partials =
-        skep_partials_new(skep_cache_budget(e->cache), all < SMALL_BYTES ? all / 16 : all / 8);
+        skep_partials_new(skep_cache_budget(e->cache), all < SMALL_BYTES ? all / 16 : all / 12);
     skep_partials_live_with(e->partials, chunks_give_way, e->cache);
     skep_cache_invite(e->cache, answers_yield, e->partials);
 }
