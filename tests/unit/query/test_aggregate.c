@@ -584,6 +584,46 @@ static void kept_partials_beside_a_dead_row(void **state)
     skep_cache_free(cache);
 }
 
+/* A span that comes late makes a trace stand in two sets: its rows are no longer among those whose
+ * partial is kept, wherever in the segment they lie. */
+static void kept_partials_beside_a_late_span(void **state)
+{
+    (void)state;
+    enum { LATE_GROUP = 37 };
+    for (int cut = 0; cut < 2; cut++) {
+        struct skep_cache *cache = skep_cache_new(NULL, 1 << 20);
+        struct ref_store s = steady(0, cache);
+        struct skep_partials *partials = skep_partials_new(NULL, 1 << 20);
+        struct skep_expr every = {.op = SKEP_EXPR_TRUE};
+        struct skep_expr *kids[] = {&every};
+        struct skep_expr rooted = {
+            .op = SKEP_EXPR_RELATED, .relation = SKEP_REL_ROOT, .kids = kids, .n_kids = 1};
+        struct skep_agg count = {.op = SKEP_AGG_COUNT};
+        struct skep_plan p = {.kind = SKEP_PLAN_AGGREGATE,
+                              .range = {REF_T0 + cut, REF_T0 + INT64_C(2) * STEADY_ROWS * TICK_NS},
+                              .filter = &rooted,
+                              .aggs = &count,
+                              .n_aggs = 1};
+        assert_int_equal(ask_steady(&s, &p, partials), 0);
+        assert_int_equal(ask_steady(&s, &p, partials), cut ? STEADY_PIECES : 1);
+        uint64_t id = LATE_GROUP * STEADY_GROUP + 4;
+        struct skep_batch *b = skep_batch_new(NULL, REF_T0);
+        uint32_t row = skep_batch_row(b, SKEP_KIND_SPAN, REF_T0 + TICK_NS, SKEP_SOURCE_OTLP);
+        b->span_id[row] = 2 * STEADY_ROWS;
+        b->parent_id[row] = id;
+        memcpy(b->trace_id[row].b + 8, &id, 8);
+        struct skep_rowset *sets[] = {skep_rowset_ref(s.snap->sets[0].rowset), ref_part(b, 2)};
+        skep_snapshot_unref(s.snap);
+        s.snap = ref_snapshot(sets, NULL, 2);
+        assert_int_equal(ask_steady(&s, &p, partials), cut ? STEADY_PIECES - 1 : 0);
+        assert_int_equal(ask_steady(&s, &p, partials), cut ? STEADY_PIECES : 1);
+        skep_batch_free(b);
+        skep_partials_free(partials);
+        skep_snapshot_unref(s.snap);
+        skep_cache_free(cache);
+    }
+}
+
 /* More values than are computed once each: the others row by row, the same answer. */
 static void computed_of_many_integers(void **state)
 {
@@ -770,6 +810,7 @@ int main(void)
         cmocka_unit_test(kept_partials_that_are_too_large),
         cmocka_unit_test(kept_partials_beside_an_odd_row),
         cmocka_unit_test(kept_partials_beside_a_dead_row),
+        cmocka_unit_test(kept_partials_beside_a_late_span),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -117,8 +117,7 @@ static uint64_t cut_hash(const struct skep_x_query *q, const struct skep_x_piece
     uint64_t hash = 0;
     skep_x__cut_rows(q, p->set, &rows, &n);
     for (uint32_t i = 0; i < n; i++) {
-        uint32_t group = rows[i] / SKEP_ROW_GROUP_ROWS;
-        if (group / SKEP_X_PIECE_GROUPS == p->at && (p->groups >> group % SKEP_X_PIECE_GROUPS & 1))
+        if (holds(p, rows[i] / SKEP_ROW_GROUP_ROWS))
             hash = skep_hash_seed((skep_bytes){(const uint8_t *)&rows[i], sizeof rows[i]}, hash);
     }
     return hash;
