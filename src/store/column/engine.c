@@ -326,18 +326,25 @@ static const struct skep_store_ops column_ops = {
 
 /* The reserves: parts at their most, or nearly (admission.c, I1); a flush, which likes 17 MiB for a
  * row group and half of what its parts take for their order, and with less writes shorter row
- * groups; reading; merging, whose debt must not grow.  What is left is for whoever comes first. */
+ * groups; reading; merging, whose debt must not grow.  What is left is for whoever comes first.
+ * Together they are less than all there is: else a question would find the memory full before it
+ * meets its own limit, and be told to try again instead of what to narrow. */
 static void share_out(struct skep_engine *e, uint64_t all)
 {
-    uint64_t parts = 3 * e->part_limit_bytes, flush = e->part_limit_bytes + FLUSH_FIXED_BYTES;
+    bool small = all < SMALL_BYTES;
+    uint64_t parts = SKEP_MIN(3 * e->part_limit_bytes, small ? all / 5 * 2 : all / 16 * 7);
+    uint64_t flush =
+        SKEP_MIN(e->part_limit_bytes + FLUSH_FIXED_BYTES, small ? all / 4 : all / 10 * 3);
+    uint64_t cache = all / 8, merge = small ? all / 5 : all / 8;
+    skep_assert(parts + flush + cache + merge <= all);
     skep_budget_init(&e->ingest, "ingest", UINT64_MAX, e->memory);
-    skep_budget_reserve(&e->ingest, SKEP_MIN(parts, all / 16 * 7));
+    skep_budget_reserve(&e->ingest, parts);
     skep_budget_init(&e->parts, "parts", UINT64_MAX, &e->ingest);
     skep_budget_init(&e->pending, "pending", UINT64_MAX, &e->ingest);
     skep_budget_init(&e->flush, "flush", UINT64_MAX, e->memory);
-    skep_budget_reserve(&e->flush, SKEP_MIN(flush, all < SMALL_BYTES ? all / 4 : all / 10 * 3));
-    skep_cache_reserve(e->cache, all / 8);
-    skep_budget_reserve(&e->merge, all < SMALL_BYTES ? all / 5 : all / 8);
+    skep_budget_reserve(&e->flush, flush);
+    skep_cache_reserve(e->cache, cache);
+    skep_budget_reserve(&e->merge, merge);
 }
 
 static void chunks_give_way(void *cache, uint64_t bytes)
