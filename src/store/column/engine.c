@@ -332,10 +332,10 @@ static const struct skep_store_ops column_ops = {
 static void share_out(struct skep_engine *e, uint64_t all)
 {
     bool small = all < SMALL_BYTES;
-    uint64_t parts = SKEP_MIN(3 * e->part_limit_bytes, small ? all / 5 * 2 : all / 16 * 7);
+    uint64_t parts = SKEP_MIN(3 * e->part_limit_bytes, small ? all / 8 * 3 : all / 16 * 7);
     uint64_t flush =
         SKEP_MIN(e->part_limit_bytes + FLUSH_FIXED_BYTES, small ? all / 4 : all / 10 * 3);
-    uint64_t cache = all / 8, merge = small ? all / 5 : all / 8;
+    uint64_t cache = small ? all / 6 : all / 8, merge = small ? all / 6 : all / 8;
     skep_assert(parts + flush + cache + merge <= all);
     skep_budget_init(&e->ingest, "ingest", UINT64_MAX, e->memory);
     skep_budget_reserve(&e->ingest, parts);
