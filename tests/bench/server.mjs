@@ -74,10 +74,10 @@ export const tool = (name, ...args) => new Promise((resolve) => {
 // blast ends with 1 when bodies were refused: that is a figure here, not a failure.
 export const blast = async (s, file, ...more) => JSON.parse(await tool('blast', '127.0.0.1', String(s.port), file, '--connections', '8', ...more));
 
-// Let flushes and merges end: what came is flushed when it was quiet for half a minute; then the CPU stands
-// still for two seconds.
+// Let flushes and merges end: what came is flushed when it was quiet for half a minute (the server's own rows of each
+// minute may stay); then the CPU stands still for two seconds.
 export async function settle(s) {
-  for (let i = 0; i < 90 && (await status(s)).store.parts > 0; i++) await sleep(1000);
+  for (let i = 0; i < 90 && (await status(s)).store.part_bytes > 1e6; i++) await sleep(1000);
   for (let still = 0, cpu = -1; still < 4;) {
     await sleep(500);
     const now = proc(s).cpu;
@@ -108,6 +108,7 @@ export async function askAll(s, n = 15) {
     for (let i = 0; i <= n; i++) answers.push(await timed(wire, question, range));
     const refused = answers.filter((a) => a.refused).length; // quickly, mostly: it would pass for a fast answer
     asked.push({ name, first: answers[0].ms, warm: median(answers.slice(1).map((a) => a.ms)), cpu: (proc(s).cpu - cpu) / (n + 1) * 1000,
+      refused,
       rows: refused ? `${answers[n].rows}, ${refused} refused` : answers[n].rows, n });
   }
   wire.close();

@@ -2,6 +2,7 @@
 // Minutes of ingest at a fixed rate: does the server keep up with what it defers? Every minute: CPU, memory, parts,
 // rows behind in merging, and how long acknowledgements took, counted from when each body was due.
 // Data: gen, files that follow each other in time (seeds 43, 44, ..), made before the server starts.
+import { execFileSync } from 'node:child_process';
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { sleep } from '../e2e/support.mjs';
@@ -18,6 +19,7 @@ async function makeFiles(work, spans) {
     files.push(file);
     left -= n;
   }
+  execFileSync('sync'); // else the server's syncs wait for the writing back of these files
   return files;
 }
 
