@@ -35,6 +35,10 @@ struct world {
     uint64_t seed;
     struct row *rows; /* the tag is the index */
     size_t n;
+    struct predicate {            /* what the newest rows are asked for again and again */
+        int64_t tag_from, tag_to; /* [from, to) */
+        int dataset, kind;        /* -1: any */
+    } again;
     uint64_t steps, deletes, killed, merges, restarts, cuts, doubts, superseded;
 };
 
@@ -70,11 +74,6 @@ static void settle(struct world *w, size_t i)
             other->is = SUPERSEDED;
     }
 }
-
-struct predicate {
-    int64_t tag_from, tag_to; /* [from, to) */
-    int dataset, kind;        /* -1: any */
-};
 
 static bool matches(const struct world *w, const struct predicate *p, size_t i)
 {
@@ -253,6 +252,49 @@ static void expect_answer(struct world *w)
     skep_arena_done(&arena);
 }
 
+/* The newest of the rows that pass, by time and then as they came: the same question for some
+ * steps, so that it is answered out of what was kept of it before rows came and died, and were
+ * written elsewhere. */
+static void expect_newest(struct world *w)
+{
+    struct skep_arena arena;
+    skep_arena_init(&arena, "model", NULL);
+    struct skep_plan plan;
+    if (rnd_below(&w->r, 16) == 0 || w->again.tag_to == 0)
+        w->again = random_predicate(w);
+    plan_of(&arena, &w->again, &plan);
+    plan.limit = 1 + rnd_below(&w->r, 8);
+    struct skep_run_opts opts = {.arena = &arena};
+    struct skep_answer a = {0};
+    skep_err err;
+    CHECK(w, skep_store_run(w->s, &plan, &opts, &a, &err) == SKEP_OK);
+    const struct row *last = NULL;
+    for (size_t k = 0; k < a.rows.n; k++) {
+        const struct row *best = NULL; /* the next of the list */
+        for (size_t i = 0; i < w->n; i++) {
+            const struct row *x = &w->rows[i];
+            bool before =
+                !last || x->time_ns < last->time_ns || (x->time_ns == last->time_ns && x < last);
+            if (x->is == LIVE && matches(w, &w->again, i) && before &&
+                (!best || x->time_ns >= best->time_ns))
+                best = x;
+        }
+        CHECK(w, best != NULL);
+        const struct skep_row *row = &a.rows.rows[k];
+        int64_t tag = -1;
+        for (unsigned f = 0; f < row->n_fields; f++)
+            if (skep_str_eq(row->fields[f].name, SKEP_STR("tag")))
+                tag = row->fields[f].value.i;
+        CHECK(w, tag == best - w->rows);
+        last = best;
+    }
+    uint64_t n = 0;
+    for (size_t i = 0; i < w->n; i++)
+        n += w->rows[i].is == LIVE && matches(w, &w->again, i);
+    CHECK(w, a.rows.n == SKEP_MIN(n, plan.limit) && a.rows.more == (n > plan.limit));
+    skep_arena_done(&arena);
+}
+
 /* A trace by its id has all its live rows, wherever they lie. */
 static void expect_trace(struct world *w)
 {
@@ -283,6 +325,7 @@ static void expect_same(struct world *w)
     CHECK(w, same_rows(w));
     expect_counts(w);
     expect_answer(w);
+    expect_newest(w);
     expect_trace(w);
 }
 

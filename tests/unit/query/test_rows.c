@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Everything that is not an aggregate, over every layout of the same rows: rows with filters,
- * columns and cursors, tail order, traces, single rows, summaries, field and dataset lists. */
+ * columns and cursors, tail order, traces, single rows, summaries, field and dataset lists; and
+ * rows out of what was kept of questions before. */
 #include <cmocka.h>
 #include <math.h>
 #include <stdio.h>
@@ -9,6 +10,9 @@
 #include "base/mem.h"
 #include "os/thread.h"
 #include "plan/compare.h"
+#include "store/column/cache.h"
+#include "store/column/exec.h"
+#include "store/column/live.h"
 #include "support/instrumented.h"
 #include "support/refquery.h"
 #include "support/rowdump.h"
@@ -162,10 +166,14 @@ static void rows_pages(void **state)
         {.name = SKEP_STR("trace.trace_id")}, {.name = SKEP_STR("absent")},
         {.name = SKEP_STR("meta.row_id")},    {.name = SKEP_STR("num")}};
     struct skep_pool *pool = skep_pool_new("test", 3);
+    uint64_t evicted = 0;
     for (uint64_t seed = 1; seed <= 6; seed++) {
         struct rnd r = {seed * 77};
+        struct skep_partials *partials = skep_partials_new(NULL, seed % 2 ? 8 << 20 : 32 << 10);
         struct ref_world w;
         ref_world_make(&w, &r, seed == 6 ? 1500 : 80, pool);
+        for (unsigned s = 4; s < REF_STORES; s++) /* those with segments */
+            w.stores[s].partials = partials;
         for (unsigned i = 0; i < skep_tries(12); i++) {
             struct skep_arena a;
             skep_arena_init(&a, "plan", NULL);
@@ -183,11 +191,235 @@ static void rows_pages(void **state)
             }
             for (unsigned s = 0; s < REF_STORES; s++)
                 expect_pages(&w, &w.stores[s], p);
+            /* The same filter again, in another order, of another range: partly out of what was
+             * kept. */
+            p.oldest_first = !p.oldest_first;
+            p.range.start_ns += rnd_below(&r, 2) * INT64_C(20000000000);
+            p.limit += 7;
+            for (unsigned s = 4; s < REF_STORES && p.range.start_ns < p.range.end_ns; s++)
+                expect_pages(&w, &w.stores[s], p);
             skep_arena_done(&a);
         }
+        struct skep_partials_stats stats;
+        skep_partials_stats(partials, &stats);
+        assert_true(stats.hits > 0);
+        evicted += stats.evicted;
         ref_world_done(&w);
+        skep_partials_free(partials);
     }
+    assert_true(evicted > 0);
     skep_pool_free(pool);
+}
+
+/* Each row a second later, as one segment of 50 row groups of 40; every 30th failed. */
+enum { FEW_ROWS = 2000, FEW_GROUP = 40, FEW_EVERY = 30 };
+
+static struct skep_batch *few_failed(void)
+{
+    struct skep_batch *b = skep_batch_new(NULL, REF_T0);
+    for (uint32_t i = 0; i < FEW_ROWS; i++) {
+        int64_t t = REF_T0 + i * INT64_C(1000000000);
+        uint32_t row = skep_batch_row(b, SKEP_KIND_SPAN, t, SKEP_SOURCE_OTLP);
+        uint64_t id = i + 1;
+        b->span_id[row] = id;
+        b->status[row] = i % FEW_EVERY ? SKEP_STATUS_OK : SKEP_STATUS_ERROR;
+        memcpy(b->trace_id[row].b + 8, &id, 8);
+        b->name[row] = skep_batch_intern(b, i % 4 ? SKEP_STR("get") : SKEP_STR("put"));
+        char text[24];
+        int n = snprintf(text, sizeof text, "u-%u", i);
+        skep_batch_put(b, SKEP_SCOPE_ATTRIBUTE, SKEP_STR("user"),
+                       (skep_value){.type = SKEP_TYPE_STRING, .s = {text, (size_t)n}});
+        skep_batch_put(b, SKEP_SCOPE_ATTRIBUTE, SKEP_STR("num"),
+                       (skep_value){.type = SKEP_TYPE_DOUBLE, .f = i / 7.0});
+    }
+    return b;
+}
+
+/* A store of it, and the batch as what is expected of it. */
+struct few {
+    struct skep_cache *cache;
+    struct skep_batch *batch;
+    bool *dead;
+    struct ref_world w; /* `data` alone */
+    struct ref_store s;
+    struct skep_partials *partials;
+};
+
+static struct few few_make(uint64_t partials_bytes, uint32_t group_rows)
+{
+    struct few f = {.cache = skep_cache_new(NULL, 8 << 20),
+                    .batch = few_failed(),
+                    .dead = skep_alloc_n(bool, FEW_ROWS),
+                    .partials = skep_partials_new(NULL, partials_bytes)};
+    struct skep_rowset *part = ref_part(f.batch, 1);
+    struct skep_segment_source src = {part, NULL};
+    struct skep_rowset *rs = ref_segment("/tmp", f.cache, &src, 1, SKEP_LAYOUT_SPANS, group_rows);
+    skep_rowset_unref(part);
+    ref_store_init(&f.s, ref_snapshot(&rs, NULL, 1), NULL);
+    f.s.partials = f.partials;
+    return f;
+}
+
+static void few_done(struct few *f)
+{
+    skep_snapshot_unref(f->s.snap);
+    skep_partials_free(f->partials);
+    skep_cache_free(f->cache);
+    skep_batch_free(f->batch);
+    skep_free(f->dead);
+}
+
+static const skep_value yes = {.type = SKEP_TYPE_BOOL, .b = true};
+static const struct skep_expr failed = {
+    .op = SKEP_EXPR_TEST,
+    .test = {.field = {.name = {"error", 5}}, .op = SKEP_CMP_EQ, .values = &yes, .n_values = 1}};
+
+/* The answer to the plan is what it must be; how many chunks were looked for. */
+static uint64_t few_ask(struct few *f, const struct skep_plan *p)
+{
+    uint64_t hits, misses, hits2, misses2;
+    size_t n = 0;
+    f->w.data = (struct ref_data){.batches = &f->batch, .n = 1, .dead = &f->dead};
+    ref_traces_make(&f->w.data);
+    struct place *want = expected(&f->w.data, p, &n);
+    struct skep_arena a;
+    skep_arena_init(&a, "few", NULL);
+    skep_cache_lookups(f->cache, &hits, &misses);
+    struct skep_answer ret = run(&f->s, p, &a);
+    skep_cache_lookups(f->cache, &hits2, &misses2);
+    assert_int_equal(ret.rows.n, SKEP_MIN(n, p->limit));
+    assert_int_equal(ret.rows.more, n > p->limit);
+    for (size_t i = 0; i < ret.rows.n; i++)
+        expect_row(&f->w.data, p, &ret.rows.rows[i], &want[i]);
+    skep_arena_done(&a);
+    skep_free(want);
+    ref_traces_done(&f->w.data);
+    return hits2 + misses2 - hits - misses;
+}
+
+static const struct skep_plan newest = {
+    .kind = SKEP_PLAN_ROWS, .range = {0, INT64_MAX}, .filter = &failed, .limit = 20};
+
+/* Asked again, no column is opened; other questions with that filter find the rows the same way,
+ * and read what they show of them. */
+static void known_rows_are_not_looked_for(void **state)
+{
+    (void)state;
+    static const struct skep_field_ref user[] = {{.name = SKEP_STR("user")}},
+                                       num[] = {{.name = SKEP_STR("num")}};
+    struct few f = few_make(1 << 20, FEW_GROUP);
+    struct skep_plan p = newest;
+    uint64_t first = few_ask(&f, &p);
+    assert_true(first > 0);
+    assert_int_equal(few_ask(&f, &p), 0);
+    p.limit = 5;
+    assert_int_equal(few_ask(&f, &p), 0);
+    p.range.end_ns = REF_T0 + (FEW_ROWS - 3) * INT64_C(1000000000); /* cuts a block that is known */
+    assert_int_equal(few_ask(&f, &p), 0);
+    p.columns = user;
+    p.n_columns = 1;
+    uint64_t shown = few_ask(&f, &p);
+    assert_true(shown > 0 && shown < first / 4);
+    assert_int_equal(few_ask(&f, &p), 0);
+    p.columns = num;
+    assert_true(few_ask(&f, &p) > 0);
+    assert_int_equal(few_ask(&f, &p), 0);
+    /* The oldest are in row groups where nobody looked yet. */
+    p = newest;
+    p.oldest_first = true;
+    assert_true(few_ask(&f, &p) > 0);
+    assert_int_equal(few_ask(&f, &p), 0);
+    few_done(&f);
+}
+
+/* What a range leaves out of a block is not taken for rows that do not pass. */
+static void known_rows_of_a_block_that_is_cut(void **state)
+{
+    (void)state;
+    for (int64_t s = 1; s < FEW_GROUP + FEW_EVERY; s += 3) {
+        struct few f = few_make(1 << 20, FEW_GROUP);
+        struct skep_plan p = newest;
+        p.range.end_ns = REF_T0 + (FEW_ROWS - s) * INT64_C(1000000000);
+        (void)few_ask(&f, &p);
+        p.range.start_ns = p.range.end_ns - 50 * INT64_C(1000000000);
+        (void)few_ask(&f, &p);
+        p.range = newest.range;
+        (void)few_ask(&f, &p);
+        assert_int_equal(few_ask(&f, &p), 0);
+        few_done(&f);
+    }
+}
+
+/* Blocks that a question did not come to are not known. */
+static void known_rows_of_some_blocks(void **state)
+{
+    (void)state;
+    struct few f = few_make(1 << 20, SKEP_ROW_GROUP_ROWS); /* one row group of two blocks */
+    struct skep_plan p = newest;
+    p.limit = 3;
+    for (int way = 0; way < 2; way++) {
+        assert_true(few_ask(&f, &p) > 0);
+        assert_int_equal(few_ask(&f, &p), 0);
+        p.oldest_first = true;
+    }
+    p = newest;
+    p.limit = FEW_ROWS; /* both are known, of the rows six were shown */
+    assert_true(few_ask(&f, &p) > 0);
+    assert_int_equal(few_ask(&f, &p), 0);
+    few_done(&f);
+}
+
+/* A row that dies is not shown again; the others of its row group are looked for once more. */
+static void known_rows_follow_deletes(void **state)
+{
+    (void)state;
+    struct few f = few_make(1 << 20, FEW_GROUP);
+    struct skep_rowset *rs = f.s.snap->sets[0].rowset;
+    for (uint32_t i = FEW_ROWS - FEW_ROWS % FEW_EVERY; i > FEW_ROWS / 2; i -= 3 * FEW_EVERY) {
+        struct skep_mask m;
+        uint64_t killed = 0;
+        (void)few_ask(&f, &newest);
+        skep_mask_init(&m, rs); /* traces of one span: rows are in order of time */
+        skep_mask_add(&m, (uint64_t)(i / FEW_GROUP) * SKEP_ROW_GROUP_ROWS + i % FEW_GROUP);
+        struct skep_live *live =
+            skep_live_kill(f.s.snap->sets[0].live, &m, SKEP_DEATH_DELETED, &killed);
+        skep_mask_done(&m);
+        assert_int_equal(killed, 1);
+        f.dead[i] = true;
+        struct skep_rowset *set = skep_rowset_ref(rs);
+        struct skep_snapshot *snap = ref_snapshot(&set, &live, 1);
+        skep_snapshot_unref(f.s.snap);
+        f.s.snap = snap;
+        assert_true(few_ask(&f, &newest) > 0);
+        assert_int_equal(few_ask(&f, &newest), 0);
+    }
+    few_done(&f);
+}
+
+/* With no room for it nothing is kept, and the answer is the same; where many rows pass, only what
+ * was shown is. */
+static void known_rows_that_are_too_many(void **state)
+{
+    (void)state;
+    struct few f = few_make(2000, FEW_GROUP);
+    struct skep_partials_stats stats;
+    assert_true(few_ask(&f, &newest) > 0);
+    assert_true(few_ask(&f, &newest) > 0);
+    skep_partials_stats(f.partials, &stats);
+    assert_true(stats.bytes <= 2000);
+    few_done(&f);
+    static const skep_value get = {.type = SKEP_TYPE_STRING, .s = {"get", 3}};
+    static const struct skep_expr gets = {
+        .op = SKEP_EXPR_TEST,
+        .test = {.field = {.name = {"name", 4}}, .op = SKEP_CMP_EQ, .values = &get, .n_values = 1}};
+    f = few_make(1 << 20, FEW_ROWS / 2);
+    struct skep_plan p = newest;
+    p.filter = &gets;
+    for (p.limit = 1; p.limit < FEW_ROWS; p.limit *= 3) {
+        assert_true(few_ask(&f, &p) > 0);
+        assert_true(few_ask(&f, &p) > 0);
+    }
+    few_done(&f);
 }
 
 static void one_trace(struct ref_world *w, struct ref_store *s, const skep_trace_id *id)
@@ -456,6 +688,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_pages),
+        cmocka_unit_test(known_rows_are_not_looked_for),
+        cmocka_unit_test(known_rows_of_a_block_that_is_cut),
+        cmocka_unit_test(known_rows_of_some_blocks),
+        cmocka_unit_test(known_rows_follow_deletes),
+        cmocka_unit_test(known_rows_that_are_too_many),
         cmocka_unit_test(traces_and_rows),
         cmocka_unit_test(summaries),
         cmocka_unit_test(lists),

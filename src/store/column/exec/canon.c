@@ -12,11 +12,17 @@
  *   group   field, on, u32 cases, each
  *   agg     u8 op, group, u32 first aggregate with the same filter, filter, parameters
  *
+ * Of ROWS what its filter asks is written in the same way, and what its rows show:
+ *
+ *   u64 -1, dataset, computed, filter
+ *   u64 -2, u8 raw, u8 bare, u8 only_present, computed, u32 columns, each: name
+ *
  * What only matters to the answer (orders, havings, limit, names, max_cells) and the range stay
  * out.  Which aggregates share one filter stands in it, because that decides which states there
  * are (agg/partial.c).
  *
  * I1  different bytes for plans whose partials could differ: every variable part has its length.
+ * I2  the three kinds begin differently: granularities are not negative.
  *
  * Threads: any. */
 #include "store/column/exec/partials.h"
@@ -159,5 +165,30 @@ bool skep_partials_question(const struct skep_plan *plan, struct skep_buf *out)
     skep_buf_u64(out, plan->n_only_groups);
     for (size_t i = 0; i < plan->n_only_groups * plan->n_groups && !out->bad; i++)
         put_value(out, &plan->only_groups[i]);
+    return !out->bad;
+}
+
+enum { FILTER = -1, COLUMNS = -2 }; /* I2 */
+
+bool skep_partials_filter(const struct skep_plan *plan, struct skep_buf *out)
+{
+    struct shared s = {.n = 0};
+    skep_buf_u64(out, (uint64_t)(int64_t)FILTER);
+    put_text(out, plan->dataset);
+    put_computed(out, plan);
+    put_expr(out, &s, plan->filter);
+    return !out->bad;
+}
+
+bool skep_partials_columns(const struct skep_plan *plan, struct skep_buf *out)
+{
+    skep_buf_u64(out, (uint64_t)(int64_t)COLUMNS);
+    skep_buf_u8(out, plan->raw);
+    skep_buf_u8(out, plan->bare);
+    skep_buf_u8(out, plan->only_present);
+    put_computed(out, plan);
+    skep_buf_u32(out, plan->n_columns);
+    for (unsigned i = 0; i < plan->n_columns; i++)
+        put_text(out, plan->columns[i].name);
     return !out->bad;
 }

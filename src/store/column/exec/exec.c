@@ -58,6 +58,7 @@ struct skep_x_ctx *skep_x__ctx_new(struct skep_x_query *q)
 static void ctx_free(struct skep_x_ctx *c)
 {
     skep_x__relate_ctx_done(c);
+    skep_x__known_done(c);
     skep_x__aggregate_done(c);
     skep_x__computed_done(c);
     skep_x__unbind(c);
@@ -136,6 +137,21 @@ skep_rc skep_x__tick(struct skep_x_ctx *c, skep_err *err)
                : SKEP_OK;
 }
 
+static skep_rc look_at(struct skep_x_ctx *c, const struct skep_x_morsel *m, skep_x_morsel_fn *fn,
+                       skep_err *err)
+{
+    c->slice_ns = skep_os_real()->mono_ns(skep_os_real());
+    skep_x__turns_reset(c);
+    SKEP_TRY(skep_x__bind(c, m->set, err));
+    if (ruled_out(c, m)) {
+        skep_x__known_none(c, m);
+        return SKEP_OK;
+    }
+    if (c->q->n_rels > 0)
+        SKEP_TRY(skep_x__relate_morsel(c, m, err));
+    return fn(c, m, err);
+}
+
 static void run_one(void *arg, unsigned i)
 {
     struct run *run = arg;
@@ -151,15 +167,13 @@ static void run_one(void *arg, unsigned i)
     skep_mutex_unlock(&q->mu);
 
     const struct skep_x_morsel *m = &q->morsels[i];
-    c->slice_ns = skep_os_real()->mono_ns(skep_os_real());
-    skep_x__turns_reset(c);
     skep_err err = {.rc = SKEP_OK};
-    skep_rc rc = skep_x__bind(c, m->set, &err);
-    bool looked_at = rc == SKEP_OK && !ruled_out(c, m);
-    if (looked_at && q->n_rels > 0)
-        rc = skep_x__relate_morsel(c, m, &err);
-    if (looked_at && rc == SKEP_OK)
-        rc = run->fn(c, m, &err);
+    skep_rc rc = SKEP_OK;
+    bool done = false;
+    if (q->early)
+        rc = q->early(c, m, &done, &err);
+    if (rc == SKEP_OK && !done)
+        rc = look_at(c, m, run->fn, &err);
 
     skep_mutex_lock(&q->mu);
     if (skep_x__is_damage(rc)) {
@@ -416,6 +430,7 @@ static void query_done(struct skep_x_query *q)
     skep_free(q->names);
     skep_free(q->tests);
     skep_free(q->compiled);
+    skep_buf_done(&q->filter_key);
     skep_arena_done(&q->arena);
     skep_mutex_done(&q->mu);
 }

@@ -228,6 +228,7 @@ struct skep_x_morsel {
     uint32_t set;
     enum skep_x_only only;
     uint64_t block, end; /* blocks */
+    int64_t edge_ns;     /* ROWS: its end of the time asked for */
 };
 
 struct skep_x_cache_entry {
@@ -292,6 +293,7 @@ struct skep_x_ctx {
     uint32_t cell_bucket;
     struct skep_x_hit *hits;
     size_t n_hits, cap_hits;
+    struct skep_x_known *known;       /* ROWS: of the morsel's row group */
     void *extra;                      /* of one kind of plan */
     struct skep_x_cut *cut;           /* where rows of cut traces are looked up */
     struct skep_x_window *window;     /* relations of the morsel's rows; NULL = none asked for */
@@ -346,6 +348,11 @@ struct skep_x_query {
     struct skep_x_keep *keep;       /* AGGREGATE */
     struct skep_x_shards *shards;   /* AGGREGATE */
     uint64_t rows_kept;             /* rows behind the kept partials of the answer */
+    /* ROWS: before the morsel's rowset is bound; done: there is nothing more to look at in it. */
+    skep_rc (*early)(struct skep_x_ctx *c, const struct skep_x_morsel *m, bool *ret_done,
+                     skep_err *err);
+    bool knows;                 /* which rows pass is kept ... */
+    struct skep_buf filter_key; /* ... of this filter */
 };
 
 /* A field that lists and rows leave out unless the plan wants it. */
@@ -557,6 +564,42 @@ SKEP_NODISCARD skep_rc skep_x__keep_spill(struct skep_x_ctx *c, skep_err *err);
 SKEP_NODISCARD skep_rc skep_x__keep_finish(struct skep_x_query *q, struct skep_answer *ret,
                                            bool *ret_again, skep_err *err);
 void skep_x__keep_done(struct skep_x_query *q);
+
+/* -- known.c -- */
+/* Which rows pass the plan's filter may be kept: after compiling, before there are contexts. */
+void skep_x__known_plan(struct skep_x_query *q);
+/* A worker begins a morsel: what is known of its row group, *ret[*ret_n] of any of its blocks, good
+ * until it leaves. */
+void skep_x__known_enter(struct skep_x_ctx *c, const struct skep_x_morsel *m,
+                         const struct skep_x_hit **ret, unsigned *ret_n);
+/* Are all rows of the block that pass among them?  *ret_ruled_out: it was never looked at. */
+bool skep_x__known(const struct skep_x_ctx *c, uint64_t block, bool *ret_ruled_out);
+/* n rows of the current block pass: are they to be added, all of them? */
+bool skep_x__known_wants(struct skep_x_ctx *c, unsigned n);
+void skep_x__known_add(struct skep_x_ctx *c, const struct skep_x_hit *h);
+/* No row of the morsel passes; it ends. */
+void skep_x__known_none(struct skep_x_ctx *c, const struct skep_x_morsel *m);
+/* The morsel was looked at without an error: what was added is kept. */
+void skep_x__known_leave(struct skep_x_ctx *c);
+void skep_x__known_done(struct skep_x_ctx *c);
+
+/* -- kept_rows.c -- */
+struct skep_x_kept_rows {
+    struct skep_x_query *q;
+    bool able;
+    struct skep_buf key;
+    size_t columns_bytes; /* of it */
+};
+/* Before an answer of n rows is made. */
+void skep_x__kept_rows_begin(struct skep_x_kept_rows *k, struct skep_x_query *q, size_t n);
+void skep_x__kept_rows_done(struct skep_x_kept_rows *k);
+/* What is kept of the row there, held: skep_partials_let_go; NULL = nothing. */
+const struct skep_partials_entry *skep_x__kept_row(struct skep_x_kept_rows *k,
+                                                   const struct skep_x_hit *hit);
+/* The row of what is kept, copied to to[kept.n], aligned as any type. */
+struct skep_row skep_x__kept_row_read(skep_bytes kept, uint8_t *to);
+void skep_x__keep_row(struct skep_x_kept_rows *k, const struct skep_x_hit *hit,
+                      const struct skep_row *row);
 
 /* -- shards.c -- */
 void skep_x__shards_new(struct skep_x_query *q);

@@ -5,6 +5,8 @@
  * stand in the answer's order.  Interned lists are turned into fields once a (rowset, list) and
  * copied as pointers.
  *
+ * Rows that were shown before may be kept as they were (kept_rows.c); the others are then.
+ *
  * I1  Nothing in the answer points into a rowset, which may go away: all is copied to opts->arena
  * (names of columns asked for are the plan's). I2  A block that cannot be read takes its rows out
  * of the answer and marks it incomplete.
@@ -408,6 +410,44 @@ static skep_rc fill_all(struct fill *f, size_t n, skep_err *err)
     return SKEP_OK;
 }
 
+/* Rows that are kept are copied; the others' hits are f->order[*ret_n]. */
+static skep_rc fill_kept(struct fill *f, struct skep_x_kept_rows *k, size_t n, size_t *ret_n,
+                         skep_err *err)
+{
+    *ret_n = 0;
+    for (size_t i = 0; i < n; i++) {
+        const struct skep_partials_entry *e = skep_x__kept_row(k, &f->hits[i]);
+        if (!e) {
+            f->order[(*ret_n)++] = (uint32_t)i;
+            continue;
+        }
+        uint8_t *p = answer_alloc(f, e->bytes.n);
+        if (p)
+            f->rows[i] = skep_x__kept_row_read(e->bytes, p);
+        skep_partials_let_go(f->q->partials, e);
+        if (!p)
+            return no_memory(err);
+    }
+    return SKEP_OK;
+}
+
+static skep_rc fill_rows(struct fill *f, size_t n, skep_err *err)
+{
+    struct skep_x_kept_rows kept;
+    size_t n_left = 0;
+    skep_x__kept_rows_begin(&kept, f->q, n);
+    skep_rc rc = fill_kept(f, &kept, n, &n_left, err);
+    if (rc == SKEP_OK && n_left > 0) {
+        qsort_r(f->order, n_left, sizeof *f->order, by_place, f);
+        rc = fill_all(f, n_left, err);
+    }
+    for (size_t k = 0; k < n_left && rc == SKEP_OK; k++)
+        if (!f->bad[f->order[k]])
+            skep_x__keep_row(&kept, &f->hits[f->order[k]], &f->rows[f->order[k]]);
+    skep_x__kept_rows_done(&kept);
+    return rc;
+}
+
 skep_rc skep_x__fill(struct skep_x_query *q, const struct skep_x_hit *hits, size_t n,
                      struct skep_rows *ret, skep_err *err)
 {
@@ -418,13 +458,8 @@ skep_rc skep_x__fill(struct skep_x_query *q, const struct skep_x_hit *hits, size
     f.bad = answer_alloc(&f, (n + 1) * sizeof *f.bad);
     f.order = answer_alloc(&f, (n + 1) * sizeof *f.order);
     skep_rc rc = f.rows && f.bad && f.order ? SKEP_OK : no_memory(err);
-    if (rc == SKEP_OK) {
-        for (size_t i = 0; i < n; i++)
-            f.order[i] = (uint32_t)i;
-        if (n > 0)
-            qsort_r(f.order, n, sizeof *f.order, by_place, &f);
-        rc = fill_all(&f, n, err);
-    }
+    if (rc == SKEP_OK)
+        rc = fill_rows(&f, n, err);
     if (rc == SKEP_OK) {
         ret->rows = f.rows;
         ret->n = 0;

@@ -12,6 +12,9 @@
  * Who has memory beside it (the chunk cache, cache.c) gives way to what is to be kept, and is given
  * way to when it needs the memory.
  *
+ * Bytes are kept in the same way: which rows pass a filter (known.c), rows of answers
+ * (kept_rows.c).
+ *
  * I1  an entry with holders is not freed: it is taken from the table, its last holder frees it.
  * I2  memory of all entries is taken from `budget`, also of those only held.
  * I3  a partial larger than an eighth of the cache is not kept: it would push out everything.
@@ -35,7 +38,7 @@ enum {
 struct entry {
     struct skep_partials_entry base; /* first */
     uint64_t rowset, live, hash, bytes;
-    uint8_t *question;
+    uint8_t *question, *kept; /* kept: base.bytes */
     size_t question_n;
     uint32_t refs;               /* holders, and the table */
     struct entry *newer, *older; /* by use */
@@ -73,6 +76,7 @@ static void unref_locked(struct skep_partials *c, struct entry *e)
     skep_partial_free(e->base.partial);
     skep_budget_give(&c->budget, e->bytes);
     skep_free(e->question);
+    skep_free(e->kept);
     skep_free(e);
 }
 
@@ -239,6 +243,27 @@ bool skep_partials_yield(struct skep_partials *c, uint64_t n)
     return freed > 0;
 }
 
+/* Into the table, with one holder besides it. */
+static struct entry *insert_locked(struct skep_partials *c, const struct skep_partials_key *key,
+                                   uint64_t hash, uint64_t bytes)
+{
+    skep_assert_held(&c->mu);
+    struct entry *e = skep_alloc(struct entry);
+    *e = (struct entry){.rowset = key->rowset,
+                        .live = key->live,
+                        .hash = hash,
+                        .bytes = bytes,
+                        .question = skep_malloc(key->question.n + 1),
+                        .question_n = key->question.n,
+                        .refs = 2,
+                        .next = c->buckets[hash % BUCKETS]};
+    memcpy(e->question, key->question.p, key->question.n);
+    c->buckets[hash % BUCKETS] = e;
+    link_newest(c, e);
+    c->stats.entries++;
+    return e;
+}
+
 const struct skep_partials_entry *skep_partials_put(struct skep_partials *c,
                                                     const struct skep_partials_key *key,
                                                     struct skep_partial *p, uint64_t rows_examined)
@@ -258,20 +283,28 @@ const struct skep_partials_entry *skep_partials_put(struct skep_partials *c,
     }
     if (p)
         skep_partial_detach(p);
-    e = skep_alloc(struct entry);
-    *e = (struct entry){.base = {p, rows_examined},
-                        .rowset = key->rowset,
-                        .live = key->live,
-                        .hash = hash,
-                        .bytes = bytes,
-                        .question = skep_malloc(key->question.n + 1),
-                        .question_n = key->question.n,
-                        .refs = 2,
-                        .next = c->buckets[hash % BUCKETS]};
-    memcpy(e->question, key->question.p, key->question.n);
-    c->buckets[hash % BUCKETS] = e;
-    link_newest(c, e);
-    c->stats.entries++;
+    e = insert_locked(c, key, hash, bytes);
+    e->base = (struct skep_partials_entry){.partial = p, .rows_examined = rows_examined};
     skep_mutex_unlock(&c->mu);
     return &e->base;
+}
+
+void skep_partials_put_bytes(struct skep_partials *c, const struct skep_partials_key *key,
+                             skep_bytes b)
+{
+    uint64_t bytes = b.n + key->question.n + ENTRY_BYTES, hash = key_hash(key);
+    if (bytes > skep_partials_largest(c) || !make_room(c, bytes))
+        return;
+    uint8_t *copy = skep_malloc(b.n + 1);
+    if (b.n > 0)
+        memcpy(copy, b.p, b.n);
+    skep_mutex_lock(&c->mu);
+    struct entry *e = find_locked(c, key, hash);
+    if (e)
+        remove_locked(c, e);
+    e = insert_locked(c, key, hash, bytes);
+    e->kept = copy;
+    e->base.bytes = (skep_bytes){copy, b.n};
+    unref_locked(c, e);
+    skep_mutex_unlock(&c->mu);
 }

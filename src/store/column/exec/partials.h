@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Partial answers of segments and of pieces of them, kept for the next question of the same kind.
- * Internal to store/column. */
+/* Partial answers of segments and of pieces of them, kept for the next question of the same kind;
+ * and which rows of a row group pass a filter (known.c), and rows of answers (kept_rows.c), as
+ * bytes. Internal to store/column. */
 #pragma once
 
 #include "agg/agg.h"
@@ -39,6 +40,7 @@ struct skep_partials_key {
 struct skep_partials_entry {
     struct skep_partial *partial; /* immutable; its plan is gone */
     uint64_t rows_examined;
+    skep_bytes bytes; /* of put_bytes, instead; begin where any type may */
 };
 
 /* The entry, held until it is let go, or NULL. */
@@ -51,7 +53,14 @@ const struct skep_partials_entry *skep_partials_put(struct skep_partials *c,
                                                     const struct skep_partials_key *key,
                                                     struct skep_partial *p, uint64_t rows_examined);
 
+/* Keep a copy of the bytes, in the place of what is kept under that key, if there is room. */
+void skep_partials_put_bytes(struct skep_partials *c, const struct skep_partials_key *key,
+                             skep_bytes bytes);
+
 /* Append the question of a plan without its range: equal bytes, equal partials over the same rows.
  * False when the buffer's limit is reached. */
 enum { SKEP_PARTIALS_QUESTION_MAX = 64 << 10 };
 bool skep_partials_question(const struct skep_plan *plan, struct skep_buf *out);
+/* The same of its filter alone, and of what a row of its answer shows: equal to no question. */
+bool skep_partials_filter(const struct skep_plan *plan, struct skep_buf *out);
+bool skep_partials_columns(const struct skep_plan *plan, struct skep_buf *out);

@@ -4,7 +4,8 @@
  *
  * ROWS keeps the best limit + 1 rows in one heap of all workers: with one each, each would have to
  * find as many.  Morsels are taken from the end of time asked for; as soon as the heap is full its
- * worst row is a bound, and blocks that lie behind it are not looked at.
+ * worst row is a bound, and blocks that lie behind it are not looked at.  Before a row group is
+ * opened, the rows that are known to pass (known.c) are offered.
  *
  * I1  The order is total (ties by row id), so the answer does not depend on the order of work.
  * I2  The bound only ever gets tighter, and a row equal to it in time is still looked at.
@@ -141,20 +142,20 @@ static skep_rc offer(struct skep_x_ctx *c, struct skep_x_hit h, skep_err *err)
 }
 
 /* Could rows of this block stand in the answer? */
-static bool block_useful(const struct skep_x_ctx *c, uint64_t block)
+static bool block_useful(const struct skep_x_query *q, const struct skep_rowset *rs, uint64_t block)
 {
-    const struct skep_plan *p = c->q->plan;
-    struct bound *b = c->q->shared;
-    const struct skep_block_bounds *bb = &c->rs->blocks[block];
+    const struct skep_plan *p = q->plan;
+    struct bound *b = q->shared;
+    const struct skep_block_bounds *bb = &rs->blocks[block];
     if (bb->max_start_ns < p->range.start_ns || bb->min_start_ns >= p->range.end_ns)
         return false;
     int64_t t = atomic_load_explicit(&b->time_ns, memory_order_relaxed);
     uint64_t s = atomic_load_explicit(&b->seq, memory_order_relaxed);
     if (p->arrival_order) {
-        if (p->has_cursor && (p->oldest_first ? c->rs->max_seq < p->cursor_id.seq
-                                              : c->rs->min_seq > p->cursor_id.seq))
+        if (p->has_cursor &&
+            (p->oldest_first ? rs->max_seq < p->cursor_id.seq : rs->min_seq > p->cursor_id.seq))
             return false;
-        return p->oldest_first ? c->rs->min_seq <= s : c->rs->max_seq >= s;
+        return p->oldest_first ? rs->min_seq <= s : rs->max_seq >= s;
     }
     if (p->has_cursor && (p->oldest_first ? bb->max_start_ns < p->cursor_time_ns
                                           : bb->min_start_ns > p->cursor_time_ns))
@@ -181,70 +182,134 @@ static void keep_useful(const struct skep_x_ctx *c, const int64_t *time, struct 
         bits->w[w] &= in[w];
 }
 
-static skep_rc rows_block(struct skep_x_ctx *c, skep_err *err)
+/* A row that passes; continue behind the cursor. */
+static skep_rc offer_behind(struct skep_x_ctx *c, struct skep_x_hit h, skep_err *err)
 {
     const struct skep_plan *p = c->q->plan;
-    struct skep_x_bits bits;
+    struct skep_x_hit cursor = {.time_ns = p->cursor_time_ns, .id = p->cursor_id};
+    if (p->has_cursor && hit_order(p, &h, &cursor) <= 0)
+        return SKEP_OK;
+    return offer(c, h, err);
+}
+
+/* Rows that pass are offered where they are useful, and listed where `list` says so. */
+static skep_rc rows_found(struct skep_x_ctx *c, const struct skep_x_bits *pass, bool list,
+                          skep_err *err)
+{
+    bool oldest = c->q->plan->oldest_first;
     const int64_t *time = NULL, *seq = NULL, *ordinal = NULL;
-    skep_x__live(c, &bits);
-    SKEP_TRY(skep_x__in_range(c, &bits, err));
-    if (!skep_x__any(&bits))
-        return SKEP_OK;
-    SKEP_TRY(skep_x__filter_block(c, &bits, err));
-    if (!skep_x__any(&bits))
-        return SKEP_OK;
+    struct skep_x_bits useful = *pass;
     SKEP_TRY(skep_x__ints(c, SKEP_COL_TIME, c->ints[0], &time, err));
-    keep_useful(c, time, &bits);
-    if (!skep_x__any(&bits))
+    keep_useful(c, time, &useful);
+    if (!list && !skep_x__any(&useful))
         return SKEP_OK;
     SKEP_TRY(skep_x__ints(c, SKEP_COL_SEQ, c->ints[1], &seq, err));
     SKEP_TRY(skep_x__ints(c, SKEP_COL_ORDINAL, c->ints[2], &ordinal, err));
     SKEP_UNINIT uint16_t rows[SKEP_BLOCK_ROWS];
-    struct skep_sel sel = skep_x__rows(&bits, c->n, rows);
-    struct skep_x_hit cursor = {.time_ns = p->cursor_time_ns, .id = p->cursor_id};
+    struct skep_sel sel = skep_x__rows(list ? pass : &useful, c->n, rows);
     for (unsigned i = 0; i < sel.n; i++) {
         /* Newest first within the block too: the heap settles sooner. */
-        unsigned k = p->oldest_first ? i : sel.n - 1 - i;
+        unsigned k = oldest ? i : sel.n - 1 - i;
         unsigned r = sel.rows ? sel.rows[k] : k;
         struct skep_x_hit h = {.time_ns = time[r],
                                .id = {(uint64_t)seq[r], (uint32_t)ordinal[r]},
                                .set = c->set,
                                .row = c->row0 + r};
-        if (p->has_cursor && hit_order(p, &h, &cursor) <= 0)
-            continue;
-        SKEP_TRY(offer(c, h, err));
+        if (list)
+            skep_x__known_add(c, &h);
+        if (skep_x__has(&useful, r))
+            SKEP_TRY(offer_behind(c, h, err));
     }
     return SKEP_OK;
 }
 
+static skep_rc rows_block(struct skep_x_ctx *c, skep_err *err)
+{
+    struct skep_x_bits bits;
+    skep_x__live(c, &bits);
+    SKEP_TRY(skep_x__in_range(c, &bits, err));
+    if (skep_x__any(&bits))
+        SKEP_TRY(skep_x__filter_block(c, &bits, err));
+    unsigned n = skep_x__count(&bits);
+    bool list = skep_x__known_wants(c, n);
+    return n > 0 ? rows_found(c, &bits, list, err) : SKEP_OK;
+}
+
 static skep_rc rows_morsel(struct skep_x_ctx *c, const struct skep_x_morsel *m, skep_err *err)
 {
-    bool oldest = c->q->plan->oldest_first;
+    bool oldest = c->q->plan->oldest_first, ruled_out;
     for (uint64_t i = m->block; i < m->end; i++) {
         uint64_t b = oldest ? i : m->block + m->end - 1 - i;
-        if (!block_useful(c, b))
+        if (!block_useful(c->q, c->rs, b) || skep_x__known(c, b, &ruled_out))
             continue;
         SKEP_TRY(skep_x__tick(c, err));
         skep_x__block(c, b);
         c->rows_examined += c->n;
         SKEP_TRY(rows_block(c, err));
     }
+    skep_x__known_leave(c);
     return SKEP_OK;
 }
 
-/* The end of time asked for among a morsel's blocks.  Where rows lie by trace, blocks ascend. */
-static int64_t end_of_time(const struct skep_x_query *q, const struct skep_x_morsel *m)
+/* Does the whole morsel lie behind the bound? */
+static bool behind(const struct skep_x_query *q, const struct skep_x_morsel *m)
 {
-    const struct skep_rowset *rs = q->snap->sets[m->set].rowset;
-    bool oldest = q->plan->oldest_first;
-    int64_t t = oldest ? rs->blocks[m->block].min_start_ns : rs->blocks[m->end - 1].max_start_ns;
-    for (uint64_t b = m->block; rs->n_runs > 0 && b < m->end; b++)
-        t = oldest ? SKEP_MIN(t, rs->blocks[b].min_start_ns)
-                   : SKEP_MAX(t, rs->blocks[b].max_start_ns);
-    return t;
+    struct bound *b = q->shared;
+    int64_t t = atomic_load_explicit(&b->time_ns, memory_order_relaxed);
+    if (q->plan->arrival_order)
+        return false;
+    return q->plan->oldest_first ? m->edge_ns > t : m->edge_ns < t;
 }
 
-static int by_end_of_time(const void *a, const void *b, void *arg)
+/* What is known of the row group comes first: it may be all there is to know. */
+static skep_rc rows_known(struct skep_x_ctx *c, const struct skep_x_morsel *m, bool *ret_done,
+                          skep_err *err)
+{
+    const struct skep_x_query *q = c->q;
+    const struct skep_rowset *rs = q->snap->sets[m->set].rowset;
+    const struct skep_time_range *t = &q->plan->range;
+    const struct skep_x_hit *hits = NULL;
+    unsigned n = 0;
+    *ret_done = behind(q, m);
+    if (*ret_done)
+        return SKEP_OK;
+    skep_x__known_enter(c, m, &hits, &n);
+    for (unsigned i = 0; i < n; i++) {
+        struct skep_x_hit h = hits[i];
+        uint64_t block = h.row / SKEP_BLOCK_ROWS;
+        h.set = m->set;
+        if (block >= m->block && block < m->end && h.time_ns >= t->start_ns &&
+            h.time_ns < t->end_ns)
+            SKEP_TRY(offer_behind(c, h, err));
+    }
+    *ret_done = true;
+    for (uint64_t b = m->block; b < m->end; b++) {
+        bool ruled_out = false;
+        if (!block_useful(q, rs, b))
+            continue;
+        if (!skep_x__known(c, b, &ruled_out))
+            *ret_done = false;
+        else if (!ruled_out)
+            c->rows_examined += skep_rowset_block_rows(rs, b);
+    }
+    return SKEP_OK;
+}
+
+/* Where each morsel ends, at the end of time that is asked for. */
+static void find_edges(struct skep_x_query *q)
+{
+    bool oldest = q->plan->oldest_first;
+    for (size_t i = 0; i < q->n_morsels; i++) {
+        struct skep_x_morsel *m = &q->morsels[i];
+        const struct skep_block_bounds *blocks = q->snap->sets[m->set].rowset->blocks;
+        m->edge_ns = oldest ? INT64_MAX : INT64_MIN;
+        for (uint64_t b = m->block; b < m->end; b++)
+            m->edge_ns = oldest ? SKEP_MIN(m->edge_ns, blocks[b].min_start_ns)
+                                : SKEP_MAX(m->edge_ns, blocks[b].max_start_ns);
+    }
+}
+
+static int by_edge(const void *a, const void *b, void *arg)
 {
     const struct skep_x_query *q = arg;
     const struct skep_x_morsel *x = a, *y = b;
@@ -256,9 +321,8 @@ static int by_end_of_time(const void *a, const void *b, void *arg)
         if (sx != sy)
             return (sx < sy) == oldest ? -1 : 1;
     } else {
-        int64_t tx = end_of_time(q, x), ty = end_of_time(q, y);
-        if (tx != ty)
-            return (tx < ty) == oldest ? -1 : 1;
+        if (x->edge_ns != y->edge_ns)
+            return (x->edge_ns < y->edge_ns) == oldest ? -1 : 1;
     }
     if (x->set != y->set)
         return x->set < y->set ? -1 : 1;
@@ -297,8 +361,9 @@ static skep_rc plan_rows(struct skep_x_query *q, struct skep_answer *ret, skep_e
 {
     struct skep_x_ctx *all = NULL;
     SKEP_TRY(skep_x__plan_morsels(q, err));
+    find_edges(q);
     if (q->n_morsels > 1)
-        qsort_r(q->morsels, q->n_morsels, sizeof *q->morsels, by_end_of_time, q);
+        qsort_r(q->morsels, q->n_morsels, sizeof *q->morsels, by_edge, q);
     SKEP_TRY(skep_x__run(q, rows_morsel, err));
     SKEP_TRY(gather(q, &all, err));
     size_t limit = wanted(q->plan) - 1;
@@ -314,7 +379,9 @@ skep_rc skep_x__plan_rows(struct skep_x_query *q, struct skep_answer *ret, skep_
     atomic_init(&bound.seq, oldest ? UINT64_MAX : 0);
     skep_mutex_init(&bound.mu, "rows");
     q->shared = &bound;
+    q->early = rows_known;
     name_columns(q);
+    skep_x__known_plan(q);
     skep_rc rc = plan_rows(q, ret, err);
     skep_mutex_done(&bound.mu);
     return rc;
