@@ -9,6 +9,9 @@
  * each second and at the end, so that a restart goes on where it was; after a crash what was
  * delivered last may come again, with the same event ids.
  *
+ * It rests between two looks, so that many small commits make one, and follows no commits where
+ * there is no filter: three hundred a second would wake it for nothing.
+ *
  * A destination that fails is tried again after 1, 2, 4 ... 60 seconds; others do not wait for it
  * longer than one timeout.  What it has not taken after a day is passed over, and said in the log.
  *
@@ -29,6 +32,7 @@
 enum {
     ROUND_ROWS = 500,
     WAIT_MS = 500,
+    REST_MS = 50,
     TIMEOUT_MS = 10000,
     BODY_MAX = 64 << 20,
     BACK_OFF_MAX_S = 60
@@ -49,6 +53,8 @@ struct subscription {
 struct skep_logs_subscriptions {
     struct skep_api *api;
     skep_thread thread;
+    struct skep_mutex lock; /* a leaf; of nothing but the wait for `wake` */
+    struct skep_cond wake;  /* to stop */
     struct subscription *first;
     uint64_t version; /* of the list */
     bool listed;
@@ -349,15 +355,24 @@ static void keep_cursors(struct skep_logs_subscriptions *all)
     all->kept_ns = now;
 }
 
+static void rest(struct skep_logs_subscriptions *all)
+{
+    skep_mutex_lock(&all->lock);
+    if (!stopping(all->api))
+        (void)skep_cond_wait_ms(&all->wake, &all->lock, all->first ? REST_MS : WAIT_MS);
+    skep_mutex_unlock(&all->lock);
+}
+
 static void work(void *arg)
 {
     struct skep_logs_subscriptions *all = arg;
     struct skep_store *store = all->api->cfg.store;
     uint64_t seq = 0;
-    while (!stopping(all->api)) {
-        seq = store->ops->wait_visible(store, seq, WAIT_MS);
+    for (; !stopping(all->api); rest(all)) {
         skep_arena_reset(&all->arena);
         read_list(all);
+        if (all->first)
+            seq = store->ops->wait_visible(store, seq, WAIT_MS);
         for (struct subscription *s = all->first; s && !stopping(all->api); s = s->next)
             serve(all, s);
         keep_cursors(all);
@@ -371,6 +386,8 @@ struct skep_logs_subscriptions *skep_logs_subscriptions_new(struct skep_api *api
     struct skep_logs_subscriptions *all = skep_alloc(struct skep_logs_subscriptions);
     all->api = api;
     skep_arena_init(&all->arena, "subscriptions", api->cfg.queries);
+    skep_mutex_init(&all->lock, "subscriptions");
+    skep_cond_init(&all->wake);
     skep_thread_start(&all->thread, "subscriptions", work, all);
     return all;
 }
@@ -380,6 +397,9 @@ void skep_logs_subscriptions_free(struct skep_logs_subscriptions *all)
     if (!all)
         return;
     skep_assert(stopping(all->api));
+    skep_mutex_lock(&all->lock);
+    skep_cond_broadcast(&all->wake);
+    skep_mutex_unlock(&all->lock);
     skep_thread_join(&all->thread);
     while (all->first) {
         struct subscription *next = all->first->next;
@@ -387,5 +407,7 @@ void skep_logs_subscriptions_free(struct skep_logs_subscriptions *all)
         all->first = next;
     }
     skep_arena_done(&all->arena);
+    skep_cond_done(&all->wake);
+    skep_mutex_done(&all->lock);
     skep_free(all);
 }
