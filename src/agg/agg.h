@@ -32,6 +32,8 @@ void *skep_agg_alloc(struct skep_agg_mem *m, size_t n);
 /* Grow a block; new bytes are zero.  NULL over budget (the old block stays). */
 void *skep_agg_realloc(struct skep_agg_mem *m, void *p, size_t old_n, size_t n);
 void skep_agg_free(struct skep_agg_mem *m, void *p, size_t n);
+/* Cut a block to its first n bytes, n > 0. */
+void *skep_agg_shrink(struct skep_agg_mem *m, void *p, size_t old_n, size_t n);
 
 /* An id for each row of a block, or the same for all. */
 struct skep_ids {
@@ -87,6 +89,9 @@ struct skep_state_ops {
     skep_rc (*merge)(void *dst, const void *src, const struct skep_agg *agg,
                      struct skep_agg_mem *mem);
     void (*done)(void *state, struct skep_agg_mem *mem); /* optional */
+    /* Optional: make it small, to be kept for a long time.  Nothing but its size changes; what is
+     * added to opens again. */
+    void (*pack)(void *state, struct skep_agg_mem *mem);
 };
 
 enum skep_agg_kind { SKEP_AGG_NULL, SKEP_AGG_INT, SKEP_AGG_DOUBLE, SKEP_AGG_STATE };
@@ -144,6 +149,9 @@ struct skep_pairs {
 void skep_pairs_init(struct skep_pairs *p, struct skep_agg_mem *mem);
 /* Also fine on a zeroed struct. */
 void skep_pairs_done(struct skep_pairs *p);
+/* Keep of it what is read by id; skep_pairs_loose: so many bytes go then. */
+void skep_pairs_pack(struct skep_pairs *p);
+uint64_t skep_pairs_loose(const struct skep_pairs *p);
 /* Returns SKEP_OK | SKEP_ENOMEM | SKEP_ELIMIT (over max). */
 SKEP_NODISCARD skep_rc skep_pairs_get(struct skep_pairs *p, uint32_t a, uint32_t b, uint32_t *ret);
 /* The id, or SKEP_ID_NONE. */
@@ -165,10 +173,14 @@ struct skep_keys {
     size_t block_used, block_cap;
     uint64_t blocks_bytes;
     bool frozen;   /* unknown values get SKEP_ID_NONE */
+    bool packed;   /* nothing can be looked up */
     uint64_t only; /* shards whose values get ids, others SKEP_ID_NONE; 0 = all */
 };
 void skep_keys_init(struct skep_keys *k, struct skep_agg_mem *mem);
 void skep_keys_done(struct skep_keys *k);
+/* As skep_pairs_pack. */
+void skep_keys_pack(struct skep_keys *k);
+uint64_t skep_keys_loose(const struct skep_keys *k);
 /* skep_keys_get: hash = skep_agg_hash_value(v).  Returns SKEP_OK | SKEP_ENOMEM.
  * skep_keys_prefetch: fetch what looking up these hashes will read: in a table larger than the
  * caches a group of look-ups then waits once, not each for itself. */
@@ -195,6 +207,8 @@ struct skep_partial {
     unsigned *state_of; /* [plan->n_aggs] */
     bool estimated;     /* some row had a sample rate > 1 */
     bool restricted;    /* there are groups it does not take: SKEP_ID_NONE */
+    bool packed;        /* skep_partial_pack(): it is only merged from */
+    uint64_t pack_at;   /* so many bytes: time to make its states small */
 };
 
 /* Buckets of a plan: start of bucket 0 and their number. */
@@ -242,6 +256,12 @@ SKEP_NODISCARD skep_rc skep_partial_add_up(struct skep_partial *whole,
 void skep_partial_restrict(struct skep_partial *p, uint64_t shards);
 /* Memory it holds. */
 uint64_t skep_partial_bytes(const struct skep_partial *p);
+/* Its states made small (skep_state_ops.pack); they may be added to. */
+void skep_partial_pack_states(struct skep_partial *p);
+/* And without what finds keys and cells, of which it has all now: from here on it is only merged
+ * from, and freed.  skep_partial_packed_bytes: what it would hold, its states as they are. */
+void skep_partial_pack(struct skep_partial *p);
+uint64_t skep_partial_packed_bytes(const struct skep_partial *p);
 /* Let go of plan and budget: what is left may be merged from and freed. */
 void skep_partial_detach(struct skep_partial *p);
 static inline void *skep_partial_state(const struct skep_partial *p, unsigned state, uint32_t cell)

@@ -31,6 +31,8 @@ static inline uint64_t skep_agg__add_sat(uint64_t a, uint64_t b)
     return SKEP_ADD_OVERFLOW(a, b, &sum) ? UINT64_MAX : sum;
 }
 
+/* Merging adds cell after cell: keep dst small. */
+void skep_partial__ease(struct skep_partial *dst);
 /* What is bucket 0 in src has this number in dst. */
 uint32_t skep_partial__shift(const struct skep_partial *dst, const struct skep_partial *src);
 

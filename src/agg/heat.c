@@ -159,9 +159,10 @@ static void cover_value(struct skep_heat_range *r, double v)
 
 static void cover_window(bool *has, uint32_t *lo, uint32_t *hi, const struct skep_hist_window *w)
 {
-    for (uint32_t i = 0; i < w->n; i++)
-        if (skep_hist__count(w, i) > 0)
-            widen(has, lo, hi, w->base + i);
+    uint32_t bin = 0;
+    uint64_t n = 0;
+    for (struct skep_hist_it it = {0}; skep_hist__next(w, &it, &bin, &n);)
+        widen(has, lo, hi, bin);
 }
 
 void skep_heat_cover(const struct skep_agg *agg, void *state, struct skep_heat_range *r)
@@ -251,6 +252,27 @@ static void count_bin(const struct skep_heat_axis *ax, uint64_t *counts, int sig
     counts[at] = skep_agg__add_sat(counts[at], n);
 }
 
+/* Of a window the bins ascend: those of one display bin are added up without a division each. */
+static void count_window(const struct skep_heat_axis *ax, uint64_t *counts, int sign,
+                         const struct skep_hist_window *w)
+{
+    uint32_t lo = sign < 0 ? ax->range.neg_lo : ax->range.pos_lo;
+    uint32_t step = sign < 0 ? ax->neg_step : ax->pos_step, bin = 0, first = 0, end = 0;
+    uint64_t sum = 0, n = 0;
+    for (struct skep_hist_it it = {0}; skep_hist__next(w, &it, &bin, &n);) {
+        if (bin >= end) {
+            if (sum > 0)
+                count_bin(ax, counts, sign, first, sum);
+            sum = 0;
+            first = bin;
+            end = lo + ((bin - lo) / step + 1) * step;
+        }
+        sum = skep_agg__add_sat(sum, n);
+    }
+    if (sum > 0)
+        count_bin(ax, counts, sign, first, sum);
+}
+
 void skep_heat_count(const struct skep_agg *agg, void *state, const struct skep_heat_axis *axis,
                      uint64_t *counts)
 {
@@ -273,12 +295,8 @@ void skep_heat_count(const struct skep_agg *agg, void *state, const struct skep_
         }
         return;
     }
-    for (uint32_t i = 0; i < h->neg.n; i++)
-        if (skep_hist__count(&h->neg, i) > 0)
-            count_bin(axis, counts, -1, h->neg.base + i, skep_hist__count(&h->neg, i));
+    count_window(axis, counts, -1, &h->neg);
     if (h->zero > 0)
         count_bin(axis, counts, 0, 0, h->zero);
-    for (uint32_t i = 0; i < h->pos.n; i++)
-        if (skep_hist__count(&h->pos, i) > 0)
-            count_bin(axis, counts, 1, h->pos.base + i, skep_hist__count(&h->pos, i));
+    count_window(axis, counts, 1, &h->pos);
 }

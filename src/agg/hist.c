@@ -12,6 +12,8 @@
  * Negative values have a window of their own, mirrored; zero has a counter; NaN is left out;
  * infinities fall into the last bin.  The answer is clamped to [min, max].
  *
+ * The counts are hist_window.c's; what is packed there is open again with the next value added.
+ *
  * Threads: one at a time.  Memory: from the partial's; a window of latencies over six powers of ten
  * has 20 * 64 counters of 4 bytes. */
 #include "agg/hist.h"
@@ -28,75 +30,12 @@ static struct skep_hist *need_hist(struct skep_hist_state *s, struct skep_agg_me
     return s->h;
 }
 
-static size_t count_bytes(const struct skep_hist_window *w)
-{
-    return w->wide ? sizeof(uint64_t) : sizeof(uint32_t);
-}
-
-static skep_rc to_wide(struct skep_hist_window *w, struct skep_agg_mem *mem)
-{
-    uint64_t *wide = skep_agg_alloc(mem, w->n * sizeof *wide);
-    if (!wide)
-        return SKEP_ENOMEM;
-    for (uint32_t i = 0; i < w->n; i++)
-        wide[i] = ((const uint32_t *)w->counts)[i];
-    skep_agg_free(mem, w->counts, w->n * sizeof(uint32_t));
-    w->counts = wide;
-    w->wide = true;
-    return SKEP_OK;
-}
-
-/* Make the window hold bins lo..hi: whole powers of two, grown by a quarter at least. */
-static skep_rc cover(struct skep_hist_window *w, uint32_t lo, uint32_t hi, struct skep_agg_mem *mem)
-{
-    enum { STEP = 1 << SKEP_HIST_SUB_BITS };
-    if (w->n > 0 && lo >= w->base && hi < w->base + w->n)
-        return SKEP_OK;
-    uint32_t spare = w->n / 4;
-    uint32_t base = lo, end = hi + 1;
-    if (w->n > 0) {
-        base = lo < w->base ? (lo > spare ? lo - spare : 0) : w->base;
-        end = hi >= w->base + w->n ? hi + 1 + spare : w->base + w->n;
-    }
-    base = base / STEP * STEP;
-    end = SKEP_MIN((end + STEP - 1) / STEP * STEP, (uint32_t)SKEP_HIST_BINS);
-    size_t size = count_bytes(w);
-    uint8_t *counts = skep_agg_alloc(mem, (end - base) * size);
-    if (!counts)
-        return SKEP_ENOMEM;
-    if (w->n > 0)
-        memcpy(counts + (w->base - base) * size, w->counts, w->n * size);
-    skep_agg_free(mem, w->counts, w->n * size);
-    w->counts = counts;
-    w->base = base;
-    w->n = end - base;
-    return SKEP_OK;
-}
-
-static skep_rc bump(struct skep_hist_window *w, uint32_t bin, uint64_t by, struct skep_agg_mem *mem)
-{
-    if (SKEP_UNLIKELY(bin - w->base >= w->n || bin < w->base))
-        SKEP_TRY(cover(w, bin, bin, mem));
-    uint32_t i = bin - w->base;
-    if (!w->wide) {
-        uint32_t *c = (uint32_t *)w->counts + i;
-        if (SKEP_LIKELY(by <= UINT32_MAX - *c)) {
-            *c += (uint32_t)by;
-            return SKEP_OK;
-        }
-        SKEP_TRY(to_wide(w, mem));
-    }
-    uint64_t *c = (uint64_t *)w->counts + i;
-    *c = skep_agg__add_sat(*c, by);
-    return SKEP_OK;
-}
-
 static skep_rc to_bin(struct skep_hist *h, double v, uint64_t weight, struct skep_agg_mem *mem)
 {
     if (v > 0)
-        return bump(&h->pos, skep_hist__bin(v), weight, mem);
+        return skep_hist__bump(&h->pos, skep_hist__bin(v), weight, mem);
     if (v < 0)
-        return bump(&h->neg, skep_hist__bin(-v), weight, mem);
+        return skep_hist__bump(&h->neg, skep_hist__bin(-v), weight, mem);
     h->zero = skep_agg__add_sat(h->zero, weight);
     return SKEP_OK;
 }
@@ -166,7 +105,8 @@ static void set_mid(struct skep_hist_state *s)
 {
     const struct skep_hist *h = s->h;
     s->mid_n = 0;
-    if (h->n_exact <= SKEP_HIST_EXACT || h->pos.wide || h->pos.n == 0 || !(h->max > 0))
+    if (h->n_exact <= SKEP_HIST_EXACT || h->pos.form != SKEP_HIST_U32 || h->pos.n == 0 ||
+        !(h->max > 0))
         return;
     uint32_t from = h->min > 0 ? skep_hist__bin(h->min) + 1 : h->pos.base;
     uint32_t to = skep_hist__bin(h->max);
@@ -331,35 +271,6 @@ static skep_rc hist_add(void *states, const struct skep_agg_in *in, struct skep_
     return SKEP_OK;
 }
 
-/* d += s, or false, and nothing has changed: a counter would overflow. */
-SKEP_CLONES SKEP_WRAPS static bool add_counts(uint32_t *restrict d, const uint32_t *restrict s,
-                                              uint32_t n)
-{
-    uint32_t over = 0;
-    for (uint32_t i = 0; i < n; i++)
-        over |= (uint32_t)(s[i] > ~d[i]);
-    for (uint32_t i = 0; i < n && !over; i++)
-        d[i] += s[i];
-    return !over;
-}
-
-static skep_rc merge_window(struct skep_hist_window *d, const struct skep_hist_window *s,
-                            struct skep_agg_mem *mem)
-{
-    if (s->n == 0)
-        return SKEP_OK;
-    SKEP_TRY(cover(d, s->base, s->base + s->n - 1, mem));
-    if (!d->wide && !s->wide &&
-        add_counts((uint32_t *)d->counts + (s->base - d->base), (const uint32_t *)s->counts, s->n))
-        return SKEP_OK;
-    for (uint32_t i = 0; i < s->n; i++) {
-        uint64_t n = skep_hist__count(s, i);
-        if (n > 0)
-            SKEP_TRY(bump(d, s->base + i, n, mem));
-    }
-    return SKEP_OK;
-}
-
 static skep_rc hist_merge(void *dst, const void *src, const struct skep_agg *agg,
                           struct skep_agg_mem *mem)
 {
@@ -380,8 +291,8 @@ static skep_rc hist_merge(void *dst, const void *src, const struct skep_agg *agg
     widen(h, s->min, s->max);
     if (h->n_exact <= SKEP_HIST_EXACT)
         SKEP_TRY(drop_exact(h, mem));
-    SKEP_TRY(merge_window(&h->neg, &s->neg, mem));
-    SKEP_TRY(merge_window(&h->pos, &s->pos, mem));
+    SKEP_TRY(skep_hist__merge(&h->neg, &s->neg, mem));
+    SKEP_TRY(skep_hist__merge(&h->pos, &s->pos, mem));
     h->zero = skep_agg__add_sat(h->zero, s->zero);
     set_mid(d);
     return SKEP_OK;
@@ -393,10 +304,36 @@ static void hist_done(void *state, struct skep_agg_mem *mem)
     if (!s->h)
         return;
     free_exact(s->h, mem);
-    skep_agg_free(mem, s->h->neg.counts, s->h->neg.n * count_bytes(&s->h->neg));
-    skep_agg_free(mem, s->h->pos.counts, s->h->pos.n * count_bytes(&s->h->pos));
+    skep_hist__free(&s->h->neg, mem);
+    skep_hist__free(&s->h->pos, mem);
     skep_agg_free(mem, s->h, sizeof *s->h);
     *s = (struct skep_hist_state){.h = NULL};
+}
+
+static void shrink_exact(struct skep_hist *h, struct skep_agg_mem *mem)
+{
+    uint32_t cap = h->cap_exact, n = h->n_exact;
+    if (n == 0 || n == cap)
+        return;
+    h->values = skep_agg_shrink(mem, h->values, cap * sizeof *h->values, n * sizeof *h->values);
+    if (h->weights)
+        h->weights =
+            skep_agg_shrink(mem, h->weights, cap * sizeof *h->weights, n * sizeof *h->weights);
+    h->cap_exact = n;
+}
+
+static void hist_pack(void *state, struct skep_agg_mem *mem)
+{
+    struct skep_hist_state *s = state;
+    if (!s->h)
+        return;
+    s->mid_n = 0; /* counters go */
+    if (s->h->n_exact <= SKEP_HIST_EXACT) {
+        shrink_exact(s->h, mem);
+        return;
+    }
+    skep_hist__pack(&s->h->neg, mem);
+    skep_hist__pack(&s->h->pos, mem);
 }
 
 const struct skep_state_ops skep_state_hist = {
@@ -407,6 +344,7 @@ const struct skep_state_ops skep_state_hist = {
     .add = hist_add,
     .merge = hist_merge,
     .done = hist_done,
+    .pack = hist_pack,
 };
 
 struct weighted {
@@ -474,38 +412,36 @@ static double middle(uint32_t bin)
     return isinf(hi) ? lo : lo + (hi - lo) / 2;
 }
 
-/* How many values, by weight: nobody counts them along. */
-static uint64_t total_of(const struct skep_hist *h)
+/* Nearest rank in integers: the param has at most three decimals. */
+static uint64_t rank_of(uint64_t total, double percent)
 {
-    uint64_t total = h->zero;
-    for (uint32_t i = 0; h->n_exact <= SKEP_HIST_EXACT && i < h->n_exact; i++)
+    uint64_t milli = (uint64_t)(percent * 1000 + 0.5);
+    return SKEP_MAX((uint64_t)(((skep_u128)total * milli + 99999) / 100000), (uint64_t)1);
+}
+
+/* How many values, by weight: nobody counts them along. */
+static uint64_t exact_total(const struct skep_hist *h)
+{
+    uint64_t total = 0;
+    for (uint32_t i = 0; i < h->n_exact; i++)
         total += h->weights ? h->weights[i] : 1;
-    for (uint32_t i = 0; i < h->neg.n; i++)
-        total = skep_agg__add_sat(total, skep_hist__count(&h->neg, i));
-    for (uint32_t i = 0; i < h->pos.n; i++)
-        total = skep_agg__add_sat(total, skep_hist__count(&h->pos, i));
     return total;
 }
 
-static double bin_rank(const struct skep_hist *h, uint64_t rank, uint64_t total)
+/* Negative values lie by their magnitudes: the lowest is the window's last. */
+static double bin_rank(const struct skep_hist *h, double percent)
 {
-    uint64_t seen = 0;
+    uint64_t neg = skep_hist__total(&h->neg), below = skep_agg__add_sat(neg, h->zero);
+    uint64_t total = skep_agg__add_sat(below, skep_hist__total(&h->pos)),
+             rank = rank_of(total, percent);
+    uint32_t bin = 0;
     if (rank <= 1 || rank >= total) /* the ends are known exactly */
         return rank <= 1 ? h->min : h->max;
-    for (uint32_t i = h->neg.n; i-- > 0;) {
-        seen = skep_agg__add_sat(seen, skep_hist__count(&h->neg, i));
-        if (seen >= rank)
-            return -middle(h->neg.base + i);
-    }
-    seen = skep_agg__add_sat(seen, h->zero);
-    if (seen >= rank)
+    if (rank <= neg && skep_hist__find(&h->neg, neg - rank + 1, &bin))
+        return -middle(bin);
+    if (rank <= below)
         return 0;
-    for (uint32_t i = 0; i < h->pos.n; i++) {
-        seen = skep_agg__add_sat(seen, skep_hist__count(&h->pos, i));
-        if (seen >= rank)
-            return middle(h->pos.base + i);
-    }
-    return h->max;
+    return skep_hist__find(&h->pos, rank - below, &bin) ? middle(bin) : h->max;
 }
 
 void skep_agg_finish_percentile(const struct skep_agg *agg, void *state, int64_t span_ns,
@@ -516,12 +452,8 @@ void skep_agg_finish_percentile(const struct skep_agg *agg, void *state, int64_t
     *ret = (struct skep_agg_value){.kind = SKEP_AGG_NULL};
     if (skep_hist__empty(state))
         return;
-    uint64_t total = total_of(h);
-    /* Nearest rank in integers: the param has at most three decimals. */
-    uint64_t milli = (uint64_t)(agg->param * 1000 + 0.5);
-    uint64_t rank = (uint64_t)(((skep_u128)total * milli + 99999) / 100000);
-    rank = SKEP_MAX(rank, 1u);
-    double v = h->n_exact <= SKEP_HIST_EXACT ? exact_rank(h, rank) : bin_rank(h, rank, total);
+    double v = h->n_exact <= SKEP_HIST_EXACT ? exact_rank(h, rank_of(exact_total(h), agg->param))
+                                             : bin_rank(h, agg->param);
     v = SKEP_MIN(SKEP_MAX(v, h->min), h->max);
     *ret = (struct skep_agg_value){.kind = SKEP_AGG_DOUBLE, .f = v + 0.0};
 }

@@ -11,6 +11,7 @@
  * I1  ids are dense and numbered by first appearance: left[id], right[id] give the pair back.
  * I2  after `frozen` is set no id is made: what is not known gets SKEP_ID_NONE.  So does what lies
  *     in another shard than those of `only`.
+ * I3  a packed one is only read by id.
  *
  * Threads: one at a time.  Memory: all from the partial's skep_agg_mem. */
 #include "agg/agg_priv.h"
@@ -51,6 +52,29 @@ void skep_pairs_done(struct skep_pairs *p)
     if (p->hashed)
         skep_agg_mem_give(p->mem, (uint64_t)p->cap * INDEX_BYTES);
     *p = (struct skep_pairs){0};
+}
+
+void skep_pairs_pack(struct skep_pairs *p)
+{
+    size_t old = (size_t)p->cap * sizeof(uint32_t), bytes = (size_t)p->n * sizeof(uint32_t);
+    skep_agg_free(p->mem, p->lut, lut_bytes(p));
+    p->lut = NULL;
+    p->lut_rows = p->stride = 0;
+    skep_index_done(&p->index);
+    if (p->hashed)
+        skep_agg_mem_give(p->mem, (uint64_t)p->cap * INDEX_BYTES);
+    p->hashed = false;
+    if (p->n == 0)
+        return;
+    p->left = skep_agg_shrink(p->mem, p->left, old, bytes);
+    p->right = skep_agg_shrink(p->mem, p->right, old, bytes);
+    p->cap = p->n;
+}
+
+uint64_t skep_pairs_loose(const struct skep_pairs *p)
+{
+    return lut_bytes(p) + (p->hashed ? (uint64_t)p->cap * INDEX_BYTES : 0) +
+           (uint64_t)(p->cap - p->n) * 2 * sizeof(uint32_t);
 }
 
 static uint64_t pair_hash(uint32_t a, uint32_t b)
@@ -222,7 +246,8 @@ void skep_keys_done(struct skep_keys *k)
     skep_agg_mem_give(k->mem, k->blocks_bytes);
     skep_agg_free(k->mem, k->values, (size_t)k->cap * sizeof *k->values);
     skep_agg_free(k->mem, k->hashes, (size_t)k->cap * sizeof *k->hashes);
-    skep_agg_mem_give(k->mem, (uint64_t)k->cap * INDEX_BYTES);
+    if (!k->packed)
+        skep_agg_mem_give(k->mem, (uint64_t)k->cap * INDEX_BYTES);
     skep_index_done(&k->index);
     *k = (struct skep_keys){0};
 }
@@ -248,6 +273,58 @@ static bool same_value(const skep_value *a, const skep_value *b)
 static bool text_type(enum skep_type t)
 {
     return t == SKEP_TYPE_STRING || t == SKEP_TYPE_BYTES || t == SKEP_TYPE_ARRAY;
+}
+
+static uint64_t text_bytes(const struct skep_keys *k)
+{
+    uint64_t n = 0;
+    for (uint32_t i = 0; i < k->n; i++)
+        n += text_type(k->values[i].type) ? k->values[i].s.n : 0;
+    return n;
+}
+
+/* All texts into one block of their size, if there is memory for both. */
+static void pack_texts(struct skep_keys *k)
+{
+    uint64_t n = text_bytes(k);
+    uint8_t *block = n > 0 && n < k->blocks_bytes ? skep_agg_alloc(k->mem, n) : NULL, *at = block;
+    if (!block)
+        return;
+    for (uint32_t i = 0; i < k->n; i++) {
+        skep_value *v = &k->values[i];
+        if (!text_type(v->type) || v->s.n == 0)
+            continue;
+        memcpy(at, v->s.p, v->s.n);
+        v->s.p = (const char *)at;
+        at += v->s.n;
+    }
+    for (uint32_t i = 0; i < k->n_blocks; i++)
+        skep_free(k->blocks[i]);
+    skep_agg_mem_give(k->mem, k->blocks_bytes);
+    k->blocks[0] = block;
+    k->n_blocks = 1;
+    k->blocks_bytes = k->block_used = k->block_cap = n;
+}
+
+void skep_keys_pack(struct skep_keys *k)
+{
+    size_t old = k->cap, n = k->n;
+    if (n == 0 || k->packed)
+        return;
+    pack_texts(k);
+    skep_index_done(&k->index);
+    skep_agg_mem_give(k->mem, old * INDEX_BYTES);
+    k->values = skep_agg_shrink(k->mem, k->values, old * sizeof *k->values, n * sizeof *k->values);
+    k->hashes = skep_agg_shrink(k->mem, k->hashes, old * sizeof *k->hashes, n * sizeof *k->hashes);
+    k->cap = k->n;
+    k->packed = true;
+}
+
+uint64_t skep_keys_loose(const struct skep_keys *k)
+{
+    return (uint64_t)k->cap * INDEX_BYTES +
+           (uint64_t)(k->cap - k->n) * (sizeof *k->values + sizeof *k->hashes) + k->blocks_bytes -
+           text_bytes(k);
 }
 
 /* Copy a key's text into the blocks; p stays NULL over budget. */

@@ -57,6 +57,14 @@ void *skep_agg_realloc(struct skep_agg_mem *m, void *p, size_t old_n, size_t n)
     return q;
 }
 
+void *skep_agg_shrink(struct skep_agg_mem *m, void *p, size_t old_n, size_t n)
+{
+    skep_assert(n > 0 && n <= old_n);
+    p = skep_realloc(p, n);
+    skep_agg_mem_give(m, old_n - n);
+    return p;
+}
+
 void skep_agg_free(struct skep_agg_mem *m, void *p, size_t n)
 {
     if (!p)

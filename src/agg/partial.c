@@ -7,6 +7,7 @@
  * I1  cap_cells >= cells.n whenever a caller adds to states.
  * I2  a group exists in the answer exactly if one of its cells does.
  * I3  merging maps src's ids to dst's level by level, so it never compares a tuple's text twice.
+ * I4  in a packed partial nothing can be looked up: it is only merged from, and freed.
  *
  * Threads: one at a time; each worker of a query has its own and they are merged at the end.
  * Memory: from the budget given; all given back by skep_partial_free. */
@@ -15,7 +16,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 
-enum { MAP_STEP = 32 };
+enum { MAP_STEP = 32, PACK_BYTES = 8 << 20 };
 
 static int64_t floor_div(int64_t a, int64_t b)
 {
@@ -119,6 +120,7 @@ skep_rc skep_partial_new(const struct skep_plan *plan, struct skep_budget *budge
     struct skep_partial *p = skep_alloc(struct skep_partial);
     p->plan = plan;
     p->mem.budget = budget;
+    p->pack_at = PACK_BYTES;
     p->n_buckets = skep_agg_buckets(plan, &p->bucket0_ns);
     p->n_groups = plan->n_groups;
     p->keys = skep_alloc_n(struct skep_keys, p->n_groups + 1);
@@ -263,8 +265,56 @@ static skep_rc merge_cells(struct skep_partial *dst, const struct skep_partial *
             SKEP_TRY(dst->states[s].ops->merge(skep_partial_state(dst, s, cell),
                                                skep_partial_state(src, s, c), dst->states[s].agg,
                                                &dst->mem));
+        skep_partial__ease(dst);
     }
     return SKEP_OK;
+}
+
+void skep_partial__ease(struct skep_partial *dst)
+{
+    if (SKEP_LIKELY(dst->mem.used < dst->pack_at))
+        return;
+    skep_partial_pack_states(dst);
+    dst->pack_at = SKEP_MAX(2 * dst->mem.used, (uint64_t)PACK_BYTES);
+}
+
+void skep_partial_pack_states(struct skep_partial *p)
+{
+    for (unsigned s = 0; s < p->n_states; s++)
+        for (uint32_t c = 0; p->states[s].ops->pack && c < p->cells.n; c++)
+            p->states[s].ops->pack(skep_partial_state(p, s, c), &p->mem);
+}
+
+void skep_partial_pack(struct skep_partial *p)
+{
+    uint32_t n = p->cells.n;
+    if (p->packed)
+        return;
+    p->packed = true;
+    skep_partial_pack_states(p);
+    for (unsigned s = 0; s < p->n_states && n > 0; s++) {
+        size_t size = p->states[s].ops->size;
+        p->states[s].data =
+            skep_agg_shrink(&p->mem, p->states[s].data, p->cap_cells * size, n * size);
+    }
+    p->cap_cells = n > 0 ? n : p->cap_cells;
+    for (unsigned g = 0; g < p->n_groups; g++)
+        skep_keys_pack(&p->keys[g]);
+    for (unsigned g = 0; g + 1 < p->n_groups; g++)
+        skep_pairs_pack(&p->tuples[g]);
+    skep_pairs_pack(&p->cells);
+}
+
+uint64_t skep_partial_packed_bytes(const struct skep_partial *p)
+{
+    uint64_t loose = skep_pairs_loose(&p->cells);
+    for (unsigned s = 0; s < p->n_states; s++)
+        loose += (uint64_t)(p->cap_cells - p->cells.n) * p->states[s].ops->size;
+    for (unsigned g = 0; g < p->n_groups; g++)
+        loose += skep_keys_loose(&p->keys[g]);
+    for (unsigned g = 0; g + 1 < p->n_groups; g++)
+        loose += skep_pairs_loose(&p->tuples[g]);
+    return skep_partial_bytes(p) - loose;
 }
 
 uint64_t skep_partial_bytes(const struct skep_partial *p)
@@ -282,7 +332,7 @@ void skep_partial_detach(struct skep_partial *p)
 
 skep_rc skep_partial_merge(struct skep_partial *dst, const struct skep_partial *src)
 {
-    skep_assert(dst->plan == src->plan || !src->plan);
+    skep_assert((dst->plan == src->plan || !src->plan) && !dst->packed);
     dst->estimated = dst->estimated || src->estimated;
     if (src->n_groups == 0)
         return merge_cells(dst, src, NULL);

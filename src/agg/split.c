@@ -110,6 +110,7 @@ skep_rc skep_partial_merge_cells(struct skep_partial *dst, const struct skep_par
             SKEP_TRY(dst->states[s].ops->merge(skep_partial_state(dst, s, cell),
                                                skep_partial_state(src, s, c), dst->states[s].agg,
                                                &dst->mem));
+        skep_partial__ease(dst);
     }
     return SKEP_OK;
 }

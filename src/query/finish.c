@@ -358,7 +358,12 @@ skep_rc skep_query__finish(struct skep_query_job *j, struct skep_result **ret, s
         SKEP_TRY(one_group(j, &j->groups[g], r->n_buckets, &r->groups[g], err));
     r->n_groups = j->n_groups;
     r->n_groups_total = j->n_groups_total;
-    SKEP_TRY(make_totals(j, r->n_buckets, &r->totals, err));
+    if (j->plan.n_groups == 0 && r->n_groups == 1) { /* which is all there is */
+        r->totals.values = r->groups[0].values;
+        r->totals.series = r->groups[0].series;
+    } else {
+        SKEP_TRY(make_totals(j, r->n_buckets, &r->totals, err));
+    }
     r->rows_examined = j->rows_examined;
     r->estimated = j->estimated;
     r->complete = j->complete;

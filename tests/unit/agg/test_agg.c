@@ -133,8 +133,15 @@ static const struct skep_state_ops *ops_of(const struct skep_agg *a)
 
 enum { STATE = 256, TEXT = 200000 };
 
+static void pack_sometimes(const struct skep_state_ops *ops, void *state, struct skep_agg_mem *mem)
+{
+    if (ops->pack && rnd() % 2)
+        ops->pack(state, mem);
+}
+
 /* However n values are split over k states and in whatever order those are merged, into whatever
- * side, the finished bits are those of one state that saw all of them in order. */
+ * side, and whether they were packed between, the finished bits are those of one state that saw all
+ * of them in order. */
 static void any_split(void **state)
 {
     (void)state;
@@ -153,14 +160,20 @@ static void any_split(void **state)
                 v[i] = random_value(op != SKEP_AGG_HEATMAP && op != SKEP_AGG_CONCURRENCY);
                 add_one(&agg, ops, one, v[i], &mem);
             }
-            for (unsigned i = n; i-- > 0;)
+            for (unsigned i = n; i-- > 0;) {
                 add_one(&agg, ops, parts[rnd() % k], v[i], &mem);
+                if (i % 256 == 77)
+                    pack_sometimes(ops, parts[rnd() % k], &mem);
+            }
             for (unsigned left = k; left > 1; left--) { /* the last into a random other */
                 unsigned to = (unsigned)(rnd() % (left - 1));
+                pack_sometimes(ops, parts[to], &mem);
+                pack_sometimes(ops, parts[left - 1], &mem);
                 assert_int_equal(ops->merge(parts[to], parts[left - 1], &agg, &mem), SKEP_OK);
                 if (ops->done)
                     ops->done(parts[left - 1], &mem);
             }
+            pack_sometimes(ops, parts[0], &mem);
             finish(&agg, one, want, TEXT);
             finish(&agg, parts[0], got, TEXT);
             if (strcmp(want, got) != 0)
@@ -434,6 +447,166 @@ static void percentile_full_counters(void **state)
     assert_int_equal(mem.used, 0);
 }
 
+/* Counts of a window as text, by its iterator. */
+static void list_window(const struct skep_hist_window *w, char *out, size_t cap)
+{
+    struct skep_hist_it it = {0};
+    uint32_t bin = 0;
+    uint64_t n = 0;
+    size_t at = 0;
+    out[0] = 0;
+    while (skep_hist__next(w, &it, &bin, &n) && at < cap)
+        at += (size_t)snprintf(out + at, cap - at, "%u:%llu ", bin, (unsigned long long)n);
+    assert_true(at < cap);
+}
+
+/* Packed windows hold what open ones do, in fewer bytes where most bins are empty, for counts of
+ * every size; open with packed, packed with open and packed with packed add up to the same. */
+static void percentile_packed(void **state)
+{
+    (void)state;
+    char *want = skep_malloc(TEXT), *got = skep_malloc(TEXT);
+    static const uint64_t most[] = {1, 200, 60000, UINT32_MAX, 1ull << 40};
+    for (unsigned round = 0; round < 4 * 3 * 5 * SKEP_ARRAY_LEN(most); round++) {
+        struct skep_agg_mem mem = {0};
+        struct skep_hist_window w[2][2] = {{{0}}}, sum = {0};
+        uint64_t limit = most[round / 12 % SKEP_ARRAY_LEN(most)];
+        uint32_t spread = round / 60 % 2 ? 100000 : 300, few = round / 120 % 2 ? 20 : 900;
+        for (int side = 0; side < 2; side++)
+            for (unsigned i = 0; i < few; i++) {
+                uint32_t bin = 1000 + (uint32_t)(rnd() % spread);
+                uint64_t by = 1 + rnd() % limit;
+                for (int packed = 0; packed < 2; packed++)
+                    assert_int_equal(skep_hist__bump(&w[side][packed], bin, by, &mem), SKEP_OK);
+                assert_int_equal(skep_hist__bump(&sum, bin, by, &mem), SKEP_OK);
+            }
+        for (int side = 0; side < 2; side++) {
+            uint64_t before = mem.used;
+            skep_hist__pack(&w[side][1], &mem);
+            assert_true(mem.used <= before);
+            list_window(&w[side][0], want, TEXT);
+            list_window(&w[side][1], got, TEXT);
+            assert_string_equal(want, got);
+        }
+        struct skep_hist_window *into = &w[0][round % 2];
+        assert_int_equal(skep_hist__merge(into, &w[1][round / 2 % 2], &mem), SKEP_OK);
+        list_window(&sum, want, TEXT);
+        list_window(into, got, TEXT);
+        assert_string_equal(want, got);
+        for (int side = 0; side < 2; side++)
+            for (int packed = 0; packed < 2; packed++)
+                skep_hist__free(&w[side][packed], &mem);
+        skep_hist__free(&sum, &mem);
+        assert_int_equal(mem.used, 0);
+    }
+    skep_free(want);
+    skep_free(got);
+}
+
+/* Latencies of one route: packed, a kept histogram takes less than a fifth. */
+static void percentile_packs_well(void **state)
+{
+    (void)state;
+    struct skep_agg_mem mem = {0};
+    struct skep_hist_state s = {0};
+    const struct skep_agg agg = {.op = SKEP_AGG_PERCENTILE, .param = 50};
+    for (int k = 0; k < 13000; k++) {
+        double ms = pow(10, 1.5 + 0.5 * ((double)(rnd() % 1000 + rnd() % 1000) / 1000 - 1));
+        if (k % 1000 == 0) /* a few far away make the window wide */
+            ms *= k % 2000 ? 1000 : 0.001;
+        add_one(&agg, &skep_state_hist, &s, (struct value){SKEP_AGG_F64, 0, ms, 1}, &mem);
+    }
+    uint64_t open = mem.used;
+    skep_state_hist.pack(&s, &mem);
+    assert_true(mem.used < open / 5);
+    skep_state_hist.done(&s, &mem);
+    assert_int_equal(mem.used, 0);
+}
+
+static const struct skep_agg p90 = {
+    .op = SKEP_AGG_PERCENTILE, .param = 90, .field = {.name = SKEP_STR("ms")}};
+static const struct skep_field_ref by_two[] = {{.name = SKEP_STR("a")}, {.name = SKEP_STR("b")}};
+
+/* n values of group (v % 7, v % 3), bucket v % 10, into the partial. */
+static void fill_partial(struct skep_partial *p, unsigned n)
+{
+    char text[2][40];
+    for (unsigned i = 0; i < n; i++) {
+        uint32_t v = (uint32_t)rnd(), ids[2], tuple = 0, cell = 0;
+        for (unsigned g = 0; g < 2; g++) {
+            int len = snprintf(text[g], sizeof text[g], "key of column %u, %u", g, v % (g ? 3 : 7));
+            skep_value key = {.type = SKEP_TYPE_STRING, .s = {text[g], (size_t)len}};
+            if (v % 11 == 0)
+                key = (skep_value){.type = SKEP_TYPE_INT, .i = 5};
+            assert_int_equal(skep_keys_get(&p->keys[g], &key, skep_agg_hash_value(&key), &ids[g]),
+                             SKEP_OK);
+        }
+        assert_int_equal(skep_pairs_get(&p->tuples[0], ids[0], ids[1], &tuple), SKEP_OK);
+        assert_int_equal(skep_partial_cell(p, tuple, v % 10, &cell), SKEP_OK);
+        add_one(&p90, p->states[0].ops, skep_partial_state(p, 0, cell),
+                (struct value){SKEP_AGG_F64, 0, exp((double)(v % 1000) / 100), 1}, &p->mem);
+    }
+}
+
+/* Every cell of the partial with its keys and value, in order of its cells. */
+static void list_partial(const struct skep_partial *p, char *out)
+{
+    size_t at = 0;
+    for (uint32_t c = 0; c < p->cells.n; c++) {
+        uint32_t ids[2];
+        char value[100];
+        finish(&p90, skep_partial_state(p, 0, c), value, sizeof value);
+        skep_partial_tuple_keys(p, p->cells.left[c], ids);
+        for (unsigned g = 0; g < 2; g++) {
+            const skep_value *k = &p->keys[g].values[ids[g]];
+            at += (size_t)snprintf(out + at, TEXT - at, "%d %.*s, ", (int)k->type,
+                                   k->type == SKEP_TYPE_STRING ? (int)k->s.n : 0, k->s.p);
+        }
+        at += (size_t)snprintf(out + at, TEXT - at, "%u: %s\n", p->cells.right[c], value);
+        assert_true(at < TEXT);
+    }
+}
+
+/* A packed partial takes less and is merged to the same bits. */
+static void packed_partials(void **state)
+{
+    (void)state;
+    const struct skep_plan plan = {.kind = SKEP_PLAN_AGGREGATE,
+                                   .range = {0, 4000},
+                                   .granularity_ns = 100,
+                                   .aggs = &p90,
+                                   .n_aggs = 1,
+                                   .groups = by_two,
+                                   .n_groups = 2};
+    char *want = skep_malloc(TEXT), *got = skep_malloc(TEXT);
+    struct skep_partial *p = NULL, *open = NULL, *packed = NULL;
+    assert_int_equal(skep_partial_new(&plan, NULL, &open), SKEP_OK);
+    assert_int_equal(skep_partial_new(&plan, NULL, &packed), SKEP_OK);
+    for (unsigned part = 0; part < 4; part++) {
+        assert_int_equal(skep_partial_new(&plan, NULL, &p), SKEP_OK);
+        fill_partial(p, part == 3 ? 0 : part == 2 ? 100 : 300000);
+        assert_int_equal(skep_partial_merge(open, p), SKEP_OK);
+        uint64_t before = skep_partial_bytes(p);
+        skep_partial_pack_states(p);
+        uint64_t promised = skep_partial_packed_bytes(p);
+        skep_partial_pack(p);
+        assert_true(skep_partial_bytes(p) <= promised && promised <= before);
+        if (part < 2)
+            assert_true(skep_partial_bytes(p) < before / 3);
+        skep_partial_detach(p);
+        assert_int_equal(skep_partial_merge(packed, p), SKEP_OK);
+        skep_partial_free(p);
+    }
+    list_partial(open, want);
+    list_partial(packed, got);
+    assert_true(strlen(want) > 10000);
+    assert_string_equal(want, got);
+    skep_partial_free(open);
+    skep_partial_free(packed);
+    skep_free(want);
+    skep_free(got);
+}
+
 static void distinct_error(void **state)
 {
     (void)state;
@@ -526,6 +699,9 @@ int main(void)
         cmocka_unit_test(interners),
         cmocka_unit_test(percentile_blocks),
         cmocka_unit_test(percentile_full_counters),
+        cmocka_unit_test(percentile_packed),
+        cmocka_unit_test(percentile_packs_well),
+        cmocka_unit_test(packed_partials),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

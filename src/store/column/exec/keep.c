@@ -34,6 +34,8 @@ static void put_aside(struct skep_x_ctx *c)
 {
     struct skep_x_aside *a = skep_alloc(struct skep_x_aside);
     struct skep_x_piece *p = &c->q->keep->pieces[c->partial_piece];
+    if (p->able)
+        skep_partial_pack(c->partial);
     *a = (struct skep_x_aside){c->partial, c->rows_examined - c->partial_rows, p->asides};
     p->asides = a;
     c->partial_rows = c->rows_examined;
@@ -49,11 +51,15 @@ static void keep_none(struct skep_x_query *q)
         k->pieces[i].able = false;
 }
 
-/* Is there room for the partials of all pieces?  Those that push each other out are never found. */
-static bool worth_keeping(const struct skep_x_query *q, uint64_t bytes)
+/* Is there room for the partials of all pieces, if one of so many rows (0: unknown) takes so many
+ * bytes?  Of more rows they take more, but each other piece as much at most.  Those that push each
+ * other out are never found. */
+static bool worth_keeping(const struct skep_x_query *q, uint64_t bytes, uint64_t rows)
 {
+    const struct skep_x_keep *k = q->keep;
     uint64_t most = skep_partials_largest(q->partials);
-    return bytes <= most && bytes * q->keep->n_able <= most * KEEP_MOST;
+    double times = rows > 0 ? (double)k->rows_able / (double)rows : k->n_able;
+    return bytes <= most && (double)bytes * SKEP_MIN(times, k->n_able) <= (double)most * KEEP_MOST;
 }
 
 void skep_x__keep_many(struct skep_x_ctx *c, uint32_t values)
@@ -64,11 +70,21 @@ void skep_x__keep_many(struct skep_x_ctx *c, uint32_t values)
     if (values < MANY_VALUES || !skep_x__shards_counted(q) || skep_x__shards_direct(q))
         return;
     skep_mutex_lock(&k->mu);
-    if (!k->pieces[c->partial_piece].able || !worth_keeping(q, bytes)) {
+    if (!k->pieces[c->partial_piece].able || !worth_keeping(q, bytes, 0)) {
         keep_none(q);
         skep_x__shards_go_direct(q);
     }
     skep_mutex_unlock(&k->mu);
+}
+
+/* Does the worker's partial end here, to be kept? */
+static bool ends(struct skep_x_ctx *c, uint32_t piece)
+{
+    struct skep_x_keep *k = c->q->keep;
+    skep_mutex_lock(&k->mu);
+    bool ret = k->pieces[c->partial_piece].able || k->pieces[piece].able;
+    skep_mutex_unlock(&k->mu);
+    return ret;
 }
 
 /* Where one piece's partial is too large to be kept, those of the others are too: it goes on over
@@ -77,10 +93,12 @@ void skep_x__keep_enter(struct skep_x_ctx *c, const struct skep_x_morsel *m)
 {
     struct skep_x_keep *k = c->q->keep;
     uint32_t piece = skep_x__piece_of(c->q, m->set, m->block, m->only);
-    if (c->partial && c->partial_piece != piece) {
+    if (c->partial && c->partial_piece != piece && ends(c, piece)) {
+        skep_partial_pack_states(c->partial);
         skep_mutex_lock(&k->mu);
         bool apart = k->pieces[c->partial_piece].able || k->pieces[piece].able;
-        bool worth = worth_keeping(c->q, skep_partial_bytes(c->partial));
+        bool worth = worth_keeping(c->q, skep_partial_packed_bytes(c->partial),
+                                   c->rows_examined - c->partial_rows);
         if (apart && (!worth || skep_x__short(c->q))) {
             k->too_large = k->too_large || !worth;
             keep_none(c->q);
@@ -114,10 +132,21 @@ static uint64_t spill_bytes(const struct skep_x_ctx *c)
     return b ? SKEP_MIN(b->limit_bytes / share, most) : most;
 }
 
+/* Is the worker's partial too large?  Of a series most cells are of times gone by: packed they take
+ * little, and those that are added to open again. */
+static bool outgrown(struct skep_x_ctx *c)
+{
+    uint64_t most = spill_bytes(c);
+    if (skep_partial_bytes(c->partial) < most)
+        return false;
+    skep_partial_pack_states(c->partial);
+    return skep_partial_bytes(c->partial) >= most / 2;
+}
+
 skep_rc skep_x__keep_spill(struct skep_x_ctx *c, skep_err *err)
 {
     struct skep_x_query *q = c->q;
-    if (!c->partial || skep_partial_bytes(c->partial) < spill_bytes(c)) {
+    if (!c->partial || !outgrown(c)) {
         if (skep_x__shards_direct(q))
             skep_x__shards_ease(q);
         return SKEP_OK;
@@ -141,7 +170,7 @@ skep_rc skep_x__keep_spill(struct skep_x_ctx *c, skep_err *err)
 /* src into *total; takes src when it becomes the total. */
 static skep_rc add(struct skep_x_query *q, struct skep_partial **total, struct skep_partial *src)
 {
-    if (!*total && src->plan == q->plan) {
+    if (!*total && src->plan == q->plan && !src->packed) {
         *total = src;
         return SKEP_OK;
     }
@@ -156,17 +185,17 @@ static skep_rc add(struct skep_x_query *q, struct skep_partial **total, struct s
 }
 
 /* What the workers have of a piece, as one; NULL: nothing. */
-static skep_rc join(struct skep_x_piece *p, struct skep_partial **ret, uint64_t *ret_rows)
+static skep_rc join(struct skep_x_query *q, struct skep_x_piece *p, struct skep_partial **ret,
+                    uint64_t *ret_rows)
 {
     skep_rc rc = SKEP_OK;
     for (struct skep_x_aside *a = p->asides; a && rc == SKEP_OK; a = a->next) {
         *ret_rows += a->rows_examined;
-        if (!*ret) {
+        if (p->asides->next || !a->partial->packed)
+            rc = add(q, ret, a->partial);
+        else
             *ret = a->partial;
-            a->partial = NULL;
-        } else {
-            rc = skep_partial_merge(*ret, a->partial);
-        }
+        a->partial = NULL;
     }
     return rc;
 }
@@ -180,13 +209,14 @@ static skep_rc finish_piece(struct skep_x_query *q, struct skep_x_piece *p,
         q->rows_kept += p->hit->rows_examined;
         return add(q, total, p->hit->partial);
     }
-    skep_rc rc = join(p, &made, &rows);
+    skep_rc rc = join(q, p, &made, &rows);
     if (rc != SKEP_OK || !made) {
         skep_partial_free(made);
         return rc;
     }
     if (p->able && !q->damaged) {
         struct skep_partials_key key = skep_x__piece_key(q, p);
+        skep_partial_pack(made);
         p->hit = skep_partials_put(q->partials, &key, made, rows);
     }
     return add(q, total, p->hit ? p->hit->partial : made);

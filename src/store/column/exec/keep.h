@@ -26,7 +26,8 @@ struct skep_x_piece {
 struct skep_x_keep {
     struct skep_mutex mu; /* of the pieces, while workers run */
     unsigned passes;      /* done */
-    unsigned n_able;      /* pieces, at the beginning */
+    unsigned n_able;      /* pieces, at the beginning, */
+    uint64_t rows_able;   /* and their rows, about */
     bool too_large;       /* their partials are, together or one; under mu */
     struct skep_buf question;
     size_t question_bytes;       /* without what is of one piece */

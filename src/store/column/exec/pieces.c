@@ -179,8 +179,12 @@ static void no_pieces(const struct skep_x_query *q)
 static void look(struct skep_x_query *q)
 {
     struct skep_x_keep *k = q->keep;
-    for (uint32_t i = 0; i < k->n; i++)
-        k->n_able += k->pieces[i].groups != 0;
+    for (uint32_t i = 0; i < k->n; i++) {
+        const struct skep_x_piece *p = &k->pieces[i];
+        k->n_able += p->groups != 0;
+        k->rows_able += p->whole ? q->snap->sets[p->set].rowset->n_rows
+                                 : (uint64_t)SKEP_POPCOUNT64(p->groups) * SKEP_ROW_GROUP_ROWS;
+    }
     if (k->n_able > 1 && known_too_large(q))
         no_pieces(q);
     for (uint32_t i = 0; i < k->n; i++) {
