@@ -61,6 +61,24 @@ const struct skep_calc_fn *skep_calc_find_derived(skep_str name)
     return NULL;
 }
 
+static bool in_table(const struct skep_calc_fn *fn, const struct skep_calc_fn *table)
+{
+    for (const struct skep_calc_fn *f = table; f->name; f++)
+        if (f == fn)
+            return true;
+    return false;
+}
+
+bool skep_calc_own(const struct skep_calc_fn *fn)
+{
+    bool own = in_table(fn, skep_calc__sql);
+    for (size_t i = 0; i < SKEP_ARRAY_LEN(families); i++)
+        own = own || in_table(fn, families[i]);
+    for (size_t i = 0; i < SKEP_ARRAY_LEN(derived); i++)
+        own = own || in_table(fn, derived[i]);
+    return own;
+}
+
 // --- nodes -------------------------------------------------------------------------------------
 
 struct skep_calc *skep_calc_const(struct skep_arena *a, skep_value v)

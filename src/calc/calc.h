@@ -111,6 +111,10 @@ const struct skep_calc_fn *skep_calc_find_derived(skep_str name);
 /* A function of SQL (positions from 1, LIKE ...) that no family has; NULL when there is none. */
 const struct skep_calc_fn *skep_calc_find_sql(skep_str name);
 
+/* Is it a function of this module's tables?  What those give is said by their arguments and the
+ * context; a language's own may look at things that change. */
+bool skep_calc_own(const struct skep_calc_fn *fn);
+
 /* A number of a value, by the context's rules; false when it is none. */
 bool skep_calc_number(const struct skep_calc_ctx *ctx, const skep_value *v, double *ret);
 /* A value as text: numbers shortest, whole doubles without a fraction, bools as 1 and 0; in
@@ -120,3 +124,34 @@ skep_str skep_calc_text(const skep_value *v, char out[64]);
  * -1, 0, 1.  False when they do not compare. */
 bool skep_calc_compare(const struct skep_calc_ctx *ctx, const skep_value *a, const skep_value *b,
                        int *ret);
+
+/* -- extract.c: stages of a pipeline as expressions ------------------------------------------- */
+
+enum { SKEP_CALC_CAPTURES = 100 };
+struct skep_regex;
+/* What groups of an expression, or a glob's stars, take of a text, packed into one value; null
+ * where it does not match.  Arrays and the regex are borrowed; 0 < n <= SKEP_CALC_CAPTURES. */
+struct skep_calc *skep_calc_captures_regex(struct skep_arena *a, struct skep_calc *text,
+                                           const struct skep_regex *regex, const unsigned *groups,
+                                           unsigned n);
+struct skep_calc *skep_calc_captures_glob(struct skep_arena *a, struct skep_calc *text,
+                                          const skep_str *pieces, unsigned n);
+/* Number i of the n. */
+struct skep_calc *skep_calc_capture(struct skep_arena *a, struct skep_calc *all, unsigned i,
+                                    unsigned n);
+bool skep_calc_is_capture(const struct skep_calc *e);
+/* path(jsonParse(text), keys...) */
+struct skep_calc *skep_calc_member(struct skep_arena *a, struct skep_calc *text,
+                                   struct skep_calc *const *keys, unsigned n);
+/* Numbers as they are, what the context takes for a number as a double, else null. */
+struct skep_calc *skep_calc_as_number(struct skep_arena *a, struct skep_calc *e);
+/* skep_calc_true() */
+struct skep_calc *skep_calc_as_true(struct skep_arena *a, struct skep_calc *e);
+
+/* Texts between a glob's pieces[n + 1]: each star takes as little as it can, the last one the rest
+ * when nothing stands behind it.  ret[n]; false when it does not match. */
+bool skep_calc_glob(const skep_str *pieces, unsigned n, skep_str text, skep_str *ret);
+
+/* All that says what an expression computes of its columns, evaluated loosely or not, in the arena:
+ * two with the same bytes compute the same in this process.  p == NULL: it is very long. */
+skep_str skep_calc_say(const struct skep_calc *e, bool loose, struct skep_arena *a);

@@ -48,6 +48,9 @@ skep_rc skep_calc__prepare_regex(struct skep_calc *call, unsigned arg, struct sk
 /* Does the prepared expression match?  Not, and the context says so, when that takes too long. */
 bool skep_calc__matches(struct skep_calc_ctx *ctx, const struct skep_calc *call, skep_str s);
 
+/* documents.c */
+skep_value skep_calc__member(struct skep_calc_ctx *ctx, const struct skep_calc *e,
+                             const skep_value *a);
 /* dates.c */
 /* An instant by a format of strftime's conversions. */
 void skep_calc__put_instant(struct skep_buf *b, skep_str format, int64_t t_ms, int64_t offset_ms);

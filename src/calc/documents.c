@@ -233,23 +233,54 @@ static skep_value array_contains(struct skep_calc_ctx *ctx, const struct skep_ca
     return v;
 }
 
-/* path(document, "key" or index, ...): one step after the other. */
+/* One step after the other: a key, or an index of a list. */
+static yyjson_val *walk(yyjson_val *v, const skep_value *steps, unsigned n)
+{
+    for (unsigned i = 0; v && i < n; i++) {
+        uint64_t index;
+        if (steps[i].type == SKEP_TYPE_INT && yyjson_is_arr(v))
+            v = steps[i].i >= 0 ? yyjson_arr_get(v, (size_t)steps[i].i) : NULL;
+        else if (steps[i].type != SKEP_TYPE_STRING)
+            v = NULL;
+        else if (yyjson_is_arr(v))
+            v = skep_str_u64(steps[i].s, &index) ? yyjson_arr_get(v, (size_t)index) : NULL;
+        else
+            v = yyjson_obj_getn(v, steps[i].s.p, steps[i].s.n);
+    }
+    return v;
+}
+
+/* path(document, "key" or index, ...) */
 static skep_value path(struct skep_calc_ctx *ctx, const struct skep_calc *e, const skep_value *a)
 {
     struct open o = parse(ctx, &a[0]);
-    yyjson_val *v = yyjson_doc_get_root(o.doc);
-    for (unsigned i = 1; v && i < e->n_args; i++) {
-        uint64_t index;
-        if (a[i].type == SKEP_TYPE_INT && yyjson_is_arr(v))
-            v = a[i].i >= 0 ? yyjson_arr_get(v, (size_t)a[i].i) : NULL;
-        else if (a[i].type != SKEP_TYPE_STRING)
-            v = NULL;
-        else if (yyjson_is_arr(v))
-            v = skep_str_u64(a[i].s, &index) ? yyjson_arr_get(v, (size_t)index) : NULL;
-        else
-            v = yyjson_obj_getn(v, a[i].s.p, a[i].s.n);
-    }
+    yyjson_val *v = walk(yyjson_doc_get_root(o.doc), a + 1, e->n_args - 1);
     skep_value r = v ? of_json(ctx, v) : SKEP_CALC__NULL;
+    close_doc(o);
+    return r;
+}
+
+/* path(jsonParse(text), ...).  Of a text that is short enough for the document's text not to be too
+ * long, and a list or map, that text need not be made. */
+skep_value skep_calc__member(struct skep_calc_ctx *ctx, const struct skep_calc *e,
+                             const skep_value *a)
+{
+    struct open o = parse(ctx, &a[0]);
+    yyjson_val *root = yyjson_doc_get_root(o.doc);
+    skep_value r = SKEP_CALC__NULL;
+    bool direct = yyjson_is_ctn(root) && a[0].s.n <= SKEP_LIMIT_CALC_TEXT / 8;
+    if (direct) {
+        yyjson_val *v = walk(root, a + 1, e->n_args - 1);
+        r = v ? of_json(ctx, v) : r;
+    } else if (root) { /* a text may write a document again */
+        skep_value *again = skep_arena_try_alloc(ctx->scratch, e->n_args * sizeof *again);
+        if (again) {
+            memcpy(again, a, e->n_args * sizeof *again);
+            again[0] = of_json(ctx, root);
+            r = path(ctx, e, again);
+        }
+        ctx->short_of_memory = ctx->short_of_memory || !again;
+    }
     close_doc(o);
     return r;
 }

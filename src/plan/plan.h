@@ -200,7 +200,9 @@ enum skep_computed_what {
     SKEP_COMPUTED_FIELD,    /* a field, stored or computed by an earlier one of the plan */
     SKEP_COMPUTED_TIME,     /* when the row's event began, seconds since 1970 (DOUBLE) */
     SKEP_COMPUTED_RECEIVED, /* when it came in */
-    SKEP_COMPUTED_RANDOM    /* a number of [0, 1) that the row keeps */
+    SKEP_COMPUTED_RANDOM,   /* a number of [0, 1) that the row keeps */
+    SKEP_COMPUTED_TIME_MS,  /* as an instant of src/calc: milliseconds (INT) */
+    SKEP_COMPUTED_RECEIVED_MS
 };
 struct skep_computed_input {
     enum skep_computed_what what;
@@ -210,7 +212,9 @@ struct skep_computed {
     skep_str name;
     /* Says all about the expression: where texts and inputs are the same, it computes the same. */
     skep_str text;
-    const struct skep_calc *calc; /* its columns are the inputs; strict */
+    const struct skep_calc *calc; /* its columns are the inputs */
+    bool loose; /* how it is evaluated (calc/calc.h); inputs are then null where they are EMPTY or
+                 * BYTES */
     const struct skep_computed_input *inputs;
     unsigned n_inputs;
 };

@@ -20,24 +20,13 @@ static void set_none(const struct skep_pipe_stage *s, struct skep_pipe__batch *b
         b->columns[s->slots[i]][row] = (skep_value){.type = SKEP_TYPE_NULL};
 }
 
-/* Each star takes as little as it can, the last one the rest when nothing stands behind it. */
 static void glob(const struct skep_pipe_stage *s, struct skep_pipe__batch *b, unsigned row,
-                 skep_str text)
+                 skep_str text, skep_str *room)
 {
-    size_t at = skep_str_find(text, s->pieces[0]);
-    if (at == SIZE_MAX)
+    if (!skep_calc_glob(s->pieces, s->n_slots, text, room))
         return;
-    skep_str rest = skep_str_skip(text, at + s->pieces[0].n);
-    for (unsigned i = 0; i < s->n_slots; i++) {
-        skep_str end = s->pieces[i + 1];
-        size_t n = end.n ? skep_str_find(rest, end) : i + 1 == s->n_slots ? rest.n : 0;
-        if (n == SIZE_MAX) {
-            set_none(s, b, row);
-            return;
-        }
-        b->columns[s->slots[i]][row] = text_value((skep_str){rest.p, n});
-        rest = skep_str_skip(rest, n + end.n);
-    }
+    for (unsigned i = 0; i < s->n_slots; i++)
+        b->columns[s->slots[i]][row] = text_value(room[i]);
 }
 
 static void put_groups(const struct skep_pipe_stage *s, struct skep_pipe__batch *b, unsigned row,
@@ -215,7 +204,8 @@ skep_rc skep_pipe__parse_push(struct skep_pipe__run *r, struct skep_pipe__node *
 {
     const struct skep_pipe_stage *s = n->stage;
     const skep_value *of = skep_pipe__eval(r, s->cond, b);
-    if (!of)
+    skep_str *room = skep_arena_try_alloc(&r->scratch, (s->n_slots + 1) * sizeof *room);
+    if (!of || !room)
         return skep_pipe__no_memory(r);
     if (s->many)
         SKEP_TRY(own_batch(r, n));
@@ -231,7 +221,7 @@ skep_rc skep_pipe__parse_push(struct skep_pipe__run *r, struct skep_pipe__node *
         else if (!is_text)
             continue;
         else if (s->op == SKEP_PIPE_PARSE_GLOB)
-            glob(s, b, row, text);
+            glob(s, b, row, text, room);
         else if (s->op == SKEP_PIPE_PARSE_REGEX)
             regex(r, s, b, row, text);
         else if (s->op == SKEP_PIPE_PARSE_CSV)

@@ -106,8 +106,10 @@ struct skep_pipe__pushed {
     bool aggregate;
     const struct skep_pipe_stage *stats;
     unsigned *bucket_group; /* which group of it is the time bucket */
+    bool computed;          /* groups are computed: values of several types may have one spelling */
     struct skep_pipe_stage *row_stages;
-    unsigned n_row_stages; /* that would be run without it */
+    unsigned n_row_stages;              /* that would be run without it */
+    const struct skep_expr *row_filter; /* and the plan's filter */
 };
 /* Is a row behind the stage a row before it, if it passed? */
 static inline bool skep_pipe__keeps_rows(const struct skep_pipe_stage *s)
@@ -120,11 +122,12 @@ SKEP_NODISCARD skep_rc skep_pipe__pushdown(struct skep_store *store, const struc
                                            struct skep_pipe__pushed *ret, skep_err *err);
 /* The source's fields as columns of a ROWS plan, in the arena. */
 void skep_pipe__columns(const struct skep_pipe *p, struct skep_arena *a, struct skep_plan *plan);
-/* Answer an AGGREGATE that pushdown made: its groups as rows, on to the stage behind.
- * *ret_too_many: there are more groups than such a plan answers; no row has gone on. */
+/* pipe_groups.c: answer an AGGREGATE that pushdown made: its groups as rows, on to the stage
+ * behind. *ret_again: there are more groups than such a plan answers, or groups that are one in a
+ * pipeline; no row has gone on. */
 SKEP_NODISCARD skep_rc skep_pipe__aggregate(struct skep_store *store, struct skep_pipe__run *r,
                                             const struct skep_pipe__pushed *pushed,
-                                            struct skep_pipe_result *ret, bool *ret_too_many);
+                                            struct skep_pipe_result *ret, bool *ret_again);
 /* Take the AGGREGATE back: the stage is answered row by row. */
 void skep_pipe__no_aggregate(const struct skep_pipe *p, struct skep_arena *a,
                              struct skep_pipe__pushed *pushed);

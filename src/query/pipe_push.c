@@ -3,7 +3,8 @@
  *
  *   filters at the beginning  -> the plan's filter, as far as the types of the fields make both
  *                                mean the same; what is left stays row by row
- *   stats right behind them   -> an AGGREGATE plan, when all of the filter has gone there
+ *   stats behind them         -> an AGGREGATE plan; what stages before it compute, and the filters
+ *                                that were left, are computed fields of it (pipe_compute.c)
  *
  * A plan's tests know types (a text never equals a number); expressions are loose about them.  So a
  * comparison goes down only where the field has one type in the range asked, which the store is
@@ -20,13 +21,15 @@
 #include "calc/dates.h"
 #include "event/view.h"
 #include "plan/match.h"
-#include "query/pipe_priv.h"
+#include "query/pipe_compute.h"
 
 struct push {
     const struct skep_pipe *p;
     struct skep_arena *a;
     struct skep_fields types;
     unsigned n_tests;
+    struct skep_pipe__compute compute;
+    bool computed; /* a group is */
 };
 
 // --- types -------------------------------------------------------------------------------------
@@ -343,18 +346,10 @@ static void split(struct push *x, const struct skep_calc *e, struct skep_expr **
 
 // --- stats -------------------------------------------------------------------------------------
 
-static bool push_group(struct push *x, const struct skep_calc *e, struct skep_plan *plan,
-                       struct skep_field_ref *ret, bool *ret_bucket)
+/* The plan's buckets as a group. */
+static bool push_bucket(struct push *x, const struct skep_calc *e, struct skep_plan *plan)
 {
-    const struct skep_pipe_field *f = source(x, e);
-    *ret_bucket = false;
-    if (f) {
-        uint32_t types = types_of(x, f);
-        bool one = types != 0 && (types & (types - 1)) == 0;
-        uint32_t printable = strings | numbers | 1u << SKEP_TYPE_BOOL;
-        ret->name = plan_name(f);
-        return types != UINT32_MAX && one && only(types, printable);
-    }
+    const struct skep_pipe_field *f;
     if (!is(e, "datefloor") || (f = source(x, e->args[0])) == NULL || f->what != SKEP_PIPE_TIME)
         return false;
     const struct skep_period *p = e->prepared;
@@ -362,9 +357,38 @@ static bool push_group(struct push *x, const struct skep_calc *e, struct skep_pl
     if (plan->granularity_ns || p->unit != SKEP_PERIOD_MS || p->n > 86400000 ||
         span / 1000000 / (uint64_t)p->n > SKEP_LIMIT_PLAN_BUCKETS - 2)
         return false;
-    *ret_bucket = true;
     plan->granularity_ns = p->n * 1000000;
     return true;
+}
+
+static bool push_group(struct push *x, const struct skep_calc *e, struct skep_plan *plan,
+                       struct skep_field_ref *ret, bool *ret_bucket)
+{
+    const struct skep_pipe_field *f = source(x, e);
+    uint32_t types = f ? types_of(x, f) : 0;
+    bool one = types != 0 && (types & (types - 1)) == 0;
+    uint32_t printable = strings | numbers | 1u << SKEP_TYPE_BOOL;
+    *ret_bucket = !f && push_bucket(x, e, plan);
+    if (*ret_bucket)
+        return true;
+    if (f && types != UINT32_MAX && one && only(types, printable)) {
+        ret->name = plan_name(f);
+        return true;
+    }
+    x->computed = true;
+    return skep_pipe__compute_field(&x->compute, e, SKEP_PIPE__AS_IT_IS, &ret->name);
+}
+
+/* Does the store measure a field of such types as rows are? */
+static bool measured(enum skep_pipe_agg_op op, uint32_t types)
+{
+    if (types == UINT32_MAX)
+        return false;
+    if (op == SKEP_PIPE_COUNT)
+        return !(types & (1u << SKEP_TYPE_EMPTY | 1u << SKEP_TYPE_BYTES));
+    if (op == SKEP_PIPE_COUNT_DISTINCT)
+        return types == strings || types == 1u << SKEP_TYPE_INT;
+    return only(types, numbers);
 }
 
 static bool push_agg(struct push *x, const struct skep_pipe_agg *a, struct skep_agg *ret)
@@ -386,15 +410,17 @@ static bool push_agg(struct push *x, const struct skep_pipe_agg *a, struct skep_
     if (!a->expr)
         return a->op == SKEP_PIPE_COUNT;
     const struct skep_pipe_field *f = source(x, a->expr);
-    uint32_t types = f ? types_of(x, f) : UINT32_MAX;
-    if (types == UINT32_MAX)
+    if (f && measured(a->op, types_of(x, f))) {
+        ret->field.name = plan_name(f);
+        return true;
+    }
+    if (a->op == SKEP_PIPE_PCT) /* of what is computed they are exact */
         return false;
-    ret->field.name = plan_name(f);
-    if (a->op == SKEP_PIPE_COUNT)
-        return !(types & (1u << SKEP_TYPE_EMPTY | 1u << SKEP_TYPE_BYTES));
-    if (a->op == SKEP_PIPE_COUNT_DISTINCT)
-        return types == strings || types == 1u << SKEP_TYPE_INT;
-    return only(types, numbers);
+    if (a->op == SKEP_PIPE_COUNT_DISTINCT && !skep_pipe__compute_is_text(&x->compute, a->expr))
+        return false;
+    bool text = a->op == SKEP_PIPE_COUNT_DISTINCT || a->op == SKEP_PIPE_COUNT;
+    return skep_pipe__compute_field(
+        &x->compute, a->expr, text ? SKEP_PIPE__AS_IT_IS : SKEP_PIPE__AS_NUMBER, &ret->field.name);
 }
 
 /* The stage as an AGGREGATE; false when it does not go down. */
@@ -479,13 +505,29 @@ static bool by_time(const struct skep_pipe *p, const struct skep_pipe_stage *s)
     return false;
 }
 
+/* What is left of the filters among the stages that are run, as tests of computed fields. */
+static bool push_rest(struct push *x, const struct skep_pipe__pushed *of, unsigned n_stages,
+                      struct skep_expr **kids, unsigned *n)
+{
+    static const skep_value yes = {.type = SKEP_TYPE_BOOL, .b = true};
+    for (unsigned i = 0; i < n_stages; i++) {
+        skep_str name;
+        if (of->stages[i].op != SKEP_PIPE_FILTER)
+            continue;
+        if (!skep_pipe__compute_field(&x->compute, of->stages[i].cond, SKEP_PIPE__AS_TRUE, &name))
+            return false;
+        kids[(*n)++] = new_test(x, name, SKEP_CMP_EQ, yes);
+    }
+    return true;
+}
+
 /* A filter that looks at the store's fields alone may stand before what only computes others, so
  * filters go down over such stages; what they leave stays where it is.  Then stats. */
 static void push_stages(struct push *x, struct skep_expr **kids, unsigned *n,
                         struct skep_pipe__pushed *ret)
 {
     const struct skep_pipe *p = x->p;
-    bool row_filters = false;
+    bool ordered = false;
     unsigned i = 0;
     ret->stages = skep_new_n(x->a, struct skep_pipe_stage, p->n_stages + 1);
     ret->how = skep_new_n(x->a, uint8_t, p->n_stages + 1);
@@ -497,7 +539,6 @@ static void push_stages(struct push *x, struct skep_expr **kids, unsigned *n,
             ret->how[i] = !rest             ? SKEP_PIPE__STORE
                           : rest != s->cond ? SKEP_PIPE__PART
                                             : SKEP_PIPE__ROWS;
-            row_filters = row_filters || rest;
         }
         if (s->op == SKEP_PIPE_FILTER && !rest)
             continue;
@@ -507,15 +548,25 @@ static void push_stages(struct push *x, struct skep_expr **kids, unsigned *n,
     if (i < p->n_stages && by_time(p, &p->stages[i])) {
         ret->plan.oldest_first = !p->stages[i].sorts[0].descending;
         ret->how[i++] = SKEP_PIPE__STORE;
-        row_filters = true; /* stats behind it see its order: earliest of equal times */
+        ordered = true; /* stats behind it see its order: earliest of equal times */
     }
     unsigned front = ret->n_stages;
     for (unsigned k = i; k < p->n_stages; k++)
         ret->stages[ret->n_stages++] = p->stages[k];
-    if (i == p->n_stages || p->stages[i].op != SKEP_PIPE_STATS || row_filters ||
-        !push_stats(x, &p->stages[i], ret))
+    struct skep_expr **row_kids = skep_new_n(x->a, struct skep_expr *, *n + 1);
+    unsigned n_rows = *n;
+    memcpy(row_kids, kids, *n * sizeof *row_kids);
+    ret->row_filter = joined(x, SKEP_EXPR_AND, row_kids, n_rows);
+    if (i == p->n_stages || p->stages[i].op != SKEP_PIPE_STATS || ordered)
         return;
+    if (!push_rest(x, ret, front, kids, n) || !push_stats(x, &p->stages[i], ret)) {
+        *n = n_rows;
+        return;
+    }
     ret->aggregate = true;
+    ret->computed = x->computed;
+    ret->plan.computed = x->compute.computed;
+    ret->plan.n_computed = x->compute.n_computed;
     ret->stats = &p->stages[i];
     memset(ret->how, SKEP_PIPE__STORE, i + 1); /* what stood before computes what nobody sees */
     ret->row_stages = ret->stages;
@@ -530,6 +581,7 @@ skep_rc skep_pipe__pushdown(struct skep_store *store, const struct skep_pipe *p,
 {
     struct push x = {.p = p, .a = opts->arena};
     unsigned n = 0;
+    skep_pipe__compute_begin(&x.compute, p, opts->arena);
     *ret = (struct skep_pipe__pushed){.plan = {.kind = SKEP_PLAN_ROWS,
                                                .range = p->range,
                                                .computed = p->computed,
@@ -547,7 +599,7 @@ skep_rc skep_pipe__pushdown(struct skep_store *store, const struct skep_pipe *p,
     }
     skep_pipe__columns(p, opts->arena, &ret->plan);
     struct skep_expr **kids = skep_new_n(opts->arena, struct skep_expr *,
-                                         SKEP_LIMIT_PIPE_STAGES * (SKEP_LIMIT_CALC_ARGS + 1) + 3);
+                                         SKEP_LIMIT_PIPE_STAGES * (SKEP_LIMIT_CALC_ARGS + 2) + 3);
     narrow_datasets(&x, kids, &n, &ret->plan);
     struct skep_expr **scope = skep_new_n(opts->arena, struct skep_expr *, n);
     memcpy(scope, kids, n * sizeof *scope);
@@ -572,92 +624,6 @@ void skep_pipe__no_aggregate(const struct skep_pipe *p, struct skep_arena *a,
                                       .dataset = pushed->plan.dataset,
                                       .computed = p->computed,
                                       .n_computed = p->n_computed,
-                                      .filter = pushed->plan.filter};
+                                      .filter = pushed->row_filter};
     skep_pipe__columns(p, a, &pushed->plan);
-}
-
-// --- the answer of an AGGREGATE ----------------------------------------------------------------
-
-static skep_value cell_value(const struct skep_cell *c)
-{
-    if (c->kind == SKEP_CELL_INT)
-        return (skep_value){.type = SKEP_TYPE_INT, .i = c->i};
-    if (c->kind == SKEP_CELL_DOUBLE)
-        return (skep_value){.type = SKEP_TYPE_DOUBLE, .f = c->f};
-    return (skep_value){.type = SKEP_TYPE_NULL};
-}
-
-struct fill {
-    struct skep_pipe__run *r;
-    const struct skep_pipe__pushed *pushed;
-    const struct skep_pipe_stage *stage;
-    const struct skep_result *result;
-    struct skep_pipe__node *to;
-    struct skep_pipe__batch b;
-};
-
-/* One row: a group, in one bucket or in all. */
-static skep_rc put_row(struct fill *f, const struct skep_result_group *g, unsigned bucket)
-{
-    const struct skep_pipe_stage *s = f->stage;
-    const struct skep_result *res = f->result;
-    bool series = f->pushed->bucket_group != NULL;
-    unsigned row = f->b.n++, key = 0;
-    for (unsigned i = 0; i < s->n_assigns; i++) {
-        skep_value v;
-        if (series && i == *f->pushed->bucket_group)
-            v = (skep_value){.type = SKEP_TYPE_INT, .i = res->bucket_starts[bucket] / 1000000};
-        else
-            v = g->key[key++];
-        f->b.columns[s->assigns[i].slot][row] = v;
-    }
-    for (unsigned i = 0; i < s->n_aggs; i++) {
-        const struct skep_cell *c =
-            series ? &g->series[(size_t)i * res->n_buckets + bucket] : &g->values[i];
-        f->b.columns[s->aggs[i].slot][row] = cell_value(c);
-    }
-    if (f->b.n < SKEP_CALC_ROWS)
-        return SKEP_OK;
-    skep_rc rc = skep_pipe__push(f->r, f->to, &f->b);
-    f->b.n = 0;
-    return rc;
-}
-
-static skep_rc put_group(struct fill *f, const struct skep_result_group *g)
-{
-    const struct skep_result *res = f->result;
-    unsigned last = f->stage->n_aggs; /* the COUNT of rows */
-    if (!f->pushed->bucket_group) {
-        f->r->matched += (uint64_t)g->values[last].i;
-        return put_row(f, g, 0);
-    }
-    for (unsigned b = 0; b < res->n_buckets && !f->r->full; b++) {
-        int64_t rows = g->series[(size_t)last * res->n_buckets + b].i;
-        f->r->matched += (uint64_t)rows;
-        if (rows > 0)
-            SKEP_TRY(put_row(f, g, b));
-    }
-    return SKEP_OK;
-}
-
-skep_rc skep_pipe__aggregate(struct skep_store *store, struct skep_pipe__run *r,
-                             const struct skep_pipe__pushed *pushed, struct skep_pipe_result *ret,
-                             bool *ret_too_many)
-{
-    struct skep_result *result = NULL;
-    struct fill f = {
-        .r = r, .pushed = pushed, .stage = pushed->stats, .to = r->n_nodes ? &r->nodes[0] : NULL};
-    SKEP_TRY(skep_query_aggregate(store, &pushed->plan, r->opts, &result, r->err));
-    f.result = result;
-    ret->complete = result->complete;
-    ret->missing = result->missing;
-    *ret_too_many = result->n_groups_total > result->n_groups;
-    if (*ret_too_many)
-        return SKEP_OK;
-    SKEP_TRY(skep_pipe__batch_new(r, &r->scratch, &f.b));
-    for (size_t i = 0; i < result->n_groups && !r->full; i++)
-        SKEP_TRY(put_group(&f, &result->groups[i]));
-    if (result->n_groups == 0 && f.stage->n_assigns == 0)
-        SKEP_TRY(put_row(&f, &result->totals, 0));
-    return skep_pipe__push(r, f.to, &f.b);
 }

@@ -240,6 +240,7 @@ static bool add(struct skep_pipe__run *r, struct skep_pipe__node *n, struct stat
 {
     double f = 0, time = 0;
     char buf[64];
+    skep_value number;
     if (a->expr && v->type == SKEP_TYPE_NULL)
         return true;
     switch (a->op) {
@@ -257,6 +258,8 @@ static bool add(struct skep_pipe__run *r, struct skep_pipe__node *n, struct stat
     case SKEP_PIPE_MAX:
         if (!skep_calc_number(&r->calc, v, &f))
             return true;
+        number = (skep_value){.type = SKEP_TYPE_DOUBLE, .f = f}; /* however a text spells it */
+        v = v->type == SKEP_TYPE_INT ? v : &number;
         break;
     case SKEP_PIPE_EARLIEST:
     case SKEP_PIPE_LATEST:

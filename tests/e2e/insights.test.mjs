@@ -407,9 +407,11 @@ test('mistakes and their place', async () => {
   }
   const ok = await skep.json('POST', '/skep/v1/logs/check', { language: 'insights', text: 'filter level = "x" | stats count(*) by bin(5m)', time_range: 7200 });
   assert.deepEqual(ok.steps, ['filter level = "x": by the store', 'stats count(*) by bin(5m): by the store']);
-  // What only looks at stored fields goes down over what computes others.
+  // What stages compute and filter for stats the store computes; else what only looks at stored fields goes down over what computes others.
   const over = await skep.json('POST', '/skep/v1/logs/check', { language: 'insights', text: 'parse @message "user=* " as u | filter level = "ERROR" and u > 3 | stats count(*) by u', time_range: 7200 });
-  assert.deepEqual(over.steps.map((t) => t.slice(t.lastIndexOf(':') + 2)), ['row by row', 'in part by the store', 'row by row']);
+  assert.deepEqual(over.steps.map((t) => t.slice(t.lastIndexOf(':') + 2)), ['by the store', 'by the store', 'by the store']);
+  const rows = await skep.json('POST', '/skep/v1/logs/check', { language: 'insights', text: 'parse @message "user=* " as u | filter level = "ERROR" and u > 3 | stats earliest(u)', time_range: 7200 });
+  assert.deepEqual(rows.steps.map((t) => t.slice(t.lastIndexOf(':') + 2)), ['row by row', 'in part by the store', 'row by row']);
   const stream = await skep.json('POST', '/skep/v1/logs/check', { language: 'insights', text: 'filter @logStream = "default" and @logStream like "fau" and severity not like "x" | stats count(*)', time_range: 7200 });
   assert.deepEqual(stream.steps.map((t) => t.slice(t.lastIndexOf(':') + 2)), ['by the store', 'by the store']);
   const pattern = await skep.json('POST', '/skep/v1/logs/check', { language: 'pattern', text: '[ip, ..., b = 1]' });

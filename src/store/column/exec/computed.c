@@ -46,7 +46,7 @@ void skep_x__compile_computed(struct skep_x_query *q, uint32_t name)
     for (unsigned i = 0; i < k->n_inputs; i++)
         fields = fields && inputs[i] != UINT32_MAX;
     q->names[name].inputs = inputs; /* names may have moved */
-    q->names[name].vectors = fields ? skep_calc_vectors_new(&q->arena, k->calc) : NULL;
+    q->names[name].vectors = fields && !k->loose ? skep_calc_vectors_new(&q->arena, k->calc) : NULL;
 }
 
 void skep_x__computed_sources(struct skep_x_bound *b, uint32_t name)
@@ -127,9 +127,15 @@ static skep_rc evaluate(struct skep_x_ctx *c, const struct skep_computed *of, sk
                         unsigned n, struct skep_arena *scratch, skep_value *ret, skep_err *err)
 {
     const struct skep_time_range *t = &c->q->plan->range;
-    struct skep_calc_ctx ctx = {
-        .scratch = scratch, .start_ms = t->start_ns / 1000000, .end_ms = t->end_ns / 1000000};
+    struct skep_calc_ctx ctx = {.scratch = scratch,
+                                .start_ms = t->start_ns / 1000000,
+                                .end_ms = t->end_ns / 1000000,
+                                .loose = of->loose};
     const struct skep_calc_batch batch = {.n = n, .columns = columns};
+    for (unsigned k = 0; of->loose && k < of->n_inputs; k++)
+        for (unsigned i = 0; i < n; i++)
+            if (columns[k][i].type == SKEP_TYPE_EMPTY || columns[k][i].type == SKEP_TYPE_BYTES)
+                columns[k][i] = (skep_value){.type = SKEP_TYPE_NULL};
     skep_calc_eval(of->calc, &batch, &ctx, ret);
     if (ctx.short_of_memory)
         return skep_x__computed_no_memory(err);
@@ -431,6 +437,18 @@ static double random_of(int64_t seq, int64_t ordinal)
     return (double)(h >> 11) / 9007199254740992.0;
 }
 
+/* Milliseconds of one, as a row's instant is cut. */
+static SKEP_NOINLINE skep_rc ms_values(struct skep_x_ctx *c, enum skep_column col,
+                                       const struct rows *rows, skep_value *column, skep_err *err)
+{
+    SKEP_UNINIT int64_t buf[SKEP_BLOCK_ROWS];
+    const int64_t *ns = NULL;
+    SKEP_TRY(skep_x__ints(c, col, buf, &ns, err));
+    for (unsigned i = 0; i < rows->n; i++)
+        column[i] = (skep_value){.type = SKEP_TYPE_INT, .i = ns[rows->at[i]] / 1000000};
+    return SKEP_OK;
+}
+
 /* Seconds of a column of nanoseconds. */
 static SKEP_NOINLINE skep_rc second_values(struct skep_x_ctx *c, enum skep_column col,
                                            const struct rows *rows, skep_value *column,
@@ -463,10 +481,15 @@ static SKEP_NOINLINE skep_rc random_values(struct skep_x_ctx *c, const struct ro
 static skep_rc other_values(struct skep_x_ctx *c, enum skep_computed_what what,
                             const struct rows *rows, skep_value *column, skep_err *err)
 {
-    if (what == SKEP_COMPUTED_RANDOM)
-        return random_values(c, rows, column, err);
-    return second_values(c, what == SKEP_COMPUTED_TIME ? SKEP_COL_TIME : SKEP_COL_RECEIVED, rows,
-                         column, err);
+    switch (what) {
+    case SKEP_COMPUTED_RANDOM: return random_values(c, rows, column, err);
+    case SKEP_COMPUTED_TIME: return second_values(c, SKEP_COL_TIME, rows, column, err);
+    case SKEP_COMPUTED_RECEIVED: return second_values(c, SKEP_COL_RECEIVED, rows, column, err);
+    case SKEP_COMPUTED_TIME_MS: return ms_values(c, SKEP_COL_TIME, rows, column, err);
+    case SKEP_COMPUTED_RECEIVED_MS: return ms_values(c, SKEP_COL_RECEIVED, rows, column, err);
+    case SKEP_COMPUTED_FIELD:
+    default: skep_unreachable("an input that is no field");
+    }
 }
 
 /* Does a part of an input's text stand there? */
