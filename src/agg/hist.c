@@ -216,44 +216,57 @@ static double value_at(const struct skep_agg_in *in, unsigned at)
 }
 
 /* Counts a value between minimum and maximum; false: it goes the long way. */
-static SKEP_WRAPS inline bool count_quickly(const struct skep_hist_state *s, uint32_t bin)
+SKEP_WRAPS SKEP_INLINE bool count_quickly(uint32_t *mid, uint32_t at, uint32_t n)
 {
-    uint32_t at = bin - s->mid_base; /* beyond mid_n for LONG_WAY */
-    if (SKEP_UNLIKELY(at >= s->mid_n || s->mid[at] == UINT32_MAX))
+    if (SKEP_UNLIKELY(at >= n)) /* as LONG_WAY is */
         return false;
-    s->mid[at]++;
-    return true;
+    if (SKEP_LIKELY(++mid[at] != 0))
+        return true;
+    mid[at] = UINT32_MAX; /* it was full */
+    return false;
 }
 
-/* Values of weight 1 with known bins. */
-static skep_rc add_bins(struct skep_hist_state *st, const struct skep_agg_in *in,
-                        const uint32_t *bins, struct skep_agg_mem *mem)
+/* Values of weight 1 with known bins.  Whether there are rows is known where it is inlined: the
+ * loops are as short as that makes them, and they are most of what a percentile costs. */
+SKEP_WRAPS SKEP_INLINE skep_rc add_bins(struct skep_hist_state *st, const struct skep_agg_in *in,
+                                        const uint16_t *rows, const uint32_t *bins,
+                                        struct skep_agg_mem *mem)
 {
-    for (unsigned i = 0; i < in->sel.n; i++) {
-        unsigned r = skep_agg__row(in, i);
-        struct skep_hist_state *s = &st[in->cells->v[r]];
-        if (!count_quickly(s, bins[r]))
+    const uint32_t *cells = in->cells->v;
+    for (unsigned i = 0, n = in->sel.n; i < n; i++) {
+        unsigned r = rows ? rows[i] : i;
+        struct skep_hist_state *s = &st[cells[r]];
+        if (!count_quickly(s->mid, bins[r] - s->mid_base, s->mid_n))
             SKEP_TRY(add_value(s, value_at(in, r), 1, mem));
     }
     return SKEP_OK;
 }
 
 /* The same where all go to one state. */
-static SKEP_WRAPS skep_rc add_bins_to_one(struct skep_hist_state *s, const struct skep_agg_in *in,
-                                          const uint32_t *bins, struct skep_agg_mem *mem)
+SKEP_WRAPS SKEP_INLINE skep_rc add_bins_to_one(struct skep_hist_state *s,
+                                               const struct skep_agg_in *in, const uint16_t *rows,
+                                               const uint32_t *bins, struct skep_agg_mem *mem)
 {
-    for (unsigned i = 0; i < in->sel.n; i++) {
-        uint32_t *mid = s->mid, base = s->mid_base, n = s->mid_n;
-        for (; i < in->sel.n; i++) {
-            uint32_t at = bins[skep_agg__row(in, i)] - base;
-            if (SKEP_UNLIKELY(at >= n || mid[at] == UINT32_MAX))
-                break;
-            mid[at]++;
-        }
-        if (i < in->sel.n)
-            SKEP_TRY(add_value(s, value_at(in, skep_agg__row(in, i)), 1, mem));
+    for (unsigned i = 0, n = in->sel.n; i < n; i++) {
+        uint32_t *mid = s->mid, base = s->mid_base, mid_n = s->mid_n;
+        while (i < n && count_quickly(mid, bins[rows ? rows[i] : i] - base, mid_n))
+            i++;
+        if (i < n)
+            SKEP_TRY(add_value(s, value_at(in, rows ? rows[i] : i), 1, mem));
     }
     return SKEP_OK;
+}
+
+static skep_rc add_known(struct skep_hist_state *st, const struct skep_agg_in *in,
+                         const uint32_t *bins, struct skep_agg_mem *mem)
+{
+    const uint16_t *rows = in->sel.rows;
+    if (in->cells->constant) {
+        struct skep_hist_state *one = &st[in->cells->value];
+        return rows ? add_bins_to_one(one, in, rows, bins, mem)
+                    : add_bins_to_one(one, in, NULL, bins, mem);
+    }
+    return rows ? add_bins(st, in, rows, bins, mem) : add_bins(st, in, NULL, bins, mem);
 }
 
 static skep_rc hist_add(void *states, const struct skep_agg_in *in, struct skep_agg_mem *mem)
@@ -261,8 +274,7 @@ static skep_rc hist_add(void *states, const struct skep_agg_in *in, struct skep_
     struct skep_hist_state *st = states;
     SKEP_UNINIT uint32_t bins[SKEP_IDS_ROWS];
     if (!in->weights && in->weight <= 1 && !in->constant && in->sel.n > 0 && plain_bins(in, bins))
-        return in->cells->constant ? add_bins_to_one(&st[in->cells->value], in, bins, mem)
-                                   : add_bins(st, in, bins, mem);
+        return add_known(st, in, bins, mem);
     for (unsigned i = 0; i < in->sel.n; i++) {
         unsigned r = skep_agg__row(in, i);
         SKEP_TRY(add_value(&st[skep_agg__cell(in, r)], value_at(in, in->constant ? 0 : r),

@@ -201,6 +201,41 @@ static void gather_bits(const uint8_t *has, const int64_t *x, uint32_t n, uint64
     }
 }
 
+/* Bit i says whether has[codes[i]] is not 0, 64 of them; codes are below 2^16. */
+SKEP_CLONES static uint64_t look_up64(const uint32_t *has, const uint32_t *codes)
+{
+    uint32_t low = 0, high = 0;
+    for (uint32_t i = 0; i < 32; i++)
+        low |= has[codes[i]] << i;
+    for (uint32_t i = 0; i < 32; i++)
+        high |= has[codes[32 + i]] << i;
+    return (uint64_t)high << 32 | low;
+}
+
+SKEP_CLONES static uint32_t highest(const uint32_t *v, uint32_t n)
+{
+    uint32_t top = 0;
+    for (uint32_t i = 0; i < n; i++)
+        top = SKEP_MAX(top, v[i]);
+    return top;
+}
+
+/* A block of a base with a code in every row; has[code]. */
+static skep_rc gather_codes(const struct skep_base *base, const uint32_t *has, uint32_t row,
+                            uint32_t n, uint64_t *words)
+{
+    SKEP_UNINIT uint32_t codes[SKEP_BLOCK_ROWS];
+    SKEP_TRY(skep_base_codes32(base, row, n, codes));
+    if (highest(codes, n) + 1 >= base->m)
+        return SKEP_ECORRUPT;
+    memset(codes + n, 0, (SKEP_BLOCK_ROWS - n) * sizeof *codes);
+    for (uint32_t at = 0; at < n; at += 64)
+        words[at / 64] = look_up64(has, codes + at);
+    if (n % 64)
+        words[n / 64] &= (1ull << (n % 64)) - 1;
+    return SKEP_OK;
+}
+
 /* Of few rows: the lists of their x. */
 static skep_rc expand_lists(const struct expand *x, const struct skep_base *base,
                             const uint8_t *bits, uint64_t *words, skep_err *err)
@@ -224,14 +259,22 @@ static skep_rc expand_each(const struct expand *x, const struct skep_base *base,
     int64_t codes[SKEP_BLOCK_ROWS];
     skep_rc rc = SKEP_OK;
     uint8_t *has = skep_malloc(base->m);
+    uint32_t *has32 = skep_alloc_n(uint32_t, base->m);
     for (uint32_t i = 0; i < base->m; i++)
         has[i] = bits[i / 8] >> (i % 8) & 1;
+    for (uint32_t i = 1; i < base->m; i++)
+        has32[i - 1] = has[i];
     for (uint32_t row = 0; row < x->n_rows && rc == SKEP_OK; row += SKEP_BLOCK_ROWS) {
         uint32_t n = SKEP_MIN(x->n_rows - row, (uint32_t)SKEP_BLOCK_ROWS);
+        if (skep_base_full(base)) {
+            rc = gather_codes(base, has32, row, n, words + row / 64);
+            continue;
+        }
         rc = skep_base_read(base, row, n, codes);
         if (rc == SKEP_OK)
             gather_bits(has, codes, n, words + row / 64);
     }
+    skep_free(has32);
     skep_free(has);
     return rc;
 }
