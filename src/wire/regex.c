@@ -44,6 +44,7 @@ static const uint64_t patience = 5ull * WORK_MAX;
 struct skep_regex {
     skep_str text, literal;
     pcre2_code *code;    /* takes any bytes */
+    pcre2_code *plain;   /* the same for ASCII alone, which PCRE2 need not check */
     pcre2_code *breadth; /* of UTF-8 alone; NULL = it would be too large */
     pcre2_match_context *quick, *patient;
     _Atomic uint64_t spent; /* on slow ways */
@@ -443,6 +444,7 @@ skep_rc skep_regex_compile(skep_str text, bool fold_case, struct skep_arena *a,
     re->code = compile(text, options | PCRE2_MATCH_INVALID_UTF, g, issue);
     if (!re->code)
         return SKEP_EINVAL;
+    re->plain = compile(text, options, g, NULL);
     re->breadth = compile_breadth(text, options, g, a);
     size_t bytes = 0;
     (void)pcre2_pattern_info(re->code, PCRE2_INFO_SIZE, &bytes); /* cannot fail */
@@ -462,6 +464,24 @@ static pcre2_match_data *scratch(unsigned pairs)
     pcre2_match_data *m = pcre2_match_data_create(pairs, NULL);
     skep_assert(m != NULL);
     return m;
+}
+
+SKEP_CLONES static bool is_ascii(skep_str s)
+{
+    unsigned char any = 0;
+    for (size_t i = 0; i < s.n; i++)
+        any |= (unsigned char)s.p[i];
+    return any < 0x80;
+}
+
+/* Checking that a text is UTF-8 is often more work than matching it. */
+static int match(const struct skep_regex *re, skep_str s, size_t from, pcre2_match_data *m,
+                 pcre2_match_context *c)
+{
+    PCRE2_SPTR p = (PCRE2_SPTR)(s.p ? s.p : "");
+    if (re->plain && is_ascii(s))
+        return pcre2_match(re->plain, p, s.n, from, PCRE2_NO_UTF_CHECK, m, c);
+    return pcre2_match(re->code, p, s.n, from, 0, m, c);
 }
 
 /* What following all ways costs: at a place of the text, each item is compared with those before.
@@ -551,7 +571,7 @@ skep_rc skep_regex_test(const struct skep_regex *re, skep_str s, bool *ret)
     if (re->literal.n > 0 && skep_str_find(s, re->literal) == SIZE_MAX)
         return SKEP_OK;
     pcre2_match_data *m = scratch(1);
-    int rc = pcre2_match(re->code, (PCRE2_SPTR)(s.p ? s.p : ""), s.n, 0, 0, m, re->quick);
+    int rc = match(re, s, 0, m, re->quick);
     pcre2_match_data_free(m);
     *ret = rc >= 0;
     return is_limit(rc) ? skep_regex_test_slowly(re, s, ret) : SKEP_OK;
@@ -578,7 +598,7 @@ static int find_nth(const struct skep_regex *re, skep_str s, size_t from, size_t
                     pcre2_match_data *m)
 {
     pcre2_match_context *c = limits(NULL, (uint32_t)SKEP_MAX(STEPS / (nth + 1), (size_t)NTH_STEPS));
-    int rc = pcre2_match(re->code, (PCRE2_SPTR)(s.p ? s.p : ""), s.n, from, 0, m, c);
+    int rc = match(re, s, from, m, c);
     pcre2_match_context_free(c);
     return rc;
 }
@@ -586,12 +606,11 @@ static int find_nth(const struct skep_regex *re, skep_str s, size_t from, size_t
 /* The first: quick, or with patience as long as there is some. */
 static int find_first(const struct skep_regex *re, skep_str s, size_t from, pcre2_match_data *m)
 {
-    PCRE2_SPTR p = (PCRE2_SPTR)(s.p ? s.p : "");
-    int rc = pcre2_match(re->code, p, s.n, from, 0, m, re->quick);
+    int rc = match(re, s, from, m, re->quick);
     if (!is_limit(rc) || skep_regex_tired(re))
         return rc;
     spend(re, 8ull * FIND_STEPS);
-    return pcre2_match(re->code, p, s.n, from, 0, m, re->patient);
+    return match(re, s, from, m, re->patient);
 }
 
 skep_rc skep_regex_find(const struct skep_regex *re, skep_str s, size_t from, size_t nth,
