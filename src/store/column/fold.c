@@ -9,12 +9,14 @@
  *   part 1: code --map---+--> union dictionary (by stored hash, then bytes) --> new codes
  *   part 2: code --map--'
  *
+ * Fields that have a few values a part go another way, part by part (fold_few.c).
+ *
  * I1  no value is hashed again: unions use the hashes stored with the dictionaries.
  * I2  a value keeps its row; row ids (seq, ordinal) are kept as columns.
  * I3  equal interned lists become one.
  *
- * Threads: any one; reads immutable parts.  Memory: scratch of one column, given back at the end.
- */
+ * Threads: any one; reads immutable parts.  Memory: scratch of one column, and of fold_few.c, given
+ * back at the end. */
 #include "store/column/fold.h"
 
 #include <stdlib.h>
@@ -23,23 +25,14 @@
 #include "base/hash_inline.h"
 #include "base/mem.h"
 
-/* A dictionary in the making. */
-struct dict_union {
-    struct skep_index index;
-    uint32_t n, cap;
-    uint32_t *offsets; /* cap + 1 */
-    uint64_t *hashes;  /* cap */
-    struct skep_buf bytes;
-};
-
 struct fold {
     struct skep_part **parts;
     unsigned n_parts;
     uint32_t n_rows;
     struct skep_buf out;
     struct skep_frame_writer w;
-    struct dict_union names; /* dictionary 0 */
-    struct dict_union values;
+    struct skep_fold_union names; /* dictionary 0 */
+    struct skep_fold_union values;
     uint32_t n_dicts;   /* written so far */
     uint32_t *row_base; /* of each part */
     /* Scratch: the codes of one column over all rows, and the map of one part's codes, where an
@@ -50,67 +43,12 @@ struct fold {
     } * map;
     size_t map_cap;
     uint32_t stamp;
+    struct skep_fold_few few;
     uint32_t *list_maps[2]; /* resources, scopes: out index of each list of each part, in order */
     skep_err *err;
 };
 
-static void union_init(struct dict_union *u)
-{
-    *u = (struct dict_union){0};
-    skep_buf_init(&u->bytes, UINT32_MAX);
-}
-
-static void union_clear(struct dict_union *u)
-{
-    enum { KEEP_SLOTS = 256, SPARE = 8 };
-    if (u->index.cap > KEEP_SLOTS && u->index.n * SPARE < u->index.cap)
-        skep_index_done(&u->index); /* clearing it would cost more than filling it */
-    else
-        skep_index_clear(&u->index);
-    u->n = 0;
-    skep_buf_reset(&u->bytes);
-}
-
-static void union_done(struct dict_union *u)
-{
-    skep_index_done(&u->index);
-    skep_free(u->offsets);
-    skep_free(u->hashes);
-    skep_buf_done(&u->bytes);
-}
-
-static bool union_is(const struct dict_union *u, uint32_t i, skep_str s)
-{
-    size_t n = u->offsets[i + 1] - u->offsets[i];
-    return n == s.n && (n == 0 || skep_str_eq_short(
-                                      (skep_str){(const char *)u->bytes.p + u->offsets[i], n}, s));
-}
-
-static uint32_t union_add(struct dict_union *u, skep_str s, uint64_t hash)
-{
-    struct skep_index_it it = skep_index_begin(&u->index, hash);
-    for (uint32_t i; (i = skep_index_next(&u->index, &it)) != SKEP_INDEX_NONE;)
-        if (u->hashes[i] == hash && union_is(u, i, s))
-            return i;
-    if (u->n == u->cap) {
-        u->cap = u->cap ? u->cap * 2 : 256;
-        u->offsets = skep_realloc(u->offsets, ((size_t)u->cap + 1) * sizeof *u->offsets);
-        u->hashes = skep_realloc(u->hashes, (size_t)u->cap * sizeof *u->hashes);
-        u->offsets[0] = 0;
-    }
-    skep_buf_str(&u->bytes, s); /* over the limit: `bad`, seen when the dictionary is written */
-    u->hashes[u->n] = hash;
-    u->offsets[u->n + 1] = (uint32_t)u->bytes.n;
-    skep_index_add(&u->index, hash, u->n);
-    return u->n++;
-}
-
-static uint32_t union_add_code(struct dict_union *u, const struct skep_dict *d, uint32_t code)
-{
-    return union_add(u, skep_dict_str(d, code), d->hashes[code]);
-}
-
-static skep_rc write_dict(struct fold *f, struct dict_union *u)
+static skep_rc write_dict(struct fold *f, struct skep_fold_union *u)
 {
     if (u->bytes.bad)
         return skep_fail(f->err, SKEP_ETOOLARGE, "a dictionary over 4 GiB");
@@ -144,18 +82,11 @@ static int same_field(const struct skep_rowset_field *a, const struct skep_rowse
     return c != 0 ? c : (int)a->type - (int)b->type;
 }
 
-/* The fields of the result, each with its sources' number. */
-struct group {
-    const struct skep_rowset_field *field;
-    uint32_t n, at; /* number, place of the next one */
-    uint32_t first; /* in the order they were met */
-};
-
 /* Groups in the order they are met.  Parts have about the same fields in the same order: each is
  * first held against the one that stood behind its neighbour in the part before. */
 struct grouping {
     struct skep_index index;
-    struct group *groups;
+    struct skep_fold_group *groups;
     uint32_t n, cap;
     uint32_t *behind; /* [fields of all parts + 1] by group + 1; 0: the first of a part */
 };
@@ -163,18 +94,20 @@ struct grouping {
 /* All sources; those of groups[g] end at groups[g].at. */
 struct sources {
     struct source *all;
-    struct group *groups;
+    struct skep_fold_group *groups;
     uint32_t n_groups;
+    uint32_t *of; /* the group of each field of each part, in order */
 };
 
 static int by_field(const void *pa, const void *pb)
 {
-    return same_field(((const struct group *)pa)->field, ((const struct group *)pb)->field);
+    return same_field(((const struct skep_fold_group *)pa)->field,
+                      ((const struct skep_fold_group *)pb)->field);
 }
 
 static bool is_string_type(unsigned type)
 {
-    return type == SKEP_TYPE_STRING || type == SKEP_TYPE_BYTES || type == SKEP_TYPE_ARRAY;
+    return skep_fold__is_string(type);
 }
 
 /* --- lists ------------------------------------------------------------------------------------ */
@@ -226,7 +159,8 @@ static uint64_t value_bits(struct fold *f, const skep_value *v)
     switch (v->type) {
     case SKEP_TYPE_STRING:
     case SKEP_TYPE_BYTES:
-    case SKEP_TYPE_ARRAY: return union_add(&f->names, v->s, skep_hash(skep_str_bytes(v->s)));
+    case SKEP_TYPE_ARRAY:
+        return skep_fold__union_add(&f->names, v->s, skep_hash(skep_str_bytes(v->s)));
     case SKEP_TYPE_INT: return (uint64_t)v->i;
     case SKEP_TYPE_DOUBLE: memcpy(&bits, &v->f, sizeof bits); return bits;
     case SKEP_TYPE_BOOL: return v->b;
@@ -281,7 +215,8 @@ static void union_lists(struct fold *f, bool scopes, struct list_union *u, uint3
                 for (uint32_t e = l->first[i]; e < l->first[i + 1]; e++) {
                     skep_str name = l->entries[e].name;
                     u->entries[u->n_entries++] = (struct skep_batch_entry){
-                        .name = union_add(&f->names, name, skep_hash(skep_str_bytes(name))),
+                        .name =
+                            skep_fold__union_add(&f->names, name, skep_hash(skep_str_bytes(name))),
                         .type = l->entries[e].value.type,
                         .val = value_bits(f, &l->entries[e].value)};
                 }
@@ -338,11 +273,11 @@ static void remap(struct fold *f, const struct skep_dict *d, uint32_t *codes, si
         uint32_t code = codes[i];
         skep_dassert(code < d->n);
         if (few && code != last) {
-            to = union_add_code(&f->values, d, code);
+            to = skep_fold__union_add_code(&f->values, d, code);
         } else if (!few) {
             struct mapped *m = &f->map[code];
             if (SKEP_UNLIKELY(m->stamp != f->stamp))
-                *m = (struct mapped){f->stamp, union_add_code(&f->values, d, code)};
+                *m = (struct mapped){f->stamp, skep_fold__union_add_code(&f->values, d, code)};
             to = m->to;
         }
         last = code;
@@ -416,7 +351,7 @@ static skep_rc fold_int_column(struct fold *f, enum skep_column id)
 
 static skep_rc fold_string_column(struct fold *f, enum skep_column id)
 {
-    union_clear(&f->values);
+    skep_fold__union_clear(&f->values);
     for (unsigned p = 0; p < f->n_parts; p++)
         if (f->parts[p]->base.n_rows > 0) {
             const struct skep_part_col *c = &f->parts[p]->cols[id];
@@ -488,7 +423,7 @@ static void fetch_strings(const struct skep_part_col *c, const uint32_t *codes, 
 static uint32_t union_codes(struct fold *f, const struct source *s, size_t n_sources)
 {
     uint32_t n = 0, at = 0;
-    union_clear(&f->values);
+    skep_fold__union_clear(&f->values);
     for (size_t i = 0; i < n_sources; i++) {
         const struct skep_part_col *c = col_of(f, &s[i]);
         fetch_column(f, s, n_sources, i);
@@ -529,11 +464,27 @@ static uint32_t union_range(struct fold *f, const struct source *s, size_t n_sou
     return n;
 }
 
-/* One field of the result from its sources in the parts. */
-static skep_rc fold_field(struct fold *f, const struct source *s, size_t n_sources)
+/* One field of the result that has few values, which were taken before. */
+static skep_rc put_few(struct fold *f, const struct skep_fold_group *g, uint32_t dict)
 {
+    struct skep_frame_col col = {.id = g->field->scope, .type = g->field->type};
+    col.name =
+        skep_fold__union_add(&f->names, g->field->name, skep_hash(skep_str_bytes(g->field->name)));
+    col.dict = is_string_type(col.type) ? dict : 0;
+    SKEP_TRY(skep_frame__reserve(&f->w, skep_frame__bound_field(f->n_rows, g->n_values), f->err));
+    size_t first = g->to - g->n_values;
+    skep_frame__field(&f->w, &col, (uint32_t)g->n_values, f->few.rows + first, f->few.vals + first);
+    return SKEP_OK;
+}
+
+/* One field of the result from its sources in the parts. */
+static skep_rc fold_field(struct fold *f, const struct skep_fold_group *g, const struct source *s)
+{
+    size_t n_sources = g->n;
+    skep_assert(!g->few);
     struct skep_frame_col col = {.id = s->field->scope, .type = s->field->type};
-    col.name = union_add(&f->names, s->field->name, skep_hash(skep_str_bytes(s->field->name)));
+    col.name =
+        skep_fold__union_add(&f->names, s->field->name, skep_hash(skep_str_bytes(s->field->name)));
     bool strings = is_string_type(col.type);
     int64_t min = 0, max = 0;
     uint32_t n;
@@ -580,7 +531,7 @@ static uint32_t group_of(struct grouping *to, const struct skep_rowset_field *fi
     }
     if (g == SKEP_INDEX_NONE) {
         SKEP_GROW(to->groups, to->n, to->cap);
-        to->groups[to->n] = (struct group){.field = field, .first = to->n};
+        to->groups[to->n] = (struct skep_fold_group){.field = field, .first = to->n};
         skep_index_add(&to->index, hash, to->n);
         g = to->n++;
     }
@@ -603,6 +554,7 @@ static void collect_sources(struct fold *f, struct sources *ret)
         for (uint32_t i = 0, last = 0; i < f->parts[p]->base.n_fields; i++, k++) {
             of[k] = group_of(&to, &f->parts[p]->base.fields[i], last);
             to.groups[of[k]].n++;
+            to.groups[of[k]].n_values += f->parts[p]->base.fields[i].n_present;
             last = of[k] + 1;
         }
     if (to.n > 1)
@@ -617,13 +569,14 @@ static void collect_sources(struct fold *f, struct sources *ret)
     struct source *s = skep_alloc_n(struct source, n);
     k = 0;
     for (unsigned p = 0; p < f->n_parts; p++)
-        for (uint32_t i = 0; i < f->parts[p]->base.n_fields; i++)
-            s[to.groups[place[of[k++]]].at++] = (struct source){&f->parts[p]->base.fields[i], p, i};
+        for (uint32_t i = 0; i < f->parts[p]->base.n_fields; i++) {
+            of[k] = place[of[k]];
+            s[to.groups[of[k++]].at++] = (struct source){&f->parts[p]->base.fields[i], p, i};
+        }
     skep_index_done(&to.index);
     skep_free(to.behind);
     skep_free(place);
-    skep_free(of);
-    *ret = (struct sources){s, to.groups, to.n};
+    *ret = (struct sources){s, to.groups, to.n, of};
 }
 
 static skep_rc fold_columns(struct fold *f)
@@ -651,22 +604,35 @@ static skep_rc fold_payload(struct fold *f, const struct sources *s,
                                    .n_columns = SKEP_COL_COUNT,
                                    .n_resources = lists[0].n,
                                    .n_scopes = lists[1].n};
+    bool shared = false;
+    skep_fold__few_choose(s->groups, s->n_groups);
     for (uint32_t g = 0; g < s->n_groups; g++) {
         head.n_fields++;
-        head.n_dicts += is_string_type(s->groups[g].field->type);
+        bool strings = is_string_type(s->groups[g].field->type);
+        if (s->groups[g].few)
+            shared = shared || strings;
+        else
+            head.n_dicts += strings;
         /* Names come first: dictionary 0 must be whole before it is written. */
         skep_str name = s->groups[g].field->name;
-        (void)union_add(&f->names, name, skep_hash(skep_str_bytes(name)));
+        (void)skep_fold__union_add(&f->names, name, skep_hash(skep_str_bytes(name)));
     }
+    head.n_dicts += shared;
     size_t bound = skep_frame__bound_head(head.n_dicts, head.n_columns, head.n_fields);
     SKEP_TRY(skep_frame__begin(&f->w, &f->out, &head, bound, f->err));
     SKEP_TRY(write_dict(f, &f->names));
     SKEP_TRY(write_lists(f, false, &lists[0]));
     SKEP_TRY(write_lists(f, true, &lists[1]));
     SKEP_TRY(fold_columns(f));
+    skep_fold__few_take(&f->few, f->parts, f->n_parts, f->row_base, s->groups, s->n_groups, s->of);
+    if (shared)
+        SKEP_TRY(write_dict(f, &f->few.strings));
+    uint32_t dict = f->n_dicts - 1;
     skep_rc rc = SKEP_OK;
     for (uint32_t g = 0; g < s->n_groups && rc == SKEP_OK; g++)
-        rc = fold_field(f, s->all + (s->groups[g].at - s->groups[g].n), s->groups[g].n);
+        rc = s->groups[g].few
+                 ? put_few(f, &s->groups[g], dict)
+                 : fold_field(f, &s->groups[g], s->all + (s->groups[g].at - s->groups[g].n));
     if (rc == SKEP_OK)
         skep_frame__end(&f->w);
     return rc;
@@ -687,6 +653,7 @@ static skep_rc fold_all(struct fold *f)
     skep_rc rc = fold_payload(f, &s, lists);
     skep_free(s.all);
     skep_free(s.groups);
+    skep_free(s.of);
     for (int k = 0; k < 2; k++) {
         list_union_done(&lists[k]);
         skep_free(f->list_maps[k]);
@@ -729,15 +696,17 @@ skep_rc skep_part_fold(struct skep_rowset *const *parts, unsigned n, struct skep
     f.n_rows = (uint32_t)n_rows;
     skep_buf_init(&f.out, (size_t)4 << 30);
     (void)skep_buf_reserve(&f.out, bytes); /* about as much as is needed; not enough: it grows */
-    union_init(&f.names);
-    union_init(&f.values);
+    skep_fold__union_init(&f.names);
+    skep_fold__union_init(&f.values);
+    skep_fold__few_init(&f.few);
     f.codes = skep_malloc(f.n_rows * sizeof *f.codes);
     rc = fold_all(&f);
     skep_free(f.codes);
     skep_free(f.map);
     skep_free(f.row_base);
-    union_done(&f.names);
-    union_done(&f.values);
+    skep_fold__union_done(&f.names);
+    skep_fold__union_done(&f.values);
+    skep_fold__few_done(&f.few);
     skep_free(f.parts);
     if (rc != SKEP_OK) {
         skep_buf_done(&f.out);

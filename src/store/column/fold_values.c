@@ -121,8 +121,7 @@ static void or_bitmap(uint64_t *bits, const uint64_t *from, uint32_t first, uint
     }
 }
 
-static void list_rows(uint32_t *rows, const struct skep_part_col *c, uint32_t first,
-                      uint32_t n_rows)
+void skep_fold__rows(uint32_t *rows, const struct skep_part_col *c, uint32_t first, uint32_t n_rows)
 {
     uint32_t n = 0;
     switch (c->presence) {
@@ -147,7 +146,7 @@ void skep_fold__presence(const struct skep_frame_presence_room *to, size_t at,
                          const struct skep_part_col *c, uint32_t first, uint32_t n_rows)
 {
     if (to->rows) {
-        list_rows(to->rows + at, c, first, n_rows);
+        skep_fold__rows(to->rows + at, c, first, n_rows);
         return;
     }
     if (!to->bitmap)

@@ -7,7 +7,8 @@
  * value - base; width 0 stores nothing at all.  Base is 0 whenever that costs no width, so that
  * values of full width can be read where they lie.  String columns hold codes into a dictionary,
  * doubles their bits.  Sparse fields carry which rows have a value as all / bitmap / row list,
- * whatever is smaller, and their values packed.  Byte by byte: docs/formats/frame.md.
+ * whatever is smaller, and their values packed.  Fields of the same few rows, as those of one
+ * operation among many, share their row list.  Byte by byte: docs/formats/frame.md.
  *
  * I1  every section begins at a multiple of 8 from the payload's start, gaps are zero.
  * I2  the same batch gives the same bytes.
@@ -119,7 +120,7 @@ skep_rc skep_frame__begin(struct skep_frame_writer *w, struct skep_buf *out,
                                     .n_fields = head->n_fields};
     size_t n = skep_frame__bound_head(head->n_dicts, head->n_columns, head->n_fields);
     uint8_t *p = room(w, n);
-    memset(p, 0, n);
+    memset(p, 0, SKEP_FRAME_HEAD_BYTES); /* the entries are written one by one, all bytes of them */
     skep_store_le32(p + SKEP_FRAME_AT_MAGIC, SKEP_FRAME_MAGIC);
     skep_store_le16(p + SKEP_FRAME_AT_VERSION, SKEP_FRAME_VERSION);
     skep_store_le16(p + SKEP_FRAME_AT_FLAGS, head->flags);
@@ -335,18 +336,38 @@ struct skep_frame_room skep_frame__field_room(struct skep_frame_writer *w,
     return r;
 }
 
+/* Which rows, as it was written for a field before or anew. */
+static void put_presence(struct skep_frame_writer *w, struct skep_frame_col *c, uint32_t n,
+                         const uint32_t *rows)
+{
+    struct skep_frame_list *last = &w->lists[rows[0] % SKEP_FRAME_LISTS];
+    const uint8_t *payload = w->out->p + w->start;
+    if (last->n == n && memcmp(payload + last->at, rows, (size_t)n * sizeof *rows) == 0) {
+        c->presence = SKEP_FRAME_LIST;
+        c->presence_at = last->at;
+        return;
+    }
+    struct skep_frame_presence_room p = presence_room(w, c, n);
+    for (uint32_t i = 0; p.bitmap && i < n; i++)
+        p.bitmap[rows[i] / 64] |= 1ull << (rows[i] % 64);
+    if (!p.rows)
+        return;
+    memcpy(p.rows, rows, (size_t)n * sizeof *rows);
+    *last = (struct skep_frame_list){n, c->presence_at};
+}
+
 void skep_frame__field(struct skep_frame_writer *w, const struct skep_frame_col *col, uint32_t n,
                        const uint32_t *rows, const int64_t *vals)
 {
     int64_t min, max;
-    struct skep_frame_presence_room p;
-    skep_assert(n > 0);
+    skep_assert(w->next_column == w->n_columns && w->next_field < w->n_fields);
+    skep_assert(n > 0 && n <= w->n_rows && col->dict < w->n_dicts);
+    struct skep_frame_col c = *col;
+    c.n_present = n;
     range_of(vals, n, &min, &max);
-    struct skep_frame_room r = skep_frame__field_room(w, col, n, min, max, &p);
-    if (p.rows)
-        memcpy(p.rows, rows, (size_t)n * sizeof *rows);
-    for (uint32_t i = 0; p.bitmap && i < n; i++)
-        p.bitmap[rows[i] / 64] |= 1ull << (rows[i] % 64);
+    put_presence(w, &c, n, rows);
+    struct skep_frame_room r = values_room(w, &c, n, min, max);
+    put_col(w, w->n_columns + w->next_field++, &c);
     if (r.to)
         store_values(r.to, vals, n, r.width, r.base);
 }

@@ -16,7 +16,8 @@ enum {
     SKEP_FRAME_COL_BYTES = 40,
     SKEP_FRAME_ENTRY_BYTES = 16, /* one entry of an interned list */
     SKEP_FRAME_REASON_BYTES = 8, /* one entry of the rejections */
-    SKEP_FRAME_MAX_BYTES = 256 << 20
+    SKEP_FRAME_MAX_BYTES = 256 << 20,
+    SKEP_FRAME_LISTS = 32 /* remembered while a frame is written */
 };
 
 /* Offsets in the header. */
@@ -79,6 +80,11 @@ struct skep_frame_writer {
     size_t start; /* of the payload in out */
     uint32_t n_rows, n_dicts, n_columns, n_fields;
     uint32_t next_dict, next_column, next_field;
+    /* Row lists written last, by their first row: n rows at that offset, n 0 = none. */
+    struct skep_frame_list {
+        uint32_t n;
+        uint64_t at;
+    } lists[SKEP_FRAME_LISTS];
 };
 
 /* bound_bytes: at least what is written up to the next reserve (skep_frame__bound_...).

@@ -299,7 +299,7 @@ static skep_rc load_directory(struct skep_part_opening *o)
     struct skep_part *part = o->part;
     const uint8_t *p = o->p + SKEP_FRAME_HEAD_BYTES + (size_t)part->n_dicts * SKEP_FRAME_DICT_BYTES;
     size_t n = (size_t)o->n_columns + o->n_fields;
-    o->dir = skep_alloc_n(struct skep_frame_col, n);
+    o->dir = skep_malloc(n * sizeof *o->dir);
     size_t n_bitmaps = 0;
     for (size_t i = 0; i < n; i++) {
         load_col(p + i * SKEP_FRAME_COL_BYTES, &o->dir[i]);

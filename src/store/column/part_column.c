@@ -312,12 +312,13 @@ static int field_cmp(const struct skep_rowset_field *a, const struct skep_rowset
 skep_rc skep_part__open_fields(struct skep_part_opening *o)
 {
     struct skep_part *part = o->part;
-    struct skep_rowset_field *fields = skep_alloc_n(struct skep_rowset_field, o->n_fields);
+    /* Each is set as it is opened: a thousand of them are a pass over the cache. */
+    struct skep_rowset_field *fields = skep_malloc((size_t)o->n_fields * sizeof *fields);
     part->base.fields = fields;
     part->base.n_fields = o->n_fields;
-    part->fields = skep_alloc_n(struct skep_part_col, o->n_fields);
+    part->fields = skep_malloc((size_t)o->n_fields * sizeof *part->fields);
     for (uint32_t i = 0; i < o->n_fields; i++) {
-        part->fields[i].form = SKEP_VEC_I64;
+        part->fields[i] = (struct skep_part_col){.form = SKEP_VEC_I64};
         SKEP_TRY(open_field(o, &o->dir[o->n_columns + i], &fields[i], &part->fields[i]));
         if (i > 0 && field_cmp(&fields[i - 1], &fields[i]) >= 0)
             return skep_part__bad(o, SKEP_FRAME_AT_FIELDS, "fields are not in order");

@@ -4,22 +4,27 @@
  * I1  nothing is checked here: opening has done it (part.c, I1).
  *
  * Threads: a reader by one thread at a time, the part under any number of them.  Memory: buffers of
- * one block with the reader. */
+ * one block with the reader, made when the first one is read. */
 #include "store/column/part_priv.h"
 
 #include "base/assert.h"
 #include "base/mem.h"
 
-struct part_reader {
-    struct skep_colreader base;
-    const struct skep_part_col *col;
-    bool is_ordinal; /* of a plain part: the row number */
+/* Of one block. */
+struct buffers {
     uint64_t valid[SKEP_BLOCK_ROWS / 64];
     int64_t vals[SKEP_BLOCK_ROWS];
     union {
         uint32_t codes[SKEP_BLOCK_ROWS];
         int64_t spread[SKEP_BLOCK_ROWS];
     };
+};
+
+struct part_reader {
+    struct skep_colreader base;
+    const struct skep_part_col *col;
+    bool is_ordinal;     /* of a plain part: the row number */
+    struct buffers *buf; /* NULL until a block is read: who asks for a few values needs none */
 };
 
 /* Values in rows [row0, row0 + n): sets `valid`, returns the rank of the first one; *ret_k of them.
@@ -42,7 +47,7 @@ static size_t read_bitmap(struct part_reader *r, uint64_t row0, unsigned n, size
             word |= c->bitmap[w0 + i + 1] << (64 - shift);
         if (n - i * 64 < 64)
             word &= (1ull << (n - i * 64)) - 1;
-        r->valid[i] = word;
+        r->buf->valid[i] = word;
         k += SKEP_POPCOUNT64(word);
     }
     *ret_k = k;
@@ -67,11 +72,11 @@ static size_t read_list(struct part_reader *r, uint64_t row0, unsigned n, size_t
 {
     const struct skep_part_col *c = r->col;
     size_t low = list_from(c, row0);
-    memset(r->valid, 0, sizeof r->valid);
+    memset(r->buf->valid, 0, sizeof r->buf->valid);
     size_t k = 0;
     for (; low + k < c->n_present && c->rows[low + k] < row0 + n; k++) {
         uint64_t at = c->rows[low + k] - row0;
-        r->valid[at / 64] |= 1ull << (at % 64);
+        r->buf->valid[at / 64] |= 1ull << (at % 64);
     }
     *ret_k = k;
     return low;
@@ -80,13 +85,13 @@ static size_t read_list(struct part_reader *r, uint64_t row0, unsigned n, size_t
 /* Moves k packed values to their rows; others become 0. */
 static void spread(struct part_reader *r, unsigned n, size_t k)
 {
-    memset(r->spread, 0, n * sizeof r->spread[0]);
+    memset(r->buf->spread, 0, n * sizeof r->buf->spread[0]);
     size_t from = 0;
     for (unsigned i = 0; i * 64 < n; i++)
-        for (uint64_t word = r->valid[i]; word; word &= word - 1)
-            r->spread[i * 64 + SKEP_CTZ64(word)] = r->vals[from++];
+        for (uint64_t word = r->buf->valid[i]; word; word &= word - 1)
+            r->buf->spread[i * 64 + SKEP_CTZ64(word)] = r->buf->vals[from++];
     skep_assert(from == k);
-    memcpy(r->vals, r->spread, n * sizeof r->vals[0]);
+    memcpy(r->buf->vals, r->buf->spread, n * sizeof r->buf->vals[0]);
 }
 
 static void read_trace_ids(const struct skep_part_col *c, uint64_t row0, unsigned n,
@@ -109,11 +114,13 @@ static skep_rc part_read(struct skep_colreader *reader, uint64_t row0, unsigned 
         read_trace_ids(c, row0, n, ret);
         return SKEP_OK;
     }
+    if (!r->buf)
+        r->buf = skep_malloc(sizeof *r->buf);
     *ret = (struct skep_vec){.form = (enum skep_vec_form)c->form, .n = n, .dict = c->dict};
     if (r->is_ordinal) {
         for (unsigned i = 0; i < n; i++)
-            r->vals[i] = (int64_t)(row0 + i);
-        ret->i64 = r->vals;
+            r->buf->vals[i] = (int64_t)(row0 + i);
+        ret->i64 = r->buf->vals;
         return SKEP_OK;
     }
     size_t rank = row0, k = n;
@@ -124,22 +131,22 @@ static skep_rc part_read(struct skep_colreader *reader, uint64_t row0, unsigned 
     ret->none = k == 0;
     if (k == 0)
         return SKEP_OK;
-    ret->valid = k == n ? NULL : r->valid;
+    ret->valid = k == n ? NULL : r->buf->valid;
     ret->constant = c->width == 0;
     bool in_place = k == n && c->base == 0 && c->width == (c->form == SKEP_VEC_DICT ? 4 : 8);
-    const void *vals = r->vals;
+    const void *vals = r->buf->vals;
     if (in_place) {
         vals = c->values + rank * c->width;
     } else if (ret->constant || k == n) {
-        skep_part__values(c, rank, n, r->vals); /* a constant is readable at absent rows too */
+        skep_part__values(c, rank, n, r->buf->vals); /* a constant is readable at absent rows too */
     } else {
-        skep_part__values(c, rank, k, r->vals);
+        skep_part__values(c, rank, k, r->buf->vals);
         spread(r, n, k);
     }
     if (c->form == SKEP_VEC_DICT && !in_place) {
         for (unsigned i = 0; i < n; i++)
-            r->codes[i] = (uint32_t)r->vals[i];
-        vals = r->codes;
+            r->buf->codes[i] = (uint32_t)r->buf->vals[i];
+        vals = r->buf->codes;
     }
     if (c->form == SKEP_VEC_DICT)
         ret->codes = vals;
@@ -182,8 +189,10 @@ static bool part_few(struct skep_colreader *reader, uint64_t row0, uint64_t n, u
     return true;
 }
 
-static void part_reader_close(struct skep_colreader *r)
+static void part_reader_close(struct skep_colreader *reader)
 {
+    struct part_reader *r = (struct part_reader *)reader;
+    skep_free(r->buf);
     skep_free(r);
 }
 
@@ -196,6 +205,7 @@ static struct skep_colreader *new_reader(struct skep_rowset *rs, const struct sk
     r->base = (struct skep_colreader){.ops = &reader_ops, .rowset = rs};
     r->col = col;
     r->is_ordinal = false;
+    r->buf = NULL;
     return &r->base;
 }
 

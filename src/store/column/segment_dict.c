@@ -115,6 +115,14 @@ static inline void fetch_token(const struct skep_segment_writer *w, uint32_t tok
         SKEP_PREFETCH(&d->dict->hashes[token - d->base]);
 }
 
+void skep_wdict__forget_tokens(struct skep_segment_writer *w)
+{
+    if (++w->token_stamp != 0)
+        return;
+    memset(w->token_codes, 0, w->cap_tokens * sizeof *w->token_codes);
+    w->token_stamp = 1;
+}
+
 bool skep_wdict__map(struct skep_segment_writer *w, struct skep_wdict *d, uint32_t max_n,
                      size_t max_bytes)
 {
@@ -122,18 +130,19 @@ bool skep_wdict__map(struct skep_segment_writer *w, struct skep_wdict *d, uint32
     for (uint32_t i = 0; i < w->col.n; i++) {
         if (i + AHEAD < w->col.n)
             fetch_token(w, w->tokens[i + AHEAD]);
-        uint32_t token = w->tokens[i], code = w->token_codes[token];
-        if (code == UINT32_MAX) {
+        uint32_t token = w->tokens[i];
+        struct skep_wtoken *known = &w->token_codes[token];
+        if (known->stamp != w->token_stamp) {
             const struct skep_wdomain *in = domain_of(w, token);
-            code = skep_wdict__add(d, token_str(in, token), token_hash(in, token));
-            w->token_codes[token] = code;
+            *known = (struct skep_wtoken){
+                w->token_stamp, skep_wdict__add(d, token_str(in, token), token_hash(in, token))};
             if (d->n > max_n || d->bytes_n > max_bytes) {
                 skep_wdict__truncate(d, before);
-                memset(w->token_codes, 0xff, w->n_tokens * sizeof *w->token_codes);
+                skep_wdict__forget_tokens(w);
                 return false;
             }
         }
-        w->tmp[i] = code;
+        w->tmp[i] = known->code;
     }
     return true;
 }

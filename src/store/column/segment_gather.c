@@ -130,11 +130,12 @@ static skep_rc add_domain(struct skep_segment_writer *w, const struct skep_dict 
         return skep_fail(err, SKEP_ENOMEM, "too many strings in one column");
     if (base + n > w->cap_tokens) {
         uint32_t cap = SKEP_MAX(base + n, w->cap_tokens < UINT32_MAX / 2 ? w->cap_tokens * 2 : 0);
-        SKEP_TRY(skep_segment__charge(w, (uint64_t)(cap - w->cap_tokens) * 4, err));
+        uint32_t more = cap - w->cap_tokens;
+        SKEP_TRY(skep_segment__charge(w, (uint64_t)more * sizeof *w->token_codes, err));
         w->token_codes = skep_realloc(w->token_codes, (size_t)cap * sizeof *w->token_codes);
+        memset(w->token_codes + w->cap_tokens, 0, (size_t)more * sizeof *w->token_codes);
         w->cap_tokens = cap;
     }
-    memset(w->token_codes + base, 0xff, (size_t)n * sizeof *w->token_codes);
     SKEP_GROW(w->domains, w->n_domains, w->cap_domains);
     w->domains[w->n_domains++] = (struct skep_wdomain){base, n, dict, strs};
     w->n_tokens = base + n;
@@ -295,6 +296,36 @@ static skep_rc take_block(struct target *t, struct skep_colreader *r, const uint
     return SKEP_OK;
 }
 
+/* The first of slots[at..n) at or behind the source's row, n if there is none.  `skipped`: rows
+ * from the first slot's to the last one found that have no slot.  Few rows are skipped where any
+ * are, so that the place is near the one that follows from the row before. */
+static uint32_t slot_of_row(const uint64_t *slots, uint32_t at, uint32_t n, uint64_t row,
+                            uint64_t *skipped)
+{
+    const uint64_t row0 = slots[0] >> 16;
+    uint64_t guess = row - row0 - *skipped; /* no slot behind it is of the row */
+    uint32_t low = at, high = (uint32_t)SKEP_MIN(guess + 1, (uint64_t)n), step = 1;
+    while (low < high && slots[high - 1] >> 16 >= row) { /* back in ever longer steps */
+        uint32_t to = high - low > step ? high - step : low;
+        if (to == low || slots[to - 1] >> 16 < row) {
+            low = SKEP_MAX(low, to);
+            break;
+        }
+        high = to;
+        step *= 2;
+    }
+    while (low < high) {
+        uint32_t mid = (low + high) / 2;
+        if (slots[mid] >> 16 < row)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    if (low < n)
+        *skipped = (slots[low] >> 16) - row0 - low;
+    return low;
+}
+
 /* Values that stand in few rows, by row of the source. */
 static skep_rc put_few(struct target *t, const uint64_t *slots, uint32_t n_slots, uint32_t n,
                        const struct skep_dict *dict, skep_err *err)
@@ -304,19 +335,12 @@ static skep_rc put_few(struct target *t, const uint64_t *slots, uint32_t n_slots
     const uint64_t row0 = slots[0] >> 16;
     const bool whole = (slots[n_slots - 1] >> 16) - row0 + 1 == n_slots; /* no row is left out */
     uint32_t base = 0, at = 0;
+    uint64_t skipped = 0;
     if (dict)
         SKEP_TRY(dict_base(t, dict, &base, err));
     for (uint32_t k = 0; k < n; k++) {
-        uint32_t high = n_slots;
-        if (whole)
-            at = (uint32_t)(rows[k] - row0);
-        while (!whole && at < high) {
-            uint32_t mid = (at + high) / 2;
-            if (slots[mid] >> 16 < rows[k])
-                at = mid + 1;
-            else
-                high = mid;
-        }
+        at =
+            whole ? (uint32_t)(rows[k] - row0) : slot_of_row(slots, at, n_slots, rows[k], &skipped);
         if (at == n_slots)
             break;
         if (slots[at] >> 16 != rows[k])
@@ -490,6 +514,7 @@ skep_rc skep_segment__gather(struct skep_segment_writer *w, uint32_t key, skep_e
     skep_segment__close_readers(w);
     skep_arena_reset(&w->arena);
     w->n_domains = w->n_tokens = w->token_domain = 0;
+    skep_wdict__forget_tokens(w);
     w->col.ints = w->packed_ints;
     for (unsigned s = 0; s < w->job->n_sources; s++) {
         uint32_t n = w->source_first[s + 1] - w->source_first[s];

@@ -44,6 +44,13 @@ struct skep_wdomain {
     const skep_str *strs;
 };
 
+/* What is known of a token.  It counts only with the stamp of the dictionary being made: clearing
+ * as many as the sources have strings, for each of a thousand columns of a few hundred values,
+ * would cost more than looking all of these up. */
+struct skep_wtoken {
+    uint32_t stamp, code;
+};
+
 /* A column with few codes, by row: others may follow it (segment_derive.c). */
 struct skep_wbase {
     uint32_t key, m;  /* x is below m */
@@ -143,8 +150,9 @@ struct skep_segment_writer {
     uint8_t *present;     /* [group_rows] by row, while gathering */
     int64_t *packed_ints; /* [group_rows] */
     uint32_t *tokens; /* [group_rows] strings: by row while gathering, then of the present rows */
-    uint32_t *token_codes; /* [n_tokens] code in the dictionary being made; UINT32_MAX = none yet */
+    struct skep_wtoken *token_codes; /* [cap_tokens] in the dictionary being made */
     uint32_t n_tokens, cap_tokens;
+    uint32_t token_stamp;                           /* never 0 once a column was gathered */
     struct skep_wdomain *domains;                   /* by base */
     uint32_t n_domains, cap_domains, source_domain; /* source_domain: first of the source at hand */
     uint32_t token_domain;                          /* of the token looked up last */
@@ -183,6 +191,8 @@ struct skep_segment_writer {
     struct skep_block_bounds bounds;
 };
 
+/* No token has a code. */
+void skep_wdict__forget_tokens(struct skep_segment_writer *w);
 /* Fill w->col.strs. */
 void skep_segment__spell(struct skep_segment_writer *w);
 /* Codes of w->col's strings in w->tmp.  False, with d as before, when d would go over max_n values

@@ -236,6 +236,95 @@ static void test_fold(void **state)
     }
 }
 
+/* Spans of many operations, each with names of its own: a part has a few values of each. */
+static struct skep_batch *operations(struct rnd *r, uint32_t n_rows, int64_t received_ns)
+{
+    enum { OPS = 12, NAMES = 6 };
+    struct skep_batch *b = skep_batch_new(NULL, received_ns);
+    for (uint32_t row = 0; row < n_rows; row++) {
+        uint32_t op = rnd_below(r, OPS);
+        skep_batch_row(b, SKEP_KIND_SPAN, 1000 + row, SKEP_SOURCE_OTLP);
+        b->trace_id[row].b[0] = (uint8_t)row;
+        for (uint32_t k = 0; k < NAMES; k++) {
+            char name[40], text[40];
+            uint32_t x = rnd_below(r, 9);
+            (void)snprintf(name, sizeof name, "op.%02u.%u", op, k);
+            (void)snprintf(text, sizeof text, x ? "value-%u" : "", x);
+            skep_value v = {.type = SKEP_TYPE_STRING, .s = skep_str_c(text)};
+            if (k == 1)
+                v = (skep_value){.type = SKEP_TYPE_INT, .i = (int64_t)x - 4};
+            else if (k == 2)
+                v = (skep_value){.type = SKEP_TYPE_DOUBLE, .f = x * 0.25};
+            else if (k == 3)
+                v = (skep_value){.type = SKEP_TYPE_INT, .i = (int64_t)rnd_u64(r)};
+            if (k < 5 || x > 4) /* the last one stands in other rows than the rest */
+                skep_batch_put(b, SKEP_SCOPE_ATTRIBUTE, skep_str_c(name), v);
+        }
+    }
+    return b;
+}
+
+static void test_fold_many_names(void **state)
+{
+    (void)state;
+    struct rnd r = {seed_of_run() + 3};
+    for (int round = 0; round < (int)skep_tries(20); round++) {
+        enum { N = 7 };
+        struct skep_batch *b[N];
+        struct skep_rowset *p[N], *folded = NULL, *again = NULL;
+        skep_err err;
+        for (unsigned i = 0; i < N; i++) {
+            b[i] = operations(&r, 1 + rnd_below(&r, 120), 1700000000000000000 + i);
+            p[i] = part_of(b[i], 100 + i, NULL);
+        }
+        /* Few values a part; then of a fold and a part; then of one that has many. */
+        assert_int_equal(skep_part_fold(p, N - 2, NULL, &folded, &err), SKEP_OK);
+        struct skep_rowset *both[] = {folded, p[N - 2], p[N - 1]};
+        assert_int_equal(skep_part_fold(both, 3, NULL, &again, &err), SKEP_OK);
+        char **rows = dump_rowset(again);
+        uint64_t at = 0;
+        for (unsigned i = 0; i < N; i++) {
+            expect_rows(rows, at, b[i], 100 + i);
+            at += b[i]->n_rows;
+        }
+        assert_int_equal(again->n_rows, at);
+        dump_free(rows, at);
+        expect_partial_reads(again, &r);
+        for (unsigned i = 0; i < N; i++) {
+            skep_rowset_unref(p[i]);
+            skep_batch_free(b[i]);
+        }
+        skep_rowset_unref(folded);
+        skep_rowset_unref(again);
+    }
+}
+
+/* Fields of the same few rows have one row list in the log, and in memory. */
+static void test_row_lists_stand_once(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"a.first", "a.last", "b.first", "b.last"};
+    struct skep_batch *b = skep_batch_new(NULL, 1);
+    for (unsigned row = 0; row < 1000; row++) {
+        skep_batch_row(b, SKEP_KIND_SPAN, 5, SKEP_SOURCE_OTLP);
+        for (unsigned k = 0; k < SKEP_ARRAY_LEN(names); k++)
+            if (row == 40 || row == (k < 2 ? 700 : 800)) /* the same first row, and as many */
+                skep_batch_put(b, SKEP_SCOPE_ATTRIBUTE, skep_str_c(names[k]),
+                               (skep_value){.type = SKEP_TYPE_INT, .i = row + k});
+    }
+    struct skep_rowset *rs = part_of(b, 1, NULL);
+    const struct skep_part_col *f = skep_part_must(rs)->fields;
+    assert_int_equal(rs->n_fields, SKEP_ARRAY_LEN(names));
+    assert_ptr_equal(f[0].rows, f[1].rows);
+    assert_ptr_equal(f[2].rows, f[3].rows);
+    assert_ptr_not_equal(f[1].rows, f[2].rows);
+    char **rows = dump_rowset(rs);
+    expect_rows(rows, 0, b, 1);
+    dump_free(rows, rs->n_rows);
+    skep_rowset_unref(rs);
+    skep_batch_free(b);
+}
+
 static void test_same_batch_same_bytes(void **state)
 {
     (void)state;
@@ -299,8 +388,12 @@ int main(void)
 {
     print_message("seed %llu (SKEP_SEED)\n", (unsigned long long)seed_of_run());
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip), cmocka_unit_test(test_order_of_names),
-        cmocka_unit_test(test_fold),       cmocka_unit_test(test_same_batch_same_bytes),
+        cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_order_of_names),
+        cmocka_unit_test(test_fold),
+        cmocka_unit_test(test_same_batch_same_bytes),
+        cmocka_unit_test(test_fold_many_names),
+        cmocka_unit_test(test_row_lists_stand_once),
         cmocka_unit_test(test_hostile),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
