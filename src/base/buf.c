@@ -43,7 +43,7 @@ bool skep_buf_reserve(struct skep_buf *b, size_t n)
         b->bad = true;
         return false;
     }
-    size_t cap = b->cap ? b->cap : SKEP_MIN(b->limit, (size_t)64);
+    size_t cap = b->cap ? b->cap : SKEP_MIN(b->limit, SKEP_MAX(n, (size_t)64));
     while (cap < b->n + n)
         cap = cap > b->limit / 2 ? b->limit : cap * 2;
     b->p = skep_realloc(b->p, cap);

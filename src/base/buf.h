@@ -20,7 +20,8 @@ void skep_buf_init(struct skep_buf *b, size_t limit);
 void skep_buf_done(struct skep_buf *b);
 /* Forget the content, keep the memory, clear `bad`. */
 void skep_buf_reset(struct skep_buf *b);
-/* Room for n more bytes at b->p + b->n; false (and bad) when over the limit.
+/* Room for n more bytes at b->p + b->n; false (and bad) when over the limit.  The first room of a
+ * buffer is n bytes and no more (64 at least), what comes then doubles it.
  * Invalidates pointers into the buffer. */
 bool skep_buf_reserve(struct skep_buf *b, size_t n);
 /* Take the memory out: caller frees with skep_free; the buffer is empty afterwards. */

@@ -140,6 +140,28 @@ static void buffer_is_bounded(void **state)
     skep_buf_done(&b);
 }
 
+/* A folded part of 2.6 MB in a buffer of 4 would be a mapping of its own, faulted in anew. */
+static void a_buffer_begins_with_what_it_is_told(void **state)
+{
+    struct skep_buf b;
+    (void)state;
+    skep_buf_init(&b, 1 << 20);
+    assert_true(skep_buf_reserve(&b, 5000));
+    assert_int_equal(b.cap, 5000);
+    b.n = 5000;
+    skep_buf_u8(&b, 1);
+    assert_int_equal(b.cap, 10000);
+    skep_buf_done(&b);
+    skep_buf_u8(&b, 1);
+    assert_int_equal(b.cap, 64);
+    assert_false(skep_buf_reserve(&b, 1 << 20));
+    skep_buf_done(&b);
+    skep_buf_init(&b, 10); /* never more than the limit */
+    assert_true(skep_buf_reserve(&b, 10));
+    assert_int_equal(b.cap, 10);
+    skep_buf_done(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -148,6 +170,7 @@ int main(void)
         cmocka_unit_test(arena_zeroes_and_gives_back),
         cmocka_unit_test(arena_text),
         cmocka_unit_test(buffer_is_bounded),
+        cmocka_unit_test(a_buffer_begins_with_what_it_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
