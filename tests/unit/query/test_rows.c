@@ -211,8 +211,8 @@ static void rows_pages(void **state)
     skep_pool_free(pool);
 }
 
-/* Each row a second later, as one segment of 50 row groups of 40; every 30th failed. */
-enum { FEW_ROWS = 2000, FEW_GROUP = 40, FEW_EVERY = 30 };
+/* Each row a second later, as one segment of 50 row groups of 40; every 37th failed. */
+enum { FEW_ROWS = 2000, FEW_GROUP = 40, FEW_EVERY = 37 };
 
 static struct skep_batch *few_failed(void)
 {
@@ -362,6 +362,8 @@ static void known_rows_of_some_blocks(void **state)
         assert_int_equal(few_ask(&f, &p), 0);
         p.oldest_first = true;
     }
+    p.oldest_first = false; /* what was known before still is */
+    assert_int_equal(few_ask(&f, &p), 0);
     p = newest;
     p.limit = FEW_ROWS; /* both are known, of the rows six were shown */
     assert_true(few_ask(&f, &p) > 0);
@@ -394,6 +396,88 @@ static void known_rows_follow_deletes(void **state)
         assert_int_equal(few_ask(&f, &newest), 0);
     }
     few_done(&f);
+}
+
+/* The same of COUNT by a field. */
+static uint64_t few_count(struct few *f, const char *field, struct skep_time_range range)
+{
+    static const struct skep_agg count = {.op = SKEP_AGG_COUNT};
+    const struct skep_field_ref group = {.name = skep_str_c(field)};
+    const struct skep_plan p = {.kind = SKEP_PLAN_AGGREGATE,
+                                .range = range,
+                                .filter = &failed,
+                                .groups = &group,
+                                .n_groups = 1,
+                                .aggs = &count,
+                                .n_aggs = 1,
+                                .limit = 1000};
+    uint64_t hits, misses, hits2, misses2;
+    struct skep_arena a;
+    struct skep_result *res = NULL;
+    skep_err err;
+    f->w.data = (struct ref_data){.batches = &f->batch, .n = 1, .dead = &f->dead};
+    ref_traces_make(&f->w.data);
+    skep_arena_init(&a, "few", NULL);
+    struct skep_run_opts opts = {.arena = &a};
+    skep_cache_lookups(f->cache, &hits, &misses);
+    assert_int_equal(skep_query_aggregate(&f->s.base, &p, &opts, &res, &err), SKEP_OK);
+    skep_cache_lookups(f->cache, &hits2, &misses2);
+    ref_check(&f->w.data, &p, res, field);
+    skep_arena_done(&a);
+    ref_traces_done(&f->w.data);
+    return hits2 + misses2 - hits - misses;
+}
+
+/* Whoever counts the rows that pass by one field after another looks for them once; the newest of
+ * them are found by that, too, and what the newest were counts. */
+static void known_rows_are_counted(void **state)
+{
+    (void)state;
+    const struct skep_time_range all = newest.range;
+    struct few f = few_make(1 << 20, FEW_GROUP), other = few_make(1 << 20, FEW_GROUP);
+    uint64_t first = few_count(&f, "user", all), alone = few_count(&other, "num", all);
+    uint64_t then = few_count(&f, "num", all);
+    assert_true(first > 0 && then > 0 && then <= alone / 2);
+    uint64_t rows = few_ask(&f, &newest), rows_alone;
+    few_done(&other);
+    other = few_make(1 << 20, FEW_GROUP);
+    rows_alone = few_ask(&other, &newest);
+    assert_true(rows > 0 && rows < rows_alone);
+    assert_int_equal(few_ask(&f, &newest), 0);
+    assert_true(few_count(&other, "user", all) < first);
+    assert_int_equal(few_ask(&other, &newest), 0);
+    struct skep_plan oldest_ones = newest;
+    oldest_ones.oldest_first = true;
+    for (int way = 0; way < 2; way++) {
+        (void)few_ask(&f, &oldest_ones);
+        (void)few_ask(&other, &oldest_ones);
+    }
+    few_done(&f);
+    few_done(&other);
+}
+
+/* A range that cuts blocks, and comes to others, in whatever order. */
+static void known_rows_are_counted_where_they_lie(void **state)
+{
+    (void)state;
+    static const char *const fields[] = {"user", "num", "name"};
+    struct rnd r = {12};
+    for (unsigned way = 0; way < 4; way++) {
+        struct few f = few_make(1 << 20, way % 2 ? FEW_GROUP : SKEP_ROW_GROUP_ROWS);
+        for (unsigned i = 0; i < 40; i++) {
+            struct skep_plan p = newest;
+            int64_t from = rnd_below(&r, FEW_ROWS), n = 1 + rnd_below(&r, FEW_ROWS);
+            p.range.start_ns = REF_T0 + from * INT64_C(1000000000);
+            p.range.end_ns = p.range.start_ns + n * INT64_C(1000000000);
+            p.limit = 1 + rnd_below(&r, 30);
+            p.oldest_first = rnd_below(&r, 2);
+            if (rnd_below(&r, 2))
+                (void)few_ask(&f, &p);
+            else
+                (void)few_count(&f, fields[rnd_below(&r, 3)], p.range);
+        }
+        few_done(&f);
+    }
 }
 
 /* With no room for it nothing is kept, and the answer is the same; where many rows pass, only what
@@ -692,6 +776,8 @@ int main(void)
         cmocka_unit_test(known_rows_of_a_block_that_is_cut),
         cmocka_unit_test(known_rows_of_some_blocks),
         cmocka_unit_test(known_rows_follow_deletes),
+        cmocka_unit_test(known_rows_are_counted),
+        cmocka_unit_test(known_rows_are_counted_where_they_lie),
         cmocka_unit_test(known_rows_that_are_too_many),
         cmocka_unit_test(traces_and_rows),
         cmocka_unit_test(summaries),

@@ -714,6 +714,7 @@ skep_rc skep_x__aggregate(struct skep_x_query *q, struct skep_answer *ret, skep_
             return skep_fail(err, SKEP_EINVAL, "a linear heatmap without its range");
     }
     SKEP_TRY(compile_states(q, err));
+    skep_x__known_plan(q);
     skep_x__keep_begin(q);
     skep_x__shards_new(q);
     skep_rc rc = skep_x__plan_morsels(q, err);

@@ -149,7 +149,9 @@ static skep_rc look_at(struct skep_x_ctx *c, const struct skep_x_morsel *m, skep
     }
     if (c->q->n_rels > 0)
         SKEP_TRY(skep_x__relate_morsel(c, m, err));
-    return fn(c, m, err);
+    SKEP_TRY(fn(c, m, err));
+    skep_x__known_leave(c);
+    return SKEP_OK;
 }
 
 static void run_one(void *arg, unsigned i)
@@ -170,8 +172,12 @@ static void run_one(void *arg, unsigned i)
     skep_err err = {.rc = SKEP_OK};
     skep_rc rc = SKEP_OK;
     bool done = false;
-    if (q->early)
+    if (q->early) {
         rc = q->early(c, m, &done, &err);
+    } else {
+        skep_x__known_enter(c, m);
+        done = skep_x__known_ruled_out(c, m);
+    }
     if (rc == SKEP_OK && !done)
         rc = look_at(c, m, run->fn, &err);
 

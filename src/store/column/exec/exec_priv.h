@@ -293,7 +293,7 @@ struct skep_x_ctx {
     uint32_t cell_bucket;
     struct skep_x_hit *hits;
     size_t n_hits, cap_hits;
-    struct skep_x_known *known;       /* ROWS: of the morsel's row group */
+    struct skep_x_known *known;       /* of the morsel's row group */
     void *extra;                      /* of one kind of plan */
     struct skep_x_cut *cut;           /* where rows of cut traces are looked up */
     struct skep_x_window *window;     /* relations of the morsel's rows; NULL = none asked for */
@@ -348,7 +348,8 @@ struct skep_x_query {
     struct skep_x_keep *keep;       /* AGGREGATE */
     struct skep_x_shards *shards;   /* AGGREGATE */
     uint64_t rows_kept;             /* rows behind the kept partials of the answer */
-    /* ROWS: before the morsel's rowset is bound; done: there is nothing more to look at in it. */
+    /* Before the morsel's rowset is bound; done: there is nothing more to look at in it. NULL =
+     * none */
     skep_rc (*early)(struct skep_x_ctx *c, const struct skep_x_morsel *m, bool *ret_done,
                      skep_err *err);
     bool knows;                 /* which rows pass is kept ... */
@@ -568,18 +569,27 @@ void skep_x__keep_done(struct skep_x_query *q);
 /* -- known.c -- */
 /* Which rows pass the plan's filter may be kept: after compiling, before there are contexts. */
 void skep_x__known_plan(struct skep_x_query *q);
-/* A worker begins a morsel: what is known of its row group, *ret[*ret_n] of any of its blocks, good
- * until it leaves. */
-void skep_x__known_enter(struct skep_x_ctx *c, const struct skep_x_morsel *m,
-                         const struct skep_x_hit **ret, unsigned *ret_n);
-/* Are all rows of the block that pass among them?  *ret_ruled_out: it was never looked at. */
-bool skep_x__known(const struct skep_x_ctx *c, uint64_t block, bool *ret_ruled_out);
-/* n rows of the current block pass: are they to be added, all of them? */
-bool skep_x__known_wants(struct skep_x_ctx *c, unsigned n);
+/* A worker begins a morsel: what is known of its row group, good until it leaves. */
+void skep_x__known_enter(struct skep_x_ctx *c, const struct skep_x_morsel *m);
+/* The next row of the morsel that is known to pass, with time and id; *at is 0 at first.  False:
+ * there is none. */
+bool skep_x__known_hit(const struct skep_x_ctx *c, const struct skep_x_morsel *m, unsigned *at,
+                       struct skep_x_hit *ret);
+/* Are all rows of the block that pass among them? */
+bool skep_x__known_named(const struct skep_x_ctx *c, uint64_t block);
+/* Does no row of the morsel pass, which took no look at its blocks? */
+bool skep_x__known_ruled_out(const struct skep_x_ctx *c, const struct skep_x_morsel *m);
+/* Narrow bits, rows of the current block, to those that pass; false: filter them, and ... */
+bool skep_x__known_narrow(struct skep_x_ctx *c, struct skep_x_bits *bits);
+/* ... say which did. */
+void skep_x__known_note(struct skep_x_ctx *c, const struct skep_x_bits *asked,
+                        const struct skep_x_bits *passed);
+/* ROWS: are the rows that passed just now to be added, all of them? */
+bool skep_x__known_wants(const struct skep_x_ctx *c);
 void skep_x__known_add(struct skep_x_ctx *c, const struct skep_x_hit *h);
 /* No row of the morsel passes; it ends. */
 void skep_x__known_none(struct skep_x_ctx *c, const struct skep_x_morsel *m);
-/* The morsel was looked at without an error: what was added is kept. */
+/* The morsel was looked at without an error: what was found is kept. */
 void skep_x__known_leave(struct skep_x_ctx *c);
 void skep_x__known_done(struct skep_x_ctx *c);
 

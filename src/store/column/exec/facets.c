@@ -539,6 +539,7 @@ skep_rc skep_x__plan_facets(struct skep_x_query *q, struct skep_answer *ret, ske
         skep_x__name(q, keys.groups[f].name);
     }
     ret->facets.facets = skep_new_n(q->opts->arena, struct skep_facet, keys.n_groups + 1);
+    skep_x__known_plan(q);
     skep_rc rc = skep_x__plan_morsels(q, err);
     uint64_t rows = q->rows_total;
     for (bool again = true; again;) {

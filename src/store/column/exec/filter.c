@@ -495,11 +495,15 @@ skep_rc skep_x__filter(struct skep_x_ctx *c, const struct skep_x_expr *e, struct
 
 skep_rc skep_x__filter_block(struct skep_x_ctx *c, struct skep_x_bits *bits, skep_err *err)
 {
-    if (c->q->filter && skep_x__none(c, c->q->filter, c->row0, c->n)) {
-        memset(bits, 0, sizeof *bits);
+    if (!c->q->filter || skep_x__known_narrow(c, bits))
         return SKEP_OK;
-    }
-    return skep_x__filter(c, c->q->filter, bits, err);
+    struct skep_x_bits asked = *bits;
+    if (skep_x__none(c, c->q->filter, c->row0, c->n))
+        memset(bits, 0, sizeof *bits);
+    else
+        SKEP_TRY(skep_x__filter(c, c->q->filter, bits, err));
+    skep_x__known_note(c, &asked, bits);
+    return SKEP_OK;
 }
 
 skep_rc skep_x__in_range(struct skep_x_ctx *c, struct skep_x_bits *bits, skep_err *err)

@@ -228,26 +228,22 @@ static skep_rc rows_block(struct skep_x_ctx *c, skep_err *err)
     struct skep_x_bits bits;
     skep_x__live(c, &bits);
     SKEP_TRY(skep_x__in_range(c, &bits, err));
-    if (skep_x__any(&bits))
-        SKEP_TRY(skep_x__filter_block(c, &bits, err));
-    unsigned n = skep_x__count(&bits);
-    bool list = skep_x__known_wants(c, n);
-    return n > 0 ? rows_found(c, &bits, list, err) : SKEP_OK;
+    SKEP_TRY(skep_x__filter_block(c, &bits, err));
+    return skep_x__any(&bits) ? rows_found(c, &bits, skep_x__known_wants(c), err) : SKEP_OK;
 }
 
 static skep_rc rows_morsel(struct skep_x_ctx *c, const struct skep_x_morsel *m, skep_err *err)
 {
-    bool oldest = c->q->plan->oldest_first, ruled_out;
+    bool oldest = c->q->plan->oldest_first;
     for (uint64_t i = m->block; i < m->end; i++) {
         uint64_t b = oldest ? i : m->block + m->end - 1 - i;
-        if (!block_useful(c->q, c->rs, b) || skep_x__known(c, b, &ruled_out))
+        if (!block_useful(c->q, c->rs, b) || skep_x__known_named(c, b))
             continue;
         SKEP_TRY(skep_x__tick(c, err));
         skep_x__block(c, b);
         c->rows_examined += c->n;
         SKEP_TRY(rows_block(c, err));
     }
-    skep_x__known_leave(c);
     return SKEP_OK;
 }
 
@@ -268,29 +264,24 @@ static skep_rc rows_known(struct skep_x_ctx *c, const struct skep_x_morsel *m, b
     const struct skep_x_query *q = c->q;
     const struct skep_rowset *rs = q->snap->sets[m->set].rowset;
     const struct skep_time_range *t = &q->plan->range;
-    const struct skep_x_hit *hits = NULL;
-    unsigned n = 0;
+    struct skep_x_hit h;
+    unsigned at = 0;
     *ret_done = behind(q, m);
     if (*ret_done)
         return SKEP_OK;
-    skep_x__known_enter(c, m, &hits, &n);
-    for (unsigned i = 0; i < n; i++) {
-        struct skep_x_hit h = hits[i];
-        uint64_t block = h.row / SKEP_BLOCK_ROWS;
-        h.set = m->set;
-        if (block >= m->block && block < m->end && h.time_ns >= t->start_ns &&
-            h.time_ns < t->end_ns)
+    skep_x__known_enter(c, m);
+    bool ruled_out = skep_x__known_ruled_out(c, m);
+    while (skep_x__known_hit(c, m, &at, &h))
+        if (h.time_ns >= t->start_ns && h.time_ns < t->end_ns)
             SKEP_TRY(offer_behind(c, h, err));
-    }
     *ret_done = true;
-    for (uint64_t b = m->block; b < m->end; b++) {
-        bool ruled_out = false;
+    for (uint64_t b = m->block; b < m->end && !ruled_out; b++) {
         if (!block_useful(q, rs, b))
             continue;
-        if (!skep_x__known(c, b, &ruled_out))
-            *ret_done = false;
-        else if (!ruled_out)
+        if (skep_x__known_named(c, b))
             c->rows_examined += skep_rowset_block_rows(rs, b);
+        else
+            *ret_done = false;
     }
     return SKEP_OK;
 }
