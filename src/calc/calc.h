@@ -143,6 +143,15 @@ bool skep_calc_is_capture(const struct skep_calc *e);
 /* path(jsonParse(text), keys...) */
 struct skep_calc *skep_calc_member(struct skep_arena *a, struct skep_calc *text,
                                    struct skep_calc *const *keys, unsigned n);
+/* An expression that looks at its one column by one member alone, by names: then `around` has the
+ * member for its column.  False: it is none. */
+struct skep_calc_member_of {
+    skep_str *keys;
+    unsigned n_keys;
+    const struct skep_calc *around;
+};
+bool skep_calc_look_inside(const struct skep_calc *e, struct skep_arena *a,
+                           struct skep_calc_member_of *ret);
 /* Numbers as they are, what the context takes for a number as a double, else null. */
 struct skep_calc *skep_calc_as_number(struct skep_arena *a, struct skep_calc *e);
 /* skep_calc_true() */

@@ -201,6 +201,39 @@ struct skep_calc *skep_calc_member(struct skep_arena *a, struct skep_calc *text,
     return e;
 }
 
+/* A copy with the one member as column 0.  NULL: there are more, or other columns. */
+static struct skep_calc *around(const struct skep_calc *e, struct skep_arena *a,
+                                struct skep_calc_member_of *ret)
+{
+    if (e->op == SKEP_CALC_FIELD)
+        return NULL;
+    if (e->op == SKEP_CALC_CALL && e->fn == &fns[MEMBER]) {
+        bool taken = ret->n_keys > 0 || e->args[0]->op != SKEP_CALC_FIELD;
+        ret->keys = skep_new_n(a, skep_str, e->n_args);
+        for (unsigned i = 1; i < e->n_args; i++) {
+            taken = taken || e->args[i]->op != SKEP_CALC_CONST ||
+                    e->args[i]->value.type != SKEP_TYPE_STRING;
+            ret->keys[ret->n_keys++] = taken ? SKEP_STR_NULL : e->args[i]->value.s;
+        }
+        return taken ? NULL : skep_calc_field(a, 0, e->time);
+    }
+    struct skep_calc *copy = skep_new(a, struct skep_calc);
+    *copy = *e;
+    copy->args = skep_new_n(a, struct skep_calc *, e->n_args + 1);
+    for (unsigned i = 0; i < e->n_args; i++)
+        if ((copy->args[i] = around(e->args[i], a, ret)) == NULL)
+            return NULL;
+    return copy;
+}
+
+bool skep_calc_look_inside(const struct skep_calc *e, struct skep_arena *a,
+                           struct skep_calc_member_of *ret)
+{
+    *ret = (struct skep_calc_member_of){.n_keys = 0};
+    ret->around = around(e, a, ret);
+    return ret->around && ret->n_keys > 0;
+}
+
 struct skep_calc *skep_calc_as_number(struct skep_arena *a, struct skep_calc *e)
 {
     return of(call(a, NUMBER, 1), e);

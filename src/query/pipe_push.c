@@ -514,9 +514,15 @@ static bool push_rest(struct push *x, const struct skep_pipe__pushed *of, unsign
         skep_str name;
         if (of->stages[i].op != SKEP_PIPE_FILTER)
             continue;
-        if (!skep_pipe__compute_field(&x->compute, of->stages[i].cond, SKEP_PIPE__AS_TRUE, &name))
-            return false;
-        kids[(*n)++] = new_test(x, name, SKEP_CMP_EQ, yes);
+        /* Parts of a conjunction are fields of their own: each may look at less than all do. */
+        const struct skep_calc *cond = of->stages[i].cond;
+        unsigned n_parts = is(cond, "and") ? cond->n_args : 1;
+        for (unsigned k = 0; k < n_parts; k++) {
+            const struct skep_calc *part = is(cond, "and") ? cond->args[k] : cond;
+            if (!skep_pipe__compute_field(&x->compute, part, SKEP_PIPE__AS_TRUE, &name))
+                return false;
+            kids[(*n)++] = new_test(x, name, SKEP_CMP_EQ, yes);
+        }
     }
     return true;
 }

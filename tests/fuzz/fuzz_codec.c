@@ -56,6 +56,29 @@ static void search(const struct skep_codec_ops *c, const struct skep_codec_chunk
     skep_codec_scratch_done(&scratch);
 }
 
+/* What they have as documents: no more may go wrong than in decoding; what is told can be read. */
+static uint64_t look_inside(const struct skep_codec_ops *c, const struct skep_codec_chunk *chunk,
+                            uint32_t first, bool sound)
+{
+    static const skep_str keys[] = {{"level", 5}, {"a", 1}};
+    struct skep_codec_scratch scratch = {0};
+    SKEP_UNINIT uint8_t wanted[SKEP_CODEC_BLOCK], known[SKEP_CODEC_BLOCK];
+    SKEP_UNINIT skep_value v[SKEP_CODEC_BLOCK];
+    uint64_t sum = 0;
+    memset(wanted, 1, sizeof wanted);
+    for (uint32_t at = first, n; c->members && at < chunk->n_values; at += n) {
+        struct skep_codec_path path = {keys, 1 + (at & 1), 1 + (at & 1)};
+        n = SKEP_MIN(chunk->n_values - at, (uint32_t)SKEP_CODEC_BLOCK);
+        skep_rc rc = c->members(chunk, at, n, &path, wanted, known, v, &scratch);
+        skep_assert(rc == SKEP_OK || (rc == SKEP_ECORRUPT && !sound));
+        for (uint32_t i = 0; rc == SKEP_OK && i < n; i++)
+            for (size_t k = 0; known[i] && v[i].type == SKEP_TYPE_STRING && k < v[i].s.n; k++)
+                sum += (uint8_t)v[i].s.p[k];
+    }
+    skep_codec_scratch_done(&scratch);
+    return sum;
+}
+
 /* Some of a string; never empty. */
 static skep_str piece_of(skep_str s)
 {
@@ -76,6 +99,7 @@ static void again_strs(const struct skep_codec_ops *c, const skep_str *v, uint32
     for (uint32_t i = 0; i < n; i++)
         skep_assert(skep_str_eq(out[i], v[i]));
     search(c, &chunk, 0, piece_of(v[n / 2]), v);
+    (void)look_inside(c, &chunk, 0, true);
     skep_free(out);
     skep_free((uint8_t *)(uintptr_t)chunk.p);
     skep_codec_scratch_done(&scratch);
@@ -125,6 +149,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         struct skep_codec_scratch scratch = {0};
         rc = c->decode_str(&chunk, first, count, out, &scratch);
         search(c, &chunk, first, rc == SKEP_OK ? piece_of(out[0]) : SKEP_STR("id = 12"), NULL);
+        (void)look_inside(c, &chunk, first, false);
         if (rc == SKEP_OK)
             again_strs(c, out, count);
         skep_codec_scratch_done(&scratch);

@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "base/mem.h"
 #include "os/os.h"
+#include "store/column/codec/codec.h"
 #include "store/column/exec.h"
 #include "store/column/segment.h"
 
@@ -177,6 +178,16 @@ static uint64_t ask(struct skep_colreader *r, uint64_t row, unsigned n)
         sum += bits[0];
     if (r->ops->present(r, row, n, bits))
         sum += bits[0];
+    uint8_t wanted[SKEP_BLOCK_ROWS], known[SKEP_BLOCK_ROWS];
+    skep_value *inside = skep_alloc_n(skep_value, SKEP_BLOCK_ROWS);
+    skep_str key = SKEP_STR("level");
+    memset(wanted, 1, sizeof wanted);
+    if (r->ops->members(r, row, n, &(struct skep_codec_path){&key, 1, 1}, wanted, known, inside))
+        for (unsigned i = 0; i < n; i++)
+            sum += known[i] && inside[i].type == SKEP_TYPE_STRING && inside[i].s.n > 0
+                       ? (uint64_t)inside[i].s.p[inside[i].s.n - 1]
+                       : 0;
+    skep_free(inside);
     if (!r->ops->coded(r, row, &coded) || coded.n > 1u << 20)
         return sum;
     const struct skep_dict *dict = coded.dict;

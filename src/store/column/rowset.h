@@ -62,6 +62,8 @@ enum skep_vec_form {
 /* One column over [row0, row0 + n).  Memory belongs to the colreader, valid until its next read, or
  * until it is `spoiled`.
  * Values at absent rows are unspecified but readable (codes < dict->n when dict->n > 0). */
+struct skep_codec_path;
+
 struct skep_vec {
     enum skep_vec_form form;
     unsigned n;            /* <= SKEP_BLOCK_ROWS */
@@ -167,6 +169,11 @@ struct skep_colreader_ops {
     /* Bit i of bits: row0 + i has a string that contains the needle, which is not empty. */
     bool (*contains)(struct skep_colreader *r, uint64_t row0, unsigned n, skep_str needle,
                      uint64_t *bits);
+    /* What texts as documents have at a path: as skep_codec_ops.members (codec.h), of the rows;
+     * texts live until the reader is asked again.  Unknown rows are for whoever reads the text. */
+    bool (*members)(struct skep_colreader *r, uint64_t row0, unsigned n,
+                    const struct skep_codec_path *path, const uint8_t *wanted, uint8_t *known,
+                    skep_value *ret);
     /* Bit i of bits: row0 + i has a value; ceil(n / 64) words.  False = unknown. */
     bool (*present)(struct skep_colreader *r, uint64_t row0, unsigned n, uint64_t *bits);
     /* Have the values of row0's row group codes?  False = they have none. */

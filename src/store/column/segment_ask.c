@@ -7,6 +7,7 @@
  *   equal      rows whose code is that of the string
  *   between    rows of an integer in an interval, compared packed
  *   contains   the dictionary searched once, templates judged once, else strings back to back
+ *   members    of documents, by what templates say of them
  *   present    rows with a value, by the presence alone
  *   coded      which dictionary, or small integers, a row group has
  *   tally      how often each of its codes: of a column that follows another, by counting that one
@@ -541,5 +542,51 @@ bool skep_reader__contains(struct skep_colreader *base, uint64_t row0, unsigned 
     uint64_t valid[SKEP_BLOCK_ROWS / 64];
     skep_reader__valid(r, first, n, valid);
     spread_bits(valid, n, packed, bits);
+    return true;
+}
+
+/* From value to row; a row without a text has no member. */
+static void spread_members(const uint64_t *valid, unsigned n, uint32_t count, uint8_t *known,
+                           skep_value *ret)
+{
+    for (unsigned i = n; count < n && i-- > 0;) {
+        bool has = valid[i / 64] >> i % 64 & 1;
+        count -= has;
+        known[i] = has ? known[count] : 1;
+        ret[i] = has ? ret[count] : (skep_value){.type = SKEP_TYPE_NULL};
+    }
+}
+
+bool skep_reader__members(struct skep_colreader *base, uint64_t row0, unsigned n,
+                          const struct skep_codec_path *path, const uint8_t *wanted, uint8_t *known,
+                          skep_value *ret)
+{
+    struct skep_segment_reader *r = (struct skep_segment_reader *)base;
+    skep_assert(n > 0 && n <= SKEP_BLOCK_ROWS);
+    if (r->form != SKEP_FORM_STR ||
+        skep_reader__enter(r, (uint32_t)(row0 / SKEP_ROW_GROUP_ROWS), NULL) != SKEP_OK)
+        return false;
+    if (!r->entry || r->entry->presence == SKEP_PRESENCE_NONE || r->mapped || r->sparse.n > 0 ||
+        (r->entry->flags & (SKEP_ENTRY_DICT_SEGMENT | SKEP_ENTRY_DICT_LOCAL)) ||
+        (r->n_parts == 0 && (!r->codec || !r->codec->members)))
+        return false;
+    uint32_t first = (uint32_t)(row0 % SKEP_ROW_GROUP_ROWS);
+    uint32_t rank = skep_presence__rank(&r->presence, first);
+    uint32_t count = skep_presence__rank(&r->presence, first + n) - rank;
+    uint64_t valid[SKEP_BLOCK_ROWS / 64];
+    uint8_t asked[SKEP_BLOCK_ROWS];
+    skep_reader__valid(r, first, n, valid);
+    for (uint32_t i = 0, at = 0; i < n; i++)
+        if (valid[i / 64] >> i % 64 & 1)
+            asked[at++] = wanted[i];
+    memset(known, 0, n);
+    r->base.spoiled = true; /* the strings of the last read may stand in the scratch */
+    skep_codec_scratch_reset(&r->scratch);
+    if (count > 0 &&
+        (r->n_parts ? skep_reader__parts_members(r, rank, count, path, asked, known, ret)
+                    : r->codec->members(&r->chunk, rank, count, path, asked, known, ret,
+                                        &r->scratch)) != SKEP_OK)
+        return false;
+    spread_members(valid, n, count, known, ret);
     return true;
 }

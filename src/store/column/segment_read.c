@@ -498,6 +498,46 @@ skep_rc skep_reader__parts_contain(struct skep_segment_reader *r, uint32_t first
     return SKEP_OK;
 }
 
+/* Texts of one part's chunk go when the next is opened: they are kept in the scratch. */
+static void keep_texts(const uint8_t *known, skep_value *v, uint32_t n,
+                       struct skep_codec_scratch *scratch)
+{
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < n; i++)
+        bytes += known[i] && v[i].type == SKEP_TYPE_STRING ? v[i].s.n : 0;
+    char *to = (char *)skep_codec_scratch_take(scratch, bytes + 1);
+    for (uint32_t i = 0; i < n; i++) {
+        if (!known[i] || v[i].type != SKEP_TYPE_STRING || v[i].s.n == 0)
+            continue;
+        memcpy(to, v[i].s.p, v[i].s.n);
+        v[i].s.p = to;
+        to += v[i].s.n;
+    }
+}
+
+skep_rc skep_reader__parts_members(struct skep_segment_reader *r, uint32_t first, uint32_t count,
+                                   const struct skep_codec_path *path, const uint8_t *wanted,
+                                   uint8_t *known, skep_value *ret)
+{
+    for (uint32_t i = 0; i < r->n_parts; i++) {
+        struct skep_segment_part *p = &r->parts[i];
+        const struct skep_codec_ops *codec;
+        struct skep_codec_chunk c;
+        uint32_t from, to;
+        if (!part_range(r, p, first, count, &from, &to))
+            continue;
+        SKEP_TRY(open_part(r, p, &codec, &c, NULL));
+        if (!codec->members)
+            continue;
+        uint32_t at = from - first;
+        SKEP_TRY(codec->members(&c, from - p->first_value, to - from, path, wanted + at, known + at,
+                                ret + at, &r->scratch));
+        if (to < first + count)
+            keep_texts(known + at, ret + at, to - from, &r->scratch);
+    }
+    return SKEP_OK;
+}
+
 static skep_rc read_strs(struct skep_segment_reader *r, uint32_t first, uint32_t count,
                          struct skep_vec *v, skep_err *err)
 {
@@ -664,6 +704,7 @@ static const struct skep_colreader_ops reader_ops = {
     .lacks = skep_reader__lacks,
     .equal = skep_reader__equal,
     .contains = skep_reader__contains,
+    .members = skep_reader__members,
     .between = skep_reader__between,
     .same = skep_reader__same,
     .present = skep_reader__present,

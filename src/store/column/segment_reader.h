@@ -89,6 +89,12 @@ SKEP_NODISCARD skep_rc skep_reader__dict(struct skep_segment_reader *r, skep_err
 SKEP_NODISCARD skep_rc skep_reader__parts_contain(struct skep_segment_reader *r, uint32_t first,
                                                   uint32_t count, skep_str needle,
                                                   uint64_t *packed);
+/* The same of members of documents; known[i] = 0 before. */
+SKEP_NODISCARD skep_rc skep_reader__parts_members(struct skep_segment_reader *r, uint32_t first,
+                                                  uint32_t count,
+                                                  const struct skep_codec_path *path,
+                                                  const uint8_t *wanted, uint8_t *known,
+                                                  skep_value *ret);
 /* Presence of rows [first, first + n) of the group, moved to bit 0 of ret[ceil(n / 64)]. */
 void skep_reader__valid(const struct skep_segment_reader *r, uint32_t first, uint32_t n,
                         uint64_t *ret);
@@ -107,6 +113,9 @@ bool skep_reader__between(struct skep_colreader *base, uint64_t row0, unsigned n
 bool skep_reader__same(struct skep_colreader *base, uint64_t row0, unsigned n, int64_t *ret);
 bool skep_reader__equal(struct skep_colreader *base, uint64_t row0, unsigned n, skep_str s,
                         uint64_t hash, uint64_t *bits);
+bool skep_reader__members(struct skep_colreader *base, uint64_t row0, unsigned n,
+                          const struct skep_codec_path *path, const uint8_t *wanted, uint8_t *known,
+                          skep_value *ret);
 bool skep_reader__contains(struct skep_colreader *base, uint64_t row0, unsigned n, skep_str needle,
                            uint64_t *bits);
 bool skep_reader__present(struct skep_colreader *base, uint64_t row0, unsigned n, uint64_t *bits);

@@ -40,7 +40,7 @@ static int document(struct rnd *r, char *to, size_t cap)
 {
     const char *level = PICK("info", "info", "info", "warn", "error");
     unsigned ms = rnd_below(r, 2000), order = 1000000 + rnd_below(r, 9000000);
-    switch (rnd_below(r, 4)) {
+    switch (rnd_below(r, 6)) {
     case 0:
         return snprintf(
             to, cap,
@@ -53,7 +53,17 @@ static int document(struct rnd *r, char *to, size_t cap)
                         "\"tags\":[\"%s\",%u]}",
                         level, (unsigned)rnd_u64(r), (unsigned)rnd_u64(r), ms, rnd_below(r, 1000),
                         PICK("true", "false", "null"), PICK("a", "b"), rnd_below(r, 5));
-    case 2:
+    case 2: /* a name twice, and names of others on the way */
+        return snprintf(
+            to, cap,
+            "{\"http\":{\"level\":\"%s\",\"status\":%u},\"level\":\"%s\",\"level\":\"%s\","
+            "\"duration_ms\":%u,\"duration_ms\":%u}",
+            PICK("a", "b"), rnd_below(r, 600), level, PICK("x", "y"), ms, order);
+    case 3:
+        return snprintf(to, cap,
+                        "{\"duration_ms\":-%u.%02u,\"level\":\"%s %u\",\"ok\":%s,\"msg\":\"\"}", ms,
+                        rnd_below(r, 100), level, rnd_below(r, 9), PICK("0", "12", "7"));
+    case 4:
         return snprintf(to, cap,
                         "  {\"msg\": \"cache %s\", \"level\" : \"%s\", \"duration_ms\": -%u}",
                         PICK("hit", "miss"), level, ms);

@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "event/event.h"
 #include "store/column/codec/bits.h"
 
 enum {
@@ -80,6 +81,13 @@ void skep_codec_scratch_reset(struct skep_codec_scratch *s);
 void skep_codec_scratch_forget(struct skep_codec_scratch *s);
 void skep_codec_scratch_done(struct skep_codec_scratch *s);
 
+/* A member of a JSON document: the keys on the way to it. */
+struct skep_codec_path {
+    const skep_str *keys;
+    unsigned n;    /* > 0 */
+    uint64_t hash; /* of all of them: a path is told from others by it */
+};
+
 struct skep_codec_ops {
     const char *name; /* shown in skep dump */
     uint8_t id;
@@ -107,6 +115,13 @@ struct skep_codec_ops {
      * contain the text?  n <= SKEP_CODEC_BLOCK; ceil(n / 64) words. */
     skep_rc (*contains)(const struct skep_codec_chunk *c, uint32_t first, uint32_t n,
                         skep_str needle, uint64_t *bits, struct skep_codec_scratch *scratch);
+    /* STRINGS, optional.  Of the strings with wanted[i]: known[i] = is it told here what the string
+     * as a JSON document has at the path?  Then ret[i]: null (also where it is no document), bool,
+     * integer, double or string; no list and no map.  Texts stand in the scratch, or the chunk
+     * while that is the one last read.  n <= SKEP_CODEC_BLOCK. */
+    skep_rc (*members)(const struct skep_codec_chunk *c, uint32_t first, uint32_t n,
+                       const struct skep_codec_path *path, const uint8_t *wanted, uint8_t *known,
+                       skep_value *ret, struct skep_codec_scratch *scratch);
 };
 
 extern const struct skep_codec_ops skep_codec_constant, skep_codec_raw64, skep_codec_for,

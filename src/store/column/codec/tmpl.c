@@ -445,4 +445,5 @@ const struct skep_codec_ops skep_codec_tmpl = {
     .encode = encode,
     .decode_str = tmpl_decode,
     .contains = tmpl_contains,
+    .members = tmpl_members,
 };

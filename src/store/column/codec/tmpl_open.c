@@ -49,6 +49,8 @@ static void close_opened(void *state)
     skep_free(o->words);
     for (unsigned i = 0; i < TMPL_VERDICTS_MAX; i++)
         tmpl_verdict_free(o->verdicts[i]);
+    for (unsigned i = 0; i < TMPL_MEMBERS_MAX; i++)
+        skep_free(o->members[i]);
     skep_free(o->unpacked);
     skep_free(o->unpacked_rest);
     skep_free(o);

@@ -9,6 +9,7 @@
 enum {
     TMPL_NEEDLE_MAX = 64,  /* hex digits sought in slots */
     TMPL_VERDICTS_MAX = 4, /* texts of a question: each block is asked for one after the other */
+    TMPL_MEMBERS_MAX = 8,  /* members of documents, likewise */
     TMPL_SLACK = 32        /* bytes that writing a string may spoil behind it */
 };
 
@@ -111,6 +112,8 @@ struct tmpl_opened {
     uint64_t record_bits;
     struct tmpl_verdict *verdicts[TMPL_VERDICTS_MAX]; /* texts asked for lately, any of them NULL */
     uint32_t next_verdict;
+    struct tmpl_members *members[TMPL_MEMBERS_MAX]; /* tmpl_member.c */
+    uint32_t next_members;
 };
 
 /* May a template's strings contain a text?  SPOTS: exactly those do one of whose spots says so;
@@ -163,6 +166,10 @@ bool tmpl_take_references(const struct tmpl_opened *o, const struct tmpl_text *t
 uint8_t *tmpl_put_string(uint8_t *to, const struct tmpl_opened *o, const struct tmpl_text *t,
                          const struct tmpl_place *place);
 
+/* The text of a slot whose bits begin there; likewise. */
+uint8_t *tmpl_put_slot(uint8_t *to, const struct tmpl_opened *o, const struct tmpl_run *p,
+                       uint64_t at);
+
 /* What a text is to each template; kept until TMPL_VERDICTS_MAX others were asked for. */
 struct tmpl_verdict *tmpl_verdict_of(struct tmpl_opened *o, skep_str needle);
 void tmpl_verdict_free(struct tmpl_verdict *v);
@@ -180,6 +187,12 @@ struct tmpl_laid {
 };
 bool tmpl_add_spots(const struct tmpl_opened *o, struct tmpl_verdict *v, const struct tmpl_text *t,
                     const struct tmpl_laid *laid);
+
+/* The codec's members(). */
+SKEP_NODISCARD skep_rc tmpl_members(const struct skep_codec_chunk *c, uint32_t first, uint32_t n,
+                                    const struct skep_codec_path *path, const uint8_t *wanted,
+                                    uint8_t *known, skep_value *ret,
+                                    struct skep_codec_scratch *scratch);
 
 /* The codecs' contains().  Return SKEP_OK | SKEP_ECORRUPT. */
 SKEP_NODISCARD skep_rc tmpl_contains_18(const struct skep_codec_chunk *c, uint32_t first,

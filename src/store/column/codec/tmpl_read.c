@@ -79,6 +79,12 @@ SKEP_INLINE SKEP_WRAPS uint8_t *put_slot(uint8_t *to, const struct tmpl_opened *
     return put_digits(to, v, digits) + digits;
 }
 
+uint8_t *tmpl_put_slot(uint8_t *to, const struct tmpl_opened *o, const struct tmpl_run *p,
+                       uint64_t at)
+{
+    return put_slot(to, o, p, at);
+}
+
 bool tmpl_take_references(const struct tmpl_opened *o, const struct tmpl_text *t, unsigned of,
                           struct tmpl_place *p)
 {

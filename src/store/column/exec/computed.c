@@ -6,6 +6,7 @@
  *
  *   one input with codes    the expression is evaluated once a code, and once for rows without a
  *                           value: the source of type NULL hands out codes and a list of values
+ *   a member of a document in a text   by what the text's column says of it (computed_member.c)
  *   numbers in, and functions that know columns   a column at a time (computed_vectors.c)
  *   one input of integers   once a value, as long as there are few
  *   anything else           the rows asked for are gathered into columns and evaluated together
@@ -46,6 +47,7 @@ void skep_x__compile_computed(struct skep_x_query *q, uint32_t name)
     for (unsigned i = 0; i < k->n_inputs; i++)
         fields = fields && inputs[i] != UINT32_MAX;
     q->names[name].inputs = inputs; /* names may have moved */
+    q->names[name].member = fields ? skep_x__compile_member(&q->arena, k) : NULL;
     q->names[name].vectors = fields && !k->loose ? skep_calc_vectors_new(&q->arena, k->calc) : NULL;
 }
 
@@ -123,8 +125,9 @@ static skep_rc computed_of(struct skep_x_ctx *c, uint32_t name, struct skep_x_co
     return SKEP_OK;
 }
 
-static skep_rc evaluate(struct skep_x_ctx *c, const struct skep_computed *of, skep_value **columns,
-                        unsigned n, struct skep_arena *scratch, skep_value *ret, skep_err *err)
+skep_rc skep_x__evaluate(struct skep_x_ctx *c, const struct skep_computed *of,
+                         const struct skep_calc *calc, unsigned n_columns, skep_value **columns,
+                         unsigned n, struct skep_arena *scratch, skep_value *ret, skep_err *err)
 {
     const struct skep_time_range *t = &c->q->plan->range;
     struct skep_calc_ctx ctx = {.scratch = scratch,
@@ -132,11 +135,11 @@ static skep_rc evaluate(struct skep_x_ctx *c, const struct skep_computed *of, sk
                                 .end_ms = t->end_ns / 1000000,
                                 .loose = of->loose};
     const struct skep_calc_batch batch = {.n = n, .columns = columns};
-    for (unsigned k = 0; of->loose && k < of->n_inputs; k++)
+    for (unsigned k = 0; of->loose && k < n_columns; k++)
         for (unsigned i = 0; i < n; i++)
             if (columns[k][i].type == SKEP_TYPE_EMPTY || columns[k][i].type == SKEP_TYPE_BYTES)
                 columns[k][i] = (skep_value){.type = SKEP_TYPE_NULL};
-    skep_calc_eval(of->calc, &batch, &ctx, ret);
+    skep_calc_eval(calc, &batch, &ctx, ret);
     if (ctx.short_of_memory)
         return skep_x__computed_no_memory(err);
     if (ctx.too_slow)
@@ -147,9 +150,15 @@ static skep_rc evaluate(struct skep_x_ctx *c, const struct skep_computed *of, sk
     return SKEP_OK;
 }
 
+static skep_rc evaluate(struct skep_x_ctx *c, const struct skep_computed *of, skep_value **columns,
+                        unsigned n, struct skep_arena *scratch, skep_value *ret, skep_err *err)
+{
+    return skep_x__evaluate(c, of, of->calc, of->n_inputs, columns, n, scratch, ret, err);
+}
+
 /* --- by code --- */
 
-static bool has_text(const skep_value *v)
+bool skep_x__has_text(const skep_value *v)
 {
     return v->type == SKEP_TYPE_STRING || v->type == SKEP_TYPE_BYTES || v->type == SKEP_TYPE_ARRAY;
 }
@@ -189,7 +198,7 @@ static skep_rc evaluate_codes(struct skep_x_ctx *c, struct skep_x_computed *k,
         skep_value *to = &k->list[codes[i]];
         *to = out[i];
         k->has_null = k->has_null || to->type == SKEP_TYPE_NULL;
-        if (!has_text(to) || to->s.n == 0)
+        if (!skep_x__has_text(to) || to->s.n == 0)
             continue;
         char *text = skep_arena_try_alloc(&k->list_texts, to->s.n);
         if (!text)
@@ -389,7 +398,7 @@ static SKEP_NOINLINE void list_rows(const struct skep_x_ctx *c, const struct ske
     }
 }
 
-static skep_rc keep_text(struct skep_arena *a, skep_value *v, skep_err *err)
+skep_rc skep_x__keep_text(struct skep_arena *a, skep_value *v, skep_err *err)
 {
     if (v->s.n == 0)
         return SKEP_OK;
@@ -424,7 +433,7 @@ static SKEP_NOINLINE skep_rc field_values(struct skep_x_ctx *c, struct skep_x_co
             skep_value *to = &column[rows->back[r]];
             *to = skep_x__value(&v, r, text);
             if (written)
-                SKEP_TRY(keep_text(&k->texts, to, err));
+                SKEP_TRY(skep_x__keep_text(&k->texts, to, err));
         }
         skep_x__andnot(&rest, &v.present);
     }
@@ -497,14 +506,14 @@ static bool is_lent(const skep_value *v, skep_value *const *columns, unsigned n_
 {
     for (unsigned k = 0; k < n_columns; k++) {
         const skep_value *in = &columns[k][i];
-        if (has_text(in) && (uintptr_t)v->s.p >= (uintptr_t)in->s.p &&
+        if (skep_x__has_text(in) && (uintptr_t)v->s.p >= (uintptr_t)in->s.p &&
             (uintptr_t)v->s.p <= (uintptr_t)in->s.p + in->s.n)
             return true;
     }
     return false;
 }
 
-static void put_value(struct skep_x_computed *k, unsigned r, const skep_value *v)
+void skep_x__put_value(struct skep_x_computed *k, unsigned r, const skep_value *v)
 {
     k->of_type[v->type].w[r / 64] |= 1ull << (r % 64);
     switch (v->type) {
@@ -543,9 +552,10 @@ static skep_rc by_row(struct skep_x_ctx *c, struct skep_x_computed *k,
     skep_value *out = values + (size_t)of->n_inputs * rows.n;
     SKEP_TRY(evaluate(c, of, columns, rows.n, &k->texts, out, err));
     for (unsigned i = 0; i < rows.n; i++) {
-        if (lent && has_text(&out[i]) && is_lent(&out[i], columns, of->n_inputs, i)) /* I1 */
-            SKEP_TRY(keep_text(&k->texts, &out[i], err));
-        put_value(k, rows.at[i], &out[i]);
+        if (lent && skep_x__has_text(&out[i]) &&
+            is_lent(&out[i], columns, of->n_inputs, i)) /* I1 */
+            SKEP_TRY(skep_x__keep_text(&k->texts, &out[i], err));
+        skep_x__put_value(k, rows.at[i], &out[i]);
     }
     skep_x__or(&k->done, in);
     return SKEP_OK;
@@ -556,8 +566,15 @@ static skep_rc compute(struct skep_x_ctx *c, struct skep_x_computed *k, uint32_t
 {
     const struct skep_x_name *name = &c->q->names[at];
     struct skep_x_vals v;
-    struct skep_x_bits rest = *in;
+    struct skep_x_bits left = *in, rest;
     enum skep_x_how how;
+    if (name->member) {
+        SKEP_TRY(skep_x__compute_members(c, k, name, &left, err));
+        if (!skep_x__any(&left))
+            return SKEP_OK;
+    }
+    in = &left;
+    rest = left;
     SKEP_TRY(one_input(c, k, name, in, &v, &how, err));
     bool other = skep_x__any(&k->coded) && k->coded_how != how; /* I3 */
     if (how == SKEP_X_BY_CODE && !other)

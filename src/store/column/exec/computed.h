@@ -42,3 +42,20 @@ SKEP_NODISCARD skep_rc skep_x__compute_vectors(struct skep_x_ctx *c, struct skep
                                                const struct skep_x_name *name,
                                                const struct skep_x_bits *in, bool *ret_done,
                                                skep_err *err);
+/* An expression that stands for the field's, of columns that may be written. */
+SKEP_NODISCARD skep_rc skep_x__evaluate(struct skep_x_ctx *c, const struct skep_computed *of,
+                                        const struct skep_calc *calc, unsigned n_columns,
+                                        skep_value **columns, unsigned n,
+                                        struct skep_arena *scratch, skep_value *ret, skep_err *err);
+bool skep_x__has_text(const skep_value *v);
+SKEP_NODISCARD skep_rc skep_x__keep_text(struct skep_arena *a, skep_value *v, skep_err *err);
+/* The row's value. */
+void skep_x__put_value(struct skep_x_computed *k, unsigned r, const skep_value *v);
+
+/* computed_member.c.  NULL: the field looks at no member of one text alone. */
+const struct skep_x_member *skep_x__compile_member(struct skep_arena *a,
+                                                   const struct skep_computed *k);
+/* Compute rows of `in` by members; they are taken from it. */
+SKEP_NODISCARD skep_rc skep_x__compute_members(struct skep_x_ctx *c, struct skep_x_computed *k,
+                                               const struct skep_x_name *name,
+                                               struct skep_x_bits *in, skep_err *err);

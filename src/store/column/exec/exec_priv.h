@@ -72,6 +72,8 @@ struct skep_sel skep_x__rows(const struct skep_x_bits *b, unsigned n_block, uint
 /* One bit for each non-zero byte of pass[SKEP_BLOCK_ROWS]. */
 void skep_x__pack(const uint8_t *pass, struct skep_x_bits *ret);
 
+struct skep_x_member;
+
 /* A distinct field name of the plan. */
 struct skep_x_name {
     skep_str name;
@@ -80,6 +82,7 @@ struct skep_x_name {
     const struct skep_computed *computed;    /* not NULL: it is computed ... */
     uint32_t *inputs;                        /* ... of these names; [n_inputs] */
     const struct skep_calc_vectors *vectors; /* NULL: not a column at a time */
+    const struct skep_x_member *member;      /* NULL: it looks at no member of one text alone */
 };
 
 /* A closed interval of what passes a number test, for each way numbers are stored. */
