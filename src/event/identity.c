@@ -118,6 +118,7 @@ static SKEP_WRAPS void make_record(const struct skep_batch *b, uint32_t r, uint6
 
 void skep_batch_identity(struct skep_batch *b, bool all_logs_have_time)
 {
+    enum { AT_ONCE = 32 };
     memset(b->identity, 0, sizeof b->identity);
     if (b->n_rows == 0 || !all_logs_have_time || b->over_budget || b->over_limit)
         return;
@@ -125,11 +126,14 @@ void skep_batch_identity(struct skep_batch *b, bool all_logs_have_time)
     add_fields(b, extra);
     XXH3_state_t *state = XXH3_createState();
     skep_assert(state != NULL);
-    (void)XXH3_128bits_reset(state); // fails only for a NULL state
-    for (uint32_t r = 0; r < b->n_rows; r++) {
-        uint8_t rec[64];
-        make_record(b, r, extra[r], rec);
-        (void)XXH3_128bits_update(state, rec, sizeof rec); // the same
+    (void)XXH3_128bits_reset(state);       // fails only for a NULL state
+    SKEP_UNINIT uint8_t recs[AT_ONCE][64]; // one at a time would be copied into the state first
+    for (uint32_t r = 0, n = 0; r < b->n_rows; r++) {
+        make_record(b, r, extra[r], recs[n++]);
+        if (n < AT_ONCE && r + 1 < b->n_rows)
+            continue;
+        (void)XXH3_128bits_update(state, recs, n * sizeof recs[0]); // the same
+        n = 0;
     }
     XXH128_hash_t h = XXH3_128bits_digest(state);
     (void)XXH3_freeState(state); // always XXH_OK

@@ -32,7 +32,7 @@ struct span {
     uint64_t sid, pid;
 };
 
-/* What the first exception event said. */
+/* What the first exception event said, once it is seen. */
 struct exception {
     bool seen;
     struct skep_otlp__any type, message, stacktrace, escaped;
@@ -172,7 +172,7 @@ static void read_exception(struct skep_otlp__dec *d, skep_bytes event, struct ex
 {
     skep_pb c = skep_pb_sub(&d->pb, event);
     skep_pb_field f;
-    x->seen = true;
+    *x = (struct exception){.seen = true};
     while (skep_pb_next(&c, &f)) {
         struct skep_otlp__kv kv;
         if (f.tag != SKEP_OTLP_EVENT_ATTRIBUTES)
@@ -317,9 +317,10 @@ static void put_span(struct skep_otlp__dec *d, const struct span *s, const struc
 /* All rows of a span; it is known to fit. */
 static void put_all(struct skep_otlp__dec *d, const struct span *s)
 {
-    struct exception x = {0};
+    SKEP_UNINIT struct exception x; /* a hundred spans have one exception */
     skep_pb_field f;
     uint32_t first = d->b->n_rows;
+    x.seen = false;
     if (s->events.from) {
         skep_pb c = walk_range(d, &s->events);
         while (skep_pb_next(&c, &f)) {

@@ -619,6 +619,37 @@ static void test_identity(void **state)
     assert_memory_equal(id, none, 16);
 }
 
+/* Of spans; that of row `changed` has another id. */
+static void identity_of_spans(uint32_t n, uint32_t changed, uint8_t ret[16])
+{
+    struct skep_batch *b = skep_batch_new(NULL, 5);
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t r = skep_batch_row(b, SKEP_KIND_SPAN, 7 + (int64_t)i, SKEP_SOURCE_OTLP);
+        b->span_id[r] = 1000 + i + (i == changed) * 5000u;
+    }
+    skep_batch_identity(b, true);
+    memcpy(ret, b->identity, 16);
+    skep_batch_free(b);
+}
+
+/* However many there are: they are hashed some at a time. */
+static void test_each_row_counts_for_the_identity(void **state)
+{
+    (void)state;
+    for (uint32_t n = 1; n <= 70; n++) {
+        uint8_t base[16], id[16];
+        identity_of_spans(n, n, base);
+        for (uint32_t row = 0; row < n; row++) {
+            identity_of_spans(n, row, id);
+            assert_memory_not_equal(id, base, 16);
+        }
+        identity_of_spans(n + 1, n + 1, id);
+        assert_memory_not_equal(id, base, 16);
+        identity_of_spans(n, n, id);
+        assert_memory_equal(id, base, 16);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -638,6 +669,7 @@ int main(void)
         cmocka_unit_test(test_kept_memory_is_paid_for),
         cmocka_unit_test(test_too_many_fields_and_too_long_values),
         cmocka_unit_test(test_identity),
+        cmocka_unit_test(test_each_row_counts_for_the_identity),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
