@@ -45,13 +45,14 @@ struct entry {
     struct entry *next;          /* in the bucket */
 };
 
-enum { BUCKETS = 1024 };
+enum { BUCKETS = 1024 }; /* at first */
 
 struct skep_partials {
     struct skep_mutex mu;
     struct skep_budget budget;
     uint64_t limit_bytes;
-    struct entry *buckets[BUCKETS];
+    struct entry **buckets;
+    uint64_t n_buckets; /* a power of two; as many as there were entries, at least */
     struct entry *newest, *oldest;
     struct skep_partials_stats stats;
     skep_partials_host_fn *give_way; /* NULL = there is none */
@@ -64,6 +65,8 @@ struct skep_partials *skep_partials_new(struct skep_budget *parent, uint64_t lim
     skep_mutex_init(&c->mu, "partial answers");
     skep_budget_init(&c->budget, "partial answers", limit_bytes, parent);
     c->limit_bytes = limit_bytes;
+    c->n_buckets = BUCKETS;
+    c->buckets = skep_alloc_n(struct entry *, BUCKETS);
     return c;
 }
 
@@ -103,9 +106,14 @@ static void link_newest(struct skep_partials *c, struct entry *e)
     c->newest = e;
 }
 
+static struct entry **bucket_of(struct skep_partials *c, uint64_t hash)
+{
+    return &c->buckets[hash & (c->n_buckets - 1)];
+}
+
 static void remove_locked(struct skep_partials *c, struct entry *e)
 {
-    struct entry **at = &c->buckets[e->hash % BUCKETS];
+    struct entry **at = bucket_of(c, e->hash);
     while (*at != e)
         at = &(*at)->next;
     *at = e->next;
@@ -129,6 +137,7 @@ void skep_partials_free(struct skep_partials *c)
     skep_mutex_unlock(&c->mu);
     skep_assert(skep_budget_used(&c->budget) == 0);
     skep_mutex_done(&c->mu);
+    skep_free(c->buckets);
     skep_free(c);
 }
 
@@ -159,7 +168,7 @@ static uint64_t key_hash(const struct skep_partials_key *k)
 static struct entry *find_locked(struct skep_partials *c, const struct skep_partials_key *k,
                                  uint64_t hash)
 {
-    struct entry *e = c->buckets[hash % BUCKETS];
+    struct entry *e = *bucket_of(c, hash);
     while (e && (e->hash != hash || e->rowset != k->rowset || e->live != k->live ||
                  e->question_n != k->question.n ||
                  memcmp(e->question, k->question.p, k->question.n) != 0))
@@ -243,12 +252,33 @@ bool skep_partials_yield(struct skep_partials *c, uint64_t n)
     return freed > 0;
 }
 
+/* A list of rows that pass is a few hundred bytes: there may be very many of them. */
+static void grow_locked(struct skep_partials *c)
+{
+    skep_assert_held(&c->mu);
+    uint64_t n_old = c->n_buckets;
+    if (c->stats.entries < n_old)
+        return;
+    struct entry **old = c->buckets;
+    c->n_buckets = 4 * n_old;
+    c->buckets = skep_alloc_n(struct entry *, c->n_buckets);
+    for (uint64_t i = 0; i < n_old; i++)
+        for (struct entry *e = old[i], *next; e; e = next) {
+            next = e->next;
+            struct entry **to = bucket_of(c, e->hash);
+            e->next = *to;
+            *to = e;
+        }
+    skep_free(old);
+}
+
 /* Into the table, with one holder besides it. */
 static struct entry *insert_locked(struct skep_partials *c, const struct skep_partials_key *key,
                                    uint64_t hash, uint64_t bytes)
 {
     skep_assert_held(&c->mu);
-    struct entry *e = skep_alloc(struct entry);
+    grow_locked(c);
+    struct entry *e = skep_alloc(struct entry), **bucket = bucket_of(c, hash);
     *e = (struct entry){.rowset = key->rowset,
                         .live = key->live,
                         .hash = hash,
@@ -256,9 +286,9 @@ static struct entry *insert_locked(struct skep_partials *c, const struct skep_pa
                         .question = skep_malloc(key->question.n + 1),
                         .question_n = key->question.n,
                         .refs = 2,
-                        .next = c->buckets[hash % BUCKETS]};
+                        .next = *bucket};
     memcpy(e->question, key->question.p, key->question.n);
-    c->buckets[hash % BUCKETS] = e;
+    *bucket = e;
     link_newest(c, e);
     c->stats.entries++;
     return e;
