@@ -283,6 +283,19 @@ static skep_rc hist_add(void *states, const struct skep_agg_in *in, struct skep_
     return SKEP_OK;
 }
 
+/* Of one that keeps its values. */
+static skep_rc merge_exact(struct skep_hist *h, const struct skep_hist *s, struct skep_agg_mem *mem)
+{
+    bool kept = h->n_exact + s->n_exact <= SKEP_HIST_EXACT;
+    if (!kept && h->n_exact <= SKEP_HIST_EXACT)
+        SKEP_TRY(drop_exact(h, mem));
+    for (uint32_t i = 0; i < s->n_exact; i++) {
+        uint32_t weight = s->weights ? s->weights[i] : 1;
+        SKEP_TRY(kept ? keep(h, s->values[i], weight, mem) : to_bin(h, s->values[i], weight, mem));
+    }
+    return SKEP_OK;
+}
+
 static skep_rc hist_merge(void *dst, const void *src, const struct skep_agg *agg,
                           struct skep_agg_mem *mem)
 {
@@ -291,21 +304,20 @@ static skep_rc hist_merge(void *dst, const void *src, const struct skep_agg *agg
     if (skep_hist__empty(src))
         return SKEP_OK;
     const struct skep_hist *s = ((const struct skep_hist_state *)src)->h;
-    if (s->n_exact <= SKEP_HIST_EXACT) {
-        for (uint32_t i = 0; i < s->n_exact; i++)
-            SKEP_TRY(add_value(d, s->values[i], s->weights ? s->weights[i] : 1, mem));
-        return SKEP_OK;
-    }
     struct skep_hist *h = need_hist(d, mem);
     if (!h)
         return SKEP_ENOMEM;
     d->mid_n = 0;
     widen(h, s->min, s->max);
-    if (h->n_exact <= SKEP_HIST_EXACT)
-        SKEP_TRY(drop_exact(h, mem));
-    SKEP_TRY(skep_hist__merge(&h->neg, &s->neg, mem));
-    SKEP_TRY(skep_hist__merge(&h->pos, &s->pos, mem));
-    h->zero = skep_agg__add_sat(h->zero, s->zero);
+    if (s->n_exact <= SKEP_HIST_EXACT) {
+        SKEP_TRY(merge_exact(h, s, mem));
+    } else {
+        if (h->n_exact <= SKEP_HIST_EXACT)
+            SKEP_TRY(drop_exact(h, mem));
+        SKEP_TRY(skep_hist__merge(&h->neg, &s->neg, mem));
+        SKEP_TRY(skep_hist__merge(&h->pos, &s->pos, mem));
+        h->zero = skep_agg__add_sat(h->zero, s->zero);
+    }
     set_mid(d);
     return SKEP_OK;
 }
