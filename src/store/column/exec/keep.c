@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /* AGGREGATE with kept partials: what is kept of the work that was done.
  *
- *   begin      which row groups make a piece of which the partial may be kept, and is it?
- * (pieces.c) hand over  when a worker goes on to another piece, its partial of the one before is
- * put aside, so that it holds rows of one piece alone (only where that can be kept) finish     the
- * partials of each piece become one; it is kept, and added to the answer spill      a partial that
- * grows large is added to the common tables (shards.c) and made anew; then nothing is kept
+ *   begin      which row groups make a piece of which the partial may be kept, and is it there?
+ *              (pieces.c)
+ *   hand over  when a worker goes on to another piece, its partial of the one before is packed and
+ *              put aside, so that it holds rows of one piece alone (where that can be kept)
+ *   finish     the partials of each piece become one; it is kept, and added to the answer
+ *   spill      a partial that grows large, packed too, is added to the common tables (shards.c)
+ *              and made anew; then nothing is kept
  *
  * I1  With and without the cache the answer has the same bits: a partial is a function of its rows
  *     (agg/agg.h), and merging adds.
@@ -25,7 +27,7 @@ enum {
     SPILL_BYTES_REUSED = 64 << 20,
     SPILL_SHARE_REUSED = 6,
     REUSE = 2,          /* look-ups for each group */
-    KEEP_MOST = 4,      /* a question's partials together: so many of the largest */
+    KEEP_MOST = 2,      /* a question's partials together: so many of the largest */
     MANY_VALUES = 4096, /* fewer stand in the caches, whatever table they are in */
     GROUP_BYTES = 96    /* of a partial for each group with one short text and a count, about */
 };

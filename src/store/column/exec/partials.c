@@ -17,7 +17,7 @@
  *
  * I1  an entry with holders is not freed: it is taken from the table, its last holder frees it.
  * I2  memory of all entries is taken from `budget`, also of those only held.
- * I3  a partial larger than an eighth of the cache is not kept: it would push out everything.
+ * I3  a partial larger than a quarter of the cache is not kept: it would push out too much.
  * I4  for one that is to be kept at most twice its bytes (and the rest of an entry) leave.  Where
  *     the memory around the cache is full, what it gives back others may take at once, and no
  *     number of entries would make room.  What is held does not leave: it would free nothing.
@@ -30,7 +30,7 @@
 #include "os/thread.h"
 
 enum {
-    LARGEST_SHARE = 8,
+    LARGEST_SHARE = 4,
     ENTRY_BYTES = 256,
     GIVE_UP = 2 /* I4 */
 };
