@@ -575,16 +575,18 @@ bool skep_reader__members(struct skep_colreader *base, uint64_t row0, unsigned n
     uint32_t count = skep_presence__rank(&r->presence, first + n) - rank;
     uint64_t valid[SKEP_BLOCK_ROWS / 64];
     uint8_t asked[SKEP_BLOCK_ROWS];
-    skep_reader__valid(r, first, n, valid);
-    for (uint32_t i = 0, at = 0; i < n; i++)
+    if (count < n)
+        skep_reader__valid(r, first, n, valid);
+    for (uint32_t i = 0, at = 0; count < n && i < n; i++)
         if (valid[i / 64] >> i % 64 & 1)
             asked[at++] = wanted[i];
+    wanted = count < n ? asked : wanted;
     memset(known, 0, n);
     r->base.spoiled = true; /* the strings of the last read may stand in the scratch */
     skep_codec_scratch_reset(&r->scratch);
     if (count > 0 &&
-        (r->n_parts ? skep_reader__parts_members(r, rank, count, path, asked, known, ret)
-                    : r->codec->members(&r->chunk, rank, count, path, asked, known, ret,
+        (r->n_parts ? skep_reader__parts_members(r, rank, count, path, wanted, known, ret)
+                    : r->codec->members(&r->chunk, rank, count, path, wanted, known, ret,
                                         &r->scratch)) != SKEP_OK)
         return false;
     spread_members(valid, n, count, known, ret);

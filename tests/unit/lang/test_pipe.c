@@ -106,6 +106,7 @@ static int line(struct rnd *r, char *to, size_t cap, bool odd_ones)
 static struct skep_batch *batch_of(struct rnd *r, unsigned n, bool odd_ones)
 {
     struct skep_batch *b = skep_batch_new(NULL, REF_T0);
+    bool full = rnd_below(r, 2); /* every row has a message */
     for (unsigned i = 0; i < n; i++) {
         char text[400];
         int64_t t = REF_T0 + (int64_t)(rnd_u64(r) % (SECONDS * UINT64_C(1000000000)));
@@ -113,7 +114,7 @@ static struct skep_batch *batch_of(struct rnd *r, unsigned n, bool odd_ones)
         int len = line(r, text, sizeof text, odd_ones);
         skep_str s = {text, (size_t)len};
         b->dataset[row] = skep_batch_intern(b, skep_str_c(PICK("shop", "edge")));
-        if (rnd_below(r, 30))
+        if (full || rnd_below(r, 30))
             skep_batch_put(b, SKEP_SCOPE_INTRINSIC, SKEP_BODY_FIELD,
                            (skep_value){.type = SKEP_TYPE_STRING, .s = s});
         if (rnd_below(r, 3) == 0)
