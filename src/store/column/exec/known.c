@@ -41,8 +41,8 @@ struct hit {
 
 struct kept { /* an entry's bytes */
     uint64_t known, named;
+    uint64_t ruled_out; /* of the known ones: those that needed no look, and have no hit */
     uint32_t n;
-    bool ruled_out; /* without having been looked at */
     struct hit hits[];
 };
 
@@ -158,9 +158,8 @@ bool skep_x__known_hit(const struct skep_x_ctx *c, const struct skep_x_morsel *m
 bool skep_x__known_ruled_out(const struct skep_x_ctx *c, const struct skep_x_morsel *m)
 {
     const struct kept *kept = kept_now(c);
-    uint64_t known = kept && kept->ruled_out ? kept->known : 0;
     for (uint64_t b = m->block; b < m->end; b++)
-        if (!(known & bit_of(b)))
+        if (!kept || !(kept->ruled_out & bit_of(b)))
             return false;
     return true;
 }
@@ -232,6 +231,7 @@ static void put_old(const struct skep_x_known *k, const struct kept *old, struct
 {
     all->known |= old->known;
     all->named |= old->named & ~k->fresh;
+    all->ruled_out |= old->ruled_out;
     for (uint32_t i = 0; i < old->n; i++)
         if (!(k->fresh & bit_of(old->hits[i].row / SKEP_BLOCK_ROWS)))
             all->hits[all->n++] = old->hits[i];
@@ -245,8 +245,8 @@ static void put(struct skep_x_ctx *c, bool ruled_out)
     size_t most = k->n + (old ? old->n : 0);
     struct kept *all = skep_calloc(1, sizeof *all + most * sizeof *all->hits);
     all->known = k->fresh;
-    all->named = c->q->plan->kind == SKEP_PLAN_ROWS ? k->fresh : 0;
-    all->ruled_out = ruled_out;
+    all->named = ruled_out || c->q->plan->kind == SKEP_PLAN_ROWS ? k->fresh : 0;
+    all->ruled_out = ruled_out ? k->fresh : 0;
     if (old)
         put_old(k, old, all);
     if (k->n > 0)
