@@ -142,6 +142,8 @@ skep_rc skep_x__evaluate(struct skep_x_ctx *c, const struct skep_computed *of,
     skep_calc_eval(calc, &batch, &ctx, ret);
     if (ctx.short_of_memory)
         return skep_x__computed_no_memory(err);
+    if (ctx.too_slow && of->loose) /* its name is a pipeline's own */
+        return skep_fail(err, SKEP_ELIMIT, "a regular expression takes too long");
     if (ctx.too_slow)
         return skep_fail(err, SKEP_ELIMIT,
                          "a regular expression of the calculated field " SKEP_STRFMT
