@@ -412,7 +412,7 @@ bool tmpl_choose_domain(struct tmpl_builder *b, struct tmpl_slot *slot, const ui
 }
 
 static bool settle_word(struct tmpl_builder *b, const struct tmpl_shape *x, struct tmpl_slot *slot,
-                        uint16_t *list, uint16_t *seen, uint16_t mark)
+                        uint16_t *list, uint32_t *seen, uint32_t mark)
 {
     uint32_t n = 0, most = SKEP_MAX(x->n_values / DOMAIN_SHARE, (uint32_t)DOMAIN_FEW);
     for (uint32_t i = 0; i < x->n_values; i++) {
@@ -428,8 +428,9 @@ static bool settle_word(struct tmpl_builder *b, const struct tmpl_shape *x, stru
 }
 
 struct settling {
-    uint16_t list[TMPL_WORDS_MAX], seen[TMPL_WORDS_MAX];
-    uint16_t mark;
+    uint16_t list[TMPL_WORDS_MAX];
+    uint32_t seen[TMPL_WORDS_MAX]; /* the last slot that had the word */
+    uint32_t mark;                 /* slots up to now: more than 65,536 */
 };
 
 /* What the numbers, or hex digits, of a slot are like. */
