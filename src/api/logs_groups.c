@@ -15,6 +15,12 @@
 
 static const char *const classes[] = {"STANDARD", "INFREQUENT_ACCESS", "DELIVERY"};
 
+/* Of a number in the database, which may be damaged. */
+static skep_str class_name(unsigned class)
+{
+    return skep_str_c(classes[class < SKEP_ARRAY_LEN(classes) ? class : 0]);
+}
+
 static bool is_name(skep_str s)
 {
     for (size_t i = 0; i < s.n; i++) {
@@ -269,7 +275,7 @@ static void put_group(struct skep_api__logs *l, const struct skep_logs_group *g,
     skep_api__logs_put(json, "arn",
                        skep_arena_printf(&l->job->arena, SKEP_STRFMT ":*", SKEP_STRARG(arn)));
     skep_api__logs_put(json, "logGroupArn", arn);
-    skep_api__logs_put(json, "logGroupClass", skep_str_c(classes[g->g.group_class]));
+    skep_api__logs_put(json, "logGroupClass", class_name(g->g.group_class));
     if (!brief) {
         if (g->g.retention_days)
             skep_json_put_u64(json, SKEP_STR("retentionInDays"), g->g.retention_days);
@@ -400,7 +406,7 @@ static void put_listed(struct skep_api__logs *l, const struct skep_logs_group *g
         json, "logGroupArn",
         skep_api__logs_arn(l, skep_arena_printf(&l->job->arena, "log-group:" SKEP_STRFMT,
                                                 SKEP_STRARG(g->g.name))));
-    skep_api__logs_put(json, "logGroupClass", skep_str_c(classes[g->g.group_class]));
+    skep_api__logs_put(json, "logGroupClass", class_name(g->g.group_class));
     skep_json_end(json);
 }
 

@@ -52,17 +52,17 @@ skep_rc skep_state_item_rules(struct skep_state *s, const skep_str *environment,
             list = more;
             cap *= 2;
         }
-        list[n++] =
-            (struct skep_item_rule){.id = sqlite3_column_int64(st, 0),
-                                    .environment = skep_state__text(arena, st, 1),
-                                    .place = skep_state__text(arena, st, 2),
-                                    .trigger = (enum skep_item_trigger)sqlite3_column_int(st, 3),
-                                    .level_min = sqlite3_column_int(st, 4),
-                                    .stage = skep_state__text(arena, st, 5),
-                                    .count = (uint64_t)sqlite3_column_int64(st, 6),
-                                    .window_s = sqlite3_column_int64(st, 7),
-                                    .created_ns = sqlite3_column_int64(st, 8),
-                                    .payload = skep_state__text(arena, st, 9)};
+        list[n++] = (struct skep_item_rule){.id = sqlite3_column_int64(st, 0),
+                                            .environment = skep_state__text(arena, st, 1),
+                                            .place = skep_state__text(arena, st, 2),
+                                            .trigger = (enum skep_item_trigger)skep_state__one_of(
+                                                st, 3, SKEP_TRIGGER_NEW, SKEP_TRIGGER_RATE),
+                                            .level_min = sqlite3_column_int(st, 4),
+                                            .stage = skep_state__text(arena, st, 5),
+                                            .count = (uint64_t)sqlite3_column_int64(st, 6),
+                                            .window_s = sqlite3_column_int64(st, 7),
+                                            .created_ns = sqlite3_column_int64(st, 8),
+                                            .payload = skep_state__text(arena, st, 9)};
         rc = skep_state__step(s, st, &row, err);
     }
     skep_state__reset(st);

@@ -113,7 +113,8 @@ struct skep_item skep_state__item_read(struct skep_arena *a, sqlite3_stmt *st)
         .culprit = skep_state__text(a, st, 7),
         .dataset = skep_state__text(a, st, 8),
         .framework = skep_state__text(a, st, 9),
-        .status = (enum skep_item_status)sqlite3_column_int(st, 10),
+        .status =
+            (enum skep_item_status)skep_state__one_of(st, 10, SKEP_ITEM_ACTIVE, SKEP_ITEM_MUTED),
         .level = sqlite3_column_int(st, 11),
         .level_set = sqlite3_column_int(st, 12) != 0,
         .title_set = sqlite3_column_int(st, 13) != 0,

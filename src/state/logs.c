@@ -44,7 +44,10 @@ static skep_rc load_groups(struct skep_state *s, struct skep_arena *arena, skep_
                                                    (unsigned)sqlite3_column_int(st, 3),
                                                .group_class = (unsigned)sqlite3_column_int(st, 4),
                                                .protected_ = sqlite3_column_int(st, 5) != 0};
-        skep_state__logs_add_group(&s->logs, skep_state__text(arena, st, 0), &g);
+        skep_str environment = skep_state__text(arena, st, 0);
+        if (!skep_state__logs_group(&s->logs, environment,
+                                    g.name)) /* a damaged file has it twice */
+            skep_state__logs_add_group(&s->logs, environment, &g);
     }
     skep_state__reset(st);
     return rc;
@@ -59,9 +62,10 @@ static skep_rc load_streams(struct skep_state *s, struct skep_arena *arena, skep
         skep_arena_reset(arena);
         struct skep_state__log_group *g = skep_state__logs_group(
             &s->logs, skep_state__text(arena, st, 0), skep_state__text(arena, st, 1));
-        if (g) /* one without a group is what a damaged file left over */
-            skep_state__logs_add_stream(&s->logs, g, skep_state__text(arena, st, 2),
-                                        sqlite3_column_int64(st, 3));
+        skep_str name = skep_state__text(arena, st, 2);
+        /* One without a group, or twice, is what a damaged file left over. */
+        if (g && !skep_state__logs_stream(&s->logs, g, name))
+            skep_state__logs_add_stream(&s->logs, g, name, sqlite3_column_int64(st, 3));
     }
     skep_state__reset(st);
     return rc;

@@ -258,7 +258,8 @@ static struct skep_state_message read_message(struct skep_arena *arena, sqlite3_
         .created_ns = sqlite3_column_int64(st, 11),
         .due_from_ns = sqlite3_column_int64(st, 12),
         .attempts = (uint32_t)SKEP_MIN(count_at(st, 13), (uint64_t)UINT32_MAX),
-        .state = (enum skep_state_message_state)sqlite3_column_int(st, 14),
+        .state = (enum skep_state_message_state)skep_state__one_of(
+            st, 14, SKEP_STATE_MESSAGE_WAITING, SKEP_STATE_MESSAGE_DEAD),
         .ended_ns = sqlite3_column_int64(st, 15),
         .status = sqlite3_column_int(st, 16),
         .error = skep_state__text(arena, st, 17),

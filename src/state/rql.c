@@ -59,7 +59,8 @@ static struct skep_rql_job read_row(struct skep_arena *arena, sqlite3_stmt *st,
     return (struct skep_rql_job){.id = sqlite3_column_int64(st, 0),
                                  .environment = environment,
                                  .query = skep_state__text(arena, st, 1),
-                                 .status = (enum skep_rql_status)sqlite3_column_int(st, 2),
+                                 .status = (enum skep_rql_status)skep_state__one_of(
+                                     st, 2, SKEP_RQL_RUNNING, SKEP_RQL_CANCELLED),
                                  .created_ns = sqlite3_column_int64(st, 3),
                                  .modified_ns = sqlite3_column_int64(st, 4),
                                  .result = skep_state__text(arena, st, 5)};

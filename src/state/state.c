@@ -21,6 +21,8 @@
  *     it is one that takes all bindings and fails with the reason when it is stepped.  What ends a
  *     transaction is compiled at open.
  *
+ * I4  without waiting for the disk (skep_state__sync) nothing runs but what asked for that.
+ *
  * Threads: any; calls are short (a few ms with the fsync of a write), the lock is held throughout.
  * Memory: SQLite's cache is bounded to 8 MiB. */
 #include "state/artifacts.h"
@@ -125,7 +127,9 @@ void skep_state_close(struct skep_state *s)
 sqlite3_stmt *skep_state__use(struct skep_state *s, enum skep_state__stmt id)
 {
     skep_assert_held(&s->lock);
-    if (s->stmt[id] || prepare(s, sql_of[id], &s->stmt[id]))
+    if (s->unsynced) /* I4 */
+        skep_state__sync(s, true);
+    if (!s->unsynced && (s->stmt[id] || prepare(s, sql_of[id], &s->stmt[id])))
         return s->stmt[id];
     (void)snprintf(s->broken_why, sizeof s->broken_why, "%s", sqlite3_errmsg(s->db));
     return s->broken;
@@ -161,14 +165,16 @@ skep_rc skep_state__begin(struct skep_state *s, skep_err *err)
     return skep_state__run(s, skep_state__use(s, SKEP_STATE__BEGIN), err);
 }
 
-/* SQLite applies it where it compiles it: a prepared statement would do nothing. */
+/* SQLite applies it where it compiles it: a prepared statement would do nothing.  It reads the
+ * schema for that, which may be damaged. */
 void skep_state__sync(struct skep_state *s, bool wait)
 {
     skep_assert_held(&s->lock);
     skep_assert(sqlite3_get_autocommit(s->db));
-    int rc = sqlite3_exec(s->db, wait ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL",
-                          NULL, NULL, NULL);
-    skep_assert(rc == SQLITE_OK);
+    bool ok =
+        sqlite3_exec(s->db, wait ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL",
+                     NULL, NULL, NULL) == SQLITE_OK;
+    s->unsynced = !ok && (wait || s->unsynced);
 }
 
 skep_rc skep_state__end(struct skep_state *s, skep_rc work, skep_err *err)
@@ -226,6 +232,12 @@ skep_state_id skep_state__id(sqlite3_stmt *st, int column)
     if (text)
         memcpy(id.text, text, SKEP_MIN(n, sizeof id.text - 1));
     return id;
+}
+
+int skep_state__one_of(sqlite3_stmt *st, int column, int low, int high)
+{
+    int v = sqlite3_column_int(st, column);
+    return v < low || v > high ? low : v;
 }
 
 skep_state_id skep_state__new_id(struct skep_state *s)

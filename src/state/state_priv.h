@@ -25,6 +25,7 @@ struct skep_state {
     sqlite3_stmt *stmt[SKEP_STATE__COUNT]; /* NULL: not used yet */
     sqlite3_stmt *broken;                  /* what could not be compiled (state.c, I3) */
     char broken_why[128];
+    bool unsynced;                       /* what came back from not waiting failed (state.c, I4) */
     uint64_t keys_changes, data_version; /* keys.c */
     uint64_t items_limit;                /* of an environment */
     skep_ts_ns items_room_ns;            /* when room was last made */
@@ -44,7 +45,8 @@ skep_rc skep_state__begin(struct skep_state *s, skep_err *err);
 skep_rc skep_state__end(struct skep_state *s, skep_rc work, skep_err *err);
 /* Does a transaction wait until it is on disk?  It does, but for those that begin and end between
  * false and true: what they leave is lost with the machine's power until the next one that waits.
- * Outside of transactions. */
+ * Outside of transactions.  Never fails for who calls: where it cannot be waited again, no
+ * statement runs until it can. */
 void skep_state__sync(struct skep_state *s, bool wait);
 /* A statement that gives one row with one number. */
 skep_rc skep_state__number(struct skep_state *s, sqlite3_stmt *st, uint64_t *ret, skep_err *err);
@@ -53,6 +55,8 @@ skep_rc skep_state__run(struct skep_state *s, sqlite3_stmt *st, skep_err *err);
 void skep_state__reset(sqlite3_stmt *st);
 skep_str skep_state__text(struct skep_arena *arena, sqlite3_stmt *st, int column);
 skep_state_id skep_state__id(sqlite3_stmt *st, int column);
+/* One of [low, high], for an enum; `low` for what only a damaged file holds. */
+int skep_state__one_of(sqlite3_stmt *st, int column, int low, int high);
 /* A fresh random id. */
 skep_state_id skep_state__new_id(struct skep_state *s);
 /* The schema at its newest version. */
