@@ -3,6 +3,7 @@
  * Threads: any. */
 #include "base/mem.h"
 
+#include <malloc.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,6 +44,11 @@ void *skep_malloc_aligned(size_t align, size_t n)
 void skep_free(void *p)
 {
     free(p);
+}
+
+void skep_heap_trim(void)
+{
+    (void)malloc_trim(0);
 }
 
 char *skep_strndup(const char *p, size_t n)

@@ -17,6 +17,8 @@ void *skep_realloc(void *p, size_t n);
 void *skep_malloc_aligned(size_t align, size_t n) SKEP_MALLOC;
 /* NULL is fine. */
 void skep_free(void *p);
+/* What is free of the heap goes to the system, wherever it lies; some milliseconds. */
+void skep_heap_trim(void);
 /* A NUL-terminated copy of n bytes at p. */
 char *skep_strndup(const char *p, size_t n) SKEP_MALLOC;
 

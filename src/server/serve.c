@@ -28,6 +28,7 @@
 #include "api/api.h"
 #include "auth/login.h"
 #include "base/assert.h"
+#include "base/mem.h"
 #include "event/batch.h"
 #include "inbox/inbox.h"
 #include "inbox/tell.h"
@@ -427,7 +428,7 @@ static int wait_for_signal(struct server *s, const sigset_t *signals)
         skep_net_stats(s->net, &stats);
         if (stats.requests == seen && seen != trimmed) {
             skep_batch_trim();
-            (void)malloc_trim(0);
+            skep_heap_trim();
             trimmed = seen;
         }
         seen = stats.requests;

@@ -22,6 +22,9 @@
 #define SMALL_BYTES          (160ull << 20) /* --memory 256M gives the store 115 MiB */
 #define FLUSH_FIXED_BYTES    (24ull << 20)
 #define FOLD_BYTES           (16ull << 20)
+/* What a question left of its tables lies between chunks that stay: from so much on the system gets
+ * it at once, or others' parts of the heap would grow beside it. */
+#define LARGE_BYTES (16ull << 20)
 
 static skep_rc engine_run(struct skep_store *s, const struct skep_plan *plan,
                           const struct skep_run_opts *opts, struct skep_answer *ret, skep_err *err)
@@ -35,9 +38,13 @@ static skep_rc engine_run(struct skep_store *s, const struct skep_plan *plan,
     struct skep_snapshot *snap = skep_engine__shown(e, skep_engine__snapshot(e), o.environment,
                                                     skep_plan_shows_own(plan), &unread, &why);
     atomic_fetch_add_explicit(&e->questions, 1, memory_order_relaxed);
-    skep_rc rc =
-        skep_exec_run_kept(snap, e->pool, e->keep_answers ? e->partials : NULL, plan, &o, ret, err);
+    struct skep_partials *kept = e->keep_answers ? e->partials : NULL;
+    skep_rc rc = skep_exec_run_kept(snap, e->pool, kept, plan, &o, ret, err);
+    if (rc == SKEP_ENOMEM && !skep_budget_refused(o.budget)) /* room in the caches, not its own */
+        rc = skep_exec_run_kept(snap, NULL, NULL, plan, &o, ret, err);
     atomic_fetch_sub_explicit(&e->questions, 1, memory_order_relaxed);
+    if (atomic_load_explicit(&o.budget->peak_bytes, memory_order_relaxed) > LARGE_BYTES)
+        skep_heap_trim();
     skep_snapshot_unref(snap);
     if (rc == SKEP_OK)
         skep_engine__mark_losses(e, plan, &o, ret);
@@ -328,7 +335,8 @@ static const struct skep_store_ops column_ops = {
  * row group and half of what its parts take for their order, and with less writes shorter row
  * groups; reading; merging, whose debt must not grow.  What is left is for whoever comes first.
  * Together they are less than all there is: else a question would find the memory full before it
- * meets its own limit, and be told to try again instead of what to narrow. */
+ * meets its own limit, and be told to try again instead of what to narrow.  What of them lies idle
+ * the chunk cache borrows, and gives back to who uses it (base/budget.h, cache.c). */
 static void share_out(struct skep_engine *e, uint64_t all)
 {
     bool small = all < SMALL_BYTES;
@@ -357,13 +365,15 @@ static bool answers_yield(void *partials, uint64_t bytes)
     return skep_partials_yield(partials, bytes);
 }
 
-/* Chunks and kept answers live on the same memory: up to a quarter of it together, of which answers
- * take at most a third, of little memory a quarter (percentiles of 77 routes over ten million spans
- * need as much at 512 MB; with half of it, questions whose chunks left for answers took three times
- * as long); chunks that are in use come before answers, answers before other chunks. */
+/* Chunks and kept answers live on the same memory: up to three eighths of it together, of which
+ * a quarter or so is lent by flush, parts and merge while they rest.  Answers take at most a
+ * twelfth of all, of little memory a sixteenth (percentiles of 77 routes over ten million spans
+ * need as much at 512 MB); chunks that are in use come before answers, answers before other chunks,
+ * and these go to borrowed memory before they go. */
 static void make_caches(struct skep_engine *e, uint64_t all)
 {
-    e->cache = skep_cache_new(e->memory, all / 4);
+    e->cache = skep_cache_new(e->memory, all / 8 * 3);
+    skep_cache_borrow(e->cache);
     e->partials =
         skep_partials_new(skep_cache_budget(e->cache), all < SMALL_BYTES ? all / 16 : all / 12);
     skep_partials_live_with(e->partials, chunks_give_way, e->cache);

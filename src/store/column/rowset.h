@@ -36,9 +36,9 @@ enum skep_layout {
     SKEP_LAYOUT_COUNT
 };
 
-/* A dictionary of strings.  Lives as long as its rowset (or, for a segment's row-group dictionary,
- * as long as the colreader that returned it has not been closed).  `serial` is unique in the
- * process and never reused: results computed once per value are cached under it. */
+/* A dictionary of strings.  Lives as long as its rowset or, of a segment, until the colreader that
+ * returned it is closed (of a `brief` one: until it is asked about another row group).  `serial` is
+ * unique in the process and never reused: results computed once per value are cached under it. */
 struct skep_dict {
     uint64_t serial;
     uint32_t n;
@@ -193,6 +193,7 @@ struct skep_colreader {
     const struct skep_colreader_ops *ops;
     struct skep_rowset *rowset;
     bool spoiled; /* an answer took the place of what read() gave last, which is to be read again */
+    bool brief;   /* set by who opened it: dictionaries of a row group go with it */
 };
 
 struct skep_rowset_ops {
@@ -335,6 +336,9 @@ struct skep_os;
 struct skep_cache;
 /* The chunk cache: checked, decompressed-once pages of segments under one budget. */
 struct skep_cache *skep_cache_new(struct skep_budget *parent, uint64_t limit_bytes);
+/* Let it borrow what reserves of the parent's other children leave idle; before it has a reserve
+ * and before anything is in it.  Where the parent lends to another already it goes without. */
+void skep_cache_borrow(struct skep_cache *c);
 /* Keep bytes of the parent for it (base/budget.h), before anything is in it: reading goes on when
  * the parent is full. */
 void skep_cache_reserve(struct skep_cache *c, uint64_t bytes);

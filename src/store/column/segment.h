@@ -21,7 +21,6 @@ struct skep_segment_dict {
     uint32_t key, n;
     uint8_t codec;
     struct skep_chunk_ref ref;
-    const struct skep_cache_data *pin; /* NULL = not loaded; under seg->mutex */
 };
 
 /* Numbers of lists in a row group -> in the file; to == NULL: as they are. */
@@ -64,7 +63,6 @@ struct skep_segment {
     const uint8_t *group_origins;        /* [n_groups] */
     uint32_t n_index_pages;
     struct skep_segment_index_page *index_pages;
-    struct skep_mutex mutex;
     char *path;                /* for messages */
     struct skep_segment *twin; /* whose footer this one has; NULL = its own.  skep_segment_twin() */
 };
@@ -134,11 +132,10 @@ SKEP_NODISCARD skep_rc skep_segment__find_code(struct skep_segment *seg,
                                                uint32_t n, uint64_t hash, uint32_t *ret,
                                                skep_err *err);
 #define SKEP_NO_CODE UINT32_MAX
-/* The dictionary that row groups of an origin share, of a key; stays pinned until the segment is
- * closed. */
-SKEP_NODISCARD skep_rc skep_segment__dict(struct skep_segment *seg,
-                                          const struct skep_segment_origin *o, uint32_t key,
-                                          const struct skep_dict **ret, skep_err *err);
+/* The dictionary that row groups of an origin share, of a key. */
+SKEP_NODISCARD skep_rc skep_segment__pin_shared(struct skep_segment *seg,
+                                                const struct skep_segment_origin *o, uint32_t key,
+                                                const struct skep_dict_data **ret, skep_err *err);
 /* A sparse page, decompressed. */
 SKEP_NODISCARD skep_rc skep_segment__pin_page(struct skep_segment *seg,
                                               const struct skep_group_page *page,

@@ -334,12 +334,13 @@ static skep_rc find_code(struct skep_segment_reader *r, uint64_t hash, uint32_t 
         SKEP_TRY(
             skep_segment__find_code(r->seg, &e->dict, e->dict_codec, e->dict_n, hash, ret, NULL));
     } else {
-        const struct skep_dict *d = NULL;
-        SKEP_TRY(skep_segment__dict(r->seg, r->origin, r->key_here, &d, NULL));
+        const struct skep_dict_data *d = NULL;
+        SKEP_TRY(skep_segment__pin_shared(r->seg, r->origin, r->key_here, &d, NULL));
         *ret = SKEP_NO_CODE;
-        for (uint32_t i = 0; i < d->n && *ret == SKEP_NO_CODE; i++)
-            if (d->hashes[i] == hash)
+        for (uint32_t i = 0; i < d->dict.n && *ret == SKEP_NO_CODE; i++)
+            if (d->dict.hashes[i] == hash)
                 *ret = i;
+        skep_segment__unpin(r->seg, d);
     }
     r->asked = hash;
     r->asked_group = r->group;

@@ -394,29 +394,13 @@ skep_rc skep_segment__find_code(struct skep_segment *seg, const struct skep_chun
     return rc;
 }
 
-skep_rc skep_segment__dict(struct skep_segment *seg, const struct skep_segment_origin *o,
-                           uint32_t key, const struct skep_dict **ret, skep_err *err)
+skep_rc skep_segment__pin_shared(struct skep_segment *seg, const struct skep_segment_origin *o,
+                                 uint32_t key, const struct skep_dict_data **ret, skep_err *err)
 {
-    struct skep_segment_dict *d = skep_segment__find_dict(o, key);
+    const struct skep_segment_dict *d = skep_segment__find_dict(o, key);
     if (!d)
         return skep_segment__corrupt(seg, err, seg->data_end, "a column's dictionary is missing");
-    skep_mutex_lock(&seg->mutex);
-    const struct skep_cache_data *have = d->pin;
-    skep_mutex_unlock(&seg->mutex);
-    if (!have) {
-        const struct skep_dict_data *fresh;
-        SKEP_TRY(skep_segment__pin_dict(seg, &d->ref, d->codec, d->n, &fresh, err));
-        skep_mutex_lock(&seg->mutex);
-        bool lost = d->pin != NULL;
-        if (!lost)
-            d->pin = &fresh->head;
-        have = d->pin;
-        skep_mutex_unlock(&seg->mutex);
-        if (lost)
-            skep_segment__unpin(seg, fresh);
-    }
-    *ret = &((const struct skep_dict_data *)have)->dict;
-    return SKEP_OK;
+    return skep_segment__pin_dict(seg, &d->ref, d->codec, d->n, ret, err);
 }
 
 /* --- sparse pages --- */

@@ -6,7 +6,7 @@
  *
  * I1  every count in the footer is checked against the bytes left before memory for it is taken.
  * I2  every chunk reference lies between header and footer.
- * Threads: open one; afterwards everything is immutable but the pins of dictionaries (seg->mutex).
+ * Threads: open one; afterwards everything is immutable.
  * Memory: told to the cache as resident. */
 #include "base/assert.h"
 #include "base/mem.h"
@@ -351,15 +351,10 @@ static skep_rc open_file(struct skep_segment *seg, skep_err *err)
 static void destroy(struct skep_rowset *rs)
 {
     struct skep_segment *seg = skep_segment__of(rs);
-    for (uint32_t k = 0; k < seg->n_origins && !seg->twin; k++)
-        for (uint32_t i = 0; i < seg->origins[k].n_dicts; i++)
-            if (seg->origins[k].dicts[i].pin)
-                skep_cache_unpin(seg->cache, seg->origins[k].dicts[i].pin);
     skep_cache_drop(seg->cache, seg->serial);
     skep_cache_resident(seg->cache, -seg->resident_bytes);
     if (seg->fd >= 0)
         seg->os->close(seg->os, seg->fd);
-    skep_mutex_done(&seg->mutex);
     if (!seg->twin) {
         skep_arena_done(&seg->arena);
         skep_free(seg->footer);
@@ -384,7 +379,6 @@ skep_rc skep_segment_open(const struct skep_os *os, const char *path, struct ske
     seg->serial = seg->base.serial = skep_cache_serial();
     seg->cache = cache;
     seg->path = skep_strndup(name.p, name.n);
-    skep_mutex_init(&seg->mutex, "segment");
     skep_arena_init(&seg->arena, "segment", NULL);
     skep_rc rc = open_file(seg, err);
     if (rc != SKEP_OK) {
@@ -445,7 +439,6 @@ skep_rc skep_segment_twin(struct skep_rowset *rs, struct skep_cache *cache,
                                  .path = of->path,
                                  .twin = skep_segment__of(skep_rowset_ref(rs))};
     atomic_init(&seg->base.refs, 1);
-    skep_mutex_init(&seg->mutex, "segment");
     *ret = &seg->base;
     return SKEP_OK;
 }

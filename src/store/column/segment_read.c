@@ -6,7 +6,8 @@
  * present values of the rows asked for and spreads them to their rows.  A field that has no dense
  * column in the group is looked for in the group's sparse pages, once on entering the group.
  *
- * I1  dictionaries handed out stay pinned until close.
+ * I1  dictionaries handed out stay pinned until close; those of a `brief` reader until it enters
+ *     another row group.
  * I2  codes are checked against the dictionary, list numbers against the lists: hostile bytes
  *     cannot make a caller read outside.
  *
@@ -38,11 +39,19 @@ static void drop_parts(struct skep_segment_reader *r)
     r->n_parts = 0;
 }
 
+static void drop_dicts(struct skep_segment_reader *r)
+{
+    while (r->n_dicts > 0)
+        skep_segment__unpin(r->seg, r->dicts[--r->n_dicts]);
+}
+
 static void leave_group(struct skep_segment_reader *r)
 {
     struct skep_segment *seg = r->seg;
     r->base.spoiled = true;
     drop_parts(r);
+    if (r->base.brief)
+        drop_dicts(r);
     skep_sparse_clear(seg, &r->sparse);
     skep_mapped_close(seg, r->mapped);
     r->mapped = NULL;
@@ -97,15 +106,8 @@ skep_rc skep_reader__dict(struct skep_segment_reader *r, skep_err *err)
 {
     const struct skep_column_entry *e = r->entry;
     const struct skep_dict_data *d;
-    bool shared = e->flags & SKEP_ENTRY_DICT_SEGMENT;
-    if (shared && !r->seg->twin)
-        return skep_segment__dict(r->seg, r->origin, r->key_here, &r->dict, err);
-    const struct skep_segment_dict *of =
-        shared ? skep_segment__find_dict(r->origin, r->key_here) : NULL;
-    if (shared && !of)
-        return skep_reader__corrupt(r, "a column's dictionary is missing", err);
-    if (of)
-        SKEP_TRY(skep_segment__pin_dict(r->seg, &of->ref, of->codec, of->n, &d, err));
+    if (e->flags & SKEP_ENTRY_DICT_SEGMENT)
+        SKEP_TRY(skep_segment__pin_shared(r->seg, r->origin, r->key_here, &d, err));
     else
         SKEP_TRY(skep_segment__pin_dict(r->seg, &e->dict, e->dict_codec, e->dict_n, &d, err));
     SKEP_GROW(r->dicts, r->n_dicts, r->cap_dicts);
@@ -685,8 +687,7 @@ static void close_reader(struct skep_colreader *base)
 {
     struct skep_segment_reader *r = (struct skep_segment_reader *)base;
     leave_group(r);
-    for (uint32_t i = 0; i < r->n_dicts; i++)
-        skep_segment__unpin(r->seg, r->dicts[i]);
+    drop_dicts(r);
     skep_free(r->dicts);
     skep_free(r->found);
     skep_sparse_done(r->seg, &r->sparse);

@@ -60,7 +60,7 @@ struct skep_segment_reader {
     uint32_t cap_found;
     bool found_any;
 
-    /* Kept to the end. */
+    /* Kept to the end, or until another row group is entered (I1 in segment_read.c). */
     const struct skep_dict_data **dicts;
     uint32_t n_dicts, cap_dicts;
     struct skep_codec_scratch scratch;

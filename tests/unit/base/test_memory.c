@@ -162,10 +162,155 @@ static void a_buffer_begins_with_what_it_is_told(void **state)
     skep_buf_done(&b);
 }
 
+/* A holder as the chunk cache is one: it gives back at once, and owns beside its reserve. */
+struct hold {
+    struct skep_budget *of, own;
+    uint64_t borrowed, calls;
+};
+
+static uint64_t hold_short(void *holder, uint64_t bytes)
+{
+    struct hold *h = holder;
+    uint64_t owed = skep_budget_owed(h->of);
+    uint64_t used = skep_budget_used(&h->own);
+    uint64_t beyond = used > h->own.reserve_bytes ? used - h->own.reserve_bytes : 0;
+    bytes = bytes < beyond ? bytes : beyond;
+    assert_true(owed <= h->borrowed);
+    skep_budget_repay(h->of, owed);
+    h->borrowed -= owed;
+    skep_budget_give(&h->own, bytes);
+    h->calls++;
+    return bytes;
+}
+
+static void budget_lends_what_is_idle(void **state)
+{
+    (void)state;
+    struct skep_budget root, parent, kept, other;
+    struct hold h = {.of = &parent};
+    skep_budget_init(&root, "root", 200, NULL);
+    skep_budget_init(&parent, "parent", 100, &root);
+    skep_budget_init(&h.own, "own", UINT64_MAX, &parent);
+    assert_true(skep_budget_lend_to(&parent, &h.own, hold_short, &h));
+    assert_false(skep_budget_lend_to(&parent, &h.own, hold_short, &h)); /* one is enough */
+    skep_budget_reserve(&h.own, 20);
+    skep_budget_init(&kept, "kept", UINT64_MAX, &parent);
+    skep_budget_reserve(&kept, 60);
+    skep_budget_init(&other, "other", UINT64_MAX, &parent);
+    /* Its own reserve is not lent to it. */
+    assert_false(skep_budget_borrow(&parent, 61));
+    assert_true(skep_budget_borrow(&parent, h.borrowed = 50));
+    assert_int_equal(skep_budget_used(&parent), 50);
+    assert_int_equal(skep_budget_used(&root), 50);
+    /* Who has the reserve has it at once: 10 lay idle, 20 come back. */
+    assert_int_equal(skep_budget_take(&kept, 10, NULL), SKEP_OK);
+    assert_int_equal(h.calls, 0);
+    assert_int_equal(skep_budget_take(&kept, 20, NULL), SKEP_OK);
+    assert_int_equal(h.borrowed, 30);
+    skep_budget_force(&kept, 30);
+    assert_int_equal(h.borrowed, 0);
+    assert_int_equal(skep_budget_used(&root), 60);
+    assert_false(skep_budget_borrow(&parent, 1));
+    skep_budget_give(&kept, 60);
+    assert_true(skep_budget_borrow(&parent, h.borrowed = 60));
+    /* Of what is not reserved, it gives way to others with what it took, as far as that goes. */
+    assert_int_equal(skep_budget_take(&h.own, 40, NULL), SKEP_OK);
+    assert_int_equal(skep_budget_take(&other, 15, NULL), SKEP_OK);
+    assert_int_equal(skep_budget_used(&h.own), 25);
+    assert_int_equal(skep_budget_take(&other, 6, NULL), SKEP_ENOMEM);
+    assert_int_equal(skep_budget_take(&other, 5, NULL), SKEP_OK);
+    assert_int_equal(skep_budget_used(&parent), 100);
+    assert_int_equal(h.borrowed, 60);
+    /* What is taken for itself, here or below, asks it for nothing: it holds its lock. */
+    struct skep_budget guest;
+    skep_budget_init(&guest, "guest", UINT64_MAX, &h.own);
+    uint64_t calls = h.calls;
+    assert_int_equal(skep_budget_take(&guest, 1, NULL), SKEP_ENOMEM);
+    assert_int_equal(skep_budget_take(&h.own, 1, NULL), SKEP_ENOMEM);
+    assert_int_equal(h.calls, calls);
+    skep_budget_repay(&parent, h.borrowed);
+    skep_budget_give(&h.own, 20);
+    skep_budget_give(&other, 20);
+    skep_budget_forget(&parent, &h.own);
+    skep_budget_done(&h.own);
+    skep_budget_done(&kept);
+    assert_int_equal(skep_budget_used(&root), 0);
+    assert_int_equal(skep_budget_take(&root, 200, NULL), SKEP_OK);
+}
+
+enum { KEPT = 3 };
+
+/* At random against a model: what is really used never passes the limit, a reserve is never
+ * refused. */
+static void budget_lends_as_the_model(void **state)
+{
+    (void)state;
+    static const uint64_t reserves[KEPT] = {40, 30, 10};
+    struct skep_budget parent, kept[KEPT];
+    struct hold h = {.of = &parent};
+    uint64_t used[KEPT] = {0}, s = 7;
+    skep_budget_init(&parent, "parent", 100, NULL);
+    skep_budget_init(&h.own, "own", UINT64_MAX, &parent);
+    assert_true(skep_budget_lend_to(&parent, &h.own, hold_short, &h));
+    skep_budget_reserve(&h.own, 10);
+    for (unsigned i = 0; i < KEPT; i++) {
+        skep_budget_init(&kept[i], "kept", UINT64_MAX, &parent);
+        skep_budget_reserve(&kept[i], reserves[i]);
+    }
+    for (int round = 0; round < 200000; round++) {
+        s = s * 6364136223846793005ull + 1442695040888963407ull;
+        uint64_t n = (s >> 33) % 25;
+        unsigned i = (unsigned)(s >> 40) % KEPT;
+        uint64_t own = skep_budget_used(&h.own), lendable = 0, sum = own;
+        switch ((s >> 50) % 6) {
+        case 0:
+        case 1: {
+            bool within = used[i] + n <= reserves[i];
+            bool taken = skep_budget_take(&kept[i], n, NULL) == SKEP_OK;
+            assert_true(taken || !within);
+            used[i] += taken ? n : 0;
+            break;
+        }
+        case 2:
+            n = n < used[i] ? n : used[i];
+            skep_budget_give(&kept[i], n);
+            used[i] -= n;
+            break;
+        case 3: h.borrowed += skep_budget_borrow(&parent, n) ? n : 0; break;
+        case 4: (void)!skep_budget_take(&h.own, n, NULL); break;
+        default:
+            n = n < h.borrowed ? n : h.borrowed;
+            skep_budget_repay(&parent, n);
+            h.borrowed -= n;
+            skep_budget_give(&h.own, n < own ? n : own);
+        }
+        sum = skep_budget_used(&h.own) + h.borrowed;
+        for (unsigned k = 0; k < KEPT; k++) {
+            sum += used[k];
+            lendable += used[k] < reserves[k] ? reserves[k] - used[k] : 0;
+        }
+        assert_true(sum <= 100);
+        assert_true(h.borrowed <= lendable);
+        assert_int_equal(skep_budget_used(&parent), sum);
+        assert_int_equal(skep_budget_owed(&parent), 0);
+    }
+    skep_budget_repay(&parent, h.borrowed);
+    skep_budget_give(&h.own, skep_budget_used(&h.own));
+    skep_budget_forget(&parent, &h.own);
+    skep_budget_done(&h.own);
+    for (unsigned i = 0; i < KEPT; i++) {
+        skep_budget_give(&kept[i], used[i]);
+        skep_budget_done(&kept[i]);
+    }
+    assert_int_equal(skep_budget_take(&parent, 100, NULL), SKEP_OK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(budget_is_all_or_nothing),
+        cmocka_unit_test(budget_lends_what_is_idle),
+        cmocka_unit_test(budget_lends_as_the_model),
         cmocka_unit_test(a_reserve_is_kept_from_siblings),
         cmocka_unit_test(arena_zeroes_and_gives_back),
         cmocka_unit_test(arena_text),

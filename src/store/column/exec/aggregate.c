@@ -647,10 +647,8 @@ static skep_rc one_block(struct skep_x_ctx *c, uint64_t b, skep_err *err)
     return spans ? block_spans(c, err) : SKEP_OK;
 }
 
-static skep_rc morsel(struct skep_x_ctx *c, const struct skep_x_morsel *m, skep_err *err)
+static skep_rc blocks(struct skep_x_ctx *c, const struct skep_x_morsel *m, skep_err *err)
 {
-    c->only = m->only;
-    skep_x__keep_enter(c, m);
     for (uint64_t b = m->block; b < m->end;) {
         uint32_t bucket = 0;
         bool counted = false;
@@ -671,6 +669,15 @@ static skep_rc morsel(struct skep_x_ctx *c, const struct skep_x_morsel *m, skep_
     }
     SKEP_TRY(skep_x__tally_settle(c, err));
     return skep_x__keep_spill(c, err);
+}
+
+static skep_rc morsel(struct skep_x_ctx *c, const struct skep_x_morsel *m, skep_err *err)
+{
+    c->only = m->only;
+    skep_x__keep_enter(c, m);
+    skep_rc rc = blocks(c, m, err);
+    skep_x__tally_leave(c);
+    return rc;
 }
 
 /* Compile what the partial's states will ask for; the states of every partial are the same. */

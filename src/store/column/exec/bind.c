@@ -3,10 +3,12 @@
  *
  * Columns are opened when first read and each block of a column is read once, however many tests,
  * groups and aggregates look at it.  A binding lasts as long as the worker gets morsels of the same
- * rowset.
+ * rowset.  Of a column one row group is in memory at a time (its reader is brief): what a question
+ * needs of the chunk cache does not grow with the data.
  *
  * I1  vectors stay valid until the same column is read at other rows, or spoiled by a question to
- *     its reader: then they are read again.
+ *     its reader: then they are read again.  Dictionaries of a row group until the column is asked
+ *     about another one.
  * I2  sources stand in order of precedence: attribute, view, intrinsic field, instrumentation,
  * resource.
  *
@@ -86,6 +88,7 @@ static struct skep_x_col *new_col(struct skep_x_ctx *c, struct skep_colreader *r
 {
     struct skep_x_col *col = skep_new(&c->arena, struct skep_x_col);
     col->reader = r;
+    r->brief = true;
     col->row0 = UINT64_MAX;
     return col;
 }

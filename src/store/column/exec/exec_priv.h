@@ -657,6 +657,8 @@ void skep_x__shards_answer(struct skep_x_query *q, struct skep_answer *ret);
 SKEP_NODISCARD skep_rc skep_x__tally(struct skep_x_ctx *c, uint64_t block, uint64_t end,
                                      uint32_t bucket, bool *ret_done, skep_err *err);
 SKEP_NODISCARD skep_rc skep_x__tally_settle(struct skep_x_ctx *c, skep_err *err);
+/* At the end of a morsel, however it ended: what is not settled is thrown away. */
+void skep_x__tally_leave(struct skep_x_ctx *c);
 void skep_x__tally_done(struct skep_x_ctx *c);
 /* May values of the source have codes (rowset.h)? */
 bool skep_x__may_have_codes(const struct skep_x_source *s);

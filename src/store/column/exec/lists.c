@@ -329,6 +329,18 @@ static skep_rc datasets_block(struct skep_x_ctx *c, struct datasets *d, skep_err
     return SKEP_OK;
 }
 
+/* Names may stand in dictionaries that go with the row group: keep them in the query's arena. */
+static void keep_names(struct skep_x_ctx *c, struct datasets *d)
+{
+    skep_mutex_lock(&c->q->mu);
+    for (uint32_t i = 0; i < d->n; i++) {
+        if (d->items[i].fresh)
+            d->items[i].info.name = skep_arena_str(&c->q->arena, d->items[i].info.name);
+        d->items[i].fresh = false;
+    }
+    skep_mutex_unlock(&c->q->mu);
+}
+
 static skep_rc datasets_morsel(struct skep_x_ctx *c, const struct skep_x_morsel *m, skep_err *err)
 {
     if (!c->extra) {
@@ -337,21 +349,17 @@ static skep_rc datasets_morsel(struct skep_x_ctx *c, const struct skep_x_morsel 
         c->extra = fresh;
     }
     struct datasets *d = c->extra;
-    for (uint64_t b = m->block; b < m->end; b++) {
-        SKEP_TRY(skep_x__tick(c, err));
+    skep_rc rc = SKEP_OK;
+    for (uint64_t b = m->block; b < m->end && rc == SKEP_OK; b++) {
+        rc = skep_x__tick(c, err);
+        if (rc != SKEP_OK)
+            break;
         skep_x__block(c, b);
         c->rows_examined += c->n;
-        SKEP_TRY(datasets_block(c, d, err));
+        rc = datasets_block(c, d, err);
     }
-    /* Names may stand in dictionaries that go with the binding: keep them in the query's arena. */
-    skep_mutex_lock(&c->q->mu);
-    for (uint32_t i = 0; i < d->n; i++) {
-        if (d->items[i].fresh)
-            d->items[i].info.name = skep_arena_str(&c->q->arena, d->items[i].info.name);
-        d->items[i].fresh = false;
-    }
-    skep_mutex_unlock(&c->q->mu);
-    return SKEP_OK;
+    keep_names(c, d); /* also of a damaged morsel */
+    return rc;
 }
 
 static int by_dataset(const void *a, const void *b)

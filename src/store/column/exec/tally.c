@@ -15,6 +15,8 @@
  *     one weight.
  * I2  Codes that were counted go through the same keys, cells and states as rows do, so the answer
  *     is the same.
+ * I3  Nothing stands in a tally, and nothing of a dictionary is known, between two morsels: the
+ *     column may be asked about other row groups meanwhile, and its dictionaries go.
  *
  * Threads: a context belongs to one thread.  Memory: counts from the query's budget. */
 #include "base/assert.h"
@@ -382,6 +384,21 @@ skep_rc skep_x__tally_settle(struct skep_x_ctx *c, skep_err *err)
     }
     t->rows = 0;
     return SKEP_OK;
+}
+
+void skep_x__tally_leave(struct skep_x_ctx *c)
+{
+    struct skep_x_tally *t = c->tally;
+    if (!t)
+        return;
+    t->group = UINT64_MAX;
+    for (unsigned i = 0; i < t->n; i++) {
+        struct column *k = &t->columns[i];
+        if (t->rows > 0 && k->coded.n > 0)
+            memset(k->counts, 0, k->coded.n * sizeof *k->counts);
+        k->coded = (struct skep_coded){0};
+    }
+    t->rows = 0;
 }
 
 /* --- counting --- */
