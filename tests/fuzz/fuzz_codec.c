@@ -65,11 +65,17 @@ static uint64_t look_inside(const struct skep_codec_ops *c, const struct skep_co
     SKEP_UNINIT uint8_t wanted[SKEP_CODEC_BLOCK], known[SKEP_CODEC_BLOCK];
     SKEP_UNINIT skep_value v[SKEP_CODEC_BLOCK];
     uint64_t sum = 0;
-    memset(wanted, 1, sizeof wanted);
-    for (uint32_t at = first, n; c->members && at < chunk->n_values; at += n) {
+    for (uint32_t i = 0; i < SKEP_CODEC_BLOCK; i++)
+        wanted[i] = i % 3 != 1;
+    for (uint32_t at = first, n; c->members && c->some && at < chunk->n_values; at += n) {
         struct skep_codec_path path = {keys, 1 + (at & 1), 1 + (at & 1)};
         n = SKEP_MIN(chunk->n_values - at, (uint32_t)SKEP_CODEC_BLOCK);
-        skep_rc rc = c->members(chunk, at, n, &path, wanted, known, v, &scratch);
+        SKEP_UNINIT skep_str some[SKEP_CODEC_BLOCK];
+        skep_rc rc = c->some(chunk, at, n, wanted, some, &scratch);
+        skep_assert(rc == SKEP_OK || (rc == SKEP_ECORRUPT && !sound));
+        for (uint32_t i = 0; rc == SKEP_OK && i < n; i++)
+            sum += wanted[i] && some[i].n > 0 ? (uint8_t)some[i].p[some[i].n - 1] : 0;
+        rc = c->members(chunk, at, n, &path, wanted, known, v, &scratch);
         skep_assert(rc == SKEP_OK || (rc == SKEP_ECORRUPT && !sound));
         for (uint32_t i = 0; rc == SKEP_OK && i < n; i++)
             for (size_t k = 0; known[i] && v[i].type == SKEP_TYPE_STRING && k < v[i].s.n; k++)

@@ -169,6 +169,10 @@ struct skep_colreader_ops {
     /* Bit i of bits: row0 + i has a string that contains the needle, which is not empty. */
     bool (*contains)(struct skep_colreader *r, uint64_t row0, unsigned n, skep_str needle,
                      uint64_t *bits);
+    /* The texts of the rows with wanted[i], where that is less work than reading all; rows without
+     * have p == NULL.  They live until the reader is asked again. */
+    bool (*some)(struct skep_colreader *r, uint64_t row0, unsigned n, const uint8_t *wanted,
+                 skep_str *ret);
     /* What texts as documents have at a path: as skep_codec_ops.members (codec.h), of the rows;
      * texts live until the reader is asked again.  Unknown rows are for whoever reads the text. */
     bool (*members)(struct skep_colreader *r, uint64_t row0, unsigned n,

@@ -7,6 +7,7 @@
  *   equal      rows whose code is that of the string
  *   between    rows of an integer in an interval, compared packed
  *   contains   the dictionary searched once, templates judged once, else strings back to back
+ *   some       strings of templates alone are made that are wanted
  *   members    of documents, by what templates say of them
  *   present    rows with a value, by the presence alone
  *   coded      which dictionary, or small integers, a row group has
@@ -558,33 +559,78 @@ static void spread_members(const uint64_t *valid, unsigned n, uint32_t count, ui
     }
 }
 
-bool skep_reader__members(struct skep_colreader *base, uint64_t row0, unsigned n,
-                          const struct skep_codec_path *path, const uint8_t *wanted, uint8_t *known,
-                          skep_value *ret)
+/* Are the rows' values, as many as *ret_count from *ret_rank on, strings in chunks? */
+static bool strings_of(struct skep_segment_reader *r, uint64_t row0, unsigned n, uint64_t *valid,
+                       uint32_t *ret_rank, uint32_t *ret_count)
 {
-    struct skep_segment_reader *r = (struct skep_segment_reader *)base;
     skep_assert(n > 0 && n <= SKEP_BLOCK_ROWS);
     if (r->form != SKEP_FORM_STR ||
         skep_reader__enter(r, (uint32_t)(row0 / SKEP_ROW_GROUP_ROWS), NULL) != SKEP_OK)
         return false;
     if (!r->entry || r->entry->presence == SKEP_PRESENCE_NONE || r->mapped || r->sparse.n > 0 ||
         (r->entry->flags & (SKEP_ENTRY_DICT_SEGMENT | SKEP_ENTRY_DICT_LOCAL)) ||
-        (r->n_parts == 0 && (!r->codec || !r->codec->members)))
+        (r->n_parts == 0 && !r->codec))
         return false;
     uint32_t first = (uint32_t)(row0 % SKEP_ROW_GROUP_ROWS);
-    uint32_t rank = skep_presence__rank(&r->presence, first);
-    uint32_t count = skep_presence__rank(&r->presence, first + n) - rank;
-    uint64_t valid[SKEP_BLOCK_ROWS / 64];
-    uint8_t asked[SKEP_BLOCK_ROWS];
-    if (count < n)
+    *ret_rank = skep_presence__rank(&r->presence, first);
+    *ret_count = skep_presence__rank(&r->presence, first + n) - *ret_rank;
+    if (*ret_count < n)
         skep_reader__valid(r, first, n, valid);
+    return true;
+}
+
+/* What is wanted of rows, of their values. */
+static const uint8_t *by_rank(const uint64_t *valid, unsigned n, uint32_t count,
+                              const uint8_t *wanted, uint8_t *room)
+{
     for (uint32_t i = 0, at = 0; count < n && i < n; i++)
         if (valid[i / 64] >> i % 64 & 1)
-            asked[at++] = wanted[i];
-    wanted = count < n ? asked : wanted;
-    memset(known, 0, n);
+            room[at++] = wanted[i];
+    return count < n ? room : wanted;
+}
+
+static void begin_strings(struct skep_segment_reader *r)
+{
     r->base.spoiled = true; /* the strings of the last read may stand in the scratch */
     skep_codec_scratch_reset(&r->scratch);
+}
+
+bool skep_reader__some(struct skep_colreader *base, uint64_t row0, unsigned n,
+                       const uint8_t *wanted, skep_str *ret)
+{
+    struct skep_segment_reader *r = (struct skep_segment_reader *)base;
+    SKEP_UNINIT uint8_t room[SKEP_BLOCK_ROWS];
+    uint64_t valid[SKEP_BLOCK_ROWS / 64];
+    uint32_t rank, count;
+    if (!strings_of(r, row0, n, valid, &rank, &count) || (r->n_parts == 0 && !r->codec->some))
+        return false;
+    wanted = by_rank(valid, n, count, wanted, room);
+    begin_strings(r);
+    if (count > 0 &&
+        (r->n_parts ? skep_reader__parts_some(r, rank, count, wanted, ret)
+                    : r->codec->some(&r->chunk, rank, count, wanted, ret, &r->scratch)) != SKEP_OK)
+        return false;
+    for (unsigned i = n; count < n && i-- > 0;) {
+        bool has = valid[i / 64] >> i % 64 & 1;
+        count -= has;
+        ret[i] = has ? ret[count] : SKEP_STR_NULL;
+    }
+    return true;
+}
+
+bool skep_reader__members(struct skep_colreader *base, uint64_t row0, unsigned n,
+                          const struct skep_codec_path *path, const uint8_t *wanted, uint8_t *known,
+                          skep_value *ret)
+{
+    struct skep_segment_reader *r = (struct skep_segment_reader *)base;
+    SKEP_UNINIT uint8_t room[SKEP_BLOCK_ROWS];
+    uint64_t valid[SKEP_BLOCK_ROWS / 64];
+    uint32_t rank, count;
+    if (!strings_of(r, row0, n, valid, &rank, &count) || (r->n_parts == 0 && !r->codec->members))
+        return false;
+    wanted = by_rank(valid, n, count, wanted, room);
+    memset(known, 0, n);
+    begin_strings(r);
     if (count > 0 &&
         (r->n_parts ? skep_reader__parts_members(r, rank, count, path, wanted, known, ret)
                     : r->codec->members(&r->chunk, rank, count, path, wanted, known, ret,

@@ -500,6 +500,26 @@ skep_rc skep_reader__parts_contain(struct skep_segment_reader *r, uint32_t first
     return SKEP_OK;
 }
 
+skep_rc skep_reader__parts_some(struct skep_segment_reader *r, uint32_t first, uint32_t count,
+                                const uint8_t *wanted, skep_str *ret)
+{
+    for (uint32_t i = 0; i < r->n_parts; i++) {
+        struct skep_segment_part *p = &r->parts[i];
+        const struct skep_codec_ops *codec;
+        struct skep_codec_chunk c;
+        uint32_t from, to;
+        if (!part_range(r, p, first, count, &from, &to))
+            continue;
+        SKEP_TRY(open_part(r, p, &codec, &c, NULL));
+        uint32_t at = from - first;
+        SKEP_TRY(codec->some ? codec->some(&c, from - p->first_value, to - from, wanted + at,
+                                           ret + at, &r->scratch)
+                             : codec->decode_str(&c, from - p->first_value, to - from, ret + at,
+                                                 &r->scratch));
+    }
+    return SKEP_OK;
+}
+
 /* Texts of one part's chunk go when the next is opened: they are kept in the scratch. */
 static void keep_texts(const uint8_t *known, skep_value *v, uint32_t n,
                        struct skep_codec_scratch *scratch)
@@ -706,6 +726,7 @@ static const struct skep_colreader_ops reader_ops = {
     .equal = skep_reader__equal,
     .contains = skep_reader__contains,
     .members = skep_reader__members,
+    .some = skep_reader__some,
     .between = skep_reader__between,
     .same = skep_reader__same,
     .present = skep_reader__present,

@@ -89,6 +89,10 @@ SKEP_NODISCARD skep_rc skep_reader__dict(struct skep_segment_reader *r, skep_err
 SKEP_NODISCARD skep_rc skep_reader__parts_contain(struct skep_segment_reader *r, uint32_t first,
                                                   uint32_t count, skep_str needle,
                                                   uint64_t *packed);
+/* Some of their strings, likewise. */
+SKEP_NODISCARD skep_rc skep_reader__parts_some(struct skep_segment_reader *r, uint32_t first,
+                                               uint32_t count, const uint8_t *wanted,
+                                               skep_str *ret);
 /* The same of members of documents; known[i] = 0 before. */
 SKEP_NODISCARD skep_rc skep_reader__parts_members(struct skep_segment_reader *r, uint32_t first,
                                                   uint32_t count,
@@ -113,6 +117,8 @@ bool skep_reader__between(struct skep_colreader *base, uint64_t row0, unsigned n
 bool skep_reader__same(struct skep_colreader *base, uint64_t row0, unsigned n, int64_t *ret);
 bool skep_reader__equal(struct skep_colreader *base, uint64_t row0, unsigned n, skep_str s,
                         uint64_t hash, uint64_t *bits);
+bool skep_reader__some(struct skep_colreader *base, uint64_t row0, unsigned n,
+                       const uint8_t *wanted, skep_str *ret);
 bool skep_reader__members(struct skep_colreader *base, uint64_t row0, unsigned n,
                           const struct skep_codec_path *path, const uint8_t *wanted, uint8_t *known,
                           skep_value *ret);

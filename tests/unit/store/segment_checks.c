@@ -133,6 +133,26 @@ static void check_bounds(struct skep_colreader *rd, uint64_t row0, const struct 
     }
 }
 
+/* Strings of some of the rows, against all of them read. */
+static void check_some(struct skep_colreader *rd, uint64_t row0, unsigned n, const skep_str *want,
+                       const bool *has)
+{
+    uint8_t wanted[SKEP_BLOCK_ROWS];
+    skep_str got[SKEP_BLOCK_ROWS];
+    for (unsigned k = 1; k <= 64; k *= 8) { /* all, an eighth, few */
+        for (unsigned i = 0; i < n; i++)
+            wanted[i] = (i + row0) % k == 0;
+        if (!rd->ops->some || !rd->ops->some(rd, row0, n, wanted, got))
+            return;
+        for (unsigned i = 0; i < n; i++) {
+            if (wanted[i] && has[i])
+                assert_true(skep_str_eq(got[i], want[i]));
+            if (!has[i])
+                assert_null(got[i].p);
+        }
+    }
+}
+
 /* Rows whose string contains a text, against strings read. */
 static void check_contains(struct skep_colreader *rd, uint64_t row0, const struct skep_vec *v)
 {
@@ -157,6 +177,7 @@ static void check_contains(struct skep_colreader *rd, uint64_t row0, const struc
             has[i] = vec_has(v, i);
         unsigned n = v->n;
         bool done = rd->ops->contains(rd, row0, n, needle, bits);
+        check_some(rd, row0, n, copies, has);
         for (unsigned i = 0; i < n; i++) {
             if (done)
                 assert_int_equal(bits[i / 64] >> (i % 64) & 1,

@@ -115,6 +115,10 @@ struct skep_codec_ops {
      * contain the text?  n <= SKEP_CODEC_BLOCK; ceil(n / 64) words. */
     skep_rc (*contains)(const struct skep_codec_chunk *c, uint32_t first, uint32_t n,
                         skep_str needle, uint64_t *bits, struct skep_codec_scratch *scratch);
+    /* STRINGS, optional.  As decode_str, of the strings with wanted[i]; other out[i] are not set or
+     * anything. */
+    skep_rc (*some)(const struct skep_codec_chunk *c, uint32_t first, uint32_t n,
+                    const uint8_t *wanted, skep_str *out, struct skep_codec_scratch *scratch);
     /* STRINGS, optional.  Of the strings with wanted[i]: known[i] = is it told here what the string
      * as a JSON document has at the path?  Then ret[i]: null (also where it is no document), bool,
      * integer, double or string; no list and no map.  Texts stand in the scratch, or the chunk

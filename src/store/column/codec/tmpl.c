@@ -446,4 +446,5 @@ const struct skep_codec_ops skep_codec_tmpl = {
     .decode_str = tmpl_decode,
     .contains = tmpl_contains,
     .members = tmpl_members,
+    .some = tmpl_some,
 };

@@ -171,5 +171,9 @@ bool tmpl_match(struct tmpl_builder *b, struct tmpl_shape *x, skep_str s);
 /* The codecs' decode_str: values [first, first + n).  Return SKEP_OK | SKEP_ECORRUPT. */
 SKEP_NODISCARD skep_rc tmpl_decode(const struct skep_codec_chunk *c, uint32_t first, uint32_t n,
                                    skep_str *out, struct skep_codec_scratch *scratch);
+/* The codec's some(). */
+SKEP_NODISCARD skep_rc tmpl_some(const struct skep_codec_chunk *c, uint32_t first, uint32_t n,
+                                 const uint8_t *wanted, skep_str *out,
+                                 struct skep_codec_scratch *scratch);
 SKEP_NODISCARD skep_rc tmpl_decode_18(const struct skep_codec_chunk *c, uint32_t first, uint32_t n,
                                       skep_str *out, struct skep_codec_scratch *scratch);

@@ -152,8 +152,9 @@ skep_rc tmpl_skip(const struct tmpl_opened *o, const uint32_t *codes, uint32_t n
     return SKEP_OK;
 }
 
-/* All values have template 1. */
-static skep_rc decode_plain(const struct tmpl_opened *o, uint32_t first, uint32_t n, skep_str *out,
+/* All values have template 1.  wanted (NULL: all): the strings that are made, here and below. */
+static skep_rc decode_plain(const struct tmpl_opened *o, uint32_t first, uint32_t n,
+                            const uint8_t *wanted, skep_str *out,
                             struct skep_codec_scratch *scratch)
 {
     const struct tmpl_text *t = &o->templates[1];
@@ -162,6 +163,8 @@ static skep_rc decode_plain(const struct tmpl_opened *o, uint32_t first, uint32_
         return SKEP_ECORRUPT;
     uint8_t *to = skep_codec_scratch_take(scratch, (size_t)n * t->longest + TMPL_SLACK);
     for (uint32_t i = 0; i < n; i++, place.at += t->bits) {
+        if (wanted && !wanted[i])
+            continue;
         uint8_t *end = tmpl_put_string(to, o, t, &place);
         if (!end)
             return SKEP_ECORRUPT;
@@ -173,26 +176,29 @@ static skep_rc decode_plain(const struct tmpl_opened *o, uint32_t first, uint32_
 
 /* The strings of codes[n] from a place on. */
 static skep_rc decode_coded(const struct tmpl_opened *o, const uint32_t *codes, uint32_t n,
-                            struct tmpl_place *place, const skep_str *rest, skep_str *out,
-                            struct skep_codec_scratch *scratch)
+                            struct tmpl_place *place, const uint8_t *wanted, const skep_str *rest,
+                            skep_str *out, struct skep_codec_scratch *scratch)
 {
     size_t room = TMPL_SLACK;
     for (uint32_t i = 0; i < n; i++)
-        room += o->templates[codes[i]].longest;
+        room += !wanted || wanted[i] ? o->templates[codes[i]].longest : 0;
     uint8_t *to = skep_codec_scratch_take(scratch, room);
     for (uint32_t i = 0; i < n; i++) {
         const struct tmpl_text *t = &o->templates[codes[i]];
+        bool make = !wanted || wanted[i];
         if (codes[i] == 0) {
-            out[i] = *rest++;
+            if (rest) /* else none of it is wanted */
+                out[i] = *rest++;
             continue;
         }
         if (!tmpl_inside(o, t, place) ||
             (t->groups && !tmpl_take_references(o, t, t->groups, place)))
             return SKEP_ECORRUPT;
-        uint8_t *stop = tmpl_put_string(to, o, t, place);
+        uint8_t *stop = make ? tmpl_put_string(to, o, t, place) : to;
         if (!stop)
             return SKEP_ECORRUPT;
-        out[i] = (skep_str){(const char *)to, (size_t)(stop - to)};
+        if (make)
+            out[i] = (skep_str){(const char *)to, (size_t)(stop - to)};
         to = stop;
         place->at += t->bits;
     }
@@ -225,21 +231,24 @@ static skep_rc read_rest(const struct tmpl_opened *o, uint32_t first, uint32_t e
 }
 
 /* [first, first + n), n <= PIECE. */
-static skep_rc decode_piece(const struct tmpl_opened *o, uint32_t first, uint32_t n, skep_str *out,
+static skep_rc decode_piece(const struct tmpl_opened *o, uint32_t first, uint32_t n,
+                            const uint8_t *wanted, skep_str *out,
                             struct skep_codec_scratch *scratch)
 {
     SKEP_UNINIT uint32_t codes[PIECE + TMPL_STEP];
-    uint32_t skip = first % TMPL_STEP, e = 0;
+    uint32_t skip = first % TMPL_STEP, e = 0, e_wanted = 0;
     struct tmpl_place place;
     SKEP_TRY(tmpl_codes(o, first - skip, skip + n, codes));
     tmpl_place_at_step(o, first / TMPL_STEP, &place);
     SKEP_TRY(tmpl_skip(o, codes, skip, UINT_MAX, &place));
-    for (uint32_t i = skip; i < skip + n; i++)
+    for (uint32_t i = skip; i < skip + n; i++) {
         e += codes[i] == 0;
+        e_wanted += codes[i] == 0 && (!wanted || wanted[i - skip]);
+    }
     skep_str *rest = NULL;
-    if (e > 0)
+    if (e_wanted > 0)
         SKEP_TRY(read_rest(o, place.rest, e, &rest, scratch));
-    return decode_coded(o, codes + skip, n, &place, rest, out, scratch);
+    return decode_coded(o, codes + skip, n, &place, wanted, rest, out, scratch);
 }
 
 skep_rc tmpl_codes(const struct tmpl_opened *o, uint32_t first, uint32_t n, uint32_t *codes)
@@ -252,15 +261,16 @@ skep_rc tmpl_codes(const struct tmpl_opened *o, uint32_t first, uint32_t n, uint
 }
 
 static skep_rc decode(const struct skep_codec_chunk *c, bool old, uint32_t first, uint32_t n,
-                      skep_str *out, struct skep_codec_scratch *scratch)
+                      const uint8_t *wanted, skep_str *out, struct skep_codec_scratch *scratch)
 {
     const struct tmpl_opened *o = tmpl_opened_of(c, old, scratch);
     if (!o || (uint64_t)first + n > c->n_values || n == 0)
         return SKEP_ECORRUPT;
     for (uint32_t at = 0; at < n;) {
         uint32_t take = SKEP_MIN(n - at, (uint32_t)PIECE);
-        SKEP_TRY(o->codes.n_values ? decode_piece(o, first + at, take, out + at, scratch)
-                                   : decode_plain(o, first + at, take, out + at, scratch));
+        const uint8_t *of = wanted ? wanted + at : NULL;
+        SKEP_TRY(o->codes.n_values ? decode_piece(o, first + at, take, of, out + at, scratch)
+                                   : decode_plain(o, first + at, take, of, out + at, scratch));
         at += take;
     }
     return SKEP_OK;
@@ -269,11 +279,17 @@ static skep_rc decode(const struct skep_codec_chunk *c, bool old, uint32_t first
 skep_rc tmpl_decode(const struct skep_codec_chunk *c, uint32_t first, uint32_t n, skep_str *out,
                     struct skep_codec_scratch *scratch)
 {
-    return decode(c, false, first, n, out, scratch);
+    return decode(c, false, first, n, NULL, out, scratch);
+}
+
+skep_rc tmpl_some(const struct skep_codec_chunk *c, uint32_t first, uint32_t n,
+                  const uint8_t *wanted, skep_str *out, struct skep_codec_scratch *scratch)
+{
+    return decode(c, false, first, n, wanted, out, scratch);
 }
 
 skep_rc tmpl_decode_18(const struct skep_codec_chunk *c, uint32_t first, uint32_t n, skep_str *out,
                        struct skep_codec_scratch *scratch)
 {
-    return decode(c, true, first, n, out, scratch);
+    return decode(c, true, first, n, NULL, out, scratch);
 }

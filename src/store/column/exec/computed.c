@@ -412,6 +412,27 @@ skep_rc skep_x__keep_text(struct skep_arena *a, skep_value *v, skep_err *err)
     return SKEP_OK;
 }
 
+/* Of few rows: their texts alone are made. */
+static SKEP_NOINLINE bool some_values(struct skep_x_ctx *c, struct skep_x_computed *k,
+                                      const struct skep_x_bound *b, const struct skep_x_bits *in,
+                                      const struct rows *rows, skep_value *column, skep_err *err)
+{
+    SKEP_UNINIT uint8_t wanted[SKEP_BLOCK_ROWS];
+    if (rows->n > c->n / SKEP_X_FEW || b->n != 1 || b->sources[0].kind != SKEP_X_FIELD ||
+        b->sources[0].type != SKEP_TYPE_STRING)
+        return false;
+    struct skep_colreader *r = skep_x__field_reader(c, b->sources[0].field, err);
+    for (unsigned i = 0; i < c->n; i++)
+        wanted[i] = skep_x__has(in, i);
+    skep_str *texts = skep_arena_try_alloc(&k->texts, c->n * sizeof *texts);
+    if (!r || !texts || !r->ops->some || !r->ops->some(r, c->row0, c->n, wanted, texts))
+        return false;
+    for (unsigned i = 0; i < rows->n; i++)
+        if (texts[rows->at[i]].p)
+            column[i] = (skep_value){.type = SKEP_TYPE_STRING, .s = texts[rows->at[i]]};
+    return true;
+}
+
 /* A field's values into column[rows->n]; *ret_lent: texts are the column's own. */
 static SKEP_NOINLINE skep_rc field_values(struct skep_x_ctx *c, struct skep_x_computed *k,
                                           uint32_t name, const struct skep_x_bits *in,
@@ -420,6 +441,10 @@ static SKEP_NOINLINE skep_rc field_values(struct skep_x_ctx *c, struct skep_x_co
 {
     const struct skep_x_bound *b = skep_x__sources(c, name);
     struct skep_x_bits rest = *in;
+    if (some_values(c, k, b, in, rows, column, err)) {
+        *ret_lent = true;
+        return SKEP_OK;
+    }
     for (unsigned i = 0; i < b->n && skep_x__any(&rest); i++) {
         struct skep_x_vals v;
         char text[40];
@@ -574,6 +599,9 @@ static skep_rc compute(struct skep_x_ctx *c, struct skep_x_computed *k, uint32_t
         SKEP_TRY(skep_x__compute_members(c, k, name, &left, err));
         if (!skep_x__any(&left))
             return SKEP_OK;
+        if (skep_x__count(&left) <=
+            c->n / SKEP_X_FEW) /* how the column's values come is not asked */
+            return by_row(c, k, name, &left, err);
     }
     in = &left;
     rest = left;

@@ -74,6 +74,8 @@ void skep_x__pack(const uint8_t *pass, struct skep_x_bits *ret);
 
 struct skep_x_member;
 
+enum { SKEP_X_FEW = 4 }; /* a share of a block's rows, of which texts are made one by one */
+
 /* A distinct field name of the plan. */
 struct skep_x_name {
     skep_str name;
@@ -381,6 +383,8 @@ SKEP_NODISCARD skep_rc skep_x__column(struct skep_x_ctx *c, enum skep_column col
 SKEP_NODISCARD skep_rc skep_x__field(struct skep_x_ctx *c, uint32_t field,
                                      const struct skep_vec **ret, skep_err *err);
 /* The open reader, or NULL with the error set. */
+/* Does a text pass the test?  filter.c */
+bool skep_x__text_passes(const struct skep_x_test *x, skep_str s);
 struct skep_colreader *skep_x__field_reader(struct skep_x_ctx *c, uint32_t field, skep_err *err);
 struct skep_colreader *skep_x__column_reader(struct skep_x_ctx *c, enum skep_column col,
                                              skep_err *err);

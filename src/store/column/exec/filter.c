@@ -173,6 +173,11 @@ static bool string_passes(const struct skep_x_test *x, skep_str s, uint64_t hash
     return skep_value_passes(x->t, &(skep_value){.type = SKEP_TYPE_STRING, .s = s});
 }
 
+bool skep_x__text_passes(const struct skep_x_test *x, skep_str s)
+{
+    return string_passes(x, s, 0, false);
+}
+
 static bool text_passes(const struct skep_x_test *x, enum skep_type type, skep_str s, uint64_t hash,
                         bool has_hash)
 {

@@ -200,6 +200,26 @@ static bool contains_direct(struct skep_x_ctx *c, struct skep_colreader *r,
     return true;
 }
 
+/* Of few rows: their texts alone are made. */
+static SKEP_NOINLINE bool some_direct(struct skep_x_ctx *c, struct skep_colreader *r,
+                                      const struct skep_x_test *x, const struct skep_x_bits *in,
+                                      struct skep_x_bits *ret)
+{
+    SKEP_UNINIT uint8_t wanted[SKEP_BLOCK_ROWS];
+    if (!r->ops->some || skep_x__count(in) > c->n / SKEP_X_FEW)
+        return false;
+    for (unsigned i = 0; i < c->n; i++)
+        wanted[i] = skep_x__has(in, i);
+    skep_str *texts = skep_malloc(c->n * sizeof *texts);
+    bool done = r->ops->some(r, c->row0, c->n, wanted, texts);
+    memset(ret, 0, sizeof *ret);
+    for (unsigned i = 0; done && i < c->n; i++)
+        if (wanted[i] && texts[i].p && skep_x__text_passes(x, texts[i]))
+            ret->w[i / 64] |= 1ull << i % 64;
+    skep_free(texts);
+    return done;
+}
+
 static bool field_direct(struct skep_x_ctx *c, const struct skep_x_test *x,
                          const struct skep_x_source *s, const struct skep_x_bits *in,
                          struct skep_x_bits *ret, skep_err *err)
@@ -221,6 +241,8 @@ static bool field_direct(struct skep_x_ctx *c, const struct skep_x_test *x,
         memset(ret, 0, sizeof *ret);
         return r->ops->equal(r, c->row0, c->n, x->strs[0], x->hashes[0], ret->w);
     }
+    if (s->type == SKEP_TYPE_STRING && x->t->op >= SKEP_CMP_STARTS)
+        return some_direct(c, r, x, in, ret);
     return false;
 }
 
