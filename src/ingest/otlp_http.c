@@ -242,6 +242,7 @@ static void handle(struct skep_ingest *in, struct skep_request *req, enum skep_o
         refuse(in, req, signal, rc, skep_rc_info(rc)->http, skep_str_c(err.text));
         return;
     }
+    skep_request_body_done(req); /* the batch has it all */
     p->received_ns = b->received_ns;
     p->at = skep_ingest__at(SKEP_SOURCE_OTLP, (enum skep_signal)signal, b->received_ns);
     skep_ingest__received(in, p->at, p->rep.received);

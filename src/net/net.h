@@ -59,6 +59,9 @@ skep_str skep_request_capture(const struct skep_request *req, unsigned i);
 /* Tell the gate that the request carries n rows; once, when they have been counted, before the
  * answer.  Threads: any. */
 void skep_request_rows(const struct skep_request *req, uint64_t n);
+/* The handler has taken what it needs of the body, which is given back before the answer stands:
+ * who waits for the disk need not hold it.  In handle() alone. */
+void skep_request_body_done(struct skep_request *req);
 /* True once the client has gone: long work should stop.  Threads: any, until answered. */
 bool skep_request_gone(const struct skep_request *req);
 

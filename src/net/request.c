@@ -14,7 +14,8 @@
  *
  * I1  each request that was opened is answered exactly once by the handler side.
  * I2  r->answer is written before phase becomes ANSWERED and read by the transport only after.
- * I3  wire and body are given back to the budget when the answer stands.
+ * I3  wire and body are given back to the budget when the answer stands, or when the handler says
+ *     that it is done with them.
  * Threads: as said above.  Memory: one block and one arena, freed with the last reference. */
 #include "net/net_priv.h"
 
@@ -153,6 +154,16 @@ skep_str skep_request_capture(const struct skep_request *req, unsigned i)
     skep_assert(r->magic == SKEP_NET__REQ_MAGIC);
     skep_assert(i < r->match.n_captures);
     return r->match.captures[i];
+}
+
+void skep_request_body_done(struct skep_request *req)
+{
+    struct skep_net__req *r = skep_net__req_of(req);
+    skep_assert(skep_net__req_phase(r) == SKEP_NET__IN_HANDLER ||
+                skep_net__req_phase(r) == SKEP_NET__ABANDONED);
+    req->body = (skep_bytes){0};
+    skep_net__intake_done(&r->wire);
+    skep_net__intake_done(&r->body);
 }
 
 bool skep_request_gone(const struct skep_request *req)

@@ -17,6 +17,7 @@ static struct {
     struct skep_buf body, details;
 } answer;
 static skep_str dataset_header;
+static bool body_taken;
 
 void skep_respond(struct skep_request *req, const struct skep_response *resp)
 {
@@ -40,6 +41,15 @@ void skep_request_rows(const struct skep_request *req, uint64_t n)
     (void)n;
 }
 
+/* What stood there is other requests' now. */
+void skep_request_body_done(struct skep_request *req)
+{
+    if (req->body.n > 0)
+        memset((uint8_t *)(uintptr_t)req->body.p, 0xee, req->body.n);
+    req->body = (skep_bytes){0};
+    body_taken = true;
+}
+
 skep_str skep_request_header(const struct skep_request *req, skep_str name)
 {
     (void)req;
@@ -61,6 +71,7 @@ static void paper_append(struct skep_store *s, struct skep_batch *batch, skep_ap
 {
     (void)s;
     assert_null(store.batch);
+    assert_true(body_taken); /* who waits for the disk does not hold it */
     skep_batch_check(batch);
     store.batch = batch;
     store.done = done;
@@ -102,6 +113,7 @@ static int set_up(void **state)
     store.batch = NULL;
     store.n = 0;
     answer.n = 0;
+    body_taken = false;
     dataset_header = SKEP_STR_NULL;
     skep_budget_init(&budget, "ingest", 1 << 20, NULL);
     skep_arena_init(&arena, "request", NULL);

@@ -64,6 +64,18 @@ static inline void echo_sink(void *ctx, struct skep_request *req)
     echo_text(req, 200, text);
 }
 
+/* Takes the body and lets go of it: "bytes of it, bytes that requests hold then". */
+static inline void echo_taken(void *ctx, struct skep_request *req)
+{
+    struct echo *e = ctx;
+    char text[64];
+    size_t n = req->body.n;
+    skep_request_body_done(req);
+    (void)snprintf(text, sizeof text, "%zu, %llu\n", n,
+                   (unsigned long long)skep_budget_used(&e->budget));
+    echo_text(req, 200, text);
+}
+
 /* "path|query|capture0|capture1|param q|peer?" */
 static inline void echo_describe(void *ctx, struct skep_request *req)
 {
@@ -209,6 +221,7 @@ static const struct skep_route echo_routes[] = {
      .body_limit_bytes = 1000},
     {.method = "POST", .path = "/raw", .handle = echo_body, .flags = SKEP_ROUTE_RAW_BODY},
     {.method = "POST", .path = "/sink", .handle = echo_sink},
+    {.method = "POST", .path = "/taken", .handle = echo_taken},
     {.method = "GET", .path = "/later", .handle = echo_later},
     {.method = "POST", .path = "/later", .handle = echo_later, .refuse = echo_refuse},
     {.method = "GET", .path = "/never", .handle = echo_never},

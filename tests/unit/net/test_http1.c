@@ -525,6 +525,30 @@ static void test_budget(void **state)
     assert_true(after.bytes_in >= before.bytes_in + 1800000);
 }
 
+/* A body that the handler is done with is given back before the answer, sent plainly or not. */
+static void test_body_done(void **state)
+{
+    static const char zlib[] = {0x78, (char)0x9c, 0x4b, 0x4c, 0x4a, 0x06,
+                                0x00, 0x02,       0x4d, 0x01, 0x27};
+    char *p = calloc(1, 900000);
+    int fd = raw_connect(e.port);
+    (void)state;
+    assert_true(raw_puts(fd, "POST /taken HTTP/1.1\r\n" HOST "Content-Length: 900000\r\n\r\n") &&
+                raw_send(fd, p, 900000));
+    struct reply r = raw_reply(fd, false);
+    assert_int_equal(r.status, 200);
+    assert_string_equal(r.body, "900000, 0\n");
+    free(r.body);
+    assert_true(raw_puts(fd, "POST /taken HTTP/1.1\r\n" HOST
+                             "Content-Encoding: deflate\r\nContent-Length: 11\r\n\r\n") &&
+                raw_send(fd, zlib, sizeof zlib));
+    r = raw_reply(fd, false);
+    assert_string_equal(r.body, "3, 0\n");
+    free(r.body);
+    free(p);
+    close(fd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -536,6 +560,7 @@ int main(void)
         cmocka_unit_test(test_doors),        cmocka_unit_test(test_request_fields),
         cmocka_unit_test(test_encodings),    cmocka_unit_test(test_stream),
         cmocka_unit_test(test_gone),         cmocka_unit_test(test_budget),
+        cmocka_unit_test(test_body_done),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
