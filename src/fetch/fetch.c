@@ -10,25 +10,10 @@
  * Threads: any.  Memory: the caller's buffer and libcurl's handle. */
 #include "fetch/fetch.h"
 
-#include <curl/curl.h>
-#include <pthread.h>
 #include <sys/socket.h>
 
 #include "base/assert.h"
-#include "fetch/fetch_priv.h"
-
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-static void init_curl(void)
-{
-    CURLcode code = curl_global_init(CURL_GLOBAL_DEFAULT);
-    skep_assert(code == CURLE_OK);
-}
-
-void skep_fetch__init(void)
-{
-    (void)pthread_once(&once, init_curl);
-}
+#include "fetch/libcurl.h"
 
 /* A call and what its callbacks found. */
 struct call {
@@ -94,55 +79,56 @@ bool skep_fetch_is_safe(const char *url)
     return false;
 }
 
-static void set_bounds(CURL *curl, const struct skep_fetch *f)
+static void set_bounds(const struct skep_curl *lib, CURL *curl, const struct skep_fetch *f)
 {
     bool https = skep_str_starts(skep_str_c(f->url), SKEP_STR("https://"));
     bool get = strcmp(f->method, "GET") == 0;
-    (void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    (void)curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, https ? "https" : "http,https");
-    (void)curl_easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR, https ? "https" : "http,https");
-    (void)curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)f->timeout_ms);
-    (void)curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)SKEP_MIN(f->timeout_ms, 5000u));
-    (void)curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, get && f->redirects_max ? 1L : 0L);
-    (void)curl_easy_setopt(curl, CURLOPT_MAXREDIRS, (long)f->redirects_max);
+    (void)lib->easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    (void)lib->easy_setopt(curl, CURLOPT_PROTOCOLS_STR, https ? "https" : "http,https");
+    (void)lib->easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR, https ? "https" : "http,https");
+    (void)lib->easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)f->timeout_ms);
+    (void)lib->easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)SKEP_MIN(f->timeout_ms, 5000u));
+    (void)lib->easy_setopt(curl, CURLOPT_FOLLOWLOCATION, get && f->redirects_max ? 1L : 0L);
+    (void)lib->easy_setopt(curl, CURLOPT_MAXREDIRS, (long)f->redirects_max);
     if (f->stop) {
-        (void)curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
-        (void)curl_easy_setopt(curl, CURLOPT_XFERINFODATA, (void *)(uintptr_t)f);
-        (void)curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+        (void)lib->easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
+        (void)lib->easy_setopt(curl, CURLOPT_XFERINFODATA, (void *)(uintptr_t)f);
+        (void)lib->easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
     }
 }
 
-static struct curl_slist *set_up(CURL *curl, const struct skep_fetch *f, struct skep_buf *body,
+static struct curl_slist *set_up(const struct skep_curl *lib, CURL *curl,
+                                 const struct skep_fetch *f, struct skep_buf *body,
                                  char error[CURL_ERROR_SIZE])
 {
-    struct curl_slist *headers = curl_slist_append(NULL, "Expect:");
+    struct curl_slist *headers = lib->slist_append(NULL, "Expect:");
     for (unsigned i = 0; i < SKEP_FETCH_HEADERS_MAX && f->headers[i]; i++)
-        headers = curl_slist_append(headers, f->headers[i]);
+        headers = lib->slist_append(headers, f->headers[i]);
     skep_assert(headers != NULL);
-    set_bounds(curl, f);
-    (void)curl_easy_setopt(curl, CURLOPT_URL, f->url);
-    (void)curl_easy_setopt(curl, CURLOPT_USERAGENT, "skep");
-    (void)curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-    (void)curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, error);
-    (void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
-    (void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, body);
+    set_bounds(lib, curl, f);
+    (void)lib->easy_setopt(curl, CURLOPT_URL, f->url);
+    (void)lib->easy_setopt(curl, CURLOPT_USERAGENT, "skep");
+    (void)lib->easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+    (void)lib->easy_setopt(curl, CURLOPT_ERRORBUFFER, error);
+    (void)lib->easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
+    (void)lib->easy_setopt(curl, CURLOPT_WRITEDATA, body);
     if (f->ca_file)
-        (void)curl_easy_setopt(curl, CURLOPT_CAINFO, f->ca_file);
+        (void)lib->easy_setopt(curl, CURLOPT_CAINFO, f->ca_file);
     if (f->user) {
-        (void)curl_easy_setopt(curl, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
-        (void)curl_easy_setopt(curl, CURLOPT_USERNAME, f->user);
-        (void)curl_easy_setopt(curl, CURLOPT_PASSWORD, f->password ? f->password : "");
+        (void)lib->easy_setopt(curl, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
+        (void)lib->easy_setopt(curl, CURLOPT_USERNAME, f->user);
+        (void)lib->easy_setopt(curl, CURLOPT_PASSWORD, f->password ? f->password : "");
     }
     if (strcmp(f->method, "POST") == 0) {
-        (void)curl_easy_setopt(curl, CURLOPT_POST, 1L);
-        (void)curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)f->body.n);
-        (void)curl_easy_setopt(curl, CURLOPT_POSTFIELDS, f->body.n ? (const char *)f->body.p : "");
+        (void)lib->easy_setopt(curl, CURLOPT_POST, 1L);
+        (void)lib->easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)f->body.n);
+        (void)lib->easy_setopt(curl, CURLOPT_POSTFIELDS, f->body.n ? (const char *)f->body.p : "");
     }
     return headers;
 }
 
-static skep_rc failure(const struct call *call, CURLcode code, const struct skep_buf *body,
-                       const char *error, skep_err *err)
+static skep_rc failure(const struct skep_curl *lib, const struct call *call, CURLcode code,
+                       const struct skep_buf *body, const char *error, skep_err *err)
 {
     const struct skep_fetch *f = call->f;
     skep_str o = origin_of(f->url);
@@ -159,7 +145,7 @@ static skep_rc failure(const struct call *call, CURLcode code, const struct skep
     if (code == CURLE_ABORTED_BY_CALLBACK)
         return skep_fail(err, SKEP_ECANCELED, "the server is stopping");
     return skep_fail(err, SKEP_EIO, SKEP_STRFMT ": %s", SKEP_STRARG(o),
-                     error[0] ? error : curl_easy_strerror(code));
+                     error[0] ? error : lib->easy_strerror(code));
 }
 
 skep_rc skep_fetch(const struct skep_fetch *f, struct skep_buf *body, int *ret_status,
@@ -170,22 +156,24 @@ skep_rc skep_fetch(const struct skep_fetch *f, struct skep_buf *body, int *ret_s
     curl_off_t retry_after_s = 0;
     struct call call = {.f = f};
     skep_assert(f->url && f->method && f->timeout_ms > 0);
-    skep_fetch__init();
-    CURL *curl = curl_easy_init();
+    const struct skep_curl *lib = skep_curl(err);
+    if (!lib)
+        return SKEP_EUNSUPPORTED;
+    CURL *curl = lib->easy_init();
     skep_assert(curl != NULL);
     skep_buf_reset(body);
-    struct curl_slist *headers = set_up(curl, f, body, error);
+    struct curl_slist *headers = set_up(lib, curl, f, body, error);
     if (f->may_connect) {
-        (void)curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION, on_socket);
-        (void)curl_easy_setopt(curl, CURLOPT_OPENSOCKETDATA, &call);
+        (void)lib->easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION, on_socket);
+        (void)lib->easy_setopt(curl, CURLOPT_OPENSOCKETDATA, &call);
     }
-    CURLcode code = curl_easy_perform(curl);
-    (void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
-    (void)curl_easy_getinfo(curl, CURLINFO_RETRY_AFTER, &retry_after_s);
-    curl_slist_free_all(headers);
-    curl_easy_cleanup(curl);
+    CURLcode code = lib->easy_perform(curl);
+    (void)lib->easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+    (void)lib->easy_getinfo(curl, CURLINFO_RETRY_AFTER, &retry_after_s);
+    lib->slist_free_all(headers);
+    lib->easy_cleanup(curl);
     if (code != CURLE_OK)
-        return failure(&call, code, body, error, err);
+        return failure(lib, &call, code, body, error, err);
     *ret_status = (int)status;
     if (f->ret_retry_after_s)
         *f->ret_retry_after_s = (unsigned)SKEP_MIN(retry_after_s, (curl_off_t)86400);

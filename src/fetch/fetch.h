@@ -38,7 +38,8 @@ struct skep_fetch {
  *
  * body     filled up to its limit; more is SKEP_ETOOLARGE
  * err      what went wrong, with the host and without query, credentials or body
- * Returns  SKEP_OK | SKEP_ETOOLARGE | SKEP_ETIMEOUT | SKEP_ECANCELED | SKEP_EFORBIDDEN | SKEP_EIO
+ * Returns  SKEP_OK | SKEP_ETOOLARGE | SKEP_ETIMEOUT | SKEP_ECANCELED | SKEP_EFORBIDDEN | SKEP_EIO |
+ *          SKEP_EUNSUPPORTED (no libcurl on this machine)
  * Threads: any but I/O threads. */
 SKEP_NODISCARD skep_rc skep_fetch(const struct skep_fetch *f, struct skep_buf *body,
                                   int *ret_status, skep_err *err);

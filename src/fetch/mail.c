@@ -6,10 +6,8 @@
  * Threads: any.  Memory: libcurl's. */
 #include "fetch/mail.h"
 
-#include <curl/curl.h>
-
 #include "base/assert.h"
-#include "fetch/fetch_priv.h"
+#include "fetch/libcurl.h"
 
 struct reader {
     skep_bytes rest;
@@ -46,42 +44,42 @@ static bool is_near(const char *server)
     return false;
 }
 
-static void set_credentials(CURL *curl, const struct skep_mail *m)
+static void set_credentials(const struct skep_curl *lib, CURL *curl, const struct skep_mail *m)
 {
     bool must = m->user && !is_near(m->server); /* I2 */
-    (void)curl_easy_setopt(curl, CURLOPT_USE_SSL,
+    (void)lib->easy_setopt(curl, CURLOPT_USE_SSL,
                            must ? (long)CURLUSESSL_ALL : (long)CURLUSESSL_TRY);
     if (m->ca_file)
-        (void)curl_easy_setopt(curl, CURLOPT_CAINFO, m->ca_file);
+        (void)lib->easy_setopt(curl, CURLOPT_CAINFO, m->ca_file);
     if (!m->user)
         return;
-    (void)curl_easy_setopt(curl, CURLOPT_USERNAME, m->user);
-    (void)curl_easy_setopt(curl, CURLOPT_PASSWORD, m->password ? m->password : "");
+    (void)lib->easy_setopt(curl, CURLOPT_USERNAME, m->user);
+    (void)lib->easy_setopt(curl, CURLOPT_PASSWORD, m->password ? m->password : "");
 }
 
-static struct curl_slist *set_up(CURL *curl, const struct skep_mail *m, struct reader *reader,
-                                 char error[CURL_ERROR_SIZE])
+static struct curl_slist *set_up(const struct skep_curl *lib, CURL *curl, const struct skep_mail *m,
+                                 struct reader *reader, char error[CURL_ERROR_SIZE])
 {
     struct curl_slist *to = NULL;
     for (size_t i = 0; i < m->n_to; i++)
-        to = curl_slist_append(to, m->to[i]);
+        to = lib->slist_append(to, m->to[i]);
     skep_assert(to != NULL);
-    (void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    (void)curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "smtp,smtps");
-    (void)curl_easy_setopt(curl, CURLOPT_URL, m->server);
-    (void)curl_easy_setopt(curl, CURLOPT_MAIL_FROM, m->from);
-    (void)curl_easy_setopt(curl, CURLOPT_MAIL_RCPT, to);
-    (void)curl_easy_setopt(curl, CURLOPT_UPLOAD, 1L);
-    (void)curl_easy_setopt(curl, CURLOPT_READFUNCTION, on_read);
-    (void)curl_easy_setopt(curl, CURLOPT_READDATA, reader);
-    (void)curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, error);
-    (void)curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)m->timeout_ms);
-    (void)curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)SKEP_MIN(m->timeout_ms, 5000u));
-    set_credentials(curl, m);
+    (void)lib->easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    (void)lib->easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "smtp,smtps");
+    (void)lib->easy_setopt(curl, CURLOPT_URL, m->server);
+    (void)lib->easy_setopt(curl, CURLOPT_MAIL_FROM, m->from);
+    (void)lib->easy_setopt(curl, CURLOPT_MAIL_RCPT, to);
+    (void)lib->easy_setopt(curl, CURLOPT_UPLOAD, 1L);
+    (void)lib->easy_setopt(curl, CURLOPT_READFUNCTION, on_read);
+    (void)lib->easy_setopt(curl, CURLOPT_READDATA, reader);
+    (void)lib->easy_setopt(curl, CURLOPT_ERRORBUFFER, error);
+    (void)lib->easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)m->timeout_ms);
+    (void)lib->easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)SKEP_MIN(m->timeout_ms, 5000u));
+    set_credentials(lib, curl, m);
     if (m->stop) {
-        (void)curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
-        (void)curl_easy_setopt(curl, CURLOPT_XFERINFODATA, (void *)(uintptr_t)m);
-        (void)curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+        (void)lib->easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
+        (void)lib->easy_setopt(curl, CURLOPT_XFERINFODATA, (void *)(uintptr_t)m);
+        (void)lib->easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
     }
     return to;
 }
@@ -92,14 +90,17 @@ skep_rc skep_mail_send(const struct skep_mail *m, int *ret_status, skep_err *err
     struct reader reader = {m->message};
     long status = 0;
     skep_assert(m->server && m->from && m->n_to > 0 && m->timeout_ms > 0);
-    skep_fetch__init();
-    CURL *curl = curl_easy_init();
+    const struct skep_curl *lib = skep_curl(err);
+    *ret_status = 0;
+    if (!lib)
+        return SKEP_EUNSUPPORTED;
+    CURL *curl = lib->easy_init();
     skep_assert(curl != NULL);
-    struct curl_slist *to = set_up(curl, m, &reader, error);
-    CURLcode code = curl_easy_perform(curl);
-    (void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
-    curl_slist_free_all(to);
-    curl_easy_cleanup(curl);
+    struct curl_slist *to = set_up(lib, curl, m, &reader, error);
+    CURLcode code = lib->easy_perform(curl);
+    (void)lib->easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+    lib->slist_free_all(to);
+    lib->easy_cleanup(curl);
     *ret_status = (int)status;
     if (code == CURLE_OK)
         return SKEP_OK;
@@ -108,5 +109,5 @@ skep_rc skep_mail_send(const struct skep_mail *m, int *ret_status, skep_err *err
                          m->timeout_ms);
     if (code == CURLE_ABORTED_BY_CALLBACK)
         return skep_fail(err, SKEP_ECANCELED, "the server is stopping");
-    return skep_fail(err, SKEP_EIO, "mail server: %s", error[0] ? error : curl_easy_strerror(code));
+    return skep_fail(err, SKEP_EIO, "mail server: %s", error[0] ? error : lib->easy_strerror(code));
 }

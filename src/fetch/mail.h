@@ -27,6 +27,6 @@ struct skep_mail {
  *
  * ret_status  the server's last reply code, 0 when there was none; also set on failure
  * err         what went wrong, without credentials and message
- * Returns     SKEP_OK | SKEP_ETIMEOUT | SKEP_ECANCELED | SKEP_EIO
+ * Returns     SKEP_OK | SKEP_ETIMEOUT | SKEP_ECANCELED | SKEP_EIO | SKEP_EUNSUPPORTED (no libcurl)
  * Threads:    any but I/O threads. */
 SKEP_NODISCARD skep_rc skep_mail_send(const struct skep_mail *m, int *ret_status, skep_err *err);

@@ -112,8 +112,7 @@ static const char *given_or_env(const struct skep_cli_args *args, const char *fl
 void skep_cli_http_init(struct skep_cli_http *h, const struct skep_cli_args *args)
 {
     const char *url = skep_cli_value(args, "server", getenv("SKEP_URL"));
-    *h = (struct skep_cli_http){.curl = curl_easy_init()};
-    skep_assert(h->curl != NULL);
+    *h = (struct skep_cli_http){.lib = NULL};
     skep_arena_init(&h->arena, "cli", NULL);
     skep_buf_init(&h->body, body_limit_bytes);
     h->ca = given_or_env(args, "ca", "SKEP_CA");
@@ -131,7 +130,8 @@ void skep_cli_http_init(struct skep_cli_http *h, const struct skep_cli_args *arg
 
 void skep_cli_http_done(struct skep_cli_http *h)
 {
-    curl_easy_cleanup(h->curl);
+    if (h->curl)
+        h->lib->easy_cleanup(h->curl);
     skep_free(h->authorization);
     skep_buf_done(&h->body);
     skep_arena_done(&h->arena);
@@ -162,7 +162,7 @@ static size_t on_body(char *p, size_t size, size_t n, void *ctx)
     skep_buf_put(&h->body, p, size * n);
     if (h->body.bad)
         return 0;
-    (void)curl_easy_getinfo(h->curl, CURLINFO_RESPONSE_CODE, &status);
+    (void)h->lib->easy_getinfo(h->curl, CURLINFO_RESPONSE_CODE, &status);
     if (h->line && status < 400 && h->body.n && !hand_lines(h))
         return 0;
     return size * n;
@@ -176,14 +176,14 @@ static struct curl_slist *headers(struct skep_cli_http *h, const struct skep_cli
                                       call->content_type ? call->content_type : "application/json");
     skep_str accept =
         skep_arena_printf(arena, "Accept: %s", call->accept ? call->accept : "application/json");
-    list = curl_slist_append(list, skep_cstr(arena, type));
-    list = curl_slist_append(list, skep_cstr(arena, accept));
+    list = h->lib->slist_append(list, skep_cstr(arena, type));
+    list = h->lib->slist_append(list, skep_cstr(arena, accept));
     if (call->header)
-        list = curl_slist_append(list, call->header);
+        list = h->lib->slist_append(list, call->header);
     if (h->authorization)
-        list = curl_slist_append(list, h->authorization);
+        list = h->lib->slist_append(list, h->authorization);
     /* libcurl asks for permission before larger bodies and waits a second for it. */
-    list = curl_slist_append(list, "Expect:");
+    list = h->lib->slist_append(list, "Expect:");
     skep_assert(list != NULL);
     return list;
 }
@@ -195,28 +195,28 @@ static void set_up(struct skep_cli_http *h, const struct skep_cli_call *call,
                                      SKEP_STRARG(call->path));
     bool post = skep_str_eq(skep_str_c(call->method), SKEP_STR("POST"));
     bool get = skep_str_eq(skep_str_c(call->method), SKEP_STR("GET"));
-    curl_easy_reset(h->curl);
-    (void)curl_easy_setopt(h->curl, CURLOPT_URL, skep_cstr(&h->arena, url));
-    (void)curl_easy_setopt(h->curl, CURLOPT_PROTOCOLS_STR, "http,https");
-    (void)curl_easy_setopt(h->curl, CURLOPT_HTTPHEADER, list);
-    (void)curl_easy_setopt(h->curl, CURLOPT_ERRORBUFFER, error);
-    (void)curl_easy_setopt(h->curl, CURLOPT_WRITEFUNCTION, on_body);
-    (void)curl_easy_setopt(h->curl, CURLOPT_WRITEDATA, h);
-    (void)curl_easy_setopt(h->curl, CURLOPT_NOSIGNAL, 1L);
-    (void)curl_easy_setopt(h->curl, CURLOPT_CONNECTTIMEOUT, 10L);
-    (void)curl_easy_setopt(h->curl, CURLOPT_ACCEPT_ENCODING, "");
+    h->lib->easy_reset(h->curl);
+    (void)h->lib->easy_setopt(h->curl, CURLOPT_URL, skep_cstr(&h->arena, url));
+    (void)h->lib->easy_setopt(h->curl, CURLOPT_PROTOCOLS_STR, "http,https");
+    (void)h->lib->easy_setopt(h->curl, CURLOPT_HTTPHEADER, list);
+    (void)h->lib->easy_setopt(h->curl, CURLOPT_ERRORBUFFER, error);
+    (void)h->lib->easy_setopt(h->curl, CURLOPT_WRITEFUNCTION, on_body);
+    (void)h->lib->easy_setopt(h->curl, CURLOPT_WRITEDATA, h);
+    (void)h->lib->easy_setopt(h->curl, CURLOPT_NOSIGNAL, 1L);
+    (void)h->lib->easy_setopt(h->curl, CURLOPT_CONNECTTIMEOUT, 10L);
+    (void)h->lib->easy_setopt(h->curl, CURLOPT_ACCEPT_ENCODING, "");
     if (h->ca)
-        (void)curl_easy_setopt(h->curl, CURLOPT_CAINFO, h->ca);
+        (void)h->lib->easy_setopt(h->curl, CURLOPT_CAINFO, h->ca);
     if (h->client_cert) {
-        (void)curl_easy_setopt(h->curl, CURLOPT_SSLCERT, h->client_cert);
-        (void)curl_easy_setopt(h->curl, CURLOPT_SSLKEY, h->client_cert);
+        (void)h->lib->easy_setopt(h->curl, CURLOPT_SSLCERT, h->client_cert);
+        (void)h->lib->easy_setopt(h->curl, CURLOPT_SSLKEY, h->client_cert);
     }
     if (!post && !get)
-        (void)curl_easy_setopt(h->curl, CURLOPT_CUSTOMREQUEST, call->method);
+        (void)h->lib->easy_setopt(h->curl, CURLOPT_CUSTOMREQUEST, call->method);
     if (post || call->body.n) { /* another method with a body: CUSTOMREQUEST names it */
-        (void)curl_easy_setopt(h->curl, CURLOPT_POST, 1L);
-        (void)curl_easy_setopt(h->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body.n);
-        (void)curl_easy_setopt(h->curl, CURLOPT_POSTFIELDS, (const char *)call->body.p);
+        (void)h->lib->easy_setopt(h->curl, CURLOPT_POST, 1L);
+        (void)h->lib->easy_setopt(h->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body.n);
+        (void)h->lib->easy_setopt(h->curl, CURLOPT_POSTFIELDS, (const char *)call->body.p);
     }
 }
 
@@ -224,14 +224,21 @@ skep_rc skep_cli_call(struct skep_cli_http *h, const struct skep_cli_call *call,
 {
     char error[CURL_ERROR_SIZE] = "";
     curl_off_t retry = 0;
+    if (!h->curl) {
+        h->lib = skep_curl(err);
+        if (!h->lib)
+            return SKEP_EUNSUPPORTED;
+        h->curl = h->lib->easy_init();
+        skep_assert(h->curl != NULL);
+    }
     skep_buf_reset(&h->body);
     struct curl_slist *list = headers(h, call);
     set_up(h, call, list, error);
-    CURLcode code = curl_easy_perform(h->curl);
-    curl_slist_free_all(list);
+    CURLcode code = h->lib->easy_perform(h->curl);
+    h->lib->slist_free_all(list);
     h->status = 0;
-    (void)curl_easy_getinfo(h->curl, CURLINFO_RESPONSE_CODE, &h->status);
-    (void)curl_easy_getinfo(h->curl, CURLINFO_RETRY_AFTER, &retry);
+    (void)h->lib->easy_getinfo(h->curl, CURLINFO_RESPONSE_CODE, &h->status);
+    (void)h->lib->easy_getinfo(h->curl, CURLINFO_RETRY_AFTER, &retry);
     h->retry_after_s = (long)retry;
     skep_arena_reset(&h->arena);
     if (code == CURLE_OK)
@@ -239,7 +246,7 @@ skep_rc skep_cli_call(struct skep_cli_http *h, const struct skep_cli_call *call,
     if (code == CURLE_WRITE_ERROR && !h->body.bad)
         return skep_fail(err, SKEP_ECANCELED, "ended");
     return skep_fail(err, SKEP_EIO, SKEP_STRFMT ": %s", SKEP_STRARG(h->server),
-                     error[0] ? error : curl_easy_strerror(code));
+                     error[0] ? error : h->lib->easy_strerror(code));
 }
 
 void skep_cli_print_error(const struct skep_cli_http *h)

@@ -2,11 +2,11 @@
 /* What the terminal commands share: flags from a table, calls to a server, text for terminals. */
 #pragma once
 
-#include <curl/curl.h>
 #include <yyjson.h>
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "fetch/libcurl.h"
 #include "server/server.h"
 #include "store/tools.h"
 
@@ -58,6 +58,7 @@ static inline bool skep_cli_has(const struct skep_cli_args *args, const char *na
 /* --- calls --- */
 
 struct skep_cli_http {
+    const struct skep_curl *lib; /* with the first call */
     CURL *curl;
     struct skep_arena arena;
     skep_str server;              /* without a slash at the end */
@@ -82,8 +83,8 @@ struct skep_cli_call {
     const char *content_type, *accept; /* NULL: application/json */
     const char *header;                /* one more, "Name: value"; NULL = none */
 };
-/* Returns SKEP_OK (any HTTP status) | SKEP_EIO (err: no connection ...) | SKEP_ECANCELED (line said
- * so). */
+/* Returns SKEP_OK (any HTTP status) | SKEP_EIO (err: no connection ...) | SKEP_EUNSUPPORTED (no
+ * libcurl) | SKEP_ECANCELED (line said so). */
 SKEP_NODISCARD skep_rc skep_cli_call(struct skep_cli_http *h, const struct skep_cli_call *call,
                                      skep_err *err);
 /* The same, but a status of 400 and more is an error, too: prints it.  False: exit with FAILED. */
