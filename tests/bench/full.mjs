@@ -10,7 +10,6 @@
 // files' pages are evicted (evict.c; what the server has mapped stays), so that each waits for the disk.
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { sleep } from '../e2e/support.mjs';
 import { BASE, blast, build, diskBytes, proc, settle, start, status, stop, tool } from './server.mjs';
 import { Wire } from './wire.mjs';
 
@@ -76,7 +75,7 @@ await stop(s);
 await tool('evict', data);
 s = await serve();
 console.log(`restart, files evicted: answers after ${s.startMs.toFixed(0)} ms; ${store.segment_rows} rows in ${store.segments} segments, ${(diskBytes(data) / 1e9).toFixed(2)} GB`);
-await sleep(2000);
+await settle(s); // what a merge reads and writes meanwhile is another question
 console.log(`${ids.length} traces by id, the files evicted before each: ${await askEach(s, ids, () => tool('evict', data))}`);
 console.log(`the same again, nothing evicted: ${await askEach(s, ids, () => {})}`);
 console.log(`peak resident ${proc(s).peak.toFixed(0)} MB`);
