@@ -268,7 +268,7 @@ test('filters of the board, presets and views narrow every panel; also one that 
   await page.getByLabel('Called').nth(1).fill('Operation');
   await page.getByRole('button', { name: 'Keep', exact: true }).click();
   await page.getByLabel('Operation').waitFor();
-  const now = await kept(b.id);
+  const now = await until('what was kept', async () => { const k = await kept(b.id); return k.description ? k : null; }); // shown before it is saved
   assert.deepEqual([now.description, now.preset_filters], ['What both ask for', [{ column: 'service.name', alias: 'Service' }, { column: 'name', alias: 'Operation' }]]);
 });
 
@@ -305,6 +305,7 @@ test('a text in Markdown: written, kept, safe; an SLO with its budget', options,
   await page.getByRole('menuitem', { name: 'The SLO Carts' }).click();
   await panel('Carts').getByText('-100.0 %').waitFor(); // 4 of 20 are bad, 2 may be
   await panel('Carts').getByRole('img', { name: 'Budget remaining of Carts' }).waitFor();
+  await until('two panels', async () => (await kept(b.id)).panels.length === 2 || null);
   assert.deepEqual((await kept(b.id)).panels.map((p) => [p.type, p.slo_panel?.slo_id]), [['text', undefined], ['slo', slo.id]]);
   await shot('board-texts');
 });
