@@ -429,6 +429,14 @@ static skep_rc read_codes(struct skep_segment_reader *r, uint32_t first, uint32_
     return SKEP_OK;
 }
 
+/* Values that stand in one part. */
+struct stretch {
+    const struct skep_codec_ops *codec;
+    struct skep_codec_chunk chunk;
+    uint32_t first, n; /* of the chunk */
+    uint32_t at;       /* places behind the first value asked for */
+};
+
 /* What values [first, first + count) are in a part: [*ret_from, *ret_to), 0 = the column's first.
  * False: none; then it is let go. */
 static bool part_range(struct skep_segment_reader *r, struct skep_segment_part *p, uint32_t first,
@@ -446,78 +454,82 @@ static bool part_range(struct skep_segment_reader *r, struct skep_segment_part *
 }
 
 static skep_rc open_part(struct skep_segment_reader *r, struct skep_segment_part *p,
-                         const struct skep_codec_ops **ret_codec, struct skep_codec_chunk *ret,
-                         skep_err *err)
+                         struct stretch *ret, skep_err *err)
 {
-    *ret_codec = skep_codec_find(p->codec);
-    if (!*ret_codec || (*ret_codec)->kind != SKEP_CODEC_STRINGS)
+    ret->codec = skep_codec_find(p->codec);
+    if (!ret->codec || ret->codec->kind != SKEP_CODEC_STRINGS)
         return skep_reader__corrupt(r, "codec of a part", err);
     if (!p->pin)
         SKEP_TRY(skep_segment__pin_chunk(r->seg, &p->ref, &p->pin, err));
-    *ret = (struct skep_codec_chunk){p->pin->bytes, p->pin->length, p->n_values};
+    ret->chunk = (struct skep_codec_chunk){p->pin->bytes, p->pin->length, p->n_values};
+    return SKEP_OK;
+}
+
+/* Values [first, first + count) from part *part on: the next stretch of them, and *part behind it;
+ * n == 0: there is none. */
+static skep_rc next_stretch(struct skep_segment_reader *r, uint32_t *part, uint32_t first,
+                            uint32_t count, struct stretch *ret, skep_err *err)
+{
+    *ret = (struct stretch){.n = 0};
+    while (*part < r->n_parts) {
+        struct skep_segment_part *p = &r->parts[(*part)++];
+        uint32_t from, to;
+        if (!part_range(r, p, first, count, &from, &to))
+            continue;
+        SKEP_TRY(open_part(r, p, ret, err));
+        ret->first = from - p->first_value;
+        ret->n = to - from;
+        ret->at = from - first;
+        return SKEP_OK;
+    }
     return SKEP_OK;
 }
 
 static skep_rc read_parts(struct skep_segment_reader *r, uint32_t first, uint32_t count,
                           skep_str *out, skep_err *err)
 {
-    for (uint32_t i = 0; i < r->n_parts; i++) {
-        struct skep_segment_part *p = &r->parts[i];
-        const struct skep_codec_ops *codec;
-        struct skep_codec_chunk c;
-        uint32_t from, to;
-        if (!part_range(r, p, first, count, &from, &to))
-            continue;
-        SKEP_TRY(open_part(r, p, &codec, &c, err));
-        if (codec->decode_str(&c, from - p->first_value, to - from, out + (from - first),
-                              &r->scratch) != SKEP_OK)
+    struct stretch s;
+    for (uint32_t part = 0;;) {
+        SKEP_TRY(next_stretch(r, &part, first, count, &s, err));
+        if (s.n == 0)
+            return SKEP_OK;
+        if (s.codec->decode_str(&s.chunk, s.first, s.n, out + s.at, &r->scratch) != SKEP_OK)
             return skep_reader__corrupt(r, "strings of a part", err);
     }
-    return SKEP_OK;
 }
 
 skep_rc skep_reader__parts_contain(struct skep_segment_reader *r, uint32_t first, uint32_t count,
                                    skep_str needle, uint64_t *packed)
 {
-    for (uint32_t i = 0; i < r->n_parts; i++) {
-        struct skep_segment_part *p = &r->parts[i];
-        const struct skep_codec_ops *codec;
-        struct skep_codec_chunk c;
-        uint32_t from, to;
+    struct stretch s;
+    for (uint32_t part = 0;;) {
         uint64_t some[SKEP_BLOCK_ROWS / 64 + 1] = {0};
-        if (!part_range(r, p, first, count, &from, &to))
-            continue;
-        SKEP_TRY(open_part(r, p, &codec, &c, NULL));
-        SKEP_TRY(skep_codec_contains(codec, &c, from - p->first_value, to - from, needle, some,
-                                     &r->scratch));
-        uint32_t shift = (from - first) % 64, at = (from - first) / 64;
-        for (uint32_t w = 0; w < (to - from + 63) / 64; w++) {
+        SKEP_TRY(next_stretch(r, &part, first, count, &s, NULL));
+        if (s.n == 0)
+            return SKEP_OK;
+        SKEP_TRY(skep_codec_contains(s.codec, &s.chunk, s.first, s.n, needle, some, &r->scratch));
+        uint32_t shift = s.at % 64, at = s.at / 64;
+        for (uint32_t w = 0; w < (s.n + 63) / 64; w++) {
             packed[at + w] |= some[w] << shift;
             if (shift && some[w] >> (64 - shift)) /* then there is a next word */
                 packed[at + w + 1] |= some[w] >> (64 - shift);
         }
     }
-    return SKEP_OK;
 }
 
 skep_rc skep_reader__parts_some(struct skep_segment_reader *r, uint32_t first, uint32_t count,
                                 const uint8_t *wanted, skep_str *ret)
 {
-    for (uint32_t i = 0; i < r->n_parts; i++) {
-        struct skep_segment_part *p = &r->parts[i];
-        const struct skep_codec_ops *codec;
-        struct skep_codec_chunk c;
-        uint32_t from, to;
-        if (!part_range(r, p, first, count, &from, &to))
-            continue;
-        SKEP_TRY(open_part(r, p, &codec, &c, NULL));
-        uint32_t at = from - first;
-        SKEP_TRY(codec->some ? codec->some(&c, from - p->first_value, to - from, wanted + at,
-                                           ret + at, &r->scratch)
-                             : codec->decode_str(&c, from - p->first_value, to - from, ret + at,
-                                                 &r->scratch));
+    struct stretch s;
+    for (uint32_t part = 0;;) {
+        SKEP_TRY(next_stretch(r, &part, first, count, &s, NULL));
+        if (s.n == 0)
+            return SKEP_OK;
+        skep_str *to = ret + s.at;
+        SKEP_TRY(s.codec->some
+                     ? s.codec->some(&s.chunk, s.first, s.n, wanted + s.at, to, &r->scratch)
+                     : s.codec->decode_str(&s.chunk, s.first, s.n, to, &r->scratch));
     }
-    return SKEP_OK;
 }
 
 /* Texts of one part's chunk go when the next is opened: they are kept in the scratch. */
@@ -541,23 +553,18 @@ skep_rc skep_reader__parts_members(struct skep_segment_reader *r, uint32_t first
                                    const struct skep_codec_path *path, const uint8_t *wanted,
                                    uint8_t *known, skep_value *ret)
 {
-    for (uint32_t i = 0; i < r->n_parts; i++) {
-        struct skep_segment_part *p = &r->parts[i];
-        const struct skep_codec_ops *codec;
-        struct skep_codec_chunk c;
-        uint32_t from, to;
-        if (!part_range(r, p, first, count, &from, &to))
+    struct stretch s;
+    for (uint32_t part = 0;;) {
+        SKEP_TRY(next_stretch(r, &part, first, count, &s, NULL));
+        if (s.n == 0)
+            return SKEP_OK;
+        if (!s.codec->members)
             continue;
-        SKEP_TRY(open_part(r, p, &codec, &c, NULL));
-        if (!codec->members)
-            continue;
-        uint32_t at = from - first;
-        SKEP_TRY(codec->members(&c, from - p->first_value, to - from, path, wanted + at, known + at,
-                                ret + at, &r->scratch));
-        if (to < first + count)
-            keep_texts(known + at, ret + at, to - from, &r->scratch);
+        SKEP_TRY(s.codec->members(&s.chunk, s.first, s.n, path, wanted + s.at, known + s.at,
+                                  ret + s.at, &r->scratch));
+        if (s.at + s.n < count)
+            keep_texts(known + s.at, ret + s.at, s.n, &r->scratch);
     }
-    return SKEP_OK;
 }
 
 static skep_rc read_strs(struct skep_segment_reader *r, uint32_t first, uint32_t count,
